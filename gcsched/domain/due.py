@@ -1,0 +1,39 @@
+"""When a job is due: whole seconds, past means now, zero means the next daily run. Pure."""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+FURTHEST = timedelta(days=3653)
+MILLISECONDS_FROM = 10**11  # as seconds: the year 5138; as milliseconds: 1973
+
+
+def whole_second(moment: datetime) -> datetime:
+    """Round up to the next whole second: never early, at most a second late."""
+    floor = moment.replace(microsecond=0)
+    return floor if floor == moment else floor + timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DailyPlan:
+    """The time of the daily run: wall time in an IANA zone.
+
+    A wall time that a clock change skips is run by the offset before the change; one that comes
+    twice is run at its first occurrence (PEP 495, fold=0).
+    """
+
+    at: time
+    zone: ZoneInfo
+
+    def instant(self, day: date) -> datetime:
+        """Give the moment of *day*'s run, in UTC."""
+        return datetime.combine(day, self.at, tzinfo=self.zone).astimezone(UTC)
+
+    def next_day(self, now: datetime) -> date:
+        """Give the day of the first run that is still to come."""
+        today = now.astimezone(self.zone).date()
+        return today if now < self.instant(today) else today + timedelta(days=1)
+
+    def last_day(self, now: datetime) -> date:
+        """Give the day of the latest run whose time has come."""
+        return self.next_day(now) - timedelta(days=1)

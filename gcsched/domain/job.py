@@ -1,0 +1,139 @@
+"""A job and the moves it may make. Pure: every method gives a new job or refuses."""
+
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from gcsched.domain.replies import Kind
+from gcsched.errors import IllegalTransition
+
+
+class State(StrEnum):
+    """Where a job is in its life."""
+
+    QUEUED = "QUEUED"
+    SCHEDULED = "SCHEDULED"
+    SENDING = "SENDING"
+    RETRYING = "RETRYING"
+    UNCERTAIN = "UNCERTAIN"
+    SENT = "SENT"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+    EXPIRED = "EXPIRED"
+    SUPPRESSED = "SUPPRESSED"
+
+
+NEXT: Mapping[State, AbstractSet[State]] = {
+    State.QUEUED: {State.SCHEDULED, State.CANCELLED},
+    State.SCHEDULED: {State.QUEUED, State.SENDING, State.CANCELLED},
+    State.SENDING: {
+        State.SENT,
+        State.FAILED,
+        State.RETRYING,
+        State.SCHEDULED,
+        State.UNCERTAIN,
+        State.EXPIRED,
+        State.SUPPRESSED,
+    },
+    State.RETRYING: {State.QUEUED, State.SCHEDULED, State.SENDING, State.CANCELLED, State.SENT},
+    State.UNCERTAIN: {State.SENT, State.FAILED, State.RETRYING},
+    State.SENT: set(),
+    State.FAILED: {State.RETRYING},
+    State.CANCELLED: set(),
+    State.EXPIRED: {State.RETRYING},
+    State.SUPPRESSED: {State.RETRYING},
+}
+
+FINAL = frozenset(
+    {State.SENT, State.FAILED, State.CANCELLED, State.EXPIRED, State.SUPPRESSED},
+)
+CLAIMABLE = (State.SCHEDULED, State.RETRYING)
+KEEPS_DEDUP_KEY = frozenset(State) - FINAL | {State.SENT}
+
+LEASE = timedelta(seconds=30)
+LEASE_LEFT_AT_BODY = timedelta(seconds=5)
+MOST_TAKEBACKS = 10
+MOST_ATTEMPTS_KEPT = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One try to deliver, as it is kept in the job's history."""
+
+    begun: datetime
+    ended: datetime
+    kind: Kind
+    relay: str = ""
+    code: int | None = None
+    enhanced: str | None = None
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One mail to be sent.
+
+    ``due_at`` is the second that was asked for (or given by the daily run) and never earlier than
+    ``created``; ``due`` is when the engine acts next. ``attempt`` counts outcomes, not starts.
+    ``since`` is when ``state`` was entered.
+    """
+
+    id: str
+    state: State
+    empid: str
+    email: str
+    message: str
+    name: str
+    created: datetime
+    due_at: datetime
+    due: datetime
+    since: datetime
+    message_id: str
+    dedup_key: str | None
+    template: str = "doc"
+    attempt: int = 0
+    takebacks: int = 0
+    version: int = 0
+    claim: str | None = None
+    reason: str = ""
+    attempts: tuple[Attempt, ...] = ()
+
+    def sent(self, attempt: Attempt) -> "Job":
+        return self._concluded(State.SENT, attempt, reason="")
+
+    def failed(self, attempt: Attempt, *, reason: str, charged: bool = True) -> "Job":
+        return self._concluded(State.FAILED, attempt, reason=reason, charged=charged)
+
+    def retried(self, attempt: Attempt, *, due: datetime, charged: bool) -> "Job":
+        """Put off until *due*; *charged* says whether this outcome uses up an attempt."""
+        return replace(
+            self._concluded(State.RETRYING, attempt, reason=attempt.text, charged=charged), due=due
+        )
+
+    def held(self, attempt: Attempt, *, reason: str, charged: bool = True) -> "Job":
+        """Leave it UNCERTAIN for an operator to decide."""
+        return self._concluded(State.UNCERTAIN, attempt, reason=reason, charged=charged)
+
+    def given_back(self, now: datetime) -> "Job":
+        """Undo a claim whose body never began; nothing is charged."""
+        state = State.RETRYING if self.attempts else State.SCHEDULED
+        return replace(self._become(state, now), claim=None)
+
+    def _concluded(
+        self, state: State, attempt: Attempt, *, reason: str, charged: bool = True
+    ) -> "Job":
+        return replace(
+            self._become(state, attempt.ended),
+            claim=None,
+            reason=reason,
+            attempt=self.attempt + charged,
+            attempts=(*self.attempts, attempt)[-MOST_ATTEMPTS_KEPT:],
+            dedup_key=self.dedup_key if state in KEEPS_DEDUP_KEY else None,
+        )
+
+    def _become(self, state: State, now: datetime) -> "Job":
+        if state not in NEXT[self.state]:
+            raise IllegalTransition(self.id, self.state, state)
+        return replace(self, state=state, since=now, version=self.version + 1)

@@ -1,0 +1,18 @@
+"""One composed mail: the envelope for the relay and the content it carries."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mail:
+    """A message ready for one SMTP transaction.
+
+    ``content`` is a complete RFC 5322 message: CRLF line ends, lines of at most 998 octets, *not*
+    dot-stuffed. ``sender`` and ``recipient`` are the envelope addresses, domains in ASCII;
+    ``smtputf8`` is true when the recipient's local part is not ASCII (RFC 6531).
+    """
+
+    sender: str
+    recipient: str
+    content: bytes
+    smtputf8: bool = False

@@ -1,0 +1,93 @@
+"""From what the relay said to what becomes of the job. Pure."""
+
+from dataclasses import replace
+from datetime import datetime
+from typing import assert_never
+
+from gcsched.domain.job import MOST_TAKEBACKS, Attempt, Job
+from gcsched.domain.replies import (
+    Answered,
+    Broken,
+    Kind,
+    Stage,
+    kind_of,
+)
+from gcsched.domain.retry import (
+    LOST_REPLY,
+    Done,
+    GiveUp,
+    Hold,
+    OnUncertain,
+    RetryPolicy,
+    TryAgain,
+)
+
+LONGEST_TEXT = 512
+CUT_OFF = "cut off after the body had begun: the relay may have taken the mail"
+DIED_TOO_OFTEN = "its worker died ten times"
+FOUND_ACCEPTED = "accepted by the relay; its worker died before recording it"
+
+
+def attempt_from(
+    transmission: Answered | Broken, *, relay: str, begun: datetime, ended: datetime
+) -> Attempt:
+    """Put what happened into the words of the job's history."""
+    match transmission:
+        case Answered(reply):
+            return Attempt(
+                begun=begun,
+                ended=ended,
+                kind=kind_of(reply),
+                relay=relay,
+                code=reply.code,
+                enhanced=reply.enhanced,
+                text=str(reply)[:LONGEST_TEXT],
+            )
+        case Broken(stage, reason):
+            kind = Kind.UNCERTAIN if stage is Stage.BODY else Kind.OURS
+            text = f"{stage}: {reason}"[:LONGEST_TEXT]
+            return Attempt(begun=begun, ended=ended, kind=kind, relay=relay, text=text)
+
+
+def after_attempt(job: Job, attempt: Attempt, *, policy: RetryPolicy, chance: float) -> Job:
+    """Give *job* as it is after *attempt*."""
+    match policy.judge(job, attempt, chance=chance):
+        case Done():
+            return job.sent(attempt)
+        case TryAgain(at=at, charged=charged):
+            return job.retried(attempt, due=at, charged=charged)
+        case GiveUp(reason=reason):
+            return job.failed(attempt, reason=reason)
+        case Hold(reason=reason):
+            return job.held(attempt, reason=reason)
+        case never:
+            assert_never(never)
+
+
+def interrupted(job: Job, *, begun: datetime | None, policy: RetryPolicy, now: datetime) -> Job:
+    """Give *job* as it is after its delivery was cut off, by a stop or a death of its worker.
+
+    *begun* is when its body was about to be written; None means that nothing was transmitted.
+    No attempt is charged either way.
+    """
+    if begun is None:
+        return job.given_back(now)
+    attempt = Attempt(begun=begun, ended=now, kind=Kind.UNCERTAIN, text=CUT_OFF)
+    if policy.on_uncertain is OnUncertain.HOLD:
+        return job.held(attempt, reason=LOST_REPLY, charged=False)
+    return job.retried(attempt, due=now, charged=False)
+
+
+def taken_back(job: Job, *, begun: datetime | None, policy: RetryPolicy, now: datetime) -> Job:
+    """Give *job* as it is after its lease ran out: as if interrupted, but ten times at most."""
+    job = replace(job, takebacks=job.takebacks + 1)
+    if job.takebacks >= MOST_TAKEBACKS:
+        kind = Kind.OURS if begun is None else Kind.UNCERTAIN
+        attempt = Attempt(begun=begun or job.since, ended=now, kind=kind, text=DIED_TOO_OFTEN)
+        return job.failed(attempt, reason=DIED_TOO_OFTEN, charged=False)
+    return interrupted(job, begun=begun, policy=policy, now=now)
+
+
+def proven(job: Job, *, begun: datetime, now: datetime) -> Job:
+    """Give *job* as it is when its worker died after noting that the relay accepted the mail."""
+    return job.sent(Attempt(begun=begun, ended=now, kind=Kind.ACCEPTED, text=FOUND_ACCEPTED))

@@ -1,0 +1,103 @@
+"""Every condition a caller or an operator can understand, as one small tree. Knows no library."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+
+class GcschedError(Exception):
+    """Something the caller or the operator can understand went wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One thing wrong with one field of a request, in words that say what is allowed."""
+
+    field: str
+    problem: str
+
+
+class InvalidRequest(GcschedError):
+    """A request breaks at least one rule; all broken rules are named at once."""
+
+    def __init__(self, violations: list[Violation]) -> None:
+        super().__init__("; ".join(f"{v.field}: {v.problem}" for v in violations))
+        self.violations = violations
+
+
+class RequestTooLarge(GcschedError):
+    """A request has more bytes than one wish can need."""
+
+    def __init__(self, size: int, most: int) -> None:
+        super().__init__(f"the request has {size} bytes; at most {most} are accepted")
+
+
+class StoreUnavailable(GcschedError):
+    """MongoDB did not confirm in time; the same call again is safe and gives the same job."""
+
+    def __init__(self, doing: str, *, retry_after: timedelta = timedelta(seconds=1)) -> None:
+        super().__init__(f"the store did not confirm in time while {doing}; call again")
+        self.retry_after = retry_after
+
+
+class BellUnavailable(GcschedError):
+    """Redis did not answer in time; what is due is found without it, a little later."""
+
+    def __init__(self, doing: str, cause: Exception) -> None:
+        super().__init__(
+            f"Redis did not answer while {doing}: {str(cause) or type(cause).__name__}"
+        )
+
+
+class Overloaded(GcschedError):
+    """More calls wait than this process is willing to hold."""
+
+    def __init__(self, waiting: int, *, retry_after: timedelta = timedelta(seconds=1)) -> None:
+        super().__init__(f"{waiting} requests are waiting already; call again after a moment")
+        self.retry_after = retry_after
+
+
+class IllegalTransition(GcschedError):
+    """A job was asked to take a step that its state does not allow."""
+
+    def __init__(self, job_id: str, state: str, wanted: str) -> None:
+        super().__init__(f"job {job_id} is {state} and cannot become {wanted}")
+        self.job_id = job_id
+        self.state = state
+        self.wanted = wanted
+
+
+class SettingsProblems(GcschedError):
+    """Settings are missing or contradict each other; one sentence each, all at once."""
+
+    def __init__(self, sentences: list[str]) -> None:
+        super().__init__("\n".join(sentences))
+        self.sentences = sentences
+
+
+class TemplateProblem(GcschedError):
+    """A template cannot be used; the text names file and line."""
+
+    def __init__(self, file: str, line: int | None, problem: str) -> None:
+        where = file if line is None else f"{file}, line {line}"
+        super().__init__(f"template {where}: {problem}")
+
+    @classmethod
+    def several(cls, problems: list["TemplateProblem"]) -> "TemplateProblem":
+        """Join several problems into one error, a line each."""
+        joined = cls.__new__(cls)
+        Exception.__init__(joined, "\n".join(str(problem) for problem in problems))
+        return joined
+
+
+class AddressInUse(GcschedError):
+    """The port to listen on is taken."""
+
+    def __init__(self, address: str, setting: str) -> None:
+        super().__init__(
+            f"cannot listen on {address}: it is in use or not ours; "
+            f"stop the other program or set {setting} to another address"
+        )
+
+
+class EmbeddedStoreProblem(GcschedError):
+    """An embedded MongoDB or Valkey cannot be used here; the text says what to do."""
