@@ -1,0 +1,80 @@
+"""The workers: each carries one claimed job at a time through its delivery."""
+
+import asyncio
+from datetime import timedelta
+
+import structlog
+
+from gcsched.domain.job import State
+from gcsched.usecases.deliver import Claimed, Deliver
+from gcsched.usecases.marks import AcceptedMarks
+from gcsched.usecases.ports import Conclusion
+from gcsched.usecases.record import Recorder
+
+
+class Crew:
+    """Run *size* workers over one queue; every job put in comes out as one conclusion."""
+
+    def __init__(
+        self, *, deliver: Deliver, recorder: Recorder, marks: AcceptedMarks, size: int
+    ) -> None:
+        self._deliver = deliver
+        self._recorder = recorder
+        self._marks = marks
+        self._size = size
+        self._queue: asyncio.Queue[Claimed] = asyncio.Queue()
+        self._at_work: dict[asyncio.Task[None], Claimed] = {}
+        self._is_closing = False
+
+    def put(self, claimed: Claimed) -> None:
+        self._queue.put_nowait(claimed)
+
+    async def run(self, stop: asyncio.Event, *, grace: timedelta) -> None:
+        """Work until *stop*; then let what has begun finish within *grace*, give back the rest."""
+        async with asyncio.TaskGroup() as tasks:
+            workers = [
+                tasks.create_task(self._work(), name=f"worker {number}")
+                for number in range(self._size)
+            ]
+            await stop.wait()
+            self._is_closing = True
+            self._give_back_queue()
+            begun = {task for task, claimed in self._at_work.items() if claimed.begun is not None}
+            for worker in set(workers) - begun:
+                worker.cancel()
+            if begun:
+                await asyncio.wait(begun, timeout=grace.total_seconds())
+            for worker in begun:
+                worker.cancel()
+
+    def _give_back_queue(self) -> None:
+        while not self._queue.empty():
+            self._recorder.record(self._deliver.given_back(self._queue.get_nowait()))
+
+    async def _work(self) -> None:
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("a worker is a task")
+        while not self._is_closing:
+            claimed = await self._queue.get()
+            self._at_work[task] = claimed
+            try:
+                conclusion = await self._carry(claimed)
+            except asyncio.CancelledError:
+                self._recorder.record(self._deliver.interrupted(claimed))
+                raise
+            finally:
+                del self._at_work[task]
+            self._conclude(conclusion)
+
+    async def _carry(self, claimed: Claimed) -> Conclusion:
+        try:
+            return await self._deliver(claimed)
+        except Exception as error:  # noqa: BLE001  # a defect costs an attempt, not a worker
+            structlog.get_logger().exception("delivery broke", job_id=claimed.job.id)
+            return self._deliver.broken(claimed, error)
+
+    def _conclude(self, conclusion: Conclusion) -> None:
+        if conclusion.job.state is State.SENT:
+            self._marks.note(conclusion)
+        self._recorder.record(conclusion)

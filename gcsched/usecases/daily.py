@@ -1,0 +1,45 @@
+"""The daily run: everything QUEUED for it becomes due now; once a day, made up when missed."""
+
+from dataclasses import dataclass
+from datetime import date
+
+import structlog
+
+from gcsched.domain.due import DailyPlan
+from gcsched.usecases.ports import Clock, Runs
+from gcsched.usecases.ringer import Ringer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DailyRun:
+    runs: Runs
+    plan: DailyPlan
+    ringer: Ringer
+    now: Clock
+
+    async def __call__(self) -> int:
+        """Run for the latest day whose time has come, if nobody has begun it; give what moved."""
+        now = self.now()
+        day = self.plan.last_day(now)
+        if not await self.runs.begin_daily(day, now=now):
+            return 0
+        return await self._move(day)
+
+    async def make_up(self) -> int:
+        """Run for what an earlier run left: it was missed, broken off, or passed by a late job."""
+        now = self.now()
+        day = self.plan.last_day(now)
+        if not await self.runs.is_queued(until=self.plan.instant(day)):
+            return 0
+        await self.runs.begin_daily(day, now=now)
+        return await self._move(day)
+
+    async def _move(self, day: date) -> int:
+        # Guarded by state, so moving twice at the same time moves each job once.
+        now = self.now().replace(microsecond=0)
+        moved = await self.runs.move_queued(until=self.plan.instant(day), now=now)
+        await self.runs.finish_daily(day, moved, now=now)
+        structlog.get_logger().info("daily run finished", day=day.isoformat(), moved=moved)
+        if moved:
+            self.ringer.ask(now)
+        return moved

@@ -1,0 +1,108 @@
+"""Carry one claimed job through: compose, begin, send, and say what became of it."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+
+from gcsched.domain.job import LEASE, LEASE_LEFT_AT_BODY, Attempt, Job
+from gcsched.domain.outcome import after_attempt, attempt_from, interrupted
+from gcsched.domain.replies import Answered, Broken, Kind, Withheld
+from gcsched.domain.retry import RetryPolicy
+from gcsched.errors import StoreUnavailable, TemplateProblem
+from gcsched.usecases.group import Group
+from gcsched.usecases.ports import (
+    Claims,
+    Clock,
+    Composer,
+    Conclusion,
+    Mailer,
+    Permit,
+)
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Claimed:
+    """A job in our hands. *begun* is set when its body may be on its way to the relay."""
+
+    job: Job
+    token: str
+    begun: datetime | None = field(default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fence:
+    """Mark jobs as begun in the database, for many sessions in one write.
+
+    What is no longer ours there gets no permit. A permit ends while 5 s of the lease are left, by
+    the monotonic clock, which goes on when the process is paused.
+    """
+
+    claims: Claims
+
+    async def __call__(self, asking: Sequence[Claimed]) -> list[Permit | None]:
+        permits: dict[str, Permit] = {}
+        for token in {claimed.token for claimed in asking}:
+            ids = [claimed.job.id for claimed in asking if claimed.token == token]
+            until = time.monotonic() + (LEASE - LEASE_LEFT_AT_BODY).total_seconds()
+            for job_id in await self.claims.begin(token, ids):
+                permits[token + job_id] = until
+        return [permits.get(claimed.token + claimed.job.id) for claimed in asking]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deliver:
+    composer: Composer
+    mailer: Mailer
+    fence: Group[Claimed, Permit | None]
+    policy: RetryPolicy
+    now: Clock
+    chance: Callable[[], float]
+
+    async def __call__(self, claimed: Claimed) -> Conclusion:
+        """Deliver once. Whatever is cancelled here, ``interrupted`` says what it came to."""
+        started = self.now()
+        try:
+            mail = self.composer.compose(claimed.job)
+            transmission = await self.mailer.send(mail, partial(self._begin, claimed))
+        except (TemplateProblem, ValueError) as problem:
+            return self._concluded(claimed, self._failure(started, Kind.CONTENT, str(problem)))
+        except StoreUnavailable:
+            # Nobody said that the claim still holds, so nothing was sent.
+            return self.given_back(claimed)
+        match transmission:
+            case Withheld():
+                return self.given_back(claimed)
+            case Answered() | Broken():
+                attempt = attempt_from(
+                    transmission, relay=self.mailer.name, begun=started, ended=self.now()
+                )
+                return self._concluded(claimed, attempt)
+
+    async def _begin(self, claimed: Claimed) -> Permit | None:
+        permit = await self.fence.ask(claimed)
+        if permit is not None:
+            claimed.begun = self.now()
+        return permit
+
+    def given_back(self, claimed: Claimed) -> Conclusion:
+        return Conclusion(claim=claimed.token, job=claimed.job.given_back(self.now()))
+
+    def interrupted(self, claimed: Claimed) -> Conclusion:
+        """Say what a delivery came to that was cancelled."""
+        job = interrupted(claimed.job, begun=claimed.begun, policy=self.policy, now=self.now())
+        return Conclusion(claim=claimed.token, job=job)
+
+    def broken(self, claimed: Claimed, error: Exception) -> Conclusion:
+        """Say what a delivery came to that ran into a defect of ours."""
+        kind = Kind.LATER if claimed.begun is None else Kind.UNCERTAIN
+        text = f"internal error: {type(error).__name__}"
+        return self._concluded(claimed, self._failure(claimed.begun or self.now(), kind, text))
+
+    def _failure(self, begun: datetime, kind: Kind, text: str) -> Attempt:
+        return Attempt(begun=begun, ended=self.now(), kind=kind, text=text)
+
+    def _concluded(self, claimed: Claimed, attempt: Attempt) -> Conclusion:
+        job = after_attempt(claimed.job, attempt, policy=self.policy, chance=self.chance())
+        return Conclusion(claim=claimed.token, job=job)

@@ -1,0 +1,77 @@
+"""The delivery engine: claim what is due while there is room, and hand it to the crew."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import structlog
+
+from gcsched.domain.identity import new_id
+from gcsched.errors import StoreUnavailable
+from gcsched.usecases.crew import Crew
+from gcsched.usecases.deliver import Claimed
+from gcsched.usecases.leases import Leases
+from gcsched.usecases.ports import Batch, Claims, Clock
+
+BETWEEN_LOOKS_SECONDS = 0.01
+LOOKS_WITHOUT_CLAIM = 50
+AFTER_FAILURE_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Engine:
+    """Claim at every nudge. A nudge says that something may be due; what, is asked of the store.
+
+    *ring_for_others* is called when more is due than this process took.
+    """
+
+    claims: Claims
+    leases: Leases
+    crew: Crew
+    ring_for_others: Callable[[], None]
+    now: Clock
+    nudged: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def nudge(self) -> None:
+        self.nudged.set()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Claim until *stop*; what is claimed is the crew's to finish or give back."""
+        async with asyncio.TaskGroup() as tasks:
+            claiming = tasks.create_task(self._claim_at_nudges(), name="claiming")
+            await stop.wait()
+            claiming.cancel()
+
+    async def _claim_at_nudges(self) -> None:
+        while True:
+            await self.nudged.wait()
+            self.nudged.clear()
+            try:
+                await self.claim_what_is_due()
+            except StoreUnavailable as error:
+                structlog.get_logger().warning("claiming waits", error=str(error))
+                await asyncio.sleep(AFTER_FAILURE_SECONDS)
+                self.nudge()
+
+    async def claim_what_is_due(self) -> None:
+        """Claim batch after batch until nothing due is left, or others have it."""
+        idle_looks = 0
+        while idle_looks < LOOKS_WITHOUT_CLAIM:
+            await self.leases.wait_for_room()
+            batch = await self._claim()
+            if batch.saw == 0:
+                return
+            if batch.saw > len(batch.jobs):
+                self.ring_for_others()
+            # Seen but not claimed: others were quicker, or the server's clock is behind ours.
+            idle_looks = 0 if batch.jobs else idle_looks + 1
+            if not batch.jobs:
+                await asyncio.sleep(BETWEEN_LOOKS_SECONDS)
+
+    async def _claim(self) -> Batch:
+        now = self.now()
+        batch = await self.claims.claim(new_id(now), self.leases.room, now=now)
+        self.leases.hold(batch)
+        for job in batch.jobs:
+            self.crew.put(Claimed(job=job, token=batch.token))
+        return batch

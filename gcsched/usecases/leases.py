@@ -1,0 +1,67 @@
+"""What this process has claimed: how much more it may, and the leases until all is settled."""
+
+import asyncio
+from collections import Counter
+from contextlib import suppress
+from datetime import timedelta
+
+import structlog
+
+from gcsched.errors import StoreUnavailable
+from gcsched.usecases.ports import Batch, Claims, Conclusion
+
+RENEW_EVERY = timedelta(seconds=10)
+AFTER_FAILURE = timedelta(seconds=1)
+
+
+class Leases:
+    """Count the jobs still held under each claim token, renew those tokens, and tell the room."""
+
+    def __init__(self, claims: Claims, *, capacity: int) -> None:
+        self._claims = claims
+        self._capacity = capacity
+        self._tokens: Counter[str] = Counter()
+        self._changed = asyncio.Event()
+
+    @property
+    def held(self) -> int:
+        return self._tokens.total()
+
+    @property
+    def room(self) -> int:
+        return self._capacity - self.held
+
+    def hold(self, batch: Batch) -> None:
+        self._tokens[batch.token] += len(batch.jobs)
+
+    def settle(self, conclusion: Conclusion) -> None:
+        """Let go of one job: the store knows what became of it."""
+        token = conclusion.claim
+        self._tokens[token] -= 1
+        if self._tokens[token] <= 0:
+            del self._tokens[token]
+        self._changed.set()
+
+    async def wait_for_room(self) -> None:
+        """Wait until half of the capacity is free, so that claims stay worth their round trips."""
+        while self.room < (self._capacity + 1) // 2:
+            self._changed.clear()
+            await self._changed.wait()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        wait = RENEW_EVERY
+        while not stop.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), wait.total_seconds())
+            wait = RENEW_EVERY if await self.renew() else AFTER_FAILURE
+
+    async def renew(self) -> bool:
+        """Renew once; False when the store did not answer."""
+        if not self._tokens:
+            return True
+        try:
+            await self._claims.renew(list(self._tokens))
+        except StoreUnavailable as error:
+            structlog.get_logger().warning("leases not renewed", held=self.held, error=str(error))
+            return False
+        return True

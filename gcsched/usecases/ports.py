@@ -1,0 +1,145 @@
+"""What the use cases need from the outside world, one small Protocol each."""
+
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Protocol
+
+from gcsched.domain.job import Job
+from gcsched.domain.mail import Mail
+from gcsched.domain.replies import Transmission
+
+Clock = Callable[[], datetime]
+
+Permit = float
+"""A moment of ``time.monotonic()``: the body may be begun until then, not later."""
+
+Begin = Callable[[], Awaitable[Permit | None]]
+"""Asked once, when the relay waits for the body; None means: do not send, the job is not ours."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admitted:
+    """The answer to a caller: the job that carries its wish, and whether this call made it."""
+
+    job_id: str
+    is_new: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Jobs claimed together, and how many due jobs the claim *saw*.
+
+    *until* is the end of the lease by ``time.monotonic()``, told cautiously.
+    """
+
+    token: str
+    jobs: tuple[Job, ...]
+    until: float
+    saw: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conclusion:
+    """What became of a claimed job: written only while *claim* still holds it."""
+
+    claim: str
+    job: Job
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Orphan:
+    """A claimed job whose lease is over; *begun* is when its body was about to be written."""
+
+    job: Job
+    claim: str
+    begun: datetime | None
+
+
+class Mailer(Protocol):
+    @property
+    def name(self) -> str:
+        """The relay's name for people: logs, attempts, metrics."""
+
+    async def send(self, mail: Mail, begin: Begin) -> Transmission:
+        """Carry *mail* to a relay; write its body only after *begin* has given a permit."""
+
+
+class Composer(Protocol):
+    def compose(self, job: Job) -> Mail:
+        """Make the mail of *job*; raises TemplateProblem when its template does not take it."""
+
+
+class Admissions(Protocol):
+    async def admit(self, jobs: Sequence[Job], *, within: timedelta) -> list[Admitted]:
+        """Store those of *jobs* whose key is free; say for each which job holds its key."""
+
+
+class Claims(Protocol):
+    async def claim(self, token: str, most: int, *, now: datetime) -> Batch:
+        """Claim at most *most* due jobs under *token*."""
+
+    async def begin(self, token: str, ids: Sequence[str]) -> Collection[str]:
+        """Mark *ids* as begun if they are still ours; give those that are."""
+
+    async def renew(self, tokens: Sequence[str]) -> None:
+        """Give the jobs claimed under *tokens* a new lease."""
+
+    async def next_due(self, *, now: datetime) -> bool:
+        """Tell whether anything waits that is due."""
+
+
+class Outcomes(Protocol):
+    async def conclude(self, conclusions: Sequence[Conclusion]) -> Collection[str]:
+        """Write what became of claimed jobs; give the ids that were not ours any more."""
+
+
+class Marks(Protocol):
+    """Which bodies the relay accepted: proof that outlives a crash before the outcome."""
+
+    async def note(self, marks: Sequence[tuple[str, str]]) -> None:
+        """Remember that the relay accepted these (job, claim)."""
+
+    async def forget(self, marks: Sequence[tuple[str, str]]) -> None:
+        """Drop what the database knows by now."""
+
+    async def noted(self, marks: Sequence[tuple[str, str]]) -> Collection[tuple[str, str]]:
+        """Give those of *marks* that were noted; raises BellUnavailable when nobody can tell."""
+
+
+class Bell(Protocol):
+    async def ring(self, second: int) -> None:
+        """Wake some process at Unix *second*, once however often it is asked."""
+
+
+class Recovery(Protocol):
+    async def seconds_due(self, after: datetime, until: datetime) -> Collection[int]:
+        """Give the distinct due seconds of waiting jobs in (after, until]."""
+
+    async def orphans(self, most: int) -> list[Orphan]:
+        """Give claimed jobs whose lease is over by the server's clock."""
+
+    async def take_back(self, conclusions: Sequence[tuple[Orphan, Conclusion]]) -> int:
+        """Write what becomes of orphans, if they still are; give how many were."""
+
+
+class Runs(Protocol):
+    async def sweep_is_new(self, *, within: timedelta, now: datetime) -> bool:
+        """Note a sweep at *now*, unless somebody noted one *within* this time."""
+
+    async def begin_daily(self, day: date, *, now: datetime) -> bool:
+        """Note the begin of *day*'s run; False when it is noted already."""
+
+    async def move_queued(self, *, until: datetime, now: datetime) -> int:
+        """Make every QUEUED job of a run up to *until* due at *now*; give how many."""
+
+    async def finish_daily(self, day: date, moved: int, *, now: datetime) -> None:
+        """Note that *day*'s run has moved *moved* jobs more and is finished."""
+
+    async def is_queued(self, *, until: datetime) -> bool:
+        """Tell whether a QUEUED job of a run up to *until* is left."""
+
+
+class Recipients(Protocol):
+    async def save(self, jobs: Sequence[Job]) -> None:
+        """Keep the user details of *jobs*."""

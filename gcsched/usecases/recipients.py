@@ -1,0 +1,48 @@
+"""Keep user details after the reply: in bulk, tried again, never in the way."""
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import structlog
+
+from gcsched.domain.job import Job
+from gcsched.errors import StoreUnavailable
+from gcsched.usecases.ports import Recipients
+
+MOST_WAITING = 20_000
+MOST_AT_ONCE = 500
+
+
+@dataclass(slots=True, kw_only=True)
+class RecipientNotes:
+    """Collect jobs whose user details are still to be kept; the oldest give way to a flood.
+
+    What is lost with a killed process is not lost for good: every job carries the same details.
+    """
+
+    store: Recipients
+    every: timedelta = timedelta(milliseconds=200)
+    _waiting: list[Job] = field(default_factory=list, init=False)
+
+    def note(self, job: Job) -> None:
+        if len(self._waiting) < MOST_WAITING:
+            self._waiting.append(job)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), self.every.total_seconds())
+            await self.save()
+
+    async def save(self) -> None:
+        """Keep what waits; what the store does not take waits for the next time."""
+        while self._waiting:
+            batch = self._waiting[:MOST_AT_ONCE]
+            try:
+                await self.store.save(batch)
+            except StoreUnavailable as error:
+                structlog.get_logger().warning("user details wait", error=str(error))
+                return
+            del self._waiting[: len(batch)]

@@ -1,0 +1,81 @@
+"""Write what became of claimed jobs: in groups, tried until the store takes it."""
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from gcsched.domain.job import Job, State
+from gcsched.errors import StoreUnavailable
+from gcsched.usecases.ports import Conclusion, Outcomes
+
+MOST_AT_ONCE = 500
+BETWEEN_TRIES_SECONDS = 0.5
+
+
+class Recorder:
+    """Collect conclusions and write them; *on_recorded* hears of each one that is settled.
+
+    It holds at most what the engine has claimed: nothing new is claimed before room is made here.
+    """
+
+    def __init__(self, outcomes: Outcomes, *, on_recorded: Callable[[Conclusion], None]) -> None:
+        self._outcomes = outcomes
+        self._on_recorded = on_recorded
+        self._waiting: list[Conclusion] = []
+        self._asked = asyncio.Event()
+
+    def record(self, conclusion: Conclusion) -> None:
+        self._waiting.append(conclusion)
+        self._asked.set()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Write until *stop* is set and nothing waits; who stops us limits how long we try."""
+        async with asyncio.TaskGroup() as tasks:
+            waker = tasks.create_task(self._wake_on(stop), name="recorder stop")
+            while self._waiting or not stop.is_set():
+                await self._asked.wait()
+                if not stop.is_set():
+                    self._asked.clear()
+                await self._write_all()
+            waker.cancel()
+
+    async def _wake_on(self, stop: asyncio.Event) -> None:
+        await stop.wait()
+        self._asked.set()
+
+    async def _write_all(self) -> None:
+        while self._waiting:
+            batch = self._waiting[:MOST_AT_ONCE]
+            try:
+                lost = await self._outcomes.conclude(batch)
+            except StoreUnavailable as error:
+                log = structlog.get_logger()
+                log.warning("outcomes wait", waiting=len(self._waiting), error=str(error))
+                await asyncio.sleep(BETWEEN_TRIES_SECONDS)
+                continue
+            del self._waiting[: len(batch)]
+            for conclusion in batch:
+                report(conclusion.job, is_lost=conclusion.job.id in lost)
+                self._on_recorded(conclusion)
+
+
+def report(job: Job, *, is_lost: bool) -> None:
+    """Log the one event that this outcome is."""
+    log = structlog.get_logger()
+    if is_lost:
+        log.warning("claim lost", job_id=job.id, state=job.state.value)
+        return
+    match job.state:
+        case State.SENT:
+            log.info("job sent", job_id=job.id, attempt=job.attempt)
+        case State.FAILED:
+            log.warning("job failed", job_id=job.id, attempt=job.attempt, reason=job.reason)
+        case State.UNCERTAIN:
+            log.warning("job held uncertain", job_id=job.id, reason=job.reason)
+        case State.RETRYING:
+            log.warning(
+                "job postponed", job_id=job.id, attempt=job.attempt, until=job.due.isoformat()
+            )
+        case _:
+            log.info("job given back", job_id=job.id)

@@ -1,0 +1,132 @@
+"""Ring the bell, once for each due second, and keep a timer of our own beside it."""
+
+import asyncio
+import math
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime, timedelta
+
+import structlog
+
+from gcsched.errors import BellUnavailable
+from gcsched.usecases.ports import Bell, Clock
+
+HORIZON = timedelta(seconds=60)
+LONGEST_WAIT_FOR_BELL = timedelta(milliseconds=50)
+QUIET_SECONDS = 2.0
+
+
+class Ringer:
+    """Turn due times into wake-ups: for this process by a timer, for the others by the bell.
+
+    A second still to come is rung once; what is due already rings under the present second.
+    Seconds beyond HORIZON are left to the sweep.
+    """
+
+    def __init__(self, *, bell: Bell, nudge: Callable[[], None], now: Clock) -> None:
+        self._bell = bell
+        self._nudge = nudge
+        self._now = now
+        self._rung: dict[int, asyncio.Future[None]] = {}
+        self._timers: dict[int, asyncio.TimerHandle] = {}
+        self._to_ring: list[int] = []
+        self._asked = asyncio.Event()
+        self._is_away = False
+
+    async def ring(self, due: datetime) -> None:
+        """See to it that *due* is not missed; waits for the bell at most 50 ms, never fails."""
+        if (rung := self.ask(due)) is not None:
+            await asyncio.wait([rung], timeout=LONGEST_WAIT_FOR_BELL.total_seconds())
+
+    def ask(self, due: datetime) -> asyncio.Future[None] | None:
+        """Ring soon, without waiting; the future is done when the bell has heard it."""
+        now = self._now()
+        if due > now + HORIZON:
+            return None
+        if due <= now:
+            self._nudge()
+            return self._ask_for(int(now.timestamp()))
+        second = math.ceil(due.timestamp())
+        self._set_timer(second, now)
+        return self._ask_for(second)
+
+    def hear(self, second: int) -> None:
+        """Act on a wake-up; one that a fast clock picked too early waits for its second."""
+        now = self._now()
+        if second > now.timestamp():
+            self._set_timer(second, now)
+        else:
+            self._nudge()
+
+    def ring_for_others(self) -> None:
+        """Wake some process for what is due and more than this one takes."""
+        second = int(self._now().timestamp())
+        if (known := self._rung.get(second)) is not None and known.done():
+            del self._rung[second]
+        self._ask_for(second)
+
+    def _ask_for(self, second: int) -> asyncio.Future[None] | None:
+        if self._is_away:
+            return None
+        known = self._rung.get(second)
+        if known is not None:
+            return None if known.done() else known
+        rung = asyncio.get_running_loop().create_future()
+        self._rung[second] = rung
+        self._to_ring.append(second)
+        self._asked.set()
+        return rung
+
+    def _set_timer(self, second: int, now: datetime) -> None:
+        # The bell may lose what it took (P4), so this process also remembers by itself.
+        if second not in self._timers:
+            wait = second - now.timestamp()
+            loop = asyncio.get_running_loop()
+            self._timers[second] = loop.call_later(wait, self._on_timer, second)
+
+    def _on_timer(self, second: int) -> None:
+        self._timers.pop(second, None)
+        self._nudge()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Carry what was asked to the bell, until *stop*."""
+        async with asyncio.TaskGroup() as tasks:
+            waker = tasks.create_task(self._wake_on(stop), name="ringer stop")
+            while not stop.is_set():
+                await self._asked.wait()
+                self._asked.clear()
+                await self._ring_all(stop)
+            waker.cancel()
+        for timer in self._timers.values():
+            timer.cancel()
+
+    async def _wake_on(self, stop: asyncio.Event) -> None:
+        await stop.wait()
+        self._asked.set()
+
+    async def _ring_all(self, stop: asyncio.Event) -> None:
+        while self._to_ring and not stop.is_set():
+            try:
+                await self._bell.ring(self._to_ring[0])
+            except BellUnavailable as error:
+                await self._leave_alone(error, stop)
+            else:
+                self._rung[self._to_ring.pop(0)].set_result(None)
+        self._prune()
+
+    async def _leave_alone(self, error: BellUnavailable, stop: asyncio.Event) -> None:
+        """Let an absent bell be for a moment: timers and sweeps do its work meanwhile."""
+        structlog.get_logger().warning("bell not rung", error=str(error))
+        self._is_away = True
+        for second in self._to_ring:
+            self._rung.pop(second).set_result(None)
+        self._to_ring.clear()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), QUIET_SECONDS)
+        self._is_away = False
+
+    def _prune(self) -> None:
+        past = self._now().timestamp() - 1
+        for second in [known for known in self._rung if known < past]:
+            if self._rung[second].done():
+                del self._rung[second]

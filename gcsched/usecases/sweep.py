@@ -1,0 +1,122 @@
+"""The sweep: find what was left behind, repair it, and count what was repaired."""
+
+import asyncio
+import random
+from collections.abc import Collection, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+import structlog
+
+from gcsched.domain.job import Job, State
+from gcsched.domain.outcome import proven, taken_back
+from gcsched.domain.retry import RetryPolicy
+from gcsched.errors import BellUnavailable, StoreUnavailable
+from gcsched.usecases.daily import DailyRun
+from gcsched.usecases.ports import Claims, Clock, Conclusion, Marks, Orphan, Recovery, Runs
+from gcsched.usecases.ringer import HORIZON, Ringer
+
+EVERY = timedelta(seconds=10)
+UNSEEN_AFTER = timedelta(seconds=12)
+LOOK_EVERY = timedelta(seconds=4)
+MOST_AT_ONCE = 500
+
+
+class Repair(StrEnum):
+    """What a sweep repairs; the names are those of the metrics."""
+
+    OVERDUE = "overdue"
+    NOT_BEGUN = "lease_expired_not_begun"
+    ACCEPTED = "lease_expired_accepted"
+    UNCERTAIN = "lease_expired_uncertain"
+    DAILY = "daily_run_missed"
+
+
+Report = dict[Repair, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sweep:
+    """Repair once, idempotently; any number of replicas may do it at any time."""
+
+    claims: Claims
+    recovery: Recovery
+    runs: Runs
+    marks: Marks
+    daily_run: DailyRun
+    ringer: Ringer
+    policy: RetryPolicy
+    now: Clock
+
+    async def if_unseen(self, within: timedelta) -> None:
+        """Sweep, unless some replica has done it *within* this time."""
+        if await self.runs.sweep_is_new(within=within, now=self.now()):
+            await self()
+
+    async def __call__(self) -> Report:
+        """Do one pass; give what was repaired, by reason."""
+        report: Report = {}
+        await self._take_back_orphans(report)
+        report[Repair.DAILY] = await self.daily_run.make_up()
+        now = self.now()
+        if await self.claims.next_due(now=now):
+            report[Repair.OVERDUE] = 1
+            self.ringer.ask(now)
+        for second in await self.recovery.seconds_due(now, now + HORIZON):
+            self.ringer.ask(datetime.fromtimestamp(second, now.tzinfo))
+        repaired = {reason.value: count for reason, count in report.items() if count}
+        if repaired:
+            structlog.get_logger().info("sweep repaired", **repaired)
+        return report
+
+    async def _take_back_orphans(self, report: Report) -> None:
+        while orphans := await self.recovery.orphans(MOST_AT_ONCE):
+            accepted = await self._accepted(orphans)
+            decided = [(orphan, self._decide(orphan, accepted)) for orphan in orphans]
+            taken = await self.recovery.take_back(
+                [(orphan, Conclusion(claim=orphan.claim, job=job)) for orphan, job in decided]
+            )
+            for orphan, job in decided:
+                reason = reason_of(orphan, job)
+                report[reason] = report.get(reason, 0) + 1
+            if taken < MOST_AT_ONCE:
+                return
+
+    async def _accepted(self, orphans: Sequence[Orphan]) -> Collection[tuple[str, str]]:
+        begun = [(o.job.id, o.claim) for o in orphans if o.begun is not None]
+        if not begun:
+            return ()
+        try:
+            return await self.marks.noted(begun)
+        except BellUnavailable:
+            return ()
+
+    def _decide(self, orphan: Orphan, accepted: Collection[tuple[str, str]]) -> Job:
+        now = self.now()
+        if orphan.begun is not None and (orphan.job.id, orphan.claim) in accepted:
+            return proven(orphan.job, begun=orphan.begun, now=now)
+        return taken_back(orphan.job, begun=orphan.begun, policy=self.policy, now=now)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Sweep when no replica has for a while: so it is done without Redis too."""
+        while not stop.is_set():
+            wait = LOOK_EVERY * random.uniform(0.8, 1.2)  # noqa: S311  # jitter, no secret
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), wait.total_seconds())
+            if not stop.is_set():
+                await self.guarded(UNSEEN_AFTER)
+
+    async def guarded(self, within: timedelta) -> None:
+        """Sweep if unseen; a store that is away is tried again at the next time."""
+        try:
+            await self.if_unseen(within)
+        except StoreUnavailable as error:
+            structlog.get_logger().warning("sweep waits", error=str(error))
+
+
+def reason_of(orphan: Orphan, job: Job) -> Repair:
+    if orphan.begun is None:
+        return Repair.NOT_BEGUN
+    return Repair.ACCEPTED if job.state is State.SENT else Repair.UNCERTAIN
