@@ -1,0 +1,206 @@
+"""ARQ: the bell that wakes processes, and the crons. The only place that knows it.
+
+ARQ 0.28 is in maintenance mode and its loop ends when Redis goes away, so it is supervised here
+and carries nothing: what is due is asked of the database.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgpack
+import structlog
+from arq.connections import ArqRedis
+from arq.cron import CronJob, cron
+from arq.worker import Worker, func
+
+from gcsched.adapters.redis import bell_errors, open_pool
+from gcsched.domain.due import DailyPlan
+from gcsched.errors import BellUnavailable, GcschedError
+from gcsched.usecases.ports import Clock
+
+QUEUE = "gcsched:queue"
+HEALTH_KEY = "gcsched:health"
+WAKE = "gcsched:wake"
+SWEEP = "gcsched:sweep"
+DAILY = "gcsched:daily"
+TIMEOUT = timedelta(seconds=5)
+CRON_TIMEOUT = timedelta(seconds=60)
+HEALTH_EVERY = timedelta(seconds=10)
+POLLS_PER_SECOND = 4
+AFTER_THE_SECOND = 0.002
+FIRST_BACK_OFF, LONGEST_BACK_OFF = 0.5, 5.0
+
+
+def open_arq(url: str) -> ArqRedis:
+    """Make ARQ's client; msgpack, because whoever can write to Redis could run a pickle."""
+    return ArqRedis(
+        open_pool(url),
+        job_serializer=msgpack.packb,
+        job_deserializer=msgpack.unpackb,
+        default_queue_name=QUEUE,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArqBell:
+    """Ring by a deferred job whose id is its second: a thousand rings of one second are one job."""
+
+    redis: ArqRedis
+    now: Clock
+
+    async def ring(self, second: int) -> None:
+        """Wake some process at Unix *second*; raises BellUnavailable."""
+        # A time in the past would make ARQ's PSETEX fail.
+        until = datetime.fromtimestamp(second, UTC) if second > self.now().timestamp() else None
+        with bell_errors("ringing the bell"):
+            await self.redis.enqueue_job(
+                WAKE, second, _job_id=f"{WAKE}:{second}", _defer_until=until
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tasks:
+    """What ARQ calls: all short, none waits for a relay."""
+
+    on_wake: Callable[[int], object]
+    after_wake: Callable[[], Awaitable[None]]
+    sweep: Callable[[], Awaitable[object]]
+    daily_run: Callable[[], Awaitable[object]]
+
+
+class AlignedWorker(Worker):
+    """Poll just after each quarter of a second: due times are whole seconds."""
+
+    def __init__(self, *, now: Clock, **options: Any) -> None:
+        super().__init__(**options)
+        self._now = now
+
+    async def main(self) -> None:
+        self.ctx["redis"] = self.pool
+        while True:
+            await self._poll_iteration()
+            await asyncio.sleep(until_next_poll(self._now().timestamp()))
+
+
+def until_next_poll(now: float) -> float:
+    """Give the seconds from *now* to just after the next quarter of a second."""
+    step = 1 / POLLS_PER_SECOND
+    return step - (now - AFTER_THE_SECOND) % step
+
+
+class ArqWorkerPool:
+    """Keep one ARQ worker running: build it anew, with back-off, whenever its loop ends."""
+
+    def __init__(
+        self,
+        *,
+        connect: Callable[[], ArqRedis],
+        tasks: Tasks,
+        daily: DailyPlan,
+        max_jobs: int,
+        now: Clock,
+    ) -> None:
+        self._now = now
+        self._connect = connect
+        self._tasks = tasks
+        self._daily = daily
+        self._max_jobs = max_jobs
+
+    async def run(self, stop: asyncio.Event) -> None:
+        back_off = FIRST_BACK_OFF
+        while not stop.is_set():
+            begun = time.monotonic()
+            error = await self._run_once(stop)
+            if error is None:
+                return
+            lasted = time.monotonic() - begun
+            back_off = FIRST_BACK_OFF if lasted > LONGEST_BACK_OFF else back_off
+            structlog.get_logger().warning(
+                "arq worker ended", error=type(error).__name__, again_in_seconds=back_off
+            )
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), back_off)
+            back_off = min(back_off * 2, LONGEST_BACK_OFF)
+
+    async def _run_once(self, stop: asyncio.Event) -> Exception | None:
+        """Run one worker until *stop* or its end; give what ended it."""
+        worker = self._build()
+        running = asyncio.create_task(worker.async_run(), name="arq worker")
+        stopping = asyncio.create_task(stop.wait(), name="arq stop")
+        try:
+            await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopping.cancel()
+            running.cancel()
+            await asyncio.wait({running})
+            await self._close(worker)
+        if running.cancelled():
+            return None
+        error = running.exception()
+        return error if isinstance(error, Exception) else None
+
+    async def _close(self, worker: Worker) -> None:
+        """Cancel what still runs and close the connections; a dead Redis may refuse even that."""
+        for task in (unfinished := set(worker.tasks.values())):
+            task.cancel()
+        if unfinished:
+            await asyncio.wait(unfinished)
+        worker.tasks.clear()
+        with suppress(BellUnavailable), bell_errors("closing the ARQ worker"):
+            async with asyncio.timeout(TIMEOUT.total_seconds()):
+                await worker.close()
+
+    def _build(self) -> Worker:
+        return AlignedWorker(
+            now=self._now,
+            functions=[func(called(self._wake), name=WAKE, max_tries=3)],
+            cron_jobs=self._crons(),
+            redis_pool=self._connect(),
+            queue_name=QUEUE,
+            handle_signals=False,
+            after_job_end=called(self._tasks.after_wake),
+            max_jobs=self._max_jobs,
+            job_timeout=TIMEOUT,
+            keep_result=0,
+            max_tries=3,
+            health_check_interval=HEALTH_EVERY,
+            health_check_key=HEALTH_KEY,
+            job_serializer=msgpack.packb,
+            job_deserializer=msgpack.unpackb,
+            timezone=self._daily.zone,
+            log_results=False,
+        )
+
+    async def _wake(self, second: int) -> None:
+        self._tasks.on_wake(second)
+
+    def _crons(self) -> list[CronJob]:
+        at = self._daily.at
+        every_ten = set(range(0, 60, 10))
+        return [
+            cron(called(self._tasks.sweep), name=SWEEP, second=every_ten, timeout=CRON_TIMEOUT),
+            cron(
+                called(self._tasks.daily_run),
+                name=DAILY,
+                hour=at.hour,
+                minute=at.minute,
+                second=at.second,
+                timeout=CRON_TIMEOUT,
+            ),
+        ]
+
+
+def called(task: Callable[..., Awaitable[object]]) -> Any:
+    """Make of *task* what ARQ calls: it passes its context first, which nothing here needs."""
+
+    async def call(_: dict[Any, Any], *args: Any) -> None:
+        # Stores that are away are no news here: the next wake-up or sweep tries again.
+        with suppress(GcschedError):
+            await task(*args)
+
+    return call

@@ -1,0 +1,89 @@
+"""Claims: who may send a job now. Leases are set and judged by the server's clock."""
+
+import random
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from gcsched.adapters.mongo.codec import decode
+from gcsched.adapters.mongo.connection import Mongo, store_errors
+from gcsched.domain.job import CLAIMABLE, LEASE, State
+from gcsched.usecases.ports import Batch
+
+LEASE_END = {"$add": ["$$NOW", int(LEASE.total_seconds() * 1000)]}
+STATES = [state.value for state in CLAIMABLE]
+LOOK_AHEAD = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MongoClaims:
+    mongo: Mongo
+
+    async def claim(self, token: str, most: int, *, now: datetime) -> Batch:
+        """Claim at most *most* due jobs under *token*, in three steps by index.
+
+        Looks at more than it takes and takes some at random, so that replicas which look at the
+        same moment do not all want the same jobs.
+        """
+        with store_errors("claiming due jobs"):
+            due = await self._due(most * LOOK_AHEAD, now)
+            wanted = due if len(due) <= most else random.sample(due, most)
+            if not wanted:
+                return Batch(token=token, jobs=(), until=0.0, saw=0)
+            until = time.monotonic() + LEASE.total_seconds()
+            await self.mongo.jobs.update_many(
+                {"_id": {"$in": wanted}, "state": {"$in": STATES}, **is_due()},
+                [{"$set": claimed(token)}],
+            )
+            found = self.mongo.jobs.find({"claim": token}).sort("due", 1)
+            jobs = tuple([decode(document) async for document in found])
+        return Batch(token=token, jobs=jobs, until=until, saw=len(due))
+
+    async def _due(self, most: int, now: datetime) -> list[str]:
+        found = self.mongo.jobs.find({"state": {"$in": STATES}, "due": {"$lte": now}}, {"_id": 1})
+        return [document["_id"] async for document in found.sort("due", 1).limit(most)]
+
+    async def begin(self, token: str, ids: Sequence[str]) -> Collection[str]:
+        """Mark *ids* as begun if they are still ours, and renew them; give those that are.
+
+        The others must not be sent: this is the fence. A claim that is still there was taken back
+        by nobody, even past its lease, so renewing it here is safe.
+        """
+        ours = {"_id": {"$in": list(ids)}, "claim": token, "state": State.SENDING.value}
+        with store_errors("marking jobs as begun"):
+            answer = await self.mongo.jobs.update_many(
+                ours, [{"$set": {"begun": "$$NOW", "lease": LEASE_END}}]
+            )
+            if answer.matched_count == len(ids):
+                return ids
+            return {document["_id"] async for document in self.mongo.jobs.find(ours, {"_id": 1})}
+
+    async def renew(self, tokens: Sequence[str]) -> None:
+        """Give every job that is claimed under one of *tokens* a new lease."""
+        with store_errors("renewing leases"):
+            await self.mongo.jobs.update_many(
+                {"claim": {"$in": list(tokens)}, "state": State.SENDING.value},
+                [{"$set": {"lease": LEASE_END}}],
+            )
+
+    async def next_due(self, *, now: datetime) -> bool:
+        """Tell whether anything waits that is due by *now*."""
+        with store_errors("looking for due jobs"):
+            return bool(await self._due(1, now))
+
+
+def claimed(token: str) -> dict[str, Any]:
+    return {
+        "state": State.SENDING.value,
+        "claim": token,
+        "lease": LEASE_END,
+        "since": "$$NOW",
+        "version": {"$add": ["$version", 1]},
+    }
+
+
+def is_due() -> dict[str, Any]:
+    """Filter by the server's clock, so that a fast clock here sends nothing early."""
+    return {"$expr": {"$lte": ["$due", "$$NOW"]}}

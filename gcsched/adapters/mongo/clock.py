@@ -1,0 +1,59 @@
+"""One clock for every replica: the database's, as far as this machine's differs from it."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from gcsched.adapters.mongo.connection import Mongo, store_errors
+from gcsched.errors import StoreUnavailable
+
+NEGLIGIBLE = timedelta(milliseconds=100)
+SAMPLES = 3
+EVERY_SECONDS = 60.0
+
+
+@dataclass(slots=True, kw_only=True)
+class ServerClock:
+    """Tell the time, corrected by the difference to MongoDB's clock where that is noticeable."""
+
+    mongo: Mongo
+    local: Callable[[], datetime]
+    offset: timedelta = field(default=timedelta(0), init=False)
+
+    def __call__(self) -> datetime:
+        return self.local() + self.offset
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Measure again once a minute: clocks drift, and somebody may set one."""
+        while not stop.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), EVERY_SECONDS)
+            with suppress(StoreUnavailable):
+                await self.measure()
+
+    async def measure(self) -> timedelta:
+        """Ask the server for its time and correct ours; give the difference (server minus ours).
+
+        Of a few samples the one with the shortest round trip counts (RFC 5905, section 10).
+        """
+        difference = min([await self._sample() for _ in range(SAMPLES)])[1]
+        offset = difference if abs(difference) > NEGLIGIBLE else timedelta(0)
+        if abs(offset - self.offset) > NEGLIGIBLE:
+            structlog.get_logger().warning(
+                "clock differs from MongoDB's", seconds=round(difference.total_seconds(), 3)
+            )
+        self.offset = offset
+        return difference
+
+    async def _sample(self) -> tuple[float, timedelta]:
+        asked, begun = self.local(), time.monotonic()
+        with store_errors("asking for the server's time"):
+            answer = await self.mongo.database.command("hello")
+        took = time.monotonic() - begun
+        server: datetime = answer["localTime"]
+        return took, server.astimezone(UTC) - (asked + timedelta(seconds=took / 2))

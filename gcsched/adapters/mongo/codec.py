@@ -1,0 +1,76 @@
+"""Jobs to MongoDB documents and back. Fields have the same names on both sides."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from gcsched.domain.job import Attempt, Job, State
+from gcsched.domain.replies import Kind
+
+OPTIONAL = ("dedup_key", "claim")
+
+
+def encode(job: Job) -> dict[str, Any]:
+    """Make the document of *job*; fields without a value are left out, as the indexes expect."""
+    document: dict[str, Any] = {
+        "_id": job.id,
+        "state": job.state.value,
+        "empid": job.empid,
+        "email": job.email,
+        "message": job.message,
+        "name": job.name,
+        "created": job.created,
+        "due_at": job.due_at,
+        "due": job.due,
+        "since": job.since,
+        "message_id": job.message_id,
+        "template": job.template,
+        "attempt": job.attempt,
+        "takebacks": job.takebacks,
+        "version": job.version,
+        "reason": job.reason,
+        "attempts": [encode_attempt(attempt) for attempt in job.attempts],
+    }
+    for name in OPTIONAL:
+        if (value := getattr(job, name)) is not None:
+            document[name] = value
+    return document
+
+
+def decode(document: Mapping[str, Any]) -> Job:
+    return Job(
+        id=document["_id"],
+        state=State(document["state"]),
+        empid=document["empid"],
+        email=document["email"],
+        message=document["message"],
+        name=document["name"],
+        created=document["created"],
+        due_at=document["due_at"],
+        due=document["due"],
+        since=document["since"],
+        message_id=document["message_id"],
+        dedup_key=document.get("dedup_key"),
+        template=document["template"],
+        attempt=document["attempt"],
+        takebacks=document["takebacks"],
+        version=document["version"],
+        claim=document.get("claim"),
+        reason=document["reason"],
+        attempts=tuple(decode_attempt(attempt) for attempt in document["attempts"]),
+    )
+
+
+def encode_attempt(attempt: Attempt) -> dict[str, Any]:
+    return {
+        "begun": attempt.begun,
+        "ended": attempt.ended,
+        "kind": attempt.kind.value,
+        "relay": attempt.relay,
+        "code": attempt.code,
+        "enhanced": attempt.enhanced,
+        "text": attempt.text,
+    }
+
+
+def decode_attempt(document: Mapping[str, Any]) -> Attempt:
+    return Attempt(**{**document, "kind": Kind(document["kind"])})

@@ -1,0 +1,89 @@
+"""The connection to MongoDB: opened once, patient at the start, every wait limited."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from beanie import init_beanie
+from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
+from pymongo.errors import PyMongoError
+from pymongo.uri_parser import parse_uri
+from pymongo.write_concern import WriteConcern
+
+from gcsched.adapters.mongo.documents import (
+    DOCUMENTS,
+    JobDocument,
+    RecipientDocument,
+    RunDocument,
+)
+from gcsched.errors import StoreUnavailable
+
+Document = dict[str, Any]
+Collection = AsyncIOMotorCollection[Document]
+
+DEFAULT_DATABASE = "gcsched"
+WTIMEOUT_MS = 5_000
+TIME_LIMITS = {  # a value in the connection string wins
+    "serverselectiontimeoutms": 3_000,
+    "connecttimeoutms": 2_000,
+    "sockettimeoutms": 10_000,
+    "waitqueuetimeoutms": 5_000,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mongo:
+    """The open database and its collections; every write is acknowledged by a majority."""
+
+    database: AsyncIOMotorDatabase[Document]
+    jobs: Collection
+    recipients: Collection
+    runs: Collection
+
+    async def prepare(self) -> None:
+        """Create collections and indexes where they are missing; running it again is harmless."""
+        with store_errors("preparing the database"):
+            await init_beanie(database=self.database, document_models=list(DOCUMENTS))
+
+    async def ping(self) -> None:
+        with store_errors("looking for MongoDB"):
+            await self.database.command("ping")
+
+
+def durable(wtimeout_ms: int = WTIMEOUT_MS) -> WriteConcern:
+    """Acknowledged by a majority and in their journals, or an error after *wtimeout_ms*."""
+    return WriteConcern(w="majority", j=True, wtimeout=wtimeout_ms)
+
+
+@asynccontextmanager
+async def open_mongo(uri: str) -> AsyncIterator[Mongo]:
+    """Open the client for *uri*; nothing is sent until the first use."""
+    said = {name.lower() for name in parse_uri(uri, validate=False)["options"]}
+    limits: dict[str, Any] = {
+        name: value for name, value in TIME_LIMITS.items() if name not in said
+    }
+    client: AsyncIOMotorClient[Document] = AsyncIOMotorClient(
+        uri, tz_aware=True, appname="gcsched", **limits
+    )
+    try:
+        database = client.get_default_database(DEFAULT_DATABASE).with_options(
+            write_concern=durable()
+        )
+        yield Mongo(
+            database=database,
+            jobs=database[JobDocument.Settings.name],
+            recipients=database[RecipientDocument.Settings.name],
+            runs=database[RunDocument.Settings.name],
+        )
+    finally:
+        client.close()
+
+
+@contextmanager
+def store_errors(doing: str) -> Iterator[None]:
+    """Translate the driver's errors: to a caller they all mean that nothing was confirmed."""
+    try:
+        yield
+    except PyMongoError as error:
+        raise StoreUnavailable(doing) from error

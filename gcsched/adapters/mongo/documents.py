@@ -1,0 +1,89 @@
+"""The collections: their fields and indexes, as Beanie documents. Private to this package."""
+
+from datetime import datetime
+from typing import Any, ClassVar
+
+from beanie import Document
+from pydantic import Field
+from pymongo import ASCENDING, DESCENDING, IndexModel
+
+
+class JobDocument(Document):
+    id: str  # type: ignore[assignment]  # Beanie's own default is an ObjectId
+    state: str
+    empid: str
+    email: str
+    message: str
+    name: str
+    created: datetime
+    due_at: datetime
+    due: datetime
+    since: datetime
+    message_id: str
+    dedup_key: str | None = None
+    template: str = "doc"
+    attempt: int = 0
+    takebacks: int = 0
+    version: int = 0
+    claim: str | None = None
+    lease: datetime | None = None
+    begun: datetime | None = None
+    reason: str = ""
+    attempts: list[dict[str, Any]] = Field(default_factory=list)
+    delete_after: datetime | None = None
+
+    class Settings:
+        name = "jobs"
+        keep_nulls = False
+        indexes: ClassVar = [
+            IndexModel(
+                [("dedup_key", ASCENDING)],
+                name="dedup_key",
+                unique=True,
+                partialFilterExpression={"dedup_key": {"$type": "string"}},
+            ),
+            IndexModel([("state", ASCENDING), ("due", ASCENDING)], name="state_due"),
+            IndexModel(
+                [("claim", ASCENDING)],
+                name="claim",
+                partialFilterExpression={"claim": {"$type": "string"}},
+            ),
+            IndexModel(
+                [("lease", ASCENDING)],
+                name="lease",
+                partialFilterExpression={"lease": {"$type": "date"}},
+            ),
+            IndexModel([("empid", ASCENDING), ("created", DESCENDING)], name="empid_created"),
+            IndexModel([("email", ASCENDING), ("created", DESCENDING)], name="email_created"),
+            IndexModel([("delete_after", ASCENDING)], name="delete_after", expireAfterSeconds=0),
+        ]
+
+
+class RecipientDocument(Document):
+    """The user details that callers gave: one document per employee."""
+
+    id: str  # type: ignore[assignment]  # Beanie's own default is an ObjectId
+    name: str
+    email: str
+    first_seen: datetime
+    last_seen: datetime
+    accepted: int = 0
+
+    class Settings:
+        name = "recipients"
+        indexes: ClassVar = [IndexModel([("email", ASCENDING)], name="email")]
+
+
+class RunDocument(Document):
+    """A daily run (``daily:<date>``) or the latest sweep (``sweep``)."""
+
+    id: str  # type: ignore[assignment]  # Beanie's own default is an ObjectId
+    started: datetime
+    finished: datetime | None = None
+    moved: int = 0
+
+    class Settings:
+        name = "runs"
+
+
+DOCUMENTS = (JobDocument, RecipientDocument, RunDocument)

@@ -1,0 +1,62 @@
+"""Find what was left behind and repair it, everything by index."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from pymongo import UpdateOne
+
+from gcsched.adapters.mongo.codec import decode
+from gcsched.adapters.mongo.connection import Mongo, store_errors
+from gcsched.adapters.mongo.outcomes import concluded
+from gcsched.domain.job import CLAIMABLE, State
+from gcsched.usecases.ports import Clock, Conclusion, Orphan
+
+LEASE_OVER = {"$expr": {"$lte": ["$lease", "$$NOW"]}}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MongoRecovery:
+    mongo: Mongo
+    retention: timedelta
+    now: Clock
+
+    async def seconds_due(self, after: datetime, until: datetime) -> Collection[int]:
+        """Give the distinct due seconds of waiting jobs in (after, until]: one key each."""
+        seconds: set[int] = set()
+        with store_errors("looking for seconds to ring"):
+            for state in CLAIMABLE:
+                query = {"state": state.value, "due": {"$gt": after, "$lte": until}}
+                moments = await self.mongo.jobs.distinct("due", query)
+                seconds |= {int(moment.replace(tzinfo=UTC).timestamp()) for moment in moments}
+        return seconds
+
+    async def orphans(self, most: int) -> list[Orphan]:
+        """Give at most *most* claimed jobs whose lease is over."""
+        with store_errors("looking for expired leases"):
+            # The plain bound serves the index; the server's clock has the last word.
+            query = {"lease": {"$lte": self.now() + timedelta(seconds=1)}, **LEASE_OVER}
+            found = self.mongo.jobs.find(query).limit(most)
+            return [
+                Orphan(job=decode(document), claim=document["claim"], begun=document.get("begun"))
+                async for document in found
+            ]
+
+    async def take_back(self, conclusions: Sequence[tuple[Orphan, Conclusion]]) -> int:
+        """Write each conclusion if its orphan is still as it was seen; give how many were."""
+        writes = [
+            UpdateOne(
+                {
+                    "_id": orphan.job.id,
+                    "claim": orphan.claim,
+                    "state": State.SENDING.value,
+                    "begun": orphan.begun or {"$exists": False},
+                    **LEASE_OVER,
+                },
+                concluded(conclusion.job, self.retention),
+            )
+            for orphan, conclusion in conclusions
+        ]
+        with store_errors("taking back expired leases"):
+            answer = await self.mongo.jobs.bulk_write(writes, ordered=False)
+        return answer.matched_count

@@ -1,0 +1,73 @@
+"""Daily runs and sweeps, noted where every replica sees them."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from pymongo.errors import DuplicateKeyError
+
+from gcsched.adapters.mongo.connection import Mongo, store_errors
+from gcsched.domain.job import State
+
+SWEEP = "sweep"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MongoRuns:
+    mongo: Mongo
+
+    async def sweep_is_new(self, *, within: timedelta, now: datetime) -> bool:
+        """Note a sweep at *now*, unless one was noted *within* this time before."""
+        with store_errors("noting a sweep"):
+            try:
+                await self.mongo.runs.update_one(
+                    {"_id": SWEEP, "started": {"$lte": now - within}},
+                    {"$set": {"started": now}},
+                    upsert=True,
+                )
+            except DuplicateKeyError:
+                return False
+        return True
+
+    async def begin_daily(self, day: date, *, now: datetime) -> bool:
+        """Insert ``daily:<day>``; False when it is there already."""
+        with store_errors("beginning the daily run"):
+            try:
+                await self.mongo.runs.insert_one({"_id": daily(day), "started": now, "moved": 0})
+            except DuplicateKeyError:
+                return False
+        return True
+
+    async def move_queued(self, *, until: datetime, now: datetime) -> int:
+        """Make every QUEUED job of a run up to *until* due at *now*; give how many."""
+        with store_errors("moving the daily queue"):
+            answer = await self.mongo.jobs.update_many(
+                {"state": State.QUEUED.value, "due": {"$lte": until}},
+                {
+                    "$set": {"state": State.SCHEDULED.value, "due": now, "since": now},
+                    "$inc": {"version": 1},
+                },
+            )
+        return answer.modified_count
+
+    async def finish_daily(self, day: date, moved: int, *, now: datetime) -> None:
+        with store_errors("finishing the daily run"):
+            await self.mongo.runs.update_one(
+                {"_id": daily(day)},
+                {
+                    "$set": {"finished": now},
+                    "$inc": {"moved": moved},
+                    "$setOnInsert": {"started": now},
+                },
+                upsert=True,
+            )
+
+    async def is_queued(self, *, until: datetime) -> bool:
+        with store_errors("looking at the daily queue"):
+            left = await self.mongo.jobs.find_one(
+                {"state": State.QUEUED.value, "due": {"$lte": until}}, {"_id": 1}
+            )
+        return left is not None
+
+
+def daily(day: date) -> str:
+    return f"daily:{day.isoformat()}"

@@ -1,0 +1,62 @@
+"""Connections to Redis or Valkey, each with a limit on every wait, and the marks kept there."""
+
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+from redis.asyncio import ConnectionPool, Redis
+from redis.exceptions import RedisError
+
+from gcsched.errors import BellUnavailable
+
+TIMEOUT_SECONDS = 2.0
+MOST_CONNECTIONS = 32
+MARK_LIFE = timedelta(days=1)
+PREFIX = "gcsched:sent"
+
+
+def open_pool(url: str) -> ConnectionPool:
+    """Open a pool for *url* (redis, rediss or unix); unlimited, a frozen Redis would hang us."""
+    return ConnectionPool.from_url(
+        url,
+        socket_timeout=TIMEOUT_SECONDS,
+        socket_connect_timeout=TIMEOUT_SECONDS,
+        max_connections=MOST_CONNECTIONS,
+    )
+
+
+@contextmanager
+def bell_errors(doing: str) -> Iterator[None]:
+    """Translate the client's errors."""
+    try:
+        yield
+    except (RedisError, OSError, TimeoutError) as error:
+        raise BellUnavailable(doing, error) from error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RedisMarks:
+    """Keep ``gcsched:sent:<job>:<claim>`` for each accepted mail whose outcome is on its way."""
+
+    redis: Redis
+
+    async def note(self, marks: Sequence[tuple[str, str]]) -> None:
+        with bell_errors("noting accepted mails"):
+            async with self.redis.pipeline(transaction=False) as pipe:
+                for mark in marks:
+                    pipe.set(key(mark), b"1", ex=MARK_LIFE)
+                await pipe.execute()
+
+    async def forget(self, marks: Sequence[tuple[str, str]]) -> None:
+        with bell_errors("forgetting recorded mails"):
+            await self.redis.unlink(*[key(mark) for mark in marks])
+
+    async def noted(self, marks: Sequence[tuple[str, str]]) -> Collection[tuple[str, str]]:
+        with bell_errors("looking for accepted mails"):
+            values = await self.redis.mget([key(mark) for mark in marks])
+        return {mark for mark, value in zip(marks, values, strict=True) if value is not None}
+
+
+def key(mark: tuple[str, str]) -> str:
+    return f"{PREFIX}:{mark[0]}:{mark[1]}"
