@@ -1,0 +1,8 @@
+"""`python -m gcsched` and the console script `gcsched`."""
+
+import sys
+
+from gcsched.cli.main import main
+
+if __name__ == "__main__":
+    sys.exit(main())

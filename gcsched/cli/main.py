@@ -1,0 +1,46 @@
+"""The command line: find the command, run it, and say in one sentence what went wrong."""
+
+import sys
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from collections.abc import Sequence
+
+from gcsched import __doc__ as purpose
+from gcsched import __version__
+from gcsched.cli import serve
+from gcsched.cli.command import Group
+from gcsched.errors import GcschedError, SettingsProblems
+
+COMMANDS = Group(name="gcsched", help=str(purpose), commands=(serve.COMMAND,))
+
+FAILED = 1
+USAGE = 2
+INTERRUPTED = 130
+EXIT_CODES = """\
+exit codes:
+  0    done
+  1    could not start, or failed
+  2    wrong usage, or settings missing or contradictory
+  130  interrupted"""
+
+
+def main(arguments: Sequence[str] | None = None, commands: Group = COMMANDS) -> int:
+    chosen = _parser(commands).parse_args(arguments)
+    try:
+        return int(chosen.run(chosen))
+    except GcschedError as error:
+        print(error, file=sys.stderr)
+        return USAGE if isinstance(error, SettingsProblems) else FAILED
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def _parser(commands: Group) -> ArgumentParser:
+    parser = ArgumentParser(
+        prog=commands.name,
+        description=commands.help,
+        epilog=EXIT_CODES,
+        formatter_class=RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"gcsched {__version__}")
+    commands.describe(parser)
+    return parser

@@ -1,0 +1,48 @@
+"""`gcsched serve`: the service itself, until it is told to stop."""
+
+import asyncio
+import os
+import sys
+from argparse import Namespace
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from gcsched.cli.command import Command
+
+if TYPE_CHECKING:
+    from gcsched.settings import Settings
+
+
+def run(_: Namespace) -> int:
+    import structlog
+
+    from gcsched import logs, settings
+
+    chosen = settings.load(os.environ)
+    logs.configure(chosen.log_format, chosen.log_level, sys.stderr)
+    if unknown := settings.unknown_names(os.environ):
+        structlog.get_logger().warning("unknown settings ignored", settings=unknown)
+    return _until_stopped(chosen)
+
+
+def _until_stopped(settings: "Settings") -> int:
+    from gcsched import app
+
+    with asyncio.Runner(loop_factory=_fastest_loop()) as runner:
+        return runner.run(app.serve(settings))
+
+
+def _fastest_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Take uvloop where it is installed; None leaves the choice to asyncio."""
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
+
+
+COMMAND = Command(
+    name="serve",
+    help="Run the service. It is set up by GCSCHED_* variables; the README lists them.",
+    run=run,
+)

@@ -1,0 +1,60 @@
+"""What the text of a setting may look like; each function returns the value or a ValueError."""
+
+import re
+from datetime import time
+from ipaddress import ip_address
+from urllib.parse import unquote, urlsplit
+
+from email_validator import validate_email
+from pydantic import SecretStr
+
+DEFAULT_DATABASE = "gcsched"
+
+
+def mongo_uri(uri: SecretStr) -> SecretStr:
+    parts = urlsplit(uri.get_secret_value())
+    if parts.scheme not in {"mongodb", "mongodb+srv"} or not parts.netloc or parts.fragment:
+        raise ValueError
+    if not re.fullmatch(r"[A-Za-z0-9_-]*", unquote(parts.path[1:])):
+        raise ValueError
+    return uri
+
+
+def mongo_database(uri: SecretStr) -> str:
+    return unquote(urlsplit(uri.get_secret_value()).path[1:]) or DEFAULT_DATABASE
+
+
+def redis_url(url: SecretStr) -> SecretStr:
+    parts = urlsplit(url.get_secret_value())
+    place = {"redis": parts.netloc, "rediss": parts.netloc, "unix": parts.path}
+    if not place.get(parts.scheme):
+        raise ValueError
+    return url
+
+
+def host(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_.-]+", name) else str(ip_address(name))
+
+
+def is_loopback(name: str) -> bool:
+    try:
+        return ip_address(name).is_loopback
+    except ValueError:
+        return name.lower() == "localhost"
+
+
+def mail_address(address: str) -> str:
+    return validate_email(address, check_deliverability=False).normalized
+
+
+def listen_address(address: str) -> str:
+    parts = urlsplit(f"//{address}")
+    if parts.port is None or not parts.hostname or parts.netloc != address or "@" in address:
+        raise ValueError
+    return address
+
+
+def time_of_day(text: str) -> time:
+    if not re.fullmatch(r"[0-9]{2}:[0-9]{2}", text):
+        raise ValueError
+    return time.fromisoformat(text)

@@ -1,0 +1,290 @@
+"""All settings, read once from the environment and from secret files. Knows no component."""
+
+from collections.abc import Mapping
+from datetime import time
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    DirectoryPath,
+    Field,
+    FilePath,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic_core import ErrorDetails
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
+
+from gcsched import formats
+from gcsched.errors import SettingsProblems
+
+PREFIX = "GCSCHED_"
+SECURITY_OF_PORT = {465: "tls", 587: "starttls"}
+TRY_OUT = "(for a try-out without any server run: python -m gcsched dev)"
+
+
+class Contradiction(ValueError):
+    """A setting does not fit to another one; the text continues after the variable's name."""
+
+
+def setting(description: str, give: str, *, default: Any = ..., **more: Any) -> Any:
+    """Describe a field: *description* is its row in the README, *give* says how to put it right."""
+    return Field(default, description=description, json_schema_extra={"give": give}, **more)
+
+
+class Settings(BaseSettings):
+    """What an operator can say. A later field may be checked against earlier ones."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, frozen=True, extra="forbid", hide_input_in_errors=True
+    )
+
+    mongo_uri: Annotated[SecretStr, AfterValidator(formats.mongo_uri)] = setting(
+        "MongoDB, the truth: the `mongodb://` or `mongodb+srv://` string of a replica set; "
+        "its path names the database (`gcsched` if it has none).",
+        "give the MongoDB connection string, "
+        "e.g. mongodb://user:password@host/gcsched?replicaSet=rs0, "
+        "special characters in the password written as %XX",
+    )
+    redis_url: Annotated[SecretStr, AfterValidator(formats.redis_url)] = setting(
+        "Redis 6.2 or newer, or Valkey, the bell: `redis://`, `rediss://` (TLS) or `unix://`.",
+        "give the URL of Redis or Valkey, e.g. redis://:password@host:6379/0",
+    )
+    smtp_host: Annotated[str, AfterValidator(formats.host)] = setting(
+        "The mail relay: a host name or an IP address.",
+        "give the host name or IP address of the mail relay, e.g. smtp.example.org",
+    )
+    smtp_port: int = setting(
+        "Port of the mail relay.", "give a port from 1 to 65535", default=587, ge=1, le=65535
+    )
+    smtp_username: str | None = setting(
+        "Login at the mail relay; unset: no login.", "give a name", default=None, min_length=1
+    )
+    smtp_password: SecretStr | None = setting(
+        "Password of that login.", "give a password", default=None, min_length=1
+    )
+    smtp_security: Literal["none", "starttls", "tls"] = setting(
+        "How the connection to the relay is protected: `starttls`, `tls` or `none`. "
+        "Unset: `tls` on port 465, `starttls` on 587; on any other port it must be said.",
+        "say starttls, tls or none (it is known by itself only on the ports 465 and 587)",
+        default="",
+    )
+    smtp_ca_file: FilePath | None = setting(
+        "Certificate authorities that the relay's certificate is checked against (PEM); "
+        "unset: those of the system.",
+        "give the path of a PEM file that exists",
+        default=None,
+    )
+    smtp_sessions: int = setting(
+        "How many sessions with the relay are kept open at most.",
+        "give a whole number from 1 to 1000",
+        default=16,
+        ge=1,
+        le=1000,
+    )
+    sender_email: Annotated[str, AfterValidator(formats.mail_address)] = setting(
+        "The address that mails come from.",
+        "give the address that mails come from, e.g. no-reply@example.org",
+    )
+    sender_name: str = setting(
+        "The name shown beside that address.",
+        "give a name of at most 256 characters without line breaks",
+        default="",
+        max_length=256,
+        pattern=r"^[^\x00-\x1f\x7f]*$",
+    )
+    grpc_listen: Annotated[str, AfterValidator(formats.listen_address)] = setting(
+        "Where gRPC listens, as `host:port`; `0.0.0.0:50051` or `[::]:50051` for all interfaces.",
+        "give host:port, e.g. 127.0.0.1:50051, 0.0.0.0:50051 or [::1]:50051",
+        default="127.0.0.1:50051",
+    )
+    daily_at: Annotated[time, BeforeValidator(formats.time_of_day)] = setting(
+        "When the daily queue (timestamp 0) is sent.",
+        "give a time of day as HH:MM, e.g. 10:00",
+        default="10:00",
+    )
+    timezone: ZoneInfo = setting(
+        "The time zone of that time, an IANA name.",
+        "give an IANA name, e.g. UTC or Europe/Berlin",
+        default="UTC",
+    )
+    templates_dir: DirectoryPath | None = setting(
+        "A folder with your own `doc.html` (and `doc.txt`); unset: those that come with gcsched.",
+        "give a folder that exists and holds a doc.html",
+        default=None,
+    )
+    log_format: Annotated[Literal["auto", "json", "console"], BeforeValidator(str.lower)] = setting(
+        "`json`, `console`, or `auto`: `console` on a terminal, else `json`.",
+        "say auto, json or console",
+        default="auto",
+    )
+    log_level: Annotated[
+        Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(str.upper)
+    ] = setting(
+        "The least level that is logged: `DEBUG`, `INFO`, `WARNING` or `ERROR`.",
+        "say DEBUG, INFO, WARNING or ERROR",
+        default="INFO",
+    )
+    retry_attempts: int = setting(
+        "How often a mail is tried before it has failed.",
+        "give a whole number from 1 to 50",
+        default=5,
+        ge=1,
+        le=50,
+    )
+    retry_first_wait_seconds: float = setting(
+        "The wait after the first failed attempt; it doubles each time, with jitter.",
+        "give seconds, more than 0",
+        default=30,
+        gt=0,
+        allow_inf_nan=False,
+    )
+    retry_longest_wait_seconds: float = setting(
+        "The longest wait between two attempts.",
+        "give seconds, more than 0",
+        default=3600,
+        gt=0,
+        allow_inf_nan=False,
+    )
+    on_uncertain: Annotated[Literal["resend", "hold"], BeforeValidator(str.lower)] = setting(
+        "What happens to a mail whose body was sent and whose reply was lost: `resend` it with the "
+        "same Message-ID, or `hold` it for an operator.",
+        "say resend or hold",
+        default="resend",
+    )
+    stop_grace_seconds: float = setting(
+        "How long mails in transmission may take to finish after SIGTERM.",
+        "give seconds, from 0 to 3600",
+        default=25,
+        ge=0,
+        le=3600,
+    )
+    retention_days: int = setting(
+        "How long a job is kept after its end.",
+        "give a whole number of days from 1 to 3650",
+        default=30,
+        ge=1,
+        le=3650,
+    )
+    worker_jobs: int = setting(
+        "How many wake-ups the ARQ worker handles at once.",
+        "give a whole number from 1 to 1000",
+        default=10,
+        ge=1,
+        le=1000,
+    )
+    secrets_dir: DirectoryPath | None = setting(
+        "A folder with one file per setting, named like its variable in upper or lower case "
+        "(`gcsched_smtp_password`), meant for secrets. The environment wins over a file.",
+        "give a folder that exists",
+        default=None,
+    )
+
+    @property
+    def mongo_database(self) -> str:
+        return formats.mongo_database(self.mongo_uri)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Leave the environment to `load`, which is given one; then come the secret files."""
+        del settings_cls, env_settings, dotenv_settings
+        return init_settings, file_secret_settings
+
+    @field_validator("smtp_password")
+    @classmethod
+    def _login_is_complete(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        username = info.data.get("smtp_username", value)
+        if value is None and username is not None:
+            raise Contradiction("is missing: GCSCHED_SMTP_USERNAME is given, so give both or none")
+        if value is not None and username is None:
+            raise Contradiction("is given without GCSCHED_SMTP_USERNAME: give both or none")
+        return value
+
+    @field_validator("smtp_security", mode="before")
+    @classmethod
+    def _port_speaks_for_itself(cls, value: str, info: ValidationInfo) -> str:
+        return value.lower() or SECURITY_OF_PORT.get(info.data.get("smtp_port", 587), "")
+
+    @field_validator("smtp_security")
+    @classmethod
+    def _password_stays_secret(cls, value: str, info: ValidationInfo) -> str:
+        host = info.data.get("smtp_host", "localhost")
+        if value == "none" and info.data.get("smtp_username") and not formats.is_loopback(host):
+            raise Contradiction(
+                f"is none, so the password would cross the network to {host} readable by anybody: "
+                "say starttls or tls, or give no GCSCHED_SMTP_USERNAME"
+            )
+        return value
+
+    @field_validator("smtp_ca_file")
+    @classmethod
+    def _ca_file_is_used(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        if value is not None and info.data.get("smtp_security") == "none":
+            raise Contradiction("is given, but with GCSCHED_SMTP_SECURITY=none nothing is checked")
+        return value
+
+    @field_validator("retry_longest_wait_seconds")
+    @classmethod
+    def _waits_grow(cls, value: float, info: ValidationInfo) -> float:
+        if value < info.data.get("retry_first_wait_seconds", 0):
+            raise Contradiction("is less than GCSCHED_RETRY_FIRST_WAIT_SECONDS: give at least that")
+        return value
+
+
+def load(environ: Mapping[str, str]) -> Settings:
+    """Read *environ* and the secret files, or raise SettingsProblems with all that is wrong."""
+    given = {field: environ.get(variable(field)) for field in Settings.model_fields}
+    said: dict[str, Any] = {field: text for field, text in given.items() if text}
+    folder = said.get("secrets_dir")
+    if folder and Path(folder).is_dir():
+        said["_secrets_dir"] = folder
+    try:
+        return Settings(**said)
+    except ValidationError as error:
+        problems = [_sentence(details) for details in error.errors(include_url=False)]
+    except (OSError, SettingsError):
+        problems = [f"{variable('secrets_dir')} holds a file that cannot be read as UTF-8 text"]
+    raise SettingsProblems(problems)
+
+
+def unknown_names(environ: Mapping[str, str]) -> list[str]:
+    """Variables that look like ours and mean nothing: most often a slip of the pen."""
+    known = {variable(field) for field in Settings.model_fields}
+    return sorted(name for name in environ if name.upper().startswith(PREFIX) and name not in known)
+
+
+def variable(field: str) -> str:
+    return PREFIX + field.upper()
+
+
+def _sentence(error: ErrorDetails) -> str:
+    field = str(error["loc"][0])
+    cause = error.get("ctx", {}).get("error")
+    if isinstance(cause, Contradiction):
+        return f"{variable(field)} {cause}"
+    if error["type"] == "missing":
+        return f"{variable(field)} is missing: {_advice(field)} {TRY_OUT}"
+    problem = "is missing" if error["input"] == "" else "cannot be used"
+    return f"{variable(field)} {problem}: {_advice(field)}"
+
+
+def _advice(field: str) -> str:
+    extra = Settings.model_fields[field].json_schema_extra
+    return str(extra["give"]) if isinstance(extra, dict) else ""

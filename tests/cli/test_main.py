@@ -1,0 +1,97 @@
+import os
+import subprocess
+import sys
+from argparse import Namespace
+
+import pytest
+
+from gcsched import __version__
+from gcsched.cli.command import Command, Group
+from gcsched.cli.main import main
+from gcsched.errors import GcschedError
+
+HEAVY = {"aiosmtplib", "arq", "beanie", "google", "grpc", "motor", "pydantic", "pymongo", "redis"}
+
+
+def gcsched(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    without_ours = {k: v for k, v in os.environ.items() if not k.startswith("GCSCHED_")}
+    return subprocess.run(
+        [sys.executable, "-m", "gcsched", *arguments],
+        env=without_ours | environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def failing_with(error: BaseException) -> Group:
+    def run(_: Namespace) -> int:
+        raise error
+
+    return Group(name="gcsched", help="", commands=[Command(name="fail", help="", run=run)])
+
+
+def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["--version"])
+
+    assert end.value.code == 0
+    assert capsys.readouterr().out == f"gcsched {__version__}\n"
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["serve", "--help"]])
+def test_help_is_fast_because_it_imports_nothing_heavy(arguments: list[str]) -> None:
+    program = (
+        "import sys; from gcsched.cli.main import main\n"
+        f"try: main({arguments!r})\n"
+        "finally: print(*sys.modules, file=sys.stderr)"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0
+    assert done.stdout.startswith("usage: gcsched")
+    assert HEAVY.isdisjoint(done.stderr.split())
+
+
+def test_no_command_is_wrong_usage() -> None:
+    done = gcsched()
+
+    assert done.returncode == 2
+    assert "COMMAND" in done.stderr
+
+
+def test_serve_without_settings_says_all_that_is_missing_and_ends_with_2() -> None:
+    done = gcsched("serve", GCSCHED_DAILY_AT="noon")
+
+    assert done.returncode == 2
+    assert [line.split()[0] for line in done.stderr.splitlines()] == [
+        "GCSCHED_MONGO_URI",
+        "GCSCHED_REDIS_URL",
+        "GCSCHED_SMTP_HOST",
+        "GCSCHED_SENDER_EMAIL",
+        "GCSCHED_DAILY_AT",
+    ]
+    assert "python -m gcsched dev" in done.stderr
+
+
+def test_what_goes_wrong_is_one_sentence_and_ends_with_1(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    code = main(["fail"], failing_with(GcschedError("the port is taken")))
+
+    assert code == 1
+    assert capsys.readouterr().err == "the port is taken\n"
+
+
+def test_an_interrupt_is_no_traceback() -> None:
+    assert main(["fail"], failing_with(KeyboardInterrupt())) == 130
+
+
+def test_commands_can_be_grouped() -> None:
+    listing = Command(name="list", help="", run=lambda _: 7)
+    job = Group(name="job", help="", commands=[listing])
+
+    assert main(["job", "list"], Group(name="gcsched", help="", commands=[job])) == 7

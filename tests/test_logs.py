@@ -1,0 +1,139 @@
+import json
+import logging
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+
+from gcsched.logs import LogFormat, LogLevel, configure
+
+
+class Terminal(StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_they_were() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    structlog.reset_defaults()
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+def configured(log_format: LogFormat = "json", level: LogLevel = "INFO") -> StringIO:
+    stream = StringIO()
+    configure(log_format, level, stream)
+    return stream
+
+
+def events(stream: StringIO) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+def test_an_event_is_one_json_object_with_its_time_in_utc() -> None:
+    stream = configured()
+
+    structlog.get_logger().info("job sent", job_id="7", took_ms=1.5)
+
+    (event,) = events(stream)
+    moment = datetime.fromisoformat(event.pop("timestamp"))
+    assert moment.tzinfo == UTC
+    assert event == {"event": "job sent", "level": "info", "job_id": "7", "took_ms": 1.5}
+
+
+def test_values_are_told_as_a_reader_expects_them() -> None:
+    stream = configured()
+
+    structlog.get_logger().info("seen", at=datetime(2026, 1, 2, tzinfo=UTC), names=("ä", None))
+
+    (event,) = events(stream)
+    assert event["at"] == "2026-01-02T00:00:00+00:00"
+    assert event["names"] == ["ä", None]
+
+
+def test_no_address_and_no_words_of_a_mail_are_ever_logged() -> None:
+    stream = configured()
+    private = {
+        "email": "anna@example.org",
+        "emailID": "anna@example.org",
+        "empName": "Anna",
+        "message": "Lunch with Anna",
+        "name": "Anna",
+        "subject": "Lunch with Anna",
+        "username": "Anna",
+    }
+
+    log = structlog.get_logger().bind(**private)
+    log.info("job sent", request=private, several=[private], error="550 <anna@example.org> unknown")
+    log.info("anna@example.org was here", cause=ValueError("anna@example.org"))
+    log.warning("job failed", exc_info=ValueError("anna@exämple.org"))
+    logging.getLogger("library").warning("cannot reach %s", "anna@example.org")
+
+    assert len(events(stream)) == 4
+    assert "anna" not in stream.getvalue().lower()
+    assert events(stream)[0]["error"] == "550 <<address>> unknown"
+
+
+def test_an_exception_is_told_in_its_event() -> None:
+    stream = configured()
+
+    try:
+        Path("/does/not/exist").read_text()
+    except FileNotFoundError:
+        structlog.get_logger().exception("job failed")
+
+    (event,) = events(stream)
+    assert event["event"] == "job failed"
+    assert "FileNotFoundError" in event["exception"].splitlines()[-1]
+
+
+@pytest.mark.parametrize("library", ["arq.worker", "grpc", "motor", "aiosmtplib"])
+def test_libraries_are_heard_from_warnings_on_even_when_debugging(library: str) -> None:
+    stream = configured(level="DEBUG")
+
+    logging.getLogger(library).info("0.00s → send(anna)")
+    logging.getLogger(library).warning("connection lost")
+
+    (event,) = events(stream)
+    assert (event["event"], event["level"], event["logger"]) == (
+        "connection lost",
+        "warning",
+        library,
+    )
+
+
+def test_what_is_below_the_level_is_not_logged() -> None:
+    stream = configured(level="ERROR")
+
+    structlog.get_logger().warning("job postponed")
+    logging.getLogger("grpc").warning("connection lost")
+
+    assert stream.getvalue() == ""
+
+
+def test_a_terminal_gets_lines_for_people_and_a_pipe_gets_json() -> None:
+    terminal, pipe = Terminal(), StringIO()
+
+    configure("auto", "INFO", terminal)
+    structlog.get_logger().info("job sent", job_id="7")
+    configure("auto", "INFO", pipe)
+    structlog.get_logger().info("job sent", job_id="7")
+
+    assert "\x1b[" in terminal.getvalue()
+    assert events(pipe)[0]["job_id"] == "7"
+
+
+def test_console_in_a_file_has_no_colours() -> None:
+    stream = configured("console")
+
+    structlog.get_logger().info("job sent", job_id="7")
+
+    assert "job_id=7" in stream.getvalue()
+    assert "\x1b[" not in stream.getvalue()

@@ -1,0 +1,223 @@
+from datetime import time
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from gcsched.errors import SettingsProblems
+from gcsched.settings import Settings, load, unknown_names
+from tests.settings_table import README, settings_table, table_in
+
+NEEDED = {
+    "GCSCHED_MONGO_URI": "mongodb://anna:s3cret@db.example.org/invitations?replicaSet=rs0",
+    "GCSCHED_REDIS_URL": "rediss://:s3cret@redis.example.org:6379/0",
+    "GCSCHED_SMTP_HOST": "smtp.example.org",
+    "GCSCHED_SENDER_EMAIL": "no-reply@example.org",
+}
+
+
+def loaded(**more: str) -> Settings:
+    return load(NEEDED | {f"GCSCHED_{name}": value for name, value in more.items()})
+
+
+def problems(**more: str) -> list[str]:
+    with pytest.raises(SettingsProblems) as caught:
+        loaded(**more)
+    return caught.value.sentences
+
+
+def test_four_settings_are_enough() -> None:
+    settings = loaded()
+
+    assert settings.mongo_database == "invitations"
+    assert (settings.smtp_port, settings.smtp_security) == (587, "starttls")
+    assert settings.grpc_listen == "127.0.0.1:50051"
+    assert (settings.daily_at, settings.timezone) == (time(10), ZoneInfo("UTC"))
+    assert settings.smtp_sessions == 16
+
+
+def test_each_missing_setting_is_one_sentence_that_says_what_to_do() -> None:
+    with pytest.raises(SettingsProblems) as caught:
+        load({})
+
+    missing = [sentence.split()[0] for sentence in caught.value.sentences]
+    assert missing == list(NEEDED)
+    assert caught.value.sentences[0] == (
+        "GCSCHED_MONGO_URI is missing: give the MongoDB connection string, "
+        "e.g. mongodb://user:password@host/gcsched?replicaSet=rs0, "
+        "special characters in the password written as %XX "
+        "(for a try-out without any server run: python -m gcsched dev)"
+    )
+
+
+def test_an_empty_variable_counts_as_unset() -> None:
+    assert loaded(SMTP_USERNAME="", SMTP_PORT="").smtp_port == 587
+
+
+def test_the_environment_of_the_process_is_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GCSCHED_SMTP_PORT", "465")
+
+    assert loaded().smtp_port == 587
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("MONGO_URI", "postgres://host/db"),
+        ("MONGO_URI", "mongodb://user:with/slash@host/db"),
+        ("MONGO_URI", "mongodb://[::1/db"),
+        ("REDIS_URL", "http://host"),
+        ("REDIS_URL", "redis://"),
+        ("SMTP_HOST", "smtp://host"),
+        ("SMTP_HOST", "host:25"),
+        ("SMTP_PORT", "0"),
+        ("SMTP_PORT", "ten"),
+        ("SMTP_SECURITY", "ssl"),
+        ("SMTP_CA_FILE", "/does/not/exist.pem"),
+        ("SMTP_SESSIONS", "0"),
+        ("SENDER_EMAIL", "nobody"),
+        ("SENDER_NAME", "Anna\r\nBcc: all@example.org"),
+        ("GRPC_LISTEN", "50051"),
+        ("GRPC_LISTEN", "::1:50051"),
+        ("GRPC_LISTEN", "0.0.0.0:70000"),
+        ("DAILY_AT", "25:00"),
+        ("DAILY_AT", "ten"),
+        ("TIMEZONE", "Mars/Olympus"),
+        ("TIMEZONE", "../UTC"),
+        ("TEMPLATES_DIR", "/does/not/exist"),
+        ("LOG_FORMAT", "xml"),
+        ("LOG_LEVEL", "loud"),
+        ("RETRY_ATTEMPTS", "0"),
+        ("RETRY_FIRST_WAIT_SECONDS", "nan"),
+        ("RETRY_LONGEST_WAIT_SECONDS", "inf"),
+        ("ON_UNCERTAIN", "panic"),
+        ("STOP_GRACE_SECONDS", "-1"),
+        ("RETENTION_DAYS", "0.5"),
+        ("WORKER_JOBS", "0"),
+        ("SECRETS_DIR", "/does/not/exist"),
+    ],
+)
+def test_a_malformed_value_is_refused_and_not_repeated(name: str, value: str) -> None:
+    (sentence,) = problems(**{name: value})
+
+    assert sentence.startswith(f"GCSCHED_{name} cannot be used: ")
+    assert value not in sentence.split(": ", 1)[0]
+
+
+def test_all_problems_are_told_at_once() -> None:
+    names = [
+        sentence.split()[0]
+        for sentence in problems(
+            MONGO_URI="nonsense", SMTP_PORT="2525", SMTP_USERNAME="anna", DAILY_AT="noon"
+        )
+    ]
+
+    assert names == [
+        "GCSCHED_MONGO_URI",
+        "GCSCHED_SMTP_PASSWORD",
+        "GCSCHED_SMTP_SECURITY",
+        "GCSCHED_DAILY_AT",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"SMTP_PORT": "465"}, "tls"),
+        ({"SMTP_PORT": "587"}, "starttls"),
+        ({"SMTP_PORT": "25", "SMTP_SECURITY": "tls"}, "tls"),
+        ({"SMTP_PORT": "25", "SMTP_SECURITY": "NONE"}, "none"),
+    ],
+)
+def test_the_port_speaks_for_the_security_unless_it_is_said(
+    given: dict[str, str], expected: str
+) -> None:
+    assert loaded(**given).smtp_security == expected
+
+
+def test_security_must_be_said_on_another_port() -> None:
+    (sentence,) = problems(SMTP_PORT="2525")
+
+    assert sentence.startswith("GCSCHED_SMTP_SECURITY is missing: say starttls, tls or none")
+
+
+def test_a_login_is_a_name_and_a_password() -> None:
+    assert problems(SMTP_USERNAME="anna") == [
+        "GCSCHED_SMTP_PASSWORD is missing: GCSCHED_SMTP_USERNAME is given, so give both or none"
+    ]
+    assert problems(SMTP_PASSWORD="s3cret") == [
+        "GCSCHED_SMTP_PASSWORD is given without GCSCHED_SMTP_USERNAME: give both or none"
+    ]
+
+
+def test_a_password_never_crosses_the_network_readable() -> None:
+    login = {"SMTP_USERNAME": "anna", "SMTP_PASSWORD": "s3cret", "SMTP_SECURITY": "none"}
+
+    (sentence,) = problems(**login)
+
+    assert "the password would cross the network to smtp.example.org" in sentence
+    for here in ("localhost", "127.0.0.1", "::1"):
+        assert loaded(**login, SMTP_HOST=here).smtp_security == "none"
+
+
+def test_certificates_without_tls_contradict(tmp_path: Path) -> None:
+    file = tmp_path / "ca.pem"
+    file.touch()
+
+    (sentence,) = problems(SMTP_CA_FILE=str(file), SMTP_SECURITY="none")
+
+    assert sentence.startswith("GCSCHED_SMTP_CA_FILE is given, but")
+
+
+def test_the_longest_wait_is_not_shorter_than_the_first() -> None:
+    (sentence,) = problems(RETRY_FIRST_WAIT_SECONDS="60", RETRY_LONGEST_WAIT_SECONDS="30")
+
+    assert sentence.startswith("GCSCHED_RETRY_LONGEST_WAIT_SECONDS is less than")
+
+
+def test_secrets_come_from_files_and_the_environment_wins(tmp_path: Path) -> None:
+    (tmp_path / "gcsched_smtp_username").write_text("from the file\n")
+    (tmp_path / "GCSCHED_SMTP_PASSWORD").write_text("also from a file\n")
+
+    settings = loaded(SECRETS_DIR=str(tmp_path), SMTP_USERNAME="anna")
+
+    assert settings.smtp_username == "anna"
+    assert settings.smtp_password is not None
+    assert settings.smtp_password.get_secret_value() == "also from a file"
+
+
+def test_a_secret_that_cannot_be_read_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "gcsched_smtp_password").write_bytes(b"\xff\xfe")
+
+    (sentence,) = problems(SECRETS_DIR=str(tmp_path))
+
+    assert sentence.startswith("GCSCHED_SECRETS_DIR holds a file that cannot be read")
+
+
+def test_secrets_show_up_nowhere() -> None:
+    settings = loaded(SMTP_USERNAME="anna", SMTP_PASSWORD="s3cret")
+    refused = problems(MONGO_URI="mysql://u:s3cret@h", REDIS_URL="s3cret", SMTP_PASSWORD="s3cret")
+
+    assert "s3cret" not in repr(settings)
+    assert "s3cret" not in " ".join(refused)
+
+
+def test_settings_cannot_be_changed() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        loaded().smtp_port = 25
+
+
+def test_the_database_has_a_default_name() -> None:
+    assert loaded(MONGO_URI="mongodb://one,two:27018").mongo_database == "gcsched"
+
+
+def test_variables_that_mean_nothing_are_found() -> None:
+    environ = NEEDED | {"GCSCHED_MONGO_URL": "", "gcsched_smtp_host": "", "PATH": ""}
+
+    assert unknown_names(environ) == ["GCSCHED_MONGO_URL", "gcsched_smtp_host"]
+
+
+def test_the_readme_lists_all_settings() -> None:
+    assert table_in(README.read_text(encoding="utf-8")) == settings_table(), (
+        "the settings in README.md are out of date: run `poe settings`"
+    )
