@@ -1,0 +1,145 @@
+"""The composition root: open resources, assemble the service, run it, stop it. Read this first."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+
+import structlog
+from redis.asyncio import Redis
+
+from gcsched import __version__
+from gcsched.adapters.arq import open_arq
+from gcsched.adapters.mongo.clock import ServerClock
+from gcsched.adapters.mongo.connection import open_mongo
+from gcsched.adapters.redis import open_pool
+from gcsched.adapters.smtp.pool import Pool
+from gcsched.adapters.smtp.settings import Keep, RelaySettings, Security
+from gcsched.adapters.template_folder import default_folder
+from gcsched.adapters.templates import Templates
+from gcsched.assembly import Resources, assemble
+from gcsched.errors import StoreUnavailable
+from gcsched.parts import Parts
+from gcsched.rpc.server import serving
+from gcsched.rpc.servicer import SchedulerServicer
+from gcsched.settings import Settings
+
+TO_STOP_A_PART = timedelta(seconds=5)
+LONGEST_CALL = timedelta(seconds=10)
+FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.5, 5.0
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+
+def utc_now() -> datetime:
+    """Tell the time. Nothing else in gcsched asks the machine for it."""
+    return datetime.now(UTC)
+
+
+async def serve(settings: Settings) -> int:
+    """Run the service until SIGTERM or SIGINT; give the exit code.
+
+    Raises TemplateProblem, AddressInUse: what keeps it from starting. Logs are set up already.
+    """
+    stop = asyncio.Event()
+    with stopped_by_signals(stop):
+        async with opened(settings) as resources:
+            if not await store_is_ready(resources, stop):
+                return 0
+            await run(settings, resources, stop)
+    log.info("stopped")
+    return 0
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[Resources]:
+    """Open every resource; they close in reverse order."""
+    templates = Templates.load(settings.templates_dir or default_folder())
+    async with AsyncExitStack() as stack:
+        mongo = await stack.enter_async_context(open_mongo(settings.mongo_uri.get_secret_value()))
+        redis = Redis(connection_pool=open_pool(settings.redis_url.get_secret_value()))
+        stack.push_async_callback(redis.aclose, close_connection_pool=True)
+        arq = open_arq(settings.redis_url.get_secret_value())
+        stack.push_async_callback(arq.aclose, close_connection_pool=True)
+        mailer = await stack.enter_async_context(
+            Pool(relay=relay_from(settings), keep=Keep(sessions=settings.smtp_sessions))
+        )
+        yield Resources(
+            mongo=mongo,
+            redis=redis,
+            arq=arq,
+            mailer=mailer,
+            templates=templates,
+            clock=ServerClock(mongo=mongo, local=utc_now),
+        )
+
+
+async def store_is_ready(resources: Resources, stop: asyncio.Event) -> bool:
+    """Wait with back-off for MongoDB, then prepare it; False when stopped meanwhile."""
+    wait = FIRST_WAIT_SECONDS
+    while not stop.is_set():
+        try:
+            await resources.mongo.prepare()
+            await resources.clock.measure()
+        except StoreUnavailable as error:
+            log.warning(
+                "waiting for MongoDB", error=str(error.__cause__)[:300], again_in_seconds=wait
+            )
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), wait)
+            wait = min(wait * 2, LONGEST_WAIT_SECONDS)
+        else:
+            return True
+    return False
+
+
+async def run(settings: Settings, resources: Resources, stop: asyncio.Event) -> None:
+    """Start the parts, serve, and at *stop* end it all in the order that loses nothing."""
+    grace = timedelta(seconds=settings.stop_grace_seconds)
+    async with asyncio.TaskGroup() as tasks:
+        parts = Parts(tasks)
+        service = assemble(settings, resources)
+        for name, loop in service.loops:
+            parts.start(name, loop)
+        servicer = SchedulerServicer(submit=service.submit)
+        async with serving(servicer, listen=settings.grpc_listen) as server:
+            log.info("serving", grpc=settings.grpc_listen, port=server.port, version=__version__)
+            await stop.wait()
+            log.info("stopping", grace_seconds=settings.stop_grace_seconds)
+            await server.stop_accepting()
+            await parts.stop_last(within=TO_STOP_A_PART)  # the engine: nothing new is claimed
+            await server.drain(min(grace, LONGEST_CALL))
+        await parts.stop(within=grace + TO_STOP_A_PART)
+
+
+def relay_from(settings: Settings) -> RelaySettings:
+    secret = settings.smtp_password
+    return RelaySettings(
+        host=settings.smtp_host,
+        port=settings.smtp_port,
+        security=Security(settings.smtp_security),
+        username=settings.smtp_username,
+        password=secret.get_secret_value if secret is not None else None,
+        ca_file=settings.smtp_ca_file,
+    )
+
+
+@contextmanager
+def stopped_by_signals(stop: asyncio.Event) -> Iterator[None]:
+    """Set *stop* at SIGTERM or SIGINT; a second signal ends the process at once."""
+    loop = asyncio.get_running_loop()
+
+    def on_signal(number: int) -> None:
+        if stop.is_set():
+            os._exit(128 + number)
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, on_signal, number)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)

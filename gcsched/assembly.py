@@ -1,0 +1,219 @@
+"""Build the service's objects from settings and open resources: plain constructor calls."""
+
+import asyncio
+import random
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+
+from arq.connections import ArqRedis
+from redis.asyncio import Redis
+
+from gcsched.adapters.arq import ArqBell, ArqWorkerPool, Tasks, open_arq
+from gcsched.adapters.compose import Composer
+from gcsched.adapters.mongo.admissions import MongoAdmissions
+from gcsched.adapters.mongo.claims import MongoClaims
+from gcsched.adapters.mongo.clock import ServerClock
+from gcsched.adapters.mongo.connection import Mongo
+from gcsched.adapters.mongo.outcomes import MongoOutcomes
+from gcsched.adapters.mongo.recipients import MongoRecipients
+from gcsched.adapters.mongo.recovery import MongoRecovery
+from gcsched.adapters.mongo.runs import MongoRuns
+from gcsched.adapters.redis import RedisMarks
+from gcsched.adapters.smtp.pool import Pool
+from gcsched.adapters.templates import Templates
+from gcsched.domain.due import DailyPlan
+from gcsched.domain.retry import OnUncertain, RetryPolicy
+from gcsched.parts import Loop
+from gcsched.settings import Settings
+from gcsched.usecases.crew import Crew
+from gcsched.usecases.daily import DailyRun
+from gcsched.usecases.deliver import Claimed, Deliver, Fence
+from gcsched.usecases.engine import Engine
+from gcsched.usecases.group import Group
+from gcsched.usecases.leases import Leases
+from gcsched.usecases.marks import AcceptedMarks
+from gcsched.usecases.ports import Conclusion, Permit
+from gcsched.usecases.recipients import RecipientNotes
+from gcsched.usecases.record import Recorder
+from gcsched.usecases.ringer import Ringer
+from gcsched.usecases.submit import AdmissionWrite, Asked, JobFactory, Stored, Submit
+from gcsched.usecases.sweep import EVERY, Sweep
+
+CLAIMED_PER_SESSION = 16
+LINGER = timedelta(milliseconds=2)
+
+NamedLoop = tuple[str, Loop]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resources:
+    """What is open while the service runs."""
+
+    mongo: Mongo
+    redis: Redis
+    arq: ArqRedis
+    mailer: Pool
+    templates: Templates
+    clock: ServerClock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """The loops in the order to start them, to be stopped in reverse; the engine is the last."""
+
+    submit: Submit
+    loops: tuple[NamedLoop, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """What carries claimed jobs through."""
+
+    claims: MongoClaims
+    leases: Leases
+    crew: Crew
+    loops: tuple[NamedLoop, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admission:
+    """What accepts requests."""
+
+    submit: Submit
+    loops: tuple[NamedLoop, ...]
+
+
+def assemble(settings: Settings, resources: Resources) -> Service:
+    nudged = asyncio.Event()
+    ringer = Ringer(
+        bell=ArqBell(redis=resources.arq, now=resources.clock),
+        nudge=nudged.set,
+        now=resources.clock,
+    )
+    delivery = build_delivery(settings, resources)
+    admission = build_admission(settings, resources, ringer)
+    engine = Engine(
+        claims=delivery.claims,
+        leases=delivery.leases,
+        crew=delivery.crew,
+        ring_for_others=ringer.ring_for_others,
+        now=resources.clock,
+        nudged=nudged,
+    )
+    loops = (
+        *delivery.loops,
+        ("ringer", ringer.run),
+        *admission.loops,
+        *build_upkeep(settings, resources, ringer, delivery.claims),
+        ("engine", engine.run),
+    )
+    return Service(submit=admission.submit, loops=loops)
+
+
+def build_delivery(settings: Settings, resources: Resources) -> Delivery:
+    claims = MongoClaims(mongo=resources.mongo)
+    marks = AcceptedMarks(RedisMarks(redis=resources.redis))
+    leases = Leases(claims, capacity=settings.smtp_sessions * CLAIMED_PER_SESSION)
+
+    def settle(conclusion: Conclusion) -> None:
+        leases.settle(conclusion)
+        marks.forget(conclusion)
+
+    outcomes = MongoOutcomes(mongo=resources.mongo, retention=retention(settings))
+    recorder = Recorder(outcomes, on_recorded=settle)
+    fence: Group[Claimed, Permit | None] = Group(Fence(claims=claims))
+    deliver = Deliver(
+        composer=composer(settings, resources.templates),
+        mailer=resources.mailer,
+        fence=fence,
+        policy=retry_policy(settings),
+        now=resources.clock,
+        chance=random.random,
+    )
+    crew = Crew(deliver=deliver, recorder=recorder, marks=marks, size=settings.smtp_sessions)
+    grace = timedelta(seconds=settings.stop_grace_seconds)
+    loops: tuple[NamedLoop, ...] = (
+        ("marks", marks.run),
+        ("leases", leases.run),
+        ("recorder", recorder.run),
+        ("fence", fence.run),
+        ("smtp sessions", resources.mailer.run),
+        ("crew", partial(crew.run, grace=grace)),
+    )
+    return Delivery(claims=claims, leases=leases, crew=crew, loops=loops)
+
+
+def build_admission(settings: Settings, resources: Resources, ringer: Ringer) -> Admission:
+    recipients = RecipientNotes(store=MongoRecipients(mongo=resources.mongo))
+    admissions = MongoAdmissions(mongo=resources.mongo)
+    write = AdmissionWrite(admissions=admissions, ringer=ringer, recipients=recipients)
+    group: Group[Asked, Stored] = Group(write, linger=LINGER)
+    domain = settings.sender_email.rpartition("@")[2].encode("idna").decode()
+    factory = JobFactory(daily=daily_plan(settings), message_id_domain=domain)
+    submit = Submit(make_job=factory, group=group, now=resources.clock)
+    loops: tuple[NamedLoop, ...] = (("recipients", recipients.run), ("admission", group.run))
+    return Admission(submit=submit, loops=loops)
+
+
+def build_upkeep(
+    settings: Settings, resources: Resources, ringer: Ringer, claims: MongoClaims
+) -> tuple[NamedLoop, ...]:
+    now, mongo = resources.clock, resources.mongo
+    runs = MongoRuns(mongo=mongo)
+    daily_run = DailyRun(runs=runs, plan=daily_plan(settings), ringer=ringer, now=now)
+    sweep = Sweep(
+        claims=claims,
+        recovery=MongoRecovery(mongo=mongo, retention=retention(settings), now=now),
+        runs=runs,
+        marks=RedisMarks(redis=resources.redis),
+        daily_run=daily_run,
+        ringer=ringer,
+        policy=retry_policy(settings),
+        now=now,
+    )
+
+    async def after_wake() -> None:
+        if await claims.next_due(now=now()):
+            ringer.ring_for_others()
+
+    tasks = Tasks(
+        on_wake=ringer.hear,
+        after_wake=after_wake,
+        sweep=partial(sweep.if_unseen, EVERY / 2),
+        daily_run=daily_run,
+    )
+    workers = ArqWorkerPool(
+        connect=partial(open_arq, settings.redis_url.get_secret_value()),
+        tasks=tasks,
+        daily=daily_plan(settings),
+        max_jobs=settings.worker_jobs,
+        now=now,
+    )
+    return (("sweep", sweep.run), ("arq workers", workers.run), ("clock", resources.clock.run))
+
+
+def composer(settings: Settings, templates: Templates) -> Composer:
+    return Composer(
+        templates=templates,
+        sender_email=settings.sender_email,
+        sender_name=settings.sender_name,
+        timezone=settings.timezone,
+    )
+
+
+def daily_plan(settings: Settings) -> DailyPlan:
+    return DailyPlan(at=settings.daily_at, zone=settings.timezone)
+
+
+def retry_policy(settings: Settings) -> RetryPolicy:
+    return RetryPolicy(
+        attempts=settings.retry_attempts,
+        first_wait=timedelta(seconds=settings.retry_first_wait_seconds),
+        longest_wait=timedelta(seconds=settings.retry_longest_wait_seconds),
+        on_uncertain=OnUncertain(settings.on_uncertain),
+    )
+
+
+def retention(settings: Settings) -> timedelta:
+    return timedelta(days=settings.retention_days)

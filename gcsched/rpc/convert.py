@@ -1,0 +1,98 @@
+"""Between protobuf and the domain: requests in, answers and errors out. Knows both worlds."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import NoReturn
+
+import grpc
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import Message
+from google.rpc import code_pb2, error_details_pb2, status_pb2
+from grpc_status import rpc_status
+
+from gcsched.domain.request import MeetRequest
+from gcsched.errors import (
+    GcschedError,
+    InvalidRequest,
+    Overloaded,
+    RequestTooLarge,
+    StoreUnavailable,
+)
+from gcsched.pb import task_pb2
+
+DOMAIN = "gcsched"
+
+STATUS: dict[type[GcschedError], tuple[int, str]] = {
+    InvalidRequest: (code_pb2.INVALID_ARGUMENT, "INVALID_REQUEST"),
+    RequestTooLarge: (code_pb2.INVALID_ARGUMENT, "REQUEST_TOO_LARGE"),
+    Overloaded: (code_pb2.RESOURCE_EXHAUSTED, "OVERLOADED"),
+    StoreUnavailable: (code_pb2.UNAVAILABLE, "STORE_UNAVAILABLE"),
+}
+"""Every error that can reach a caller: its code (AIP-193) and its ErrorInfo reason."""
+
+
+def request_from(message: task_pb2.MeetRequest) -> MeetRequest:
+    return MeetRequest(
+        empid=message.empid,
+        email=message.emailID,
+        message=message.message,
+        name=message.empName,
+        timestamp=message.timestamp,
+    )
+
+
+def status_of(error: GcschedError) -> status_pb2.Status:
+    """Give the google.rpc.Status of *error*: code, a sentence, and details (AIP-193)."""
+    code, reason = STATUS[type(error)]
+    return status_pb2.Status(
+        code=code, message=str(error), details=[packed(each) for each in details(error, reason)]
+    )
+
+
+def details(error: GcschedError, reason: str) -> list[Message]:
+    given: list[Message] = [error_details_pb2.ErrorInfo(reason=reason, domain=DOMAIN)]
+    if isinstance(error, InvalidRequest):
+        violation = error_details_pb2.BadRequest.FieldViolation
+        given.append(
+            error_details_pb2.BadRequest(
+                field_violations=[
+                    violation(field=each.field, description=each.problem)
+                    for each in error.violations
+                ]
+            )
+        )
+    if isinstance(error, Overloaded | StoreUnavailable):
+        given.append(error_details_pb2.RetryInfo(retry_delay=duration(error.retry_after)))
+    return given
+
+
+def packed(message: Message) -> AnyMessage:
+    wrapped = AnyMessage()
+    wrapped.Pack(message)
+    return wrapped
+
+
+def duration(of: timedelta) -> Duration:
+    given = Duration()
+    given.FromTimedelta(of)
+    return given
+
+
+@asynccontextmanager
+async def errors_as_status(
+    context: grpc.aio.ServicerContext[Message, Message],
+) -> AsyncIterator[None]:
+    """Answer our errors with their status; anything else is a defect and passes through."""
+    try:
+        yield
+    except GcschedError as error:
+        await abort(context, error)
+
+
+async def abort(
+    context: grpc.aio.ServicerContext[Message, Message], error: GcschedError
+) -> NoReturn:
+    status = rpc_status.to_status(status_of(error))
+    await context.abort(status.code, status.details or "", status.trailing_metadata)

@@ -1,0 +1,62 @@
+"""The gRPC server: our service, health and reflection, on one port."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from gcsched.errors import AddressInUse
+from gcsched.pb import task_pb2, task_pb2_grpc
+from gcsched.rpc.servicer import SchedulerServicer
+
+LARGEST_MESSAGE = 4 * 1024 * 1024
+SERVICE = task_pb2.DESCRIPTOR.services_by_name["Scheduler"].full_name
+OPTIONS = [
+    # Two servers would share the port without a word, and half of the calls would go astray.
+    ("grpc.so_reuseport", 0),
+    ("grpc.max_receive_message_length", LARGEST_MESSAGE),
+    ("grpc.max_send_message_length", LARGEST_MESSAGE),
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RpcServer:
+    """A running server; ``drain`` ends it in the order that loses no call."""
+
+    server: grpc.aio.Server
+    health: health.aio.HealthServicer
+    port: int
+
+    async def stop_accepting(self) -> None:
+        """Say NOT_SERVING to whoever asks for health: send no new calls here."""
+        await self.health.enter_graceful_shutdown()
+
+    async def drain(self, grace: timedelta) -> None:
+        """Refuse new calls, let those under way finish within *grace*."""
+        await self.server.stop(grace.total_seconds())
+
+
+@asynccontextmanager
+async def serving(servicer: SchedulerServicer, *, listen: str) -> AsyncIterator[RpcServer]:
+    """Serve on *listen* (``host:port``); raises AddressInUse."""
+    server = grpc.aio.server(options=OPTIONS)
+    health_servicer = health.aio.HealthServicer()
+    task_pb2_grpc.add_SchedulerServicer_to_server(servicer, server)
+    health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
+    names = (SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
+    reflection.enable_server_reflection(names, server)
+    try:
+        port = server.add_insecure_port(listen)
+    except RuntimeError as error:
+        raise AddressInUse(listen, "GCSCHED_GRPC_LISTEN") from error
+    await server.start()
+    for name in ("", SERVICE):
+        await health_servicer.set(name, health_pb2.HealthCheckResponse.SERVING)
+    try:
+        yield RpcServer(server=server, health=health_servicer, port=port)
+    finally:
+        await server.stop(0)
