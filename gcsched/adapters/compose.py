@@ -1,0 +1,99 @@
+"""Turn a job into the mail for it: render, encode, address."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+from gcsched.adapters.headers import ascii_domain, mailbox, message_id, unstructured
+from gcsched.adapters.mime import Headers, Skeleton
+from gcsched.adapters.templates import Templates, Variables
+from gcsched.domain.mail import Mail
+
+
+class Letter(Protocol):
+    """What a job tells the composer.
+
+    ``email`` is normalised: its domain may be U-labels. ``message`` is the subject; ``message_id``
+    has no angle brackets. ``template`` is a name: ``doc`` is doc.html.
+    """
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def email(self) -> str: ...
+    @property
+    def message(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def empid(self) -> str: ...
+    @property
+    def due_at(self) -> datetime: ...
+    @property
+    def created(self) -> datetime: ...
+    @property
+    def message_id(self) -> str: ...
+    @property
+    def template(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Composer:
+    """Compose mails from one sender; the same job always gives the same octets.
+
+    Raises ValueError for a value that cannot stand in a header, TemplateProblem for a template
+    that is not there or fails.
+    """
+
+    templates: Templates
+    sender_email: str
+    sender_name: str
+    timezone: ZoneInfo
+    sender: str = field(init=False)
+    skeleton: Skeleton = field(init=False)
+
+    def __post_init__(self) -> None:
+        sender = ascii_domain(self.sender_email)
+        if not sender.isascii():  # every relay would have to offer SMTPUTF8, for every mail
+            raise ValueError("the sender's address must be ASCII before the @")
+        skeleton = Skeleton.sent_by(mailbox("From", self.sender_name.strip(), sender))
+        object.__setattr__(self, "sender", sender)
+        object.__setattr__(self, "skeleton", skeleton)
+
+    def compose(self, job: Letter) -> Mail:
+        recipient = ascii_domain(job.email)
+        rendered = self.templates.render(job.template, self.variables(job))
+        content = self.skeleton.fill(
+            headers_of(job, recipient), job_id=job.id, text=rendered.text, html=rendered.html
+        )
+        return Mail(
+            sender=self.sender,
+            recipient=recipient,
+            content=content,
+            smtputf8=not recipient.isascii(),
+        )
+
+    def variables(self, job: Letter) -> Variables:
+        return Variables(
+            username=job.name,
+            empid=job.empid,
+            email=job.email,
+            message=job.message,
+            due=job.due_at.astimezone(self.timezone),
+            job_id=job.id,
+        )
+
+
+def headers_of(job: Letter, recipient: str) -> Headers:
+    # RFC 6532: where SMTPUTF8 is needed anyway, the reader sees the address as it is spelled.
+    to = recipient if recipient.isascii() else job.email
+    # Not the present: a resend must be byte-identical.
+    date = format_datetime(max(job.due_at, job.created).astimezone(UTC))
+    return Headers(
+        to=to.encode(),
+        subject=unstructured("Subject", job.message),
+        date=date.encode("ascii"),
+        message_id=message_id(job.message_id),
+    )

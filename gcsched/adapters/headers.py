@@ -1,0 +1,110 @@
+"""Encode header values and addresses so that every parser reads back what was meant."""
+
+import re
+from base64 import b64encode
+from itertools import pairwise
+
+import idna
+
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # exactly Unicode's category Cc
+NOT_IN_ADDRESS = re.compile(r'[\s"(),:;<>\[\]\\]')  # RFC 5322 specials, less dot and at
+ESCAPED, BACKSLASHED = re.compile(r'["\\]'), r"\\\g<0>"  # RFC 5322 section 3.2.4
+CONTINUATION = range(0x80, 0xC0)  # second and later octets of a UTF-8 character
+LINE = 78  # RFC 5322 section 2.1.1, without CRLF
+WORD_LINE = 76  # RFC 2047 section 2, for a line that holds an encoded word
+WORD_FRAME = len("=?utf-8?b??=")
+
+
+def checked(header: str, value: str) -> str:
+    """Return *value*, or raise ValueError if it could end the header line and begin another."""
+    if CONTROL.search(value):
+        raise ValueError(f"{header} holds a control character")
+    return value
+
+
+def unstructured(header: str, value: str) -> bytes:
+    """Encode *value* for the free-text *header*: plain, folded, or as encoded words (RFC 2047)."""
+    used = len(header) + len(": ")
+    lines = plain_lines(checked(header, value), first=LINE - used)
+    lines = lines or encoded_words(value, first=WORD_LINE - used)
+    return "\r\n ".join(lines).encode("ascii")
+
+
+def mailbox(header: str, name: str, address: str) -> bytes:
+    """Encode ``name <address>`` (RFC 5322 section 3.4), or the bare address without a name.
+
+    Ours, because EmailMessage loses a space of a long name where it folds (Python 3.11).
+    """
+    if not checked(header, name):
+        return address.encode("ascii")
+    *lines, last = phrase(name, used=len(header) + len(": "))
+    between = " " if len(f"{header}: {last} <{address}>") <= WORD_LINE else "\r\n "
+    return "\r\n ".join([*lines, f"{last}{between}<{address}>"]).encode("ascii")
+
+
+def phrase(name: str, *, used: int) -> list[str]:
+    """Give a display name as one quoted string, or where that cannot be as encoded words."""
+    quoted = f'"{ESCAPED.sub(BACKSLASHED, name)}"'
+    if name.isascii() and "=?" not in name and len(quoted) <= LINE - used:
+        return [quoted]
+    return encoded_words(name, first=WORD_LINE - used)
+
+
+def plain_lines(value: str, *, first: int) -> list[str] | None:
+    """Give *value* as lines of plain ASCII, or None where a parser would read it differently."""
+    if not value.isascii() or "=?" in value or value != value.strip(" "):
+        return None
+    if len(value) <= first:
+        return [value]
+    # A fold inside a run of spaces leaves a line that begins or ends with one: relays trim those.
+    return None if "  " in value else folded(value.split(" "), first=first)
+
+
+def folded(words: list[str], *, first: int) -> list[str] | None:
+    """Fill lines greedily, the first up to *first* columns; None if some word is too long."""
+    lines, room = [words[0]], first
+    for word in words[1:]:
+        if len(lines[-1]) + 1 + len(word) <= room:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+            room = LINE - 1
+    fits = len(lines[0]) <= first and all(len(line) < LINE for line in lines)
+    return lines if fits else None
+
+
+def encoded_words(value: str, *, first: int) -> list[str]:
+    """Give *value* as base64 encoded words of at most 75 characters, one to a line."""
+    octets = value.encode()
+    cuts = [0, cut(octets, octets_in(first))]
+    while cuts[-1] < len(octets):
+        cuts.append(cut(octets, cuts[-1] + octets_in(WORD_LINE - 1)))
+    return [f"=?utf-8?b?{b64encode(octets[a:b]).decode()}?=" for a, b in pairwise(cuts)]
+
+
+def octets_in(columns: int) -> int:
+    return (columns - WORD_FRAME) // 4 * 3
+
+
+def cut(octets: bytes, end: int) -> int:
+    """Move *end* back to where a UTF-8 character begins: RFC 2047 section 5 lets none be split."""
+    while end < len(octets) and octets[end] in CONTINUATION:
+        end -= 1
+    return min(end, len(octets))
+
+
+def ascii_domain(address: str) -> str:
+    """Return *address* with its domain as A-labels (RFC 5890); its local part stays as it is."""
+    local, _, domain = checked("an address", address).rpartition("@")
+    if not local or not domain or NOT_IN_ADDRESS.search(address):
+        raise ValueError("an address is not one plain local@domain")
+    if domain.isascii():
+        return address
+    return f"{local}@{idna.encode(domain, uts46=True).decode()}"
+
+
+def message_id(value: str) -> bytes:
+    """Put the angle brackets round a message id (RFC 5322 section 3.6.4)."""
+    if NOT_IN_ADDRESS.search(checked("Message-ID", value)) or not value.isascii():
+        raise ValueError("Message-ID is not one plain id@domain")
+    return f"<{value}>".encode("ascii")

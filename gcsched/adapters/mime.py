@@ -1,0 +1,127 @@
+"""One MIME skeleton, built by the standard library once and filled for every mail.
+
+Building an EmailMessage costs about two milliseconds, joining the skeleton's constant pieces with
+the encoded values of one mail about 0.04. Values are joined, never searched: content that looks
+like a placeholder stays content.
+"""
+
+import re
+from binascii import b2a_base64
+from dataclasses import dataclass
+from email.message import EmailMessage
+from email.policy import SMTP
+from hashlib import blake2b
+from typing import NamedTuple, Self
+
+LONGEST_LINE = 998  # RFC 5322 section 2.1.1, without CRLF
+BASE64_LINE = 76  # RFC 2045 section 6.8
+PLAIN = bytes([*b"\t\n", *range(0x20, 0x7F)])
+SLOT = re.compile(rb"gcsched-slot-([a-z]+)")
+ANY_DATE = "Thu, 01 Jan 1970 00:00:00 +0000"  # EmailMessage drops what is no date
+
+
+class Headers(NamedTuple):
+    """The header values of one mail, encoded and folded."""
+
+    to: bytes
+    subject: bytes
+    date: bytes
+    message_id: bytes
+
+
+class Body(NamedTuple):
+    """A transfer encoding (RFC 2045) and what it made; the last line's CRLF is the skeleton's."""
+
+    coding: bytes
+    octets: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Skeleton:
+    """A multipart/alternative message in pieces: a constant, a slot's name, a constant, ..."""
+
+    pieces: tuple[bytes, ...]
+
+    @classmethod
+    def sent_by(cls, sender: bytes) -> Self:
+        """Build the skeleton for mails from *sender*, the encoded value of the From header."""
+        octets = prototype().as_bytes().replace(ANY_DATE.encode(), slot("date").encode())
+        before, _, after, *pieces = SLOT.split(octets)
+        return cls((before + sender + after, *pieces))
+
+    def fill(self, headers: Headers, *, job_id: str, text: str, html: str) -> bytes:
+        """Give the message's octets; the same arguments always give the same octets."""
+        boundary = boundary_of(job_id)
+        text_body, html_body = encoded(text, boundary), encoded(html, boundary)
+        filled = list(self.pieces)
+        filled[1::2] = (
+            *(*headers, boundary),
+            *(boundary, *text_body),
+            *(boundary, *html_body, boundary),
+        )
+        return b"".join(filled)
+
+
+def prototype() -> EmailMessage:
+    """Build the message whose every varying value is a slot, in the order that fill() uses."""
+    message = EmailMessage(policy=SMTP)
+    message["From"] = slot("from")
+    message["To"] = slot("to")
+    message["Subject"] = slot("subject")
+    message["Date"] = ANY_DATE
+    message["Message-ID"] = slot("id")
+    message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office replies, please
+    message.make_alternative(boundary=slot("boundary"))
+    for subtype, name in (("plain", "text"), ("html", "html")):
+        message.attach(prototype_part(subtype, name))
+    message["MIME-Version"] = "1.0"
+    return message
+
+
+def prototype_part(subtype: str, name: str) -> EmailMessage:
+    part = EmailMessage(policy=SMTP)
+    part.set_content(slot(name), subtype=subtype, charset="utf-8", cte="7bit")
+    part.replace_header("Content-Transfer-Encoding", slot(f"{name}coding"))
+    del part["MIME-Version"]
+    return part
+
+
+def slot(name: str) -> str:
+    return f"gcsched-slot-{name}"
+
+
+def boundary_of(job_id: str) -> bytes:
+    """Derive the boundary from the job, so that a resend is byte-identical.
+
+    An underscore is in no base64 alphabet: a boundary can occur in a plain body only.
+    """
+    return b"=_" + blake2b(job_id.encode(), digest_size=12).hexdigest().encode()
+
+
+def encoded(content: str, boundary: bytes) -> Body:
+    """Encode a body: 7bit where RFC 5322 allows it, otherwise base64.
+
+    7bit up to the 998 octets that every relay must take: the 78 of the same section are about
+    showing mail raw, and would make base64, which filters distrust, of most HTML.
+    """
+    octets = with_newlines(content).encode()
+    crlf = octets.replace(b"\n", b"\r\n")
+    if octets.translate(None, PLAIN) or has_long_line(octets) or boundary in octets:
+        return Body(b"base64", in_base64(crlf))
+    return Body(b"7bit", crlf[: -len(b"\r\n")])
+
+
+def with_newlines(content: str) -> str:
+    r"""Make every line end, the last one too, a single \n."""
+    lines = content.replace("\r\n", "\n").replace("\r", "\n")
+    return lines if lines.endswith("\n") else f"{lines}\n"
+
+
+def has_long_line(octets: bytes) -> bool:
+    return max(map(len, octets.split(b"\n"))) > LONGEST_LINE
+
+
+def in_base64(octets: bytes) -> bytes:
+    whole = b2a_base64(octets, newline=False)
+    lines = [whole[at : at + BASE64_LINE] for at in range(0, len(whole), BASE64_LINE)]
+    return b"\r\n".join(lines)

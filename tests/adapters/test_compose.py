@@ -1,0 +1,218 @@
+"""A job becomes the mail it asked for, and the same job always the same mail."""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from email import policy
+from email.message import EmailMessage
+from email.parser import Parser
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from fast_mail_parser import parse_email
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gcsched.adapters.compose import Composer
+from gcsched.adapters.template_folder import default_folder
+from gcsched.adapters.templates import Templates
+from gcsched.errors import TemplateProblem
+
+quick = settings(deadline=None, max_examples=100)
+DUE = datetime(2025, 11, 24, 9, 30, tzinfo=UTC)
+HEADERS = [
+    *("From", "To", "Subject", "Date", "Message-ID"),
+    *("Auto-Submitted", "Content-Type", "MIME-Version"),
+]
+LINE = st.text(st.characters(exclude_categories=("Cs", "Cc", "Zl", "Zp")), max_size=120)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ALetter:
+    id: str = "j1"
+    email: str = "zoe@example.org"
+    message: str = "Release review"
+    name: str = "Zoë"
+    empid: str = "E-17"
+    due_at: datetime = DUE
+    created: datetime = DUE - timedelta(days=1)
+    message_id: str = "j1.0@example.org"
+    template: str = "doc"
+
+
+def a_composer(
+    *, sender_name: str = "Scheduler", sender_email: str = "no-reply@example.org"
+) -> Composer:
+    return Composer(
+        templates=Templates.load(default_folder()),
+        sender_email=sender_email,
+        sender_name=sender_name,
+        timezone=ZoneInfo("Europe/Berlin"),
+    )
+
+
+@pytest.fixture(scope="module")
+def composer() -> Composer:
+    return a_composer()
+
+
+def read(content: bytes) -> EmailMessage:
+    """Read as a receiver with SMTPUTF8 does: a header's octets are UTF-8 (RFC 6532)."""
+    return Parser(policy=policy.default).parsestr(content.decode())
+
+
+def texts_of(message: EmailMessage) -> dict[str, str]:
+    r"""Give each part's text by its subtype, with \n for its line ends."""
+    octets = {
+        part.get_content_subtype(): part.get_payload(decode=True) for part in message.iter_parts()
+    }
+    return {kind: bytes(part).decode().replace("\r\n", "\n") for kind, part in octets.items()}
+
+
+def test_a_mail_carries_what_the_job_says(composer: Composer) -> None:
+    mail = composer.compose(ALetter())
+
+    message = read(mail.content)
+    assert (mail.sender, mail.recipient) == ("no-reply@example.org", "zoe@example.org")
+    assert str(message["from"]) == "Scheduler <no-reply@example.org>"
+    assert str(message["to"]) == "zoe@example.org"
+    assert message["subject"] == "Release review"
+    assert message["message-id"] == "<j1.0@example.org>"
+    assert message["auto-submitted"] == "auto-generated"
+    assert "Hello Zoë," in texts_of(message)["plain"]
+    assert "10:30 CET" in texts_of(message)["html"]
+
+
+def test_a_resend_is_byte_identical(composer: Composer) -> None:
+    letter = ALetter(message="Grüße", email="jürgen@müller.example")
+
+    first, again = composer.compose(letter), a_composer().compose(replace(letter))
+
+    assert first == again
+
+
+def test_two_jobs_do_not_share_a_boundary(composer: Composer) -> None:
+    one, other = (composer.compose(ALetter(id=job_id)).content for job_id in ("j1", "j2"))
+
+    assert read(one).get_boundary() != read(other).get_boundary()
+
+
+@pytest.mark.parametrize(
+    ("due_at", "created"), [(DUE, DUE - timedelta(days=9)), (DUE - timedelta(days=9), DUE)]
+)
+def test_the_date_is_when_it_was_due_or_asked_for_whichever_is_later(
+    composer: Composer, due_at: datetime, created: datetime
+) -> None:
+    mail = composer.compose(ALetter(due_at=due_at, created=created))
+
+    assert read(mail.content)["date"].datetime == DUE
+
+
+@quick
+@given(message=LINE, name=LINE, empid=LINE, job_id=LINE)
+def test_whatever_a_caller_sends_stays_where_it_belongs(
+    composer: Composer, message: str, name: str, empid: str, job_id: str
+) -> None:
+    letter = ALetter(message=message, name=name, empid=empid, id=job_id)
+
+    mail = composer.compose(letter)
+
+    rendered = composer.templates.render("doc", composer.variables(letter))
+    read_back = read(mail.content)
+    assert read_back.keys() == HEADERS
+    assert texts_of(read_back) == {"plain": rendered.text + "\n", "html": rendered.html + "\n"}
+    assert mail.content.isascii()
+    assert not mail.smtputf8
+
+
+@quick
+@given(name=LINE)
+def test_the_senders_name_is_read_back_equal(composer: Composer, name: str) -> None:
+    mail = replace(composer, sender_name=name).compose(ALetter())
+
+    sender = parse_email(mail.content).from_
+    assert sender is not None
+    assert sender.address == "no-reply@example.org"
+    assert (sender.display_name or "") == name.strip()
+    # The standard library puts a space between two encoded words of a name (CPython issue 128110).
+    (same,) = read(mail.content)["from"].addresses
+    assert same.addr_spec == "no-reply@example.org"
+    assert "".join(same.display_name.split()) == "".join(name.split())
+
+
+@pytest.mark.parametrize(
+    ("email", "recipient", "shown", "smtputf8"),
+    [
+        ("zoe@example.org", "zoe@example.org", "zoe@example.org", False),
+        ("zoe@müller.example", "zoe@xn--mller-kva.example", "zoe@xn--mller-kva.example", False),
+        ("zoë@example.org", "zoë@example.org", "zoë@example.org", True),
+        ("zoë@müller.example", "zoë@xn--mller-kva.example", "zoë@müller.example", True),
+        (f"{'z' * 64}@{'long.' * 37}example", *[f"{'z' * 64}@{'long.' * 37}example"] * 2, False),
+    ],
+)
+def test_the_envelope_has_an_ascii_domain_and_the_header_the_readable_form(
+    composer: Composer, email: str, recipient: str, shown: str, *, smtputf8: bool
+) -> None:
+    mail = composer.compose(ALetter(email=email))
+
+    (to,) = read(mail.content)["to"].addresses
+    assert (mail.recipient, mail.smtputf8) == (recipient, smtputf8)
+    assert to.addr_spec == shown
+    assert parse_email(mail.content).to[0].address == shown
+    assert mail.content.isascii() is not smtputf8
+
+
+def test_the_senders_domain_is_sent_in_ascii() -> None:
+    mail = a_composer(sender_email="no-reply@Müller.example").compose(ALetter())
+
+    assert mail.sender == "no-reply@xn--mller-kva.example"
+    assert read(mail.content)["from"].addresses[0].addr_spec == mail.sender
+
+
+@pytest.mark.parametrize(
+    ("sender_name", "sender_email"),
+    [
+        ("Me\r\nBcc: a@example.org", "a@example.org"),
+        ("Me", "a@example.org\r\nBcc: b@example.org"),
+        ("Me", "nobody"),
+        ("Me", "zoë@example.org"),
+    ],
+)
+def test_a_sender_that_no_relay_would_take_is_refused_at_start(
+    sender_name: str, sender_email: str
+) -> None:
+    with pytest.raises(ValueError, match=r"control|plain|ASCII"):
+        a_composer(sender_name=sender_name, sender_email=sender_email)
+
+
+@pytest.mark.parametrize(
+    "letter",
+    [
+        ALetter(message="Hi\r\nBcc: a@example.org"),
+        ALetter(message="Hi\n\nbody"),
+        ALetter(email="a@example.org\r\nBcc: b@example.org"),
+        ALetter(email="a@example.org,b@example.org"),
+        ALetter(email="zoë@exa mple.org"),
+        ALetter(message_id="a@b>\r\nX: y"),
+    ],
+)
+def test_no_header_can_be_added_by_a_caller(composer: Composer, letter: ALetter) -> None:
+    with pytest.raises(ValueError, match=r"control|plain"):
+        composer.compose(letter)
+
+
+def test_a_job_for_a_template_that_is_gone_says_so(composer: Composer) -> None:
+    with pytest.raises(TemplateProblem, match=r"gone\.html"):
+        composer.compose(ALetter(template="gone"))
+
+
+def test_a_template_without_a_text_file_gets_its_text_from_the_html(tmp_path: Path) -> None:
+    (tmp_path / "doc.html").write_text("<p>Hi <b>{{username}}</b></p>", "utf-8")
+    composer = replace(a_composer(), templates=Templates.load(tmp_path))
+
+    mail = composer.compose(ALetter(name="A & B"))
+
+    assert texts_of(read(mail.content)) == {
+        "plain": "Hi A & B\n",
+        "html": "<p>Hi <b>A &amp; B</b></p>\n",
+    }

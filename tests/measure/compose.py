@@ -1,0 +1,135 @@
+"""Print, as JSON, what one mail costs: our skeleton and an EmailMessage per mail, side by side.
+
+``python tests/measure/compose.py [mails-per-round rounds]``. The rounds of all variants are
+interleaved, so that a slow moment of the machine falls on each of them. Unit: microseconds of
+CPU time per mail.
+"""
+
+import json
+import platform
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from time import process_time
+from zoneinfo import ZoneInfo
+
+from gcsched.adapters.compose import Composer, headers_of
+from gcsched.adapters.template_folder import default_folder
+from gcsched.adapters.templates import Rendered, Templates
+
+DUE = datetime(2025, 11, 24, 9, 30, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ALetter:
+    id: str = "01890a5d-ac96-774b-bcce-b302099a8057"
+    email: str = "zoe.miller@example.org"
+    message: str = "Quarterly planning, room 4"
+    name: str = "Zoe Miller"
+    empid: str = "E-1024"
+    due_at: datetime = DUE
+    created: datetime = DUE - timedelta(days=1)
+    message_id: str = "01890a5d.1@scheduler.example.org"
+    template: str = "doc"
+
+
+PLAIN = ALetter()
+UNICODE = ALetter(name="Zoë Müller", message="Quartalsplanung für alle: Raum 4, größer als zuvor")
+
+
+def a_composer(folder: Path) -> Composer:
+    return Composer(
+        templates=Templates.load(folder),
+        sender_email="no-reply@example.org",
+        sender_name="Scheduler",
+        timezone=ZoneInfo("Europe/Berlin"),
+    )
+
+
+def as_email_message(letter: ALetter, rendered: Rendered) -> bytes:
+    message = EmailMessage(policy=SMTP)
+    message["From"] = Address("Scheduler", addr_spec="no-reply@example.org")
+    message["To"] = letter.email
+    message["Subject"] = letter.message
+    message["Date"] = format_datetime(DUE)
+    message["Message-ID"] = f"<{letter.message_id}>"
+    message["Auto-Submitted"] = "auto-generated"
+    message.set_content(rendered.text)
+    message.add_alternative(rendered.html, subtype="html")
+    return message.as_bytes()
+
+
+def variants(composer: Composer, letter: ALetter) -> dict[str, Callable[[], object]]:
+    """Give the work to compare: encoding alone, rendering alone, and both."""
+    values = composer.variables(letter)
+    rendered = composer.templates.render("doc", values)
+    parts = {"job_id": letter.id, "text": rendered.text, "html": rendered.html}
+    return {
+        "render": lambda: composer.templates.render("doc", values),
+        "encode, skeleton": lambda: composer.skeleton.fill(
+            headers_of(letter, letter.email), **parts
+        ),
+        "encode, EmailMessage": lambda: as_email_message(letter, rendered),
+        "compose, skeleton": lambda: composer.compose(letter),
+        "compose, EmailMessage": lambda: as_email_message(
+            letter, composer.templates.render("doc", composer.variables(letter))
+        ),
+    }
+
+
+def html_only(folder: Path) -> Callable[[], object]:
+    (folder / "doc.html").write_text("<p>Dear {{username}},</p><p>see you there.</p>", "utf-8")
+    composer = a_composer(folder)
+    return lambda: composer.compose(PLAIN)
+
+
+def microseconds_per_call(work: Callable[[], object], mails: int) -> float:
+    start = process_time()
+    for _ in range(mails):
+        work()
+    return (process_time() - start) / mails * 1e6
+
+
+def spread(times: list[float]) -> dict[str, float]:
+    return {
+        "median": round(median(times), 1),
+        "min": round(min(times), 1),
+        "max": round(max(times), 1),
+    }
+
+
+def main() -> None:
+    mails, rounds = map(int, sys.argv[1:] or ("300", "9"))
+    composer = a_composer(default_folder())
+    work = {f"ASCII: {name}": call for name, call in variants(composer, PLAIN).items()}
+    work |= {f"UTF-8: {name}": call for name, call in variants(composer, UNICODE).items()}
+    with TemporaryDirectory() as folder:
+        work["a user's doc.html without doc.txt: compose"] = html_only(Path(folder))
+    times: dict[str, list[float]] = {name: [] for name in work}
+    for _ in range(rounds):
+        for name, call in work.items():
+            times[name].append(microseconds_per_call(call, mails))
+    report = {
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "mails per round": mails,
+        "rounds": rounds,
+        "octets": {
+            "ASCII": len(composer.compose(PLAIN).content),
+            "UTF-8": len(composer.compose(UNICODE).content),
+        },
+        "microseconds of CPU per mail": {name: spread(times[name]) for name in work},
+    }
+    sys.stdout.write(json.dumps(report, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
