@@ -1,0 +1,1 @@
+"""Real MongoDB and Valkey servers as children of this process: for `gcsched dev` and the tests."""

@@ -1,0 +1,117 @@
+"""What the embedded servers need of a machine, and the sentence to say when it is missing."""
+
+import ctypes
+import platform
+import sys
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from gcsched.errors import EmbeddedStoreProblem
+
+OLDEST_GLIBC = (2, 34)
+OWN_SERVERS = (
+    "point `python -m gcsched serve` at servers of your own "
+    "with GCSCHED_MONGO_URI and GCSCHED_REDIS_URL"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """The facts that decide whether mongod from the wheel runs here."""
+
+    system: str  # as platform.system() says: Linux, Darwin, Windows
+    processor: str  # as platform.machine() says: x86_64, aarch64
+    processor_flags: frozenset[str]
+    glibc: tuple[int, ...] | None  # None: another C library
+    has_libcurl: bool
+    has_pycurl: bool  # with a libcurl inside, as its wheels have it
+
+
+def why_no_servers(system: str) -> str | None:
+    if system in {"Linux", "Darwin"}:
+        return None
+    return (
+        f"python -m gcsched dev cannot start MongoDB and Valkey on {system}: "
+        f"run it in Linux (WSL will do), or {OWN_SERVERS}"
+    )
+
+
+def why_no_mongod(machine: Machine) -> str | None:
+    """Return why the wheel's mongod cannot run on *machine*; None when it can."""
+    if sentence := why_no_servers(machine.system):
+        return sentence
+    if machine.system != "Linux":
+        return None
+    if machine.processor == "x86_64" and "avx" not in machine.processor_flags:
+        return (
+            "the bundled mongod needs a processor with AVX, this one has none: "
+            f"install a MongoDB without that need and put mongod on PATH, or {OWN_SERVERS}"
+        )
+    if machine.glibc is None or machine.glibc < OLDEST_GLIBC:
+        found = "another C library" if machine.glibc is None else _dotted(machine.glibc)
+        return (
+            f"the bundled mongod needs glibc {_dotted(OLDEST_GLIBC)} or newer, found {found}: "
+            f"use a newer Linux, put another mongod on PATH, or {OWN_SERVERS}"
+        )
+    if not (machine.has_libcurl or machine.has_pycurl):
+        return (
+            "the bundled mongod needs libcurl.so.4: "
+            "install the package libcurl4, or `pip install pycurl`, which carries a copy"
+        )
+    return None
+
+
+def refuse_foreign_system() -> None:
+    if sentence := why_no_servers(platform.system()):
+        raise EmbeddedStoreProblem(sentence)
+
+
+def this_machine() -> Machine:
+    return Machine(
+        system=platform.system(),
+        processor=platform.machine(),
+        processor_flags=_processor_flags(),
+        glibc=_glibc(),
+        has_libcurl=_has_libcurl(),
+        has_pycurl=libcurl_of_pycurl() is not None,
+    )
+
+
+def libcurl_of_pycurl() -> Path | None:
+    try:
+        files = metadata.files("pycurl") or []
+    except metadata.PackageNotFoundError:
+        return None
+    copies = (Path(str(file.locate())) for file in files if file.name.startswith("libcurl-"))
+    return next((copy.resolve() for copy in copies if copy.exists()), None)
+
+
+def _dotted(version: tuple[int, ...]) -> str:
+    return ".".join(str(part) for part in version)
+
+
+def _processor_flags() -> frozenset[str]:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return frozenset()
+    flags = (line.partition(":")[2] for line in lines if line.startswith("flags"))
+    return frozenset(next(flags, "").split())
+
+
+def _glibc() -> tuple[int, ...] | None:
+    library, version = platform.libc_ver()
+    if library != "glibc":
+        return None
+    return tuple(int(part) for part in version.split(".") if part.isdigit())
+
+
+def _has_libcurl() -> bool:
+    if sys.platform != "linux":
+        return True
+    try:
+        ctypes.CDLL("libcurl.so.4")
+    except OSError:
+        return False
+    return True

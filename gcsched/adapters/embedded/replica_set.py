@@ -1,0 +1,114 @@
+"""Make a lone mongod the writable primary of its own replica set, and give it its user."""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
+
+from pymongo import MongoClient
+from pymongo.errors import ConnectionFailure, OperationFailure
+
+from gcsched.errors import EmbeddedStoreProblem
+
+SET_NAME = "gcsched"
+ALREADY_INITIALIZED = 23
+AUTHENTICATION_FAILED = 18
+NOT_YET = {94, 109}  # the node is still reading its configuration, or is taking one up
+UNAUTHORIZED = 13
+
+Client = MongoClient[dict[str, Any]]
+WaitFor = Callable[[Callable[[], bool]], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Login:
+    username: str
+    password: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoneNode:
+    """How to reach the node: everything but the user."""
+
+    port: int
+    options: Mapping[str, Any]  # of the driver: TLS
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    def connect(self, login: Login | None = None) -> AbstractContextManager[Client]:
+        options = {**self.options, "directConnection": True, "serverSelectionTimeoutMS": 2000}
+        if login:
+            options |= {"username": login.username, "password": login.password}
+        return MongoClient(self.address, **options)
+
+
+def make_ready(node: LoneNode, login: Login | None, wait_for: WaitFor) -> None:
+    """Configure the set where that is needed and wait until the node takes writes."""
+    try:
+        _make_ready(node, login, wait_for)
+    except OperationFailure as error:
+        if error.code != UNAUTHORIZED:
+            raise
+        raise EmbeddedStoreProblem(
+            "the data folder belongs to another MongoDB user or password; "
+            "give those, or another folder"
+        ) from error
+    except ConnectionFailure as error:
+        raise EmbeddedStoreProblem(f"mongod went away while it was set up: {error}") from error
+
+
+def _make_ready(node: LoneNode, login: Login | None, wait_for: WaitFor) -> None:
+    known = login if login and _knows(node, login) else None
+    with node.connect(known) as client:
+        wait_for(lambda: _is_primary(client, node.address))
+        if login and not known:
+            # The localhost exception: the first user may be made by anybody on this machine.
+            client.admin.command("createUser", login.username, pwd=login.password, roles=["root"])
+
+
+def _knows(node: LoneNode, login: Login) -> bool:
+    with node.connect(login) as client:
+        try:
+            client.admin.command("ping")
+        except OperationFailure as error:
+            if error.code != AUTHENTICATION_FAILED:
+                raise
+            return False
+    return True
+
+
+def _is_primary(client: Client, address: str) -> bool:
+    try:
+        hello = client.admin.command("hello")
+        if "me" not in hello:  # a new folder, or one whose data were served on another port
+            _configure(client, address)
+    except (
+        ConnectionFailure
+    ):  # it cuts connections as its role changes; or it died, as we shall see
+        return False
+    return bool(hello.get("isWritablePrimary"))
+
+
+def _configure(client: Client, address: str) -> None:
+    try:
+        client.admin.command(
+            "replSetInitiate", {"_id": SET_NAME, "members": [{"_id": 0, "host": address}]}
+        )
+    except OperationFailure as error:
+        if error.code == ALREADY_INITIALIZED:
+            _move(client, address)
+        elif error.code not in NOT_YET:
+            raise
+
+
+def _move(client: Client, address: str) -> None:
+    try:
+        config = client.admin.command("replSetGetConfig")["config"]
+        config["members"][0]["host"] = address
+        config["version"] += 1
+        client.admin.command("replSetReconfig", config, force=True)
+    except OperationFailure as error:
+        if error.code not in NOT_YET:
+            raise
