@@ -145,15 +145,17 @@ class ArqWorkerPool:
         return error if isinstance(error, Exception) else None
 
     async def _close(self, worker: Worker) -> None:
-        """Cancel what still runs and close the connections; a dead Redis may refuse even that."""
+        """Cancel what still runs and close its connections.
+
+        Not Worker.close(): it waits for the cancelled, raises what they raised, and leaves the
+        connections open then.
+        """
         for task in (unfinished := set(worker.tasks.values())):
             task.cancel()
         if unfinished:
             await asyncio.wait(unfinished)
-        worker.tasks.clear()
         with suppress(BellUnavailable), bell_errors("closing the ARQ worker"):
-            async with asyncio.timeout(TIMEOUT.total_seconds()):
-                await worker.close()
+            await worker.pool.aclose(close_connection_pool=True)
 
     def _build(self) -> Worker:
         return AlignedWorker(

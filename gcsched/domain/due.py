@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 FURTHEST = timedelta(days=3653)
-MILLISECONDS_FROM = 10**11  # as seconds: the year 5138; as milliseconds: 1973
+MILLISECONDS = range(10**11, 10**14)  # as milliseconds 1973 to 5138, as seconds far beyond
 
 
 def whole_second(moment: datetime) -> datetime:
@@ -32,7 +32,9 @@ class DailyPlan:
     def next_day(self, now: datetime) -> date:
         """Give the day of the first run that is still to come."""
         today = now.astimezone(self.zone).date()
-        return today if now < self.instant(today) else today + timedelta(days=1)
+        # A clock change near midnight can carry a run over into the next day (Nuuk, 23:30).
+        days = (today + timedelta(days=ahead) for ahead in range(-1, 3))
+        return next(day for day in days if now < self.instant(day))
 
     def last_day(self, now: datetime) -> date:
         """Give the day of the latest run whose time has come."""

@@ -47,6 +47,8 @@ def attempt_from(
             kind = Kind.UNCERTAIN if stage is Stage.BODY else Kind.OURS
             text = f"{stage}: {reason}"[:LONGEST_TEXT]
             return Attempt(begun=begun, ended=ended, kind=kind, relay=relay, text=text)
+        case never:
+            assert_never(never)
 
 
 def after_attempt(job: Job, attempt: Attempt, *, policy: RetryPolicy, chance: float) -> Job:

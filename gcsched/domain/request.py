@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from email_validator import EmailNotValidError, validate_email
 
-from gcsched.domain.due import FURTHEST, MILLISECONDS_FROM
+from gcsched.domain.due import FURTHEST, MILLISECONDS
 from gcsched.errors import InvalidRequest, Violation
 
 LONGEST_EMPID = 128
@@ -82,7 +82,7 @@ def normalised_address(email: str) -> str | Violation:
 def timestamp_violations(timestamp: int, now: datetime) -> Iterator[Violation]:
     if timestamp < 0:
         yield Violation("timestamp", "must not be negative; 0 means the next daily run")
-    elif timestamp >= MILLISECONDS_FROM:
+    elif timestamp in MILLISECONDS:
         yield Violation(
             "timestamp",
             f"must be in Unix seconds; {timestamp} looks like milliseconds,"

@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import assert_never
 
+from gcsched.domain.due import whole_second
 from gcsched.domain.job import Attempt, Job
 from gcsched.domain.replies import Kind, hinted_wait
 
@@ -70,18 +72,24 @@ class RetryPolicy:
                 return GiveUp(attempt.text)
             case Kind.OURS:
                 wait = self.wait(len(job.attempts) + 1, chance)
-                return TryAgain(at=attempt.ended + wait, charged=False)
+                return TryAgain(at=whole_second(attempt.ended + wait), charged=False)
             case Kind.UNCERTAIN if self.on_uncertain is OnUncertain.HOLD:
                 return Hold(LOST_REPLY)
             case Kind.UNCERTAIN | Kind.LATER:
                 return self.later(job.attempt + 1, attempt, chance)
+            case never:
+                assert_never(never)
 
     def later(self, tries: int, attempt: Attempt, chance: float) -> Verdict:
         if tries >= self.attempts:
             return GiveUp(f"{tries} attempts failed, the last with: {attempt.text}")
-        return TryAgain(at=attempt.ended + (hinted_wait(attempt.text) or self.wait(tries, chance)))
+        # Only a relay's own words are a hint; ours may say "no answer within 600 seconds".
+        hint = hinted_wait(attempt.text) if attempt.code is not None else None
+        return TryAgain(at=whole_second(attempt.ended + (hint or self.wait(tries, chance))))
 
     def wait(self, tries: int, chance: float) -> timedelta:
         doublings = min(tries - 1, 30)
-        longest = min(self.first_wait * (1 << doublings), self.longest_wait)
-        return max(longest * chance, self.shortest_wait)
+        longest = min(
+            self.first_wait.total_seconds() * 2**doublings, self.longest_wait.total_seconds()
+        )
+        return max(timedelta(seconds=longest * chance), self.shortest_wait)

@@ -1,0 +1,105 @@
+"""What a mail needs of the relay, and the commands that ask for it. Pure: no I/O."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gcsched.domain.mail import Mail
+from gcsched.domain.replies import Reply, Stage
+
+# Whatever could end the address or the line early, and so smuggle in a command or a parameter.
+FORBIDDEN = re.compile(rb"[\x00-\x20\x7f<>]")
+
+SIZE = re.compile(r"[0-9]{1,20}")  # RFC 1870 section 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parcel:
+    """A mail that was checked and is safe to write into a conversation."""
+
+    sender: bytes
+    recipient: bytes
+    content: bytes
+    smtputf8: bool
+    eight_bit: bool
+
+    @classmethod
+    def pack(cls, mail: Mail) -> "Parcel":
+        """Check *mail*; a ValueError means that whoever composed it made a mistake."""
+        encoding = "utf-8" if mail.smtputf8 else "ascii"
+        return cls(
+            sender=checked(mail.sender.encode(encoding)),
+            recipient=checked(mail.recipient.encode(encoding)) or no_recipient(),
+            content=complete(mail.content),
+            smtputf8=mail.smtputf8,
+            eight_bit=not mail.content.isascii(),
+        )
+
+    def stuffed(self) -> bytes:
+        """Give the content as DATA wants it, with the final dot: RFC 5321 section 4.5.2."""
+        content = self.content
+        if b"\r\n." in content:
+            content = content.replace(b"\r\n.", b"\r\n..")
+        first = b"." if content.startswith(b".") else b""
+        return b"".join((first, content, b".\r\n"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """What the relay offered in its answer to EHLO."""
+
+    pipelining: bool = False
+    eight_bit: bool = False
+    smtputf8: bool = False
+    size: int | None = None  # None: it does not speak of sizes; 0: no limit
+
+    @classmethod
+    def read(cls, extensions: Mapping[str, str]) -> "Offer":
+        """Read aiosmtplib's table of extensions; its keys are in lower case."""
+        size = extensions.get("size")
+        return cls(
+            pipelining="pipelining" in extensions,
+            eight_bit="8bitmime" in extensions,
+            smtputf8="smtputf8" in extensions,
+            size=None if size is None else int(size) if SIZE.fullmatch(size) else 0,
+        )
+
+    def refusal(self, parcel: Parcel) -> Reply | None:
+        """Refuse in the relay's place what it said that it cannot take."""
+        if parcel.smtputf8 and not self.smtputf8:
+            text = "the relay does not offer SMTPUTF8, which this address needs"
+            return Reply(stage=Stage.MAIL, code=553, enhanced="5.6.7", text=text)
+        if parcel.eight_bit and not self.eight_bit:
+            text = "the relay does not offer 8BITMIME, which this content needs"
+            return Reply(stage=Stage.MAIL, code=554, enhanced="5.6.3", text=text)
+        if self.size and len(parcel.content) > self.size:
+            text = f"{len(parcel.content)} octets, the relay takes {self.size}"
+            return Reply(stage=Stage.MAIL, code=552, enhanced="5.3.4", text=text)
+        return None
+
+    def mail_command(self, parcel: Parcel) -> bytes:
+        size = b"" if self.size is None else b" SIZE=%d" % len(parcel.content)
+        body = b" BODY=8BITMIME" if parcel.eight_bit else b""
+        utf8 = b" SMTPUTF8" if parcel.smtputf8 else b""
+        return b"MAIL FROM:<%b>%b%b%b\r\n" % (parcel.sender, size, body, utf8)
+
+    def rcpt_command(self, parcel: Parcel) -> bytes:
+        return b"RCPT TO:<%b>\r\n" % parcel.recipient
+
+
+def checked(address: bytes) -> bytes:
+    if FORBIDDEN.search(address):
+        raise ValueError("an envelope address contains a character that SMTP forbids there")
+    return address
+
+
+def no_recipient() -> bytes:
+    raise ValueError("the envelope names no recipient")
+
+
+def complete(content: bytes) -> bytes:
+    """End *content* with CRLF; a lone CR or LF could be read as the final dot's line end."""
+    ends = content.count(b"\r\n")
+    if content.count(b"\n") != ends or content.count(b"\r") != ends:
+        raise ValueError("the content contains a CR or LF that is not part of a CRLF")
+    return content if content.endswith(b"\r\n") else content + b"\r\n"

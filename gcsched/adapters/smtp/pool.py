@@ -1,0 +1,158 @@
+"""The sessions kept with one relay: opened on demand, the most recently used first."""
+
+import asyncio
+import ssl
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Self
+
+from gcsched.adapters.smtp.connect import Connector, trust_in
+from gcsched.adapters.smtp.envelope import Parcel
+from gcsched.adapters.smtp.session import Session, Stale
+from gcsched.adapters.smtp.settings import Keep, Limits, RelaySettings
+from gcsched.domain.mail import Mail
+from gcsched.domain.replies import Answered, Broken, Stage, Transmission
+from gcsched.usecases.ports import Begin
+
+CLOSING = Broken(Stage.CONNECT, "the mailer is closing")
+
+
+@dataclass(kw_only=True, eq=False)
+class Pool:
+    """A Mailer. Never more than `keep.sessions` connections; a mail waits for a free one."""
+
+    relay: RelaySettings
+    limits: Limits = field(default_factory=Limits)
+    keep: Keep = field(default_factory=Keep)
+    _places: asyncio.Semaphore = field(init=False)
+    _trust: ssl.SSLContext = field(init=False)
+    _sessions: set[Session] = field(default_factory=set, init=False)
+    _idle: list[Session] = field(default_factory=list, init=False)
+    _leaving: set[Session] = field(default_factory=set, init=False)
+    _opening: int = field(default=0, init=False)
+    _may_pipeline: bool = field(default=True, init=False)
+    _is_closing: bool = field(default=False, init=False)
+
+    def __post_init__(self) -> None:
+        self._places = asyncio.Semaphore(self.keep.sessions)
+        self._trust = trust_in(self.relay)
+
+    @property
+    def name(self) -> str:
+        return f"{self.relay.host}:{self.relay.port}"
+
+    @property
+    def connections(self) -> int:
+        """Count the connections that the relay may see from us."""
+        return len(self._sessions) + self._opening
+
+    @property
+    def idle(self) -> int:
+        return len(self._idle)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Take leave of the idle, hang up on the others: what they had begun is uncertain then."""
+        self._is_closing = True
+        for session in self._sessions.difference(self._leaving, self._idle):
+            session.abort()
+        for session in [*self._idle]:
+            self._dismiss(session)
+        if self._sessions:
+            await asyncio.wait([session.closed for session in self._sessions])
+
+    async def run(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            self.sweep()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), timeout=self.keep.idle.total_seconds() / 4)
+
+    def sweep(self) -> None:
+        """Take leave of the sessions that nobody needed for a while, or that grew old."""
+        for session in [*self._idle]:
+            if session.is_forgotten(self.keep) or session.is_worn(self.keep):
+                self._dismiss(session)
+
+    async def send(self, mail: Mail, begin: Begin) -> Transmission:
+        """Carry *mail*; a ValueError means a malformed mail, relay trouble is always an outcome."""
+        parcel = Parcel.pack(mail)
+        async with self._places:
+            return await self._carry(parcel, begin)
+
+    async def _carry(self, parcel: Parcel, begin: Begin) -> Transmission:
+        session: Session | Answered | Broken | None = self._most_recent()
+        while True:
+            session = session or await self._open()
+            if not isinstance(session, Session):
+                return session
+            outcome = await self._through(session, parcel, begin)
+            if not isinstance(outcome, Stale):
+                return outcome
+            session = None  # a fresh one is never stale, so this happens once
+
+    async def _through(
+        self, session: Session, parcel: Parcel, begin: Begin
+    ) -> Transmission | Stale:
+        if not self._may_pipeline:
+            session.stop_pipelining()
+        try:
+            return await session.send(parcel, begin)
+        finally:
+            self._put_back(session)
+
+    def _most_recent(self) -> Session | None:
+        while self._idle:
+            session = self._idle.pop()
+            if session.is_alive and not session.is_forgotten(self.keep):
+                return session
+            self._dismiss(session)
+        return None
+
+    def _put_back(self, session: Session) -> None:
+        # A relay that loses what comes in a group would stall every session: ask it one by one.
+        self._may_pipeline &= not session.stalled
+        if self._is_closing or not session.is_alive or session.is_worn(self.keep):
+            self._dismiss(session)
+        else:
+            self._idle.append(session)
+
+    async def _open(self) -> Session | Answered | Broken:
+        # Relays count connections: one that is taking leave still has its place.
+        while self._leaving and self.connections >= self.keep.sessions:
+            leaving = [session.closed for session in self._leaving]
+            await asyncio.wait(leaving, return_when=asyncio.FIRST_COMPLETED)
+        if self._is_closing:
+            return CLOSING
+        self._opening += 1
+        try:
+            opened = await self._connector().open()
+        finally:
+            self._opening -= 1
+        return self._welcome(opened) if isinstance(opened, Session) else opened
+
+    def _connector(self) -> Connector:
+        return Connector(relay=self.relay, limits=self.limits, trust=self._trust)
+
+    def _welcome(self, session: Session) -> Session | Broken:
+        self._sessions.add(session)
+        session.closed.add_done_callback(partial(self._forget, session))
+        if self._is_closing:
+            session.abort()
+            return CLOSING
+        return session
+
+    def _dismiss(self, session: Session) -> None:
+        if session in self._idle:
+            self._idle.remove(session)
+        if not session.closed.done():
+            self._leaving.add(session)
+            session.quit()
+
+    def _forget(self, session: Session, _: object) -> None:
+        self._sessions.discard(session)
+        self._leaving.discard(session)
+        if session in self._idle:
+            self._idle.remove(session)

@@ -1,0 +1,82 @@
+"""One open session with a relay: carries one mail at a time and knows whether it is still good."""
+
+import asyncio
+from dataclasses import dataclass, replace
+
+from gcsched.adapters.smtp.conversation import Conversation
+from gcsched.adapters.smtp.envelope import Offer, Parcel
+from gcsched.adapters.smtp.settings import Keep, Limits
+from gcsched.adapters.smtp.transaction import Transaction
+from gcsched.domain.replies import Answered, Kind, Transmission, kind_of
+from gcsched.usecases.ports import Begin
+
+
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """A kept session turned out to be dead before this mail had begun; try it on a fresh one."""
+
+
+class Session:
+    """Cancelled or failed in the middle of a mail, it is closed: nothing follows half a mail."""
+
+    def __init__(self, talk: Conversation, offer: Offer, limits: Limits) -> None:
+        self._talk = talk
+        self._limits = limits
+        self._now = asyncio.get_running_loop().time
+        self._opened = self._used = self._now()
+        self._reset_first = False
+        self._offer = offer
+        self.carried = 0
+        self.stalled = False
+        self.closed = talk.closed
+
+    @property
+    def is_alive(self) -> bool:
+        return self._talk.is_alive
+
+    def is_worn(self, keep: Keep) -> bool:
+        old = self._now() - self._opened >= keep.age.total_seconds()
+        return old or self.carried >= keep.mails
+
+    def is_forgotten(self, keep: Keep) -> bool:
+        return self._now() - self._used >= keep.idle.total_seconds()
+
+    async def send(self, parcel: Parcel, begin: Begin) -> Transmission | Stale:
+        """Carry *parcel*.
+
+        Cancellation goes through and closes the session; whoever gave the permit in *begin* knows
+        that the mail may have been sent then.
+        """
+        if (refusal := self._offer.refusal(parcel)) is not None:
+            return Answered(refusal)
+        transaction = Transaction(self._talk, parcel, offer=self._offer, limits=self._limits)
+        try:
+            outcome = await transaction.run(begin, reset=self._reset_first)
+        finally:
+            self._after(transaction)
+        if transaction.was_dead and self.carried > 1:
+            return Stale()
+        self._reset_first = not is_accepted(outcome)
+        return outcome
+
+    def stop_pipelining(self) -> None:
+        """Speak one command at a time from the next mail on."""
+        self._offer = replace(self._offer, pipelining=False)
+
+    def quit(self) -> None:
+        """Take leave without waiting; `closed` is done when the connection is gone."""
+        self._talk.leave(self._limits.quit)
+
+    def abort(self) -> None:
+        self._talk.abort()
+
+    def _after(self, transaction: Transaction) -> None:
+        self.carried += 1
+        self._used = self._now()
+        self.stalled = transaction.stalled
+        if not transaction.in_step:
+            self._talk.abort()
+
+
+def is_accepted(outcome: Transmission) -> bool:
+    return isinstance(outcome, Answered) and kind_of(outcome.reply) is Kind.ACCEPTED

@@ -1,0 +1,140 @@
+"""One mail's way through a session, from MAIL to the reply to the final dot.
+
+RFC 5321 section 3.3; in one group where the relay offers it, RFC 2920 section 3.1.
+"""
+
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import NamedTuple
+
+from gcsched.adapters.smtp.conversation import Answer, Conversation, Lost, TimedOut
+from gcsched.adapters.smtp.envelope import Offer, Parcel
+from gcsched.adapters.smtp.settings import Limits
+from gcsched.domain.replies import (
+    SERVICE_CLOSING,
+    Answered,
+    Broken,
+    Reply,
+    Stage,
+    Transmission,
+    Withheld,
+)
+from gcsched.usecases.ports import Begin
+
+FINE, GO_ON = 2, 3  # first digits of the replies we hope for
+
+
+class Step(NamedTuple):
+    """One command, the first digit of the reply that lets us go on, and how long that may take."""
+
+    stage: Stage
+    command: bytes
+    wanted: int
+    within: timedelta
+
+
+class Transaction:
+    """Carries one parcel; afterwards it tells in which state that leaves the session."""
+
+    def __init__(self, talk: Conversation, parcel: Parcel, *, offer: Offer, limits: Limits) -> None:
+        self._talk = talk
+        self._parcel = parcel
+        self._offer = offer
+        self._limits = limits
+        self.stage = Stage.MAIL
+        self.in_step = False  # every command has its answer: another mail may follow
+        self.was_dead = False  # the session had ended before this mail said a word
+        self.stalled = False  # the relay answered a part of a group and then nothing
+
+    async def run(self, begin: Begin, *, reset: bool) -> Transmission:
+        """Send it; *reset* first, if the mail before this one was refused."""
+        try:
+            refusal = await self._envelope(self._steps(reset=reset))
+            return await self._body(begin) if refusal is None else Answered(refusal)
+        except TimedOut as lost:
+            self.stalled |= self._offer.pipelining and self.stage in {Stage.RCPT, Stage.DATA}
+            return Broken(self.stage, str(lost))
+        except Lost as lost:
+            self.was_dead = self.stage is Stage.MAIL
+            return Broken(self.stage, str(lost))
+
+    def _steps(self, *, reset: bool) -> list[Step]:
+        offer, parcel, limits = self._offer, self._parcel, self._limits
+        rset = [Step(Stage.MAIL, b"RSET\r\n", FINE, limits.mail)] if reset else []
+        return [
+            *rset,
+            Step(Stage.MAIL, offer.mail_command(parcel), FINE, limits.mail),
+            Step(Stage.RCPT, offer.rcpt_command(parcel), FINE, limits.rcpt),
+            Step(Stage.DATA, b"DATA\r\n", GO_ON, limits.data),
+        ]
+
+    async def _envelope(self, steps: Sequence[Step]) -> Reply | None:
+        """Give the first refusal, or None when the relay waits for the body."""
+        if self._offer.pipelining:
+            self._talk.say(*[step.command for step in steps])
+        for done, step in enumerate(steps, start=1):
+            self.stage = step.stage
+            if not self._offer.pipelining:
+                self._talk.say(step.command)
+            answer = await self._talk.answer(step.within)
+            if answer.code // 100 != step.wanted:
+                return await self._refused(step, answer, steps[done:])
+        return None
+
+    async def _refused(self, step: Step, answer: Answer, others: Sequence[Step]) -> Reply:
+        if answer.code // 100 < 4 or step.command == b"RSET\r\n":  # noqa: PLR2004 - 4xx, 5xx refuse
+            raise Lost(f"the relay answered {answer.code}, which has no meaning there")
+        if answer.code == SERVICE_CLOSING:
+            self.was_dead = step.stage is Stage.MAIL
+        elif self._offer.pipelining:
+            self.in_step = await self._others_failed(others)
+        else:
+            self.in_step = True
+        return answer.at(step.stage)
+
+    async def _others_failed(self, others: Sequence[Step]) -> bool:
+        """Read the answers to the rest of the group; tell whether the session is usable after it.
+
+        A relay may accept DATA after it refused the recipient. RFC 2920 section 3.1 then advises a
+        lone dot, which is the order to deliver an empty mail to whomever that relay believes it has
+        accepted. Hanging up instead means "nothing" to every relay: RFC 5321 section 4.1.1.4.
+        """
+        try:
+            codes = [(await self._talk.answer(step.within)).code for step in others]
+        except Lost as lost:
+            self.stalled = isinstance(lost, TimedOut)
+            return False
+        return SERVICE_CLOSING not in codes and all(code // 100 != GO_ON for code in codes)
+
+    async def _body(self, begin: Begin) -> Transmission:
+        self._talk.check()
+        permit = await begin()
+        if permit is None:
+            return Withheld("the job is not ours any more")
+        self._talk.check()
+        content = self._parcel.stuffed()
+        # No await from here to say(): what is checked is still true when the first octet leaves.
+        # Not the loop's time: uvloop's is that of the turn's begin, before we may have been paused.
+        if time.monotonic() > permit:
+            return Withheld("too little of the lease is left")
+        self.stage = Stage.BODY
+        self._talk.say(content)
+        return self._judge(await self._early_answer() or await self._talk.answer(self._limits.dot))
+
+    async def _early_answer(self) -> Answer | None:
+        """Wait while octets of the body are still leaving; a relay may refuse before it has all."""
+        while unsent := self._talk.unsent:
+            try:
+                return await self._talk.answer(self._limits.block)
+            except TimedOut:
+                if self._talk.unsent >= unsent:
+                    raise
+        return None
+
+    def _judge(self, answer: Answer) -> Transmission:
+        accepted = answer.code // 100 == FINE
+        if answer.code // 100 == GO_ON or (accepted and self._talk.unsent):
+            return Broken(Stage.BODY, f"the relay answered {answer.code} before the final dot")
+        self.in_step = answer.code != SERVICE_CLOSING and not self._talk.unsent
+        return Answered(answer.at(Stage.BODY))

@@ -1,0 +1,82 @@
+"""A client that was generated from the old contract goes on working, byte for byte."""
+
+import asyncio
+import subprocess
+import sys
+from email import policy
+from email.parser import BytesParser
+from pathlib import Path
+
+from google.protobuf import descriptor_pb2
+from grpc_tools import protoc
+
+from gcsched.pb import task_pb2
+from tests.relay import Relay
+from tests.service import environment, service
+from tests.waiting import until
+
+OLD_CLIENT = Path(__file__).parent / "old_client"
+
+
+def generate(folder: Path) -> None:
+    outputs = [f"--python_out={folder}", f"--grpc_python_out={folder}"]
+    described = f"--descriptor_set_out={folder / 'old.bin'}"
+    code = protoc.main(["protoc", f"-I{OLD_CLIENT}", *outputs, described, "task.proto"])
+    assert code == 0
+
+
+def call(folder: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, str(OLD_CLIENT / "call.py"), *arguments],
+        env={"PYTHONPATH": str(folder)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout
+
+
+async def test_the_old_example_arrives_with_subject_and_name(
+    tmp_path: Path, mongo_uri: str, redis_url: str
+) -> None:
+    generate(tmp_path)
+    async with Relay() as relay:
+        settings = environment(mongo=mongo_uri, redis=redis_url, relay_port=relay.port)
+        async with service(tmp_path, settings) as running:
+            request = ("E1", "ada@example.org", "Meeting at noon", "Ada", "1672531200")
+            printed = await asyncio.to_thread(call, tmp_path, running.target, *request)
+            await until(lambda: relay.ledger)
+            code = await running.stop()
+
+    success, job_id = printed.split()
+    (kept,) = relay.ledger
+    mail = BytesParser(policy=policy.default).parsebytes(kept.content)
+    assert success == "True"
+    assert job_id in mail["Message-ID"]
+    assert kept.recipient == "ada@example.org"
+    assert mail["Subject"] == "Meeting at noon"
+    for kind in ("plain", "html"):
+        part = mail.get_body((kind,))
+        assert part is not None
+        assert "Ada" in part.get_content()
+    assert code == 0
+
+
+def fields(message: descriptor_pb2.DescriptorProto) -> set[tuple[str, int, int, int]]:
+    return {(each.name, each.number, each.type, each.label) for each in message.field}
+
+
+def test_every_old_name_number_and_type_is_still_there(tmp_path: Path) -> None:
+    generate(tmp_path)
+    old = descriptor_pb2.FileDescriptorSet.FromString((tmp_path / "old.bin").read_bytes()).file[0]
+    new = descriptor_pb2.FileDescriptorProto()
+
+    task_pb2.DESCRIPTOR.CopyToProto(new)
+
+    messages = {message.name: message for message in new.message_type}
+    assert new.package == old.package
+    for message in old.message_type:
+        assert fields(message) <= fields(messages[message.name])
+    methods = {(m.name, m.input_type, m.output_type) for m in new.service[0].method}
+    assert new.service[0].name == old.service[0].name
+    assert {(m.name, m.input_type, m.output_type) for m in old.service[0].method} <= methods

@@ -1,0 +1,277 @@
+"""The program as operators run it: start, refusals, stop, kills, outages."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import grpc
+import pytest
+
+from gcsched.adapters.embedded.mongod import MongodOptions
+from gcsched.adapters.embedded.replica_set import Login
+from gcsched.adapters.embedded.valkey import ValkeyOptions
+from tests.relay import At, Hang, Relay
+from tests.service import ServiceProcess, a_meet, environment, free_port, scheduler, service
+from tests.stage import a_stage
+from tests.stores import own_mongod, own_valkey
+from tests.waiting import until
+
+
+def test_without_settings_it_names_all_that_is_missing_and_exits_2() -> None:
+    bare = {"PATH": os.environ["PATH"]}
+
+    done = subprocess.run(
+        [sys.executable, "-m", "gcsched", "serve"],
+        env=bare,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 2
+    for name in ("MONGO_URI", "REDIS_URL", "SMTP_HOST", "SENDER_EMAIL"):
+        assert f"GCSCHED_{name} is missing" in done.stderr
+    assert "gcsched dev" in done.stderr
+
+
+async def test_a_port_in_use_is_said_and_ends_it(
+    tmp_path: Path, mongo_uri: str, redis_url: str
+) -> None:
+    settings = environment(mongo=mongo_uri, redis=redis_url, relay_port=9)
+    async with service(tmp_path, settings) as first:
+        second = ServiceProcess(
+            environment=settings, log_file=tmp_path / "second.log", port=first.port
+        )
+
+        await second.launch()
+        code = await second.ended()
+
+        assert code == 1
+        assert f"cannot listen on 127.0.0.1:{first.port}" in second.log
+        assert "GCSCHED_GRPC_LISTEN" in second.log
+
+
+async def test_it_waits_for_mongodb_and_says_so(tmp_path: Path, redis_url: str) -> None:
+    async with own_mongod(tmp_path) as mongod:
+        mongod.kill()
+        settings = environment(mongo=mongod.uri, redis=redis_url, relay_port=9)
+        running = ServiceProcess(
+            environment=settings, log_file=tmp_path / "service.log", port=free_port()
+        )
+        try:
+            await running.launch()
+            await until(lambda: "waiting for MongoDB" in running.log)
+            await mongod.start()
+            await running.wait_ready()
+            code = await running.stop()
+        finally:
+            await running.end()
+
+    assert code == 0
+
+
+async def test_it_starts_and_delivers_while_redis_is_away(tmp_path: Path, mongo_uri: str) -> None:
+    async with Relay() as relay:
+        away = f"redis://127.0.0.1:{free_port()}/0"
+        settings = environment(mongo=mongo_uri, redis=away, relay_port=relay.port)
+        async with service(tmp_path, settings) as running, scheduler(running.target) as stub:
+            due = int(time.time()) + 2
+
+            now = await stub.ScheduleMeet(a_meet(1), timeout=2)
+            soon = await stub.ScheduleMeet(a_meet(2, timestamp=due), timeout=2)
+
+            await until(lambda: len(relay.ledger) == 2)
+            assert now.success
+            assert soon.success
+            assert relay.per_recipient[f"2-{due}@bench.test"][0].time - due < 1
+
+
+async def test_stores_with_passwords_are_used(tmp_path: Path) -> None:
+    login = MongodOptions(login=Login(username="scheduler", password="p@ss word"))
+    async with (
+        Relay() as relay,
+        own_mongod(tmp_path, login) as mongod,
+        own_valkey(tmp_path, ValkeyOptions(port=0, password="hunter2")) as valkey,
+    ):
+        settings = environment(mongo=mongod.uri, redis=valkey.uri, relay_port=relay.port)
+        async with service(tmp_path, settings) as running, scheduler(running.target) as stub:
+            due = int(time.time()) + 2
+
+            await stub.ScheduleMeet(a_meet(1, timestamp=due))
+
+            await until(lambda: relay.ledger)
+            assert "arq worker ended" not in running.log
+            assert "hunter2" not in running.log
+
+
+async def test_no_log_line_holds_an_address_or_a_word_of_the_mail(
+    tmp_path: Path, mongo_uri: str, redis_url: str
+) -> None:
+    async with Relay() as relay:
+        settings = environment(
+            mongo=mongo_uri, redis=redis_url, relay_port=relay.port, log_level="DEBUG"
+        )
+        async with service(tmp_path, settings) as running, scheduler(running.target) as stub:
+            await stub.ScheduleMeet(
+                a_meet(1, emailID="ada@secret.example.org", message="Private matter", empName="Ada")
+            )
+            await until(lambda: '"job sent"' in running.log)
+            await running.stop()
+
+    for private in ("secret.example.org", "Private matter", "Ada"):
+        assert private not in running.log
+
+
+async def test_sigterm_lets_the_begun_mail_finish_and_gives_the_rest_back(
+    tmp_path: Path, mongo_uri: str, redis_url: str
+) -> None:
+    async with Relay() as relay:
+        reply = asyncio.Event()
+        relay.script(At.BODY, Hang(reply), nth=1)
+        settings = environment(
+            mongo=mongo_uri, redis=redis_url, relay_port=relay.port, smtp_sessions="1"
+        )
+        async with service(tmp_path, settings) as running, scheduler(running.target) as stub:
+            await asyncio.gather(*(stub.ScheduleMeet(a_meet(n)) for n in range(5)))
+            await until(lambda: relay.times("DATA") == 1)
+
+            running.signal(signal.SIGTERM)
+            await until(lambda: "stopping" in running.log)
+            reply.set()
+            code = await running.ended()
+
+            kept_at_stop = len(relay.ledger)
+            await running.start()
+            await until(lambda: len(relay.ledger) == 5)
+
+    assert code == 0
+    assert kept_at_stop == 1
+    assert {len(kept) for kept in relay.per_recipient.values()} == {1}
+    assert "lease" not in running.log
+
+
+async def test_a_second_signal_stops_at_once(
+    tmp_path: Path, mongo_uri: str, redis_url: str
+) -> None:
+    async with Relay() as relay:
+        relay.script(At.BODY, Hang())
+        settings = environment(mongo=mongo_uri, redis=redis_url, relay_port=relay.port)
+        async with service(tmp_path, settings) as running, scheduler(running.target) as stub:
+            await stub.ScheduleMeet(a_meet(1))
+            await until(lambda: relay.times("DATA") == 1)
+            running.signal(signal.SIGTERM)
+            await until(lambda: "stopping" in running.log)
+
+            begun = time.monotonic()
+            running.signal(signal.SIGINT)
+            code = await running.ended()
+
+    assert code == 128 + signal.SIGINT
+    assert time.monotonic() - begun < 2
+
+
+async def test_what_was_answered_survives_a_kill_of_everything(tmp_path: Path) -> None:
+    async with a_stage(tmp_path) as stage:
+        due = int(time.time()) + 3
+        calls = await stage.call(a_meet(n, timestamp=due) for n in range(50))
+
+        await stage.services[0].kill()
+        stage.mongo.kill()
+        stage.valkey.kill()
+        await stage.mongo.start()
+        await stage.valkey.start()
+        await stage.services[0].start()
+
+        await until(lambda: len(stage.arrivals()) == 50, within=40)
+        assert {call.code for call in calls} == {"OK"}
+        assert len(stage.entries()) == 50
+
+
+async def test_a_kill_while_sending_loses_nothing_and_doubles_only_the_uncertain(
+    tmp_path: Path,
+) -> None:
+    async with a_stage(tmp_path, services=2, smtp_sessions="4") as stage:
+        await stage.call(a_meet(n, timestamp=1) for n in range(40))
+        due = int(time.time()) + 2
+        await stage.call(a_meet(n, timestamp=due) for n in range(200))
+        await until(lambda: len(stage.arrivals()) >= 60, every=0.002)
+
+        await stage.services[0].kill()
+
+        await until(lambda: len(stage.arrivals()) == 240, within=60)
+        await until(lambda: {job["state"] for job in stage.jobs()} == {"SENT"}, within=60)
+        double = {email for email, times in stage.arrivals().items() if len(times) > 1}
+        assert double <= stage.uncertain()
+        assert all(job["attempt"] == 1 for job in stage.jobs() if job["email"] not in double)
+
+
+async def test_a_frozen_redis_fails_no_call_and_delays_no_mail_of_this_process(
+    tmp_path: Path,
+) -> None:
+    async with a_stage(tmp_path) as stage:
+        stage.valkey.stop_signal()
+        begin = int(time.time()) + 2
+        requests = [a_meet(n, timestamp=begin + n // 20) for n in range(60)]
+
+        calls = await stage.call(requests, per_second=30)
+
+        await until(lambda: len(stage.arrivals()) == 60, within=30)
+        stage.valkey.cont()
+        assert {call.code for call in calls} == {"OK"}
+        assert max(call.seconds for call in calls) < 1
+        assert len(stage.entries()) == 60
+
+
+async def test_a_flushed_redis_loses_no_mail(tmp_path: Path) -> None:
+    async with a_stage(tmp_path) as stage:
+        due = int(time.time()) + 3
+        await stage.call(a_meet(n, timestamp=due) for n in range(50))
+        await stage.services[0].kill()  # and with it the timers of this process
+
+        await stage.flush_redis()
+        await stage.services[0].start()
+
+        await until(lambda: len(stage.arrivals()) == 50, within=40)
+        assert len(stage.entries()) == 50
+
+
+async def test_identical_calls_over_two_services_are_one_job_and_one_mail(tmp_path: Path) -> None:
+    async with a_stage(tmp_path, services=2) as stage:
+        due = int(time.time()) + 2
+
+        calls = await stage.call(a_meet(1, timestamp=due) for _ in range(200))
+
+        await until(lambda: any(job["state"] == "SENT" for job in stage.jobs()))
+        assert {call.code for call in calls} == {"OK"}
+        assert len({call.job_id for call in calls}) == 1
+        assert len(stage.entries()) == 1
+
+
+async def test_two_services_share_a_second_and_send_each_mail_once(tmp_path: Path) -> None:
+    async with a_stage(tmp_path, services=2, smtp_sessions="4") as stage:
+        due = int(time.time()) + 4
+        await stage.call(a_meet(n, timestamp=due) for n in range(400))
+
+        await until(lambda: len(stage.arrivals()) == 400, within=40)
+
+        assert len(stage.entries()) == 400
+        assert all('"job sent"' in each.log for each in stage.services)
+
+
+async def test_the_store_being_killed_is_unavailable_until_it_is_back(tmp_path: Path) -> None:
+    async with a_stage(tmp_path) as stage:
+        stage.mongo.kill()
+        async with scheduler(stage.services[0].target) as stub:
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await stub.ScheduleMeet(a_meet(1), timeout=2)
+            await stage.mongo.start()
+
+            reply = await stub.ScheduleMeet(a_meet(1), timeout=20)
+
+        await until(lambda: len(stage.arrivals()) == 1, within=20)
+        assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+        assert reply.success

@@ -1,0 +1,218 @@
+"""What a caller sees of ScheduleMeet, on a real channel, real stores and a real relay."""
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import grpc
+import pytest
+from google.rpc import error_details_pb2
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
+    ProtoReflectionDescriptorDatabase,
+)
+from grpc_status import rpc_status
+
+from gcsched.pb import task_pb2, task_pb2_grpc
+from tests.relay import Relay
+from tests.running import Running, a_setting, running
+from tests.service import a_meet, scheduler
+from tests.stores import own_mongod
+from tests.waiting import until
+
+
+@pytest.fixture
+async def relay() -> AsyncIterator[Relay]:
+    async with Relay() as relay:
+        yield relay
+
+
+@pytest.fixture
+async def app(mongo_uri: str, redis_url: str, relay: Relay) -> AsyncIterator[Running]:
+    settings = a_setting(mongo=mongo_uri, redis=redis_url, relay_port=relay.port)
+    async with running(settings) as app:
+        yield app
+
+
+@pytest.fixture
+async def stub(app: Running) -> AsyncIterator[task_pb2_grpc.SchedulerStub]:
+    async with scheduler(app.target) as stub:
+        yield stub
+
+
+def detail(error: grpc.aio.AioRpcError, kind: type) -> list[object]:
+    """Give the details of *kind* that the status carries."""
+    status = rpc_status.from_call(error)
+    assert status is not None
+    found = []
+    for packed in status.details:
+        message = kind()
+        if packed.Unpack(message):
+            found.append(message)
+    return found
+
+
+async def test_a_past_timestamp_is_mailed_now(
+    stub: task_pb2_grpc.SchedulerStub, relay: Relay
+) -> None:
+    reply = await stub.ScheduleMeet(a_meet(7, message="Interview on Friday", empName="Zoë"))
+
+    await until(lambda: relay.ledger)
+    mail = relay.ledger[0]
+    assert reply.success
+    assert reply.job_id in mail.header("Message-ID")
+    assert mail.recipient == "7-1672531200@bench.test"
+    assert mail.header("Subject") == "Interview on Friday"
+    assert relay.violations == []
+
+
+async def test_a_coming_second_is_neither_early_nor_much_late(
+    stub: task_pb2_grpc.SchedulerStub, relay: Relay
+) -> None:
+    due = int(time.time()) + 2
+
+    await stub.ScheduleMeet(a_meet(1, timestamp=due))
+
+    await until(lambda: relay.ledger)
+    assert 0 <= relay.ledger[0].time - due < 1
+
+
+async def test_all_violations_come_at_once_with_their_fields(
+    stub: task_pb2_grpc.SchedulerStub,
+) -> None:
+    request = task_pb2.MeetRequest(
+        empid="", emailID="nobody", message="a\r\nBcc: all@example.org", timestamp=1672531200000
+    )
+
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await stub.ScheduleMeet(request)
+
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    (bad,) = detail(caught.value, error_details_pb2.BadRequest)
+    assert isinstance(bad, error_details_pb2.BadRequest)
+    named = {each.field: each.description for each in bad.field_violations}
+    assert set(named) == {"empid", "emailID", "message", "timestamp"}
+    assert "milliseconds" in named["timestamp"]
+    (info,) = detail(caught.value, error_details_pb2.ErrorInfo)
+    assert isinstance(info, error_details_pb2.ErrorInfo)
+    assert info.reason == "INVALID_REQUEST"
+    assert info.domain == "gcsched"
+
+
+async def test_the_same_request_again_is_the_same_job_and_one_mail(
+    stub: task_pb2_grpc.SchedulerStub, relay: Relay
+) -> None:
+    replies = await asyncio.gather(*(stub.ScheduleMeet(a_meet(1)) for _ in range(50)))
+    later = await stub.ScheduleMeet(a_meet(2))
+
+    await until(lambda: len(relay.ledger) >= 2)
+    assert len({reply.job_id for reply in replies}) == 1
+    assert later.job_id not in {reply.job_id for reply in replies}
+    assert len(relay.ledger) == 2
+
+
+async def test_a_request_over_64_kib_is_refused(stub: task_pb2_grpc.SchedulerStub) -> None:
+    request = a_meet(1, empName="x" * 70_000)
+
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await stub.ScheduleMeet(request)
+
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert "65536" in (caught.value.details() or "")
+
+
+async def test_a_caller_who_hangs_up_loses_only_the_answer(
+    stub: task_pb2_grpc.SchedulerStub, relay: Relay, app: Running
+) -> None:
+    call = stub.ScheduleMeet(a_meet(1))
+    await call.wait_for_connection()
+    await until(lambda: app.resources.mongo.jobs.count_documents({}), every=0)
+
+    call.cancel()
+
+    await until(lambda: relay.ledger)
+    again = await stub.ScheduleMeet(a_meet(1))
+    assert again.success
+    assert await app.resources.mongo.jobs.count_documents({}) == 1
+
+
+async def test_a_store_that_is_silent_makes_unavailable_within_the_deadline(
+    tmp_path: Path, redis_url: str, relay: Relay
+) -> None:
+    async with own_mongod(tmp_path) as mongod:
+        settings = a_setting(mongo=mongod.uri, redis=redis_url, relay_port=relay.port)
+        async with running(settings) as app, scheduler(app.target) as stub:
+            mongod.stop_signal()
+            begun = time.monotonic()
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await stub.ScheduleMeet(a_meet(1), timeout=1.5)
+            took = time.monotonic() - begun
+            mongod.cont()
+            first = await stub.ScheduleMeet(a_meet(1), timeout=20)
+            again = await stub.ScheduleMeet(a_meet(1), timeout=20)
+
+            assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+            assert took < 1.5
+            (retry,) = detail(caught.value, error_details_pb2.RetryInfo)
+            assert isinstance(retry, error_details_pb2.RetryInfo)
+            assert retry.retry_delay.ToTimedelta().total_seconds() > 0
+            assert first.job_id == again.job_id
+            assert await app.resources.mongo.jobs.count_documents({}) == 1
+
+
+async def test_random_bad_requests_only_meet_invalid_argument(
+    stub: task_pb2_grpc.SchedulerStub, relay: Relay
+) -> None:
+    chance = random.Random(7)  # noqa: S311  # a seed, no secret
+
+    async def code_of(request: task_pb2.MeetRequest) -> grpc.StatusCode:
+        try:
+            await stub.ScheduleMeet(request)
+        except grpc.aio.AioRpcError as error:
+            return error.code()
+        return grpc.StatusCode.OK
+
+    codes = await asyncio.gather(*(code_of(a_bad_request(chance)) for _ in range(1000)))
+    good = await stub.ScheduleMeet(a_meet(1))
+
+    await until(lambda: relay.ledger)
+    assert set(codes) == {grpc.StatusCode.INVALID_ARGUMENT}
+    assert good.success
+    assert len(relay.ledger) == 1
+
+
+def a_bad_request(chance: random.Random) -> task_pb2.MeetRequest:
+    """Spoil one to three fields of a good request."""
+    evil = "\r\n\x00\x85\u2028\u2029\x1b\x7f"
+
+    def spoiled(text: str) -> str:
+        where = chance.randrange(len(text))
+        return text[:where] + chance.choice(evil) + "Bcc: x@evil.test" + text[where:]
+
+    request = a_meet(chance.randrange(10**6), timestamp=chance.choice([0, 1, 1672531200]))
+    for field in chance.sample(("empid", "emailID", "message", "empName", "timestamp"), k=2):
+        match field:
+            case "timestamp":
+                request.timestamp = chance.choice([-1, -(2**63), 2**63 - 1, 1672531200000, 10**10])
+            case "emailID":
+                request.emailID = chance.choice(
+                    [spoiled("ada@example.org"), "", "a@b@c.org", "a b@c.org", "x" * 300 + "@c.org"]
+                )
+            case _:
+                setattr(request, field, spoiled("y" * chance.randrange(3, 200)))
+    return request
+
+
+async def test_health_and_reflection_tell_about_the_service(app: Running) -> None:
+    async with grpc.aio.insecure_channel(app.target) as channel:
+        ask = health_pb2_grpc.HealthStub(channel)
+        answer = await ask.Check(health_pb2.HealthCheckRequest(service="scheduler.Scheduler"))
+
+    def services() -> list[str]:
+        with grpc.insecure_channel(app.target) as channel:
+            return list(ProtoReflectionDescriptorDatabase(channel).get_services())
+
+    assert answer.status == health_pb2.HealthCheckResponse.SERVING
+    assert "scheduler.Scheduler" in await asyncio.to_thread(services)

@@ -1,0 +1,155 @@
+"""The real program as a process: start it, call it, kill it, freeze it, stop it in order."""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from gcsched.pb import task_pb2, task_pb2_grpc
+
+READY_WITHIN_SECONDS = 30.0
+
+
+@dataclass(kw_only=True, eq=False)
+class ServiceProcess:
+    """One ``python -m gcsched serve``; its log goes to *log_file*."""
+
+    environment: Mapping[str, str]
+    log_file: Path
+    port: int
+    _process: asyncio.subprocess.Process | None = field(default=None, init=False)
+
+    @property
+    def target(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def pid(self) -> int:
+        return self._running.pid
+
+    @property
+    def log(self) -> str:
+        return self.log_file.read_text(encoding="utf-8")
+
+    @property
+    def _running(self) -> asyncio.subprocess.Process:
+        assert self._process is not None, "start it first"
+        return self._process
+
+    async def start(self) -> None:
+        """Start, and wait until its health says SERVING."""
+        await self.launch()
+        await self.wait_ready()
+
+    async def wait_ready(self) -> None:
+        async with asyncio.timeout(READY_WITHIN_SECONDS):
+            while not await is_serving(self.target):
+                if self._running.returncode is not None:
+                    raise AssertionError(f"ended with {self._running.returncode}:\n{self.log}")
+                await asyncio.sleep(0.02)
+
+    async def launch(self) -> None:
+        """Start and do not wait."""
+        environment = {**os.environ, **self.environment, "GCSCHED_GRPC_LISTEN": self.target}
+        with self.log_file.open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "gcsched", "serve", env=environment, stdout=log, stderr=log
+            )
+
+    def signal(self, number: int) -> None:
+        self._running.send_signal(number)
+
+    async def kill(self) -> None:
+        """SIGKILL: gone when this returns."""
+        with suppress(ProcessLookupError):
+            self._running.kill()
+        await self._running.wait()
+
+    async def stop(self, *, within: float = 40.0) -> int:
+        """SIGTERM; give the exit code."""
+        self.signal(signal.SIGTERM)
+        return await self.ended(within=within)
+
+    async def ended(self, *, within: float = 30.0) -> int:
+        """Wait for the end by itself; give the exit code."""
+        async with asyncio.timeout(within):
+            return await self._running.wait()
+
+    async def end(self) -> None:
+        if self._process is not None and self._process.returncode is None:
+            self.signal(signal.SIGCONT)
+            await self.kill()
+
+
+async def is_serving(target: str) -> bool:
+    """Ask the health service at *target*."""
+    async with grpc.aio.insecure_channel(target) as channel:
+        ask = health_pb2_grpc.HealthStub(channel)
+        try:
+            answer = await ask.Check(health_pb2.HealthCheckRequest(), timeout=1)
+        except grpc.aio.AioRpcError:
+            return False
+        return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def environment(*, mongo: str, redis: str, relay_port: int, **others: str) -> dict[str, str]:
+    """Give the settings of a service on these stores; *others* by lower-case names."""
+    return {
+        "GCSCHED_MONGO_URI": mongo,
+        "GCSCHED_REDIS_URL": redis,
+        "GCSCHED_SMTP_HOST": "127.0.0.1",
+        "GCSCHED_SMTP_PORT": str(relay_port),
+        "GCSCHED_SMTP_SECURITY": "none",
+        "GCSCHED_SENDER_EMAIL": "no-reply@example.org",
+        "GCSCHED_LOG_FORMAT": "json",
+        **{f"GCSCHED_{name.upper()}": value for name, value in others.items()},
+    }
+
+
+@asynccontextmanager
+async def service(
+    folder: Path, settings: Mapping[str, str], *, name: str = "service"
+) -> AsyncIterator[ServiceProcess]:
+    """Run one service for a block; whatever is left of it then is killed."""
+    process = ServiceProcess(
+        environment=settings, log_file=folder / f"{name}.log", port=free_port()
+    )
+    try:
+        await process.start()
+        yield process
+    finally:
+        await process.end()
+
+
+@asynccontextmanager
+async def scheduler(target: str) -> AsyncIterator[task_pb2_grpc.SchedulerStub]:
+    """Open a channel of its own to *target*."""
+    options = [("grpc.use_local_subchannel_pool", 1)]
+    async with grpc.aio.insecure_channel(target, options=options) as channel:
+        yield task_pb2_grpc.SchedulerStub(channel)
+
+
+def a_meet(number: int = 1, *, timestamp: int = 1672531200, **fields: str) -> task_pb2.MeetRequest:
+    """Make a request as existing clients send it; each number has a recipient of its own."""
+    given = {
+        "empid": f"EMP{number:06d}",
+        "emailID": f"{number}-{timestamp}@bench.test",
+        "message": f"Scheduled chat number {number}",
+        "empName": f"Person {number}",
+        **fields,
+    }
+    return task_pb2.MeetRequest(timestamp=timestamp, **given)
