@@ -23,6 +23,7 @@ from gcsched.adapters.redis import RedisMarks
 from gcsched.adapters.smtp.pool import Pool
 from gcsched.adapters.templates import Templates
 from gcsched.domain.due import DailyPlan
+from gcsched.domain.job import CLAIMABLE
 from gcsched.domain.retry import OnUncertain, RetryPolicy
 from gcsched.parts import Loop
 from gcsched.settings import Settings
@@ -91,7 +92,7 @@ def assemble(settings: Settings, resources: Resources) -> Service:
         nudge=nudged.set,
         now=resources.clock,
     )
-    delivery = build_delivery(settings, resources)
+    delivery = build_delivery(settings, resources, ringer)
     admission = build_admission(settings, resources, ringer)
     engine = Engine(
         claims=delivery.claims,
@@ -102,8 +103,8 @@ def assemble(settings: Settings, resources: Resources) -> Service:
         nudged=nudged,
     )
     loops = (
-        *delivery.loops,
         ("ringer", ringer.run),
+        *delivery.loops,
         *admission.loops,
         *build_upkeep(settings, resources, ringer, delivery.claims),
         ("engine", engine.run),
@@ -111,7 +112,7 @@ def assemble(settings: Settings, resources: Resources) -> Service:
     return Service(submit=admission.submit, loops=loops)
 
 
-def build_delivery(settings: Settings, resources: Resources) -> Delivery:
+def build_delivery(settings: Settings, resources: Resources, ringer: Ringer) -> Delivery:
     claims = MongoClaims(mongo=resources.mongo)
     marks = AcceptedMarks(RedisMarks(redis=resources.redis))
     leases = Leases(claims, capacity=settings.smtp_sessions * CLAIMED_PER_SESSION)
@@ -119,6 +120,8 @@ def build_delivery(settings: Settings, resources: Resources) -> Delivery:
     def settle(conclusion: Conclusion) -> None:
         leases.settle(conclusion)
         marks.forget(conclusion)
+        if conclusion.job.state in CLAIMABLE:
+            ringer.ask(conclusion.job.due)
 
     outcomes = MongoOutcomes(mongo=resources.mongo, retention=retention(settings))
     recorder = Recorder(outcomes, on_recorded=settle)

@@ -48,6 +48,14 @@ class BellUnavailable(GcschedError):
         )
 
 
+class Stopping(GcschedError):
+    """The process stops and takes nothing on any more; another one does."""
+
+    def __init__(self, *, retry_after: timedelta = timedelta(milliseconds=100)) -> None:
+        super().__init__("this process is stopping; call again")
+        self.retry_after = retry_after
+
+
 class Overloaded(GcschedError):
     """More calls wait than this process is willing to hold."""
 

@@ -83,7 +83,8 @@ def interrupted(job: Job, *, begun: datetime | None, policy: RetryPolicy, now: d
 def taken_back(job: Job, *, begun: datetime | None, policy: RetryPolicy, now: datetime) -> Job:
     """Give *job* as it is after its lease ran out: as if interrupted, but ten times at most."""
     job = replace(job, takebacks=job.takebacks + 1)
-    if job.takebacks >= MOST_TAKEBACKS:
+    is_held = begun is not None and policy.on_uncertain is OnUncertain.HOLD
+    if job.takebacks >= MOST_TAKEBACKS and not is_held:
         kind = Kind.OURS if begun is None else Kind.UNCERTAIN
         attempt = Attempt(begun=begun or job.since, ended=now, kind=kind, text=DIED_TOO_OFTEN)
         return job.failed(attempt, reason=DIED_TOO_OFTEN, charged=False)

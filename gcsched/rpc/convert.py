@@ -18,6 +18,7 @@ from gcsched.errors import (
     InvalidRequest,
     Overloaded,
     RequestTooLarge,
+    Stopping,
     StoreUnavailable,
 )
 from gcsched.pb import task_pb2
@@ -28,6 +29,7 @@ STATUS: dict[type[GcschedError], tuple[int, str]] = {
     InvalidRequest: (code_pb2.INVALID_ARGUMENT, "INVALID_REQUEST"),
     RequestTooLarge: (code_pb2.INVALID_ARGUMENT, "REQUEST_TOO_LARGE"),
     Overloaded: (code_pb2.RESOURCE_EXHAUSTED, "OVERLOADED"),
+    Stopping: (code_pb2.UNAVAILABLE, "STOPPING"),
     StoreUnavailable: (code_pb2.UNAVAILABLE, "STORE_UNAVAILABLE"),
 }
 """Every error that can reach a caller: its code (AIP-193) and its ErrorInfo reason."""
@@ -63,7 +65,7 @@ def details(error: GcschedError, reason: str) -> list[Message]:
                 ]
             )
         )
-    if isinstance(error, Overloaded | StoreUnavailable):
+    if isinstance(error, Overloaded | Stopping | StoreUnavailable):
         given.append(error_details_pb2.RetryInfo(retry_delay=duration(error.retry_after)))
     return given
 

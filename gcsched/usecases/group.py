@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import Generic, TypeVar
 
-from gcsched.errors import Overloaded
+from gcsched.errors import Overloaded, Stopping
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
@@ -14,9 +14,9 @@ Answer = TypeVar("Answer")
 class Group(Generic[Item, Answer]):
     """Carry many callers' items to *write* in as few calls as their arrival allows.
 
-    A lone caller never waits for company; after a write that was shared, the next one lingers
-    for *linger*, so that its company can arrive. The write belongs to no caller: one who is
-    cancelled takes nothing along.
+    A lone caller never waits for company; when several came while a write was under way, the
+    next one lingers for *linger*, so that more can join. The write belongs to no caller: one who
+    is cancelled takes nothing along.
     """
 
     def __init__(
@@ -33,9 +33,12 @@ class Group(Generic[Item, Answer]):
         self._linger = linger.total_seconds()
         self._items: list[tuple[Item, asyncio.Future[Answer]]] = []
         self._arrived = asyncio.Event()
+        self._is_closed = False
 
     async def ask(self, item: Item) -> Answer:
-        """Give the answer to *item*; raises what the write raised, or Overloaded."""
+        """Give the answer to *item*; raises what the write raised, Overloaded or Stopping."""
+        if self._is_closed:
+            raise Stopping
         if len(self._items) >= self._waiting:
             raise Overloaded(len(self._items))
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
@@ -44,27 +47,36 @@ class Group(Generic[Item, Answer]):
         return await answer
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Write until *stop* is set and nobody waits any more."""
-        async with asyncio.TaskGroup() as tasks:
-            waker = tasks.create_task(self._wake_on(stop), name="group stop")
-            shared = False
-            while self._items or not stop.is_set():
-                await self._arrived.wait()
-                await asyncio.sleep(self._linger if shared else 0)
-                shared = await self._write_next() > 1
-                if not self._items and not stop.is_set():
-                    self._arrived.clear()
-            waker.cancel()
+        """Write until *stop* is set and nobody waits; whoever still waits at a cut hears so."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                waker = tasks.create_task(self._wake_on(stop), name="group stop")
+                await self._write_until(stop)
+                waker.cancel()
+        finally:
+            self._is_closed = True
+            give_up(self._items)
+            self._items.clear()
+
+    async def _write_until(self, stop: asyncio.Event) -> None:
+        is_busy = False
+        while self._items or not stop.is_set():
+            await self._arrived.wait()
+            await asyncio.sleep(self._linger if is_busy else 0)
+            await self._write_next()
+            is_busy = len(self._items) > 1
+            if not self._items and not stop.is_set():
+                self._arrived.clear()
 
     async def _wake_on(self, stop: asyncio.Event) -> None:
         await stop.wait()
         self._arrived.set()
 
-    async def _write_next(self) -> int:
+    async def _write_next(self) -> None:
         batch, self._items = self._items[: self._most], self._items[self._most :]
         batch = [(item, answer) for item, answer in batch if not answer.done()]
         if not batch:
-            return 0
+            return
         try:
             answers = await self._write([item for item, _ in batch])
         except Exception as error:  # noqa: BLE001  # it is each caller's, not this loop's
@@ -75,4 +87,12 @@ class Group(Generic[Item, Answer]):
             for (_, answer), value in zip(batch, answers, strict=True):
                 if not answer.done():
                     answer.set_result(value)
-        return len(batch)
+        finally:
+            give_up(batch)
+
+
+def give_up(items: Sequence[tuple[Item, asyncio.Future[Answer]]]) -> None:
+    """Tell those who have no answer yet that they get none here."""
+    for _, answer in items:
+        if not answer.done():
+            answer.set_exception(Stopping())

@@ -32,7 +32,8 @@ class Leases:
         return self._capacity - self.held
 
     def hold(self, batch: Batch) -> None:
-        self._tokens[batch.token] += len(batch.jobs)
+        if batch.jobs:
+            self._tokens[batch.token] += len(batch.jobs)
 
     def settle(self, conclusion: Conclusion) -> None:
         """Let go of one job: the store knows what became of it."""

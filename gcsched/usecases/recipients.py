@@ -17,7 +17,7 @@ MOST_AT_ONCE = 500
 
 @dataclass(slots=True, kw_only=True)
 class RecipientNotes:
-    """Collect jobs whose user details are still to be kept; the oldest give way to a flood.
+    """Collect jobs whose user details are still to be kept; a flood is not noted whole.
 
     What is lost with a killed process is not lost for good: every job carries the same details.
     """

@@ -73,7 +73,7 @@ def report(job: Job, *, is_lost: bool) -> None:
             log.warning("job failed", job_id=job.id, attempt=job.attempt, reason=job.reason)
         case State.UNCERTAIN:
             log.warning("job held uncertain", job_id=job.id, reason=job.reason)
-        case State.RETRYING:
+        case State.RETRYING if job.since == job.attempts[-1].ended:
             log.warning(
                 "job postponed", job_id=job.id, attempt=job.attempt, until=job.due.isoformat()
             )

@@ -14,6 +14,7 @@ from gcsched.usecases.ports import Bell, Clock
 HORIZON = timedelta(seconds=60)
 LONGEST_WAIT_FOR_BELL = timedelta(milliseconds=50)
 QUIET_SECONDS = 2.0
+PAST_THE_SECOND = 0.001  # timers of the loop may be a millisecond early
 
 
 class Ringer:
@@ -80,21 +81,22 @@ class Ringer:
     def _set_timer(self, second: int, now: datetime) -> None:
         # The bell may lose what it took (P4), so this process also remembers by itself.
         if second not in self._timers:
-            wait = second - now.timestamp()
+            wait = second - now.timestamp() + PAST_THE_SECOND
             loop = asyncio.get_running_loop()
             self._timers[second] = loop.call_later(wait, self._on_timer, second)
 
     def _on_timer(self, second: int) -> None:
         self._timers.pop(second, None)
-        self._nudge()
+        self.hear(second)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Carry what was asked to the bell, until *stop*."""
+        """Carry what was asked to the bell, until *stop* and nothing is left to ring."""
         async with asyncio.TaskGroup() as tasks:
             waker = tasks.create_task(self._wake_on(stop), name="ringer stop")
-            while not stop.is_set():
+            while self._to_ring or not stop.is_set():
                 await self._asked.wait()
-                self._asked.clear()
+                if not stop.is_set():
+                    self._asked.clear()
                 await self._ring_all(stop)
             waker.cancel()
         for timer in self._timers.values():
@@ -105,7 +107,7 @@ class Ringer:
         self._asked.set()
 
     async def _ring_all(self, stop: asyncio.Event) -> None:
-        while self._to_ring and not stop.is_set():
+        while self._to_ring:
             try:
                 await self._bell.ring(self._to_ring[0])
             except BellUnavailable as error:

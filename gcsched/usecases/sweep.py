@@ -74,14 +74,15 @@ class Sweep:
     async def _take_back_orphans(self, report: Report) -> None:
         while orphans := await self.recovery.orphans(MOST_AT_ONCE):
             accepted = await self._accepted(orphans)
-            decided = [(orphan, self._decide(orphan, accepted)) for orphan in orphans]
-            taken = await self.recovery.take_back(
-                [(orphan, Conclusion(claim=orphan.claim, job=job)) for orphan, job in decided]
-            )
-            for orphan, job in decided:
-                reason = reason_of(orphan, job)
-                report[reason] = report.get(reason, 0) + 1
-            if taken < MOST_AT_ONCE:
+            by_reason: dict[Repair, list[tuple[Orphan, Conclusion]]] = {}
+            for orphan in orphans:
+                conclusion = Conclusion(claim=orphan.claim, job=self._decide(orphan, accepted))
+                repair = reason_of(orphan, conclusion.job)
+                by_reason.setdefault(repair, []).append((orphan, conclusion))
+            for repair, pairs in by_reason.items():
+                taken = await self.recovery.take_back(pairs)
+                report[repair] = report.get(repair, 0) + taken
+            if len(orphans) < MOST_AT_ONCE:
                 return
 
     async def _accepted(self, orphans: Sequence[Orphan]) -> Collection[tuple[str, str]]:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import ssl
 import subprocess
 import sys
 import time
@@ -10,10 +11,12 @@ from pathlib import Path
 
 import grpc
 import pytest
+import trustme
 
-from gcsched.adapters.embedded.mongod import MongodOptions
+from gcsched.adapters.embedded.mongod import MongodOptions, Tls
 from gcsched.adapters.embedded.replica_set import Login
 from gcsched.adapters.embedded.valkey import ValkeyOptions
+from tests.proxy import a_proxy
 from tests.relay import At, Hang, Relay
 from tests.service import ServiceProcess, a_meet, environment, free_port, scheduler, service
 from tests.stage import a_stage
@@ -106,6 +109,71 @@ async def test_stores_with_passwords_are_used(tmp_path: Path) -> None:
             await until(lambda: relay.ledger)
             assert "arq worker ended" not in running.log
             assert "hunter2" not in running.log
+
+
+async def test_stores_with_tls_are_used_and_their_certificates_checked(tmp_path: Path) -> None:
+    authority, ca_file = trustme.CA(), tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(str(ca_file))
+    certificate, pem = authority.issue_cert("127.0.0.1"), tmp_path / "server.pem"
+    certificate.private_key_and_cert_chain_pem.write_to_path(str(pem))
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    certificate.configure_cert(tls)
+    secured = MongodOptions(tls=Tls(certificate=pem, authority=ca_file))
+    async with (
+        Relay() as relay,
+        own_mongod(tmp_path, secured) as mongod,
+        own_valkey(tmp_path, ValkeyOptions(port=0)) as valkey,
+        a_proxy(valkey.port, tls=tls) as proxy,
+    ):
+        trusted = f"rediss://127.0.0.1:{proxy.port}/0?ssl_ca_certs={ca_file}"
+        settings = environment(mongo=mongod.uri, redis=trusted, relay_port=relay.port)
+        async with service(tmp_path, settings) as running, scheduler(running.target) as stub:
+            await stub.ScheduleMeet(a_meet(1, timestamp=int(time.time()) + 2))
+            await until(lambda: relay.ledger)
+            assert "bell not rung" not in running.log
+
+        untrusted = f"rediss://127.0.0.1:{proxy.port}/0"
+        settings = environment(mongo=mongod.uri, redis=untrusted, relay_port=relay.port)
+        async with service(tmp_path, settings, name="untrusting") as running:
+            await until(lambda: "arq worker ended" in running.log)
+
+
+async def test_a_template_that_cannot_work_stops_the_start(
+    tmp_path: Path, mongo_uri: str, redis_url: str
+) -> None:
+    templates = tmp_path / "templates"
+    templates.mkdir()
+    (templates / "doc.html").write_text("<p>Hello</p>\n<p>{{ usernam }}</p>\n")
+    settings = environment(
+        mongo=mongo_uri, redis=redis_url, relay_port=9, templates_dir=str(templates)
+    )
+    process = ServiceProcess(
+        environment=settings, log_file=tmp_path / "service.log", port=free_port()
+    )
+
+    await process.launch()
+    code = await process.ended()
+
+    assert code == 1
+    assert "doc.html, line 2" in process.log
+    assert "usernam" in process.log
+
+
+async def test_a_malformed_connection_string_is_said_without_its_password(
+    tmp_path: Path, redis_url: str
+) -> None:
+    uri = "mongodb://user:p@ss@127.0.0.1:1/gcsched"
+    settings = environment(mongo=uri, redis=redis_url, relay_port=9)
+    process = ServiceProcess(
+        environment=settings, log_file=tmp_path / "service.log", port=free_port()
+    )
+
+    await process.launch()
+    code = await process.ended()
+
+    assert code == 2
+    assert "GCSCHED_MONGO_URI" in process.log
+    assert "p@ss" not in process.log
 
 
 async def test_no_log_line_holds_an_address_or_a_word_of_the_mail(

@@ -55,5 +55,6 @@ class ServerClock:
         with store_errors("asking for the server's time"):
             answer = await self.mongo.database.command("hello")
         took = time.monotonic() - begun
-        server: datetime = answer["localTime"]
-        return took, server.astimezone(UTC) - (asked + timedelta(seconds=took / 2))
+        # A command's answer has naive times, in UTC, whatever the client's options say.
+        server: datetime = answer["localTime"].replace(tzinfo=UTC)
+        return took, server - (asked + timedelta(seconds=took / 2))

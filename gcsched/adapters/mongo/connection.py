@@ -4,11 +4,11 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 from beanie import init_beanie
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
-from pymongo.errors import PyMongoError
-from pymongo.uri_parser import parse_uri
+from pymongo.errors import ConfigurationError, PyMongoError
 from pymongo.write_concern import WriteConcern
 
 from gcsched.adapters.mongo.documents import (
@@ -17,12 +17,16 @@ from gcsched.adapters.mongo.documents import (
     RecipientDocument,
     RunDocument,
 )
-from gcsched.errors import StoreUnavailable
+from gcsched.errors import SettingsProblems, StoreUnavailable
 
 Document = dict[str, Any]
 Collection = AsyncIOMotorCollection[Document]
 
 DEFAULT_DATABASE = "gcsched"
+MALFORMED = (
+    "GCSCHED_MONGO_URI is no connection string that MongoDB's driver takes: check host, database"
+    " and options, and write special characters of user and password as %XX"
+)
 WTIMEOUT_MS = 5_000
 TIME_LIMITS = {  # a value in the connection string wins
     "serverselectiontimeoutms": 3_000,
@@ -59,13 +63,7 @@ def durable(wtimeout_ms: int = WTIMEOUT_MS) -> WriteConcern:
 @asynccontextmanager
 async def open_mongo(uri: str) -> AsyncIterator[Mongo]:
     """Open the client for *uri*; nothing is sent until the first use."""
-    said = {name.lower() for name in parse_uri(uri, validate=False)["options"]}
-    limits: dict[str, Any] = {
-        name: value for name, value in TIME_LIMITS.items() if name not in said
-    }
-    client: AsyncIOMotorClient[Document] = AsyncIOMotorClient(
-        uri, tz_aware=True, appname="gcsched", **limits
-    )
+    client = client_for(uri)
     try:
         database = client.get_default_database(DEFAULT_DATABASE).with_options(
             write_concern=durable()
@@ -78,6 +76,19 @@ async def open_mongo(uri: str) -> AsyncIterator[Mongo]:
         )
     finally:
         client.close()
+
+
+def client_for(uri: str) -> AsyncIOMotorClient[Document]:
+    """Make the client; raises SettingsProblems when *uri* is none that the driver takes."""
+    said = {name.lower() for name, _ in parse_qsl(urlsplit(uri).query)}
+    limits: dict[str, Any] = {
+        name: value for name, value in TIME_LIMITS.items() if name not in said
+    }
+    try:
+        return AsyncIOMotorClient(uri, tz_aware=True, appname="gcsched", **limits)
+    except (ConfigurationError, ValueError) as error:
+        # The driver's own words may quote the password.
+        raise SettingsProblems([f"{MALFORMED} ({type(error).__name__})"]) from error
 
 
 @contextmanager

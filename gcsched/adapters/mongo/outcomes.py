@@ -1,16 +1,18 @@
-"""Write what became of claimed jobs, many in one command, each guarded by its claim."""
+"""Write what became of claimed jobs, many in one statement, each guarded by its claim."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from pymongo import UpdateOne
+from pymongo import UpdateMany, UpdateOne
 
 from gcsched.adapters.mongo.codec import encode_attempt
 from gcsched.adapters.mongo.connection import Mongo, store_errors
 from gcsched.domain.job import FINAL, Job, State
 from gcsched.usecases.ports import Conclusion
+
+Fields = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,8 +27,7 @@ class MongoOutcomes:
         tell: from UNCERTAIN, from RETRYING, and from a newer claim that has not begun its body.
         """
         with store_errors("writing outcomes"):
-            writes = [self.guarded(conclusion) for conclusion in conclusions]
-            answer = await self.mongo.jobs.bulk_write(writes, ordered=False)
+            answer = await self.mongo.jobs.bulk_write(self.guarded(conclusions), ordered=False)
             if answer.matched_count == len(conclusions):
                 return ()
             lost = await self._lost(conclusions)
@@ -44,25 +45,47 @@ class MongoOutcomes:
         now = {doc["_id"]: (doc["version"], doc["state"]) async for doc in found}
         return [c for c in conclusions if now.get(c.job.id) != versions[c.job.id]]
 
-    def guarded(self, conclusion: Conclusion) -> UpdateOne:
-        job = conclusion.job
-        ours = {"_id": job.id, "claim": conclusion.claim, "state": State.SENDING.value}
-        return UpdateOne(ours, concluded(job, self.retention))
+    def guarded(self, conclusions: Sequence[Conclusion]) -> list[UpdateMany]:
+        """Make one statement for all that share a claim: half the cost of one for each job."""
+        together: dict[tuple[str, ...], list[tuple[str, Fields]]] = {}
+        for conclusion in conclusions:
+            fields, gone = concluded(conclusion.job, self.retention)
+            alike = together.setdefault((conclusion.claim, *gone), [])
+            alike.append((conclusion.job.id, fields))
+        return [
+            set_each(dict(alike), claim=claim, gone=gone)
+            for (claim, *gone), alike in together.items()
+        ]
 
     def proven(self, job: Job) -> UpdateOne:
         """Make SENT of *job*, whoever has it now, unless another body has begun."""
         waiting = {"state": {"$in": [State.UNCERTAIN.value, State.RETRYING.value]}}
         not_begun = {"state": State.SENDING.value, "begun": {"$exists": False}}
-        change = concluded(job, self.retention)
-        change["$inc"] = {"version": 1}
-        change["$push"] = {"attempts": change["$set"].pop("attempts")[-1]}
-        del change["$set"]["version"]
+        fields, gone = concluded(job, self.retention)
+        del fields["version"]
+        change = {
+            "$set": fields,
+            "$unset": dict.fromkeys(gone, ""),
+            "$inc": {"version": 1},
+            "$push": {"attempts": fields.pop("attempts")[-1]},
+        }
         return UpdateOne({"_id": job.id, "$or": [waiting, not_begun]}, change)
 
 
-def concluded(job: Job, retention: timedelta) -> dict[str, Any]:
-    """Give the update that makes a claimed document into *job* and ends the claim."""
-    fields: dict[str, Any] = {
+def set_each(fields_by_id: dict[str, Fields], *, claim: str, gone: list[str]) -> UpdateMany:
+    """Merge into each claimed document its own fields, looked up by its place in the list."""
+    ids, fields = list(fields_by_id), list(fields_by_id.values())
+    place = {"$indexOfArray": [{"$literal": ids}, "$_id"]}
+    own_fields = {"$arrayElemAt": [{"$literal": fields}, place]}
+    return UpdateMany(
+        {"_id": {"$in": ids}, "claim": claim, "state": State.SENDING.value},
+        [{"$replaceWith": {"$mergeObjects": ["$$ROOT", own_fields]}}, {"$unset": gone}],
+    )
+
+
+def concluded(job: Job, retention: timedelta) -> tuple[Fields, list[str]]:
+    """Give what a claimed document must have and must lose to be *job*, its claim ended."""
+    fields: Fields = {
         "state": job.state.value,
         "since": job.since,
         "due": job.due,
@@ -72,9 +95,9 @@ def concluded(job: Job, retention: timedelta) -> dict[str, Any]:
         "version": job.version,
         "attempts": [encode_attempt(attempt) for attempt in job.attempts],
     }
-    gone = {"claim": "", "lease": "", "begun": ""}
+    gone = ["claim", "lease", "begun"]
     if job.state in FINAL:
         fields["delete_after"] = job.since + retention
     if job.dedup_key is None:
-        gone["dedup_key"] = ""
-    return {"$set": fields, "$unset": gone}
+        gone.append("dedup_key")
+    return fields, gone

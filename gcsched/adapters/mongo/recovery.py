@@ -44,19 +44,19 @@ class MongoRecovery:
 
     async def take_back(self, conclusions: Sequence[tuple[Orphan, Conclusion]]) -> int:
         """Write each conclusion if its orphan is still as it was seen; give how many were."""
-        writes = [
-            UpdateOne(
-                {
-                    "_id": orphan.job.id,
-                    "claim": orphan.claim,
-                    "state": State.SENDING.value,
-                    "begun": orphan.begun or {"$exists": False},
-                    **LEASE_OVER,
-                },
-                concluded(conclusion.job, self.retention),
-            )
-            for orphan, conclusion in conclusions
-        ]
+        writes = [self._guarded(orphan, conclusion) for orphan, conclusion in conclusions]
         with store_errors("taking back expired leases"):
             answer = await self.mongo.jobs.bulk_write(writes, ordered=False)
         return answer.matched_count
+
+    def _guarded(self, orphan: Orphan, conclusion: Conclusion) -> UpdateOne:
+        fields, gone = concluded(conclusion.job, self.retention)
+        seen = {
+            "_id": orphan.job.id,
+            "claim": orphan.claim,
+            "state": State.SENDING.value,
+            "begun": orphan.begun or {"$exists": False},
+        }
+        return UpdateOne(
+            {**seen, **LEASE_OVER}, {"$set": fields, "$unset": dict.fromkeys(gone, "")}
+        )

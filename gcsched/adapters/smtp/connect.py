@@ -11,7 +11,7 @@ from typing import cast
 
 import aiosmtplib
 
-from gcsched.adapters.smtp.conversation import Conversation, printable
+from gcsched.adapters.smtp.conversation import REFUSALS, Conversation, printable
 from gcsched.adapters.smtp.envelope import Offer
 from gcsched.adapters.smtp.session import Session
 from gcsched.adapters.smtp.settings import Limits, RelaySettings, Security
@@ -32,7 +32,7 @@ class Connector:
 
     relay: RelaySettings
     limits: Limits
-    trust: ssl.SSLContext
+    trust: ssl.SSLContext | None
 
     async def open(self) -> Session | Answered | Broken:
         """Give a session that is ready for MAIL, or say at which stage it failed and why."""
@@ -155,7 +155,7 @@ class Opening:
         return Session(talk, Offer.read(smtp.esmtp_extensions), self._limits)
 
     def _answer(self, refused: aiosmtplib.SMTPResponseException) -> Answered | Broken:
-        if not 400 <= refused.code <= 599:  # noqa: PLR2004 - only these refuse
+        if refused.code not in REFUSALS:
             return Broken(self._stage, "the relay sent a reply that has no meaning there")
         text = refused.message.encode(errors="replace").decode()
         if any(secret in text for secret in self._secrets):
@@ -175,7 +175,7 @@ async def first_that_connects(addresses: list[Address]) -> socket.socket:
 async def connected(address: Address) -> socket.socket:
     family, to = address
     sock = socket.socket(family, socket.SOCK_STREAM)
-    sock.setblocking(False)  # noqa: FBT003 - the standard library's signature
+    sock.settimeout(0)
     done = False
     try:
         await asyncio.get_running_loop().sock_connect(sock, to)
@@ -204,8 +204,10 @@ def literal(sock: socket.socket) -> str:
     return f"[IPv6:{address.partition('%')[0]}]" if ":" in address else f"[{address}]"
 
 
-def trust_in(relay: RelaySettings) -> ssl.SSLContext:
+def trust_in(relay: RelaySettings) -> ssl.SSLContext | None:
     """Verify certificate and name, by the system's authorities or by *relay*'s own file only."""
+    if relay.security is Security.NONE:
+        return None
     trust = ssl.create_default_context(cafile=relay.ca_file)
     trust.minimum_version = ssl.TLSVersion.TLSv1_2
     return trust

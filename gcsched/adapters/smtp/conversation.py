@@ -10,6 +10,7 @@ from datetime import timedelta
 
 from gcsched.domain.replies import Reply, Stage
 
+REFUSALS = range(400, 600)
 LONGEST_LINE = 8 * 1024
 LONGEST_REPLY = 32 * 1024
 REPLY_LINE = re.compile(rb"([2-5][0-9]{2})(?:([ -])(.*))?", re.DOTALL)
@@ -89,15 +90,16 @@ class Conversation(asyncio.Protocol):
 
     def abort(self) -> None:
         """End it now, whatever is under way."""
-        self._lose("the session was given up")
+        self._end("the session was given up")
+        self._transport.abort()
 
     def leave(self, within: timedelta) -> None:
         """Say QUIT; close on the answer, or without it after that time."""
         if not self.is_alive:
-            return self.abort()
+            self.abort()
+            return
         self._goodbye = self._loop.call_later(within.total_seconds(), self.abort)
         self.say(b"QUIT\r\n")
-        return None
 
     # What the transport calls
 
@@ -116,7 +118,7 @@ class Conversation(asyncio.Protocol):
         self._lose("the relay closed the connection")
 
     def connection_lost(self, error: Exception | None) -> None:
-        self._lose("the connection closed" if error is None else "the connection broke")
+        self._end("the connection closed" if error is None else "the connection broke")
         if self._goodbye is not None:
             self._goodbye.cancel()
         if not self.closed.done():
@@ -152,10 +154,14 @@ class Conversation(asyncio.Protocol):
             self._waiter.set_result(None)
 
     def _lose(self, why: str) -> None:
+        # Not at once: asyncio's TLS fails if it is closed while it hands us its last octets.
+        self._loop.call_soon(self._transport.abort)
+        self._end(why)
+
+    def _end(self, why: str) -> None:
         """Remember the first reason; answers that were complete before it still count."""
         if self._why_lost is None:
             self._why_lost = why
-            self._transport.abort()
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_exception(Lost(self._why_lost))
 

@@ -26,7 +26,7 @@ class Pool:
     limits: Limits = field(default_factory=Limits)
     keep: Keep = field(default_factory=Keep)
     _places: asyncio.Semaphore = field(init=False)
-    _trust: ssl.SSLContext = field(init=False)
+    _trust: ssl.SSLContext | None = field(init=False)
     _sessions: set[Session] = field(default_factory=set, init=False)
     _idle: list[Session] = field(default_factory=list, init=False)
     _leaving: set[Session] = field(default_factory=set, init=False)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import NamedTuple
 
-from gcsched.adapters.smtp.conversation import Answer, Conversation, Lost, TimedOut
+from gcsched.adapters.smtp.conversation import REFUSALS, Answer, Conversation, Lost, TimedOut
 from gcsched.adapters.smtp.envelope import Offer, Parcel
 from gcsched.adapters.smtp.settings import Limits
 from gcsched.domain.replies import (
@@ -22,6 +22,7 @@ from gcsched.domain.replies import (
 )
 from gcsched.usecases.ports import Begin
 
+RSET = b"RSET\r\n"
 FINE, GO_ON = 2, 3  # first digits of the replies we hope for
 
 
@@ -61,7 +62,7 @@ class Transaction:
 
     def _steps(self, *, reset: bool) -> list[Step]:
         offer, parcel, limits = self._offer, self._parcel, self._limits
-        rset = [Step(Stage.MAIL, b"RSET\r\n", FINE, limits.mail)] if reset else []
+        rset = [Step(Stage.MAIL, RSET, FINE, limits.mail)] if reset else []
         return [
             *rset,
             Step(Stage.MAIL, offer.mail_command(parcel), FINE, limits.mail),
@@ -83,7 +84,7 @@ class Transaction:
         return None
 
     async def _refused(self, step: Step, answer: Answer, others: Sequence[Step]) -> Reply:
-        if answer.code // 100 < 4 or step.command == b"RSET\r\n":  # noqa: PLR2004 - 4xx, 5xx refuse
+        if answer.code not in REFUSALS or step.command == RSET:
             raise Lost(f"the relay answered {answer.code}, which has no meaning there")
         if answer.code == SERVICE_CLOSING:
             self.was_dead = step.stage is Stage.MAIL

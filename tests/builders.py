@@ -1,0 +1,111 @@
+"""Values with one obvious default each, a clock that stands still, and loops that run meanwhile."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from gcsched.domain.job import Attempt, Job, State
+from gcsched.domain.replies import Kind
+from gcsched.domain.request import MeetRequest
+from gcsched.usecases.ports import Batch, Conclusion
+
+NOW = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
+NOON = 1_782_907_200
+"""NOW, as Unix seconds."""
+
+LONGEST_TEST_SECONDS = 20
+LONGEST_STOP_SECONDS = 5
+
+
+@dataclass
+class FixedClock:
+    """A Clock that only goes when told to."""
+
+    now: datetime = NOW
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def forward(self, by: timedelta) -> None:
+        self.now += by
+
+
+def a_request(**others: Any) -> MeetRequest:
+    """Make a good request: a mail at NOW."""
+    ordinary: dict[str, Any] = {
+        "empid": "E1",
+        "email": "ada@example.org",
+        "message": "Stand-up",
+        "name": "Ada",
+        "timestamp": NOON,
+    }
+    return MeetRequest(**{**ordinary, **others})
+
+
+def a_job(**others: Any) -> Job:
+    """Make a job that was accepted at NOW and is due then."""
+    ordinary: dict[str, Any] = {
+        "id": "job-1",
+        "state": State.SCHEDULED,
+        "empid": "E1",
+        "email": "ada@example.org",
+        "message": "Stand-up",
+        "name": "Ada",
+        "created": NOW,
+        "due_at": NOW,
+        "due": NOW,
+        "since": NOW,
+        "message_id": "job-1@example.org",
+        "dedup_key": "key-1",
+    }
+    return Job(**{**ordinary, **others})
+
+
+def a_claimed_job(**others: Any) -> Job:
+    """Make a job that is being sent."""
+    return a_job(**{"state": State.SENDING, "claim": "claim-1", "version": 1, **others})
+
+
+def an_attempt(**others: Any) -> Attempt:
+    """Make an attempt that began at NOW, took a second, and was put off by the relay."""
+    ordinary: dict[str, Any] = {
+        "begun": NOW,
+        "ended": NOW + timedelta(seconds=1),
+        "kind": Kind.LATER,
+        "relay": "smtp.example.org",
+        "code": 450,
+        "text": "450 at RCPT: busy",
+    }
+    return Attempt(**{**ordinary, **others})
+
+
+def a_conclusion(job: Job | None = None, *, claim: str = "claim-1") -> Conclusion:
+    """Make the conclusion that *job*, or an ordinary one, was sent."""
+    return Conclusion(
+        claim=claim, job=job or a_claimed_job().sent(an_attempt(kind=Kind.ACCEPTED, code=250))
+    )
+
+
+def a_batch(*jobs: Job, claim: str = "claim-1") -> Batch:
+    return Batch(token=claim, jobs=jobs, until=0.0, saw=len(jobs))
+
+
+@asynccontextmanager
+async def running(loop: Callable[[asyncio.Event], Awaitable[None]]) -> AsyncIterator[asyncio.Event]:
+    """Run *loop* meanwhile; stop it at the end, and see that it ends. What hangs fails."""
+    stop = asyncio.Event()
+
+    async def run() -> None:
+        await loop(stop)
+
+    task = asyncio.create_task(run(), name="loop under test")
+    await asyncio.sleep(0)  # it has begun before anything can stop it
+    try:
+        async with asyncio.timeout(LONGEST_TEST_SECONDS):
+            yield stop
+    finally:
+        stop.set()
+        await asyncio.wait_for(task, LONGEST_STOP_SECONDS)

@@ -1,0 +1,209 @@
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import FrozenInstanceError
+from datetime import timedelta
+
+import pytest
+
+from gcsched.domain.job import CLAIMABLE, FINAL, KEEPS_DEDUP_KEY, NEXT, Job, State
+from gcsched.domain.replies import Kind
+from gcsched.errors import IllegalTransition
+from tests.builders import NOW, a_claimed_job, a_job, an_attempt
+
+# The picture in DESIGN section 3, arrow by arrow.
+LEGAL_MOVES = {
+    "QUEUED -> SCHEDULED",  # the daily run
+    "SCHEDULED -> QUEUED",  # rescheduled to daily
+    "SCHEDULED -> SENDING",  # claimed
+    "RETRYING -> SENDING",
+    "SENDING -> SCHEDULED",  # given back before its body began
+    "SENDING -> RETRYING",  # later; given back; begun, reply unknown, RESEND
+    "SENDING -> SENT",
+    "SENDING -> FAILED",
+    "SENDING -> UNCERTAIN",
+    "SENDING -> EXPIRED",
+    "SENDING -> SUPPRESSED",
+    "UNCERTAIN -> RETRYING",
+    "UNCERTAIN -> SENT",  # an operator, or a late 250
+    "UNCERTAIN -> FAILED",
+    "RETRYING -> SENT",  # a late 250
+    "QUEUED -> CANCELLED",
+    "SCHEDULED -> CANCELLED",
+    "RETRYING -> CANCELLED",
+    # An explicit retry reopens what is final; never SENT, and CANCELLED is certain.
+    "FAILED -> RETRYING",
+    "EXPIRED -> RETRYING",
+    "SUPPRESSED -> RETRYING",
+    # Not in the picture: a job put off by its relay can be rescheduled as well.
+    "RETRYING -> QUEUED",
+    "RETRYING -> SCHEDULED",
+}
+
+Move = Callable[[Job], Job]
+MOVES: dict[str, Move] = {
+    "SENT": lambda job: job.sent(an_attempt()),
+    "FAILED": lambda job: job.failed(an_attempt(), reason="no"),
+    "RETRYING": lambda job: job.retried(an_attempt(), due=NOW, charged=True),
+    "UNCERTAIN": lambda job: job.held(an_attempt(), reason="lost"),
+    "SCHEDULED": lambda job: job.given_back(NOW),
+}
+
+
+def test_the_table_of_moves_is_the_picture_of_the_design() -> None:
+    table = {f"{state} -> {following}" for state in State for following in NEXT[state]}
+
+    assert table == LEGAL_MOVES
+
+
+@pytest.mark.parametrize("state", State)
+@pytest.mark.parametrize("wanted", MOVES)
+def test_a_job_makes_a_legal_move_and_refuses_any_other(state: State, wanted: str) -> None:
+    job = a_job(state=state)
+    is_legal = f"{state} -> {wanted}" in LEGAL_MOVES
+
+    with nullcontext() if is_legal else pytest.raises(IllegalTransition):
+        moved = MOVES[wanted](job)
+
+        assert (moved.state, moved.version) == (wanted, job.version + 1)
+
+
+def test_a_refused_move_says_what_was_wanted_of_which_job() -> None:
+    with pytest.raises(IllegalTransition) as caught:
+        a_job(state=State.SENT).given_back(NOW)
+
+    assert str(caught.value) == "job job-1 is SENT and cannot become SCHEDULED"
+    assert (caught.value.job_id, caught.value.state, caught.value.wanted) == (
+        "job-1",
+        "SENT",
+        "SCHEDULED",
+    )
+
+
+def test_the_groups_of_states_are_those_of_the_design() -> None:
+    assert {"SENT", "FAILED", "CANCELLED", "EXPIRED", "SUPPRESSED"} == FINAL
+    assert {"SCHEDULED", "RETRYING"} == set(CLAIMABLE)
+    assert {
+        "QUEUED",
+        "SCHEDULED",
+        "SENDING",
+        "RETRYING",
+        "UNCERTAIN",
+        "SENT",
+    } == KEEPS_DEDUP_KEY
+
+
+def test_a_sent_job_says_how_it_was_sent_and_keeps_its_key() -> None:
+    job = a_claimed_job(attempt=1, reason="450 at RCPT: busy", attempts=(an_attempt(),))
+    accepted = an_attempt(kind=Kind.ACCEPTED, code=250, ended=NOW + timedelta(seconds=9))
+
+    sent = job.sent(accepted)
+
+    assert sent == a_job(
+        state=State.SENT,
+        since=NOW + timedelta(seconds=9),
+        version=2,
+        attempt=2,
+        attempts=(an_attempt(), accepted),
+        reason="",
+        claim=None,
+        dedup_key="key-1",
+    )
+
+
+def test_a_failed_job_says_why_and_lets_its_key_go() -> None:
+    refused = an_attempt(kind=Kind.RECIPIENT, code=550)
+
+    failed = a_claimed_job().failed(refused, reason="550 at RCPT: unknown")
+
+    assert failed == a_job(
+        state=State.FAILED,
+        since=refused.ended,
+        version=2,
+        attempt=1,
+        attempts=(refused,),
+        reason="550 at RCPT: unknown",
+        claim=None,
+        dedup_key=None,
+    )
+
+
+def test_a_retried_job_is_due_later_and_keeps_its_second_asked_for() -> None:
+    later = NOW + timedelta(minutes=5)
+
+    retried = a_claimed_job().retried(an_attempt(), due=later, charged=True)
+
+    assert (retried.state, retried.due, retried.due_at) == (State.RETRYING, later, NOW)
+    assert (retried.attempt, retried.reason) == (1, "450 at RCPT: busy")
+    assert (retried.claim, retried.dedup_key) == (None, "key-1")
+
+
+def test_a_held_job_keeps_its_key() -> None:
+    held = a_claimed_job().held(an_attempt(kind=Kind.UNCERTAIN), reason="reply lost")
+
+    assert (held.state, held.reason, held.dedup_key) == (State.UNCERTAIN, "reply lost", "key-1")
+    assert (held.claim, held.attempt) == (None, 1)
+
+
+@pytest.mark.parametrize(
+    "move",
+    [
+        lambda job: job.failed(an_attempt(), reason="no", charged=False),
+        lambda job: job.retried(an_attempt(), due=NOW, charged=False),
+        lambda job: job.held(an_attempt(), reason="lost", charged=False),
+    ],
+    ids=["failed", "retried", "held"],
+)
+def test_an_outcome_that_is_not_charged_is_still_told(move: Move) -> None:
+    moved = move(a_claimed_job(attempt=2))
+
+    assert moved.attempt == 2
+    assert moved.attempts == (an_attempt(),)
+
+
+def test_a_job_given_back_is_as_if_it_had_not_been_claimed() -> None:
+    now = NOW + timedelta(seconds=3)
+
+    given_back = a_claimed_job().given_back(now)
+
+    assert given_back == a_job(since=now, version=2)
+
+
+def test_a_job_given_back_that_was_tried_before_is_still_retrying() -> None:
+    job = a_claimed_job(attempt=1, attempts=(an_attempt(),), reason="450 at RCPT: busy")
+
+    given_back = job.given_back(NOW)
+
+    assert given_back.state is State.RETRYING
+    assert (given_back.attempt, given_back.attempts) == (1, (an_attempt(),))
+    assert (given_back.claim, given_back.reason) == (None, "450 at RCPT: busy")
+
+
+def test_a_job_given_back_is_still_retrying_even_if_no_try_was_charged() -> None:
+    job = a_claimed_job(attempt=0, attempts=(an_attempt(kind=Kind.OURS, code=None),))
+
+    given_back = job.given_back(NOW)
+
+    assert given_back.state is State.RETRYING
+
+
+def test_the_history_keeps_the_latest_fifty_attempts() -> None:
+    earlier = tuple(an_attempt(text=str(number)) for number in range(50))
+    job = a_claimed_job(attempt=50, attempts=earlier)
+
+    retried = job.retried(an_attempt(text="50"), due=NOW, charged=True)
+
+    assert [attempt.text for attempt in retried.attempts] == [str(n) for n in range(1, 51)]
+    assert retried.attempt == 51
+
+
+def test_a_move_leaves_the_job_that_made_it_as_it_was() -> None:
+    job = a_claimed_job()
+
+    job.sent(an_attempt())
+
+    assert job == a_claimed_job()
+
+
+def test_a_job_cannot_be_changed() -> None:
+    with pytest.raises(FrozenInstanceError):
+        a_job().state = State.SENT  # type: ignore[misc]  # that it is refused is the point

@@ -1,0 +1,228 @@
+from datetime import datetime, timedelta
+from typing import cast
+
+import pytest
+
+from gcsched.domain.job import Attempt, State
+from gcsched.domain.outcome import (
+    after_attempt,
+    attempt_from,
+    interrupted,
+    proven,
+    taken_back,
+)
+from gcsched.domain.replies import Answered, Broken, Kind, Reply, Stage, Withheld
+from gcsched.domain.retry import GiveUp, OnUncertain, RetryPolicy, TryAgain, Verdict
+from tests.builders import NOW, a_claimed_job, an_attempt
+
+BEGUN = NOW + timedelta(seconds=1)
+LATER = NOW + timedelta(seconds=40)
+RESEND = RetryPolicy(on_uncertain=OnUncertain.RESEND)
+HOLD = RetryPolicy(on_uncertain=OnUncertain.HOLD)
+
+
+def told(transmission: Answered | Broken) -> Attempt:
+    return attempt_from(transmission, relay="smtp.example.org", begun=NOW, ended=BEGUN)
+
+
+def test_an_answer_is_told_with_code_and_words() -> None:
+    reply = Reply(stage=Stage.RCPT, code=550, enhanced="5.1.1", text="No such user")
+
+    attempt = told(Answered(reply))
+
+    assert attempt == Attempt(
+        begun=NOW,
+        ended=BEGUN,
+        kind=Kind.RECIPIENT,
+        relay="smtp.example.org",
+        code=550,
+        enhanced="5.1.1",
+        text="550 5.1.1 at RCPT: No such user",
+    )
+
+
+@pytest.mark.parametrize(
+    ("stage", "kind"),
+    [
+        (Stage.CONNECT, Kind.OURS),
+        (Stage.TLS, Kind.OURS),
+        (Stage.AUTH, Kind.OURS),
+        (Stage.MAIL, Kind.OURS),
+        (Stage.RCPT, Kind.OURS),
+        (Stage.DATA, Kind.OURS),
+        (Stage.BODY, Kind.UNCERTAIN),
+    ],
+)
+def test_a_session_that_breaks_leaves_doubt_only_once_the_body_has_begun(
+    stage: Stage, kind: Kind
+) -> None:
+    attempt = told(Broken(stage, "connection reset"))
+
+    assert attempt == Attempt(
+        begun=NOW,
+        ended=BEGUN,
+        kind=kind,
+        relay="smtp.example.org",
+        text=f"{stage}: connection reset",
+    )
+
+
+@pytest.mark.parametrize(
+    "transmission",
+    [
+        Answered(Reply(stage=Stage.RCPT, code=550, text="x" * 5000)),
+        Broken(Stage.MAIL, "x" * 5000),
+    ],
+    ids=["answered", "broken"],
+)
+def test_the_history_quotes_at_most_512_characters(transmission: Answered | Broken) -> None:
+    attempt = told(transmission)
+
+    assert len(attempt.text) == 512
+
+
+def test_what_was_withheld_is_no_attempt() -> None:
+    withheld = cast("Broken", Withheld("the claim is gone"))
+
+    with pytest.raises(AssertionError):
+        told(withheld)
+
+
+def test_an_accepted_mail_is_sent() -> None:
+    accepted = an_attempt(kind=Kind.ACCEPTED, code=250)
+
+    job = after_attempt(a_claimed_job(), accepted, policy=RESEND, chance=0.5)
+
+    assert job == a_claimed_job().sent(accepted)
+
+
+def test_a_mail_put_off_is_tried_again_after_the_wait() -> None:
+    put_off = an_attempt(kind=Kind.LATER, ended=NOW)
+
+    job = after_attempt(a_claimed_job(), put_off, policy=RESEND, chance=0.5)
+
+    assert (job.state, job.due) == (State.RETRYING, NOW + timedelta(seconds=15))
+    assert job.attempt == 1
+
+
+def test_trouble_of_ours_uses_up_no_attempt() -> None:
+    trouble = an_attempt(kind=Kind.OURS, code=None, text="CONNECT: refused")
+
+    job = after_attempt(a_claimed_job(attempt=4), trouble, policy=RESEND, chance=0.5)
+
+    assert (job.state, job.attempt) == (State.RETRYING, 4)
+    assert job.reason == "CONNECT: refused"
+
+
+def test_a_refused_mail_has_failed_with_the_relays_words() -> None:
+    refused = an_attempt(kind=Kind.RECIPIENT, code=550, text="550 at RCPT: unknown")
+
+    job = after_attempt(a_claimed_job(), refused, policy=RESEND, chance=0.5)
+
+    assert (job.state, job.reason) == (State.FAILED, "550 at RCPT: unknown")
+
+
+def test_a_lost_reply_is_held_when_an_operator_is_to_decide() -> None:
+    lost = an_attempt(kind=Kind.UNCERTAIN, code=None, text="BODY: connection reset")
+
+    job = after_attempt(a_claimed_job(), lost, policy=HOLD, chance=0.5)
+
+    assert job.state is State.UNCERTAIN
+    assert job.reason == "the relay's reply to the body is unknown: it may have taken the mail"
+    assert job.attempts == (lost,)
+
+
+def test_a_lost_reply_is_sent_again_otherwise() -> None:
+    lost = an_attempt(kind=Kind.UNCERTAIN, code=None, text="BODY: connection reset", ended=NOW)
+
+    job = after_attempt(a_claimed_job(), lost, policy=RESEND, chance=1.0)
+
+    assert (job.state, job.due) == (State.RETRYING, NOW + timedelta(seconds=30))
+    assert (job.attempts, job.message_id) == ((lost,), "job-1@example.org")
+
+
+def test_a_verdict_that_nobody_knows_is_a_defect() -> None:
+    class Odd(RetryPolicy):
+        def judge(self, *_: object, **__: object) -> Verdict:
+            return cast("GiveUp | TryAgain", "perhaps")
+
+    with pytest.raises(AssertionError):
+        after_attempt(a_claimed_job(), an_attempt(), policy=Odd(), chance=0.5)
+
+
+@pytest.mark.parametrize("policy", [RESEND, HOLD], ids=["resend", "hold"])
+def test_a_delivery_cut_off_before_its_body_is_given_back(policy: RetryPolicy) -> None:
+    job = interrupted(a_claimed_job(), begun=None, policy=policy, now=LATER)
+
+    assert job == a_claimed_job().given_back(LATER)
+    assert (job.state, job.attempt, job.attempts) == (State.SCHEDULED, 0, ())
+
+
+CUT_OFF = Attempt(
+    begun=BEGUN,
+    ended=LATER,
+    kind=Kind.UNCERTAIN,
+    text="cut off after the body had begun: the relay may have taken the mail",
+)
+
+
+def test_a_delivery_cut_off_in_its_body_is_sent_again_at_once_and_charged_nothing() -> None:
+    job = interrupted(a_claimed_job(attempt=4), begun=BEGUN, policy=RESEND, now=LATER)
+
+    assert (job.state, job.due, job.attempt) == (State.RETRYING, LATER, 4)
+    assert job.attempts == (CUT_OFF,)
+
+
+def test_a_delivery_cut_off_in_its_body_is_held_when_an_operator_is_to_decide() -> None:
+    job = interrupted(a_claimed_job(attempt=4), begun=BEGUN, policy=HOLD, now=LATER)
+
+    assert (job.state, job.attempt, job.attempts) == (State.UNCERTAIN, 4, (CUT_OFF,))
+    assert job.reason == "the relay's reply to the body is unknown: it may have taken the mail"
+
+
+@pytest.mark.parametrize(
+    ("begun", "state"), [(None, State.SCHEDULED), (BEGUN, State.RETRYING)], ids=["not", "begun"]
+)
+def test_taking_back_counts_and_is_otherwise_an_interruption(
+    begun: datetime | None, state: State
+) -> None:
+    job = taken_back(a_claimed_job(takebacks=8), begun=begun, policy=RESEND, now=LATER)
+
+    assert (job.state, job.takebacks, job.attempt) == (state, 9, 0)
+    assert (job.claim, job.since, job.version) == (None, LATER, 2)
+
+
+def test_a_job_whose_worker_died_ten_times_before_the_body_has_failed() -> None:
+    claimed_at = NOW + timedelta(seconds=2)
+    job = a_claimed_job(takebacks=9, since=claimed_at)
+
+    failed = taken_back(job, begun=None, policy=RESEND, now=LATER)
+
+    assert (failed.state, failed.reason) == (State.FAILED, "its worker died ten times")
+    assert (failed.takebacks, failed.attempt, failed.dedup_key) == (10, 0, None)
+    assert failed.attempts == (
+        Attempt(begun=claimed_at, ended=LATER, kind=Kind.OURS, text="its worker died ten times"),
+    )
+
+
+def test_a_job_whose_worker_died_ten_times_says_when_the_mail_may_be_out() -> None:
+    failed = taken_back(a_claimed_job(takebacks=9), begun=BEGUN, policy=RESEND, now=LATER)
+
+    assert failed.state is State.FAILED
+    assert failed.attempts == (
+        Attempt(begun=BEGUN, ended=LATER, kind=Kind.UNCERTAIN, text="its worker died ten times"),
+    )
+
+
+def test_a_mail_that_was_noted_as_accepted_is_sent() -> None:
+    job = proven(a_claimed_job(), begun=BEGUN, now=LATER)
+
+    assert (job.state, job.since, job.claim, job.dedup_key) == (State.SENT, LATER, None, "key-1")
+    assert job.attempts == (
+        Attempt(
+            begun=BEGUN,
+            ended=LATER,
+            kind=Kind.ACCEPTED,
+            text="accepted by the relay; its worker died before recording it",
+        ),
+    )

@@ -1,0 +1,164 @@
+from datetime import timedelta
+from typing import cast
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gcsched.domain.job import Attempt, Job
+from gcsched.domain.replies import Kind
+from gcsched.domain.retry import Done, GiveUp, Hold, OnUncertain, RetryPolicy, TryAgain
+from tests.builders import NOW, a_claimed_job, an_attempt
+
+POLICY = RetryPolicy()
+HOLD = RetryPolicy(on_uncertain=OnUncertain.HOLD)
+
+
+def seconds_until_next(
+    attempt: Attempt, *, job: Job | None = None, policy: RetryPolicy = POLICY, chance: float = 1.0
+) -> float:
+    verdict = policy.judge(job or a_claimed_job(), attempt, chance=chance)
+    assert isinstance(verdict, TryAgain)
+    return (verdict.at - attempt.ended).total_seconds()
+
+
+def test_an_accepted_mail_is_done() -> None:
+    verdict = POLICY.judge(a_claimed_job(), an_attempt(kind=Kind.ACCEPTED), chance=0.5)
+
+    assert verdict == Done()
+
+
+@pytest.mark.parametrize("kind", [Kind.RECIPIENT, Kind.CONTENT, Kind.POLICY])
+def test_a_refusal_is_final_at_the_first_attempt(kind: Kind) -> None:
+    refused = an_attempt(kind=kind, text="550 at RCPT: no")
+
+    verdict = POLICY.judge(a_claimed_job(attempt=0), refused, chance=0.5)
+
+    assert verdict == GiveUp("550 at RCPT: no")
+
+
+@pytest.mark.parametrize(
+    ("attempts_before", "longest_wait"), [(0, 30), (1, 60), (2, 120), (3, 240)]
+)
+@pytest.mark.parametrize("kind", [Kind.LATER, Kind.UNCERTAIN])
+def test_the_wait_doubles_with_each_attempt(
+    kind: Kind, attempts_before: int, longest_wait: int
+) -> None:
+    job, put_off = a_claimed_job(attempt=attempts_before), an_attempt(kind=kind)
+
+    assert POLICY.judge(job, put_off, chance=1.0) == TryAgain(
+        at=put_off.ended + timedelta(seconds=longest_wait), charged=True
+    )
+    assert seconds_until_next(put_off, job=job, chance=0.5) == longest_wait / 2
+
+
+@pytest.mark.parametrize("kind", [Kind.LATER, Kind.UNCERTAIN])
+def test_the_fifth_attempt_is_the_last(kind: Kind) -> None:
+    put_off = an_attempt(kind=kind, text="450 at RCPT: busy")
+
+    verdict = POLICY.judge(a_claimed_job(attempt=4), put_off, chance=0.5)
+
+    assert verdict == GiveUp("5 attempts failed, the last with: 450 at RCPT: busy")
+
+
+def test_a_policy_of_one_attempt_never_tries_again() -> None:
+    verdict = RetryPolicy(attempts=1).judge(a_claimed_job(), an_attempt(), chance=0.5)
+
+    assert isinstance(verdict, GiveUp)
+
+
+def test_the_wait_grows_to_an_hour_and_not_further() -> None:
+    patient = RetryPolicy(attempts=50)
+
+    waits = [
+        seconds_until_next(an_attempt(), job=a_claimed_job(attempt=before), policy=patient)
+        for before in (6, 7, 8, 48)
+    ]
+
+    assert waits == [1920, 3600, 3600, 3600]
+
+
+def test_a_wait_is_never_shorter_than_a_second() -> None:
+    assert seconds_until_next(an_attempt(), chance=0.0) == 1
+
+
+def test_the_next_try_is_due_at_a_whole_second_rounded_up() -> None:
+    ended = NOW + timedelta(seconds=1, microseconds=1)
+
+    later = POLICY.judge(a_claimed_job(), an_attempt(ended=ended), chance=0.5)
+    ours = POLICY.judge(a_claimed_job(), an_attempt(ended=ended, kind=Kind.OURS), chance=0.5)
+
+    assert later == TryAgain(at=NOW + timedelta(seconds=17), charged=True)
+    assert ours == TryAgain(at=NOW + timedelta(seconds=17), charged=False)
+
+
+def test_a_relay_that_says_when_is_obeyed() -> None:
+    greylisted = an_attempt(code=451, text="451 4.7.1 at RCPT: try again in 300 seconds")
+
+    assert seconds_until_next(greylisted, chance=0.0) == 300
+
+
+def test_our_own_words_are_no_hint() -> None:
+    silent = an_attempt(kind=Kind.UNCERTAIN, code=None, text="BODY: no answer within 600 seconds")
+
+    assert seconds_until_next(silent, chance=1.0) == 30
+
+
+def test_a_hint_does_not_bring_more_attempts() -> None:
+    greylisted = an_attempt(code=451, text="451 at RCPT: try again in 300 seconds")
+
+    verdict = POLICY.judge(a_claimed_job(attempt=4), greylisted, chance=0.5)
+
+    assert isinstance(verdict, GiveUp)
+
+
+@pytest.mark.parametrize(
+    ("attempts_before", "wait"), [(0, 30), (1, 60), (6, 1920), (7, 3600), (50, 3600)]
+)
+def test_trouble_of_ours_backs_off_too_but_is_never_charged(
+    attempts_before: int, wait: int
+) -> None:
+    trouble = an_attempt(kind=Kind.OURS, code=None, text="CONNECT: refused")
+    job = a_claimed_job(attempt=4, attempts=(trouble,) * attempts_before)
+
+    verdict = POLICY.judge(job, trouble, chance=1.0)
+
+    assert verdict == TryAgain(at=trouble.ended + timedelta(seconds=wait), charged=False)
+
+
+def test_a_lost_reply_is_held_at_any_attempt_when_an_operator_is_to_decide() -> None:
+    lost = an_attempt(kind=Kind.UNCERTAIN, code=None)
+
+    verdicts = [HOLD.judge(a_claimed_job(attempt=n), lost, chance=0.5) for n in (0, 4)]
+
+    reason = "the relay's reply to the body is unknown: it may have taken the mail"
+    assert verdicts == [Hold(reason), Hold(reason)]
+
+
+def test_holding_concerns_lost_replies_only() -> None:
+    assert seconds_until_next(an_attempt(kind=Kind.LATER), policy=HOLD) == 30
+
+
+def test_a_kind_that_nobody_knows_is_a_defect() -> None:
+    odd = an_attempt(kind=cast("Kind", "ODD"))
+
+    with pytest.raises(AssertionError):
+        POLICY.judge(a_claimed_job(), odd, chance=0.5)
+
+
+@given(
+    first_wait=st.timedeltas(timedelta(milliseconds=1), timedelta(days=30)),
+    growth=st.integers(1, 100),
+    tries=st.integers(1, 60),
+    chance=st.floats(0, 1),
+)
+@settings(deadline=None, max_examples=100)
+def test_any_wait_is_between_a_second_and_the_longest(
+    first_wait: timedelta, growth: int, tries: int, chance: float
+) -> None:
+    longest = max(first_wait * growth, timedelta(seconds=1))
+    policy = RetryPolicy(first_wait=first_wait, longest_wait=longest)
+
+    wait = policy.wait(tries, chance)
+
+    assert timedelta(seconds=1) <= wait <= longest

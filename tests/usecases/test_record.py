@@ -1,0 +1,250 @@
+import asyncio
+from collections.abc import Collection, Iterator, MutableMapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import structlog
+from structlog.testing import capture_logs
+
+from gcsched.domain.job import Job
+from gcsched.errors import StoreUnavailable
+from gcsched.usecases.ports import Conclusion
+from gcsched.usecases.record import Recorder
+from tests.builders import NOW, a_claimed_job, a_conclusion, an_attempt, running
+from tests.waiting import until
+
+Events = list[MutableMapping[str, Any]]
+
+
+class ToyOutcomes:
+    """Keeps what was concluded, group by group; can be away, and can say that a claim was lost."""
+
+    def __init__(self) -> None:
+        self.tries = 0
+        self.groups: list[list[Conclusion]] = []
+        self.lost: set[str] = set()
+        self.is_away = False
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    async def conclude(self, conclusions: Sequence[Conclusion]) -> Collection[str]:
+        self.tries += 1
+        await self.gate.wait()
+        if self.is_away:
+            raise StoreUnavailable("writing outcomes")
+        self.groups.append(list(conclusions))
+        return self.lost
+
+
+@pytest.fixture
+async def outcomes() -> ToyOutcomes:
+    return ToyOutcomes()
+
+
+@pytest.fixture
+def settled() -> list[Conclusion]:
+    return []
+
+
+@pytest.fixture
+def recorder(outcomes: ToyOutcomes, settled: list[Conclusion]) -> Recorder:
+    return Recorder(outcomes, on_recorded=settled.append)
+
+
+@pytest.fixture
+def events() -> Iterator[Events]:
+    structlog.reset_defaults()  # another test may have set a level
+    with capture_logs() as caught:
+        yield caught
+
+
+def conclusions(count: int) -> list[Conclusion]:
+    job = a_claimed_job().sent(an_attempt())
+    return [a_conclusion(job, claim=f"claim-{number}") for number in range(count)]
+
+
+async def test_what_is_recorded_is_written_and_settled(
+    recorder: Recorder, outcomes: ToyOutcomes, settled: list[Conclusion]
+) -> None:
+    async with running(recorder.run):
+        recorder.record(a_conclusion())
+        await until(lambda: settled)
+
+    assert outcomes.groups == [[a_conclusion()]]
+    assert settled == [a_conclusion()]
+
+
+async def test_nothing_is_settled_before_the_store_has_it(
+    recorder: Recorder, outcomes: ToyOutcomes, settled: list[Conclusion]
+) -> None:
+    outcomes.gate.clear()
+
+    async with running(recorder.run):
+        recorder.record(a_conclusion())
+        await until(lambda: outcomes.tries)
+        settled_meanwhile = list(settled)
+        outcomes.gate.set()
+
+    assert settled_meanwhile == []
+    assert settled == [a_conclusion()]
+
+
+async def test_what_comes_while_a_write_runs_shares_the_next(
+    recorder: Recorder, outcomes: ToyOutcomes, settled: list[Conclusion]
+) -> None:
+    first, *others = conclusions(4)
+    outcomes.gate.clear()
+
+    async with running(recorder.run):
+        recorder.record(first)
+        await until(lambda: outcomes.tries)
+        for conclusion in others:
+            recorder.record(conclusion)
+        outcomes.gate.set()
+        await until(lambda: len(settled) == 4)
+
+    assert outcomes.groups == [[first], others]
+
+
+async def test_a_write_has_at_most_500(
+    recorder: Recorder, outcomes: ToyOutcomes, settled: list[Conclusion]
+) -> None:
+    many = conclusions(1201)
+
+    async with running(recorder.run):
+        for conclusion in many:
+            recorder.record(conclusion)
+
+    assert [len(group) for group in outcomes.groups] == [500, 500, 201]
+    assert settled == many
+
+
+async def test_a_store_that_is_away_is_tried_until_it_takes_them(
+    recorder: Recorder,
+    outcomes: ToyOutcomes,
+    settled: list[Conclusion],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("gcsched.usecases.record.BETWEEN_TRIES_SECONDS", 0.001)
+    outcomes.is_away = True
+    both = conclusions(2)
+
+    async with running(recorder.run):
+        recorder.record(both[0])
+        await until(lambda: outcomes.tries >= 3)
+        recorder.record(both[1])
+        settled_meanwhile = list(settled)
+        outcomes.is_away = False
+        await until(lambda: len(settled) == 2)
+
+    assert settled_meanwhile == []
+    assert settled == both
+
+
+async def test_a_stop_waits_until_everything_is_written(
+    recorder: Recorder,
+    outcomes: ToyOutcomes,
+    settled: list[Conclusion],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("gcsched.usecases.record.BETWEEN_TRIES_SECONDS", 0.001)
+    outcomes.is_away = True
+    both = conclusions(2)
+
+    async with running(recorder.run) as stop:
+        recorder.record(both[0])
+        await until(lambda: outcomes.tries)
+        stop.set()
+        recorder.record(both[1])
+        outcomes.is_away = False
+
+    assert settled == both
+
+
+async def test_what_waits_is_written_even_when_the_stop_came_first(
+    recorder: Recorder, settled: list[Conclusion]
+) -> None:
+    recorder.record(a_conclusion())
+    stop = asyncio.Event()
+    stop.set()
+
+    await recorder.run(stop)
+
+    assert settled == [a_conclusion()]
+
+
+async def test_a_stop_with_nothing_waiting_writes_nothing(
+    recorder: Recorder, outcomes: ToyOutcomes
+) -> None:
+    async with running(recorder.run):
+        pass
+
+    assert outcomes.tries == 0
+
+
+async def test_a_claim_that_was_lost_is_settled_too_and_told(
+    recorder: Recorder, outcomes: ToyOutcomes, settled: list[Conclusion], events: Events
+) -> None:
+    outcomes.lost = {"job-1"}
+
+    async with running(recorder.run):
+        recorder.record(a_conclusion())
+        await until(lambda: settled)
+
+    assert events == [
+        {"event": "claim lost", "log_level": "warning", "job_id": "job-1", "state": "SENT"}
+    ]
+
+
+LATER = NOW + timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(
+    ("job", "expected"),
+    [
+        (
+            a_claimed_job().sent(an_attempt()),
+            {"event": "job sent", "log_level": "info", "attempt": 1},
+        ),
+        (
+            a_claimed_job().failed(an_attempt(), reason="550 at RCPT: no"),
+            {
+                "event": "job failed",
+                "log_level": "warning",
+                "attempt": 1,
+                "reason": "550 at RCPT: no",
+            },
+        ),
+        (
+            a_claimed_job().held(an_attempt(), reason="reply lost"),
+            {"event": "job held uncertain", "log_level": "warning", "reason": "reply lost"},
+        ),
+        (
+            a_claimed_job().retried(an_attempt(), due=LATER, charged=True),
+            {
+                "event": "job postponed",
+                "log_level": "warning",
+                "attempt": 1,
+                "until": "2026-07-01T12:01:00+00:00",
+            },
+        ),
+        (
+            a_claimed_job().given_back(NOW),
+            {"event": "job given back", "log_level": "info"},
+        ),
+    ],
+    ids=lambda value: value.state if isinstance(value, Job) else "",
+)
+async def test_each_outcome_is_one_event(
+    recorder: Recorder,
+    settled: list[Conclusion],
+    events: Events,
+    job: Job,
+    expected: dict[str, object],
+) -> None:
+    async with running(recorder.run):
+        recorder.record(a_conclusion(job))
+        await until(lambda: settled)
+
+    assert events == [{"job_id": "job-1", **expected}]
