@@ -1,0 +1,37 @@
+"""Mails to send, and permits to send them with."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from gcsched.domain.mail import Mail
+
+CONTENT = (
+    b"From: Team <team@example.org>\r\n"
+    b"To: ada@example.org\r\n"
+    b"Subject: Stand-up\r\n"
+    b"Message-ID: <1@example.org>\r\n"
+    b"\r\n"
+    b"Ten o'clock, as always.\r\n"
+)
+
+
+def a_mail(**others: Any) -> Mail:
+    ordinary = {"sender": "team@example.org", "recipient": "ada@example.org", "content": CONTENT}
+    return Mail(**{**ordinary, **others})
+
+
+@dataclass
+class Permit:
+    """A Begin that says yes and counts how often it was asked."""
+
+    seconds: float = 25.0
+    asked: int = 0
+
+    async def __call__(self) -> float | None:
+        self.asked += 1
+        return time.monotonic() + self.seconds
+
+
+async def refuse() -> None:
+    """Be a Begin whose job is not ours any more."""
