@@ -27,6 +27,7 @@ from gcsched.rpc.servicer import SchedulerServicer
 from gcsched.settings import Settings
 
 TO_STOP_A_PART = timedelta(seconds=5)
+TO_STOP_THE_ENGINE = timedelta(seconds=16)  # a little more than the longest claim
 LONGEST_CALL = timedelta(seconds=10)
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.5, 5.0
 
@@ -109,7 +110,7 @@ async def run(settings: Settings, resources: Resources, stop: asyncio.Event) -> 
             await stop.wait()
             log.info("stopping", grace_seconds=settings.stop_grace_seconds)
             await server.stop_accepting()
-            await parts.stop_last(within=TO_STOP_A_PART)  # the engine: nothing new is claimed
+            await parts.stop_last(within=TO_STOP_THE_ENGINE)  # nothing new is claimed or begun
             await server.drain(min(grace, LONGEST_CALL))
         await parts.stop(within=grace + TO_STOP_A_PART)
 

@@ -24,32 +24,40 @@ class Crew:
         self._size = size
         self._queue: asyncio.Queue[Claimed] = asyncio.Queue()
         self._at_work: dict[asyncio.Task[None], Claimed] = {}
+        self._workers: set[asyncio.Task[None]] = set()
         self._is_closing = False
 
     def put(self, claimed: Claimed) -> None:
+        """Take over *claimed*; what is put in too late is given back."""
+        if self._is_closing:
+            self._recorder.record(self._deliver.given_back(claimed))
+            return
         self._queue.put_nowait(claimed)
 
     async def run(self, stop: asyncio.Event, *, grace: timedelta) -> None:
-        """Work until *stop*; then let what has begun finish within *grace*, give back the rest."""
+        """Work until *stop*; then let what has begun finish within *grace*."""
         async with asyncio.TaskGroup() as tasks:
-            workers = [
+            self._workers = {
                 tasks.create_task(self._work(), name=f"worker {number}")
                 for number in range(self._size)
-            ]
+            }
             await stop.wait()
-            self._is_closing = True
-            self._give_back_queue()
-            begun = {task for task, claimed in self._at_work.items() if claimed.begun is not None}
-            for worker in set(workers) - begun:
-                worker.cancel()
-            if begun:
+            self.dismiss()
+            if begun := self._begun():
                 await asyncio.wait(begun, timeout=grace.total_seconds())
             for worker in begun:
                 worker.cancel()
 
-    def _give_back_queue(self) -> None:
+    def dismiss(self) -> None:
+        """Begin nothing any more: give back what has not begun, at once."""
+        self._is_closing = True
         while not self._queue.empty():
             self._recorder.record(self._deliver.given_back(self._queue.get_nowait()))
+        for worker in self._workers - self._begun():
+            worker.cancel()
+
+    def _begun(self) -> set[asyncio.Task[None]]:
+        return {task for task, claimed in self._at_work.items() if claimed.begun is not None}
 
     async def _work(self) -> None:
         task = asyncio.current_task()

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import structlog
 
@@ -10,12 +11,14 @@ from gcsched.domain.identity import new_id
 from gcsched.errors import StoreUnavailable
 from gcsched.usecases.crew import Crew
 from gcsched.usecases.deliver import Claimed
+from gcsched.usecases.finish import finish
 from gcsched.usecases.leases import Leases
 from gcsched.usecases.ports import Batch, Claims, Clock
 
 BETWEEN_LOOKS_SECONDS = 0.01
 LOOKS_WITHOUT_CLAIM = 50
 AFTER_FAILURE_SECONDS = 0.5
+LONGEST_CLAIM = timedelta(seconds=15)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,11 +39,13 @@ class Engine:
         self.nudged.set()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Claim until *stop*; what is claimed is the crew's to finish or give back."""
+        """Claim until *stop*; then the crew finishes what has begun and gives back the rest."""
         async with asyncio.TaskGroup() as tasks:
             claiming = tasks.create_task(self._claim_at_nudges(), name="claiming")
             await stop.wait()
             claiming.cancel()
+            await asyncio.wait({claiming})
+            self.crew.dismiss()
 
     async def _claim_at_nudges(self) -> None:
         while True:
@@ -48,7 +53,7 @@ class Engine:
             self.nudged.clear()
             try:
                 await self.claim_what_is_due()
-            except StoreUnavailable as error:
+            except (StoreUnavailable, TimeoutError) as error:
                 structlog.get_logger().warning("claiming waits", error=str(error))
                 await asyncio.sleep(AFTER_FAILURE_SECONDS)
                 self.nudge()
@@ -69,6 +74,10 @@ class Engine:
                 await asyncio.sleep(BETWEEN_LOOKS_SECONDS)
 
     async def _claim(self) -> Batch:
+        # A claim cut off half-way would keep its jobs from everybody for the time of a lease.
+        return await finish(self._claim_and_hand_over(), within=LONGEST_CLAIM)
+
+    async def _claim_and_hand_over(self) -> Batch:
         now = self.now()
         batch = await self.claims.claim(new_id(now), self.leases.room, now=now)
         self.leases.hold(batch)

@@ -1,0 +1,55 @@
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from gcsched.usecases.finish import finish
+
+LONG = timedelta(seconds=10)
+
+
+async def test_what_is_cancelled_meanwhile_is_finished_first() -> None:
+    gate, done = asyncio.Event(), []
+
+    async def work() -> None:
+        await gate.wait()
+        done.append("written")
+
+    task = asyncio.create_task(finish(work(), within=LONG))
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.sleep(0)
+    gate.set()
+
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert done == ["written"]
+
+
+async def test_its_result_and_its_errors_pass_through() -> None:
+    async def five() -> int:
+        return 5
+
+    async def broken() -> int:
+        raise ValueError("five")
+
+    assert await finish(five(), within=LONG) == 5
+    with pytest.raises(ValueError, match="five"):
+        await finish(broken(), within=LONG)
+
+
+async def test_what_takes_too_long_is_cut_off() -> None:
+    cut = []
+
+    async def endless() -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            cut.append("off")
+            raise
+
+    with pytest.raises(TimeoutError):
+        await finish(endless(), within=timedelta(seconds=0.01))
+    assert cut == ["off"]
