@@ -42,6 +42,7 @@ from gcsched.usecases.submit import AdmissionWrite, Asked, JobFactory, Stored, S
 from gcsched.usecases.sweep import EVERY, Sweep
 
 CLAIMED_PER_SESSION = 16
+BITE_PER_SESSION = 4
 LINGER = timedelta(milliseconds=2)
 
 NamedLoop = tuple[str, Loop]
@@ -98,6 +99,7 @@ def assemble(settings: Settings, resources: Resources) -> Service:
         claims=delivery.claims,
         leases=delivery.leases,
         crew=delivery.crew,
+        bite=settings.smtp_sessions * BITE_PER_SESSION,
         ring_for_others=ringer.ring_for_others,
         now=resources.clock,
         nudged=nudged,

@@ -25,12 +25,14 @@ LONGEST_CLAIM = timedelta(seconds=15)
 class Engine:
     """Claim at every nudge. A nudge says that something may be due; what, is asked of the store.
 
-    *ring_for_others* is called when more is due than this process took.
+    A claim takes *bite* jobs at most: the first mails leave while the next ones are claimed, and
+    replicas that wake together share a second evenly. *ring_for_others* is called when more is due than this process took.
     """
 
     claims: Claims
     leases: Leases
     crew: Crew
+    bite: int
     ring_for_others: Callable[[], None]
     now: Clock
     nudged: asyncio.Event = field(default_factory=asyncio.Event)
@@ -79,7 +81,8 @@ class Engine:
 
     async def _claim_and_hand_over(self) -> Batch:
         now = self.now()
-        batch = await self.claims.claim(new_id(now), self.leases.room, now=now)
+        most = min(self.leases.room, self.bite)
+        batch = await self.claims.claim(new_id(now), most, now=now)
         self.leases.hold(batch)
         for job in batch.jobs:
             self.crew.put(Claimed(job=job, token=batch.token))

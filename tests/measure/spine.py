@@ -144,7 +144,7 @@ async def killed_while_sending(folder: Path) -> Figures:
 async def redis_trouble(folder: Path, trouble: str) -> Figures:
     """50 calls/s for 40 s with mails due all the time; trouble from second 5 to second 25."""
     async with a_stage(folder) as stage:
-        begin = soon(1)
+        begin = soon(3)
         requests = (a_meet(n, timestamp=begin + n // 50) for n in range(2000))
         calling = asyncio.ensure_future(stage.call(requests, per_second=50))
         await asyncio.sleep(5)
