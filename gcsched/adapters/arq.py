@@ -136,8 +136,7 @@ class ArqWorkerPool:
             await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             stopping.cancel()
-            running.cancel()
-            await asyncio.wait({running})
+            await ended(running)
             await self._close(worker)
         if running.cancelled():
             return None
@@ -195,6 +194,13 @@ class ArqWorkerPool:
                 timeout=CRON_TIMEOUT,
             ),
         ]
+
+
+async def ended(task: asyncio.Task[None]) -> None:
+    """Cancel until it ends: up to Python 3.11 asyncio.wait_for may overhear a cancel."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait({task}, timeout=0.1)
 
 
 def called(task: Callable[..., Awaitable[object]]) -> Any:

@@ -26,7 +26,8 @@ class Engine:
     """Claim at every nudge. A nudge says that something may be due; what, is asked of the store.
 
     A claim takes *bite* jobs at most: the first mails leave while the next ones are claimed, and
-    replicas that wake together share a second evenly. *ring_for_others* is called when more is due than this process took.
+    replicas that wake together share a second evenly. *ring_for_others* is called when more is
+    due than this process took.
     """
 
     claims: Claims

@@ -82,16 +82,18 @@ class AdmissionWrite:
         ]
 
     async def _admit(self, group: Sequence[Asked]) -> list[Admitted]:
-        """Try until the first caller's time is over; the dedup keys make a repetition harmless."""
-        until = min(asked.until for asked in group)
+        """Try until the last caller's time is over; the dedup keys make a repetition harmless."""
         jobs = [asked.job for asked in group]
         while True:
-            left = timedelta(seconds=max(0.0, until - time.monotonic()))
-            within = min(max(left, SHORTEST_WRITE), LONGEST_WRITE)
+            now = time.monotonic()
+            left = [asked.until - now for asked in group if asked.until > now]
+            within = timedelta(seconds=min(left, default=0.0))
             try:
-                return await self.admissions.admit(jobs, within=within)
+                return await self.admissions.admit(
+                    jobs, within=min(max(within, SHORTEST_WRITE), LONGEST_WRITE)
+                )
             except StoreUnavailable:
-                if time.monotonic() + BETWEEN_TRIES_SECONDS > until:
+                if time.monotonic() + BETWEEN_TRIES_SECONDS > max(a.until for a in group):
                     raise
             await asyncio.sleep(BETWEEN_TRIES_SECONDS)
 

@@ -11,6 +11,7 @@ from pymongo.read_concern import ReadConcern
 
 from gcsched.adapters.mongo.codec import encode
 from gcsched.adapters.mongo.connection import Mongo, durable, store_errors
+from gcsched.adapters.mongo.documents import BY_DEDUP_KEY
 from gcsched.domain.job import Job
 from gcsched.errors import StoreUnavailable
 from gcsched.usecases.ports import Admitted
@@ -59,7 +60,7 @@ class MongoAdmissions:
         """Give key → job id; only what a majority has counts as accepted (P1)."""
         collection = self.mongo.jobs.with_options(read_concern=ReadConcern("majority"))
         keys = [job.dedup_key for job in jobs]
-        found = collection.find({"dedup_key": {"$in": keys}}, {"dedup_key": 1})
+        found = collection.find({"dedup_key": {"$in": keys}}, {"dedup_key": 1}, hint=BY_DEDUP_KEY)
         return {document["dedup_key"]: document["_id"] async for document in found}
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from gcsched.adapters.mongo.codec import decode
 from gcsched.adapters.mongo.connection import Mongo, store_errors
+from gcsched.adapters.mongo.documents import BY_CLAIM, BY_ID, BY_STATE_AND_DUE
 from gcsched.domain.job import CLAIMABLE, LEASE, State
 from gcsched.usecases.ports import Batch
 
@@ -36,14 +37,17 @@ class MongoClaims:
             await self.mongo.jobs.update_many(
                 {"_id": {"$in": wanted}, "state": {"$in": STATES}, **is_due()},
                 [{"$set": claimed(token)}],
+                hint=BY_ID,
             )
-            found = self.mongo.jobs.find({"claim": token}).sort("due", 1)
-            jobs = tuple([decode(document) async for document in found])
-        return Batch(token=token, jobs=jobs, until=until, saw=len(due))
+            found = self.mongo.jobs.find({"claim": token}, hint=BY_CLAIM)
+            jobs = [decode(document) async for document in found]
+        jobs.sort(key=lambda job: job.due)
+        return Batch(token=token, jobs=tuple(jobs), until=until, saw=len(due))
 
     async def _due(self, most: int, now: datetime) -> list[str]:
         found = self.mongo.jobs.find({"state": {"$in": STATES}, "due": {"$lte": now}}, {"_id": 1})
-        return [document["_id"] async for document in found.sort("due", 1).limit(most)]
+        found = found.sort("due", 1).limit(most).hint(BY_STATE_AND_DUE)
+        return [document["_id"] async for document in found]
 
     async def begin(self, token: str, ids: Sequence[str]) -> Collection[str]:
         """Mark *ids* as begun if they are still ours, and renew them; give those that are.
@@ -54,11 +58,12 @@ class MongoClaims:
         ours = {"_id": {"$in": list(ids)}, "claim": token, "state": State.SENDING.value}
         with store_errors("marking jobs as begun"):
             answer = await self.mongo.jobs.update_many(
-                ours, [{"$set": {"begun": "$$NOW", "lease": LEASE_END}}]
+                ours, [{"$set": {"begun": "$$NOW", "lease": LEASE_END}}], hint=BY_ID
             )
             if answer.matched_count == len(ids):
                 return ids
-            return {document["_id"] async for document in self.mongo.jobs.find(ours, {"_id": 1})}
+            found = self.mongo.jobs.find(ours, {"_id": 1}, hint=BY_ID)
+            return {document["_id"] async for document in found}
 
     async def renew(self, tokens: Sequence[str]) -> None:
         """Give every job that is claimed under one of *tokens* a new lease."""
@@ -66,6 +71,7 @@ class MongoClaims:
             await self.mongo.jobs.update_many(
                 {"claim": {"$in": list(tokens)}, "state": State.SENDING.value},
                 [{"$set": {"lease": LEASE_END}}],
+                hint=BY_CLAIM,
             )
 
     async def next_due(self, *, now: datetime) -> bool:

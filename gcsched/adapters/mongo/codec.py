@@ -73,4 +73,13 @@ def encode_attempt(attempt: Attempt) -> dict[str, Any]:
 
 
 def decode_attempt(document: Mapping[str, Any]) -> Attempt:
-    return Attempt(**{**document, "kind": Kind(document["kind"])})
+    # Field by field: a newer version of us may have written more.
+    return Attempt(
+        begun=document["begun"],
+        ended=document["ended"],
+        kind=Kind(document["kind"]),
+        relay=document["relay"],
+        code=document["code"],
+        enhanced=document["enhanced"],
+        text=document["text"],
+    )

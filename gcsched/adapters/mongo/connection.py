@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from beanie import init_beanie
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
+from pymongo import ReadPreference
 from pymongo.errors import ConfigurationError, PyMongoError
 from pymongo.write_concern import WriteConcern
 
@@ -66,7 +67,9 @@ async def open_mongo(uri: str) -> AsyncIterator[Mongo]:
     client = client_for(uri)
     try:
         database = client.get_default_database(DEFAULT_DATABASE).with_options(
-            write_concern=durable()
+            # A claim must see what was just written, whatever the string says of secondaries.
+            read_preference=ReadPreference.PRIMARY,
+            write_concern=durable(),
         )
         yield Mongo(
             database=database,
@@ -86,7 +89,7 @@ def client_for(uri: str) -> AsyncIOMotorClient[Document]:
     }
     try:
         return AsyncIOMotorClient(uri, tz_aware=True, appname="gcsched", **limits)
-    except (ConfigurationError, ValueError) as error:
+    except (ConfigurationError, OSError, ValueError) as error:
         # The driver's own words may quote the password.
         raise SettingsProblems([f"{MALFORMED} ({type(error).__name__})"]) from error
 

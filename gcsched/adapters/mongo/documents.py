@@ -7,6 +7,13 @@ from beanie import Document
 from pydantic import Field
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
+# The planner keeps a plan that won among few documents, so statements name their index.
+BY_ID = "_id_"
+BY_CLAIM = "claim"
+BY_DEDUP_KEY = "dedup_key"
+BY_LEASE = "lease"
+BY_STATE_AND_DUE = "state_due"
+
 
 class JobDocument(Document):
     id: str  # type: ignore[assignment]  # Beanie's own default is an ObjectId
@@ -38,20 +45,20 @@ class JobDocument(Document):
         indexes: ClassVar = [
             IndexModel(
                 [("dedup_key", ASCENDING)],
-                name="dedup_key",
+                name=BY_DEDUP_KEY,
                 unique=True,
-                partialFilterExpression={"dedup_key": {"$type": "string"}},
+                partialFilterExpression={"dedup_key": {"$exists": True}},
             ),
-            IndexModel([("state", ASCENDING), ("due", ASCENDING)], name="state_due"),
+            IndexModel([("state", ASCENDING), ("due", ASCENDING)], name=BY_STATE_AND_DUE),
             IndexModel(
                 [("claim", ASCENDING)],
-                name="claim",
-                partialFilterExpression={"claim": {"$type": "string"}},
+                name=BY_CLAIM,
+                partialFilterExpression={"claim": {"$exists": True}},
             ),
             IndexModel(
                 [("lease", ASCENDING)],
-                name="lease",
-                partialFilterExpression={"lease": {"$type": "date"}},
+                name=BY_LEASE,
+                partialFilterExpression={"lease": {"$exists": True}},
             ),
             IndexModel([("empid", ASCENDING), ("created", DESCENDING)], name="empid_created"),
             IndexModel([("email", ASCENDING), ("created", DESCENDING)], name="email_created"),

@@ -9,6 +9,7 @@ from pymongo import UpdateMany, UpdateOne
 
 from gcsched.adapters.mongo.codec import encode_attempt
 from gcsched.adapters.mongo.connection import Mongo, store_errors
+from gcsched.adapters.mongo.documents import BY_ID
 from gcsched.domain.job import FINAL, Job, State
 from gcsched.usecases.ports import Conclusion
 
@@ -40,7 +41,7 @@ class MongoOutcomes:
         """Give those of *conclusions* that are not what the database says now."""
         versions = {c.job.id: (c.job.version, c.job.state.value) for c in conclusions}
         found = self.mongo.jobs.find(
-            {"_id": {"$in": list(versions)}}, {"version": 1, "state": 1, "_id": 1}
+            {"_id": {"$in": list(versions)}}, {"version": 1, "state": 1}, hint=BY_ID
         )
         now = {doc["_id"]: (doc["version"], doc["state"]) async for doc in found}
         return [c for c in conclusions if now.get(c.job.id) != versions[c.job.id]]
@@ -62,14 +63,14 @@ class MongoOutcomes:
         waiting = {"state": {"$in": [State.UNCERTAIN.value, State.RETRYING.value]}}
         not_begun = {"state": State.SENDING.value, "begun": {"$exists": False}}
         fields, gone = concluded(job, self.retention)
-        del fields["version"]
+        kept = {name: fields[name] for name in ("state", "since", "reason", "delete_after")}
         change = {
-            "$set": fields,
+            "$set": kept,
             "$unset": dict.fromkeys(gone, ""),
-            "$inc": {"version": 1},
-            "$push": {"attempts": fields.pop("attempts")[-1]},
+            "$inc": {"version": 1, "attempt": 1},
+            "$push": {"attempts": fields["attempts"][-1]},
         }
-        return UpdateOne({"_id": job.id, "$or": [waiting, not_begun]}, change)
+        return UpdateOne({"_id": job.id, "$or": [waiting, not_begun]}, change, hint=BY_ID)
 
 
 def set_each(fields_by_id: dict[str, Fields], *, claim: str, gone: list[str]) -> UpdateMany:
@@ -80,6 +81,7 @@ def set_each(fields_by_id: dict[str, Fields], *, claim: str, gone: list[str]) ->
     return UpdateMany(
         {"_id": {"$in": ids}, "claim": claim, "state": State.SENDING.value},
         [{"$replaceWith": {"$mergeObjects": ["$$ROOT", own_fields]}}, {"$unset": gone}],
+        hint=BY_ID,
     )
 
 

@@ -23,8 +23,9 @@ def seen(job: Job) -> UpdateOne:
     return UpdateOne(
         {"_id": job.empid},
         {
-            "$set": {"name": job.name, "email": job.email, "last_seen": job.created},
-            "$setOnInsert": {"first_seen": job.created},
+            "$set": {"name": job.name, "email": job.email},
+            "$min": {"first_seen": job.created},
+            "$max": {"last_seen": job.created},
             "$inc": {"accepted": 1},
         },
         upsert=True,

@@ -8,6 +8,7 @@ from pymongo import UpdateOne
 
 from gcsched.adapters.mongo.codec import decode
 from gcsched.adapters.mongo.connection import Mongo, store_errors
+from gcsched.adapters.mongo.documents import BY_ID, BY_LEASE
 from gcsched.adapters.mongo.outcomes import concluded
 from gcsched.domain.job import CLAIMABLE, State
 from gcsched.usecases.ports import Clock, Conclusion, Orphan
@@ -36,7 +37,7 @@ class MongoRecovery:
         with store_errors("looking for expired leases"):
             # The plain bound serves the index; the server's clock has the last word.
             query = {"lease": {"$lte": self.now() + timedelta(seconds=1)}, **LEASE_OVER}
-            found = self.mongo.jobs.find(query).limit(most)
+            found = self.mongo.jobs.find(query, hint=BY_LEASE).limit(most)
             return [
                 Orphan(job=decode(document), claim=document["claim"], begun=document.get("begun"))
                 async for document in found
@@ -57,6 +58,5 @@ class MongoRecovery:
             "state": State.SENDING.value,
             "begun": orphan.begun or {"$exists": False},
         }
-        return UpdateOne(
-            {**seen, **LEASE_OVER}, {"$set": fields, "$unset": dict.fromkeys(gone, "")}
-        )
+        change = {"$set": fields, "$unset": dict.fromkeys(gone, "")}
+        return UpdateOne({**seen, **LEASE_OVER}, change, hint=BY_ID)

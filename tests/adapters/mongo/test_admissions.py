@@ -1,0 +1,278 @@
+"""Store new jobs; oracle: what the driver finds in the collection."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pymongo import MongoClient
+from pymongo.collection import Collection
+from pymongo.database import Database
+from pymongo.errors import BulkWriteError
+
+from gcsched.adapters.embedded.mongod import MongodOptions
+from gcsched.adapters.mongo.admissions import MongoAdmissions, duplicates
+from gcsched.adapters.mongo.codec import encode
+from gcsched.adapters.mongo.connection import Mongo, open_mongo
+from gcsched.adapters.mongo.jobs import MongoJobs
+from gcsched.adapters.mongo.outcomes import MongoOutcomes
+from gcsched.domain.job import Job, State
+from gcsched.errors import StoreUnavailable
+from gcsched.usecases.ports import Admitted, Conclusion
+from tests.builders import NOW, a_claimed_job, a_job, an_attempt
+from tests.stores import own_mongod
+
+Row = dict[str, Any]
+DAY = timedelta(days=1)
+TAKEN = {"index": 1, "code": 11000, "errmsg": "E11000 duplicate key error"}
+NO_MAJORITY = {"code": 64, "errmsg": "waiting for replication timed out"}
+
+
+async def admit(mongo: Mongo, *jobs: Job) -> list[Admitted]:
+    return await MongoAdmissions(mongo=mongo).admit(jobs, within=timedelta(seconds=5))
+
+
+def numbered(count: int, *, start: int = 0) -> list[Job]:
+    """Make *count* calls of one caller who is not patient: the same wish, a job id each."""
+    return [a_job(id=f"job-{number}") for number in range(start, start + count)]
+
+
+async def test_a_new_job_is_stored_as_it_is(mongo: Mongo, jobs: Collection[Row]) -> None:
+    job = a_job(due_at=NOW + DAY, due=NOW + DAY)
+
+    assert await admit(mongo, job) == [Admitted(job_id="job-1", is_new=True)]
+
+    assert list(jobs.find()) == [
+        {
+            "_id": "job-1",
+            "state": "SCHEDULED",
+            "empid": "E1",
+            "email": "ada@example.org",
+            "message": "Stand-up",
+            "name": "Ada",
+            "created": NOW,
+            "due_at": NOW + DAY,
+            "due": NOW + DAY,
+            "since": NOW,
+            "message_id": "job-1@example.org",
+            "dedup_key": "key-1",
+            "template": "doc",
+            "attempt": 0,
+            "takebacks": 0,
+            "version": 0,
+            "reason": "",
+            "attempts": [],
+        }
+    ]
+
+
+async def test_every_field_of_a_job_comes_back(jobs: Collection[Row]) -> None:
+    history = (an_attempt(), an_attempt(code=None, enhanced="4.2.2"))
+    job = a_claimed_job(attempts=history, attempt=2, takebacks=3, reason="busy", template="other")
+    jobs.insert_one(encode(job))
+
+    assert await MongoJobs().get("job-1") == job
+    assert await MongoJobs().get("job-2") is None
+
+
+async def test_a_group_is_one_write_confirmed_by_a_majority_and_its_journals(
+    mongo: Mongo, raw: Database[Row]
+) -> None:
+    raw.command("profile", 2)
+    group = [a_job(id=f"job-{number}", dedup_key=f"key-{number}") for number in range(20)]
+
+    await admit(mongo, *group)
+
+    raw.command("profile", 0)
+    [write] = raw["system.profile"].find({"op": "insert", "ns": f"{raw.name}.jobs"})
+    concern = write["command"]["writeConcern"]
+    assert concern == {"w": "majority", "j": True, "wtimeout": 5000}
+    assert write["ninserted"] == 20
+
+
+async def test_the_same_wish_again_is_the_first_job(mongo: Mongo, jobs: Collection[Row]) -> None:
+    first, again = numbered(2)
+    await admit(mongo, first)
+    [before] = jobs.find()
+
+    answers = await admit(mongo, again)
+
+    assert answers == [Admitted(job_id=first.id, is_new=False)]
+    assert list(jobs.find()) == [before]
+
+
+async def test_in_one_group_old_wishes_and_new_ones_each_get_their_own_answer(
+    mongo: Mongo, jobs: Collection[Row]
+) -> None:
+    await admit(mongo, a_job(id="old", dedup_key="old key"))
+    group = [
+        a_job(id="a", dedup_key="new key"),
+        a_job(id="b", dedup_key="old key"),
+        a_job(id="c", dedup_key="new key"),
+        a_job(id="d", dedup_key="other key"),
+    ]
+
+    answers = await admit(mongo, *group)
+
+    assert answers == [
+        Admitted(job_id="a", is_new=True),
+        Admitted(job_id="old", is_new=False),
+        Admitted(job_id="a", is_new=False),
+        Admitted(job_id="d", is_new=True),
+    ]
+    assert {row["_id"] for row in jobs.find()} == {"old", "a", "d"}
+
+
+async def test_200_callers_with_one_wish_at_two_replicas_get_one_job(
+    mongo: Mongo, another_mongo: Mongo, jobs: Collection[Row]
+) -> None:
+    wishes = numbered(200)
+    calls = [admit((mongo, another_mongo)[n % 2], wish) for n, wish in enumerate(wishes)]
+
+    answers = [answer for [answer] in await asyncio.gather(*calls)]
+
+    [row] = jobs.find()
+    assert {answer.job_id for answer in answers} == {row["_id"]}
+    assert [answer.is_new for answer in answers].count(True) == 1
+
+
+async def test_a_caller_who_writes_the_same_job_again_is_still_the_one_who_made_it(
+    mongo: Mongo, jobs: Collection[Row]
+) -> None:
+    """That is what the group commit does when nobody confirmed the first write."""
+    await admit(mongo, a_job())
+
+    answers = await admit(mongo, a_job())
+
+    assert answers == [Admitted(job_id="job-1", is_new=True)]
+    assert jobs.count_documents({}) == 1
+
+
+@pytest.mark.parametrize(
+    "state", [State.FAILED, State.CANCELLED, State.EXPIRED, State.SUPPRESSED], ids=str
+)
+async def test_a_wish_that_came_to_nothing_may_be_asked_for_again(
+    mongo: Mongo, jobs: Collection[Row], state: State
+) -> None:
+    await ended(mongo, jobs, replace(a_claimed_job(version=2), state=state, dedup_key=None))
+
+    assert await admit(mongo, a_job(id="job-2")) == [Admitted(job_id="job-2", is_new=True)]
+
+    assert {row["_id"]: row["state"] for row in jobs.find()} == {
+        "job-1": state,
+        "job-2": "SCHEDULED",
+    }
+
+
+async def test_a_mail_that_was_sent_is_not_sent_again(mongo: Mongo, jobs: Collection[Row]) -> None:
+    await ended(mongo, jobs, a_claimed_job().sent(an_attempt()))
+
+    assert await admit(mongo, a_job(id="job-2")) == [Admitted(job_id="job-1", is_new=False)]
+
+    assert [row["_id"] for row in jobs.find()] == ["job-1"]
+
+
+async def ended(mongo: Mongo, jobs: Collection[Row], job: Job) -> None:
+    jobs.insert_one(encode(a_claimed_job()))
+    outcomes = MongoOutcomes(mongo=mongo, retention=DAY)
+    assert not await outcomes.conclude([Conclusion(claim="claim-1", job=job)])
+
+
+async def test_a_key_let_go_between_the_write_and_the_look_is_taken(
+    mongo: Mongo, jobs: Collection[Row]
+) -> None:
+    class JustTooLate(MongoAdmissions):
+        """Its rival fails in that very moment, and lets the key go."""
+
+        async def _holders(self, clashing: Sequence[Job]) -> dict[str, str]:
+            jobs.update_one({"_id": "rival"}, {"$unset": {"dedup_key": ""}})
+            return await super()._holders(clashing)
+
+    jobs.insert_one(encode(a_job(id="rival")))
+
+    answers = await JustTooLate(mongo=mongo).admit([a_job()], within=timedelta(seconds=5))
+
+    assert answers == [Admitted(job_id="job-1", is_new=True)]
+    assert {row["_id"] for row in jobs.find()} == {"rival", "job-1"}
+
+
+async def test_a_key_whose_holder_no_majority_has_yet_is_nobodys_success(mongo: Mongo) -> None:
+    class NobodySeen(MongoAdmissions):
+        async def _holders(self, clashing: Sequence[Job]) -> dict[str, str]:
+            assert clashing
+            return {}
+
+    await admit(mongo, a_job(id="rival"))
+
+    with pytest.raises(StoreUnavailable):
+        await NobodySeen(mongo=mongo).admit([a_job()], within=timedelta(seconds=5))
+
+
+def test_taken_keys_are_duplicates() -> None:
+    error = BulkWriteError({"writeErrors": [TAKEN, {**TAKEN, "index": 4}]})
+
+    assert duplicates(error) == [1, 4]
+
+
+@pytest.mark.parametrize(
+    "details",
+    [
+        {"writeErrors": [TAKEN], "writeConcernErrors": [NO_MAJORITY]},
+        {"writeErrors": [], "writeConcernErrors": [NO_MAJORITY]},
+        {"writeErrors": [TAKEN, {"index": 2, "code": 121, "errmsg": "validation"}]},
+    ],
+    ids=["taken, but no majority", "no majority", "another error"],
+)
+def test_a_taken_key_beside_any_other_error_is_nobodys_success(details: Row) -> None:
+    error = BulkWriteError(details)
+
+    with pytest.raises(BulkWriteError) as raised:
+        duplicates(error)
+
+    assert raised.value is error
+
+
+async def test_what_a_majority_did_not_confirm_is_found_when_the_caller_calls_again(
+    tmp_path: Path,
+) -> None:
+    options = MongodOptions(parameters={"enableTestCommands": "1"})
+    async with own_mongod(tmp_path, options) as server, open_mongo(server.uri) as mongo:
+        await mongo.prepare()
+        with MongoClient[Row](server.uri) as driver:
+            without_a_majority(driver, times=2)
+            first, second, third = numbered(3)
+
+            with pytest.raises(StoreUnavailable):
+                await admit(mongo, first)
+            with pytest.raises(StoreUnavailable):
+                await admit(mongo, second)
+            answers = await admit(mongo, third)
+
+            rows = list(driver["gcsched"]["jobs"].find())
+    assert answers == [Admitted(job_id=first.id, is_new=False)]
+    assert [row["_id"] for row in rows] == [first.id]
+
+
+def without_a_majority(driver: MongoClient[Row], *, times: int) -> None:
+    """Let the next inserts be carried out but not confirmed, as when the majority is away."""
+    driver.admin.command(
+        {
+            "configureFailPoint": "failCommand",
+            "mode": {"times": times},
+            "data": {"failCommands": ["insert"], "writeConcernError": NO_MAJORITY},
+        }
+    )
+
+
+async def test_a_time_between_two_milliseconds_is_stored_as_the_earlier_one(
+    mongo: Mongo, jobs: Collection[Row]
+) -> None:
+    created = datetime(2026, 7, 1, 12, 0, 0, 123_456, UTC)
+
+    await admit(mongo, a_job(created=created))
+
+    [row] = jobs.find()
+    assert row["created"] == datetime(2026, 7, 1, 12, 0, 0, 123_000, UTC)

@@ -1,0 +1,258 @@
+"""Who may send a job now; oracle: what the driver finds, and the server's clock."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from pymongo.collection import Collection
+
+from gcsched.adapters.mongo.claims import MongoClaims
+from gcsched.adapters.mongo.codec import encode
+from gcsched.adapters.mongo.connection import Mongo
+from gcsched.domain.job import CLAIMABLE, Job, State
+from tests.builders import a_claimed_job, a_job, an_attempt
+
+Row = dict[str, Any]
+PAST = datetime(2020, 1, 1, tzinfo=UTC)
+FAR_AHEAD = datetime(2200, 1, 1, tzinfo=UTC)
+LEASE = timedelta(seconds=30)
+TICK = timedelta(milliseconds=5)
+LEASED: Row = {"lease": PAST}
+
+
+@pytest.fixture
+def claims(mongo: Mongo) -> MongoClaims:
+    return MongoClaims(mongo=mongo)
+
+
+@pytest.fixture
+def server_now(jobs: Collection[Row]) -> Callable[[], datetime]:
+    """The server's own clock."""
+    return lambda: jobs.database.command("hello")["localTime"].replace(tzinfo=UTC)
+
+
+def numbered(number: int, **others: Any) -> Job:
+    names = {"id": f"job-{number}", "dedup_key": f"key-{number}"}
+    return a_job(**{**names, "due": PAST + timedelta(seconds=number), **others})
+
+
+def rows(jobs: Collection[Row]) -> dict[str, Row]:
+    return {row["_id"]: row for row in jobs.find()}
+
+
+@pytest.mark.parametrize("state", list(State), ids=str)
+async def test_only_waiting_jobs_are_claimed(
+    claims: MongoClaims, jobs: Collection[Row], state: State
+) -> None:
+    jobs.insert_one(encode(a_job(state=state, due=PAST)))
+    [before] = jobs.find()
+
+    batch = await claims.claim("token", 10, now=FAR_AHEAD)
+
+    [row] = jobs.find()
+    if state in CLAIMABLE:
+        assert [job.id for job in batch.jobs] == ["job-1"]
+        assert (row["state"], row["claim"], row["version"]) == ("SENDING", "token", 1)
+    else:
+        assert (batch.jobs, batch.saw) == ((), 0)
+        assert row == before
+
+
+async def test_what_is_not_due_by_the_servers_clock_is_not_claimed_however_fast_ours_is(
+    claims: MongoClaims, jobs: Collection[Row], server_now: Callable[[], datetime]
+) -> None:
+    in_a_minute = server_now() + timedelta(minutes=1)
+    jobs.insert_many([encode(numbered(1)), encode(numbered(2, due=in_a_minute))])
+
+    batch = await claims.claim("token", 10, now=FAR_AHEAD)
+
+    assert [job.id for job in batch.jobs] == ["job-1"]
+    assert batch.saw == 2
+    assert rows(jobs)["job-2"] == encode(numbered(2, due=rows(jobs)["job-2"]["due"]))
+
+
+async def test_a_slow_clock_here_sees_nothing_yet(
+    claims: MongoClaims, jobs: Collection[Row]
+) -> None:
+    jobs.insert_one(encode(numbered(1)))
+
+    batch = await claims.claim("token", 10, now=PAST)
+
+    assert (batch.jobs, batch.saw) == ((), 0)
+    assert rows(jobs) == {"job-1": encode(numbered(1))}
+
+
+async def test_what_is_claimed_is_told_as_it_is_stored_the_longest_due_first(
+    claims: MongoClaims, jobs: Collection[Row]
+) -> None:
+    jobs.insert_many([encode(numbered(number, version=number)) for number in (3, 1, 2)])
+
+    batch = await claims.claim("token", 10, now=FAR_AHEAD)
+
+    assert batch.token == "token"
+    assert [job.id for job in batch.jobs] == ["job-1", "job-2", "job-3"]
+    assert [job.version for job in batch.jobs] == [2, 3, 4]
+    assert {(job.state, job.claim) for job in batch.jobs} == {(State.SENDING, "token")}
+    assert [job.since for job in batch.jobs] == [rows(jobs)[job.id]["since"] for job in batch.jobs]
+
+
+async def test_what_a_newer_version_of_us_wrote_beside_disturbs_nobody(
+    claims: MongoClaims, jobs: Collection[Row]
+) -> None:
+    """Two versions run side by side while an update is rolled out."""
+    row = encode(numbered(1, attempts=(an_attempt(),)))
+    row["attempts"][0]["of_tomorrow"] = row["of_tomorrow"] = "?"
+    jobs.insert_one(row)
+
+    batch = await claims.claim("token", 10, now=FAR_AHEAD)
+
+    assert batch.jobs[0].attempts == (an_attempt(),)
+    assert rows(jobs)["job-1"]["of_tomorrow"] == "?"
+
+
+async def test_no_more_is_claimed_than_was_asked_for(
+    claims: MongoClaims, jobs: Collection[Row]
+) -> None:
+    jobs.insert_many([encode(numbered(number)) for number in range(40)])
+
+    batch = await claims.claim("token", 10, now=FAR_AHEAD)
+
+    assert len(batch.jobs) == 10
+    assert batch.saw == 30  # a look at three times as many, so that replicas want different ones
+    assert {job.id for job in batch.jobs} == {row["_id"] for row in jobs.find({"claim": "token"})}
+    assert {job.id for job in batch.jobs} <= {f"job-{number}" for number in range(30)}
+
+
+async def test_two_claimers_never_share_a_job(
+    mongo: Mongo, another_mongo: Mongo, jobs: Collection[Row]
+) -> None:
+    jobs.insert_many([encode(numbered(number)) for number in range(300)])
+    taken: list[str] = []
+
+    async def take_all(here: Mongo, name: str) -> None:
+        for turn in range(1000):
+            batch = await MongoClaims(mongo=here).claim(f"{name}-{turn}", 20, now=FAR_AHEAD)
+            taken.extend(job.id for job in batch.jobs)
+            if batch.saw == 0:
+                return
+
+    await asyncio.gather(take_all(mongo, "a"), take_all(another_mongo, "b"), take_all(mongo, "c"))
+
+    assert sorted(taken) == sorted(f"job-{number}" for number in range(300))
+    assert {(row["state"], row["version"]) for row in jobs.find()} == {("SENDING", 1)}
+
+
+@pytest.mark.parametrize("now", [PAST + timedelta(days=1), FAR_AHEAD], ids=["slow", "fast"])
+async def test_the_lease_is_the_servers_whatever_our_clock_says(
+    claims: MongoClaims,
+    jobs: Collection[Row],
+    server_now: Callable[[], datetime],
+    now: datetime,
+) -> None:
+    jobs.insert_one(encode(numbered(1)))
+    before = server_now()
+
+    batch = await claims.claim("token", 10, now=now)
+
+    after = server_now()
+    lease = rows(jobs)["job-1"]["lease"]
+    assert before + LEASE <= lease <= after + LEASE
+    left_by_ours = timedelta(seconds=batch.until - time.monotonic())
+    assert left_by_ours <= lease - after + TICK, "a process must not trust in more than it has"
+    assert left_by_ours > LEASE - timedelta(seconds=5)
+
+
+def held(number: int, token: str = "ours", **others: Any) -> Row:
+    job = numbered(number, **{"state": State.SENDING, "claim": token, "version": 1, **others})
+    return encode(job) | LEASED
+
+
+async def test_what_begins_is_marked_by_the_servers_clock_and_its_lease_is_renewed(
+    claims: MongoClaims, jobs: Collection[Row], server_now: Callable[[], datetime]
+) -> None:
+    jobs.insert_many([held(1), held(2)])
+    before = server_now()
+
+    ours = await claims.begin("ours", ["job-1", "job-2"])
+
+    after = server_now()
+    assert set(ours) == {"job-1", "job-2"}
+    for row in rows(jobs).values():
+        assert before <= row["begun"] <= after
+        assert row["lease"] == row["begun"] + LEASE
+        assert (row["version"], row["claim"], row["state"]) == (1, "ours", "SENDING")
+
+
+async def test_only_what_is_still_ours_may_begin(
+    claims: MongoClaims, jobs: Collection[Row]
+) -> None:
+    taken_back = encode(numbered(3, state=State.RETRYING, version=2))
+    others = {"job-2": held(2, "theirs"), "job-3": taken_back, "job-4": held(4)}
+    jobs.insert_many([held(1), *others.values()])
+
+    ours = await claims.begin("ours", ["job-1", "job-2", "job-3", "gone"])
+
+    assert set(ours) == {"job-1"}
+    found = rows(jobs)
+    assert "begun" in found.pop("job-1")
+    assert found == others
+
+
+async def test_nothing_begins_after_a_take_back_and_a_new_claim(
+    claims: MongoClaims, jobs: Collection[Row]
+) -> None:
+    jobs.insert_one(held(1))
+    jobs.update_one(
+        {}, {"$set": {"state": "SCHEDULED", "version": 2}, "$unset": {"claim": "", "lease": ""}}
+    )
+    await claims.claim("newer", 1, now=FAR_AHEAD)
+    before = rows(jobs)
+
+    assert set(await claims.begin("ours", ["job-1"])) == set()
+
+    assert rows(jobs) == before
+
+
+async def test_of_two_that_begin_and_take_one_job_at_once_only_the_holder_begins(
+    claims: MongoClaims, jobs: Collection[Row]
+) -> None:
+    jobs.insert_one(held(1))
+
+    begun = await asyncio.gather(*[claims.begin(t, ["job-1"]) for t in ("theirs", "ours", "no")])
+
+    assert [set(ids) for ids in begun] == [set(), {"job-1"}, set()]
+
+
+async def test_renewing_extends_only_what_these_tokens_hold(
+    claims: MongoClaims, jobs: Collection[Row], server_now: Callable[[], datetime]
+) -> None:
+    others = {
+        "job-3": held(3, "theirs"),
+        "job-4": encode(numbered(4)),
+        "job-5": encode(numbered(5, state=State.UNCERTAIN)),
+    }
+    jobs.insert_many([held(1, "ours"), held(2, "ours too") | {"begun": PAST}, *others.values()])
+    before = server_now()
+
+    await claims.renew(["ours", "ours too"])
+
+    found = rows(jobs)
+    for number, mine in ((1, "ours"), (2, "ours too")):
+        row = found.pop(f"job-{number}")
+        assert before + LEASE <= row.pop("lease") <= server_now() + LEASE
+        assert row.items() <= (held(number, mine) | {"begun": PAST}).items()
+    assert found == others
+
+
+@pytest.mark.parametrize("state", list(State), ids=str)
+async def test_next_due_knows_whether_something_due_waits(
+    claims: MongoClaims, jobs: Collection[Row], state: State
+) -> None:
+    jobs.insert_one(encode(a_claimed_job(state=state, due=PAST)))
+
+    waits = state in {State.SCHEDULED, State.RETRYING}
+    assert await claims.next_due(now=PAST) is waits
+    assert await claims.next_due(now=PAST - timedelta(seconds=1)) is False

@@ -1,0 +1,111 @@
+"""One clock for every replica: the server's. Here it is the test machine's as well."""
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from structlog.testing import capture_logs
+
+from gcsched.adapters.mongo.clock import ServerClock
+from gcsched.adapters.mongo.connection import Mongo, open_mongo
+from gcsched.errors import StoreUnavailable
+from tests.builders import running
+from tests.waiting import until
+
+NOTHING = timedelta(0)
+A_MOMENT = timedelta(milliseconds=50)
+
+
+class LocalClock:
+    """This machine's clock, set wrong by *error*."""
+
+    def __init__(self, error: timedelta = NOTHING) -> None:
+        self.error = error
+
+    def __call__(self) -> datetime:
+        return datetime.now(UTC) + self.error
+
+
+@pytest.fixture(params=["UTC", "Asia/Kolkata", "America/St_Johns"])
+def time_zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", request.param)
+        time.tzset()
+        yield request.param
+    time.tzset()
+
+
+@pytest.mark.usefixtures("time_zone")
+async def test_in_every_time_zone_a_right_clock_is_left_alone(mongo: Mongo) -> None:
+    clock = ServerClock(mongo=mongo, local=LocalClock())
+
+    difference = await clock.measure()
+
+    assert abs(difference) < A_MOMENT
+    assert clock.offset == NOTHING
+
+
+@pytest.mark.parametrize("hours", [-1, 1], ids=["slow", "fast"])
+async def test_a_wrong_clock_is_put_right_and_told_once(mongo: Mongo, hours: int) -> None:
+    clock = ServerClock(mongo=mongo, local=LocalClock(timedelta(hours=hours)))
+
+    with capture_logs() as logs:
+        await clock.measure()
+        await clock.measure()
+
+    assert abs(clock() - datetime.now(UTC)) < A_MOMENT
+    assert [log["event"] for log in logs] == ["clock differs from MongoDB's"]
+    assert abs(logs[0]["seconds"] + hours * 3600) < 0.05
+
+
+async def test_a_difference_nobody_notices_is_no_difference(mongo: Mongo) -> None:
+    clock = ServerClock(mongo=mongo, local=LocalClock(timedelta(milliseconds=40)))
+
+    difference = await clock.measure()
+
+    assert abs(difference + timedelta(milliseconds=40)) < timedelta(milliseconds=30)
+    assert clock.offset == NOTHING
+
+
+async def test_a_clock_that_somebody_set_right_is_trusted_again(mongo: Mongo) -> None:
+    local = LocalClock(timedelta(hours=1))
+    clock = ServerClock(mongo=mongo, local=local)
+    await clock.measure()
+
+    local.error = NOTHING
+    await clock.measure()
+
+    assert clock.offset == NOTHING
+
+
+async def test_it_is_measured_again_and_again(
+    mongo: Mongo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gcsched.adapters.mongo.clock.EVERY_SECONDS", 0.01)
+    local = LocalClock()
+    clock = ServerClock(mongo=mongo, local=local)
+
+    async with running(clock.run):
+        local.error = timedelta(hours=1)
+        await until(lambda: clock.offset < -timedelta(minutes=59))
+        local.error = NOTHING
+        await until(lambda: clock.offset == NOTHING)
+
+
+async def test_with_the_store_away_it_goes_on_as_it_was(
+    unused_tcp_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gcsched.adapters.mongo.clock.EVERY_SECONDS", 0.01)
+    away = f"mongodb://127.0.0.1:{unused_tcp_port}/?serverSelectionTimeoutMS=50"
+    local = LocalClock()
+    async with open_mongo(away) as mongo:
+        clock = ServerClock(mongo=mongo, local=local)
+        clock.offset = timedelta(hours=2)
+
+        with pytest.raises(StoreUnavailable):
+            await clock.measure()
+        async with running(clock.run):
+            pass
+
+    assert clock.offset == timedelta(hours=2)

@@ -1,0 +1,259 @@
+"""Everything by index (P8). Oracle: the server's own profile of what the adapters made it do."""
+
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from pymongo.collection import Collection
+from pymongo.database import Database
+
+from gcsched.adapters.mongo.admissions import MongoAdmissions
+from gcsched.adapters.mongo.claims import MongoClaims
+from gcsched.adapters.mongo.codec import encode
+from gcsched.adapters.mongo.connection import Mongo
+from gcsched.adapters.mongo.jobs import MongoJobs
+from gcsched.adapters.mongo.outcomes import MongoOutcomes
+from gcsched.adapters.mongo.recovery import MongoRecovery
+from gcsched.adapters.mongo.runs import MongoRuns
+from gcsched.domain.job import Job, State
+from gcsched.domain.outcome import taken_back
+from gcsched.domain.replies import Kind
+from gcsched.domain.retry import RetryPolicy
+from gcsched.usecases.ports import Conclusion
+from tests.builders import a_job, an_attempt
+from tests.waiting import until
+
+Row = dict[str, Any]
+Use = Callable[[Mongo], Awaitable[object]]
+NOW = datetime(2025, 7, 1, 12, tzinfo=UTC)  # past for every server: a claim judges by its clock
+SECOND = timedelta(seconds=1)
+KEEP = timedelta(days=30)
+ACCEPTED = an_attempt(kind=Kind.ACCEPTED, code=250)
+SENT, OVERDUE, AHEAD, RETRYING, CLAIMED, QUEUED = 2000, 600, 600, 300, 300, 200
+PER_TOKEN = 30
+
+
+def some(count: int, kind: str, *, due: datetime = NOW, **others: Any) -> Iterator[Job]:
+    """Make *count* jobs due in one second after another."""
+    for number in range(count):
+        name = f"{kind}-{number}"
+        moment = due + number * SECOND
+        yield a_job(id=name, dedup_key=f"key {name}", due=moment, **others)
+
+
+def everything() -> Iterator[Row]:
+    """Make a collection as it is on a busy day: most is over, much waits, some is on its way."""
+    for job in some(SENT, "sent", state=State.SENT, due=NOW - timedelta(days=1)):
+        yield encode(job) | {"delete_after": datetime.now(UTC) + KEEP}
+    for job in some(OVERDUE, "overdue", due=NOW - OVERDUE * SECOND):
+        yield encode(job)
+    for job in some(AHEAD, "ahead", due=NOW + SECOND):
+        yield encode(job)
+    for job in some(RETRYING, "retrying", state=State.RETRYING, due=NOW - 100 * SECOND):
+        yield encode(job)
+    for job in some(QUEUED, "queued", state=State.QUEUED, due=NOW - 100 * SECOND):
+        yield encode(job)
+    for number, job in enumerate(some(CLAIMED, "claimed", state=State.SENDING, version=1)):
+        lease = NOW if number % 6 == 0 else datetime.now(UTC) + timedelta(hours=1)
+        begun = {"begun": NOW} if number % 2 else {}
+        yield encode(replace(job, claim=f"token-{number // PER_TOKEN}")) | {"lease": lease} | begun
+
+
+async def claim(mongo: Mongo) -> None:
+    batch = await MongoClaims(mongo=mongo).claim("new", 64, now=NOW)
+    assert len(batch.jobs) == 64
+
+
+async def begin(mongo: Mongo) -> None:
+    ids = [f"claimed-{number}" for number in range(PER_TOKEN, 2 * PER_TOKEN)]
+    assert len(await MongoClaims(mongo=mongo).begin("token-1", ids)) == PER_TOKEN
+
+
+async def begin_what_is_lost_in_part(mongo: Mongo) -> None:
+    ids = [f"claimed-{number}" for number in range(PER_TOKEN - 5, 2 * PER_TOKEN)]
+    assert len(await MongoClaims(mongo=mongo).begin("token-1", ids)) == PER_TOKEN
+
+
+async def renew(mongo: Mongo) -> None:
+    await MongoClaims(mongo=mongo).renew(["token-1", "token-2"])
+
+
+async def next_due(mongo: Mongo) -> None:
+    assert await MongoClaims(mongo=mongo).next_due(now=NOW)
+
+
+async def admit_duplicates(mongo: Mongo) -> None:
+    jobs = [replace(job, id=f"again {job.id}") for job in some(200, "sent")]
+    answers = await MongoAdmissions(mongo=mongo).admit(jobs, within=5 * SECOND)
+    assert not any(answer.is_new for answer in answers)
+
+
+async def conclude(mongo: Mongo) -> None:
+    conclusions = sent("token-1", range(PER_TOKEN, 2 * PER_TOKEN))
+    assert not await MongoOutcomes(mongo=mongo, retention=KEEP).conclude(conclusions)
+
+
+async def conclude_what_is_lost(mongo: Mongo) -> None:
+    conclusions = sent("an older token", range(5))
+    assert await MongoOutcomes(mongo=mongo, retention=KEEP).conclude(conclusions)
+
+
+def sent(token: str, numbers: range) -> list[Conclusion]:
+    kept = [
+        a_job(id=f"claimed-{number}", state=State.SENDING, claim=token, version=1)
+        for number in numbers
+    ]
+    return [Conclusion(claim=token, job=job.sent(ACCEPTED)) for job in kept]
+
+
+def recovery(mongo: Mongo) -> MongoRecovery:
+    return MongoRecovery(mongo=mongo, retention=KEEP, now=lambda: datetime.now(UTC))
+
+
+async def take_back(mongo: Mongo) -> None:
+    orphans = await recovery(mongo).orphans(500)
+    policy = RetryPolicy()
+    decided = [
+        (o, Conclusion(claim=o.claim, job=taken_back(o.job, begun=o.begun, policy=policy, now=NOW)))
+        for o in orphans
+    ]
+    assert await recovery(mongo).take_back(decided) == CLAIMED / 6
+
+
+async def seconds_due(mongo: Mongo) -> None:
+    assert len(await recovery(mongo).seconds_due(NOW, NOW + 60 * SECOND)) == 60
+
+
+async def is_queued(mongo: Mongo) -> None:
+    assert await MongoRuns(mongo=mongo).is_queued(until=NOW)
+
+
+async def move_queued(mongo: Mongo) -> None:
+    assert await MongoRuns(mongo=mongo).move_queued(until=NOW, now=NOW) == 101
+
+
+async def read_one(_: Mongo) -> None:
+    assert await MongoJobs().get("sent-7")
+
+
+USES = [
+    claim,
+    begin,
+    begin_what_is_lost_in_part,
+    renew,
+    next_due,
+    admit_duplicates,
+    conclude,
+    conclude_what_is_lost,
+    take_back,
+    seconds_due,
+    is_queued,
+    move_queued,
+    read_one,
+]
+
+
+@pytest.mark.parametrize("use", USES, ids=lambda use: use.__name__)
+async def test_each_use_looks_only_at_what_it_is_about(
+    mongo: Mongo, raw: Database[Row], use: Use
+) -> None:
+    raw["jobs"].insert_many(list(everything()))
+
+    profile = await profiled(mongo, raw, use)
+
+    assert profile, "nothing was profiled"
+    assert [shown(each) for each in profile if is_wasteful(each)] == []
+
+
+async def test_a_plan_that_was_made_for_an_empty_collection_does_no_harm_later(
+    mongo: Mongo, raw: Database[Row]
+) -> None:
+    """MongoDB keeps the plan that won once: among few jobs any index is as good as another."""
+    for turn in range(5):
+        raw["jobs"].insert_one(encode(a_job(id=f"early-{turn}", dedup_key=f"{turn}", due=NOW)))
+        early = await MongoClaims(mongo=mongo).claim(f"early {turn}", 1, now=NOW)
+        await MongoClaims(mongo=mongo).begin(f"early {turn}", [job.id for job in early.jobs])
+    raw["jobs"].insert_many(list(everything()))
+
+    profile = await profiled(mongo, raw, claim) + await profiled(mongo, raw, begin)
+
+    assert [shown(each) for each in profile if is_wasteful(each)] == []
+
+
+async def profiled(mongo: Mongo, raw: Database[Row], use: Use) -> list[Row]:
+    """Let *use* work, and give the server's profile of every command on the jobs."""
+    raw.command("profile", 0)
+    raw["system.profile"].drop()
+    raw.command("profile", 2)
+    await use(mongo)
+    raw.command("profile", 0)
+    ours = {"ns": f"{raw.name}.jobs", "op": {"$ne": "insert"}}
+    return list(raw["system.profile"].find(ours))
+
+
+def stages(plan: Row) -> list[str]:
+    """List the stages of an executed plan, and of all that feed it."""
+    feeding = [plan[name] for name in ("inputStage", "queryPlan") if name in plan]
+    feeding += plan.get("inputStages", [])
+    return [plan["stage"], *(stage for each in feeding for stage in stages(each))]
+
+
+def is_wasteful(done: Row) -> bool:
+    """Tell a scan, a sort in memory, or looking at more than twice of what was wanted."""
+    if {"COLLSCAN", "SORT"} & set(stages(done["execStats"])):
+        return True
+    wanted = found(done)
+    return max(int(done["keysExamined"]), int(done["docsExamined"])) > 2 * wanted + 10
+
+
+def found(done: Row) -> int:
+    if "distinct" in done["command"]:
+        return int(done["execStats"]["nReturned"])
+    return int(done.get("nreturned", 0) + done.get("nMatched", 0))
+
+
+def shown(done: Row) -> str:
+    looked = f"{done['keysExamined']} keys and {done['docsExamined']} documents for {found(done)}"
+    return f"{done['op']}: {' < '.join(stages(done['execStats']))}: {looked}"
+
+
+async def test_preparing_again_and_by_two_at_once_is_harmless(
+    mongo: Mongo, another_mongo: Mongo, jobs: Collection[Row]
+) -> None:
+    jobs.insert_one(encode(a_job()))
+    before = jobs.index_information()
+
+    await mongo.prepare()
+    await another_mongo.prepare()
+
+    assert jobs.index_information() == before
+    assert set(before) == {
+        "_id_",
+        "dedup_key",
+        "state_due",
+        "claim",
+        "lease",
+        "empid_created",
+        "email_created",
+        "delete_after",
+    }
+    assert list(jobs.find()) == [encode(a_job())]
+
+
+async def test_a_job_is_deleted_when_its_keeping_is_over_and_no_earlier(
+    jobs: Collection[Row],
+) -> None:
+    now = datetime.now(UTC)
+    jobs.insert_many(
+        [
+            encode(a_job(id="over", dedup_key=None)) | {"delete_after": now - SECOND},
+            encode(a_job(id="kept", dedup_key=None)) | {"delete_after": now + KEEP},
+            encode(a_job(id="waiting", dedup_key=None)),
+        ]
+    )
+
+    await until(lambda: not jobs.find_one({"_id": "over"}), within=65)
+
+    assert {row["_id"] for row in jobs.find()} == {"kept", "waiting"}

@@ -1,0 +1,71 @@
+"""Keep user details; oracle: what the driver finds in the collection."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from pymongo.database import Database
+
+from gcsched.adapters.mongo.connection import Mongo
+from gcsched.adapters.mongo.recipients import MongoRecipients
+from tests.builders import NOW, a_job
+
+Row = dict[str, Any]
+DAY = timedelta(days=1)
+ADA = {
+    "_id": "E1",
+    "name": "Ada",
+    "email": "ada@example.org",
+    "first_seen": NOW,
+    "last_seen": NOW,
+    "accepted": 1,
+}
+
+
+@pytest.fixture
+def recipients(mongo: Mongo) -> MongoRecipients:
+    return MongoRecipients(mongo=mongo)
+
+
+async def test_a_new_employee_is_kept(recipients: MongoRecipients, raw: Database[Row]) -> None:
+    await recipients.save([a_job()])
+
+    assert list(raw["recipients"].find()) == [ADA]
+
+
+async def test_the_latest_name_and_address_count_and_every_job_is_counted(
+    recipients: MongoRecipients, raw: Database[Row]
+) -> None:
+    await recipients.save([a_job()])
+
+    married = {"name": "Ada King", "email": "king@example.org"}
+    await recipients.save([a_job(created=NOW + DAY), a_job(created=NOW + 2 * DAY, **married)])
+
+    assert list(raw["recipients"].find()) == [
+        ADA | married | {"last_seen": NOW + 2 * DAY, "accepted": 3}
+    ]
+
+
+async def test_two_replicas_that_meet_somebody_at_the_same_time_keep_him_once(
+    mongo: Mongo, another_mongo: Mongo, raw: Database[Row]
+) -> None:
+    everybody = [a_job(empid=f"E{number}") for number in range(30)]
+    both = [MongoRecipients(mongo=mongo), MongoRecipients(mongo=another_mongo)]
+
+    await asyncio.gather(*[each.save(everybody) for each in both])
+
+    kept = {row["_id"]: row["accepted"] for row in raw["recipients"].find()}
+    assert kept == {f"E{number}": 2 for number in range(30)}
+
+
+async def test_when_somebody_was_first_and_last_seen_does_not_depend_on_who_saves_first(
+    recipients: MongoRecipients, raw: Database[Row]
+) -> None:
+    """A replica that waited for MongoDB saves what others have overtaken."""
+    await recipients.save([a_job(created=NOW + DAY)])
+
+    await recipients.save([a_job()])
+
+    [row] = raw["recipients"].find()
+    assert (row["first_seen"], row["last_seen"]) == (NOW, NOW + DAY)

@@ -1,0 +1,170 @@
+"""Find expired leases and repair them; oracle: what the driver finds in the collection."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from pymongo.collection import Collection
+
+from gcsched.adapters.mongo.claims import MongoClaims
+from gcsched.adapters.mongo.codec import encode
+from gcsched.adapters.mongo.connection import Mongo
+from gcsched.adapters.mongo.recovery import MongoRecovery
+from gcsched.domain.job import State
+from gcsched.domain.outcome import taken_back
+from gcsched.domain.retry import RetryPolicy
+from gcsched.usecases.ports import Conclusion, Orphan
+from tests.builders import NOW, FixedClock, a_claimed_job, a_job
+
+Row = dict[str, Any]
+PAST = datetime(2020, 1, 1, tzinfo=UTC)
+FAR_AHEAD = datetime(2200, 1, 1, tzinfo=UTC)
+BEGUN = datetime(2019, 12, 31, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+
+
+def recovery_of(mongo: Mongo) -> MongoRecovery:
+    now = FixedClock(FAR_AHEAD)  # a fast clock: only the server's may take a lease away
+    return MongoRecovery(mongo=mongo, retention=timedelta(days=30), now=now)
+
+
+@pytest.fixture
+def recovery(mongo: Mongo) -> MongoRecovery:
+    return recovery_of(mongo)
+
+
+def held(number: int = 1, *, lease: datetime = PAST, **fields: Any) -> Row:
+    job = a_claimed_job(id=f"job-{number}", dedup_key=f"key-{number}")
+    return encode(job) | {"lease": lease} | fields
+
+
+def decided(orphans: Sequence[Orphan]) -> list[tuple[Orphan, Conclusion]]:
+    policy = RetryPolicy()
+    jobs = [taken_back(each.job, begun=each.begun, policy=policy, now=NOW) for each in orphans]
+    return [(o, Conclusion(claim=o.claim, job=job)) for o, job in zip(orphans, jobs, strict=True)]
+
+
+async def test_an_orphan_is_a_claimed_job_whose_lease_is_over_by_the_servers_clock(
+    recovery: MongoRecovery, jobs: Collection[Row]
+) -> None:
+    jobs.insert_many([held(1), held(2, begun=BEGUN), held(3, lease=FAR_AHEAD)])
+    jobs.insert_many([encode(a_job(id="job-4", dedup_key="key-4"))])
+
+    orphans = await recovery.orphans(10)
+
+    assert {(o.job.id, o.claim, o.begun) for o in orphans} == {
+        ("job-1", "claim-1", None),
+        ("job-2", "claim-1", BEGUN),
+    }
+
+
+async def test_no_more_orphans_are_given_than_were_asked_for(
+    recovery: MongoRecovery, jobs: Collection[Row]
+) -> None:
+    jobs.insert_many([held(number) for number in range(5)])
+
+    assert len(await recovery.orphans(3)) == 3
+
+
+async def test_what_had_not_begun_waits_again_uncharged(
+    recovery: MongoRecovery, jobs: Collection[Row]
+) -> None:
+    jobs.insert_one(held())
+
+    assert await recovery.take_back(decided(await recovery.orphans(10))) == 1
+
+    changed = {"state": "SCHEDULED", "since": NOW, "version": 2, "takebacks": 1}
+    expected = encode(a_claimed_job()) | changed
+    del expected["claim"]
+    assert list(jobs.find()) == [expected]
+
+
+async def test_a_lease_renewed_in_between_is_not_taken_back(
+    mongo: Mongo, recovery: MongoRecovery, jobs: Collection[Row]
+) -> None:
+    jobs.insert_one(held())
+    seen = await recovery.orphans(10)
+    await MongoClaims(mongo=mongo).renew(["claim-1"])
+    [renewed] = jobs.find()
+
+    assert await recovery.take_back(decided(seen)) == 0
+
+    assert list(jobs.find()) == [renewed]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"begun": PAST}, {"claim": "claim-2"}, {"state": "RETRYING"}, {"lease": FAR_AHEAD}],
+    ids=["begun", "claimed anew", "concluded", "renewed"],
+)
+async def test_an_orphan_that_changed_since_it_was_seen_is_left_alone(
+    recovery: MongoRecovery, jobs: Collection[Row], change: Row
+) -> None:
+    jobs.insert_one(held())
+    seen = await recovery.orphans(10)
+    jobs.update_one({}, {"$set": change})
+    [changed] = jobs.find()
+
+    assert await recovery.take_back(decided(seen)) == 0
+
+    assert list(jobs.find()) == [changed]
+
+
+async def test_of_a_begin_and_a_take_back_at_the_same_moment_exactly_one_wins(
+    another_mongo: Mongo, recovery: MongoRecovery, jobs: Collection[Row]
+) -> None:
+    """The owner was paused past its lease, and wakes just now."""
+    jobs.insert_many([held(number) for number in range(60)])
+    seen = decided(await recovery.orphans(60))
+    owner = MongoClaims(mongo=another_mongo)
+
+    begun, taken = await asyncio.gather(
+        asyncio.gather(*[owner.begin("claim-1", [f"job-{number}"]) for number in range(60)]),
+        asyncio.gather(*[recovery.take_back([one]) for one in seen]),
+    )
+
+    may_send = {job_id for ids in begun for job_id in ids}
+    found = {row["_id"]: row["state"] for row in jobs.find()}
+    assert may_send == {job_id for job_id, state in found.items() if state == "SENDING"}
+    assert sum(taken) == 60 - len(may_send)
+
+
+async def test_two_replicas_that_take_back_at_once_count_each_orphan_once(
+    mongo: Mongo, another_mongo: Mongo, jobs: Collection[Row]
+) -> None:
+    jobs.insert_many([held(number) for number in range(60)])
+    both = [recovery_of(mongo), recovery_of(another_mongo)]
+    seen = [decided(await recovery.orphans(60)) for recovery in both]
+
+    taken = await asyncio.gather(*[r.take_back(s) for r, s in zip(both, seen, strict=True)])
+
+    assert sum(taken) == 60
+    assert {(row["takebacks"], row["version"]) for row in jobs.find()} == {(1, 2)}
+
+
+async def test_the_seconds_to_ring_are_told_once_each(
+    recovery: MongoRecovery, jobs: Collection[Row]
+) -> None:
+    due = {
+        "at the window's begin": (State.SCHEDULED, NOW),
+        "first": (State.SCHEDULED, NOW + SECOND),
+        "the same again": (State.SCHEDULED, NOW + SECOND),
+        "a retry in that second": (State.RETRYING, NOW + SECOND),
+        "a retry": (State.RETRYING, NOW + 7 * SECOND),
+        "at the window's end": (State.SCHEDULED, NOW + 60 * SECOND),
+        "beyond": (State.SCHEDULED, NOW + 61 * SECOND),
+        "over": (State.SENT, NOW + 3 * SECOND),
+        "daily": (State.QUEUED, NOW + 4 * SECOND),
+        "claimed": (State.SENDING, NOW + 5 * SECOND),
+    }
+    jobs.insert_many(
+        encode(a_job(id=name, dedup_key=name, state=state, due=moment))
+        for name, (state, moment) in due.items()
+    )
+
+    seconds = await recovery.seconds_due(NOW, NOW + 60 * SECOND)
+
+    noon = int(NOW.timestamp())
+    assert sorted(seconds) == [noon + 1, noon + 7, noon + 60]

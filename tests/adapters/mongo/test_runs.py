@@ -1,0 +1,127 @@
+"""Daily runs and sweeps are noted where every replica sees them."""
+
+import asyncio
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from pymongo.collection import Collection
+from pymongo.database import Database
+
+from gcsched.adapters.mongo.codec import encode
+from gcsched.adapters.mongo.connection import Mongo
+from gcsched.adapters.mongo.runs import MongoRuns
+from gcsched.domain.job import State
+from tests.builders import NOW, a_job
+
+Row = dict[str, Any]
+TODAY = date(2026, 7, 1)
+SECOND = timedelta(seconds=1)
+WINDOW = timedelta(seconds=12)
+
+
+@pytest.fixture
+def runs(mongo: Mongo) -> MongoRuns:
+    return MongoRuns(mongo=mongo)
+
+
+@pytest.fixture
+def replicas(mongo: Mongo, another_mongo: Mongo) -> list[MongoRuns]:
+    return [MongoRuns(mongo=mongo), MongoRuns(mongo=another_mongo)] * 5
+
+
+async def test_a_daily_run_is_begun_by_one_replica_only(
+    replicas: list[MongoRuns], raw: Database[Row]
+) -> None:
+    answers = await asyncio.gather(*[each.begin_daily(TODAY, now=NOW) for each in replicas])
+
+    assert answers.count(True) == 1
+    assert list(raw["runs"].find()) == [{"_id": "daily:2026-07-01", "started": NOW, "moved": 0}]
+
+
+async def test_every_day_has_a_run_of_its_own(runs: MongoRuns) -> None:
+    assert await runs.begin_daily(TODAY, now=NOW)
+
+    assert await runs.begin_daily(TODAY + timedelta(days=1), now=NOW)
+    assert not await runs.begin_daily(TODAY, now=NOW)
+
+
+async def test_moving_makes_due_now_what_is_queued_for_the_run_and_nothing_else(
+    runs: MongoRuns, jobs: Collection[Row]
+) -> None:
+    now = NOW + 3 * SECOND
+    kinds = {
+        "today": {"state": State.QUEUED, "due": NOW},
+        "yesterday": {"state": State.QUEUED, "due": NOW - timedelta(days=1)},
+        "tomorrow": {"state": State.QUEUED, "due": NOW + timedelta(days=1)},
+        "at a time": {"state": State.SCHEDULED, "due": NOW},
+        "cancelled": {"state": State.CANCELLED, "due": NOW},
+    }
+    made = {name: a_job(id=name, dedup_key=name, **kind) for name, kind in kinds.items()}
+    jobs.insert_many([encode(job) for job in made.values()])
+
+    assert await runs.move_queued(until=NOW, now=now) == 2
+
+    found = {row["_id"]: row for row in jobs.find()}
+    moved = {"state": "SCHEDULED", "due": now, "since": now, "version": 1}
+    for name, job in made.items():
+        assert found[name] == encode(job) | (moved if name in {"today", "yesterday"} else {})
+
+
+async def test_two_replicas_that_move_at_once_move_each_job_once(
+    replicas: list[MongoRuns], jobs: Collection[Row]
+) -> None:
+    jobs.insert_many(
+        encode(a_job(id=f"job-{n}", dedup_key=f"key-{n}", state=State.QUEUED)) for n in range(50)
+    )
+
+    moved = await asyncio.gather(*[each.move_queued(until=NOW, now=NOW) for each in replicas])
+
+    assert sum(moved) == 50
+    assert {row["version"] for row in jobs.find()} == {1}
+
+
+async def test_the_end_of_a_run_adds_up_what_it_moved(runs: MongoRuns, raw: Database[Row]) -> None:
+    await runs.begin_daily(TODAY, now=NOW)
+
+    await runs.finish_daily(TODAY, 3, now=NOW + SECOND)
+    await runs.finish_daily(TODAY, 2, now=NOW + 9 * SECOND)
+
+    assert list(raw["runs"].find()) == [
+        {
+            "_id": "daily:2026-07-01",
+            "started": NOW,
+            "finished": NOW + 9 * SECOND,
+            "moved": 5,
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    ("state", "due", "left"),
+    [
+        (State.QUEUED, NOW, True),
+        (State.QUEUED, NOW + SECOND, False),
+        (State.SCHEDULED, NOW, False),
+    ],
+    ids=["queued", "for a later run", "moved"],
+)
+async def test_the_daily_queue_knows_what_a_run_has_left(
+    runs: MongoRuns, jobs: Collection[Row], state: State, due: Any, *, left: bool
+) -> None:
+    jobs.insert_one(encode(a_job(state=state, due=due)))
+
+    assert await runs.is_queued(until=NOW) is left
+
+
+async def test_of_all_replicas_one_sweeps_in_a_window(
+    replicas: list[MongoRuns], raw: Database[Row]
+) -> None:
+    async def sweepers(now: Any) -> int:
+        asking = [each.sweep_is_new(within=WINDOW, now=now) for each in replicas]
+        return sum(await asyncio.gather(*asking))
+
+    assert await sweepers(NOW) == 1
+    assert await sweepers(NOW + WINDOW - SECOND) == 0
+    assert await sweepers(NOW + WINDOW) == 1
+    assert list(raw["runs"].find()) == [{"_id": "sweep", "started": NOW + WINDOW}]

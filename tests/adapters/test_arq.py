@@ -1,0 +1,490 @@
+"""The bell and its listeners on a real Valkey; oracle: the keys there, and who is called."""
+
+import asyncio
+import datetime as dt
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgpack
+import pytest
+import redis
+from arq.connections import ArqRedis
+from arq.cron import CronJob
+from redis.asyncio import Connection
+from structlog.testing import capture_logs
+
+from gcsched.adapters.arq import ArqBell, ArqWorkerPool, Tasks, open_arq, until_next_poll
+from gcsched.domain.due import DailyPlan
+from gcsched.errors import BellUnavailable, StoreUnavailable
+from tests.builders import running
+from tests.stores import OwnServer, own_valkey
+from tests.waiting import until
+
+LONG_AGO = 1_672_531_200
+NOT_NOW = DailyPlan(at=dt.time(3, 33), zone=ZoneInfo("UTC"))
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def second(ahead: float = 0.0) -> int:
+    return int(time.time() + ahead)
+
+
+async def nothing() -> None:
+    """Do what most tests want at a sweep and after a wake-up."""
+
+
+@dataclass(kw_only=True)
+class Heard:
+    """What the workers were told."""
+
+    wakes: list[int] = field(default_factory=list)
+    sweeps: list[float] = field(default_factory=list)
+    daily_runs: list[float] = field(default_factory=list)
+    after_wake: Callable[[], Awaitable[None]] = nothing
+
+    def tasks(self) -> Tasks:
+        return Tasks(
+            on_wake=self.wakes.append,
+            after_wake=self._after_wake,
+            sweep=self._sweep,
+            daily_run=self._daily_run,
+        )
+
+    async def _after_wake(self) -> None:
+        await self.after_wake()
+
+    async def _sweep(self) -> None:
+        self.sweeps.append(time.time())
+
+    async def _daily_run(self) -> None:
+        self.daily_runs.append(time.time())
+
+
+class WakesOnly(ArqWorkerPool):
+    """A pool without crons: they come when the clock says so, in the middle of any test."""
+
+    def _crons(self) -> list[CronJob]:
+        return []
+
+
+def a_quiet_pool(url: str, heard: Heard) -> ArqWorkerPool:
+    return WakesOnly(
+        connect=partial(open_arq, url), tasks=heard.tasks(), daily=NOT_NOW, max_jobs=5, now=now
+    )
+
+
+def a_pool(url: str, heard: Heard, *, daily: DailyPlan = NOT_NOW) -> ArqWorkerPool:
+    return ArqWorkerPool(
+        connect=partial(open_arq, url), tasks=heard.tasks(), daily=daily, max_jobs=5, now=now
+    )
+
+
+@asynccontextmanager
+async def bell_at(url: str) -> AsyncIterator[ArqBell]:
+    client = open_arq(url)
+    try:
+        yield ArqBell(redis=client, now=now)
+    finally:
+        await client.aclose(close_connection_pool=True)
+
+
+@pytest.fixture
+async def bell(redis_url: str) -> AsyncIterator[ArqBell]:
+    async with bell_at(redis_url) as bell:
+        yield bell
+
+
+@pytest.fixture
+def heard() -> Heard:
+    return Heard()
+
+
+def keys(url: str) -> set[str]:
+    with redis.Redis.from_url(url, decode_responses=True) as raw:
+        return set(raw.scan_iter())
+
+
+async def test_a_second_is_one_job_however_often_it_is_rung(bell: ArqBell, redis_url: str) -> None:
+    due = second(ahead=30)
+
+    await asyncio.gather(*[bell.ring(due) for _ in range(20)])
+    await bell.ring(due)
+
+    assert keys(redis_url) == {"gcsched:queue", f"arq:job:gcsched:wake:{due}"}
+    with redis.Redis.from_url(redis_url) as raw:
+        queued = raw.zrange("gcsched:queue", 0, -1, withscores=True)
+    assert queued == [(f"gcsched:wake:{due}".encode(), due * 1000)]
+
+
+@pytest.mark.parametrize("due", [LONG_AGO, 0, 1], ids=["long ago", "zero", "one"])
+async def test_a_second_in_the_past_rings_now(bell: ArqBell, redis_url: str, due: int) -> None:
+    before = time.time() * 1000
+
+    await bell.ring(due)
+
+    with redis.Redis.from_url(redis_url) as raw:
+        [(_, score)] = raw.zrange("gcsched:queue", 0, -1, withscores=True)
+    assert before - 1 <= score <= time.time() * 1000 + 1
+
+
+async def test_there_is_no_pickle_in_redis(bell: ArqBell, redis_url: str) -> None:
+    due = second(ahead=30)
+    await bell.ring(due)
+
+    with redis.Redis.from_url(redis_url) as raw:
+        stored = raw.get(f"arq:job:gcsched:wake:{due}")
+
+    assert isinstance(stored, bytes)
+    job: dict[str, Any] = msgpack.unpackb(stored)
+    assert (job["f"], job["a"], job["k"]) == ("gcsched:wake", [due], {})
+
+
+async def test_a_wake_up_is_called_with_its_second_not_before_and_once(
+    bell: ArqBell, heard: Heard, redis_url: str
+) -> None:
+    due = second(ahead=2)
+
+    async with running(a_pool(redis_url, heard).run):
+        for _ in range(5):
+            await bell.ring(due)
+        await until(lambda: heard.wakes)
+        late = time.time() - due
+        await until(lambda: not keys(redis_url) & {f"arq:job:gcsched:wake:{due}"})
+
+    assert heard.wakes == [due]
+    assert 0 <= late < 0.25
+
+
+async def test_two_replicas_hear_each_wake_up_once(bell: ArqBell, redis_url: str) -> None:
+    heard = [Heard(), Heard()]
+    seconds = [LONG_AGO + number for number in range(40)]
+
+    async with running(a_pool(redis_url, heard[0]).run), running(a_pool(redis_url, heard[1]).run):
+        for due in seconds:
+            await bell.ring(due)
+        await until(lambda: len(heard[0].wakes) + len(heard[1].wakes) >= 40)
+
+    assert sorted(heard[0].wakes + heard[1].wakes) == seconds
+
+
+async def test_after_a_wake_up_the_same_second_can_be_rung_again(
+    bell: ArqBell, heard: Heard, redis_url: str
+) -> None:
+    left: list[set[str]] = []
+
+    async def ring_again() -> None:
+        left.append(keys(redis_url) - {"gcsched:health"})
+        if len(left) < 3:
+            await bell.ring(LONG_AGO)
+
+    heard.after_wake = ring_again
+    async with running(a_quiet_pool(redis_url, heard).run):
+        await bell.ring(LONG_AGO)
+        await until(lambda: len(left) == 3)
+
+    assert heard.wakes == [LONG_AGO] * 3
+    assert left == [set(), set(), set()]
+
+
+async def rung_and_heard(bell: ArqBell, heard: Heard, due: int) -> None:
+    await bell.ring(due)
+    await until(lambda: due in heard.wakes)
+
+
+async def test_a_store_that_is_away_after_a_wake_up_ends_no_worker(
+    bell: ArqBell, heard: Heard, redis_url: str
+) -> None:
+    async def away() -> None:
+        raise StoreUnavailable("looking for due jobs")
+
+    heard.after_wake = away
+    with capture_logs() as logs:
+        async with running(a_pool(redis_url, heard).run):
+            for number in range(3):
+                await rung_and_heard(bell, heard, LONG_AGO + number)
+
+    assert heard.wakes == [LONG_AGO, LONG_AGO + 1, LONG_AGO + 2]
+    assert logs == []
+
+
+async def test_a_defect_after_a_wake_up_costs_a_worker_and_is_told_and_another_takes_over(
+    bell: ArqBell, heard: Heard, redis_url: str
+) -> None:
+    async def broken() -> None:
+        heard.after_wake = nothing
+        raise ZeroDivisionError
+
+    heard.after_wake = broken
+    with capture_logs() as logs:
+        async with running(a_pool(redis_url, heard).run):
+            await bell.ring(LONG_AGO)
+            await until(lambda: logs)
+            await bell.ring(LONG_AGO + 1)
+            await until(lambda: heard.wakes == [LONG_AGO, LONG_AGO + 1])
+
+    assert [log["error"] for log in logs] == ["ZeroDivisionError"]
+
+
+async def test_every_key_bears_our_name(bell: ArqBell, heard: Heard, redis_url: str) -> None:
+    seen: set[str] = set()
+
+    async def look() -> bool:
+        seen.update(keys(redis_url))
+        return any("in-progress" in key for key in seen)
+
+    async def look_until_it_works() -> None:
+        await until(look)
+
+    heard.after_wake = look_until_it_works
+    async with running(a_pool(redis_url, heard).run):
+        await bell.ring(second(ahead=1))
+        await bell.ring(LONG_AGO)
+        await until(look, every=0.0)
+
+    before_our_name = {key.partition("gcsched:")[0] for key in seen}
+    assert before_our_name <= {"", "arq:job:", "arq:in-progress:", "arq:retry:"}
+    assert {key for key in seen if "gcsched:" not in key} == set()
+
+
+async def test_when_all_is_done_nothing_stays_in_redis(
+    bell: ArqBell, heard: Heard, redis_url: str
+) -> None:
+    async with running(a_quiet_pool(redis_url, heard).run):
+        for number in range(20):
+            await bell.ring(LONG_AGO + number)
+        await until(lambda: len(heard.wakes) == 20)
+        await until(lambda: keys(redis_url) == {"gcsched:health"})
+
+    with redis.Redis.from_url(redis_url) as raw:
+        assert raw.ttl("gcsched:health") in range(1, 12)
+
+
+async def test_it_wakes_again_after_everything_was_flushed(
+    bell: ArqBell, heard: Heard, redis_url: str
+) -> None:
+    due = second(ahead=1)
+    with capture_logs() as logs:
+        async with running(a_pool(redis_url, heard).run):
+            await bell.ring(due)
+            await until(lambda: "gcsched:health" in keys(redis_url))
+            with redis.Redis.from_url(redis_url) as raw:
+                raw.flushdb()
+            await bell.ring(due)
+            await until(lambda: heard.wakes)
+
+    assert heard.wakes == [due]
+    assert logs == []
+
+
+async def wakes_again(server: OwnServer, heard: Heard) -> bool:
+    before = len(heard.wakes)
+
+    async def is_heard() -> bool:
+        async with bell_at(server.uri) as bell:
+            await bell.ring(second())
+        return len(heard.wakes) > before
+
+    return await until(is_heard, every=0.1)
+
+
+async def test_a_redis_that_died_and_came_back_is_listened_to_again(
+    heard: Heard, tmp_path: Path
+) -> None:
+    with capture_logs() as logs:
+        async with own_valkey(tmp_path) as server, running(a_pool(server.uri, heard).run):
+            assert await wakes_again(server, heard)
+            server.kill()
+            await until(lambda: len(logs) >= 2)
+            await server.start()
+
+            assert await wakes_again(server, heard)
+
+    assert {log["event"] for log in logs} == {"arq worker ended"}
+    waits = [log["again_in_seconds"] for log in logs]
+    assert waits == [0.5, 1.0, 2.0][: len(waits)]
+
+
+async def test_a_redis_that_was_silent_and_speaks_again_is_listened_to_again(
+    heard: Heard, tmp_path: Path
+) -> None:
+    with capture_logs() as logs:
+        async with own_valkey(tmp_path) as server, running(a_pool(server.uri, heard).run):
+            assert await wakes_again(server, heard)
+            server.stop_signal()
+            await until(lambda: logs)
+            server.cont()
+
+            assert await wakes_again(server, heard)
+
+    assert {log["error"] for log in logs} == {"TimeoutError"}
+
+
+async def test_a_worker_that_a_silent_redis_ended_leaves_no_connection_open(
+    heard: Heard, tmp_path: Path
+) -> None:
+    def connections(server: OwnServer) -> int:
+        with redis.Redis.from_url(server.uri) as raw:
+            return len(raw.client_list()) - 1
+
+    with capture_logs() as logs:
+        async with own_valkey(tmp_path) as server:
+            async with running(a_quiet_pool(server.uri, heard).run), bell_at(server.uri) as bell:
+                for number in range(20):
+                    await bell.ring(LONG_AGO + number)
+                await until(lambda: len(heard.wakes) == 20)
+                several = connections(server) - 1
+                server.stop_signal()
+                await until(lambda: logs)
+                server.cont()
+                await rung_and_heard(bell, heard, LONG_AGO + 20)
+
+            await until(lambda: connections(server) == 0)
+
+    assert several > 1
+
+
+async def test_a_bell_gives_up_on_a_silent_redis_after_two_seconds(tmp_path: Path) -> None:
+    async with own_valkey(tmp_path) as server, bell_at(server.uri) as bell:
+        await bell.ring(LONG_AGO)
+        server.stop_signal()
+
+        begun = time.monotonic()
+        with pytest.raises(BellUnavailable):
+            await bell.ring(LONG_AGO + 1)
+
+        assert 1.9 < time.monotonic() - begun < 2.9
+        server.cont()
+        await bell.ring(LONG_AGO + 2)
+
+
+async def test_a_bell_tells_a_dead_redis_at_once(tmp_path: Path) -> None:
+    async with own_valkey(tmp_path) as server, bell_at(server.uri) as bell:
+        await bell.ring(LONG_AGO)
+        server.kill()
+
+        begun = time.monotonic()
+        with pytest.raises(BellUnavailable):
+            await bell.ring(LONG_AGO + 1)
+
+        assert time.monotonic() - begun < 1
+
+
+async def test_an_idle_pool_stops_at_once_and_leaves_no_connection(
+    heard: Heard, redis_url: str
+) -> None:
+    def connections() -> int:
+        with redis.Redis.from_url(redis_url) as raw:
+            return len(raw.client_list()) - 1
+
+    before = connections()
+    async with running(a_pool(redis_url, heard).run):
+        await until(lambda: "gcsched:health" in keys(redis_url))
+        begun = time.monotonic()
+
+    assert time.monotonic() - begun < 1
+    await until(lambda: connections() == before)
+
+
+async def test_a_pool_in_the_middle_of_work_stops_within_a_second(
+    bell: ArqBell, heard: Heard, redis_url: str
+) -> None:
+    hanging = asyncio.Event()
+
+    async def hang() -> None:
+        hanging.set()
+        await asyncio.Event().wait()
+
+    heard.after_wake = hang
+    async with running(a_pool(redis_url, heard).run):
+        await bell.ring(LONG_AGO)
+        await hanging.wait()
+        begun = time.monotonic()
+
+    assert time.monotonic() - begun < 1.2
+
+
+@pytest.mark.parametrize("steps", range(8))
+async def test_a_pool_that_is_stopped_while_it_sends_a_command_stops_all_the_same(
+    heard: Heard, redis_url: str, steps: int
+) -> None:
+    """Up to Python 3.11 asyncio.wait_for overhears a cancel at the moment its work is done."""
+    stop_now: list[asyncio.Event] = []
+
+    def connect() -> ArqRedis:
+        client = open_arq(redis_url)
+        client.connection_pool.connection_class = StoppedAsItSends
+        return client
+
+    class StoppedAsItSends(Connection):
+        async def _send_packed_command(self, command: Iterable[bytes]) -> None:
+            await super()._send_packed_command(command)
+            if stop_now:
+                stop_now.pop().set()
+                for _ in range(steps):
+                    await asyncio.sleep(0)
+
+    pool = WakesOnly(connect=connect, tasks=heard.tasks(), daily=NOT_NOW, max_jobs=5, now=now)
+    async with running(pool.run) as stop:
+        await until(lambda: "gcsched:health" in keys(redis_url))
+        stop_now.append(stop)
+        await stop.wait()
+        begun = time.monotonic()
+
+    assert time.monotonic() - begun < 1
+
+
+async def test_a_pool_stops_soon_while_redis_is_silent(heard: Heard, tmp_path: Path) -> None:
+    async with own_valkey(tmp_path) as server:
+        async with running(a_pool(server.uri, heard).run):
+            assert await wakes_again(server, heard)
+            server.stop_signal()
+            begun = time.monotonic()
+
+        assert time.monotonic() - begun < 3
+        server.cont()
+
+
+async def test_a_pool_stops_at_once_while_redis_is_dead(heard: Heard, tmp_path: Path) -> None:
+    with capture_logs() as logs:
+        async with own_valkey(tmp_path) as server:
+            async with running(a_pool(server.uri, heard).run):
+                assert await wakes_again(server, heard)
+                server.kill()
+                await until(lambda: logs)
+                begun = time.monotonic()
+
+            assert time.monotonic() - begun < 1
+
+
+async def test_the_sweep_comes_every_ten_seconds_and_the_daily_run_at_its_time(
+    heard: Heard, redis_url: str
+) -> None:
+    """The clock is a real one, so this takes up to ten seconds; it is the only such test."""
+    in_two_seconds = datetime.now(ZoneInfo("Asia/Kolkata")) + timedelta(seconds=2)
+    at = in_two_seconds.replace(microsecond=0)
+    daily = DailyPlan(at=at.time(), zone=ZoneInfo("Asia/Kolkata"))
+
+    async with running(a_pool(redis_url, heard, daily=daily).run):
+        await until(lambda: heard.sweeps and heard.daily_runs, within=11.5)
+
+    assert heard.sweeps[0] % 10 < 0.6
+    assert 0 <= heard.daily_runs[0] - at.timestamp() < 0.6
+    assert len(heard.daily_runs) == 1
+
+
+@pytest.mark.parametrize("moment", [100.0, 100.1, 100.25, 100.2519, 100.2521, 100.9999])
+def test_the_next_look_is_just_after_the_next_quarter_of_a_second(moment: float) -> None:
+    look = moment + until_next_poll(moment)
+
+    assert 0 < look - moment <= 0.2501
+    assert look % 0.25 == pytest.approx(0.002)

@@ -1,0 +1,335 @@
+"""Accept requests on real stores: what is answered is stored, whatever Redis does."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from datetime import UTC, date, datetime, timedelta
+from datetime import time as time_of_day
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+import redis
+from pymongo import MongoClient
+from pymongo.collection import Collection
+from pymongo.database import Database
+
+from gcsched.adapters.arq import ArqBell, open_arq
+from gcsched.adapters.mongo.admissions import MongoAdmissions
+from gcsched.adapters.mongo.connection import Mongo, open_mongo
+from gcsched.adapters.mongo.recipients import MongoRecipients
+from gcsched.domain.due import DailyPlan
+from gcsched.errors import InvalidRequest, StoreUnavailable
+from gcsched.usecases.group import Group
+from gcsched.usecases.ports import Admitted, Clock
+from gcsched.usecases.recipients import RecipientNotes
+from gcsched.usecases.ringer import Ringer
+from gcsched.usecases.submit import AdmissionWrite, Asked, JobFactory, Stored, Submit
+from tests.builders import NOON, NOW, FixedClock, a_request, running
+from tests.stores import OwnServer, own_mongod, own_valkey
+from tests.waiting import until
+
+Row = dict[str, Any]
+SECOND = timedelta(seconds=1)
+SOON = timedelta(milliseconds=300)
+TEN_IN_BERLIN = DailyPlan(at=time_of_day(10), zone=ZoneInfo("Europe/Berlin"))
+NOBODY_WAITS_LONGER = 0.05 + 0.15  # seconds: for the bell, and for the write on a busy machine
+
+
+@asynccontextmanager
+async def submitting(
+    mongo: Mongo, redis_url: str, *, now: Clock, nudges: list[None] | None = None
+) -> AsyncIterator[Submit]:
+    """Run what accepts requests, as the service does."""
+    heard = [] if nudges is None else nudges
+    client = open_arq(redis_url)
+    bell = ArqBell(redis=client, now=now)
+    ringer = Ringer(bell=bell, nudge=lambda: heard.append(None), now=now)
+    notes = RecipientNotes(store=MongoRecipients(mongo=mongo), every=timedelta(milliseconds=20))
+    write = AdmissionWrite(admissions=MongoAdmissions(mongo=mongo), ringer=ringer, recipients=notes)
+    group: Group[Asked, Stored] = Group(write, linger=timedelta(milliseconds=2))
+    factory = JobFactory(daily=TEN_IN_BERLIN, message_id_domain="example.org")
+    try:
+        async with running(ringer.run), running(notes.run), running(group.run):
+            yield Submit(make_job=factory, group=group, now=now)
+    finally:
+        await client.aclose(close_connection_pool=True)
+
+
+@pytest.fixture
+def clock() -> FixedClock:
+    return FixedClock()
+
+
+@pytest.fixture
+def nudges() -> list[None]:
+    return []
+
+
+@pytest.fixture
+async def mongo(mongo_uri: str) -> AsyncIterator[Mongo]:
+    async with open_mongo(mongo_uri) as mongo:
+        await mongo.prepare()
+        yield mongo
+
+
+@pytest.fixture
+async def submit(
+    mongo: Mongo, redis_url: str, clock: FixedClock, nudges: list[None]
+) -> AsyncIterator[Submit]:
+    async with submitting(mongo, redis_url, now=clock, nudges=nudges) as submit:
+        yield submit
+
+
+@pytest.fixture
+def raw(mongo_uri: str) -> Iterator[Database[Row]]:
+    with MongoClient[Row](mongo_uri, tz_aware=True) as client:
+        yield client.get_default_database()
+
+
+@pytest.fixture
+def jobs(raw: Database[Row]) -> Collection[Row]:
+    return raw["jobs"]
+
+
+def rung(redis_url: str) -> set[str]:
+    with redis.Redis.from_url(redis_url, decode_responses=True) as client:
+        return set(client.zrange("gcsched:queue", 0, -1))
+
+
+async def test_what_is_answered_is_stored(submit: Submit, jobs: Collection[Row]) -> None:
+    raw_request = a_request(timestamp=NOON + 3600, message="  Stand-up ", email="Ada@EXAMPLE.org")
+
+    answer = await submit(raw_request, within=SECOND)
+
+    [row] = jobs.find()
+    assert answer == Admitted(job_id=row["_id"], is_new=True)
+    assert (row["state"], row["created"]) == ("SCHEDULED", NOW)
+    assert row["due"] == row["due_at"] == NOW + timedelta(hours=1)
+    assert (row["email"], row["message"]) == ("Ada@example.org", "Stand-up")
+    assert row["message_id"] == f"{row['_id']}@example.org"
+
+
+async def test_the_same_wish_again_is_the_same_job(
+    submit: Submit, jobs: Collection[Row], clock: FixedClock
+) -> None:
+    first = await submit(a_request(), within=SECOND)
+    clock.forward(SECOND)
+
+    again = await submit(a_request(name="Ada King"), within=SECOND)
+
+    assert again == Admitted(job_id=first.job_id, is_new=False)
+    assert jobs.count_documents({}) == 1
+
+
+async def test_200_identical_calls_over_two_processes_are_one_job(
+    submit: Submit, mongo_uri: str, redis_url: str, clock: FixedClock, jobs: Collection[Row]
+) -> None:
+    async with (
+        open_mongo(mongo_uri) as another,
+        submitting(another, redis_url, now=clock) as other,
+    ):
+        calls = [(submit, other)[n % 2](a_request(), within=5 * SECOND) for n in range(200)]
+        answers = await asyncio.gather(*calls)
+
+    [row] = jobs.find()
+    assert {answer.job_id for answer in answers} == {row["_id"]}
+    assert [answer.is_new for answer in answers].count(True) == 1
+
+
+async def test_what_breaks_a_rule_is_not_stored(submit: Submit, jobs: Collection[Row]) -> None:
+    with pytest.raises(InvalidRequest) as raised:
+        await submit(a_request(empid="", email="nobody"), within=SECOND)
+
+    assert [violation.field for violation in raised.value.violations] == ["empid", "emailID"]
+    assert jobs.count_documents({}) == 0
+
+
+@pytest.mark.parametrize("timestamp", [1, 1_672_531_200, NOON - 1, NOON], ids=str)
+async def test_a_time_that_is_over_means_now(
+    submit: Submit,
+    jobs: Collection[Row],
+    nudges: list[None],
+    redis_url: str,
+    timestamp: int,
+) -> None:
+    await submit(a_request(timestamp=timestamp), within=SECOND)
+
+    [row] = jobs.find()
+    assert (row["state"], row["due"], row["due_at"]) == ("SCHEDULED", NOW, NOW)
+    assert len(nudges) == 1
+    assert rung(redis_url) == {f"gcsched:wake:{NOON}"}
+
+
+@pytest.mark.parametrize(
+    ("now", "day"),
+    [
+        (datetime(2026, 7, 1, 7, 59, 59, tzinfo=UTC), date(2026, 7, 1)),
+        (datetime(2026, 7, 1, 8, 0, 0, tzinfo=UTC), date(2026, 7, 2)),
+        (datetime(2026, 10, 24, 12, 0, 0, tzinfo=UTC), date(2026, 10, 25)),
+    ],
+    ids=["before today's run", "from its time on", "over a clock change"],
+)
+async def test_without_a_time_it_joins_the_next_daily_run(
+    submit: Submit, jobs: Collection[Row], clock: FixedClock, now: datetime, day: date
+) -> None:
+    clock.now = now
+
+    first = await submit(a_request(timestamp=0), within=SECOND)
+    again = await submit(a_request(timestamp=0), within=SECOND)
+
+    [row] = jobs.find()
+    ten = datetime.combine(day, time_of_day(10), tzinfo=ZoneInfo("Europe/Berlin"))
+    assert (row["state"], row["due"]) == ("QUEUED", ten)
+    assert first.job_id == again.job_id
+
+
+async def test_what_waits_for_the_daily_run_rings_nothing(
+    submit: Submit, nudges: list[None], redis_url: str
+) -> None:
+    await submit(a_request(timestamp=0), within=SECOND)
+
+    assert (nudges, rung(redis_url)) == ([], set())
+
+
+async def test_tomorrows_daily_wish_is_a_new_job(
+    submit: Submit, jobs: Collection[Row], clock: FixedClock
+) -> None:
+    await submit(a_request(timestamp=0), within=SECOND)
+    clock.forward(timedelta(days=1))
+
+    answer = await submit(a_request(timestamp=0), within=SECOND)
+
+    assert answer.is_new
+    assert jobs.count_documents({"state": "QUEUED"}) == 2
+
+
+@pytest.mark.parametrize(("ahead", "rings"), [(1, True), (60, True), (61, False), (86_400, False)])
+async def test_only_what_is_due_within_a_minute_is_rung(
+    submit: Submit, redis_url: str, nudges: list[None], ahead: int, *, rings: bool
+) -> None:
+    await submit(a_request(timestamp=NOON + ahead), within=SECOND)
+
+    assert rung(redis_url) == ({f"gcsched:wake:{NOON + ahead}"} if rings else set())
+    assert nudges == []
+
+
+async def test_user_details_follow_after_the_reply(submit: Submit, raw: Database[Row]) -> None:
+    await submit(a_request(), within=SECOND)
+
+    await until(lambda: raw["recipients"].count_documents({}))
+
+    [kept] = raw["recipients"].find()
+    assert (kept["_id"], kept["name"], kept["email"]) == ("E1", "Ada", "ada@example.org")
+
+
+async def test_a_caller_who_hangs_up_loses_only_his_answer(
+    submit: Submit, jobs: Collection[Row]
+) -> None:
+    calls = [
+        asyncio.create_task(submit(a_request(empid=f"E{number}"), within=5 * SECOND))
+        for number in range(20)
+    ]
+    await asyncio.sleep(0)
+    for call in calls[::2]:
+        call.cancel()
+
+    answers = await asyncio.gather(*calls, return_exceptions=True)
+
+    answered = {answer.job_id for answer in answers if isinstance(answer, Admitted)}
+    assert len(answered) == 10
+    assert answered <= {row["_id"] for row in jobs.find()}
+
+
+def take_away(server: OwnServer, how: str) -> None:
+    if how == "silent":
+        server.stop_signal()
+    else:
+        server.kill()
+
+
+@pytest.mark.parametrize("how", ["silent", "dead"])
+async def test_a_bell_that_is_away_delays_a_reply_by_50_ms_at_most_and_fails_none(
+    mongo: Mongo, jobs: Collection[Row], clock: FixedClock, tmp_path: Path, how: str
+) -> None:
+    async with own_valkey(tmp_path) as server:
+        async with submitting(mongo, server.uri, now=clock) as submit:
+            await submit(a_request(empid="first"), within=SECOND)
+            take_away(server, how)
+
+            took = []
+            for number in range(10):
+                begun = time.monotonic()
+                request = a_request(empid=f"E{number}", timestamp=NOON + number)
+                await submit(request, within=SECOND)
+                took.append(time.monotonic() - begun)
+
+        server.cont()
+    assert max(took) < NOBODY_WAITS_LONGER
+    assert jobs.count_documents({}) == 11
+
+
+async def test_a_store_that_is_silent_is_told_in_time_and_the_same_call_later_gives_one_job(
+    redis_url: str, clock: FixedClock, tmp_path: Path
+) -> None:
+    async with (
+        own_mongod(tmp_path) as server,
+        open_mongo(server.uri) as mongo,
+        submitting(mongo, redis_url, now=clock) as submit,
+    ):
+        await mongo.prepare()
+        await submit(a_request(empid="before"), within=SECOND)
+        server.stop_signal()
+
+        took = []
+        for _ in range(3):
+            begun = time.monotonic()
+            with pytest.raises(StoreUnavailable):
+                await submit(a_request(), within=SOON)
+            took.append(time.monotonic() - begun)
+        server.cont()
+        answers = [await submit(a_request(), within=5 * SECOND) for _ in range(2)]
+
+        with MongoClient[Row](server.uri) as client:
+            rows = list(client["gcsched"]["jobs"].find({"empid": "E1"}))
+    assert max(took) < SOON.total_seconds() + 0.2
+    assert [row["_id"] for row in rows] == [answers[0].job_id]
+    assert answers[1] == Admitted(job_id=answers[0].job_id, is_new=False)
+
+
+async def test_a_store_that_nobody_answers_at_is_told_within_the_callers_time(
+    redis_url: str, clock: FixedClock, unused_tcp_port: int
+) -> None:
+    away = f"mongodb://127.0.0.1:{unused_tcp_port}/?serverSelectionTimeoutMS=500"
+    async with (
+        open_mongo(away) as mongo,
+        submitting(mongo, redis_url, now=clock) as submit,
+    ):
+        begun = time.monotonic()
+        with pytest.raises(StoreUnavailable):
+            await submit(a_request(), within=SOON)
+
+        assert time.monotonic() - begun < SOON.total_seconds() + 0.2
+
+
+@pytest.mark.parametrize("in_company_of", [[], [SOON]], ids=["alone", "beside one in a hurry"])
+async def test_a_store_that_comes_back_within_the_callers_time_is_no_trouble_for_him(
+    redis_url: str, clock: FixedClock, tmp_path: Path, in_company_of: list[timedelta]
+) -> None:
+    async with (
+        own_mongod(tmp_path) as server,
+        open_mongo(f"{server.uri}&serverSelectionTimeoutMS=100") as mongo,
+        submitting(mongo, redis_url, now=clock) as submit,
+    ):
+        await mongo.prepare()
+        server.kill()
+
+        patient = asyncio.create_task(submit(a_request(), within=15 * SECOND))
+        others = [submit(a_request(empid="other"), within=within) for within in in_company_of]
+        told = await asyncio.gather(*others, return_exceptions=True)
+        await server.start()
+
+        assert (await patient).is_new
+    assert {type(answer) for answer in told} <= {StoreUnavailable}

@@ -1,0 +1,372 @@
+"""The sweep on real stores: what was left behind is repaired, counted, and nothing else touched."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from pymongo import MongoClient
+from pymongo.database import Database
+from redis.asyncio import Redis
+from structlog.testing import capture_logs
+
+from gcsched.adapters.mongo.claims import MongoClaims
+from gcsched.adapters.mongo.codec import encode
+from gcsched.adapters.mongo.connection import Mongo, open_mongo
+from gcsched.adapters.mongo.recovery import MongoRecovery
+from gcsched.adapters.mongo.runs import MongoRuns
+from gcsched.adapters.redis import RedisMarks, open_pool
+from gcsched.domain.due import DailyPlan
+from gcsched.domain.job import State
+from gcsched.domain.retry import OnUncertain, RetryPolicy
+from gcsched.usecases.daily import DailyRun
+from gcsched.usecases.ringer import Ringer
+from gcsched.usecases.sweep import Repair, Sweep
+from tests.builders import NOON, NOW, FixedClock, a_claimed_job, a_job, running
+from tests.waiting import until
+
+Row = dict[str, Any]
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+AHEAD = datetime(2200, 1, 1, tzinfo=UTC)
+AT_TEN = DailyPlan(at=time(10), zone=ZoneInfo("UTC"))
+SECOND = timedelta(seconds=1)
+CUT_OFF = "cut off after the body had begun: the relay may have taken the mail"
+
+
+class ToyBell:
+    def __init__(self) -> None:
+        self.rung: list[int] = []
+
+    async def ring(self, second: int) -> None:
+        self.rung.append(second)
+
+
+@dataclass(kw_only=True)
+class Replica:
+    """A sweep, and what it rang and nudged."""
+
+    sweep: Sweep
+    ringer: Ringer
+    bell: ToyBell
+    nudges: list[None]
+    marks: RedisMarks
+
+
+@dataclass(kw_only=True)
+class Replicas:
+    """Open as many replicas on the test's own stores as are wanted."""
+
+    mongo_uri: str
+    redis_url: str
+    stack: AsyncExitStack
+    clock: FixedClock = field(default_factory=FixedClock)
+
+    async def open(
+        self, *, on_uncertain: OnUncertain = OnUncertain.RESEND, redis_url: str | None = None
+    ) -> Replica:
+        mongo = await self.stack.enter_async_context(open_mongo(self.mongo_uri))
+        marks = await self.stack.enter_async_context(marks_at(redis_url or self.redis_url))
+        nudges: list[None] = []
+        bell = ToyBell()
+        ringer = Ringer(bell=bell, nudge=lambda: nudges.append(None), now=self.clock)
+        sweep = a_sweep(mongo, marks, ringer, self.clock, RetryPolicy(on_uncertain=on_uncertain))
+        return Replica(sweep=sweep, ringer=ringer, bell=bell, nudges=nudges, marks=marks)
+
+
+def a_sweep(
+    mongo: Mongo, marks: RedisMarks, ringer: Ringer, clock: FixedClock, policy: RetryPolicy
+) -> Sweep:
+    runs = MongoRuns(mongo=mongo)
+    return Sweep(
+        claims=MongoClaims(mongo=mongo),
+        recovery=MongoRecovery(mongo=mongo, retention=timedelta(days=30), now=clock),
+        runs=runs,
+        marks=marks,
+        daily_run=DailyRun(runs=runs, plan=AT_TEN, ringer=ringer, now=clock),
+        ringer=ringer,
+        policy=policy,
+        now=clock,
+    )
+
+
+@asynccontextmanager
+async def marks_at(url: str) -> AsyncIterator[RedisMarks]:
+    client = Redis(connection_pool=open_pool(url))
+    try:
+        yield RedisMarks(redis=client)
+    finally:
+        await client.aclose(close_connection_pool=True)
+
+
+@pytest.fixture
+async def replicas(mongo_uri: str, redis_url: str) -> AsyncIterator[Replicas]:
+    async with open_mongo(mongo_uri) as mongo:
+        await mongo.prepare()
+    async with AsyncExitStack() as stack:
+        yield Replicas(mongo_uri=mongo_uri, redis_url=redis_url, stack=stack)
+
+
+@pytest.fixture
+def raw(mongo_uri: str) -> Iterator[Database[Row]]:
+    with MongoClient[Row](mongo_uri, tz_aware=True) as client:
+        yield client.get_default_database()
+
+
+def orphan(number: int = 1, *, begun: datetime | None = None, **others: Any) -> Row:
+    job = a_claimed_job(id=f"job-{number}", dedup_key=f"key-{number}", **others)
+    mark = {} if begun is None else {"begun": begun}
+    return encode(job) | {"lease": LONG_AGO} | mark
+
+
+def counted(report: dict[Repair, int]) -> dict[Repair, int]:
+    return {reason: count for reason, count in report.items() if count}
+
+
+async def test_where_nothing_is_wrong_nothing_is_repaired(
+    replicas: Replicas, raw: Database[Row]
+) -> None:
+    fine = [
+        encode(a_claimed_job(id="held", dedup_key="held")) | {"lease": AHEAD},
+        encode(a_job(id="ahead", dedup_key="ahead", due=NOW + timedelta(hours=1))),
+        encode(a_job(id="sent", dedup_key="sent", state=State.SENT)),
+        encode(a_job(id="later", dedup_key="later", state=State.QUEUED, due=NOW + SECOND)),
+    ]
+    raw["jobs"].insert_many(fine)
+    here = await replicas.open()
+
+    with capture_logs() as logs:
+        report = await here.sweep()
+
+    assert counted(report) == {}
+    assert list(raw["jobs"].find()) == fine
+    assert (here.nudges, logs) == ([], [])
+
+
+async def test_what_had_not_begun_is_given_back_uncharged_and_due_again(
+    replicas: Replicas, raw: Database[Row]
+) -> None:
+    raw["jobs"].insert_one(orphan(takebacks=3))
+    here = await replicas.open()
+
+    report = await here.sweep()
+
+    [row] = raw["jobs"].find()
+    assert (row["state"], row["due"], row["takebacks"]) == ("SCHEDULED", NOW, 4)
+    assert (row["attempt"], row["attempts"]) == (0, [])
+    assert {"claim", "lease", "begun"}.isdisjoint(row)
+    assert counted(report) == {Repair.NOT_BEGUN: 1, Repair.OVERDUE: 1}
+    assert here.nudges
+
+
+async def test_what_redis_says_was_accepted_is_sent(replicas: Replicas, raw: Database[Row]) -> None:
+    raw["jobs"].insert_one(orphan(begun=LONG_AGO))
+    here = await replicas.open()
+    await here.marks.note([("job-1", "claim-1")])
+
+    report = await here.sweep()
+
+    [row] = raw["jobs"].find()
+    assert (row["state"], row["dedup_key"]) == ("SENT", "key-1")
+    assert [(a["kind"], a["begun"]) for a in row["attempts"]] == [("ACCEPTED", LONG_AGO)]
+    assert "delete_after" in row
+    assert counted(report) == {Repair.ACCEPTED: 1}
+
+
+async def test_a_mark_of_an_earlier_claim_proves_nothing(
+    replicas: Replicas, raw: Database[Row]
+) -> None:
+    raw["jobs"].insert_one(orphan(begun=LONG_AGO))
+    here = await replicas.open()
+    await here.marks.note([("job-1", "claim-0"), ("job-2", "claim-1")])
+
+    await here.sweep()
+
+    [row] = raw["jobs"].find()
+    assert row["state"] == "RETRYING"
+
+
+@pytest.mark.parametrize(
+    ("on_uncertain", "state"),
+    [(OnUncertain.RESEND, "RETRYING"), (OnUncertain.HOLD, "UNCERTAIN")],
+    ids=["resend", "hold"],
+)
+async def test_what_had_begun_and_nobody_knows_more_of_is_uncertain(
+    replicas: Replicas, raw: Database[Row], on_uncertain: OnUncertain, state: str
+) -> None:
+    raw["jobs"].insert_one(orphan(begun=LONG_AGO, attempt=2))
+    here = await replicas.open(on_uncertain=on_uncertain)
+
+    report = await here.sweep()
+
+    [row] = raw["jobs"].find()
+    assert (row["state"], row["due"], row["attempt"], row["takebacks"]) == (state, NOW, 2, 1)
+    [attempt] = row["attempts"]
+    assert (attempt["kind"], attempt["begun"], attempt["text"]) == ("UNCERTAIN", LONG_AGO, CUT_OFF)
+    assert report[Repair.UNCERTAIN] == 1
+
+
+async def test_without_redis_what_had_begun_is_uncertain_too(
+    replicas: Replicas, raw: Database[Row]
+) -> None:
+    raw["jobs"].insert_many([orphan(1, begun=LONG_AGO), orphan(2)])
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        away = f"redis://127.0.0.1:{nobody.getsockname()[1]}"
+        here = await replicas.open(redis_url=away)
+
+        report = await here.sweep()
+
+    assert {row["_id"]: row["state"] for row in raw["jobs"].find()} == {
+        "job-1": "RETRYING",
+        "job-2": "SCHEDULED",
+    }
+    assert counted(report) == {Repair.UNCERTAIN: 1, Repair.NOT_BEGUN: 1, Repair.OVERDUE: 1}
+
+
+@pytest.mark.parametrize("begun", [None, LONG_AGO], ids=["not begun", "begun"])
+async def test_the_tenth_take_back_is_the_last(
+    replicas: Replicas, raw: Database[Row], begun: datetime | None
+) -> None:
+    raw["jobs"].insert_one(orphan(begun=begun, takebacks=9))
+    here = await replicas.open()
+
+    await here.sweep()
+
+    [row] = raw["jobs"].find()
+    assert (row["state"], row["reason"]) == ("FAILED", "its worker died ten times")
+    assert (row["takebacks"], "dedup_key" in row) == (10, False)
+
+
+async def test_more_orphans_than_fit_in_one_write_are_repaired_in_one_pass(
+    replicas: Replicas, raw: Database[Row], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gcsched.usecases.sweep.MOST_AT_ONCE", 10)
+    raw["jobs"].insert_many([orphan(number) for number in range(35)])
+    here = await replicas.open()
+
+    report = await here.sweep()
+
+    assert {(row["state"], row["takebacks"]) for row in raw["jobs"].find()} == {("SCHEDULED", 1)}
+    assert report[Repair.NOT_BEGUN] == 35
+
+
+async def test_overdue_work_and_seconds_coming_near_are_rung(
+    replicas: Replicas, raw: Database[Row]
+) -> None:
+    due = {"overdue": -5, "soon": 20, "soon too": 20, "at the horizon": 60, "beyond": 61}
+    raw["jobs"].insert_many(
+        encode(a_job(id=name, dedup_key=name, due=NOW + seconds * SECOND))
+        for name, seconds in due.items()
+    )
+    here = await replicas.open()
+
+    report = await here.sweep()
+
+    async with running(here.ringer.run):
+        await until(lambda: len(here.bell.rung) == 3)
+    assert sorted(here.bell.rung) == [NOON, NOON + 20, NOON + 60]
+    assert len(here.nudges) == 1
+    assert counted(report) == {Repair.OVERDUE: 1}
+
+
+async def test_a_missed_daily_run_is_made_up(replicas: Replicas, raw: Database[Row]) -> None:
+    due = NOW - timedelta(hours=2)
+    raw["jobs"].insert_many(
+        encode(a_job(id=f"job-{n}", dedup_key=f"key-{n}", state=State.QUEUED, due=due))
+        for n in range(3)
+    )
+    here = await replicas.open()
+
+    report = await here.sweep()
+
+    assert {(row["state"], row["due"]) for row in raw["jobs"].find()} == {("SCHEDULED", NOW)}
+    assert counted(report) == {Repair.DAILY: 3, Repair.OVERDUE: 1}
+    assert here.nudges
+
+
+async def test_what_two_replicas_sweep_at_once_is_repaired_once_and_counted_once(
+    replicas: Replicas, raw: Database[Row]
+) -> None:
+    due = NOW - timedelta(hours=2)
+    raw["jobs"].insert_many(
+        [
+            *[orphan(number) for number in range(40)],
+            *[orphan(number, begun=LONG_AGO) for number in range(40, 70)],
+            *[
+                encode(a_job(id=f"job-{n}", dedup_key=f"key-{n}", state=State.QUEUED, due=due))
+                for n in range(70, 90)
+            ],
+        ]
+    )
+    here, there = await replicas.open(), await replicas.open()
+    await here.marks.note([(f"job-{number}", "claim-1") for number in range(40, 50)])
+
+    reports = await asyncio.gather(*[each.sweep() for each in (here, there, here, there)])
+
+    rows = {row["_id"]: (row["state"], row["version"]) for row in raw["jobs"].find()}
+    assert {rows[f"job-{number}"] for number in range(40)} == {("SCHEDULED", 2)}
+    assert {rows[f"job-{number}"] for number in range(40, 50)} == {("SENT", 2)}
+    assert {rows[f"job-{number}"] for number in range(50, 70)} == {("RETRYING", 2)}
+    assert {rows[f"job-{number}"] for number in range(70, 90)} == {("SCHEDULED", 1)}
+    counts = {reason: sum(report.get(reason, 0) for report in reports) for reason in Repair}
+    assert (counts[Repair.NOT_BEGUN], counts[Repair.DAILY]) == (40, 20)
+    assert (counts[Repair.ACCEPTED], counts[Repair.UNCERTAIN]) == (10, 20)
+
+
+async def test_a_second_pass_finds_nothing_more_to_repair(
+    replicas: Replicas, raw: Database[Row]
+) -> None:
+    raw["jobs"].insert_many([orphan(1), orphan(2, begun=LONG_AGO)])
+    here = await replicas.open()
+    await here.sweep()
+    repaired = list(raw["jobs"].find())
+
+    report = await here.sweep()
+
+    assert counted(report) == {Repair.OVERDUE: 1}
+    assert list(raw["jobs"].find()) == repaired
+
+
+async def test_of_all_who_find_no_sweep_noted_one_sweeps(
+    replicas: Replicas, raw: Database[Row]
+) -> None:
+    raw["jobs"].insert_one(encode(a_job()))
+    here, there = await replicas.open(), await replicas.open()
+
+    await asyncio.gather(*[r.sweep.if_unseen(12 * SECOND) for r in (here, there, here, there)])
+    first = len(here.nudges) + len(there.nudges)
+    replicas.clock.forward(12 * SECOND)
+    await there.sweep.if_unseen(12 * SECOND)
+
+    assert first == 1
+    assert len(here.nudges) + len(there.nudges) == 2
+
+
+async def test_every_process_sweeps_by_itself_when_nobody_did(
+    replicas: Replicas, raw: Database[Row], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gcsched.usecases.sweep.LOOK_EVERY", timedelta(milliseconds=10))
+    raw["jobs"].insert_one(orphan())
+    here = await replicas.open()
+
+    async with running(here.sweep.run):
+        await until(lambda: raw["jobs"].count_documents({"takebacks": 1}))
+
+
+async def test_a_store_that_is_away_is_tried_again(
+    replicas: Replicas, monkeypatch: pytest.MonkeyPatch, unused_tcp_port: int
+) -> None:
+    monkeypatch.setattr("gcsched.usecases.sweep.LOOK_EVERY", timedelta(milliseconds=10))
+    replicas.mongo_uri = f"mongodb://127.0.0.1:{unused_tcp_port}/?serverSelectionTimeoutMS=10"
+    here = await replicas.open()
+
+    with capture_logs() as logs:
+        async with running(here.sweep.run):
+            await until(lambda: len(logs) == 2)
+
+    assert {log["event"] for log in logs} == {"sweep waits"}
