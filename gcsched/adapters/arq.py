@@ -116,7 +116,7 @@ class ArqWorkerPool:
         while not stop.is_set():
             begun = time.monotonic()
             error = await self._run_once(stop)
-            if error is None:
+            if stop.is_set():
                 return
             lasted = time.monotonic() - begun
             back_off = FIRST_BACK_OFF if lasted > LONGEST_BACK_OFF else back_off
@@ -127,7 +127,7 @@ class ArqWorkerPool:
                 await asyncio.wait_for(stop.wait(), back_off)
             back_off = min(back_off * 2, LONGEST_BACK_OFF)
 
-    async def _run_once(self, stop: asyncio.Event) -> Exception | None:
+    async def _run_once(self, stop: asyncio.Event) -> BaseException | None:
         """Run one worker until *stop* or its end; give what ended it."""
         worker = self._build()
         running = asyncio.create_task(worker.async_run(), name="arq worker")
@@ -138,10 +138,7 @@ class ArqWorkerPool:
             stopping.cancel()
             await ended(running)
             await self._close(worker)
-        if running.cancelled():
-            return None
-        error = running.exception()
-        return error if isinstance(error, Exception) else None
+        return None if running.cancelled() else running.exception()
 
     async def _close(self, worker: Worker) -> None:
         """Cancel what still runs and close its connections.

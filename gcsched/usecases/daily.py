@@ -1,13 +1,15 @@
 """The daily run: everything QUEUED for it becomes due now; once a day, made up when missed."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 
 import structlog
 
 from gcsched.domain.due import DailyPlan
 from gcsched.usecases.ports import Clock, Runs
 from gcsched.usecases.ringer import Ringer
+
+WHENEVER = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,12 +36,27 @@ class DailyRun:
         await self.runs.begin_daily(day, now=now)
         return await self._move(day)
 
+    async def run_now(self) -> int:
+        """Move everything that is queued now, without waiting for its day; give what moved.
+
+        The day's own run still comes, for what is queued after this.
+        """
+        started = self.now()
+        moved = await self._make_due(until=WHENEVER)
+        await self.runs.note_manual(moved, started=started, now=self.now())
+        structlog.get_logger().info("daily queue run by hand", moved=moved)
+        return moved
+
     async def _move(self, day: date) -> int:
+        moved = await self._make_due(until=self.plan.instant(day))
+        await self.runs.finish_daily(day, moved, now=self.now().replace(microsecond=0))
+        structlog.get_logger().info("daily run finished", day=day.isoformat(), moved=moved)
+        return moved
+
+    async def _make_due(self, *, until: datetime) -> int:
         # Guarded by state, so moving twice at the same time moves each job once.
         now = self.now().replace(microsecond=0)
-        moved = await self.runs.move_queued(until=self.plan.instant(day), now=now)
-        await self.runs.finish_daily(day, moved, now=now)
-        structlog.get_logger().info("daily run finished", day=day.isoformat(), moved=moved)
+        moved = await self.runs.move_queued(until=until, now=now)
         if moved:
             self.ringer.ask(now)
         return moved

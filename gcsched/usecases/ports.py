@@ -136,6 +136,9 @@ class Runs(Protocol):
     async def finish_daily(self, day: date, moved: int, *, now: datetime) -> None:
         """Note that *day*'s run has moved *moved* jobs more and is finished."""
 
+    async def note_manual(self, moved: int, *, started: datetime, now: datetime) -> None:
+        """Note a run that somebody asked for, beside those of the days."""
+
     async def is_queued(self, *, until: datetime) -> bool:
         """Tell whether a QUEUED job of a run up to *until* is left."""
 

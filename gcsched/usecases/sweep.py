@@ -79,10 +79,12 @@ class Sweep:
                 conclusion = Conclusion(claim=orphan.claim, job=self._decide(orphan, accepted))
                 repair = reason_of(orphan, conclusion.job)
                 by_reason.setdefault(repair, []).append((orphan, conclusion))
+            taken = 0
             for repair, pairs in by_reason.items():
-                taken = await self.recovery.take_back(pairs)
-                report[repair] = report.get(repair, 0) + taken
-            if len(orphans) < MOST_AT_ONCE:
+                count = await self.recovery.take_back(pairs)
+                report[repair] = report.get(repair, 0) + count
+                taken += count
+            if not taken or len(orphans) < MOST_AT_ONCE:
                 return
 
     async def _accepted(self, orphans: Sequence[Orphan]) -> Collection[tuple[str, str]]:

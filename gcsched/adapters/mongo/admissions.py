@@ -11,7 +11,7 @@ from pymongo.read_concern import ReadConcern
 
 from gcsched.adapters.mongo.codec import encode
 from gcsched.adapters.mongo.connection import Mongo, durable, store_errors
-from gcsched.adapters.mongo.documents import BY_DEDUP_KEY
+from gcsched.adapters.mongo.documents import BY_DEDUP_KEY, BY_ID
 from gcsched.domain.job import Job
 from gcsched.errors import StoreUnavailable
 from gcsched.usecases.ports import Admitted
@@ -28,8 +28,8 @@ class MongoAdmissions:
     async def admit(self, jobs: Sequence[Job], *, within: timedelta) -> list[Admitted]:
         """Store those of *jobs* whose dedup key is free; say for each which job holds its key.
 
-        Raises StoreUnavailable when a majority did not confirm *within* the time; some of the
-        jobs may be stored then, and the same call again finds them by their keys.
+        The server gets *within* to confirm. Raises StoreUnavailable when a majority did not; some
+        of the jobs may be stored then, and the same call again finds them by their keys.
         """
         holders: dict[str, str] = {}
         left = list(jobs)
@@ -61,7 +61,13 @@ class MongoAdmissions:
         collection = self.mongo.jobs.with_options(read_concern=ReadConcern("majority"))
         keys = [job.dedup_key for job in jobs]
         found = collection.find({"dedup_key": {"$in": keys}}, {"dedup_key": 1}, hint=BY_DEDUP_KEY)
-        return {document["dedup_key"]: document["_id"] async for document in found}
+        holders = {document["dedup_key"]: document["_id"] async for document in found}
+        # Our own job of an earlier try may be stored, and even ended, with its key free again.
+        key_of = {job.id: job.dedup_key or "" for job in jobs if job.dedup_key not in holders}
+        if key_of:
+            own = collection.find({"_id": {"$in": list(key_of)}}, {"_id": 1}, hint=BY_ID)
+            holders |= {key_of[document["_id"]]: document["_id"] async for document in own}
+        return holders
 
 
 def admitted(job: Job, holders: dict[str, str]) -> Admitted:

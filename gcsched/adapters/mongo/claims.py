@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from gcsched.adapters.mongo.codec import decode
+from gcsched.adapters.mongo.codec import decoded
 from gcsched.adapters.mongo.connection import Mongo, store_errors
 from gcsched.adapters.mongo.documents import BY_CLAIM, BY_ID, BY_STATE_AND_DUE
 from gcsched.domain.job import CLAIMABLE, LEASE, State
@@ -40,7 +40,8 @@ class MongoClaims:
                 hint=BY_ID,
             )
             found = self.mongo.jobs.find({"claim": token}, hint=BY_CLAIM)
-            jobs = [decode(document) async for document in found]
+            documents = await found.to_list(most)
+        jobs = [job for _, job in decoded(documents)]
         jobs.sort(key=lambda job: job.due)
         return Batch(token=token, jobs=tuple(jobs), until=until, saw=len(due))
 

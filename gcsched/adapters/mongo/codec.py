@@ -1,7 +1,9 @@
 """Jobs to MongoDB documents and back. Fields have the same names on both sides."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
+
+import structlog
 
 from gcsched.domain.job import Attempt, Job, State
 from gcsched.domain.replies import Kind
@@ -58,6 +60,16 @@ def decode(document: Mapping[str, Any]) -> Job:
         reason=document["reason"],
         attempts=tuple(decode_attempt(attempt) for attempt in document["attempts"]),
     )
+
+
+def decoded(documents: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Mapping[str, Any], Job]]:
+    """Decode what can be read; one document that cannot must not stop all the others."""
+    for document in documents:
+        try:
+            yield document, decode(document)
+        except (KeyError, TypeError, ValueError) as error:
+            log = structlog.get_logger()
+            log.warning("job unreadable", job_id=str(document.get("_id")), error=repr(error))
 
 
 def encode_attempt(attempt: Attempt) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from pymongo import UpdateOne
 
-from gcsched.adapters.mongo.codec import decode
+from gcsched.adapters.mongo.codec import decoded
 from gcsched.adapters.mongo.connection import Mongo, store_errors
 from gcsched.adapters.mongo.documents import BY_ID, BY_LEASE
 from gcsched.adapters.mongo.outcomes import concluded
@@ -37,11 +37,11 @@ class MongoRecovery:
         with store_errors("looking for expired leases"):
             # The plain bound serves the index; the server's clock has the last word.
             query = {"lease": {"$lte": self.now() + timedelta(seconds=1)}, **LEASE_OVER}
-            found = self.mongo.jobs.find(query, hint=BY_LEASE).limit(most)
-            return [
-                Orphan(job=decode(document), claim=document["claim"], begun=document.get("begun"))
-                async for document in found
-            ]
+            documents = await self.mongo.jobs.find(query, hint=BY_LEASE).to_list(most)
+        return [
+            Orphan(job=job, claim=document["claim"], begun=document.get("begun"))
+            for document, job in decoded(documents)
+        ]
 
     async def take_back(self, conclusions: Sequence[tuple[Orphan, Conclusion]]) -> int:
         """Write each conclusion if its orphan is still as it was seen; give how many were."""

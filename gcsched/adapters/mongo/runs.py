@@ -45,6 +45,8 @@ class MongoRuns:
                 {
                     "$set": {"state": State.SCHEDULED.value, "due": now, "since": now},
                     "$inc": {"version": 1},
+                    # Run before its day, a mail must not be dated in the future.
+                    "$min": {"due_at": now},
                 },
             )
         return answer.modified_count
@@ -58,6 +60,14 @@ class MongoRuns:
                     "$inc": {"moved": moved},
                     "$setOnInsert": {"started": now},
                 },
+                upsert=True,
+            )
+
+    async def note_manual(self, moved: int, *, started: datetime, now: datetime) -> None:
+        with store_errors("noting a run by hand"):
+            await self.mongo.runs.update_one(
+                {"_id": f"daily:manual:{started.isoformat()}"},
+                {"$set": {"started": started, "finished": now}, "$inc": {"moved": moved}},
                 upsert=True,
             )
 

@@ -256,3 +256,14 @@ async def test_next_due_knows_whether_something_due_waits(
     waits = state in {State.SCHEDULED, State.RETRYING}
     assert await claims.next_due(now=PAST) is waits
     assert await claims.next_due(now=PAST - timedelta(seconds=1)) is False
+
+
+async def test_a_job_that_nobody_can_read_does_not_stop_the_others(
+    claims: MongoClaims, jobs: Collection[Row]
+) -> None:
+    jobs.insert_one({**encode(numbered(1)), "attempts": [{"written_by": "who knows"}]})
+    jobs.insert_one(encode(numbered(2)))
+
+    batch = await claims.claim("token", 5, now=FAR_AHEAD)
+
+    assert [job.id for job in batch.jobs] == ["job-2"]
