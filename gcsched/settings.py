@@ -30,6 +30,7 @@ from gcsched.errors import SettingsProblems
 
 PREFIX = "GCSCHED_"
 SECURITY_OF_PORT = {465: "tls", 587: "starttls"}
+CALLERS_OWN = {"GCSCHED_TARGET"}  # what the command line reads when it calls a service
 TRY_OUT = "(for a try-out without any server run: python -m gcsched dev)"
 
 
@@ -266,7 +267,7 @@ def load(environ: Mapping[str, str]) -> Settings:
 
 def unknown_names(environ: Mapping[str, str]) -> list[str]:
     """Variables that look like ours and mean nothing: most often a slip of the pen."""
-    known = {variable(field) for field in Settings.model_fields}
+    known = {variable(field) for field in Settings.model_fields} | CALLERS_OWN
     return sorted(name for name in environ if name.upper().startswith(PREFIX) and name not in known)
 
 

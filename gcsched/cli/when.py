@@ -1,0 +1,49 @@
+"""What `--at` may say, as the Unix seconds that the contract wants. Pure."""
+
+import math
+import re
+from datetime import UTC, datetime
+
+DAILY = 0
+SECONDS_PER = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+RELATIVE = re.compile(r"\+([0-9]{1,9})([smhd])")
+UNIX_SECONDS = re.compile(r"[0-9]{1,15}")
+DATE_AND_TIME = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?"
+LOCAL_TIME = re.compile(DATE_AND_TIME)
+RFC_3339 = re.compile(DATE_AND_TIME + r"([Zz]|[+-][0-9]{2}:[0-9]{2})")
+
+FORMS = "now, daily, +30s, +10m, +2h, +1d, 2027-01-05T09:00:00+01:00 or Unix seconds"
+
+
+def unix_seconds(text: str, *, now: datetime) -> int:
+    """Give the second that *text* means, never an earlier one; a ValueError says what to write."""
+    if text == "now":
+        return int(now.timestamp())
+    if text == "daily":
+        return DAILY
+    if UNIX_SECONDS.fullmatch(text):
+        return int(text)
+    if relative := RELATIVE.fullmatch(text):
+        return math.ceil(now.timestamp()) + int(relative[1]) * SECONDS_PER[relative[2]]
+    if LOCAL_TIME.fullmatch(text):
+        raise ValueError(f"{text!r} has no time zone; write {text}Z or {text}+01:00")
+    return of_rfc_3339(text)
+
+
+def of_rfc_3339(text: str) -> int:
+    if not RFC_3339.fullmatch(text):
+        raise ValueError(f"{text!r} is no time; write {FORMS}")
+    try:
+        moment = datetime.fromisoformat(text.upper())
+    except ValueError as error:
+        raise ValueError(f"{text!r} is no time: {error}") from error
+    return max(1, math.ceil(moment.timestamp()))  # 0 would be the daily run
+
+
+def due(second: int, *, now: datetime) -> str | None:
+    """Write when a job asked for *second* is due, in UTC; None: with the next daily run."""
+    if second == DAILY:
+        return None
+    moment = datetime.fromtimestamp(max(second, int(now.timestamp())), UTC)
+    return moment.isoformat().replace("+00:00", "Z")
