@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 
@@ -19,14 +19,14 @@ from gcsched.adapters.smtp.pool import Pool
 from gcsched.adapters.smtp.settings import Keep, RelaySettings, Security
 from gcsched.adapters.template_folder import default_folder
 from gcsched.adapters.templates import Templates
-from gcsched.assembly import Resources, assemble
+from gcsched.assembly import Resources, Service, assemble
 from gcsched.errors import StoreUnavailable
 from gcsched.parts import Parts
 from gcsched.rpc.server import serving
 from gcsched.rpc.servicer import SchedulerServicer
 from gcsched.settings import Settings
 
-TO_STOP_A_PART = timedelta(seconds=5)
+TO_STOP_THE_REST = timedelta(seconds=5)
 TO_STOP_THE_ENGINE = timedelta(seconds=16)  # a little more than the longest claim
 LONGEST_CALL = timedelta(seconds=10)
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.5, 5.0
@@ -96,23 +96,42 @@ async def store_is_ready(resources: Resources, stop: asyncio.Event) -> bool:
     return False
 
 
-async def run(settings: Settings, resources: Resources, stop: asyncio.Event) -> None:
-    """Start the parts, serve, and at *stop* end it all in the order that loses nothing."""
+def nobody_waits(_: Service, __: int) -> None:
+    """Be the *on_serving* of whoever only serves."""
+
+
+async def run(
+    settings: Settings,
+    resources: Resources,
+    stop: asyncio.Event,
+    *,
+    on_serving: Callable[[Service, int], None] = nobody_waits,
+) -> None:
+    """Start the parts, serve, and at *stop* end it all in the order that loses nothing.
+
+    *on_serving* is told the service and the port, once calls are taken. Raises AddressInUse.
+    """
     grace = timedelta(seconds=settings.stop_grace_seconds)
-    async with asyncio.TaskGroup() as tasks:
+    service = assemble(settings, resources)
+    servicer = SchedulerServicer(submit=service.submit)
+    # The port first: without it no part has begun anything that would be cut off.
+    async with (
+        serving(servicer, listen=settings.grpc_listen) as server,
+        asyncio.TaskGroup() as tasks,
+    ):
         parts = Parts(tasks)
-        service = assemble(settings, resources)
         for name, loop in service.loops:
             parts.start(name, loop)
-        servicer = SchedulerServicer(submit=service.submit)
-        async with serving(servicer, listen=settings.grpc_listen) as server:
-            log.info("serving", grpc=settings.grpc_listen, port=server.port, version=__version__)
-            await stop.wait()
-            log.info("stopping", grace_seconds=settings.stop_grace_seconds)
-            await server.stop_accepting()
-            await parts.stop_last(within=TO_STOP_THE_ENGINE)  # nothing new is claimed or begun
-            await server.drain(min(grace, LONGEST_CALL))
-        await parts.stop(within=grace + TO_STOP_A_PART)
+        log.info("serving", grpc=settings.grpc_listen, port=server.port, version=__version__)
+        on_serving(service, server.port)
+        await stop.wait()
+        log.info("stopping", grace_seconds=settings.stop_grace_seconds)
+        await server.stop_accepting()
+        await asyncio.gather(
+            parts.stop_last(within=TO_STOP_THE_ENGINE),  # nothing new is claimed or begun
+            server.drain(min(grace, LONGEST_CALL)),
+        )
+        await parts.stop(within=grace + TO_STOP_THE_REST)
 
 
 def relay_from(settings: Settings) -> RelaySettings:
@@ -128,12 +147,15 @@ def relay_from(settings: Settings) -> RelaySettings:
 
 
 @contextmanager
-def stopped_by_signals(stop: asyncio.Event) -> Iterator[None]:
-    """Set *stop* at SIGTERM or SIGINT; a second signal ends the process at once."""
+def stopped_by_signals(
+    stop: asyncio.Event, *, last_act: Callable[[], None] = lambda: None
+) -> Iterator[None]:
+    """Set *stop* at SIGTERM or SIGINT; a second signal ends the process right after *last_act*."""
     loop = asyncio.get_running_loop()
 
     def on_signal(number: int) -> None:
         if stop.is_set():
+            last_act()
             os._exit(128 + number)
         stop.set()
 

@@ -15,6 +15,7 @@ from gcsched.adapters.mongo.admissions import MongoAdmissions
 from gcsched.adapters.mongo.claims import MongoClaims
 from gcsched.adapters.mongo.clock import ServerClock
 from gcsched.adapters.mongo.connection import Mongo
+from gcsched.adapters.mongo.jobs import MongoJobs
 from gcsched.adapters.mongo.outcomes import MongoOutcomes
 from gcsched.adapters.mongo.recipients import MongoRecipients
 from gcsched.adapters.mongo.recovery import MongoRecovery
@@ -65,6 +66,8 @@ class Service:
     """The loops in the order to start them, to be stopped in reverse; the engine is the last."""
 
     submit: Submit
+    daily_run: DailyRun
+    jobs: MongoJobs
     loops: tuple[NamedLoop, ...]
 
 
@@ -86,6 +89,14 @@ class Admission:
     loops: tuple[NamedLoop, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upkeep:
+    """What happens by itself: the sweep, the daily run, ARQ's workers, the server's clock."""
+
+    daily_run: DailyRun
+    loops: tuple[NamedLoop, ...]
+
+
 def assemble(settings: Settings, resources: Resources) -> Service:
     nudged = asyncio.Event()
     ringer = Ringer(
@@ -95,6 +106,7 @@ def assemble(settings: Settings, resources: Resources) -> Service:
     )
     delivery = build_delivery(settings, resources, ringer)
     admission = build_admission(settings, resources, ringer)
+    upkeep = build_upkeep(settings, resources, ringer, delivery.claims)
     engine = Engine(
         claims=delivery.claims,
         leases=delivery.leases,
@@ -108,10 +120,12 @@ def assemble(settings: Settings, resources: Resources) -> Service:
         ("ringer", ringer.run),
         *delivery.loops,
         *admission.loops,
-        *build_upkeep(settings, resources, ringer, delivery.claims),
+        *upkeep.loops,
         ("engine", engine.run),
     )
-    return Service(submit=admission.submit, loops=loops)
+    return Service(
+        submit=admission.submit, daily_run=upkeep.daily_run, jobs=MongoJobs(), loops=loops
+    )
 
 
 def build_delivery(settings: Settings, resources: Resources, ringer: Ringer) -> Delivery:
@@ -163,7 +177,7 @@ def build_admission(settings: Settings, resources: Resources, ringer: Ringer) ->
 
 def build_upkeep(
     settings: Settings, resources: Resources, ringer: Ringer, claims: MongoClaims
-) -> tuple[NamedLoop, ...]:
+) -> Upkeep:
     now, mongo = resources.clock, resources.mongo
     runs = MongoRuns(mongo=mongo)
     daily_run = DailyRun(runs=runs, plan=daily_plan(settings), ringer=ringer, now=now)
@@ -195,7 +209,12 @@ def build_upkeep(
         max_jobs=settings.worker_jobs,
         now=now,
     )
-    return (("sweep", sweep.run), ("arq workers", workers.run), ("clock", resources.clock.run))
+    loops: tuple[NamedLoop, ...] = (
+        ("sweep", sweep.run),
+        ("arq workers", workers.run),
+        ("clock", resources.clock.run),
+    )
+    return Upkeep(daily_run=daily_run, loops=loops)
 
 
 def composer(settings: Settings, templates: Templates) -> Composer:

@@ -6,6 +6,8 @@ from datetime import timedelta
 
 import structlog
 
+LEAST = timedelta(seconds=1)
+
 Loop = Callable[[asyncio.Event], Awaitable[None]]
 
 
@@ -35,5 +37,9 @@ class Parts:
             await asyncio.wait({task})
 
     async def stop(self, *, within: timedelta) -> None:
+        """Stop one after the other, *within* this time for all; each gets a second at least."""
+        clock = asyncio.get_running_loop().time
+        until = clock() + within.total_seconds()
         while self._running:
-            await self.stop_last(within=within)
+            left = timedelta(seconds=until - clock())
+            await self.stop_last(within=max(left, LEAST))

@@ -50,8 +50,9 @@ class Stage:
         return dict(kept)
 
     def entries(self) -> list[dict[str, Any]]:
-        lines = self.ledger.read_bytes().splitlines() if self.ledger.exists() else []
-        return [json.loads(line) for line in lines]
+        written = self.ledger.read_bytes() if self.ledger.exists() else b""
+        *whole, _ = written.split(b"\n")  # the last line may be half written
+        return [json.loads(line) for line in whole]
 
     def jobs(self) -> list[dict[str, Any]]:
         """Read every job as MongoDB has it."""

@@ -6,11 +6,15 @@ from collections.abc import Sequence
 
 from gcsched import __doc__ as purpose
 from gcsched import __version__
-from gcsched.cli import serve
+from gcsched.cli import dev, health, schedule, serve
 from gcsched.cli.command import Group
 from gcsched.errors import GcschedError, SettingsProblems
 
-COMMANDS = Group(name="gcsched", help=str(purpose), commands=(serve.COMMAND,))
+COMMANDS = Group(
+    name="gcsched",
+    help=str(purpose),
+    commands=(dev.COMMAND, serve.COMMAND, schedule.COMMAND, health.COMMAND),
+)
 
 FAILED = 1
 USAGE = 2

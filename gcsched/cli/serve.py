@@ -28,11 +28,11 @@ def run(_: Namespace) -> int:
 def _until_stopped(settings: "Settings") -> int:
     from gcsched import app
 
-    with asyncio.Runner(loop_factory=_fastest_loop()) as runner:
+    with asyncio.Runner(loop_factory=fastest_loop()) as runner:
         return runner.run(app.serve(settings))
 
 
-def _fastest_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
+def fastest_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
     """Take uvloop where it is installed; None leaves the choice to asyncio."""
     try:
         import uvloop

@@ -193,3 +193,59 @@ async def test_the_next_day_is_a_new_run(
 
     assert await run() == 1
     assert {note["_id"] for note in raw["runs"].find()} == {"daily:2026-07-01", "daily:2026-07-02"}
+
+
+async def test_by_hand_everything_queued_becomes_due_now_and_is_dated_now(
+    run: DailyRun, raw: Database[Row], clock: FixedClock, nudges: Nudges
+) -> None:
+    queue(raw, "tomorrow", due=TEN + DAY)
+    queue(raw, "in a week", due=TEN + 7 * DAY)
+    queue(raw, "missed yesterday", due=TEN - DAY)
+    clock.forward(timedelta(hours=1, milliseconds=300))
+
+    assert await run.run_now() == 3
+
+    now = TEN + timedelta(hours=1)
+    assert set(states(raw).values()) == {("SCHEDULED", now)}
+    dated = {row["_id"]: row["due_at"] for row in raw["jobs"].find()}
+    assert dated == {"tomorrow": now, "in a week": now, "missed yesterday": TEN - DAY}
+    assert nudges.count == 1
+
+
+async def test_a_run_by_hand_leaves_the_day_its_own_run(
+    run: DailyRun, raw: Database[Row], clock: FixedClock
+) -> None:
+    clock.now = TEN - SECOND
+    queue(raw, "by hand")
+    assert await run.run_now() == 1
+    queue(raw, "at ten")
+    clock.now = TEN
+
+    assert await run() == 1
+
+    notes = {note["_id"]: (note["started"], note["moved"]) for note in raw["runs"].find()}
+    assert notes == {
+        "daily:manual:2026-07-01T07:59:59+00:00": (TEN - SECOND, 1),
+        "daily:2026-07-01": (TEN, 1),
+    }
+
+
+async def test_by_hand_with_nothing_queued_nobody_is_woken(
+    run: DailyRun, raw: Database[Row], nudges: Nudges
+) -> None:
+    assert await run.run_now() == 0
+
+    assert nudges.count == 0
+    assert [note["moved"] for note in raw["runs"].find()] == [0]
+
+
+async def test_runs_by_hand_at_the_same_time_move_each_job_once(
+    run: DailyRun, raw: Database[Row]
+) -> None:
+    queue(raw, *[f"job-{number}" for number in range(100)], due=TEN + DAY)
+
+    moved = await asyncio.gather(run.run_now(), run.run_now(), run.run_now())
+
+    assert sum(moved) == 100
+    assert {row["version"] for row in raw["jobs"].find()} == {1}
+    assert sum(note["moved"] for note in raw["runs"].find()) == 100

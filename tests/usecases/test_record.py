@@ -227,6 +227,7 @@ LATER = NOW + timedelta(minutes=1)
                 "log_level": "warning",
                 "attempt": 1,
                 "until": "2026-07-01T12:01:00+00:00",
+                "reason": "450 at RCPT: busy",
             },
         ),
         (

@@ -1,0 +1,152 @@
+"""A relay that delivers nothing: it keeps every mail as files and tells what it caught."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TypeVar
+from weakref import WeakSet
+
+import structlog
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+LOOPBACK = "127.0.0.1"
+LARGEST_MAIL = 32 * 1024 * 1024
+LONGEST_NAME = 80
+LONGEST_TEXT = 10_000
+UNSAFE = re.compile(r"[^A-Za-z0-9@._+-]+")
+BETWEEN_MAILS = timedelta(microseconds=1)
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caught:
+    """One mail, how its text begins, and the files it lies in; without an HTML part only one."""
+
+    recipient: str
+    subject: str
+    text: str
+    eml: Path
+    html: Path | None
+
+
+T = TypeVar("T")
+OnCaught = Callable[[Caught], None]
+
+
+@dataclass(kw_only=True, eq=False)
+class Catcher:
+    """What aiosmtpd asks for each mail; *now* names the files, in the order of arrival."""
+
+    folder: Path
+    on_caught: OnCaught
+    now: Callable[[], datetime]
+    _latest: datetime | None = field(default=None, init=False)
+
+    async def take(self, _: SMTP, __: Session, envelope: Envelope) -> str:
+        """Keep the mail; what is answered with 250 is on disk."""
+        recipient = ", ".join(envelope.rcpt_tos)
+        content = envelope.content
+        if not isinstance(content, bytes):
+            raise TypeError("aiosmtpd was told not to decode")
+        try:
+            caught = await asyncio.to_thread(keep, self._stem(recipient), recipient, content)
+        except OSError as error:
+            why = error.strerror or type(error).__name__
+            log.warning("mail not kept", folder=str(self.folder), error=why)
+            return f"452 4.3.1 the mail cannot be kept: {why}"
+        self.on_caught(caught)
+        return f"250 2.0.0 kept as {caught.eml.name}"
+
+    def _stem(self, recipient: str) -> Path:
+        moment = self.now()
+        if self._latest is not None and moment <= self._latest:
+            moment = self._latest + BETWEEN_MAILS
+        self._latest = moment
+        name = UNSAFE.sub("_", recipient)[:LONGEST_NAME]
+        return self.folder / f"{moment:%Y%m%dT%H%M%S.%fZ}-{name}"
+
+
+@asynccontextmanager
+async def catching(
+    folder: Path, on_caught: OnCaught, *, now: Callable[[], datetime]
+) -> AsyncIterator[int]:
+    """Catch mails on a free port of this machine and keep them in *folder*; give the port."""
+    catcher = Catcher(folder=folder, on_caught=on_caught, now=now)
+    loop = asyncio.get_running_loop()
+    connections: WeakSet[SMTP] = WeakSet()
+
+    def connection() -> SMTP:
+        protocol = SMTP(
+            SimpleNamespace(handle_DATA=catcher.take),
+            data_size_limit=LARGEST_MAIL,
+            enable_SMTPUTF8=True,
+            hostname="localhost",
+            ident="gcsched mail catcher",
+            loop=loop,
+        )
+        connections.add(protocol)
+        return protocol
+
+    server = await loop.create_server(connection, LOOPBACK, 0)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        for protocol in connections:
+            if protocol.transport is not None:
+                protocol.transport.close()
+
+
+def keep(stem: Path, recipient: str, content: bytes) -> Caught:
+    """Write the mail and its HTML part beside each other; the .eml comes last and whole."""
+    stem.parent.mkdir(parents=True, exist_ok=True)  # somebody may have cleared it away
+    message = message_from_bytes(content, policy=default)
+    html = readable(lambda: part(message, "html"), otherwise=None)
+    text = readable(lambda: part(message, "plain"), otherwise=None)
+    page = stem.with_name(f"{stem.name}.html") if html is not None else None
+    if page is not None and html is not None:
+        # The mark tells a browser the encoding, which the mail's header told before.
+        replace(page, html.encode("utf-8-sig"))
+    eml = stem.with_name(f"{stem.name}.eml")
+    replace(eml, content)
+    return Caught(
+        recipient=recipient,
+        subject=readable(lambda: str(message["subject"] or ""), otherwise="(unreadable)"),
+        text=(text or "")[:LONGEST_TEXT],
+        eml=eml,
+        html=page,
+    )
+
+
+def replace(path: Path, content: bytes) -> None:
+    """Write *content* so that whoever sees *path* sees all of it."""
+    unfinished = path.with_name(f".{path.name}.part")
+    try:
+        unfinished.write_bytes(content)
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def part(message: EmailMessage, kind: str) -> str | None:
+    """Give the body of that *kind*, read as its header says, or as well as can be."""
+    found = message.get_body((kind,))
+    content = None if found is None else found.get_payload(decode=True)
+    charset = "utf-8" if found is None else found.get_content_charset("utf-8")
+    return content.decode(charset, "replace") if isinstance(content, bytes) else None
+
+
+def readable(read: Callable[[], T], *, otherwise: T) -> T:
+    try:
+        return read()
+    except Exception:  # noqa: BLE001  # a mail the parser breaks at is kept all the same
+        return otherwise

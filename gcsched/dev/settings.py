@@ -1,0 +1,72 @@
+"""The settings of `gcsched dev`: the operator's, except for the stores and the relay."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gcsched import settings
+from gcsched.settings import Settings, variable
+
+DEFAULTS = {
+    "sender_email": "no-reply@example.org",
+    "sender_name": "gcsched dev",
+    "log_level": "WARNING",  # what happens is told on stdout
+}
+EMBEDDED = frozenset(
+    {
+        "mongo_uri",
+        "redis_url",
+        "secrets_dir",
+        "smtp_host",
+        "smtp_port",
+        "smtp_username",
+        "smtp_password",
+        "smtp_security",
+        "smtp_ca_file",
+    }
+)
+"""Settings that mean nothing here."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Brought:
+    """Where the stores and the relay are that dev brings along, and where gRPC shall listen."""
+
+    mongo_uri: str
+    redis_url: str
+    smtp_port: int
+    grpc_listen: str
+
+
+def dev_settings(environ: Mapping[str, str], brought: Brought) -> Settings:
+    """Give the settings of the service; raises SettingsProblems."""
+    ours = {
+        "mongo_uri": brought.mongo_uri,
+        "redis_url": brought.redis_url,
+        "smtp_host": "127.0.0.1",
+        "smtp_port": str(brought.smtp_port),
+        "smtp_security": "none",
+        "grpc_listen": brought.grpc_listen,
+    }
+    ignored_here = ignored(environ)
+    said = {name: value for name, value in environ.items() if name not in ignored_here and value}
+    return settings.load({**named(DEFAULTS), **said, **named(ours)})
+
+
+def checked(environ: Mapping[str, str], *, grpc_listen: str) -> Settings:
+    """Find what is wrong before anything is started; stores and relay are stand-ins."""
+    brought = Brought(
+        mongo_uri="mongodb://127.0.0.1/gcsched",
+        redis_url="redis://127.0.0.1",
+        smtp_port=25,
+        grpc_listen=grpc_listen,
+    )
+    return dev_settings(environ, brought)
+
+
+def ignored(environ: Mapping[str, str]) -> list[str]:
+    """Give those settings in *environ* that mean nothing here."""
+    return sorted(name for name in map(variable, EMBEDDED) if environ.get(name))
+
+
+def named(values: Mapping[str, str]) -> dict[str, str]:
+    return {variable(field): value for field, value in values.items()}

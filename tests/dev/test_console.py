@@ -1,0 +1,73 @@
+"""What is said arrives in order; a flood, a slow reader or none at all holds nothing up."""
+
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from gcsched.dev.console import MOST_WAITING, Console, phrase
+
+
+@dataclass(frozen=True)
+class Pipe:
+    reader: int
+    writer: int
+
+    def read(self) -> list[str]:
+        """Read what was written, once nobody writes any more."""
+        os.close(self.writer)
+        with open(self.reader, encoding="utf-8", closefd=False) as lines:
+            return lines.read().splitlines()
+
+
+@pytest.fixture
+def pipe() -> Iterator[Pipe]:
+    pipe = Pipe(*os.pipe())
+    yield pipe
+    os.close(pipe.reader)
+
+
+def test_lines_come_in_order_and_all_of_them(pipe: Pipe) -> None:
+    with Console(pipe.writer) as console:
+        console.say("one", "two")
+        console.say("Grüße")
+
+    assert pipe.read() == ["one", "two", "Grüße"]
+
+
+async def test_a_flood_of_announcements_is_ten_lines_and_a_number(pipe: Pipe) -> None:
+    with Console(pipe.writer) as console:
+        for number in range(1000):
+            console.announce(f"mail {number}")
+
+    assert pipe.read() == [*(f"mail {number}" for number in range(10)), "caught 990 more"]
+
+
+def test_a_reader_that_does_not_read_holds_nothing_up(pipe: Pipe) -> None:
+    began = time.monotonic()
+
+    with Console(pipe.writer) as console:
+        for _ in range(MOST_WAITING * 10):
+            console.say("x" * 1000)
+
+    assert time.monotonic() - began < 5
+    os.close(pipe.writer)
+
+
+def test_a_reader_that_is_gone_holds_nothing_up() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+
+    with Console(writer) as console:
+        for _ in range(MOST_WAITING * 2):
+            console.say("x")
+
+    os.close(writer)
+
+
+def test_foreign_words_are_one_short_line() -> None:
+    assert phrase("Grüße, 会議") == "Grüße, 会議"
+    assert phrase("\x1b[2J\nhidden") == "?[2J?hidden"
+    assert phrase("x" * 101) == "x" * 97 + "..."

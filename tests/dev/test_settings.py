@@ -1,0 +1,84 @@
+"""What dev takes from the environment, and what it brings itself."""
+
+from datetime import time
+from pathlib import Path
+
+import pytest
+
+from gcsched.dev.folder import default_folder
+from gcsched.dev.settings import EMBEDDED, Brought, dev_settings, ignored
+from gcsched.settings import Settings
+
+BROUGHT = Brought(
+    mongo_uri="mongodb://127.0.0.1:1/gcsched",
+    redis_url="unix:///valkey.sock",
+    smtp_port=2525,
+    grpc_listen="127.0.0.1:7",
+)
+PRODUCTION = {
+    "GCSCHED_MONGO_URI": "mongodb://production/gcsched",
+    "GCSCHED_REDIS_URL": "redis://production",
+    "GCSCHED_SMTP_HOST": "smtp.example.org",
+    "GCSCHED_SMTP_USERNAME": "us",
+    "GCSCHED_SMTP_PASSWORD": "secret",
+    "GCSCHED_SECRETS_DIR": "/run/secrets",
+}
+
+
+def test_nothing_needs_to_be_said() -> None:
+    settings = dev_settings({}, BROUGHT)
+
+    assert settings.mongo_uri.get_secret_value() == BROUGHT.mongo_uri
+    assert settings.redis_url.get_secret_value() == BROUGHT.redis_url
+    assert (settings.smtp_host, settings.smtp_port) == ("127.0.0.1", 2525)
+    assert settings.smtp_security == "none"
+    assert settings.grpc_listen == "127.0.0.1:7"
+    assert settings.log_level == "WARNING"
+
+
+def test_what_is_said_of_the_service_counts(tmp_path: Path) -> None:
+    said = {
+        "GCSCHED_TEMPLATES_DIR": str(tmp_path),
+        "GCSCHED_DAILY_AT": "09:30",
+        "GCSCHED_TIMEZONE": "Europe/Berlin",
+        "GCSCHED_SENDER_EMAIL": "hr@example.com",
+        "GCSCHED_LOG_LEVEL": "INFO",
+    }
+
+    settings = dev_settings(said, BROUGHT)
+
+    assert settings.templates_dir == tmp_path
+    assert settings.daily_at == time(9, 30)
+    assert settings.timezone.key == "Europe/Berlin"
+    assert settings.sender_email == "hr@example.com"
+    assert settings.log_level == "INFO"
+
+
+def test_no_store_and_no_relay_of_the_environment_is_ever_used() -> None:
+    assert dev_settings(PRODUCTION, BROUGHT) == dev_settings({}, BROUGHT)
+    assert ignored(PRODUCTION) == sorted(PRODUCTION)
+
+
+def test_every_setting_of_a_store_or_a_relay_is_known_as_such() -> None:
+    """One that is added later must not lead dev to production."""
+    harmless = {"smtp_sessions"}
+    found = {name for name in Settings.model_fields if name.startswith(("mongo", "redis", "smtp"))}
+
+    assert found - harmless <= EMBEDDED
+
+
+@pytest.mark.parametrize(
+    ("system", "environ", "expected"),
+    [
+        ("linux", {"XDG_DATA_HOME": "/data"}, "/data/gcsched"),
+        ("linux", {"XDG_DATA_HOME": "relative"}, "/home/ada/.local/share/gcsched"),
+        ("linux", {}, "/home/ada/.local/share/gcsched"),
+        ("darwin", {}, "/home/ada/Library/Application Support/gcsched"),
+    ],
+)
+def test_data_are_kept_where_such_data_are_kept(
+    monkeypatch: pytest.MonkeyPatch, system: str, environ: dict[str, str], expected: str
+) -> None:
+    monkeypatch.setenv("HOME", "/home/ada")
+
+    assert default_folder(environ, system=system) == Path(expected)
