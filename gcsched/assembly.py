@@ -155,7 +155,9 @@ def build_admission(settings: Settings, resources: Resources, ringer: Ringer) ->
     write = AdmissionWrite(admissions=admissions, ringer=ringer, recipients=recipients)
     group: Group[Asked, Stored] = Group(write, linger=LINGER)
     domain = settings.sender_email.rpartition("@")[2].encode("idna").decode()
-    factory = JobFactory(daily=daily_plan(settings), message_id_domain=domain)
+    factory = JobFactory(
+        daily=daily_plan(settings), message_id_domain=domain, keep_trying=keep_trying(settings)
+    )
     submit = Submit(make_job=factory, group=group, now=resources.clock)
     loops: tuple[NamedLoop, ...] = (("recipients", recipients.run), ("admission", group.run))
     return Admission(submit=submit, loops=loops)
@@ -166,7 +168,13 @@ def build_upkeep(
 ) -> tuple[NamedLoop, ...]:
     now, mongo = resources.clock, resources.mongo
     runs = MongoRuns(mongo=mongo)
-    daily_run = DailyRun(runs=runs, plan=daily_plan(settings), ringer=ringer, now=now)
+    daily_run = DailyRun(
+        runs=runs,
+        plan=daily_plan(settings),
+        ringer=ringer,
+        keep_trying=keep_trying(settings),
+        now=now,
+    )
     sweep = Sweep(
         claims=claims,
         recovery=MongoRecovery(mongo=mongo, retention=retention(settings), now=now),
@@ -214,10 +222,13 @@ def daily_plan(settings: Settings) -> DailyPlan:
 def retry_policy(settings: Settings) -> RetryPolicy:
     return RetryPolicy(
         attempts=settings.retry_attempts,
-        first_wait=timedelta(seconds=settings.retry_first_wait_seconds),
-        longest_wait=timedelta(seconds=settings.retry_longest_wait_seconds),
+        waits=tuple(timedelta(seconds=seconds) for seconds in settings.retry_waits_seconds),
         on_uncertain=OnUncertain(settings.on_uncertain),
     )
+
+
+def keep_trying(settings: Settings) -> timedelta:
+    return timedelta(hours=settings.not_after_hours)
 
 
 def retention(settings: Settings) -> timedelta:

@@ -57,6 +57,7 @@ def a_job(**others: Any) -> Job:
         "created": NOW,
         "due_at": NOW,
         "due": NOW,
+        "not_after": NOW + timedelta(days=1),
         "since": NOW,
         "message_id": "job-1@example.org",
         "dedup_key": "key-1",

@@ -1,7 +1,7 @@
 """The daily run: everything QUEUED for it becomes due now; once a day, made up when missed."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 import structlog
 
@@ -15,6 +15,7 @@ class DailyRun:
     runs: Runs
     plan: DailyPlan
     ringer: Ringer
+    keep_trying: timedelta
     now: Clock
 
     async def __call__(self) -> int:
@@ -37,7 +38,9 @@ class DailyRun:
     async def _move(self, day: date) -> int:
         # Guarded by state, so moving twice at the same time moves each job once.
         now = self.now().replace(microsecond=0)
-        moved = await self.runs.move_queued(until=self.plan.instant(day), now=now)
+        moved = await self.runs.move_queued(
+            until=self.plan.instant(day), now=now, not_after=now + self.keep_trying
+        )
         await self.runs.finish_daily(day, moved, now=now)
         structlog.get_logger().info("daily run finished", day=day.isoformat(), moved=moved)
         if moved:

@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import partial
 
 from gcsched.domain.job import LEASE, LEASE_LEFT_AT_BODY, Attempt, Job
-from gcsched.domain.outcome import after_attempt, attempt_from, interrupted
+from gcsched.domain.outcome import after_attempt, attempt_from, before_attempt, interrupted
 from gcsched.domain.replies import Answered, Broken, Kind, Withheld
 from gcsched.domain.retry import RetryPolicy
 from gcsched.errors import StoreUnavailable, TemplateProblem
@@ -63,6 +63,8 @@ class Deliver:
     async def __call__(self, claimed: Claimed) -> Conclusion:
         """Deliver once. Whatever is cancelled here, ``interrupted`` says what it came to."""
         started = self.now()
+        if (ended := before_attempt(claimed.job, now=started)) is not None:
+            return Conclusion(claim=claimed.token, job=ended)
         try:
             mail = self.composer.compose(claimed.job)
             transmission = await self.mailer.send(mail, partial(self._begin, claimed))

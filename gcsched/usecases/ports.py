@@ -130,8 +130,11 @@ class Runs(Protocol):
     async def begin_daily(self, day: date, *, now: datetime) -> bool:
         """Note the begin of *day*'s run; False when it is noted already."""
 
-    async def move_queued(self, *, until: datetime, now: datetime) -> int:
-        """Make every QUEUED job of a run up to *until* due at *now*; give how many."""
+    async def move_queued(self, *, until: datetime, now: datetime, not_after: datetime) -> int:
+        """Make every QUEUED job of a run up to *until* due at *now*; give how many.
+
+        Each may be sent until *not_after* at least.
+        """
 
     async def finish_daily(self, day: date, moved: int, *, now: datetime) -> None:
         """Note that *day*'s run has moved *moved* jobs more and is finished."""

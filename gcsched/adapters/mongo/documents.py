@@ -25,6 +25,7 @@ class JobDocument(Document):
     created: datetime
     due_at: datetime
     due: datetime
+    not_after: datetime | None = None
     since: datetime
     message_id: str
     dedup_key: str | None = None

@@ -56,7 +56,9 @@ USES: dict[str, Use] = {
     "take_back": lambda mongo: recovery(mongo).take_back([(ORPHAN, a_conclusion())]),
     "sweep_is_new": lambda mongo: MongoRuns(mongo=mongo).sweep_is_new(within=SECOND, now=NOW),
     "begin_daily": lambda mongo: MongoRuns(mongo=mongo).begin_daily(TODAY, now=NOW),
-    "move_queued": lambda mongo: MongoRuns(mongo=mongo).move_queued(until=NOW, now=NOW),
+    "move_queued": lambda mongo: MongoRuns(mongo=mongo).move_queued(
+        until=NOW, now=NOW, not_after=NOW
+    ),
     "finish_daily": lambda mongo: MongoRuns(mongo=mongo).finish_daily(TODAY, 1, now=NOW),
     "is_queued": lambda mongo: MongoRuns(mongo=mongo).is_queued(until=NOW),
     "recipients": lambda mongo: MongoRecipients(mongo=mongo).save([a_job()]),

@@ -131,7 +131,7 @@ async def is_queued(mongo: Mongo) -> None:
 
 
 async def move_queued(mongo: Mongo) -> None:
-    assert await MongoRuns(mongo=mongo).move_queued(until=NOW, now=NOW) == 101
+    assert await MongoRuns(mongo=mongo).move_queued(until=NOW, now=NOW, not_after=NOW) == 101
 
 
 async def read_one(_: Mongo) -> None:
