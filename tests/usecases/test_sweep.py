@@ -85,7 +85,7 @@ def a_sweep(
     day = timedelta(days=1)
     return Sweep(
         claims=MongoClaims(mongo=mongo),
-        recovery=MongoRecovery(mongo=mongo, retention=timedelta(days=30), now=clock),
+        recovery=MongoRecovery(mongo=mongo, retention=timedelta(days=36500), now=clock),
         runs=runs,
         marks=marks,
         daily_run=DailyRun(runs=runs, plan=AT_TEN, ringer=ringer, keep_trying=day, now=clock),

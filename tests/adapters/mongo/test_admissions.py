@@ -187,7 +187,7 @@ async def test_a_mail_that_was_sent_is_not_sent_again(mongo: Mongo, jobs: Collec
 
 async def ended(mongo: Mongo, jobs: Collection[Row], job: Job) -> None:
     jobs.insert_one(encode(a_claimed_job()))
-    outcomes = MongoOutcomes(mongo=mongo, retention=DAY)
+    outcomes = MongoOutcomes(mongo=mongo, retention=36500 * DAY)
     assert not await outcomes.conclude([Conclusion(claim="claim-1", job=job)])
 
 
