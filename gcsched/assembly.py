@@ -19,6 +19,7 @@ from gcsched.adapters.mongo.outcomes import MongoOutcomes
 from gcsched.adapters.mongo.recipients import MongoRecipients
 from gcsched.adapters.mongo.recovery import MongoRecovery
 from gcsched.adapters.mongo.runs import MongoRuns
+from gcsched.adapters.mongo.suppressions import MongoSuppressions
 from gcsched.adapters.redis import RedisMarks
 from gcsched.adapters.smtp.pool import Pool
 from gcsched.adapters.templates import Templates
@@ -39,6 +40,7 @@ from gcsched.usecases.recipients import RecipientNotes
 from gcsched.usecases.record import Recorder
 from gcsched.usecases.ringer import Ringer
 from gcsched.usecases.submit import AdmissionWrite, Asked, JobFactory, Stored, Submit
+from gcsched.usecases.suppress import SuppressingOutcomes
 from gcsched.usecases.sweep import EVERY, Sweep
 
 CLAIMED_PER_SESSION = 16
@@ -97,6 +99,7 @@ def assemble(settings: Settings, resources: Resources) -> Service:
     admission = build_admission(settings, resources, ringer)
     engine = Engine(
         claims=delivery.claims,
+        suppressions=MongoSuppressions(mongo=resources.mongo),
         leases=delivery.leases,
         crew=delivery.crew,
         bite=settings.smtp_sessions * BITE_PER_SESSION,
@@ -125,7 +128,11 @@ def build_delivery(settings: Settings, resources: Resources, ringer: Ringer) -> 
         if conclusion.job.state in CLAIMABLE:
             ringer.ask(conclusion.job.due)
 
-    outcomes = MongoOutcomes(mongo=resources.mongo, retention=retention(settings))
+    outcomes = SuppressingOutcomes(
+        outcomes=MongoOutcomes(mongo=resources.mongo, retention=retention(settings)),
+        suppressions=MongoSuppressions(mongo=resources.mongo),
+        lasting=timedelta(days=settings.suppression_days),
+    )
     recorder = Recorder(outcomes, on_recorded=settle)
     fence: Group[Claimed, Permit | None] = Group(Fence(claims=claims))
     deliver = Deliver(

@@ -167,6 +167,13 @@ class Settings(BaseSettings):
         "say resend or hold",
         default="resend",
     )
+    suppression_days: int = setting(
+        "How long an address gets no mail after a relay said that it does not exist.",
+        "give a whole number of days from 1 to 3650",
+        default=30,
+        ge=1,
+        le=3650,
+    )
     stop_grace_seconds: float = setting(
         "How long mails in transmission may take to finish after SIGTERM.",
         "give seconds, from 0 to 3600",

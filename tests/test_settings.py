@@ -96,6 +96,7 @@ def test_the_environment_of_the_process_is_not_looked_at(monkeypatch: pytest.Mon
         ("NOT_AFTER_HOURS", "0"),
         ("NOT_AFTER_HOURS", "nan"),
         ("ON_UNCERTAIN", "panic"),
+        ("SUPPRESSION_DAYS", "0"),
         ("STOP_GRACE_SECONDS", "-1"),
         ("RETENTION_DAYS", "0.5"),
         ("WORKER_JOBS", "0"),

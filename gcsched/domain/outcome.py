@@ -23,6 +23,7 @@ from gcsched.domain.retry import (
     TryAgain,
     too_late,
 )
+from gcsched.domain.suppression import Suppression
 
 LONGEST_TEXT = 512
 CUT_OFF = "cut off after the body had begun: the relay may have taken the mail"
@@ -53,10 +54,15 @@ def attempt_from(
             assert_never(never)
 
 
-def before_attempt(job: Job, *, now: datetime) -> Job | None:
-    """Give *job* as it ends without a conversation; None when it may be sent."""
+def before_attempt(job: Job, *, suppression: Suppression | None, now: datetime) -> Job | None:
+    """Give *job* as it ends without a conversation; None when it may be sent.
+
+    *suppression* is that of its address, if there is one.
+    """
     if now > job.not_after:
         return job.passed_over(State.EXPIRED, now, reason=too_late(job, last=job.reason))
+    if suppression is not None and suppression.bars(job):
+        return job.passed_over(State.SUPPRESSED, now, reason=str(suppression))
     return None
 
 

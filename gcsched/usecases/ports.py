@@ -1,6 +1,6 @@
 """What the use cases need from the outside world, one small Protocol each."""
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Protocol
@@ -8,6 +8,7 @@ from typing import Protocol
 from gcsched.domain.job import Job
 from gcsched.domain.mail import Mail
 from gcsched.domain.replies import Transmission
+from gcsched.domain.suppression import Suppression
 
 Clock = Callable[[], datetime]
 
@@ -92,6 +93,18 @@ class Claims(Protocol):
 class Outcomes(Protocol):
     async def conclude(self, conclusions: Sequence[Conclusion]) -> Collection[str]:
         """Write what became of claimed jobs; give the ids that were not ours any more."""
+
+
+class Suppressions(Protocol):
+    """Addresses that get no mail for a while."""
+
+    async def add(self, suppressions: Sequence[Suppression]) -> None:
+        """Keep *suppressions*; the latest one of an address counts."""
+
+    async def among(
+        self, addresses: Collection[str], *, now: datetime
+    ) -> Mapping[str, Suppression]:
+        """Give those of *addresses* that are blocked at *now*, in one look."""
 
 
 class Marks(Protocol):

@@ -14,7 +14,7 @@ from gcsched.domain.outcome import (
 )
 from gcsched.domain.replies import Answered, Broken, Kind, Reply, Stage, Withheld
 from gcsched.domain.retry import GiveUp, OnUncertain, RetryPolicy, TryAgain, Verdict
-from tests.builders import NOW, a_claimed_job, an_attempt
+from tests.builders import NOW, a_claimed_job, a_suppression, an_attempt
 
 BEGUN = NOW + timedelta(seconds=1)
 LATER = NOW + timedelta(seconds=40)
@@ -91,7 +91,7 @@ def test_what_was_withheld_is_no_attempt() -> None:
 
 @pytest.mark.parametrize("now", [NOW, NOW + timedelta(days=1)], ids=["in time", "just in time"])
 def test_nothing_speaks_against_an_ordinary_job(now: datetime) -> None:
-    assert before_attempt(a_claimed_job(), now=now) is None
+    assert before_attempt(a_claimed_job(), suppression=None, now=now) is None
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,25 @@ def test_a_job_past_its_time_expires_untried(last: str, reason: str) -> None:
     now = NOW + timedelta(days=1, milliseconds=1)
     job = a_claimed_job(reason=last)
 
-    assert before_attempt(job, now=now) == job.passed_over(State.EXPIRED, now, reason=reason)
+    expired = before_attempt(job, suppression=a_suppression(), now=now)
+
+    assert expired == job.passed_over(State.EXPIRED, now, reason=reason)
+
+
+def test_a_job_for_a_blocked_address_is_passed_over_and_says_why() -> None:
+    blocked = before_attempt(a_claimed_job(), suppression=a_suppression(), now=LATER)
+
+    reason = (
+        "the address is blocked until 2026-07-31, since job job-0: 550 5.1.1 at RCPT: no such user"
+    )
+    assert blocked == a_claimed_job().passed_over(State.SUPPRESSED, LATER, reason=reason)
+
+
+def test_a_job_is_not_passed_over_for_its_own_refusal() -> None:
+    """Its worker died between the suppression and the outcome."""
+    own = a_suppression(job_id="job-1")
+
+    assert before_attempt(a_claimed_job(), suppression=own, now=LATER) is None
 
 
 def test_a_mail_put_off_beyond_its_time_has_expired() -> None:
