@@ -20,6 +20,7 @@ from gcsched.adapters.mongo.outcomes import MongoOutcomes
 from gcsched.adapters.mongo.recipients import MongoRecipients
 from gcsched.adapters.mongo.recovery import MongoRecovery
 from gcsched.adapters.mongo.runs import MongoRuns
+from gcsched.adapters.mongo.suppressions import MongoSuppressions
 from gcsched.adapters.redis import RedisMarks
 from gcsched.adapters.smtp.pool import Pool
 from gcsched.adapters.templates import Templates
@@ -40,6 +41,7 @@ from gcsched.usecases.recipients import RecipientNotes
 from gcsched.usecases.record import Recorder
 from gcsched.usecases.ringer import Ringer
 from gcsched.usecases.submit import AdmissionWrite, Asked, JobFactory, Stored, Submit
+from gcsched.usecases.suppress import SuppressingOutcomes
 from gcsched.usecases.sweep import EVERY, Sweep
 
 CLAIMED_PER_SESSION = 16
@@ -109,6 +111,7 @@ def assemble(settings: Settings, resources: Resources) -> Service:
     upkeep = build_upkeep(settings, resources, ringer, delivery.claims)
     engine = Engine(
         claims=delivery.claims,
+        suppressions=MongoSuppressions(mongo=resources.mongo),
         leases=delivery.leases,
         crew=delivery.crew,
         bite=settings.smtp_sessions * BITE_PER_SESSION,
@@ -139,7 +142,11 @@ def build_delivery(settings: Settings, resources: Resources, ringer: Ringer) -> 
         if conclusion.job.state in CLAIMABLE:
             ringer.ask(conclusion.job.due)
 
-    outcomes = MongoOutcomes(mongo=resources.mongo, retention=retention(settings))
+    outcomes = SuppressingOutcomes(
+        outcomes=MongoOutcomes(mongo=resources.mongo, retention=retention(settings)),
+        suppressions=MongoSuppressions(mongo=resources.mongo),
+        lasting=timedelta(days=settings.suppression_days),
+    )
     recorder = Recorder(outcomes, on_recorded=settle)
     fence: Group[Claimed, Permit | None] = Group(Fence(claims=claims))
     deliver = Deliver(
@@ -169,7 +176,9 @@ def build_admission(settings: Settings, resources: Resources, ringer: Ringer) ->
     write = AdmissionWrite(admissions=admissions, ringer=ringer, recipients=recipients)
     group: Group[Asked, Stored] = Group(write, linger=LINGER)
     domain = settings.sender_email.rpartition("@")[2].encode("idna").decode()
-    factory = JobFactory(daily=daily_plan(settings), message_id_domain=domain)
+    factory = JobFactory(
+        daily=daily_plan(settings), message_id_domain=domain, keep_trying=keep_trying(settings)
+    )
     submit = Submit(make_job=factory, group=group, now=resources.clock)
     loops: tuple[NamedLoop, ...] = (("recipients", recipients.run), ("admission", group.run))
     return Admission(submit=submit, loops=loops)
@@ -180,7 +189,13 @@ def build_upkeep(
 ) -> Upkeep:
     now, mongo = resources.clock, resources.mongo
     runs = MongoRuns(mongo=mongo)
-    daily_run = DailyRun(runs=runs, plan=daily_plan(settings), ringer=ringer, now=now)
+    daily_run = DailyRun(
+        runs=runs,
+        plan=daily_plan(settings),
+        ringer=ringer,
+        keep_trying=keep_trying(settings),
+        now=now,
+    )
     sweep = Sweep(
         claims=claims,
         recovery=MongoRecovery(mongo=mongo, retention=retention(settings), now=now),
@@ -233,10 +248,13 @@ def daily_plan(settings: Settings) -> DailyPlan:
 def retry_policy(settings: Settings) -> RetryPolicy:
     return RetryPolicy(
         attempts=settings.retry_attempts,
-        first_wait=timedelta(seconds=settings.retry_first_wait_seconds),
-        longest_wait=timedelta(seconds=settings.retry_longest_wait_seconds),
+        waits=tuple(timedelta(seconds=seconds) for seconds in settings.retry_waits_seconds),
         on_uncertain=OnUncertain(settings.on_uncertain),
     )
+
+
+def keep_trying(settings: Settings) -> timedelta:
+    return timedelta(hours=settings.not_after_hours)
 
 
 def retention(settings: Settings) -> timedelta:

@@ -9,6 +9,7 @@ from email_validator import validate_email
 from pydantic import SecretStr
 
 DEFAULT_DATABASE = "gcsched"
+LONGEST_WAIT_SECONDS = 86_400
 
 
 def mongo_uri(uri: SecretStr) -> SecretStr:
@@ -58,3 +59,10 @@ def time_of_day(text: str) -> time:
     if not re.fullmatch(r"[0-9]{2}:[0-9]{2}", text):
         raise ValueError
     return time.fromisoformat(text)
+
+
+def waits(text: str) -> tuple[float, ...]:
+    seconds = tuple(float(part) for part in text.split(","))
+    if not all(0 < each <= LONGEST_WAIT_SECONDS for each in seconds):
+        raise ValueError
+    return seconds

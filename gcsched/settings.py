@@ -20,6 +20,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     SettingsError,
@@ -137,24 +138,28 @@ class Settings(BaseSettings):
         default="INFO",
     )
     retry_attempts: int = setting(
-        "How often a mail is tried before it has failed.",
+        "How often a mail is tried before it has failed; trouble with the relay itself is not "
+        "counted.",
         "give a whole number from 1 to 50",
-        default=5,
+        default=8,
         ge=1,
         le=50,
     )
-    retry_first_wait_seconds: float = setting(
-        "The wait after the first failed attempt; it doubles each time, with jitter.",
-        "give seconds, more than 0",
-        default=30,
-        gt=0,
-        allow_inf_nan=False,
+    retry_waits_seconds: Annotated[tuple[float, ...], NoDecode, BeforeValidator(formats.waits)] = (
+        setting(
+            "The longest waits after the first, second … attempt, the last one for all that "
+            "follow; each wait is drawn at random from 0 to there. A relay that says when is "
+            "obeyed.",
+            "give seconds separated by commas, each more than 0 and at most 86400",
+            default="60,300,900,3600,7200,14400",
+        )
     )
-    retry_longest_wait_seconds: float = setting(
-        "The longest wait between two attempts.",
-        "give seconds, more than 0",
-        default=3600,
+    not_after_hours: float = setting(
+        "How long after its time a mail may still be sent; then it has expired.",
+        "give hours, more than 0, at most 8760",
+        default=24,
         gt=0,
+        le=8760,
         allow_inf_nan=False,
     )
     on_uncertain: Annotated[Literal["resend", "hold"], BeforeValidator(str.lower)] = setting(
@@ -162,6 +167,13 @@ class Settings(BaseSettings):
         "same Message-ID, or `hold` it for an operator.",
         "say resend or hold",
         default="resend",
+    )
+    suppression_days: int = setting(
+        "How long an address gets no mail after a relay said that it does not exist.",
+        "give a whole number of days from 1 to 3650",
+        default=30,
+        ge=1,
+        le=3650,
     )
     stop_grace_seconds: float = setting(
         "How long mails in transmission may take to finish after SIGTERM.",
@@ -239,13 +251,6 @@ class Settings(BaseSettings):
     def _ca_file_is_used(cls, value: Path | None, info: ValidationInfo) -> Path | None:
         if value is not None and info.data.get("smtp_security") == "none":
             raise Contradiction("is given, but with GCSCHED_SMTP_SECURITY=none nothing is checked")
-        return value
-
-    @field_validator("retry_longest_wait_seconds")
-    @classmethod
-    def _waits_grow(cls, value: float, info: ValidationInfo) -> float:
-        if value < info.data.get("retry_first_wait_seconds", 0):
-            raise Contradiction("is less than GCSCHED_RETRY_FIRST_WAIT_SECONDS: give at least that")
         return value
 
 

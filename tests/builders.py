@@ -10,6 +10,7 @@ from typing import Any
 from gcsched.domain.job import Attempt, Job, State
 from gcsched.domain.replies import Kind
 from gcsched.domain.request import MeetRequest
+from gcsched.domain.suppression import Suppression
 from gcsched.usecases.ports import Batch, Conclusion
 
 NOW = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
@@ -57,6 +58,7 @@ def a_job(**others: Any) -> Job:
         "created": NOW,
         "due_at": NOW,
         "due": NOW,
+        "not_after": NOW + timedelta(days=1),
         "since": NOW,
         "message_id": "job-1@example.org",
         "dedup_key": "key-1",
@@ -80,6 +82,18 @@ def an_attempt(**others: Any) -> Attempt:
         "text": "450 at RCPT: busy",
     }
     return Attempt(**{**ordinary, **others})
+
+
+def a_suppression(**others: Any) -> Suppression:
+    """Make a suppression that an earlier job brought about at NOW."""
+    ordinary: dict[str, Any] = {
+        "address": "ada@example.org",
+        "reason": "550 5.1.1 at RCPT: no such user",
+        "job_id": "job-0",
+        "since": NOW,
+        "until": NOW + timedelta(days=30),
+    }
+    return Suppression(**{**ordinary, **others})
 
 
 def a_conclusion(job: Job | None = None, *, claim: str = "claim-1") -> Conclusion:

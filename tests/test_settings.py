@@ -88,9 +88,15 @@ def test_the_environment_of_the_process_is_not_looked_at(monkeypatch: pytest.Mon
         ("LOG_FORMAT", "xml"),
         ("LOG_LEVEL", "loud"),
         ("RETRY_ATTEMPTS", "0"),
-        ("RETRY_FIRST_WAIT_SECONDS", "nan"),
-        ("RETRY_LONGEST_WAIT_SECONDS", "inf"),
+        ("RETRY_WAITS_SECONDS", "60,nan"),
+        ("RETRY_WAITS_SECONDS", "inf"),
+        ("RETRY_WAITS_SECONDS", "60,,300"),
+        ("RETRY_WAITS_SECONDS", "0"),
+        ("RETRY_WAITS_SECONDS", "one minute"),
+        ("NOT_AFTER_HOURS", "0"),
+        ("NOT_AFTER_HOURS", "nan"),
         ("ON_UNCERTAIN", "panic"),
+        ("SUPPRESSION_DAYS", "0"),
         ("STOP_GRACE_SECONDS", "-1"),
         ("RETENTION_DAYS", "0.5"),
         ("WORKER_JOBS", "0"),
@@ -169,10 +175,12 @@ def test_certificates_without_tls_contradict(tmp_path: Path) -> None:
     assert sentence.startswith("GCSCHED_SMTP_CA_FILE is given, but")
 
 
-def test_the_longest_wait_is_not_shorter_than_the_first() -> None:
-    (sentence,) = problems(RETRY_FIRST_WAIT_SECONDS="60", RETRY_LONGEST_WAIT_SECONDS="30")
+def test_the_waits_are_a_list(tmp_path: Path) -> None:
+    (tmp_path / "gcsched_retry_waits_seconds").write_text("5,10\n")
 
-    assert sentence.startswith("GCSCHED_RETRY_LONGEST_WAIT_SECONDS is less than")
+    assert loaded().retry_waits_seconds == (60, 300, 900, 3600, 7200, 14400)
+    assert loaded(RETRY_WAITS_SECONDS="1, 2.5").retry_waits_seconds == (1, 2.5)
+    assert loaded(SECRETS_DIR=str(tmp_path)).retry_waits_seconds == (5, 10)
 
 
 def test_secrets_come_from_files_and_the_environment_wins(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 FURTHEST = timedelta(days=3653)
+KEEP_TRYING = timedelta(hours=24)
 MILLISECONDS = range(10**11, 10**14)  # as milliseconds 1973 to 5138, as seconds far beyond
 
 

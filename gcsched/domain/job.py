@@ -76,8 +76,8 @@ class Job:
     """One mail to be sent.
 
     ``due_at`` is the second that was asked for (or given by the daily run) and never earlier than
-    ``created``; ``due`` is when the engine acts next. ``attempt`` counts outcomes, not starts.
-    ``since`` is when ``state`` was entered.
+    ``created``; ``due`` is when the engine acts next, and after ``not_after`` it does not send any
+    more. ``attempt`` counts outcomes, not starts. ``since`` is when ``state`` was entered.
     """
 
     id: str
@@ -89,6 +89,7 @@ class Job:
     created: datetime
     due_at: datetime
     due: datetime
+    not_after: datetime
     since: datetime
     message_id: str
     dedup_key: str | None
@@ -105,6 +106,14 @@ class Job:
 
     def failed(self, attempt: Attempt, *, reason: str, charged: bool = True) -> "Job":
         return self._concluded(State.FAILED, attempt, reason=reason, charged=charged)
+
+    def expired(self, attempt: Attempt, *, reason: str, charged: bool) -> "Job":
+        """End because the next try would come after ``not_after``."""
+        return self._concluded(State.EXPIRED, attempt, reason=reason, charged=charged)
+
+    def passed_over(self, state: State, now: datetime, *, reason: str) -> "Job":
+        """End as EXPIRED or SUPPRESSED without a conversation: no attempt is made."""
+        return self._released(state, now, reason=reason)
 
     def retried(self, attempt: Attempt, *, due: datetime, charged: bool) -> "Job":
         """Put off until *due*; *charged* says whether this outcome uses up an attempt."""
@@ -125,11 +134,16 @@ class Job:
         self, state: State, attempt: Attempt, *, reason: str, charged: bool = True
     ) -> "Job":
         return replace(
-            self._become(state, attempt.ended),
-            claim=None,
-            reason=reason,
+            self._released(state, attempt.ended, reason=reason),
             attempt=self.attempt + charged,
             attempts=(*self.attempts, attempt)[-MOST_ATTEMPTS_KEPT:],
+        )
+
+    def _released(self, state: State, now: datetime, *, reason: str) -> "Job":
+        return replace(
+            self._become(state, now),
+            claim=None,
+            reason=reason,
             dedup_key=self.dedup_key if state in KEEPS_DEDUP_KEY else None,
         )
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import assert_never
 
-from gcsched.domain.job import MOST_TAKEBACKS, Attempt, Job
+from gcsched.domain.job import MOST_TAKEBACKS, Attempt, Job, State
 from gcsched.domain.replies import (
     Answered,
     Broken,
@@ -15,12 +15,15 @@ from gcsched.domain.replies import (
 from gcsched.domain.retry import (
     LOST_REPLY,
     Done,
+    Expire,
     GiveUp,
     Hold,
     OnUncertain,
     RetryPolicy,
     TryAgain,
+    too_late,
 )
+from gcsched.domain.suppression import Suppression
 
 LONGEST_TEXT = 512
 CUT_OFF = "cut off after the body had begun: the relay may have taken the mail"
@@ -51,6 +54,18 @@ def attempt_from(
             assert_never(never)
 
 
+def before_attempt(job: Job, *, suppression: Suppression | None, now: datetime) -> Job | None:
+    """Give *job* as it ends without a conversation; None when it may be sent.
+
+    *suppression* is that of its address, if there is one.
+    """
+    if now > job.not_after:
+        return job.passed_over(State.EXPIRED, now, reason=too_late(job, last=job.reason))
+    if suppression is not None and suppression.bars(job):
+        return job.passed_over(State.SUPPRESSED, now, reason=str(suppression))
+    return None
+
+
 def after_attempt(job: Job, attempt: Attempt, *, policy: RetryPolicy, chance: float) -> Job:
     """Give *job* as it is after *attempt*."""
     match policy.judge(job, attempt, chance=chance):
@@ -60,6 +75,8 @@ def after_attempt(job: Job, attempt: Attempt, *, policy: RetryPolicy, chance: fl
             return job.retried(attempt, due=at, charged=charged)
         case GiveUp(reason=reason):
             return job.failed(attempt, reason=reason)
+        case Expire(reason=reason, charged=charged):
+            return job.expired(attempt, reason=reason, charged=charged)
         case Hold(reason=reason):
             return job.held(attempt, reason=reason)
         case never:

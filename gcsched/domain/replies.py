@@ -1,6 +1,7 @@
 """What a relay's answer means for the job. Pure tables over stage, basic and enhanced code."""
 
 import re
+from collections.abc import Container
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -80,47 +81,64 @@ OK = range(200, 300)
 TRANSIENT = range(400, 500)
 SERVICE_CLOSING = 421
 AUTH_CODES = frozenset({530, 534, 535, 538})  # RFC 4954, section 6
-ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?:\s|$)")
-RECIPIENT_CODES = frozenset({"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"})
-CONTENT_BASIC = frozenset({552, 554})
+OUT_OF_STEP = frozenset({500, 502, 503})  # RFC 5321, section 4.2.4: commands, not mails
+OPENING = frozenset({Stage.CONNECT, Stage.TLS, Stage.AUTH})
+MAIL, BODY = frozenset({Stage.MAIL}), frozenset({Stage.BODY})
+AFTER_MAIL = frozenset({Stage.RCPT, Stage.DATA, Stage.BODY})
+
+# Some relays write "#5.1.0 text", "5.7.1: text" or "5.7.1, text".
+ENHANCED = re.compile(r"#?([245]\.[0-9]{1,3}\.[0-9]{1,3})(?:[\s:,]+|$)")
 HINT = re.compile(r"\b(\d{1,5})\s*(s|sec|second|m|min|minute|h|hour)s?\b", re.IGNORECASE)
 SECONDS = {"s": 1, "m": 60, "h": 3600}
 LONGEST_HINT = timedelta(hours=4)
 
 
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table. What it does not name may be anything; *enhanced* is a pattern."""
+
+    kind: Kind
+    at: Container[Stage] = frozenset(Stage)
+    codes: Container[int] = range(1000)
+    enhanced: str = ""
+
+    def fits(self, reply: Reply) -> bool:
+        return (
+            reply.stage in self.at
+            and reply.code in self.codes
+            and (not self.enhanced or bool(re.fullmatch(self.enhanced, reply.enhanced or "")))
+        )
+
+
+# Read downwards: the first row that fits decides. RFC 5321 section 4.2, RFC 3463, RFC 5248.
+TABLE = (
+    Row(Kind.ACCEPTED, BODY, OK),
+    # Between us and the relay, and no fault of this mail.
+    Row(Kind.OURS, OPENING),
+    Row(Kind.OURS, codes={SERVICE_CLOSING} | AUTH_CODES | OUT_OF_STEP),
+    Row(Kind.OURS, MAIL, enhanced=r"[45]\.1\..*"),  # only our sender is in question there
+    Row(Kind.OURS, MAIL, enhanced=r"[45]\.7\..*"),
+    # For this mail, not now; then for this mail, never.
+    Row(Kind.LATER, codes=TRANSIENT),
+    Row(Kind.RECIPIENT, AFTER_MAIL, enhanced=r"5\.1\.(1|2|3|6|10)|5\.2\.1"),
+    Row(Kind.POLICY, enhanced=r"5\.7\..*"),
+    Row(Kind.CONTENT, enhanced=r"5\..*"),  # 5.6.x, too large (5.2.3, 5.3.4), and the like
+    Row(Kind.CONTENT, codes={552, 554}),
+    Row(Kind.CONTENT, BODY),
+    Row(Kind.POLICY),
+)
+
+
 def kind_of(reply: Reply) -> Kind:
-    """Classify one decisive reply by RFC 5321 section 4.2 and RFC 3463 / RFC 5248."""
-    if reply.stage is Stage.BODY and reply.code in OK:
-        return Kind.ACCEPTED
-    if is_ours(reply):
-        return Kind.OURS
-    if reply.code in TRANSIENT:
-        return Kind.LATER
-    return permanent_kind(reply)
+    """Classify one decisive reply."""
+    return next(row.kind for row in TABLE if row.fits(reply))
 
 
-def is_ours(reply: Reply) -> bool:
-    """Tell what is between us and the relay, and no fault of this mail: RFC 5321 section 3.8."""
-    if reply.stage in {Stage.CONNECT, Stage.TLS, Stage.AUTH}:
+def is_throttling(reply: Reply) -> bool:
+    """Tell whether the relay finds us too fast; at RCPT x.7.x is greylisting, of one recipient."""
+    if reply.code == SERVICE_CLOSING:
         return True
-    if reply.code == SERVICE_CLOSING or reply.code in AUTH_CODES:
-        return True
-    return reply.stage is Stage.MAIL and reply.enhanced is not None and subject_of(reply) == "7"
-
-
-def permanent_kind(reply: Reply) -> Kind:
-    if reply.enhanced in RECIPIENT_CODES and reply.stage is not Stage.MAIL:
-        return Kind.RECIPIENT
-    if reply.enhanced is not None:
-        return Kind.POLICY if subject_of(reply) == "7" else Kind.CONTENT
-    if reply.stage is Stage.BODY or reply.code in CONTENT_BASIC:
-        return Kind.CONTENT
-    return Kind.POLICY
-
-
-def subject_of(reply: Reply) -> str | None:
-    """Give the middle number of the enhanced code: 7 is security and policy."""
-    return reply.enhanced.split(".")[1] if reply.enhanced else None
+    return reply.stage is not Stage.RCPT and (reply.enhanced or "").startswith("4.7.")
 
 
 def hinted_wait(text: str) -> timedelta | None:

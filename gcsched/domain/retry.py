@@ -38,29 +38,41 @@ class GiveUp:
 
 
 @dataclass(frozen=True, slots=True)
+class Expire:
+    """End as EXPIRED: the next try would come too late."""
+
+    reason: str
+    charged: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Hold:
     """Stay UNCERTAIN until an operator decides."""
 
     reason: str
 
 
-Verdict = Done | TryAgain | GiveUp | Hold
+Verdict = Done | TryAgain | GiveUp | Expire | Hold
 
 LOST_REPLY = "the relay's reply to the body is unknown: it may have taken the mail"
 
 
+WAITS = tuple(timedelta(seconds=s) for s in (60, 300, 900, 3600, 7200, 14400))
+SHORTEST_WAIT = timedelta(seconds=1)
+LONGEST_WAIT_FOR_OURS = timedelta(minutes=15)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryPolicy:
-    """Exponential back-off with full jitter, and what a lost reply means.
+    """Back-off with full jitter, two limits, and what a lost reply means.
 
-    The wait before try n+1 is drawn from 0 to ``min(first_wait * 2**(n-1), longest_wait)`` (AWS
-    Architecture Blog, "Exponential Backoff And Jitter"), never under ``shortest_wait``.
+    The wait before try n+1 is drawn from 0 to the n-th of *waits*, or the last one (AWS
+    Architecture Blog, "Exponential Backoff And Jitter"). *attempts* limits what relays refuse for
+    the moment, the job's ``not_after`` limits everything: trouble of ours uses up no attempt.
     """
 
-    attempts: int = 5
-    first_wait: timedelta = timedelta(seconds=30)
-    longest_wait: timedelta = timedelta(hours=1)
-    shortest_wait: timedelta = timedelta(seconds=1)
+    attempts: int = 8
+    waits: tuple[timedelta, ...] = WAITS
     on_uncertain: OnUncertain = OnUncertain.RESEND
 
     def judge(self, job: Job, attempt: Attempt, *, chance: float) -> Verdict:
@@ -71,25 +83,41 @@ class RetryPolicy:
             case Kind.RECIPIENT | Kind.CONTENT | Kind.POLICY:
                 return GiveUp(attempt.text)
             case Kind.OURS:
-                wait = self.wait(len(job.attempts) + 1, chance)
-                return TryAgain(at=whole_second(attempt.ended + wait), charged=False)
+                # The breaker spares the relay; once it is back, nobody should wait for long.
+                wait = self.wait(len(job.attempts) + 1, chance, longest=LONGEST_WAIT_FOR_OURS)
+                return again(job, attempt, wait, charged=False)
             case Kind.UNCERTAIN if self.on_uncertain is OnUncertain.HOLD:
                 return Hold(LOST_REPLY)
             case Kind.UNCERTAIN | Kind.LATER:
-                return self.later(job.attempt + 1, attempt, chance)
+                return self.later(job, attempt, chance)
             case never:
                 assert_never(never)
 
-    def later(self, tries: int, attempt: Attempt, chance: float) -> Verdict:
+    def later(self, job: Job, attempt: Attempt, chance: float) -> Verdict:
+        tries = job.attempt + 1
         if tries >= self.attempts:
             return GiveUp(f"{tries} attempts failed, the last with: {attempt.text}")
-        # Only a relay's own words are a hint; ours may say "no answer within 600 seconds".
-        hint = hinted_wait(attempt.text) if attempt.code is not None else None
-        return TryAgain(at=whole_second(attempt.ended + (hint or self.wait(tries, chance))))
+        return again(job, attempt, self.wait(tries, chance), charged=True)
 
-    def wait(self, tries: int, chance: float) -> timedelta:
-        doublings = min(tries - 1, 30)
-        longest = min(
-            self.first_wait.total_seconds() * 2**doublings, self.longest_wait.total_seconds()
-        )
-        return max(timedelta(seconds=longest * chance), self.shortest_wait)
+    def wait(self, tries: int, chance: float, *, longest: timedelta = timedelta.max) -> timedelta:
+        most = min(self.waits[min(tries, len(self.waits)) - 1], longest)
+        return max(most * chance, SHORTEST_WAIT)
+
+
+def again(job: Job, attempt: Attempt, wait: timedelta, *, charged: bool) -> Verdict:
+    """Try again after the relay's own hint or *wait*; what would be too late expires at once.
+
+    There is no last try at ``not_after``: all that were due together would make it together.
+    """
+    # Only a relay's own words are a hint; ours may say "no answer within 600 seconds".
+    hint = hinted_wait(attempt.text) if attempt.code is not None else None
+    at = whole_second(attempt.ended + (hint or wait))
+    if at > job.not_after:
+        return Expire(too_late(job, last=attempt.text), charged=charged)
+    return TryAgain(at=at, charged=charged)
+
+
+def too_late(job: Job, *, last: str) -> str:
+    """Say that *job* expired, and what its *last* attempt came to, if there was one."""
+    limit = f"not sent by {job.not_after.isoformat()}"
+    return f"{limit}, the last attempt: {last}" if last else limit

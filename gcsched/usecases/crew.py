@@ -30,9 +30,13 @@ class Crew:
     def put(self, claimed: Claimed) -> None:
         """Take over *claimed*; what is put in too late is given back."""
         if self._is_closing:
-            self._recorder.record(self._deliver.given_back(claimed))
-            return
-        self._queue.put_nowait(claimed)
+            self.give_back(claimed)
+        else:
+            self._queue.put_nowait(claimed)
+
+    def give_back(self, claimed: Claimed) -> None:
+        """Undo the claim of what has not begun."""
+        self._recorder.record(self._deliver.given_back(claimed))
 
     async def run(self, stop: asyncio.Event, *, grace: timedelta) -> None:
         """Work until *stop*; then let what has begun finish within *grace*."""
@@ -52,7 +56,7 @@ class Crew:
         """Begin nothing any more: give back what has not begun, at once."""
         self._is_closing = True
         while not self._queue.empty():
-            self._recorder.record(self._deliver.given_back(self._queue.get_nowait()))
+            self.give_back(self._queue.get_nowait())
         for worker in self._workers - self._begun():
             worker.cancel()
 

@@ -1,7 +1,7 @@
 """The daily run: everything QUEUED for it becomes due now; once a day, made up when missed."""
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import structlog
 
@@ -17,6 +17,7 @@ class DailyRun:
     runs: Runs
     plan: DailyPlan
     ringer: Ringer
+    keep_trying: timedelta
     now: Clock
 
     async def __call__(self) -> int:
@@ -56,7 +57,7 @@ class DailyRun:
     async def _make_due(self, *, until: datetime) -> int:
         # Guarded by state, so moving twice at the same time moves each job once.
         now = self.now().replace(microsecond=0)
-        moved = await self.runs.move_queued(until=until, now=now)
+        moved = await self.runs.move_queued(until=until, now=now, not_after=now + self.keep_trying)
         if moved:
             self.ringer.ask(now)
         return moved

@@ -7,9 +7,10 @@ from datetime import datetime
 from functools import partial
 
 from gcsched.domain.job import LEASE, LEASE_LEFT_AT_BODY, Attempt, Job
-from gcsched.domain.outcome import after_attempt, attempt_from, interrupted
+from gcsched.domain.outcome import after_attempt, attempt_from, before_attempt, interrupted
 from gcsched.domain.replies import Answered, Broken, Kind, Withheld
 from gcsched.domain.retry import RetryPolicy
+from gcsched.domain.suppression import Suppression
 from gcsched.errors import StoreUnavailable, TemplateProblem
 from gcsched.usecases.group import Group
 from gcsched.usecases.ports import (
@@ -24,10 +25,14 @@ from gcsched.usecases.ports import (
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Claimed:
-    """A job in our hands. *begun* is set when its body may be on its way to the relay."""
+    """A job in our hands. *begun* is set when its body may be on its way to the relay.
+
+    *suppression* is that of its address, as it was right after the claim.
+    """
 
     job: Job
     token: str
+    suppression: Suppression | None = None
     begun: datetime | None = field(default=None)
 
 
@@ -63,6 +68,9 @@ class Deliver:
     async def __call__(self, claimed: Claimed) -> Conclusion:
         """Deliver once. Whatever is cancelled here, ``interrupted`` says what it came to."""
         started = self.now()
+        ended = before_attempt(claimed.job, suppression=claimed.suppression, now=started)
+        if ended is not None:
+            return Conclusion(claim=claimed.token, job=ended)
         try:
             mail = self.composer.compose(claimed.job)
             transmission = await self.mailer.send(mail, partial(self._begin, claimed))

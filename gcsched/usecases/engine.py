@@ -13,7 +13,7 @@ from gcsched.usecases.crew import Crew
 from gcsched.usecases.deliver import Claimed
 from gcsched.usecases.finish import finish
 from gcsched.usecases.leases import Leases
-from gcsched.usecases.ports import Batch, Claims, Clock
+from gcsched.usecases.ports import Batch, Claims, Clock, Suppressions
 
 BETWEEN_LOOKS_SECONDS = 0.01
 LOOKS_WITHOUT_CLAIM = 50
@@ -31,6 +31,7 @@ class Engine:
     """
 
     claims: Claims
+    suppressions: Suppressions
     leases: Leases
     crew: Crew
     bite: int
@@ -85,6 +86,20 @@ class Engine:
         most = min(self.leases.room, self.bite)
         batch = await self.claims.claim(new_id(now), most, now=now)
         self.leases.hold(batch)
-        for job in batch.jobs:
-            self.crew.put(Claimed(job=job, token=batch.token))
+        if batch.jobs:
+            await self._hand_over(batch)
         return batch
+
+    async def _hand_over(self, batch: Batch) -> None:
+        """Give *batch* to the crew; which addresses are suppressed is looked up once for all."""
+        held = [Claimed(job=job, token=batch.token) for job in batch.jobs]
+        try:
+            addresses = {job.email for job in batch.jobs}
+            suppressed = await self.suppressions.among(addresses, now=self.now())
+        except (StoreUnavailable, asyncio.CancelledError):
+            for claimed in held:  # nobody can say what may be sent
+                self.crew.give_back(claimed)
+            raise
+        for claimed in held:
+            claimed.suppression = suppressed.get(claimed.job.email)
+            self.crew.put(claimed)

@@ -1,6 +1,6 @@
 """What the use cases need from the outside world, one small Protocol each."""
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Protocol
@@ -8,6 +8,7 @@ from typing import Protocol
 from gcsched.domain.job import Job
 from gcsched.domain.mail import Mail
 from gcsched.domain.replies import Transmission
+from gcsched.domain.suppression import Suppression
 
 Clock = Callable[[], datetime]
 
@@ -94,6 +95,18 @@ class Outcomes(Protocol):
         """Write what became of claimed jobs; give the ids that were not ours any more."""
 
 
+class Suppressions(Protocol):
+    """Addresses that get no mail for a while."""
+
+    async def add(self, suppressions: Sequence[Suppression]) -> None:
+        """Keep *suppressions*; the latest one of an address counts."""
+
+    async def among(
+        self, addresses: Collection[str], *, now: datetime
+    ) -> Mapping[str, Suppression]:
+        """Give those of *addresses* that are blocked at *now*, in one look."""
+
+
 class Marks(Protocol):
     """Which bodies the relay accepted: proof that outlives a crash before the outcome."""
 
@@ -130,8 +143,11 @@ class Runs(Protocol):
     async def begin_daily(self, day: date, *, now: datetime) -> bool:
         """Note the begin of *day*'s run; False when it is noted already."""
 
-    async def move_queued(self, *, until: datetime, now: datetime) -> int:
-        """Make every QUEUED job of a run up to *until* due at *now*; give how many."""
+    async def move_queued(self, *, until: datetime, now: datetime, not_after: datetime) -> int:
+        """Make every QUEUED job of a run up to *until* due at *now*; give how many.
+
+        Each may be sent until *not_after* at least.
+        """
 
     async def finish_daily(self, day: date, moved: int, *, now: datetime) -> None:
         """Note that *day*'s run has moved *moved* jobs more and is finished."""

@@ -1,6 +1,7 @@
 """Write what became of claimed jobs: in groups, tried until the store takes it."""
 
 import asyncio
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -13,6 +14,12 @@ from gcsched.errors import StoreUnavailable
 from gcsched.usecases.ports import Conclusion, Outcomes
 
 MOST_AT_ONCE = 500
+ADDRESS = re.compile(r'(?:"[^"]*"|\S+)@\S+')
+ENDED = {
+    State.FAILED: "job failed",
+    State.EXPIRED: "job expired",
+    State.SUPPRESSED: "job suppressed",
+}
 BETWEEN_TRIES_SECONDS = 0.5
 BETWEEN_WARNINGS = timedelta(seconds=30)
 WHAT_TO_DO = "see that the relay runs and check GCSCHED_SMTP_*; the mails wait and are tried again"
@@ -123,8 +130,9 @@ def report(job: Job, *, is_lost: bool) -> None:
     match job.state:
         case State.SENT:
             log.info("job sent", job_id=job.id, attempt=job.attempt)
-        case State.FAILED:
-            log.warning("job failed", job_id=job.id, attempt=job.attempt, reason=job.reason)
+        case State.FAILED | State.EXPIRED | State.SUPPRESSED:
+            reason = without_addresses(job.reason)
+            log.warning(ENDED[job.state], job_id=job.id, attempt=job.attempt, reason=reason)
         case State.UNCERTAIN:
             log.warning("job held uncertain", job_id=job.id, reason=job.reason)
         case State.RETRYING if job.since == job.attempts[-1].ended:
@@ -134,3 +142,8 @@ def report(job: Job, *, is_lost: bool) -> None:
             say("job postponed", job_id=job.id, attempt=job.attempt, until=until, reason=job.reason)
         case _:
             log.info("job given back", job_id=job.id)
+
+
+def without_addresses(text: str) -> str:
+    """Blank out addresses: relays like to repeat the one they refuse, and no log is to hold it."""
+    return ADDRESS.sub("(address)", text)

@@ -44,6 +44,7 @@ class JobFactory:
 
     daily: DailyPlan
     message_id_domain: str
+    keep_trying: timedelta
 
     def __call__(self, request: MeetRequest, *, now: datetime) -> Job:
         day = self.daily.next_day(now) if request.is_daily else None
@@ -60,6 +61,7 @@ class JobFactory:
             created=now,
             due_at=due_at,
             due=due_at,
+            not_after=due_at + self.keep_trying,
             since=now,
             message_id=f"{job_id}@{self.message_id_domain}",
             dedup_key=dedup_key(request, daily=day),

@@ -46,6 +46,8 @@ MOVES: dict[str, Move] = {
     "RETRYING": lambda job: job.retried(an_attempt(), due=NOW, charged=True),
     "UNCERTAIN": lambda job: job.held(an_attempt(), reason="lost"),
     "SCHEDULED": lambda job: job.given_back(NOW),
+    "EXPIRED": lambda job: job.expired(an_attempt(), reason="too late", charged=True),
+    "SUPPRESSED": lambda job: job.passed_over(State.SUPPRESSED, NOW, reason="no such user"),
 }
 
 
@@ -127,6 +129,39 @@ def test_a_failed_job_says_why_and_lets_its_key_go() -> None:
     )
 
 
+def test_a_job_that_expires_after_an_attempt_tells_of_it_and_lets_its_key_go() -> None:
+    expired = a_claimed_job().expired(an_attempt(), reason="too late", charged=True)
+
+    assert expired == a_job(
+        state=State.EXPIRED,
+        since=an_attempt().ended,
+        version=2,
+        attempt=1,
+        attempts=(an_attempt(),),
+        reason="too late",
+        claim=None,
+        dedup_key=None,
+    )
+
+
+@pytest.mark.parametrize("state", [State.EXPIRED, State.SUPPRESSED])
+def test_a_job_that_is_passed_over_made_no_attempt_and_lets_its_key_go(state: State) -> None:
+    job = a_claimed_job(attempt=1, attempts=(an_attempt(),))
+
+    ended = job.passed_over(state, NOW, reason="not to be sent")
+
+    assert ended == a_job(
+        state=state,
+        since=NOW,
+        version=2,
+        attempt=1,
+        attempts=(an_attempt(),),
+        reason="not to be sent",
+        claim=None,
+        dedup_key=None,
+    )
+
+
 def test_a_retried_job_is_due_later_and_keeps_its_second_asked_for() -> None:
     later = NOW + timedelta(minutes=5)
 
@@ -150,8 +185,9 @@ def test_a_held_job_keeps_its_key() -> None:
         lambda job: job.failed(an_attempt(), reason="no", charged=False),
         lambda job: job.retried(an_attempt(), due=NOW, charged=False),
         lambda job: job.held(an_attempt(), reason="lost", charged=False),
+        lambda job: job.expired(an_attempt(), reason="too late", charged=False),
     ],
-    ids=["failed", "retried", "held"],
+    ids=["failed", "retried", "held", "expired"],
 )
 def test_an_outcome_that_is_not_charged_is_still_told(move: Move) -> None:
     moved = move(a_claimed_job(attempt=2))

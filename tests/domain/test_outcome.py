@@ -7,13 +7,14 @@ from gcsched.domain.job import Attempt, State
 from gcsched.domain.outcome import (
     after_attempt,
     attempt_from,
+    before_attempt,
     interrupted,
     proven,
     taken_back,
 )
 from gcsched.domain.replies import Answered, Broken, Kind, Reply, Stage, Withheld
 from gcsched.domain.retry import GiveUp, OnUncertain, RetryPolicy, TryAgain, Verdict
-from tests.builders import NOW, a_claimed_job, an_attempt
+from tests.builders import NOW, a_claimed_job, a_suppression, an_attempt
 
 BEGUN = NOW + timedelta(seconds=1)
 LATER = NOW + timedelta(seconds=40)
@@ -88,6 +89,57 @@ def test_what_was_withheld_is_no_attempt() -> None:
         told(withheld)
 
 
+@pytest.mark.parametrize("now", [NOW, NOW + timedelta(days=1)], ids=["in time", "just in time"])
+def test_nothing_speaks_against_an_ordinary_job(now: datetime) -> None:
+    assert before_attempt(a_claimed_job(), suppression=None, now=now) is None
+
+
+@pytest.mark.parametrize(
+    ("last", "reason"),
+    [
+        ("", "not sent by 2026-07-02T12:00:00+00:00"),
+        (
+            "450 at RCPT: busy",
+            "not sent by 2026-07-02T12:00:00+00:00, the last attempt: 450 at RCPT: busy",
+        ),
+    ],
+    ids=["never tried", "tried"],
+)
+def test_a_job_past_its_time_expires_untried(last: str, reason: str) -> None:
+    now = NOW + timedelta(days=1, milliseconds=1)
+    job = a_claimed_job(reason=last)
+
+    expired = before_attempt(job, suppression=a_suppression(), now=now)
+
+    assert expired == job.passed_over(State.EXPIRED, now, reason=reason)
+
+
+def test_a_job_for_a_blocked_address_is_passed_over_and_says_why() -> None:
+    blocked = before_attempt(a_claimed_job(), suppression=a_suppression(), now=LATER)
+
+    reason = (
+        "the address is blocked until 2026-07-31, since job job-0: 550 5.1.1 at RCPT: no such user"
+    )
+    assert blocked == a_claimed_job().passed_over(State.SUPPRESSED, LATER, reason=reason)
+
+
+def test_a_job_is_not_passed_over_for_its_own_refusal() -> None:
+    """Its worker died between the suppression and the outcome."""
+    own = a_suppression(job_id="job-1")
+
+    assert before_attempt(a_claimed_job(), suppression=own, now=LATER) is None
+
+
+def test_a_mail_put_off_beyond_its_time_has_expired() -> None:
+    trouble = an_attempt(kind=Kind.OURS, code=None, text="CONNECT: refused")
+
+    job = after_attempt(a_claimed_job(not_after=NOW), trouble, policy=RESEND, chance=0.5)
+
+    reason = "not sent by 2026-07-01T12:00:00+00:00, the last attempt: CONNECT: refused"
+    assert (job.state, job.reason, job.attempt) == (State.EXPIRED, reason, 0)
+    assert job.attempts == (trouble,)
+
+
 def test_an_accepted_mail_is_sent() -> None:
     accepted = an_attempt(kind=Kind.ACCEPTED, code=250)
 
@@ -101,7 +153,7 @@ def test_a_mail_put_off_is_tried_again_after_the_wait() -> None:
 
     job = after_attempt(a_claimed_job(), put_off, policy=RESEND, chance=0.5)
 
-    assert (job.state, job.due) == (State.RETRYING, NOW + timedelta(seconds=15))
+    assert (job.state, job.due) == (State.RETRYING, NOW + timedelta(seconds=30))
     assert job.attempt == 1
 
 
@@ -137,7 +189,7 @@ def test_a_lost_reply_is_sent_again_otherwise() -> None:
 
     job = after_attempt(a_claimed_job(), lost, policy=RESEND, chance=1.0)
 
-    assert (job.state, job.due) == (State.RETRYING, NOW + timedelta(seconds=30))
+    assert (job.state, job.due) == (State.RETRYING, NOW + timedelta(minutes=1))
     assert (job.attempts, job.message_id) == ((lost,), "job-1@example.org")
 
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from gcsched.domain.replies import Kind, Reply, Stage, hinted_wait, kind_of
+from gcsched.domain.replies import Kind, Reply, Stage, hinted_wait, is_throttling, kind_of
 
 OPENING = [Stage.CONNECT, Stage.TLS, Stage.AUTH]
 CONVERSATION = [Stage.MAIL, Stage.RCPT, Stage.DATA, Stage.BODY]
@@ -34,6 +34,38 @@ def test_a_closing_or_a_missing_login_is_ours_at_every_stage(stage: Stage, line:
     assert the_kind(stage, line) is Kind.OURS
 
 
+@pytest.mark.parametrize("stage", CONVERSATION)
+@pytest.mark.parametrize(
+    "line",
+    ["500 5.5.2 what", "502 5.5.1 not here", "503 5.5.1 bad sequence", "503 5.1.1 MAIL first"],
+)
+def test_a_conversation_out_of_step_is_ours_at_every_stage(stage: Stage, line: str) -> None:
+    assert the_kind(stage, line) is Kind.OURS
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "550 5.1.0 address rejected",
+        "550 #5.1.0 address rejected",
+        "550 5.1.1 unknown",
+        "553 5.1.7 bad sender",
+        "553 5.1.8 sender's domain does not exist",
+        "450 4.1.8 sender's domain not found",
+    ],
+)
+def test_only_our_sender_is_in_question_at_mail(line: str) -> None:
+    assert the_kind(Stage.MAIL, line) is Kind.OURS
+
+
+@pytest.mark.parametrize("stage", [Stage.RCPT, Stage.BODY])
+@pytest.mark.parametrize(
+    "line", ["552 too large", "552 5.3.4 too large", "550 5.3.4 too large", "550 5.2.3 too large"]
+)
+def test_what_is_too_large_is_never_the_recipients_fault(stage: Stage, line: str) -> None:
+    assert the_kind(stage, line) is Kind.CONTENT
+
+
 @pytest.mark.parametrize(
     ("stage", "line", "kind"),
     [
@@ -47,7 +79,11 @@ def test_a_closing_or_a_missing_login_is_ours_at_every_stage(stage: Stage, line:
         (Stage.RCPT, "450 4.2.0 greylisted", Kind.LATER),
         (Stage.RCPT, "451 4.7.1 greylisted", Kind.LATER),
         (Stage.RCPT, "452 4.2.2 mailbox full", Kind.LATER),
+        (Stage.RCPT, "450 4.1.1 not known yet", Kind.LATER),
+        (Stage.RCPT, "501 5.1.3 bad address", Kind.RECIPIENT),
+        (Stage.RCPT, "550 5.1.0 who knows why", Kind.CONTENT),
         (Stage.RCPT, "550 5.7.1 not from you", Kind.POLICY),
+        (Stage.RCPT, "550 5.7.1: not from you", Kind.POLICY),
         (Stage.RCPT, "550 not here", Kind.POLICY),
         (Stage.RCPT, "553 not allowed", Kind.POLICY),
         (Stage.RCPT, "552 5.2.2 mailbox full", Kind.CONTENT),
@@ -94,6 +130,12 @@ def test_nothing_but_a_2xx_to_the_dot_is_ever_accepted_and_no_reply_is_uncertain
         (354, "go on", None, "go on"),
         (550, "5.1.1.2 no code", None, "5.1.1.2 no code"),
         (550, "see 5.1.1 there", None, "see 5.1.1 there"),
+        (550, "#5.1.0 Address rejected.", "5.1.0", "Address rejected."),
+        (554, "5.7.1: Relay access denied", "5.7.1", "Relay access denied"),
+        (554, "5.7.1, spam", "5.7.1", "spam"),
+        (554, "5.7.1 : spam", "5.7.1", "spam"),
+        (550, "5.7.1;spam", None, "5.7.1;spam"),
+        (550, "5.\u0661.1 no digits of ours", None, "5.\u0661.1 no digits of ours"),
         (250, "", None, ""),
     ],
 )
@@ -103,6 +145,27 @@ def test_the_enhanced_code_is_split_off(
     reply = Reply.parse(Stage.RCPT, code, text)
 
     assert (reply.enhanced, reply.text) == (enhanced, rest)
+
+
+@pytest.mark.parametrize("stage", Stage)
+@pytest.mark.parametrize("line", ["421", "421 4.3.2 going down", "421 4.7.0 slow down"])
+def test_a_relay_that_hangs_up_finds_us_too_fast(stage: Stage, line: str) -> None:
+    assert is_throttling(Reply.parse(stage, int(line[:3]), line[4:]))
+
+
+@pytest.mark.parametrize("stage", Stage)
+def test_a_transient_policy_is_throttling_but_at_rcpt_it_is_greylisting(stage: Stage) -> None:
+    reply = Reply.parse(stage, 450, "4.7.1 too many mails")
+
+    assert is_throttling(reply) is (stage is not Stage.RCPT)
+
+
+@pytest.mark.parametrize("stage", [Stage.MAIL, Stage.RCPT, Stage.BODY])
+@pytest.mark.parametrize(
+    "line", ["250 2.0.0 ok", "450", "451 4.3.0 busy", "452 4.2.2 full", "550 5.7.1 no"]
+)
+def test_no_other_answer_is_throttling(stage: Stage, line: str) -> None:
+    assert not is_throttling(Reply.parse(stage, int(line[:3]), line[4:]))
 
 
 def test_a_reply_reads_well_and_is_bounded() -> None:

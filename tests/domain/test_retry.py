@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gcsched.domain.due import KEEP_TRYING
 from gcsched.domain.job import Attempt, Job
 from gcsched.domain.replies import Kind
-from gcsched.domain.retry import Done, GiveUp, Hold, OnUncertain, RetryPolicy, TryAgain
+from gcsched.domain.retry import Done, Expire, GiveUp, Hold, OnUncertain, RetryPolicy, TryAgain
 from tests.builders import NOW, a_claimed_job, an_attempt
 
 POLICY = RetryPolicy()
@@ -37,11 +38,15 @@ def test_a_refusal_is_final_at_the_first_attempt(kind: Kind) -> None:
     assert verdict == GiveUp("550 at RCPT: no")
 
 
+MINUTE, HOUR = 60, 3600
+
+
 @pytest.mark.parametrize(
-    ("attempts_before", "longest_wait"), [(0, 30), (1, 60), (2, 120), (3, 240)]
+    ("attempts_before", "longest_wait"),
+    [(0, MINUTE), (1, 5 * MINUTE), (2, 15 * MINUTE), (3, HOUR), (4, 2 * HOUR), (5, 4 * HOUR)],
 )
 @pytest.mark.parametrize("kind", [Kind.LATER, Kind.UNCERTAIN])
-def test_the_wait_doubles_with_each_attempt(
+def test_the_wait_grows_with_each_attempt(
     kind: Kind, attempts_before: int, longest_wait: int
 ) -> None:
     job, put_off = a_claimed_job(attempt=attempts_before), an_attempt(kind=kind)
@@ -53,12 +58,18 @@ def test_the_wait_doubles_with_each_attempt(
 
 
 @pytest.mark.parametrize("kind", [Kind.LATER, Kind.UNCERTAIN])
-def test_the_fifth_attempt_is_the_last(kind: Kind) -> None:
+def test_the_eighth_attempt_is_the_last(kind: Kind) -> None:
     put_off = an_attempt(kind=kind, text="450 at RCPT: busy")
 
-    verdict = POLICY.judge(a_claimed_job(attempt=4), put_off, chance=0.5)
+    verdict = POLICY.judge(a_claimed_job(attempt=7), put_off, chance=0.5)
 
-    assert verdict == GiveUp("5 attempts failed, the last with: 450 at RCPT: busy")
+    assert verdict == GiveUp("8 attempts failed, the last with: 450 at RCPT: busy")
+
+
+def test_all_attempts_together_fit_into_the_time_that_a_job_has() -> None:
+    waits = [POLICY.wait(tries, 1.0) for tries in range(1, POLICY.attempts)]
+
+    assert timedelta(hours=11) < sum(waits, timedelta(0)) < KEEP_TRYING
 
 
 def test_a_policy_of_one_attempt_never_tries_again() -> None:
@@ -67,15 +78,15 @@ def test_a_policy_of_one_attempt_never_tries_again() -> None:
     assert isinstance(verdict, GiveUp)
 
 
-def test_the_wait_grows_to_an_hour_and_not_further() -> None:
+def test_the_last_wait_holds_for_all_that_follow() -> None:
     patient = RetryPolicy(attempts=50)
 
     waits = [
         seconds_until_next(an_attempt(), job=a_claimed_job(attempt=before), policy=patient)
-        for before in (6, 7, 8, 48)
+        for before in (5, 6, 48)
     ]
 
-    assert waits == [1920, 3600, 3600, 3600]
+    assert waits == [4 * HOUR] * 3
 
 
 def test_a_wait_is_never_shorter_than_a_second() -> None:
@@ -88,8 +99,8 @@ def test_the_next_try_is_due_at_a_whole_second_rounded_up() -> None:
     later = POLICY.judge(a_claimed_job(), an_attempt(ended=ended), chance=0.5)
     ours = POLICY.judge(a_claimed_job(), an_attempt(ended=ended, kind=Kind.OURS), chance=0.5)
 
-    assert later == TryAgain(at=NOW + timedelta(seconds=17), charged=True)
-    assert ours == TryAgain(at=NOW + timedelta(seconds=17), charged=False)
+    assert later == TryAgain(at=NOW + timedelta(seconds=32), charged=True)
+    assert ours == TryAgain(at=NOW + timedelta(seconds=32), charged=False)
 
 
 def test_a_relay_that_says_when_is_obeyed() -> None:
@@ -101,42 +112,95 @@ def test_a_relay_that_says_when_is_obeyed() -> None:
 def test_our_own_words_are_no_hint() -> None:
     silent = an_attempt(kind=Kind.UNCERTAIN, code=None, text="BODY: no answer within 600 seconds")
 
-    assert seconds_until_next(silent, chance=1.0) == 30
+    assert seconds_until_next(silent, chance=1.0) == MINUTE
 
 
 def test_a_hint_does_not_bring_more_attempts() -> None:
     greylisted = an_attempt(code=451, text="451 at RCPT: try again in 300 seconds")
 
-    verdict = POLICY.judge(a_claimed_job(attempt=4), greylisted, chance=0.5)
+    verdict = POLICY.judge(a_claimed_job(attempt=7), greylisted, chance=0.5)
 
     assert isinstance(verdict, GiveUp)
 
 
 @pytest.mark.parametrize(
-    ("attempts_before", "wait"), [(0, 30), (1, 60), (6, 1920), (7, 3600), (50, 3600)]
+    ("attempts_before", "wait"),
+    [(0, MINUTE), (1, 5 * MINUTE), (2, 15 * MINUTE), (3, 15 * MINUTE), (50, 15 * MINUTE)],
 )
-def test_trouble_of_ours_backs_off_too_but_is_never_charged(
+def test_trouble_of_ours_backs_off_a_little_and_is_never_charged(
     attempts_before: int, wait: int
 ) -> None:
     trouble = an_attempt(kind=Kind.OURS, code=None, text="CONNECT: refused")
-    job = a_claimed_job(attempt=4, attempts=(trouble,) * attempts_before)
+    job = a_claimed_job(attempt=7, attempts=(trouble,) * attempts_before)
 
     verdict = POLICY.judge(job, trouble, chance=1.0)
 
     assert verdict == TryAgain(at=trouble.ended + timedelta(seconds=wait), charged=False)
 
 
+def test_a_relay_that_hangs_up_and_says_for_how_long_is_obeyed_too() -> None:
+    closing = an_attempt(kind=Kind.OURS, code=421, text="421 4.7.0 at MAIL: wait 20 minutes")
+
+    assert POLICY.judge(a_claimed_job(), closing, chance=0.0) == TryAgain(
+        at=closing.ended + timedelta(minutes=20), charged=False
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "charged"), [(Kind.LATER, True), (Kind.UNCERTAIN, True), (Kind.OURS, False)]
+)
+def test_what_would_be_tried_again_too_late_expires_at_once(kind: Kind, *, charged: bool) -> None:
+    put_off = an_attempt(kind=kind, text="450 at RCPT: busy")
+    job = a_claimed_job(not_after=put_off.ended + timedelta(seconds=59))
+
+    assert POLICY.judge(job, put_off, chance=0.9) == TryAgain(
+        at=put_off.ended + timedelta(seconds=54), charged=charged
+    )
+    assert POLICY.judge(job, put_off, chance=1.0) == Expire(
+        "not sent by 2026-07-01T12:01:00+00:00, the last attempt: 450 at RCPT: busy",
+        charged=charged,
+    )
+
+
+def test_the_very_last_moment_is_not_too_late() -> None:
+    put_off = an_attempt()
+    job = a_claimed_job(not_after=put_off.ended + timedelta(seconds=MINUTE))
+
+    assert seconds_until_next(put_off, job=job) == MINUTE
+
+
+def test_a_hint_beyond_the_limit_expires_the_job() -> None:
+    greylisted = an_attempt(code=451, text="451 at RCPT: try again in 300 seconds")
+    job = a_claimed_job(not_after=greylisted.ended + timedelta(seconds=299))
+
+    assert isinstance(POLICY.judge(job, greylisted, chance=0.0), Expire)
+
+
+def test_a_job_without_attempts_left_has_failed_even_if_it_is_late() -> None:
+    verdict = POLICY.judge(a_claimed_job(attempt=7, not_after=NOW), an_attempt(), chance=0.5)
+
+    assert isinstance(verdict, GiveUp)
+
+
+@pytest.mark.parametrize("kind", [Kind.ACCEPTED, Kind.RECIPIENT, Kind.CONTENT, Kind.POLICY])
+def test_an_answer_that_is_final_is_so_at_any_hour(kind: Kind) -> None:
+    verdict = POLICY.judge(a_claimed_job(not_after=NOW), an_attempt(kind=kind), chance=0.5)
+
+    assert isinstance(verdict, Done | GiveUp)
+
+
 def test_a_lost_reply_is_held_at_any_attempt_when_an_operator_is_to_decide() -> None:
     lost = an_attempt(kind=Kind.UNCERTAIN, code=None)
 
-    verdicts = [HOLD.judge(a_claimed_job(attempt=n), lost, chance=0.5) for n in (0, 4)]
+    jobs = [a_claimed_job(), a_claimed_job(attempt=7), a_claimed_job(not_after=NOW)]
+    verdicts = [HOLD.judge(job, lost, chance=0.5) for job in jobs]
 
     reason = "the relay's reply to the body is unknown: it may have taken the mail"
-    assert verdicts == [Hold(reason), Hold(reason)]
+    assert verdicts == [Hold(reason)] * 3
 
 
 def test_holding_concerns_lost_replies_only() -> None:
-    assert seconds_until_next(an_attempt(kind=Kind.LATER), policy=HOLD) == 30
+    assert seconds_until_next(an_attempt(kind=Kind.LATER), policy=HOLD) == MINUTE
 
 
 def test_a_kind_that_nobody_knows_is_a_defect() -> None:
@@ -147,18 +211,16 @@ def test_a_kind_that_nobody_knows_is_a_defect() -> None:
 
 
 @given(
-    first_wait=st.timedeltas(timedelta(milliseconds=1), timedelta(days=30)),
-    growth=st.integers(1, 100),
+    waits=st.lists(st.timedeltas(timedelta(milliseconds=1), timedelta(days=1)), min_size=1),
     tries=st.integers(1, 60),
     chance=st.floats(0, 1),
 )
 @settings(deadline=None, max_examples=100)
 def test_any_wait_is_between_a_second_and_the_longest(
-    first_wait: timedelta, growth: int, tries: int, chance: float
+    waits: list[timedelta], tries: int, chance: float
 ) -> None:
-    longest = max(first_wait * growth, timedelta(seconds=1))
-    policy = RetryPolicy(first_wait=first_wait, longest_wait=longest)
+    longest = max(*waits, timedelta(seconds=1))
 
-    wait = policy.wait(tries, chance)
+    wait = RetryPolicy(waits=tuple(waits)).wait(tries, chance)
 
     assert timedelta(seconds=1) <= wait <= longest

@@ -63,7 +63,8 @@ def nudges() -> Nudges:
 
 def a_run(mongo: Mongo, clock: FixedClock, nudges: Nudges) -> DailyRun:
     ringer = Ringer(bell=SilentBell(), nudge=nudges, now=clock)
-    return DailyRun(runs=MongoRuns(mongo=mongo), plan=AT_TEN, ringer=ringer, now=clock)
+    runs = MongoRuns(mongo=mongo)
+    return DailyRun(runs=runs, plan=AT_TEN, ringer=ringer, keep_trying=DAY, now=clock)
 
 
 @pytest.fixture
@@ -144,6 +145,18 @@ async def test_a_run_that_was_missed_is_made_up_once(
 
     assert set(states(raw).values()) == {("SCHEDULED", TEN + timedelta(hours=5))}
     assert [note["_id"] for note in raw["runs"].find()] == ["daily:2026-07-01"]
+
+
+async def test_a_run_that_is_made_up_late_leaves_its_jobs_all_their_time(
+    run: DailyRun, raw: Database[Row], clock: FixedClock
+) -> None:
+    queue(raw, "a")
+    clock.forward(timedelta(hours=20))
+
+    assert await run.make_up() == 1
+
+    [row] = raw["jobs"].find()
+    assert row["not_after"] == TEN + timedelta(hours=20) + DAY
 
 
 async def test_a_run_that_was_broken_off_is_finished(

@@ -7,7 +7,7 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from gcsched.domain.job import Job
+from gcsched.domain.job import Job, State
 from gcsched.errors import StoreUnavailable
 from gcsched.usecases.ports import Conclusion
 from gcsched.usecases.record import Recorder
@@ -217,6 +217,24 @@ LATER = NOW + timedelta(minutes=1)
             },
         ),
         (
+            a_claimed_job().expired(an_attempt(), reason="not sent by noon", charged=True),
+            {
+                "event": "job expired",
+                "log_level": "warning",
+                "attempt": 1,
+                "reason": "not sent by noon",
+            },
+        ),
+        (
+            a_claimed_job().passed_over(State.SUPPRESSED, NOW, reason="no such user"),
+            {
+                "event": "job suppressed",
+                "log_level": "warning",
+                "attempt": 0,
+                "reason": "no such user",
+            },
+        ),
+        (
             a_claimed_job().held(an_attempt(), reason="reply lost"),
             {"event": "job held uncertain", "log_level": "warning", "reason": "reply lost"},
         ),
@@ -249,3 +267,24 @@ async def test_each_outcome_is_one_event(
         await until(lambda: settled)
 
     assert events == [{"job_id": "job-1", **expected}]
+
+
+@pytest.mark.parametrize(
+    ("said", "logged"),
+    [
+        ("550 5.1.1 at RCPT: <Ada@example.org>: unknown", "550 5.1.1 at RCPT: (address) unknown"),
+        ('no "ada k"@xn--caf-dma.example here', "no (address) here"),
+        ("ada@example.org", "(address)"),
+        ("nothing to hide", "nothing to hide"),
+    ],
+)
+async def test_an_address_that_a_relay_repeats_is_not_logged(
+    recorder: Recorder, settled: list[Conclusion], events: Events, said: str, logged: str
+) -> None:
+    failed = a_claimed_job().failed(an_attempt(), reason=said)
+
+    async with running(recorder.run):
+        recorder.record(a_conclusion(failed))
+        await until(lambda: settled)
+
+    assert events[0]["reason"] == logged

@@ -50,7 +50,9 @@ async def submitting(
     notes = RecipientNotes(store=MongoRecipients(mongo=mongo), every=timedelta(milliseconds=20))
     write = AdmissionWrite(admissions=MongoAdmissions(mongo=mongo), ringer=ringer, recipients=notes)
     group: Group[Asked, Stored] = Group(write, linger=timedelta(milliseconds=2))
-    factory = JobFactory(daily=TEN_IN_BERLIN, message_id_domain="example.org")
+    factory = JobFactory(
+        daily=TEN_IN_BERLIN, message_id_domain="example.org", keep_trying=timedelta(hours=6)
+    )
     try:
         async with running(ringer.run), running(notes.run), running(group.run):
             yield Submit(make_job=factory, group=group, now=now)
@@ -108,6 +110,7 @@ async def test_what_is_answered_is_stored(submit: Submit, jobs: Collection[Row])
     assert answer == Admitted(job_id=row["_id"], is_new=True)
     assert (row["state"], row["created"]) == ("SCHEDULED", NOW)
     assert row["due"] == row["due_at"] == NOW + timedelta(hours=1)
+    assert row["not_after"] == NOW + timedelta(hours=7)
     assert (row["email"], row["message"]) == ("Ada@example.org", "Stand-up")
     assert row["message_id"] == f"{row['_id']}@example.org"
 
@@ -159,6 +162,7 @@ async def test_a_time_that_is_over_means_now(
 
     [row] = jobs.find()
     assert (row["state"], row["due"], row["due_at"]) == ("SCHEDULED", NOW, NOW)
+    assert row["not_after"] == NOW + timedelta(hours=6)
     assert len(nudges) == 1
     assert rung(redis_url) == {f"gcsched:wake:{NOON}"}
 
@@ -183,6 +187,7 @@ async def test_without_a_time_it_joins_the_next_daily_run(
     [row] = jobs.find()
     ten = datetime.combine(day, time_of_day(10), tzinfo=ZoneInfo("Europe/Berlin"))
     assert (row["state"], row["due"]) == ("QUEUED", ten)
+    assert row["not_after"] == ten + timedelta(hours=6)
     assert first.job_id == again.job_id
 
 

@@ -82,12 +82,13 @@ def a_sweep(
     mongo: Mongo, marks: RedisMarks, ringer: Ringer, clock: FixedClock, policy: RetryPolicy
 ) -> Sweep:
     runs = MongoRuns(mongo=mongo)
+    day = timedelta(days=1)
     return Sweep(
         claims=MongoClaims(mongo=mongo),
-        recovery=MongoRecovery(mongo=mongo, retention=timedelta(days=30), now=clock),
+        recovery=MongoRecovery(mongo=mongo, retention=timedelta(days=36500), now=clock),
         runs=runs,
         marks=marks,
-        daily_run=DailyRun(runs=runs, plan=AT_TEN, ringer=ringer, now=clock),
+        daily_run=DailyRun(runs=runs, plan=AT_TEN, ringer=ringer, keep_trying=day, now=clock),
         ringer=ringer,
         policy=policy,
         now=clock,

@@ -5,6 +5,7 @@ from typing import Any
 
 import structlog
 
+from gcsched.domain.due import KEEP_TRYING
 from gcsched.domain.job import Attempt, Job, State
 from gcsched.domain.replies import Kind
 
@@ -23,6 +24,7 @@ def encode(job: Job) -> dict[str, Any]:
         "created": job.created,
         "due_at": job.due_at,
         "due": job.due,
+        "not_after": job.not_after,
         "since": job.since,
         "message_id": job.message_id,
         "template": job.template,
@@ -49,6 +51,8 @@ def decode(document: Mapping[str, Any]) -> Job:
         created=document["created"],
         due_at=document["due_at"],
         due=document["due"],
+        # Jobs of the first version were written without.
+        not_after=document.get("not_after") or document["due_at"] + KEEP_TRYING,
         since=document["since"],
         message_id=document["message_id"],
         dedup_key=document.get("dedup_key"),

@@ -17,6 +17,7 @@ from gcsched.adapters.mongo.documents import (
     JobDocument,
     RecipientDocument,
     RunDocument,
+    SuppressionDocument,
 )
 from gcsched.errors import SettingsProblems, StoreUnavailable
 
@@ -44,6 +45,7 @@ class Mongo:
     database: AsyncIOMotorDatabase[Document]
     jobs: Collection
     recipients: Collection
+    suppressions: Collection
     runs: Collection
 
     async def prepare(self) -> None:
@@ -75,6 +77,7 @@ async def open_mongo(uri: str) -> AsyncIterator[Mongo]:
             database=database,
             jobs=database[JobDocument.Settings.name],
             recipients=database[RecipientDocument.Settings.name],
+            suppressions=database[SuppressionDocument.Settings.name],
             runs=database[RunDocument.Settings.name],
         )
     finally:

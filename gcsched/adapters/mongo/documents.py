@@ -15,8 +15,13 @@ BY_LEASE = "lease"
 BY_STATE_AND_DUE = "state_due"
 
 
-class JobDocument(Document):
+class NamedDocument(Document):
+    """A document whose name means something: a job id, an employee, an address, a day."""
+
     id: str  # type: ignore[assignment]  # Beanie's own default is an ObjectId
+
+
+class JobDocument(NamedDocument):
     state: str
     empid: str
     email: str
@@ -25,6 +30,7 @@ class JobDocument(Document):
     created: datetime
     due_at: datetime
     due: datetime
+    not_after: datetime | None = None
     since: datetime
     message_id: str
     dedup_key: str | None = None
@@ -66,10 +72,9 @@ class JobDocument(Document):
         ]
 
 
-class RecipientDocument(Document):
+class RecipientDocument(NamedDocument):
     """The user details that callers gave: one document per employee."""
 
-    id: str  # type: ignore[assignment]  # Beanie's own default is an ObjectId
     name: str
     email: str
     first_seen: datetime
@@ -81,10 +86,24 @@ class RecipientDocument(Document):
         indexes: ClassVar = [IndexModel([("email", ASCENDING)], name="email")]
 
 
-class RunDocument(Document):
+class SuppressionDocument(NamedDocument):
+    """An address that gets no mail: one document per normalised address."""
+
+    reason: str
+    job_id: str
+    since: datetime
+    until: datetime
+
+    class Settings:
+        name = "suppressions"
+        indexes: ClassVar = [
+            IndexModel([("until", ASCENDING)], name="until", expireAfterSeconds=0),
+        ]
+
+
+class RunDocument(NamedDocument):
     """A daily run (``daily:<date>``) or the latest sweep (``sweep``)."""
 
-    id: str  # type: ignore[assignment]  # Beanie's own default is an ObjectId
     started: datetime
     finished: datetime | None = None
     moved: int = 0
@@ -93,4 +112,4 @@ class RunDocument(Document):
         name = "runs"
 
 
-DOCUMENTS = (JobDocument, RecipientDocument, RunDocument)
+DOCUMENTS = (JobDocument, RecipientDocument, SuppressionDocument, RunDocument)

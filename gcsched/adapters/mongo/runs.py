@@ -37,13 +37,17 @@ class MongoRuns:
                 return False
         return True
 
-    async def move_queued(self, *, until: datetime, now: datetime) -> int:
-        """Make every QUEUED job of a run up to *until* due at *now*; give how many."""
+    async def move_queued(self, *, until: datetime, now: datetime, not_after: datetime) -> int:
+        """Make every QUEUED job of a run up to *until* due at *now*; give how many.
+
+        A run that was made up late gives its jobs the time it took from them.
+        """
         with store_errors("moving the daily queue"):
             answer = await self.mongo.jobs.update_many(
                 {"state": State.QUEUED.value, "due": {"$lte": until}},
                 {
                     "$set": {"state": State.SCHEDULED.value, "due": now, "since": now},
+                    "$max": {"not_after": not_after},
                     "$inc": {"version": 1},
                     # Run before its day, a mail must not be dated in the future.
                     "$min": {"due_at": now},

@@ -15,7 +15,7 @@ from pymongo.errors import BulkWriteError
 
 from gcsched.adapters.embedded.mongod import MongodOptions
 from gcsched.adapters.mongo.admissions import MongoAdmissions, duplicates
-from gcsched.adapters.mongo.codec import encode
+from gcsched.adapters.mongo.codec import decode, encode
 from gcsched.adapters.mongo.connection import Mongo, open_mongo
 from gcsched.adapters.mongo.jobs import MongoJobs
 from gcsched.adapters.mongo.outcomes import MongoOutcomes
@@ -56,6 +56,7 @@ async def test_a_new_job_is_stored_as_it_is(mongo: Mongo, jobs: Collection[Row])
             "created": NOW,
             "due_at": NOW + DAY,
             "due": NOW + DAY,
+            "not_after": NOW + DAY,
             "since": NOW,
             "message_id": "job-1@example.org",
             "dedup_key": "key-1",
@@ -76,6 +77,15 @@ async def test_every_field_of_a_job_comes_back(jobs: Collection[Row]) -> None:
 
     assert await MongoJobs().get("job-1") == job
     assert await MongoJobs().get("job-2") is None
+
+
+def test_a_job_written_before_there_was_a_limit_may_be_sent_for_a_day() -> None:
+    document = encode(a_job(due_at=NOW + 2 * DAY))
+    del document["not_after"]
+
+    read = [decode(document), decode(document | {"not_after": None})]
+
+    assert [job.not_after for job in read] == [NOW + 3 * DAY] * 2
 
 
 async def test_a_group_is_one_write_confirmed_by_a_majority_and_its_journals(
@@ -177,7 +187,7 @@ async def test_a_mail_that_was_sent_is_not_sent_again(mongo: Mongo, jobs: Collec
 
 async def ended(mongo: Mongo, jobs: Collection[Row], job: Job) -> None:
     jobs.insert_one(encode(a_claimed_job()))
-    outcomes = MongoOutcomes(mongo=mongo, retention=DAY)
+    outcomes = MongoOutcomes(mongo=mongo, retention=36500 * DAY)
     assert not await outcomes.conclude([Conclusion(claim="claim-1", job=job)])
 
 

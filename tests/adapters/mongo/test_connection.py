@@ -22,9 +22,10 @@ from gcsched.adapters.mongo.outcomes import MongoOutcomes
 from gcsched.adapters.mongo.recipients import MongoRecipients
 from gcsched.adapters.mongo.recovery import MongoRecovery
 from gcsched.adapters.mongo.runs import MongoRuns
+from gcsched.adapters.mongo.suppressions import MongoSuppressions
 from gcsched.errors import GcschedError, StoreUnavailable
 from gcsched.usecases.ports import Orphan
-from tests.builders import NOW, FixedClock, a_claimed_job, a_conclusion, a_job
+from tests.builders import NOW, FixedClock, a_claimed_job, a_conclusion, a_job, a_suppression
 from tests.stores import own_mongod
 from tests.waiting import until
 
@@ -56,9 +57,13 @@ USES: dict[str, Use] = {
     "take_back": lambda mongo: recovery(mongo).take_back([(ORPHAN, a_conclusion())]),
     "sweep_is_new": lambda mongo: MongoRuns(mongo=mongo).sweep_is_new(within=SECOND, now=NOW),
     "begin_daily": lambda mongo: MongoRuns(mongo=mongo).begin_daily(TODAY, now=NOW),
-    "move_queued": lambda mongo: MongoRuns(mongo=mongo).move_queued(until=NOW, now=NOW),
+    "move_queued": lambda mongo: MongoRuns(mongo=mongo).move_queued(
+        until=NOW, now=NOW, not_after=NOW
+    ),
     "finish_daily": lambda mongo: MongoRuns(mongo=mongo).finish_daily(TODAY, 1, now=NOW),
     "is_queued": lambda mongo: MongoRuns(mongo=mongo).is_queued(until=NOW),
+    "block": lambda mongo: MongoSuppressions(mongo=mongo).add([a_suppression()]),
+    "blocked": lambda mongo: MongoSuppressions(mongo=mongo).among(["ada@example.org"], now=NOW),
     "recipients": lambda mongo: MongoRecipients(mongo=mongo).save([a_job()]),
 }
 

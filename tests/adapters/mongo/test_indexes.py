@@ -9,6 +9,7 @@ import pytest
 from pymongo.collection import Collection
 from pymongo.database import Database
 
+from gcsched.adapters.mongo import suppressions
 from gcsched.adapters.mongo.admissions import MongoAdmissions
 from gcsched.adapters.mongo.claims import MongoClaims
 from gcsched.adapters.mongo.codec import encode
@@ -17,12 +18,13 @@ from gcsched.adapters.mongo.jobs import MongoJobs
 from gcsched.adapters.mongo.outcomes import MongoOutcomes
 from gcsched.adapters.mongo.recovery import MongoRecovery
 from gcsched.adapters.mongo.runs import MongoRuns
+from gcsched.adapters.mongo.suppressions import MongoSuppressions
 from gcsched.domain.job import Job, State
 from gcsched.domain.outcome import taken_back
 from gcsched.domain.replies import Kind
 from gcsched.domain.retry import RetryPolicy
 from gcsched.usecases.ports import Conclusion
-from tests.builders import a_job, an_attempt
+from tests.builders import a_job, a_suppression, an_attempt
 from tests.waiting import until
 
 Row = dict[str, Any]
@@ -33,6 +35,7 @@ KEEP = timedelta(days=30)
 ACCEPTED = an_attempt(kind=Kind.ACCEPTED, code=250)
 SENT, OVERDUE, AHEAD, RETRYING, CLAIMED, QUEUED = 2000, 600, 600, 300, 300, 200
 PER_TOKEN = 30
+BLOCKED = 1000
 
 
 def some(count: int, kind: str, *, due: datetime = NOW, **others: Any) -> Iterator[Job]:
@@ -59,6 +62,13 @@ def everything() -> Iterator[Row]:
         lease = NOW if number % 6 == 0 else datetime.now(UTC) + timedelta(hours=1)
         begun = {"begun": NOW} if number % 2 else {}
         yield encode(replace(job, claim=f"token-{number // PER_TOKEN}")) | {"lease": lease} | begun
+
+
+def blocked() -> Iterator[Row]:
+    for number in range(BLOCKED):
+        until = datetime.now(UTC) + KEEP
+        suppression = a_suppression(address=f"{number}@example.org", since=NOW, until=until)
+        yield suppressions.encode(suppression)
 
 
 async def claim(mongo: Mongo) -> None:
@@ -131,7 +141,18 @@ async def is_queued(mongo: Mongo) -> None:
 
 
 async def move_queued(mongo: Mongo) -> None:
-    assert await MongoRuns(mongo=mongo).move_queued(until=NOW, now=NOW) == 101
+    assert await MongoRuns(mongo=mongo).move_queued(until=NOW, now=NOW, not_after=NOW) == 101
+
+
+async def block(mongo: Mongo) -> None:
+    again = [a_suppression(address=f"{number}@example.org") for number in range(20)]
+    await MongoSuppressions(mongo=mongo).add(again)
+
+
+async def look_for_blocked(mongo: Mongo) -> None:
+    """As for a claimed batch: nearly nobody in it is blocked."""
+    addresses = [f"{number}@example.org" for number in range(0, 20 * BLOCKED, BLOCKED // 2)]
+    assert len(await MongoSuppressions(mongo=mongo).among(addresses, now=NOW)) == 2
 
 
 async def read_one(_: Mongo) -> None:
@@ -151,6 +172,8 @@ USES = [
     seconds_due,
     is_queued,
     move_queued,
+    block,
+    look_for_blocked,
     read_one,
 ]
 
@@ -160,6 +183,7 @@ async def test_each_use_looks_only_at_what_it_is_about(
     mongo: Mongo, raw: Database[Row], use: Use
 ) -> None:
     raw["jobs"].insert_many(list(everything()))
+    raw["suppressions"].insert_many(list(blocked()))
 
     profile = await profiled(mongo, raw, use)
 
@@ -183,13 +207,14 @@ async def test_a_plan_that_was_made_for_an_empty_collection_does_no_harm_later(
 
 
 async def profiled(mongo: Mongo, raw: Database[Row], use: Use) -> list[Row]:
-    """Let *use* work, and give the server's profile of every command on the jobs."""
+    """Let *use* work, and give the server's profile of every command on jobs and addresses."""
     raw.command("profile", 0)
     raw["system.profile"].drop()
     raw.command("profile", 2)
     await use(mongo)
     raw.command("profile", 0)
-    ours = {"ns": f"{raw.name}.jobs", "op": {"$ne": "insert"}}
+    collections = [f"{raw.name}.jobs", f"{raw.name}.suppressions"]
+    ours = {"ns": {"$in": collections}, "op": {"$ne": "insert"}}
     return list(raw["system.profile"].find(ours))
 
 
@@ -211,6 +236,8 @@ def is_wasteful(done: Row) -> bool:
 def found(done: Row) -> int:
     if "distinct" in done["command"]:
         return int(done["execStats"]["nReturned"])
+    if done["op"] == "query" and done["ns"].endswith(".suppressions"):
+        return len(done["command"]["filter"]["_id"]["$in"])  # that one is not there is an answer
     return int(done.get("nreturned", 0) + done.get("nMatched", 0))
 
 

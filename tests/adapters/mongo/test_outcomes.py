@@ -16,7 +16,7 @@ from gcsched.usecases.ports import Conclusion
 from tests.builders import NOW, a_claimed_job, a_job, an_attempt
 
 Row = dict[str, Any]
-RETENTION = timedelta(days=30)
+RETENTION = timedelta(days=36500)  # the monitor of the tests looks every second
 LATER = NOW + timedelta(minutes=5)
 HELD: Row = {"lease": NOW + timedelta(seconds=30), "begun": NOW}
 ACCEPTED = an_attempt(kind=Kind.ACCEPTED, code=250, text="250 at BODY: queued")

@@ -27,7 +27,7 @@ SECOND = timedelta(seconds=1)
 
 def recovery_of(mongo: Mongo) -> MongoRecovery:
     now = FixedClock(FAR_AHEAD)  # a fast clock: only the server's may take a lease away
-    return MongoRecovery(mongo=mongo, retention=timedelta(days=30), now=now)
+    return MongoRecovery(mongo=mongo, retention=timedelta(days=36500), now=now)
 
 
 @pytest.fixture

@@ -49,7 +49,7 @@ async def test_every_day_has_a_run_of_its_own(runs: MongoRuns) -> None:
 async def test_moving_makes_due_now_what_is_queued_for_the_run_and_nothing_else(
     runs: MongoRuns, jobs: Collection[Row]
 ) -> None:
-    now = NOW + 3 * SECOND
+    now, not_after = NOW + 3 * SECOND, NOW + timedelta(days=2)
     kinds = {
         "today": {"state": State.QUEUED, "due": NOW},
         "yesterday": {"state": State.QUEUED, "due": NOW - timedelta(days=1)},
@@ -60,12 +60,33 @@ async def test_moving_makes_due_now_what_is_queued_for_the_run_and_nothing_else(
     made = {name: a_job(id=name, dedup_key=name, **kind) for name, kind in kinds.items()}
     jobs.insert_many([encode(job) for job in made.values()])
 
-    assert await runs.move_queued(until=NOW, now=now) == 2
+    assert await runs.move_queued(until=NOW, now=now, not_after=not_after) == 2
 
     found = {row["_id"]: row for row in jobs.find()}
-    moved = {"state": "SCHEDULED", "due": now, "since": now, "version": 1}
+    moved = {
+        "state": "SCHEDULED",
+        "due": now,
+        "since": now,
+        "version": 1,
+        "not_after": not_after,
+    }
     for name, job in made.items():
         assert found[name] == encode(job) | (moved if name in {"today", "yesterday"} else {})
+
+
+@pytest.mark.parametrize("kept", [{}, {"not_after": NOW}], ids=["first version", "now"])
+async def test_a_late_run_gives_time_and_takes_none(
+    runs: MongoRuns, jobs: Collection[Row], kept: Row
+) -> None:
+    queued = encode(a_job(state=State.QUEUED))
+    del queued["not_after"]
+    jobs.insert_many([queued | kept | {"_id": name, "dedup_key": name} for name in "ab"])
+    jobs.update_one({"_id": "b"}, {"$set": {"not_after": NOW + 9 * SECOND}})
+
+    await runs.move_queued(until=NOW, now=NOW, not_after=NOW + 5 * SECOND)
+
+    found = {row["_id"]: row["not_after"] for row in jobs.find()}
+    assert found == {"a": NOW + 5 * SECOND, "b": NOW + 9 * SECOND}
 
 
 async def test_two_replicas_that_move_at_once_move_each_job_once(
@@ -75,7 +96,9 @@ async def test_two_replicas_that_move_at_once_move_each_job_once(
         encode(a_job(id=f"job-{n}", dedup_key=f"key-{n}", state=State.QUEUED)) for n in range(50)
     )
 
-    moved = await asyncio.gather(*[each.move_queued(until=NOW, now=NOW) for each in replicas])
+    moved = await asyncio.gather(
+        *[each.move_queued(until=NOW, now=NOW, not_after=NOW) for each in replicas]
+    )
 
     assert sum(moved) == 50
     assert {row["version"] for row in jobs.find()} == {1}

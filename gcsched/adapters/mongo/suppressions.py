@@ -1,0 +1,54 @@
+"""Blocked addresses: one document each, deleted by MongoDB when its time is over."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pymongo import ReplaceOne
+
+from gcsched.adapters.mongo.connection import Mongo, store_errors
+from gcsched.adapters.mongo.documents import BY_ID
+from gcsched.domain.suppression import Suppression
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MongoSuppressions:
+    mongo: Mongo
+
+    async def add(self, suppressions: Sequence[Suppression]) -> None:
+        """Keep *suppressions*; the latest one of an address counts."""
+        latest = {suppression.address: suppression for suppression in suppressions}
+        writes = [ReplaceOne({"_id": a}, encode(s), upsert=True) for a, s in latest.items()]
+        with store_errors("blocking addresses"):
+            await self.mongo.suppressions.bulk_write(writes, ordered=False)
+
+    async def among(
+        self, addresses: Collection[str], *, now: datetime
+    ) -> Mapping[str, Suppression]:
+        """Give those of *addresses* that are blocked at *now*, in one look."""
+        # What is over stays until the TTL monitor comes by.
+        query = {"_id": {"$in": list(addresses)}, "until": {"$gt": now}}
+        with store_errors("looking for blocked addresses"):
+            found = self.mongo.suppressions.find(query, hint=BY_ID)
+            return {document["_id"]: decode(document) async for document in found}
+
+
+def encode(suppression: Suppression) -> dict[str, Any]:
+    return {
+        "_id": suppression.address,
+        "reason": suppression.reason,
+        "job_id": suppression.job_id,
+        "since": suppression.since,
+        "until": suppression.until,
+    }
+
+
+def decode(document: Mapping[str, Any]) -> Suppression:
+    return Suppression(
+        address=document["_id"],
+        reason=document["reason"],
+        job_id=document["job_id"],
+        since=document["since"],
+        until=document["until"],
+    )

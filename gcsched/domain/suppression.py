@@ -1,0 +1,48 @@
+"""Addresses that a relay said do not exist: no mail to them for a while. Pure."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from gcsched.domain.job import Attempt, Job, State
+from gcsched.domain.replies import Kind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suppression:
+    """A blocked *address*, and the job that found out.
+
+    The address is normalised as that of a job: the domain in lower case, the local part as it was
+    given, because only its own host knows whether case matters there (RFC 5321, section 2.4).
+    """
+
+    address: str
+    reason: str
+    job_id: str
+    since: datetime
+    until: datetime
+
+    def bars(self, job: Job) -> bool:
+        """Tell whether *job* must not be sent.
+
+        Never by its own refusal: it met that one again after a crash, or an operator retries it.
+        """
+        return job.id != self.job_id
+
+    def __str__(self) -> str:
+        until = self.until.date().isoformat()
+        return f"the address is blocked until {until}, since job {self.job_id}: {self.reason}"
+
+
+def suppression_from(job: Job, *, lasting: timedelta) -> Suppression | None:
+    """Give what the end of *job* means for its address; None when it says nothing against it."""
+    match job.attempts:
+        case [*_, Attempt(kind=Kind.RECIPIENT) as refused] if job.state is State.FAILED:
+            return Suppression(
+                address=job.email,
+                reason=refused.text,
+                job_id=job.id,
+                since=refused.ended,
+                until=refused.ended + lasting,
+            )
+        case _:
+            return None

@@ -1,0 +1,28 @@
+"""Outcomes that also block the addresses which a relay said do not exist."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from gcsched.domain.suppression import suppression_from
+from gcsched.usecases.ports import Conclusion, Outcomes, Suppressions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuppressingOutcomes:
+    """Keep suppressions before the outcomes they come from, in the same try of the recorder.
+
+    So none is lost: until the outcome is written the recorder tries both again, and doing either
+    twice changes nothing. A refusal is true even if the claim was lost meanwhile.
+    """
+
+    outcomes: Outcomes
+    suppressions: Suppressions
+    lasting: timedelta
+
+    async def conclude(self, conclusions: Sequence[Conclusion]) -> Collection[str]:
+        """Write what became of claimed jobs; give the ids that were not ours any more."""
+        found = [suppression_from(each.job, lasting=self.lasting) for each in conclusions]
+        if refused := [suppression for suppression in found if suppression is not None]:
+            await self.suppressions.add(refused)
+        return await self.outcomes.conclude(conclusions)

@@ -1,0 +1,114 @@
+"""Blocked addresses; oracle: what the driver finds in the collection."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from pymongo.database import Database
+
+from gcsched.adapters.mongo.connection import Mongo
+from gcsched.adapters.mongo.suppressions import MongoSuppressions
+from tests.builders import NOW, a_suppression
+from tests.waiting import until
+
+Row = dict[str, Any]
+DAY = timedelta(days=1)
+LASTING = datetime(2100, 1, 1, tzinfo=UTC)  # the monitor of the tests looks every second
+
+
+@pytest.fixture
+def suppressions(mongo: Mongo) -> MongoSuppressions:
+    return MongoSuppressions(mongo=mongo)
+
+
+async def test_a_suppression_is_kept_under_its_address(
+    suppressions: MongoSuppressions, raw: Database[Row]
+) -> None:
+    await suppressions.add([a_suppression(until=LASTING)])
+
+    assert list(raw["suppressions"].find()) == [
+        {
+            "_id": "ada@example.org",
+            "reason": "550 5.1.1 at RCPT: no such user",
+            "job_id": "job-0",
+            "since": NOW,
+            "until": LASTING,
+        }
+    ]
+
+
+async def test_those_that_are_blocked_are_found_among_many_and_come_back_whole(
+    suppressions: MongoSuppressions,
+) -> None:
+    ada, bob = (a_suppression(address=f"{n}@example.org", until=LASTING) for n in ("ada", "bob"))
+    await suppressions.add([ada, bob])
+
+    found = await suppressions.among({"ada@example.org", "eve@example.org"}, now=NOW)
+
+    assert found == {"ada@example.org": ada}
+    assert await suppressions.among([], now=NOW) == {}
+
+
+async def test_case_matters_before_the_at_sign(suppressions: MongoSuppressions) -> None:
+    await suppressions.add([a_suppression(address="Ada@example.org", until=LASTING)])
+
+    assert await suppressions.among(["ada@example.org"], now=NOW) == {}
+
+
+async def test_what_is_over_blocks_nobody_though_it_is_still_there(
+    suppressions: MongoSuppressions,
+) -> None:
+    await suppressions.add([a_suppression(until=LASTING)])
+
+    assert await suppressions.among(["ada@example.org"], now=LASTING - DAY)
+    assert not await suppressions.among(["ada@example.org"], now=LASTING)
+
+
+async def test_keeping_one_again_changes_nothing(
+    suppressions: MongoSuppressions, raw: Database[Row]
+) -> None:
+    """As after a write that was carried out but not confirmed."""
+    await suppressions.add([a_suppression(until=LASTING)])
+    before = list(raw["suppressions"].find())
+
+    await suppressions.add([a_suppression(until=LASTING)])
+
+    assert list(raw["suppressions"].find()) == before
+
+
+async def test_the_latest_refusal_counts(
+    suppressions: MongoSuppressions, raw: Database[Row]
+) -> None:
+    first = a_suppression(until=LASTING)
+    second = a_suppression(job_id="job-2", since=NOW + DAY, until=LASTING)
+    third = a_suppression(job_id="job-3", since=NOW + DAY, until=LASTING + DAY)
+    await suppressions.add([first])
+
+    await suppressions.add([second, third])
+
+    [row] = raw["suppressions"].find()
+    assert (row["job_id"], row["since"], row["until"]) == ("job-3", NOW + DAY, LASTING + DAY)
+
+
+async def test_replicas_that_block_one_address_at_once_leave_one_suppression(
+    suppressions: MongoSuppressions, another_mongo: Mongo, raw: Database[Row]
+) -> None:
+    replicas = [suppressions, MongoSuppressions(mongo=another_mongo)] * 10
+    refusals = [a_suppression(job_id=f"job-{n}", until=LASTING) for n in range(20)]
+
+    await asyncio.gather(*[r.add([refusal]) for r, refusal in zip(replicas, refusals, strict=True)])
+
+    assert raw["suppressions"].count_documents({}) == 1
+
+
+async def test_a_suppression_is_deleted_when_it_is_over(
+    suppressions: MongoSuppressions, raw: Database[Row]
+) -> None:
+    now = datetime.now(UTC)
+    over = a_suppression(address="over@example.org", until=now - timedelta(seconds=1))
+
+    await suppressions.add([over, a_suppression(until=now + DAY)])
+
+    await until(lambda: not raw["suppressions"].find_one({"_id": "over@example.org"}), within=65)
+    assert [row["_id"] for row in raw["suppressions"].find()] == ["ada@example.org"]

@@ -1,0 +1,67 @@
+from datetime import timedelta
+
+import pytest
+
+from gcsched.domain.job import Job, State
+from gcsched.domain.replies import Kind
+from gcsched.domain.suppression import Suppression, suppression_from
+from tests.builders import NOW, a_claimed_job, a_job, a_suppression, an_attempt
+
+MONTH = timedelta(days=30)
+REFUSED = an_attempt(kind=Kind.RECIPIENT, code=550, text="550 5.1.1 at RCPT: no such user")
+
+
+def refused(**others: object) -> Job:
+    return a_claimed_job(**others).failed(REFUSED, reason=REFUSED.text)
+
+
+def test_an_address_that_a_relay_does_not_know_is_blocked_for_a_while() -> None:
+    suppression = suppression_from(refused(email="Ada@example.org"), lasting=MONTH)
+
+    assert suppression == Suppression(
+        address="Ada@example.org",
+        reason="550 5.1.1 at RCPT: no such user",
+        job_id="job-1",
+        since=REFUSED.ended,
+        until=REFUSED.ended + MONTH,
+    )
+
+
+def test_the_latest_attempt_decides() -> None:
+    job = refused(attempts=(an_attempt(), an_attempt(kind=Kind.OURS)))
+
+    assert suppression_from(job, lasting=MONTH) is not None
+
+
+@pytest.mark.parametrize("kind", [kind for kind in Kind if kind is not Kind.RECIPIENT])
+def test_no_other_kind_of_failure_says_anything_against_the_address(kind: Kind) -> None:
+    job = a_claimed_job(attempts=(REFUSED,)).failed(an_attempt(kind=kind), reason="no")
+
+    assert suppression_from(job, lasting=MONTH) is None
+
+
+@pytest.mark.parametrize(
+    "job",
+    [
+        a_claimed_job(attempts=(REFUSED,)).given_back(NOW),
+        a_claimed_job(attempts=(REFUSED,)).sent(an_attempt(kind=Kind.ACCEPTED)),
+        a_claimed_job(attempts=(REFUSED,)).passed_over(State.SUPPRESSED, NOW, reason="blocked"),
+        a_claimed_job().given_back(NOW),
+    ],
+    ids=["given back", "sent", "suppressed", "never tried"],
+)
+def test_a_job_that_did_not_fail_says_nothing_against_its_address(job: Job) -> None:
+    assert suppression_from(job, lasting=MONTH) is None
+
+
+def test_a_suppression_bars_every_job_but_the_one_that_found_out() -> None:
+    suppression = a_suppression(job_id="job-1")
+
+    assert suppression.bars(a_job(id="job-2"))
+    assert not suppression.bars(a_job(id="job-1"))
+
+
+def test_a_suppression_says_since_which_job_until_when_and_why() -> None:
+    assert str(a_suppression()) == (
+        "the address is blocked until 2026-07-31, since job job-0: 550 5.1.1 at RCPT: no such user"
+    )
