@@ -93,7 +93,7 @@ class Demo:
 
     def _show_the_first(self, act: Act) -> None:
         if (text := self.texts[act.request.message].strip()) and act.is_first:
-            self.say("the first mail, as text:", *(f"  | {line}" for line in text.splitlines()))
+            self.say("one of these mails, as text:", *(f"  | {line}" for line in text.splitlines()))
 
 
 def invitations(now: datetime) -> list[Act]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import structlog
 from pymongo import MongoClient
 
 from tests.stores import (
@@ -16,6 +17,13 @@ from tests.stores import (
     with_database,
     with_number,
 )
+
+
+@pytest.fixture(autouse=True)
+def logs_as_at_first() -> Iterator[None]:
+    """Forget how a test had the logs written: its stream is closed when it ends."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

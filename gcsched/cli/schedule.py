@@ -100,8 +100,10 @@ def hints(error: "CallFailed", at: int) -> list[str]:
     from gcsched.client import Overloaded, TimedOut, Unavailable
 
     said = []
-    if isinstance(error, TimedOut | Unavailable) and not error.reason:
+    if isinstance(error, Unavailable) and not error.reason:
         said.append("Is gcsched running there? --target or GCSCHED_TARGET names another place.")
+    if isinstance(error, TimedOut):
+        said.append("Nobody answers there, or the service waits for its stores: its log says so.")
     if isinstance(error, TimedOut | Unavailable | Overloaded):
         again = "daily" if at == when.DAILY else at
         said.append(f"To ask again without a second mail, use --at {again}.")
