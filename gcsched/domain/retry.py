@@ -46,6 +46,8 @@ class Hold:
 
 Verdict = Done | TryAgain | GiveUp | Hold
 
+FIRST_WAIT_OURS = timedelta(seconds=1)
+LONGEST_WAIT_OURS = timedelta(seconds=60)
 LOST_REPLY = "the relay's reply to the body is unknown: it may have taken the mail"
 
 
@@ -54,7 +56,8 @@ class RetryPolicy:
     """Exponential back-off with full jitter, and what a lost reply means.
 
     The wait before try n+1 is drawn from 0 to ``min(first_wait * 2**(n-1), longest_wait)`` (AWS
-    Architecture Blog, "Exponential Backoff And Jitter"), never under ``shortest_wait``.
+    Architecture Blog, "Exponential Backoff And Jitter"), never under ``shortest_wait``. Trouble
+    with the relay waits less: its breaker spares it, and a mail should leave soon after it is back.
     """
 
     attempts: int = 5
@@ -71,7 +74,7 @@ class RetryPolicy:
             case Kind.RECIPIENT | Kind.CONTENT | Kind.POLICY:
                 return GiveUp(attempt.text)
             case Kind.OURS:
-                wait = self.wait(len(job.attempts) + 1, chance)
+                wait = self.wait_ours(len(job.attempts) + 1, chance)
                 return TryAgain(at=whole_second(attempt.ended + wait), charged=False)
             case Kind.UNCERTAIN if self.on_uncertain is OnUncertain.HOLD:
                 return Hold(LOST_REPLY)
@@ -93,3 +96,7 @@ class RetryPolicy:
             self.first_wait.total_seconds() * 2**doublings, self.longest_wait.total_seconds()
         )
         return max(timedelta(seconds=longest * chance), self.shortest_wait)
+
+    def wait_ours(self, tries: int, chance: float) -> timedelta:
+        longest = min(FIRST_WAIT_OURS * (1 << min(tries - 1, 30)), LONGEST_WAIT_OURS)
+        return max(longest * chance, FIRST_WAIT_OURS)

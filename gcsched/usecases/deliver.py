@@ -13,11 +13,11 @@ from gcsched.domain.retry import RetryPolicy
 from gcsched.errors import StoreUnavailable, TemplateProblem
 from gcsched.usecases.group import Group
 from gcsched.usecases.ports import (
+    Carrier,
     Claims,
     Clock,
     Composer,
     Conclusion,
-    Mailer,
     Permit,
 )
 
@@ -54,7 +54,7 @@ class Fence:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deliver:
     composer: Composer
-    mailer: Mailer
+    carrier: Carrier
     fence: Group[Claimed, Permit | None]
     policy: RetryPolicy
     now: Clock
@@ -65,18 +65,18 @@ class Deliver:
         started = self.now()
         try:
             mail = self.composer.compose(claimed.job)
-            transmission = await self.mailer.send(mail, partial(self._begin, claimed))
+            carried = await self.carrier.carry(mail, partial(self._begin, claimed))
         except (TemplateProblem, ValueError) as problem:
             return self._concluded(claimed, self._failure(started, Kind.CONTENT, str(problem)))
         except StoreUnavailable:
             # Nobody said that the claim still holds, so nothing was sent.
             return self.given_back(claimed)
-        match transmission:
+        match carried.transmission:
             case Withheld():
                 return self.given_back(claimed)
-            case Answered() | Broken():
+            case Answered() | Broken() as transmission:
                 attempt = attempt_from(
-                    transmission, relay=self.mailer.name, begun=started, ended=self.now()
+                    transmission, relay=carried.relay, begun=started, ended=self.now()
                 )
                 return self._concluded(claimed, attempt)
 

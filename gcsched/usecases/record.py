@@ -6,6 +6,7 @@ from collections.abc import Callable
 import structlog
 
 from gcsched.domain.job import Job, State
+from gcsched.domain.replies import Kind
 from gcsched.errors import StoreUnavailable
 from gcsched.usecases.ports import Conclusion, Outcomes
 
@@ -74,8 +75,8 @@ def report(job: Job, *, is_lost: bool) -> None:
         case State.UNCERTAIN:
             log.warning("job held uncertain", job_id=job.id, reason=job.reason)
         case State.RETRYING if job.since == job.attempts[-1].ended:
-            log.warning(
-                "job postponed", job_id=job.id, attempt=job.attempt, until=job.due.isoformat()
-            )
+            # Trouble with a relay is told once, by its breaker, and not for each mail.
+            tell = log.info if job.attempts[-1].kind is Kind.OURS else log.warning
+            tell("job postponed", job_id=job.id, attempt=job.attempt, until=job.due.isoformat())
         case _:
-            log.info("job given back", job_id=job.id)
+            log.debug("job given back", job_id=job.id)
