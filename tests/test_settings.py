@@ -75,6 +75,9 @@ def test_the_environment_of_the_process_is_not_looked_at(monkeypatch: pytest.Mon
         ("SMTP_SECURITY", "ssl"),
         ("SMTP_CA_FILE", "/does/not/exist.pem"),
         ("SMTP_SESSIONS", "0"),
+        ("FALLBACK_SMTP_HOST", "smtp://host"),
+        ("FALLBACK_SMTP_PORT", "0"),
+        ("FALLBACK_SMTP_SECURITY", "ssl"),
         ("SENDER_EMAIL", "nobody"),
         ("SENDER_NAME", "Anna\r\nBcc: all@example.org"),
         ("GRPC_LISTEN", "50051"),
@@ -158,6 +161,41 @@ def test_a_password_never_crosses_the_network_readable() -> None:
     assert "the password would cross the network to smtp.example.org" in sentence
     for here in ("localhost", "127.0.0.1", "::1"):
         assert loaded(**login, SMTP_HOST=here).smtp_security == "none"
+
+
+def test_without_a_fallback_nothing_of_it_is_needed() -> None:
+    assert loaded().fallback_smtp_host is None
+
+
+def test_a_fallback_is_checked_like_the_first_relay(tmp_path: Path) -> None:
+    file = tmp_path / "ca.pem"
+    file.touch()
+    login = {"FALLBACK_SMTP_USERNAME": "anna", "FALLBACK_SMTP_PASSWORD": "s3cret"}
+
+    def only_problem(**more: str) -> str:
+        (sentence,) = problems(FALLBACK_SMTP_HOST="smtp2.example.org", **more)
+        return sentence.removeprefix("GCSCHED_FALLBACK_SMTP_")
+
+    assert loaded(FALLBACK_SMTP_HOST="smtp2.example.org").fallback_smtp_security == "starttls"
+    assert only_problem(FALLBACK_SMTP_PORT="2525").startswith("SECURITY is missing: say starttls")
+    assert only_problem(FALLBACK_SMTP_USERNAME="anna") == (
+        "PASSWORD is missing: GCSCHED_FALLBACK_SMTP_USERNAME is given, so give both or none"
+    )
+    assert only_problem(**login, FALLBACK_SMTP_SECURITY="none").startswith(
+        "SECURITY is none, so the password would cross the network to smtp2.example.org"
+    )
+    assert only_problem(FALLBACK_SMTP_CA_FILE=str(file), FALLBACK_SMTP_SECURITY="none") == (
+        "CA_FILE is given, but with GCSCHED_FALLBACK_SMTP_SECURITY=none nothing is checked"
+    )
+
+
+def test_a_login_of_a_fallback_without_its_host_is_a_slip() -> None:
+    (sentence,) = problems(FALLBACK_SMTP_USERNAME="anna", FALLBACK_SMTP_PASSWORD="s3cret")
+
+    assert sentence == (
+        "GCSCHED_FALLBACK_SMTP_USERNAME is given without GCSCHED_FALLBACK_SMTP_HOST: "
+        "give both or none"
+    )
 
 
 def test_certificates_without_tls_contradict(tmp_path: Path) -> None:

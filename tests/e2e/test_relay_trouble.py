@@ -1,7 +1,9 @@
 """The whole application against a relay that is away, refuses the login, or comes back."""
 
 import asyncio
-from collections.abc import Iterator, MutableMapping
+import itertools
+from collections import Counter
+from collections.abc import Callable, Iterator, MutableMapping
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +32,23 @@ def told(events: Events, event: str) -> Events:
     return [each for each in events if each["event"] == event]
 
 
-async def ask_for(app: Running, count: int) -> None:
-    """Ask for *count* mails that are due now."""
+async def ask_for(app: Running, count: int, *, begin: int = 0) -> None:
+    """Ask for *count* mails that are due now, to recipients from number *begin* on."""
     async with scheduler(app.target) as stub:
-        calls = [stub.ScheduleMeet(a_meet(number)) for number in range(count)]
+        calls = [stub.ScheduleMeet(a_meet(number)) for number in range(begin, begin + count)]
         assert all([(await call).success for call in calls])
+
+
+async def ask_until(app: Running, condition: Callable[[], object], *, begin: int) -> int:
+    """Ask for one mail after the other until *condition*; give the next number."""
+    numbers = itertools.count(begin)
+
+    async def asked() -> object:
+        await ask_for(app, 1, begin=next(numbers))
+        return condition()
+
+    await until(asked, every=0.1)
+    return next(numbers)
 
 
 async def jobs(resources: Resources) -> Documents:
@@ -137,3 +151,38 @@ async def test_a_wrong_password_uses_up_no_attempt_and_a_corrected_file_is_enoug
         "the relay refuses the login: correct GCSCHED_SMTP_PASSWORD or its file; sending waits"
     )
     assert [each for each in events if each["log_level"] == "warning"] == [line]
+
+
+async def test_a_fallback_takes_over_and_hands_back(
+    mongo_uri: str, redis_url: str, events: Events
+) -> None:
+    async with Relay() as first, Relay() as second:
+        first.script(At.CONNECT, Answer(421, "4.3.2 not now"))
+        settings = a_setting(
+            mongo=mongo_uri,
+            redis=redis_url,
+            relay_port=first.port,
+            fallback_smtp_host="127.0.0.1",
+            fallback_smtp_port=str(second.port),
+            fallback_smtp_security="none",
+        )
+        async with running(settings) as app:
+            await ask_for(app, 100)
+            await until(lambda: all_are_sent(app.resources))
+            by_second = len(second.ledger)
+
+            first.forgive()
+            asked = await ask_until(app, lambda: first.ledger, begin=100)
+            await ask_for(app, 50, begin=asked)
+            sent = await until(lambda: all_are_sent(app.resources))
+
+    assert by_second == 100
+    assert len(first.ledger) >= 51
+    assert len(first.per_recipient | second.per_recipient) == len(sent) == asked + 50
+    assert len(first.ledger) + len(second.ledger) == len(sent)
+    told_by_jobs = Counter(job["attempts"][-1]["relay"] for job in sent)
+    assert told_by_jobs[f"127.0.0.1:{first.port}"] == len(first.ledger)
+    assert told_by_jobs[f"127.0.0.1:{second.port}"] == len(second.ledger)
+    (down,), (back,) = told(events, "relay is down"), told(events, "relay is back")
+    assert down["relay"] == back["relay"] == f"127.0.0.1:{first.port}"
+    assert str(down["advice"]).endswith("the fallback takes over")
