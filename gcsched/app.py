@@ -15,13 +15,12 @@ from gcsched.adapters.arq import open_arq
 from gcsched.adapters.mongo.clock import ServerClock
 from gcsched.adapters.mongo.connection import open_mongo
 from gcsched.adapters.redis import open_pool
-from gcsched.adapters.smtp.pool import Pool
-from gcsched.adapters.smtp.settings import Keep, RelaySettings, Security
 from gcsched.adapters.template_folder import default_folder
 from gcsched.adapters.templates import Templates
 from gcsched.assembly import Resources, Service, assemble
 from gcsched.errors import StoreUnavailable
 from gcsched.parts import Parts
+from gcsched.relaying import pools
 from gcsched.rpc.server import serving
 from gcsched.rpc.servicer import SchedulerServicer
 from gcsched.settings import Settings
@@ -64,14 +63,12 @@ async def opened(settings: Settings) -> AsyncIterator[Resources]:
         stack.push_async_callback(redis.aclose, close_connection_pool=True)
         arq = open_arq(settings.redis_url.get_secret_value())
         stack.push_async_callback(arq.aclose, close_connection_pool=True)
-        mailer = await stack.enter_async_context(
-            Pool(relay=relay_from(settings), keep=Keep(sessions=settings.smtp_sessions))
-        )
+        mailers = [await stack.enter_async_context(pool) for pool in pools(settings)]
         yield Resources(
             mongo=mongo,
             redis=redis,
             arq=arq,
-            mailer=mailer,
+            mailers=mailers,
             templates=templates,
             clock=ServerClock(mongo=mongo, local=utc_now),
         )
@@ -132,18 +129,6 @@ async def run(
             server.drain(min(grace, LONGEST_CALL)),
         )
         await parts.stop(within=grace + TO_STOP_THE_REST)
-
-
-def relay_from(settings: Settings) -> RelaySettings:
-    secret = settings.smtp_password
-    return RelaySettings(
-        host=settings.smtp_host,
-        port=settings.smtp_port,
-        security=Security(settings.smtp_security),
-        username=settings.smtp_username,
-        password=secret.get_secret_value if secret is not None else None,
-        ca_file=settings.smtp_ca_file,
-    )
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -28,6 +29,7 @@ from gcsched.domain.due import DailyPlan
 from gcsched.domain.job import CLAIMABLE
 from gcsched.domain.retry import OnUncertain, RetryPolicy
 from gcsched.parts import Loop
+from gcsched.relaying import relays_over
 from gcsched.settings import Settings
 from gcsched.usecases.crew import Crew
 from gcsched.usecases.daily import DailyRun
@@ -36,7 +38,7 @@ from gcsched.usecases.engine import Engine
 from gcsched.usecases.group import Group
 from gcsched.usecases.leases import Leases
 from gcsched.usecases.marks import AcceptedMarks
-from gcsched.usecases.ports import Conclusion, Permit
+from gcsched.usecases.ports import Conclusion, Gate, Permit
 from gcsched.usecases.recipients import RecipientNotes
 from gcsched.usecases.record import Recorder
 from gcsched.usecases.ringer import Ringer
@@ -58,7 +60,7 @@ class Resources:
     mongo: Mongo
     redis: Redis
     arq: ArqRedis
-    mailer: Pool
+    mailers: Sequence[Pool]
     templates: Templates
     clock: ServerClock
 
@@ -80,6 +82,7 @@ class Delivery:
     claims: MongoClaims
     leases: Leases
     crew: Crew
+    gate: Gate
     loops: tuple[NamedLoop, ...]
 
 
@@ -114,6 +117,7 @@ def assemble(settings: Settings, resources: Resources) -> Service:
         suppressions=MongoSuppressions(mongo=resources.mongo),
         leases=delivery.leases,
         crew=delivery.crew,
+        gate=delivery.gate,
         bite=settings.smtp_sessions * BITE_PER_SESSION,
         ring_for_others=ringer.ring_for_others,
         now=resources.clock,
@@ -148,10 +152,11 @@ def build_delivery(settings: Settings, resources: Resources, ringer: Ringer) -> 
         lasting=timedelta(days=settings.suppression_days),
     )
     recorder = Recorder(outcomes, on_recorded=settle)
+    relays = relays_over(resources.mailers)
     fence: Group[Claimed, Permit | None] = Group(Fence(claims=claims))
     deliver = Deliver(
         composer=composer(settings, resources.templates),
-        mailer=resources.mailer,
+        carrier=relays,
         fence=fence,
         policy=retry_policy(settings),
         now=resources.clock,
@@ -164,10 +169,10 @@ def build_delivery(settings: Settings, resources: Resources, ringer: Ringer) -> 
         ("leases", leases.run),
         ("recorder", recorder.run),
         ("fence", fence.run),
-        ("smtp sessions", resources.mailer.run),
+        *[(f"sessions with {mailer.name}", mailer.run) for mailer in resources.mailers],
         ("crew", partial(crew.run, grace=grace)),
     )
-    return Delivery(claims=claims, leases=leases, crew=crew, loops=loops)
+    return Delivery(claims=claims, leases=leases, crew=crew, gate=relays, loops=loops)
 
 
 def build_admission(settings: Settings, resources: Resources, ringer: Ringer) -> Admission:

@@ -1,99 +1,39 @@
 """All settings, read once from the environment and from secret files. Knows no component."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import time
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import (
     AfterValidator,
     BeforeValidator,
     DirectoryPath,
-    Field,
-    FilePath,
+    PrivateAttr,
     SecretStr,
     ValidationError,
-    ValidationInfo,
-    field_validator,
 )
 from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
     PydanticBaseSettingsSource,
-    SettingsConfigDict,
     SettingsError,
 )
 
 from gcsched import formats
+from gcsched.connections import Connections
 from gcsched.errors import SettingsProblems
+from gcsched.setting import PREFIX, Contradiction, setting, variable
 
-PREFIX = "GCSCHED_"
-SECURITY_OF_PORT = {465: "tls", 587: "starttls"}
 CALLERS_OWN = {"GCSCHED_TARGET"}  # what the command line reads when it calls a service
 TRY_OUT = "(for a try-out without any server run: python -m gcsched dev)"
 
 
-class Contradiction(ValueError):
-    """A setting does not fit to another one; the text continues after the variable's name."""
-
-
-def setting(description: str, give: str, *, default: Any = ..., **more: Any) -> Any:
-    """Describe a field: *description* is its row in the README, *give* says how to put it right."""
-    return Field(default, description=description, json_schema_extra={"give": give}, **more)
-
-
-class Settings(BaseSettings):
+class Settings(Connections):
     """What an operator can say. A later field may be checked against earlier ones."""
 
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX, frozen=True, extra="forbid", hide_input_in_errors=True
-    )
-
-    mongo_uri: Annotated[SecretStr, AfterValidator(formats.mongo_uri)] = setting(
-        "MongoDB, the truth: the `mongodb://` or `mongodb+srv://` string of a replica set; "
-        "its path names the database (`gcsched` if it has none).",
-        "give the MongoDB connection string, "
-        "e.g. mongodb://user:password@host/gcsched?replicaSet=rs0, "
-        "special characters in the password written as %XX",
-    )
-    redis_url: Annotated[SecretStr, AfterValidator(formats.redis_url)] = setting(
-        "Redis 6.2 or newer, or Valkey, the bell: `redis://`, `rediss://` (TLS) or `unix://`.",
-        "give the URL of Redis or Valkey, e.g. redis://:password@host:6379/0",
-    )
-    smtp_host: Annotated[str, AfterValidator(formats.host)] = setting(
-        "The mail relay: a host name or an IP address.",
-        "give the host name or IP address of the mail relay, e.g. smtp.example.org",
-    )
-    smtp_port: int = setting(
-        "Port of the mail relay.", "give a port from 1 to 65535", default=587, ge=1, le=65535
-    )
-    smtp_username: str | None = setting(
-        "Login at the mail relay; unset: no login.", "give a name", default=None, min_length=1
-    )
-    smtp_password: SecretStr | None = setting(
-        "Password of that login.", "give a password", default=None, min_length=1
-    )
-    smtp_security: Literal["none", "starttls", "tls"] = setting(
-        "How the connection to the relay is protected: `starttls`, `tls` or `none`. "
-        "Unset: `tls` on port 465, `starttls` on 587; on any other port it must be said.",
-        "say starttls, tls or none (it is known by itself only on the ports 465 and 587)",
-        default="",
-    )
-    smtp_ca_file: FilePath | None = setting(
-        "Certificate authorities that the relay's certificate is checked against (PEM); "
-        "unset: those of the system.",
-        "give the path of a PEM file that exists",
-        default=None,
-    )
-    smtp_sessions: int = setting(
-        "How many sessions with the relay are kept open at most.",
-        "give a whole number from 1 to 1000",
-        default=16,
-        ge=1,
-        le=1000,
-    )
     sender_email: Annotated[str, AfterValidator(formats.mail_address)] = setting(
         "The address that mails come from.",
         "give the address that mails come from, e.g. no-reply@example.org",
@@ -198,14 +138,27 @@ class Settings(BaseSettings):
     )
     secrets_dir: DirectoryPath | None = setting(
         "A folder with one file per setting, named like its variable in upper or lower case "
-        "(`gcsched_smtp_password`), meant for secrets. The environment wins over a file.",
+        "(`gcsched_smtp_password`), meant for secrets. The environment wins over a file. A relay's "
+        "password is read again at each login: a corrected file counts without a restart.",
         "give a folder that exists",
         default=None,
     )
 
-    @property
-    def mongo_database(self) -> str:
-        return formats.mongo_database(self.mongo_uri)
+    _from_environment: frozenset[str] = PrivateAttr(frozenset())
+
+    def told(self, by_environment: Collection[str]) -> Self:
+        """Note what the environment gave: that is settled, a file may change."""
+        self._from_environment = frozenset(by_environment)
+        return self
+
+    def secret(self, field: str) -> str | None:
+        """Give the secret *field* as it is now; what came from a file is read again."""
+        known: SecretStr | None = getattr(self, field)
+        if self.secrets_dir is not None and field not in self._from_environment:
+            for file in self.secrets_dir.iterdir():
+                if file.name.lower() == variable(field).lower():
+                    return file.read_text(encoding="utf-8").strip()
+        return None if known is None else known.get_secret_value()
 
     @classmethod
     def settings_customise_sources(
@@ -220,39 +173,6 @@ class Settings(BaseSettings):
         del settings_cls, env_settings, dotenv_settings
         return init_settings, file_secret_settings
 
-    @field_validator("smtp_password")
-    @classmethod
-    def _login_is_complete(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
-        username = info.data.get("smtp_username", value)
-        if value is None and username is not None:
-            raise Contradiction("is missing: GCSCHED_SMTP_USERNAME is given, so give both or none")
-        if value is not None and username is None:
-            raise Contradiction("is given without GCSCHED_SMTP_USERNAME: give both or none")
-        return value
-
-    @field_validator("smtp_security", mode="before")
-    @classmethod
-    def _port_speaks_for_itself(cls, value: str, info: ValidationInfo) -> str:
-        return value.lower() or SECURITY_OF_PORT.get(info.data.get("smtp_port", 587), "")
-
-    @field_validator("smtp_security")
-    @classmethod
-    def _password_stays_secret(cls, value: str, info: ValidationInfo) -> str:
-        host = info.data.get("smtp_host", "localhost")
-        if value == "none" and info.data.get("smtp_username") and not formats.is_loopback(host):
-            raise Contradiction(
-                f"is none, so the password would cross the network to {host} readable by anybody: "
-                "say starttls or tls, or give no GCSCHED_SMTP_USERNAME"
-            )
-        return value
-
-    @field_validator("smtp_ca_file")
-    @classmethod
-    def _ca_file_is_used(cls, value: Path | None, info: ValidationInfo) -> Path | None:
-        if value is not None and info.data.get("smtp_security") == "none":
-            raise Contradiction("is given, but with GCSCHED_SMTP_SECURITY=none nothing is checked")
-        return value
-
 
 def load(environ: Mapping[str, str]) -> Settings:
     """Read *environ* and the secret files, or raise SettingsProblems with all that is wrong."""
@@ -262,7 +182,7 @@ def load(environ: Mapping[str, str]) -> Settings:
     if folder and Path(folder).is_dir():
         said["_secrets_dir"] = folder
     try:
-        return Settings(**said)
+        return Settings(**said).told(by_environment=said)
     except ValidationError as error:
         problems = [_sentence(details) for details in error.errors(include_url=False)]
     except (OSError, SettingsError):
@@ -274,10 +194,6 @@ def unknown_names(environ: Mapping[str, str]) -> list[str]:
     """Variables that look like ours and mean nothing: most often a slip of the pen."""
     known = {variable(field) for field in Settings.model_fields} | CALLERS_OWN
     return sorted(name for name in environ if name.upper().startswith(PREFIX) and name not in known)
-
-
-def variable(field: str) -> str:
-    return PREFIX + field.upper()
 
 
 def _sentence(error: ErrorDetails) -> str:

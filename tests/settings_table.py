@@ -4,7 +4,8 @@ from pathlib import Path
 
 from pydantic.fields import FieldInfo
 
-from gcsched.settings import Settings, variable
+from gcsched.setting import variable
+from gcsched.settings import Settings
 
 README = Path(__file__).resolve().parent.parent / "README.md"
 BEGIN, END = "<!-- settings -->\n", "<!-- /settings -->\n"

@@ -75,6 +75,9 @@ def test_the_environment_of_the_process_is_not_looked_at(monkeypatch: pytest.Mon
         ("SMTP_SECURITY", "ssl"),
         ("SMTP_CA_FILE", "/does/not/exist.pem"),
         ("SMTP_SESSIONS", "0"),
+        ("FALLBACK_SMTP_HOST", "smtp://host"),
+        ("FALLBACK_SMTP_PORT", "0"),
+        ("FALLBACK_SMTP_SECURITY", "ssl"),
         ("SENDER_EMAIL", "nobody"),
         ("SENDER_NAME", "Anna\r\nBcc: all@example.org"),
         ("GRPC_LISTEN", "50051"),
@@ -166,6 +169,41 @@ def test_a_password_never_crosses_the_network_readable() -> None:
         assert loaded(**login, SMTP_HOST=here).smtp_security == "none"
 
 
+def test_without_a_fallback_nothing_of_it_is_needed() -> None:
+    assert loaded().fallback_smtp_host is None
+
+
+def test_a_fallback_is_checked_like_the_first_relay(tmp_path: Path) -> None:
+    file = tmp_path / "ca.pem"
+    file.touch()
+    login = {"FALLBACK_SMTP_USERNAME": "anna", "FALLBACK_SMTP_PASSWORD": "s3cret"}
+
+    def only_problem(**more: str) -> str:
+        (sentence,) = problems(FALLBACK_SMTP_HOST="smtp2.example.org", **more)
+        return sentence.removeprefix("GCSCHED_FALLBACK_SMTP_")
+
+    assert loaded(FALLBACK_SMTP_HOST="smtp2.example.org").fallback_smtp_security == "starttls"
+    assert only_problem(FALLBACK_SMTP_PORT="2525").startswith("SECURITY is missing: say starttls")
+    assert only_problem(FALLBACK_SMTP_USERNAME="anna") == (
+        "PASSWORD is missing: GCSCHED_FALLBACK_SMTP_USERNAME is given, so give both or none"
+    )
+    assert only_problem(**login, FALLBACK_SMTP_SECURITY="none").startswith(
+        "SECURITY is none, so the password would cross the network to smtp2.example.org"
+    )
+    assert only_problem(FALLBACK_SMTP_CA_FILE=str(file), FALLBACK_SMTP_SECURITY="none") == (
+        "CA_FILE is given, but with GCSCHED_FALLBACK_SMTP_SECURITY=none nothing is checked"
+    )
+
+
+def test_a_login_of_a_fallback_without_its_host_is_a_slip() -> None:
+    (sentence,) = problems(FALLBACK_SMTP_USERNAME="anna", FALLBACK_SMTP_PASSWORD="s3cret")
+
+    assert sentence == (
+        "GCSCHED_FALLBACK_SMTP_USERNAME is given without GCSCHED_FALLBACK_SMTP_HOST: "
+        "give both or none"
+    )
+
+
 def test_certificates_without_tls_contradict(tmp_path: Path) -> None:
     file = tmp_path / "ca.pem"
     file.touch()
@@ -192,6 +230,33 @@ def test_secrets_come_from_files_and_the_environment_wins(tmp_path: Path) -> Non
     assert settings.smtp_username == "anna"
     assert settings.smtp_password is not None
     assert settings.smtp_password.get_secret_value() == "also from a file"
+
+
+def test_a_secret_from_a_file_is_read_again_when_it_is_needed(tmp_path: Path) -> None:
+    file = tmp_path / "gcsched_smtp_password"
+    file.write_text("old\n")
+    settings = loaded(SECRETS_DIR=str(tmp_path), SMTP_USERNAME="anna")
+    before = settings.secret("smtp_password")
+
+    file.write_text("new\n")
+    after = settings.secret("smtp_password")
+    file.unlink()
+    gone = settings.secret("smtp_password")
+
+    assert (before, after, gone) == ("old", "new", "old")
+
+
+def test_a_secret_from_the_environment_stays_whatever_the_file_says(tmp_path: Path) -> None:
+    (tmp_path / "gcsched_smtp_password").write_text("from the file\n")
+    folder = str(tmp_path)
+
+    settings = loaded(SECRETS_DIR=folder, SMTP_USERNAME="anna", SMTP_PASSWORD="from outside")
+
+    assert settings.secret("smtp_password") == "from outside"
+
+
+def test_a_secret_that_was_not_given_is_none() -> None:
+    assert loaded().secret("smtp_password") is None
 
 
 def test_a_secret_that_cannot_be_read_is_a_sentence(tmp_path: Path) -> None:

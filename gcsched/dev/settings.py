@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gcsched import settings
-from gcsched.settings import Settings, variable
+from gcsched.setting import variable
+from gcsched.settings import Settings
 
 DEFAULTS = {
     "sender_email": "no-reply@example.org",
@@ -22,6 +23,12 @@ EMBEDDED = frozenset(
         "smtp_password",
         "smtp_security",
         "smtp_ca_file",
+        "fallback_smtp_host",
+        "fallback_smtp_port",
+        "fallback_smtp_username",
+        "fallback_smtp_password",
+        "fallback_smtp_security",
+        "fallback_smtp_ca_file",
     }
 )
 """Settings that mean nothing here."""

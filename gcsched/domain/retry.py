@@ -54,12 +54,13 @@ class Hold:
 
 Verdict = Done | TryAgain | GiveUp | Expire | Hold
 
+FIRST_WAIT_OURS = timedelta(seconds=1)
+LONGEST_WAIT_OURS = timedelta(seconds=60)
 LOST_REPLY = "the relay's reply to the body is unknown: it may have taken the mail"
 
 
 WAITS = tuple(timedelta(seconds=s) for s in (60, 300, 900, 3600, 7200, 14400))
 SHORTEST_WAIT = timedelta(seconds=1)
-LONGEST_WAIT_FOR_OURS = timedelta(minutes=15)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +69,8 @@ class RetryPolicy:
 
     The wait before try n+1 is drawn from 0 to the n-th of *waits*, or the last one (AWS
     Architecture Blog, "Exponential Backoff And Jitter"). *attempts* limits what relays refuse for
-    the moment, the job's ``not_after`` limits everything: trouble of ours uses up no attempt.
+    the moment, the job's ``not_after`` limits everything: trouble of ours uses up no attempt, and
+    waits less: the breaker spares the relay, and a mail should leave soon after it is back.
     """
 
     attempts: int = 8
@@ -83,8 +85,7 @@ class RetryPolicy:
             case Kind.RECIPIENT | Kind.CONTENT | Kind.POLICY:
                 return GiveUp(attempt.text)
             case Kind.OURS:
-                # The breaker spares the relay; once it is back, nobody should wait for long.
-                wait = self.wait(len(job.attempts) + 1, chance, longest=LONGEST_WAIT_FOR_OURS)
+                wait = wait_ours(len(job.attempts) + 1, chance)
                 return again(job, attempt, wait, charged=False)
             case Kind.UNCERTAIN if self.on_uncertain is OnUncertain.HOLD:
                 return Hold(LOST_REPLY)
@@ -99,9 +100,13 @@ class RetryPolicy:
             return GiveUp(f"{tries} attempts failed, the last with: {attempt.text}")
         return again(job, attempt, self.wait(tries, chance), charged=True)
 
-    def wait(self, tries: int, chance: float, *, longest: timedelta = timedelta.max) -> timedelta:
-        most = min(self.waits[min(tries, len(self.waits)) - 1], longest)
-        return max(most * chance, SHORTEST_WAIT)
+    def wait(self, tries: int, chance: float) -> timedelta:
+        return max(self.waits[min(tries, len(self.waits)) - 1] * chance, SHORTEST_WAIT)
+
+
+def wait_ours(tries: int, chance: float) -> timedelta:
+    longest = min(FIRST_WAIT_OURS * (1 << min(tries - 1, 30)), LONGEST_WAIT_OURS)
+    return max(longest * chance, FIRST_WAIT_OURS)
 
 
 def again(job: Job, attempt: Attempt, wait: timedelta, *, charged: bool) -> Verdict:

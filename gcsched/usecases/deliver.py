@@ -14,11 +14,11 @@ from gcsched.domain.suppression import Suppression
 from gcsched.errors import StoreUnavailable, TemplateProblem
 from gcsched.usecases.group import Group
 from gcsched.usecases.ports import (
+    Carrier,
     Claims,
     Clock,
     Composer,
     Conclusion,
-    Mailer,
     Permit,
 )
 
@@ -59,7 +59,7 @@ class Fence:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deliver:
     composer: Composer
-    mailer: Mailer
+    carrier: Carrier
     fence: Group[Claimed, Permit | None]
     policy: RetryPolicy
     now: Clock
@@ -73,18 +73,18 @@ class Deliver:
             return Conclusion(claim=claimed.token, job=ended)
         try:
             mail = self.composer.compose(claimed.job)
-            transmission = await self.mailer.send(mail, partial(self._begin, claimed))
+            carried = await self.carrier.carry(mail, partial(self._begin, claimed))
         except (TemplateProblem, ValueError) as problem:
             return self._concluded(claimed, self._failure(started, Kind.CONTENT, str(problem)))
         except StoreUnavailable:
             # Nobody said that the claim still holds, so nothing was sent.
             return self.given_back(claimed)
-        match transmission:
+        match carried.transmission:
             case Withheld():
                 return self.given_back(claimed)
-            case Answered() | Broken():
+            case Answered() | Broken() as transmission:
                 attempt = attempt_from(
-                    transmission, relay=self.mailer.name, begun=started, ended=self.now()
+                    transmission, relay=carried.relay, begun=started, ended=self.now()
                 )
                 return self._concluded(claimed, attempt)
 

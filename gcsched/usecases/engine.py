@@ -13,7 +13,7 @@ from gcsched.usecases.crew import Crew
 from gcsched.usecases.deliver import Claimed
 from gcsched.usecases.finish import finish
 from gcsched.usecases.leases import Leases
-from gcsched.usecases.ports import Batch, Claims, Clock, Suppressions
+from gcsched.usecases.ports import Batch, Claims, Clock, Gate, Suppressions
 
 BETWEEN_LOOKS_SECONDS = 0.01
 LOOKS_WITHOUT_CLAIM = 50
@@ -27,13 +27,14 @@ class Engine:
 
     A claim takes *bite* jobs at most: the first mails leave while the next ones are claimed, and
     replicas that wake together share a second evenly. *ring_for_others* is called when more is
-    due than this process took.
+    due than this process took. The *gate* says how many mails may leave; shut, nothing is claimed.
     """
 
     claims: Claims
     suppressions: Suppressions
     leases: Leases
     crew: Crew
+    gate: Gate
     bite: int
     ring_for_others: Callable[[], None]
     now: Clock
@@ -67,23 +68,39 @@ class Engine:
         idle_looks = 0
         while idle_looks < LOOKS_WITHOUT_CLAIM:
             await self.leases.wait_for_room()
+            await self.gate.wait_open()
             batch = await self._claim()
+            if batch is None:
+                continue
             if batch.saw == 0:
                 return
-            if batch.saw > len(batch.jobs):
-                self.ring_for_others()
             # Seen but not claimed: others were quicker, or the server's clock is behind ours.
             idle_looks = 0 if batch.jobs else idle_looks + 1
             if not batch.jobs:
                 await asyncio.sleep(BETWEEN_LOOKS_SECONDS)
 
-    async def _claim(self) -> Batch:
+    async def _claim(self) -> Batch | None:
         # A claim cut off half-way would keep its jobs from everybody for the time of a lease.
-        return await finish(self._claim_and_hand_over(), within=LONGEST_CLAIM)
+        return await finish(self._claim_what_is_granted(), within=LONGEST_CLAIM)
 
-    async def _claim_and_hand_over(self) -> Batch:
+    async def _claim_what_is_granted(self) -> Batch | None:
+        """Claim as many as the gate lets through; None when it has shut."""
+        wanted = min(self.leases.room, self.bite)
+        granted = await self.gate.grant(wanted)
+        if granted == 0:
+            return None
+        claimed = 0
+        try:
+            batch = await self._claim_and_hand_over(granted)
+            claimed = len(batch.jobs)
+        finally:
+            await self.gate.refund(granted - claimed)
+        if granted == wanted and batch.saw > claimed:
+            self.ring_for_others()
+        return batch
+
+    async def _claim_and_hand_over(self, most: int) -> Batch:
         now = self.now()
-        most = min(self.leases.room, self.bite)
         batch = await self.claims.claim(new_id(now), most, now=now)
         self.leases.hold(batch)
         if batch.jobs:

@@ -57,13 +57,46 @@ class Orphan:
     begun: datetime | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Carried:
+    """What became of a mail, and the *relay* that carried it; "" when none was tried."""
+
+    relay: str
+    transmission: Transmission
+
+
 class Mailer(Protocol):
+    """One relay."""
+
     @property
     def name(self) -> str:
         """The relay's name for people: logs, attempts, metrics."""
 
     async def send(self, mail: Mail, begin: Begin) -> Transmission:
-        """Carry *mail* to a relay; write its body only after *begin* has given a permit."""
+        """Carry *mail* to the relay; write its body only after *begin* has given a permit."""
+
+
+class Carrier(Protocol):
+    """Whoever finds a relay for a mail."""
+
+    async def carry(self, mail: Mail, begin: Begin) -> Carried:
+        """Carry *mail* to a relay; Withheld when none can be used now."""
+
+
+class Gate(Protocol):
+    """Whether mails may leave now, and how many: asked before each claim.
+
+    A shut gate stops the claiming, so that nothing is claimed only to be put back.
+    """
+
+    async def wait_open(self) -> None:
+        """Wait until a mail may leave."""
+
+    async def grant(self, most: int) -> int:
+        """Give how many mails may be claimed now, *most* at most; 0: it has shut meanwhile."""
+
+    async def refund(self, count: int) -> None:
+        """Take back what was granted and not claimed."""
 
 
 class Composer(Protocol):

@@ -3,12 +3,10 @@
 import asyncio
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 
 import structlog
 
-from gcsched.domain.job import Attempt, Job, State
+from gcsched.domain.job import Job, State
 from gcsched.domain.replies import Kind
 from gcsched.errors import StoreUnavailable
 from gcsched.usecases.ports import Conclusion, Outcomes
@@ -21,8 +19,6 @@ ENDED = {
     State.SUPPRESSED: "job suppressed",
 }
 BETWEEN_TRIES_SECONDS = 0.5
-BETWEEN_WARNINGS = timedelta(seconds=30)
-WHAT_TO_DO = "see that the relay runs and check GCSCHED_SMTP_*; the mails wait and are tried again"
 
 
 class Recorder:
@@ -36,7 +32,6 @@ class Recorder:
         self._on_recorded = on_recorded
         self._waiting: list[Conclusion] = []
         self._asked = asyncio.Event()
-        self._trouble = RelayTrouble()
 
     def record(self, conclusion: Conclusion) -> None:
         self._waiting.append(conclusion)
@@ -70,55 +65,7 @@ class Recorder:
             del self._waiting[: len(batch)]
             for conclusion in batch:
                 report(conclusion.job, is_lost=conclusion.job.id in lost)
-                self._trouble.note(conclusion.job)
                 self._on_recorded(conclusion)
-
-
-@dataclass(slots=True)
-class Refusals:
-    """What is remembered of one relay; *warned* also holds after it has answered again."""
-
-    warned: datetime
-    postponed: int = 0
-    is_refusing: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class RelayTrouble:
-    """Warn of a relay that cannot be used: once, and now and then while it lasts; not per mail."""
-
-    relays: dict[str, Refusals] = field(default_factory=dict)
-
-    def note(self, job: Job) -> None:
-        """Hear what became of *job* by its latest attempt, if that was just now."""
-        if not job.attempts or job.since != job.attempts[-1].ended:
-            return
-        attempt = job.attempts[-1]
-        if attempt.kind is Kind.OURS and attempt.relay:
-            self._refused(attempt)
-        elif attempt.code is not None:
-            self._answered(attempt.relay)
-
-    def _refused(self, attempt: Attempt) -> None:
-        before = attempt.ended - BETWEEN_WARNINGS
-        known = self.relays.setdefault(attempt.relay, Refusals(warned=before))
-        known.postponed += 1
-        if known.warned > before:
-            return
-        structlog.get_logger().warning(
-            "relay refused",
-            relay=attempt.relay,
-            reason=attempt.text,
-            postponed=known.postponed,
-            what_to_do=WHAT_TO_DO,
-        )
-        known.warned, known.is_refusing, known.postponed = attempt.ended, True, 0
-
-    def _answered(self, relay: str) -> None:
-        known = self.relays.get(relay)
-        if known is not None and known.is_refusing:
-            known.is_refusing = False
-            structlog.get_logger().warning("relay answered again", relay=relay)
 
 
 def report(job: Job, *, is_lost: bool) -> None:
@@ -136,12 +83,12 @@ def report(job: Job, *, is_lost: bool) -> None:
         case State.UNCERTAIN:
             log.warning("job held uncertain", job_id=job.id, reason=job.reason)
         case State.RETRYING if job.since == job.attempts[-1].ended:
-            # What is no fault of this mail is told for all of them, by RelayTrouble.
-            say = log.info if job.attempts[-1].kind is Kind.OURS else log.warning
-            until = job.due.isoformat()
-            say("job postponed", job_id=job.id, attempt=job.attempt, until=until, reason=job.reason)
+            # Trouble with a relay is told once, by its breaker, and not for each mail.
+            tell = log.info if job.attempts[-1].kind is Kind.OURS else log.warning
+            until, reason = job.due.isoformat(), without_addresses(job.reason)
+            tell("job postponed", job_id=job.id, attempt=job.attempt, until=until, reason=reason)
         case _:
-            log.info("job given back", job_id=job.id)
+            log.debug("job given back", job_id=job.id)
 
 
 def without_addresses(text: str) -> str:

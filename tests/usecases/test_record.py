@@ -8,6 +8,7 @@ import structlog
 from structlog.testing import capture_logs
 
 from gcsched.domain.job import Job, State
+from gcsched.domain.replies import Kind
 from gcsched.errors import StoreUnavailable
 from gcsched.usecases.ports import Conclusion
 from gcsched.usecases.record import Recorder
@@ -250,7 +251,17 @@ LATER = NOW + timedelta(minutes=1)
         ),
         (
             a_claimed_job().given_back(NOW),
-            {"event": "job given back", "log_level": "info"},
+            {"event": "job given back", "log_level": "debug"},
+        ),
+        (
+            a_claimed_job().retried(an_attempt(kind=Kind.OURS), due=LATER, charged=False),
+            {
+                "event": "job postponed",
+                "log_level": "info",
+                "attempt": 0,
+                "until": "2026-07-01T12:01:00+00:00",
+                "reason": "450 at RCPT: busy",
+            },
         ),
     ],
     ids=lambda value: value.state if isinstance(value, Job) else "",

@@ -18,10 +18,12 @@ from gcsched.usecases.crew import Crew
 from gcsched.usecases.deliver import Claimed, Deliver, Fence
 from gcsched.usecases.engine import Engine
 from gcsched.usecases.group import Group
+from gcsched.usecases.guard import GuardedRelay
 from gcsched.usecases.leases import Leases
 from gcsched.usecases.marks import AcceptedMarks
 from gcsched.usecases.ports import Batch, Begin, Conclusion, Permit
 from gcsched.usecases.record import Recorder
+from gcsched.usecases.relays import Relays
 from gcsched.usecases.suppress import SuppressingOutcomes
 from tests.builders import NOW, FixedClock, a_claimed_job, a_conclusion, a_suppression, an_attempt
 from tests.builders import running as looping
@@ -172,9 +174,10 @@ async def an_engine(store: ToyStore, mailer: ToyMailer) -> AsyncIterator[Engine]
     leases = Leases(store, capacity=100)
     recorder = Recorder(store, on_recorded=leases.settle)
     fence: Group[Claimed, Permit | None] = Group(Fence(claims=store))
+    relays = Relays([GuardedRelay(mailer=mailer, login="GCSCHED_SMTP_PASSWORD", meanwhile="")])
     deliver = Deliver(
         composer=ToyComposer(),
-        mailer=mailer,
+        carrier=relays,
         fence=fence,
         policy=RetryPolicy(),
         now=clock,
@@ -194,6 +197,7 @@ async def an_engine(store: ToyStore, mailer: ToyMailer) -> AsyncIterator[Engine]
             suppressions=store,
             leases=leases,
             crew=crew,
+            gate=relays,
             bite=50,
             ring_for_others=lambda: None,
             now=clock,

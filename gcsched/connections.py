@@ -1,0 +1,143 @@
+"""The settings of what gcsched connects to: stores and relays. Knows no component."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, FilePath, SecretStr, ValidationInfo, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from gcsched import formats
+from gcsched.setting import PREFIX, Contradiction, setting, variable
+
+SECURITY_OF_PORT = {465: "tls", 587: "starttls"}
+
+
+class Connections(BaseSettings):
+    """The first part of the settings. A later field may be checked against earlier ones."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, frozen=True, extra="forbid", hide_input_in_errors=True
+    )
+
+    mongo_uri: Annotated[SecretStr, AfterValidator(formats.mongo_uri)] = setting(
+        "MongoDB, the truth: the `mongodb://` or `mongodb+srv://` string of a replica set; "
+        "its path names the database (`gcsched` if it has none).",
+        "give the MongoDB connection string, "
+        "e.g. mongodb://user:password@host/gcsched?replicaSet=rs0, "
+        "special characters in the password written as %XX",
+    )
+    redis_url: Annotated[SecretStr, AfterValidator(formats.redis_url)] = setting(
+        "Redis 6.2 or newer, or Valkey, the bell: `redis://`, `rediss://` (TLS) or `unix://`.",
+        "give the URL of Redis or Valkey, e.g. redis://:password@host:6379/0",
+    )
+    smtp_host: Annotated[str, AfterValidator(formats.host)] = setting(
+        "The mail relay: a host name or an IP address.",
+        "give the host name or IP address of the mail relay, e.g. smtp.example.org",
+    )
+    smtp_port: int = setting(
+        "Port of the mail relay.", "give a port from 1 to 65535", default=587, ge=1, le=65535
+    )
+    smtp_username: str | None = setting(
+        "Login at the mail relay; unset: no login.", "give a name", default=None, min_length=1
+    )
+    smtp_password: SecretStr | None = setting(
+        "Password of that login.", "give a password", default=None, min_length=1
+    )
+    smtp_security: Literal["none", "starttls", "tls"] = setting(
+        "How the connection to the relay is protected: `starttls`, `tls` or `none`. "
+        "Unset: `tls` on port 465, `starttls` on 587; on any other port it must be said.",
+        "say starttls, tls or none (it is known by itself only on the ports 465 and 587)",
+        default="",
+    )
+    smtp_ca_file: FilePath | None = setting(
+        "Certificate authorities that the relay's certificate is checked against (PEM); "
+        "unset: those of the system.",
+        "give the path of a PEM file that exists",
+        default=None,
+    )
+    smtp_sessions: int = setting(
+        "How many sessions with the relay are kept open at most.",
+        "give a whole number from 1 to 1000",
+        default=16,
+        ge=1,
+        le=1000,
+    )
+
+    fallback_smtp_host: Annotated[str, AfterValidator(formats.host)] | None = setting(
+        "A second relay, which takes over while the first is down; unset: sending waits for it.",
+        "give the host name or IP address of the second relay, e.g. smtp2.example.org",
+        default=None,
+    )
+    fallback_smtp_port: int = setting(
+        "Port of the second relay.", "give a port from 1 to 65535", default=587, ge=1, le=65535
+    )
+    fallback_smtp_username: str | None = setting(
+        "Login at the second relay; unset: no login.", "give a name", default=None, min_length=1
+    )
+    fallback_smtp_password: SecretStr | None = setting(
+        "Password of that login.", "give a password", default=None, min_length=1
+    )
+    fallback_smtp_security: Literal["none", "starttls", "tls"] = setting(
+        "How the connection to the second relay is protected, as with the first.",
+        "say starttls, tls or none (it is known by itself only on the ports 465 and 587)",
+        default="",
+    )
+    fallback_smtp_ca_file: FilePath | None = setting(
+        "Certificate authorities for the second relay (PEM); unset: those of the system.",
+        "give the path of a PEM file that exists",
+        default=None,
+    )
+
+    @property
+    def mongo_database(self) -> str:
+        return formats.mongo_database(self.mongo_uri)
+
+    @field_validator("fallback_smtp_username", "fallback_smtp_ca_file")
+    @classmethod
+    def _fallback_has_a_host(cls, value: str | Path | None, info: ValidationInfo) -> object:
+        if value is not None and info.data.get("fallback_smtp_host", value) is None:
+            raise Contradiction("is given without GCSCHED_FALLBACK_SMTP_HOST: give both or none")
+        return value
+
+    @field_validator("smtp_password", "fallback_smtp_password")
+    @classmethod
+    def _login_is_complete(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        name = beside(info, "username")
+        username = info.data.get(name, value)
+        if value is None and username is not None:
+            raise Contradiction(f"is missing: {variable(name)} is given, so give both or none")
+        if value is not None and username is None:
+            raise Contradiction(f"is given without {variable(name)}: give both or none")
+        return value
+
+    @field_validator("smtp_security", "fallback_smtp_security", mode="before")
+    @classmethod
+    def _port_speaks_for_itself(cls, value: str, info: ValidationInfo) -> str:
+        port = info.data.get(beside(info, "port"), 587)
+        return value.lower() or SECURITY_OF_PORT.get(port, "")
+
+    @field_validator("smtp_security", "fallback_smtp_security")
+    @classmethod
+    def _password_stays_secret(cls, value: str, info: ValidationInfo) -> str:
+        host = info.data.get(beside(info, "host")) or "localhost"
+        username = beside(info, "username")
+        if value == "none" and info.data.get(username) and not formats.is_loopback(host):
+            raise Contradiction(
+                f"is none, so the password would cross the network to {host} readable by anybody: "
+                f"say starttls or tls, or give no {variable(username)}"
+            )
+        return value
+
+    @field_validator("smtp_ca_file", "fallback_smtp_ca_file")
+    @classmethod
+    def _ca_file_is_used(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        security = beside(info, "security")
+        if value is not None and info.data.get(security) == "none":
+            raise Contradiction(f"is given, but with {variable(security)}=none nothing is checked")
+        return value
+
+
+def beside(info: ValidationInfo, name: str) -> str:
+    """Give the field *name* of the same relay: `smtp_port` beside `smtp_host`."""
+    first, _, _ = str(info.field_name).partition("smtp_")
+    return f"{first}smtp_{name}"

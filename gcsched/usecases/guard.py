@@ -1,0 +1,90 @@
+"""One relay behind its breaker: says whether it may be tried, and learns from what it answers."""
+
+import math
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import structlog
+
+from gcsched.domain.breaker import Breaker, BreakerPolicy, is_trouble, refuses_login
+from gcsched.domain.mail import Mail
+from gcsched.domain.replies import Answered, Broken, Transmission
+from gcsched.usecases.ports import Begin, Mailer
+
+
+@dataclass(kw_only=True, eq=False)
+class GuardedRelay:
+    """A Mailer that logs one event when its breaker opens and one when it closes.
+
+    *login* says where its password comes from, *meanwhile* what happens while it is down: for the
+    operator who reads that event. *clock* is monotonic.
+    """
+
+    mailer: Mailer
+    login: str
+    meanwhile: str
+    policy: BreakerPolicy = field(default_factory=BreakerPolicy)
+    clock: Callable[[], float] = time.monotonic
+    chance: Callable[[], float] = random.random
+    _breaker: Breaker = field(init=False)
+    _is_probing: bool = field(default=False, init=False)
+
+    def __post_init__(self) -> None:
+        self._breaker = Breaker(policy=self.policy)
+
+    @property
+    def name(self) -> str:
+        return self.mailer.name
+
+    @property
+    def is_down(self) -> bool:
+        return self._breaker.is_open
+
+    def seconds_until_try(self) -> float:
+        """Give how long to leave it alone; endless while a probe is under way."""
+        return math.inf if self._is_probing else self._breaker.seconds_until_try(self.clock())
+
+    async def send(self, mail: Mail, begin: Begin) -> Transmission:
+        """Try it; while it is down, this mail is the probe."""
+        if self.is_down:
+            return await self._probe(mail, begin)
+        return self._learn(await self.mailer.send(mail, begin))
+
+    async def _probe(self, mail: Mail, begin: Begin) -> Transmission:
+        self._breaker = self._breaker.probed(self.clock(), chance=self.chance())
+        self._is_probing = True
+        try:
+            return self._learn(await self.mailer.send(mail, begin))
+        finally:
+            self._is_probing = False
+
+    def _learn(self, transmission: Transmission) -> Transmission:
+        before = self._breaker
+        if is_trouble(transmission):
+            self._breaker = before.failed(self.clock(), chance=self.chance())
+            if self.is_down and not before.is_open:
+                self._report_down(transmission)
+        else:
+            self._breaker = before.succeeded()
+            if before.is_open:
+                structlog.get_logger().info("relay is back", relay=self.name, probes=before.probes)
+        return transmission
+
+    def _report_down(self, trouble: Answered | Broken) -> None:
+        what = "mails are held back from it and it is probed"
+        if refuses_login(trouble):
+            what = f"the relay refuses the login: correct {self.login} or its file"
+        structlog.get_logger().warning(
+            "relay is down",
+            relay=self.name,
+            error=words_of(trouble),
+            advice=f"{what}; {self.meanwhile}",
+        )
+
+
+def words_of(trouble: Answered | Broken) -> str:
+    if isinstance(trouble, Answered):
+        return str(trouble.reply)
+    return f"{trouble.stage}: {trouble.reason}"

@@ -1,0 +1,141 @@
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gcsched.domain.breaker import Breaker, BreakerPolicy, is_trouble, refuses_login
+from gcsched.domain.replies import Answered, Broken, Reply, Stage, Transmission, Withheld
+
+POLICY = BreakerPolicy()
+CLOSED = Breaker(policy=POLICY)
+
+
+def failed(breaker: Breaker, times: int, *, now: float = 100.0) -> Breaker:
+    for _ in range(times):
+        breaker = breaker.failed(now, chance=1.0)
+    return breaker
+
+
+def answered(stage: Stage, line: str) -> Answered:
+    return Answered(Reply.parse(stage, int(line[:3]), line[4:]))
+
+
+def test_the_fifth_trouble_in_a_row_opens_it() -> None:
+    assert not failed(CLOSED, 4).is_open
+    assert failed(CLOSED, 5).is_open
+
+
+def test_an_answer_in_between_starts_the_count_anew() -> None:
+    breaker = failed(failed(CLOSED, 4).succeeded(), 4)
+
+    assert not breaker.is_open
+
+
+def test_closed_it_lets_everything_through() -> None:
+    assert failed(CLOSED, 4).seconds_until_try(100.0) == 0
+
+
+def test_open_it_lets_nothing_through_until_a_probe_is_due() -> None:
+    breaker = failed(CLOSED, 5, now=100.0)
+
+    assert [breaker.seconds_until_try(now) for now in (100.0, 100.75, 101.0, 200.0)] == [
+        1.0,
+        0.25,
+        0.0,
+        0.0,
+    ]
+
+
+def test_each_failed_probe_doubles_the_wait_up_to_a_minute() -> None:
+    breaker, waits, now = failed(CLOSED, 5, now=0.0), [], 0.0
+    for _ in range(9):
+        waits.append(breaker.seconds_until_try(now))
+        now += waits[-1]
+        breaker = breaker.probed(now, chance=1.0).failed(now, chance=1.0)
+
+    assert waits == [1, 2, 4, 8, 16, 32, 60, 60, 60]
+
+
+def test_the_wait_counts_from_the_failure_of_a_probe_that_took_long() -> None:
+    probing = failed(CLOSED, 5, now=0.0).probed(1.0, chance=1.0)
+
+    assert probing.failed(31.0, chance=1.0).seconds_until_try(31.0) == 2
+
+
+def test_a_straggler_that_fails_does_not_make_the_wait_grow() -> None:
+    breaker = failed(failed(CLOSED, 5, now=0.0), 20, now=0.5)
+
+    assert breaker.seconds_until_try(0.5) == 1
+    assert breaker.probes == 0
+
+
+@pytest.mark.parametrize("breaker", [failed(CLOSED, 5), failed(CLOSED, 5).probed(101, chance=1)])
+def test_any_answer_closes_it_and_all_is_forgotten(breaker: Breaker) -> None:
+    assert breaker.succeeded() == CLOSED
+
+
+@given(probes=st.integers(0, 10_000), chance=st.floats(0, 1))
+def test_a_wait_is_between_half_and_the_whole_of_its_step(probes: int, chance: float) -> None:
+    step = min(2.0**probes if probes < 10 else 60.0, 60.0)
+
+    assert step / 2 <= POLICY.wait_seconds(probes, chance) <= step
+
+
+def test_the_policy_is_obeyed() -> None:
+    policy = BreakerPolicy(
+        troubles=1, first_wait=timedelta(seconds=3), longest_wait=timedelta(seconds=4)
+    )
+
+    breaker = Breaker(policy=policy).failed(0.0, chance=1.0)
+
+    assert breaker.seconds_until_try(0.0) == 3
+    assert breaker.probed(3.0, chance=1.0).seconds_until_try(3.0) == 4
+
+
+@pytest.mark.parametrize(
+    "transmission",
+    [
+        answered(Stage.CONNECT, "421 4.3.2 not now"),
+        answered(Stage.AUTH, "535 5.7.8 wrong password"),
+        answered(Stage.MAIL, "550 5.7.1 not from you"),
+        answered(Stage.BODY, "421 4.3.2 going down"),
+        Broken(Stage.CONNECT, "refused"),
+        Broken(Stage.BODY, "the connection broke"),
+    ],
+    ids=str,
+)
+def test_what_is_between_us_and_the_relay_is_trouble(transmission: Transmission) -> None:
+    assert is_trouble(transmission)
+
+
+@pytest.mark.parametrize(
+    "transmission",
+    [
+        answered(Stage.BODY, "250 2.0.0 kept"),
+        answered(Stage.RCPT, "450 4.2.0 greylisted"),
+        answered(Stage.RCPT, "550 5.1.1 no such user"),
+        answered(Stage.BODY, "554 5.6.0 not like this"),
+        answered(Stage.RCPT, "550 5.7.1 policy"),
+        Withheld("the job is not ours any more"),
+    ],
+    ids=str,
+)
+def test_what_the_relay_says_of_a_mail_is_no_trouble(transmission: Transmission) -> None:
+    assert not is_trouble(transmission)
+
+
+@pytest.mark.parametrize(
+    ("transmission", "expected"),
+    [
+        (answered(Stage.AUTH, "535 5.7.8 wrong password"), True),
+        (answered(Stage.AUTH, "454 4.7.0 try later"), False),
+        (answered(Stage.MAIL, "535 5.7.8 what"), False),
+        (Broken(Stage.AUTH, "the connection broke"), False),
+    ],
+    ids=str,
+)
+def test_a_refused_login_is_told_from_other_trouble(
+    transmission: Answered | Broken, *, expected: bool
+) -> None:
+    assert refuses_login(transmission) is expected

@@ -1,0 +1,188 @@
+"""The whole application against a relay that is away, refuses the login, or comes back."""
+
+import asyncio
+import itertools
+from collections import Counter
+from collections.abc import Callable, Iterator, MutableMapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+from structlog.testing import capture_logs
+
+from gcsched.assembly import Resources
+from tests.relay import Answer, At, Relay
+from tests.running import Running, a_setting, running
+from tests.service import a_meet, free_port, scheduler
+from tests.waiting import until
+
+Events = list[MutableMapping[str, Any]]
+Documents = list[dict[str, Any]]
+
+
+@pytest.fixture
+def events() -> Iterator[Events]:
+    structlog.reset_defaults()  # another test may have set a level
+    with capture_logs() as caught:
+        yield caught
+
+
+def told(events: Events, event: str) -> Events:
+    return [each for each in events if each["event"] == event]
+
+
+async def ask_for(app: Running, count: int, *, begin: int = 0) -> None:
+    """Ask for *count* mails that are due now, to recipients from number *begin* on."""
+    async with scheduler(app.target) as stub:
+        calls = [stub.ScheduleMeet(a_meet(number)) for number in range(begin, begin + count)]
+        assert all([(await call).success for call in calls])
+
+
+async def ask_until(app: Running, condition: Callable[[], object], *, begin: int) -> int:
+    """Ask for one mail after the other until *condition*; give the next number."""
+    numbers = itertools.count(begin)
+
+    async def asked() -> object:
+        await ask_for(app, 1, begin=next(numbers))
+        return condition()
+
+    await until(asked, every=0.1)
+    return next(numbers)
+
+
+async def jobs(resources: Resources) -> Documents:
+    return [document async for document in resources.mongo.jobs.find()]
+
+
+async def nothing_is_claimed(resources: Resources) -> bool:
+    return not await resources.mongo.jobs.count_documents({"state": "SENDING"})
+
+
+async def all_are_sent(resources: Resources) -> Documents:
+    found = await jobs(resources)
+    return found if {job["state"] for job in found} == {"SENT"} else []
+
+
+async def test_a_relay_that_is_down_costs_a_few_connections_and_all_leave_when_it_is_back(
+    mongo_uri: str, redis_url: str, events: Events
+) -> None:
+    async with Relay() as relay:
+        relay.script(At.CONNECT, Answer(421, "4.3.2 not now"))
+        settings = a_setting(mongo=mongo_uri, redis=redis_url, relay_port=relay.port)
+        async with running(settings) as app:
+            await ask_for(app, 400)
+            await until(lambda: told(events, "relay is down"))
+            await until(lambda: nothing_is_claimed(app.resources))
+            tried = relay.sessions
+
+            relay.forgive()
+            sent = await until(lambda: all_are_sent(app.resources), within=10)
+
+    assert tried <= 16 + 5
+    assert len(relay.ledger) == len(relay.per_recipient) == 400
+    assert {job["attempt"] for job in sent} == {1}
+    warnings = [each["event"] for each in events if each["log_level"] == "warning"]
+    assert warnings == ["relay is down"]
+    assert len(told(events, "relay is back")) == 1
+
+
+async def test_a_relay_that_is_not_there_yet_gets_its_mails_when_it_comes(
+    mongo_uri: str, redis_url: str, events: Events
+) -> None:
+    port = free_port()
+    settings = a_setting(mongo=mongo_uri, redis=redis_url, relay_port=port)
+    async with running(settings) as app:
+        await ask_for(app, 50)
+        await until(lambda: told(events, "relay is down"))
+
+        async with Relay(port=port) as relay:
+            await until(lambda: len(relay.per_recipient) == 50)
+            await until(lambda: all_are_sent(app.resources))
+
+    assert len(relay.ledger) == 50
+
+
+async def test_while_the_relay_is_down_probes_are_all_it_sees(
+    mongo_uri: str, redis_url: str, events: Events
+) -> None:
+    async with Relay() as relay:
+        relay.script(At.CONNECT, Answer(421, "4.3.2 not now"))
+        settings = a_setting(mongo=mongo_uri, redis=redis_url, relay_port=relay.port)
+        async with running(settings) as app:
+            await ask_for(app, 200)
+            await until(lambda: told(events, "relay is down"))
+            await until(lambda: nothing_is_claimed(app.resources))
+            before = relay.sessions
+
+            await until(lambda: relay.sessions == before + 2)
+
+            attempts = sum([len(job.get("attempts", ())) for job in await jobs(app.resources)])
+            assert attempts <= relay.sessions
+
+
+async def test_a_wrong_password_uses_up_no_attempt_and_a_corrected_file_is_enough(
+    tmp_path: Path, mongo_uri: str, redis_url: str, events: Events
+) -> None:
+    password = tmp_path / "gcsched_smtp_password"
+    password.write_text("wrong\n")
+    async with Relay(users={"anna": "right"}) as relay:
+        settings = a_setting(
+            mongo=mongo_uri,
+            redis=redis_url,
+            relay_port=relay.port,
+            smtp_username="anna",
+            secrets_dir=str(tmp_path),
+        )
+        async with running(settings) as app:
+            await ask_for(app, 30)
+            await until(lambda: told(events, "relay is down"))
+            await until(lambda: relay.times("AUTH") > 17)  # a probe has failed, too
+            attempts = {job["attempt"] for job in await jobs(app.resources)}
+
+            await asyncio.to_thread(password.write_text, "right\n")
+            sent = await until(lambda: all_are_sent(app.resources), within=15)
+
+    assert attempts == {0}
+    assert {job["attempt"] for job in sent} == {1}
+    assert len(relay.ledger) == 30
+    (line,) = told(events, "relay is down")
+    assert line["advice"] == (
+        "the relay refuses the login: correct GCSCHED_SMTP_PASSWORD or its file; sending waits"
+    )
+    assert [each for each in events if each["log_level"] == "warning"] == [line]
+
+
+async def test_a_fallback_takes_over_and_hands_back(
+    mongo_uri: str, redis_url: str, events: Events
+) -> None:
+    async with Relay() as first, Relay() as second:
+        first.script(At.CONNECT, Answer(421, "4.3.2 not now"))
+        settings = a_setting(
+            mongo=mongo_uri,
+            redis=redis_url,
+            relay_port=first.port,
+            fallback_smtp_host="127.0.0.1",
+            fallback_smtp_port=str(second.port),
+            fallback_smtp_security="none",
+        )
+        async with running(settings) as app:
+            await ask_for(app, 100)
+            await until(lambda: all_are_sent(app.resources))
+            by_second = len(second.ledger)
+
+            first.forgive()
+            asked = await ask_until(app, lambda: first.ledger, begin=100)
+            await ask_for(app, 50, begin=asked)
+            sent = await until(lambda: all_are_sent(app.resources))
+
+    assert by_second == 100
+    assert len(first.ledger) >= 51
+    assert len(first.per_recipient | second.per_recipient) == len(sent) == asked + 50
+    assert len(first.ledger) + len(second.ledger) == len(sent)
+    told_by_jobs = Counter(job["attempts"][-1]["relay"] for job in sent)
+    assert told_by_jobs[f"127.0.0.1:{first.port}"] == len(first.ledger)
+    assert told_by_jobs[f"127.0.0.1:{second.port}"] == len(second.ledger)
+    (down,), (back,) = told(events, "relay is down"), told(events, "relay is back")
+    assert down["relay"] == back["relay"] == f"127.0.0.1:{first.port}"
+    assert str(down["advice"]).endswith("the fallback takes over")
