@@ -27,7 +27,7 @@ from gcsched.domain.due import DailyPlan
 from gcsched.domain.job import CLAIMABLE
 from gcsched.domain.retry import OnUncertain, RetryPolicy
 from gcsched.parts import Loop
-from gcsched.relaying import relays_over
+from gcsched.relaying import RelayFactory
 from gcsched.settings import Settings
 from gcsched.usecases.crew import Crew
 from gcsched.usecases.daily import DailyRun
@@ -121,7 +121,7 @@ def assemble(settings: Settings, resources: Resources) -> Service:
 def build_delivery(settings: Settings, resources: Resources, ringer: Ringer) -> Delivery:
     claims = MongoClaims(mongo=resources.mongo)
     marks = AcceptedMarks(RedisMarks(redis=resources.redis))
-    leases = Leases(claims, capacity=settings.smtp_sessions * CLAIMED_PER_SESSION)
+    leases = Leases(claims, capacity=most_claimed(settings))
 
     def settle(conclusion: Conclusion) -> None:
         leases.settle(conclusion)
@@ -131,7 +131,9 @@ def build_delivery(settings: Settings, resources: Resources, ringer: Ringer) -> 
 
     outcomes = MongoOutcomes(mongo=resources.mongo, retention=retention(settings))
     recorder = Recorder(outcomes, on_recorded=settle)
-    relays = relays_over(resources.mailers)
+    relays = RelayFactory(
+        per_second=settings.smtp_rate, burst=settings.smtp_burst, redis=resources.redis
+    ).relays_over(resources.mailers)
     fence: Group[Claimed, Permit | None] = Group(Fence(claims=claims))
     deliver = Deliver(
         composer=composer(settings, resources.templates),
@@ -201,6 +203,15 @@ def build_upkeep(
         now=now,
     )
     return (("sweep", sweep.run), ("arq workers", workers.run), ("clock", resources.clock.run))
+
+
+def most_claimed(settings: Settings) -> int:
+    """Claim enough for the sessions to stay busy.
+
+    Under a limit no more than they carry at once: granted mails that wait here behind a slow relay
+    would all leave together afterwards.
+    """
+    return settings.smtp_sessions * (1 if settings.smtp_rate else CLAIMED_PER_SESSION)
 
 
 def composer(settings: Settings, templates: Templates) -> Composer:

@@ -123,6 +123,13 @@ def subject_of(reply: Reply) -> str | None:
     return reply.enhanced.split(".")[1] if reply.enhanced else None
 
 
+def is_throttling(reply: Reply) -> bool:
+    """Tell whether the relay finds us too fast; at RCPT x.7.x is greylisting, of one recipient."""
+    if reply.code == SERVICE_CLOSING:
+        return True
+    return reply.stage is not Stage.RCPT and (reply.enhanced or "").startswith("4.7.")
+
+
 def hinted_wait(text: str) -> timedelta | None:
     """Read "try again in 300 seconds" out of a reply; at most four hours are believed."""
     found = HINT.search(text)

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from gcsched.domain.replies import Kind, Reply, Stage, hinted_wait, kind_of
+from gcsched.domain.replies import Kind, Reply, Stage, hinted_wait, is_throttling, kind_of
 
 OPENING = [Stage.CONNECT, Stage.TLS, Stage.AUTH]
 CONVERSATION = [Stage.MAIL, Stage.RCPT, Stage.DATA, Stage.BODY]
@@ -103,6 +103,27 @@ def test_the_enhanced_code_is_split_off(
     reply = Reply.parse(Stage.RCPT, code, text)
 
     assert (reply.enhanced, reply.text) == (enhanced, rest)
+
+
+@pytest.mark.parametrize("stage", Stage)
+@pytest.mark.parametrize("line", ["421", "421 4.3.2 going down", "421 4.7.0 slow down"])
+def test_a_relay_that_hangs_up_finds_us_too_fast(stage: Stage, line: str) -> None:
+    assert is_throttling(Reply.parse(stage, int(line[:3]), line[4:]))
+
+
+@pytest.mark.parametrize("stage", Stage)
+def test_a_transient_policy_is_throttling_but_at_rcpt_it_is_greylisting(stage: Stage) -> None:
+    reply = Reply.parse(stage, 450, "4.7.1 too many mails")
+
+    assert is_throttling(reply) is (stage is not Stage.RCPT)
+
+
+@pytest.mark.parametrize("stage", [Stage.MAIL, Stage.RCPT, Stage.BODY])
+@pytest.mark.parametrize(
+    "line", ["250 2.0.0 ok", "450", "451 4.3.0 busy", "452 4.2.2 full", "550 5.7.1 no"]
+)
+def test_no_other_answer_is_throttling(stage: Stage, line: str) -> None:
+    assert not is_throttling(Reply.parse(stage, int(line[:3]), line[4:]))
 
 
 def test_a_reply_reads_well_and_is_bounded() -> None:
