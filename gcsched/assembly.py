@@ -29,7 +29,7 @@ from gcsched.domain.due import DailyPlan
 from gcsched.domain.job import CLAIMABLE
 from gcsched.domain.retry import OnUncertain, RetryPolicy
 from gcsched.parts import Loop
-from gcsched.relaying import relays_over
+from gcsched.relaying import RelayFactory
 from gcsched.settings import Settings
 from gcsched.usecases.crew import Crew
 from gcsched.usecases.daily import DailyRun
@@ -138,7 +138,7 @@ def assemble(settings: Settings, resources: Resources) -> Service:
 def build_delivery(settings: Settings, resources: Resources, ringer: Ringer) -> Delivery:
     claims = MongoClaims(mongo=resources.mongo)
     marks = AcceptedMarks(RedisMarks(redis=resources.redis))
-    leases = Leases(claims, capacity=settings.smtp_sessions * CLAIMED_PER_SESSION)
+    leases = Leases(claims, capacity=most_claimed(settings))
 
     def settle(conclusion: Conclusion) -> None:
         leases.settle(conclusion)
@@ -152,7 +152,9 @@ def build_delivery(settings: Settings, resources: Resources, ringer: Ringer) -> 
         lasting=timedelta(days=settings.suppression_days),
     )
     recorder = Recorder(outcomes, on_recorded=settle)
-    relays = relays_over(resources.mailers)
+    relays = RelayFactory(
+        per_second=settings.smtp_rate, burst=settings.smtp_burst, redis=resources.redis
+    ).relays_over(resources.mailers)
     fence: Group[Claimed, Permit | None] = Group(Fence(claims=claims))
     deliver = Deliver(
         composer=composer(settings, resources.templates),
@@ -235,6 +237,15 @@ def build_upkeep(
         ("clock", resources.clock.run),
     )
     return Upkeep(daily_run=daily_run, loops=loops)
+
+
+def most_claimed(settings: Settings) -> int:
+    """Claim enough for the sessions to stay busy.
+
+    Under a limit no more than they carry at once: granted mails that wait here behind a slow relay
+    would all leave together afterwards.
+    """
+    return settings.smtp_sessions * (1 if settings.smtp_rate else CLAIMED_PER_SESSION)
 
 
 def composer(settings: Settings, templates: Templates) -> Composer:

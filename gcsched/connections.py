@@ -10,6 +10,7 @@ from gcsched import formats
 from gcsched.setting import PREFIX, Contradiction, setting, variable
 
 SECURITY_OF_PORT = {465: "tls", 587: "starttls"}
+LEAST_RATE = 0.01
 
 
 class Connections(BaseSettings):
@@ -63,6 +64,23 @@ class Connections(BaseSettings):
         le=1000,
     )
 
+    smtp_rate: float = setting(
+        "How many mails per second the relay gets from all processes together; 0: no limit. While "
+        "Redis is away each process keeps to a quarter of it, so that up to four stay below it. "
+        "The second relay has a limit of the same size of its own.",
+        "give mails per second, 0 or from 0.01 to 100000",
+        default=0,
+        ge=0,
+        le=100_000,
+        allow_inf_nan=False,
+    )
+    smtp_burst: int = setting(
+        "How many mails above that rate the relay may get at once, after a pause.",
+        "give a whole number from 1 to 100000",
+        default=10,
+        ge=1,
+        le=100_000,
+    )
     fallback_smtp_host: Annotated[str, AfterValidator(formats.host)] | None = setting(
         "A second relay, which takes over while the first is down; unset: sending waits for it.",
         "give the host name or IP address of the second relay, e.g. smtp2.example.org",
@@ -97,6 +115,13 @@ class Connections(BaseSettings):
     def _fallback_has_a_host(cls, value: str | Path | None, info: ValidationInfo) -> object:
         if value is not None and info.data.get("fallback_smtp_host", value) is None:
             raise Contradiction("is given without GCSCHED_FALLBACK_SMTP_HOST: give both or none")
+        return value
+
+    @field_validator("smtp_rate")
+    @classmethod
+    def _rate_is_a_rate(cls, value: float) -> float:
+        if 0 < value < LEAST_RATE:
+            raise Contradiction(f"is less than a mail in {1 / LEAST_RATE:g} s: give 0 for no limit")
         return value
 
     @field_validator("smtp_password", "fallback_smtp_password")

@@ -1,14 +1,20 @@
 """Build the relays from settings: a pool of sessions with each, and what chooses between them."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 
+from redis.asyncio import Redis
+
+from gcsched.adapters.redis_rate import RedisBucket
 from gcsched.adapters.smtp.pool import Pool
 from gcsched.adapters.smtp.settings import Keep, RelaySettings, Security
 from gcsched.setting import variable
 from gcsched.settings import Settings
+from gcsched.usecases.allowance import OwnAllowance, SharedAllowance
 from gcsched.usecases.guard import GuardedRelay
-from gcsched.usecases.ports import Mailer
+from gcsched.usecases.pacer import Pacer
+from gcsched.usecases.ports import Allowance, Mailer
 from gcsched.usecases.relays import Relays
 
 
@@ -43,20 +49,44 @@ def fallback(settings: Settings) -> RelaySettings | None:
     )
 
 
-def relays_over(mailers: Sequence[Mailer]) -> Relays:
-    """Put a breaker before each of *mailers*, and the choice before them all."""
-    first, *second = mailers
-    meanwhile = "the fallback takes over" if second else "sending waits"
-    return Relays(
-        [
-            GuardedRelay(mailer=first, login=variable("smtp_password"), meanwhile=meanwhile),
-            *[
-                GuardedRelay(
-                    mailer=mailer,
-                    login=variable("fallback_smtp_password"),
-                    meanwhile="sending waits if the first is down, too",
-                )
-                for mailer in second
-            ],
-        ]
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelayFactory:
+    """Puts before each mailer what spares its relay, and the choice before them all."""
+
+    per_second: float
+    burst: int
+    redis: Redis
+
+    def relays_over(self, mailers: Sequence[Mailer]) -> Relays:
+        first, *others = mailers
+        after_first = "the fallback takes over" if others else "sending waits"
+        return Relays(
+            [
+                self.guarded(first, "smtp_password", meanwhile=after_first),
+                *[
+                    self.guarded(
+                        mailer,
+                        "fallback_smtp_password",
+                        meanwhile="sending waits if the first is down, too",
+                    )
+                    for mailer in others
+                ],
+            ]
+        )
+
+    def guarded(self, mailer: Mailer, password: str, *, meanwhile: str) -> GuardedRelay:
+        pacer = Pacer(
+            relay=mailer.name,
+            per_second=self.per_second,
+            burst=self.burst,
+            allowance=self.allowance(mailer.name),
+        )
+        return GuardedRelay(
+            mailer=mailer, pacer=pacer, login=variable(password), meanwhile=meanwhile
+        )
+
+    def allowance(self, relay: str) -> Allowance:
+        """Share what the operator allows; what a relay asks of us is ours alone."""
+        if not self.per_second:
+            return OwnAllowance()
+        return SharedAllowance(shared=RedisBucket(redis=self.redis, relay=relay))

@@ -4,12 +4,15 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from gcsched import app
 from gcsched.assembly import Resources
 from gcsched.settings import Settings, load
-from tests.service import environment, free_port, is_serving
+from tests.service import a_meet, environment, free_port, is_serving, scheduler
 from tests.waiting import until
+
+Documents = list[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,3 +43,19 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             yield Running(target=target, resources=resources, stop=stop)
         finally:
             stop.set()
+
+
+async def ask_for(app: Running, count: int, *, begin: int = 0) -> None:
+    """Ask for *count* mails that are due now, to recipients from number *begin* on."""
+    async with scheduler(app.target) as stub:
+        calls = [stub.ScheduleMeet(a_meet(number)) for number in range(begin, begin + count)]
+        assert all([(await call).success for call in calls])
+
+
+async def jobs(resources: Resources) -> Documents:
+    return [document async for document in resources.mongo.jobs.find()]
+
+
+async def all_are_sent(resources: Resources) -> Documents:
+    found = await jobs(resources)
+    return found if {job["state"] for job in found} == {"SENT"} else []

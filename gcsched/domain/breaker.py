@@ -14,6 +14,8 @@ from gcsched.domain.replies import (
     kind_of,
 )
 
+BEFORE_DATA = frozenset({Stage.CONNECT, Stage.TLS, Stage.AUTH, Stage.MAIL})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BreakerPolicy:
@@ -77,6 +79,13 @@ def is_trouble(transmission: Transmission) -> TypeGuard[Answered | Broken]:
     if isinstance(transmission, Answered):
         return kind_of(transmission.reply) is Kind.OURS
     return isinstance(transmission, Broken)
+
+
+def is_early_trouble(transmission: Transmission) -> bool:
+    """Tell whether a session failed before the relay could wait for a body: another may try."""
+    if isinstance(transmission, Answered):
+        return transmission.reply.stage in BEFORE_DATA and is_trouble(transmission)
+    return isinstance(transmission, Broken) and transmission.stage in BEFORE_DATA
 
 
 def refuses_login(trouble: Answered | Broken) -> bool:

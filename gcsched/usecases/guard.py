@@ -1,4 +1,4 @@
-"""One relay behind its breaker: says whether it may be tried, and learns from what it answers."""
+"""One relay, spared by a breaker and by a pace: says whether it may be tried, learns from it."""
 
 import math
 import random
@@ -11,6 +11,7 @@ import structlog
 from gcsched.domain.breaker import Breaker, BreakerPolicy, is_trouble, refuses_login
 from gcsched.domain.mail import Mail
 from gcsched.domain.replies import Answered, Broken, Transmission
+from gcsched.usecases.pacer import Pacer
 from gcsched.usecases.ports import Begin, Mailer
 
 
@@ -23,6 +24,7 @@ class GuardedRelay:
     """
 
     mailer: Mailer
+    pacer: Pacer
     login: str
     meanwhile: str
     policy: BreakerPolicy = field(default_factory=BreakerPolicy)
@@ -62,6 +64,7 @@ class GuardedRelay:
 
     def _learn(self, transmission: Transmission) -> Transmission:
         before = self._breaker
+        self.pacer.learn(transmission)
         if is_trouble(transmission):
             self._breaker = before.failed(self.clock(), chance=self.chance())
             if self.is_down and not before.is_open:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Protocol
 
+from gcsched.domain.bucket import Grant, Speed
 from gcsched.domain.job import Job
 from gcsched.domain.mail import Mail
 from gcsched.domain.replies import Transmission
@@ -81,6 +82,16 @@ class Carrier(Protocol):
 
     async def carry(self, mail: Mail, begin: Begin) -> Carried:
         """Carry *mail* to a relay; Withheld when none can be used now."""
+
+
+class Allowance(Protocol):
+    """How many mails one relay may get now. One that is shared may raise BellUnavailable."""
+
+    async def reserve(self, most: int, speed: Speed) -> Grant:
+        """Take *most* mails, or as many as *speed* allows now."""
+
+    async def refund(self, count: int, speed: Speed) -> None:
+        """Give back what was taken last and did not leave."""
 
 
 class Gate(Protocol):

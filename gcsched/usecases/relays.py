@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
+from gcsched.domain.breaker import is_early_trouble
 from gcsched.domain.mail import Mail
 from gcsched.domain.replies import Withheld
 from gcsched.usecases.guard import GuardedRelay
@@ -28,13 +29,22 @@ class Relays:
     ) -> None:
         self._relays = relays
         self._clock = clock
+        self._granted_by: GuardedRelay | None = None
         self._probe_granted_until = 0.0
         self._changed = asyncio.Event()
 
     async def carry(self, mail: Mail, begin: Begin) -> Carried:
-        relay = next((each for each in self._relays if each.seconds_until_try() == 0), None)
-        if relay is None:
-            return NO_RELAY
+        carried = NO_RELAY
+        for relay in self._relays:
+            if relay.seconds_until_try() > 0:
+                continue
+            carried = await self._carry_by(relay, mail, begin)
+            # A probe in vain: the next relay may have the mail, if there is one.
+            if not (relay.is_down and is_early_trouble(carried.transmission)):
+                break
+        return carried
+
+    async def _carry_by(self, relay: GuardedRelay, mail: Mail, begin: Begin) -> Carried:
         self._probe_granted_until = 0.0
         try:
             return Carried(relay=relay.name, transmission=await relay.send(mail, begin))
@@ -50,22 +60,25 @@ class Relays:
                     await self._changed.wait()
 
     async def grant(self, most: int) -> int:
-        if self._is_any_up():
-            return most
+        self._granted_by = self._first_up()
+        if self._granted_by is not None:
+            return await self._granted_by.pacer.reserve(most)
         if self._seconds_until_open() > 0:
             return 0
         self._probe_granted_until = self._clock() + PROBE_IS_TAKEN_WITHIN_SECONDS
         return 1
 
     async def refund(self, count: int) -> None:
-        if count:
+        if self._granted_by is not None:
+            await self._granted_by.pacer.refund(count)
+        elif count:
             self._probe_granted_until = 0.0
 
-    def _is_any_up(self) -> bool:
-        return not all(relay.is_down for relay in self._relays)
+    def _first_up(self) -> GuardedRelay | None:
+        return next((relay for relay in self._relays if not relay.is_down), None)
 
     def _seconds_until_open(self) -> float:
-        if self._is_any_up():
-            return 0.0
+        if (relay := self._first_up()) is not None:
+            return relay.pacer.seconds_until_next()
         until_probe = min(relay.seconds_until_try() for relay in self._relays)
         return max(until_probe, self._probe_granted_until - self._clock())

@@ -4,7 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gcsched.domain.breaker import Breaker, BreakerPolicy, is_trouble, refuses_login
+from gcsched.domain.breaker import (
+    Breaker,
+    BreakerPolicy,
+    is_early_trouble,
+    is_trouble,
+    refuses_login,
+)
 from gcsched.domain.replies import Answered, Broken, Reply, Stage, Transmission, Withheld
 
 POLICY = BreakerPolicy()
@@ -139,3 +145,22 @@ def test_a_refused_login_is_told_from_other_trouble(
     transmission: Answered | Broken, *, expected: bool
 ) -> None:
     assert refuses_login(transmission) is expected
+
+
+@pytest.mark.parametrize(
+    ("transmission", "expected"),
+    [
+        (answered(Stage.AUTH, "535 5.7.8 wrong password"), True),
+        (answered(Stage.MAIL, "421 4.7.0 slow down"), True),
+        (answered(Stage.MAIL, "552 5.3.4 too large"), False),
+        (answered(Stage.DATA, "421 4.3.2 going down"), False),
+        (Broken(Stage.CONNECT, "refused"), True),
+        (Broken(Stage.DATA, "the connection broke"), False),
+        (Withheld("too little of the lease is left"), False),
+    ],
+    ids=str,
+)
+def test_only_before_data_another_relay_may_try_at_once(
+    transmission: Transmission, *, expected: bool
+) -> None:
+    assert is_early_trouble(transmission) is expected

@@ -1,7 +1,8 @@
 """Breaker, gate and choice of the relay; the relays themselves are scripted."""
 
 import asyncio
-from collections.abc import Iterator, MutableMapping
+import time
+from collections.abc import Callable, Iterator, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +12,9 @@ from structlog.testing import capture_logs
 
 from gcsched.domain.mail import Mail
 from gcsched.domain.replies import Answered, Broken, Reply, Stage, Transmission, Withheld
+from gcsched.usecases.allowance import OwnAllowance
 from gcsched.usecases.guard import GuardedRelay
+from gcsched.usecases.pacer import Pacer
 from gcsched.usecases.ports import Begin, Carried
 from gcsched.usecases.relays import Relays
 from tests.mails import Permit, a_mail
@@ -64,10 +67,21 @@ def events() -> Iterator[Events]:
         yield caught
 
 
+def a_pacer(clock: Callable[[], float], *, per_second: float = 0.0) -> Pacer:
+    return Pacer(
+        relay="first:25",
+        per_second=per_second,
+        burst=10,
+        allowance=OwnAllowance(clock=clock),
+        clock=clock,
+    )
+
+
 def relays_over(clock: Seconds, *mailers: ScriptedMailer) -> Relays:
     guards = [
         GuardedRelay(
             mailer=mailer,
+            pacer=a_pacer(clock),
             login="GCSCHED_SMTP_PASSWORD",
             meanwhile="sending waits",
             clock=clock,
@@ -182,7 +196,13 @@ async def test_a_probe_that_succeeds_opens_the_gate_for_all(clock: Seconds) -> N
 
 async def test_who_waits_is_woken_when_the_probe_is_due() -> None:
     mailer = ScriptedMailer(says=REFUSED)
-    guard = GuardedRelay(mailer=mailer, login="", meanwhile="", chance=lambda: 0.0)
+    guard = GuardedRelay(
+        mailer=mailer,
+        pacer=a_pacer(time.monotonic),
+        login="",
+        meanwhile="",
+        chance=lambda: 0.0,
+    )
     relays = Relays([guard])
     await carry(relays, 5)
 
@@ -214,7 +234,7 @@ async def test_while_the_first_is_down_the_second_takes_over(clock: Seconds) -> 
 
     carried = await carry(relays, 8)
 
-    assert [each.relay for each in carried] == ["first:25"] * 5 + ["second:25"] * 3
+    assert [each.relay for each in carried] == ["first:25"] * 4 + ["second:25"] * 4
     assert await relays.grant(64) == 64
 
 
@@ -231,8 +251,21 @@ async def test_the_first_is_probed_by_one_mail_and_handed_back_to_when_it_answer
     clock.now += 2.0
     answered = await carry(relays, 3)
 
-    assert [each.relay for each in in_vain] == ["first:25", "second:25", "second:25"]
+    assert first.asked == 5 + 1 + 3
+    assert in_vain == [Carried(relay="second:25", transmission=TAKEN)] * 3
     assert [each.relay for each in answered] == ["first:25"] * 3
+
+
+async def test_a_probe_that_broke_when_a_body_may_have_begun_is_not_tried_elsewhere(
+    clock: Seconds,
+) -> None:
+    first, second = ScriptedMailer("first:25", says=REFUSED), ScriptedMailer("second:25")
+    relays = relays_over(clock, first, second)
+    await carry(relays, 5)
+    clock.now += 1.0
+    first.says = Broken(Stage.BODY, "the connection broke")
+
+    assert await carry(relays) == [Carried(relay="first:25", transmission=first.says)]
 
 
 async def test_with_both_down_the_gate_is_shut(clock: Seconds) -> None:

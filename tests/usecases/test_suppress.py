@@ -14,6 +14,7 @@ from gcsched.domain.replies import Answered, Kind, Reply, Stage, Transmission
 from gcsched.domain.retry import RetryPolicy
 from gcsched.domain.suppression import Suppression, suppression_from
 from gcsched.errors import StoreUnavailable
+from gcsched.usecases.allowance import OwnAllowance
 from gcsched.usecases.crew import Crew
 from gcsched.usecases.deliver import Claimed, Deliver, Fence
 from gcsched.usecases.engine import Engine
@@ -21,6 +22,7 @@ from gcsched.usecases.group import Group
 from gcsched.usecases.guard import GuardedRelay
 from gcsched.usecases.leases import Leases
 from gcsched.usecases.marks import AcceptedMarks
+from gcsched.usecases.pacer import Pacer
 from gcsched.usecases.ports import Batch, Begin, Conclusion, Permit
 from gcsched.usecases.record import Recorder
 from gcsched.usecases.relays import Relays
@@ -174,7 +176,8 @@ async def an_engine(store: ToyStore, mailer: ToyMailer) -> AsyncIterator[Engine]
     leases = Leases(store, capacity=100)
     recorder = Recorder(store, on_recorded=leases.settle)
     fence: Group[Claimed, Permit | None] = Group(Fence(claims=store))
-    relays = Relays([GuardedRelay(mailer=mailer, login="GCSCHED_SMTP_PASSWORD", meanwhile="")])
+    pacer = Pacer(relay=mailer.name, per_second=0, burst=10, allowance=OwnAllowance())
+    relays = Relays([GuardedRelay(mailer=mailer, pacer=pacer, login="", meanwhile="")])
     deliver = Deliver(
         composer=ToyComposer(),
         carrier=relays,

@@ -1,0 +1,67 @@
+"""A bucket in Redis that all replicas take from: ``gcsched:rate:<relay>``, by Redis's own clock."""
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from redis.asyncio import Redis
+from redis.commands.core import AsyncScript
+
+from gcsched.adapters.redis import bell_errors
+from gcsched.domain.bucket import Grant, Speed
+
+PREFIX = "gcsched:rate"
+LONGEST_WAIT = timedelta(milliseconds=250)  # mails wait for this answer
+MICROSECONDS = 1_000_000
+
+# As gcsched.domain.bucket.Bucket, in whole microseconds. Less than nothing wanted: a refund.
+TAKE = """
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+local wanted, per_mail, burst = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local paid_until = tonumber(redis.call('GET', KEYS[1]) or 0)
+local count = wanted
+if wanted >= 0 then
+  -- A clock that was set back must not stop everything.
+  paid_until = math.min(math.max(paid_until, now), now + burst * math.max(per_mail, 5000000))
+  local room = math.floor((now - paid_until) / per_mail + burst)
+  count = math.max(0, math.min(wanted, room))
+end
+paid_until = paid_until + count * per_mail
+if count ~= 0 and paid_until > now then
+  local life = math.ceil((paid_until - now) / 1000) + 1000
+  redis.call('SET', KEYS[1], string.format('%.0f', paid_until), 'PX', life)
+elseif count < 0 then
+  redis.call('DEL', KEYS[1])
+end
+return {count, math.max(0, paid_until - now - (burst - 1) * per_mail)}
+"""
+
+
+@dataclass(kw_only=True, eq=False)
+class RedisBucket:
+    """An Allowance for all replicas; one script does it all, so nobody comes in between."""
+
+    redis: Redis
+    relay: str
+    _take: AsyncScript = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._take = self.redis.register_script(TAKE)
+
+    async def reserve(self, most: int, speed: Speed) -> Grant:
+        with bell_errors("asking for the rate"):
+            count, wait = await self._run(most, speed)
+        return Grant(count=count, wait_seconds=wait / MICROSECONDS)
+
+    async def refund(self, count: int, speed: Speed) -> None:
+        with bell_errors("giving back to the rate"):
+            await self._run(-count, speed)
+
+    async def _run(self, count: int, speed: Speed) -> tuple[int, int]:
+        per_mail = max(1, round(speed.seconds_per_mail * MICROSECONDS))
+        async with asyncio.timeout(LONGEST_WAIT.total_seconds()):
+            answer = await self._take(
+                keys=[f"{PREFIX}:{self.relay}"], args=[count, per_mail, speed.burst]
+            )
+        return int(answer[0]), int(answer[1])

@@ -1,0 +1,51 @@
+"""How many mails may leave now, at a speed with bursts: the generic cell rate algorithm. Pure."""
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Speed:
+    """So many mails *per_second* over the long run, and *burst* of them at once after a pause.
+
+    So any second sees ``burst + per_second`` at most.
+    """
+
+    per_second: float
+    burst: int
+
+    @property
+    def seconds_per_mail(self) -> float:
+        return 1 / self.per_second
+
+    def part(self, share: int) -> "Speed":
+        """Give the speed of one of *share* that together keep to this one."""
+        return Speed(per_second=self.per_second / share, burst=max(1, self.burst // share))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """How many mails may leave now, and how long it is until another one may."""
+
+    count: int
+    wait_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bucket:
+    """Each mail pays for its time; *paid_until* may run ahead of now by a burst, not by more."""
+
+    paid_until: float = -math.inf
+
+    def take(self, most: int, speed: Speed, *, now: float) -> tuple["Bucket", Grant]:
+        paid_until, ahead = max(self.paid_until, now), speed.burst * speed.seconds_per_mail
+        # A thousandth of a mail more, because the fractions do not add up exactly.
+        room = math.floor(speed.burst - (paid_until - now) * speed.per_second + 0.001)
+        count = max(0, min(most, room))
+        paid_until += count * speed.seconds_per_mail
+        wait = max(0.0, paid_until + speed.seconds_per_mail - ahead - now)
+        return Bucket(paid_until=paid_until), Grant(count=count, wait_seconds=wait)
+
+    def give_back(self, count: int, speed: Speed) -> "Bucket":
+        """Undo the taking of *count* mails that did not leave."""
+        return Bucket(paid_until=self.paid_until - count * speed.seconds_per_mail)

@@ -1,0 +1,79 @@
+"""What a relay may get: told by a bucket of this process, or by one that all replicas share."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import structlog
+
+from gcsched.domain.bucket import Bucket, Grant, Speed
+from gcsched.errors import BellUnavailable
+from gcsched.usecases.ports import Allowance
+
+REPLICAS_ASSUMED = 4
+QUIET_SECONDS = 2.0
+
+
+@dataclass(kw_only=True, eq=False)
+class OwnAllowance:
+    """A bucket that nobody else knows of."""
+
+    clock: Callable[[], float] = time.monotonic
+    _bucket: Bucket = field(default_factory=Bucket, init=False)
+
+    async def reserve(self, most: int, speed: Speed) -> Grant:
+        self._bucket, grant = self._bucket.take(most, speed, now=self.clock())
+        return grant
+
+    async def refund(self, count: int, speed: Speed) -> None:
+        self._bucket = self._bucket.give_back(count, speed)
+
+
+@dataclass(kw_only=True, eq=False)
+class SharedAllowance:
+    """The *shared* bucket; while it is away, a quarter of the speed from one of our own.
+
+    A quarter, because nobody knows then what the others send: up to four replicas stay below the
+    limit together. A bucket that is away is asked again after a moment, not before each claim.
+    """
+
+    shared: Allowance
+    clock: Callable[[], float] = time.monotonic
+    _own: OwnAllowance = field(init=False)
+    _alone_until: float = field(default=0.0, init=False)
+    _is_alone: bool = field(default=False, init=False)
+
+    def __post_init__(self) -> None:
+        self._own = OwnAllowance(clock=self.clock)
+
+    async def reserve(self, most: int, speed: Speed) -> Grant:
+        if self.clock() >= self._alone_until:
+            try:
+                grant = await self.shared.reserve(most, speed)
+            except BellUnavailable as error:
+                self._be_alone(error)
+            else:
+                self._be_one_of_many()
+                return grant
+        return await self._own.reserve(most, speed.part(REPLICAS_ASSUMED))
+
+    async def refund(self, count: int, speed: Speed) -> None:
+        if self._is_alone:
+            await self._own.refund(count, speed.part(REPLICAS_ASSUMED))
+            return
+        try:
+            await self.shared.refund(count, speed)
+        except BellUnavailable as error:
+            # What it still holds as taken makes the next mails a little later.
+            self._be_alone(error)
+
+    def _be_alone(self, error: BellUnavailable) -> None:
+        self._alone_until = self.clock() + QUIET_SECONDS
+        if not self._is_alone:
+            structlog.get_logger().warning("rate limit kept without the others", error=str(error))
+        self._is_alone = True
+
+    def _be_one_of_many(self) -> None:
+        if self._is_alone:
+            structlog.get_logger().info("rate limit shared again")
+        self._is_alone = False

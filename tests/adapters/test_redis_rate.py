@@ -1,0 +1,160 @@
+"""The shared bucket in a real Valkey; the oracle is arithmetic, and what a relay received."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import pytest
+from redis import Redis as RawRedis
+from redis.asyncio import Redis
+
+from gcsched.adapters.redis import open_pool
+from gcsched.adapters.redis_rate import RedisBucket
+from gcsched.domain.bucket import Grant, Speed
+from gcsched.errors import BellUnavailable
+from gcsched.usecases.allowance import SharedAllowance
+from gcsched.usecases.guard import GuardedRelay
+from gcsched.usecases.pacer import Pacer
+from gcsched.usecases.relays import Relays
+from tests.mails import Permit, a_mail
+from tests.relay import Relay
+from tests.sending import a_pool
+from tests.stores import own_valkey
+
+KEY = "gcsched:rate:smtp.example.org:587"
+SPEED = Speed(per_second=50, burst=10)
+SLOW = Speed(per_second=0.1, burst=10)  # so slow that a test sees no time pass
+
+
+@asynccontextmanager
+async def bucket_at(url: str) -> AsyncIterator[RedisBucket]:
+    client = Redis(connection_pool=open_pool(url))
+    try:
+        yield RedisBucket(redis=client, relay="smtp.example.org:587")
+    finally:
+        await client.aclose(close_connection_pool=True)
+
+
+@pytest.fixture
+async def bucket(redis_url: str) -> AsyncIterator[RedisBucket]:
+    async with bucket_at(redis_url) as bucket:
+        yield bucket
+
+
+async def test_a_burst_is_granted_and_then_told_how_long_to_wait(bucket: RedisBucket) -> None:
+    first = await bucket.reserve(64, SLOW)
+    second = await bucket.reserve(64, SLOW)
+
+    assert (first.count, second.count) == (10, 0)
+    assert [first.wait_seconds, second.wait_seconds] == pytest.approx([10, 10], abs=0.5)
+
+
+async def test_who_wants_less_may_have_another_one_at_once(bucket: RedisBucket) -> None:
+    assert await bucket.reserve(9, SLOW) == Grant(count=9, wait_seconds=0.0)
+
+
+async def test_all_clients_take_from_one_bucket(bucket: RedisBucket, redis_url: str) -> None:
+    async with bucket_at(redis_url) as other:
+        counts = [(await each.reserve(6, SLOW)).count for each in (bucket, other)]
+
+    assert counts == [6, 4]
+
+
+async def test_what_is_refunded_may_be_taken_by_another(
+    bucket: RedisBucket, redis_url: str
+) -> None:
+    await bucket.reserve(10, SLOW)
+
+    await bucket.refund(7, SLOW)
+
+    async with bucket_at(redis_url) as other:
+        assert (await other.reserve(64, SLOW)).count == 7
+
+
+async def test_a_refund_of_everything_is_worth_a_burst_and_no_more(bucket: RedisBucket) -> None:
+    for _ in range(3):
+        await bucket.reserve(10, SLOW)
+        await bucket.refund(10, SLOW)
+
+    assert (await bucket.reserve(64, SLOW)).count == 10
+
+
+async def test_the_bucket_vanishes_when_nobody_uses_it(bucket: RedisBucket, redis_url: str) -> None:
+    await bucket.reserve(5, SPEED)
+
+    with RawRedis.from_url(redis_url, decode_responses=True) as raw:
+        assert raw.keys() == [KEY]
+        assert 0 < raw.pttl(KEY) <= 1100 + 1
+
+
+async def test_a_clock_that_was_set_back_does_not_stop_everything(
+    bucket: RedisBucket, redis_url: str
+) -> None:
+    with RawRedis.from_url(redis_url) as raw:
+        in_an_hour = (time.time() + 3600) * 1_000_000
+        raw.set(KEY, f"{in_an_hour:.0f}")
+
+    grant = await bucket.reserve(64, SPEED)
+
+    assert grant.wait_seconds < 51
+
+
+async def test_a_script_that_redis_forgot_is_given_again(
+    bucket: RedisBucket, redis_url: str
+) -> None:
+    await bucket.reserve(1, SLOW)
+    with RawRedis.from_url(redis_url) as raw:
+        raw.script_flush()
+
+    assert (await bucket.reserve(64, SLOW)).count == 9
+
+
+async def test_a_redis_that_is_silent_or_gone_is_told_quickly(tmp_path: Path) -> None:
+    async with own_valkey(tmp_path) as server, bucket_at(server.uri) as bucket:
+        await bucket.reserve(1, SPEED)
+        for trouble in (server.stop_signal, server.kill):
+            trouble()
+            begun = time.monotonic()
+            with pytest.raises(BellUnavailable):
+                await bucket.reserve(1, SPEED)
+            assert time.monotonic() - begun < 1
+
+
+@asynccontextmanager
+async def a_replica(redis_url: str, relay: Relay) -> AsyncIterator[Relays]:
+    """Build what one process has before a relay: gate, pacer, pool."""
+    async with bucket_at(redis_url) as bucket, a_pool(relay) as pool:
+        pacer = Pacer(
+            relay=pool.name,
+            per_second=SPEED.per_second,
+            burst=SPEED.burst,
+            allowance=SharedAllowance(shared=bucket),
+        )
+        yield Relays([GuardedRelay(mailer=pool, pacer=pacer, login="", meanwhile="")])
+
+
+async def send_until(deadline: float, relays: Relays) -> None:
+    """Send as fast as the gate lets us through, in bites as the engine does."""
+    while time.monotonic() < deadline:
+        await relays.wait_open()
+        count = await relays.grant(8)
+        await asyncio.gather(*[relays.carry(a_mail(), Permit()) for _ in range(count)])
+
+
+def most_in_a_second(times: list[float]) -> int:
+    return max(sum(begin <= each < begin + 1 for each in times) for begin in times)
+
+
+async def test_three_clients_together_keep_to_the_rate_and_its_burst(redis_url: str) -> None:
+    seconds = 6.0
+    async with Relay() as relay, AsyncExitStack() as stack:
+        replicas = [await stack.enter_async_context(a_replica(redis_url, relay)) for _ in range(3)]
+
+        deadline = time.monotonic() + seconds
+        await asyncio.gather(*[send_until(deadline, replica) for replica in replicas])
+
+        times = [kept.time for kept in relay.ledger]
+    assert most_in_a_second(times) <= 66
+    assert 45 <= (len(times) - SPEED.burst) / seconds <= 51

@@ -1,0 +1,69 @@
+"""Measure a limit of 50 mails a second, burst 10, that three service processes share.
+
+    python -m tests.measure.rate [--seconds 60] [--json docs/measurements/rate.json]
+
+Prints what the relay received; nothing is judged here.
+"""
+
+import argparse
+import asyncio
+import json
+from bisect import bisect_left
+from pathlib import Path
+
+from tests.measure.spine import Figures, a_folder, sent_by, surroundings
+from tests.service import a_meet
+from tests.stage import Stage, a_stage
+from tests.waiting import until
+
+RATE, BURST, SERVICES = 50, 10, 3
+
+
+async def measure(folder: Path, seconds: float) -> Figures:
+    """Have more mails due than may leave, and look at *seconds* of it from the first mail on."""
+    count = int(RATE * seconds) + 10 * BURST
+    limits = {"smtp_rate": str(RATE), "smtp_burst": str(BURST)}
+    async with a_stage(folder, services=SERVICES, **limits) as stage:
+        await stage.call(a_meet(number, timestamp=1) for number in range(count))
+        await until(lambda: has_lasted(stage, seconds), within=seconds * 1.5 + 30, every=0.5)
+        return {"sent_by": sent_by(stage), **figures(times_of(stage), seconds)}
+
+
+def times_of(stage: Stage) -> list[float]:
+    return sorted(entry["time"] for entry in stage.entries())
+
+
+def has_lasted(stage: Stage, seconds: float) -> bool:
+    times = times_of(stage)
+    return bool(times) and times[-1] - times[0] >= seconds
+
+
+def figures(times: list[float], seconds: float) -> Figures:
+    within = [each for each in times if each < times[0] + seconds]
+    windows = [bisect_left(within, begin + 1) - place for place, begin in enumerate(within)]
+    full = [count for count, begin in zip(windows, within, strict=True) if begin + 1 <= within[-1]]
+    return {
+        "limit": {"per_second": RATE, "burst": BURST, "services": SERVICES},
+        "seconds": seconds,
+        "mails": len(within),
+        "per_second_mean": round(len(within) / seconds, 2),
+        "most_in_any_second": max(windows),
+        "least_in_any_second": min(full),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    with a_folder() as folder:
+        measured = asyncio.run(measure(folder, options.seconds))
+    print(json.dumps(measured), flush=True)
+    if options.json:
+        text = json.dumps({"surroundings": surroundings(), "rate": measured}, indent=1)
+        options.json.write_text(text + "\n")
+
+
+if __name__ == "__main__":
+    main()
