@@ -19,10 +19,13 @@ ENDED = {
     State.SUPPRESSED: "job suppressed",
 }
 BETWEEN_TRIES_SECONDS = 0.5
+LINGER_SECONDS = 0.02
 
 
 class Recorder:
     """Collect conclusions and write them; *on_recorded* hears of each one that is settled.
+
+    The first is written at once; what comes meanwhile is collected for a moment.
 
     It holds at most what the engine has claimed: nothing new is claimed before room is made here.
     """
@@ -45,15 +48,20 @@ class Recorder:
                 await self._asked.wait()
                 if not stop.is_set():
                     self._asked.clear()
-                await self._write_all()
+                await self._write_all(stop)
             waker.cancel()
 
     async def _wake_on(self, stop: asyncio.Event) -> None:
         await stop.wait()
         self._asked.set()
 
-    async def _write_all(self) -> None:
+    async def _write_all(self, stop: asyncio.Event) -> None:
+        is_busy = False
         while self._waiting:
+            if is_busy and not stop.is_set():
+                # The fence waits for the same journal, and each write has it flushed.
+                await asyncio.sleep(LINGER_SECONDS)
+            is_busy = True
             batch = self._waiting[:MOST_AT_ONCE]
             try:
                 lost = await self._outcomes.conclude(batch)

@@ -108,6 +108,25 @@ async def test_what_comes_while_a_write_runs_shares_the_next(
     assert outcomes.groups == [[first], others]
 
 
+async def test_what_comes_while_it_is_busy_is_collected_for_a_moment(
+    recorder: Recorder, outcomes: ToyOutcomes, settled: list[Conclusion]
+) -> None:
+    first, second, *others = conclusions(6)
+    outcomes.gate.clear()
+
+    async with running(recorder.run):
+        recorder.record(first)
+        await until(lambda: outcomes.tries)
+        recorder.record(second)
+        outcomes.gate.set()
+        await until(lambda: settled)
+        for conclusion in others:
+            recorder.record(conclusion)
+        await until(lambda: len(settled) == 6)
+
+    assert outcomes.groups == [[first], [second, *others]]
+
+
 async def test_a_write_has_at_most_500(
     recorder: Recorder, outcomes: ToyOutcomes, settled: list[Conclusion]
 ) -> None:
