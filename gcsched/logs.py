@@ -44,6 +44,8 @@ def without_private_things(_: WrappedLogger, __: str, event: EventDict) -> Event
 
 def _masked(value: Any) -> Any:
     match value:
+        case str():
+            return ADDRESS.sub("<address>", value) if "@" in value else value
         case None | bool() | int() | float():
             return value
         case Mapping():

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from functools import lru_cache
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
@@ -90,10 +91,16 @@ def headers_of(job: Letter, recipient: str) -> Headers:
     # RFC 6532: where SMTPUTF8 is needed anyway, the reader sees the address as it is spelled.
     to = recipient if recipient.isascii() else job.email
     # Not the present: a resend must be byte-identical.
-    date = format_datetime(max(job.due_at, job.created).astimezone(UTC))
+    date = date_header(max(job.due_at, job.created))
     return Headers(
         to=to.encode(),
         subject=unstructured("Subject", job.message),
-        date=date.encode("ascii"),
+        date=date,
         message_id=message_id(job.message_id),
     )
+
+
+@lru_cache(maxsize=64)
+def date_header(moment: datetime) -> bytes:
+    """Give *moment* as RFC 5322 wants it; kept, because many mails are due at the same one."""
+    return format_datetime(moment.astimezone(UTC)).encode("ascii")

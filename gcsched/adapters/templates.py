@@ -74,9 +74,7 @@ class Templates:
             [*tried(pages, html, folder), *tried(texts, text, folder)],
         )
         by_name = {
-            Path(name).stem: Template(
-                html=pages.get_template(name), text=sibling(texts, name, among=text)
-            )
+            Path(name).stem: Template(html=got(pages, name), text=sibling(texts, name, among=text))
             for name in html
             if not is_part(name)
         }
@@ -96,7 +94,14 @@ def sibling(
     texts: jinja2.Environment, html_name: str, *, among: list[str]
 ) -> jinja2.Template | None:
     name = f"{Path(html_name).stem}.txt"
-    return texts.get_template(name) if name in among else None
+    return got(texts, name) if name in among else None
+
+
+def got(made: jinja2.Environment, name: str) -> jinja2.Template:
+    template = made.get_template(name)
+    # Every rendering copies the globals; jinja2's ChainMap takes a tenth of a mail for that.
+    template.globals = dict(template.globals)
+    return template
 
 
 def tried(made: jinja2.Environment, names: list[str], folder: Path) -> list[Finding]:

@@ -5,6 +5,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from gcsched.domain.replies import Kind
 from gcsched.errors import IllegalTransition
@@ -128,26 +129,30 @@ class Job:
     def given_back(self, now: datetime) -> "Job":
         """Undo a claim whose body never began; nothing is charged."""
         state = State.RETRYING if self.attempts else State.SCHEDULED
-        return replace(self._become(state, now), claim=None)
+        return self._become(state, now, claim=None)
 
     def _concluded(
         self, state: State, attempt: Attempt, *, reason: str, charged: bool = True
     ) -> "Job":
-        return replace(
-            self._released(state, attempt.ended, reason=reason),
+        return self._released(
+            state,
+            attempt.ended,
+            reason=reason,
             attempt=self.attempt + charged,
             attempts=(*self.attempts, attempt)[-MOST_ATTEMPTS_KEPT:],
         )
 
-    def _released(self, state: State, now: datetime, *, reason: str) -> "Job":
-        return replace(
-            self._become(state, now),
+    def _released(self, state: State, now: datetime, *, reason: str, **changes: Any) -> "Job":
+        return self._become(
+            state,
+            now,
             claim=None,
             reason=reason,
             dedup_key=self.dedup_key if state in KEEPS_DEDUP_KEY else None,
+            **changes,
         )
 
-    def _become(self, state: State, now: datetime) -> "Job":
+    def _become(self, state: State, now: datetime, **changes: Any) -> "Job":
         if state not in NEXT[self.state]:
             raise IllegalTransition(self.id, self.state, state)
-        return replace(self, state=state, since=now, version=self.version + 1)
+        return replace(self, state=state, since=now, version=self.version + 1, **changes)
