@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import trustme
+import uvloop
 
 from gcsched.adapters.smtp.settings import RelaySettings, Security
 from tests.relay_script import (
@@ -93,6 +94,8 @@ class Relay:
         self._folder = tempfile.TemporaryDirectory(prefix="relay-", ignore_cleanup_errors=True)
         self.ca_file = Path(self._folder.name, "ca.pem")
         self.tls = None if self.security == "none" else self._certificate()
+        # By lines: a relay that is killed has written all it kept.
+        self._file = self.ledger_file.open("a", buffering=1) if self.ledger_file else None
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.get_running_loop().create_server(
@@ -107,6 +110,8 @@ class Relay:
 
     async def __aexit__(self, *_: object) -> None:
         self._server.close()
+        if self._file is not None:
+            self._file.close()
         closing = [wire.closed for wire in self._wires]
         self.drop_all()
         for task in self._tasks:
@@ -143,7 +148,7 @@ class Relay:
     def tell_all(self, octets: bytes) -> None:
         """Say something to every session without being asked."""
         for wire in self._wires:
-            wire.transport.write(octets)
+            wire.say(octets)
 
     # Reading
 
@@ -180,9 +185,8 @@ class Relay:
 
     def keep(self, kept: Kept) -> None:
         self.ledger.append(kept)
-        if self.ledger_file is not None:
-            with self.ledger_file.open("a") as file:
-                file.write(kept.as_json() + "\n")
+        if self._file is not None:
+            self._file.write(kept.as_json() + "\n")
 
     def _welcome(self, wire: Wire) -> None:
         self._wires.add(wire)
@@ -233,7 +237,8 @@ def main() -> None:
     parser.add_argument("--ledger", type=Path, required=True)
     parser.add_argument("--seed", type=int)
     parser.add_argument("--share", type=float, default=0.1)
-    asyncio.run(serve(parser.parse_args()))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serve(parser.parse_args()))
 
 
 if __name__ == "__main__":

@@ -7,8 +7,10 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from email.message import Message
 from email.parser import BytesHeaderParser
 from enum import StrEnum
+from functools import cached_property
 
 
 class At(StrEnum):
@@ -179,7 +181,7 @@ class Faults:
         return self._random.choice(FAULTS[moment.at])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Kept:
     """One mail for one recipient, taken over by the relay."""
 
@@ -190,7 +192,11 @@ class Kept:
     session: int
 
     def header(self, name: str) -> str:
-        return str(BytesHeaderParser().parsebytes(self.content).get(name, ""))
+        return str(self.headers.get(name, ""))
+
+    @cached_property
+    def headers(self) -> Message:
+        return BytesHeaderParser().parsebytes(self.content.partition(b"\r\n\r\n")[0])
 
     def as_json(self) -> str:
         return json.dumps(
@@ -227,10 +233,11 @@ def hangs_up(action: Action | None) -> bool:
 def problems_in(content: bytes, parameters: dict[str, str]) -> list[str]:
     """List what a client must not send as the content of a mail."""
     lines = content.split(b"\r\n")
+    inside = b"".join(lines)
     found = {
         "an empty mail": not content.strip(),
-        "a CR or LF that is not part of a CRLF": any(b"\r" in x or b"\n" in x for x in lines),
-        "a line of more than 998 octets": any(len(line) > 998 for line in lines),
+        "a CR or LF that is not part of a CRLF": b"\r" in inside or b"\n" in inside,
+        "a line of more than 998 octets": max(map(len, lines)) > 998,
         "8-bit content without BODY=8BITMIME": not content.isascii()
         and parameters.get("BODY") != "8BITMIME",
         "SIZE is not the size": int(parameters.get("SIZE", len(content))) != len(content),

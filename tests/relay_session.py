@@ -79,7 +79,7 @@ class Guest:
                 while True:
                     await self.obey(await self.wire.until(b"\n"))
         finally:
-            self.wire.transport.close()
+            self.wire.close()
 
     async def obey(self, line: bytes) -> None:
         verb, _, rest = line.rstrip(b"\r\n").decode("utf-8", "replace").partition(" ")
@@ -232,7 +232,7 @@ class Guest:
         self.relay.violations.append(text)
 
     def say(self, code: int, text: str) -> None:
-        self.wire.transport.write(rendered(code, text))
+        self.wire.say(rendered(code, text))
 
     async def reply(
         self, at: At, code: int, text: str, *, to: str = "", then: Callable[[], None] | None = None
@@ -247,7 +247,7 @@ class Guest:
         return outcome
 
     async def act(self, action: Action | None, ordinary: bytes) -> None:
-        write = self.wire.transport.write
+        write = self.wire.say
         match action:
             case None | Drop(after=True):
                 write(ordinary)

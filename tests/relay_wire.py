@@ -22,6 +22,7 @@ class Wire(asyncio.Protocol):
         self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._more = asyncio.Event()
         self._stays = False
+        self._unsaid: list[bytes] = []
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass of it
@@ -39,6 +40,21 @@ class Wire(asyncio.Protocol):
         self._forget(self)
         self._more.set()
 
+    def say(self, octets: bytes) -> None:
+        """Write *octets*, the answers to one group of commands together: as real relays do."""
+        if not self._unsaid:
+            asyncio.get_running_loop().call_soon(self.flush)
+        self._unsaid.append(octets)
+
+    def flush(self) -> None:
+        unsaid, self._unsaid = b"".join(self._unsaid), []
+        if unsaid:
+            self.transport.write(unsaid)
+
+    def close(self) -> None:
+        self.flush()
+        self.transport.close()
+
     async def until(self, mark: bytes) -> bytes:
         """Take everything up to and with *mark*; what came before a hang-up still counts."""
         seen = 0
@@ -53,6 +69,7 @@ class Wire(asyncio.Protocol):
         return taken
 
     async def secure(self, tls: ssl.SSLContext) -> None:
+        self.flush()
         self.buffer.clear()
         before, upgraded = self.transport, None
         try:
