@@ -67,8 +67,7 @@ class Connections(BaseSettings):
     smtp_rate: float = setting(
         "How many mails per second the relay gets from all processes together; 0: no limit. While "
         "Redis is away each process keeps to a quarter of it, so that up to four stay below it. "
-        "The second relay has a limit of the same size of its own. It holds on average: mails that "
-        "were let through and then waited here may leave together and exceed it for a second.",
+        "The second relay has a limit of the same size of its own.",
         "give mails per second, 0 or from 0.01 to 100000",
         default=0,
         ge=0,

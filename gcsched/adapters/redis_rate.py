@@ -1,4 +1,8 @@
-"""A bucket in Redis that all replicas take from: ``gcsched:rate:<relay>``, by Redis's own clock."""
+"""Two buckets in Redis that all replicas take from, by Redis's own clock.
+
+``gcsched:rate:<relay>`` says how many mails may be claimed, ``gcsched:rate:<relay>:slots`` when
+each of them leaves.
+"""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -37,6 +41,23 @@ end
 return {count, math.max(0, paid_until - now - (burst - 1) * per_mail)}
 """
 
+# As Bucket.line_up.
+SLOT = """
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+local per_mail, ahead, patience = tonumber(ARGV[1]), ARGV[1] * ARGV[2], tonumber(ARGV[3])
+local paid_until = tonumber(redis.call('GET', KEYS[1]) or 0)
+-- A clock that was set back must not stop everything.
+paid_until = math.min(math.max(paid_until, now), now + ahead + patience) + per_mail
+local wait = math.max(0, paid_until - ahead - now)
+if wait > patience then
+  return -1
+end
+local life = math.ceil((paid_until - now) / 1000) + 1000
+redis.call('SET', KEYS[1], string.format('%.0f', paid_until), 'PX', life)
+return wait
+"""
+
 
 @dataclass(kw_only=True, eq=False)
 class RedisBucket:
@@ -45,9 +66,11 @@ class RedisBucket:
     redis: Redis
     relay: str
     _take: AsyncScript = field(init=False)
+    _slot: AsyncScript = field(init=False)
 
     def __post_init__(self) -> None:
         self._take = self.redis.register_script(TAKE)
+        self._slot = self.redis.register_script(SLOT)
 
     async def reserve(self, most: int, speed: Speed) -> Grant:
         with bell_errors("asking for the rate"):
@@ -58,10 +81,22 @@ class RedisBucket:
         with bell_errors("giving back to the rate"):
             await self._run(-count, speed)
 
+    async def slot(self, speed: Speed, *, patience: float) -> float | None:
+        with bell_errors("asking for a slot"):
+            async with asyncio.timeout(LONGEST_WAIT.total_seconds()):
+                wait = await self._slot(
+                    keys=[f"{PREFIX}:{self.relay}:slots"],
+                    args=[in_microseconds(speed), speed.burst, round(patience * MICROSECONDS)],
+                )
+        return None if int(wait) < 0 else int(wait) / MICROSECONDS
+
     async def _run(self, count: int, speed: Speed) -> tuple[int, int]:
-        per_mail = max(1, round(speed.seconds_per_mail * MICROSECONDS))
         async with asyncio.timeout(LONGEST_WAIT.total_seconds()):
             answer = await self._take(
-                keys=[f"{PREFIX}:{self.relay}"], args=[count, per_mail, speed.burst]
+                keys=[f"{PREFIX}:{self.relay}"], args=[count, in_microseconds(speed), speed.burst]
             )
         return int(answer[0]), int(answer[1])
+
+
+def in_microseconds(speed: Speed) -> int:
+    return max(1, round(speed.seconds_per_mail * MICROSECONDS))

@@ -49,3 +49,11 @@ class Bucket:
     def give_back(self, count: int, speed: Speed) -> "Bucket":
         """Undo the taking of *count* mails that did not leave."""
         return Bucket(paid_until=self.paid_until - count * speed.seconds_per_mail)
+
+    def line_up(
+        self, speed: Speed, *, patience: float, now: float
+    ) -> tuple["Bucket", float | None]:
+        """Give the next mail its slot: in how many seconds; None if later than *patience*."""
+        paid_until = max(self.paid_until, now) + speed.seconds_per_mail
+        wait = max(0.0, paid_until - speed.burst * speed.seconds_per_mail - now)
+        return (self, None) if wait > patience else (Bucket(paid_until=paid_until), wait)

@@ -20,6 +20,7 @@ class OwnAllowance:
 
     clock: Callable[[], float] = time.monotonic
     _bucket: Bucket = field(default_factory=Bucket, init=False)
+    _line: Bucket = field(default_factory=Bucket, init=False)
 
     async def reserve(self, most: int, speed: Speed) -> Grant:
         self._bucket, grant = self._bucket.take(most, speed, now=self.clock())
@@ -27,6 +28,10 @@ class OwnAllowance:
 
     async def refund(self, count: int, speed: Speed) -> None:
         self._bucket = self._bucket.give_back(count, speed)
+
+    async def slot(self, speed: Speed, *, patience: float) -> float | None:
+        self._line, wait = self._line.line_up(speed, patience=patience, now=self.clock())
+        return wait
 
 
 @dataclass(kw_only=True, eq=False)
@@ -56,6 +61,14 @@ class SharedAllowance:
                 self._be_one_of_many()
                 return grant
         return await self._own.reserve(most, speed.part(REPLICAS_ASSUMED))
+
+    async def slot(self, speed: Speed, *, patience: float) -> float | None:
+        if self.clock() >= self._alone_until:
+            try:
+                return await self.shared.slot(speed, patience=patience)
+            except BellUnavailable as error:
+                self._be_alone(error)
+        return await self._own.slot(speed.part(REPLICAS_ASSUMED), patience=patience)
 
     async def refund(self, count: int, speed: Speed) -> None:
         if self._is_alone:

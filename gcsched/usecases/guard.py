@@ -5,14 +5,17 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import structlog
 
 from gcsched.domain.breaker import Breaker, BreakerPolicy, is_trouble, refuses_login
 from gcsched.domain.mail import Mail
-from gcsched.domain.replies import Answered, Broken, Transmission
+from gcsched.domain.replies import Answered, Broken, Transmission, Withheld
 from gcsched.usecases.pacer import Pacer
-from gcsched.usecases.ports import Begin, Mailer
+from gcsched.usecases.ports import Begin, Mailer, Permit
+
+FULL = Withheld("the relay has had as many mails as it may get now")
 
 
 @dataclass(kw_only=True, eq=False)
@@ -50,9 +53,17 @@ class GuardedRelay:
 
     async def send(self, mail: Mail, begin: Begin) -> Transmission:
         """Try it; while it is down, this mail is the probe."""
+        if self.pacer.is_full:
+            return FULL
+        begin_in_slot = partial(self._begin_in_slot, begin)
         if self.is_down:
-            return await self._probe(mail, begin)
-        return self._learn(await self.mailer.send(mail, begin))
+            return await self._probe(mail, begin_in_slot)
+        return self._learn(await self.mailer.send(mail, begin_in_slot))
+
+    async def _begin_in_slot(self, begin: Begin) -> Permit | None:
+        # The slot comes last: whatever took long before it would bunch the mails up.
+        permit = await begin()
+        return permit if permit is not None and await self.pacer.wait_for_slot() else None
 
     async def _probe(self, mail: Mail, begin: Begin) -> Transmission:
         self._breaker = self._breaker.probed(self.clock(), chance=self.chance())

@@ -1,5 +1,6 @@
 """How many mails one relay may get now: as many as the operator allows, fewer if it complains."""
 
+import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,13 +13,16 @@ from gcsched.domain.replies import Answered, Kind, Transmission, is_throttling, 
 from gcsched.usecases.ports import Allowance
 
 WORTH_A_CLAIM_SECONDS = 0.05
+PATIENCE_SECONDS = 2.0
 
 
 @dataclass(kw_only=True, eq=False)
 class Pacer:
     """Grants mails for *relay*: *per_second* over the long run (0: no limit), *burst* at once.
 
-    A relay that complains is slowed down by this process alone: each hears its own complaints.
+    What is claimed at the rate may bunch up on its way to the relay: so each mail also gets a slot
+    just before its body. A relay that complains is slowed down by this process alone: each hears
+    its own complaints.
     """
 
     relay: str
@@ -30,6 +34,7 @@ class Pacer:
     _meter: Meter = field(default_factory=Meter, init=False)
     _reserved_at: Speed | None = field(default=None, init=False)
     _next_at: float = field(default=0.0, init=False)
+    _is_full_until: float = field(default=0.0, init=False)
 
     def __post_init__(self) -> None:
         self._pace = Pace(configured=self.per_second)
@@ -54,6 +59,24 @@ class Pacer:
         """Take back what the last reservation gave and nobody used."""
         if count and self._reserved_at is not None:
             await self.allowance.refund(count, self._reserved_at)
+
+    @property
+    def is_full(self) -> bool:
+        """Tell whether a mail was refused a slot lately: another one would be, too."""
+        return self.clock() < self._is_full_until
+
+    async def wait_for_slot(self) -> bool:
+        """Wait until this mail may leave; False if its session would have to wait for too long."""
+        per_second = self._pace.per_second(self.clock())
+        if not per_second:
+            return True
+        speed = Speed(per_second=per_second, burst=self.burst)
+        wait = await self.allowance.slot(speed, patience=PATIENCE_SECONDS)
+        if wait is None:
+            self._is_full_until = self.clock() + speed.seconds_per_mail
+            return False
+        await asyncio.sleep(wait)
+        return True
 
     def learn(self, transmission: Transmission) -> None:
         """Count what the relay took; slow down when it complains."""

@@ -93,6 +93,12 @@ class Allowance(Protocol):
     async def refund(self, count: int, speed: Speed) -> None:
         """Give back what was taken last and did not leave."""
 
+    async def slot(self, speed: Speed, *, patience: float) -> float | None:
+        """Give one mail, about to leave, its slot among all that leave: in how many seconds.
+
+        None: later than *patience* seconds; it has no slot then.
+        """
+
 
 class Gate(Protocol):
     """Whether mails may leave now, and how many: asked before each claim.

@@ -81,6 +81,20 @@ async def test_a_refund_of_everything_is_worth_a_burst_and_no_more(bucket: Redis
     assert (await bucket.reserve(64, SLOW)).count == 10
 
 
+async def test_all_clients_stand_in_one_line_for_slots(bucket: RedisBucket, redis_url: str) -> None:
+    speed = Speed(per_second=0.1, burst=2)
+    async with bucket_at(redis_url) as other:
+        waits = [
+            await each.slot(speed, patience=25) for each in (bucket, other, bucket, other, bucket)
+        ]
+        last = await other.slot(speed, patience=100)
+
+    assert waits[:2] == [0, 0]
+    assert waits[2:4] == pytest.approx([10, 20], abs=0.5)
+    assert waits[4] is None  # the refused one is not in the line
+    assert last == pytest.approx(30, abs=0.5)
+
+
 async def test_the_bucket_vanishes_when_nobody_uses_it(bucket: RedisBucket, redis_url: str) -> None:
     await bucket.reserve(5, SPEED)
 
@@ -158,3 +172,13 @@ async def test_three_clients_together_keep_to_the_rate_and_its_burst(redis_url: 
         times = [kept.time for kept in relay.ledger]
     assert most_in_a_second(times) <= 66
     assert 45 <= (len(times) - SPEED.burst) / seconds <= 51
+
+
+async def test_mails_that_come_all_at_once_still_leave_at_the_rate(redis_url: str) -> None:
+    """As after a claim that took long, or for the relay that takes over."""
+    async with Relay() as relay, a_replica(redis_url, relay) as replica:
+        carried = await asyncio.gather(*[replica.carry(a_mail(), Permit()) for _ in range(90)])
+
+        times = [kept.time for kept in relay.ledger]
+    assert len(times) == len(carried) == 90
+    assert most_in_a_second(times) <= 66

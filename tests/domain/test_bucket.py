@@ -92,3 +92,34 @@ def test_who_waits_as_long_as_told_gets_the_next_one(rate: float, burst: int) ->
     _, second = bucket.take(1, speed, now=1000.0 + first.wait_seconds)
 
     assert (first.count, second.count) == (burst, 1)
+
+
+@given(
+    pauses=st.lists(st.floats(0, 0.5), min_size=1, max_size=200),
+    patience=st.floats(0, 3),
+)
+def test_slots_keep_to_burst_and_rate_whenever_mails_come(
+    pauses: list[float], patience: float
+) -> None:
+    line, slots, refused = Bucket(), [], 0
+    for now in accumulate(pauses, initial=1000.0):
+        line, wait = line.line_up(SPEED, patience=patience, now=now)
+        refused += wait is None
+        slots += [] if wait is None else [now + wait]
+        assert wait is None or 0 <= wait <= patience
+
+    for begin in slots:
+        assert sum(begin <= slot < begin + 1 for slot in slots) <= 61  # fractions: one may touch
+    assert len(slots) + refused == len(pauses) + 1
+
+
+def test_a_mail_without_a_slot_costs_the_others_nothing() -> None:
+    full = Bucket()
+    for _ in range(10):
+        full, _ = full.line_up(SPEED, patience=0, now=1000.0)
+
+    after, refused = full.line_up(SPEED, patience=0.01, now=1000.0)
+    _, next_one = after.line_up(SPEED, patience=0.02, now=1000.0)
+
+    assert refused is None
+    assert next_one == pytest.approx(0.02)

@@ -48,6 +48,10 @@ class OthersToo:
         self.answer()
         await self.bucket.refund(count, speed)
 
+    async def slot(self, speed: Speed, *, patience: float) -> float | None:
+        self.answer()
+        return await self.bucket.slot(speed, patience=patience)
+
     def answer(self) -> None:
         self.asked += 1
         if self.is_away:
@@ -114,6 +118,40 @@ async def test_what_was_not_used_is_refunded(clock: Seconds, others: OthersToo) 
     await pacer.refund(0)
 
     assert await pacer.reserve(64) == 6
+
+
+async def test_a_mail_without_a_slot_in_time_says_that_the_line_is_full_for_a_moment(
+    clock: Seconds, others: OthersToo
+) -> None:
+    slow = a_pacer(clock, SharedAllowance(shared=others, clock=clock), per_second=0.4)
+
+    slots = [await slow.wait_for_slot() for _ in range(11)]
+    was_full = slow.is_full
+    clock.now += 2.5
+
+    assert slots == [True] * 10 + [False]
+    assert (was_full, slow.is_full) == (True, False)
+    assert await slow.wait_for_slot()
+
+
+async def test_without_a_limit_no_mail_waits_for_a_slot(clock: Seconds, others: OthersToo) -> None:
+    pacer = a_pacer(clock, others)
+
+    assert await pacer.wait_for_slot()
+    assert (pacer.is_full, others.asked) == (False, 0)
+
+
+async def test_while_redis_is_away_slots_are_those_of_a_quarter(
+    clock: Seconds, others: OthersToo
+) -> None:
+    allowance = SharedAllowance(shared=others, clock=clock)
+    others.is_away = True
+    speed = Speed(per_second=40, burst=8)
+
+    waits = [await allowance.slot(speed, patience=0.25) for _ in range(5)]
+
+    assert waits == [0, 0, pytest.approx(0.1), pytest.approx(0.2), None]
+    assert others.asked == 1
 
 
 async def test_while_redis_is_away_a_quarter_is_granted_from_a_bucket_of_our_own(

@@ -1,0 +1,83 @@
+"""Measure how long other sessions pause while one mail's final dot is never answered.
+
+    python -m tests.measure.silent_dot [--seconds 15] [--json docs/measurements/silent_dot.json]
+
+A steady flow of 50 mails a second through 4 sessions; the fifth mail's body is read and never
+answered. Prints the pauses between the mails that each other session brought; nothing is judged.
+"""
+
+import argparse
+import asyncio
+import json
+from itertools import pairwise
+from pathlib import Path
+
+from gcsched.adapters.embedded.valkey import ValkeyOptions
+from tests.measure.spine import Figures, a_folder, surroundings
+from tests.relay import At, Hang, Relay
+from tests.running import a_setting, running
+from tests.service import a_meet, scheduler
+from tests.stores import own_mongod, own_valkey
+from tests.waiting import until
+
+PER_SECOND, SESSIONS, SILENT = 50, 4, 5
+
+
+async def measure(folder: Path, seconds: int) -> Figures:
+    async with (
+        own_mongod(folder) as mongod,
+        own_valkey(folder, ValkeyOptions(port=0)) as valkey,
+        Relay() as relay,
+    ):
+        relay.script(At.BODY, Hang(None), nth=SILENT)
+        settings = a_setting(
+            mongo=mongod.uri,
+            redis=valkey.uri,
+            relay_port=relay.port,
+            smtp_sessions=str(SESSIONS),
+            smtp_rate=str(PER_SECOND),
+            stop_grace_seconds="1",
+        )
+        async with running(settings) as app, scheduler(app.target) as stub:
+            count = PER_SECOND * seconds
+            for number in range(count):
+                await stub.ScheduleMeet(a_meet(number, timestamp=1))
+            await until(lambda: len(relay.ledger) >= count - 1, within=seconds + 30)
+            return figures(relay, count)
+
+
+def figures(relay: Relay, count: int) -> Figures:
+    by_session: dict[int, list[float]] = {}
+    for kept in relay.ledger:
+        by_session.setdefault(kept.session, []).append(kept.time)
+    arrivals = sorted(kept.time for kept in relay.ledger)
+    pauses = {
+        str(session): round(max(b - a for a, b in pairwise(sorted(times))), 3)
+        for session, times in by_session.items()
+        if len(times) > 1
+    }
+    return {
+        "mails": count,
+        "arrived": len(arrivals),
+        "silent_since_the_mail": SILENT,
+        "mails_by_session": {str(key): len(times) for key, times in by_session.items()},
+        "longest_pause_by_session_s": pauses,
+        "longest_pause_of_all_s": round(max(b - a for a, b in pairwise(arrivals)), 3),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=int, default=15)
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    with a_folder() as folder:
+        measured = asyncio.run(measure(folder, options.seconds))
+    print(json.dumps(measured), flush=True)
+    if options.json:
+        text = json.dumps({"surroundings": surroundings(), "silent_dot": measured}, indent=1)
+        options.json.write_text(text + "\n")
+
+
+if __name__ == "__main__":
+    main()
