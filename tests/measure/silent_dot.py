@@ -9,8 +9,11 @@ answered. Prints the pauses between the mails that each other session brought; n
 import argparse
 import asyncio
 import json
+import logging
 from itertools import pairwise
 from pathlib import Path
+
+import structlog
 
 from gcsched.adapters.embedded.valkey import ValkeyOptions
 from tests.measure.spine import Figures, a_folder, surroundings
@@ -71,6 +74,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=15)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     with a_folder() as folder:
         measured = asyncio.run(measure(folder, options.seconds))
     print(json.dumps(measured), flush=True)
