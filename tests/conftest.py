@@ -65,3 +65,9 @@ def redis_url(redis_server: str, redis_numbers: Iterator[int]) -> str:
     url = with_number(redis_server, next(redis_numbers))
     flush(url)
     return url
+
+
+@pytest.fixture(params=["resend", "hold"])
+def on_uncertain(request: pytest.FixtureRequest) -> str:
+    """Give each policy for lost replies: every fault is tried under both."""
+    return str(request.param)

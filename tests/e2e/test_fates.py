@@ -51,11 +51,6 @@ class Post:
         return await self.app.resources.mongo.suppressions.find().to_list(None)
 
 
-@pytest.fixture(params=["resend", "hold"])
-def on_uncertain(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
 @pytest.fixture
 async def post(mongo_uri: str, redis_url: str, on_uncertain: str) -> AsyncIterator[Post]:
     async with Relay() as relay:

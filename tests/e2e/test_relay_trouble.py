@@ -4,6 +4,7 @@ import asyncio
 import itertools
 from collections import Counter
 from collections.abc import Callable, Iterator, MutableMapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,19 @@ import structlog
 from structlog.testing import capture_logs
 
 from gcsched.assembly import Resources
+from gcsched.settings import Settings
 from tests.relay import Answer, At, Relay
 from tests.running import Running, a_setting, all_are_sent, ask_for, jobs, running
 from tests.service import free_port
 from tests.waiting import until
 
 Events = list[MutableMapping[str, Any]]
+MakeSettings = Callable[..., Settings]
+
+
+@pytest.fixture
+def setting(mongo_uri: str, redis_url: str, on_uncertain: str) -> MakeSettings:
+    return partial(a_setting, mongo=mongo_uri, redis=redis_url, on_uncertain=on_uncertain)
 
 
 @pytest.fixture
@@ -48,11 +56,11 @@ async def nothing_is_claimed(resources: Resources) -> bool:
 
 
 async def test_a_relay_that_is_down_costs_a_few_connections_and_all_leave_when_it_is_back(
-    mongo_uri: str, redis_url: str, events: Events
+    setting: MakeSettings, events: Events
 ) -> None:
     async with Relay() as relay:
         relay.script(At.CONNECT, Answer(421, "4.3.2 not now"))
-        settings = a_setting(mongo=mongo_uri, redis=redis_url, relay_port=relay.port)
+        settings = setting(relay_port=relay.port)
         async with running(settings) as app:
             await ask_for(app, 400)
             await until(lambda: told(events, "relay is down"))
@@ -71,10 +79,10 @@ async def test_a_relay_that_is_down_costs_a_few_connections_and_all_leave_when_i
 
 
 async def test_a_relay_that_is_not_there_yet_gets_its_mails_when_it_comes(
-    mongo_uri: str, redis_url: str, events: Events
+    setting: MakeSettings, events: Events
 ) -> None:
     port = free_port()
-    settings = a_setting(mongo=mongo_uri, redis=redis_url, relay_port=port)
+    settings = setting(relay_port=port)
     async with running(settings) as app:
         await ask_for(app, 50)
         await until(lambda: told(events, "relay is down"))
@@ -87,11 +95,11 @@ async def test_a_relay_that_is_not_there_yet_gets_its_mails_when_it_comes(
 
 
 async def test_while_the_relay_is_down_probes_are_all_it_sees(
-    mongo_uri: str, redis_url: str, events: Events
+    setting: MakeSettings, events: Events
 ) -> None:
     async with Relay() as relay:
         relay.script(At.CONNECT, Answer(421, "4.3.2 not now"))
-        settings = a_setting(mongo=mongo_uri, redis=redis_url, relay_port=relay.port)
+        settings = setting(relay_port=relay.port)
         async with running(settings) as app:
             await ask_for(app, 200)
             await until(lambda: told(events, "relay is down"))
@@ -105,14 +113,12 @@ async def test_while_the_relay_is_down_probes_are_all_it_sees(
 
 
 async def test_a_wrong_password_uses_up_no_attempt_and_a_corrected_file_is_enough(
-    tmp_path: Path, mongo_uri: str, redis_url: str, events: Events
+    tmp_path: Path, setting: MakeSettings, events: Events
 ) -> None:
     password = tmp_path / "gcsched_smtp_password"
     password.write_text("wrong\n")
     async with Relay(users={"anna": "right"}) as relay:
-        settings = a_setting(
-            mongo=mongo_uri,
-            redis=redis_url,
+        settings = setting(
             relay_port=relay.port,
             smtp_username="anna",
             secrets_dir=str(tmp_path),
@@ -138,14 +144,10 @@ async def test_a_wrong_password_uses_up_no_attempt_and_a_corrected_file_is_enoug
     assert [each for each in events if each["log_level"] == "warning"] == [line]
 
 
-async def test_a_fallback_takes_over_and_hands_back(
-    mongo_uri: str, redis_url: str, events: Events
-) -> None:
+async def test_a_fallback_takes_over_and_hands_back(setting: MakeSettings, events: Events) -> None:
     async with Relay() as first, Relay() as second:
         first.script(At.CONNECT, Answer(421, "4.3.2 not now"))
-        settings = a_setting(
-            mongo=mongo_uri,
-            redis=redis_url,
+        settings = setting(
             relay_port=first.port,
             fallback_smtp_host="127.0.0.1",
             fallback_smtp_port=str(second.port),
