@@ -131,6 +131,10 @@ class Job:
         state = State.RETRYING if self.attempts else State.SCHEDULED
         return self._become(state, now, claim=None)
 
+    def put_off(self, due: datetime, now: datetime) -> "Job":
+        """Undo a claim until *due*; nothing is charged."""
+        return replace(self.given_back(now), due=max(due, now))
+
     def _concluded(
         self, state: State, attempt: Attempt, *, reason: str, charged: bool = True
     ) -> "Job":
