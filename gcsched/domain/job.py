@@ -28,7 +28,7 @@ class State(StrEnum):
 
 NEXT: Mapping[State, AbstractSet[State]] = {
     State.QUEUED: {State.SCHEDULED, State.CANCELLED},
-    State.SCHEDULED: {State.QUEUED, State.SENDING, State.CANCELLED},
+    State.SCHEDULED: {State.QUEUED, State.SENDING, State.CANCELLED, State.EXPIRED},
     State.SENDING: {
         State.SENT,
         State.FAILED,
@@ -38,7 +38,14 @@ NEXT: Mapping[State, AbstractSet[State]] = {
         State.EXPIRED,
         State.SUPPRESSED,
     },
-    State.RETRYING: {State.QUEUED, State.SCHEDULED, State.SENDING, State.CANCELLED, State.SENT},
+    State.RETRYING: {
+        State.QUEUED,
+        State.SCHEDULED,
+        State.SENDING,
+        State.CANCELLED,
+        State.SENT,
+        State.EXPIRED,
+    },
     State.UNCERTAIN: {State.SENT, State.FAILED, State.RETRYING},
     State.SENT: set(),
     State.FAILED: {State.RETRYING},

@@ -22,6 +22,8 @@ LEGAL_MOVES = {
     "SENDING -> FAILED",
     "SENDING -> UNCERTAIN",
     "SENDING -> EXPIRED",
+    "SCHEDULED -> EXPIRED",  # while nothing is claimed
+    "RETRYING -> EXPIRED",
     "SENDING -> SUPPRESSED",
     "UNCERTAIN -> RETRYING",
     "UNCERTAIN -> SENT",  # an operator, or a late 250
