@@ -36,6 +36,7 @@ from gcsched.usecases.daily import DailyRun
 from gcsched.usecases.deliver import Claimed, Deliver, Fence
 from gcsched.usecases.engine import Engine
 from gcsched.usecases.group import Group
+from gcsched.usecases.lanes import Lanes
 from gcsched.usecases.leases import Leases
 from gcsched.usecases.marks import AcceptedMarks
 from gcsched.usecases.ports import Conclusion, Gate, Permit
@@ -138,7 +139,8 @@ def assemble(settings: Settings, resources: Resources) -> Service:
 def build_delivery(settings: Settings, resources: Resources, ringer: Ringer) -> Delivery:
     claims = MongoClaims(mongo=resources.mongo)
     marks = AcceptedMarks(RedisMarks(redis=resources.redis))
-    leases = Leases(claims, capacity=most_claimed(settings))
+    lanes = Lanes(limit=places_per_domain(settings), now=resources.clock)
+    leases = Leases(claims, capacity=most_claimed(settings), parked=lanes.parked)
 
     def settle(conclusion: Conclusion) -> None:
         leases.settle(conclusion)
@@ -164,7 +166,8 @@ def build_delivery(settings: Settings, resources: Resources, ringer: Ringer) -> 
         now=resources.clock,
         chance=random.random,
     )
-    crew = Crew(deliver=deliver, recorder=recorder, marks=marks, size=settings.smtp_sessions)
+    size = settings.smtp_sessions
+    crew = Crew(deliver=deliver, recorder=recorder, marks=marks, lanes=lanes, size=size)
     grace = timedelta(seconds=settings.stop_grace_seconds)
     loops: tuple[NamedLoop, ...] = (
         ("marks", marks.run),
@@ -243,9 +246,17 @@ def most_claimed(settings: Settings) -> int:
     """Claim enough for the sessions to stay busy.
 
     Under a limit no more than they carry at once: granted mails that wait here behind a slow relay
-    would all leave together afterwards.
+    would all leave together afterwards. Twice as many where slow domains may hold almost all
+    sessions: claiming goes on while half of the room is free.
     """
-    return settings.smtp_sessions * (1 if settings.smtp_rate else CLAIMED_PER_SESSION)
+    under_limit = 2 if places_per_domain(settings) else 1
+    return settings.smtp_sessions * (under_limit if settings.smtp_rate else CLAIMED_PER_SESSION)
+
+
+def places_per_domain(settings: Settings) -> int:
+    """Give 0 where the sessions are the limit anyway."""
+    places = settings.smtp_sessions_per_domain
+    return places if places < settings.smtp_sessions else 0
 
 
 def composer(settings: Settings, templates: Templates) -> Composer:

@@ -63,7 +63,14 @@ class Connections(BaseSettings):
         ge=1,
         le=1000,
     )
-
+    smtp_sessions_per_domain: int = setting(
+        "How many of them may carry mails for the same recipient domain at once, in each process; "
+        "0: no limit. So a domain that is slow does not hold up the others.",
+        "give a whole number from 0 to 1000",
+        default=0,
+        ge=0,
+        le=1000,
+    )
     smtp_rate: float = setting(
         "How many mails per second the relay gets from all processes together; 0: no limit. While "
         "Redis is away each process keeps to a quarter of it, so that up to four stay below it. "

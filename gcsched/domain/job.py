@@ -28,7 +28,7 @@ class State(StrEnum):
 
 NEXT: Mapping[State, AbstractSet[State]] = {
     State.QUEUED: {State.SCHEDULED, State.CANCELLED},
-    State.SCHEDULED: {State.QUEUED, State.SENDING, State.CANCELLED},
+    State.SCHEDULED: {State.QUEUED, State.SENDING, State.CANCELLED, State.EXPIRED},
     State.SENDING: {
         State.SENT,
         State.FAILED,
@@ -38,7 +38,14 @@ NEXT: Mapping[State, AbstractSet[State]] = {
         State.EXPIRED,
         State.SUPPRESSED,
     },
-    State.RETRYING: {State.QUEUED, State.SCHEDULED, State.SENDING, State.CANCELLED, State.SENT},
+    State.RETRYING: {
+        State.QUEUED,
+        State.SCHEDULED,
+        State.SENDING,
+        State.CANCELLED,
+        State.SENT,
+        State.EXPIRED,
+    },
     State.UNCERTAIN: {State.SENT, State.FAILED, State.RETRYING},
     State.SENT: set(),
     State.FAILED: {State.RETRYING},
@@ -130,6 +137,10 @@ class Job:
         """Undo a claim whose body never began; nothing is charged."""
         state = State.RETRYING if self.attempts else State.SCHEDULED
         return self._become(state, now, claim=None)
+
+    def put_off(self, due: datetime, now: datetime) -> "Job":
+        """Undo a claim until *due*; nothing is charged."""
+        return replace(self.given_back(now), due=max(due, now))
 
     def _concluded(
         self, state: State, attempt: Attempt, *, reason: str, charged: bool = True

@@ -7,6 +7,7 @@ import structlog
 
 from gcsched.domain.job import State
 from gcsched.usecases.deliver import Claimed, Deliver
+from gcsched.usecases.lanes import Lanes
 from gcsched.usecases.marks import AcceptedMarks
 from gcsched.usecases.ports import Conclusion
 from gcsched.usecases.record import Recorder
@@ -16,23 +17,35 @@ class Crew:
     """Run *size* workers over one queue; every job put in comes out as one conclusion."""
 
     def __init__(
-        self, *, deliver: Deliver, recorder: Recorder, marks: AcceptedMarks, size: int
+        self,
+        *,
+        deliver: Deliver,
+        recorder: Recorder,
+        marks: AcceptedMarks,
+        lanes: Lanes,
+        size: int,
     ) -> None:
         self._deliver = deliver
         self._recorder = recorder
         self._marks = marks
         self._size = size
-        self._queue: asyncio.Queue[Claimed] = asyncio.Queue()
+        self._lanes = lanes
         self._at_work: dict[asyncio.Task[None], Claimed] = {}
         self._workers: set[asyncio.Task[None]] = set()
         self._is_closing = False
 
-    def put(self, claimed: Claimed) -> None:
-        """Take over *claimed*; what is put in too late is given back."""
+    def put(self, claimed: Claimed) -> bool:
+        """Take over *claimed*; False: it came too late, or its domain has too many, and went back.
+
+        Either way it comes out as a conclusion.
+        """
         if self._is_closing:
             self.give_back(claimed)
-        else:
-            self._queue.put_nowait(claimed)
+            return False
+        if (later := self._lanes.put(claimed)) is not None:
+            self._recorder.record(self._deliver.put_off(claimed, later))
+            return False
+        return True
 
     def give_back(self, claimed: Claimed) -> None:
         """Undo the claim of what has not begun."""
@@ -55,8 +68,8 @@ class Crew:
     def dismiss(self) -> None:
         """Begin nothing any more: give back what has not begun, at once."""
         self._is_closing = True
-        while not self._queue.empty():
-            self.give_back(self._queue.get_nowait())
+        for claimed in self._lanes.drain():
+            self.give_back(claimed)
         for worker in self._workers - self._begun():
             worker.cancel()
 
@@ -68,7 +81,7 @@ class Crew:
         if task is None:
             raise RuntimeError("a worker is a task")
         while not self._is_closing:
-            claimed = await self._queue.get()
+            claimed = await self._lanes.get()
             self._at_work[task] = claimed
             try:
                 conclusion = await self._carry(claimed)
@@ -77,6 +90,7 @@ class Crew:
                 raise
             finally:
                 del self._at_work[task]
+                self._lanes.done(claimed)
             self._conclude(conclusion)
 
     async def _carry(self, claimed: Claimed) -> Conclusion:

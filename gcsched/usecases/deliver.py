@@ -97,6 +97,12 @@ class Deliver:
     def given_back(self, claimed: Claimed) -> Conclusion:
         return Conclusion(claim=claimed.token, job=claimed.job.given_back(self.now()))
 
+    def put_off(self, claimed: Claimed, due: datetime) -> Conclusion:
+        """Undo the claim until *due*, unless the job is not to be sent at all."""
+        job, now = claimed.job, self.now()
+        ended = before_attempt(job, suppression=claimed.suppression, now=now)
+        return Conclusion(claim=claimed.token, job=ended or job.put_off(due, now))
+
     def interrupted(self, claimed: Claimed) -> Conclusion:
         """Say what a delivery came to that was cancelled."""
         job = interrupted(claimed.job, begun=claimed.begun, policy=self.policy, now=self.now())

@@ -89,25 +89,23 @@ class Engine:
         granted = await self.gate.grant(wanted)
         if granted == 0:
             return None
-        claimed = 0
+        taken = 0
         try:
-            batch = await self._claim_and_hand_over(granted)
-            claimed = len(batch.jobs)
+            batch, taken = await self._claim_and_hand_over(granted)
         finally:
-            await self.gate.refund(granted - claimed)
-        if granted == wanted and batch.saw > claimed:
+            await self.gate.refund(granted - taken)
+        if granted == wanted and batch.saw > len(batch.jobs):
             self.ring_for_others()
         return batch
 
-    async def _claim_and_hand_over(self, most: int) -> Batch:
+    async def _claim_and_hand_over(self, most: int) -> tuple[Batch, int]:
+        """Claim, and give what was claimed and how many of it the crew took."""
         now = self.now()
         batch = await self.claims.claim(new_id(now), most, now=now)
         self.leases.hold(batch)
-        if batch.jobs:
-            await self._hand_over(batch)
-        return batch
+        return batch, await self._hand_over(batch) if batch.jobs else 0
 
-    async def _hand_over(self, batch: Batch) -> None:
+    async def _hand_over(self, batch: Batch) -> int:
         """Give *batch* to the crew; which addresses are suppressed is looked up once for all."""
         held = [Claimed(job=job, token=batch.token) for job in batch.jobs]
         try:
@@ -119,4 +117,4 @@ class Engine:
             raise
         for claimed in held:
             claimed.suppression = suppressed.get(claimed.job.email)
-            self.crew.put(claimed)
+        return sum(self.crew.put(claimed) for claimed in held)

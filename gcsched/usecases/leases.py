@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 
@@ -15,11 +16,17 @@ AFTER_FAILURE = timedelta(seconds=1)
 
 
 class Leases:
-    """Count the jobs still held under each claim token, renew those tokens, and tell the room."""
+    """Count the jobs still held under each claim token, renew those tokens, and tell the room.
 
-    def __init__(self, claims: Claims, *, capacity: int) -> None:
+    Those that *parked* counts take no room: they do not wait for what others wait for.
+    """
+
+    def __init__(
+        self, claims: Claims, *, capacity: int, parked: Callable[[], int] = lambda: 0
+    ) -> None:
         self._claims = claims
         self._capacity = capacity
+        self._parked = parked
         self._tokens: Counter[str] = Counter()
         self._changed = asyncio.Event()
 
@@ -29,7 +36,7 @@ class Leases:
 
     @property
     def room(self) -> int:
-        return self._capacity - self.held
+        return self._capacity - self.held + self._parked()
 
     def hold(self, batch: Batch) -> None:
         if batch.jobs:

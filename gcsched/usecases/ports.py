@@ -185,6 +185,12 @@ class Recovery(Protocol):
     async def take_back(self, conclusions: Sequence[tuple[Orphan, Conclusion]]) -> int:
         """Write what becomes of orphans, if they still are; give how many were."""
 
+    async def too_late(self, most: int) -> list[Job]:
+        """Give those past their time among the *most* jobs that have been due for longest."""
+
+    async def end(self, ended: Sequence[Job]) -> int:
+        """Write jobs that ended while they waited, if they still do; give how many did."""
+
 
 class Runs(Protocol):
     async def sweep_is_new(self, *, within: timedelta, now: datetime) -> bool:

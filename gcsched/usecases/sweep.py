@@ -11,7 +11,7 @@ from enum import StrEnum
 import structlog
 
 from gcsched.domain.job import Job, State
-from gcsched.domain.outcome import proven, taken_back
+from gcsched.domain.outcome import before_attempt, proven, taken_back
 from gcsched.domain.retry import RetryPolicy
 from gcsched.errors import BellUnavailable, StoreUnavailable
 from gcsched.usecases.daily import DailyRun
@@ -32,6 +32,7 @@ class Repair(StrEnum):
     ACCEPTED = "lease_expired_accepted"
     UNCERTAIN = "lease_expired_uncertain"
     DAILY = "daily_run_missed"
+    EXPIRED = "expired"
 
 
 Report = dict[Repair, int]
@@ -60,6 +61,7 @@ class Sweep:
         report: Report = {}
         await self._take_back_orphans(report)
         report[Repair.DAILY] = await self.daily_run.make_up()
+        report[Repair.EXPIRED] = await self._end_what_is_too_late()
         now = self.now()
         if await self.claims.next_due(now=now):
             report[Repair.OVERDUE] = 1
@@ -86,6 +88,13 @@ class Sweep:
                 taken += count
             if not taken or len(orphans) < MOST_AT_ONCE:
                 return
+
+    async def _end_what_is_too_late(self) -> int:
+        """End what waits for a gate that has been shut for too long, or for a claim."""
+        late, now = await self.recovery.too_late(MOST_AT_ONCE), self.now()
+        judged = [before_attempt(job, suppression=None, now=now) for job in late]
+        ended = [job for job in judged if job is not None]
+        return await self.recovery.end(ended) if ended else 0
 
     async def _accepted(self, orphans: Sequence[Orphan]) -> Collection[tuple[str, str]]:
         begun = [(o.job.id, o.claim) for o in orphans if o.begun is not None]

@@ -22,6 +22,8 @@ LEGAL_MOVES = {
     "SENDING -> FAILED",
     "SENDING -> UNCERTAIN",
     "SENDING -> EXPIRED",
+    "SCHEDULED -> EXPIRED",  # while nothing is claimed
+    "RETRYING -> EXPIRED",
     "SENDING -> SUPPRESSED",
     "UNCERTAIN -> RETRYING",
     "UNCERTAIN -> SENT",  # an operator, or a late 250
@@ -220,6 +222,20 @@ def test_a_job_given_back_is_still_retrying_even_if_no_try_was_charged() -> None
     given_back = job.given_back(NOW)
 
     assert given_back.state is State.RETRYING
+
+
+def test_a_job_put_off_is_given_back_for_later_and_nothing_is_charged() -> None:
+    now, later = NOW + timedelta(seconds=3), NOW + timedelta(seconds=9)
+    tried = a_claimed_job(attempt=1, attempts=(an_attempt(),))
+
+    assert a_claimed_job().put_off(later, now) == a_job(since=now, due=later, version=2)
+    assert (tried.put_off(later, now).state, tried.put_off(later, now).attempt) == ("RETRYING", 1)
+
+
+def test_a_job_is_not_put_off_to_what_is_over() -> None:
+    now = NOW + timedelta(seconds=3)
+
+    assert a_claimed_job().put_off(NOW, now).due == now
 
 
 def test_the_history_keeps_the_latest_fifty_attempts() -> None:

@@ -52,6 +52,15 @@ def test_room_is_what_is_not_held(claims: ToyClaims) -> None:
     assert (leases.held, leases.room) == (6, 4)
 
 
+async def test_what_is_parked_takes_no_room(claims: ToyClaims) -> None:
+    parked = 7
+    leases = Leases(claims, capacity=10, parked=lambda: parked)
+    leases.hold(batch(9))
+
+    assert (leases.held, leases.room) == (9, 8)
+    await leases.wait_for_room()
+
+
 async def test_every_claim_with_a_job_left_is_renewed(claims: ToyClaims) -> None:
     leases = Leases(claims, capacity=10)
     leases.hold(batch(2, claim="claim-1"))

@@ -20,10 +20,11 @@ from gcsched.usecases.deliver import Claimed, Deliver, Fence
 from gcsched.usecases.engine import Engine
 from gcsched.usecases.group import Group
 from gcsched.usecases.guard import GuardedRelay
+from gcsched.usecases.lanes import Lanes
 from gcsched.usecases.leases import Leases
 from gcsched.usecases.marks import AcceptedMarks
 from gcsched.usecases.pacer import Pacer
-from gcsched.usecases.ports import Batch, Begin, Conclusion, Permit
+from gcsched.usecases.ports import Batch, Begin, Conclusion, Gate, Permit
 from gcsched.usecases.record import Recorder
 from gcsched.usecases.relays import Relays
 from gcsched.usecases.suppress import SuppressingOutcomes
@@ -106,6 +107,23 @@ class ToyMailer:
         return Answered(Reply(stage=Stage.BODY, code=250))
 
 
+@dataclass
+class CountingGate:
+    """Lets everything through and counts what was not refunded."""
+
+    used: int = 0
+
+    async def wait_open(self) -> None:
+        """It is always open."""
+
+    async def grant(self, most: int) -> int:
+        self.used += most
+        return most
+
+    async def refund(self, count: int) -> None:
+        self.used -= count
+
+
 class ToyComposer:
     def compose(self, job: Job) -> Mail:
         return a_mail(recipient=job.email)
@@ -170,7 +188,9 @@ async def test_a_store_that_is_away_for_a_moment_loses_neither(
 
 
 @asynccontextmanager
-async def an_engine(store: ToyStore, mailer: ToyMailer) -> AsyncIterator[Engine]:
+async def an_engine(
+    store: ToyStore, mailer: ToyMailer, *, places: int = 0, gate: Gate | None = None
+) -> AsyncIterator[Engine]:
     """Run what carries claimed jobs through, as the service does."""
     clock = FixedClock()
     leases = Leases(store, capacity=100)
@@ -187,7 +207,8 @@ async def an_engine(store: ToyStore, mailer: ToyMailer) -> AsyncIterator[Engine]
         chance=lambda: 0.5,
     )
     marks = AcceptedMarks(NoMarks())
-    crew = Crew(deliver=deliver, recorder=recorder, marks=marks, size=4)
+    lanes = Lanes(limit=places, now=clock)
+    crew = Crew(deliver=deliver, recorder=recorder, marks=marks, lanes=lanes, size=4)
 
     async def work(stop: asyncio.Event) -> None:
         await crew.run(stop, grace=timedelta(0))
@@ -200,7 +221,7 @@ async def an_engine(store: ToyStore, mailer: ToyMailer) -> AsyncIterator[Engine]
             suppressions=store,
             leases=leases,
             crew=crew,
-            gate=relays,
+            gate=gate or relays,
             bite=50,
             ring_for_others=lambda: None,
             now=clock,
@@ -227,6 +248,35 @@ async def test_a_blocked_address_is_passed_over_without_a_conversation(store: To
     assert (gone.state, gone.attempts, gone.dedup_key) == (State.SUPPRESSED, (), None)
     assert ada.state is State.SENT
     assert mailer.talked_to == ["ada@example.org"]
+
+
+async def test_what_is_too_much_for_a_domain_goes_back_and_so_does_its_grant(
+    store: ToyStore,
+) -> None:
+    mailer, gate = ToyMailer(), CountingGate()
+    store.due = jobs_for(*[f"{n}@example.org" for n in range(8)], "ada@example.com")
+
+    async with an_engine(store, mailer, places=1, gate=gate) as engine:
+        await engine.claim_what_is_due()
+        await until(lambda: len(store.concluded) == 9)
+
+    put_off = [job for job in store.concluded.values() if job.due > NOW]
+    assert [job.state for job in put_off] == [State.SCHEDULED] * 3
+    assert (len(mailer.talked_to), gate.used) == (6, 6)
+    assert "ada@example.com" in mailer.talked_to
+
+
+async def test_what_is_not_to_be_sent_ends_however_many_wait_for_its_domain(
+    store: ToyStore,
+) -> None:
+    store.kept = {"gone@example.org": a_suppression(address="gone@example.org")}
+    store.due = jobs_for(*[f"{n}@example.org" for n in range(8)], "gone@example.org")
+
+    async with an_engine(store, ToyMailer(), places=1) as engine:
+        await engine.claim_what_is_due()
+        await until(lambda: len(store.concluded) == 9)
+
+    assert store.concluded["job-9"].state is State.SUPPRESSED
 
 
 async def test_a_batch_is_one_look_after_its_claim(store: ToyStore) -> None:

@@ -27,7 +27,7 @@ from gcsched.domain.retry import OnUncertain, RetryPolicy
 from gcsched.usecases.daily import DailyRun
 from gcsched.usecases.ringer import Ringer
 from gcsched.usecases.sweep import Repair, Sweep
-from tests.builders import NOON, NOW, FixedClock, a_claimed_job, a_job, running
+from tests.builders import NOON, NOW, FixedClock, a_claimed_job, a_job, an_attempt, running
 from tests.waiting import until
 
 Row = dict[str, Any]
@@ -273,6 +273,53 @@ async def test_overdue_work_and_seconds_coming_near_are_rung(
     assert sorted(here.bell.rung) == [NOON, NOON + 20, NOON + 60]
     assert len(here.nudges) == 1
     assert counted(report) == {Repair.OVERDUE: 1}
+
+
+@pytest.mark.parametrize("state", [State.SCHEDULED, State.RETRYING])
+async def test_what_waits_beyond_its_time_expires_without_a_claim(
+    replicas: Replicas, raw: Database[Row], state: State
+) -> None:
+    """As while the relay is away for days."""
+    tried = {"attempt": 1, "attempts": (an_attempt(),), "reason": "450 at RCPT: busy"}
+    late = a_job(state=state, due=NOW - SECOND, not_after=NOW - SECOND, version=4, **tried)
+    in_time = a_job(id="in time", dedup_key="in time", due=NOW - SECOND, not_after=NOW)
+    raw["jobs"].insert_many([encode(late), encode(in_time)])
+    here = await replicas.open()
+
+    report = await here.sweep()
+
+    row, other = raw["jobs"].find().sort("_id", -1)
+    assert (row["state"], row["since"], row["version"]) == ("EXPIRED", NOW, 5)
+    assert row["reason"] == (
+        "not sent by 2026-07-01T11:59:59+00:00, the last attempt: 450 at RCPT: busy"
+    )
+    assert ("dedup_key" in row, row["attempt"], len(row["attempts"])) == (False, 1, 1)
+    assert row["delete_after"] == NOW + timedelta(days=36500)
+    assert other == encode(in_time)
+    assert counted(report) == {Repair.EXPIRED: 1, Repair.OVERDUE: 1}
+
+
+async def test_nobody_rings_for_what_has_expired(replicas: Replicas, raw: Database[Row]) -> None:
+    raw["jobs"].insert_one(encode(a_job(not_after=NOW - SECOND)))
+    here = await replicas.open()
+
+    await here.sweep()
+
+    assert here.nudges == []
+
+
+async def test_a_sweep_ends_so_many_and_the_next_one_the_next(
+    replicas: Replicas, raw: Database[Row], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gcsched.usecases.sweep.MOST_AT_ONCE", 10)
+    raw["jobs"].insert_many(
+        encode(a_job(id=f"{n}", dedup_key=f"{n}", not_after=NOW - SECOND)) for n in range(25)
+    )
+    here = await replicas.open()
+
+    ended = [(await here.sweep())[Repair.EXPIRED] for _ in range(4)]
+
+    assert ended == [10, 10, 5, 0]
 
 
 async def test_a_missed_daily_run_is_made_up(replicas: Replicas, raw: Database[Row]) -> None:

@@ -8,11 +8,12 @@ from pymongo import UpdateOne
 
 from gcsched.adapters.mongo.codec import decoded
 from gcsched.adapters.mongo.connection import Mongo, store_errors
-from gcsched.adapters.mongo.documents import BY_ID, BY_LEASE
+from gcsched.adapters.mongo.documents import BY_ID, BY_LEASE, BY_STATE_AND_DUE
 from gcsched.adapters.mongo.outcomes import concluded
-from gcsched.domain.job import CLAIMABLE, State
+from gcsched.domain.job import CLAIMABLE, Job, State
 from gcsched.usecases.ports import Clock, Conclusion, Orphan
 
+STATES = [state.value for state in CLAIMABLE]
 LEASE_OVER = {"$expr": {"$lte": ["$lease", "$$NOW"]}}
 
 
@@ -49,6 +50,35 @@ class MongoRecovery:
         with store_errors("taking back expired leases"):
             answer = await self.mongo.jobs.bulk_write(writes, ordered=False)
         return answer.matched_count
+
+    async def too_late(self, most: int) -> list[Job]:
+        """Give those past their time among the *most* jobs that have been due for longest.
+
+        It looks at no others: without an index on `not_after`, that would be all that wait.
+        """
+        now = self.now()
+        waiting = {"state": {"$in": STATES}}
+        with store_errors("looking for jobs past their time"):
+            found = self.mongo.jobs.find({**waiting, "due": {"$lte": now}}, {"not_after": 1})
+            found = found.sort("due", 1).limit(most).hint(BY_STATE_AND_DUE)
+            late = [each["_id"] async for each in found if each.get("not_after", now) < now]
+            if not late:
+                return []
+            query = {"_id": {"$in": late}, **waiting}
+            documents = await self.mongo.jobs.find(query, hint=BY_ID).to_list(most)
+        return [job for _, job in decoded(documents)]
+
+    async def end(self, ended: Sequence[Job]) -> int:
+        """Write *ended* where they wait as they were seen; give how many did."""
+        writes = [self._waiting(job) for job in ended]
+        with store_errors("ending jobs past their time"):
+            answer = await self.mongo.jobs.bulk_write(writes, ordered=False)
+        return answer.matched_count
+
+    def _waiting(self, ended: Job) -> UpdateOne:
+        fields, gone = concluded(ended, self.retention)
+        seen = {"_id": ended.id, "state": {"$in": STATES}, "version": ended.version - 1}
+        return UpdateOne(seen, {"$set": fields, "$unset": dict.fromkeys(gone, "")}, hint=BY_ID)
 
     def _guarded(self, orphan: Orphan, conclusion: Conclusion) -> UpdateOne:
         fields, gone = concluded(conclusion.job, self.retention)

@@ -136,6 +136,17 @@ async def seconds_due(mongo: Mongo) -> None:
     assert len(await recovery(mongo).seconds_due(NOW, NOW + 60 * SECOND)) == 60
 
 
+async def end_what_is_too_late(mongo: Mongo) -> None:
+    late = await recovery(mongo).too_late(100)
+    ended = [job.passed_over(State.EXPIRED, NOW, reason="too late") for job in late]
+    assert await recovery(mongo).end(ended) == 100
+
+
+async def look_for_what_is_too_late_where_nothing_is(mongo: Mongo) -> None:
+    early = MongoRecovery(mongo=mongo, retention=KEEP, now=lambda: NOW)
+    assert await early.too_late(100) == []
+
+
 async def is_queued(mongo: Mongo) -> None:
     assert await MongoRuns(mongo=mongo).is_queued(until=NOW)
 
@@ -170,6 +181,8 @@ USES = [
     conclude_what_is_lost,
     take_back,
     seconds_due,
+    end_what_is_too_late,
+    look_for_what_is_too_late_where_nothing_is,
     is_queued,
     move_queued,
     block,

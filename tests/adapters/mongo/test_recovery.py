@@ -12,7 +12,7 @@ from gcsched.adapters.mongo.claims import MongoClaims
 from gcsched.adapters.mongo.codec import encode
 from gcsched.adapters.mongo.connection import Mongo
 from gcsched.adapters.mongo.recovery import MongoRecovery
-from gcsched.domain.job import State
+from gcsched.domain.job import Job, State
 from gcsched.domain.outcome import taken_back
 from gcsched.domain.retry import RetryPolicy
 from gcsched.usecases.ports import Conclusion, Orphan
@@ -142,6 +142,71 @@ async def test_two_replicas_that_take_back_at_once_count_each_orphan_once(
 
     assert sum(taken) == 60
     assert {(row["takebacks"], row["version"]) for row in jobs.find()} == {(1, 2)}
+
+
+def late(number: int = 1, **fields: Any) -> Row:
+    job = a_job(id=f"job-{number}", dedup_key=f"key-{number}", due=NOW + number * SECOND)
+    return encode(job) | fields
+
+
+def expired(jobs: Sequence[Job]) -> list[Job]:
+    return [job.passed_over(State.EXPIRED, FAR_AHEAD, reason="too late") for job in jobs]
+
+
+async def test_too_late_is_what_waits_past_its_time_among_those_due_for_longest(
+    recovery: MongoRecovery, jobs: Collection[Row]
+) -> None:
+    beyond = FAR_AHEAD + SECOND
+    jobs.insert_many([late(1), late(2, not_after=FAR_AHEAD), late(3, state="RETRYING"), late(4)])
+    jobs.insert_many([late(0, due=beyond), late(-1, state="SENDING"), late(-2, state="QUEUED")])
+
+    found = await recovery.too_late(3)
+
+    assert {job.id for job in found} == {"job-1", "job-3"}
+
+
+async def test_a_job_without_a_limit_of_its_own_is_left_to_its_claim(
+    recovery: MongoRecovery, jobs: Collection[Row]
+) -> None:
+    row = late()
+    del row["not_after"]
+    jobs.insert_one(row)
+
+    assert await recovery.too_late(10) == []
+
+
+@pytest.mark.parametrize(
+    "change", [{"state": "SENDING", "version": 1}, {"version": 2}, {"state": "CANCELLED"}]
+)
+async def test_what_moved_on_since_it_was_found_too_late_is_left_alone(
+    recovery: MongoRecovery, jobs: Collection[Row], change: Row
+) -> None:
+    jobs.insert_one(late())
+    ended = expired(await recovery.too_late(10))
+    jobs.update_one({}, {"$set": change})
+    [changed] = jobs.find()
+
+    assert await recovery.end(ended) == 0
+
+    assert list(jobs.find()) == [changed]
+
+
+async def test_of_a_claim_and_an_end_at_the_same_moment_exactly_one_wins(
+    another_mongo: Mongo, recovery: MongoRecovery, jobs: Collection[Row]
+) -> None:
+    jobs.insert_many([late(number, due=PAST) for number in range(60)])
+    ended = expired(await recovery.too_late(60))
+    claims = MongoClaims(mongo=another_mongo)
+
+    batches, count = await asyncio.gather(
+        asyncio.gather(*[claims.claim(f"token-{n}", 10, now=NOW) for n in range(6)]),
+        recovery.end(ended),
+    )
+
+    claimed = {job.id for batch in batches for job in batch.jobs}
+    found = {row["_id"]: row["state"] for row in jobs.find()}
+    assert claimed == {job_id for job_id, state in found.items() if state == "SENDING"}
+    assert count == sum(state == "EXPIRED" for state in found.values())
 
 
 async def test_the_seconds_to_ring_are_told_once_each(

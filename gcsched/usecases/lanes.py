@@ -1,0 +1,139 @@
+"""Who goes next: mails for a recipient domain that is busy let the others pass."""
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import count
+
+from gcsched.domain.due import whole_second
+from gcsched.usecases.deliver import Claimed
+from gcsched.usecases.ports import Clock
+
+WAITING_PER_PLACE = 4
+MOST_WAITING_PER_PLACE = 250
+WORTH_WAITING = timedelta(seconds=2)
+SOONEST = timedelta(seconds=1)
+LATEST = timedelta(seconds=59)  # rounded up it still lies within what the ringer remembers
+MOST_LANES = 1_000
+WEIGHT = 1 / 8
+
+Numbered = tuple[int, Claimed]
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Lane:
+    """One domain: how many *places* are taken, who is in a conversation and who waits."""
+
+    places: int
+    taken: int = 0
+    begun: dict[Claimed, datetime] = field(default_factory=dict)
+    waiting: deque[Numbered] = field(default_factory=deque)
+    mean: timedelta | None = None
+    next_slot: datetime | None = None
+
+    @property
+    def is_full(self) -> bool:
+        return self.taken >= self.places
+
+    def note(self, duration: timedelta) -> None:
+        """Let the running mean follow the mails of this domain."""
+        duration = max(duration, timedelta(0))
+        known = duration if self.mean is None else self.mean
+        self.mean = known + (duration - known) * WEIGHT
+
+    def duration(self, now: datetime) -> timedelta:
+        """Guess how long a mail takes; not less than all that are begun have taken already."""
+        mean = self.mean or timedelta(0)
+        if len(self.begun) < self.places:
+            return mean
+        return max(mean, now - max(self.begun.values()))
+
+    def may_wait(self, now: datetime) -> bool:
+        """Tell whether one more may wait here: a few for each place, more where it is quick."""
+        most = WAITING_PER_PLACE
+        if self.mean is not None:
+            duration = max(self.duration(now), WORTH_WAITING / MOST_WAITING_PER_PLACE)
+            most = max(most, int(WORTH_WAITING / duration))
+        return len(self.waiting) < most * self.places
+
+    def slot(self, now: datetime) -> datetime:
+        """Guess when the next one that cannot wait here has its turn, each after the other."""
+        step = self.duration(now) / self.places
+        soonest = now + max(SOONEST, step * len(self.waiting))
+        slot = min(max(self.next_slot or soonest, soonest), now + LATEST)
+        self.next_slot = min(slot + step, now + LATEST)
+        return whole_second(slot)
+
+
+class Lanes:
+    """A queue in which each domain has *limit* places: in conversation or next in turn.
+
+    In order of arrival but for those whose domain is full. A *limit* of 0: nothing but the order.
+    """
+
+    def __init__(self, *, limit: int, now: Clock) -> None:
+        self._limit = limit
+        self._now = now
+        self._lanes: dict[str, Lane] = {}
+        self._ready: asyncio.PriorityQueue[Numbered] = asyncio.PriorityQueue()
+        self._numbers = count()
+        self._parked = 0
+
+    def parked(self) -> int:
+        """Count those that wait for a place in their domain, however many sessions are free."""
+        return self._parked
+
+    def put(self, claimed: Claimed) -> datetime | None:
+        """Queue *claimed*; or, where too many wait already, give the time to put it off to."""
+        numbered = (next(self._numbers), claimed)
+        if not self._limit:
+            self._ready.put_nowait(numbered)
+            return None
+        lane = self._lane(claimed)
+        if not lane.is_full:
+            lane.taken += 1
+            self._ready.put_nowait(numbered)
+        elif lane.may_wait(self._now()):
+            lane.waiting.append(numbered)
+            self._parked += 1
+        else:
+            return lane.slot(self._now())
+        return None
+
+    async def get(self) -> Claimed:
+        """Wait for the next; its place is taken until it is `done`."""
+        _, claimed = await self._ready.get()
+        if self._limit:
+            self._lane(claimed).begun[claimed] = self._now()
+        return claimed
+
+    def done(self, claimed: Claimed) -> None:
+        """Let the next of its domain have the place of *claimed*."""
+        if not self._limit:
+            return
+        lane = self._lane(claimed)
+        lane.note(self._now() - lane.begun.pop(claimed))
+        if lane.waiting:
+            self._ready.put_nowait(lane.waiting.popleft())
+            self._parked -= 1
+        else:
+            lane.taken -= 1
+
+    def drain(self) -> list[Claimed]:
+        """Take out all that wait."""
+        drained = [self._ready.get_nowait() for _ in range(self._ready.qsize())]
+        for lane in self._lanes.values():
+            drained += lane.waiting
+            lane.waiting.clear()
+            lane.taken = len(lane.begun)
+        self._parked = 0
+        return [claimed for _, claimed in drained]
+
+    def _lane(self, claimed: Claimed) -> Lane:
+        domain = claimed.job.email.rpartition("@")[2].lower()
+        if (lane := self._lanes.get(domain)) is None:
+            if len(self._lanes) >= MOST_LANES:
+                self._lanes = {name: each for name, each in self._lanes.items() if each.taken}
+            lane = self._lanes[domain] = Lane(places=self._limit)
+        return lane

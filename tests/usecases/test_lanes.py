@@ -1,0 +1,227 @@
+import asyncio
+from datetime import datetime, timedelta
+
+import pytest
+
+from gcsched.usecases.deliver import Claimed
+from gcsched.usecases.lanes import Lanes
+from tests.builders import NOW, FixedClock, a_claimed_job
+
+SECOND = timedelta(seconds=1)
+
+
+def mail(name: str) -> Claimed:
+    """Make a mail of the domain that the first letter of *name* stands for."""
+    job = a_claimed_job(id=name, email=f"{name}@{name[0]}.example")
+    return Claimed(job=job, token="claim-1")
+
+
+def mails(domain: str, count: int) -> list[Claimed]:
+    return [mail(f"{domain}{number}") for number in range(count)]
+
+
+def names(claimed: list[Claimed]) -> list[str]:
+    return [each.job.id for each in claimed]
+
+
+@pytest.fixture
+def clock() -> FixedClock:
+    return FixedClock()
+
+
+def filled(clock: FixedClock, *waiting: Claimed, limit: int) -> Lanes:
+    lanes = Lanes(limit=limit, now=clock)
+    for each in waiting:
+        assert lanes.put(each) is None
+    return lanes
+
+
+async def taken(lanes: Lanes, count: int) -> list[Claimed]:
+    async with asyncio.timeout(1):
+        return [await lanes.get() for _ in range(count)]
+
+
+async def carry(lanes: Lanes, clock: FixedClock, took: timedelta) -> None:
+    [claimed] = await taken(lanes, 1)
+    clock.forward(took)
+    lanes.done(claimed)
+
+
+def put_off(lanes: Lanes, domain: str, count: int) -> list[datetime]:
+    given = [lanes.put(each) for each in mails(domain, count)]
+    return [due for due in given if due is not None]
+
+
+async def test_without_a_limit_it_is_a_queue_and_takes_all(clock: FixedClock) -> None:
+    waiting = [*mails("a", 300), *mails("b", 2)]
+    lanes = filled(clock, *waiting, limit=0)
+
+    out = await taken(lanes, 302)
+    for each in out:
+        lanes.done(each)
+
+    assert out == waiting
+    assert lanes.parked() == 0
+
+
+async def test_others_overtake_a_full_domain(clock: FixedClock) -> None:
+    lanes = filled(clock, *mails("a", 4), *mails("b", 2), limit=2)
+
+    out = await taken(lanes, 4)
+
+    assert names(out) == ["a0", "a1", "b0", "b1"]
+    assert lanes.parked() == 2
+
+
+async def test_a_place_that_is_free_again_goes_to_the_oldest_of_its_domain(
+    clock: FixedClock,
+) -> None:
+    lanes = filled(clock, *mails("a", 3), *mails("b", 1), limit=1)
+    [first] = await taken(lanes, 1)
+
+    lanes.done(first)
+
+    assert names(await taken(lanes, 2)) == ["a1", "b0"]
+    assert lanes.parked() == 1
+
+
+async def test_who_waits_for_a_mail_gets_the_one_whose_place_becomes_free(
+    clock: FixedClock,
+) -> None:
+    lanes = filled(clock, *mails("a", 2), limit=1)
+    [first] = await taken(lanes, 1)
+    getting = asyncio.create_task(lanes.get())
+    await asyncio.sleep(0)
+    assert not getting.done()
+
+    lanes.done(first)
+
+    async with asyncio.timeout(1):
+        assert (await getting).job.id == "a1"
+
+
+async def test_a_domain_is_the_same_however_it_is_written(clock: FixedClock) -> None:
+    lanes = filled(clock, *mails("a", 1), limit=1)
+
+    job = a_claimed_job(id="a1", email='"a@b"@A.Example')
+    lanes.put(Claimed(job=job, token="claim-1"))
+
+    assert lanes.parked() == 1
+
+
+async def test_of_a_full_domain_only_a_few_wait_and_the_rest_is_put_off(clock: FixedClock) -> None:
+    lanes = filled(clock, *mails("a", 2 + 8), limit=2)
+
+    [due] = put_off(lanes, "a", 1)
+
+    assert due == NOW + SECOND
+    assert lanes.parked() == 8
+    assert lanes.put(mail("b0")) is None
+
+
+async def test_each_one_put_off_gets_the_slot_after_the_one_before(clock: FixedClock) -> None:
+    lanes = filled(clock, *mails("a", 1 + 4), limit=1)
+    await carry(lanes, clock, 3 * SECOND)
+    lanes.put(mail("a-fifth"))
+
+    due = put_off(lanes, "a", 4)
+
+    assert due == [clock.now + seconds * SECOND for seconds in (12, 15, 18, 21)]
+
+
+async def test_nobody_is_put_off_by_less_than_a_second_or_more_than_a_minute(
+    clock: FixedClock,
+) -> None:
+    lanes = filled(clock, *mails("a", 1 + 4), limit=1)
+    soon = put_off(lanes, "a", 1)
+    await carry(lanes, clock, timedelta(minutes=5, milliseconds=1))
+    lanes.put(mail("a-fifth"))
+
+    late = put_off(lanes, "a", 50)
+
+    assert soon == [NOW + SECOND]
+    assert 59 * SECOND <= min(late) - clock.now <= max(late) - clock.now <= 60 * SECOND
+    assert {moment.microsecond for moment in late} == {0}
+
+
+async def test_mails_that_hang_count_for_as_long_as_they_hang(clock: FixedClock) -> None:
+    lanes = filled(clock, *mails("a", 2 + 8), limit=2)
+    await taken(lanes, 2)
+    clock.forward(5 * SECOND)
+
+    due = put_off(lanes, "a", 3)
+
+    assert due[0] == clock.now + 8 * 5 * SECOND / 2
+    assert due == sorted(due)
+
+
+async def test_the_slots_of_the_past_are_forgotten(clock: FixedClock) -> None:
+    lanes = filled(clock, *mails("a", 1 + 4), limit=1)
+    await carry(lanes, clock, 3 * SECOND)
+    lanes.put(mail("a-fifth"))
+    put_off(lanes, "a", 500)
+    clock.forward(100 * SECOND)
+
+    [due] = put_off(lanes, "a", 1)
+
+    assert due == clock.now + 12 * SECOND
+
+
+async def test_of_a_quick_domain_more_may_wait(clock: FixedClock) -> None:
+    lanes = filled(clock, *mails("a", 1), limit=1)
+    await carry(lanes, clock, SECOND / 50)
+
+    due = put_off(lanes, "a", 1 + 100 + 3)
+
+    assert lanes.parked() == 100
+    assert len(due) == 3
+
+
+async def test_even_of_the_quickest_domain_not_all_wait(clock: FixedClock) -> None:
+    lanes = filled(clock, *mails("a", 2), limit=2)
+    await carry(lanes, clock, timedelta(0))
+
+    put_off(lanes, "a", 2_000)
+
+    assert lanes.parked() == 500
+
+
+async def test_drained_is_all_that_waits_and_nothing_that_is_being_carried(
+    clock: FixedClock,
+) -> None:
+    lanes = filled(clock, *mails("a", 4), *mails("b", 2), limit=2)
+    out = await taken(lanes, 3)
+
+    drained = lanes.drain()
+    for each in out:
+        lanes.done(each)
+
+    assert names(out) == ["a0", "a1", "b0"]
+    assert sorted(names(drained)) == ["a2", "a3", "b1"]
+    assert (lanes.drain(), lanes.parked()) == ([], 0)
+
+
+async def test_after_a_drain_all_places_are_free(clock: FixedClock) -> None:
+    lanes = filled(clock, *mails("a", 4), limit=2)
+    lanes.drain()
+
+    again = mails("a", 2)
+    for each in again:
+        lanes.put(each)
+
+    assert await taken(lanes, 2) == again
+
+
+async def test_domains_without_a_mail_are_forgotten_when_there_are_too_many(
+    clock: FixedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gcsched.usecases.lanes.MOST_LANES", 3)
+    lanes = filled(clock, *mails("a", 2), limit=1)
+    [busy] = await taken(lanes, 1)
+
+    for domain in "bcdefgh":
+        lanes.put(mail(f"{domain}0"))
+        await carry(lanes, clock, SECOND)
+    lanes.done(busy)
+
+    assert names(await taken(lanes, 1)) == ["a1"]
