@@ -131,7 +131,7 @@ class Fate:
 
     def ends(self, on_uncertain: str) -> list[End]:
         """List what may become of it, worked out from the faults alone."""
-        copies, possible = 0, []
+        copies, possible = 0, list[End]()
         for at, action in self.troubles:
             copies += at is At.BODY and isinstance(action, LoseReply)
             if on_uncertain == "hold" and at is At.BODY and isinstance(action, Drop | LoseReply):
@@ -188,10 +188,6 @@ class Fates:
         if left and left[0].at == moment.at:
             return left.pop(0).action
         return ending.action if ending and ending.at == moment.at else None
-
-    @property
-    def unmet(self) -> dict[str, list[Fault]]:
-        return {recipient: left for recipient, left in self._left.items() if left}
 
 
 class Weather:
