@@ -168,11 +168,15 @@ FAULTS: dict[str, tuple[Action, ...]] = {
 }
 
 
+def repeatable(seed: int | str) -> random.Random:
+    return random.Random(seed)  # noqa: S311 - repeatable, not secret
+
+
 class Faults:
     """Every fault that ends soon, in a share of all moments; the same for the same seed."""
 
     def __init__(self, *, seed: int, share: float = 0.1) -> None:
-        self._random = random.Random(seed)  # noqa: S311 - repeatable, not secret
+        self._random = repeatable(seed)
         self._share = share
 
     def __call__(self, moment: Moment) -> Action | None:
