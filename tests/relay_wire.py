@@ -48,7 +48,7 @@ class Wire(asyncio.Protocol):
 
     def flush(self) -> None:
         unsaid, self._unsaid = b"".join(self._unsaid), []
-        if unsaid:
+        if unsaid and not self.transport.is_closing():  # uvloop's would raise
             self.transport.write(unsaid)
 
     def close(self) -> None:
