@@ -16,7 +16,7 @@ MOST_CONNECTIONS = 32
 MARK_LIFE = timedelta(days=1)
 PREFIX = "gcsched:sent"
 
-# One command for all marks: a pipeline of them costs us several times as much.
+# One command for all marks: packing and parsing one for each is work on the loop.
 NOTE = """
 for _, key in ipairs(KEYS) do
   redis.call('SET', key, '1', 'EX', ARGV[1])

@@ -46,9 +46,12 @@ SLOT = """
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local per_mail, ahead, patience = tonumber(ARGV[1]), ARGV[1] * ARGV[2], tonumber(ARGV[3])
-local paid_until = tonumber(redis.call('GET', KEYS[1]) or 0)
--- A clock that was set back must not stop everything.
-paid_until = math.min(math.max(paid_until, now), now + ahead + patience) + per_mail
+local paid_until = math.max(tonumber(redis.call('GET', KEYS[1]) or 0), now)
+-- Nobody at this speed stands there: a clock was set back, or somebody slower pays for more.
+if paid_until > now + ahead + patience then
+  paid_until = now + ahead
+end
+paid_until = paid_until + per_mail
 local wait = math.max(0, paid_until - ahead - now)
 if wait > patience then
   return -1

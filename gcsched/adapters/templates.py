@@ -99,7 +99,7 @@ def sibling(
 
 def got(made: jinja2.Environment, name: str) -> jinja2.Template:
     template = made.get_template(name)
-    # Every rendering copies the globals; jinja2's ChainMap takes a tenth of a mail for that.
+    # Every rendering copies the globals, and jinja2's ChainMap is slow at that.
     template.globals = dict(template.globals)
     return template
 

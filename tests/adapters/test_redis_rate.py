@@ -115,6 +115,26 @@ async def test_a_clock_that_was_set_back_does_not_stop_everything(
     assert grant.wait_seconds < 51
 
 
+async def test_a_clock_that_was_set_back_does_not_refuse_every_slot(
+    bucket: RedisBucket, redis_url: str
+) -> None:
+    with RawRedis.from_url(redis_url) as raw:
+        in_an_hour = (time.time() + 3600) * 1_000_000
+        raw.set(f"{KEY}:slots", f"{in_an_hour:.0f}")
+
+    waits = [await bucket.slot(SPEED, patience=2) for _ in range(2)]
+
+    assert waits == pytest.approx([0.02, 0.04], abs=0.02)  # no burst, but the rate
+
+
+async def test_who_is_slowed_down_does_not_shut_the_others_out(bucket: RedisBucket) -> None:
+    slowed = Speed(per_second=1, burst=10)
+    for _ in range(12):
+        await bucket.slot(slowed, patience=2)
+
+    assert await bucket.slot(SPEED, patience=2) == pytest.approx(0.02, abs=0.01)
+
+
 async def test_a_script_that_redis_forgot_is_given_again(
     bucket: RedisBucket, redis_url: str
 ) -> None:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from pymongo import UpdateOne
 
+from gcsched.adapters.mongo.claims import STATES
 from gcsched.adapters.mongo.codec import decoded
 from gcsched.adapters.mongo.connection import Mongo, store_errors
 from gcsched.adapters.mongo.documents import BY_ID, BY_LEASE, BY_STATE_AND_DUE
@@ -13,7 +14,6 @@ from gcsched.adapters.mongo.outcomes import concluded
 from gcsched.domain.job import CLAIMABLE, Job, State
 from gcsched.usecases.ports import Clock, Conclusion, Orphan
 
-STATES = [state.value for state in CLAIMABLE]
 LEASE_OVER = {"$expr": {"$lte": ["$lease", "$$NOW"]}}
 
 
