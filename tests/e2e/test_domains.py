@@ -98,7 +98,8 @@ async def test_a_domain_whose_mails_hang_does_not_hold_up_the_others(
             held_up = arrived(relay, SLOW)
 
             tarpit.over.set()
-            sent = await until(lambda: all_are_sent(app.resources), within=15)
+            # What was put off has a turn within a minute, however long the hanging took.
+            sent = await until(lambda: all_are_sent(app.resources), within=75)
 
     assert (held_up, conversations.most) == (PLACES, PLACES)
     assert len(relay.ledger) == len(relay.per_recipient) == len(sent) == 60
