@@ -67,6 +67,12 @@ class ServiceProcess:
     def signal(self, number: int) -> None:
         self._running.send_signal(number)
 
+    def freeze(self) -> None:
+        self.signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self.signal(signal.SIGCONT)
+
     async def kill(self) -> None:
         """SIGKILL: gone when this returns."""
         with suppress(ProcessLookupError):

@@ -49,6 +49,10 @@ class Stage:
             kept[entry["recipient"]].append(entry["time"])
         return dict(kept)
 
+    def arrived(self) -> int:
+        """Count the recipients that have mail."""
+        return len({entry["recipient"] for entry in self.entries()})
+
     def entries(self) -> list[dict[str, Any]]:
         written = self.ledger.read_bytes() if self.ledger.exists() else b""
         *whole, _ = written.split(b"\n")  # the last line may be half written

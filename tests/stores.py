@@ -55,9 +55,13 @@ class OwnServer:
         """Stop in order."""
         await asyncio.to_thread(self._server.close)
 
+    def launch(self) -> None:
+        """Start again on the same port and folder, and do not wait."""
+        self._server.launch()
+
     async def start(self) -> None:
         """Start again on the same port and folder, and wait until it serves."""
-        self._server.launch()
+        self.launch()
         await asyncio.to_thread(self._server.wait_ready)
 
 

@@ -14,10 +14,14 @@ from gcsched.pb import task_pb2, task_pb2_grpc
 from gcsched.rpc.servicer import SchedulerServicer
 
 LARGEST_MESSAGE = 4 * 1024 * 1024
+MOST_PENDING_CALLS = 20_000
 SERVICE = task_pb2.DESCRIPTOR.services_by_name["Scheduler"].full_name
 OPTIONS = [
     # Two servers would share the port without a word, and half of the calls would go astray.
     ("grpc.so_reuseport", 0),
+    # Of what comes at once beyond this, gRPC answers CANCELLED at random: no client calls again.
+    ("grpc.server.max_pending_requests", MOST_PENDING_CALLS),
+    ("grpc.server.max_pending_requests_hard_limit", MOST_PENDING_CALLS * 2),
     ("grpc.max_receive_message_length", LARGEST_MESSAGE),
     ("grpc.max_send_message_length", LARGEST_MESSAGE),
 ]

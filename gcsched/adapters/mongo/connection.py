@@ -30,7 +30,8 @@ MALFORMED = (
     " and options, and write special characters of user and password as %XX"
 )
 WTIMEOUT_MS = 5_000
-TIME_LIMITS = {  # a value in the connection string wins
+OPTIONS = {  # a value in the connection string wins
+    "appname": "gcsched",
     "serverselectiontimeoutms": 3_000,
     "connecttimeoutms": 2_000,
     "sockettimeoutms": 10_000,
@@ -87,11 +88,9 @@ async def open_mongo(uri: str) -> AsyncIterator[Mongo]:
 def client_for(uri: str) -> AsyncIOMotorClient[Document]:
     """Make the client; raises SettingsProblems when *uri* is none that the driver takes."""
     said = {name.lower() for name, _ in parse_qsl(urlsplit(uri).query)}
-    limits: dict[str, Any] = {
-        name: value for name, value in TIME_LIMITS.items() if name not in said
-    }
+    ours: dict[str, Any] = {name: value for name, value in OPTIONS.items() if name not in said}
     try:
-        return AsyncIOMotorClient(uri, tz_aware=True, appname="gcsched", **limits)
+        return AsyncIOMotorClient(uri, tz_aware=True, **ours)
     except (ConfigurationError, OSError, ValueError) as error:
         # The driver's own words may quote the password.
         raise SettingsProblems([f"{MALFORMED} ({type(error).__name__})"]) from error

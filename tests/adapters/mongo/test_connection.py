@@ -108,6 +108,14 @@ async def test_what_the_uri_says_about_time_wins(unused_tcp_port: int) -> None:
     assert options.pool_options.wait_queue_timeout == 0.06
 
 
+@pytest.mark.parametrize(("said", "name"), [("", "gcsched"), ("?appName=mailer-2", "mailer-2")])
+async def test_mongodb_is_told_who_connects_and_an_operator_may_choose_the_name(
+    said: str, name: str
+) -> None:
+    async with open_mongo(f"mongodb://127.0.0.1:1/{said}") as mongo:
+        assert mongo.database.client.options.pool_options.appname == name
+
+
 @pytest.mark.parametrize(
     ("path", "name"), [("", "gcsched"), ("/", "gcsched"), ("/meetings", "meetings")]
 )

@@ -1,0 +1,60 @@
+"""The long form of the chaos tests: as many seeds as wanted, each on a stage of its own.
+
+    python -m tests.chaos [--seeds 10] [--minutes 5] [--services 3] [--json FILE]
+
+Prints one line of JSON per seed; `problems` lists what did not hold, and the exit code tells.
+"""
+
+import argparse
+import asyncio
+import json
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+
+from gcsched.cli.serve import fastest_loop
+from tests.chaos.play import Scenario, play
+from tests.measure.spine import a_folder, surroundings
+
+POLICIES = ("resend", "hold")
+
+
+async def run(options: argparse.Namespace) -> int:
+    command = " ".join(["python -m tests.chaos", *sys.argv[1:]])
+    before, seen = {**surroundings(), "command": command}, []
+    for number in range(options.seeds):
+        scenario = Scenario(
+            seed=options.first_seed + number,
+            on_uncertain=POLICIES[number % len(POLICIES)],
+            services=options.services,
+            seconds=options.minutes * 60,
+            per_second=options.per_second,
+        )
+        with a_folder() if options.keep is None else nullcontext(options.keep) as parent:
+            folder = parent / f"seed-{scenario.seed}"
+            folder.mkdir(parents=True)
+            seen.append(await play(scenario, folder))
+        sys.stdout.write(json.dumps(seen[-1]) + "\n")
+        sys.stdout.flush()
+        if options.json is not None:
+            kept = {"surroundings": before, "runs": seen}
+            options.json.write_text(json.dumps(kept, indent=1) + "\n")
+    return int(any(each["problems"] for each in seen))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--first-seed", type=int, default=1)
+    parser.add_argument("--minutes", type=float, default=5.0)
+    parser.add_argument("--services", type=int, default=3)
+    parser.add_argument("--per-second", type=float, default=50.0)
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--keep", type=Path, help="keep logs and data of all seeds in this folder")
+    options = parser.parse_args()
+    with asyncio.Runner(loop_factory=fastest_loop()) as runner:
+        return runner.run(run(options))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,75 @@
+"""Callers who want their mails sent whatever happens: they ask again until a service accepts."""
+
+import asyncio
+import math
+import time
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+
+import grpc
+
+from gcsched.pb import task_pb2, task_pb2_grpc
+from tests.relay_script import repeatable
+from tests.service import a_meet, scheduler
+
+CALL_TIMEOUT_SECONDS = 5.0
+FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.1, 2.0
+
+
+@dataclass(kw_only=True, eq=False)
+class Callers:
+    """Ask *per_second* services at *targets* for mails that are due within some seconds."""
+
+    targets: Sequence[str]
+    seed: int
+    per_second: float
+    latest_due_seconds: float = 20.0
+    due: dict[str, int] = field(default_factory=dict, init=False)  # by recipient: all asked for
+    accepted: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set), init=False)
+    codes: Counter[str] = field(default_factory=Counter, init=False)
+    words: dict[str, str] = field(default_factory=dict, init=False)  # the latest ones, by code
+    _give_up_at: float = field(default=math.inf, init=False)
+
+    async def call(self, *, seconds: float, patience: float) -> None:
+        """Ask for *seconds*; whoever has no answer then goes on for *patience* at most."""
+        stop = asyncio.Event()
+        asyncio.get_running_loop().call_later(seconds, stop.set)
+        await self.call_until(stop, patience=patience)
+
+    async def call_until(self, stop: asyncio.Event, *, patience: float) -> None:
+        """Ask until *stop*; whoever has no answer then goes on for *patience* at most."""
+        chance = repeatable(f"callers {self.seed}")
+        begun = time.monotonic()
+        async with AsyncExitStack() as stack:
+            stubs = [await stack.enter_async_context(scheduler(each)) for each in self.targets]
+            async with asyncio.TaskGroup() as tasks:
+                number = 0
+                while not stop.is_set():
+                    due = int(time.time() + chance.uniform(-1.0, self.latest_due_seconds))
+                    turn = [*stubs[number % len(stubs) :], *stubs[: number % len(stubs)]]
+                    tasks.create_task(self._ask(a_meet(number, timestamp=due), turn))
+                    number += 1
+                    await asyncio.sleep(begun + number / self.per_second - time.monotonic())
+                self._give_up_at = time.monotonic() + patience
+
+    async def _ask(
+        self, request: task_pb2.MeetRequest, stubs: Sequence[task_pb2_grpc.SchedulerStub]
+    ) -> None:
+        self.due[request.emailID] = request.timestamp
+        tries, wait = 0, FIRST_WAIT_SECONDS
+        while time.monotonic() < self._give_up_at:
+            stub = stubs[tries % len(stubs)]
+            tries += 1
+            try:
+                reply = await stub.ScheduleMeet(request, timeout=CALL_TIMEOUT_SECONDS)
+            except grpc.aio.AioRpcError as error:
+                self.codes[error.code().name] += 1
+                self.words[error.code().name] = error.details() or ""
+                await asyncio.sleep(wait)
+                wait = min(wait * 2, LONGEST_WAIT_SECONDS)
+            else:
+                self.codes["OK"] += 1
+                self.accepted[request.emailID].add(reply.job_id)
+                return

@@ -1,0 +1,126 @@
+"""Which faults befall the stage, and when: drawn from a seed. Pure."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from random import Random
+
+from tests.relay_script import repeatable
+
+
+class Kind(StrEnum):
+    """The faults; each undoes itself when its time is over."""
+
+    SERVICE_KILLED = "service killed"
+    SERVICE_FROZEN = "service frozen"
+    SERVICE_RESTARTED = "service restarted in order"
+    SERVICE_CLOCK_OFF = "service restarted with a clock that is off"
+    PRIMARY_KILLED = "primary killed"
+    PRIMARY_FROZEN = "primary frozen"
+    PRIMARY_CUT = "primary cut off, refusing"
+    PRIMARY_MUTE = "primary cut off, silent"
+    PRIMARY_STEPPED_DOWN = "primary stepped down"
+    MAJORITY_KILLED = "two of three members killed"
+    MONGO_SLOW = "MongoDB slow"
+    MONGO_RESET = "connections to MongoDB reset"
+    REDIS_KILLED = "Redis killed"
+    REDIS_FROZEN = "Redis frozen"
+    REDIS_FLUSHED = "Redis flushed"
+    REDIS_EMPTIED = "Redis killed and its data deleted"
+    REDIS_LAGGING = "Redis failed over to a lagging replica"
+    REDIS_SLOW = "Redis slow"
+    REDIS_RESET = "connections to Redis reset"
+    CUT_FROM_MONGO = "one service cut off from MongoDB, refusing"
+    MUTE_FROM_MONGO = "one service cut off from MongoDB, silent"
+    CUT_FROM_REDIS = "one service cut off from Redis, refusing"
+    MUTE_FROM_REDIS = "one service cut off from Redis, silent"
+    RELAY_HANGS_UP = "relay hangs up"
+    RELAY_LOSES_REPLIES = "relay loses replies"
+
+
+Range = tuple[float, float]
+AT_ONCE: Range = (0.0, 0.0)
+LONGER_THAN_A_LEASE: Range = (32.0, 40.0)
+SOME: Range = (4.0, 15.0)
+
+SERVICE: Mapping[Kind, Range] = {
+    Kind.SERVICE_KILLED: (0.2, 8.0),
+    Kind.SERVICE_FROZEN: LONGER_THAN_A_LEASE,
+    Kind.SERVICE_RESTARTED: (0.0, 4.0),
+    Kind.SERVICE_CLOCK_OFF: (10.0, 40.0),
+}
+SHARED: Sequence[Mapping[Kind, Range]] = (
+    {
+        Kind.PRIMARY_KILLED: SOME,
+        Kind.PRIMARY_FROZEN: SOME,
+        Kind.PRIMARY_CUT: SOME,
+        Kind.PRIMARY_MUTE: SOME,
+        Kind.PRIMARY_STEPPED_DOWN: AT_ONCE,
+        Kind.MAJORITY_KILLED: (3.0, 10.0),
+        Kind.MONGO_SLOW: SOME,
+        Kind.MONGO_RESET: AT_ONCE,
+    },
+    {
+        Kind.REDIS_KILLED: SOME,
+        Kind.REDIS_FROZEN: SOME,
+        Kind.REDIS_FLUSHED: AT_ONCE,
+        Kind.REDIS_EMPTIED: SOME,
+        Kind.REDIS_LAGGING: SOME,
+        Kind.REDIS_SLOW: SOME,
+        Kind.REDIS_RESET: AT_ONCE,
+    },
+    {
+        Kind.CUT_FROM_MONGO: (4.0, 40.0),
+        Kind.MUTE_FROM_MONGO: (4.0, 40.0),
+        Kind.CUT_FROM_REDIS: (4.0, 40.0),
+        Kind.MUTE_FROM_REDIS: (4.0, 40.0),
+    },
+    {Kind.RELAY_HANGS_UP: (1.0, 8.0), Kind.RELAY_LOSES_REPLIES: (1.0, 8.0)},
+)
+LONGEST_GAP = 12.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """One fault: seconds from the beginning, how long it lasts, and which service it befalls."""
+
+    kind: Kind
+    at: float
+    lasting: float
+    service: int = 0
+    chance: float = 0.5  # for whatever else it has to draw
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lane:
+    """Faults of which one befalls the stage at a time, each one of *services*."""
+
+    kinds: Mapping[Kind, Range]
+    services: Sequence[int]
+
+    def draw(self, chance: Random, seconds: float, pace: float) -> Iterator[Fault]:
+        at = chance.uniform(0.0, LONGEST_GAP) / pace
+        while at < seconds:
+            kind = chance.choice(list(self.kinds))
+            lasting = min(chance.uniform(*self.kinds[kind]) / pace, seconds - at)
+            yield Fault(
+                kind=kind,
+                at=at,
+                lasting=lasting,
+                service=chance.choice(self.services),
+                chance=chance.random(),
+            )
+            at += lasting + chance.uniform(1.0, LONGEST_GAP) / pace
+
+
+def draw(
+    seed: int, *, services: int, seconds: float, pace: float = 1.0
+) -> Sequence[Sequence[Fault]]:
+    """Draw a list of faults for each thing that can fail; those of one list do not overlap.
+
+    *pace* divides all durations: a short run meets more of them. All are over after *seconds*.
+    """
+    chance = repeatable(seed)
+    each = [Lane(kinds=SERVICE, services=[number]) for number in range(services)]
+    shared = [Lane(kinds=kinds, services=range(services)) for kinds in SHARED]
+    return [list(lane.draw(chance, seconds, pace)) for lane in (*each, *shared)]

@@ -1,0 +1,110 @@
+"""Three real mongods that are one replica set, each reached through a link: also by the others."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pymongo import MongoClient
+from pymongo.errors import PyMongoError
+from pymongo.read_concern import ReadConcern
+
+from gcsched.adapters.embedded.children import is_listening
+from gcsched.adapters.embedded.mongod import Mongod, MongodOptions
+from gcsched.adapters.embedded.replica_set import SET_NAME
+from tests.chaos.links import Link, a_link
+from tests.stores import OwnServer
+from tests.waiting import until
+
+MEMBERS = 3
+DATABASE = "gcsched"
+ELECTION_TIMEOUT_MS = 2000
+PARAMETERS = {"ttlMonitorEnabled": "false"}
+
+Client = MongoClient[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    server: OwnServer
+    link: Link
+
+    def start(self) -> None:
+        """Start again where it was; what it has to catch up with is its own affair."""
+        self.server.launch()
+
+    def is_primary(self) -> bool:
+        return bool(self.command("hello").get("isWritablePrimary"))
+
+    def command(self, *words: Any, **options: Any) -> dict[str, Any]:
+        """Ask this member itself; {} when it does not answer."""
+        with Client(
+            f"127.0.0.1:{self.server.port}",
+            directConnection=True,
+            serverSelectionTimeoutMS=500,
+            socketTimeoutMS=2000,
+        ) as client:
+            try:
+                return client.admin.command(*words, **options)
+            except PyMongoError:
+                return {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplicaSet:
+    members: Sequence[Member]
+
+    def uri(self, owner: str) -> str:
+        """Give the URI for *owner*, by whose name its connections can be told from others."""
+        hosts = ",".join(f"127.0.0.1:{member.link.port}" for member in self.members)
+        return f"mongodb://{hosts}/{DATABASE}?replicaSet={SET_NAME}&appName={owner}"
+
+    async def primary(self) -> Member:
+        """Give the member that takes writes, as soon as there is one."""
+
+        async def found() -> list[Member]:
+            return [each for each in self.members if await asyncio.to_thread(each.is_primary)]
+
+        return (await until(found, within=30, every=0.1))[0]
+
+    def read(self, collection: str) -> list[dict[str, Any]]:
+        """Read what a majority has."""
+        with Client(self.uri("chaos-reader"), tz_aware=True) as client:
+            found = client.get_default_database()[collection]
+            return list(found.with_options(read_concern=ReadConcern("majority")).find())
+
+    async def initiate(self) -> None:
+        config = {
+            "_id": SET_NAME,
+            "members": [
+                {"_id": number, "host": f"127.0.0.1:{member.link.port}"}
+                for number, member in enumerate(self.members)
+            ],
+            "settings": {
+                "electionTimeoutMillis": ELECTION_TIMEOUT_MS,
+                "heartbeatIntervalMillis": ELECTION_TIMEOUT_MS // 4,
+            },
+        }
+        await asyncio.to_thread(self.members[0].command, "replSetInitiate", config)
+        await self.primary()
+
+
+@asynccontextmanager
+async def a_replica_set(folder: Path) -> AsyncIterator[ReplicaSet]:
+    """Run the set for a block; its members are killed then."""
+    async with AsyncExitStack() as stack:
+        members = []
+        for number in range(MEMBERS):
+            server = Mongod(folder / f"mongod-{number}", MongodOptions(parameters=PARAMETERS))
+            own = OwnServer(server)
+            stack.callback(own.kill)
+            own.launch()
+            link = await stack.enter_async_context(a_link(own.port))
+            members.append(Member(server=own, link=link))
+        ports = [member.server.port for member in members]
+        await until(lambda: all(is_listening(port) for port in ports), within=30)
+        replica_set = ReplicaSet(members=members)
+        await replica_set.initiate()
+        yield replica_set

@@ -1,0 +1,21 @@
+"""Faults of every sort for some seconds, on real parts; then all must come right.
+
+The long form is `python -m tests.chaos`.
+"""
+
+import json
+from pathlib import Path
+
+from tests.chaos.play import Scenario, play
+
+
+async def test_nothing_is_lost_or_doubled_whatever_breaks(
+    tmp_path: Path, on_uncertain: str
+) -> None:
+    scenario = Scenario(
+        seed=4, on_uncertain=on_uncertain, services=2, seconds=10, per_second=30, pace=4
+    )
+    seen = await play(scenario, tmp_path)
+    assert seen["jobs"] == 300, json.dumps(seen)
+    assert len(seen["faults"]) > 5
+    assert not seen["problems"], json.dumps(seen)

@@ -1,0 +1,146 @@
+"""What must hold after any faults, checked against the relay's ledger and MongoDB. Pure."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+LATEST_SECONDS = 45.0
+SETTLED: Mapping[str, AbstractSet[str]] = {
+    "resend": {"SENT"},
+    "hold": {"SENT", "UNCERTAIN"},
+}
+"""No fault is the fault of a mail: it is sent, or held where nobody knows."""
+MAY_BE_ANSWERED = {"OK", "UNAVAILABLE", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED"}
+MOST_TOLD = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """What was seen from outside; recipients stand for their mails, times are Unix seconds."""
+
+    on_uncertain: str
+    due: Mapping[str, int]  # of everything that was asked for
+    accepted: Mapping[str, AbstractSet[str]]  # recipient → job ids that callers were told
+    codes: Counter[str]  # what calls were answered
+    words: Mapping[str, str]  # the latest words beside each of these
+    documents: Sequence[Mapping[str, Any]]
+    arrivals: Sequence[tuple[str, float]]
+    relay_faults: Counter[str]  # those that befell a mail at the relay
+    faults_ended: float
+
+    @cached_property
+    def jobs(self) -> dict[str, list[Mapping[str, Any]]]:
+        found: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+        for document in self.documents:
+            found[document["email"]].append(document)
+        return dict(found)
+
+    @cached_property
+    def times(self) -> dict[str, list[float]]:
+        found: dict[str, list[float]] = defaultdict(list)
+        for recipient, time in self.arrivals:
+            found[recipient].append(time)
+        return dict(found)
+
+    @property
+    def duplicates(self) -> int:
+        return sum(len(times) - 1 for times in self.times.values())
+
+    @property
+    def uncertain(self) -> set[str]:
+        """Give the recipients of jobs that were UNCERTAIN at some time."""
+        return {
+            job["email"]
+            for job in self.documents
+            if any(attempt["kind"] == "UNCERTAIN" for attempt in job["attempts"])
+        }
+
+    @property
+    def lateness(self) -> list[float]:
+        """Give by how many seconds each mail came late first, in order."""
+        return sorted(min(times) - self.due[recipient] for recipient, times in self.times.items())
+
+
+def problems(evidence: Evidence) -> list[str]:
+    """List what does not hold; empty: all does."""
+    found = [problem for check in CHECKS for problem in check(evidence)]
+    return found[:MOST_TOLD]
+
+
+def is_kept(evidence: Evidence) -> Iterator[str]:
+    """P1: what was accepted is in MongoDB, under the one id that every caller was told."""
+    for recipient, told in evidence.accepted.items():
+        kept = {job["_id"] for job in evidence.jobs.get(recipient, [])}
+        if kept != told:
+            yield f"{recipient}: callers were told {told}, MongoDB has {kept}"
+
+
+def is_settled(evidence: Evidence) -> Iterator[str]:
+    """P2: every job, also one whose caller got no answer, is in exactly one final state."""
+    for recipient, jobs in evidence.jobs.items():
+        if [job["state"] in SETTLED[evidence.on_uncertain] for job in jobs] != [True]:
+            yield f"{recipient}: {[(job['state'], job['reason']) for job in jobs]}"
+
+
+def has_no_claim_left(evidence: Evidence) -> Iterator[str]:
+    for job in evidence.documents:
+        if left := {"claim", "lease", "begun"} & job.keys():
+            yield f"{job['email']}: {job['state']} and still has {left}"
+
+
+def is_at_the_relay(evidence: Evidence) -> Iterator[str]:
+    for job in evidence.documents:
+        if job["state"] == "SENT" and job["email"] not in evidence.times:
+            yield f"{job['email']}: SENT, but the relay never had it"
+
+
+def was_asked_for(evidence: Evidence) -> Iterator[str]:
+    for recipient in evidence.times.keys() - evidence.due.keys():
+        yield f"{recipient}: nobody asked for this mail"
+
+
+def is_sent_once(evidence: Evidence) -> Iterator[str]:
+    """P3: twice only when it was UNCERTAIN and the policy is to resend."""
+    may_be_twice = evidence.uncertain if evidence.on_uncertain == "resend" else set()
+    for recipient, times in evidence.times.items():
+        if len(times) > 1 and recipient not in may_be_twice:
+            yield f"{recipient}: came {len(times)} times"
+
+
+def is_charged_rightly(evidence: Evidence) -> Iterator[str]:
+    """A crash uses up no attempt: what is charged is what the relay did, and its yes."""
+    for job in evidence.documents:
+        most = evidence.relay_faults[job["email"]] + (job["state"] == "SENT")
+        if job["attempt"] > most:
+            yield f"{job['email']}: {job['attempt']} attempts charged, the relay knows of {most}"
+
+
+def is_in_time(evidence: Evidence) -> Iterator[str]:
+    for recipient, times in evidence.times.items():
+        due = evidence.due.get(recipient, 0)
+        if (late := max(times) - max(due, evidence.faults_ended)) > LATEST_SECONDS:
+            yield f"{recipient}: came {late:.1f} s after the faults had ended"
+        if min(times) < due:
+            yield f"{recipient}: came {due - min(times):.3f} s early"
+
+
+def calls_end_well(evidence: Evidence) -> Iterator[str]:
+    for code in evidence.codes.keys() - MAY_BE_ANSWERED:
+        words = evidence.words.get(code, "")
+        yield f"{evidence.codes[code]} calls were answered {code}, at last: {words}"
+
+
+CHECKS = (
+    is_kept,
+    is_settled,
+    has_no_claim_left,
+    is_at_the_relay,
+    was_asked_for,
+    is_sent_once,
+    is_charged_rightly,
+    is_in_time,
+    calls_end_well,
+)
