@@ -230,9 +230,9 @@ def relay_does(action: Action, *, at: set[str]) -> Befall:
             meant = moment.at in at and chance.random() < SHARE_OF_RELAY_FAULTS
             return action if meant else None
 
-        stage.relay.rule(rule)
+        stage.temper.fault = rule
         yield
-        stage.relay.forgive()
+        stage.temper.fault = None
 
     return befall
 

@@ -40,7 +40,7 @@ class Kind(StrEnum):
 
 Range = tuple[float, float]
 AT_ONCE: Range = (0.0, 0.0)
-LONGER_THAN_A_LEASE: Range = (32.0, 40.0)
+LONGER_THAN_A_LEASE: Range = (40.0, 50.0)
 SOME: Range = (4.0, 15.0)
 
 SERVICE: Mapping[Kind, Range] = {

@@ -11,13 +11,13 @@ from typing import Any
 from tests.chaos.befalling import befalling
 from tests.chaos.callers import Callers
 from tests.chaos.faults import Fault, draw
-from tests.chaos.stage import Stage, a_stage
+from tests.chaos.stage import SLOWLY, Stage, a_stage
 from tests.chaos.verdict import LATEST_SECONDS, SETTLED, Evidence, problems
 from tests.stage import quantile
 from tests.waiting import until
 
 MOMENT_SECONDS = 5.0
-SETTINGS = {"retry_waits_seconds": "1,2,4", "retry_attempts": "50"}
+SETTINGS = {"retry_waits_seconds": "1,2,4", "retry_attempts": "50", "smtp_sessions": "4"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +91,9 @@ async def gather(stage: Stage, callers: Callers, scenario: Scenario, ended: floa
         words=callers.words,
         documents=await asyncio.to_thread(stage.replica_set.read, "jobs"),
         arrivals=[(kept.recipient, kept.time) for kept in stage.relay.ledger],
-        relay_faults=Counter(moment.recipient for moment, _ in stage.relay.acted),
+        relay_faults=Counter(
+            moment.recipient for moment, action in stage.relay.acted if action != SLOWLY
+        ),
         faults_ended=ended,
     )
 
