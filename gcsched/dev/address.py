@@ -6,6 +6,15 @@ from urllib.parse import urlsplit
 from gcsched.errors import AddressInUse
 
 
+def free_or_any(address: str) -> str:
+    """Give *address*, or any free port of its host when it is taken."""
+    try:
+        refuse_taken(address, "")
+    except AddressInUse:
+        return f"{address.rpartition(':')[0]}:0"
+    return address
+
+
 def refuse_taken(address: str, option: str) -> None:
     """Raise AddressInUse, naming *option*, when nobody could listen on *address* now.
 
