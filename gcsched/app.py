@@ -22,7 +22,7 @@ from gcsched.errors import StoreUnavailable
 from gcsched.parts import Parts
 from gcsched.relaying import pools
 from gcsched.resources import Resources
-from gcsched.rpc.server import serving_grpc
+from gcsched.rpc.server import RpcServer, serving_grpc
 from gcsched.rpc.servicer import SchedulerServicer
 from gcsched.settings import Settings
 from gcsched.web.metrics import Metrics
@@ -124,37 +124,33 @@ async def run(
 
     *on_serving* is told the service and the port, once calls are taken. Raises AddressInUse.
     """
-    grace = timedelta(seconds=settings.stop_grace_seconds)
     service = assemble(settings, resources)
-    servicer = SchedulerServicer(submit=service.submit)
+    servicer, on_call = SchedulerServicer(submit=service.submit), resources.metrics.call
     # The port first: without it no part has begun anything that would be cut off.
     async with (
-        serving_grpc(
-            servicer, listen=settings.grpc_listen, on_call=resources.metrics.call
-        ) as server,
+        serving_grpc(servicer, listen=settings.grpc_listen, on_call=on_call) as server,
         asyncio.TaskGroup() as tasks,
     ):
         parts = Parts(tasks)
         for name, loop in service.loops:
             parts.start(name, loop)
-        log.info(
-            "serving",
-            grpc=settings.grpc_listen,
-            port=server.port,
-            http=settings.http_listen,
-            http_port=resources.http_port,
-            version=__version__,
-        )
+        ports = {"port": server.port, "http_port": resources.http_port}
+        log.info("serving", grpc=settings.grpc_listen, **ports, version=__version__)
         on_serving(service, server.port)
         await stop.wait()
         resources.readiness.stopping()
-        log.info("stopping", grace_seconds=settings.stop_grace_seconds)
-        await server.stop_accepting()
-        await asyncio.gather(
-            parts.stop_last(within=TO_STOP_THE_ENGINE),  # nothing new is claimed or begun
-            server.drain(min(grace, LONGEST_CALL)),
-        )
-        await parts.stop(within=grace + TO_STOP_THE_REST)
+        await wind_down(server, parts, grace=timedelta(seconds=settings.stop_grace_seconds))
+
+
+async def wind_down(server: RpcServer, parts: Parts, *, grace: timedelta) -> None:
+    """Send callers elsewhere, begin nothing new, finish what has begun."""
+    log.info("stopping", grace_seconds=grace.total_seconds())
+    await server.stop_accepting()
+    await asyncio.gather(
+        parts.stop_last(within=TO_STOP_THE_ENGINE),  # nothing new is claimed or begun
+        server.drain(min(grace, LONGEST_CALL)),
+    )
+    await parts.stop(within=grace + TO_STOP_THE_REST)
 
 
 @contextmanager
