@@ -221,7 +221,7 @@ class Recipients(Protocol):
         """Keep the user details of *jobs*."""
 
 
-class Admission(StrEnum):
+class AdmissionOutcome(StrEnum):
     """How a caller's wish ended; the names are those of the metrics."""
 
     CREATED = "created"
@@ -245,7 +245,7 @@ class Step(StrEnum):
 class Observer(Protocol):
     """Whoever counts what happens. It is told on hot paths: it is quick and never fails."""
 
-    def admission(self, outcome: Admission) -> None:
+    def admission(self, outcome: AdmissionOutcome) -> None:
         """Hear how one caller's wish ended."""
 
     def batch(self, step: Step, jobs: int) -> None:
@@ -261,7 +261,7 @@ class Observer(Protocol):
 class Unobserved:
     """The Observer where nobody counts."""
 
-    def admission(self, outcome: Admission) -> None: ...
+    def admission(self, outcome: AdmissionOutcome) -> None: ...
 
     def batch(self, step: Step, jobs: int) -> None: ...
 

@@ -20,7 +20,7 @@ from gcsched.errors import (
 )
 from gcsched.usecases.group import Group
 from gcsched.usecases.ports import (
-    Admission,
+    AdmissionOutcome,
     Admissions,
     Admitted,
     Clock,
@@ -33,11 +33,11 @@ from gcsched.usecases.ringer import LONGEST_WAIT_FOR_BELL, Ringer
 LONGEST_WRITE = timedelta(seconds=5)
 SHORTEST_WRITE = timedelta(seconds=1)
 BETWEEN_TRIES_SECONDS = 0.1
-REFUSED: Mapping[type[GcschedError], Admission] = {
-    InvalidRequest: Admission.INVALID,
-    Overloaded: Admission.OVERLOADED,
-    Stopping: Admission.STOPPING,
-    StoreUnavailable: Admission.UNAVAILABLE,
+REFUSED: Mapping[type[GcschedError], AdmissionOutcome] = {
+    InvalidRequest: AdmissionOutcome.INVALID,
+    Overloaded: AdmissionOutcome.OVERLOADED,
+    Stopping: AdmissionOutcome.STOPPING,
+    StoreUnavailable: AdmissionOutcome.UNAVAILABLE,
 }
 
 
@@ -140,12 +140,14 @@ class Submit:
         try:
             admitted = await self._admit(raw, within=within)
         except GcschedError as error:
-            self.observer.admission(REFUSED[type(error)])
+            self.observer.admission(REFUSED.get(type(error), AdmissionOutcome.INVALID))
             raise
         except asyncio.CancelledError:
-            self.observer.admission(Admission.CANCELLED)
+            self.observer.admission(AdmissionOutcome.CANCELLED)
             raise
-        self.observer.admission(Admission.CREATED if admitted.is_new else Admission.REPLAYED)
+        self.observer.admission(
+            AdmissionOutcome.CREATED if admitted.is_new else AdmissionOutcome.REPLAYED
+        )
         return admitted
 
     async def _admit(self, raw: MeetRequest, *, within: timedelta) -> Admitted:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from gcsched.domain.replies import Kind
-from gcsched.usecases.ports import Admission, Step
+from gcsched.usecases.ports import AdmissionOutcome, Step
 from gcsched.usecases.sweep import Repair
 
 NO_RELAY = "none"
@@ -25,11 +25,11 @@ def build_info(registry: CollectorRegistry, version: str) -> None:
     ).labels(version, platform.python_version()).set(1)
 
 
-def admissions(registry: CollectorRegistry) -> Mapping[Admission, Counter]:
+def admissions(registry: CollectorRegistry) -> Mapping[AdmissionOutcome, Counter]:
     family = Counter(
         "gcsched_admissions", "Wishes by how they ended.", ["outcome"], registry=registry
     )
-    return {outcome: family.labels(outcome.value) for outcome in Admission}
+    return {outcome: family.labels(outcome.value) for outcome in AdmissionOutcome}
 
 
 def attempts(

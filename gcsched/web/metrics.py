@@ -1,12 +1,13 @@
 """What is counted while it happens: an Observer that keeps Prometheus metrics."""
 
 from collections.abc import Iterable
+from functools import cache
 
 from prometheus_client import CollectorRegistry, ProcessCollector, disable_created_metrics
 
 from gcsched.domain.job import Job
 from gcsched.domain.replies import Kind
-from gcsched.usecases.ports import Admission, Step
+from gcsched.usecases.ports import AdmissionOutcome, Step
 from gcsched.web import instruments
 
 
@@ -23,11 +24,11 @@ class Metrics:
         self._repairs = instruments.repairs(registry)
         self._batch_jobs = instruments.batch_jobs(registry)
         self._lateness = instruments.lateness(registry)
-        self._calls = instruments.rpc_calls(registry)
-        self._call_seconds = instruments.rpc_call_seconds(registry)
+        self._calls = cache(instruments.rpc_calls(registry).labels)
+        self._call_seconds = cache(instruments.rpc_call_seconds(registry).labels)
         self._event_loop_lag = instruments.event_loop_lag(registry)
 
-    def admission(self, outcome: Admission) -> None:
+    def admission(self, outcome: AdmissionOutcome) -> None:
         self._admissions[outcome].inc()
 
     def batch(self, step: Step, jobs: int) -> None:
@@ -46,8 +47,8 @@ class Metrics:
 
     def call(self, method: str, code: str, seconds: float) -> None:
         """Hear how one call ended."""
-        self._calls.labels(method, code).inc()
-        self._call_seconds.labels(method).observe(seconds)
+        self._calls(method, code).inc()
+        self._call_seconds(method).observe(seconds)
 
     def loop_lag(self, seconds: float) -> None:
         """Hear how late the event loop was."""
