@@ -79,7 +79,7 @@ class Dev:
                 redis_url=stores.valkey.url,
                 smtp_port=smtp_port,
                 grpc_listen=self.grpc_listen,
-                http_listen=free_or_any(USUAL_HTTP),
+                http_listen=free_or_any(USUAL_HTTP, beside=self.grpc_listen),
             )
             settings = dev_settings(self.environ, brought)
             async with app.opened(settings) as resources:
