@@ -39,12 +39,13 @@ RUN /opt/gcsched/bin/python3 -c 'import gcsched.app, gcsched.cli.health, grpc_he
 
 ENV PATH=/opt/gcsched/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
-    GCSCHED_GRPC_LISTEN=0.0.0.0:50051
+    GCSCHED_GRPC_LISTEN=0.0.0.0:50051 \
+    GCSCHED_HTTP_LISTEN=0.0.0.0:8080
 
 # A number, so that an orchestrator can see that it is not root.
 USER 10001:10001
 WORKDIR /
-EXPOSE 50051
+EXPOSE 50051 8080
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=15s --timeout=10s --start-period=60s --retries=3 CMD ["gcsched", "health"]
 ENTRYPOINT ["gcsched"]

@@ -17,13 +17,17 @@ from gcsched.adapters.mongo.connection import open_mongo
 from gcsched.adapters.redis import open_pool
 from gcsched.adapters.template_folder import default_folder
 from gcsched.adapters.templates import Templates
-from gcsched.assembly import Resources, Service, assemble
+from gcsched.assembly import Service, assemble
 from gcsched.errors import StoreUnavailable
 from gcsched.parts import Parts
 from gcsched.relaying import pools
-from gcsched.rpc.server import serving
+from gcsched.resources import Resources
+from gcsched.rpc.server import RpcServer, serving_grpc
 from gcsched.rpc.servicer import SchedulerServicer
 from gcsched.settings import Settings
+from gcsched.web.metrics import Metrics
+from gcsched.web.readiness import Readiness
+from gcsched.web.server import Pages, serving_http
 
 TO_STOP_THE_REST = timedelta(seconds=5)
 TO_STOP_THE_ENGINE = timedelta(seconds=16)  # a little more than the longest claim
@@ -55,15 +59,24 @@ async def serve(settings: Settings) -> int:
 
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Resources]:
-    """Open every resource; they close in reverse order."""
+    """Open every resource; they close in reverse order, so that we can be seen until the end.
+
+    Raises TemplateProblem, AddressInUse.
+    """
     templates = Templates.load(settings.templates_dir or default_folder())
+    mailers, readiness = pools(settings), Readiness()
+    metrics = Metrics(version=__version__, relays=[mailer.name for mailer in mailers])
     async with AsyncExitStack() as stack:
+        pages = Pages(registry=metrics.registry, readiness=readiness)
+        serving = serving_http(pages, listen=settings.http_listen)
+        http_port = await stack.enter_async_context(serving)
         mongo = await stack.enter_async_context(open_mongo(settings.mongo_uri.get_secret_value()))
         redis = Redis(connection_pool=open_pool(settings.redis_url.get_secret_value()))
         stack.push_async_callback(redis.aclose, close_connection_pool=True)
         arq = open_arq(settings.redis_url.get_secret_value())
         stack.push_async_callback(arq.aclose, close_connection_pool=True)
-        mailers = [await stack.enter_async_context(pool) for pool in pools(settings)]
+        for mailer in mailers:
+            await stack.enter_async_context(mailer)
         yield Resources(
             mongo=mongo,
             redis=redis,
@@ -71,6 +84,9 @@ async def opened(settings: Settings) -> AsyncIterator[Resources]:
             mailers=mailers,
             templates=templates,
             clock=ServerClock(mongo=mongo, local=utc_now),
+            metrics=metrics,
+            readiness=readiness,
+            http_port=http_port,
         )
 
 
@@ -108,27 +124,33 @@ async def run(
 
     *on_serving* is told the service and the port, once calls are taken. Raises AddressInUse.
     """
-    grace = timedelta(seconds=settings.stop_grace_seconds)
     service = assemble(settings, resources)
-    servicer = SchedulerServicer(submit=service.submit)
+    servicer, on_call = SchedulerServicer(submit=service.submit), resources.metrics.call
     # The port first: without it no part has begun anything that would be cut off.
     async with (
-        serving(servicer, listen=settings.grpc_listen) as server,
+        serving_grpc(servicer, listen=settings.grpc_listen, on_call=on_call) as server,
         asyncio.TaskGroup() as tasks,
     ):
         parts = Parts(tasks)
         for name, loop in service.loops:
             parts.start(name, loop)
-        log.info("serving", grpc=settings.grpc_listen, port=server.port, version=__version__)
+        ports = {"port": server.port, "http_port": resources.http_port}
+        log.info("serving", grpc=settings.grpc_listen, **ports, version=__version__)
         on_serving(service, server.port)
         await stop.wait()
-        log.info("stopping", grace_seconds=settings.stop_grace_seconds)
-        await server.stop_accepting()
-        await asyncio.gather(
-            parts.stop_last(within=TO_STOP_THE_ENGINE),  # nothing new is claimed or begun
-            server.drain(min(grace, LONGEST_CALL)),
-        )
-        await parts.stop(within=grace + TO_STOP_THE_REST)
+        resources.readiness.stopping()
+        await wind_down(server, parts, grace=timedelta(seconds=settings.stop_grace_seconds))
+
+
+async def wind_down(server: RpcServer, parts: Parts, *, grace: timedelta) -> None:
+    """Send callers elsewhere, begin nothing new, finish what has begun."""
+    log.info("stopping", grace_seconds=grace.total_seconds())
+    await server.stop_accepting()
+    await asyncio.gather(
+        parts.stop_last(within=TO_STOP_THE_ENGINE),  # nothing new is claimed or begun
+        server.drain(min(grace, LONGEST_CALL)),
+    )
+    await parts.stop(within=grace + TO_STOP_THE_REST)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import structlog
 LEAST = timedelta(seconds=1)
 
 Loop = Callable[[asyncio.Event], Awaitable[None]]
+NamedLoop = tuple[str, Loop]
 
 
 class Parts:

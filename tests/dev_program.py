@@ -111,7 +111,7 @@ def dev(
     where = ["--data", str(folder), "--grpc", f"127.0.0.1:{port}"]
     with subprocess.Popen(
         [sys.executable, "-m", "gcsched", "dev", *where, *arguments],
-        env=environ(**(environment or {})),
+        env=environ(**{"GCSCHED_HTTP_LISTEN": "127.0.0.1:0", **(environment or {})}),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

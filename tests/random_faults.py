@@ -12,7 +12,7 @@ from typing import Any
 
 from structlog.testing import capture_logs
 
-from gcsched.assembly import Resources
+from gcsched.resources import Resources
 from tests.fates import SUPPRESSED, Complaints, End, Fate, Fates, Weather, draw
 from tests.relay import Relay
 from tests.relay_script import Kept, repeatable

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gcsched import app
-from gcsched.assembly import Resources
+from gcsched.resources import Resources
 from gcsched.settings import Settings, load
 from tests.service import a_meet, environment, free_port, is_serving, scheduler
 from tests.waiting import until
@@ -20,14 +20,14 @@ class Running:
     """A served application; *stop* ends it in order."""
 
     target: str
+    http: str
     resources: Resources
     stop: asyncio.Event
 
 
 def a_setting(*, mongo: str, redis: str, relay_port: int, **others: str) -> Settings:
-    port = str(free_port())
-    given = environment(mongo=mongo, redis=redis, relay_port=relay_port, **others)
-    return load({**given, "GCSCHED_GRPC_LISTEN": f"127.0.0.1:{port}"})
+    listen = {"grpc_listen": f"127.0.0.1:{free_port()}", "http_listen": "127.0.0.1:0"}
+    return load(environment(mongo=mongo, redis=redis, relay_port=relay_port, **listen, **others))
 
 
 @asynccontextmanager
@@ -40,7 +40,12 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         target = settings.grpc_listen
         await until(lambda: is_serving(target))
         try:
-            yield Running(target=target, resources=resources, stop=stop)
+            yield Running(
+                target=target,
+                http=f"http://127.0.0.1:{resources.http_port}",
+                resources=resources,
+                stop=stop,
+            )
         finally:
             stop.set()
 

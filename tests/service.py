@@ -18,6 +18,12 @@ from gcsched.pb import task_pb2, task_pb2_grpc
 READY_WITHIN_SECONDS = 30.0
 
 
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 @dataclass(kw_only=True, eq=False)
 class ServiceProcess:
     """One ``python -m gcsched serve``; its log goes to *log_file*."""
@@ -25,11 +31,16 @@ class ServiceProcess:
     environment: Mapping[str, str]
     log_file: Path
     port: int
+    http_port: int = field(default_factory=free_port)
     _process: asyncio.subprocess.Process | None = field(default=None, init=False)
 
     @property
     def target(self) -> str:
         return f"127.0.0.1:{self.port}"
+
+    @property
+    def http(self) -> str:
+        return f"http://127.0.0.1:{self.http_port}"
 
     @property
     def pid(self) -> int:
@@ -58,7 +69,11 @@ class ServiceProcess:
 
     async def launch(self) -> None:
         """Start and do not wait."""
-        environment = {**os.environ, **self.environment, "GCSCHED_GRPC_LISTEN": self.target}
+        listen = {
+            "GCSCHED_GRPC_LISTEN": self.target,
+            "GCSCHED_HTTP_LISTEN": f"127.0.0.1:{self.http_port}",
+        }
+        environment = {**os.environ, **self.environment, **listen}
         with self.log_file.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "gcsched", "serve", env=environment, stdout=log, stderr=log
@@ -104,12 +119,6 @@ async def is_serving(target: str) -> bool:
         except grpc.aio.AioRpcError:
             return False
         return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def environment(*, mongo: str, redis: str, relay_port: int, **others: str) -> dict[str, str]:

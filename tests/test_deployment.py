@@ -178,6 +178,8 @@ def test_the_build_sees_what_the_package_is_made_of_and_nothing_else() -> None:
 
 def test_the_image_says_openly_where_it_listens_and_is_not_root() -> None:
     assert "GCSCHED_GRPC_LISTEN=0.0.0.0:50051" in instructions("ENV")[-1]
+    assert "GCSCHED_HTTP_LISTEN=0.0.0.0:8080" in instructions("ENV")[-1]
+    assert instructions("EXPOSE") == ["50051 8080"]
     assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", instructions("USER")[-1])
 
 
@@ -198,3 +200,12 @@ def test_gcsched_starts_when_what_it_needs_is_healthy() -> None:
 
     assert set(needed) == set(SERVICES) - {"gcsched"}
     assert all(rule == {"condition": "service_healthy"} for rule in needed.values())
+
+
+@pytest.mark.parametrize(("probe", "path"), [("liveness", "/livez"), ("readiness", "/readyz")])
+def test_the_probes_ask_what_there_is(probe: str, path: str) -> None:
+    (container,) = POD["containers"]
+
+    assert container[f"{probe}Probe"]["httpGet"] == {"port": "http", "path": path}
+    assert {"name": "http", "containerPort": 8080} in container["ports"]
+    assert "startupProbe" not in container, "while MongoDB is away it is alive, though not ready"

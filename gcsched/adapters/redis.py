@@ -43,6 +43,11 @@ def bell_errors(doing: str) -> Iterator[None]:
         raise BellUnavailable(doing, error) from error
 
 
+async def ping(redis: Redis) -> None:
+    with bell_errors("looking for Redis"):
+        await redis.echo("gcsched")
+
+
 @dataclass(kw_only=True, eq=False)
 class RedisMarks:
     """Keep ``gcsched:sent:<job>:<claim>`` for each accepted mail whose outcome is on its way."""

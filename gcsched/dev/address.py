@@ -6,6 +6,19 @@ from urllib.parse import urlsplit
 from gcsched.errors import AddressInUse
 
 
+def free_or_any(address: str, *, beside: str) -> str:
+    """Give *address*, or any free port of its host when it is taken or will be by *beside*."""
+    host, _, port = address.rpartition(":")
+    any_port = f"{host}:0"
+    if port == beside.rpartition(":")[2]:
+        return any_port
+    try:
+        refuse_taken(address, "")
+    except AddressInUse:
+        return any_port
+    return address
+
+
 def refuse_taken(address: str, option: str) -> None:
     """Raise AddressInUse, naming *option*, when nobody could listen on *address* now.
 

@@ -14,11 +14,13 @@ from gcsched import __version__, app
 from gcsched.adapters.catcher import Caught, catching
 from gcsched.adapters.embedded.children import Child
 from gcsched.adapters.embedded.stores import EmbeddedStores, embedded_stores
-from gcsched.assembly import Resources, Service
+from gcsched.assembly import Service
 from gcsched.demo import Demo
+from gcsched.dev.address import free_or_any
 from gcsched.dev.console import Console, phrase
-from gcsched.dev.settings import Brought, dev_settings, ignored
+from gcsched.dev.settings import USUAL_HTTP, Brought, dev_settings, ignored
 from gcsched.errors import AddressInUse
+from gcsched.resources import Resources
 from gcsched.settings import Settings
 
 INVITATION = [
@@ -77,6 +79,7 @@ class Dev:
                 redis_url=stores.valkey.url,
                 smtp_port=smtp_port,
                 grpc_listen=self.grpc_listen,
+                http_listen=free_or_any(USUAL_HTTP, beside=self.grpc_listen),
             )
             settings = dev_settings(self.environ, brought)
             async with app.opened(settings) as resources:
@@ -85,12 +88,13 @@ class Dev:
 
     async def _serve(self, settings: Settings, resources: Resources, demo: Demo) -> None:
         is_taken = False
+        http = f"{settings.http_listen.rpartition(':')[0]}:{resources.http_port}"
         try:
             async with asyncio.TaskGroup() as tasks:
                 beside: list[asyncio.Task[None]] = []
 
                 def on_serving(service: Service, port: int) -> None:
-                    target = self._welcome(port)
+                    target = self._welcome(port, http)
                     if self.has_demo:
                         play = demo.play(target, service.jobs.get, service.daily_run.run_now)
                         beside.append(tasks.create_task(play, name="demo"))
@@ -108,7 +112,7 @@ class Dev:
         await self.stop.wait()
         self.console.say("stopping: what is being sent is finished; Ctrl-C again ends it at once")
 
-    def _welcome(self, port: int) -> str:
+    def _welcome(self, port: int, http: str) -> str:
         """Say where everything is; give the address to call."""
         host = self.grpc_listen.rpartition(":")[0]
         target = f"{callable_host(host)}:{port}"
@@ -116,6 +120,7 @@ class Dev:
         self.console.say(
             f"serving after {seconds:.1f} s; Ctrl-C stops, and what is accepted is kept",
             f"  gRPC   {host}:{port}",
+            f"  HTTP   {http}/metrics",
             f"  mails  {self.mails}  (caught, never delivered)",
             f"  try    {command(target)}",
         )

@@ -7,6 +7,7 @@ from gcsched import settings
 from gcsched.setting import variable
 from gcsched.settings import Settings
 
+USUAL_HTTP = "127.0.0.1:8080"
 DEFAULTS = {
     "sender_email": "no-reply@example.org",
     "sender_name": "gcsched dev",
@@ -36,12 +37,16 @@ EMBEDDED = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Brought:
-    """Where the stores and the relay are that dev brings along, and where gRPC shall listen."""
+    """Where the stores and the relay are that dev brings along, and where we shall listen.
+
+    *http_listen* gives way to the operator's wish.
+    """
 
     mongo_uri: str
     redis_url: str
     smtp_port: int
     grpc_listen: str
+    http_listen: str = USUAL_HTTP
 
 
 def dev_settings(environ: Mapping[str, str], brought: Brought) -> Settings:
@@ -56,7 +61,8 @@ def dev_settings(environ: Mapping[str, str], brought: Brought) -> Settings:
     }
     ignored_here = ignored(environ)
     said = {name: value for name, value in environ.items() if name not in ignored_here and value}
-    return settings.load({**named(DEFAULTS), **said, **named(ours)})
+    defaults = {**DEFAULTS, "http_listen": brought.http_listen}
+    return settings.load({**named(defaults), **said, **named(ours)})
 
 
 def checked(environ: Mapping[str, str], *, grpc_listen: str) -> Settings:

@@ -109,6 +109,17 @@ class Job:
     reason: str = ""
     attempts: tuple[Attempt, ...] = ()
 
+    @property
+    def new_attempt(self) -> Attempt | None:
+        """The attempt that led to this state; None when the job came to it without one."""
+        last = self.attempts[-1] if self.attempts else None
+        return last if last is not None and last.ended == self.since else None
+
+    @property
+    def could_leave(self) -> datetime:
+        """When it was to leave: what was due before we knew of it cannot have been sent then."""
+        return max(self.due, self.created)
+
     def sent(self, attempt: Attempt) -> "Job":
         return self._concluded(State.SENT, attempt, reason="")
 

@@ -11,6 +11,7 @@ from grpc_reflection.v1alpha import reflection
 
 from gcsched.errors import AddressInUse
 from gcsched.pb import task_pb2, task_pb2_grpc
+from gcsched.rpc.calls import CallInterceptor, OnCall
 from gcsched.rpc.servicer import SchedulerServicer
 
 LARGEST_MESSAGE = 4 * 1024 * 1024
@@ -45,9 +46,11 @@ class RpcServer:
 
 
 @asynccontextmanager
-async def serving(servicer: SchedulerServicer, *, listen: str) -> AsyncIterator[RpcServer]:
-    """Serve on *listen* (``host:port``); raises AddressInUse."""
-    server = grpc.aio.server(options=OPTIONS)
+async def serving_grpc(
+    servicer: SchedulerServicer, *, listen: str, on_call: OnCall
+) -> AsyncIterator[RpcServer]:
+    """Serve on *listen* (``host:port``), and tell of each call; raises AddressInUse."""
+    server = grpc.aio.server(options=OPTIONS, interceptors=[CallInterceptor(on_call)])
     health_servicer = health.aio.HealthServicer()
     task_pb2_grpc.add_SchedulerServicer_to_server(servicer, server)
     health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)

@@ -13,7 +13,16 @@ from gcsched.usecases.crew import Crew
 from gcsched.usecases.deliver import Claimed
 from gcsched.usecases.finish import finish
 from gcsched.usecases.leases import Leases
-from gcsched.usecases.ports import Batch, Claims, Clock, Gate, Suppressions
+from gcsched.usecases.ports import (
+    Batch,
+    Claims,
+    Clock,
+    Gate,
+    Observer,
+    Step,
+    Suppressions,
+    Unobserved,
+)
 
 BETWEEN_LOOKS_SECONDS = 0.01
 LOOKS_WITHOUT_CLAIM = 50
@@ -39,6 +48,7 @@ class Engine:
     ring_for_others: Callable[[], None]
     now: Clock
     nudged: asyncio.Event = field(default_factory=asyncio.Event)
+    observer: Observer = field(default_factory=Unobserved)
 
     def nudge(self) -> None:
         self.nudged.set()
@@ -103,7 +113,10 @@ class Engine:
         now = self.now()
         batch = await self.claims.claim(new_id(now), most, now=now)
         self.leases.hold(batch)
-        return batch, await self._hand_over(batch) if batch.jobs else 0
+        if not batch.jobs:
+            return batch, 0
+        self.observer.batch(Step.CLAIM, len(batch.jobs))
+        return batch, await self._hand_over(batch)
 
     async def _hand_over(self, batch: Batch) -> int:
         """Give *batch* to the crew; which addresses are suppressed is looked up once for all."""

@@ -26,14 +26,21 @@ class Group(Generic[Item, Answer]):
         most: int = 500,
         waiting: int = 10_000,
         linger: timedelta = timedelta(0),
+        on_batch: Callable[[int], None] = lambda _: None,
     ) -> None:
         self._write = write
         self._most = most
         self._waiting = waiting
         self._linger = linger.total_seconds()
+        self._on_batch = on_batch
         self._items: list[tuple[Item, asyncio.Future[Answer]]] = []
         self._arrived = asyncio.Event()
         self._is_closed = False
+
+    @property
+    def waiting(self) -> int:
+        """Count the callers whose items are in no write yet."""
+        return len(self._items)
 
     async def ask(self, item: Item) -> Answer:
         """Give the answer to *item*; raises what the write raised, Overloaded or Stopping."""
@@ -77,6 +84,7 @@ class Group(Generic[Item, Answer]):
         batch = [(item, answer) for item, answer in batch if not answer.done()]
         if not batch:
             return
+        self._on_batch(len(batch))
         try:
             answers = await self._write([item for item, _ in batch])
         except Exception as error:  # noqa: BLE001  # it is each caller's, not this loop's

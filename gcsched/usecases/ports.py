@@ -3,10 +3,11 @@
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from enum import StrEnum
 from typing import Protocol
 
 from gcsched.domain.bucket import Grant, Speed
-from gcsched.domain.job import Job
+from gcsched.domain.job import Job, State
 from gcsched.domain.mail import Mail
 from gcsched.domain.replies import Transmission
 from gcsched.domain.suppression import Suppression
@@ -218,3 +219,68 @@ class Runs(Protocol):
 class Recipients(Protocol):
     async def save(self, jobs: Sequence[Job]) -> None:
         """Keep the user details of *jobs*."""
+
+
+class AdmissionOutcome(StrEnum):
+    """How a caller's wish ended; the names are those of the metrics."""
+
+    CREATED = "created"
+    REPLAYED = "replayed"
+    INVALID = "invalid"
+    OVERLOADED = "overloaded"
+    UNAVAILABLE = "unavailable"
+    STOPPING = "stopping"
+    CANCELLED = "cancelled"
+
+
+class Step(StrEnum):
+    """What is done for many jobs at once; the names are those of the metrics."""
+
+    ADMISSION = "admission"
+    CLAIM = "claim"
+    FENCE = "fence"
+    OUTCOME = "outcome"
+
+
+class Observer(Protocol):
+    """Whoever counts what happens. It is told on hot paths: it is quick and never fails."""
+
+    def admission(self, outcome: AdmissionOutcome) -> None:
+        """Hear how one caller's wish ended."""
+
+    def batch(self, step: Step, jobs: int) -> None:
+        """Hear for how many *jobs* one *step* was done together."""
+
+    def concluded(self, job: Job) -> None:
+        """Hear what became of a claimed job."""
+
+    def repaired(self, reason: str, count: int) -> None:
+        """Hear what a sweep has repaired."""
+
+
+class Unobserved:
+    """The Observer where nobody counts."""
+
+    def admission(self, outcome: AdmissionOutcome) -> None: ...
+
+    def batch(self, step: Step, jobs: int) -> None: ...
+
+    def concluded(self, job: Job) -> None: ...
+
+    def repaired(self, reason: str, count: int) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobCounts:
+    """How many jobs are in each state, where that could be counted in time.
+
+    *oldest_due* is how late the longest waiting of those that are due was then; 0: none was due.
+    """
+
+    by_state: Mapping[State, int]
+    oldest_due: timedelta
+
+
+class Tally(Protocol):
+    async def count(self, *, now: datetime) -> JobCounts:
+        """Count the jobs of all processes."""

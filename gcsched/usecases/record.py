@@ -30,9 +30,16 @@ class Recorder:
     It holds at most what the engine has claimed: nothing new is claimed before room is made here.
     """
 
-    def __init__(self, outcomes: Outcomes, *, on_recorded: Callable[[Conclusion], None]) -> None:
+    def __init__(
+        self,
+        outcomes: Outcomes,
+        *,
+        on_recorded: Callable[[Conclusion], None],
+        on_batch: Callable[[int], None] = lambda _: None,
+    ) -> None:
         self._outcomes = outcomes
         self._on_recorded = on_recorded
+        self._on_batch = on_batch
         self._waiting: list[Conclusion] = []
         self._asked = asyncio.Event()
 
@@ -71,6 +78,7 @@ class Recorder:
                 await asyncio.sleep(BETWEEN_TRIES_SECONDS)
                 continue
             del self._waiting[: len(batch)]
+            self._on_batch(len(batch))
             for conclusion in batch:
                 report(conclusion.job, is_lost=conclusion.job.id in lost)
                 self._on_recorded(conclusion)
@@ -90,9 +98,9 @@ def report(job: Job, *, is_lost: bool) -> None:
             log.warning(ENDED[job.state], job_id=job.id, attempt=job.attempt, reason=reason)
         case State.UNCERTAIN:
             log.warning("job held uncertain", job_id=job.id, reason=job.reason)
-        case State.RETRYING if job.since == job.attempts[-1].ended:
+        case State.RETRYING if job.new_attempt is not None:
             # Trouble with a relay is told once, by its breaker, and not for each mail.
-            tell = log.info if job.attempts[-1].kind is Kind.OURS else log.warning
+            tell = log.info if job.new_attempt.kind is Kind.OURS else log.warning
             until, reason = job.due.isoformat(), without_addresses(job.reason)
             tell("job postponed", job_id=job.id, attempt=job.attempt, until=until, reason=reason)
         case _:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
 from gcsched.domain.breaker import is_early_trouble
@@ -32,6 +32,11 @@ class Relays:
         self._granted_by: GuardedRelay | None = None
         self._probe_granted_until = 0.0
         self._changed = asyncio.Event()
+
+    @property
+    def down(self) -> Mapping[str, bool]:
+        """Say of each relay by name whether it is left alone."""
+        return {relay.name: relay.is_down for relay in self._relays}
 
     async def carry(self, mail: Mail, begin: Begin) -> Carried:
         carried = NO_RELAY

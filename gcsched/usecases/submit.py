@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from gcsched.domain.dedup import dedup_key
@@ -11,15 +11,34 @@ from gcsched.domain.due import DailyPlan
 from gcsched.domain.identity import new_id
 from gcsched.domain.job import Job, State
 from gcsched.domain.request import MeetRequest, validated
-from gcsched.errors import StoreUnavailable
+from gcsched.errors import (
+    GcschedError,
+    InvalidRequest,
+    Overloaded,
+    Stopping,
+    StoreUnavailable,
+)
 from gcsched.usecases.group import Group
-from gcsched.usecases.ports import Admissions, Admitted, Clock
+from gcsched.usecases.ports import (
+    AdmissionOutcome,
+    Admissions,
+    Admitted,
+    Clock,
+    Observer,
+    Unobserved,
+)
 from gcsched.usecases.recipients import RecipientNotes
 from gcsched.usecases.ringer import LONGEST_WAIT_FOR_BELL, Ringer
 
 LONGEST_WRITE = timedelta(seconds=5)
 SHORTEST_WRITE = timedelta(seconds=1)
 BETWEEN_TRIES_SECONDS = 0.1
+REFUSED: Mapping[type[GcschedError], AdmissionOutcome] = {
+    InvalidRequest: AdmissionOutcome.INVALID,
+    Overloaded: AdmissionOutcome.OVERLOADED,
+    Stopping: AdmissionOutcome.STOPPING,
+    StoreUnavailable: AdmissionOutcome.UNAVAILABLE,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,12 +130,27 @@ class Submit:
     make_job: JobFactory
     group: Group[Asked, Stored]
     now: Clock
+    observer: Observer = field(default_factory=Unobserved)
 
     async def __call__(self, raw: MeetRequest, *, within: timedelta) -> Admitted:
         """Accept *raw* within the time the caller has.
 
-        Raises InvalidRequest, Overloaded or StoreUnavailable.
+        Raises InvalidRequest, Overloaded, Stopping or StoreUnavailable.
         """
+        try:
+            admitted = await self._admit(raw, within=within)
+        except GcschedError as error:
+            self.observer.admission(REFUSED.get(type(error), AdmissionOutcome.INVALID))
+            raise
+        except asyncio.CancelledError:
+            self.observer.admission(AdmissionOutcome.CANCELLED)
+            raise
+        self.observer.admission(
+            AdmissionOutcome.CREATED if admitted.is_new else AdmissionOutcome.REPLAYED
+        )
+        return admitted
+
+    async def _admit(self, raw: MeetRequest, *, within: timedelta) -> Admitted:
         now = self.now()
         job = self.make_job(validated(raw, now=now), now=now)
         until = time.monotonic() + within.total_seconds()

@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections.abc import Collection, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -15,7 +15,17 @@ from gcsched.domain.outcome import before_attempt, proven, taken_back
 from gcsched.domain.retry import RetryPolicy
 from gcsched.errors import BellUnavailable, StoreUnavailable
 from gcsched.usecases.daily import DailyRun
-from gcsched.usecases.ports import Claims, Clock, Conclusion, Marks, Orphan, Recovery, Runs
+from gcsched.usecases.ports import (
+    Claims,
+    Clock,
+    Conclusion,
+    Marks,
+    Observer,
+    Orphan,
+    Recovery,
+    Runs,
+    Unobserved,
+)
 from gcsched.usecases.ringer import HORIZON, Ringer
 
 EVERY = timedelta(seconds=10)
@@ -50,6 +60,7 @@ class Sweep:
     ringer: Ringer
     policy: RetryPolicy
     now: Clock
+    observer: Observer = field(default_factory=Unobserved)
 
     async def if_unseen(self, within: timedelta) -> None:
         """Sweep, unless some replica has done it *within* this time."""
@@ -69,6 +80,8 @@ class Sweep:
         for second in await self.recovery.seconds_due(now, now + HORIZON):
             self.ringer.ask(datetime.fromtimestamp(second, now.tzinfo))
         repaired = {reason.value: count for reason, count in report.items() if count}
+        for reason, count in repaired.items():
+            self.observer.repaired(reason, count)
         if repaired:
             structlog.get_logger().info("sweep repaired", **repaired)
         return report

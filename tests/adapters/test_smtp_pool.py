@@ -114,3 +114,17 @@ async def test_a_relay_that_hangs_up_with_its_goodbye_disturbs_nobody(security: 
         relay.script(At.QUIT, Drop(after=True))
         async with a_pool(relay, sessions=4, mails=1) as pool:
             assert await deliver_many(pool, 40) == [Answered(ACCEPTED)] * 40
+
+
+async def test_a_session_is_busy_while_it_carries_a_mail() -> None:
+    async with Relay() as relay, a_pool(relay) as pool:
+        await deliver(pool)
+        assert (pool.connections, pool.busy) == (1, 0)
+        relay.script(At.MAIL, Hang())
+
+        sending = asyncio.create_task(deliver(pool))
+        await until(lambda: pool.busy == 1)
+        sending.cancel()
+        await asyncio.wait({sending})
+
+        assert pool.busy == 0

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from urllib.request import urlopen
 
 import psutil
 import pytest
@@ -102,6 +103,9 @@ def test_a_second_ctrl_c_ends_it_at_once_and_leaves_no_child(tmp_path: Path) -> 
 def test_it_says_where_everything_is_and_a_command_that_works(running: DevProcess) -> None:
     assert running.wait_for(rf"gRPC +127\.0\.0\.1:{running.port}")
     assert running.wait_for(rf"mails +{running.folder}/mails")
+    metrics = running.wait_for(r"HTTP +127\.0\.0\.1:[1-9]\d*/metrics").split()[-1]
+    with urlopen(f"http://{metrics}") as answer:
+        assert b"gcsched_build_info" in answer.read()
     assert running.wait_for("not used here: GCSCHED_MONGO_URI, GCSCHED_SMTP_PORT")
     line = running.wait_for(r"try .* --at \+10s").partition("try")[2]
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from gcsched.dev.address import refuse_taken
+from gcsched.dev.address import free_or_any, refuse_taken
 from gcsched.errors import AddressInUse
 
 
@@ -43,3 +43,15 @@ def test_a_port_whose_last_connection_just_ended_is_free() -> None:
             client.recv(1)
 
     refuse_taken(f"127.0.0.1:{port}", "--grpc")
+
+
+def test_a_taken_address_gives_way_to_any_free_port_of_its_host(taken: int) -> None:
+    assert free_or_any(f"127.0.0.1:{taken}", beside="127.0.0.1:1") == "127.0.0.1:0"
+
+
+def test_a_free_address_is_taken_unless_somebody_else_is_to_have_it() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        free = f"127.0.0.1:{server.getsockname()[1]}"
+
+    assert free_or_any(free, beside="127.0.0.1:1") == free
+    assert free_or_any(free, beside=free) == "127.0.0.1:0"

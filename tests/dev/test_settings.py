@@ -33,6 +33,7 @@ def test_nothing_needs_to_be_said() -> None:
     assert (settings.smtp_host, settings.smtp_port) == ("127.0.0.1", 2525)
     assert settings.smtp_security == "none"
     assert settings.grpc_listen == "127.0.0.1:7"
+    assert settings.http_listen == "127.0.0.1:8080"
     assert settings.log_level == "WARNING"
 
 
@@ -43,6 +44,7 @@ def test_what_is_said_of_the_service_counts(tmp_path: Path) -> None:
         "GCSCHED_TIMEZONE": "Europe/Berlin",
         "GCSCHED_SENDER_EMAIL": "hr@example.com",
         "GCSCHED_LOG_LEVEL": "INFO",
+        "GCSCHED_HTTP_LISTEN": "127.0.0.1:9",
     }
 
     settings = dev_settings(said, BROUGHT)
@@ -52,6 +54,7 @@ def test_what_is_said_of_the_service_counts(tmp_path: Path) -> None:
     assert settings.timezone.key == "Europe/Berlin"
     assert settings.sender_email == "hr@example.com"
     assert settings.log_level == "INFO"
+    assert settings.http_listen == "127.0.0.1:9"
 
 
 def test_no_store_and_no_relay_of_the_environment_is_ever_used() -> None:

@@ -259,3 +259,20 @@ def test_a_move_leaves_the_job_that_made_it_as_it_was() -> None:
 def test_a_job_cannot_be_changed() -> None:
     with pytest.raises(FrozenInstanceError):
         a_job().state = State.SENT  # type: ignore[misc]  # that it is refused is the point
+
+
+def test_the_attempt_that_led_to_a_state_is_told_apart_from_older_ones() -> None:
+    attempt = an_attempt()
+    retried = a_claimed_job().retried(attempt, due=NOW, charged=True)
+    claimed_again = a_claimed_job(attempts=retried.attempts)
+
+    assert a_job().new_attempt is None
+    assert retried.new_attempt == attempt
+    assert claimed_again.given_back(NOW + timedelta(minutes=1)).new_attempt is None
+
+
+def test_a_mail_could_leave_when_it_was_due_but_not_before_it_was_asked_for() -> None:
+    hour = timedelta(hours=1)
+
+    assert a_job(created=NOW, due=NOW + hour).could_leave == NOW + hour
+    assert a_job(created=NOW, due=NOW - hour).could_leave == NOW

@@ -12,7 +12,7 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from gcsched.assembly import Resources
+from gcsched.resources import Resources
 from gcsched.settings import Settings
 from tests.relay import Answer, At, Relay
 from tests.running import Running, a_setting, all_are_sent, ask_for, jobs, running

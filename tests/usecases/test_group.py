@@ -275,3 +275,16 @@ async def test_a_stop_with_nobody_waiting_writes_nothing() -> None:
         pass
 
     assert register.groups == []
+
+
+async def test_who_waits_and_how_many_share_a_write_can_be_seen() -> None:
+    register, sizes = Register(), list[int]()
+    group = Group(register, on_batch=sizes.append)
+
+    async with running(group.run):
+        callers = await asked_during_a_write(group, register, 2, 3)
+        assert group.waiting == 2
+        register.gate.set()
+        await asyncio.gather(*callers)
+
+    assert (sizes, group.waiting) == ([1, 2], 0)

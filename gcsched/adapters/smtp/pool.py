@@ -51,6 +51,11 @@ class Pool:
     def idle(self) -> int:
         return len(self._idle)
 
+    @property
+    def busy(self) -> int:
+        """Count the connections that carry a mail or are being opened for one."""
+        return len(self._sessions.difference(self._idle, self._leaving)) + self._opening
+
     async def __aenter__(self) -> Self:
         return self
 

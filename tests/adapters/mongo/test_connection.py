@@ -113,7 +113,9 @@ async def test_mongodb_is_told_who_connects_and_an_operator_may_choose_the_name(
     said: str, name: str
 ) -> None:
     async with open_mongo(f"mongodb://127.0.0.1:1/{said}") as mongo:
-        assert mongo.database.client.options.pool_options.appname == name
+        options: Any = mongo.database.client.options
+
+    assert options.pool_options.appname == name
 
 
 @pytest.mark.parametrize(

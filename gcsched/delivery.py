@@ -1,0 +1,122 @@
+"""Build what carries claimed jobs through."""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from gcsched import policies
+from gcsched.adapters.compose import Composer
+from gcsched.adapters.mongo.claims import MongoClaims
+from gcsched.adapters.mongo.outcomes import MongoOutcomes
+from gcsched.adapters.mongo.suppressions import MongoSuppressions
+from gcsched.adapters.redis import RedisMarks
+from gcsched.adapters.templates import Templates
+from gcsched.domain.job import CLAIMABLE
+from gcsched.parts import NamedLoop
+from gcsched.relaying import RelayFactory
+from gcsched.resources import Resources
+from gcsched.settings import Settings
+from gcsched.usecases.crew import Crew
+from gcsched.usecases.deliver import Claimed, Deliver, Fence
+from gcsched.usecases.group import Group
+from gcsched.usecases.lanes import Lanes
+from gcsched.usecases.leases import Leases
+from gcsched.usecases.marks import AcceptedMarks
+from gcsched.usecases.ports import Conclusion, Outcomes, Permit, Step
+from gcsched.usecases.record import Recorder
+from gcsched.usecases.relays import Relays
+from gcsched.usecases.ringer import Ringer
+from gcsched.usecases.suppress import SuppressingOutcomes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """*relays* are also the gate before the claiming."""
+
+    claims: MongoClaims
+    leases: Leases
+    crew: Crew
+    relays: Relays
+    loops: tuple[NamedLoop, ...]
+
+
+def build_delivery(settings: Settings, resources: Resources, ringer: Ringer) -> Delivery:
+    claims = MongoClaims(mongo=resources.mongo)
+    marks = AcceptedMarks(RedisMarks(redis=resources.redis))
+    lanes = Lanes(limit=policies.places_per_domain(settings), now=resources.clock)
+    leases = Leases(claims, capacity=policies.most_claimed(settings), parked=lanes.parked)
+    recorder = Recorder(
+        outcomes(settings, resources),
+        on_recorded=settling(leases, marks, ringer, resources),
+        on_batch=partial(resources.metrics.batch, Step.OUTCOME),
+    )
+    relays = relays_over(settings, resources)
+    fence = Group(Fence(claims=claims), on_batch=partial(resources.metrics.batch, Step.FENCE))
+    deliver = deliver_by(relays, fence, settings, resources)
+    size = settings.smtp_sessions
+    crew = Crew(deliver=deliver, recorder=recorder, marks=marks, lanes=lanes, size=size)
+    loops: tuple[NamedLoop, ...] = (
+        ("marks", marks.run),
+        ("leases", leases.run),
+        ("recorder", recorder.run),
+        ("fence", fence.run),
+        *[(f"sessions with {mailer.name}", mailer.run) for mailer in resources.mailers],
+        ("crew", partial(crew.run, grace=policies.stop_grace(settings))),
+    )
+    return Delivery(claims=claims, leases=leases, crew=crew, relays=relays, loops=loops)
+
+
+def outcomes(settings: Settings, resources: Resources) -> Outcomes:
+    return SuppressingOutcomes(
+        outcomes=MongoOutcomes(mongo=resources.mongo, retention=policies.retention(settings)),
+        suppressions=MongoSuppressions(mongo=resources.mongo),
+        lasting=policies.suppression(settings),
+    )
+
+
+def settling(
+    leases: Leases, marks: AcceptedMarks, ringer: Ringer, resources: Resources
+) -> Callable[[Conclusion], None]:
+    """Give what is to be done when the store knows what became of a claimed job."""
+
+    def settle(conclusion: Conclusion) -> None:
+        leases.settle(conclusion)
+        marks.forget(conclusion)
+        resources.metrics.concluded(conclusion.job)
+        if conclusion.job.state in CLAIMABLE:
+            ringer.ask(conclusion.job.due)
+
+    return settle
+
+
+def relays_over(settings: Settings, resources: Resources) -> Relays:
+    factory = RelayFactory(
+        per_second=settings.smtp_rate, burst=settings.smtp_burst, redis=resources.redis
+    )
+    return factory.relays_over(resources.mailers)
+
+
+def deliver_by(
+    relays: Relays,
+    fence: Group[Claimed, Permit | None],
+    settings: Settings,
+    resources: Resources,
+) -> Deliver:
+    return Deliver(
+        composer=composer(settings, resources.templates),
+        carrier=relays,
+        fence=fence,
+        policy=policies.retry_policy(settings),
+        now=resources.clock,
+        chance=random.random,
+    )
+
+
+def composer(settings: Settings, templates: Templates) -> Composer:
+    return Composer(
+        templates=templates,
+        sender_email=settings.sender_email,
+        sender_name=settings.sender_name,
+        timezone=settings.timezone,
+    )

@@ -1,0 +1,63 @@
+"""What settings mean for the rules: plain values for who needs them."""
+
+from datetime import timedelta
+
+from gcsched.domain.due import DailyPlan
+from gcsched.domain.retry import OnUncertain, RetryPolicy
+from gcsched.settings import Settings
+
+CLAIMED_PER_SESSION = 16
+BITE_PER_SESSION = 4
+
+
+def bite(settings: Settings) -> int:
+    return settings.smtp_sessions * BITE_PER_SESSION
+
+
+def most_claimed(settings: Settings) -> int:
+    """Claim enough for the sessions to stay busy.
+
+    Under a limit no more than they carry at once: granted mails that wait here behind a slow relay
+    would all leave together afterwards. Twice as many where slow domains may hold almost all
+    sessions: claiming goes on while half of the room is free.
+    """
+    under_limit = 2 if places_per_domain(settings) else 1
+    return settings.smtp_sessions * (under_limit if settings.smtp_rate else CLAIMED_PER_SESSION)
+
+
+def places_per_domain(settings: Settings) -> int:
+    """Give 0 where the sessions are the limit anyway."""
+    places = settings.smtp_sessions_per_domain
+    return places if places < settings.smtp_sessions else 0
+
+
+def daily_plan(settings: Settings) -> DailyPlan:
+    return DailyPlan(at=settings.daily_at, zone=settings.timezone)
+
+
+def retry_policy(settings: Settings) -> RetryPolicy:
+    return RetryPolicy(
+        attempts=settings.retry_attempts,
+        waits=tuple(timedelta(seconds=seconds) for seconds in settings.retry_waits_seconds),
+        on_uncertain=OnUncertain(settings.on_uncertain),
+    )
+
+
+def keep_trying(settings: Settings) -> timedelta:
+    return timedelta(hours=settings.not_after_hours)
+
+
+def retention(settings: Settings) -> timedelta:
+    return timedelta(days=settings.retention_days)
+
+
+def stop_grace(settings: Settings) -> timedelta:
+    return timedelta(seconds=settings.stop_grace_seconds)
+
+
+def suppression(settings: Settings) -> timedelta:
+    return timedelta(days=settings.suppression_days)
+
+
+def message_id_domain(settings: Settings) -> str:
+    return settings.sender_email.rpartition("@")[2].encode("idna").decode()

@@ -1,0 +1,73 @@
+"""Tell of each unary call how it ended and how long it took."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeAlias, cast
+
+import grpc
+
+OnCall = Callable[[str, str, float], None]
+"""Told the method's full name, the name of the code, and the seconds."""
+
+NAMES = {code.value[0]: code.name for code in grpc.StatusCode}
+Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
+
+
+class CallInterceptor(grpc.aio.ServerInterceptor):
+    """Wraps each method that exists once; what it raises, an abort above all, passes through."""
+
+    def __init__(self, on_call: OnCall) -> None:
+        self._on_call = on_call
+        self._wrapped: dict[str, Handler] = {}
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Handler:
+        method = handler_call_details.method
+        if (known := self._wrapped.get(method)) is not None:
+            return known
+        handler = await continuation(handler_call_details)
+        if handler is None or handler.unary_unary is None:
+            return handler
+        self._wrapped[method] = wrapped = grpc.unary_unary_rpc_method_handler(
+            self._told(method.lstrip("/"), handler.unary_unary),
+            request_deserializer=handler.request_deserializer,
+            response_serializer=handler.response_serializer,
+        )
+        return wrapped
+
+    def _told(self, method: str, call: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
+        async def told(request: Any, context: Context) -> Any:
+            begun = time.perf_counter()
+            code = grpc.StatusCode.UNKNOWN.name
+            try:
+                response = await call(request, context)
+                code = code_of(context)
+            except grpc.aio.AbortError:
+                code = code_of(context)
+                raise
+            except asyncio.CancelledError:
+                code = ended_by_caller(context)
+                raise
+            else:
+                return response
+            finally:
+                self._on_call(method, code, time.perf_counter() - begun)
+
+        return told
+
+
+def code_of(context: Context) -> str:
+    code: Any = context.code()  # an int, whatever its annotation says; 0 or None: nothing was set
+    return NAMES[code.value[0] if isinstance(code, grpc.StatusCode) else code or 0]
+
+
+def ended_by_caller(context: Context) -> str:
+    left = cast("float | None", context.time_remaining())  # None: without a deadline
+    if left is None or left > 0:
+        return grpc.StatusCode.CANCELLED.name
+    return grpc.StatusCode.DEADLINE_EXCEEDED.name

@@ -1,0 +1,42 @@
+"""The census: count all jobs once a minute and remember it, so that a look costs nothing."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import structlog
+
+from gcsched.errors import StoreUnavailable
+from gcsched.usecases.periodic import periodically
+from gcsched.usecases.ports import Clock, JobCounts, Tally
+
+EVERY = timedelta(minutes=1)
+TOO_OLD = timedelta(minutes=3)
+
+
+@dataclass(kw_only=True, eq=False)
+class Census:
+    tally: Tally
+    now: Clock
+    clock: Callable[[], float] = time.monotonic
+    _counts: JobCounts | None = field(default=None, init=False)
+    _counted_at: float = field(default=0.0, init=False)
+
+    @property
+    def latest(self) -> JobCounts | None:
+        """The latest counts; None when they are unknown or too old to be true."""
+        is_true = self.clock() - self._counted_at <= TOO_OLD.total_seconds()
+        return self._counts if is_true else None
+
+    async def run(self, stop: asyncio.Event) -> None:
+        await periodically(self.count, every=EVERY, stop=stop)
+
+    async def count(self) -> None:
+        try:
+            self._counts = await self.tally.count(now=self.now())
+        except StoreUnavailable as error:
+            structlog.get_logger().warning("jobs not counted", error=str(error))
+        else:
+            self._counted_at = self.clock()

@@ -1,0 +1,51 @@
+"""Build what lets operators see: gauges, the census, the watch over what we depend on."""
+
+from functools import partial
+
+from gcsched.adapters import redis
+from gcsched.adapters.mongo.tally import MongoTally
+from gcsched.delivery import Delivery
+from gcsched.parts import NamedLoop
+from gcsched.resources import Resources
+from gcsched.usecases.census import Census
+from gcsched.usecases.relays import Relays
+from gcsched.usecases.submit import Submit
+from gcsched.usecases.watch import Watch
+from gcsched.web.levels import Levels
+from gcsched.web.loop_lag import LoopLag
+from gcsched.web.readiness import BREAKER_OPEN, Dependency
+
+
+def build_visibility(
+    resources: Resources, delivery: Delivery, submit: Submit
+) -> tuple[NamedLoop, ...]:
+    """Show what there is from now on; give the loops that keep it true."""
+    mongodb = Watch(name="mongodb", ask=resources.mongo.ping)
+    bell = Watch(name="redis", ask=partial(redis.ping, resources.redis))
+    census = Census(tally=MongoTally(mongo=resources.mongo), now=resources.clock)
+    resources.metrics.registry.register(
+        Levels(
+            sessions=resources.mailers,
+            relays_down=lambda: delivery.relays.down,
+            claimed_jobs=lambda: delivery.leases.held,
+            admissions_waiting=lambda: submit.group.waiting,
+            job_counts=lambda: census.latest,
+        )
+    )
+    resources.readiness.started(
+        Dependency(name=mongodb.name, trouble=lambda: mongodb.trouble, is_needed=True),
+        Dependency(name=bell.name, trouble=lambda: bell.trouble),
+        *[relay(name, delivery.relays) for name in delivery.relays.down],
+    )
+    return (
+        ("watch over mongodb", mongodb.run),
+        ("watch over redis", bell.run),
+        ("census", census.run),
+        ("event loop lag", LoopLag(observe=resources.metrics.loop_lag).run),
+    )
+
+
+def relay(name: str, relays: Relays) -> Dependency:
+    return Dependency(
+        name=f"relay {name}", trouble=lambda: BREAKER_OPEN if relays.down[name] else None
+    )

@@ -1,0 +1,100 @@
+"""The metrics that are counted while it happens: their names, labels and buckets."""
+
+import platform
+from collections.abc import Iterable, Mapping
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from gcsched.domain.replies import Kind
+from gcsched.usecases.ports import AdmissionOutcome, Step
+from gcsched.usecases.sweep import Repair
+
+NO_RELAY = "none"
+CALL_SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
+LATE_SECONDS = (0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 5, 10, 20, 60, 300, 900, 3600, 14400, 86400)
+LAG_SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.04, 0.05, 0.075, 0.1, 0.2, 0.5, 1)
+BATCH_JOBS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+
+
+def build_info(registry: CollectorRegistry, version: str) -> None:
+    Gauge(
+        "gcsched_build_info",
+        "1, with the version that runs.",
+        ["version", "python"],
+        registry=registry,
+    ).labels(version, platform.python_version()).set(1)
+
+
+def admissions(registry: CollectorRegistry) -> Mapping[AdmissionOutcome, Counter]:
+    family = Counter(
+        "gcsched_admissions", "Wishes by how they ended.", ["outcome"], registry=registry
+    )
+    return {outcome: family.labels(outcome.value) for outcome in AdmissionOutcome}
+
+
+def attempts(
+    registry: CollectorRegistry, relays: Iterable[str]
+) -> Mapping[tuple[Kind, str], Counter]:
+    family = Counter(
+        "gcsched_attempts",
+        "Attempts to deliver by what they came to; relay none: it came to no conversation.",
+        ["kind", "relay"],
+        registry=registry,
+    )
+    return {
+        (kind, relay): family.labels(kind.value, relay or NO_RELAY)
+        for kind in Kind
+        for relay in ("", *relays)
+    }
+
+
+def repairs(registry: CollectorRegistry) -> Mapping[str, Counter]:
+    family = Counter(
+        "gcsched_repairs", "What sweeps repaired, by reason.", ["reason"], registry=registry
+    )
+    return {reason.value: family.labels(reason.value) for reason in Repair}
+
+
+def batch_jobs(registry: CollectorRegistry) -> Mapping[Step, Histogram]:
+    family = Histogram(
+        "gcsched_batch_jobs",
+        "Jobs for which a step was done together.",
+        ["step"],
+        buckets=BATCH_JOBS,
+        registry=registry,
+    )
+    return {step: family.labels(step.value) for step in Step}
+
+
+def lateness(registry: CollectorRegistry) -> Histogram:
+    return Histogram(
+        "gcsched_lateness_seconds",
+        "From the time at which a mail was due to the relay's acceptance.",
+        buckets=LATE_SECONDS,
+        registry=registry,
+    )
+
+
+def rpc_calls(registry: CollectorRegistry) -> Counter:
+    return Counter(
+        "gcsched_rpc_calls", "Unary calls by how they ended.", ["method", "code"], registry=registry
+    )
+
+
+def rpc_call_seconds(registry: CollectorRegistry) -> Histogram:
+    return Histogram(
+        "gcsched_rpc_call_seconds",
+        "How long unary calls took.",
+        ["method"],
+        buckets=CALL_SECONDS,
+        registry=registry,
+    )
+
+
+def event_loop_lag(registry: CollectorRegistry) -> Histogram:
+    return Histogram(
+        "gcsched_event_loop_lag_seconds",
+        "How much later than asked for the event loop came back to a sleeper.",
+        buckets=LAG_SECONDS,
+        registry=registry,
+    )

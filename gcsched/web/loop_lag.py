@@ -1,0 +1,20 @@
+"""Measure how late the event loop is: all mails and calls are as late as it."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+EVERY_SECONDS = 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoopLag:
+    observe: Callable[[float], None]
+
+    async def run(self, stop: asyncio.Event) -> None:
+        clock = asyncio.get_running_loop().time
+        while not stop.is_set():
+            # A plain sleep: waiting for *stop* would measure its own machinery, too.
+            until = clock() + EVERY_SECONDS
+            await asyncio.sleep(EVERY_SECONDS)
+            self.observe(max(0.0, clock() - until))

@@ -1,0 +1,55 @@
+"""What is counted while it happens: an Observer that keeps Prometheus metrics."""
+
+from collections.abc import Iterable
+from functools import cache
+
+from prometheus_client import CollectorRegistry, ProcessCollector, disable_created_metrics
+
+from gcsched.domain.job import Job
+from gcsched.domain.replies import Kind
+from gcsched.usecases.ports import AdmissionOutcome, Step
+from gcsched.web import instruments
+
+
+class Metrics:
+    """All label values are known beforehand, but for the codes of calls: so nothing can grow."""
+
+    def __init__(self, *, version: str, relays: Iterable[str]) -> None:
+        disable_created_metrics()  # a series more for each one; the process tells its own start
+        self.registry = registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+        instruments.build_info(registry, version)
+        self._admissions = instruments.admissions(registry)
+        self._attempts = instruments.attempts(registry, relays)
+        self._repairs = instruments.repairs(registry)
+        self._batch_jobs = instruments.batch_jobs(registry)
+        self._lateness = instruments.lateness(registry)
+        self._calls = cache(instruments.rpc_calls(registry).labels)
+        self._call_seconds = cache(instruments.rpc_call_seconds(registry).labels)
+        self._event_loop_lag = instruments.event_loop_lag(registry)
+
+    def admission(self, outcome: AdmissionOutcome) -> None:
+        self._admissions[outcome].inc()
+
+    def batch(self, step: Step, jobs: int) -> None:
+        self._batch_jobs[step].observe(jobs)
+
+    def concluded(self, job: Job) -> None:
+        """Count the attempt, if there was one; what was accepted has its lateness."""
+        if (attempt := job.new_attempt) is None:
+            return
+        self._attempts[attempt.kind, attempt.relay].inc()
+        if attempt.kind is Kind.ACCEPTED:
+            self._lateness.observe(max(0.0, (attempt.ended - job.could_leave).total_seconds()))
+
+    def repaired(self, reason: str, count: int) -> None:
+        self._repairs[reason].inc(count)
+
+    def call(self, method: str, code: str, seconds: float) -> None:
+        """Hear how one call ended."""
+        self._calls(method, code).inc()
+        self._call_seconds(method).observe(seconds)
+
+    def loop_lag(self, seconds: float) -> None:
+        """Hear how late the event loop was."""
+        self._event_loop_lag.observe(seconds)

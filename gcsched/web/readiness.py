@@ -1,0 +1,70 @@
+"""Whether this process is to be given calls, and what is wrong with what it depends on."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+OK = "ok"
+WAITING = "waiting for MongoDB"
+BREAKER_OPEN = "down: mails are held back from it"
+
+
+class Status(StrEnum):
+    STARTING = "starting"
+    READY = "ready"
+    DEGRADED = "degraded"
+    UNAVAILABLE = "unavailable"
+    STOPPING = "stopping"
+
+
+TAKES_CALLS = frozenset({Status.READY, Status.DEGRADED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dependency:
+    """Without one that *is_needed* no call can be answered well."""
+
+    name: str
+    trouble: Callable[[], str | None]
+    is_needed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    status: Status
+    dependencies: Mapping[str, str]
+    reason: str | None = None
+
+    @property
+    def is_ready(self) -> bool:
+        return self.status in TAKES_CALLS
+
+
+@dataclass(kw_only=True, eq=False)
+class Readiness:
+    """Starting, until it is told what it depends on; then as those are; stopping at last."""
+
+    _dependencies: tuple[Dependency, ...] = field(default=(), init=False)
+    _is_stopping: bool = field(default=False, init=False)
+
+    def started(self, *dependencies: Dependency) -> None:
+        self._dependencies = dependencies
+
+    def stopping(self) -> None:
+        self._is_stopping = True
+
+    def report(self) -> Report:
+        troubles = {each: each.trouble() for each in self._dependencies}
+        told = {each.name: trouble or OK for each, trouble in troubles.items()}
+        if self._is_stopping:
+            return Report(status=Status.STOPPING, dependencies=told, reason="it was told to stop")
+        if not troubles:
+            waiting = {"mongodb": WAITING}
+            return Report(status=Status.STARTING, dependencies=waiting, reason=WAITING)
+        wrong = [each for each, trouble in troubles.items() if trouble]
+        if not wrong:
+            return Report(status=Status.READY, dependencies=told)
+        is_needed = any(each.is_needed for each in wrong)
+        reason = "; ".join(f"{each.name} {told[each.name]}" for each in wrong)
+        status = Status.UNAVAILABLE if is_needed else Status.DEGRADED
+        return Report(status=status, dependencies=told, reason=reason)

@@ -1,0 +1,69 @@
+"""Look at a running service by HTTP, as Prometheus and an orchestrator do."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+from prometheus_client.parser import text_string_to_metric_families
+
+Samples = Mapping[tuple[str, frozenset[tuple[str, str]]], float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scrape:
+    """The samples of one look at /metrics."""
+
+    samples: Samples
+
+    def value(self, name: str, **labels: str) -> float | None:
+        return self.samples.get((name, frozenset(labels.items())))
+
+    def by(self, label: str, name: str, **others: str) -> dict[str, float]:
+        """Give the values above 0 of *name* by *label*."""
+        found = {}
+        for (each, pairs), value in self.samples.items():
+            labels = dict(pairs)
+            if each == name and value and others.items() <= labels.items():
+                found[labels[label]] = value
+        return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looker:
+    session: aiohttp.ClientSession
+
+    async def scrape(self) -> Scrape:
+        async with self.session.get("/metrics") as answer:
+            assert answer.status == 200
+            assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+            return parsed(await answer.text())
+
+    async def ready(self) -> tuple[int, dict[str, Any]]:
+        async with self.session.get("/readyz") as answer:
+            return answer.status, await answer.json()
+
+    async def status(self) -> str:
+        _, told = await self.ready()
+        return str(told["status"])
+
+    async def ask(self, path: str, method: str = "GET") -> tuple[int, str]:
+        async with self.session.request(method, path) as answer:
+            return answer.status, await answer.text()
+
+
+def parsed(text: str) -> Scrape:
+    samples = {}
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            key = (sample.name, frozenset(sample.labels.items()))
+            assert key not in samples, f"twice: {key}"
+            samples[key] = sample.value
+    return Scrape(samples=samples)
+
+
+@asynccontextmanager
+async def looking_at(http: str) -> AsyncIterator[Looker]:
+    async with aiohttp.ClientSession(http) as session:
+        yield Looker(session=session)

@@ -1,0 +1,18 @@
+import time
+
+from gcsched.web.loop_lag import EVERY_SECONDS, LoopLag
+from tests.builders import running
+from tests.waiting import until
+
+
+async def test_a_loop_that_was_held_up_is_seen_to_be_late() -> None:
+    seen: list[float] = []
+
+    async with running(LoopLag(observe=seen.append).run):
+        await until(lambda: seen)
+        hold_up = time.monotonic() + EVERY_SECONDS + 0.2
+        while time.monotonic() < hold_up:
+            pass
+        await until(lambda: max(seen) >= 0.2)
+
+    assert min(seen) >= 0

@@ -1,0 +1,181 @@
+"""What /metrics says after we did something is what we did."""
+
+import re
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import grpc
+import pytest
+
+from gcsched import __version__
+from gcsched.domain.job import State
+from gcsched.domain.replies import Kind
+from gcsched.usecases.sweep import Repair
+from gcsched.web.metrics import Metrics
+from tests.builders import NOW, a_claimed_job, an_attempt
+from tests.relay import Answer, At, Relay
+from tests.running import Running, a_setting, all_are_sent, ask_for, running
+from tests.service import a_meet, scheduler
+from tests.waiting import until
+from tests.web.looking import Looker, Scrape, looking_at
+
+README = (Path(__file__).resolve().parent.parent.parent / "README.md").read_text(encoding="utf-8")
+METHOD = "scheduler.Scheduler/ScheduleMeet"
+
+
+@asynccontextmanager
+async def observed(
+    mongo_uri: str, redis_url: str, relay: Relay, **others: str
+) -> AsyncIterator[tuple[Running, Looker]]:
+    settings = a_setting(mongo=mongo_uri, redis=redis_url, relay_port=relay.port, **others)
+    async with running(settings) as app, looking_at(app.http) as look:
+        yield app, look
+
+
+@pytest.fixture
+async def relay() -> AsyncIterator[Relay]:
+    async with Relay() as relay:
+        yield relay
+
+
+async def seen(look: Looker, condition: Callable[[Scrape], bool]) -> Scrape:
+    """Look until *condition* holds; give what was seen then."""
+    scrapes: list[Scrape] = []
+
+    async def holds() -> bool:
+        scrapes.append(await look.scrape())
+        return condition(scrapes[-1])
+
+    await until(holds)
+    return scrapes[-1]
+
+
+async def test_wishes_calls_mails_and_lateness_are_counted(
+    mongo_uri: str, redis_url: str, relay: Relay
+) -> None:
+    name = f"127.0.0.1:{relay.port}"
+    async with observed(mongo_uri, redis_url, relay) as (app, look):
+        await ask_for(app, 3)
+        await ask_for(app, 1)  # again
+        async with scheduler(app.target) as stub:
+            with pytest.raises(grpc.aio.AioRpcError):
+                await stub.ScheduleMeet(a_meet(4, emailID="nobody"))
+        await until(lambda: all_are_sent(app.resources))
+        scrape = await seen(look, lambda now: now.value("gcsched_lateness_seconds_count") == 3)
+
+    admissions = {"created": 3, "replayed": 1, "invalid": 1}
+    assert scrape.by("outcome", "gcsched_admissions_total") == admissions
+    calls = scrape.by("code", "gcsched_rpc_calls_total", method=METHOD)
+    assert calls == {"OK": 4, "INVALID_ARGUMENT": 1}
+    assert scrape.value("gcsched_rpc_call_seconds_count", method=METHOD) == 5
+    assert scrape.by("kind", "gcsched_attempts_total", relay=name) == {"ACCEPTED": 3}
+    late = scrape.value("gcsched_lateness_seconds_sum")
+    assert late is not None
+    assert 0 < late < 3 * 5, "late from the call on: the second asked for was years ago"
+    for step in ("admission", "claim", "fence", "outcome"):
+        assert (scrape.value("gcsched_batch_jobs_sum", step=step) or 0) >= 3
+    assert scrape.value("gcsched_claimed_jobs") == 0
+    assert scrape.value("gcsched_admissions_waiting") == 0
+    assert scrape.value("gcsched_smtp_sessions_busy", relay=name) == 0
+    assert (scrape.value("gcsched_smtp_sessions_open", relay=name) or 0) >= 1
+    assert scrape.value("gcsched_breaker_open", relay=name) == 0
+
+
+async def test_calls_for_health_are_counted_and_unknown_methods_are_not(
+    mongo_uri: str, redis_url: str, relay: Relay
+) -> None:
+    async with observed(mongo_uri, redis_url, relay) as (app, look):
+        async with grpc.aio.insecure_channel(app.target) as channel:
+            with pytest.raises(grpc.aio.AioRpcError):
+                await channel.unary_unary("/made/up", bytes, bytes)(b"")
+
+        scrape = await look.scrape()
+
+    assert set(scrape.by("method", "gcsched_rpc_calls_total")) == {"grpc.health.v1.Health/Check"}
+
+
+async def test_jobs_are_counted_by_state_when_there_has_been_time_to(
+    mongo_uri: str, redis_url: str, relay: Relay
+) -> None:
+    async with observed(mongo_uri, redis_url, relay) as (_, look):
+        scrape = await seen(look, lambda now: now.value("gcsched_jobs", state="SENT") is not None)
+
+    assert {dict(pairs)["state"] for name, pairs in scrape.samples if name == "gcsched_jobs"} == {
+        state.value for state in State
+    }
+    assert scrape.value("gcsched_oldest_due_seconds") == 0
+
+
+async def test_the_loop_and_the_process_are_measured(
+    mongo_uri: str, redis_url: str, relay: Relay
+) -> None:
+    async with observed(mongo_uri, redis_url, relay) as (_, look):
+        lag = "gcsched_event_loop_lag_seconds_count"
+        scrape = await seen(look, lambda now: (now.value(lag) or 0) >= 3)
+
+    assert (scrape.value("process_resident_memory_bytes") or 0) > 10_000_000
+    assert (scrape.value("process_cpu_seconds_total") or 0) > 0
+    assert __version__ in scrape.by("version", "gcsched_build_info")
+    below = [
+        float(dict(pairs)["le"])
+        for name, pairs in scrape.samples
+        if name == "gcsched_event_loop_lag_seconds_bucket"
+    ]
+    assert {0.001, 0.05, 1.0} <= set(below)
+
+
+async def test_a_relay_that_is_left_alone_is_shown(
+    mongo_uri: str, redis_url: str, relay: Relay
+) -> None:
+    name = f"127.0.0.1:{relay.port}"
+    relay.script(At.MAIL, Answer(421, "4.3.2 closing"))
+    async with observed(mongo_uri, redis_url, relay) as (app, look):
+        await ask_for(app, 8)
+        await seen(look, lambda now: now.value("gcsched_breaker_open", relay=name) == 1)
+        status, told = await look.ready()
+
+    assert (status, told["status"]) == (200, "degraded")
+    assert told["dependencies"][f"relay {name}"].startswith("down")
+
+
+async def test_what_a_sweep_repairs_is_counted(
+    mongo_uri: str, redis_url: str, relay: Relay
+) -> None:
+    async with observed(mongo_uri, redis_url, relay) as (app, look):
+        app.resources.metrics.repaired(Repair.OVERDUE, 2)
+
+        assert (await look.scrape()).by("reason", "gcsched_repairs_total") == {"overdue": 2}
+
+
+@pytest.mark.parametrize(
+    ("due", "late"),
+    [(NOW, 2.0), (NOW - timedelta(days=1), 2.0), (NOW + timedelta(seconds=1), 1.0)],
+    ids=["now", "long ago", "ahead"],
+)
+def test_lateness_counts_from_when_the_mail_could_leave(due: datetime, late: float) -> None:
+    metrics = Metrics(version="1", relays=["smtp.example.org"])
+    accepted = an_attempt(kind=Kind.ACCEPTED, ended=NOW + timedelta(seconds=2))
+
+    metrics.concluded(a_claimed_job(created=NOW, due=due).sent(accepted))
+
+    assert metrics.registry.get_sample_value("gcsched_lateness_seconds_sum") == late
+
+
+def test_what_came_without_an_attempt_counts_as_none() -> None:
+    metrics = Metrics(version="1", relays=[])
+
+    metrics.concluded(a_claimed_job(attempts=(an_attempt(),)).given_back(datetime.now(UTC)))
+
+    assert metrics.registry.get_sample_value("gcsched_lateness_seconds_count") == 0
+
+
+async def test_the_readme_lists_every_metric(mongo_uri: str, redis_url: str, relay: Relay) -> None:
+    cells = re.findall(r"^\| (`gcsched_[^|]+)", README, re.MULTILINE)
+    listed = set(re.findall(r"gcsched_[a-z_]+", " ".join(cells)))
+    async with observed(mongo_uri, redis_url, relay) as (_, look):
+        await seen(look, lambda now: now.value("gcsched_oldest_due_seconds") is not None)
+        _, text = await look.ask("/metrics")
+
+    assert listed == set(re.findall(r"^# TYPE (gcsched_[a-z_]+)", text, re.MULTILINE))

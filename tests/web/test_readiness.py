@@ -1,0 +1,51 @@
+"""Whether calls are to be sent here, decided from what is wrong."""
+
+import pytest
+
+from gcsched.web.readiness import Dependency, Readiness
+
+
+def a_readiness(*, mongodb: str | None = None, redis: str | None = None) -> Readiness:
+    readiness = Readiness()
+    readiness.started(
+        Dependency(name="mongodb", trouble=lambda: mongodb, is_needed=True),
+        Dependency(name="redis", trouble=lambda: redis),
+    )
+    return readiness
+
+
+@pytest.mark.parametrize(
+    ("mongodb", "redis", "status", "is_ready"),
+    [
+        (None, None, "ready", True),
+        (None, "away", "degraded", True),
+        ("away", None, "unavailable", False),
+        ("away", "away", "unavailable", False),
+    ],
+)
+def test_only_what_is_needed_keeps_calls_away(
+    mongodb: str | None, redis: str | None, status: str, *, is_ready: bool
+) -> None:
+    report = a_readiness(mongodb=mongodb, redis=redis).report()
+
+    assert (report.status, report.is_ready) == (status, is_ready)
+    assert report.dependencies == {"mongodb": mongodb or "ok", "redis": redis or "ok"}
+
+
+def test_the_reason_names_all_that_is_wrong() -> None:
+    assert a_readiness().report().reason is None
+    assert a_readiness(mongodb="m", redis="r").report().reason == "mongodb m; redis r"
+
+
+def test_before_the_start_it_waits() -> None:
+    report = Readiness().report()
+
+    assert (report.status, report.is_ready) == ("starting", False)
+    assert report.dependencies == {"mongodb": "waiting for MongoDB"}
+
+
+def test_stopping_outweighs_everything() -> None:
+    readiness = a_readiness(redis="away")
+    readiness.stopping()
+
+    assert (readiness.report().status, readiness.report().is_ready) == ("stopping", False)
