@@ -113,7 +113,7 @@ async def run(
     servicer = SchedulerServicer(submit=service.submit)
     # The port first: without it no part has begun anything that would be cut off.
     async with (
-        serving(servicer, listen=settings.grpc_listen) as server,
+        serving(servicer, listen=settings.grpc_listen, reuse_port=settings.reuse_port) as server,
         asyncio.TaskGroup() as tasks,
     ):
         parts = Parts(tasks)

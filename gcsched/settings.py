@@ -50,6 +50,12 @@ class Settings(Connections):
         "give host:port, e.g. 127.0.0.1:50051, 0.0.0.0:50051 or [::1]:50051",
         default="127.0.0.1:50051",
     )
+    reuse_port: bool = setting(
+        "Whether other processes of the same user may listen on the same address: the kernel deals "
+        "connections out among them. Off: a second one is refused.",
+        "say 1 or 0",
+        default=False,
+    )
     daily_at: Annotated[time, BeforeValidator(formats.time_of_day)] = setting(
         "When the daily queue (timestamp 0) is sent.",
         "give a time of day as HH:MM, e.g. 10:00",

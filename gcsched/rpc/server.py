@@ -16,8 +16,6 @@ from gcsched.rpc.servicer import SchedulerServicer
 LARGEST_MESSAGE = 4 * 1024 * 1024
 SERVICE = task_pb2.DESCRIPTOR.services_by_name["Scheduler"].full_name
 OPTIONS = [
-    # Two servers would share the port without a word, and half of the calls would go astray.
-    ("grpc.so_reuseport", 0),
     ("grpc.max_receive_message_length", LARGEST_MESSAGE),
     ("grpc.max_send_message_length", LARGEST_MESSAGE),
 ]
@@ -41,9 +39,15 @@ class RpcServer:
 
 
 @asynccontextmanager
-async def serving(servicer: SchedulerServicer, *, listen: str) -> AsyncIterator[RpcServer]:
-    """Serve on *listen* (``host:port``); raises AddressInUse."""
-    server = grpc.aio.server(options=OPTIONS)
+async def serving(
+    servicer: SchedulerServicer, *, listen: str, reuse_port: bool = False
+) -> AsyncIterator[RpcServer]:
+    """Serve on *listen* (``host:port``), with others if they all *reuse_port*.
+
+    Raises AddressInUse.
+    """
+    # gRPC's own default shares the port without a word: half of the calls would go astray.
+    server = grpc.aio.server(options=[("grpc.so_reuseport", int(reuse_port)), *OPTIONS])
     health_servicer = health.aio.HealthServicer()
     task_pb2_grpc.add_SchedulerServicer_to_server(servicer, server)
     health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
