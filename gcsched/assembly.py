@@ -184,7 +184,7 @@ def build_admission(settings: Settings, resources: Resources, ringer: Ringer) ->
     recipients = RecipientNotes(store=MongoRecipients(mongo=resources.mongo))
     admissions = MongoAdmissions(mongo=resources.mongo)
     write = AdmissionWrite(admissions=admissions, ringer=ringer, recipients=recipients)
-    group: Group[Asked, Stored] = Group(write, linger=LINGER)
+    group: Group[Asked, Stored] = Group(write, linger=LINGER, waiting=settings.admission_waiting)
     domain = settings.sender_email.rpartition("@")[2].encode("idna").decode()
     factory = JobFactory(
         daily=daily_plan(settings), message_id_domain=domain, keep_trying=keep_trying(settings)

@@ -15,7 +15,12 @@ from gcsched.rpc.servicer import SchedulerServicer
 
 LARGEST_MESSAGE = 4 * 1024 * 1024
 SERVICE = task_pb2.DESCRIPTOR.services_by_name["Scheduler"].full_name
+MOST_UNREAD = 50_000
 OPTIONS = [
+    # What Python has not taken up yet. gRPC's own 1,000 to 3,000 are full in the first instant of
+    # a flood, and it answers CANCELLED then: no word of when to call again.
+    ("grpc.server.max_pending_requests", MOST_UNREAD),
+    ("grpc.server.max_pending_requests_hard_limit", MOST_UNREAD + 1),
     ("grpc.max_receive_message_length", LARGEST_MESSAGE),
     ("grpc.max_send_message_length", LARGEST_MESSAGE),
 ]

@@ -52,9 +52,12 @@ class Ringer:
         return self._ask_for(second)
 
     def hear(self, second: int) -> None:
-        """Act on a wake-up; one that a fast clock picked too early waits for its second."""
+        """Act on a wake-up; one that a fast clock picked too early waits for its second.
+
+        Beyond HORIZON nobody rings: that is no second of ours, and no timer is kept for it.
+        """
         now = self._now()
-        if second > now.timestamp():
+        if now.timestamp() < second <= (now + HORIZON).timestamp() + 1:
             self._set_timer(second, now)
         else:
             self._nudge()
@@ -128,7 +131,9 @@ class Ringer:
         self._is_away = False
 
     def _prune(self) -> None:
-        past = self._now().timestamp() - 1
-        for second in [known for known in self._rung if known < past]:
+        # What lies beyond HORIZON was rung before the clock was set back.
+        now = self._now().timestamp()
+        kept = range(int(now) - 1, int(now) + int(HORIZON.total_seconds()) + 2)
+        for second in [known for known in self._rung if known not in kept]:
             if self._rung[second].done():
                 del self._rung[second]

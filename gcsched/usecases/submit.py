@@ -115,8 +115,9 @@ class Submit:
     async def __call__(self, raw: MeetRequest, *, within: timedelta) -> Admitted:
         """Accept *raw* within the time the caller has.
 
-        Raises InvalidRequest, Overloaded or StoreUnavailable.
+        Raises Overloaded before it looks at the request, InvalidRequest or StoreUnavailable.
         """
+        self.group.check_room()
         now = self.now()
         job = self.make_job(validated(raw, now=now), now=now)
         until = time.monotonic() + within.total_seconds()
