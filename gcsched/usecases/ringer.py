@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from datetime import datetime, timedelta
 
@@ -50,6 +50,23 @@ class Ringer:
         second = math.ceil(due.timestamp())
         self._set_timer(second, now)
         return self._ask_for(second)
+
+    async def lost(self, seconds: Collection[int]) -> Collection[int]:
+        """Give those of *seconds* that the bell does not have; they can be asked for again.
+
+        Nothing while nobody can tell, and nothing of what is being rung just now.
+        """
+        asked = [second for second in seconds if second not in self._to_ring]
+        if self._is_away or not asked:
+            return ()
+        try:
+            missing = await self._bell.missing(asked)
+        except BellUnavailable:
+            return ()
+        missing = set(missing).difference(self._to_ring)
+        for second in missing:
+            self._rung.pop(second, None)
+        return missing
 
     def hear(self, second: int) -> None:
         """Act on a wake-up; one that a fast clock picked too early waits for its second.

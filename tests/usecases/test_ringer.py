@@ -1,5 +1,6 @@
 import asyncio
 import weakref
+from collections.abc import Collection
 from datetime import timedelta
 
 import pytest
@@ -30,6 +31,11 @@ class ToyBell:
         if self.refuses:
             raise BellUnavailable("ringing the bell", ConnectionRefusedError())
         self.rung.append(second)
+
+    async def missing(self, seconds: Collection[int]) -> Collection[int]:
+        if self.refuses:
+            raise BellUnavailable("looking for what was rung", ConnectionRefusedError())
+        return set(seconds).difference(self.rung)
 
 
 class Nudges:
