@@ -23,6 +23,7 @@ from gcsched.adapters.mongo.recovery import MongoRecovery
 from gcsched.adapters.mongo.runs import MongoRuns
 from gcsched.adapters.mongo.suppressions import MongoSuppressions
 from gcsched.adapters.redis import RedisMarks
+from gcsched.adapters.redis_clock import RedisClockWatch
 from gcsched.adapters.smtp.pool import Pool
 from gcsched.adapters.templates import Templates
 from gcsched.domain.due import DailyPlan
@@ -238,6 +239,7 @@ def build_upkeep(
         ("sweep", sweep.run),
         ("arq workers", workers.run),
         ("clock", resources.clock.run),
+        ("clock of Redis", RedisClockWatch(redis=resources.redis, now=now).run),
     )
     return Upkeep(daily_run=daily_run, loops=loops)
 
