@@ -125,10 +125,15 @@ async def run(
     *on_serving* is told the service and the port, once calls are taken. Raises AddressInUse.
     """
     service = assemble(settings, resources)
-    servicer, on_call = SchedulerServicer(submit=service.submit), resources.metrics.call
+    serving = serving_grpc(
+        SchedulerServicer(submit=service.submit),
+        listen=settings.grpc_listen,
+        reuse_port=settings.reuse_port,
+        on_call=resources.metrics.call,
+    )
     # The port first: without it no part has begun anything that would be cut off.
     async with (
-        serving_grpc(servicer, listen=settings.grpc_listen, on_call=on_call) as server,
+        serving as server,
         asyncio.TaskGroup() as tasks,
     ):
         parts = Parts(tasks)

@@ -95,8 +95,12 @@ def build_admission(settings: Settings, resources: Resources, ringer: Ringer) ->
     recipients = RecipientNotes(store=MongoRecipients(mongo=resources.mongo))
     admissions = MongoAdmissions(mongo=resources.mongo)
     write = AdmissionWrite(admissions=admissions, ringer=ringer, recipients=recipients)
-    on_batch = partial(resources.metrics.batch, Step.ADMISSION)
-    group: Group[Asked, Stored] = Group(write, linger=LINGER, on_batch=on_batch)
+    group: Group[Asked, Stored] = Group(
+        write,
+        linger=LINGER,
+        waiting=settings.admission_waiting,
+        on_batch=partial(resources.metrics.batch, Step.ADMISSION),
+    )
     factory = JobFactory(
         daily=policies.daily_plan(settings),
         message_id_domain=policies.message_id_domain(settings),

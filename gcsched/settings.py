@@ -55,6 +55,20 @@ class Settings(Connections):
         "give host:port, e.g. 127.0.0.1:8080, 0.0.0.0:8080 or [::1]:8080",
         default="127.0.0.1:8080",
     )
+    reuse_port: bool = setting(
+        "Whether other processes of the same user may listen on the same address: the kernel deals "
+        "connections out among them. Off: a second one is refused.",
+        "say 1 or 0",
+        default=False,
+    )
+    admission_waiting: int = setting(
+        "How many calls may wait for MongoDB in each process, those in the write under way and "
+        "those for the next one; one more is answered `RESOURCE_EXHAUSTED` at once.",
+        "give a whole number from 1 to 1000000",
+        default=10_000,
+        ge=1,
+        le=1_000_000,
+    )
     daily_at: Annotated[time, BeforeValidator(formats.time_of_day)] = setting(
         "When the daily queue (timestamp 0) is sent.",
         "give a time of day as HH:MM, e.g. 10:00",

@@ -9,6 +9,7 @@ from gcsched.adapters.mongo.claims import MongoClaims
 from gcsched.adapters.mongo.recovery import MongoRecovery
 from gcsched.adapters.mongo.runs import MongoRuns
 from gcsched.adapters.redis import RedisMarks
+from gcsched.adapters.redis_clock import RedisClockWatch
 from gcsched.parts import NamedLoop
 from gcsched.resources import Resources
 from gcsched.settings import Settings
@@ -45,6 +46,7 @@ def build_upkeep(
         ("sweep", sweep.run),
         ("arq workers", workers.run),
         ("clock", resources.clock.run),
+        ("clock of Redis", RedisClockWatch(redis=resources.redis, now=resources.clock).run),
     )
     return Upkeep(daily_run=daily_run, loops=loops)
 

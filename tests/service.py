@@ -67,6 +67,13 @@ class ServiceProcess:
                     raise AssertionError(f"ended with {self._running.returncode}:\n{self.log}")
                 await asyncio.sleep(0.02)
 
+    async def says(self, event: str) -> None:
+        """Wait until it has logged *event*: on a port of several, health may be another's."""
+        async with asyncio.timeout(READY_WITHIN_SECONDS):
+            while f'"{event}"' not in self.log:
+                assert self._running.returncode is None, self.log
+                await asyncio.sleep(0.02)
+
     async def launch(self) -> None:
         """Start and do not wait."""
         listen = {

@@ -83,6 +83,8 @@ def test_the_environment_of_the_process_is_not_looked_at(monkeypatch: pytest.Mon
         ("GRPC_LISTEN", "50051"),
         ("GRPC_LISTEN", "::1:50051"),
         ("GRPC_LISTEN", "0.0.0.0:70000"),
+        ("REUSE_PORT", "perhaps"),
+        ("ADMISSION_WAITING", "0"),
         ("DAILY_AT", "25:00"),
         ("DAILY_AT", "ten"),
         ("TIMEZONE", "Mars/Olympus"),

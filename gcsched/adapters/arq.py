@@ -6,7 +6,7 @@ and carries nothing: what is due is asked of the database.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,6 +15,7 @@ from typing import Any
 import msgpack
 import structlog
 from arq.connections import ArqRedis
+from arq.constants import job_key_prefix
 from arq.cron import CronJob, cron
 from arq.worker import Worker, func
 
@@ -61,6 +62,13 @@ class ArqBell:
             await self.redis.enqueue_job(
                 WAKE, second, _job_id=f"{WAKE}:{second}", _defer_until=until
             )
+
+    async def missing(self, seconds: Collection[int]) -> Collection[int]:
+        """Give those of *seconds* that Redis does not have; raises BellUnavailable."""
+        asked = list(seconds)
+        with bell_errors("looking for what was rung"):
+            jobs = await self.redis.mget([f"{job_key_prefix}{WAKE}:{each}" for each in asked])
+        return {second for second, job in zip(asked, jobs, strict=True) if job is None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

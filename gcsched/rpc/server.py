@@ -15,14 +15,13 @@ from gcsched.rpc.calls import CallInterceptor, OnCall
 from gcsched.rpc.servicer import SchedulerServicer
 
 LARGEST_MESSAGE = 4 * 1024 * 1024
-MOST_PENDING_CALLS = 20_000
 SERVICE = task_pb2.DESCRIPTOR.services_by_name["Scheduler"].full_name
+MOST_UNREAD = 50_000
 OPTIONS = [
-    # Two servers would share the port without a word, and half of the calls would go astray.
-    ("grpc.so_reuseport", 0),
-    # Of what comes at once beyond this, gRPC answers CANCELLED at random: no client calls again.
-    ("grpc.server.max_pending_requests", MOST_PENDING_CALLS),
-    ("grpc.server.max_pending_requests_hard_limit", MOST_PENDING_CALLS * 2),
+    # What Python has not taken up yet. gRPC's own 1,000 to 3,000 are full in the first instant of
+    # a flood, and it answers CANCELLED then: no word of when to call again.
+    ("grpc.server.max_pending_requests", MOST_UNREAD),
+    ("grpc.server.max_pending_requests_hard_limit", MOST_UNREAD + 1),
     ("grpc.max_receive_message_length", LARGEST_MESSAGE),
     ("grpc.max_send_message_length", LARGEST_MESSAGE),
 ]
@@ -47,10 +46,15 @@ class RpcServer:
 
 @asynccontextmanager
 async def serving_grpc(
-    servicer: SchedulerServicer, *, listen: str, on_call: OnCall
+    servicer: SchedulerServicer, *, listen: str, on_call: OnCall, reuse_port: bool = False
 ) -> AsyncIterator[RpcServer]:
-    """Serve on *listen* (``host:port``), and tell of each call; raises AddressInUse."""
-    server = grpc.aio.server(options=OPTIONS, interceptors=[CallInterceptor(on_call)])
+    """Serve on *listen* (``host:port``), with others if they all *reuse_port*; tell of each call.
+
+    Raises AddressInUse.
+    """
+    # gRPC's own default shares the port without a word: half of the calls would go astray.
+    options = [("grpc.so_reuseport", int(reuse_port)), *OPTIONS]
+    server = grpc.aio.server(options=options, interceptors=[CallInterceptor(on_call)])
     health_servicer = health.aio.HealthServicer()
     task_pb2_grpc.add_SchedulerServicer_to_server(servicer, server)
     health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)

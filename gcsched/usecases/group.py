@@ -1,8 +1,9 @@
 """Group commit: callers who arrive while a write is under way share the next one."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import timedelta
+from itertools import islice
 from typing import Generic, TypeVar
 
 from gcsched.errors import Overloaded, Stopping
@@ -16,7 +17,8 @@ class Group(Generic[Item, Answer]):
 
     A lone caller never waits for company; when several came while a write was under way, the
     next one lingers for *linger*, so that more can join. The write belongs to no caller: one who
-    is cancelled takes nothing along.
+    is cancelled takes nothing along. At most *waiting* callers wait, those in the write under way
+    and those for the next one; who gives up makes room at once.
     """
 
     def __init__(
@@ -33,7 +35,8 @@ class Group(Generic[Item, Answer]):
         self._waiting = waiting
         self._linger = linger.total_seconds()
         self._on_batch = on_batch
-        self._items: list[tuple[Item, asyncio.Future[Answer]]] = []
+        self._items: dict[asyncio.Future[Answer], Item] = {}
+        self._asking = 0
         self._arrived = asyncio.Event()
         self._is_closed = False
 
@@ -44,14 +47,23 @@ class Group(Generic[Item, Answer]):
 
     async def ask(self, item: Item) -> Answer:
         """Give the answer to *item*; raises what the write raised, Overloaded or Stopping."""
+        self.check_room()
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._items[answer] = item
+        self._asking += 1
+        self._arrived.set()
+        try:
+            return await answer
+        finally:
+            self._asking -= 1
+            self._items.pop(answer, None)
+
+    def check_room(self) -> None:
+        """Raise what `ask` would raise now, before any work is put into an item."""
         if self._is_closed:
             raise Stopping
-        if len(self._items) >= self._waiting:
-            raise Overloaded(len(self._items))
-        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._items.append((item, answer))
-        self._arrived.set()
-        return await answer
+        if self._asking >= self._waiting:
+            raise Overloaded(self._asking)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Write until *stop* is set and nobody waits; whoever still waits at a cut hears so."""
@@ -80,27 +92,28 @@ class Group(Generic[Item, Answer]):
         self._arrived.set()
 
     async def _write_next(self) -> None:
-        batch, self._items = self._items[: self._most], self._items[self._most :]
-        batch = [(item, answer) for item, answer in batch if not answer.done()]
+        batch = [each for each in islice(self._items.items(), self._most) if not each[0].done()]
+        for answer, _ in batch:
+            del self._items[answer]
         if not batch:
             return
         self._on_batch(len(batch))
         try:
-            answers = await self._write([item for item, _ in batch])
+            answers = await self._write([item for _, item in batch])
         except Exception as error:  # noqa: BLE001  # it is each caller's, not this loop's
-            for _, answer in batch:
+            for answer, _ in batch:
                 if not answer.done():
                     answer.set_exception(error)
         else:
-            for (_, answer), value in zip(batch, answers, strict=True):
+            for (answer, _), value in zip(batch, answers, strict=True):
                 if not answer.done():
                     answer.set_result(value)
         finally:
-            give_up(batch)
+            give_up(answer for answer, _ in batch)
 
 
-def give_up(items: Sequence[tuple[Item, asyncio.Future[Answer]]]) -> None:
+def give_up(answers: Iterable[asyncio.Future[Answer]]) -> None:
     """Tell those who have no answer yet that they get none here."""
-    for _, answer in items:
+    for answer in answers:
         if not answer.done():
             answer.set_exception(Stopping())

@@ -175,10 +175,16 @@ class Bell(Protocol):
     async def ring(self, second: int) -> None:
         """Wake some process at Unix *second*, once however often it is asked."""
 
+    async def missing(self, seconds: Collection[int]) -> Collection[int]:
+        """Give those of *seconds* at which nobody would be woken."""
+
 
 class Recovery(Protocol):
     async def seconds_due(self, after: datetime, until: datetime) -> Collection[int]:
         """Give the distinct due seconds of waiting jobs in (after, until]."""
+
+    async def put_right(self, most: int) -> int:
+        """Repair states that cannot be, *most* of each kind; give how many."""
 
     async def orphans(self, most: int) -> list[Orphan]:
         """Give claimed jobs whose lease is over by the server's clock."""

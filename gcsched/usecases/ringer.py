@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from datetime import datetime, timedelta
 
@@ -51,10 +51,30 @@ class Ringer:
         self._set_timer(second, now)
         return self._ask_for(second)
 
+    async def lost(self, seconds: Collection[int]) -> Collection[int]:
+        """Give those of *seconds* that the bell does not have; they can be asked for again.
+
+        Nothing while nobody can tell, and nothing of what is being rung just now.
+        """
+        asked = [second for second in seconds if second not in self._to_ring]
+        if self._is_away or not asked:
+            return ()
+        try:
+            missing = await self._bell.missing(asked)
+        except BellUnavailable:
+            return ()
+        missing = set(missing).difference(self._to_ring)
+        for second in missing:
+            self._rung.pop(second, None)
+        return missing
+
     def hear(self, second: int) -> None:
-        """Act on a wake-up; one that a fast clock picked too early waits for its second."""
+        """Act on a wake-up; one that a fast clock picked too early waits for its second.
+
+        Beyond HORIZON nobody rings: that is no second of ours, and no timer is kept for it.
+        """
         now = self._now()
-        if second > now.timestamp():
+        if now.timestamp() < second <= (now + HORIZON).timestamp() + 1:
             self._set_timer(second, now)
         else:
             self._nudge()
@@ -128,7 +148,9 @@ class Ringer:
         self._is_away = False
 
     def _prune(self) -> None:
-        past = self._now().timestamp() - 1
-        for second in [known for known in self._rung if known < past]:
+        # What lies beyond HORIZON was rung before the clock was set back.
+        now = self._now().timestamp()
+        kept = range(int(now) - 1, int(now) + int(HORIZON.total_seconds()) + 2)
+        for second in [known for known in self._rung if known not in kept]:
             if self._rung[second].done():
                 del self._rung[second]

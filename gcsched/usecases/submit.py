@@ -135,7 +135,8 @@ class Submit:
     async def __call__(self, raw: MeetRequest, *, within: timedelta) -> Admitted:
         """Accept *raw* within the time the caller has.
 
-        Raises InvalidRequest, Overloaded, Stopping or StoreUnavailable.
+        Raises Overloaded before it looks at the request, InvalidRequest, Stopping or
+        StoreUnavailable.
         """
         try:
             admitted = await self._admit(raw, within=within)
@@ -151,6 +152,7 @@ class Submit:
         return admitted
 
     async def _admit(self, raw: MeetRequest, *, within: timedelta) -> Admitted:
+        self.group.check_room()
         now = self.now()
         job = self.make_job(validated(raw, now=now), now=now)
         until = time.monotonic() + within.total_seconds()

@@ -32,11 +32,21 @@ EVERY = timedelta(seconds=10)
 UNSEEN_AFTER = timedelta(seconds=12)
 LOOK_EVERY = timedelta(seconds=4)
 MOST_AT_ONCE = 500
+SURELY_RUNG = HORIZON - 2 * EVERY
+AT_ONCE = timedelta(seconds=1)  # a clock a little fast may have picked this one already
 
 
 class Repair(StrEnum):
-    """What a sweep repairs; the names are those of the metrics."""
+    """What a sweep repairs; the names are those of the metrics.
 
+    A second that comes inside the horizon is rung by the sweep, which is no repair. It is
+    NOT_RUNG when two sweeps should have rung it before this one and Redis does not have it: Redis
+    was away or lost it, or whoever accepted its jobs died before ringing. IMPOSSIBLE is what the
+    code never writes: SENDING without claim or lease, or a claim or lease without SENDING.
+    """
+
+    IMPOSSIBLE = "impossible_state"
+    NOT_RUNG = "second_not_rung"
     OVERDUE = "overdue"
     NOT_BEGUN = "lease_expired_not_begun"
     ACCEPTED = "lease_expired_accepted"
@@ -70,6 +80,7 @@ class Sweep:
     async def __call__(self) -> Report:
         """Do one pass; give what was repaired, by reason."""
         report: Report = {}
+        report[Repair.IMPOSSIBLE] = await self.recovery.put_right(MOST_AT_ONCE)
         await self._take_back_orphans(report)
         report[Repair.DAILY] = await self.daily_run.make_up()
         report[Repair.EXPIRED] = await self._end_what_is_too_late()
@@ -77,8 +88,7 @@ class Sweep:
         if await self.claims.next_due(now=now):
             report[Repair.OVERDUE] = 1
             self.ringer.ask(now)
-        for second in await self.recovery.seconds_due(now, now + HORIZON):
-            self.ringer.ask(datetime.fromtimestamp(second, now.tzinfo))
+        report[Repair.NOT_RUNG] = await self._ring_what_comes(now)
         repaired = {reason.value: count for reason, count in report.items() if count}
         for reason, count in repaired.items():
             self.observer.repaired(reason, count)
@@ -101,6 +111,15 @@ class Sweep:
                 taken += count
             if not taken or len(orphans) < MOST_AT_ONCE:
                 return
+
+    async def _ring_what_comes(self, now: datetime) -> int:
+        """Ring the seconds inside the horizon; give how many of them were lost."""
+        seconds = await self.recovery.seconds_due(now, now + HORIZON)
+        begin, end = (now + AT_ONCE).timestamp(), (now + SURELY_RUNG).timestamp()
+        lost = await self.ringer.lost([each for each in seconds if begin < each <= end])
+        for second in seconds:
+            self.ringer.ask(datetime.fromtimestamp(second, now.tzinfo))
+        return len(lost)
 
     async def _end_what_is_too_late(self) -> int:
         """End what waits for a gate that has been shut for too long, or for a claim."""

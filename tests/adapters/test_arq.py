@@ -137,6 +137,15 @@ async def test_a_second_in_the_past_rings_now(bell: ArqBell, redis_url: str, due
     assert before - 1 <= score <= time.time() * 1000 + 1
 
 
+async def test_what_was_not_rung_is_missing(bell: ArqBell) -> None:
+    coming = int(time.time()) + 30
+    await bell.ring(coming)
+
+    missing = await bell.missing([coming, coming + 1])
+
+    assert set(missing) == {coming + 1}
+
+
 async def test_there_is_no_pickle_in_redis(bell: ArqBell, redis_url: str) -> None:
     due = second(ahead=30)
     await bell.ring(due)

@@ -162,6 +162,48 @@ async def test_a_store_that_is_silent_makes_unavailable_within_the_deadline(
             assert await app.resources.mongo.jobs.count_documents({}) == 1
 
 
+async def test_a_frozen_store_holds_so_many_calls_and_no_more(
+    tmp_path: Path, redis_url: str, relay: Relay
+) -> None:
+    most, rest = 20, 2_480  # more than gRPC itself would keep unread
+    async with own_mongod(tmp_path) as mongod:
+        settings = a_setting(
+            mongo=mongod.uri,
+            redis=redis_url,
+            relay_port=relay.port,
+            admission_waiting=str(most),
+        )
+        async with running(settings) as app, scheduler(app.target) as stub:
+            await stub.ScheduleMeet(a_meet(0))
+            mongod.stop_signal()
+            begun = time.monotonic()
+            calls = [
+                asyncio.ensure_future(stub.ScheduleMeet(a_meet(n), timeout=20))
+                for n in range(1, most + rest + 1)
+            ]
+            await until(lambda: sum(call.done() for call in calls) == rest)
+            took = time.monotonic() - begun
+            with pytest.raises(grpc.aio.AioRpcError) as unread:
+                await stub.ScheduleMeet(a_meet(1, emailID="nobody"))
+            refused = [call for call in calls if call.done()]
+            mongod.cont()
+            kept = await asyncio.gather(*(call for call in calls if call not in refused))
+
+    errors = [call.exception() for call in refused] + [unread.value]
+    assert took < 8  # a refusal costs half a millisecond, with the caller's own half
+    assert len(kept) == most
+    assert all(reply.success for reply in kept)
+    for error in errors:
+        assert isinstance(error, grpc.aio.AioRpcError)
+        assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        (info,) = detail(error, error_details_pb2.ErrorInfo)
+        (retry,) = detail(error, error_details_pb2.RetryInfo)
+        assert isinstance(info, error_details_pb2.ErrorInfo)
+        assert isinstance(retry, error_details_pb2.RetryInfo)
+        assert info.reason == "OVERLOADED"
+        assert retry.retry_delay.ToTimedelta().total_seconds() > 0
+
+
 async def test_random_bad_requests_only_meet_invalid_argument(
     stub: task_pb2_grpc.SchedulerStub, relay: Relay
 ) -> None:

@@ -1,7 +1,7 @@
 """The daily run on a real store: once a day, everything queued for it, made up when missed."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Collection, Iterator
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -28,6 +28,9 @@ SECOND, DAY = timedelta(seconds=1), timedelta(days=1)
 class SilentBell:
     async def ring(self, second: int) -> None:
         """Nobody listens: these runs nudge their own process."""
+
+    async def missing(self, seconds: Collection[int]) -> Collection[int]:
+        return seconds
 
 
 class Nudges:

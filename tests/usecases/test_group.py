@@ -228,11 +228,11 @@ async def test_a_failed_write_does_not_disturb_a_caller_who_left() -> None:
 
 async def test_who_finds_too_many_waiting_is_told_how_many() -> None:
     register = Register()
-    group = Group(register, waiting=2)
+    group = Group(register, waiting=3)
 
     async with running(group.run):
         callers = await asked_during_a_write(group, register, 2, 3)
-        with pytest.raises(Overloaded, match=r"^2 requests are waiting already"):
+        with pytest.raises(Overloaded, match=r"^3 requests are waiting already"):
             await group.ask(4)
         register.gate.set()
         answers = await asyncio.gather(*callers)
@@ -240,6 +240,28 @@ async def test_who_finds_too_many_waiting_is_told_how_many() -> None:
 
     assert answers == [2, 4, 6]
     assert later == 10
+
+
+async def test_those_in_the_write_under_way_count_and_who_leaves_makes_room() -> None:
+    register = Register()
+    group = Group(register, waiting=3)
+
+    async with running(group.run):
+        first, second, third = await asked_during_a_write(group, register, 2, 3)
+        with pytest.raises(Overloaded):
+            group.check_room()
+        third.cancel()
+        await asyncio.wait({third})
+        (fourth,) = asked(group, 4)
+        await asyncio.sleep(0)
+        with pytest.raises(Overloaded):
+            await group.ask(5)
+        register.gate.set()
+        answers = await asyncio.gather(first, second, fourth)
+        group.check_room()
+
+    assert list(answers) == [2, 4, 8]
+    assert register.groups == [[1], [2, 4]]
 
 
 async def test_a_stop_finishes_who_waits() -> None:

@@ -1,5 +1,6 @@
 import asyncio
 import weakref
+from collections.abc import Collection
 from datetime import timedelta
 
 import pytest
@@ -30,6 +31,11 @@ class ToyBell:
         if self.refuses:
             raise BellUnavailable("ringing the bell", ConnectionRefusedError())
         self.rung.append(second)
+
+    async def missing(self, seconds: Collection[int]) -> Collection[int]:
+        if self.refuses:
+            raise BellUnavailable("looking for what was rung", ConnectionRefusedError())
+        return set(seconds).difference(self.rung)
 
 
 class Nudges:
@@ -331,6 +337,28 @@ async def test_seconds_that_are_over_take_up_no_memory(ringer: Ringer, clock: Fi
         clock.forward(5 * A_SECOND)
         await ringer.ring(clock.now)
         await until(lambda: remembered() is None)
+
+
+async def test_a_wake_up_beyond_the_horizon_keeps_no_timer(ringer: Ringer, nudges: Nudges) -> None:
+    for hours in range(1, 100):
+        ringer.hear(int(NOW.timestamp()) + hours * 3600)
+
+    assert nudges.count == 99
+
+
+async def test_seconds_rung_before_the_clock_was_set_back_take_up_no_memory(
+    ringer: Ringer, clock: FixedClock
+) -> None:
+    async with running(ringer.run):
+        rung = ringer.ask(NOW + 30 * A_SECOND)
+        assert rung is not None
+        kept = weakref.ref(rung)
+        await rung
+        del rung
+        clock.forward(timedelta(minutes=-10))
+        await ringer.ring(clock() + 30 * A_SECOND)
+
+        await until(lambda: kept() is None)
 
 
 async def test_after_a_stop_no_timer_nudges(

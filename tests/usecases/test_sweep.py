@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Collection, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
@@ -44,6 +44,9 @@ class ToyBell:
 
     async def ring(self, second: int) -> None:
         self.rung.append(second)
+
+    async def missing(self, seconds: Collection[int]) -> Collection[int]:
+        return set(seconds).difference(self.rung)
 
 
 @dataclass(kw_only=True)
@@ -272,7 +275,120 @@ async def test_overdue_work_and_seconds_coming_near_are_rung(
         await until(lambda: len(here.bell.rung) == 3)
     assert sorted(here.bell.rung) == [NOON, NOON + 20, NOON + 60]
     assert len(here.nudges) == 1
-    assert counted(report) == {Repair.OVERDUE: 1}
+    assert counted(report) == {Repair.OVERDUE: 1, Repair.NOT_RUNG: 1}
+
+
+async def test_a_second_that_the_bell_lost_is_rung_again_and_counted_once(
+    replicas: Replicas, raw: Database[Row]
+) -> None:
+    raw["jobs"].insert_one(encode(a_job(due=NOW + 30 * SECOND)))
+    here = await replicas.open()
+
+    async with running(here.ringer.run):
+        await here.ringer.ring(NOW + 30 * SECOND)
+        before = await here.sweep()
+        here.bell.rung.clear()  # as FLUSHALL does
+        lost = await here.sweep()
+        await until(lambda: here.bell.rung)
+        after = await here.sweep()
+
+    assert here.bell.rung == [NOON + 30]
+    assert [counted(report) for report in (before, lost, after)] == [{}, {Repair.NOT_RUNG: 1}, {}]
+
+
+async def test_a_second_that_comes_inside_the_horizon_is_no_repair(
+    replicas: Replicas, raw: Database[Row]
+) -> None:
+    raw["jobs"].insert_one(encode(a_job(due=NOW + 41 * SECOND)))
+    here = await replicas.open()
+
+    report = await here.sweep()
+
+    assert counted(report) == {}
+
+
+@pytest.mark.parametrize("begun", [None, LONG_AGO], ids=["not begun", "begun"])
+@pytest.mark.parametrize("lacking", [["lease"], ["claim"], ["claim", "lease"]])
+async def test_what_is_being_sent_by_nobody_is_leased_and_then_taken_back(
+    replicas: Replicas, raw: Database[Row], lacking: list[str], begun: datetime | None
+) -> None:
+    row = orphan(begun=begun)
+    raw["jobs"].insert_one({name: value for name, value in row.items() if name not in lacking})
+    here = await replicas.open()
+
+    leased = await here.sweep()
+    over = {"$set": {"lease": LONG_AGO}}
+    found = raw["jobs"].find_one_and_update({"lease": {"$gt": LONG_AGO}}, over)
+    taken = await here.sweep()
+
+    repair = Repair.NOT_BEGUN if begun is None else Repair.UNCERTAIN
+    assert found is not None
+    assert counted(leased) == {Repair.IMPOSSIBLE: 1}
+    assert counted(taken) == {repair: 1, Repair.OVERDUE: 1}
+    [row] = raw["jobs"].find()
+    assert row["state"] == ("SCHEDULED" if begun is None else "RETRYING")
+    assert (row["attempt"], {"claim", "lease", "begun"}.isdisjoint(row)) == (0, True)
+
+
+@pytest.mark.parametrize(
+    "state", ["QUEUED", "SCHEDULED", "RETRYING", "UNCERTAIN", "SENT", "FAILED"]
+)
+async def test_a_claim_of_what_is_not_being_sent_goes_and_hides_no_orphan(
+    replicas: Replicas, raw: Database[Row], monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    monkeypatch.setattr("gcsched.usecases.sweep.MOST_AT_ONCE", 5)
+    held = {"state": state, "due": AHEAD}
+    raw["jobs"].insert_many(orphan(n, begun=LONG_AGO) | held for n in range(8))
+    raw["jobs"].insert_many(without_lease(orphan(n) | held) for n in range(8, 16))
+    raw["jobs"].insert_one(orphan(99))
+    here = await replicas.open()
+
+    reports = [await here.sweep() for _ in range(4)]
+
+    counts = [report[Repair.IMPOSSIBLE] for report in reports]
+    assert counts[-1] == 0
+    assert sum(counts) == 16
+    assert reports[0][Repair.NOT_BEGUN] == 1
+    for row in raw["jobs"].find({"state": state, "_id": {"$ne": "job-99"}}):
+        assert {"claim", "lease", "begun"}.isdisjoint(row)
+
+
+def without_lease(row: Row) -> Row:
+    return {name: value for name, value in row.items() if name not in {"lease", "begun"}}
+
+
+async def test_unreadable_orphans_hide_no_others_and_are_told_now_and_then(
+    replicas: Replicas, raw: Database[Row], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gcsched.usecases.sweep.MOST_AT_ONCE", 3)
+    broken: Row = {"attempts": "none", "lease": datetime(2019, 1, 1, tzinfo=UTC)}
+    raw["jobs"].insert_many(orphan(n) | broken for n in range(3))
+    raw["jobs"].insert_one(orphan(9))
+    here = await replicas.open()
+
+    with capture_logs() as logs:
+        reports = [await here.sweep() for _ in range(3)]
+
+    assert [report.get(Repair.NOT_BEGUN, 0) for report in reports] == [0, 1, 0]
+    assert [log["event"] for log in logs].count("job unreadable") == 3
+    assert raw["jobs"].count_documents({"state": "SENDING", "attempts": "none"}) == 3
+
+
+async def test_states_that_nobody_knows_are_told_once_a_sweep_and_left_alone(
+    replicas: Replicas, raw: Database[Row]
+) -> None:
+    strange = [orphan(n) | {"state": state} for n, state in enumerate(["DONE", "DONE", "sent"])]
+    raw["jobs"].insert_many(strange)
+    here = await replicas.open()
+
+    with capture_logs() as logs:
+        report = await here.sweep()
+
+    assert counted(report) == {}
+    assert list(raw["jobs"].find()) == strange
+    assert [(log["event"], log["jobs"]) for log in logs] == [
+        ("jobs in unknown states", {"DONE": 2, "sent": 1})
+    ]
 
 
 @pytest.mark.parametrize("state", [State.SCHEDULED, State.RETRYING])

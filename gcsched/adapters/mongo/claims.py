@@ -86,6 +86,7 @@ def claimed(token: str) -> dict[str, Any]:
         "state": State.SENDING.value,
         "claim": token,
         "lease": LEASE_END,
+        "begun": "$$REMOVE",
         "since": "$$NOW",
         "version": {"$add": ["$version", 1]},
     }

@@ -15,6 +15,7 @@ from gcsched.errors import StoreUnavailable
 NEGLIGIBLE = timedelta(milliseconds=100)
 SAMPLES = 3
 EVERY_SECONDS = 60.0
+LOOK_EVERY_SECONDS = 1.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -24,23 +25,36 @@ class ServerClock:
     mongo: Mongo
     local: Callable[[], datetime]
     offset: timedelta = field(default=timedelta(0), init=False)
+    _seen: float = field(default=0.0, init=False)
 
     def __call__(self) -> datetime:
         return self.local() + self.offset
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Measure again once a minute: clocks drift, and somebody may set one."""
+        """Measure again once a minute, and within a second when somebody has set our clock."""
         while not stop.is_set():
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), EVERY_SECONDS)
+            await self._wait_for_a_reason(stop)
             with suppress(StoreUnavailable):
                 await self.measure()
+
+    async def _wait_for_a_reason(self, stop: asyncio.Event) -> None:
+        until = time.monotonic() + EVERY_SECONDS
+        while not stop.is_set() and (left := until - time.monotonic()) > 0:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), min(left, LOOK_EVERY_SECONDS))
+            if abs(self._ahead_of_monotonic() - self._seen) > NEGLIGIBLE.total_seconds():
+                return
+
+    def _ahead_of_monotonic(self) -> float:
+        """Give a number that stays the same until somebody sets the clock."""
+        return self.local().timestamp() - time.monotonic()
 
     async def measure(self) -> timedelta:
         """Ask the server for its time and correct ours; give the difference (server minus ours).
 
         Of a few samples the one with the shortest round trip counts (RFC 5905, section 10).
         """
+        self._seen = self._ahead_of_monotonic()
         difference = min([await self._sample() for _ in range(SAMPLES)])[1]
         offset = difference if abs(difference) > NEGLIGIBLE else timedelta(0)
         if abs(offset - self.offset) > NEGLIGIBLE:

@@ -1,6 +1,8 @@
 """Jobs to MongoDB documents and back. Fields have the same names on both sides."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from types import UnionType
 from typing import Any
 
 import structlog
@@ -10,6 +12,9 @@ from gcsched.domain.job import Attempt, Job, State
 from gcsched.domain.replies import Kind
 
 OPTIONAL = ("dedup_key", "claim")
+MOMENTS = ("created", "due_at", "due", "since")
+COUNTS = ("attempt", "takebacks", "version")
+TEXTS = ("_id", "empid", "email", "message", "name", "message_id", "template", "reason")
 
 
 def encode(job: Job) -> dict[str, Any]:
@@ -41,6 +46,10 @@ def encode(job: Job) -> dict[str, Any]:
 
 
 def decode(document: Mapping[str, Any]) -> Job:
+    """Make the job of *document*; raises KeyError, TypeError or ValueError where it is none."""
+    check(document, MOMENTS, datetime)
+    check(document, COUNTS, int | float)  # a shell writes 1.0 for 1
+    check(document, TEXTS, str)
     return Job(
         id=document["_id"],
         state=State(document["state"]),
@@ -64,6 +73,12 @@ def decode(document: Mapping[str, Any]) -> Job:
         reason=document["reason"],
         attempts=tuple(decode_attempt(attempt) for attempt in document["attempts"]),
     )
+
+
+def check(document: Mapping[str, Any], names: Iterable[str], kind: type | UnionType) -> None:
+    for name in names:
+        if not isinstance(document[name], kind):
+            raise TypeError(f"{name} is of type {type(document[name]).__name__}")
 
 
 def decoded(documents: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Mapping[str, Any], Job]]:

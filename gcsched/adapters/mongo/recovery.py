@@ -10,10 +10,17 @@ from gcsched.adapters.mongo.claims import STATES
 from gcsched.adapters.mongo.codec import decoded
 from gcsched.adapters.mongo.connection import Mongo, store_errors
 from gcsched.adapters.mongo.documents import BY_ID, BY_LEASE, BY_STATE_AND_DUE
+from gcsched.adapters.mongo.impossible import (
+    lease_what_nobody_holds,
+    release_what_is_not_sent,
+    set_aside,
+    tell_unknown_states,
+)
 from gcsched.adapters.mongo.outcomes import concluded
 from gcsched.domain.job import CLAIMABLE, Job, State
 from gcsched.usecases.ports import Clock, Conclusion, Orphan
 
+HELD = {"state": State.SENDING.value, "claim": {"$type": "string"}}
 LEASE_OVER = {"$expr": {"$lte": ["$lease", "$$NOW"]}}
 
 
@@ -37,12 +44,24 @@ class MongoRecovery:
         """Give at most *most* claimed jobs whose lease is over."""
         with store_errors("looking for expired leases"):
             # The plain bound serves the index; the server's clock has the last word.
-            query = {"lease": {"$lte": self.now() + timedelta(seconds=1)}, **LEASE_OVER}
+            query = {"lease": {"$lte": self.now() + timedelta(seconds=1)}, **HELD, **LEASE_OVER}
             documents = await self.mongo.jobs.find(query, hint=BY_LEASE).to_list(most)
-        return [
-            Orphan(job=job, claim=document["claim"], begun=document.get("begun"))
-            for document, job in decoded(documents)
-        ]
+            orphans = [
+                Orphan(job=job, claim=document["claim"], begun=document.get("begun"))
+                for document, job in decoded(documents)
+            ]
+            if len(orphans) < len(documents):
+                readable = {orphan.job.id for orphan in orphans}
+                unreadable = [each["_id"] for each in documents if each["_id"] not in readable]
+                await set_aside(self.mongo.jobs, unreadable, LEASE_OVER)
+        return orphans
+
+    async def put_right(self, most: int) -> int:
+        """Repair states that cannot be, *most* of each kind; give how many."""
+        with store_errors("looking for states that cannot be"):
+            await tell_unknown_states(self.mongo.jobs)
+            leased = await lease_what_nobody_holds(self.mongo.jobs, most)
+            return leased + await release_what_is_not_sent(self.mongo.jobs, most)
 
     async def take_back(self, conclusions: Sequence[tuple[Orphan, Conclusion]]) -> int:
         """Write each conclusion if its orphan is still as it was seen; give how many were."""
@@ -86,7 +105,7 @@ class MongoRecovery:
             "_id": orphan.job.id,
             "claim": orphan.claim,
             "state": State.SENDING.value,
-            "begun": orphan.begun or {"$exists": False},
+            "begun": orphan.begun,  # None: it is missing
         }
         change = {"$set": fields, "$unset": dict.fromkeys(gone, "")}
         return UpdateOne({**seen, **LEASE_OVER}, change, hint=BY_ID)

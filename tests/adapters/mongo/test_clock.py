@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 from structlog.testing import capture_logs
@@ -91,6 +92,21 @@ async def test_it_is_measured_again_and_again(
         await until(lambda: clock.offset < -timedelta(minutes=59))
         local.error = NOTHING
         await until(lambda: clock.offset == NOTHING)
+
+
+def is_corrected(clock: ServerClock, error: timedelta) -> bool:
+    return abs(clock.offset + error) < A_MOMENT
+
+
+async def test_a_clock_that_is_set_while_we_run_is_noticed_within_seconds(mongo: Mongo) -> None:
+    local = LocalClock()
+    clock = ServerClock(mongo=mongo, local=local)
+    await clock.measure()
+
+    async with running(clock.run):
+        for error in (timedelta(minutes=10), timedelta(minutes=-10), NOTHING):
+            local.error = error
+            await until(partial(is_corrected, clock, error), within=3)
 
 
 async def test_with_the_store_away_it_goes_on_as_it_was(

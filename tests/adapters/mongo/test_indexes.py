@@ -132,6 +132,11 @@ async def take_back(mongo: Mongo) -> None:
     assert await recovery(mongo).take_back(decided) == CLAIMED / 6
 
 
+async def put_right(mongo: Mongo) -> None:
+    """What is being sent is all it looks at, for each of the three kinds."""
+    assert await recovery(mongo).put_right(500) == 0
+
+
 async def seconds_due(mongo: Mongo) -> None:
     assert len(await recovery(mongo).seconds_due(NOW, NOW + 60 * SECOND)) == 60
 
@@ -202,6 +207,19 @@ async def test_each_use_looks_only_at_what_it_is_about(
 
     assert profile, "nothing was profiled"
     assert [shown(each) for each in profile if is_wasteful(each)] == []
+
+
+async def test_looking_for_what_cannot_be_looks_only_at_what_is_being_sent(
+    mongo: Mongo, raw: Database[Row]
+) -> None:
+    raw["jobs"].insert_many(list(everything()))
+
+    profile = await profiled(mongo, raw, put_right)
+
+    assert len(profile) == 4
+    assert not [each for each in profile if {"COLLSCAN", "SORT"} & set(stages(each["execStats"]))]
+    assert max(each["docsExamined"] for each in profile) <= CLAIMED
+    assert max(each["keysExamined"] for each in profile) <= CLAIMED + 1
 
 
 async def test_a_plan_that_was_made_for_an_empty_collection_does_no_harm_later(

@@ -1,0 +1,164 @@
+"""Several processes as one service: nobody's call fails while one of them stops."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import grpc
+import psutil
+
+from gcsched.client import service_config
+from gcsched.pb import task_pb2_grpc
+from tests.service import ServiceProcess, a_meet, environment, free_port
+from tests.stage import timed
+from tests.waiting import until
+
+PER_SECOND = 100
+
+
+@asynccontextmanager
+async def on_ports(
+    folder: Path, settings: dict[str, str], ports: Sequence[int]
+) -> AsyncIterator[list[ServiceProcess]]:
+    """Run a service on each of *ports*, which may be the same one."""
+    services = [
+        ServiceProcess(environment=settings, log_file=folder / f"service-{number}.log", port=port)
+        for number, port in enumerate(ports)
+    ]
+    try:
+        for each in services:
+            await each.launch()
+            await each.says("serving")
+        yield services
+    finally:
+        for each in services:
+            await each.end()
+
+
+@asynccontextmanager
+async def published(target: str, **more: Any) -> AsyncIterator[task_pb2_grpc.SchedulerStub]:
+    """Open a channel that knows the published service config, and nothing else of ours."""
+    config = json.loads(service_config().read_text(encoding="utf-8")) | more
+    options = [
+        ("grpc.service_config", json.dumps(config)),
+        ("grpc.use_local_subchannel_pool", 1),
+    ]
+    async with grpc.aio.insecure_channel(target, options=options) as channel:
+        yield task_pb2_grpc.SchedulerStub(channel)
+
+
+@dataclass(kw_only=True)
+class Stream:
+    """Calls at an even pace over *stubs* in turn, and what became of each."""
+
+    stubs: Sequence[task_pb2_grpc.SchedulerStub]
+    codes: list[str] = field(default_factory=list)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        clock = asyncio.get_running_loop().time
+        begun = clock()
+        async with asyncio.TaskGroup() as tasks:
+            number = 0
+            while not stop.is_set():
+                tasks.create_task(self._call(number))
+                number += 1
+                await asyncio.sleep(max(0.0, begun + number / PER_SECOND - clock()))
+
+    async def _call(self, number: int) -> None:
+        stub = self.stubs[number % len(self.stubs)]
+        call = await timed(stub, a_meet(number, timestamp=0))
+        self.codes.append(call.code)
+
+    async def more(self, count: int) -> None:
+        """Wait until *count* more calls have come back."""
+        wanted = len(self.codes) + count
+        await until(lambda: len(self.codes) >= wanted, within=30)
+
+
+@asynccontextmanager
+async def calls_over(stubs: Sequence[task_pb2_grpc.SchedulerStub]) -> AsyncIterator[Stream]:
+    stream, stop = Stream(stubs=stubs), asyncio.Event()
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(stream.run(stop))
+        try:
+            yield stream
+        finally:
+            stop.set()
+
+
+def connections(service: ServiceProcess) -> int:
+    """Count the clients that are connected to *service*."""
+    found = psutil.Process(service.pid).net_connections(kind="tcp")
+    return sum(
+        each.status == psutil.CONN_ESTABLISHED and each.laddr.port == service.port for each in found
+    )
+
+
+async def reconnected(service: ServiceProcess) -> None:
+    """Wait until a client is back; whoever stops the next one earlier leaves it without any."""
+    await until(lambda: connections(service), within=30)
+
+
+async def test_processes_that_share_a_port_share_the_calls_and_one_may_stop(
+    tmp_path: Path, mongo_uri: str, redis_url: str
+) -> None:
+    settings = environment(mongo=mongo_uri, redis=redis_url, relay_port=9, reuse_port="1")
+    port = free_port()
+    async with on_ports(tmp_path, settings, [port, port]) as services, AsyncExitStack() as stack:
+        target = services[0].target
+        stubs = [await stack.enter_async_context(published(target)) for _ in range(40)]
+        async with calls_over(stubs) as stream:
+            await stream.more(2 * len(stubs))
+            shares = [connections(each) for each in services]
+            code = await services[0].stop()
+            await stream.more(3 * len(stubs))
+
+    assert min(shares) > 0
+    assert sum(shares) == len(stubs)
+    assert code == 0
+    assert set(stream.codes) == {"OK"}
+
+
+async def test_a_rolling_restart_of_two_replicas_fails_no_call(
+    tmp_path: Path, mongo_uri: str, redis_url: str
+) -> None:
+    settings = environment(mongo=mongo_uri, redis=redis_url, relay_port=9)
+    ports = [free_port(), free_port()]
+    async with on_ports(tmp_path, settings, ports) as services:
+        target = "ipv4:" + ",".join(each.target for each in services)
+        round_robin: list[dict[str, Any]] = [{"round_robin": {}}]
+        async with (
+            published(target, loadBalancingConfig=round_robin) as stub,
+            calls_over([stub]) as stream,
+        ):
+            exits = []
+            for each in services:
+                await stream.more(PER_SECOND)
+                exits.append(await each.stop())
+                await stream.more(PER_SECOND)
+                await each.start()
+                await reconnected(each)
+            await stream.more(PER_SECOND)
+
+    assert exits == [0, 0]
+    assert set(stream.codes) == {"OK"}
+
+
+async def test_a_process_that_does_not_share_is_refused_the_port_of_one_that_does(
+    tmp_path: Path, mongo_uri: str, redis_url: str
+) -> None:
+    settings = environment(mongo=mongo_uri, redis=redis_url, relay_port=9)
+    sharing = settings | {"GCSCHED_REUSE_PORT": "1"}
+    async with on_ports(tmp_path, sharing, [free_port()]) as [first]:
+        second = ServiceProcess(
+            environment=settings, log_file=tmp_path / "second.log", port=first.port
+        )
+
+        await second.launch()
+
+        assert await second.ended() == 1
+        assert "cannot listen on" in second.log
