@@ -13,6 +13,7 @@ from pathlib import Path
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from gcsched.client import service_config
 from gcsched.pb import task_pb2, task_pb2_grpc
 
 READY_WITHIN_SECONDS = 30.0
@@ -161,6 +162,17 @@ async def service(
 async def scheduler(target: str) -> AsyncIterator[task_pb2_grpc.SchedulerStub]:
     """Open a channel of its own to *target*."""
     options = [("grpc.use_local_subchannel_pool", 1)]
+    async with grpc.aio.insecure_channel(target, options=options) as channel:
+        yield task_pb2_grpc.SchedulerStub(channel)
+
+
+@asynccontextmanager
+async def published(target: str) -> AsyncIterator[task_pb2_grpc.SchedulerStub]:
+    """Open a channel that knows the published service config, and nothing else of ours."""
+    options = [
+        ("grpc.service_config", service_config().read_text(encoding="utf-8")),
+        ("grpc.use_local_subchannel_pool", 1),
+    ]
     async with grpc.aio.insecure_channel(target, options=options) as channel:
         yield task_pb2_grpc.SchedulerStub(channel)
 

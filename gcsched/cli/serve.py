@@ -34,7 +34,10 @@ def _until_stopped(settings: "Settings") -> int:
 
     keep_bursts_even()
     with asyncio.Runner(loop_factory=fastest_loop()) as runner:
-        return runner.run(app.serve(settings))
+        code = runner.run(app.serve(settings))
+        # All is closed. gRPC's own teardown aborts the process now and then: "state == KICKED".
+        sys.stderr.flush()
+        os._exit(code)
 
 
 def keep_bursts_even() -> None:

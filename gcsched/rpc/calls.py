@@ -10,6 +10,7 @@ import grpc
 OnCall = Callable[[str, str, float], None]
 """Told the method's full name, the name of the code, and the seconds."""
 
+ABOUT_HEALTH = "/grpc.health."
 NAMES = {code.value[0]: code.name for code in grpc.StatusCode}
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
@@ -20,6 +21,8 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
 
     def __init__(self, on_call: OnCall) -> None:
         self._on_call = on_call
+        self.begun = 0
+        """How many calls came; those about health do not count."""
         self._wrapped: dict[str, Handler] = {}
 
     async def intercept_service(
@@ -28,6 +31,8 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         handler_call_details: grpc.HandlerCallDetails,
     ) -> Handler:
         method = handler_call_details.method
+        if not method.startswith(ABOUT_HEALTH):
+            self.begun += 1
         if (known := self._wrapped.get(method)) is not None:
             return known
         handler = await continuation(handler_call_details)

@@ -1,5 +1,6 @@
 """The gRPC server: our service, health and reflection, on one port."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from gcsched.rpc.servicer import SchedulerServicer
 LARGEST_MESSAGE = 4 * 1024 * 1024
 SERVICE = task_pb2.DESCRIPTOR.services_by_name["Scheduler"].full_name
 MOST_UNREAD = 50_000
+QUIET_SECONDS, MOST_LOOKS = 0.1, 10
 OPTIONS = [
     # What Python has not taken up yet. gRPC's own 1,000 to 3,000 are full in the first instant of
     # a flood, and it answers CANCELLED then: no word of when to call again.
@@ -33,11 +35,21 @@ class RpcServer:
 
     server: grpc.aio.Server
     health: health.aio.HealthServicer
+    calls: CallInterceptor
     port: int
 
     async def stop_accepting(self) -> None:
-        """Say NOT_SERVING to whoever asks for health: send no new calls here."""
+        """Say NOT_SERVING to whoever watches health, and serve until they have gone elsewhere.
+
+        To what arrives as it begins to stop, gRPC answers CANCELLED, which no service config that
+        repeats UNAVAILABLE knows.
+        """
         await self.health.enter_graceful_shutdown()
+        for _ in range(MOST_LOOKS):
+            seen = self.calls.begun
+            await asyncio.sleep(QUIET_SECONDS)
+            if self.calls.begun == seen:
+                return
 
     async def drain(self, grace: timedelta) -> None:
         """Refuse new calls, let those under way finish within *grace*."""
@@ -54,7 +66,8 @@ async def serving_grpc(
     """
     # gRPC's own default shares the port without a word: half of the calls would go astray.
     options = [("grpc.so_reuseport", int(reuse_port)), *OPTIONS]
-    server = grpc.aio.server(options=options, interceptors=[CallInterceptor(on_call)])
+    calls = CallInterceptor(on_call)
+    server = grpc.aio.server(options=options, interceptors=[calls])
     health_servicer = health.aio.HealthServicer()
     task_pb2_grpc.add_SchedulerServicer_to_server(servicer, server)
     health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
@@ -68,6 +81,6 @@ async def serving_grpc(
     for name in ("", SERVICE):
         await health_servicer.set(name, health_pb2.HealthCheckResponse.SERVING)
     try:
-        yield RpcServer(server=server, health=health_servicer, port=port)
+        yield RpcServer(server=server, health=health_servicer, calls=calls, port=port)
     finally:
         await server.stop(0)

@@ -1,19 +1,15 @@
 """Several processes as one service: nobody's call fails while one of them stops."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-import grpc
 import psutil
 
-from gcsched.client import service_config
 from gcsched.pb import task_pb2_grpc
-from tests.service import ServiceProcess, a_meet, environment, free_port
+from tests.service import ServiceProcess, a_meet, environment, free_port, published
 from tests.stage import timed
 from tests.waiting import until
 
@@ -37,18 +33,6 @@ async def on_ports(
     finally:
         for each in services:
             await each.end()
-
-
-@asynccontextmanager
-async def published(target: str, **more: Any) -> AsyncIterator[task_pb2_grpc.SchedulerStub]:
-    """Open a channel that knows the published service config, and nothing else of ours."""
-    config = json.loads(service_config().read_text(encoding="utf-8")) | more
-    options = [
-        ("grpc.service_config", json.dumps(config)),
-        ("grpc.use_local_subchannel_pool", 1),
-    ]
-    async with grpc.aio.insecure_channel(target, options=options) as channel:
-        yield task_pb2_grpc.SchedulerStub(channel)
 
 
 @dataclass(kw_only=True)
@@ -130,11 +114,7 @@ async def test_a_rolling_restart_of_two_replicas_fails_no_call(
     ports = [free_port(), free_port()]
     async with on_ports(tmp_path, settings, ports) as services:
         target = "ipv4:" + ",".join(each.target for each in services)
-        round_robin: list[dict[str, Any]] = [{"round_robin": {}}]
-        async with (
-            published(target, loadBalancingConfig=round_robin) as stub,
-            calls_over([stub]) as stream,
-        ):
+        async with published(target) as stub, calls_over([stub]) as stream:
             exits = []
             for each in services:
                 await stream.more(PER_SECOND)
