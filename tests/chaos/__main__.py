@@ -48,7 +48,7 @@ def main() -> int:
     parser.add_argument("--first-seed", type=int, default=1)
     parser.add_argument("--minutes", type=float, default=5.0)
     parser.add_argument("--services", type=int, default=3)
-    parser.add_argument("--per-second", type=float, default=50.0)
+    parser.add_argument("--per-second", type=float, default=30.0)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--keep", type=Path, help="keep logs and data of all seeds in this folder")
     options = parser.parse_args()

@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
@@ -13,9 +14,10 @@ from tests.chaos.faults import Fault, Kind
 from tests.chaos.links import Link, Trouble
 from tests.chaos.replica_set import Member
 from tests.chaos.stage import Stage, name
-from tests.relay_script import Action, Drop, LoseReply, Moment, repeatable
+from tests.relay_script import Action, At, Drop, LoseReply, Moment, Trickle, repeatable
 
-SHARE_OF_RELAY_FAULTS = 0.3
+EVERYWHERE = {At.CONNECT, At.MAIL, At.RCPT, At.DATA, At.BODY}
+SLOWLY = Trickle(0.01)  # an octet, of about twenty
 LONGEST_DELAY_SECONDS = 0.15
 MOST_CLOCK_OFFSET_SECONDS = 300
 LIBFAKETIME = Path(libfaketime.__file__).parent / "vendor/libfaketime/src/libfaketime.so.1"
@@ -221,18 +223,17 @@ def cut_from_redis(*, refuses: bool) -> Befall:
 # The relay
 
 
-def relay_does(action: Action, *, at: set[str]) -> Befall:
+def relay_does(action: Action, *, at: AbstractSet[str], share: float = 1.0) -> Befall:
     @asynccontextmanager
     async def befall(stage: Stage, fault: Fault) -> AsyncIterator[None]:
         chance = repeatable(str(fault.chance))
 
         def rule(moment: Moment) -> Action | None:
-            meant = moment.at in at and chance.random() < SHARE_OF_RELAY_FAULTS
-            return action if meant else None
+            return action if moment.at in at and chance.random() < share else None
 
-        stage.temper.fault = rule
+        stage.relay.rule(rule)
         yield
-        stage.temper.fault = None
+        stage.relay.forgive()
 
     return befall
 
@@ -261,6 +262,7 @@ BEFALL: Mapping[Kind, Befall] = {
     Kind.MUTE_FROM_MONGO: cut_from_mongo(refuses=False),
     Kind.CUT_FROM_REDIS: cut_from_redis(refuses=True),
     Kind.MUTE_FROM_REDIS: cut_from_redis(refuses=False),
-    Kind.RELAY_HANGS_UP: relay_does(Drop(), at={"CONNECT", "MAIL", "RCPT", "DATA", "BODY"}),
-    Kind.RELAY_LOSES_REPLIES: relay_does(LoseReply(), at={"BODY"}),
+    Kind.RELAY_HANGS_UP: relay_does(Drop(), at=EVERYWHERE, share=0.3),
+    Kind.RELAY_LOSES_REPLIES: relay_does(LoseReply(), at={At.BODY}, share=0.3),
+    Kind.RELAY_SLOW: relay_does(SLOWLY, at={At.BODY}),
 }

@@ -36,6 +36,7 @@ class Kind(StrEnum):
     MUTE_FROM_REDIS = "one service cut off from Redis, silent"
     RELAY_HANGS_UP = "relay hangs up"
     RELAY_LOSES_REPLIES = "relay loses replies"
+    RELAY_SLOW = "relay slow"
 
 
 Range = tuple[float, float]
@@ -75,7 +76,11 @@ SHARED: Sequence[Mapping[Kind, Range]] = (
         Kind.CUT_FROM_REDIS: (4.0, 40.0),
         Kind.MUTE_FROM_REDIS: (4.0, 40.0),
     },
-    {Kind.RELAY_HANGS_UP: (1.0, 8.0), Kind.RELAY_LOSES_REPLIES: (1.0, 8.0)},
+    {
+        Kind.RELAY_HANGS_UP: (1.0, 8.0),
+        Kind.RELAY_LOSES_REPLIES: (1.0, 8.0),
+        Kind.RELAY_SLOW: (2.0, 10.0),
+    },
 )
 LONGEST_GAP = 12.0
 

@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.chaos.befalling import befalling
+from tests.chaos.befalling import SLOWLY, befalling
 from tests.chaos.callers import Callers
 from tests.chaos.faults import Fault, draw
-from tests.chaos.stage import SLOWLY, Stage, a_stage
+from tests.chaos.stage import Stage, a_stage
 from tests.chaos.verdict import LATEST_SECONDS, SETTLED, Evidence, problems
 from tests.stage import quantile
 from tests.waiting import until
 
 MOMENT_SECONDS = 5.0
-SETTINGS = {"retry_waits_seconds": "1,2,4", "retry_attempts": "50", "smtp_sessions": "4"}
+SETTINGS = {"retry_waits_seconds": "1,2,4", "retry_attempts": "50", "smtp_sessions": "8"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

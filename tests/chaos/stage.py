@@ -9,23 +9,8 @@ from gcsched.adapters.embedded.valkey import ValkeyOptions
 from tests.chaos.links import Link, a_link
 from tests.chaos.replica_set import ReplicaSet, a_replica_set
 from tests.relay import Relay
-from tests.relay_script import Action, At, Moment, Rule, Trickle
 from tests.service import ServiceProcess, environment, service
 from tests.stores import OwnServer, own_valkey
-
-SLOWLY = Trickle(0.001)  # an octet, of about twenty
-
-
-@dataclass
-class Temper:
-    """How the relay treats mails: slowly, so that work piles up, and worse while *fault* is set."""
-
-    fault: Rule | None = None
-
-    def __call__(self, moment: Moment) -> Action | None:
-        if self.fault is not None and (action := self.fault(moment)) is not None:
-            return action
-        return SLOWLY if moment.at == At.BODY else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +20,6 @@ class Stage:
     valkey: OwnServer
     redis_links: Sequence[Link]  # one for each service
     relay: Relay
-    temper: Temper
     services: Sequence[ServiceProcess]
 
     @property
@@ -53,8 +37,7 @@ async def a_stage(folder: Path, *, services: int, **settings: str) -> AsyncItera
     async with AsyncExitStack() as stack:
         replica_set = await stack.enter_async_context(a_replica_set(folder))
         valkey = await stack.enter_async_context(own_valkey(folder, ValkeyOptions(port=0)))
-        relay, temper = await stack.enter_async_context(Relay()), Temper()
-        relay.rule(temper)
+        relay = await stack.enter_async_context(Relay())
         stage = Stage(
             folder=folder,
             replica_set=replica_set,
@@ -64,7 +47,6 @@ async def a_stage(folder: Path, *, services: int, **settings: str) -> AsyncItera
                 for number in range(services)
             ],
             relay=relay,
-            temper=temper,
             services=[],
         )
         running = [
