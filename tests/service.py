@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import secrets
 import signal
 import socket
 import sys
@@ -17,12 +18,16 @@ from gcsched.client import service_config
 from gcsched.pb import task_pb2, task_pb2_grpc
 
 READY_WITHIN_SECONDS = 30.0
+NOT_EPHEMERAL = range(20_000, 32_000)
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Find a port that no connection takes by itself while its server is down for a moment."""
+    while True:
+        port = NOT_EPHEMERAL[secrets.randbelow(len(NOT_EPHEMERAL))]
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 @dataclass(kw_only=True, eq=False)

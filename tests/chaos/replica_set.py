@@ -15,6 +15,7 @@ from gcsched.adapters.embedded.children import is_listening
 from gcsched.adapters.embedded.mongod import Mongod, MongodOptions
 from gcsched.adapters.embedded.replica_set import SET_NAME
 from tests.chaos.links import Link, a_link
+from tests.service import free_port
 from tests.stores import OwnServer
 from tests.waiting import until
 
@@ -97,7 +98,8 @@ async def a_replica_set(folder: Path) -> AsyncIterator[ReplicaSet]:
     async with AsyncExitStack() as stack:
         members = []
         for number in range(MEMBERS):
-            server = Mongod(folder / f"mongod-{number}", MongodOptions(parameters=PARAMETERS))
+            options = MongodOptions(port=free_port(), parameters=PARAMETERS)
+            server = Mongod(folder / f"mongod-{number}", options)
             own = OwnServer(server)
             stack.callback(own.kill)
             own.launch()

@@ -9,7 +9,7 @@ from gcsched.adapters.embedded.valkey import ValkeyOptions
 from tests.chaos.links import Link, a_link
 from tests.chaos.replica_set import ReplicaSet, a_replica_set
 from tests.relay import Relay
-from tests.service import ServiceProcess, environment, service
+from tests.service import ServiceProcess, environment, free_port, service
 from tests.stores import OwnServer, own_valkey
 
 
@@ -36,7 +36,9 @@ async def a_stage(folder: Path, *, services: int, **settings: str) -> AsyncItera
     """Open everything; it all ends with the block."""
     async with AsyncExitStack() as stack:
         replica_set = await stack.enter_async_context(a_replica_set(folder))
-        valkey = await stack.enter_async_context(own_valkey(folder, ValkeyOptions(port=0)))
+        valkey = await stack.enter_async_context(
+            own_valkey(folder, ValkeyOptions(port=free_port()))
+        )
         relay = await stack.enter_async_context(Relay())
         stage = Stage(
             folder=folder,
