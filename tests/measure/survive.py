@@ -17,17 +17,30 @@ from pathlib import Path
 from typing import Any
 
 from gcsched.cli.serve import fastest_loop
+from gcsched.pb import task_pb2, task_pb2_grpc
 from tests.chaos.callers import Callers
 from tests.chaos.verdict import Evidence, problems
-from tests.measure.spine import Figures, a_folder, states, surroundings
+from tests.measure.spine import (
+    Figures,
+    a_folder,
+    mails,
+    soon,
+    states,
+    surroundings,
+)
 from tests.relay_script import repeatable
-from tests.stage import Stage, a_stage, quantile
+from tests.service import a_meet, published
+from tests.stage import Stage, a_stage, quantile, timed
 from tests.waiting import until
+
+Scenarios = dict[str, Callable[[Path], Coroutine[Any, Any, Figures]]]
 
 KILLS = 100
 AWAY_SECONDS = 120.0
 BEFORE_SECONDS, AFTER_SECONDS = 20.0, 30.0
 MAILS_PER_SECOND = 200.0
+BETWEEN_RESTARTS_SECONDS = 5.0
+A_MONTH_SECONDS = 30 * 24 * 3600.0
 
 
 @asynccontextmanager
@@ -104,27 +117,72 @@ async def redis_away(folder: Path, trouble: str) -> Figures:
         return figures(evidence(stage, callers, time.time()))
 
 
-SCENARIOS: dict[str, Callable[[Path], Coroutine[Any, Any, Figures]]] = {
+async def rolling(folder: Path) -> Figures:
+    """Replace three replicas one after the other, twice, under 300 calls/s and 200 mails/s."""
+    async with a_stage(folder, services=3) as stage:
+        target = "ipv4:" + ",".join(service.target for service in stage.services)
+        calls, stop = Counter[str](), asyncio.Event()
+        async with published(target) as stub, asyncio.TaskGroup() as tasks:
+            asking = tasks.create_task(ask_on_and_on(stub, calls, stop))
+            for service in [*stage.services, *stage.services]:
+                await asyncio.sleep(BETWEEN_RESTARTS_SECONDS)
+                await service.stop()
+                await service.start()
+            await asyncio.sleep(BETWEEN_RESTARTS_SECONDS)
+            stop.set()
+            asked = await asking
+        await until(lambda: stage.arrived() >= asked, within=60, every=0.5)
+        await until(lambda: states(stage)["SENT"] >= asked, within=60, every=1)
+        jobs = [job for job in stage.jobs() if job["state"] == "SENT"]
+        return {
+            "restarts": 2 * len(stage.services),
+            "calls": dict(calls),
+            **mails(stage, asked),
+            "attempts_charged": dict(Counter(job["attempt"] for job in jobs)),
+        }
+
+
+async def ask_on_and_on(
+    stub: task_pb2_grpc.SchedulerStub, codes: Counter[str], stop: asyncio.Event
+) -> int:
+    """Ask 300 times a second; give how many of the mails were due, two of three."""
+    begun, number = time.monotonic(), 0
+
+    async def ask(request: task_pb2.MeetRequest) -> None:
+        codes[(await timed(stub, request)).code] += 1
+
+    async with asyncio.TaskGroup() as tasks:
+        while not stop.is_set():
+            due = soon(2) if number % 3 else soon(A_MONTH_SECONDS)
+            tasks.create_task(ask(a_meet(number, timestamp=due)))
+            number += 1
+            await asyncio.sleep(begun + number / 300 - time.monotonic())
+    return number - (number + 2) // 3
+
+
+SCENARIOS: Scenarios = {
     "kills": kills,
     "redis_stopped": lambda folder: redis_away(folder, "stopped"),
     "redis_frozen": lambda folder: redis_away(folder, "frozen"),
+    "rolling": rolling,
 }
 
 
-def main() -> None:
+def run_scenarios(module: str, scenarios: Scenarios) -> None:
+    """Run those that the command line names, or all; each on a stage of its own."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", default=list(SCENARIOS))
+    parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", default=list(scenarios))
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    command = " ".join(["python -m tests.measure.survive", *sys.argv[1:]])
+    command = " ".join(["python -m", module, *sys.argv[1:]])
     seen: Figures = {"surroundings": {**surroundings(), "command": command}}
     for name in options.scenarios:
         with a_folder() as folder, asyncio.Runner(loop_factory=fastest_loop()) as runner:
-            seen[name] = runner.run(SCENARIOS[name](folder))
+            seen[name] = runner.run(scenarios[name](folder))
         print(name, json.dumps(seen[name]), flush=True)
         if options.json:
             options.json.write_text(json.dumps(seen, indent=1) + "\n")
 
 
 if __name__ == "__main__":
-    main()
+    run_scenarios("tests.measure.survive", SCENARIOS)
