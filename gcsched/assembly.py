@@ -60,9 +60,9 @@ def assemble(settings: Settings, resources: Resources) -> Service:
     loops = (
         *build_visibility(resources, delivery, admission.submit),
         ("ringer", ringer.run),
-        *delivery.loops,
-        *admission.loops,
         *upkeep.loops,
+        *admission.loops,
+        *delivery.loops,  # right before the engine: at a stop the grace is theirs
         ("engine", engine.run),
     )
     return Service(

@@ -93,6 +93,8 @@ class ServiceProcess:
             )
 
     def signal(self, number: int) -> None:
+        code = self._running.returncode
+        assert code is None, f"it ended by itself with {code}:\n{self.log[-2000:]}"
         self._running.send_signal(number)
 
     def freeze(self) -> None:

@@ -161,7 +161,7 @@ class Job:
             attempt.ended,
             reason=reason,
             attempt=self.attempt + charged,
-            attempts=(*self.attempts, attempt)[-MOST_ATTEMPTS_KEPT:],
+            attempts=kept((*self.attempts, attempt)),
         )
 
     def _released(self, state: State, now: datetime, *, reason: str, **changes: Any) -> "Job":
@@ -178,3 +178,12 @@ class Job:
         if state not in NEXT[self.state]:
             raise IllegalTransition(self.id, self.state, state)
         return replace(self, state=state, since=now, version=self.version + 1, **changes)
+
+
+def kept(attempts: tuple[Attempt, ...]) -> tuple[Attempt, ...]:
+    """Give the latest attempts; an UNCERTAIN one goes last: it says why a mail came twice (P3)."""
+    if len(attempts) <= MOST_ATTEMPTS_KEPT:
+        return attempts
+    certain = (n for n, each in enumerate(attempts) if each.kind is not Kind.UNCERTAIN)
+    dropped = next(certain, 0)
+    return attempts[:dropped] + attempts[dropped + 1 :]

@@ -49,6 +49,7 @@ class Engine:
     now: Clock
     nudged: asyncio.Event = field(default_factory=asyncio.Event)
     observer: Observer = field(default_factory=Unobserved)
+    _unheard: list[str] = field(default_factory=list, init=False)
 
     def nudge(self) -> None:
         self.nudged.set()
@@ -79,7 +80,7 @@ class Engine:
         while idle_looks < LOOKS_WITHOUT_CLAIM:
             await self.leases.wait_for_room()
             await self.gate.wait_open()
-            batch = await self._claim()
+            batch = await self._claim_whole()
             if batch is None:
                 continue
             if batch.saw == 0:
@@ -89,7 +90,7 @@ class Engine:
             if not batch.jobs:
                 await asyncio.sleep(BETWEEN_LOOKS_SECONDS)
 
-    async def _claim(self) -> Batch | None:
+    async def _claim_whole(self) -> Batch | None:
         # A claim cut off half-way would keep its jobs from everybody for the time of a lease.
         return await finish(self._claim_what_is_granted(), within=LONGEST_CLAIM)
 
@@ -110,13 +111,23 @@ class Engine:
 
     async def _claim_and_hand_over(self, most: int) -> tuple[Batch, int]:
         """Claim, and give what was claimed and how many of it the crew took."""
-        now = self.now()
-        batch = await self.claims.claim(new_id(now), most, now=now)
+        batch = await self._claim(most)
         self.leases.hold(batch)
         if not batch.jobs:
             return batch, 0
         self.observer.batch(Step.CLAIM, len(batch.jobs))
         return batch, await self._hand_over(batch)
+
+    async def _claim(self, most: int) -> Batch:
+        """Claim; what an earlier claim took whose answer nobody heard is released first."""
+        if self._unheard:
+            await self.claims.release(self._unheard)
+            self._unheard.clear()
+        now = self.now()
+        self._unheard.append(new_id(now))
+        batch = await self.claims.claim(self._unheard[0], most, now=now)
+        self._unheard.clear()
+        return batch
 
     async def _hand_over(self, batch: Batch) -> int:
         """Give *batch* to the crew; which addresses are suppressed is looked up once for all."""

@@ -131,6 +131,9 @@ class Claims(Protocol):
     async def claim(self, token: str, most: int, *, now: datetime) -> Batch:
         """Claim at most *most* due jobs under *token*."""
 
+    async def release(self, tokens: Sequence[str]) -> None:
+        """Give back uncharged what claims took whose answer nobody heard."""
+
     async def begin(self, token: str, ids: Sequence[str]) -> Collection[str]:
         """Mark *ids* as begun if they are still ours; give those that are."""
 

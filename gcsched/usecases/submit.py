@@ -30,7 +30,7 @@ from gcsched.usecases.ports import (
 from gcsched.usecases.recipients import RecipientNotes
 from gcsched.usecases.ringer import LONGEST_WAIT_FOR_BELL, Ringer
 
-LONGEST_WRITE = timedelta(seconds=5)
+LONGEST_WRITE = timedelta(seconds=3)  # a silent primary leaves time to find the next one
 SHORTEST_WRITE = timedelta(seconds=1)
 BETWEEN_TRIES_SECONDS = 0.1
 REFUSED: Mapping[type[GcschedError], AdmissionOutcome] = {

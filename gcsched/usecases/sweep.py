@@ -30,7 +30,7 @@ from gcsched.usecases.ringer import HORIZON, Ringer
 
 EVERY = timedelta(seconds=10)
 UNSEEN_AFTER = timedelta(seconds=12)
-LOOK_EVERY = timedelta(seconds=4)
+LOOK_EVERY = timedelta(seconds=2)
 MOST_AT_ONCE = 500
 SURELY_RUNG = HORIZON - 2 * EVERY
 AT_ONCE = timedelta(seconds=1)  # a clock a little fast may have picked this one already

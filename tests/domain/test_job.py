@@ -248,6 +248,16 @@ def test_the_history_keeps_the_latest_fifty_attempts() -> None:
     assert retried.attempt == 51
 
 
+def test_the_history_keeps_what_was_uncertain_longest() -> None:
+    lost = an_attempt(kind=Kind.UNCERTAIN, text="lost")
+    earlier = (lost, *(an_attempt(text=str(number)) for number in range(1, 50)))
+    job = a_claimed_job(attempt=50, attempts=earlier)
+
+    retried = job.retried(an_attempt(text="50"), due=NOW, charged=True)
+
+    assert [each.text for each in retried.attempts] == ["lost", *(str(n) for n in range(2, 51))]
+
+
 def test_a_move_leaves_the_job_that_made_it_as_it_was() -> None:
     job = a_claimed_job()
 

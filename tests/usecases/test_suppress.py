@@ -47,6 +47,8 @@ class ToyStore:
     looked_for: list[set[str]] = field(default_factory=list)
     concluded: dict[str, Job] = field(default_factory=dict)
     due: list[Job] = field(default_factory=list)
+    tokens: list[str] = field(default_factory=list)
+    released: list[str] = field(default_factory=list)
 
     def _answer(self, what: str) -> None:
         if self.hiccups.get(what, 0):
@@ -78,9 +80,14 @@ class ToyStore:
 
     async def claim(self, token: str, most: int, *, now: datetime) -> Batch:
         assert now == NOW
+        self.tokens.append(token)
         self._answer("claim")
         taken, self.due = self.due[:most], self.due[most:]
         return Batch(token=token, jobs=tuple(taken), until=0.0, saw=len(taken))
+
+    async def release(self, tokens: Sequence[str]) -> None:
+        self._answer("release")
+        self.released += tokens
 
     async def begin(self, token: str, ids: Sequence[str]) -> Collection[str]:
         assert token
@@ -305,3 +312,20 @@ async def test_when_nobody_can_say_who_is_blocked_the_batch_is_given_back(store:
         assert engine.leases.held == 0
     assert {job.state for job in store.concluded.values()} == {State.SCHEDULED}
     assert mailer.talked_to == []
+
+
+async def test_what_a_claim_may_have_taken_unheard_is_released_before_the_next(
+    store: ToyStore,
+) -> None:
+    store.hiccups = {"claim": 1, "release": 1}
+    store.due = jobs_for("ada@example.org")
+
+    async with an_engine(store, ToyMailer()) as engine:
+        for _ in ("claim", "release"):
+            with pytest.raises(StoreUnavailable):
+                await engine.claim_what_is_due()
+        await engine.claim_what_is_due()
+        await until(lambda: store.concluded)
+
+    assert store.released == store.tokens[:1]
+    assert store.told[:2] == ["release", "claim"]

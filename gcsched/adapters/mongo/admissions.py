@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+import pymongo
 from pymongo.errors import BulkWriteError
 from pymongo.read_concern import ReadConcern
 
 from gcsched.adapters.mongo.codec import encode
-from gcsched.adapters.mongo.connection import Mongo, durable, store_errors
+from gcsched.adapters.mongo.connection import Mongo, store_errors
 from gcsched.adapters.mongo.documents import BY_DEDUP_KEY, BY_ID
 from gcsched.domain.job import Job
 from gcsched.errors import StoreUnavailable
@@ -28,14 +29,15 @@ class MongoAdmissions:
     async def admit(self, jobs: Sequence[Job], *, within: timedelta) -> list[Admitted]:
         """Store those of *jobs* whose dedup key is free; say for each which job holds its key.
 
-        The server gets *within* to confirm. Raises StoreUnavailable when a majority did not; some
-        of the jobs may be stored then, and the same call again finds them by their keys.
+        Each look gets *within*, also at a server that says nothing. Raises StoreUnavailable when a
+        majority did not confirm; some of the jobs may be stored then, and the same call again finds
+        them by their keys.
         """
         holders: dict[str, str] = {}
         left = list(jobs)
         for _ in range(LOOKS):
-            with store_errors("storing the job"):
-                clashing = await self._insert(left, within)
+            with store_errors("storing the job"), pymongo.timeout(within.total_seconds()):
+                clashing = await self._insert(left)
                 if clashing:
                     holders |= await self._holders(clashing)
             left = [job for job in clashing if job.dedup_key not in holders]
@@ -45,13 +47,10 @@ class MongoAdmissions:
             await asyncio.sleep(BETWEEN_LOOKS_SECONDS)
         raise StoreUnavailable("looking up the job that was asked for before")
 
-    async def _insert(self, jobs: Sequence[Job], within: timedelta) -> list[Job]:
+    async def _insert(self, jobs: Sequence[Job]) -> list[Job]:
         """Insert *jobs*; give those whose key is taken."""
-        collection = self.mongo.jobs.with_options(
-            write_concern=durable(int(within.total_seconds() * 1000))
-        )
         try:
-            await collection.insert_many([encode(job) for job in jobs], ordered=False)
+            await self.mongo.jobs.insert_many([encode(job) for job in jobs], ordered=False)
         except BulkWriteError as error:
             return [jobs[index] for index in duplicates(error)]
         return []

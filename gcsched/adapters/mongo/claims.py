@@ -4,7 +4,7 @@ import random
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from gcsched.adapters.mongo.codec import decoded
@@ -15,7 +15,15 @@ from gcsched.usecases.ports import Batch
 
 LEASE_END = {"$add": ["$$NOW", int(LEASE.total_seconds() * 1000)]}
 STATES = [state.value for state in CLAIMABLE]
+NOT_BEGUN = {"state": State.SENDING.value, "begun": {"$exists": False}}
+WAS_TRIED = {"$gt": [{"$size": "$attempts"}, 0]}
+RELEASED = {
+    "state": {"$cond": [WAS_TRIED, State.RETRYING.value, State.SCHEDULED.value]},
+    "since": "$$NOW",
+    "version": {"$add": ["$version", 1]},
+}
 LOOK_AHEAD = 3
+LATEST_CLAIM = timedelta(seconds=10)  # as long as a connection's silence is borne
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,13 +37,13 @@ class MongoClaims:
         same moment do not all want the same jobs.
         """
         with store_errors("claiming due jobs"):
-            due = await self._due(most * LOOK_AHEAD, now)
+            due, looked_at = await self._due(most * LOOK_AHEAD, now)
             wanted = due if len(due) <= most else random.sample(due, most)
             if not wanted:
                 return Batch(token=token, jobs=(), until=0.0, saw=0)
             until = time.monotonic() + LEASE.total_seconds()
             await self.mongo.jobs.update_many(
-                {"_id": {"$in": wanted}, "state": {"$in": STATES}, **is_due()},
+                {"_id": {"$in": wanted}, "state": {"$in": STATES}, **is_due(since=looked_at)},
                 [{"$set": claimed(token)}],
                 hint=BY_ID,
             )
@@ -45,10 +53,21 @@ class MongoClaims:
         jobs.sort(key=lambda job: job.due)
         return Batch(token=token, jobs=tuple(jobs), until=until, saw=len(due))
 
-    async def _due(self, most: int, now: datetime) -> list[str]:
-        found = self.mongo.jobs.find({"state": {"$in": STATES}, "due": {"$lte": now}}, {"_id": 1})
-        found = found.sort("due", 1).limit(most).hint(BY_STATE_AND_DUE)
-        return [document["_id"] async for document in found]
+    async def _due(self, most: int, now: datetime) -> tuple[list[str], datetime]:
+        """Give ids, and the time of the look by the server's clock; *now* if it saw nothing."""
+        query = {"state": {"$in": STATES}, "due": {"$lte": now}}
+        found = self.mongo.jobs.find(query, {"_id": 1, "now": "$$NOW"})
+        documents = await found.sort("due", 1).limit(most).hint(BY_STATE_AND_DUE).to_list(most)
+        return [each["_id"] for each in documents], documents[0]["now"] if documents else now
+
+    async def release(self, tokens: Sequence[str]) -> None:
+        """Give back what was claimed under *tokens* and has not begun, as if it never had been."""
+        with store_errors("releasing claims"):
+            await self.mongo.jobs.update_many(
+                {"claim": {"$in": list(tokens)}, **NOT_BEGUN},
+                [{"$set": RELEASED}, {"$unset": ["claim", "lease"]}],
+                hint=BY_CLAIM,
+            )
 
     async def begin(self, token: str, ids: Sequence[str]) -> Collection[str]:
         """Mark *ids* as begun if they are still ours, and renew them; give those that are.
@@ -78,7 +97,7 @@ class MongoClaims:
     async def next_due(self, *, now: datetime) -> bool:
         """Tell whether anything waits that is due by *now*."""
         with store_errors("looking for due jobs"):
-            return bool(await self._due(1, now))
+            return bool((await self._due(1, now))[0])
 
 
 def claimed(token: str) -> dict[str, Any]:
@@ -92,6 +111,11 @@ def claimed(token: str) -> dict[str, Any]:
     }
 
 
-def is_due() -> dict[str, Any]:
-    """Filter by the server's clock, so that a fast clock here sends nothing early."""
-    return {"$expr": {"$lte": ["$due", "$$NOW"]}}
+def is_due(*, since: datetime) -> dict[str, Any]:
+    """Filter by the server's clock, so that a fast clock here sends nothing early.
+
+    A claim that reaches the server long after the look is of no use: its owner has given it up,
+    and what it took would wait for the end of a lease.
+    """
+    in_time = {"$lte": ["$$NOW", since + LATEST_CLAIM]}
+    return {"$expr": {"$and": [{"$lte": ["$due", "$$NOW"]}, in_time]}}

@@ -20,15 +20,22 @@ LOOK_EVERY_SECONDS = 1.0
 
 @dataclass(slots=True, kw_only=True)
 class ServerClock:
-    """Tell the time, corrected by the difference to MongoDB's clock where that is noticeable."""
+    """Tell the time, corrected by the difference to MongoDB's clock where that is noticeable.
+
+    From one measurement to the next it goes on by the monotonic clock: whoever sets this machine's
+    clock sets nothing here, or what is due would expire by a slip of the hand.
+    """
 
     mongo: Mongo
     local: Callable[[], datetime]
     offset: timedelta = field(default=timedelta(0), init=False)
-    _seen: float = field(default=0.0, init=False)
+    _ahead: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._ahead = self._ahead_of_monotonic()
 
     def __call__(self) -> datetime:
-        return self.local() + self.offset
+        return datetime.fromtimestamp(time.monotonic() + self._ahead, UTC) + self.offset
 
     async def run(self, stop: asyncio.Event) -> None:
         """Measure again once a minute, and within a second when somebody has set our clock."""
@@ -42,7 +49,7 @@ class ServerClock:
         while not stop.is_set() and (left := until - time.monotonic()) > 0:
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), min(left, LOOK_EVERY_SECONDS))
-            if abs(self._ahead_of_monotonic() - self._seen) > NEGLIGIBLE.total_seconds():
+            if abs(self._ahead_of_monotonic() - self._ahead) > NEGLIGIBLE.total_seconds():
                 return
 
     def _ahead_of_monotonic(self) -> float:
@@ -54,14 +61,14 @@ class ServerClock:
 
         Of a few samples the one with the shortest round trip counts (RFC 5905, section 10).
         """
-        self._seen = self._ahead_of_monotonic()
+        ahead = self._ahead_of_monotonic()
         difference = min([await self._sample() for _ in range(SAMPLES)])[1]
         offset = difference if abs(difference) > NEGLIGIBLE else timedelta(0)
         if abs(offset - self.offset) > NEGLIGIBLE:
             structlog.get_logger().warning(
                 "clock differs from MongoDB's", seconds=round(difference.total_seconds(), 3)
             )
-        self.offset = offset
+        self.offset, self._ahead = offset, ahead
         return difference
 
     async def _sample(self) -> tuple[float, timedelta]:

@@ -59,9 +59,9 @@ class Mongo:
             await self.database.command("ping")
 
 
-def durable(wtimeout_ms: int = WTIMEOUT_MS) -> WriteConcern:
-    """Acknowledged by a majority and in their journals, or an error after *wtimeout_ms*."""
-    return WriteConcern(w="majority", j=True, wtimeout=wtimeout_ms)
+def durable() -> WriteConcern:
+    """Acknowledged by a majority and in their journals, or an error after a while."""
+    return WriteConcern(w="majority", j=True, wtimeout=WTIMEOUT_MS)
 
 
 @asynccontextmanager

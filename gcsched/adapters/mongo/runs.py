@@ -16,13 +16,15 @@ class MongoRuns:
     mongo: Mongo
 
     async def sweep_is_new(self, *, within: timedelta, now: datetime) -> bool:
-        """Note a sweep at *now*, unless one was noted *within* this time before."""
+        """Note a sweep at *now*, unless one was noted *within* this time before.
+
+        One that is noted in the future counts for nothing: it would keep everybody from sweeping.
+        """
+        unseen = [{"started": {"$lte": now - within}}, {"started": {"$gt": now + within}}]
         with store_errors("noting a sweep"):
             try:
                 await self.mongo.runs.update_one(
-                    {"_id": SWEEP, "started": {"$lte": now - within}},
-                    {"$set": {"started": now}},
-                    upsert=True,
+                    {"_id": SWEEP, "$or": unseen}, {"$set": {"started": now}}, upsert=True
                 )
             except DuplicateKeyError:
                 return False

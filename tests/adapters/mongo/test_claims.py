@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pymongo.collection import Collection
 
-from gcsched.adapters.mongo.claims import MongoClaims
+from gcsched.adapters.mongo.claims import MongoClaims, is_due
 from gcsched.adapters.mongo.codec import encode
 from gcsched.adapters.mongo.connection import Mongo
 from gcsched.domain.job import CLAIMABLE, Job, State
@@ -72,6 +72,38 @@ async def test_what_is_not_due_by_the_servers_clock_is_not_claimed_however_fast_
     assert [job.id for job in batch.jobs] == ["job-1"]
     assert batch.saw == 2
     assert rows(jobs)["job-2"] == encode(numbered(2, due=rows(jobs)["job-2"]["due"]))
+
+
+async def test_a_claim_that_reaches_the_server_after_its_owner_gave_it_up_takes_nothing(
+    jobs: Collection[Row], server_now: Callable[[], datetime]
+) -> None:
+    jobs.insert_one(encode(numbered(1)))
+    now = server_now()
+
+    assert jobs.count_documents(is_due(since=now - timedelta(seconds=11))) == 0
+    assert jobs.count_documents(is_due(since=now - timedelta(seconds=5))) == 1
+
+
+async def test_what_a_claim_took_unheard_is_released_uncharged_but_not_what_has_begun(
+    claims: MongoClaims, jobs: Collection[Row]
+) -> None:
+    tried = (an_attempt(),)
+    jobs.insert_many(
+        [encode(numbered(1)), encode(numbered(2, attempts=tried)), encode(numbered(3))]
+    )
+    await claims.claim("unheard", 3, now=FAR_AHEAD)
+    await claims.begin("unheard", ["job-3"])
+
+    await claims.release(["unheard", "never executed"])
+
+    after = rows(jobs)
+    assert {job: row["state"] for job, row in after.items()} == {
+        "job-1": "SCHEDULED",
+        "job-2": "RETRYING",
+        "job-3": "SENDING",
+    }
+    assert not {"claim", "lease"} & (after["job-1"].keys() | after["job-2"].keys())
+    assert [row["takebacks"] for row in after.values()] == [0, 0, 0]
 
 
 async def test_a_slow_clock_here_sees_nothing_yet(

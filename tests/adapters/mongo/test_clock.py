@@ -109,6 +109,19 @@ async def test_a_clock_that_is_set_while_we_run_is_noticed_within_seconds(mongo:
             await until(partial(is_corrected, clock, error), within=3)
 
 
+async def test_a_clock_that_is_set_changes_nothing_before_it_is_measured(mongo: Mongo) -> None:
+    local = LocalClock()
+    clock = ServerClock(mongo=mongo, local=local)
+    await clock.measure()
+
+    local.error = timedelta(days=2)
+    at_once = clock()
+    await clock.measure()
+
+    assert abs(at_once - datetime.now(UTC)) < A_MOMENT
+    assert abs(clock() - datetime.now(UTC)) < A_MOMENT
+
+
 async def test_with_the_store_away_it_goes_on_as_it_was(
     unused_tcp_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -122,6 +135,8 @@ async def test_with_the_store_away_it_goes_on_as_it_was(
         with pytest.raises(StoreUnavailable):
             await clock.measure()
         async with running(clock.run):
-            pass
+            local.error = timedelta(hours=1)
+            error = clock() - datetime.now(UTC)
 
     assert clock.offset == timedelta(hours=2)
+    assert abs(error - timedelta(hours=2)) < A_MOMENT

@@ -148,3 +148,12 @@ async def test_of_all_replicas_one_sweeps_in_a_window(
     assert await sweepers(NOW + WINDOW - SECOND) == 0
     assert await sweepers(NOW + WINDOW) == 1
     assert list(raw["runs"].find()) == [{"_id": "sweep", "started": NOW + WINDOW}]
+
+
+async def test_a_sweep_that_is_noted_in_the_future_keeps_nobody_from_sweeping(
+    runs: MongoRuns, raw: Database[Row]
+) -> None:
+    raw["runs"].insert_one({"_id": "sweep", "started": NOW + timedelta(hours=1)})
+
+    assert await runs.sweep_is_new(within=WINDOW, now=NOW)
+    assert not await runs.sweep_is_new(within=WINDOW, now=NOW + SECOND)
