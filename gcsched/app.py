@@ -150,10 +150,9 @@ async def run(
 async def wind_down(server: RpcServer, parts: Parts, *, grace: timedelta) -> None:
     """Send callers elsewhere, begin nothing new, finish what has begun."""
     log.info("stopping", grace_seconds=grace.total_seconds())
-    await server.stop_accepting()
     await asyncio.gather(
         parts.stop_last(within=TO_STOP_THE_ENGINE),  # nothing new is claimed or begun
-        server.drain(min(grace, LONGEST_CALL)),
+        server.wind_down(min(grace, LONGEST_CALL)),
     )
     await parts.stop(within=grace + TO_STOP_THE_REST)
 

@@ -31,29 +31,30 @@ OPTIONS = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RpcServer:
-    """A running server; ``drain`` ends it in the order that loses no call."""
+    """A running server."""
 
     server: grpc.aio.Server
     health: health.aio.HealthServicer
     calls: CallInterceptor
     port: int
 
-    async def stop_accepting(self) -> None:
-        """Say NOT_SERVING to whoever watches health, and serve until they have gone elsewhere.
+    async def wind_down(self, grace: timedelta) -> None:
+        """Send callers elsewhere, then refuse new calls and let those under way finish in *grace*.
 
         To what arrives as it begins to stop, gRPC answers CANCELLED, which no service config that
-        repeats UNAVAILABLE knows.
+        repeats UNAVAILABLE knows: so those who watch health are given the time to go.
         """
         await self.health.enter_graceful_shutdown()
+        await self._quiet()
+        await self.server.stop(grace.total_seconds())
+
+    async def _quiet(self) -> None:
+        """Wait until no call has come for a moment, or for a second."""
         for _ in range(MOST_LOOKS):
             seen = self.calls.begun
             await asyncio.sleep(QUIET_SECONDS)
             if self.calls.begun == seen:
                 return
-
-    async def drain(self, grace: timedelta) -> None:
-        """Refuse new calls, let those under way finish within *grace*."""
-        await self.server.stop(grace.total_seconds())
 
 
 @asynccontextmanager

@@ -59,9 +59,9 @@ class Engine:
         async with asyncio.TaskGroup() as tasks:
             claiming = tasks.create_task(self._claim_at_nudges(), name="claiming")
             await stop.wait()
+            self.crew.dismiss()  # what is claimed from now on goes back as well
             claiming.cancel()
             await asyncio.wait({claiming})
-            self.crew.dismiss()
 
     async def _claim_at_nudges(self) -> None:
         while True:
