@@ -12,7 +12,7 @@ import grpc
 
 from gcsched.pb import task_pb2, task_pb2_grpc
 from tests.relay_script import repeatable
-from tests.service import a_meet, scheduler
+from tests.service import a_meet, published
 
 CALL_TIMEOUT_SECONDS = 5.0
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.1, 2.0
@@ -43,7 +43,7 @@ class Callers:
         chance = repeatable(f"callers {self.seed}")
         begun = time.monotonic()
         async with AsyncExitStack() as stack:
-            stubs = [await stack.enter_async_context(scheduler(each)) for each in self.targets]
+            stubs = [await stack.enter_async_context(published(each)) for each in self.targets]
             async with asyncio.TaskGroup() as tasks:
                 number = 0
                 while not stop.is_set():
