@@ -14,6 +14,7 @@ from gcsched.adapters.mongo.suppressions import MongoSuppressions
 from gcsched.delivery import Delivery, build_delivery
 from gcsched.parts import NamedLoop
 from gcsched.resources import Resources
+from gcsched.rpc.scheduling import Scheduling
 from gcsched.settings import Settings
 from gcsched.upkeep import build_upkeep
 from gcsched.usecases.daily import DailyRun
@@ -30,8 +31,12 @@ LINGER = timedelta(milliseconds=2)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """The loops in the order to start them, to be stopped in reverse; the engine is the last."""
+    """What answers calls, and the loops in the order to start them.
 
+    They are to be stopped in reverse; the engine is the last.
+    """
+
+    handlers: tuple[object, ...]
     submit: Submit
     daily_run: DailyRun
     jobs: MongoJobs
@@ -66,7 +71,11 @@ def assemble(settings: Settings, resources: Resources) -> Service:
         ("engine", engine.run),
     )
     return Service(
-        submit=admission.submit, daily_run=upkeep.daily_run, jobs=MongoJobs(), loops=loops
+        handlers=(Scheduling(submit=admission.submit),),
+        submit=admission.submit,
+        daily_run=upkeep.daily_run,
+        jobs=MongoJobs(),
+        loops=loops,
     )
 
 

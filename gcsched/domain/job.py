@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -24,6 +24,13 @@ class State(StrEnum):
     CANCELLED = "CANCELLED"
     EXPIRED = "EXPIRED"
     SUPPRESSED = "SUPPRESSED"
+
+
+class Priority(StrEnum):
+    """Which of the mails that wait is sent first."""
+
+    NORMAL = "NORMAL"
+    URGENT = "URGENT"
 
 
 NEXT: Mapping[State, AbstractSet[State]] = {
@@ -102,6 +109,11 @@ class Job:
     message_id: str
     dedup_key: str | None
     template: str = "doc"
+    variables: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    reply_to: str = ""
+    request_id: str = ""
+    priority: Priority = Priority.NORMAL
     attempt: int = 0
     takebacks: int = 0
     version: int = 0

@@ -35,6 +35,11 @@ class JobDocument(NamedDocument):
     message_id: str
     dedup_key: str | None = None
     template: str = "doc"
+    variables: dict[str, str] | None = None
+    labels: dict[str, str] | None = None
+    reply_to: str | None = None
+    request_id: str | None = None
+    priority: str | None = None
     attempt: int = 0
     takebacks: int = 0
     version: int = 0
