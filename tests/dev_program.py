@@ -10,9 +10,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 from threading import Condition, Thread
-from typing import IO
+from typing import IO, Any
 
 import grpc
 import psutil
