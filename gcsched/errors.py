@@ -1,11 +1,17 @@
 """Every condition a caller or an operator can understand, as one small tree. Knows no library."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
 
 class GcschedError(Exception):
     """Something the caller or the operator can understand went wrong."""
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """What a program may want to know of it; no addresses and no texts of callers."""
+        return {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +35,49 @@ class RequestTooLarge(GcschedError):
 
     def __init__(self, size: int, most: int) -> None:
         super().__init__(f"the request has {size} bytes; at most {most} are accepted")
+
+
+class UnknownJob(GcschedError):
+    """No job has this id (any more)."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(f"no job with id {job_id!r}")
+        self.job_id = job_id
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        return {"job_id": self.job_id}
+
+
+class UnreadableJob(GcschedError):
+    """A job is stored, but not as one of ours: a hand or a defect has changed it."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(f"the job with id {job_id!r} cannot be read: it is damaged in the store")
+        self.job_id = job_id
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        return {"job_id": self.job_id}
+
+
+class UnknownSuppression(GcschedError):
+    """The address is not blocked."""
+
+    def __init__(self) -> None:
+        super().__init__("this address is not blocked")
+
+
+class UnknownRecipient(GcschedError):
+    """Nobody has told anything about this employee, or it was erased."""
+
+    def __init__(self, empid: str) -> None:
+        super().__init__(f"no user details of employee {empid!r}")
+        self.empid = empid
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        return {"empid": self.empid}
 
 
 class StoreUnavailable(GcschedError):

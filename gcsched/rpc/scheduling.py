@@ -15,7 +15,7 @@ from gcsched.usecases.submit import Submit
 class Scheduling:
     submit: Submit
 
-    async def ScheduleMeet(  # noqa: N802  # the name in the contract
+    async def ScheduleMeet(
         self,
         request: task_pb2.MeetRequest,
         context: grpc.aio.ServicerContext[Message, Message],
