@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 
 class GcschedError(Exception):
@@ -116,11 +116,66 @@ class Overloaded(GcschedError):
 class IllegalTransition(GcschedError):
     """A job was asked to take a step that its state does not allow."""
 
-    def __init__(self, job_id: str, state: str, wanted: str) -> None:
-        super().__init__(f"job {job_id} is {state} and cannot become {wanted}")
+    def __init__(self, job_id: str, state: str, wanted: str, *, since: datetime, why: str) -> None:
+        super().__init__(
+            f"job {job_id} is {state} since {since.isoformat()} and cannot become {wanted}: {why}"
+        )
         self.job_id = job_id
         self.state = state
         self.wanted = wanted
+        self.since = since
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        return {"job_id": self.job_id, "state": self.state, "since": self.since.isoformat()}
+
+
+class DuplicateJob(GcschedError):
+    """A job cannot be opened again: another one carries the same wish meanwhile."""
+
+    def __init__(self, job_id: str, holder: str) -> None:
+        super().__init__(f"job {job_id} cannot be opened again: job {holder} is for the same mail")
+        self.job_id = holder
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        return {"job_id": self.job_id}
+
+
+class EtagMismatch(GcschedError):
+    """A job has changed since the caller read it."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(f"job {job_id} has changed since it was read: read it again")
+        self.job_id = job_id
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        return {"job_id": self.job_id}
+
+
+class Contended(GcschedError):
+    """A job changed each time while we were about to change it."""
+
+    def __init__(self, job_id: str, looks: int) -> None:
+        super().__init__(f"job {job_id} changed under our hands {looks} times; call again")
+        self.job_id = job_id
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        return {"job_id": self.job_id}
+
+
+class NotFinished(GcschedError):
+    """The time of a call that changes many jobs was over before the last one."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__(f"out of time after {count} jobs, which stay changed; call again for more")
+        self.count = count
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        return {"count": str(self.count)}
 
 
 class SettingsProblems(GcschedError):

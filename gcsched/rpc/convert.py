@@ -14,8 +14,13 @@ from grpc_status import rpc_status
 
 from gcsched.domain.request import MeetRequest
 from gcsched.errors import (
+    Contended,
+    DuplicateJob,
+    EtagMismatch,
     GcschedError,
+    IllegalTransition,
     InvalidRequest,
+    NotFinished,
     Overloaded,
     RequestTooLarge,
     Stopping,
@@ -36,6 +41,11 @@ STATUS: dict[type[GcschedError], tuple[int, str]] = {
     UnreadableJob: (code_pb2.INTERNAL, "JOB_UNREADABLE"),
     UnknownSuppression: (code_pb2.NOT_FOUND, "SUPPRESSION_NOT_FOUND"),
     UnknownRecipient: (code_pb2.NOT_FOUND, "RECIPIENT_NOT_FOUND"),
+    IllegalTransition: (code_pb2.FAILED_PRECONDITION, "ILLEGAL_TRANSITION"),
+    DuplicateJob: (code_pb2.ALREADY_EXISTS, "DUPLICATE_JOB"),
+    EtagMismatch: (code_pb2.ABORTED, "ETAG_MISMATCH"),
+    Contended: (code_pb2.ABORTED, "CONTENDED"),
+    NotFinished: (code_pb2.DEADLINE_EXCEEDED, "NOT_FINISHED"),
     Overloaded: (code_pb2.RESOURCE_EXHAUSTED, "OVERLOADED"),
     Stopping: (code_pb2.UNAVAILABLE, "STOPPING"),
     StoreUnavailable: (code_pb2.UNAVAILABLE, "STORE_UNAVAILABLE"),

@@ -8,12 +8,12 @@ from google.rpc import code_pb2, error_details_pb2
 from gcsched import errors
 from gcsched.errors import GcschedError, InvalidRequest, UnknownJob, Violation
 from gcsched.rpc.convert import STATUS, status_of
+from tests.builders import NOW
 
 NEVER_REACH_A_CALLER = {
     errors.AddressInUse,
     errors.BellUnavailable,
     errors.EmbeddedStoreProblem,
-    errors.IllegalTransition,
     errors.SettingsProblems,
     errors.TemplateProblem,
 }
@@ -24,6 +24,11 @@ EXAMPLES: list[GcschedError] = [
     errors.UnreadableJob("job-1"),
     errors.UnknownSuppression(),
     errors.UnknownRecipient("E1"),
+    errors.IllegalTransition("job-1", "SENT", "CANCELLED", since=NOW, why="its mail was sent"),
+    errors.DuplicateJob("job-1", "job-2"),
+    errors.EtagMismatch("job-1"),
+    errors.Contended("job-1", 5),
+    errors.NotFinished(500),
     errors.Overloaded(3),
     errors.Stopping(),
     errors.StoreUnavailable("reading a job"),

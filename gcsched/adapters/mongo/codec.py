@@ -11,7 +11,15 @@ from gcsched.domain.due import KEEP_TRYING
 from gcsched.domain.job import Attempt, Job, Priority, State
 from gcsched.domain.replies import Kind
 
-OPTIONAL = ("dedup_key", "claim", "variables", "labels", "reply_to", "request_id")
+OPTIONAL = (
+    "dedup_key",
+    "released_key",
+    "claim",
+    "variables",
+    "labels",
+    "reply_to",
+    "request_id",
+)
 MOMENTS = ("created", "due_at", "due", "since")
 COUNTS = ("attempt", "takebacks", "version")
 TEXTS = ("_id", "empid", "email", "message", "name", "message_id", "template", "reason")
@@ -67,6 +75,7 @@ def decode(document: Mapping[str, Any]) -> Job:
         since=document["since"],
         message_id=document["message_id"],
         dedup_key=document.get("dedup_key"),
+        released_key=document.get("released_key"),
         template=document["template"],
         variables=document.get("variables") or {},
         labels=document.get("labels") or {},

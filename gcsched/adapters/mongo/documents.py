@@ -34,6 +34,7 @@ class JobDocument(NamedDocument):
     since: datetime
     message_id: str
     dedup_key: str | None = None
+    released_key: str | None = None
     template: str = "doc"
     variables: dict[str, str] | None = None
     labels: dict[str, str] | None = None
@@ -107,11 +108,13 @@ class SuppressionDocument(NamedDocument):
 
 
 class RunDocument(NamedDocument):
-    """A daily run (``daily:<date>``) or the latest sweep (``sweep``)."""
+    """A daily run (``daily:<date>``), the latest sweep (``sweep``), or the ``pause`` of sending."""
 
     started: datetime
     finished: datetime | None = None
     moved: int = 0
+    by: str | None = None
+    reason: str | None = None
 
     class Settings:
         name = "runs"
