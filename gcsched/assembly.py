@@ -91,7 +91,7 @@ def build_engine(
         suppressions=MongoSuppressions(mongo=resources.mongo),
         leases=delivery.leases,
         crew=delivery.crew,
-        gate=delivery.relays,
+        gate=delivery.pausing,
         bite=policies.bite(settings),
         ring_for_others=ringer.ring_for_others,
         now=resources.clock,
