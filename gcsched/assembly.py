@@ -13,6 +13,7 @@ from gcsched.adapters.mongo.recipients import MongoRecipients
 from gcsched.adapters.mongo.suppressions import MongoSuppressions
 from gcsched.delivery import Delivery, build_delivery
 from gcsched.parts import NamedLoop
+from gcsched.reading import build_readers
 from gcsched.resources import Resources
 from gcsched.rpc.scheduling import Scheduling
 from gcsched.settings import Settings
@@ -71,7 +72,7 @@ def assemble(settings: Settings, resources: Resources) -> Service:
         ("engine", engine.run),
     )
     return Service(
-        handlers=(Scheduling(submit=admission.submit),),
+        handlers=(Scheduling(submit=admission.submit), *build_readers(resources)),
         submit=admission.submit,
         daily_run=upkeep.daily_run,
         jobs=MongoJobs(),

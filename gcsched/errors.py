@@ -10,7 +10,7 @@ class GcschedError(Exception):
 
     @property
     def metadata(self) -> Mapping[str, str]:
-        """What a program may want to know of it; no addresses and no texts of callers."""
+        """What a program may want to know of it, such as the job; never an address."""
         return {}
 
 
