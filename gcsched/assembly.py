@@ -17,6 +17,7 @@ from gcsched.reading import build_readers
 from gcsched.resources import Resources
 from gcsched.rpc.scheduling import Scheduling
 from gcsched.settings import Settings
+from gcsched.steering import build_steering
 from gcsched.upkeep import build_upkeep
 from gcsched.usecases.daily import DailyRun
 from gcsched.usecases.engine import Engine
@@ -72,7 +73,11 @@ def assemble(settings: Settings, resources: Resources) -> Service:
         ("engine", engine.run),
     )
     return Service(
-        handlers=(Scheduling(submit=admission.submit), *build_readers(resources)),
+        handlers=(
+            Scheduling(submit=admission.submit),
+            *build_readers(resources),
+            *build_steering(settings, resources, delivery, upkeep.daily_run),
+        ),
         submit=admission.submit,
         daily_run=upkeep.daily_run,
         jobs=MongoJobs(),

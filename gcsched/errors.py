@@ -170,7 +170,9 @@ class NotFinished(GcschedError):
     """The time of a call that changes many jobs was over before the last one."""
 
     def __init__(self, count: int) -> None:
-        super().__init__(f"out of time after {count} jobs, which stay changed; call again for more")
+        super().__init__(
+            f"out of time after {count} jobs at least, which stay changed; call again for the rest"
+        )
         self.count = count
 
     @property

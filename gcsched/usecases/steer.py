@@ -3,7 +3,7 @@
 import asyncio
 import time
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 import structlog
@@ -81,7 +81,7 @@ class Steer:
 
     async def _change(self, job_id: str, wish: Wish, etag: str, until: float) -> Job | None:
         """Look, decide and write once; None when the job changed in between."""
-        job, now = await self.store.find(job_id), self.now()
+        job, now = await self.store.find(job_id), whole_millisecond(self.now())
         if job is None:
             raise UnknownJob(job_id)
         if is_met(wish, job, now=now):
@@ -100,3 +100,8 @@ class Steer:
 
     async def _suppression_of(self, job: Job) -> Suppression | None:
         return (await self.suppressions.among([job.email], now=self.now())).get(job.email)
+
+
+def whole_millisecond(now: datetime) -> datetime:
+    """Give *now* as it will be read again: no store of ours keeps more of it."""
+    return now.replace(microsecond=now.microsecond // 1000 * 1000)
