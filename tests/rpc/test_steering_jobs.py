@@ -258,7 +258,7 @@ BAD: dict[str, tuple[str, Message, set[str]]] = {
     ),
     "no such state": (
         "ResolveJob",
-        task_pb2.ResolveJobRequest(job_id=NO_SUCH_JOB, state=99),  # type: ignore[arg-type]  # sic
+        task_pb2.ResolveJobRequest.FromString(b"\n\x01x\x18\x63"),  # state 99
         {"state"},
     ),
     "nothing named": ("CancelJobs", task_pb2.ChangeJobsRequest(), {"all"}),
