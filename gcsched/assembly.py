@@ -13,8 +13,11 @@ from gcsched.adapters.mongo.recipients import MongoRecipients
 from gcsched.adapters.mongo.suppressions import MongoSuppressions
 from gcsched.delivery import Delivery, build_delivery
 from gcsched.parts import NamedLoop
+from gcsched.reading import build_readers
 from gcsched.resources import Resources
+from gcsched.rpc.scheduling import Scheduling
 from gcsched.settings import Settings
+from gcsched.steering import build_steering
 from gcsched.upkeep import build_upkeep
 from gcsched.usecases.daily import DailyRun
 from gcsched.usecases.engine import Engine
@@ -30,8 +33,12 @@ LINGER = timedelta(milliseconds=2)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """The loops in the order to start them, to be stopped in reverse; the engine is the last."""
+    """What answers calls, and the loops in the order to start them.
 
+    They are to be stopped in reverse; the engine is the last.
+    """
+
+    handlers: tuple[object, ...]
     submit: Submit
     daily_run: DailyRun
     jobs: MongoJobs
@@ -66,7 +73,15 @@ def assemble(settings: Settings, resources: Resources) -> Service:
         ("engine", engine.run),
     )
     return Service(
-        submit=admission.submit, daily_run=upkeep.daily_run, jobs=MongoJobs(), loops=loops
+        handlers=(
+            Scheduling(submit=admission.submit),
+            *build_readers(resources),
+            *build_steering(settings, resources, delivery, upkeep.daily_run),
+        ),
+        submit=admission.submit,
+        daily_run=upkeep.daily_run,
+        jobs=MongoJobs(),
+        loops=loops,
     )
 
 
@@ -82,7 +97,7 @@ def build_engine(
         suppressions=MongoSuppressions(mongo=resources.mongo),
         leases=delivery.leases,
         crew=delivery.crew,
-        gate=delivery.relays,
+        gate=delivery.pausing,
         bite=policies.bite(settings),
         ring_for_others=ringer.ring_for_others,
         now=resources.clock,

@@ -9,6 +9,7 @@ from gcsched import policies
 from gcsched.adapters.compose import Composer
 from gcsched.adapters.mongo.claims import MongoClaims
 from gcsched.adapters.mongo.outcomes import MongoOutcomes
+from gcsched.adapters.mongo.pauses import MongoPauses
 from gcsched.adapters.mongo.suppressions import MongoSuppressions
 from gcsched.adapters.redis import RedisMarks
 from gcsched.adapters.templates import Templates
@@ -23,7 +24,8 @@ from gcsched.usecases.group import Group
 from gcsched.usecases.lanes import Lanes
 from gcsched.usecases.leases import Leases
 from gcsched.usecases.marks import AcceptedMarks
-from gcsched.usecases.ports import Conclusion, Outcomes, Permit, Step
+from gcsched.usecases.pausing import Pausing
+from gcsched.usecases.ports import Carrier, Conclusion, Outcomes, Permit, Step
 from gcsched.usecases.record import Recorder
 from gcsched.usecases.relays import Relays
 from gcsched.usecases.ringer import Ringer
@@ -32,12 +34,13 @@ from gcsched.usecases.suppress import SuppressingOutcomes
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """*relays* are also the gate before the claiming."""
+    """*pausing* is also the gate before the claiming."""
 
     claims: MongoClaims
     leases: Leases
     crew: Crew
     relays: Relays
+    pausing: Pausing
     loops: tuple[NamedLoop, ...]
 
 
@@ -52,11 +55,13 @@ def build_delivery(settings: Settings, resources: Resources, ringer: Ringer) -> 
         on_batch=partial(resources.metrics.batch, Step.OUTCOME),
     )
     relays = relays_over(settings, resources)
+    pausing = Pausing(relays, MongoPauses(mongo=resources.mongo))
     fence = Group(Fence(claims=claims), on_batch=partial(resources.metrics.batch, Step.FENCE))
-    deliver = deliver_by(relays, fence, settings, resources)
+    deliver = deliver_by(pausing, fence, settings, resources)
     size = settings.smtp_sessions
     crew = Crew(deliver=deliver, recorder=recorder, marks=marks, lanes=lanes, size=size)
     loops: tuple[NamedLoop, ...] = (
+        ("pause", pausing.run),
         ("marks", marks.run),
         ("leases", leases.run),
         ("recorder", recorder.run),
@@ -64,7 +69,9 @@ def build_delivery(settings: Settings, resources: Resources, ringer: Ringer) -> 
         *[(f"sessions with {mailer.name}", mailer.run) for mailer in resources.mailers],
         ("crew", partial(crew.run, grace=policies.stop_grace(settings))),
     )
-    return Delivery(claims=claims, leases=leases, crew=crew, relays=relays, loops=loops)
+    return Delivery(
+        claims=claims, leases=leases, crew=crew, relays=relays, pausing=pausing, loops=loops
+    )
 
 
 def outcomes(settings: Settings, resources: Resources) -> Outcomes:
@@ -98,14 +105,14 @@ def relays_over(settings: Settings, resources: Resources) -> Relays:
 
 
 def deliver_by(
-    relays: Relays,
+    carrier: Carrier,
     fence: Group[Claimed, Permit | None],
     settings: Settings,
     resources: Resources,
 ) -> Deliver:
     return Deliver(
         composer=composer(settings, resources.templates),
-        carrier=relays,
+        carrier=carrier,
         fence=fence,
         policy=policies.retry_policy(settings),
         now=resources.clock,

@@ -27,6 +27,7 @@ def build_visibility(
         Levels(
             sessions=resources.mailers,
             relays_down=lambda: delivery.relays.down,
+            is_paused=lambda: delivery.pausing.is_paused,
             claimed_jobs=lambda: delivery.leases.held,
             admissions_waiting=lambda: submit.group.waiting,
             job_counts=lambda: census.latest,

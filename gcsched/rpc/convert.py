@@ -14,12 +14,21 @@ from grpc_status import rpc_status
 
 from gcsched.domain.request import MeetRequest
 from gcsched.errors import (
+    Contended,
+    DuplicateJob,
+    EtagMismatch,
     GcschedError,
+    IllegalTransition,
     InvalidRequest,
+    NotFinished,
     Overloaded,
     RequestTooLarge,
     Stopping,
     StoreUnavailable,
+    UnknownJob,
+    UnknownRecipient,
+    UnknownSuppression,
+    UnreadableJob,
 )
 from gcsched.pb import task_pb2
 
@@ -28,6 +37,15 @@ DOMAIN = "gcsched"
 STATUS: dict[type[GcschedError], tuple[int, str]] = {
     InvalidRequest: (code_pb2.INVALID_ARGUMENT, "INVALID_REQUEST"),
     RequestTooLarge: (code_pb2.INVALID_ARGUMENT, "REQUEST_TOO_LARGE"),
+    UnknownJob: (code_pb2.NOT_FOUND, "JOB_NOT_FOUND"),
+    UnreadableJob: (code_pb2.INTERNAL, "JOB_UNREADABLE"),
+    UnknownSuppression: (code_pb2.NOT_FOUND, "SUPPRESSION_NOT_FOUND"),
+    UnknownRecipient: (code_pb2.NOT_FOUND, "RECIPIENT_NOT_FOUND"),
+    IllegalTransition: (code_pb2.FAILED_PRECONDITION, "ILLEGAL_TRANSITION"),
+    DuplicateJob: (code_pb2.ALREADY_EXISTS, "DUPLICATE_JOB"),
+    EtagMismatch: (code_pb2.ABORTED, "ETAG_MISMATCH"),
+    Contended: (code_pb2.ABORTED, "CONTENDED"),
+    NotFinished: (code_pb2.DEADLINE_EXCEEDED, "NOT_FINISHED"),
     Overloaded: (code_pb2.RESOURCE_EXHAUSTED, "OVERLOADED"),
     Stopping: (code_pb2.UNAVAILABLE, "STOPPING"),
     StoreUnavailable: (code_pb2.UNAVAILABLE, "STORE_UNAVAILABLE"),
@@ -54,7 +72,9 @@ def status_of(error: GcschedError) -> status_pb2.Status:
 
 
 def details(error: GcschedError, reason: str) -> list[Message]:
-    given: list[Message] = [error_details_pb2.ErrorInfo(reason=reason, domain=DOMAIN)]
+    given: list[Message] = [
+        error_details_pb2.ErrorInfo(reason=reason, domain=DOMAIN, metadata=error.metadata)
+    ]
     if isinstance(error, InvalidRequest):
         violation = error_details_pb2.BadRequest.FieldViolation
         given.append(

@@ -1,6 +1,7 @@
 """Everything by index (P8). Oracle: the server's own profile of what the adapters made it do."""
 
-from collections.abc import Awaitable, Callable, Iterator
+import asyncio
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -24,11 +25,11 @@ from gcsched.domain.outcome import taken_back
 from gcsched.domain.replies import Kind
 from gcsched.domain.retry import RetryPolicy
 from gcsched.usecases.ports import Conclusion
+from tests.adapters.mongo.profile import Use, profiled, stages
 from tests.builders import a_job, a_suppression, an_attempt
 from tests.waiting import until
 
 Row = dict[str, Any]
-Use = Callable[[Mongo], Awaitable[object]]
 NOW = datetime(2025, 7, 1, 12, tzinfo=UTC)  # past for every server: a claim judges by its clock
 SECOND = timedelta(seconds=1)
 KEEP = timedelta(days=30)
@@ -237,25 +238,6 @@ async def test_a_plan_that_was_made_for_an_empty_collection_does_no_harm_later(
     assert [shown(each) for each in profile if is_wasteful(each)] == []
 
 
-async def profiled(mongo: Mongo, raw: Database[Row], use: Use) -> list[Row]:
-    """Let *use* work, and give the server's profile of every command on jobs and addresses."""
-    raw.command("profile", 0)
-    raw["system.profile"].drop()
-    raw.command("profile", 2)
-    await use(mongo)
-    raw.command("profile", 0)
-    collections = [f"{raw.name}.jobs", f"{raw.name}.suppressions"]
-    ours = {"ns": {"$in": collections}, "op": {"$ne": "insert"}}
-    return list(raw["system.profile"].find(ours))
-
-
-def stages(plan: Row) -> list[str]:
-    """List the stages of an executed plan, and of all that feed it."""
-    feeding = [plan[name] for name in ("inputStage", "queryPlan") if name in plan]
-    feeding += plan.get("inputStages", [])
-    return [plan["stage"], *(stage for each in feeding for stage in stages(each))]
-
-
 def is_wasteful(done: Row) -> bool:
     """Tell a scan, a sort in memory, or looking at more than twice of what was wanted."""
     if {"COLLSCAN", "SORT"} & set(stages(done["execStats"])):
@@ -290,13 +272,29 @@ async def test_preparing_again_and_by_two_at_once_is_harmless(
     assert set(before) == {
         "_id_",
         "dedup_key",
-        "state_due",
+        "state_due_id",
         "claim",
         "lease",
-        "empid_created",
-        "email_created",
+        "empid_id",
+        "email_id",
         "delete_after",
     }
+    assert list(jobs.find()) == [encode(a_job())]
+
+
+async def test_indexes_of_an_older_version_give_way(
+    mongo: Mongo, another_mongo: Mongo, jobs: Collection[Row]
+) -> None:
+    """Their keys differ, so the new ones cannot have their names."""
+    before = jobs.index_information()
+    jobs.create_index([("state", 1), ("due", 1)], name="state_due")
+    jobs.create_index([("empid", 1), ("created", -1)], name="empid_created")
+    jobs.create_index([("email", 1), ("created", -1)], name="email_created")
+    jobs.insert_one(encode(a_job()))
+
+    await asyncio.gather(mongo.prepare(), another_mongo.prepare())
+
+    assert jobs.index_information() == before
     assert list(jobs.find()) == [encode(a_job())]
 
 
