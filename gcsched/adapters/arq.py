@@ -37,11 +37,17 @@ AFTER_THE_SECOND = 0.002
 FIRST_BACK_OFF, LONGEST_BACK_OFF = 0.5, 5.0
 
 
+def packed(value: Any) -> bytes:
+    """Pack *value*; the errors among the results that ARQ makes itself become words."""
+    data: bytes = msgpack.packb(value, default=repr)
+    return data
+
+
 def open_arq(url: str) -> ArqRedis:
     """Make ARQ's client; msgpack, because whoever can write to Redis could run a pickle."""
     return ArqRedis(
         open_pool(url),
-        job_serializer=msgpack.packb,
+        job_serializer=packed,
         job_deserializer=msgpack.unpackb,
         default_queue_name=QUEUE,
     )
@@ -176,7 +182,7 @@ class ArqWorkerPool:
             max_tries=3,
             health_check_interval=HEALTH_EVERY,
             health_check_key=HEALTH_KEY,
-            job_serializer=msgpack.packb,
+            job_serializer=packed,
             job_deserializer=msgpack.unpackb,
             timezone=self._daily.zone,
             log_results=False,

@@ -295,6 +295,20 @@ async def test_it_wakes_again_after_everything_was_flushed(
     assert logs == []
 
 
+async def test_a_wake_up_whose_data_are_lost_is_a_word_and_no_traceback(
+    bell: ArqBell, heard: Heard, redis_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with redis.Redis.from_url(redis_url) as raw:
+        raw.zadd("gcsched:queue", {"gcsched:wake:lost": 1})
+        async with running(a_pool(redis_url, heard).run):
+            await until(lambda: "expired" in caplog.text)
+            await bell.ring(second())
+            await until(lambda: heard.wakes)
+        assert raw.zscore("gcsched:queue", "gcsched:wake:lost") is None
+
+    assert "Traceback" not in caplog.text
+
+
 async def wakes_again(server: OwnServer, heard: Heard) -> bool:
     before = len(heard.wakes)
 

@@ -15,7 +15,7 @@ from tests.relay_script import repeatable
 from tests.service import a_meet, published
 
 CALL_TIMEOUT_SECONDS = 5.0
-FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.1, 2.0
+FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.2, 4.0
 
 
 @dataclass(kw_only=True, eq=False)
