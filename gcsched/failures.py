@@ -1,0 +1,82 @@
+"""What a caller catches when the service did not say yes, made of gRPC's error and its details."""
+
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any
+
+import grpc
+from google.protobuf.message import DecodeError
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
+
+from gcsched.errors import GcschedError, Violation
+
+
+class CallFailed(GcschedError):
+    """The service did not say yes; which subclass it is says what can be done about it."""
+
+    def __init__(
+        self,
+        sentence: str,
+        *,
+        code: str = "UNKNOWN",
+        reason: str = "",
+        violations: tuple[Violation, ...] = (),
+        retry_after: timedelta | None = None,
+    ) -> None:
+        super().__init__(sentence)
+        self.code = code
+        self.reason = reason
+        self.violations = violations
+        self.retry_after = retry_after
+
+
+class InvalidRequest(CallFailed):
+    """The request breaks rules; `violations` names them all, by the fields of task.proto."""
+
+
+class Unavailable(CallFailed):
+    """Nothing was promised, in up to four attempts: ask again later, with the same `at`."""
+
+
+class Overloaded(CallFailed):
+    """The service has too much to do: ask again after `retry_after`."""
+
+
+class TimedOut(CallFailed):
+    """Nobody knows whether it was accepted: ask again, with the same `at` it is the same job."""
+
+
+KINDS: dict[grpc.StatusCode, type[CallFailed]] = {
+    grpc.StatusCode.INVALID_ARGUMENT: InvalidRequest,
+    grpc.StatusCode.UNAVAILABLE: Unavailable,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: Overloaded,
+    grpc.StatusCode.DEADLINE_EXCEEDED: TimedOut,
+}
+
+
+def failure(error: grpc.RpcError, target: str, timeout: float) -> CallFailed:
+    """Make what a caller catches of gRPC's *error* and the details of its status (AIP-193)."""
+    code, said = error.code(), error.details() or ""
+    sentence = {
+        grpc.StatusCode.INVALID_ARGUMENT: said,
+        grpc.StatusCode.DEADLINE_EXCEEDED: f"{target} did not answer within {timeout:g} s",
+        grpc.StatusCode.UNAVAILABLE: f"{target} is unavailable: {said}",
+    }.get(code, f"{target} answered {code.name}: {said}")
+    return KINDS.get(code, CallFailed)(sentence, code=code.name, **details(error))
+
+
+def details(error: grpc.RpcError) -> dict[str, Any]:
+    info = error_details_pb2.ErrorInfo()
+    bad = error_details_pb2.BadRequest()
+    retry = error_details_pb2.RetryInfo()
+    with suppress(DecodeError, ValueError):  # a gateway's own details are no reason to fail here
+        status = rpc_status.from_call(error)
+        for packed in status.details if status else ():
+            for wanted in (info, bad, retry):
+                packed.Unpack(wanted)
+    return {
+        "reason": info.reason,
+        "violations": tuple(Violation(v.field, v.description) for v in bad.field_violations),
+        "retry_after": retry.retry_delay.ToTimedelta() or None,
+    }
