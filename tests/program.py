@@ -1,9 +1,36 @@
-"""The command line as a process of its own, awaited, so that the test's loop can serve it."""
+"""The command line, awaited, so that the test's loop can serve it: in a thread or as a process."""
 
 import asyncio
+import io
 import os
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+
+from gcsched.cli.main import main
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    code: int
+    out: str
+    err: str
+
+
+async def command(*arguments: str) -> Done:
+    """Run it in a thread, where nothing is a terminal; one at a time."""
+    return await asyncio.to_thread(_run, arguments)
+
+
+def _run(arguments: tuple[str, ...]) -> Done:
+    out, err = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err):
+        try:
+            code = main(arguments)
+        except SystemExit as end:
+            code = int(str(end.code))
+    return Done(code=code, out=out.getvalue(), err=err.getvalue())
 
 
 async def gcsched(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
