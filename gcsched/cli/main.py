@@ -7,14 +7,40 @@ from collections.abc import Sequence
 
 from gcsched import __doc__ as purpose
 from gcsched import __version__
-from gcsched.cli import dev, health, job, schedule, serve
+from gcsched.cli import (
+    dev,
+    health,
+    job,
+    jobs,
+    recipient,
+    schedule,
+    sending,
+    serve,
+    status,
+    suppression,
+    template,
+)
 from gcsched.cli.command import Group
 from gcsched.errors import GcschedError, SettingsProblems
 
 COMMANDS = Group(
     name="gcsched",
     help=str(purpose),
-    commands=(dev.COMMAND, serve.COMMAND, schedule.COMMAND, health.COMMAND, job.COMMANDS),
+    commands=(
+        dev.COMMAND,
+        serve.COMMAND,
+        schedule.COMMAND,
+        health.COMMAND,
+        status.COMMAND,
+        job.COMMANDS,
+        jobs.COMMANDS,
+        sending.DAILY,
+        sending.PAUSE,
+        sending.RESUME,
+        suppression.COMMANDS,
+        recipient.COMMANDS,
+        template.COMMANDS,
+    ),
 )
 
 FAILED = 1

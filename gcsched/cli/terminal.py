@@ -1,9 +1,11 @@
 """Tables on a terminal: long words are folded, ids never, however narrow it is."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console, Group
+from rich.live import Live
 from rich.table import Table as RichTable
 from rich.text import Text
 
@@ -17,6 +19,13 @@ def show(blocks: Sequence[Block]) -> None:
     narrowest = max((sum(least_widths(each)) for each in tables(blocks)), default=0)
     console.width = max(console.width, narrowest)
     console.print(rendered(blocks), soft_wrap=True)
+
+
+@contextmanager
+def replacing() -> Iterator[Callable[[Sequence[Block]], None]]:
+    """Give what shows blocks in the place of those before."""
+    with Live(auto_refresh=False, vertical_overflow="visible") as live:
+        yield lambda blocks: live.update(rendered(blocks), refresh=True)
 
 
 def tables(blocks: Sequence[Block]) -> list[Table]:

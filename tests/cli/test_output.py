@@ -2,17 +2,15 @@
 
 import asyncio
 import os
-import pty
 import subprocess
 import sys
-import termios
-from collections.abc import Sequence
 
 import pytest
 
 from gcsched.cli.output import Table, clean, plain
 from gcsched.pb import task_pb2
 from tests.answering import answering
+from tests.terminal import on_a_terminal
 
 ID = "0190a6e2c3d47b5f8a9b0c1d2e3f4a5b"
 JOBS = task_pb2.ListJobsResponse(
@@ -27,34 +25,13 @@ JOBS = task_pb2.ListJobsResponse(
 )
 
 
-def on_a_terminal(arguments: Sequence[str], columns: int) -> str:
-    """Run the command on a terminal of its own; give what it shows there."""
-    ours, theirs = pty.openpty()
-    termios.tcsetwinsize(theirs, (24, columns))
-    with subprocess.Popen(
-        [sys.executable, "-m", "gcsched", *arguments],
-        env=os.environ | {"TERM": "xterm-256color"},
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-    ):
-        os.close(theirs)
-        shown = b""
-        try:
-            while read := os.read(ours, 65_536):
-                shown += read
-        except OSError:  # Linux: the last one who writes has gone
-            pass
-        os.close(ours)
-    return shown.decode()
-
-
 @pytest.mark.parametrize("columns", [40, 80, 200])
 async def test_on_a_terminal_of_any_width_an_id_and_a_state_stay_whole(columns: int) -> None:
     async with answering(ListJobs=JOBS) as service:
         arguments = ["job", "list", "--target", service.target]
-        shown = await asyncio.to_thread(on_a_terminal, arguments, columns)
+        code, shown = await on_a_terminal(arguments, columns=columns)
 
+    assert code == 0
     assert "\x1b[" in shown
     assert f"{ID}  SENT   -    E1815  " in shown
     assert shown.count("[bold]") == 1
