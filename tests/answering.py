@@ -9,6 +9,7 @@ from typing import Any
 import grpc
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_status import rpc_status
 
 from gcsched.pb import task_pb2_grpc
@@ -73,6 +74,13 @@ class Answering:
         return answered
 
 
+async def add_health(server: grpc.aio.Server) -> None:
+    """Let *server* be healthy: gRPC's client complains on stderr of one that does not say."""
+    servicer = health.aio.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
+    await servicer.set("scheduler.Scheduler", health_pb2.HealthCheckResponse.SERVING)
+
+
 @asynccontextmanager
 async def answering(**answers: Answer | Sequence[Answer]) -> AsyncIterator[Answering]:
     """Serve *answers*, by the names of their methods; the others are UNIMPLEMENTED."""
@@ -84,6 +92,7 @@ async def answering(**answers: Answer | Sequence[Answer]) -> AsyncIterator[Answe
     }
     service = Answering(target=f"127.0.0.1:{port}", answers=lists)
     task_pb2_grpc.add_SchedulerServicer_to_server(service.methods(), server)
+    await add_health(server)
     await server.start()
     try:
         yield service

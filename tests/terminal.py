@@ -21,7 +21,7 @@ def _shown(arguments: Sequence[str], columns: int, typed: str) -> tuple[int, str
     termios.tcsetwinsize(theirs, (24, columns))
     with subprocess.Popen(
         [sys.executable, "-m", "gcsched", *arguments],
-        env=os.environ | {"TERM": "xterm-256color", "GRPC_VERBOSITY": "NONE"},
+        env=os.environ | {"TERM": "xterm-256color"},
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,

@@ -62,7 +62,6 @@ async def test_a_reader_that_goes_away_is_no_trouble() -> None:
             *("--target", service.target),
             stdout=writing,
             stderr=subprocess.PIPE,
-            env=os.environ | {"GRPC_VERBOSITY": "NONE"},
         )
         os.close(writing)
         await asyncio.to_thread(os.read, reading, 100)

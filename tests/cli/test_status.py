@@ -1,6 +1,5 @@
 import asyncio
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -90,7 +89,6 @@ async def watching(service: Answering, *options: str) -> asyncio.subprocess.Proc
         *("--target", service.target),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env=os.environ | {"GRPC_VERBOSITY": "NONE"},
     )
 
 
