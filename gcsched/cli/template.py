@@ -30,7 +30,7 @@ def list_all(service: "Client", chosen: Namespace) -> int:
 def previewed(parser: ArgumentParser) -> None:
     add = parser.add_argument
     add("name", type=arguments.text, metavar="NAME", help="as `template list` has it")
-    variable(parser)
+    add_variables(parser)
     add("--to", default="", type=arguments.text, metavar="ADDRESS", help="whose mail it would be")
     add("--empid", default="", type=arguments.text, metavar="ID", help="whose mail it would be")
     add("--username", default="", type=arguments.text, metavar="NAME", help="what they are called")
@@ -40,7 +40,7 @@ def previewed(parser: ArgumentParser) -> None:
     shown.add_argument("--text", action="store_true", help="print the text part, nothing else")
 
 
-def variable(parser: ArgumentParser) -> None:
+def add_variables(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--var",
         action="append",
