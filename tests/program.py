@@ -38,10 +38,20 @@ async def gcsched(*arguments: str, **environ: str) -> subprocess.CompletedProces
 
 
 async def python(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    return await run(sys.executable, *arguments, **environ)
+
+
+async def shell(script: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run *script* up to the first command that fails; `gcsched` is this one."""
+    ours = f'gcsched() {{ "{sys.executable}" -m gcsched "$@"; }}'
+    return await run("sh", "-euc", f"{ours}\n{script}", **environ)
+
+
+async def run(*command: str, **environ: str) -> subprocess.CompletedProcess[str]:
     without_ours = {k: v for k, v in os.environ.items() if not k.startswith("GCSCHED_")}
     return await asyncio.to_thread(
         subprocess.run,
-        [sys.executable, *arguments],
+        command,
         env=without_ours | environ,
         capture_output=True,
         text=True,

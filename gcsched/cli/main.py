@@ -57,7 +57,7 @@ What calls a service has more of them; its --help tells."""
 
 
 def main(arguments: Sequence[str] | None = None, commands: Group = COMMANDS) -> int:
-    chosen = _parser(commands).parse_args(arguments)
+    chosen = parser_of(commands).parse_args(arguments)
     try:
         code = int(chosen.run(chosen))
         sys.stdout.flush()
@@ -77,7 +77,7 @@ def unread() -> int:
     return UNREAD
 
 
-def _parser(commands: Group) -> ArgumentParser:
+def parser_of(commands: Group) -> ArgumentParser:
     parser = ArgumentParser(
         prog=commands.name,
         description=commands.help,
