@@ -1,8 +1,9 @@
 """What a caller catches when the service did not say yes, made of gRPC's error and its details."""
 
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import timedelta
-from typing import Any
+from typing import TypedDict, Unpack
 
 import grpc
 from google.protobuf.message import DecodeError
@@ -12,23 +13,31 @@ from grpc_status import rpc_status
 from gcsched.errors import GcschedError, Violation
 
 
+class Details(TypedDict, total=False):
+    """What is known of a failed call beside the sentence."""
+
+    code: str
+    reason: str
+    metadata: Mapping[str, str]
+    violations: tuple[Violation, ...]
+    retry_after: timedelta | None
+
+
 class CallFailed(GcschedError):
     """The service did not say yes; which subclass it is says what can be done about it."""
 
-    def __init__(
-        self,
-        sentence: str,
-        *,
-        code: str = "UNKNOWN",
-        reason: str = "",
-        violations: tuple[Violation, ...] = (),
-        retry_after: timedelta | None = None,
-    ) -> None:
+    def __init__(self, sentence: str, **known: Unpack[Details]) -> None:
         super().__init__(sentence)
-        self.code = code
-        self.reason = reason
-        self.violations = violations
-        self.retry_after = retry_after
+        self.code = known.get("code", "UNKNOWN")
+        self.reason = known.get("reason", "")
+        self.violations = known.get("violations", ())
+        self.retry_after = known.get("retry_after")
+        self._metadata = known.get("metadata", {})
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """What there is to know about the reason."""
+        return self._metadata
 
 
 class InvalidRequest(CallFailed):
@@ -63,10 +72,10 @@ def failure(error: grpc.RpcError, target: str, timeout: float) -> CallFailed:
         grpc.StatusCode.DEADLINE_EXCEEDED: f"{target} did not answer within {timeout:g} s",
         grpc.StatusCode.UNAVAILABLE: f"{target} is unavailable: {said}",
     }.get(code, f"{target} answered {code.name}: {said}")
-    return KINDS.get(code, CallFailed)(sentence, code=code.name, **details(error))
+    return KINDS.get(code, CallFailed)(sentence, **details(error))
 
 
-def details(error: grpc.RpcError) -> dict[str, Any]:
+def details(error: grpc.RpcError) -> Details:
     info = error_details_pb2.ErrorInfo()
     bad = error_details_pb2.BadRequest()
     retry = error_details_pb2.RetryInfo()
@@ -76,7 +85,9 @@ def details(error: grpc.RpcError) -> dict[str, Any]:
             for wanted in (info, bad, retry):
                 packed.Unpack(wanted)
     return {
+        "code": error.code().name,
         "reason": info.reason,
+        "metadata": dict(info.metadata),
         "violations": tuple(Violation(v.field, v.description) for v in bad.field_violations),
         "retry_after": retry.retry_delay.ToTimedelta() or None,
     }

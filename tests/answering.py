@@ -25,9 +25,12 @@ class Refusal:
     reason: str = ""
     fields: tuple[tuple[str, str], ...] = ()
     retry_after: timedelta | None = None
+    metadata: tuple[tuple[str, str], ...] = ()
 
     def status(self) -> Any:
-        info = error_details_pb2.ErrorInfo(reason=self.reason, domain="gcsched")
+        info = error_details_pb2.ErrorInfo(
+            reason=self.reason, domain="gcsched", metadata=dict(self.metadata)
+        )
         given: list[Message] = [info] if self.reason else []
         if self.fields:
             violation = error_details_pb2.BadRequest.FieldViolation

@@ -25,6 +25,7 @@ from gcsched.client import (
     Violation,
 )
 from gcsched.pb import task_pb2
+from tests.answering import Refusal, answering
 from tests.program import python
 from tests.proxy import a_proxy
 from tests.relay import Relay
@@ -193,6 +194,18 @@ async def test_an_answer_without_success_is_no_success(ask: Ask) -> None:
     async with scripted(task_pb2.MeetResponse(success=False, job_id="7")) as server:
         with pytest.raises(CallFailed, match="did not accept"):
             await ask(server.target, WISH)
+
+
+async def test_a_reason_comes_with_what_there_is_to_know(ask: Ask) -> None:
+    refusal = Refusal(
+        code=grpc.StatusCode.ALREADY_EXISTS, reason="REQUEST_ID_REUSED", metadata=(("job_id", "7"),)
+    )
+    async with answering(ScheduleMeet=refusal) as server:
+        with pytest.raises(CallFailed) as caught:
+            await ask(server.target, WISH)
+
+    assert caught.value.reason == "REQUEST_ID_REUSED"
+    assert caught.value.metadata == {"job_id": "7"}
 
 
 async def test_a_second_notification_in_a_window_is_refused_in_words(ask: Ask) -> None:

@@ -73,7 +73,7 @@ def is_no_answer(error: "CallFailed") -> bool:
 
 
 def told(error: "CallFailed") -> list[str]:
-    """Repeat what the service says: the sentence, each field, the reason, when to ask again."""
+    """Repeat what the service says: the sentence, each field, why, when to ask again."""
     if error.code == "UNIMPLEMENTED":
         return ["this service is older than this command"]
     fields = [f"{each.field}: {each.problem}" for each in error.violations]
@@ -81,6 +81,7 @@ def told(error: "CallFailed") -> list[str]:
     lines += [f"  {field}" for field in fields]
     if error.reason:
         lines.append(f"  reason: {error.reason}")
+        lines += [f"  {name}: {value}" for name, value in sorted(error.metadata.items())]
     if error.retry_after is not None:
         lines.append(f"  try again after {error.retry_after.total_seconds():g} s")
     return lines + hints(error)

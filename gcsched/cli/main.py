@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None, commands: Group = COMMANDS) -> 
     chosen = parser_of(commands).parse_args(arguments)
     try:
         code = int(chosen.run(chosen))
-        sys.stdout.flush()
+        print(end="", flush=True)
     except BrokenPipeError:
         return unread()
     except GcschedError as error:

@@ -51,7 +51,7 @@ def as_json(message: "Message") -> str:
 
 
 def show(blocks: Sequence[Block]) -> None:
-    if sys.stdout.isatty():
+    if is_terminal():
         from gcsched.cli import terminal
 
         terminal.show(blocks)
@@ -59,8 +59,12 @@ def show(blocks: Sequence[Block]) -> None:
         say(*plain(blocks))
 
 
+def is_terminal() -> bool:
+    return sys.stdout is not None and sys.stdout.isatty()  # `>&-` leaves None there
+
+
 def say(*lines: str) -> None:
-    encoding = sys.stdout.encoding or "utf-8"
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     for line in lines:
         print(line.encode(encoding, "replace").decode(encoding))
 

@@ -44,7 +44,7 @@ def asked(service: "Client") -> "task_pb2.StatusReport":
 
 
 def watch(service: "Client", chosen: Namespace) -> int:
-    if not sys.stdout.isatty() or chosen.json:
+    if chosen.json or not output.is_terminal():
         return repeat(service, chosen, lambda blocks: output.show([*blocks, ""]))
     from gcsched.cli import terminal
 
@@ -68,7 +68,7 @@ def repeat(service: "Client", chosen: Namespace, show: Callable[[Any], None]) ->
                 output.say(output.as_json(report))
             else:
                 show(status_view.report(report))
-        sys.stdout.flush()
+        print(end="", flush=True)
         time.sleep(chosen.watch)
 
 

@@ -163,6 +163,21 @@ async def test_a_refusal_repeats_all_that_the_service_advises() -> None:
     assert done.err == "two things\n  job_id: must be one\n  etag: is none\n  reason: WRONG\n"
 
 
+async def test_what_there_is_to_know_about_a_reason_is_told() -> None:
+    too_late = Refusal(
+        code=grpc.StatusCode.FAILED_PRECONDITION,
+        reason="ILLEGAL_TRANSITION",
+        metadata=(("state", "SENT"), ("since", "2026-01-05T09:00:00Z")),
+    )
+    done, _ = await asked("job", "cancel", ID, CancelJob=too_late)
+
+    assert done.err.splitlines()[1:] == [
+        "  reason: ILLEGAL_TRANSITION",
+        "  since: 2026-01-05T09:00:00Z",
+        "  state: SENT",
+    ]
+
+
 async def test_a_sentence_that_only_joins_the_fields_is_not_said_twice() -> None:
     several = Refusal(
         code=grpc.StatusCode.INVALID_ARGUMENT, message="a: 1; b: 2", fields=(("a", "1"), ("b", "2"))

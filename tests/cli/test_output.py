@@ -10,6 +10,7 @@ import pytest
 from gcsched.cli.output import Table, clean, plain
 from gcsched.pb import task_pb2
 from tests.answering import answering
+from tests.program import shell
 from tests.terminal import on_a_terminal
 
 ID = "0190a6e2c3d47b5f8a9b0c1d2e3f4a5b"
@@ -82,3 +83,10 @@ async def test_a_terminal_that_knows_no_unicode_gets_question_marks() -> None:
         out, _ = await process.communicate()
 
     assert (process.returncode, out) == (0, f"job_id  {ID}\nname    Zo?\n".encode())
+
+
+async def test_an_output_that_is_closed_is_no_trouble() -> None:
+    async with answering(GetJob=task_pb2.Job(job_id=ID)) as service:
+        done = await shell(f"gcsched job show {ID} --target {service.target} >&-")
+
+    assert (done.returncode, done.stderr) == (0, "")
