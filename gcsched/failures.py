@@ -66,13 +66,16 @@ KINDS: dict[grpc.StatusCode, type[CallFailed]] = {
 
 def failure(error: grpc.RpcError, target: str, timeout: float) -> CallFailed:
     """Make what a caller catches of gRPC's *error* and the details of its status (AIP-193)."""
-    code, said = error.code(), error.details() or ""
-    sentence = {
-        grpc.StatusCode.INVALID_ARGUMENT: said,
-        grpc.StatusCode.DEADLINE_EXCEEDED: f"{target} did not answer within {timeout:g} s",
-        grpc.StatusCode.UNAVAILABLE: f"{target} is unavailable: {said}",
-    }.get(code, f"{target} answered {code.name}: {said}")
-    return KINDS.get(code, CallFailed)(sentence, **details(error))
+    code, said, known = error.code(), error.details() or "", details(error)
+    if code is grpc.StatusCode.INVALID_ARGUMENT:
+        sentence = said
+    elif code is grpc.StatusCode.UNAVAILABLE:
+        sentence = f"{target} is unavailable: {said}"
+    elif code is grpc.StatusCode.DEADLINE_EXCEEDED and not known["reason"]:
+        sentence = f"{target} did not answer within {timeout:g} s"
+    else:
+        sentence = f"{target} answered {code.name}: {said}"
+    return KINDS.get(code, CallFailed)(sentence, **known)
 
 
 def details(error: grpc.RpcError) -> Details:

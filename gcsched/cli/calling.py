@@ -89,7 +89,9 @@ def told(error: "CallFailed") -> list[str]:
 
 def hints(error: "CallFailed") -> list[str]:
     """Say where else to look when nobody has answered."""
-    if error.code == "UNAVAILABLE" and not error.reason:
+    if error.reason:
+        return []
+    if error.code == "UNAVAILABLE":
         return ["Is gcsched running there? --target or GCSCHED_TARGET names another place."]
     if error.code == "DEADLINE_EXCEEDED":
         return ["Nobody answers there, or the service waits for its stores: its log says so."]

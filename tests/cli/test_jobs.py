@@ -90,3 +90,18 @@ async def test_a_filter_that_no_index_serves_is_refused_in_the_words_of_the_serv
         done = await command("jobs", "retry", "--empid=E1", "--yes", "--target", service.target)
 
     assert (done.code, done.err) == (2, "as the test says\n  filter: cannot\n")
+
+
+async def test_what_a_service_did_before_its_time_was_over_is_told_in_its_words() -> None:
+    unfinished = Refusal(
+        code=grpc.StatusCode.DEADLINE_EXCEEDED,
+        message="out of time after 7 jobs",
+        reason="NOT_FINISHED",
+        metadata=(("count", "7"),),
+    )
+    async with answering(RetryJobs=unfinished) as service:
+        done = await command("jobs", "retry", "--empid=E1", "--yes", "--target", service.target)
+
+    said = f"{service.target} answered DEADLINE_EXCEEDED: out of time after 7 jobs"
+    assert done.code == 3
+    assert done.err.splitlines() == [said, "  reason: NOT_FINISHED", "  count: 7"]
