@@ -11,23 +11,29 @@ from gcsched.adapters.mongo.admissions import MongoAdmissions
 from gcsched.adapters.mongo.jobs import MongoJobs
 from gcsched.adapters.mongo.recipients import MongoRecipients
 from gcsched.adapters.mongo.suppressions import MongoSuppressions
-from gcsched.delivery import Delivery, build_delivery
+from gcsched.adapters.templates import RESERVED, Templates
+from gcsched.delivery import Delivery, build_delivery, composer
+from gcsched.domain.request import Offer
 from gcsched.parts import NamedLoop
 from gcsched.reading import build_readers
 from gcsched.resources import Resources
 from gcsched.rpc.scheduling import Scheduling
+from gcsched.rpc.templating import Templating
 from gcsched.settings import Settings
 from gcsched.steering import build_steering
 from gcsched.upkeep import build_upkeep
 from gcsched.usecases.daily import DailyRun
 from gcsched.usecases.engine import Engine
 from gcsched.usecases.group import Group
-from gcsched.usecases.ports import Step
+from gcsched.usecases.job_factory import JobFactory
+from gcsched.usecases.observing import Step
+from gcsched.usecases.preview import PreviewTemplate, Rehearse
 from gcsched.usecases.recipients import RecipientNotes
 from gcsched.usecases.ringer import Ringer
-from gcsched.usecases.submit import AdmissionWrite, Asked, JobFactory, Stored, Submit
+from gcsched.usecases.submit import AdmissionWrite, Asked, Stored, Submit
 from gcsched.visibility import build_visibility
 
+MOST_TOGETHER = 1_000  # a whole batch
 LINGER = timedelta(milliseconds=2)
 
 
@@ -74,7 +80,8 @@ def assemble(settings: Settings, resources: Resources) -> Service:
     )
     return Service(
         handlers=(
-            Scheduling(submit=admission.submit),
+            build_scheduling(settings, resources, admission.submit),
+            build_templating(settings, resources, admission.submit),
             *build_readers(resources),
             *build_steering(settings, resources, delivery, upkeep.daily_run),
         ),
@@ -106,21 +113,52 @@ def build_engine(
     )
 
 
+def job_factory(settings: Settings, templates: Templates) -> JobFactory:
+    offer = Offer(
+        templates={each.name: each.needs for each in templates.facts()},
+        given=RESERVED,
+        daily=policies.daily_plan(settings),
+    )
+    return JobFactory(
+        offer=offer,
+        dedup=policies.dedup(settings),
+        message_id_domain=policies.message_id_domain(settings),
+        keep_trying=policies.keep_trying(settings),
+    )
+
+
+def build_scheduling(settings: Settings, resources: Resources, submit: Submit) -> Scheduling:
+    rehearse = Rehearse(
+        make_job=submit.make_job,
+        drafter=composer(settings, resources.templates),
+        admissions=MongoAdmissions(mongo=resources.mongo),
+        suppressions=MongoSuppressions(mongo=resources.mongo),
+        now=resources.clock,
+    )
+    return Scheduling(submit=submit, rehearse=rehearse)
+
+
+def build_templating(settings: Settings, resources: Resources, submit: Submit) -> Templating:
+    preview = PreviewTemplate(
+        make_job=submit.make_job,
+        drafter=composer(settings, resources.templates),
+        now=resources.clock,
+    )
+    return Templating(templates=resources.templates.facts(), preview=preview)
+
+
 def build_admission(settings: Settings, resources: Resources, ringer: Ringer) -> Admission:
     recipients = RecipientNotes(store=MongoRecipients(mongo=resources.mongo))
     admissions = MongoAdmissions(mongo=resources.mongo)
     write = AdmissionWrite(admissions=admissions, ringer=ringer, recipients=recipients)
     group: Group[Asked, Stored] = Group(
         write,
+        most=MOST_TOGETHER,
         linger=LINGER,
         waiting=settings.admission_waiting,
         on_batch=partial(resources.metrics.batch, Step.ADMISSION),
     )
-    factory = JobFactory(
-        daily=policies.daily_plan(settings),
-        message_id_domain=policies.message_id_domain(settings),
-        keep_trying=policies.keep_trying(settings),
-    )
+    factory = job_factory(settings, resources.templates)
     submit = Submit(make_job=factory, group=group, now=resources.clock, observer=resources.metrics)
     loops: tuple[NamedLoop, ...] = (("recipients", recipients.run), ("admission", group.run))
     return Admission(submit=submit, loops=loops)

@@ -24,8 +24,9 @@ from gcsched.usecases.group import Group
 from gcsched.usecases.lanes import Lanes
 from gcsched.usecases.leases import Leases
 from gcsched.usecases.marks import AcceptedMarks
+from gcsched.usecases.observing import Step
 from gcsched.usecases.pausing import Pausing
-from gcsched.usecases.ports import Carrier, Conclusion, Outcomes, Permit, Step
+from gcsched.usecases.ports import Carrier, Conclusion, Outcomes, Permit
 from gcsched.usecases.record import Recorder
 from gcsched.usecases.relays import Relays
 from gcsched.usecases.ringer import Ringer

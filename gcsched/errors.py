@@ -80,6 +80,21 @@ class UnknownRecipient(GcschedError):
         return {"empid": self.empid}
 
 
+class RequestIdReused(GcschedError):
+    """A request id came again with other content than the first time."""
+
+    def __init__(self, request_id: str, job_id: str) -> None:
+        super().__init__(
+            f"request_id {request_id!r} belongs to job {job_id}, which has other content;"
+            " send each wish with an id of its own"
+        )
+        self.job_id = job_id
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        return {"job_id": self.job_id}
+
+
 class StoreUnavailable(GcschedError):
     """MongoDB did not confirm in time; the same call again is safe and gives the same job."""
 

@@ -111,7 +111,10 @@ class Job:
 
     ``due_at`` is the second that was asked for (or given by the daily run) and never earlier than
     ``created``; ``due`` is when the engine acts next, and after ``not_after`` it does not send any
-    more. ``attempt`` counts outcomes, not starts. ``since`` is when ``state`` was entered.
+    more; ``not_after_asked`` says that the caller has set it, so that no daily run may move it.
+    ``attempt`` counts outcomes, not starts. ``since`` is when ``state`` was entered.
+    ``fingerprint`` stands for the content, where a ``request_id`` does not let it be repeated; the
+    ``dedup_key`` is free for others from ``dedup_until`` on.
     ``released_key`` is the dedup key that it let go when it ended, to be taken again.
     """
 
@@ -134,6 +137,9 @@ class Job:
     labels: Mapping[str, str] = field(default_factory=dict)
     reply_to: str = ""
     request_id: str = ""
+    fingerprint: str = ""
+    dedup_until: datetime | None = None
+    not_after_asked: bool = False
     priority: Priority = Priority.NORMAL
     attempt: int = 0
     takebacks: int = 0

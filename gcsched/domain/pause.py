@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from gcsched.domain.request import text_violations
+from gcsched.domain.request_texts import text_violations
 from gcsched.errors import InvalidRequest
 
 LONGEST_BY, LONGEST_REASON = 128, 256

@@ -6,7 +6,8 @@ from typing import assert_never
 
 from gcsched.domain.due import DailyPlan
 from gcsched.domain.job import CLAIMABLE, Job, State
-from gcsched.domain.request import text_violations, timestamp_violations
+from gcsched.domain.request import second_violations
+from gcsched.domain.request_texts import text_violations
 from gcsched.domain.suppression import Suppression
 from gcsched.errors import InvalidRequest, Violation
 
@@ -58,7 +59,7 @@ def reschedule(
     timestamp: int, *, plan: DailyPlan, keep_trying: timedelta, now: datetime
 ) -> Reschedule:
     """Understand *timestamp* as in a request: Unix seconds, 0 = the next daily run."""
-    refuse(list(timestamp_violations(timestamp, now)))
+    refuse(list(second_violations("timestamp", timestamp, now, zero="the next daily run")))
     is_daily = timestamp == 0
     asked = datetime.fromtimestamp(timestamp, UTC)
     due = plan.instant(plan.next_day(now)) if is_daily else asked

@@ -12,7 +12,8 @@ from google.protobuf.message import Message
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
-from gcsched.domain.request import MeetRequest
+from gcsched.domain.job import Priority
+from gcsched.domain.request import DEFAULT_TEMPLATE, MeetRequest
 from gcsched.errors import (
     Contended,
     DuplicateJob,
@@ -22,6 +23,7 @@ from gcsched.errors import (
     InvalidRequest,
     NotFinished,
     Overloaded,
+    RequestIdReused,
     RequestTooLarge,
     Stopping,
     StoreUnavailable,
@@ -33,9 +35,11 @@ from gcsched.errors import (
 from gcsched.pb import task_pb2
 
 DOMAIN = "gcsched"
+PRIORITIES = {task_pb2.Priority.Value(each.value): each for each in Priority}
 
 STATUS: dict[type[GcschedError], tuple[int, str]] = {
     InvalidRequest: (code_pb2.INVALID_ARGUMENT, "INVALID_REQUEST"),
+    RequestIdReused: (code_pb2.ALREADY_EXISTS, "REQUEST_ID_REUSED"),
     RequestTooLarge: (code_pb2.INVALID_ARGUMENT, "REQUEST_TOO_LARGE"),
     UnknownJob: (code_pb2.NOT_FOUND, "JOB_NOT_FOUND"),
     UnreadableJob: (code_pb2.INTERNAL, "JOB_UNREADABLE"),
@@ -60,6 +64,13 @@ def request_from(message: task_pb2.MeetRequest) -> MeetRequest:
         message=message.message,
         name=message.empName,
         timestamp=message.timestamp,
+        request_id=message.request_id,
+        template=message.template or DEFAULT_TEMPLATE,
+        variables=dict(message.variables),
+        not_after=message.not_after,
+        reply_to=message.reply_to,
+        labels=dict(message.labels),
+        priority=PRIORITIES.get(message.priority),
     )
 
 

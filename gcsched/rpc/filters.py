@@ -1,8 +1,10 @@
 """Filters and orders of jobs, as callers name them."""
 
+from gcsched.domain.address import normalised_address
 from gcsched.domain.checks import Checks
 from gcsched.domain.listing import JobFilter, Listing, Order, allowed, listing
-from gcsched.domain.request import LONGEST_EMPID, normalised_address, text_violations
+from gcsched.domain.request import LONGEST_EMPID
+from gcsched.domain.request_texts import text_violations
 from gcsched.errors import Violation
 from gcsched.pb import task_pb2
 from gcsched.rpc.jobs_as_messages import state_from

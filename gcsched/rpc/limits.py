@@ -24,5 +24,9 @@ async def time_left(context: grpc.aio.ServicerContext[Message, Message]) -> time
 
 
 def check_size(request: Message) -> None:
-    if (size := request.ByteSize()) > LARGEST_REQUEST:
-        raise RequestTooLarge(size, LARGEST_REQUEST)
+    if is_too_large(request):
+        raise RequestTooLarge(request.ByteSize(), LARGEST_REQUEST)
+
+
+def is_too_large(request: Message) -> bool:
+    return request.ByteSize() > LARGEST_REQUEST

@@ -10,7 +10,7 @@ from gcsched.domain.checks import Checks
 from gcsched.domain.job import Job
 from gcsched.domain.listing import Listing, Place
 from gcsched.domain.paging import page_size
-from gcsched.domain.request import text_violations
+from gcsched.domain.request_texts import text_violations
 from gcsched.errors import Violation
 from gcsched.pb import task_pb2
 from gcsched.rpc.answering import answering

@@ -13,16 +13,8 @@ from gcsched.usecases.crew import Crew
 from gcsched.usecases.deliver import Claimed
 from gcsched.usecases.finish import finish
 from gcsched.usecases.leases import Leases
-from gcsched.usecases.ports import (
-    Batch,
-    Claims,
-    Clock,
-    Gate,
-    Observer,
-    Step,
-    Suppressions,
-    Unobserved,
-)
+from gcsched.usecases.observing import Observer, Step, Unobserved
+from gcsched.usecases.ports import Batch, Claims, Clock, Gate, Suppressions
 
 BETWEEN_LOOKS_SECONDS = 0.01
 LOOKS_WITHOUT_CLAIM = 50

@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector, disable_creat
 
 from gcsched.domain.job import Job
 from gcsched.domain.replies import Kind
-from gcsched.usecases.ports import AdmissionOutcome, Step
+from gcsched.usecases.observing import AdmissionOutcome, Step
 from gcsched.web import instruments
 
 

@@ -26,8 +26,18 @@ from gcsched.usecases.group import Group
 from gcsched.usecases.ports import Admitted, Clock
 from gcsched.usecases.recipients import RecipientNotes
 from gcsched.usecases.ringer import Ringer
-from gcsched.usecases.submit import AdmissionWrite, Asked, JobFactory, Stored, Submit
-from tests.builders import NOON, NOW, FixedClock, a_request, running
+from gcsched.usecases.submit import AdmissionWrite, Asked, Stored, Submit
+from tests.builders import (
+    NOON,
+    NOW,
+    FixedClock,
+    a_job,
+    a_job_factory,
+    a_request,
+    an_admitted,
+    is_new,
+    running,
+)
 from tests.stores import OwnServer, own_mongod, own_valkey
 from tests.waiting import until
 
@@ -50,12 +60,9 @@ async def submitting(
     notes = RecipientNotes(store=MongoRecipients(mongo=mongo), every=timedelta(milliseconds=20))
     write = AdmissionWrite(admissions=MongoAdmissions(mongo=mongo), ringer=ringer, recipients=notes)
     group: Group[Asked, Stored] = Group(write, linger=timedelta(milliseconds=2))
-    factory = JobFactory(
-        daily=TEN_IN_BERLIN, message_id_domain="example.org", keep_trying=timedelta(hours=6)
-    )
     try:
         async with running(ringer.run), running(notes.run), running(group.run):
-            yield Submit(make_job=factory, group=group, now=now)
+            yield Submit(make_job=a_job_factory(), group=group, now=now)
     finally:
         await client.aclose(close_connection_pool=True)
 
@@ -107,7 +114,7 @@ async def test_what_is_answered_is_stored(submit: Submit, jobs: Collection[Row])
     answer = await submit(raw_request, within=SECOND)
 
     [row] = jobs.find()
-    assert answer == Admitted(job_id=row["_id"], is_new=True)
+    assert answer == an_admitted(a_job(id=row["_id"], due=NOW + timedelta(hours=1)))
     assert (row["state"], row["created"]) == ("SCHEDULED", NOW)
     assert row["due"] == row["due_at"] == NOW + timedelta(hours=1)
     assert row["not_after"] == NOW + timedelta(hours=7)
@@ -123,7 +130,7 @@ async def test_the_same_wish_again_is_the_same_job(
 
     again = await submit(a_request(name="Ada King"), within=SECOND)
 
-    assert again == Admitted(job_id=first.job_id, is_new=False)
+    assert again == an_admitted(a_job(id=first.job_id), is_new=False)
     assert jobs.count_documents({}) == 1
 
 
@@ -139,7 +146,7 @@ async def test_200_identical_calls_over_two_processes_are_one_job(
 
     [row] = jobs.find()
     assert {answer.job_id for answer in answers} == {row["_id"]}
-    assert [answer.is_new for answer in answers].count(True) == 1
+    assert [is_new(answer) for answer in answers].count(True) == 1
 
 
 async def test_what_breaks_a_rule_is_not_stored(submit: Submit, jobs: Collection[Row]) -> None:
@@ -207,7 +214,7 @@ async def test_tomorrows_daily_wish_is_a_new_job(
 
     answer = await submit(a_request(timestamp=0), within=SECOND)
 
-    assert answer.is_new
+    assert is_new(answer)
     assert jobs.count_documents({"state": "QUEUED"}) == 2
 
 
@@ -301,7 +308,7 @@ async def test_a_store_that_is_silent_is_told_in_time_and_the_same_call_later_gi
             rows = list(client["gcsched"]["jobs"].find({"empid": "E1"}))
     assert max(took) < SOON.total_seconds() + 0.2
     assert [row["_id"] for row in rows] == [answers[0].job_id]
-    assert answers[1] == Admitted(job_id=answers[0].job_id, is_new=False)
+    assert answers[1] == an_admitted(a_job(id=answers[0].job_id), is_new=False)
 
 
 async def test_a_store_that_nobody_answers_at_is_told_within_the_callers_time(
@@ -336,5 +343,5 @@ async def test_a_store_that_comes_back_within_the_callers_time_is_no_trouble_for
         told = await asyncio.gather(*others, return_exceptions=True)
         await server.start()
 
-        assert (await patient).is_new
+        assert is_new(await patient)
     assert {type(answer) for answer in told} <= {StoreUnavailable}

@@ -12,13 +12,8 @@ from gcsched.domain.job import Attempt, Job, Priority, State
 from gcsched.domain.replies import Kind
 
 OPTIONAL = (
-    "dedup_key",
-    "released_key",
-    "claim",
-    "variables",
-    "labels",
-    "reply_to",
-    "request_id",
+    *("dedup_key", "dedup_until", "released_key", "claim", "variables", "labels"),
+    *("reply_to", "request_id", "fingerprint", "not_after_asked"),
 )
 MOMENTS = ("created", "due_at", "due", "since")
 COUNTS = ("attempt", "takebacks", "version")
@@ -81,6 +76,9 @@ def decode(document: Mapping[str, Any]) -> Job:
         labels=document.get("labels") or {},
         reply_to=document.get("reply_to") or "",
         request_id=document.get("request_id") or "",
+        fingerprint=document.get("fingerprint") or "",
+        dedup_until=document.get("dedup_until"),
+        not_after_asked=bool(document.get("not_after_asked")),
         priority=Priority(document.get("priority") or Priority.NORMAL),
         attempt=document["attempt"],
         takebacks=document["takebacks"],

@@ -12,7 +12,9 @@ BY_ID = "_id_"
 BY_CLAIM = "claim"
 BY_DEDUP_KEY = "dedup_key"
 BY_LEASE = "lease"
+BY_REQUEST_ID = "request_id"
 BY_STATE_AND_DUE = "state_due_id"
+BY_URGENCY = "priority_state_due"
 BY_EMPID = "empid_id"
 BY_EMAIL = "email_id"
 
@@ -45,6 +47,9 @@ class JobDocument(NamedDocument):
     labels: dict[str, str] | None = None
     reply_to: str | None = None
     request_id: str | None = None
+    fingerprint: str | None = None
+    dedup_until: datetime | None = None
+    not_after_asked: bool | None = None
     priority: str | None = None
     attempt: int = 0
     takebacks: int = 0
@@ -66,10 +71,26 @@ class JobDocument(NamedDocument):
                 unique=True,
                 partialFilterExpression={"dedup_key": {"$exists": True}},
             ),
+            # Who lets the key go, lets the request id go with it.
+            IndexModel(
+                [("request_id", ASCENDING)],
+                name=BY_REQUEST_ID,
+                unique=True,
+                partialFilterExpression={
+                    "request_id": {"$exists": True},
+                    "dedup_key": {"$exists": True},
+                },
+            ),
             # The id comes last in all lists, so that a page can begin after any job.
             IndexModel(
                 [("state", ASCENDING), ("due", ASCENDING), ("_id", ASCENDING)],
                 name=BY_STATE_AND_DUE,
+            ),
+            # Beanie keeps one index for each list of fields, so this one begins otherwise.
+            IndexModel(
+                [("priority", ASCENDING), ("state", ASCENDING), ("due", ASCENDING)],
+                name=BY_URGENCY,
+                partialFilterExpression={"priority": "URGENT"},
             ),
             IndexModel(
                 [("claim", ASCENDING)],

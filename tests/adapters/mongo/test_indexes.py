@@ -26,7 +26,7 @@ from gcsched.domain.replies import Kind
 from gcsched.domain.retry import RetryPolicy
 from gcsched.usecases.ports import Conclusion
 from tests.adapters.mongo.profile import Use, profiled, stages
-from tests.builders import a_job, a_suppression, an_attempt
+from tests.builders import a_job, a_suppression, an_attempt, is_new
 from tests.waiting import until
 
 Row = dict[str, Any]
@@ -65,6 +65,13 @@ def everything() -> Iterator[Row]:
         yield encode(replace(job, claim=f"token-{number // PER_TOKEN}")) | {"lease": lease} | begun
 
 
+def with_keys_of_every_kind() -> Iterator[Row]:
+    for number, job in enumerate(some(100, "named", state=State.SENT)):
+        yield encode(replace(job, request_id=f"R{number}"))
+    for number, job in enumerate(some(100, "windowed", state=State.SENT)):
+        yield encode(replace(job, dedup_key=f"window {number}", dedup_until=NOW))
+
+
 def blocked() -> Iterator[Row]:
     for number in range(BLOCKED):
         until = datetime.now(UTC) + KEEP
@@ -98,7 +105,24 @@ async def next_due(mongo: Mongo) -> None:
 async def admit_duplicates(mongo: Mongo) -> None:
     jobs = [replace(job, id=f"again {job.id}") for job in some(200, "sent")]
     answers = await MongoAdmissions(mongo=mongo).admit(jobs, within=5 * SECOND)
-    assert not any(answer.is_new for answer in answers)
+    assert not any(is_new(answer) for answer in answers)
+
+
+async def admit_request_ids_again(mongo: Mongo) -> None:
+    """Found by their ids: their keys are those of another mode."""
+    told = [{"id": f"again {n}", "dedup_key": f"else {n}"} for n in range(100)]
+    jobs = [a_job(**each, request_id=f"R{n}") for n, each in enumerate(told)]
+    answers = await MongoAdmissions(mongo=mongo).admit(jobs, within=5 * SECOND)
+    assert not any(is_new(answer) for answer in answers)
+
+
+async def free_windows(mongo: Mongo) -> None:
+    jobs = [
+        a_job(id=f"next {n}", dedup_key=f"window {n}", created=NOW, dedup_until=NOW + KEEP)
+        for n in range(100)
+    ]
+    answers = await MongoAdmissions(mongo=mongo).admit(jobs, within=5 * SECOND)
+    assert all(is_new(answer) for answer in answers)
 
 
 async def conclude(mongo: Mongo) -> None:
@@ -183,6 +207,8 @@ USES = [
     renew,
     next_due,
     admit_duplicates,
+    admit_request_ids_again,
+    free_windows,
     conclude,
     conclude_what_is_lost,
     take_back,
@@ -201,7 +227,7 @@ USES = [
 async def test_each_use_looks_only_at_what_it_is_about(
     mongo: Mongo, raw: Database[Row], use: Use
 ) -> None:
-    raw["jobs"].insert_many(list(everything()))
+    raw["jobs"].insert_many([*everything(), *with_keys_of_every_kind()])
     raw["suppressions"].insert_many(list(blocked()))
 
     profile = await profiled(mongo, raw, use)
@@ -272,7 +298,9 @@ async def test_preparing_again_and_by_two_at_once_is_harmless(
     assert set(before) == {
         "_id_",
         "dedup_key",
+        "request_id",
         "state_due_id",
+        "priority_state_due",
         "claim",
         "lease",
         "empid_id",
