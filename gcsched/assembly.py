@@ -72,7 +72,7 @@ def assemble(settings: Settings, resources: Resources) -> Service:
         ("engine", engine.run),
     )
     return Service(
-        handlers=(Scheduling(submit=admission.submit), *build_readers(resources)),
+        handlers=(Scheduling(submit=admission.submit), *build_readers(settings, resources)),
         submit=admission.submit,
         daily_run=upkeep.daily_run,
         jobs=MongoJobs(),

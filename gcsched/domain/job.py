@@ -128,6 +128,11 @@ class Job:
         return last if last is not None and last.ended == self.since else None
 
     @property
+    def is_erased(self) -> bool:
+        """Its employee was forgotten: there is nobody it could be sent to."""
+        return not self.email
+
+    @property
     def could_leave(self) -> datetime:
         """When it was to leave: what was due before we knew of it cannot have been sent then."""
         return max(self.due, self.created)
