@@ -13,9 +13,10 @@ from gcsched.adapters.mongo.recipients import MongoRecipients
 from gcsched.adapters.mongo.suppressions import MongoSuppressions
 from gcsched.delivery import Delivery, build_delivery
 from gcsched.parts import NamedLoop
-from gcsched.reading import build_readers
+from gcsched.reading import build_readers, build_status
 from gcsched.resources import Resources
 from gcsched.rpc.scheduling import Scheduling
+from gcsched.rpc.telling_status import TellingStatus
 from gcsched.settings import Settings
 from gcsched.upkeep import build_upkeep
 from gcsched.usecases.daily import DailyRun
@@ -63,8 +64,10 @@ def assemble(settings: Settings, resources: Resources) -> Service:
     admission = build_admission(settings, resources, ringer)
     upkeep = build_upkeep(settings, resources, ringer, delivery.claims)
     engine = build_engine(settings, resources, ringer, delivery, nudged)
+    visibility = build_visibility(resources, delivery, admission.submit)
+    status = build_status(resources, delivery, visibility.census)
     loops = (
-        *build_visibility(resources, delivery, admission.submit),
+        *visibility.loops,
         ("ringer", ringer.run),
         *delivery.loops,
         *admission.loops,
@@ -72,7 +75,11 @@ def assemble(settings: Settings, resources: Resources) -> Service:
         ("engine", engine.run),
     )
     return Service(
-        handlers=(Scheduling(submit=admission.submit), *build_readers(settings, resources)),
+        handlers=(
+            Scheduling(submit=admission.submit),
+            TellingStatus(status=status),
+            *build_readers(settings, resources),
+        ),
         submit=admission.submit,
         daily_run=upkeep.daily_run,
         jobs=MongoJobs(),

@@ -1,18 +1,35 @@
 """Build what answers questions, and what is kept of addresses and employees."""
 
-from gcsched import policies
+import platform
+
+from gcsched import __version__, policies
 from gcsched.adapters.mongo.jobs import MongoJobs
 from gcsched.adapters.mongo.listing import MongoJobList
 from gcsched.adapters.mongo.personal import MongoPersonalData
 from gcsched.adapters.mongo.suppressions import MongoSuppressions
+from gcsched.delivery import Delivery
 from gcsched.resources import Resources
 from gcsched.rpc.knowing_recipients import KnowingRecipients
 from gcsched.rpc.reading_jobs import ReadingJobs
 from gcsched.rpc.suppressing import Suppressing
 from gcsched.settings import Settings
 from gcsched.usecases.block import Blocklist
+from gcsched.usecases.census import Census
 from gcsched.usecases.forget import KnowRecipients
 from gcsched.usecases.read_jobs import ReadJobs
+from gcsched.usecases.status import About, Status
+
+
+def build_status(resources: Resources, delivery: Delivery, census: Census) -> Status:
+    """Give what tells how things are, from what is known here already."""
+    about = About(version=__version__, python=platform.python_version(), started=resources.clock())
+    return Status(
+        census=census,
+        lateness=delivery.lateness,
+        relays=delivery.relays,
+        sessions=resources.mailers,
+        about=about,
+    )
 
 
 def build_readers(settings: Settings, resources: Resources) -> tuple[object, ...]:
