@@ -15,9 +15,10 @@ from gcsched.adapters.templates import RESERVED, Templates
 from gcsched.delivery import Delivery, build_delivery, composer
 from gcsched.domain.request import Offer
 from gcsched.parts import NamedLoop
-from gcsched.reading import build_readers
+from gcsched.reading import build_readers, build_status
 from gcsched.resources import Resources
 from gcsched.rpc.scheduling import Scheduling
+from gcsched.rpc.telling_status import TellingStatus
 from gcsched.rpc.templating import Templating
 from gcsched.settings import Settings
 from gcsched.steering import build_steering
@@ -70,8 +71,10 @@ def assemble(settings: Settings, resources: Resources) -> Service:
     admission = build_admission(settings, resources, ringer)
     upkeep = build_upkeep(settings, resources, ringer, delivery.claims)
     engine = build_engine(settings, resources, ringer, delivery, nudged)
+    visibility = build_visibility(resources, delivery, admission.submit)
+    status = build_status(resources, delivery, visibility.census)
     loops = (
-        *build_visibility(resources, delivery, admission.submit),
+        *visibility.loops,
         ("ringer", ringer.run),
         *upkeep.loops,
         *admission.loops,
@@ -82,7 +85,8 @@ def assemble(settings: Settings, resources: Resources) -> Service:
         handlers=(
             build_scheduling(settings, resources, admission.submit),
             build_templating(settings, resources, admission.submit),
-            *build_readers(resources),
+            TellingStatus(status=status),
+            *build_readers(settings, resources),
             *build_steering(settings, resources, delivery, upkeep.daily_run),
         ),
         submit=admission.submit,
