@@ -50,6 +50,16 @@ async def test_a_job_is_found_as_it_is(steering: MongoSteering, jobs: Collection
     assert await steering.find("job-2") is None
 
 
+async def test_a_job_is_settled_as_a_majority_has_it(
+    steering: MongoSteering, jobs: Collection[Row]
+) -> None:
+    jobs.insert_one(encode(a_failed_job()))
+
+    assert await steering.is_settled(a_failed_job())
+    assert not await steering.is_settled(a_failed_job(version=10))
+    assert not await steering.is_settled(a_job(id="job-2"))
+
+
 async def test_a_job_that_cannot_be_read_is_told(
     steering: MongoSteering, jobs: Collection[Row]
 ) -> None:
