@@ -13,9 +13,10 @@ from gcsched.adapters.mongo.recipients import MongoRecipients
 from gcsched.adapters.mongo.suppressions import MongoSuppressions
 from gcsched.delivery import Delivery, build_delivery
 from gcsched.parts import NamedLoop
-from gcsched.reading import build_readers
+from gcsched.reading import build_readers, build_status
 from gcsched.resources import Resources
 from gcsched.rpc.scheduling import Scheduling
+from gcsched.rpc.telling_status import TellingStatus
 from gcsched.settings import Settings
 from gcsched.steering import build_steering
 from gcsched.upkeep import build_upkeep
@@ -64,8 +65,10 @@ def assemble(settings: Settings, resources: Resources) -> Service:
     admission = build_admission(settings, resources, ringer)
     upkeep = build_upkeep(settings, resources, ringer, delivery.claims)
     engine = build_engine(settings, resources, ringer, delivery, nudged)
+    visibility = build_visibility(resources, delivery, admission.submit)
+    status = build_status(resources, delivery, visibility.census)
     loops = (
-        *build_visibility(resources, delivery, admission.submit),
+        *visibility.loops,
         ("ringer", ringer.run),
         *delivery.loops,
         *admission.loops,
@@ -75,7 +78,8 @@ def assemble(settings: Settings, resources: Resources) -> Service:
     return Service(
         handlers=(
             Scheduling(submit=admission.submit),
-            *build_readers(resources),
+            TellingStatus(status=status),
+            *build_readers(settings, resources),
             *build_steering(settings, resources, delivery, upkeep.daily_run),
         ),
         submit=admission.submit,

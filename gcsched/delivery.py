@@ -13,7 +13,7 @@ from gcsched.adapters.mongo.pauses import MongoPauses
 from gcsched.adapters.mongo.suppressions import MongoSuppressions
 from gcsched.adapters.redis import RedisMarks
 from gcsched.adapters.templates import Templates
-from gcsched.domain.job import CLAIMABLE
+from gcsched.domain.job import CLAIMABLE, Job
 from gcsched.parts import NamedLoop
 from gcsched.relaying import RelayFactory
 from gcsched.resources import Resources
@@ -22,6 +22,7 @@ from gcsched.usecases.crew import Crew
 from gcsched.usecases.deliver import Claimed, Deliver, Fence
 from gcsched.usecases.group import Group
 from gcsched.usecases.lanes import Lanes
+from gcsched.usecases.lateness import Lateness
 from gcsched.usecases.leases import Leases
 from gcsched.usecases.marks import AcceptedMarks
 from gcsched.usecases.pausing import Pausing
@@ -30,6 +31,7 @@ from gcsched.usecases.record import Recorder
 from gcsched.usecases.relays import Relays
 from gcsched.usecases.ringer import Ringer
 from gcsched.usecases.suppress import SuppressingOutcomes
+from gcsched.web.metrics import Metrics
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +43,7 @@ class Delivery:
     crew: Crew
     relays: Relays
     pausing: Pausing
+    lateness: Lateness
     loops: tuple[NamedLoop, ...]
 
 
@@ -49,9 +52,10 @@ def build_delivery(settings: Settings, resources: Resources, ringer: Ringer) -> 
     marks = AcceptedMarks(RedisMarks(redis=resources.redis))
     lanes = Lanes(limit=policies.places_per_domain(settings), now=resources.clock)
     leases = Leases(claims, capacity=policies.most_claimed(settings), parked=lanes.parked)
+    lateness = Lateness()
     recorder = Recorder(
         outcomes(settings, resources),
-        on_recorded=settling(leases, marks, ringer, resources),
+        on_recorded=settling(leases, marks, ringer, observing(resources.metrics, lateness)),
         on_batch=partial(resources.metrics.batch, Step.OUTCOME),
     )
     relays = relays_over(settings, resources)
@@ -70,7 +74,13 @@ def build_delivery(settings: Settings, resources: Resources, ringer: Ringer) -> 
         ("crew", partial(crew.run, grace=policies.stop_grace(settings))),
     )
     return Delivery(
-        claims=claims, leases=leases, crew=crew, relays=relays, pausing=pausing, loops=loops
+        claims=claims,
+        leases=leases,
+        crew=crew,
+        relays=relays,
+        pausing=pausing,
+        lateness=lateness,
+        loops=loops,
     )
 
 
@@ -82,15 +92,26 @@ def outcomes(settings: Settings, resources: Resources) -> Outcomes:
     )
 
 
+def observing(metrics: Metrics, lateness: Lateness) -> Callable[[Job], None]:
+    """Give what hears of every outcome."""
+
+    def concluded(job: Job) -> None:
+        metrics.concluded(job)
+        if (late := job.lateness) is not None:
+            lateness.note(late)
+
+    return concluded
+
+
 def settling(
-    leases: Leases, marks: AcceptedMarks, ringer: Ringer, resources: Resources
+    leases: Leases, marks: AcceptedMarks, ringer: Ringer, observe: Callable[[Job], None]
 ) -> Callable[[Conclusion], None]:
     """Give what is to be done when the store knows what became of a claimed job."""
 
     def settle(conclusion: Conclusion) -> None:
         leases.settle(conclusion)
         marks.forget(conclusion)
-        resources.metrics.concluded(conclusion.job)
+        observe(conclusion.job)
         if conclusion.job.state in CLAIMABLE:
             ringer.ask(conclusion.job.due)
 

@@ -149,9 +149,22 @@ class Job:
         return last if last is not None and last.ended == self.since else None
 
     @property
+    def is_erased(self) -> bool:
+        """Its employee was forgotten: there is nobody it could be sent to."""
+        return not self.email
+
+    @property
     def could_leave(self) -> datetime:
         """When it was to leave: what was due before we knew of it cannot have been sent then."""
         return max(self.due, self.created)
+
+    @property
+    def lateness(self) -> timedelta | None:
+        """How late the relay accepted it; None when it has not accepted it just now."""
+        attempt = self.new_attempt
+        if attempt is None or attempt.kind is not Kind.ACCEPTED:
+            return None
+        return max(timedelta(0), attempt.ended - self.could_leave)
 
     def sent(self, attempt: Attempt) -> "Job":
         return self._concluded(State.SENT, attempt, reason="")
@@ -207,6 +220,8 @@ class Job:
     def reopened(self, now: datetime, *, not_after: datetime) -> "Job":
         """Be due now, as if never tried but for the history; takes the dedup key again."""
         self._refuse_unless(REOPENABLE, State.RETRYING)
+        if self.is_erased:
+            raise self.refusal(State.RETRYING, why="its employee was forgotten")
         return self._become(
             State.RETRYING,
             now,

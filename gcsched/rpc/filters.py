@@ -2,9 +2,10 @@
 
 from gcsched.domain.checks import Checks
 from gcsched.domain.listing import JobFilter, Listing, Order, allowed, listing
-from gcsched.domain.request import LONGEST_EMPID, normalised_address, text_violations
+from gcsched.domain.request import LONGEST_EMPID, text_violations
 from gcsched.errors import Violation
 from gcsched.pb import task_pb2
+from gcsched.rpc.addresses import address_from
 from gcsched.rpc.jobs_as_messages import state_from
 from gcsched.rpc.moments import moment
 
@@ -30,20 +31,15 @@ def fields_from(message: task_pb2.JobFilter, checks: Checks) -> JobFilter:
         for name in ("due_from", "due_before")
         if message.HasField(name)
     }
+    email = address_from(message.email, "filter.email") if message.email else ""
     checks.add(text_violations("filter.empid", message.empid, at_least=0, at_most=LONGEST_EMPID))
     return JobFilter(
         state=checks.taken(state_from(message.state, "filter.state"), otherwise=None),
         due_from=given.get("due_from"),
         due_before=given.get("due_before"),
         empid=message.empid,
-        email=checks.taken(address_from(message.email, "filter.email"), otherwise=""),
+        email=checks.taken(email, otherwise=""),
     )
-
-
-def address_from(email: str, field: str) -> str | Violation:
-    """Give the address as a job has it; "" where none is named."""
-    found = normalised_address(email) if email else ""
-    return Violation(field, found.problem) if isinstance(found, Violation) else found
 
 
 def order_from(number: int) -> Order | Violation | None:

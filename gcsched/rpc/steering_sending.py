@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import grpc
 from google.protobuf.message import Message
 
-from gcsched.domain.pause import Pause, a_pause, who
+from gcsched.domain.pause import a_pause, who
 from gcsched.errors import StoreUnavailable
 from gcsched.pb import task_pb2
-from gcsched.rpc.moments import timestamp
 from gcsched.rpc.steering_jobs import working
+from gcsched.rpc.telling_status import pause_message
 from gcsched.usecases.daily import DailyRun
 from gcsched.usecases.pausing import Pausing
 from gcsched.usecases.ports import Clock
@@ -49,7 +49,3 @@ class SteeringSending:
             ended = await self.pausing.resume_sending(who(request.by), within=within)
             message = None if ended is None else pause_message(ended)
             return task_pb2.ResumeSendingResponse(ended=message)
-
-
-def pause_message(pause: Pause) -> task_pb2.Pause:
-    return task_pb2.Pause(by=pause.by, reason=pause.reason, since=timestamp(pause.since))

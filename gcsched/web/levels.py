@@ -2,23 +2,12 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from gcsched.usecases.ports import JobCounts
-
-
-class Sessions(Protocol):
-    """The connections with one relay."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def connections(self) -> int: ...
-    @property
-    def busy(self) -> int: ...
+from gcsched.usecases.status import Sessions
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
