@@ -87,7 +87,7 @@ class SteeringJobs:
         checks.add(job_id_violations(request.job_id))
         checks.finish()
         job = await self.steer(request.job_id, wish, etag=request.etag, within=within)
-        return job_message(job, task_pb2.Job.FULL)
+        return job_message(job, task_pb2.Job.BASIC)
 
     async def _changed(
         self, request: task_pb2.ChangeJobsRequest, wish: Cancel | Reopen, within: timedelta
