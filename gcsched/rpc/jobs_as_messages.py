@@ -4,7 +4,6 @@ from gcsched.domain.etag import etag_of
 from gcsched.domain.job import Attempt, Job, State
 from gcsched.errors import Violation
 from gcsched.pb import task_pb2
-from gcsched.rpc.moments import timestamp
 
 View = task_pb2.Job.View
 
@@ -22,11 +21,11 @@ def job_message(job: Job, view: View) -> task_pb2.Job:
         labels=job.labels,
         priority=job.priority.value,
         reply_to=job.reply_to,
-        created=timestamp(job.created),
-        due_at=timestamp(job.due_at),
-        due=timestamp(job.due),
-        not_after=timestamp(job.not_after),
-        since=timestamp(job.since),
+        created=job.created,
+        due_at=job.due_at,
+        due=job.due,
+        not_after=job.not_after,
+        since=job.since,
         reason=job.reason,
         attempt=job.attempt,
         takebacks=job.takebacks,
@@ -42,8 +41,8 @@ def job_message(job: Job, view: View) -> task_pb2.Job:
 
 def attempt_message(attempt: Attempt) -> task_pb2.Attempt:
     return task_pb2.Attempt(
-        begun=timestamp(attempt.begun),
-        ended=timestamp(attempt.ended),
+        begun=attempt.begun,
+        ended=attempt.ended,
         kind=attempt.kind.value,
         relay=attempt.relay,
         code=attempt.code or 0,

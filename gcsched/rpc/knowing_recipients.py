@@ -10,7 +10,6 @@ from gcsched.domain.recipient import Recipient
 from gcsched.domain.request import LONGEST_EMPID, text_violations
 from gcsched.pb import task_pb2
 from gcsched.rpc.answering import answering
-from gcsched.rpc.moments import timestamp
 from gcsched.usecases.forget import KnowRecipients
 
 Context = grpc.aio.ServicerContext[Message, Message]
@@ -49,7 +48,7 @@ def recipient_message(recipient: Recipient) -> task_pb2.Recipient:
         empid=recipient.empid,
         name=recipient.name,
         email=recipient.email,
-        first_seen=timestamp(recipient.first_seen),
-        last_seen=timestamp(recipient.last_seen),
+        first_seen=recipient.first_seen,
+        last_seen=recipient.last_seen,
         accepted=recipient.accepted,
     )

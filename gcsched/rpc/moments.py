@@ -1,23 +1,10 @@
-"""Moments and spans of time, to protobuf and back."""
+"""Moments that callers name. The other way protobuf itself takes datetimes and timedeltas."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
-from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from gcsched.errors import Violation
-
-
-def timestamp(moment: datetime) -> Timestamp:
-    given = Timestamp()
-    given.FromDatetime(moment)
-    return given
-
-
-def duration(span: timedelta) -> Duration:
-    given = Duration()
-    given.FromTimedelta(span)
-    return given
 
 
 def moment(given: Timestamp, field: str) -> datetime | Violation:

@@ -12,7 +12,7 @@ from gcsched.domain.suppression import Suppression, until_violations
 from gcsched.pb import task_pb2
 from gcsched.rpc.addresses import address_from
 from gcsched.rpc.answering import answering
-from gcsched.rpc.moments import moment, timestamp
+from gcsched.rpc.moments import moment
 from gcsched.usecases.block import Blocklist
 
 Context = grpc.aio.ServicerContext[Message, Message]
@@ -72,6 +72,6 @@ def suppression_message(suppression: Suppression) -> task_pb2.Suppression:
         email=suppression.address,
         reason=suppression.reason,
         job_id=suppression.job_id,
-        since=timestamp(suppression.since),
-        until=timestamp(suppression.until),
+        since=suppression.since,
+        until=suppression.until,
     )

@@ -8,7 +8,6 @@ from google.protobuf.message import Message
 
 from gcsched.pb import task_pb2
 from gcsched.rpc.answering import answering
-from gcsched.rpc.moments import duration, timestamp
 from gcsched.usecases.lateness import Figures
 from gcsched.usecases.ports import JobCounts
 from gcsched.usecases.status import Pause, RelayReport, Report, Status
@@ -32,14 +31,14 @@ def report_message(report: Report) -> task_pb2.StatusReport:
     late = counts.oldest_due if counts is not None else None
     return task_pb2.StatusReport(
         counts=count_messages(counts) if counts is not None else (),
-        counted=timestamp(report.counted) if report.counted is not None else None,
-        oldest_due=duration(late) if late else None,
+        counted=report.counted,
+        oldest_due=late or None,
         lateness=lateness_message(report.lateness),
         relays=[relay_message(each) for each in report.relays],
         pause=pause_message(report.pause) if report.pause is not None else None,
         version=about.version,
         python=about.python,
-        started=timestamp(about.started),
+        started=about.started,
     )
 
 
@@ -51,9 +50,7 @@ def count_messages(counts: JobCounts) -> Iterator[task_pb2.StatusReport.StateCou
 def lateness_message(figures: Figures) -> task_pb2.StatusReport.Lateness:
     if not figures.mails:
         return task_pb2.StatusReport.Lateness()
-    return task_pb2.StatusReport.Lateness(
-        mails=figures.mails, p50=duration(figures.p50), p99=duration(figures.p99)
-    )
+    return task_pb2.StatusReport.Lateness(mails=figures.mails, p50=figures.p50, p99=figures.p99)
 
 
 def relay_message(relay: RelayReport) -> task_pb2.StatusReport.Relay:
@@ -68,4 +65,4 @@ def relay_message(relay: RelayReport) -> task_pb2.StatusReport.Relay:
 
 
 def pause_message(pause: Pause) -> task_pb2.Pause:
-    return task_pb2.Pause(by=pause.by, reason=pause.reason, since=timestamp(pause.since))
+    return task_pb2.Pause(by=pause.by, reason=pause.reason, since=pause.since)

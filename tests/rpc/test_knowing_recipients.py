@@ -47,12 +47,13 @@ async def test_what_callers_told_is_read(stub: Stub, mongo: Mongo) -> None:
     )
 
 
-async def test_an_employee_of_whom_nobody_told_is_not_found(stub: Stub) -> None:
-    refusal = await refused(stub.GetRecipient(GET))
+@pytest.mark.parametrize("empid", ["E1", "Zoë", "名" * 128])
+async def test_an_employee_of_whom_nobody_told_is_not_found(stub: Stub, empid: str) -> None:
+    refusal = await refused(stub.GetRecipient(task_pb2.GetRecipientRequest(empid=empid)))
 
     assert refusal.code is grpc.StatusCode.NOT_FOUND
     assert refusal.reason == "RECIPIENT_NOT_FOUND"
-    assert refusal.metadata == {"empid": "E1"}
+    assert refusal.metadata == {"empid": empid}
 
 
 async def test_a_forgotten_employee_leaves_finished_jobs_that_say_so(

@@ -7,6 +7,7 @@ from typing import Any
 from gcsched.adapters.mongo.codec import decoded
 from gcsched.adapters.mongo.connection import Document, Mongo, store_errors
 from gcsched.adapters.mongo.documents import BY_EMAIL, BY_EMPID, BY_ID, BY_STATE_AND_DUE
+from gcsched.domain.identity import EPOCH
 from gcsched.domain.job import Job
 from gcsched.domain.listing import JobFilter, Listing, Place
 from gcsched.usecases.read_jobs import Page
@@ -42,7 +43,7 @@ class MongoJobList:
 
     async def count(self, wanted: JobFilter, *, most: int) -> int:
         """Count what *wanted* takes in, up to *most*."""
-        query = equal_to(wanted) | ({"due": due} if (due := due_range(wanted)) else {})
+        query = everything(wanted)
         with store_errors("counting jobs"):
             return int(
                 await self.mongo.jobs.count_documents(
@@ -76,30 +77,32 @@ def ranges(listing: Listing, after: Place | None) -> Iterator[Query]:
 
     Not as one `$or`: how that is read is the planner's choice, and it remembers wrong ones.
     """
-    same = equal_to(listing.filter)
+    query = everything(listing.filter)
     beyond = "$lt" if listing.order.is_descending else "$gt"
-    if not listing.order.is_by_due:
+    if after is None:
+        yield query
+    elif not listing.order.is_by_due:
         # Ids sort by creation, so an index needs nothing else.
-        yield same | ({"_id": {beyond: after.id}} if after is not None else {})
-        return
-    due = due_range(listing.filter)
-    if after is not None:
-        yield same | {"due": after.due, "_id": {beyond: after.id}}
-        # What *after* says is narrower than the filter at this end.
-        due = {name: bound for name, bound in due.items() if not name.startswith(beyond)}
-        due[beyond] = after.due
-    yield same | ({"due": due} if due else {})
+        yield query | {"_id": {beyond: after.id}}
+    else:
+        yield query | {"due": after.due, "_id": {beyond: after.id}}
+        # Narrower than what the filter says of this end.
+        due = {name: bound for name, bound in query["due"].items() if name[:3] != beyond}
+        yield query | {"due": due | {beyond: after.due}}
 
 
-def equal_to(wanted: JobFilter) -> Query:
-    state = wanted.state.value if wanted.state is not None else None
-    given = {"state": state, "empid": wanted.empid, "email": wanted.email}
-    return {name: value for name, value in given.items() if value}
-
-
-def due_range(wanted: JobFilter) -> Query:
-    given = {"$gte": wanted.due_from, "$lt": wanted.due_before}
-    return {name: bound for name, bound in given.items() if bound is not None}
+def everything(wanted: JobFilter) -> Query:
+    """Give the whole of *wanted*. Bounds also say of which type: others have no place in a list."""
+    query: Query = {"_id": {"$gte": ""}}
+    if wanted.state is not None:
+        before = {"$lt": wanted.due_before} if wanted.due_before is not None else {}
+        due = {"$gte": wanted.due_from or EPOCH} | before
+        query |= {"state": wanted.state.value, "due": due}
+    if wanted.empid:
+        query["empid"] = wanted.empid
+    if wanted.email:
+        query["email"] = wanted.email
+    return query
 
 
 def place_of(document: Document, listing: Listing) -> Place:

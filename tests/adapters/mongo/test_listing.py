@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from bson import ObjectId
 from pymongo.collection import Collection
 
 from gcsched.adapters.mongo.codec import encode
@@ -183,6 +184,23 @@ async def test_a_job_that_cannot_be_read_does_not_end_the_list(
 
     ids = [job.id for job in (*first.jobs, *second.jobs)]
     assert ids == [job.id for job in stored if job.id not in spoiled]
+
+
+@pytest.mark.parametrize("asked", LISTINGS)
+async def test_what_has_no_place_in_a_list_is_passed_over(
+    mongo: Mongo, jobs: Collection[Row], asked: Listing
+) -> None:
+    """A hand has left it: without a due time there is no order by it, nor without an id of ours."""
+    stored = list(some(60))
+    jobs.insert_many([encode(job) for job in stored])
+    strange = encode(a_job(state=State.SENT, email="1@example.org", due=NOW + 2 * SECOND))
+    jobs.insert_one(strange | {"_id": ObjectId(), "dedup_key": "strange"})
+    if asked.order.is_by_due:
+        jobs.insert_one(strange | {"due": "tomorrow", "dedup_key": "strange, too"})
+
+    ids = await read_through(mongo, asked, most=1)
+
+    assert ids == expected(stored, asked)
 
 
 @pytest.mark.parametrize("wanted", [pytest.param(f, id=name) for name, f in FILTERS.items()])
