@@ -251,15 +251,11 @@ async def test_a_silent_store_makes_unavailable_within_the_deadline_and_then_the
             begun = time.monotonic()
             refusal = await refused(stub.CancelJob(request, timeout=1.5))
             took = time.monotonic() - begun
-            everything = task_pb2.ChangeJobsRequest(all=True)
-            unfinished = await refused(stub.CancelJobs(everything, timeout=1.5))
             mongod.cont()
             cancelled = await stub.CancelJob(request, timeout=20)
 
     assert (refusal.code, refusal.reason) == (grpc.StatusCode.UNAVAILABLE, "STORE_UNAVAILABLE")
     assert took < 1.5
-    assert unfinished.code is grpc.StatusCode.DEADLINE_EXCEEDED
-    assert (unfinished.reason, unfinished.metadata) == ("NOT_FINISHED", {"count": "0"})
     assert (cancelled.state, cancelled.reason) == (State.CANCELLED, "moved")
 
 
