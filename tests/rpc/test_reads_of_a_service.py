@@ -1,6 +1,8 @@
 """The whole service: what is read is what was asked for and what became of it."""
 
+import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +11,7 @@ from gcsched.pb import task_pb2, task_pb2_grpc
 from tests.relay import Relay
 from tests.running import Running, a_setting, running
 from tests.service import a_meet, scheduler
+from tests.stores import own_mongod
 from tests.waiting import until
 
 Stub = task_pb2_grpc.SchedulerStub
@@ -133,3 +136,19 @@ async def test_the_status_tells_of_the_mails_the_relay_and_the_jobs(
     assert report.version == __version__
     assert report.started.seconds <= report.counted.seconds
     assert not report.HasField("pause")
+
+
+async def test_the_status_is_told_at_once_while_mongodb_is_silent(
+    tmp_path: Path, redis_url: str, relay: Relay
+) -> None:
+    async with own_mongod(tmp_path) as mongod:
+        settings = a_setting(mongo=mongod.uri, redis=redis_url, relay_port=relay.port)
+        async with running(settings) as app, scheduler(app.target) as stub:
+            mongod.stop_signal()
+            begun = time.monotonic()
+            report = await stub.GetStatus(task_pb2.GetStatusRequest(), timeout=2)
+            took = time.monotonic() - begun
+            mongod.cont()
+
+    assert report.version == __version__
+    assert took < 1
