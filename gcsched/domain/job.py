@@ -226,6 +226,8 @@ class Job:
     def reopened(self, now: datetime, *, not_after: datetime) -> "Job":
         """Be due now, as if never tried but for the history; takes the dedup key again."""
         self._refuse_unless(REOPENABLE, State.RETRYING)
+        if self.is_erased:
+            raise self.refusal(State.RETRYING, why="its employee was forgotten")
         return self._become(
             State.RETRYING,
             now,

@@ -1,7 +1,5 @@
 """CancelJob, RescheduleJob, RetryJob, ResolveJob, CancelJobs, RetryJobs: convert, call, convert."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
@@ -16,10 +14,9 @@ from gcsched.domain.listing import JobFilter
 from gcsched.domain.wishes import Cancel, Reopen, Wish
 from gcsched.errors import Violation
 from gcsched.pb import task_pb2
-from gcsched.rpc.convert import errors_as_status
+from gcsched.rpc.answering import working
 from gcsched.rpc.filters import filter_from
 from gcsched.rpc.jobs_as_messages import job_message, state_from
-from gcsched.rpc.limits import check_size, time_left
 from gcsched.rpc.reading_jobs import job_id_violations
 from gcsched.usecases.change_jobs import ChangeJobs, Lot
 from gcsched.usecases.ports import Clock
@@ -87,7 +84,7 @@ class SteeringJobs:
         checks.add(job_id_violations(request.job_id))
         checks.finish()
         job = await self.steer(request.job_id, wish, etag=request.etag, within=within)
-        return job_message(job, task_pb2.Job.FULL)
+        return job_message(job, task_pb2.Job.BASIC)
 
     async def _changed(
         self, request: task_pb2.ChangeJobsRequest, wish: Cancel | Reopen, within: timedelta
@@ -99,12 +96,3 @@ class SteeringJobs:
         checks.finish()
         lot = Lot(filter=wanted, wish=wish, only_count=request.validate_only)
         return task_pb2.ChangeJobsResponse(count=await self.change(lot, within=within))
-
-
-@asynccontextmanager
-async def working(request: Message, context: Context) -> AsyncIterator[timedelta]:
-    """Give the time to work on *request* in; our errors become its status."""
-    async with errors_as_status(context):
-        within = await time_left(context)
-        check_size(request)
-        yield within

@@ -1,15 +1,13 @@
 """RunDailyQueue, PauseSending and ResumeSending: convert, call the use case, convert."""
 
-import asyncio
 from dataclasses import dataclass
 
 import grpc
 from google.protobuf.message import Message
 
 from gcsched.domain.pause import a_pause, who
-from gcsched.errors import StoreUnavailable
 from gcsched.pb import task_pb2
-from gcsched.rpc.steering_jobs import working
+from gcsched.rpc.answering import answering, working
 from gcsched.rpc.telling_status import pause_message
 from gcsched.usecases.daily import DailyRun
 from gcsched.usecases.pausing import Pausing
@@ -27,13 +25,8 @@ class SteeringSending:
     async def RunDailyQueue(
         self, request: task_pb2.RunDailyQueueRequest, context: Context
     ) -> task_pb2.RunDailyQueueResponse:
-        async with working(request, context) as within:
-            try:
-                async with asyncio.timeout(within.total_seconds()):
-                    moved = await self.daily_run.run_now()
-            except TimeoutError as error:
-                raise StoreUnavailable("moving the daily queue") from error
-            return task_pb2.RunDailyQueueResponse(moved=moved)
+        async with answering(request, context, "moving the daily queue"):
+            return task_pb2.RunDailyQueueResponse(moved=await self.daily_run.run_now())
 
     async def PauseSending(
         self, request: task_pb2.PauseSendingRequest, context: Context

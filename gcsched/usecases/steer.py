@@ -24,7 +24,10 @@ SHORTEST_WRITE = timedelta(milliseconds=500)
 
 class Steering(Protocol):
     async def find(self, job_id: str) -> Job | None:
-        """Give the job as it will stay until somebody changes it."""
+        """Give the job as it is now; raises UnreadableJob where it is none of ours."""
+
+    async def is_settled(self, job: Job) -> bool:
+        """Tell whether *job* is so for good, and not only where it was read."""
 
     async def change(self, seen: Job, changed: Job, *, within: timedelta) -> bool:
         """Make *changed* of the job if it is as it was *seen*; False when it is not.
@@ -85,6 +88,8 @@ class Steer:
         if job is None:
             raise UnknownJob(job_id)
         if is_met(wish, job, now=now):
+            if not await self.store.is_settled(job):
+                raise StoreUnavailable("waiting for a majority")
             return job
         if etag and etag != etag_of(job):
             raise EtagMismatch(job_id)

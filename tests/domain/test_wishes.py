@@ -185,6 +185,15 @@ def test_a_job_that_failed_is_reopened_although_it_blocked_its_address() -> None
     assert reopened.state is State.RETRYING
 
 
+def test_a_job_whose_employee_was_forgotten_is_not_reopened() -> None:
+    erased = a_job(state=State.FAILED, email="", name="", message="", dedup_key=None)
+
+    with pytest.raises(IllegalTransition) as caught:
+        carried_out(Reopen(keep_trying=DAY), erased)
+
+    assert "forgotten" in str(caught.value)
+
+
 def test_an_uncertain_job_becomes_what_somebody_found_out() -> None:
     uncertain = a_job(state=State.UNCERTAIN, attempt=1, attempts=(an_attempt(),))
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -13,6 +14,7 @@ from tests.relay import Answer, At, LoseReply, Relay
 from tests.rpc.serving import refused
 from tests.running import Running, a_setting, running
 from tests.service import a_meet, scheduler
+from tests.stores import own_mongod
 from tests.waiting import until
 
 Stub = task_pb2_grpc.SchedulerStub
@@ -148,7 +150,7 @@ async def test_a_retried_job_is_mailed_with_the_same_message_id(stub: Stub, rela
 
     opened = await stub.RetryJob(task_pb2.RetryJobRequest(job_id=failed.job_id, etag=failed.etag))
 
-    assert (opened.state, opened.attempt, len(opened.attempts)) == (State.RETRYING, 0, 1)
+    assert (opened.state, opened.attempt) == (State.RETRYING, 0)
     sent = await come_to(stub, failed.job_id, State.SENT)
     assert relay.ledger[0].header("Message-ID") == f"<{failed.message_id}>"
     assert sent.message_id == failed.message_id
@@ -236,6 +238,25 @@ async def test_all_that_failed_are_mailed_after_a_retry(stub: Stub, relay: Relay
     assert answer.count == 2
     for job in failed:
         await come_to(stub, job.job_id, State.SENT)
+
+
+async def test_a_silent_store_makes_unavailable_within_the_deadline_and_then_the_same_answer(
+    tmp_path: Path, redis_url: str, relay: Relay
+) -> None:
+    async with own_mongod(tmp_path) as mongod:
+        settings = a_setting(mongo=mongod.uri, redis=redis_url, relay_port=relay.port)
+        async with running(settings) as app, scheduler(app.target) as stub:
+            request = task_pb2.CancelJobRequest(job_id=await a_waiting_job(stub), reason="moved")
+            mongod.stop_signal()
+            begun = time.monotonic()
+            refusal = await refused(stub.CancelJob(request, timeout=1.5))
+            took = time.monotonic() - begun
+            mongod.cont()
+            cancelled = await stub.CancelJob(request, timeout=20)
+
+    assert (refusal.code, refusal.reason) == (grpc.StatusCode.UNAVAILABLE, "STORE_UNAVAILABLE")
+    assert took < 1.5
+    assert (cancelled.state, cancelled.reason) == (State.CANCELLED, "moved")
 
 
 BAD: dict[str, tuple[str, Message, set[str]]] = {

@@ -50,13 +50,14 @@ async def test_no_service_sends_until_somebody_resumes(
         await one.ScheduleMeet(a_meet(20))
         await ask_for(other, 20, begin=21)  # time enough for all that was asked for before
         sent_while_paused = len(relay.ledger)
+        status = await two.GetStatus(task_pb2.GetStatusRequest())
         answer = await two.ResumeSending(RESUME)
         await until(lambda: all_are_sent(other.resources))
 
     assert (pause.by, pause.reason) == ("ada", "the relay moves")
     assert abs(pause.since.ToDatetime().timestamp() - time.time()) < 60
     assert sent_while_paused == 0
-    assert answer.ended == pause
+    assert status.pause == answer.ended == pause
     assert len(relay.ledger) == 41
 
 

@@ -64,6 +64,9 @@ class Meddled:
             await self.meddle(job)
         return job
 
+    async def is_settled(self, job: Job) -> bool:
+        return await self.store.is_settled(job)
+
     async def change(self, seen: Job, changed: Job, *, within: timedelta) -> bool:
         return await self.store.change(seen, changed, within=within)
 
@@ -78,12 +81,33 @@ class LosesAnswers:
     async def find(self, job_id: str) -> Job | None:
         return await self.store.find(job_id)
 
+    async def is_settled(self, job: Job) -> bool:
+        return await self.store.is_settled(job)
+
     async def change(self, seen: Job, changed: Job, *, within: timedelta) -> bool:
         is_changed = await self.store.change(seen, changed, within=within)
         if self.count:
             self.count -= 1
             raise StoreUnavailable("changing a job")
         return is_changed
+
+
+@dataclass
+class Unsettled:
+    """A store whose majority is away for so many looks."""
+
+    store: Steering
+    looks: int
+
+    async def find(self, job_id: str) -> Job | None:
+        return await self.store.find(job_id)
+
+    async def is_settled(self, job: Job) -> bool:
+        self.looks -= 1
+        return self.looks < 0 and await self.store.is_settled(job)
+
+    async def change(self, seen: Job, changed: Job, *, within: timedelta) -> bool:
+        return await self.store.change(seen, changed, within=within)
 
 
 @pytest.fixture
@@ -250,6 +274,18 @@ async def test_a_change_whose_answer_was_lost_is_found_to_be_done(
 
     assert changed == the_job(jobs)
     assert changed.version == 1
+
+
+async def test_what_only_the_primary_has_is_no_answer(
+    steer: Steer, store: MongoSteering, jobs: Rows
+) -> None:
+    jobs.insert_one(encode(a_job(state=State.CANCELLED)))
+    soon_back = replace(steer, store=Unsettled(store, 2))
+    for_long = replace(steer, store=Unsettled(store, 1000))
+
+    assert await soon_back("job-1", Cancel(), etag="", within=SOON) == the_job(jobs)
+    with pytest.raises(StoreUnavailable):
+        await for_long("job-1", Cancel(), etag="", within=timedelta(seconds=0.3))
 
 
 async def test_a_store_that_stays_silent_is_told_in_time(

@@ -27,19 +27,21 @@ class MongoSteering:
     retention: timedelta
 
     async def find(self, job_id: str) -> Job | None:
-        """Read what a majority has: a caller may be answered with it, and it must stay true.
-
-        Raises UnreadableJob.
-        """
-        jobs = self.mongo.jobs.with_options(read_concern=ReadConcern("majority"))
+        """Read the job as the primary has it; raises UnreadableJob."""
         with store_errors("reading a job"):
-            document = await jobs.find_one({"_id": job_id}, hint=BY_ID)
+            document = await self.mongo.jobs.find_one({"_id": job_id}, hint=BY_ID)
         if document is None:
             return None
         try:
             return decode(document)
         except (KeyError, TypeError, ValueError) as error:
             raise UnreadableJob(job_id) from error
+
+    async def is_settled(self, job: Job) -> bool:
+        """Tell whether a majority has *job* as it is."""
+        jobs = self.mongo.jobs.with_options(read_concern=ReadConcern("majority"))
+        with store_errors("reading a job"):
+            return await jobs.find_one(as_it_was(job), {"_id": 1}, hint=BY_ID) is not None
 
     async def change(self, seen: Job, changed: Job, *, within: timedelta) -> bool:
         """Make *changed* of the job if it is as it was *seen*; False when it is not.

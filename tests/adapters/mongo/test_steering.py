@@ -1,5 +1,6 @@
 """Change jobs as callers wish; oracle: what the driver finds in the collection."""
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 from pymongo.collection import Collection
 
+from gcsched.adapters.mongo.claims import MongoClaims
 from gcsched.adapters.mongo.codec import encode
 from gcsched.adapters.mongo.connection import Mongo
 from gcsched.adapters.mongo.steering import MongoSteering
@@ -48,6 +50,16 @@ async def test_a_job_is_found_as_it_is(steering: MongoSteering, jobs: Collection
 
     assert await steering.find("job-1") == a_failed_job()
     assert await steering.find("job-2") is None
+
+
+async def test_a_job_is_settled_as_a_majority_has_it(
+    steering: MongoSteering, jobs: Collection[Row]
+) -> None:
+    jobs.insert_one(encode(a_failed_job()))
+
+    assert await steering.is_settled(a_failed_job())
+    assert not await steering.is_settled(a_failed_job(version=10))
+    assert not await steering.is_settled(a_job(id="job-2"))
 
 
 async def test_a_job_that_cannot_be_read_is_told(
@@ -128,6 +140,27 @@ async def test_a_job_that_is_not_as_it_was_seen_stays_as_it_is(
     assert not await steering.change(a_job(), a_job().cancelled(LATER, reason=""), within=SECOND)
 
     assert list(jobs.find()) == [there]
+
+
+async def test_of_a_claim_and_a_cancel_one_wins(
+    steering: MongoSteering, another_mongo: Mongo, jobs: Collection[Row]
+) -> None:
+    waiting = [a_job(id=f"job-{n}", dedup_key=f"key-{n}") for n in range(200)]
+    jobs.insert_many([encode(job) for job in waiting])
+    claims = MongoClaims(mongo=another_mongo)
+
+    async def cancel(job: Job) -> bool:
+        return await steering.change(job, job.cancelled(LATER, reason=""), within=10 * SECOND)
+
+    cancelling = asyncio.gather(*map(cancel, waiting))
+    batches = [await claims.claim(f"claim-{n}", 20, now=NOW) for n in range(10)]
+    won = {job.id for job, is_won in zip(waiting, await cancelling, strict=True) if is_won}
+
+    claimed = {job.id for batch in batches for job in batch.jobs}
+    assert won | claimed == {job.id for job in waiting}
+    assert not won & claimed
+    assert {row["_id"] for row in jobs.find({"state": "CANCELLED"})} == won
+    assert {row["_id"] for row in jobs.find({"state": "SENDING"})} == claimed
 
 
 async def test_a_job_that_is_gone_is_not_made_again(
