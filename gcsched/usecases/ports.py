@@ -157,8 +157,10 @@ class Admissions(Protocol):
 
 
 class Claims(Protocol):
-    async def claim(self, token: str, most: int, *, now: datetime) -> Batch:
-        """Claim at most *most* due jobs under *token*."""
+    async def claim(
+        self, token: str, most: int, *, now: datetime, urgent_only: bool = False
+    ) -> Batch:
+        """Claim at most *most* due jobs under *token*, urgent ones first."""
 
     async def begin(self, token: str, ids: Sequence[str]) -> Collection[str]:
         """Mark *ids* as begun if they are still ours; give those that are."""

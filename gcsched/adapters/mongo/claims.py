@@ -1,5 +1,6 @@
 """Claims: who may send a job now. Leases are set and judged by the server's clock."""
 
+import asyncio
 import random
 import time
 from collections.abc import Collection, Sequence
@@ -9,8 +10,8 @@ from typing import Any
 
 from gcsched.adapters.mongo.codec import decoded
 from gcsched.adapters.mongo.connection import Mongo, store_errors
-from gcsched.adapters.mongo.documents import BY_CLAIM, BY_ID, BY_STATE_AND_DUE
-from gcsched.domain.job import CLAIMABLE, LEASE, State
+from gcsched.adapters.mongo.documents import BY_CLAIM, BY_ID, BY_STATE_AND_DUE, BY_URGENCY
+from gcsched.domain.job import CLAIMABLE, LEASE, Priority, State
 from gcsched.usecases.ports import Batch
 
 LEASE_END = {"$add": ["$$NOW", int(LEASE.total_seconds() * 1000)]}
@@ -22,15 +23,20 @@ LOOK_AHEAD = 3
 class MongoClaims:
     mongo: Mongo
 
-    async def claim(self, token: str, most: int, *, now: datetime) -> Batch:
-        """Claim at most *most* due jobs under *token*, in three steps by index.
+    async def claim(
+        self, token: str, most: int, *, now: datetime, urgent_only: bool = False
+    ) -> Batch:
+        """Claim at most *most* due jobs under *token*, in three steps by index, urgent ones first.
 
         Looks at more than it takes and takes some at random, so that replicas which look at the
         same moment do not all want the same jobs.
         """
         with store_errors("claiming due jobs"):
-            due = await self._due(most * LOOK_AHEAD, now)
-            wanted = due if len(due) <= most else random.sample(due, most)
+            looks = [self._urgent(most * LOOK_AHEAD, now)]
+            if not urgent_only:
+                looks.append(self._due(most * LOOK_AHEAD, now))
+            due = [ids for ids in await asyncio.gather(*looks) if ids]
+            wanted = chosen(due, most)
             if not wanted:
                 return Batch(token=token, jobs=(), until=0.0, saw=0)
             until = time.monotonic() + LEASE.total_seconds()
@@ -43,7 +49,13 @@ class MongoClaims:
             documents = await found.to_list(most)
         jobs = [job for _, job in decoded(documents)]
         jobs.sort(key=lambda job: job.due)
-        return Batch(token=token, jobs=tuple(jobs), until=until, saw=len(due))
+        return Batch(token=token, jobs=tuple(jobs), until=until, saw=len(set().union(*due)))
+
+    async def _urgent(self, most: int, now: datetime) -> list[str]:
+        urgent = {"priority": Priority.URGENT.value, "state": {"$in": STATES}, "due": {"$lte": now}}
+        found = self.mongo.jobs.find(urgent, {"_id": 1})
+        found = found.sort("due", 1).limit(most).hint(BY_URGENCY)
+        return [document["_id"] async for document in found]
 
     async def _due(self, most: int, now: datetime) -> list[str]:
         found = self.mongo.jobs.find({"state": {"$in": STATES}, "due": {"$lte": now}}, {"_id": 1})
@@ -79,6 +91,16 @@ class MongoClaims:
         """Tell whether anything waits that is due by *now*."""
         with store_errors("looking for due jobs"):
             return bool(await self._due(1, now))
+
+
+def chosen(looks: Sequence[Sequence[str]], most: int) -> list[str]:
+    """Choose *most* of what was seen, at random among those of one look, the first look first."""
+    wanted: dict[str, None] = {}
+    for seen in looks:
+        left = [job_id for job_id in seen if job_id not in wanted]
+        room = most - len(wanted)
+        wanted |= dict.fromkeys(left if len(left) <= room else random.sample(left, room))
+    return list(wanted)
 
 
 def claimed(token: str) -> dict[str, Any]:
