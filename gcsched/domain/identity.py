@@ -2,7 +2,6 @@
 
 import secrets
 from datetime import datetime
-from uuid import UUID
 
 RANDOM_BITS = 74
 
@@ -13,4 +12,4 @@ def new_id(now: datetime) -> str:
     random = secrets.randbits(RANDOM_BITS)
     high = milliseconds << 16 | 0x7000 | random >> 62
     low = 0b10 << 62 | random & (1 << 62) - 1
-    return UUID(int=high << 64 | low).hex
+    return f"{high << 64 | low:032x}"
