@@ -62,8 +62,8 @@ class Settings(Connections):
         default=False,
     )
     admission_waiting: int = setting(
-        "How many requests, each of a batch counted, may wait for MongoDB in each process, those in "
-        "the write under way and those for the next one; what would be more is answered "
+        "How many requests, each of a batch counted, may wait for MongoDB in each process, those "
+        "in the write under way and those for the next one; what would be more is answered "
         "`RESOURCE_EXHAUSTED` at once.",
         "give a whole number from 1 to 1000000",
         default=10_000,
