@@ -62,8 +62,9 @@ class Settings(Connections):
         default=False,
     )
     admission_waiting: int = setting(
-        "How many calls may wait for MongoDB in each process, those in the write under way and "
-        "those for the next one; one more is answered `RESOURCE_EXHAUSTED` at once.",
+        "How many requests, each of a batch counted, may wait for MongoDB in each process, those "
+        "in the write under way and those for the next one; what would be more is answered "
+        "`RESOURCE_EXHAUSTED` at once.",
         "give a whole number from 1 to 1000000",
         default=10_000,
         ge=1,

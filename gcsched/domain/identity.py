@@ -2,7 +2,6 @@
 
 import secrets
 from datetime import UTC, datetime, timedelta
-from uuid import UUID
 
 RANDOM_BITS = 74
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -19,4 +18,4 @@ def new_id(now: datetime) -> str:
     random = secrets.randbits(RANDOM_BITS)
     high = milliseconds << 16 | 0x7000 | random >> 62
     low = 0b10 << 62 | random & (1 << 62) - 1
-    return UUID(int=high << 64 | low).hex
+    return f"{high << 64 | low:032x}"

@@ -84,7 +84,7 @@ def validated(raw: MeetRequest, *, now: datetime, offer: Offer) -> MeetRequest:
         *text_violations("message", message, at_least=1, at_most=LONGEST_MESSAGE),
         *text_violations("empName", raw.name, at_least=0, at_most=LONGEST_NAME),
         *when,
-        *request_id_violations(raw.request_id),
+        *(request_id_violations(raw.request_id) if raw.request_id else ()),
         *template_violations(raw, offer),
         *(() if when else not_after_violations(raw, now, offer)),
         *([reply_to] if isinstance(reply_to, Violation) else []),
@@ -93,6 +93,8 @@ def validated(raw: MeetRequest, *, now: datetime, offer: Offer) -> MeetRequest:
     ]
     if violations or isinstance(email, Violation) or isinstance(reply_to, Violation):
         raise InvalidRequest(violations)
+    if (email, message, reply_to) == (raw.email, raw.message, raw.reply_to):
+        return raw  # as nearly all are: a copy costs more than all the checks
     return replace(raw, email=email, message=message, reply_to=reply_to)
 
 
@@ -130,7 +132,8 @@ def template_violations(raw: MeetRequest, offer: Offer) -> Iterator[Violation]:
     needs = offer.templates.get(raw.template)
     if needs is None:
         yield Violation("template", f"must be one of {', '.join(sorted(offer.templates))}")
-    yield from variable_violations(raw.variables, needs=needs or (), given=offer.given)
+    if raw.variables or needs:
+        yield from variable_violations(raw.variables, needs=needs or (), given=offer.given)
 
 
 def priority_violations(priority: Priority | None) -> Iterator[Violation]:

@@ -74,6 +74,4 @@ def suppression(of: Suppression) -> task_pb2.Suppression:
 
 
 def timestamp(of: datetime) -> Timestamp:
-    given = Timestamp()
-    given.FromDatetime(of)
-    return given
+    return Timestamp(seconds=int(of.timestamp()), nanos=of.microsecond * 1000)

@@ -157,8 +157,10 @@ class Admissions(Protocol):
 
 
 class Claims(Protocol):
-    async def claim(self, token: str, most: int, *, now: datetime) -> Batch:
-        """Claim at most *most* due jobs under *token*."""
+    async def claim(
+        self, token: str, most: int, *, now: datetime, urgent_only: bool = False
+    ) -> Batch:
+        """Claim at most *most* due jobs under *token*, urgent ones first."""
 
     async def release(self, tokens: Sequence[str]) -> None:
         """Give back uncharged what claims took whose answer nobody heard."""

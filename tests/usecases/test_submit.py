@@ -2,8 +2,10 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as time_of_day
 from pathlib import Path
@@ -20,10 +22,11 @@ from gcsched.adapters.arq import ArqBell, open_arq
 from gcsched.adapters.mongo.admissions import MongoAdmissions
 from gcsched.adapters.mongo.connection import Mongo, open_mongo
 from gcsched.adapters.mongo.recipients import MongoRecipients
-from gcsched.domain.due import DailyPlan
-from gcsched.errors import InvalidRequest, StoreUnavailable
+from gcsched.domain.dedup import Dedup, DedupRule
+from gcsched.errors import InvalidRequest, RequestIdReused, StoreUnavailable
 from gcsched.usecases.group import Group
-from gcsched.usecases.ports import Admitted, Clock
+from gcsched.usecases.observing import AdmissionOutcome, Unobserved
+from gcsched.usecases.ports import Admitted, Clock, TooSoon
 from gcsched.usecases.recipients import RecipientNotes
 from gcsched.usecases.ringer import Ringer
 from gcsched.usecases.submit import AdmissionWrite, Asked, Stored, Submit
@@ -44,7 +47,6 @@ from tests.waiting import until
 Row = dict[str, Any]
 SECOND = timedelta(seconds=1)
 SOON = timedelta(milliseconds=300)
-TEN_IN_BERLIN = DailyPlan(at=time_of_day(10), zone=ZoneInfo("Europe/Berlin"))
 NOBODY_WAITS_LONGER = 0.05 + 0.15  # seconds: for the bell, and for the write on a busy machine
 
 
@@ -345,3 +347,49 @@ async def test_a_store_that_comes_back_within_the_callers_time_is_no_trouble_for
 
         assert is_new(await patient)
     assert {type(answer) for answer in told} <= {StoreUnavailable}
+
+
+class Counting(Unobserved):
+    def __init__(self) -> None:
+        self.outcomes: Counter[str] = Counter()
+
+    def admission(self, outcome: AdmissionOutcome) -> None:
+        self.outcomes[outcome.value] += 1
+
+
+async def test_of_many_each_is_answered_and_counted_for_itself(
+    submit: Submit, jobs: Collection[Row]
+) -> None:
+    counting = Counting()
+    wishes = [
+        a_request(request_id="R"),
+        a_request(empid="E2", email="nobody"),
+        a_request(empid="E3", request_id="R"),
+        a_request(empid="E4"),
+        a_request(request_id="R"),
+    ]
+
+    answers = await replace(submit, observer=counting).all(wishes, within=SECOND)
+
+    kinds = [Admitted, InvalidRequest, RequestIdReused, Admitted, Admitted]
+    assert [type(answer) for answer in answers] == kinds
+    assert isinstance(answers[0], Admitted)
+    assert answers[4] == replace(answers[0], is_new=False)
+    assert counting.outcomes == {"created": 2, "replayed": 1, "invalid": 1, "refused": 1}
+    assert {row["empid"] for row in jobs.find()} == {"E1", "E4"}
+
+
+async def test_who_comes_too_soon_for_his_employee_is_answered_and_not_an_error(
+    submit: Submit, jobs: Collection[Row]
+) -> None:
+    counting = Counting()
+    rule = DedupRule(by=Dedup.EMPLOYEE, window=timedelta(hours=24))
+    submit = replace(submit, make_job=a_job_factory(dedup=rule), observer=counting)
+
+    first = await submit(a_request(), within=SECOND)
+    second = await submit(a_request(message="Lunch"), within=SECOND)
+
+    [row] = jobs.find()
+    assert (row["_id"], row["dedup_until"]) == (first.job_id, NOW + timedelta(hours=24))
+    assert second == TooSoon(job_id=first.job_id)
+    assert counting.outcomes == {"created": 1, "refused": 1}

@@ -20,7 +20,7 @@ from gcsched.adapters.mongo.outcomes import MongoOutcomes
 from gcsched.adapters.mongo.recovery import MongoRecovery
 from gcsched.adapters.mongo.runs import MongoRuns
 from gcsched.adapters.mongo.suppressions import MongoSuppressions
-from gcsched.domain.job import Job, State
+from gcsched.domain.job import Job, Priority, State
 from gcsched.domain.outcome import taken_back
 from gcsched.domain.replies import Kind
 from gcsched.domain.retry import RetryPolicy
@@ -72,6 +72,14 @@ def with_keys_of_every_kind() -> Iterator[Row]:
         yield encode(replace(job, dedup_key=f"window {number}", dedup_until=NOW))
 
 
+def urgent() -> Iterator[Row]:
+    for kind, due in (("urgent", NOW - 40 * SECOND), ("urgent ahead", NOW + SECOND)):
+        for job in some(40, kind, due=due, priority=Priority.URGENT):
+            yield encode(job)
+    for job in some(400, "was urgent", state=State.SENT, priority=Priority.URGENT):
+        yield encode(job)
+
+
 def blocked() -> Iterator[Row]:
     for number in range(BLOCKED):
         until = datetime.now(UTC) + KEEP
@@ -82,6 +90,11 @@ def blocked() -> Iterator[Row]:
 async def claim(mongo: Mongo) -> None:
     batch = await MongoClaims(mongo=mongo).claim("new", 64, now=NOW)
     assert len(batch.jobs) == 64
+
+
+async def claim_what_is_urgent(mongo: Mongo) -> None:
+    batch = await MongoClaims(mongo=mongo).claim("new", 64, now=NOW, urgent_only=True)
+    assert len(batch.jobs) == 40
 
 
 async def begin(mongo: Mongo) -> None:
@@ -202,6 +215,7 @@ async def read_one(_: Mongo) -> None:
 
 USES = [
     claim,
+    claim_what_is_urgent,
     begin,
     begin_what_is_lost_in_part,
     renew,
@@ -227,7 +241,7 @@ USES = [
 async def test_each_use_looks_only_at_what_it_is_about(
     mongo: Mongo, raw: Database[Row], use: Use
 ) -> None:
-    raw["jobs"].insert_many([*everything(), *with_keys_of_every_kind()])
+    raw["jobs"].insert_many([*everything(), *with_keys_of_every_kind(), *urgent()])
     raw["suppressions"].insert_many(list(blocked()))
 
     profile = await profiled(mongo, raw, use)
