@@ -20,7 +20,7 @@ def no_terminal() -> int:
     return WRONG
 
 
-def exit_code(chosen: Namespace, question: str) -> int:
+def permission(chosen: Namespace, question: str) -> int:
     """Give DONE when it may be done, else the exit code to end with."""
     if chosen.yes:
         return DONE

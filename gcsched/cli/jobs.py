@@ -1,9 +1,8 @@
 """`gcsched jobs`: change all jobs of a filter at once, after asking."""
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gcsched.cli import arguments, confirm, filters, output
 from gcsched.cli.calling import DONE, MANY_SECONDS, WRONG, Act, addressed, calling
@@ -11,6 +10,7 @@ from gcsched.cli.command import Command, Group
 
 if TYPE_CHECKING:
     from gcsched.client import Client
+    from gcsched.pb import task_pb2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,25 +46,28 @@ def changing(change: Change) -> Act:
             output.note("say which jobs: options of a filter, or --all")
             return WRONG
         request = request_for(chosen)
-        if not (chosen.yes or chosen.dry_run):
-            code = asked(change, chosen, lambda: counted(service, change, request))
-            if code != DONE:
-                return code
-        reply = service.call(change.method, request)
-        words = f"would {change.verb}" if chosen.dry_run else change.done
-        output.tell(chosen, reply, lambda: [f"{words} {jobs(reply.count)}"])
-        return DONE
+        if chosen.yes or chosen.dry_run:
+            return told(change, chosen, service.call(change.method, request))
+        if not confirm.is_possible():
+            return confirm.no_terminal()
+        found = service.call(change.method, only_counting(request))
+        if not found.count:
+            return told(change, chosen, found)
+        question = f"{change.verb.capitalize()} {jobs(found.count)}?"
+        if (code := confirm.permission(chosen, question)) != DONE:
+            return code
+        return told(change, chosen, service.call(change.method, request))
 
     return act
 
 
-def asked(change: Change, chosen: Namespace, count: Callable[[], int]) -> int:
-    if not confirm.is_possible():
-        return confirm.no_terminal()
-    return confirm.exit_code(chosen, f"{change.verb.capitalize()} {jobs(count())}?")
+def told(change: Change, chosen: Namespace, reply: "task_pb2.ChangeJobsResponse") -> int:
+    words = f"would {change.verb}" if chosen.dry_run else change.done
+    output.tell(chosen, reply, lambda: [f"{words} {jobs(reply.count)}"])
+    return DONE
 
 
-def request_for(chosen: Namespace) -> Any:
+def request_for(chosen: Namespace) -> "task_pb2.ChangeJobsRequest":
     from gcsched.pb import task_pb2
 
     return task_pb2.ChangeJobsRequest(
@@ -75,10 +78,10 @@ def request_for(chosen: Namespace) -> Any:
     )
 
 
-def counted(service: "Client", change: Change, request: Any) -> int:
-    only_counting = type(request)(validate_only=True)
-    only_counting.MergeFrom(request)
-    return int(service.call(change.method, only_counting).count)
+def only_counting(request: "task_pb2.ChangeJobsRequest") -> "task_pb2.ChangeJobsRequest":
+    counting = type(request)(validate_only=True)
+    counting.MergeFrom(request)
+    return counting
 
 
 def jobs(count: int) -> str:

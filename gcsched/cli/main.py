@@ -1,5 +1,6 @@
 """The command line: find the command, run it, and say in one sentence what went wrong."""
 
+import errno
 import os
 import sys
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
@@ -61,8 +62,10 @@ def main(arguments: Sequence[str] | None = None, commands: Group = COMMANDS) -> 
     try:
         code = int(chosen.run(chosen))
         print(end="", flush=True)
-    except BrokenPipeError:
-        return unread()
+    except OSError as error:
+        if error.errno not in {errno.EPIPE, errno.ENOSPC}:
+            raise
+        return unwritten(error)
     except GcschedError as error:
         print(error, file=sys.stderr)
         return USAGE if isinstance(error, SettingsProblems) else FAILED
@@ -71,10 +74,13 @@ def main(arguments: Sequence[str] | None = None, commands: Group = COMMANDS) -> 
     return code
 
 
-def unread() -> int:
-    """Keep the interpreter from complaining at its end that nobody reads what it has to say."""
+def unwritten(error: OSError) -> int:
+    """Keep the interpreter from complaining at its end of what it could not say."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return UNREAD
+    if error.errno == errno.EPIPE:
+        return UNREAD
+    print(error.strerror, file=sys.stderr)
+    return FAILED
 
 
 def parser_of(commands: Group) -> ArgumentParser:

@@ -34,7 +34,7 @@ def forget(service: "Client", chosen: Namespace) -> int:
     from gcsched.pb import task_pb2
 
     question = f"Erase {chosen.empid}, also in finished jobs?"
-    if (code := confirm.exit_code(chosen, question)) != DONE:
+    if (code := confirm.permission(chosen, question)) != DONE:
         return code
     request = task_pb2.ForgetRecipientRequest(empid=chosen.empid)
     reply = service.call("ForgetRecipient", request)

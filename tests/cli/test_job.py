@@ -1,4 +1,5 @@
 import json
+import socket
 from datetime import UTC, datetime, timedelta
 
 import grpc
@@ -229,6 +230,22 @@ async def test_nobody_there_is_no_answer_and_says_where_else_to_look() -> None:
 
     assert done.code == 3
     assert "GCSCHED_TARGET" in done.err
+
+
+async def test_silence_is_no_answer() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as accepts_and_never_answers:
+        where = f"127.0.0.1:{accepts_and_never_answers.getsockname()[1]}"
+        done = await command("job", "show", ID, "--target", where, "--timeout=0.2")
+
+    assert done.code == 3
+    assert done.err.startswith(f"{where} did not answer within 0.2 s\n")
+
+
+async def test_a_moment_that_no_calendar_has_is_shown_in_seconds() -> None:
+    job = task_pb2.Job(created=Timestamp(seconds=10**12))
+    done, _ = await asked("job", "show", ID, GetJob=job)
+
+    assert (done.code, done.out) == (0, "created  1000000000000\n")
 
 
 def page(*numbers: int, token: str = "") -> task_pb2.ListJobsResponse:

@@ -39,6 +39,15 @@ async def test_anything_but_yes_changes_nothing(answer: str) -> None:
     assert service.asked == [task_pb2.ChangeJobsRequest(filter=FAILED, validate_only=True)]
 
 
+async def test_nobody_is_asked_about_nothing() -> None:
+    async with answering(CancelJobs=task_pb2.ChangeJobsResponse()) as service:
+        arguments = ["jobs", "cancel", "--empid=E1", "--target", service.target]
+        code, shown = await on_a_terminal(arguments)
+
+    assert (code, shown) == (0, "cancelled 0 jobs\n")
+    assert len(service.asked) == 1
+
+
 async def test_without_a_terminal_nobody_is_asked_and_nothing_is_done() -> None:
     async with answering(CancelJobs=MANY) as service:
         done = await command("jobs", "cancel", "--all", "--target", service.target)

@@ -90,3 +90,11 @@ async def test_an_output_that_is_closed_is_no_trouble() -> None:
         done = await shell(f"gcsched job show {ID} --target {service.target} >&-")
 
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux alone has /dev/full")
+async def test_a_full_disk_is_a_sentence() -> None:
+    async with answering(GetJob=task_pb2.Job(job_id=ID)) as service:
+        done = await shell(f"gcsched job show {ID} --target {service.target} >/dev/full")
+
+    assert (done.returncode, done.stderr) == (1, "No space left on device\n")
