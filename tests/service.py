@@ -90,7 +90,11 @@ class ServiceProcess:
         environment = {**os.environ, **self.environment, **listen}
         with self.log_file.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "gcsched", "serve", env=environment, stdout=log, stderr=log
+                *(sys.executable, "-m", "gcsched", "serve"),
+                env=environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # a frozen one would get SIGHUP when our shell ends
             )
 
     def signal(self, number: int) -> None:
