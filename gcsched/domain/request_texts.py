@@ -58,7 +58,7 @@ def one_variable(name: str, value: str, given: Collection[str]) -> Iterator[Viol
         problem = f"must have names of ASCII letters, digits and _; {shown!r} is none"
         yield Violation("variables", problem)
     if name in given:
-        problem = f"must not have {name!r}: every mail has that already; take another name"
+        problem = f"must not have {name!r}: that means something in every mail; take another name"
         yield Violation("variables", problem)
     if has_controls(value.translate(LINES)):
         problem = f"must not have control characters but tabs and line breaks; {shown!r} has some"

@@ -66,7 +66,11 @@ def test_a_reply_address_is_normalised_like_any_other() -> None:
         ({"variables": {"a-b": ""}}, "variables", "'a-b' is none"),
         ({"variables": {"": ""}}, "variables", "'' is none"),
         ({"variables": {"ä": ""}}, "variables", "'ä' is none"),
-        ({"variables": {"username": "Eve"}}, "variables", "'username': every mail has that"),
+        (
+            {"variables": {"username": "Eve"}},
+            "variables",
+            "'username': that means something in every mail",
+        ),
         ({"variables": {"v": "a\x00"}}, "variables", "control characters"),
         ({"not_after": -1}, "not_after", "must not be negative"),
         ({"not_after": NOON * 1000}, "not_after", "milliseconds"),
