@@ -80,12 +80,23 @@ class Sweep:
             report[Repair.OVERDUE] = 1
             self.ringer.ask(now)
         report[Repair.NOT_RUNG] = await self._ring_what_comes(now)
+        self._tell(report)
+        return report
+
+    async def take_back(self) -> None:
+        """Take back what died, and see to it that it is claimed: the urgent part of a sweep."""
+        report: Report = {}
+        await self._take_back_orphans(report)
+        if any(report.values()):
+            self._tell(report)
+            self.ringer.ask(self.now())
+
+    def _tell(self, report: Report) -> None:
         repaired = {reason.value: count for reason, count in report.items() if count}
         for reason, count in repaired.items():
             self.observer.repaired(reason, count)
         if repaired:
             structlog.get_logger().info("sweep repaired", **repaired)
-        return report
 
     async def _take_back_orphans(self, report: Report) -> None:
         while orphans := await self.recovery.orphans(MOST_AT_ONCE):
@@ -135,7 +146,10 @@ class Sweep:
         return taken_back(orphan.job, begun=orphan.begun, policy=self.policy, now=now)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Sweep when no replica has for a while: so it is done without Redis too."""
+        """Sweep when no replica has for a while: so it is done without Redis too.
+
+        Expired leases are looked for each time: a mail of a process that died has waited already.
+        """
         while not stop.is_set():
             wait = LOOK_EVERY * random.uniform(0.8, 1.2)  # noqa: S311  # jitter, no secret
             with suppress(TimeoutError):
@@ -146,6 +160,7 @@ class Sweep:
     async def guarded(self, within: timedelta) -> None:
         """Sweep if unseen; a store that is away is tried again at the next time."""
         try:
+            await self.take_back()
             await self.if_unseen(within)
         except StoreUnavailable as error:
             structlog.get_logger().warning("sweep waits", error=str(error))

@@ -82,7 +82,7 @@ SHARED: Sequence[Mapping[Kind, Range]] = (
         Kind.RELAY_SLOW: (2.0, 10.0),
     },
 )
-LONGEST_GAP = 12.0
+LONGEST_GAP = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

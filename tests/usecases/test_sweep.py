@@ -522,6 +522,19 @@ async def test_every_process_sweeps_by_itself_when_nobody_did(
         await until(lambda: raw["jobs"].count_documents({"takebacks": 1}))
 
 
+async def test_what_died_does_not_wait_for_the_next_sweep(
+    replicas: Replicas, raw: Database[Row], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gcsched.usecases.sweep.LOOK_EVERY", timedelta(milliseconds=10))
+    here = await replicas.open()
+    await here.sweep.if_unseen(12 * SECOND)  # the next one is due in twelve seconds
+    raw["jobs"].insert_one(orphan())
+
+    async with running(here.sweep.run):
+        await until(lambda: raw["jobs"].count_documents({"takebacks": 1}))
+        await until(lambda: here.nudges)
+
+
 async def test_a_store_that_is_away_is_tried_again(
     replicas: Replicas, monkeypatch: pytest.MonkeyPatch, unused_tcp_port: int
 ) -> None:
