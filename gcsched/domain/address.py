@@ -29,7 +29,7 @@ def normalised_address(email: str, *, field: str = "emailID") -> str | Violation
 def plainly_normalised(email: str) -> str | None:
     """Give what `read` would, where the local part is plain and the domain was seen before.
 
-    The library takes 60 µs for an address: half of what one of a batch may cost in all.
+    The library takes about 40 µs for an address and this 1.3: in a batch that decides the rate.
     """
     local, _, domain = email.partition("@")
     if len(local) > LONGEST_LOCAL or not PLAIN_LOCAL.fullmatch(local):

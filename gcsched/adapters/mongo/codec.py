@@ -71,22 +71,29 @@ def decode(document: Mapping[str, Any]) -> Job:
         message_id=document["message_id"],
         dedup_key=document.get("dedup_key"),
         released_key=document.get("released_key"),
-        template=document["template"],
-        variables=document.get("variables") or {},
-        labels=document.get("labels") or {},
-        reply_to=document.get("reply_to") or "",
-        request_id=document.get("request_id") or "",
-        fingerprint=document.get("fingerprint") or "",
-        dedup_until=document.get("dedup_until"),
-        not_after_asked=bool(document.get("not_after_asked")),
-        priority=Priority(document.get("priority") or Priority.NORMAL),
         attempt=document["attempt"],
         takebacks=document["takebacks"],
         version=document["version"],
         claim=document.get("claim"),
         reason=document["reason"],
         attempts=tuple(decode_attempt(attempt) for attempt in document["attempts"]),
+        **wishes(document),
     )
+
+
+def wishes(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Decode what a caller may have asked for beside whom, what and when."""
+    return {
+        "template": document["template"],
+        "variables": document.get("variables") or {},
+        "labels": document.get("labels") or {},
+        "reply_to": document.get("reply_to") or "",
+        "request_id": document.get("request_id") or "",
+        "fingerprint": document.get("fingerprint") or "",
+        "dedup_until": document.get("dedup_until"),
+        "not_after_asked": bool(document.get("not_after_asked")),
+        "priority": Priority(document.get("priority") or Priority.NORMAL),
+    }
 
 
 def check(document: Mapping[str, Any], names: Iterable[str], kind: type | UnionType) -> None:
