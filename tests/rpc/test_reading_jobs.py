@@ -344,13 +344,13 @@ async def test_a_store_that_is_silent_makes_unavailable_within_the_deadline(tmp_
             mongod.stop_signal()
             begun = time.monotonic()
             refusals = await asyncio.gather(
-                refused(stub.GetJob(task_pb2.GetJobRequest(job_id="job-1"), timeout=1)),
-                refused(stub.ListJobs(a_listing(), timeout=1)),
-                refused(stub.CountJobs(task_pb2.CountJobsRequest(), timeout=1)),
+                refused(stub.GetJob(task_pb2.GetJobRequest(job_id="job-1"), timeout=3)),
+                refused(stub.ListJobs(a_listing(), timeout=3)),
+                refused(stub.CountJobs(task_pb2.CountJobsRequest(), timeout=3)),
             )
             took = time.monotonic() - begun
             mongod.cont()
 
-    assert took < 1
+    assert took < 3
     assert {each.code for each in refusals} == {grpc.StatusCode.UNAVAILABLE}
     assert {each.reason for each in refusals} == {"STORE_UNAVAILABLE"}
