@@ -123,7 +123,7 @@ async def told_by_all(
     ):
         telling = []
         for email, job_id in ids.items():
-            at = due + chance.uniform(-0.2, scenario.spread_seconds)
+            at = due + chance.uniform(-scenario.spread_seconds / 2, scenario.spread_seconds)
             wanted = chance.choice([None, None, 0, due + chance.randrange(4, 9)])
             stub = chance.choice([one, other])
             caller = Caller(stub=stub, insists=scenario.is_frozen)
