@@ -162,7 +162,7 @@ async def test_what_is_only_counted_stays(change: ChangeJobs, jobs: Rows) -> Non
         (JobFilter(state=State.SCHEDULED, due_before=NOW), set()),
         (JobFilter(state=State.SCHEDULED, due_from=NOW), {"SCHEDULED"}),
     ],
-    ids=str,
+    ids=lambda given: str(given) if isinstance(given, JobFilter) else " ".join(sorted(given)),
 )
 async def test_a_filter_says_which(
     change: ChangeJobs, jobs: Rows, wanted: JobFilter, changed: set[str]
