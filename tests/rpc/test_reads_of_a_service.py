@@ -4,6 +4,7 @@ import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import grpc
 import pytest
 
 from gcsched import __version__
@@ -81,15 +82,21 @@ async def test_a_mail_can_be_followed_from_the_request_to_the_relays_words(
     assert (counted.count, counted.more_than) == (1, False)
 
 
+async def is_known(stub: Stub) -> bool:
+    """Ask for the user details, which follow a little after the reply."""
+    try:
+        there = await stub.GetRecipient(task_pb2.GetRecipientRequest(empid="EMP000001"))
+    except grpc.aio.AioRpcError as error:
+        assert error.code() is grpc.StatusCode.NOT_FOUND
+        return False
+    return bool(there.accepted == 1)
+
+
 async def test_a_recipient_is_known_and_forgotten(stub: Stub) -> None:
     job_id = (await stub.ScheduleMeet(a_meet(1))).job_id
     await sent(stub, job_id)
 
-    async def known() -> bool:
-        there = await stub.GetRecipient(task_pb2.GetRecipientRequest(empid="EMP000001"))
-        return bool(there.accepted == 1)
-
-    await until(known)
+    await until(lambda: is_known(stub))
     forgotten = await stub.ForgetRecipient(task_pb2.ForgetRecipientRequest(empid="EMP000001"))
 
     job = await stub.GetJob(task_pb2.GetJobRequest(job_id=job_id))
