@@ -11,27 +11,41 @@ from gcsched.adapters.mongo.admissions import MongoAdmissions
 from gcsched.adapters.mongo.jobs import MongoJobs
 from gcsched.adapters.mongo.recipients import MongoRecipients
 from gcsched.adapters.mongo.suppressions import MongoSuppressions
-from gcsched.delivery import Delivery, build_delivery
+from gcsched.adapters.templates import RESERVED, Templates
+from gcsched.delivery import Delivery, build_delivery, composer
+from gcsched.domain.request import Offer
 from gcsched.parts import NamedLoop
+from gcsched.reading import build_readers, build_status
 from gcsched.resources import Resources
+from gcsched.rpc.scheduling import Scheduling
+from gcsched.rpc.telling_status import TellingStatus
+from gcsched.rpc.templating import Templating
 from gcsched.settings import Settings
+from gcsched.steering import build_steering
 from gcsched.upkeep import build_upkeep
 from gcsched.usecases.daily import DailyRun
 from gcsched.usecases.engine import Engine
 from gcsched.usecases.group import Group
-from gcsched.usecases.ports import Step
+from gcsched.usecases.job_factory import JobFactory
+from gcsched.usecases.observing import Step
+from gcsched.usecases.preview import PreviewTemplate, Rehearse
 from gcsched.usecases.recipients import RecipientNotes
 from gcsched.usecases.ringer import Ringer
-from gcsched.usecases.submit import AdmissionWrite, Asked, JobFactory, Stored, Submit
+from gcsched.usecases.submit import AdmissionWrite, Asked, Stored, Submit
 from gcsched.visibility import build_visibility
 
+MOST_TOGETHER = 1_000  # a whole batch
 LINGER = timedelta(milliseconds=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """The loops in the order to start them, to be stopped in reverse; the engine is the last."""
+    """What answers calls, and the loops in the order to start them.
 
+    They are to be stopped in reverse; the engine is the last.
+    """
+
+    handlers: tuple[object, ...]
     submit: Submit
     daily_run: DailyRun
     jobs: MongoJobs
@@ -57,8 +71,10 @@ def assemble(settings: Settings, resources: Resources) -> Service:
     admission = build_admission(settings, resources, ringer)
     upkeep = build_upkeep(settings, resources, ringer, delivery.claims)
     engine = build_engine(settings, resources, ringer, delivery, nudged)
+    visibility = build_visibility(resources, delivery, admission.submit)
+    status = build_status(resources, delivery, visibility.census)
     loops = (
-        *build_visibility(resources, delivery, admission.submit),
+        *visibility.loops,
         ("ringer", ringer.run),
         *upkeep.loops,
         *admission.loops,
@@ -66,7 +82,17 @@ def assemble(settings: Settings, resources: Resources) -> Service:
         ("engine", engine.run),
     )
     return Service(
-        submit=admission.submit, daily_run=upkeep.daily_run, jobs=MongoJobs(), loops=loops
+        handlers=(
+            build_scheduling(settings, resources, admission.submit),
+            build_templating(settings, resources, admission.submit),
+            TellingStatus(status=status),
+            *build_readers(settings, resources),
+            *build_steering(settings, resources, delivery, upkeep.daily_run),
+        ),
+        submit=admission.submit,
+        daily_run=upkeep.daily_run,
+        jobs=MongoJobs(),
+        loops=loops,
     )
 
 
@@ -82,7 +108,7 @@ def build_engine(
         suppressions=MongoSuppressions(mongo=resources.mongo),
         leases=delivery.leases,
         crew=delivery.crew,
-        gate=delivery.relays,
+        gate=delivery.pausing,
         bite=policies.bite(settings),
         ring_for_others=ringer.ring_for_others,
         now=resources.clock,
@@ -91,21 +117,52 @@ def build_engine(
     )
 
 
+def job_factory(settings: Settings, templates: Templates) -> JobFactory:
+    offer = Offer(
+        templates={each.name: each.needs for each in templates.facts()},
+        given=RESERVED,
+        daily=policies.daily_plan(settings),
+    )
+    return JobFactory(
+        offer=offer,
+        dedup=policies.dedup(settings),
+        message_id_domain=policies.message_id_domain(settings),
+        keep_trying=policies.keep_trying(settings),
+    )
+
+
+def build_scheduling(settings: Settings, resources: Resources, submit: Submit) -> Scheduling:
+    rehearse = Rehearse(
+        make_job=submit.make_job,
+        drafter=composer(settings, resources.templates),
+        admissions=MongoAdmissions(mongo=resources.mongo),
+        suppressions=MongoSuppressions(mongo=resources.mongo),
+        now=resources.clock,
+    )
+    return Scheduling(submit=submit, rehearse=rehearse)
+
+
+def build_templating(settings: Settings, resources: Resources, submit: Submit) -> Templating:
+    preview = PreviewTemplate(
+        make_job=submit.make_job,
+        drafter=composer(settings, resources.templates),
+        now=resources.clock,
+    )
+    return Templating(templates=resources.templates.facts(), preview=preview)
+
+
 def build_admission(settings: Settings, resources: Resources, ringer: Ringer) -> Admission:
     recipients = RecipientNotes(store=MongoRecipients(mongo=resources.mongo))
     admissions = MongoAdmissions(mongo=resources.mongo)
     write = AdmissionWrite(admissions=admissions, ringer=ringer, recipients=recipients)
     group: Group[Asked, Stored] = Group(
         write,
+        most=MOST_TOGETHER,
         linger=LINGER,
         waiting=settings.admission_waiting,
         on_batch=partial(resources.metrics.batch, Step.ADMISSION),
     )
-    factory = JobFactory(
-        daily=policies.daily_plan(settings),
-        message_id_domain=policies.message_id_domain(settings),
-        keep_trying=policies.keep_trying(settings),
-    )
+    factory = job_factory(settings, resources.templates)
     submit = Submit(make_job=factory, group=group, now=resources.clock, observer=resources.metrics)
     loops: tuple[NamedLoop, ...] = (("recipients", recipients.run), ("admission", group.run))
     return Admission(submit=submit, loops=loops)

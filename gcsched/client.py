@@ -8,18 +8,24 @@ mail. It imports nothing of the server.
 """
 
 import math
-from contextlib import suppress
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self, TypedDict, Unpack
 
 import grpc
-from google.protobuf.message import DecodeError
-from google.rpc import error_details_pb2
-from grpc_status import rpc_status
+from google.protobuf.message import Message
 
-from gcsched.errors import GcschedError, Violation
+from gcsched.errors import Violation
+from gcsched.failures import (
+    CallFailed,
+    InvalidRequest,
+    Overloaded,
+    TimedOut,
+    Unavailable,
+    failure,
+)
 from gcsched.pb import task_pb2, task_pb2_grpc
 
 __all__ = [
@@ -32,63 +38,46 @@ __all__ = [
     "TimedOut",
     "Unavailable",
     "Violation",
+    "Wishes",
 ]
 
 TIMEOUT_SECONDS = 5.0
+REFUSALS: dict[int, str] = {
+    task_pb2.MeetResponse.REFUSED_DUPLICATE: "the service did not accept the job: it allows one "
+    "notification per employee and window, and there was one",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scheduled:
-    """An accepted invitation; asked for again, it has the same id."""
+    """An accepted invitation; asked for again, it has the same id and is equal.
+
+    *outcome* and *state* are the contract's names, *due* is when the job acts next; all three are
+    empty when the service is older than they are.
+    """
 
     job_id: str
+    outcome: str = field(default="", compare=False)
+    due: datetime | None = field(default=None, compare=False)
+    state: str = field(default="", compare=False)
 
 
-class CallFailed(GcschedError):
-    """The service did not say yes; which subclass it is says what can be done about it."""
+class Wishes(TypedDict, total=False):
+    """What may be said beside whom, what and when; the contract tells the rules of each."""
 
-    def __init__(
-        self,
-        sentence: str,
-        *,
-        code: str = "UNKNOWN",
-        reason: str = "",
-        violations: tuple[Violation, ...] = (),
-        retry_after: timedelta | None = None,
-    ) -> None:
-        super().__init__(sentence)
-        self.code = code
-        self.reason = reason
-        self.violations = violations
-        self.retry_after = retry_after
+    request_id: str
+    template: str
+    variables: Mapping[str, str]
+    not_after: datetime | int | None
+    reply_to: str
+    labels: Mapping[str, str]
+    urgent: bool
 
 
-class InvalidRequest(CallFailed):
-    """The request breaks rules; `violations` names them all, by the fields of task.proto."""
+class Connection:
+    """A channel to the service at *target* (``host:port``), by either of gRPC's two APIs."""
 
-
-class Unavailable(CallFailed):
-    """Nothing was promised, in up to four attempts: ask again later, with the same `at`."""
-
-
-class Overloaded(CallFailed):
-    """The service has too much to do: ask again after `retry_after`."""
-
-
-class TimedOut(CallFailed):
-    """Nobody knows whether it was accepted: ask again, with the same `at` it is the same job."""
-
-
-KINDS: dict[grpc.StatusCode, type[CallFailed]] = {
-    grpc.StatusCode.INVALID_ARGUMENT: InvalidRequest,
-    grpc.StatusCode.UNAVAILABLE: Unavailable,
-    grpc.StatusCode.RESOURCE_EXHAUSTED: Overloaded,
-    grpc.StatusCode.DEADLINE_EXCEEDED: TimedOut,
-}
-
-
-class Client:
-    """A connection to the service at *target* (``host:port``), for plain code and any thread."""
+    _api: ClassVar[Any]
 
     def __init__(
         self,
@@ -100,25 +89,41 @@ class Client:
         self._target = target
         self._timeout = timeout
         self._channel = (
-            grpc.insecure_channel(target, options=options())
+            self._api.insecure_channel(target, options=options())
             if credentials is None
-            else grpc.secure_channel(target, credentials, options=options())
+            else self._api.secure_channel(target, credentials, options=options())
         )
         self._scheduler = task_pb2_grpc.SchedulerStub(self._channel)
 
+
+class Client(Connection):
+    """A connection to the service at *target* (``host:port``), for plain code and any thread."""
+
+    _api: ClassVar[Any] = grpc
+
     def schedule_meet(
-        self, *, empid: str, email: str, message: str, name: str = "", at: datetime | int | None
+        self,
+        *,
+        empid: str,
+        email: str,
+        message: str,
+        name: str = "",
+        at: datetime | int | None,
+        **wishes: Unpack[Wishes],
     ) -> Scheduled:
         """Have *message* mailed to *email* at *at*; raises CallFailed.
 
         *at* is an aware datetime or Unix seconds, in the past: now; None: the next daily run.
         """
-        request = request_for(empid, email, message, name, at)
+        request = request_for(empid, email, message, name, at, **wishes)
+        return scheduled(self.call("ScheduleMeet", request))
+
+    def call(self, method: str, request: Message) -> Any:
+        """Call any *method* of the contract; raises CallFailed."""
         try:
-            reply = self._scheduler.ScheduleMeet(request, timeout=self._timeout)
+            return getattr(self._scheduler, method)(request, timeout=self._timeout)
         except grpc.RpcError as error:
             raise failure(error, self._target, self._timeout) from error
-        return scheduled(reply)
 
     def close(self) -> None:
         self._channel.close()
@@ -130,35 +135,31 @@ class Client:
         self.close()
 
 
-class AsyncClient:
+class AsyncClient(Connection):
     """The same for asyncio; make it inside the running loop."""
 
-    def __init__(
-        self,
-        target: str,
-        *,
-        credentials: grpc.ChannelCredentials | None = None,
-        timeout: float = TIMEOUT_SECONDS,
-    ) -> None:
-        self._target = target
-        self._timeout = timeout
-        self._channel = (
-            grpc.aio.insecure_channel(target, options=options())
-            if credentials is None
-            else grpc.aio.secure_channel(target, credentials, options=options())
-        )
-        self._scheduler = task_pb2_grpc.SchedulerStub(self._channel)
+    _api: ClassVar[Any] = grpc.aio
 
     async def schedule_meet(
-        self, *, empid: str, email: str, message: str, name: str = "", at: datetime | int | None
+        self,
+        *,
+        empid: str,
+        email: str,
+        message: str,
+        name: str = "",
+        at: datetime | int | None,
+        **wishes: Unpack[Wishes],
     ) -> Scheduled:
         """Do what Client.schedule_meet does."""
-        request = request_for(empid, email, message, name, at)
+        request = request_for(empid, email, message, name, at, **wishes)
+        return scheduled(await self.call("ScheduleMeet", request))
+
+    async def call(self, method: str, request: Message) -> Any:
+        """Do what Client.call does."""
         try:
-            reply = await self._scheduler.ScheduleMeet(request, timeout=self._timeout)
+            return await getattr(self._scheduler, method)(request, timeout=self._timeout)
         except grpc.aio.AioRpcError as error:
             raise failure(error, self._target, self._timeout) from error
-        return scheduled(reply)
 
     async def close(self) -> None:
         await self._channel.close()
@@ -189,10 +190,26 @@ def service_config() -> Path:
 
 
 def request_for(
-    empid: str, email: str, message: str, name: str, at: datetime | int | None
+    empid: str,
+    email: str,
+    message: str,
+    name: str,
+    at: datetime | int | None,
+    **wishes: Unpack[Wishes],
 ) -> task_pb2.MeetRequest:
     return task_pb2.MeetRequest(
-        empid=empid, emailID=email, message=message, empName=name, timestamp=unix_seconds(at)
+        empid=empid,
+        emailID=email,
+        message=message,
+        empName=name,
+        timestamp=unix_seconds(at),
+        request_id=wishes.get("request_id", ""),
+        template=wishes.get("template", ""),
+        variables=wishes.get("variables", {}),
+        not_after=unix_seconds(wishes.get("not_after")),
+        reply_to=wishes.get("reply_to", ""),
+        labels=wishes.get("labels", {}),
+        priority=task_pb2.URGENT if wishes.get("urgent") else task_pb2.NORMAL,
     )
 
 
@@ -208,33 +225,20 @@ def unix_seconds(at: datetime | int | None) -> int:
 
 
 def scheduled(reply: task_pb2.MeetResponse) -> Scheduled:
+    outcome = name_of(task_pb2.MeetResponse.Outcome, reply.outcome)
     if not reply.success:
-        raise CallFailed("the service did not accept the job", reason="NO_SUCCESS")
-    return Scheduled(job_id=reply.job_id)
+        refused = REFUSALS.get(reply.outcome, "the service did not accept the job")
+        raise CallFailed(refused, reason=outcome or "NO_SUCCESS")
+    return Scheduled(
+        job_id=reply.job_id,
+        outcome=outcome,
+        due=reply.due.ToDatetime(UTC) if reply.HasField("due") else None,
+        state=name_of(task_pb2.Job.State, reply.state),
+    )
 
 
-def failure(error: grpc.RpcError, target: str, timeout: float) -> CallFailed:
-    """Make what a caller catches of gRPC's *error* and the details of its status (AIP-193)."""
-    code, said = error.code(), error.details() or ""
-    sentence = {
-        grpc.StatusCode.INVALID_ARGUMENT: said,
-        grpc.StatusCode.DEADLINE_EXCEEDED: f"{target} did not answer within {timeout:g} s",
-        grpc.StatusCode.UNAVAILABLE: f"{target} is unavailable: {said}",
-    }.get(code, f"{target} answered {code.name}: {said}")
-    return KINDS.get(code, CallFailed)(sentence, code=code.name, **details(error))
-
-
-def details(error: grpc.RpcError) -> dict[str, Any]:
-    info = error_details_pb2.ErrorInfo()
-    bad = error_details_pb2.BadRequest()
-    retry = error_details_pb2.RetryInfo()
-    with suppress(DecodeError, ValueError):  # a gateway's own details are no reason to fail here
-        status = rpc_status.from_call(error)
-        for packed in status.details if status else ():
-            for wanted in (info, bad, retry):
-                packed.Unpack(wanted)
-    return {
-        "reason": info.reason,
-        "violations": tuple(Violation(v.field, v.description) for v in bad.field_violations),
-        "retry_after": retry.retry_delay.ToTimedelta() or None,
-    }
+def name_of(enum: Any, value: int) -> str:
+    """Give the contract's name of *value*; none when unset, the number when it is a later one."""
+    if value == 0:
+        return ""
+    return str(enum.Name(value)) if value in enum.values() else str(value)

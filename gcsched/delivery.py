@@ -9,10 +9,11 @@ from gcsched import policies
 from gcsched.adapters.compose import Composer
 from gcsched.adapters.mongo.claims import MongoClaims
 from gcsched.adapters.mongo.outcomes import MongoOutcomes
+from gcsched.adapters.mongo.pauses import MongoPauses
 from gcsched.adapters.mongo.suppressions import MongoSuppressions
 from gcsched.adapters.redis import RedisMarks
 from gcsched.adapters.templates import Templates
-from gcsched.domain.job import CLAIMABLE
+from gcsched.domain.job import CLAIMABLE, Job
 from gcsched.parts import NamedLoop
 from gcsched.relaying import RelayFactory
 from gcsched.resources import Resources
@@ -21,23 +22,29 @@ from gcsched.usecases.crew import Crew
 from gcsched.usecases.deliver import Claimed, Deliver, Fence
 from gcsched.usecases.group import Group
 from gcsched.usecases.lanes import Lanes
+from gcsched.usecases.lateness import Lateness
 from gcsched.usecases.leases import Leases
 from gcsched.usecases.marks import AcceptedMarks
-from gcsched.usecases.ports import Conclusion, Outcomes, Permit, Step
+from gcsched.usecases.observing import Step
+from gcsched.usecases.pausing import Pausing
+from gcsched.usecases.ports import Carrier, Conclusion, Outcomes, Permit
 from gcsched.usecases.record import Recorder
 from gcsched.usecases.relays import Relays
 from gcsched.usecases.ringer import Ringer
 from gcsched.usecases.suppress import SuppressingOutcomes
+from gcsched.web.metrics import Metrics
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """*relays* are also the gate before the claiming."""
+    """*pausing* is also the gate before the claiming."""
 
     claims: MongoClaims
     leases: Leases
     crew: Crew
     relays: Relays
+    pausing: Pausing
+    lateness: Lateness
     loops: tuple[NamedLoop, ...]
 
 
@@ -46,17 +53,20 @@ def build_delivery(settings: Settings, resources: Resources, ringer: Ringer) -> 
     marks = AcceptedMarks(RedisMarks(redis=resources.redis))
     lanes = Lanes(limit=policies.places_per_domain(settings), now=resources.clock)
     leases = Leases(claims, capacity=policies.most_claimed(settings), parked=lanes.parked)
+    lateness = Lateness()
     recorder = Recorder(
         outcomes(settings, resources),
-        on_recorded=settling(leases, marks, ringer, resources),
+        on_recorded=settling(leases, marks, ringer, observing(resources.metrics, lateness)),
         on_batch=partial(resources.metrics.batch, Step.OUTCOME),
     )
     relays = relays_over(settings, resources)
+    pausing = Pausing(relays, MongoPauses(mongo=resources.mongo))
     fence = Group(Fence(claims=claims), on_batch=partial(resources.metrics.batch, Step.FENCE))
-    deliver = deliver_by(relays, fence, settings, resources)
+    deliver = deliver_by(pausing, fence, settings, resources)
     size = settings.smtp_sessions
     crew = Crew(deliver=deliver, recorder=recorder, marks=marks, lanes=lanes, size=size)
     loops: tuple[NamedLoop, ...] = (
+        ("pause", pausing.run),
         ("marks", marks.run),
         ("leases", leases.run),
         ("recorder", recorder.run),
@@ -64,7 +74,15 @@ def build_delivery(settings: Settings, resources: Resources, ringer: Ringer) -> 
         *[(f"sessions with {mailer.name}", mailer.run) for mailer in resources.mailers],
         ("crew", partial(crew.run, grace=policies.stop_grace(settings))),
     )
-    return Delivery(claims=claims, leases=leases, crew=crew, relays=relays, loops=loops)
+    return Delivery(
+        claims=claims,
+        leases=leases,
+        crew=crew,
+        relays=relays,
+        pausing=pausing,
+        lateness=lateness,
+        loops=loops,
+    )
 
 
 def outcomes(settings: Settings, resources: Resources) -> Outcomes:
@@ -75,15 +93,26 @@ def outcomes(settings: Settings, resources: Resources) -> Outcomes:
     )
 
 
+def observing(metrics: Metrics, lateness: Lateness) -> Callable[[Job], None]:
+    """Give what hears of every outcome."""
+
+    def concluded(job: Job) -> None:
+        metrics.concluded(job)
+        if (late := job.lateness) is not None:
+            lateness.note(late)
+
+    return concluded
+
+
 def settling(
-    leases: Leases, marks: AcceptedMarks, ringer: Ringer, resources: Resources
+    leases: Leases, marks: AcceptedMarks, ringer: Ringer, observe: Callable[[Job], None]
 ) -> Callable[[Conclusion], None]:
     """Give what is to be done when the store knows what became of a claimed job."""
 
     def settle(conclusion: Conclusion) -> None:
         leases.settle(conclusion)
         marks.forget(conclusion)
-        resources.metrics.concluded(conclusion.job)
+        observe(conclusion.job)
         if conclusion.job.state in CLAIMABLE:
             ringer.ask(conclusion.job.due)
 
@@ -98,14 +127,14 @@ def relays_over(settings: Settings, resources: Resources) -> Relays:
 
 
 def deliver_by(
-    relays: Relays,
+    carrier: Carrier,
     fence: Group[Claimed, Permit | None],
     settings: Settings,
     resources: Resources,
 ) -> Deliver:
     return Deliver(
         composer=composer(settings, resources.templates),
-        carrier=relays,
+        carrier=carrier,
         fence=fence,
         policy=policies.retry_policy(settings),
         now=resources.clock,

@@ -1,11 +1,17 @@
 """Every condition a caller or an operator can understand, as one small tree. Knows no library."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 
 class GcschedError(Exception):
     """Something the caller or the operator can understand went wrong."""
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """What a program may want to know of it, such as the job; never an address."""
+        return {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +35,64 @@ class RequestTooLarge(GcschedError):
 
     def __init__(self, size: int, most: int) -> None:
         super().__init__(f"the request has {size} bytes; at most {most} are accepted")
+
+
+class UnknownJob(GcschedError):
+    """No job has this id (any more)."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(f"no job with id {job_id!r}")
+        self.job_id = job_id
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        return {"job_id": self.job_id}
+
+
+class UnreadableJob(GcschedError):
+    """A job is stored, but not as one of ours: a hand or a defect has changed it."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(f"the job with id {job_id!r} cannot be read: it is damaged in the store")
+        self.job_id = job_id
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        return {"job_id": self.job_id}
+
+
+class UnknownSuppression(GcschedError):
+    """The address is not blocked."""
+
+    def __init__(self) -> None:
+        super().__init__("this address is not blocked")
+
+
+class UnknownRecipient(GcschedError):
+    """Nobody has told anything about this employee, or it was erased."""
+
+    def __init__(self, empid: str) -> None:
+        super().__init__(f"no user details of employee {empid!r}")
+        self.empid = empid
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        return {"empid": self.empid}
+
+
+class RequestIdReused(GcschedError):
+    """A request id came again with other content than the first time."""
+
+    def __init__(self, request_id: str, job_id: str) -> None:
+        super().__init__(
+            f"request_id {request_id!r} belongs to job {job_id}, which has other content;"
+            " send each wish with an id of its own"
+        )
+        self.job_id = job_id
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        return {"job_id": self.job_id}
 
 
 class StoreUnavailable(GcschedError):
@@ -67,11 +131,68 @@ class Overloaded(GcschedError):
 class IllegalTransition(GcschedError):
     """A job was asked to take a step that its state does not allow."""
 
-    def __init__(self, job_id: str, state: str, wanted: str) -> None:
-        super().__init__(f"job {job_id} is {state} and cannot become {wanted}")
+    def __init__(self, job_id: str, state: str, wanted: str, *, since: datetime, why: str) -> None:
+        super().__init__(
+            f"job {job_id} is {state} since {since.isoformat()} and cannot become {wanted}: {why}"
+        )
         self.job_id = job_id
         self.state = state
         self.wanted = wanted
+        self.since = since
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        return {"job_id": self.job_id, "state": self.state, "since": self.since.isoformat()}
+
+
+class DuplicateJob(GcschedError):
+    """A job cannot be opened again: another one carries the same wish meanwhile."""
+
+    def __init__(self, job_id: str, holder: str) -> None:
+        super().__init__(f"job {job_id} cannot be opened again: job {holder} is for the same mail")
+        self.job_id = holder
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        return {"job_id": self.job_id}
+
+
+class EtagMismatch(GcschedError):
+    """A job has changed since the caller read it."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(f"job {job_id} has changed since it was read: read it again")
+        self.job_id = job_id
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        return {"job_id": self.job_id}
+
+
+class Contended(GcschedError):
+    """A job changed each time while we were about to change it."""
+
+    def __init__(self, job_id: str, looks: int) -> None:
+        super().__init__(f"job {job_id} changed under our hands {looks} times; call again")
+        self.job_id = job_id
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        return {"job_id": self.job_id}
+
+
+class NotFinished(GcschedError):
+    """The time of a call that changes many jobs was over before the last one."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__(
+            f"out of time after {count} jobs at least, which stay changed; call again for the rest"
+        )
+        self.count = count
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        return {"count": str(self.count)}
 
 
 class SettingsProblems(GcschedError):

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from gcsched.domain.dedup import Dedup, DedupRule
 from gcsched.domain.due import DailyPlan
 from gcsched.domain.retry import OnUncertain, RetryPolicy
 from gcsched.settings import Settings
@@ -57,6 +58,10 @@ def stop_grace(settings: Settings) -> timedelta:
 
 def suppression(settings: Settings) -> timedelta:
     return timedelta(days=settings.suppression_days)
+
+
+def dedup(settings: Settings) -> DedupRule:
+    return DedupRule(by=Dedup(settings.dedup), window=timedelta(hours=settings.dedup_window_hours))
 
 
 def message_id_domain(settings: Settings) -> str:

@@ -14,7 +14,7 @@ from gcsched.settings import Settings
 from gcsched.usecases.allowance import OwnAllowance, SharedAllowance
 from gcsched.usecases.guard import GuardedRelay
 from gcsched.usecases.pacer import Pacer
-from gcsched.usecases.ports import Allowance, Mailer
+from gcsched.usecases.ports import Mailer
 from gcsched.usecases.relays import Relays
 
 
@@ -75,17 +75,19 @@ class RelayFactory:
         )
 
     def guarded(self, mailer: Mailer, password: str, *, meanwhile: str) -> GuardedRelay:
+        allowance = self.allowance(mailer.name)
         pacer = Pacer(
             relay=mailer.name,
             per_second=self.per_second,
             burst=self.burst,
-            allowance=self.allowance(mailer.name),
+            allowance=allowance,
+            share=allowance.share,
         )
         return GuardedRelay(
             mailer=mailer, pacer=pacer, login=variable(password), meanwhile=meanwhile
         )
 
-    def allowance(self, relay: str) -> Allowance:
+    def allowance(self, relay: str) -> OwnAllowance | SharedAllowance:
         """Share what the operator allows; what a relay asks of us is ours alone."""
         if not self.per_second:
             return OwnAllowance()

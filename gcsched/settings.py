@@ -62,12 +62,27 @@ class Settings(Connections):
         default=False,
     )
     admission_waiting: int = setting(
-        "How many calls may wait for MongoDB in each process, those in the write under way and "
-        "those for the next one; one more is answered `RESOURCE_EXHAUSTED` at once.",
+        "How many requests, each of a batch counted, may wait for MongoDB in each process, those "
+        "in the write under way and those for the next one; what would be more is answered "
+        "`RESOURCE_EXHAUSTED` at once.",
         "give a whole number from 1 to 1000000",
         default=10_000,
         ge=1,
         le=1_000_000,
+    )
+    dedup: Annotated[Literal["content", "employee"], BeforeValidator(str.lower)] = setting(
+        "Which requests without a `request_id` are the same one: those of the same `content`, or "
+        "all for one `employee` within a window; such a one is refused (`REFUSED_DUPLICATE`).",
+        "say content or employee",
+        default="content",
+    )
+    dedup_window_hours: float = setting(
+        "With `employee`: for how long after an accepted request that employee gets no other.",
+        "give hours, more than 0, at most 8760",
+        default=24,
+        gt=0,
+        le=8760,
+        allow_inf_nan=False,
     )
     daily_at: Annotated[time, BeforeValidator(formats.time_of_day)] = setting(
         "When the daily queue (timestamp 0) is sent.",

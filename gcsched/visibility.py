@@ -1,5 +1,6 @@
 """Build what lets operators see: gauges, the census, the watch over what we depend on."""
 
+from dataclasses import dataclass
 from functools import partial
 
 from gcsched.adapters import redis
@@ -16,10 +17,16 @@ from gcsched.web.loop_lag import LoopLag
 from gcsched.web.readiness import BREAKER_OPEN, Dependency
 
 
-def build_visibility(
-    resources: Resources, delivery: Delivery, submit: Submit
-) -> tuple[NamedLoop, ...]:
-    """Show what there is from now on; give the loops that keep it true."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visibility:
+    """What is counted in the background, and the loops that keep it true."""
+
+    census: Census
+    loops: tuple[NamedLoop, ...]
+
+
+def build_visibility(resources: Resources, delivery: Delivery, submit: Submit) -> Visibility:
+    """Show what there is from now on."""
     mongodb = Watch(name="mongodb", ask=resources.mongo.ping)
     bell = Watch(name="redis", ask=partial(redis.ping, resources.redis))
     census = Census(tally=MongoTally(mongo=resources.mongo), now=resources.clock)
@@ -27,6 +34,7 @@ def build_visibility(
         Levels(
             sessions=resources.mailers,
             relays_down=lambda: delivery.relays.down,
+            is_paused=lambda: delivery.pausing.is_paused,
             claimed_jobs=lambda: delivery.leases.held,
             admissions_waiting=lambda: submit.group.waiting,
             job_counts=lambda: census.latest,
@@ -37,12 +45,13 @@ def build_visibility(
         Dependency(name=bell.name, trouble=lambda: bell.trouble),
         *[relay(name, delivery.relays) for name in delivery.relays.down],
     )
-    return (
+    loops: tuple[NamedLoop, ...] = (
         ("watch over mongodb", mongodb.run),
         ("watch over redis", bell.run),
         ("census", census.run),
         ("event loop lag", LoopLag(observe=resources.metrics.loop_lag).run),
     )
+    return Visibility(census=census, loops=loops)
 
 
 def relay(name: str, relays: Relays) -> Dependency:

@@ -4,14 +4,18 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
+from gcsched.domain.dedup import DedupRule
+from gcsched.domain.due import DailyPlan
 from gcsched.domain.job import Attempt, Job, State
 from gcsched.domain.replies import Kind
-from gcsched.domain.request import MeetRequest
+from gcsched.domain.request import MeetRequest, Offer
 from gcsched.domain.suppression import Suppression
-from gcsched.usecases.ports import Batch, Conclusion
+from gcsched.usecases.job_factory import JobFactory
+from gcsched.usecases.ports import Admitted, Batch, Conclusion
 
 NOW = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
 NOON = 1_782_907_200
@@ -44,6 +48,34 @@ def a_request(**others: Any) -> MeetRequest:
         "timestamp": NOON,
     }
     return MeetRequest(**{**ordinary, **others})
+
+
+DOC_ONLY = Offer(
+    templates={"doc": ()},
+    given={"username", "empid"},
+    daily=DailyPlan(at=time(10), zone=ZoneInfo("Europe/Berlin")),
+)
+
+
+def a_job_factory(**others: Any) -> JobFactory:
+    """Make the factory of a service with one template that needs nothing."""
+    ordinary: dict[str, Any] = {
+        "offer": DOC_ONLY,
+        "dedup": DedupRule(),
+        "message_id_domain": "example.org",
+        "keep_trying": timedelta(hours=6),
+    }
+    return JobFactory(**{**ordinary, **others})
+
+
+def an_admitted(job: Job | None = None, *, is_new: bool = True) -> Admitted:
+    """Make the answer that *job*, or an ordinary one, is stored as it is."""
+    job = job or a_job()
+    return Admitted(job_id=job.id, is_new=is_new, state=job.state, due=job.due)
+
+
+def is_new(answer: object) -> bool:
+    return isinstance(answer, Admitted) and answer.is_new
 
 
 def a_job(**others: Any) -> Job:

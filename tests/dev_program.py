@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Condition, Thread
-from typing import IO
+from typing import IO, Any
 
 import grpc
 import psutil
@@ -88,7 +88,12 @@ class DevProcess:
 
     def schedule(self, *, in_seconds: int | None, **others: str) -> str:
         """Ask by gRPC for a mail, or for one of the daily queue; give the job's id."""
-        given = {"empid": "E1", "emailID": "ada@example.org", "message": "Interview", **others}
+        given: dict[str, Any] = {
+            "empid": "E1",
+            "emailID": "ada@example.org",
+            "message": "Interview",
+            **others,
+        }
         timestamp = 0 if in_seconds is None else int(time.time()) + in_seconds
         with grpc.insecure_channel(self.target) as channel:
             stub = task_pb2_grpc.SchedulerStub(channel)

@@ -1,9 +1,36 @@
-"""The command line as a process of its own, awaited, so that the test's loop can serve it."""
+"""The command line, awaited, so that the test's loop can serve it: in a thread or as a process."""
 
 import asyncio
+import io
 import os
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+
+from gcsched.cli.main import main
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    code: int
+    out: str
+    err: str
+
+
+async def command(*arguments: str) -> Done:
+    """Run it in a thread, where nothing is a terminal; one at a time."""
+    return await asyncio.to_thread(_run, arguments)
+
+
+def _run(arguments: tuple[str, ...]) -> Done:
+    out, err = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err):
+        try:
+            code = main(arguments)
+        except SystemExit as end:
+            code = int(str(end.code))
+    return Done(code=code, out=out.getvalue(), err=err.getvalue())
 
 
 async def gcsched(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -11,10 +38,20 @@ async def gcsched(*arguments: str, **environ: str) -> subprocess.CompletedProces
 
 
 async def python(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    return await run(sys.executable, *arguments, **environ)
+
+
+async def shell(script: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run *script* up to the first command that fails; `gcsched` is this one."""
+    ours = f'gcsched() {{ "{sys.executable}" -m gcsched "$@"; }}'
+    return await run("sh", "-euc", f"{ours}\n{script}", **environ)
+
+
+async def run(*command: str, **environ: str) -> subprocess.CompletedProcess[str]:
     without_ours = {k: v for k, v in os.environ.items() if not k.startswith("GCSCHED_")}
     return await asyncio.to_thread(
         subprocess.run,
-        [sys.executable, *arguments],
+        command,
         env=without_ours | environ,
         capture_output=True,
         text=True,

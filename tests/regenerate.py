@@ -4,6 +4,7 @@ import sys
 from importlib.resources import files
 from pathlib import Path
 
+from google.rpc import status_pb2
 from grpc_tools import protoc
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -16,6 +17,7 @@ def regenerate(target: Path) -> None:
         "protoc",
         f"-I{PACKAGE}={ROOT / 'proto'}",
         f"-I{files('grpc_tools') / '_proto'}",
+        f"-I{Path(status_pb2.__file__).parents[2]}",
         f"--python_out={target}",
         f"--pyi_out={target}",
         f"--grpc_python_out={target}",

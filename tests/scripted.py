@@ -10,6 +10,7 @@ from google.protobuf.message import Message
 from gcsched.errors import GcschedError
 from gcsched.pb import task_pb2, task_pb2_grpc
 from gcsched.rpc.convert import abort
+from tests.answering import add_health
 
 Answer = grpc.StatusCode | GcschedError | task_pb2.MeetResponse
 ACCEPTED = task_pb2.MeetResponse(success=True, job_id="7")
@@ -53,6 +54,7 @@ async def scripted(
         else server.add_secure_port(anywhere, credentials)
     )
     script.target = f"127.0.0.1:{port}"
+    await add_health(server)
     await server.start()
     try:
         yield script

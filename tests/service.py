@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -188,9 +189,9 @@ async def published(target: str) -> AsyncIterator[task_pb2_grpc.SchedulerStub]:
         yield task_pb2_grpc.SchedulerStub(channel)
 
 
-def a_meet(number: int = 1, *, timestamp: int = 1672531200, **fields: str) -> task_pb2.MeetRequest:
+def a_meet(number: int = 1, *, timestamp: int = 1672531200, **fields: Any) -> task_pb2.MeetRequest:
     """Make a request as existing clients send it; each number has a recipient of its own."""
-    given = {
+    given: dict[str, Any] = {
         "empid": f"EMP{number:06d}",
         "emailID": f"{number}-{timestamp}@bench.test",
         "message": f"Scheduled chat number {number}",

@@ -25,6 +25,7 @@ from gcsched.client import (
     Violation,
 )
 from gcsched.pb import task_pb2
+from tests.answering import Refusal, answering
 from tests.program import python
 from tests.proxy import a_proxy
 from tests.relay import Relay
@@ -193,6 +194,100 @@ async def test_an_answer_without_success_is_no_success(ask: Ask) -> None:
     async with scripted(task_pb2.MeetResponse(success=False, job_id="7")) as server:
         with pytest.raises(CallFailed, match="did not accept"):
             await ask(server.target, WISH)
+
+
+async def test_a_reason_comes_with_what_there_is_to_know(ask: Ask) -> None:
+    refusal = Refusal(
+        code=grpc.StatusCode.ALREADY_EXISTS, reason="REQUEST_ID_REUSED", metadata=(("job_id", "7"),)
+    )
+    async with answering(ScheduleMeet=refusal) as server:
+        with pytest.raises(CallFailed) as caught:
+            await ask(server.target, WISH)
+
+    assert caught.value.reason == "REQUEST_ID_REUSED"
+    assert caught.value.metadata == {"job_id": "7"}
+
+
+async def test_a_second_notification_in_a_window_is_refused_in_words(ask: Ask) -> None:
+    refused = task_pb2.MeetResponse(outcome=task_pb2.MeetResponse.REFUSED_DUPLICATE)
+    async with scripted(refused) as server:
+        with pytest.raises(CallFailed, match="one notification per employee") as caught:
+            await ask(server.target, WISH)
+
+    assert caught.value.reason == "REFUSED_DUPLICATE"
+
+
+async def test_every_wish_reaches_its_field(ask: Ask) -> None:
+    wishes: dict[str, Any] = {
+        "request_id": "a-uuid",
+        "template": "reminder",
+        "variables": {"room": "4.2"},
+        "not_after": datetime(2023, 1, 1, 1, tzinfo=UTC),
+        "reply_to": "hr@example.org",
+        "labels": {"team": "hr"},
+        "urgent": True,
+    }
+    async with scripted(ACCEPTED) as server:
+        await ask(server.target, {**WISH, **wishes})
+        await ask(server.target, WISH)
+
+    plain = task_pb2.MeetRequest(
+        empid="E1815",
+        emailID="ada@example.org",
+        message="Interview on Friday",
+        timestamp=1672531200,
+    )
+    more = task_pb2.MeetRequest(
+        request_id="a-uuid",
+        template="reminder",
+        variables={"room": "4.2"},
+        not_after=1672534800,
+        reply_to="hr@example.org",
+        labels={"team": "hr"},
+        priority=task_pb2.URGENT,
+    )
+    more.MergeFrom(plain)
+    assert server.asked == [more, plain]
+
+
+async def test_it_is_told_what_became_of_the_wish_and_when_the_job_acts(ask: Ask) -> None:
+    due = datetime(2026, 1, 5, 9, tzinfo=UTC)
+    answer = task_pb2.MeetResponse(
+        success=True,
+        job_id="7",
+        outcome=task_pb2.MeetResponse.REPLAYED,
+        due=due,
+        state=task_pb2.Job.RETRYING,
+    )
+    async with scripted(answer) as server:
+        job = await ask(server.target, WISH)
+
+    assert (job.outcome, job.due, job.state) == ("REPLAYED", due, "RETRYING")
+    assert job == Scheduled(job_id="7")
+
+
+async def test_what_only_a_later_contract_knows_is_a_number(ask: Ask) -> None:
+    later = task_pb2.MeetResponse.FromString(b"\x18\x63")  # outcome 99
+    later.MergeFrom(ACCEPTED)
+    async with scripted(later) as server:
+        job = await ask(server.target, WISH)
+
+    assert (job.outcome, job.due, job.state) == ("99", None, "")
+
+
+async def test_any_method_of_the_contract_can_be_called() -> None:
+    request = task_pb2.MeetRequest(empid="E1815")
+    async with scripted(ACCEPTED, errors.Stopping()) as server:
+        with Client(server.target) as plain:
+            first = await asyncio.to_thread(plain.call, "ScheduleMeet", request)
+            with pytest.raises(Unavailable):
+                await asyncio.to_thread(plain.call, "ScheduleMeet", request)
+        async with AsyncClient(server.target) as asking:
+            with pytest.raises(CallFailed) as older:
+                await asking.call("GetJob", task_pb2.GetJobRequest(job_id="7"))
+
+    assert first == ACCEPTED
+    assert older.value.code == "UNIMPLEMENTED"
 
 
 async def test_credentials_make_it_tls(ask: Ask) -> None:

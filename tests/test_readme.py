@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from google.protobuf import json_format
 
+from gcsched.cli.main import COMMANDS as COMMANDS_THERE_ARE
+from gcsched.cli.main import parser_of
 from gcsched.pb import task_pb2
 from tests.program import gcsched, python
 from tests.relay import Relay
@@ -31,6 +33,11 @@ def commands() -> list[str]:
 
 PYTHON = [block for block in blocks("python") if "gcsched" in block]
 COMMANDS = [found[1] for line in commands() if (found := CLIENT_COMMAND.match(line))]
+STEERING = re.findall(
+    r"(?:^\$ |`)(gcsched [^`\n]+)",
+    README.partition("## See and steer\n")[2].partition("\n## ")[0],
+    re.MULTILINE,
+)
 GRPCURL = [line for line in commands() if line.startswith("grpcurl ")]
 
 
@@ -80,6 +87,13 @@ async def test_the_command_of_the_readme_succeeds(command: str, app: Running) ->
 
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("\n") == 1
+
+
+@pytest.mark.parametrize("line", STEERING)
+def test_a_command_that_steers_is_one(line: str) -> None:
+    chosen = parser_of(COMMANDS_THERE_ARE).parse_args(shlex.split(line)[1:])
+
+    assert callable(chosen.run)
 
 
 @pytest.mark.parametrize("command", GRPCURL)

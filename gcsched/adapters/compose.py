@@ -1,5 +1,6 @@
 """Turn a job into the mail for it: render, encode, address."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -9,8 +10,8 @@ from zoneinfo import ZoneInfo
 
 from gcsched.adapters.headers import ascii_domain, mailbox, message_id, unstructured
 from gcsched.adapters.mime import Headers, Skeleton
-from gcsched.adapters.templates import Templates, Variables
-from gcsched.domain.mail import Mail
+from gcsched.adapters.templates import Rendered, Templates, Variables
+from gcsched.domain.mail import Draft, Mail
 
 
 class Letter(Protocol):
@@ -38,6 +39,10 @@ class Letter(Protocol):
     def message_id(self) -> str: ...
     @property
     def template(self) -> str: ...
+    @property
+    def variables(self) -> Mapping[str, str]: ...
+    @property
+    def reply_to(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,17 +69,28 @@ class Composer:
         object.__setattr__(self, "skeleton", skeleton)
 
     def compose(self, job: Letter) -> Mail:
+        return self.addressed(job, self.rendered(job))
+
+    def draft(self, job: Letter) -> Draft:
+        """Show the mail of *job*, as `compose` makes it."""
+        rendered = self.rendered(job)
+        size = len(self.addressed(job, rendered).content)
+        return Draft(subject=job.message, text=rendered.text, html=rendered.html, size=size)
+
+    def rendered(self, job: Letter) -> Rendered:
+        return self.templates.render(job.template, self.variables(job), job.variables)
+
+    def addressed(self, job: Letter, rendered: Rendered) -> Mail:
         recipient = ascii_domain(job.email)
-        rendered = self.templates.render(job.template, self.variables(job))
+        reply_to = ascii_domain(job.reply_to) if job.reply_to else ""
+        utf8 = not (recipient + reply_to).isascii()
         content = self.skeleton.fill(
-            headers_of(job, recipient), job_id=job.id, text=rendered.text, html=rendered.html
+            headers_of(job, recipient, reply_to),
+            job_id=job.id,
+            text=rendered.text,
+            html=rendered.html,
         )
-        return Mail(
-            sender=self.sender,
-            recipient=recipient,
-            content=content,
-            smtputf8=not recipient.isascii(),
-        )
+        return Mail(sender=self.sender, recipient=recipient, content=content, smtputf8=utf8)
 
     def variables(self, job: Letter) -> Variables:
         return Variables(
@@ -87,9 +103,10 @@ class Composer:
         )
 
 
-def headers_of(job: Letter, recipient: str) -> Headers:
+def headers_of(job: Letter, recipient: str, reply_to: str) -> Headers:
     # RFC 6532: where SMTPUTF8 is needed anyway, the reader sees the address as it is spelled.
     to = recipient if recipient.isascii() else job.email
+    answers_to = reply_to if reply_to.isascii() else job.reply_to
     # Not the present: a resend must be byte-identical.
     date = date_header(max(job.due_at, job.created))
     return Headers(
@@ -97,6 +114,7 @@ def headers_of(job: Letter, recipient: str) -> Headers:
         subject=unstructured("Subject", job.message),
         date=date,
         message_id=message_id(job.message_id),
+        reply_to=answers_to.encode(),
     )
 
 

@@ -17,6 +17,7 @@ LONGEST_LINE = 998  # RFC 5322 section 2.1.1, without CRLF
 BASE64_LINE = 76  # RFC 2045 section 6.8
 PLAIN = bytes([*b"\t\n", *range(0x20, 0x7F)])
 SLOT = re.compile(rb"gcsched-slot-([a-z]+)")
+REPLY_TO = b"\r\nReply-To: "
 ANY_DATE = "Thu, 01 Jan 1970 00:00:00 +0000"  # EmailMessage drops what is no date
 
 
@@ -27,6 +28,7 @@ class Headers(NamedTuple):
     subject: bytes
     date: bytes
     message_id: bytes
+    reply_to: bytes = b""
 
 
 class Body(NamedTuple):
@@ -46,6 +48,7 @@ class Skeleton:
     def sent_by(cls, sender: bytes) -> Self:
         """Build the skeleton for mails from *sender*, the encoded value of the From header."""
         octets = prototype().as_bytes().replace(ANY_DATE.encode(), slot("date").encode())
+        octets = octets.replace(REPLY_TO, b"", 1)  # the header comes with its value or not at all
         before, _, after, *pieces = SLOT.split(octets)
         return cls((before + sender + after, *pieces))
 
@@ -54,8 +57,9 @@ class Skeleton:
         boundary = boundary_of(job_id)
         text_body, html_body = encoded(text, boundary), encoded(html, boundary)
         filled = list(self.pieces)
+        *rest, reply_to = headers
         filled[1::2] = (
-            *(*headers, boundary),
+            *(*rest, reply_to and REPLY_TO + reply_to, boundary),
             *(boundary, *text_body),
             *(boundary, *html_body, boundary),
         )
@@ -71,6 +75,7 @@ def prototype() -> EmailMessage:
     message["Date"] = ANY_DATE
     message["Message-ID"] = slot("id")
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office replies, please
+    message["Reply-To"] = slot("replyto")
     message.make_alternative(boundary=slot("boundary"))
     for subtype, name in (("plain", "text"), ("html", "html")):
         message.attach(prototype_part(subtype, name))

@@ -38,7 +38,14 @@ def is_part(name: str) -> bool:
     return "/" in name or name.startswith("_")
 
 
-def read_through(environment: Environment, names: list[str], known: Names) -> list[Finding]:
+class Reading(NamedTuple):
+    """What reading brought to light: problems, and the tree of every file that could be read."""
+
+    findings: list[Finding]
+    trees: dict[str, nodes.Template]
+
+
+def read_through(environment: Environment, names: list[str]) -> Reading:
     """Compile *names* and every file they refer to; nothing is rendered."""
     findings, trees = list[Finding](), dict[str, nodes.Template]()
     waiting = [Reference(name, name, None, required=True) for name in names]
@@ -55,7 +62,7 @@ def read_through(environment: Environment, names: list[str], known: Names) -> li
             findings.append(finding(error, wanted.name))
         else:
             waiting += references(tree, wanted.name)
-    return [*findings, *unknown_variables(trees, known)]
+    return Reading(findings, trees)
 
 
 def compiled(environment: Environment, name: str) -> nodes.Template:
@@ -75,16 +82,61 @@ def references(tree: nodes.Template, file: str) -> Iterator[Reference]:
             yield Reference(target.value, file, node.lineno, required=required)
 
 
-def unknown_variables(trees: dict[str, nodes.Template], known: Names) -> Iterator[Finding]:
-    """Report names that nothing defines; whether in reach where they stand, rendering shows."""
-    defined = known.union(DEFAULT_NAMESPACE, *map(names_defined, trees.values()))
+def unknown_variables(name: str, trees: dict[str, nodes.Template], known: Names) -> list[Finding]:
+    """Report what template *name* needs and nobody gives it: its callers know of no variables."""
     offer = ", ".join(sorted(known))
-    for file, tree in trees.items():
-        unknown = meta.find_undeclared_variables(tree) - defined
+    return [
+        Finding(file, node.lineno, f"unknown variable {node.name!r}; known are {offer}")
+        for file, node in undeclared(name, trees, known)
+    ]
+
+
+def needs(name: str, trees: dict[str, nodes.Template], known: Names) -> Names:
+    """Give the names that template *name* cannot be rendered without, beside the *known* ones."""
+    return frozenset(node.name for _, node in undeclared(name, trees, known))
+
+
+def undeclared(
+    name: str, trees: dict[str, nodes.Template], known: Names
+) -> Iterator[tuple[str, nodes.Name]]:
+    """Find names that nothing defines in what *name* is made of, and that it cannot do without.
+
+    Whether a name is in reach where it stands, rendering shows.
+    """
+    reached = in_reach(name, trees)
+    defined = known.union(DEFAULT_NAMESPACE, *map(names_defined, reached.values()))
+    asked_for = frozenset[str]().union(*map(names_asked_for, reached.values()))
+    for file, tree in reached.items():
+        unknown = meta.find_undeclared_variables(tree) - defined - asked_for
+        spared = {id(node) for node in with_default(tree)}
         for node in tree.find_all(nodes.Name):
-            if node.name in unknown:
-                problem = f"unknown variable {node.name!r}; known are {offer}"
-                yield Finding(file, node.lineno, problem)
+            if node.name in unknown and id(node) not in spared:
+                yield file, node
+
+
+def in_reach(name: str, trees: dict[str, nodes.Template]) -> dict[str, nodes.Template]:
+    """Give the trees of *name* and of all files that it refers to, over others too."""
+    reached, waiting = dict[str, nodes.Template](), [name]
+    while waiting:
+        file = waiting.pop()
+        if file in trees and file not in reached:
+            reached[file] = trees[file]
+            waiting += [each.name for each in references(trees[file], file)]
+    return reached
+
+
+def with_default(tree: nodes.Template) -> Iterator[nodes.Node]:
+    """Find the names that have a default where they stand: ``{{ room | default('?') }}``."""
+    for node in tree.find_all(nodes.Filter):
+        if node.name in {"default", "d"} and isinstance(node.node, nodes.Name):
+            yield node.node
+
+
+def names_asked_for(tree: nodes.Template) -> Iterator[str]:
+    """Find names of which the template asks whether they are defined."""
+    for node in tree.find_all(nodes.Test):
+        if node.name in {"defined", "undefined"} and isinstance(node.node, nodes.Name):
+            yield node.node.name
 
 
 def names_defined(tree: nodes.Template) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """The mail templates: loaded and checked all at once at start-up, rendered once per mail."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,9 +9,22 @@ from typing import Self, TypedDict
 import jinja2
 from inscriptis import get_text
 from inscriptis.model.config import ParserConfig
+from jinja2.defaults import DEFAULT_NAMESPACE
 
-from gcsched.adapters.template_check import FAULTS, Finding, finding, is_part, read_through
+from gcsched.adapters.template_check import (
+    FAULTS,
+    Finding,
+    Names,
+    Reading,
+    finding,
+    is_part,
+    needs,
+    read_through,
+    unknown_variables,
+)
 from gcsched.adapters.template_folder import environment, names_in
+from gcsched.domain.mail import TemplateFacts
+from gcsched.domain.request import DEFAULT_TEMPLATE
 from gcsched.errors import TemplateProblem
 
 
@@ -27,6 +40,8 @@ class Variables(TypedDict):
 
 
 KNOWN = frozenset(Variables.__annotations__)
+RESERVED = KNOWN | DEFAULT_NAMESPACE.keys()
+NOTHING: Mapping[str, str] = {}
 FULL = Variables(
     username="Zoë O'Neil <&>",
     empid="E-17",
@@ -35,6 +50,7 @@ FULL = Variables(
     due=datetime(2025, 11, 24, 9, 30, tzinfo=UTC),
     job_id="00000000000000000000000000000000",
 )
+EXAMPLE = "Example"
 BARE: Variables = {**FULL, "username": "", "empid": ""}
 
 
@@ -48,12 +64,16 @@ class Rendered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Template:
+    """The compiled parts, and the names that *needs* lists beside the standard ones."""
+
     html: jinja2.Template
     text: jinja2.Template | None
+    needs: Names
 
-    def render(self, variables: Variables) -> Rendered:
-        html = self.html.render(variables)
-        return Rendered(html, self.text.render(variables) if self.text else text_of(html))
+    def render(self, variables: Variables, data: Mapping[str, str]) -> Rendered:
+        values = {**data, **variables}
+        html = self.html.render(values)
+        return Rendered(html, self.text.render(values) if self.text else text_of(html))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,23 +89,45 @@ class Templates:
         html, text = names_in(folder, ".html"), names_in(folder, ".txt")
         pages = environment(folder, autoescape=True)
         texts = environment(folder, autoescape=False)
+        kinds = [(pages, html, read_through(pages, html)), (texts, text, read_through(texts, text))]
         refuse(
-            [*read_through(pages, html, KNOWN), *read_through(texts, text, KNOWN)],
-            [*tried(pages, html, folder), *tried(texts, text, folder)],
+            [found for _, _, read in kinds for found in [*read.findings, *unknown(read)]],
+            [found for made, names, read in kinds for found in tried(made, names, read, folder)],
         )
+        needed = {
+            name: needs(name, read.trees, KNOWN) for _, names, read in kinds for name in names
+        }
         by_name = {
-            Path(name).stem: Template(html=got(pages, name), text=sibling(texts, name, among=text))
+            Path(name).stem: Template(
+                html=got(pages, name),
+                text=sibling(texts, name, among=text),
+                needs=needed[name] | needed.get(f"{Path(name).stem}.txt", frozenset()),
+            )
             for name in html
             if not is_part(name)
         }
         return cls(folder=folder, by_name=by_name)
 
-    def render(self, name: str, variables: Variables) -> Rendered:
-        """Render template *name*; raise TemplateProblem if there is none or it fails for these."""
+    def facts(self) -> list[TemplateFacts]:
+        """Tell what callers may ask for."""
+        return [
+            TemplateFacts(
+                name=name, needs=tuple(sorted(each.needs)), has_text=each.text is not None
+            )
+            for name, each in sorted(self.by_name.items())
+        ]
+
+    def render(
+        self, name: str, variables: Variables, data: Mapping[str, str] = NOTHING
+    ) -> Rendered:
+        """Render template *name*; raise TemplateProblem if there is none or it fails for these.
+
+        *data* may be anything: it is never template code, and *variables* win over it.
+        """
         if name not in self.by_name:
             raise TemplateProblem(f"{name}.html", None, "there is no such template")
         try:
-            return self.by_name[name].render(variables)
+            return self.by_name[name].render(variables, data)
         except FAULTS as error:
             raise TemplateProblem(*finding(error, f"{name}.html", self.folder)) from error
 
@@ -104,15 +146,31 @@ def got(made: jinja2.Environment, name: str) -> jinja2.Template:
     return template
 
 
-def tried(made: jinja2.Environment, names: list[str], folder: Path) -> list[Finding]:
-    """Render each template for two made-up people and report the first failure of each."""
-    return [found for name in names if not is_part(name) and (found := failure(made, name, folder))]
+def unknown(read: Reading) -> Iterator[Finding]:
+    """Report what the default template needs: whoever names no template may give no variables."""
+    for suffix in (".html", ".txt"):
+        yield from unknown_variables(f"{DEFAULT_TEMPLATE}{suffix}", read.trees, KNOWN)
 
 
-def failure(made: jinja2.Environment, name: str, folder: Path) -> Finding | None:
+def tried(
+    made: jinja2.Environment, names: list[str], read: Reading, folder: Path
+) -> Iterator[Finding]:
+    """Render each template for two made-up people and report the first failure of each.
+
+    They have what the template needs and nothing more: what it says to do without, it must.
+    """
+    for name in names:
+        data = dict.fromkeys(needs(name, read.trees, KNOWN), EXAMPLE)
+        if not is_part(name) and (found := failure(made, name, folder, data)):
+            yield found
+
+
+def failure(
+    made: jinja2.Environment, name: str, folder: Path, data: Mapping[str, str]
+) -> Finding | None:
     try:
         for variables in (FULL, BARE):
-            made.get_template(name).render(variables)
+            made.get_template(name).render({**data, **variables})
     except FAULTS as error:
         return finding(error, name, folder)
     return None

@@ -3,25 +3,28 @@
 import json
 import os
 import sys
-from argparse import ArgumentParser, ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from gcsched.cli import target, when
+from gcsched.cli import calling, output, target, template, when, wishes
+from gcsched.cli.arguments import text
 from gcsched.cli.command import Command
 
 if TYPE_CHECKING:
-    from gcsched.client import CallFailed, Scheduled
+    from gcsched.client import CallFailed, Client, Scheduled
+    from gcsched.pb import task_pb2
 
 ACCEPTED = 0
 FAILED = 1
 WRONG = 2
 NOTES = """\
 The same invitation (same --empid, --to, --message and second) is one job, however often it is
-asked for. `now` and `+10m` mean another second each time; to repeat a command, name the second.
+asked for. `now` and `+10m` mean another second each time; to repeat a command, name the second
+or give it a --request-id.
 
 exit codes:
-  0    accepted: the job is stored safely
+  0    accepted: the job is stored safely; with --validate-only: it would be
   1    failed: unreachable, out of time, overloaded; asking again is safe
   2    wrong usage, or the service refused what was asked
   130  interrupted"""
@@ -32,6 +35,12 @@ OPTIONS = {
     "message": "--message",
     "empName": "--name",
     "timestamp": "--at",
+    "request_id": "--request-id",
+    "template": "--template",
+    "variables": "--var",
+    "not_after": "--not-after",
+    "reply_to": "--reply-to",
+    "labels": "--label",
 }
 """What a field of proto/task.proto is called here."""
 
@@ -45,14 +54,10 @@ def arguments(parser: ArgumentParser) -> None:
     add("--message", required=True, type=text, metavar="TEXT", help="the subject of the mail")
     add("--name", default="", type=text, metavar="NAME", help="{{username}} in the template")
     add("--at", default="now", metavar="TIME", help=f"{when.FORMS} (%(default)s)")
-    add("--json", action="store_true", help='print one line: {"job_id": "...", "due": "..."}')
+    add("--validate-only", action="store_true", help="store nothing, show how it would look")
+    add("--json", action="store_true", help='print one line: {"job_id": "...", "due": "...", ...}')
     target.add_arguments(parser, os.environ)
-
-
-def text(given: str) -> str:
-    if not given.isprintable() and any("\ud800" <= each <= "\udfff" for each in given):
-        raise ArgumentTypeError(f"{given!r} is not valid UTF-8")
-    return given
+    wishes.add_arguments(parser)
 
 
 def run(chosen: Namespace) -> int:
@@ -66,26 +71,47 @@ def run(chosen: Namespace) -> int:
 
 
 def ask(chosen: Namespace, *, at: int, now: datetime) -> int:
-    from gcsched.client import CallFailed, Client, InvalidRequest
+    from gcsched.client import CallFailed, Client, InvalidRequest, scheduled
 
     with Client(chosen.target, timeout=chosen.timeout) as client:
         try:
-            job = client.schedule_meet(
-                empid=chosen.empid,
-                email=chosen.to,
-                message=chosen.message,
-                name=chosen.name,
-                at=at,
-            )
+            reply = answer(client, chosen, at)
+            job = scheduled(reply)
         except InvalidRequest as error:
             print("\n".join(["refused:", *advice(error)]), file=sys.stderr)
             return WRONG
         except CallFailed as error:
-            print("\n".join([str(error), *hints(error, at)]), file=sys.stderr)
-            return FAILED
-    due = when.due(at, now=now)
+            print("\n".join([*calling.told(error), *hints(error, at)]), file=sys.stderr)
+            return WRONG if is_refusal(error) else FAILED
+    if chosen.validate_only:
+        return previewed(chosen, reply)
+    due = when.due(at, now=now) if job.due is None or job.state == "QUEUED" else utc(job.due)
     print(as_json(job, due) if chosen.json else as_sentence(job, due))
     return ACCEPTED
+
+
+def answer(client: "Client", chosen: Namespace, at: int) -> "task_pb2.MeetResponse":
+    from gcsched.client import request_for
+
+    more = wishes.chosen_wishes(chosen)
+    request = request_for(chosen.empid, chosen.to, chosen.message, chosen.name, at, **more)
+    request.validate_only = chosen.validate_only
+    reply: task_pb2.MeetResponse = client.call("ScheduleMeet", request)
+    return reply
+
+
+def previewed(chosen: Namespace, reply: "task_pb2.MeetResponse") -> int:
+    if not reply.HasField("preview"):
+        output.note(
+            f"this service is older than --validate-only and has accepted job {reply.job_id}"
+        )
+        return FAILED
+    output.tell(chosen, reply.preview, lambda: template.previewing(reply.preview))
+    return ACCEPTED
+
+
+def is_refusal(error: "CallFailed") -> bool:
+    return error.code == "ALREADY_EXISTS" or error.reason == "REFUSED_DUPLICATE"
 
 
 def advice(error: "CallFailed") -> list[str]:
@@ -96,26 +122,31 @@ def advice(error: "CallFailed") -> list[str]:
 
 
 def hints(error: "CallFailed", at: int) -> list[str]:
-    """Say what can be done about *error*: look elsewhere, or ask again."""
-    from gcsched.client import Overloaded, TimedOut, Unavailable
-
-    said = []
-    if isinstance(error, Unavailable) and not error.reason:
-        said.append("Is gcsched running there? --target or GCSCHED_TARGET names another place.")
-    if isinstance(error, TimedOut):
-        said.append("Nobody answers there, or the service waits for its stores: its log says so.")
-    if isinstance(error, TimedOut | Unavailable | Overloaded):
-        again = "daily" if at == when.DAILY else at
-        said.append(f"To ask again without a second mail, use --at {again}.")
-    return said
+    """Say how to ask again without a second mail."""
+    if not calling.is_no_answer(error):
+        return []
+    again = "daily" if at == when.DAILY else at
+    return [f"To ask again without a second mail, use --at {again}."]
 
 
 def as_json(job: "Scheduled", due: str | None) -> str:
-    return json.dumps({"job_id": job.job_id, "due": due})
+    told = {"outcome": job.outcome, "state": job.state}
+    given = {name: value for name, value in told.items() if value}
+    return json.dumps({"job_id": job.job_id, "due": due, **given})
 
 
 def as_sentence(job: "Scheduled", due: str | None) -> str:
-    return f"accepted: job {job.job_id}, due {due or 'with the next daily run'}"
+    if job.outcome == "REPLAYED":
+        return f"accepted before: job {job.job_id}, {job.state} now"
+    return f"accepted: job {job.job_id}, due {here(due) if due else 'with the next daily run'}"
+
+
+def utc(moment: datetime) -> str:
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+def here(due: str) -> str:
+    return datetime.fromisoformat(due).astimezone().isoformat()
 
 
 COMMAND = Command(

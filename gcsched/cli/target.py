@@ -10,7 +10,12 @@ DEFAULT = "127.0.0.1:50051"
 DEFAULT_TIMEOUT_SECONDS = 5.0
 
 
-def add_arguments(parser: ArgumentParser, environ: Mapping[str, str]) -> None:
+def add_arguments(
+    parser: ArgumentParser,
+    environ: Mapping[str, str],
+    *,
+    timeout: float = DEFAULT_TIMEOUT_SECONDS,
+) -> None:
     parser.add_argument(
         "--target",
         metavar="HOST:PORT",
@@ -22,7 +27,7 @@ def add_arguments(parser: ArgumentParser, environ: Mapping[str, str]) -> None:
         "--timeout",
         metavar="SECONDS",
         type=seconds,
-        default=DEFAULT_TIMEOUT_SECONDS,
+        default=timeout,
         help="how long to wait for its answer (%(default)g)",
     )
 

@@ -1,8 +1,8 @@
 """A job and the moves it may make. Pure: every method gives a new job or refuses."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -26,9 +26,23 @@ class State(StrEnum):
     SUPPRESSED = "SUPPRESSED"
 
 
+class Priority(StrEnum):
+    """Which of the mails that wait is sent first."""
+
+    NORMAL = "NORMAL"
+    URGENT = "URGENT"
+
+
 NEXT: Mapping[State, AbstractSet[State]] = {
-    State.QUEUED: {State.SCHEDULED, State.CANCELLED},
-    State.SCHEDULED: {State.QUEUED, State.SENDING, State.CANCELLED, State.EXPIRED},
+    State.QUEUED: {State.QUEUED, State.SCHEDULED, State.RETRYING, State.CANCELLED, State.SENT},
+    State.SCHEDULED: {
+        State.QUEUED,
+        State.SCHEDULED,
+        State.SENDING,
+        State.CANCELLED,
+        State.SENT,
+        State.EXPIRED,
+    },
     State.SENDING: {
         State.SENT,
         State.FAILED,
@@ -41,6 +55,7 @@ NEXT: Mapping[State, AbstractSet[State]] = {
     State.RETRYING: {
         State.QUEUED,
         State.SCHEDULED,
+        State.RETRYING,
         State.SENDING,
         State.CANCELLED,
         State.SENT,
@@ -58,7 +73,18 @@ FINAL = frozenset(
     {State.SENT, State.FAILED, State.CANCELLED, State.EXPIRED, State.SUPPRESSED},
 )
 CLAIMABLE = (State.SCHEDULED, State.RETRYING)
+WAITING = (State.QUEUED, *CLAIMABLE)
+REOPENABLE = (State.FAILED, State.EXPIRED, State.UNCERTAIN, State.SUPPRESSED)
 KEEPS_DEDUP_KEY = frozenset(State) - FINAL | {State.SENT}
+
+WHY_NOT: Mapping[State, str] = {
+    **dict.fromkeys(WAITING, "it waits to be sent"),
+    State.SENDING: "it is being sent at this moment",
+    State.UNCERTAIN: "nobody knows whether its mail was taken; retry or resolve it",
+    State.SENT: "its mail was sent",
+    State.CANCELLED: "what is cancelled stays so",
+    **dict.fromkeys((State.FAILED, State.EXPIRED, State.SUPPRESSED), "it has ended"),
+}
 
 LEASE = timedelta(seconds=30)
 LEASE_LEFT_AT_BODY = timedelta(seconds=5)
@@ -85,7 +111,11 @@ class Job:
 
     ``due_at`` is the second that was asked for (or given by the daily run) and never earlier than
     ``created``; ``due`` is when the engine acts next, and after ``not_after`` it does not send any
-    more. ``attempt`` counts outcomes, not starts. ``since`` is when ``state`` was entered.
+    more; ``not_after_asked`` says that the caller has set it, so that no daily run may move it.
+    ``attempt`` counts outcomes, not starts. ``since`` is when ``state`` was entered.
+    ``fingerprint`` stands for the content, where a ``request_id`` does not let it be repeated; the
+    ``dedup_key`` is free for others from ``dedup_until`` on.
+    ``released_key`` is the dedup key that it let go when it ended, to be taken again.
     """
 
     id: str
@@ -101,7 +131,16 @@ class Job:
     since: datetime
     message_id: str
     dedup_key: str | None
+    released_key: str | None = None
     template: str = "doc"
+    variables: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    reply_to: str = ""
+    request_id: str = ""
+    fingerprint: str = ""
+    dedup_until: datetime | None = None
+    not_after_asked: bool = False
+    priority: Priority = Priority.NORMAL
     attempt: int = 0
     takebacks: int = 0
     version: int = 0
@@ -116,9 +155,22 @@ class Job:
         return last if last is not None and last.ended == self.since else None
 
     @property
+    def is_erased(self) -> bool:
+        """Its employee was forgotten: there is nobody it could be sent to."""
+        return not self.email
+
+    @property
     def could_leave(self) -> datetime:
         """When it was to leave: what was due before we knew of it cannot have been sent then."""
         return max(self.due, self.created)
+
+    @property
+    def lateness(self) -> timedelta | None:
+        """How late the relay accepted it; None when it has not accepted it just now."""
+        attempt = self.new_attempt
+        if attempt is None or attempt.kind is not Kind.ACCEPTED:
+            return None
+        return max(timedelta(0), attempt.ended - self.could_leave)
 
     def sent(self, attempt: Attempt) -> "Job":
         return self._concluded(State.SENT, attempt, reason="")
@@ -153,6 +205,55 @@ class Job:
         """Undo a claim until *due*; nothing is charged."""
         return replace(self.given_back(now), due=max(due, now))
 
+    def cancelled(self, now: datetime, *, reason: str) -> "Job":
+        """End before it was sent; an attempt that is UNCERTAIN may have been taken all the same."""
+        self._refuse_unless(WAITING, State.CANCELLED)
+        return self._released(State.CANCELLED, now, reason=reason)
+
+    def rescheduled(
+        self, due: datetime, now: datetime, *, is_daily: bool, not_after: datetime
+    ) -> "Job":
+        """Wait for *due* instead; it may be sent until *not_after* at least.
+
+        Its dedup key stays that of the time first asked for.
+        """
+        timed = State.RETRYING if self.attempts else State.SCHEDULED
+        state = State.QUEUED if is_daily else timed
+        self._refuse_unless(WAITING, state)
+        not_after = max(self.not_after, not_after)
+        return self._become(state, now, due_at=due, due=due, not_after=not_after)
+
+    def reopened(self, now: datetime, *, not_after: datetime) -> "Job":
+        """Be due now, as if never tried but for the history; takes the dedup key again."""
+        self._refuse_unless(REOPENABLE, State.RETRYING)
+        if self.is_erased:
+            raise self.refusal(State.RETRYING, why="its employee was forgotten")
+        return self._become(
+            State.RETRYING,
+            now,
+            due=now.replace(microsecond=0),
+            not_after=max(self.not_after, not_after),
+            reason="",
+            attempt=0,
+            takebacks=0,
+            dedup_key=self.dedup_key or self.released_key,
+            released_key=None,
+        )
+
+    def resolved(self, state: State, now: datetime, *, reason: str) -> "Job":
+        """End an uncertainty: somebody found out that it is SENT or FAILED."""
+        self._refuse_unless((State.UNCERTAIN,), state)
+        return self._released(state, now, reason=reason)
+
+    def refusal(self, wanted: State, *, why: str = "") -> IllegalTransition:
+        """Say why it cannot become *wanted*."""
+        why = why or WHY_NOT[self.state]
+        return IllegalTransition(self.id, self.state, wanted, since=self.since, why=why)
+
+    def _refuse_unless(self, states: Collection[State], wanted: State) -> None:
+        if self.state not in states:
+            raise self.refusal(wanted)
+
     def _concluded(
         self, state: State, attempt: Attempt, *, reason: str, charged: bool = True
     ) -> "Job":
@@ -165,18 +266,20 @@ class Job:
         )
 
     def _released(self, state: State, now: datetime, *, reason: str, **changes: Any) -> "Job":
+        keeps_key = state in KEEPS_DEDUP_KEY
         return self._become(
             state,
             now,
             claim=None,
             reason=reason,
-            dedup_key=self.dedup_key if state in KEEPS_DEDUP_KEY else None,
+            dedup_key=self.dedup_key if keeps_key else None,
+            released_key=None if keeps_key else self.dedup_key,
             **changes,
         )
 
     def _become(self, state: State, now: datetime, **changes: Any) -> "Job":
         if state not in NEXT[self.state]:
-            raise IllegalTransition(self.id, self.state, state)
+            raise self.refusal(state)
         return replace(self, state=state, since=now, version=self.version + 1, **changes)
 
 

@@ -16,3 +16,22 @@ class Mail:
     recipient: str
     content: bytes
     smtputf8: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """What a mail would look like; *size* is in octets on the wire, before dot-stuffing."""
+
+    subject: str
+    text: str
+    html: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TemplateFacts:
+    """A template: the variables it *needs*, and whether it has a text part of its own."""
+
+    name: str
+    needs: tuple[str, ...]
+    has_text: bool

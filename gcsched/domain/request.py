@@ -1,31 +1,46 @@
 """What a caller may ask for: a request that breaks a rule names every broken rule. Pure."""
 
-import unicodedata
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from email_validator import EmailNotValidError, validate_email
-
-from gcsched.domain.due import FURTHEST, MILLISECONDS
+from gcsched.domain.address import normalised_address
+from gcsched.domain.due import FURTHEST, MILLISECONDS, DailyPlan
+from gcsched.domain.job import Priority
+from gcsched.domain.request_texts import (
+    label_violations,
+    request_id_violations,
+    text_violations,
+    variable_violations,
+)
 from gcsched.errors import InvalidRequest, Violation
 
 LONGEST_EMPID = 128
-LONGEST_EMAIL = 254  # RFC 5321, section 4.5.3.1.3, without the brackets
 LONGEST_MESSAGE = 998  # RFC 5322, section 2.1.1
 LONGEST_NAME = 256
-FORBIDDEN = frozenset({"Cc", "Cs", "Zl", "Zp"})
+DEFAULT_TEMPLATE = "doc"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeetRequest:
-    """A wish: mail *message* to *email* at *timestamp* (Unix seconds, 0 = daily queue)."""
+    """A wish: mail *message* to *email* at *timestamp* (Unix seconds, 0 = daily queue).
+
+    ``not_after`` is in Unix seconds too, 0 = as the operator has set it. A ``priority`` of None is
+    a number that the contract does not know.
+    """
 
     empid: str
     email: str
     message: str
     name: str
     timestamp: int
+    request_id: str = ""
+    template: str = DEFAULT_TEMPLATE
+    variables: Mapping[str, str] = field(default_factory=dict)
+    not_after: int = 0
+    reply_to: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    priority: Priority | None = Priority.NORMAL
 
     @property
     def is_daily(self) -> bool:
@@ -36,57 +51,91 @@ class MeetRequest:
         return datetime.fromtimestamp(self.timestamp, UTC)
 
 
-def validated(raw: MeetRequest, *, now: datetime) -> MeetRequest:
-    """Give *raw* with its text trimmed and its address normalised.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """What a request may refer to: each template with the variables it needs, the daily run.
+
+    *given* are the names that every mail has; nobody's variables may have one of them.
+    """
+
+    templates: Mapping[str, Collection[str]]
+    given: Collection[str]
+    daily: DailyPlan
+
+    def due_at(self, request: MeetRequest, *, now: datetime) -> datetime:
+        """Give the second that *request* asks for; what is past is now."""
+        if request.is_daily:
+            return self.daily.instant(self.daily.next_day(now))
+        return max(request.asked_for, now.replace(microsecond=0))
+
+
+def validated(raw: MeetRequest, *, now: datetime, offer: Offer) -> MeetRequest:
+    """Give *raw* with its text trimmed and its addresses normalised.
 
     Raises InvalidRequest with every violation, named by the fields of proto/task.proto.
     """
     message = raw.message.strip()
     email = normalised_address(raw.email)
+    reply_to = normalised_address(raw.reply_to, field="reply_to") if raw.reply_to else ""
+    when = list(second_violations("timestamp", raw.timestamp, now, zero="the next daily run"))
     violations = [
         *text_violations("empid", raw.empid, at_least=1, at_most=LONGEST_EMPID),
         *([email] if isinstance(email, Violation) else []),
         *text_violations("message", message, at_least=1, at_most=LONGEST_MESSAGE),
         *text_violations("empName", raw.name, at_least=0, at_most=LONGEST_NAME),
-        *timestamp_violations(raw.timestamp, now),
+        *when,
+        *(request_id_violations(raw.request_id) if raw.request_id else ()),
+        *template_violations(raw, offer),
+        *(() if when else not_after_violations(raw, now, offer)),
+        *([reply_to] if isinstance(reply_to, Violation) else []),
+        *label_violations(raw.labels),
+        *priority_violations(raw.priority),
     ]
-    if violations or isinstance(email, Violation):
+    if violations or isinstance(email, Violation) or isinstance(reply_to, Violation):
         raise InvalidRequest(violations)
-    return replace(raw, email=email, message=message)
+    if (email, message, reply_to) == (raw.email, raw.message, raw.reply_to):
+        return raw  # as nearly all are: a copy costs more than all the checks
+    return replace(raw, email=email, message=message, reply_to=reply_to)
 
 
-def text_violations(field: str, text: str, *, at_least: int, at_most: int) -> Iterator[Violation]:
-    if not at_least <= len(text) <= at_most:
-        yield Violation(field, f"must have {at_least} to {at_most} characters, has {len(text)}")
-    if not text.isprintable() and any(unicodedata.category(c) in FORBIDDEN for c in text):
-        yield Violation(field, "must not contain line breaks or other control characters")
-
-
-def normalised_address(email: str) -> str | Violation:
-    """Give the one address in *email* with a normalised domain, or what is wrong with it.
-
-    Syntax only, no DNS (RFC 5321, 5322, 6531).
-    """
-    if not 1 <= len(email) <= LONGEST_EMAIL:
-        return Violation("emailID", f"must have 1 to {LONGEST_EMAIL} characters, has {len(email)}")
-    try:
-        # "test" is a domain that callers' own test suites use (RFC 2606); it harms nobody.
-        checked = validate_email(
-            email, check_deliverability=False, test_environment=True, strict=True
-        )
-    except EmailNotValidError as error:
-        return Violation("emailID", f"must be one e-mail address such as ada@example.org: {error}")
-    return checked.normalized
-
-
-def timestamp_violations(timestamp: int, now: datetime) -> Iterator[Violation]:
-    if timestamp < 0:
-        yield Violation("timestamp", "must not be negative; 0 means the next daily run")
-    elif timestamp in MILLISECONDS:
+def second_violations(
+    field: str, second: int, after: datetime, *, zero: str
+) -> Iterator[Violation]:
+    """Check Unix seconds that are at most ten years after *after*; 0 means *zero*."""
+    if second < 0:
+        yield Violation(field, f"must not be negative; 0 means {zero}")
+    elif second in MILLISECONDS:
         yield Violation(
-            "timestamp",
-            f"must be in Unix seconds; {timestamp} looks like milliseconds,"
-            f" {timestamp // 1000} would be in seconds",
+            field,
+            f"must be in Unix seconds; {second} looks like milliseconds,"
+            f" {second // 1000} would be in seconds",
         )
-    elif timestamp > (now + FURTHEST).timestamp():
-        yield Violation("timestamp", "must not be more than ten years ahead")
+    elif second > (after + FURTHEST).timestamp():
+        yield Violation(field, "must not be more than ten years ahead")
+
+
+def not_after_violations(raw: MeetRequest, now: datetime, offer: Offer) -> Iterator[Violation]:
+    if raw.not_after == 0:
+        return
+    due_at = offer.due_at(raw, now=now)
+    wrong = list(
+        second_violations("not_after", raw.not_after, due_at, zero="as the operator has set it")
+    )
+    if not wrong and raw.not_after < due_at.timestamp():
+        problem = f"must not be before the time at which it is due, {int(due_at.timestamp())}"
+        wrong = [Violation("not_after", problem)]
+    yield from wrong
+
+
+def template_violations(raw: MeetRequest, offer: Offer) -> Iterator[Violation]:
+    """Check the template, and the variables as far as can be told without one."""
+    needs = offer.templates.get(raw.template)
+    if needs is None:
+        yield Violation("template", f"must be one of {', '.join(sorted(offer.templates))}")
+    if raw.variables or needs:
+        yield from variable_violations(raw.variables, needs=needs or (), given=offer.given)
+
+
+def priority_violations(priority: Priority | None) -> Iterator[Violation]:
+    if priority is None:
+        yield Violation("priority", "must be NORMAL (0) or URGENT (1)")

@@ -1,15 +1,17 @@
-"""Addresses that a relay said do not exist: no mail to them for a while. Pure."""
+"""Addresses that a relay said do not exist, or that somebody blocked: no mail for a while. Pure."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from gcsched.domain.job import Attempt, Job, State
 from gcsched.domain.replies import Kind
+from gcsched.errors import Violation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suppression:
-    """A blocked *address*, and the job that found out.
+    """A blocked *address*, and the job that found out; "": somebody has blocked it.
 
     The address is normalised as that of a job: the domain in lower case, the local part as it was
     given, because only its own host knows whether case matters there (RFC 5321, section 2.4).
@@ -30,7 +32,13 @@ class Suppression:
 
     def __str__(self) -> str:
         until = self.until.date().isoformat()
-        return f"the address is blocked until {until}, since job {self.job_id}: {self.reason}"
+        since = f", since job {self.job_id}" if self.job_id else ""
+        return f"the address is blocked until {until}{since}: {self.reason}"
+
+
+def until_violations(until: datetime, *, now: datetime) -> Iterator[Violation]:
+    if until <= now:
+        yield Violation("until", f"must be in the future; now it is {now.isoformat()}")
 
 
 def suppression_from(job: Job, *, lasting: timedelta) -> Suppression | None:

@@ -22,19 +22,140 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15gcsched/pb/task.proto\x12\tscheduler\"b\n\x0bMeetRequest\x12\r\n\x05\x65mpid\x18\x01 \x01(\t\x12\x0f\n\x07\x65mailID\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x0f\n\x07\x65mpName\x18\x04 \x01(\t\x12\x11\n\ttimestamp\x18\x05 \x01(\x03\"/\n\x0cMeetResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12\x0e\n\x06job_id\x18\x02 \x01(\t2N\n\tScheduler\x12\x41\n\x0cScheduleMeet\x12\x16.scheduler.MeetRequest\x1a\x17.scheduler.MeetResponse\"\x00\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15gcsched/pb/task.proto\x12\tscheduler\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\"\xba\x03\n\x0bMeetRequest\x12\r\n\x05\x65mpid\x18\x01 \x01(\t\x12\x0f\n\x07\x65mailID\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x0f\n\x07\x65mpName\x18\x04 \x01(\t\x12\x11\n\ttimestamp\x18\x05 \x01(\x03\x12\x12\n\nrequest_id\x18\x06 \x01(\t\x12\x10\n\x08template\x18\x07 \x01(\t\x12\x38\n\tvariables\x18\x08 \x03(\x0b\x32%.scheduler.MeetRequest.VariablesEntry\x12\x11\n\tnot_after\x18\t \x01(\x03\x12\x10\n\x08reply_to\x18\n \x01(\t\x12\x32\n\x06labels\x18\x0b \x03(\x0b\x32\".scheduler.MeetRequest.LabelsEntry\x12%\n\x08priority\x18\x0c \x01(\x0e\x32\x13.scheduler.Priority\x12\x15\n\rvalidate_only\x18\r \x01(\x08\x1a\x30\n\x0eVariablesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xc0\x02\n\x0cMeetResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12\x0e\n\x06job_id\x18\x02 \x01(\t\x12\x30\n\x07outcome\x18\x03 \x01(\x0e\x32\x1f.scheduler.MeetResponse.Outcome\x12\'\n\x03\x64ue\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12#\n\x05state\x18\x05 \x01(\x0e\x32\x14.scheduler.Job.State\x12#\n\x07preview\x18\x06 \x01(\x0b\x32\x12.scheduler.Preview\"j\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x0b\n\x07\x43REATED\x10\x01\x12\x0c\n\x08REPLAYED\x10\x02\x12\x14\n\x10QUEUED_FOR_DAILY\x10\x03\x12\x15\n\x11REFUSED_DUPLICATE\x10\x04\"\x8d\x01\n\x07Preview\x12\x0f\n\x07subject\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x0c\n\x04html\x18\x03 \x01(\t\x12\x12\n\nsize_bytes\x18\x04 \x01(\x03\x12\x14\n\x0c\x64uplicate_of\x18\x05 \x01(\t\x12+\n\x0bsuppression\x18\x06 \x01(\x0b\x32\x16.scheduler.Suppression\"E\n\x19\x42\x61tchScheduleMeetsRequest\x12(\n\x08requests\x18\x01 \x03(\x0b\x32\x16.scheduler.MeetRequest\"\xc1\x01\n\x1a\x42\x61tchScheduleMeetsResponse\x12=\n\x07\x61nswers\x18\x01 \x03(\x0b\x32,.scheduler.BatchScheduleMeetsResponse.Answer\x1a\x64\n\x06\x41nswer\x12+\n\x08response\x18\x01 \x01(\x0b\x32\x17.scheduler.MeetResponseH\x00\x12#\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\x08\n\x06\x61nswer\"\xb2\x07\n\x03Job\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12#\n\x05state\x18\x02 \x01(\x0e\x32\x14.scheduler.Job.State\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\x12\r\n\x05\x65mpid\x18\x04 \x01(\t\x12\r\n\x05\x65mail\x18\x05 \x01(\t\x12\x0c\n\x04name\x18\x06 \x01(\t\x12\x0f\n\x07message\x18\x07 \x01(\t\x12\x10\n\x08template\x18\x08 \x01(\t\x12\x30\n\tvariables\x18\t \x03(\x0b\x32\x1d.scheduler.Job.VariablesEntry\x12*\n\x06labels\x18\n \x03(\x0b\x32\x1a.scheduler.Job.LabelsEntry\x12%\n\x08priority\x18\x0b \x01(\x0e\x32\x13.scheduler.Priority\x12\x10\n\x08reply_to\x18\x0c \x01(\t\x12+\n\x07\x63reated\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12*\n\x06\x64ue_at\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x03\x64ue\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tnot_after\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x05since\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06reason\x18\x12 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x13 \x01(\x05\x12\x11\n\ttakebacks\x18\x14 \x01(\x05\x12\x12\n\nmessage_id\x18\x15 \x01(\t\x12\x12\n\nrequest_id\x18\x16 \x01(\t\x12$\n\x08\x61ttempts\x18\x17 \x03(\x0b\x32\x12.scheduler.Attempt\x1a\x30\n\x0eVariablesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xa5\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\n\n\x06QUEUED\x10\x01\x12\r\n\tSCHEDULED\x10\x02\x12\x0b\n\x07SENDING\x10\x03\x12\x0c\n\x08RETRYING\x10\x04\x12\r\n\tUNCERTAIN\x10\x05\x12\x08\n\x04SENT\x10\x06\x12\n\n\x06\x46\x41ILED\x10\x07\x12\r\n\tCANCELLED\x10\x08\x12\x0b\n\x07\x45XPIRED\x10\t\x12\x0e\n\nSUPPRESSED\x10\n\"\x1b\n\x04View\x12\t\n\x05\x42\x41SIC\x10\x00\x12\x08\n\x04\x46ULL\x10\x01\"\xbb\x02\n\x07\x41ttempt\x12)\n\x05\x62\x65gun\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x05\x65nded\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12%\n\x04kind\x18\x03 \x01(\x0e\x32\x17.scheduler.Attempt.Kind\x12\r\n\x05relay\x18\x04 \x01(\t\x12\x0c\n\x04\x63ode\x18\x05 \x01(\x05\x12\x10\n\x08\x65nhanced\x18\x06 \x01(\t\x12\x0c\n\x04text\x18\x07 \x01(\t\"v\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x0c\n\x08\x41\x43\x43\x45PTED\x10\x01\x12\t\n\x05LATER\x10\x02\x12\r\n\tRECIPIENT\x10\x03\x12\x0b\n\x07\x43ONTENT\x10\x04\x12\n\n\x06POLICY\x10\x05\x12\x08\n\x04OURS\x10\x06\x12\r\n\tUNCERTAIN\x10\x07\"\x1f\n\rGetJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"\xac\x01\n\tJobFilter\x12#\n\x05state\x18\x01 \x01(\x0e\x32\x14.scheduler.Job.State\x12,\n\x08\x64ue_from\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\ndue_before\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x65mpid\x18\x04 \x01(\t\x12\r\n\x05\x65mail\x18\x05 \x01(\t\"\x90\x02\n\x0fListJobsRequest\x12$\n\x06\x66ilter\x18\x01 \x01(\x0b\x32\x14.scheduler.JobFilter\x12/\n\x05order\x18\x02 \x01(\x0e\x32 .scheduler.ListJobsRequest.Order\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\x12!\n\x04view\x18\x05 \x01(\x0e\x32\x13.scheduler.Job.View\"\\\n\x05Order\x12\x15\n\x11ORDER_UNSPECIFIED\x10\x00\x12\x10\n\x0c\x43REATED_DESC\x10\x01\x12\x0f\n\x0b\x43REATED_ASC\x10\x02\x12\x0b\n\x07\x44UE_ASC\x10\x03\x12\x0c\n\x08\x44UE_DESC\x10\x04\"I\n\x10ListJobsResponse\x12\x1c\n\x04jobs\x18\x01 \x03(\x0b\x32\x0e.scheduler.Job\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"8\n\x10\x43ountJobsRequest\x12$\n\x06\x66ilter\x18\x01 \x01(\x0b\x32\x14.scheduler.JobFilter\"5\n\x11\x43ountJobsResponse\x12\r\n\x05\x63ount\x18\x01 \x01(\x03\x12\x11\n\tmore_than\x18\x02 \x01(\x08\"@\n\x10\x43\x61ncelJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\"G\n\x14RescheduleJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\x12\x11\n\ttimestamp\x18\x03 \x01(\x03\"/\n\x0fRetryJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\"f\n\x11ResolveJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\x12#\n\x05state\x18\x03 \x01(\x0e\x32\x14.scheduler.Job.State\x12\x0e\n\x06reason\x18\x04 \x01(\t\"m\n\x11\x43hangeJobsRequest\x12$\n\x06\x66ilter\x18\x01 \x01(\x0b\x32\x14.scheduler.JobFilter\x12\x0b\n\x03\x61ll\x18\x02 \x01(\x08\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\x12\x0e\n\x06reason\x18\x04 \x01(\t\"#\n\x12\x43hangeJobsResponse\x12\r\n\x05\x63ount\x18\x01 \x01(\x03\"\x16\n\x14RunDailyQueueRequest\"&\n\x15RunDailyQueueResponse\x12\r\n\x05moved\x18\x01 \x01(\x03\"1\n\x13PauseSendingRequest\x12\n\n\x02\x62y\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"\"\n\x14ResumeSendingRequest\x12\n\n\x02\x62y\x18\x01 \x01(\t\"8\n\x15ResumeSendingResponse\x12\x1f\n\x05\x65nded\x18\x01 \x01(\x0b\x32\x10.scheduler.Pause\"N\n\x05Pause\x12\n\n\x02\x62y\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12)\n\x05since\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x12\n\x10GetStatusRequest\"\x99\x05\n\x0cStatusReport\x12\x32\n\x06\x63ounts\x18\x01 \x03(\x0b\x32\".scheduler.StatusReport.StateCount\x12+\n\x07\x63ounted\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\noldest_due\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x32\n\x08lateness\x18\x04 \x01(\x0b\x32 .scheduler.StatusReport.Lateness\x12-\n\x06relays\x18\x05 \x03(\x0b\x32\x1d.scheduler.StatusReport.Relay\x12\x1f\n\x05pause\x18\x06 \x01(\x0b\x32\x10.scheduler.Pause\x12\x0f\n\x07version\x18\x07 \x01(\t\x12\x0e\n\x06python\x18\x08 \x01(\t\x12+\n\x07started\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a@\n\nStateCount\x12#\n\x05state\x18\x01 \x01(\x0e\x32\x14.scheduler.Job.State\x12\r\n\x05\x63ount\x18\x02 \x01(\x03\x1ai\n\x08Lateness\x12\r\n\x05mails\x18\x01 \x01(\x03\x12&\n\x03p50\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12&\n\x03p99\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x1az\n\x05Relay\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07is_down\x18\x02 \x01(\x08\x12\x15\n\rsessions_open\x18\x03 \x01(\x05\x12\x15\n\rsessions_busy\x18\x04 \x01(\x05\x12\x0c\n\x04rate\x18\x05 \x01(\x01\x12\x16\n\x0e\x65\x66\x66\x65\x63tive_rate\x18\x06 \x01(\x01\"\x92\x01\n\x0bSuppression\x12\r\n\x05\x65mail\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0e\n\x06job_id\x18\x03 \x01(\t\x12)\n\x05since\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x05until\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"@\n\x17ListSuppressionsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"a\n\x18ListSuppressionsResponse\x12,\n\x0csuppressions\x18\x01 \x03(\x0b\x32\x16.scheduler.Suppression\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"a\n\x15\x41\x64\x64SuppressionRequest\x12\r\n\x05\x65mail\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12)\n\x05until\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\")\n\x18RemoveSuppressionRequest\x12\r\n\x05\x65mail\x18\x01 \x01(\t\"D\n\x19RemoveSuppressionResponse\x12\'\n\x07removed\x18\x01 \x01(\x0b\x32\x16.scheduler.Suppression\"$\n\x13GetRecipientRequest\x12\r\n\x05\x65mpid\x18\x01 \x01(\t\"\xa8\x01\n\tRecipient\x12\r\n\x05\x65mpid\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\r\n\x05\x65mail\x18\x03 \x01(\t\x12.\n\nfirst_seen\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tlast_seen\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x61\x63\x63\x65pted\x18\x06 \x01(\x03\"\'\n\x16\x46orgetRecipientRequest\x12\r\n\x05\x65mpid\x18\x01 \x01(\t\"=\n\x17\x46orgetRecipientResponse\x12\x0e\n\x06\x65rased\x18\x01 \x01(\x03\x12\x12\n\nunfinished\x18\x02 \x01(\x03\"\x16\n\x14ListTemplatesRequest\"?\n\x15ListTemplatesResponse\x12&\n\ttemplates\x18\x01 \x03(\x0b\x32\x13.scheduler.Template\"9\n\x08Template\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05needs\x18\x02 \x03(\t\x12\x10\n\x08has_text\x18\x03 \x01(\x08\"\xde\x01\n\x16PreviewTemplateRequest\x12\x10\n\x08template\x18\x01 \x01(\t\x12\x43\n\tvariables\x18\x02 \x03(\x0b\x32\x30.scheduler.PreviewTemplateRequest.VariablesEntry\x12\r\n\x05\x65mpid\x18\x03 \x01(\t\x12\r\n\x05\x65mail\x18\x04 \x01(\t\x12\x0c\n\x04name\x18\x05 \x01(\t\x12\x0f\n\x07message\x18\x06 \x01(\t\x1a\x30\n\x0eVariablesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01*\"\n\x08Priority\x12\n\n\x06NORMAL\x10\x00\x12\n\n\x06URGENT\x10\x01\x32\x95\r\n\tScheduler\x12\x41\n\x0cScheduleMeet\x12\x16.scheduler.MeetRequest\x1a\x17.scheduler.MeetResponse\"\x00\x12\x63\n\x12\x42\x61tchScheduleMeets\x12$.scheduler.BatchScheduleMeetsRequest\x1a%.scheduler.BatchScheduleMeetsResponse\"\x00\x12\x34\n\x06GetJob\x12\x18.scheduler.GetJobRequest\x1a\x0e.scheduler.Job\"\x00\x12\x45\n\x08ListJobs\x12\x1a.scheduler.ListJobsRequest\x1a\x1b.scheduler.ListJobsResponse\"\x00\x12H\n\tCountJobs\x12\x1b.scheduler.CountJobsRequest\x1a\x1c.scheduler.CountJobsResponse\"\x00\x12:\n\tCancelJob\x12\x1b.scheduler.CancelJobRequest\x1a\x0e.scheduler.Job\"\x00\x12\x42\n\rRescheduleJob\x12\x1f.scheduler.RescheduleJobRequest\x1a\x0e.scheduler.Job\"\x00\x12\x38\n\x08RetryJob\x12\x1a.scheduler.RetryJobRequest\x1a\x0e.scheduler.Job\"\x00\x12<\n\nResolveJob\x12\x1c.scheduler.ResolveJobRequest\x1a\x0e.scheduler.Job\"\x00\x12K\n\nCancelJobs\x12\x1c.scheduler.ChangeJobsRequest\x1a\x1d.scheduler.ChangeJobsResponse\"\x00\x12J\n\tRetryJobs\x12\x1c.scheduler.ChangeJobsRequest\x1a\x1d.scheduler.ChangeJobsResponse\"\x00\x12T\n\rRunDailyQueue\x12\x1f.scheduler.RunDailyQueueRequest\x1a .scheduler.RunDailyQueueResponse\"\x00\x12\x42\n\x0cPauseSending\x12\x1e.scheduler.PauseSendingRequest\x1a\x10.scheduler.Pause\"\x00\x12T\n\rResumeSending\x12\x1f.scheduler.ResumeSendingRequest\x1a .scheduler.ResumeSendingResponse\"\x00\x12\x43\n\tGetStatus\x12\x1b.scheduler.GetStatusRequest\x1a\x17.scheduler.StatusReport\"\x00\x12]\n\x10ListSuppressions\x12\".scheduler.ListSuppressionsRequest\x1a#.scheduler.ListSuppressionsResponse\"\x00\x12L\n\x0e\x41\x64\x64Suppression\x12 .scheduler.AddSuppressionRequest\x1a\x16.scheduler.Suppression\"\x00\x12`\n\x11RemoveSuppression\x12#.scheduler.RemoveSuppressionRequest\x1a$.scheduler.RemoveSuppressionResponse\"\x00\x12\x46\n\x0cGetRecipient\x12\x1e.scheduler.GetRecipientRequest\x1a\x14.scheduler.Recipient\"\x00\x12Z\n\x0f\x46orgetRecipient\x12!.scheduler.ForgetRecipientRequest\x1a\".scheduler.ForgetRecipientResponse\"\x00\x12T\n\rListTemplates\x12\x1f.scheduler.ListTemplatesRequest\x1a .scheduler.ListTemplatesResponse\"\x00\x12J\n\x0fPreviewTemplate\x12!.scheduler.PreviewTemplateRequest\x1a\x12.scheduler.Preview\"\x00\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'gcsched.pb.task_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_MEETREQUEST']._serialized_start=36
-  _globals['_MEETREQUEST']._serialized_end=134
-  _globals['_MEETRESPONSE']._serialized_start=136
-  _globals['_MEETRESPONSE']._serialized_end=183
-  _globals['_SCHEDULER']._serialized_start=185
-  _globals['_SCHEDULER']._serialized_end=263
+  _globals['_MEETREQUEST_VARIABLESENTRY']._loaded_options = None
+  _globals['_MEETREQUEST_VARIABLESENTRY']._serialized_options = b'8\001'
+  _globals['_MEETREQUEST_LABELSENTRY']._loaded_options = None
+  _globals['_MEETREQUEST_LABELSENTRY']._serialized_options = b'8\001'
+  _globals['_JOB_VARIABLESENTRY']._loaded_options = None
+  _globals['_JOB_VARIABLESENTRY']._serialized_options = b'8\001'
+  _globals['_JOB_LABELSENTRY']._loaded_options = None
+  _globals['_JOB_LABELSENTRY']._serialized_options = b'8\001'
+  _globals['_PREVIEWTEMPLATEREQUEST_VARIABLESENTRY']._loaded_options = None
+  _globals['_PREVIEWTEMPLATEREQUEST_VARIABLESENTRY']._serialized_options = b'8\001'
+  _globals['_PRIORITY']._serialized_start=5872
+  _globals['_PRIORITY']._serialized_end=5906
+  _globals['_MEETREQUEST']._serialized_start=127
+  _globals['_MEETREQUEST']._serialized_end=569
+  _globals['_MEETREQUEST_VARIABLESENTRY']._serialized_start=474
+  _globals['_MEETREQUEST_VARIABLESENTRY']._serialized_end=522
+  _globals['_MEETREQUEST_LABELSENTRY']._serialized_start=524
+  _globals['_MEETREQUEST_LABELSENTRY']._serialized_end=569
+  _globals['_MEETRESPONSE']._serialized_start=572
+  _globals['_MEETRESPONSE']._serialized_end=892
+  _globals['_MEETRESPONSE_OUTCOME']._serialized_start=786
+  _globals['_MEETRESPONSE_OUTCOME']._serialized_end=892
+  _globals['_PREVIEW']._serialized_start=895
+  _globals['_PREVIEW']._serialized_end=1036
+  _globals['_BATCHSCHEDULEMEETSREQUEST']._serialized_start=1038
+  _globals['_BATCHSCHEDULEMEETSREQUEST']._serialized_end=1107
+  _globals['_BATCHSCHEDULEMEETSRESPONSE']._serialized_start=1110
+  _globals['_BATCHSCHEDULEMEETSRESPONSE']._serialized_end=1303
+  _globals['_BATCHSCHEDULEMEETSRESPONSE_ANSWER']._serialized_start=1203
+  _globals['_BATCHSCHEDULEMEETSRESPONSE_ANSWER']._serialized_end=1303
+  _globals['_JOB']._serialized_start=1306
+  _globals['_JOB']._serialized_end=2252
+  _globals['_JOB_VARIABLESENTRY']._serialized_start=474
+  _globals['_JOB_VARIABLESENTRY']._serialized_end=522
+  _globals['_JOB_LABELSENTRY']._serialized_start=524
+  _globals['_JOB_LABELSENTRY']._serialized_end=569
+  _globals['_JOB_STATE']._serialized_start=2058
+  _globals['_JOB_STATE']._serialized_end=2223
+  _globals['_JOB_VIEW']._serialized_start=2225
+  _globals['_JOB_VIEW']._serialized_end=2252
+  _globals['_ATTEMPT']._serialized_start=2255
+  _globals['_ATTEMPT']._serialized_end=2570
+  _globals['_ATTEMPT_KIND']._serialized_start=2452
+  _globals['_ATTEMPT_KIND']._serialized_end=2570
+  _globals['_GETJOBREQUEST']._serialized_start=2572
+  _globals['_GETJOBREQUEST']._serialized_end=2603
+  _globals['_JOBFILTER']._serialized_start=2606
+  _globals['_JOBFILTER']._serialized_end=2778
+  _globals['_LISTJOBSREQUEST']._serialized_start=2781
+  _globals['_LISTJOBSREQUEST']._serialized_end=3053
+  _globals['_LISTJOBSREQUEST_ORDER']._serialized_start=2961
+  _globals['_LISTJOBSREQUEST_ORDER']._serialized_end=3053
+  _globals['_LISTJOBSRESPONSE']._serialized_start=3055
+  _globals['_LISTJOBSRESPONSE']._serialized_end=3128
+  _globals['_COUNTJOBSREQUEST']._serialized_start=3130
+  _globals['_COUNTJOBSREQUEST']._serialized_end=3186
+  _globals['_COUNTJOBSRESPONSE']._serialized_start=3188
+  _globals['_COUNTJOBSRESPONSE']._serialized_end=3241
+  _globals['_CANCELJOBREQUEST']._serialized_start=3243
+  _globals['_CANCELJOBREQUEST']._serialized_end=3307
+  _globals['_RESCHEDULEJOBREQUEST']._serialized_start=3309
+  _globals['_RESCHEDULEJOBREQUEST']._serialized_end=3380
+  _globals['_RETRYJOBREQUEST']._serialized_start=3382
+  _globals['_RETRYJOBREQUEST']._serialized_end=3429
+  _globals['_RESOLVEJOBREQUEST']._serialized_start=3431
+  _globals['_RESOLVEJOBREQUEST']._serialized_end=3533
+  _globals['_CHANGEJOBSREQUEST']._serialized_start=3535
+  _globals['_CHANGEJOBSREQUEST']._serialized_end=3644
+  _globals['_CHANGEJOBSRESPONSE']._serialized_start=3646
+  _globals['_CHANGEJOBSRESPONSE']._serialized_end=3681
+  _globals['_RUNDAILYQUEUEREQUEST']._serialized_start=3683
+  _globals['_RUNDAILYQUEUEREQUEST']._serialized_end=3705
+  _globals['_RUNDAILYQUEUERESPONSE']._serialized_start=3707
+  _globals['_RUNDAILYQUEUERESPONSE']._serialized_end=3745
+  _globals['_PAUSESENDINGREQUEST']._serialized_start=3747
+  _globals['_PAUSESENDINGREQUEST']._serialized_end=3796
+  _globals['_RESUMESENDINGREQUEST']._serialized_start=3798
+  _globals['_RESUMESENDINGREQUEST']._serialized_end=3832
+  _globals['_RESUMESENDINGRESPONSE']._serialized_start=3834
+  _globals['_RESUMESENDINGRESPONSE']._serialized_end=3890
+  _globals['_PAUSE']._serialized_start=3892
+  _globals['_PAUSE']._serialized_end=3970
+  _globals['_GETSTATUSREQUEST']._serialized_start=3972
+  _globals['_GETSTATUSREQUEST']._serialized_end=3990
+  _globals['_STATUSREPORT']._serialized_start=3993
+  _globals['_STATUSREPORT']._serialized_end=4658
+  _globals['_STATUSREPORT_STATECOUNT']._serialized_start=4363
+  _globals['_STATUSREPORT_STATECOUNT']._serialized_end=4427
+  _globals['_STATUSREPORT_LATENESS']._serialized_start=4429
+  _globals['_STATUSREPORT_LATENESS']._serialized_end=4534
+  _globals['_STATUSREPORT_RELAY']._serialized_start=4536
+  _globals['_STATUSREPORT_RELAY']._serialized_end=4658
+  _globals['_SUPPRESSION']._serialized_start=4661
+  _globals['_SUPPRESSION']._serialized_end=4807
+  _globals['_LISTSUPPRESSIONSREQUEST']._serialized_start=4809
+  _globals['_LISTSUPPRESSIONSREQUEST']._serialized_end=4873
+  _globals['_LISTSUPPRESSIONSRESPONSE']._serialized_start=4875
+  _globals['_LISTSUPPRESSIONSRESPONSE']._serialized_end=4972
+  _globals['_ADDSUPPRESSIONREQUEST']._serialized_start=4974
+  _globals['_ADDSUPPRESSIONREQUEST']._serialized_end=5071
+  _globals['_REMOVESUPPRESSIONREQUEST']._serialized_start=5073
+  _globals['_REMOVESUPPRESSIONREQUEST']._serialized_end=5114
+  _globals['_REMOVESUPPRESSIONRESPONSE']._serialized_start=5116
+  _globals['_REMOVESUPPRESSIONRESPONSE']._serialized_end=5184
+  _globals['_GETRECIPIENTREQUEST']._serialized_start=5186
+  _globals['_GETRECIPIENTREQUEST']._serialized_end=5222
+  _globals['_RECIPIENT']._serialized_start=5225
+  _globals['_RECIPIENT']._serialized_end=5393
+  _globals['_FORGETRECIPIENTREQUEST']._serialized_start=5395
+  _globals['_FORGETRECIPIENTREQUEST']._serialized_end=5434
+  _globals['_FORGETRECIPIENTRESPONSE']._serialized_start=5436
+  _globals['_FORGETRECIPIENTRESPONSE']._serialized_end=5497
+  _globals['_LISTTEMPLATESREQUEST']._serialized_start=5499
+  _globals['_LISTTEMPLATESREQUEST']._serialized_end=5521
+  _globals['_LISTTEMPLATESRESPONSE']._serialized_start=5523
+  _globals['_LISTTEMPLATESRESPONSE']._serialized_end=5586
+  _globals['_TEMPLATE']._serialized_start=5588
+  _globals['_TEMPLATE']._serialized_end=5645
+  _globals['_PREVIEWTEMPLATEREQUEST']._serialized_start=5648
+  _globals['_PREVIEWTEMPLATEREQUEST']._serialized_end=5870
+  _globals['_PREVIEWTEMPLATEREQUEST_VARIABLESENTRY']._serialized_start=474
+  _globals['_PREVIEWTEMPLATEREQUEST_VARIABLESENTRY']._serialized_end=522
+  _globals['_SCHEDULER']._serialized_start=5909
+  _globals['_SCHEDULER']._serialized_end=7594
 # @@protoc_insertion_point(module_scope)

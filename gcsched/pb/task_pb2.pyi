@@ -1,27 +1,611 @@
+import datetime
+
+from google.protobuf import duration_pb2 as _duration_pb2
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.rpc import status_pb2 as _status_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
-from typing import ClassVar as _ClassVar, Optional as _Optional
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class Priority(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    NORMAL: _ClassVar[Priority]
+    URGENT: _ClassVar[Priority]
+NORMAL: Priority
+URGENT: Priority
+
 class MeetRequest(_message.Message):
-    __slots__ = ("empid", "emailID", "message", "empName", "timestamp")
+    __slots__ = ("empid", "emailID", "message", "empName", "timestamp", "request_id", "template", "variables", "not_after", "reply_to", "labels", "priority", "validate_only")
+    class VariablesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    class LabelsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     EMPID_FIELD_NUMBER: _ClassVar[int]
     EMAILID_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     EMPNAME_FIELD_NUMBER: _ClassVar[int]
     TIMESTAMP_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    TEMPLATE_FIELD_NUMBER: _ClassVar[int]
+    VARIABLES_FIELD_NUMBER: _ClassVar[int]
+    NOT_AFTER_FIELD_NUMBER: _ClassVar[int]
+    REPLY_TO_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    PRIORITY_FIELD_NUMBER: _ClassVar[int]
+    VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
     empid: str
     emailID: str
     message: str
     empName: str
     timestamp: int
-    def __init__(self, empid: _Optional[str] = ..., emailID: _Optional[str] = ..., message: _Optional[str] = ..., empName: _Optional[str] = ..., timestamp: _Optional[int] = ...) -> None: ...
+    request_id: str
+    template: str
+    variables: _containers.ScalarMap[str, str]
+    not_after: int
+    reply_to: str
+    labels: _containers.ScalarMap[str, str]
+    priority: Priority
+    validate_only: bool
+    def __init__(self, empid: _Optional[str] = ..., emailID: _Optional[str] = ..., message: _Optional[str] = ..., empName: _Optional[str] = ..., timestamp: _Optional[int] = ..., request_id: _Optional[str] = ..., template: _Optional[str] = ..., variables: _Optional[_Mapping[str, str]] = ..., not_after: _Optional[int] = ..., reply_to: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., priority: _Optional[_Union[Priority, str]] = ..., validate_only: _Optional[bool] = ...) -> None: ...
 
 class MeetResponse(_message.Message):
-    __slots__ = ("success", "job_id")
+    __slots__ = ("success", "job_id", "outcome", "due", "state", "preview")
+    class Outcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        OUTCOME_UNSPECIFIED: _ClassVar[MeetResponse.Outcome]
+        CREATED: _ClassVar[MeetResponse.Outcome]
+        REPLAYED: _ClassVar[MeetResponse.Outcome]
+        QUEUED_FOR_DAILY: _ClassVar[MeetResponse.Outcome]
+        REFUSED_DUPLICATE: _ClassVar[MeetResponse.Outcome]
+    OUTCOME_UNSPECIFIED: MeetResponse.Outcome
+    CREATED: MeetResponse.Outcome
+    REPLAYED: MeetResponse.Outcome
+    QUEUED_FOR_DAILY: MeetResponse.Outcome
+    REFUSED_DUPLICATE: MeetResponse.Outcome
     SUCCESS_FIELD_NUMBER: _ClassVar[int]
     JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    DUE_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    PREVIEW_FIELD_NUMBER: _ClassVar[int]
     success: bool
     job_id: str
-    def __init__(self, success: _Optional[bool] = ..., job_id: _Optional[str] = ...) -> None: ...
+    outcome: MeetResponse.Outcome
+    due: _timestamp_pb2.Timestamp
+    state: Job.State
+    preview: Preview
+    def __init__(self, success: _Optional[bool] = ..., job_id: _Optional[str] = ..., outcome: _Optional[_Union[MeetResponse.Outcome, str]] = ..., due: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., state: _Optional[_Union[Job.State, str]] = ..., preview: _Optional[_Union[Preview, _Mapping]] = ...) -> None: ...
+
+class Preview(_message.Message):
+    __slots__ = ("subject", "text", "html", "size_bytes", "duplicate_of", "suppression")
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    HTML_FIELD_NUMBER: _ClassVar[int]
+    SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    DUPLICATE_OF_FIELD_NUMBER: _ClassVar[int]
+    SUPPRESSION_FIELD_NUMBER: _ClassVar[int]
+    subject: str
+    text: str
+    html: str
+    size_bytes: int
+    duplicate_of: str
+    suppression: Suppression
+    def __init__(self, subject: _Optional[str] = ..., text: _Optional[str] = ..., html: _Optional[str] = ..., size_bytes: _Optional[int] = ..., duplicate_of: _Optional[str] = ..., suppression: _Optional[_Union[Suppression, _Mapping]] = ...) -> None: ...
+
+class BatchScheduleMeetsRequest(_message.Message):
+    __slots__ = ("requests",)
+    REQUESTS_FIELD_NUMBER: _ClassVar[int]
+    requests: _containers.RepeatedCompositeFieldContainer[MeetRequest]
+    def __init__(self, requests: _Optional[_Iterable[_Union[MeetRequest, _Mapping]]] = ...) -> None: ...
+
+class BatchScheduleMeetsResponse(_message.Message):
+    __slots__ = ("answers",)
+    class Answer(_message.Message):
+        __slots__ = ("response", "error")
+        RESPONSE_FIELD_NUMBER: _ClassVar[int]
+        ERROR_FIELD_NUMBER: _ClassVar[int]
+        response: MeetResponse
+        error: _status_pb2.Status
+        def __init__(self, response: _Optional[_Union[MeetResponse, _Mapping]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ...) -> None: ...
+    ANSWERS_FIELD_NUMBER: _ClassVar[int]
+    answers: _containers.RepeatedCompositeFieldContainer[BatchScheduleMeetsResponse.Answer]
+    def __init__(self, answers: _Optional[_Iterable[_Union[BatchScheduleMeetsResponse.Answer, _Mapping]]] = ...) -> None: ...
+
+class Job(_message.Message):
+    __slots__ = ("job_id", "state", "etag", "empid", "email", "name", "message", "template", "variables", "labels", "priority", "reply_to", "created", "due_at", "due", "not_after", "since", "reason", "attempt", "takebacks", "message_id", "request_id", "attempts")
+    class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        STATE_UNSPECIFIED: _ClassVar[Job.State]
+        QUEUED: _ClassVar[Job.State]
+        SCHEDULED: _ClassVar[Job.State]
+        SENDING: _ClassVar[Job.State]
+        RETRYING: _ClassVar[Job.State]
+        UNCERTAIN: _ClassVar[Job.State]
+        SENT: _ClassVar[Job.State]
+        FAILED: _ClassVar[Job.State]
+        CANCELLED: _ClassVar[Job.State]
+        EXPIRED: _ClassVar[Job.State]
+        SUPPRESSED: _ClassVar[Job.State]
+    STATE_UNSPECIFIED: Job.State
+    QUEUED: Job.State
+    SCHEDULED: Job.State
+    SENDING: Job.State
+    RETRYING: Job.State
+    UNCERTAIN: Job.State
+    SENT: Job.State
+    FAILED: Job.State
+    CANCELLED: Job.State
+    EXPIRED: Job.State
+    SUPPRESSED: Job.State
+    class View(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        BASIC: _ClassVar[Job.View]
+        FULL: _ClassVar[Job.View]
+    BASIC: Job.View
+    FULL: Job.View
+    class VariablesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    class LabelsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    ETAG_FIELD_NUMBER: _ClassVar[int]
+    EMPID_FIELD_NUMBER: _ClassVar[int]
+    EMAIL_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    TEMPLATE_FIELD_NUMBER: _ClassVar[int]
+    VARIABLES_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    PRIORITY_FIELD_NUMBER: _ClassVar[int]
+    REPLY_TO_FIELD_NUMBER: _ClassVar[int]
+    CREATED_FIELD_NUMBER: _ClassVar[int]
+    DUE_AT_FIELD_NUMBER: _ClassVar[int]
+    DUE_FIELD_NUMBER: _ClassVar[int]
+    NOT_AFTER_FIELD_NUMBER: _ClassVar[int]
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPT_FIELD_NUMBER: _ClassVar[int]
+    TAKEBACKS_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_ID_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    state: Job.State
+    etag: str
+    empid: str
+    email: str
+    name: str
+    message: str
+    template: str
+    variables: _containers.ScalarMap[str, str]
+    labels: _containers.ScalarMap[str, str]
+    priority: Priority
+    reply_to: str
+    created: _timestamp_pb2.Timestamp
+    due_at: _timestamp_pb2.Timestamp
+    due: _timestamp_pb2.Timestamp
+    not_after: _timestamp_pb2.Timestamp
+    since: _timestamp_pb2.Timestamp
+    reason: str
+    attempt: int
+    takebacks: int
+    message_id: str
+    request_id: str
+    attempts: _containers.RepeatedCompositeFieldContainer[Attempt]
+    def __init__(self, job_id: _Optional[str] = ..., state: _Optional[_Union[Job.State, str]] = ..., etag: _Optional[str] = ..., empid: _Optional[str] = ..., email: _Optional[str] = ..., name: _Optional[str] = ..., message: _Optional[str] = ..., template: _Optional[str] = ..., variables: _Optional[_Mapping[str, str]] = ..., labels: _Optional[_Mapping[str, str]] = ..., priority: _Optional[_Union[Priority, str]] = ..., reply_to: _Optional[str] = ..., created: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., due_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., due: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., not_after: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., reason: _Optional[str] = ..., attempt: _Optional[int] = ..., takebacks: _Optional[int] = ..., message_id: _Optional[str] = ..., request_id: _Optional[str] = ..., attempts: _Optional[_Iterable[_Union[Attempt, _Mapping]]] = ...) -> None: ...
+
+class Attempt(_message.Message):
+    __slots__ = ("begun", "ended", "kind", "relay", "code", "enhanced", "text")
+    class Kind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        KIND_UNSPECIFIED: _ClassVar[Attempt.Kind]
+        ACCEPTED: _ClassVar[Attempt.Kind]
+        LATER: _ClassVar[Attempt.Kind]
+        RECIPIENT: _ClassVar[Attempt.Kind]
+        CONTENT: _ClassVar[Attempt.Kind]
+        POLICY: _ClassVar[Attempt.Kind]
+        OURS: _ClassVar[Attempt.Kind]
+        UNCERTAIN: _ClassVar[Attempt.Kind]
+    KIND_UNSPECIFIED: Attempt.Kind
+    ACCEPTED: Attempt.Kind
+    LATER: Attempt.Kind
+    RECIPIENT: Attempt.Kind
+    CONTENT: Attempt.Kind
+    POLICY: Attempt.Kind
+    OURS: Attempt.Kind
+    UNCERTAIN: Attempt.Kind
+    BEGUN_FIELD_NUMBER: _ClassVar[int]
+    ENDED_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    RELAY_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    ENHANCED_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    begun: _timestamp_pb2.Timestamp
+    ended: _timestamp_pb2.Timestamp
+    kind: Attempt.Kind
+    relay: str
+    code: int
+    enhanced: str
+    text: str
+    def __init__(self, begun: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., ended: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., kind: _Optional[_Union[Attempt.Kind, str]] = ..., relay: _Optional[str] = ..., code: _Optional[int] = ..., enhanced: _Optional[str] = ..., text: _Optional[str] = ...) -> None: ...
+
+class GetJobRequest(_message.Message):
+    __slots__ = ("job_id",)
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    def __init__(self, job_id: _Optional[str] = ...) -> None: ...
+
+class JobFilter(_message.Message):
+    __slots__ = ("state", "due_from", "due_before", "empid", "email")
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    DUE_FROM_FIELD_NUMBER: _ClassVar[int]
+    DUE_BEFORE_FIELD_NUMBER: _ClassVar[int]
+    EMPID_FIELD_NUMBER: _ClassVar[int]
+    EMAIL_FIELD_NUMBER: _ClassVar[int]
+    state: Job.State
+    due_from: _timestamp_pb2.Timestamp
+    due_before: _timestamp_pb2.Timestamp
+    empid: str
+    email: str
+    def __init__(self, state: _Optional[_Union[Job.State, str]] = ..., due_from: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., due_before: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., empid: _Optional[str] = ..., email: _Optional[str] = ...) -> None: ...
+
+class ListJobsRequest(_message.Message):
+    __slots__ = ("filter", "order", "page_size", "page_token", "view")
+    class Order(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        ORDER_UNSPECIFIED: _ClassVar[ListJobsRequest.Order]
+        CREATED_DESC: _ClassVar[ListJobsRequest.Order]
+        CREATED_ASC: _ClassVar[ListJobsRequest.Order]
+        DUE_ASC: _ClassVar[ListJobsRequest.Order]
+        DUE_DESC: _ClassVar[ListJobsRequest.Order]
+    ORDER_UNSPECIFIED: ListJobsRequest.Order
+    CREATED_DESC: ListJobsRequest.Order
+    CREATED_ASC: ListJobsRequest.Order
+    DUE_ASC: ListJobsRequest.Order
+    DUE_DESC: ListJobsRequest.Order
+    FILTER_FIELD_NUMBER: _ClassVar[int]
+    ORDER_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    VIEW_FIELD_NUMBER: _ClassVar[int]
+    filter: JobFilter
+    order: ListJobsRequest.Order
+    page_size: int
+    page_token: str
+    view: Job.View
+    def __init__(self, filter: _Optional[_Union[JobFilter, _Mapping]] = ..., order: _Optional[_Union[ListJobsRequest.Order, str]] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., view: _Optional[_Union[Job.View, str]] = ...) -> None: ...
+
+class ListJobsResponse(_message.Message):
+    __slots__ = ("jobs", "next_page_token")
+    JOBS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    jobs: _containers.RepeatedCompositeFieldContainer[Job]
+    next_page_token: str
+    def __init__(self, jobs: _Optional[_Iterable[_Union[Job, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class CountJobsRequest(_message.Message):
+    __slots__ = ("filter",)
+    FILTER_FIELD_NUMBER: _ClassVar[int]
+    filter: JobFilter
+    def __init__(self, filter: _Optional[_Union[JobFilter, _Mapping]] = ...) -> None: ...
+
+class CountJobsResponse(_message.Message):
+    __slots__ = ("count", "more_than")
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    MORE_THAN_FIELD_NUMBER: _ClassVar[int]
+    count: int
+    more_than: bool
+    def __init__(self, count: _Optional[int] = ..., more_than: _Optional[bool] = ...) -> None: ...
+
+class CancelJobRequest(_message.Message):
+    __slots__ = ("job_id", "etag", "reason")
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    ETAG_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    etag: str
+    reason: str
+    def __init__(self, job_id: _Optional[str] = ..., etag: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class RescheduleJobRequest(_message.Message):
+    __slots__ = ("job_id", "etag", "timestamp")
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    ETAG_FIELD_NUMBER: _ClassVar[int]
+    TIMESTAMP_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    etag: str
+    timestamp: int
+    def __init__(self, job_id: _Optional[str] = ..., etag: _Optional[str] = ..., timestamp: _Optional[int] = ...) -> None: ...
+
+class RetryJobRequest(_message.Message):
+    __slots__ = ("job_id", "etag")
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    ETAG_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    etag: str
+    def __init__(self, job_id: _Optional[str] = ..., etag: _Optional[str] = ...) -> None: ...
+
+class ResolveJobRequest(_message.Message):
+    __slots__ = ("job_id", "etag", "state", "reason")
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    ETAG_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    etag: str
+    state: Job.State
+    reason: str
+    def __init__(self, job_id: _Optional[str] = ..., etag: _Optional[str] = ..., state: _Optional[_Union[Job.State, str]] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class ChangeJobsRequest(_message.Message):
+    __slots__ = ("filter", "all", "validate_only", "reason")
+    FILTER_FIELD_NUMBER: _ClassVar[int]
+    ALL_FIELD_NUMBER: _ClassVar[int]
+    VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    filter: JobFilter
+    all: bool
+    validate_only: bool
+    reason: str
+    def __init__(self, filter: _Optional[_Union[JobFilter, _Mapping]] = ..., all: _Optional[bool] = ..., validate_only: _Optional[bool] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class ChangeJobsResponse(_message.Message):
+    __slots__ = ("count",)
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    count: int
+    def __init__(self, count: _Optional[int] = ...) -> None: ...
+
+class RunDailyQueueRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class RunDailyQueueResponse(_message.Message):
+    __slots__ = ("moved",)
+    MOVED_FIELD_NUMBER: _ClassVar[int]
+    moved: int
+    def __init__(self, moved: _Optional[int] = ...) -> None: ...
+
+class PauseSendingRequest(_message.Message):
+    __slots__ = ("by", "reason")
+    BY_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    by: str
+    reason: str
+    def __init__(self, by: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class ResumeSendingRequest(_message.Message):
+    __slots__ = ("by",)
+    BY_FIELD_NUMBER: _ClassVar[int]
+    by: str
+    def __init__(self, by: _Optional[str] = ...) -> None: ...
+
+class ResumeSendingResponse(_message.Message):
+    __slots__ = ("ended",)
+    ENDED_FIELD_NUMBER: _ClassVar[int]
+    ended: Pause
+    def __init__(self, ended: _Optional[_Union[Pause, _Mapping]] = ...) -> None: ...
+
+class Pause(_message.Message):
+    __slots__ = ("by", "reason", "since")
+    BY_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    by: str
+    reason: str
+    since: _timestamp_pb2.Timestamp
+    def __init__(self, by: _Optional[str] = ..., reason: _Optional[str] = ..., since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class GetStatusRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class StatusReport(_message.Message):
+    __slots__ = ("counts", "counted", "oldest_due", "lateness", "relays", "pause", "version", "python", "started")
+    class StateCount(_message.Message):
+        __slots__ = ("state", "count")
+        STATE_FIELD_NUMBER: _ClassVar[int]
+        COUNT_FIELD_NUMBER: _ClassVar[int]
+        state: Job.State
+        count: int
+        def __init__(self, state: _Optional[_Union[Job.State, str]] = ..., count: _Optional[int] = ...) -> None: ...
+    class Lateness(_message.Message):
+        __slots__ = ("mails", "p50", "p99")
+        MAILS_FIELD_NUMBER: _ClassVar[int]
+        P50_FIELD_NUMBER: _ClassVar[int]
+        P99_FIELD_NUMBER: _ClassVar[int]
+        mails: int
+        p50: _duration_pb2.Duration
+        p99: _duration_pb2.Duration
+        def __init__(self, mails: _Optional[int] = ..., p50: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., p99: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    class Relay(_message.Message):
+        __slots__ = ("name", "is_down", "sessions_open", "sessions_busy", "rate", "effective_rate")
+        NAME_FIELD_NUMBER: _ClassVar[int]
+        IS_DOWN_FIELD_NUMBER: _ClassVar[int]
+        SESSIONS_OPEN_FIELD_NUMBER: _ClassVar[int]
+        SESSIONS_BUSY_FIELD_NUMBER: _ClassVar[int]
+        RATE_FIELD_NUMBER: _ClassVar[int]
+        EFFECTIVE_RATE_FIELD_NUMBER: _ClassVar[int]
+        name: str
+        is_down: bool
+        sessions_open: int
+        sessions_busy: int
+        rate: float
+        effective_rate: float
+        def __init__(self, name: _Optional[str] = ..., is_down: _Optional[bool] = ..., sessions_open: _Optional[int] = ..., sessions_busy: _Optional[int] = ..., rate: _Optional[float] = ..., effective_rate: _Optional[float] = ...) -> None: ...
+    COUNTS_FIELD_NUMBER: _ClassVar[int]
+    COUNTED_FIELD_NUMBER: _ClassVar[int]
+    OLDEST_DUE_FIELD_NUMBER: _ClassVar[int]
+    LATENESS_FIELD_NUMBER: _ClassVar[int]
+    RELAYS_FIELD_NUMBER: _ClassVar[int]
+    PAUSE_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    PYTHON_FIELD_NUMBER: _ClassVar[int]
+    STARTED_FIELD_NUMBER: _ClassVar[int]
+    counts: _containers.RepeatedCompositeFieldContainer[StatusReport.StateCount]
+    counted: _timestamp_pb2.Timestamp
+    oldest_due: _duration_pb2.Duration
+    lateness: StatusReport.Lateness
+    relays: _containers.RepeatedCompositeFieldContainer[StatusReport.Relay]
+    pause: Pause
+    version: str
+    python: str
+    started: _timestamp_pb2.Timestamp
+    def __init__(self, counts: _Optional[_Iterable[_Union[StatusReport.StateCount, _Mapping]]] = ..., counted: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., oldest_due: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., lateness: _Optional[_Union[StatusReport.Lateness, _Mapping]] = ..., relays: _Optional[_Iterable[_Union[StatusReport.Relay, _Mapping]]] = ..., pause: _Optional[_Union[Pause, _Mapping]] = ..., version: _Optional[str] = ..., python: _Optional[str] = ..., started: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class Suppression(_message.Message):
+    __slots__ = ("email", "reason", "job_id", "since", "until")
+    EMAIL_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    UNTIL_FIELD_NUMBER: _ClassVar[int]
+    email: str
+    reason: str
+    job_id: str
+    since: _timestamp_pb2.Timestamp
+    until: _timestamp_pb2.Timestamp
+    def __init__(self, email: _Optional[str] = ..., reason: _Optional[str] = ..., job_id: _Optional[str] = ..., since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class ListSuppressionsRequest(_message.Message):
+    __slots__ = ("page_size", "page_token")
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    page_size: int
+    page_token: str
+    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListSuppressionsResponse(_message.Message):
+    __slots__ = ("suppressions", "next_page_token")
+    SUPPRESSIONS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    suppressions: _containers.RepeatedCompositeFieldContainer[Suppression]
+    next_page_token: str
+    def __init__(self, suppressions: _Optional[_Iterable[_Union[Suppression, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class AddSuppressionRequest(_message.Message):
+    __slots__ = ("email", "reason", "until")
+    EMAIL_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    UNTIL_FIELD_NUMBER: _ClassVar[int]
+    email: str
+    reason: str
+    until: _timestamp_pb2.Timestamp
+    def __init__(self, email: _Optional[str] = ..., reason: _Optional[str] = ..., until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class RemoveSuppressionRequest(_message.Message):
+    __slots__ = ("email",)
+    EMAIL_FIELD_NUMBER: _ClassVar[int]
+    email: str
+    def __init__(self, email: _Optional[str] = ...) -> None: ...
+
+class RemoveSuppressionResponse(_message.Message):
+    __slots__ = ("removed",)
+    REMOVED_FIELD_NUMBER: _ClassVar[int]
+    removed: Suppression
+    def __init__(self, removed: _Optional[_Union[Suppression, _Mapping]] = ...) -> None: ...
+
+class GetRecipientRequest(_message.Message):
+    __slots__ = ("empid",)
+    EMPID_FIELD_NUMBER: _ClassVar[int]
+    empid: str
+    def __init__(self, empid: _Optional[str] = ...) -> None: ...
+
+class Recipient(_message.Message):
+    __slots__ = ("empid", "name", "email", "first_seen", "last_seen", "accepted")
+    EMPID_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    EMAIL_FIELD_NUMBER: _ClassVar[int]
+    FIRST_SEEN_FIELD_NUMBER: _ClassVar[int]
+    LAST_SEEN_FIELD_NUMBER: _ClassVar[int]
+    ACCEPTED_FIELD_NUMBER: _ClassVar[int]
+    empid: str
+    name: str
+    email: str
+    first_seen: _timestamp_pb2.Timestamp
+    last_seen: _timestamp_pb2.Timestamp
+    accepted: int
+    def __init__(self, empid: _Optional[str] = ..., name: _Optional[str] = ..., email: _Optional[str] = ..., first_seen: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., last_seen: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., accepted: _Optional[int] = ...) -> None: ...
+
+class ForgetRecipientRequest(_message.Message):
+    __slots__ = ("empid",)
+    EMPID_FIELD_NUMBER: _ClassVar[int]
+    empid: str
+    def __init__(self, empid: _Optional[str] = ...) -> None: ...
+
+class ForgetRecipientResponse(_message.Message):
+    __slots__ = ("erased", "unfinished")
+    ERASED_FIELD_NUMBER: _ClassVar[int]
+    UNFINISHED_FIELD_NUMBER: _ClassVar[int]
+    erased: int
+    unfinished: int
+    def __init__(self, erased: _Optional[int] = ..., unfinished: _Optional[int] = ...) -> None: ...
+
+class ListTemplatesRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ListTemplatesResponse(_message.Message):
+    __slots__ = ("templates",)
+    TEMPLATES_FIELD_NUMBER: _ClassVar[int]
+    templates: _containers.RepeatedCompositeFieldContainer[Template]
+    def __init__(self, templates: _Optional[_Iterable[_Union[Template, _Mapping]]] = ...) -> None: ...
+
+class Template(_message.Message):
+    __slots__ = ("name", "needs", "has_text")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    NEEDS_FIELD_NUMBER: _ClassVar[int]
+    HAS_TEXT_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    needs: _containers.RepeatedScalarFieldContainer[str]
+    has_text: bool
+    def __init__(self, name: _Optional[str] = ..., needs: _Optional[_Iterable[str]] = ..., has_text: _Optional[bool] = ...) -> None: ...
+
+class PreviewTemplateRequest(_message.Message):
+    __slots__ = ("template", "variables", "empid", "email", "name", "message")
+    class VariablesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    TEMPLATE_FIELD_NUMBER: _ClassVar[int]
+    VARIABLES_FIELD_NUMBER: _ClassVar[int]
+    EMPID_FIELD_NUMBER: _ClassVar[int]
+    EMAIL_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    template: str
+    variables: _containers.ScalarMap[str, str]
+    empid: str
+    email: str
+    name: str
+    message: str
+    def __init__(self, template: _Optional[str] = ..., variables: _Optional[_Mapping[str, str]] = ..., empid: _Optional[str] = ..., email: _Optional[str] = ..., name: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...

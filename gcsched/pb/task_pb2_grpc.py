@@ -26,7 +26,12 @@ if _version_not_supported:
 
 
 class SchedulerStub:
-    """Mails somebody an invitation at a given time.
+    """Mails somebody an invitation at a given time, and lets callers see and steer every job.
+
+    Every error carries one google.rpc.ErrorInfo (reason, domain "gcsched", metadata); INVALID_ARGUMENT
+    a BadRequest with all that is wrong; UNAVAILABLE and RESOURCE_EXHAUSTED a RetryInfo. A method that
+    changes a job takes an optional etag, the one that was read last: ABORTED (reason ETAG_MISMATCH)
+    when the job has changed since. Without one the service looks again while the move is legal.
     """
 
     def __init__(self, channel):
@@ -40,10 +45,120 @@ class SchedulerStub:
                 request_serializer=gcsched_dot_pb_dot_task__pb2.MeetRequest.SerializeToString,
                 response_deserializer=gcsched_dot_pb_dot_task__pb2.MeetResponse.FromString,
                 _registered_method=True)
+        self.BatchScheduleMeets = channel.unary_unary(
+                '/scheduler.Scheduler/BatchScheduleMeets',
+                request_serializer=gcsched_dot_pb_dot_task__pb2.BatchScheduleMeetsRequest.SerializeToString,
+                response_deserializer=gcsched_dot_pb_dot_task__pb2.BatchScheduleMeetsResponse.FromString,
+                _registered_method=True)
+        self.GetJob = channel.unary_unary(
+                '/scheduler.Scheduler/GetJob',
+                request_serializer=gcsched_dot_pb_dot_task__pb2.GetJobRequest.SerializeToString,
+                response_deserializer=gcsched_dot_pb_dot_task__pb2.Job.FromString,
+                _registered_method=True)
+        self.ListJobs = channel.unary_unary(
+                '/scheduler.Scheduler/ListJobs',
+                request_serializer=gcsched_dot_pb_dot_task__pb2.ListJobsRequest.SerializeToString,
+                response_deserializer=gcsched_dot_pb_dot_task__pb2.ListJobsResponse.FromString,
+                _registered_method=True)
+        self.CountJobs = channel.unary_unary(
+                '/scheduler.Scheduler/CountJobs',
+                request_serializer=gcsched_dot_pb_dot_task__pb2.CountJobsRequest.SerializeToString,
+                response_deserializer=gcsched_dot_pb_dot_task__pb2.CountJobsResponse.FromString,
+                _registered_method=True)
+        self.CancelJob = channel.unary_unary(
+                '/scheduler.Scheduler/CancelJob',
+                request_serializer=gcsched_dot_pb_dot_task__pb2.CancelJobRequest.SerializeToString,
+                response_deserializer=gcsched_dot_pb_dot_task__pb2.Job.FromString,
+                _registered_method=True)
+        self.RescheduleJob = channel.unary_unary(
+                '/scheduler.Scheduler/RescheduleJob',
+                request_serializer=gcsched_dot_pb_dot_task__pb2.RescheduleJobRequest.SerializeToString,
+                response_deserializer=gcsched_dot_pb_dot_task__pb2.Job.FromString,
+                _registered_method=True)
+        self.RetryJob = channel.unary_unary(
+                '/scheduler.Scheduler/RetryJob',
+                request_serializer=gcsched_dot_pb_dot_task__pb2.RetryJobRequest.SerializeToString,
+                response_deserializer=gcsched_dot_pb_dot_task__pb2.Job.FromString,
+                _registered_method=True)
+        self.ResolveJob = channel.unary_unary(
+                '/scheduler.Scheduler/ResolveJob',
+                request_serializer=gcsched_dot_pb_dot_task__pb2.ResolveJobRequest.SerializeToString,
+                response_deserializer=gcsched_dot_pb_dot_task__pb2.Job.FromString,
+                _registered_method=True)
+        self.CancelJobs = channel.unary_unary(
+                '/scheduler.Scheduler/CancelJobs',
+                request_serializer=gcsched_dot_pb_dot_task__pb2.ChangeJobsRequest.SerializeToString,
+                response_deserializer=gcsched_dot_pb_dot_task__pb2.ChangeJobsResponse.FromString,
+                _registered_method=True)
+        self.RetryJobs = channel.unary_unary(
+                '/scheduler.Scheduler/RetryJobs',
+                request_serializer=gcsched_dot_pb_dot_task__pb2.ChangeJobsRequest.SerializeToString,
+                response_deserializer=gcsched_dot_pb_dot_task__pb2.ChangeJobsResponse.FromString,
+                _registered_method=True)
+        self.RunDailyQueue = channel.unary_unary(
+                '/scheduler.Scheduler/RunDailyQueue',
+                request_serializer=gcsched_dot_pb_dot_task__pb2.RunDailyQueueRequest.SerializeToString,
+                response_deserializer=gcsched_dot_pb_dot_task__pb2.RunDailyQueueResponse.FromString,
+                _registered_method=True)
+        self.PauseSending = channel.unary_unary(
+                '/scheduler.Scheduler/PauseSending',
+                request_serializer=gcsched_dot_pb_dot_task__pb2.PauseSendingRequest.SerializeToString,
+                response_deserializer=gcsched_dot_pb_dot_task__pb2.Pause.FromString,
+                _registered_method=True)
+        self.ResumeSending = channel.unary_unary(
+                '/scheduler.Scheduler/ResumeSending',
+                request_serializer=gcsched_dot_pb_dot_task__pb2.ResumeSendingRequest.SerializeToString,
+                response_deserializer=gcsched_dot_pb_dot_task__pb2.ResumeSendingResponse.FromString,
+                _registered_method=True)
+        self.GetStatus = channel.unary_unary(
+                '/scheduler.Scheduler/GetStatus',
+                request_serializer=gcsched_dot_pb_dot_task__pb2.GetStatusRequest.SerializeToString,
+                response_deserializer=gcsched_dot_pb_dot_task__pb2.StatusReport.FromString,
+                _registered_method=True)
+        self.ListSuppressions = channel.unary_unary(
+                '/scheduler.Scheduler/ListSuppressions',
+                request_serializer=gcsched_dot_pb_dot_task__pb2.ListSuppressionsRequest.SerializeToString,
+                response_deserializer=gcsched_dot_pb_dot_task__pb2.ListSuppressionsResponse.FromString,
+                _registered_method=True)
+        self.AddSuppression = channel.unary_unary(
+                '/scheduler.Scheduler/AddSuppression',
+                request_serializer=gcsched_dot_pb_dot_task__pb2.AddSuppressionRequest.SerializeToString,
+                response_deserializer=gcsched_dot_pb_dot_task__pb2.Suppression.FromString,
+                _registered_method=True)
+        self.RemoveSuppression = channel.unary_unary(
+                '/scheduler.Scheduler/RemoveSuppression',
+                request_serializer=gcsched_dot_pb_dot_task__pb2.RemoveSuppressionRequest.SerializeToString,
+                response_deserializer=gcsched_dot_pb_dot_task__pb2.RemoveSuppressionResponse.FromString,
+                _registered_method=True)
+        self.GetRecipient = channel.unary_unary(
+                '/scheduler.Scheduler/GetRecipient',
+                request_serializer=gcsched_dot_pb_dot_task__pb2.GetRecipientRequest.SerializeToString,
+                response_deserializer=gcsched_dot_pb_dot_task__pb2.Recipient.FromString,
+                _registered_method=True)
+        self.ForgetRecipient = channel.unary_unary(
+                '/scheduler.Scheduler/ForgetRecipient',
+                request_serializer=gcsched_dot_pb_dot_task__pb2.ForgetRecipientRequest.SerializeToString,
+                response_deserializer=gcsched_dot_pb_dot_task__pb2.ForgetRecipientResponse.FromString,
+                _registered_method=True)
+        self.ListTemplates = channel.unary_unary(
+                '/scheduler.Scheduler/ListTemplates',
+                request_serializer=gcsched_dot_pb_dot_task__pb2.ListTemplatesRequest.SerializeToString,
+                response_deserializer=gcsched_dot_pb_dot_task__pb2.ListTemplatesResponse.FromString,
+                _registered_method=True)
+        self.PreviewTemplate = channel.unary_unary(
+                '/scheduler.Scheduler/PreviewTemplate',
+                request_serializer=gcsched_dot_pb_dot_task__pb2.PreviewTemplateRequest.SerializeToString,
+                response_deserializer=gcsched_dot_pb_dot_task__pb2.Preview.FromString,
+                _registered_method=True)
 
 
 class SchedulerServicer:
-    """Mails somebody an invitation at a given time.
+    """Mails somebody an invitation at a given time, and lets callers see and steer every job.
+
+    Every error carries one google.rpc.ErrorInfo (reason, domain "gcsched", metadata); INVALID_ARGUMENT
+    a BadRequest with all that is wrong; UNAVAILABLE and RESOURCE_EXHAUSTED a RetryInfo. A method that
+    changes a job takes an optional etag, the one that was read last: ABORTED (reason ETAG_MISMATCH)
+    when the job has changed since. Without one the service looks again while the move is legal.
     """
 
     def ScheduleMeet(self, request, context):
@@ -57,6 +172,162 @@ class SchedulerServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def BatchScheduleMeets(self, request, context):
+        """Accepts up to 1,000 invitations and answers each for itself, in the order of the requests: one
+        that is wrong never spoils its neighbours.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetJob(self, request, context):
+        """Reads a job with its attempts. NOT_FOUND (reason JOB_NOT_FOUND) when there is none (any more).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListJobs(self, request, context):
+        """Lists jobs page by page. What can be asked for is written at JobFilter; anything else is
+        INVALID_ARGUMENT and names that list.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CountJobs(self, request, context):
+        """Counts the jobs that ListJobs would list: exactly up to 10,000.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CancelJob(self, request, context):
+        """Cancels a job that waits: QUEUED, SCHEDULED or RETRYING. An OK is certain: it is never mailed.
+        Too late is FAILED_PRECONDITION (reason ILLEGAL_TRANSITION, with state and since). Cancelling a
+        CANCELLED job again is OK.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RescheduleJob(self, request, context):
+        """Gives a waiting job another time, or puts it into the daily queue.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RetryJob(self, request, context):
+        """Opens a job again and makes it due now: FAILED, EXPIRED, UNCERTAIN, or SUPPRESSED once the
+        address is free. It takes its dedup key again; ALREADY_EXISTS (reason DUPLICATE_JOB) names the
+        job that holds it meanwhile.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResolveJob(self, request, context):
+        """Says what became of an UNCERTAIN job: SENT or FAILED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CancelJobs(self, request, context):
+        """Cancels all jobs of a filter that wait, and tells how many. An empty filter needs `all`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RetryJobs(self, request, context):
+        """Retries all jobs of a filter that RetryJob would take, and tells how many; what cannot be
+        retried is passed over. An empty filter needs `all`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RunDailyQueue(self, request, context):
+        """Sends everything in the daily queue now; the next daily run still comes.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PauseSending(self, request, context):
+        """Stops all processes from sending; accepted work waits, and what has begun is finished.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResumeSending(self, request, context):
+        """Lets all processes send again. OK also when nothing was paused.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetStatus(self, request, context):
+        """Tells how things are: counts by state (a minute old at most), the oldest due job, recent
+        lateness, the relays, the pause, versions.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListSuppressions(self, request, context):
+        """Lists the addresses that get no mail, in alphabetical order.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AddSuppression(self, request, context):
+        """Blocks an address, or changes until when.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RemoveSuppression(self, request, context):
+        """Frees an address. NOT_FOUND (reason SUPPRESSION_NOT_FOUND) when it was not blocked.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetRecipient(self, request, context):
+        """Reads what callers told about an employee.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ForgetRecipient(self, request, context):
+        """Erases an employee: the user details, and name, address, text and variables in finished jobs.
+        Jobs that still wait keep theirs and are counted in the answer: cancel them first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListTemplates(self, request, context):
+        """Lists the templates of this process, and what each needs.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PreviewTemplate(self, request, context):
+        """Renders a template as a mail would have it. Nothing is stored.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_SchedulerServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -64,6 +335,111 @@ def add_SchedulerServicer_to_server(servicer, server):
                     servicer.ScheduleMeet,
                     request_deserializer=gcsched_dot_pb_dot_task__pb2.MeetRequest.FromString,
                     response_serializer=gcsched_dot_pb_dot_task__pb2.MeetResponse.SerializeToString,
+            ),
+            'BatchScheduleMeets': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchScheduleMeets,
+                    request_deserializer=gcsched_dot_pb_dot_task__pb2.BatchScheduleMeetsRequest.FromString,
+                    response_serializer=gcsched_dot_pb_dot_task__pb2.BatchScheduleMeetsResponse.SerializeToString,
+            ),
+            'GetJob': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetJob,
+                    request_deserializer=gcsched_dot_pb_dot_task__pb2.GetJobRequest.FromString,
+                    response_serializer=gcsched_dot_pb_dot_task__pb2.Job.SerializeToString,
+            ),
+            'ListJobs': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListJobs,
+                    request_deserializer=gcsched_dot_pb_dot_task__pb2.ListJobsRequest.FromString,
+                    response_serializer=gcsched_dot_pb_dot_task__pb2.ListJobsResponse.SerializeToString,
+            ),
+            'CountJobs': grpc.unary_unary_rpc_method_handler(
+                    servicer.CountJobs,
+                    request_deserializer=gcsched_dot_pb_dot_task__pb2.CountJobsRequest.FromString,
+                    response_serializer=gcsched_dot_pb_dot_task__pb2.CountJobsResponse.SerializeToString,
+            ),
+            'CancelJob': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelJob,
+                    request_deserializer=gcsched_dot_pb_dot_task__pb2.CancelJobRequest.FromString,
+                    response_serializer=gcsched_dot_pb_dot_task__pb2.Job.SerializeToString,
+            ),
+            'RescheduleJob': grpc.unary_unary_rpc_method_handler(
+                    servicer.RescheduleJob,
+                    request_deserializer=gcsched_dot_pb_dot_task__pb2.RescheduleJobRequest.FromString,
+                    response_serializer=gcsched_dot_pb_dot_task__pb2.Job.SerializeToString,
+            ),
+            'RetryJob': grpc.unary_unary_rpc_method_handler(
+                    servicer.RetryJob,
+                    request_deserializer=gcsched_dot_pb_dot_task__pb2.RetryJobRequest.FromString,
+                    response_serializer=gcsched_dot_pb_dot_task__pb2.Job.SerializeToString,
+            ),
+            'ResolveJob': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResolveJob,
+                    request_deserializer=gcsched_dot_pb_dot_task__pb2.ResolveJobRequest.FromString,
+                    response_serializer=gcsched_dot_pb_dot_task__pb2.Job.SerializeToString,
+            ),
+            'CancelJobs': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelJobs,
+                    request_deserializer=gcsched_dot_pb_dot_task__pb2.ChangeJobsRequest.FromString,
+                    response_serializer=gcsched_dot_pb_dot_task__pb2.ChangeJobsResponse.SerializeToString,
+            ),
+            'RetryJobs': grpc.unary_unary_rpc_method_handler(
+                    servicer.RetryJobs,
+                    request_deserializer=gcsched_dot_pb_dot_task__pb2.ChangeJobsRequest.FromString,
+                    response_serializer=gcsched_dot_pb_dot_task__pb2.ChangeJobsResponse.SerializeToString,
+            ),
+            'RunDailyQueue': grpc.unary_unary_rpc_method_handler(
+                    servicer.RunDailyQueue,
+                    request_deserializer=gcsched_dot_pb_dot_task__pb2.RunDailyQueueRequest.FromString,
+                    response_serializer=gcsched_dot_pb_dot_task__pb2.RunDailyQueueResponse.SerializeToString,
+            ),
+            'PauseSending': grpc.unary_unary_rpc_method_handler(
+                    servicer.PauseSending,
+                    request_deserializer=gcsched_dot_pb_dot_task__pb2.PauseSendingRequest.FromString,
+                    response_serializer=gcsched_dot_pb_dot_task__pb2.Pause.SerializeToString,
+            ),
+            'ResumeSending': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResumeSending,
+                    request_deserializer=gcsched_dot_pb_dot_task__pb2.ResumeSendingRequest.FromString,
+                    response_serializer=gcsched_dot_pb_dot_task__pb2.ResumeSendingResponse.SerializeToString,
+            ),
+            'GetStatus': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetStatus,
+                    request_deserializer=gcsched_dot_pb_dot_task__pb2.GetStatusRequest.FromString,
+                    response_serializer=gcsched_dot_pb_dot_task__pb2.StatusReport.SerializeToString,
+            ),
+            'ListSuppressions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSuppressions,
+                    request_deserializer=gcsched_dot_pb_dot_task__pb2.ListSuppressionsRequest.FromString,
+                    response_serializer=gcsched_dot_pb_dot_task__pb2.ListSuppressionsResponse.SerializeToString,
+            ),
+            'AddSuppression': grpc.unary_unary_rpc_method_handler(
+                    servicer.AddSuppression,
+                    request_deserializer=gcsched_dot_pb_dot_task__pb2.AddSuppressionRequest.FromString,
+                    response_serializer=gcsched_dot_pb_dot_task__pb2.Suppression.SerializeToString,
+            ),
+            'RemoveSuppression': grpc.unary_unary_rpc_method_handler(
+                    servicer.RemoveSuppression,
+                    request_deserializer=gcsched_dot_pb_dot_task__pb2.RemoveSuppressionRequest.FromString,
+                    response_serializer=gcsched_dot_pb_dot_task__pb2.RemoveSuppressionResponse.SerializeToString,
+            ),
+            'GetRecipient': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetRecipient,
+                    request_deserializer=gcsched_dot_pb_dot_task__pb2.GetRecipientRequest.FromString,
+                    response_serializer=gcsched_dot_pb_dot_task__pb2.Recipient.SerializeToString,
+            ),
+            'ForgetRecipient': grpc.unary_unary_rpc_method_handler(
+                    servicer.ForgetRecipient,
+                    request_deserializer=gcsched_dot_pb_dot_task__pb2.ForgetRecipientRequest.FromString,
+                    response_serializer=gcsched_dot_pb_dot_task__pb2.ForgetRecipientResponse.SerializeToString,
+            ),
+            'ListTemplates': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListTemplates,
+                    request_deserializer=gcsched_dot_pb_dot_task__pb2.ListTemplatesRequest.FromString,
+                    response_serializer=gcsched_dot_pb_dot_task__pb2.ListTemplatesResponse.SerializeToString,
+            ),
+            'PreviewTemplate': grpc.unary_unary_rpc_method_handler(
+                    servicer.PreviewTemplate,
+                    request_deserializer=gcsched_dot_pb_dot_task__pb2.PreviewTemplateRequest.FromString,
+                    response_serializer=gcsched_dot_pb_dot_task__pb2.Preview.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -74,7 +450,12 @@ def add_SchedulerServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class Scheduler:
-    """Mails somebody an invitation at a given time.
+    """Mails somebody an invitation at a given time, and lets callers see and steer every job.
+
+    Every error carries one google.rpc.ErrorInfo (reason, domain "gcsched", metadata); INVALID_ARGUMENT
+    a BadRequest with all that is wrong; UNAVAILABLE and RESOURCE_EXHAUSTED a RetryInfo. A method that
+    changes a job takes an optional etag, the one that was read last: ABORTED (reason ETAG_MISMATCH)
+    when the job has changed since. Without one the service looks again while the move is legal.
     """
 
     @staticmethod
@@ -94,6 +475,573 @@ class Scheduler:
             '/scheduler.Scheduler/ScheduleMeet',
             gcsched_dot_pb_dot_task__pb2.MeetRequest.SerializeToString,
             gcsched_dot_pb_dot_task__pb2.MeetResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BatchScheduleMeets(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/scheduler.Scheduler/BatchScheduleMeets',
+            gcsched_dot_pb_dot_task__pb2.BatchScheduleMeetsRequest.SerializeToString,
+            gcsched_dot_pb_dot_task__pb2.BatchScheduleMeetsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/scheduler.Scheduler/GetJob',
+            gcsched_dot_pb_dot_task__pb2.GetJobRequest.SerializeToString,
+            gcsched_dot_pb_dot_task__pb2.Job.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListJobs(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/scheduler.Scheduler/ListJobs',
+            gcsched_dot_pb_dot_task__pb2.ListJobsRequest.SerializeToString,
+            gcsched_dot_pb_dot_task__pb2.ListJobsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CountJobs(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/scheduler.Scheduler/CountJobs',
+            gcsched_dot_pb_dot_task__pb2.CountJobsRequest.SerializeToString,
+            gcsched_dot_pb_dot_task__pb2.CountJobsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CancelJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/scheduler.Scheduler/CancelJob',
+            gcsched_dot_pb_dot_task__pb2.CancelJobRequest.SerializeToString,
+            gcsched_dot_pb_dot_task__pb2.Job.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RescheduleJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/scheduler.Scheduler/RescheduleJob',
+            gcsched_dot_pb_dot_task__pb2.RescheduleJobRequest.SerializeToString,
+            gcsched_dot_pb_dot_task__pb2.Job.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RetryJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/scheduler.Scheduler/RetryJob',
+            gcsched_dot_pb_dot_task__pb2.RetryJobRequest.SerializeToString,
+            gcsched_dot_pb_dot_task__pb2.Job.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResolveJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/scheduler.Scheduler/ResolveJob',
+            gcsched_dot_pb_dot_task__pb2.ResolveJobRequest.SerializeToString,
+            gcsched_dot_pb_dot_task__pb2.Job.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CancelJobs(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/scheduler.Scheduler/CancelJobs',
+            gcsched_dot_pb_dot_task__pb2.ChangeJobsRequest.SerializeToString,
+            gcsched_dot_pb_dot_task__pb2.ChangeJobsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RetryJobs(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/scheduler.Scheduler/RetryJobs',
+            gcsched_dot_pb_dot_task__pb2.ChangeJobsRequest.SerializeToString,
+            gcsched_dot_pb_dot_task__pb2.ChangeJobsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RunDailyQueue(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/scheduler.Scheduler/RunDailyQueue',
+            gcsched_dot_pb_dot_task__pb2.RunDailyQueueRequest.SerializeToString,
+            gcsched_dot_pb_dot_task__pb2.RunDailyQueueResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PauseSending(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/scheduler.Scheduler/PauseSending',
+            gcsched_dot_pb_dot_task__pb2.PauseSendingRequest.SerializeToString,
+            gcsched_dot_pb_dot_task__pb2.Pause.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResumeSending(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/scheduler.Scheduler/ResumeSending',
+            gcsched_dot_pb_dot_task__pb2.ResumeSendingRequest.SerializeToString,
+            gcsched_dot_pb_dot_task__pb2.ResumeSendingResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetStatus(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/scheduler.Scheduler/GetStatus',
+            gcsched_dot_pb_dot_task__pb2.GetStatusRequest.SerializeToString,
+            gcsched_dot_pb_dot_task__pb2.StatusReport.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSuppressions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/scheduler.Scheduler/ListSuppressions',
+            gcsched_dot_pb_dot_task__pb2.ListSuppressionsRequest.SerializeToString,
+            gcsched_dot_pb_dot_task__pb2.ListSuppressionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AddSuppression(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/scheduler.Scheduler/AddSuppression',
+            gcsched_dot_pb_dot_task__pb2.AddSuppressionRequest.SerializeToString,
+            gcsched_dot_pb_dot_task__pb2.Suppression.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RemoveSuppression(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/scheduler.Scheduler/RemoveSuppression',
+            gcsched_dot_pb_dot_task__pb2.RemoveSuppressionRequest.SerializeToString,
+            gcsched_dot_pb_dot_task__pb2.RemoveSuppressionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetRecipient(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/scheduler.Scheduler/GetRecipient',
+            gcsched_dot_pb_dot_task__pb2.GetRecipientRequest.SerializeToString,
+            gcsched_dot_pb_dot_task__pb2.Recipient.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ForgetRecipient(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/scheduler.Scheduler/ForgetRecipient',
+            gcsched_dot_pb_dot_task__pb2.ForgetRecipientRequest.SerializeToString,
+            gcsched_dot_pb_dot_task__pb2.ForgetRecipientResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListTemplates(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/scheduler.Scheduler/ListTemplates',
+            gcsched_dot_pb_dot_task__pb2.ListTemplatesRequest.SerializeToString,
+            gcsched_dot_pb_dot_task__pb2.ListTemplatesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PreviewTemplate(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/scheduler.Scheduler/PreviewTemplate',
+            gcsched_dot_pb_dot_task__pb2.PreviewTemplateRequest.SerializeToString,
+            gcsched_dot_pb_dot_task__pb2.Preview.FromString,
             options,
             channel_credentials,
             insecure,

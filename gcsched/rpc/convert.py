@@ -12,22 +12,44 @@ from google.protobuf.message import Message
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
-from gcsched.domain.request import MeetRequest
+from gcsched.domain.job import Priority
+from gcsched.domain.request import DEFAULT_TEMPLATE, MeetRequest
 from gcsched.errors import (
+    Contended,
+    DuplicateJob,
+    EtagMismatch,
     GcschedError,
+    IllegalTransition,
     InvalidRequest,
+    NotFinished,
     Overloaded,
+    RequestIdReused,
     RequestTooLarge,
     Stopping,
     StoreUnavailable,
+    UnknownJob,
+    UnknownRecipient,
+    UnknownSuppression,
+    UnreadableJob,
 )
 from gcsched.pb import task_pb2
 
 DOMAIN = "gcsched"
+PRIORITIES = {task_pb2.Priority.Value(each.value): each for each in Priority}
 
 STATUS: dict[type[GcschedError], tuple[int, str]] = {
     InvalidRequest: (code_pb2.INVALID_ARGUMENT, "INVALID_REQUEST"),
+    RequestIdReused: (code_pb2.ALREADY_EXISTS, "REQUEST_ID_REUSED"),
     RequestTooLarge: (code_pb2.INVALID_ARGUMENT, "REQUEST_TOO_LARGE"),
+    UnknownJob: (code_pb2.NOT_FOUND, "JOB_NOT_FOUND"),
+    UnreadableJob: (code_pb2.INTERNAL, "JOB_UNREADABLE"),
+    UnknownSuppression: (code_pb2.NOT_FOUND, "SUPPRESSION_NOT_FOUND"),
+    UnknownRecipient: (code_pb2.NOT_FOUND, "RECIPIENT_NOT_FOUND"),
+    IllegalTransition: (code_pb2.FAILED_PRECONDITION, "ILLEGAL_TRANSITION"),
+    DuplicateJob: (code_pb2.ALREADY_EXISTS, "DUPLICATE_JOB"),
+    EtagMismatch: (code_pb2.ABORTED, "ETAG_MISMATCH"),
+    Contended: (code_pb2.ABORTED, "CONTENDED"),
+    NotFinished: (code_pb2.DEADLINE_EXCEEDED, "NOT_FINISHED"),
     Overloaded: (code_pb2.RESOURCE_EXHAUSTED, "OVERLOADED"),
     Stopping: (code_pb2.UNAVAILABLE, "STOPPING"),
     StoreUnavailable: (code_pb2.UNAVAILABLE, "STORE_UNAVAILABLE"),
@@ -42,6 +64,13 @@ def request_from(message: task_pb2.MeetRequest) -> MeetRequest:
         message=message.message,
         name=message.empName,
         timestamp=message.timestamp,
+        request_id=message.request_id,
+        template=message.template or DEFAULT_TEMPLATE,
+        variables=dict(message.variables),
+        not_after=message.not_after,
+        reply_to=message.reply_to,
+        labels=dict(message.labels),
+        priority=PRIORITIES.get(message.priority),
     )
 
 
@@ -54,7 +83,9 @@ def status_of(error: GcschedError) -> status_pb2.Status:
 
 
 def details(error: GcschedError, reason: str) -> list[Message]:
-    given: list[Message] = [error_details_pb2.ErrorInfo(reason=reason, domain=DOMAIN)]
+    given: list[Message] = [
+        error_details_pb2.ErrorInfo(reason=reason, domain=DOMAIN, metadata=error.metadata)
+    ]
     if isinstance(error, InvalidRequest):
         violation = error_details_pb2.BadRequest.FieldViolation
         given.append(

@@ -22,6 +22,9 @@ class OwnAllowance:
     _bucket: Bucket = field(default_factory=Bucket, init=False)
     _line: Bucket = field(default_factory=Bucket, init=False)
 
+    def share(self) -> float:
+        return 1.0
+
     async def reserve(self, most: int, speed: Speed) -> Grant:
         self._bucket, grant = self._bucket.take(most, speed, now=self.clock())
         return grant
@@ -50,6 +53,10 @@ class SharedAllowance:
 
     def __post_init__(self) -> None:
         self._own = OwnAllowance(clock=self.clock)
+
+    def share(self) -> float:
+        """Tell which part of the speed is kept to: all of it, or ours while we are alone."""
+        return 1 / REPLICAS_ASSUMED if self._is_alone else 1.0
 
     async def reserve(self, most: int, speed: Speed) -> Grant:
         if self.clock() >= self._alone_until:

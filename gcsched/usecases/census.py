@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -23,6 +23,7 @@ class Census:
     clock: Callable[[], float] = time.monotonic
     _counts: JobCounts | None = field(default=None, init=False)
     _counted_at: float = field(default=0.0, init=False)
+    counted: datetime | None = field(default=None, init=False)
 
     @property
     def latest(self) -> JobCounts | None:
@@ -34,9 +35,10 @@ class Census:
         await periodically(self.count, every=EVERY, stop=stop)
 
     async def count(self) -> None:
+        now = self.now()
         try:
-            self._counts = await self.tally.count(now=self.now())
+            self._counts = await self.tally.count(now=now)
         except StoreUnavailable as error:
             structlog.get_logger().warning("jobs not counted", error=str(error))
         else:
-            self._counted_at = self.clock()
+            self._counted_at, self.counted = self.clock(), now

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -13,18 +14,11 @@ from gcsched.usecases.crew import Crew
 from gcsched.usecases.deliver import Claimed
 from gcsched.usecases.finish import finish
 from gcsched.usecases.leases import Leases
-from gcsched.usecases.ports import (
-    Batch,
-    Claims,
-    Clock,
-    Gate,
-    Observer,
-    Step,
-    Suppressions,
-    Unobserved,
-)
+from gcsched.usecases.observing import Observer, Step, Unobserved
+from gcsched.usecases.ports import Batch, Claims, Clock, Gate, Suppressions
 
 BETWEEN_LOOKS_SECONDS = 0.01
+BETWEEN_URGENT_SECONDS = 0.1
 LOOKS_WITHOUT_CLAIM = 50
 AFTER_FAILURE_SECONDS = 0.5
 LONGEST_CLAIM = timedelta(seconds=15)
@@ -76,9 +70,10 @@ class Engine:
 
     async def claim_what_is_due(self) -> None:
         """Claim batch after batch until nothing due is left, or others have it."""
-        idle_looks = 0
+        idle_looks, is_nudged = 0, True
         while idle_looks < LOOKS_WITHOUT_CLAIM:
-            await self.leases.wait_for_room()
+            await self._wait_for_room(is_nudged=is_nudged)
+            is_nudged = False
             await self.gate.wait_open()
             batch = await self._claim_whole()
             if batch is None:
@@ -90,42 +85,55 @@ class Engine:
             if not batch.jobs:
                 await asyncio.sleep(BETWEEN_LOOKS_SECONDS)
 
-    async def _claim_whole(self) -> Batch | None:
-        # A claim cut off half-way would keep its jobs from everybody for the time of a lease.
-        return await finish(self._claim_what_is_granted(), within=LONGEST_CLAIM)
+    async def _wait_for_room(self, *, is_nudged: bool) -> None:
+        """Wait for room among the claimed; urgent mails come in meanwhile, to go before them."""
+        while self.leases.is_short_of_room:
+            if is_nudged and self.leases.room_for_urgent > 0:
+                await self._claim_whole(urgent_only=True)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(BETWEEN_URGENT_SECONDS):
+                    await self.leases.wait_for_room()
+            is_nudged = self.nudged.is_set()
+            self.nudged.clear()  # what else it meant is claimed as soon as there is room
 
-    async def _claim_what_is_granted(self) -> Batch | None:
+    async def _claim_whole(self, *, urgent_only: bool = False) -> Batch | None:
+        # A claim cut off half-way would keep its jobs from everybody for the time of a lease.
+        claim = self._claim_what_is_granted(urgent_only=urgent_only)
+        return await finish(claim, within=LONGEST_CLAIM)
+
+    async def _claim_what_is_granted(self, *, urgent_only: bool) -> Batch | None:
         """Claim as many as the gate lets through; None when it has shut."""
-        wanted = min(self.leases.room, self.bite)
+        room = self.leases.room_for_urgent if urgent_only else self.leases.room
+        wanted = min(room, self.bite)
         granted = await self.gate.grant(wanted)
         if granted == 0:
             return None
         taken = 0
         try:
-            batch, taken = await self._claim_and_hand_over(granted)
+            batch, taken = await self._claim_and_hand_over(granted, urgent_only=urgent_only)
         finally:
             await self.gate.refund(granted - taken)
         if granted == wanted and batch.saw > len(batch.jobs):
             self.ring_for_others()
         return batch
 
-    async def _claim_and_hand_over(self, most: int) -> tuple[Batch, int]:
+    async def _claim_and_hand_over(self, most: int, *, urgent_only: bool) -> tuple[Batch, int]:
         """Claim, and give what was claimed and how many of it the crew took."""
-        batch = await self._claim(most)
+        batch = await self._claim(most, urgent_only=urgent_only)
         self.leases.hold(batch)
         if not batch.jobs:
             return batch, 0
         self.observer.batch(Step.CLAIM, len(batch.jobs))
         return batch, await self._hand_over(batch)
 
-    async def _claim(self, most: int) -> Batch:
+    async def _claim(self, most: int, *, urgent_only: bool) -> Batch:
         """Claim; what an earlier claim took whose answer nobody heard is released first."""
         if self._unheard:
             await self.claims.release(self._unheard)
             self._unheard.clear()
         now = self.now()
         self._unheard.append(new_id(now))
-        batch = await self.claims.claim(self._unheard[0], most, now=now)
+        batch = await self.claims.claim(self._unheard[0], most, now=now, urgent_only=urgent_only)
         self._unheard.clear()
         return batch
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 from itertools import islice
 from typing import Generic, TypeVar
 
-from gcsched.errors import Overloaded, Stopping
+from gcsched.errors import GcschedError, Overloaded, Stopping
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
@@ -58,11 +58,37 @@ class Group(Generic[Item, Answer]):
             self._asking -= 1
             self._items.pop(answer, None)
 
-    def check_room(self) -> None:
-        """Raise what `ask` would raise now, before any work is put into an item."""
+    async def ask_all(self, items: Sequence[Item]) -> list[Answer | GcschedError]:
+        """Give the answer to each of *items*, or our error instead; raises Overloaded, Stopping.
+
+        They go into the same write, as far as that takes so many.
+        """
+        self.check_room(len(items))
+        create_future = asyncio.get_running_loop().create_future
+        asked: dict[asyncio.Future[Answer], Item] = {create_future(): item for item in items}
+        self._items.update(asked)
+        self._asking += len(items)
+        self._arrived.set()
+        try:
+            answers: list[Answer | GcschedError] = []
+            for answer in asked:
+                try:
+                    answers.append(await answer)
+                except GcschedError as error:
+                    answers.append(error)
+            return answers
+        finally:
+            self._asking -= len(items)
+            for answer in asked:
+                self._items.pop(answer, None)
+                if not answer.cancel() and not answer.cancelled():
+                    answer.exception()  # it is heard, even if nobody is left to be told
+
+    def check_room(self, count: int = 1) -> None:
+        """Raise what asking for *count* items would raise now, before any work is put into one."""
         if self._is_closed:
             raise Stopping
-        if self._asking >= self._waiting:
+        if self._asking + count > self._waiting:
             raise Overloaded(self._asking)
 
     async def run(self, stop: asyncio.Event) -> None:

@@ -38,6 +38,15 @@ class Leases:
     def room(self) -> int:
         return self._capacity - self.held + self._parked()
 
+    @property
+    def is_short_of_room(self) -> bool:
+        return self.room < (self._capacity + 1) // 2
+
+    @property
+    def room_for_urgent(self) -> int:
+        """Tell the room of those that do not wait until the others are done."""
+        return self.room + self._capacity
+
     def hold(self, batch: Batch) -> None:
         if batch.jobs:
             self._tokens[batch.token] += len(batch.jobs)
@@ -52,7 +61,7 @@ class Leases:
 
     async def wait_for_room(self) -> None:
         """Wait until half of the capacity is free, so that claims stay worth their round trips."""
-        while self.room < (self._capacity + 1) // 2:
+        while self.is_short_of_room:
             self._changed.clear()
             await self._changed.wait()
 

@@ -22,13 +22,14 @@ class Pacer:
 
     What is claimed at the rate may bunch up on its way to the relay: so each mail also gets a slot
     just before its body. A relay that complains is slowed down by this process alone: each hears
-    its own complaints.
+    its own complaints. *share* tells which part of the speed the allowance keeps to.
     """
 
     relay: str
     per_second: float
     burst: int
     allowance: Allowance
+    share: Callable[[], float] = lambda: 1.0
     clock: Callable[[], float] = time.monotonic
     _pace: Pace = field(init=False)
     _meter: Meter = field(default_factory=Meter, init=False)
@@ -38,6 +39,11 @@ class Pacer:
 
     def __post_init__(self) -> None:
         self._pace = Pace(configured=self.per_second)
+
+    @property
+    def effective_per_second(self) -> float:
+        """How many mails a second are aimed at now; 0: no limit."""
+        return self._pace.per_second(self.clock()) * self.share()
 
     def seconds_until_next(self) -> float:
         return max(0.0, self._next_at - self.clock())

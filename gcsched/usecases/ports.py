@@ -3,12 +3,11 @@
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from enum import StrEnum
 from typing import Protocol
 
 from gcsched.domain.bucket import Grant, Speed
 from gcsched.domain.job import Job, State
-from gcsched.domain.mail import Mail
+from gcsched.domain.mail import Draft, Mail
 from gcsched.domain.replies import Transmission
 from gcsched.domain.suppression import Suppression
 
@@ -23,10 +22,32 @@ Begin = Callable[[], Awaitable[Permit | None]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admitted:
-    """The answer to a caller: the job that carries its wish, and whether this call made it."""
+    """The answer to a caller: the job that carries its wish, and whether this call made it.
+
+    *state* and *due* are those of that job as it is stored; None: they cannot be read.
+    """
 
     job_id: str
     is_new: bool
+    state: State | None
+    due: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TooSoon:
+    """The answer to a caller whose employee had a notification lately: *job_id* is that one's."""
+
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdTaken:
+    """The answer to a caller whose request id stands for other content: job *job_id* has it."""
+
+    job_id: str
+
+
+Admission = Admitted | TooSoon | IdTaken
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,14 +143,24 @@ class Composer(Protocol):
         """Make the mail of *job*; raises TemplateProblem when its template does not take it."""
 
 
+class Drafter(Protocol):
+    def draft(self, job: Job) -> Draft:
+        """Show the mail of *job*; raises TemplateProblem when its template does not take it."""
+
+
 class Admissions(Protocol):
-    async def admit(self, jobs: Sequence[Job], *, within: timedelta) -> list[Admitted]:
+    async def admit(self, jobs: Sequence[Job], *, within: timedelta) -> list[Admission]:
         """Store those of *jobs* whose key is free; say for each which job holds its key."""
+
+    async def foresee(self, job: Job) -> Admission:
+        """Say what `admit` would; store nothing."""
 
 
 class Claims(Protocol):
-    async def claim(self, token: str, most: int, *, now: datetime) -> Batch:
-        """Claim at most *most* due jobs under *token*."""
+    async def claim(
+        self, token: str, most: int, *, now: datetime, urgent_only: bool = False
+    ) -> Batch:
+        """Claim at most *most* due jobs under *token*, urgent ones first."""
 
     async def release(self, tokens: Sequence[str]) -> None:
         """Give back uncharged what claims took whose answer nobody heard."""
@@ -212,7 +243,7 @@ class Runs(Protocol):
     async def move_queued(self, *, until: datetime, now: datetime, not_after: datetime) -> int:
         """Make every QUEUED job of a run up to *until* due at *now*; give how many.
 
-        Each may be sent until *not_after* at least.
+        Each may be sent until *not_after* at least, unless its caller has set another limit.
         """
 
     async def finish_daily(self, day: date, moved: int, *, now: datetime) -> None:
@@ -228,55 +259,6 @@ class Runs(Protocol):
 class Recipients(Protocol):
     async def save(self, jobs: Sequence[Job]) -> None:
         """Keep the user details of *jobs*."""
-
-
-class AdmissionOutcome(StrEnum):
-    """How a caller's wish ended; the names are those of the metrics."""
-
-    CREATED = "created"
-    REPLAYED = "replayed"
-    INVALID = "invalid"
-    OVERLOADED = "overloaded"
-    UNAVAILABLE = "unavailable"
-    STOPPING = "stopping"
-    CANCELLED = "cancelled"
-
-
-class Step(StrEnum):
-    """What is done for many jobs at once; the names are those of the metrics."""
-
-    ADMISSION = "admission"
-    CLAIM = "claim"
-    FENCE = "fence"
-    OUTCOME = "outcome"
-
-
-class Observer(Protocol):
-    """Whoever counts what happens. It is told on hot paths: it is quick and never fails."""
-
-    def admission(self, outcome: AdmissionOutcome) -> None:
-        """Hear how one caller's wish ended."""
-
-    def batch(self, step: Step, jobs: int) -> None:
-        """Hear for how many *jobs* one *step* was done together."""
-
-    def concluded(self, job: Job) -> None:
-        """Hear what became of a claimed job."""
-
-    def repaired(self, reason: str, count: int) -> None:
-        """Hear what a sweep has repaired."""
-
-
-class Unobserved:
-    """The Observer where nobody counts."""
-
-    def admission(self, outcome: AdmissionOutcome) -> None: ...
-
-    def batch(self, step: Step, jobs: int) -> None: ...
-
-    def concluded(self, job: Job) -> None: ...
-
-    def repaired(self, reason: str, count: int) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,18 +1,17 @@
 """Write what became of claimed jobs: in groups, tried until the store takes it."""
 
 import asyncio
-import re
 from collections.abc import Callable
 
 import structlog
 
+from gcsched.domain.erasure import without_addresses
 from gcsched.domain.job import Job, State
 from gcsched.domain.replies import Kind
 from gcsched.errors import StoreUnavailable
 from gcsched.usecases.ports import Conclusion, Outcomes
 
 MOST_AT_ONCE = 500
-ADDRESS = re.compile(r'(?:"[^"]*"|\S+)@\S+')
 ENDED = {
     State.FAILED: "job failed",
     State.EXPIRED: "job expired",
@@ -85,7 +84,7 @@ class Recorder:
 
 
 def report(job: Job, *, is_lost: bool) -> None:
-    """Log the one event that this outcome is."""
+    """Log the one event that this outcome is. No log is to hold an address."""
     log = structlog.get_logger()
     if is_lost:
         log.warning("claim lost", job_id=job.id, state=job.state.value)
@@ -105,8 +104,3 @@ def report(job: Job, *, is_lost: bool) -> None:
             tell("job postponed", job_id=job.id, attempt=job.attempt, until=until, reason=reason)
         case _:
             log.debug("job given back", job_id=job.id)
-
-
-def without_addresses(text: str) -> str:
-    """Blank out addresses: relays like to repeat the one they refuse, and no log is to hold it."""
-    return ADDRESS.sub("(address)", text)

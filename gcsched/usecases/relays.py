@@ -34,6 +34,10 @@ class Relays:
         self._changed = asyncio.Event()
 
     @property
+    def all(self) -> Sequence[GuardedRelay]:
+        return self._relays
+
+    @property
     def down(self) -> Mapping[str, bool]:
         """Say of each relay by name whether it is left alone."""
         return {relay.name: relay.is_down for relay in self._relays}

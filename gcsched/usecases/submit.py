@@ -1,44 +1,42 @@
-"""Accept a request: store the job for good, then ring, then answer."""
+"""Accept requests: store their jobs for good, then ring, then answer."""
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import assert_never
 
-from gcsched.domain.dedup import dedup_key
-from gcsched.domain.due import DailyPlan
-from gcsched.domain.identity import new_id
 from gcsched.domain.job import Job, State
-from gcsched.domain.request import MeetRequest, validated
+from gcsched.domain.request import MeetRequest
 from gcsched.errors import (
     GcschedError,
     InvalidRequest,
     Overloaded,
+    RequestIdReused,
     Stopping,
     StoreUnavailable,
 )
 from gcsched.usecases.group import Group
-from gcsched.usecases.ports import (
-    AdmissionOutcome,
-    Admissions,
-    Admitted,
-    Clock,
-    Observer,
-    Unobserved,
-)
+from gcsched.usecases.job_factory import JobFactory
+from gcsched.usecases.observing import AdmissionOutcome, Observer, Unobserved
+from gcsched.usecases.ports import Admission, Admissions, Admitted, Clock, IdTaken, TooSoon
 from gcsched.usecases.recipients import RecipientNotes
 from gcsched.usecases.ringer import LONGEST_WAIT_FOR_BELL, Ringer
 
 LONGEST_WRITE = timedelta(seconds=3)  # a silent primary leaves time to find the next one
 SHORTEST_WRITE = timedelta(seconds=1)
 BETWEEN_TRIES_SECONDS = 0.1
+MADE_AT_ONCE = 100
 REFUSED: Mapping[type[GcschedError], AdmissionOutcome] = {
     InvalidRequest: AdmissionOutcome.INVALID,
     Overloaded: AdmissionOutcome.OVERLOADED,
+    RequestIdReused: AdmissionOutcome.REFUSED,
     Stopping: AdmissionOutcome.STOPPING,
     StoreUnavailable: AdmissionOutcome.UNAVAILABLE,
 }
+
+Accepted = Admitted | TooSoon
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,38 +51,8 @@ class Asked:
 class Stored:
     """The caller's answer, and the bell's if it is still out."""
 
-    admitted: Admitted
+    admission: Admission
     rung: asyncio.Future[None] | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobFactory:
-    """Make the job that a valid request asks for."""
-
-    daily: DailyPlan
-    message_id_domain: str
-    keep_trying: timedelta
-
-    def __call__(self, request: MeetRequest, *, now: datetime) -> Job:
-        day = self.daily.next_day(now) if request.is_daily else None
-        wanted = self.daily.instant(day) if day else request.asked_for
-        job_id = new_id(now)
-        due_at = max(wanted, now.replace(microsecond=0))
-        return Job(
-            id=job_id,
-            state=State.QUEUED if day else State.SCHEDULED,
-            empid=request.empid,
-            email=request.email,
-            message=request.message,
-            name=request.name,
-            created=now,
-            due_at=due_at,
-            due=due_at,
-            not_after=due_at + self.keep_trying,
-            since=now,
-            message_id=f"{job_id}@{self.message_id_domain}",
-            dedup_key=dedup_key(request, daily=day),
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,11 +66,11 @@ class AdmissionWrite:
     async def __call__(self, group: Sequence[Asked]) -> list[Stored]:
         answers = await self._admit(group)
         return [
-            Stored(answer, self._follow_up(asked.job) if answer.is_new else None)
+            Stored(answer, self._follow_up(asked.job) if is_new(answer) else None)
             for asked, answer in zip(group, answers, strict=True)
         ]
 
-    async def _admit(self, group: Sequence[Asked]) -> list[Admitted]:
+    async def _admit(self, group: Sequence[Asked]) -> list[Admission]:
         """Try until the last caller's time is over; the dedup keys make a repetition harmless."""
         jobs = [asked.job for asked in group]
         while True:
@@ -125,42 +93,113 @@ class AdmissionWrite:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submit:
-    """Answer one caller: the job that carries its wish is in MongoDB when this returns (P1)."""
+    """Answer callers: the job that carries a wish is in MongoDB when this returns (P1)."""
 
     make_job: JobFactory
     group: Group[Asked, Stored]
     now: Clock
     observer: Observer = field(default_factory=Unobserved)
 
-    async def __call__(self, raw: MeetRequest, *, within: timedelta) -> Admitted:
+    async def __call__(self, raw: MeetRequest, *, within: timedelta) -> Accepted:
         """Accept *raw* within the time the caller has.
 
-        Raises Overloaded before it looks at the request, InvalidRequest, Stopping or
-        StoreUnavailable.
+        Raises Overloaded before it looks at the request, InvalidRequest, RequestIdReused, Stopping
+        or StoreUnavailable.
+        """
+        [answer] = await self.all([raw], within=within)
+        if isinstance(answer, GcschedError):
+            raise answer
+        return answer
+
+    async def all(
+        self, raws: Sequence[MeetRequest], *, within: timedelta
+    ) -> list[Accepted | GcschedError]:
+        """Accept each of *raws* for itself; what is wrong with one is its answer.
+
+        Raises what hits them all: Overloaded, Stopping or StoreUnavailable.
         """
         try:
-            admitted = await self._admit(raw, within=within)
+            answers = await self._answers(raws, within)
         except GcschedError as error:
-            self.observer.admission(REFUSED.get(type(error), AdmissionOutcome.INVALID))
+            self._count(outcome_of(error), len(raws))
             raise
         except asyncio.CancelledError:
-            self.observer.admission(AdmissionOutcome.CANCELLED)
+            self._count(AdmissionOutcome.CANCELLED, len(raws))
             raise
-        self.observer.admission(
-            AdmissionOutcome.CREATED if admitted.is_new else AdmissionOutcome.REPLAYED
-        )
-        return admitted
+        for answer in answers:
+            self.observer.admission(outcome_of(answer))
+        return answers
 
-    async def _admit(self, raw: MeetRequest, *, within: timedelta) -> Admitted:
-        self.group.check_room()
-        now = self.now()
-        job = self.make_job(validated(raw, now=now), now=now)
+    def _count(self, outcome: AdmissionOutcome, times: int) -> None:
+        for _ in range(times):
+            self.observer.admission(outcome)
+
+    async def _answers(
+        self, raws: Sequence[MeetRequest], within: timedelta
+    ) -> list[Accepted | GcschedError]:
+        self.group.check_room(len(raws))
         until = time.monotonic() + within.total_seconds()
         try:
             async with asyncio.timeout(within.total_seconds()):
-                stored = await self.group.ask(Asked(job=job, until=until))
+                made = await self._make(raws)
+                asked = [Asked(job=job, until=until) for job in made if isinstance(job, Job)]
+                answers = await self.group.ask_all(asked)
         except TimeoutError as error:
             raise StoreUnavailable("storing the job") from error
-        if stored.rung is not None:
-            await asyncio.wait([stored.rung], timeout=LONGEST_WAIT_FOR_BELL.total_seconds())
-        return stored.admitted
+        answered = iter(answers)
+        await ring_is_heard(each.rung for each in answers if isinstance(each, Stored))
+        return [
+            job if isinstance(job, InvalidRequest) else accepted(job, next(answered))
+            for job in made
+        ]
+
+    async def _make(self, raws: Sequence[MeetRequest]) -> list[Job | InvalidRequest]:
+        """Make the jobs; a thousand in one go would keep everybody else waiting."""
+        made: list[Job | InvalidRequest] = []
+        now = self.now()
+        for raw in raws:
+            if made and len(made) % MADE_AT_ONCE == 0:
+                await asyncio.sleep(0)
+            made.append(self._job_of(raw, now))
+        return made
+
+    def _job_of(self, raw: MeetRequest, now: datetime) -> Job | InvalidRequest:
+        try:
+            return self.make_job(raw, now=now)
+        except InvalidRequest as error:
+            return error
+
+
+async def ring_is_heard(rings: Iterable[asyncio.Future[None] | None]) -> None:
+    """Wait for the bell, and not for long: a reply does not depend on it."""
+    if out := {rung for rung in rings if rung is not None}:
+        await asyncio.wait(out, timeout=LONGEST_WAIT_FOR_BELL.total_seconds())
+
+
+def is_new(admission: Admission) -> bool:
+    return isinstance(admission, Admitted) and admission.is_new
+
+
+def accepted(job: Job, answer: Stored | GcschedError) -> Accepted | GcschedError:
+    """Say what the caller of *job* is told."""
+    if isinstance(answer, GcschedError):
+        return answer
+    match answer.admission:
+        case IdTaken(job_id=holder):
+            return RequestIdReused(job.request_id, holder)
+        case Admitted() | TooSoon() as admission:
+            return admission
+        case never:
+            assert_never(never)
+
+
+def outcome_of(answer: Accepted | GcschedError) -> AdmissionOutcome:
+    match answer:
+        case Admitted(is_new=True):
+            return AdmissionOutcome.CREATED
+        case Admitted():
+            return AdmissionOutcome.REPLAYED
+        case TooSoon():
+            return AdmissionOutcome.REFUSED
+        case error:
+            return REFUSED.get(type(error), AdmissionOutcome.INVALID)

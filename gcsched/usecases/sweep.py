@@ -15,17 +15,8 @@ from gcsched.domain.outcome import before_attempt, proven, taken_back
 from gcsched.domain.retry import RetryPolicy
 from gcsched.errors import BellUnavailable, StoreUnavailable
 from gcsched.usecases.daily import DailyRun
-from gcsched.usecases.ports import (
-    Claims,
-    Clock,
-    Conclusion,
-    Marks,
-    Observer,
-    Orphan,
-    Recovery,
-    Runs,
-    Unobserved,
-)
+from gcsched.usecases.observing import Observer, Unobserved
+from gcsched.usecases.ports import Claims, Clock, Conclusion, Marks, Orphan, Recovery, Runs
 from gcsched.usecases.ringer import HORIZON, Ringer
 
 EVERY = timedelta(seconds=10)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from gcsched.domain.replies import Kind
-from gcsched.usecases.ports import AdmissionOutcome, Step
+from gcsched.usecases.observing import AdmissionOutcome, Step
 from gcsched.usecases.sweep import Repair
 
 NO_RELAY = "none"

@@ -2,23 +2,12 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from gcsched.usecases.ports import JobCounts
-
-
-class Sessions(Protocol):
-    """The connections with one relay."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def connections(self) -> int: ...
-    @property
-    def busy(self) -> int: ...
+from gcsched.usecases.status import Sessions
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -27,6 +16,7 @@ class Levels(Collector):
 
     sessions: Sequence[Sessions]
     relays_down: Callable[[], Mapping[str, bool]]
+    is_paused: Callable[[], bool | None]
     claimed_jobs: Callable[[], int]
     admissions_waiting: Callable[[], int]
     job_counts: Callable[[], JobCounts | None]
@@ -45,6 +35,10 @@ class Levels(Collector):
         yield by_label(
             "gcsched_breaker_open", "1: the relay is left alone.", relay=self.relays_down()
         )
+        if (is_paused := self.is_paused()) is not None:
+            yield GaugeMetricFamily(
+                "gcsched_paused", "1: sending is paused.", value=float(is_paused)
+            )
         yield GaugeMetricFamily(
             "gcsched_claimed_jobs", "Jobs that this process holds.", value=self.claimed_jobs()
         )

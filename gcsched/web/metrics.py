@@ -6,8 +6,7 @@ from functools import cache
 from prometheus_client import CollectorRegistry, ProcessCollector, disable_created_metrics
 
 from gcsched.domain.job import Job
-from gcsched.domain.replies import Kind
-from gcsched.usecases.ports import AdmissionOutcome, Step
+from gcsched.usecases.observing import AdmissionOutcome, Step
 from gcsched.web import instruments
 
 
@@ -39,8 +38,8 @@ class Metrics:
         if (attempt := job.new_attempt) is None:
             return
         self._attempts[attempt.kind, attempt.relay].inc()
-        if attempt.kind is Kind.ACCEPTED:
-            self._lateness.observe(max(0.0, (attempt.ended - job.could_leave).total_seconds()))
+        if (lateness := job.lateness) is not None:
+            self._lateness.observe(lateness.total_seconds())
 
     def repaired(self, reason: str, count: int) -> None:
         self._repairs[reason].inc(count)

@@ -1,6 +1,7 @@
 """A job becomes the mail it asked for, and the same job always the same mail."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email import policy
 from email.message import EmailMessage
@@ -38,6 +39,8 @@ class ALetter:
     created: datetime = DUE - timedelta(days=1)
     message_id: str = "j1.0@example.org"
     template: str = "doc"
+    variables: Mapping[str, str] = field(default_factory=dict)
+    reply_to: str = ""
 
 
 def a_composer(
@@ -216,3 +219,55 @@ def test_a_template_without_a_text_file_gets_its_text_from_the_html(tmp_path: Pa
         "plain": "Hi A & B\n",
         "html": "<p>Hi <b>A &amp; B</b></p>\n",
     }
+
+
+@pytest.mark.parametrize(
+    ("reply_to", "shown", "smtputf8"),
+    [
+        ("bob@example.org", "bob@example.org", False),
+        ("bob@müller.example", "bob@xn--mller-kva.example", False),
+        ("bøb@müller.example", "bøb@müller.example", True),
+        (f"{'b' * 64}@{'long.' * 37}example", f"{'b' * 64}@{'long.' * 37}example", False),
+    ],
+)
+def test_replies_go_where_the_caller_wants_them(
+    composer: Composer, reply_to: str, shown: str, *, smtputf8: bool
+) -> None:
+    mail = composer.compose(ALetter(reply_to=reply_to))
+
+    message = read(mail.content)
+    (address,) = message["reply-to"].addresses
+    assert address.addr_spec == shown
+    assert sorted(message.keys()) == sorted([*HEADERS, "Reply-To"])
+    assert (mail.recipient, mail.smtputf8) == ("zoe@example.org", smtputf8)
+    assert "Hello Zoë," in texts_of(message)["plain"]
+
+
+@pytest.mark.parametrize("reply_to", ["a@b.org\r\nBcc: c@d.org", "a@b.org, c@d.org", "A <a@b.org>"])
+def test_a_reply_address_can_add_no_header_and_no_address(
+    composer: Composer, reply_to: str
+) -> None:
+    with pytest.raises(ValueError, match=r"control|plain"):
+        composer.compose(ALetter(reply_to=reply_to))
+
+
+def test_a_mail_is_made_of_its_template_and_variables(tmp_path: Path) -> None:
+    (tmp_path / "doc.html").write_text("doc", "utf-8")
+    (tmp_path / "note.html").write_text("<p>{{ username }} in {{ room }}</p>", "utf-8")
+    composer = replace(a_composer(), templates=Templates.load(tmp_path))
+    letter = ALetter(template="note", variables={"room": "<4>", "username": "Eve"})
+
+    texts = texts_of(read(composer.compose(letter).content))
+
+    assert texts == {"plain": "Zoë in <4>\n", "html": "<p>Zoë in &lt;4&gt;</p>\n"}
+
+
+def test_a_draft_is_the_mail_that_would_be_sent(composer: Composer) -> None:
+    letter = ALetter(reply_to="bob@example.org")
+
+    draft = composer.draft(letter)
+
+    mail = composer.compose(letter)
+    assert draft.subject == "Release review"
+    assert texts_of(read(mail.content)) == {"plain": draft.text + "\n", "html": draft.html + "\n"}
+    assert draft.size == len(mail.content)

@@ -189,12 +189,15 @@ def test_all_problems_are_named_at_once_and_each_once(tmp_path: Path) -> None:
     files = {
         "doc_html": "{{ nobody }}\n{{ due.nothing }}",
         "doc_txt": "{% endif %}",
-        "note_html": "{{ nothing }}",
+        "note_html": "{{ message | nothing }}",
     }
     problem = problem_of(a_folder(tmp_path, **files))
 
     places = [line.split(":")[0].removeprefix("template ") for line in problem.splitlines()]
-    assert places == ["doc.html, line 1", "note.html, line 1", "doc.txt, line 1"]
+    assert sorted(places) == [
+        *("doc.html, line 1", "doc.html, line 2"),
+        *("doc.txt, line 1", "note.html, line 1"),
+    ]
 
 
 def test_a_failing_part_is_named_itself_not_the_file_that_includes_it(tmp_path: Path) -> None:
@@ -256,3 +259,66 @@ def test_a_file_changed_after_loading_changes_no_mail(tmp_path: Path) -> None:
     a_folder(tmp_path, doc_html="new")
 
     assert templates.render("doc", variables()).html == "old"
+
+
+def needs(folder: Path) -> dict[str, tuple[str, ...]]:
+    return {each.name: each.needs for each in Templates.load(folder).facts()}
+
+
+@pytest.mark.parametrize(
+    ("source", "needed"),
+    [
+        ("{{ username }}{{ due.year }}", ()),
+        ("{{ room }}{{ link }}{{ room }}", ("link", "room")),
+        ("{% if room %}{{ room }}{% endif %}", ("room",)),
+        ("{{ room | default('?') }}{{ link | d('') | upper }}", ()),
+        ("{{ room | default('?') }}{{ room }}", ("room",)),
+        ("{% if room is defined %}in {{ room }}{% endif %}", ()),
+        ("{% if room is undefined %}?{% else %}{{ room }}{% endif %}", ()),
+        ("{% for each in rooms.split(',') %}{{ each }}{{ loop.index }}{% endfor %}", ("rooms",)),
+        ("{% set room = 4 %}{{ room }}{{ range(3) | list }}", ()),
+        ("{% include '_part.html' %}", ("city",)),
+        ("{% extends '_base.html' %}{% block main %}{{ room }}{% endblock %}", ("city", "room")),
+        ("{% macro bold(what) %}<b>{{ what }}</b>{% endmacro %}{{ bold(room) }}", ("room",)),
+    ],
+)
+def test_what_a_template_needs_is_read_from_it(
+    tmp_path: Path, source: str, needed: tuple[str, ...]
+) -> None:
+    parts = {"_part_html": "{{ city }}", "_base_html": "{{ city }}{% block main %}{% endblock %}"}
+
+    assert needs(a_folder(tmp_path, note_html=source, **parts)) == {"doc": (), "note": needed}
+
+
+def test_a_template_needs_what_either_of_its_parts_needs(tmp_path: Path) -> None:
+    folder = a_folder(tmp_path, note_html="{{ room }}", note_txt="{{ link }}", other_html="-")
+    facts = {each.name: each for each in Templates.load(folder).facts()}
+
+    assert facts["note"].needs == ("link", "room")
+    assert [facts[name].has_text for name in ("note", "other", "doc")] == [True, False, False]
+
+
+def test_what_is_optional_in_one_place_only_is_found_at_load(tmp_path: Path) -> None:
+    source = "{% if room is defined %}!{% endif %}\n{{ room }}"
+
+    problem = problem_of(a_folder(tmp_path, note_html=source))
+
+    assert problem == "template note.html, line 2: 'room' is undefined"
+
+
+def test_data_fills_a_template_and_is_never_run_as_one(tmp_path: Path) -> None:
+    folder = a_folder(tmp_path, note_html="{{ room }}", note_txt="{{ room }}")
+    sent = "<b>{{ 7 * 7 }}</b>{% include 'doc.html' %}"
+
+    rendered = Templates.load(folder).render("note", variables(), {"room": sent})
+
+    assert rendered.text == sent
+    assert rendered.html == sent.replace("<", "&lt;").replace(">", "&gt;").replace("'", "&#39;")
+
+
+def test_data_cannot_take_the_place_of_what_every_mail_has(tmp_path: Path) -> None:
+    folder = a_folder(tmp_path, note_html="{{ username }}")
+
+    rendered = Templates.load(folder).render("note", variables(), {"username": "Eve", "self": ""})
+
+    assert rendered.html == "Zoë"

@@ -10,7 +10,18 @@ from gcsched.cli.command import Command, Group
 from gcsched.cli.main import main
 from gcsched.errors import GcschedError
 
-HEAVY = {"aiosmtplib", "arq", "beanie", "google", "grpc", "motor", "pydantic", "pymongo", "redis"}
+HEAVY = {
+    "aiosmtplib",
+    "arq",
+    "beanie",
+    "google",
+    "grpc",
+    "motor",
+    "pydantic",
+    "pymongo",
+    "redis",
+    "rich",
+}
 
 
 def gcsched(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -39,7 +50,7 @@ def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == f"gcsched {__version__}\n"
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["serve", "--help"]])
+@pytest.mark.parametrize("arguments", [["--help"], ["serve", "--help"], ["job", "list", "--help"]])
 def test_help_is_fast_because_it_imports_nothing_heavy(arguments: list[str]) -> None:
     program = (
         "import sys; from gcsched.cli.main import main\n"

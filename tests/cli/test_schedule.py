@@ -2,12 +2,14 @@ import json
 import re
 import time
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 
 import grpc
 import pytest
 
 from gcsched.pb import task_pb2
-from tests.program import gcsched
+from tests.answering import Refusal, answering
+from tests.program import command, gcsched
 from tests.relay import Relay
 from tests.running import Running, a_setting, running
 from tests.scripted import ACCEPTED, scripted
@@ -34,7 +36,7 @@ async def test_an_invitation_is_accepted_and_mailed_now(app: Running, relay: Rel
     done = await gcsched("schedule", *WISH, "--name", "Ada", GCSCHED_TARGET=app.target)
 
     await until(lambda: relay.ledger)
-    accepted = re.fullmatch(r"accepted: job (\S+), due \S+Z\n", done.stdout)
+    accepted = re.fullmatch(r"accepted: job (\S+), due \S+\n", done.stdout)
     assert done.returncode == 0, done.stderr
     assert accepted
     (mail,) = relay.ledger
@@ -51,9 +53,9 @@ async def test_json_is_one_line_with_job_and_due_time(app: Running) -> None:
         for at in (at, at, ("--at", "daily"))
     ]
 
-    said = json.loads(first.stdout)
-    assert said == {"job_id": said["job_id"], "due": "2030-01-05T09:00:00Z"}
-    assert first.stdout == again.stdout
+    said, repeated = json.loads(first.stdout), json.loads(again.stdout)
+    assert said["due"] == "2030-01-05T09:00:00Z"
+    assert repeated["job_id"] == said["job_id"]
     assert first.stdout.count("\n") == 1
     assert json.loads(daily.stdout)["due"] is None
 
@@ -132,6 +134,143 @@ async def test_every_option_reaches_its_field() -> None:
     ]
 
 
+async def test_every_wish_reaches_its_field() -> None:
+    wishes = (
+        *("--request-id=a-uuid", "--template=reminder", "--var", "room=4.2", "--var=host=Ada"),
+        *("--not-after=2023-01-01T01:00:00Z", "--reply-to=hr@example.org", "--urgent"),
+        *("--label=team=hr", "--at=1672531200"),
+    )
+    async with answering(ScheduleMeet=ACCEPTED) as service:
+        done = await command("schedule", *WISH, *wishes, "--target", service.target)
+
+    assert done.code == 0
+    assert service.asked == [
+        task_pb2.MeetRequest(
+            empid="E1815",
+            emailID="ada@example.org",
+            message="Interview on Friday",
+            timestamp=1672531200,
+            request_id="a-uuid",
+            template="reminder",
+            variables={"room": "4.2", "host": "Ada"},
+            not_after=1672534800,
+            reply_to="hr@example.org",
+            labels={"team": "hr"},
+            priority=task_pb2.URGENT,
+        )
+    ]
+
+
+DUE = datetime(2030, 1, 5, 9, tzinfo=UTC)
+HERE = DUE.astimezone().isoformat()
+OUTCOME = task_pb2.MeetResponse.Outcome
+CREATED, REPLAYED, FOR_DAILY = (
+    task_pb2.MeetResponse(success=True, job_id="7", due=DUE, outcome=outcome, state=state)
+    for outcome, state in (
+        (OUTCOME.CREATED, task_pb2.Job.SCHEDULED),
+        (OUTCOME.REPLAYED, task_pb2.Job.SENT),
+        (OUTCOME.QUEUED_FOR_DAILY, task_pb2.Job.QUEUED),
+    )
+)
+
+
+@pytest.mark.parametrize(
+    ("answer", "at", "sentence", "said"),
+    [
+        (
+            CREATED,
+            "now",
+            f"accepted: job 7, due {HERE}",
+            {"due": "2030-01-05T09:00:00Z", "outcome": "CREATED", "state": "SCHEDULED"},
+        ),
+        (
+            REPLAYED,
+            "now",
+            "accepted before: job 7, SENT now",
+            {"due": "2030-01-05T09:00:00Z", "outcome": "REPLAYED", "state": "SENT"},
+        ),
+        (
+            FOR_DAILY,
+            "daily",
+            "accepted: job 7, due with the next daily run",
+            {"due": None, "outcome": "QUEUED_FOR_DAILY", "state": "QUEUED"},
+        ),
+    ],
+)
+async def test_what_became_of_the_wish_is_told(
+    answer: task_pb2.MeetResponse, at: str, sentence: str, said: dict[str, str | None]
+) -> None:
+    async with answering(ScheduleMeet=answer) as service:
+        wish = ("schedule", *WISH, "--at", at, "--target", service.target)
+        words = await command(*wish)
+        line = await command(*wish, "--json")
+
+    assert words.out == f"{sentence}\n"
+    assert json.loads(line.out) == {"job_id": "7", **said}
+
+
+async def test_a_wish_that_is_only_validated_shows_how_it_would_look() -> None:
+    preview = task_pb2.Preview(
+        subject="Interview on Friday",
+        text="Hello",
+        duplicate_of="7",
+        suppression=task_pb2.Suppression(email="ada@example.org", reason="bounced"),
+    )
+    answer = task_pb2.MeetResponse(success=True, preview=preview)
+    async with answering(ScheduleMeet=answer) as service:
+        wish = ("schedule", *WISH, "--validate-only", "--target", service.target)
+        done = await command(*wish)
+        line = await command(*wish, "--json")
+
+    (request, _) = service.asked
+    assert isinstance(request, task_pb2.MeetRequest)
+    assert request.validate_only
+    assert done.code == 0
+    assert done.out.splitlines() == [
+        "subject       Interview on Friday",
+        "duplicate_of  7",
+        "",
+        "this address gets no mail:",
+        "",
+        "email   ada@example.org",
+        "reason  bounced",
+        "",
+        "Hello",
+    ]
+    assert json.loads(line.out)["duplicate_of"] == "7"
+
+
+async def test_a_service_that_validates_nothing_is_found_out() -> None:
+    async with answering(ScheduleMeet=ACCEPTED) as service:
+        done = await command("schedule", *WISH, "--validate-only", "--target", service.target)
+
+    assert (done.code, done.out) == (1, "")
+    assert done.err == "this service is older than --validate-only and has accepted job 7\n"
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (
+            Refusal(code=grpc.StatusCode.ALREADY_EXISTS, reason="REQUEST_ID_REUSED"),
+            "  reason: REQUEST_ID_REUSED\n",
+        ),
+        (
+            task_pb2.MeetResponse(outcome=OUTCOME.REFUSED_DUPLICATE),
+            "one notification per employee and window",
+        ),
+    ],
+)
+async def test_a_second_one_that_is_not_the_first_again_is_refused(
+    answer: task_pb2.MeetResponse | Refusal, words: str
+) -> None:
+    async with answering(ScheduleMeet=answer) as service:
+        done = await command("schedule", *WISH, "--target", service.target)
+
+    assert (done.code, done.out) == (2, "")
+    assert words in done.err
+
+
 async def test_an_error_of_another_kind_gives_no_false_advice() -> None:
     async with scripted(grpc.StatusCode.UNAUTHENTICATED) as server:
         done = await gcsched("schedule", *WISH, "--target", server.target)
@@ -155,9 +294,9 @@ async def test_octets_that_are_no_text_are_wrong_usage() -> None:
     assert "not valid UTF-8" in done.stderr
 
 
-@pytest.mark.parametrize("command", ["schedule", "health"])
-async def test_help_tells_the_exit_codes_and_imports_nothing_heavy(command: str) -> None:
-    done = await gcsched(command, "--help", PYTHONPROFILEIMPORTTIME="1")
+@pytest.mark.parametrize("name", ["schedule", "health"])
+async def test_help_tells_the_exit_codes_and_imports_nothing_heavy(name: str) -> None:
+    done = await gcsched(name, "--help", PYTHONPROFILEIMPORTTIME="1")
 
     assert done.returncode == 0
     assert "exit codes:\n  0    " in done.stdout

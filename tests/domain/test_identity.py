@@ -37,6 +37,15 @@ def test_ids_of_one_moment_differ() -> None:
 @settings(deadline=None, max_examples=50)
 def test_ids_sort_by_time(first: datetime, second: datetime) -> None:
     earlier, later = sorted([first, second])
-    later = max(later, earlier + timedelta(milliseconds=2))
+    later = max(later, earlier + timedelta(milliseconds=1))
 
     assert new_id(earlier) < new_id(later)
+
+
+@given(moment=MOMENTS)
+@settings(deadline=None, max_examples=200)
+def test_an_id_tells_the_millisecond_that_mongodb_keeps(moment: datetime) -> None:
+    kept = moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+    assert new_id(moment)[:12] == new_id(kept)[:12]
+    assert new_id(moment)[:12] < new_id(kept + timedelta(milliseconds=1))[:12]

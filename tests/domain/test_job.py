@@ -5,14 +5,23 @@ from datetime import timedelta
 
 import pytest
 
-from gcsched.domain.job import CLAIMABLE, FINAL, KEEPS_DEDUP_KEY, NEXT, Job, State
+from gcsched.domain.job import (
+    CLAIMABLE,
+    FINAL,
+    KEEPS_DEDUP_KEY,
+    NEXT,
+    REOPENABLE,
+    WAITING,
+    Job,
+    State,
+)
 from gcsched.domain.replies import Kind
 from gcsched.errors import IllegalTransition
 from tests.builders import NOW, a_claimed_job, a_job, an_attempt
 
 # The picture in DESIGN section 3, arrow by arrow.
 LEGAL_MOVES = {
-    "QUEUED -> SCHEDULED",  # the daily run
+    "QUEUED -> SCHEDULED",  # the daily run, or rescheduled to a time
     "SCHEDULED -> QUEUED",  # rescheduled to daily
     "SCHEDULED -> SENDING",  # claimed
     "RETRYING -> SENDING",
@@ -36,9 +45,16 @@ LEGAL_MOVES = {
     "FAILED -> RETRYING",
     "EXPIRED -> RETRYING",
     "SUPPRESSED -> RETRYING",
-    # Not in the picture: a job put off by its relay can be rescheduled as well.
+    # Not in the picture: rescheduled to another time, or day; what was tried before is RETRYING.
+    "QUEUED -> QUEUED",
+    "QUEUED -> RETRYING",
+    "SCHEDULED -> SCHEDULED",
     "RETRYING -> QUEUED",
-    "RETRYING -> SCHEDULED",
+    "RETRYING -> SCHEDULED",  # reopened, and never tried
+    "RETRYING -> RETRYING",
+    # A late 250, after that.
+    "QUEUED -> SENT",
+    "SCHEDULED -> SENT",
 }
 
 Move = Callable[[Job], Job]
@@ -75,17 +91,22 @@ def test_a_refused_move_says_what_was_wanted_of_which_job() -> None:
     with pytest.raises(IllegalTransition) as caught:
         a_job(state=State.SENT).given_back(NOW)
 
-    assert str(caught.value) == "job job-1 is SENT and cannot become SCHEDULED"
-    assert (caught.value.job_id, caught.value.state, caught.value.wanted) == (
-        "job-1",
-        "SENT",
-        "SCHEDULED",
+    assert str(caught.value) == (
+        "job job-1 is SENT since 2026-07-01T12:00:00+00:00 and cannot become SCHEDULED:"
+        " its mail was sent"
     )
+    assert caught.value.metadata == {
+        "job_id": "job-1",
+        "state": "SENT",
+        "since": "2026-07-01T12:00:00+00:00",
+    }
 
 
 def test_the_groups_of_states_are_those_of_the_design() -> None:
     assert {"SENT", "FAILED", "CANCELLED", "EXPIRED", "SUPPRESSED"} == FINAL
     assert {"SCHEDULED", "RETRYING"} == set(CLAIMABLE)
+    assert {"QUEUED", "SCHEDULED", "RETRYING"} == set(WAITING)
+    assert {"FAILED", "EXPIRED", "UNCERTAIN", "SUPPRESSED"} == set(REOPENABLE)
     assert {
         "QUEUED",
         "SCHEDULED",
@@ -128,6 +149,7 @@ def test_a_failed_job_says_why_and_lets_its_key_go() -> None:
         reason="550 at RCPT: unknown",
         claim=None,
         dedup_key=None,
+        released_key="key-1",
     )
 
 
@@ -143,6 +165,7 @@ def test_a_job_that_expires_after_an_attempt_tells_of_it_and_lets_its_key_go() -
         reason="too late",
         claim=None,
         dedup_key=None,
+        released_key="key-1",
     )
 
 
@@ -161,6 +184,7 @@ def test_a_job_that_is_passed_over_made_no_attempt_and_lets_its_key_go(state: St
         reason="not to be sent",
         claim=None,
         dedup_key=None,
+        released_key="key-1",
     )
 
 
@@ -286,3 +310,13 @@ def test_a_mail_could_leave_when_it_was_due_but_not_before_it_was_asked_for() ->
 
     assert a_job(created=NOW, due=NOW + hour).could_leave == NOW + hour
     assert a_job(created=NOW, due=NOW - hour).could_leave == NOW
+
+
+def test_lateness_is_that_of_an_accepted_mail_from_when_it_could_leave() -> None:
+    accepted = an_attempt(kind=Kind.ACCEPTED, ended=NOW + timedelta(seconds=3))
+    sent = a_claimed_job(created=NOW - timedelta(days=1), due=NOW).sent(accepted)
+
+    assert sent.lateness == timedelta(seconds=3)
+    assert a_claimed_job(due=NOW + timedelta(hours=1)).sent(accepted).lateness == timedelta(0)
+    assert a_claimed_job().retried(an_attempt(), due=NOW, charged=True).lateness is None
+    assert a_job().lateness is None

@@ -4,7 +4,7 @@ import pytest
 
 from gcsched.domain.job import Job, State
 from gcsched.domain.replies import Kind
-from gcsched.domain.suppression import Suppression, suppression_from
+from gcsched.domain.suppression import Suppression, suppression_from, until_violations
 from tests.builders import NOW, a_claimed_job, a_job, a_suppression, an_attempt
 
 MONTH = timedelta(days=30)
@@ -65,3 +65,17 @@ def test_a_suppression_says_since_which_job_until_when_and_why() -> None:
     assert str(a_suppression()) == (
         "the address is blocked until 2026-07-31, since job job-0: 550 5.1.1 at RCPT: no such user"
     )
+
+
+def test_one_by_hand_bars_every_job_and_names_none() -> None:
+    by_hand = a_suppression(job_id="", reason="asked for it")
+
+    assert by_hand.bars(a_job())
+    assert str(by_hand) == "the address is blocked until 2026-07-31: asked for it"
+
+
+@pytest.mark.parametrize(("seconds", "count"), [(-1, 1), (0, 1), (1, 0)])
+def test_an_end_must_be_in_the_future(seconds: int, count: int) -> None:
+    end = NOW + timedelta(seconds=seconds)
+
+    assert len(list(until_violations(end, now=NOW))) == count

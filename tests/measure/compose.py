@@ -8,8 +8,8 @@ CPU time per mail.
 import json
 import platform
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -39,6 +39,8 @@ class ALetter:
     created: datetime = DUE - timedelta(days=1)
     message_id: str = "01890a5d.1@scheduler.example.org"
     template: str = "doc"
+    variables: Mapping[str, str] = field(default_factory=dict)
+    reply_to: str = ""
 
 
 PLAIN = ALetter()
@@ -75,7 +77,7 @@ def variants(composer: Composer, letter: ALetter) -> dict[str, Callable[[], obje
     return {
         "render": lambda: composer.templates.render("doc", values),
         "encode, skeleton": lambda: composer.skeleton.fill(
-            headers_of(letter, letter.email), **parts
+            headers_of(letter, letter.email, ""), **parts
         ),
         "encode, EmailMessage": lambda: as_email_message(letter, rendered),
         "compose, skeleton": lambda: composer.compose(letter),

@@ -24,7 +24,7 @@ from gcsched.adapters.compose import Composer
 from gcsched.adapters.template_folder import default_folder
 from gcsched.adapters.templates import Templates
 from gcsched.domain.job import Job
-from gcsched.domain.request import FORBIDDEN
+from gcsched.domain.request_texts import FORBIDDEN
 from tests.builders import a_job
 
 RANGES = [(0x20, 0x7E), (0xA0, 0x24F), (0x370, 0x5FF), (0x4E00, 0x9FFF), (0x1F300, 0x1F6FF)]

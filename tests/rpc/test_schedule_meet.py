@@ -3,55 +3,28 @@
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import grpc
 import pytest
+from google.protobuf.message import Message
 from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
     ProtoReflectionDescriptorDatabase,
 )
-from grpc_status import rpc_status
 
 from gcsched.pb import task_pb2, task_pb2_grpc
 from tests.relay import Relay
 from tests.running import Running, a_setting, running
 from tests.service import a_meet, scheduler
+from tests.statuses import details, status_of
 from tests.stores import own_mongod
 from tests.waiting import until
 
 
-@pytest.fixture
-async def relay() -> AsyncIterator[Relay]:
-    async with Relay() as relay:
-        yield relay
-
-
-@pytest.fixture
-async def app(mongo_uri: str, redis_url: str, relay: Relay) -> AsyncIterator[Running]:
-    settings = a_setting(mongo=mongo_uri, redis=redis_url, relay_port=relay.port)
-    async with running(settings) as app:
-        yield app
-
-
-@pytest.fixture
-async def stub(app: Running) -> AsyncIterator[task_pb2_grpc.SchedulerStub]:
-    async with scheduler(app.target) as stub:
-        yield stub
-
-
-def detail(error: grpc.aio.AioRpcError, kind: type) -> list[object]:
-    """Give the details of *kind* that the status carries."""
-    status = rpc_status.from_call(error)
-    assert status is not None
-    found = []
-    for packed in status.details:
-        message = kind()
-        if packed.Unpack(message):
-            found.append(message)
-    return found
+def detail(error: grpc.aio.AioRpcError, kind: type[Message]) -> list[object]:
+    return [*details(status_of(error), kind)]
 
 
 async def test_a_past_timestamp_is_mailed_now(

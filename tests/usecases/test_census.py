@@ -26,11 +26,13 @@ async def test_it_counts_at_once_when_it_begins() -> None:
     tally = ToyTally()
     census = Census(tally=tally, now=FixedClock())
     assert census.latest is None
+    assert census.counted is None
 
     async with running(census.run):
         await until(lambda: census.latest)
 
     assert census.latest == COUNTS
+    assert census.counted == NOW
     assert tally.asked == [NOW]
 
 
@@ -46,6 +48,8 @@ async def test_what_is_too_old_is_not_told_any_more() -> None:
     assert census.latest == COUNTS
     seconds += 1
     assert census.latest is None
+
+    assert census.counted == NOW, "trying is not counting"
 
     tally.is_away = False
     await census.count()

@@ -310,3 +310,87 @@ async def test_who_waits_and_how_many_share_a_write_can_be_seen() -> None:
         await asyncio.gather(*callers)
 
     assert (sizes, group.waiting) == ([1, 2], 0)
+
+
+async def test_who_asks_for_many_has_them_in_one_write_and_the_answers_in_order() -> None:
+    register = Register()
+    group = Group(register)
+
+    async with running(group.run):
+        many, [single] = await asyncio.gather(
+            group.ask_all([3, 1, 2]), asyncio.gather(*asked(group, 4))
+        )
+        nothing = await group.ask_all([])
+
+    assert (many, single, nothing) == ([6, 2, 4], 8, [])
+    assert register.groups == [[4, 3, 1, 2]]
+
+
+async def test_more_than_one_write_takes_are_answered_all_the_same() -> None:
+    register = Register()
+    group = Group(register, most=2)
+
+    async with running(group.run):
+        answers = await group.ask_all([1, 2, 3, 4, 5])
+
+    assert answers == [2, 4, 6, 8, 10]
+    assert register.groups == [[1, 2], [3, 4], [5]]
+
+
+async def test_of_many_those_whose_write_failed_have_an_error_for_an_answer() -> None:
+    register = Register()
+    register.refused = {3}
+    group = Group(register, most=2)
+
+    async with running(group.run):
+        answers = await group.ask_all([1, 2, 3, 4, 5])
+
+    assert (answers[:2], answers[4:]) == ([2, 4], [10])
+    assert [type(answer) for answer in answers[2:4]] == [StoreUnavailable] * 2
+
+
+async def test_each_of_many_counts_as_one_who_waits() -> None:
+    register = Register()
+    group = Group(register, waiting=3)
+
+    async with running(group.run):
+        callers = await asked_during_a_write(group, register)
+        with pytest.raises(Overloaded):
+            await group.ask_all([2, 3, 4])
+        two = asyncio.create_task(group.ask_all([2, 3]))
+        await asyncio.sleep(0)
+        with pytest.raises(Overloaded):
+            await group.ask(4)
+        register.gate.set()
+        await asyncio.gather(two, *callers)
+        after = await group.ask_all([5, 6, 7])
+
+    assert after == [10, 12, 14]
+
+
+async def test_who_asked_for_many_and_gave_up_makes_room_and_spoils_nothing() -> None:
+    register = Register()
+    group = Group(register, waiting=3)
+
+    async with running(group.run):
+        callers = await asked_during_a_write(group, register)
+        many = asyncio.create_task(group.ask_all([2, 3]))
+        await asyncio.sleep(0)
+        many.cancel()
+        await asyncio.wait({many})
+        others = asked(group, 4, 5)
+        register.gate.set()
+        answers = await asyncio.gather(*callers, *others)
+
+    assert many.cancelled()
+    assert answers == [2, 8, 10]
+    assert register.groups == [[1], [4, 5]]
+
+
+async def test_who_asks_for_many_when_it_is_over_hears_so() -> None:
+    group = Group(Register())
+    async with running(group.run):
+        pass
+
+    with pytest.raises(Stopping):
+        await group.ask_all([1, 2])

@@ -1,8 +1,13 @@
 import asyncio
+from collections import Counter
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from gcsched.domain.job import Priority
 from gcsched.usecases.deliver import Claimed
 from gcsched.usecases.lanes import Lanes
 from tests.builders import NOW, FixedClock, a_claimed_job
@@ -225,3 +230,92 @@ async def test_domains_without_a_mail_are_forgotten_when_there_are_too_many(
     lanes.done(busy)
 
     assert names(await taken(lanes, 1)) == ["a1"]
+
+
+def urgent(name: str) -> Claimed:
+    waiting = mail(name)
+    return replace(waiting, job=replace(waiting.job, priority=Priority.URGENT))
+
+
+@pytest.mark.parametrize("limit", [0, 10], ids=["no limit", "a limit"])
+async def test_an_urgent_mail_is_the_next_one_whatever_waits(clock: FixedClock, limit: int) -> None:
+    lanes = filled(clock, *mails("a", 5), *mails("b", 5), limit=limit)
+    await taken(lanes, 1)
+
+    for name in ("c-first", "a-second"):
+        lanes.put(urgent(name))
+
+    assert names(await taken(lanes, 4)) == ["c-first", "a-second", "a1", "a2"]
+
+
+async def test_an_urgent_mail_goes_before_those_of_its_own_full_domain(clock: FixedClock) -> None:
+    lanes = filled(clock, *mails("a", 4), *mails("b", 1), limit=2)
+    [first] = await taken(lanes, 1)
+
+    lanes.put(urgent("a-now"))
+
+    assert names(await taken(lanes, 2)) == ["a-now", "b0"]
+    assert lanes.parked() == 3
+    lanes.done(first)
+    assert names(await taken(lanes, 1)) == ["a1"]
+    assert lanes.parked() == 2
+
+
+async def test_urgent_mails_keep_to_the_places_of_their_domain(clock: FixedClock) -> None:
+    lanes = filled(clock, *mails("a", 2), limit=2)
+    out = await taken(lanes, 2)
+
+    lanes.put(urgent("a-now"))
+    lanes.put(mail("b0"))
+
+    assert names(await taken(lanes, 1)) == ["b0"]
+    lanes.done(out[0])
+    assert names(await taken(lanes, 1)) == ["a-now"]
+
+
+async def test_an_urgent_mail_is_not_put_off(clock: FixedClock) -> None:
+    lanes = filled(clock, *mails("a", 1 + 4), limit=1)
+    assert put_off(lanes, "a", 1)
+
+    assert lanes.put(urgent("a-now")) is None
+
+    await carry(lanes, clock, SECOND)
+    assert names(await taken(lanes, 1)) == ["a0"]
+
+
+@given(data=st.data())
+@settings(deadline=None, max_examples=200)
+def test_nobody_is_lost_no_domain_has_too_many_and_no_place_is_left_empty(
+    data: st.DataObject,
+) -> None:
+    asyncio.run(play(data))
+
+
+async def play(data: st.DataObject) -> None:
+    """Put, take and finish at random; every mail comes out once, the urgent ones first."""
+    limit = data.draw(st.integers(1, 3))
+    lanes = Lanes(limit=limit, now=FixedClock())
+    inside: list[Claimed] = []
+    out: list[Claimed] = []
+    for number, step in enumerate(data.draw(st.lists(st.sampled_from("pugdpg"), max_size=40))):
+        if step in "pu":
+            name = data.draw(st.sampled_from("ab"))
+            each = (urgent if step == "u" else mail)(f"{name}{number}")
+            if lanes.put(each) is None:
+                inside.append(each)
+        elif step == "d" and out:
+            lanes.done(out.pop(0))
+        elif step == "g" and (best := next_in_order(inside, out, limit)):
+            [each] = await taken(lanes, 1)
+            assert each is best
+            inside.remove(each)
+            out.append(each)
+    assert sorted(names(lanes.drain())) == sorted(names(inside))
+
+
+def next_in_order(inside: list[Claimed], out: list[Claimed], limit: int) -> Claimed | None:
+    """Give the first urgent one, else the first one, of those whose domain has a place."""
+    busy = Counter(each.job.email[-9] for each in out)
+    free = [each for each in inside if busy[each.job.email[-9]] < limit]
+    free.sort(key=lambda each: each.job.priority is not Priority.URGENT)
+    return free[0] if free else None

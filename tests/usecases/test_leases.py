@@ -18,7 +18,9 @@ class ToyClaims:
         self.renewed: list[list[str]] = []
         self.is_away = False
 
-    async def claim(self, token: str, most: int, *, now: datetime) -> Batch:
+    async def claim(
+        self, token: str, most: int, *, now: datetime, urgent_only: bool = False
+    ) -> Batch:
         raise NotImplementedError
 
     async def release(self, tokens: Sequence[str]) -> None:

@@ -1,7 +1,7 @@
 """Pace and allowance with a clock that stands still; the shared bucket can be away."""
 
 from collections.abc import Callable, Iterator, MutableMapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -248,3 +248,28 @@ async def test_a_small_burst_is_not_waited_away(clock: Seconds) -> None:
     await pacer.reserve(64)
 
     assert pacer.seconds_until_next() == pytest.approx(0.01)
+
+
+async def test_the_effective_speed_is_ours_alone_while_nobody_knows_of_the_others(
+    clock: Seconds, others: OthersToo
+) -> None:
+    allowance = SharedAllowance(shared=others, clock=clock)
+    pacer = replace(limited(clock, others), allowance=allowance, share=allowance.share)
+
+    together = pacer.effective_per_second
+    others.is_away = True
+    await pacer.reserve(1)
+
+    assert (together, pacer.effective_per_second) == (40, 10)
+
+
+async def test_the_effective_speed_is_lower_after_a_complaint(
+    clock: Seconds, others: OthersToo
+) -> None:
+    pacer = limited(clock, others)
+    for _ in range(20):
+        pacer.learn(TAKEN)
+
+    pacer.learn(TOO_FAST)
+
+    assert (pacer.per_second, pacer.effective_per_second) == (40, 20)

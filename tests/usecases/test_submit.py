@@ -2,8 +2,10 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as time_of_day
 from pathlib import Path
@@ -20,21 +22,31 @@ from gcsched.adapters.arq import ArqBell, open_arq
 from gcsched.adapters.mongo.admissions import MongoAdmissions
 from gcsched.adapters.mongo.connection import Mongo, open_mongo
 from gcsched.adapters.mongo.recipients import MongoRecipients
-from gcsched.domain.due import DailyPlan
-from gcsched.errors import InvalidRequest, StoreUnavailable
+from gcsched.domain.dedup import Dedup, DedupRule
+from gcsched.errors import InvalidRequest, RequestIdReused, StoreUnavailable
 from gcsched.usecases.group import Group
-from gcsched.usecases.ports import Admitted, Clock
+from gcsched.usecases.observing import AdmissionOutcome, Unobserved
+from gcsched.usecases.ports import Admitted, Clock, TooSoon
 from gcsched.usecases.recipients import RecipientNotes
 from gcsched.usecases.ringer import Ringer
-from gcsched.usecases.submit import AdmissionWrite, Asked, JobFactory, Stored, Submit
-from tests.builders import NOON, NOW, FixedClock, a_request, running
+from gcsched.usecases.submit import AdmissionWrite, Asked, Stored, Submit
+from tests.builders import (
+    NOON,
+    NOW,
+    FixedClock,
+    a_job,
+    a_job_factory,
+    a_request,
+    an_admitted,
+    is_new,
+    running,
+)
 from tests.stores import OwnServer, own_mongod, own_valkey
 from tests.waiting import until
 
 Row = dict[str, Any]
 SECOND = timedelta(seconds=1)
 SOON = timedelta(milliseconds=300)
-TEN_IN_BERLIN = DailyPlan(at=time_of_day(10), zone=ZoneInfo("Europe/Berlin"))
 NOBODY_WAITS_LONGER = 0.05 + 0.15  # seconds: for the bell, and for the write on a busy machine
 
 
@@ -50,12 +62,9 @@ async def submitting(
     notes = RecipientNotes(store=MongoRecipients(mongo=mongo), every=timedelta(milliseconds=20))
     write = AdmissionWrite(admissions=MongoAdmissions(mongo=mongo), ringer=ringer, recipients=notes)
     group: Group[Asked, Stored] = Group(write, linger=timedelta(milliseconds=2))
-    factory = JobFactory(
-        daily=TEN_IN_BERLIN, message_id_domain="example.org", keep_trying=timedelta(hours=6)
-    )
     try:
         async with running(ringer.run), running(notes.run), running(group.run):
-            yield Submit(make_job=factory, group=group, now=now)
+            yield Submit(make_job=a_job_factory(), group=group, now=now)
     finally:
         await client.aclose(close_connection_pool=True)
 
@@ -107,7 +116,7 @@ async def test_what_is_answered_is_stored(submit: Submit, jobs: Collection[Row])
     answer = await submit(raw_request, within=SECOND)
 
     [row] = jobs.find()
-    assert answer == Admitted(job_id=row["_id"], is_new=True)
+    assert answer == an_admitted(a_job(id=row["_id"], due=NOW + timedelta(hours=1)))
     assert (row["state"], row["created"]) == ("SCHEDULED", NOW)
     assert row["due"] == row["due_at"] == NOW + timedelta(hours=1)
     assert row["not_after"] == NOW + timedelta(hours=7)
@@ -123,7 +132,7 @@ async def test_the_same_wish_again_is_the_same_job(
 
     again = await submit(a_request(name="Ada King"), within=SECOND)
 
-    assert again == Admitted(job_id=first.job_id, is_new=False)
+    assert again == an_admitted(a_job(id=first.job_id), is_new=False)
     assert jobs.count_documents({}) == 1
 
 
@@ -139,7 +148,7 @@ async def test_200_identical_calls_over_two_processes_are_one_job(
 
     [row] = jobs.find()
     assert {answer.job_id for answer in answers} == {row["_id"]}
-    assert [answer.is_new for answer in answers].count(True) == 1
+    assert [is_new(answer) for answer in answers].count(True) == 1
 
 
 async def test_what_breaks_a_rule_is_not_stored(submit: Submit, jobs: Collection[Row]) -> None:
@@ -207,7 +216,7 @@ async def test_tomorrows_daily_wish_is_a_new_job(
 
     answer = await submit(a_request(timestamp=0), within=SECOND)
 
-    assert answer.is_new
+    assert is_new(answer)
     assert jobs.count_documents({"state": "QUEUED"}) == 2
 
 
@@ -301,7 +310,7 @@ async def test_a_store_that_is_silent_is_told_in_time_and_the_same_call_later_gi
             rows = list(client["gcsched"]["jobs"].find({"empid": "E1"}))
     assert max(took) < SOON.total_seconds() + 0.2
     assert [row["_id"] for row in rows] == [answers[0].job_id]
-    assert answers[1] == Admitted(job_id=answers[0].job_id, is_new=False)
+    assert answers[1] == an_admitted(a_job(id=answers[0].job_id), is_new=False)
 
 
 async def test_a_store_that_nobody_answers_at_is_told_within_the_callers_time(
@@ -336,5 +345,51 @@ async def test_a_store_that_comes_back_within_the_callers_time_is_no_trouble_for
         told = await asyncio.gather(*others, return_exceptions=True)
         await server.start()
 
-        assert (await patient).is_new
+        assert is_new(await patient)
     assert {type(answer) for answer in told} <= {StoreUnavailable}
+
+
+class Counting(Unobserved):
+    def __init__(self) -> None:
+        self.outcomes: Counter[str] = Counter()
+
+    def admission(self, outcome: AdmissionOutcome) -> None:
+        self.outcomes[outcome.value] += 1
+
+
+async def test_of_many_each_is_answered_and_counted_for_itself(
+    submit: Submit, jobs: Collection[Row]
+) -> None:
+    counting = Counting()
+    wishes = [
+        a_request(request_id="R"),
+        a_request(empid="E2", email="nobody"),
+        a_request(empid="E3", request_id="R"),
+        a_request(empid="E4"),
+        a_request(request_id="R"),
+    ]
+
+    answers = await replace(submit, observer=counting).all(wishes, within=SECOND)
+
+    kinds = [Admitted, InvalidRequest, RequestIdReused, Admitted, Admitted]
+    assert [type(answer) for answer in answers] == kinds
+    assert isinstance(answers[0], Admitted)
+    assert answers[4] == replace(answers[0], is_new=False)
+    assert counting.outcomes == {"created": 2, "replayed": 1, "invalid": 1, "refused": 1}
+    assert {row["empid"] for row in jobs.find()} == {"E1", "E4"}
+
+
+async def test_who_comes_too_soon_for_his_employee_is_answered_and_not_an_error(
+    submit: Submit, jobs: Collection[Row]
+) -> None:
+    counting = Counting()
+    rule = DedupRule(by=Dedup.EMPLOYEE, window=timedelta(hours=24))
+    submit = replace(submit, make_job=a_job_factory(dedup=rule), observer=counting)
+
+    first = await submit(a_request(), within=SECOND)
+    second = await submit(a_request(message="Lunch"), within=SECOND)
+
+    [row] = jobs.find()
+    assert (row["_id"], row["dedup_until"]) == (first.job_id, NOW + timedelta(hours=24))
+    assert second == TooSoon(job_id=first.job_id)
+    assert counting.outcomes == {"created": 1, "refused": 1}

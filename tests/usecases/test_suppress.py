@@ -78,9 +78,12 @@ class ToyStore:
 
     # Claims
 
-    async def claim(self, token: str, most: int, *, now: datetime) -> Batch:
+    async def claim(
+        self, token: str, most: int, *, now: datetime, urgent_only: bool = False
+    ) -> Batch:
         assert now == NOW
         self.tokens.append(token)
+        assert not urgent_only
         self._answer("claim")
         taken, self.due = self.due[:most], self.due[most:]
         return Batch(token=token, jobs=tuple(taken), until=0.0, saw=len(taken))

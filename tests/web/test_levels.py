@@ -19,12 +19,13 @@ class ToySessions:
     busy: int
 
 
-def looked_at(counts: JobCounts | None) -> Scrape:
+def looked_at(counts: JobCounts | None, *, is_paused: bool | None = None) -> Scrape:
     registry = CollectorRegistry()
     registry.register(
         Levels(
             sessions=[ToySessions("first:25", 3, 2), ToySessions("second:25", 0, 0)],
             relays_down=lambda: {"first:25": False, "second:25": True},
+            is_paused=lambda: is_paused,
             claimed_jobs=lambda: 7,
             admissions_waiting=lambda: 5,
             job_counts=lambda: counts,
@@ -47,7 +48,12 @@ def test_each_relay_has_its_own() -> None:
 def test_counts_that_are_unknown_are_absent() -> None:
     names = {name for name, _ in looked_at(None).samples}
 
-    assert names.isdisjoint({"gcsched_jobs", "gcsched_oldest_due_seconds"})
+    assert names.isdisjoint({"gcsched_jobs", "gcsched_oldest_due_seconds", "gcsched_paused"})
+
+
+def test_a_pause_is_told() -> None:
+    assert looked_at(None, is_paused=True).value("gcsched_paused") == 1
+    assert looked_at(None, is_paused=False).value("gcsched_paused") == 0
 
 
 def test_a_state_that_was_not_counted_is_absent_beside_those_that_were() -> None:

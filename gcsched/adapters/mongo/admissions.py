@@ -1,21 +1,23 @@
-"""Store new jobs: one write for a group of callers, and the unique key decides duplicates."""
+"""Store new jobs: one write for a group of callers, and unique keys decide who was first."""
 
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, assert_never
 
 import pymongo
+from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError
-from pymongo.read_concern import ReadConcern
 
 from gcsched.adapters.mongo.codec import encode
 from gcsched.adapters.mongo.connection import Mongo, store_errors
-from gcsched.adapters.mongo.documents import BY_DEDUP_KEY, BY_ID
+from gcsched.adapters.mongo.documents import BY_DEDUP_KEY
+from gcsched.adapters.mongo.holders import MongoHolders
+from gcsched.domain.dedup import Clash, Holder, clash
 from gcsched.domain.job import Job
 from gcsched.errors import StoreUnavailable
-from gcsched.usecases.ports import Admitted
+from gcsched.usecases.ports import Admission, Admitted, IdTaken, TooSoon
 
 DUPLICATE_KEY = 11000
 LOOKS = 10
@@ -26,53 +28,86 @@ BETWEEN_LOOKS_SECONDS = 0.02
 class MongoAdmissions:
     mongo: Mongo
 
-    async def admit(self, jobs: Sequence[Job], *, within: timedelta) -> list[Admitted]:
-        """Store those of *jobs* whose dedup key is free; say for each which job holds its key.
+    async def admit(self, jobs: Sequence[Job], *, within: timedelta) -> list[Admission]:
+        """Store those of *jobs* whose keys are free; say for each which job holds them.
 
         Each look gets *within*, also at a server that says nothing. Raises StoreUnavailable when a
         majority did not confirm; some of the jobs may be stored then, and the same call again finds
         them by their keys.
         """
-        holders: dict[str, str] = {}
+        answers: dict[str, Admission] = {}
         left = list(jobs)
         for _ in range(LOOKS):
             with store_errors("storing the job"), pymongo.timeout(within.total_seconds()):
                 clashing = await self._insert(left)
                 if clashing:
-                    holders |= await self._holders(clashing)
-            left = [job for job in clashing if job.dedup_key not in holders]
+                    answers |= await self._answers(clashing)
+            left = [job for job in clashing if job.id not in answers]
             if not left:
-                return [admitted(job, holders) for job in jobs]
+                return [answers.get(job.id) or new(job) for job in jobs]
             # The holder is not majority-committed yet, or has just let the key go.
             await asyncio.sleep(BETWEEN_LOOKS_SECONDS)
         raise StoreUnavailable("looking up the job that was asked for before")
 
+    async def foresee(self, job: Job) -> Admission:
+        """Say what `admit` would; store nothing."""
+        with store_errors("looking for the job that was asked for before"):
+            holder = (await MongoHolders(mongo=self.mongo).of([job])).get(job.id)
+        return (holder and answer(job, holder)) or new(job)
+
     async def _insert(self, jobs: Sequence[Job]) -> list[Job]:
-        """Insert *jobs*; give those whose key is taken."""
+        """Insert *jobs*; give those with a key that is taken."""
         try:
             await self.mongo.jobs.insert_many([encode(job) for job in jobs], ordered=False)
         except BulkWriteError as error:
             return [jobs[index] for index in duplicates(error)]
         return []
 
-    async def _holders(self, jobs: Sequence[Job]) -> dict[str, str]:
-        """Give key → job id; only what a majority has counts as accepted (P1)."""
-        collection = self.mongo.jobs.with_options(read_concern=ReadConcern("majority"))
-        keys = [job.dedup_key for job in jobs]
-        found = collection.find({"dedup_key": {"$in": keys}}, {"dedup_key": 1}, hint=BY_DEDUP_KEY)
-        holders = {document["dedup_key"]: document["_id"] async for document in found}
-        # Our own job of an earlier try may be stored, and even ended, with its key free again.
-        key_of = {job.id: job.dedup_key or "" for job in jobs if job.dedup_key not in holders}
-        if key_of:
-            own = collection.find({"_id": {"$in": list(key_of)}}, {"_id": 1}, hint=BY_ID)
-            holders |= {key_of[document["_id"]]: document["_id"] async for document in own}
-        return holders
+    async def _answers(self, clashing: Sequence[Job]) -> dict[str, Admission]:
+        """Give job id → answer; without those who may try again, as nobody is in the way now."""
+        holders = await MongoHolders(mongo=self.mongo).of(clashing)
+        judged = [(job, answer(job, holders[job.id])) for job in clashing if job.id in holders]
+        if over := [job for job, given in judged if given is None]:
+            await self._free(over)
+        return {job.id: given for job, given in judged if given is not None}
+
+    async def _free(self, jobs: Sequence[Job]) -> None:
+        """Take the keys of *jobs* from those whose time is over; of several callers, one does.
+
+        Each leaves with a key that nobody asks for: with none, it would lose its request id too.
+        """
+        freed = {"dedup_key": {"$concat": ["over ", "$_id"]}, "dedup_until": "$$REMOVE"}
+        await self.mongo.jobs.bulk_write(
+            [
+                UpdateOne(
+                    {"dedup_key": job.dedup_key, "dedup_until": {"$lte": job.created}},
+                    [{"$set": freed}],
+                    hint=BY_DEDUP_KEY,
+                )
+                for job in jobs
+            ],
+            ordered=False,
+        )
 
 
-def admitted(job: Job, holders: dict[str, str]) -> Admitted:
-    """Say who holds the key of *job*; a retried write may find that it is *job* itself."""
-    holder = holders.get(job.dedup_key or "", job.id)
-    return Admitted(job_id=holder, is_new=holder == job.id)
+def new(job: Job) -> Admitted:
+    return Admitted(job_id=job.id, is_new=True, state=job.state, due=job.due)
+
+
+def answer(job: Job, holder: Holder) -> Admission | None:
+    """Say what *job*'s caller is told because of *holder*; None: it is not in the way any more."""
+    match clash(job, holder):
+        case Clash.SAME:
+            is_new = holder.job_id == job.id  # a write that was repeated finds its own job
+            return Admitted(job_id=holder.job_id, is_new=is_new, state=holder.state, due=holder.due)
+        case Clash.ID_REUSED:
+            return IdTaken(job_id=holder.job_id)
+        case Clash.TOO_SOON:
+            return TooSoon(job_id=holder.job_id)
+        case Clash.WINDOW_OVER:
+            return None
+        case never:
+            assert_never(never)
 
 
 def duplicates(error: BulkWriteError) -> list[int]:

@@ -1,5 +1,6 @@
 """Claims: who may send a job now. Leases are set and judged by the server's clock."""
 
+import asyncio
 import random
 import time
 from collections.abc import Collection, Sequence
@@ -9,8 +10,8 @@ from typing import Any
 
 from gcsched.adapters.mongo.codec import decoded
 from gcsched.adapters.mongo.connection import Mongo, store_errors
-from gcsched.adapters.mongo.documents import BY_CLAIM, BY_ID, BY_STATE_AND_DUE
-from gcsched.domain.job import CLAIMABLE, LEASE, State
+from gcsched.adapters.mongo.documents import BY_CLAIM, BY_ID, BY_STATE_AND_DUE, BY_URGENCY
+from gcsched.domain.job import CLAIMABLE, LEASE, Priority, State
 from gcsched.usecases.ports import Batch
 
 LEASE_END = {"$add": ["$$NOW", int(LEASE.total_seconds() * 1000)]}
@@ -25,25 +26,37 @@ RELEASED = {
 LOOK_AHEAD = 3
 LATEST_CLAIM = timedelta(seconds=10)  # as long as a connection's silence is borne
 
+Seen = list[dict[str, Any]]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MongoClaims:
     mongo: Mongo
 
-    async def claim(self, token: str, most: int, *, now: datetime) -> Batch:
-        """Claim at most *most* due jobs under *token*, in three steps by index.
+    async def claim(
+        self, token: str, most: int, *, now: datetime, urgent_only: bool = False
+    ) -> Batch:
+        """Claim at most *most* due jobs under *token*, in three steps by index, urgent ones first.
 
         Looks at more than it takes and takes some at random, so that replicas which look at the
         same moment do not all want the same jobs.
         """
         with store_errors("claiming due jobs"):
-            due, looked_at = await self._due(most * LOOK_AHEAD, now)
-            wanted = due if len(due) <= most else random.sample(due, most)
+            looks = [self._urgent(most * LOOK_AHEAD, now)]
+            if not urgent_only:
+                looks.append(self._due(most * LOOK_AHEAD, now))
+            seen = [look for look in await asyncio.gather(*looks) if look]
+            due = [[each["_id"] for each in look] for look in seen]
+            wanted = chosen(due, most)
             if not wanted:
                 return Batch(token=token, jobs=(), until=0.0, saw=0)
             until = time.monotonic() + LEASE.total_seconds()
             await self.mongo.jobs.update_many(
-                {"_id": {"$in": wanted}, "state": {"$in": STATES}, **is_due(since=looked_at)},
+                {
+                    "_id": {"$in": wanted},
+                    "state": {"$in": STATES},
+                    **is_due(since=seen[0][0]["now"]),
+                },
                 [{"$set": claimed(token)}],
                 hint=BY_ID,
             )
@@ -51,14 +64,21 @@ class MongoClaims:
             documents = await found.to_list(most)
         jobs = [job for _, job in decoded(documents)]
         jobs.sort(key=lambda job: job.due)
-        return Batch(token=token, jobs=tuple(jobs), until=until, saw=len(due))
+        return Batch(token=token, jobs=tuple(jobs), until=until, saw=len(set().union(*due)))
 
-    async def _due(self, most: int, now: datetime) -> tuple[list[str], datetime]:
-        """Give ids, and the time of the look by the server's clock; *now* if it saw nothing."""
-        query = {"state": {"$in": STATES}, "due": {"$lte": now}}
-        found = self.mongo.jobs.find(query, {"_id": 1, "now": "$$NOW"})
-        documents = await found.sort("due", 1).limit(most).hint(BY_STATE_AND_DUE).to_list(most)
-        return [each["_id"] for each in documents], documents[0]["now"] if documents else now
+    async def _urgent(self, most: int, now: datetime) -> Seen:
+        query = {"priority": Priority.URGENT.value, "state": {"$in": STATES}, "due": {"$lte": now}}
+        return await self._look(query, BY_URGENCY, most)
+
+    async def _due(self, most: int, now: datetime) -> Seen:
+        return await self._look(
+            {"state": {"$in": STATES}, "due": {"$lte": now}}, BY_STATE_AND_DUE, most
+        )
+
+    async def _look(self, query: dict[str, Any], index: str, most: int) -> Seen:
+        """Give the ids, the longest due first, each with the time by the server's clock."""
+        found = self.mongo.jobs.find(query, {"_id": 1, "now": "$$NOW"}).sort("due", 1)
+        return await found.limit(most).hint(index).to_list(most)
 
     async def release(self, tokens: Sequence[str]) -> None:
         """Give back what was claimed under *tokens* and has not begun, as if it never had been."""
@@ -97,7 +117,17 @@ class MongoClaims:
     async def next_due(self, *, now: datetime) -> bool:
         """Tell whether anything waits that is due by *now*."""
         with store_errors("looking for due jobs"):
-            return bool((await self._due(1, now))[0])
+            return bool(await self._due(1, now))
+
+
+def chosen(looks: Sequence[Sequence[str]], most: int) -> list[str]:
+    """Choose *most* of what was seen, at random among those of one look, the first look first."""
+    wanted: dict[str, None] = {}
+    for seen in looks:
+        left = [job_id for job_id in seen if job_id not in wanted]
+        room = most - len(wanted)
+        wanted |= dict.fromkeys(left if len(left) <= room else random.sample(left, room))
+    return list(wanted)
 
 
 def claimed(token: str) -> dict[str, Any]:

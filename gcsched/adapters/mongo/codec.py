@@ -8,10 +8,13 @@ from typing import Any
 import structlog
 
 from gcsched.domain.due import KEEP_TRYING
-from gcsched.domain.job import Attempt, Job, State
+from gcsched.domain.job import Attempt, Job, Priority, State
 from gcsched.domain.replies import Kind
 
-OPTIONAL = ("dedup_key", "claim")
+OPTIONAL = (
+    *("dedup_key", "dedup_until", "released_key", "claim", "variables", "labels"),
+    *("reply_to", "request_id", "fingerprint", "not_after_asked"),
+)
 MOMENTS = ("created", "due_at", "due", "since")
 COUNTS = ("attempt", "takebacks", "version")
 TEXTS = ("_id", "empid", "email", "message", "name", "message_id", "template", "reason")
@@ -40,8 +43,10 @@ def encode(job: Job) -> dict[str, Any]:
         "attempts": [encode_attempt(attempt) for attempt in job.attempts],
     }
     for name in OPTIONAL:
-        if (value := getattr(job, name)) is not None:
+        if value := getattr(job, name):
             document[name] = value
+    if job.priority is not Priority.NORMAL:
+        document["priority"] = job.priority.value
     return document
 
 
@@ -65,14 +70,30 @@ def decode(document: Mapping[str, Any]) -> Job:
         since=document["since"],
         message_id=document["message_id"],
         dedup_key=document.get("dedup_key"),
-        template=document["template"],
+        released_key=document.get("released_key"),
         attempt=document["attempt"],
         takebacks=document["takebacks"],
         version=document["version"],
         claim=document.get("claim"),
         reason=document["reason"],
         attempts=tuple(decode_attempt(attempt) for attempt in document["attempts"]),
+        **wishes(document),
     )
+
+
+def wishes(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Decode what a caller may have asked for beside whom, what and when."""
+    return {
+        "template": document["template"],
+        "variables": document.get("variables") or {},
+        "labels": document.get("labels") or {},
+        "reply_to": document.get("reply_to") or "",
+        "request_id": document.get("request_id") or "",
+        "fingerprint": document.get("fingerprint") or "",
+        "dedup_until": document.get("dedup_until"),
+        "not_after_asked": bool(document.get("not_after_asked")),
+        "priority": Priority(document.get("priority") or Priority.NORMAL),
+    }
 
 
 def check(document: Mapping[str, Any], names: Iterable[str], kind: type | UnionType) -> None:

@@ -9,11 +9,12 @@ from urllib.parse import parse_qsl, urlsplit
 from beanie import init_beanie
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
 from pymongo import ReadPreference
-from pymongo.errors import ConfigurationError, PyMongoError
+from pymongo.errors import ConfigurationError, OperationFailure, PyMongoError
 from pymongo.write_concern import WriteConcern
 
 from gcsched.adapters.mongo.documents import (
     DOCUMENTS,
+    RETIRED,
     JobDocument,
     RecipientDocument,
     RunDocument,
@@ -30,6 +31,7 @@ MALFORMED = (
     " and options, and write special characters of user and password as %XX"
 )
 WTIMEOUT_MS = 5_000
+INDEX_NOT_FOUND = 27
 OPTIONS = {  # a value in the connection string wins
     "appname": "gcsched",
     "serverselectiontimeoutms": 3_000,
@@ -53,6 +55,15 @@ class Mongo:
         """Create collections and indexes where they are missing; running it again is harmless."""
         with store_errors("preparing the database"):
             await init_beanie(database=self.database, document_models=list(DOCUMENTS))
+            for name in RETIRED:
+                await self._drop_index(name)
+
+    async def _drop_index(self, name: str) -> None:
+        try:
+            await self.jobs.drop_index(name)
+        except OperationFailure as error:
+            if error.code != INDEX_NOT_FOUND:
+                raise
 
     async def ping(self) -> None:
         with store_errors("looking for MongoDB"):

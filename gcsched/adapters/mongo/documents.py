@@ -5,14 +5,22 @@ from typing import Any, ClassVar
 
 from beanie import Document
 from pydantic import Field
-from pymongo import ASCENDING, DESCENDING, IndexModel
+from pymongo import ASCENDING, IndexModel
 
 # The planner keeps a plan that won among few documents, so statements name their index.
 BY_ID = "_id_"
 BY_CLAIM = "claim"
 BY_DEDUP_KEY = "dedup_key"
 BY_LEASE = "lease"
-BY_STATE_AND_DUE = "state_due"
+BY_REQUEST_ID = "request_id"
+BY_STATE_AND_DUE = "state_due_id"
+BY_URGENCY = "priority_state_due"
+BY_EMPID = "empid_id"
+BY_EMAIL = "email_id"
+
+# Those above took their places: an index cannot change its keys. `state_due` did too, but processes
+# of the version before name it in every claim, so it is left to whoever knows that none is running.
+RETIRED = ("empid_created", "email_created")
 
 
 class NamedDocument(Document):
@@ -34,7 +42,16 @@ class JobDocument(NamedDocument):
     since: datetime
     message_id: str
     dedup_key: str | None = None
+    released_key: str | None = None
     template: str = "doc"
+    variables: dict[str, str] | None = None
+    labels: dict[str, str] | None = None
+    reply_to: str | None = None
+    request_id: str | None = None
+    fingerprint: str | None = None
+    dedup_until: datetime | None = None
+    not_after_asked: bool | None = None
+    priority: str | None = None
     attempt: int = 0
     takebacks: int = 0
     version: int = 0
@@ -55,7 +72,27 @@ class JobDocument(NamedDocument):
                 unique=True,
                 partialFilterExpression={"dedup_key": {"$exists": True}},
             ),
-            IndexModel([("state", ASCENDING), ("due", ASCENDING)], name=BY_STATE_AND_DUE),
+            # Who lets the key go, lets the request id go with it.
+            IndexModel(
+                [("request_id", ASCENDING)],
+                name=BY_REQUEST_ID,
+                unique=True,
+                partialFilterExpression={
+                    "request_id": {"$exists": True},
+                    "dedup_key": {"$exists": True},
+                },
+            ),
+            # The id comes last in all lists, so that a page can begin after any job.
+            IndexModel(
+                [("state", ASCENDING), ("due", ASCENDING), ("_id", ASCENDING)],
+                name=BY_STATE_AND_DUE,
+            ),
+            # Beanie keeps one index for each list of fields, so this one begins otherwise.
+            IndexModel(
+                [("priority", ASCENDING), ("state", ASCENDING), ("due", ASCENDING)],
+                name=BY_URGENCY,
+                partialFilterExpression={"priority": "URGENT"},
+            ),
             IndexModel(
                 [("claim", ASCENDING)],
                 name=BY_CLAIM,
@@ -66,8 +103,8 @@ class JobDocument(NamedDocument):
                 name=BY_LEASE,
                 partialFilterExpression={"lease": {"$exists": True}},
             ),
-            IndexModel([("empid", ASCENDING), ("created", DESCENDING)], name="empid_created"),
-            IndexModel([("email", ASCENDING), ("created", DESCENDING)], name="email_created"),
+            IndexModel([("empid", ASCENDING), ("_id", ASCENDING)], name=BY_EMPID),
+            IndexModel([("email", ASCENDING), ("_id", ASCENDING)], name=BY_EMAIL),
             IndexModel([("delete_after", ASCENDING)], name="delete_after", expireAfterSeconds=0),
         ]
 
@@ -102,11 +139,13 @@ class SuppressionDocument(NamedDocument):
 
 
 class RunDocument(NamedDocument):
-    """A daily run (``daily:<date>``) or the latest sweep (``sweep``)."""
+    """A daily run (``daily:<date>``), the latest sweep (``sweep``), or the ``pause`` of sending."""
 
     started: datetime
     finished: datetime | None = None
     moved: int = 0
+    by: str | None = None
+    reason: str | None = None
 
     class Settings:
         name = "runs"

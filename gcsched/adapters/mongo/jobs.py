@@ -6,11 +6,18 @@ from gcsched.adapters.mongo.codec import decode
 from gcsched.adapters.mongo.connection import store_errors
 from gcsched.adapters.mongo.documents import JobDocument
 from gcsched.domain.job import Job
+from gcsched.errors import UnreadableJob
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MongoJobs:
     async def get(self, job_id: str) -> Job | None:
-        with store_errors("reading a job"):
-            document = await JobDocument.get(job_id)
-        return None if document is None else decode({**document.model_dump(), "_id": document.id})
+        """Give the job, if there is one; raises UnreadableJob where it is none of ours."""
+        try:
+            with store_errors("reading a job"):
+                document = await JobDocument.get(job_id)
+            if document is None:
+                return None
+            return decode({**document.model_dump(), "_id": document.id})
+        except (KeyError, TypeError, ValueError) as error:
+            raise UnreadableJob(job_id) from error

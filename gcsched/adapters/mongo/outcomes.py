@@ -10,7 +10,7 @@ from pymongo import UpdateMany, UpdateOne
 from gcsched.adapters.mongo.codec import encode_attempt
 from gcsched.adapters.mongo.connection import Mongo, store_errors
 from gcsched.adapters.mongo.documents import BY_ID
-from gcsched.domain.job import FINAL, Job, State
+from gcsched.domain.job import FINAL, WAITING, Job, State
 from gcsched.usecases.ports import Conclusion
 
 Fields = dict[str, Any]
@@ -25,7 +25,8 @@ class MongoOutcomes:
         """Write each conclusion if its claim still holds; give the ids of those that lost it.
 
         A lost claim with a proof of acceptance still makes the job SENT where that is true to
-        tell: from UNCERTAIN, from RETRYING, and from a newer claim that has not begun its body.
+        tell: from UNCERTAIN, while it waits, and from a newer claim that has not begun its body.
+        Never from CANCELLED: whoever cancelled it was told so.
         """
         with store_errors("writing outcomes"):
             answer = await self.mongo.jobs.bulk_write(self.guarded(conclusions), ordered=False)
@@ -60,7 +61,7 @@ class MongoOutcomes:
 
     def proven(self, job: Job) -> UpdateOne:
         """Make SENT of *job*, whoever has it now, unless another body has begun."""
-        waiting = {"state": {"$in": [State.UNCERTAIN.value, State.RETRYING.value]}}
+        waiting = {"state": {"$in": [state.value for state in (State.UNCERTAIN, *WAITING)]}}
         not_begun = {"state": State.SENDING.value, "begun": {"$exists": False}}
         fields, gone = concluded(job, self.retention)
         kept = {name: fields[name] for name in ("state", "since", "reason", "delete_after")}
@@ -102,4 +103,6 @@ def concluded(job: Job, retention: timedelta) -> tuple[Fields, list[str]]:
         fields["delete_after"] = job.since + retention
     if job.dedup_key is None:
         gone.append("dedup_key")
+    if job.released_key is not None:
+        fields["released_key"] = job.released_key
     return fields, gone

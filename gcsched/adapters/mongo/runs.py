@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from pymongo.errors import DuplicateKeyError
 
@@ -42,18 +43,13 @@ class MongoRuns:
     async def move_queued(self, *, until: datetime, now: datetime, not_after: datetime) -> int:
         """Make every QUEUED job of a run up to *until* due at *now*; give how many.
 
-        A run that was made up late gives its jobs the time it took from them.
+        A run that was made up late gives its jobs the time it took from them, where the caller has
+        not said himself until when.
         """
         with store_errors("moving the daily queue"):
             answer = await self.mongo.jobs.update_many(
                 {"state": State.QUEUED.value, "due": {"$lte": until}},
-                {
-                    "$set": {"state": State.SCHEDULED.value, "due": now, "since": now},
-                    "$max": {"not_after": not_after},
-                    "$inc": {"version": 1},
-                    # Run before its day, a mail must not be dated in the future.
-                    "$min": {"due_at": now},
-                },
+                [{"$set": moved(now, not_after)}],
             )
         return answer.modified_count
 
@@ -83,6 +79,19 @@ class MongoRuns:
                 {"state": State.QUEUED.value, "due": {"$lte": until}}, {"_id": 1}
             )
         return left is not None
+
+
+def moved(now: datetime, not_after: datetime) -> dict[str, Any]:
+    later = {"$max": ["$not_after", not_after]}
+    return {
+        "state": State.SCHEDULED.value,
+        "due": now,
+        "since": now,
+        "version": {"$add": ["$version", 1]},
+        # Run before its day, a mail must not be dated in the future.
+        "due_at": {"$min": ["$due_at", now]},
+        "not_after": {"$cond": ["$not_after_asked", "$not_after", later]},
+    }
 
 
 def daily(day: date) -> str:

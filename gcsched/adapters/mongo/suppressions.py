@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from pymongo import ReplaceOne
+from pymongo import ReplaceOne, ReturnDocument
 
-from gcsched.adapters.mongo.connection import Mongo, store_errors
+from gcsched.adapters.mongo.connection import Document, Mongo, store_errors
 from gcsched.adapters.mongo.documents import BY_ID
 from gcsched.domain.suppression import Suppression
 
@@ -32,6 +32,38 @@ class MongoSuppressions:
         with store_errors("looking for blocked addresses"):
             found = self.mongo.suppressions.find(query, hint=BY_ID)
             return {document["_id"]: decode(document) async for document in found}
+
+    async def page(self, after: str, *, most: int, now: datetime) -> list[Suppression]:
+        """Give the *most* addresses that follow *after*, of those that are blocked at *now*."""
+        query = {"_id": {"$gt": after}, "until": {"$gt": now}}
+        with store_errors("listing blocked addresses"):
+            found = self.mongo.suppressions.find(
+                query, sort=[("_id", 1)], hint=BY_ID, limit=most, batch_size=most
+            )
+            return [decode(document) async for document in found]
+
+    async def block(self, wanted: Suppression) -> Suppression:
+        """Keep *wanted*; where its address is blocked already, it has been since then."""
+        is_blocked = {"$gt": ["$until", wanted.since]}
+        since = {"$cond": [is_blocked, "$since", wanted.since]}
+        fields = {"reason": {"$literal": wanted.reason}, "job_id": wanted.job_id}
+        with store_errors("blocking an address"):
+            document = await self.mongo.suppressions.find_one_and_update(
+                {"_id": wanted.address},
+                [{"$set": fields | {"since": since, "until": wanted.until}}],
+                upsert=True,
+                hint=BY_ID,
+                return_document=ReturnDocument.AFTER,
+            )
+        return decode(document)
+
+    async def free(self, address: str, *, now: datetime) -> Suppression | None:
+        """Let *address* have mail again; give what blocked it, if anything did at *now*."""
+        with store_errors("freeing an address"):
+            document: Document | None = await self.mongo.suppressions.find_one_and_delete(
+                {"_id": address, "until": {"$gt": now}}, hint=BY_ID
+            )
+        return None if document is None else decode(document)
 
 
 def encode(suppression: Suppression) -> dict[str, Any]:

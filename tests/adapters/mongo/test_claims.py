@@ -12,7 +12,7 @@ from pymongo.collection import Collection
 from gcsched.adapters.mongo.claims import MongoClaims, is_due
 from gcsched.adapters.mongo.codec import encode
 from gcsched.adapters.mongo.connection import Mongo
-from gcsched.domain.job import CLAIMABLE, Job, State
+from gcsched.domain.job import CLAIMABLE, Job, Priority, State
 from tests.builders import a_claimed_job, a_job, an_attempt
 
 Row = dict[str, Any]
@@ -299,3 +299,38 @@ async def test_a_job_that_nobody_can_read_does_not_stop_the_others(
     batch = await claims.claim("token", 5, now=FAR_AHEAD)
 
     assert [job.id for job in batch.jobs] == ["job-2"]
+
+
+def urgent(number: int, **others: Any) -> Job:
+    return numbered(number, priority=Priority.URGENT, **others)
+
+
+async def test_what_is_urgent_is_claimed_before_what_has_been_due_for_longer(
+    claims: MongoClaims, jobs: Collection[Row]
+) -> None:
+    jobs.insert_many(encode(numbered(number)) for number in range(30))
+    jobs.insert_many(encode(urgent(number)) for number in range(30, 33))
+
+    first = await claims.claim("first", 2, now=FAR_AHEAD)
+    second = await claims.claim("second", 5, now=FAR_AHEAD)
+
+    asked = {"job-30", "job-31", "job-32"}
+    taken = [{job.id for job in batch.jobs} for batch in (first, second)]
+    assert taken[0] < asked
+    assert asked - taken[0] < taken[1]
+    assert [len(each) for each in taken] == [2, 5]
+    assert second.saw > 5
+
+
+async def test_only_what_is_urgent_is_claimed_where_there_is_room_for_nothing_else(
+    claims: MongoClaims, jobs: Collection[Row]
+) -> None:
+    jobs.insert_many(encode(numbered(number)) for number in range(5))
+    jobs.insert_one(encode(urgent(5, state=State.RETRYING)))
+    jobs.insert_one(encode(urgent(6, due=FAR_AHEAD)))
+    jobs.insert_one(encode(urgent(7, state=State.SENT)))
+
+    batch = await claims.claim("token", 10, now=FAR_AHEAD - timedelta(days=1), urgent_only=True)
+
+    assert [job.id for job in batch.jobs] == ["job-5"]
+    assert batch.saw == 1

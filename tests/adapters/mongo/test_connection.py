@@ -25,7 +25,15 @@ from gcsched.adapters.mongo.runs import MongoRuns
 from gcsched.adapters.mongo.suppressions import MongoSuppressions
 from gcsched.errors import GcschedError, StoreUnavailable
 from gcsched.usecases.ports import Orphan
-from tests.builders import NOW, FixedClock, a_claimed_job, a_conclusion, a_job, a_suppression
+from tests.builders import (
+    NOW,
+    FixedClock,
+    a_claimed_job,
+    a_conclusion,
+    a_job,
+    a_suppression,
+    is_new,
+)
 from tests.stores import own_mongod
 from tests.waiting import until
 
@@ -167,7 +175,7 @@ async def reads_and_writes(uri: str) -> bool:
     async with open_mongo(uri) as mongo:
         await mongo.prepare()
         [answer] = await MongoAdmissions(mongo=mongo).admit([a_job()], within=5 * SECOND)
-        return answer.is_new
+        return is_new(answer)
 
 
 async def test_a_user_with_a_password_gets_in_and_nobody_else(tmp_path: Path) -> None:

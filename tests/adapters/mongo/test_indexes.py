@@ -1,6 +1,7 @@
 """Everything by index (P8). Oracle: the server's own profile of what the adapters made it do."""
 
-from collections.abc import Awaitable, Callable, Iterator
+import asyncio
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,16 +20,16 @@ from gcsched.adapters.mongo.outcomes import MongoOutcomes
 from gcsched.adapters.mongo.recovery import MongoRecovery
 from gcsched.adapters.mongo.runs import MongoRuns
 from gcsched.adapters.mongo.suppressions import MongoSuppressions
-from gcsched.domain.job import Job, State
+from gcsched.domain.job import Job, Priority, State
 from gcsched.domain.outcome import taken_back
 from gcsched.domain.replies import Kind
 from gcsched.domain.retry import RetryPolicy
 from gcsched.usecases.ports import Conclusion
-from tests.builders import a_job, a_suppression, an_attempt
+from tests.adapters.mongo.profile import Use, profiled, stages
+from tests.builders import a_job, a_suppression, an_attempt, is_new
 from tests.waiting import until
 
 Row = dict[str, Any]
-Use = Callable[[Mongo], Awaitable[object]]
 NOW = datetime(2025, 7, 1, 12, tzinfo=UTC)  # past for every server: a claim judges by its clock
 SECOND = timedelta(seconds=1)
 KEEP = timedelta(days=30)
@@ -64,6 +65,21 @@ def everything() -> Iterator[Row]:
         yield encode(replace(job, claim=f"token-{number // PER_TOKEN}")) | {"lease": lease} | begun
 
 
+def with_keys_of_every_kind() -> Iterator[Row]:
+    for number, job in enumerate(some(100, "named", state=State.SENT)):
+        yield encode(replace(job, request_id=f"R{number}"))
+    for number, job in enumerate(some(100, "windowed", state=State.SENT)):
+        yield encode(replace(job, dedup_key=f"window {number}", dedup_until=NOW))
+
+
+def urgent() -> Iterator[Row]:
+    for kind, due in (("urgent", NOW - 40 * SECOND), ("urgent ahead", NOW + SECOND)):
+        for job in some(40, kind, due=due, priority=Priority.URGENT):
+            yield encode(job)
+    for job in some(400, "was urgent", state=State.SENT, priority=Priority.URGENT):
+        yield encode(job)
+
+
 def blocked() -> Iterator[Row]:
     for number in range(BLOCKED):
         until = datetime.now(UTC) + KEEP
@@ -74,6 +90,11 @@ def blocked() -> Iterator[Row]:
 async def claim(mongo: Mongo) -> None:
     batch = await MongoClaims(mongo=mongo).claim("new", 64, now=NOW)
     assert len(batch.jobs) == 64
+
+
+async def claim_what_is_urgent(mongo: Mongo) -> None:
+    batch = await MongoClaims(mongo=mongo).claim("new", 64, now=NOW, urgent_only=True)
+    assert len(batch.jobs) == 40
 
 
 async def begin(mongo: Mongo) -> None:
@@ -97,7 +118,24 @@ async def next_due(mongo: Mongo) -> None:
 async def admit_duplicates(mongo: Mongo) -> None:
     jobs = [replace(job, id=f"again {job.id}") for job in some(200, "sent")]
     answers = await MongoAdmissions(mongo=mongo).admit(jobs, within=5 * SECOND)
-    assert not any(answer.is_new for answer in answers)
+    assert not any(is_new(answer) for answer in answers)
+
+
+async def admit_request_ids_again(mongo: Mongo) -> None:
+    """Found by their ids: their keys are those of another mode."""
+    told = [{"id": f"again {n}", "dedup_key": f"else {n}"} for n in range(100)]
+    jobs = [a_job(**each, request_id=f"R{n}") for n, each in enumerate(told)]
+    answers = await MongoAdmissions(mongo=mongo).admit(jobs, within=5 * SECOND)
+    assert not any(is_new(answer) for answer in answers)
+
+
+async def free_windows(mongo: Mongo) -> None:
+    jobs = [
+        a_job(id=f"next {n}", dedup_key=f"window {n}", created=NOW, dedup_until=NOW + KEEP)
+        for n in range(100)
+    ]
+    answers = await MongoAdmissions(mongo=mongo).admit(jobs, within=5 * SECOND)
+    assert all(is_new(answer) for answer in answers)
 
 
 async def conclude(mongo: Mongo) -> None:
@@ -177,11 +215,14 @@ async def read_one(_: Mongo) -> None:
 
 USES = [
     claim,
+    claim_what_is_urgent,
     begin,
     begin_what_is_lost_in_part,
     renew,
     next_due,
     admit_duplicates,
+    admit_request_ids_again,
+    free_windows,
     conclude,
     conclude_what_is_lost,
     take_back,
@@ -200,7 +241,7 @@ USES = [
 async def test_each_use_looks_only_at_what_it_is_about(
     mongo: Mongo, raw: Database[Row], use: Use
 ) -> None:
-    raw["jobs"].insert_many(list(everything()))
+    raw["jobs"].insert_many([*everything(), *with_keys_of_every_kind(), *urgent()])
     raw["suppressions"].insert_many(list(blocked()))
 
     profile = await profiled(mongo, raw, use)
@@ -237,25 +278,6 @@ async def test_a_plan_that_was_made_for_an_empty_collection_does_no_harm_later(
     assert [shown(each) for each in profile if is_wasteful(each)] == []
 
 
-async def profiled(mongo: Mongo, raw: Database[Row], use: Use) -> list[Row]:
-    """Let *use* work, and give the server's profile of every command on jobs and addresses."""
-    raw.command("profile", 0)
-    raw["system.profile"].drop()
-    raw.command("profile", 2)
-    await use(mongo)
-    raw.command("profile", 0)
-    collections = [f"{raw.name}.jobs", f"{raw.name}.suppressions"]
-    ours = {"ns": {"$in": collections}, "op": {"$ne": "insert"}}
-    return list(raw["system.profile"].find(ours))
-
-
-def stages(plan: Row) -> list[str]:
-    """List the stages of an executed plan, and of all that feed it."""
-    feeding = [plan[name] for name in ("inputStage", "queryPlan") if name in plan]
-    feeding += plan.get("inputStages", [])
-    return [plan["stage"], *(stage for each in feeding for stage in stages(each))]
-
-
 def is_wasteful(done: Row) -> bool:
     """Tell a scan, a sort in memory, or looking at more than twice of what was wanted."""
     if {"COLLSCAN", "SORT"} & set(stages(done["execStats"])):
@@ -290,13 +312,31 @@ async def test_preparing_again_and_by_two_at_once_is_harmless(
     assert set(before) == {
         "_id_",
         "dedup_key",
-        "state_due",
+        "request_id",
+        "state_due_id",
+        "priority_state_due",
         "claim",
         "lease",
-        "empid_created",
-        "email_created",
+        "empid_id",
+        "email_id",
         "delete_after",
     }
+    assert list(jobs.find()) == [encode(a_job())]
+
+
+async def test_indexes_of_an_older_version_give_way_but_for_the_one_that_it_names(
+    mongo: Mongo, another_mongo: Mongo, jobs: Collection[Row]
+) -> None:
+    """Its processes may run for a while yet, and would claim nothing more."""
+    jobs.create_index([("state", 1), ("due", 1)], name="state_due")
+    before = jobs.index_information()
+    jobs.create_index([("empid", 1), ("created", -1)], name="empid_created")
+    jobs.create_index([("email", 1), ("created", -1)], name="email_created")
+    jobs.insert_one(encode(a_job()))
+
+    await asyncio.gather(mongo.prepare(), another_mongo.prepare())
+
+    assert jobs.index_information() == before
     assert list(jobs.find()) == [encode(a_job())]
 
 

@@ -89,6 +89,17 @@ async def test_a_late_run_gives_time_and_takes_none(
     assert found == {"a": NOW + 5 * SECOND, "b": NOW + 9 * SECOND}
 
 
+async def test_a_late_run_leaves_the_limit_that_a_caller_has_set(
+    runs: MongoRuns, jobs: Collection[Row]
+) -> None:
+    jobs.insert_one(encode(a_job(state=State.QUEUED, not_after=NOW, not_after_asked=True)))
+
+    assert await runs.move_queued(until=NOW, now=NOW + SECOND, not_after=NOW + 5 * SECOND) == 1
+
+    [row] = jobs.find()
+    assert (row["state"], row["not_after"]) == ("SCHEDULED", NOW)
+
+
 async def test_two_replicas_that_move_at_once_move_each_job_once(
     replicas: list[MongoRuns], jobs: Collection[Row]
 ) -> None:

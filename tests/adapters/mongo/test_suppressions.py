@@ -1,6 +1,7 @@
 """Blocked addresses; oracle: what the driver finds in the collection."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -100,6 +101,75 @@ async def test_replicas_that_block_one_address_at_once_leave_one_suppression(
     await asyncio.gather(*[r.add([refusal]) for r, refusal in zip(replicas, refusals, strict=True)])
 
     assert raw["suppressions"].count_documents({}) == 1
+
+
+async def test_pages_are_alphabetical_and_without_what_is_over(
+    suppressions: MongoSuppressions,
+) -> None:
+    names = ["bob", "Ada", "eve", "dan", "Cat"]
+    await suppressions.add(
+        [a_suppression(address=f"{n}@example.org", until=LASTING) for n in names]
+    )
+    over = a_suppression(address="amy@example.org", until=LASTING - DAY)
+    await suppressions.add([over])
+
+    first = await suppressions.page("", most=3, now=LASTING - DAY)
+    second = await suppressions.page(first[-1].address, most=3, now=LASTING - DAY)
+
+    assert [each.address.partition("@")[0] for each in first] == ["Ada", "Cat", "bob"]
+    assert [each.address.partition("@")[0] for each in second] == ["dan", "eve"]
+
+
+async def test_an_address_that_is_blocked_by_hand_is_kept_as_it_was_said(
+    suppressions: MongoSuppressions,
+) -> None:
+    wanted = a_suppression(job_id="", reason="$since asked by Ada", until=LASTING)
+
+    assert await suppressions.block(wanted) == wanted
+    assert await suppressions.among([wanted.address], now=NOW) == {wanted.address: wanted}
+
+
+async def test_blocking_again_changes_all_but_since_when(suppressions: MongoSuppressions) -> None:
+    await suppressions.add([a_suppression(until=LASTING)])
+    wanted = a_suppression(job_id="", reason="asked by Ada", since=NOW + DAY, until=LASTING + DAY)
+
+    blocked = await suppressions.block(wanted)
+
+    assert blocked == replace(wanted, since=NOW)
+
+
+async def test_what_was_over_is_blocked_anew(suppressions: MongoSuppressions) -> None:
+    await suppressions.add([a_suppression(until=LASTING)])
+    wanted = a_suppression(since=LASTING + DAY, until=LASTING + 2 * DAY)
+
+    assert await suppressions.block(wanted) == wanted
+
+
+async def test_two_who_block_the_same_address_at_once_leave_one(
+    suppressions: MongoSuppressions, another_mongo: Mongo, raw: Database[Row]
+) -> None:
+    replicas = [suppressions, MongoSuppressions(mongo=another_mongo)] * 10
+
+    await asyncio.gather(*[each.block(a_suppression(until=LASTING)) for each in replicas])
+
+    assert raw["suppressions"].count_documents({}) == 1
+
+
+async def test_a_freed_address_is_told_as_it_was(
+    suppressions: MongoSuppressions, raw: Database[Row]
+) -> None:
+    blocked = a_suppression(until=LASTING)
+    await suppressions.add([blocked])
+
+    assert await suppressions.free(blocked.address, now=NOW) == blocked
+    assert await suppressions.free(blocked.address, now=NOW) is None
+    assert raw["suppressions"].count_documents({}) == 0
+
+
+async def test_what_is_over_is_not_there_to_be_freed(suppressions: MongoSuppressions) -> None:
+    await suppressions.add([a_suppression(until=LASTING)])
+
+    assert await suppressions.free("ada@example.org", now=LASTING) is None
 
 
 async def test_a_suppression_is_deleted_when_it_is_over(

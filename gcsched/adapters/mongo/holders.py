@@ -1,0 +1,69 @@
+"""Find who has the keys that new jobs would need."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pymongo.read_concern import ReadConcern
+
+from gcsched.adapters.mongo.connection import Collection, Mongo
+from gcsched.adapters.mongo.documents import BY_DEDUP_KEY, BY_ID, BY_REQUEST_ID
+from gcsched.domain.dedup import Holder
+from gcsched.domain.job import Job, State
+
+WANTED = dict.fromkeys(("state", "due", "dedup_key", "dedup_until", "request_id", "fingerprint"), 1)
+
+STATES = frozenset(State)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MongoHolders:
+    """Only what a majority has counts as accepted (P1)."""
+
+    mongo: Mongo
+
+    async def of(self, jobs: Sequence[Job]) -> Mapping[str, Holder]:
+        """Give job id → who has its request id, or else its key, or else it is stored itself."""
+        found = {**await self._by_key(jobs), **await self._by_request_id(jobs)}
+        # Our own job of an earlier try may be stored, and even ended, with its key free again.
+        rest = [job.id for job in jobs if job.id not in found]
+        if not rest:
+            return found
+        own = self._find({"_id": {"$in": rest}}, BY_ID)
+        return found | {holder.job_id: holder async for _, holder in own}
+
+    async def _by_key(self, jobs: Sequence[Job]) -> dict[str, Holder]:
+        keys = [job.dedup_key for job in jobs]
+        found = self._find({"dedup_key": {"$in": keys}}, BY_DEDUP_KEY)
+        by_key = {document["dedup_key"]: holder async for document, holder in found}
+        return {job.id: by_key[job.dedup_key] for job in jobs if job.dedup_key in by_key}
+
+    async def _by_request_id(self, jobs: Sequence[Job]) -> dict[str, Holder]:
+        ids = [job.request_id for job in jobs if job.request_id]
+        if not ids:
+            return {}
+        query = {"request_id": {"$in": ids}, "dedup_key": {"$exists": True}}
+        found = self._find(query, BY_REQUEST_ID)
+        by_id = {document["request_id"]: holder async for document, holder in found}
+        return {job.id: by_id[job.request_id] for job in jobs if job.request_id in by_id}
+
+    async def _find(
+        self, query: dict[str, Any], index: str
+    ) -> AsyncIterator[tuple[Mapping[str, Any], Holder]]:
+        async for document in self._collection.find(query, WANTED, hint=index):
+            yield document, holder_from(document)
+
+    @property
+    def _collection(self) -> Collection:
+        return self.mongo.jobs.with_options(read_concern=ReadConcern("majority"))
+
+
+def holder_from(document: Mapping[str, Any]) -> Holder:
+    return Holder(
+        job_id=document["_id"],
+        state=State(state) if (state := document.get("state")) in STATES else None,
+        due=document.get("due"),
+        request_id=document.get("request_id") or "",
+        fingerprint=document.get("fingerprint") or "",
+        dedup_until=document.get("dedup_until"),
+    )

@@ -1,0 +1,115 @@
+"""Lists of jobs, page by page: each page is a few ranges of one index, read in its order."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from gcsched.adapters.mongo.codec import decoded
+from gcsched.adapters.mongo.connection import Document, Mongo, store_errors
+from gcsched.adapters.mongo.documents import BY_EMAIL, BY_EMPID, BY_ID, BY_STATE_AND_DUE
+from gcsched.domain.identity import EPOCH
+from gcsched.domain.job import Job
+from gcsched.domain.listing import JobFilter, Listing, Place
+from gcsched.usecases.read_jobs import Page
+
+Query = dict[str, Any]
+
+LONGEST_READ_MS = 5_000
+NOT_IN_BASIC = {"message": 0, "variables": 0, "attempts": 0}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MongoJobList:
+    mongo: Mongo
+
+    async def page(
+        self, listing: Listing, after: Place | None, *, most: int, is_full: bool
+    ) -> Page:
+        """Give the *most* jobs that follow *after*; without their texts unless *is_full*.
+
+        One more is looked at, to know whether there is a next page.
+        """
+        found: list[Document] = []
+        projection = None if is_full else NOT_IN_BASIC
+        with store_errors("listing jobs"):
+            for query in ranges(listing, after):
+                if (left := most + 1 - len(found)) > 0:
+                    cursor = self.mongo.jobs.find(query, projection, **reading(listing, left))
+                    found += await cursor.to_list(left)
+        shown = found[:most]
+        # By the document: a last one that cannot be read must not end the list.
+        following = place_of(shown[-1], listing) if len(found) > most else None
+        return Page(jobs=tuple(jobs_of(shown)), following=following)
+
+    async def count(self, wanted: JobFilter, *, most: int) -> int:
+        """Count what *wanted* takes in, up to *most*."""
+        query = everything(wanted)
+        with store_errors("counting jobs"):
+            return int(
+                await self.mongo.jobs.count_documents(
+                    query, limit=most, hint=index_for(wanted), maxTimeMS=LONGEST_READ_MS
+                )
+            )
+
+
+def reading(listing: Listing, most: int) -> dict[str, Any]:
+    direction = -1 if listing.order.is_descending else 1
+    keys = ["due", "_id"] if listing.order.is_by_due else ["_id"]
+    return {
+        "sort": [(key, direction) for key in keys],
+        "hint": index_for(listing.filter),
+        "limit": most,
+        "batch_size": most,
+        "max_time_ms": LONGEST_READ_MS,
+    }
+
+
+def index_for(wanted: JobFilter) -> str:
+    if wanted.state is not None:
+        return BY_STATE_AND_DUE
+    if wanted.empid:
+        return BY_EMPID
+    return BY_EMAIL if wanted.email else BY_ID
+
+
+def ranges(listing: Listing, after: Place | None) -> Iterator[Query]:
+    """Give what to look for, one after the other: first the rest of those due when *after* was.
+
+    Not as one `$or`: how that is read is the planner's choice, and it remembers wrong ones.
+    """
+    query = everything(listing.filter)
+    beyond = "$lt" if listing.order.is_descending else "$gt"
+    if after is None:
+        yield query
+    elif not listing.order.is_by_due:
+        # Ids sort by creation, so an index needs nothing else.
+        yield query | {"_id": {beyond: after.id}}
+    else:
+        yield query | {"due": after.due, "_id": {beyond: after.id}}
+        # Narrower than what the filter says of this end.
+        due = {name: bound for name, bound in query["due"].items() if name[:3] != beyond}
+        yield query | {"due": due | {beyond: after.due}}
+
+
+def everything(wanted: JobFilter) -> Query:
+    """Give the whole of *wanted*. Bounds also say of which type: others have no place in a list."""
+    query: Query = {"_id": {"$gte": ""}}
+    if wanted.state is not None:
+        before = {"$lt": wanted.due_before} if wanted.due_before is not None else {}
+        due = {"$gte": wanted.due_from or EPOCH} | before
+        query |= {"state": wanted.state.value, "due": due}
+    if wanted.empid:
+        query["empid"] = wanted.empid
+    if wanted.email:
+        query["email"] = wanted.email
+    return query
+
+
+def place_of(document: Document, listing: Listing) -> Place:
+    return Place(id=document["_id"], due=document["due"] if listing.order.is_by_due else None)
+
+
+def jobs_of(documents: list[Document]) -> Iterator[Job]:
+    nothing = {"message": "", "attempts": []}
+    for _, job in decoded(nothing | document for document in documents):
+        yield job

@@ -1,0 +1,44 @@
+"""The pause of sending, noted where every replica sees it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pymongo import ReturnDocument
+
+from gcsched.adapters.mongo.connection import Mongo, store_errors
+from gcsched.domain.pause import Pause
+
+PAUSE = "pause"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MongoPauses:
+    mongo: Mongo
+
+    async def get(self) -> Pause | None:
+        with store_errors("looking for a pause"):
+            return pause_from(await self.mongo.runs.find_one({"_id": PAUSE}))
+
+    async def note(self, pause: Pause) -> Pause:
+        """Note *pause*; where there is one already, its words change and not its begin."""
+        words = {"by": pause.by, "reason": pause.reason}
+        with store_errors("noting a pause"):
+            noted = await self.mongo.runs.find_one_and_update(
+                {"_id": PAUSE},
+                {"$set": words, "$setOnInsert": {"started": pause.since}},
+                upsert=True,
+                return_document=ReturnDocument.AFTER,
+            )
+        return pause_from(noted) or pause
+
+    async def end(self) -> Pause | None:
+        """Forget the pause; give it, if there was one."""
+        with store_errors("ending a pause"):
+            return pause_from(await self.mongo.runs.find_one_and_delete({"_id": PAUSE}))
+
+
+def pause_from(document: Mapping[str, Any] | None) -> Pause | None:
+    if document is None:
+        return None
+    return Pause(by=document["by"], reason=document["reason"], since=document["started"])

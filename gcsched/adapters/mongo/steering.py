@@ -1,0 +1,98 @@
+"""Change jobs as callers wish, each if it is still as it was seen."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import pymongo
+from pymongo import UpdateOne
+from pymongo.errors import BulkWriteError, DuplicateKeyError
+from pymongo.read_concern import ReadConcern
+
+from gcsched.adapters.mongo.admissions import duplicates
+from gcsched.adapters.mongo.codec import decode
+from gcsched.adapters.mongo.connection import Mongo, store_errors
+from gcsched.adapters.mongo.documents import BY_DEDUP_KEY, BY_ID
+from gcsched.adapters.mongo.outcomes import concluded
+from gcsched.domain.job import FINAL, Job
+from gcsched.errors import DuplicateJob, UnreadableJob
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MongoSteering:
+    mongo: Mongo
+    retention: timedelta
+
+    async def find(self, job_id: str) -> Job | None:
+        """Read the job as the primary has it; raises UnreadableJob."""
+        with store_errors("reading a job"):
+            document = await self.mongo.jobs.find_one({"_id": job_id}, hint=BY_ID)
+        if document is None:
+            return None
+        try:
+            return decode(document)
+        except (KeyError, TypeError, ValueError) as error:
+            raise UnreadableJob(job_id) from error
+
+    async def is_settled(self, job: Job) -> bool:
+        """Tell whether a majority has *job* as it is."""
+        jobs = self.mongo.jobs.with_options(read_concern=ReadConcern("majority"))
+        with store_errors("reading a job"):
+            return await jobs.find_one(as_it_was(job), {"_id": 1}, hint=BY_ID) is not None
+
+    async def change(self, seen: Job, changed: Job, *, within: timedelta) -> bool:
+        """Make *changed* of the job if it is as it was *seen*; False when it is not.
+
+        Raises DuplicateJob when another job holds the dedup key it would take.
+        """
+        query, change = as_it_was(seen), change_to(changed, self.retention)
+        with store_errors("changing a job"), pymongo.timeout(within.total_seconds()):
+            try:
+                answer = await self.mongo.jobs.update_one(query, change, hint=BY_ID)
+            except DuplicateKeyError:
+                if (holder := await self._holder(changed.dedup_key)) is None:
+                    return False  # it has just let the key go
+                raise DuplicateJob(seen.id, holder) from None
+        return answer.matched_count == 1
+
+    async def change_all(self, pairs: Sequence[tuple[Job, Job]]) -> tuple[int, int]:
+        """Change jobs (seen, changed) that are as they were seen; whose key is taken, stays.
+
+        Gives how many were changed, and how many were not as they were seen.
+        """
+        writes = [
+            UpdateOne(as_it_was(seen), change_to(changed, self.retention), hint=BY_ID)
+            for seen, changed in pairs
+        ]
+        with store_errors("changing jobs"):
+            try:
+                answer = await self.mongo.jobs.bulk_write(writes, ordered=False)
+            except BulkWriteError as error:
+                taken = len(duplicates(error))
+                count = int((error.details or {})["nModified"])
+                return count, len(pairs) - taken - count
+        return answer.modified_count, len(pairs) - answer.modified_count
+
+    async def _holder(self, key: str | None) -> str | None:
+        found = await self.mongo.jobs.find_one({"dedup_key": key}, {"_id": 1}, hint=BY_DEDUP_KEY)
+        return None if found is None else str(found["_id"])
+
+
+def as_it_was(seen: Job) -> Document:
+    return {"_id": seen.id, "state": seen.state.value, "version": seen.version}
+
+
+def change_to(job: Job, retention: timedelta) -> Document:
+    """Give what makes *job* of the document of a job that nobody has claimed."""
+    fields, gone = concluded(job, retention)
+    fields |= {"due_at": job.due_at, "not_after": job.not_after}
+    if job.dedup_key is not None:
+        fields["dedup_key"] = job.dedup_key
+    if job.released_key is None:
+        gone.append("released_key")
+    if job.state not in FINAL:
+        gone.append("delete_after")
+    return {"$set": fields, "$unset": dict.fromkeys(gone, "")}

@@ -1,0 +1,40 @@
+"""What the values of options may be; a wrong one is told by what to write."""
+
+from argparse import ArgumentTypeError
+from datetime import UTC, datetime
+
+from gcsched.cli import when
+
+
+def text(given: str) -> str:
+    if not given.isprintable() and any("\ud800" <= each <= "\udfff" for each in given):
+        raise ArgumentTypeError(f"{given!r} is not valid UTF-8")
+    return given
+
+
+def pair(given: str) -> tuple[str, str]:
+    name, equals, value = text(given).partition("=")
+    if not name or not equals:
+        raise ArgumentTypeError(f"{given!r} is no pair; write name=value")
+    return name, value
+
+
+def second(given: str) -> int:
+    """Give the Unix second of a moment; the daily run is none."""
+    try:
+        found = when.unix_seconds(given, now=datetime.now(UTC))
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from error
+    if found == when.DAILY:
+        raise ArgumentTypeError(f"{given!r} is no moment; write a time")
+    return found
+
+
+def second_or_daily(given: str) -> int:
+    return when.DAILY if given in {"daily", "0"} else second(given)
+
+
+def how_many(given: str) -> int:
+    if not (given.isascii() and given.isdecimal()):
+        raise ArgumentTypeError(f"{given!r} is no number; write 0 or more")
+    return int(given)

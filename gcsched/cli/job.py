@@ -1,0 +1,86 @@
+"""`gcsched job`: see one job or many, and steer one."""
+
+from argparse import ArgumentParser, Namespace
+from typing import TYPE_CHECKING
+
+from gcsched.cli import filters, job_steps, job_view, output, paging
+from gcsched.cli.calling import DONE, addressed, calling
+from gcsched.cli.command import Command, Group
+
+if TYPE_CHECKING:
+    from gcsched.client import Client
+
+ORDERS = ("created-desc", "created-asc", "due-asc", "due-desc")
+
+
+def show(service: "Client", chosen: Namespace) -> int:
+    from gcsched.pb import task_pb2
+
+    return job_view.told(chosen, service.call("GetJob", task_pb2.GetJobRequest(job_id=chosen.id)))
+
+
+def listed(parser: ArgumentParser) -> None:
+    filters.add_arguments(parser)
+    parser.add_argument(
+        "--order",
+        choices=ORDERS,
+        metavar="ORDER",
+        help=f"{', '.join(ORDERS)}; by due time with --state only",
+    )
+    paging.add_argument(parser)
+    parser.add_argument("--full", action="store_true", help="with message, variables and attempts")
+
+
+def list_jobs(service: "Client", chosen: Namespace) -> int:
+    from gcsched.pb import task_pb2
+
+    request = task_pb2.ListJobsRequest(
+        filter=filters.chosen_filter(chosen),
+        order=chosen.order and chosen.order.upper().replace("-", "_"),
+        view=task_pb2.Job.FULL if chosen.full else task_pb2.Job.BASIC,
+    )
+    jobs = paging.items(service, "ListJobs", request, field="jobs", chosen=chosen)
+    if chosen.json:
+        paging.as_json(jobs)
+    elif chosen.full:
+        output.show([block for job in jobs for block in job_view.detailed(job)])
+    else:
+        output.show([job_view.listed(jobs)])
+    return DONE
+
+
+def count(service: "Client", chosen: Namespace) -> int:
+    from gcsched.pb import task_pb2
+
+    request = task_pb2.CountJobsRequest(filter=filters.chosen_filter(chosen))
+    reply = service.call("CountJobs", request)
+    more = "more than " if reply.more_than else ""
+    output.tell(chosen, reply, lambda: [f"{more}{reply.count}"])
+    return DONE
+
+
+COMMANDS = Group(
+    name="job",
+    help="See one job or many, and steer one.",
+    commands=(
+        Command(
+            name="show",
+            help="Show a job with its attempts.",
+            run=calling(show),
+            arguments=addressed(job_steps.identified),
+        ),
+        Command(
+            name="list",
+            help="List jobs; without a filter, the newest ones.",
+            run=calling(list_jobs),
+            arguments=addressed(listed),
+        ),
+        Command(
+            name="count",
+            help="Count jobs, exactly up to 10,000.",
+            run=calling(count),
+            arguments=addressed(filters.add_arguments),
+        ),
+        *job_steps.COMMANDS,
+    ),
+)

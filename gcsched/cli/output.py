@@ -1,0 +1,101 @@
+"""Write for people and for programs: tables on a terminal, plain columns elsewhere, or JSON."""
+
+import sys
+from argparse import Namespace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
+
+NOTHING = "-"
+GAP = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """Cells in columns; without *columns* there is no heading. The first *kept* are never cut."""
+
+    rows: Sequence[Sequence[str]]
+    columns: Sequence[str] = ()
+    kept: int = 1
+
+    def cells(self) -> list[list[str]]:
+        """Give all rows, the heading first, fit to be shown."""
+        heading = [self.columns] if self.columns else []
+        return [[clean(cell) or NOTHING for cell in row] for row in [*heading, *self.rows]]
+
+
+Block = Table | str
+
+
+def tell(chosen: Namespace, message: "Message", blocks: Callable[[], Sequence[Block]]) -> None:
+    if chosen.json:
+        say(as_json(message))
+    else:
+        show(blocks())
+
+
+def as_json(message: "Message") -> str:
+    """Give *message* in one line, in ASCII, with all fields but absent messages."""
+    import json
+
+    from google.protobuf import json_format
+
+    return json.dumps(
+        json_format.MessageToDict(
+            message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
+        )
+    )
+
+
+def show(blocks: Sequence[Block]) -> None:
+    if is_terminal():
+        from gcsched.cli import terminal
+
+        terminal.show(blocks)
+    else:
+        say(*plain(blocks))
+
+
+def is_terminal() -> bool:
+    return sys.stdout is not None and sys.stdout.isatty()  # `>&-` leaves None there
+
+
+def say(*lines: str) -> None:
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    for line in lines:
+        print(line.encode(encoding, "replace").decode(encoding))
+
+
+def note(line: str) -> None:
+    """Say to people what is none of the output."""
+    print(line, file=sys.stderr)
+
+
+def clean(text: str) -> str:
+    """Take from foreign words what would move a terminal's cursor."""
+    return "".join(each if each.isprintable() else "?" for each in text)
+
+
+def plain(blocks: Iterable[Block]) -> list[str]:
+    lines: list[str] = []
+    for block in blocks:
+        lines += [""] if lines else []
+        if isinstance(block, str):
+            lines += [clean(line) for line in block.splitlines()]
+        else:
+            lines += aligned(block)
+    return lines
+
+
+def aligned(table: Table) -> list[str]:
+    rows = table.cells()
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        (GAP * " ")
+        .join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        .rstrip()
+        for row in rows
+    ]

@@ -1,0 +1,49 @@
+"""Read a list page by page, as far as it is wanted."""
+
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from gcsched.cli import arguments, output
+
+if TYPE_CHECKING:
+    from gcsched.client import Client
+
+LARGEST_PAGE = 1000
+USUAL = 50
+
+
+def add_argument(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--limit",
+        type=arguments.how_many,
+        default=USUAL,
+        metavar="N",
+        help="how many at most (%(default)s); 0: all",
+    )
+
+
+def items(
+    service: "Client", method: str, request: Any, *, field: str, chosen: Namespace
+) -> Iterator[Any]:
+    """Give what the *field* of each page has; a note tells when there is more than the limit."""
+    left = chosen.limit or sys.maxsize
+    while True:
+        request.page_size = min(left, LARGEST_PAGE)
+        page = service.call(method, request)
+        found = getattr(page, field)[:left]
+        yield from found
+        left -= len(found)
+        request.page_token = page.next_page_token
+        if not page.next_page_token:
+            return
+        if left == 0:
+            output.note(f"there are more than {chosen.limit}; --limit N shows more, 0 all")
+            return
+
+
+def as_json(items: Iterator[Any]) -> None:
+    """Print a line for each, as it comes."""
+    for item in items:
+        output.say(output.as_json(item))

@@ -1,0 +1,70 @@
+"""`gcsched recipient`: what callers told about an employee, and how to erase it."""
+
+from argparse import ArgumentParser, Namespace
+from typing import TYPE_CHECKING
+
+from gcsched.cli import arguments, confirm, fields, output
+from gcsched.cli.calling import DONE, MANY_SECONDS, addressed, calling
+from gcsched.cli.command import Command, Group
+from gcsched.cli.jobs import jobs
+
+if TYPE_CHECKING:
+    from gcsched.client import Client
+    from gcsched.pb import task_pb2
+
+
+def identified(parser: ArgumentParser) -> None:
+    parser.add_argument("empid", type=arguments.text, metavar="EMPID", help="the employee id")
+
+
+def forgotten(parser: ArgumentParser) -> None:
+    identified(parser)
+    confirm.add_argument(parser)
+
+
+def show(service: "Client", chosen: Namespace) -> int:
+    from gcsched.pb import task_pb2
+
+    found = service.call("GetRecipient", task_pb2.GetRecipientRequest(empid=chosen.empid))
+    output.tell(chosen, found, lambda: [fields.facts(found)])
+    return DONE
+
+
+def forget(service: "Client", chosen: Namespace) -> int:
+    from gcsched.pb import task_pb2
+
+    question = f"Erase {chosen.empid}, also in finished jobs?"
+    if (code := confirm.permission(chosen, question)) != DONE:
+        return code
+    request = task_pb2.ForgetRecipientRequest(empid=chosen.empid)
+    reply = service.call("ForgetRecipient", request)
+    output.tell(chosen, reply, lambda: [erased(reply)])
+    return DONE
+
+
+def erased(reply: "task_pb2.ForgetRecipientResponse") -> str:
+    said = f"erased, also in {jobs(reply.erased)}"
+    if not reply.unfinished:
+        return said
+    left = jobs(reply.unfinished)
+    return f"{said}; not in {left}, unfinished: cancel first what waits, then forget again"
+
+
+COMMANDS = Group(
+    name="recipient",
+    help="What callers told about an employee.",
+    commands=(
+        Command(
+            name="show",
+            help="Show what callers told about an employee.",
+            run=calling(show),
+            arguments=addressed(identified),
+        ),
+        Command(
+            name="forget",
+            help="Erase an employee, also in finished jobs.",
+            run=calling(forget),
+            arguments=addressed(forgotten, timeout=MANY_SECONDS),
+        ),
+    ),
+)

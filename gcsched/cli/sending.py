@@ -1,0 +1,89 @@
+"""`gcsched daily run`, `pause` and `resume`: when anything is sent at all."""
+
+import getpass
+import socket
+from argparse import ArgumentParser, Namespace
+from typing import TYPE_CHECKING
+
+from gcsched.cli import arguments, fields, output
+from gcsched.cli.calling import DONE, MANY_SECONDS, addressed, calling
+from gcsched.cli.command import Command, Group
+from gcsched.cli.jobs import jobs
+
+if TYPE_CHECKING:
+    from gcsched.client import Client
+
+
+def run_daily(service: "Client", chosen: Namespace) -> int:
+    from gcsched.pb import task_pb2
+
+    reply = service.call("RunDailyQueue", task_pb2.RunDailyQueueRequest())
+    output.tell(chosen, reply, lambda: [f"{jobs(reply.moved)} became due"])
+    return DONE
+
+
+def named(parser: ArgumentParser) -> None:
+    parser.add_argument("--by", type=arguments.text, metavar="USER", help="who you are (user@host)")
+
+
+def who(chosen: Namespace) -> str:
+    if chosen.by is not None:
+        return str(chosen.by)
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container's user often has no name
+        user = "unknown"
+    return f"{user}@{socket.gethostname()}"
+
+
+def reasoned(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--reason", required=True, type=arguments.text, help="for whoever finds it paused"
+    )
+    named(parser)
+
+
+def pause(service: "Client", chosen: Namespace) -> int:
+    from gcsched.pb import task_pb2
+
+    request = task_pb2.PauseSendingRequest(by=who(chosen), reason=chosen.reason)
+    found = service.call("PauseSending", request)
+    output.tell(chosen, found, lambda: ["sending is paused", fields.facts(found)])
+    return DONE
+
+
+def resume(service: "Client", chosen: Namespace) -> int:
+    from gcsched.pb import task_pb2
+
+    reply = service.call("ResumeSending", task_pb2.ResumeSendingRequest(by=who(chosen)))
+    if reply.HasField("ended"):
+        output.tell(chosen, reply, lambda: ["sending again after", fields.facts(reply.ended)])
+    else:
+        output.tell(chosen, reply, lambda: ["nothing was paused"])
+    return DONE
+
+
+DAILY = Group(
+    name="daily",
+    help="The daily queue.",
+    commands=(
+        Command(
+            name="run",
+            help="Send everything in the daily queue now; the next daily run still comes.",
+            run=calling(run_daily),
+            arguments=addressed(timeout=MANY_SECONDS),
+        ),
+    ),
+)
+PAUSE = Command(
+    name="pause",
+    help="Stop all processes from sending; accepted work waits.",
+    run=calling(pause),
+    arguments=addressed(reasoned),
+)
+RESUME = Command(
+    name="resume",
+    help="Let all processes send again.",
+    run=calling(resume),
+    arguments=addressed(named),
+)

@@ -1,0 +1,63 @@
+"""The report of a service, as people see it."""
+
+from typing import TYPE_CHECKING
+
+from gcsched.cli import fields
+from gcsched.cli.output import Block, Table
+
+if TYPE_CHECKING:
+    from gcsched.pb import task_pb2
+
+
+def report(status: "task_pb2.StatusReport") -> list[Block]:
+    blocks: list[Block] = [Table(rows=summary(status))]
+    if status.counts:
+        blocks.append(fields.table(status.counts, ("state", "count")))
+    if status.relays:
+        blocks.append(Table(columns=RELAY, rows=[relay(each) for each in status.relays]))
+    return blocks
+
+
+def summary(status: "task_pb2.StatusReport") -> list[tuple[str, str]]:
+    counted = fields.text(status, "counted")
+    return [
+        ("version", f"{status.version}, Python {status.python}"),
+        ("started", fields.text(status, "started")),
+        ("sending", sending(status)),
+        ("oldest due", oldest(status)),
+        ("lateness", lateness(status.lateness)),
+        ("counted", counted if status.counts else "not now: MongoDB is away"),
+    ]
+
+
+def sending(status: "task_pb2.StatusReport") -> str:
+    if not status.HasField("pause"):
+        return "yes"
+    pause = status.pause
+    return f"PAUSED by {pause.by} since {fields.text(pause, 'since')}: {pause.reason}"
+
+
+def oldest(status: "task_pb2.StatusReport") -> str:
+    late = fields.text(status, "oldest_due")
+    return f"{late} late" if late else "nothing is due"
+
+
+def lateness(seen: "task_pb2.StatusReport.Lateness") -> str:
+    if not seen.mails:
+        return "no mails in five minutes"
+    half, nearly_all = fields.seconds(seen.p50), fields.seconds(seen.p99)
+    return f"half within {half}, 99 % within {nearly_all}, of {seen.mails:,} mails in five minutes"
+
+
+RELAY = ("RELAY", "STATE", "OPEN", "BUSY", "RATE", "EFFECTIVE")
+
+
+def relay(seen: "task_pb2.StatusReport.Relay") -> tuple[str, ...]:
+    return (
+        seen.name,
+        "down" if seen.is_down else "up",
+        str(seen.sessions_open),
+        str(seen.sessions_busy),
+        f"{seen.rate:g}/s" if seen.rate else "",
+        f"{seen.effective_rate:g}/s" if seen.effective_rate else "",
+    )

@@ -1,0 +1,109 @@
+"""`gcsched template`: what mails can look like."""
+
+import sys
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gcsched.cli import arguments, fields, output
+from gcsched.cli.calling import DONE, REFUSED, addressed, calling
+from gcsched.cli.command import Command, Group
+
+if TYPE_CHECKING:
+    from gcsched.client import Client
+    from gcsched.pb import task_pb2
+
+IN_LISTS = ("name", "has_text", "needs")
+
+
+def list_all(service: "Client", chosen: Namespace) -> int:
+    from gcsched.pb import task_pb2
+
+    templates = service.call("ListTemplates", task_pb2.ListTemplatesRequest()).templates
+    if chosen.json:
+        output.say(*map(output.as_json, templates))
+    else:
+        output.show([fields.table(templates, IN_LISTS)])
+    return DONE
+
+
+def previewed(parser: ArgumentParser) -> None:
+    add = parser.add_argument
+    add("name", type=arguments.text, metavar="NAME", help="as `template list` has it")
+    add_variables(parser)
+    add("--to", default="", type=arguments.text, metavar="ADDRESS", help="whose mail it would be")
+    add("--empid", default="", type=arguments.text, metavar="ID", help="whose mail it would be")
+    add("--username", default="", type=arguments.text, metavar="NAME", help="what they are called")
+    add("--message", default="", type=arguments.text, metavar="TEXT", help="the subject")
+    shown = parser.add_mutually_exclusive_group()
+    shown.add_argument("--html", type=Path, metavar="FILE", help="write the HTML there")
+    shown.add_argument("--text", action="store_true", help="print the text part, nothing else")
+
+
+def add_variables(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--var",
+        action="append",
+        default=[],
+        type=arguments.pair,
+        metavar="NAME=VALUE",
+        help="data for the template; may be repeated",
+    )
+
+
+def preview(service: "Client", chosen: Namespace) -> int:
+    from gcsched.pb import task_pb2
+
+    request = task_pb2.PreviewTemplateRequest(
+        template=chosen.name,
+        variables=dict(chosen.var),
+        empid=chosen.empid,
+        email=chosen.to,
+        name=chosen.username,
+        message=chosen.message,
+    )
+    found = service.call("PreviewTemplate", request)
+    if chosen.html is not None:
+        return written(chosen.html, found.html)
+    if chosen.text and not chosen.json:
+        output.say(*map(output.clean, found.text.splitlines()))
+    else:
+        output.tell(chosen, found, lambda: previewing(found))
+    return DONE
+
+
+def written(file: Path, html: str) -> int:
+    try:
+        file.write_text(html, encoding="utf-8")
+    except OSError as error:
+        print(f"--html: {file} cannot be written ({error.strerror})", file=sys.stderr)
+        return REFUSED
+    return DONE
+
+
+def previewing(preview: "task_pb2.Preview") -> list[output.Block]:
+    """Show a mail as it would be; its HTML is for browsers."""
+    blocks: list[output.Block] = [fields.facts(preview, without=["text", "html", "suppression"])]
+    if preview.HasField("suppression"):
+        blocks += ["this address gets no mail:", fields.facts(preview.suppression)]
+    return [*blocks, preview.text]
+
+
+COMMANDS = Group(
+    name="template",
+    help="What mails can look like.",
+    commands=(
+        Command(
+            name="list",
+            help="List the templates, and what each needs.",
+            run=calling(list_all),
+            arguments=addressed(),
+        ),
+        Command(
+            name="preview",
+            help="Show a mail as a template would make it; nothing is stored.",
+            run=calling(preview),
+            arguments=addressed(previewed),
+        ),
+    ),
+)

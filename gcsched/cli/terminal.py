@@ -1,0 +1,68 @@
+"""Tables on a terminal: long words are folded, ids never, however narrow it is."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from gcsched.cli.output import GAP, Block, Table, clean
+
+NARROWEST = 12
+
+
+def show(blocks: Sequence[Block]) -> None:
+    console = Console()
+    narrowest = max((sum(least_widths(each)) for each in tables(blocks)), default=0)
+    console.width = max(console.width, narrowest)
+    console.print(rendered(blocks), soft_wrap=True)
+
+
+@contextmanager
+def replacing() -> Iterator[Callable[[Sequence[Block]], None]]:
+    """Give what shows blocks in the place of those before."""
+    with Live(auto_refresh=False, vertical_overflow="visible") as live:
+        yield lambda blocks: live.update(rendered(blocks), refresh=True)
+
+
+def tables(blocks: Sequence[Block]) -> list[Table]:
+    return [block for block in blocks if isinstance(block, Table)]
+
+
+def rendered(blocks: Sequence[Block]) -> Group:
+    parts: list[Any] = []
+    for block in blocks:
+        parts += [""] if parts else []
+        if isinstance(block, Table):
+            parts.append(framed(block))
+        else:
+            parts.append(Text("\n".join(map(clean, block.splitlines()))))
+    return Group(*parts)
+
+
+def least_widths(table: Table) -> list[int]:
+    """Give how narrow each column may become, the gap behind it included."""
+    widest = [max(map(len, column)) for column in zip(*table.cells(), strict=True)]
+    return [
+        GAP + (width if number < table.kept else min(width, NARROWEST))
+        for number, width in enumerate(widest)
+    ]
+
+
+def framed(table: Table) -> RichTable:
+    rows = table.cells()
+    heading = rows.pop(0) if table.columns else ()
+    framed = RichTable(box=None, pad_edge=False, padding=(0, GAP, 0, 0), show_header=bool(heading))
+    for number, width in enumerate(least_widths(table)):
+        framed.add_column(
+            Text(heading[number]) if heading else "",
+            no_wrap=number < table.kept,
+            overflow="fold",
+            min_width=width - GAP,
+        )
+    for row in rows:
+        framed.add_row(*map(Text, row))
+    return framed

@@ -1,0 +1,28 @@
+"""Collect what is wrong with a request, so that a caller is told all of it at once. Pure."""
+
+from collections.abc import Iterable
+from typing import TypeVar
+
+from gcsched.errors import InvalidRequest, Violation
+
+T = TypeVar("T")
+
+
+class Checks:
+    def __init__(self) -> None:
+        self._violations: list[Violation] = []
+
+    def taken(self, value: T | Violation, *, otherwise: T) -> T:
+        """Give *value*; or, if it is what is wrong, remember that and give what stands for it."""
+        if isinstance(value, Violation):
+            self._violations.append(value)
+            return otherwise
+        return value
+
+    def add(self, violations: Iterable[Violation]) -> None:
+        self._violations += violations
+
+    def finish(self) -> None:
+        """Raise InvalidRequest if anything was wrong."""
+        if self._violations:
+            raise InvalidRequest(self._violations)

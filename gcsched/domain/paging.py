@@ -1,0 +1,52 @@
+"""Pages of a list: how long they are, and the tokens that lead to the next one (AIP-158). Pure."""
+
+import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Sequence
+from hashlib import sha256
+
+from gcsched.errors import Violation
+
+ORDINARY_PAGE = 50
+LARGEST_PAGE = 1_000
+DIGEST_BYTES = 9
+NOT_OURS = Violation(
+    "page_token", "must be next_page_token of the page before, with the same filter and order"
+)
+
+
+def page_size(asked: int) -> int | Violation:
+    """Give how many are wanted; 0 leaves it to us."""
+    if asked < 0:
+        return Violation("page_size", f"must not be negative; 0 means {ORDINARY_PAGE}")
+    return min(asked or ORDINARY_PAGE, LARGEST_PAGE)
+
+
+def page_token(asked_for: str, place: Sequence[str]) -> str:
+    """Make the token for what follows *place* in the list *asked_for*, as text for a URL."""
+    written = json.dumps(place, ensure_ascii=False).encode()
+    return urlsafe_b64encode(digest(asked_for, written) + written).decode().rstrip("=")
+
+
+def place_in(asked_for: str, token: str, *, parts: int) -> Sequence[str] | Violation:
+    """Give the place that *token* leads to: so many *parts*, none for the first page.
+
+    The digest finds a token of another list, or a damaged one; it keeps nobody from making one.
+    """
+    if not token:
+        return ()
+    try:
+        whole = urlsafe_b64decode(token + "=" * (-len(token) % 4))
+        written = whole[DIGEST_BYTES:]
+        if whole[:DIGEST_BYTES] != digest(asked_for, written):
+            return NOT_OURS
+        place = json.loads(written)
+    except ValueError:
+        return NOT_OURS
+    if not isinstance(place, list) or [type(each) for each in place] != [str] * parts:
+        return NOT_OURS
+    return place
+
+
+def digest(asked_for: str, written: bytes) -> bytes:
+    return sha256(asked_for.encode() + b"\0" + written).digest()[:DIGEST_BYTES]

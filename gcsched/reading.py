@@ -1,0 +1,49 @@
+"""Build what answers questions, and what is kept of addresses and employees."""
+
+import platform
+
+from gcsched import __version__, policies
+from gcsched.adapters.mongo.jobs import MongoJobs
+from gcsched.adapters.mongo.listing import MongoJobList
+from gcsched.adapters.mongo.personal import MongoPersonalData
+from gcsched.adapters.mongo.suppressions import MongoSuppressions
+from gcsched.delivery import Delivery
+from gcsched.resources import Resources
+from gcsched.rpc.knowing_recipients import KnowingRecipients
+from gcsched.rpc.reading_jobs import ReadingJobs
+from gcsched.rpc.suppressing import Suppressing
+from gcsched.settings import Settings
+from gcsched.usecases.block import Blocklist
+from gcsched.usecases.census import Census
+from gcsched.usecases.forget import KnowRecipients
+from gcsched.usecases.read_jobs import ReadJobs
+from gcsched.usecases.status import About, Status
+
+
+def build_status(resources: Resources, delivery: Delivery, census: Census) -> Status:
+    """Give what tells how things are, from what is known here already."""
+    about = About(version=__version__, python=platform.python_version(), started=resources.clock())
+    return Status(
+        census=census,
+        lateness=delivery.lateness,
+        relays=delivery.relays,
+        sessions=resources.mailers,
+        about=about,
+        pause=lambda: delivery.pausing.pause,
+    )
+
+
+def build_readers(settings: Settings, resources: Resources) -> tuple[object, ...]:
+    """Give the handlers: one for each kind of thing."""
+    jobs = ReadJobs(reader=MongoJobs(), list=MongoJobList(mongo=resources.mongo))
+    blocklist = Blocklist(
+        store=MongoSuppressions(mongo=resources.mongo),
+        lasting=policies.suppression(settings),
+        now=resources.clock,
+    )
+    recipients = KnowRecipients(data=MongoPersonalData(mongo=resources.mongo), now=resources.clock)
+    return (
+        ReadingJobs(read=jobs),
+        Suppressing(blocklist=blocklist),
+        KnowingRecipients(recipients=recipients),
+    )

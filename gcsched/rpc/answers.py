@@ -1,0 +1,77 @@
+"""Answers about invitations, from the domain to protobuf."""
+
+from datetime import datetime
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from gcsched.domain.job import State
+from gcsched.domain.mail import Draft
+from gcsched.domain.suppression import Suppression
+from gcsched.errors import GcschedError
+from gcsched.pb import task_pb2
+from gcsched.rpc.convert import status_of
+from gcsched.usecases.ports import Admitted, TooSoon
+from gcsched.usecases.preview import Rehearsal
+from gcsched.usecases.submit import Accepted
+
+Response = task_pb2.MeetResponse
+Answer = task_pb2.BatchScheduleMeetsResponse.Answer
+
+
+def meet_response(answer: Accepted) -> task_pb2.MeetResponse:
+    match answer:
+        case TooSoon():
+            return Response(outcome=Response.REFUSED_DUPLICATE)
+        case Admitted():
+            return Response(
+                success=True,
+                job_id=answer.job_id,
+                outcome=outcome_of(answer),
+                due=answer.due and timestamp(answer.due),
+                state=answer.state and answer.state.value,
+            )
+
+
+def outcome_of(admitted: Admitted) -> task_pb2.MeetResponse.Outcome:
+    if not admitted.is_new:
+        return Response.REPLAYED
+    return Response.QUEUED_FOR_DAILY if admitted.state is State.QUEUED else Response.CREATED
+
+
+def batch_answer(answer: task_pb2.MeetResponse | GcschedError) -> Answer:
+    if isinstance(answer, GcschedError):
+        return Answer(error=status_of(answer))
+    return Answer(response=answer)
+
+
+def rehearsed(rehearsal: Rehearsal) -> task_pb2.MeetResponse:
+    """Say what would become of a request, and show its mail."""
+    admission, job = rehearsal.admission, rehearsal.job
+    shown = preview(rehearsal.draft)
+    if isinstance(admission, TooSoon) or not admission.is_new:
+        shown.duplicate_of = admission.job_id
+    if rehearsal.suppression is not None:
+        shown.suppression.CopyFrom(suppression(rehearsal.suppression))
+    if isinstance(admission, TooSoon):
+        return Response(outcome=Response.REFUSED_DUPLICATE, preview=shown)
+    return Response(success=True, due=timestamp(job.due), state=job.state.value, preview=shown)
+
+
+def preview(draft: Draft) -> task_pb2.Preview:
+    return task_pb2.Preview(
+        subject=draft.subject, text=draft.text, html=draft.html, size_bytes=draft.size
+    )
+
+
+def suppression(of: Suppression) -> task_pb2.Suppression:
+    return task_pb2.Suppression(
+        email=of.address,
+        reason=of.reason,
+        job_id=of.job_id,
+        since=timestamp(of.since),
+        until=timestamp(of.until),
+    )
+
+
+def timestamp(of: datetime) -> Timestamp:
+    return Timestamp(seconds=int(of.timestamp()), nanos=of.microsecond * 1000)

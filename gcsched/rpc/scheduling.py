@@ -1,0 +1,71 @@
+"""ScheduleMeet and BatchScheduleMeets: convert, call the use case, convert."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+import grpc
+from google.protobuf.message import Message
+
+from gcsched.errors import GcschedError, InvalidRequest, Violation
+from gcsched.pb import task_pb2
+from gcsched.rpc.answers import batch_answer, meet_response, rehearsed
+from gcsched.rpc.convert import errors_as_status, request_from
+from gcsched.rpc.limits import check_size, is_too_large, time_left
+from gcsched.usecases.preview import Rehearse
+from gcsched.usecases.submit import Submit
+
+MOST_REQUESTS = 1_000
+
+Context = grpc.aio.ServicerContext[Message, Message]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scheduling:
+    submit: Submit
+    rehearse: Rehearse
+
+    async def ScheduleMeet(
+        self, request: task_pb2.MeetRequest, context: Context
+    ) -> task_pb2.MeetResponse:
+        async with errors_as_status(context):
+            within = await time_left(context)
+            check_size(request)
+            if request.validate_only:
+                return rehearsed(await self.rehearse(request_from(request)))
+            return meet_response(await self.submit(request_from(request), within=within))
+
+    async def BatchScheduleMeets(
+        self, request: task_pb2.BatchScheduleMeetsRequest, context: Context
+    ) -> task_pb2.BatchScheduleMeetsResponse:
+        async with errors_as_status(context):
+            within = await time_left(context)
+            if not 1 <= len(request.requests) <= MOST_REQUESTS:
+                problem = f"must be 1 to {MOST_REQUESTS}, are {len(request.requests)}"
+                raise InvalidRequest([Violation("requests", problem)])
+            answers = await self._answers(request.requests, within)
+        return task_pb2.BatchScheduleMeetsResponse(answers=map(batch_answer, answers))
+
+    async def _answers(
+        self, requests: Sequence[task_pb2.MeetRequest], within: timedelta
+    ) -> list[task_pb2.MeetResponse | GcschedError]:
+        """Answer all in order; those to be stored go together."""
+        answers: dict[int, task_pb2.MeetResponse | GcschedError] = {
+            number: await self._apart(request)
+            for number, request in enumerate(requests)
+            if request.validate_only or is_too_large(request)
+        }
+        wanted = [number for number in range(len(requests)) if number not in answers]
+        raws = [request_from(requests[number]) for number in wanted]
+        stored = await self.submit.all(raws, within=within) if raws else []
+        for number, answer in zip(wanted, stored, strict=True):
+            answers[number] = answer if isinstance(answer, GcschedError) else meet_response(answer)
+        return [answers[number] for number in range(len(requests))]
+
+    async def _apart(self, request: task_pb2.MeetRequest) -> task_pb2.MeetResponse | GcschedError:
+        """Answer what is not to be stored."""
+        try:
+            check_size(request)
+            return rehearsed(await self.rehearse(request_from(request)))
+        except GcschedError as error:
+            return error

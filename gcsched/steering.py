@@ -1,0 +1,37 @@
+"""Build what lets callers steer: single jobs, many at once, and the sending as a whole."""
+
+from gcsched import policies
+from gcsched.adapters.mongo.listing import MongoJobList
+from gcsched.adapters.mongo.steering import MongoSteering
+from gcsched.adapters.mongo.suppressions import MongoSuppressions
+from gcsched.delivery import Delivery
+from gcsched.resources import Resources
+from gcsched.rpc.steering_jobs import SteeringJobs
+from gcsched.rpc.steering_sending import SteeringSending
+from gcsched.settings import Settings
+from gcsched.usecases.change_jobs import ChangeJobs
+from gcsched.usecases.daily import DailyRun
+from gcsched.usecases.steer import Steer
+
+
+def build_steering(
+    settings: Settings, resources: Resources, delivery: Delivery, daily_run: DailyRun
+) -> tuple[object, ...]:
+    """Give the handlers of all methods that change what is there."""
+    mongo, now, ringer = resources.mongo, resources.clock, daily_run.ringer
+    store = MongoSteering(mongo=mongo, retention=policies.retention(settings))
+    suppressions = MongoSuppressions(mongo=mongo)
+    jobs = SteeringJobs(
+        steer=Steer(store=store, suppressions=suppressions, ringer=ringer, now=now),
+        change=ChangeJobs(
+            list=MongoJobList(mongo=mongo),
+            store=store,
+            suppressions=suppressions,
+            ringer=ringer,
+            now=now,
+        ),
+        plan=policies.daily_plan(settings),
+        keep_trying=policies.keep_trying(settings),
+        now=now,
+    )
+    return jobs, SteeringSending(daily_run=daily_run, pausing=delivery.pausing, now=now)

@@ -1,0 +1,73 @@
+"""Know and forget an employee: the user details, and what finished jobs tell of a person."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from gcsched.domain.recipient import Recipient
+from gcsched.errors import UnknownRecipient
+from gcsched.usecases.ports import Clock
+
+MOST_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Erased:
+    """How many jobs of a batch were erased; how many were not, because somebody was faster.
+
+    *last* is where the next batch begins; None: this was the last one.
+    """
+
+    jobs: int
+    missed: int
+    last: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forgotten:
+    """How many finished jobs were erased, and how many are as they were."""
+
+    erased: int
+    unfinished: int
+
+
+class PersonalData(Protocol):
+    async def recipient(self, empid: str) -> Recipient | None:
+        """Give the user details, if there are any."""
+
+    async def unfinished(self, empid: str) -> int:
+        """Count the jobs that have not ended."""
+
+    async def erase(self, empid: str, *, after: str, most: int, now: datetime) -> Erased:
+        """Erase *most* finished jobs that follow *after*, each only as it was seen."""
+
+    async def remove(self, empid: str) -> None:
+        """Delete the user details."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnowRecipients:
+    data: PersonalData
+    now: Clock
+
+    async def get(self, empid: str) -> Recipient:
+        """Give the user details. Raises UnknownRecipient, StoreUnavailable."""
+        recipient = await self.data.recipient(empid)
+        if recipient is None:
+            raise UnknownRecipient(empid)
+        return recipient
+
+    async def forget(self, empid: str) -> Forgotten:
+        """Erase what can be erased now; cut off, the same call again does the rest."""
+        # First: what ends meanwhile is better told as unfinished than not at all.
+        unfinished = await self.data.unfinished(empid)
+        erased, after = 0, ""
+        while True:
+            batch = await self.data.erase(empid, after=after, most=MOST_AT_ONCE, now=self.now())
+            erased += batch.jobs
+            unfinished += batch.missed
+            if batch.last is None:
+                break
+            after = batch.last
+        await self.data.remove(empid)
+        return Forgotten(erased=erased, unfinished=unfinished)

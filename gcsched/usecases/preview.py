@@ -1,0 +1,107 @@
+"""Show what a mail would look like; store nothing."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from gcsched.domain.job import Job
+from gcsched.domain.mail import Draft
+from gcsched.domain.request import DEFAULT_TEMPLATE, MeetRequest
+from gcsched.domain.suppression import Suppression
+from gcsched.errors import InvalidRequest, RequestIdReused, TemplateProblem, Violation
+from gcsched.usecases.job_factory import JobFactory
+from gcsched.usecases.ports import (
+    Admissions,
+    Admitted,
+    Clock,
+    Drafter,
+    IdTaken,
+    Suppressions,
+    TooSoon,
+)
+
+OWN_NAMES = {"emailID": "email", "empName": "name"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rehearsal:
+    """What would become of a request: its *job*, the mail, and what is in the way of it."""
+
+    job: Job
+    draft: Draft
+    admission: Admitted | TooSoon
+    suppression: Suppression | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rehearse:
+    """Do all that accepting does, but the storing."""
+
+    make_job: JobFactory
+    drafter: Drafter
+    admissions: Admissions
+    suppressions: Suppressions
+    now: Clock
+
+    async def __call__(self, raw: MeetRequest) -> Rehearsal:
+        """Rehearse *raw*. Raises InvalidRequest, RequestIdReused or StoreUnavailable."""
+        now = self.now()
+        job = self.make_job(raw, now=now)
+        draft = drafted(self.drafter, job)
+        admission = await self.admissions.foresee(job)
+        if isinstance(admission, IdTaken):
+            raise RequestIdReused(job.request_id, admission.job_id)
+        suppressed = await self.suppressions.among([job.email], now=now)
+        return Rehearsal(
+            job=job, draft=draft, admission=admission, suppression=suppressed.get(job.email)
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Specimen:
+    """Whose mail to show; everything has an example."""
+
+    template: str = DEFAULT_TEMPLATE
+    variables: Mapping[str, str] = field(default_factory=dict)
+    empid: str = "E-17"
+    email: str = "zoe@example.org"
+    name: str = "Zoë O'Neil"
+    message: str = "Release review & retrospective"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreviewTemplate:
+    """Render a template for somebody, known to nobody."""
+
+    make_job: JobFactory
+    drafter: Drafter
+    now: Clock
+
+    def __call__(self, specimen: Specimen) -> Draft:
+        """Show the mail of *specimen*, as if it were due now; raises InvalidRequest."""
+        now = self.now()
+        raw = MeetRequest(
+            empid=specimen.empid,
+            email=specimen.email,
+            message=specimen.message,
+            name=specimen.name,
+            timestamp=int(now.timestamp()),
+            template=specimen.template,
+            variables=specimen.variables,
+        )
+        try:
+            job = self.make_job(raw, now=now)
+        except InvalidRequest as error:
+            named = [
+                Violation(OWN_NAMES.get(v.field, v.field), v.problem) for v in error.violations
+            ]
+            raise InvalidRequest(named) from error
+        return drafted(self.drafter, job)
+
+
+def drafted(drafter: Drafter, job: Job) -> Draft:
+    """Show the mail of *job*; a template that fails is told as what its data brought about."""
+    try:
+        return drafter.draft(job)
+    except TemplateProblem as problem:
+        told = f"do not suit the template: {problem}"
+        raise InvalidRequest([Violation("variables", told)]) from problem

@@ -1,0 +1,96 @@
+"""How things are, as this process knows it: asks nobody, so it answers while a store is away."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from gcsched.domain.pause import Pause
+from gcsched.usecases.census import Census
+from gcsched.usecases.guard import GuardedRelay
+from gcsched.usecases.lateness import Figures, Lateness
+from gcsched.usecases.ports import JobCounts
+from gcsched.usecases.relays import Relays
+
+
+class Sessions(Protocol):
+    """The connections with one relay."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def connections(self) -> int: ...
+    @property
+    def busy(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelayReport:
+    """Mails per second: what the operator allows, and what is made of it; 0: no limit."""
+
+    name: str
+    is_down: bool
+    sessions_open: int
+    sessions_busy: int
+    rate: float
+    effective_rate: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class About:
+    """What runs, and since when."""
+
+    version: str
+    python: str
+    started: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """*counts* were made at *counted*; None: unknown, because MongoDB is away."""
+
+    counts: JobCounts | None
+    counted: datetime | None
+    lateness: Figures
+    relays: Sequence[RelayReport]
+    pause: Pause | None
+    about: About
+
+
+def not_paused() -> None:
+    """Be the *pause* of a service that nobody can pause."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """*pause* tells the pause that this process knows of."""
+
+    census: Census
+    lateness: Lateness
+    relays: Relays
+    sessions: Sequence[Sessions]
+    about: About
+    pause: Callable[[], Pause | None] = not_paused
+
+    def __call__(self) -> Report:
+        counts = self.census.latest
+        sessions = {each.name: each for each in self.sessions}
+        return Report(
+            counts=counts,
+            counted=self.census.counted if counts is not None else None,
+            lateness=self.lateness.latest(),
+            relays=[report_of(relay, sessions[relay.name]) for relay in self.relays.all],
+            pause=self.pause(),
+            about=self.about,
+        )
+
+
+def report_of(relay: GuardedRelay, sessions: Sessions) -> RelayReport:
+    return RelayReport(
+        name=relay.name,
+        is_down=relay.is_down,
+        sessions_open=sessions.connections,
+        sessions_busy=sessions.busy,
+        rate=relay.pacer.per_second,
+        effective_rate=relay.pacer.effective_per_second,
+    )

@@ -1,0 +1,182 @@
+"""Whose wish is whose: request ids, and one notification per employee and window."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from pymongo.collection import Collection
+
+from gcsched.adapters.mongo.admissions import MongoAdmissions
+from gcsched.adapters.mongo.connection import Mongo
+from gcsched.domain.job import Job, State
+from gcsched.usecases.ports import Admission, Admitted, IdTaken, TooSoon
+from tests.builders import NOW, a_job, an_admitted, is_new
+
+Row = dict[str, Any]
+DAY = timedelta(days=1)
+SECOND = timedelta(seconds=1)
+
+
+async def admit(mongo: Mongo, *jobs: Job) -> list[Admission]:
+    return await MongoAdmissions(mongo=mongo).admit(jobs, within=5 * SECOND)
+
+
+def named(job_id: str, *, content: str = "f", **others: Any) -> Job:
+    """Make a job with request id R, as it is made where content is the key."""
+    given = {"dedup_key": "key of R", "request_id": "R", "fingerprint": content, **others}
+    return a_job(id=job_id, **given)
+
+
+def for_employee(job_id: str, **others: Any) -> Job:
+    """Make a job as it is made where an employee gets one in a day."""
+    given = {"dedup_key": "key of E1", "created": NOW, **others}
+    return a_job(id=job_id, dedup_until=given["created"] + DAY, **given)
+
+
+async def test_a_request_id_again_is_the_first_job_as_it_is_now(
+    mongo: Mongo, jobs: Collection[Row]
+) -> None:
+    await admit(mongo, named("job-1"))
+    jobs.update_one({"_id": "job-1"}, {"$set": {"state": "RETRYING", "due": NOW + DAY}})
+
+    [answer] = await admit(mongo, named("job-2"))
+
+    told = Admitted(job_id="job-1", is_new=False, state=State.RETRYING, due=NOW + DAY)
+    assert answer == told
+    assert jobs.count_documents({}) == 1
+
+
+async def test_a_request_id_with_other_content_is_told_whose_it_is(
+    mongo: Mongo, jobs: Collection[Row]
+) -> None:
+    group = [named("job-1"), named("job-2", content="g"), named("job-3")]
+
+    answers = await admit(mongo, *group)
+
+    first = an_admitted(group[0])
+    assert answers == [first, IdTaken(job_id="job-1"), an_admitted(group[0], is_new=False)]
+    assert jobs.count_documents({}) == 1
+
+
+async def test_a_request_id_is_free_again_when_its_job_came_to_nothing(
+    mongo: Mongo, jobs: Collection[Row]
+) -> None:
+    await admit(mongo, named("job-1"))
+    jobs.update_one({"_id": "job-1"}, {"$set": {"state": "FAILED"}, "$unset": {"dedup_key": ""}})
+
+    [answer] = await admit(mongo, named("job-2", content="g"))
+
+    assert answer == an_admitted(named("job-2"))
+
+
+async def test_a_holder_that_somebody_has_spoilt_is_no_reason_to_mail_twice(
+    mongo: Mongo, jobs: Collection[Row]
+) -> None:
+    await admit(mongo, a_job())
+    jobs.update_one({"_id": "job-1"}, {"$set": {"state": "odd"}, "$unset": {"due": ""}})
+
+    [answer] = await admit(mongo, a_job(id="job-2"))
+
+    assert answer == Admitted(job_id="job-1", is_new=False, state=None, due=None)
+
+
+async def test_an_employee_gets_no_second_one_within_the_window(
+    mongo: Mongo, jobs: Collection[Row]
+) -> None:
+    later = for_employee("job-3", created=NOW + DAY - SECOND)
+
+    answers = await admit(mongo, for_employee("job-1"), for_employee("job-2"))
+    answers += await admit(mongo, later)
+
+    assert answers[1:] == [TooSoon(job_id="job-1")] * 2
+    assert [row["_id"] for row in jobs.find()] == ["job-1"]
+
+
+async def test_after_the_window_the_next_one_is_taken_and_begins_a_window_of_its_own(
+    mongo: Mongo,
+) -> None:
+    await admit(mongo, for_employee("job-1"))
+
+    [second] = await admit(mongo, for_employee("job-2", created=NOW + DAY))
+    [third] = await admit(mongo, for_employee("job-3", created=NOW + DAY + SECOND))
+
+    assert is_new(second)
+    assert third == TooSoon(job_id="job-2")
+
+
+async def test_of_many_callers_after_the_window_one_is_accepted(
+    mongo: Mongo, another_mongo: Mongo, jobs: Collection[Row]
+) -> None:
+    await admit(mongo, for_employee("old"))
+    wishes = [for_employee(f"job-{number}", created=NOW + DAY) for number in range(60)]
+
+    answers = await asyncio.gather(
+        *(admit((mongo, another_mongo)[n % 2], wish) for n, wish in enumerate(wishes))
+    )
+
+    assert sum(is_new(answer) for [answer] in answers) == 1
+    assert sum(isinstance(answer, TooSoon) for [answer] in answers) == 59
+    assert jobs.count_documents({}) == 2
+
+
+@pytest.mark.parametrize("after", [SECOND, DAY, 3 * DAY], ids=str)
+async def test_a_request_id_is_remembered_longer_than_the_window(
+    mongo: Mongo, jobs: Collection[Row], after: timedelta
+) -> None:
+    mine = {"request_id": "R", "fingerprint": "f"}
+    await admit(mongo, for_employee("job-1", **mine))
+    if after > DAY:
+        assert is_new((await admit(mongo, for_employee("between", created=NOW + DAY)))[0])
+    before = jobs.count_documents({})
+
+    again = await admit(mongo, for_employee("job-2", created=NOW + after, **mine))
+    other = for_employee("job-3", created=NOW + after, request_id="R", fingerprint="g")
+    reused = await admit(mongo, other)
+
+    assert again == [an_admitted(a_job(), is_new=False)]
+    assert reused == [IdTaken(job_id="job-1")]
+    assert jobs.count_documents({}) == before
+
+
+async def test_a_request_id_belongs_to_one_employee(mongo: Mongo, jobs: Collection[Row]) -> None:
+    mine = {"request_id": "R", "fingerprint": "f"}
+    others = {"request_id": "R", "fingerprint": "g", "dedup_key": "key of E2"}
+
+    answers = await admit(mongo, for_employee("job-1", **mine), for_employee("job-2", **others))
+
+    assert answers[1] == IdTaken(job_id="job-1")
+    assert jobs.count_documents({}) == 1
+
+
+async def test_what_would_become_of_a_job_is_told_and_nothing_is_stored(
+    mongo: Mongo, jobs: Collection[Row]
+) -> None:
+    foresee = MongoAdmissions(mongo=mongo).foresee
+    first, again = named("job-1"), named("job-2")
+
+    before = await foresee(first)
+    await admit(mongo, first)
+    after = [await foresee(each) for each in (again, named("job-3", content="g"))]
+
+    assert before == an_admitted(first)
+    assert after == [an_admitted(first, is_new=False), IdTaken(job_id="job-1")]
+    assert jobs.count_documents({}) == 1
+
+
+async def test_who_has_the_key_of_a_window_that_is_over_is_in_nobodys_way(mongo: Mongo) -> None:
+    await admit(mongo, for_employee("job-1"))
+    later = for_employee("job-2", created=NOW + DAY)
+
+    assert await MongoAdmissions(mongo=mongo).foresee(later) == an_admitted(later)
+
+
+async def test_names_that_mean_something_to_mongodb_are_kept_as_they_are(
+    mongo: Mongo, jobs: Collection[Row]
+) -> None:
+    odd = {"$set": "$$NOW", "a.b": "c", "x": "$y"}
+
+    await admit(mongo, a_job(labels=odd, variables={"v": "$state"}))
+
+    [row] = jobs.find()
+    assert (row["labels"], row["variables"]) == (odd, {"v": "$state"})

@@ -1,0 +1,109 @@
+"""Lists among many jobs, by index only. Oracle: the server's own profile of each query shape."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+from pymongo.database import Database
+
+from gcsched.adapters.mongo.codec import encode
+from gcsched.adapters.mongo.connection import Mongo
+from gcsched.adapters.mongo.listing import MongoJobList
+from gcsched.domain.identity import new_id
+from gcsched.domain.job import State
+from gcsched.domain.listing import ALLOWED, JobFilter, Listing, Place
+from tests.adapters.mongo.profile import profiled, stages
+from tests.builders import NOW, a_job
+
+Row = dict[str, Any]
+MANY, IN_ONE_SECOND, EMPLOYEES = 100_000, 10_000, 100
+PAGE = 50
+SECOND = timedelta(seconds=1)
+
+WAITING = JobFilter(state=State.SCHEDULED)
+FILTERS = [
+    JobFilter(),
+    WAITING,
+    JobFilter(state=State.SCHEDULED, due_from=NOW + SECOND),
+    JobFilter(state=State.SCHEDULED, due_before=NOW + 8 * SECOND),
+    JobFilter(state=State.SCHEDULED, due_from=NOW + SECOND, due_before=NOW + 8 * SECOND),
+    JobFilter(empid="E7"),
+    JobFilter(email="7@example.org"),
+]
+
+
+def many() -> Iterator[Row]:
+    """Make jobs of which 10,000 at a time are due in one second, half of them still waiting."""
+    ordinary = encode(a_job())
+    for number in range(MANY):
+        created = NOW + number * timedelta(milliseconds=1)
+        yield ordinary | {
+            "_id": new_id(created),
+            "state": ("SCHEDULED", "SENT")[number % 2],
+            "empid": f"E{number // 2 % EMPLOYEES}",
+            "email": f"{number // 2 % EMPLOYEES}@example.org",
+            "created": created,
+            "due": NOW + number // IN_ONE_SECOND * SECOND,
+            "dedup_key": f"key-{number}",
+        }
+
+
+def middle(rows: list[Row], wanted: JobFilter) -> Place:
+    """Give a place deep in the list, amid many that are due in the same second."""
+    state = wanted.state or State.SCHEDULED
+    employees = {f"E{each}" for each in range(EMPLOYEES)} if not wanted.empid else {wanted.empid}
+    if wanted.email:
+        employees = {"E" + wanted.email.partition("@")[0]}
+    half = rows[MANY // 2 + IN_ONE_SECOND // 2 :]
+    row = next(row for row in half if row["state"] == state and row["empid"] in employees)
+    return Place(id=row["_id"], due=row["due"])
+
+
+async def test_each_page_and_count_looks_only_at_what_it_gives(
+    mongo: Mongo, raw: Database[Row]
+) -> None:
+    rows = list(many())
+    raw["jobs"].insert_many(rows, ordered=False)
+    wasteful = []
+    for wanted in FILTERS:
+        for order in ALLOWED[wanted.names]:
+            asked = Listing(filter=wanted, order=order)
+            for after in (None, middle(rows, wanted)):
+                wasteful += await looked_too_much(mongo, raw, asked, after)
+        wasteful += await counted_too_much(mongo, raw, wanted)
+
+    assert wasteful == []
+
+
+async def looked_too_much(
+    mongo: Mongo, raw: Database[Row], asked: Listing, after: Place | None
+) -> list[str]:
+    """Read a page; tell of each query that scanned, sorted, or looked at more than twice of it."""
+
+    async def use(mongo: Mongo) -> None:
+        lists = MongoJobList(mongo=mongo)
+        page = await lists.page(asked, after, most=PAGE, is_full=False)
+        assert len(page.jobs) == PAGE
+
+    profile = await profiled(mongo, raw, use)
+    assert profile, "nothing was profiled"
+    return [
+        f"{asked} after {after}: {stages(each['execStats'])}, {each['keysExamined']} keys"
+        for each in profile
+        if {"COLLSCAN", "SORT"} & set(stages(each["execStats"]))
+        or max(each["keysExamined"], each["docsExamined"]) > 2 * each["nreturned"]
+    ]
+
+
+async def counted_too_much(mongo: Mongo, raw: Database[Row], wanted: JobFilter) -> list[str]:
+    """Count up to 10,000; tell of a count that scanned, or looked at more than keys and limit."""
+    counts = []
+
+    async def use(mongo: Mongo) -> None:
+        counts.append(await MongoJobList(mongo=mongo).count(wanted, most=10_001))
+
+    [done] = await profiled(mongo, raw, use)
+    [count] = counts
+    looked = f"count of {wanted}: {done['planSummary']}, {done['keysExamined']} keys"
+    is_by_index = done["planSummary"].startswith("IXSCAN") and not done["docsExamined"]
+    return [] if is_by_index and done["keysExamined"] <= count + 1 else [looked]

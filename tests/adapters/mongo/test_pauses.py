@@ -1,0 +1,38 @@
+"""The pause as every replica sees it; oracle: what another connection reads."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from gcsched.adapters.mongo.connection import Mongo
+from gcsched.adapters.mongo.pauses import MongoPauses
+from gcsched.domain.pause import Pause
+from tests.builders import NOW
+
+PAUSE = Pause(by="ada", reason="the relay moves", since=NOW)
+
+
+async def test_no_pause_is_noted_at_first(mongo: Mongo) -> None:
+    assert await MongoPauses(mongo=mongo).get() is None
+
+
+async def test_a_pause_is_seen_by_everybody_until_it_ends(
+    mongo: Mongo, another_mongo: Mongo
+) -> None:
+    ours, theirs = MongoPauses(mongo=mongo), MongoPauses(mongo=another_mongo)
+
+    noted = await ours.note(PAUSE)
+    seen = await theirs.get()
+    ended = await theirs.end()
+
+    assert noted == seen == ended == PAUSE
+    assert await ours.get() is None
+    assert await ours.end() is None
+
+
+async def test_a_second_pause_has_the_last_word_and_the_first_begin(mongo: Mongo) -> None:
+    pauses = MongoPauses(mongo=mongo)
+    await pauses.note(PAUSE)
+
+    noted = await pauses.note(Pause(by="bob", reason="still", since=NOW + timedelta(hours=1)))
+
+    assert noted == replace(PAUSE, by="bob", reason="still")

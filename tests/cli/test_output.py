@@ -1,0 +1,100 @@
+"""What is written, where it is read: by a person at a terminal, by a program, or by nobody."""
+
+import asyncio
+import os
+import subprocess
+import sys
+
+import pytest
+
+from gcsched.cli.output import Table, clean, plain
+from gcsched.pb import task_pb2
+from tests.answering import answering
+from tests.program import shell
+from tests.terminal import on_a_terminal
+
+ID = "0190a6e2c3d47b5f8a9b0c1d2e3f4a5b"
+JOBS = task_pb2.ListJobsResponse(
+    jobs=[
+        task_pb2.Job(
+            job_id=ID,
+            state=task_pb2.Job.SENT,
+            empid="E1815",
+            email="[bold]ada.augusta.king.of.lovelace@analytical.example.org",
+        )
+    ]
+)
+
+
+@pytest.mark.parametrize("columns", [40, 80, 200])
+async def test_on_a_terminal_of_any_width_an_id_and_a_state_stay_whole(columns: int) -> None:
+    async with answering(ListJobs=JOBS) as service:
+        arguments = ["job", "list", "--target", service.target]
+        code, shown = await on_a_terminal(arguments, columns=columns)
+
+    assert code == 0
+    assert "\x1b[" in shown
+    assert f"{ID}  SENT   -    E1815  " in shown
+    assert shown.count("[bold]") == 1
+
+
+def test_foreign_words_do_not_move_the_cursor() -> None:
+    assert clean("a\x1b[2Jb\nc\u202ed\u00e9") == "a?[2Jb?c?d\u00e9"
+
+
+def test_columns_are_as_wide_as_they_must_be_and_end_without_blanks() -> None:
+    table = Table(columns=["A", "LONG"], rows=[["x" * 300, ""], ["1", "2"]])
+
+    assert plain([table, "done"]) == [
+        f"A{' ' * 299}  LONG",
+        f"{'x' * 300}  -",
+        f"1{' ' * 299}  2",
+        "",
+        "done",
+    ]
+
+
+async def test_a_reader_that_goes_away_is_no_trouble() -> None:
+    jobs = [task_pb2.Job(job_id=f"{n:032}", email="x" * 200) for n in range(1000)]
+    async with answering(ListJobs=task_pb2.ListJobsResponse(jobs=jobs)) as service:
+        reading, writing = os.pipe()
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "gcsched", "job", "list", "--json", "--limit=1000"),
+            *("--target", service.target),
+            stdout=writing,
+            stderr=subprocess.PIPE,
+        )
+        os.close(writing)
+        await asyncio.to_thread(os.read, reading, 100)
+        os.close(reading)  # as `| head -1` does
+        _, err = await process.communicate()
+
+    assert (process.returncode, err) == (141, b"")
+
+
+async def test_a_terminal_that_knows_no_unicode_gets_question_marks() -> None:
+    job = task_pb2.Job(job_id=ID, name="Zo\u00eb")
+    async with answering(GetJob=job) as service:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "gcsched", "job", "show", ID, "--target", service.target),
+            stdout=subprocess.PIPE,
+            env=os.environ | {"PYTHONIOENCODING": "ascii"},
+        )
+        out, _ = await process.communicate()
+
+    assert (process.returncode, out) == (0, f"job_id  {ID}\nname    Zo?\n".encode())
+
+
+async def test_an_output_that_is_closed_is_no_trouble() -> None:
+    async with answering(GetJob=task_pb2.Job(job_id=ID)) as service:
+        done = await shell(f"gcsched job show {ID} --target {service.target} >&-")
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux alone has /dev/full")
+async def test_a_full_disk_is_a_sentence() -> None:
+    async with answering(GetJob=task_pb2.Job(job_id=ID)) as service:
+        done = await shell(f"gcsched job show {ID} --target {service.target} >/dev/full")
+
+    assert (done.returncode, done.stderr) == (1, "No space left on device\n")

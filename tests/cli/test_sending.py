@@ -1,0 +1,87 @@
+import getpass
+import json
+import socket
+from datetime import UTC, datetime
+
+import pytest
+
+from gcsched.pb import task_pb2
+from tests.answering import answering
+from tests.program import command
+
+SINCE = datetime(2026, 1, 5, 9, tzinfo=UTC)
+PAUSE = task_pb2.Pause(by="ada@desk", reason="the relay moves", since=SINCE)
+
+
+async def test_the_daily_queue_is_sent_and_how_much_is_told() -> None:
+    answer = task_pb2.RunDailyQueueResponse(moved=1200)
+    async with answering(RunDailyQueue=answer) as service:
+        done = await command("daily", "run", "--target", service.target)
+
+    assert (done.code, done.out) == (0, "1,200 jobs became due\n")
+    assert service.asked == [task_pb2.RunDailyQueueRequest()]
+
+
+async def test_a_pause_says_who_and_why() -> None:
+    async with answering(PauseSending=PAUSE) as service:
+        done = await command(
+            *("pause", "--reason=the relay moves", "--by=ada@desk", "--target", service.target)
+        )
+
+    assert service.asked == [task_pb2.PauseSendingRequest(by="ada@desk", reason="the relay moves")]
+    assert done.out.splitlines() == [
+        "sending is paused",
+        "",
+        "by      ada@desk",
+        "reason  the relay moves",
+        f"since   {SINCE.astimezone().isoformat()}",
+    ]
+
+
+async def test_who_pauses_is_the_user_of_this_machine_unless_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(getpass, "getuser", lambda: "ada")
+    monkeypatch.setattr(socket, "gethostname", lambda: "desk")
+    async with answering(PauseSending=PAUSE) as service:
+        await command("pause", "--reason=x", "--target", service.target)
+
+    assert service.asked == [task_pb2.PauseSendingRequest(by="ada@desk", reason="x")]
+
+
+async def test_a_user_without_a_name_can_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nameless() -> str:
+        raise KeyError(1000)
+
+    monkeypatch.setattr(getpass, "getuser", nameless)
+    monkeypatch.setattr(socket, "gethostname", lambda: "pod")
+    async with answering(PauseSending=PAUSE) as service:
+        await command("pause", "--reason=x", "--target", service.target)
+
+    assert service.asked == [task_pb2.PauseSendingRequest(by="unknown@pod", reason="x")]
+
+
+async def test_resuming_shows_the_pause_that_ended_or_says_that_there_was_none() -> None:
+    answers = [task_pb2.ResumeSendingResponse(ended=PAUSE), task_pb2.ResumeSendingResponse()]
+    async with answering(ResumeSending=answers) as service:
+        ended = await command("resume", "--by=ada", "--target", service.target)
+        nothing = await command("resume", "--by=ada", "--target", service.target)
+
+    assert ended.out.startswith("sending again after\n\nby      ada@desk\n")
+    assert (nothing.code, nothing.out) == (0, "nothing was paused\n")
+    assert service.asked == [task_pb2.ResumeSendingRequest(by="ada")] * 2
+
+
+async def test_json_is_the_answer() -> None:
+    async with answering(PauseSending=PAUSE) as service:
+        done = await command("pause", "--reason=x", "--json", "--target", service.target)
+
+    wanted = {"by": "ada@desk", "reason": "the relay moves", "since": "2026-01-05T09:00:00Z"}
+    assert json.loads(done.out) == wanted
+
+
+async def test_a_pause_without_a_reason_is_wrong_usage() -> None:
+    done = await command("pause")
+
+    assert done.code == 2
+    assert "--reason" in done.err

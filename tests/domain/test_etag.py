@@ -1,0 +1,26 @@
+from dataclasses import replace
+
+from gcsched.domain.etag import etag_of
+from tests.builders import NOW, a_claimed_job, a_job
+
+
+def test_the_same_version_has_the_same_mark_and_plain_text() -> None:
+    assert etag_of(a_job()) == etag_of(a_job())
+    assert etag_of(a_job()).isalnum()
+
+
+def test_each_step_gives_a_new_mark() -> None:
+    claimed = a_claimed_job()
+    given_back = claimed.given_back(NOW)
+
+    assert len({etag_of(job) for job in (a_job(), claimed, given_back)}) == 3
+
+
+def test_the_mark_of_another_job_never_fits() -> None:
+    assert etag_of(a_job()) != etag_of(a_job(id="job-2"))
+    assert etag_of(a_job(id="job-1", version=11)) != etag_of(a_job(id="job-11", version=1))
+
+
+def test_what_is_not_stored_of_a_version_does_not_count() -> None:
+    """A list reads less of a job than GetJob does."""
+    assert etag_of(replace(a_job(), message="")) == etag_of(a_job())

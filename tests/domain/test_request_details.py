@@ -1,0 +1,128 @@
+"""What a request may say beside whom, what and when."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from gcsched.domain.job import Priority
+from gcsched.domain.request import MeetRequest, validated
+from gcsched.errors import InvalidRequest, Violation
+from tests.builders import DOC_ONLY, NOON, NOW, a_request
+
+OFFER = replace(DOC_ONLY, templates={"doc": (), "interview": ("room", "link")})
+NEXT_DAILY = 1_782_979_200  # 2026-07-02, ten o'clock in Berlin
+TEN_YEARS = 3653 * 86_400
+
+
+def accepted(**others: Any) -> MeetRequest:
+    return validated(a_request(**others), now=NOW, offer=OFFER)
+
+
+def violations(**others: Any) -> list[Violation]:
+    with pytest.raises(InvalidRequest) as caught:
+        accepted(**others)
+    return caught.value.violations
+
+
+@pytest.mark.parametrize(
+    "good",
+    [
+        {"request_id": "x"},
+        {"request_id": " ~" * 64},
+        {"template": "interview", "variables": {"room": "", "link": "https://example.org/{{ 7 }}"}},
+        {"variables": {f"v_{number}": "" for number in range(50)}},
+        {"variables": {"v": "é" * 8191 + "x"}},
+        {"variables": {"v": "one\r\n\ttwo"}},
+        {"not_after": NOON},
+        {"not_after": NOON + TEN_YEARS},
+        {"timestamp": 1, "not_after": NOON},
+        {"timestamp": 0, "not_after": NEXT_DAILY},
+        {"reply_to": "bob@example.org"},
+        {"labels": {f"{number}": "" for number in range(20)}},
+        {"labels": {"é" * 63: "$" * 63, "a.b/c": "d"}},
+        {"priority": Priority.URGENT},
+    ],
+    ids=str,
+)
+def test_everything_within_its_limits_is_taken_as_it_is(good: dict[str, Any]) -> None:
+    assert accepted(**good) == a_request(**good)
+
+
+def test_a_reply_address_is_normalised_like_any_other() -> None:
+    assert accepted(reply_to="Bob@EXAMPLE.org").reply_to == "Bob@example.org"
+
+
+@pytest.mark.parametrize(
+    ("bad", "field", "told"),
+    [
+        ({"request_id": "x" * 129}, "request_id", "1 to 128 characters, has 129"),
+        ({"request_id": "é"}, "request_id", "printable ASCII"),
+        ({"request_id": "a\n"}, "request_id", "printable ASCII"),
+        ({"template": "lost"}, "template", "one of doc, interview"),
+        ({"template": "../doc"}, "template", "one of doc, interview"),
+        ({"variables": {f"v{n}": "" for n in range(51)}}, "variables", "50 at most, are 51"),
+        ({"variables": {"v": "x" * 16_384}}, "variables", "16384 bytes together, have 16385"),
+        ({"variables": {"a-b": ""}}, "variables", "'a-b' is none"),
+        ({"variables": {"": ""}}, "variables", "'' is none"),
+        ({"variables": {"ä": ""}}, "variables", "'ä' is none"),
+        (
+            {"variables": {"username": "Eve"}},
+            "variables",
+            "'username': that means something in every mail",
+        ),
+        ({"variables": {"v": "a\x00"}}, "variables", "control characters"),
+        ({"not_after": -1}, "not_after", "must not be negative"),
+        ({"not_after": NOON * 1000}, "not_after", "milliseconds"),
+        ({"not_after": NOON - 1}, "not_after", f"before the time at which it is due, {NOON}"),
+        ({"timestamp": 1, "not_after": 2}, "not_after", f"due, {NOON}"),
+        ({"timestamp": 0, "not_after": NEXT_DAILY - 1}, "not_after", f"due, {NEXT_DAILY}"),
+        ({"not_after": NOON + TEN_YEARS + 1}, "not_after", "ten years"),
+        ({"reply_to": "nobody"}, "reply_to", "must be one e-mail address"),
+        ({"reply_to": "a@example.org, b@example.org"}, "reply_to", "must be one e-mail address"),
+        ({"reply_to": "a@example.org\r\nBcc: b@example.org"}, "reply_to", "must be one e-mail"),
+        ({"labels": {f"{n}": "" for n in range(21)}}, "labels", "20 at most, are 21"),
+        ({"labels": {"": "x"}}, "labels", "keys of 1 to 63"),
+        ({"labels": {"x" * 64: ""}}, "labels", "has 64 and 0"),
+        ({"labels": {"x": "y" * 64}}, "labels", "has 1 and 64"),
+        ({"labels": {"x": "\n"}}, "labels", "control characters"),
+        ({"priority": None}, "priority", "NORMAL (0) or URGENT (1)"),
+    ],
+)
+def test_what_is_beyond_its_limits_is_told_what_is_allowed(
+    bad: dict[str, Any], field: str, told: str
+) -> None:
+    [violation] = violations(**bad)
+
+    assert violation.field == field
+    assert told in violation.problem
+
+
+def test_each_variable_that_the_template_needs_and_has_not_is_named() -> None:
+    told = violations(template="interview", variables={"city": "Bonn"})
+
+    assert [each.field for each in told] == ["variables", "variables"]
+    assert "'link'" in told[0].problem
+    assert "'room'" in told[1].problem
+
+
+def test_all_that_is_wrong_is_told_at_once() -> None:
+    told = violations(
+        empid="",
+        request_id="\n",
+        template="lost",
+        variables={"username": ""},
+        not_after=-1,
+        reply_to="x",
+        labels={"": ""},
+        priority=None,
+    )
+
+    assert [each.field for each in told] == [
+        *("empid", "request_id", "template", "variables"),
+        *("not_after", "reply_to", "labels", "priority"),
+    ]
+
+
+def test_where_the_time_itself_is_wrong_nothing_is_measured_by_it() -> None:
+    assert [each.field for each in violations(timestamp=-1, not_after=1)] == ["timestamp"]

@@ -1,0 +1,89 @@
+"""Measure how many jobs a second one process accepts, in batches and in single calls.
+
+    python -m tests.measure.batch [--jobs 50000] [--json docs/measurements/batch.json]
+
+The jobs are due tomorrow: nothing is delivered meanwhile. Prints figures; nothing is judged here.
+"""
+
+import argparse
+import asyncio
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import grpc
+import psutil
+
+from gcsched.pb import task_pb2
+from tests.measure.spine import Figures, a_folder, surroundings
+from tests.service import a_meet
+from tests.stage import Stage, a_stage
+
+BATCH = 500
+SINGLE_CALLS = 5_000
+Ask = grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]
+AT_ONCE = {"BatchScheduleMeets": 4, "ScheduleMeet": 64}
+
+
+async def measure(folder: Path, jobs: int) -> Figures:
+    tomorrow = int(time.time()) + 86_400
+    meets = [a_meet(number, timestamp=tomorrow) for number in range(jobs + SINGLE_CALLS)]
+    batches = [
+        task_pb2.BatchScheduleMeetsRequest(requests=meets[begin : begin + BATCH])
+        for begin in range(0, jobs, BATCH)
+    ]
+    singles = [each.SerializeToString() for each in meets[jobs:]]
+    async with a_stage(folder) as stage:
+        return {
+            "batches": await calls(
+                stage, "BatchScheduleMeets", [each.SerializeToString() for each in batches], BATCH
+            ),
+            "single_calls": await calls(stage, "ScheduleMeet", singles, 1),
+        }
+
+
+async def calls(stage: Stage, method: str, requests: Sequence[bytes], jobs_each: int) -> Figures:
+    """Send *requests*, so many at once; what they made is counted in MongoDB."""
+    [service] = stage.services
+    process = psutil.Process(service.pid)
+    waiting, before = list(reversed(requests)), len(stage.jobs())
+    async with grpc.aio.insecure_channel(service.target) as channel:
+        ask: Ask = channel.unary_unary(f"/scheduler.Scheduler/{method}")
+        took: list[float] = []
+
+        async def caller() -> None:
+            while waiting:
+                sent = time.perf_counter()
+                await ask(waiting.pop(), timeout=20)
+                took.append(time.perf_counter() - sent)
+
+        begun, cpu = time.perf_counter(), sum(process.cpu_times()[:2])
+        await asyncio.gather(*(caller() for _ in range(AT_ONCE[method])))
+        seconds, cpu = time.perf_counter() - begun, sum(process.cpu_times()[:2]) - cpu
+    stored = len(stage.jobs()) - before
+    return {
+        "calls": len(requests),
+        "jobs_stored": stored,
+        "jobs_per_second": round(stored / seconds),
+        "cpu_us_per_job": round(cpu / stored * 1e6, 1),
+        "call_ms_median": round(sorted(took)[len(took) // 2] * 1000, 1),
+        "jobs_per_call": jobs_each,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--jobs", type=int, default=50_000)
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    with a_folder() as folder:
+        measured = asyncio.run(measure(folder, options.jobs))
+    print(json.dumps(measured), flush=True)
+    if options.json:
+        text = json.dumps({"surroundings": surroundings(), "batch": measured}, indent=1)
+        options.json.write_text(text + "\n")
+
+
+if __name__ == "__main__":
+    main()

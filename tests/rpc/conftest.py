@@ -1,0 +1,37 @@
+"""An open database for lone handlers; or a served application, its relay, and a channel to it."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from gcsched.adapters.mongo.connection import Mongo, open_mongo
+from gcsched.pb import task_pb2_grpc
+from tests.relay import Relay
+from tests.running import Running, a_setting, running
+from tests.service import scheduler
+
+
+@pytest.fixture
+async def relay() -> AsyncIterator[Relay]:
+    async with Relay() as relay:
+        yield relay
+
+
+@pytest.fixture
+async def app(mongo_uri: str, redis_url: str, relay: Relay) -> AsyncIterator[Running]:
+    settings = a_setting(mongo=mongo_uri, redis=redis_url, relay_port=relay.port)
+    async with running(settings) as app:
+        yield app
+
+
+@pytest.fixture
+async def stub(app: Running) -> AsyncIterator[task_pb2_grpc.SchedulerStub]:
+    async with scheduler(app.target) as stub:
+        yield stub
+
+
+@pytest.fixture
+async def mongo(mongo_uri: str) -> AsyncIterator[Mongo]:
+    async with open_mongo(mongo_uri) as mongo:
+        await mongo.prepare()
+        yield mongo

@@ -1,0 +1,52 @@
+"""Serve some handlers on a real port, call them, and read what a refusal says."""
+
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import grpc
+import pytest
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
+
+from gcsched.pb import task_pb2_grpc
+from gcsched.rpc.server import serving_grpc
+from gcsched.rpc.servicer import SchedulerServicer
+from tests.service import scheduler
+
+
+@asynccontextmanager
+async def served(*handlers: object) -> AsyncIterator[task_pb2_grpc.SchedulerStub]:
+    servicer = SchedulerServicer(*handlers)
+    serving = serving_grpc(servicer, listen="127.0.0.1:0", on_call=lambda *_: None)
+    async with serving as server, scheduler(f"127.0.0.1:{server.port}") as stub:
+        yield stub
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """A status as its caller reads it: code, ErrorInfo, and the fields of a BadRequest."""
+
+    code: grpc.StatusCode
+    reason: str
+    metadata: dict[str, str]
+    violations: dict[str, str]
+
+
+async def refused(call: Awaitable[object]) -> Refusal:
+    """Await *call*, see that it is refused, and with exactly one ErrorInfo of ours."""
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await call
+    status = rpc_status.from_call(caught.value)
+    assert status is not None
+    info, bad = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
+    assert [each.Unpack(info) for each in status.details].count(True) == 1
+    assert info.domain == "gcsched"
+    for each in status.details:
+        each.Unpack(bad)
+    return Refusal(
+        code=caught.value.code(),
+        reason=info.reason,
+        metadata=dict(info.metadata),
+        violations={each.field: each.description for each in bad.field_violations},
+    )

@@ -1,0 +1,151 @@
+"""Many invitations in one call, each answered for itself."""
+
+import time
+from collections.abc import Iterable
+from typing import Any
+
+import grpc
+import pytest
+
+from gcsched.pb import task_pb2, task_pb2_grpc
+from tests.relay import Relay
+from tests.running import Running, a_setting, running
+from tests.service import a_meet, scheduler
+from tests.statuses import reason, status_of, violations
+from tests.waiting import until
+
+Response = task_pb2.MeetResponse
+Answers = list[task_pb2.BatchScheduleMeetsResponse.Answer]
+HOUR = 3600
+
+
+async def batch(
+    stub: task_pb2_grpc.SchedulerStub, requests: Iterable[task_pb2.MeetRequest]
+) -> Answers:
+    reply = await stub.BatchScheduleMeets(task_pb2.BatchScheduleMeetsRequest(requests=requests))
+    return list(reply.answers)
+
+
+async def ids(app: Running) -> dict[str, str]:
+    """Give employee → job id, as MongoDB has them."""
+    return {job["empid"]: job["_id"] async for job in app.resources.mongo.jobs.find()}
+
+
+def later(number: int, **others: Any) -> task_pb2.MeetRequest:
+    return a_meet(number, timestamp=int(time.time()) // HOUR * HOUR + 2 * HOUR, **others)
+
+
+async def test_a_thousand_are_stored_and_answered_in_their_order(
+    stub: task_pb2_grpc.SchedulerStub, app: Running
+) -> None:
+    requests = [later(number) for number in range(1_000)]
+
+    answers = await batch(stub, requests)
+
+    stored = await ids(app)
+    assert [answer.response.job_id for answer in answers] == [stored[r.empid] for r in requests]
+    assert {answer.response.outcome for answer in answers} == {Response.CREATED}
+    assert len(stored) == 1_000
+
+
+async def test_what_is_due_is_mailed(stub: task_pb2_grpc.SchedulerStub, relay: Relay) -> None:
+    await batch(stub, [a_meet(number) for number in range(50)])
+
+    await until(lambda: len(relay.ledger) == 50)
+    assert relay.violations == []
+
+
+async def test_one_that_is_wrong_never_spoils_its_neighbours(
+    stub: task_pb2_grpc.SchedulerStub, app: Running
+) -> None:
+    await stub.ScheduleMeet(later(1, request_id="R"))
+    requests = [
+        later(2, emailID="nobody", empName="\n"),
+        later(3),
+        later(1, request_id="R"),
+        later(4, request_id="R"),
+        later(5, message="x" * 70_000),
+        later(3),
+        later(6, validate_only=True),
+        later(7, template="lost", validate_only=True),
+        a_meet(8, timestamp=0),
+    ]
+
+    wrong, good, replayed, reused, large, twin, shown, lost, daily = await batch(stub, requests)
+
+    stored = await ids(app)
+    assert {number for number in range(9) if f"EMP{number:06d}" in stored} == {1, 3, 8}
+    assert [field for field, _ in violations(wrong.error)] == ["emailID", "empName"]
+    assert (good.response.success, good.response.job_id) == (True, stored["EMP000003"])
+    assert replayed.response.outcome == Response.REPLAYED
+    assert reason(reused.error) == ("REQUEST_ID_REUSED", {"job_id": stored["EMP000001"]})
+    assert reason(large.error)[0] == "REQUEST_TOO_LARGE"
+    assert (twin.response.outcome, twin.response.job_id) == (
+        Response.REPLAYED,
+        good.response.job_id,
+    )
+    assert (shown.response.success, shown.response.preview.subject) == (True, requests[6].message)
+    assert [field for field, _ in violations(lost.error)] == ["template"]
+    assert daily.response.outcome == Response.QUEUED_FOR_DAILY
+
+
+async def test_an_error_in_a_batch_is_the_one_that_the_single_call_has(
+    stub: task_pb2_grpc.SchedulerStub,
+) -> None:
+    request = a_meet(1, emailID="nobody", timestamp=-1)
+
+    [answer] = await batch(stub, [request])
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await stub.ScheduleMeet(request)
+
+    assert answer.error == status_of(caught.value)
+
+
+@pytest.mark.parametrize("count", [0, 1_001])
+async def test_a_batch_has_one_to_a_thousand(
+    stub: task_pb2_grpc.SchedulerStub, app: Running, count: int
+) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await batch(stub, [later(number) for number in range(count)])
+
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert violations(status_of(caught.value)) == [("requests", f"must be 1 to 1000, are {count}")]
+    assert await ids(app) == {}
+
+
+async def test_a_batch_counts_as_many_as_it_has(
+    mongo_uri: str, redis_url: str, relay: Relay
+) -> None:
+    settings = a_setting(
+        mongo=mongo_uri, redis=redis_url, relay_port=relay.port, admission_waiting="10"
+    )
+    async with running(settings) as app, scheduler(app.target) as stub:
+        fits = await batch(stub, [later(number) for number in range(10)])
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await batch(stub, [later(number) for number in range(10, 21)])
+
+        assert {answer.response.success for answer in fits} == {True}
+        assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert reason(status_of(caught.value))[0] == "OVERLOADED"
+        assert len(await ids(app)) == 10
+
+
+async def test_one_notification_per_employee_and_window(
+    mongo_uri: str, redis_url: str, relay: Relay
+) -> None:
+    settings = a_setting(mongo=mongo_uri, redis=redis_url, relay_port=relay.port, dedup="employee")
+    async with running(settings) as app, scheduler(app.target) as stub:
+        first = await stub.ScheduleMeet(later(1, request_id="R"))
+        again = await stub.ScheduleMeet(later(1, request_id="R"))
+        other = await stub.ScheduleMeet(later(1, message="Something else"))
+        shown = await stub.ScheduleMeet(later(1, message="Something else", validate_only=True))
+        one, two, three = await batch(stub, [later(2), later(2, message="More"), later(1)])
+
+        stored = await ids(app)
+        assert set(stored) == {"EMP000001", "EMP000002"}
+    assert (again.outcome, again.job_id) == (Response.REPLAYED, first.job_id)
+    for refused in (other, two.response, three.response):
+        assert refused == task_pb2.MeetResponse(outcome=Response.REFUSED_DUPLICATE)
+    assert (shown.success, shown.outcome) == (False, Response.REFUSED_DUPLICATE)
+    assert shown.preview.duplicate_of == first.job_id
+    assert one.response.outcome == Response.CREATED

@@ -1,0 +1,141 @@
+"""What callers see of the suppressions, on a real channel and a real MongoDB."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import grpc
+import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from gcsched.adapters.mongo.connection import Mongo
+from gcsched.adapters.mongo.suppressions import MongoSuppressions
+from gcsched.pb import task_pb2, task_pb2_grpc
+from gcsched.rpc.suppressing import Suppressing
+from gcsched.usecases.block import Blocklist
+from tests.builders import FixedClock, a_suppression
+from tests.rpc.serving import refused, served
+
+# Ahead of every clock: the server deletes what is over by its own.
+NOW = datetime(2100, 1, 1, tzinfo=UTC)
+LASTING = timedelta(days=30)
+Stub = task_pb2_grpc.SchedulerStub
+
+
+@pytest.fixture
+async def stub(mongo: Mongo) -> AsyncIterator[Stub]:
+    store = MongoSuppressions(mongo=mongo)
+    blocklist = Blocklist(store=store, lasting=LASTING, now=FixedClock(NOW))
+    async with served(Suppressing(blocklist=blocklist)) as stub:
+        yield stub
+
+
+def seconds(moment: datetime) -> Timestamp:
+    return Timestamp(seconds=int(moment.timestamp()))
+
+
+def a_wish(**fields: Any) -> task_pb2.AddSuppressionRequest:
+    ordinary: dict[str, Any] = {"email": "Ada@EXAMPLE.org", "reason": " asked for it "}
+    return task_pb2.AddSuppressionRequest(**{**ordinary, **fields})
+
+
+async def listed(stub: Stub, **fields: Any) -> task_pb2.ListSuppressionsResponse:
+    answer = await stub.ListSuppressions(task_pb2.ListSuppressionsRequest(**fields))
+    assert isinstance(answer, task_pb2.ListSuppressionsResponse)
+    return answer
+
+
+async def test_an_address_is_blocked_listed_and_freed(stub: Stub) -> None:
+    blocked = await stub.AddSuppression(a_wish())
+    there = await listed(stub)
+    freed = await stub.RemoveSuppression(task_pb2.RemoveSuppressionRequest(email="Ada@Example.ORG"))
+
+    assert blocked == task_pb2.Suppression(
+        email="Ada@example.org",
+        reason="asked for it",
+        since=seconds(NOW),
+        until=seconds(NOW + LASTING),
+    )
+    assert list(there.suppressions) == [blocked]
+    assert freed.removed == blocked
+    assert list((await listed(stub)).suppressions) == []
+
+
+async def test_the_end_can_be_said_and_changed(stub: Stub) -> None:
+    await stub.AddSuppression(a_wish())
+
+    changed = await stub.AddSuppression(a_wish(until=seconds(NOW + timedelta(seconds=1))))
+
+    assert changed.until == seconds(NOW + timedelta(seconds=1))
+
+
+async def test_the_job_that_found_out_is_named(stub: Stub, mongo: Mongo) -> None:
+    found_out = a_suppression(until=NOW + LASTING)
+    await MongoSuppressions(mongo=mongo).add([found_out])
+
+    [told] = (await listed(stub)).suppressions
+
+    assert (told.job_id, told.reason) == ("job-0", "550 5.1.1 at RCPT: no such user")
+
+
+async def test_freeing_what_is_not_blocked_is_not_found(stub: Stub) -> None:
+    free = task_pb2.RemoveSuppressionRequest(email="ada@example.org")
+
+    refusal = await refused(stub.RemoveSuppression(free))
+
+    assert refusal.code is grpc.StatusCode.NOT_FOUND
+    assert refusal.reason == "SUPPRESSION_NOT_FOUND"
+
+
+async def test_all_that_is_wrong_is_told(stub: Stub) -> None:
+    refusal = await refused(
+        stub.AddSuppression(a_wish(email="nobody", reason=" ", until=seconds(NOW)))
+    )
+
+    assert refusal.code is grpc.StatusCode.INVALID_ARGUMENT
+    assert set(refusal.violations) == {"email", "reason", "until"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "wrong"),
+    [
+        ({"reason": "x" * 257}, "reason"),
+        ({"reason": "a\nb"}, "reason"),
+        ({"email": ""}, "email"),
+        ({"until": Timestamp(seconds=2**60)}, "until"),
+    ],
+)
+async def test_what_is_out_of_bounds_is_refused(
+    stub: Stub, fields: dict[str, Any], wrong: str
+) -> None:
+    refusal = await refused(stub.AddSuppression(a_wish(**fields)))
+
+    assert set(refusal.violations) == {wrong}
+
+
+async def test_an_address_to_free_must_be_one(stub: Stub) -> None:
+    refusal = await refused(stub.RemoveSuppression(task_pb2.RemoveSuppressionRequest()))
+
+    assert set(refusal.violations) == {"email"}
+
+
+async def test_pages_are_alphabetical_and_lead_to_the_end(stub: Stub) -> None:
+    names = ["zoë", "ada", "bob", "eve", "dan"]
+    for name in names:
+        await stub.AddSuppression(a_wish(email=f"{name}@example.org"))
+
+    pages, token = [], None
+    while token != "":
+        page = await listed(stub, page_size=2, page_token=token or "")
+        pages.append([each.email.partition("@")[0] for each in page.suppressions])
+        token = page.next_page_token
+
+    assert pages == [["ada", "bob"], ["dan", "eve"], ["zoë"]]
+
+
+async def test_a_wrong_page_is_refused(stub: Stub) -> None:
+    wrong = task_pb2.ListSuppressionsRequest(page_size=-1, page_token="garbage")
+
+    refusal = await refused(stub.ListSuppressions(wrong))
+
+    assert set(refusal.violations) == {"page_size", "page_token"}

@@ -1,0 +1,47 @@
+"""An urgent mail is the next one that a free session gets, however many wait."""
+
+import asyncio
+from functools import partial
+from typing import Any
+
+from gcsched.pb import task_pb2
+from tests.relay import Relay
+from tests.relay_script import Hang
+from tests.running import Running, a_setting, ask_for, running
+from tests.service import a_meet, scheduler
+from tests.waiting import until
+
+TOO_MANY_TO_CLAIM_MORE = 9  # of the 16 that are claimed for one session at most
+
+
+async def state_of(app: Running, empid: str) -> Any:
+    job = await app.resources.mongo.jobs.find_one({"empid": empid})
+    return job and job["state"]
+
+
+async def test_an_urgent_mail_overtakes_all_that_wait_for_a_busy_session(
+    mongo_uri: str, redis_url: str, relay: Relay
+) -> None:
+    free = asyncio.Event()
+    relay.script("BODY", Hang(until=free), nth=1)
+    settings = a_setting(mongo=mongo_uri, redis=redis_url, relay_port=relay.port, smtp_sessions="1")
+    async with running(settings) as app, scheduler(app.target) as stub:
+        await ask_for(app, 50)
+        await until(lambda: held(app, at_least=TOO_MANY_TO_CLAIM_MORE))
+
+        # Claims come one after the other: what the second one took, the first has handed over.
+        for number in (900, 901):
+            await stub.ScheduleMeet(a_meet(number, priority=task_pb2.URGENT))
+            await until(partial(is_held, app, f"EMP000{number}"))
+        free.set()
+        await until(lambda: len(relay.ledger) == 52, within=20)
+
+    assert relay.ledger[1].recipient.startswith("900-")
+
+
+async def held(app: Running, *, at_least: int) -> bool:
+    return await app.resources.mongo.jobs.count_documents({"state": "SENDING"}) >= at_least
+
+
+async def is_held(app: Running, empid: str) -> bool:
+    return bool(await state_of(app, empid) == "SENDING")

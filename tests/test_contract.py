@@ -1,0 +1,78 @@
+"""The old contract is all inside the new one: names, numbers and types, as protoc reads both."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from google.protobuf import descriptor_pb2
+from grpc_tools import protoc
+
+from gcsched.pb import task_pb2
+
+OLD = Path(__file__).parent / "e2e" / "old_client"
+
+
+@pytest.fixture(scope="module")
+def old(tmp_path_factory: pytest.TempPathFactory) -> descriptor_pb2.FileDescriptorProto:
+    """The file that existing clients were generated from, read by protoc."""
+    described = tmp_path_factory.mktemp("old") / "old.bin"
+    code = protoc.main(["protoc", f"-I{OLD}", f"--descriptor_set_out={described}", "task.proto"])
+    assert code == 0
+    [file] = descriptor_pb2.FileDescriptorSet.FromString(described.read_bytes()).file
+    return file
+
+
+@pytest.fixture(scope="module")
+def new() -> descriptor_pb2.FileDescriptorProto:
+    file = descriptor_pb2.FileDescriptorProto()
+    task_pb2.DESCRIPTOR.CopyToProto(file)
+    return file
+
+
+def fields(file: descriptor_pb2.FileDescriptorProto) -> Iterator[tuple[object, ...]]:
+    """Give all that the wire and the generated code of a client depend on."""
+    for message in file.message_type:
+        for field in message.field:
+            yield (
+                *(file.package, message.name, field.name, field.number),
+                *(field.type, field.label, field.type_name),
+                *(field.proto3_optional, field.HasField("oneof_index")),
+            )
+
+
+def methods(file: descriptor_pb2.FileDescriptorProto) -> Iterator[tuple[object, ...]]:
+    for service in file.service:
+        for method in service.method:
+            yield (
+                *(file.package, service.name, method.name, method.input_type, method.output_type),
+                *(method.client_streaming, method.server_streaming),
+            )
+
+
+def test_every_old_field_is_where_it_was_and_what_it_was(
+    old: descriptor_pb2.FileDescriptorProto, new: descriptor_pb2.FileDescriptorProto
+) -> None:
+    assert len(list(fields(old))) == 7
+    assert set(fields(old)) <= set(fields(new))
+    assert old.syntax == new.syntax == "proto3"
+
+
+def test_every_old_method_is_called_as_it_was(
+    old: descriptor_pb2.FileDescriptorProto, new: descriptor_pb2.FileDescriptorProto
+) -> None:
+    assert len(list(methods(old))) == 1
+    assert set(methods(old)) <= set(methods(new))
+
+
+def test_an_old_answer_can_be_read_in_a_new_one() -> None:
+    answer = task_pb2.MeetResponse(success=True, job_id="j", outcome=task_pb2.MeetResponse.REPLAYED)
+
+    octets = answer.SerializeToString()
+
+    assert octets.startswith(b"\x08\x01\x12\x01j")
+
+
+def test_no_number_is_used_twice(new: descriptor_pb2.FileDescriptorProto) -> None:
+    for message in new.message_type:
+        numbers = [field.number for field in message.field]
+        assert len(numbers) == len(set(numbers)), message.name

@@ -1,0 +1,267 @@
+"""Change many jobs on a real store; oracle: what the driver finds there."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from pymongo import MongoClient
+from pymongo import collection as raw
+
+from gcsched.adapters.mongo.codec import encode
+from gcsched.adapters.mongo.connection import Mongo, open_mongo
+from gcsched.adapters.mongo.listing import MongoJobList
+from gcsched.adapters.mongo.steering import MongoSteering
+from gcsched.adapters.mongo.suppressions import MongoSuppressions
+from gcsched.domain.job import Job, State
+from gcsched.domain.listing import JobFilter
+from gcsched.domain.wishes import Cancel, Reopen
+from gcsched.errors import NotFinished
+from gcsched.usecases.change_jobs import ChangeJobs, Lot, ManyJobs, Pair
+from gcsched.usecases.ringer import Ringer
+from tests.builders import NOW, FixedClock, a_job, a_suppression
+
+Rows = raw.Collection[dict[str, Any]]
+LATER = NOW + timedelta(minutes=1)
+DAY, SOON = timedelta(days=1), timedelta(seconds=10)
+CANCEL, RETRY = Cancel(reason="called off"), Reopen(keep_trying=DAY)
+EVERYTHING = JobFilter()
+
+
+class SilentBell:
+    async def ring(self, second: int) -> None:
+        """Nobody listens."""
+
+    async def missing(self, seconds: Collection[int]) -> Collection[int]:
+        return seconds
+
+
+@dataclass
+class Meddled:
+    """A store in which *meddle* comes before each change."""
+
+    store: ManyJobs
+    meddle: Callable[[Sequence[Pair]], object]
+
+    async def change_all(self, pairs: Sequence[Pair]) -> tuple[int, int]:
+        self.meddle(pairs)
+        return await self.store.change_all(pairs)
+
+
+@dataclass
+class Slow:
+    """A store that takes *quick* batches, and the next one for ever."""
+
+    store: ManyJobs
+    quick: int
+
+    async def change_all(self, pairs: Sequence[Pair]) -> tuple[int, int]:
+        if not self.quick:
+            await asyncio.Event().wait()
+        self.quick -= 1
+        return await self.store.change_all(pairs)
+
+
+@pytest.fixture
+async def mongo(mongo_uri: str) -> AsyncIterator[Mongo]:
+    async with open_mongo(mongo_uri) as mongo:
+        await mongo.prepare()
+        yield mongo
+
+
+@pytest.fixture
+def jobs(mongo: Mongo, mongo_uri: str) -> Iterator[Rows]:
+    assert mongo.database.name in mongo_uri
+    with MongoClient[dict[str, Any]](mongo_uri, tz_aware=True) as client:
+        yield client.get_default_database()["jobs"]
+
+
+@pytest.fixture
+def nudges() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def change(mongo: Mongo, nudges: list[str]) -> ChangeJobs:
+    clock = FixedClock(LATER)
+    return ChangeJobs(
+        list=MongoJobList(mongo=mongo),
+        store=MongoSteering(mongo=mongo, retention=timedelta(days=36500)),
+        suppressions=MongoSuppressions(mongo=mongo),
+        ringer=Ringer(bell=SilentBell(), nudge=lambda: nudges.append("now"), now=clock),
+        now=clock,
+    )
+
+
+def one_of_each_state() -> list[Job]:
+    return [
+        a_job(id=state.value, state=state, dedup_key=f"key of {state}", empid=f"E-{state}")
+        for state in State
+    ]
+
+
+def store(jobs: Rows, some: Sequence[Job]) -> None:
+    jobs.insert_many([encode(job) for job in some])
+
+
+def states(jobs: Rows) -> dict[str, str]:
+    return {row["_id"]: row["state"] for row in jobs.find()}
+
+
+def many(count: int, **others: Any) -> list[Job]:
+    return [
+        a_job(**{"id": f"job-{n:05d}", "dedup_key": f"key-{n}", **others}) for n in range(count)
+    ]
+
+
+async def test_all_that_wait_are_cancelled_and_no_other(change: ChangeJobs, jobs: Rows) -> None:
+    store(jobs, one_of_each_state())
+
+    assert await change(Lot(filter=EVERYTHING, wish=CANCEL), within=SOON) == 3
+
+    cancelled = dict.fromkeys(("QUEUED", "SCHEDULED", "RETRYING"), "CANCELLED")
+    assert states(jobs) == {state: state for state in State} | cancelled
+    assert {row["reason"] for row in jobs.find({"version": 1})} == {"called off"}
+
+
+async def test_all_that_ended_unsent_are_opened_again_and_no_other(
+    change: ChangeJobs, jobs: Rows, nudges: list[str]
+) -> None:
+    store(jobs, one_of_each_state())
+
+    assert await change(Lot(filter=EVERYTHING, wish=RETRY), within=SOON) == 4
+
+    opened = dict.fromkeys(("FAILED", "EXPIRED", "UNCERTAIN", "SUPPRESSED"), "RETRYING")
+    assert states(jobs) == {state: state for state in State} | opened
+    assert nudges, "they are due now"
+
+
+async def test_what_is_only_counted_stays(change: ChangeJobs, jobs: Rows) -> None:
+    store(jobs, one_of_each_state())
+    before = list(jobs.find())
+
+    counted = [
+        await change(Lot(filter=EVERYTHING, wish=wish, only_count=True), within=SOON)
+        for wish in (CANCEL, RETRY)
+    ]
+
+    assert counted == [3, 4]
+    assert list(jobs.find()) == before
+
+
+@pytest.mark.parametrize(
+    ("wanted", "changed"),
+    [
+        (JobFilter(state=State.QUEUED), {"QUEUED"}),
+        (JobFilter(state=State.SENT), set()),
+        (JobFilter(empid="E-RETRYING"), {"RETRYING"}),
+        (JobFilter(empid="E-SENDING"), set()),
+        (JobFilter(email="ada@example.org"), {"QUEUED", "SCHEDULED", "RETRYING"}),
+        (JobFilter(state=State.SCHEDULED, due_before=NOW), set()),
+        (JobFilter(state=State.SCHEDULED, due_from=NOW), {"SCHEDULED"}),
+    ],
+    ids=lambda given: str(given) if isinstance(given, JobFilter) else " ".join(sorted(given)),
+)
+async def test_a_filter_says_which(
+    change: ChangeJobs, jobs: Rows, wanted: JobFilter, changed: set[str]
+) -> None:
+    store(jobs, one_of_each_state())
+
+    count = await change(Lot(filter=wanted, wish=CANCEL), within=SOON)
+
+    assert count == len(changed)
+    assert {row["_id"] for row in jobs.find({"version": 1})} == changed
+
+
+async def test_more_than_one_batch_is_changed_to_the_last(change: ChangeJobs, jobs: Rows) -> None:
+    store(jobs, many(1_201))
+
+    assert await change(Lot(filter=EVERYTHING, wish=CANCEL), within=SOON) == 1_201
+
+    assert set(states(jobs).values()) == {"CANCELLED"}
+    assert await change(Lot(filter=EVERYTHING, wish=CANCEL), within=SOON) == 0
+
+
+async def test_jobs_lost_to_a_change_that_leaves_them_waiting_are_looked_at_again(
+    change: ChangeJobs, jobs: Rows
+) -> None:
+    store(jobs, many(10))
+    left = iter([{"state": "RETRYING"}, {"state": "QUEUED"}])
+
+    def meddle(_: Sequence[Pair]) -> None:
+        if (other := next(left, None)) is not None:
+            jobs.update_many(
+                {"state": {"$ne": "CANCELLED"}}, {"$set": other, "$inc": {"version": 1}}
+            )
+
+    change = replace(change, store=Meddled(change.store, meddle))
+
+    assert await change(Lot(filter=EVERYTHING, wish=CANCEL), within=SOON) == 10
+
+    assert set(states(jobs).values()) == {"CANCELLED"}
+
+
+async def test_jobs_lost_to_a_claim_are_passed_over(change: ChangeJobs, jobs: Rows) -> None:
+    store(jobs, many(10))
+    claimed = {"$set": {"state": "SENDING", "claim": "claim-1"}, "$inc": {"version": 1}}
+    some = {"_id": {"$in": ["job-00003", "job-00007"]}, "state": "SCHEDULED"}
+    change = replace(change, store=Meddled(change.store, lambda _: jobs.update_many(some, claimed)))
+
+    assert await change(Lot(filter=EVERYTHING, wish=CANCEL), within=SOON) == 8
+
+    left = [name for name, state in states(jobs).items() if state == "SENDING"]
+    assert left == ["job-00003", "job-00007"]
+
+
+async def test_what_cannot_be_opened_again_is_passed_over(
+    change: ChangeJobs, mongo: Mongo, jobs: Rows
+) -> None:
+    """One whose key another job has, one whose address is blocked, and one without a fault."""
+    others = {"state": State.SUPPRESSED, "dedup_key": None}
+    twin = a_job(id="twin", **others, released_key="key-1", email="bob@example.org")
+    blocked = a_job(id="blocked", **others, released_key="key-2")
+    good = a_job(id="good", **others, released_key="key-3", email="eve@example.org")
+    store(jobs, [a_job(id="holder"), twin, blocked, good])
+    await MongoSuppressions(mongo=mongo).add([a_suppression(until=LATER + DAY)])
+
+    assert await change(Lot(filter=EVERYTHING, wish=RETRY), within=SOON) == 1
+
+    assert states(jobs) == {
+        "holder": "SCHEDULED",
+        "twin": "SUPPRESSED",
+        "blocked": "SUPPRESSED",
+        "good": "RETRYING",
+    }
+
+
+async def test_what_fails_again_meanwhile_is_not_opened_twice(
+    change: ChangeJobs, jobs: Rows
+) -> None:
+    store(jobs, many(501, state=State.FAILED, dedup_key=None))
+
+    def fail_again(_: Sequence[Pair]) -> None:
+        jobs.update_many(
+            {"state": "RETRYING"},
+            {"$set": {"state": "FAILED", "since": LATER + DAY, "due": LATER + DAY}},
+        )
+
+    change = replace(change, store=Meddled(change.store, fail_again))
+
+    assert await change(Lot(filter=EVERYTHING, wish=RETRY), within=SOON) == 501
+
+
+async def test_what_is_done_when_the_time_is_over_stays_done(
+    change: ChangeJobs, jobs: Rows
+) -> None:
+    store(jobs, many(600))
+    slow = replace(change, store=Slow(change.store, quick=1))
+    lot = Lot(filter=EVERYTHING, wish=CANCEL)
+
+    with pytest.raises(NotFinished) as caught:
+        await slow(lot, within=timedelta(seconds=1))
+
+    assert caught.value.metadata == {"count": "500"}
+    assert sorted(states(jobs).values()) == ["CANCELLED"] * 500 + ["SCHEDULED"] * 100
+    assert await change(lot, within=SOON) == 100
