@@ -5,6 +5,7 @@ import os
 import secrets
 import signal
 import socket
+import subprocess
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -17,6 +18,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from gcsched.client import service_config
 from gcsched.pb import task_pb2, task_pb2_grpc
+from tests.waiting import until
 
 READY_WITHIN_SECONDS = 30.0
 NOT_EPHEMERAL = range(20_000, 32_000)
@@ -39,7 +41,7 @@ class ServiceProcess:
     log_file: Path
     port: int
     http_port: int = field(default_factory=free_port)
-    _process: asyncio.subprocess.Process | None = field(default=None, init=False)
+    _process: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
     @property
     def target(self) -> str:
@@ -58,19 +60,19 @@ class ServiceProcess:
         return self.log_file.read_text(encoding="utf-8")
 
     @property
-    def _running(self) -> asyncio.subprocess.Process:
+    def _running(self) -> subprocess.Popen[bytes]:
         assert self._process is not None, "start it first"
         return self._process
 
     async def start(self) -> None:
         """Start, and wait until its health says SERVING."""
-        await self.launch()
+        self.launch()
         await self.wait_ready()
 
     async def wait_ready(self) -> None:
         async with asyncio.timeout(READY_WITHIN_SECONDS):
             while not await is_serving(self.target):
-                if self._running.returncode is not None:
+                if self._running.poll() is not None:
                     raise AssertionError(f"ended with {self._running.returncode}:\n{self.log}")
                 await asyncio.sleep(0.02)
 
@@ -78,10 +80,10 @@ class ServiceProcess:
         """Wait until it has logged *event*: on a port of several, health may be another's."""
         async with asyncio.timeout(READY_WITHIN_SECONDS):
             while f'"{event}"' not in self.log:
-                assert self._running.returncode is None, self.log
+                assert self._running.poll() is None, self.log
                 await asyncio.sleep(0.02)
 
-    async def launch(self) -> None:
+    def launch(self) -> None:
         """Start and do not wait."""
         listen = {
             "GCSCHED_GRPC_LISTEN": self.target,
@@ -89,8 +91,9 @@ class ServiceProcess:
         }
         environment = {**os.environ, **self.environment, **listen}
         with self.log_file.open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "gcsched", "serve"),
+            # Not by uvloop: it forks, and gRPC's fork handlers abort the child now and then.
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "gcsched", "serve"],
                 env=environment,
                 stdout=log,
                 stderr=log,
@@ -98,7 +101,7 @@ class ServiceProcess:
             )
 
     def signal(self, number: int) -> None:
-        code = self._running.returncode
+        code = self._running.poll()
         assert code is None, f"it ended by itself with {code}:\n{self.log[-2000:]}"
         self._running.send_signal(number)
 
@@ -110,9 +113,8 @@ class ServiceProcess:
 
     async def kill(self) -> None:
         """SIGKILL: gone when this returns."""
-        with suppress(ProcessLookupError):
-            self._running.kill()
-        await self._running.wait()
+        self._running.kill()
+        await self.ended()
 
     async def stop(self, *, within: float = 40.0) -> int:
         """SIGTERM; give the exit code."""
@@ -121,11 +123,11 @@ class ServiceProcess:
 
     async def ended(self, *, within: float = 30.0) -> int:
         """Wait for the end by itself; give the exit code."""
-        async with asyncio.timeout(within):
-            return await self._running.wait()
+        await until(lambda: self._running.poll() is not None, within=within)
+        return int(self._running.returncode)
 
     async def end(self) -> None:
-        if self._process is not None and self._process.returncode is None:
+        if self._process is not None and self._process.poll() is None:
             self.signal(signal.SIGCONT)
             await self.kill()
 

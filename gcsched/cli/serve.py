@@ -34,10 +34,7 @@ def _until_stopped(settings: "Settings") -> int:
 
     keep_bursts_even()
     with asyncio.Runner(loop_factory=fastest_loop()) as runner:
-        code = runner.run(app.serve(settings))
-        # All is closed. gRPC's own teardown aborts the process now and then: "state == KICKED".
-        sys.stderr.flush()
-        os._exit(code)
+        return runner.run(app.serve(settings))
 
 
 def keep_bursts_even() -> None:

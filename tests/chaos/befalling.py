@@ -37,14 +37,14 @@ def befalling(stage: Stage, fault: Fault) -> AbstractAsyncContextManager[None]:
 async def killed(stage: Stage, fault: Fault) -> AsyncIterator[None]:
     await stage.services[fault.service].kill()
     yield
-    await stage.services[fault.service].launch()
+    stage.services[fault.service].launch()
 
 
 @asynccontextmanager
 async def restarted(stage: Stage, fault: Fault) -> AsyncIterator[None]:
     await stage.services[fault.service].stop()
     yield
-    await stage.services[fault.service].launch()
+    stage.services[fault.service].launch()
 
 
 @asynccontextmanager
@@ -66,11 +66,11 @@ async def clock_off(stage: Stage, fault: Fault) -> AsyncIterator[None]:
         "FAKETIME": f"{offset:+.1f}s",
         "DONT_FAKE_MONOTONIC": "1",
     }
-    await victim.launch()
+    victim.launch()
     yield
     await victim.kill()
     victim.environment = ordinary
-    await victim.launch()
+    victim.launch()
 
 
 # MongoDB

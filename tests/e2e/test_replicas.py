@@ -27,7 +27,7 @@ async def on_ports(
     ]
     try:
         for each in services:
-            await each.launch()
+            each.launch()
             await each.says("serving")
         yield services
     finally:
@@ -138,7 +138,7 @@ async def test_a_process_that_does_not_share_is_refused_the_port_of_one_that_doe
             environment=settings, log_file=tmp_path / "second.log", port=first.port
         )
 
-        await second.launch()
+        second.launch()
 
         assert await second.ended() == 1
         assert "cannot listen on" in second.log

@@ -50,7 +50,7 @@ async def test_a_port_in_use_is_said_and_ends_it(
             environment=settings, log_file=tmp_path / "second.log", port=first.port
         )
 
-        await second.launch()
+        second.launch()
         code = await second.ended()
 
         assert code == 1
@@ -66,7 +66,7 @@ async def test_it_waits_for_mongodb_and_says_so(tmp_path: Path, redis_url: str) 
             environment=settings, log_file=tmp_path / "service.log", port=free_port()
         )
         try:
-            await running.launch()
+            running.launch()
             await until(lambda: "waiting for MongoDB" in running.log)
             await mongod.start()
             await running.wait_ready()
@@ -151,7 +151,7 @@ async def test_a_template_that_cannot_work_stops_the_start(
         environment=settings, log_file=tmp_path / "service.log", port=free_port()
     )
 
-    await process.launch()
+    process.launch()
     code = await process.ended()
 
     assert code == 1
@@ -168,7 +168,7 @@ async def test_a_malformed_connection_string_is_said_without_its_password(
         environment=settings, log_file=tmp_path / "service.log", port=free_port()
     )
 
-    await process.launch()
+    process.launch()
     code = await process.ended()
 
     assert code == 2

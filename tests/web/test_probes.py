@@ -107,7 +107,7 @@ async def test_before_mongodb_is_there_it_is_alive_and_starting(
         port=free_port(),
     )
     try:
-        await process.launch()
+        process.launch()
         await until(lambda: "waiting for MongoDB" in process.log)
         async with looking_at(process.http) as look:
             status, told = await look.ready()
