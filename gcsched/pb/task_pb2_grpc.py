@@ -203,9 +203,10 @@ class SchedulerServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CancelJob(self, request, context):
-        """Cancels a job that waits: QUEUED, SCHEDULED or RETRYING. An OK is certain: it is never mailed.
-        Too late is FAILED_PRECONDITION (reason ILLEGAL_TRANSITION, with state and since). Cancelling a
-        CANCELLED job again is OK.
+        """Cancels a job that waits: QUEUED, SCHEDULED or RETRYING. An OK is certain: no attempt begins
+        after it. (A job with an UNCERTAIN attempt may have been mailed by that one, before.) Too late is
+        FAILED_PRECONDITION (reason ILLEGAL_TRANSITION, with state and since). Cancelling a CANCELLED job
+        again is OK.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
