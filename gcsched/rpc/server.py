@@ -18,7 +18,7 @@ from gcsched.rpc.servicer import SchedulerServicer
 LARGEST_MESSAGE = 4 * 1024 * 1024
 SERVICE = task_pb2.DESCRIPTOR.services_by_name["Scheduler"].full_name
 MOST_UNREAD = 50_000
-QUIET_SECONDS, MOST_LOOKS = 0.1, 10
+QUIET_SECONDS, MOST_LOOKS = 0.05, 20
 OPTIONS = [
     # What Python has not taken up yet. gRPC's own 1,000 to 3,000 are full in the first instant of
     # a flood, and it answers CANCELLED then: no word of when to call again.

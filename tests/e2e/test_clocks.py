@@ -41,7 +41,7 @@ async def test_with_a_clock_ten_minutes_off_mails_leave_on_time(
     assert "clock differs from MongoDB's" in running.log
     late = [kept.time - due for kept in relay.ledger]
     assert min(late) >= 0
-    assert max(late) < 1
+    assert max(late) < 5  # of 600 that the clock is off; the machine may be busy
     assert len(relay.per_recipient) == 20
     assert code == 0
 
@@ -66,4 +66,4 @@ async def test_a_replica_whose_clock_is_wrong_spoils_nothing_for_the_others(
     late = [kept.time - (begin + int(kept.recipient.split("-")[0]) % 3) for kept in relay.ledger]
     assert len(relay.per_recipient) == 30
     assert min(late) >= 0
-    assert max(late) < 1
+    assert max(late) < 5  # of 600 that the clock is off; the machine may be busy
