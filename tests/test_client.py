@@ -154,7 +154,7 @@ async def test_silence_ends_with_the_deadline(ask: Ask) -> None:
 async def test_unavailable_is_tried_again_and_nothing_else(ask: Ask) -> None:
     unavailable = grpc.StatusCode.UNAVAILABLE
     async with (
-        scripted(unavailable, unavailable, unavailable, ACCEPTED) as recovers,
+        scripted(*[unavailable] * 4, ACCEPTED) as recovers,
         scripted(unavailable) as stays_away,
         scripted(grpc.StatusCode.INTERNAL) as breaks,
     ):
@@ -165,7 +165,7 @@ async def test_unavailable_is_tried_again_and_nothing_else(ask: Ask) -> None:
             await ask(breaks.target, WISH)
 
     assert job == Scheduled(job_id="7")
-    assert [len(each.asked) for each in (recovers, stays_away, breaks)] == [4, 4, 1]
+    assert [len(each.asked) for each in (recovers, stays_away, breaks)] == [5, 5, 1]
     assert all(request == recovers.asked[0] for request in recovers.asked)
     assert type(broken.value) is CallFailed
     assert broken.value.code == "INTERNAL"
