@@ -9,7 +9,7 @@ INSTEAD = "(address)"
 EMPTIED = ("name", "email", "message")
 """Fields of a job that are empty afterwards; no other job has an empty address."""
 
-REMOVED = ("variables", "labels", "reply_to")
+REMOVED = ("variables", "labels", "reply_to", "released_key")
 """Fields that it has no more."""
 
 

@@ -237,6 +237,7 @@ class Job:
             attempt=0,
             takebacks=0,
             dedup_key=self.dedup_key or self.released_key,
+            dedup_until=self.dedup_until and now + (self.dedup_until - self.created),
             released_key=None,
         )
 

@@ -1,5 +1,6 @@
 """ScheduleMeet and BatchScheduleMeets: convert, call the use case, convert."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -32,7 +33,7 @@ class Scheduling:
             within = await time_left(context)
             check_size(request)
             if request.validate_only:
-                return rehearsed(await self.rehearse(request_from(request)))
+                return rehearsed(await self.rehearse(request_from(request), within=within))
             return meet_response(await self.submit(request_from(request), within=within))
 
     async def BatchScheduleMeets(
@@ -50,8 +51,9 @@ class Scheduling:
         self, requests: Sequence[task_pb2.MeetRequest], within: timedelta
     ) -> list[task_pb2.MeetResponse | GcschedError]:
         """Answer all in order; those to be stored go together."""
+        until = time.monotonic() + within.total_seconds()
         answers: dict[int, task_pb2.MeetResponse | GcschedError] = {
-            number: await self._apart(request)
+            number: await self._apart(request, until - time.monotonic())
             for number, request in enumerate(requests)
             if request.validate_only or is_too_large(request)
         }
@@ -62,10 +64,13 @@ class Scheduling:
             answers[number] = answer if isinstance(answer, GcschedError) else meet_response(answer)
         return [answers[number] for number in range(len(requests))]
 
-    async def _apart(self, request: task_pb2.MeetRequest) -> task_pb2.MeetResponse | GcschedError:
-        """Answer what is not to be stored."""
+    async def _apart(
+        self, request: task_pb2.MeetRequest, seconds: float
+    ) -> task_pb2.MeetResponse | GcschedError:
+        """Answer what is not to be stored, in the time that is left for all."""
         try:
             check_size(request)
-            return rehearsed(await self.rehearse(request_from(request)))
+            within = timedelta(seconds=max(0.0, seconds))
+            return rehearsed(await self.rehearse(request_from(request), within=within))
         except GcschedError as error:
             return error

@@ -1,13 +1,21 @@
 """Show what a mail would look like; store nothing."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from gcsched.domain.job import Job
 from gcsched.domain.mail import Draft
 from gcsched.domain.request import DEFAULT_TEMPLATE, MeetRequest
 from gcsched.domain.suppression import Suppression
-from gcsched.errors import InvalidRequest, RequestIdReused, TemplateProblem, Violation
+from gcsched.errors import (
+    InvalidRequest,
+    RequestIdReused,
+    StoreUnavailable,
+    TemplateProblem,
+    Violation,
+)
 from gcsched.usecases.job_factory import JobFactory
 from gcsched.usecases.ports import (
     Admissions,
@@ -42,8 +50,18 @@ class Rehearse:
     suppressions: Suppressions
     now: Clock
 
-    async def __call__(self, raw: MeetRequest) -> Rehearsal:
-        """Rehearse *raw*. Raises InvalidRequest, RequestIdReused or StoreUnavailable."""
+    async def __call__(self, raw: MeetRequest, *, within: timedelta) -> Rehearsal:
+        """Rehearse *raw* within the time the caller has.
+
+        Raises InvalidRequest, RequestIdReused or StoreUnavailable.
+        """
+        try:
+            async with asyncio.timeout(within.total_seconds()):
+                return await self._rehearse(raw)
+        except TimeoutError as error:
+            raise StoreUnavailable("looking for the job that was asked for before") from error
+
+    async def _rehearse(self, raw: MeetRequest) -> Rehearsal:
         now = self.now()
         job = self.make_job(raw, now=now)
         draft = drafted(self.drafter, job)

@@ -161,6 +161,15 @@ def test_a_reopened_job_is_due_now_with_all_its_tries_and_its_key() -> None:
     )
 
 
+def test_a_reopened_job_holds_an_employees_window_as_long_again() -> None:
+    now = NOW + 2 * DAY
+    failed = a_job(state=State.FAILED, created=NOW, dedup_until=NOW + DAY)
+
+    reopened = carried_out(Reopen(keep_trying=DAY), failed, now=now)
+
+    assert reopened.dedup_until == now + DAY
+
+
 def test_an_uncertain_job_has_its_key_still_when_it_is_reopened() -> None:
     reopened = carried_out(Reopen(keep_trying=DAY), a_job(state=State.UNCERTAIN))
 

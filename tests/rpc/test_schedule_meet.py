@@ -8,7 +8,7 @@ from pathlib import Path
 import grpc
 import pytest
 from google.protobuf.message import Message
-from google.rpc import error_details_pb2
+from google.rpc import code_pb2, error_details_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
     ProtoReflectionDescriptorDatabase,
@@ -133,6 +133,24 @@ async def test_a_store_that_is_silent_makes_unavailable_within_the_deadline(
             assert retry.retry_delay.ToTimedelta().total_seconds() > 0
             assert first.job_id == again.job_id
             assert await app.resources.mongo.jobs.count_documents({}) == 1
+
+
+async def test_a_store_that_is_silent_ends_a_rehearsal_within_the_deadline(
+    tmp_path: Path, redis_url: str, relay: Relay
+) -> None:
+    rehearsal = a_meet(1, validate_only=True)
+    batch = task_pb2.BatchScheduleMeetsRequest(requests=[rehearsal, rehearsal])
+    async with own_mongod(tmp_path) as mongod:
+        settings = a_setting(mongo=mongod.uri, redis=redis_url, relay_port=relay.port)
+        async with running(settings) as app, scheduler(app.target) as stub:
+            mongod.stop_signal()
+            alone = stub.ScheduleMeet(rehearsal, timeout=1.5)
+            together = await stub.BatchScheduleMeets(batch, timeout=1.5)
+            code = await alone.code()
+            mongod.cont()
+
+    assert code is grpc.StatusCode.UNAVAILABLE
+    assert [each.error.code for each in together.answers] == [code_pb2.UNAVAILABLE] * 2
 
 
 async def test_a_frozen_store_holds_so_many_calls_and_no_more(

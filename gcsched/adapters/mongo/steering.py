@@ -91,6 +91,8 @@ def change_to(job: Job, retention: timedelta) -> Document:
     fields |= {"due_at": job.due_at, "not_after": job.not_after}
     if job.dedup_key is not None:
         fields["dedup_key"] = job.dedup_key
+    if job.dedup_until is not None:
+        fields["dedup_until"] = job.dedup_until
     if job.released_key is None:
         gone.append("released_key")
     if job.state not in FINAL:

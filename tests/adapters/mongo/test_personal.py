@@ -36,6 +36,7 @@ def a_failed_job(**others: Any) -> Job:
         "labels": {"team": "red"},
         "reply_to": "boss@example.org",
         "request_id": "r-1",
+        "released_key": "made of the content",
         "reason": "550 <ada@example.org> unknown",
         "attempt": 1,
         "attempts": (refusal,),
@@ -74,7 +75,7 @@ async def test_an_erased_job_keeps_its_state_its_times_and_its_kind_of_end(
 
     [row] = jobs.find()
     [attempt] = before["attempts"]
-    removed = {"variables", "labels", "reply_to"}
+    removed = {"variables", "labels", "reply_to", "released_key"}
     assert erased == Erased(jobs=1, missed=0, last=None)
     assert row == {name: value for name, value in before.items() if name not in removed} | {
         "name": "",

@@ -108,6 +108,19 @@ async def test_a_reopened_job_is_kept_again_and_has_its_key(
     assert {"delete_after", "released_key"}.isdisjoint(row)
 
 
+async def test_a_reopened_job_keeps_others_of_its_employee_out_for_a_window_more(
+    steering: MongoSteering, jobs: Collection[Row]
+) -> None:
+    failed = a_failed_job(dedup_until=NOW + DAY)
+    jobs.insert_one(ended(failed))
+
+    reopened = failed.reopened(LATER, not_after=LATER + DAY)
+    assert await steering.change(failed, reopened, within=SECOND)
+
+    [row] = jobs.find()
+    assert row["dedup_until"] == LATER + (NOW + DAY - failed.created)
+
+
 async def test_who_holds_the_key_meanwhile_is_named(
     steering: MongoSteering, jobs: Collection[Row]
 ) -> None:
