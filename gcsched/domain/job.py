@@ -215,12 +215,14 @@ class Job:
     ) -> "Job":
         """Wait for *due* instead; it may be sent until *not_after* at least.
 
+        Where its caller has said himself until when, that stays, unless it would be over by *due*.
         Its dedup key stays that of the time first asked for.
         """
         timed = State.RETRYING if self.attempts else State.SCHEDULED
         state = State.QUEUED if is_daily else timed
         self._refuse_unless(WAITING, state)
-        not_after = max(self.not_after, not_after)
+        is_told = self.not_after_asked and due <= self.not_after
+        not_after = self.not_after if is_told else max(self.not_after, not_after)
         return self._become(state, now, due_at=due, due=due, not_after=not_after)
 
     def reopened(self, now: datetime, *, not_after: datetime) -> "Job":

@@ -12,7 +12,7 @@ from gcsched.domain.due import DailyPlan
 from gcsched.domain.job import Job, State
 from gcsched.domain.replies import Kind
 from gcsched.domain.suppression import Suppression
-from gcsched.domain.wishes import Cancel, Reopen, Resolve, Wish
+from gcsched.domain.wishes import Cancel, Reopen, Reschedule, Resolve, Wish
 from gcsched.errors import IllegalTransition, InvalidRequest
 from tests.builders import NOON, NOW, a_job, a_suppression, an_attempt
 
@@ -159,6 +159,18 @@ def test_a_reopened_job_is_due_now_with_all_its_tries_and_its_key() -> None:
         attempts=(an_attempt(),),
         version=8,
     )
+
+
+@pytest.mark.parametrize(
+    ("hours", "until"), [(2, NOW + 3 * HOUR), (3, NOW + 3 * HOUR), (4, NOW + 4 * HOUR + DAY)]
+)
+def test_a_caller_who_said_until_when_is_obeyed_unless_it_would_be_over(
+    hours: int, until: datetime
+) -> None:
+    asked = a_job(not_after=NOW + 3 * HOUR, not_after_asked=True)
+    wish = Reschedule(due=NOW + hours * HOUR, is_daily=False, keep_trying=DAY)
+
+    assert carried_out(wish, asked).not_after == until
 
 
 def test_a_reopened_job_holds_an_employees_window_as_long_again() -> None:
