@@ -136,4 +136,4 @@ SCENARIOS: Scenarios = {
 
 
 if __name__ == "__main__":
-    run_scenarios("tests.measure.crowd", SCENARIOS)
+    run_scenarios("tests.measure.crowd", __doc__, SCENARIOS)

@@ -168,9 +168,9 @@ SCENARIOS: Scenarios = {
 }
 
 
-def run_scenarios(module: str, scenarios: Scenarios) -> None:
+def run_scenarios(module: str, about: str | None, scenarios: Scenarios) -> None:
     """Run those that the command line names, or all; each on a stage of its own."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=about)
     parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", default=list(scenarios))
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
@@ -185,4 +185,4 @@ def run_scenarios(module: str, scenarios: Scenarios) -> None:
 
 
 if __name__ == "__main__":
-    run_scenarios("tests.measure.survive", SCENARIOS)
+    run_scenarios("tests.measure.survive", __doc__, SCENARIOS)
