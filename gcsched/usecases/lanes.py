@@ -119,10 +119,11 @@ class Lanes:
     async def get(self) -> Claimed:
         """Wait for the next; its place is taken until it is `done`."""
         while True:
-            _, following = await self._ready.get()
+            number, following = await self._ready.get()
             if isinstance(following, Claimed):
                 return following
-            if following.turns:  # an urgent one may have had the turn of this one
+            # An urgent one may have had the turn of this one, who gets another number then.
+            if following.turns and following.waiting[0][0] == number:
                 following.turns -= 1
                 _, claimed = following.waiting.pop(0)
                 following.begun[claimed] = self._now()
