@@ -14,12 +14,13 @@ from tests.chaos.faults import Fault, Kind
 from tests.chaos.links import Link, Trouble
 from tests.chaos.replica_set import Member
 from tests.chaos.stage import Stage, name
-from tests.relay_script import Action, At, Drop, LoseReply, Moment, Trickle, repeatable
+from tests.relay_script import Action, At, Drop, Hang, LoseReply, Moment, Trickle, repeatable
 
 EVERYWHERE = {At.CONNECT, At.MAIL, At.RCPT, At.DATA, At.BODY}
 SLOWLY = Trickle(0.01)  # an octet, of about twenty
 LONGEST_DELAY_SECONDS = 0.15
 MOST_CLOCK_OFFSET_SECONDS = 300
+HANDS_FULL_SECONDS = 2.0
 LIBFAKETIME = Path(libfaketime.__file__).parent / "vendor/libfaketime/src/libfaketime.so.1"
 
 Befall = Callable[[Stage, Fault], AbstractAsyncContextManager[None]]
@@ -49,7 +50,10 @@ async def restarted(stage: Stage, fault: Fault) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def frozen(stage: Stage, fault: Fault) -> AsyncIterator[None]:
-    stage.services[fault.service].freeze()
+    """Freeze it with mails in hand that it has not begun, which others take over meanwhile."""
+    async with relay_says_nothing(stage, at=At.MAIL):
+        await asyncio.sleep(HANDS_FULL_SECONDS)
+        stage.services[fault.service].freeze()
     yield
     stage.services[fault.service].thaw()
 
@@ -221,6 +225,18 @@ def cut_from_redis(*, refuses: bool) -> Befall:
 
 
 # The relay
+
+
+@asynccontextmanager
+async def relay_says_nothing(stage: Stage, *, at: str) -> AsyncIterator[None]:
+    """Let it hold back its replies to *at* until the block ends."""
+    over = asyncio.Event()
+    silence = Hang(until=over)
+    stage.relay.rule(lambda moment: silence if moment.at == at and not over.is_set() else None)
+    try:
+        yield
+    finally:
+        over.set()
 
 
 def relay_does(action: Action, *, at: AbstractSet[str], share: float = 1.0) -> Befall:

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.chaos.befalling import SLOWLY, befalling
+from tests.chaos.befalling import befalling
 from tests.chaos.callers import Callers
 from tests.chaos.faults import Fault, draw
 from tests.chaos.stage import Stage, a_stage
 from tests.chaos.verdict import LATEST_SECONDS, SETTLED, Evidence, problems
+from tests.relay_script import Hang, Trickle
 from tests.stage import quantile
 from tests.waiting import until
 
@@ -92,7 +93,9 @@ async def gather(stage: Stage, callers: Callers, scenario: Scenario, ended: floa
         documents=await asyncio.to_thread(stage.replica_set.read, "jobs"),
         arrivals=[(kept.recipient, kept.time) for kept in stage.relay.ledger],
         relay_faults=Counter(
-            moment.recipient for moment, action in stage.relay.acted if action != SLOWLY
+            moment.recipient
+            for moment, action in stage.relay.acted
+            if not isinstance(action, Trickle | Hang)  # these only take their time
         ),
         faults_ended=ended,
     )
