@@ -16,16 +16,16 @@ from gcsched.cli.serve import fastest_loop
 from tests.chaos.play import Scenario, play
 from tests.measure.spine import a_folder, surroundings
 
-POLICIES = ("resend", "hold")
+POLICIES = ("hold", "resend")  # of even seeds, of odd ones
 
 
 async def run(options: argparse.Namespace) -> int:
     command = " ".join(["python -m tests.chaos", *sys.argv[1:]])
     before, seen = {**surroundings(), "command": command}, []
-    for number in range(options.seeds):
+    for seed in range(options.first_seed, options.first_seed + options.seeds):
         scenario = Scenario(
-            seed=options.first_seed + number,
-            on_uncertain=POLICIES[number % len(POLICIES)],
+            seed=seed,
+            on_uncertain=POLICIES[seed % len(POLICIES)],
             services=options.services,
             seconds=options.minutes * 60,
             per_second=options.per_second,

@@ -1,0 +1,96 @@
+"""Ask for one employee from many callers at once, where an employee gets one mail in a window.
+
+    python -m tests.measure.employee --json docs/measurements/employee.json
+
+Two processes share the stores; one wave of calls falls into the first window, one comes after it.
+Prints what was seen; `problems` lists what was not as it has to be.
+"""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from gcsched.pb import task_pb2, task_pb2_grpc
+from tests.measure.spine import Figures, soon
+from tests.measure.survive import A_MONTH_SECONDS, Scenarios, run_scenarios
+from tests.service import a_meet, scheduler
+from tests.stage import a_stage
+
+CALLS = 500
+WINDOW_SECONDS = 18.0
+CALL_SECONDS = 10.0
+
+
+async def one_employee(folder: Path) -> Figures:
+    """500 calls over two processes, then 500 more when the window is over."""
+    hours = str(WINDOW_SECONDS / 3600)
+    async with (
+        a_stage(folder, services=2, dedup="employee", dedup_window_hours=hours) as stage,
+        AsyncExitStack() as stack,
+    ):
+        stubs = [await stack.enter_async_context(scheduler(each.target)) for each in stage.services]
+        begun = time.time()
+        first = await wave(stubs, "first")
+        first_took = time.time() - begun
+        await asyncio.sleep(begun + first_took + WINDOW_SECONDS - time.time())
+        second = await wave(stubs, "second")
+        stored = [job["_id"] for job in stage.jobs()]
+    return {
+        "processes": len(stubs),
+        "calls_in_each_wave": CALLS,
+        "window_seconds": WINDOW_SECONDS,
+        "first_wave_seconds": round(first_took, 2),
+        "first_wave": answers(first),
+        "second_wave": answers(second),
+        "stored": len(stored),
+        "problems": list(problems(first, second, stored, first_took)),
+    }
+
+
+async def wave(
+    stubs: Sequence[task_pb2_grpc.SchedulerStub], name: str
+) -> Sequence[task_pb2.MeetResponse]:
+    """Send all at once, each with a text of its own, to the processes in turn."""
+    due = soon(A_MONTH_SECONDS)
+    asked = [  # a call of grpc.aio is on its way as soon as it is made
+        stubs[number % len(stubs)].ScheduleMeet(
+            a_meet(1, timestamp=due, message=f"{name} {number}"), timeout=CALL_SECONDS
+        )
+        for number in range(CALLS)
+    ]
+    return [await each for each in asked]
+
+
+def answers(replies: Sequence[task_pb2.MeetResponse]) -> dict[str, int]:
+    return dict(Counter(task_pb2.MeetResponse.Outcome.Name(reply.outcome) for reply in replies))
+
+
+def problems(
+    first: Sequence[task_pb2.MeetResponse],
+    second: Sequence[task_pb2.MeetResponse],
+    stored: Sequence[str],
+    first_took: float,
+) -> list[str]:
+    """List what does not hold; empty: all does."""
+    found: list[str] = []
+    if first_took > WINDOW_SECONDS:
+        found.append(f"the first wave took {first_took:.1f} s, longer than the window: say nothing")
+    accepted = [reply.job_id for reply in (*first, *second) if reply.success]
+    for name, replies in (("first", first), ("second", second)):
+        if (count := sum(reply.success for reply in replies)) != 1:
+            found.append(f"{name} wave: {count} accepted, not one")
+    if any(reply.job_id for reply in (*first, *second) if not reply.success):
+        found.append("a refused call was given a job id")
+    if sorted(accepted) != sorted(stored):
+        found.append(f"accepted {accepted}, MongoDB has {stored}")
+    return found
+
+
+SCENARIOS: Scenarios = {"one_employee": one_employee}
+
+
+if __name__ == "__main__":
+    run_scenarios("tests.measure.employee", __doc__, SCENARIOS)
