@@ -12,7 +12,7 @@ from redis.exceptions import RedisError
 from gcsched.errors import BellUnavailable
 
 TIMEOUT_SECONDS = 2.0
-MOST_CONNECTIONS = 32
+MOST_CONNECTIONS = 32  # beside one for each session, which may all ask for a slot at once
 MARK_LIFE = timedelta(days=1)
 PREFIX = "gcsched:sent"
 
@@ -24,13 +24,13 @@ end
 """
 
 
-def open_pool(url: str) -> ConnectionPool:
+def open_pool(url: str, *, sessions: int = 0) -> ConnectionPool:
     """Open a pool for *url* (redis, rediss or unix); unlimited, a frozen Redis would hang us."""
     return ConnectionPool.from_url(
         url,
         socket_timeout=TIMEOUT_SECONDS,
         socket_connect_timeout=TIMEOUT_SECONDS,
-        max_connections=MOST_CONNECTIONS,
+        max_connections=MOST_CONNECTIONS + sessions,
     )
 
 

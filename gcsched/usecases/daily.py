@@ -9,6 +9,7 @@ from gcsched.domain.due import DailyPlan
 from gcsched.usecases.ports import Clock, Runs
 from gcsched.usecases.ringer import Ringer
 
+MOVED_AT_ONCE = 5_000  # no statement may take longer than its answer is waited for
 WHENEVER = datetime.max.replace(tzinfo=UTC)
 
 
@@ -56,8 +57,10 @@ class DailyRun:
 
     async def _make_due(self, *, until: datetime) -> int:
         # Guarded by state, so moving twice at the same time moves each job once.
-        now = self.now().replace(microsecond=0)
-        moved = await self.runs.move_queued(until=until, now=now, not_after=now + self.keep_trying)
-        if moved:
+        now, moved = self.now().replace(microsecond=0), 0
+        while await self.runs.is_queued(until=until):
+            moved += await self.runs.move_queued(
+                until=until, now=now, not_after=now + self.keep_trying, most=MOVED_AT_ONCE
+            )
             self.ringer.ask(now)
         return moved

@@ -62,13 +62,16 @@ class Lane:
             return mean
         return max(mean, now - max(self.begun.values()))
 
-    def may_wait(self, now: datetime) -> bool:
-        """Tell whether one more may wait here: a few for each place, more where it is quick."""
+    def may_wait(self, now: datetime, *, is_urgent: bool) -> bool:
+        """Tell whether one more may wait here: a few for each place, more where it is quick.
+
+        Of urgent ones as many again: those that wait already are not before them.
+        """
         most = WAITING_PER_PLACE
         if self.mean is not None:
             duration = max(self.duration(now), WORTH_WAITING / MOST_WAITING_PER_PLACE)
             most = max(most, int(WORTH_WAITING / duration))
-        return self.parked < most * self.places
+        return self.parked < most * self.places * (1 + is_urgent)
 
     def slot(self, now: datetime) -> datetime:
         """Guess when the next one that cannot wait here has its turn, each after the other."""
@@ -107,7 +110,7 @@ class Lanes:
             return None
         lane = self._lane(claimed)
         has_turn = not lane.is_full
-        if not (has_turn or is_urgent or lane.may_wait(self._now())):
+        if not (has_turn or lane.may_wait(self._now(), is_urgent=is_urgent)):
             return lane.slot(self._now())
         insort(lane.waiting, (number, claimed))
         lane.turns += has_turn

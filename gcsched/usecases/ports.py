@@ -240,7 +240,9 @@ class Runs(Protocol):
     async def begin_daily(self, day: date, *, now: datetime) -> bool:
         """Note the begin of *day*'s run; False when it is noted already."""
 
-    async def move_queued(self, *, until: datetime, now: datetime, not_after: datetime) -> int:
+    async def move_queued(
+        self, *, until: datetime, now: datetime, not_after: datetime, most: int
+    ) -> int:
         """Make every QUEUED job of a run up to *until* due at *now*; give how many.
 
         Each may be sent until *not_after* at least, unless its caller has set another limit.

@@ -265,3 +265,20 @@ async def test_runs_by_hand_at_the_same_time_move_each_job_once(
     assert sum(moved) == 100
     assert {row["version"] for row in raw["jobs"].find()} == {1}
     assert sum(note["moved"] for note in raw["runs"].find()) == 100
+
+
+async def test_more_than_one_statement_moves_is_moved_to_the_last(
+    mongo: Mongo,
+    raw: Database[Row],
+    clock: FixedClock,
+    nudges: Nudges,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("gcsched.usecases.daily.MOVED_AT_ONCE", 3)
+    queued = [a_job(id=f"{n}", dedup_key=f"{n}", state=State.QUEUED, due=TEN) for n in range(7)]
+    raw["jobs"].insert_many([encode(job) for job in queued])
+
+    assert await a_run(mongo, clock, nudges)() == 7
+
+    assert raw["jobs"].count_documents({"state": "SCHEDULED"}) == 7
+    assert nudges.count == 3

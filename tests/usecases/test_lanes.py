@@ -273,14 +273,16 @@ async def test_urgent_mails_keep_to_the_places_of_their_domain(clock: FixedClock
     assert names(await taken(lanes, 1)) == ["a-now"]
 
 
-async def test_an_urgent_mail_is_not_put_off(clock: FixedClock) -> None:
+async def test_an_urgent_mail_is_put_off_only_behind_as_many_others_again(
+    clock: FixedClock,
+) -> None:
     lanes = filled(clock, *mails("a", 1 + 4), limit=1)
     assert put_off(lanes, "a", 1)
 
-    assert lanes.put(urgent("a-now")) is None
-
-    await carry(lanes, clock, SECOND)
-    assert names(await taken(lanes, 1)) == ["a0"]
+    assert [lanes.put(urgent(f"a-{n}")) for n in range(4)] == [None] * 4
+    assert lanes.put(urgent("a-more")) is not None
+    assert lanes.put(urgent("b-now")) is None
+    assert names(await taken(lanes, 2)) == ["a-0", "b-now"]
 
 
 @given(data=st.data())

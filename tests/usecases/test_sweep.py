@@ -10,6 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from bson.datetime_ms import DatetimeMS
 from pymongo import MongoClient
 from pymongo.database import Database
 from redis.asyncio import Redis
@@ -372,6 +373,24 @@ async def test_unreadable_orphans_hide_no_others_and_are_told_now_and_then(
     assert [report.get(Repair.NOT_BEGUN, 0) for report in reports] == [0, 1, 0]
     assert [log["event"] for log in logs].count("job unreadable") == 3
     assert raw["jobs"].count_documents({"state": "SENDING", "attempts": "none"}) == 3
+
+
+@pytest.mark.parametrize("not_after", [DatetimeMS(8640000000000000), "tomorrow", None], ids=str)
+async def test_a_date_that_python_does_not_know_stops_nobody(
+    replicas: Replicas, raw: Database[Row], not_after: object
+) -> None:
+    waiting = encode(a_job(id="odd", dedup_key="odd")) | {"not_after": not_after}
+    raw["jobs"].insert_many([waiting, orphan(1) | {"not_after": not_after}, orphan(2)])
+    here = await replicas.open()
+
+    report = await here.sweep()
+
+    readable = 1 if not_after == "tomorrow" else 2
+    assert report.get(Repair.NOT_BEGUN, 0) == readable
+    assert raw["jobs"].find_one({"_id": "odd"}, {"state": 1}) == {
+        "_id": "odd",
+        "state": "SCHEDULED",
+    }
 
 
 async def test_states_that_nobody_knows_are_told_once_a_sweep_and_left_alone(

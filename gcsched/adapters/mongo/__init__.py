@@ -1,0 +1,7 @@
+"""Adapters on MongoDB."""
+
+import os
+
+# Motor reads this when it is imported. Its own 5 threads for a core can all be waiting for a silent
+# primary, and then the fence and the leases wait with them.
+os.environ.setdefault("MOTOR_MAX_WORKERS", "32")

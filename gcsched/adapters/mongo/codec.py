@@ -55,6 +55,8 @@ def decode(document: Mapping[str, Any]) -> Job:
     check(document, MOMENTS, datetime)
     check(document, COUNTS, int | float)  # a shell writes 1.0 for 1
     check(document, TEXTS, str)
+    if document.get("not_after") is not None:
+        check(document, ("not_after",), datetime)
     return Job(
         id=document["_id"],
         state=State(document["state"]),

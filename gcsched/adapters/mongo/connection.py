@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from beanie import init_beanie
+from bson.codec_options import DatetimeConversion
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
 from pymongo import ReadPreference
 from pymongo.errors import ConfigurationError, OperationFailure, PyMongoError
@@ -101,7 +102,9 @@ def client_for(uri: str) -> AsyncIOMotorClient[Document]:
     said = {name.lower() for name, _ in parse_qsl(urlsplit(uri).query)}
     ours: dict[str, Any] = {name: value for name, value in OPTIONS.items() if name not in said}
     try:
-        return AsyncIOMotorClient(uri, tz_aware=True, **ours)
+        # A date that Python does not know must not stop those who read it together with others.
+        clamped = DatetimeConversion.DATETIME_CLAMP
+        return AsyncIOMotorClient(uri, tz_aware=True, datetime_conversion=clamped, **ours)
     except (ConfigurationError, OSError, ValueError) as error:
         # The driver's own words may quote the password.
         raise SettingsProblems([f"{MALFORMED} ({type(error).__name__})"]) from error

@@ -80,7 +80,7 @@ class MongoRecovery:
         with store_errors("looking for jobs past their time"):
             found = self.mongo.jobs.find({**waiting, "due": {"$lte": now}}, {"not_after": 1})
             found = found.sort("due", 1).limit(most).hint(BY_STATE_AND_DUE)
-            late = [each["_id"] async for each in found if each.get("not_after", now) < now]
+            late = [each["_id"] async for each in found if is_before(now, each.get("not_after"))]
             if not late:
                 return []
             query = {"_id": {"$in": late}, **waiting}
@@ -109,3 +109,8 @@ class MongoRecovery:
         }
         change = {"$set": fields, "$unset": dict.fromkeys(gone, "")}
         return UpdateOne({**seen, **LEASE_OVER}, change, hint=BY_ID)
+
+
+def is_before(now: datetime, not_after: object) -> bool:
+    """Tell whether a document is past its time; where somebody has spoilt that, it is not."""
+    return isinstance(not_after, datetime) and not_after < now

@@ -7,6 +7,7 @@ from typing import Any
 from pymongo.errors import DuplicateKeyError
 
 from gcsched.adapters.mongo.connection import Mongo, store_errors
+from gcsched.adapters.mongo.documents import BY_ID, BY_STATE_AND_DUE
 from gcsched.domain.job import State
 
 SWEEP = "sweep"
@@ -40,16 +41,20 @@ class MongoRuns:
                 return False
         return True
 
-    async def move_queued(self, *, until: datetime, now: datetime, not_after: datetime) -> int:
-        """Make every QUEUED job of a run up to *until* due at *now*; give how many.
+    async def move_queued(
+        self, *, until: datetime, now: datetime, not_after: datetime, most: int
+    ) -> int:
+        """Make *most* QUEUED jobs of a run up to *until* due at *now*; give how many it were.
 
         A run that was made up late gives its jobs the time it took from them, where the caller has
         not said himself until when.
         """
+        queued = queued_until(until)
         with store_errors("moving the daily queue"):
+            found = self.mongo.jobs.find(queued, {"_id": 1}, hint=BY_STATE_AND_DUE, limit=most)
+            ids = [document["_id"] async for document in found]
             answer = await self.mongo.jobs.update_many(
-                {"state": State.QUEUED.value, "due": {"$lte": until}},
-                [{"$set": moved(now, not_after)}],
+                {"_id": {"$in": ids}} | queued, [{"$set": moved(now, not_after)}], hint=BY_ID
             )
         return answer.modified_count
 
@@ -76,9 +81,13 @@ class MongoRuns:
     async def is_queued(self, *, until: datetime) -> bool:
         with store_errors("looking at the daily queue"):
             left = await self.mongo.jobs.find_one(
-                {"state": State.QUEUED.value, "due": {"$lte": until}}, {"_id": 1}
+                queued_until(until), {"_id": 1}, hint=BY_STATE_AND_DUE
             )
         return left is not None
+
+
+def queued_until(until: datetime) -> dict[str, Any]:
+    return {"state": State.QUEUED.value, "due": {"$lte": until}}
 
 
 def moved(now: datetime, not_after: datetime) -> dict[str, Any]:

@@ -66,7 +66,7 @@ USES: dict[str, Use] = {
     "sweep_is_new": lambda mongo: MongoRuns(mongo=mongo).sweep_is_new(within=SECOND, now=NOW),
     "begin_daily": lambda mongo: MongoRuns(mongo=mongo).begin_daily(TODAY, now=NOW),
     "move_queued": lambda mongo: MongoRuns(mongo=mongo).move_queued(
-        until=NOW, now=NOW, not_after=NOW
+        until=NOW, now=NOW, not_after=NOW, most=1
     ),
     "finish_daily": lambda mongo: MongoRuns(mongo=mongo).finish_daily(TODAY, 1, now=NOW),
     "is_queued": lambda mongo: MongoRuns(mongo=mongo).is_queued(until=NOW),

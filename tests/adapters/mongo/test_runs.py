@@ -60,7 +60,7 @@ async def test_moving_makes_due_now_what_is_queued_for_the_run_and_nothing_else(
     made = {name: a_job(id=name, dedup_key=name, **kind) for name, kind in kinds.items()}
     jobs.insert_many([encode(job) for job in made.values()])
 
-    assert await runs.move_queued(until=NOW, now=now, not_after=not_after) == 2
+    assert await runs.move_queued(until=NOW, now=now, not_after=not_after, most=1_000) == 2
 
     found = {row["_id"]: row for row in jobs.find()}
     moved = {
@@ -83,7 +83,7 @@ async def test_a_late_run_gives_time_and_takes_none(
     jobs.insert_many([queued | kept | {"_id": name, "dedup_key": name} for name in "ab"])
     jobs.update_one({"_id": "b"}, {"$set": {"not_after": NOW + 9 * SECOND}})
 
-    await runs.move_queued(until=NOW, now=NOW, not_after=NOW + 5 * SECOND)
+    await runs.move_queued(until=NOW, now=NOW, not_after=NOW + 5 * SECOND, most=1_000)
 
     found = {row["_id"]: row["not_after"] for row in jobs.find()}
     assert found == {"a": NOW + 5 * SECOND, "b": NOW + 9 * SECOND}
@@ -94,7 +94,10 @@ async def test_a_late_run_leaves_the_limit_that_a_caller_has_set(
 ) -> None:
     jobs.insert_one(encode(a_job(state=State.QUEUED, not_after=NOW, not_after_asked=True)))
 
-    assert await runs.move_queued(until=NOW, now=NOW + SECOND, not_after=NOW + 5 * SECOND) == 1
+    assert (
+        await runs.move_queued(until=NOW, now=NOW + SECOND, not_after=NOW + 5 * SECOND, most=1_000)
+        == 1
+    )
 
     [row] = jobs.find()
     assert (row["state"], row["not_after"]) == ("SCHEDULED", NOW)
@@ -108,7 +111,7 @@ async def test_two_replicas_that_move_at_once_move_each_job_once(
     )
 
     moved = await asyncio.gather(
-        *[each.move_queued(until=NOW, now=NOW, not_after=NOW) for each in replicas]
+        *[each.move_queued(until=NOW, now=NOW, not_after=NOW, most=1_000) for each in replicas]
     )
 
     assert sum(moved) == 50
