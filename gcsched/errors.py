@@ -41,7 +41,7 @@ class UnknownJob(GcschedError):
     """No job has this id (any more)."""
 
     def __init__(self, job_id: str) -> None:
-        super().__init__(f"no job with id {job_id!r}")
+        super().__init__(f"no job with id {job_id!r}: it never was, or its time to be kept is over")
         self.job_id = job_id
 
     @property
@@ -53,7 +53,10 @@ class UnreadableJob(GcschedError):
     """A job is stored, but not as one of ours: a hand or a defect has changed it."""
 
     def __init__(self, job_id: str) -> None:
-        super().__init__(f"the job with id {job_id!r} cannot be read: it is damaged in the store")
+        super().__init__(
+            f"the job with id {job_id!r} cannot be read: it is damaged in the store;"
+            " tell the operator, who can mend or delete its document"
+        )
         self.job_id = job_id
 
     @property
@@ -65,14 +68,14 @@ class UnknownSuppression(GcschedError):
     """The address is not blocked."""
 
     def __init__(self) -> None:
-        super().__init__("this address is not blocked")
+        super().__init__("this address is not blocked; ListSuppressions shows those that are")
 
 
 class UnknownRecipient(GcschedError):
     """Nobody has told anything about this employee, or it was erased."""
 
     def __init__(self, empid: str) -> None:
-        super().__init__(f"no user details of employee {empid!r}")
+        super().__init__(f"no user details of employee {empid!r}: a first invitation brings them")
         self.empid = empid
 
     @property
@@ -149,7 +152,10 @@ class DuplicateJob(GcschedError):
     """A job cannot be opened again: another one carries the same wish meanwhile."""
 
     def __init__(self, job_id: str, holder: str) -> None:
-        super().__init__(f"job {job_id} cannot be opened again: job {holder} is for the same mail")
+        super().__init__(
+            f"job {job_id} cannot be opened again: job {holder} is for the same mail; retry or"
+            " cancel that one"
+        )
         self.job_id = holder
 
     @property
@@ -182,17 +188,33 @@ class Contended(GcschedError):
 
 
 class NotFinished(GcschedError):
-    """The time of a call that changes many jobs was over before the last one."""
+    """The time of a call that changes or counts many jobs was over before the last one."""
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, *, is_changing: bool = True) -> None:
+        done = "which stay changed; call again for the rest"
         super().__init__(
-            f"out of time after {count} jobs at least, which stay changed; call again for the rest"
+            f"out of time after {count} jobs at least, "
+            + (done if is_changing else "nothing was changed; take a narrower filter or more time")
         )
         self.count = count
 
     @property
     def metadata(self) -> Mapping[str, str]:
         return {"count": str(self.count)}
+
+
+class DeadlineOver(GcschedError):
+    """A call came when its caller had stopped waiting already."""
+
+    def __init__(self) -> None:
+        super().__init__("the deadline was over on arrival; call again with a later one")
+
+
+class Defect(GcschedError):
+    """Something in this service is broken; what, its log says."""
+
+    def __init__(self) -> None:
+        super().__init__("the service has failed at this call; its log says why: tell the operator")
 
 
 class SettingsProblems(GcschedError):

@@ -45,7 +45,7 @@ class InvalidRequest(CallFailed):
 
 
 class Unavailable(CallFailed):
-    """Nothing was promised, in up to four attempts: ask again later, with the same `at`."""
+    """Nothing was promised, in up to five attempts: ask again later, with the same `at`."""
 
 
 class Overloaded(CallFailed):

@@ -1,7 +1,7 @@
 """What the text of a setting may look like; each function returns the value or a ValueError."""
 
 import re
-from datetime import time
+from datetime import time, timedelta
 from ipaddress import ip_address
 from urllib.parse import unquote, urlsplit
 
@@ -10,6 +10,7 @@ from pydantic import SecretStr
 
 DEFAULT_DATABASE = "gcsched"
 LONGEST_WAIT_SECONDS = 86_400
+UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 def mongo_uri(uri: SecretStr) -> SecretStr:
@@ -53,6 +54,13 @@ def listen_address(address: str) -> str:
     if parts.port is None or not parts.hostname or parts.netloc != address or "@" in address:
         raise ValueError
     return address
+
+
+def span(text: str) -> timedelta:
+    found = re.fullmatch(r"([0-9]{1,9})([smhd])", text.strip().lower())
+    if found is None:
+        raise ValueError
+    return timedelta(**{UNITS[found[2]]: int(found[1])})
 
 
 def time_of_day(text: str) -> time:

@@ -61,7 +61,7 @@ def suppression(settings: Settings) -> timedelta:
 
 
 def dedup(settings: Settings) -> DedupRule:
-    return DedupRule(by=Dedup(settings.dedup), window=timedelta(hours=settings.dedup_window_hours))
+    return DedupRule(by=Dedup(settings.dedup), window=settings.dedup_window)
 
 
 def message_id_domain(settings: Settings) -> str:

@@ -1,7 +1,7 @@
 """All settings, read once from the environment and from secret files. Knows no component."""
 
 from collections.abc import Collection, Mapping
-from datetime import time
+from datetime import time, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
@@ -76,13 +76,13 @@ class Settings(Connections):
         "say content or employee",
         default="content",
     )
-    dedup_window_hours: float = setting(
-        "With `employee`: for how long after an accepted request that employee gets no other.",
-        "give hours, more than 0, at most 8760",
-        default=24,
-        gt=0,
-        le=8760,
-        allow_inf_nan=False,
+    dedup_window: Annotated[timedelta, BeforeValidator(formats.span)] = setting(
+        "With `employee`: for how long after an accepted request that employee gets no other; a "
+        "number with `s`, `m`, `h` or `d`.",
+        "give a number with its unit, from 1s to 365d, e.g. 24h or 90m",
+        default="24h",
+        ge=timedelta(seconds=1),
+        le=timedelta(days=365),
     )
     daily_at: Annotated[time, BeforeValidator(formats.time_of_day)] = setting(
         "When the daily queue (timestamp 0) is sent.",

@@ -32,6 +32,7 @@ def build_steering(
         ),
         plan=policies.daily_plan(settings),
         keep_trying=policies.keep_trying(settings),
+        window=policies.dedup(settings).window,
         now=now,
     )
     return jobs, SteeringSending(daily_run=daily_run, pausing=delivery.pausing, now=now)

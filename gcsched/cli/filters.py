@@ -1,7 +1,8 @@
 """Which jobs: the filter options that several commands share."""
 
-from argparse import ArgumentParser, Namespace
-from typing import TYPE_CHECKING
+from argparse import Action, ArgumentError, ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from gcsched.cli import arguments
 from gcsched.cli.when import FORMS
@@ -23,26 +24,60 @@ STATES = (
 )
 """Those of Job.State; written here, so that --help need not load the contract."""
 
-GIVEN = ("state", "due_from", "due_before", "empid", "email")
+
+def state(given: str) -> str:
+    if given.upper() not in STATES:
+        raise ArgumentTypeError(f"{given!r} is no state; write one of {', '.join(STATES).lower()}")
+    return given.upper()
+
+
+GIVEN: Mapping[str, Callable[[str], Any]] = {
+    "state": state,
+    "due_from": arguments.second,
+    "due_before": arguments.second,
+    "empid": arguments.text,
+    "email": arguments.text,
+}
+"""The fields of JobFilter, each with what reads it."""
+
+
+class InOne(Action):
+    """Several fields in one argument, as in ``--filter 'state=failed due_before=2027-01-04'``."""
+
+    def __call__(
+        self, parser: ArgumentParser, namespace: Namespace, values: Any, _: str | None = None
+    ) -> None:
+        del parser
+        try:
+            for name, value in map(arguments.pair, str(values).split()):
+                setattr(namespace, field(name), GIVEN[field(name)](value))
+        except ArgumentTypeError as error:
+            raise ArgumentError(self, str(error)) from error
+
+
+def field(name: str) -> str:
+    if (found := name.replace("-", "_")) not in GIVEN:
+        raise ArgumentTypeError(f"{name!r} is no field; write some of {', '.join(GIVEN)}")
+    return found
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     shown = parser.add_argument_group(
         "which jobs", "one state, with or without due times; or an employee; or an address"
     ).add_argument
-    shown(
-        "--state",
-        type=str.upper,
-        choices=STATES,
-        metavar="STATE",
-        help=", ".join(STATES).lower(),
-    )
+    shown("--state", type=state, metavar="STATE", help=", ".join(STATES).lower())
     shown("--empid", type=arguments.text, metavar="ID", help="of this employee")
     shown("--email", type=arguments.text, metavar="ADDRESS", help="for this address")
     shown(
         "--due-from", type=arguments.second, metavar="TIME", help=f"due from then on: {moments()}"
     )
     shown("--due-before", type=arguments.second, metavar="TIME", help="due before then")
+    shown(
+        "--filter",
+        action=InOne,
+        metavar="FIELDS",
+        help="the same in one: 'state=failed due_before=2027-01-04'",
+    )
 
 
 def moments() -> str:

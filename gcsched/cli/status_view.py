@@ -38,6 +38,8 @@ def sending(status: "task_pb2.StatusReport") -> str:
 
 
 def oldest(status: "task_pb2.StatusReport") -> str:
+    if not status.counts:
+        return "not known"
     late = fields.text(status, "oldest_due")
     return f"{late} late" if late else "nothing is due"
 

@@ -1,11 +1,12 @@
 """Collect what is wrong with a request, so that a caller is told all of it at once. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from gcsched.errors import InvalidRequest, Violation
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 
 class Checks:
@@ -18,6 +19,14 @@ class Checks:
             self._violations.append(value)
             return otherwise
         return value
+
+    def made(self, make: Callable[[], T], *, otherwise: U) -> T | U:
+        """Give what *make* gives; or, if it finds the request invalid, what stands for it."""
+        try:
+            return make()
+        except InvalidRequest as error:
+            self._violations += error.violations
+            return otherwise
 
     def add(self, violations: Iterable[Violation]) -> None:
         self._violations += violations

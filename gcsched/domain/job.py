@@ -115,7 +115,8 @@ class Job:
     ``attempt`` counts outcomes, not starts. ``since`` is when ``state`` was entered.
     ``fingerprint`` stands for the content, where a ``request_id`` does not let it be repeated; the
     ``dedup_key`` is free for others from ``dedup_until`` on.
-    ``released_key`` is the dedup key that it let go when it ended, to be taken again.
+    ``released_key`` is the dedup key that it let go, when it ended or when another one was due, to
+    be taken again.
     """
 
     id: str
@@ -225,21 +226,26 @@ class Job:
         not_after = self.not_after if is_told else max(self.not_after, not_after)
         return self._become(state, now, due_at=due, due=due, not_after=not_after)
 
-    def reopened(self, now: datetime, *, not_after: datetime) -> "Job":
-        """Be due now, as if never tried but for the history; takes the dedup key again."""
+    def reopened(self, now: datetime, *, not_after: datetime, dedup_until: datetime) -> "Job":
+        """Be due now, as if never tried but for the history; takes the dedup key again.
+
+        Where its caller has said himself until when, that stays, unless it is over. A key that is
+        held for a time is held until *dedup_until*.
+        """
         self._refuse_unless(REOPENABLE, State.RETRYING)
         if self.is_erased:
             raise self.refusal(State.RETRYING, why="its employee was forgotten")
+        is_told = self.not_after_asked and now <= self.not_after
         return self._become(
             State.RETRYING,
             now,
             due=now.replace(microsecond=0),
-            not_after=max(self.not_after, not_after),
+            not_after=self.not_after if is_told else max(self.not_after, not_after),
             reason="",
             attempt=0,
             takebacks=0,
-            dedup_key=self.dedup_key or self.released_key,
-            dedup_until=self.dedup_until and now + (self.dedup_until - self.created),
+            dedup_key=self.released_key or self.dedup_key,
+            dedup_until=self.dedup_until and dedup_until,
             released_key=None,
         )
 
@@ -276,7 +282,7 @@ class Job:
             claim=None,
             reason=reason,
             dedup_key=self.dedup_key if keeps_key else None,
-            released_key=None if keeps_key else self.dedup_key,
+            released_key=self.released_key if keeps_key else self.released_key or self.dedup_key,
             **changes,
         )
 

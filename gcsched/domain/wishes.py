@@ -34,9 +34,10 @@ class Reschedule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reopen:
-    """Try again, now, for *keep_trying* at least."""
+    """Try again, now, for *keep_trying*; an employee gets no other mail for a *window* then."""
 
     keep_trying: timedelta
+    window: timedelta
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +119,9 @@ def carried_out(wish: Wish, job: Job, *, suppression: Suppression | None, now: d
         case Reopen():
             if job.state is State.SUPPRESSED and suppression is not None and suppression.bars(job):
                 raise job.refusal(State.RETRYING, why=str(suppression))
-            return job.reopened(now, not_after=now + wish.keep_trying)
+            return job.reopened(
+                now, not_after=now + wish.keep_trying, dedup_until=now + wish.window
+            )
         case Resolve():
             return job.resolved(wish.state, now, reason=wish.reason)
         case never:

@@ -213,7 +213,8 @@ class SchedulerServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RescheduleJob(self, request, context):
-        """Gives a waiting job another time, or puts it into the daily queue.
+        """Gives a waiting job another time, or puts it into the daily queue. A `not_after` that its caller
+        has set stays, unless the new time is later: then it is the operator's.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -222,7 +223,7 @@ class SchedulerServicer:
     def RetryJob(self, request, context):
         """Opens a job again and makes it due now: FAILED, EXPIRED, UNCERTAIN, or SUPPRESSED once the
         address is free. It takes its dedup key again; ALREADY_EXISTS (reason DUPLICATE_JOB) names the
-        job that holds it meanwhile.
+        job that holds it meanwhile. A `not_after` that its caller has set stays, unless it is over.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -10,16 +10,19 @@ from google.protobuf.message import Message
 
 from gcsched.errors import StoreUnavailable
 from gcsched.rpc.convert import errors_as_status
-from gcsched.rpc.limits import check_size, time_left
+from gcsched.rpc.limits import LONGEST_CALL, check_size, time_left
 
 
 @asynccontextmanager
 async def working(
-    request: Message, context: grpc.aio.ServicerContext[Message, Message]
+    request: Message,
+    context: grpc.aio.ServicerContext[Message, Message],
+    *,
+    longest: timedelta = LONGEST_CALL,
 ) -> AsyncIterator[timedelta]:
     """Give the time to work on *request* in; our errors become its status."""
     async with errors_as_status(context):
-        within = await time_left(context)
+        within = time_left(context, longest=longest)
         check_size(request)
         yield within
 

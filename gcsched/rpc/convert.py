@@ -1,11 +1,12 @@
 """Between protobuf and the domain: requests in, answers and errors out. Knows both worlds."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import NoReturn
 
 import grpc
+import structlog
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
@@ -16,6 +17,8 @@ from gcsched.domain.job import Priority
 from gcsched.domain.request import DEFAULT_TEMPLATE, MeetRequest
 from gcsched.errors import (
     Contended,
+    DeadlineOver,
+    Defect,
     DuplicateJob,
     EtagMismatch,
     GcschedError,
@@ -31,10 +34,14 @@ from gcsched.errors import (
     UnknownRecipient,
     UnknownSuppression,
     UnreadableJob,
+    Violation,
 )
 from gcsched.pb import task_pb2
 
 DOMAIN = "gcsched"
+# A status travels in trailers, its text twice, its details as base64; clients take 8 KiB of them.
+LONGEST_TEXT_BYTES = 800
+LARGEST_VIOLATIONS_BYTES = 2_800
 PRIORITIES = {task_pb2.Priority.Value(each.value): each for each in Priority}
 
 STATUS: dict[type[GcschedError], tuple[int, str]] = {
@@ -50,6 +57,8 @@ STATUS: dict[type[GcschedError], tuple[int, str]] = {
     EtagMismatch: (code_pb2.ABORTED, "ETAG_MISMATCH"),
     Contended: (code_pb2.ABORTED, "CONTENDED"),
     NotFinished: (code_pb2.DEADLINE_EXCEEDED, "NOT_FINISHED"),
+    DeadlineOver: (code_pb2.DEADLINE_EXCEEDED, "DEADLINE_OVER"),
+    Defect: (code_pb2.INTERNAL, "INTERNAL"),
     Overloaded: (code_pb2.RESOURCE_EXHAUSTED, "OVERLOADED"),
     Stopping: (code_pb2.UNAVAILABLE, "STOPPING"),
     StoreUnavailable: (code_pb2.UNAVAILABLE, "STORE_UNAVAILABLE"),
@@ -78,8 +87,17 @@ def status_of(error: GcschedError) -> status_pb2.Status:
     """Give the google.rpc.Status of *error*: code, a sentence, and details (AIP-193)."""
     code, reason = STATUS[type(error)]
     return status_pb2.Status(
-        code=code, message=str(error), details=[packed(each) for each in details(error, reason)]
+        code=code,
+        message=shortened(str(error)),
+        details=[packed(each) for each in details(error, reason)],
     )
+
+
+def shortened(text: str) -> str:
+    octets = text.encode()
+    if len(octets) <= LONGEST_TEXT_BYTES:
+        return text
+    return octets[:LONGEST_TEXT_BYTES].decode(errors="ignore") + " …"
 
 
 def details(error: GcschedError, reason: str) -> list[Message]:
@@ -87,18 +105,23 @@ def details(error: GcschedError, reason: str) -> list[Message]:
         error_details_pb2.ErrorInfo(reason=reason, domain=DOMAIN, metadata=error.metadata)
     ]
     if isinstance(error, InvalidRequest):
-        violation = error_details_pb2.BadRequest.FieldViolation
-        given.append(
-            error_details_pb2.BadRequest(
-                field_violations=[
-                    violation(field=each.field, description=each.problem)
-                    for each in error.violations
-                ]
-            )
-        )
+        given.append(bad_request(error.violations))
     if isinstance(error, Overloaded | Stopping | StoreUnavailable):
         given.append(error_details_pb2.RetryInfo(retry_delay=duration(error.retry_after)))
     return given
+
+
+def bad_request(violations: Sequence[Violation]) -> error_details_pb2.BadRequest:
+    """Tell all *violations*, as far as they fit; then how many are left."""
+    told, left = error_details_pb2.BadRequest(), LARGEST_VIOLATIONS_BYTES
+    for number, each in enumerate(violations):
+        left -= len(each.field.encode()) + len(each.problem.encode())
+        if left < 0:
+            rest = f"and {len(violations) - number} more from here on; mend those above first"
+            told.field_violations.add(field=each.field, description=rest)
+            break
+        told.field_violations.add(field=each.field, description=each.problem)
+    return told
 
 
 def packed(message: Message) -> AnyMessage:
@@ -117,11 +140,16 @@ def duration(of: timedelta) -> Duration:
 async def errors_as_status(
     context: grpc.aio.ServicerContext[Message, Message],
 ) -> AsyncIterator[None]:
-    """Answer our errors with their status; anything else is a defect and passes through."""
+    """Answer our errors with their status; anything else is a defect, which the log describes."""
     try:
         yield
     except GcschedError as error:
         await abort(context, error)
+    except grpc.aio.AbortError:
+        raise
+    except Exception:  # noqa: BLE001  # a caller must not see what is inside
+        structlog.get_logger().exception("call failed")
+        await abort(context, Defect())
 
 
 async def abort(

@@ -1,8 +1,8 @@
 """ScheduleMeet and BatchScheduleMeets: convert, call the use case, convert."""
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 import grpc
@@ -13,10 +13,12 @@ from gcsched.pb import task_pb2
 from gcsched.rpc.answers import batch_answer, meet_response, rehearsed
 from gcsched.rpc.convert import errors_as_status, request_from
 from gcsched.rpc.limits import check_size, is_too_large, time_left
+from gcsched.rpc.turns import Turns
 from gcsched.usecases.preview import Rehearse
 from gcsched.usecases.submit import Submit
 
 MOST_REQUESTS = 1_000
+LARGEST_PREVIEWS = 2 * 1024 * 1024  # of one answer, which a client takes up to 4 MiB of
 
 Context = grpc.aio.ServicerContext[Message, Message]
 
@@ -25,22 +27,23 @@ Context = grpc.aio.ServicerContext[Message, Message]
 class Scheduling:
     submit: Submit
     rehearse: Rehearse
+    turns: Turns = field(default_factory=Turns)
 
     async def ScheduleMeet(
         self, request: task_pb2.MeetRequest, context: Context
     ) -> task_pb2.MeetResponse:
         async with errors_as_status(context):
-            within = await time_left(context)
+            within = time_left(context)
             check_size(request)
             if request.validate_only:
-                return rehearsed(await self.rehearse(request_from(request), within=within))
+                return await self._rehearsed(request, within)
             return meet_response(await self.submit(request_from(request), within=within))
 
     async def BatchScheduleMeets(
         self, request: task_pb2.BatchScheduleMeetsRequest, context: Context
     ) -> task_pb2.BatchScheduleMeetsResponse:
         async with errors_as_status(context):
-            within = await time_left(context)
+            within = time_left(context)
             if not 1 <= len(request.requests) <= MOST_REQUESTS:
                 problem = f"must be 1 to {MOST_REQUESTS}, are {len(request.requests)}"
                 raise InvalidRequest([Violation("requests", problem)])
@@ -53,24 +56,46 @@ class Scheduling:
         """Answer all in order; those to be stored go together."""
         until = time.monotonic() + within.total_seconds()
         answers: dict[int, task_pb2.MeetResponse | GcschedError] = {
-            number: await self._apart(request, until - time.monotonic())
+            number: await self._apart(request, time_until(until))
             for number, request in enumerate(requests)
             if request.validate_only or is_too_large(request)
         }
+        fit(answers.values())
         wanted = [number for number in range(len(requests)) if number not in answers]
         raws = [request_from(requests[number]) for number in wanted]
-        stored = await self.submit.all(raws, within=within) if raws else []
+        stored = await self.submit.all(raws, within=time_until(until)) if raws else []
         for number, answer in zip(wanted, stored, strict=True):
             answers[number] = answer if isinstance(answer, GcschedError) else meet_response(answer)
         return [answers[number] for number in range(len(requests))]
 
     async def _apart(
-        self, request: task_pb2.MeetRequest, seconds: float
+        self, request: task_pb2.MeetRequest, within: timedelta
     ) -> task_pb2.MeetResponse | GcschedError:
         """Answer what is not to be stored, in the time that is left for all."""
         try:
             check_size(request)
-            within = timedelta(seconds=max(0.0, seconds))
-            return rehearsed(await self.rehearse(request_from(request), within=within))
+            return await self._rehearsed(request, within)
         except GcschedError as error:
             return error
+
+    async def _rehearsed(
+        self, request: task_pb2.MeetRequest, within: timedelta
+    ) -> task_pb2.MeetResponse:
+        async with self.turns.one(within):
+            return rehearsed(await self.rehearse(request_from(request), within=within))
+
+
+def time_until(end: float) -> timedelta:
+    return timedelta(seconds=max(0.0, end - time.monotonic()))
+
+
+def fit(answers: Iterable[task_pb2.MeetResponse | GcschedError]) -> None:
+    """Leave text and HTML out of the previews that would make an answer too large to be sent."""
+    left = LARGEST_PREVIEWS
+    for answer in answers:
+        if isinstance(answer, GcschedError):
+            continue
+        left -= answer.preview.ByteSize()
+        if left < 0:
+            answer.preview.ClearField("text")
+            answer.preview.ClearField("html")

@@ -18,7 +18,9 @@ from gcsched.usecases.read_jobs import JobList
 from gcsched.usecases.ringer import Ringer
 
 BATCH = 500
+AT_A_LOOK = 2_000
 MOST_PASSES = 5
+MOST_COUNTED = 1_000_000_000
 
 Pair = tuple[Job, Job]
 """A job as it was seen, and as it is wanted."""
@@ -39,6 +41,12 @@ class Lot:
     filter: JobFilter
     wish: Cancel | Reopen
     only_count: bool = False
+
+    @property
+    def can_be_counted(self) -> bool:
+        """Tell whether all that its lists hold would be changed, so that nobody need look at it."""
+        is_by_state = not (self.filter.empid or self.filter.email)
+        return self.only_count and is_by_state and isinstance(self.wish, Cancel)
 
     @property
     def states(self) -> Sequence[State]:
@@ -76,21 +84,29 @@ class ChangeJobs:
     now: Clock
 
     async def __call__(self, lot: Lot, *, within: timedelta) -> int:
-        """Change a lot within the time the caller has; give how many were changed.
+        """Change or count a lot within the time the caller has; give how many jobs it was.
 
         Raises NotFinished when a part is done, StoreUnavailable.
         """
         progress = Progress(began=self.now())
         try:
             async with asyncio.timeout(within.total_seconds()):
+                if lot.can_be_counted:
+                    return await self._count(lot)
                 await self._walk_until_none_is_lost(lot, progress)
         except TimeoutError as error:
-            raise NotFinished(progress.changed) from error
+            raise NotFinished(progress.changed, is_changing=not lot.only_count) from error
         finally:
             if progress.changed and not lot.only_count:
                 name, count = type(lot.wish).__name__.lower(), progress.changed
                 structlog.get_logger().info("jobs steered", wish=name, count=count)
         return progress.changed
+
+    async def _count(self, lot: Lot) -> int:
+        counts = [
+            await self.list.count(listing.filter, most=MOST_COUNTED) for listing in lot.listings()
+        ]
+        return sum(counts)
 
     async def _walk_until_none_is_lost(self, lot: Lot, progress: Progress) -> None:
         for _ in range(MOST_PASSES):
@@ -103,7 +119,8 @@ class ChangeJobs:
     async def _walk(self, listing: Listing, lot: Lot, progress: Progress) -> None:
         after, is_last = None, False
         while not is_last:
-            page = await self.list.page(listing, after, most=BATCH, is_full=True)
+            most = AT_A_LOOK if lot.only_count else BATCH
+            page = await self.list.page(listing, after, most=most, is_full=not lot.only_count)
             await self._change(page.jobs, lot, progress)
             after, is_last = page.following, page.following is None
 

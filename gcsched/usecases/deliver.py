@@ -7,7 +7,13 @@ from datetime import datetime
 from functools import partial
 
 from gcsched.domain.job import LEASE, LEASE_LEFT_AT_BODY, Attempt, Job
-from gcsched.domain.outcome import after_attempt, attempt_from, before_attempt, interrupted
+from gcsched.domain.outcome import (
+    LONGEST_TEXT,
+    after_attempt,
+    attempt_from,
+    before_attempt,
+    interrupted,
+)
 from gcsched.domain.replies import Answered, Broken, Kind, Withheld
 from gcsched.domain.retry import RetryPolicy
 from gcsched.domain.suppression import Suppression
@@ -89,6 +95,8 @@ class Deliver:
                 return self._concluded(claimed, attempt)
 
     async def _begin(self, claimed: Claimed) -> Permit | None:
+        if self.now() > claimed.job.not_after:  # a relay may take minutes until here
+            return None
         permit = await self.fence.ask(claimed)
         if permit is not None:
             claimed.begun = self.now()
@@ -115,7 +123,7 @@ class Deliver:
         return self._concluded(claimed, self._failure(claimed.begun or self.now(), kind, text))
 
     def _failure(self, begun: datetime, kind: Kind, text: str) -> Attempt:
-        return Attempt(begun=begun, ended=self.now(), kind=kind, text=text)
+        return Attempt(begun=begun, ended=self.now(), kind=kind, text=text[:LONGEST_TEXT])
 
     def _concluded(self, claimed: Claimed, attempt: Attempt) -> Conclusion:
         job = after_attempt(claimed.job, attempt, policy=self.policy, chance=self.chance())

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import assert_never
 
 from gcsched.domain.job import Job, State
@@ -96,6 +96,7 @@ class Submit:
     """Answer callers: the job that carries a wish is in MongoDB when this returns (P1)."""
 
     make_job: JobFactory
+    admissions: Admissions
     group: Group[Asked, Stored]
     now: Clock
     observer: Observer = field(default_factory=Unobserved)
@@ -141,17 +142,30 @@ class Submit:
         until = time.monotonic() + within.total_seconds()
         try:
             async with asyncio.timeout(within.total_seconds()):
-                made = await self._make(raws)
+                made = [
+                    await self._answer_late(raw, each) if isinstance(each, InvalidRequest) else each
+                    for raw, each in zip(raws, await self._make(raws), strict=True)
+                ]
                 asked = [Asked(job=job, until=until) for job in made if isinstance(job, Job)]
                 answers = await self.group.ask_all(asked)
         except TimeoutError as error:
             raise StoreUnavailable("storing the job") from error
         answered = iter(answers)
         await ring_is_heard(each.rung for each in answers if isinstance(each, Stored))
-        return [
-            job if isinstance(job, InvalidRequest) else accepted(job, next(answered))
-            for job in made
-        ]
+        return [accepted(each, next(answered)) if isinstance(each, Job) else each for each in made]
+
+    async def _answer_late(
+        self, raw: MeetRequest, wrong: InvalidRequest
+    ) -> Accepted | GcschedError:
+        """Answer what is *wrong*; if only because it is too late, by the job it made in time."""
+        if not (raw.timestamp > 0 and 0 < raw.not_after <= self.now().timestamp()):
+            return wrong
+        try:
+            job = self.make_job(raw, now=datetime.fromtimestamp(raw.not_after, UTC))
+        except InvalidRequest:
+            return wrong
+        admission = await self.admissions.foresee(job)
+        return wrong if is_new(admission) else accepted(job, Stored(admission, rung=None))
 
     async def _make(self, raws: Sequence[MeetRequest]) -> list[Job | InvalidRequest]:
         """Make the jobs; a thousand in one go would keep everybody else waiting."""

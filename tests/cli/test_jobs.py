@@ -114,3 +114,32 @@ async def test_what_a_service_did_before_its_time_was_over_is_told_in_its_words(
     said = f"{service.target} answered DEADLINE_EXCEEDED: out of time after 7 jobs"
     assert done.code == 3
     assert done.err.splitlines() == [said, "  reason: NOT_FINISHED", "  count: 7"]
+
+
+async def test_a_filter_may_be_written_in_one() -> None:
+    async with answering(CancelJobs=ONE) as service:
+        which = "state=scheduled due_before=2027-01-04T00:00:00Z"
+        done = await command(
+            "jobs", "cancel", "--filter", which, "--yes", "--target", service.target
+        )
+
+    midnight = Timestamp(seconds=1799020800)
+    wanted = task_pb2.JobFilter(state=task_pb2.Job.SCHEDULED, due_before=midnight)
+    assert done.code == 0
+    assert service.asked == [task_pb2.ChangeJobsRequest(filter=wanted)]
+
+
+@pytest.mark.parametrize(
+    ("which", "words"),
+    [
+        ("status=failed", "some of state, due_from, due_before, empid, email"),
+        ("state=asleep", "write one of queued, scheduled"),
+        ("failed", "write name=value"),
+        ("due_from=someday", "someday"),
+    ],
+)
+async def test_a_filter_that_says_nothing_known_is_told(which: str, words: str) -> None:
+    done = await command("jobs", "cancel", "--filter", which, "--yes")
+
+    assert done.code == 2
+    assert words in " ".join(done.err.split())

@@ -68,7 +68,7 @@ async def test_what_is_absent_is_said() -> None:
 
     assert done.out.splitlines()[2:] == [
         "sending     yes",
-        "oldest due  nothing is due",
+        "oldest due  not known",
         "lateness    no mails in five minutes",
         "counted     not now: MongoDB is away",
     ]

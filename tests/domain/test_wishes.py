@@ -36,7 +36,10 @@ WISHES: dict[str, tuple[Wish, set[str]]] = {
     "cancel": (Cancel(), {"QUEUED", "SCHEDULED", "RETRYING"}),
     "reschedule": (at(NOON + 3600), {"QUEUED", "SCHEDULED", "RETRYING"}),
     "to the daily queue": (at(0), {"QUEUED", "SCHEDULED", "RETRYING"}),
-    "retry": (Reopen(keep_trying=DAY), {"FAILED", "EXPIRED", "UNCERTAIN", "SUPPRESSED"}),
+    "retry": (
+        Reopen(keep_trying=DAY, window=DAY),
+        {"FAILED", "EXPIRED", "UNCERTAIN", "SUPPRESSED"},
+    ),
     "resolve as sent": (Resolve(state=State.SENT, reason=""), {"UNCERTAIN"}),
     "resolve as failed": (Resolve(state=State.FAILED, reason=""), {"UNCERTAIN"}),
 }
@@ -149,7 +152,7 @@ def test_a_reopened_job_is_due_now_with_all_its_tries_and_its_key() -> None:
         version=7,
     )
 
-    reopened = carried_out(Reopen(keep_trying=DAY), failed, now=now)
+    reopened = carried_out(Reopen(keep_trying=DAY, window=DAY), failed, now=now)
 
     assert reopened == a_job(
         state=State.RETRYING,
@@ -177,19 +180,35 @@ def test_a_reopened_job_holds_an_employees_window_as_long_again() -> None:
     now = NOW + 2 * DAY
     failed = a_job(state=State.FAILED, created=NOW, dedup_until=NOW + DAY)
 
-    reopened = carried_out(Reopen(keep_trying=DAY), failed, now=now)
+    reopened = carried_out(Reopen(keep_trying=DAY, window=DAY), failed, now=now)
 
     assert reopened.dedup_until == now + DAY
+    again = replace(reopened, state=State.FAILED)
+    twice = carried_out(Reopen(keep_trying=DAY, window=DAY), again, now=now + 3 * DAY)
+    assert twice.dedup_until == now + 4 * DAY
+
+
+@pytest.mark.parametrize(
+    ("after", "until"), [(HOUR, NOW + 2 * HOUR), (3 * HOUR, NOW + 3 * HOUR + DAY)]
+)
+def test_a_reopened_job_keeps_the_limit_its_caller_set_unless_it_is_over(
+    after: timedelta, until: datetime
+) -> None:
+    failed = a_job(state=State.FAILED, not_after=NOW + 2 * HOUR, not_after_asked=True)
+
+    reopened = carried_out(Reopen(keep_trying=DAY, window=DAY), failed, now=NOW + after)
+
+    assert reopened.not_after == until
 
 
 def test_an_uncertain_job_has_its_key_still_when_it_is_reopened() -> None:
-    reopened = carried_out(Reopen(keep_trying=DAY), a_job(state=State.UNCERTAIN))
+    reopened = carried_out(Reopen(keep_trying=DAY, window=DAY), a_job(state=State.UNCERTAIN))
 
     assert (reopened.dedup_key, reopened.released_key) == ("key-1", None)
 
 
 def test_a_suppressed_job_is_not_reopened_before_its_address_is_free() -> None:
-    suppressed, retry = a_job(state=State.SUPPRESSED), Reopen(keep_trying=DAY)
+    suppressed, retry = a_job(state=State.SUPPRESSED), Reopen(keep_trying=DAY, window=DAY)
 
     with pytest.raises(IllegalTransition) as caught:
         carried_out(retry, suppressed, suppression=a_suppression())
@@ -201,7 +220,9 @@ def test_a_suppressed_job_is_not_reopened_before_its_address_is_free() -> None:
 def test_a_job_that_failed_is_reopened_although_it_blocked_its_address() -> None:
     job = a_job(state=State.FAILED, attempts=(an_attempt(kind=Kind.RECIPIENT),))
 
-    reopened = carried_out(Reopen(keep_trying=DAY), job, suppression=a_suppression(job_id="job-1"))
+    reopened = carried_out(
+        Reopen(keep_trying=DAY, window=DAY), job, suppression=a_suppression(job_id="job-1")
+    )
 
     assert reopened.state is State.RETRYING
 
@@ -210,7 +231,7 @@ def test_a_job_whose_employee_was_forgotten_is_not_reopened() -> None:
     erased = a_job(state=State.FAILED, email="", name="", message="", dedup_key=None)
 
     with pytest.raises(IllegalTransition) as caught:
-        carried_out(Reopen(keep_trying=DAY), erased)
+        carried_out(Reopen(keep_trying=DAY, window=DAY), erased)
 
     assert "forgotten" in str(caught.value)
 
@@ -232,7 +253,7 @@ MET: list[tuple[Wish, Job]] = [
     (at(NOON + 3600), a_job(state=State.RETRYING, due=NOW + HOUR)),
     (at(NOON - 3600), a_job(due=NOW)),
     (at(0), a_job(state=State.QUEUED, due=TOMORROW_AT_TEN)),
-    (Reopen(keep_trying=DAY), a_job(state=State.RETRYING, due=NOW)),
+    (Reopen(keep_trying=DAY, window=DAY), a_job(state=State.RETRYING, due=NOW)),
     (Resolve(state=State.SENT, reason=""), a_job(state=State.SENT)),
     (Resolve(state=State.FAILED, reason=""), a_job(state=State.FAILED)),
 ]
@@ -242,8 +263,8 @@ UNMET: list[tuple[Wish, Job]] = [
     (at(NOON + 3600), a_job(state=State.SENDING, due=NOW + HOUR)),
     (at(NOON - 3600), a_job(due=NOW + DAY)),
     (at(0), a_job(due=TOMORROW_AT_TEN)),
-    (Reopen(keep_trying=DAY), a_job(state=State.RETRYING, due=NOW + HOUR)),
-    (Reopen(keep_trying=DAY), a_job(due=NOW)),
+    (Reopen(keep_trying=DAY, window=DAY), a_job(state=State.RETRYING, due=NOW + HOUR)),
+    (Reopen(keep_trying=DAY, window=DAY), a_job(due=NOW)),
     (Resolve(state=State.SENT, reason=""), a_job(state=State.FAILED)),
 ]
 

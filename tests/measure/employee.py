@@ -20,15 +20,14 @@ from tests.service import a_meet, scheduler
 from tests.stage import a_stage
 
 CALLS = 500
-WINDOW_SECONDS = 18.0
+WINDOW_SECONDS = 18
 CALL_SECONDS = 10.0
 
 
 async def one_employee(folder: Path) -> Figures:
     """500 calls over two processes, then 500 more when the window is over."""
-    hours = str(WINDOW_SECONDS / 3600)
     async with (
-        a_stage(folder, services=2, dedup="employee", dedup_window_hours=hours) as stage,
+        a_stage(folder, services=2, dedup="employee", dedup_window=f"{WINDOW_SECONDS}s") as stage,
         AsyncExitStack() as stack,
     ):
         stubs = [await stack.enter_async_context(scheduler(each.target)) for each in stage.services]

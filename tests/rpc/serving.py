@@ -17,10 +17,16 @@ from tests.service import scheduler
 
 @asynccontextmanager
 async def served(*handlers: object) -> AsyncIterator[task_pb2_grpc.SchedulerStub]:
-    servicer = SchedulerServicer(*handlers)
-    serving = serving_grpc(servicer, listen="127.0.0.1:0", on_call=lambda *_: None)
-    async with serving as server, scheduler(f"127.0.0.1:{server.port}") as stub:
+    async with serving(SchedulerServicer(*handlers)) as target, scheduler(target) as stub:
         yield stub
+
+
+@asynccontextmanager
+async def serving(servicer: SchedulerServicer) -> AsyncIterator[str]:
+    """Give where *servicer* can be called."""
+    open_server = serving_grpc(servicer, listen="127.0.0.1:0", on_call=lambda *_: None)
+    async with open_server as server:
+        yield f"127.0.0.1:{server.port}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -149,3 +149,15 @@ async def test_one_notification_per_employee_and_window(
     assert (shown.success, shown.outcome) == (False, Response.REFUSED_DUPLICATE)
     assert shown.preview.duplicate_of == first.job_id
     assert one.response.outcome == Response.CREATED
+
+
+async def test_a_thousand_previews_fit_into_one_answer_and_tell_their_size_at_least(
+    stub: task_pb2_grpc.SchedulerStub,
+) -> None:
+    answers = await batch(stub, [later(n, validate_only=True) for n in range(1_000)])
+
+    previews = [answer.response.preview for answer in answers]
+    whole = [preview for preview in previews if preview.html]
+    assert 100 < len(whole) < 1_000
+    assert previews[: len(whole)] == whole
+    assert all(preview.subject and preview.size_bytes > 1_000 for preview in previews)

@@ -1,6 +1,8 @@
 """Every error that can reach a caller has a code, a reason and its details."""
 
+from base64 import b64encode
 from collections.abc import Iterator
+from urllib.parse import quote
 
 import pytest
 from google.rpc import code_pb2, error_details_pb2
@@ -19,6 +21,7 @@ NEVER_REACH_A_CALLER = {
 }
 EXAMPLES: list[GcschedError] = [
     errors.InvalidRequest([Violation("empid", "must not be empty")]),
+    errors.RequestIdReused("R", "job-1"),
     errors.RequestTooLarge(2, 1),
     errors.UnknownJob("job-1"),
     errors.UnreadableJob("job-1"),
@@ -29,6 +32,8 @@ EXAMPLES: list[GcschedError] = [
     errors.EtagMismatch("job-1"),
     errors.Contended("job-1", 5),
     errors.NotFinished(500),
+    errors.DeadlineOver(),
+    errors.Defect(),
     errors.Overloaded(3),
     errors.Stopping(),
     errors.StoreUnavailable("reading a job"),
@@ -52,6 +57,10 @@ def test_each_reason_is_one_errors_own() -> None:
 
     assert len(reasons) == len(set(reasons))
     assert all(reason.replace("_", "").isalpha() and reason.isupper() for reason in reasons)
+
+
+def test_each_row_has_an_example() -> None:
+    assert {type(error) for error in EXAMPLES} == set(STATUS)
 
 
 @pytest.mark.parametrize("error", EXAMPLES, ids=lambda error: type(error).__name__)
@@ -83,3 +92,17 @@ def test_all_violations_are_told() -> None:
     assert status.details[1].Unpack(bad)
     told = [(each.field, each.description) for each in bad.field_violations]
     assert told == [("empid", "is empty"), ("emailID", "is no address")]
+
+
+def test_however_much_is_wrong_it_fits_into_what_a_client_reads() -> None:
+    violations = [Violation(f"labels[{number}]", "ü" * 120) for number in range(200)]
+
+    status = status_of(InvalidRequest(violations))
+
+    bad = error_details_pb2.BadRequest()
+    assert status.details[1].Unpack(bad)
+    *told, rest = bad.field_violations
+    assert [each.field for each in told] == [each.field for each in violations[: len(told)]]
+    assert rest.description.startswith(f"and {200 - len(told)} more")
+    in_header = len(quote(status.message)) + len(b64encode(status.SerializeToString()))
+    assert in_header < 8_000

@@ -309,3 +309,27 @@ async def test_a_job_that_is_not_there_is_not_found(stub: Stub, method: str) -> 
     refusal = await refused(getattr(stub, method)(request))
 
     assert (refusal.code, refusal.reason) == (grpc.StatusCode.NOT_FOUND, "JOB_NOT_FOUND")
+
+
+LONG = "x" * 257
+
+
+@pytest.mark.parametrize(
+    ("method", "request_", "fields"),
+    [
+        ("CancelJob", task_pb2.CancelJobRequest(reason=LONG), {"job_id", "reason"}),
+        ("RescheduleJob", task_pb2.RescheduleJobRequest(timestamp=-1), {"job_id", "timestamp"}),
+        (
+            "ResolveJob",
+            task_pb2.ResolveJobRequest(state=99, reason=LONG),  # type: ignore[arg-type]
+            {"job_id", "state", "reason"},
+        ),
+        ("CancelJobs", task_pb2.ChangeJobsRequest(reason=LONG), {"all", "reason"}),
+    ],
+)
+async def test_all_that_is_wrong_is_told_at_once(
+    stub: Stub, method: str, request_: Message, fields: set[str]
+) -> None:
+    refusal = await refused(getattr(stub, method)(request_))
+
+    assert refusal.violations.keys() == fields

@@ -26,7 +26,7 @@ from tests.builders import NOW, FixedClock, a_job, a_suppression
 Rows = raw.Collection[dict[str, Any]]
 LATER = NOW + timedelta(minutes=1)
 DAY, SOON = timedelta(days=1), timedelta(seconds=10)
-CANCEL, RETRY = Cancel(reason="called off"), Reopen(keep_trying=DAY)
+CANCEL, RETRY = Cancel(reason="called off"), Reopen(keep_trying=DAY, window=DAY)
 EVERYTHING = JobFilter()
 
 
@@ -265,3 +265,18 @@ async def test_what_is_done_when_the_time_is_over_stays_done(
     assert caught.value.metadata == {"count": "500"}
     assert sorted(states(jobs).values()) == ["CANCELLED"] * 500 + ["SCHEDULED"] * 100
     assert await change(lot, within=SOON) == 100
+
+
+async def test_to_count_what_would_be_cancelled_nothing_is_read(
+    change: ChangeJobs, jobs: Rows
+) -> None:
+    store(jobs, many(3))
+    # Nobody could make a job of these.
+    jobs.insert_many([{"_id": f"odd-{n}", "state": "SCHEDULED", "due": NOW} for n in range(2)])
+
+    assert await change(Lot(filter=EVERYTHING, wish=CANCEL, only_count=True), within=SOON) == 5
+
+
+async def test_a_count_that_is_not_finished_says_that_nothing_was_changed() -> None:
+    assert "nothing was changed" in str(NotFinished(5, is_changing=False))
+    assert "stay changed" in str(NotFinished(5))

@@ -316,7 +316,7 @@ async def test_the_bell_is_rung_now_for_what_is_opened_again(
 ) -> None:
     jobs.insert_one(encode(a_job(state=State.EXPIRED, attempts=(an_attempt(),))))
 
-    reopened = await steer("job-1", Reopen(keep_trying=DAY), etag="", within=SOON)
+    reopened = await steer("job-1", Reopen(keep_trying=DAY, window=DAY), etag="", within=SOON)
 
     assert (reopened.state, reopened.due) == ("RETRYING", LATER)
     assert bell.rung == [NOON + 60]
@@ -339,7 +339,7 @@ async def test_a_suppressed_job_is_opened_again_once_its_address_is_free(
     jobs.insert_one(encode(a_job(state=State.SUPPRESSED)))
     suppressions = MongoSuppressions(mongo=mongo)
     await suppressions.add([a_suppression(until=LATER + DAY)])
-    retry = Reopen(keep_trying=DAY)
+    retry = Reopen(keep_trying=DAY, window=DAY)
 
     with pytest.raises(IllegalTransition):
         await steer("job-1", retry, etag="", within=SOON)

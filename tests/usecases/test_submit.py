@@ -60,11 +60,13 @@ async def submitting(
     bell = ArqBell(redis=client, now=now)
     ringer = Ringer(bell=bell, nudge=lambda: heard.append(None), now=now)
     notes = RecipientNotes(store=MongoRecipients(mongo=mongo), every=timedelta(milliseconds=20))
-    write = AdmissionWrite(admissions=MongoAdmissions(mongo=mongo), ringer=ringer, recipients=notes)
+    admissions = MongoAdmissions(mongo=mongo)
+    write = AdmissionWrite(admissions=admissions, ringer=ringer, recipients=notes)
     group: Group[Asked, Stored] = Group(write, linger=timedelta(milliseconds=2))
     try:
         async with running(ringer.run), running(notes.run), running(group.run):
-            yield Submit(make_job=a_job_factory(), group=group, now=now)
+            factory = a_job_factory()
+            yield Submit(make_job=factory, admissions=admissions, group=group, now=now)
     finally:
         await client.aclose(close_connection_pool=True)
 
@@ -393,3 +395,22 @@ async def test_who_comes_too_soon_for_his_employee_is_answered_and_not_an_error(
     assert (row["_id"], row["dedup_until"]) == (first.job_id, NOW + timedelta(hours=24))
     assert second == TooSoon(job_id=first.job_id)
     assert counting.outcomes == {"created": 1, "refused": 1}
+
+
+@pytest.mark.parametrize("request_id", ["", "R"], ids=["by content", "by request id"])
+async def test_a_repeated_request_is_the_same_job_when_its_time_is_over_too(
+    submit: Submit, clock: FixedClock, jobs: Collection[Row], request_id: str
+) -> None:
+    due = int(NOW.timestamp())
+    wish = a_request(timestamp=due, not_after=due + 2, request_id=request_id)
+    first = await submit(wish, within=10 * SECOND)
+    clock.forward(3 * SECOND)
+
+    again = await submit(wish, within=10 * SECOND)
+
+    assert isinstance(first, Admitted)
+    assert again == replace(first, is_new=False)
+    with pytest.raises(InvalidRequest) as caught:
+        await submit(replace(wish, message="another", request_id=""), within=10 * SECOND)
+    assert [each.field for each in caught.value.violations] == ["not_after"]
+    assert jobs.count_documents({}) == 1

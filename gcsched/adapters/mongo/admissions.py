@@ -76,7 +76,7 @@ class MongoAdmissions:
 
         Each leaves with a key that nobody asks for: with none, it would lose its request id too.
         """
-        freed = {"dedup_key": {"$concat": ["over ", "$_id"]}, "dedup_until": "$$REMOVE"}
+        freed = {"dedup_key": {"$concat": ["over ", "$_id"]}, "released_key": "$dedup_key"}
         await self.mongo.jobs.bulk_write(
             [
                 UpdateOne(

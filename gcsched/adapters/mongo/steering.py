@@ -13,7 +13,7 @@ from pymongo.read_concern import ReadConcern
 from gcsched.adapters.mongo.admissions import duplicates
 from gcsched.adapters.mongo.codec import decode
 from gcsched.adapters.mongo.connection import Mongo, store_errors
-from gcsched.adapters.mongo.documents import BY_DEDUP_KEY, BY_ID
+from gcsched.adapters.mongo.documents import BY_DEDUP_KEY, BY_ID, BY_REQUEST_ID
 from gcsched.adapters.mongo.outcomes import concluded
 from gcsched.domain.job import FINAL, Job
 from gcsched.errors import DuplicateJob, UnreadableJob
@@ -46,15 +46,17 @@ class MongoSteering:
     async def change(self, seen: Job, changed: Job, *, within: timedelta) -> bool:
         """Make *changed* of the job if it is as it was *seen*; False when it is not.
 
-        Raises DuplicateJob when another job holds the dedup key it would take.
+        Raises DuplicateJob when another job holds the dedup key or the request id it would take.
         """
         query, change = as_it_was(seen), change_to(changed, self.retention)
         with store_errors("changing a job"), pymongo.timeout(within.total_seconds()):
             try:
                 answer = await self.mongo.jobs.update_one(query, change, hint=BY_ID)
             except DuplicateKeyError:
-                if (holder := await self._holder(changed.dedup_key)) is None:
-                    return False  # it has just let the key go
+                # A job that keeps its key has just lost it: that is a change like any other.
+                takes = changed.dedup_key != seen.dedup_key
+                if not takes or (holder := await self._holder(changed)) is None:
+                    return False
                 raise DuplicateJob(seen.id, holder) from None
         return answer.matched_count == 1
 
@@ -76,8 +78,13 @@ class MongoSteering:
                 return count, len(pairs) - taken - count
         return answer.modified_count, len(pairs) - answer.modified_count
 
-    async def _holder(self, key: str | None) -> str | None:
+    async def _holder(self, wanted: Job) -> str | None:
+        """Give who has the key or the request id of *wanted*; None: they have just let it go."""
+        key, request_id = wanted.dedup_key, wanted.request_id
         found = await self.mongo.jobs.find_one({"dedup_key": key}, {"_id": 1}, hint=BY_DEDUP_KEY)
+        if found is None and request_id:
+            query = {"request_id": request_id, "dedup_key": {"$exists": True}}
+            found = await self.mongo.jobs.find_one(query, {"_id": 1}, hint=BY_REQUEST_ID)
         return None if found is None else str(found["_id"])
 
 

@@ -1,6 +1,7 @@
 """Whose wish is whose: request ids, and one notification per employee and window."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from pymongo.collection import Collection
 
 from gcsched.adapters.mongo.admissions import MongoAdmissions
+from gcsched.adapters.mongo.codec import decode
 from gcsched.adapters.mongo.connection import Mongo
 from gcsched.domain.job import Job, State
 from gcsched.usecases.ports import Admission, Admitted, IdTaken, TooSoon
@@ -180,3 +182,18 @@ async def test_names_that_mean_something_to_mongodb_are_kept_as_they_are(
 
     [row] = jobs.find()
     assert (row["labels"], row["variables"]) == (odd, {"v": "$state"})
+
+
+async def test_who_lets_a_key_go_because_its_time_is_over_can_take_it_again_later(
+    mongo: Mongo, jobs: Collection[Row]
+) -> None:
+    await admit(mongo, for_employee("job-1"))
+
+    await admit(mongo, for_employee("job-2", created=NOW + DAY))
+
+    first = jobs.find_one({"_id": "job-1"})
+    assert first is not None
+    assert (first["dedup_key"], first["released_key"]) == ("over job-1", "key of E1")
+    failed = replace(decode(first), state=State.FAILED)
+    opened = failed.reopened(NOW + DAY, not_after=NOW + 2 * DAY, dedup_until=NOW + 2 * DAY)
+    assert (opened.dedup_key, opened.dedup_until) == ("key of E1", NOW + 2 * DAY)

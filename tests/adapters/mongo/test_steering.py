@@ -98,7 +98,7 @@ async def test_a_reopened_job_is_kept_again_and_has_its_key(
     steering: MongoSteering, jobs: Collection[Row]
 ) -> None:
     jobs.insert_one(ended(a_failed_job()))
-    reopened = a_failed_job().reopened(LATER, not_after=LATER + DAY)
+    reopened = a_failed_job().reopened(LATER, not_after=LATER + DAY, dedup_until=LATER + DAY)
 
     assert await steering.change(a_failed_job(), reopened, within=SECOND)
 
@@ -114,11 +114,11 @@ async def test_a_reopened_job_keeps_others_of_its_employee_out_for_a_window_more
     failed = a_failed_job(dedup_until=NOW + DAY)
     jobs.insert_one(ended(failed))
 
-    reopened = failed.reopened(LATER, not_after=LATER + DAY)
+    reopened = failed.reopened(LATER, not_after=LATER + DAY, dedup_until=LATER + DAY)
     assert await steering.change(failed, reopened, within=SECOND)
 
     [row] = jobs.find()
-    assert row["dedup_until"] == LATER + (NOW + DAY - failed.created)
+    assert row["dedup_until"] == LATER + DAY
 
 
 async def test_who_holds_the_key_meanwhile_is_named(
@@ -126,7 +126,7 @@ async def test_who_holds_the_key_meanwhile_is_named(
 ) -> None:
     rows = [ended(a_failed_job()), encode(a_job(id="job-2"))]
     jobs.insert_many(rows)
-    reopened = a_failed_job().reopened(LATER, not_after=LATER + DAY)
+    reopened = a_failed_job().reopened(LATER, not_after=LATER + DAY, dedup_until=LATER + DAY)
 
     with pytest.raises(DuplicateJob) as caught:
         await steering.change(a_failed_job(), reopened, within=SECOND)
@@ -191,7 +191,9 @@ async def test_of_many_those_that_are_as_seen_are_changed(
     holder = a_job(id="holder", dedup_key="key-1")
     elsewhere = replace(failed[2], version=20)
     jobs.insert_many([ended(failed[0]), ended(failed[1]), encode(holder), encode(elsewhere)])
-    pairs = [(job, job.reopened(LATER, not_after=LATER + DAY)) for job in failed]
+    pairs = [
+        (job, job.reopened(LATER, not_after=LATER + DAY, dedup_until=LATER + DAY)) for job in failed
+    ]
 
     changed, lost = await steering.change_all(pairs)
 
@@ -203,3 +205,27 @@ async def test_of_many_those_that_are_as_seen_are_changed(
         "job-2": encode(elsewhere),
         "holder": encode(holder),
     }
+
+
+async def test_who_holds_the_request_id_meanwhile_is_named(
+    steering: MongoSteering, jobs: Collection[Row]
+) -> None:
+    failed = a_failed_job(request_id="R")
+    holder = a_job(id="job-2", request_id="R", dedup_key="over job-2")
+    jobs.insert_many([ended(failed), encode(holder)])
+    reopened = failed.reopened(LATER, not_after=LATER + DAY, dedup_until=LATER + DAY)
+
+    with pytest.raises(DuplicateJob) as caught:
+        await steering.change(failed, reopened, within=SECOND)
+
+    assert caught.value.metadata == {"job_id": "job-2"}
+
+
+async def test_a_job_that_loses_its_key_meanwhile_is_looked_at_again(
+    steering: MongoSteering, jobs: Collection[Row]
+) -> None:
+    seen = a_job()
+    jobs.insert_many([encode(seen) | {"dedup_key": "over job-1"}, encode(a_job(id="job-2"))])
+
+    moved = seen.rescheduled(NOW + DAY, LATER, is_daily=False, not_after=NOW + 2 * DAY)
+    assert not await steering.change(seen, moved, within=SECOND)

@@ -1,0 +1,86 @@
+"""Callers who read or steer wait for each other, and not for ever; invitations wait for none."""
+
+import asyncio
+from datetime import timedelta
+
+import grpc
+import pytest
+
+from gcsched.errors import Overloaded
+from gcsched.pb import task_pb2
+from gcsched.rpc.servicer import SchedulerServicer
+from gcsched.rpc.turns import Turns
+from tests.rpc.serving import refused, serving
+from tests.service import scheduler
+from tests.waiting import until
+
+SOON = timedelta(seconds=10)
+
+
+class Busy:
+    """Answers GetJob once it is let go; ScheduleMeet at once."""
+
+    def __init__(self) -> None:
+        self.here = 0
+        self.let_go = asyncio.Event()
+
+    async def GetJob(  # noqa: N802
+        self, request: task_pb2.GetJobRequest, _: object
+    ) -> task_pb2.Job:
+        self.here += 1
+        await self.let_go.wait()
+        return task_pb2.Job(job_id=request.job_id)
+
+    async def ScheduleMeet(self, *_: object) -> task_pb2.MeetResponse:  # noqa: N802
+        return task_pb2.MeetResponse(success=True)
+
+
+async def test_only_so_many_are_at_work_and_the_rest_has_its_turn() -> None:
+    turns, at_work, most = Turns(at_once=2, waiting=10), 0, 0
+
+    async def work() -> None:
+        nonlocal at_work, most
+        async with turns.one(SOON):
+            at_work += 1
+            most = max(most, at_work)
+            await asyncio.sleep(0)
+            at_work -= 1
+
+    await asyncio.gather(*(work() for _ in range(12)))
+
+    assert most == 2
+
+
+async def test_who_gives_up_leaves_his_place_to_others() -> None:
+    turns = Turns(at_once=1, waiting=1)
+    async with turns.one(SOON):
+        waiting = asyncio.create_task(turns.one(SOON).__aenter__())
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.wait([waiting])
+        with pytest.raises(Overloaded):
+            async with turns.one(timedelta(milliseconds=1)):
+                pytest.fail("nobody has left")
+    async with turns.one(SOON):
+        """All is free again."""
+
+
+async def test_a_flood_of_reads_is_told_to_come_again_and_invitations_pass_it() -> None:
+    busy = Busy()
+    servicer = SchedulerServicer(busy, turns=Turns(at_once=2, waiting=3))
+    ask = task_pb2.GetJobRequest(job_id="job-1")
+    async with serving(servicer) as target, scheduler(target) as stub:
+        calls = [asyncio.ensure_future(stub.GetJob(ask, timeout=20)) for _ in range(5)]
+        await until(lambda: busy.here == 2)
+
+        async def is_full() -> bool:
+            refusal = await refused(stub.GetJob(ask, timeout=0.2))
+            assert refusal.code is grpc.StatusCode.RESOURCE_EXHAUSTED
+            return refusal.reason == "OVERLOADED"
+
+        await until(is_full)
+        reply = await stub.ScheduleMeet(task_pb2.MeetRequest(), timeout=5)
+        busy.let_go.set()
+
+        assert reply.success
+        assert [(await call).job_id for call in calls] == ["job-1"] * 5
