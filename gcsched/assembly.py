@@ -163,12 +163,6 @@ def build_admission(settings: Settings, resources: Resources, ringer: Ringer) ->
         on_batch=partial(resources.metrics.batch, Step.ADMISSION),
     )
     factory = job_factory(settings, resources.templates)
-    submit = Submit(
-        make_job=factory,
-        admissions=admissions,
-        group=group,
-        now=resources.clock,
-        observer=resources.metrics,
-    )
+    submit = Submit(make_job=factory, group=group, now=resources.clock, observer=resources.metrics)
     loops: tuple[NamedLoop, ...] = (("recipients", recipients.run), ("admission", group.run))
     return Admission(submit=submit, loops=loops)

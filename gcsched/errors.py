@@ -153,8 +153,8 @@ class DuplicateJob(GcschedError):
 
     def __init__(self, job_id: str, holder: str) -> None:
         super().__init__(
-            f"job {job_id} cannot be opened again: job {holder} is for the same mail; retry or"
-            " cancel that one"
+            f"job {job_id} cannot be opened again: job {holder} is for the same mail; look what"
+            " became of that one"
         )
         self.job_id = holder
 

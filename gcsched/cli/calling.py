@@ -77,7 +77,9 @@ def told(error: "CallFailed") -> list[str]:
     if error.code == "UNIMPLEMENTED":
         return ["this service is older than this command"]
     fields = [f"{each.field}: {each.problem}" for each in error.violations]
-    lines = ["refused:" if str(error) == "; ".join(fields) else str(error)]
+    # The service cuts off what is long; the fields say it all.
+    is_of_fields = fields and "; ".join(fields).startswith(str(error).removesuffix(" …"))
+    lines = ["refused:" if is_of_fields else str(error)]
     lines += [f"  {field}" for field in fields]
     if error.reason:
         lines.append(f"  reason: {error.reason}")

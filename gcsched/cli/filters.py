@@ -42,7 +42,7 @@ GIVEN: Mapping[str, Callable[[str], Any]] = {
 
 
 class InOne(Action):
-    """Several fields in one argument, as in ``--filter 'state=failed due_before=2027-01-04'``."""
+    """Several fields in one argument, as in ``--filter 'state=failed due_before=+2h'``."""
 
     def __call__(
         self, parser: ArgumentParser, namespace: Namespace, values: Any, _: str | None = None
@@ -50,9 +50,15 @@ class InOne(Action):
         del parser
         try:
             for name, value in map(arguments.pair, str(values).split()):
-                setattr(namespace, field(name), GIVEN[field(name)](value))
+                set_once(namespace, field(name), value)
         except ArgumentTypeError as error:
             raise ArgumentError(self, str(error)) from error
+
+
+def set_once(namespace: Namespace, name: str, value: str) -> None:
+    if getattr(namespace, name) is not None:
+        raise ArgumentTypeError(f"{name!r} is said twice")
+    setattr(namespace, name, GIVEN[name](value))
 
 
 def field(name: str) -> str:
@@ -76,7 +82,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--filter",
         action=InOne,
         metavar="FIELDS",
-        help="the same in one: 'state=failed due_before=2027-01-04'",
+        help="the same in one: 'state=failed due_before=+2h'",
     )
 
 

@@ -115,12 +115,13 @@ def bad_request(violations: Sequence[Violation]) -> error_details_pb2.BadRequest
     """Tell all *violations*, as far as they fit; then how many are left."""
     told, left = error_details_pb2.BadRequest(), LARGEST_VIOLATIONS_BYTES
     for number, each in enumerate(violations):
-        left -= len(each.field.encode()) + len(each.problem.encode())
+        problem = shortened(each.problem)
+        left -= len(each.field.encode()) + len(problem.encode())
         if left < 0:
             rest = f"and {len(violations) - number} more from here on; mend those above first"
             told.field_violations.add(field=each.field, description=rest)
             break
-        told.field_violations.add(field=each.field, description=each.problem)
+        told.field_violations.add(field=each.field, description=problem)
     return told
 
 

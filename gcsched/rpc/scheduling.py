@@ -1,7 +1,7 @@
 """ScheduleMeet and BatchScheduleMeets: convert, call the use case, convert."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -10,7 +10,7 @@ from google.protobuf.message import Message
 
 from gcsched.errors import GcschedError, InvalidRequest, Violation
 from gcsched.pb import task_pb2
-from gcsched.rpc.answers import batch_answer, meet_response, rehearsed
+from gcsched.rpc.answers import Answer, batch_answer, meet_response, rehearsed
 from gcsched.rpc.convert import errors_as_status, request_from
 from gcsched.rpc.limits import check_size, is_too_large, time_left
 from gcsched.rpc.turns import Turns
@@ -18,7 +18,7 @@ from gcsched.usecases.preview import Rehearse
 from gcsched.usecases.submit import Submit
 
 MOST_REQUESTS = 1_000
-LARGEST_PREVIEWS = 2 * 1024 * 1024  # of one answer, which a client takes up to 4 MiB of
+LARGEST_ANSWERS = 3 * 1024 * 1024  # a client takes 4 MiB; beyond this each is told in brief
 
 Context = grpc.aio.ServicerContext[Message, Message]
 
@@ -48,7 +48,7 @@ class Scheduling:
                 problem = f"must be 1 to {MOST_REQUESTS}, are {len(request.requests)}"
                 raise InvalidRequest([Violation("requests", problem)])
             answers = await self._answers(request.requests, within)
-        return task_pb2.BatchScheduleMeetsResponse(answers=map(batch_answer, answers))
+        return task_pb2.BatchScheduleMeetsResponse(answers=fitting(map(batch_answer, answers)))
 
     async def _answers(
         self, requests: Sequence[task_pb2.MeetRequest], within: timedelta
@@ -60,7 +60,6 @@ class Scheduling:
             for number, request in enumerate(requests)
             if request.validate_only or is_too_large(request)
         }
-        fit(answers.values())
         wanted = [number for number in range(len(requests)) if number not in answers]
         raws = [request_from(requests[number]) for number in wanted]
         stored = await self.submit.all(raws, within=time_until(until)) if raws else []
@@ -81,21 +80,27 @@ class Scheduling:
     async def _rehearsed(
         self, request: task_pb2.MeetRequest, within: timedelta
     ) -> task_pb2.MeetResponse:
+        until = time.monotonic() + within.total_seconds()
         async with self.turns.one(within):
-            return rehearsed(await self.rehearse(request_from(request), within=within))
+            left = time_until(until)
+            return rehearsed(await self.rehearse(request_from(request), within=left))
 
 
 def time_until(end: float) -> timedelta:
     return timedelta(seconds=max(0.0, end - time.monotonic()))
 
 
-def fit(answers: Iterable[task_pb2.MeetResponse | GcschedError]) -> None:
-    """Leave text and HTML out of the previews that would make an answer too large to be sent."""
-    left = LARGEST_PREVIEWS
+def fitting(answers: Iterable[Answer]) -> Iterator[Answer]:
+    """Give *answers*; those that would make the message too large to be sent without what is long.
+
+    That is text and HTML of a preview, and which rules a request has broken.
+    """
+    left = LARGEST_ANSWERS
     for answer in answers:
-        if isinstance(answer, GcschedError):
-            continue
-        left -= answer.preview.ByteSize()
-        if left < 0:
-            answer.preview.ClearField("text")
-            answer.preview.ClearField("html")
+        left -= answer.ByteSize()
+        if left < 0 and answer.HasField("error"):
+            del answer.error.details[1:]
+        elif left < 0 and answer.response.HasField("preview"):
+            answer.response.preview.ClearField("text")
+            answer.response.preview.ClearField("html")
+        yield answer

@@ -1,14 +1,26 @@
 """All methods of scheduler.Scheduler, each from the handlers that have it."""
 
+from collections.abc import Collection, Mapping
+
 from gcsched.pb import task_pb2, task_pb2_grpc
 from gcsched.rpc.turns import Turns
 
 METHODS = [method.name for method in task_pb2.DESCRIPTOR.services_by_name["Scheduler"].methods]
-
-WITHOUT_A_TURN = {
-    *("ScheduleMeet", "BatchScheduleMeets"),  # these share their writes, and are counted there
-    *("GetStatus", "ListTemplates", "PreviewTemplate"),  # these ask no store
+READING = {"GetJob", "ListJobs", "CountJobs", "ListSuppressions", "GetRecipient"}
+CHANGING = {
+    *("CancelJob", "RescheduleJob", "RetryJob", "ResolveJob"),
+    *("AddSuppression", "RemoveSuppression"),
 }
+CHANGING_MANY = {"CancelJobs", "RetryJobs", "RunDailyQueue", "ForgetRecipient"}
+
+
+def turns_of_each() -> Mapping[Turns, Collection[str]]:
+    """Give who waits for whom.
+
+    What is not named here waits for nobody: invitations share their writes and are counted there,
+    a pause must not wait, and the rest asks no store.
+    """
+    return {Turns(): READING, Turns(): CHANGING, Turns(at_once=2): CHANGING_MANY}
 
 
 class SchedulerServicer(task_pb2_grpc.SchedulerServicer):
@@ -17,11 +29,13 @@ class SchedulerServicer(task_pb2_grpc.SchedulerServicer):
     Those that read or change what is stored take *turns*.
     """
 
-    def __init__(self, *handlers: object, turns: Turns | None = None) -> None:
-        turns = turns or Turns()
+    def __init__(
+        self, *handlers: object, turns: Mapping[Turns, Collection[str]] | None = None
+    ) -> None:
+        each = turns_of_each() if turns is None else turns
+        turn = {name: those for those, names in each.items() for name in names}
         for name in METHODS:
-            for each in handlers:
-                if (method := getattr(each, name, None)) is not None:
-                    in_turn = name not in WITHOUT_A_TURN
-                    setattr(self, name, turns.taken_by(method) if in_turn else method)
+            for handler in handlers:
+                if (method := getattr(handler, name, None)) is not None:
+                    setattr(self, name, turn[name].taken_by(method) if name in turn else method)
                     break

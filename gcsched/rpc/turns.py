@@ -9,7 +9,7 @@ from typing import TypeAlias, TypeVar
 import grpc
 from google.protobuf.message import Message
 
-from gcsched.errors import Overloaded
+from gcsched.errors import Overloaded, StoreUnavailable
 from gcsched.rpc.convert import errors_as_status
 from gcsched.rpc.limits import time_left
 
@@ -34,7 +34,8 @@ class Turns:
     async def one(self, within: timedelta) -> AsyncIterator[None]:
         """Wait for a turn and have it while the block lasts.
 
-        Raises Overloaded when too many wait already, or when none came *within* that time.
+        Raises Overloaded when too many wait already, StoreUnavailable when none came *within* that
+        time.
         """
         if self._here >= self._most:
             raise Overloaded(self._here)
@@ -44,7 +45,7 @@ class Turns:
                 async with asyncio.timeout(within.total_seconds()):
                     await self._places.acquire()
             except TimeoutError as error:
-                raise Overloaded(self._here) from error
+                raise StoreUnavailable("waiting for a turn there") from error
             try:
                 yield
             finally:

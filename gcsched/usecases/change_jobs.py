@@ -18,7 +18,6 @@ from gcsched.usecases.read_jobs import JobList
 from gcsched.usecases.ringer import Ringer
 
 BATCH = 500
-AT_A_LOOK = 2_000
 MOST_PASSES = 5
 MOST_COUNTED = 1_000_000_000
 
@@ -119,8 +118,7 @@ class ChangeJobs:
     async def _walk(self, listing: Listing, lot: Lot, progress: Progress) -> None:
         after, is_last = None, False
         while not is_last:
-            most = AT_A_LOOK if lot.only_count else BATCH
-            page = await self.list.page(listing, after, most=most, is_full=not lot.only_count)
+            page = await self.list.page(listing, after, most=BATCH, is_full=not lot.only_count)
             await self._change(page.jobs, lot, progress)
             after, is_last = page.following, page.following is None
 

@@ -58,9 +58,12 @@ class DailyRun:
     async def _make_due(self, *, until: datetime) -> int:
         # Guarded by state, so moving twice at the same time moves each job once.
         now, moved = self.now().replace(microsecond=0), 0
-        while await self.runs.is_queued(until=until):
-            moved += await self.runs.move_queued(
+        while True:
+            found, count = await self.runs.move_queued(
                 until=until, now=now, not_after=now + self.keep_trying, most=MOVED_AT_ONCE
             )
-            self.ringer.ask(now)
-        return moved
+            moved += count
+            if count:
+                self.ringer.ask(now)
+            if found < MOVED_AT_ONCE:
+                return moved

@@ -1,12 +1,13 @@
 """Make the job that a request asks for."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from gcsched.domain.dedup import DedupRule, fingerprint
 from gcsched.domain.identity import new_id
 from gcsched.domain.job import Job, Priority, State
 from gcsched.domain.request import MeetRequest, Offer, validated
+from gcsched.errors import InvalidRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +47,22 @@ class JobFactory:
             fingerprint=fingerprint(request) if request.request_id else "",
             priority=request.priority or Priority.NORMAL,
         )
+
+    def in_time(self, raw: MeetRequest, *, now: datetime) -> Job | None:
+        """Make the job of *raw* as it was to be made before its ``not_after``, if that is over.
+
+        None where it is not over, or where more is wrong.
+        """
+        if not 0 < raw.not_after <= now.timestamp():
+            return None
+        then = datetime.fromtimestamp(raw.not_after, UTC)
+        if raw.timestamp == 0:
+            daily = self.offer.daily
+            then = daily.instant(daily.last_day(then)) - timedelta(seconds=1)
+        try:
+            return replace(self(raw, now=then), created=now)
+        except InvalidRequest:
+            return None
 
     def _not_after(self, request: MeetRequest, due_at: datetime) -> datetime:
         if request.not_after:

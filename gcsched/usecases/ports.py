@@ -152,7 +152,7 @@ class Admissions(Protocol):
     async def admit(self, jobs: Sequence[Job], *, within: timedelta) -> list[Admission]:
         """Store those of *jobs* whose key is free; say for each which job holds its key."""
 
-    async def foresee(self, job: Job) -> Admission:
+    async def foresee(self, jobs: Sequence[Job], *, within: timedelta) -> list[Admission]:
         """Say what `admit` would; store nothing."""
 
 
@@ -242,8 +242,10 @@ class Runs(Protocol):
 
     async def move_queued(
         self, *, until: datetime, now: datetime, not_after: datetime, most: int
-    ) -> int:
-        """Make every QUEUED job of a run up to *until* due at *now*; give how many.
+    ) -> tuple[int, int]:
+        """Make *most* QUEUED jobs of a run up to *until* due at *now*.
+
+        Gives how many were found, and how many were made so: others may have been faster.
 
         Each may be sent until *not_after* at least, unless its caller has set another limit.
         """

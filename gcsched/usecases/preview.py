@@ -57,15 +57,22 @@ class Rehearse:
         """
         try:
             async with asyncio.timeout(within.total_seconds()):
-                return await self._rehearse(raw)
+                return await self._rehearse(raw, within)
         except TimeoutError as error:
             raise StoreUnavailable("looking for the job that was asked for before") from error
 
-    async def _rehearse(self, raw: MeetRequest) -> Rehearsal:
-        now = self.now()
-        job = self.make_job(raw, now=now)
+    async def _rehearse(self, raw: MeetRequest, within: timedelta) -> Rehearsal:
+        now, too_late = self.now(), None
+        try:
+            job = self.make_job(raw, now=now)
+        except InvalidRequest as wrong:
+            if (late := self.make_job.in_time(raw, now=now)) is None:
+                raise
+            job, too_late = late, wrong
+        [admission] = await self.admissions.foresee([job], within=within)
+        if too_late is not None and isinstance(admission, Admitted) and admission.is_new:
+            raise too_late
         draft = drafted(self.drafter, job)
-        admission = await self.admissions.foresee(job)
         if isinstance(admission, IdTaken):
             raise RequestIdReused(job.request_id, admission.job_id)
         suppressed = await self.suppressions.among([job.email], now=now)

@@ -32,7 +32,7 @@ class Steering(Protocol):
     async def change(self, seen: Job, changed: Job, *, within: timedelta) -> bool:
         """Make *changed* of the job if it is as it was *seen*; False when it is not.
 
-        Raises DuplicateJob when another job holds the dedup key it would take.
+        Raises DuplicateJob when another job holds the dedup key or the request id it would take.
         """
 
 

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import assert_never
 
 from gcsched.domain.job import Job, State
@@ -41,10 +41,25 @@ Accepted = Admitted | TooSoon
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """One caller's job, and the ``time.monotonic()`` until which the caller waits."""
+    """One caller's job, and the ``time.monotonic()`` until which the caller waits.
+
+    What *is_late* is looked for and not stored.
+    """
 
     job: Job
     until: float
+    is_late: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """A job to be stored; or, if it is *too_late* for that, only to be found."""
+
+    job: Job
+    too_late: InvalidRequest | None = None
+
+    def asking(self, until: float) -> Asked:
+        return Asked(job=self.job, until=until, is_late=self.too_late is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,27 +81,42 @@ class AdmissionWrite:
     async def __call__(self, group: Sequence[Asked]) -> list[Stored]:
         answers = await self._admit(group)
         return [
-            Stored(answer, self._follow_up(asked.job) if is_new(answer) else None)
+            Stored(answer, self._follow_up(asked) if is_new(answer) else None)
             for asked, answer in zip(group, answers, strict=True)
         ]
 
     async def _admit(self, group: Sequence[Asked]) -> list[Admission]:
         """Try until the last caller's time is over; the dedup keys make a repetition harmless."""
-        jobs = [asked.job for asked in group]
+        late = [asked.job for asked in group if asked.is_late]
+        jobs = [asked.job for asked in group if not asked.is_late]
         while True:
             now = time.monotonic()
             left = [asked.until - now for asked in group if asked.until > now]
             within = timedelta(seconds=min(left, default=0.0))
             try:
-                return await self.admissions.admit(
-                    jobs, within=min(max(within, SHORTEST_WRITE), LONGEST_WRITE)
+                answers = await self._look(
+                    jobs, late, min(max(within, SHORTEST_WRITE), LONGEST_WRITE)
                 )
             except StoreUnavailable:
                 if time.monotonic() + BETWEEN_TRIES_SECONDS > max(a.until for a in group):
                     raise
+            else:
+                return [answers[asked.job.id] for asked in group]
             await asyncio.sleep(BETWEEN_TRIES_SECONDS)
 
-    def _follow_up(self, job: Job) -> asyncio.Future[None] | None:
+    async def _look(
+        self, jobs: Sequence[Job], late: Sequence[Job], within: timedelta
+    ) -> dict[str, Admission]:
+        stored = await self.admissions.admit(jobs, within=within) if jobs else []
+        found = await self.admissions.foresee(late, within=within) if late else []
+        return {
+            job.id: answer for job, answer in zip([*jobs, *late], [*stored, *found], strict=True)
+        }
+
+    def _follow_up(self, asked: Asked) -> asyncio.Future[None] | None:
+        job = asked.job
+        if asked.is_late:
+            return None
         self.recipients.note(job)
         return self.ringer.ask(job.due) if job.state is State.SCHEDULED else None
 
@@ -96,7 +126,6 @@ class Submit:
     """Answer callers: the job that carries a wish is in MongoDB when this returns (P1)."""
 
     make_job: JobFactory
-    admissions: Admissions
     group: Group[Asked, Stored]
     now: Clock
     observer: Observer = field(default_factory=Unobserved)
@@ -142,46 +171,33 @@ class Submit:
         until = time.monotonic() + within.total_seconds()
         try:
             async with asyncio.timeout(within.total_seconds()):
-                made = [
-                    await self._answer_late(raw, each) if isinstance(each, InvalidRequest) else each
-                    for raw, each in zip(raws, await self._make(raws), strict=True)
-                ]
-                asked = [Asked(job=job, until=until) for job in made if isinstance(job, Job)]
+                made = await self._make(raws)
+                asked = [each.asking(until) for each in made if isinstance(each, Wanted)]
                 answers = await self.group.ask_all(asked)
         except TimeoutError as error:
             raise StoreUnavailable("storing the job") from error
         answered = iter(answers)
         await ring_is_heard(each.rung for each in answers if isinstance(each, Stored))
-        return [accepted(each, next(answered)) if isinstance(each, Job) else each for each in made]
+        return [
+            accepted(each, next(answered)) if isinstance(each, Wanted) else each for each in made
+        ]
 
-    async def _answer_late(
-        self, raw: MeetRequest, wrong: InvalidRequest
-    ) -> Accepted | GcschedError:
-        """Answer what is *wrong*; if only because it is too late, by the job it made in time."""
-        if not (raw.timestamp > 0 and 0 < raw.not_after <= self.now().timestamp()):
-            return wrong
-        try:
-            job = self.make_job(raw, now=datetime.fromtimestamp(raw.not_after, UTC))
-        except InvalidRequest:
-            return wrong
-        admission = await self.admissions.foresee(job)
-        return wrong if is_new(admission) else accepted(job, Stored(admission, rung=None))
-
-    async def _make(self, raws: Sequence[MeetRequest]) -> list[Job | InvalidRequest]:
+    async def _make(self, raws: Sequence[MeetRequest]) -> list[Wanted | InvalidRequest]:
         """Make the jobs; a thousand in one go would keep everybody else waiting."""
-        made: list[Job | InvalidRequest] = []
+        made: list[Wanted | InvalidRequest] = []
         now = self.now()
         for raw in raws:
             if made and len(made) % MADE_AT_ONCE == 0:
                 await asyncio.sleep(0)
-            made.append(self._job_of(raw, now))
+            made.append(self._wanted(raw, now))
         return made
 
-    def _job_of(self, raw: MeetRequest, now: datetime) -> Job | InvalidRequest:
+    def _wanted(self, raw: MeetRequest, now: datetime) -> Wanted | InvalidRequest:
         try:
-            return self.make_job(raw, now=now)
-        except InvalidRequest as error:
-            return error
+            return Wanted(job=self.make_job(raw, now=now))
+        except InvalidRequest as wrong:
+            job = self.make_job.in_time(raw, now=now)
+            return wrong if job is None else Wanted(job=job, too_late=wrong)
 
 
 async def ring_is_heard(rings: Iterable[asyncio.Future[None] | None]) -> None:
@@ -194,13 +210,15 @@ def is_new(admission: Admission) -> bool:
     return isinstance(admission, Admitted) and admission.is_new
 
 
-def accepted(job: Job, answer: Stored | GcschedError) -> Accepted | GcschedError:
-    """Say what the caller of *job* is told."""
+def accepted(wanted: Wanted, answer: Stored | GcschedError) -> Accepted | GcschedError:
+    """Say what the caller of *wanted* is told."""
     if isinstance(answer, GcschedError):
         return answer
+    if wanted.too_late is not None and is_new(answer.admission):
+        return wanted.too_late
     match answer.admission:
         case IdTaken(job_id=holder):
-            return RequestIdReused(job.request_id, holder)
+            return RequestIdReused(wanted.job.request_id, holder)
         case Admitted() | TooSoon() as admission:
             return admission
         case never:

@@ -161,3 +161,33 @@ async def test_a_thousand_previews_fit_into_one_answer_and_tell_their_size_at_le
     assert 100 < len(whole) < 1_000
     assert previews[: len(whole)] == whole
     assert all(preview.subject and preview.size_bytes > 1_000 for preview in previews)
+
+
+async def test_a_thousand_requests_with_everything_wrong_fit_into_one_answer(
+    stub: task_pb2_grpc.SchedulerStub,
+) -> None:
+    labels = {f"label-{number}": "x" * 64 for number in range(30)}
+
+    answers = await batch(stub, [later(n, labels=labels) for n in range(1_000)])
+
+    assert {reason(answer.error)[0] for answer in answers} == {"INVALID_REQUEST"}
+    assert len(violations(answers[0].error)) > 5
+
+
+async def test_what_is_too_late_is_told_for_itself_and_what_was_made_in_time_is_found(
+    stub: task_pb2_grpc.SchedulerStub, app: Running
+) -> None:
+    now = int(time.time())
+    wish = a_meet(1, timestamp=now, not_after=now + 1)
+    first = await stub.ScheduleMeet(wish)
+    await until(lambda: time.time() > now + 2)
+
+    again, other, good = await batch(
+        stub, [wish, a_meet(2, timestamp=now, not_after=now), later(3)]
+    )
+
+    assert again.response.outcome == Response.REPLAYED
+    assert again.response.job_id == first.job_id
+    assert [field for field, _ in violations(other.error)] == ["not_after"]
+    assert good.response.outcome == Response.CREATED
+    assert len(await ids(app)) == 2

@@ -6,13 +6,12 @@ from datetime import timedelta
 import grpc
 import pytest
 
-from gcsched.errors import Overloaded
+from gcsched.errors import Overloaded, StoreUnavailable
 from gcsched.pb import task_pb2
-from gcsched.rpc.servicer import SchedulerServicer
+from gcsched.rpc.servicer import METHODS, SchedulerServicer, turns_of_each
 from gcsched.rpc.turns import Turns
 from tests.rpc.serving import refused, serving
 from tests.service import scheduler
-from tests.waiting import until
 
 SOON = timedelta(seconds=10)
 
@@ -54,33 +53,47 @@ async def test_only_so_many_are_at_work_and_the_rest_has_its_turn() -> None:
 async def test_who_gives_up_leaves_his_place_to_others() -> None:
     turns = Turns(at_once=1, waiting=1)
     async with turns.one(SOON):
+        for _ in range(3):
+            with pytest.raises(StoreUnavailable):
+                await turns.one(timedelta(milliseconds=1)).__aenter__()
         waiting = asyncio.create_task(turns.one(SOON).__aenter__())
         await asyncio.sleep(0)
+        with pytest.raises(Overloaded):
+            await turns.one(SOON).__aenter__()
         waiting.cancel()
         await asyncio.wait([waiting])
-        with pytest.raises(Overloaded):
-            async with turns.one(timedelta(milliseconds=1)):
-                pytest.fail("nobody has left")
-    async with turns.one(SOON):
-        """All is free again."""
+        with pytest.raises(StoreUnavailable):
+            await turns.one(timedelta(milliseconds=1)).__aenter__()
 
 
 async def test_a_flood_of_reads_is_told_to_come_again_and_invitations_pass_it() -> None:
     busy = Busy()
-    servicer = SchedulerServicer(busy, turns=Turns(at_once=2, waiting=3))
+    servicer = SchedulerServicer(busy, turns={Turns(at_once=2, waiting=3): ["GetJob"]})
     ask = task_pb2.GetJobRequest(job_id="job-1")
     async with serving(servicer) as target, scheduler(target) as stub:
-        calls = [asyncio.ensure_future(stub.GetJob(ask, timeout=20)) for _ in range(5)]
-        await until(lambda: busy.here == 2)
+        calls = [asyncio.ensure_future(stub.GetJob(ask, timeout=20)) for _ in range(6)]
 
-        async def is_full() -> bool:
-            refusal = await refused(stub.GetJob(ask, timeout=0.2))
-            assert refusal.code is grpc.StatusCode.RESOURCE_EXHAUSTED
-            return refusal.reason == "OVERLOADED"
-
-        await until(is_full)
+        done, waiting = await asyncio.wait(calls, return_when=asyncio.FIRST_COMPLETED)
+        refusal = await refused(done.pop())
         reply = await stub.ScheduleMeet(task_pb2.MeetRequest(), timeout=5)
+        at_work = busy.here
         busy.let_go.set()
 
+        assert (refusal.code, refusal.reason) == (
+            grpc.StatusCode.RESOURCE_EXHAUSTED,
+            "OVERLOADED",
+        )
         assert reply.success
-        assert [(await call).job_id for call in calls] == ["job-1"] * 5
+        assert at_work == 2
+        assert [(await call).job_id for call in waiting] == ["job-1"] * 5
+
+
+def test_each_method_waits_for_its_like_or_for_nobody() -> None:
+    named = [name for names in turns_of_each().values() for name in names]
+
+    assert len(named) == len(set(named))
+    assert set(METHODS) - set(named) == {
+        *("ScheduleMeet", "BatchScheduleMeets"),
+        *("PauseSending", "ResumeSending"),
+        *("GetStatus", "ListTemplates", "PreviewTemplate"),
+    }

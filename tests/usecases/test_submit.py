@@ -60,13 +60,11 @@ async def submitting(
     bell = ArqBell(redis=client, now=now)
     ringer = Ringer(bell=bell, nudge=lambda: heard.append(None), now=now)
     notes = RecipientNotes(store=MongoRecipients(mongo=mongo), every=timedelta(milliseconds=20))
-    admissions = MongoAdmissions(mongo=mongo)
-    write = AdmissionWrite(admissions=admissions, ringer=ringer, recipients=notes)
+    write = AdmissionWrite(admissions=MongoAdmissions(mongo=mongo), ringer=ringer, recipients=notes)
     group: Group[Asked, Stored] = Group(write, linger=timedelta(milliseconds=2))
     try:
         async with running(ringer.run), running(notes.run), running(group.run):
-            factory = a_job_factory()
-            yield Submit(make_job=factory, admissions=admissions, group=group, now=now)
+            yield Submit(make_job=a_job_factory(), group=group, now=now)
     finally:
         await client.aclose(close_connection_pool=True)
 
@@ -413,4 +411,20 @@ async def test_a_repeated_request_is_the_same_job_when_its_time_is_over_too(
     with pytest.raises(InvalidRequest) as caught:
         await submit(replace(wish, message="another", request_id=""), within=10 * SECOND)
     assert [each.field for each in caught.value.violations] == ["not_after"]
+    assert jobs.count_documents({}) == 1
+
+
+async def test_a_repeated_daily_request_is_the_same_job_when_its_time_is_over_too(
+    submit: Submit, clock: FixedClock, jobs: Collection[Row]
+) -> None:
+    run = a_job_factory().offer.daily
+    at = run.instant(run.next_day(NOW))
+    wish = a_request(timestamp=0, not_after=int(at.timestamp()) + 60)
+    first = await submit(wish, within=10 * SECOND)
+    clock.now = at + timedelta(hours=1)
+
+    again = await submit(wish, within=10 * SECOND)
+
+    assert isinstance(first, Admitted)
+    assert again == replace(first, is_new=False)
     assert jobs.count_documents({}) == 1

@@ -49,11 +49,13 @@ class MongoAdmissions:
             await asyncio.sleep(BETWEEN_LOOKS_SECONDS)
         raise StoreUnavailable("looking up the job that was asked for before")
 
-    async def foresee(self, job: Job) -> Admission:
+    async def foresee(self, jobs: Sequence[Job], *, within: timedelta) -> list[Admission]:
         """Say what `admit` would; store nothing."""
-        with store_errors("looking for the job that was asked for before"):
-            holder = (await MongoHolders(mongo=self.mongo).of([job])).get(job.id)
-        return (holder and answer(job, holder)) or new(job)
+        looking = store_errors("looking for the job that was asked for before")
+        with looking, pymongo.timeout(within.total_seconds()):
+            holders = await MongoHolders(mongo=self.mongo).of(jobs)
+        found = [(job, holders.get(job.id)) for job in jobs]
+        return [(holder and answer(job, holder)) or new(job) for job, holder in found]
 
     async def _insert(self, jobs: Sequence[Job]) -> list[Job]:
         """Insert *jobs*; give those with a key that is taken."""

@@ -109,7 +109,7 @@ def decoded(documents: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Mapping[st
     for document in documents:
         try:
             yield document, decode(document)
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             log = structlog.get_logger()
             log.warning("job unreadable", job_id=str(document.get("_id")), error=repr(error))
 

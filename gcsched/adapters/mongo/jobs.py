@@ -19,5 +19,5 @@ class MongoJobs:
             if document is None:
                 return None
             return decode({**document.model_dump(), "_id": document.id})
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise UnreadableJob(job_id) from error

@@ -80,7 +80,7 @@ class MongoRecovery:
         with store_errors("looking for jobs past their time"):
             found = self.mongo.jobs.find({**waiting, "due": {"$lte": now}}, {"not_after": 1})
             found = found.sort("due", 1).limit(most).hint(BY_STATE_AND_DUE)
-            late = [each["_id"] async for each in found if is_before(now, each.get("not_after"))]
+            late = [each["_id"] async for each in found if is_over(each.get("not_after"), now)]
             if not late:
                 return []
             query = {"_id": {"$in": late}, **waiting}
@@ -111,6 +111,6 @@ class MongoRecovery:
         return UpdateOne({**seen, **LEASE_OVER}, change, hint=BY_ID)
 
 
-def is_before(now: datetime, not_after: object) -> bool:
+def is_over(not_after: object, now: datetime) -> bool:
     """Tell whether a document is past its time; where somebody has spoilt that, it is not."""
     return isinstance(not_after, datetime) and not_after < now

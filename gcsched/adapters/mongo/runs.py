@@ -43,8 +43,10 @@ class MongoRuns:
 
     async def move_queued(
         self, *, until: datetime, now: datetime, not_after: datetime, most: int
-    ) -> int:
-        """Make *most* QUEUED jobs of a run up to *until* due at *now*; give how many it were.
+    ) -> tuple[int, int]:
+        """Make *most* QUEUED jobs of a run up to *until* due at *now*.
+
+        Gives how many were found, and how many were made so: others may have been faster.
 
         A run that was made up late gives its jobs the time it took from them, where the caller has
         not said himself until when.
@@ -56,7 +58,7 @@ class MongoRuns:
             answer = await self.mongo.jobs.update_many(
                 {"_id": {"$in": ids}} | queued, [{"$set": moved(now, not_after)}], hint=BY_ID
             )
-        return answer.modified_count
+        return len(ids), answer.modified_count
 
     async def finish_daily(self, day: date, moved: int, *, now: datetime) -> None:
         with store_errors("finishing the daily run"):

@@ -34,7 +34,7 @@ class MongoSteering:
             return None
         try:
             return decode(document)
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise UnreadableJob(job_id) from error
 
     async def is_settled(self, job: Job) -> bool:
@@ -80,11 +80,13 @@ class MongoSteering:
 
     async def _holder(self, wanted: Job) -> str | None:
         """Give who has the key or the request id of *wanted*; None: they have just let it go."""
-        key, request_id = wanted.dedup_key, wanted.request_id
-        found = await self.mongo.jobs.find_one({"dedup_key": key}, {"_id": 1}, hint=BY_DEDUP_KEY)
-        if found is None and request_id:
-            query = {"request_id": request_id, "dedup_key": {"$exists": True}}
-            found = await self.mongo.jobs.find_one(query, {"_id": 1}, hint=BY_REQUEST_ID)
+        jobs = self.mongo.jobs
+        others: Document = {"_id": {"$ne": wanted.id}}
+        query = others | {"dedup_key": wanted.dedup_key}
+        found = await jobs.find_one(query, {"_id": 1}, hint=BY_DEDUP_KEY)
+        if found is None and wanted.request_id:
+            query = others | {"request_id": wanted.request_id, "dedup_key": {"$exists": True}}
+            found = await jobs.find_one(query, {"_id": 1}, hint=BY_REQUEST_ID)
         return None if found is None else str(found["_id"])
 
 

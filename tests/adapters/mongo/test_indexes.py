@@ -195,10 +195,9 @@ async def is_queued(mongo: Mongo) -> None:
 
 
 async def move_queued(mongo: Mongo) -> None:
-    assert (
-        await MongoRuns(mongo=mongo).move_queued(until=NOW, now=NOW, not_after=NOW, most=1_000)
-        == 101
-    )
+    assert await MongoRuns(mongo=mongo).move_queued(
+        until=NOW, now=NOW, not_after=NOW, most=1_000
+    ) == (101, 101)
 
 
 async def block(mongo: Mongo) -> None:

@@ -24,6 +24,10 @@ async def admit(mongo: Mongo, *jobs: Job) -> list[Admission]:
     return await MongoAdmissions(mongo=mongo).admit(jobs, within=5 * SECOND)
 
 
+async def foresee(mongo: Mongo, *jobs: Job) -> list[Admission]:
+    return await MongoAdmissions(mongo=mongo).foresee(jobs, within=5 * SECOND)
+
+
 def named(job_id: str, *, content: str = "f", **others: Any) -> Job:
     """Make a job with request id R, as it is made where content is the key."""
     given = {"dedup_key": "key of R", "request_id": "R", "fingerprint": content, **others}
@@ -154,14 +158,13 @@ async def test_a_request_id_belongs_to_one_employee(mongo: Mongo, jobs: Collecti
 async def test_what_would_become_of_a_job_is_told_and_nothing_is_stored(
     mongo: Mongo, jobs: Collection[Row]
 ) -> None:
-    foresee = MongoAdmissions(mongo=mongo).foresee
     first, again = named("job-1"), named("job-2")
 
-    before = await foresee(first)
+    before = await foresee(mongo, first)
     await admit(mongo, first)
-    after = [await foresee(each) for each in (again, named("job-3", content="g"))]
+    after = await foresee(mongo, again, named("job-3", content="g"))
 
-    assert before == an_admitted(first)
+    assert before == [an_admitted(first)]
     assert after == [an_admitted(first, is_new=False), IdTaken(job_id="job-1")]
     assert jobs.count_documents({}) == 1
 
@@ -170,7 +173,7 @@ async def test_who_has_the_key_of_a_window_that_is_over_is_in_nobodys_way(mongo:
     await admit(mongo, for_employee("job-1"))
     later = for_employee("job-2", created=NOW + DAY)
 
-    assert await MongoAdmissions(mongo=mongo).foresee(later) == an_admitted(later)
+    assert await foresee(mongo, later) == [an_admitted(later)]
 
 
 async def test_names_that_mean_something_to_mongodb_are_kept_as_they_are(
