@@ -227,10 +227,9 @@ class Job:
         return self._become(state, now, due_at=due, due=due, not_after=not_after)
 
     def reopened(self, now: datetime, *, not_after: datetime, dedup_until: datetime) -> "Job":
-        """Be due now, as if never tried but for the history; takes the dedup key again.
+        """Be due now, as if never tried but for the history, and take the dedup key again.
 
-        Where its caller has said himself until when, that stays, unless it is over. A key that is
-        held for a time is held until *dedup_until*.
+        What its caller has said of `not_after` stays, unless it is over.
         """
         self._refuse_unless(REOPENABLE, State.RETRYING)
         if self.is_erased:

@@ -67,7 +67,7 @@ async def test_it_waits_for_mongodb_and_says_so(tmp_path: Path, redis_url: str) 
         )
         try:
             running.launch()
-            await until(lambda: "waiting for MongoDB" in running.log)
+            await until(lambda: "waiting for MongoDB" in running.log, within=30)
             await mongod.start()
             await running.wait_ready()
             code = await running.stop()

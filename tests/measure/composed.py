@@ -26,6 +26,7 @@ from gcsched.adapters.templates import Templates
 from gcsched.domain.job import Job
 from gcsched.domain.request_texts import FORBIDDEN
 from tests.builders import a_job
+from tests.relay_script import repeatable
 
 RANGES = [(0x20, 0x7E), (0xA0, 0x24F), (0x370, 0x5FF), (0x4E00, 0x9FFF), (0x1F300, 0x1F6FF)]
 RANGES += [(0x20, 0x2FFFF)]
@@ -92,7 +93,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    chance = random.Random(options.seed)  # noqa: S311  # a seed, no secret
+    chance = repeatable(options.seed)
     composer = Composer(
         templates=Templates.load(default_folder()),
         sender_email="no-reply@example.org",

@@ -16,6 +16,7 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
 
 from gcsched.pb import task_pb2, task_pb2_grpc
 from tests.relay import Relay
+from tests.relay_script import repeatable
 from tests.running import Running, a_setting, running
 from tests.service import a_meet, scheduler
 from tests.statuses import details, status_of
@@ -198,7 +199,7 @@ async def test_a_frozen_store_holds_so_many_calls_and_no_more(
 async def test_random_bad_requests_only_meet_invalid_argument(
     stub: task_pb2_grpc.SchedulerStub, relay: Relay
 ) -> None:
-    chance = random.Random(7)  # noqa: S311  # a seed, no secret
+    chance = repeatable(7)
 
     async def code_of(request: task_pb2.MeetRequest) -> grpc.StatusCode:
         try:

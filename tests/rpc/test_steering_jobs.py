@@ -312,6 +312,7 @@ async def test_a_job_that_is_not_there_is_not_found(stub: Stub, method: str) -> 
 
 
 LONG = "x" * 257
+STATE_99 = b"\x18\x63"  # on the wire: field 3 of a ResolveJobRequest
 
 
 @pytest.mark.parametrize(
@@ -321,7 +322,9 @@ LONG = "x" * 257
         ("RescheduleJob", task_pb2.RescheduleJobRequest(timestamp=-1), {"job_id", "timestamp"}),
         (
             "ResolveJob",
-            task_pb2.ResolveJobRequest(state=99, reason=LONG),  # type: ignore[arg-type]
+            task_pb2.ResolveJobRequest.FromString(
+                STATE_99 + task_pb2.ResolveJobRequest(reason=LONG).SerializeToString()
+            ),
             {"job_id", "state", "reason"},
         ),
         ("CancelJobs", task_pb2.ChangeJobsRequest(reason=LONG), {"all", "reason"}),

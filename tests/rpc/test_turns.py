@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from types import SimpleNamespace
 
 import grpc
 import pytest
@@ -22,15 +23,14 @@ class Busy:
     def __init__(self) -> None:
         self.here = 0
         self.let_go = asyncio.Event()
+        self.handlers = SimpleNamespace(GetJob=self.get_job, ScheduleMeet=self.schedule_meet)
 
-    async def GetJob(  # noqa: N802
-        self, request: task_pb2.GetJobRequest, _: object
-    ) -> task_pb2.Job:
+    async def get_job(self, request: task_pb2.GetJobRequest, _: object) -> task_pb2.Job:
         self.here += 1
         await self.let_go.wait()
         return task_pb2.Job(job_id=request.job_id)
 
-    async def ScheduleMeet(self, *_: object) -> task_pb2.MeetResponse:  # noqa: N802
+    async def schedule_meet(self, *_: object) -> task_pb2.MeetResponse:
         return task_pb2.MeetResponse(success=True)
 
 
@@ -68,7 +68,7 @@ async def test_who_gives_up_leaves_his_place_to_others() -> None:
 
 async def test_a_flood_of_reads_is_told_to_come_again_and_invitations_pass_it() -> None:
     busy = Busy()
-    servicer = SchedulerServicer(busy, turns={Turns(at_once=2, waiting=3): ["GetJob"]})
+    servicer = SchedulerServicer(busy.handlers, turns={Turns(at_once=2, waiting=3): ["GetJob"]})
     ask = task_pb2.GetJobRequest(job_id="job-1")
     async with serving(servicer) as target, scheduler(target) as stub:
         calls = [asyncio.ensure_future(stub.GetJob(ask, timeout=20)) for _ in range(6)]

@@ -44,13 +44,13 @@ class SlowRelay:
 
     clock: FixedClock
     seconds: float
-    bodies: int = 0
+    bodies: list[str] = field(default_factory=list)
 
-    async def carry(self, mail: Mail, begin: Begin) -> Carried:  # noqa: ARG002
+    async def carry(self, mail: Mail, begin: Begin) -> Carried:
         self.clock.forward(timedelta(seconds=self.seconds))
         if await begin() is None:
             return Carried(relay="", transmission=Withheld("no permit"))
-        self.bodies += 1
+        self.bodies.append(mail.recipient)
         return Carried(relay="r", transmission=Answered(Reply(stage=Stage.BODY, code=250)))
 
 
@@ -106,4 +106,4 @@ async def test_a_mail_whose_time_is_over_before_its_body_is_not_sent(
         conclusion = await deliver(Claimed(job=job, token="t"))
 
     assert conclusion.job.state is state
-    assert (relay.bodies, conclusion.job.attempt) == (bodies, bodies)
+    assert (len(relay.bodies), conclusion.job.attempt) == (bodies, bodies)

@@ -11,6 +11,7 @@ from gcsched.domain.job import CLAIMABLE, State
 from gcsched.usecases.ports import JobCounts
 
 LONGEST_COUNT_MS = 2_000
+LONGEST_LOOK_MS = 2_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +39,6 @@ class MongoTally:
     async def _oldest_due(self, now: datetime) -> timedelta:
         waiting = {"state": {"$in": [state.value for state in CLAIMABLE]}, "due": {"$lte": now}}
         found = self.mongo.jobs.find(waiting, {"due": 1}).sort("due", 1).limit(1)
-        found = found.hint(BY_STATE_AND_DUE).max_time_ms(LONGEST_COUNT_MS)
+        found = found.hint(BY_STATE_AND_DUE).max_time_ms(LONGEST_LOOK_MS)
         documents = await found.to_list(1)
         return now - documents[0]["due"] if documents else timedelta(0)
