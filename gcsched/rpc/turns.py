@@ -19,7 +19,7 @@ Reply = TypeVar("Reply", bound=Message)
 Method = Callable[[Request, Context], Awaitable[Reply]]
 
 AT_ONCE = 8
-MOST_WAITING = 1_000
+MOST_WAITING = 4_000
 
 
 class Turns:
