@@ -18,6 +18,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from gcsched.client import service_config
 from gcsched.pb import task_pb2, task_pb2_grpc
+from tests.freezing import freeze
 from tests.waiting import until
 
 READY_WITHIN_SECONDS = 30.0
@@ -106,7 +107,7 @@ class ServiceProcess:
         self._running.send_signal(number)
 
     def freeze(self) -> None:
-        self.signal(signal.SIGSTOP)
+        freeze(self.pid)
 
     def thaw(self) -> None:
         self.signal(signal.SIGCONT)

@@ -15,6 +15,7 @@ from redis.exceptions import ResponseError
 
 from gcsched.adapters.embedded.mongod import Mongod, MongodOptions
 from gcsched.adapters.embedded.valkey import Valkey, ValkeyOptions
+from tests.freezing import freeze
 
 DATABASES = 256
 
@@ -46,7 +47,7 @@ class OwnServer:
 
     def stop_signal(self) -> None:
         """SIGSTOP: the server is silent but connections stay open."""
-        self._server.child.send_signal(signal.SIGSTOP)
+        freeze(self._server.child.pid)
 
     def cont(self) -> None:
         self._server.child.send_signal(signal.SIGCONT)

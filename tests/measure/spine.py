@@ -183,7 +183,7 @@ async def one_paused(folder: Path) -> Figures:
         due = soon(12)
         await stage.call(a_meet(n, timestamp=due) for n in range(2000))
         await until(lambda: len(stage.arrivals()) >= 100, within=60, every=0.005)
-        stage.services[0].signal(signal.SIGSTOP)
+        stage.services[0].freeze()
         await asyncio.sleep(40)
         stage.services[0].signal(signal.SIGCONT)
         await arrived(stage, 2000, within=90)
