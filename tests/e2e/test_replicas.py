@@ -13,7 +13,7 @@ from tests.service import ServiceProcess, a_meet, environment, free_port, publis
 from tests.stage import timed
 from tests.waiting import until
 
-PER_SECOND = 100
+PER_SECOND = 60
 
 
 @asynccontextmanager

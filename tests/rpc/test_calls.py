@@ -81,7 +81,7 @@ async def test_an_abort_reaches_the_caller_as_it_was_made() -> None:
     assert caught.value.code() is grpc.StatusCode.NOT_FOUND
     assert caught.value.details() == "not here"
     assert dict(caught.value.trailing_metadata() or ())["why"] == "because"
-    assert codes(toy) == [("toy.Toy/Call", "NOT_FOUND")]
+    await until(lambda: codes(toy) == [("toy.Toy/Call", "NOT_FOUND")])
 
 
 async def test_a_defect_is_told_as_unknown() -> None:
@@ -93,7 +93,7 @@ async def test_a_defect_is_told_as_unknown() -> None:
         with pytest.raises(grpc.aio.AioRpcError):
             await call(channel)
 
-    assert codes(toy) == [("toy.Toy/Call", "UNKNOWN")]
+    await until(lambda: codes(toy) == [("toy.Toy/Call", "UNKNOWN")])
 
 
 async def hang(_: bytes, __: Context) -> None:
@@ -109,7 +109,7 @@ async def test_a_caller_who_hangs_up_has_cancelled() -> None:
         under_way.cancel()
         await until(lambda: toy.told)
 
-    assert codes(toy) == [("toy.Toy/Call", "CANCELLED")]
+    await until(lambda: codes(toy) == [("toy.Toy/Call", "CANCELLED")])
 
 
 async def test_a_deadline_that_is_over_is_told_as_such() -> None:
@@ -119,7 +119,7 @@ async def test_a_deadline_that_is_over_is_told_as_such() -> None:
             await call(channel, timeout=0.2)
         await until(lambda: toy.told)
 
-    assert codes(toy) == [("toy.Toy/Call", "DEADLINE_EXCEEDED")]
+    await until(lambda: codes(toy) == [("toy.Toy/Call", "DEADLINE_EXCEEDED")])
 
 
 async def test_a_stream_passes_untold() -> None:
