@@ -47,8 +47,8 @@ class Scheduling:
             if not 1 <= len(request.requests) <= MOST_REQUESTS:
                 problem = f"must be 1 to {MOST_REQUESTS}, are {len(request.requests)}"
                 raise InvalidRequest([Violation("requests", problem)])
-            answers = await self._answers(request.requests, within)
-        return task_pb2.BatchScheduleMeetsResponse(answers=fitting(map(batch_answer, answers)))
+            answers = map(batch_answer, await self._answers(request.requests, within))
+            return task_pb2.BatchScheduleMeetsResponse(answers=fitting(answers))
 
     async def _answers(
         self, requests: Sequence[task_pb2.MeetRequest], within: timedelta

@@ -8,6 +8,20 @@ from gcsched.domain.identity import new_id
 from gcsched.domain.job import Job, Priority, State
 from gcsched.domain.request import MeetRequest, Offer, validated
 from gcsched.errors import InvalidRequest
+from gcsched.usecases.ports import Admission, Admitted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """A job to be stored; or, if it is *too_late* for that, only to be found."""
+
+    job: Job
+    too_late: InvalidRequest | None = None
+
+    def refusal(self, admission: Admission) -> InvalidRequest | None:
+        """Say what is wrong with a new one that comes too late."""
+        is_new = isinstance(admission, Admitted) and admission.is_new
+        return self.too_late if is_new else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,11 +62,19 @@ class JobFactory:
             priority=request.priority or Priority.NORMAL,
         )
 
-    def in_time(self, raw: MeetRequest, *, now: datetime) -> Job | None:
-        """Make the job of *raw* as it was to be made before its ``not_after``, if that is over.
+    def wanted(self, raw: MeetRequest, *, now: datetime) -> Wanted:
+        """Make the job of *raw*, also where it was to be asked for before its ``not_after``.
 
-        None where it is not over, or where more is wrong.
+        Whoever repeats a call is to be told of the job it made in time. Raises InvalidRequest.
         """
+        try:
+            return Wanted(job=self(raw, now=now))
+        except InvalidRequest as wrong:
+            if (job := self._in_time(raw, now)) is None:
+                raise
+            return Wanted(job=job, too_late=wrong)
+
+    def _in_time(self, raw: MeetRequest, now: datetime) -> Job | None:
         if not 0 < raw.not_after <= now.timestamp():
             return None
         then = datetime.fromtimestamp(raw.not_after, UTC)

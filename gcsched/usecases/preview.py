@@ -62,16 +62,12 @@ class Rehearse:
             raise StoreUnavailable("looking for the job that was asked for before") from error
 
     async def _rehearse(self, raw: MeetRequest, within: timedelta) -> Rehearsal:
-        now, too_late = self.now(), None
-        try:
-            job = self.make_job(raw, now=now)
-        except InvalidRequest as wrong:
-            if (late := self.make_job.in_time(raw, now=now)) is None:
-                raise
-            job, too_late = late, wrong
+        now = self.now()
+        wanted = self.make_job.wanted(raw, now=now)
+        job = wanted.job
         [admission] = await self.admissions.foresee([job], within=within)
-        if too_late is not None and isinstance(admission, Admitted) and admission.is_new:
-            raise too_late
+        if (refusal := wanted.refusal(admission)) is not None:
+            raise refusal
         draft = drafted(self.drafter, job)
         if isinstance(admission, IdTaken):
             raise RequestIdReused(job.request_id, admission.job_id)

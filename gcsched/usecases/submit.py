@@ -18,7 +18,7 @@ from gcsched.errors import (
     StoreUnavailable,
 )
 from gcsched.usecases.group import Group
-from gcsched.usecases.job_factory import JobFactory
+from gcsched.usecases.job_factory import JobFactory, Wanted
 from gcsched.usecases.observing import AdmissionOutcome, Observer, Unobserved
 from gcsched.usecases.ports import Admission, Admissions, Admitted, Clock, IdTaken, TooSoon
 from gcsched.usecases.recipients import RecipientNotes
@@ -49,17 +49,6 @@ class Asked:
     job: Job
     until: float
     is_late: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """A job to be stored; or, if it is *too_late* for that, only to be found."""
-
-    job: Job
-    too_late: InvalidRequest | None = None
-
-    def asking(self, until: float) -> Asked:
-        return Asked(job=self.job, until=until, is_late=self.too_late is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +161,7 @@ class Submit:
         try:
             async with asyncio.timeout(within.total_seconds()):
                 made = await self._make(raws)
-                asked = [each.asking(until) for each in made if isinstance(each, Wanted)]
+                asked = [asking(each, until) for each in made if isinstance(each, Wanted)]
                 answers = await self.group.ask_all(asked)
         except TimeoutError as error:
             raise StoreUnavailable("storing the job") from error
@@ -194,16 +183,19 @@ class Submit:
 
     def _wanted(self, raw: MeetRequest, now: datetime) -> Wanted | InvalidRequest:
         try:
-            return Wanted(job=self.make_job(raw, now=now))
+            return self.make_job.wanted(raw, now=now)
         except InvalidRequest as wrong:
-            job = self.make_job.in_time(raw, now=now)
-            return wrong if job is None else Wanted(job=job, too_late=wrong)
+            return wrong
 
 
 async def ring_is_heard(rings: Iterable[asyncio.Future[None] | None]) -> None:
     """Wait for the bell, and not for long: a reply does not depend on it."""
     if out := {rung for rung in rings if rung is not None}:
         await asyncio.wait(out, timeout=LONGEST_WAIT_FOR_BELL.total_seconds())
+
+
+def asking(wanted: Wanted, until: float) -> Asked:
+    return Asked(job=wanted.job, until=until, is_late=wanted.too_late is not None)
 
 
 def is_new(admission: Admission) -> bool:
@@ -214,8 +206,8 @@ def accepted(wanted: Wanted, answer: Stored | GcschedError) -> Accepted | Gcsche
     """Say what the caller of *wanted* is told."""
     if isinstance(answer, GcschedError):
         return answer
-    if wanted.too_late is not None and is_new(answer.admission):
-        return wanted.too_late
+    if (refusal := wanted.refusal(answer.admission)) is not None:
+        return refusal
     match answer.admission:
         case IdTaken(job_id=holder):
             return RequestIdReused(wanted.job.request_id, holder)

@@ -179,3 +179,14 @@ async def test_the_number_in_the_url_is_where_the_keys_are(
     with redis.Redis.from_url(redis_url) as here, redis.Redis.from_url(redis_server) as elsewhere:
         assert here.dbsize() == 1
         assert not elsewhere.exists("gcsched:sent:job-1:claim-1")
+
+
+async def test_as_many_sessions_as_there_are_may_ask_at_once(redis_url: str) -> None:
+    client = Redis(connection_pool=open_pool(redis_url, sessions=40))
+    try:
+        ask: Callable[..., Awaitable[object]] = client.execute_command
+        asked = [ask("BLPOP", f"nothing-{n}", "0.2") for n in range(60)]
+
+        assert await asyncio.gather(*asked) == [None] * 60
+    finally:
+        await client.aclose(close_connection_pool=True)

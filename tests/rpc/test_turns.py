@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import grpc
 import pytest
+from structlog.testing import capture_logs
 
 from gcsched.errors import Overloaded, StoreUnavailable
 from gcsched.pb import task_pb2
@@ -97,3 +98,19 @@ def test_each_method_waits_for_its_like_or_for_nobody() -> None:
         *("PauseSending", "ResumeSending"),
         *("GetStatus", "ListTemplates", "PreviewTemplate"),
     }
+
+
+async def test_a_defect_is_told_without_what_is_inside() -> None:
+    async def broken(*_: object) -> task_pb2.Job:
+        raise ZeroDivisionError("mongodb://anna:secret@db")
+
+    servicer = SchedulerServicer(SimpleNamespace(GetJob=broken))
+    with capture_logs() as logs:
+        async with serving(servicer) as target, scheduler(target) as stub:
+            refusal = await refused(stub.GetJob(task_pb2.GetJobRequest(), timeout=5))
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await stub.GetJob(task_pb2.GetJobRequest(), timeout=5)
+
+    assert (refusal.code, refusal.reason) == (grpc.StatusCode.INTERNAL, "INTERNAL")
+    assert "secret" not in str(caught.value)
+    assert [log["event"] for log in logs] == ["call failed"] * 2

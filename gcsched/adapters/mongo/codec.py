@@ -15,6 +15,9 @@ OPTIONAL = (
     *("dedup_key", "dedup_until", "released_key", "claim", "variables", "labels"),
     *("reply_to", "request_id", "fingerprint", "not_after_asked"),
 )
+UNREADABLE = (KeyError, TypeError, ValueError, OverflowError)
+"""What `decode` raises where a document is none of ours."""
+
 MOMENTS = ("created", "due_at", "due", "since")
 COUNTS = ("attempt", "takebacks", "version")
 TEXTS = ("_id", "empid", "email", "message", "name", "message_id", "template", "reason")
@@ -109,7 +112,7 @@ def decoded(documents: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Mapping[st
     for document in documents:
         try:
             yield document, decode(document)
-        except (KeyError, TypeError, ValueError, OverflowError) as error:
+        except UNREADABLE as error:
             log = structlog.get_logger()
             log.warning("job unreadable", job_id=str(document.get("_id")), error=repr(error))
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from gcsched.adapters.mongo.codec import decode
+from gcsched.adapters.mongo.codec import UNREADABLE, decode
 from gcsched.adapters.mongo.connection import store_errors
 from gcsched.adapters.mongo.documents import JobDocument
 from gcsched.domain.job import Job
@@ -19,5 +19,5 @@ class MongoJobs:
             if document is None:
                 return None
             return decode({**document.model_dump(), "_id": document.id})
-        except (KeyError, TypeError, ValueError, OverflowError) as error:
+        except UNREADABLE as error:
             raise UnreadableJob(job_id) from error

@@ -11,7 +11,7 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError
 from pymongo.read_concern import ReadConcern
 
 from gcsched.adapters.mongo.admissions import duplicates
-from gcsched.adapters.mongo.codec import decode
+from gcsched.adapters.mongo.codec import UNREADABLE, decode
 from gcsched.adapters.mongo.connection import Mongo, store_errors
 from gcsched.adapters.mongo.documents import BY_DEDUP_KEY, BY_ID, BY_REQUEST_ID
 from gcsched.adapters.mongo.outcomes import concluded
@@ -34,7 +34,7 @@ class MongoSteering:
             return None
         try:
             return decode(document)
-        except (KeyError, TypeError, ValueError, OverflowError) as error:
+        except UNREADABLE as error:
             raise UnreadableJob(job_id) from error
 
     async def is_settled(self, job: Job) -> bool:
