@@ -28,8 +28,12 @@ def time_left(
 
 def check_size(request: Message) -> None:
     if is_too_large(request):
-        raise RequestTooLarge(request.ByteSize(), LARGEST_REQUEST)
+        raise too_large(request)
 
 
 def is_too_large(request: Message) -> bool:
     return request.ByteSize() > LARGEST_REQUEST
+
+
+def too_large(request: Message) -> RequestTooLarge:
+    return RequestTooLarge(request.ByteSize(), LARGEST_REQUEST)

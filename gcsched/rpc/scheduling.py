@@ -12,14 +12,16 @@ from gcsched.errors import GcschedError, InvalidRequest, Violation
 from gcsched.pb import task_pb2
 from gcsched.rpc.answers import Answer, batch_answer, meet_response, rehearsed
 from gcsched.rpc.convert import errors_as_status, request_from
-from gcsched.rpc.limits import check_size, is_too_large, time_left
+from gcsched.rpc.limits import check_size, is_too_large, time_left, too_large
 from gcsched.rpc.turns import Turns
 from gcsched.usecases.preview import Rehearse
 from gcsched.usecases.submit import Submit
 
 MOST_REQUESTS = 1_000
+SHOWN_TOGETHER = 50  # in one turn; then it may be somebody else's
 LARGEST_ANSWERS = 3 * 1024 * 1024  # a client takes 4 MiB; beyond this each is told in brief
 
+Reply = task_pb2.MeetResponse | GcschedError
 Context = grpc.aio.ServicerContext[Message, Message]
 
 
@@ -36,7 +38,10 @@ class Scheduling:
             within = time_left(context)
             check_size(request)
             if request.validate_only:
-                return await self._rehearsed(request, within)
+                [answer] = await self._rehearsed([request], within)
+                if isinstance(answer, GcschedError):
+                    raise answer
+                return answer
             return meet_response(await self.submit(request_from(request), within=within))
 
     async def BatchScheduleMeets(
@@ -52,38 +57,38 @@ class Scheduling:
 
     async def _answers(
         self, requests: Sequence[task_pb2.MeetRequest], within: timedelta
-    ) -> list[task_pb2.MeetResponse | GcschedError]:
+    ) -> list[Reply]:
         """Answer all in order; those to be stored go together."""
         until = time.monotonic() + within.total_seconds()
-        answers: dict[int, task_pb2.MeetResponse | GcschedError] = {
-            number: await self._apart(request, time_until(until))
-            for number, request in enumerate(requests)
-            if request.validate_only or is_too_large(request)
-        }
-        wanted = [number for number in range(len(requests)) if number not in answers]
+        answers: dict[int, Reply] = {}
+        shown, wanted = list[int](), list[int]()
+        for number, request in enumerate(requests):
+            if is_too_large(request):
+                answers[number] = too_large(request)
+            else:
+                (shown if request.validate_only else wanted).append(number)
+        for begin in range(0, len(shown), SHOWN_TOGETHER):
+            some = shown[begin : begin + SHOWN_TOGETHER]
+            replies = await self._rehearsed([requests[n] for n in some], time_until(until))
+            answers |= zip(some, replies, strict=True)
         raws = [request_from(requests[number]) for number in wanted]
         stored = await self.submit.all(raws, within=time_until(until)) if raws else []
         for number, answer in zip(wanted, stored, strict=True):
             answers[number] = answer if isinstance(answer, GcschedError) else meet_response(answer)
         return [answers[number] for number in range(len(requests))]
 
-    async def _apart(
-        self, request: task_pb2.MeetRequest, within: timedelta
-    ) -> task_pb2.MeetResponse | GcschedError:
-        """Answer what is not to be stored, in the time that is left for all."""
-        try:
-            check_size(request)
-            return await self._rehearsed(request, within)
-        except GcschedError as error:
-            return error
-
     async def _rehearsed(
-        self, request: task_pb2.MeetRequest, within: timedelta
-    ) -> task_pb2.MeetResponse:
+        self, requests: Sequence[task_pb2.MeetRequest], within: timedelta
+    ) -> list[Reply]:
+        """Answer what is not to be stored; an error that hits them all is the answer of each."""
         until = time.monotonic() + within.total_seconds()
-        async with self.turns.one(within):
-            left = time_until(until)
-            return rehearsed(await self.rehearse(request_from(request), within=left))
+        raws = [request_from(request) for request in requests]
+        try:
+            async with self.turns.one(within):
+                found = await self.rehearse(raws, within=time_until(until))
+        except GcschedError as error:
+            return [error] * len(requests)
+        return [each if isinstance(each, GcschedError) else rehearsed(each) for each in found]
 
 
 def time_until(end: float) -> timedelta:

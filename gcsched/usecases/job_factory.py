@@ -62,17 +62,16 @@ class JobFactory:
             priority=request.priority or Priority.NORMAL,
         )
 
-    def wanted(self, raw: MeetRequest, *, now: datetime) -> Wanted:
+    def wanted(self, raw: MeetRequest, *, now: datetime) -> Wanted | InvalidRequest:
         """Make the job of *raw*, also where it was to be asked for before its ``not_after``.
 
-        Whoever repeats a call is to be told of the job it made in time. Raises InvalidRequest.
+        Whoever repeats a call is to be told of the job it made in time.
         """
         try:
             return Wanted(job=self(raw, now=now))
         except InvalidRequest as wrong:
-            if (job := self._in_time(raw, now)) is None:
-                raise
-            return Wanted(job=job, too_late=wrong)
+            job = self._in_time(raw, now)
+            return wrong if job is None else Wanted(job=job, too_late=wrong)
 
     def _in_time(self, raw: MeetRequest, now: datetime) -> Job | None:
         if not 0 < raw.not_after <= now.timestamp():

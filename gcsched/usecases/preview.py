@@ -1,7 +1,7 @@
 """Show what a mail would look like; store nothing."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -10,14 +10,16 @@ from gcsched.domain.mail import Draft
 from gcsched.domain.request import DEFAULT_TEMPLATE, MeetRequest
 from gcsched.domain.suppression import Suppression
 from gcsched.errors import (
+    GcschedError,
     InvalidRequest,
     RequestIdReused,
     StoreUnavailable,
     TemplateProblem,
     Violation,
 )
-from gcsched.usecases.job_factory import JobFactory
+from gcsched.usecases.job_factory import JobFactory, Wanted
 from gcsched.usecases.ports import (
+    Admission,
     Admissions,
     Admitted,
     Clock,
@@ -50,31 +52,52 @@ class Rehearse:
     suppressions: Suppressions
     now: Clock
 
-    async def __call__(self, raw: MeetRequest, *, within: timedelta) -> Rehearsal:
-        """Rehearse *raw* within the time the caller has.
+    async def __call__(
+        self, raws: Sequence[MeetRequest], *, within: timedelta
+    ) -> list[Rehearsal | GcschedError]:
+        """Rehearse each of *raws* for itself; what is wrong with one is its answer.
 
-        Raises InvalidRequest, RequestIdReused or StoreUnavailable.
+        Raises StoreUnavailable, which hits them all.
         """
         try:
             async with asyncio.timeout(within.total_seconds()):
-                return await self._rehearse(raw, within)
+                return await self._rehearse(raws, within)
         except TimeoutError as error:
             raise StoreUnavailable("looking for the job that was asked for before") from error
 
-    async def _rehearse(self, raw: MeetRequest, within: timedelta) -> Rehearsal:
+    async def _rehearse(
+        self, raws: Sequence[MeetRequest], within: timedelta
+    ) -> list[Rehearsal | GcschedError]:
         now = self.now()
-        wanted = self.make_job.wanted(raw, now=now)
+        made = [self.make_job.wanted(raw, now=now) for raw in raws]
+        jobs = [each.job for each in made if isinstance(each, Wanted)]
+        if not jobs:
+            return [each for each in made if isinstance(each, GcschedError)]
+        admissions = iter(await self.admissions.foresee(jobs, within=within))
+        suppressed = await self.suppressions.among({job.email for job in jobs}, now=now)
+        answers: list[Rehearsal | GcschedError] = []
+        for each in made:
+            await asyncio.sleep(0)  # to draft them all in one go would keep others waiting
+            answers.append(
+                self._answer(each, next(admissions), suppressed.get(each.job.email))
+                if isinstance(each, Wanted)
+                else each
+            )
+        return answers
+
+    def _answer(
+        self, wanted: Wanted, admission: Admission, suppression: Suppression | None
+    ) -> Rehearsal | GcschedError:
         job = wanted.job
-        [admission] = await self.admissions.foresee([job], within=within)
         if (refusal := wanted.refusal(admission)) is not None:
-            raise refusal
-        draft = drafted(self.drafter, job)
+            return refusal
         if isinstance(admission, IdTaken):
-            raise RequestIdReused(job.request_id, admission.job_id)
-        suppressed = await self.suppressions.among([job.email], now=now)
-        return Rehearsal(
-            job=job, draft=draft, admission=admission, suppression=suppressed.get(job.email)
-        )
+            return RequestIdReused(job.request_id, admission.job_id)
+        try:
+            draft = drafted(self.drafter, job)
+        except InvalidRequest as unsuited:
+            return unsuited
+        return Rehearsal(job=job, draft=draft, admission=admission, suppression=suppression)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

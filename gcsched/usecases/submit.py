@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import assert_never
 
 from gcsched.domain.job import Job, State
@@ -178,14 +178,8 @@ class Submit:
         for raw in raws:
             if made and len(made) % MADE_AT_ONCE == 0:
                 await asyncio.sleep(0)
-            made.append(self._wanted(raw, now))
+            made.append(self.make_job.wanted(raw, now=now))
         return made
-
-    def _wanted(self, raw: MeetRequest, now: datetime) -> Wanted | InvalidRequest:
-        try:
-            return self.make_job.wanted(raw, now=now)
-        except InvalidRequest as wrong:
-            return wrong
 
 
 async def ring_is_heard(rings: Iterable[asyncio.Future[None] | None]) -> None:
