@@ -1,22 +1,29 @@
 """The session's servers, and a database of its own on each of them for every test."""
 
 import itertools
-import secrets
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
 
 import pytest
 import structlog
-from pymongo import MongoClient
 
+from gcsched.adapters.mongo.connection import Mongo, open_mongo
+from tests import launching, service
+from tests.order import longest_first
 from tests.stores import (
+    Databases,
     flush,
     how_many_databases,
     session_mongod,
     session_valkey,
-    with_database,
     with_number,
 )
+
+
+@pytest.hookimpl(trylast=True)  # after they were shuffled
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items[:] = longest_first(items, workers=int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
 
 
 @pytest.fixture(autouse=True)
@@ -26,6 +33,13 @@ def logs_as_at_first() -> Iterator[None]:
     structlog.reset_defaults()
 
 
+@pytest.fixture(autouse=True)
+def services_fork(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Save services their imports, but where a test wants them begun as operators do."""
+    if "executed" not in request.keywords:
+        monkeypatch.setattr(service, "start_service", launching.forked)
+
+
 @pytest.fixture(scope="session")
 def mongo_server() -> Iterator[str]:
     with session_mongod() as uri:
@@ -33,18 +47,31 @@ def mongo_server() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def drop_later(mongo_server: str) -> Iterator[Callable[[str], object]]:
-    """Drop a database behind the test's back: mongod takes 100 ms for it, wait only at the end."""
-    with MongoClient[dict[str, object]](mongo_server) as client, ThreadPoolExecutor(1) as behind:
-        yield lambda name: behind.submit(client.drop_database, name)
+def databases(mongo_server: str) -> Iterator[Databases]:
+    with closing(Databases(mongo_server)) as databases:
+        yield databases
 
 
 @pytest.fixture
-def mongo_uri(mongo_server: str, drop_later: Callable[[str], object]) -> Iterator[str]:
-    """A MongoDB database of the test's own."""
-    name = f"gcsched_test_{secrets.token_hex(4)}"
-    yield with_database(mongo_server, name)
-    drop_later(name)
+def mongo_uri(databases: Databases) -> Iterator[str]:
+    """A MongoDB database of the test's own, without a document; it may have our indexes."""
+    with databases.lent() as uri:
+        yield uri
+
+
+@pytest.fixture
+def new_mongo_uri(databases: Databases) -> Iterator[str]:
+    """A MongoDB database that nobody has used, for whoever looks at collections and indexes."""
+    with databases.made() as uri:
+        yield uri
+
+
+@pytest.fixture
+async def mongo(mongo_uri: str) -> AsyncIterator[Mongo]:
+    """The test's database, open, with collections and indexes."""
+    async with open_mongo(mongo_uri) as mongo:
+        await mongo.prepare()
+        yield mongo
 
 
 @pytest.fixture(scope="session")

@@ -1,18 +1,30 @@
-"""Freeze a child process, and be sure of it: its other threads may run on for a while."""
+"""Freeze a process, and be sure of it: its other threads may run on for a while."""
 
 import os
 import signal
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 
 LONGEST_SECONDS = 5.0
-STANDS_STILL = os.WSTOPPED | os.WEXITED | os.WNOWAIT | os.WNOHANG if sys.platform == "linux" else 0
+STILL = set("TtZX")  # stopped, traced, ended
 
 
 def freeze(pid: int) -> None:
     """Give SIGSTOP and return when all threads of *pid* stand still, or it has ended."""
     os.kill(pid, signal.SIGSTOP)
+    if sys.platform != "linux":
+        return
     end = time.monotonic() + LONGEST_SECONDS
-    while STANDS_STILL and time.monotonic() < end:
-        if os.waitid(os.P_PID, pid, STANDS_STILL) is not None:
+    while time.monotonic() < end:
+        if STILL.issuperset(states(pid)):
             return
+
+
+def states(pid: int) -> Iterator[str]:
+    """Give the letter of each thread's state; source: proc_pid_stat(5)."""
+    for stat in Path(f"/proc/{pid}/task").glob("*/stat"):
+        with suppress(OSError):  # that thread has ended
+            yield stat.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[0]

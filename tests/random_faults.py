@@ -12,6 +12,7 @@ from typing import Any
 
 from structlog.testing import capture_logs
 
+from gcsched.pb import task_pb2
 from gcsched.resources import Resources
 from tests.fates import SUPPRESSED, Complaints, End, Fate, Fates, Weather, draw
 from tests.relay import Relay
@@ -130,9 +131,10 @@ async def ask(app: Running, recipients: Sequence[str], message: str) -> dict[str
     async with scheduler(app.target) as stub:
         for begin in range(0, len(recipients), AT_ONCE):
             some = recipients[begin : begin + AT_ONCE]
-            calls = [stub.ScheduleMeet(a_meet(emailID=to, message=message)) for to in some]
-            for call, recipient in zip(calls, some, strict=True):
-                asked[(await call).job_id] = recipient
+            meets = [a_meet(emailID=to, message=message) for to in some]
+            batch = task_pb2.BatchScheduleMeetsRequest(requests=meets)
+            answers = (await stub.BatchScheduleMeets(batch)).answers
+            asked |= zip([each.response.job_id for each in answers], some, strict=True)
     return asked
 
 
@@ -144,7 +146,7 @@ async def settled(resources: Resources, count: int, *, within: float) -> None:
         return found >= count
 
     with suppress(AssertionError):
-        await until(are_settled, within=within, every=0.05)
+        await until(are_settled, within=within)
 
 
 def problems(found: Found) -> list[str]:

@@ -5,8 +5,6 @@ import os
 import secrets
 import signal
 import socket
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -19,10 +17,12 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from gcsched.client import service_config
 from gcsched.pb import task_pb2, task_pb2_grpc
 from tests.freezing import freeze
+from tests.launching import Child, Launch, executed
 from tests.waiting import until
 
 READY_WITHIN_SECONDS = 30.0
 NOT_EPHEMERAL = range(20_000, 32_000)
+start_service: Launch = executed  # the suite sets another, see tests/conftest.py
 
 
 def free_port() -> int:
@@ -42,7 +42,7 @@ class ServiceProcess:
     log_file: Path
     port: int
     http_port: int = field(default_factory=free_port)
-    _process: subprocess.Popen[bytes] | None = field(default=None, init=False)
+    _process: Child | None = field(default=None, init=False)
 
     @property
     def target(self) -> str:
@@ -61,7 +61,7 @@ class ServiceProcess:
         return self.log_file.read_text(encoding="utf-8")
 
     @property
-    def _running(self) -> subprocess.Popen[bytes]:
+    def _running(self) -> Child:
         assert self._process is not None, "start it first"
         return self._process
 
@@ -73,8 +73,8 @@ class ServiceProcess:
     async def wait_ready(self) -> None:
         async with asyncio.timeout(READY_WITHIN_SECONDS):
             while not await is_serving(self.target):
-                if self._running.poll() is not None:
-                    raise AssertionError(f"ended with {self._running.returncode}:\n{self.log}")
+                if (code := self._running.poll()) is not None:
+                    raise AssertionError(f"ended with {code}:\n{self.log}")
                 await asyncio.sleep(0.02)
 
     async def says(self, event: str) -> None:
@@ -91,15 +91,7 @@ class ServiceProcess:
             "GCSCHED_HTTP_LISTEN": f"127.0.0.1:{self.http_port}",
         }
         environment = {**os.environ, **self.environment, **listen}
-        with self.log_file.open("ab") as log:
-            # Not by uvloop: it forks, and gRPC's fork handlers abort the child now and then.
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "gcsched", "serve"],
-                env=environment,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,  # a frozen one would get SIGHUP when our shell ends
-            )
+        self._process = start_service(environment, self.log_file)
 
     def signal(self, number: int) -> None:
         code = self._running.poll()
@@ -114,7 +106,7 @@ class ServiceProcess:
 
     async def kill(self) -> None:
         """SIGKILL: gone when this returns."""
-        self._running.kill()
+        self._running.send_signal(signal.SIGKILL)
         await self.ended()
 
     async def stop(self, *, within: float = 40.0) -> int:
@@ -125,7 +117,9 @@ class ServiceProcess:
     async def ended(self, *, within: float = 30.0) -> int:
         """Wait for the end by itself; give the exit code."""
         await until(lambda: self._running.poll() is not None, within=within)
-        return int(self._running.returncode)
+        code = self._running.poll()
+        assert code is not None
+        return code
 
     async def end(self) -> None:
         if self._process is not None and self._process.poll() is None:

@@ -2,14 +2,18 @@
 
 import asyncio
 import os
+import re
+import secrets
 import signal
 import tempfile
+from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
+from pymongo import MongoClient
 from redis import Redis
 from redis.exceptions import ResponseError
 
@@ -18,6 +22,8 @@ from gcsched.adapters.embedded.valkey import Valkey, ValkeyOptions
 from tests.freezing import freeze
 
 DATABASES = 256
+AT_REST = 8  # databases that nobody gets for a while
+SYSTEM = re.compile("^system[.]")
 
 S = TypeVar("S", Mongod, Valkey)
 
@@ -130,6 +136,42 @@ def session_valkey() -> Iterator[str]:
 def temporary_folder() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="gcsched-test-") as folder:
         yield Path(folder)
+
+
+class Databases:
+    """The databases of one server, used again: to make one costs ten times as much."""
+
+    def __init__(self, server: str) -> None:
+        self._server = server
+        self._client = MongoClient[dict[str, Any]](server)
+        self._at_rest: deque[str] = deque()
+
+    def close(self) -> None:
+        for name in self._at_rest:
+            self._client.drop_database(name)
+        self._client.close()
+
+    @contextmanager
+    def lent(self) -> Iterator[str]:
+        """Give the URI of an empty one, which was long not in use or is new."""
+        # Whoever had it before may have been killed: what it sent last must have come to its end.
+        name = self._at_rest.popleft() if len(self._at_rest) >= AT_REST else unused()
+        database = self._client[name]
+        for collection in database.list_collection_names(filter={"name": {"$not": SYSTEM}}):
+            database[collection].delete_many({})
+        yield with_database(self._server, name)
+        self._at_rest.append(name)
+
+    @contextmanager
+    def made(self) -> Iterator[str]:
+        """Give the URI of one that is not there yet, and drop it."""
+        name = unused()
+        yield with_database(self._server, name)
+        self._client.drop_database(name)
+
+
+def unused() -> str:
+    return f"gcsched_test_{secrets.token_hex(4)}"
 
 
 def with_database(uri: str, name: str) -> str:

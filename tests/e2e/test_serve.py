@@ -58,6 +58,7 @@ async def test_a_port_in_use_is_said_and_ends_it(
         assert "GCSCHED_GRPC_LISTEN" in second.log
 
 
+@pytest.mark.executed
 async def test_it_waits_for_mongodb_and_says_so(tmp_path: Path, redis_url: str) -> None:
     async with own_mongod(tmp_path) as mongod:
         mongod.kill()
@@ -138,6 +139,7 @@ async def test_stores_with_tls_are_used_and_their_certificates_checked(tmp_path:
             await until(lambda: "arq worker ended" in running.log)
 
 
+@pytest.mark.executed
 async def test_a_template_that_cannot_work_stops_the_start(
     tmp_path: Path, mongo_uri: str, redis_url: str
 ) -> None:
@@ -222,6 +224,7 @@ async def test_sigterm_lets_the_begun_mail_finish_and_gives_the_rest_back(
     assert "lease" not in running.log
 
 
+@pytest.mark.executed
 async def test_a_second_signal_stops_at_once(
     tmp_path: Path, mongo_uri: str, redis_url: str
 ) -> None:

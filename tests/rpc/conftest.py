@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from gcsched.adapters.mongo.connection import Mongo, open_mongo
 from gcsched.pb import task_pb2_grpc
 from tests.relay import Relay
 from tests.running import Running, a_setting, running
@@ -28,10 +27,3 @@ async def app(mongo_uri: str, redis_url: str, relay: Relay) -> AsyncIterator[Run
 async def stub(app: Running) -> AsyncIterator[task_pb2_grpc.SchedulerStub]:
     async with scheduler(app.target) as stub:
         yield stub
-
-
-@pytest.fixture
-async def mongo(mongo_uri: str) -> AsyncIterator[Mongo]:
-    async with open_mongo(mongo_uri) as mongo:
-        await mongo.prepare()
-        yield mongo

@@ -1,7 +1,7 @@
 """Change many jobs on a real store; oracle: what the driver finds there."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -11,7 +11,7 @@ from pymongo import MongoClient
 from pymongo import collection as raw
 
 from gcsched.adapters.mongo.codec import encode
-from gcsched.adapters.mongo.connection import Mongo, open_mongo
+from gcsched.adapters.mongo.connection import Mongo
 from gcsched.adapters.mongo.listing import MongoJobList
 from gcsched.adapters.mongo.steering import MongoSteering
 from gcsched.adapters.mongo.suppressions import MongoSuppressions
@@ -63,13 +63,6 @@ class Slow:
             await asyncio.Event().wait()
         self.quick -= 1
         return await self.store.change_all(pairs)
-
-
-@pytest.fixture
-async def mongo(mongo_uri: str) -> AsyncIterator[Mongo]:
-    async with open_mongo(mongo_uri) as mongo:
-        await mongo.prepare()
-        yield mongo
 
 
 @pytest.fixture

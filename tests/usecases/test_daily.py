@@ -1,7 +1,7 @@
 """The daily run on a real store: once a day, everything queued for it, made up when missed."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -39,13 +39,6 @@ class Nudges:
 
     def __call__(self) -> None:
         self.count += 1
-
-
-@pytest.fixture
-async def mongo(mongo_uri: str) -> AsyncIterator[Mongo]:
-    async with open_mongo(mongo_uri) as mongo:
-        await mongo.prepare()
-        yield mongo
 
 
 @pytest.fixture

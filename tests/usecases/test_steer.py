@@ -12,7 +12,7 @@ from pymongo import MongoClient
 from pymongo import collection as raw
 
 from gcsched.adapters.mongo.codec import decode, encode
-from gcsched.adapters.mongo.connection import Mongo, open_mongo
+from gcsched.adapters.mongo.connection import Mongo
 from gcsched.adapters.mongo.steering import MongoSteering
 from gcsched.adapters.mongo.suppressions import MongoSuppressions
 from gcsched.domain import wishes
@@ -108,13 +108,6 @@ class Unsettled:
 
     async def change(self, seen: Job, changed: Job, *, within: timedelta) -> bool:
         return await self.store.change(seen, changed, within=within)
-
-
-@pytest.fixture
-async def mongo(mongo_uri: str) -> AsyncIterator[Mongo]:
-    async with open_mongo(mongo_uri) as mongo:
-        await mongo.prepare()
-        yield mongo
 
 
 @pytest.fixture

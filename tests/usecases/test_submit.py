@@ -80,13 +80,6 @@ def nudges() -> list[None]:
 
 
 @pytest.fixture
-async def mongo(mongo_uri: str) -> AsyncIterator[Mongo]:
-    async with open_mongo(mongo_uri) as mongo:
-        await mongo.prepare()
-        yield mongo
-
-
-@pytest.fixture
 async def submit(
     mongo: Mongo, redis_url: str, clock: FixedClock, nudges: list[None]
 ) -> AsyncIterator[Submit]:

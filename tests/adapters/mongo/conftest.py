@@ -13,13 +13,6 @@ from gcsched.adapters.mongo.connection import Mongo, open_mongo
 
 
 @pytest.fixture
-async def mongo(mongo_uri: str) -> AsyncIterator[Mongo]:
-    async with open_mongo(mongo_uri) as mongo:
-        await mongo.prepare()
-        yield mongo
-
-
-@pytest.fixture
 async def another_mongo(mongo: Mongo, mongo_uri: str) -> AsyncIterator[Mongo]:
     """The same database as another replica sees it."""
     assert mongo.database.name == urlsplit(mongo_uri).path[1:]

@@ -39,6 +39,11 @@ PER_TOKEN = 30
 BLOCKED = 1000
 
 
+@pytest.fixture
+def mongo_uri(new_mongo_uri: str) -> str:
+    return new_mongo_uri
+
+
 def some(count: int, kind: str, *, due: datetime = NOW, **others: Any) -> Iterator[Job]:
     """Make *count* jobs due in one second after another."""
     for number in range(count):
