@@ -10,7 +10,7 @@ from gcsched.cli import arguments, output
 if TYPE_CHECKING:
     from gcsched.client import Client
 
-LARGEST_PAGE = 1000
+LARGEST_PAGE = 200
 USUAL = 50
 
 

@@ -312,7 +312,7 @@ async def test_no_limit_reads_all_pages_and_the_last_one_needs_no_note() -> None
 
     assert len(done.out.splitlines()) == 3
     assert done.err == ""
-    assert service.asked[0] == task_pb2.ListJobsRequest(page_size=1000)
+    assert service.asked[0] == task_pb2.ListJobsRequest(page_size=200)
 
 
 async def test_a_full_list_shows_each_job_as_show_does() -> None:

@@ -11,7 +11,7 @@ from gcsched.errors import Violation
 PLACES = st.lists(st.text(), min_size=1, max_size=3)
 
 
-@pytest.mark.parametrize(("asked", "given"), [(0, 50), (1, 1), (1000, 1000), (2**31 - 1, 1000)])
+@pytest.mark.parametrize(("asked", "given"), [(0, 50), (1, 1), (200, 200), (2**31 - 1, 200)])
 def test_a_page_has_what_was_asked_for_within_bounds(asked: int, given: int) -> None:
     assert page_size(asked) == given
 
