@@ -1,6 +1,7 @@
 """The session's servers, and a database of its own on each of them for every test."""
 
 import itertools
+import logging
 import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
@@ -29,8 +30,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(autouse=True)
 def logs_as_at_first() -> Iterator[None]:
     """Forget how a test had the logs written: its stream is closed when it ends."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
     yield
     structlog.reset_defaults()
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,5 @@
 import json
 import logging
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
@@ -15,16 +14,6 @@ from gcsched.logs import LogFormat, LogLevel, configure
 class Terminal(StringIO):
     def isatty(self) -> bool:
         return True
-
-
-@pytest.fixture(autouse=True)
-def _logs_as_they_were() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    structlog.reset_defaults()
-    root.handlers[:] = handlers
-    root.setLevel(level)
 
 
 def configured(log_format: LogFormat = "json", level: LogLevel = "INFO") -> StringIO:
