@@ -102,10 +102,10 @@ class Engine:
         return await finish(claim, within=LONGEST_CLAIM)
 
     async def _claim_what_is_granted(self, *, urgent_only: bool) -> Batch | None:
-        """Claim as many as the gate lets through; None when it has shut."""
+        """Claim as many as there is room for and the gate lets through; None for nothing at all."""
         room = self.leases.room_for_urgent if urgent_only else self.leases.room
-        wanted = min(room, self.bite)
-        granted = await self.gate.grant(wanted)
+        wanted = max(0, min(room, self.bite))
+        granted = await self.gate.grant(wanted) if wanted else 0
         if granted == 0:
             return None
         taken = 0
@@ -143,7 +143,7 @@ class Engine:
         try:
             addresses = {job.email for job in batch.jobs}
             suppressed = await self.suppressions.among(addresses, now=self.now())
-        except (StoreUnavailable, asyncio.CancelledError):
+        except BaseException:
             for claimed in held:  # nobody can say what may be sent
                 self.crew.give_back(claimed)
             raise

@@ -176,8 +176,8 @@ class Claims(Protocol):
 
 
 class Outcomes(Protocol):
-    async def conclude(self, conclusions: Sequence[Conclusion]) -> Collection[str]:
-        """Write what became of claimed jobs; give the ids that were not ours any more."""
+    async def conclude(self, conclusions: Sequence[Conclusion]) -> Collection[Conclusion]:
+        """Write what became of claimed jobs; give those that were not ours any more."""
 
 
 class Suppressions(Protocol):

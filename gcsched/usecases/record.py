@@ -78,8 +78,10 @@ class Recorder:
                 continue
             del self._waiting[: len(batch)]
             self._on_batch(len(batch))
+            claims_lost = {(conclusion.claim, conclusion.job.id) for conclusion in lost}
             for conclusion in batch:
-                report(conclusion.job, is_lost=conclusion.job.id in lost)
+                is_lost = (conclusion.claim, conclusion.job.id) in claims_lost
+                report(conclusion.job, is_lost=is_lost)
                 self._on_recorded(conclusion)
 
 

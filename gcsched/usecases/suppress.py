@@ -20,8 +20,8 @@ class SuppressingOutcomes:
     suppressions: Suppressions
     lasting: timedelta
 
-    async def conclude(self, conclusions: Sequence[Conclusion]) -> Collection[str]:
-        """Write what became of claimed jobs; give the ids that were not ours any more."""
+    async def conclude(self, conclusions: Sequence[Conclusion]) -> Collection[Conclusion]:
+        """Write what became of claimed jobs; give those that were not ours any more."""
         found = [suppression_from(each.job, lasting=self.lasting) for each in conclusions]
         if refused := [suppression for suppression in found if suppression is not None]:
             await self.suppressions.add(refused)

@@ -1,21 +1,24 @@
 """The way to a session: TCP, greeting, TLS, EHLO, AUTH."""
 
+import asyncio
 import socket
 import ssl
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohappyeyeballs import AddrInfoType
 
-from gcsched.adapters.smtp.connect import Connector, trust_in
+from gcsched.adapters.smtp.connect import Connector, Unusable, first_that_connects, trust_in
 from gcsched.adapters.smtp.session import Session
 from gcsched.adapters.smtp.settings import Limits, RelaySettings, Security
 from gcsched.domain.replies import Answered, Broken, Reply, Stage
 from tests.relay import Action, Answer, At, Drop, Hang, Raw, Relay, Trickle
 from tests.sending import ACCEPTED, gone, send
+from tests.service import free_port
 from tests.waiting import until
 
 SOON = timedelta(seconds=0.2)
@@ -291,3 +294,42 @@ def test_a_host_name_that_is_none_is_a_mistake(name: str) -> None:
         RelaySettings(host=name, port=25, security=Security.NONE)
     with pytest.raises(ValueError, match="host name"):
         RelaySettings(host="x", port=25, security=Security.NONE, local_hostname=name)
+
+
+def address(port: int) -> AddrInfoType:
+    return (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", ("127.0.0.1", port))
+
+
+@contextmanager
+def a_silent_port() -> Iterator[int]:
+    """Give a port where the kernel drops each attempt: nobody accepts, and its queue is full."""
+    with ExitStack() as stack:
+        silent = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        for _ in range(2):
+            filler = stack.enter_context(socket.socket())
+            filler.settimeout(0)
+            filler.connect_ex(silent.getsockname())
+        yield silent.getsockname()[1]
+
+
+async def test_an_address_that_is_silent_keeps_nobody_from_the_next_one() -> None:
+    async with Relay() as relay:
+        with a_silent_port() as silent:
+            async with asyncio.timeout(Limits().connect.total_seconds() / 2):
+                sock = await first_that_connects([address(silent), address(relay.port)])
+
+        with sock:
+            assert sock.getpeername() == ("127.0.0.1", relay.port)
+
+
+async def test_where_every_address_is_silent_the_limit_holds() -> None:
+    with a_silent_port() as silent, pytest.raises(TimeoutError):
+        async with asyncio.timeout(SOON.total_seconds()):
+            await first_that_connects([address(silent), address(silent)])
+
+
+async def test_addresses_that_fail_each_in_its_own_way_are_told_in_one_sentence() -> None:
+    nowhere = (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", ("255.255.255.255", 25))
+
+    with pytest.raises(Unusable, match="none of the relay's addresses"):
+        await first_that_connects([address(free_port()), nowhere])

@@ -24,12 +24,12 @@ class ToyOutcomes:
     def __init__(self) -> None:
         self.tries = 0
         self.groups: list[list[Conclusion]] = []
-        self.lost: set[str] = set()
+        self.lost: list[Conclusion] = []
         self.is_away = False
         self.gate = asyncio.Event()
         self.gate.set()
 
-    async def conclude(self, conclusions: Sequence[Conclusion]) -> Collection[str]:
+    async def conclude(self, conclusions: Sequence[Conclusion]) -> Collection[Conclusion]:
         self.tries += 1
         await self.gate.wait()
         if self.is_away:
@@ -206,7 +206,7 @@ async def test_a_stop_with_nothing_waiting_writes_nothing(
 async def test_a_claim_that_was_lost_is_settled_too_and_told(
     recorder: Recorder, outcomes: ToyOutcomes, settled: list[Conclusion], events: Events
 ) -> None:
-    outcomes.lost = {"job-1"}
+    outcomes.lost = [a_conclusion()]
 
     async with running(recorder.run):
         recorder.record(a_conclusion())
@@ -215,6 +215,20 @@ async def test_a_claim_that_was_lost_is_settled_too_and_told(
     assert events == [
         {"event": "claim lost", "log_level": "warning", "job_id": "job-1", "state": "SENT"}
     ]
+
+
+async def test_of_two_claims_of_one_job_the_lost_one_is_told(
+    recorder: Recorder, outcomes: ToyOutcomes, settled: list[Conclusion], events: Events
+) -> None:
+    ours = a_conclusion(a_claimed_job().failed(an_attempt(), reason="no"), claim="claim-2")
+    outcomes.lost = [a_conclusion()]
+
+    async with running(recorder.run):
+        recorder.record(a_conclusion())
+        recorder.record(ours)
+        await until(lambda: len(settled) == 2)
+
+    assert [event["event"] for event in events] == ["claim lost", "job failed"]
 
 
 LATER = NOW + timedelta(minutes=1)

@@ -1,7 +1,7 @@
 """From a refusal to the next job for that address: written with the outcome, looked up by batch."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -28,7 +28,15 @@ from gcsched.usecases.ports import Batch, Begin, Conclusion, Gate, Permit
 from gcsched.usecases.record import Recorder
 from gcsched.usecases.relays import Relays
 from gcsched.usecases.suppress import SuppressingOutcomes
-from tests.builders import NOW, FixedClock, a_claimed_job, a_conclusion, a_suppression, an_attempt
+from tests.builders import (
+    NOW,
+    FixedClock,
+    a_batch,
+    a_claimed_job,
+    a_conclusion,
+    a_suppression,
+    an_attempt,
+)
 from tests.builders import running as looping
 from tests.mails import a_mail
 from tests.waiting import until
@@ -49,8 +57,11 @@ class ToyStore:
     due: list[Job] = field(default_factory=list)
     tokens: list[str] = field(default_factory=list)
     released: list[str] = field(default_factory=list)
+    defects: dict[str, Exception] = field(default_factory=dict)
 
     def _answer(self, what: str) -> None:
+        if what in self.defects:
+            raise self.defects[what]
         if self.hiccups.get(what, 0):
             self.hiccups[what] -= 1
             raise StoreUnavailable(what)
@@ -58,7 +69,7 @@ class ToyStore:
 
     # Outcomes
 
-    async def conclude(self, conclusions: Sequence[Conclusion]) -> Collection[str]:
+    async def conclude(self, conclusions: Sequence[Conclusion]) -> Collection[Conclusion]:
         self._answer("conclude")
         self.concluded |= {conclusion.job.id: conclusion.job for conclusion in conclusions}
         return ()
@@ -132,6 +143,24 @@ class CountingGate:
 
     async def refund(self, count: int) -> None:
         self.used -= count
+
+
+@dataclass
+class SlowGate(CountingGate):
+    """Opens after something has happened meanwhile, and keeps what it was asked for."""
+
+    meanwhile: Callable[[], None] = lambda: None
+    opened: int = 0
+    asked: list[int] = field(default_factory=list)
+
+    async def wait_open(self) -> None:
+        if not self.opened:
+            self.meanwhile()
+        self.opened += 1
+
+    async def grant(self, most: int) -> int:
+        self.asked.append(most)
+        return await super().grant(most)
 
 
 class ToyComposer:
@@ -315,6 +344,39 @@ async def test_when_nobody_can_say_who_is_blocked_the_batch_is_given_back(store:
         assert engine.leases.held == 0
     assert {job.state for job in store.concluded.values()} == {State.SCHEDULED}
     assert mailer.talked_to == []
+
+
+async def test_whatever_goes_wrong_in_that_look_the_batch_is_given_back(store: ToyStore) -> None:
+    store.due = jobs_for("ada@example.org")
+    store.defects["among"] = KeyError("reason")
+
+    async with an_engine(store, ToyMailer()) as engine:
+        with pytest.raises(KeyError):
+            await engine.claim_what_is_due()
+        await until(lambda: store.concluded)
+
+    assert store.concluded["job-1"].state is State.SCHEDULED
+
+
+async def test_where_the_room_went_while_the_gate_was_shut_nothing_is_claimed(
+    store: ToyStore,
+) -> None:
+    store.due = jobs_for("ada@example.org")
+    others = [a_claimed_job(id=f"other-{n}") for n in range(110)]
+    gate = SlowGate()
+
+    async with an_engine(store, ToyMailer(), gate=gate) as engine:
+        gate.meanwhile = lambda: engine.leases.hold(a_batch(*others, claim="others"))
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(engine.claim_what_is_due())
+            await until(lambda: gate.opened)
+            assert engine.leases.room < 0
+            for _ in others:
+                engine.leases.settle(a_conclusion(claim="others"))
+        await until(lambda: store.concluded)
+
+    assert min(gate.asked) > 0
+    assert store.concluded["job-1"].state is State.SENT
 
 
 async def test_what_a_claim_may_have_taken_unheard_is_released_before_the_next(

@@ -21,8 +21,8 @@ class MongoOutcomes:
     mongo: Mongo
     retention: timedelta
 
-    async def conclude(self, conclusions: Sequence[Conclusion]) -> Collection[str]:
-        """Write each conclusion if its claim still holds; give the ids of those that lost it.
+    async def conclude(self, conclusions: Sequence[Conclusion]) -> Collection[Conclusion]:
+        """Write each conclusion if its claim still holds; give those that lost it.
 
         A lost claim with a proof of acceptance still makes the job SENT where that is true to
         tell: from UNCERTAIN, while it waits, and from a newer claim that has not begun its body.
@@ -36,16 +36,14 @@ class MongoOutcomes:
             proofs = [self.proven(c.job) for c in lost if c.job.state is State.SENT]
             if proofs:
                 await self.mongo.jobs.bulk_write(proofs, ordered=False)
-        return {conclusion.job.id for conclusion in lost}
+        return lost
 
     async def _lost(self, conclusions: Sequence[Conclusion]) -> list[Conclusion]:
         """Give those of *conclusions* that are not what the database says now."""
-        versions = {c.job.id: (c.job.version, c.job.state.value) for c in conclusions}
-        found = self.mongo.jobs.find(
-            {"_id": {"$in": list(versions)}}, {"version": 1, "state": 1}, hint=BY_ID
-        )
+        ids = list({c.job.id for c in conclusions})  # two claims of one job may end together
+        found = self.mongo.jobs.find({"_id": {"$in": ids}}, {"version": 1, "state": 1}, hint=BY_ID)
         now = {doc["_id"]: (doc["version"], doc["state"]) async for doc in found}
-        return [c for c in conclusions if now.get(c.job.id) != versions[c.job.id]]
+        return [c for c in conclusions if now.get(c.job.id) != (c.job.version, c.job.state.value)]
 
     def guarded(self, conclusions: Sequence[Conclusion]) -> list[UpdateMany]:
         """Make one statement for all that share a claim: half the cost of one for each job."""

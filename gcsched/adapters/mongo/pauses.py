@@ -7,6 +7,7 @@ from typing import Any
 from pymongo import ReturnDocument
 
 from gcsched.adapters.mongo.connection import Mongo, store_errors
+from gcsched.adapters.mongo.tolerant import a_moment, a_text
 from gcsched.domain.pause import Pause
 
 PAUSE = "pause"
@@ -41,4 +42,6 @@ class MongoPauses:
 def pause_from(document: Mapping[str, Any] | None) -> Pause | None:
     if document is None:
         return None
-    return Pause(by=document["by"], reason=document["reason"], since=document["started"])
+    # Whoever noted it by hand meant it, whatever is missing.
+    by, reason = a_text(document, "by"), a_text(document, "reason")
+    return Pause(by=by, reason=reason, since=a_moment(document, "started"))

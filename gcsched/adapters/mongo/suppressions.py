@@ -9,6 +9,7 @@ from pymongo import ReplaceOne, ReturnDocument
 
 from gcsched.adapters.mongo.connection import Document, Mongo, store_errors
 from gcsched.adapters.mongo.documents import BY_ID
+from gcsched.adapters.mongo.tolerant import a_moment, a_text
 from gcsched.domain.suppression import Suppression
 
 
@@ -77,10 +78,11 @@ def encode(suppression: Suppression) -> dict[str, Any]:
 
 
 def decode(document: Mapping[str, Any]) -> Suppression:
+    """Read tolerantly: an address and a time suffice to block, as in a list that was imported."""
     return Suppression(
         address=document["_id"],
-        reason=document["reason"],
-        job_id=document["job_id"],
-        since=document["since"],
+        reason=a_text(document, "reason"),
+        job_id=a_text(document, "job_id"),
+        since=a_moment(document, "since"),
         until=document["until"],
     )

@@ -5,11 +5,12 @@ import base64
 import os
 import socket
 import ssl
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
 import aiosmtplib
+from aiohappyeyeballs import AddrInfoType, start_connection
 
 from gcsched.adapters.smtp.conversation import REFUSALS, Conversation, printable
 from gcsched.adapters.smtp.envelope import Offer
@@ -17,8 +18,7 @@ from gcsched.adapters.smtp.session import Session
 from gcsched.adapters.smtp.settings import Limits, RelaySettings, Security
 from gcsched.domain.replies import Answered, Broken, Reply, Stage
 
-Address = tuple[int, tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]]
-
+NEXT_ADDRESS_AFTER_SECONDS = 0.25  # RFC 8305 section 8
 TRY_ANOTHER_MECHANISM = {504, 534}  # RFC 4954 section 6
 
 
@@ -66,7 +66,7 @@ class Opening:
                 )
             except UnicodeError as error:  # of the IDNA codec: a label is too long or empty
                 raise Unusable("the relay's name is no host name") from error
-            return await first_that_connects([(family, to) for family, _, _, _, to in found])
+            return await first_that_connects(found)
 
     async def _open(self, sock: socket.socket) -> Session:
         smtp = self._client(sock)
@@ -163,27 +163,17 @@ class Opening:
         return Answered(Reply.parse(self._stage, refused.code, printable(" ".join(text.split()))))
 
 
-async def first_that_connects(addresses: list[Address]) -> socket.socket:
-    """Try one address after the other; raise the last one's error."""
-    *others, last = addresses
-    for address in others:
-        with suppress(OSError):
-            return await connected(address)
-    return await connected(last)
+async def first_that_connects(addresses: Sequence[AddrInfoType]) -> socket.socket:
+    """Try one address after the other, the next one while one is silent: RFC 8305 section 5.
 
-
-async def connected(address: Address) -> socket.socket:
-    family, to = address
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    sock.settimeout(0)
-    done = False
+    Raises OSError when all refuse; those that stay silent are waited for.
+    """
     try:
-        await asyncio.get_running_loop().sock_connect(sock, to)
-        done = True
-    finally:
-        if not done:
-            sock.close()
-    return sock
+        return await start_connection(addresses, happy_eyeballs_delay=NEXT_ADDRESS_AFTER_SECONDS)
+    except OSError as error:
+        if error.errno is None:  # each has an error of its own
+            raise Unusable("none of the relay's addresses takes a connection") from error
+        raise
 
 
 async def hello(smtp: aiosmtplib.SMTP) -> None:

@@ -1,7 +1,7 @@
 """The pause as every replica sees it; oracle: what another connection reads."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from gcsched.adapters.mongo.connection import Mongo
 from gcsched.adapters.mongo.pauses import MongoPauses
@@ -36,3 +36,10 @@ async def test_a_second_pause_has_the_last_word_and_the_first_begin(mongo: Mongo
     noted = await pauses.note(Pause(by="bob", reason="still", since=NOW + timedelta(hours=1)))
 
     assert noted == replace(PAUSE, by="bob", reason="still")
+
+
+async def test_a_pause_that_was_noted_by_hand_is_one_whatever_it_lacks(mongo: Mongo) -> None:
+    await mongo.runs.insert_one({"_id": "pause", "by": None})
+
+    unknown = datetime(1970, 1, 1, tzinfo=UTC)
+    assert await MongoPauses(mongo=mongo).get() == Pause(by="", reason="", since=unknown)

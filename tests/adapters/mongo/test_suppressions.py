@@ -182,3 +182,16 @@ async def test_a_suppression_is_deleted_when_it_is_over(
 
     await until(lambda: not raw["suppressions"].find_one({"_id": "over@example.org"}), within=65)
     assert [row["_id"] for row in raw["suppressions"].find()] == ["ada@example.org"]
+
+
+async def test_of_a_list_that_was_imported_address_and_time_suffice(
+    suppressions: MongoSuppressions, raw: Database[Row]
+) -> None:
+    raw["suppressions"].insert_one({"_id": "ada@example.org", "until": LASTING, "job_id": 7})
+
+    found = await suppressions.among(["ada@example.org"], now=NOW)
+    page = await suppressions.page("", most=10, now=NOW)
+
+    unknown = datetime(1970, 1, 1, tzinfo=UTC)
+    assert list(found.values()) == page
+    assert page == [a_suppression(reason="", job_id="", since=unknown, until=LASTING)]
