@@ -4,7 +4,8 @@
         job = gcsched.schedule_meet(empid="E1815", email="ada@example.org", message="Hi", at=None)
 
 It has a deadline and repeats what was UNAVAILABLE: a repetition is the same job, never a second
-mail. It imports nothing of the server.
+mail. (A service with GCSCHED_DEDUP=employee refuses it; there, give a request_id.) It imports
+nothing of the server.
 """
 
 import math

@@ -34,7 +34,9 @@ class RequestTooLarge(GcschedError):
     """A request has more bytes than one wish can need."""
 
     def __init__(self, size: int, most: int) -> None:
-        super().__init__(f"the request has {size} bytes; at most {most} are accepted")
+        super().__init__(
+            f"the request has {size} bytes; at most {most} are accepted: shorten its texts"
+        )
 
 
 class UnknownJob(GcschedError):
@@ -99,7 +101,7 @@ class RequestIdReused(GcschedError):
 
 
 class StoreUnavailable(GcschedError):
-    """MongoDB did not confirm in time; the same call again is safe and gives the same job."""
+    """MongoDB did not confirm in time; the same call again is safe."""
 
     def __init__(self, doing: str, *, retry_after: timedelta = timedelta(seconds=1)) -> None:
         super().__init__(f"the store did not confirm in time while {doing}; call again")
@@ -153,7 +155,7 @@ class DuplicateJob(GcschedError):
 
     def __init__(self, job_id: str, holder: str) -> None:
         super().__init__(
-            f"job {job_id} cannot be opened again: job {holder} is for the same mail; look what"
+            f"job {job_id} cannot be opened again: job {holder} holds its dedup key; look what"
             " became of that one"
         )
         self.job_id = holder

@@ -13,6 +13,8 @@ from pydantic import (
     PrivateAttr,
     SecretStr,
     ValidationError,
+    ValidationInfo,
+    field_validator,
 )
 from pydantic_core import ErrorDetails
 from pydantic_settings import (
@@ -64,7 +66,7 @@ class Settings(Connections):
     admission_waiting: int = setting(
         "How many requests, each of a batch counted, may wait for MongoDB in each process, those "
         "in the write under way and those for the next one; what would be more is answered "
-        "`RESOURCE_EXHAUSTED` at once.",
+        "`RESOURCE_EXHAUSTED` at once. (A batch that is larger is taken when nobody waits.)",
         "give a whole number from 1 to 1000000",
         default=10_000,
         ge=1,
@@ -179,6 +181,17 @@ class Settings(Connections):
     )
 
     _from_environment: frozenset[str] = PrivateAttr(frozenset())
+
+    @field_validator("retention_days")
+    @classmethod
+    def _outlasts_the_window(cls, days: int, info: ValidationInfo) -> int:
+        window = info.data.get("dedup_window")
+        if info.data.get("dedup") == "employee" and window and window > timedelta(days=days):
+            raise Contradiction(
+                f"is less than {variable('dedup_window')}: the job that tells when an employee had"
+                " the last mail would be gone before; keep jobs for as long at least"
+            )
+        return days
 
     def told(self, by_environment: Collection[str]) -> Self:
         """Note what the environment gave: that is settled, a file may change."""

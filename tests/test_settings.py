@@ -210,6 +210,16 @@ def test_a_login_of_a_fallback_without_its_host_is_a_slip() -> None:
     )
 
 
+def test_jobs_are_kept_for_as_long_as_their_employee_gets_no_other_mail() -> None:
+    asked = {"DEDUP": "employee", "DEDUP_WINDOW": "10d"}
+
+    (sentence,) = problems(**asked, RETENTION_DAYS="9")
+
+    assert sentence.startswith("GCSCHED_RETENTION_DAYS is less than GCSCHED_DEDUP_WINDOW: ")
+    assert loaded(**asked, RETENTION_DAYS="10").retention_days == 10
+    assert loaded(**asked | {"DEDUP": "content"}, RETENTION_DAYS="9").retention_days == 9
+
+
 def test_certificates_without_tls_contradict(tmp_path: Path) -> None:
     file = tmp_path / "ca.pem"
     file.touch()

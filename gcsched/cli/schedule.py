@@ -7,7 +7,7 @@ from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from gcsched.cli import calling, output, target, template, when, wishes
+from gcsched.cli import calling, fields, output, target, template, when, wishes
 from gcsched.cli.arguments import text
 from gcsched.cli.command import Command
 
@@ -76,6 +76,8 @@ def ask(chosen: Namespace, *, at: int, now: datetime) -> int:
     with Client(chosen.target, timeout=chosen.timeout) as client:
         try:
             reply = answer(client, chosen, at)
+            if chosen.validate_only:
+                return previewed(chosen, reply)
             job = scheduled(reply)
         except InvalidRequest as error:
             print("\n".join(["refused:", *advice(error)]), file=sys.stderr)
@@ -83,8 +85,6 @@ def ask(chosen: Namespace, *, at: int, now: datetime) -> int:
         except CallFailed as error:
             print("\n".join([*calling.told(error), *hints(error, at)]), file=sys.stderr)
             return WRONG if is_refusal(error) else FAILED
-    if chosen.validate_only:
-        return previewed(chosen, reply)
     due = when.due(at, now=now) if job.due is None or job.state == "QUEUED" else utc(job.due)
     print(as_json(job, due) if chosen.json else as_sentence(job, due))
     return ACCEPTED
@@ -106,8 +106,9 @@ def previewed(chosen: Namespace, reply: "task_pb2.MeetResponse") -> int:
             f"this service is older than --validate-only and has accepted job {reply.job_id}"
         )
         return FAILED
-    output.tell(chosen, reply.preview, lambda: template.previewing(reply.preview))
-    return ACCEPTED
+    fate = fields.facts(reply, without=["success", "preview"])
+    output.tell(chosen, reply, lambda: [fate, *template.previewing(reply.preview)])
+    return ACCEPTED if reply.success else WRONG
 
 
 def is_refusal(error: "CallFailed") -> bool:

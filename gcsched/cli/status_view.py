@@ -26,7 +26,7 @@ def summary(status: "task_pb2.StatusReport") -> list[tuple[str, str]]:
         ("sending", sending(status)),
         ("oldest due", oldest(status)),
         ("lateness", lateness(status.lateness)),
-        ("counted", counted if status.counts else "not now: MongoDB is away"),
+        ("counted", counted if status.counts else "not now: MongoDB is away or too slow"),
     ]
 
 

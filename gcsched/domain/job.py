@@ -78,12 +78,14 @@ REOPENABLE = (State.FAILED, State.EXPIRED, State.UNCERTAIN, State.SUPPRESSED)
 KEEPS_DEDUP_KEY = frozenset(State) - FINAL | {State.SENT}
 
 WHY_NOT: Mapping[State, str] = {
-    **dict.fromkeys(WAITING, "it waits to be sent"),
-    State.SENDING: "it is being sent at this moment",
+    **dict.fromkeys(WAITING, "it waits to be sent; reschedule it instead"),
+    State.SENDING: "it is being sent at this moment; look again in a minute",
     State.UNCERTAIN: "nobody knows whether its mail was taken; retry or resolve it",
     State.SENT: "its mail was sent",
     State.CANCELLED: "what is cancelled stays so",
-    **dict.fromkeys((State.FAILED, State.EXPIRED, State.SUPPRESSED), "it has ended"),
+    **dict.fromkeys(
+        (State.FAILED, State.EXPIRED, State.SUPPRESSED), "it has ended; a retry opens it again"
+    ),
 }
 
 LEASE = timedelta(seconds=30)

@@ -118,7 +118,9 @@ def carried_out(wish: Wish, job: Job, *, suppression: Suppression | None, now: d
             )
         case Reopen():
             if job.state is State.SUPPRESSED and suppression is not None and suppression.bars(job):
-                raise job.refusal(State.RETRYING, why=str(suppression))
+                raise job.refusal(
+                    State.RETRYING, why=f"{suppression}; remove the suppression first"
+                )
             return job.reopened(
                 now, not_after=now + wish.keep_trying, dedup_until=now + wish.window
             )

@@ -163,7 +163,9 @@ class SchedulerServicer:
 
     def ScheduleMeet(self, request, context):
         """Accepts one invitation. Asking again for the same one (same empid, address, text and time) is
-        answered with the job that exists already, so a call may be repeated after any error.
+        answered with the job that exists already, so a call may be repeated after any error. Where the
+        service has GCSCHED_DEDUP=employee, only a call with a request_id may. A job that was cancelled or
+        ended without being sent is in nobody's way: asking again makes a new one.
 
         INVALID_ARGUMENT lists everything that is wrong with the request; UNAVAILABLE means that nothing
         was promised: call again.
@@ -273,7 +275,7 @@ class SchedulerServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetStatus(self, request, context):
-        """Tells how things are: counts by state (a minute old at most), the oldest due job, recent
+        """Tells how things are: counts by state (taken once a minute), the oldest due job, recent
         lateness, the relays, the pause, versions.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -29,10 +29,14 @@ async def working(
 
 @asynccontextmanager
 async def answering(
-    request: Message, context: grpc.aio.ServicerContext[Message, Message], doing: str
+    request: Message,
+    context: grpc.aio.ServicerContext[Message, Message],
+    doing: str,
+    *,
+    longest: timedelta = LONGEST_CALL,
 ) -> AsyncIterator[None]:
     """Work on *request* in the time that the caller has; *doing* says at what."""
-    async with working(request, context) as within:
+    async with working(request, context, longest=longest) as within:
         try:
             async with asyncio.timeout(within.total_seconds()):
                 yield

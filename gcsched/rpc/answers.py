@@ -54,7 +54,10 @@ def rehearsed(rehearsal: Rehearsal) -> task_pb2.MeetResponse:
         shown.suppression.CopyFrom(suppression(rehearsal.suppression))
     if isinstance(admission, TooSoon):
         return Response(outcome=Response.REFUSED_DUPLICATE, preview=shown)
-    return Response(success=True, due=timestamp(job.due), state=job.state.value, preview=shown)
+    due, state = (job.due, job.state) if admission.is_new else (admission.due, admission.state)
+    return Response(
+        success=True, due=due and timestamp(due), state=state and state.value, preview=shown
+    )
 
 
 def preview(draft: Draft) -> task_pb2.Preview:

@@ -11,6 +11,7 @@ from gcsched.domain.request import LONGEST_EMPID
 from gcsched.domain.request_texts import text_violations
 from gcsched.pb import task_pb2
 from gcsched.rpc.answering import answering
+from gcsched.rpc.limits import LONGEST_OF_MANY
 from gcsched.usecases.forget import KnowRecipients
 
 Context = grpc.aio.ServicerContext[Message, Message]
@@ -30,7 +31,8 @@ class KnowingRecipients:
     async def ForgetRecipient(
         self, request: task_pb2.ForgetRecipientRequest, context: Context
     ) -> task_pb2.ForgetRecipientResponse:
-        async with answering(request, context, "forgetting an employee"):
+        doing = "forgetting an employee"
+        async with answering(request, context, doing, longest=LONGEST_OF_MANY):
             check_empid(request.empid)
             forgotten = await self.recipients.forget(request.empid)
             return task_pb2.ForgetRecipientResponse(

@@ -98,7 +98,7 @@ def time_until(end: float) -> timedelta:
 def fitting(answers: Iterable[Answer]) -> Iterator[Answer]:
     """Give *answers*; those that would make the message too large to be sent without what is long.
 
-    That is text and HTML of a preview, and which rules a request has broken.
+    That is subject, text and HTML of a preview, and which rules a request has broken.
     """
     left = LARGEST_ANSWERS
     for answer in answers:
@@ -106,6 +106,6 @@ def fitting(answers: Iterable[Answer]) -> Iterator[Answer]:
         if left < 0 and answer.HasField("error"):
             del answer.error.details[1:]
         elif left < 0 and answer.response.HasField("preview"):
-            answer.response.preview.ClearField("text")
-            answer.response.preview.ClearField("html")
+            for name in ("subject", "text", "html"):
+                answer.response.preview.ClearField(name)
         yield answer

@@ -8,6 +8,7 @@ from google.protobuf.message import Message
 from gcsched.domain.pause import a_pause, who
 from gcsched.pb import task_pb2
 from gcsched.rpc.answering import answering, working
+from gcsched.rpc.limits import LONGEST_OF_MANY
 from gcsched.rpc.telling_status import pause_message
 from gcsched.usecases.daily import DailyRun
 from gcsched.usecases.pausing import Pausing
@@ -25,7 +26,8 @@ class SteeringSending:
     async def RunDailyQueue(
         self, request: task_pb2.RunDailyQueueRequest, context: Context
     ) -> task_pb2.RunDailyQueueResponse:
-        async with answering(request, context, "moving the daily queue"):
+        doing = "moving the daily queue"
+        async with answering(request, context, doing, longest=LONGEST_OF_MANY):
             return task_pb2.RunDailyQueueResponse(moved=await self.daily_run.run_now())
 
     async def PauseSending(

@@ -12,13 +12,14 @@ from gcsched.domain.job import REOPENABLE, WAITING, Job, State
 from gcsched.domain.listing import JobFilter, Listing, Order
 from gcsched.domain.suppression import Suppression
 from gcsched.domain.wishes import Cancel, Reopen, carried_out, is_met
-from gcsched.errors import IllegalTransition, NotFinished
+from gcsched.errors import IllegalTransition, NotFinished, StoreUnavailable
 from gcsched.usecases.ports import Clock, Suppressions
 from gcsched.usecases.read_jobs import JobList
 from gcsched.usecases.ringer import Ringer
 
 BATCH = 500
 MOST_PASSES = 5
+AFTER_FAILURE_SECONDS = 0.5
 MOST_COUNTED = 1_000_000_000
 
 Pair = tuple[Job, Job]
@@ -29,7 +30,7 @@ class ManyJobs(Protocol):
     async def change_all(self, pairs: Sequence[Pair]) -> tuple[int, int]:
         """Change jobs that are as they were seen; whose dedup key is taken, stays.
 
-        Gives how many were changed, and how many were not as they were seen.
+        Gives how many were changed, and how many are to be looked at again.
         """
 
 
@@ -67,6 +68,7 @@ class Progress:
     began: datetime
     changed: int = 0
     lost: int = 0
+    trouble: StoreUnavailable | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,15 +87,18 @@ class ChangeJobs:
     async def __call__(self, lot: Lot, *, within: timedelta) -> int:
         """Change or count a lot within the time the caller has; give how many jobs it was.
 
-        Raises NotFinished when a part is done, StoreUnavailable.
+        A store that is away is waited for. Raises NotFinished when a part is done at the end of
+        that time, StoreUnavailable when nothing is.
         """
         progress = Progress(began=self.now())
         try:
             async with asyncio.timeout(within.total_seconds()):
                 if lot.can_be_counted:
                     return await self._count(lot)
-                await self._walk_until_none_is_lost(lot, progress)
+                await self._insist(lot, progress)
         except TimeoutError as error:
+            if progress.trouble and not progress.changed:
+                raise progress.trouble from error
             raise NotFinished(progress.changed, is_changing=not lot.only_count) from error
         finally:
             if progress.changed and not lot.only_count:
@@ -106,6 +111,16 @@ class ChangeJobs:
             await self.list.count(listing.filter, most=MOST_COUNTED) for listing in lot.listings()
         ]
         return sum(counts)
+
+    async def _insist(self, lot: Lot, progress: Progress) -> None:
+        while True:
+            try:
+                return await self._walk_until_none_is_lost(lot, progress)
+            except StoreUnavailable as error:
+                progress.trouble = error
+                if lot.only_count:
+                    progress.changed = 0  # all are counted anew
+                await asyncio.sleep(AFTER_FAILURE_SECONDS)
 
     async def _walk_until_none_is_lost(self, lot: Lot, progress: Progress) -> None:
         for _ in range(MOST_PASSES):

@@ -17,8 +17,9 @@ class Group(Generic[Item, Answer]):
 
     A lone caller never waits for company; when several came while a write was under way, the
     next one lingers for *linger*, so that more can join. The write belongs to no caller: one who
-    is cancelled takes nothing along. At most *waiting* callers wait, those in the write under way
-    and those for the next one; who gives up makes room at once.
+    is cancelled takes nothing along. At most *waiting* items wait, those in the write under way
+    and those for the next one, or one caller's however many they are; who gives up makes room at
+    once.
     """
 
     def __init__(
@@ -88,7 +89,8 @@ class Group(Generic[Item, Answer]):
         """Raise what asking for *count* items would raise now, before any work is put into one."""
         if self._is_closed:
             raise Stopping
-        if self._asking + count > self._waiting:
+        # What is more than all places is let in alone: refused, it would never get in.
+        if self._asking and self._asking + count > self._waiting:
             raise Overloaded(self._asking)
 
     async def run(self, stop: asyncio.Event) -> None:

@@ -216,7 +216,7 @@ async def test_a_wish_that_is_only_validated_shows_how_it_would_look() -> None:
         duplicate_of="7",
         suppression=task_pb2.Suppression(email="ada@example.org", reason="bounced"),
     )
-    answer = task_pb2.MeetResponse(success=True, preview=preview)
+    answer = task_pb2.MeetResponse(success=True, state="SCHEDULED", preview=preview)
     async with answering(ScheduleMeet=answer) as service:
         wish = ("schedule", *WISH, "--validate-only", "--target", service.target)
         done = await command(*wish)
@@ -227,6 +227,8 @@ async def test_a_wish_that_is_only_validated_shows_how_it_would_look() -> None:
     assert request.validate_only
     assert done.code == 0
     assert done.out.splitlines() == [
+        "state  SCHEDULED",
+        "",
         "subject       Interview on Friday",
         "duplicate_of  7",
         "",
@@ -237,7 +239,21 @@ async def test_a_wish_that_is_only_validated_shows_how_it_would_look() -> None:
         "",
         "Hello",
     ]
-    assert json.loads(line.out)["duplicate_of"] == "7"
+    told = json.loads(line.out)
+    assert (told["state"], told["preview"]["duplicate_of"]) == ("SCHEDULED", "7")
+
+
+async def test_what_is_in_the_way_of_a_wish_that_is_only_validated_is_shown() -> None:
+    refused = task_pb2.MeetResponse(
+        outcome=task_pb2.MeetResponse.REFUSED_DUPLICATE,
+        preview=task_pb2.Preview(subject="Interview on Friday", duplicate_of="7"),
+    )
+    async with answering(ScheduleMeet=refused) as service:
+        done = await command("schedule", *WISH, "--validate-only", "--target", service.target)
+
+    assert done.code == 2
+    assert "REFUSED_DUPLICATE" in done.out
+    assert "duplicate_of  7" in done.out
 
 
 async def test_a_service_that_validates_nothing_is_found_out() -> None:

@@ -70,7 +70,7 @@ async def test_what_is_absent_is_said() -> None:
         "sending     yes",
         "oldest due  not known",
         "lateness    no mails in five minutes",
-        "counted     not now: MongoDB is away",
+        "counted     not now: MongoDB is away or too slow",
     ]
 
 
@@ -109,8 +109,8 @@ async def test_watching_goes_on_while_there_is_no_answer() -> None:
     async with answering(GetStatus=[QUIET, busy, QUIET]) as service:
         process = await watching(service)
         assert process.stdout is not None
-        first = await process.stdout.readuntil(b"MongoDB is away\n")
-        second = await process.stdout.readuntil(b"MongoDB is away\n")
+        first = await process.stdout.readuntil(b"MongoDB is away or too slow\n")
+        second = await process.stdout.readuntil(b"MongoDB is away or too slow\n")
         process.send_signal(signal.SIGINT)
         await process.communicate()
 

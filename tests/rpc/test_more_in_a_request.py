@@ -216,6 +216,23 @@ async def test_validate_only_names_the_job_that_is_there_already_and_a_blocked_a
     assert len(await jobs_of(app)) == 1
 
 
+async def test_validate_only_says_how_the_job_stands_that_is_there_already(
+    stub: task_pb2_grpc.SchedulerStub,
+) -> None:
+    wish = a_meet(1, timestamp=soon())
+    first = await stub.ScheduleMeet(wish)
+    elsewhere = soon() + 1_000
+    await stub.RescheduleJob(
+        task_pb2.RescheduleJobRequest(job_id=first.job_id, timestamp=elsewhere)
+    )
+    wish.validate_only = True
+
+    reply = await stub.ScheduleMeet(wish)
+
+    assert (reply.success, reply.state) == (True, task_pb2.Job.SCHEDULED)
+    assert reply.due.seconds == elsewhere
+
+
 async def test_validate_only_finds_the_same_errors(stub: task_pb2_grpc.SchedulerStub) -> None:
     await stub.ScheduleMeet(a_meet(1, timestamp=soon(), request_id="R"))
 

@@ -18,7 +18,7 @@ from gcsched.adapters.mongo.suppressions import MongoSuppressions
 from gcsched.domain.job import Job, State
 from gcsched.domain.listing import JobFilter
 from gcsched.domain.wishes import Cancel, Reopen
-from gcsched.errors import NotFinished
+from gcsched.errors import NotFinished, StoreUnavailable
 from gcsched.usecases.change_jobs import ChangeJobs, Lot, ManyJobs, Pair
 from gcsched.usecases.ringer import Ringer
 from tests.builders import NOW, FixedClock, a_job, a_suppression
@@ -62,6 +62,22 @@ class Slow:
         if not self.quick:
             await asyncio.Event().wait()
         self.quick -= 1
+        return await self.store.change_all(pairs)
+
+
+@dataclass
+class Away:
+    """A store that is away *times* times, after it has taken the first batch."""
+
+    store: ManyJobs
+    times: int
+    taken: int = 0
+
+    async def change_all(self, pairs: Sequence[Pair]) -> tuple[int, int]:
+        if self.taken and self.times:
+            self.times -= 1
+            raise StoreUnavailable("changing jobs")
+        self.taken += 1
         return await self.store.change_all(pairs)
 
 
@@ -259,6 +275,39 @@ async def test_what_is_done_when_the_time_is_over_stays_done(
     assert caught.value.metadata == {"count": "500"}
     assert sorted(states(jobs).values()) == ["CANCELLED"] * 500 + ["SCHEDULED"] * 100
     assert await change(lot, within=SOON) == 100
+
+
+async def test_a_store_that_is_away_for_a_moment_is_waited_for_and_nothing_is_counted_twice(
+    change: ChangeJobs, jobs: Rows
+) -> None:
+    store(jobs, many(600))
+    away = replace(change, store=Away(change.store, times=1))
+
+    assert await away(Lot(filter=EVERYTHING, wish=CANCEL), within=SOON) == 600
+
+    assert set(states(jobs).values()) == {"CANCELLED"}
+
+
+async def test_what_was_done_before_the_store_went_away_is_told(
+    change: ChangeJobs, jobs: Rows
+) -> None:
+    store(jobs, many(600))
+    away = replace(change, store=Away(change.store, times=1_000))
+
+    with pytest.raises(NotFinished) as caught:
+        await away(Lot(filter=EVERYTHING, wish=CANCEL), within=timedelta(seconds=1))
+
+    assert caught.value.metadata == {"count": "500"}
+
+
+async def test_a_store_that_is_away_all_the_time_is_said_to_be(
+    change: ChangeJobs, jobs: Rows
+) -> None:
+    store(jobs, many(1))
+    away = replace(change, store=Away(change.store, times=1_000, taken=1))
+
+    with pytest.raises(StoreUnavailable):
+        await away(Lot(filter=EVERYTHING, wish=CANCEL), within=timedelta(seconds=0.2))
 
 
 async def test_a_count_that_is_not_finished_says_that_nothing_was_changed(

@@ -394,3 +394,14 @@ async def test_who_asks_for_many_when_it_is_over_hears_so() -> None:
 
     with pytest.raises(Stopping):
         await group.ask_all([1, 2])
+
+
+async def test_more_than_all_places_are_let_in_when_nobody_else_waits() -> None:
+    """As a batch that is larger than the operator's limit: refused, it never would be."""
+    register = Register()
+    group = Group(register, waiting=3)
+
+    async with running(group.run):
+        answers = await group.ask_all([1, 2, 3, 4])
+
+    assert answers == [2, 4, 6, 8]

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, assert_never
 
 import pymongo
@@ -70,26 +70,29 @@ class MongoAdmissions:
         holders = await MongoHolders(mongo=self.mongo).of(clashing)
         judged = [(job, answer(job, holders[job.id])) for job in clashing if job.id in holders]
         if over := [job for job, given in judged if given is None]:
-            await self._free(over)
+            await free_if_over(self.mongo, [(job.dedup_key, job.created) for job in over])
         return {job.id: given for job, given in judged if given is not None}
 
-    async def _free(self, jobs: Sequence[Job]) -> None:
-        """Take the keys of *jobs* from those whose time is over; of several callers, one does.
 
-        Each leaves with a key that nobody asks for: with none, it would lose its request id too.
-        """
-        freed = {"dedup_key": {"$concat": ["over ", "$_id"]}, "released_key": "$dedup_key"}
-        await self.mongo.jobs.bulk_write(
-            [
-                UpdateOne(
-                    {"dedup_key": job.dedup_key, "dedup_until": {"$lte": job.created}},
-                    [{"$set": freed}],
-                    hint=BY_DEDUP_KEY,
-                )
-                for job in jobs
-            ],
-            ordered=False,
-        )
+async def free_if_over(mongo: Mongo, keys: Sequence[tuple[str | None, datetime]]) -> int:
+    """Take each of *keys* from who holds it, if its time is over by then; give how many were taken.
+
+    Of several callers, one does. The holder leaves with a key that nobody asks for: with none, it
+    would lose its request id too.
+    """
+    freed = {"dedup_key": {"$concat": ["over ", "$_id"]}, "released_key": "$dedup_key"}
+    answer = await mongo.jobs.bulk_write(
+        [
+            UpdateOne(
+                {"dedup_key": key, "dedup_until": {"$lte": now}},
+                [{"$set": freed}],
+                hint=BY_DEDUP_KEY,
+            )
+            for key, now in keys
+        ],
+        ordered=False,
+    )
+    return int(answer.modified_count)
 
 
 def new(job: Job) -> Admitted:

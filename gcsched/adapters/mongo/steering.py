@@ -10,7 +10,7 @@ from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 from pymongo.read_concern import ReadConcern
 
-from gcsched.adapters.mongo.admissions import duplicates
+from gcsched.adapters.mongo.admissions import duplicates, free_if_over
 from gcsched.adapters.mongo.codec import UNREADABLE, decode
 from gcsched.adapters.mongo.connection import Mongo, store_errors
 from gcsched.adapters.mongo.documents import BY_DEDUP_KEY, BY_ID, BY_REQUEST_ID
@@ -55,7 +55,9 @@ class MongoSteering:
             except DuplicateKeyError:
                 # A job that keeps its key has just lost it: that is a change like any other.
                 takes = changed.dedup_key != seen.dedup_key
-                if not takes or (holder := await self._holder(changed)) is None:
+                if not takes or await self._free([changed]):
+                    return False
+                if (holder := await self._holder(changed)) is None:
                     return False
                 raise DuplicateJob(seen.id, holder) from None
         return answer.matched_count == 1
@@ -63,7 +65,8 @@ class MongoSteering:
     async def change_all(self, pairs: Sequence[tuple[Job, Job]]) -> tuple[int, int]:
         """Change jobs (seen, changed) that are as they were seen; whose key is taken, stays.
 
-        Gives how many were changed, and how many were not as they were seen.
+        Gives how many were changed, and how many are to be looked at again: they were not as they
+        were seen, or their key has just become free.
         """
         writes = [
             UpdateOne(as_it_was(seen), change_to(changed, self.retention), hint=BY_ID)
@@ -73,10 +76,15 @@ class MongoSteering:
             try:
                 answer = await self.mongo.jobs.bulk_write(writes, ordered=False)
             except BulkWriteError as error:
-                taken = len(duplicates(error))
+                taken = [changed for _, changed in map(pairs.__getitem__, duplicates(error))]
                 count = int((error.details or {})["nModified"])
-                return count, len(pairs) - taken - count
+                freed = await self._free(taken) if taken else 0
+                return count, len(pairs) - len(taken) - count + freed
         return answer.modified_count, len(pairs) - answer.modified_count
+
+    async def _free(self, wanted: Sequence[Job]) -> int:
+        """Take the keys of *wanted* from those whose window is over; give how many were taken."""
+        return await free_if_over(self.mongo, [(job.dedup_key, job.since) for job in wanted])
 
     async def _holder(self, wanted: Job) -> str | None:
         """Give who has the key or the request id of *wanted*; None: they have just let it go."""

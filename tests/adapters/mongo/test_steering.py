@@ -135,6 +135,38 @@ async def test_who_holds_the_key_meanwhile_is_named(
     assert list(jobs.find()) == rows
 
 
+async def test_a_holder_whose_window_is_over_lets_its_key_go(
+    steering: MongoSteering, jobs: Collection[Row]
+) -> None:
+    holder = a_job(id="job-2", state=State.SENT, request_id="R", dedup_until=LATER)
+    jobs.insert_many([ended(a_failed_job()), encode(holder)])
+    reopened = a_failed_job().reopened(LATER, not_after=LATER + DAY, dedup_until=LATER + DAY)
+
+    assert not await steering.change(a_failed_job(), reopened, within=SECOND)  # look again
+    assert await steering.change(a_failed_job(), reopened, within=SECOND)
+
+    found = {row["_id"]: row for row in jobs.find()}
+    assert found["job-1"] == encode(reopened)
+    assert (found["job-2"]["request_id"], found["job-2"]["released_key"]) == ("R", "key-1")
+
+
+async def test_of_many_those_whose_key_has_become_free_are_looked_at_again(
+    steering: MongoSteering, jobs: Collection[Row]
+) -> None:
+    failed = [a_failed_job(id=f"job-{n}", released_key=f"key-{n}") for n in range(2)]
+    over, lasting = (
+        a_job(id=f"holder-{n}", state=State.SENT, dedup_key=f"key-{n}", dedup_until=until)
+        for n, until in enumerate([LATER, LATER + SECOND])
+    )
+    jobs.insert_many([*map(ended, failed), encode(over), encode(lasting)])
+    pairs = [
+        (job, job.reopened(LATER, not_after=LATER + DAY, dedup_until=LATER + DAY)) for job in failed
+    ]
+
+    assert await steering.change_all(pairs) == (0, 1)
+    assert await steering.change_all(pairs) == (1, 0)
+
+
 @pytest.mark.parametrize(
     "there",
     [
