@@ -83,9 +83,7 @@ WHY_NOT: Mapping[State, str] = {
     State.UNCERTAIN: "nobody knows whether its mail was taken; retry or resolve it",
     State.SENT: "its mail was sent",
     State.CANCELLED: "what is cancelled stays so",
-    **dict.fromkeys(
-        (State.FAILED, State.EXPIRED, State.SUPPRESSED), "it has ended; a retry opens it again"
-    ),
+    **dict.fromkeys((State.FAILED, State.EXPIRED, State.SUPPRESSED), "it has ended; retry it"),
 }
 
 LEASE = timedelta(seconds=30)
