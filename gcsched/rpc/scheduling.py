@@ -19,6 +19,7 @@ from gcsched.usecases.submit import Submit
 
 MOST_REQUESTS = 1_000
 SHOWN_TOGETHER = 50  # in one turn; then it may be somebody else's
+SUBJECT_IN_BRIEF = 100
 LARGEST_ANSWERS = 3 * 1024 * 1024  # a client takes 4 MiB; beyond this each is told in brief
 
 Reply = task_pb2.MeetResponse | GcschedError
@@ -98,7 +99,7 @@ def time_until(end: float) -> timedelta:
 def fitting(answers: Iterable[Answer]) -> Iterator[Answer]:
     """Give *answers*; those that would make the message too large to be sent without what is long.
 
-    That is subject, text and HTML of a preview, and which rules a request has broken.
+    That is text, HTML and a long subject of a preview, and which rules a request has broken.
     """
     left = LARGEST_ANSWERS
     for answer in answers:
@@ -106,6 +107,8 @@ def fitting(answers: Iterable[Answer]) -> Iterator[Answer]:
         if left < 0 and answer.HasField("error"):
             del answer.error.details[1:]
         elif left < 0 and answer.response.HasField("preview"):
-            for name in ("subject", "text", "html"):
-                answer.response.preview.ClearField(name)
+            shown = answer.response.preview
+            shown.ClearField("text")
+            shown.ClearField("html")
+            shown.subject = shown.subject[:SUBJECT_IN_BRIEF]
         yield answer

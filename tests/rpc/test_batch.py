@@ -165,7 +165,7 @@ async def test_a_thousand_previews_fit_into_one_answer_and_tell_their_size_at_le
     whole = [preview for preview in previews if preview.html]
     assert 100 < len(whole) < 1_000
     assert previews[: len(whole)] == whole
-    assert all(preview.size_bytes > 1_000 for preview in previews)
+    assert all(preview.subject and preview.size_bytes > 1_000 for preview in previews)
 
 
 async def test_a_thousand_requests_with_everything_wrong_fit_into_one_answer(
