@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from gcsched.domain.identifiers import unseen_violations
 from gcsched.domain.request_texts import text_violations
 from gcsched.errors import InvalidRequest
 
@@ -20,6 +21,7 @@ def a_pause(by: str, reason: str, *, since: datetime) -> Pause:
     """Make a pause; raises InvalidRequest with all that is wrong with what was said."""
     violations = [
         *text_violations("by", by, at_least=1, at_most=LONGEST_BY),
+        *unseen_violations("by", by),
         *text_violations("reason", reason, at_least=1, at_most=LONGEST_REASON),
     ]
     if violations:
@@ -29,6 +31,7 @@ def a_pause(by: str, reason: str, *, since: datetime) -> Pause:
 
 def who(by: str) -> str:
     """Give *by*, who ends a pause and need not say so; raises InvalidRequest."""
-    if violations := list(text_violations("by", by, at_least=0, at_most=LONGEST_BY)):
+    violations = list(text_violations("by", by, at_least=0, at_most=LONGEST_BY))
+    if violations := [*violations, *unseen_violations("by", by)]:
         raise InvalidRequest(violations)
     return by

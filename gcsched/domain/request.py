@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from gcsched.domain.address import normalised_address
 from gcsched.domain.due import FURTHEST, MILLISECONDS, DailyPlan
+from gcsched.domain.identifiers import unseen_violations
 from gcsched.domain.job import Priority
 from gcsched.domain.request_texts import (
     label_violations,
@@ -80,14 +81,19 @@ def validated(raw: MeetRequest, *, now: datetime, offer: Offer) -> MeetRequest:
     when = list(second_violations("timestamp", raw.timestamp, now, zero="the next daily run"))
     violations = [
         *text_violations("empid", raw.empid, at_least=1, at_most=LONGEST_EMPID),
-        *([email] if isinstance(email, Violation) else []),
+        *unseen_violations("empid", raw.empid),
+        *([email] if isinstance(email, Violation) else unseen_violations("emailID", email)),
         *text_violations("message", message, at_least=1, at_most=LONGEST_MESSAGE),
         *text_violations("empName", raw.name, at_least=0, at_most=LONGEST_NAME),
         *when,
         *(request_id_violations(raw.request_id) if raw.request_id else ()),
         *template_violations(raw, offer),
         *(() if when else not_after_violations(raw, now, offer)),
-        *([reply_to] if isinstance(reply_to, Violation) else []),
+        *(
+            [reply_to]
+            if isinstance(reply_to, Violation)
+            else unseen_violations("reply_to", reply_to)
+        ),
         *label_violations(raw.labels),
         *priority_violations(raw.priority),
     ]

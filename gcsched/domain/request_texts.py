@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Collection, Iterator, Mapping
 
+from gcsched.domain.identifiers import unseen_violations
 from gcsched.errors import Violation
 
 FORBIDDEN = frozenset({"Cc", "Cs", "Zl", "Zp"})
@@ -78,3 +79,4 @@ def label_violations(labels: Mapping[str, str]) -> Iterator[Violation]:
         if has_controls(key + value):
             problem = f"must not have control characters; {key[:LONGEST_LABEL]!r} has some"
             yield Violation("labels", problem)
+        yield from unseen_violations("labels", key)

@@ -6,6 +6,7 @@ import grpc
 from google.protobuf.message import Message
 
 from gcsched.domain.checks import Checks
+from gcsched.domain.identifiers import unseen_violations
 from gcsched.domain.paging import page_size, page_token, place_in
 from gcsched.domain.request_texts import text_violations
 from gcsched.domain.suppression import Suppression, until_violations
@@ -45,6 +46,7 @@ class Suppressing:
         async with answering(request, context, "blocking an address"):
             checks = Checks()
             address = checks.taken(address_from(request.email, "email"), otherwise="")
+            checks.add(unseen_violations("email", address))
             reason = request.reason.strip()
             checks.add(text_violations("reason", reason, at_least=1, at_most=LONGEST_REASON))
             until = None

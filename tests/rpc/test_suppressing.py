@@ -139,3 +139,13 @@ async def test_a_wrong_page_is_refused(stub: Stub) -> None:
     refusal = await refused(stub.ListSuppressions(wrong))
 
     assert set(refusal.violations) == {"page_size", "page_token"}
+
+
+async def test_an_address_that_looks_like_another_is_not_blocked_in_its_place(stub: Stub) -> None:
+    wish = a_wish(email="ada\u3164@example.org")
+
+    refusal = await refused(stub.AddSuppression(wish))
+
+    assert refusal.code is grpc.StatusCode.INVALID_ARGUMENT
+    assert set(refusal.violations) == {"email"}
+    assert list((await listed(stub)).suppressions) == []
