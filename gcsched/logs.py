@@ -9,12 +9,16 @@ from typing import Any, Literal, TextIO
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from gcsched.domain.address_forms import without_addresses
+from gcsched.domain.callers import escaped
+
 LogFormat = Literal["auto", "json", "console"]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
+# What could forge a line or move a cursor: controls, separators of lines, changes of direction.
+CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
 PRIVATE = frozenset({"email", "emailID", "empName", "message", "name", "subject", "username"})
-# Bounded, so that a long reply of a relay costs linear time.
-ADDRESS = re.compile(r"""[^\s<>"'(),;:=/@]{1,64}@[^\s<>"'(),;:=/@]{1,255}""")
 
 
 def configure(log_format: LogFormat, level: LogLevel, stream: TextIO) -> None:
@@ -45,7 +49,7 @@ def without_private_things(_: WrappedLogger, __: str, event: EventDict) -> Event
 def _masked(value: Any) -> Any:
     match value:
         case str():
-            return ADDRESS.sub("<address>", value) if "@" in value else value
+            return _clean(value)
         case None | bool() | int() | float():
             return value
         case Mapping():
@@ -55,7 +59,13 @@ def _masked(value: Any) -> Any:
         case datetime():
             return value.isoformat()
         case _:
-            return ADDRESS.sub("<address>", str(value))
+            return _clean(str(value))
+
+
+def _clean(text: str) -> str:
+    if not text.isprintable():
+        text = CONTROLS.sub(lambda found: escaped(found[0]), text)
+    return without_addresses(text, "<address>")
 
 
 def _facts() -> list[Processor]:

@@ -90,7 +90,9 @@ class Composer:
             text=rendered.text,
             html=rendered.html,
         )
-        return Mail(sender=self.sender, recipient=recipient, content=content, smtputf8=utf8)
+        return Mail(
+            sender=self.sender, recipient=recipient, content=content, smtputf8=utf8, letter=job
+        )
 
     def variables(self, job: Letter) -> Variables:
         return Variables(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from gcsched.cli import target
 from gcsched.cli.command import no_arguments
+from gcsched.cli.output import clean
 
 if TYPE_CHECKING:
     from gcsched.client import CallFailed, Client
@@ -86,7 +87,7 @@ def told(error: "CallFailed") -> list[str]:
         lines += [f"  {name}: {value}" for name, value in sorted(error.metadata.items())]
     if error.retry_after is not None:
         lines.append(f"  try again after {error.retry_after.total_seconds():g} s")
-    return lines + hints(error)
+    return [clean(line) for line in lines] + hints(error)
 
 
 def hints(error: "CallFailed") -> list[str]:

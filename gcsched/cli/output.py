@@ -1,5 +1,6 @@
 """Write for people and for programs: tables on a terminal, plain columns elsewhere, or JSON."""
 
+import re
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterable, Sequence
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
 
 NOTHING = "-"
+SPACES = re.compile(r" {2,}")
 GAP = 2
 
 
@@ -24,7 +26,7 @@ class Table:
     def cells(self) -> list[list[str]]:
         """Give all rows, the heading first, fit to be shown."""
         heading = [self.columns] if self.columns else []
-        return [[clean(cell) or NOTHING for cell in row] for row in [*heading, *self.rows]]
+        return [[in_one_cell(cell) or NOTHING for cell in row] for row in [*heading, *self.rows]]
 
 
 Block = Table | str
@@ -77,6 +79,11 @@ def note(line: str) -> None:
 def clean(text: str) -> str:
     """Take from foreign words what would move a terminal's cursor."""
     return "".join(each if each.isprintable() else "?" for each in text)
+
+
+def in_one_cell(text: str) -> str:
+    """Return *text* without what would look like the gap before another column."""
+    return SPACES.sub(" ", clean(text))
 
 
 def plain(blocks: Iterable[Block]) -> list[str]:

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from gcsched.cli import fields
 from gcsched.cli.output import Block, Table
+from gcsched.domain.callers import quoted
 
 if TYPE_CHECKING:
     from gcsched.pb import task_pb2
@@ -34,7 +35,8 @@ def sending(status: "task_pb2.StatusReport") -> str:
     if not status.HasField("pause"):
         return "yes"
     pause = status.pause
-    return f"PAUSED by {pause.by} since {fields.text(pause, 'since')}: {pause.reason}"
+    since = fields.text(pause, "since")
+    return f"PAUSED by {quoted(pause.by)} since {since}: {quoted(pause.reason)}"
 
 
 def oldest(status: "task_pb2.StatusReport") -> str:

@@ -1,10 +1,10 @@
 """What a finished job loses when its employee is forgotten; state and times stay. Pure."""
 
-import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
-ADDRESS = re.compile(r'(?:"[^"]*"|\S+)@\S+')
-INSTEAD = "(address)"
+from gcsched.domain.masking import Words, masked_by
 
 EMPTIED = ("name", "email", "message")
 """Fields of a job that are empty afterwards; no other job has an empty address."""
@@ -13,18 +13,23 @@ REMOVED = ("variables", "labels", "reply_to", "released_key")
 """Fields that it has no more."""
 
 
-def erased_reason(reason: str, *, email: str, now: datetime) -> str:
-    """Give the reason of an erased job: it says so, and keeps why the job ended."""
-    return "; ".join(filter(None, [f"erased on {now.date()}", erased_text(reason, email=email)]))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What a finished job tells of its employee: a relay may have repeated any of it."""
+
+    email: str = ""
+    name: str = ""
+    message: str = ""
+    empid: str = ""
+    reply_to: str = ""
+    variables: Mapping[str, str] = field(default_factory=dict)
 
 
-def erased_text(text: str, *, email: str) -> str:
-    """Blank out addresses in a relay's words, and what *email* has before its @."""
-    local = email.rpartition("@")[0]
-    without = without_addresses(text)
-    return re.sub(rf"(?<!\w){re.escape(local)}(?!\w)", INSTEAD, without) if local else without
+def erased_reason(reason: str, known: Words, *, now: datetime) -> str:
+    """Return the reason of an erased job: it says so, and keeps why the job ended."""
+    return "; ".join(filter(None, [f"erased on {now.date()}", erased_text(reason, known)]))
 
 
-def without_addresses(text: str) -> str:
-    """Blank out addresses: relays like to repeat the one they refuse."""
-    return ADDRESS.sub(INSTEAD, text)
+def erased_text(text: str, known: Words) -> str:
+    """Return a relay's words without addresses and without what the job tells."""
+    return masked_by(known, text)

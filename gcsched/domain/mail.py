@@ -1,6 +1,8 @@
 """One composed mail: the envelope for the relay and the content it carries."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from gcsched.domain.masking import Letter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -10,12 +12,14 @@ class Mail:
     ``content`` is a complete RFC 5322 message: CRLF line ends, lines of at most 998 octets, *not*
     dot-stuffed. ``sender`` and ``recipient`` are the envelope addresses, domains in ASCII;
     ``smtputf8`` is true when the recipient's local part is not ASCII (RFC 6531).
+    ``letter`` is what was composed: what a relay says of this mail is logged without its words.
     """
 
     sender: str
     recipient: str
     content: bytes
     smtputf8: bool = False
+    letter: Letter | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from gcsched.domain.callers import quoted
 from gcsched.domain.job import Attempt, Job, State
 from gcsched.domain.replies import Kind
 from gcsched.errors import Violation
@@ -33,7 +34,8 @@ class Suppression:
     def __str__(self) -> str:
         until = self.until.date().isoformat()
         since = f", since job {self.job_id}" if self.job_id else ""
-        return f"the address is blocked until {until}{since}: {self.reason}"
+        why = self.reason if self.job_id else f"a caller gave the reason {quoted(self.reason)}"
+        return f"the address is blocked until {until}{since}: {why}"
 
 
 def until_violations(until: datetime, *, now: datetime) -> Iterator[Violation]:

@@ -11,6 +11,7 @@ import structlog
 
 from gcsched.domain.breaker import Breaker, BreakerPolicy, is_trouble, refuses_login
 from gcsched.domain.mail import Mail
+from gcsched.domain.masking import Letter, masked
 from gcsched.domain.replies import Answered, Broken, Transmission, Withheld
 from gcsched.usecases.pacer import Pacer
 from gcsched.usecases.ports import Begin, Mailer, Permit
@@ -58,7 +59,7 @@ class GuardedRelay:
         begin_in_slot = partial(self._begin_in_slot, begin)
         if self.is_down:
             return await self._probe(mail, begin_in_slot)
-        return self._learn(await self.mailer.send(mail, begin_in_slot))
+        return self._learn(mail, await self.mailer.send(mail, begin_in_slot))
 
     async def _begin_in_slot(self, begin: Begin) -> Permit | None:
         # The slot comes last: whatever took long before it would bunch the mails up.
@@ -69,31 +70,31 @@ class GuardedRelay:
         self._breaker = self._breaker.probed(self.clock(), chance=self.chance())
         self._is_probing = True
         try:
-            return self._learn(await self.mailer.send(mail, begin))
+            return self._learn(mail, await self.mailer.send(mail, begin))
         finally:
             self._is_probing = False
 
-    def _learn(self, transmission: Transmission) -> Transmission:
+    def _learn(self, mail: Mail, transmission: Transmission) -> Transmission:
         before = self._breaker
-        self.pacer.learn(transmission)
+        self.pacer.learn(transmission, mail.letter)
         if is_trouble(transmission):
             self._breaker = before.failed(self.clock(), chance=self.chance())
             if self.is_down and not before.is_open:
-                self._report_down(transmission)
+                self._report_down(transmission, mail.letter)
         else:
             self._breaker = before.succeeded()
             if before.is_open:
                 structlog.get_logger().info("relay is back", relay=self.name, probes=before.probes)
         return transmission
 
-    def _report_down(self, trouble: Answered | Broken) -> None:
+    def _report_down(self, trouble: Answered | Broken, letter: Letter | None) -> None:
         what = "mails are held back from it and it is probed"
         if refuses_login(trouble):
             what = f"the relay refuses the login: correct {self.login} or its file"
         structlog.get_logger().warning(
             "relay is down",
             relay=self.name,
-            error=words_of(trouble),
+            error=masked(words_of(trouble), letter),
             advice=f"{what}; {self.meanwhile}",
         )
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 import structlog
 
 from gcsched.domain.bucket import Speed
+from gcsched.domain.masking import Letter, masked
 from gcsched.domain.pace import Meter, Pace
-from gcsched.domain.replies import Answered, Kind, Transmission, is_throttling, kind_of
+from gcsched.domain.replies import Answered, Kind, Reply, Transmission, is_throttling, kind_of
 from gcsched.usecases.ports import Allowance
 
 WORTH_A_CLAIM_SECONDS = 0.05
@@ -84,24 +85,24 @@ class Pacer:
         await asyncio.sleep(wait)
         return True
 
-    def learn(self, transmission: Transmission) -> None:
-        """Count what the relay took; slow down when it complains."""
+    def learn(self, transmission: Transmission, letter: Letter | None = None) -> None:
+        """Count what the relay took; slow down when it complains, of the mail with *letter*."""
         if not isinstance(transmission, Answered):
             return
         now = self.clock()
         if kind_of(transmission.reply) is Kind.ACCEPTED:
             self._meter = self._meter.counted(now)
         elif is_throttling(transmission.reply):
-            self._slow_down(now, str(transmission.reply))
+            self._slow_down(now, transmission.reply, letter)
 
-    def _slow_down(self, now: float, complaint: str) -> None:
+    def _slow_down(self, now: float, complaint: Reply, letter: Letter | None) -> None:
         before = self._pace
         self._pace = before.throttled(now, took=self._meter.per_second(now))
         if self._pace is not before and not before.is_slow(now):
             structlog.get_logger().warning(
                 "relay throttles",
                 relay=self.relay,
-                error=complaint,
+                error=masked(str(complaint), letter),
                 per_second=round(self._pace.per_second(now), 1),
             )
 

@@ -7,6 +7,7 @@ from typing import Protocol
 
 import structlog
 
+from gcsched.domain.callers import one_line
 from gcsched.domain.mail import Mail
 from gcsched.domain.pause import Pause
 from gcsched.domain.replies import Withheld
@@ -96,9 +97,9 @@ class Pausing:
     def _learn(self, pause: Pause | None, *, by: str = "") -> None:
         log, before = structlog.get_logger(), self._pause
         if pause is not None and pause != before:
-            log.warning("sending paused", by=pause.by, reason=pause.reason)
+            log.warning("sending paused", **words_of(pause))
         if pause is None and before is not None:
-            log.warning("sending resumed", by=by, paused_by=before.by, reason=before.reason)
+            log.warning("sending resumed", **words_of(before), caller_resumed_by=one_line(by))
         self._pause, self._is_known = pause, True
         if pause is None:
             self._may_send.set()
@@ -125,3 +126,8 @@ class Pausing:
 
     async def _begin(self, begin: Begin) -> Permit | None:
         return await begin() if self._may_send.is_set() else None
+
+
+def words_of(pause: Pause) -> dict[str, str]:
+    """Return who has paused and why for a log; the names mark them as a caller's words."""
+    return {"caller_by": one_line(pause.by), "caller_reason": one_line(pause.reason)}

@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import structlog
 
-from gcsched.domain.erasure import without_addresses
 from gcsched.domain.job import Job, State
+from gcsched.domain.masking import masked
 from gcsched.domain.replies import Kind
 from gcsched.errors import StoreUnavailable
 from gcsched.usecases.ports import Conclusion, Outcomes
@@ -86,7 +86,7 @@ class Recorder:
 
 
 def report(job: Job, *, is_lost: bool) -> None:
-    """Log the one event that this outcome is. No log is to hold an address."""
+    """Log the one event that this outcome is. No log is to hold an address or a mail's words."""
     log = structlog.get_logger()
     if is_lost:
         log.warning("claim lost", job_id=job.id, state=job.state.value)
@@ -95,14 +95,22 @@ def report(job: Job, *, is_lost: bool) -> None:
         case State.SENT:
             log.info("job sent", job_id=job.id, attempt=job.attempt)
         case State.FAILED | State.EXPIRED | State.SUPPRESSED:
-            reason = without_addresses(job.reason)
+            reason = told(job)
             log.warning(ENDED[job.state], job_id=job.id, attempt=job.attempt, reason=reason)
         case State.UNCERTAIN:
-            log.warning("job held uncertain", job_id=job.id, reason=job.reason)
+            log.warning("job held uncertain", job_id=job.id, reason=told(job))
         case State.RETRYING if job.new_attempt is not None:
             # Trouble with a relay is told once, by its breaker, and not for each mail.
             tell = log.info if job.new_attempt.kind is Kind.OURS else log.warning
-            until, reason = job.due.isoformat(), without_addresses(job.reason)
+            until, reason = job.due.isoformat(), told(job)
             tell("job postponed", job_id=job.id, attempt=job.attempt, until=until, reason=reason)
         case _:
             log.debug("job given back", job_id=job.id)
+
+
+def told(job: Job) -> str:
+    """Return the reason of *job* for a log."""
+    if job.state is State.SUPPRESSED:
+        # What follows are a relay's words on an earlier mail, or those of whoever blocked it.
+        return job.reason.partition(": ")[0]
+    return masked(job.reason, job)

@@ -47,7 +47,7 @@ async def test_everything_is_on_one_page() -> None:
     assert done.out.splitlines() == [
         "version     1.2.3, Python 3.11.9",
         f"started     {HERE}",
-        f"sending     PAUSED by ada@desk since {HERE}: the relay moves",
+        f'sending     PAUSED by "ada@desk" since {HERE}: "the relay moves"',
         "oldest due  3.20 s late",
         "lateness    half within 0.04 s, 99 % within 1.50 s, of 1,200 mails in five minutes",
         f"counted     {HERE}",
@@ -133,7 +133,7 @@ async def test_on_a_terminal_a_report_takes_the_place_of_the_one_before() -> Non
         arguments = ["status", "--watch", "0.01", "--target", service.target]
         code, shown = await on_a_terminal(arguments, columns=120)
 
-    first, second = shown.index("PAUSED by ada@desk"), shown.index("MongoDB is away")
+    first, second = shown.index('PAUSED by "ada@desk"'), shown.index("MongoDB is away")
     assert code == 1
     assert "\x1b[1A" in shown[first:second]  # up a line
     assert "answered INTERNAL" in shown

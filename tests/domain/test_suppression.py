@@ -71,7 +71,9 @@ def test_one_by_hand_bars_every_job_and_names_none() -> None:
     by_hand = a_suppression(job_id="", reason="asked for it")
 
     assert by_hand.bars(a_job())
-    assert str(by_hand) == "the address is blocked until 2026-07-31: asked for it"
+    assert str(by_hand) == (
+        'the address is blocked until 2026-07-31: a caller gave the reason "asked for it"'
+    )
 
 
 @pytest.mark.parametrize(("seconds", "count"), [(-1, 1), (0, 1), (1, 0)])

@@ -229,8 +229,13 @@ async def test_who_and_why_are_told_once(pausing: Pausing) -> None:
     told = [{key: event[key] for key in event if key != "log_level"} for event in logs]
     why = "the relay moves"
     assert told == [
-        {"event": "sending paused", "by": "ada", "reason": why},
-        {"event": "sending resumed", "by": "bob", "paused_by": "ada", "reason": why},
+        {"event": "sending paused", "caller_by": "ada", "caller_reason": why},
+        {
+            "event": "sending resumed",
+            "caller_by": "ada",
+            "caller_reason": why,
+            "caller_resumed_by": "bob",
+        },
     ]
 
 

@@ -12,7 +12,7 @@ from gcsched.domain.replies import Kind
 from gcsched.errors import StoreUnavailable
 from gcsched.usecases.ports import Conclusion
 from gcsched.usecases.record import Recorder
-from tests.builders import NOW, a_claimed_job, a_conclusion, an_attempt, running
+from tests.builders import NOW, a_claimed_job, a_conclusion, a_suppression, an_attempt, running
 from tests.waiting import until
 
 Events = list[MutableMapping[str, Any]]
@@ -316,13 +316,21 @@ async def test_each_outcome_is_one_event(
 @pytest.mark.parametrize(
     ("said", "logged"),
     [
-        ("550 5.1.1 at RCPT: <Ada@example.org>: unknown", "550 5.1.1 at RCPT: (address) unknown"),
+        (
+            "550 5.1.1 at RCPT: <Ada@example.org>: unknown",
+            "550 5.1.1 at RCPT: <(address)>: unknown",
+        ),
         ('no "ada k"@xn--caf-dma.example here', "no (address) here"),
         ("ada@example.org", "(address)"),
         ("nothing to hide", "nothing to hide"),
+        (
+            "550 5.7.1 at BODY: 'Stand-up' for ADA is spam",
+            "550 5.7.1 at BODY: '(hidden)' for (hidden) is spam",
+        ),
+        ("550 at RCPT: ada... unknown", "550 at RCPT: (hidden)... unknown"),
     ],
 )
-async def test_an_address_that_a_relay_repeats_is_not_logged(
+async def test_what_a_relay_repeats_of_the_mail_is_not_logged(
     recorder: Recorder, settled: list[Conclusion], events: Events, said: str, logged: str
 ) -> None:
     failed = a_claimed_job().failed(an_attempt(), reason=said)
@@ -332,3 +340,36 @@ async def test_an_address_that_a_relay_repeats_is_not_logged(
         await until(lambda: settled)
 
     assert events[0]["reason"] == logged
+
+
+@pytest.mark.parametrize("state", [State.UNCERTAIN, State.RETRYING, State.EXPIRED])
+async def test_every_outcome_is_logged_without_the_words_of_the_mail(
+    recorder: Recorder, settled: list[Conclusion], events: Events, state: State
+) -> None:
+    attempt = an_attempt(text="451 at BODY: 'Stand-up' waits")
+    ends = {
+        State.UNCERTAIN: a_claimed_job().held(attempt, reason=attempt.text),
+        State.RETRYING: a_claimed_job().retried(attempt, due=LATER, charged=True),
+        State.EXPIRED: a_claimed_job().expired(attempt, reason=attempt.text, charged=True),
+    }
+
+    async with running(recorder.run):
+        recorder.record(a_conclusion(ends[state]))
+        await until(lambda: settled)
+
+    assert events[0]["reason"] == "451 at BODY: '(hidden)' waits"
+    assert ends[state].attempts[-1].text == attempt.text
+
+
+async def test_what_blocked_an_address_is_not_logged_with_each_mail_to_it(
+    recorder: Recorder, settled: list[Conclusion], events: Events
+) -> None:
+    """It may be a relay's words on another mail, or a caller's."""
+    blocked = a_suppression(reason="550 5.7.1 at BODY: 'Another subject' is spam")
+    suppressed = a_claimed_job().passed_over(State.SUPPRESSED, NOW, reason=str(blocked))
+
+    async with running(recorder.run):
+        recorder.record(a_conclusion(suppressed))
+        await until(lambda: settled)
+
+    assert events[0]["reason"] == "the address is blocked until 2026-07-31, since job job-0"

@@ -1,5 +1,7 @@
 """What is known of an employee: the user details, and what the jobs say. To be read, and erased."""
 
+import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -8,14 +10,17 @@ from pymongo import UpdateOne
 
 from gcsched.adapters.mongo.connection import Document, Mongo, store_errors
 from gcsched.adapters.mongo.documents import BY_EMPID, BY_ID
-from gcsched.domain.erasure import EMPTIED, REMOVED, erased_reason, erased_text
+from gcsched.domain.erasure import EMPTIED, REMOVED, Known, erased_reason, erased_text
 from gcsched.domain.job import FINAL
+from gcsched.domain.masking import Words
 from gcsched.domain.recipient import Recipient
 from gcsched.usecases.forget import Erased
 
 FINISHED = {"$in": [state.value for state in FINAL]}
 NOT_FINISHED = {"$nin": [state.value for state in FINAL]}
-SEEN = {"state": 1, "version": 1, "email": 1, "reason": 1, "attempts": 1}
+TEXTS = ("email", "name", "message", "empid", "reply_to")
+IN_A_ROW = 25
+SEEN = dict.fromkeys(("state", "version", "reason", "attempts", "variables", *TEXTS), 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +53,7 @@ class MongoPersonalData:
             found = await cursor.to_list(most)
             if not found:
                 return Erased(jobs=0, missed=0, last=None)
-            writes = [erasure(document, now) for document in found]
+            writes = await erasures(found, now)
             erased = (await self.mongo.jobs.bulk_write(writes, ordered=False)).modified_count
         last = found[-1]["_id"] if len(found) == most else None
         return Erased(jobs=erased, missed=len(found) - erased, last=last)
@@ -58,20 +63,40 @@ class MongoPersonalData:
             await self.mongo.recipients.delete_one({"_id": empid})
 
 
+async def erasures(documents: Sequence[Document], now: datetime) -> list[UpdateOne]:
+    """Make one write for each; a relay's words are searched, so others get their turn between."""
+    writes = []
+    for document in documents:
+        writes.append(erasure(document, now))
+        if len(writes) % IN_A_ROW == 0:
+            await asyncio.sleep(0)
+    return writes
+
+
 def erasure(document: Document, now: datetime) -> UpdateOne:
-    email = str(document.get("email", ""))
+    known = Words(known_of(document))
     version = document.get("version")  # None: it is missing
     fields: dict[str, Any] = dict.fromkeys(EMPTIED, "") | {
-        "reason": erased_reason(str(document.get("reason", "")), email=email, now=now),
-        "attempts": [erased_attempt(each, email) for each in document.get("attempts") or ()],
+        "reason": erased_reason(str(document.get("reason", "")), known, now=now),
+        "attempts": [erased_attempt(each, known) for each in document.get("attempts") or ()],
         "version": version + 1 if isinstance(version, int) else 1,
     }
     seen = {"_id": document["_id"], "state": document["state"], "version": version}
     return UpdateOne(seen, {"$set": fields, "$unset": dict.fromkeys(REMOVED, "")}, hint=BY_ID)
 
 
-def erased_attempt(attempt: Document, email: str) -> Document:
-    return attempt | {"text": erased_text(str(attempt.get("text", "")), email=email)}
+def known_of(document: Document) -> Known:
+    """Read what may be damaged: what is not a text tells nothing that a relay could repeat."""
+    variables = document.get("variables")
+    pairs = variables.items() if isinstance(variables, dict) else ()
+    return Known(
+        **{name: str(document.get(name) or "") for name in TEXTS},
+        variables={name: str(value) for name, value in pairs},
+    )
+
+
+def erased_attempt(attempt: Document, known: Words) -> Document:
+    return attempt | {"text": erased_text(str(attempt.get("text", "")), known)}
 
 
 def decode(document: Document) -> Recipient:

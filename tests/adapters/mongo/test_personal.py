@@ -81,8 +81,8 @@ async def test_an_erased_job_keeps_its_state_its_times_and_its_kind_of_end(
         "name": "",
         "email": "",
         "message": "",
-        "reason": "erased on 2026-07-01; 550 (address) unknown",
-        "attempts": [attempt | {"text": "550 (address) unknown"}],
+        "reason": "erased on 2026-07-01; 550 <(address)> unknown",
+        "attempts": [attempt | {"text": "550 <(address)> unknown"}],
         "version": 4,
     }
     assert "ada" not in str(row).lower()

@@ -1,0 +1,223 @@
+"""Mask in a relay's words what tells who gets a mail and what it says, for logs. Pure.
+
+A relay may repeat a name or a subject in part, folded, or encoded. So the words of the mail are
+looked for one by one, and what is encoded is decoded first. Too much is masked rather than too
+little: the job's own history keeps the words, and an operator reads them by GetJob.
+"""
+
+import re
+import unicodedata
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from typing import Protocol
+
+from gcsched.domain.address_forms import without_addresses
+from gcsched.domain.encodings import decodings, is_encoded_word
+
+LONGEST = 2048  # characters of a text; a job's reason has some 600
+LONGEST_VALUES = 16 * 1024  # as in a request: more is not looked at
+HIDDEN, ADDRESS = "\x00", "\x01"  # stand for masks until the end: no text has control characters
+SHORTEST_PART = 4  # of a word that a relay has cut off; 2 where a letter says more than in ASCII
+CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
+
+# A word ends at white space and punctuation, and not at the vowel signs that \w does not know.
+WORD = re.compile(r"[^\s\x00-\x1f!-/:-@\[-`{-\xbf\u2000-\u206f\u3000-\u303f\uff00-\uff0f]+")
+CHUNK = re.compile(r"\S+")
+# What this service itself writes before a relay's words.
+FACT = re.compile(r"\b[245]\d\d(?: [245]\.\d{1,3}\.\d{1,3})? at [A-Z]+:")
+NOT_ASCII, UNREADABLE = re.compile(r"[^\x00-\x7f]"), "\ufffd"
+MASKS = re.compile(rf"{HIDDEN}(?:[^\w{ADDRESS}{HIDDEN}]*+{HIDDEN})*+")
+
+# Words of ordinary replies tell nothing about one mail, unless they are somebody's name.
+ORDINARY_WORDS = """
+a about access account action address addresses administrator after again all allowed already an
+and any are as at authentication auth bad be because been before blocked body bounce but by busy
+can cannot check client closed code command complete connect connection contact content could
+daily data day delivery denied details disabled disk dns do does domain due email error exceeded
+exist exists failed failure find first for found from full getting greylisted has have header help
+host hour hours http https if in inactive internal invalid ip is it its item later length limit
+limits line list local long look mail mailbox mails many max maximum may me message messages
+minute minutes more must my name network new no not nothing now of off ok on one only or order org
+other our out over per permanent please policy port possible postmaster problem protocol quota
+rate reached reason receive received recipient recipients refused reject rejected relay remote
+reply request requested required resources retry sec second seconds see send sender sending sent
+server service session size smtp so sorry space spam spf storage subject such support syntax
+system taken temporarily temporary test than that the their there this time timeout timed to too
+transaction transfer try unable unavailable unknown until up us use user users valid via was we
+were what when which while will with without would wrong you your
+"""
+ORDINARY = frozenset(ORDINARY_WORDS.split())
+
+
+class Letter(Protocol):
+    """What a mail says and to whom; a Job is one."""
+
+    @property
+    def email(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def message(self) -> str: ...
+    @property
+    def empid(self) -> str: ...
+    @property
+    def reply_to(self) -> str: ...
+    @property
+    def variables(self) -> Mapping[str, str]: ...
+
+
+def masked(text: str, letter: Letter | None) -> str:
+    """Return *text* without addresses, and without the words of *letter* if one is at hand.
+
+    The text becomes one line. Takes time linear in the text and the letter, both bounded.
+    """
+    return masked_by(None if letter is None else Words(letter), text)
+
+
+def masked_by(words: "Words | None", text: str) -> str:
+    """Return what `masked` does, for whoever has several texts on one letter."""
+    line = without_addresses(CONTROLS.sub(" ", text[:LONGEST]), ADDRESS)
+    if words is not None:
+        line = MASKS.sub(HIDDEN, _without(line, words))
+    return line.replace(HIDDEN, "(hidden)").replace(ADDRESS, "(address)")
+
+
+@dataclass(frozen=True)
+class Words:
+    """The words of a letter, folded: those that tell something by themselves, and their order."""
+
+    letter: Letter
+
+    @cached_property
+    def told(self) -> frozenset[str]:
+        """Words that are masked wherever they stand."""
+        letter = self.letter
+        people = {*_folded(letter.name), *_folded(_local(letter.email))}
+        others = {word for text in self.texts for word in (*_folded(text), *_misread(text))}
+        others -= ORDINARY
+        telling = {word for word in people | others if len(word) > 1}
+        return frozenset({*telling, fold(_local(letter.email))} - {""})
+
+    @cached_property
+    def texts(self) -> tuple[str, ...]:
+        letter = self.letter
+        values = " ".join(letter.variables.values())[:LONGEST_VALUES]
+        return (letter.message, letter.name, values, letter.empid, _local(letter.reply_to))
+
+    @cached_property
+    def pairs(self) -> frozenset[tuple[str, str]]:
+        """Words that follow one another."""
+        return frozenset(pair for text in self.texts for pair in pairwise(_folded(text)))
+
+    @cached_property
+    def triples(self) -> frozenset[tuple[str, ...]]:
+        orders = [list(_folded(text)) for text in self.texts]
+        return frozenset(
+            triple for words in orders for triple in zip(words, words[1:], words[2:], strict=False)
+        )
+
+    @cached_property
+    def _sorted(self) -> tuple[list[str], list[str]]:
+        return sorted(self.told), sorted(word[::-1] for word in self.told)
+
+    @cached_property
+    def _foreign(self) -> tuple[str, ...]:
+        """Words of scripts that may write no spaces between words."""
+        return tuple(word for word in self.told if not word.isascii())[:200]
+
+    def tell(self, word: str) -> bool:
+        """Tell whether *word* (folded) is one of them, a part of one, or holds one."""
+        if word in self.told:
+            return True
+        if word in ORDINARY or len(word) < (SHORTEST_PART if word.isascii() else 2):
+            return False
+        forward, backward = self._sorted
+        if _begins_one(word, forward) or _begins_one(word[::-1], backward):
+            return True
+        return not word.isascii() and any(each in word for each in self._foreign)
+
+
+def _begins_one(part: str, words: list[str]) -> bool:
+    place = bisect_left(words, part)
+    return place < len(words) and words[place].startswith(part)
+
+
+def _local(address: str) -> str:
+    return address.rpartition("@")[0]
+
+
+def fold(word: str) -> str:
+    """Return *word* as it is compared: without case, width and accents."""
+    if word.isascii():
+        return word.lower()
+    plain = unicodedata.normalize("NFKD", word.casefold())
+    return "".join(each for each in plain if not unicodedata.combining(each))
+
+
+def _folded(text: str) -> Iterator[str]:
+    for found in WORD.finditer(unicodedata.normalize("NFC", text)):
+        yield fold(found[0])
+
+
+def _misread(text: str) -> Iterator[str]:
+    """Yield the words of *text* as we read them from a relay that answers in another charset."""
+    for word in () if text.isascii() else WORD.findall(unicodedata.normalize("NFC", text)):
+        if not word.isascii():
+            yield fold(NOT_ASCII.sub(UNREADABLE, word))
+
+
+def _without(text: str, words: Words) -> str:
+    """Mask the encoded pieces that hold words of the letter, then these words."""
+    facts = [range(*found.span()) for found in FACT.finditer(text)]
+    pieces: list[str] = []
+    for found in CHUNK.finditer(text):
+        hides = not any(found.start() in fact for fact in facts) and _is_telling(found[0], words)
+        pieces.append(HIDDEN if hides else found[0])
+    return _without_plain(" ".join(pieces), words)
+
+
+def _is_telling(chunk: str, words: Words) -> bool:
+    return is_encoded_word(chunk) or any(
+        _without_plain(text, words) != text for text in decodings(chunk)
+    )
+
+
+def _without_plain(text: str, words: Words) -> str:
+    text = unicodedata.normalize("NFC", text)
+    facts = [range(*found.span()) for found in FACT.finditer(text)]
+    spans = [
+        found.span()
+        for found in WORD.finditer(text)
+        if not any(found.start() in fact for fact in facts)
+    ]
+    hidden = _hidden(words, [fold(text[a:b]) for a, b in spans])
+    return _cut(text, [span for span, is_hidden in zip(spans, hidden, strict=True) if is_hidden])
+
+
+def _hidden(words: Words, said: list[str]) -> list[bool]:
+    """Say which of the words that were *said* are to be masked.
+
+    Three that follow one another as in the letter are, whatever they are; and what stands beside a
+    masked one as it does in the letter.
+    """
+    hidden = [words.tell(word) for word in said]
+    for place in range(len(said) - 2):
+        if tuple(said[place : place + 3]) in words.triples:
+            hidden[place : place + 3] = [True] * 3
+    for places in (range(len(said) - 1), range(len(said) - 2, -1, -1)):
+        for place in places:
+            one_is = hidden[place] or hidden[place + 1]
+            if one_is and (said[place], said[place + 1]) in words.pairs:
+                hidden[place] = hidden[place + 1] = True
+    return hidden
+
+
+def _cut(text: str, spans: Iterable[tuple[int, int]]) -> str:
+    pieces, done = [], 0
+    for begin, end in spans:
+        pieces += [text[done:begin], HIDDEN]
+        done = end
+    return "".join([*pieces, text[done:]])
