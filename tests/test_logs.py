@@ -70,6 +70,18 @@ def test_no_address_and_no_words_of_a_mail_are_ever_logged() -> None:
     assert events(stream)[0]["error"] == "550 <<address>> unknown"
 
 
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_no_words_of_others_forge_a_line_or_move_a_cursor(log_format: LogFormat) -> None:
+    stream = configured(log_format)
+
+    structlog.get_logger().info("seen", error="a\x1b[2Jb\x9bc\u2028d\u202ee\rf\ng")
+
+    (line,) = stream.getvalue().splitlines()
+    assert line.isprintable()
+    for said in (r"\x1b[2J", r"\x9bc", r"\u2028d", r"\u202ee"):
+        assert said in line.replace("\\\\", "\\")
+
+
 def test_an_exception_is_told_in_its_event() -> None:
     stream = configured()
 

@@ -85,6 +85,12 @@ def masked_by(words: "Words | None", text: str) -> str:
     return line.replace(HIDDEN, "(hidden)").replace(ADDRESS, "(address)")
 
 
+def masked_traceback(trace: str, letter: Letter) -> str:
+    """Return *trace* with its messages masked; its frames, which are indented, stay whole."""
+    lines = trace.splitlines()
+    return "\n".join(line if line.startswith(" ") else masked(line, letter) for line in lines)
+
+
 @dataclass(frozen=True)
 class Words:
     """The words of a letter, folded: those that tell something by themselves, and their order."""
@@ -105,7 +111,8 @@ class Words:
     def texts(self) -> tuple[str, ...]:
         letter = self.letter
         values = " ".join(letter.variables.values())[:LONGEST_VALUES]
-        return (letter.message, letter.name, values, letter.empid, _local(letter.reply_to))
+        locals_ = (_local(letter.email), _local(letter.reply_to))
+        return (letter.message, letter.name, values, letter.empid, *locals_)
 
     @cached_property
     def pairs(self) -> frozenset[tuple[str, str]]:

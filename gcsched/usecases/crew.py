@@ -1,11 +1,13 @@
 """The workers: each carries one claimed job at a time through its delivery."""
 
 import asyncio
+import traceback
 from datetime import timedelta
 
 import structlog
 
 from gcsched.domain.job import State
+from gcsched.domain.masking import masked_traceback
 from gcsched.usecases.deliver import Claimed, Deliver
 from gcsched.usecases.lanes import Lanes
 from gcsched.usecases.marks import AcceptedMarks
@@ -97,7 +99,9 @@ class Crew:
         try:
             return await self._deliver(claimed)
         except Exception as error:  # noqa: BLE001  # a defect costs an attempt, not a worker
-            structlog.get_logger().exception("delivery broke", job_id=claimed.job.id)
+            # Not as `exc_info`: a defect's message may repeat what the mail says.
+            trace = masked_traceback(traceback.format_exc(), claimed.job)
+            structlog.get_logger().error("delivery broke", job_id=claimed.job.id, exception=trace)
             return self._deliver.broken(claimed, error)
 
     def _conclude(self, conclusion: Conclusion) -> None:

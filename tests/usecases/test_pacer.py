@@ -14,6 +14,7 @@ from gcsched.errors import BellUnavailable
 from gcsched.usecases.allowance import OwnAllowance, SharedAllowance
 from gcsched.usecases.pacer import Pacer
 from gcsched.usecases.ports import Allowance
+from tests.builders import a_job
 
 TAKEN = Answered(Reply(stage=Stage.BODY, code=250))
 TOO_FAST = Answered(Reply(stage=Stage.MAIL, code=421, enhanced="4.7.0", text="slow down"))
@@ -273,3 +274,16 @@ async def test_the_effective_speed_is_lower_after_a_complaint(
     pacer.learn(TOO_FAST)
 
     assert (pacer.per_second, pacer.effective_per_second) == (40, 20)
+
+
+async def test_a_complaint_is_logged_without_the_words_of_the_mail(
+    clock: Seconds, events: Events
+) -> None:
+    pacer = a_pacer(clock, OwnAllowance(clock=clock))
+    complaint = Reply(stage=Stage.BODY, code=421, text="'Stand-up' for Ada comes too soon")
+    for _ in range(40):
+        pacer.learn(TAKEN)
+
+    pacer.learn(Answered(complaint), a_job())
+
+    assert events[0]["error"] == "421 at BODY: '(hidden)' for (hidden) comes too soon"

@@ -17,6 +17,7 @@ from gcsched.usecases.guard import GuardedRelay
 from gcsched.usecases.pacer import Pacer
 from gcsched.usecases.ports import Begin, Carried
 from gcsched.usecases.relays import Relays
+from tests.builders import a_job
 from tests.mails import Permit, a_mail
 
 TAKEN = Answered(Reply(stage=Stage.BODY, code=250))
@@ -313,3 +314,16 @@ async def test_a_refused_login_is_told_with_what_to_do(clock: Seconds, events: E
     assert event["advice"] == (
         "the relay refuses the login: correct GCSCHED_SMTP_PASSWORD or its file; sending waits"
     )
+
+
+async def test_trouble_is_told_without_the_words_of_the_mail_that_met_it(
+    clock: Seconds, events: Events
+) -> None:
+    text = "4.3.0 going down, 'Stand-up' for <ada> waits"
+    mailer = ScriptedMailer(says=Answered(Reply.parse(Stage.RCPT, 421, text)))
+    relays = relays_over(clock, mailer)
+
+    for _ in range(20):
+        await relays.carry(a_mail(letter=a_job()), Permit())
+
+    assert events[0]["error"] == "421 4.3.0 at RCPT: going down, '(hidden)' for <(hidden)> waits"

@@ -1,0 +1,69 @@
+"""A relay that repeats names and subjects: what the log shows, and what GetJob still tells."""
+
+import base64
+from collections.abc import Iterator
+from io import StringIO
+
+import pytest
+import structlog
+
+from gcsched.adapters.compose import Composer, Letter
+from gcsched.domain.mail import Mail
+from gcsched.logs import configure
+from gcsched.pb import task_pb2
+from tests.relay import Answer, At, Relay
+from tests.running import a_setting, running
+from tests.service import a_meet, scheduler
+from tests.waiting import until
+
+NAME, SUBJECT = "Zoë Quackenbush", "Kündigungsgespräch am Waldsee"
+SAID = (
+    f"5.7.1 <zoe.q@example.org>: message '{SUBJECT}' for QUACKENBUSH, Zoë"
+    f" ({base64.b64encode(SUBJECT.encode()).decode()}) looks like spam"
+)
+PRIVATE = ("zoe.q", "zoë", "quackenbush", "kündigung", "waldsee", "s8o8bmRpZ3Vu".lower())
+
+
+@pytest.fixture
+def log() -> Iterator[StringIO]:
+    stream = StringIO()
+    configure("json", "DEBUG", stream)
+    yield stream
+    structlog.reset_defaults()
+
+
+@pytest.mark.parametrize("code", [550, 450, 421])
+async def test_a_refusal_is_logged_without_what_it_repeats_and_kept_with_it(
+    mongo_uri: str, redis_url: str, log: StringIO, code: int
+) -> None:
+    said = f"{code // 100}{SAID[1:]}"
+    async with Relay() as relay:
+        relay.script(At.BODY, Answer(code, said))
+        settings = a_setting(mongo=mongo_uri, redis=redis_url, relay_port=relay.port)
+        async with running(settings) as app, scheduler(app.target) as stub:
+            meet = a_meet(empName=NAME, message=SUBJECT, emailID="zoe.q@example.org")
+            reply = await stub.ScheduleMeet(meet)
+            await until(lambda: "job failed" in log.getvalue() or "postponed" in log.getvalue())
+            told = await stub.GetJob(task_pb2.GetJobRequest(job_id=reply.job_id))
+
+    assert "looks like spam" in log.getvalue()
+    assert not [each for each in PRIVATE if each in log.getvalue().lower()]
+    assert SUBJECT in told.attempts[0].text
+
+
+async def test_a_defect_is_logged_with_its_frames_and_without_what_it_repeats(
+    mongo_uri: str, redis_url: str, log: StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def compose(_: Composer, job: Letter) -> Mail:
+        raise RuntimeError(f"cannot encode {job.message!r} for {job.name}")
+
+    monkeypatch.setattr(Composer, "compose", compose)
+    settings = a_setting(mongo=mongo_uri, redis=redis_url, relay_port=9)
+    async with running(settings) as app, scheduler(app.target) as stub:
+        await stub.ScheduleMeet(a_meet(empName=NAME, message=SUBJECT))
+        await until(lambda: "delivery broke" in log.getvalue())
+
+    [told] = [line for line in log.getvalue().splitlines() if "delivery broke" in line]
+    assert "in compose" in told
+    assert "RuntimeError: cannot encode '(hidden)' for (hidden)" in told
+    assert not [each for each in PRIVATE if each in log.getvalue().lower()]
