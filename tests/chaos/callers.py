@@ -1,10 +1,11 @@
 """Callers who want their mails sent whatever happens: they ask again until a service accepts."""
 
 import asyncio
+import itertools
 import math
 import time
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
@@ -30,28 +31,34 @@ class Callers:
     accepted: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set), init=False)
     codes: Counter[str] = field(default_factory=Counter, init=False)
     words: dict[str, str] = field(default_factory=dict, init=False)  # the latest ones, by code
+    gave_up: set[str] = field(default_factory=set, init=False)  # recipients nobody could ask for
     _give_up_at: float = field(default=math.inf, init=False)
 
-    async def call(self, *, seconds: float, patience: float) -> None:
-        """Ask for *seconds*; whoever has no answer then goes on for *patience* at most."""
-        stop = asyncio.Event()
-        asyncio.get_running_loop().call_later(seconds, stop.set)
-        await self.call_until(stop, patience=patience)
+    async def call(self, count: int, *, over: asyncio.Event, patience: float) -> None:
+        """Ask for *count* mails, however slow this machine is.
+
+        Whoever has no answer when *over* is set goes on for *patience* at most.
+        """
+        await self._call(range(count), over, patience)
 
     async def call_until(self, stop: asyncio.Event, *, patience: float) -> None:
         """Ask until *stop*; whoever has no answer then goes on for *patience* at most."""
+        numbers = itertools.takewhile(lambda _: not stop.is_set(), itertools.count())
+        await self._call(numbers, stop, patience)
+
+    async def _call(self, numbers: Iterable[int], over: asyncio.Event, patience: float) -> None:
         chance = repeatable(f"callers {self.seed}")
         begun = time.monotonic()
         async with AsyncExitStack() as stack:
             stubs = [await stack.enter_async_context(published(each)) for each in self.targets]
             async with asyncio.TaskGroup() as tasks:
-                number = 0
-                while not stop.is_set():
+                for number in numbers:
                     due = int(time.time() + chance.uniform(-1.0, self.latest_due_seconds))
                     turn = [*stubs[number % len(stubs) :], *stubs[: number % len(stubs)]]
                     tasks.create_task(self._ask(a_meet(number, timestamp=due), turn))
-                    number += 1
-                    await asyncio.sleep(begun + number / self.per_second - time.monotonic())
+                    next_at = begun + (number + 1) / self.per_second
+                    await asyncio.sleep(next_at - time.monotonic())
+                await over.wait()
                 self._give_up_at = time.monotonic() + patience
 
     async def _ask(
@@ -73,3 +80,4 @@ class Callers:
                 self.codes["OK"] += 1
                 self.accepted[request.emailID].add(reply.job_id)
                 return
+        self.gave_up.add(request.emailID)

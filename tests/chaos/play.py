@@ -32,6 +32,10 @@ class Scenario:
     per_second: float
     pace: float = 1.0
 
+    @property
+    def calls(self) -> int:
+        return round(self.seconds * self.per_second)
+
 
 async def play(scenario: Scenario, folder: Path) -> dict[str, Any]:
     """Give the report on *scenario*; its `problems` are to be none."""
@@ -46,8 +50,10 @@ async def play(scenario: Scenario, folder: Path) -> dict[str, Any]:
             per_second=scenario.per_second,
         )
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(callers.call(seconds=scenario.seconds, patience=LATEST_SECONDS))
+            over = asyncio.Event()
+            tasks.create_task(callers.call(scenario.calls, over=over, patience=LATEST_SECONDS))
             ended = await befall(stage, lanes)
+            over.set()
         await settle(stage, callers, scenario)
         evidence = await gather(stage, callers, scenario, ended)
     return report(scenario, lanes, evidence)
@@ -90,6 +96,7 @@ async def gather(stage: Stage, callers: Callers, scenario: Scenario, ended: floa
         accepted=callers.accepted,
         codes=callers.codes,
         words=callers.words,
+        gave_up=callers.gave_up,
         documents=await asyncio.to_thread(stage.replica_set.read, "jobs"),
         arrivals=[(kept.recipient, kept.time) for kept in stage.relay.ledger],
         relay_faults=Counter(
@@ -110,6 +117,8 @@ def report(
         "on_uncertain": scenario.on_uncertain,
         "services": scenario.services,
         "seconds": scenario.seconds,
+        "asked": len(evidence.due),
+        "answered": len(evidence.accepted),
         "jobs": len(evidence.documents),
         "states": dict(Counter(job["state"] for job in evidence.documents)),
         "faults": dict(Counter(fault.kind.value for lane in lanes for fault in lane)),

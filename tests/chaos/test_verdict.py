@@ -29,6 +29,7 @@ def seen(**fields: Any) -> Evidence:
         "accepted": {"anna": {"job of anna"}},
         "codes": Counter(OK=1),
         "words": {},
+        "gave_up": set(),
         "documents": [a_job()],
         "arrivals": [("anna", 1000.2)],
         "relay_faults": Counter[str](),
@@ -48,6 +49,7 @@ TWICE = [("anna", 1000.2), ("anna", 1030.0)]
 @pytest.mark.parametrize(
     "planted",
     [
+        pytest.param({"gave_up": {"ben"}}, id="a caller gave up"),
         pytest.param({"documents": []}, id="an accepted job is lost"),
         pytest.param({"documents": [a_job(_id="other")]}, id="another id than was told"),
         pytest.param({"documents": [a_job(), a_job(_id="other")]}, id="two jobs for one wish"),

@@ -26,6 +26,7 @@ class Evidence:
     accepted: Mapping[str, AbstractSet[str]]  # recipient → job ids that callers were told
     codes: Counter[str]  # what calls were answered
     words: Mapping[str, str]  # the latest words beside each of these
+    gave_up: AbstractSet[str]  # recipients whose callers never had an OK
     documents: Sequence[Mapping[str, Any]]
     arrivals: Sequence[tuple[str, float]]
     relay_faults: Counter[str]  # those that befell a mail at the relay
@@ -76,6 +77,12 @@ def is_kept(evidence: Evidence) -> Iterator[str]:
         kept = {job["_id"] for job in evidence.jobs.get(recipient, [])}
         if kept != told:
             yield f"{recipient}: callers were told {told}, MongoDB has {kept}"
+
+
+def is_answered(evidence: Evidence) -> Iterator[str]:
+    """A caller that goes on asking is told OK once the faults have ended."""
+    for recipient in sorted(evidence.gave_up):
+        yield f"{recipient}: no OK within {LATEST_SECONDS:g} s after the faults had ended"
 
 
 def is_settled(evidence: Evidence) -> Iterator[str]:
@@ -135,6 +142,7 @@ def calls_end_well(evidence: Evidence) -> Iterator[str]:
 
 CHECKS = (
     is_kept,
+    is_answered,
     is_settled,
     has_no_claim_left,
     is_at_the_relay,

@@ -64,6 +64,7 @@ def evidence(stage: Stage, callers: Callers, faults_ended: float) -> Evidence:
         accepted=callers.accepted,
         codes=callers.codes,
         words=callers.words,
+        gave_up=callers.gave_up,
         documents=stage.jobs(),
         arrivals=[(entry["recipient"], entry["time"]) for entry in stage.entries()],
         relay_faults=Counter(),

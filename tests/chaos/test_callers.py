@@ -1,0 +1,36 @@
+"""The callers of the chaos tests ask for all that was planned, and say who had no answer."""
+
+import asyncio
+import time
+
+from gcsched.pb import task_pb2
+from tests.answering import answering
+from tests.chaos.callers import Callers
+from tests.service import free_port
+
+OK = task_pb2.MeetResponse(success=True, job_id="job-1")
+OVER = asyncio.Event()
+OVER.set()
+
+
+async def test_a_slow_machine_asks_later_and_not_less() -> None:
+    async with answering(ScheduleMeet=[OK] * 20) as service:
+        callers = Callers(targets=[service.target], seed=1, per_second=100)
+        asyncio.get_running_loop().call_later(0.15, time.sleep, 0.2)  # until the last is overdue
+        await callers.call(20, over=OVER, patience=5)
+
+    assert (len(callers.due), len(callers.accepted), callers.gave_up) == (20, 20, set())
+
+
+async def test_who_has_no_answer_gives_up_when_the_faults_have_been_over_for_long() -> None:
+    callers = Callers(targets=[f"127.0.0.1:{free_port()}"], seed=1, per_second=100)
+    over = asyncio.Event()
+    calling = asyncio.create_task(callers.call(2, over=over, patience=0.1))
+
+    _, pending = await asyncio.wait([calling], timeout=0.5)
+    over.set()
+    await calling
+
+    assert pending, "patience begins when the faults are over"
+    assert callers.gave_up == set(callers.due)
+    assert set(callers.codes) == {"UNAVAILABLE"}
