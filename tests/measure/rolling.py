@@ -1,0 +1,59 @@
+"""Run another commit and this one on the same stores, under load and deaths of either.
+
+    python -m tests.measure.rolling --old COMMIT [--seconds 60] [--seed 1] [--seeds 1] [--json FILE]
+
+Three processes; SIGKILL or SIGTERM, and each is replaced by the other version. Prints one line of
+JSON per seed; `problems` lists what did not hold, and the exit code tells. --old may be a folder.
+"""
+
+import argparse
+import asyncio
+import json
+import sys
+from pathlib import Path
+
+from gcsched.cli.serve import fastest_loop
+from tests.measure.spine import Figures, a_folder, surroundings
+from tests.rolling import Scenario, figures, play
+from tests.versions import Version, other, present
+
+COMMAND = " ".join(["python -m tests.measure.rolling", *sys.argv[1:]])
+
+
+async def measure(folder: Path, options: argparse.Namespace) -> int:
+    versions: tuple[Version, Version] = (await other(options.old, folder), await present())
+    for version in versions:
+        await version.check()
+    before, seen = {**surroundings(), "command": COMMAND}, list[Figures]()
+    for seed in range(options.seed, options.seed + options.seeds):
+        scenario = Scenario(
+            seed=seed,
+            seconds=options.seconds,
+            per_second=options.per_second,
+            versions=versions,
+        )
+        own = (options.keep or folder) / f"seed-{seed}"
+        own.mkdir(parents=True)
+        seen.append(figures(await play(own, scenario)))
+        print(json.dumps(seen[-1]), flush=True)
+        if options.json is not None:
+            kept = {"surroundings": before, "runs": seen}
+            options.json.write_text(json.dumps(kept, indent=1) + "\n")
+    return int(any(each["problems"] for each in seen))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--old", required=True, help="a commit, or a folder with a checkout")
+    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--per-second", type=float, default=40.0)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--keep", type=Path, help="keep logs and data in this folder")
+    with a_folder() as folder, asyncio.Runner(loop_factory=fastest_loop()) as runner:
+        return runner.run(measure(folder, parser.parse_args()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
