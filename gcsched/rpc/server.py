@@ -14,6 +14,7 @@ from gcsched.errors import AddressInUse
 from gcsched.pb import task_pb2, task_pb2_grpc
 from gcsched.rpc.calls import CallInterceptor, OnCall
 from gcsched.rpc.servicer import SchedulerServicer
+from gcsched.rpc.streams import StreamInterceptor
 
 LARGEST_MESSAGE = 4 * 1024 * 1024
 SERVICE = task_pb2.DESCRIPTOR.services_by_name["Scheduler"].full_name
@@ -36,6 +37,7 @@ class RpcServer:
     server: grpc.aio.Server
     health: health.aio.HealthServicer
     calls: CallInterceptor
+    streams: StreamInterceptor
     port: int
 
     async def wind_down(self, grace: timedelta) -> None:
@@ -46,6 +48,7 @@ class RpcServer:
         """
         await self.health.enter_graceful_shutdown()
         await self._quiet()
+        await self.streams.end()  # they would last until the end of the grace
         await self.server.stop(grace.total_seconds())
 
     async def _quiet(self) -> None:
@@ -67,8 +70,9 @@ async def serving_grpc(
     """
     # gRPC's own default shares the port without a word: half of the calls would go astray.
     options = [("grpc.so_reuseport", int(reuse_port)), *OPTIONS]
-    calls = CallInterceptor(on_call)
-    server = grpc.aio.server(options=options, interceptors=[calls])
+    # In this order: what it knows already, the first one answers alone.
+    calls, streams = CallInterceptor(on_call), StreamInterceptor()
+    server = grpc.aio.server(options=options, interceptors=[calls, streams])
     health_servicer = health.aio.HealthServicer()
     task_pb2_grpc.add_SchedulerServicer_to_server(servicer, server)
     health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
@@ -82,6 +86,8 @@ async def serving_grpc(
     for name in ("", SERVICE):
         await health_servicer.set(name, health_pb2.HealthCheckResponse.SERVING)
     try:
-        yield RpcServer(server=server, health=health_servicer, calls=calls, port=port)
+        yield RpcServer(
+            server=server, health=health_servicer, calls=calls, streams=streams, port=port
+        )
     finally:
         await server.stop(0)
