@@ -30,11 +30,18 @@ class Pages:
         return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
 
     async def livez(self, _: web.Request) -> web.Response:
+        failure = self.readiness.failure
+        if failure is not None:
+            return web.Response(text=f"{failure}\n", status=503)
         return web.Response(text="ok\n")
 
     async def readyz(self, _: web.Request) -> web.Response:
         report = self.readiness.report()
-        told = {"status": report.status.value, "dependencies": report.dependencies}
+        told = {
+            "status": report.status.value,
+            "dependencies": report.dependencies,
+            "parts": report.parts,
+        }
         if report.reason is not None:
             told["reason"] = report.reason
         return web.json_response(told, status=200 if report.is_ready else 503)
