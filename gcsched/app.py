@@ -20,6 +20,7 @@ from gcsched.adapters.redis import open_pool
 from gcsched.adapters.template_folder import default_folder
 from gcsched.adapters.templates import Templates
 from gcsched.assembly import Service, assemble
+from gcsched.capacity import for_callers
 from gcsched.errors import PartEnded, StoreUnavailable
 from gcsched.parts import Parts
 from gcsched.relaying import pools
@@ -104,7 +105,8 @@ async def opened(
     metrics.registry.register(DroppedLines(around.log_lines_dropped))
     async with AsyncExitStack() as stack:
         pages = Pages(registry=metrics.registry, readiness=readiness)
-        serving = serving_http(pages, listen=settings.http_listen)
+        most = for_callers(settings)
+        serving = serving_http(pages, listen=settings.http_listen, most_connections=most.http)
         http_port = await stack.enter_async_context(serving)
         mongo = await stack.enter_async_context(open_mongo(settings.mongo_uri.get_secret_value()))
         pool = open_pool(settings.redis_url.get_secret_value(), sessions=settings.smtp_sessions)
@@ -124,6 +126,7 @@ async def opened(
             metrics=metrics,
             readiness=readiness,
             http_port=http_port,
+            most_grpc_connections=most.grpc,
         )
 
 
@@ -169,6 +172,7 @@ async def run(
         listen=settings.grpc_listen,
         reuse_port=settings.reuse_port,
         on_call=resources.metrics.call,
+        most_connections=resources.most_grpc_connections,
     )
 
     def on_failure(failure: PartEnded) -> None:

@@ -19,6 +19,7 @@ from gcsched.rpc.streams import StreamInterceptor
 LARGEST_MESSAGE = 4 * 1024 * 1024
 SERVICE = task_pb2.DESCRIPTOR.services_by_name["Scheduler"].full_name
 MOST_UNREAD = 50_000
+MOST_CONNECTIONS = 2_000
 QUIET_SECONDS, MOST_LOOKS = 0.05, 20
 OPTIONS = [
     # What Python has not taken up yet. gRPC's own 1,000 to 3,000 are full in the first instant of
@@ -27,6 +28,17 @@ OPTIONS = [
     ("grpc.server.max_pending_requests_hard_limit", MOST_UNREAD + 1),
     ("grpc.max_receive_message_length", LARGEST_MESSAGE),
     ("grpc.max_send_message_length", LARGEST_MESSAGE),
+]
+
+
+CONNECTION_OPTIONS = [
+    # A descriptor for each connection: what says nothing, half a preface or no SETTINGS is closed.
+    ("grpc.server_handshake_timeout_ms", 10_000),
+    # Who has no call under way is sent away; a client connects again at its next call.
+    ("grpc.max_connection_idle_ms", 60_000),
+    # A caller that is gone without a word, in the middle of a call.
+    ("grpc.keepalive_time_ms", 60_000),
+    ("grpc.keepalive_timeout_ms", 20_000),
 ]
 
 
@@ -62,14 +74,24 @@ class RpcServer:
 
 @asynccontextmanager
 async def serving_grpc(
-    servicer: SchedulerServicer, *, listen: str, on_call: OnCall, reuse_port: bool = False
+    servicer: SchedulerServicer,
+    *,
+    listen: str,
+    on_call: OnCall,
+    reuse_port: bool = False,
+    most_connections: int = MOST_CONNECTIONS,
 ) -> AsyncIterator[RpcServer]:
     """Serve on *listen* (``host:port``), with others if they all *reuse_port*; tell of each call.
 
     Raises AddressInUse.
     """
     # gRPC's own default shares the port without a word: half of the calls would go astray.
-    options = [("grpc.so_reuseport", int(reuse_port)), *OPTIONS]
+    options = [
+        ("grpc.so_reuseport", int(reuse_port)),
+        ("grpc.max_allowed_incoming_connections", most_connections),
+        *CONNECTION_OPTIONS,
+        *OPTIONS,
+    ]
     # In this order: what it knows already, the first one answers alone.
     calls, streams = CallInterceptor(on_call), StreamInterceptor()
     server = grpc.aio.server(options=options, interceptors=[calls, streams])
