@@ -30,6 +30,7 @@ from gcsched.rpc.servicer import SchedulerServicer
 from gcsched.settings import Settings
 from gcsched.usecases.finish import cancel_until_done
 from gcsched.watchdog import Unwatched, Watching
+from gcsched.web.connections import Connections
 from gcsched.web.levels import DroppedLines
 from gcsched.web.metrics import Metrics
 from gcsched.web.readiness import Readiness
@@ -106,7 +107,8 @@ async def opened(
     async with AsyncExitStack() as stack:
         pages = Pages(registry=metrics.registry, readiness=readiness)
         most = for_callers(settings)
-        serving = serving_http(pages, listen=settings.http_listen, most_connections=most.http)
+        connections = Connections(most=most.http)
+        serving = serving_http(pages, listen=settings.http_listen, connections=connections)
         http_port = await stack.enter_async_context(serving)
         mongo = await stack.enter_async_context(open_mongo(settings.mongo_uri.get_secret_value()))
         pool = open_pool(settings.redis_url.get_secret_value(), sessions=settings.smtp_sessions)

@@ -80,7 +80,7 @@ def failing(part: str, how: str) -> None:
         object.__setattr__(service, "loops", tuple(map(changed, service.loops)))
         return service
 
-    app.assemble = assembled
+    vars(app)["assemble"] = assembled
 
 
 def forked_to_fail(part: str, how: str) -> Launch:

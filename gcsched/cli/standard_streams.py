@@ -20,8 +20,7 @@ class Unfailing(io.TextIOBase):
     def write(self, text: str) -> int:
         if self._stream is not None and has_room(self._stream):
             with suppress(OSError, ValueError):
-                self._stream.write(text)
-                self._stream.flush()
+                put_out(text, self._stream)
         return len(text)
 
     def writable(self) -> bool:
@@ -34,6 +33,16 @@ class Unfailing(io.TextIOBase):
         if self._stream is None:
             raise io.UnsupportedOperation
         return self._stream.fileno()
+
+
+def put_out(text: str, stream: TextIO) -> None:
+    """Write past the stream's buffer: the interpreter fails at its end for what is left there."""
+    try:
+        output = stream.fileno()
+    except io.UnsupportedOperation:
+        stream.write(text)
+    else:
+        os.write(output, text.encode(stream.encoding, "backslashreplace"))
 
 
 def has_room(stream: TextIO) -> bool:

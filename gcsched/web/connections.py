@@ -7,7 +7,7 @@ from typing import cast
 
 LONGEST_SECONDS = 20.0
 LOOK_EVERY_SECONDS = 1.0
-MOST = 100
+
 
 Factory = Callable[[], asyncio.Protocol]
 
@@ -21,7 +21,7 @@ class Connections:
     others only hold connections.
     """
 
-    most: int = MOST
+    most: int
     longest_seconds: float = LONGEST_SECONDS
     # In the order of their last answer, the oldest first.
     _since: dict[asyncio.Transport, float] = field(default_factory=dict, init=False)

@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
 from gcsched.errors import AddressInUse
-from gcsched.web.connections import MOST, Connections, Factory
+from gcsched.web.connections import Connections, Factory
 from gcsched.web.readiness import Readiness
 
 NOT_FOUND = "Nothing is here. There are /metrics, /livez and /readyz.\n"
@@ -52,10 +52,12 @@ class Pages:
 
 @asynccontextmanager
 async def serving_http(
-    pages: Pages, *, listen: str, most_connections: int = MOST
+    pages: Pages, *, listen: str, connections: Connections
 ) -> AsyncIterator[int]:
-    """Serve *pages* on *listen* (``host:port``) and give the port; raises AddressInUse."""
-    connections = Connections(most=most_connections)
+    """Serve *pages* on *listen* (``host:port``) and give the port; raises AddressInUse.
+
+    *connections* says how many there may be, and for how long.
+    """
     app = web.Application(middlewares=[noting_answers(connections), in_words])
     app.router.add_get("/metrics", pages.metrics)
     app.router.add_get("/livez", pages.livez)
