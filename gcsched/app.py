@@ -5,7 +5,9 @@ import os
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import structlog
 from redis.asyncio import Redis
@@ -18,13 +20,18 @@ from gcsched.adapters.redis import open_pool
 from gcsched.adapters.template_folder import default_folder
 from gcsched.adapters.templates import Templates
 from gcsched.assembly import Service, assemble
-from gcsched.errors import StoreUnavailable
+from gcsched.capacity import for_callers
+from gcsched.errors import PartEnded, StoreUnavailable
 from gcsched.parts import Parts
 from gcsched.relaying import pools
 from gcsched.resources import Resources
 from gcsched.rpc.server import RpcServer, serving_grpc
 from gcsched.rpc.servicer import SchedulerServicer
 from gcsched.settings import Settings
+from gcsched.usecases.finish import cancel_until_done
+from gcsched.watchdog import Unwatched, Watching
+from gcsched.web.connections import Connections
+from gcsched.web.levels import DroppedLines
 from gcsched.web.metrics import Metrics
 from gcsched.web.readiness import Readiness
 from gcsched.web.server import Pages, serving_http
@@ -32,6 +39,11 @@ from gcsched.web.server import Pages, serving_http
 TO_STOP_THE_REST = timedelta(seconds=5)
 TO_STOP_THE_ENGINE = timedelta(seconds=16)  # a little more than the longest claim
 LONGEST_CALL = timedelta(seconds=10)
+AFTER_FAILURE = timedelta(seconds=3)  # for mails under way, when a part has ended by itself
+TO_END_TASKS = timedelta(seconds=2)
+HARD_END_SECONDS = 12.0
+# Above all that an orderly stop may take beside the grace: the engine, the rest, and closing.
+HARD_STOP_SECONDS = 32.0
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.5, 5.0
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -42,33 +54,61 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-async def serve(settings: Settings) -> int:
-    """Run the service until SIGTERM or SIGINT; give the exit code.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What the process around the service gives it; by default nothing, as inside a test."""
 
-    Raises TemplateProblem, AddressInUse: what keeps it from starting. Logs are set up already.
+    watchdog: Watching = field(default_factory=Unwatched)
+    log_lines_dropped: Callable[[], int] = lambda: 0
+    last_act: Callable[[], object] = lambda: None
+
+
+async def serve(settings: Settings, around: Surroundings) -> int:
+    """Run the service until SIGTERM or SIGINT; return the exit code.
+
+    Raises TemplateProblem, AddressInUse, which keep it from starting, and PartEnded. Logs are set
+    up already.
     """
     stop = asyncio.Event()
-    with stopped_by_signals(stop):
-        async with opened(settings) as resources:
-            if not await store_is_ready(resources, stop):
-                return 0
-            await run(settings, resources, stop)
+    to_stop = settings.stop_grace_seconds + HARD_STOP_SECONDS
+    hurry = partial(around.watchdog.arm, to_stop, "it did not stop in time")
+    with stopped_by_signals(stop, on_signal=hurry, last_act=around.last_act):
+        try:
+            async with opened(settings, around) as resources:
+                if await store_is_ready(resources, stop):
+                    await run(settings, resources, stop, watchdog=around.watchdog)
+        finally:
+            await end_all_tasks()
     log.info("stopped")
     return 0
 
 
+async def end_all_tasks() -> None:
+    """Cancel what is left on this loop: asyncio's own runner cancels once and waits for ever."""
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    if not await cancel_until_done(left, within=TO_END_TASKS):
+        names = sorted(task.get_name() for task in left if not task.done())
+        log.error("tasks do not end", tasks=names)
+
+
 @asynccontextmanager
-async def opened(settings: Settings) -> AsyncIterator[Resources]:
+async def opened(
+    settings: Settings, around: Surroundings | None = None
+) -> AsyncIterator[Resources]:
     """Open every resource; they close in reverse order, so that we can be seen until the end.
 
     Raises TemplateProblem, AddressInUse.
     """
+    around = around or Surroundings()
     templates = Templates.load(settings.templates_dir or default_folder())
     mailers, readiness = pools(settings), Readiness()
     metrics = Metrics(version=__version__, relays=[mailer.name for mailer in mailers])
+    metrics.registry.register(DroppedLines(around.log_lines_dropped))
     async with AsyncExitStack() as stack:
         pages = Pages(registry=metrics.registry, readiness=readiness)
-        serving = serving_http(pages, listen=settings.http_listen)
+        most = for_callers(settings)
+        connections = Connections(most=most.http)
+        serving = serving_http(pages, listen=settings.http_listen, connections=connections)
         http_port = await stack.enter_async_context(serving)
         mongo = await stack.enter_async_context(open_mongo(settings.mongo_uri.get_secret_value()))
         pool = open_pool(settings.redis_url.get_secret_value(), sessions=settings.smtp_sessions)
@@ -88,6 +128,7 @@ async def opened(settings: Settings) -> AsyncIterator[Resources]:
             metrics=metrics,
             readiness=readiness,
             http_port=http_port,
+            most_grpc_connections=most.grpc,
         )
 
 
@@ -120,10 +161,12 @@ async def run(
     stop: asyncio.Event,
     *,
     on_serving: Callable[[Service, int], None] = nobody_waits,
+    watchdog: Watching | None = None,
 ) -> None:
     """Start the parts, serve, and at *stop* end it all in the order that loses nothing.
 
-    *on_serving* is told the service and the port, once calls are taken. Raises AddressInUse.
+    *on_serving* is told the service and the port, once calls are taken. A part that ends by itself
+    sets *stop*. Raises AddressInUse, and PartEnded after the end.
     """
     service = assemble(settings, resources)
     serving = serving_grpc(
@@ -131,28 +174,39 @@ async def run(
         listen=settings.grpc_listen,
         reuse_port=settings.reuse_port,
         on_call=resources.metrics.call,
+        most_connections=resources.most_grpc_connections,
     )
+
+    def on_failure(failure: PartEnded) -> None:
+        resources.readiness.failed(f"part {failure.part} {failure.how}")
+        if watchdog is not None and not stop.is_set():
+            watchdog.arm(HARD_END_SECONDS, str(failure))
+        stop.set()
+
+    parts = Parts(on_failure)
     # The port first: without it no part has begun anything that would be cut off.
-    async with (
-        serving as server,
-        asyncio.TaskGroup() as tasks,
-    ):
-        parts = Parts(tasks)
+    async with serving as server:
         for name, loop in service.loops:
             parts.start(name, loop)
+        resources.readiness.show_parts(lambda: parts.states)
         ports = {"port": server.port, "http_port": resources.http_port}
         log.info("serving", grpc=settings.grpc_listen, **ports, version=__version__)
         on_serving(service, server.port)
         await stop.wait()
         resources.readiness.stopping()
         await wind_down(server, parts, grace=timedelta(seconds=settings.stop_grace_seconds))
+    if parts.failure is not None:
+        raise parts.failure
 
 
 async def wind_down(server: RpcServer, parts: Parts, *, grace: timedelta) -> None:
     """Send callers elsewhere, begin nothing new, finish what has begun."""
+    to_stop_the_engine = TO_STOP_THE_ENGINE
+    if parts.failure is not None:
+        to_stop_the_engine = grace = min(grace, AFTER_FAILURE)
     log.info("stopping", grace_seconds=grace.total_seconds())
     await asyncio.gather(
-        parts.stop_last(within=TO_STOP_THE_ENGINE),  # nothing new is claimed or begun
+        parts.stop_last(within=to_stop_the_engine),  # nothing new is claimed or begun
         server.wind_down(min(grace, LONGEST_CALL)),
     )
     await parts.stop(within=grace + TO_STOP_THE_REST)
@@ -160,19 +214,27 @@ async def wind_down(server: RpcServer, parts: Parts, *, grace: timedelta) -> Non
 
 @contextmanager
 def stopped_by_signals(
-    stop: asyncio.Event, *, last_act: Callable[[], None] = lambda: None
+    stop: asyncio.Event,
+    *,
+    on_signal: Callable[[], object] = lambda: None,
+    last_act: Callable[[], object] = lambda: None,
 ) -> Iterator[None]:
-    """Set *stop* at SIGTERM or SIGINT; a second signal ends the process right after *last_act*."""
+    """Set *stop* at SIGTERM or SIGINT; a second signal ends the process right after *last_act*.
+
+    *on_signal* is called at each signal, even while something holds the loop.
+    """
     loop = asyncio.get_running_loop()
 
-    def on_signal(number: int) -> None:
+    def hear(number: int) -> None:
         if stop.is_set():
             last_act()
             os._exit(128 + number)
         stop.set()
 
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, on_signal, number)
+        loop.add_signal_handler(number, hear, number)
+        # In place of the loop's own, which does nothing: the loop hears of signals by a descriptor.
+        signal.signal(number, lambda *_: on_signal())
     try:
         yield
     finally:

@@ -254,3 +254,15 @@ class AddressInUse(GcschedError):
 
 class EmbeddedStoreProblem(GcschedError):
     """An embedded MongoDB or Valkey cannot be used here; the text says what to do."""
+
+
+class PartEnded(GcschedError):
+    """A part of the service ended though it was not asked to; the whole process ends then."""
+
+    def __init__(self, part: str, how: str) -> None:
+        super().__init__(
+            f"the part {part!r} of the service {how}; the process stops, its log says why: "
+            "start it again, and tell the operator of gcsched when it recurs"
+        )
+        self.part = part
+        self.how = how

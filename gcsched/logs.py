@@ -1,10 +1,12 @@
 """Say once how logs look: one line per event, no addresses, no words of a mail."""
 
+import json
 import logging
 import re
-from collections.abc import Mapping
-from datetime import datetime
-from typing import Any, Literal, TextIO
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any, Literal, Protocol, TextIO, cast
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
@@ -21,24 +23,81 @@ CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2
 PRIVATE = frozenset({"email", "emailID", "empName", "message", "name", "subject", "username"})
 
 
-def configure(log_format: LogFormat, level: LogLevel, stream: TextIO) -> None:
-    """Send our events from *level* on, and what libraries warn of, to *stream*."""
+class Stream(Protocol):
+    """What lines are written to."""
+
+    def write(self, text: str, /) -> int: ...
+
+    def flush(self) -> None: ...
+
+    def isatty(self) -> bool: ...
+
+
+def configure(log_format: LogFormat, level: LogLevel, stream: Stream) -> Callable[[int], str]:
+    """Send our events from *level* on, and what libraries warn of, to *stream*.
+
+    Return what makes the line that tells how many lines were dropped.
+    """
     threshold = logging.getLevelNamesMapping()[level]
-    finish: list[Processor] = [without_private_things, _renderer(log_format, stream)]
+    finish = unfailing([without_private_things, _renderer(log_format, stream)])
     structlog.configure(
-        processors=[*_facts(), *finish],
+        processors=[unfailing([*_facts(), finish])],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
-        logger_factory=structlog.WriteLoggerFactory(file=stream),
+        logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", stream)),
     )
     handler = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[structlog.stdlib.add_logger_name, *_facts()],
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *finish],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, finish],
         )
     )
     # Not lower than WARNING: arq's lines below it print the arguments of its jobs.
     logging.basicConfig(handlers=[handler], level=max(logging.WARNING, threshold), force=True)
+    render = unfailing([*_facts(), finish])
+
+    def tell_dropped(count: int) -> str:
+        line: Any = render(None, "warning", {"event": "log lines dropped", "count": count})
+        return f"{line}\n"
+
+    return tell_dropped
+
+
+def tell_foreign(text: str) -> None:
+    """Log *text*, which somebody wrote to standard error past us: gRPC's core, a traceback."""
+    log = structlog.get_logger()
+    if "\n" in text:
+        log.error("written to standard error", exception=text)
+    else:
+        log.warning("written to standard error", text=text)
+
+
+def unfailing(processors: list[Processor]) -> Processor:
+    """Chain *processors*; an event at which one of them fails becomes a line that says so."""
+
+    def process(logger: WrappedLogger, method: str, event: EventDict) -> Any:
+        done: Any = event
+        # A value whose str() raises, or nests too deep, must not stop the mail it tells of.
+        with suppress(Exception):
+            for each in processors:
+                done = each(logger, method, done)
+            return done
+        return minimal(method, event)
+
+    return process
+
+
+def minimal(method: str, event: EventDict) -> str:
+    """Make a line of what cannot fail: the event's name, and which of its values were not told."""
+    name = event.get("event")
+    return json.dumps(
+        {
+            "event": ADDRESS.sub("<address>", name) if type(name) is str else "unreadable event",
+            "level": method,
+            "timestamp": datetime.now(UTC).isoformat(),
+            "not_logged": sorted(key for key in event if type(key) is str and key != "event"),
+        }
+    )
 
 
 def without_private_things(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
@@ -77,7 +136,7 @@ def _facts() -> list[Processor]:
     ]
 
 
-def _renderer(log_format: LogFormat, stream: TextIO) -> Processor:
+def _renderer(log_format: LogFormat, stream: Stream) -> Processor:
     is_terminal = stream.isatty()
     if log_format == "json" or (log_format == "auto" and not is_terminal):
         return structlog.processors.JSONRenderer(ensure_ascii=False)

@@ -1,23 +1,55 @@
 """Named loops that run side by side and stop one after the other, last started first."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
 
+from gcsched.errors import PartEnded
+from gcsched.usecases.finish import cancel_until_done
+
 LEAST = timedelta(seconds=1)
+TO_CUT_OFF = timedelta(seconds=2)
+
+RUNNING, STOPPING, STOPPED = "running", "stopping", "stopped"
 
 Loop = Callable[[asyncio.Event], Awaitable[None]]
 NamedLoop = tuple[str, Loop]
 
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Part:
+    """One loop that runs, and the event that asks it to stop."""
+
+    task: asyncio.Task[None]
+    stop: asyncio.Event
+
+    @property
+    def name(self) -> str:
+        return self.task.get_name()
+
 
 class Parts:
-    """Start loops in *tasks*; a loop that breaks ends them all, as a TaskGroup does."""
+    """Start loops and stop them; a loop that ends without being asked is a failure of all.
 
-    def __init__(self, tasks: asyncio.TaskGroup) -> None:
-        self._tasks = tasks
-        self._running: list[tuple[asyncio.Task[None], asyncio.Event]] = []
+    Not an asyncio.TaskGroup: it waits without a limit for a child that overheard its one cancel.
+    """
+
+    def __init__(self, on_failure: Callable[[PartEnded], None] = lambda _: None) -> None:
+        self._on_failure = on_failure
+        self._running: list[Part] = []
+        self._states: dict[str, str] = {}
+        self.failure: PartEnded | None = None
+        """The first part that ended by itself, with its exception as the cause."""
+
+    @property
+    def states(self) -> Mapping[str, str]:
+        """Return for each part whether it is running, stopping or stopped, or what ended it."""
+        return self._states
 
     def start(self, name: str, loop: Loop) -> None:
         stop = asyncio.Event()
@@ -25,17 +57,22 @@ class Parts:
         async def run() -> None:
             await loop(stop)
 
-        self._running.append((self._tasks.create_task(run(), name=name), stop))
+        part = Part(task=asyncio.create_task(run(), name=name), stop=stop)
+        self._states[name] = RUNNING
+        self._running.append(part)
+        part.task.add_done_callback(lambda _: self._ended(part))
 
     async def stop_last(self, *, within: timedelta) -> None:
         """Ask the loop that was started last to stop; cut it off when it takes too long."""
-        task, stop = self._running.pop()
-        stop.set()
-        _, late = await asyncio.wait({task}, timeout=within.total_seconds())
+        part = self._running.pop()
+        part.stop.set()
+        if self._states[part.name] == RUNNING:
+            self._states[part.name] = STOPPING
+        _, late = await asyncio.wait({part.task}, timeout=within.total_seconds())
         if late:
-            structlog.get_logger().warning("part cut off", part=task.get_name())
-            task.cancel()
-            await asyncio.wait({task})
+            log.warning("part cut off", part=part.name)
+            if not await cancel_until_done({part.task}, within=TO_CUT_OFF):
+                log.error("part does not end", part=part.name)
 
     async def stop(self, *, within: timedelta) -> None:
         """Stop one after the other, *within* this time for all; each gets a second at least."""
@@ -44,3 +81,23 @@ class Parts:
         while self._running:
             left = timedelta(seconds=until - clock())
             await self.stop_last(within=max(left, LEAST))
+
+    def _ended(self, part: Part) -> None:
+        error = None if part.task.cancelled() else part.task.exception()
+        if error is None and part.stop.is_set():
+            self._states[part.name] = STOPPED
+            return
+        failure = PartEnded(part.name, how_it_ended(part.task, error))
+        failure.__cause__ = error
+        self._states[part.name] = failure.how
+        log.critical("part ended", part=part.name, error=failure.how, exc_info=error)
+        if self.failure is None:
+            self.failure = failure
+            self._on_failure(failure)
+
+
+def how_it_ended(task: asyncio.Task[None], error: BaseException | None) -> str:
+    """Say in a few words what became of a loop that was to run on."""
+    if error is not None:
+        return f"ended: {type(error).__name__}"
+    return "ended: it was cancelled" if task.cancelled() else "ended: it returned"

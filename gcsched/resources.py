@@ -27,3 +27,4 @@ class Resources:
     metrics: Metrics
     readiness: Readiness
     http_port: int
+    most_grpc_connections: int

@@ -8,13 +8,14 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from gcsched.cli.main import main
 
 ARGUMENTS = ["serve"]
+COMMAND = ("-m", "gcsched", *ARGUMENTS)
 
 _forks = multiprocessing.get_context("forkserver")
 _forks.set_forkserver_preload(["gcsched.app", "tests.launching"])
@@ -35,12 +36,14 @@ class Child(Protocol):
 Launch = Callable[[Mapping[str, str], Path], Child]
 
 
-def executed(environment: Mapping[str, str], log_file: Path) -> Child:
+def executed(
+    environment: Mapping[str, str], log_file: Path, command: Sequence[str] = COMMAND
+) -> Child:
     """Begin ``python -m gcsched serve`` as an operator does."""
     with log_file.open("ab") as log:
         # Not by uvloop: it forks, and gRPC's fork handlers abort the child now and then.
         return subprocess.Popen(
-            [sys.executable, "-m", "gcsched", *ARGUMENTS],
+            [sys.executable, *command],
             env=environment,
             stdout=log,
             stderr=log,
@@ -48,17 +51,28 @@ def executed(environment: Mapping[str, str], log_file: Path) -> Child:
         )
 
 
-def forked(environment: Mapping[str, str], log_file: Path) -> Child:
-    """Fork a process of one thread that has imported the program and opened nothing yet."""
+def forked(
+    environment: Mapping[str, str], log_file: Path, before: Callable[[], None] | None = None
+) -> Child:
+    """Fork a process of one thread that has imported the program and opened nothing yet.
+
+    *before*, which must be importable, is called in it first.
+    """
     if "LD_PRELOAD" in environment:
         return executed(environment, log_file)
-    return _Fork(environment, log_file)
+    return _Fork(environment, log_file, before)
 
 
 class _Fork:
-    def __init__(self, environment: Mapping[str, str], log_file: Path) -> None:
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        log_file: Path,
+        before: Callable[[], None] | None,
+    ) -> None:
         log_file.touch()
-        self._process = _forks.Process(target=_serve, args=(dict(environment), str(log_file)))
+        arguments = (dict(environment), str(log_file), before)
+        self._process = _forks.Process(target=_serve, args=arguments)
         self._process.start()
 
     @property
@@ -74,7 +88,7 @@ class _Fork:
             os.kill(self.pid, sig)
 
 
-def _serve(environment: dict[str, str], log_file: str) -> None:
+def _serve(environment: dict[str, str], log_file: str, before: Callable[[], None] | None) -> None:
     """Become the service; from here on all is as if the program had been executed."""
     os.setsid()
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -83,4 +97,6 @@ def _serve(environment: dict[str, str], log_file: str) -> None:
     os.dup2(log, sys.stderr.fileno())
     os.environ.clear()
     os.environ.update(environment)
+    if before is not None:
+        before()
     sys.exit(main(ARGUMENTS))

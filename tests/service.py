@@ -42,6 +42,7 @@ class ServiceProcess:
     log_file: Path
     port: int
     http_port: int = field(default_factory=free_port)
+    begin: Launch | None = None  # unset: as the suite begins them all
     _process: Child | None = field(default=None, init=False)
 
     @property
@@ -91,7 +92,7 @@ class ServiceProcess:
             "GCSCHED_HTTP_LISTEN": f"127.0.0.1:{self.http_port}",
         }
         environment = {**os.environ, **self.environment, **listen}
-        self._process = start_service(environment, self.log_file)
+        self._process = (self.begin or start_service)(environment, self.log_file)
 
     def signal(self, number: int) -> None:
         code = self._running.poll()

@@ -22,6 +22,7 @@ from arq.worker import Worker, func
 from gcsched.adapters.redis import bell_errors, open_pool
 from gcsched.domain.due import DailyPlan
 from gcsched.errors import BellUnavailable, GcschedError
+from gcsched.usecases.finish import cancel_until_done
 from gcsched.usecases.ports import Clock
 
 QUEUE = "gcsched:queue"
@@ -150,7 +151,7 @@ class ArqWorkerPool:
             await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             stopping.cancel()
-            await ended(running)
+            await cancel_until_done({running})
             await self._close(worker)
         return None if running.cancelled() else running.exception()
 
@@ -160,10 +161,7 @@ class ArqWorkerPool:
         Not Worker.close(): it waits for the cancelled, raises what they raised, and leaves the
         connections open then.
         """
-        for task in (unfinished := set(worker.tasks.values())):
-            task.cancel()
-        if unfinished:
-            await asyncio.wait(unfinished)
+        await cancel_until_done(worker.tasks.values())
         with suppress(BellUnavailable), bell_errors("closing the ARQ worker"):
             await worker.pool.aclose(close_connection_pool=True)
 
@@ -205,13 +203,6 @@ class ArqWorkerPool:
                 timeout=CRON_TIMEOUT,
             ),
         ]
-
-
-async def ended(task: asyncio.Task[None]) -> None:
-    """Cancel until it ends: up to Python 3.11 asyncio.wait_for may overhear a cancel."""
-    while not task.done():
-        task.cancel()
-        await asyncio.wait({task}, timeout=0.1)
 
 
 def called(task: Callable[..., Awaitable[object]]) -> Any:

@@ -5,6 +5,7 @@ import os
 import sys
 import time
 from argparse import ArgumentParser, Namespace
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +15,9 @@ from gcsched.cli.serve import fastest_loop
 from gcsched.errors import EmbeddedStoreProblem, SettingsProblems
 
 if TYPE_CHECKING:
-    from gcsched.settings import Settings
+    from collections.abc import Iterator
+
+    from gcsched.app import Surroundings
 
 LISTEN = "127.0.0.1:50051"
 
@@ -34,9 +37,9 @@ def run(chosen: Namespace) -> int:
     refuse_foreign_system()
     listen = listen_address(chosen.grpc)
     _ensure_installed()
-    _configure_logs(listen)
-    refuse_taken(listen, "--grpc")
-    return _until_stopped(chosen, listen, began)
+    with _hosted(listen) as around:
+        refuse_taken(listen, "--grpc")
+        return _until_stopped(chosen, listen, began, around)
 
 
 def listen_address(said: str | None) -> str:
@@ -61,19 +64,16 @@ def _ensure_installed() -> None:
         )
 
 
-def _configure_logs(listen: str) -> None:
-    import structlog
-
-    from gcsched import logs, settings
+@contextmanager
+def _hosted(listen: str) -> "Iterator[Surroundings]":
     from gcsched.dev.settings import checked
+    from gcsched.hosting import hosted
 
-    chosen: Settings = checked(os.environ, grpc_listen=listen)
-    logs.configure(chosen.log_format, chosen.log_level, sys.stderr)
-    if unknown := settings.unknown_names(os.environ):
-        structlog.get_logger().warning("unknown settings ignored", settings=unknown)
+    with hosted(checked(os.environ, grpc_listen=listen), os.environ) as around:
+        yield around
 
 
-def _until_stopped(chosen: Namespace, listen: str, began: float) -> int:
+def _until_stopped(chosen: Namespace, listen: str, began: float, around: "Surroundings") -> int:
     from gcsched.dev.console import Console
     from gcsched.dev.folder import default_folder, prepared
     from gcsched.dev.run import Dev
@@ -89,6 +89,7 @@ def _until_stopped(chosen: Namespace, listen: str, began: float) -> int:
             environ=os.environ,
             console=console,
             began=began,
+            around=around,
         )
         return runner.run(dev.run())
 

@@ -22,6 +22,7 @@ from gcsched.cli import (
     template,
 )
 from gcsched.cli.command import Group
+from gcsched.cli.standard_streams import unfailing_stderr
 from gcsched.errors import GcschedError, SettingsProblems
 
 COMMANDS = Group(
@@ -58,6 +59,11 @@ What calls a service has more of them; its --help tells."""
 
 
 def main(arguments: Sequence[str] | None = None, commands: Group = COMMANDS) -> int:
+    with unfailing_stderr():
+        return exit_code(arguments, commands)
+
+
+def exit_code(arguments: Sequence[str] | None, commands: Group) -> int:
     chosen = parser_of(commands).parse_args(arguments)
     try:
         code = int(chosen.run(chosen))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from gcsched.cli.command import Command
 
 if TYPE_CHECKING:
+    from gcsched.app import Surroundings
     from gcsched.settings import Settings
 
 SWITCH_INTERVAL_SECONDS = 0.001
@@ -19,23 +20,20 @@ GC_THRESHOLDS = (20_000, 20, 20)
 
 def run(_: Namespace) -> int:
     gc.disable()  # imports leave no garbage, and a collection looks through all of them each time
-    import structlog
-
-    from gcsched import logs, settings
+    from gcsched import settings
+    from gcsched.hosting import hosted
 
     chosen = settings.load(os.environ)
-    logs.configure(chosen.log_format, chosen.log_level, sys.stderr)
-    if unknown := settings.unknown_names(os.environ):
-        structlog.get_logger().warning("unknown settings ignored", settings=unknown)
-    return _until_stopped(chosen)
+    with hosted(chosen, os.environ) as around:
+        return _until_stopped(chosen, around)
 
 
-def _until_stopped(settings: "Settings") -> int:
+def _until_stopped(settings: "Settings", around: "Surroundings") -> int:
     from gcsched import app
 
     keep_bursts_even()
     with asyncio.Runner(loop_factory=fastest_loop()) as runner:
-        return runner.run(app.serve(settings))
+        return runner.run(app.serve(settings, around))
 
 
 def keep_bursts_even() -> None:

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from gcsched.demo import Demo
 from gcsched.dev.address import free_or_any
 from gcsched.dev.console import Console, phrase
 from gcsched.dev.settings import USUAL_HTTP, Brought, dev_settings, ignored
-from gcsched.errors import AddressInUse
+from gcsched.errors import AddressInUse, PartEnded
 from gcsched.resources import Resources
 from gcsched.settings import Settings
 
@@ -28,6 +29,7 @@ INVITATION = [
     *("--message", "Interview on Friday", "--at", "+10s"),
 ]
 IPV4 = 4
+HARD_STOP_SECONDS = 120.0  # above the longest that the service and then both stores may take
 USUAL_TARGET = "127.0.0.1:50051"
 
 
@@ -41,6 +43,7 @@ class Dev:
     environ: Mapping[str, str]
     console: Console
     began: float
+    around: app.Surroundings = field(default_factory=app.Surroundings)
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     children: list[Child] = field(default_factory=list)
 
@@ -53,7 +56,8 @@ class Dev:
 
         Raises EmbeddedStoreProblem, TemplateProblem, AddressInUse: what keeps it from starting.
         """
-        with app.stopped_by_signals(self.stop, last_act=self._kill_children):
+        hurry = partial(self.around.watchdog.arm, HARD_STOP_SECONDS, "it did not stop in time")
+        with app.stopped_by_signals(self.stop, on_signal=hurry, last_act=self._last_act):
             self.console.say(f"gcsched {__version__}: starting MongoDB and Valkey")
             async with embedded_stores(self.folder) as stores:
                 self.children.extend([stores.mongod.child, stores.valkey.child])
@@ -61,8 +65,9 @@ class Dev:
         self.console.say("stopped; jobs and mails are kept")
         return 0
 
-    def _kill_children(self) -> None:
-        # Linux ends them with us; other systems do not.
+    def _last_act(self) -> None:
+        self.around.last_act()
+        # Linux ends the children with us; other systems do not.
         for child in self.children:
             child.kill()
 
@@ -82,12 +87,12 @@ class Dev:
                 http_listen=free_or_any(USUAL_HTTP, beside=self.grpc_listen),
             )
             settings = dev_settings(self.environ, brought)
-            async with app.opened(settings) as resources:
+            async with app.opened(settings, self.around) as resources:
                 if await app.store_is_ready(resources, self.stop):
                     await self._serve(settings, resources, demo)
 
     async def _serve(self, settings: Settings, resources: Resources, demo: Demo) -> None:
-        is_taken = False
+        ended: Exception | None = None
         http = f"{settings.http_listen.rpartition(':')[0]}:{resources.http_port}"
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -100,13 +105,18 @@ class Dev:
                         beside.append(tasks.create_task(play, name="demo"))
 
                 beside.append(tasks.create_task(self._say_stopping(), name="stopping"))
-                await app.run(settings, resources, self.stop, on_serving=on_serving)
+                watchdog = self.around.watchdog
+                await app.run(
+                    settings, resources, self.stop, on_serving=on_serving, watchdog=watchdog
+                )
                 for task in beside:
                     task.cancel()
-        except* AddressInUse:
-            is_taken = True
-        if is_taken:
+        except* (AddressInUse, PartEnded) as errors:
+            ended = errors.exceptions[0]
+        if isinstance(ended, AddressInUse):
             raise AddressInUse(self.grpc_listen, "--grpc")
+        if ended is not None:
+            raise ended
 
     async def _say_stopping(self) -> None:
         await self.stop.wait()

@@ -14,10 +14,12 @@ from gcsched.errors import AddressInUse
 from gcsched.pb import task_pb2, task_pb2_grpc
 from gcsched.rpc.calls import CallInterceptor, OnCall
 from gcsched.rpc.servicer import SchedulerServicer
+from gcsched.rpc.streams import StreamInterceptor
 
 LARGEST_MESSAGE = 4 * 1024 * 1024
 SERVICE = task_pb2.DESCRIPTOR.services_by_name["Scheduler"].full_name
 MOST_UNREAD = 50_000
+MOST_CONNECTIONS = 2_000
 QUIET_SECONDS, MOST_LOOKS = 0.05, 20
 OPTIONS = [
     # What Python has not taken up yet. gRPC's own 1,000 to 3,000 are full in the first instant of
@@ -29,6 +31,17 @@ OPTIONS = [
 ]
 
 
+CONNECTION_OPTIONS = [
+    # A descriptor for each connection: what says nothing, half a preface or no SETTINGS is closed.
+    ("grpc.server_handshake_timeout_ms", 10_000),
+    # Who has no call under way is sent away; a client connects again at its next call.
+    ("grpc.max_connection_idle_ms", 60_000),
+    # A caller that is gone without a word, in the middle of a call.
+    ("grpc.keepalive_time_ms", 60_000),
+    ("grpc.keepalive_timeout_ms", 20_000),
+]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RpcServer:
     """A running server."""
@@ -36,6 +49,7 @@ class RpcServer:
     server: grpc.aio.Server
     health: health.aio.HealthServicer
     calls: CallInterceptor
+    streams: StreamInterceptor
     port: int
 
     async def wind_down(self, grace: timedelta) -> None:
@@ -46,6 +60,7 @@ class RpcServer:
         """
         await self.health.enter_graceful_shutdown()
         await self._quiet()
+        await self.streams.end()  # they would last until the end of the grace
         await self.server.stop(grace.total_seconds())
 
     async def _quiet(self) -> None:
@@ -59,16 +74,27 @@ class RpcServer:
 
 @asynccontextmanager
 async def serving_grpc(
-    servicer: SchedulerServicer, *, listen: str, on_call: OnCall, reuse_port: bool = False
+    servicer: SchedulerServicer,
+    *,
+    listen: str,
+    on_call: OnCall,
+    reuse_port: bool = False,
+    most_connections: int = MOST_CONNECTIONS,
 ) -> AsyncIterator[RpcServer]:
     """Serve on *listen* (``host:port``), with others if they all *reuse_port*; tell of each call.
 
     Raises AddressInUse.
     """
     # gRPC's own default shares the port without a word: half of the calls would go astray.
-    options = [("grpc.so_reuseport", int(reuse_port)), *OPTIONS]
-    calls = CallInterceptor(on_call)
-    server = grpc.aio.server(options=options, interceptors=[calls])
+    options = [
+        ("grpc.so_reuseport", int(reuse_port)),
+        ("grpc.max_allowed_incoming_connections", most_connections),
+        *CONNECTION_OPTIONS,
+        *OPTIONS,
+    ]
+    # In this order: what it knows already, the first one answers alone.
+    calls, streams = CallInterceptor(on_call), StreamInterceptor()
+    server = grpc.aio.server(options=options, interceptors=[calls, streams])
     health_servicer = health.aio.HealthServicer()
     task_pb2_grpc.add_SchedulerServicer_to_server(servicer, server)
     health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
@@ -82,6 +108,8 @@ async def serving_grpc(
     for name in ("", SERVICE):
         await health_servicer.set(name, health_pb2.HealthCheckResponse.SERVING)
     try:
-        yield RpcServer(server=server, health=health_servicer, calls=calls, port=port)
+        yield RpcServer(
+            server=server, health=health_servicer, calls=calls, streams=streams, port=port
+        )
     finally:
         await server.stop(0)

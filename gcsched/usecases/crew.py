@@ -9,10 +9,13 @@ import structlog
 from gcsched.domain.job import State
 from gcsched.domain.masking import masked_traceback
 from gcsched.usecases.deliver import Claimed, Deliver
+from gcsched.usecases.finish import cancel_until_done
 from gcsched.usecases.lanes import Lanes
 from gcsched.usecases.marks import AcceptedMarks
 from gcsched.usecases.ports import Conclusion
 from gcsched.usecases.record import Recorder
+
+AFTER_DEFECT = timedelta(seconds=3)
 
 
 class Crew:
@@ -54,18 +57,34 @@ class Crew:
         self._recorder.record(self._deliver.given_back(claimed))
 
     async def run(self, stop: asyncio.Event, *, grace: timedelta) -> None:
-        """Work until *stop*; then let what has begun finish within *grace*."""
-        async with asyncio.TaskGroup() as tasks:
-            self._workers = {
-                tasks.create_task(self._work(), name=f"worker {number}")
-                for number in range(self._size)
-            }
-            await stop.wait()
+        """Work until *stop*; then let what has begun finish within *grace*.
+
+        A worker that ends before is a defect: it is raised, after the others were ended.
+        """
+        over = asyncio.Event()
+
+        def on_end(task: asyncio.Task[object]) -> None:
+            if task is stopping or (not task.cancelled() and task.exception()):
+                over.set()
+
+        stopping = asyncio.create_task(stop.wait(), name="crew stop")
+        stopping.add_done_callback(on_end)
+        for number in range(self._size):
+            worker = asyncio.create_task(self._work(), name=f"worker {number}")
+            worker.add_done_callback(on_end)
+            self._workers.add(worker)
+        try:
+            await over.wait()
             self.dismiss()
             if begun := self._begun():
-                await asyncio.wait(begun, timeout=grace.total_seconds())
-            for worker in begun:
-                worker.cancel()
+                left = grace if stop.is_set() else min(grace, AFTER_DEFECT)
+                await asyncio.wait(begun, timeout=left.total_seconds())
+        finally:
+            # Not a TaskGroup, which cancels once: what a worker waits for may overhear it.
+            await cancel_until_done({stopping, *self._workers})
+        for worker in self._workers:
+            if not worker.cancelled():
+                worker.result()
 
     def dismiss(self) -> None:
         """Begin nothing any more: give back what has not begun, at once."""

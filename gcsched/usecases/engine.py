@@ -12,7 +12,7 @@ from gcsched.domain.identity import new_id
 from gcsched.errors import StoreUnavailable
 from gcsched.usecases.crew import Crew
 from gcsched.usecases.deliver import Claimed
-from gcsched.usecases.finish import finish
+from gcsched.usecases.finish import cancel_until_done, finish
 from gcsched.usecases.leases import Leases
 from gcsched.usecases.observing import Observer, Step, Unobserved
 from gcsched.usecases.ports import Batch, Claims, Clock, Gate, Suppressions
@@ -54,8 +54,7 @@ class Engine:
             claiming = tasks.create_task(self._claim_at_nudges(), name="claiming")
             await stop.wait()
             self.crew.dismiss()  # what is claimed from now on goes back as well
-            claiming.cancel()
-            await asyncio.wait({claiming})
+            await cancel_until_done({claiming})
 
     async def _claim_at_nudges(self) -> None:
         while True:

@@ -1,9 +1,11 @@
 """Finish what must not be left half done, although we are cancelled meanwhile."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Collection, Coroutine
 from datetime import timedelta
 from typing import Any, TypeVar
+
+BETWEEN_CANCELS_SECONDS = 0.1
 
 T = TypeVar("T")
 
@@ -29,3 +31,21 @@ async def finish(work: Coroutine[Any, Any, T], *, within: timedelta) -> T:
     if task.cancelled():
         raise TimeoutError
     return task.result()
+
+
+async def cancel_until_done(
+    tasks: Collection[asyncio.Task[Any]], *, within: timedelta | None = None
+) -> bool:
+    """Cancel *tasks* again and again until all have ended; return False when *within* is over.
+
+    One cancel is not enough: up to Python 3.11 asyncio.wait_for, and with it what libraries build
+    upon it, may overhear a cancel that comes as the awaited future is done.
+    """
+    clock = asyncio.get_running_loop().time
+    until = None if within is None else clock() + within.total_seconds()
+    waiting = {task for task in tasks if not task.done()}
+    while waiting and (until is None or clock() < until):
+        for task in waiting:
+            task.cancel()
+        _, waiting = await asyncio.wait(waiting, timeout=BETWEEN_CANCELS_SECONDS)
+    return not waiting

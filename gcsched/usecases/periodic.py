@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
+from gcsched.usecases.finish import cancel_until_done
+
 
 async def periodically(
     act: Callable[[], Awaitable[None]], *, every: timedelta, stop: asyncio.Event
@@ -18,4 +20,4 @@ async def periodically(
     async with asyncio.TaskGroup() as tasks:
         acting = tasks.create_task(again_and_again(), name="periodically")
         await stop.wait()
-        acting.cancel()
+        await cancel_until_done({acting})

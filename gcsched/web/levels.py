@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from gcsched.usecases.ports import JobCounts
@@ -49,6 +49,20 @@ class Levels(Collector):
         )
         if (counts := self.job_counts()) is not None:
             yield from of_all_processes(counts)
+
+
+@dataclass(frozen=True, eq=False)
+class DroppedLines(Collector):
+    """How many log lines were dropped, as the log itself counts them."""
+
+    count: Callable[[], int]
+
+    def collect(self) -> Iterator[Metric]:
+        yield CounterMetricFamily(
+            "gcsched_log_lines_dropped",
+            "Log lines that were dropped because the log could not be written fast enough.",
+            value=self.count(),
+        )
 
 
 def of_all_processes(counts: JobCounts) -> Iterator[Metric]:

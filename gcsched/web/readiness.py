@@ -1,7 +1,7 @@
 """Whether this process is to be given calls, and what is wrong with what it depends on."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 OK = "ok"
@@ -15,6 +15,7 @@ class Status(StrEnum):
     DEGRADED = "degraded"
     UNAVAILABLE = "unavailable"
     STOPPING = "stopping"
+    FAILED = "failed"
 
 
 TAKES_CALLS = frozenset({Status.READY, Status.DEGRADED})
@@ -33,6 +34,7 @@ class Dependency:
 class Report:
     status: Status
     dependencies: Mapping[str, str]
+    parts: Mapping[str, str] = field(default_factory=dict)
     reason: str | None = None
 
     @property
@@ -45,17 +47,32 @@ class Readiness:
     """Starting, until it is told what it depends on; then as those are; stopping at last."""
 
     _dependencies: tuple[Dependency, ...] = field(default=(), init=False)
+    _parts: Callable[[], Mapping[str, str]] = field(default=dict, init=False)
     _is_stopping: bool = field(default=False, init=False)
+    failure: str | None = field(default=None, init=False)
+    """What part of the service ended by itself, and how; the process ends soon."""
 
     def started(self, *dependencies: Dependency) -> None:
         self._dependencies = dependencies
 
+    def show_parts(self, states: Callable[[], Mapping[str, str]]) -> None:
+        """Show *states* from now on: what each part of the service does."""
+        self._parts = states
+
     def stopping(self) -> None:
         self._is_stopping = True
 
+    def failed(self, reason: str) -> None:
+        self.failure = reason
+
     def report(self) -> Report:
+        return replace(self._report(), parts=dict(self._parts()))
+
+    def _report(self) -> Report:
         troubles = {each: each.trouble() for each in self._dependencies}
         told = {each.name: trouble or OK for each, trouble in troubles.items()}
+        if self.failure is not None:
+            return Report(status=Status.FAILED, dependencies=told, reason=self.failure)
         if self._is_stopping:
             return Report(status=Status.STOPPING, dependencies=told, reason="it was told to stop")
         if not troubles:

@@ -1,16 +1,19 @@
 """The HTTP server: metrics and probes, each in text or JSON."""
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
+from typing import cast
 from urllib.parse import urlsplit
 
 from aiohttp import web
-from aiohttp.typedefs import Handler
+from aiohttp.typedefs import Handler, Middleware
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
 from gcsched.errors import AddressInUse
+from gcsched.web.connections import Connections, Factory
 from gcsched.web.readiness import Readiness
 
 NOT_FOUND = "Nothing is here. There are /metrics, /livez and /readyz.\n"
@@ -30,35 +33,69 @@ class Pages:
         return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
 
     async def livez(self, _: web.Request) -> web.Response:
+        failure = self.readiness.failure
+        if failure is not None:
+            return web.Response(text=f"{failure}\n", status=503)
         return web.Response(text="ok\n")
 
     async def readyz(self, _: web.Request) -> web.Response:
         report = self.readiness.report()
-        told = {"status": report.status.value, "dependencies": report.dependencies}
+        told = {
+            "status": report.status.value,
+            "dependencies": report.dependencies,
+            "parts": report.parts,
+        }
         if report.reason is not None:
             told["reason"] = report.reason
         return web.json_response(told, status=200 if report.is_ready else 503)
 
 
 @asynccontextmanager
-async def serving_http(pages: Pages, *, listen: str) -> AsyncIterator[int]:
-    """Serve *pages* on *listen* (``host:port``) and give the port; raises AddressInUse."""
-    place = urlsplit(f"//{listen}")
-    app = web.Application(middlewares=[in_words])
+async def serving_http(
+    pages: Pages, *, listen: str, connections: Connections
+) -> AsyncIterator[int]:
+    """Serve *pages* on *listen* (``host:port``) and give the port; raises AddressInUse.
+
+    *connections* says how many there may be, and for how long.
+    """
+    app = web.Application(middlewares=[noting_answers(connections), in_words])
     app.router.add_get("/metrics", pages.metrics)
     app.router.add_get("/livez", pages.livez)
     app.router.add_get("/readyz", pages.readyz)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=TO_FINISH_SECONDS)
     await runner.setup()
     try:
-        host = None if place.hostname == EVERYWHERE else place.hostname  # IPv4, too, as gRPC does
-        try:
-            await web.TCPSite(runner, host, place.port).start()
-        except OSError as error:
-            raise AddressInUse(listen, "GCSCHED_HTTP_LISTEN") from error
-        yield int(runner.addresses[0][1])
+        # Not a TCPSite: it makes connections that nobody counts.
+        server = await listening(connections.limited(cast("Factory", runner.server)), listen)
+        with closing(server):
+            yield int(server.sockets[0].getsockname()[1])
     finally:
+        connections.stop()
         await runner.cleanup()
+
+
+async def listening(factory: Factory, listen: str) -> asyncio.Server:
+    """Listen on ``host:port``; raises AddressInUse."""
+    place = urlsplit(f"//{listen}")
+    host = None if place.hostname == EVERYWHERE else place.hostname  # IPv4, too, as gRPC does
+    try:
+        return await asyncio.get_running_loop().create_server(factory, host, place.port or 0)
+    except OSError as error:
+        raise AddressInUse(listen, "GCSCHED_HTTP_LISTEN") from error
+
+
+def noting_answers(connections: Connections) -> Middleware:
+    """Return what tells *connections* of each request that came whole and was answered."""
+
+    @web.middleware
+    async def note(request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        finally:
+            if request.content.is_eof():
+                connections.answered(request.transport)
+
+    return note
 
 
 @web.middleware

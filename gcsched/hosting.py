@@ -1,0 +1,52 @@
+"""The process around a service: descriptors, a log that holds nothing up, and a watchdog."""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import structlog
+
+from gcsched import logs
+from gcsched.app import Surroundings
+from gcsched.descriptors import raise_limit
+from gcsched.errors import GcschedError
+from gcsched.log_sink import LogSink
+from gcsched.settings import Settings, unknown_names
+from gcsched.standard_error import STANDARD_ERROR, redirected, without_waiting
+from gcsched.watchdog import FAILED, Watchdog
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+
+@contextmanager
+def hosted(settings: Settings, environ: Mapping[str, str]) -> Iterator[Surroundings]:
+    """Prepare this process for a service; the block is the rest of its life.
+
+    The watchdog stays armed after it: the interpreter's own end may wait for threads as well.
+    """
+    raise_limit()
+    output = os.dup(STANDARD_ERROR)
+    with LogSink(output) as sink:
+        sink.tell_dropped = logs.configure(settings.log_format, settings.log_level, sink)
+        watchdog = Watchdog(last_act=sink.drain, traces=without_waiting(output))
+        watchdog.start()
+        with redirected(logs.tell_foreign), errors_logged():
+            if unknown := unknown_names(environ):
+                log.warning("unknown settings ignored", settings=unknown)
+            yield Surroundings(
+                watchdog=watchdog,
+                log_lines_dropped=lambda: sink.dropped,
+                last_act=sink.drain,
+            )
+
+
+@contextmanager
+def errors_logged() -> Iterator[None]:
+    """Log what is no error of ours, and end with exit code 1: a traceback may have no reader."""
+    try:
+        yield
+    except GcschedError:
+        raise
+    except Exception as error:
+        log.critical("service failed", exc_info=error)
+        raise SystemExit(FAILED) from error

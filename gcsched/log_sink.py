@@ -1,0 +1,134 @@
+"""Where log lines go: a bounded queue and a thread that writes, so that no log holds up a mail."""
+
+import os
+import time
+from collections.abc import Callable
+from queue import SimpleQueue
+from threading import Event, RLock, Thread
+from types import TracebackType
+from typing import Self
+
+MOST_LINES = 20_000
+MOST_BYTES = 8 * 1024 * 1024
+TOGETHER_SECONDS = 0.005
+BETWEEN_TRIES_SECONDS = 0.5
+LONGEST_FAREWELL_SECONDS = 1.0
+ATOMIC_BYTES = 4096  # what a pipe takes in one piece, though others write to it, too
+
+Token = Event | None
+
+
+class LogSink:
+    """Take lines like a text stream, and write them to the descriptor *output* from a thread.
+
+    A line for which there is no room is dropped and counted. Nothing here raises or waits. The
+    descriptor may be shared with other processes, so it is left as it is: a write may block, and
+    then the thread does.
+    """
+
+    def __init__(
+        self,
+        output: int,
+        *,
+        most_lines: int = MOST_LINES,
+        most_bytes: int = MOST_BYTES,
+        tell_dropped: Callable[[int], str] = "{} log lines dropped\n".format,
+    ) -> None:
+        self.tell_dropped = tell_dropped
+        self.dropped = 0
+        """How many lines were dropped so far."""
+        self._output = output
+        self._most_lines, self._most_bytes = most_lines, most_bytes
+        self._lines: list[bytes] = []
+        self._bytes = 0
+        # Reentrant: a destructor or a signal handler may log while this thread holds it.
+        self._lock = RLock()
+        self._wakes: SimpleQueue[Token] = SimpleQueue()
+        self._is_awake = False
+        self._told = 0
+        self._has_ended = False
+        self._writer = Thread(target=self._write_on, name="log", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._writer.start()
+        return self
+
+    def __exit__(
+        self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None
+    ) -> None:
+        """Wait a second at most for what is left; the thread may be left behind."""
+        self._has_ended = True
+        self.drain()
+
+    def write(self, text: str) -> int:
+        """Take *text*, which ends with a line break; what UTF-8 lacks becomes an escape."""
+        line = text.encode(errors="backslashreplace")
+        with self._lock:
+            has_room = self._bytes + len(line) <= self._most_bytes
+            if has_room and len(self._lines) < self._most_lines:
+                self._lines.append(line)
+                self._bytes += len(line)
+            else:
+                self.dropped += 1
+        if not self._is_awake:
+            self._is_awake = True
+            self._wakes.put(None)
+        return len(text)
+
+    def flush(self) -> None:
+        """Do nothing: lines leave by themselves; see `drain`."""
+
+    def isatty(self) -> bool:
+        return os.isatty(self._output)
+
+    def drain(self, within: float = LONGEST_FAREWELL_SECONDS) -> bool:
+        """Wait until all that was taken is written, *within* seconds; return whether it is."""
+        written = Event()
+        self._wakes.put(written)
+        return written.wait(within)
+
+    def _write_on(self) -> None:
+        while True:
+            token = self._wakes.get()
+            if token is None and not self._has_ended:
+                time.sleep(TOGETHER_SECONDS)  # one wake-up for many lines
+            self._is_awake = False
+            self._write_all()
+            if token is not None:
+                token.set()
+                if self._has_ended:
+                    return
+
+    def _write_all(self) -> None:
+        while lines := self._taken():
+            for chunk in chunks(lines):
+                self._put_out(chunk)
+        if (dropped := self.dropped) > self._told:
+            self._put_out(self.tell_dropped(dropped - self._told).encode())
+            self._told = dropped
+
+    def _taken(self) -> list[bytes]:
+        with self._lock:
+            lines, self._lines, self._bytes = self._lines, [], 0
+        return lines
+
+    def _put_out(self, left: bytes) -> None:
+        """Write all of *left*, however often it fails: half a line would spoil the next one."""
+        while left:
+            try:
+                left = left[os.write(self._output, left) :]
+            except OSError:
+                # No space, nobody reads, a broken disk: each may pass. Lines that come are counted.
+                time.sleep(BETWEEN_TRIES_SECONDS)
+
+
+def chunks(lines: list[bytes]) -> list[bytes]:
+    """Join *lines* to pieces of whole lines that a pipe takes at once."""
+    pieces, piece, size = [], list[bytes](), 0
+    for line in lines:
+        if piece and size + len(line) > ATOMIC_BYTES:
+            pieces.append(b"".join(piece))
+            piece, size = [], 0
+        piece.append(line)
+        size += len(line)
+    return [*pieces, b"".join(piece)] if piece else pieces

@@ -1,0 +1,77 @@
+"""End the streams of callers, such as health watches, when the server winds down."""
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from functools import partial
+from typing import Any, TypeAlias
+
+import grpc
+
+from gcsched.usecases.finish import cancel_until_done
+
+STOPPING = "the service is stopping; open the stream again at another replica"
+TO_END = timedelta(seconds=1)
+
+Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
+
+
+class StreamInterceptor(grpc.aio.ServerInterceptor):
+    """Run each method that answers with a stream in a task, so that `end` can end it."""
+
+    def __init__(self) -> None:
+        self._open: set[asyncio.Task[None]] = set()
+        self._is_ending = False
+
+    async def end(self) -> None:
+        """End all streams with UNAVAILABLE, and from now on each one that begins."""
+        self._is_ending = True
+        await cancel_until_done(self._open, within=TO_END)
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Handler:
+        handler = await continuation(handler_call_details)
+        if handler is None or not handler.response_streaming:
+            return handler
+        call: Any = handler.unary_stream or handler.stream_stream
+        make: Any = (
+            grpc.stream_stream_rpc_method_handler
+            if handler.request_streaming
+            else grpc.unary_stream_rpc_method_handler
+        )
+        wrapped: Handler = make(
+            partial(self._answer, call),
+            request_deserializer=handler.request_deserializer,
+            response_serializer=handler.response_serializer,
+        )
+        return wrapped
+
+    async def _answer(self, call: Callable[..., Any], request: Any, context: Context) -> None:
+        """Let *call* answer until it, its caller or the server ends it."""
+        if self._is_ending:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, STOPPING)
+        task = asyncio.create_task(answer(call, request, context))
+        self._open.add(task)
+        try:
+            await asyncio.wait({task})
+        finally:
+            self._open.discard(task)
+            task.cancel()  # the caller hung up
+        if task.cancelled():
+            await context.abort(grpc.StatusCode.UNAVAILABLE, STOPPING)
+        task.result()
+
+
+async def answer(call: Callable[..., Any], request: Any, context: Context) -> None:
+    """Write what *call* yields; one that writes by itself is awaited."""
+    answers = call(request, context)
+    if inspect.isawaitable(answers):
+        await answers
+        return
+    async for each in answers:
+        await context.write(each)

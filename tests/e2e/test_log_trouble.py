@@ -1,0 +1,181 @@
+"""A log that cannot be written stops no start, no call, no mail and no end."""
+
+import asyncio
+import fcntl
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from tests.launching import Child, Launch, forked
+from tests.relay import Relay
+from tests.service import ServiceProcess, a_meet, environment, free_port, scheduler
+from tests.waiting import until
+from tests.web.looking import looking_at
+
+MAILS = 30
+SMALLEST_PIPE = 4096
+
+
+def write_to(path: str) -> None:
+    os.dup2(os.open(path, os.O_WRONLY | os.O_APPEND), 2)
+
+
+def write_at_most(path: str, size: int) -> None:
+    """Let files grow to *size* only, as on a disk that fills; the hard limit stays."""
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    write_to(path)
+
+
+def without_streams(environment: Mapping[str, str], _: Path) -> Child:
+    shell = f'exec "{sys.executable}" -m gcsched serve <&- >&- 2>&-'
+    return subprocess.Popen(["/bin/sh", "-c", shell], env=environment)
+
+
+def a_service(folder: Path, settings: dict[str, str], before: Callable[[], None]) -> ServiceProcess:
+    begin: Launch = partial(forked, before=before)
+    log = folder / "service.log"
+    return ServiceProcess(environment=settings, log_file=log, port=free_port(), begin=begin)
+
+
+def a_small_pipe(folder: Path, *, is_full: bool) -> tuple[int, str]:
+    """Make a named pipe; give the end to read, which nobody does."""
+    path = folder / "pipe"
+    os.mkfifo(path)
+    reading = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    writing = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+    fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, SMALLEST_PIPE)
+    if is_full:
+        os.write(writing, b"\n" * SMALLEST_PIPE)
+    os.close(writing)
+    return reading, str(path)
+
+
+async def sends(running: ServiceProcess, relay: Relay, *, begin: int = 0) -> float:
+    """See that mails leave; give the longest call in seconds."""
+    longest = 0.0
+    async with scheduler(running.target) as stub:
+        for number in range(begin, begin + MAILS):
+            called = time.monotonic()
+            assert (await stub.ScheduleMeet(a_meet(number), timeout=5)).success
+            longest = max(longest, time.monotonic() - called)
+    await until(lambda: len(relay.ledger) == begin + MAILS)
+    return longest
+
+
+@pytest.mark.parametrize("trouble", ["full disk", "closed", "no reader", "full pipe", "slow pipe"])
+async def test_at_the_start_and_on(
+    trouble: str, tmp_path: Path, mongo_uri: str, redis_url: str
+) -> None:
+    reading = -1
+    if trouble in {"no reader", "full pipe", "slow pipe"}:
+        reading, path = a_small_pipe(tmp_path, is_full=trouble == "full pipe")
+        before = partial(write_to, path)
+    else:
+        before = partial(os.close, 2) if trouble == "closed" else partial(write_to, "/dev/full")
+    async with Relay() as relay:
+        settings = environment(
+            mongo=mongo_uri, redis=redis_url, relay_port=relay.port, log_level="DEBUG"
+        )
+        running = a_service(tmp_path, settings, before)
+        try:
+            await running.start()
+            if trouble == "no reader":
+                os.close(reading)
+            longest = await sends(running, relay)
+            async with looking_at(running.http) as look:
+                scrape = await look.scrape()
+            begun = time.monotonic()
+            code = await running.stop()
+        finally:
+            await running.end()
+
+    assert code == 0
+    assert longest < 2
+    assert time.monotonic() - begun < 6
+    assert scrape.value("gcsched_log_lines_dropped_total") == 0, "the queue holds some thousands"
+
+
+async def test_on_a_disk_that_fills_and_is_emptied_again_no_line_is_torn(
+    tmp_path: Path, mongo_uri: str, redis_url: str
+) -> None:
+    log = tmp_path / "kept.log"
+    log.touch()
+    async with Relay() as relay:
+        settings = environment(mongo=mongo_uri, redis=redis_url, relay_port=relay.port)
+        running = a_service(tmp_path, settings, partial(write_at_most, str(log), 1500))
+        try:
+            await running.start()
+            await sends(running, relay)
+            await until(lambda: log.stat().st_size == 1500)
+
+            resource.prlimit(running.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
+            await until(lambda: log.read_text().count('"job sent"') == MAILS)
+            code = await running.stop()
+        finally:
+            await running.end()
+
+    assert code == 0
+    events = [json.loads(line)["event"] for line in log.read_text().splitlines()]
+    assert events[0] == "serving"
+    assert events[-1] == "stopped"
+
+
+@pytest.mark.executed
+async def test_what_c_libraries_and_closed_descriptors_do_reaches_no_socket(
+    tmp_path: Path, mongo_uri: str, redis_url: str
+) -> None:
+    """Without descriptors 0 to 2 the first sockets would get their numbers, and all words."""
+    async with Relay() as relay:
+        settings = environment(mongo=mongo_uri, redis=redis_url, relay_port=relay.port)
+        running = ServiceProcess(
+            environment=settings,
+            log_file=tmp_path / "none",
+            port=free_port(),
+            begin=without_streams,
+        )
+        try:
+            await running.start()
+            await sends(running, relay)
+            opened = Path(f"/proc/{running.pid}/fd")
+            found = {str((opened / number).readlink()) for number in "01"}
+            code = await running.stop()
+        finally:
+            await running.end()
+
+    assert code == 0
+    assert found == {os.devnull}
+
+
+def unwritable(folder: Path, how: str) -> int:
+    """Open what no line can be written to."""
+    if how == "full disk":
+        return os.open("/dev/full", os.O_WRONLY)
+    reading, path = a_small_pipe(folder, is_full=how == "full pipe")
+    writing = os.open(path, os.O_WRONLY)
+    if how == "no reader":
+        os.close(reading)
+    return writing
+
+
+@pytest.mark.parametrize("how", ["full disk", "no reader", "full pipe", "closed"])
+async def test_wrong_settings_keep_their_exit_code(how: str, tmp_path: Path) -> None:
+    output = subprocess.DEVNULL if how == "closed" else unwritable(tmp_path, how)
+    shell = f'exec "{sys.executable}" -m gcsched serve' + (" 2>&-" if how == "closed" else "")
+    process = await asyncio.create_subprocess_shell(
+        shell, env={"PATH": os.environ["PATH"]}, stdout=asyncio.subprocess.PIPE, stderr=output
+    )
+    out, _ = await asyncio.wait_for(process.communicate(), 20)
+
+    assert process.returncode == 2
+    assert out == b"", "nor goes to standard output what was meant for the other one"
