@@ -17,7 +17,7 @@ from tests.chaos.verdict import Evidence
 from tests.crowd import Crowd
 from tests.races import FINAL
 from tests.relay import Relay
-from tests.relay_script import Action, At, Moment, Trickle, repeatable
+from tests.relay_script import Action, At, Kept, Moment, Trickle, repeatable
 from tests.service import ServiceProcess, environment, free_port
 from tests.stores import OwnServer, own_mongod, own_valkey
 from tests.versions import Version
@@ -124,7 +124,7 @@ async def play(folder: Path, scenario: Scenario) -> Found:
             stop.set()
         ended = time.time()
         await settled(mongo)
-        evidence = gathered(crowd, relay, await documents(mongo), ended)
+        evidence = gathered(crowd, relay.ledger, await documents(mongo), ended)
         logs = [process.log for process in fleet.processes]
     return Found(scenario=scenario, crowd=crowd, fleet=fleet, evidence=evidence, logs=logs)
 
@@ -168,7 +168,7 @@ async def settled(mongo: OwnServer) -> None:
 
 
 def gathered(
-    crowd: Crowd, relay: Relay, jobs: Sequence[Mapping[str, Any]], ended: float
+    crowd: Crowd, ledger: Sequence[Kept], jobs: Sequence[Mapping[str, Any]], ended: float
 ) -> Evidence:
     return Evidence(
         on_uncertain="resend",
@@ -178,7 +178,7 @@ def gathered(
         words=crowd.words,
         gave_up=set(),
         documents=jobs,
-        arrivals=[(kept.recipient, kept.time) for kept in relay.ledger],
+        arrivals=[(kept.recipient, kept.time) for kept in ledger],
         relay_faults=Counter(),
         faults_ended=ended,
     )
@@ -203,10 +203,11 @@ def ends_once(found: Found) -> Iterator[str]:
 def is_stopped_for_good(found: Found) -> Iterator[str]:
     evidence = found.evidence
     for told in found.crowd.told:
-        [job], mails = evidence.jobs[told.recipient], evidence.times.get(told.recipient, [])
+        states = {job["state"] for job in evidence.jobs.get(told.recipient, [])}
+        mails = evidence.times.get(told.recipient, [])
         if told.wanted == "cancel" and told.answer == "OK":
-            if job["state"] != "CANCELLED":
-                yield f"{told.recipient}: cancelled with OK, and {job['state']}"
+            if states != {"CANCELLED"}:
+                yield f"{told.recipient}: cancelled with OK, and {sorted(states)}"
             if any(mail > told.at for mail in mails):
                 yield f"{told.recipient}: mailed after it was cancelled with OK"
         if told.answer not in {"OK", "FAILED_PRECONDITION"}:

@@ -40,15 +40,18 @@ async def present() -> Version:
 
 async def other(place: str, folder: Path) -> Version:
     """Return the version in the folder *place*, or that commit's, extracted below *folder*."""
-    if Path(place, "gcsched").is_dir():
-        path = Path(place).resolve()
-        return Version(name="old", folder=path, commit=await described(path))
+    if (checkout := a_checkout(place)) is not None:
+        return Version(name="old", folder=checkout, commit=await described(checkout))
     commit = (await output("git", "rev-parse", "--verify", f"{place}^{{commit}}")).decode().strip()
     packed = await output("git", "archive", commit, "gcsched", "templates")
     target = folder / "old"
     with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
         archive.extractall(target, filter="data")
     return Version(name="old", folder=target, commit=commit)
+
+
+def a_checkout(place: str) -> Path | None:
+    return Path(place).resolve() if Path(place, "gcsched").is_dir() else None
 
 
 async def described(folder: Path) -> str:

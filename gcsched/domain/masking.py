@@ -16,6 +16,7 @@ from typing import Protocol
 
 from gcsched.domain.address_forms import without_addresses
 from gcsched.domain.encodings import decodings, is_encoded_word
+from gcsched.domain.identifiers import UNSEEN
 
 LONGEST = 2048  # characters of a text; a job's reason has some 600
 LONGEST_VALUES = 16 * 1024  # as in a request: more is not looked at
@@ -101,7 +102,8 @@ class Words:
     def told(self) -> frozenset[str]:
         """Words that are masked wherever they stand."""
         letter = self.letter
-        people = {*_folded(letter.name), *_folded(_local(letter.email))}
+        names = (letter.name, UNSEEN.sub("", letter.name), _local(letter.email))
+        people = {word for text in names for word in _folded(text)}
         others = {word for text in self.texts for word in (*_folded(text), *_misread(text))}
         others -= ORDINARY
         telling = {word for word in people | others if len(word) > 1}
@@ -112,7 +114,9 @@ class Words:
         letter = self.letter
         values = " ".join(letter.variables.values())[:LONGEST_VALUES]
         locals_ = (_local(letter.email), _local(letter.reply_to))
-        return (letter.message, letter.name, values, letter.empid, *locals_)
+        given = (letter.message, letter.name, values, letter.empid, *locals_)
+        # A relay may drop what cannot be seen, and so join what it parts.
+        return (*given, *(UNSEEN.sub("", text) for text in given if not text.isascii()))
 
     @cached_property
     def pairs(self) -> frozenset[tuple[str, str]]:

@@ -164,6 +164,18 @@ async def test_a_refusal_repeats_all_that_the_service_advises() -> None:
     assert done.err == "two things\n  job_id: must be one\n  etag: is none\n  reason: WRONG\n"
 
 
+async def test_a_refusal_that_repeats_foreign_words_does_not_move_the_cursor() -> None:
+    refusal = Refusal(
+        code=grpc.StatusCode.FAILED_PRECONDITION,
+        message="blocked: a\x1b[2Jb\u202ec\nd",
+        reason="ILLEGAL_TRANSITION",
+    )
+    done, _ = await asked("job", "show", ID, GetJob=refusal)
+
+    assert done.code == 1
+    assert done.err.splitlines()[0].endswith("blocked: a?[2Jb?c?d")
+
+
 async def test_what_there_is_to_know_about_a_reason_is_told() -> None:
     too_late = Refusal(
         code=grpc.StatusCode.FAILED_PRECONDITION,

@@ -54,6 +54,12 @@ def test_columns_are_as_wide_as_they_must_be_and_end_without_blanks() -> None:
     ]
 
 
+def test_no_word_of_others_looks_like_a_column_of_its_own() -> None:
+    table = Table(columns=["ID", "REASON", "STATE"], rows=[["1", "no  SENT   ", "FAILED"]])
+
+    assert plain([table])[1] == "1   no SENT   FAILED"
+
+
 async def test_a_reader_that_goes_away_is_no_trouble() -> None:
     jobs = [task_pb2.Job(job_id=f"{n:032}", email="x" * 200) for n in range(1000)]
     async with answering(ListJobs=task_pb2.ListJobsResponse(jobs=jobs)) as service:

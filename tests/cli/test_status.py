@@ -92,6 +92,17 @@ async def watching(service: Answering, *options: str) -> asyncio.subprocess.Proc
     )
 
 
+async def test_who_pauses_cannot_write_a_line_of_the_report() -> None:
+    forged = task_pb2.Pause(by='ops" since noon: "ok', reason='x"\nsending     yes', since=STARTED)
+    report = task_pb2.StatusReport(version="1.2.3", python="3.11.9", started=STARTED, pause=forged)
+    async with answering(GetStatus=report) as service:
+        done = await command("status", "--target", service.target)
+
+    lines = [line for line in done.out.splitlines() if line.startswith("sending")]
+    words = r'PAUSED by "ops\" since noon: \"ok" since', r': "x\"\nsending yes"'
+    assert lines == [f"sending     {words[0]} {HERE}{words[1]}"]
+
+
 async def test_watching_goes_on_until_it_is_interrupted_and_then_ends_quietly() -> None:
     async with answering(GetStatus=QUIET) as service:
         process = await watching(service, "--json")

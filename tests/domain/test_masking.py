@@ -125,6 +125,13 @@ def test_a_script_without_spaces_is_masked_within_a_sentence() -> None:
     )
 
 
+def test_what_cannot_be_seen_parts_no_word() -> None:
+    job = a_job(message="Qua\u200bcken\u00adbush am See", name="Zo\u2060ra")
+
+    assert masked("554 at BODY: Quackenbush am See, Zora", job) == "554 at BODY: (hidden)"
+    assert masked("554 at BODY: Qua\u200bcken\u00adbush", job) == "554 at BODY: (hidden)"
+
+
 def test_where_no_mail_is_at_hand_addresses_are_masked() -> None:
     assert masked("421 at CONNECT: ada@example.org\nis\x1b[31m slow", None) == (
         "421 at CONNECT: (address) is [31m slow"
