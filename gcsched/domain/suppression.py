@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from gcsched.domain.job import Attempt, Job, State
+from gcsched.domain.attempt import Attempt
+from gcsched.domain.job import Job, State
 from gcsched.domain.replies import Kind
 from gcsched.errors import Violation
 

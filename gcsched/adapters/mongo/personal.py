@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from pymongo import UpdateOne
 
-from gcsched.adapters.mongo.connection import Document, Mongo, store_errors
+from gcsched.adapters.mongo.certain import LONGEST_READ_MS, certain
+from gcsched.adapters.mongo.connection import Collection, Document, Mongo, store_errors
 from gcsched.adapters.mongo.documents import BY_EMPID, BY_ID
 from gcsched.domain.erasure import EMPTIED, REMOVED, erased_reason, erased_text
 from gcsched.domain.job import FINAL
@@ -30,7 +32,7 @@ class MongoPersonalData:
     async def unfinished(self, empid: str) -> int:
         query = {"empid": empid, "state": NOT_FINISHED}
         with store_errors("counting an employee's jobs"):
-            return int(await self.mongo.jobs.count_documents(query, hint=BY_EMPID))
+            return int(await certain(partial(counted, query), self.mongo.jobs))
 
     async def erase(self, empid: str, *, after: str, most: int, now: datetime) -> Erased:
         """Erase *most* finished jobs that follow *after*, each only as it was seen.
@@ -44,8 +46,8 @@ class MongoPersonalData:
             "email": {"$ne": ""},  # those were erased before
         }
         with store_errors("erasing jobs"):
-            cursor = self.mongo.jobs.find(query, SEEN, sort=[("_id", 1)], hint=BY_EMPID, limit=most)
-            found = await cursor.to_list(most)
+            # Certain: that nothing is left must be no belief of a node without a majority.
+            found = await certain(partial(first_of, query, most), self.mongo.jobs)
             if not found:
                 return Erased(jobs=0, missed=0, last=None)
             writes = [erasure(document, now) for document in found]
@@ -56,6 +58,15 @@ class MongoPersonalData:
     async def remove(self, empid: str) -> None:
         with store_errors("deleting user details"):
             await self.mongo.recipients.delete_one({"_id": empid})
+
+
+async def counted(query: Document, jobs: Collection) -> int:
+    return await jobs.count_documents(query, hint=BY_EMPID, maxTimeMS=LONGEST_READ_MS)
+
+
+async def first_of(query: Document, most: int, jobs: Collection) -> list[Document]:
+    found = jobs.find(query, SEEN, sort=[("_id", 1)], hint=BY_EMPID, max_time_ms=LONGEST_READ_MS)
+    return await found.limit(most).batch_size(most).to_list(most)
 
 
 def erasure(document: Document, now: datetime) -> UpdateOne:
