@@ -6,6 +6,7 @@ from gcsched import __version__, policies
 from gcsched.adapters.mongo.jobs import MongoJobs
 from gcsched.adapters.mongo.listing import MongoJobList
 from gcsched.adapters.mongo.personal import MongoPersonalData
+from gcsched.adapters.mongo.steering import MongoSteering
 from gcsched.adapters.mongo.suppressions import MongoSuppressions
 from gcsched.delivery import Delivery
 from gcsched.resources import Resources
@@ -38,6 +39,7 @@ def build_readers(settings: Settings, resources: Resources) -> tuple[object, ...
     jobs = ReadJobs(reader=MongoJobs(), list=MongoJobList(mongo=resources.mongo))
     blocklist = Blocklist(
         store=MongoSuppressions(mongo=resources.mongo),
+        jobs=MongoSteering(mongo=resources.mongo, retention=policies.retention(settings)),
         lasting=policies.suppression(settings),
         now=resources.clock,
     )

@@ -25,6 +25,7 @@ def build_steering(
         steer=Steer(store=store, suppressions=suppressions, ringer=ringer, now=now),
         change=ChangeJobs(
             list=MongoJobList(mongo=mongo),
+            certain=MongoJobList(mongo=mongo, is_certain=True),
             store=store,
             suppressions=suppressions,
             ringer=ringer,

@@ -8,9 +8,10 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from gcsched.domain.attempt import Attempt
 from gcsched.domain.dedup import DedupRule
 from gcsched.domain.due import DailyPlan
-from gcsched.domain.job import Attempt, Job, State
+from gcsched.domain.job import Job, State
 from gcsched.domain.replies import Kind
 from gcsched.domain.request import MeetRequest, Offer
 from gcsched.domain.suppression import Suppression

@@ -12,7 +12,7 @@ import ssl
 import sys
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -25,17 +25,20 @@ from tests.relay_script import (
     Action,
     Answer,
     At,
+    Body,
     Drop,
     Faults,
     GoDeaf,
     Greylist,
     Hang,
     Kept,
+    Late,
     LoseReply,
     Moment,
     Only,
     Raw,
     Rule,
+    Slow,
     Throttle,
     Trickle,
 )
@@ -52,6 +55,7 @@ __all__ = [
     "Greylist",
     "Hang",
     "Kept",
+    "Late",
     "LoseReply",
     "Moment",
     "Only",
@@ -79,7 +83,9 @@ class Relay:
     unforgiving: bool = False  # after a refused MAIL or RCPT: 503 to everything until RSET
     always_354: bool = False  # accepts DATA even without a recipient
     ledger_file: Path | None = None
+    bodies_file: Path | None = None
     ledger: list[Kept] = field(default_factory=list, init=False)
+    bodies: list[Body] = field(default_factory=list, init=False)  # begun, kept or not
     violations: list[str] = field(default_factory=list, init=False)
     heard: list[tuple[int, str]] = field(default_factory=list, init=False)  # (session, verb)
     acted: list[tuple[Moment, Action]] = field(default_factory=list, init=False)
@@ -96,6 +102,7 @@ class Relay:
         self.tls = None if self.security == "none" else self._certificate()
         # By lines: a relay that is killed has written all it kept.
         self._file = self.ledger_file.open("a", buffering=1) if self.ledger_file else None
+        self._bodies = self.bodies_file.open("a", buffering=1) if self.bodies_file else None
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.get_running_loop().create_server(
@@ -110,8 +117,9 @@ class Relay:
 
     async def __aexit__(self, *_: object) -> None:
         self._server.close()
-        if self._file is not None:
-            self._file.close()
+        for file in (self._file, self._bodies):
+            if file is not None:
+                file.close()
         closing = [wire.closed for wire in self._wires]
         self.drop_all()
         for task in self._tasks:
@@ -183,6 +191,11 @@ class Relay:
                 return action
         return None
 
+    def begin(self, body: Body) -> None:
+        self.bodies.append(body)
+        if self._bodies is not None:
+            self._bodies.write(body.as_json() + "\n")
+
     def keep(self, kept: Kept) -> None:
         self.ledger.append(kept)
         if self._file is not None:
@@ -215,16 +228,19 @@ class Relay:
         return context
 
 
-def command(*, port: int, ledger: Path, seed: int | None = None) -> list[str]:
+def command(*, port: int, ledger: Path, others: Sequence[str] = ()) -> list[str]:
     """Give the command line of a relay as a process; start it in the repository's root."""
-    options = ["--port", str(port), "--ledger", str(ledger)]
-    seeded = [] if seed is None else ["--seed", str(seed)]
-    return [sys.executable, "-m", "tests.relay", *options, *seeded]
+    options = ["--port", str(port), "--ledger", str(ledger), *others]
+    return [sys.executable, "-m", "tests.relay", *options]
 
 
 async def serve(options: argparse.Namespace) -> None:
-    async with Relay(port=options.port, ledger_file=options.ledger) as relay:
-        if options.seed is not None:
+    async with Relay(
+        port=options.port, ledger_file=options.ledger, bodies_file=options.bodies
+    ) as relay:
+        if options.slow:
+            relay.rule(Slow(seed=options.seed or 0, longest=options.slow))
+        elif options.seed is not None:
             relay.rule(Faults(seed=options.seed, share=options.share))
         sys.stdout.write(f"listening on {relay.port}\n")
         sys.stdout.flush()
@@ -235,6 +251,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--ledger", type=Path, required=True)
+    parser.add_argument("--bodies", type=Path, help="where to note when bodies began")
+    parser.add_argument("--slow", type=float, default=0.0, help="seconds that a reply may take")
     parser.add_argument("--seed", type=int)
     parser.add_argument("--share", type=float, default=0.1)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -58,6 +58,13 @@ class Trickle:
 
 
 @dataclass(frozen=True, slots=True)
+class Late:
+    """Give the ordinary reply after so many seconds."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class GoDeaf:
     """Give the ordinary reply, then read nothing more."""
 
@@ -74,7 +81,7 @@ class LoseReply:
     """Do what was asked (at BODY: keep the mail), then hang up without a reply."""
 
 
-Action = Answer | Raw | Hang | Trickle | GoDeaf | Drop | LoseReply
+Action = Answer | Raw | Hang | Late | Trickle | GoDeaf | Drop | LoseReply
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,6 +190,30 @@ class Faults:
         if moment.at not in FAULTS or self._random.random() >= self._share:
             return None
         return self._random.choice(FAULTS[moment.at])
+
+
+class Slow:
+    """Let each recipient, DATA and final dot wait, up to *longest* seconds each."""
+
+    def __init__(self, *, seed: int, longest: float) -> None:
+        self._random = repeatable(f"slow {seed}")
+        self._longest = longest
+
+    def __call__(self, moment: Moment) -> Action | None:
+        if moment.at not in {At.RCPT, At.DATA, At.BODY}:
+            return None
+        return Late(self._random.uniform(0.0, self._longest))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Body:
+    """The first octets of a body came, at *time* by `time.monotonic()`."""
+
+    recipient: str
+    time: float
+
+    def as_json(self) -> str:
+        return json.dumps({"recipient": self.recipient, "time": self.time})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,10 +13,12 @@ from tests.relay_script import (
     Action,
     Answer,
     At,
+    Body,
     Drop,
     GoDeaf,
     Hang,
     Kept,
+    Late,
     Raw,
     Trickle,
     code_of,
@@ -195,6 +197,9 @@ class Guest:
             raise Refused(503, "5.5.1 no valid recipients")
         if await self.reply(At.DATA, 354, "go on", to="".join(self.recipients[:1])) != 354:
             return
+        if await self.wire.hears():
+            for to in self.recipients:
+                self.relay.begin(Body(recipient=to, time=time.monotonic()))
         self.wire.buffer[:0] = b"\r\n"
         raw = await self.wire.until(b"\r\n.\r\n")
         await self.judge(re.sub(rb"\r\n\.", b"\r\n", raw[:-3])[2:])
@@ -243,13 +248,15 @@ class Guest:
         if then is not None and 200 <= outcome < 300:
             then()
         self.is_offended |= self.relay.unforgiving and at in {At.MAIL, At.RCPT} and outcome >= 400
+        if isinstance(action, Late):
+            await asyncio.sleep(action.seconds)
         await self.act(action, rendered(code, text))
         return outcome
 
     async def act(self, action: Action | None, ordinary: bytes) -> None:
         write = self.wire.say
         match action:
-            case None | Drop(after=True):
+            case None | Late() | Drop(after=True):
                 write(ordinary)
             case Answer(code, text):
                 write(rendered(code, text))

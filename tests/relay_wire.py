@@ -68,6 +68,13 @@ class Wire(asyncio.Protocol):
         del self.buffer[: found + len(mark)]
         return taken
 
+    async def hears(self) -> bool:
+        """Wait until anything comes; False: they hung up instead."""
+        while not self.buffer and not self.closed.done():
+            self._more.clear()
+            await self._more.wait()
+        return bool(self.buffer)
+
     async def secure(self, tls: ssl.SSLContext) -> None:
         self.flush()
         self.buffer.clear()

@@ -58,9 +58,7 @@ class Stage:
         return self.ledger.read_bytes().count(b"\n") if self.ledger.exists() else 0
 
     def entries(self) -> list[dict[str, Any]]:
-        written = self.ledger.read_bytes() if self.ledger.exists() else b""
-        *whole, _ = written.split(b"\n")  # the last line may be half written
-        return [json.loads(line) for line in whole]
+        return lines(self.ledger)
 
     def jobs(self) -> list[dict[str, Any]]:
         """Read every job as MongoDB has it."""
@@ -97,6 +95,13 @@ class Stage:
             return [await each for each in calls]
 
 
+def lines(file: Path) -> list[dict[str, Any]]:
+    """Read what a relay has written to *file* until now."""
+    written = file.read_bytes() if file.exists() else b""
+    *whole, _ = written.split(b"\n")  # the last line may be half written
+    return [json.loads(line) for line in whole]
+
+
 async def timed(stub: task_pb2_grpc.SchedulerStub, request: task_pb2.MeetRequest) -> Call:
     begun = time.perf_counter()
     try:
@@ -107,13 +112,15 @@ async def timed(stub: task_pb2_grpc.SchedulerStub, request: task_pb2.MeetRequest
 
 
 @asynccontextmanager
-async def a_stage(folder: Path, *, services: int = 1, **settings: str) -> AsyncIterator[Stage]:
+async def a_stage(
+    folder: Path, *, services: int = 1, relay: Sequence[str] = (), **settings: str
+) -> AsyncIterator[Stage]:
     """Open everything, on ports of its own; it all ends with the block."""
     async with AsyncExitStack() as stack:
         mongo = await stack.enter_async_context(own_mongod(folder))
         valkey = await stack.enter_async_context(own_valkey(folder, ValkeyOptions(port=0)))
         ledger, port = folder / "ledger.jsonl", free_port()
-        await stack.enter_async_context(a_relay(ledger, port))
+        await stack.enter_async_context(a_relay(ledger, port, relay))
         stage = Stage(folder=folder, mongo=mongo, valkey=valkey, relay_port=port, ledger=ledger)
         given = environment(mongo=mongo.uri, redis=valkey.uri, relay_port=port, **settings)
         for number in range(services):
@@ -123,9 +130,9 @@ async def a_stage(folder: Path, *, services: int = 1, **settings: str) -> AsyncI
 
 
 @asynccontextmanager
-async def a_relay(ledger: Path, port: int) -> AsyncIterator[None]:
+async def a_relay(ledger: Path, port: int, others: Sequence[str] = ()) -> AsyncIterator[None]:
     process = await asyncio.create_subprocess_exec(
-        *command(port=port, ledger=ledger), cwd=ROOT, stdout=asyncio.subprocess.PIPE
+        *command(port=port, ledger=ledger, others=others), cwd=ROOT, stdout=asyncio.subprocess.PIPE
     )
     try:
         assert process.stdout is not None

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from gcsched.domain.attempt import Attempt, kept
 from gcsched.domain.replies import Kind
 from gcsched.errors import IllegalTransition
 
@@ -44,11 +45,13 @@ NEXT: Mapping[State, AbstractSet[State]] = {
         State.EXPIRED,
     },
     State.SENDING: {
+        State.QUEUED,
+        State.SCHEDULED,
+        State.RETRYING,
         State.SENT,
         State.FAILED,
-        State.RETRYING,
-        State.SCHEDULED,
         State.UNCERTAIN,
+        State.CANCELLED,
         State.EXPIRED,
         State.SUPPRESSED,
     },
@@ -74,35 +77,23 @@ FINAL = frozenset(
 )
 CLAIMABLE = (State.SCHEDULED, State.RETRYING)
 WAITING = (State.QUEUED, *CLAIMABLE)
+WITHDRAWABLE = (*WAITING, State.SENDING)  # SENDING only until the body has begun
 REOPENABLE = (State.FAILED, State.EXPIRED, State.UNCERTAIN, State.SUPPRESSED)
 KEEPS_DEDUP_KEY = frozenset(State) - FINAL | {State.SENT}
 
 WHY_NOT: Mapping[State, str] = {
     **dict.fromkeys(WAITING, "it waits to be sent; reschedule it instead"),
-    State.SENDING: "it is being sent at this moment; look again in a minute",
+    State.SENDING: "it is claimed to be sent now; look again in a minute",
     State.UNCERTAIN: "nobody knows whether its mail was taken; retry or resolve it",
     State.SENT: "its mail was sent",
     State.CANCELLED: "what is cancelled stays so",
     **dict.fromkeys((State.FAILED, State.EXPIRED, State.SUPPRESSED), "it has ended; retry it"),
 }
+HAS_BEGUN = "its body has begun, so the relay may have it; look again in a minute"
 
 LEASE = timedelta(seconds=30)
 LEASE_LEFT_AT_BODY = timedelta(seconds=5)
 MOST_TAKEBACKS = 10
-MOST_ATTEMPTS_KEPT = 50
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
-    """One try to deliver, as it is kept in the job's history."""
-
-    begun: datetime
-    ended: datetime
-    kind: Kind
-    relay: str = ""
-    code: int | None = None
-    enhanced: str | None = None
-    text: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +104,8 @@ class Job:
     ``created``; ``due`` is when the engine acts next, and after ``not_after`` it does not send any
     more; ``not_after_asked`` says that the caller has set it, so that no daily run may move it.
     ``attempt`` counts outcomes, not starts. ``since`` is when ``state`` was entered.
+    ``claim`` is the token of the process that is to send it, ``begun`` when that process was
+    allowed to write the body: both only while it is SENDING.
     ``fingerprint`` stands for the content, where a ``request_id`` does not let it be repeated; the
     ``dedup_key`` is free for others from ``dedup_until`` on.
     ``released_key`` is the dedup key that it let go, when it ended or when another one was due, to
@@ -146,6 +139,7 @@ class Job:
     takebacks: int = 0
     version: int = 0
     claim: str | None = None
+    begun: datetime | None = None
     reason: str = ""
     attempts: tuple[Attempt, ...] = ()
 
@@ -154,6 +148,16 @@ class Job:
         """The attempt that led to this state; None when the job came to it without one."""
         last = self.attempts[-1] if self.attempts else None
         return last if last is not None and last.ended == self.since else None
+
+    @property
+    def is_withdrawable(self) -> bool:
+        """Whether no body of it has begun, so that it can still be cancelled or moved."""
+        return self.state in WITHDRAWABLE and not self.has_begun
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether its body may be on its way to the relay at this moment."""
+        return self.state is State.SENDING and self.begun is not None
 
     @property
     def is_erased(self) -> bool:
@@ -200,15 +204,19 @@ class Job:
     def given_back(self, now: datetime) -> "Job":
         """Undo a claim whose body never began; nothing is charged."""
         state = State.RETRYING if self.attempts else State.SCHEDULED
-        return self._become(state, now, claim=None)
+        return self._become(state, now)
 
     def put_off(self, due: datetime, now: datetime) -> "Job":
         """Undo a claim until *due*; nothing is charged."""
         return replace(self.given_back(now), due=max(due, now))
 
     def cancelled(self, now: datetime, *, reason: str) -> "Job":
-        """End before it was sent; an attempt that is UNCERTAIN may have been taken all the same."""
-        self._refuse_unless(WAITING, State.CANCELLED)
+        """End before it was sent; an attempt that is UNCERTAIN may have been taken all the same.
+
+        A claim is no obstacle: its holder asks again before it writes the body, and loses it there.
+        """
+        if not self.is_withdrawable:
+            raise self.refusal(State.CANCELLED)
         return self._released(State.CANCELLED, now, reason=reason)
 
     def rescheduled(
@@ -221,7 +229,8 @@ class Job:
         """
         timed = State.RETRYING if self.attempts else State.SCHEDULED
         state = State.QUEUED if is_daily else timed
-        self._refuse_unless(WAITING, state)
+        if not self.is_withdrawable:
+            raise self.refusal(state)
         is_told = self.not_after_asked and due <= self.not_after
         not_after = self.not_after if is_told else max(self.not_after, not_after)
         return self._become(state, now, due_at=due, due=due, not_after=not_after)
@@ -255,7 +264,7 @@ class Job:
 
     def refusal(self, wanted: State, *, why: str = "") -> IllegalTransition:
         """Say why it cannot become *wanted*."""
-        why = why or WHY_NOT[self.state]
+        why = why or (HAS_BEGUN if self.has_begun else WHY_NOT[self.state])
         return IllegalTransition(self.id, self.state, wanted, since=self.since, why=why)
 
     def _refuse_unless(self, states: Collection[State], wanted: State) -> None:
@@ -278,7 +287,6 @@ class Job:
         return self._become(
             state,
             now,
-            claim=None,
             reason=reason,
             dedup_key=self.dedup_key if keeps_key else None,
             released_key=self.released_key if keeps_key else self.released_key or self.dedup_key,
@@ -288,13 +296,5 @@ class Job:
     def _become(self, state: State, now: datetime, **changes: Any) -> "Job":
         if state not in NEXT[self.state]:
             raise self.refusal(state)
-        return replace(self, state=state, since=now, version=self.version + 1, **changes)
-
-
-def kept(attempts: tuple[Attempt, ...]) -> tuple[Attempt, ...]:
-    """Give the latest attempts; an UNCERTAIN one goes last: it says why a mail came twice (P3)."""
-    if len(attempts) <= MOST_ATTEMPTS_KEPT:
-        return attempts
-    certain = (n for n, each in enumerate(attempts) if each.kind is not Kind.UNCERTAIN)
-    dropped = next(certain, 0)
-    return attempts[:dropped] + attempts[dropped + 1 :]
+        entered: dict[str, Any] = {"state": state, "since": now, "version": self.version + 1}
+        return replace(self, **entered, claim=None, begun=None, **changes)  # none enters SENDING

@@ -4,7 +4,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import assert_never
 
-from gcsched.domain.job import MOST_TAKEBACKS, Attempt, Job, State
+from gcsched.domain.attempt import Attempt
+from gcsched.domain.job import MOST_TAKEBACKS, Job, State
 from gcsched.domain.replies import (
     Answered,
     Broken,

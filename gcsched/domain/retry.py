@@ -5,8 +5,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import assert_never
 
+from gcsched.domain.attempt import Attempt
 from gcsched.domain.due import whole_second
-from gcsched.domain.job import Attempt, Job
+from gcsched.domain.job import Job
 from gcsched.domain.replies import Kind, hinted_wait
 
 

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from gcsched.domain.attempt import Attempt
 from gcsched.domain.callers import quoted
-from gcsched.domain.job import Attempt, Job, State
+from gcsched.domain.job import Job, State
 from gcsched.domain.replies import Kind
 from gcsched.errors import Violation
 

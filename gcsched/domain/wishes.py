@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import assert_never
 
 from gcsched.domain.due import DailyPlan
-from gcsched.domain.job import CLAIMABLE, Job, State
+from gcsched.domain.job import Job, State
 from gcsched.domain.request import second_violations
 from gcsched.domain.request_texts import text_violations
 from gcsched.domain.suppression import Suppression
@@ -92,15 +92,25 @@ def is_met(wish: Wish, job: Job, *, now: datetime) -> bool:
         case Reschedule(is_daily=True):
             return job.state is State.QUEUED and job.due == wish.due
         case Reschedule():
-            return job.state in CLAIMABLE and from_now_on(job.due, now) == from_now_on(
-                wish.due, now
-            )
+            is_timed = job.is_withdrawable and job.state is not State.QUEUED
+            return is_timed and from_now_on(job.due, now) == from_now_on(wish.due, now)
         case Reopen():
             return job.state is State.RETRYING and job.due <= now
         case Resolve():
             return job.state is wish.state
         case never:
             assert_never(never)
+
+
+def came_of(wanted: Job, found: Job) -> bool:
+    """Return whether *found* is *wanted*, or became of it: the change to *wanted* was made.
+
+    Two changes of one version differ in their millisecond. What has gone on since, as a job that
+    was opened again does, still has the end of its time that the change gave it.
+    """
+    if found.version == wanted.version or wanted.state is State.CANCELLED:
+        return (found.state, found.since) == (wanted.state, wanted.since)
+    return found.version > wanted.version and found.not_after == wanted.not_after
 
 
 def carried_out(wish: Wish, job: Job, *, suppression: Suppression | None, now: datetime) -> Job:

@@ -205,18 +205,18 @@ class SchedulerServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CancelJob(self, request, context):
-        """Cancels a job that waits: QUEUED, SCHEDULED or RETRYING. An OK is certain: no attempt begins
-        after it. (A job with an UNCERTAIN attempt may have been mailed by that one, before.) Too late is
-        FAILED_PRECONDITION (reason ILLEGAL_TRANSITION, with state and since). Cancelling a CANCELLED job
-        again is OK.
+        """Cancels a job that waits (QUEUED, SCHEDULED or RETRYING), or that is SENDING but whose body has
+        not begun. An OK is certain: no body begins after it. (A job with an UNCERTAIN attempt may have
+        been mailed by that one, before.) Too late is FAILED_PRECONDITION (reason ILLEGAL_TRANSITION,
+        with state and since). Cancelling a CANCELLED job again is OK.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RescheduleJob(self, request, context):
-        """Gives a waiting job another time, or puts it into the daily queue. A `not_after` that its caller
-        has set stays, unless the new time is later: then it is the operator's.
+        """Gives a job that CancelJob would take another time, or puts it into the daily queue. A `not_after`
+        that its caller has set stays, unless the new time is later: then it is the operator's.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -239,7 +239,9 @@ class SchedulerServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CancelJobs(self, request, context):
-        """Cancels all jobs of a filter that wait, and tells how many. An empty filter needs `all`.
+        """Cancels all jobs of a filter that CancelJob would take, and tells how many. An OK is certain: of
+        those that were there when the call came, none is left that could be cancelled, and a majority of
+        MongoDB has it so. An empty filter needs `all`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -247,7 +249,7 @@ class SchedulerServicer:
 
     def RetryJobs(self, request, context):
         """Retries all jobs of a filter that RetryJob would take, and tells how many; what cannot be
-        retried is passed over. An empty filter needs `all`.
+        retried is passed over. An OK is as certain as that of CancelJobs. An empty filter needs `all`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -290,7 +292,8 @@ class SchedulerServicer:
         raise NotImplementedError('Method not implemented!')
 
     def AddSuppression(self, request, context):
-        """Blocks an address, or changes until when.
+        """Blocks an address, or changes until when. No body to it begins after an OK; what had begun before
+        is finished.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -1,7 +1,8 @@
 """Jobs as callers see them, and the states and views that callers name."""
 
+from gcsched.domain.attempt import Attempt
 from gcsched.domain.etag import etag_of
-from gcsched.domain.job import Attempt, Job, State
+from gcsched.domain.job import Job, State
 from gcsched.errors import Violation
 from gcsched.pb import task_pb2
 

@@ -1,12 +1,23 @@
 """Block addresses by hand, free them, and list which ones get no mail."""
 
+import asyncio
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+import structlog
+
+from gcsched.domain.job import Job
+from gcsched.domain.outcome import before_attempt
 from gcsched.domain.suppression import Suppression
 from gcsched.errors import UnknownSuppression
 from gcsched.usecases.ports import Clock
+from gcsched.usecases.steer import whole_millisecond
+
+FOR_A_BODY_TO_BEGIN_SECONDS = 1.0
+BETWEEN_LOOKS_SECONDS = 0.05
 
 
 class BlockedAddresses(Protocol):
@@ -18,6 +29,14 @@ class BlockedAddresses(Protocol):
 
     async def free(self, address: str, *, now: datetime) -> Suppression | None:
         """Let *address* have mail again; give what blocked it, if anything did at *now*."""
+
+
+class ClaimedJobs(Protocol):
+    async def claimed(self, address: str) -> Sequence[Job]:
+        """Return the jobs to *address* that are being sent."""
+
+    async def change_all(self, pairs: Sequence[tuple[Job, Job]]) -> tuple[int, int]:
+        """Change jobs (seen, changed) that are as they were seen; say how many were, and not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +52,7 @@ class Blocklist:
     """*lasting* is how long an address is blocked unless somebody says until when."""
 
     store: BlockedAddresses
+    jobs: ClaimedJobs
     lasting: timedelta
     now: Clock
 
@@ -43,10 +63,43 @@ class Blocklist:
         return BlockedPage(suppressions=shown, following=following)
 
     async def block(self, address: str, *, reason: str, until: datetime | None) -> Suppression:
-        now = self.now()
+        """Block *address*: no body to it begins after this. Raises StoreUnavailable.
+
+        First the suppression, then the claims: what is claimed after the suppression was written
+        meets it, as each claim is followed by a look at the suppressions.
+        """
+        now = whole_millisecond(self.now())
         end = until or now + self.lasting
         wanted = Suppression(address=address, reason=reason, job_id="", since=now, until=end)
-        return await self.store.block(wanted)
+        blocked = await self.store.block(wanted)
+        await self._withdraw_claims(blocked, now)
+        return blocked
+
+    async def _withdraw_claims(self, blocked: Suppression, now: datetime) -> None:
+        claimed = await self.jobs.claimed(blocked.address)
+        ends = [
+            (job, before_attempt(job, suppression=blocked, now=now))
+            for job in claimed
+            if not job.has_begun
+        ]
+        pairs = [(job, ended) for job, ended in ends if ended is not None]
+        withdrawn, missed = await self.jobs.change_all(pairs) if pairs else (0, 0)
+        if withdrawn:
+            structlog.get_logger().info("claims withdrawn", count=withdrawn, why="address blocked")
+        if missed or any(job.has_begun for job in claimed):
+            await self._let_bodies_begin(blocked.address, {job.claim for job in claimed})
+
+    async def _let_bodies_begin(self, address: str, claims: set[str | None]) -> None:
+        """Wait until what was allowed to begin under *claims* has been written, or for a second.
+
+        A body that has begun cannot be stopped; but none is to begin after the caller was told.
+        """
+        until = time.monotonic() + FOR_A_BODY_TO_BEGIN_SECONDS
+        while time.monotonic() < until:
+            sending = await self.jobs.claimed(address)
+            if not any(job.has_begun and job.claim in claims for job in sending):
+                return
+            await asyncio.sleep(BETWEEN_LOOKS_SECONDS)
 
     async def free(self, address: str) -> Suppression:
         """Free *address*; give what blocked it. Raises UnknownSuppression, StoreUnavailable."""

@@ -1,26 +1,27 @@
 """Change all jobs of a filter as a caller wishes: batch after batch, each job guarded."""
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
 import structlog
 
-from gcsched.domain.job import REOPENABLE, WAITING, Job, State
+from gcsched.domain.job import REOPENABLE, WITHDRAWABLE, Job, State
 from gcsched.domain.listing import JobFilter, Listing, Order
 from gcsched.domain.suppression import Suppression
-from gcsched.domain.wishes import Cancel, Reopen, carried_out, is_met
+from gcsched.domain.wishes import Cancel, Reopen, came_of, carried_out, is_met
 from gcsched.errors import IllegalTransition, NotFinished, StoreUnavailable
 from gcsched.usecases.ports import Clock, Suppressions
 from gcsched.usecases.read_jobs import JobList
 from gcsched.usecases.ringer import Ringer
+from gcsched.usecases.steer import whole_millisecond
 
 BATCH = 500
-MOST_PASSES = 5
 AFTER_FAILURE_SECONDS = 0.5
 MOST_COUNTED = 1_000_000_000
+MOST_SKEW = timedelta(seconds=2)
 
 Pair = tuple[Job, Job]
 """A job as it was seen, and as it is wanted."""
@@ -30,8 +31,12 @@ class ManyJobs(Protocol):
     async def change_all(self, pairs: Sequence[Pair]) -> tuple[int, int]:
         """Change jobs that are as they were seen; whose dedup key is taken, stays.
 
-        Gives how many were changed, and how many are to be looked at again.
+        Gives how many were changed, and how many are to be looked at again. After StoreUnavailable
+        some may be changed, for good or not.
         """
+
+    async def settled(self, ids: Collection[str]) -> Sequence[Job]:
+        """Return the jobs with these *ids* as they are for good, and not only where it was read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,15 +47,21 @@ class Lot:
     wish: Cancel | Reopen
     only_count: bool = False
 
-    @property
-    def can_be_counted(self) -> bool:
-        """Tell whether all that its lists hold would be changed, so that nobody need look at it."""
-        is_by_state = not (self.filter.empid or self.filter.email)
-        return self.only_count and is_by_state and isinstance(self.wish, Cancel)
+    def can_be_counted(self, listing: Listing) -> bool:
+        """Return whether all that *listing* holds would be changed, so that nobody need look at it.
+
+        Not what is being sent: of some of it the body has begun.
+        """
+        is_waiting = listing.filter.state not in {None, State.SENDING}
+        return self.only_count and is_waiting and isinstance(self.wish, Cancel)
 
     @property
     def states(self) -> Sequence[State]:
-        return WAITING if isinstance(self.wish, Cancel) else REOPENABLE
+        """Return the states of what it may hold, in the order in which most jobs pass them.
+
+        A job that is claimed during the walk is found in a later list then.
+        """
+        return WITHDRAWABLE if isinstance(self.wish, Cancel) else REOPENABLE
 
     def listings(self) -> Iterator[Listing]:
         """Give the lists that hold them all, each served by an index."""
@@ -65,20 +76,33 @@ class Lot:
 
 @dataclass(slots=True, kw_only=True)
 class Progress:
+    """How far a walk is. *left* counts what its latest pass changed or lost to others.
+
+    *unconfirmed* are jobs as they were to become by writes that failed: some may have become so.
+    """
+
     began: datetime
     changed: int = 0
-    lost: int = 0
+    left: int = 0
+    unconfirmed: list[Job] = field(default_factory=list)
     trouble: StoreUnavailable | None = None
+
+    def confirm(self, ids: Collection[str]) -> None:
+        """Forget what failed for *ids* before: it was not made, as their change was made now."""
+        self.unconfirmed = [job for job in self.unconfirmed if job.id not in ids]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeJobs:
-    """Walk through a lot; what others changed in the same moment is looked at again.
+    """Walk through a lot, again and again, until a pass finds nothing to change and loses nothing.
 
-    To call again is harmless: what is changed already is not of the lot any more.
+    That pass reads the *certain* list, which holds what a majority has: an OK is no belief of a
+    node that has lost its majority. To call again is harmless: what is changed already is not of
+    the lot any more.
     """
 
     list: JobList
+    certain: JobList
     store: ManyJobs
     suppressions: Suppressions
     ringer: Ringer
@@ -93,8 +117,6 @@ class ChangeJobs:
         progress = Progress(began=self.now())
         try:
             async with asyncio.timeout(within.total_seconds()):
-                if lot.can_be_counted:
-                    return await self._count(lot)
                 await self._insist(lot, progress)
         except TimeoutError as error:
             if progress.trouble and not progress.changed:
@@ -106,39 +128,42 @@ class ChangeJobs:
                 structlog.get_logger().info("jobs steered", wish=name, count=count)
         return progress.changed
 
-    async def _count(self, lot: Lot) -> int:
-        counts = [
-            await self.list.count(listing.filter, most=MOST_COUNTED) for listing in lot.listings()
-        ]
-        return sum(counts)
-
     async def _insist(self, lot: Lot, progress: Progress) -> None:
         while True:
             try:
-                return await self._walk_until_none_is_lost(lot, progress)
+                return await self._walk_until_nothing_is_left(lot, progress)
             except StoreUnavailable as error:
                 progress.trouble = error
                 if lot.only_count:
                     progress.changed = 0  # all are counted anew
                 await asyncio.sleep(AFTER_FAILURE_SECONDS)
 
-    async def _walk_until_none_is_lost(self, lot: Lot, progress: Progress) -> None:
-        for _ in range(MOST_PASSES):
-            progress.lost = 0
-            for listing in lot.listings():
-                await self._walk(listing, lot, progress)
-            if not progress.lost:
-                return
+    async def _walk_until_nothing_is_left(self, lot: Lot, progress: Progress) -> None:
+        await self._pass(self.list, lot, progress)
+        if lot.only_count:
+            return
+        progress.left = 1
+        while progress.left:
+            await self._pass(self.certain, lot, progress)
+        await self._settle(lot, progress)
 
-    async def _walk(self, listing: Listing, lot: Lot, progress: Progress) -> None:
+    async def _pass(self, jobs: JobList, lot: Lot, progress: Progress) -> None:
+        progress.left = 0
+        for listing in lot.listings():
+            if lot.can_be_counted(listing):
+                progress.changed += await jobs.count(listing.filter, most=MOST_COUNTED)
+            else:
+                await self._walk(jobs, listing, lot, progress)
+
+    async def _walk(self, jobs: JobList, listing: Listing, lot: Lot, progress: Progress) -> None:
         after, is_last = None, False
         while not is_last:
-            page = await self.list.page(listing, after, most=BATCH, is_full=not lot.only_count)
+            page = await jobs.page(listing, after, most=BATCH, is_full=not lot.only_count)
             await self._change(page.jobs, lot, progress)
             after, is_last = page.following, page.following is None
 
     async def _change(self, jobs: Sequence[Job], lot: Lot, progress: Progress) -> None:
-        now = self.now()
+        now = whole_millisecond(self.now())
         if isinstance(lot.wish, Reopen):
             # What has been opened here and ended again meanwhile would go round and round.
             jobs = [job for job in jobs if job.since < progress.began]
@@ -146,11 +171,29 @@ class ChangeJobs:
         if lot.only_count or not pairs:
             progress.changed += len(pairs)
             return
-        changed, lost = await self.store.change_all(pairs)
+        try:
+            changed, lost = await self.store.change_all(pairs)
+        except StoreUnavailable:
+            progress.unconfirmed += [changed for _, changed in pairs]
+            raise
         progress.changed += changed
-        progress.lost += lost
+        if changed == len(pairs):
+            progress.confirm({seen.id for seen, _ in pairs})
+        # What came after the call may come for ever. Another process's clock may be a bit ahead.
+        if any(seen.created <= progress.began + MOST_SKEW for seen, _ in pairs):
+            progress.left += changed + lost
         if changed and isinstance(lot.wish, Reopen):
             self.ringer.ask(now)
+
+    async def _settle(self, lot: Lot, progress: Progress) -> None:
+        """Count what was changed by writes that failed, each job once."""
+        while unconfirmed := progress.unconfirmed[:BATCH]:
+            found = {job.id: job for job in await self.store.settled({j.id for j in unconfirmed})}
+            came = sum(each.id in found and came_of(each, found[each.id]) for each in unconfirmed)
+            del progress.unconfirmed[:BATCH]
+            progress.changed += came
+            if came and isinstance(lot.wish, Reopen):
+                self.ringer.ask(self.now())
 
     async def _suppressed(self, jobs: Sequence[Job]) -> Mapping[str, Suppression]:
         addresses = {job.email for job in jobs if job.state is State.SUPPRESSED}

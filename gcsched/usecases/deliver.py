@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
-from gcsched.domain.job import LEASE, LEASE_LEFT_AT_BODY, Attempt, Job
+from gcsched.domain.attempt import Attempt
+from gcsched.domain.job import LEASE, LEASE_LEFT_AT_BODY, Job
 from gcsched.domain.outcome import (
     LONGEST_TEXT,
     after_attempt,

@@ -1,7 +1,7 @@
 """What the use cases need from the outside world, one small Protocol each."""
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Protocol
 
@@ -65,10 +65,14 @@ class Batch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conclusion:
-    """What became of a claimed job: written only while *claim* still holds it."""
+    """What became of a claimed job: written only while *claim* still holds it.
+
+    *instead* is what the job was found to be where the claim was lost; None: it is gone.
+    """
 
     claim: str
     job: Job
+    instead: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -78,19 +78,29 @@ class Recorder:
                 continue
             del self._waiting[: len(batch)]
             self._on_batch(len(batch))
-            claims_lost = {(conclusion.claim, conclusion.job.id) for conclusion in lost}
+            claims_lost = {(each.claim, each.job.id): each for each in lost}
             for conclusion in batch:
-                is_lost = (conclusion.claim, conclusion.job.id) in claims_lost
-                report(conclusion.job, is_lost=is_lost)
+                if (found := claims_lost.get((conclusion.claim, conclusion.job.id))) is not None:
+                    report_lost(found)
+                else:
+                    report(conclusion.job)
                 self._on_recorded(conclusion)
 
 
-def report(job: Job, *, is_lost: bool) -> None:
+def report_lost(conclusion: Conclusion) -> None:
+    """Log that a claim was lost: a warning only where a mail was on its way under it.
+
+    Without an attempt nothing was transmitted: a caller has cancelled or moved the job or blocked
+    its address, or the sweep has taken it back, and that was told in its place.
+    """
+    job, log = conclusion.job, structlog.get_logger()
+    tell = log.info if job.new_attempt is None else log.warning
+    tell("claim lost", job_id=job.id, state=job.state.value, instead=conclusion.instead)
+
+
+def report(job: Job) -> None:
     """Log the one event that this outcome is. No log is to hold an address or a mail's words."""
     log = structlog.get_logger()
-    if is_lost:
-        log.warning("claim lost", job_id=job.id, state=job.state.value)
-        return
     match job.state:
         case State.SENT:
             log.info("job sent", job_id=job.id, attempt=job.attempt)

@@ -1,7 +1,7 @@
 """Three real mongods that are one replica set, each reached through a link: also by the others."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +38,11 @@ class Member:
 
     def is_primary(self) -> bool:
         return bool(self.command("hello").get("isWritablePrimary"))
+
+    def find(self, collection: str) -> list[dict[str, Any]]:
+        """Read what this member has, whether a majority has it or not."""
+        with Client(f"127.0.0.1:{self.server.port}", directConnection=True) as client:
+            return list(client[DATABASE][collection].find())
 
     def command(self, *words: Any, **options: Any) -> dict[str, Any]:
         """Ask this member itself; {} when it does not answer."""
@@ -76,6 +81,12 @@ class ReplicaSet:
             found = client.get_default_database()[collection]
             return list(found.with_options(read_concern=ReadConcern("majority")).find())
 
+    def replicate(self, members: Sequence[Member], *, goes_on: bool) -> None:
+        """Let *members* fetch what the primary writes, or not; they stay in touch with it."""
+        point = {"configureFailPoint": "stopReplProducer", "mode": "off" if goes_on else "alwaysOn"}
+        for member in members:
+            assert member.command(point), "the set is to run with enableTestCommands"
+
     async def initiate(self) -> None:
         config = {
             "_id": SET_NAME,
@@ -93,12 +104,14 @@ class ReplicaSet:
 
 
 @asynccontextmanager
-async def a_replica_set(folder: Path) -> AsyncIterator[ReplicaSet]:
+async def a_replica_set(
+    folder: Path, parameters: Mapping[str, str] = PARAMETERS
+) -> AsyncIterator[ReplicaSet]:
     """Run the set for a block; its members are killed then."""
     async with AsyncExitStack() as stack:
         members = []
         for number in range(MEMBERS):
-            options = MongodOptions(port=free_port(), parameters=PARAMETERS)
+            options = MongodOptions(port=free_port(), parameters=parameters)
             server = Mongod(folder / f"mongod-{number}", options)
             own = OwnServer(server)
             stack.callback(own.kill)

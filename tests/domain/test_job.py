@@ -34,6 +34,8 @@ LEGAL_MOVES = {
     "SCHEDULED -> EXPIRED",  # while nothing is claimed
     "RETRYING -> EXPIRED",
     "SENDING -> SUPPRESSED",
+    "SENDING -> CANCELLED",  # claimed, and its body has not begun
+    "SENDING -> QUEUED",  # rescheduled to daily in that moment
     "UNCERTAIN -> RETRYING",
     "UNCERTAIN -> SENT",  # an operator, or a late 250
     "UNCERTAIN -> FAILED",

@@ -3,7 +3,8 @@ from typing import cast
 
 import pytest
 
-from gcsched.domain.job import Attempt, State
+from gcsched.domain.attempt import Attempt
+from gcsched.domain.job import State
 from gcsched.domain.outcome import (
     after_attempt,
     attempt_from,

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gcsched.domain.attempt import Attempt
 from gcsched.domain.due import KEEP_TRYING
-from gcsched.domain.job import Attempt, Job
+from gcsched.domain.job import Job
 from gcsched.domain.replies import Kind
 from gcsched.domain.retry import Done, Expire, GiveUp, Hold, OnUncertain, RetryPolicy, TryAgain
 from tests.builders import NOW, a_claimed_job, an_attempt

@@ -14,7 +14,7 @@ from gcsched.domain.replies import Kind
 from gcsched.domain.suppression import Suppression
 from gcsched.domain.wishes import Cancel, Reopen, Reschedule, Resolve, Wish
 from gcsched.errors import IllegalTransition, InvalidRequest
-from tests.builders import NOON, NOW, a_job, a_suppression, an_attempt
+from tests.builders import NOON, NOW, a_claimed_job, a_job, a_suppression, an_attempt
 
 PLAN = DailyPlan(at=time(10), zone=ZoneInfo("UTC"))
 TOMORROW_AT_TEN = datetime(2026, 7, 2, 10, tzinfo=UTC)
@@ -33,9 +33,9 @@ def carried_out(
 
 
 WISHES: dict[str, tuple[Wish, set[str]]] = {
-    "cancel": (Cancel(), {"QUEUED", "SCHEDULED", "RETRYING"}),
-    "reschedule": (at(NOON + 3600), {"QUEUED", "SCHEDULED", "RETRYING"}),
-    "to the daily queue": (at(0), {"QUEUED", "SCHEDULED", "RETRYING"}),
+    "cancel": (Cancel(), {"QUEUED", "SCHEDULED", "RETRYING", "SENDING"}),
+    "reschedule": (at(NOON + 3600), {"QUEUED", "SCHEDULED", "RETRYING", "SENDING"}),
+    "to the daily queue": (at(0), {"QUEUED", "SCHEDULED", "RETRYING", "SENDING"}),
     "retry": (
         Reopen(keep_trying=DAY, window=DAY),
         {"FAILED", "EXPIRED", "UNCERTAIN", "SUPPRESSED"},
@@ -62,6 +62,51 @@ def test_a_wish_is_for_the_states_of_the_contract_and_no_other(name: str, state:
         "state": state.value,
         "since": "2026-07-01T12:00:00+00:00",
     }
+
+
+@pytest.mark.parametrize("name", ["cancel", "reschedule", "to the daily queue"])
+def test_a_claimed_job_loses_its_claim_until_its_body_has_begun(name: str) -> None:
+    wish, _ = WISHES[name]
+
+    changed = carried_out(wish, a_claimed_job())
+    with pytest.raises(IllegalTransition) as caught:
+        carried_out(wish, a_claimed_job(begun=NOW))
+
+    assert (changed.claim, changed.begun, changed.version) == (None, None, 2)
+    assert "its body has begun" in str(caught.value)
+    assert "look again in a minute" in str(caught.value)
+
+
+def test_a_waiting_job_with_a_mark_that_was_left_on_it_can_be_cancelled() -> None:
+    assert carried_out(Cancel(), a_job(begun=NOW)).state is State.CANCELLED
+
+
+CANCELLED = a_job(version=7).cancelled(LATER, reason="")
+REOPENED = a_job(state=State.FAILED, version=7, dedup_key=None).reopened(
+    LATER, not_after=LATER + DAY, dedup_until=LATER + DAY
+)
+MOMENT = timedelta(milliseconds=1)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found", "is_made"),
+    [
+        (CANCELLED, CANCELLED, True),
+        (CANCELLED, replace(CANCELLED, version=9, email=""), True),  # erased since
+        (CANCELLED, replace(CANCELLED, since=LATER + MOMENT), False),  # by another caller
+        (CANCELLED, a_job(version=7), False),
+        (CANCELLED, a_job(version=8, state=State.SENDING), False),
+        (REOPENED, REOPENED, True),
+        (REOPENED, replace(REOPENED, state=State.SENDING, version=9, since=LATER + DAY), True),
+        (REOPENED, replace(REOPENED, since=LATER + MOMENT), False),
+        (REOPENED, replace(REOPENED, version=9, not_after=LATER + DAY + MOMENT), False),
+        (REOPENED, a_job(state=State.FAILED, version=7), False),
+    ],
+)
+def test_what_was_made_of_a_job_is_told_from_what_others_made(
+    wanted: Job, found: Job, *, is_made: bool
+) -> None:
+    assert wishes.came_of(wanted, found) is is_made
 
 
 @pytest.mark.parametrize("name", WISHES)
@@ -252,6 +297,7 @@ MET: list[tuple[Wish, Job]] = [
     (at(NOON + 3600), a_job(due=NOW + HOUR)),
     (at(NOON + 3600), a_job(state=State.RETRYING, due=NOW + HOUR)),
     (at(NOON - 3600), a_job(due=NOW)),
+    (at(NOON - 3600), a_claimed_job(due=NOW)),
     (at(0), a_job(state=State.QUEUED, due=TOMORROW_AT_TEN)),
     (Reopen(keep_trying=DAY, window=DAY), a_job(state=State.RETRYING, due=NOW)),
     (Resolve(state=State.SENT, reason=""), a_job(state=State.SENT)),
@@ -260,7 +306,8 @@ MET: list[tuple[Wish, Job]] = [
 UNMET: list[tuple[Wish, Job]] = [
     (Cancel(), a_job(state=State.SENT)),
     (at(NOON + 3600), a_job(due=NOW)),
-    (at(NOON + 3600), a_job(state=State.SENDING, due=NOW + HOUR)),
+    (at(NOON + 3600), a_claimed_job(due=NOW)),
+    (at(NOON - 3600), a_claimed_job(due=NOW, begun=NOW)),
     (at(NOON - 3600), a_job(due=NOW + DAY)),
     (at(0), a_job(due=TOMORROW_AT_TEN)),
     (Reopen(keep_trying=DAY, window=DAY), a_job(state=State.RETRYING, due=NOW + HOUR)),

@@ -1,17 +1,22 @@
 """Cancel and move jobs at the moment they are due, with two replicas, one of them frozen or not.
 
     python -m tests.measure.races [--seeds 3] [--jobs 2000] [--json docs/measurements/races.json]
+    python -m tests.measure.races --claimed [--json docs/measurements/races_claimed.json]
 
-Prints one line per run; `first_problems` lists what was not as it has to be.
+With --claimed, each job is cancelled or its address blocked while a slow relay is asked to take its
+mail. Prints one line per run; `first_problems` lists what was not as it has to be.
 """
 
 import argparse
 import asyncio
 import json
 import sys
+from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from gcsched.cli.serve import fastest_loop
+from tests import claimed_races
 from tests.measure.spine import Figures, a_folder, surroundings
 from tests.races import Scenario, figures, play
 
@@ -20,22 +25,40 @@ COMMAND = " ".join(["python -m tests.measure.races", *sys.argv[1:]])
 
 async def measure(folder: Path, options: argparse.Namespace) -> None:
     before, seen = {**surroundings(), "command": COMMAND}, list[Figures]()
+    for number, run in enumerate(runs(options)):
+        own = folder / str(number)
+        own.mkdir()
+        seen.append(await run(own))
+        print(json.dumps(seen[-1]), flush=True)
+        if options.json is not None:
+            kept = {"surroundings": before, "runs": seen}
+            options.json.write_text(json.dumps(kept, indent=1) + "\n")
+
+
+def runs(options: argparse.Namespace) -> Iterator[Callable[[Path], Awaitable[Figures]]]:
+    seeds = range(1, options.seeds + 1)
+    if options.claimed:
+        for seed in seeds:
+            yield partial(race_claimed, claimed_races.Scenario(seed=seed, jobs=options.jobs))
+        return
     for is_frozen in (False, True):
-        for seed in range(1, options.seeds + 1):
-            scenario = Scenario(seed=seed, jobs=options.jobs, is_frozen=is_frozen)
-            own = folder / f"{seed}-{is_frozen}"
-            own.mkdir()
-            seen.append(figures(await play(own, scenario)))
-            print(json.dumps(seen[-1]), flush=True)
-            if options.json is not None:
-                kept = {"surroundings": before, "runs": seen}
-                options.json.write_text(json.dumps(kept, indent=1) + "\n")
+        for seed in seeds:
+            yield partial(race, Scenario(seed=seed, jobs=options.jobs, is_frozen=is_frozen))
+
+
+async def race(scenario: Scenario, folder: Path) -> Figures:
+    return figures(await play(folder, scenario))
+
+
+async def race_claimed(scenario: claimed_races.Scenario, folder: Path) -> Figures:
+    return claimed_races.figures(await claimed_races.play(folder, scenario))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--jobs", type=int, default=2000)
+    parser.add_argument("--claimed", action="store_true")
     parser.add_argument("--json", type=Path)
     with a_folder() as folder, asyncio.Runner(loop_factory=fastest_loop()) as runner:
         runner.run(measure(folder, parser.parse_args()))

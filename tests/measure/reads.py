@@ -22,8 +22,9 @@ from typing import Any
 from pymongo import MongoClient
 
 from gcsched.adapters.mongo.codec import encode
+from gcsched.domain.attempt import Attempt
 from gcsched.domain.identity import new_id
-from gcsched.domain.job import Attempt, Job, State
+from gcsched.domain.job import Job, State
 from gcsched.domain.listing import ALLOWED, JobFilter, Listing, Place
 from gcsched.domain.replies import Kind
 from gcsched.pb import task_pb2, task_pb2_grpc

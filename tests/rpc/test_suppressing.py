@@ -9,6 +9,7 @@ import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from gcsched.adapters.mongo.connection import Mongo
+from gcsched.adapters.mongo.steering import MongoSteering
 from gcsched.adapters.mongo.suppressions import MongoSuppressions
 from gcsched.pb import task_pb2, task_pb2_grpc
 from gcsched.rpc.suppressing import Suppressing
@@ -25,7 +26,8 @@ Stub = task_pb2_grpc.SchedulerStub
 @pytest.fixture
 async def stub(mongo: Mongo) -> AsyncIterator[Stub]:
     store = MongoSuppressions(mongo=mongo)
-    blocklist = Blocklist(store=store, lasting=LASTING, now=FixedClock(NOW))
+    jobs = MongoSteering(mongo=mongo, retention=LASTING)
+    blocklist = Blocklist(store=store, jobs=jobs, lasting=LASTING, now=FixedClock(NOW))
     async with served(Suppressing(blocklist=blocklist)) as stub:
         yield stub
 

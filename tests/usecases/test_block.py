@@ -1,11 +1,13 @@
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import pytest
 
+from gcsched.domain.job import Job
 from gcsched.domain.suppression import Suppression
 from gcsched.errors import UnknownSuppression
 from gcsched.usecases.block import Blocklist
-from tests.builders import NOW, FixedClock, a_suppression
+from tests.builders import NOW, FixedClock, a_job, a_suppression
 
 MONTH = timedelta(days=30)
 
@@ -29,8 +31,18 @@ class ToyStore:
         return self.blocked.pop(address, None)
 
 
+class NoJobs:
+    """Nothing is being sent."""
+
+    async def claimed(self, address: str) -> Sequence[Job]:
+        return [] if address else [a_job()]
+
+    async def change_all(self, pairs: Sequence[tuple[Job, Job]]) -> tuple[int, int]:
+        raise AssertionError(f"nothing is claimed, and yet {pairs} is to be changed")
+
+
 def a_blocklist(store: ToyStore) -> Blocklist:
-    return Blocklist(store=store, lasting=MONTH, now=FixedClock())
+    return Blocklist(store=store, jobs=NoJobs(), lasting=MONTH, now=FixedClock())
 
 
 async def test_an_address_is_blocked_from_now_on_for_as_long_as_the_operator_has_set() -> None:

@@ -50,6 +50,9 @@ class Meddled:
         self.meddle(pairs)
         return await self.store.change_all(pairs)
 
+    async def settled(self, ids: Collection[str]) -> Sequence[Job]:
+        return await self.store.settled(ids)
+
 
 @dataclass
 class Slow:
@@ -63,6 +66,9 @@ class Slow:
             await asyncio.Event().wait()
         self.quick -= 1
         return await self.store.change_all(pairs)
+
+    async def settled(self, ids: Collection[str]) -> Sequence[Job]:
+        return await self.store.settled(ids)
 
 
 @dataclass
@@ -79,6 +85,27 @@ class Away:
             raise StoreUnavailable("changing jobs")
         self.taken += 1
         return await self.store.change_all(pairs)
+
+    async def settled(self, ids: Collection[str]) -> Sequence[Job]:
+        return await self.store.settled(ids)
+
+
+@dataclass
+class Unconfirmed:
+    """A store that makes its first *fails* changes and says that nobody confirmed them."""
+
+    store: ManyJobs
+    fails: int
+
+    async def change_all(self, pairs: Sequence[Pair]) -> tuple[int, int]:
+        changed = await self.store.change_all(pairs)
+        if self.fails:
+            self.fails -= 1
+            raise StoreUnavailable("changing jobs")
+        return changed
+
+    async def settled(self, ids: Collection[str]) -> Sequence[Job]:
+        return await self.store.settled(ids)
 
 
 @pytest.fixture
@@ -98,6 +125,7 @@ def change(mongo: Mongo, nudges: list[str]) -> ChangeJobs:
     clock = FixedClock(LATER)
     return ChangeJobs(
         list=MongoJobList(mongo=mongo),
+        certain=MongoJobList(mongo=mongo, is_certain=True),
         store=MongoSteering(mongo=mongo, retention=timedelta(days=36500)),
         suppressions=MongoSuppressions(mongo=mongo),
         ringer=Ringer(bell=SilentBell(), nudge=lambda: nudges.append("now"), now=clock),
@@ -129,9 +157,9 @@ def many(count: int, **others: Any) -> list[Job]:
 async def test_all_that_wait_are_cancelled_and_no_other(change: ChangeJobs, jobs: Rows) -> None:
     store(jobs, one_of_each_state())
 
-    assert await change(Lot(filter=EVERYTHING, wish=CANCEL), within=SOON) == 3
+    assert await change(Lot(filter=EVERYTHING, wish=CANCEL), within=SOON) == 4
 
-    cancelled = dict.fromkeys(("QUEUED", "SCHEDULED", "RETRYING"), "CANCELLED")
+    cancelled = dict.fromkeys(("QUEUED", "SCHEDULED", "RETRYING", "SENDING"), "CANCELLED")
     assert states(jobs) == {state: state for state in State} | cancelled
     assert {row["reason"] for row in jobs.find({"version": 1})} == {"called off"}
 
@@ -157,7 +185,7 @@ async def test_what_is_only_counted_stays(change: ChangeJobs, jobs: Rows) -> Non
         for wish in (CANCEL, RETRY)
     ]
 
-    assert counted == [3, 4]
+    assert counted == [4, 4]
     assert list(jobs.find()) == before
 
 
@@ -167,8 +195,9 @@ async def test_what_is_only_counted_stays(change: ChangeJobs, jobs: Rows) -> Non
         (JobFilter(state=State.QUEUED), {"QUEUED"}),
         (JobFilter(state=State.SENT), set()),
         (JobFilter(empid="E-RETRYING"), {"RETRYING"}),
-        (JobFilter(empid="E-SENDING"), set()),
-        (JobFilter(email="ada@example.org"), {"QUEUED", "SCHEDULED", "RETRYING"}),
+        (JobFilter(empid="E-SENDING"), {"SENDING"}),
+        (JobFilter(state=State.SENDING), {"SENDING"}),
+        (JobFilter(email="ada@example.org"), {"QUEUED", "SCHEDULED", "RETRYING", "SENDING"}),
         (JobFilter(state=State.SCHEDULED, due_before=NOW), set()),
         (JobFilter(state=State.SCHEDULED, due_from=NOW), {"SCHEDULED"}),
     ],
@@ -213,16 +242,113 @@ async def test_jobs_lost_to_a_change_that_leaves_them_waiting_are_looked_at_agai
     assert set(states(jobs).values()) == {"CANCELLED"}
 
 
-async def test_jobs_lost_to_a_claim_are_passed_over(change: ChangeJobs, jobs: Rows) -> None:
+@pytest.mark.parametrize("begun", [{}, {"begun": NOW}], ids=["claimed", "begun"])
+async def test_jobs_lost_to_a_claim_are_cancelled_until_their_body_has_begun(
+    change: ChangeJobs, jobs: Rows, begun: dict[str, Any]
+) -> None:
     store(jobs, many(10))
-    claimed = {"$set": {"state": "SENDING", "claim": "claim-1"}, "$inc": {"version": 1}}
+    claimed = {"$set": {"state": "SENDING", "claim": "claim-1"} | begun, "$inc": {"version": 1}}
     some = {"_id": {"$in": ["job-00003", "job-00007"]}, "state": "SCHEDULED"}
     change = replace(change, store=Meddled(change.store, lambda _: jobs.update_many(some, claimed)))
+
+    assert await change(Lot(filter=EVERYTHING, wish=CANCEL), within=SOON) == (8 if begun else 10)
+
+    left = [name for name, state in states(jobs).items() if state == "SENDING"]
+    assert left == (["job-00003", "job-00007"] if begun else [])
+    gone = {"state": "CANCELLED", "$or": [{"claim": {"$exists": True}}, {"lease": {"$ne": None}}]}
+    assert jobs.count_documents(gone) == 0
+
+
+async def test_a_body_that_begins_in_that_moment_is_no_cancelled_job(
+    change: ChangeJobs, jobs: Rows
+) -> None:
+    """The fence leaves the version as it was: the guard must look at its mark."""
+    store(jobs, many(10, state=State.SENDING, claim="claim-1", version=1))
+    some = {"_id": {"$in": ["job-00003", "job-00007"]}}
+    begin = {"$set": {"begun": NOW}}
+    change = replace(change, store=Meddled(change.store, lambda _: jobs.update_many(some, begin)))
 
     assert await change(Lot(filter=EVERYTHING, wish=CANCEL), within=SOON) == 8
 
     left = [name for name, state in states(jobs).items() if state == "SENDING"]
     assert left == ["job-00003", "job-00007"]
+
+
+async def test_jobs_that_are_claimed_and_given_back_during_the_walk_are_found(
+    change: ChangeJobs, jobs: Rows
+) -> None:
+    """They pass from list to list, each time behind the back of the walk."""
+    store(jobs, [*many(5), a_job(id="other", dedup_key="o", state=State.SENDING, claim="c")])
+    moves = iter(
+        [
+            ("SENDING", {"$set": {"state": "SCHEDULED"}, "$unset": {"claim": ""}}),
+            ("SCHEDULED", {"$set": {"state": "SENDING", "claim": "d"}}),
+        ]
+    )
+
+    def flip(_: Sequence[Pair]) -> None:
+        state, move = next(moves, ("NONE", {}))
+        if move:
+            jobs.update_many({"_id": "other", "state": state}, move | {"$inc": {"version": 1}})
+
+    change = replace(change, store=Meddled(change.store, flip))
+
+    assert await change(Lot(filter=EVERYTHING, wish=CANCEL), within=SOON) == 6
+
+    assert set(states(jobs).values()) == {"CANCELLED"}
+
+
+async def test_jobs_that_come_during_the_walk_do_not_keep_it_going(
+    change: ChangeJobs, jobs: Rows
+) -> None:
+    store(jobs, many(5))
+    later = LATER + timedelta(seconds=10)
+    new = iter(range(10_000))
+
+    def admit(_: Sequence[Pair]) -> None:
+        jobs.insert_one(encode(a_job(id=f"new-{next(new)}", created=later, dedup_key=None)))
+
+    change = replace(change, store=Meddled(change.store, admit))
+
+    assert await change(Lot(filter=EVERYTHING, wish=CANCEL), within=SOON) >= 5
+
+    assert states(jobs)["job-00004"] == "CANCELLED"
+    assert next(new) < 10
+
+
+async def test_jobs_that_are_lost_again_and_again_are_not_said_to_be_done(
+    change: ChangeJobs, jobs: Rows
+) -> None:
+    store(jobs, many(5))
+    touch = {"$inc": {"version": 1}}
+    change = replace(change, store=Meddled(change.store, lambda _: jobs.update_many({}, touch)))
+
+    with pytest.raises(NotFinished):
+        await change(Lot(filter=EVERYTHING, wish=CANCEL), within=timedelta(seconds=1))
+
+
+@pytest.mark.parametrize("fails", [1, 2, 3])
+async def test_what_was_changed_by_a_write_that_failed_is_counted_once(
+    change: ChangeJobs, jobs: Rows, fails: int
+) -> None:
+    store(jobs, many(1_200))
+    failing = replace(change, store=Unconfirmed(change.store, fails))
+
+    assert await failing(Lot(filter=EVERYTHING, wish=CANCEL), within=SOON) == 1_200
+
+    assert set(states(jobs).values()) == {"CANCELLED"}
+
+
+async def test_what_others_changed_meanwhile_is_not_counted_after_a_write_that_failed(
+    change: ChangeJobs, jobs: Rows
+) -> None:
+    store(jobs, many(10))
+    theirs = {"$set": {"state": "CANCELLED", "since": NOW}, "$inc": {"version": 1}}
+    some = {"_id": {"$in": ["job-00003", "job-00007"]}, "version": 0}
+    meddled = Meddled(change.store, lambda _: jobs.update_many(some, theirs))
+    failing = replace(change, store=Unconfirmed(meddled, 1))
+
+    assert await failing(Lot(filter=EVERYTHING, wish=CANCEL), within=SOON) == 8
 
 
 async def test_what_cannot_be_opened_again_is_passed_over(
@@ -326,4 +452,16 @@ async def test_as_many_as_are_counted_are_cancelled(change: ChangeJobs, jobs: Ro
 
     counted = await change(Lot(filter=EVERYTHING, wish=CANCEL, only_count=True), within=SOON)
 
-    assert counted == await change(Lot(filter=EVERYTHING, wish=CANCEL), within=SOON) == 603
+    assert counted == await change(Lot(filter=EVERYTHING, wish=CANCEL), within=SOON) == 604
+
+
+async def test_what_has_begun_is_neither_counted_nor_cancelled(
+    change: ChangeJobs, jobs: Rows
+) -> None:
+    claimed = {"state": State.SENDING, "claim": "claim-1"}
+    store(jobs, [*many(3, **claimed), a_job(id="begun", dedup_key="k", **claimed, begun=NOW)])
+
+    counted = await change(Lot(filter=EVERYTHING, wish=CANCEL, only_count=True), within=SOON)
+
+    assert counted == await change(Lot(filter=EVERYTHING, wish=CANCEL), within=SOON) == 3
+    assert states(jobs)["begun"] == "SENDING"

@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import Collection, Iterator, MutableMapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -206,14 +207,41 @@ async def test_a_stop_with_nothing_waiting_writes_nothing(
 async def test_a_claim_that_was_lost_is_settled_too_and_told(
     recorder: Recorder, outcomes: ToyOutcomes, settled: list[Conclusion], events: Events
 ) -> None:
-    outcomes.lost = [a_conclusion()]
+    outcomes.lost = [replace(a_conclusion(), instead="RETRYING")]
 
     async with running(recorder.run):
         recorder.record(a_conclusion())
         await until(lambda: settled)
 
     assert events == [
-        {"event": "claim lost", "log_level": "warning", "job_id": "job-1", "state": "SENT"}
+        {
+            "event": "claim lost",
+            "log_level": "warning",
+            "job_id": "job-1",
+            "state": "SENT",
+            "instead": "RETRYING",
+        }
+    ]
+
+
+async def test_a_claim_that_was_withdrawn_before_anything_was_sent_alarms_nobody(
+    recorder: Recorder, outcomes: ToyOutcomes, settled: list[Conclusion], events: Events
+) -> None:
+    given_back = a_conclusion(a_claimed_job(attempts=(an_attempt(),)).given_back(LATER))
+    outcomes.lost = [replace(given_back, instead="CANCELLED")]
+
+    async with running(recorder.run):
+        recorder.record(given_back)
+        await until(lambda: settled)
+
+    assert events == [
+        {
+            "event": "claim lost",
+            "log_level": "info",
+            "job_id": "job-1",
+            "state": "RETRYING",
+            "instead": "CANCELLED",
+        }
     ]
 
 

@@ -29,7 +29,15 @@ from gcsched.errors import (
 )
 from gcsched.usecases.ringer import Ringer
 from gcsched.usecases.steer import Steer, Steering
-from tests.builders import NOON, NOW, FixedClock, a_job, a_suppression, an_attempt
+from tests.builders import (
+    NOON,
+    NOW,
+    FixedClock,
+    a_claimed_job,
+    a_job,
+    a_suppression,
+    an_attempt,
+)
 
 Row = dict[str, Any]
 Rows = raw.Collection[Row]
@@ -239,11 +247,44 @@ async def test_whoever_has_an_etag_does_not_try_again(
     assert the_job(jobs) == a_job(version=1)
 
 
-async def test_a_job_that_is_claimed_in_that_moment_cannot_be_cancelled(
+@pytest.mark.parametrize("wish", [Cancel(), at(NOON + 90), at(0)], ids=["cancel", "time", "daily"])
+async def test_a_job_that_is_claimed_in_that_moment_loses_its_claim(
+    steer: Steer, store: MongoSteering, jobs: Rows, wish: Wish
+) -> None:
+    jobs.insert_one(encode(a_job()))
+    claim = touched(jobs, 1, state="SENDING", since=LATER, claim="claim-1", lease=LATER + DAY)
+    steer = replace(steer, store=Meddled(store, claim))
+
+    changed = await steer("job-1", wish, etag="", within=SOON)
+
+    assert changed == the_job(jobs)
+    assert changed.state in {"CANCELLED", "SCHEDULED", "QUEUED"}
+    [row] = jobs.find()
+    assert {"claim", "lease", "begun"}.isdisjoint(row)
+
+
+async def test_a_job_whose_body_begins_in_that_moment_is_not_changed(
+    steer: Steer, store: MongoSteering, jobs: Rows
+) -> None:
+    """The fence leaves the version as it was: the guard must look at its mark."""
+    jobs.insert_one(encode(a_claimed_job()))
+
+    async def begin(job: Job) -> None:
+        jobs.update_one({"_id": job.id}, {"$set": {"begun": LATER}})
+
+    steer = replace(steer, store=Meddled(store, begin))
+
+    with pytest.raises(IllegalTransition):
+        await steer("job-1", Cancel(), etag="", within=SOON)
+
+    assert the_job(jobs) == a_claimed_job(begun=LATER)
+
+
+async def test_a_job_whose_body_has_begun_cannot_be_cancelled(
     steer: Steer, store: MongoSteering, jobs: Rows
 ) -> None:
     jobs.insert_one(encode(a_job()))
-    claim = touched(jobs, 1, state="SENDING", since=LATER)
+    claim = touched(jobs, 1, state="SENDING", since=LATER, claim="claim-1", begun=LATER)
     steer = replace(steer, store=Meddled(store, claim))
 
     with pytest.raises(IllegalTransition) as caught:

@@ -7,12 +7,13 @@ from typing import Any
 
 import structlog
 
+from gcsched.domain.attempt import Attempt
 from gcsched.domain.due import KEEP_TRYING
-from gcsched.domain.job import Attempt, Job, Priority, State
+from gcsched.domain.job import Job, Priority, State
 from gcsched.domain.replies import Kind
 
 OPTIONAL = (
-    *("dedup_key", "dedup_until", "released_key", "claim", "variables", "labels"),
+    *("dedup_key", "dedup_until", "released_key", "claim", "begun", "variables", "labels"),
     *("reply_to", "request_id", "fingerprint", "not_after_asked"),
 )
 UNREADABLE = (KeyError, TypeError, ValueError, OverflowError)
@@ -80,6 +81,7 @@ def decode(document: Mapping[str, Any]) -> Job:
         takebacks=document["takebacks"],
         version=document["version"],
         claim=document.get("claim"),
+        begun=document.get("begun"),
         reason=document["reason"],
         attempts=tuple(decode_attempt(attempt) for attempt in document["attempts"]),
         **wishes(document),

@@ -1,11 +1,12 @@
 """Lists of jobs, page by page: each page is a few ranges of one index, read in its order."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from gcsched.adapters.mongo.certain import LONGEST_READ_MS, certain
 from gcsched.adapters.mongo.codec import decoded
-from gcsched.adapters.mongo.connection import Document, Mongo, store_errors
+from gcsched.adapters.mongo.connection import Collection, Document, Mongo, store_errors
 from gcsched.adapters.mongo.documents import BY_EMAIL, BY_EMPID, BY_ID, BY_STATE_AND_DUE
 from gcsched.domain.identity import EPOCH
 from gcsched.domain.job import Job
@@ -14,13 +15,15 @@ from gcsched.usecases.read_jobs import Page
 
 Query = dict[str, Any]
 
-LONGEST_READ_MS = 5_000
 NOT_IN_BASIC = {"message": 0, "variables": 0, "attempts": 0}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MongoJobList:
+    """Pages as the primary has them; where *is_certain*, as a majority has them."""
+
     mongo: Mongo
+    is_certain: bool = False
 
     async def page(
         self, listing: Listing, after: Place | None, *, most: int, is_full: bool
@@ -34,12 +37,16 @@ class MongoJobList:
         with store_errors("listing jobs"):
             for query in ranges(listing, after):
                 if (left := most + 1 - len(found)) > 0:
-                    cursor = self.mongo.jobs.find(query, projection, **reading(listing, left))
-                    found += await cursor.to_list(left)
+                    look = Look(query=query, projection=projection, options=reading(listing, left))
+                    found += await self._found(look)
         shown = found[:most]
         # By the document: a last one that cannot be read must not end the list.
         following = place_of(shown[-1], listing) if len(found) > most else None
         return Page(jobs=tuple(jobs_of(shown)), following=following)
+
+    async def _found(self, look: "Look") -> list[Document]:
+        jobs = self.mongo.jobs
+        return await (certain(look.at, jobs) if self.is_certain else look.at(jobs))
 
     async def count(self, wanted: JobFilter, *, most: int) -> int:
         """Count what *wanted* takes in, up to *most*."""
@@ -50,6 +57,18 @@ class MongoJobList:
                     query, limit=most, hint=index_for(wanted), maxTimeMS=LONGEST_READ_MS
                 )
             )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """One statement that reads jobs, all in one answer."""
+
+    query: Query
+    projection: Mapping[str, int] | None
+    options: Mapping[str, Any]
+
+    async def at(self, jobs: Collection) -> list[Document]:
+        return await jobs.find(self.query, self.projection, **self.options).to_list(None)
 
 
 def reading(listing: Listing, most: int) -> dict[str, Any]:

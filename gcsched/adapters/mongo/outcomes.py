@@ -1,7 +1,7 @@
 """Write what became of claimed jobs, many in one statement, each guarded by its claim."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -43,7 +43,12 @@ class MongoOutcomes:
         ids = list({c.job.id for c in conclusions})  # two claims of one job may end together
         found = self.mongo.jobs.find({"_id": {"$in": ids}}, {"version": 1, "state": 1}, hint=BY_ID)
         now = {doc["_id"]: (doc["version"], doc["state"]) async for doc in found}
-        return [c for c in conclusions if now.get(c.job.id) != (c.job.version, c.job.state.value)]
+        return [
+            replace(c, instead=state)
+            for c in conclusions
+            for version, state in [now.get(c.job.id, (None, None))]
+            if (version, state) != (c.job.version, c.job.state.value)
+        ]
 
     def guarded(self, conclusions: Sequence[Conclusion]) -> list[UpdateMany]:
         """Make one statement for all that share a claim: half the cost of one for each job."""

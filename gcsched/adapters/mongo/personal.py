@@ -4,11 +4,13 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from pymongo import UpdateOne
 
-from gcsched.adapters.mongo.connection import Document, Mongo, store_errors
+from gcsched.adapters.mongo.certain import LONGEST_READ_MS, certain
+from gcsched.adapters.mongo.connection import Collection, Document, Mongo, store_errors
 from gcsched.adapters.mongo.documents import BY_EMPID, BY_ID
 from gcsched.domain.erasure import EMPTIED, REMOVED, Known, erased_reason, erased_text
 from gcsched.domain.job import FINAL
@@ -35,7 +37,7 @@ class MongoPersonalData:
     async def unfinished(self, empid: str) -> int:
         query = {"empid": empid, "state": NOT_FINISHED}
         with store_errors("counting an employee's jobs"):
-            return int(await self.mongo.jobs.count_documents(query, hint=BY_EMPID))
+            return int(await certain(partial(counted, query), self.mongo.jobs))
 
     async def erase(self, empid: str, *, after: str, most: int, now: datetime) -> Erased:
         """Erase *most* finished jobs that follow *after*, each only as it was seen.
@@ -49,8 +51,8 @@ class MongoPersonalData:
             "email": {"$ne": ""},  # those were erased before
         }
         with store_errors("erasing jobs"):
-            cursor = self.mongo.jobs.find(query, SEEN, sort=[("_id", 1)], hint=BY_EMPID, limit=most)
-            found = await cursor.to_list(most)
+            # Certain: that nothing is left must be no belief of a node without a majority.
+            found = await certain(partial(first_of, query, most), self.mongo.jobs)
             if not found:
                 return Erased(jobs=0, missed=0, last=None)
             writes = await erasures(found, now)
@@ -71,6 +73,15 @@ async def erasures(documents: Sequence[Document], now: datetime) -> list[UpdateO
         if len(writes) % IN_A_ROW == 0:
             await asyncio.sleep(0)
     return writes
+
+
+async def counted(query: Document, jobs: Collection) -> int:
+    return await jobs.count_documents(query, hint=BY_EMPID, maxTimeMS=LONGEST_READ_MS)
+
+
+async def first_of(query: Document, most: int, jobs: Collection) -> list[Document]:
+    found = jobs.find(query, SEEN, sort=[("_id", 1)], hint=BY_EMPID, max_time_ms=LONGEST_READ_MS)
+    return await found.limit(most).batch_size(most).to_list(most)
 
 
 def erasure(document: Document, now: datetime) -> UpdateOne:

@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from pymongo.errors import DuplicateKeyError
 
-from gcsched.adapters.mongo.connection import Mongo, store_errors
+from gcsched.adapters.mongo.certain import LONGEST_READ_MS, certain
+from gcsched.adapters.mongo.connection import Collection, Mongo, store_errors
 from gcsched.adapters.mongo.documents import BY_ID, BY_STATE_AND_DUE
 from gcsched.domain.job import State
 
@@ -53,8 +55,8 @@ class MongoRuns:
         """
         queued = queued_until(until)
         with store_errors("moving the daily queue"):
-            found = self.mongo.jobs.find(queued, {"_id": 1}, hint=BY_STATE_AND_DUE, limit=most)
-            ids = [document["_id"] async for document in found]
+            # Certain: "nothing is queued" must be no belief of a node without a majority.
+            ids = await certain(partial(first_ids, queued, most), self.mongo.jobs)
             answer = await self.mongo.jobs.update_many(
                 {"_id": {"$in": ids}} | queued, [{"$set": moved(now, not_after)}], hint=BY_ID
             )
@@ -86,6 +88,12 @@ class MongoRuns:
                 queued_until(until), {"_id": 1}, hint=BY_STATE_AND_DUE
             )
         return left is not None
+
+
+async def first_ids(query: dict[str, Any], most: int, jobs: Collection) -> list[str]:
+    options = {"limit": most, "batch_size": most, "max_time_ms": LONGEST_READ_MS}
+    found = jobs.find(query, {"_id": 1}, hint=BY_STATE_AND_DUE, **options)
+    return [document["_id"] for document in await found.to_list(most)]
 
 
 def queued_until(until: datetime) -> dict[str, Any]:

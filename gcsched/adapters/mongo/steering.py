@@ -1,6 +1,6 @@
 """Change jobs as callers wish, each if it is still as it was seen."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -11,11 +11,12 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError
 from pymongo.read_concern import ReadConcern
 
 from gcsched.adapters.mongo.admissions import duplicates, free_if_over
-from gcsched.adapters.mongo.codec import UNREADABLE, decode
+from gcsched.adapters.mongo.certain import LONGEST_READ_MS, certain
+from gcsched.adapters.mongo.codec import UNREADABLE, decode, decoded
 from gcsched.adapters.mongo.connection import Mongo, store_errors
-from gcsched.adapters.mongo.documents import BY_DEDUP_KEY, BY_ID, BY_REQUEST_ID
+from gcsched.adapters.mongo.documents import BY_DEDUP_KEY, BY_ID, BY_REQUEST_ID, BY_STATE_AND_DUE
 from gcsched.adapters.mongo.outcomes import concluded
-from gcsched.domain.job import FINAL, Job
+from gcsched.domain.job import FINAL, Job, State
 from gcsched.errors import DuplicateJob, UnreadableJob
 
 Document = dict[str, Any]
@@ -82,6 +83,26 @@ class MongoSteering:
                 return count, len(pairs) - len(taken) - count + freed
         return answer.modified_count, len(pairs) - answer.modified_count
 
+    async def settled(self, ids: Collection[str]) -> Sequence[Job]:
+        """Return the jobs with these *ids* as a majority has them."""
+        query, limit = {"_id": {"$in": list(ids)}}, LONGEST_READ_MS
+        with store_errors("reading jobs"):
+            found = await certain(
+                lambda jobs: jobs.find(query, hint=BY_ID, max_time_ms=limit).to_list(None),
+                self.mongo.jobs,
+            )
+        return [job for _, job in decoded(found)]
+
+    async def claimed(self, address: str) -> Sequence[Job]:
+        """Return the jobs to *address* that are being sent.
+
+        They are looked for among all that are: their number has a limit, that of one address none.
+        """
+        query = {"state": State.SENDING.value, "email": address}
+        with store_errors("looking for claimed jobs"):
+            found = self.mongo.jobs.find(query, hint=BY_STATE_AND_DUE, max_time_ms=LONGEST_READ_MS)
+            return [job for _, job in decoded(await found.to_list(None))]
+
     async def _free(self, wanted: Sequence[Job]) -> int:
         """Take the keys of *wanted* from those whose window is over; give how many were taken."""
         return await free_if_over(self.mongo, [(job.dedup_key, job.since) for job in wanted])
@@ -99,11 +120,19 @@ class MongoSteering:
 
 
 def as_it_was(seen: Job) -> Document:
-    return {"_id": seen.id, "state": seen.state.value, "version": seen.version}
+    """Return the filter for *seen*; a claimed job only under that claim and before its body.
+
+    The fence leaves the version as it is, so that the version alone would let a job be changed
+    whose body has begun.
+    """
+    query: Document = {"_id": seen.id, "state": seen.state.value, "version": seen.version}
+    if seen.state is State.SENDING:
+        query |= {"claim": seen.claim, "begun": None}  # None: it is missing
+    return query
 
 
 def change_to(job: Job, retention: timedelta) -> Document:
-    """Give what makes *job* of the document of a job that nobody has claimed."""
+    """Return what makes *job* of the document of a job; a claim on it ends."""
     fields, gone = concluded(job, retention)
     fields |= {"due_at": job.due_at, "not_after": job.not_after}
     if job.dedup_key is not None:

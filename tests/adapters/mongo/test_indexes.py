@@ -19,6 +19,7 @@ from gcsched.adapters.mongo.jobs import MongoJobs
 from gcsched.adapters.mongo.outcomes import MongoOutcomes
 from gcsched.adapters.mongo.recovery import MongoRecovery
 from gcsched.adapters.mongo.runs import MongoRuns
+from gcsched.adapters.mongo.steering import MongoSteering
 from gcsched.adapters.mongo.suppressions import MongoSuppressions
 from gcsched.domain.job import Job, Priority, State
 from gcsched.domain.outcome import taken_back
@@ -205,6 +206,16 @@ async def move_queued(mongo: Mongo) -> None:
     ) == (101, 101)
 
 
+async def settled(mongo: Mongo) -> None:
+    steering = MongoSteering(mongo=mongo, retention=KEEP)
+    assert len(await steering.settled([f"sent-{number}" for number in range(9)])) == 9
+
+
+async def claimed_of_an_address(mongo: Mongo) -> None:
+    steering = MongoSteering(mongo=mongo, retention=KEEP)
+    assert len(await steering.claimed(a_job().email)) == CLAIMED
+
+
 async def block(mongo: Mongo) -> None:
     again = [a_suppression(address=f"{number}@example.org") for number in range(20)]
     await MongoSuppressions(mongo=mongo).add(again)
@@ -238,6 +249,8 @@ USES = [
     look_for_what_is_too_late_where_nothing_is,
     is_queued,
     move_queued,
+    settled,
+    claimed_of_an_address,
     block,
     look_for_blocked,
     read_one,

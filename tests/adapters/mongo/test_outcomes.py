@@ -10,7 +10,8 @@ from pymongo.collection import Collection
 from gcsched.adapters.mongo.codec import encode
 from gcsched.adapters.mongo.connection import Mongo
 from gcsched.adapters.mongo.outcomes import MongoOutcomes
-from gcsched.domain.job import FINAL, Attempt, Job, State
+from gcsched.domain.attempt import Attempt
+from gcsched.domain.job import FINAL, Job, State
 from gcsched.domain.replies import Kind
 from gcsched.usecases.ports import Conclusion
 from tests.builders import NOW, a_claimed_job, a_job, an_attempt

@@ -54,6 +54,7 @@ async def test_the_oldest_due_is_the_one_that_waits_for_longest(
 
 async def test_a_count_reads_no_job_but_only_the_index(mongo: Mongo, raw: Database[Row]) -> None:
     raw["jobs"].insert_many([row(number, State.SENT, -SECOND) for number in range(10)])
+    raw["system.profile"].drop()  # another test may have had this database before
     raw.command("profile", 2)
 
     await MongoTally(mongo=mongo).count(now=NOW)

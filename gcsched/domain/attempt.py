@@ -1,0 +1,30 @@
+"""One try to deliver a job, and how many of them its history keeps. Pure."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from gcsched.domain.replies import Kind
+
+MOST_ATTEMPTS_KEPT = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One try to deliver, as it is kept in the job's history."""
+
+    begun: datetime
+    ended: datetime
+    kind: Kind
+    relay: str = ""
+    code: int | None = None
+    enhanced: str | None = None
+    text: str = ""
+
+
+def kept(attempts: tuple[Attempt, ...]) -> tuple[Attempt, ...]:
+    """Give the latest attempts; an UNCERTAIN one goes last: it says why a mail came twice (P3)."""
+    if len(attempts) <= MOST_ATTEMPTS_KEPT:
+        return attempts
+    certain = (n for n, each in enumerate(attempts) if each.kind is not Kind.UNCERTAIN)
+    dropped = next(certain, 0)
+    return attempts[:dropped] + attempts[dropped + 1 :]

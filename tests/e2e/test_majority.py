@@ -1,0 +1,126 @@
+"""An OK is only for what a majority has: three real nodes, of which two fetch nothing any more."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+
+from gcsched.adapters.mongo import connection
+from gcsched.pb import task_pb2, task_pb2_grpc
+from tests.chaos.replica_set import PARAMETERS, Member, ReplicaSet, a_replica_set
+from tests.relay import Relay
+from tests.running import a_setting, ask_for, running
+from tests.service import a_meet, scheduler
+from tests.waiting import until
+
+Stub = task_pb2_grpc.SchedulerStub
+CALL_SECONDS, WTIMEOUT_MS = 4.5, 1_500  # long enough for a second try after a write failed
+JOBS = 20
+ADDRESS = "ada@example.org"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    nodes: ReplicaSet
+    stub: Stub
+
+    async def lose_majority(self) -> Member:
+        """Let nobody fetch what the primary writes; give the primary."""
+        primary = await self.nodes.primary()
+        others = [each for each in self.nodes.members if each is not primary]
+        await asyncio.to_thread(self.nodes.replicate, others, goes_on=False)
+        return primary
+
+    async def lose(self, primary: Member) -> None:
+        """Kill *primary*, with all that only it has; the others go on without."""
+        primary.server.kill()
+        others = [each for each in self.nodes.members if each is not primary]
+        await asyncio.to_thread(self.nodes.replicate, others, goes_on=True)
+        await until(lambda: asyncio.to_thread(is_led_by_one_of, others), within=30)
+
+
+def is_led_by_one_of(members: list[Member]) -> bool:
+    return any(member.is_primary() for member in members)
+
+
+@pytest.fixture
+async def scene(
+    tmp_path: Path, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Scene]:
+    monkeypatch.setattr(connection, "WTIMEOUT_MS", WTIMEOUT_MS)
+    parameters = {**PARAMETERS, "enableTestCommands": "1"}
+    async with Relay() as relay, a_replica_set(tmp_path, parameters) as nodes:
+        settings = a_setting(mongo=nodes.uri("service"), redis=redis_url, relay_port=relay.port)
+        async with running(settings) as app, scheduler(app.target) as stub:
+            await ask_for(app, 1)
+            await until(lambda: relay.ledger)
+            yield Scene(nodes=nodes, stub=stub)
+
+
+async def answered(call: Awaitable[Any]) -> str:
+    try:
+        await call
+    except grpc.aio.AioRpcError as error:
+        return error.code().name
+    return "OK"
+
+
+async def test_what_only_the_primary_has_is_never_answered_with_ok(scene: Scene) -> None:
+    stub, ahead = scene.stub, int(time.time()) + 3_600
+    for number in range(JOBS):
+        await stub.ScheduleMeet(a_meet(number + 100, timestamp=ahead))
+    queued = await stub.ScheduleMeet(a_meet(200, timestamp=0))
+    await stub.PauseSending(task_pb2.PauseSendingRequest(by="ada", reason="the relay moves"))
+    await stub.AddSuppression(task_pb2.AddSuppressionRequest(email=ADDRESS, reason="no more"))
+    primary = await scene.lose_majority()
+
+    calls: dict[str, Callable[[], Awaitable[Any]]] = {
+        "CancelJobs": lambda: stub.CancelJobs(
+            task_pb2.ChangeJobsRequest(all=True), timeout=CALL_SECONDS
+        ),
+        "CancelJob": lambda: stub.CancelJob(
+            task_pb2.CancelJobRequest(job_id=queued.job_id), timeout=CALL_SECONDS
+        ),
+        "ResumeSending": lambda: stub.ResumeSending(
+            task_pb2.ResumeSendingRequest(by="bob"), timeout=CALL_SECONDS
+        ),
+        "RunDailyQueue": lambda: stub.RunDailyQueue(
+            task_pb2.RunDailyQueueRequest(), timeout=CALL_SECONDS
+        ),
+        "ForgetRecipient": lambda: stub.ForgetRecipient(
+            task_pb2.ForgetRecipientRequest(empid="EMP000000"), timeout=CALL_SECONDS
+        ),
+        "RemoveSuppression": lambda: stub.RemoveSuppression(
+            task_pb2.RemoveSuppressionRequest(email=ADDRESS), timeout=CALL_SECONDS
+        ),
+        "AddSuppression": lambda: stub.AddSuppression(
+            task_pb2.AddSuppressionRequest(email="bob@example.org", reason="no more"),
+            timeout=CALL_SECONDS,
+        ),
+    }
+    first = await asyncio.gather(*(answered(call()) for call in calls.values()))
+    again = await asyncio.gather(*(answered(call()) for call in calls.values()))
+    before = states(await asyncio.to_thread(primary.find, "jobs"))
+    await scene.lose(primary)
+
+    # The primary believed it all; the set has never heard of it.
+    assert before["CANCELLED"] >= JOBS
+    assert set(first) | set(again) <= {"UNAVAILABLE", "DEADLINE_EXCEEDED"}
+    after = states(await asyncio.to_thread(scene.nodes.read, "jobs"))
+    assert after == {"SCHEDULED": JOBS, "QUEUED": 1, "SENT": 1}
+    cancelled = await stub.CancelJobs(task_pb2.ChangeJobsRequest(all=True), timeout=30)
+    assert cancelled.count == JOBS + 1
+    assert states(await asyncio.to_thread(scene.nodes.read, "jobs")) == {
+        "CANCELLED": JOBS + 1,
+        "SENT": 1,
+    }
+
+
+def states(jobs: list[dict[str, Any]]) -> dict[str, int]:
+    found = [job["state"] for job in jobs]
+    return {state: found.count(state) for state in set(found)}
