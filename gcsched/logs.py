@@ -92,7 +92,7 @@ def minimal(method: str, event: EventDict) -> str:
     name = event.get("event")
     return json.dumps(
         {
-            "event": ADDRESS.sub("<address>", name) if type(name) is str else "unreadable event",
+            "event": _clean(name) if type(name) is str else "unreadable event",
             "level": method,
             "timestamp": datetime.now(UTC).isoformat(),
             "not_logged": sorted(key for key in event if type(key) is str and key != "event"),
