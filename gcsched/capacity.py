@@ -1,15 +1,12 @@
 """How many connections callers may hold, so that stores and relays always get theirs."""
 
-import os
-
 import structlog
 
+from gcsched.adapters.mongo import WORKERS
 from gcsched.adapters.redis import MOST_CONNECTIONS
 from gcsched.descriptors import Share, limit, share
 from gcsched.settings import Settings
 
-MONGO_POOL = 100  # the driver's default
-MONGO_WORKERS_PER_CORE = 5  # Motor's threads; each holds one connection at most
 MONGO_WATCHES = 21  # three for each of seven members
 REDIS_POOLS = 3  # ours, ARQ's for enqueueing, and that of its worker
 
@@ -18,7 +15,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 def needed(settings: Settings) -> int:
     """Return how many connections to stores and relays there can be at once."""
-    mongo = min(MONGO_POOL, MONGO_WORKERS_PER_CORE * (os.cpu_count() or 1)) + MONGO_WATCHES
+    mongo = WORKERS + MONGO_WATCHES
     redis = REDIS_POOLS * MOST_CONNECTIONS + settings.smtp_sessions
     relays = 1 if settings.fallback_smtp_host is None else 2
     return mongo + redis + relays * settings.smtp_sessions

@@ -1,5 +1,6 @@
 """The process around a service: descriptors, a log that holds nothing up, and a watchdog."""
 
+import faulthandler
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -28,7 +29,9 @@ def hosted(settings: Settings, environ: Mapping[str, str]) -> Iterator[Surroundi
     output = os.dup(STANDARD_ERROR)
     with LogSink(output) as sink:
         sink.tell_dropped = logs.configure(settings.log_format, settings.log_level, sink)
-        watchdog = Watchdog(last_act=sink.drain, traces=without_waiting(output))
+        if traces := without_waiting(output):
+            faulthandler.enable(traces)  # what dies at once leaves nobody to read descriptor 2
+        watchdog = Watchdog(last_act=sink.drain, traces=traces)
         watchdog.start()
         with redirected(logs.tell_foreign), errors_logged():
             if unknown := unknown_names(environ):

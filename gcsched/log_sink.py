@@ -1,5 +1,6 @@
 """Where log lines go: a bounded queue and a thread that writes, so that no log holds up a mail."""
 
+import math
 import os
 import time
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from typing import Self
 
 MOST_LINES = 20_000
 MOST_BYTES = 8 * 1024 * 1024
-TOGETHER_SECONDS = 0.005
+TOGETHER_SECONDS = 0.03
 BETWEEN_TRIES_SECONDS = 0.5
 LONGEST_FAREWELL_SECONDS = 1.0
 ATOMIC_BYTES = 4096  # what a pipe takes in one piece, though others write to it, too
@@ -46,7 +47,7 @@ class LogSink:
         self._wakes: SimpleQueue[Token] = SimpleQueue()
         self._is_awake = False
         self._told = 0
-        self._has_ended = False
+        self._ends_at = math.inf
         self._writer = Thread(target=self._write_on, name="log", daemon=True)
 
     def __enter__(self) -> Self:
@@ -57,7 +58,7 @@ class LogSink:
         self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None
     ) -> None:
         """Wait a second at most for what is left; the thread may be left behind."""
-        self._has_ended = True
+        self._ends_at = time.monotonic() + LONGEST_FAREWELL_SECONDS
         self.drain()
 
     def write(self, text: str) -> int:
@@ -90,13 +91,13 @@ class LogSink:
     def _write_on(self) -> None:
         while True:
             token = self._wakes.get()
-            if token is None and not self._has_ended:
+            if token is None:
                 time.sleep(TOGETHER_SECONDS)  # one wake-up for many lines
             self._is_awake = False
             self._write_all()
             if token is not None:
                 token.set()
-                if self._has_ended:
+                if self._ends_at < math.inf:
                     return
 
     def _write_all(self) -> None:
@@ -114,7 +115,8 @@ class LogSink:
 
     def _put_out(self, left: bytes) -> None:
         """Write all of *left*, however often it fails: half a line would spoil the next one."""
-        while left:
+        # After the farewell the descriptor's number may be another's.
+        while left and time.monotonic() < self._ends_at:
             try:
                 left = left[os.write(self._output, left) :]
             except OSError:

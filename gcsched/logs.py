@@ -88,16 +88,21 @@ def unfailing(processors: list[Processor]) -> Processor:
 
 
 def minimal(method: str, event: EventDict) -> str:
-    """Make a line of what cannot fail: the event's name, and which of its values were not told."""
+    """Make a line of the values that cannot fail, and name those that are left out."""
     name = event.get("event")
-    return json.dumps(
-        {
-            "event": _clean(name) if type(name) is str else "unreadable event",
-            "level": method,
-            "timestamp": datetime.now(UTC).isoformat(),
-            "not_logged": sorted(key for key in event if type(key) is str and key != "event"),
-        }
-    )
+    kept = {key: _masked(each) for key, each in event.items() if is_plain(key, each)}
+    told = {
+        **kept,
+        "event": kept["event"] if type(name) is str else "unreadable event",
+        "level": method,
+        "timestamp": datetime.now(UTC).isoformat(),
+    }
+    left_out = [key for key in event if type(key) is str and key not in told]
+    return json.dumps({**told, "not_logged": sorted(left_out)})
+
+
+def is_plain(key: object, value: object) -> bool:
+    return type(key) is str and key not in PRIVATE and type(value) in {str, int, float, bool}
 
 
 def without_private_things(_: WrappedLogger, __: str, event: EventDict) -> EventDict:

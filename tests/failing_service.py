@@ -52,7 +52,7 @@ def ending(loop: Loop, how: str) -> Loop:
                 left_behind.append(asyncio.ensure_future(deaf()))
                 raise Injected
             case "holds the loop":
-                asyncio.get_running_loop().call_later(0.2, time.sleep, 60)
+                asyncio.get_running_loop().call_later(0.02, time.sleep, 60)
                 raise Injected
         return None
 
@@ -66,7 +66,7 @@ async def deaf() -> None:
             await asyncio.sleep(60)
 
 
-def failing(part: str, how: str) -> None:
+def failing(part: str, how: str, hard_end_seconds: float = app.HARD_END_SECONDS) -> None:
     """Have the service of this process fail by *part* when it is told to."""
 
     def assembled(settings: Settings, resources: Resources) -> Service:
@@ -80,11 +80,11 @@ def failing(part: str, how: str) -> None:
         object.__setattr__(service, "loops", tuple(map(changed, service.loops)))
         return service
 
-    vars(app)["assemble"] = assembled
+    vars(app).update(assemble=assembled, HARD_END_SECONDS=hard_end_seconds)
 
 
-def forked_to_fail(part: str, how: str) -> Launch:
-    return partial(forked, before=partial(failing, part, how))
+def forked_to_fail(part: str, how: str, *, hard_end_seconds: float = 12.0) -> Launch:
+    return partial(forked, before=partial(failing, part, how, hard_end_seconds))
 
 
 def executed_to_fail(part: str, how: str) -> Launch:
@@ -92,5 +92,5 @@ def executed_to_fail(part: str, how: str) -> Launch:
 
 
 if __name__ == "__main__":
-    failing(*sys.argv[1:])
+    failing(sys.argv[1], sys.argv[2])
     sys.exit(main(["serve"]))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import structlog
 
-from gcsched.logs import LogFormat, LogLevel, configure
+from gcsched.logs import LogFormat, LogLevel, configure, tell_foreign
 
 
 class Terminal(StringIO):
@@ -138,3 +138,79 @@ def test_console_in_a_file_has_no_colours() -> None:
 
     assert "job_id=7" in stream.getvalue()
     assert "\x1b[" not in stream.getvalue()
+
+
+class Unspeakable:
+    def __str__(self) -> str:
+        raise ZeroDivisionError
+
+    __repr__ = __str__
+
+
+def nested(depth: int) -> list[Any]:
+    value: list[Any] = []
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize("log_format", ["json", "console"])
+@pytest.mark.parametrize(
+    "value", [Unspeakable(), [Unspeakable()], {"a": Unspeakable()}, nested(5000)], ids=type
+)
+def test_a_value_that_cannot_be_told_costs_its_line_only_its_values(
+    log_format: LogFormat, value: object
+) -> None:
+    stream = configured(log_format)
+
+    structlog.get_logger().warning("a@example.org left", value=value, job_id="7")
+    structlog.get_logger().info("job sent")
+
+    first, second = stream.getvalue().splitlines()
+    told = json.loads(first)
+    assert (told["event"], told["level"]) == ("<address> left", "warning")
+    assert (told["job_id"], told["not_logged"]) == ("7", ["value"])
+    assert "job sent" in second
+
+
+def test_an_event_that_is_no_text_is_told_as_such() -> None:
+    stream = configured()
+
+    structlog.get_logger().info(Unspeakable())
+
+    (event,) = events(stream)
+    assert event["event"] == "unreadable event"
+
+
+def test_what_a_library_logs_with_such_a_value_raises_nothing(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    stream = configured()
+
+    logging.getLogger("library").warning("seen %s", Unspeakable())
+    logging.getLogger("library").warning("seen %d", "no number")
+    logging.getLogger("library").warning("seen", extra={"value": Unspeakable()})
+
+    assert [event["event"] for event in events(stream)] == ["seen"]
+    assert "Logging error" in capsys.readouterr().err, "standard error is a part of the log"
+
+
+def test_words_of_others_are_told_with_addresses_masked() -> None:
+    stream = configured()
+
+    tell_foreign("E0000 cannot reach anna@example.org")
+    tell_foreign("Traceback (most recent call last):\nValueError: anna@example.org")
+
+    line, trace = events(stream)
+    assert (line["level"], line["text"]) == ("warning", "E0000 cannot reach <address>")
+    assert trace["level"] == "error"
+    assert trace["exception"].endswith("ValueError: <address>")
+
+
+def test_what_was_dropped_is_told_as_an_event() -> None:
+    tell = configure("json", "ERROR", StringIO())
+
+    event = json.loads(tell(7))
+
+    assert tell(7).endswith("}\n")
+    assert (event["event"], event["level"], event["count"]) == ("log lines dropped", "warning", 7)

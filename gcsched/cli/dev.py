@@ -79,7 +79,7 @@ def _until_stopped(chosen: Namespace, listen: str, began: float, around: "Surrou
     from gcsched.dev.run import Dev
 
     with (
-        Console(sys.stdout.fileno()) as console,
+        Console(1 if sys.stdout is None else sys.stdout.fileno()) as console,
         asyncio.Runner(loop_factory=fastest_loop()) as runner,
     ):
         dev = Dev(

@@ -33,9 +33,9 @@ OPTIONS = [
 
 CONNECTION_OPTIONS = [
     # A descriptor for each connection: what says nothing, half a preface or no SETTINGS is closed.
-    ("grpc.server_handshake_timeout_ms", 10_000),
+    ("grpc.server_handshake_timeout_ms", 5_000),
     # Who has no call under way is sent away; a client connects again at its next call.
-    ("grpc.max_connection_idle_ms", 60_000),
+    ("grpc.max_connection_idle_ms", 30_000),
     # A caller that is gone without a word, in the middle of a call.
     ("grpc.keepalive_time_ms", 60_000),
     ("grpc.keepalive_timeout_ms", 20_000),

@@ -25,6 +25,11 @@ class StreamInterceptor(grpc.aio.ServerInterceptor):
         self._open: set[asyncio.Task[None]] = set()
         self._is_ending = False
 
+    @property
+    def count(self) -> int:
+        """Return how many streams are open."""
+        return len(self._open)
+
     async def end(self) -> None:
         """End all streams with UNAVAILABLE, and from now on each one that begins."""
         self._is_ending = True

@@ -27,6 +27,11 @@ class Connections:
     _since: dict[asyncio.Transport, float] = field(default_factory=dict, init=False)
     _look: asyncio.TimerHandle | None = field(default=None, init=False)
 
+    @property
+    def count(self) -> int:
+        """Return how many connections are open."""
+        return len(self._since)
+
     def limited(self, factory: Factory) -> Factory:
         """Return *factory* with a watch over each of its connections."""
         return lambda: Limited(protocol=factory(), connections=self)

@@ -12,6 +12,7 @@ from pathlib import Path
 import grpc
 import pytest
 import trustme
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from gcsched.adapters.embedded.mongod import MongodOptions, Tls
 from gcsched.adapters.embedded.replica_set import Login
@@ -222,6 +223,30 @@ async def test_sigterm_lets_the_begun_mail_finish_and_gives_the_rest_back(
     assert kept_at_stop == 1
     assert {len(kept) for kept in relay.per_recipient.values()} == {1}
     assert "lease" not in running.log
+
+
+async def test_sigterm_with_open_streams_takes_no_longer_than_without(
+    tmp_path: Path, mongo_uri: str, redis_url: str
+) -> None:
+    settings = environment(mongo=mongo_uri, redis=redis_url, relay_port=9)
+    async with (
+        service(tmp_path, settings) as running,
+        grpc.aio.insecure_channel(running.target) as channel,
+    ):
+        watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
+        serving = await watch.read()
+
+        begun = time.monotonic()
+        running.signal(signal.SIGTERM)
+        not_serving = await watch.read()
+        code = await running.ended()
+        seconds = time.monotonic() - begun
+
+        assert await watch.code() is grpc.StatusCode.UNAVAILABLE
+    assert serving.status == health_pb2.HealthCheckResponse.SERVING
+    assert not_serving.status == health_pb2.HealthCheckResponse.NOT_SERVING
+    assert code == 0
+    assert seconds < 4
 
 
 @pytest.mark.executed

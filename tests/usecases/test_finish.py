@@ -1,9 +1,10 @@
 import asyncio
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
 
-from gcsched.usecases.finish import finish
+from gcsched.usecases.finish import cancel_until_done, finish
 
 LONG = timedelta(seconds=10)
 
@@ -53,3 +54,41 @@ async def test_what_takes_too_long_is_cut_off() -> None:
     with pytest.raises(TimeoutError):
         await finish(endless(), within=timedelta(seconds=0.01))
     assert cut == ["off"]
+
+
+async def test_what_overhears_cancels_is_cancelled_until_it_ends() -> None:
+    heard = 0
+
+    async def hard_of_hearing() -> None:
+        nonlocal heard
+        while heard < 3:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                heard += 1
+
+    task = asyncio.create_task(hard_of_hearing())
+    await asyncio.sleep(0)
+
+    assert await cancel_until_done({task}, within=LONG)
+    assert heard == 3
+
+
+async def test_what_never_ends_is_waited_for_only_so_long() -> None:
+    is_over = False
+
+    async def deaf() -> None:
+        while not is_over:
+            with suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
+
+    task = asyncio.create_task(deaf())
+    await asyncio.sleep(0)
+
+    assert not await cancel_until_done({task}, within=timedelta(seconds=0.2))
+    is_over = True
+    assert await cancel_until_done({task}, within=LONG)
+
+
+async def test_there_may_be_nothing_to_cancel() -> None:
+    assert await cancel_until_done(())

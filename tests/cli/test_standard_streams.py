@@ -1,0 +1,54 @@
+"""What a command says on standard error never fails it."""
+
+import io
+import os
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from gcsched.cli.standard_streams import Unfailing, unfailing_stderr
+
+
+def test_words_reach_a_stream_that_takes_them(capsys: pytest.CaptureFixture[str]) -> None:
+    with unfailing_stderr():
+        sys.stderr.write("a word\n")
+
+    assert capsys.readouterr().err == "a word\n"
+
+
+def test_words_that_nothing_takes_are_lost_without_an_error() -> None:
+    with Path("/dev/full").open("w") as full:
+        Unfailing(full).write("lost\n")
+
+    Unfailing(None).write("lost\n")
+    assert not Unfailing(None).isatty()
+    with pytest.raises(io.UnsupportedOperation):
+        Unfailing(None).fileno()
+
+
+def test_a_pipe_that_nobody_reads_is_waited_for_a_second_at_most() -> None:
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with os.fdopen(reading), os.fdopen(writing, "w") as pipe:
+        while True:
+            try:
+                os.write(writing, b"\n" * 4096)
+            except BlockingIOError:
+                break
+        os.set_blocking(writing, True)
+        begun = time.monotonic()
+
+        Unfailing(pipe).write("lost\n")
+
+        assert 0.9 < time.monotonic() - begun < 3
+
+
+def test_words_that_the_encoding_lacks_are_written_with_escapes(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    with os.fdopen(os.dup(2), "w", encoding="ascii") as stream:
+        Unfailing(stream).write("half a pair \ud83d, an umlaut ä\n")
+
+    assert capfd.readouterr().err == "half a pair \\ud83d, an umlaut \\xe4\n"

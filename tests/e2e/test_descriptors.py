@@ -1,0 +1,76 @@
+"""Connections that callers only hold take no descriptor from calls, mails and probes of others."""
+
+import resource
+from contextlib import AsyncExitStack
+from functools import partial
+from pathlib import Path
+
+import psutil
+
+from tests.half_connections import HALF_GRPC, HALF_HTTP, holding
+from tests.launching import forked
+from tests.relay import Relay
+from tests.service import ServiceProcess, a_meet, environment, free_port, scheduler
+from tests.waiting import until
+from tests.web.looking import looking_at
+
+DESCRIPTORS = 256
+
+
+def with_descriptors(soft: int, hard: int) -> None:
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def a_service(folder: Path, settings: dict[str, str], *, soft: int, hard: int) -> ServiceProcess:
+    return ServiceProcess(
+        environment=settings,
+        log_file=folder / "service.log",
+        port=free_port(),
+        begin=partial(forked, before=partial(with_descriptors, soft, hard)),
+    )
+
+
+async def test_held_connections_keep_nobody_from_calling_and_no_mail_from_leaving(
+    tmp_path: Path, mongo_uri: str, redis_url: str
+) -> None:
+    async with Relay() as relay:
+        settings = environment(mongo=mongo_uri, redis=redis_url, relay_port=relay.port)
+        running = a_service(tmp_path, settings, soft=DESCRIPTORS, hard=DESCRIPTORS)
+        try:
+            await running.start()
+            process = psutil.Process(running.pid)
+            async with scheduler(running.target) as stub, AsyncExitStack() as stack:
+                await stub.ScheduleMeet(a_meet(0), timeout=5)
+                hold = stack.enter_async_context
+                http = await hold(holding(running.http_port, HALF_HTTP, each=60))
+                grpc = await hold(holding(running.port, HALF_GRPC, each=100))
+                await until(lambda: http.open + grpc.open <= DESCRIPTORS and grpc.open)
+                most = process.num_fds()
+                for number in range(1, 20):
+                    assert (await stub.ScheduleMeet(a_meet(number), timeout=5)).success
+                async with looking_at(running.http) as look:
+                    alive = await look.ask("/livez")
+                await until(lambda: len(relay.ledger) == 20)
+            await until(lambda: process.num_fds() < most - 20)
+            assert await running.stop() == 0
+        finally:
+            await running.end()
+
+    assert alive == (200, "ok\n")
+    assert most < DESCRIPTORS
+    assert "few file descriptors" in running.log
+
+
+async def test_the_soft_limit_is_raised_to_the_hard_one(
+    tmp_path: Path, mongo_uri: str, redis_url: str
+) -> None:
+    settings = environment(mongo=mongo_uri, redis=redis_url, relay_port=9)
+    running = a_service(tmp_path, settings, soft=200, hard=4000)
+    try:
+        await running.start()
+        found = resource.prlimit(running.pid, resource.RLIMIT_NOFILE)
+    finally:
+        await running.end()
+
+    assert found == (4000, 4000)
+    assert "few file descriptors" not in running.log

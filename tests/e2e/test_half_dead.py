@@ -1,0 +1,128 @@
+"""A part that ends takes its process with it, and the mails go on at the others."""
+
+import asyncio
+import json
+import signal
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from gcsched.pb import task_pb2_grpc
+from tests.failing_service import forked_to_fail
+from tests.launching import Launch
+from tests.relay import Relay
+from tests.service import ServiceProcess, a_meet, environment, free_port, scheduler, service
+from tests.waiting import until
+from tests.web.looking import looking_at
+
+MAILS = 40
+
+
+@asynccontextmanager
+async def a_victim(
+    folder: Path, settings: dict[str, str], begin: Launch
+) -> AsyncIterator[ServiceProcess]:
+    victim = ServiceProcess(
+        environment=settings, log_file=folder / "victim.log", port=free_port(), begin=begin
+    )
+    try:
+        await victim.start()
+        yield victim
+    finally:
+        await victim.end()
+
+
+async def ask(stub: task_pb2_grpc.SchedulerStub, first: int, count: int) -> None:
+    soon = int(time.time()) + 1
+    requests = [a_meet(number, timestamp=soon) for number in range(first, first + count)]
+    await asyncio.gather(*(stub.ScheduleMeet(request, timeout=5) for request in requests))
+
+
+def critical(log: str) -> list[dict[str, object]]:
+    return [event for line in log.splitlines() if (event := parsed(line))["level"] == "critical"]
+
+
+def parsed(line: str) -> dict[str, object]:
+    """Parse one line; the last one is for people: what `main` says of the error."""
+    return dict(json.loads(line)) if line.startswith("{") else {"level": "plain"}
+
+
+@pytest.mark.parametrize(
+    ("part", "how"),
+    [("marks", "raises"), ("arq workers", "returns"), ("engine", "is cancelled")],
+)
+async def test_the_process_ends_and_the_other_replica_sends_on(
+    part: str, how: str, tmp_path: Path, mongo_uri: str, redis_url: str
+) -> None:
+    async with Relay() as relay:
+        settings = environment(mongo=mongo_uri, redis=redis_url, relay_port=relay.port)
+        begin = forked_to_fail(part, how)
+        async with (
+            service(tmp_path, settings) as healthy,
+            a_victim(tmp_path, settings, begin) as victim,
+            scheduler(healthy.target) as stub,
+            scheduler(victim.target) as stub_of_victim,
+        ):
+            await asyncio.gather(ask(stub, 0, MAILS), ask(stub_of_victim, MAILS, MAILS))
+            await until(lambda: relay.ledger)
+
+            told_at = time.monotonic()
+            victim.signal(signal.SIGUSR1)
+            code = await victim.ended(within=20)
+            seconds = time.monotonic() - told_at
+            await ask(stub, 2 * MAILS, MAILS)
+            # What the victim had claimed and could not give back waits for the end of its lease.
+            await until(lambda: len(relay.per_recipient) == 3 * MAILS, within=60)
+
+    (event,) = critical(victim.log)
+    assert code == 1
+    assert seconds < 12
+    assert (event["event"], event["part"]) == ("part ended", part)
+    assert f"the part '{part}' of the service ended" in victim.log.splitlines()[-1]
+    assert {len(kept) for kept in relay.per_recipient.values()} == {1}
+
+
+@pytest.mark.parametrize("how", ["leaves a deaf task", "holds the loop"])
+async def test_what_cannot_end_in_order_is_ended_hard(
+    how: str, tmp_path: Path, mongo_uri: str, redis_url: str
+) -> None:
+    settings = environment(mongo=mongo_uri, redis=redis_url, relay_port=9)
+    begin = forked_to_fail("census", how, hard_end_seconds=3)
+    async with a_victim(tmp_path, settings, begin) as victim:
+        victim.signal(signal.SIGUSR1)
+        code = await victim.ended(within=15)
+
+    assert code == 1
+    assert [event["event"] for event in critical(victim.log)] == [
+        "part ended",
+        "process ended hard",
+    ]
+
+
+async def test_the_probes_name_the_part_that_ended(
+    tmp_path: Path, mongo_uri: str, redis_url: str
+) -> None:
+    settings = environment(mongo=mongo_uri, redis=redis_url, relay_port=9)
+    begin = forked_to_fail("sweep", "raises")
+    async with (
+        a_victim(tmp_path, settings, begin) as victim,
+        looking_at(victim.http) as look,
+    ):
+        before = await look.ready()
+        victim.signal(signal.SIGUSR1)
+
+        async def has_failed() -> bool:
+            return (await look.ask("/livez"))[0] == 503
+
+        await until(has_failed, every=0.005)
+        alive, ready = await look.ask("/livez"), await look.ready()
+
+    assert set(before[1]["parts"].values()) == {"running"}
+    assert {"engine", "crew", "marks", "recorder", "sweep"} <= set(before[1]["parts"])
+    assert alive == (503, "part sweep ended: Injected\n")
+    assert (ready[0], ready[1]["status"]) == (503, "failed")
+    assert ready[1]["reason"] == "part sweep ended: Injected"
+    assert ready[1]["parts"]["sweep"] == "ended: Injected"

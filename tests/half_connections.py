@@ -1,0 +1,84 @@
+"""Connections that begin something and never end it, as many as wanted."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+SETTINGS = b"\0\0\0\4\0\0\0\0\0"
+HALF_HTTP: Mapping[str, bytes] = {
+    "silent": b"",
+    "half a line": b"GET /liv",
+    "half headers": b"GET /livez HTTP/1.1\r\nHost: a\r\nX-Half: ",
+    "unfinished body": b"POST /livez HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nabc",
+    "unfinished chunk": (
+        b"POST /livez HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nff\r\nabc"
+    ),
+    "expecting": (
+        b"POST /livez HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n"
+    ),
+    "idle after an answer": b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n",
+}
+HALF_GRPC: Mapping[str, bytes] = {
+    "silent": b"",
+    "half a preface": PREFACE[:10],
+    "no settings": PREFACE,
+    "idle": PREFACE + SETTINGS,
+}
+DRIP_SECONDS = 1.0
+
+
+@dataclass(kw_only=True, eq=False)
+class Held:
+    """Connections to *port* that said something and wait; `open` counts those not closed yet."""
+
+    port: int
+    open: int = 0
+    drip: bytes = b""
+    _tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    def begin(self, words: bytes, count: int) -> None:
+        for _ in range(count):
+            self._tasks.append(asyncio.create_task(self._hold(words)))
+
+    async def _hold(self, words: bytes) -> None:
+        try:
+            reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        except OSError:
+            return
+        self.open += 1
+        try:
+            writer.write(words)
+            while self.drip:
+                writer.write(self.drip)
+                try:
+                    async with asyncio.timeout(DRIP_SECONDS):
+                        if not await reader.read(65536):
+                            return
+                except TimeoutError:
+                    continue
+            while await reader.read(65536):
+                pass
+        except OSError:
+            pass
+        finally:
+            self.open -= 1
+            writer.transport.abort()
+
+    async def let_go(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.wait(self._tasks)
+
+
+@asynccontextmanager
+async def holding(port: int, kinds: Mapping[str, bytes], *, each: int) -> AsyncIterator[Held]:
+    """Hold *each* connections of each of *kinds* for a block."""
+    held = Held(port=port)
+    for words in kinds.values():
+        held.begin(words, each)
+    try:
+        yield held
+    finally:
+        await held.let_go()

@@ -1,0 +1,158 @@
+"""Hold connections without a whole request while others call, and see what becomes of them.
+
+    python -m tests.measure.descriptors --json docs/measurements/descriptors.json
+
+A service that may have 256 descriptors. For each kind: as many connections as that, made again as
+often as they are closed; meanwhile calls on a channel that was open before, mails, a probe on a
+new connection each time, and how long a newcomer's call had to try.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+import grpc
+import psutil
+
+from gcsched.pb import task_pb2_grpc
+from tests.half_connections import HALF_GRPC, HALF_HTTP, holding
+from tests.launching import executed
+from tests.measure.spine import Figures
+from tests.measure.survive import Scenarios, run_scenarios
+from tests.service import ServiceProcess, a_meet, environment, free_port, scheduler
+from tests.stage import Stage, a_stage, quantile
+from tests.waiting import until
+from tests.web.looking import looking_at
+
+DESCRIPTORS = 256
+HELD_SECONDS = 8.0
+CLOSED_WITHIN_SECONDS = 90.0
+
+
+@asynccontextmanager
+async def limited(stage: Stage) -> AsyncIterator[ServiceProcess]:
+    settings = environment(
+        mongo=stage.mongo.uri, redis=stage.valkey.uri, relay_port=stage.relay_port
+    )
+    limit = f"import resource; resource.setrlimit(resource.RLIMIT_NOFILE, {(DESCRIPTORS,) * 2})"
+    serve = "import sys; from gcsched.cli.main import main; sys.exit(main(['serve']))"
+    running = ServiceProcess(
+        environment=settings,
+        log_file=stage.folder / f"{time.time()}.log",
+        port=free_port(),
+        begin=partial(executed, command=("-c", f"{limit}; {serve}")),
+    )
+    try:
+        await running.start()
+        yield running
+    finally:
+        await running.end()
+
+
+async def call_on(stub: task_pb2_grpc.SchedulerStub, end: float, seen: Figures) -> list[float]:
+    """Call until *end*, 20 times a second; give how long each took."""
+    took = []
+    while time.monotonic() < end:
+        begun = time.monotonic()
+        number = seen["asked"]
+        try:
+            await stub.ScheduleMeet(a_meet(number, timestamp=int(time.time())), timeout=5)
+        except grpc.aio.AioRpcError as error:
+            seen["failed"].append(error.code().name)
+        else:
+            seen["asked"] += 1
+            took.append(time.monotonic() - begun)
+        await asyncio.sleep(0.05)
+    return took
+
+
+async def probe_on(http: str, end: float) -> tuple[list[float], int]:
+    """Ask /livez on a new connection each time; give the seconds, and how many failed."""
+    took, failed = [], 0
+    while time.monotonic() < end:
+        begun = time.monotonic()
+        try:
+            async with asyncio.timeout(5), looking_at(http) as look:
+                assert (await look.ask("/livez"))[0] == 200
+        except (OSError, TimeoutError, AssertionError):
+            failed += 1
+        else:
+            took.append(time.monotonic() - begun)
+        await asyncio.sleep(0.1)
+    return took, failed
+
+
+async def newcomer(target: str) -> float:
+    """Give after how long a caller with a new channel, who waits for it, has its answer."""
+    begun = time.monotonic()
+    async with scheduler(target) as stub:
+        await stub.ScheduleMeet(
+            a_meet(999_999, timestamp=int(time.time())), timeout=80, wait_for_ready=True
+        )
+    return time.monotonic() - begun
+
+
+async def held(folder: Path, which: str, kinds: Mapping[str, bytes], drip: bytes = b"") -> Figures:
+    async with a_stage(folder, services=0) as stage, limited(stage) as running:
+        process = psutil.Process(running.pid)
+        async with scheduler(running.target) as stub:
+            seen: Figures = {"asked": 0, "failed": []}
+            await call_on(stub, time.monotonic() + 1, seen)
+            before = process.num_fds()
+            port = running.port if which == "grpc" else running.http_port
+            end = time.monotonic() + HELD_SECONDS
+            async with holding(port, kinds, each=DESCRIPTORS // len(kinds) + 1) as holders:
+                holders.drip = drip
+                calling = asyncio.create_task(call_on(stub, end, seen))
+                probing = asyncio.create_task(probe_on(running.http, end))
+                await asyncio.sleep(1)
+                most = process.num_fds()
+                new = asyncio.create_task(newcomer(running.target))
+                took, (probes, failed_probes) = await calling, await probing
+                begun = time.monotonic()
+                await until(lambda: not holders.open, within=CLOSED_WITHIN_SECONDS)
+                closed_after = HELD_SECONDS + time.monotonic() - begun
+                wait_of_newcomer = await new
+            await until(lambda: process.num_fds() <= before + 3, within=30)
+            await until(lambda: stage.arrived() == seen["asked"] + 1, within=30)
+            code = await running.stop()
+    return {
+        "connections": (DESCRIPTORS // len(kinds) + 1) * len(kinds),
+        "descriptors_before": before,
+        "descriptors_most": most,
+        "calls": len(took),
+        "calls_failed": len(seen["failed"]),
+        "call_p99_ms": round(quantile(sorted(took), 0.99) * 1e3, 1),
+        "probes": len(probes),
+        "probes_failed": failed_probes,
+        "probe_max_ms": round(max(probes) * 1e3, 1),
+        "newcomer_waited_seconds": round(wait_of_newcomer, 2),
+        "all_closed_after_seconds": round(closed_after, 1),
+        "mails": seen["asked"] + 1,
+        "exit_code": code,
+    }
+
+
+SCENARIOS: Scenarios = {
+    **{
+        f"http {name}": partial(held, which="http", kinds={name: words})
+        for name, words in HALF_HTTP.items()
+    },
+    "http dripping headers": partial(
+        held,
+        which="http",
+        kinds={"dripping": b"GET /livez HTTP/1.1\r\nHost: a\r\n"},
+        drip=b"X-Drop: drop\r\n",
+    ),
+    **{
+        f"grpc {name}": partial(held, which="grpc", kinds={name: words})
+        for name, words in HALF_GRPC.items()
+    },
+}
+
+
+if __name__ == "__main__":
+    run_scenarios("tests.measure.descriptors", __doc__, SCENARIOS)

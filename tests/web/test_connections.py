@@ -1,0 +1,124 @@
+"""Connections without a whole request are closed in time, and cannot keep probes out."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from prometheus_client import CollectorRegistry, Gauge
+
+from gcsched.web.connections import Connections
+from gcsched.web.readiness import Readiness
+from gcsched.web.server import Pages, serving_http
+from tests.waiting import until
+from tests.web.looking import looking_at
+
+LONGEST = 0.3
+UNFINISHED = {
+    "silent": b"",
+    "half a line": b"GET /liv",
+    "half headers": b"GET /livez HTTP/1.1\r\nHost: a\r\nX-Half: ",
+    "unfinished body": b"POST /livez HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nabc",
+    "unfinished chunk": (
+        b"POST /livez HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nff\r\nabc"
+    ),
+    "expecting": (
+        b"POST /livez HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n"
+    ),
+    "idle after an answer": b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n",
+}
+
+
+@asynccontextmanager
+async def served(connections: Connections, registry: CollectorRegistry) -> AsyncIterator[int]:
+    pages = Pages(registry=registry, readiness=Readiness())
+    async with serving_http(pages, listen="127.0.0.1:0", connections=connections) as port:
+        yield port
+
+
+async def until_closed(reader: asyncio.StreamReader) -> bytes:
+    """Give what came until the end."""
+    came = b""
+    async with asyncio.timeout(10):
+        try:
+            while part := await reader.read(65536):
+                came += part
+        except ConnectionResetError:
+            pass
+    return came
+
+
+@pytest.mark.parametrize("kind", UNFINISHED)
+async def test_what_gets_no_answer_is_closed(kind: str) -> None:
+    connections = Connections(most=10, longest_seconds=LONGEST)
+    async with served(connections, CollectorRegistry()) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(UNFINISHED[kind])
+
+        await until_closed(reader)
+        writer.close()
+
+
+async def test_headers_that_drip_do_not_prolong_it() -> None:
+    connections = Connections(most=10, longest_seconds=LONGEST)
+    async with served(connections, CollectorRegistry()) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+
+        async def drip() -> None:
+            while not writer.is_closing():
+                writer.write(b"X-Drop: drop\r\n")
+                await asyncio.sleep(LONGEST / 10)
+
+        writer.write(b"GET /livez HTTP/1.1\r\n")
+        dripping = asyncio.create_task(drip())
+        await until_closed(reader)
+        dripping.cancel()
+        writer.close()
+
+
+async def test_an_answer_that_nobody_reads_is_given_up() -> None:
+    registry = CollectorRegistry()
+    large = Gauge("large", "Large.", ["label"], registry=registry)
+    for number in range(2000):
+        large.labels("x" * 1000 + str(number)).set(number)
+    connections = Connections(most=10, longest_seconds=LONGEST)
+    async with served(connections, registry) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1)
+        for _ in range(20):
+            writer.write(b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n")
+
+        await until(lambda: connections.count == 1)
+        await until(lambda: connections.count == 0)
+        came = await until_closed(reader)
+        writer.close()
+
+    assert len(came) < 20 * 2_000_000
+
+
+async def test_probes_get_in_while_others_only_hold_connections() -> None:
+    connections = Connections(most=10, longest_seconds=60)
+    async with served(connections, CollectorRegistry()) as port:
+        held = [await asyncio.open_connection("127.0.0.1", port) for _ in range(30)]
+
+        async with looking_at(f"http://127.0.0.1:{port}") as look:
+            answers = [await look.ask("/livez") for _ in range(5)]
+
+        for reader, _ in held[:20]:
+            await until_closed(reader)
+        for _, writer in held:
+            writer.close()
+
+    assert answers == [(200, "ok\n")] * 5
+
+
+async def test_who_asks_again_and_again_keeps_the_connection() -> None:
+    connections = Connections(most=10, longest_seconds=LONGEST)
+    ask = b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n"
+    async with served(connections, CollectorRegistry()) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        clock = asyncio.get_running_loop().time
+        end = clock() + 5 * LONGEST
+        while clock() < end:
+            writer.write(ask)
+            assert (await reader.readuntil(b"ok\n")).startswith(b"HTTP/1.1 200")
+        writer.close()
