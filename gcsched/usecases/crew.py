@@ -96,7 +96,7 @@ class Crew:
     async def _carry(self, claimed: Claimed) -> Conclusion:
         try:
             return await self._deliver(claimed)
-        except Exception as error:  # noqa: BLE001  # a defect costs an attempt, not a worker
+        except Exception as error:  # noqa: BLE001  # a defect costs a delay, not a worker
             structlog.get_logger().exception("delivery broke", job_id=claimed.job.id)
             return self._deliver.broken(claimed, error)
 
