@@ -64,6 +64,10 @@ class Breaker:
         is_enough = troubles >= self.policy.troubles
         return replace(self, troubles=troubles, probe_at=now + wait if is_enough else None)
 
+    def opened(self, now: float, *, chance: float) -> "Breaker":
+        """Open at once, however few the troubles were."""
+        return replace(self, troubles=self.policy.troubles).failed(now, chance=chance)
+
     def probed(self, now: float, *, chance: float) -> "Breaker":
         """Note that a probe sets out; what it learns comes as `succeeded` or `failed`."""
         wait = self.policy.wait_seconds(self.probes + 1, chance)

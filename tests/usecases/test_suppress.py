@@ -122,6 +122,9 @@ class ToyMailer:
     name: str = "smtp.example.org"
     talked_to: list[str] = field(default_factory=list)
 
+    def drop_idle(self) -> None:
+        """Keep no sessions."""
+
     async def send(self, mail: Mail, begin: Begin) -> Transmission:
         self.talked_to.append(mail.recipient)
         assert await begin() is not None
