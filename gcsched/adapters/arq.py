@@ -18,6 +18,7 @@ from arq.connections import ArqRedis
 from arq.constants import job_key_prefix
 from arq.cron import CronJob, cron
 from arq.worker import Worker, func
+from redis.asyncio.client import Pipeline
 
 from gcsched.adapters.redis import bell_errors, close, open_pool
 from gcsched.adapters.redis_replies import texts
@@ -47,9 +48,33 @@ def packed(value: Any) -> bytes:
     return data
 
 
+class Transaction(Pipeline):
+    """A pipeline that always gives its connection back: redis-py's keeps it where UNWATCH fails."""
+
+    async def reset(self) -> None:
+        connection: Any = self.connection
+        base: Any = super()
+        try:
+            await base.reset()
+        except Exception:
+            if self.connection is not None:
+                self.connection = None
+                await connection.disconnect(nowait=True)
+                await self.connection_pool.release(connection)
+            raise
+
+
+class Client(ArqRedis):
+    """ARQ's client; each of its pipelines is a transaction."""
+
+    def pipeline(self, *_: Any, **__: Any) -> Transaction:
+        pool, callbacks = self.connection_pool, self.response_callbacks
+        return Transaction(pool, callbacks, transaction=True, shard_hint=None)
+
+
 def open_arq(url: str) -> ArqRedis:
     """Make ARQ's client; msgpack, because whoever can write to Redis could run a pickle."""
-    return ArqRedis(
+    return Client(
         open_pool(url),
         job_serializer=packed,
         job_deserializer=msgpack.unpackb,
