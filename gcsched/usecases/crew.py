@@ -11,10 +11,17 @@ from gcsched.usecases.lanes import Lanes
 from gcsched.usecases.marks import AcceptedMarks
 from gcsched.usecases.ports import Conclusion
 from gcsched.usecases.record import Recorder
+from gcsched.usecases.staffing import Staffing
+
+RELIEVE_EVERY_SECONDS = 1.0
 
 
 class Crew:
-    """Run *size* workers over one queue; every job put in comes out as one conclusion."""
+    """Run workers over one queue; every job put in comes out as one conclusion.
+
+    For each worker that is stuck another one is added, so that other mails can go to another relay
+    meanwhile.
+    """
 
     def __init__(
         self,
@@ -23,12 +30,12 @@ class Crew:
         recorder: Recorder,
         marks: AcceptedMarks,
         lanes: Lanes,
-        size: int,
+        staffing: Staffing,
     ) -> None:
         self._deliver = deliver
         self._recorder = recorder
         self._marks = marks
-        self._size = size
+        self._staffing = staffing
         self._lanes = lanes
         self._at_work: dict[asyncio.Task[None], Claimed] = {}
         self._workers: set[asyncio.Task[None]] = set()
@@ -54,16 +61,32 @@ class Crew:
     async def run(self, stop: asyncio.Event, *, grace: timedelta) -> None:
         """Work until *stop*; then let what has begun finish within *grace*."""
         async with asyncio.TaskGroup() as tasks:
-            self._workers = {
-                tasks.create_task(self._work(), name=f"worker {number}")
-                for number in range(self._size)
-            }
+            self._add_workers(tasks)
+            relieving = tasks.create_task(self._relieve(tasks), name="relief")
             await stop.wait()
+            relieving.cancel()
             self.dismiss()
             if begun := self._begun():
                 await asyncio.wait(begun, timeout=grace.total_seconds())
             for worker in begun:
                 worker.cancel()
+
+    def _add_workers(self, tasks: asyncio.TaskGroup) -> None:
+        for _ in range(self._staffing.wanted() - len(self._workers)):
+            worker = tasks.create_task(self._work(), name="worker")
+            self._workers.add(worker)
+            worker.add_done_callback(self._workers.discard)
+
+    async def _relieve(self, tasks: asyncio.TaskGroup) -> None:
+        while self._staffing.relief:
+            await asyncio.sleep(RELIEVE_EVERY_SECONDS)
+            begun = [each for each in self._at_work.values() if each.begun is not None]
+            self._staffing.look(begun)
+            self._add_workers(tasks)
+
+    def _has_place(self) -> bool:
+        """Tell whether a worker goes on: one too many leaves when a stuck mail has come free."""
+        return not self._is_closing and len(self._workers) <= self._staffing.wanted()
 
     def dismiss(self) -> None:
         """Begin nothing any more: give back what has not begun, at once."""
@@ -80,7 +103,7 @@ class Crew:
         task = asyncio.current_task()
         if task is None:
             raise RuntimeError("a worker is a task")
-        while not self._is_closing:
+        while self._has_place():
             claimed = await self._lanes.get()
             self._at_work[task] = claimed
             try:
@@ -90,6 +113,7 @@ class Crew:
                 raise
             finally:
                 del self._at_work[task]
+                self._staffing.forget(claimed)
                 self._lanes.done(claimed)
             self._conclude(conclusion)
 

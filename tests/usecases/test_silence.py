@@ -278,9 +278,14 @@ async def test_a_process_that_stood_still_blames_no_relay(events: Events) -> Non
         carrying = asyncio.create_task(pair.carry())
         await until(lambda: pair.first.times("RCPT"))
 
-        time.sleep(2 * PATIENCE)  # noqa: ASYNC251
+        stand_still(2 * PATIENCE)
         answer.set()
         [carried] = await carrying
 
     assert carried.relay == pair.pool.name
     assert events == []
+
+
+def stand_still(seconds: float) -> None:
+    """Do what a stopped process does: run nothing, and find all of it waiting afterwards."""
+    time.sleep(seconds)
