@@ -1,9 +1,10 @@
 """A silent relay before a real one: mails leave by the other, a slow relay stays in use."""
 
 import asyncio
+import socket
 import time
 from collections.abc import AsyncIterator, Iterator, MutableMapping
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -124,6 +125,25 @@ async def test_a_relay_that_is_silent_in_the_tls_handshake_or_at_login_is_left()
 
             assert await pair.carry_timed() < SOON
             assert len(pair.second.ledger) == 1
+
+
+@contextmanager
+def a_port_that_drops() -> Iterator[int]:
+    """Give a port whose backlog is full: the system drops further connections silently."""
+    with ExitStack() as stack:
+        listening = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        for _ in range(4):
+            filling = stack.enter_context(socket.socket())
+            filling.settimeout(0)
+            filling.connect_ex(listening.getsockname())
+        yield listening.getsockname()[1]
+
+
+async def test_a_relay_whose_system_drops_connections_is_left() -> None:
+    with a_port_that_drops() as port:
+        async with a_pair(login={"port": port}) as pair:
+            assert PATIENCE <= await pair.carry_timed(4) < SOON
+            assert len(pair.second.ledger) == 4
 
 
 async def test_octets_that_drip_are_no_sign_of_life() -> None:
