@@ -97,7 +97,7 @@ class FakeRedis:
 
     @property
     def url(self) -> str:
-        return f"redis://127.0.0.1:{self.port}"
+        return f"redis://:password@127.0.0.1:{self.port}/3"  # so that AUTH and SELECT are tried
 
     def drop_all(self) -> None:
         for writer in self._writers:

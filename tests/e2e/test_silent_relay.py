@@ -68,8 +68,7 @@ async def test_mails_go_to_the_fallback_at_once_and_back_when_the_first_speaks_a
             await until(partial(answers_again, app, first), within=15)
             sent = await until(lambda: all_are_sent(app.resources))
 
-    # One mail is the probe meanwhile, and waits twice as long.
-    assert took < 5 * PATIENCE
+    assert took < 5
     assert {job["attempt"] for job in sent} == {1}
     assert len(first.ledger) + len(second.ledger) == len(sent)
     told = [each["event"] for each in events if each["event"].startswith("relay is")]
@@ -91,7 +90,7 @@ async def test_a_single_mail_in_a_quiet_service_leaves_by_the_fallback(
                 begun = time.monotonic()
                 await ask_for(app, 1, begin=number)
                 await until(partial(has_mails, second, number + 1))
-                assert time.monotonic() - begun < 4 * PATIENCE
+                assert time.monotonic() - begun < 5
 
 
 def has_mails(relay: Relay, count: int) -> bool:
@@ -115,6 +114,6 @@ async def test_mails_whose_bodies_are_unanswered_hold_up_no_others(
             found = list(raw.get_default_database()["jobs"].find())
 
     assert first.ledger == []
-    assert took < 6 * PATIENCE
+    assert took < 8
     states = [(job["state"], len(job["attempts"])) for job in found]
     assert sorted(states) == sorted([("RETRYING", 1)] * 4 + [("SENT", 1)] * 30)
