@@ -9,6 +9,7 @@ that every use of Redis is tried. `problems` lists what did not hold.
 import argparse
 import asyncio
 import json
+import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -90,8 +91,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
+    command = " ".join(["python -m tests.measure.nonsense", *sys.argv[1:]])
+    about = {**surroundings(), "command": command}
     with a_folder() as folder:
-        seen = {"surroundings": surroundings(), **asyncio.run(measure(folder))}
+        seen = {"surroundings": about, **asyncio.run(measure(folder))}
     text = json.dumps(seen, indent=1)
     print(text)
     if options.json:

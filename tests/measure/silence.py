@@ -10,6 +10,7 @@ hurried: the patience is that of a service.
 import argparse
 import asyncio
 import json
+import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -90,7 +91,9 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=100)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    seen: Figures = {"surroundings": surroundings()}
+    command = " ".join(["python -m tests.measure.silence", *sys.argv[1:]])
+    about = {**surroundings(), "command": command}
+    seen: Figures = {"surroundings": about}
     for stage in options.stages:
         with a_folder() as folder:
             seen[stage] = asyncio.run(measure(folder, At(stage), options.seconds))
