@@ -5,7 +5,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Iterator, MutableMapping
 from contextlib import ExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -16,12 +16,13 @@ from structlog.testing import capture_logs
 from gcsched.adapters.smtp.pool import Pool
 from gcsched.adapters.smtp.settings import Limits
 from gcsched.domain.breaker import BreakerPolicy
+from gcsched.domain.mail import Mail
 from gcsched.domain.patience import Patience
-from gcsched.domain.replies import Answered, Broken, Stage
+from gcsched.domain.replies import Answered, Broken, Reply, Stage, Transmission
 from gcsched.usecases.allowance import OwnAllowance
 from gcsched.usecases.guard import GuardedRelay
 from gcsched.usecases.pacer import Pacer
-from gcsched.usecases.ports import Carried
+from gcsched.usecases.ports import Begin, Carried, Mailer
 from gcsched.usecases.relays import Relays
 from tests.mails import Permit, a_mail
 from tests.relay import Answer, At, Hang, Relay, Trickle
@@ -68,7 +69,7 @@ def code_of(carried: Carried) -> int:
     return transmission.reply.code if isinstance(transmission, Answered) else 0
 
 
-def a_guard(pool: Pool, *, least: float = PATIENCE) -> GuardedRelay:
+def a_guard(pool: Mailer, *, least: float = PATIENCE) -> GuardedRelay:
     allowance = OwnAllowance()
     pacer = Pacer(relay=pool.name, per_second=0, burst=10, allowance=allowance)
     policy = BreakerPolicy(first_wait=timedelta(seconds=0.1), longest_wait=timedelta(seconds=0.1))
@@ -315,3 +316,38 @@ async def test_a_process_that_stood_still_blames_no_relay(events: Events) -> Non
 def stand_still(seconds: float) -> None:
     """Do what a stopped process does: run nothing, and find all of it waiting afterwards."""
     time.sleep(seconds)
+
+
+@dataclass(eq=False)
+class LastMoment:
+    """A relay that waits for the body in the moment in which it is given up."""
+
+    name: str = "late:25"
+    given_up: asyncio.Event = field(default_factory=asyncio.Event)
+    fence_passed: bool = False
+
+    def drop_idle(self) -> None:
+        self.given_up.set()
+
+    async def send(self, _: Mail, begin: Begin) -> Transmission:
+        await self.given_up.wait()
+        self.fence_passed = await begin() is not None
+        return Answered(Reply(stage=Stage.BODY, code=250))
+
+
+async def test_a_mail_that_comes_to_its_body_while_it_is_given_up_is_not_cut_off() -> None:
+    mailer = LastMoment()
+    asked = 0
+
+    async def slow_fence() -> float:
+        nonlocal asked
+        asked += 1
+        await asyncio.wait([asyncio.get_running_loop().create_future()], timeout=0.1)
+        return time.monotonic() + 30
+
+    async with Relay() as second, a_pool(second) as other:
+        relays = Relays([a_guard(mailer), a_guard(other)])
+        carried = await relays.carry(a_mail(), slow_fence)
+
+        assert (carried.relay, asked, mailer.fence_passed) == ("late:25", 1, True)
+        assert second.ledger == []
