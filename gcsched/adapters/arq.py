@@ -49,7 +49,7 @@ def packed(value: Any) -> bytes:
 
 
 class Transaction(Pipeline):
-    """A pipeline that always gives its connection back: redis-py's keeps it where UNWATCH fails."""
+    """A pipeline that always releases its connection: redis-py's keeps it where UNWATCH fails."""
 
     async def reset(self) -> None:
         connection: Any = self.connection
@@ -202,7 +202,7 @@ class ArqWorkerPool:
         return None if running.cancelled() else running.exception()
 
     async def _serve(self, built: list[Worker]) -> None:
-        """Build a worker and run it, in a task: whatever either raises ends that and no more."""
+        """Build a worker and run it; what either raises ends the task that this runs in, no more."""
         built.append(self._build())
         await built[0].async_run()
 
@@ -241,7 +241,7 @@ class ArqWorkerPool:
         )
 
     async def _wake(self, second: object) -> None:
-        if type(second) is int:  # what else Redis may hold there wakes nobody
+        if type(second) is int:  # anything else in Redis is not a wake-up of ours
             self._tasks.on_wake(second)
 
     def _crons(self) -> list[CronJob]:

@@ -40,7 +40,7 @@ def open_pool(url: str, *, sessions: int = 0) -> ConnectionPool:
 
 
 async def close(redis: Redis) -> None:
-    """Close *redis* and its connections; what Redis does meanwhile is nobody's trouble any more."""
+    """Close *redis* and its connections; an error of Redis no longer matters then."""
     with suppress(BellUnavailable), bell_errors("closing the connections"):
         await redis.aclose(close_connection_pool=True)
 
@@ -67,7 +67,7 @@ async def ping(redis: Redis) -> None:
 class Script:
     """A Lua script that is sent by its hash, and in full to a Redis that does not know it.
 
-    Not redis-py's: that one takes the hash from a reply, and keeps what it was given.
+    redis-py's own class takes the hash from a reply, and keeps a wrong one for ever.
     """
 
     def __init__(self, redis: Redis, text: str) -> None:
@@ -76,7 +76,7 @@ class Script:
         self._hash = sha1(text.encode(), usedforsecurity=False).hexdigest()
 
     async def run(self, keys: Sequence[str], *args: float) -> object:
-        """Run it; give what Redis answered, unchecked."""
+        """Run the script; return what Redis answered, unchecked."""
         try:
             return await self._redis.evalsha(self._hash, len(keys), *keys, *args)
         except NoScriptError:
@@ -104,9 +104,10 @@ class RedisMarks:
             integer(await self.redis.unlink(*keys), least=0, most=len(keys))
 
     async def noted(self, marks: Sequence[tuple[str, str]]) -> Collection[tuple[str, str]]:
-        """Give those of *marks* that were noted: proof, so nothing but exact answers will do.
+        """Return those of *marks* that were noted; raise BellUnavailable unless the answer is exact.
 
-        One key that was never written is asked for as well: whatever has it has anything.
+        A noted mark is proof that a mail was sent. So one key that was never written is asked for
+        as well: a Redis that has a value for it has one for every key.
         """
         keys = [*map(key, marks), f"{PREFIX}:never:{secrets.token_hex(8)}"]
         with bell_errors("looking for accepted mails"):

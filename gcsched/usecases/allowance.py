@@ -37,7 +37,7 @@ class OwnAllowance:
         return self.slot_after(0.0, speed, patience=patience)
 
     def slot_after(self, wait: float, speed: Speed, *, patience: float) -> float | None:
-        """Give a mail its slot, in *wait* seconds at the earliest."""
+        """Return a mail's slot, in *wait* seconds at the earliest; None: later than *patience*."""
         now, left = self.clock() + wait, patience - wait
         self._line, more = self._line.line_up(speed, patience=left, now=now)
         return None if more is None else wait + more
@@ -95,7 +95,7 @@ class SharedAllowance:
         wait = await self._slot(speed, patience=patience)
         if wait is None:
             return None
-        # Its answers take their time, one more than the other: that much our line may be behind.
+        # Answers of the shared bucket differ in how long they take: our line may differ as much.
         return self._own.slot_after(wait, speed, patience=patience + SHARED_ANSWERS_WITHIN)
 
     async def _slot(self, speed: Speed, *, patience: float) -> float | None:

@@ -85,7 +85,7 @@ class Crew:
             self._add_workers(tasks)
 
     def _has_place(self) -> bool:
-        """Tell whether a worker goes on: one too many leaves when a stuck mail has come free."""
+        """Return whether a worker goes on; a surplus one ends when a stuck one is free again."""
         return not self._is_closing and len(self._workers) <= self._staffing.wanted()
 
     def dismiss(self) -> None:

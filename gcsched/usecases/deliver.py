@@ -126,9 +126,9 @@ class Deliver:
         return Conclusion(claim=claimed.token, job=job)
 
     def broken(self, claimed: Claimed, error: Exception) -> Conclusion:
-        """Say what a delivery came to that ran into a defect of ours.
+        """Return what a delivery came to that ran into a defect of ours.
 
-        Before the body it is no fault of the mail: no attempt is charged, and the wait grows.
+        Before the body the mail is not to blame: no attempt is charged, and the wait grows.
         """
         kind = Kind.OURS if claimed.begun is None else Kind.UNCERTAIN
         text = f"internal error: {type(error).__name__}"
