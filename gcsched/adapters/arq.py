@@ -202,7 +202,7 @@ class ArqWorkerPool:
         return None if running.cancelled() else running.exception()
 
     async def _serve(self, built: list[Worker]) -> None:
-        """Build a worker and run it; what either raises ends the task that this runs in, no more."""
+        """Build a worker and run it; what either raises ends the task of this call, no more."""
         built.append(self._build())
         await built[0].async_run()
 

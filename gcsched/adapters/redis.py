@@ -104,7 +104,7 @@ class RedisMarks:
             integer(await self.redis.unlink(*keys), least=0, most=len(keys))
 
     async def noted(self, marks: Sequence[tuple[str, str]]) -> Collection[tuple[str, str]]:
-        """Return those of *marks* that were noted; raise BellUnavailable unless the answer is exact.
+        """Return those of *marks* that were noted; raise BellUnavailable unless that is exact.
 
         A noted mark is proof that a mail was sent. So one key that was never written is asked for
         as well: a Redis that has a value for it has one for every key.
