@@ -37,7 +37,7 @@ HEALTH_EVERY = timedelta(seconds=10)
 POLLS_PER_SECOND = 4
 AFTER_THE_SECOND = 0.002
 FIRST_BACK_OFF, LONGEST_BACK_OFF = 0.5, 5.0
-MOST_FAILING_POLLS = 8  # two seconds of them
+MOST_FAILING_POLLS = 8  # two seconds of them; sweeps are completed every ten
 LONGEST_CLOSE = 5.0
 LONGEST_REASON = 200
 
@@ -124,8 +124,8 @@ class TooManyFailures(Exception):
 class AlignedWorker(Worker):
     """Poll just after each quarter of a second: due times are whole seconds.
 
-    A failed job is a few lines of log. So a worker whose jobs fail poll after poll ends: it is
-    built anew after a pause.
+    A failed job is a few lines of log. So a worker whose jobs all fail ends: it is built anew after
+    a pause.
     """
 
     def __init__(self, *, now: Clock, **options: Any) -> None:
@@ -136,12 +136,12 @@ class AlignedWorker(Worker):
         self.ctx["redis"] = self.pool
         failing = 0
         while True:
-            failed = self.jobs_failed
+            complete, failed = self.jobs_complete, self.jobs_failed
             await self._poll_iteration()
             await asyncio.sleep(until_next_poll(self._now().timestamp()))
-            failing = failing + 1 if self.jobs_failed > failed else 0
+            failing = 0 if self.jobs_complete > complete else failing + (self.jobs_failed > failed)
             if failing >= MOST_FAILING_POLLS:
-                raise TooManyFailures(f"in {failing} polls in a row jobs have failed")
+                raise TooManyFailures(f"jobs failed in {failing} polls, and none was completed")
 
 
 def until_next_poll(now: float) -> float:
