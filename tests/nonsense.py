@@ -48,6 +48,7 @@ KINDS: Mapping[str, Reply] = {
     "deep arrays": always(b"*1\r\n" * 5000),
     "two integers": always(b"*2\r\n:5\r\n:5\r\n"),
     "a large grant": always(b"*2\r\n:1000000\r\n:0\r\n"),
+    "two zeros": always(b"*2\r\n:0\r\n:0\r\n"),
     "a negative wait": always(b"*2\r\n:0\r\n:-5\r\n"),
     "a wait of years": always(b"*2\r\n:0\r\n:999999999999999\r\n"),
     "a text": always(bulk(b"what a text")),

@@ -11,7 +11,7 @@ from datetime import timedelta
 from redis.asyncio import Redis
 
 from gcsched.adapters.redis import Script, bell_errors
-from gcsched.adapters.redis_replies import integer, integers
+from gcsched.adapters.redis_replies import Nonsense, integer, integers
 from gcsched.domain.bucket import Grant, Speed
 
 PREFIX = "gcsched:rate"
@@ -81,6 +81,8 @@ class RedisBucket:
         with bell_errors("asking for the rate"):
             answer = await self._run(most, speed)
             count, wait = integers(answer, (0, most), (0, longest_wait(speed)))
+            if count == 0 and wait == 0:  # it would be asked for ever
+                raise Nonsense(answer, "a grant or a wait")
         return Grant(count=count, wait_seconds=wait / MICROSECONDS)
 
     async def refund(self, count: int, speed: Speed) -> None:

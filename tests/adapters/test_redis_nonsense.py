@@ -185,7 +185,16 @@ async def test_an_answer_to_another_number_of_keys_is_no_proof(extra: int) -> No
 
 @pytest.mark.parametrize(
     "answer",
-    ["2 :9 :0", "2 :-1 :0", "2 :8 :-1", "1 :8", "2 :0 :60000000", "3 :1 :1 :1", "2 #t :0"],
+    [
+        "2 :9 :0",
+        "2 :-1 :0",
+        "2 :8 :-1",
+        "1 :8",
+        "2 :0 :60000000",
+        "3 :1 :1 :1",
+        "2 #t :0",
+        "2 :0 :0",
+    ],
 )
 async def test_no_grant_is_larger_than_asked_or_has_an_absurd_wait(answer: str) -> None:
     octets = f"*{answer} ".replace(" ", "\r\n").encode()
