@@ -16,7 +16,7 @@ from gcsched import __version__
 from gcsched.adapters.arq import open_arq
 from gcsched.adapters.mongo.clock import ServerClock
 from gcsched.adapters.mongo.connection import open_mongo
-from gcsched.adapters.redis import open_pool
+from gcsched.adapters.redis import close, open_pool
 from gcsched.adapters.template_folder import default_folder
 from gcsched.adapters.templates import Templates
 from gcsched.assembly import Service, assemble
@@ -113,9 +113,9 @@ async def opened(
         mongo = await stack.enter_async_context(open_mongo(settings.mongo_uri.get_secret_value()))
         pool = open_pool(settings.redis_url.get_secret_value(), sessions=settings.smtp_sessions)
         redis = Redis(connection_pool=pool)
-        stack.push_async_callback(redis.aclose, close_connection_pool=True)
+        stack.push_async_callback(close, redis)
         arq = open_arq(settings.redis_url.get_secret_value())
-        stack.push_async_callback(arq.aclose, close_connection_pool=True)
+        stack.push_async_callback(close, arq)
         for mailer in mailers:
             await stack.enter_async_context(mailer)
         yield Resources(

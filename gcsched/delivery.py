@@ -31,6 +31,7 @@ from gcsched.usecases.ports import Carrier, Conclusion, Outcomes, Permit
 from gcsched.usecases.record import Recorder
 from gcsched.usecases.relays import Relays
 from gcsched.usecases.ringer import Ringer
+from gcsched.usecases.staffing import Staffing
 from gcsched.usecases.suppress import SuppressingOutcomes
 from gcsched.web.metrics import Metrics
 
@@ -52,7 +53,12 @@ def build_delivery(settings: Settings, resources: Resources, ringer: Ringer) -> 
     claims = MongoClaims(mongo=resources.mongo)
     marks = AcceptedMarks(RedisMarks(redis=resources.redis))
     lanes = Lanes(limit=policies.places_per_domain(settings), now=resources.clock)
-    leases = Leases(claims, capacity=policies.most_claimed(settings), parked=lanes.parked)
+    staffing = Staffing(size=settings.smtp_sessions, relief=policies.relief(settings))
+    leases = Leases(
+        claims,
+        capacity=policies.most_claimed(settings),
+        parked=lambda: lanes.parked() + staffing.stuck(),
+    )
     lateness = Lateness()
     recorder = Recorder(
         outcomes(settings, resources),
@@ -63,8 +69,13 @@ def build_delivery(settings: Settings, resources: Resources, ringer: Ringer) -> 
     pausing = Pausing(relays, MongoPauses(mongo=resources.mongo))
     fence = Group(Fence(claims=claims), on_batch=partial(resources.metrics.batch, Step.FENCE))
     deliver = deliver_by(pausing, fence, settings, resources)
-    size = settings.smtp_sessions
-    crew = Crew(deliver=deliver, recorder=recorder, marks=marks, lanes=lanes, size=size)
+    crew = Crew(
+        deliver=deliver,
+        recorder=recorder,
+        marks=marks,
+        lanes=lanes,
+        staffing=staffing,
+    )
     loops: tuple[NamedLoop, ...] = (
         ("pause", pausing.run),
         ("marks", marks.run),

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+LONGEST_CAUSE = 300
+
 
 class GcschedError(Exception):
     """Something the caller or the operator can understand went wrong."""
@@ -109,11 +111,16 @@ class StoreUnavailable(GcschedError):
 
 
 class BellUnavailable(GcschedError):
-    """Redis did not answer in time; what is due is found without it, a little later."""
+    """Redis did not answer in time, or nothing that can be read; what is due is found without it.
+
+    *cause* is named by its type, because some have no words; its words may be Redis's own.
+    """
 
     def __init__(self, doing: str, cause: Exception) -> None:
+        words = "".join(c if c.isprintable() else " " for c in str(cause)[:LONGEST_CAUSE])
+        kind = type(cause).__name__
         super().__init__(
-            f"Redis did not answer while {doing}: {str(cause) or type(cause).__name__}"
+            f"Redis is unavailable while {doing}: " + (f"{kind}: {words}" if words else kind)
         )
 
 
@@ -240,6 +247,10 @@ class TemplateProblem(GcschedError):
         joined = cls.__new__(cls)
         Exception.__init__(joined, "\n".join(str(problem) for problem in problems))
         return joined
+
+
+class MalformedMail(GcschedError):
+    """A composed mail cannot be sent as it is: its envelope or its content breaks SMTP."""
 
 
 class AddressInUse(GcschedError):

@@ -26,6 +26,11 @@ def most_claimed(settings: Settings) -> int:
     return settings.smtp_sessions * (under_limit if settings.smtp_rate else CLAIMED_PER_SESSION)
 
 
+def relief(settings: Settings) -> int:
+    """Relieve as many stuck workers as there are sessions; none where no other relay helps."""
+    return settings.smtp_sessions if settings.fallback_smtp_host is not None else 0
+
+
 def places_per_domain(settings: Settings) -> int:
     """Give 0 where the sessions are the limit anyway."""
     places = settings.smtp_sessions_per_domain

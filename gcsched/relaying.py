@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 from gcsched.adapters.redis_rate import RedisBucket
 from gcsched.adapters.smtp.pool import Pool
 from gcsched.adapters.smtp.settings import Keep, RelaySettings, Security
+from gcsched.domain.patience import Patience
 from gcsched.setting import variable
 from gcsched.settings import Settings
 from gcsched.usecases.allowance import OwnAllowance, SharedAllowance
@@ -16,6 +17,8 @@ from gcsched.usecases.guard import GuardedRelay
 from gcsched.usecases.pacer import Pacer
 from gcsched.usecases.ports import Mailer
 from gcsched.usecases.relays import Relays
+
+PATIENCE = Patience()
 
 
 def pools(settings: Settings) -> list[Pool]:
@@ -84,7 +87,11 @@ class RelayFactory:
             share=allowance.share,
         )
         return GuardedRelay(
-            mailer=mailer, pacer=pacer, login=variable(password), meanwhile=meanwhile
+            mailer=mailer,
+            pacer=pacer,
+            login=variable(password),
+            meanwhile=meanwhile,
+            patience=PATIENCE,
         )
 
     def allowance(self, relay: str) -> OwnAllowance | SharedAllowance:

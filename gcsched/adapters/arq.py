@@ -18,10 +18,12 @@ from arq.connections import ArqRedis
 from arq.constants import job_key_prefix
 from arq.cron import CronJob, cron
 from arq.worker import Worker, func
+from redis.asyncio.client import Pipeline
 
-from gcsched.adapters.redis import bell_errors, open_pool
+from gcsched.adapters.redis import bell_errors, close, open_pool
+from gcsched.adapters.redis_replies import texts
 from gcsched.domain.due import DailyPlan
-from gcsched.errors import BellUnavailable, GcschedError
+from gcsched.errors import GcschedError
 from gcsched.usecases.finish import cancel_until_done
 from gcsched.usecases.ports import Clock
 
@@ -36,6 +38,9 @@ HEALTH_EVERY = timedelta(seconds=10)
 POLLS_PER_SECOND = 4
 AFTER_THE_SECOND = 0.002
 FIRST_BACK_OFF, LONGEST_BACK_OFF = 0.5, 5.0
+MOST_FAILING_POLLS = 8  # two seconds of them; sweeps are completed every ten
+LONGEST_CLOSE = 5.0
+LONGEST_REASON = 200
 
 
 def packed(value: Any) -> bytes:
@@ -44,9 +49,33 @@ def packed(value: Any) -> bytes:
     return data
 
 
+class Transaction(Pipeline):
+    """A pipeline that always releases its connection: redis-py's keeps it where UNWATCH fails."""
+
+    async def reset(self) -> None:
+        connection: Any = self.connection
+        base: Any = super()
+        try:
+            await base.reset()
+        except Exception:
+            if self.connection is not None:
+                self.connection = None
+                await connection.disconnect(nowait=True)
+                await self.connection_pool.release(connection)
+            raise
+
+
+class Client(ArqRedis):
+    """ARQ's client; each of its pipelines is a transaction."""
+
+    def pipeline(self, *_: Any, **__: Any) -> Transaction:
+        pool, callbacks = self.connection_pool, self.response_callbacks
+        return Transaction(pool, callbacks, transaction=True, shard_hint=None)
+
+
 def open_arq(url: str) -> ArqRedis:
     """Make ARQ's client; msgpack, because whoever can write to Redis could run a pickle."""
-    return ArqRedis(
+    return Client(
         open_pool(url),
         job_serializer=packed,
         job_deserializer=msgpack.unpackb,
@@ -74,7 +103,8 @@ class ArqBell:
         """Give those of *seconds* that Redis does not have; raises BellUnavailable."""
         asked = list(seconds)
         with bell_errors("looking for what was rung"):
-            jobs = await self.redis.mget([f"{job_key_prefix}{WAKE}:{each}" for each in asked])
+            keys = [f"{job_key_prefix}{WAKE}:{each}" for each in asked]
+            jobs = texts(await self.redis.mget(keys), len(keys))
         return {second for second, job in zip(asked, jobs, strict=True) if job is None}
 
 
@@ -88,8 +118,16 @@ class Tasks:
     daily_run: Callable[[], Awaitable[object]]
 
 
+class TooManyFailures(Exception):
+    """Redis gives the worker jobs that cannot be run, again and again."""
+
+
 class AlignedWorker(Worker):
-    """Poll just after each quarter of a second: due times are whole seconds."""
+    """Poll just after each quarter of a second: due times are whole seconds.
+
+    A failed job is a few lines of log. So a worker whose jobs all fail ends: it is built anew after
+    a pause.
+    """
 
     def __init__(self, *, now: Clock, **options: Any) -> None:
         super().__init__(**options)
@@ -97,9 +135,14 @@ class AlignedWorker(Worker):
 
     async def main(self) -> None:
         self.ctx["redis"] = self.pool
+        failing = 0
         while True:
+            complete, failed = self.jobs_complete, self.jobs_failed
             await self._poll_iteration()
             await asyncio.sleep(until_next_poll(self._now().timestamp()))
+            failing = 0 if self.jobs_complete > complete else failing + (self.jobs_failed > failed)
+            if failing >= MOST_FAILING_POLLS:
+                raise TooManyFailures(f"jobs failed in {failing} polls, and none was completed")
 
 
 def until_next_poll(now: float) -> float:
@@ -136,24 +179,33 @@ class ArqWorkerPool:
             lasted = time.monotonic() - begun
             back_off = FIRST_BACK_OFF if lasted > LONGEST_BACK_OFF else back_off
             structlog.get_logger().warning(
-                "arq worker ended", error=type(error).__name__, again_in_seconds=back_off
+                "arq worker ended",
+                error=type(error).__name__,
+                reason=printable(str(error)),
+                again_in_seconds=back_off,
             )
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), back_off)
             back_off = min(back_off * 2, LONGEST_BACK_OFF)
 
     async def _run_once(self, stop: asyncio.Event) -> BaseException | None:
-        """Run one worker until *stop* or its end; give what ended it."""
-        worker = self._build()
-        running = asyncio.create_task(worker.async_run(), name="arq worker")
+        """Run one worker until *stop* or its end; give what ended it, or kept it from beginning."""
+        built: list[Worker] = []
+        running = asyncio.create_task(self._serve(built), name="arq worker")
         stopping = asyncio.create_task(stop.wait(), name="arq stop")
         try:
             await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             stopping.cancel()
             await cancel_until_done({running})
-            await self._close(worker)
+            for worker in built:
+                await self._close(worker)
         return None if running.cancelled() else running.exception()
+
+    async def _serve(self, built: list[Worker]) -> None:
+        """Build a worker and run it; what either raises ends the task of this call, no more."""
+        built.append(self._build())
+        await built[0].async_run()
 
     async def _close(self, worker: Worker) -> None:
         """Cancel what still runs and close its connections.
@@ -161,9 +213,12 @@ class ArqWorkerPool:
         Not Worker.close(): it waits for the cancelled, raises what they raised, and leaves the
         connections open then.
         """
-        await cancel_until_done(worker.tasks.values())
-        with suppress(BellUnavailable), bell_errors("closing the ARQ worker"):
-            await worker.pool.aclose(close_connection_pool=True)
+        for task in (unfinished := set(worker.tasks.values())):
+            task.cancel()
+        if unfinished:
+            # ARQ lets a cancelled job end in order, and Redis may take its time for that.
+            await asyncio.wait(unfinished, timeout=LONGEST_CLOSE)
+        await close(worker.pool)
 
     def _build(self) -> Worker:
         return AlignedWorker(
@@ -186,8 +241,9 @@ class ArqWorkerPool:
             log_results=False,
         )
 
-    async def _wake(self, second: int) -> None:
-        self._tasks.on_wake(second)
+    async def _wake(self, second: object) -> None:
+        if type(second) is int:  # anything else in Redis is not a wake-up of ours
+            self._tasks.on_wake(second)
 
     def _crons(self) -> list[CronJob]:
         at = self._daily.at
@@ -203,6 +259,11 @@ class ArqWorkerPool:
                 timeout=CRON_TIMEOUT,
             ),
         ]
+
+
+def printable(text: str) -> str:
+    """Return *text* for one line of log: it may repeat what Redis holds."""
+    return "".join(c if c.isprintable() else " " for c in text[:LONGEST_REASON])
 
 
 def called(task: Callable[..., Awaitable[object]]) -> Any:

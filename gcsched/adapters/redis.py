@@ -1,20 +1,24 @@
 """Connections to Redis or Valkey, each with a limit on every wait, and the marks kept there."""
 
+import secrets
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from hashlib import sha1
+from typing import Any
 
 from redis.asyncio import ConnectionPool, Redis
-from redis.commands.core import AsyncScript
-from redis.exceptions import RedisError
+from redis.exceptions import NoScriptError
 
+from gcsched.adapters.redis_replies import LimitedParser, Nonsense, integer, nothing, texts
 from gcsched.errors import BellUnavailable
 
 TIMEOUT_SECONDS = 2.0
 MOST_CONNECTIONS = 32  # beside one for each session, which may all ask for a slot at once
 MARK_LIFE = timedelta(days=1)
 PREFIX = "gcsched:sent"
+NOTED = b"1"
 
 # One command for all marks: packing and parsing one for each is work on the loop.
 NOTE = """
@@ -31,21 +35,52 @@ def open_pool(url: str, *, sessions: int = 0) -> ConnectionPool:
         socket_timeout=TIMEOUT_SECONDS,
         socket_connect_timeout=TIMEOUT_SECONDS,
         max_connections=MOST_CONNECTIONS + sessions,
+        parser_class=LimitedParser,
     )
+
+
+async def close(redis: Redis) -> None:
+    """Close *redis* and its connections; an error of Redis no longer matters then."""
+    with suppress(BellUnavailable), bell_errors("closing the connections"):
+        await redis.aclose(close_connection_pool=True)
 
 
 @contextmanager
 def bell_errors(doing: str) -> Iterator[None]:
-    """Translate the client's errors."""
+    """Translate whatever an exchange with Redis raises, so put nothing else inside.
+
+    The client's libraries raise anything when a reply has another shape than they expect.
+    """
     try:
         yield
-    except (RedisError, OSError, TimeoutError) as error:
+    except Exception as error:
         raise BellUnavailable(doing, error) from error
 
 
 async def ping(redis: Redis) -> None:
     with bell_errors("looking for Redis"):
-        await redis.echo("gcsched")
+        answer = await redis.echo("gcsched")
+        if answer != b"gcsched":
+            raise Nonsense(answer, "what it was sent")
+
+
+class Script:
+    """A Lua script that is sent by its hash, and in full to a Redis that does not know it.
+
+    redis-py's own class takes the hash from a reply, and keeps a wrong one for ever.
+    """
+
+    def __init__(self, redis: Redis, text: str) -> None:
+        self._redis: Any = redis
+        self._text = text
+        self._hash = sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+    async def run(self, keys: Sequence[str], *args: float) -> object:
+        """Run the script; return what Redis answered, unchecked."""
+        try:
+            return await self._redis.evalsha(self._hash, len(keys), *keys, *args)
+        except NoScriptError:
+            return await self._redis.eval(self._text, len(keys), *keys, *args)
 
 
 @dataclass(kw_only=True, eq=False)
@@ -53,25 +88,35 @@ class RedisMarks:
     """Keep ``gcsched:sent:<job>:<claim>`` for each accepted mail whose outcome is on its way."""
 
     redis: Redis
-    _note: AsyncScript = field(init=False)
+    _note: Script = field(init=False)
 
     def __post_init__(self) -> None:
-        self._note = self.redis.register_script(NOTE)
+        self._note = Script(self.redis, NOTE)
 
     async def note(self, marks: Sequence[tuple[str, str]]) -> None:
+        keys, life = [key(mark) for mark in marks], int(MARK_LIFE.total_seconds())
         with bell_errors("noting accepted mails"):
-            await self._note(
-                keys=[key(mark) for mark in marks], args=[int(MARK_LIFE.total_seconds())]
-            )
+            nothing(await self._note.run(keys, life))
 
     async def forget(self, marks: Sequence[tuple[str, str]]) -> None:
+        keys = [key(mark) for mark in marks]
         with bell_errors("forgetting recorded mails"):
-            await self.redis.unlink(*[key(mark) for mark in marks])
+            integer(await self.redis.unlink(*keys), least=0, most=len(keys))
 
     async def noted(self, marks: Sequence[tuple[str, str]]) -> Collection[tuple[str, str]]:
+        """Return those of *marks* that were noted; raise BellUnavailable unless that is exact.
+
+        A noted mark is proof that a mail was sent. So one key that was never written is asked for
+        as well: a Redis that has a value for it has one for every key.
+        """
+        keys = [*map(key, marks), f"{PREFIX}:never:{secrets.token_hex(8)}"]
         with bell_errors("looking for accepted mails"):
-            values = await self.redis.mget([key(mark) for mark in marks])
-        return {mark for mark, value in zip(marks, values, strict=True) if value is not None}
+            *values, never = texts(await self.redis.mget(keys), len(keys))
+            for value in (*values, never):
+                if value not in {None, NOTED}:
+                    raise Nonsense(value, "null or 1")
+            nothing(never)
+        return {mark for mark, value in zip(marks, values, strict=True) if value == NOTED}
 
 
 def key(mark: tuple[str, str]) -> str:

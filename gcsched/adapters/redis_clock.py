@@ -9,12 +9,14 @@ import structlog
 from redis.asyncio import Redis
 
 from gcsched.adapters.redis import bell_errors
+from gcsched.adapters.redis_replies import integers
 from gcsched.errors import BellUnavailable
 from gcsched.usecases.ports import Clock
 
 NEGLIGIBLE = timedelta(milliseconds=500)
 SAMPLES = 3
 EVERY_SECONDS = 60.0
+LATEST = int(datetime(9999, 1, 1, tzinfo=UTC).timestamp())
 
 
 @dataclass(slots=True, kw_only=True)
@@ -46,7 +48,8 @@ class RedisClockWatch:
     async def _sample(self) -> tuple[timedelta, timedelta]:
         asked = self.now()
         with bell_errors("asking for Redis's time"):
-            seconds, microseconds = await self.redis.time()
+            answer = await self.redis.time()
+            seconds, microseconds = integers([*answer], (0, LATEST), (0, 999_999))
         took = self.now() - asked
         redis = datetime.fromtimestamp(seconds, UTC) + timedelta(microseconds=microseconds)
         return abs(took), redis - (asked + took / 2)

@@ -9,14 +9,16 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from redis.asyncio import Redis
-from redis.commands.core import AsyncScript
 
-from gcsched.adapters.redis import bell_errors
+from gcsched.adapters.redis import Script, bell_errors
+from gcsched.adapters.redis_replies import Nonsense, integer, integers
 from gcsched.domain.bucket import Grant, Speed
 
 PREFIX = "gcsched:rate"
 LONGEST_WAIT = timedelta(milliseconds=250)  # mails wait for this answer
 MICROSECONDS = 1_000_000
+SLOWEST_BURST_MICROSECONDS = 5_000_000  # as in TAKE: what a slower replica may have paid for
+ANY_WAIT = 2**62
 
 # As gcsched.domain.bucket.Bucket, in whole microseconds. Less than nothing wanted: a refund.
 TAKE = """
@@ -68,37 +70,43 @@ class RedisBucket:
 
     redis: Redis
     relay: str
-    _take: AsyncScript = field(init=False)
-    _slot: AsyncScript = field(init=False)
+    _take: Script = field(init=False)
+    _slot: Script = field(init=False)
 
     def __post_init__(self) -> None:
-        self._take = self.redis.register_script(TAKE)
-        self._slot = self.redis.register_script(SLOT)
+        self._take = Script(self.redis, TAKE)
+        self._slot = Script(self.redis, SLOT)
 
     async def reserve(self, most: int, speed: Speed) -> Grant:
         with bell_errors("asking for the rate"):
-            count, wait = await self._run(most, speed)
+            answer = await self._run(most, speed)
+            count, wait = integers(answer, (0, most), (0, longest_wait(speed)))
+            if count == 0 and wait == 0:  # it would be asked for ever
+                raise Nonsense(answer, "a grant or a wait")
         return Grant(count=count, wait_seconds=wait / MICROSECONDS)
 
     async def refund(self, count: int, speed: Speed) -> None:
         with bell_errors("giving back to the rate"):
-            await self._run(-count, speed)
+            integers(await self._run(-count, speed), (-count, -count), (0, ANY_WAIT))
 
     async def slot(self, speed: Speed, *, patience: float) -> float | None:
+        most = round(patience * MICROSECONDS)
         with bell_errors("asking for a slot"):
             async with asyncio.timeout(LONGEST_WAIT.total_seconds()):
-                wait = await self._slot(
-                    keys=[f"{PREFIX}:{self.relay}:slots"],
-                    args=[in_microseconds(speed), speed.burst, round(patience * MICROSECONDS)],
-                )
-        return None if int(wait) < 0 else int(wait) / MICROSECONDS
+                keys = [f"{PREFIX}:{self.relay}:slots"]
+                answer = await self._slot.run(keys, in_microseconds(speed), speed.burst, most)
+            wait = integer(answer, least=-1, most=most)
+        return None if wait < 0 else wait / MICROSECONDS
 
-    async def _run(self, count: int, speed: Speed) -> tuple[int, int]:
+    async def _run(self, count: int, speed: Speed) -> object:
         async with asyncio.timeout(LONGEST_WAIT.total_seconds()):
-            answer = await self._take(
-                keys=[f"{PREFIX}:{self.relay}"], args=[count, in_microseconds(speed), speed.burst]
-            )
-        return int(answer[0]), int(answer[1])
+            keys = [f"{PREFIX}:{self.relay}"]
+            return await self._take.run(keys, count, in_microseconds(speed), speed.burst)
+
+
+def longest_wait(speed: Speed) -> int:
+    """Return the microseconds that TAKE answers at most: its bucket is never fuller than that."""
+    return (speed.burst + 1) * max(in_microseconds(speed), SLOWEST_BURST_MICROSECONDS)
 
 
 def in_microseconds(speed: Speed) -> int:

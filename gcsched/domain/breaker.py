@@ -14,6 +14,7 @@ from gcsched.domain.replies import (
     kind_of,
 )
 
+AFTER_SILENCE = 3
 BEFORE_DATA = frozenset({Stage.CONNECT, Stage.TLS, Stage.AUTH, Stage.MAIL})
 
 
@@ -63,6 +64,15 @@ class Breaker:
         troubles = self.troubles + 1
         is_enough = troubles >= self.policy.troubles
         return replace(self, troubles=troubles, probe_at=now + wait if is_enough else None)
+
+    def opened(self, now: float, *, chance: float) -> "Breaker":
+        """Open at once, however few the troubles were, and wait as after three probes in vain.
+
+        A probe of a relay that is silent costs its mail more than one that is refused.
+        """
+        wait = self.policy.wait_seconds(max(self.probes, AFTER_SILENCE), chance)
+        probe_at = max(self.probe_at or now, now + wait)
+        return replace(self, troubles=self.policy.troubles, probe_at=probe_at)
 
     def probed(self, now: float, *, chance: float) -> "Breaker":
         """Note that a probe sets out; what it learns comes as `succeeded` or `failed`."""

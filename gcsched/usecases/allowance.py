@@ -12,6 +12,7 @@ from gcsched.usecases.ports import Allowance
 
 REPLICAS_ASSUMED = 4
 QUIET_SECONDS = 2.0
+SHARED_ANSWERS_WITHIN = 0.25
 
 
 @dataclass(kw_only=True, eq=False)
@@ -33,8 +34,13 @@ class OwnAllowance:
         self._bucket = self._bucket.give_back(count, speed)
 
     async def slot(self, speed: Speed, *, patience: float) -> float | None:
-        self._line, wait = self._line.line_up(speed, patience=patience, now=self.clock())
-        return wait
+        return self.slot_after(0.0, speed, patience=patience)
+
+    def slot_after(self, wait: float, speed: Speed, *, patience: float) -> float | None:
+        """Return a mail's slot, in *wait* seconds at the earliest; None: later than *patience*."""
+        now, left = self.clock() + wait, patience - wait
+        self._line, more = self._line.line_up(speed, patience=left, now=now)
+        return None if more is None else wait + more
 
 
 @dataclass(kw_only=True, eq=False)
@@ -43,15 +49,20 @@ class SharedAllowance:
 
     A quarter, because nobody knows then what the others send: up to four replicas stay below the
     limit together. A bucket that is away is asked again after a moment, not before each claim.
+
+    Whatever the shared one says, this process keeps to the whole speed by itself, too: a shared
+    one that is emptied, restored or has a clock that jumps would let through a burst each time.
     """
 
     shared: Allowance
     clock: Callable[[], float] = time.monotonic
+    _alone: OwnAllowance = field(init=False)
     _own: OwnAllowance = field(init=False)
     _alone_until: float = field(default=0.0, init=False)
     _is_alone: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
+        self._alone = OwnAllowance(clock=self.clock)
         self._own = OwnAllowance(clock=self.clock)
 
     def share(self) -> float:
@@ -59,6 +70,17 @@ class SharedAllowance:
         return 1 / REPLICAS_ASSUMED if self._is_alone else 1.0
 
     async def reserve(self, most: int, speed: Speed) -> Grant:
+        own = await self._own.reserve(most, speed)
+        if own.count == 0:
+            return own
+        grant = Grant(count=0, wait_seconds=0.0)
+        try:
+            grant = await self._reserve(own.count, speed)
+        finally:
+            await self._own.refund(own.count - grant.count, speed)
+        return grant if grant.count < own.count else own
+
+    async def _reserve(self, most: int, speed: Speed) -> Grant:
         if self.clock() >= self._alone_until:
             try:
                 grant = await self.shared.reserve(most, speed)
@@ -67,19 +89,27 @@ class SharedAllowance:
             else:
                 self._be_one_of_many()
                 return grant
-        return await self._own.reserve(most, speed.part(REPLICAS_ASSUMED))
+        return await self._alone.reserve(most, speed.part(REPLICAS_ASSUMED))
 
     async def slot(self, speed: Speed, *, patience: float) -> float | None:
+        wait = await self._slot(speed, patience=patience)
+        if wait is None:
+            return None
+        # Answers of the shared bucket differ in how long they take: our line may differ as much.
+        return self._own.slot_after(wait, speed, patience=patience + SHARED_ANSWERS_WITHIN)
+
+    async def _slot(self, speed: Speed, *, patience: float) -> float | None:
         if self.clock() >= self._alone_until:
             try:
                 return await self.shared.slot(speed, patience=patience)
             except BellUnavailable as error:
                 self._be_alone(error)
-        return await self._own.slot(speed.part(REPLICAS_ASSUMED), patience=patience)
+        return await self._alone.slot(speed.part(REPLICAS_ASSUMED), patience=patience)
 
     async def refund(self, count: int, speed: Speed) -> None:
+        await self._own.refund(count, speed)
         if self._is_alone:
-            await self._own.refund(count, speed.part(REPLICAS_ASSUMED))
+            await self._alone.refund(count, speed.part(REPLICAS_ASSUMED))
             return
         try:
             await self.shared.refund(count, speed)

@@ -14,12 +14,18 @@ from gcsched.usecases.lanes import Lanes
 from gcsched.usecases.marks import AcceptedMarks
 from gcsched.usecases.ports import Conclusion
 from gcsched.usecases.record import Recorder
+from gcsched.usecases.staffing import Staffing
 
 AFTER_DEFECT = timedelta(seconds=3)
+RELIEVE_EVERY_SECONDS = 1.0
 
 
 class Crew:
-    """Run *size* workers over one queue; every job put in comes out as one conclusion."""
+    """Run workers over one queue; every job put in comes out as one conclusion.
+
+    For each worker that is stuck another one is added, so that other mails can go to another relay
+    meanwhile.
+    """
 
     def __init__(
         self,
@@ -28,16 +34,17 @@ class Crew:
         recorder: Recorder,
         marks: AcceptedMarks,
         lanes: Lanes,
-        size: int,
+        staffing: Staffing,
     ) -> None:
         self._deliver = deliver
         self._recorder = recorder
         self._marks = marks
-        self._size = size
+        self._staffing = staffing
         self._lanes = lanes
         self._at_work: dict[asyncio.Task[None], Claimed] = {}
         self._workers: set[asyncio.Task[None]] = set()
         self._is_closing = False
+        self._over = asyncio.Event()
 
     def put(self, claimed: Claimed) -> bool:
         """Take over *claimed*; False: it came too late, or its domain has too many, and went back.
@@ -61,30 +68,47 @@ class Crew:
 
         A worker that ends before is a defect: it is raised, after the others were ended.
         """
-        over = asyncio.Event()
-
-        def on_end(task: asyncio.Task[object]) -> None:
-            if task is stopping or (not task.cancelled() and task.exception()):
-                over.set()
-
         stopping = asyncio.create_task(stop.wait(), name="crew stop")
-        stopping.add_done_callback(on_end)
-        for number in range(self._size):
-            worker = asyncio.create_task(self._work(), name=f"worker {number}")
-            worker.add_done_callback(on_end)
-            self._workers.add(worker)
+        stopping.add_done_callback(lambda _: self._over.set())
+        relieving = asyncio.create_task(self._relieve(), name="relief")
+        relieving.add_done_callback(self._on_end)
+        self._add_workers()
         try:
-            await over.wait()
+            await self._over.wait()
             self.dismiss()
             if begun := self._begun():
                 left = grace if stop.is_set() else min(grace, AFTER_DEFECT)
                 await asyncio.wait(begun, timeout=left.total_seconds())
         finally:
             # Not a TaskGroup, which cancels once: what a worker waits for may overhear it.
-            await cancel_until_done({stopping, *self._workers})
-        for worker in self._workers:
-            if not worker.cancelled():
-                worker.result()
+            await cancel_until_done({stopping, relieving, *self._workers})
+        for task in (relieving, *self._workers):
+            if not task.cancelled():
+                task.result()
+
+    def _add_workers(self) -> None:
+        for _ in range(self._staffing.wanted() - len(self._workers)):
+            worker = asyncio.create_task(self._work(), name="worker")
+            self._workers.add(worker)
+            worker.add_done_callback(self._on_end)
+
+    def _on_end(self, task: asyncio.Task[None]) -> None:
+        """Let go of a worker that left in order; one that failed ends them all."""
+        if task.cancelled() or task.exception() is None:
+            self._workers.discard(task)
+        else:
+            self._over.set()
+
+    async def _relieve(self) -> None:
+        while self._staffing.relief and not self._is_closing:
+            await asyncio.sleep(RELIEVE_EVERY_SECONDS)
+            begun = [each for each in self._at_work.values() if each.begun is not None]
+            self._staffing.look(begun)
+            self._add_workers()
+
+    def _has_place(self) -> bool:
+        """Return whether a worker goes on; a surplus one ends when a stuck one is free again."""
+        return not self._is_closing and len(self._workers) <= self._staffing.wanted()
 
     def dismiss(self) -> None:
         """Begin nothing any more: give back what has not begun, at once."""
@@ -101,7 +125,7 @@ class Crew:
         task = asyncio.current_task()
         if task is None:
             raise RuntimeError("a worker is a task")
-        while not self._is_closing:
+        while self._has_place():
             claimed = await self._lanes.get()
             self._at_work[task] = claimed
             try:
@@ -111,13 +135,14 @@ class Crew:
                 raise
             finally:
                 del self._at_work[task]
+                self._staffing.forget(claimed)
                 self._lanes.done(claimed)
             self._conclude(conclusion)
 
     async def _carry(self, claimed: Claimed) -> Conclusion:
         try:
             return await self._deliver(claimed)
-        except Exception as error:  # noqa: BLE001  # a defect costs an attempt, not a worker
+        except Exception as error:  # noqa: BLE001  # a defect costs a delay, not a worker
             # Not as `exc_info`: a defect's message may repeat what the mail says.
             trace = masked_traceback(traceback.format_exc(), claimed.job)
             structlog.get_logger().error("delivery broke", job_id=claimed.job.id, exception=trace)

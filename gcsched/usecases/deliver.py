@@ -18,7 +18,13 @@ from gcsched.domain.outcome import (
 from gcsched.domain.replies import Answered, Broken, Kind, Withheld
 from gcsched.domain.retry import RetryPolicy
 from gcsched.domain.suppression import Suppression
-from gcsched.errors import StoreUnavailable, TemplateProblem
+from gcsched.errors import (
+    MalformedMail,
+    Overloaded,
+    Stopping,
+    StoreUnavailable,
+    TemplateProblem,
+)
 from gcsched.usecases.group import Group
 from gcsched.usecases.ports import (
     Carrier,
@@ -80,10 +86,13 @@ class Deliver:
             return Conclusion(claim=claimed.token, job=ended)
         try:
             mail = self.composer.compose(claimed.job)
-            carried = await self.carrier.carry(mail, partial(self._begin, claimed))
         except (TemplateProblem, ValueError) as problem:
-            return self._concluded(claimed, self._failure(started, Kind.CONTENT, str(problem)))
-        except StoreUnavailable:
+            return self._unfit(claimed, started, problem)
+        try:
+            carried = await self.carrier.carry(mail, partial(self._begin, claimed))
+        except MalformedMail as problem:
+            return self._unfit(claimed, started, problem)
+        except (StoreUnavailable, Stopping, Overloaded):
             # Nobody said that the claim still holds, so nothing was sent.
             return self.given_back(claimed)
         match carried.transmission:
@@ -118,10 +127,16 @@ class Deliver:
         return Conclusion(claim=claimed.token, job=job)
 
     def broken(self, claimed: Claimed, error: Exception) -> Conclusion:
-        """Say what a delivery came to that ran into a defect of ours."""
-        kind = Kind.LATER if claimed.begun is None else Kind.UNCERTAIN
+        """Return what a delivery came to that ran into a defect of ours.
+
+        Before the body the mail is not to blame: no attempt is charged, and the wait grows.
+        """
+        kind = Kind.OURS if claimed.begun is None else Kind.UNCERTAIN
         text = f"internal error: {type(error).__name__}"
         return self._concluded(claimed, self._failure(claimed.begun or self.now(), kind, text))
+
+    def _unfit(self, claimed: Claimed, started: datetime, problem: Exception) -> Conclusion:
+        return self._concluded(claimed, self._failure(started, Kind.CONTENT, str(problem)))
 
     def _failure(self, begun: datetime, kind: Kind, text: str) -> Attempt:
         return Attempt(begun=begun, ended=self.now(), kind=kind, text=text[:LONGEST_TEXT])

@@ -1,5 +1,6 @@
 """One relay, spared by a breaker and by a pace: says whether it may be tried, learns from it."""
 
+import asyncio
 import math
 import random
 import time
@@ -12,9 +13,11 @@ import structlog
 from gcsched.domain.breaker import Breaker, BreakerPolicy, is_trouble, refuses_login
 from gcsched.domain.mail import Mail
 from gcsched.domain.masking import Letter, masked
-from gcsched.domain.replies import Answered, Broken, Transmission, Withheld
+from gcsched.domain.patience import Patience
+from gcsched.domain.replies import Answered, Broken, Stage, Transmission, Withheld
 from gcsched.usecases.pacer import Pacer
 from gcsched.usecases.ports import Begin, Mailer, Permit
+from gcsched.usecases.silence import Silence, Waiting
 
 FULL = Withheld("the relay has had as many mails as it may get now")
 
@@ -34,11 +37,16 @@ class GuardedRelay:
     policy: BreakerPolicy = field(default_factory=BreakerPolicy)
     clock: Callable[[], float] = time.monotonic
     chance: Callable[[], float] = random.random
+    patience: Patience = field(default_factory=Patience)
     _breaker: Breaker = field(init=False)
+    _silence: Silence = field(init=False)
     _is_probing: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
         self._breaker = Breaker(policy=self.policy)
+        self._silence = Silence(
+            on_silent=self._fall_silent, patience=self.patience, clock=self.clock
+        )
 
     @property
     def name(self) -> str:
@@ -52,27 +60,63 @@ class GuardedRelay:
         """Give how long to leave it alone; endless while a probe is under way."""
         return math.inf if self._is_probing else self._breaker.seconds_until_try(self.clock())
 
-    async def send(self, mail: Mail, begin: Begin) -> Transmission:
-        """Try it; while it is down, this mail is the probe."""
+    async def send(
+        self, mail: Mail, begin: Begin, *, has_other: Callable[[], bool] = lambda: False
+    ) -> Transmission:
+        """Try it; while it is down, this mail is the probe.
+
+        *has_other* says whether another relay could take the mail: then a silent one is not waited
+        for as long as RFC 5321 section 4.5.3.2 allows, but broken off before the body.
+        """
         if self.pacer.is_full:
             return FULL
-        begin_in_slot = partial(self._begin_in_slot, begin)
         if self.is_down:
-            return await self._probe(mail, begin_in_slot)
-        return self._learn(mail, await self.mailer.send(mail, begin_in_slot))
+            return await self._probe(mail, begin, has_other)
+        return await self._converse(mail, begin, has_other)
 
-    async def _begin_in_slot(self, begin: Begin) -> Permit | None:
+    async def _converse(
+        self, mail: Mail, begin: Begin, has_other: Callable[[], bool], most: float | None = None
+    ) -> Transmission:
+        limit = asyncio.timeout(None)
+        waiting = Waiting(limit=limit, since=self.clock(), has_other=has_other, most=most)
+        self._silence.watch(waiting)
+        try:
+            async with limit:
+                transmission = await self.mailer.send(mail, partial(self._begin, begin, waiting))
+                if not isinstance(transmission, Broken):
+                    self._silence.heard(waiting)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            return self._silent()
+        finally:
+            self._silence.forget(waiting)
+        return self._learn(mail, transmission)
+
+    async def _begin(self, begin: Begin, waiting: Waiting) -> Permit | None:
+        self._silence.heard(waiting)
         # The slot comes last: whatever took long before it would bunch the mails up.
         permit = await begin()
         return permit if permit is not None and await self.pacer.wait_for_slot() else None
 
-    async def _probe(self, mail: Mail, begin: Begin) -> Transmission:
+    async def _probe(self, mail: Mail, begin: Begin, has_other: Callable[[], bool]) -> Transmission:
         self._breaker = self._breaker.probed(self.clock(), chance=self.chance())
         self._is_probing = True
         try:
-            return self._learn(mail, await self.mailer.send(mail, begin))
+            return await self._converse(mail, begin, has_other, self._silence.probe_seconds())
         finally:
             self._is_probing = False
+
+    def _fall_silent(self) -> None:
+        before = self._breaker
+        self._breaker = before.opened(self.clock(), chance=self.chance())
+        self.mailer.drop_idle()
+        if not before.is_open:
+            self._report_down(self._silent(), None)
+
+    def _silent(self) -> Broken:
+        seconds = self._silence.patience.seconds
+        return Broken(Stage.CONNECT, f"the relay gave no sign of life for {seconds:g} seconds")
 
     def _learn(self, mail: Mail, transmission: Transmission) -> Transmission:
         before = self._breaker

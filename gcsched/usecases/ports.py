@@ -102,6 +102,9 @@ class Mailer(Protocol):
     async def send(self, mail: Mail, begin: Begin) -> Transmission:
         """Carry *mail* to the relay; write its body only after *begin* has given a permit."""
 
+    def drop_idle(self) -> None:
+        """Close the kept sessions that carry no mail: the relay does not answer any more."""
+
 
 class Carrier(Protocol):
     """Whoever finds a relay for a mail."""

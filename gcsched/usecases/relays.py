@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 
 from gcsched.domain.breaker import is_early_trouble
 from gcsched.domain.mail import Mail
@@ -48,15 +49,17 @@ class Relays:
             if relay.seconds_until_try() > 0:
                 continue
             carried = await self._carry_by(relay, mail, begin)
-            # A probe in vain: the next relay may have the mail, if there is one.
+            # A probe in vain, or a silent relay: the next one may have the mail, if there is one.
             if not (relay.is_down and is_early_trouble(carried.transmission)):
                 break
         return carried
 
     async def _carry_by(self, relay: GuardedRelay, mail: Mail, begin: Begin) -> Carried:
         self._probe_granted_until = 0.0
+        has_other = partial(self._has_other_than, relay)
         try:
-            return Carried(relay=relay.name, transmission=await relay.send(mail, begin))
+            transmission = await relay.send(mail, begin, has_other=has_other)
+            return Carried(relay=relay.name, transmission=transmission)
         finally:
             self._changed.set()
 
@@ -85,6 +88,9 @@ class Relays:
 
     def _first_up(self) -> GuardedRelay | None:
         return next((relay for relay in self._relays if not relay.is_down), None)
+
+    def _has_other_than(self, relay: GuardedRelay) -> bool:
+        return any(not other.is_down for other in self._relays if other is not relay)
 
     def _seconds_until_open(self) -> float:
         if (relay := self._first_up()) is not None:

@@ -2,8 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from gcsched.usecases.guard import GuardedRelay
 from gcsched.usecases.pacer import Pacer
 from gcsched.usecases.relays import Relays
 from tests.mails import Permit, a_mail
+from tests.nonsense import a_fake_redis
 from tests.relay import Relay
 from tests.sending import a_pool
 from tests.stores import own_valkey
@@ -29,10 +31,11 @@ SLOW = Speed(per_second=0.1, burst=10)  # so slow that a test sees no time pass
 
 
 @asynccontextmanager
-async def bucket_at(url: str) -> AsyncIterator[RedisBucket]:
+async def bucket_at(url: str, relay: Relay | None = None) -> AsyncIterator[RedisBucket]:
     client = Redis(connection_pool=open_pool(url))
+    name = f"127.0.0.1:{relay.port}" if relay else "smtp.example.org:587"
     try:
-        yield RedisBucket(redis=client, relay="smtp.example.org:587")
+        yield RedisBucket(redis=client, relay=name)
     finally:
         await client.aclose(close_connection_pool=True)
 
@@ -159,7 +162,7 @@ async def test_a_redis_that_is_silent_or_gone_is_told_quickly(tmp_path: Path) ->
 @asynccontextmanager
 async def a_replica(redis_url: str, relay: Relay) -> AsyncIterator[Relays]:
     """Build what one process has before a relay: gate, pacer, pool."""
-    async with bucket_at(redis_url) as bucket, a_pool(relay) as pool:
+    async with bucket_at(redis_url, relay) as bucket, a_pool(relay) as pool:
         pacer = Pacer(
             relay=pool.name,
             per_second=SPEED.per_second,
@@ -202,3 +205,64 @@ async def test_mails_that_come_all_at_once_still_leave_at_the_rate(redis_url: st
         times = [kept.time for kept in relay.ledger]
     assert len(times) == len(carried) == 90
     assert most_in_a_second(times) <= 66
+
+
+@dataclass(frozen=True, kw_only=True)
+class Keys:
+    """What a relay's buckets are called."""
+
+    grants: str
+    slots: str
+
+    @classmethod
+    def of(cls, relay: Relay) -> "Keys":
+        grants = f"gcsched:rate:127.0.0.1:{relay.port}"
+        return cls(grants=grants, slots=f"{grants}:slots")
+
+
+Disturb = Callable[[RawRedis, Keys], object]
+DISTURBANCES: dict[str, Disturb] = {
+    "flushed": lambda raw, _: raw.flushdb(),
+    "keys deleted": lambda raw, keys: raw.delete(keys.grants, keys.slots),
+    "slots deleted": lambda raw, keys: raw.delete(keys.slots),
+    "old keys restored": lambda raw, keys: raw.mset({keys.grants: "1", keys.slots: "1"}),
+    "a list instead of a number": lambda raw, keys: raw.eval(A_LIST, 2, keys.grants, keys.slots),
+}
+A_LIST = "redis.call('DEL', KEYS[1], KEYS[2]) return redis.call('RPUSH', KEYS[1], 'x')"
+
+
+async def disturb(url: str, relay: Relay, disturbance: str) -> None:
+    with RawRedis.from_url(url) as raw:
+        while True:
+            DISTURBANCES[disturbance](raw, Keys.of(relay))
+            await asyncio.sleep(0.02)
+
+
+@pytest.mark.parametrize("disturbance", list(DISTURBANCES))
+async def test_a_shared_bucket_that_forgets_lets_no_process_exceed_the_rate(
+    redis_url: str, disturbance: str
+) -> None:
+    async with Relay() as relay, a_replica(redis_url, relay) as replica:
+        disturbing = asyncio.create_task(disturb(redis_url, relay, disturbance))
+        await send_until(time.monotonic() + 2.2, replica)
+        disturbing.cancel()
+        await asyncio.wait({disturbing})
+        times = [kept.time for kept in relay.ledger]
+
+    assert disturbing.cancelled()
+    assert most_in_a_second(times) <= 66
+    assert len(times) >= 20
+
+
+async def test_a_redis_that_grants_everything_lets_no_process_exceed_the_rate() -> None:
+    def generous(command: list[bytes]) -> bytes:
+        is_for_a_slot = command[3].endswith(b":slots")
+        return b":0\r\n" if is_for_a_slot else b"*2\r\n:%b\r\n:0\r\n" % command[4]
+
+    async with Relay() as relay, a_fake_redis(generous) as fake:
+        async with a_replica(fake.url, relay) as replica:
+            await send_until(time.monotonic() + 2.2, replica)
+        times = [kept.time for kept in relay.ledger]
+
+    assert most_in_a_second(times) <= 66
+    assert len(times) >= 100

@@ -7,6 +7,7 @@ import pytest
 from gcsched.adapters.smtp.envelope import Parcel
 from gcsched.domain.mail import Mail
 from gcsched.domain.replies import Answered, Stage
+from gcsched.errors import MalformedMail
 from tests.mails import CONTENT, Permit, a_mail
 from tests.relay import (
     At,
@@ -135,18 +136,18 @@ FORBIDDEN = ["\r", "\n", "\r\nRCPT TO:<eve@x.org>", "\0", " ", "<", ">", "\t", "
 @pytest.mark.parametrize("text", FORBIDDEN)
 @pytest.mark.parametrize("field", ["sender", "recipient"])
 def test_an_address_cannot_smuggle_in_a_command(field: str, text: str) -> None:
-    with pytest.raises(ValueError, match="forbids"):
+    with pytest.raises(MalformedMail, match="forbids"):
         Parcel.pack(a_mail(**{field: f"a{text}b@example.org"}))
 
 
 @pytest.mark.parametrize("end", [b"\n.\n", b"\n.\r\n", b"\r.\r\n", b"\r.\r", b"\r\n.\n"])
 def test_a_content_cannot_smuggle_in_a_second_mail(end: bytes) -> None:
-    with pytest.raises(ValueError, match="CRLF"):
+    with pytest.raises(MalformedMail, match="CRLF"):
         Parcel.pack(a_mail(content=CONTENT + end + b"MAIL FROM:<eve@x.org>\r\n"))
 
 
 def test_a_mail_without_a_recipient_or_with_a_foreign_alphabet_undeclared_is_a_mistake() -> None:
-    with pytest.raises(ValueError, match="recipient"):
+    with pytest.raises(MalformedMail, match="recipient"):
         Parcel.pack(a_mail(recipient=""))
-    with pytest.raises(ValueError, match="ascii"):
+    with pytest.raises(MalformedMail, match="ascii"):
         Parcel.pack(a_mail(recipient="zoë@example.org"))

@@ -11,6 +11,7 @@ import pytest
 from gcsched.adapters.smtp.pool import Pool
 from gcsched.adapters.smtp.settings import Limits
 from gcsched.domain.replies import Answered, Broken, Stage, Transmission
+from gcsched.errors import MalformedMail
 from tests.mails import CONTENT, Permit, a_mail, refuse
 from tests.relay import Action, Answer, At, Drop, Faults, Hang, Relay
 from tests.sending import ACCEPTED, a_pool, deliver, deliver_many
@@ -139,7 +140,7 @@ async def test_a_corrected_password_counts_at_the_next_login() -> None:
 
 async def test_a_malformed_mail_is_a_mistake_and_no_outcome() -> None:
     async with Relay() as relay, a_pool(relay) as pool:
-        with pytest.raises(ValueError, match="forbids"):
+        with pytest.raises(MalformedMail, match="forbids"):
             await deliver(pool, a_mail(recipient="a@x.org>\r\nQUIT"))
 
         assert relay.sessions == 0

@@ -164,3 +164,20 @@ def test_only_before_data_another_relay_may_try_at_once(
     transmission: Transmission, *, expected: bool
 ) -> None:
     assert is_early_trouble(transmission) is expected
+
+
+@pytest.mark.parametrize(("chance", "wait"), [(0.0, 4.0), (1.0, 8.0)])
+def test_a_silence_opens_it_at_once_for_longer_than_a_refusal(chance: float, wait: float) -> None:
+    opened = Breaker(policy=BreakerPolicy()).opened(100.0, chance=chance)
+
+    assert opened.is_open
+    assert opened.seconds_until_try(100.0) == wait
+    assert not opened.succeeded().is_open
+
+
+def test_a_silent_probe_makes_the_next_wait_no_shorter() -> None:
+    breaker = Breaker(policy=BreakerPolicy()).opened(100.0, chance=1.0)
+    for _ in range(5):
+        breaker = breaker.probed(110.0, chance=1.0)
+
+    assert breaker.opened(150.0, chance=1.0).seconds_until_try(150.0) == 32.0

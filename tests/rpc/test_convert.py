@@ -16,6 +16,7 @@ NEVER_REACH_A_CALLER = {
     errors.AddressInUse,
     errors.BellUnavailable,
     errors.EmbeddedStoreProblem,
+    errors.MalformedMail,
     errors.PartEnded,
     errors.SettingsProblems,
     errors.TemplateProblem,

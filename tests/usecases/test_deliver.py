@@ -1,7 +1,7 @@
 """The last look before a body: only what is still ours, for a time that was told cautiously."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import cast
@@ -10,11 +10,12 @@ import pytest
 
 from gcsched.domain.job import LEASE, LEASE_LEFT_AT_BODY, Job, State
 from gcsched.domain.mail import Mail
-from gcsched.domain.replies import Answered, Reply, Stage, Withheld
+from gcsched.domain.replies import Answered, Kind, Reply, Stage, Withheld
 from gcsched.domain.retry import RetryPolicy
+from gcsched.errors import MalformedMail, Overloaded, Stopping, StoreUnavailable, TemplateProblem
 from gcsched.usecases.deliver import Claimed, Deliver, Fence
 from gcsched.usecases.group import Group
-from gcsched.usecases.ports import Begin, Carried, Claims, Permit
+from gcsched.usecases.ports import Begin, Carried, Carrier, Claims, Composer, Permit
 from tests.builders import NOW, FixedClock, a_claimed_job, running
 from tests.mails import a_mail
 
@@ -107,3 +108,108 @@ async def test_a_mail_whose_time_is_over_before_its_body_is_not_sent(
 
     assert conclusion.job.state is state
     assert (len(relay.bodies), conclusion.job.attempt) == (bodies, bodies)
+
+
+@dataclass
+class Failing:
+    """A composer and a relay that raise *error*, the relay after it has *begun*."""
+
+    error: Exception
+    begun: bool = False
+
+    def compose(self, _: Job) -> Mail:
+        raise self.error
+
+    async def carry(self, _: Mail, begin: Begin) -> Carried:
+        if self.begun:
+            await begin()
+        raise self.error
+
+
+def a_deliver(
+    group: Group[Claimed, Permit | None],
+    clock: FixedClock,
+    *,
+    composer: Composer | None = None,
+    carrier: Carrier | None = None,
+) -> Deliver:
+    return Deliver(
+        composer=composer or Letters(),
+        carrier=carrier or SlowRelay(clock=clock, seconds=0),
+        fence=group,
+        policy=RetryPolicy(),
+        now=clock,
+        chance=lambda: 0.5,
+    )
+
+
+def a_group() -> Group[Claimed, Permit | None]:
+    return Group(fence(Ours({"t": {"job-1"}})))
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("an odd value"), TemplateProblem("doc.html", 1, "no such variable")]
+)
+async def test_what_cannot_be_composed_fails_with_its_reason(error: Exception) -> None:
+    deliver = a_deliver(a_group(), FixedClock(), composer=Failing(error))
+
+    job = (await deliver(Claimed(job=a_claimed_job(), token="t"))).job
+
+    assert (job.state, job.reason) == (State.FAILED, str(error))
+
+
+async def test_a_malformed_mail_fails_with_its_reason() -> None:
+    problem = MalformedMail("the envelope names no recipient")
+    deliver = a_deliver(a_group(), FixedClock(), carrier=Failing(problem))
+
+    job = (await deliver(Claimed(job=a_claimed_job(), token="t"))).job
+
+    assert (job.state, job.reason) == (State.FAILED, "the envelope names no recipient")
+
+
+@pytest.mark.parametrize("error", [StoreUnavailable("beginning"), Stopping(), Overloaded(9)])
+async def test_what_is_away_or_full_gives_the_job_back(error: Exception) -> None:
+    deliver = a_deliver(a_group(), FixedClock(), carrier=Failing(error))
+
+    job = (await deliver(Claimed(job=a_claimed_job(), token="t"))).job
+
+    assert (job.state, job.attempt, job.attempts) == (State.SCHEDULED, 0, ())
+
+
+@pytest.mark.parametrize("error", [ValueError("invalid literal"), TypeError(), LookupError()])
+async def test_a_defect_in_carrying_is_no_fault_of_the_mail(error: Exception) -> None:
+    deliver = a_deliver(a_group(), FixedClock(), carrier=Failing(error))
+
+    with pytest.raises(type(error)):
+        await deliver(Claimed(job=a_claimed_job(), token="t"))
+
+
+async def test_a_defect_before_the_body_uses_up_no_attempt_however_often_it_comes() -> None:
+    clock, waits = FixedClock(), []
+    deliver = a_deliver(a_group(), clock)
+    job = a_claimed_job()
+
+    for _ in range(20):
+        job = deliver.broken(Claimed(job=job, token="t"), ValueError("no")).job
+        waits.append((job.due - clock()).total_seconds())
+        clock.now = job.due
+        job = replace(job, state=State.SENDING)
+
+    assert (job.attempt, job.reason) == (0, "internal error: ValueError")
+    assert waits[:5] == [1, 1, 2, 4, 8]
+    assert max(waits) == 30
+
+
+async def test_a_defect_after_the_body_began_leaves_the_mail_uncertain() -> None:
+    clock = FixedClock()
+    group = a_group()
+    deliver = a_deliver(group, clock, carrier=Failing(ValueError("no"), begun=True))
+    claimed = Claimed(job=a_claimed_job(), token="t")
+    async with running(group.run):
+        with pytest.raises(ValueError, match="no"):
+            await deliver(claimed)
+
+    job = deliver.broken(claimed, ValueError("no")).job
+
+    assert [attempt.kind for attempt in job.attempts] == [Kind.UNCERTAIN]
+    assert job.attempt == 1

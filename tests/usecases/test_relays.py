@@ -49,6 +49,9 @@ class ScriptedMailer:
     def __post_init__(self) -> None:
         self.answers.set()
 
+    def drop_idle(self) -> None:
+        """Keep no sessions."""
+
     async def send(self, mail: Mail, begin: Begin) -> Transmission:
         del mail, begin
         self.asked += 1

@@ -32,6 +32,9 @@ class ToySessions:
 class IdleMailer:
     name: str
 
+    def drop_idle(self) -> None:
+        """Keep no sessions."""
+
     async def send(self, mail: Mail, begin: Begin) -> Transmission:
         raise NotImplementedError(mail, begin)
 

@@ -27,6 +27,7 @@ from gcsched.usecases.pacer import Pacer
 from gcsched.usecases.ports import Batch, Begin, Conclusion, Gate, Permit
 from gcsched.usecases.record import Recorder
 from gcsched.usecases.relays import Relays
+from gcsched.usecases.staffing import Staffing
 from gcsched.usecases.suppress import SuppressingOutcomes
 from tests.builders import (
     NOW,
@@ -121,6 +122,9 @@ class ToyMailer:
 
     name: str = "smtp.example.org"
     talked_to: list[str] = field(default_factory=list)
+
+    def drop_idle(self) -> None:
+        """Keep no sessions."""
 
     async def send(self, mail: Mail, begin: Begin) -> Transmission:
         self.talked_to.append(mail.recipient)
@@ -247,7 +251,9 @@ async def an_engine(
     )
     marks = AcceptedMarks(NoMarks())
     lanes = Lanes(limit=places, now=clock)
-    crew = Crew(deliver=deliver, recorder=recorder, marks=marks, lanes=lanes, size=4)
+    crew = Crew(
+        deliver=deliver, recorder=recorder, marks=marks, lanes=lanes, staffing=Staffing(size=4)
+    )
 
     async def work(stop: asyncio.Event) -> None:
         await crew.run(stop, grace=timedelta(0))

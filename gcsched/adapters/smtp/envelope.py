@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from gcsched.domain.mail import Mail
 from gcsched.domain.replies import Reply, Stage
+from gcsched.errors import MalformedMail
 
 # Whatever could end the address or the line early, and so smuggle in a command or a parameter.
 FORBIDDEN = re.compile(rb"[\x00-\x20\x7f<>]")
@@ -25,11 +26,11 @@ class Parcel:
 
     @classmethod
     def pack(cls, mail: Mail) -> "Parcel":
-        """Check *mail*; a ValueError means that whoever composed it made a mistake."""
+        """Check *mail*; raises MalformedMail when whoever composed it made a mistake."""
         encoding = "utf-8" if mail.smtputf8 else "ascii"
         return cls(
-            sender=checked(mail.sender.encode(encoding)),
-            recipient=checked(mail.recipient.encode(encoding)) or no_recipient(),
+            sender=checked(mail.sender, encoding),
+            recipient=checked(mail.recipient, encoding) or no_recipient(),
             content=complete(mail.content),
             smtputf8=mail.smtputf8,
             eight_bit=not mail.content.isascii(),
@@ -87,19 +88,23 @@ class Offer:
         return b"RCPT TO:<%b>\r\n" % parcel.recipient
 
 
-def checked(address: bytes) -> bytes:
-    if FORBIDDEN.search(address):
-        raise ValueError("an envelope address contains a character that SMTP forbids there")
-    return address
+def checked(address: str, encoding: str) -> bytes:
+    try:
+        octets = address.encode(encoding)
+    except UnicodeEncodeError as error:
+        raise MalformedMail(f"an envelope address cannot be written in {encoding}") from error
+    if FORBIDDEN.search(octets):
+        raise MalformedMail("an envelope address contains a character that SMTP forbids there")
+    return octets
 
 
 def no_recipient() -> bytes:
-    raise ValueError("the envelope names no recipient")
+    raise MalformedMail("the envelope names no recipient")
 
 
 def complete(content: bytes) -> bytes:
     """End *content* with CRLF; a lone CR or LF could be read as the final dot's line end."""
     ends = content.count(b"\r\n")
     if content.count(b"\n") != ends or content.count(b"\r") != ends:
-        raise ValueError("the content contains a CR or LF that is not part of a CRLF")
+        raise MalformedMail("the content contains a CR or LF that is not part of a CRLF")
     return content if content.endswith(b"\r\n") else content + b"\r\n"

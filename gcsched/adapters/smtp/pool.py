@@ -81,8 +81,14 @@ class Pool:
             if session.is_forgotten(self.keep) or session.is_worn(self.keep):
                 self._dismiss(session)
 
+    def drop_idle(self) -> None:
+        """Close the idle sessions at once: QUIT would have no answer, and the next mail neither."""
+        for session in [*self._idle]:
+            session.abort()
+        self._idle.clear()
+
     async def send(self, mail: Mail, begin: Begin) -> Transmission:
-        """Carry *mail*; a ValueError means a malformed mail, relay trouble is always an outcome."""
+        """Carry *mail*; raises MalformedMail, while relay trouble is always an outcome."""
         parcel = Parcel.pack(mail)
         async with self._places:
             return await self._carry(parcel, begin)

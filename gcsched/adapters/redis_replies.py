@@ -1,0 +1,101 @@
+"""What a reply of Redis may be: its size on the wire, its type, its value."""
+
+import re
+from typing import Any
+
+from redis._parsers import _AsyncHiredisParser
+from redis.exceptions import ConnectionError as ConnectionLost
+from redis.exceptions import InvalidResponse, ResponseError
+
+MOST_OCTETS = 1024 * 1024  # the longest reply that gcsched asks for has some 200 KiB
+# The parser reserves memory for as many items as a reply announces: eight octets for each.
+TOO_MANY_ITEMS = re.compile(rb"[*~>%|][0-9]{6}")
+LONGEST_HEADER = 8
+
+
+class Nonsense(Exception):
+    """Redis answered something that has no meaning there."""
+
+    def __init__(self, answer: object, wanted: str) -> None:
+        super().__init__(f"it answered {described(answer)} instead of {wanted}")
+
+
+def described(answer: object) -> str:
+    """Return *answer* in words: a value that may be anybody's text is not repeated."""
+    if answer is None or isinstance(answer, int | float):
+        return repr(answer)[:40]
+    if isinstance(answer, bytes | str | list | dict | set):
+        return f"{type(answer).__name__} of length {len(answer)}"
+    return type(answer).__name__
+
+
+def integers(answer: object, *bounds: tuple[int, int]) -> list[int]:
+    """Return *answer* if it is a list of integers, one for each of *bounds* and within it."""
+    if not isinstance(answer, list) or len(answer) != len(bounds):
+        raise Nonsense(answer, f"a list of {len(bounds)} integers")
+    return [
+        integer(each, least=least, most=most)
+        for each, (least, most) in zip(answer, bounds, strict=True)
+    ]
+
+
+def integer(answer: object, *, least: int, most: int) -> int:
+    if type(answer) is not int or not least <= answer <= most:  # True is an int, too
+        raise Nonsense(answer, f"an integer from {least} to {most}")
+    return answer
+
+
+def texts(answer: object, count: int) -> list[bytes | None]:
+    """Return *answer* if it is what MGET gives for *count* keys."""
+    if not isinstance(answer, list) or len(answer) != count:
+        raise Nonsense(answer, f"a list of {count} values")
+    for each in answer:
+        if each is not None and not isinstance(each, bytes):
+            raise Nonsense(each, "bytes or null")
+    return answer
+
+
+def nothing(answer: object) -> None:
+    if answer is not None:
+        raise Nonsense(answer, "null")
+
+
+class LimitedParser(_AsyncHiredisParser):
+    """Parse replies, but none without an end: it would fill the memory within the time limit.
+
+    A reply that cannot be parsed ends its connection, also when the next user of the connection is
+    the one to find it: redis-py would keep that connection and fail with it for ever.
+    """
+
+    _stream: Any
+    _reader: Any
+
+    def __init__(self, socket_read_size: int) -> None:
+        super().__init__(socket_read_size=socket_read_size)
+        self._octets = 0
+        self._tail = b""
+
+    async def read_response(self, *args: Any, **options: Any) -> Any:
+        self._octets, self._tail = 0, b""
+        return await super().read_response(*args, **options)
+
+    async def can_read_destructive(self) -> bool:
+        self._octets, self._tail = 0, b""
+        try:
+            base: Any = super()
+            return bool(await base.can_read_destructive())
+        except (InvalidResponse, ResponseError, MemoryError) as error:
+            raise ConnectionLost(str(error)) from error
+
+    async def read_from_socket(self) -> bool:
+        buffer = await self._stream.read(self._read_size)
+        if not buffer:
+            raise ConnectionLost("the connection closed")
+        self._octets += len(buffer)
+        if self._octets > MOST_OCTETS:
+            raise InvalidResponse(f"a reply has more than {MOST_OCTETS} octets")
+        if TOO_MANY_ITEMS.search(self._tail + buffer):
+            raise InvalidResponse("a reply announces more items than any that was asked for")
+        self._tail = buffer[-LONGEST_HEADER:]
+        self._reader.feed(buffer)
+        return True

@@ -1,0 +1,44 @@
+"""How long a relay may be silent before its mails go elsewhere. Pure: time is an argument."""
+
+from dataclasses import dataclass, replace
+
+LEAST_SECONDS = 20.0
+MOST_SECONDS = 300.0  # the greeting's limit: RFC 5321 section 4.5.3.2.1
+PERIOD_SECONDS = 3600.0  # longer than any session: in each, one is opened if mails flow
+MARGIN = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """Twice what the relay needed at most until it took a body, in this hour and the one before.
+
+    So a relay that is merely slow is soon known to be so. *slowest* and *slowest_before* are
+    seconds in the two periods, *since* is when the present one began.
+    """
+
+    least: float = LEAST_SECONDS
+    most: float = MOST_SECONDS
+    slowest: float = 0.0
+    slowest_before: float = 0.0
+    since: float = 0.0
+
+    @property
+    def seconds(self) -> float:
+        needed = max(self.slowest, self.slowest_before)
+        return min(self.most, max(self.least, MARGIN * needed))
+
+    def learned(self, took: float, *, now: float) -> "Patience":
+        """Note that the relay needed *took* seconds until it took a body, or refused the mail."""
+        if now - self.since >= PERIOD_SECONDS:
+            return replace(self, slowest=took, slowest_before=self.slowest, since=now)
+        return replace(self, slowest=took) if took > self.slowest else self
+
+    def of_probe(self, number: int) -> float:
+        """Return for how long the *number*-th probe in a row may wait if its mail can go elsewhere.
+
+        Twice as long as another mail; every fourth waits twice as long as that, every eighth four
+        times, and so on. So a relay that became slower than it ever was is found usable again,
+        while few mails wait for it long: where mails are rare, each of them is a probe.
+        """
+        fourths = number & -number  # the largest power of two that divides it
+        return min(self.most, MARGIN * self.seconds * max(1, fourths // 2))

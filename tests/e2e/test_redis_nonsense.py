@@ -1,0 +1,101 @@
+"""The whole application on a Redis that answers nonsense: mails leave, calls are answered."""
+
+import time
+from collections.abc import Iterator, MutableMapping
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+import pytest
+import structlog
+from pymongo import MongoClient
+from structlog.testing import capture_logs
+
+from tests.nonsense import KINDS, a_fake_redis
+from tests.relay import Relay
+from tests.running import Running, a_setting, ask_for, jobs, running
+from tests.service import a_meet, scheduler
+from tests.waiting import until
+
+Events = list[MutableMapping[str, Any]]
+TELLING = (
+    *("OK", "one", "ones", "null", "empty array", "nested arrays", "two integers", "HTTP"),
+    *("a large grant", "wake-ups", "a wait of years", "binary", "a wrong type byte", "two replies"),
+)
+IN_EACH = 4
+
+
+@pytest.fixture
+def events() -> Iterator[Events]:
+    structlog.reset_defaults()  # another test may have set a level
+    with capture_logs() as caught:
+        yield caught
+
+
+async def ask_for_one_in_a_second(app: Running, number: int) -> float:
+    due = int(time.time()) + 2
+    async with scheduler(app.target) as stub:
+        assert (await stub.ScheduleMeet(a_meet(number, timestamp=due))).success
+    return due
+
+
+def an_orphan(number: int) -> dict[str, Any]:
+    """Make a job whose worker died between its fence and its outcome."""
+    long_ago = datetime(2024, 1, 1, tzinfo=UTC)
+    return {"state": "SENDING", "claim": f"dead-{number}", "begun": long_ago, "lease": long_ago}
+
+
+async def test_mails_leave_on_time_and_none_is_failed_or_believed_sent(
+    mongo_uri: str, events: Events
+) -> None:
+    async with Relay() as relay, a_fake_redis() as fake:
+        settings = a_setting(
+            mongo=mongo_uri, redis=fake.url, relay_port=relay.port, smtp_rate="2000"
+        )
+        async with running(settings) as app:
+            for round_, kind in enumerate(TELLING):
+                fake.reply = KINDS[kind]
+                fake.drop_all()
+                await ask_for(app, IN_EACH, begin=round_ * IN_EACH)
+                asked = (round_ + 1) * IN_EACH
+                await until(partial(has_mail_for, relay, asked), within=5)
+            due = await ask_for_one_in_a_second(app, 9000)
+            await until(lambda: len(relay.per_recipient) == asked + 1)
+            late = time.time() - due
+            found = await until(lambda: everything_sent(app))
+
+    assert {job["attempt"] for job in found} == {1}
+    assert len(relay.ledger) == len(found) == len(TELLING) * IN_EACH + 1
+    assert late < 1
+    assert [each for each in events if each["log_level"] in {"error", "critical"}] == []
+
+
+def has_mail_for(relay: Relay, count: int) -> bool:
+    return len(relay.per_recipient) == count
+
+
+async def everything_sent(app: Running) -> list[dict[str, Any]]:
+    found = await jobs(app.resources)
+    return found if {job["state"] for job in found} == {"SENT"} else []
+
+
+async def test_a_redis_that_has_every_key_proves_no_mail(mongo_uri: str) -> None:
+    async with Relay() as relay, a_fake_redis(KINDS["ones"]) as fake:
+        settings = a_setting(
+            mongo=mongo_uri, redis=fake.url, relay_port=relay.port, on_uncertain="hold"
+        )
+        async with running(settings) as app:
+            await ask_for(app, 1)
+            await until(lambda: everything_sent(app))
+            before = len(relay.ledger)
+            with MongoClient[dict[str, Any]](mongo_uri) as raw:
+                collection = raw.get_default_database()["jobs"]
+                collection.update_one({}, {"$set": an_orphan(1)})
+            [job] = await until(lambda: settled(app), within=15)
+
+    assert job["state"] == "UNCERTAIN"
+    assert len(relay.ledger) == before
+
+
+async def settled(app: Running) -> list[dict[str, Any]]:
+    return [job for job in await jobs(app.resources) if job["state"] != "SENDING"]

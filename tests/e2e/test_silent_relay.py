@@ -1,0 +1,119 @@
+"""The whole application with a relay that takes connections and says nothing, and a fallback."""
+
+import time
+from collections.abc import Callable, Iterator, MutableMapping
+from functools import partial
+from typing import Any
+
+import pytest
+import structlog
+from pymongo import MongoClient
+from structlog.testing import capture_logs
+
+from gcsched.domain.patience import Patience
+from gcsched.settings import Settings
+from tests.relay import At, Hang, Relay
+from tests.running import Running, a_setting, all_are_sent, ask_for, running
+from tests.waiting import until
+
+PATIENCE = 0.5
+Events = list[MutableMapping[str, Any]]
+MakeSettings = Callable[[Relay, Relay], Settings]
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gcsched.relaying.PATIENCE", Patience(least=PATIENCE))
+    monkeypatch.setattr("gcsched.usecases.staffing.STUCK_AFTER_SECONDS", PATIENCE)
+    monkeypatch.setattr("gcsched.usecases.crew.RELIEVE_EVERY_SECONDS", 0.1)
+
+
+@pytest.fixture
+def settings(mongo_uri: str, redis_url: str) -> MakeSettings:
+    def make(first: Relay, second: Relay) -> Settings:
+        return a_setting(
+            mongo=mongo_uri,
+            redis=redis_url,
+            relay_port=first.port,
+            fallback_smtp_host="127.0.0.1",
+            fallback_smtp_port=str(second.port),
+            fallback_smtp_security="none",
+            smtp_sessions="4",
+            stop_grace_seconds="1",
+        )
+
+    return make
+
+
+@pytest.fixture
+def events() -> Iterator[Events]:
+    structlog.reset_defaults()  # another test may have set a level
+    with capture_logs() as caught:
+        yield caught
+
+
+async def test_mails_go_to_the_fallback_at_once_and_back_when_the_first_speaks_again(
+    settings: MakeSettings, events: Events
+) -> None:
+    async with Relay() as first, Relay() as second:
+        first.script(At.CONNECT, Hang())
+        async with running(settings(first, second)) as app:
+            begun = time.monotonic()
+            await ask_for(app, 60)
+            await until(lambda: len(second.per_recipient) == 60, within=5)
+            took = time.monotonic() - begun
+
+            first.forgive()
+            first.drop_all()
+            await until(partial(answers_again, app, first), within=15)
+            sent = await until(lambda: all_are_sent(app.resources))
+
+    assert took < 5
+    assert {job["attempt"] for job in sent} == {1}
+    assert len(first.ledger) + len(second.ledger) == len(sent)
+    told = [each["event"] for each in events if each["event"].startswith("relay is")]
+    assert told == ["relay is down", "relay is back"]
+
+
+async def answers_again(app: Running, first: Relay) -> bool:
+    await ask_for(app, 1, begin=1000 + int(time.monotonic() * 1000) % 1_000_000)
+    return bool(first.ledger)
+
+
+async def test_a_single_mail_in_a_quiet_service_leaves_by_the_fallback(
+    settings: MakeSettings,
+) -> None:
+    async with Relay() as first, Relay() as second:
+        first.script(At.EHLO, Hang())
+        async with running(settings(first, second)) as app:
+            for number in range(3):
+                begun = time.monotonic()
+                await ask_for(app, 1, begin=number)
+                await until(partial(has_mails, second, number + 1))
+                assert time.monotonic() - begun < 5
+
+
+def has_mails(relay: Relay, count: int) -> bool:
+    return len(relay.ledger) == count
+
+
+async def test_mails_whose_bodies_are_unanswered_hold_up_no_others(
+    settings: MakeSettings, mongo_uri: str
+) -> None:
+    async with Relay() as first, Relay() as second:
+        first.script(At.BODY, Hang())
+        async with running(settings(first, second)) as app:
+            await ask_for(app, 4)
+            await until(lambda: first.times("DATA") == 4)  # every worker waits for a last word
+            begun = time.monotonic()
+            await ask_for(app, 30, begin=100)
+            await until(lambda: len(second.per_recipient) == 30)
+            took = time.monotonic() - begun
+        # Those of the first are known to nobody, and end as such.
+        with MongoClient[dict[str, Any]](mongo_uri) as raw:
+            found = list(raw.get_default_database()["jobs"].find())
+
+    assert first.ledger == []
+    assert took < 8
+    states = [(job["state"], len(job["attempts"])) for job in found]
+    assert sorted(states) == sorted([("RETRYING", 1)] * 4 + [("SENT", 1)] * 30)
