@@ -270,10 +270,12 @@ class JobCounts:
     """How many jobs are in each state, where that could be counted in time.
 
     *oldest_due* is how late the longest waiting of those that are due was then; 0: none was due.
+    *unreadable* are those that are set aside, and those in states that are not ours.
     """
 
     by_state: Mapping[State, int]
     oldest_due: timedelta
+    unreadable: int = 0
 
 
 class Tally(Protocol):

@@ -8,6 +8,7 @@ from pymongo import UpdateOne
 
 from gcsched.adapters.mongo.connection import Document, Mongo, store_errors
 from gcsched.adapters.mongo.documents import BY_EMPID, BY_ID
+from gcsched.adapters.mongo.tolerant import a_count, a_moment, a_text, is_list
 from gcsched.domain.erasure import EMPTIED, REMOVED, erased_reason, erased_text
 from gcsched.domain.job import FINAL
 from gcsched.domain.recipient import Recipient
@@ -59,27 +60,38 @@ class MongoPersonalData:
 
 
 def erasure(document: Document, now: datetime) -> UpdateOne:
-    email = str(document.get("email", ""))
-    version = document.get("version")  # None: it is missing
+    """Make the write that erases one job; where a field is none of ours, nothing of it stays."""
+    email, version = a_text(document, "email"), document.get("version")  # None: it is missing
+    attempts = document.get("attempts")
     fields: dict[str, Any] = dict.fromkeys(EMPTIED, "") | {
-        "reason": erased_reason(str(document.get("reason", "")), email=email, now=now),
-        "attempts": [erased_attempt(each, email) for each in document.get("attempts") or ()],
-        "version": version + 1 if isinstance(version, int) else 1,
+        "reason": erased_reason(a_text(document, "reason"), email=email, now=now),
+        "attempts": [
+            erased_attempt(each, email)
+            for each in (attempts if is_list(attempts) else ())
+            if isinstance(each, dict)
+        ],
+        "version": a_count(document, "version") + 1,
     }
-    seen = {"_id": document["_id"], "state": document["state"], "version": version}
+    # As values: what is stored may look like an operator.
+    seen = {
+        "_id": document["_id"],
+        "state": {"$eq": document["state"]},
+        "version": {"$eq": version},
+    }
     return UpdateOne(seen, {"$set": fields, "$unset": dict.fromkeys(REMOVED, "")}, hint=BY_ID)
 
 
 def erased_attempt(attempt: Document, email: str) -> Document:
-    return attempt | {"text": erased_text(str(attempt.get("text", "")), email=email)}
+    return attempt | {"text": erased_text(a_text(attempt, "text"), email=email)}
 
 
 def decode(document: Document) -> Recipient:
+    """Read tolerantly: what is known of an employee is told, whatever else is spoilt."""
     return Recipient(
         empid=document["_id"],
-        name=document["name"],
-        email=document["email"],
-        first_seen=document["first_seen"],
-        last_seen=document["last_seen"],
-        accepted=document["accepted"],
+        name=a_text(document, "name"),
+        email=a_text(document, "email"),
+        first_seen=a_moment(document, "first_seen"),
+        last_seen=a_moment(document, "last_seen"),
+        accepted=a_count(document, "accepted"),
     )

@@ -2,11 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import structlog
 from pymongo import UpdateOne
+from pymongo.errors import BulkWriteError
 
 from gcsched.adapters.mongo.connection import Mongo, store_errors
+from gcsched.adapters.mongo.refusals import is_of_document
 from gcsched.domain.job import Job
+
+KEPT = 20
+"""How many saves a recipient remembers: more than there are processes that save at one time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,19 +21,48 @@ class MongoRecipients:
     mongo: Mongo
 
     async def save(self, jobs: Sequence[Job]) -> None:
-        """Note name and address of each job's employee, and count what was accepted for him."""
+        """Note name and address of each job's employee, and count what was accepted for them.
+
+        The same *jobs* again, after an error, are counted once. An employee whose document cannot
+        be changed is left out and logged; the others are kept.
+        """
+        of_each: dict[str, list[Job]] = {}
+        for job in jobs:
+            of_each.setdefault(job.empid, []).append(job)
+        writes = [seen(empid, theirs) for empid, theirs in of_each.items()]
         with store_errors("keeping user details"):
-            await self.mongo.recipients.bulk_write([seen(job) for job in jobs])
+            try:
+                await self.mongo.recipients.bulk_write(writes, ordered=False)
+            except BulkWriteError as error:
+                if not is_of_document(error):
+                    raise
+                failed = [e["index"] for e in (error.details or {}).get("writeErrors", ())]
+                latest = [theirs[-1].id for theirs in of_each.values()]
+                ids = [latest[index] for index in failed]
+                structlog.get_logger().error("user details not kept", latest_jobs=ids[:10])
 
 
-def seen(job: Job) -> UpdateOne:
-    return UpdateOne(
-        {"_id": job.empid},
-        {
-            "$set": {"name": job.name, "email": job.email},
-            "$min": {"first_seen": job.created},
-            "$max": {"last_seen": job.created},
-            "$inc": {"accepted": 1},
-        },
-        upsert=True,
-    )
+def seen(empid: str, jobs: Sequence[Job]) -> UpdateOne:
+    """Make the write for one employee; it names itself by the latest job, and does nothing twice.
+
+    It is one expression with a guard for each type: a field that is spoilt is begun anew.
+    """
+    latest, save_id = jobs[-1], jobs[-1].id
+    saves = {"$cond": [{"$isArray": "$saves"}, "$saves", []]}
+    accepted = {"$cond": [{"$isNumber": "$accepted"}, "$accepted", 0]}
+    first, last = min(job.created for job in jobs), max(job.created for job in jobs)
+    fields: dict[str, Any] = {
+        "name": {"$literal": latest.name},
+        "email": {"$literal": latest.email},
+        "first_seen": {"$min": [moment("first_seen", first), first]},
+        "last_seen": {"$max": [moment("last_seen", last), last]},
+        "accepted": {"$add": [accepted, len(jobs)]},
+        "saves": {"$slice": [{"$concatArrays": [saves, [save_id]]}, -KEPT]},
+    }
+    is_counted = {"$in": [save_id, saves]}
+    counted = {"$cond": [is_counted, "$$ROOT", {"$mergeObjects": ["$$ROOT", fields]}]}
+    return UpdateOne({"_id": empid}, [{"$replaceWith": counted}], upsert=True)
+
+
+def moment(name: str, otherwise: object) -> dict[str, Any]:
+    return {"$cond": [{"$eq": [{"$type": f"${name}"}, "date"]}, f"${name}", otherwise]}

@@ -11,7 +11,7 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError
 from pymongo.read_concern import ReadConcern
 
 from gcsched.adapters.mongo.admissions import duplicates, free_if_over
-from gcsched.adapters.mongo.codec import UNREADABLE, decode
+from gcsched.adapters.mongo.codec import UNREADABLE, decode, unreadable
 from gcsched.adapters.mongo.connection import Mongo, store_errors
 from gcsched.adapters.mongo.documents import BY_DEDUP_KEY, BY_ID, BY_REQUEST_ID
 from gcsched.adapters.mongo.outcomes import concluded
@@ -35,7 +35,7 @@ class MongoSteering:
         try:
             return decode(document)
         except UNREADABLE as error:
-            raise UnreadableJob(job_id) from error
+            raise UnreadableJob(job_id, unreadable(document, error)) from error
 
     async def is_settled(self, job: Job) -> bool:
         """Tell whether a majority has *job* as it is."""

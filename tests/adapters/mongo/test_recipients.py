@@ -23,6 +23,11 @@ ADA = {
 }
 
 
+def found(raw: Database[Row]) -> list[Row]:
+    """Give all but which saves were counted."""
+    return list(raw["recipients"].find({}, {"saves": 0}))
+
+
 @pytest.fixture
 def recipients(mongo: Mongo) -> MongoRecipients:
     return MongoRecipients(mongo=mongo)
@@ -31,7 +36,7 @@ def recipients(mongo: Mongo) -> MongoRecipients:
 async def test_a_new_employee_is_kept(recipients: MongoRecipients, raw: Database[Row]) -> None:
     await recipients.save([a_job()])
 
-    assert list(raw["recipients"].find()) == [ADA]
+    assert found(raw) == [ADA]
 
 
 async def test_the_latest_name_and_address_count_and_every_job_is_counted(
@@ -42,9 +47,7 @@ async def test_the_latest_name_and_address_count_and_every_job_is_counted(
     married = {"name": "Ada King", "email": "king@example.org"}
     await recipients.save([a_job(created=NOW + DAY), a_job(created=NOW + 2 * DAY, **married)])
 
-    assert list(raw["recipients"].find()) == [
-        ADA | married | {"last_seen": NOW + 2 * DAY, "accepted": 3}
-    ]
+    assert found(raw) == [ADA | married | {"last_seen": NOW + 2 * DAY, "accepted": 3}]
 
 
 async def test_two_replicas_that_meet_somebody_at_the_same_time_keep_him_once(
