@@ -220,6 +220,9 @@ class Recovery(Protocol):
     async def put_right(self, most: int) -> int:
         """Repair states that cannot be, *most* of each kind; give how many."""
 
+    async def look_at_unreadable(self, most: int) -> int:
+        """Set aside what cannot be read, take up what was mended; give how many leases ended."""
+
     async def orphans(self, most: int) -> list[Orphan]:
         """Give claimed jobs whose lease is over by the server's clock."""
 

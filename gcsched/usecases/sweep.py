@@ -74,6 +74,7 @@ class Sweep:
         refused: StoreRefused | None = None
         for step in (
             self._put_right,
+            self._look_at_unreadable,
             self._take_back_orphans,
             self._make_up,
             self._end_what_is_too_late,
@@ -91,6 +92,10 @@ class Sweep:
 
     async def _put_right(self, report: Report) -> None:
         report[Repair.IMPOSSIBLE] = await self.recovery.put_right(MOST_AT_ONCE)
+
+    async def _look_at_unreadable(self, report: Report) -> None:
+        ended = await self.recovery.look_at_unreadable(MOST_AT_ONCE)
+        report[Repair.IMPOSSIBLE] = report.get(Repair.IMPOSSIBLE, 0) + ended
 
     async def _make_up(self, report: Report) -> None:
         report[Repair.DAILY] = await self.daily_run.make_up()

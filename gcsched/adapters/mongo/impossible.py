@@ -21,19 +21,25 @@ HELD_BY_NOBODY = {**SENDING, "$or": [NO_CLAIM, NO_LEASE]}
 
 
 async def lease_what_nobody_holds(jobs: Jobs, most: int) -> int:
-    """Give SENDING jobs that lack claim or lease, or have a lease without end, both anew.
+    """Give SENDING jobs that lack claim or lease both, so that they end as orphans do.
 
-    Not taken back here: a process may be sending it still, and then renews that lease. As others
-    they end as orphans do.
+    Not taken back here: a process may be sending it still, and then renews that lease.
     """
-    endless = {**SENDING, "lease": {"$gt": NEVER}}
+    return await lease_anew(jobs, HELD_BY_NOBODY, BY_STATE_AND_DUE, most)
+
+
+async def end_endless_leases(jobs: Jobs, most: int) -> int:
+    """Lease anew what has a lease that no clock reaches: its process may have died."""
+    return await lease_anew(jobs, {**SENDING, "lease": {"$gt": NEVER}}, BY_LEASE, most)
+
+
+async def lease_anew(jobs: Jobs, query: Query, index: str, most: int) -> int:
+    ids = await found(jobs, query, index, most)
+    if not ids:
+        return 0
     change = [{"$set": {"claim": CLAIM_OR_NOBODY, "lease": LEASE_END}}]
-    count = 0
-    for query, index in ((HELD_BY_NOBODY, BY_STATE_AND_DUE), (endless, BY_LEASE)):
-        if ids := await found(jobs, query, index, most):
-            guard = {"_id": {"$in": ids}, **query}
-            count += (await jobs.update_many(guard, change, hint=BY_ID)).modified_count
-    return count
+    answer = await jobs.update_many({"_id": {"$in": ids}, **query}, change, hint=BY_ID)
+    return answer.modified_count
 
 
 async def release_what_is_not_sent(jobs: Jobs, most: int) -> int:

@@ -1,7 +1,8 @@
 """User details, kept in bulk after the callers have their answers."""
 
+import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
@@ -16,9 +17,10 @@ KEPT = 20
 """How many saves a recipient remembers: more than there are processes that save at one time."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class MongoRecipients:
     mongo: Mongo
+    _unsure: tuple[Sequence[str], str] = field(default=((), ""), init=False)
 
     async def save(self, jobs: Sequence[Job]) -> None:
         """Note name and address of each job's employee, and count what was accepted for them.
@@ -26,10 +28,19 @@ class MongoRecipients:
         The same *jobs* again, after an error, are counted once. An employee whose document cannot
         be changed is left out and logged; the others are kept.
         """
+        ids = [job.id for job in jobs]
+        unsure, save_id = self._unsure
+        if ids != unsure:
+            save_id = secrets.token_hex(8)
+        self._unsure = ids, save_id
+        await self._save(jobs, save_id)
+        self._unsure = (), ""
+
+    async def _save(self, jobs: Sequence[Job], save_id: str) -> None:
         of_each: dict[str, list[Job]] = {}
         for job in jobs:
             of_each.setdefault(job.empid, []).append(job)
-        writes = [seen(empid, theirs) for empid, theirs in of_each.items()]
+        writes = [seen(empid, theirs, save_id) for empid, theirs in of_each.items()]
         with store_errors("keeping user details"):
             try:
                 await self.mongo.recipients.bulk_write(writes, ordered=False)
@@ -42,12 +53,12 @@ class MongoRecipients:
                 structlog.get_logger().error("user details not kept", latest_jobs=ids[:10])
 
 
-def seen(empid: str, jobs: Sequence[Job]) -> UpdateOne:
-    """Make the write for one employee; it names itself by the latest job, and does nothing twice.
+def seen(empid: str, jobs: Sequence[Job], save_id: str) -> UpdateOne:
+    """Make the write for one employee; the same *save_id* again changes nothing.
 
     It is one expression with a guard for each type: a field that is spoilt is begun anew.
     """
-    latest, save_id = jobs[-1], jobs[-1].id
+    latest = jobs[-1]
     saves = {"$cond": [{"$isArray": "$saves"}, "$saves", []]}
     accepted = {"$cond": [{"$isNumber": "$accepted"}, "$accepted", 0]}
     first, last = min(job.created for job in jobs), max(job.created for job in jobs)

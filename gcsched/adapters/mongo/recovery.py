@@ -17,6 +17,7 @@ from gcsched.adapters.mongo.codec import (
 from gcsched.adapters.mongo.connection import Document, Mongo, store_errors
 from gcsched.adapters.mongo.documents import BY_ID, BY_LEASE, BY_STATE_AND_DUE
 from gcsched.adapters.mongo.impossible import (
+    end_endless_leases,
     lease_what_nobody_holds,
     release_what_is_not_sent,
 )
@@ -70,12 +71,17 @@ class MongoRecovery:
     async def put_right(self, most: int) -> int:
         """Repair states that cannot be, *most* of each kind; give how many."""
         with store_errors("looking for states that cannot be"):
-            jobs, now = self.mongo.jobs, self.now()
-            await tell_unknown_states(jobs)
+            await tell_unknown_states(self.mongo.jobs)
+            leased = await lease_what_nobody_holds(self.mongo.jobs, most)
+            return leased + await release_what_is_not_sent(self.mongo.jobs, most)
+
+    async def look_at_unreadable(self, most: int) -> int:
+        """Set aside what cannot be read, take up what was mended; give how many leases ended."""
+        jobs = self.mongo.jobs
+        with store_errors("looking at unreadable jobs"):
             await take_up_again(jobs, self.told)
-            await set_aside_what_waits(jobs, now=now, told=self.told)
-            leased = await lease_what_nobody_holds(jobs, most)
-            return leased + await release_what_is_not_sent(jobs, most)
+            await set_aside_what_waits(jobs, now=self.now(), told=self.told)
+            return await end_endless_leases(jobs, most)
 
     async def take_back(self, conclusions: Sequence[tuple[Orphan, Conclusion]]) -> int:
         """Write each conclusion if its orphan is still as it was seen; give how many were."""
