@@ -133,8 +133,11 @@ class IndexCare:
     def _explained(self, seen: IndexTrouble) -> IndexTrouble:
         """Return *seen* with what an earlier try to mend it has found out."""
         before = self._troubles.get(seen.key)
-        is_same = before is not None and seen.fault in {before.fault, IndexFault.MISSING}
-        return before if before is not None and before.why and is_same else seen
+        if before is None or not before.why:
+            return seen
+        is_same = before.fault is seen.fault
+        is_tried = before.fault is IndexFault.DUPLICATES and seen.fault is IndexFault.MISSING
+        return before if is_same or is_tried else seen
 
     def _learn(self, troubles: Mapping[Key, IndexTrouble]) -> None:
         log = structlog.get_logger()

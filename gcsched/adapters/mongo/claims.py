@@ -179,4 +179,5 @@ def is_due(*, since: datetime) -> dict[str, Any]:
     and what it took would wait for the end of a lease.
     """
     in_time = {"$lte": ["$$NOW", since + LATEST_CLAIM]}
-    return {"$expr": {"$and": [{"$lte": ["$due", "$$NOW"]}, in_time]}}
+    is_one_state = {"$in": ["$state", STATES]}  # an array with one of them is no state
+    return {"$expr": {"$and": [{"$lte": ["$due", "$$NOW"]}, in_time, is_one_state]}}

@@ -56,7 +56,7 @@ BY_CODE: dict[int, Problem] = {
     **dict.fromkeys((27, 85, 86, 291), Problem.INDEX),
     **dict.fromkeys((11, 13, 18, 31, 33, 8000), Problem.PERMISSION),
     14031: Problem.DISK_FULL,
-    **dict.fromkeys((2, 9, 14, 28, 52, 57, 10334, 17419, 17420), Problem.DOCUMENT),
+    **dict.fromkeys((2, 9, 14, 28, 52, 57, 388, 10334, 17419, 17420), Problem.DOCUMENT),
     121: Problem.VALIDATION,
     **dict.fromkeys((371, 10058), Problem.READ_ONLY),
     **dict.fromkeys((20, 59, 72, 115, 238, 303, 323, 40324), Problem.WRONG_KIND),

@@ -34,7 +34,7 @@ KNOWN = [ASIDE, *(state.value for state in State)]
 NOBODY = "nobody"
 CLAIM_OR_NOBODY = {"$cond": [{"$eq": [{"$type": "$claim"}, "string"]}, "$claim", NOBODY]}
 TELL_AGAIN_SECONDS = 600.0
-MOST_TOLD, MOST_NAMES, LONGEST_NAME, MOST_COUNTED = 1_000, 10, 64, 10_000
+MOST_TOLD, MOST_LINES, MOST_NAMES, LONGEST_NAME, MOST_COUNTED = 10_000, 20, 10, 64, 10_000
 AT_ONCE, ROUNDS = 100, 10
 LONG_DUE = timedelta(seconds=5)  # by then it has been claimed, if anything can claim it
 NO_DATES = [
@@ -56,17 +56,20 @@ class Told:
         if now - self._at.get(key, -TELL_AGAIN_SECONDS) < TELL_AGAIN_SECONDS:
             return False
         if len(self._at) >= MOST_TOLD:
-            self._at.clear()
-        self._at[key] = now
-        return True
+            self._at = {each: at for each, at in self._at.items() if now - at < TELL_AGAIN_SECONDS}
+        if len(self._at) < MOST_TOLD:
+            self._at[key] = now
+        return key in self._at
 
     def tell(self, unreadable: Sequence[Unreadable]) -> None:
         """Log each job once in ten minutes, by what is wrong and not by its values."""
-        for document, problem in unreadable:
-            if self.is_news(document.get("_id")):
-                job_id = str(document.get("_id"))[:LONGEST_NAME]
-                log = structlog.get_logger()
-                log.warning("job unreadable", job_id=job_id, problem=problem, do=TO_DO)
+        log = structlog.get_logger()
+        news = [each for each in unreadable if self.is_news(each[0].get("_id"))]
+        for document, problem in news[:MOST_LINES]:
+            job_id = str(document.get("_id"))[:LONGEST_NAME]
+            log.warning("job unreadable", job_id=job_id, problem=problem, do=TO_DO)
+        if len(news) > MOST_LINES:
+            log.warning("jobs unreadable", more=len(news) - MOST_LINES)
 
 
 async def set_aside(
