@@ -27,7 +27,7 @@ GONE = object()
 """Stands for a field that is missing."""
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
-HUGE = 300_000
+HUGE = 70_000
 
 VALUES: Mapping[str, Any] = {
     "missing": GONE,

@@ -63,25 +63,25 @@ async def care(mongo: Mongo) -> IndexCare:
     return care
 
 
-@pytest.mark.parametrize(("collection", "name"), EACH)
 async def test_an_index_that_was_dropped_or_hidden_is_as_before(
-    care: IndexCare, raw: Database[Row], collection: str, name: str
+    care: IndexCare, raw: Database[Row]
 ) -> None:
-    before = definition(raw, collection, name)
+    for collection, name in EACH:
+        before = definition(raw, collection, name)
 
-    raw[collection].drop_index(name)
-    await care.look()
-    dropped = care.problems
-    await until(lambda: whole(care))
-    again = definition(raw, collection, name)
-    raw.command("collMod", collection, index={"name": name, "hidden": True})
-    await care.look()
-    hidden = care.problems
-    await until(lambda: whole(care))
+        raw[collection].drop_index(name)
+        await care.look()
+        dropped = care.problems
+        await until(lambda: whole(care))
+        again = definition(raw, collection, name)
+        raw.command("collMod", collection, index={"name": name, "hidden": True})
+        await care.look()
+        hidden = care.problems
+        await until(lambda: whole(care))
 
-    assert dropped == [f"index {name} of {collection} is missing"]
-    assert hidden == [f"index {name} of {collection} is hidden"]
-    assert again == before == definition(raw, collection, name)
+        assert dropped == [f"index {name} of {collection} is missing"]
+        assert hidden == [f"index {name} of {collection} is hidden"]
+        assert again == before == definition(raw, collection, name)
 
 
 @pytest.mark.parametrize("name", ["claim", "dedup_key"])
