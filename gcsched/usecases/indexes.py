@@ -11,7 +11,7 @@ from typing import Protocol
 
 import structlog
 
-from gcsched.errors import AdmissionClosed, StoreUnavailable
+from gcsched.errors import AdmissionClosed, StoreRefused, StoreUnavailable
 
 EVERY = timedelta(seconds=2)  # well within a sweep
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 2.0, 30.0  # each try reads the whole collection
@@ -125,6 +125,8 @@ class IndexCare:
             seen = await self.indexes.look()
         except StoreUnavailable as error:
             structlog.get_logger().warning("indexes not looked at", error=str(error))
+            if isinstance(error, StoreRefused):  # what cannot be known is no reason to take nothing
+                self._known.set()
             return
         self._learn({each.key: self._explained(each) for each in seen})
         for trouble in self._troubles.values():

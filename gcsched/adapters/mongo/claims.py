@@ -26,7 +26,7 @@ NEXT_VERSION = {"$cond": [{"$isNumber": "$version"}, {"$add": ["$version", 1]}, 
 RELEASED = {"state": BEFORE_CLAIM, "since": "$$NOW", "version": NEXT_VERSION}
 HELD = ("claim", "lease", "begun")
 LOOK_AHEAD = 3
-MOST_STUCK = 1_000
+MOST_STUCK, STUCK_SECONDS = 1_000, 60.0
 ODD_ID = "its field _id is no text"
 TOO_LARGE = "it has no room for a claim, or a rule of the collection forbids one"
 LATEST_CLAIM = timedelta(seconds=10)  # as long as a connection's silence is borne
@@ -38,7 +38,7 @@ Seen = list[dict[str, Any]]
 class MongoClaims:
     mongo: Mongo
     told: Told = field(default_factory=Told)
-    _stuck: set[str] = field(default_factory=set)  # those that MongoDB can change in no way
+    _stuck: dict[str, float] = field(default_factory=dict)  # those MongoDB can change in no way
 
     async def claim(
         self, token: str, most: int, *, now: datetime, urgent_only: bool = False
@@ -85,7 +85,7 @@ class MongoClaims:
         ]
 
     def _is_stuck(self, job_id: str) -> bool:
-        return job_id in self._stuck
+        return bool(self._stuck) and self._stuck.get(job_id, 0.0) > time.monotonic()
 
     async def _put_away(
         self, unreadable: Sequence[Unreadable], guard: dict[str, Any], **how: Any
@@ -94,8 +94,9 @@ class MongoClaims:
         if unreadable:
             self.told.tell(unreadable)
             stuck = await set_aside(self.mongo.jobs, unreadable, guard, **how)
-            if len(self._stuck) < MOST_STUCK:
-                self._stuck.update(map(str, stuck))
+            if len(self._stuck) >= MOST_STUCK:
+                self._stuck.clear()
+            self._stuck.update((str(each), time.monotonic() + STUCK_SECONDS) for each in stuck)
 
     async def _urgent(self, most: int, now: datetime) -> Seen:
         query = {"priority": Priority.URGENT.value, "state": {"$in": STATES}, "due": {"$lte": now}}

@@ -14,7 +14,7 @@ from gcsched.adapters.mongo.refusals import Problem, problem_of
 from gcsched.usecases.indexes import IndexFault, IndexTrouble
 
 NO_COLLECTION = 26
-UNKNOWN_OPTION = 40415
+UNKNOWN_OPTION = frozenset({9, 72, 40415})
 LONGEST_LOOK_MS = 8_000
 MOST_NAMED, MOST_COUNTED = 10, 1_000
 
@@ -45,7 +45,7 @@ class MongoIndexes:
         except OperationFailure as error:
             if error.code == NO_COLLECTION:
                 return {}
-            if error.code != UNKNOWN_OPTION:
+            if error.code not in UNKNOWN_OPTION:
                 raise
             answer = await self._list(collection)
         found = answer["cursor"]["firstBatch"]  # 101 fit, and a collection has 64 at most

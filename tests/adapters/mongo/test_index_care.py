@@ -20,6 +20,7 @@ from gcsched.pb import task_pb2
 from gcsched.usecases.indexes import IndexCare, IndexFault
 from tests.builders import a_job
 from tests.relay import Relay
+from tests.rpc.serving import refused
 from tests.running import Running, a_setting, running
 from tests.service import a_meet, scheduler
 from tests.waiting import until
@@ -200,18 +201,22 @@ async def test_without_the_unique_index_mails_leave_and_no_request_is_taken(
         ):
             await until(lambda: len(relay.ledger) == 2)
             await until(lambda: is_named(look))
-            with pytest.raises(grpc.aio.AioRpcError) as refused:
-                await stub.ScheduleMeet(a_meet(1), timeout=3)
+            refusal = await refused(stub.ScheduleMeet(a_meet(1), timeout=3))
             batch = await stub.BatchScheduleMeets(
                 task_pb2.BatchScheduleMeetsRequest(requests=[a_meet(1)]), timeout=3
             )
             status = await stub.GetStatus(task_pb2.GetStatusRequest())
+            retry = await refused(stub.RetryJob(task_pb2.RetryJobRequest(job_id="first")))
+            every = task_pb2.ChangeJobsRequest(filter=task_pb2.JobFilter(empid="E1"))
+            cancel = await refused(stub.CancelJob(task_pb2.CancelJobRequest(job_id="first")))
+            count = (await stub.CancelJobs(every)).count
 
             jobs.update_one({"_id": "second"}, {"$unset": {"dedup_key": ""}})
             await until(lambda: is_taken(stub), within=20)
 
-    assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
-    assert "first and second" in (refused.value.details() or "")
+    assert (refusal.code, refusal.reason) == (grpc.StatusCode.UNAVAILABLE, "ADMISSION_CLOSED")
+    assert (retry.code, retry.reason) == (grpc.StatusCode.UNAVAILABLE, "ADMISSION_CLOSED")
+    assert (cancel.reason, count) == ("ILLEGAL_TRANSITION", 0)
     assert batch.answers[0].error.code == grpc.StatusCode.UNAVAILABLE.value[0]
     assert any("first and second" in problem for problem in status.problems)
 
