@@ -247,3 +247,25 @@ async def test_a_claim_that_finds_its_index_gone_has_it_made_at_once(
             await until(lambda: len(relay.ledger) == 20, within=BACK_WITHIN_SECONDS)
 
     assert all(reply.success for reply in replies)
+
+
+async def test_what_mongodb_refuses_is_told_to_callers_and_by_the_probe(
+    mongo_uri: str, redis_url: str
+) -> None:
+    async with (
+        Relay() as relay,
+        served(mongo_uri, redis_url, relay) as app,
+        scheduler(app.target) as stub,
+        looking_at(app.http) as look,
+    ):
+        await app.resources.mongo.database.command("collMod", "jobs", validator={"_id": ""})
+
+        refusal = await refused(stub.ScheduleMeet(a_meet(1), timeout=1.5))
+        status, told = await look.ready()
+        report = await stub.GetStatus(task_pb2.GetStatusRequest())
+
+    assert (refusal.code, refusal.reason) == (grpc.StatusCode.UNAVAILABLE, "STORE_REFUSED")
+    assert refusal.metadata == {"problem": "validation"}
+    assert (status, told["status"]) == (200, "degraded")
+    assert "remove the rule" in told["dependencies"]["mongodb statements"]
+    assert any("remove the rule" in problem for problem in report.problems)
