@@ -1,9 +1,10 @@
 """Tell MongoDB's refusals from its absence: what stands in the way, and what to do about it."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 import structlog
 from bson.errors import BSONError
@@ -22,6 +23,7 @@ from gcsched.errors import StoreRefused
 REMEMBERED_SECONDS = 30.0
 TOLD_EVERY_SECONDS = 60.0
 FIRST_NAMELESS = 10_000  # the server calls errors of expressions and limits "Location" and a number
+DUPLICATE_KEY = 11000
 BAD_HINT = "hint provided does not correspond"
 
 Sentences = dict["Problem", str]
@@ -70,6 +72,7 @@ PASSING = frozenset(
         *(13435, 13436),
     )
 )
+ITS_OWN = frozenset({Problem.DOCUMENT, Problem.VALIDATION})
 UNFIT = (BSONError, OverflowError, UnicodeError)
 """What the driver raises where a value does not fit into a document, or a document's bytes do not
 fit their type: no errors of PyMongo."""
@@ -112,12 +115,15 @@ def problem_of_code(code: int | None, text: str, *, is_of_document: bool) -> Pro
     return known or Problem.OTHER
 
 
-DUPLICATE_KEY = 11000
-
-
 def is_of_document(error: Exception) -> bool:
     """Tell whether one document or value of a statement is to blame, and others may succeed."""
-    return problem_of(error) in {Problem.DOCUMENT, Problem.VALIDATION}
+    return problem_of(error) in ITS_OWN
+
+
+def is_of_document_code(error: Mapping[str, Any]) -> bool:
+    """Tell the same of one of the errors of a bulk."""
+    code, text = error.get("code"), str(error.get("errmsg", ""))
+    return problem_of_code(code, text, is_of_document=True) in ITS_OWN
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
