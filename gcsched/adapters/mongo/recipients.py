@@ -32,7 +32,7 @@ class MongoRecipients:
         ids = [job.id for job in jobs]
         unsure, save_id = self._unsure
         if ids != unsure:
-            save_id = secrets.token_hex(8)
+            save_id = secrets.token_urlsafe(6)
         self._unsure = ids, save_id
         await self._save(jobs, save_id)
         self._unsure = (), ""
