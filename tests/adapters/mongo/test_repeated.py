@@ -102,7 +102,7 @@ async def test_a_proof_that_was_not_confirmed_counts_one_attempt(mongo: Mongo) -
     job = a_claimed_job()
     await mongo.jobs.insert_one(encode(job) | {"state": "UNCERTAIN", "claim": None})
     proof = Conclusion(claim="claim-1", job=job.sent(an_attempt(kind=Kind.ACCEPTED, code=250)))
-    outcomes = MongoOutcomes(mongo=mongo, retention=DAY)
+    outcomes = MongoOutcomes(mongo=mongo, retention=36500 * DAY)
 
     with unconfirmed(mongo, times=2) as raw:
         for _ in range(2):
