@@ -8,6 +8,7 @@ from functools import partial
 from gcsched import policies
 from gcsched.adapters.arq import ArqBell
 from gcsched.adapters.mongo.admissions import MongoAdmissions
+from gcsched.adapters.mongo.indexes import MongoIndexes
 from gcsched.adapters.mongo.jobs import MongoJobs
 from gcsched.adapters.mongo.recipients import MongoRecipients
 from gcsched.adapters.mongo.suppressions import MongoSuppressions
@@ -26,6 +27,7 @@ from gcsched.upkeep import build_upkeep
 from gcsched.usecases.daily import DailyRun
 from gcsched.usecases.engine import Engine
 from gcsched.usecases.group import Group
+from gcsched.usecases.indexes import IndexCare, MayAdmit
 from gcsched.usecases.job_factory import JobFactory
 from gcsched.usecases.observing import Step
 from gcsched.usecases.preview import PreviewTemplate, Rehearse
@@ -68,13 +70,16 @@ def assemble(settings: Settings, resources: Resources) -> Service:
         now=resources.clock,
     )
     delivery = build_delivery(settings, resources, ringer)
-    admission = build_admission(settings, resources, ringer)
+    indexes = IndexCare(indexes=MongoIndexes(mongo=resources.mongo))
+    resources.mongo.refusals.on_index = indexes.nudged.set
+    admission = build_admission(settings, resources, ringer, indexes.may_admit)
     upkeep = build_upkeep(settings, resources, ringer, delivery.claims)
     engine = build_engine(settings, resources, ringer, delivery, nudged)
-    visibility = build_visibility(resources, delivery, admission.submit)
-    status = build_status(resources, delivery, visibility.census)
+    visibility = build_visibility(resources, delivery, admission.submit, indexes)
+    status = build_status(resources, delivery, visibility.census, indexes)
     loops = (
         *visibility.loops,
+        ("indexes", indexes.run),
         ("ringer", ringer.run),
         *upkeep.loops,
         *admission.loops,
@@ -87,7 +92,7 @@ def assemble(settings: Settings, resources: Resources) -> Service:
             build_templating(settings, resources, admission.submit),
             TellingStatus(status=status),
             *build_readers(settings, resources),
-            *build_steering(settings, resources, delivery, upkeep.daily_run),
+            *build_steering(settings, resources, delivery, upkeep.daily_run, indexes.may_admit),
         ),
         submit=admission.submit,
         daily_run=upkeep.daily_run,
@@ -151,10 +156,14 @@ def build_templating(settings: Settings, resources: Resources, submit: Submit) -
     return Templating(templates=resources.templates.facts(), preview=preview)
 
 
-def build_admission(settings: Settings, resources: Resources, ringer: Ringer) -> Admission:
+def build_admission(
+    settings: Settings, resources: Resources, ringer: Ringer, may_admit: MayAdmit
+) -> Admission:
     recipients = RecipientNotes(store=MongoRecipients(mongo=resources.mongo))
     admissions = MongoAdmissions(mongo=resources.mongo)
-    write = AdmissionWrite(admissions=admissions, ringer=ringer, recipients=recipients)
+    write = AdmissionWrite(
+        admissions=admissions, ringer=ringer, recipients=recipients, may_admit=may_admit
+    )
     group: Group[Asked, Stored] = Group(
         write,
         most=MOST_TOGETHER,

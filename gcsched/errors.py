@@ -56,9 +56,9 @@ class UnknownJob(GcschedError):
 class UnreadableJob(GcschedError):
     """A job is stored, but not as one of ours: a hand or a defect has changed it."""
 
-    def __init__(self, job_id: str) -> None:
+    def __init__(self, job_id: str, problem: str = "it is damaged in the store") -> None:
         super().__init__(
-            f"the job with id {job_id!r} cannot be read: it is damaged in the store;"
+            f"the job with id {job_id!r} cannot be read: {problem};"
             " tell the operator, who can mend or delete its document"
         )
         self.job_id = job_id
@@ -108,6 +108,33 @@ class StoreUnavailable(GcschedError):
     def __init__(self, doing: str, *, retry_after: timedelta = timedelta(seconds=1)) -> None:
         super().__init__(f"the store did not confirm in time while {doing}; call again")
         self.retry_after = retry_after
+
+
+class StoreRefused(StoreUnavailable):
+    """MongoDB answers and refuses: waiting is no cure, the operator must act; nothing is lost."""
+
+    def __init__(self, doing: str, problem: str, sentence: str) -> None:
+        GcschedError.__init__(
+            self,
+            f"MongoDB refused while {doing}: {sentence}; the operator must act, then call again",
+        )
+        self.problem = problem
+        self.sentence = sentence
+        self.retry_after = timedelta(seconds=5)
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        return {"problem": self.problem}
+
+
+class AdmissionClosed(StoreUnavailable):
+    """An index that tells a repeated request from a new one is not whole: no request is taken."""
+
+    def __init__(self, problem: str) -> None:
+        GcschedError.__init__(
+            self, f"no request can be taken: {problem}; the operator must act, then call again"
+        )
+        self.retry_after = timedelta(seconds=5)
 
 
 class BellUnavailable(GcschedError):

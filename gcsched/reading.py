@@ -17,12 +17,20 @@ from gcsched.settings import Settings
 from gcsched.usecases.block import Blocklist
 from gcsched.usecases.census import Census
 from gcsched.usecases.forget import KnowRecipients
+from gcsched.usecases.indexes import IndexCare
 from gcsched.usecases.read_jobs import ReadJobs
 from gcsched.usecases.status import About, Status
 
 
-def build_status(resources: Resources, delivery: Delivery, census: Census) -> Status:
+def build_status(
+    resources: Resources, delivery: Delivery, census: Census, indexes: IndexCare
+) -> Status:
     """Give what tells how things are, from what is known here already."""
+
+    def problems() -> list[str]:
+        refused = resources.mongo.refusals.trouble
+        return [*indexes.problems, *([f"MongoDB {refused}"] if refused else ())]
+
     about = About(version=__version__, python=platform.python_version(), started=resources.clock())
     return Status(
         census=census,
@@ -31,6 +39,7 @@ def build_status(resources: Resources, delivery: Delivery, census: Census) -> St
         sessions=resources.mailers,
         about=about,
         pause=lambda: delivery.pausing.pause,
+        problems=problems,
     )
 
 

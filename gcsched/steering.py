@@ -11,18 +11,25 @@ from gcsched.rpc.steering_sending import SteeringSending
 from gcsched.settings import Settings
 from gcsched.usecases.change_jobs import ChangeJobs
 from gcsched.usecases.daily import DailyRun
+from gcsched.usecases.indexes import MayAdmit
 from gcsched.usecases.steer import Steer
 
 
 def build_steering(
-    settings: Settings, resources: Resources, delivery: Delivery, daily_run: DailyRun
+    settings: Settings,
+    resources: Resources,
+    delivery: Delivery,
+    daily_run: DailyRun,
+    may_admit: MayAdmit,
 ) -> tuple[object, ...]:
     """Give the handlers of all methods that change what is there."""
     mongo, now, ringer = resources.mongo, resources.clock, daily_run.ringer
     store = MongoSteering(mongo=mongo, retention=policies.retention(settings))
     suppressions = MongoSuppressions(mongo=mongo)
     jobs = SteeringJobs(
-        steer=Steer(store=store, suppressions=suppressions, ringer=ringer, now=now),
+        steer=Steer(
+            store=store, suppressions=suppressions, ringer=ringer, now=now, may_admit=may_admit
+        ),
         change=ChangeJobs(
             list=MongoJobList(mongo=mongo),
             certain=MongoJobList(mongo=mongo, is_certain=True),
@@ -30,6 +37,7 @@ def build_steering(
             suppressions=suppressions,
             ringer=ringer,
             now=now,
+            may_admit=may_admit,
         ),
         plan=policies.daily_plan(settings),
         keep_trying=policies.keep_trying(settings),

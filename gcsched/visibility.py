@@ -1,5 +1,6 @@
 """Build what lets operators see: gauges, the census, the watch over what we depend on."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -9,6 +10,7 @@ from gcsched.delivery import Delivery
 from gcsched.parts import NamedLoop
 from gcsched.resources import Resources
 from gcsched.usecases.census import Census
+from gcsched.usecases.indexes import IndexCare
 from gcsched.usecases.relays import Relays
 from gcsched.usecases.submit import Submit
 from gcsched.usecases.watch import Watch
@@ -25,11 +27,14 @@ class Visibility:
     loops: tuple[NamedLoop, ...]
 
 
-def build_visibility(resources: Resources, delivery: Delivery, submit: Submit) -> Visibility:
+def build_visibility(
+    resources: Resources, delivery: Delivery, submit: Submit, indexes: IndexCare
+) -> Visibility:
     """Show what there is from now on."""
     mongodb = Watch(name="mongodb", ask=resources.mongo.ping)
     bell = Watch(name="redis", ask=partial(redis.ping, resources.redis))
-    census = Census(tally=MongoTally(mongo=resources.mongo), now=resources.clock)
+    tally = MongoTally(mongo=resources.mongo)
+    census = Census(tally=tally, now=resources.clock, unreadable=tally.unreadable)
     resources.metrics.registry.register(
         Levels(
             sessions=resources.mailers,
@@ -42,6 +47,8 @@ def build_visibility(resources: Resources, delivery: Delivery, submit: Submit) -
     )
     resources.readiness.started(
         Dependency(name=mongodb.name, trouble=lambda: mongodb.trouble, is_needed=True),
+        told_if_wrong("mongodb statements", lambda: resources.mongo.refusals.trouble),
+        told_if_wrong("mongodb indexes", lambda: indexes.trouble),
         Dependency(name=bell.name, trouble=lambda: bell.trouble),
         *[relay(name, delivery.relays) for name in delivery.relays.down],
     )
@@ -52,6 +59,10 @@ def build_visibility(resources: Resources, delivery: Delivery, submit: Submit) -
         ("event loop lag", LoopLag(observe=resources.metrics.loop_lag).run),
     )
     return Visibility(census=census, loops=loops)
+
+
+def told_if_wrong(name: str, trouble: Callable[[], str | None]) -> Dependency:
+    return Dependency(name=name, trouble=trouble, is_always_told=False)
 
 
 def relay(name: str, relays: Relays) -> Dependency:

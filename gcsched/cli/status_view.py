@@ -28,7 +28,17 @@ def summary(status: "task_pb2.StatusReport") -> list[tuple[str, str]]:
         ("oldest due", oldest(status)),
         ("lateness", lateness(status.lateness)),
         ("counted", counted if status.counts else "not now: MongoDB is away or too slow"),
+        *troubles(status),
     ]
+
+
+def troubles(status: "task_pb2.StatusReport") -> list[tuple[str, str]]:
+    """Return what an operator must mend; nothing where nothing is wrong."""
+    rows = [("problem", problem) for problem in status.problems]
+    if status.unreadable_jobs:
+        jobs = f"{status.unreadable_jobs:,} jobs: the log names them (job unreadable)"
+        rows.append(("unreadable", jobs))
+    return rows
 
 
 def sending(status: "task_pb2.StatusReport") -> str:

@@ -427,7 +427,7 @@ class GetStatusRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class StatusReport(_message.Message):
-    __slots__ = ("counts", "counted", "oldest_due", "lateness", "relays", "pause", "version", "python", "started")
+    __slots__ = ("counts", "counted", "oldest_due", "lateness", "relays", "pause", "version", "python", "started", "unreadable_jobs", "problems")
     class StateCount(_message.Message):
         __slots__ = ("state", "count")
         STATE_FIELD_NUMBER: _ClassVar[int]
@@ -468,6 +468,8 @@ class StatusReport(_message.Message):
     VERSION_FIELD_NUMBER: _ClassVar[int]
     PYTHON_FIELD_NUMBER: _ClassVar[int]
     STARTED_FIELD_NUMBER: _ClassVar[int]
+    UNREADABLE_JOBS_FIELD_NUMBER: _ClassVar[int]
+    PROBLEMS_FIELD_NUMBER: _ClassVar[int]
     counts: _containers.RepeatedCompositeFieldContainer[StatusReport.StateCount]
     counted: _timestamp_pb2.Timestamp
     oldest_due: _duration_pb2.Duration
@@ -477,7 +479,9 @@ class StatusReport(_message.Message):
     version: str
     python: str
     started: _timestamp_pb2.Timestamp
-    def __init__(self, counts: _Optional[_Iterable[_Union[StatusReport.StateCount, _Mapping]]] = ..., counted: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., oldest_due: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., lateness: _Optional[_Union[StatusReport.Lateness, _Mapping]] = ..., relays: _Optional[_Iterable[_Union[StatusReport.Relay, _Mapping]]] = ..., pause: _Optional[_Union[Pause, _Mapping]] = ..., version: _Optional[str] = ..., python: _Optional[str] = ..., started: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    unreadable_jobs: int
+    problems: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, counts: _Optional[_Iterable[_Union[StatusReport.StateCount, _Mapping]]] = ..., counted: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., oldest_due: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., lateness: _Optional[_Union[StatusReport.Lateness, _Mapping]] = ..., relays: _Optional[_Iterable[_Union[StatusReport.Relay, _Mapping]]] = ..., pause: _Optional[_Union[Pause, _Mapping]] = ..., version: _Optional[str] = ..., python: _Optional[str] = ..., started: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., unreadable_jobs: _Optional[int] = ..., problems: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Suppression(_message.Message):
     __slots__ = ("email", "reason", "job_id", "since", "until")

@@ -16,6 +16,7 @@ from grpc_status import rpc_status
 from gcsched.domain.job import Priority
 from gcsched.domain.request import DEFAULT_TEMPLATE, MeetRequest
 from gcsched.errors import (
+    AdmissionClosed,
     Contended,
     DeadlineOver,
     Defect,
@@ -29,6 +30,7 @@ from gcsched.errors import (
     RequestIdReused,
     RequestTooLarge,
     Stopping,
+    StoreRefused,
     StoreUnavailable,
     UnknownJob,
     UnknownRecipient,
@@ -62,6 +64,8 @@ STATUS: dict[type[GcschedError], tuple[int, str]] = {
     Overloaded: (code_pb2.RESOURCE_EXHAUSTED, "OVERLOADED"),
     Stopping: (code_pb2.UNAVAILABLE, "STOPPING"),
     StoreUnavailable: (code_pb2.UNAVAILABLE, "STORE_UNAVAILABLE"),
+    StoreRefused: (code_pb2.UNAVAILABLE, "STORE_REFUSED"),
+    AdmissionClosed: (code_pb2.UNAVAILABLE, "ADMISSION_CLOSED"),
 }
 """Every error that can reach a caller: its code (AIP-193) and its ErrorInfo reason."""
 

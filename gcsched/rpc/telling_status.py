@@ -40,6 +40,8 @@ def report_message(report: Report) -> task_pb2.StatusReport:
         version=about.version,
         python=about.python,
         started=about.started,
+        unreadable_jobs=counts.unreadable if counts is not None else 0,
+        problems=report.problems,
     )
 
 

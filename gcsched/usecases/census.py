@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -16,10 +16,18 @@ EVERY = timedelta(minutes=1)
 TOO_OLD = timedelta(minutes=3)
 
 
+async def none_unreadable() -> int:
+    """Be the *unreadable* where no job can be."""
+    return 0
+
+
 @dataclass(kw_only=True, eq=False)
 class Census:
+    """*unreadable* counts the jobs that cannot be read."""
+
     tally: Tally
     now: Clock
+    unreadable: Callable[[], Awaitable[int]] = none_unreadable
     clock: Callable[[], float] = time.monotonic
     _counts: JobCounts | None = field(default=None, init=False)
     _counted_at: float = field(default=0.0, init=False)
@@ -37,7 +45,8 @@ class Census:
     async def count(self) -> None:
         now = self.now()
         try:
-            self._counts = await self.tally.count(now=now)
+            counts = await self.tally.count(now=now)
+            self._counts = replace(counts, unreadable=await self.unreadable())
         except StoreUnavailable as error:
             structlog.get_logger().warning("jobs not counted", error=str(error))
         else:

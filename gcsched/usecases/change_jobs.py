@@ -12,7 +12,8 @@ from gcsched.domain.job import REOPENABLE, WITHDRAWABLE, Job, State
 from gcsched.domain.listing import JobFilter, Listing, Order
 from gcsched.domain.suppression import Suppression
 from gcsched.domain.wishes import Cancel, Reopen, came_of, carried_out, is_met
-from gcsched.errors import IllegalTransition, NotFinished, StoreUnavailable
+from gcsched.errors import AdmissionClosed, IllegalTransition, NotFinished, StoreUnavailable
+from gcsched.usecases.indexes import MayAdmit, always
 from gcsched.usecases.ports import Clock, Suppressions
 from gcsched.usecases.read_jobs import JobList
 from gcsched.usecases.ringer import Ringer
@@ -107,6 +108,7 @@ class ChangeJobs:
     suppressions: Suppressions
     ringer: Ringer
     now: Clock
+    may_admit: MayAdmit = always
 
     async def __call__(self, lot: Lot, *, within: timedelta) -> int:
         """Change or count a lot within the time the caller has; give how many jobs it was.
@@ -132,6 +134,8 @@ class ChangeJobs:
         while True:
             try:
                 return await self._walk_until_nothing_is_left(lot, progress)
+            except AdmissionClosed:
+                raise
             except StoreUnavailable as error:
                 progress.trouble = error
                 if lot.only_count:
@@ -171,6 +175,8 @@ class ChangeJobs:
         if lot.only_count or not pairs:
             progress.changed += len(pairs)
             return
+        if isinstance(lot.wish, Reopen):  # they take their dedup keys again
+            await self.may_admit()
         try:
             changed, lost = await self.store.change_all(pairs)
         except StoreUnavailable:

@@ -227,6 +227,9 @@ class Recovery(Protocol):
     async def put_right(self, most: int) -> int:
         """Repair states that cannot be, *most* of each kind; give how many."""
 
+    async def look_at_unreadable(self, most: int) -> int:
+        """Set aside what cannot be read, take up what was mended; give how many leases ended."""
+
     async def orphans(self, most: int) -> list[Orphan]:
         """Give claimed jobs whose lease is over by the server's clock."""
 
@@ -277,10 +280,12 @@ class JobCounts:
     """How many jobs are in each state, where that could be counted in time.
 
     *oldest_due* is how late the longest waiting of those that are due was then; 0: none was due.
+    *unreadable* are those that are set aside, and those in states that are not ours.
     """
 
     by_state: Mapping[State, int]
     oldest_due: timedelta
+    unreadable: int = 0
 
 
 class Tally(Protocol):

@@ -13,6 +13,7 @@ from gcsched.usecases.ports import Recipients
 
 MOST_WAITING = 20_000
 MOST_AT_ONCE = 500
+LONGEST_PAUSE = timedelta(seconds=5)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -25,6 +26,8 @@ class RecipientNotes:
     store: Recipients
     every: timedelta = timedelta(milliseconds=200)
     _waiting: list[Job] = field(default_factory=list, init=False)
+    _batch: int = field(default=0, init=False)
+    _failures: int = field(default=0, init=False)
 
     def note(self, job: Job) -> None:
         if len(self._waiting) < MOST_WAITING:
@@ -33,16 +36,27 @@ class RecipientNotes:
     async def run(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
             with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), self.every.total_seconds())
+                await asyncio.wait_for(stop.wait(), self.pause.total_seconds())
             await self.save()
 
+    @property
+    def pause(self) -> timedelta:
+        """How long to wait for the next save: twice as long after each failure."""
+        longer: timedelta = self.every * (1 << min(self._failures, 20))
+        return max(self.every, min(longer, LONGEST_PAUSE))
+
     async def save(self) -> None:
-        """Keep what waits; what the store does not take waits for the next time."""
+        """Keep what waits; what the store does not take waits for the next time.
+
+        A batch that was tried is tried again as it was: the store knows it by that.
+        """
         while self._waiting:
-            batch = self._waiting[:MOST_AT_ONCE]
+            self._batch = self._batch or min(len(self._waiting), MOST_AT_ONCE)
             try:
-                await self.store.save(batch)
+                await self.store.save(self._waiting[: self._batch])
             except StoreUnavailable as error:
+                self._failures += 1
                 structlog.get_logger().warning("user details wait", error=str(error))
                 return
-            del self._waiting[: len(batch)]
+            del self._waiting[: self._batch]
+            self._batch = self._failures = 0

@@ -55,15 +55,21 @@ class Report:
     relays: Sequence[RelayReport]
     pause: Pause | None
     about: About
+    problems: Sequence[str] = ()
 
 
 def not_paused() -> None:
     """Be the *pause* of a service that nobody can pause."""
 
 
+def no_problems() -> Sequence[str]:
+    """Be the *problems* of a service whose stores are not looked after."""
+    return ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """*pause* tells the pause that this process knows of."""
+    """*pause* tells the pause that this process knows of, *problems* what an operator must mend."""
 
     census: Census
     lateness: Lateness
@@ -71,6 +77,7 @@ class Status:
     sessions: Sequence[Sessions]
     about: About
     pause: Callable[[], Pause | None] = not_paused
+    problems: Callable[[], Sequence[str]] = no_problems
 
     def __call__(self) -> Report:
         counts = self.census.latest
@@ -82,6 +89,7 @@ class Status:
             relays=[report_of(relay, sessions[relay.name]) for relay in self.relays.all],
             pause=self.pause(),
             about=self.about,
+            problems=self.problems(),
         )
 
 

@@ -13,6 +13,7 @@ from gcsched.domain.job import CLAIMABLE, Job
 from gcsched.domain.suppression import Suppression
 from gcsched.domain.wishes import Reopen, Wish, carried_out, is_met
 from gcsched.errors import Contended, EtagMismatch, StoreUnavailable, UnknownJob
+from gcsched.usecases.indexes import MayAdmit, always
 from gcsched.usecases.ports import Clock, Suppressions
 from gcsched.usecases.ringer import Ringer
 
@@ -48,16 +49,19 @@ class Steer:
     suppressions: Suppressions
     ringer: Ringer
     now: Clock
+    may_admit: MayAdmit = always
 
     async def __call__(self, job_id: str, wish: Wish, *, etag: str, within: timedelta) -> Job:
         """Change the job within the time the caller has.
 
-        Raises UnknownJob, IllegalTransition, EtagMismatch, DuplicateJob, Contended or
-        StoreUnavailable.
+        Raises UnknownJob, IllegalTransition, EtagMismatch, DuplicateJob, Contended,
+        AdmissionClosed or StoreUnavailable.
         """
         until = time.monotonic() + within.total_seconds()
         try:
             async with asyncio.timeout(within.total_seconds()):
+                if isinstance(wish, Reopen):  # it takes its dedup key again
+                    await self.may_admit()
                 job = await self._insist(job_id, wish, etag, until)
         except TimeoutError as error:
             raise StoreUnavailable("changing the job") from error

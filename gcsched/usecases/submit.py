@@ -10,6 +10,7 @@ from typing import assert_never
 from gcsched.domain.job import Job, State
 from gcsched.domain.request import MeetRequest
 from gcsched.errors import (
+    AdmissionClosed,
     GcschedError,
     InvalidRequest,
     Overloaded,
@@ -18,6 +19,7 @@ from gcsched.errors import (
     StoreUnavailable,
 )
 from gcsched.usecases.group import Group
+from gcsched.usecases.indexes import MayAdmit, always
 from gcsched.usecases.job_factory import JobFactory, Wanted
 from gcsched.usecases.observing import AdmissionOutcome, Observer, Unobserved
 from gcsched.usecases.ports import Admission, Admissions, Admitted, Clock, IdTaken, TooSoon
@@ -66,6 +68,7 @@ class AdmissionWrite:
     admissions: Admissions
     ringer: Ringer
     recipients: RecipientNotes
+    may_admit: MayAdmit = always
 
     async def __call__(self, group: Sequence[Asked]) -> list[Stored]:
         answers = await self._admit(group)
@@ -86,6 +89,8 @@ class AdmissionWrite:
                 answers = await self._look(
                     jobs, late, min(max(within, SHORTEST_WRITE), LONGEST_WRITE)
                 )
+            except AdmissionClosed:
+                raise
             except StoreUnavailable:
                 if time.monotonic() + BETWEEN_TRIES_SECONDS > max(a.until for a in group):
                     raise
@@ -96,6 +101,8 @@ class AdmissionWrite:
     async def _look(
         self, jobs: Sequence[Job], late: Sequence[Job], within: timedelta
     ) -> dict[str, Admission]:
+        if jobs:
+            await self.may_admit()
         stored = await self.admissions.admit(jobs, within=within) if jobs else []
         found = await self.admissions.foresee(late, within=within) if late else []
         return {
@@ -220,4 +227,5 @@ def outcome_of(answer: Accepted | GcschedError) -> AdmissionOutcome:
         case TooSoon():
             return AdmissionOutcome.REFUSED
         case error:
-            return REFUSED.get(type(error), AdmissionOutcome.INVALID)
+            kinds = (REFUSED[kind] for kind in type(error).mro() if kind in REFUSED)
+            return next(kinds, AdmissionOutcome.INVALID)

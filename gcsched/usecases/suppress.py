@@ -4,8 +4,13 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+import structlog
+
 from gcsched.domain.suppression import suppression_from
+from gcsched.errors import StoreRefused
 from gcsched.usecases.ports import Conclusion, Outcomes, Suppressions
+
+ITS_OWN = frozenset({"document", "validation"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,5 +29,11 @@ class SuppressingOutcomes:
         """Write what became of claimed jobs; give those that were not ours any more."""
         found = [suppression_from(each.job, lasting=self.lasting) for each in conclusions]
         if refused := [suppression for suppression in found if suppression is not None]:
-            await self.suppressions.add(refused)
+            try:
+                await self.suppressions.add(refused)
+            except StoreRefused as error:
+                if error.problem not in ITS_OWN:
+                    raise
+                # Of one that cannot be stored, whatever is tried; the outcomes are not to wait.
+                structlog.get_logger().error("suppression not stored", error=str(error))
         return await self.outcomes.conclude(conclusions)

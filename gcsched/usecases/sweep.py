@@ -13,7 +13,7 @@ import structlog
 from gcsched.domain.job import Job, State
 from gcsched.domain.outcome import before_attempt, proven, taken_back
 from gcsched.domain.retry import RetryPolicy
-from gcsched.errors import BellUnavailable, StoreUnavailable
+from gcsched.errors import BellUnavailable, StoreRefused, StoreUnavailable
 from gcsched.usecases.daily import DailyRun
 from gcsched.usecases.observing import Observer, Unobserved
 from gcsched.usecases.ports import Claims, Clock, Conclusion, Marks, Orphan, Recovery, Runs
@@ -71,17 +71,40 @@ class Sweep:
     async def __call__(self) -> Report:
         """Do one pass; give what was repaired, by reason."""
         report: Report = {}
+        refused: StoreRefused | None = None
+        for step in (
+            self._put_right,
+            self._look_at_unreadable,
+            self._take_back_orphans,
+            self._make_up,
+            self._end_what_is_too_late,
+            self._ring_what_is_due,
+            self._ring_what_comes,
+        ):
+            try:
+                await step(report)
+            except StoreRefused as error:  # what stands in the way of one is not in that of all
+                refused = error
+        self._tell(report)
+        if refused is not None:
+            raise refused
+        return report
+
+    async def _put_right(self, report: Report) -> None:
         report[Repair.IMPOSSIBLE] = await self.recovery.put_right(MOST_AT_ONCE)
-        await self._take_back_orphans(report)
+
+    async def _look_at_unreadable(self, report: Report) -> None:
+        ended = await self.recovery.look_at_unreadable(MOST_AT_ONCE)
+        report[Repair.IMPOSSIBLE] = report.get(Repair.IMPOSSIBLE, 0) + ended
+
+    async def _make_up(self, report: Report) -> None:
         report[Repair.DAILY] = await self.daily_run.make_up()
-        report[Repair.EXPIRED] = await self._end_what_is_too_late()
+
+    async def _ring_what_is_due(self, report: Report) -> None:
         now = self.now()
         if await self.claims.next_due(now=now):
             report[Repair.OVERDUE] = 1
             self.ringer.ask(now)
-        report[Repair.NOT_RUNG] = await self._ring_what_comes(now)
-        self._tell(report)
-        return report
 
     async def take_back(self) -> None:
         """Take back what died, and see to it that it is claimed: the urgent part of a sweep."""
@@ -114,21 +137,22 @@ class Sweep:
             if not taken or len(orphans) < MOST_AT_ONCE:
                 return
 
-    async def _ring_what_comes(self, now: datetime) -> int:
-        """Ring the seconds inside the horizon; give how many of them were lost."""
+    async def _ring_what_comes(self, report: Report) -> None:
+        """Ring the seconds inside the horizon; note how many of them were lost."""
+        now = self.now()
         seconds = await self.recovery.seconds_due(now, now + HORIZON)
         begin, end = (now + AT_ONCE).timestamp(), (now + SURELY_RUNG).timestamp()
         lost = await self.ringer.lost([each for each in seconds if begin < each <= end])
         for second in seconds:
             self.ringer.ask(datetime.fromtimestamp(second, now.tzinfo))
-        return len(lost)
+        report[Repair.NOT_RUNG] = len(lost)
 
-    async def _end_what_is_too_late(self) -> int:
+    async def _end_what_is_too_late(self, report: Report) -> None:
         """End what waits for a gate that has been shut for too long, or for a claim."""
         late, now = await self.recovery.too_late(MOST_AT_ONCE), self.now()
         judged = [before_attempt(job, suppression=None, now=now) for job in late]
         ended = [job for job in judged if job is not None]
-        return await self.recovery.end(ended) if ended else 0
+        report[Repair.EXPIRED] = await self.recovery.end(ended) if ended else 0
 
     async def _accepted(self, orphans: Sequence[Orphan]) -> Collection[tuple[str, str]]:
         begun = [(o.job.id, o.claim) for o in orphans if o.begun is not None]

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from gcsched.errors import BellUnavailable, StoreUnavailable
+from gcsched.errors import BellUnavailable, StoreRefused, StoreUnavailable
 from gcsched.usecases.periodic import periodically
 
 EVERY = timedelta(seconds=1)
@@ -40,6 +40,8 @@ class Watch:
         self._asked_at = self.clock()
         try:
             await self.ask()
+        except StoreRefused as error:
+            self._answer = f"refuses: {error.sentence}"
         except (StoreUnavailable, BellUnavailable) as error:
             self._answer = f"away ({type(error.__cause__).__name__})"
         else:

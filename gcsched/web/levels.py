@@ -76,6 +76,11 @@ def of_all_processes(counts: JobCounts) -> Iterator[Metric]:
         "How late the oldest due job was at that count; 0: nothing was due.",
         value=counts.oldest_due.total_seconds(),
     )
+    yield GaugeMetricFamily(
+        "gcsched_unreadable_jobs",
+        "Jobs set aside because their document cannot be read, or in unknown states.",
+        value=counts.unreadable,
+    )
 
 
 def by_label(name: str, documentation: str, **labelled: Mapping[str, float]) -> Metric:

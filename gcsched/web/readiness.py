@@ -23,11 +23,15 @@ TAKES_CALLS = frozenset({Status.READY, Status.DEGRADED})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dependency:
-    """Without one that *is_needed* no call can be answered well."""
+    """Without one that *is_needed* no call can be answered well.
+
+    One that is not *is_always_told* is named only while something is wrong with it.
+    """
 
     name: str
     trouble: Callable[[], str | None]
     is_needed: bool = False
+    is_always_told: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +74,11 @@ class Readiness:
 
     def _report(self) -> Report:
         troubles = {each: each.trouble() for each in self._dependencies}
-        told = {each.name: trouble or OK for each, trouble in troubles.items()}
+        told = {
+            each.name: trouble or OK
+            for each, trouble in troubles.items()
+            if trouble or each.is_always_told
+        }
         if self.failure is not None:
             return Report(status=Status.FAILED, dependencies=told, reason=self.failure)
         if self._is_stopping:

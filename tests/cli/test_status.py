@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import grpc
 import pytest
 
+from gcsched.cli import status_view
 from gcsched.pb import task_pb2
 from tests.answering import Answering, Refusal, answering
 from tests.program import command
@@ -155,3 +156,18 @@ async def test_an_interval_that_is_none_is_wrong_usage(every: str) -> None:
     done = await command("status", f"--watch={every}")
 
     assert done.code == 2
+
+
+def test_what_an_operator_must_mend_is_told_a_line_each() -> None:
+    report = task_pb2.StatusReport(
+        unreadable_jobs=1234, problems=["index claim of jobs is missing", "MongoDB refuses: x"]
+    )
+
+    rows = status_view.summary(report)
+
+    assert [row for row in rows if row[0] in {"problem", "unreadable"}] == [
+        ("problem", "index claim of jobs is missing"),
+        ("problem", "MongoDB refuses: x"),
+        ("unreadable", "1,234 jobs: the log names them (job unreadable)"),
+    ]
+    assert not [row for row in status_view.summary(QUIET) if row[0] == "problem"]

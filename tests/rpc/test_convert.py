@@ -39,6 +39,8 @@ EXAMPLES: list[GcschedError] = [
     errors.Overloaded(3),
     errors.Stopping(),
     errors.StoreUnavailable("reading a job"),
+    errors.StoreRefused("reading a job", "permission", "the user may not read"),
+    errors.AdmissionClosed("index dedup_key of jobs is missing"),
 ]
 
 

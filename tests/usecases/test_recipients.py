@@ -142,3 +142,32 @@ async def test_in_a_flood_the_newest_are_not_noted(
     await notes.save()
 
     assert store.saved == ["job-0", "job-1", "job-2"]
+
+
+async def test_the_pause_after_failures_grows_and_ends_with_them(store: ToyRecipients) -> None:
+    notes, pauses = RecipientNotes(store=store), []
+    store.takes = 0
+
+    for number in range(8):
+        note(notes, 1, first=number)
+        await notes.save()
+        pauses.append(notes.pause.total_seconds())
+    store.takes = None
+    await notes.save()
+
+    assert pauses == [0.4, 0.8, 1.6, 3.2, 5, 5, 5, 5]
+    assert notes.pause == timedelta(milliseconds=200)
+
+
+async def test_a_batch_that_failed_is_tried_again_as_it_was(store: ToyRecipients) -> None:
+    """The store knows it by that, and counts it once."""
+    notes = RecipientNotes(store=store)
+    store.takes = 0
+    note(notes, 2)
+    await notes.save()
+    note(notes, 2, first=2)
+    store.takes = None
+
+    await notes.save()
+
+    assert store.groups == [["job-0", "job-1"], ["job-2", "job-3"]]

@@ -372,7 +372,8 @@ async def test_unreadable_orphans_hide_no_others_and_are_told_now_and_then(
 
     assert [report.get(Repair.NOT_BEGUN, 0) for report in reports] == [0, 1, 0]
     assert [log["event"] for log in logs].count("job unreadable") == 3
-    assert raw["jobs"].count_documents({"state": "SENDING", "attempts": "none"}) == 3
+    aside = {"state": "UNREADABLE", "aside": "SENDING", "attempts": "none", "claim": "claim-1"}
+    assert raw["jobs"].count_documents(aside) == 3
 
 
 @pytest.mark.parametrize("not_after", [DatetimeMS(8640000000000000), "tomorrow", None], ids=str)

@@ -4,26 +4,31 @@ import asyncio
 import random
 import time
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from gcsched.adapters.mongo.codec import decoded
+from gcsched.adapters.mongo.codec import Unreadable, sorted_out
 from gcsched.adapters.mongo.connection import Mongo, store_errors
 from gcsched.adapters.mongo.documents import BY_CLAIM, BY_ID, BY_STATE_AND_DUE, BY_URGENCY
+from gcsched.adapters.mongo.each import update_each
+from gcsched.adapters.mongo.unreadable import Told, set_aside
 from gcsched.domain.job import CLAIMABLE, LEASE, Priority, State
 from gcsched.usecases.ports import Batch
 
 LEASE_END = {"$add": ["$$NOW", int(LEASE.total_seconds() * 1000)]}
 STATES = [state.value for state in CLAIMABLE]
 NOT_BEGUN = {"state": State.SENDING.value, "begun": {"$exists": False}}
-WAS_TRIED = {"$gt": [{"$size": "$attempts"}, 0]}
-RELEASED = {
-    "state": {"$cond": [WAS_TRIED, State.RETRYING.value, State.SCHEDULED.value]},
-    "since": "$$NOW",
-    "version": {"$add": ["$version", 1]},
-}
+# An expression that fails at one document fails for all: fields of other types stay as they are.
+WAS_TRIED = {"$cond": [{"$isArray": "$attempts"}, {"$ne": ["$attempts", []]}, False]}
+BEFORE_CLAIM = {"$cond": [WAS_TRIED, State.RETRYING.value, State.SCHEDULED.value]}
+NEXT_VERSION = {"$cond": [{"$isNumber": "$version"}, {"$add": ["$version", 1]}, "$version"]}
+RELEASED = {"state": BEFORE_CLAIM, "since": "$$NOW", "version": NEXT_VERSION}
+HELD = ("claim", "lease", "begun")
 LOOK_AHEAD = 3
+MOST_STUCK, STUCK_SECONDS = 1_000, 60.0
+ODD_ID = "its field _id is no text"
+TOO_LARGE = "it has no room for a claim, or a rule of the collection forbids one"
 LATEST_CLAIM = timedelta(seconds=10)  # as long as a connection's silence is borne
 
 Seen = list[dict[str, Any]]
@@ -32,6 +37,8 @@ Seen = list[dict[str, Any]]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MongoClaims:
     mongo: Mongo
+    told: Told = field(default_factory=Told)
+    _stuck: dict[str, float] = field(default_factory=dict)  # those MongoDB can change in no way
 
     async def claim(
         self, token: str, most: int, *, now: datetime, urgent_only: bool = False
@@ -46,25 +53,50 @@ class MongoClaims:
             if not urgent_only:
                 looks.append(self._due(most * LOOK_AHEAD, now))
             seen = [look for look in await asyncio.gather(*looks) if look]
-            due = [[each["_id"] for each in look] for look in seen]
+            due = await self._claimable(seen)
             wanted = chosen(due, most)
             if not wanted:
                 return Batch(token=token, jobs=(), until=0.0, saw=0)
             until = time.monotonic() + LEASE.total_seconds()
-            await self.mongo.jobs.update_many(
-                {
-                    "_id": {"$in": wanted},
-                    "state": {"$in": STATES},
-                    **is_due(since=seen[0][0]["now"]),
-                },
-                [{"$set": claimed(token)}],
-                hint=BY_ID,
-            )
+            guard = {"state": {"$in": STATES}, **is_due(since=seen[0][0]["now"])}
+            change = [{"$set": claimed(token)}]
+            _, offenders = await update_each(self.mongo.jobs, wanted, guard, change)
+            await self._put_away([({"_id": each}, TOO_LARGE) for each in offenders], guard)
             found = self.mongo.jobs.find({"claim": token}, hint=BY_CLAIM)
-            documents = await found.to_list(most)
-        jobs = [job for _, job in decoded(documents)]
+            readable, unreadable = sorted_out(await found.to_list(most))
+            ours = {"claim": token, **NOT_BEGUN}
+            await self._put_away(unreadable, ours, was=BEFORE_CLAIM, gone=HELD)
+        jobs = [job for _, job in readable]
         jobs.sort(key=lambda job: job.due)
         return Batch(token=token, jobs=tuple(jobs), until=until, saw=len(set().union(*due)))
+
+    async def _claimable(self, seen: Sequence[Seen]) -> list[list[str]]:
+        """Return the ids that were seen; what has an id that is no text is set aside at once."""
+        documents = [each for look in seen for each in look]
+        odd = [each for each in documents if not isinstance(each["_id"], str)]
+        await self._put_away([(each, ODD_ID) for each in odd], {"state": {"$in": STATES}})
+        return [
+            [
+                each["_id"]
+                for each in look
+                if isinstance(each["_id"], str) and not self._is_stuck(each["_id"])
+            ]
+            for look in seen
+        ]
+
+    def _is_stuck(self, job_id: str) -> bool:
+        return bool(self._stuck) and self._stuck.get(job_id, 0.0) > time.monotonic()
+
+    async def _put_away(
+        self, unreadable: Sequence[Unreadable], guard: dict[str, Any], **how: Any
+    ) -> None:
+        """Set *unreadable* aside; what cannot even be set aside is not claimed by this process."""
+        if unreadable:
+            self.told.tell(unreadable)
+            stuck = await set_aside(self.mongo.jobs, unreadable, guard, **how)
+            if len(self._stuck) >= MOST_STUCK:
+                self._stuck.clear()
+            self._stuck.update((str(each), time.monotonic() + STUCK_SECONDS) for each in stuck)
 
     async def _urgent(self, most: int, now: datetime) -> Seen:
         query = {"priority": Priority.URGENT.value, "state": {"$in": STATES}, "due": {"$lte": now}}
@@ -95,12 +127,12 @@ class MongoClaims:
         The others must not be sent: this is the fence. A claim that is still there was taken back
         by nobody, even past its lease, so renewing it here is safe.
         """
-        ours = {"_id": {"$in": list(ids)}, "claim": token, "state": State.SENDING.value}
+        held = {"claim": token, "state": State.SENDING.value}
+        ours = {"_id": {"$in": list(ids)}, "begun": {"$exists": True}, **held}
         with store_errors("marking jobs as begun"):
-            answer = await self.mongo.jobs.update_many(
-                ours, [{"$set": {"begun": "$$NOW", "lease": LEASE_END}}], hint=BY_ID
-            )
-            if answer.matched_count == len(ids):
+            change = [{"$set": {"begun": "$$NOW", "lease": LEASE_END}}]
+            count, _ = await update_each(self.mongo.jobs, ids, held, change)
+            if count == len(ids):
                 return ids
             found = self.mongo.jobs.find(ours, {"_id": 1}, hint=BY_ID)
             return {document["_id"] async for document in found}
@@ -137,7 +169,7 @@ def claimed(token: str) -> dict[str, Any]:
         "lease": LEASE_END,
         "begun": "$$REMOVE",
         "since": "$$NOW",
-        "version": {"$add": ["$version", 1]},
+        "version": NEXT_VERSION,
     }
 
 
@@ -148,4 +180,5 @@ def is_due(*, since: datetime) -> dict[str, Any]:
     and what it took would wait for the end of a lease.
     """
     in_time = {"$lte": ["$$NOW", since + LATEST_CLAIM]}
-    return {"$expr": {"$and": [{"$lte": ["$due", "$$NOW"]}, in_time]}}
+    is_one_state = {"$in": ["$state", STATES]}  # an array with one of them is no state
+    return {"$expr": {"$and": [{"$lte": ["$due", "$$NOW"]}, in_time, is_one_state]}}

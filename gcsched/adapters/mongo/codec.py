@@ -1,12 +1,22 @@
 """Jobs to MongoDB documents and back. Fields have the same names on both sides."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from types import UnionType
 from typing import Any
 
-import structlog
-
+from gcsched.adapters.mongo.checks import (
+    NO_CHARACTER,
+    check_moments,
+    check_optional_moment,
+    check_optional_texts,
+    check_texts,
+    count,
+    documents,
+    flag,
+    optional_count,
+    text_map,
+    wrong,
+)
 from gcsched.domain.attempt import Attempt
 from gcsched.domain.due import KEEP_TRYING
 from gcsched.domain.job import Job, Priority, State
@@ -19,9 +29,20 @@ OPTIONAL = (
 UNREADABLE = (KeyError, TypeError, ValueError, OverflowError)
 """What `decode` raises where a document is none of ours."""
 
+ASIDE = "UNREADABLE"
+"""The state of a job that is set aside; `aside` keeps the one that it had."""
+
 MOMENTS = ("created", "due_at", "due", "since")
-COUNTS = ("attempt", "takebacks", "version")
 TEXTS = ("_id", "empid", "email", "message", "name", "message_id", "template", "reason")
+OPTIONAL_TEXTS = (
+    *("dedup_key", "released_key", "claim", "reply_to"),
+    *("request_id", "fingerprint", "priority"),
+)
+
+Document = Mapping[str, Any]
+Pair = tuple[Document, Job]
+Unreadable = tuple[Document, str]
+"""A document, and what is wrong with it."""
 
 
 def encode(job: Job) -> dict[str, Any]:
@@ -55,15 +76,20 @@ def encode(job: Job) -> dict[str, Any]:
 
 
 def decode(document: Mapping[str, Any]) -> Job:
-    """Make the job of *document*; raises KeyError, TypeError or ValueError where it is none."""
-    check(document, MOMENTS, datetime)
-    check(document, COUNTS, int | float)  # a shell writes 1.0 for 1
-    check(document, TEXTS, str)
-    if document.get("not_after") is not None:
-        check(document, ("not_after",), datetime)
+    """Make the job of *document*; raises one of UNREADABLE where it is none.
+
+    Every field is checked here, so that no converter meets one that it cannot carry.
+    """
+    check_moments(document, MOMENTS)
+    check_texts(document, TEXTS)
+    check_optional_texts(document, OPTIONAL_TEXTS)
+    check_optional_moment(document, "not_after")
+    if NO_CHARACTER in document["email"]:
+        raise wrong("email", document["email"])
+    state = state_of(document)
     return Job(
         id=document["_id"],
-        state=State(document["state"]),
+        state=state,
         empid=document["empid"],
         email=document["email"],
         message=document["message"],
@@ -77,46 +103,78 @@ def decode(document: Mapping[str, Any]) -> Job:
         message_id=document["message_id"],
         dedup_key=document.get("dedup_key"),
         released_key=document.get("released_key"),
-        attempt=document["attempt"],
-        takebacks=document["takebacks"],
-        version=document["version"],
+        attempt=count(document, "attempt"),
+        takebacks=count(document, "takebacks"),
+        version=count(document, "version"),
         claim=document.get("claim"),
-        begun=document.get("begun"),
+        begun=begun_of(document) if state is State.SENDING else None,
         reason=document["reason"],
-        attempts=tuple(decode_attempt(attempt) for attempt in document["attempts"]),
+        attempts=tuple(map(decode_attempt, documents(document, "attempts"))),
         **wishes(document),
     )
 
 
+def state_of(document: Mapping[str, Any]) -> State:
+    try:
+        return State(document["state"])
+    except ValueError:
+        raise wrong("state", document["state"]) from None
+
+
 def wishes(document: Mapping[str, Any]) -> dict[str, Any]:
     """Decode what a caller may have asked for beside whom, what and when."""
+    check_optional_moment(document, "dedup_until")
     return {
         "template": document["template"],
-        "variables": document.get("variables") or {},
-        "labels": document.get("labels") or {},
+        "variables": text_map(document, "variables"),
+        "labels": text_map(document, "labels"),
         "reply_to": document.get("reply_to") or "",
         "request_id": document.get("request_id") or "",
         "fingerprint": document.get("fingerprint") or "",
         "dedup_until": document.get("dedup_until"),
-        "not_after_asked": bool(document.get("not_after_asked")),
+        "not_after_asked": flag(document, "not_after_asked"),
         "priority": Priority(document.get("priority") or Priority.NORMAL),
     }
 
 
-def check(document: Mapping[str, Any], names: Iterable[str], kind: type | UnionType) -> None:
-    for name in names:
-        if not isinstance(document[name], kind):
-            raise TypeError(f"{name} is of type {type(document[name]).__name__}")
+def begun_of(document: Mapping[str, Any]) -> datetime | None:
+    """Return when the body of a claimed job was about to be written; None: it was not."""
+    check_optional_moment(document, "begun")
+    return document.get("begun")
 
 
-def decoded(documents: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Mapping[str, Any], Job]]:
-    """Decode what can be read; one document that cannot must not stop all the others."""
-    for document in documents:
+def unreadable(document: Mapping[str, Any], error: Exception) -> str:
+    """Say what is wrong with *document*, which *error* says is none; one set aside has its state.
+
+    The state that it had is in `aside`, and what made it unreadable is in another field.
+    """
+    if document.get("state") != ASIDE:
+        return problem_of(error)
+    try:
+        decode({**document, "state": document["aside"]})
+    except UNREADABLE as cause:
+        return f"it is set aside, because {problem_of(cause)}"
+    return "it was set aside and is mended: the next sweep takes it up again"
+
+
+def problem_of(error: Exception) -> str:
+    """Say what made a document unreadable; never a value of a caller."""
+    return f"its field {error.args[0]} is missing" if isinstance(error, KeyError) else str(error)
+
+
+def sorted_out(seen: Iterable[Document]) -> tuple[list[Pair], list[Unreadable]]:
+    """Decode what can be read, with its document; give the others with what is wrong with them.
+
+    One document that cannot be read must not stop all the others.
+    """
+    readable: list[Pair] = []
+    unreadable: list[Unreadable] = []
+    for document in seen:
         try:
-            yield document, decode(document)
+            readable.append((document, decode(document)))
         except UNREADABLE as error:
-            log = structlog.get_logger()
-            log.warning("job unreadable", job_id=str(document.get("_id")), error=repr(error))
+            unreadable.append((document, problem_of(error)))
+    return readable, unreadable
 
 
 def encode_attempt(attempt: Attempt) -> dict[str, Any]:
@@ -133,12 +191,15 @@ def encode_attempt(attempt: Attempt) -> dict[str, Any]:
 
 def decode_attempt(document: Mapping[str, Any]) -> Attempt:
     # Field by field: a newer version of us may have written more.
+    check_moments(document, ("begun", "ended"))
+    check_texts(document, ("relay", "text"))
+    check_optional_texts(document, ("enhanced",))
     return Attempt(
         begun=document["begun"],
         ended=document["ended"],
         kind=Kind(document["kind"]),
         relay=document["relay"],
-        code=document["code"],
+        code=optional_count(document, "code"),
         enhanced=document["enhanced"],
         text=document["text"],
     )

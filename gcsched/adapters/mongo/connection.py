@@ -1,8 +1,9 @@
 """The connection to MongoDB: opened once, patient at the start, every wait limited."""
 
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from contextlib import asynccontextmanager, contextmanager, suppress
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -10,18 +11,20 @@ from beanie import init_beanie
 from bson.codec_options import DatetimeConversion
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
 from pymongo import ReadPreference
-from pymongo.errors import ConfigurationError, OperationFailure, PyMongoError
+from pymongo.errors import ConfigurationError, NetworkTimeout, OperationFailure, PyMongoError
 from pymongo.write_concern import WriteConcern
 
 from gcsched.adapters.mongo.documents import (
     DOCUMENTS,
+    INDEXES,
     RETIRED,
     JobDocument,
     RecipientDocument,
     RunDocument,
     SuppressionDocument,
 )
-from gcsched.errors import SettingsProblems, StoreUnavailable
+from gcsched.adapters.mongo.refusals import SENTENCES, UNFIT, Problem, Refusals, problem_of
+from gcsched.errors import SettingsProblems, StoreRefused, StoreUnavailable
 
 Document = dict[str, Any]
 Collection = AsyncIOMotorCollection[Document]
@@ -32,7 +35,6 @@ MALFORMED = (
     " and options, and write special characters of user and password as %XX"
 )
 WTIMEOUT_MS = 5_000
-INDEX_NOT_FOUND = 27
 OPTIONS = {  # a value in the connection string wins
     "appname": "gcsched",
     "serverselectiontimeoutms": 3_000,
@@ -40,6 +42,10 @@ OPTIONS = {  # a value in the connection string wins
     "sockettimeoutms": 10_000,
     "waitqueuetimeoutms": 5_000,
 }
+
+
+REFUSALS: ContextVar[Refusals | None] = ContextVar("refusals of MongoDB", default=None)
+"""Where `store_errors` notes what MongoDB refuses: set for all that is begun after `open_mongo`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,20 +57,25 @@ class Mongo:
     recipients: Collection
     suppressions: Collection
     runs: Collection
+    refusals: Refusals = field(default_factory=Refusals)
 
     async def prepare(self) -> None:
-        """Create collections and indexes where they are missing; running it again is harmless."""
-        with store_errors("preparing the database"):
-            await init_beanie(database=self.database, document_models=list(DOCUMENTS))
-            for name in RETIRED:
-                await self._drop_index(name)
+        """Prepare the models, and the indexes as far as MongoDB takes them at once.
 
-    async def _drop_index(self, name: str) -> None:
-        try:
-            await self.jobs.drop_index(name)
-        except OperationFailure as error:
-            if error.code != INDEX_NOT_FOUND:
-                raise
+        What stands in the way of an index keeps no process from starting: `MongoIndexes` looks
+        after it from then on. Running it again is harmless.
+        """
+        with store_errors("preparing the database"):
+            await init_beanie(
+                database=self.database, document_models=list(DOCUMENTS), skip_indexes=True
+            )
+            await self.runs.find_one({"_id": ""})  # a user without rights must not begin to serve
+            for name, models in INDEXES.items():
+                with suppress(OperationFailure, NetworkTimeout):  # in the way, or long to build
+                    await self.database[name].create_indexes(list(models))
+            for name in RETIRED:
+                with suppress(OperationFailure):  # it is gone, or does no harm but costs time
+                    await self.jobs.drop_index(name)
 
     async def ping(self) -> None:
         with store_errors("looking for MongoDB"):
@@ -86,13 +97,15 @@ async def open_mongo(uri: str) -> AsyncIterator[Mongo]:
             read_preference=ReadPreference.PRIMARY,
             write_concern=durable(),
         )
-        yield Mongo(
+        mongo = Mongo(
             database=database,
             jobs=database[JobDocument.Settings.name],
             recipients=database[RecipientDocument.Settings.name],
             suppressions=database[SuppressionDocument.Settings.name],
             runs=database[RunDocument.Settings.name],
         )
+        REFUSALS.set(mongo.refusals)
+        yield mongo
     finally:
         client.close()
 
@@ -104,7 +117,14 @@ def client_for(uri: str) -> AsyncIOMotorClient[Document]:
     try:
         # A date that Python does not know must not stop those who read it together with others.
         clamped = DatetimeConversion.DATETIME_CLAMP
-        return AsyncIOMotorClient(uri, tz_aware=True, datetime_conversion=clamped, **ours)
+        return AsyncIOMotorClient(
+            uri,
+            tz_aware=True,
+            datetime_conversion=clamped,
+            # Nor must octets that are no text, which another program may store.
+            unicode_decode_error_handler="replace",
+            **ours,
+        )
     except (ConfigurationError, OSError, ValueError) as error:
         # The driver's own words may quote the password.
         raise SettingsProblems([f"{MALFORMED} ({type(error).__name__})"]) from error
@@ -112,8 +132,22 @@ def client_for(uri: str) -> AsyncIOMotorClient[Document]:
 
 @contextmanager
 def store_errors(doing: str) -> Iterator[None]:
-    """Translate the driver's errors: to a caller they all mean that nothing was confirmed."""
+    """Translate the driver's errors.
+
+    They become StoreUnavailable where MongoDB did not confirm in time, and StoreRefused where it
+    answers that it does not do it.
+    """
     try:
         yield
-    except PyMongoError as error:
-        raise StoreUnavailable(doing) from error
+    except (PyMongoError, *UNFIT) as error:
+        if (problem := problem_of(error)) is None:
+            raise StoreUnavailable(doing) from error
+        raise refused(doing, problem, error) from error
+
+
+def refused(doing: str, problem: Problem, cause: Exception) -> StoreRefused:
+    """Make the error that tells a refusal, and note it where operators see it."""
+    error = StoreRefused(doing, problem, SENTENCES[problem])
+    if (refusals := REFUSALS.get()) is not None:
+        refusals.note(error, doing, cause)
+    return error

@@ -152,3 +152,10 @@ class RunDocument(NamedDocument):
 
 
 DOCUMENTS = (JobDocument, RecipientDocument, SuppressionDocument, RunDocument)
+
+INDEXES = {
+    document.Settings.name: tuple(getattr(document.Settings, "indexes", ()))
+    for document in DOCUMENTS
+    if getattr(document.Settings, "indexes", ())
+}
+"""The indexes of each collection that has some. Others that exist may be of a newer version."""

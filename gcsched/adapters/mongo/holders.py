@@ -2,12 +2,14 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from pymongo.read_concern import ReadConcern
 
 from gcsched.adapters.mongo.connection import Collection, Mongo
 from gcsched.adapters.mongo.documents import BY_DEDUP_KEY, BY_ID, BY_REQUEST_ID
+from gcsched.adapters.mongo.tolerant import a_text
 from gcsched.domain.dedup import Holder
 from gcsched.domain.job import Job, State
 
@@ -35,7 +37,7 @@ class MongoHolders:
     async def _by_key(self, jobs: Sequence[Job]) -> dict[str, Holder]:
         keys = [job.dedup_key for job in jobs]
         found = self._find({"dedup_key": {"$in": keys}}, BY_DEDUP_KEY)
-        by_key = {document["dedup_key"]: holder async for document, holder in found}
+        by_key = {key: holder async for doc, holder in found for key in texts(doc, "dedup_key")}
         return {job.id: by_key[job.dedup_key] for job in jobs if job.dedup_key in by_key}
 
     async def _by_request_id(self, jobs: Sequence[Job]) -> dict[str, Holder]:
@@ -44,7 +46,7 @@ class MongoHolders:
             return {}
         query = {"request_id": {"$in": ids}, "dedup_key": {"$exists": True}}
         found = self._find(query, BY_REQUEST_ID)
-        by_id = {document["request_id"]: holder async for document, holder in found}
+        by_id = {key: holder async for doc, holder in found for key in texts(doc, "request_id")}
         return {job.id: by_id[job.request_id] for job in jobs if job.request_id in by_id}
 
     async def _find(
@@ -58,12 +60,23 @@ class MongoHolders:
         return self.mongo.jobs.with_options(read_concern=ReadConcern("majority"))
 
 
+def texts(document: Mapping[str, Any], name: str) -> list[str]:
+    """Return the text of that *name*, or each one of an array: MongoDB finds it by any of them."""
+    value = document[name]
+    return [
+        each for each in (value if isinstance(value, list) else [value]) if isinstance(each, str)
+    ]
+
+
 def holder_from(document: Mapping[str, Any]) -> Holder:
+    """Read tolerantly: a holder that is spoilt is no reason to mail twice, nor to fail."""
+    state, due = document.get("state"), document.get("due")
+    until = document.get("dedup_until")
     return Holder(
-        job_id=document["_id"],
-        state=State(state) if (state := document.get("state")) in STATES else None,
-        due=document.get("due"),
-        request_id=document.get("request_id") or "",
-        fingerprint=document.get("fingerprint") or "",
-        dedup_until=document.get("dedup_until"),
+        job_id=str(document["_id"]),
+        state=State(state) if isinstance(state, str) and state in STATES else None,
+        due=due if isinstance(due, datetime) else None,
+        request_id=a_text(document, "request_id"),
+        fingerprint=a_text(document, "fingerprint"),
+        dedup_until=until if isinstance(until, datetime) else None,
     )

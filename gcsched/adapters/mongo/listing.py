@@ -1,21 +1,24 @@
 """Lists of jobs, page by page: each page is a few ranges of one index, read in its order."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from gcsched.adapters.mongo.certain import LONGEST_READ_MS, certain
-from gcsched.adapters.mongo.codec import decoded
+from gcsched.adapters.mongo.codec import sorted_out
 from gcsched.adapters.mongo.connection import Collection, Document, Mongo, store_errors
 from gcsched.adapters.mongo.documents import BY_EMAIL, BY_EMPID, BY_ID, BY_STATE_AND_DUE
+from gcsched.adapters.mongo.tolerant import is_list
+from gcsched.adapters.mongo.unreadable import Told
 from gcsched.domain.identity import EPOCH
-from gcsched.domain.job import Job
 from gcsched.domain.listing import JobFilter, Listing, Place
 from gcsched.usecases.read_jobs import Page
 
 Query = dict[str, Any]
 
 NOT_IN_BASIC = {"message": 0, "variables": 0, "attempts": 0}
+NOTHING: Document = {"message": "", "attempts": []}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +27,7 @@ class MongoJobList:
 
     mongo: Mongo
     is_certain: bool = False
+    told: Told = field(default_factory=Told)
 
     async def page(
         self, listing: Listing, after: Place | None, *, most: int, is_full: bool
@@ -42,7 +46,9 @@ class MongoJobList:
         shown = found[:most]
         # By the document: a last one that cannot be read must not end the list.
         following = place_of(shown[-1], listing) if len(found) > most else None
-        return Page(jobs=tuple(jobs_of(shown)), following=following)
+        readable, unreadable = sorted_out(NOTHING | document for document in shown)
+        self.told.tell(unreadable)
+        return Page(jobs=tuple(job for _, job in readable), following=following)
 
     async def _found(self, look: "Look") -> list[Document]:
         jobs = self.mongo.jobs
@@ -125,10 +131,14 @@ def everything(wanted: JobFilter) -> Query:
 
 
 def place_of(document: Document, listing: Listing) -> Place:
-    return Place(id=document["_id"], due=document["due"] if listing.order.is_by_due else None)
+    due = due_of(document, listing) if listing.order.is_by_due else None
+    return Place(id=document["_id"], due=due)
 
 
-def jobs_of(documents: list[Document]) -> Iterator[Job]:
-    nothing = {"message": "", "attempts": []}
-    for _, job in decoded(nothing | document for document in documents):
-        yield job
+def due_of(document: Document, listing: Listing) -> datetime:
+    """Return the time by which *document* has its place; of several, the one that counts here."""
+    found = document["due"]
+    moments = [
+        each for each in (found if is_list(found) else [found]) if isinstance(each, datetime)
+    ]
+    return max(moments) if listing.order.is_descending else min(moments)

@@ -5,15 +5,25 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
+import structlog
 from pymongo import UpdateMany, UpdateOne
+from pymongo.errors import BulkWriteError, WriteError
 
-from gcsched.adapters.mongo.codec import encode_attempt
+from gcsched.adapters.mongo.codec import ASIDE, encode_attempt
 from gcsched.adapters.mongo.connection import Mongo, store_errors
 from gcsched.adapters.mongo.documents import BY_ID
+from gcsched.adapters.mongo.refusals import UNFIT, is_of_document
 from gcsched.domain.job import FINAL, WAITING, Job, State
 from gcsched.usecases.ports import Conclusion
 
 Fields = dict[str, Any]
+
+# One that was set aside as unreadable under our claim is concluded all the same: its outcome is
+# made of the job as it was readable.
+OURS = [State.SENDING.value, ASIDE]
+PROOF = ("state", "since", "reason", "delete_after")
+SHORT = (*PROOF, "due", "attempt", "takebacks", "version")
+IS_LIST = {"$isArray": "$attempts"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,22 +39,59 @@ class MongoOutcomes:
         Never from CANCELLED: whoever cancelled it was told so.
         """
         with store_errors("writing outcomes"):
-            answer = await self.mongo.jobs.bulk_write(self.guarded(conclusions), ordered=False)
-            if answer.matched_count == len(conclusions):
-                return ()
-            lost = await self._lost(conclusions)
-            proofs = [self.proven(c.job) for c in lost if c.job.state is State.SENT]
-            if proofs:
-                await self.mongo.jobs.bulk_write(proofs, ordered=False)
+            try:
+                return await self._conclude(conclusions)
+            except (BulkWriteError, *UNFIT) as error:
+                if not is_of_document(error):
+                    raise
+                if len(conclusions) == 1:
+                    return await self._conclude_in_short(conclusions[0], error)
+        half = len(conclusions) // 2
+        return [
+            *await self.conclude(conclusions[:half]),
+            *await self.conclude(conclusions[half:]),
+        ]
+
+    async def _conclude(self, conclusions: Sequence[Conclusion]) -> Collection[Conclusion]:
+        answer = await self.mongo.jobs.bulk_write(self.guarded(conclusions), ordered=False)
+        if answer.matched_count == len(conclusions):
+            return ()
+        lost = await self._lost(conclusions)
+        proofs = [self.proven(c.job) for c in lost if c.job.state is State.SENT]
+        if proofs:
+            await self.mongo.jobs.bulk_write(proofs, ordered=False)
         return lost
+
+    async def _conclude_in_short(
+        self, conclusion: Conclusion, cause: Exception
+    ) -> Collection[Conclusion]:
+        """Write the state alone where the whole outcome cannot be stored; else give it up as lost.
+
+        Its lease ends then, and a sweep decides by its marks, as if this process had died.
+        """
+        job = conclusion.job
+        fields, gone = concluded(job, self.retention)
+        short = {name: fields[name] for name in SHORT if name in fields}
+        change = {"$set": short, "$unset": dict.fromkeys(gone, "")}
+        query = {"_id": job.id, "claim": conclusion.claim, "state": {"$in": OURS}}
+        structlog.get_logger().error(
+            "outcome not stored whole", job_id=job.id, state=job.state.value, error=repr(cause)[:80]
+        )
+        try:
+            answer = await self.mongo.jobs.update_one(query, change, hint=BY_ID)
+        except WriteError as error:
+            if not is_of_document(error):
+                raise
+            return [conclusion]
+        return () if answer.matched_count else [conclusion]
 
     async def _lost(self, conclusions: Sequence[Conclusion]) -> list[Conclusion]:
         """Give those of *conclusions* that are not what the database says now."""
         ids = list({c.job.id for c in conclusions})  # two claims of one job may end together
         found = self.mongo.jobs.find({"_id": {"$in": ids}}, {"version": 1, "state": 1}, hint=BY_ID)
-        now = {doc["_id"]: (doc["version"], doc["state"]) async for doc in found}
+        now = {doc["_id"]: (doc.get("version"), doc.get("state")) async for doc in found}
         return [
-            replace(c, instead=state)
+            replace(c, instead=str(state))
             for c in conclusions
             for version, state in [now.get(c.job.id, (None, None))]
             if (version, state) != (c.job.version, c.job.state.value)
@@ -67,14 +114,24 @@ class MongoOutcomes:
         waiting = {"state": {"$in": [state.value for state in (State.UNCERTAIN, *WAITING)]}}
         not_begun = {"state": State.SENDING.value, "begun": {"$exists": False}}
         fields, gone = concluded(job, self.retention)
-        kept = {name: fields[name] for name in ("state", "since", "reason", "delete_after")}
+        kept = {name: {"$literal": fields[name]} for name in PROOF}
+        latest = {"$literal": fields["attempts"][-1:]}
         change = {
-            "$set": kept,
-            "$unset": dict.fromkeys(gone, ""),
-            "$inc": {"version": 1, "attempt": 1},
-            "$push": {"attempts": fields["attempts"][-1]},
+            **kept,
+            "version": next_count("version", job.version),
+            "attempt": next_count("attempt", job.attempt),
+            "attempts": {"$concatArrays": [{"$cond": [IS_LIST, "$attempts", []]}, latest]},
         }
-        return UpdateOne({"_id": job.id, "$or": [waiting, not_begun]}, change, hint=BY_ID)
+        return UpdateOne(
+            {"_id": job.id, "$or": [waiting, not_begun]},
+            [{"$set": change}, {"$unset": gone}],
+            hint=BY_ID,
+        )
+
+
+def next_count(name: str, otherwise: int) -> Fields:
+    """Add one to a count; an expression that failed at one document would fail for all."""
+    return {"$cond": [{"$isNumber": f"${name}"}, {"$add": [f"${name}", 1]}, otherwise]}
 
 
 def set_each(fields_by_id: dict[str, Fields], *, claim: str, gone: list[str]) -> UpdateMany:
@@ -83,7 +140,7 @@ def set_each(fields_by_id: dict[str, Fields], *, claim: str, gone: list[str]) ->
     place = {"$indexOfArray": [{"$literal": ids}, "$_id"]}
     own_fields = {"$arrayElemAt": [{"$literal": fields}, place]}
     return UpdateMany(
-        {"_id": {"$in": ids}, "claim": claim, "state": State.SENDING.value},
+        {"_id": {"$in": ids}, "claim": claim, "state": {"$in": OURS}},
         [{"$replaceWith": {"$mergeObjects": ["$$ROOT", own_fields]}}, {"$unset": gone}],
         hint=BY_ID,
     )
@@ -101,7 +158,7 @@ def concluded(job: Job, retention: timedelta) -> tuple[Fields, list[str]]:
         "version": job.version,
         "attempts": [encode_attempt(attempt) for attempt in job.attempts],
     }
-    gone = ["claim", "lease", "begun"]
+    gone = ["claim", "lease", "begun", "aside"]
     if job.state in FINAL:
         fields["delete_after"] = job.since + retention
     if job.dedup_key is None:

@@ -12,6 +12,7 @@ from pymongo import UpdateOne
 from gcsched.adapters.mongo.certain import LONGEST_READ_MS, certain
 from gcsched.adapters.mongo.connection import Collection, Document, Mongo, store_errors
 from gcsched.adapters.mongo.documents import BY_EMPID, BY_ID
+from gcsched.adapters.mongo.tolerant import a_count, a_moment, a_text, is_list
 from gcsched.domain.erasure import EMPTIED, REMOVED, Known, erased_reason, erased_text
 from gcsched.domain.job import FINAL
 from gcsched.domain.masking import Words
@@ -85,14 +86,24 @@ async def first_of(query: Document, most: int, jobs: Collection) -> list[Documen
 
 
 def erasure(document: Document, now: datetime) -> UpdateOne:
-    known = Words(known_of(document))
-    version = document.get("version")  # None: it is missing
+    """Make the write that erases one job; where a field is none of ours, nothing of it stays."""
+    known, version = Words(known_of(document)), document.get("version")  # None: it is missing
+    attempts = document.get("attempts")
     fields: dict[str, Any] = dict.fromkeys(EMPTIED, "") | {
-        "reason": erased_reason(str(document.get("reason", "")), known, now=now),
-        "attempts": [erased_attempt(each, known) for each in document.get("attempts") or ()],
-        "version": version + 1 if isinstance(version, int) else 1,
+        "reason": erased_reason(a_text(document, "reason"), known, now=now),
+        "attempts": [
+            erased_attempt(each, known)
+            for each in (attempts if is_list(attempts) else ())
+            if isinstance(each, dict)
+        ],
+        "version": a_count(document, "version") + 1,
     }
-    seen = {"_id": document["_id"], "state": document["state"], "version": version}
+    # As values: what is stored may look like an operator.
+    seen = {
+        "_id": document["_id"],
+        "state": {"$eq": document["state"]},
+        "version": {"$eq": version},
+    }
     return UpdateOne(seen, {"$set": fields, "$unset": dict.fromkeys(REMOVED, "")}, hint=BY_ID)
 
 
@@ -101,21 +112,22 @@ def known_of(document: Document) -> Known:
     variables = document.get("variables")
     pairs = variables.items() if isinstance(variables, dict) else ()
     return Known(
-        **{name: str(document.get(name) or "") for name in TEXTS},
+        **{name: a_text(document, name) for name in TEXTS},
         variables={name: str(value) for name, value in pairs},
     )
 
 
 def erased_attempt(attempt: Document, known: Words) -> Document:
-    return attempt | {"text": erased_text(str(attempt.get("text", "")), known)}
+    return attempt | {"text": erased_text(a_text(attempt, "text"), known)}
 
 
 def decode(document: Document) -> Recipient:
+    """Read tolerantly: what is known of an employee is told, whatever else is spoilt."""
     return Recipient(
         empid=document["_id"],
-        name=document["name"],
-        email=document["email"],
-        first_seen=document["first_seen"],
-        last_seen=document["last_seen"],
-        accepted=document["accepted"],
+        name=a_text(document, "name"),
+        email=a_text(document, "email"),
+        first_seen=a_moment(document, "first_seen"),
+        last_seen=a_moment(document, "last_seen"),
+        accepted=a_count(document, "accepted"),
     )

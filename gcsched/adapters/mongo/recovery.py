@@ -1,22 +1,28 @@
 """Find what was left behind and repair it, everything by index."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from pymongo import UpdateOne
 
 from gcsched.adapters.mongo.claims import STATES
-from gcsched.adapters.mongo.codec import decoded
-from gcsched.adapters.mongo.connection import Mongo, store_errors
+from gcsched.adapters.mongo.codec import Unreadable, sorted_out
+from gcsched.adapters.mongo.connection import Document, Mongo, store_errors
 from gcsched.adapters.mongo.documents import BY_ID, BY_LEASE, BY_STATE_AND_DUE
 from gcsched.adapters.mongo.impossible import (
+    end_endless_leases,
     lease_what_nobody_holds,
     release_what_is_not_sent,
-    set_aside,
-    tell_unknown_states,
 )
 from gcsched.adapters.mongo.outcomes import concluded
+from gcsched.adapters.mongo.unreadable import (
+    Told,
+    set_aside,
+    set_aside_what_waits,
+    take_up_again,
+    tell_unknown_states,
+)
 from gcsched.domain.job import CLAIMABLE, Job, State
 from gcsched.usecases.ports import Clock, Conclusion, Orphan
 
@@ -29,6 +35,7 @@ class MongoRecovery:
     mongo: Mongo
     retention: timedelta
     now: Clock
+    told: Told = field(default_factory=Told)
 
     async def seconds_due(self, after: datetime, until: datetime) -> Collection[int]:
         """Give the distinct due seconds of waiting jobs in (after, until]: one key each."""
@@ -36,8 +43,10 @@ class MongoRecovery:
         with store_errors("looking for seconds to ring"):
             for state in CLAIMABLE:
                 query = {"state": state.value, "due": {"$gt": after, "$lte": until}}
-                moments = await self.mongo.jobs.distinct("due", query)
-                seconds |= {int(moment.replace(tzinfo=UTC).timestamp()) for moment in moments}
+                found = await self.mongo.jobs.distinct("due", query)
+                # Of an array it tells each element, whatever that is.
+                moments = [each.replace(tzinfo=UTC) for each in found if isinstance(each, datetime)]
+                seconds |= {int(each.timestamp()) for each in moments if after < each <= until}
         return seconds
 
     async def orphans(self, most: int) -> list[Orphan]:
@@ -46,14 +55,11 @@ class MongoRecovery:
             # The plain bound serves the index; the server's clock has the last word.
             query = {"lease": {"$lte": self.now() + timedelta(seconds=1)}, **HELD, **LEASE_OVER}
             documents = await self.mongo.jobs.find(query, hint=BY_LEASE).to_list(most)
-            orphans = [
-                Orphan(job=job, claim=document["claim"], begun=document.get("begun"))
-                for document, job in decoded(documents)
-            ]
-            if len(orphans) < len(documents):
-                readable = {orphan.job.id for orphan in orphans}
-                unreadable = [each["_id"] for each in documents if each["_id"] not in readable]
-                await set_aside(self.mongo.jobs, unreadable, LEASE_OVER)
+            orphans, unreadable = orphans_of(documents)
+            if unreadable:
+                self.told.tell(unreadable)
+                # Its claim and its begun stay: what became of the mail is told by them (P3).
+                await set_aside(self.mongo.jobs, unreadable, {**HELD, **LEASE_OVER}, gone=["lease"])
         return orphans
 
     async def put_right(self, most: int) -> int:
@@ -62,6 +68,14 @@ class MongoRecovery:
             await tell_unknown_states(self.mongo.jobs)
             leased = await lease_what_nobody_holds(self.mongo.jobs, most)
             return leased + await release_what_is_not_sent(self.mongo.jobs, most)
+
+    async def look_at_unreadable(self, most: int) -> int:
+        """Set aside what cannot be read, take up what was mended; give how many leases ended."""
+        jobs = self.mongo.jobs
+        with store_errors("looking at unreadable jobs"):
+            await take_up_again(jobs, self.told)
+            await set_aside_what_waits(jobs, now=self.now(), told=self.told)
+            return await end_endless_leases(jobs, most)
 
     async def take_back(self, conclusions: Sequence[tuple[Orphan, Conclusion]]) -> int:
         """Write each conclusion if its orphan is still as it was seen; give how many were."""
@@ -85,7 +99,7 @@ class MongoRecovery:
                 return []
             query = {"_id": {"$in": late}, **waiting}
             documents = await self.mongo.jobs.find(query, hint=BY_ID).to_list(most)
-        return [job for _, job in decoded(documents)]
+        return [job for _, job in sorted_out(documents)[0]]
 
     async def end(self, ended: Sequence[Job]) -> int:
         """Write *ended* where they wait as they were seen; give how many did."""
@@ -109,6 +123,12 @@ class MongoRecovery:
         }
         change = {"$set": fields, "$unset": dict.fromkeys(gone, "")}
         return UpdateOne({**seen, **LEASE_OVER}, change, hint=BY_ID)
+
+
+def orphans_of(documents: Sequence[Document]) -> tuple[list[Orphan], list[Unreadable]]:
+    readable, unreadable = sorted_out(documents)
+    held = ((document["claim"], job) for document, job in readable)
+    return [Orphan(job=job, claim=claim, begun=job.begun) for claim, job in held], unreadable
 
 
 def is_over(not_after: object, now: datetime) -> bool:

@@ -8,11 +8,14 @@ from typing import Any
 from pymongo.errors import DuplicateKeyError
 
 from gcsched.adapters.mongo.certain import LONGEST_READ_MS, certain
+from gcsched.adapters.mongo.claims import NEXT_VERSION
 from gcsched.adapters.mongo.connection import Collection, Mongo, store_errors
-from gcsched.adapters.mongo.documents import BY_ID, BY_STATE_AND_DUE
+from gcsched.adapters.mongo.documents import BY_STATE_AND_DUE
+from gcsched.adapters.mongo.each import update_each
 from gcsched.domain.job import State
 
 SWEEP = "sweep"
+MOVED_BEFORE = {"$cond": [{"$isNumber": "$moved"}, "$moved", 0]}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,9 +25,15 @@ class MongoRuns:
     async def sweep_is_new(self, *, within: timedelta, now: datetime) -> bool:
         """Note a sweep at *now*, unless one was noted *within* this time before.
 
-        One that is noted in the future counts for nothing: it would keep everybody from sweeping.
+        One that is noted in the future, or is no date, counts for nothing: it would keep everybody
+        from sweeping.
         """
-        unseen = [{"started": {"$lte": now - within}}, {"started": {"$gt": now + within}}]
+        unseen: list[dict[str, Any]] = [
+            {"started": {"$lte": now - within}},
+            {"started": {"$gt": now + within}},
+            {"started": {"$not": {"$type": "date"}}},
+            {"started": {"$type": "array"}},
+        ]
         with store_errors("noting a sweep"):
             try:
                 await self.mongo.runs.update_one(
@@ -57,30 +66,25 @@ class MongoRuns:
         with store_errors("moving the daily queue"):
             # Certain: "nothing is queued" must be no belief of a node without a majority.
             ids = await certain(partial(first_ids, queued, most), self.mongo.jobs)
-            answer = await self.mongo.jobs.update_many(
-                {"_id": {"$in": ids}} | queued, [{"$set": moved(now, not_after)}], hint=BY_ID
-            )
-        return len(ids), answer.modified_count
+            if not ids:
+                return 0, 0
+            change = [{"$set": moved(now, not_after)}]
+            count, offenders = await update_each(self.mongo.jobs, ids, queued, change)
+        # Those that cannot be changed would be found again and again.
+        return len(ids) - len(offenders), count
 
     async def finish_daily(self, day: date, moved: int, *, now: datetime) -> None:
         with store_errors("finishing the daily run"):
-            await self.mongo.runs.update_one(
-                {"_id": daily(day)},
-                {
-                    "$set": {"finished": now},
-                    "$inc": {"moved": moved},
-                    "$setOnInsert": {"started": now},
-                },
-                upsert=True,
-            )
+            started = {"$ifNull": ["$started", now]}
+            change = {"started": started, "finished": now, "moved": {"$add": [MOVED_BEFORE, moved]}}
+            await self.mongo.runs.update_one({"_id": daily(day)}, [{"$set": change}], upsert=True)
 
     async def note_manual(self, moved: int, *, started: datetime, now: datetime) -> None:
         with store_errors("noting a run by hand"):
-            await self.mongo.runs.update_one(
-                {"_id": f"daily:manual:{started.isoformat()}"},
-                {"$set": {"started": started, "finished": now}, "$inc": {"moved": moved}},
-                upsert=True,
-            )
+            total = {"$add": [MOVED_BEFORE, moved]}  # others may have begun in the same moment
+            change = {"started": started, "finished": now, "moved": total}
+            run = {"_id": f"daily:manual:{started.isoformat()}"}
+            await self.mongo.runs.update_one(run, [{"$set": change}], upsert=True)
 
     async def is_queued(self, *, until: datetime) -> bool:
         with store_errors("looking at the daily queue"):
@@ -106,7 +110,7 @@ def moved(now: datetime, not_after: datetime) -> dict[str, Any]:
         "state": State.SCHEDULED.value,
         "due": now,
         "since": now,
-        "version": {"$add": ["$version", 1]},
+        "version": NEXT_VERSION,
         # Run before its day, a mail must not be dated in the future.
         "due_at": {"$min": ["$due_at", now]},
         "not_after": {"$cond": ["$not_after_asked", "$not_after", later]},

@@ -12,7 +12,7 @@ from pymongo.read_concern import ReadConcern
 
 from gcsched.adapters.mongo.admissions import duplicates, free_if_over
 from gcsched.adapters.mongo.certain import LONGEST_READ_MS, certain
-from gcsched.adapters.mongo.codec import UNREADABLE, decode, decoded
+from gcsched.adapters.mongo.codec import UNREADABLE, decode, sorted_out, unreadable
 from gcsched.adapters.mongo.connection import Mongo, store_errors
 from gcsched.adapters.mongo.documents import BY_DEDUP_KEY, BY_ID, BY_REQUEST_ID, BY_STATE_AND_DUE
 from gcsched.adapters.mongo.outcomes import concluded
@@ -36,7 +36,7 @@ class MongoSteering:
         try:
             return decode(document)
         except UNREADABLE as error:
-            raise UnreadableJob(job_id) from error
+            raise UnreadableJob(job_id, unreadable(document, error)) from error
 
     async def is_settled(self, job: Job) -> bool:
         """Tell whether a majority has *job* as it is."""
@@ -91,7 +91,7 @@ class MongoSteering:
                 lambda jobs: jobs.find(query, hint=BY_ID, max_time_ms=limit).to_list(None),
                 self.mongo.jobs,
             )
-        return [job for _, job in decoded(found)]
+        return [job for _, job in sorted_out(found)[0]]
 
     async def claimed(self, address: str) -> Sequence[Job]:
         """Return the jobs to *address* that are being sent.
@@ -101,7 +101,8 @@ class MongoSteering:
         query = {"state": State.SENDING.value, "email": address}
         with store_errors("looking for claimed jobs"):
             found = self.mongo.jobs.find(query, hint=BY_STATE_AND_DUE, max_time_ms=LONGEST_READ_MS)
-            return [job for _, job in decoded(await found.to_list(None))]
+            readable, _ = sorted_out(await found.to_list(None))
+        return [job for _, job in readable]
 
     async def _free(self, wanted: Sequence[Job]) -> int:
         """Take the keys of *wanted* from those whose window is over; give how many were taken."""

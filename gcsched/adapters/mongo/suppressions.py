@@ -9,7 +9,7 @@ from pymongo import ReplaceOne, ReturnDocument
 
 from gcsched.adapters.mongo.connection import Document, Mongo, store_errors
 from gcsched.adapters.mongo.documents import BY_ID
-from gcsched.adapters.mongo.tolerant import a_moment, a_text
+from gcsched.adapters.mongo.tolerant import a_latest_moment, a_moment, a_text
 from gcsched.domain.suppression import Suppression
 
 
@@ -84,5 +84,5 @@ def decode(document: Mapping[str, Any]) -> Suppression:
         reason=a_text(document, "reason"),
         job_id=a_text(document, "job_id"),
         since=a_moment(document, "since"),
-        until=document["until"],
+        until=a_latest_moment(document, "until"),
     )

@@ -12,6 +12,8 @@ from gcsched.usecases.ports import JobCounts
 
 LONGEST_COUNT_MS = 2_000
 LONGEST_LOOK_MS = 2_000
+MOST_UNREADABLE = 10_000
+LOOKED_AT = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,9 +38,21 @@ class MongoTally:
         except ExecutionTimeout:
             return None
 
+    async def unreadable(self) -> int:
+        """Count those set aside and those in unknown states, ten thousand at most."""
+        unknown = {"state": {"$nin": [state.value for state in State]}}
+        with store_errors("counting unreadable jobs"):
+            return int(
+                await self.mongo.jobs.count_documents(
+                    unknown, hint=BY_STATE_AND_DUE, limit=MOST_UNREADABLE
+                )
+            )
+
     async def _oldest_due(self, now: datetime) -> timedelta:
         waiting = {"state": {"$in": [state.value for state in CLAIMABLE]}, "due": {"$lte": now}}
-        found = self.mongo.jobs.find(waiting, {"due": 1}).sort("due", 1).limit(1)
+        found = self.mongo.jobs.find(waiting, {"due": 1}).sort("due", 1).limit(LOOKED_AT)
         found = found.hint(BY_STATE_AND_DUE).max_time_ms(LONGEST_LOOK_MS)
-        documents = await found.to_list(1)
-        return now - documents[0]["due"] if documents else timedelta(0)
+        documents = await found.to_list(LOOKED_AT)
+        # An array of dates is found as well; it is set aside by the next sweep.
+        moments = [each["due"] for each in documents if isinstance(each["due"], datetime)]
+        return now - moments[0] if moments else timedelta(0)

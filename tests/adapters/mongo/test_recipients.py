@@ -6,10 +6,13 @@ from typing import Any
 
 import pytest
 from pymongo.database import Database
+from structlog.testing import capture_logs
 
 from gcsched.adapters.mongo.connection import Mongo
+from gcsched.adapters.mongo.personal import MongoPersonalData
 from gcsched.adapters.mongo.recipients import MongoRecipients
 from tests.builders import NOW, a_job
+from tests.poisons import VALUES, forbidden
 
 Row = dict[str, Any]
 DAY = timedelta(days=1)
@@ -23,6 +26,11 @@ ADA = {
 }
 
 
+def found(raw: Database[Row]) -> list[Row]:
+    """Give all but which saves were counted."""
+    return list(raw["recipients"].find({}, {"saves": 0}))
+
+
 @pytest.fixture
 def recipients(mongo: Mongo) -> MongoRecipients:
     return MongoRecipients(mongo=mongo)
@@ -31,7 +39,7 @@ def recipients(mongo: Mongo) -> MongoRecipients:
 async def test_a_new_employee_is_kept(recipients: MongoRecipients, raw: Database[Row]) -> None:
     await recipients.save([a_job()])
 
-    assert list(raw["recipients"].find()) == [ADA]
+    assert found(raw) == [ADA]
 
 
 async def test_the_latest_name_and_address_count_and_every_job_is_counted(
@@ -42,9 +50,7 @@ async def test_the_latest_name_and_address_count_and_every_job_is_counted(
     married = {"name": "Ada King", "email": "king@example.org"}
     await recipients.save([a_job(created=NOW + DAY), a_job(created=NOW + 2 * DAY, **married)])
 
-    assert list(raw["recipients"].find()) == [
-        ADA | married | {"last_seen": NOW + 2 * DAY, "accepted": 3}
-    ]
+    assert found(raw) == [ADA | married | {"last_seen": NOW + 2 * DAY, "accepted": 3}]
 
 
 async def test_two_replicas_that_meet_somebody_at_the_same_time_keep_him_once(
@@ -69,3 +75,42 @@ async def test_when_somebody_was_first_and_last_seen_does_not_depend_on_who_save
 
     [row] = raw["recipients"].find()
     assert (row["first_seen"], row["last_seen"]) == (NOW, NOW + DAY)
+
+
+async def test_few_saves_are_remembered(recipients: MongoRecipients, raw: Database[Row]) -> None:
+    for _ in range(30):
+        await recipients.save([a_job()])
+
+    [row] = raw["recipients"].find()
+    assert (row["accepted"], len(row["saves"])) == (30, 20)
+
+
+@pytest.mark.parametrize("field", ["accepted", "first_seen", "last_seen", "name", "saves"])
+async def test_a_recipient_that_is_spoilt_costs_no_other(
+    recipients: MongoRecipients, raw: Database[Row], field: str
+) -> None:
+    for kind, value in VALUES.items():
+        if kind != "missing":
+            raw["recipients"].insert_one(ADA | {"_id": kind, field: value})
+
+    await recipients.save([a_job(empid=kind) for kind in [*VALUES, "good"]])
+
+    good = raw["recipients"].find_one({"_id": "good"}, {"saves": 0})
+    assert good == ADA | {"_id": "good"}
+    assert raw["recipients"].count_documents({"email": "ada@example.org"}) == len(VALUES) + 1
+    for kind in VALUES:
+        assert await MongoPersonalData(mongo=recipients.mongo).recipient(kind)
+
+
+async def test_a_recipient_that_cannot_be_changed_is_left_out_and_named_by_the_job(
+    recipients: MongoRecipients, raw: Database[Row]
+) -> None:
+    raw["recipients"].insert_one({"_id": "full"})
+
+    with forbidden(raw["recipients"], "full"), capture_logs() as logs:
+        await recipients.save([a_job(id="job-2", empid="full"), a_job(empid="E1")])
+
+    assert raw["recipients"].find_one({"_id": "E1"}, {"saves": 0}) == ADA
+    assert [(log["event"], log["latest_jobs"]) for log in logs] == [
+        ("user details not kept", ["job-2"])
+    ]

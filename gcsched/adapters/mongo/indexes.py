@@ -1,0 +1,168 @@
+"""The indexes as MongoDB has them: which differ from ours, make them, and what prevents it."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bson.son import SON
+from pymongo import IndexModel
+from pymongo.errors import DuplicateKeyError, OperationFailure, PyMongoError
+
+from gcsched.adapters.mongo.connection import Document, Mongo, store_errors
+from gcsched.adapters.mongo.documents import INDEXES
+from gcsched.adapters.mongo.refusals import Problem, problem_of
+from gcsched.usecases.indexes import IndexFault, IndexTrouble
+
+NO_COLLECTION = 26
+UNKNOWN_OPTION = frozenset({9, 72, 40415})
+LONGEST_LOOK_MS = 8_000
+MOST_NAMED, MOST_COUNTED = 10, 1_000
+
+Specification = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MongoIndexes:
+    mongo: Mongo
+
+    async def look(self) -> list[IndexTrouble]:
+        """Return what is wrong with the indexes now: missing, hidden, other than ours, unready."""
+        troubles: list[IndexTrouble] = []
+        with store_errors("looking at the indexes"):
+            for collection, models in INDEXES.items():
+                there = await self._there(collection)
+                troubles += (
+                    trouble
+                    for model in models
+                    if (trouble := trouble_of(collection, model.document, there)) is not None
+                )
+        return troubles
+
+    async def _there(self, collection: str) -> dict[str, Specification]:
+        """Return name → specification; those that are being built have a "building"."""
+        try:
+            answer = await self._list(collection, includeBuildUUIDs=True)
+        except OperationFailure as error:
+            if error.code == NO_COLLECTION:
+                return {}
+            if error.code not in UNKNOWN_OPTION:
+                raise
+            answer = await self._list(collection)
+        found = answer["cursor"]["firstBatch"]  # 101 fit, and a collection has 64 at most
+        specifications = [
+            {**each["spec"], "building": True} if "spec" in each else each for each in found
+        ]
+        return {each["name"]: each for each in specifications}
+
+    async def _list(self, collection: str, **options: Any) -> Document:
+        command = SON([("listIndexes", collection), ("cursor", {}), *options.items()])
+        return dict(await self.mongo.database.command(command))
+
+    async def make(self, trouble: IndexTrouble) -> IndexTrouble | None:
+        """Make the index of *trouble*, or show it again; return what stands in the way.
+
+        Raises StoreUnavailable: it may be built on the server meanwhile, which a look tells.
+        """
+        model = model_of(trouble)
+        with store_errors("making an index"):
+            try:
+                await self._make(trouble, model)
+            except DuplicateKeyError:
+                return trouble.because(IndexFault.DUPLICATES, await self._duplicates(model))
+            except OperationFailure as error:
+                if problem_of(error) not in {Problem.INDEX, Problem.PERMISSION}:
+                    raise
+                return trouble.because(trouble.fault, f"{error.code}: {in_the_way(error)}")
+        return None
+
+    async def _make(self, trouble: IndexTrouble, model: IndexModel) -> None:
+        if trouble.fault is IndexFault.HIDDEN:
+            shown = {"name": trouble.name, "hidden": False}
+            await self.mongo.database.command("collMod", trouble.collection, index=shown)
+        else:
+            await self.mongo.database[trouble.collection].create_indexes([model])
+
+    async def _duplicates(self, model: IndexModel) -> str:
+        """Name ten jobs that share a key of a unique index; no key is told, no address."""
+        wanted = model.document
+        (field, *_) = wanted["key"]
+        key = f"${field}"
+        found = self.mongo.jobs.aggregate(
+            [
+                {"$match": wanted.get("partialFilterExpression", {})},
+                {"$group": {"_id": key, "n": {"$sum": 1}, "first": {"$min": "$_id"}, "last": LAST}},
+                {"$match": {"n": {"$gt": 1}}},
+                {"$limit": MOST_COUNTED},
+            ],
+            allowDiskUse=True,
+            maxTimeMS=LONGEST_LOOK_MS,
+        )
+        try:
+            pairs = [(each["first"], each["last"]) async for each in found]
+        except PyMongoError as error:
+            return f"several jobs have the same {field}; which, was not found ({error.timeout=})"
+        count = f"{len(pairs)}{' or more' if len(pairs) == MOST_COUNTED else ''}"
+        named = ", ".join(f"{first} and {last}" for first, last in pairs[:MOST_NAMED])
+        return (
+            f"{count} values of {field} belong to several jobs: {named}; cancel all but one of each"
+            f" that wait, or take the {field} from those that have ended"
+        )
+
+
+LAST = {"$max": "$_id"}
+
+
+def model_of(trouble: IndexTrouble) -> IndexModel:
+    models: Iterator[IndexModel] = iter(INDEXES[trouble.collection])
+    return next(model for model in models if model.document["name"] == trouble.name)
+
+
+def in_the_way(error: OperationFailure) -> str:
+    """Say in our words why MongoDB does not make an index."""
+    if problem_of(error) is Problem.PERMISSION:
+        return "the user of GCSCHED_MONGO_URI may not make it: make it by hand, or give it dbAdmin"
+    return "another index has its name or its keys: drop that one, and this one is made by itself"
+
+
+def trouble_of(
+    collection: str, wanted: Specification, there: Mapping[str, Specification]
+) -> IndexTrouble | None:
+    """Return what is wrong with one index; None when it is as *wanted*."""
+    found = there.get(wanted["name"])
+    if found is None:
+        fault, why = IndexFault.MISSING, ""
+    elif found.get("building"):
+        fault, why = IndexFault.BUILDING, ""
+    elif shape(found) != shape(wanted):
+        why = "another program has changed it: drop it, and it is made anew by itself"
+        fault = IndexFault.DIFFERENT
+    elif found.get("hidden"):
+        fault, why = IndexFault.HIDDEN, ""
+    else:
+        return None
+    return IndexTrouble(
+        collection=collection,
+        name=wanted["name"],
+        is_unique=bool(wanted.get("unique")),
+        fault=fault,
+        why=why,
+    )
+
+
+def shape(index: Specification) -> tuple[object, ...]:
+    """Return what makes an index this one: keys in order, and what they hold."""
+    return (
+        [
+            (name, float(direction) if is_number(direction) else direction)
+            for name, direction in index["key"].items()
+        ],
+        bool(index.get("unique")),
+        bool(index.get("sparse")),
+        index.get("partialFilterExpression"),
+        index.get("expireAfterSeconds"),
+        index.get("collation"),
+    )
+
+
+def is_number(value: object) -> bool:
+    return isinstance(value, int | float)

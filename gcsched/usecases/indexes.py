@@ -1,0 +1,169 @@
+"""Look after the indexes: make again what is missing, and take no requests without a unique one."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from enum import StrEnum
+from typing import Protocol
+
+import structlog
+
+from gcsched.errors import AdmissionClosed, StoreRefused, StoreUnavailable
+
+EVERY = timedelta(seconds=2)  # well within a sweep
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 2.0, 30.0  # each try reads the whole collection
+
+MayAdmit = Callable[[], Awaitable[None]]
+"""Asked before a dedup key is taken; raises AdmissionClosed while nothing would keep it unique."""
+
+Key = tuple[str, str]
+
+
+class IndexFault(StrEnum):
+    MISSING = "is missing"
+    BUILDING = "is being built"
+    HIDDEN = "is hidden"
+    DIFFERENT = "is not ours"
+    DUPLICATES = "cannot be made"
+
+
+MENDED_BY_US = frozenset({IndexFault.MISSING, IndexFault.HIDDEN, IndexFault.DUPLICATES})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexTrouble:
+    """What is wrong with one index, and *why* it stays so; "": nothing stands in the way."""
+
+    collection: str
+    name: str
+    is_unique: bool
+    fault: IndexFault
+    why: str = ""
+
+    @property
+    def key(self) -> Key:
+        return self.collection, self.name
+
+    def because(self, fault: IndexFault, why: str) -> "IndexTrouble":
+        return replace(self, fault=fault, why=why)
+
+    def __str__(self) -> str:
+        why = f": {self.why}" if self.why else ""
+        return f"index {self.name} of {self.collection} {self.fault.value}{why}"
+
+
+class Indexes(Protocol):
+    async def look(self) -> list[IndexTrouble]:
+        """Return what is wrong with the indexes now."""
+
+    async def make(self, trouble: IndexTrouble) -> IndexTrouble | None:
+        """Make the index of *trouble*; return what stands in the way."""
+
+
+async def always() -> None:
+    """Be the *may_admit* where nobody looks after indexes."""
+
+
+@dataclass(kw_only=True, eq=False)
+class IndexCare:
+    """Look every two seconds, in each process; a nudge has it look at once.
+
+    An index that is missing is made beside the looking, however long that takes: others make the
+    same one at the same time without harm. What another program has put in its place stays.
+    """
+
+    indexes: Indexes
+    clock: Callable[[], float] = time.monotonic
+    nudged: asyncio.Event = field(default_factory=asyncio.Event)
+    _troubles: Mapping[Key, IndexTrouble] = field(default_factory=dict, init=False)
+    _known: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+    _making: dict[Key, asyncio.Task[None]] = field(default_factory=dict, init=False)
+    _pauses: dict[Key, tuple[float, float]] = field(default_factory=dict, init=False)
+
+    @property
+    def problems(self) -> Sequence[str]:
+        """What is wrong, one sentence for each index."""
+        return [str(trouble) for trouble in self._troubles.values()]
+
+    @property
+    def trouble(self) -> str | None:
+        """What is wrong, as one text; None: nothing."""
+        return "; ".join(self.problems) or None
+
+    async def may_admit(self) -> None:
+        """Return where keys are unique; raises AdmissionClosed where they are not."""
+        await self._known.wait()
+        for trouble in self._troubles.values():
+            if trouble.is_unique:
+                raise AdmissionClosed(str(trouble))
+
+    async def run(self, stop: asyncio.Event) -> None:
+        stopping = asyncio.create_task(stop.wait(), name="indexes stop")
+        try:
+            while not stop.is_set():
+                self.nudged.clear()
+                await self.look()
+                await self._wait(stopping)
+        finally:
+            for task in (stopping, *self._making.values()):
+                task.cancel()
+            await asyncio.wait({stopping, *self._making.values()}, timeout=1)
+
+    async def _wait(self, stopping: asyncio.Task[bool]) -> None:
+        nudge = asyncio.create_task(self.nudged.wait(), name="indexes nudge")
+        await asyncio.wait(
+            {stopping, nudge}, timeout=EVERY.total_seconds(), return_when=asyncio.FIRST_COMPLETED
+        )
+        nudge.cancel()
+
+    async def look(self) -> None:
+        """Learn what is wrong now, and begin to mend it."""
+        try:
+            seen = await self.indexes.look()
+        except StoreUnavailable as error:
+            structlog.get_logger().warning("indexes not looked at", error=str(error))
+            if isinstance(error, StoreRefused):  # what cannot be known is no reason to take nothing
+                self._known.set()
+            return
+        self._learn({each.key: self._explained(each) for each in seen})
+        for trouble in self._troubles.values():
+            self._mend(trouble)
+
+    def _explained(self, seen: IndexTrouble) -> IndexTrouble:
+        """Return *seen* with what an earlier try to mend it has found out."""
+        before = self._troubles.get(seen.key)
+        if before is None or not before.why:
+            return seen
+        is_same = before.fault is seen.fault
+        is_tried = before.fault is IndexFault.DUPLICATES and seen.fault is IndexFault.MISSING
+        return before if is_same or is_tried else seen
+
+    def _learn(self, troubles: Mapping[Key, IndexTrouble]) -> None:
+        log = structlog.get_logger()
+        for key, trouble in troubles.items():
+            if trouble != self._troubles.get(key):
+                log.error("index not whole", index=trouble.name, problem=str(trouble))
+        for key in self._troubles.keys() - troubles.keys():
+            log.warning("index whole again", collection=key[0], index=key[1])
+            self._pauses.pop(key, None)
+        self._troubles = dict(troubles)
+        self._known.set()
+
+    def _mend(self, trouble: IndexTrouble) -> None:
+        key, now = trouble.key, self.clock()
+        not_before, pause = self._pauses.get(key, (now, FIRST_PAUSE_SECONDS))
+        if trouble.fault not in MENDED_BY_US or key in self._making or now < not_before:
+            return
+        self._pauses[key] = now + pause, min(pause * 2, LONGEST_PAUSE_SECONDS)
+        self._making[key] = task = asyncio.create_task(self._make(trouble), name=str(trouble))
+        task.add_done_callback(lambda _: self._making.pop(key, None))
+
+    async def _make(self, trouble: IndexTrouble) -> None:
+        with suppress(StoreUnavailable):  # told by `store refused`; built there meanwhile, or not
+            in_the_way = await self.indexes.make(trouble)
+            if in_the_way is not None:
+                self._learn({**self._troubles, trouble.key: in_the_way})
+        self.nudged.set()

@@ -1,0 +1,271 @@
+"""Indexes are looked after while the service runs. Oracle: what the driver finds."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any
+
+import grpc
+import pytest
+from pymongo import IndexModel, MongoClient
+from pymongo.database import Database
+
+from gcsched.adapters.mongo.codec import encode
+from gcsched.adapters.mongo.connection import Mongo, open_mongo
+from gcsched.adapters.mongo.documents import INDEXES
+from gcsched.adapters.mongo.indexes import MongoIndexes, trouble_of
+from gcsched.errors import AdmissionClosed
+from gcsched.pb import task_pb2
+from gcsched.usecases.indexes import IndexCare, IndexFault
+from tests.builders import a_job
+from tests.relay import Relay
+from tests.rpc.serving import refused
+from tests.running import Running, a_setting, running
+from tests.service import a_meet, scheduler
+from tests.waiting import until
+from tests.web.looking import looking_at
+
+Row = dict[str, Any]
+EACH = [(name, each.document["name"]) for name, models in INDEXES.items() for each in models]
+BACK_WITHIN_SECONDS = 5.0
+
+
+@pytest.fixture
+def mongo_uri(new_mongo_uri: str) -> str:
+    return new_mongo_uri
+
+
+def definition(raw: Database[Row], collection: str, name: str) -> Row | None:
+    found = {each["name"]: dict(each) for each in raw[collection].list_indexes()}
+    return found.get(name)
+
+
+async def whole(care: IndexCare) -> bool:
+    await care.look()
+    return care.trouble is None
+
+
+class ManySeconds:
+    """A clock on which every pause is over by the next look."""
+
+    seconds = 0.0
+
+    def __call__(self) -> float:
+        self.seconds += 60
+        return self.seconds
+
+
+@pytest.fixture
+async def care(mongo: Mongo) -> IndexCare:
+    care = IndexCare(indexes=MongoIndexes(mongo=mongo), clock=ManySeconds())
+    await care.look()
+    assert care.trouble is None
+    return care
+
+
+async def test_an_index_that_was_dropped_or_hidden_is_as_before(
+    care: IndexCare, raw: Database[Row]
+) -> None:
+    for collection, name in EACH:
+        before = definition(raw, collection, name)
+
+        raw[collection].drop_index(name)
+        await care.look()
+        dropped = care.problems
+        await until(lambda: whole(care))
+        again = definition(raw, collection, name)
+        raw.command("collMod", collection, index={"name": name, "hidden": True})
+        await care.look()
+        hidden = care.problems
+        await until(lambda: whole(care))
+
+        assert dropped == [f"index {name} of {collection} is missing"]
+        assert hidden == [f"index {name} of {collection} is hidden"]
+        assert again == before == definition(raw, collection, name)
+
+
+@pytest.mark.parametrize("name", ["claim", "dedup_key"])
+async def test_what_another_program_put_in_the_place_of_an_index_is_told_and_stays(
+    care: IndexCare, raw: Database[Row], name: str
+) -> None:
+    raw["jobs"].drop_index(name)
+    raw["jobs"].create_indexes([IndexModel([("other", 1)], name=name)])
+
+    await care.look()
+
+    assert (definition(raw, "jobs", name) or {})["key"] == {"other": 1}
+    assert care.trouble is not None
+    assert f"index {name} of jobs is not ours" in care.trouble
+    if name == "dedup_key":
+        with pytest.raises(AdmissionClosed, match="drop it"):
+            await care.may_admit()
+    raw["jobs"].drop_index(name)
+    await until(lambda: whole(care))
+
+
+async def test_the_keys_of_an_index_under_another_name_are_told(
+    care: IndexCare, raw: Database[Row]
+) -> None:
+    raw["jobs"].drop_index("lease")
+    partial = {"lease": {"$exists": True}}
+    raw["jobs"].create_index("lease", name="by_hand", partialFilterExpression=partial)
+
+    await care.look()
+    await until(lambda: "drop that one" in (care.trouble or ""))
+
+    raw["jobs"].drop_index("by_hand")
+
+
+async def test_an_index_of_a_newer_version_is_left_alone(
+    mongo: Mongo, care: IndexCare, raw: Database[Row]
+) -> None:
+    raw["jobs"].create_index("invitation", name="invitation_of_a_newer_version")
+
+    await mongo.prepare()
+    await care.look()
+
+    assert care.trouble is None
+    assert definition(raw, "jobs", "invitation_of_a_newer_version")
+
+
+async def test_a_collection_that_was_dropped_has_its_indexes_again(
+    care: IndexCare, raw: Database[Row]
+) -> None:
+    raw["jobs"].drop()
+
+    await care.look()
+    assert len(care.problems) == len(INDEXES["jobs"])
+    await until(lambda: whole(care))
+
+
+async def test_where_two_jobs_have_one_key_both_are_named_until_one_lets_it_go(
+    care: IndexCare, raw: Database[Row]
+) -> None:
+    raw["jobs"].drop_index("dedup_key")
+    pairs = [(f"a-{n}", f"b-{n}") for n in range(12)]
+    raw["jobs"].insert_many(
+        encode(a_job(id=job_id, dedup_key=pair[0], email="secret@example.org"))
+        for pair in pairs
+        for job_id in pair
+    )
+
+    await care.look()
+    await until(lambda: "12 values of dedup_key" in (care.trouble or ""))
+    trouble = care.trouble or ""
+    with pytest.raises(AdmissionClosed):
+        await care.may_admit()
+    raw["jobs"].update_many({"_id": {"$regex": "^b"}}, {"$unset": {"dedup_key": ""}})
+    await until(lambda: whole(care))
+    await care.may_admit()
+
+    assert sum(f"{a} and {b}" in trouble for a, b in pairs) == 10
+    assert "secret" not in trouble
+
+
+def test_while_it_is_built_no_process_takes_it_for_whole() -> None:
+    [wanted] = [each.document for each in INDEXES["jobs"] if each.document["name"] == "dedup_key"]
+    building = {"dedup_key": {**wanted, "building": True}}
+
+    trouble = trouble_of("jobs", wanted, building)
+
+    assert trouble is not None
+    assert (trouble.fault, trouble.is_unique) == (IndexFault.BUILDING, True)
+    assert trouble_of("jobs", wanted, {"dedup_key": wanted}) is None
+
+
+@asynccontextmanager
+async def served(mongo: str, redis: str, relay: Relay) -> AsyncIterator[Running]:
+    async with running(a_setting(mongo=mongo, redis=redis, relay_port=relay.port)) as app:
+        yield app
+
+
+async def test_without_the_unique_index_mails_leave_and_no_request_is_taken(
+    mongo_uri: str, redis_url: str
+) -> None:
+    """Also by a process that begins then: a restart is not the cure."""
+    async with open_mongo(mongo_uri) as mongo:
+        await mongo.prepare()
+    with MongoClient[Row](mongo_uri) as driver:
+        jobs = driver.get_default_database()["jobs"]
+        jobs.drop_index("dedup_key")
+        jobs.insert_many(
+            encode(a_job(id=name, dedup_key="one", not_after=a_job().created + timedelta(days=999)))
+            for name in ("first", "second")
+        )
+        async with (
+            Relay() as relay,
+            served(mongo_uri, redis_url, relay) as app,
+            scheduler(app.target) as stub,
+            looking_at(app.http) as look,
+        ):
+            await until(lambda: len(relay.ledger) == 2)
+            await until(lambda: is_named(look))
+            refusal = await refused(stub.ScheduleMeet(a_meet(1), timeout=3))
+            batch = await stub.BatchScheduleMeets(
+                task_pb2.BatchScheduleMeetsRequest(requests=[a_meet(1)]), timeout=3
+            )
+            status = await stub.GetStatus(task_pb2.GetStatusRequest())
+            retry = await refused(stub.RetryJob(task_pb2.RetryJobRequest(job_id="first")))
+            every = task_pb2.ChangeJobsRequest(filter=task_pb2.JobFilter(empid="E1"))
+            cancel = await refused(stub.CancelJob(task_pb2.CancelJobRequest(job_id="first")))
+            count = (await stub.CancelJobs(every)).count
+
+            jobs.update_one({"_id": "second"}, {"$unset": {"dedup_key": ""}})
+            await until(lambda: is_taken(stub), within=20)
+
+    assert (refusal.code, refusal.reason) == (grpc.StatusCode.UNAVAILABLE, "ADMISSION_CLOSED")
+    assert (retry.code, retry.reason) == (grpc.StatusCode.UNAVAILABLE, "ADMISSION_CLOSED")
+    assert (cancel.reason, count) == ("ILLEGAL_TRANSITION", 0)
+    assert batch.answers[0].error.code == grpc.StatusCode.UNAVAILABLE.value[0]
+    assert any("first and second" in problem for problem in status.problems)
+
+
+async def is_named(look: Any) -> bool:
+    status, told = await look.ready()
+    return status == 200 and "first and second" in told.get("reason", "")
+
+
+async def is_taken(stub: Any) -> bool:
+    try:
+        return bool((await stub.ScheduleMeet(a_meet(2), timeout=2)).success)
+    except grpc.aio.AioRpcError:
+        return False
+
+
+async def test_a_claim_that_finds_its_index_gone_has_it_made_at_once(
+    mongo_uri: str, redis_url: str
+) -> None:
+    async with Relay() as relay, served(mongo_uri, redis_url, relay) as app:
+        with MongoClient[Row](mongo_uri) as driver:
+            jobs = driver.get_default_database()["jobs"]
+            for name in ("claim", "state_due_id", "priority_state_due", "lease"):
+                jobs.drop_index(name)
+            async with scheduler(app.target) as stub:
+                replies = await asyncio.gather(*[stub.ScheduleMeet(a_meet(n)) for n in range(20)])
+
+            await until(lambda: len(relay.ledger) == 20, within=BACK_WITHIN_SECONDS)
+
+    assert all(reply.success for reply in replies)
+
+
+async def test_what_mongodb_refuses_is_told_to_callers_and_by_the_probe(
+    mongo_uri: str, redis_url: str
+) -> None:
+    async with (
+        Relay() as relay,
+        served(mongo_uri, redis_url, relay) as app,
+        scheduler(app.target) as stub,
+        looking_at(app.http) as look,
+    ):
+        await app.resources.mongo.database.command("collMod", "jobs", validator={"_id": ""})
+
+        refusal = await refused(stub.ScheduleMeet(a_meet(1), timeout=1.5))
+        status, told = await look.ready()
+        report = await stub.GetStatus(task_pb2.GetStatusRequest())
+
+    assert (refusal.code, refusal.reason) == (grpc.StatusCode.UNAVAILABLE, "STORE_REFUSED")
+    assert refusal.metadata == {"problem": "validation"}
+    assert (status, told["status"]) == (200, "degraded")
+    assert "remove the rule" in told["dependencies"]["mongodb statements"]
+    assert any("remove the rule" in problem for problem in report.problems)

@@ -1,0 +1,123 @@
+"""What was written and not confirmed is tried again, and counts once all the same."""
+
+from collections.abc import AsyncIterator, Collection, Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from pymongo import MongoClient
+from pymongo.database import Database
+
+from gcsched.adapters.embedded.mongod import MongodOptions
+from gcsched.adapters.mongo.codec import encode
+from gcsched.adapters.mongo.connection import Mongo, open_mongo
+from gcsched.adapters.mongo.outcomes import MongoOutcomes
+from gcsched.adapters.mongo.recipients import MongoRecipients
+from gcsched.adapters.mongo.runs import MongoRuns
+from gcsched.domain.due import DailyPlan
+from gcsched.domain.job import State
+from gcsched.domain.replies import Kind
+from gcsched.errors import StoreRefused, StoreUnavailable
+from gcsched.usecases.daily import DailyRun
+from gcsched.usecases.ports import Conclusion
+from gcsched.usecases.recipients import RecipientNotes
+from gcsched.usecases.ringer import Ringer
+from tests.builders import NOW, FixedClock, a_claimed_job, a_job, an_attempt
+from tests.stores import own_mongod
+
+Row = dict[str, Any]
+NOT_CONFIRMED = {"code": 64, "codeName": "WriteConcernFailed", "errmsg": "waiting for replication"}
+AT_TEN = DailyPlan(at=time(10), zone=ZoneInfo("UTC"))
+DAY = timedelta(days=1)
+
+
+class SilentBell:
+    async def ring(self, second: int) -> None: ...
+
+    async def missing(self, seconds: Collection[int]) -> Collection[int]:
+        return set(seconds)
+
+
+@pytest.fixture
+async def mongo(tmp_path: Path) -> AsyncIterator[Mongo]:
+    """A server of the test's own, which can be told to confirm nothing."""
+    options = MongodOptions(parameters={"enableTestCommands": "1"})
+    async with own_mongod(tmp_path, options) as server, open_mongo(server.uri) as mongo:
+        await mongo.prepare()
+        yield mongo
+
+
+@contextmanager
+def unconfirmed(mongo: Mongo, *, times: int) -> Iterator[Database[Row]]:
+    """Let the next updates be carried out but not confirmed, as when the majority is away."""
+    address, port = mongo.database.client.delegate.address or ("", 0)
+    with MongoClient[Row](address, port, directConnection=True, tz_aware=True) as driver:
+        driver.admin.command(
+            {
+                "configureFailPoint": "failCommand",
+                "mode": {"times": times},
+                "data": {"failCommands": ["update"], "writeConcernError": NOT_CONFIRMED},
+            }
+        )
+        yield driver[mongo.database.name]
+
+
+async def test_nothing_is_counted_twice_that_was_not_confirmed(mongo: Mongo) -> None:
+    await mongo.ping()
+    notes = RecipientNotes(store=MongoRecipients(mongo=mongo))
+    for number in range(30):
+        notes.note(a_job(id=f"job-{number}", empid=f"E{number % 10}"))
+
+    with unconfirmed(mongo, times=3) as raw:
+        for number in range(3):
+            await notes.save()
+            notes.note(a_job(id=f"late-{number}", empid="E0"))  # it joins no batch under way
+        await notes.save()
+
+        counts = {row["_id"]: row["accepted"] for row in raw["recipients"].find()}
+    assert counts == {f"E{number}": 6 if number == 0 else 3 for number in range(10)}
+
+
+async def test_a_daily_run_whose_end_was_not_confirmed_counts_its_jobs_once(mongo: Mongo) -> None:
+    await mongo.ping()
+    clock, runs = FixedClock(), MongoRuns(mongo=mongo)
+    ringer = Ringer(bell=SilentBell(), nudge=lambda: None, now=clock)
+    run = DailyRun(runs=runs, plan=AT_TEN, ringer=ringer, keep_trying=DAY, now=clock)
+    await mongo.jobs.insert_one(encode(a_job(state=State.QUEUED, due=NOW - DAY)))
+    moved = await runs.move_queued(until=NOW, now=NOW, not_after=NOW + DAY, most=10)
+
+    with unconfirmed(mongo, times=1) as raw:
+        with pytest.raises(StoreUnavailable):
+            await runs.finish_daily(date(2026, 7, 1), moved[1], now=NOW)
+        await run.make_up()
+
+        assert [row["moved"] for row in raw["runs"].find()] == [1]
+
+
+async def test_a_proof_that_was_not_confirmed_counts_one_attempt(mongo: Mongo) -> None:
+    await mongo.ping()
+    job = a_claimed_job()
+    await mongo.jobs.insert_one(encode(job) | {"state": "UNCERTAIN", "claim": None})
+    proof = Conclusion(claim="claim-1", job=job.sent(an_attempt(kind=Kind.ACCEPTED, code=250)))
+    outcomes = MongoOutcomes(mongo=mongo, retention=36500 * DAY)
+
+    with unconfirmed(mongo, times=2) as raw:
+        for _ in range(2):
+            with pytest.raises(StoreUnavailable):
+                await outcomes.conclude([proof])
+        await outcomes.conclude([proof])
+
+        [row] = raw["jobs"].find()
+    assert (row["state"], row["attempt"], row["version"], len(row["attempts"])) == ("SENT", 1, 2, 1)
+
+
+async def test_that_a_majority_is_away_is_no_refusal(mongo: Mongo) -> None:
+    await mongo.ping()
+
+    with unconfirmed(mongo, times=1), pytest.raises(StoreUnavailable) as raised:
+        await MongoRecipients(mongo=mongo).save([a_job(created=datetime.now(UTC))])
+
+    assert not isinstance(raised.value, StoreRefused)

@@ -1,0 +1,316 @@
+"""A document that cannot be read costs itself only. Oracle: what the driver finds."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from pymongo.collection import Collection
+from pymongo.database import Database
+from structlog.testing import capture_logs
+
+from gcsched.adapters.mongo.claims import MongoClaims
+from gcsched.adapters.mongo.codec import encode
+from gcsched.adapters.mongo.connection import Mongo
+from gcsched.adapters.mongo.listing import MongoJobList
+from gcsched.adapters.mongo.outcomes import MongoOutcomes
+from gcsched.adapters.mongo.recovery import MongoRecovery
+from gcsched.adapters.mongo.runs import MongoRuns
+from gcsched.adapters.mongo.steering import MongoSteering
+from gcsched.adapters.mongo.tally import MongoTally
+from gcsched.domain.job import State
+from gcsched.domain.listing import JobFilter, Listing, Order
+from gcsched.domain.replies import Kind
+from gcsched.errors import StoreRefused, UnreadableJob
+from gcsched.usecases.ports import Conclusion
+from tests.builders import FixedClock, a_claimed_job, a_job, an_attempt
+from tests.poisons import VALUES, forbidden
+
+Row = dict[str, Any]
+PAST = datetime(2025, 7, 1, 12, tzinfo=UTC)
+KEEP = timedelta(days=36500)  # else the TTL monitor deletes what ended at the time of the builders
+
+
+@pytest.fixture
+def recovery(mongo: Mongo) -> MongoRecovery:
+    return MongoRecovery(mongo=mongo, retention=KEEP, now=FixedClock(datetime.now(UTC)))
+
+
+def due(name: str, **spoilt: Any) -> Row:
+    return encode(a_job(id=name, dedup_key=name, due=PAST)) | spoilt
+
+
+def orphan(name: str, **spoilt: Any) -> Row:
+    job = a_claimed_job(id=name, dedup_key=name)
+    return encode(job) | {"lease": PAST} | spoilt
+
+
+async def test_a_claim_sets_aside_what_it_cannot_read_and_takes_the_others(
+    mongo: Mongo, jobs: Collection[Row]
+) -> None:
+    jobs.insert_many([due("odd", version="x"), due("tried", attempts=["x"]), due("good")])
+
+    with capture_logs() as logs:
+        batch = await MongoClaims(mongo=mongo).claim("token", 10, now=PAST)
+        await MongoClaims(mongo=mongo).claim("token", 10, now=PAST)
+
+    assert [job.id for job in batch.jobs] == ["good"]
+    aside = {row["_id"]: row["aside"] for row in jobs.find({"state": "UNREADABLE"})}
+    assert aside == {"odd": "SCHEDULED", "tried": "RETRYING"}
+    assert not jobs.count_documents({"state": "UNREADABLE", "claim": {"$exists": True}})
+    told = {log["job_id"]: log["problem"] for log in logs if log["event"] == "job unreadable"}
+    assert len(logs) == 2
+    assert told["odd"] == "its field version is of type str"
+
+
+@pytest.mark.parametrize("job_id", [5, {"a": 1}, b"x", ""], ids=repr)
+async def test_an_id_that_is_no_text_stops_no_claim(
+    mongo: Mongo, jobs: Collection[Row], job_id: object
+) -> None:
+    jobs.insert_many([due("odd") | {"_id": job_id}, due("good")])
+
+    batch = await MongoClaims(mongo=mongo).claim("token", 10, now=PAST)
+
+    assert {job.id for job in batch.jobs} >= {"good"}
+    [odd] = jobs.find({"dedup_key": "odd"})
+    assert odd["state"] == ("UNREADABLE" if job_id != "" else "SENDING")
+
+
+async def test_a_document_that_cannot_be_changed_is_passed_over(
+    mongo: Mongo, jobs: Collection[Row]
+) -> None:
+    jobs.insert_one(due("full"))
+    jobs.insert_many(due(f"good-{number}") for number in range(5))
+    claims = MongoClaims(mongo=mongo)
+
+    with forbidden(jobs, "full"):
+        batch = await claims.claim("token", 10, now=PAST)
+        again = await claims.claim("another", 10, now=PAST)
+
+    assert {job.id for job in batch.jobs} == {f"good-{number}" for number in range(5)}
+    assert (again.jobs, again.saw) == ((), 0)
+
+
+async def test_where_no_document_can_be_changed_the_operator_is_told(
+    mongo: Mongo, jobs: Collection[Row]
+) -> None:
+    jobs.insert_many(due(f"job-{number}") for number in range(40))
+
+    with forbidden(jobs, "job-1"):
+        jobs.database.command("collMod", "jobs", validator={"_id": ""})
+        with pytest.raises(StoreRefused, match="validation rule") as raised:
+            await MongoClaims(mongo=mongo).claim("token", 40, now=PAST)
+
+    assert raised.value.problem == "validation"
+    assert jobs.count_documents({"state": "SCHEDULED"}) == 40
+
+
+async def test_what_was_mended_is_taken_up_again_by_itself(
+    mongo: Mongo, recovery: MongoRecovery, jobs: Collection[Row]
+) -> None:
+    jobs.insert_one(due("odd", version="x"))
+    await MongoClaims(mongo=mongo).claim("token", 10, now=PAST)
+    await recovery.look_at_unreadable(10)
+    [before] = jobs.find()
+
+    jobs.update_one({}, {"$set": {"version": 3}})
+    await recovery.look_at_unreadable(10)
+    batch = await MongoClaims(mongo=mongo).claim("token", 10, now=PAST)
+
+    assert before["state"] == "UNREADABLE"
+    assert [(job.id, job.version) for job in batch.jobs] == [("odd", 4)]
+    assert "aside" not in (jobs.find_one() or {})
+
+
+async def test_an_unreadable_orphan_keeps_what_tells_whether_its_mail_may_have_left(
+    recovery: MongoRecovery, jobs: Collection[Row]
+) -> None:
+    jobs.insert_many([orphan("odd", begun=PAST, attempts="x"), orphan("odder", begun="x")])
+
+    assert await recovery.orphans(10) == []
+    assert await recovery.orphans(10) == []
+    kept = {row["_id"]: (row["aside"], row["claim"], row["begun"]) for row in jobs.find()}
+    jobs.update_many({}, {"$set": {"attempts": [], "begun": PAST}})
+    await recovery.look_at_unreadable(10)
+    orphans = await recovery.orphans(10)
+
+    assert kept == {"odd": ("SENDING", "claim-1", PAST), "odder": ("SENDING", "claim-1", "x")}
+    assert {(each.job.id, each.claim, each.begun) for each in orphans} == {
+        ("odd", "claim-1", PAST),
+        ("odder", "claim-1", PAST),
+    }
+
+
+async def test_what_waits_with_a_due_time_that_is_none_is_set_aside(
+    recovery: MongoRecovery, jobs: Collection[Row]
+) -> None:
+    kinds = VALUES.keys() - {"missing", "date", "far date", "early date"}
+    rows = [due(kind, due=VALUES[kind]) for kind in kinds]
+    jobs.insert_many([*rows, without(due("missing"), "due"), due("good")])
+
+    await recovery.look_at_unreadable(100)
+
+    assert {each["_id"] for each in jobs.find({"state": "SCHEDULED"})} == {"good"}
+    assert jobs.count_documents({"state": "UNREADABLE"}) == len(kinds) + 1
+
+
+@pytest.mark.parametrize("state", [["SCHEDULED", "SENT"], ["RETRYING"]], ids=str)
+async def test_a_state_of_several_is_not_claimed_but_set_aside(
+    mongo: Mongo, recovery: MongoRecovery, jobs: Collection[Row], state: list[str]
+) -> None:
+    jobs.insert_one(due("odd", state=state))
+
+    batch = await MongoClaims(mongo=mongo).claim("token", 10, now=PAST)
+    await recovery.look_at_unreadable(10)
+
+    assert not batch.jobs
+    assert [(row["state"], row["aside"]) for row in jobs.find()] == [("UNREADABLE", state)]
+
+
+@pytest.mark.parametrize("state", [{"a": 1}, ["x"], 5, None, ""], ids=repr)
+async def test_a_state_of_any_type_ends_no_sweep(
+    mongo: Mongo, recovery: MongoRecovery, jobs: Collection[Row], state: object
+) -> None:
+    jobs.insert_one(due("odd", state=state))
+
+    with capture_logs() as logs:
+        await recovery.put_right(10)
+
+    assert [log["event"] for log in logs] == ["jobs in unknown states"]
+    assert await MongoTally(mongo=mongo).unreadable() == 1
+
+
+async def test_whatever_the_note_of_the_last_sweep_holds_the_next_one_comes(
+    mongo: Mongo, raw: Database[Row]
+) -> None:
+    now, runs = datetime.now(UTC), MongoRuns(mongo=mongo)
+    for kind in VALUES:
+        note: Row = {"_id": "sweep", "started": VALUES[kind]}
+        if kind == "missing":
+            del note["started"]
+        raw["runs"].replace_one({"_id": "sweep"}, note, upsert=True)
+
+        first = await runs.sweep_is_new(within=timedelta(seconds=5), now=now)
+        second = await runs.sweep_is_new(within=timedelta(seconds=5), now=now)
+
+        assert (kind, first, second) == (kind, True, False)
+
+
+async def test_an_outcome_is_written_though_its_job_was_set_aside_meanwhile(
+    mongo: Mongo, recovery: MongoRecovery, jobs: Collection[Row]
+) -> None:
+    """Its owner stood still past the lease, and knows what the relay said."""
+    jobs.insert_one(orphan("odd", begun=PAST, attempts="x"))
+    await recovery.orphans(10)
+    job = a_claimed_job(id="odd", dedup_key="odd")
+    sent = job.sent(an_attempt(kind=Kind.ACCEPTED, code=250))
+
+    lost = await MongoOutcomes(mongo=mongo, retention=KEEP).conclude(
+        [Conclusion(claim="claim-1", job=sent)]
+    )
+
+    [row] = jobs.find()
+    assert not lost
+    assert (row["state"], len(row["attempts"]), "aside" in row) == ("SENT", 1, False)
+
+
+async def test_an_outcome_that_cannot_be_stored_whole_is_stored_in_short_beside_the_others(
+    mongo: Mongo, jobs: Collection[Row]
+) -> None:
+    held = [a_claimed_job(id=f"job-{number}", dedup_key=f"{number}") for number in range(9)]
+    jobs.insert_many(encode(job) | {"lease": PAST, "begun": PAST} for job in held)
+    texts = ["no text \udc80" if job.id == "job-4" else "250 ok" for job in held]
+    sent = [
+        job.sent(an_attempt(kind=Kind.ACCEPTED, code=250, text=text))
+        for job, text in zip(held, texts, strict=True)
+    ]
+
+    with capture_logs() as logs:
+        lost = await MongoOutcomes(mongo=mongo, retention=KEEP).conclude(
+            [Conclusion(claim="claim-1", job=job) for job in sent]
+        )
+
+    assert not lost
+    assert jobs.count_documents({"state": "SENT", "claim": {"$exists": False}}) == 9
+    assert jobs.count_documents({"attempts": {"$size": 1}}) == 8
+    assert [(log["event"], log["job_id"]) for log in logs] == [
+        ("outcome not stored whole", "job-4")
+    ]
+
+
+async def test_a_proof_of_a_spoilt_job_stops_no_other_proof(
+    mongo: Mongo, jobs: Collection[Row]
+) -> None:
+    held = [a_claimed_job(id=f"job-{number}", dedup_key=f"{number}") for number in range(3)]
+    waiting = [encode(job) | {"state": "UNCERTAIN", "claim": None} for job in held]
+    jobs.insert_many([waiting[0] | {"version": "x", "attempts": 5}, *waiting[1:]])
+    proofs = [job.sent(an_attempt(kind=Kind.ACCEPTED, code=250)) for job in held]
+
+    await MongoOutcomes(mongo=mongo, retention=KEEP).conclude(
+        [Conclusion(claim="claim-1", job=job) for job in proofs]
+    )
+
+    assert {row["state"] for row in jobs.find()} == {"SENT"}
+
+
+async def test_a_lease_that_no_clock_reaches_ends_as_others_do(
+    recovery: MongoRecovery, jobs: Collection[Row]
+) -> None:
+    jobs.insert_one(orphan("odd", lease=VALUES["far date"]))
+
+    assert await recovery.look_at_unreadable(10) == 1
+
+    [row] = jobs.find()
+    assert row["lease"] < datetime.now(UTC) + timedelta(minutes=1)
+
+
+async def test_the_daily_run_moves_the_others_whatever_one_holds(
+    mongo: Mongo, jobs: Collection[Row]
+) -> None:
+    fields = ("version", "due_at", "not_after", "not_after_asked")
+    kinds = VALUES.keys() - {"missing"}
+    jobs.insert_many(
+        due(f"{name} {kind}", state="QUEUED", **{name: VALUES[kind]})
+        for name in fields
+        for kind in kinds
+    )
+    jobs.insert_one(without(due("missing", state="QUEUED"), *fields))
+    now = datetime.now(UTC)
+
+    found, moved = await MongoRuns(mongo=mongo).move_queued(
+        until=now, now=now, not_after=now, most=1000
+    )
+
+    assert found == moved == len(fields) * len(kinds) + 1
+    assert not jobs.count_documents({"state": "QUEUED"})
+
+
+def without(row: Row, *names: str) -> Row:
+    return {name: value for name, value in row.items() if name not in names}
+
+
+async def test_one_that_is_asked_for_is_told_with_its_field(
+    mongo: Mongo, jobs: Collection[Row]
+) -> None:
+    jobs.insert_one(due("odd", state="UNREADABLE", aside="RETRYING", attempt=-1))
+
+    with pytest.raises(UnreadableJob, match="field attempt is the number -1"):
+        await MongoSteering(mongo=mongo, retention=KEEP).find("odd")
+
+
+async def test_a_list_goes_on_after_a_page_that_ends_with_several_due_times(
+    mongo: Mongo, jobs: Collection[Row]
+) -> None:
+    sent = [due(f"job-{number}", state="SENT") for number in range(4)]
+    sent[1]["due"] = [PAST, PAST + KEEP]
+    jobs.insert_many(sent)
+    wanted = Listing(filter=JobFilter(state=State.SENT), order=Order.DUE_ASC)
+    jobs_list, after, seen = MongoJobList(mongo=mongo), None, list[str]()
+
+    for _ in range(10):
+        page = await jobs_list.page(wanted, after, most=2, is_full=False)
+        seen += [job.id for job in page.jobs]
+        if (after := page.following) is None:
+            break
+
+    assert after is None
+    assert seen == ["job-0", "job-2", "job-3"]

@@ -1,0 +1,129 @@
+"""One document stops no other: whatever is spoilt, other mails leave and every call is answered."""
+
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import grpc
+import pytest
+from pymongo import MongoClient
+from pymongo.database import Database
+from structlog.testing import capture_logs
+
+from gcsched.adapters.mongo.connection import open_mongo
+from gcsched.pb import task_pb2, task_pb2_grpc
+from tests.poisons import in_jobs, in_other_collections, no_text, store
+from tests.relay import Relay
+from tests.running import a_setting, ask_for, running
+from tests.service import scheduler
+from tests.statuses import reason, status_of
+from tests.waiting import until
+
+Row = dict[str, Any]
+Stub = task_pb2_grpc.SchedulerStub
+List = task_pb2.ListJobsRequest
+GOOD = 30
+IN_THE_SUITE = ("SCHEDULED", "QUEUED", "begun orphan")
+TOLD_TO_CALLERS = {"JOB_UNREADABLE", "RECIPIENT_NOT_FOUND"}
+EVENTS_OF_DEFECTS = {"call failed", "delivery broke", "sweep waits", "claiming waits"}
+
+
+@pytest.fixture
+def raw(mongo_uri: str) -> Iterator[Database[Row]]:
+    with MongoClient[Row](mongo_uri, tz_aware=True, datetime_conversion="DATETIME_CLAMP") as client:
+        yield client.get_default_database()
+
+
+@pytest.fixture
+async def spoilt(mongo_uri: str, raw: Database[Row]) -> int:
+    """Spoil every field in every way, before the service begins."""
+    async with open_mongo(mongo_uri) as mongo:
+        await mongo.prepare()
+    stored = store(raw, [*in_jobs(states=IN_THE_SUITE), *in_other_collections()])
+    raw["jobs"].insert_one(no_text())
+    raw["runs"].insert_one({"_id": "sweep", "started": "x"})
+    raw["runs"].insert_one({"_id": f"daily:{datetime.now(UTC).date()}", "moved": "x"})
+    return stored
+
+
+async def test_whatever_is_spoilt_the_others_are_sent_and_told(
+    spoilt: int, mongo_uri: str, redis_url: str, relay: Relay, raw: Database[Row]
+) -> None:
+    settings = a_setting(mongo=mongo_uri, redis=redis_url, relay_port=relay.port)
+
+    with capture_logs() as logs:
+        async with running(settings) as app, scheduler(app.target) as stub:
+            await ask_for(app, GOOD)
+            await until(lambda: good(relay) == GOOD, within=30)
+            await until(lambda: has_swept(raw), within=30)
+            reasons = {each async for each in refusals(stub, raw)}
+            await ask_for(app, GOOD, begin=GOOD)
+            await until(lambda: good(relay) == 2 * GOOD, within=30)
+
+    assert spoilt > 3_000
+    assert reasons <= TOLD_TO_CALLERS
+    assert {log["event"] for log in logs}.isdisjoint(EVENTS_OF_DEFECTS)
+    assert "job unreadable" in {log["event"] for log in logs}
+    assert raw["jobs"].count_documents({"state": "UNREADABLE"}) > 1_000
+
+
+def good(relay: Relay) -> int:
+    return len({kept.recipient for kept in relay.ledger if kept.recipient.endswith("@bench.test")})
+
+
+def has_swept(raw: Database[Row]) -> bool:
+    """Tell whether a sweep has come to its end: the daily run is behind the look at all jobs."""
+    note = raw["runs"].find_one({"_id": "sweep"}) or {}
+    queued = {"state": "QUEUED", "due": {"$lte": datetime.now(UTC)}}
+    return isinstance(note.get("started"), datetime) and not raw["jobs"].count_documents(queued)
+
+
+async def refusals(stub: Stub, raw: Database[Row]) -> AsyncIterator[str]:
+    """Call what reads or changes many jobs, and what asks for one; give why it was refused."""
+    empid = task_pb2.JobFilter(empid="POISON")
+    calls: list[tuple[str, Any]] = [
+        *[("GetJob", task_pb2.GetJobRequest(job_id=each)) for each in ids(raw, "jobs")],
+        *[("GetRecipient", task_pb2.GetRecipientRequest(empid=e)) for e in ids(raw, "recipients")],
+        ("ListSuppressions", task_pb2.ListSuppressionsRequest(page_size=200)),
+        ("CountJobs", task_pb2.CountJobsRequest(filter=empid)),
+        ("GetStatus", task_pb2.GetStatusRequest()),
+        ("RunDailyQueue", task_pb2.RunDailyQueueRequest()),
+        ("CancelJobs", task_pb2.ChangeJobsRequest(filter=empid, reason="x")),
+        ("RetryJobs", task_pb2.ChangeJobsRequest(filter=empid)),
+        ("ForgetRecipient", task_pb2.ForgetRecipientRequest(empid="POISON")),
+    ]
+    for name, request in calls:
+        if (why := await refusal(stub, name, request)) is not None:
+            yield why
+    for request in listings():
+        seen = 0
+        while True:
+            page = await stub.ListJobs(request, timeout=20)
+            seen += 1
+            request.page_token = page.next_page_token
+            if not page.next_page_token:
+                break
+            assert seen < 100, "the list has no end"
+
+
+def listings() -> Iterator[task_pb2.ListJobsRequest]:
+    for order in (List.CREATED_ASC, List.CREATED_DESC):
+        wanted = task_pb2.JobFilter(empid="POISON")
+        yield List(filter=wanted, order=order, page_size=200, view=task_pb2.Job.FULL)
+    for state in (task_pb2.Job.SENT, task_pb2.Job.SCHEDULED, task_pb2.Job.CANCELLED):
+        for order in (List.DUE_ASC, List.DUE_DESC):
+            yield List(filter=task_pb2.JobFilter(state=state), order=order, page_size=200)
+
+
+def ids(raw: Database[Row], collection: str) -> list[str]:
+    """Give a few, of each field."""
+    found = raw[collection].find({"_id": {"$type": "string"}}, {"_id": 1})
+    return [row["_id"] for row in found if 0 < len(row["_id"]) < 100][::25]
+
+
+async def refusal(stub: Stub, name: str, request: Any) -> str | None:
+    try:
+        await getattr(stub, name)(request, timeout=20)
+    except grpc.aio.AioRpcError as error:
+        return reason(status_of(error))[0]
+    return None
