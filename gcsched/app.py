@@ -131,6 +131,7 @@ async def run(
         listen=settings.grpc_listen,
         reuse_port=settings.reuse_port,
         on_call=resources.metrics.call,
+        call_memory=settings.call_memory_mb * 2**20,
     )
     # The port first: without it no part has begun anything that would be cut off.
     async with (
