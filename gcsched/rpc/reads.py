@@ -32,7 +32,7 @@ class Reads:
     """
 
     def __init__(
-        self, *, at_once: int = 64, slow: int = 24, longest: timedelta = LONGEST_READ
+        self, *, at_once: int = 64, slow: int = 12, longest: timedelta = LONGEST_READ
     ) -> None:
         self._at_once = at_once
         self._most_slow = slow
