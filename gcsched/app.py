@@ -25,7 +25,7 @@ from gcsched.errors import PartEnded, StoreUnavailable
 from gcsched.parts import Parts
 from gcsched.relaying import pools
 from gcsched.resources import Resources
-from gcsched.rpc.server import RpcServer, serving_grpc
+from gcsched.rpc.server import Most, RpcServer, serving_grpc
 from gcsched.rpc.servicer import SchedulerServicer
 from gcsched.settings import Settings
 from gcsched.usecases.finish import cancel_until_done
@@ -174,7 +174,10 @@ async def run(
         listen=settings.grpc_listen,
         reuse_port=settings.reuse_port,
         on_call=resources.metrics.call,
-        most_connections=resources.most_grpc_connections,
+        most=Most(
+            connections=resources.most_grpc_connections,
+            call_octets=settings.call_memory_mb * 2**20,
+        ),
     )
 
     def on_failure(failure: PartEnded) -> None:

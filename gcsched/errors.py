@@ -167,6 +167,40 @@ class Overloaded(GcschedError):
         self.retry_after = retry_after
 
 
+class MemoryFull(GcschedError):
+    """The calls under way hold as much memory as this process gives them."""
+
+    def __init__(
+        self, held: int, most: int, *, retry_after: timedelta = timedelta(seconds=1)
+    ) -> None:
+        super().__init__(
+            f"the calls under way hold {held >> 20} of {most >> 20} MiB; call again after a"
+            " moment, with smaller batches"
+        )
+        self.retry_after = retry_after
+
+
+class MalformedMessage(GcschedError):
+    """A call has not exactly one message that can be parsed; nothing was done."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(
+            f"the call has no valid message: {problem}; send exactly one message of the method's"
+            " request type, with texts in UTF-8"
+        )
+
+
+class MessageLate(GcschedError):
+    """The message of a call did not arrive in time; nothing was done."""
+
+    def __init__(self, waited: timedelta, *, retry_after: timedelta = timedelta(seconds=1)) -> None:
+        super().__init__(
+            f"the message did not arrive within {waited.total_seconds():.1f} s; call again, with"
+            " smaller batches where the network is slow"
+        )
+        self.retry_after = retry_after
+
+
 class IllegalTransition(GcschedError):
     """A job was asked to take a step that its state does not allow."""
 

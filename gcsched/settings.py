@@ -72,6 +72,15 @@ class Settings(Connections):
         ge=1,
         le=1_000_000,
     )
+    call_memory_mb: int = setting(
+        "How much memory, in MiB, the calls under way may hold in each process: 32 KiB each, and "
+        "eight times their octets where those are over 4 KiB. What would be more is answered "
+        "`RESOURCE_EXHAUSTED` at once, batches first.",
+        "give a whole number from 16 to 65536",
+        default=160,
+        ge=16,
+        le=65_536,
+    )
     dedup: Annotated[Literal["content", "employee"], BeforeValidator(str.lower)] = setting(
         "Which requests without a `request_id` are the same one: those of the same `content`, or "
         "all for one `employee` within a window; such a one is refused (`REFUSED_DUPLICATE`).",

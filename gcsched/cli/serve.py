@@ -29,8 +29,9 @@ def run(_: Namespace) -> int:
 
 
 def _until_stopped(settings: "Settings", around: "Surroundings") -> int:
-    from gcsched import app
+    from gcsched import allocator, app
 
+    allocator.keep_heaps_few()
     keep_bursts_even()
     with asyncio.Runner(loop_factory=fastest_loop()) as runner:
         return runner.run(app.serve(settings, around))

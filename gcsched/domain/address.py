@@ -11,6 +11,7 @@ from gcsched.errors import Violation
 LONGEST_EMAIL = 254  # RFC 5321, section 4.5.3.1.3, without the brackets
 PLAIN_LOCAL = re.compile(r"[A-Za-z0-9_+-]+(\.[A-Za-z0-9_+-]+)*")
 LONGEST_LOCAL = 64  # RFC 5321, section 4.5.3.1.1
+LONGEST_LABEL = 63  # RFC 1035, section 2.3.4
 
 
 def normalised_address(email: str, *, field: str = "emailID") -> str | Violation:
@@ -20,10 +21,28 @@ def normalised_address(email: str, *, field: str = "emailID") -> str | Violation
     """
     if not 1 <= len(email) <= LONGEST_EMAIL:
         return Violation(field, f"must have 1 to {LONGEST_EMAIL} characters, has {len(email)}")
+    if (problem := too_long(email)) is not None:
+        return Violation(field, f"must be one e-mail address such as ada@example.org: {problem}")
     try:
         return plainly_normalised(email) or read(email).normalized
     except EmailNotValidError as error:
         return Violation(field, f"must be one e-mail address such as ada@example.org: {error}")
+
+
+def too_long(email: str) -> str | None:
+    """Say what is too long in an address that is not ASCII; None if nothing is.
+
+    The library finds that after work that grows with the square: 10 ms for a label of 240
+    characters. What passes here takes it 0.7 ms at most.
+    """
+    if email.isascii():
+        return None
+    if (octets := len(email.encode(errors="surrogatepass"))) > LONGEST_EMAIL:
+        return f"It has {octets} bytes in UTF-8, at most {LONGEST_EMAIL} are accepted."
+    domain = email.rpartition("@")[2]
+    if (longest := max(map(len, domain.split(".")))) > LONGEST_LABEL:
+        return f"A part of its domain has {longest} characters, at most {LONGEST_LABEL} may be."
+    return None
 
 
 def plainly_normalised(email: str) -> str | None:

@@ -1,4 +1,4 @@
-"""Tell of each unary call how it ended and how long it took."""
+"""Serve unary methods through a Receiver, and tell of each call how it ended and how long."""
 
 import asyncio
 import time
@@ -7,10 +7,11 @@ from typing import Any, TypeAlias, cast
 
 import grpc
 
+from gcsched.rpc.receiving import ABOUT_HEALTH, Receiver, UnaryMethod
+
 OnCall = Callable[[str, str, float], None]
 """Told the method's full name, the name of the code, and the seconds."""
 
-ABOUT_HEALTH = "/grpc.health."
 NAMES = {code.value[0]: code.name for code in grpc.StatusCode}
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
@@ -19,8 +20,9 @@ Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
 class CallInterceptor(grpc.aio.ServerInterceptor):
     """Wraps each method that exists once; what it raises, an abort above all, passes through."""
 
-    def __init__(self, on_call: OnCall) -> None:
+    def __init__(self, on_call: OnCall, receiver: Receiver) -> None:
         self._on_call = on_call
+        self._receiver = receiver
         self.begun = 0
         """How many calls came; those about health do not count."""
         self._wrapped: dict[str, Handler] = {}
@@ -38,22 +40,20 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         handler = await continuation(handler_call_details)
         if handler is None or handler.unary_unary is None:
             return handler
-        self._wrapped[method] = wrapped = grpc.unary_unary_rpc_method_handler(
-            self._told(method.lstrip("/"), handler.unary_unary),
-            request_deserializer=handler.request_deserializer,
-            response_serializer=handler.response_serializer,
-        )
-        return wrapped
+        told = self._told(method.lstrip("/"), UnaryMethod.of(method, handler))
+        self._wrapped[method] = grpc.stream_unary_rpc_method_handler(told)
+        return self._wrapped[method]
 
-    def _told(self, method: str, call: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
-        async def told(request: Any, context: Context) -> Any:
+    def _told(self, method: str, unary: UnaryMethod) -> Callable[..., Awaitable[Any]]:
+        async def told(_: object, context: Context) -> Any:
             begun = time.perf_counter()
             code = grpc.StatusCode.UNKNOWN.name
             try:
-                response = await call(request, context)
+                response = await self._receiver.answer(unary, context)
                 code = code_of(context)
-            except grpc.aio.AbortError:
+            except grpc.aio.AbortError as error:
                 code = code_of(context)
+                forget_frames(error)
                 raise
             except asyncio.CancelledError:
                 code = ended_by_caller(context)
@@ -64,6 +64,12 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
                 self._on_call(method, code, time.perf_counter() - begun)
 
         return told
+
+
+def forget_frames(error: BaseException) -> None:
+    """Drop what *error* refers to: the context keeps it, and with its frames the whole request."""
+    error.__context__ = None
+    error.__traceback__ = None
 
 
 def code_of(context: Context) -> str:

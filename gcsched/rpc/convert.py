@@ -1,6 +1,6 @@
 """Between protobuf and the domain: requests in, answers and errors out. Knows both worlds."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import NoReturn
@@ -15,6 +15,7 @@ from grpc_status import rpc_status
 
 from gcsched.domain.job import Priority
 from gcsched.domain.request import DEFAULT_TEMPLATE, MeetRequest
+from gcsched.domain.request_texts import MOST_LABELS, MOST_VARIABLES
 from gcsched.errors import (
     AdmissionClosed,
     Contended,
@@ -25,6 +26,9 @@ from gcsched.errors import (
     GcschedError,
     IllegalTransition,
     InvalidRequest,
+    MalformedMessage,
+    MemoryFull,
+    MessageLate,
     NotFinished,
     Overloaded,
     RequestIdReused,
@@ -50,6 +54,7 @@ STATUS: dict[type[GcschedError], tuple[int, str]] = {
     InvalidRequest: (code_pb2.INVALID_ARGUMENT, "INVALID_REQUEST"),
     RequestIdReused: (code_pb2.ALREADY_EXISTS, "REQUEST_ID_REUSED"),
     RequestTooLarge: (code_pb2.INVALID_ARGUMENT, "REQUEST_TOO_LARGE"),
+    MalformedMessage: (code_pb2.INVALID_ARGUMENT, "MALFORMED_MESSAGE"),
     UnknownJob: (code_pb2.NOT_FOUND, "JOB_NOT_FOUND"),
     UnreadableJob: (code_pb2.INTERNAL, "JOB_UNREADABLE"),
     UnknownSuppression: (code_pb2.NOT_FOUND, "SUPPRESSION_NOT_FOUND"),
@@ -62,6 +67,8 @@ STATUS: dict[type[GcschedError], tuple[int, str]] = {
     DeadlineOver: (code_pb2.DEADLINE_EXCEEDED, "DEADLINE_OVER"),
     Defect: (code_pb2.INTERNAL, "INTERNAL"),
     Overloaded: (code_pb2.RESOURCE_EXHAUSTED, "OVERLOADED"),
+    MemoryFull: (code_pb2.RESOURCE_EXHAUSTED, "MEMORY_FULL"),
+    MessageLate: (code_pb2.RESOURCE_EXHAUSTED, "MESSAGE_LATE"),
     Stopping: (code_pb2.UNAVAILABLE, "STOPPING"),
     StoreUnavailable: (code_pb2.UNAVAILABLE, "STORE_UNAVAILABLE"),
     StoreRefused: (code_pb2.UNAVAILABLE, "STORE_REFUSED"),
@@ -79,12 +86,17 @@ def request_from(message: task_pb2.MeetRequest) -> MeetRequest:
         timestamp=message.timestamp,
         request_id=message.request_id,
         template=message.template or DEFAULT_TEMPLATE,
-        variables=dict(message.variables),
+        variables=mapping(message.variables, most=MOST_VARIABLES),
         not_after=message.not_after,
         reply_to=message.reply_to,
-        labels=dict(message.labels),
+        labels=mapping(message.labels, most=MOST_LABELS),
         priority=PRIORITIES.get(message.priority),
     )
+
+
+def mapping(given: Mapping[str, str], *, most: int) -> Mapping[str, str]:
+    """Return a copy of *given*; itself if it has more than *most* and will be refused."""
+    return dict(given) if len(given) <= most else given
 
 
 def status_of(error: GcschedError) -> status_pb2.Status:
@@ -110,7 +122,7 @@ def details(error: GcschedError, reason: str) -> list[Message]:
     ]
     if isinstance(error, InvalidRequest):
         given.append(bad_request(error.violations))
-    if isinstance(error, Overloaded | Stopping | StoreUnavailable):
+    if isinstance(error, Overloaded | MemoryFull | MessageLate | Stopping | StoreUnavailable):
         given.append(error_details_pb2.RetryInfo(retry_delay=duration(error.retry_after)))
     return given
 

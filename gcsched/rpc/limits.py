@@ -27,13 +27,5 @@ def time_left(
 
 
 def check_size(request: Message) -> None:
-    if is_too_large(request):
-        raise too_large(request)
-
-
-def is_too_large(request: Message) -> bool:
-    return request.ByteSize() > LARGEST_REQUEST
-
-
-def too_large(request: Message) -> RequestTooLarge:
-    return RequestTooLarge(request.ByteSize(), LARGEST_REQUEST)
+    if (octets := request.ByteSize()) > LARGEST_REQUEST:
+        raise RequestTooLarge(octets, LARGEST_REQUEST)

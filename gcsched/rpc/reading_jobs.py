@@ -1,8 +1,7 @@
 """GetJob, ListJobs and CountJobs: convert, call the use case, convert."""
 
-import asyncio
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import grpc
 from google.protobuf.message import Message
@@ -17,13 +16,13 @@ from gcsched.pb import task_pb2
 from gcsched.rpc.answering import answering
 from gcsched.rpc.filters import filter_from, listing_from
 from gcsched.rpc.jobs_as_messages import View, job_message
+from gcsched.usecases.loop_share import LoopShare
 from gcsched.usecases.read_jobs import ReadJobs
 
 Context = grpc.aio.ServicerContext[Message, Message]
 
 LONGEST_ID = 128
 LARGEST_PAGE_BYTES = 3 * 1024 * 1024  # gRPC's own clients take 4 MiB
-AT_ONE_GO = 50  # a few milliseconds, in which this process does nothing else
 VIEWS = task_pb2.Job.View.values()
 
 
@@ -40,6 +39,7 @@ class Asked:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadingJobs:
     read: ReadJobs
+    share: LoopShare = field(default_factory=LoopShare)
 
     async def GetJob(self, request: task_pb2.GetJobRequest, context: Context) -> task_pb2.Job:
         async with answering(request, context, "reading a job"):
@@ -57,7 +57,7 @@ class ReadingJobs:
             page = await self.read.page(
                 asked.listing, asked.after, most=asked.most, is_full=asked.is_full
             )
-            messages = await fitting(page.jobs, request.view)
+            messages = await fitting(page.jobs, request.view, self.share)
             following = page.following
             if len(messages) < len(page.jobs):
                 following = asked.listing.place_of(page.jobs[len(messages) - 1])
@@ -92,16 +92,16 @@ def asked_from(request: task_pb2.ListJobsRequest) -> Asked:
     return Asked(listing=listing, after=after, most=most, is_full=is_full)
 
 
-async def fitting(jobs: Iterable[Job], view: View) -> list[task_pb2.Job]:
+async def fitting(jobs: Iterable[Job], view: View, share: LoopShare) -> list[task_pb2.Job]:
     """Give as many messages as fit into one answer, one at least; AIP-158 lets a page be short."""
     messages: list[task_pb2.Job] = []
     left = LARGEST_PAGE_BYTES
-    for number, job in enumerate(jobs, start=1):
+    for job in jobs:
+        if share.is_used_up():
+            await share.wait()
         message = job_message(job, view)
         left -= message.ByteSize()
         if left < 0 and messages:
             break
         messages.append(message)
-        if number % AT_ONE_GO == 0:
-            await asyncio.sleep(0)
     return messages

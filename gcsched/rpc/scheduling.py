@@ -1,19 +1,22 @@
 """ScheduleMeet and BatchScheduleMeets: convert, call the use case, convert."""
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 import grpc
 from google.protobuf.message import Message
 
-from gcsched.errors import GcschedError, InvalidRequest, Violation
+from gcsched.domain.request import MeetRequest
+from gcsched.errors import GcschedError, InvalidRequest, RequestTooLarge, Violation
 from gcsched.pb import task_pb2
 from gcsched.rpc.answers import Answer, batch_answer, meet_response, rehearsed
+from gcsched.rpc.batches import Batch, Converted, Requests, requests_of
 from gcsched.rpc.convert import errors_as_status, request_from
-from gcsched.rpc.limits import check_size, is_too_large, time_left, too_large
+from gcsched.rpc.limits import LARGEST_REQUEST, check_size, time_left
 from gcsched.rpc.turns import Turns
+from gcsched.usecases.loop_share import LoopShare
 from gcsched.usecases.preview import Rehearse
 from gcsched.usecases.submit import Submit
 
@@ -31,6 +34,7 @@ class Scheduling:
     submit: Submit
     rehearse: Rehearse
     turns: Turns = field(default_factory=Turns)
+    share: LoopShare = field(default_factory=LoopShare)
 
     async def ScheduleMeet(
         self, request: task_pb2.MeetRequest, context: Context
@@ -38,77 +42,99 @@ class Scheduling:
         async with errors_as_status(context):
             within = time_left(context)
             check_size(request)
+            raw = request_from(request)
             if request.validate_only:
-                [answer] = await self._rehearsed([request], within)
+                [answer] = await self._rehearsed([raw], within)
                 if isinstance(answer, GcschedError):
                     raise answer
                 return answer
-            return meet_response(await self.submit(request_from(request), within=within))
+            return meet_response(await self.submit(raw, within=within))
 
     async def BatchScheduleMeets(
-        self, request: task_pb2.BatchScheduleMeetsRequest, context: Context
+        self, request: Batch, context: Context
     ) -> task_pb2.BatchScheduleMeetsResponse:
         async with errors_as_status(context):
             within = time_left(context)
-            if not 1 <= len(request.requests) <= MOST_REQUESTS:
-                problem = f"must be 1 to {MOST_REQUESTS}, are {len(request.requests)}"
+            requests = requests_of(request)
+            if not 1 <= len(requests) <= MOST_REQUESTS:
+                problem = f"must be 1 to {MOST_REQUESTS}, are {len(requests)}"
                 raise InvalidRequest([Violation("requests", problem)])
-            answers = map(batch_answer, await self._answers(request.requests, within))
-            return task_pb2.BatchScheduleMeetsResponse(answers=fitting(answers))
+            response = task_pb2.BatchScheduleMeetsResponse()
+            await self._fill(response, await self._answers(requests, within))
+            return response
 
-    async def _answers(
-        self, requests: Sequence[task_pb2.MeetRequest], within: timedelta
-    ) -> list[Reply]:
+    async def _answers(self, requests: Requests, within: timedelta) -> list[Reply]:
         """Answer all in order; those to be stored go together."""
         until = time.monotonic() + within.total_seconds()
         answers: dict[int, Reply] = {}
         shown, wanted = list[int](), list[int]()
-        for number, request in enumerate(requests):
-            if is_too_large(request):
-                answers[number] = too_large(request)
+        for number in range(len(requests)):
+            if self.share.is_used_up():
+                await self.share.wait()
+            if (octets := requests.octets(number)) > LARGEST_REQUEST:
+                answers[number] = RequestTooLarge(octets, LARGEST_REQUEST)
             else:
-                (shown if request.validate_only else wanted).append(number)
-        for begin in range(0, len(shown), SHOWN_TOGETHER):
-            some = shown[begin : begin + SHOWN_TOGETHER]
-            replies = await self._rehearsed([requests[n] for n in some], time_until(until))
-            answers |= zip(some, replies, strict=True)
-        raws = [request_from(requests[number]) for number in wanted]
-        stored = await self.submit.all(raws, within=time_until(until)) if raws else []
+                (shown if requests.read(number).validate_only else wanted).append(number)
+        answers |= zip(shown, await self._shown(Converted(requests, shown), until), strict=True)
+        raws = Converted(requests, wanted)
+        stored = await self.submit.all(raws, within=time_until(until)) if wanted else []
         for number, answer in zip(wanted, stored, strict=True):
             answers[number] = answer if isinstance(answer, GcschedError) else meet_response(answer)
         return [answers[number] for number in range(len(requests))]
 
-    async def _rehearsed(
-        self, requests: Sequence[task_pb2.MeetRequest], within: timedelta
-    ) -> list[Reply]:
+    async def _shown(self, raws: Converted, until: float) -> list[Reply]:
+        """Rehearse all; keep no more whole previews than one answer has room for."""
+        replies, left = list[Reply](), LARGEST_ANSWERS
+        for begin in range(0, len(raws), SHOWN_TOGETHER):
+            some = raws[begin : begin + SHOWN_TOGETHER]
+            for reply in await self._rehearsed(some, time_until(until)):
+                if isinstance(reply, task_pb2.MeetResponse):
+                    left -= reply.ByteSize()
+                    if left < 0:
+                        shorten(reply.preview)
+                replies.append(reply)
+        return replies
+
+    async def _rehearsed(self, raws: Sequence[MeetRequest], within: timedelta) -> list[Reply]:
         """Answer what is not to be stored; an error that hits them all is the answer of each."""
         until = time.monotonic() + within.total_seconds()
-        raws = [request_from(request) for request in requests]
         try:
             async with self.turns.one(within):
                 found = await self.rehearse(raws, within=time_until(until))
         except GcschedError as error:
-            return [error] * len(requests)
+            return [error] * len(raws)
         return [each if isinstance(each, GcschedError) else rehearsed(each) for each in found]
+
+    async def _fill(
+        self, response: task_pb2.BatchScheduleMeetsResponse, replies: Iterable[Reply]
+    ) -> None:
+        """Add an answer for each of *replies*, in brief where the message would be too large."""
+        left = LARGEST_ANSWERS
+        for reply in replies:
+            if self.share.is_used_up():
+                await self.share.wait()
+            answer = batch_answer(reply)
+            left -= answer.ByteSize()
+            response.answers.append(answer if left >= 0 else in_brief(answer))
 
 
 def time_until(end: float) -> timedelta:
     return timedelta(seconds=max(0.0, end - time.monotonic()))
 
 
-def fitting(answers: Iterable[Answer]) -> Iterator[Answer]:
-    """Give *answers*; those that would make the message too large to be sent without what is long.
+def in_brief(answer: Answer) -> Answer:
+    """Return *answer* without what is long.
 
     That is text, HTML and a long subject of a preview, and which rules a request has broken.
     """
-    left = LARGEST_ANSWERS
-    for answer in answers:
-        left -= answer.ByteSize()
-        if left < 0 and answer.HasField("error"):
-            del answer.error.details[1:]
-        elif left < 0 and answer.response.HasField("preview"):
-            shown = answer.response.preview
-            shown.ClearField("text")
-            shown.ClearField("html")
-            shown.subject = shown.subject[:SUBJECT_IN_BRIEF]
-        yield answer
+    if answer.HasField("error"):
+        del answer.error.details[1:]
+    elif answer.response.HasField("preview"):
+        shorten(answer.response.preview)
+    return answer
+
+
+def shorten(preview: task_pb2.Preview) -> None:
+    preview.ClearField("text")
+    preview.ClearField("html")
+    preview.subject = preview.subject[:SUBJECT_IN_BRIEF]

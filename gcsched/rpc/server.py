@@ -13,24 +13,37 @@ from grpc_reflection.v1alpha import reflection
 from gcsched.errors import AddressInUse
 from gcsched.pb import task_pb2, task_pb2_grpc
 from gcsched.rpc.calls import CallInterceptor, OnCall
+from gcsched.rpc.memory import Memory
+from gcsched.rpc.reads import Reads
+from gcsched.rpc.receiving import Receiver
 from gcsched.rpc.servicer import SchedulerServicer
+from gcsched.rpc.stream_limits import StreamLimits
 from gcsched.rpc.streams import StreamInterceptor
 
 LARGEST_MESSAGE = 4 * 1024 * 1024
 SERVICE = task_pb2.DESCRIPTOR.services_by_name["Scheduler"].full_name
-MOST_UNREAD = 50_000
+MOST_UNREAD = 4_000  # at some 20 KB each; as many as eight connections may have
+MOST_OF_A_CONNECTION = 500  # calls at once; a client keeps what is more until others end
 MOST_CONNECTIONS = 2_000
+LARGEST_METADATA = 8 * 1024
+UNREAD_OCTETS = 16 * 1024  # of each call whose message is not read yet
+CALL_MEMORY = 160 * 1024 * 1024
 QUIET_SECONDS, MOST_LOOKS = 0.05, 20
 OPTIONS = [
     # What Python has not taken up yet. gRPC's own 1,000 to 3,000 are full in the first instant of
     # a flood, and it answers CANCELLED then: no word of when to call again.
     ("grpc.server.max_pending_requests", MOST_UNREAD),
     ("grpc.server.max_pending_requests_hard_limit", MOST_UNREAD + 1),
+    ("grpc.max_concurrent_streams", MOST_OF_A_CONNECTION),
+    # It counts streams that have just ended: a client that keeps to the limit met UNAVAILABLE.
+    ("grpc.http.overload_protection", 0),
+    ("grpc.max_metadata_size", LARGEST_METADATA),
+    ("grpc.absolute_max_metadata_size", 2 * LARGEST_METADATA),
+    ("grpc.http2.bdp_probe", 0),  # it would widen what unread messages may fill
+    ("grpc.http2.lookahead_bytes", UNREAD_OCTETS),
     ("grpc.max_receive_message_length", LARGEST_MESSAGE),
     ("grpc.max_send_message_length", LARGEST_MESSAGE),
 ]
-
-
 CONNECTION_OPTIONS = [
     # A descriptor for each connection: what says nothing, half a preface or no SETTINGS is closed.
     ("grpc.server_handshake_timeout_ms", 5_000),
@@ -40,6 +53,14 @@ CONNECTION_OPTIONS = [
     ("grpc.keepalive_time_ms", 60_000),
     ("grpc.keepalive_timeout_ms", 20_000),
 ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Most:
+    """How many connections callers may hold, and how many octets their calls may fill."""
+
+    connections: int = MOST_CONNECTIONS
+    call_octets: int = CALL_MEMORY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,22 +100,24 @@ async def serving_grpc(
     listen: str,
     on_call: OnCall,
     reuse_port: bool = False,
-    most_connections: int = MOST_CONNECTIONS,
+    most: Most | None = None,
 ) -> AsyncIterator[RpcServer]:
     """Serve on *listen* (``host:port``), with others if they all *reuse_port*; tell of each call.
 
     Raises AddressInUse.
     """
-    # gRPC's own default shares the port without a word: half of the calls would go astray.
+    most = most or Most()
     options = [
+        # gRPC's own default shares the port without a word: half of the calls would go astray.
         ("grpc.so_reuseport", int(reuse_port)),
-        ("grpc.max_allowed_incoming_connections", most_connections),
+        ("grpc.max_allowed_incoming_connections", most.connections),
         *CONNECTION_OPTIONS,
         *OPTIONS,
     ]
     # In this order: what it knows already, the first one answers alone.
-    calls, streams = CallInterceptor(on_call), StreamInterceptor()
-    server = grpc.aio.server(options=options, interceptors=[calls, streams])
+    reads, streams = Reads(), StreamInterceptor()
+    calls = CallInterceptor(on_call, Receiver(Memory(most.call_octets), reads))
+    server = grpc.aio.server(options=options, interceptors=[calls, streams, StreamLimits(reads)])
     health_servicer = health.aio.HealthServicer()
     task_pb2_grpc.add_SchedulerServicer_to_server(servicer, server)
     health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)

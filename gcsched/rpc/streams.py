@@ -60,7 +60,7 @@ class StreamInterceptor(grpc.aio.ServerInterceptor):
         """Let *call* answer until it, its caller or the server ends it."""
         if self._is_ending:
             await context.abort(grpc.StatusCode.UNAVAILABLE, STOPPING)
-        task = asyncio.create_task(answer(call, request, context))
+        task = asyncio.create_task(answered(call(request, context), context))
         self._open.add(task)
         try:
             await asyncio.wait({task})
@@ -72,9 +72,8 @@ class StreamInterceptor(grpc.aio.ServerInterceptor):
         task.result()
 
 
-async def answer(call: Callable[..., Any], request: Any, context: Context) -> None:
-    """Write what *call* yields; one that writes by itself is awaited."""
-    answers = call(request, context)
+async def answered(answers: Any, context: Context) -> None:
+    """Write what a handler yields; one that writes by itself is awaited."""
     if inspect.isawaitable(answers):
         await answers
         return

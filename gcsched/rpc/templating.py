@@ -7,9 +7,10 @@ import grpc
 from google.protobuf.message import Message
 
 from gcsched.domain.mail import TemplateFacts
+from gcsched.domain.request_texts import MOST_VARIABLES
 from gcsched.pb import task_pb2
 from gcsched.rpc.answers import preview
-from gcsched.rpc.convert import errors_as_status
+from gcsched.rpc.convert import errors_as_status, mapping
 from gcsched.rpc.limits import check_size
 from gcsched.usecases.preview import PreviewTemplate, Specimen
 
@@ -43,4 +44,4 @@ class Templating:
 def specimen_from(message: task_pb2.PreviewTemplateRequest) -> Specimen:
     """Take what is said; the rest are examples."""
     said = {name: value for name in FIELDS if (value := getattr(message, name))}
-    return Specimen(**said, variables=dict(message.variables))
+    return Specimen(**said, variables=mapping(message.variables, most=MOST_VARIABLES))

@@ -71,6 +71,7 @@ class JobFactory:
             return Wanted(job=self(raw, now=now))
         except InvalidRequest as wrong:
             job = self._in_time(raw, now)
+            wrong = wrong.with_traceback(None)  # it would keep the whole request
             return wrong if job is None else Wanted(job=job, too_late=wrong)
 
     def _in_time(self, raw: MeetRequest, now: datetime) -> Job | None:

@@ -18,6 +18,7 @@ from gcsched.errors import (
     Violation,
 )
 from gcsched.usecases.job_factory import JobFactory, Wanted
+from gcsched.usecases.loop_share import LoopShare
 from gcsched.usecases.ports import (
     Admission,
     Admissions,
@@ -51,6 +52,7 @@ class Rehearse:
     admissions: Admissions
     suppressions: Suppressions
     now: Clock
+    share: LoopShare = field(default_factory=LoopShare)
 
     async def __call__(
         self, raws: Sequence[MeetRequest], *, within: timedelta
@@ -69,7 +71,11 @@ class Rehearse:
         self, raws: Sequence[MeetRequest], within: timedelta
     ) -> list[Rehearsal | GcschedError]:
         now = self.now()
-        made = [self.make_job.wanted(raw, now=now) for raw in raws]
+        made: list[Wanted | InvalidRequest] = []
+        for raw in raws:
+            if self.share.is_used_up():
+                await self.share.wait()
+            made.append(self.make_job.wanted(raw, now=now))
         jobs = [each.job for each in made if isinstance(each, Wanted)]
         if not jobs:
             return [each for each in made if isinstance(each, GcschedError)]
@@ -77,7 +83,8 @@ class Rehearse:
         suppressed = await self.suppressions.among({job.email for job in jobs}, now=now)
         answers: list[Rehearsal | GcschedError] = []
         for each in made:
-            await asyncio.sleep(0)  # to draft them all in one go would keep others waiting
+            if self.share.is_used_up():
+                await self.share.wait()
             answers.append(
                 self._answer(each, next(admissions), suppressed.get(each.job.email))
                 if isinstance(each, Wanted)
@@ -96,7 +103,7 @@ class Rehearse:
         try:
             draft = drafted(self.drafter, job)
         except InvalidRequest as unsuited:
-            return unsuited
+            return unsuited.with_traceback(None)  # it would keep the whole request
         return Rehearsal(job=job, draft=draft, admission=admission, suppression=suppression)
 
 

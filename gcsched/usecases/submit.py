@@ -21,6 +21,7 @@ from gcsched.errors import (
 from gcsched.usecases.group import Group
 from gcsched.usecases.indexes import MayAdmit, always
 from gcsched.usecases.job_factory import JobFactory, Wanted
+from gcsched.usecases.loop_share import LoopShare
 from gcsched.usecases.observing import AdmissionOutcome, Observer, Unobserved
 from gcsched.usecases.ports import Admission, Admissions, Admitted, Clock, IdTaken, TooSoon
 from gcsched.usecases.recipients import RecipientNotes
@@ -29,7 +30,6 @@ from gcsched.usecases.ringer import LONGEST_WAIT_FOR_BELL, Ringer
 LONGEST_WRITE = timedelta(seconds=3)  # a silent primary leaves time to find the next one
 SHORTEST_WRITE = timedelta(seconds=1)
 BETWEEN_TRIES_SECONDS = 0.1
-MADE_AT_ONCE = 100
 REFUSED: Mapping[type[GcschedError], AdmissionOutcome] = {
     InvalidRequest: AdmissionOutcome.INVALID,
     Overloaded: AdmissionOutcome.OVERLOADED,
@@ -125,6 +125,8 @@ class Submit:
     group: Group[Asked, Stored]
     now: Clock
     observer: Observer = field(default_factory=Unobserved)
+    share: LoopShare = field(default_factory=LoopShare)
+    share_of_many: LoopShare = field(default_factory=LoopShare)
 
     async def __call__(self, raw: MeetRequest, *, within: timedelta) -> Accepted:
         """Accept *raw* within the time the caller has.
@@ -179,12 +181,13 @@ class Submit:
         ]
 
     async def _make(self, raws: Sequence[MeetRequest]) -> list[Wanted | InvalidRequest]:
-        """Make the jobs; a thousand in one go would keep everybody else waiting."""
+        """Make the jobs; *raws* may convert each when it is asked for."""
         made: list[Wanted | InvalidRequest] = []
         now = self.now()
+        share = self.share if len(raws) == 1 else self.share_of_many
         for raw in raws:
-            if made and len(made) % MADE_AT_ONCE == 0:
-                await asyncio.sleep(0)
+            if share.is_used_up():
+                await share.wait()
             made.append(self.make_job.wanted(raw, now=now))
         return made
 

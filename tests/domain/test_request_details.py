@@ -1,5 +1,7 @@
 """What a request may say beside whom, what and when."""
 
+import sys
+import unicodedata
 from dataclasses import replace
 from typing import Any
 
@@ -7,6 +9,7 @@ import pytest
 
 from gcsched.domain.job import Priority
 from gcsched.domain.request import MeetRequest, validated
+from gcsched.domain.request_texts import MOST_TOLD, has_controls
 from gcsched.errors import InvalidRequest, Violation
 from tests.builders import DOC_ONLY, NOON, NOW, a_request
 
@@ -126,3 +129,25 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
 
 def test_where_the_time_itself_is_wrong_nothing_is_measured_by_it() -> None:
     assert [each.field for each in violations(timestamp=-1, not_after=1)] == ["timestamp"]
+
+
+def test_of_thousands_that_are_wrong_the_first_are_named_and_the_number() -> None:
+    names = {f"-{number}": "\x00" for number in range(5_800)}
+
+    told = violations(variables=names, labels=names)
+
+    assert [each.field for each in told].count("variables") == 1 + MOST_TOLD + 1
+    assert [each.field for each in told].count("labels") == 1 + MOST_TOLD + 1
+    assert "50 at most, are 5800" in told[0].problem
+    assert "mend what is named first" in told[-1].problem
+
+
+def test_control_characters_are_those_of_four_categories() -> None:
+    forbidden = {"Cc", "Cs", "Zl", "Zp"}
+    found = {chr(code) for code in range(sys.maxunicode + 1) if has_controls(chr(code))}
+
+    assert found == {
+        chr(code)
+        for code in range(sys.maxunicode + 1)
+        if unicodedata.category(chr(code)) in forbidden
+    }

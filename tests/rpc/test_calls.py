@@ -9,6 +9,8 @@ import grpc
 import pytest
 
 from gcsched.rpc.calls import CallInterceptor
+from gcsched.rpc.memory import Memory
+from gcsched.rpc.receiving import Receiver
 from tests.waiting import until
 
 Context = Any
@@ -32,7 +34,8 @@ class Toy:
 
     @asynccontextmanager
     async def served(self) -> AsyncIterator[grpc.aio.Channel]:
-        interceptor = CallInterceptor(lambda *told: self.told.append(told))
+        receiver = Receiver(Memory(2**20))
+        interceptor = CallInterceptor(lambda *told: self.told.append(told), receiver)
         server = grpc.aio.server(interceptors=[interceptor])
         handlers: dict[str, Any] = {
             "Call": grpc.unary_unary_rpc_method_handler(self.call),

@@ -2,6 +2,7 @@
 
 from base64 import b64encode
 from collections.abc import Iterator
+from datetime import timedelta
 from urllib.parse import quote
 
 import pytest
@@ -37,6 +38,9 @@ EXAMPLES: list[GcschedError] = [
     errors.DeadlineOver(),
     errors.Defect(),
     errors.Overloaded(3),
+    errors.MemoryFull(2**27, 2**28),
+    errors.MalformedMessage("it has no message"),
+    errors.MessageLate(timedelta(seconds=1)),
     errors.Stopping(),
     errors.StoreUnavailable("reading a job"),
     errors.StoreRefused("reading a job", "permission", "the user may not read"),

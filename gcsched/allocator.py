@@ -1,0 +1,18 @@
+"""Keep the C library's heaps few, so that memory which a flood has filled can be used again."""
+
+import ctypes
+
+M_ARENA_MAX = -8  # glibc's malloc.h
+MOST_ARENAS = 2
+
+
+def keep_heaps_few() -> None:
+    """Let all threads share two heaps; nothing where the C library is not glibc.
+
+    By default each thread gets a heap of its own, up to eight for each core, and what gRPC's
+    threads free in one is of no use to the others: a flood of large messages took 377 MiB instead
+    of 280.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(M_ARENA_MAX, MOST_ARENAS)

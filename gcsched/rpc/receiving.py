@@ -1,0 +1,111 @@
+"""Answer a unary call from octets to octets: when its message is read, and what it may hold.
+
+gRPC itself reads before any code of ours runs, answers nothing to a call without a message, and
+logs a traceback for one that it cannot parse. So unary methods are served as client streams.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias, cast
+
+import grpc
+from google.protobuf.message import DecodeError
+
+from gcsched.errors import GcschedError, MalformedMessage, RequestTooLarge
+from gcsched.rpc.batches import batch_from
+from gcsched.rpc.convert import abort
+from gcsched.rpc.limits import LARGEST_REQUEST
+from gcsched.rpc.memory import (
+    BEYOND,
+    CALL_OCTETS,
+    INVITATIONS,
+    SMALL_OCTETS,
+    WHOLE,
+    Holding,
+    Memory,
+    share_of,
+)
+from gcsched.rpc.reads import Reads
+from gcsched.usecases.loop_share import LoopShare
+
+Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
+Method: TypeAlias = Callable[[Any, Context], Awaitable[Any]]
+
+LARGEST_BATCH = 4 * 1024 * 1024
+OF_A_REQUEST = 8  # octets held for each octet read: itself, its parsed texts, its documents
+OF_A_REPLY = 2  # in Python, and in gRPC until the caller has read it
+PARSERS = {"/scheduler.Scheduler/BatchScheduleMeets": batch_from}
+ABOUT_HEALTH = "/grpc.health."
+INVITING = {"/scheduler.Scheduler/ScheduleMeet", *PARSERS}
+
+
+@dataclass(frozen=True, slots=True)
+class UnaryMethod:
+    """A unary method; *parse* and *serialize* are None where it takes and gives octets."""
+
+    call: Method
+    parse: Callable[[bytes], Any] | None
+    serialize: Callable[[Any], bytes] | None
+    share: float
+    largest: int
+
+    @classmethod
+    def of(cls, name: str, handler: Any) -> "UnaryMethod":
+        return cls(
+            call=handler.unary_unary,
+            parse=PARSERS.get(name, handler.request_deserializer),
+            serialize=handler.response_serializer,
+            share=share_of_method(name),
+            largest=LARGEST_BATCH if name in PARSERS else LARGEST_REQUEST,
+        )
+
+
+class Receiver:
+    """Reads, parses and answers; what a call holds is counted until its answer is out."""
+
+    def __init__(self, memory: Memory, reads: Reads | None = None) -> None:
+        self._memory = memory
+        self._reads = reads or Reads()
+        self._share = LoopShare()
+
+    async def answer(self, method: UnaryMethod, context: Context) -> Any:
+        """Return the reply to a call, serialized; refuse what cannot be read or held."""
+        holding = Holding(self._memory)
+        try:
+            holding.take(CALL_OCTETS, share=method.share)
+            cast("Any", context).add_done_callback(holding.give_back)
+            raw = await self._reads.only(context)
+            if (octets := len(raw)) > SMALL_OCTETS:
+                if octets > method.largest:  # parsed, it could take thirty times as much
+                    raise RequestTooLarge(octets, method.largest)
+                holding.take(octets * OF_A_REQUEST, share=share_of(octets))
+                if self._share.is_used_up():
+                    await self._share.wait()
+            request = raw if method.parse is None else parsed(method.parse, raw)
+        except GcschedError as error:
+            await abort(context, error)
+        reply = await method.call(request, context)
+        octets_out = reply if method.serialize is None else method.serialize(reply)
+        if (octets := len(octets_out)) > SMALL_OCTETS:
+            await self._hold_reply(holding, octets, context)
+        return octets_out
+
+    async def _hold_reply(self, holding: Holding, octets: int, context: Context) -> None:
+        try:
+            holding.take(octets * OF_A_REPLY, share=share_of(octets))
+        except GcschedError as error:
+            await abort(context, error)
+
+
+def share_of_method(name: str) -> float:
+    if name.startswith(ABOUT_HEALTH):
+        return BEYOND
+    return INVITATIONS if name in INVITING else WHOLE
+
+
+def parsed(parse: Callable[[bytes], Any], raw: bytes) -> Any:
+    """Parse *raw*. Raises MalformedMessage."""
+    try:
+        return parse(raw)
+    except DecodeError as error:
+        raise MalformedMessage(f"it cannot be parsed: {error}") from None

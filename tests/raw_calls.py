@@ -1,0 +1,139 @@
+"""Write gRPC calls as raw HTTP/2 frames: what no client library would send."""
+
+import asyncio
+import struct
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY, WINDOW_UPDATE = 0, 1, 3, 4, 6, 7, 8
+END_STREAM, END_HEADERS, ACK = 0x1, 0x4, 0x1
+INITIAL_WINDOW, DEFAULT_WINDOW = 4, 65_535
+NO_TABLE = struct.pack(">HI", 1, 0)  # so that headers of answers can be read as they are
+NO_WINDOW = struct.pack(">HI", INITIAL_WINDOW, 0)
+CANCEL = struct.pack(">I", 8)
+
+
+def frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
+    return struct.pack(">I", len(payload))[1:] + struct.pack(">BBI", kind, flags, stream) + payload
+
+
+def literal(name: bytes, value: bytes) -> bytes:
+    """Return one header field that is neither indexed nor Huffman-coded (RFC 7541, 6.2.2)."""
+    return b"\0" + length(len(name)) + name + length(len(value)) + value
+
+
+def length(of: int) -> bytes:
+    """Return *of* as an HPACK integer with a prefix of seven bits."""
+    if of < 127:
+        return bytes([of])
+    octets, rest = bytearray([127]), of - 127
+    while rest >= 128:
+        octets.append(rest % 128 + 128)
+        rest //= 128
+    return bytes([*octets, rest])
+
+
+def headers(method: str, *more: tuple[bytes, bytes]) -> bytes:
+    path = method if method.startswith("/") else f"/scheduler.Scheduler/{method}"
+    fields = [
+        (b":method", b"POST"),
+        (b":scheme", b"http"),
+        (b":path", path.encode()),
+        (b":authority", b"localhost"),
+        (b"te", b"trailers"),
+        (b"content-type", b"application/grpc"),
+        *more,
+    ]
+    return b"".join(literal(*each) for each in fields)
+
+
+def message(octets: bytes, *, announced: int | None = None) -> bytes:
+    """Return *octets* with the prefix of a gRPC message, which may lie about their number."""
+    return struct.pack(">BI", 0, len(octets) if announced is None else announced) + octets
+
+
+@dataclass(kw_only=True, eq=False)
+class RawConnection:
+    """One HTTP/2 connection; answers are kept as octets by stream."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+    answers: dict[int, bytes] = field(default_factory=dict)
+    ended: set[int] = field(default_factory=set)
+    windows: dict[int, int] = field(default_factory=lambda: {0: DEFAULT_WINDOW})
+    first_window: int = DEFAULT_WINDOW
+    is_closed: bool = False
+    _next: int = 1
+
+    def begin(self, method: str, *more: tuple[bytes, bytes], end: bool = False) -> int:
+        """Write the headers of a call; return its stream."""
+        stream, self._next = self._next, self._next + 2
+        self.windows[stream] = self.first_window
+        flags = END_HEADERS | (END_STREAM if end else 0)
+        self.writer.write(frame(HEADERS, flags, stream, headers(method, *more)))
+        return stream
+
+    def send(self, stream: int, octets: bytes, *, end: bool = True) -> None:
+        self.writer.write(frame(DATA, END_STREAM if end else 0, stream, octets))
+
+    def fill(self, stream: int) -> None:
+        """Send zeros of a message that never ends, as many as the server takes."""
+        while (room := min(self.windows[stream], self.windows[0], 16_384)) > 0:
+            self.send(stream, bytes(room), end=False)
+            self.windows[stream] -= room
+            self.windows[0] -= room
+
+    def reset(self, stream: int) -> None:
+        self.writer.write(frame(RST_STREAM, 0, stream, CANCEL))
+
+    async def read(self) -> None:
+        """Keep what comes, answer settings and pings, until the connection ends."""
+        try:
+            while True:
+                head = await self.reader.readexactly(9)
+                size, kind, flags = int.from_bytes(head[:3]), head[3], head[4]
+                self._take(kind, flags, int.from_bytes(head[5:]), await self._payload(size))
+        except (asyncio.IncompleteReadError, ConnectionError):
+            self.is_closed = True
+
+    async def _payload(self, size: int) -> bytes:
+        return await self.reader.readexactly(size)
+
+    def _take(self, kind: int, flags: int, stream: int, payload: bytes) -> None:
+        if kind == SETTINGS and not flags & ACK:
+            self._take_settings(payload)
+        if kind == WINDOW_UPDATE:
+            self.windows[stream] = self.windows.get(stream, 0) + int.from_bytes(payload)
+        elif kind in {SETTINGS, PING} and not flags & ACK:
+            answer = payload if kind == PING else b""
+            self.writer.write(frame(kind, ACK, 0, answer))
+        elif stream:
+            self.answers[stream] = self.answers.get(stream, b"") + payload
+            if kind == RST_STREAM or (kind in {DATA, HEADERS} and flags & END_STREAM):
+                self.ended.add(stream)
+
+    def _take_settings(self, payload: bytes) -> None:
+        for at in range(0, len(payload), 6):
+            name, value = struct.unpack(">HI", payload[at : at + 6])
+            if name == INITIAL_WINDOW:
+                for stream in self.windows.keys() - {0}:
+                    self.windows[stream] += value - self.first_window
+                self.first_window = value
+
+
+@asynccontextmanager
+async def raw_connection(target: str, *, settings: bytes = b"") -> AsyncIterator[RawConnection]:
+    """Open a connection to *target* and read what comes meanwhile."""
+    host, _, port = target.rpartition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(PREFACE + frame(SETTINGS, 0, 0, NO_TABLE + settings))
+    connection = RawConnection(reader=reader, writer=writer)
+    reading = asyncio.create_task(connection.read(), name="raw connection")
+    try:
+        yield connection
+    finally:
+        reading.cancel()
+        await asyncio.wait([reading])
+        writer.close()

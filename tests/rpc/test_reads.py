@@ -1,0 +1,102 @@
+"""Reads end: by a message, by its sender, or because others are to be read too."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import grpc
+import pytest
+
+from gcsched.errors import MalformedMessage, MessageLate
+from gcsched.rpc.reads import Reads
+
+
+class Sender:
+    """A call whose message comes when a test says so."""
+
+    def __init__(self) -> None:
+        self.message: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+        self.is_read = False
+
+    async def read(self) -> Any:
+        self.is_read = True
+        return await self.message
+
+
+def reading(reads: Reads, senders: list[Sender]) -> list[asyncio.Task[bytes]]:
+    contexts: list[Any] = [*senders]
+    return [asyncio.create_task(reads.only(context)) for context in contexts]
+
+
+async def test_a_message_is_given_as_it_came() -> None:
+    sender = Sender()
+    [task] = reading(Reads(), [sender])
+    sender.message.set_result(b"\x0a\x01a")
+
+    assert await task == b"\x0a\x01a"
+
+
+async def test_a_call_that_ends_without_one_is_malformed() -> None:
+    sender = Sender()
+    [task] = reading(Reads(), [sender])
+    sender.message.set_result(grpc.aio.EOF)
+
+    with pytest.raises(MalformedMessage, match="exactly one message"):
+        await task
+
+
+async def test_no_read_is_for_ever() -> None:
+    [task] = reading(Reads(longest=timedelta(milliseconds=50)), [Sender()])
+
+    with pytest.raises(MessageLate, match=r"within 0\.\d s"):
+        await asyncio.wait_for(task, 5)
+
+
+async def test_where_too_many_are_slow_the_newest_are_cut_off() -> None:
+    senders = [Sender() for _ in range(5)]
+    tasks = reading(Reads(slow=2), senders)
+
+    done, _ = await asyncio.wait(tasks[2:], timeout=5)
+    for sender in senders[:2]:
+        sender.message.set_result(b"x")
+
+    assert len(done) == 3
+    assert {type(task.exception()) for task in done} == {MessageLate}
+    assert await asyncio.gather(*tasks[:2]) == [b"x", b"x"]
+
+
+async def test_one_that_is_slow_for_over_a_second_makes_room() -> None:
+    reads, old, new = Reads(slow=1), Sender(), Sender()
+    [first] = reading(reads, [old])
+    await asyncio.wait([first], timeout=1.3)
+    [second] = reading(reads, [new])
+
+    with pytest.raises(MessageLate):
+        await asyncio.wait_for(first, 5)
+    new.message.set_result(b"x")
+
+    assert await second == b"x"
+
+
+async def test_those_who_wait_to_be_read_are_read_when_others_are() -> None:
+    senders = [Sender() for _ in range(3)]
+    tasks = reading(Reads(at_once=1), senders)
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    begun = [sender.is_read for sender in senders]
+    tasks[1].cancel()
+    for sender in senders:
+        sender.message.set_result(b"x")
+
+    assert begun == [True, False, False]
+    assert await tasks[0] == await tasks[2] == b"x"
+    assert not senders[1].is_read
+
+
+async def test_a_caller_who_hangs_up_is_no_late_sender() -> None:
+    [task] = reading(Reads(), [Sender()])
+    await asyncio.sleep(0)
+    task.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await task
