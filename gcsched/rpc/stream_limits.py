@@ -20,7 +20,7 @@ from gcsched.rpc.streams import answered
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
 
-MOST_WATCHES = 2_000  # some 30 KB each; a client has one for each of its connections
+MOST_WATCHES = 1_000  # some 30 KB each; a client has one for each of its connections
 MOST_CONVERSATIONS = 16  # of up to 4 MiB each
 LARGEST_WATCH = 1024  # it is kept as long as the stream
 LONGEST_SILENCE = timedelta(seconds=60)
