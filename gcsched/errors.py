@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 LONGEST_CAUSE = 300
 
@@ -10,10 +11,8 @@ LONGEST_CAUSE = 300
 class GcschedError(Exception):
     """Something the caller or the operator can understand went wrong."""
 
-    @property
-    def metadata(self) -> Mapping[str, str]:
-        """What a program may want to know of it, such as the job; never an address."""
-        return {}
+    metadata: Mapping[str, str] = MappingProxyType({})
+    """What a program may want to know of it, such as the job; never an address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +45,7 @@ class UnknownJob(GcschedError):
 
     def __init__(self, job_id: str) -> None:
         super().__init__(f"no job with id {job_id!r}: it never was, or its time to be kept is over")
-        self.job_id = job_id
-
-    @property
-    def metadata(self) -> Mapping[str, str]:
-        return {"job_id": self.job_id}
+        self.metadata = {"job_id": job_id}
 
 
 class UnreadableJob(GcschedError):
@@ -61,11 +56,7 @@ class UnreadableJob(GcschedError):
             f"the job with id {job_id!r} cannot be read: {problem};"
             " tell the operator, who can mend or delete its document"
         )
-        self.job_id = job_id
-
-    @property
-    def metadata(self) -> Mapping[str, str]:
-        return {"job_id": self.job_id}
+        self.metadata = {"job_id": job_id}
 
 
 class UnknownSuppression(GcschedError):
@@ -80,11 +71,7 @@ class UnknownRecipient(GcschedError):
 
     def __init__(self, empid: str) -> None:
         super().__init__(f"no user details of employee {empid!r}: a first invitation brings them")
-        self.empid = empid
-
-    @property
-    def metadata(self) -> Mapping[str, str]:
-        return {"empid": self.empid}
+        self.metadata = {"empid": empid}
 
 
 class RequestIdReused(GcschedError):
@@ -95,11 +82,7 @@ class RequestIdReused(GcschedError):
             f"request_id {request_id!r} belongs to job {job_id}, which has other content;"
             " send each wish with an id of its own"
         )
-        self.job_id = job_id
-
-    @property
-    def metadata(self) -> Mapping[str, str]:
-        return {"job_id": self.job_id}
+        self.metadata = {"job_id": job_id}
 
 
 class StoreUnavailable(GcschedError):
@@ -121,10 +104,7 @@ class StoreRefused(StoreUnavailable):
         self.problem = problem
         self.sentence = sentence
         self.retry_after = timedelta(seconds=5)
-
-    @property
-    def metadata(self) -> Mapping[str, str]:
-        return {"problem": self.problem}
+        self.metadata = {"problem": self.problem}
 
 
 class AdmissionClosed(StoreUnavailable):
@@ -170,14 +150,13 @@ class Overloaded(GcschedError):
 class MemoryFull(GcschedError):
     """The calls under way hold as much memory as this process gives them."""
 
-    def __init__(
-        self, held: int, most: int, *, retry_after: timedelta = timedelta(seconds=1)
-    ) -> None:
+    retry_after = timedelta(seconds=1)
+
+    def __init__(self, held: int, most: int) -> None:
         super().__init__(
             f"the calls under way hold {held >> 20} of {most >> 20} MiB; call again after a"
             " moment, with smaller batches"
         )
-        self.retry_after = retry_after
 
 
 class MalformedMessage(GcschedError):
@@ -193,12 +172,13 @@ class MalformedMessage(GcschedError):
 class MessageLate(GcschedError):
     """The message of a call did not arrive in time; nothing was done."""
 
-    def __init__(self, waited: timedelta, *, retry_after: timedelta = timedelta(seconds=1)) -> None:
+    retry_after = timedelta(seconds=1)
+
+    def __init__(self, waited: timedelta) -> None:
         super().__init__(
             f"the message did not arrive within {waited.total_seconds():.1f} s; call again, with"
             " smaller batches where the network is slow"
         )
-        self.retry_after = retry_after
 
 
 class IllegalTransition(GcschedError):
@@ -208,14 +188,7 @@ class IllegalTransition(GcschedError):
         super().__init__(
             f"job {job_id} is {state} since {since.isoformat()} and cannot become {wanted}: {why}"
         )
-        self.job_id = job_id
-        self.state = state
-        self.wanted = wanted
-        self.since = since
-
-    @property
-    def metadata(self) -> Mapping[str, str]:
-        return {"job_id": self.job_id, "state": self.state, "since": self.since.isoformat()}
+        self.metadata = {"job_id": job_id, "state": state, "since": since.isoformat()}
 
 
 class DuplicateJob(GcschedError):
@@ -226,11 +199,7 @@ class DuplicateJob(GcschedError):
             f"job {job_id} cannot be opened again: job {holder} holds its dedup key; look what"
             " became of that one"
         )
-        self.job_id = holder
-
-    @property
-    def metadata(self) -> Mapping[str, str]:
-        return {"job_id": self.job_id}
+        self.metadata = {"job_id": holder}
 
 
 class EtagMismatch(GcschedError):
@@ -238,11 +207,7 @@ class EtagMismatch(GcschedError):
 
     def __init__(self, job_id: str) -> None:
         super().__init__(f"job {job_id} has changed since it was read: read it again")
-        self.job_id = job_id
-
-    @property
-    def metadata(self) -> Mapping[str, str]:
-        return {"job_id": self.job_id}
+        self.metadata = {"job_id": job_id}
 
 
 class Contended(GcschedError):
@@ -250,11 +215,7 @@ class Contended(GcschedError):
 
     def __init__(self, job_id: str, looks: int) -> None:
         super().__init__(f"job {job_id} changed under our hands {looks} times; call again")
-        self.job_id = job_id
-
-    @property
-    def metadata(self) -> Mapping[str, str]:
-        return {"job_id": self.job_id}
+        self.metadata = {"job_id": job_id}
 
 
 class NotFinished(GcschedError):
@@ -266,11 +227,7 @@ class NotFinished(GcschedError):
             f"out of time after {count} jobs at least, "
             + (done if is_changing else "nothing was changed; take a narrower filter or more time")
         )
-        self.count = count
-
-    @property
-    def metadata(self) -> Mapping[str, str]:
-        return {"count": str(self.count)}
+        self.metadata = {"count": str(count)}
 
 
 class DeadlineOver(GcschedError):

@@ -32,12 +32,7 @@ class CallFailed(GcschedError):
         self.reason = known.get("reason", "")
         self.violations = known.get("violations", ())
         self.retry_after = known.get("retry_after")
-        self._metadata = known.get("metadata", {})
-
-    @property
-    def metadata(self) -> Mapping[str, str]:
-        """What there is to know about the reason."""
-        return self._metadata
+        self.metadata = known.get("metadata", {})
 
 
 class InvalidRequest(CallFailed):

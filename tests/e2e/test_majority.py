@@ -21,6 +21,7 @@ from tests.waiting import until
 Stub = task_pb2_grpc.SchedulerStub
 CALL_SECONDS, WTIMEOUT_MS = 4.5, 1_500  # long enough for a second try after a write failed
 JOBS = 20
+MOST_TRIES = 5
 ADDRESS = "ada@example.org"
 
 
@@ -103,14 +104,19 @@ async def test_what_only_the_primary_has_is_never_answered_with_ok(scene: Scene)
             timeout=CALL_SECONDS,
         ),
     }
-    first = await asyncio.gather(*(answered(call()) for call in calls.values()))
-    again = await asyncio.gather(*(answered(call()) for call in calls.values()))
+    codes = set(await asyncio.gather(*(answered(call()) for call in calls.values())))
+    # The primary is to believe it all, however slow this machine is.
+    for _ in range(MOST_TRIES):
+        if states(await asyncio.to_thread(primary.find, "jobs")).get("CANCELLED", 0) >= JOBS:
+            break
+        codes.add(await answered(calls["CancelJobs"]()))
+    codes |= set(await asyncio.gather(*(answered(call()) for call in calls.values())))
     before = states(await asyncio.to_thread(primary.find, "jobs"))
     await scene.lose(primary)
 
-    # The primary believed it all; the set has never heard of it.
+    # The set has never heard of it.
     assert before["CANCELLED"] >= JOBS
-    assert set(first) | set(again) <= {"UNAVAILABLE", "DEADLINE_EXCEEDED"}
+    assert codes <= {"UNAVAILABLE", "DEADLINE_EXCEEDED"}
     after = states(await asyncio.to_thread(scene.nodes.read, "jobs"))
     assert after == {"SCHEDULED": JOBS, "QUEUED": 1, "SENT": 1}
     cancelled = await stub.CancelJobs(task_pb2.ChangeJobsRequest(all=True), timeout=30)

@@ -10,6 +10,7 @@ import pytest
 from gcsched.usecases.crew import Crew
 from gcsched.usecases.deliver import Claimed
 from gcsched.usecases.periodic import periodically
+from gcsched.usecases.staffing import Staffing
 from tests.waiting import until
 
 
@@ -38,7 +39,8 @@ async def test_a_worker_that_fails_is_an_end_of_all_in_time() -> None:
     lanes = BrokenLanes()
     unused: Any = None
     broken: Any = lanes
-    crew = Crew(deliver=unused, recorder=unused, marks=unused, lanes=broken, size=3)
+    three = Staffing(size=3)
+    crew = Crew(deliver=unused, recorder=unused, marks=unused, lanes=broken, staffing=three)
     running = asyncio.create_task(crew.run(asyncio.Event(), grace=timedelta(minutes=1)))
     await until(lambda: lanes.waiting == 3)
 

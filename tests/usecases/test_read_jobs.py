@@ -40,7 +40,7 @@ async def test_a_job_that_is_not_there_is_unknown() -> None:
     with pytest.raises(UnknownJob) as caught:
         await reading(ToyJobs({})).get("job-1")
 
-    assert caught.value.job_id == "job-1"
+    assert caught.value.metadata == {"job_id": "job-1"}
 
 
 @pytest.mark.parametrize(
