@@ -18,7 +18,9 @@ Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 Task: TypeAlias = "asyncio.Task[Any]"
 
 TICK = timedelta(milliseconds=10)
-SLOW_TICKS = 2  # what has arrived already is read by then, however much the loop lags
+# Ticks are turns of the loop too, at least: in so many, what has arrived already is read, also when
+# calls have piled up before a process that stood still.
+SLOW_TICKS = 20
 PATIENCE = timedelta(seconds=1)
 LONGEST_READ = timedelta(seconds=10)
 
@@ -32,7 +34,7 @@ class Reads:
     """
 
     def __init__(
-        self, *, at_once: int = 64, slow: int = 12, longest: timedelta = LONGEST_READ
+        self, *, at_once: int = 32, slow: int = 12, longest: timedelta = LONGEST_READ
     ) -> None:
         self._at_once = at_once
         self._most_slow = slow
