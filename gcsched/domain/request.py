@@ -88,13 +88,13 @@ def validated(raw: MeetRequest, *, now: datetime, offer: Offer) -> MeetRequest:
         *when,
         *(request_id_violations(raw.request_id) if raw.request_id else ()),
         *template_violations(raw, offer),
-        *(() if when else not_after_violations(raw, now, offer)),
+        *(() if when or not raw.not_after else not_after_violations(raw, now, offer)),
         *(
             [reply_to]
             if isinstance(reply_to, Violation)
             else unseen_violations("reply_to", reply_to)
         ),
-        *label_violations(raw.labels),
+        *(label_violations(raw.labels) if raw.labels else ()),
         *priority_violations(raw.priority),
     ]
     if violations or isinstance(email, Violation) or isinstance(reply_to, Violation):
@@ -121,8 +121,6 @@ def second_violations(
 
 
 def not_after_violations(raw: MeetRequest, now: datetime, offer: Offer) -> Iterator[Violation]:
-    if raw.not_after == 0:
-        return
     due_at = offer.due_at(raw, now=now)
     wrong = list(
         second_violations("not_after", raw.not_after, due_at, zero="as the operator has set it")

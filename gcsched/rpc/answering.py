@@ -9,7 +9,7 @@ import grpc
 from google.protobuf.message import Message
 
 from gcsched.errors import StoreUnavailable
-from gcsched.rpc.convert import errors_as_status
+from gcsched.rpc.convert import ErrorsAsStatus
 from gcsched.rpc.limits import LONGEST_CALL, check_size, time_left
 
 
@@ -21,7 +21,7 @@ async def working(
     longest: timedelta = LONGEST_CALL,
 ) -> AsyncIterator[timedelta]:
     """Give the time to work on *request* in; our errors become its status."""
-    async with errors_as_status(context):
+    async with ErrorsAsStatus(context):
         within = time_left(context, longest=longest)
         check_size(request)
         yield within

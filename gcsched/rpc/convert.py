@@ -1,8 +1,8 @@
 """Between protobuf and the domain: requests in, answers and errors out. Knows both worlds."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from types import TracebackType
 from typing import NoReturn
 
 import grpc
@@ -153,20 +153,29 @@ def duration(of: timedelta) -> Duration:
     return given
 
 
-@asynccontextmanager
-async def errors_as_status(
-    context: grpc.aio.ServicerContext[Message, Message],
-) -> AsyncIterator[None]:
-    """Answer our errors with their status; anything else is a defect, which the log describes."""
-    try:
-        yield
-    except GcschedError as error:
-        await abort(context, error)
-    except grpc.aio.AbortError:
-        raise
-    except Exception:  # noqa: BLE001  # a caller must not see what is inside
-        structlog.get_logger().exception("call failed")
-        await abort(context, Defect())
+class ErrorsAsStatus:
+    """Answer our errors with their status; anything else is a defect, which the log describes.
+
+    A class, not a generator: that takes 2 µs of each call more.
+    """
+
+    __slots__ = ("_context",)
+
+    def __init__(self, context: grpc.aio.ServicerContext[Message, Message]) -> None:
+        self._context = context
+
+    async def __aenter__(self) -> None:
+        return None
+
+    async def __aexit__(
+        self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None
+    ) -> None:
+        if isinstance(error, GcschedError):
+            await abort(self._context, error)
+        if isinstance(error, Exception) and not isinstance(error, grpc.aio.AbortError):
+            # A caller must not see what is inside.
+            structlog.get_logger().error("call failed", exc_info=error)
+            await abort(self._context, Defect())
 
 
 async def abort(

@@ -22,25 +22,16 @@ class Memory:
         self.most = most
         self.held = 0
 
-
-class Holding:
-    """What one call holds, until it gives that back."""
-
-    __slots__ = ("_memory", "octets")
-
-    def __init__(self, memory: Memory) -> None:
-        self._memory = memory
-        self.octets = 0
-
     def take(self, octets: int, *, share: float = WHOLE) -> None:
         """Hold *octets* more. Raises MemoryFull if all calls would hold more than *share*."""
-        memory = self._memory
-        if memory.held + octets > memory.most * share:
-            raise MemoryFull(memory.held, memory.most)
-        memory.held += octets
-        self.octets += octets
+        if self.held + octets > self.most * share:
+            raise MemoryFull(self.held, self.most)
+        self.held += octets
 
-    def give_back(self, *_: object) -> None:
-        """Hold nothing any more; a callback for the end of a call, whose context it ignores."""
-        self._memory.held -= self.octets
-        self.octets = 0
+    def give_back(self, octets: int, *_: object) -> None:
+        """Hold *octets* less."""
+        self.held -= octets
+
+    def end_call(self, _: object) -> None:
+        """Give back what each call holds; a callback for its end, whose context it ignores."""
+        self.held -= CALL_OCTETS

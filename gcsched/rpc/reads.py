@@ -20,7 +20,7 @@ Task: TypeAlias = "asyncio.Task[Any]"
 TICK = timedelta(milliseconds=10)
 # Ticks are turns of the loop too, at least: in so many, what has arrived already is read, also when
 # calls have piled up before a process that stood still.
-SLOW_TICKS = 20
+SLOW_TICKS = 10
 PATIENCE = timedelta(seconds=1)
 LONGEST_READ = timedelta(seconds=10)
 
@@ -34,7 +34,7 @@ class Reads:
     """
 
     def __init__(
-        self, *, at_once: int = 32, slow: int = 12, longest: timedelta = LONGEST_READ
+        self, *, at_once: int = 64, slow: int = 12, longest: timedelta = LONGEST_READ
     ) -> None:
         self._at_once = at_once
         self._most_slow = slow
@@ -71,7 +71,8 @@ class Reads:
             raise MessageLate(waited) from None
         finally:
             del self._since[task]
-            self._let_next_in()
+            if self._waiting:
+                self._let_next_in()
         return None if raw is grpc.aio.EOF else raw
 
     async def _turn(self) -> None:

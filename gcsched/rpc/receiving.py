@@ -6,6 +6,7 @@ logs a traceback for one that it cannot parse. So unary methods are served as cl
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeAlias, cast
 
 import grpc
@@ -21,7 +22,6 @@ from gcsched.rpc.memory import (
     INVITATIONS,
     SMALL_OCTETS,
     WHOLE,
-    Holding,
     Memory,
     share_of,
 )
@@ -70,31 +70,37 @@ class Receiver:
 
     async def answer(self, method: UnaryMethod, context: Context) -> Any:
         """Return the reply to a call, serialized; refuse what cannot be read or held."""
-        holding = Holding(self._memory)
         try:
-            holding.take(CALL_OCTETS, share=method.share)
-            cast("Any", context).add_done_callback(holding.give_back)
+            self._memory.take(CALL_OCTETS, share=method.share)
+            cast("Any", context).add_done_callback(self._memory.end_call)
             raw = await self._reads.only(context)
-            if (octets := len(raw)) > SMALL_OCTETS:
-                if octets > method.largest:  # parsed, it could take thirty times as much
-                    raise RequestTooLarge(octets, method.largest)
-                holding.take(octets * OF_A_REQUEST, share=share_of(octets))
-                if self._share.is_used_up():
-                    await self._share.wait()
+            if len(raw) > SMALL_OCTETS:
+                await self._hold_request(method, len(raw), context)
             request = raw if method.parse is None else parsed(method.parse, raw)
         except GcschedError as error:
             await abort(context, error)
         reply = await method.call(request, context)
-        octets_out = reply if method.serialize is None else method.serialize(reply)
-        if (octets := len(octets_out)) > SMALL_OCTETS:
-            await self._hold_reply(holding, octets, context)
-        return octets_out
+        octets = reply if method.serialize is None else method.serialize(reply)
+        if len(octets) > SMALL_OCTETS:
+            try:
+                self._hold(len(octets), OF_A_REPLY, context)
+            except GcschedError as error:
+                await abort(context, error)
+        return octets
 
-    async def _hold_reply(self, holding: Holding, octets: int, context: Context) -> None:
-        try:
-            holding.take(octets * OF_A_REPLY, share=share_of(octets))
-        except GcschedError as error:
-            await abort(context, error)
+    async def _hold_request(self, method: UnaryMethod, octets: int, context: Context) -> None:
+        """Count a request that is not small, and wait for time to parse it."""
+        if octets > method.largest:  # parsed, it could take thirty times as much
+            raise RequestTooLarge(octets, method.largest)
+        self._hold(octets, OF_A_REQUEST, context)
+        if self._share.is_used_up():
+            await self._share.wait()
+
+    def _hold(self, octets: int, times: int, context: Context) -> None:
+        """Hold *times* as much as *octets* until the call has ended. Raises MemoryFull."""
+        self._memory.take(octets * times, share=share_of(octets))
+        give_back = partial(self._memory.give_back, octets * times)
+        cast("Any", context).add_done_callback(give_back)
 
 
 def share_of_method(name: str) -> float:

@@ -13,7 +13,7 @@ from gcsched.errors import GcschedError, InvalidRequest, RequestTooLarge, Violat
 from gcsched.pb import task_pb2
 from gcsched.rpc.answers import Answer, batch_answer, meet_response, rehearsed
 from gcsched.rpc.batches import Batch, Converted, Requests, requests_of
-from gcsched.rpc.convert import errors_as_status, request_from
+from gcsched.rpc.convert import ErrorsAsStatus, request_from
 from gcsched.rpc.limits import LARGEST_REQUEST, check_size, time_left
 from gcsched.rpc.turns import Turns
 from gcsched.usecases.loop_share import LoopShare
@@ -39,7 +39,7 @@ class Scheduling:
     async def ScheduleMeet(
         self, request: task_pb2.MeetRequest, context: Context
     ) -> task_pb2.MeetResponse:
-        async with errors_as_status(context):
+        async with ErrorsAsStatus(context):
             within = time_left(context)
             check_size(request)
             raw = request_from(request)
@@ -53,7 +53,7 @@ class Scheduling:
     async def BatchScheduleMeets(
         self, request: Batch, context: Context
     ) -> task_pb2.BatchScheduleMeetsResponse:
-        async with errors_as_status(context):
+        async with ErrorsAsStatus(context):
             within = time_left(context)
             requests = requests_of(request)
             if not 1 <= len(requests) <= MOST_REQUESTS:

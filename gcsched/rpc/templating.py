@@ -10,7 +10,7 @@ from gcsched.domain.mail import TemplateFacts
 from gcsched.domain.request_texts import MOST_VARIABLES
 from gcsched.pb import task_pb2
 from gcsched.rpc.answers import preview
-from gcsched.rpc.convert import errors_as_status, mapping
+from gcsched.rpc.convert import ErrorsAsStatus, mapping
 from gcsched.rpc.limits import check_size
 from gcsched.usecases.preview import PreviewTemplate, Specimen
 
@@ -36,7 +36,7 @@ class Templating:
     async def PreviewTemplate(
         self, request: task_pb2.PreviewTemplateRequest, context: Context
     ) -> task_pb2.Preview:
-        async with errors_as_status(context):
+        async with ErrorsAsStatus(context):
             check_size(request)
             return preview(self.preview(specimen_from(request)))
 

@@ -10,7 +10,7 @@ import grpc
 from google.protobuf.message import Message
 
 from gcsched.errors import Overloaded, StoreUnavailable
-from gcsched.rpc.convert import errors_as_status
+from gcsched.rpc.convert import ErrorsAsStatus
 from gcsched.rpc.limits import time_left
 
 Context: TypeAlias = grpc.aio.ServicerContext[Message, Message]
@@ -57,7 +57,7 @@ class Turns:
         """Give *method* so that each call of it takes a turn."""
 
         async def in_turn(request: Request, context: Context) -> Reply:
-            async with errors_as_status(context), self.one(time_left(context)):
+            async with ErrorsAsStatus(context), self.one(time_left(context)):
                 return await method(request, context)
 
         return in_turn

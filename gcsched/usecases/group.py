@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Generic, TypeVar
 
 from gcsched.errors import GcschedError, Overloaded, Stopping
+from gcsched.usecases.deadlines import Deadlines
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
@@ -38,6 +39,7 @@ class Group(Generic[Item, Answer]):
         self._on_batch = on_batch
         self._items: dict[asyncio.Future[Answer], Item] = {}
         self._asking = 0
+        self._deadlines = Deadlines()
         self._arrived = asyncio.Event()
         self._is_closed = False
 
@@ -46,18 +48,25 @@ class Group(Generic[Item, Answer]):
         """Count the callers whose items are in no write yet."""
         return len(self._items)
 
-    async def ask(self, item: Item) -> Answer:
-        """Give the answer to *item*; raises what the write raised, Overloaded or Stopping."""
+    async def ask(self, item: Item, *, until: float | None = None) -> Answer:
+        """Return the answer to *item*.
+
+        Raises what the write raised, Overloaded or Stopping, and TimeoutError when there is none
+        *until* that ``time.monotonic()``.
+        """
         self.check_room()
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._items[answer] = item
         self._asking += 1
         self._arrived.set()
+        if until is not None:
+            self._deadlines.set(answer, until)
         try:
             return await answer
         finally:
             self._asking -= 1
             self._items.pop(answer, None)
+            self._deadlines.drop(answer)
 
     async def ask_all(self, items: Sequence[Item]) -> list[Answer | GcschedError]:
         """Give the answer to each of *items*, or our error instead; raises Overloaded, Stopping.

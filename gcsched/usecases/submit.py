@@ -134,7 +134,34 @@ class Submit:
         Raises Overloaded before it looks at the request, InvalidRequest, RequestIdReused, Stopping
         or StoreUnavailable.
         """
-        [answer] = await self.all([raw], within=within)
+        try:
+            answer = await self._answer(raw, within)
+        except GcschedError as error:
+            self.observer.admission(outcome_of(error))
+            raise
+        except asyncio.CancelledError:
+            self.observer.admission(AdmissionOutcome.CANCELLED)
+            raise
+        self.observer.admission(outcome_of(answer))
+        return answer
+
+    async def _answer(self, raw: MeetRequest, within: timedelta) -> Accepted:
+        self.group.check_room()
+        seconds = within.total_seconds()
+        until = time.monotonic() + seconds
+        try:
+            if self.share.is_used_up():
+                async with asyncio.timeout(seconds):
+                    await self.share.wait()
+            wanted = self.make_job.wanted(raw, now=self.now())
+            if isinstance(wanted, InvalidRequest):
+                raise wanted
+            stored = await self.group.ask(asking(wanted, until), until=until)
+        except TimeoutError as error:
+            raise StoreUnavailable("storing the job") from error
+        if stored.rung is not None and not stored.rung.done():
+            await ring_is_heard([stored.rung])
+        answer = accepted(wanted, stored)
         if isinstance(answer, GcschedError):
             raise answer
         return answer
@@ -184,10 +211,9 @@ class Submit:
         """Make the jobs; *raws* may convert each when it is asked for."""
         made: list[Wanted | InvalidRequest] = []
         now = self.now()
-        share = self.share if len(raws) == 1 else self.share_of_many
         for raw in raws:
-            if share.is_used_up():
-                await share.wait()
+            if self.share_of_many.is_used_up():
+                await self.share_of_many.wait()
             made.append(self.make_job.wanted(raw, now=now))
         return made
 

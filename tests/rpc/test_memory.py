@@ -3,32 +3,40 @@
 import pytest
 
 from gcsched.errors import MemoryFull
-from gcsched.rpc.memory import INVITATIONS, LARGE, MEDIUM, Holding, Memory, share_of
+from gcsched.rpc.memory import CALL_OCTETS, INVITATIONS, LARGE, MEDIUM, Memory, share_of
 
 
 def test_what_is_given_back_can_be_held_again() -> None:
     memory = Memory(100)
-    one, two = Holding(memory), Holding(memory)
-    one.take(60)
-    one.take(40)
+    memory.take(60)
+    memory.take(40)
 
     with pytest.raises(MemoryFull, match="call again"):
-        two.take(1)
-    one.give_back()
-    one.give_back()
-    two.take(100)
+        memory.take(1)
+    memory.give_back(60)
+    memory.give_back(40)
+    memory.take(100)
+
+    assert memory.held == 100
+
+
+def test_a_call_gives_back_at_its_end_what_each_holds() -> None:
+    memory = Memory(2 * CALL_OCTETS)
+    memory.take(CALL_OCTETS)
+    memory.take(100)
+
+    memory.end_call(object())
 
     assert memory.held == 100
 
 
 def test_a_refusal_holds_nothing() -> None:
     memory = Memory(100)
-    holding = Holding(memory)
 
     with pytest.raises(MemoryFull):
-        holding.take(51, share=LARGE)
+        memory.take(51, share=LARGE)
 
-    assert (memory.held, holding.octets) == (0, 0)
+    assert memory.held == 0
 
 
 def test_the_larger_the_sooner_is_it_refused() -> None:

@@ -73,13 +73,13 @@ def seen(empid: str, jobs: Sequence[Job], save_id: str) -> UpdateOne:
     It finds none to change where *save_id* was counted before, and where two processes meet an
     employee at the same time: both end as a duplicate key, and `guarded` tells them apart.
     """
-    latest = jobs[-1]
+    latest, created = jobs[-1], [job.created for job in jobs]
     return UpdateOne(
         {"_id": empid, "saves": {"$ne": save_id}},
         {
             "$set": {"name": latest.name, "email": latest.email},
-            "$min": {"first_seen": min(job.created for job in jobs)},
-            "$max": {"last_seen": max(job.created for job in jobs)},
+            "$min": {"first_seen": min(created)},
+            "$max": {"last_seen": max(created)},
             "$inc": {"accepted": len(jobs)},
             "$push": {"saves": {"$each": [save_id], "$slice": -KEPT}},
         },

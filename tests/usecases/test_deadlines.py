@@ -1,0 +1,66 @@
+import asyncio
+import time
+from collections.abc import Sequence
+
+import pytest
+
+from gcsched.usecases.deadlines import Deadlines
+from gcsched.usecases.group import Group
+
+
+def futures(count: int) -> list[asyncio.Future[str]]:
+    return [asyncio.get_running_loop().create_future() for _ in range(count)]
+
+
+async def test_each_fails_at_its_own_time_whatever_came_before() -> None:
+    deadlines, now = Deadlines(), time.monotonic()
+    last, first, second = futures(3)
+    deadlines.set(last, now + 60)
+    deadlines.set(second, now + 0.1)
+    deadlines.set(first, now + 0.05)
+
+    with pytest.raises(TimeoutError):
+        await first
+    is_second_open = not second.done()
+    with pytest.raises(TimeoutError):
+        await second
+
+    assert is_second_open
+    assert not last.done()
+    assert 0.1 <= time.monotonic() - now < 30
+
+
+async def test_what_is_done_or_dropped_does_not_fail() -> None:
+    deadlines, now = Deadlines(), time.monotonic()
+    done, dropped, over = futures(3)
+    for future in (done, dropped, over):
+        deadlines.set(future, now)
+    done.set_result("in time")
+    deadlines.drop(dropped)
+
+    with pytest.raises(TimeoutError):
+        await over
+
+    assert done.result() == "in time"
+    assert not dropped.done()
+
+
+async def test_a_caller_of_a_group_whose_time_is_over_leaves_the_write_to_the_others() -> None:
+    release = asyncio.Event()
+
+    async def write(items: Sequence[str]) -> list[str]:
+        await release.wait()
+        return [item.upper() for item in items]
+
+    group: Group[str, str] = Group(write)
+    stop = asyncio.Event()
+    running = asyncio.create_task(group.run(stop))
+    patient = asyncio.create_task(group.ask("a", until=time.monotonic() + 60))
+
+    with pytest.raises(TimeoutError):
+        await group.ask("b", until=time.monotonic() + 0.02)
+    release.set()
+
+    assert await patient == "A"
+    stop.set()
+    await running
