@@ -1,4 +1,4 @@
-"""Refuse characters that cannot be seen where a text identifies something. Pure.
+"""Refuse characters that cannot be seen, or were lost, where a text identifies something. Pure.
 
 Names, subjects and the values of variables and labels are not identifiers: there an emoji may be
 joined by U+200D.
@@ -28,16 +28,23 @@ UNSEEN = re.compile(f"[{IGNORABLE}{LIKE_A_SPACE}{WITHOUT_A_GLYPH}]")
 
 
 def unseen_violations(field: str, text: str) -> Iterator[Violation]:
-    """Name the first character of *text* with which two identifiers would look alike."""
+    """Name the first character of each kind with which two identifiers would look alike."""
     if text.isascii():
         return
     if found := UNSEEN.search(text):
         yield Violation(field, f"must not contain {described(found[0])} {PLACE % found.start()}")
+    if (place := text.find(REPLACEMENT)) >= 0:
+        yield Violation(field, f"must not contain {described(REPLACEMENT)} {LOST % place}")
 
 
 PLACE = (
     "after %d characters: it is invisible or looks like a space, so that two different values"
     " would look alike; remove it or use a plain space"
+)
+REPLACEMENT = "\ufffd"
+LOST = (
+    "after %d characters: a program writes it for a character that it could not read, so that two"
+    " different values would look alike; send the original text as UTF-8"
 )
 
 

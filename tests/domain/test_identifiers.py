@@ -72,6 +72,25 @@ def test_an_employee_id_is_refused_with_the_character_its_place_and_what_to_do(
 @pytest.mark.parametrize(
     ("fields", "field"),
     [
+        ({"empid": "EMP\ufffd"}, "empid"),
+        ({"email": "EMP\ufffd@example.org"}, "emailID"),
+        ({"reply_to": "EMP\ufffd@example.org"}, "reply_to"),
+        ({"labels": {"EMP\ufffd": "x"}}, "labels"),
+    ],
+)
+def test_a_character_that_was_lost_identifies_nobody(fields: dict[str, Any], field: str) -> None:
+    (told,) = violations(**fields)
+
+    assert told.field == field
+    assert told.problem.startswith(
+        "must not contain U+FFFD REPLACEMENT CHARACTER after 3 characters: "
+    )
+    assert told.problem.endswith("send the original text as UTF-8")
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
         ({"email": "a\u3164da@example.org"}, "emailID"),
         ({"reply_to": "ada\ufe00@example.org"}, "reply_to"),
         ({"labels": {"team\u200b": "x"}}, "labels"),

@@ -1,5 +1,6 @@
 """Check the fields of a stored job: each must be what a converter may rely on."""
 
+import codecs
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, cast
@@ -12,7 +13,26 @@ LONGEST = 65_536  # more than any request may bring
 MOST_ATTEMPTS = 4 * MOST_ATTEMPTS_KEPT
 LARGEST_COUNT = 2**31 - 2  # one more still fits into a message
 FIRST_YEAR, LAST_YEAR = 1970, 9000  # a zone or a wait further is still a date that Python knows
-NO_CHARACTER = "\ufffd"  # stands for octets that are no text: whose address it was, nobody knows
+NO_CHARACTER = "\uffff"
+"""What `NO_TEXT_HANDLER` reads for octets that are no UTF-8: no address that was accepted has it.
+
+Unicode assigns it to nothing for ever. U+FFFD would not do: a caller may have sent it.
+"""
+NO_TEXT_HANDLER = "gcsched.no-text"
+codecs.register_error(NO_TEXT_HANDLER, lambda error: (NO_CHARACTER, error_end(error)))
+
+
+def error_end(error: UnicodeError) -> int:
+    """Return where decoding goes on."""
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    return error.end
+
+
+def check_address(document: Document, name: str) -> None:
+    """Refuse an address of which some octets are lost: whose it was, nobody knows."""
+    if NO_CHARACTER in (document.get(name) or ""):
+        raise TypeError(f"its field {name} holds octets that are no UTF-8")
 
 
 def check_texts(document: Document, names: Iterable[str]) -> None:

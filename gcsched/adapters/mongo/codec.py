@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from gcsched.adapters.mongo.checks import (
-    NO_CHARACTER,
+    check_address,
     check_moments,
     check_optional_moment,
     check_optional_texts,
@@ -84,8 +84,8 @@ def decode(document: Mapping[str, Any]) -> Job:
     check_texts(document, TEXTS)
     check_optional_texts(document, OPTIONAL_TEXTS)
     check_optional_moment(document, "not_after")
-    if NO_CHARACTER in document["email"]:
-        raise wrong("email", document["email"])
+    check_address(document, "email")
+    check_address(document, "reply_to")
     state = state_of(document)
     return Job(
         id=document["_id"],

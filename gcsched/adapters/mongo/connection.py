@@ -14,6 +14,7 @@ from pymongo import ReadPreference
 from pymongo.errors import ConfigurationError, NetworkTimeout, OperationFailure, PyMongoError
 from pymongo.write_concern import WriteConcern
 
+from gcsched.adapters.mongo.checks import NO_TEXT_HANDLER
 from gcsched.adapters.mongo.documents import (
     DOCUMENTS,
     INDEXES,
@@ -96,6 +97,9 @@ async def open_mongo(uri: str) -> AsyncIterator[Mongo]:
             # A claim must see what was just written, whatever the string says of secondaries.
             read_preference=ReadPreference.PRIMARY,
             write_concern=durable(),
+            codec_options=client.codec_options.with_options(
+                unicode_decode_error_handler=NO_TEXT_HANDLER
+            ),
         )
         mongo = Mongo(
             database=database,
@@ -121,7 +125,8 @@ def client_for(uri: str) -> AsyncIOMotorClient[Document]:
             uri,
             tz_aware=True,
             datetime_conversion=clamped,
-            # Nor must octets that are no text, which another program may store.
+            # Nor must octets that are no text, which another program may store. `open_mongo`
+            # sets a handler of ours for documents, which the client itself does not take.
             unicode_decode_error_handler="replace",
             **ours,
         )

@@ -1,0 +1,63 @@
+"""What is accepted can be read again; oracle: the job that was written, and the driver's BSON."""
+
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
+
+import bson
+import pytest
+from bson.raw_bson import RawBSONDocument
+from hypothesis import example, given
+from hypothesis import strategies as st
+from pymongo.collection import Collection
+
+from gcsched.adapters.mongo.claims import MongoClaims
+from gcsched.adapters.mongo.codec import decode, encode
+from gcsched.adapters.mongo.connection import Mongo
+from gcsched.errors import InvalidRequest
+from tests.builders import NOW, a_job, a_job_factory, a_request
+
+Row = dict[str, Any]
+PAST = datetime(2025, 7, 1, 12, tzinfo=UTC)
+
+ODD = st.sampled_from("\ufffd\uffff\ufffe\ufdd0\u0301\ue000\U0010ffff\U0001f600aZ.'ß")
+TEXTS = st.text(ODD | st.characters(), min_size=1, max_size=12)
+ADDRESSES = TEXTS.map(lambda local: f"{local}@example.org")
+
+
+@given(TEXTS, ADDRESSES, ADDRESSES, TEXTS, st.dictionaries(TEXTS, TEXTS, max_size=3))
+@example("E1", "a\ufffd@example.org", "a\uffff@example.org", "x", {})
+@example("E1", "a\uffff@example.org", "", "x", {})
+def test_what_is_accepted_can_be_read_again(
+    empid: str, email: str, reply_to: str, text: str, labels: dict[str, str]
+) -> None:
+    factory = a_job_factory()
+    good = {"empid": empid, "email": email, "reply_to": reply_to}
+    others = ({"message": text, "name": text}, {"labels": labels}, {"request_id": text})
+    # Each alone as well: one that is refused must not hide the others.
+    for fields in (*({name: value} for name, value in good.items()), *others):
+        with suppress(InvalidRequest):
+            job = factory(a_request(**fields), now=NOW)
+            assert decode(encode(job)) == job
+
+
+async def test_octets_that_are_no_text_are_told_from_a_replacement_character(
+    mongo: Mongo, jobs: Collection[Row]
+) -> None:
+    """An older version accepted U+FFFD in an address: such a job is sent."""
+    accepted = encode(a_job(id="accepted", dedup_key="1", due=PAST, email="a\ufffd@example.org"))
+    octets = bson.encode(encode(a_job(id="lost", dedup_key="2", due=PAST, email="abc@example.org")))
+    jobs.insert_one(accepted)
+    lost: Any = RawBSONDocument(octets.replace(b"abc@", b"a\xff\xfe@"))
+    jobs.insert_one(lost)
+
+    batch = await MongoClaims(mongo=mongo).claim("token", 10, now=PAST)
+
+    assert [(job.id, job.email) for job in batch.jobs] == [("accepted", "a\ufffd@example.org")]
+    assert jobs.find_one({"_id": "lost"}, {"state": 1}) == {"_id": "lost", "state": "UNREADABLE"}
+
+
+@pytest.mark.parametrize("name", ["email", "reply_to"])
+def test_an_address_with_lost_octets_is_told_by_its_field(name: str) -> None:
+    with pytest.raises(TypeError, match=f"its field {name} holds octets that are no UTF-8"):
+        decode(encode(a_job()) | {name: "a\uffff@example.org"})
