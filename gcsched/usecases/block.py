@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -13,10 +13,18 @@ from gcsched.domain.job import Job
 from gcsched.domain.outcome import before_attempt
 from gcsched.domain.suppression import Suppression
 from gcsched.errors import UnknownSuppression
+from gcsched.usecases.allowance import SHARED_ANSWERS_WITHIN
+from gcsched.usecases.pacer import PATIENCE_SECONDS
 from gcsched.usecases.ports import Clock
 from gcsched.usecases.steer import whole_millisecond
 
-FOR_A_BODY_TO_BEGIN_SECONDS = 1.0
+FOR_A_TURN_SECONDS = 0.5
+FOR_A_BODY_TO_BEGIN_SECONDS = PATIENCE_SECONDS + 2 * SHARED_ANSWERS_WITHIN + FOR_A_TURN_SECONDS
+"""How long after the fence the first octet of a body may come: 3 s.
+
+Where mails have a rate, Redis has its time to answer, then the slot is waited for, as long as the
+pacer's patience and once more Redis's time; then comes a turn of the loop.
+"""
 BETWEEN_LOOKS_SECONDS = 0.05
 
 
@@ -34,6 +42,9 @@ class BlockedAddresses(Protocol):
 class ClaimedJobs(Protocol):
     async def claimed(self, address: str) -> Sequence[Job]:
         """Return the jobs to *address* that are being sent."""
+
+    async def still_begun(self, ids: Collection[str]) -> Collection[tuple[str, str]]:
+        """Return the ids and claims of those of *ids* whose bodies have begun and not ended."""
 
     async def change_all(self, pairs: Sequence[tuple[Job, Job]]) -> tuple[int, int]:
         """Change jobs (seen, changed) that are as they were seen; say how many were, and not."""
@@ -63,7 +74,9 @@ class Blocklist:
         return BlockedPage(suppressions=shown, following=following)
 
     async def block(self, address: str, *, reason: str, until: datetime | None) -> Suppression:
-        """Block *address*: no body to it begins after this. Raises StoreUnavailable.
+        """Block *address*: no claim may begin a body to it after this. Raises StoreUnavailable.
+
+        A body that was allowed to begin before is waited for, as long as `_let_bodies_begin` does.
 
         First the suppression, then the claims: what is claimed after the suppression was written
         meets it, as each claim is followed by a look at the suppressions.
@@ -87,17 +100,18 @@ class Blocklist:
         if withdrawn:
             structlog.get_logger().info("claims withdrawn", count=withdrawn, why="address blocked")
         if missed or any(job.has_begun for job in claimed):
-            await self._let_bodies_begin(blocked.address, {job.claim for job in claimed})
+            await self._let_bodies_begin({(job.id, job.claim) for job in claimed})
 
-    async def _let_bodies_begin(self, address: str, claims: set[str | None]) -> None:
-        """Wait until what was allowed to begin under *claims* has been written, or for a second.
+    async def _let_bodies_begin(self, claimed: Collection[tuple[str, str | None]]) -> None:
+        """Wait until what was allowed to begin has been concluded, for three seconds at most.
 
-        A body that has begun cannot be stopped; but none is to begin after the caller was told.
+        A body that was allowed to begin before cannot be stopped, but its first octet has left by
+        then, unless its process stood still.
         """
+        ids = [job_id for job_id, _ in claimed]
         until = time.monotonic() + FOR_A_BODY_TO_BEGIN_SECONDS
         while time.monotonic() < until:
-            sending = await self.jobs.claimed(address)
-            if not any(job.has_begun and job.claim in claims for job in sending):
+            if not any(each in claimed for each in await self.jobs.still_begun(ids)):
                 return
             await asyncio.sleep(BETWEEN_LOOKS_SECONDS)
 

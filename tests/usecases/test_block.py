@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 import pytest
@@ -36,6 +36,9 @@ class NoJobs:
 
     async def claimed(self, address: str) -> Sequence[Job]:
         return [] if address else [a_job()]
+
+    async def still_begun(self, ids: Collection[str]) -> Collection[tuple[str, str]]:
+        raise AssertionError(f"nothing has begun, and yet {ids} are looked at")
 
     async def change_all(self, pairs: Sequence[tuple[Job, Job]]) -> tuple[int, int]:
         raise AssertionError(f"nothing is claimed, and yet {pairs} is to be changed")

@@ -1,6 +1,7 @@
 """Block an address whose jobs are claimed, on a real store; oracle: what the driver finds there."""
 
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -34,9 +35,16 @@ class Meddled:
     looks: int = 0
 
     async def claimed(self, address: str) -> Sequence[Job]:
+        self._look()
+        return await self.store.claimed(address)
+
+    async def still_begun(self, ids: Collection[str]) -> Collection[tuple[str, str]]:
+        self._look()
+        return await self.store.still_begun(ids)
+
+    def _look(self) -> None:
         self.looks += 1
         self.looked(self.looks)
-        return await self.store.claimed(address)
 
     async def change_all(self, pairs: Sequence[tuple[Job, Job]]) -> tuple[int, int]:
         self.meddle()
@@ -132,10 +140,14 @@ async def test_a_relay_that_is_slow_with_a_body_is_not_waited_for(
 ) -> None:
     store(jobs, a_claimed_job(begun=NOW))
 
+    began = time.monotonic()
+
     blocked = await blocklist.block(ADDRESS, reason="asked us to", until=None)
 
     assert blocked.address == ADDRESS
     assert states(jobs) == {"job-1": "SENDING"}
+    # A slot of the rate is waited for 2.25 s at most, after Redis had 0.25 s to answer.
+    assert time.monotonic() - began > 2.5
 
 
 async def test_claims_that_could_not_be_withdrawn_are_no_success_and_the_call_may_be_repeated(

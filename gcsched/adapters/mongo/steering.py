@@ -104,6 +104,13 @@ class MongoSteering:
             readable, _ = sorted_out(await found.to_list(None))
         return [job for _, job in readable]
 
+    async def still_begun(self, ids: Collection[str]) -> Collection[tuple[str, str]]:
+        """Return the ids and claims of those of *ids* whose bodies have begun and not ended."""
+        query = {"_id": {"$in": list(ids)}, "state": State.SENDING.value, "begun": {"$ne": None}}
+        with store_errors("looking for begun jobs"):
+            found = self.mongo.jobs.find(query, {"claim": 1}, hint=BY_ID)
+            return [(each["_id"], str(each.get("claim"))) async for each in found]
+
     async def _free(self, wanted: Sequence[Job]) -> int:
         """Take the keys of *wanted* from those whose window is over; give how many were taken."""
         return await free_if_over(self.mongo, [(job.dedup_key, job.since) for job in wanted])
