@@ -36,7 +36,7 @@ class Reads:
     def __init__(
         self, *, at_once: int = 64, slow: int = 12, longest: timedelta = LONGEST_READ
     ) -> None:
-        self._at_once = at_once
+        self._room = at_once
         self._most_slow = slow
         self._longest_ticks = longest // TICK
         self._since: dict[Task, int] = {}  # in the order in which they began
@@ -56,7 +56,9 @@ class Reads:
 
     async def next(self, context: Context) -> bytes | None:
         """Return the next message of a call, None at the end. Raises MessageLate."""
-        if len(self._since) >= self._at_once:
+        if self._room:
+            self._room -= 1
+        else:
             await self._turn()
         task = cast("Task", asyncio.current_task())
         self._since[task] = self._tick
@@ -72,25 +74,29 @@ class Reads:
         finally:
             del self._since[task]
             if self._waiting:
-                self._let_next_in()
+                self._pass_place_on()
+            else:
+                self._room += 1
         return None if raw is grpc.aio.EOF else raw
 
     async def _turn(self) -> None:
-        """Wait until there is room; the limits of those that read are the limit of this wait."""
+        """Wait for the place of a read that ends; its limits are the limit of this wait."""
         turn = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
         try:
             await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():
-                self._let_next_in()  # the turn was given to a caller who has left
+                self._pass_place_on()  # it was given to a caller who has left
             raise
 
-    def _let_next_in(self) -> None:
+    def _pass_place_on(self) -> None:
+        """Give a place to who has waited longest: it is taken until they read, a turn later."""
         while self._waiting:
             if not (turn := self._waiting.popleft()).done():
                 turn.set_result(None)
                 return
+        self._room += 1
 
     def _look_later(self) -> None:
         loop = asyncio.get_running_loop()
@@ -111,9 +117,18 @@ class Reads:
             self._look_later()
 
     def _cut_off(self, task: Task) -> None:
-        if task not in self._late:
+        if task not in self._late and not has_arrived(task):
             self._late[task] = self._ticks(task) * TICK
             task.cancel()
 
     def _ticks(self, task: Task) -> int:
         return self._tick - self._since[task]
+
+
+def has_arrived(task: Task) -> bool:
+    """Tell whether what *task* awaits is there, and *task* only not awake yet.
+
+    A cancel would win all the same: the message were lost, and gRPC's buffer of it never freed.
+    """
+    waiter = getattr(task, "_fut_waiter", None)  # of all tasks; asyncio itself reads it elsewhere
+    return waiter is not None and waiter.done()

@@ -23,6 +23,13 @@ class Sender:
         return await self.message
 
 
+class Ticking(Reads):
+    """Reads whose ticks a test makes."""
+
+    def tick(self) -> None:
+        self._look()
+
+
 def reading(reads: Reads, senders: list[Sender]) -> list[asyncio.Task[bytes]]:
     contexts: list[Any] = [*senders]
     return [asyncio.create_task(reads.only(context)) for context in contexts]
@@ -91,6 +98,65 @@ async def test_those_who_wait_to_be_read_are_read_when_others_are() -> None:
     assert begun == [True, False, False]
     assert await tasks[0] == await tasks[2] == b"x"
     assert not senders[1].is_read
+
+
+async def test_who_comes_between_an_end_and_the_next_begin_waits_behind_it() -> None:
+    reads, senders = Reads(at_once=2), [Sender() for _ in range(4)]
+    tasks = reading(reads, senders)
+    await asyncio.sleep(0)
+    newcomers = [Sender() for _ in range(2)]
+    for sender in senders[:2]:
+        sender.message.set_result(b"x")
+    # The tasks of newcomers begin right after those that end, before those that waited are awake.
+    tasks += reading(reads, newcomers)
+    for _ in range(5):
+        await asyncio.sleep(0)
+    begun = [sender.is_read for sender in [*senders, *newcomers]]
+    for sender in [*senders[2:], *newcomers]:
+        sender.message.set_result(b"x")
+    await asyncio.gather(*tasks)
+    again = [Sender() for _ in range(3)]
+    last = reading(reads, again)
+    await asyncio.sleep(0)
+    begun_again = [sender.is_read for sender in again]
+    for sender in again:
+        sender.message.set_result(b"x")
+    await asyncio.gather(*last)
+
+    assert begun == [True, True, True, True, False, False]
+    assert begun_again == [True, True, False]
+
+
+async def test_a_place_given_to_a_caller_who_leaves_is_the_next_ones() -> None:
+    reads, senders = Reads(at_once=1), [Sender() for _ in range(3)]
+    tasks = reading(reads, senders)
+    await asyncio.sleep(0)
+    senders[0].message.set_result(b"x")
+    await asyncio.sleep(0)  # the first has ended, and the second is not awake yet
+    tasks[1].cancel()
+    senders[2].message.set_result(b"y")
+
+    assert await tasks[2] == b"y"
+    assert not senders[1].is_read
+
+
+async def test_a_message_that_has_arrived_is_not_cut_off() -> None:
+    loop = asyncio.get_running_loop()
+    reads, sender = Ticking(longest=timedelta(milliseconds=50)), Sender()
+    [task] = reading(reads, [sender])
+    arrived = asyncio.Event()
+
+    def arrive_and_look() -> None:
+        """Let the message come in the very turn in which its time is over."""
+        sender.message.set_result(b"x")
+        for _ in range(10):
+            reads.tick()
+        arrived.set()
+
+    loop.call_soon(arrive_and_look)
+    await arrived.wait()
+
+    assert await task == b"x"
 
 
 async def test_a_caller_who_hangs_up_is_no_late_sender() -> None:
