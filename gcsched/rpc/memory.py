@@ -28,6 +28,10 @@ class Memory:
             raise MemoryFull(self.held, self.most)
         self.held += octets
 
+    def add(self, octets: int) -> None:
+        """Hold *octets* more, whatever is held: of work that is done, to be given back later."""
+        self.held += octets
+
     def give_back(self, octets: int, *_: object) -> None:
         """Hold *octets* less."""
         self.held -= octets

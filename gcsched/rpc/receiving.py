@@ -26,6 +26,7 @@ from gcsched.rpc.memory import (
     share_of,
 )
 from gcsched.rpc.reads import Reads
+from gcsched.rpc.servicer import LISTING, READING
 from gcsched.usecases.loop_share import LoopShare
 
 Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
@@ -37,17 +38,22 @@ OF_A_REPLY = 2  # in Python, and in gRPC until the caller has read it
 PARSERS = {"/scheduler.Scheduler/BatchScheduleMeets": batch_from}
 ABOUT_HEALTH = "/grpc.health."
 INVITING = {"/scheduler.Scheduler/ScheduleMeet", *PARSERS}
+REPEATABLE = {f"/scheduler.Scheduler/{name}" for name in READING | LISTING}
 
 
 @dataclass(frozen=True, slots=True)
 class UnaryMethod:
-    """A unary method; *parse* and *serialize* are None where it takes and gives octets."""
+    """A unary method; *parse* and *serialize* are None where it takes and gives octets.
+
+    Only what *is_repeatable* may be refused when its work is done: it has changed nothing.
+    """
 
     call: Method
     parse: Callable[[bytes], Any] | None
     serialize: Callable[[Any], bytes] | None
     share: float
     largest: int
+    is_repeatable: bool = False
 
     @classmethod
     def of(cls, name: str, handler: Any) -> "UnaryMethod":
@@ -57,6 +63,7 @@ class UnaryMethod:
             serialize=handler.response_serializer,
             share=share_of_method(name),
             largest=LARGEST_BATCH if name in PARSERS else LARGEST_REQUEST,
+            is_repeatable=name in REPEATABLE,
         )
 
 
@@ -82,11 +89,12 @@ class Receiver:
         reply = await method.call(request, context)
         octets = reply if method.serialize is None else method.serialize(reply)
         if len(octets) > SMALL_OCTETS:
-            try:
-                self._hold(len(octets), OF_A_REPLY, context)
-            except GcschedError as error:
-                await abort(context, error)
+            await self._hold_reply(method, len(octets), context)
         return octets
+
+    def beside(self, reads: Reads) -> "Receiver":
+        """Return one that shares the memory, and whose calls wait for none of the others' reads."""
+        return Receiver(self._memory, reads)
 
     async def _hold_request(self, method: UnaryMethod, octets: int, context: Context) -> None:
         """Count a request that is not small, and wait for time to parse it."""
@@ -96,11 +104,24 @@ class Receiver:
         if self._share.is_used_up():
             await self._share.wait()
 
+    async def _hold_reply(self, method: UnaryMethod, octets: int, context: Context) -> None:
+        """Count a reply that is not small; it is the only word of what a call has changed."""
+        if not method.is_repeatable:
+            self._memory.add(octets * OF_A_REPLY)
+            self._give_back_at_end(octets * OF_A_REPLY, context)
+            return
+        try:
+            self._hold(octets, OF_A_REPLY, context)
+        except GcschedError as error:
+            await abort(context, error)
+
     def _hold(self, octets: int, times: int, context: Context) -> None:
         """Hold *times* as much as *octets* until the call has ended. Raises MemoryFull."""
         self._memory.take(octets * times, share=share_of(octets))
-        give_back = partial(self._memory.give_back, octets * times)
-        cast("Any", context).add_done_callback(give_back)
+        self._give_back_at_end(octets * times, context)
+
+    def _give_back_at_end(self, octets: int, context: Context) -> None:
+        cast("Any", context).add_done_callback(partial(self._memory.give_back, octets))
 
 
 def share_of_method(name: str) -> float:

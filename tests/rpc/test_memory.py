@@ -30,6 +30,19 @@ def test_a_call_gives_back_at_its_end_what_each_holds() -> None:
     assert memory.held == 100
 
 
+def test_what_is_done_is_counted_beyond_the_limit_and_given_back() -> None:
+    memory = Memory(100)
+    memory.take(90)
+    memory.add(200)
+
+    with pytest.raises(MemoryFull):
+        memory.take(1)
+    memory.give_back(200)
+    memory.take(10)
+
+    assert memory.held == 100
+
+
 def test_a_refusal_holds_nothing() -> None:
     memory = Memory(100)
 

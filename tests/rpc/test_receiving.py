@@ -113,11 +113,13 @@ async def test_two_million_requests_of_a_batch_are_refused_unparsed(
 
 
 class Counting:
-    """Answers GetJob with as much as is asked for, and ScheduleMeet once it is let go."""
+    """Answers GetJob and CancelJob with as much as is asked for, ScheduleMeet when let go."""
 
     def __init__(self) -> None:
         self.let_go = asyncio.Event()
-        self.handlers = SimpleNamespace(GetJob=self.get_job, ScheduleMeet=self.schedule_meet)
+        self.handlers = SimpleNamespace(
+            GetJob=self.get_job, ScheduleMeet=self.schedule_meet, CancelJob=self.get_job
+        )
 
     async def get_job(self, request: task_pb2.GetJobRequest, _: object) -> task_pb2.Job:
         return task_pb2.Job(reason="x" * int(request.job_id))
@@ -167,6 +169,24 @@ async def test_answers_that_nobody_reads_are_counted_until_their_caller_leaves()
             refusal = await refused(stub.GetJob(ask, timeout=5))
         await until(lambda: is_answered(stub, ask))
 
+    assert refusal.reason == "MEMORY_FULL"
+
+
+async def test_what_was_changed_is_told_however_full_the_memory_is() -> None:
+    server = serving_grpc(
+        SchedulerServicer(Counting().handlers),
+        listen="127.0.0.1:0",
+        on_call=lambda *_: None,
+        most=Most(call_octets=2**20),
+    )
+    async with server as running, scheduler(f"127.0.0.1:{running.port}") as stub:
+        cancel = task_pb2.CancelJobRequest(job_id="3000000")
+        told = [await stub.CancelJob(cancel, timeout=5) for _ in range(3)]
+        ask = task_pb2.GetJobRequest(job_id="3000000")
+        refusal = await refused(stub.GetJob(ask, timeout=5))
+        await until(lambda: is_answered(stub, task_pb2.GetJobRequest(job_id="10")))
+
+    assert [len(each.reason) for each in told] == [3_000_000] * 3
     assert refusal.reason == "MEMORY_FULL"
 
 
