@@ -7,6 +7,7 @@ from typing import Any, TypeAlias, cast
 
 import grpc
 
+from gcsched.rpc.reads import health_reads
 from gcsched.rpc.receiving import ABOUT_HEALTH, Receiver, UnaryMethod
 
 OnCall = Callable[[str, str, float], None]
@@ -23,6 +24,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     def __init__(self, on_call: OnCall, receiver: Receiver) -> None:
         self._on_call = on_call
         self._receiver = receiver
+        self._receiver_of_health = receiver.beside(health_reads())
         self.begun = 0
         """How many calls came; those about health do not count."""
         self._wrapped: dict[str, Handler] = {}
@@ -40,16 +42,20 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         handler = await continuation(handler_call_details)
         if handler is None or handler.unary_unary is None:
             return handler
-        told = self._told(method.lstrip("/"), UnaryMethod.of(method, handler))
+        is_about_health = method.startswith(ABOUT_HEALTH)
+        receiver = self._receiver_of_health if is_about_health else self._receiver
+        told = self._told(method.lstrip("/"), UnaryMethod.of(method, handler), receiver)
         self._wrapped[method] = grpc.stream_unary_rpc_method_handler(told)
         return self._wrapped[method]
 
-    def _told(self, method: str, unary: UnaryMethod) -> Callable[..., Awaitable[Any]]:
+    def _told(
+        self, method: str, unary: UnaryMethod, receiver: Receiver
+    ) -> Callable[..., Awaitable[Any]]:
         async def told(_: object, context: Context) -> Any:
             begun = time.perf_counter()
             code = grpc.StatusCode.UNKNOWN.name
             try:
-                response = await self._receiver.answer(unary, context)
+                response = await receiver.answer(unary, context)
                 code = code_of(context)
             except grpc.aio.AbortError as error:
                 code = code_of(context)

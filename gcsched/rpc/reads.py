@@ -125,6 +125,11 @@ class Reads:
         return self._tick - self._since[task]
 
 
+def health_reads() -> Reads:
+    """Return Reads for calls about health: they are short, and wait for no flood of others."""
+    return Reads(at_once=8, slow=4, longest=timedelta(seconds=2))
+
+
 def has_arrived(task: Task) -> bool:
     """Tell whether what *task* awaits is there, and *task* only not awake yet.
 

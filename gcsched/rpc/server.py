@@ -14,7 +14,6 @@ from gcsched.errors import AddressInUse
 from gcsched.pb import task_pb2, task_pb2_grpc
 from gcsched.rpc.calls import CallInterceptor, OnCall
 from gcsched.rpc.memory import Memory
-from gcsched.rpc.reads import Reads
 from gcsched.rpc.receiving import Receiver
 from gcsched.rpc.servicer import SchedulerServicer
 from gcsched.rpc.stream_limits import StreamLimits
@@ -115,9 +114,9 @@ async def serving_grpc(
         *OPTIONS,
     ]
     # In this order: what it knows already, the first one answers alone.
-    reads, streams = Reads(), StreamInterceptor()
-    calls = CallInterceptor(on_call, Receiver(Memory(most.call_octets), reads))
-    server = grpc.aio.server(options=options, interceptors=[calls, streams, StreamLimits(reads)])
+    streams = StreamInterceptor()
+    calls = CallInterceptor(on_call, Receiver(Memory(most.call_octets)))
+    server = grpc.aio.server(options=options, interceptors=[calls, streams, StreamLimits()])
     health_servicer = health.aio.HealthServicer()
     task_pb2_grpc.add_SchedulerServicer_to_server(servicer, server)
     health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)

@@ -43,18 +43,11 @@ class StreamInterceptor(grpc.aio.ServerInterceptor):
         handler = await continuation(handler_call_details)
         if handler is None or not handler.response_streaming:
             return handler
-        call: Any = handler.unary_stream or handler.stream_stream
-        make: Any = (
-            grpc.stream_stream_rpc_method_handler
-            if handler.request_streaming
-            else grpc.unary_stream_rpc_method_handler
-        )
-        wrapped: Handler = make(
+        call: Any = handler.stream_stream  # StreamLimits, which is next, makes all of them so
+        return grpc.stream_stream_rpc_method_handler(
             partial(self._answer, call),
-            request_deserializer=handler.request_deserializer,
             response_serializer=handler.response_serializer,
         )
-        return wrapped
 
     async def _answer(self, call: Callable[..., Any], request: Any, context: Context) -> None:
         """Let *call* answer until it, its caller or the server ends it."""

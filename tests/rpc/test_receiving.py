@@ -259,3 +259,19 @@ async def test_only_so_many_converse_with_reflection_and_the_next_when_one_ends(
 async def is_conversing(connection: RawConnection, stream: int) -> bool:
     await until(lambda: stream in connection.answers)
     return b"scheduler.Scheduler" in connection.answers[stream]
+
+
+async def test_health_is_told_while_the_messages_of_a_flood_do_not_end(target: str) -> None:
+    async with raw_connection(target) as one, raw_connection(target) as two:
+        for connection in (one, two):
+            for _ in range(450):
+                connection.send(connection.begin("GetJob"), message(b"a", announced=9), end=False)
+        await until(lambda: one.ended and two.ended)
+
+        async with grpc.aio.insecure_channel(target) as channel:
+            health = health_pb2_grpc.HealthStub(channel)
+            reply = await health.Check(health_pb2.HealthCheckRequest(), timeout=0.7)
+        behind = 900 - len(one.ended) - len(two.ended)
+
+    assert reply.status == health_pb2.HealthCheckResponse.SERVING
+    assert behind > 64

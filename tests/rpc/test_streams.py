@@ -9,11 +9,14 @@ from typing import Any
 
 import grpc
 import pytest
-from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from gcsched.rpc.server import RpcServer, serving_grpc
 from gcsched.rpc.servicer import SchedulerServicer
+from gcsched.rpc.stream_limits import StreamLimits
+from gcsched.rpc.streams import StreamInterceptor
+from gcsched.rpc.watches import MOST_OF_A_CONNECTION, Watches
 from tests.waiting import until
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
@@ -47,7 +50,7 @@ async def asks(channel: grpc.aio.Channel) -> Any:
 async def test_watches_hear_that_it_stops_and_then_all_streams_end() -> None:
     async with called() as (server, channel):
         stub = health_pb2_grpc.HealthStub(channel)
-        watched: list[list[Any]] = [[] for _ in range(20)]
+        watched: list[list[Any]] = [[] for _ in range(MOST_OF_A_CONNECTION)]
         asked: list[Any] = []
         following = [
             asyncio.create_task(followed(stub.Watch(health_pb2.HealthCheckRequest()), seen))
@@ -113,3 +116,70 @@ async def test_a_stop_with_no_stream_open_takes_no_longer(grace: float) -> None:
         await server.wind_down(timedelta(seconds=grace))
 
     assert time.monotonic() - begun < 2
+
+
+@asynccontextmanager
+async def watched_by_few(watches: Watches) -> AsyncIterator[str]:
+    """Serve health alone, to as many as *watches* lets."""
+    server = grpc.aio.server(interceptors=[StreamInterceptor(), StreamLimits(watches)])
+    servicer = health.aio.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await servicer.set("", SERVING)
+    await server.start()
+    try:
+        yield f"127.0.0.1:{port}"
+    finally:
+        await server.stop(0)
+
+
+def another(target: str) -> grpc.aio.Channel:
+    """Return a channel with a connection of its own."""
+    return grpc.aio.insecure_channel(target, options=[("grpc.use_local_subchannel_pool", 1)])
+
+
+async def watching(channel: grpc.aio.Channel, seen: list[Any]) -> asyncio.Task[None]:
+    """Begin a watch; return when it has its first answer or its end."""
+    stream = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
+    task = asyncio.create_task(followed(stream, seen))
+    await until(lambda: seen)
+    return task
+
+
+async def test_the_oldest_watch_makes_room_for_a_newcomer() -> None:
+    seen: list[list[Any]] = [[] for _ in range(4)]
+    async with (
+        watched_by_few(Watches(most=2, of_a_connection=2)) as target,
+        another(target) as one,
+        another(target) as two,
+    ):
+        for channel, each in zip((one, one, two, two), seen, strict=True):
+            await watching(channel, each)
+        await until(lambda: len(seen[0]) == len(seen[1]) == 2)
+
+        ends = [each[1:] for each in seen]
+        assert all(each[0].status == SERVING for each in seen)
+
+    assert ends == [[grpc.StatusCode.UNAVAILABLE]] * 2 + [[]] * 2
+
+
+async def test_a_connection_with_many_watches_takes_no_place_of_others() -> None:
+    seen: list[list[Any]] = [[] for _ in range(4)]
+    async with (
+        watched_by_few(Watches(of_a_connection=2)) as target,
+        another(target) as one,
+        another(target) as two,
+    ):
+        first, *_ = [await watching(one, each) for each in seen[:3]]
+        await watching(two, seen[3])
+        first.cancel()
+
+        async def is_let_in() -> bool:
+            again: list[Any] = []
+            await watching(one, again)
+            return again[0] is not grpc.StatusCode.RESOURCE_EXHAUSTED
+
+        await until(is_let_in)
+
+    assert seen[2] == [grpc.StatusCode.RESOURCE_EXHAUSTED]
+    assert [each[0].status for each in (*seen[:2], seen[3])] == [SERVING] * 3
