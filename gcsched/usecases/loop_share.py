@@ -21,6 +21,11 @@ class LoopShare:
         self._until = 0.0  # of the turn under way; 0: nobody has worked in it yet
         self._waiting: deque[asyncio.Future[None]] = deque()
 
+    @property
+    def waiting(self) -> int:
+        """Count those who wait for a turn, and those who have left since the last one."""
+        return len(self._waiting)
+
     def is_used_up(self) -> bool:
         """Tell whether to *wait* before more work; a look costs less than a wait."""
         return time.perf_counter() >= self._until

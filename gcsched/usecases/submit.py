@@ -2,10 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import assert_never
+from typing import TypeVar, assert_never
 
 from gcsched.domain.job import Job, State
 from gcsched.domain.request import MeetRequest
@@ -39,6 +39,7 @@ REFUSED: Mapping[type[GcschedError], AdmissionOutcome] = {
 }
 
 Accepted = Admitted | TooSoon
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,13 +150,12 @@ class Submit:
         self.group.check_room()
         seconds = within.total_seconds()
         until = time.monotonic() + seconds
+        if self.share.is_used_up():
+            await in_time(self.share.wait(), self.share, seconds)
+        wanted = self.make_job.wanted(raw, now=self.now())
+        if isinstance(wanted, InvalidRequest):
+            raise wanted
         try:
-            if self.share.is_used_up():
-                async with asyncio.timeout(seconds):
-                    await self.share.wait()
-            wanted = self.make_job.wanted(raw, now=self.now())
-            if isinstance(wanted, InvalidRequest):
-                raise wanted
             stored = await self.group.ask(asking(wanted, until), until=until)
         except TimeoutError as error:
             raise StoreUnavailable("storing the job") from error
@@ -194,10 +194,10 @@ class Submit:
     ) -> list[Accepted | GcschedError]:
         self.group.check_room(len(raws))
         until = time.monotonic() + within.total_seconds()
+        made = await in_time(self._make(raws), self.share_of_many, within.total_seconds())
+        asked = [asking(each, until) for each in made if isinstance(each, Wanted)]
         try:
-            async with asyncio.timeout(within.total_seconds()):
-                made = await self._make(raws)
-                asked = [asking(each, until) for each in made if isinstance(each, Wanted)]
+            async with asyncio.timeout(until - time.monotonic()):
                 answers = await self.group.ask_all(asked)
         except TimeoutError as error:
             raise StoreUnavailable("storing the job") from error
@@ -216,6 +216,15 @@ class Submit:
                 await self.share_of_many.wait()
             made.append(self.make_job.wanted(raw, now=now))
         return made
+
+
+async def in_time(work: Awaitable[Made], share: LoopShare, seconds: float) -> Made:
+    """Return what *work* makes in turns of *share*. Raises Overloaded if that takes too long."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await work
+    except TimeoutError as error:  # nothing is sent yet
+        raise Overloaded(share.waiting) from error
 
 
 async def ring_is_heard(rings: Iterable[asyncio.Future[None] | None]) -> None:

@@ -23,8 +23,9 @@ from gcsched.adapters.mongo.admissions import MongoAdmissions
 from gcsched.adapters.mongo.connection import Mongo, open_mongo
 from gcsched.adapters.mongo.recipients import MongoRecipients
 from gcsched.domain.dedup import Dedup, DedupRule
-from gcsched.errors import InvalidRequest, RequestIdReused, StoreUnavailable
+from gcsched.errors import InvalidRequest, Overloaded, RequestIdReused, StoreUnavailable
 from gcsched.usecases.group import Group
+from gcsched.usecases.loop_share import LoopShare
 from gcsched.usecases.observing import AdmissionOutcome, Unobserved
 from gcsched.usecases.ports import Admitted, Clock, TooSoon
 from gcsched.usecases.recipients import RecipientNotes
@@ -370,6 +371,30 @@ async def test_of_many_each_is_answered_and_counted_for_itself(
     assert answers[4] == replace(answers[0], is_new=False)
     assert counting.outcomes == {"created": 2, "replayed": 1, "invalid": 1, "refused": 1}
     assert {row["empid"] for row in jobs.find()} == {"E1", "E4"}
+
+
+class NeverOurTurn(LoopShare):
+    """The share of a loop that others use up for ever."""
+
+    async def wait(self) -> None:
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        await turn
+
+
+async def test_who_gets_no_turn_in_time_hears_of_load_and_not_of_the_store(
+    submit: Submit, jobs: Collection[Row]
+) -> None:
+    counting = Counting()
+    submit = replace(submit, share=NeverOurTurn(), share_of_many=NeverOurTurn(), observer=counting)
+
+    with pytest.raises(Overloaded, match="1 requests are waiting"):
+        await submit(a_request(), within=SOON)
+    with pytest.raises(Overloaded, match="1 requests are waiting"):
+        await submit.all([a_request(), a_request(empid="E2")], within=SOON)
+
+    assert jobs.count_documents({}) == 0
+    assert counting.outcomes == {"overloaded": 3}
 
 
 async def test_who_comes_too_soon_for_his_employee_is_answered_and_not_an_error(
