@@ -22,10 +22,11 @@ from gcsched.adapters.templates import Templates
 from gcsched.assembly import Service, assemble
 from gcsched.capacity import for_callers
 from gcsched.errors import PartEnded, StoreUnavailable
-from gcsched.parts import Parts
+from gcsched.parts import LEAST, TO_CUT_OFF, Parts
 from gcsched.relaying import pools
 from gcsched.resources import Resources
-from gcsched.rpc.server import Most, RpcServer, serving_grpc
+from gcsched.rpc import streams
+from gcsched.rpc.server import MOST_LOOKS, QUIET_SECONDS, Most, RpcServer, serving_grpc
 from gcsched.rpc.servicer import SchedulerServicer
 from gcsched.settings import Settings
 from gcsched.usecases.finish import cancel_until_done
@@ -39,9 +40,17 @@ from gcsched.web.server import Pages, serving_http
 TO_STOP_THE_REST = timedelta(seconds=5)
 TO_STOP_THE_ENGINE = timedelta(seconds=16)  # a little more than the longest claim
 LONGEST_CALL = timedelta(seconds=10)
-AFTER_FAILURE = timedelta(seconds=3)  # for mails under way, when a part has ended by itself
+AFTER_FAILURE = timedelta(seconds=3)  # for calls, then for mails, when a part ended by itself
 TO_END_TASKS = timedelta(seconds=2)
-HARD_END_SECONDS = 12.0
+# After a failure: callers go and their calls end, mails end or are cut off, outcomes are written,
+# all is closed; 15 in all.
+HARD_END_SECONDS = (
+    MOST_LOOKS * QUIET_SECONDS
+    + (streams.TO_END + AFTER_FAILURE).total_seconds()
+    + (AFTER_FAILURE + TO_CUT_OFF + LEAST).total_seconds()
+    + TO_END_TASKS.total_seconds()
+    + 2.0
+)
 # Above all that an orderly stop may take beside the grace: the engine, the rest, and closing.
 HARD_STOP_SECONDS = 32.0
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.5, 5.0
@@ -61,6 +70,24 @@ class Surroundings:
     watchdog: Watching = field(default_factory=Unwatched)
     log_lines_dropped: Callable[[], int] = lambda: 0
     last_act: Callable[[], object] = lambda: None
+    to_close_seconds: float = 0.0
+    """What the end of a process needs for more than the service."""
+
+    def end_in_time(self, why: str) -> None:
+        """Have the process ended hard when what failed does not end and close in time."""
+        self.watchdog.arm(HARD_END_SECONDS + self.to_close_seconds, why)
+
+    @contextmanager
+    def watching_failures(self) -> Iterator[None]:
+        """Let a failure of the block be the last, however long what is around it takes to close.
+
+        What is closed may wait for threads, and asyncio's own runner does so without a limit.
+        """
+        try:
+            yield
+        except BaseException as error:
+            self.end_in_time(f"it did not end in time after {type(error).__name__}")
+            raise
 
 
 async def serve(settings: Settings, around: Surroundings) -> int:
@@ -72,11 +99,14 @@ async def serve(settings: Settings, around: Surroundings) -> int:
     stop = asyncio.Event()
     to_stop = settings.stop_grace_seconds + HARD_STOP_SECONDS
     hurry = partial(around.watchdog.arm, to_stop, "it did not stop in time")
-    with stopped_by_signals(stop, on_signal=hurry, last_act=around.last_act):
+    with (
+        stopped_by_signals(stop, on_signal=hurry, last_act=around.last_act),
+        around.watching_failures(),
+    ):
         try:
             async with opened(settings, around) as resources:
                 if await store_is_ready(resources, stop):
-                    await run(settings, resources, stop, watchdog=around.watchdog)
+                    await run(settings, resources, stop, around=around)
         finally:
             await end_all_tasks()
     log.info("stopped")
@@ -104,7 +134,8 @@ async def opened(
     mailers, readiness = pools(settings), Readiness()
     metrics = Metrics(version=__version__, relays=[mailer.name for mailer in mailers])
     metrics.registry.register(DroppedLines(around.log_lines_dropped))
-    async with AsyncExitStack() as stack:
+    async with AsyncExitStack() as stack, AsyncExitStack() as innermost:
+        innermost.enter_context(around.watching_failures())
         pages = Pages(registry=metrics.registry, readiness=readiness)
         most = for_callers(settings)
         connections = Connections(most=most.http)
@@ -161,7 +192,7 @@ async def run(
     stop: asyncio.Event,
     *,
     on_serving: Callable[[Service, int], None] = nobody_waits,
-    watchdog: Watching | None = None,
+    around: Surroundings | None = None,
 ) -> None:
     """Start the parts, serve, and at *stop* end it all in the order that loses nothing.
 
@@ -182,13 +213,15 @@ async def run(
 
     def on_failure(failure: PartEnded) -> None:
         resources.readiness.failed(f"part {failure.part} {failure.how}")
-        if watchdog is not None and not stop.is_set():
-            watchdog.arm(HARD_END_SECONDS, str(failure))
+        if not stop.is_set():
+            surroundings.end_in_time(str(failure))
         stop.set()
 
+    surroundings = around or Surroundings()
     parts = Parts(on_failure)
     # The port first: without it no part has begun anything that would be cut off.
-    async with serving as server:
+    async with serving as server, parts, AsyncExitStack() as innermost:
+        innermost.enter_context(surroundings.watching_failures())
         for name, loop in service.loops:
             parts.start(name, loop)
         resources.readiness.show_parts(lambda: parts.states)
@@ -204,15 +237,15 @@ async def run(
 
 async def wind_down(server: RpcServer, parts: Parts, *, grace: timedelta) -> None:
     """Send callers elsewhere, begin nothing new, finish what has begun."""
-    to_stop_the_engine = TO_STOP_THE_ENGINE
+    to_stop_the_engine, to_stop_the_rest = TO_STOP_THE_ENGINE, grace + TO_STOP_THE_REST
     if parts.failure is not None:
-        to_stop_the_engine = grace = min(grace, AFTER_FAILURE)
+        to_stop_the_engine = to_stop_the_rest = grace = min(grace, AFTER_FAILURE)
     log.info("stopping", grace_seconds=grace.total_seconds())
     await asyncio.gather(
         parts.stop_last(within=to_stop_the_engine),  # nothing new is claimed or begun
         server.wind_down(min(grace, LONGEST_CALL)),
     )
-    await parts.stop(within=grace + TO_STOP_THE_REST)
+    await parts.stop(within=to_stop_the_rest)
 
 
 @contextmanager

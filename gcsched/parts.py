@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from types import TracebackType
+from typing import Self
 
 import structlog
 
@@ -36,6 +38,8 @@ class Part:
 class Parts:
     """Start loops and stop them; a loop that ends without being asked is a failure of all.
 
+    As a context, it ends what still runs when its block ends, in three seconds at most.
+
     Not an asyncio.TaskGroup: it waits without a limit for a child that overheard its one cancel.
     """
 
@@ -51,6 +55,31 @@ class Parts:
         """Return for each part whether it is running, stopping or stopped, or what ended it."""
         return self._states
 
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None
+    ) -> None:
+        """Leave none behind: ask those that still run to stop, and soon cancel them all."""
+        left = self._running[::-1]
+        try:
+            async with asyncio.timeout(LEAST.total_seconds()):
+                for part in left:
+                    part.stop.set()
+                    await asyncio.wait({part.task})
+        except TimeoutError:
+            pass  # they are cancelled below
+        finally:
+            await self._cancel(left)
+
+    async def _cancel(self, left: list[Part]) -> None:
+        for part in left:
+            part.stop.set()
+        if not await cancel_until_done({part.task for part in left}, within=TO_CUT_OFF):
+            names = [part.name for part in left if not part.task.done()]
+            log.error("parts do not end", parts=names)
+
     def start(self, name: str, loop: Loop) -> None:
         stop = asyncio.Event()
 
@@ -64,7 +93,7 @@ class Parts:
 
     async def stop_last(self, *, within: timedelta) -> None:
         """Ask the loop that was started last to stop; cut it off when it takes too long."""
-        part = self._running.pop()
+        part = self._running[-1]
         part.stop.set()
         if self._states[part.name] == RUNNING:
             self._states[part.name] = STOPPING
@@ -73,6 +102,8 @@ class Parts:
             log.warning("part cut off", part=part.name)
             if not await cancel_until_done({part.task}, within=TO_CUT_OFF):
                 log.error("part does not end", part=part.name)
+        # Not before: whoever is cancelled here leaves it to `__aexit__`.
+        self._running.remove(part)
 
     async def stop(self, *, within: timedelta) -> None:
         """Stop one after the other, *within* this time for all; each gets a second at least."""
@@ -98,6 +129,8 @@ class Parts:
 
 def how_it_ended(task: asyncio.Task[None], error: BaseException | None) -> str:
     """Say in a few words what became of a loop that was to run on."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]  # of a TaskGroup inside the loop
     if error is not None:
         return f"ended: {type(error).__name__}"
     return "ended: it was cancelled" if task.cancelled() else "ended: it returned"

@@ -83,7 +83,9 @@ def failing(part: str, how: str, hard_end_seconds: float = app.HARD_END_SECONDS)
     vars(app).update(assemble=assembled, HARD_END_SECONDS=hard_end_seconds)
 
 
-def forked_to_fail(part: str, how: str, *, hard_end_seconds: float = 12.0) -> Launch:
+def forked_to_fail(
+    part: str, how: str, *, hard_end_seconds: float = app.HARD_END_SECONDS
+) -> Launch:
     return partial(forked, before=partial(failing, part, how, hard_end_seconds))
 
 

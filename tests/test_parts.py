@@ -25,6 +25,11 @@ async def returning(_: asyncio.Event) -> None:
     pass
 
 
+async def raising_from_a_group(_: asyncio.Event) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(raising(asyncio.Event()))
+
+
 async def cancelled(_: asyncio.Event) -> None:
     raise asyncio.CancelledError
 
@@ -52,6 +57,7 @@ async def test_what_is_asked_to_stop_is_no_failure() -> None:
     ("loop", "how"),
     [
         (raising, "ended: ValueError"),
+        (raising_from_a_group, "ended: ValueError"),
         (returning, "ended: it returned"),
         (cancelled, "ended: it was cancelled"),
     ],
@@ -84,3 +90,39 @@ async def test_what_overhears_a_cancel_is_cancelled_again() -> None:
 
     assert parts.states["deaf"] == "stopped"
     assert parts.failure is None
+
+
+async def test_a_block_that_is_left_early_leaves_no_part_behind() -> None:
+    parts = Parts()
+
+    async def left_early() -> None:
+        async with parts:
+            parts.start("obedient", obedient)
+            parts.start("deaf", hard_of_hearing)
+            await asyncio.sleep(0)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await asyncio.wait_for(left_early(), 10)
+
+    assert parts.states == {"obedient": "stopped", "deaf": "stopped"}
+    assert parts.failure is None
+
+
+async def test_a_stop_that_is_cancelled_leaves_no_part_behind() -> None:
+    async def stopping() -> None:
+        async with Parts() as parts:
+            parts.start("deaf", hard_of_hearing)
+            told.append(parts)
+            await parts.stop(within=timedelta(minutes=1))
+
+    told: list[Parts] = []
+    task = asyncio.create_task(stopping())
+    await until(lambda: told)
+    await asyncio.sleep(0)
+
+    task.cancel()
+    await asyncio.wait({task}, timeout=10)
+
+    assert task.cancelled()
+    assert told[0].states == {"deaf": "stopped"}

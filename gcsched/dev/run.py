@@ -6,7 +6,7 @@ import shutil
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
@@ -30,6 +30,7 @@ INVITATION = [
 ]
 IPV4 = 4
 HARD_STOP_SECONDS = 120.0  # above the longest that the service and then both stores may take
+TO_STOP_STORES_SECONDS = 25.0  # each has ten until it is killed
 USUAL_TARGET = "127.0.0.1:50051"
 
 
@@ -57,11 +58,19 @@ class Dev:
         Raises EmbeddedStoreProblem, TemplateProblem, AddressInUse: what keeps it from starting.
         """
         hurry = partial(self.around.watchdog.arm, HARD_STOP_SECONDS, "it did not stop in time")
-        with app.stopped_by_signals(self.stop, on_signal=hurry, last_act=self._last_act):
+        around = replace(self.around, to_close_seconds=TO_STOP_STORES_SECONDS)
+        with (
+            app.stopped_by_signals(self.stop, on_signal=hurry, last_act=self._last_act),
+            around.watching_failures(),
+        ):
             self.console.say(f"gcsched {__version__}: starting MongoDB and Valkey")
-            async with embedded_stores(self.folder) as stores:
-                self.children.extend([stores.mongod.child, stores.valkey.child])
-                await self._serve_on(stores)
+            try:
+                async with embedded_stores(self.folder) as stores:
+                    self.children.extend([stores.mongod.child, stores.valkey.child])
+                    with around.watching_failures():
+                        await self._serve_on(stores, around)
+            finally:
+                await app.end_all_tasks()
         self.console.say("stopped; jobs and mails are kept")
         return 0
 
@@ -71,7 +80,7 @@ class Dev:
         for child in self.children:
             child.kill()
 
-    async def _serve_on(self, stores: EmbeddedStores) -> None:
+    async def _serve_on(self, stores: EmbeddedStores, around: app.Surroundings) -> None:
         demo = Demo(say=self.console.say, now=app.utc_now)
 
         def on_caught(caught: Caught) -> None:
@@ -87,11 +96,13 @@ class Dev:
                 http_listen=free_or_any(USUAL_HTTP, beside=self.grpc_listen),
             )
             settings = dev_settings(self.environ, brought)
-            async with app.opened(settings, self.around) as resources:
+            async with app.opened(settings, around) as resources:
                 if await app.store_is_ready(resources, self.stop):
-                    await self._serve(settings, resources, demo)
+                    await self._serve(settings, resources, demo, around)
 
-    async def _serve(self, settings: Settings, resources: Resources, demo: Demo) -> None:
+    async def _serve(
+        self, settings: Settings, resources: Resources, demo: Demo, around: app.Surroundings
+    ) -> None:
         ended: Exception | None = None
         http = f"{settings.http_listen.rpartition(':')[0]}:{resources.http_port}"
         try:
@@ -105,10 +116,7 @@ class Dev:
                         beside.append(tasks.create_task(play, name="demo"))
 
                 beside.append(tasks.create_task(self._say_stopping(), name="stopping"))
-                watchdog = self.around.watchdog
-                await app.run(
-                    settings, resources, self.stop, on_serving=on_serving, watchdog=watchdog
-                )
+                await app.run(settings, resources, self.stop, on_serving=on_serving, around=around)
                 for task in beside:
                     task.cancel()
         except* (AddressInUse, PartEnded) as errors:

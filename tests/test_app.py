@@ -1,0 +1,67 @@
+"""Whatever ends the service, nothing of it runs on, and the process is sure to end."""
+
+import asyncio
+
+import pytest
+
+from gcsched import app
+from gcsched.assembly import Service
+from gcsched.errors import AddressInUse
+from tests.relay import Relay
+from tests.running import a_setting
+
+
+class Orders:
+    """A watchdog that only notes when it is to end the process."""
+
+    def __init__(self) -> None:
+        self.seconds: list[float] = []
+
+    def arm(self, seconds: float, why: str) -> None:
+        assert why
+        self.seconds.append(seconds)
+
+
+class Injected(Exception):
+    """What a defect might raise."""
+
+
+def refuse(_: Service, __: int) -> None:
+    raise Injected
+
+
+async def test_a_failure_while_serving_ends_all_parts_before_the_stores_close(
+    mongo_uri: str, redis_url: str
+) -> None:
+    orders = Orders()
+    around = app.Surroundings(watchdog=orders, to_close_seconds=30.0)
+    settings, stop = a_setting(mongo=mongo_uri, redis=redis_url, relay_port=9), asyncio.Event()
+    async with app.opened(settings, around) as resources:
+        assert await app.store_is_ready(resources, stop)
+        before = asyncio.all_tasks()
+
+        with pytest.raises(Injected):
+            await app.run(settings, resources, stop, on_serving=refuse, around=around)
+
+        states = resources.readiness.report().parts
+        names = {task.get_name() for task in asyncio.all_tasks() - before}
+    assert states
+    assert set(states.values()) == {"stopped"}
+    assert not names & set(states)
+    assert orders.seconds == [app.HARD_END_SECONDS + 30.0]
+
+
+async def test_what_keeps_it_from_starting_ends_it_in_time(mongo_uri: str, redis_url: str) -> None:
+    orders = Orders()
+    async with Relay() as taker:
+        settings = a_setting(mongo=mongo_uri, redis=redis_url, relay_port=9)
+        taken = settings.model_copy(update={"http_listen": f"127.0.0.1:{taker.port}"})
+
+        with pytest.raises(AddressInUse):
+            await app.serve(taken, app.Surroundings(watchdog=orders))
+
+    assert set(orders.seconds) == {app.HARD_END_SECONDS}
+
+
+def test_the_end_after_a_failure_is_soon() -> None:
+    assert app.HARD_END_SECONDS == 15  # as docs/reliability.md says
