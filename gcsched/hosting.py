@@ -13,7 +13,7 @@ from gcsched.descriptors import raise_limit
 from gcsched.errors import GcschedError
 from gcsched.log_sink import LogSink
 from gcsched.settings import Settings, unknown_names
-from gcsched.standard_error import STANDARD_ERROR, redirected, without_waiting
+from gcsched.standard_error import STANDARD_ERROR, nowhere, redirected, without_waiting
 from gcsched.watchdog import FAILED, Watchdog
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -31,7 +31,8 @@ def hosted(settings: Settings, environ: Mapping[str, str]) -> Iterator[Surroundi
         sink.tell_dropped = logs.configure(settings.log_format, settings.log_level, sink)
         if traces := without_waiting(output):
             faulthandler.enable(traces)  # what dies at once leaves nobody to read descriptor 2
-        watchdog = Watchdog(last_act=sink.drain, traces=traces)
+        # A socket, as systemd gives, cannot be opened once more: then it ends without a word.
+        watchdog = Watchdog(last_act=sink.drain, traces=traces or nowhere())
         watchdog.start()
         with redirected(logs.tell_foreign), errors_logged():
             if unknown := unknown_names(environ):

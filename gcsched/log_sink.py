@@ -2,6 +2,7 @@
 
 import math
 import os
+import select
 import time
 from collections.abc import Callable
 from queue import SimpleQueue
@@ -83,10 +84,29 @@ class LogSink:
         return os.isatty(self._output)
 
     def drain(self, within: float = LONGEST_FAREWELL_SECONDS) -> bool:
-        """Wait until all that was taken is written, *within* seconds; return whether it is."""
+        """Wait until all that was taken is written, *within* seconds; return whether it is.
+
+        After the farewell it is written from here; the descriptor must still be the same then.
+        """
         written = Event()
-        self._wakes.put(written)
-        return written.wait(within)
+        if self._writer.is_alive():
+            self._wakes.put(written)
+            if written.wait(within):
+                return True
+        return not self._writer.is_alive() and self._write_late(within)
+
+    def _write_late(self, within: float) -> bool:
+        """Write what came when the thread had ended, unless nobody takes it *within* seconds."""
+        left, until = b"".join(self._taken()), time.monotonic() + within
+        poll = select.poll()
+        poll.register(self._output, select.POLLOUT)
+        while left and poll.poll(max(0.0, until - time.monotonic()) * 1000):
+            try:
+                # Of a pipe that can be written to, so much is sure not to block.
+                left = left[os.write(self._output, left[:ATOMIC_BYTES]) :]
+            except OSError:
+                return False
+        return not left
 
     def _write_on(self) -> None:
         while True:

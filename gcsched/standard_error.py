@@ -70,6 +70,11 @@ def read_on(reading: int, on_text: Callable[[str], None]) -> None:
     os.close(reading)
 
 
+def nowhere() -> io.TextIOWrapper:
+    """Open what takes everything and keeps nothing."""
+    return os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
+
+
 def without_waiting(output: int) -> io.TextIOWrapper | None:
     """Open what *output* leads to once more, so that no write there waits; None: it cannot be.
 

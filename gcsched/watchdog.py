@@ -44,24 +44,21 @@ class Watchdog:
     """A thread, because the loop may be what hangs; the earliest of several orders counts.
 
     *last_act* writes what the log still holds. *traces* gets where every thread is if even this
-    thread cannot run, because something holds the interpreter; then C code ends the process.
+    thread cannot run, because something holds the interpreter; then C code ends the process. None:
+    nothing does, as inside a test.
     """
 
     last_act: Callable[[], object] = lambda: None
     end: Callable[[int], object] = os._exit
     traces: TextIO | None = None
     # Its put is safe in a signal handler and in a destructor; that of other queues is not.
-    _orders: SimpleQueue[Order | None] = field(default_factory=SimpleQueue, init=False)
+    _orders: SimpleQueue[Order] = field(default_factory=SimpleQueue, init=False)
 
     def start(self) -> None:
         Thread(target=self._watch, name="watchdog", daemon=True).start()
 
     def arm(self, seconds: float, why: str) -> None:
         self._orders.put(Order(time.monotonic() + seconds, why))
-
-    def disarm(self) -> None:
-        """Stop watching: everything ended in order."""
-        self._orders.put(None)
 
     def _watch(self) -> None:
         due: Order | None = None
@@ -71,9 +68,6 @@ class Watchdog:
                 order = self._orders.get(timeout=left)
             except Empty:
                 break
-            if order is None:
-                faulthandler.cancel_dump_traceback_later()
-                return
             if due is None or order.at < due.at:
                 due = order
                 self._arm_last_resort(order)

@@ -136,3 +136,25 @@ async def test_a_line_written_by_a_destructor_inside_write_deadlocks_nothing() -
 
         await until(lambda: sink.drain(0.5))
         assert sorted(read(reading, 2)) == ["inner", "outer"]
+
+
+def test_a_line_after_the_farewell_is_written_by_whoever_drains() -> None:
+    with a_pipe() as (reading, writing):
+        with LogSink(writing) as sink:
+            sink.write("in time\n")
+        sink.write("process ended hard " + "x" * 5000 + "\n")
+
+        assert sink.drain()
+        assert read(reading, 2) == ["in time", "process ended hard " + "x" * 5000]
+
+
+def test_a_line_after_the_farewell_waits_for_no_reader() -> None:
+    with a_pipe() as (_, writing):
+        with LogSink(writing) as sink:
+            pass
+        fill(writing)
+        sink.write("lost\n")
+        begun = time.perf_counter()
+
+        assert not sink.drain(0.1)
+        assert time.perf_counter() - begun < 1

@@ -31,16 +31,3 @@ async def test_the_earliest_order_counts() -> None:
 
     await until(lambda: len(ends) == 2)
     assert 0.2 <= time.monotonic() - begun < 5
-
-
-async def test_what_ended_in_order_is_left_alone() -> None:
-    ends: list[object] = []
-    others: list[object] = []
-    dog, other = a_watchdog(ends), a_watchdog(others)
-    dog.arm(0.1, "it hangs")
-
-    dog.disarm()
-    other.arm(0.2, "it hangs")
-
-    await until(lambda: len(others) == 2)
-    assert ends == []
