@@ -44,6 +44,7 @@ class Crew:
         self._at_work: dict[asyncio.Task[None], Claimed] = {}
         self._workers: set[asyncio.Task[None]] = set()
         self._is_closing = False
+        self._vanished: str | None = None
         self._over = asyncio.Event()
 
     def put(self, claimed: Claimed) -> bool:
@@ -85,6 +86,8 @@ class Crew:
         for task in (relieving, *self._workers):
             if not task.cancelled():
                 task.result()
+        if self._vanished is not None:
+            raise RuntimeError(f"a task of the crew was cancelled, not by it: {self._vanished}")
 
     def _add_workers(self) -> None:
         for _ in range(self._staffing.wanted() - len(self._workers)):
@@ -94,10 +97,13 @@ class Crew:
 
     def _on_end(self, task: asyncio.Task[None]) -> None:
         """Let go of a worker that left in order; one that failed ends them all."""
-        if task.cancelled() or task.exception() is None:
-            self._workers.discard(task)
-        else:
+        is_vanished = task.cancelled() and not self._is_closing
+        if is_vanished:
+            self._vanished = task.get_name()
+        if is_vanished or not (task.cancelled() or task.exception() is None):
             self._over.set()
+        else:
+            self._workers.discard(task)
 
     async def _relieve(self) -> None:
         while self._staffing.relief and not self._is_closing:
@@ -138,6 +144,7 @@ class Crew:
                 self._staffing.forget(claimed)
                 self._lanes.done(claimed)
             self._conclude(conclusion)
+        self._workers.discard(task)  # at once: others conclude in this turn, and count
 
     async def _carry(self, claimed: Claimed) -> Conclusion:
         try:

@@ -3,10 +3,12 @@
 import asyncio
 from contextlib import nullcontext, suppress
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from gcsched.domain.job import State
 from gcsched.usecases.crew import Crew
 from gcsched.usecases.deliver import Claimed
 from gcsched.usecases.periodic import periodically
@@ -17,15 +19,16 @@ from tests.waiting import until
 class BrokenLanes:
     """Let the first worker fail; the others wait and overhear the first cancel."""
 
-    def __init__(self) -> None:
+    def __init__(self, error: BaseException) -> None:
         self.waiting = 0
         self.fail = asyncio.Event()
+        self._error = error
 
     async def get(self) -> Claimed:
         self.waiting += 1
         if self.waiting == 1:
             await self.fail.wait()
-            raise ZeroDivisionError
+            raise self._error
         with suppress(asyncio.CancelledError):
             await asyncio.Event().wait()
         await asyncio.Event().wait()
@@ -35,8 +38,35 @@ class BrokenLanes:
         return []
 
 
-async def test_a_worker_that_fails_is_an_end_of_all_in_time() -> None:
-    lanes = BrokenLanes()
+class FilledLanes:
+    """Give *count* mails at once; whoever comes later waits."""
+
+    def __init__(self, count: int) -> None:
+        self.left = count
+        self.waiting = 0
+
+    async def get(self) -> Any:
+        if self.left:
+            self.left -= 1
+            return SimpleNamespace(begun=None)
+        self.waiting += 1
+        return await asyncio.Event().wait()
+
+    def done(self, claimed: Claimed) -> None:
+        pass
+
+    def drain(self) -> list[Claimed]:
+        return []
+
+
+@pytest.mark.parametrize(
+    ("error", "raised"),
+    [(ZeroDivisionError(), ZeroDivisionError), (asyncio.CancelledError(), RuntimeError)],
+)
+async def test_a_worker_that_ends_by_itself_is_an_end_of_all_in_time(
+    error: BaseException, raised: type[Exception]
+) -> None:
+    lanes = BrokenLanes(error)
     unused: Any = None
     broken: Any = lanes
     three = Staffing(size=3)
@@ -46,8 +76,33 @@ async def test_a_worker_that_fails_is_an_end_of_all_in_time() -> None:
 
     lanes.fail.set()
 
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(raised):
         await asyncio.wait_for(running, 5)
+
+
+async def test_of_workers_that_conclude_in_one_turn_only_the_surplus_leaves() -> None:
+    release, stop, begun = asyncio.Event(), asyncio.Event(), list[Any]()
+    parts: Any = SimpleNamespace(record=lambda _: None)
+    lanes: Any = FilledLanes(4)
+
+    async def deliver(claimed: Claimed) -> Any:
+        begun.append(claimed)
+        await release.wait()
+        return SimpleNamespace(job=SimpleNamespace(state=State.FAILED))
+
+    delivering: Any = deliver
+    staffing = Staffing(size=4)
+    crew = Crew(deliver=delivering, recorder=parts, marks=parts, lanes=lanes, staffing=staffing)
+    running = asyncio.create_task(crew.run(stop, grace=timedelta(0)))
+    await until(lambda: len(begun) == 4)
+
+    staffing.size = 3
+    release.set()
+
+    await until(lambda: lanes.waiting == 3)
+    stop.set()
+    await asyncio.wait_for(running, 5)
+    assert lanes.waiting == 3
 
 
 async def test_what_is_done_periodically_stops_though_it_overhears_a_cancel() -> None:
