@@ -5,12 +5,15 @@ import math
 import time
 from typing import Any
 
+BETWEEN_LOOKS_SECONDS = 0.01
+
 
 class Deadlines:
     """Let each future fail with TimeoutError at its own ``time.monotonic()``.
 
     A timer for each costs 3 to 5 µs, a tenth of what else a call takes here. Nearly all are done
-    before their time, and the next one to look at is nearly always a later one.
+    before their time, and the next one to look at is nearly always a later one. Each look goes
+    through all, so those that end within 10 ms end together.
     """
 
     def __init__(self) -> None:
@@ -43,4 +46,4 @@ class Deadlines:
             if not future.done():
                 future.set_exception(TimeoutError())
         if self._until:
-            self._look_at(min(self._until.values()))
+            self._look_at(max(min(self._until.values()), now + BETWEEN_LOOKS_SECONDS))

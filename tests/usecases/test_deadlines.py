@@ -30,6 +30,25 @@ async def test_each_fails_at_its_own_time_whatever_came_before() -> None:
     assert 0.1 <= time.monotonic() - now < 30
 
 
+async def test_many_that_end_one_after_the_other_take_few_looks() -> None:
+    looks: list[float] = []
+
+    class Counted(Deadlines):
+        def _look(self) -> None:
+            looks.append(time.monotonic())
+            super()._look()
+
+    deadlines, now = Counted(), time.monotonic()
+    many = futures(500)
+    for number, future in enumerate(many):
+        deadlines.set(future, now + 0.01 + number * 0.0001)
+
+    await asyncio.wait(many)
+
+    assert len(looks) <= 1 + (looks[-1] - looks[0]) / 0.009
+    assert {type(future.exception()) for future in many} == {TimeoutError}
+
+
 async def test_what_is_done_or_dropped_does_not_fail() -> None:
     deadlines, now = Deadlines(), time.monotonic()
     done, dropped, over = futures(3)
