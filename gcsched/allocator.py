@@ -9,6 +9,8 @@ MOST_ARENAS = 2
 def keep_heaps_few() -> None:
     """Let all threads share two heaps; nothing where the C library is not glibc.
 
+    To be called first of all: a thread that has a heap keeps it.
+
     By default each thread gets a heap of its own, up to eight for each core, and what gRPC's
     threads free in one is of no use to the others: a flood of large messages took 377 MiB instead
     of 280.

@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gcsched.allocator import keep_heaps_few
 from gcsched.cli.command import Command
 from gcsched.cli.serve import fastest_loop
 from gcsched.errors import EmbeddedStoreProblem, SettingsProblems
@@ -31,6 +32,7 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(chosen: Namespace) -> int:
     began = time.monotonic()
+    keep_heaps_few()
     from gcsched.adapters.embedded.machine import refuse_foreign_system
     from gcsched.dev.address import refuse_taken
 

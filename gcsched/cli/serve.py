@@ -8,6 +8,7 @@ from argparse import Namespace
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from gcsched.allocator import keep_heaps_few
 from gcsched.cli.command import Command
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ GC_THRESHOLDS = (20_000, 20, 20)
 
 
 def run(_: Namespace) -> int:
+    keep_heaps_few()
     gc.disable()  # imports leave no garbage, and a collection looks through all of them each time
     from gcsched import settings
     from gcsched.hosting import hosted
@@ -29,9 +31,8 @@ def run(_: Namespace) -> int:
 
 
 def _until_stopped(settings: "Settings", around: "Surroundings") -> int:
-    from gcsched import allocator, app
+    from gcsched import app
 
-    allocator.keep_heaps_few()
     keep_bursts_even()
     with asyncio.Runner(loop_factory=fastest_loop()) as runner:
         return runner.run(app.serve(settings, around))
