@@ -129,13 +129,26 @@ class Sweep:
                 conclusion = Conclusion(claim=orphan.claim, job=self._decide(orphan, accepted))
                 repair = reason_of(orphan, conclusion.job)
                 by_reason.setdefault(repair, []).append((orphan, conclusion))
-            taken = 0
-            for repair, pairs in by_reason.items():
-                count = await self.recovery.take_back(pairs)
-                report[repair] = report.get(repair, 0) + count
-                taken += count
+            taken = await self._take_back(by_reason, report)
             if not taken or len(orphans) < MOST_AT_ONCE:
                 return
+
+    async def _take_back(
+        self, by_reason: dict[Repair, list[tuple[Orphan, Conclusion]]], report: Report
+    ) -> int:
+        """Write the conclusions of each reason; what is refused for one is not for all."""
+        taken, refused = 0, None
+        for repair, pairs in by_reason.items():
+            try:
+                count = await self.recovery.take_back(pairs)
+            except StoreRefused as error:
+                refused = error
+                continue
+            report[repair] = report.get(repair, 0) + count
+            taken += count
+        if refused is not None and not taken:
+            raise refused
+        return taken
 
     async def _ring_what_comes(self, report: Report) -> None:
         """Ring the seconds inside the horizon; note how many of them were lost."""

@@ -8,11 +8,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from pymongo.errors import WriteError
+
 from gcsched.adapters.mongo.codec import Unreadable, sorted_out
 from gcsched.adapters.mongo.connection import Mongo, store_errors
 from gcsched.adapters.mongo.documents import BY_CLAIM, BY_ID, BY_STATE_AND_DUE, BY_URGENCY
-from gcsched.adapters.mongo.each import update_each
-from gcsched.adapters.mongo.unreadable import Told, set_aside
+from gcsched.adapters.mongo.each import Change, update_each
+from gcsched.adapters.mongo.refusals import is_of_document
+from gcsched.adapters.mongo.unreadable import AS_IT_IS, Aside, Told, set_aside
 from gcsched.domain.job import CLAIMABLE, LEASE, Priority, State
 from gcsched.usecases.ports import Batch
 
@@ -29,6 +32,8 @@ LOOK_AHEAD = 3
 MOST_STUCK, STUCK_SECONDS = 1_000, 60.0
 ODD_ID = "its field _id is no text"
 TOO_LARGE = "it has no room for a claim, or a rule of the collection forbids one"
+UNCHANGED = "its lease or claim cannot be changed: it is too large, or a rule forbids it"
+MOST_HELD_OFFENDERS = 50  # a lease that lapses costs more than some statements
 LATEST_CLAIM = timedelta(seconds=10)  # as long as a connection's silence is borne
 
 Seen = list[dict[str, Any]]
@@ -60,12 +65,15 @@ class MongoClaims:
             until = time.monotonic() + LEASE.total_seconds()
             guard = {"state": {"$in": STATES}, **is_due(since=seen[0][0]["now"])}
             change = [{"$set": claimed(token)}]
-            _, offenders = await update_each(self.mongo.jobs, wanted, guard, change)
-            await self._put_away([({"_id": each}, TOO_LARGE) for each in offenders], guard)
+            updated = await update_each(self.mongo.jobs, wanted, guard, change)
+            too_large = [({"_id": each}, TOO_LARGE) for each in updated.offenders]
+            await self._put_away(too_large, guard, Aside(unfit=TOO_LARGE))
             found = self.mongo.jobs.find({"claim": token}, hint=BY_CLAIM)
             readable, unreadable = sorted_out(await found.to_list(most))
             ours = {"claim": token, **NOT_BEGUN}
-            await self._put_away(unreadable, ours, was=BEFORE_CLAIM, gone=HELD)
+            await self._put_away(unreadable, ours, Aside(was=BEFORE_CLAIM, gone=HELD))
+            if not readable:
+                updated.or_raise()
         jobs = [job for _, job in readable]
         jobs.sort(key=lambda job: job.due)
         return Batch(token=token, jobs=tuple(jobs), until=until, saw=len(set().union(*due)))
@@ -88,15 +96,16 @@ class MongoClaims:
         return bool(self._stuck) and self._stuck.get(job_id, 0.0) > time.monotonic()
 
     async def _put_away(
-        self, unreadable: Sequence[Unreadable], guard: dict[str, Any], **how: Any
+        self, unreadable: Sequence[Unreadable], guard: dict[str, Any], how: Aside = AS_IT_IS
     ) -> None:
         """Set *unreadable* aside; what cannot even be set aside is not claimed by this process."""
         if unreadable:
             self.told.tell(unreadable)
-            stuck = await set_aside(self.mongo.jobs, unreadable, guard, **how)
+            done = await set_aside(self.mongo.jobs, unreadable, guard, how)
             if len(self._stuck) >= MOST_STUCK:
                 self._stuck.clear()
-            self._stuck.update((str(each), time.monotonic() + STUCK_SECONDS) for each in stuck)
+            until = time.monotonic() + STUCK_SECONDS
+            self._stuck.update((str(each), until) for each in done.offenders)
 
     async def _urgent(self, most: int, now: datetime) -> Seen:
         query = {"priority": Priority.URGENT.value, "state": {"$in": STATES}, "due": {"$lte": now}}
@@ -109,17 +118,16 @@ class MongoClaims:
 
     async def _look(self, query: dict[str, Any], index: str, most: int) -> Seen:
         """Give the ids, the longest due first, each with the time by the server's clock."""
+        if stuck := [each for each in self._stuck if self._is_stuck(each)]:
+            query = query | {"_id": {"$nin": stuck}}  # many of them would fill each look
         found = self.mongo.jobs.find(query, {"_id": 1, "now": "$$NOW"}).sort("due", 1)
         return await found.limit(most).hint(index).to_list(most)
 
     async def release(self, tokens: Sequence[str]) -> None:
         """Give back what was claimed under *tokens* and has not begun, as if it never had been."""
         with store_errors("releasing claims"):
-            await self.mongo.jobs.update_many(
-                {"claim": {"$in": list(tokens)}, **NOT_BEGUN},
-                [{"$set": RELEASED}, {"$unset": ["claim", "lease"]}],
-                hint=BY_CLAIM,
-            )
+            change: Change = [{"$set": RELEASED}, {"$unset": ["claim", "lease"]}]
+            await self._update_held(tokens, NOT_BEGUN, change)
 
     async def begin(self, token: str, ids: Sequence[str]) -> Collection[str]:
         """Mark *ids* as begun if they are still ours, and renew them; give those that are.
@@ -131,20 +139,34 @@ class MongoClaims:
         ours = {"_id": {"$in": list(ids)}, "begun": {"$exists": True}, **held}
         with store_errors("marking jobs as begun"):
             change = [{"$set": {"begun": "$$NOW", "lease": LEASE_END}}]
-            count, _ = await update_each(self.mongo.jobs, ids, held, change)
-            if count == len(ids):
+            updated = await update_each(self.mongo.jobs, ids, held, change)
+            if updated.found == len(ids):
                 return ids
+            if not updated.found:
+                updated.or_raise()
             found = self.mongo.jobs.find(ours, {"_id": 1}, hint=BY_ID)
             return {document["_id"] async for document in found}
 
     async def renew(self, tokens: Sequence[str]) -> None:
         """Give every job that is claimed under one of *tokens* a new lease."""
         with store_errors("renewing leases"):
-            await self.mongo.jobs.update_many(
-                {"claim": {"$in": list(tokens)}, "state": State.SENDING.value},
-                [{"$set": {"lease": LEASE_END}}],
-                hint=BY_CLAIM,
-            )
+            change: Change = [{"$set": {"lease": LEASE_END}}]
+            await self._update_held(tokens, {"state": State.SENDING.value}, change)
+
+    async def _update_held(
+        self, tokens: Sequence[str], guard: dict[str, Any], change: Change
+    ) -> None:
+        """Update what is claimed under *tokens*; one that cannot be changed stops no other."""
+        jobs, held = self.mongo.jobs, {"claim": {"$in": list(tokens)}, **guard}
+        try:
+            await jobs.update_many(held, change, hint=BY_CLAIM)
+        except WriteError as error:
+            if not is_of_document(error):
+                raise
+            ids = [each["_id"] async for each in jobs.find(held, {"_id": 1}, hint=BY_CLAIM)]
+            updated = await update_each(jobs, ids, held, change, MOST_HELD_OFFENDERS)
+            self.told.tell([({"_id": each}, UNCHANGED) for each in updated.offenders])
+            updated.or_raise()
 
     async def next_due(self, *, now: datetime) -> bool:
         """Tell whether anything waits that is due by *now*."""

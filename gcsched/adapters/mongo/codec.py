@@ -34,6 +34,7 @@ ASIDE = "UNREADABLE"
 
 MOMENTS = ("created", "due_at", "due", "since")
 TEXTS = ("_id", "empid", "email", "message", "name", "message_id", "template", "reason")
+LONGEST_WHY = 200
 OPTIONAL_TEXTS = (
     *("dedup_key", "released_key", "claim", "reply_to"),
     *("request_id", "fingerprint", "priority"),
@@ -154,7 +155,15 @@ def unreadable(document: Mapping[str, Any], error: Exception) -> str:
         decode({**document, "state": document["aside"]})
     except UNREADABLE as cause:
         return f"it is set aside, because {problem_of(cause)}"
+    if (why := unfit_for(document)) is not None:
+        return f"it is set aside, because {why}; it is tried again every ten minutes"
     return "it was set aside and is mended: the next sweep takes it up again"
+
+
+def unfit_for(document: Mapping[str, Any]) -> str | None:
+    """Return why a readable document was set aside; None: it only could not be read."""
+    unfit = document.get("unfit")
+    return str(unfit.get("why"))[:LONGEST_WHY] if isinstance(unfit, dict) else None
 
 
 def problem_of(error: Exception) -> str:

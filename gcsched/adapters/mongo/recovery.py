@@ -10,6 +10,7 @@ from gcsched.adapters.mongo.claims import STATES
 from gcsched.adapters.mongo.codec import Unreadable, sorted_out
 from gcsched.adapters.mongo.connection import Document, Mongo, store_errors
 from gcsched.adapters.mongo.documents import BY_ID, BY_LEASE, BY_STATE_AND_DUE
+from gcsched.adapters.mongo.each import Updated, write_each
 from gcsched.adapters.mongo.impossible import (
     end_endless_leases,
     lease_what_nobody_holds,
@@ -17,6 +18,7 @@ from gcsched.adapters.mongo.impossible import (
 )
 from gcsched.adapters.mongo.outcomes import concluded
 from gcsched.adapters.mongo.unreadable import (
+    Aside,
     Told,
     set_aside,
     set_aside_what_waits,
@@ -27,6 +29,9 @@ from gcsched.domain.job import CLAIMABLE, Job, State
 from gcsched.usecases.ports import Clock, Conclusion, Orphan
 
 HELD = {"state": State.SENDING.value, "claim": {"$type": "string"}}
+UNFIT = (
+    "what became of it cannot be stored: it is too large, or a rule of the collection forbids it"
+)
 LEASE_OVER = {"$expr": {"$lte": ["$lease", "$$NOW"]}}
 
 
@@ -59,8 +64,12 @@ class MongoRecovery:
             if unreadable:
                 self.told.tell(unreadable)
                 # Its claim and its begun stay: what became of the mail is told by them (P3).
-                await set_aside(self.mongo.jobs, unreadable, {**HELD, **LEASE_OVER}, gone=["lease"])
+                await self._set_aside(unreadable)
         return orphans
+
+    async def _set_aside(self, unreadable: Sequence[Unreadable], unfit: str = "") -> Updated:
+        how = Aside(gone=["lease"], unfit=unfit)
+        return await set_aside(self.mongo.jobs, unreadable, {**HELD, **LEASE_OVER}, how)
 
     async def put_right(self, most: int) -> int:
         """Repair states that cannot be, *most* of each kind; give how many."""
@@ -78,11 +87,20 @@ class MongoRecovery:
             return await end_endless_leases(jobs, most)
 
     async def take_back(self, conclusions: Sequence[tuple[Orphan, Conclusion]]) -> int:
-        """Write each conclusion if its orphan is still as it was seen; give how many were."""
+        """Write each conclusion if its orphan is still as it was seen; give how many were.
+
+        One that cannot be changed is told and set aside, and stops no other.
+        """
         writes = [self._guarded(orphan, conclusion) for orphan, conclusion in conclusions]
         with store_errors("taking back expired leases"):
-            answer = await self.mongo.jobs.bulk_write(writes, ordered=False)
-        return answer.matched_count
+            found, places = await write_each(self.mongo.jobs, writes)
+            if places:
+                unfit = [({"_id": conclusions[place][0].job.id}, UNFIT) for place in places]
+                self.told.tell(unfit)
+                done = await self._set_aside(unfit, UNFIT)
+                if not found:
+                    done.or_raise()
+        return found
 
     async def too_late(self, most: int) -> list[Job]:
         """Give those past their time among the *most* jobs that have been due for longest.
@@ -105,8 +123,9 @@ class MongoRecovery:
         """Write *ended* where they wait as they were seen; give how many did."""
         writes = [self._waiting(job) for job in ended]
         with store_errors("ending jobs past their time"):
-            answer = await self.mongo.jobs.bulk_write(writes, ordered=False)
-        return answer.matched_count
+            found, places = await write_each(self.mongo.jobs, writes)
+            self.told.tell([({"_id": ended[place].id}, UNFIT) for place in places])
+        return found
 
     def _waiting(self, ended: Job) -> UpdateOne:
         fields, gone = concluded(ended, self.retention)

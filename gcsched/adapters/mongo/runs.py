@@ -69,7 +69,9 @@ class MongoRuns:
             if not ids:
                 return 0, 0
             change = [{"$set": moved(now, not_after)}]
-            count, offenders = await update_each(self.mongo.jobs, ids, queued, change)
+            updated = await update_each(self.mongo.jobs, ids, queued, change)
+            updated.or_raise()
+            count, offenders = updated.found, updated.offenders
         # Those that cannot be changed would be found again and again.
         return len(ids) - len(offenders), count
 

@@ -21,10 +21,11 @@ from gcsched.adapters.mongo.codec import (
     decode,
     problem_of,
     sorted_out,
+    unfit_for,
 )
 from gcsched.adapters.mongo.connection import Collection, Document
 from gcsched.adapters.mongo.documents import BY_ID, BY_STATE_AND_DUE
-from gcsched.adapters.mongo.each import update_each
+from gcsched.adapters.mongo.each import Updated, update_each, write_each
 from gcsched.domain.job import CLAIMABLE, WAITING, State
 
 Query = dict[str, Any]
@@ -33,6 +34,7 @@ KNOWN = [ASIDE, *(state.value for state in State)]
 NOBODY = "nobody"
 CLAIM_OR_NOBODY = {"$cond": [{"$eq": [{"$type": "$claim"}, "string"]}, "$claim", NOBODY]}
 TELL_AGAIN_SECONDS = 600.0
+TRY_UNFIT_AGAIN_MS = 600_000
 MOST_TOLD, MOST_LINES, MOST_NAMES, LONGEST_NAME, MOST_COUNTED = 10_000, 20, 10, 64, 10_000
 AT_ONCE, ROUNDS = 100, 10
 LONG_DUE = timedelta(seconds=5)  # by then it has been claimed, if anything can claim it
@@ -40,6 +42,9 @@ NO_DATES = [
     *("minKey", "number", "string", "object", "binData", "objectId", "bool", "timestamp"),
     *("regex", "dbPointer", "javascript", "symbol", "maxKey"),
 ]
+TRIED_LONG_AGO = {  # by the server's clock; what is missing is less than any date
+    "$expr": {"$lte": ["$unfit.at", {"$subtract": ["$$NOW", TRY_UNFIT_AGAIN_MS]}]}
+}
 TO_DO = "mend the field or delete the document; once mended it is taken up again by itself"
 
 
@@ -71,24 +76,40 @@ class Told:
             log.warning("jobs unreadable", more=len(news) - MOST_LINES)
 
 
-async def set_aside(
-    jobs: Collection,
-    unreadable: Sequence[Unreadable],
-    guard: Query,
-    *,
-    was: object = "$state",
-    gone: Sequence[str] = (),
-) -> list[Any]:
-    """Set those aside that *guard* still finds, and take the fields *gone* from them.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aside:
+    """How a job is set aside: *was* is the state to be kept, *gone* are fields that it loses.
 
-    *was* is the state to be kept. Returns the ids of those that MongoDB cannot change at all.
+    *unfit* is what no look at the document tells: why it could not be changed.
     """
-    ids = [document["_id"] for document, _ in unreadable]
-    change: list[Query] = [{"$set": {"aside": was, "state": ASIDE}}]
-    if gone:
-        change.append({"$unset": list(gone)})
-    _, stuck = await update_each(jobs, ids, guard, change)
-    return stuck
+
+    was: object = "$state"
+    gone: Sequence[str] = ()
+    unfit: str = ""
+
+    @property
+    def change(self) -> list[Query]:
+        fields: Query = {"aside": self.was, "state": ASIDE}
+        gone = [*self.gone]
+        if self.unfit:
+            fields["unfit"] = {"why": {"$literal": self.unfit}, "at": "$$NOW"}
+        else:
+            gone.append("unfit")
+        return [{"$set": fields}, *([{"$unset": gone}] if gone else [])]
+
+
+AS_IT_IS = Aside()
+
+
+async def set_aside(
+    jobs: Collection, unreadable: Sequence[Unreadable], guard: Query, how: Aside = AS_IT_IS
+) -> Updated:
+    """Set those aside that *guard* still finds.
+
+    The offenders of what is returned are those that MongoDB cannot change at all.
+    """
+    ids, change = [document["_id"] for document, _ in unreadable], how.change
+    return await update_each(jobs, ids, guard, change)
 
 
 async def set_aside_what_waits(jobs: Collection, *, now: datetime, told: Told) -> None:
@@ -110,8 +131,8 @@ async def set_aside_some(jobs: Collection, query: Query, told: Told) -> int:
     _, unreadable = sorted_out(await found.to_list(AT_ONCE))
     if unreadable:
         told.tell(unreadable)
-        stuck = await set_aside(jobs, unreadable, query)
-        return len(unreadable) - len(stuck)
+        done = (await set_aside(jobs, unreadable, query)).or_raise()
+        return len(unreadable) - len(done.offenders)
     return 0
 
 
@@ -126,17 +147,20 @@ async def take_up_again(jobs: Collection, told: Told) -> None:
         return
     skip = random.SystemRandom().randint(0, max(0, count - AT_ONCE))  # so that each has its turn
     found = jobs.find(query, hint=BY_STATE_AND_DUE, skip=skip, limit=AT_ONCE)
-    mended: list[UpdateOne] = []
+    mended: list[Document] = []
+    unfit: list[Document] = []
     for document in await found.to_list(AT_ONCE):
         try:
             decode({**document, "state": document["aside"]})
         except UNREADABLE as error:
             told.tell([(document, problem_of(error))])
         else:
-            mended.append(taken_up(document))
-    if mended:
-        answer = await jobs.bulk_write(mended, ordered=False)
-        structlog.get_logger().info("jobs readable again", count=answer.modified_count)
+            (mended if unfit_for(document) is None else unfit).append(document)
+    told.tell([(each, str(unfit_for(each))) for each in unfit])
+    for documents, event in ((mended, "jobs readable again"), (unfit, "jobs tried again")):
+        count_of, _ = await write_each(jobs, [*map(taken_up, documents)]) if documents else (0, [])
+        if count_of:
+            structlog.get_logger().info(event, count=count_of)
     if told.is_news(ASIDE):
         structlog.get_logger().warning("jobs set aside", count=count, state=ASIDE, do=TO_DO)
 
@@ -146,8 +170,8 @@ def taken_up(document: Document) -> UpdateOne:
     fields: Query = {"state": state}
     if state == State.SENDING.value:
         fields |= {"claim": CLAIM_OR_NOBODY, "lease": "$$NOW"}
-    seen = {"_id": document["_id"], "state": ASIDE, "aside": state}
-    return UpdateOne(seen, [{"$set": fields}, {"$unset": "aside"}], hint=BY_ID)
+    seen = {"_id": document["_id"], "state": ASIDE, "aside": state, **TRIED_LONG_AGO}
+    return UpdateOne(seen, [{"$set": fields}, {"$unset": ["aside", "unfit"]}], hint=BY_ID)
 
 
 async def tell_unknown_states(jobs: Collection) -> None:

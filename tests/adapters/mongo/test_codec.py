@@ -33,7 +33,11 @@ def test_what_is_accepted_can_be_read_again(
 ) -> None:
     factory = a_job_factory()
     good = {"empid": empid, "email": email, "reply_to": reply_to}
-    others = ({"message": text, "name": text}, {"labels": labels}, {"request_id": text})
+    others: tuple[dict[str, Any], ...] = (
+        {"message": text, "name": text},
+        {"labels": labels},
+        {"request_id": text},
+    )
     # Each alone as well: one that is refused must not hide the others.
     for fields in (*({name: value} for name, value in good.items()), *others):
         with suppress(InvalidRequest):

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from pymongo.collection import Collection
+from structlog.testing import capture_logs
 
 from gcsched.adapters.mongo.claims import MongoClaims
 from gcsched.adapters.mongo.codec import encode
@@ -17,6 +18,7 @@ from gcsched.domain.outcome import taken_back
 from gcsched.domain.retry import RetryPolicy
 from gcsched.usecases.ports import Conclusion, Orphan
 from tests.builders import NOW, FixedClock, a_claimed_job, a_job
+from tests.poisons import forbidden
 
 Row = dict[str, Any]
 PAST = datetime(2020, 1, 1, tzinfo=UTC)
@@ -233,3 +235,44 @@ async def test_the_seconds_to_ring_are_told_once_each(
 
     noon = int(NOW.timestamp())
     assert sorted(seconds) == [noon + 1, noon + 7, noon + 60]
+
+
+async def test_an_orphan_that_cannot_be_changed_stops_no_other(
+    recovery: MongoRecovery, jobs: Collection[Row]
+) -> None:
+    jobs.insert_many([held(1), held(2), held(3)])
+    seen = decided(await recovery.orphans(10))
+
+    with forbidden(jobs, "job-2"), capture_logs() as logs:
+        assert await recovery.take_back(seen) == 2
+
+    states = {row["_id"]: row["state"] for row in jobs.find()}
+    assert states == {"job-1": "SCHEDULED", "job-2": "SENDING", "job-3": "SCHEDULED"}
+    assert [log["job_id"] for log in logs if log["event"] == "job unreadable"] == ["job-2"]
+
+
+async def test_an_orphan_whose_outcome_has_no_room_is_set_aside_and_not_called_mended(
+    recovery: MongoRecovery, jobs: Collection[Row]
+) -> None:
+    jobs.insert_one(held())
+    seen = decided(await recovery.orphans(10))
+    # A rule that forbids what it is to become, but not that it is set aside.
+    jobs.database.command("collMod", "jobs", validator={"state": {"$ne": "SCHEDULED"}})
+    try:
+        assert await recovery.take_back(seen) == 0
+        with capture_logs() as logs:
+            await recovery.look_at_unreadable(10)
+    finally:
+        jobs.database.command("collMod", "jobs", validator={})
+
+    [row] = jobs.find()
+    assert (row["state"], row["aside"], row["claim"]) == ("UNREADABLE", "SENDING", "claim-1")
+    assert "cannot be stored" in row["unfit"]["why"]
+    assert not [log for log in logs if log["event"] == "jobs readable again"]
+
+    jobs.update_one({}, {"$set": {"unfit.at": PAST}})
+    await recovery.look_at_unreadable(10)
+
+    [row] = jobs.find()
+    assert row["state"] == "SENDING"
+    assert {"aside", "unfit"}.isdisjoint(row)

@@ -1,5 +1,6 @@
 """A document that cannot be read costs itself only. Oracle: what the driver finds."""
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -102,6 +103,38 @@ async def test_where_no_document_can_be_changed_the_operator_is_told(
 
     assert raised.value.problem == "validation"
     assert jobs.count_documents({"state": "SCHEDULED"}) == 40
+
+
+async def test_one_that_cannot_be_changed_lets_no_other_lease_lapse(
+    mongo: Mongo, jobs: Collection[Row]
+) -> None:
+    jobs.insert_many(orphan(f"job-{number}") for number in range(5))
+    claims = MongoClaims(mongo=mongo)
+
+    with forbidden(jobs, "job-2"):
+        await claims.renew(["claim-1"])
+        renewed = {row["_id"] for row in jobs.find({"lease": {"$gt": PAST}})}
+        await claims.release(["claim-1"])
+
+    assert renewed == {"job-0", "job-1", "job-3", "job-4"}
+    assert {row["_id"] for row in jobs.find({"state": "SCHEDULED"})} == renewed
+
+
+async def test_a_dozen_that_cannot_be_changed_stop_no_claims_for_long(
+    mongo: Mongo, jobs: Collection[Row]
+) -> None:
+    jobs.insert_many(due(f"full-{number:02}") for number in range(12))
+    jobs.insert_many(due(f"good-{number}") for number in range(3))
+    claims, taken = MongoClaims(mongo=mongo), set[str]()
+    jobs.database.command("collMod", "jobs", validator={"_id": {"$regex": "^good"}})
+    try:
+        for token in ("first", "second"):
+            with suppress(StoreRefused):
+                taken |= {job.id for job in (await claims.claim(token, 12, now=PAST)).jobs}
+    finally:
+        jobs.database.command("collMod", "jobs", validator={})
+
+    assert taken == {"good-0", "good-1", "good-2"}
 
 
 async def test_what_was_mended_is_taken_up_again_by_itself(
