@@ -15,6 +15,7 @@ from gcsched.domain.suppression import Suppression
 from gcsched.errors import UnknownSuppression
 from gcsched.usecases.allowance import SHARED_ANSWERS_WITHIN
 from gcsched.usecases.pacer import PATIENCE_SECONDS
+from gcsched.usecases.partly import PartlyChanged, some_stay
 from gcsched.usecases.ports import Clock
 from gcsched.usecases.steer import whole_millisecond
 
@@ -47,7 +48,10 @@ class ClaimedJobs(Protocol):
         """Return the ids and claims of those of *ids* whose bodies have begun and not ended."""
 
     async def change_all(self, pairs: Sequence[tuple[Job, Job]]) -> tuple[int, int]:
-        """Change jobs (seen, changed) that are as they were seen; say how many were, and not."""
+        """Change jobs (seen, changed) that are as they were seen; say how many were, and not.
+
+        Raises PartlyChanged where some cannot be changed, after all others were.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +100,10 @@ class Blocklist:
             if not job.has_begun
         ]
         pairs = [(job, ended) for job, ended in ends if ended is not None]
-        withdrawn, missed = await self.jobs.change_all(pairs) if pairs else (0, 0)
+        try:
+            withdrawn, missed = await self.jobs.change_all(pairs) if pairs else (0, 0)
+        except PartlyChanged as error:  # those may get a mail: no success
+            raise some_stay(error.stuck, error.problem, changed=error.changed) from error
         if withdrawn:
             structlog.get_logger().info("claims withdrawn", count=withdrawn, why="address blocked")
         if missed or any(job.has_begun for job in claimed):

@@ -14,6 +14,7 @@ from gcsched.domain.suppression import Suppression
 from gcsched.domain.wishes import Cancel, Reopen, came_of, carried_out, is_met
 from gcsched.errors import AdmissionClosed, IllegalTransition, NotFinished, StoreUnavailable
 from gcsched.usecases.indexes import MayAdmit, always
+from gcsched.usecases.partly import PartlyChanged, some_stay
 from gcsched.usecases.ports import Clock, Suppressions
 from gcsched.usecases.read_jobs import JobList
 from gcsched.usecases.ringer import Ringer
@@ -33,7 +34,8 @@ class ManyJobs(Protocol):
         """Change jobs that are as they were seen; whose dedup key is taken, stays.
 
         Gives how many were changed, and how many are to be looked at again. After StoreUnavailable
-        some may be changed, for good or not.
+        some may be changed, for good or not. Raises PartlyChanged where some cannot be changed,
+        after all others were.
         """
 
     async def settled(self, ids: Collection[str]) -> Sequence[Job]:
@@ -57,10 +59,17 @@ class Lot:
         return self.only_count and is_waiting and isinstance(self.wish, Cancel)
 
     @property
+    def may_go_back(self) -> bool:
+        """Return whether a job may leave SENDING for a list that was read before that one."""
+        is_by_state = not (self.filter.empid or self.filter.email or self.filter.state)
+        return is_by_state and isinstance(self.wish, Cancel)
+
+    @property
     def states(self) -> Sequence[State]:
         """Return the states of what it may hold, in the order in which most jobs pass them.
 
-        A job that is claimed during the walk is found in a later list then.
+        A job that is claimed during the walk is found in a later list then. One that goes back
+        is found where the waiting ones are read once more, after the last pass.
         """
         return WITHDRAWABLE if isinstance(self.wish, Cancel) else REOPENABLE
 
@@ -80,6 +89,7 @@ class Progress:
     """How far a walk is. *left* counts what its latest pass changed or lost to others.
 
     *unconfirmed* are jobs as they were to become by writes that failed: some may have become so.
+    *stuck* are those that no write can change, with the *problem* of the latest.
     """
 
     began: datetime
@@ -87,6 +97,8 @@ class Progress:
     left: int = 0
     unconfirmed: list[Job] = field(default_factory=list)
     trouble: StoreUnavailable | None = None
+    stuck: dict[str, None] = field(default_factory=dict)
+    problem: str = ""
 
     def confirm(self, ids: Collection[str]) -> None:
         """Forget what failed for *ids* before: it was not made, as their change was made now."""
@@ -114,7 +126,8 @@ class ChangeJobs:
         """Change or count a lot within the time the caller has; give how many jobs it was.
 
         A store that is away is waited for. Raises NotFinished when a part is done at the end of
-        that time, StoreUnavailable when nothing is.
+        that time, StoreUnavailable when nothing is, and StoreRefused when all is done but of jobs
+        that cannot be changed.
         """
         progress = Progress(began=self.now())
         try:
@@ -128,6 +141,8 @@ class ChangeJobs:
             if progress.changed and not lot.only_count:
                 name, count = type(lot.wish).__name__.lower(), progress.changed
                 structlog.get_logger().info("jobs steered", wish=name, count=count)
+        if progress.stuck:
+            raise some_stay([*progress.stuck], progress.problem, changed=progress.changed)
         return progress.changed
 
     async def _insist(self, lot: Lot, progress: Progress) -> None:
@@ -149,11 +164,17 @@ class ChangeJobs:
         progress.left = 1
         while progress.left:
             await self._pass(self.certain, lot, progress)
+            if not progress.left and lot.may_go_back:
+                await self._pass(self.certain, lot, progress, again=True)
         await self._settle(lot, progress)
 
-    async def _pass(self, jobs: JobList, lot: Lot, progress: Progress) -> None:
+    async def _pass(
+        self, jobs: JobList, lot: Lot, progress: Progress, *, again: bool = False
+    ) -> None:
         progress.left = 0
         for listing in lot.listings():
+            if again and listing.filter.state is State.SENDING:
+                continue
             if lot.can_be_counted(listing):
                 progress.changed += await jobs.count(listing.filter, most=MOST_COUNTED)
             else:
@@ -171,17 +192,14 @@ class ChangeJobs:
         if isinstance(lot.wish, Reopen):
             # What has been opened here and ended again meanwhile would go round and round.
             jobs = [job for job in jobs if job.since < progress.began]
+        jobs = [job for job in jobs if job.id not in progress.stuck]
         pairs = list(decided(jobs, lot.wish, await self._suppressed(jobs), now=now))
         if lot.only_count or not pairs:
             progress.changed += len(pairs)
             return
         if isinstance(lot.wish, Reopen):  # they take their dedup keys again
             await self.may_admit()
-        try:
-            changed, lost = await self.store.change_all(pairs)
-        except StoreUnavailable:
-            progress.unconfirmed += [changed for _, changed in pairs]
-            raise
+        changed, lost = await self._written(pairs, progress)
         progress.changed += changed
         if changed == len(pairs):
             progress.confirm({seen.id for seen, _ in pairs})
@@ -190,6 +208,17 @@ class ChangeJobs:
             progress.left += changed + lost
         if changed and isinstance(lot.wish, Reopen):
             self.ringer.ask(now)
+
+    async def _written(self, pairs: Sequence[Pair], progress: Progress) -> tuple[int, int]:
+        try:
+            return await self.store.change_all(pairs)
+        except StoreUnavailable:
+            progress.unconfirmed += [changed for _, changed in pairs]
+            raise
+        except PartlyChanged as error:
+            progress.stuck |= dict.fromkeys(error.stuck)
+            progress.problem = error.problem
+            return error.changed, error.lost
 
     async def _settle(self, lot: Lot, progress: Progress) -> None:
         """Count what was changed by writes that failed, each job once."""

@@ -16,12 +16,14 @@ from gcsched.adapters.mongo.listing import MongoJobList
 from gcsched.adapters.mongo.steering import MongoSteering
 from gcsched.adapters.mongo.suppressions import MongoSuppressions
 from gcsched.domain.job import Job, State
-from gcsched.domain.listing import JobFilter
+from gcsched.domain.listing import JobFilter, Listing, Place
 from gcsched.domain.wishes import Cancel, Reopen
-from gcsched.errors import NotFinished, StoreUnavailable
+from gcsched.errors import NotFinished, StoreRefused, StoreUnavailable
 from gcsched.usecases.change_jobs import ChangeJobs, Lot, ManyJobs, Pair
+from gcsched.usecases.read_jobs import JobList, Page
 from gcsched.usecases.ringer import Ringer
-from tests.builders import NOW, FixedClock, a_job, a_suppression
+from tests.builders import NOW, FixedClock, a_claimed_job, a_job, a_suppression
+from tests.poisons import forbidden
 
 Rows = raw.Collection[dict[str, Any]]
 LATER = NOW + timedelta(minutes=1)
@@ -465,3 +467,50 @@ async def test_what_has_begun_is_neither_counted_nor_cancelled(
 
     assert counted == await change(Lot(filter=EVERYTHING, wish=CANCEL), within=SOON) == 3
     assert states(jobs)["begun"] == "SENDING"
+
+
+async def test_a_job_that_cannot_be_changed_stops_no_other_and_is_no_success(
+    change: ChangeJobs, jobs: Rows
+) -> None:
+    store(jobs, many(5))
+
+    with forbidden(jobs, "job-00002"), pytest.raises(StoreRefused) as told:
+        await change(Lot(filter=EVERYTHING, wish=CANCEL), within=SOON)
+
+    assert "1 jobs stay as they are (job-00002) and 4 were changed" in str(told.value)
+    assert told.value.problem == "validation"
+    assert jobs.count_documents({"state": "CANCELLED"}) == 4
+
+
+@dataclass
+class Listed:
+    """Lists of jobs; *meddle* comes before each page of what is being sent."""
+
+    store: JobList
+    meddle: Callable[[], object]
+
+    async def page(
+        self, listing: Listing, after: Place | None, *, most: int, is_full: bool
+    ) -> Page:
+        if listing.filter.state is State.SENDING:
+            self.meddle()
+        return await self.store.page(listing, after, most=most, is_full=is_full)
+
+    async def count(self, wanted: JobFilter, *, most: int) -> int:
+        return await self.store.count(wanted, most=most)
+
+
+async def test_a_job_that_goes_back_between_the_lists_is_cancelled(
+    change: ChangeJobs, jobs: Rows
+) -> None:
+    """Its state waits when the lists of what waits have been read for the last time."""
+    store(jobs, [replace(a_claimed_job(), begun=NOW)])
+
+    def go_back() -> None:
+        back = {"$set": {"state": "RETRYING"}, "$unset": {"claim": "", "begun": ""}}
+        jobs.update_one({"state": "SENDING"}, back)
+
+    meddled = replace(change, certain=Listed(change.certain, go_back))
+
+    assert await meddled(Lot(filter=EVERYTHING, wish=CANCEL), within=SOON) == 1
+    assert states(jobs) == {"job-1": "CANCELLED"}

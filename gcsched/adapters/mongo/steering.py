@@ -6,18 +6,26 @@ from datetime import timedelta
 from typing import Any
 
 import pymongo
+import structlog
 from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 from pymongo.read_concern import ReadConcern
 
-from gcsched.adapters.mongo.admissions import duplicates, free_if_over
+from gcsched.adapters.mongo.admissions import free_if_over
 from gcsched.adapters.mongo.certain import LONGEST_READ_MS, certain
 from gcsched.adapters.mongo.codec import UNREADABLE, decode, sorted_out, unreadable
 from gcsched.adapters.mongo.connection import Mongo, store_errors
 from gcsched.adapters.mongo.documents import BY_DEDUP_KEY, BY_ID, BY_REQUEST_ID, BY_STATE_AND_DUE
 from gcsched.adapters.mongo.outcomes import concluded
+from gcsched.adapters.mongo.refusals import (
+    DUPLICATE_KEY,
+    Problem,
+    is_of_document_code,
+    problem_of_code,
+)
 from gcsched.domain.job import FINAL, Job, State
 from gcsched.errors import DuplicateJob, UnreadableJob
+from gcsched.usecases.partly import MOST_NAMED, PartlyChanged
 
 Document = dict[str, Any]
 
@@ -67,7 +75,8 @@ class MongoSteering:
         """Change jobs (seen, changed) that are as they were seen; whose key is taken, stays.
 
         Gives how many were changed, and how many are to be looked at again: they were not as they
-        were seen, or their key has just become free.
+        were seen, or their key has just become free. Raises PartlyChanged where some documents
+        cannot be changed, after all others were.
         """
         writes = [
             UpdateOne(as_it_was(seen), change_to(changed, self.retention), hint=BY_ID)
@@ -77,11 +86,23 @@ class MongoSteering:
             try:
                 answer = await self.mongo.jobs.bulk_write(writes, ordered=False)
             except BulkWriteError as error:
-                taken = [changed for _, changed in map(pairs.__getitem__, duplicates(error))]
-                count = int((error.details or {})["nModified"])
-                freed = await self._free(taken) if taken else 0
-                return count, len(pairs) - len(taken) - count + freed
+                return await self._partly(pairs, error)
         return answer.modified_count, len(pairs) - answer.modified_count
+
+    async def _partly(
+        self, pairs: Sequence[tuple[Job, Job]], error: BulkWriteError
+    ) -> tuple[int, int]:
+        """Tell how far a bulk came that failed at some documents."""
+        keys, own = failed_documents(error)
+        taken = [changed for _, changed in map(pairs.__getitem__, keys)]
+        count = int((error.details or {})["nModified"])
+        freed = await self._free(taken) if taken else 0
+        lost = len(pairs) - len(taken) - len(own) - count + freed
+        if not own:
+            return count, lost
+        stuck = [pairs[place][0].id for place in own]
+        structlog.get_logger().error("jobs not changed", count=len(stuck), jobs=stuck[:MOST_NAMED])
+        raise PartlyChanged(count, lost, stuck, str(problem_of_one(error, own[0]))) from error
 
     async def settled(self, ids: Collection[str]) -> Sequence[Job]:
         """Return the jobs with these *ids* as a majority has them."""
@@ -125,6 +146,26 @@ class MongoSteering:
             query = others | {"request_id": wanted.request_id, "dedup_key": {"$exists": True}}
             found = await jobs.find_one(query, {"_id": 1}, hint=BY_REQUEST_ID)
         return None if found is None else str(found["_id"])
+
+
+def failed_documents(error: BulkWriteError) -> tuple[list[int], list[int]]:
+    """Return the places that failed on a taken key, and at their own document.
+
+    Anything else in *error* is raised again: together with it, nothing is known of the others.
+    """
+    details: Document = dict(error.details or {})
+    errors = details.get("writeErrors") or []
+    keys = [each["index"] for each in errors if each["code"] == DUPLICATE_KEY]
+    own = [each["index"] for each in errors if is_of_document_code(each)]
+    if details.get("writeConcernErrors") or len(keys) + len(own) < len(errors):
+        raise error
+    return keys, own
+
+
+def problem_of_one(error: BulkWriteError, place: int) -> Problem | None:
+    errors = (error.details or {})["writeErrors"]
+    [one] = [each for each in errors if each["index"] == place]
+    return problem_of_code(one["code"], str(one.get("errmsg", "")), is_of_document=True)
 
 
 def as_it_was(seen: Job) -> Document:

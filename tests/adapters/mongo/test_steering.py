@@ -14,7 +14,9 @@ from gcsched.adapters.mongo.connection import Mongo
 from gcsched.adapters.mongo.steering import MongoSteering
 from gcsched.domain.job import Job, State
 from gcsched.errors import DuplicateJob, UnreadableJob
+from gcsched.usecases.partly import PartlyChanged
 from tests.builders import NOW, a_job, an_attempt
+from tests.poisons import forbidden
 
 Row = dict[str, Any]
 RETENTION = timedelta(days=36500)  # the monitor of the tests looks every second
@@ -261,3 +263,19 @@ async def test_a_job_that_loses_its_key_meanwhile_is_looked_at_again(
 
     moved = seen.rescheduled(NOW + DAY, LATER, is_daily=False, not_after=NOW + 2 * DAY)
     assert not await steering.change(seen, moved, within=SECOND)
+
+
+async def test_of_many_one_that_cannot_be_changed_stops_no_other(
+    steering: MongoSteering, jobs: Collection[Row]
+) -> None:
+    waiting = [a_job(id=f"job-{n}", dedup_key=f"key-{n}") for n in range(3)]
+    jobs.insert_many([encode(job) for job in waiting])
+    pairs = [(job, job.cancelled(LATER, reason="")) for job in waiting]
+
+    with forbidden(jobs, "job-1"), pytest.raises(PartlyChanged) as told:
+        await steering.change_all(pairs)
+
+    assert (told.value.changed, told.value.lost, told.value.stuck) == (2, 0, ["job-1"])
+    assert told.value.problem == "validation"
+    states = {row["_id"]: row["state"] for row in jobs.find()}
+    assert states == {"job-0": "CANCELLED", "job-1": "SCHEDULED", "job-2": "CANCELLED"}
