@@ -7,13 +7,16 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pymongo import MongoClient
 
 from gcsched.pb import task_pb2_grpc
 from tests.failing_service import forked_to_fail
 from tests.launching import Launch
 from tests.relay import Relay
+from tests.relay_script import At, Hang
 from tests.service import ServiceProcess, a_meet, environment, free_port, scheduler, service
 from tests.waiting import until
 from tests.web.looking import looking_at
@@ -100,6 +103,33 @@ async def test_what_cannot_end_in_order_is_ended_hard(
         "part ended",
         "process ended hard",
     ]
+
+
+async def test_outcomes_are_written_before_the_hard_end_though_a_relay_is_silent(
+    tmp_path: Path, mongo_uri: str, redis_url: str
+) -> None:
+    async with Relay() as relay:
+        relay.script(At.BODY, Hang())
+        settings = environment(mongo=mongo_uri, redis=redis_url, relay_port=relay.port)
+        begin = forked_to_fail("sweep", "raises")
+        async with (
+            a_victim(tmp_path, settings, begin) as victim,
+            scheduler(victim.target) as stub,
+        ):
+            await ask(stub, 0, 5)
+            await until(lambda: len(relay.bodies) == 5)
+
+            told_at = time.monotonic()
+            victim.signal(signal.SIGUSR1)
+            code = await victim.ended(within=30)
+            seconds = time.monotonic() - told_at
+
+    with MongoClient[dict[str, Any]](mongo_uri) as client:
+        found = list(client.get_default_database()["jobs"].find())
+    assert code == 1
+    assert [event["event"] for event in critical(victim.log)] == ["part ended"]
+    assert [(job["state"], len(job["attempts"])) for job in found] == [("RETRYING", 1)] * 5
+    assert seconds < 7.5  # mails have three
 
 
 async def test_the_probes_name_the_part_that_ended(
