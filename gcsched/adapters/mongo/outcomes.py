@@ -12,7 +12,7 @@ from pymongo.errors import BulkWriteError, WriteError
 from gcsched.adapters.mongo.codec import ASIDE, encode_attempt
 from gcsched.adapters.mongo.connection import Mongo, store_errors
 from gcsched.adapters.mongo.documents import BY_ID
-from gcsched.adapters.mongo.refusals import UNFIT, is_of_document
+from gcsched.adapters.mongo.refusals import UNFIT, code_of, is_of_document
 from gcsched.domain.job import FINAL, WAITING, Job, State
 from gcsched.usecases.ports import Conclusion
 
@@ -75,11 +75,15 @@ class MongoOutcomes:
         change = {"$set": short, "$unset": dict.fromkeys(gone, "")}
         query = {"_id": job.id, "claim": conclusion.claim, "state": {"$in": OURS}}
         structlog.get_logger().error(
-            "outcome not stored whole", job_id=job.id, state=job.state.value, error=repr(cause)[:80]
+            "outcome not stored whole",
+            job_id=job.id,
+            state=job.state.value,
+            error=type(cause).__name__,
+            **code_of(cause),
         )
         try:
             answer = await self.mongo.jobs.update_one(query, change, hint=BY_ID)
-        except WriteError as error:
+        except (WriteError, *UNFIT) as error:
             if not is_of_document(error):
                 raise
             return [conclusion]

@@ -161,9 +161,9 @@ class Refusals:
 
 
 def code_of(cause: Exception) -> dict[str, object]:
-    """Return the code of *cause* and its name, as far as the server gave them."""
+    """Return the code of *cause* and its name, as far as the server gave them; never a value."""
     if not isinstance(cause, PyMongoError):
-        return {"reason": str(cause)[:200]}
+        return {}
     details = getattr(cause, "details", None) or {}
     errors = details.get("writeErrors") or [details]
     code = errors[0].get("code", getattr(cause, "code", None))

@@ -246,6 +246,24 @@ async def test_an_outcome_is_written_though_its_job_was_set_aside_meanwhile(
     assert (row["state"], len(row["attempts"]), "aside" in row) == ("SENT", 1, False)
 
 
+async def test_an_outcome_that_cannot_be_stored_even_in_short_is_given_up_as_lost(
+    mongo: Mongo, jobs: Collection[Row]
+) -> None:
+    held = a_claimed_job()
+    jobs.insert_one(encode(held) | {"lease": PAST})
+    failed = held.failed(an_attempt(), reason="no text \udc80 of ada@example.org")
+    conclusion = Conclusion(claim="claim-1", job=failed)
+
+    with capture_logs() as logs:
+        lost = await MongoOutcomes(mongo=mongo, retention=KEEP).conclude([conclusion])
+
+    assert lost == [conclusion]
+    assert [(log["event"], log["error"]) for log in logs] == [
+        ("outcome not stored whole", "UnicodeEncodeError")
+    ]
+    assert "ada@" not in str(logs)
+
+
 async def test_an_outcome_that_cannot_be_stored_whole_is_stored_in_short_beside_the_others(
     mongo: Mongo, jobs: Collection[Row]
 ) -> None:
