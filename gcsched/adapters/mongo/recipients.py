@@ -15,13 +15,39 @@ from gcsched.domain.job import Job
 
 MOST_NAMED = 10
 KEPT = 20
-"""How many saves a recipient remembers: more than there are processes that save at one time."""
+"""How many saves a list of a recipient holds: some of each process that saves at one time.
+
+A process saves into one list and takes its earlier ones out of the other, in turn (MongoDB cannot
+do both to one). So others, however often they save, do not push out what may have to be repeated.
+"""
+LISTS = ("saves", "other_saves")
+
+
+@dataclass(frozen=True, slots=True)
+class SaveId:
+    """Which save it is, of which process."""
+
+    process: str
+    number: int = 0
+
+    def following(self) -> "SaveId":
+        return SaveId(self.process, self.number + 1)
+
+    def __str__(self) -> str:
+        return f"{self.process}:{self.number}"
+
+    @property
+    def lists(self) -> tuple[str, str]:
+        """Return the list that keeps this save, and the other one."""
+        mine = self.number % 2
+        return LISTS[mine], LISTS[1 - mine]
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class MongoRecipients:
     mongo: Mongo
-    _unsure: tuple[Sequence[str], str] = field(default=((), ""), init=False)
+    _unsure: Sequence[str] = field(default=(), init=False)
+    _latest: SaveId = field(default_factory=lambda: SaveId(secrets.token_urlsafe(6)), init=False)
 
     async def save(self, jobs: Sequence[Job]) -> None:
         """Note name and address of each job's employee, and count what was accepted for them.
@@ -30,14 +56,13 @@ class MongoRecipients:
         be changed is left out and logged; the others are kept.
         """
         ids = [job.id for job in jobs]
-        unsure, save_id = self._unsure
-        if ids != unsure:
-            save_id = secrets.token_urlsafe(6)
-        self._unsure = ids, save_id
-        await self._save(jobs, save_id)
-        self._unsure = (), ""
+        if ids != self._unsure:
+            self._latest = self._latest.following()
+        self._unsure = ids
+        await self._save(jobs, self._latest)
+        self._unsure = ()
 
-    async def _save(self, jobs: Sequence[Job], save_id: str) -> None:
+    async def _save(self, jobs: Sequence[Job], save_id: SaveId) -> None:
         of_each: dict[str, list[Job]] = {}
         for job in jobs:
             of_each.setdefault(job.empid, []).append(job)
@@ -67,33 +92,36 @@ class MongoRecipients:
         return {}
 
 
-def seen(empid: str, jobs: Sequence[Job], save_id: str) -> UpdateOne:
+def seen(empid: str, jobs: Sequence[Job], save_id: SaveId) -> UpdateOne:
     """Make the usual write for one employee.
 
     It finds none to change where *save_id* was counted before, and where two processes meet an
     employee at the same time: both end as a duplicate key, and `guarded` tells them apart.
     """
     latest, created = jobs[-1], [job.created for job in jobs]
+    mine, other = save_id.lists
     return UpdateOne(
-        {"_id": empid, "saves": {"$ne": save_id}},
+        {"_id": empid, mine: {"$ne": str(save_id)}},
         {
             "$set": {"name": latest.name, "email": latest.email},
             "$min": {"first_seen": min(created)},
             "$max": {"last_seen": max(created)},
             "$inc": {"accepted": len(jobs)},
-            "$push": {"saves": {"$each": [save_id], "$slice": -KEPT}},
+            "$push": {mine: {"$each": [str(save_id)], "$slice": -KEPT}},
+            "$pull": {other: {"$regex": f"^{save_id.process}:"}},
         },
         upsert=True,
     )
 
 
-def guarded(empid: str, jobs: Sequence[Job], save_id: str) -> UpdateOne:
+def guarded(empid: str, jobs: Sequence[Job], save_id: SaveId) -> UpdateOne:
     """Make the write that fails at no type and counts nothing twice, at four times the cost.
 
     It is one expression with a guard for each field: one that is spoilt is begun anew.
     """
     latest = jobs[-1]
-    saves = {"$cond": [{"$isArray": "$saves"}, "$saves", []]}
+    mine, other = save_id.lists
+    saves = array(mine)
     accepted = {"$cond": [{"$isNumber": "$accepted"}, "$accepted", 0]}
     first, last = min(job.created for job in jobs), max(job.created for job in jobs)
     fields: dict[str, Any] = {
@@ -102,11 +130,16 @@ def guarded(empid: str, jobs: Sequence[Job], save_id: str) -> UpdateOne:
         "first_seen": {"$min": [moment("first_seen", first), first]},
         "last_seen": {"$max": [moment("last_seen", last), last]},
         "accepted": {"$add": [accepted, len(jobs)]},
-        "saves": {"$slice": [{"$concatArrays": [saves, [save_id]]}, -KEPT]},
+        mine: {"$slice": [{"$concatArrays": [saves, [str(save_id)]]}, -KEPT]},
+        other: {"$slice": [array(other), -KEPT]},
     }
-    is_counted = {"$in": [save_id, saves]}
+    is_counted = {"$in": [str(save_id), saves]}
     counted = {"$cond": [is_counted, "$$ROOT", {"$mergeObjects": ["$$ROOT", fields]}]}
     return UpdateOne({"_id": empid}, [{"$replaceWith": counted}], upsert=True)
+
+
+def array(name: str) -> dict[str, Any]:
+    return {"$cond": [{"$isArray": f"${name}"}, f"${name}", []]}
 
 
 def moment(name: str, otherwise: object) -> dict[str, Any]:
