@@ -14,6 +14,7 @@ import structlog
 from gcsched.errors import AdmissionClosed, StoreRefused, StoreUnavailable
 
 EVERY = timedelta(seconds=2)  # well within a sweep
+LEAST_PAUSE_SECONDS = 0.5  # between looks: each statement that fails for an index asks for one
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 2.0, 30.0  # each try reads the whole collection
 
 MayAdmit = Callable[[], Awaitable[None]]
@@ -69,7 +70,7 @@ async def always() -> None:
 
 @dataclass(kw_only=True, eq=False)
 class IndexCare:
-    """Look every two seconds, in each process; a nudge has it look at once.
+    """Look every two seconds, in each process; a nudge has it look at once, or half a second later.
 
     An index that is missing is made beside the looking, however long that takes: others make the
     same one at the same time without harm. What another program has put in its place stays.
@@ -79,6 +80,7 @@ class IndexCare:
     clock: Callable[[], float] = time.monotonic
     nudged: asyncio.Event = field(default_factory=asyncio.Event)
     _troubles: Mapping[Key, IndexTrouble] = field(default_factory=dict, init=False)
+    _blind: str = field(default="", init=False)
     _known: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     _making: dict[Key, asyncio.Task[None]] = field(default_factory=dict, init=False)
     _pauses: dict[Key, tuple[float, float]] = field(default_factory=dict, init=False)
@@ -113,10 +115,10 @@ class IndexCare:
             await asyncio.wait({stopping, *self._making.values()}, timeout=1)
 
     async def _wait(self, stopping: asyncio.Task[bool]) -> None:
+        await asyncio.wait({stopping}, timeout=LEAST_PAUSE_SECONDS)
         nudge = asyncio.create_task(self.nudged.wait(), name="indexes nudge")
-        await asyncio.wait(
-            {stopping, nudge}, timeout=EVERY.total_seconds(), return_when=asyncio.FIRST_COMPLETED
-        )
+        left = EVERY.total_seconds() - LEAST_PAUSE_SECONDS
+        await asyncio.wait({stopping, nudge}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
         nudge.cancel()
 
     async def look(self) -> None:
@@ -124,10 +126,13 @@ class IndexCare:
         try:
             seen = await self.indexes.look()
         except StoreUnavailable as error:
-            structlog.get_logger().warning("indexes not looked at", error=str(error))
+            if str(error) != self._blind:
+                self._blind = str(error)
+                structlog.get_logger().warning("indexes not looked at", error=self._blind)
             if isinstance(error, StoreRefused):  # what cannot be known is no reason to take nothing
                 self._known.set()
             return
+        self._blind = ""
         self._learn({each.key: self._explained(each) for each in seen})
         for trouble in self._troubles.values():
             self._mend(trouble)

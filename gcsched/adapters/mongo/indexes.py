@@ -52,7 +52,17 @@ class MongoIndexes:
         specifications = [
             {**each["spec"], "building": True} if "spec" in each else each for each in found
         ]
+        if any("collation" in each for each in specifications):
+            default = await self._default_collation(collection)
+            specifications = [without(default, each) for each in specifications]
         return {each["name"]: each for each in specifications}
+
+    async def _default_collation(self, collection: str) -> Specification | None:
+        """Return what every index of *collection* has that was made without a collation."""
+        command = SON([("listCollections", 1), ("filter", {"name": collection})])
+        answer = await self.mongo.database.command(command)
+        options = [each.get("options", {}) for each in answer["cursor"]["firstBatch"]]
+        return next((each.get("collation") for each in options), None)
 
     async def _list(self, collection: str, **options: Any) -> Document:
         command = SON([("listIndexes", collection), ("cursor", {}), *options.items()])
@@ -147,6 +157,13 @@ def trouble_of(
         fault=fault,
         why=why,
     )
+
+
+def without(collation: Specification | None, index: Specification) -> Specification:
+    """Return *index* without its collation where that is the collection's own."""
+    if index.get("collation") != collation:
+        return index
+    return {name: value for name, value in index.items() if name != "collation"}
 
 
 def shape(index: Specification) -> tuple[object, ...]:

@@ -10,14 +10,15 @@ import grpc
 import pytest
 from pymongo import IndexModel, MongoClient
 from pymongo.database import Database
+from structlog.testing import capture_logs
 
 from gcsched.adapters.mongo.codec import encode
 from gcsched.adapters.mongo.connection import Mongo, open_mongo
 from gcsched.adapters.mongo.documents import INDEXES
 from gcsched.adapters.mongo.indexes import MongoIndexes, trouble_of
-from gcsched.errors import AdmissionClosed
+from gcsched.errors import AdmissionClosed, StoreUnavailable
 from gcsched.pb import task_pb2
-from gcsched.usecases.indexes import IndexCare, IndexFault
+from gcsched.usecases.indexes import IndexCare, IndexFault, IndexTrouble
 from tests.builders import a_job
 from tests.relay import Relay
 from tests.rpc.serving import refused
@@ -269,3 +270,59 @@ async def test_what_mongodb_refuses_is_told_to_callers_and_by_the_probe(
     assert (status, told["status"]) == (200, "degraded")
     assert "remove the rule" in told["dependencies"]["mongodb statements"]
     assert any("remove the rule" in problem for problem in report.problems)
+
+
+async def test_a_collation_that_is_the_collections_own_is_no_difference(
+    mongo: Mongo, raw: Database[Row]
+) -> None:
+    raw.drop_collection("jobs")
+    raw.create_collection("jobs", collation={"locale": "en", "strength": 3})
+    await mongo.prepare()
+
+    assert await MongoIndexes(mongo=mongo).look() == []
+
+    raw["jobs"].drop_index("dedup_key")
+    [model] = [each for each in INDEXES["jobs"] if each.document["name"] == "dedup_key"]
+    of_another = {**model.document, "collation": {"locale": "de"}}
+    raw.command("createIndexes", "jobs", indexes=[of_another])
+    [trouble] = await MongoIndexes(mongo=mongo).look()
+    assert (trouble.name, trouble.fault) == ("dedup_key", IndexFault.DIFFERENT)
+
+
+class Blind:
+    """Indexes that cannot be looked at, for one of two reasons."""
+
+    looks = 0
+
+    async def look(self) -> list[IndexTrouble]:
+        self.looks += 1
+        raise StoreUnavailable("looking" if self.looks != 3 else "looking again")
+
+    async def make(self, trouble: IndexTrouble) -> IndexTrouble | None:
+        raise AssertionError(trouble)
+
+
+async def test_what_cannot_be_looked_at_is_told_when_it_changes() -> None:
+    care = IndexCare(indexes=Blind())
+
+    with capture_logs() as logs:
+        for _ in range(4):
+            await care.look()
+
+    assert len(logs) == 3
+
+
+async def test_nudges_leave_half_a_second_between_looks() -> None:
+    indexes, stop = Blind(), asyncio.Event()
+    care = IndexCare(indexes=indexes)
+    began = asyncio.get_running_loop().time()
+    caring = asyncio.create_task(care.run(stop))
+    async with asyncio.timeout(10):
+        while indexes.looks < 3:
+            care.nudged.set()
+            await asyncio.sleep(0)
+    took = asyncio.get_running_loop().time() - began
+    stop.set()
+    await caring
+
+    assert took > 0.9
