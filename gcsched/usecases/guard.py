@@ -19,6 +19,8 @@ from gcsched.usecases.pacer import Pacer
 from gcsched.usecases.ports import Begin, Mailer, Permit
 from gcsched.usecases.silence import Silence, Waiting
 
+HasOther = Callable[[], bool]
+
 FULL = Withheld("the relay has had as many mails as it may get now")
 
 
@@ -61,12 +63,13 @@ class GuardedRelay:
         return math.inf if self._is_probing else self._breaker.seconds_until_try(self.clock())
 
     async def send(
-        self, mail: Mail, begin: Begin, *, has_other: Callable[[], bool] = lambda: False
+        self, mail: Mail, begin: Begin, *, has_other: HasOther | None = None
     ) -> Transmission:
         """Try it; while it is down, this mail is the probe.
 
         *has_other* says whether another relay could take the mail: then a silent one is not waited
-        for as long as RFC 5321 section 4.5.3.2 allows, but broken off before the body.
+        for as long as RFC 5321 section 4.5.3.2 allows, but broken off before the body. None: there
+        is no other relay, and nobody watches for silence.
         """
         if self.pacer.is_full:
             return FULL
@@ -75,8 +78,11 @@ class GuardedRelay:
         return await self._converse(mail, begin, has_other)
 
     async def _converse(
-        self, mail: Mail, begin: Begin, has_other: Callable[[], bool], most: float | None = None
+        self, mail: Mail, begin: Begin, has_other: HasOther | None, most: float | None = None
     ) -> Transmission:
+        if has_other is None:
+            begin_in_slot = partial(self._begin_in_slot, begin)
+            return self._learn(mail, await self.mailer.send(mail, begin_in_slot))
         limit = asyncio.timeout(None)
         waiting = Waiting(limit=limit, since=self.clock(), has_other=has_other, most=most)
         self._silence.watch(waiting)
@@ -95,11 +101,14 @@ class GuardedRelay:
 
     async def _begin(self, begin: Begin, waiting: Waiting) -> Permit | None:
         self._silence.heard(waiting)
+        return await self._begin_in_slot(begin)
+
+    async def _begin_in_slot(self, begin: Begin) -> Permit | None:
         # The slot comes last: whatever took long before it would bunch the mails up.
         permit = await begin()
         return permit if permit is not None and await self.pacer.wait_for_slot() else None
 
-    async def _probe(self, mail: Mail, begin: Begin, has_other: Callable[[], bool]) -> Transmission:
+    async def _probe(self, mail: Mail, begin: Begin, has_other: HasOther | None) -> Transmission:
         self._breaker = self._breaker.probed(self.clock(), chance=self.chance())
         self._is_probing = True
         try:

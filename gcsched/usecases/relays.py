@@ -56,7 +56,8 @@ class Relays:
 
     async def _carry_by(self, relay: GuardedRelay, mail: Mail, begin: Begin) -> Carried:
         self._probe_granted_until = 0.0
-        has_other = partial(self._has_other_than, relay)
+        is_alone = len(self._relays) == 1
+        has_other = None if is_alone else partial(self._has_other_than, relay)
         try:
             transmission = await relay.send(mail, begin, has_other=has_other)
             return Carried(relay=relay.name, transmission=transmission)

@@ -99,15 +99,15 @@ def seen(empid: str, jobs: Sequence[Job], save_id: SaveId) -> UpdateOne:
     employee at the same time: both end as a duplicate key, and `guarded` tells them apart.
     """
     latest, created = jobs[-1], [job.created for job in jobs]
-    mine, other = save_id.lists
+    (mine, other), this = save_id.lists, str(save_id)
     return UpdateOne(
-        {"_id": empid, mine: {"$ne": str(save_id)}},
+        {"_id": empid, mine: {"$ne": this}},
         {
             "$set": {"name": latest.name, "email": latest.email},
             "$min": {"first_seen": min(created)},
             "$max": {"last_seen": max(created)},
             "$inc": {"accepted": len(jobs)},
-            "$push": {mine: {"$each": [str(save_id)], "$slice": -KEPT}},
+            "$push": {mine: {"$each": [this], "$slice": -KEPT}},
             "$pull": {other: {"$regex": f"^{save_id.process}:"}},
         },
         upsert=True,
