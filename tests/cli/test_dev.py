@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from urllib.request import urlopen
@@ -13,14 +14,22 @@ from urllib.request import urlopen
 import psutil
 import pytest
 
+from gcsched import hosting
 from gcsched.adapters.embedded import mongod as mongod_module
 from gcsched.adapters.embedded.machine import Machine
+from gcsched.app import Surroundings
 from gcsched.cli.main import main
 from tests.dev_program import DevProcess, dev, environ
 
 ANY_PORT = ["--grpc", "127.0.0.1:0"]
 
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="Linux alone promises this")
+
+
+@pytest.fixture(autouse=True)
+def not_hosted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let nothing end this process, in which some of these tests run the command."""
+    monkeypatch.setattr(hosting, "hosted", lambda *_: nullcontext(Surroundings()))
 
 
 @pytest.fixture(scope="module")
