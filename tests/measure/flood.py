@@ -187,7 +187,8 @@ def main() -> None:
     with a_folder() as folder:
         seen = asyncio.run(measure(folder, options.floods))
     if options.json:
-        told = {"surroundings": surroundings(), **seen}
+        command = " ".join(["python -m tests.measure.flood", *sys.argv[1:]])
+        told = {"surroundings": {**surroundings(), "command": command}, **seen}
         options.json.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
 
 
