@@ -6,16 +6,16 @@ is not read it takes the first 16 KiB. So these limits decide how much memory se
 
 import asyncio
 from collections import deque
+from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import takewhile
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
 import grpc
 
 from gcsched.errors import MalformedMessage, MessageLate
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
-Task: TypeAlias = "asyncio.Task[Any]"
 
 TICK = timedelta(milliseconds=10)
 # Ticks are turns of the loop too, at least: in so many, what has arrived already is read, also when
@@ -23,6 +23,24 @@ TICK = timedelta(milliseconds=10)
 SLOW_TICKS = 10
 PATIENCE = timedelta(seconds=1)
 LONGEST_READ = timedelta(seconds=10)
+
+
+@dataclass(slots=True, eq=False)
+class Read:
+    """A read that began at tick *since*; its call awaits *message*, which may come to an end first.
+
+    *task* is never cancelled: a message that gRPC has at that moment would never be freed. It ends
+    with its call, soon after the answer.
+    """
+
+    since: int
+    message: asyncio.Future[Any]
+    task: asyncio.Task[None] | None = field(default=None)
+
+    def has_arrived(self) -> bool:
+        """Tell whether the message is there, and the task that awaits it only not awake yet."""
+        waiter = getattr(self.task, "_fut_waiter", None)  # all tasks have it; asyncio reads it too
+        return waiter is not None and waiter.done()
 
 
 class Reads:
@@ -34,13 +52,12 @@ class Reads:
     """
 
     def __init__(
-        self, *, at_once: int = 64, slow: int = 12, longest: timedelta = LONGEST_READ
+        self, *, at_once: int = 32, slow: int = 12, longest: timedelta = LONGEST_READ
     ) -> None:
         self._room = at_once
         self._most_slow = slow
         self._longest_ticks = longest // TICK
-        self._since: dict[Task, int] = {}  # in the order in which they began
-        self._late: dict[Task, timedelta] = {}
+        self._under_way: dict[Read, None] = {}  # in the order in which they began
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._tick = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -60,24 +77,36 @@ class Reads:
             self._room -= 1
         else:
             await self._turn()
-        task = cast("Task", asyncio.current_task())
-        self._since[task] = self._tick
+        loop = asyncio.get_running_loop()
+        read = Read(self._tick, loop.create_future())
+        self._under_way[read] = None
+        read.task = loop.create_task(self._read(context, read))
         if self._timer is None:
             self._look_later()
+        raw = await read.message
+        return None if raw is grpc.aio.EOF else raw
+
+    async def _read(self, context: Context, read: Read) -> None:
+        """Hand the message over; when its call was cut off or has left, drop it."""
         try:
             raw = await context.read()
-        except asyncio.CancelledError:
-            if (waited := self._late.pop(task, None)) is None:
-                raise
-            task.uncancel()
-            raise MessageLate(waited) from None
+        except Exception as error:  # noqa: BLE001  # it is for the call
+            if not read.message.done():
+                read.message.set_exception(error)
+        else:
+            if not read.message.done():
+                read.message.set_result(raw)
         finally:
-            del self._since[task]
-            if self._waiting:
-                self._pass_place_on()
-            else:
-                self._room += 1
-        return None if raw is grpc.aio.EOF else raw
+            self._end(read)
+
+    def _end(self, read: Read) -> None:
+        if read not in self._under_way:
+            return  # it was cut off
+        del self._under_way[read]
+        if self._waiting:
+            self._pass_place_on()
+        else:
+            self._room += 1
 
     async def _turn(self) -> None:
         """Wait for the place of a read that ends; its limits are the limit of this wait."""
@@ -106,34 +135,27 @@ class Reads:
         """Cut off the reads that are too many to be slow, and each that has had its time."""
         self._tick += 1
         self._timer = None
-        slow = [*takewhile(lambda each: self._ticks(each) >= SLOW_TICKS, self._since)]
+        slow = [*takewhile(lambda each: self._ticks(each) >= SLOW_TICKS, self._under_way)]
         too_long = [*takewhile(lambda each: self._ticks(each) >= self._longest_ticks, slow)]
         over = max(0, len(slow) - len(too_long) - self._most_slow)
         rest = slow[len(too_long) :]
         patient = sum(self._ticks(each) > PATIENCE // TICK for each in rest[:over])
-        for task in (*too_long, *rest[:patient], *rest[len(rest) - (over - patient) :]):
-            self._cut_off(task)
-        if self._since:
+        for read in (*too_long, *rest[:patient], *rest[len(rest) - (over - patient) :]):
+            self._cut_off(read)
+        if self._under_way:
             self._look_later()
 
-    def _cut_off(self, task: Task) -> None:
-        if task not in self._late and not has_arrived(task):
-            self._late[task] = self._ticks(task) * TICK
-            task.cancel()
+    def _cut_off(self, read: Read) -> None:
+        if read.has_arrived():
+            return
+        if not read.message.done():
+            read.message.set_exception(MessageLate(self._ticks(read) * TICK))
+        self._end(read)
 
-    def _ticks(self, task: Task) -> int:
-        return self._tick - self._since[task]
+    def _ticks(self, read: Read) -> int:
+        return self._tick - read.since
 
 
 def health_reads() -> Reads:
     """Return Reads for calls about health: they are short, and wait for no flood of others."""
     return Reads(at_once=8, slow=4, longest=timedelta(seconds=2))
-
-
-def has_arrived(task: Task) -> bool:
-    """Tell whether what *task* awaits is there, and *task* only not awake yet.
-
-    A cancel would win all the same: the message were lost, and gRPC's buffer of it never freed.
-    """
-    waiter = getattr(task, "_fut_waiter", None)  # of all tasks; asyncio itself reads it elsewhere
-    return waiter is not None and waiter.done()

@@ -1,6 +1,7 @@
 """Reads end: by a message, by its sender, or because others are to be read too."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from gcsched.errors import MalformedMessage, MessageLate
 from gcsched.rpc.reads import Reads
+from tests.waiting import until
 
 
 class Sender:
@@ -17,10 +19,13 @@ class Sender:
     def __init__(self) -> None:
         self.message: asyncio.Future[object] = asyncio.get_running_loop().create_future()
         self.is_read = False
+        self.has_read = False
 
     async def read(self) -> Any:
         self.is_read = True
-        return await self.message
+        message = await self.message
+        self.has_read = True
+        return message
 
 
 class Ticking(Reads):
@@ -117,7 +122,8 @@ async def test_who_comes_between_an_end_and_the_next_begin_waits_behind_it() -> 
     await asyncio.gather(*tasks)
     again = [Sender() for _ in range(3)]
     last = reading(reads, again)
-    await asyncio.sleep(0)
+    for _ in range(2):
+        await asyncio.sleep(0)
     begun_again = [sender.is_read for sender in again]
     for sender in again:
         sender.message.set_result(b"x")
@@ -144,6 +150,7 @@ async def test_a_message_that_has_arrived_is_not_cut_off() -> None:
     loop = asyncio.get_running_loop()
     reads, sender = Ticking(longest=timedelta(milliseconds=50)), Sender()
     [task] = reading(reads, [sender])
+    await until(lambda: sender.is_read)
     arrived = asyncio.Event()
 
     def arrive_and_look() -> None:
@@ -166,3 +173,24 @@ async def test_a_caller_who_hangs_up_is_no_late_sender() -> None:
 
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+@pytest.mark.parametrize("leave", [asyncio.Task.cancel, None], ids=["hung up", "cut off"])
+async def test_grpcs_read_goes_on_when_its_call_does_not(
+    leave: Callable[[asyncio.Task[bytes]], object] | None,
+) -> None:
+    """A read of gRPC's that is cancelled never frees the message that it has got meanwhile."""
+    sender, next_one = Sender(), Sender()
+    reads = Reads(at_once=1, longest=timedelta(milliseconds=50))
+    tasks = reading(reads, [sender])
+    await until(lambda: sender.is_read)
+    if leave is not None:
+        leave(tasks[0])
+    tasks += reading(reads, [next_one])
+    await asyncio.wait(tasks[:1], timeout=5)
+    sender.message.set_result(b"x")
+    await until(lambda: sender.has_read)
+    next_one.message.set_result(b"y")
+
+    assert isinstance(tasks[0].exception(), MessageLate) if leave is None else tasks[0].cancelled()
+    assert await tasks[1] == b"y"
