@@ -68,7 +68,7 @@ async def test_when_silence_is_noticed_the_mails_without_a_session_are_given_up_
 
         assert PATIENCE <= took < SOON
         assert len(pair.second.per_recipient) == len(pair.second.ledger) == 16
-        assert pair.first.most_open == SESSIONS  # none had a try of its own
+        assert pair.first.sessions == SESSIONS  # none had a try of its own
     assert [each["event"] for each in events] == ["relay is down"]
 
 
