@@ -4,8 +4,10 @@ from dataclasses import dataclass, replace
 
 LEAST_SECONDS = 20.0
 MOST_SECONDS = 300.0  # the greeting's limit: RFC 5321 section 4.5.3.2.1
+MOST_FOR_BODY_SECONDS = 600.0  # the limit of the reply to a body: section 4.5.3.2.6
 PERIOD_SECONDS = 3600.0  # longer than any session: in each, one is opened if mails flow
 MARGIN = 2.0
+BODY_MARGIN = 4.0  # many relays look into a body before they answer: a minute late is not silent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +34,10 @@ class Patience:
         if now - self.since >= PERIOD_SECONDS:
             return replace(self, slowest=took, slowest_before=self.slowest, since=now)
         return replace(self, slowest=took) if took > self.slowest else self
+
+    def for_bodies(self) -> "Patience":
+        """Return how long, at first, no body may be answered while mails wait for a session."""
+        return Patience(least=BODY_MARGIN * self.least, most=MOST_FOR_BODY_SECONDS)
 
     def of_probe(self, number: int) -> float:
         """Return for how long the *number*-th probe in a row may wait if its mail can go elsewhere.

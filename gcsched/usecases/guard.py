@@ -85,23 +85,28 @@ class GuardedRelay:
             return self._learn(mail, await self.mailer.send(mail, begin_in_slot))
         limit = asyncio.timeout(None)
         waiting = Waiting(limit=limit, since=self.clock(), has_other=has_other, most=most)
+        fence = partial(self._begin, begin, waiting)
+        on_place = partial(self._silence.take_place, waiting)
         self._silence.watch(waiting)
         try:
             async with limit:
-                transmission = await self.mailer.send(mail, partial(self._begin, begin, waiting))
+                transmission = await self.mailer.send(mail, fence, on_place=on_place)
                 if not isinstance(transmission, Broken):
-                    self._silence.heard(waiting)
+                    self._silence.decided(waiting)
         except TimeoutError:
             if not limit.expired():
                 raise
-            return self._silent()
+            return Broken(Stage.CONNECT, waiting.given_up_because)
         finally:
             self._silence.forget(waiting)
         return self._learn(mail, transmission)
 
     async def _begin(self, begin: Begin, waiting: Waiting) -> Permit | None:
         self._silence.heard(waiting)
-        return await self._begin_in_slot(begin)
+        permit = await self._begin_in_slot(begin)
+        if permit is not None:
+            self._silence.begin_body(waiting)
+        return permit
 
     async def _begin_in_slot(self, begin: Begin) -> Permit | None:
         # The slot comes last: whatever took long before it would bunch the mails up.
@@ -116,16 +121,12 @@ class GuardedRelay:
         finally:
             self._is_probing = False
 
-    def _fall_silent(self) -> None:
+    def _fall_silent(self, why: str) -> None:
         before = self._breaker
         self._breaker = before.opened(self.clock(), chance=self.chance())
         self.mailer.drop_idle()
         if not before.is_open:
-            self._report_down(self._silent(), None)
-
-    def _silent(self) -> Broken:
-        seconds = self._silence.patience.seconds
-        return Broken(Stage.CONNECT, f"the relay gave no sign of life for {seconds:g} seconds")
+            self._report_down(Broken(Stage.CONNECT, why), None)
 
     def _learn(self, mail: Mail, transmission: Transmission) -> Transmission:
         before = self._breaker

@@ -99,8 +99,13 @@ class Mailer(Protocol):
     def name(self) -> str:
         """The relay's name for people: logs, attempts, metrics."""
 
-    async def send(self, mail: Mail, begin: Begin) -> Transmission:
-        """Carry *mail* to the relay; write its body only after *begin* has given a permit."""
+    async def send(
+        self, mail: Mail, begin: Begin, *, on_place: Callable[[], None] | None = None
+    ) -> Transmission:
+        """Carry *mail* to the relay; write its body only after *begin* has given a permit.
+
+        *on_place* is called when the mail has a session, or may open one.
+        """
 
     def drop_idle(self) -> None:
         """Close the kept sessions that carry no mail: the relay does not answer any more."""

@@ -42,3 +42,10 @@ def test_of_the_probes_most_wait_twice_as_long_and_a_few_as_long_as_the_standard
     waits = [Patience().of_probe(number) for number in range(1, 17)]
 
     assert waits == [40, 40, 40, 80, 40, 40, 40, 160, 40, 40, 40, 80, 40, 40, 40, 300]
+
+
+@pytest.mark.parametrize(("took", "seconds"), [(0.1, 80), (60, 120), (250, 500), (400, 600)])
+def test_bodies_are_waited_for_longer_than_a_minute_at_most_ten(
+    took: float, seconds: float
+) -> None:
+    assert Patience().for_bodies().learned(took, now=10).seconds == seconds

@@ -52,8 +52,12 @@ class ScriptedMailer:
     def drop_idle(self) -> None:
         """Keep no sessions."""
 
-    async def send(self, mail: Mail, begin: Begin) -> Transmission:
+    async def send(
+        self, mail: Mail, begin: Begin, *, on_place: Callable[[], None] | None = None
+    ) -> Transmission:
         del mail, begin
+        if on_place is not None:
+            on_place()
         self.asked += 1
         await self.answers.wait()
         return self.says

@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -35,8 +35,10 @@ class IdleMailer:
     def drop_idle(self) -> None:
         """Keep no sessions."""
 
-    async def send(self, mail: Mail, begin: Begin) -> Transmission:
-        raise NotImplementedError(mail, begin)
+    async def send(
+        self, mail: Mail, begin: Begin, *, on_place: Callable[[], None] | None = None
+    ) -> Transmission:
+        raise NotImplementedError(mail, begin, on_place)
 
 
 class ToyTally:

@@ -126,7 +126,11 @@ class ToyMailer:
     def drop_idle(self) -> None:
         """Keep no sessions."""
 
-    async def send(self, mail: Mail, begin: Begin) -> Transmission:
+    async def send(
+        self, mail: Mail, begin: Begin, *, on_place: Callable[[], None] | None = None
+    ) -> Transmission:
+        if on_place is not None:
+            on_place()
         self.talked_to.append(mail.recipient)
         assert await begin() is not None
         return Answered(Reply(stage=Stage.BODY, code=250))

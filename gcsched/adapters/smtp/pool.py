@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -87,10 +88,14 @@ class Pool:
             session.abort()
         self._idle.clear()
 
-    async def send(self, mail: Mail, begin: Begin) -> Transmission:
+    async def send(
+        self, mail: Mail, begin: Begin, *, on_place: Callable[[], None] | None = None
+    ) -> Transmission:
         """Carry *mail*; raises MalformedMail, while relay trouble is always an outcome."""
         parcel = Parcel.pack(mail)
         async with self._places:
+            if on_place is not None:
+                on_place()
             return await self._carry(parcel, begin)
 
     async def _carry(self, parcel: Parcel, begin: Begin) -> Transmission:
