@@ -40,6 +40,7 @@ def build_status(
         about=about,
         pause=lambda: delivery.pausing.pause,
         problems=problems,
+        health=lambda relay: delivery.healths[relay].report(),
     )
 
 

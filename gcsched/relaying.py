@@ -1,6 +1,6 @@
 """Build the relays from settings: a pool of sessions with each, and what chooses between them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -16,6 +16,7 @@ from gcsched.usecases.allowance import OwnAllowance, SharedAllowance
 from gcsched.usecases.guard import GuardedRelay
 from gcsched.usecases.pacer import Pacer
 from gcsched.usecases.ports import Mailer
+from gcsched.usecases.relay_health import RelayHealth
 from gcsched.usecases.relays import Relays
 
 PATIENCE = Patience()
@@ -59,6 +60,7 @@ class RelayFactory:
     per_second: float
     burst: int
     redis: Redis
+    healths: Mapping[str, RelayHealth]
 
     def relays_over(self, mailers: Sequence[Mailer]) -> Relays:
         first, *others = mailers
@@ -92,6 +94,7 @@ class RelayFactory:
             login=variable(password),
             meanwhile=meanwhile,
             patience=PATIENCE,
+            on_heard=self.healths[mailer.name].note,
         )
 
     def allowance(self, relay: str) -> OwnAllowance | SharedAllowance:

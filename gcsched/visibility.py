@@ -1,6 +1,6 @@
 """Build what lets operators see: gauges, the census, the watch over what we depend on."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -11,12 +11,13 @@ from gcsched.parts import NamedLoop
 from gcsched.resources import Resources
 from gcsched.usecases.census import Census
 from gcsched.usecases.indexes import IndexCare
-from gcsched.usecases.relays import Relays
+from gcsched.usecases.relay_health import RelayHealth
 from gcsched.usecases.submit import Submit
 from gcsched.usecases.watch import Watch
 from gcsched.web.levels import Levels
 from gcsched.web.loop_lag import LoopLag
-from gcsched.web.readiness import BREAKER_OPEN, Dependency
+from gcsched.web.readiness import Dependency
+from gcsched.web.relay_trouble import trouble_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +40,7 @@ def build_visibility(
         Levels(
             sessions=resources.mailers,
             relays_down=lambda: delivery.relays.down,
+            relays_up=partial(relays_up, delivery.healths),
             is_paused=lambda: delivery.pausing.is_paused,
             claimed_jobs=lambda: delivery.leases.held,
             admissions_waiting=lambda: submit.group.waiting,
@@ -50,7 +52,7 @@ def build_visibility(
         told_if_wrong("mongodb statements", lambda: resources.mongo.refusals.trouble),
         told_if_wrong("mongodb indexes", lambda: indexes.trouble),
         Dependency(name=bell.name, trouble=lambda: bell.trouble),
-        *[relay(name, delivery.relays) for name in delivery.relays.down],
+        *[relay(health) for health in delivery.healths.values()],
     )
     loops: tuple[NamedLoop, ...] = (
         ("watch over mongodb", mongodb.run),
@@ -65,7 +67,10 @@ def told_if_wrong(name: str, trouble: Callable[[], str | None]) -> Dependency:
     return Dependency(name=name, trouble=trouble, is_always_told=False)
 
 
-def relay(name: str, relays: Relays) -> Dependency:
-    return Dependency(
-        name=f"relay {name}", trouble=lambda: BREAKER_OPEN if relays.down[name] else None
-    )
+def relay(health: RelayHealth) -> Dependency:
+    return Dependency(name=f"relay {health.relay}", trouble=lambda: trouble_of(health.report()))
+
+
+def relays_up(healths: Mapping[str, RelayHealth]) -> dict[str, bool]:
+    """Say of each relay that was tried whether it can be used."""
+    return {name: is_up for name, each in healths.items() if (is_up := each.is_up) is not None}

@@ -14,14 +14,26 @@ from gcsched.domain.breaker import Breaker, BreakerPolicy, is_trouble, refuses_l
 from gcsched.domain.mail import Mail
 from gcsched.domain.masking import Letter, masked
 from gcsched.domain.patience import Patience
+from gcsched.domain.relay_health import (
+    MAIL_WENT_WELL,
+    Checked,
+    Heard,
+    is_login_refused,
+    is_of_session,
+)
 from gcsched.domain.replies import Answered, Broken, Stage, Transmission, Withheld
 from gcsched.usecases.pacer import Pacer
 from gcsched.usecases.ports import Begin, Mailer, Permit
 from gcsched.usecases.silence import Silence, Waiting
 
 HasOther = Callable[[], bool]
+OnHeard = Callable[[Heard], None]
 
 FULL = Withheld("the relay has had as many mails as it may get now")
+
+
+def nobody_listens(_: Heard) -> None:
+    """Be the *on_heard* of a relay whose health is not kept."""
 
 
 @dataclass(kw_only=True, eq=False)
@@ -29,7 +41,8 @@ class GuardedRelay:
     """A Mailer that logs one event when its breaker opens and one when it closes.
 
     *login* says where its password comes from, *meanwhile* what happens while it is down: for the
-    operator who reads that event. *clock* is monotonic.
+    operator who reads that event. *clock* is monotonic. *on_heard* is told what each mail and each
+    check said about the relay.
     """
 
     mailer: Mailer
@@ -40,9 +53,11 @@ class GuardedRelay:
     clock: Callable[[], float] = time.monotonic
     chance: Callable[[], float] = random.random
     patience: Patience = field(default_factory=Patience)
+    on_heard: OnHeard = nobody_listens
     _breaker: Breaker = field(init=False)
     _silence: Silence = field(init=False)
     _is_probing: bool = field(default=False, init=False)
+    _needs_mail: bool = field(default=False, init=False)  # no check disproves what mails met
 
     def __post_init__(self) -> None:
         self._breaker = Breaker(policy=self.policy)
@@ -127,6 +142,8 @@ class GuardedRelay:
         self.mailer.drop_idle()
         if not before.is_open:
             self._report_down(Broken(Stage.CONNECT, why), None)
+        self._needs_mail = True  # it may be silent in the middle of a mail only
+        self._tell(Broken(Stage.CONNECT, why), None)
 
     def _learn(self, mail: Mail, transmission: Transmission) -> Transmission:
         before = self._breaker
@@ -136,10 +153,52 @@ class GuardedRelay:
             if self.is_down and not before.is_open:
                 self._report_down(transmission, mail.letter)
         else:
-            self._breaker = before.succeeded()
-            if before.is_open:
-                structlog.get_logger().info("relay is back", relay=self.name, probes=before.probes)
+            self._close()
+        self._tell_of_mail(mail, transmission)
         return transmission
+
+    def learn_from_check(self, checked: Checked) -> None:
+        """Count a failed check as one trouble; close the breaker if a session stands again.
+
+        Not if mails were refused or left unanswered: they would be again. While the breaker is
+        open a failed check changes nothing, so the probes that carry mails are not put off.
+        """
+        before, trouble = self._breaker, checked.trouble
+        if trouble is not None and not before.is_open:
+            # A login that was refused once is refused again: it is not tried five times.
+            count = before.opened if is_login_refused(trouble) else before.failed
+            self._breaker = count(self.clock(), chance=self.chance())
+            if self.is_down:
+                self._report_down(trouble, None)
+        elif trouble is None and not self._needs_mail:
+            self._close()
+        self._tell(trouble, None, is_check=True)
+
+    def _close(self) -> None:
+        before = self._breaker
+        self._breaker = before.succeeded()
+        if before.is_open:
+            structlog.get_logger().info("relay is back", relay=self.name, probes=before.probes)
+
+    def _tell_of_mail(self, mail: Mail, transmission: Transmission) -> None:
+        if is_trouble(transmission):
+            self._needs_mail |= not is_of_session(transmission)
+            self._tell(transmission, mail.letter)
+            return
+        self._needs_mail = self.is_down  # open all the same: this mail was not what it waits for
+        self.on_heard(Heard(is_down=True, heals=False) if self.is_down else MAIL_WENT_WELL)
+
+    def _tell(
+        self, trouble: Answered | Broken | None, letter: Letter | None, *, is_check: bool = False
+    ) -> None:
+        heard = Heard(
+            error="" if trouble is None else masked(words_of(trouble), letter),
+            is_check=is_check,
+            is_login_refused=trouble is not None and is_login_refused(trouble),
+            heals=not self._needs_mail,
+            is_down=self.is_down,
+        )
+        self.on_heard(heard)
 
     def _report_down(self, trouble: Answered | Broken, letter: Letter | None) -> None:
         what = "mails are held back from it and it is probed"

@@ -64,6 +64,10 @@ class Relays:
         finally:
             self._changed.set()
 
+    def wake(self) -> None:
+        """Look at the gate anew: a relay was found up without a mail."""
+        self._changed.set()
+
     async def wait_open(self) -> None:
         while (wait := self._seconds_until_open()) > 0:
             self._changed.clear()
