@@ -18,7 +18,6 @@ from gcsched.domain.replies import (
 )
 from gcsched.usecases.ports import Begin
 
-
 NOOP = b"NOOP\r\n"
 
 
