@@ -169,6 +169,7 @@ class GuardedRelay:
             count = before.opened if is_login_refused(trouble) else before.failed
             self._breaker = count(self.clock(), chance=self.chance())
             if self.is_down:
+                self._needs_mail = False  # it is open because no session stands
                 self._report_down(trouble, None)
         elif trouble is None and not self._needs_mail:
             self._close()

@@ -25,7 +25,7 @@ from tests.sending import a_pool
 from tests.waiting import until
 
 NOT_NOW = Answer(421, "4.3.2 not now")
-OTHER_SENDER = Answer(450, "4.7.1 your sender is not welcome")
+OTHER_SENDER = Answer(553, "5.7.1 your sender is not welcome")
 AWAY_FOR_LONG = BreakerPolicy(first_wait=timedelta(hours=1), longest_wait=timedelta(hours=1))
 EVENTS = ["relay is down", "relay is back"]
 
@@ -179,6 +179,22 @@ async def test_a_session_does_not_heal_a_relay_that_refuses_mails() -> None:
         await found.mail()
         assert (found.guard.is_down, found.state) == (False, RelayState.UP)
         assert found.health.report().error == ""
+
+
+async def test_what_checks_have_opened_a_check_closes_whatever_a_mail_met_before() -> None:
+    async with Relay() as relay, checking(relay) as found:
+        relay.script(At.MAIL, OTHER_SENDER, nth=1)
+        await found.mail()
+        relay.script(At.CONNECT, NOT_NOW)
+        relay.drop_all()
+        await until(lambda: not found.pool.connections)
+        await found.check(4)
+        assert found.state is RelayState.DOWN
+
+        relay.forgive()
+        await found.check()
+
+        assert (found.guard.is_down, found.state) == (False, RelayState.UP)
 
 
 async def test_failed_checks_do_not_put_off_the_probes_that_carry_mails() -> None:
