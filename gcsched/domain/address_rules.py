@@ -84,7 +84,7 @@ def network_in(entry: str) -> Network:
         network = ip_network(inner[len(IPV6) :] if is_ipv6 else inner)
     except ValueError as error:
         raise ValueError(f"{entry!r} is not an address literal: {error}") from error
-    if not entry.endswith("]") or is_ipv6 != (network.version == 6):  # noqa: PLR2004
+    if not entry.endswith("]") or is_ipv6 != isinstance(network, IPv6Network):
         raise ValueError(f"{entry!r} is not an address literal, as [192.0.2.1] or [IPv6:::1] is")
     return network
 

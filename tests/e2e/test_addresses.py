@@ -69,7 +69,7 @@ async def test_every_form_of_address_is_mailed_to_listed_and_blocked(
                 )
                 another = a_meet(emailID=address, message="Another")
                 assert (await stub.ScheduleMeet(another)).success
-            blocked = task_pb2.JobFilter(state=task_pb2.Job.State.Value("SUPPRESSED"))
+            blocked = task_pb2.JobFilter(state="SUPPRESSED")
             counting = task_pb2.CountJobsRequest(filter=blocked)
 
             async def all_are_blocked() -> bool:
