@@ -127,6 +127,7 @@ def job_factory(settings: Settings, templates: Templates) -> JobFactory:
         templates={each.name: each.needs for each in templates.facts()},
         given=RESERVED,
         daily=policies.daily_plan(settings),
+        addresses=settings.internal_domains,
     )
     return JobFactory(
         offer=offer,

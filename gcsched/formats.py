@@ -5,10 +5,15 @@ from datetime import time, timedelta
 from ipaddress import ip_address
 from urllib.parse import unquote, urlsplit
 
-from email_validator import validate_email
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationInfo
+
+from gcsched.domain.address import normalised_address
+from gcsched.domain.address_rules import AddressRules
+from gcsched.errors import Violation
+from gcsched.setting import Contradiction
 
 DEFAULT_DATABASE = "gcsched"
+DOMAINS = "corp.local,localhost,[10.0.0.0/8]"
 LONGEST_WAIT_SECONDS = 86_400
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
@@ -45,8 +50,29 @@ def is_loopback(name: str) -> bool:
         return name.lower() == "localhost"
 
 
-def mail_address(address: str) -> str:
-    return validate_email(address, check_deliverability=False).normalized
+def internal_domains(text: str) -> AddressRules:
+    try:
+        return AddressRules.parse(text) if text else AddressRules.PUBLIC
+    except ValueError as error:
+        problem = f"cannot be used: {error}; give domains separated by commas, e.g. {DOMAINS}"
+        raise Contradiction(problem) from error
+
+
+def mail_address(address: str, info: ValidationInfo) -> str:
+    """Return the sender's address; it may be internal where the setting before it allows that."""
+    # Where that setting is wrong, it is the only problem.
+    rules = info.data.get("internal_domains", AddressRules.ANY)
+    match normalised_address(address, rules=rules):
+        case Violation(problem=problem) if is_address(address):
+            raise Contradiction(problem)
+        case Violation():
+            raise ValueError
+        case found:
+            return found
+
+
+def is_address(text: str) -> bool:
+    return isinstance(normalised_address(text, rules=AddressRules.ANY), str)
 
 
 def listen_address(address: str) -> str:

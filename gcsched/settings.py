@@ -26,6 +26,7 @@ from pydantic_settings import (
 
 from gcsched import formats
 from gcsched.connections import Connections
+from gcsched.domain.address_rules import AddressRules
 from gcsched.errors import SettingsProblems
 from gcsched.setting import PREFIX, Contradiction, setting, variable
 
@@ -36,6 +37,16 @@ TRY_OUT = "(for a try-out without any server run: python -m gcsched dev)"
 class Settings(Connections):
     """What an operator can say. A later field may be checked against earlier ones."""
 
+    internal_domains: Annotated[
+        AddressRules, NoDecode, BeforeValidator(formats.internal_domains)
+    ] = setting(
+        "Domains that the public internet cannot have and that mails go to all the same, separated "
+        "by commas: `corp.local`, `localhost` or `mailhost` with all below it, `.lan` for what is "
+        "below it only, the address literals `[192.0.2.1]`, `[10.0.0.0/8]` or `[IPv6:fd00::/8]`, "
+        "or `*` for all. Unset: none.",
+        f"give domains separated by commas, e.g. {formats.DOMAINS}",
+        default="",
+    )
     sender_email: Annotated[str, AfterValidator(formats.mail_address)] = setting(
         "The address that mails come from.",
         "give the address that mails come from, e.g. no-reply@example.org",

@@ -30,8 +30,9 @@ from tests.relay_wire import Gone, Wire
 if TYPE_CHECKING:
     from tests.relay import Relay
 
-MAIL = re.compile(r"FROM:<([^<>\s]*)>((?: \S+)*)", re.IGNORECASE)
-RCPT = re.compile(r"TO:<([^<>\s]+)>", re.IGNORECASE)
+PATH = r'((?:"(?:[^"\\]|\\.)*"@)?[^<>\s"]+)'  # RFC 5321 section 4.1.2
+MAIL = re.compile(rf"FROM:<{PATH}?>((?: \S+)*)", re.IGNORECASE)
+RCPT = re.compile(rf"TO:<{PATH}>", re.IGNORECASE)
 LAST_OF_A_GROUP = {"EHLO", "HELO", "DATA", "AUTH", "STARTTLS", "QUIT", "NOOP"}  # RFC 2920, 3.1
 ALWAYS_UNDERSTOOD = {"EHLO", "HELO", "RSET", "NOOP", "QUIT"}
 LONGEST_COMMAND = 1024
@@ -177,7 +178,9 @@ class Guest:
             raise Refused(530, "5.7.0 log in first")
         if self.relay.size and int(parameters.get("SIZE", "0")) > self.relay.size:
             raise Refused(552, "5.3.4 too large")
-        await self.reply(At.MAIL, 250, "2.1.0 ok", then=partial(self.start, found[1], parameters))
+        await self.reply(
+            At.MAIL, 250, "2.1.0 ok", then=partial(self.start, found[1] or "", parameters)
+        )
 
     def start(self, sender: str, parameters: dict[str, str]) -> None:
         self.sender, self.parameters = sender, parameters

@@ -4,7 +4,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from gcsched.adapters.headers import message_id
 from gcsched.errors import SettingsProblems
+from gcsched.policies import message_id_domain
 from gcsched.settings import Settings, load, unknown_names
 from tests.settings_table import README, settings_table, table_in
 
@@ -79,6 +81,9 @@ def test_the_environment_of_the_process_is_not_looked_at(monkeypatch: pytest.Mon
         ("FALLBACK_SMTP_PORT", "0"),
         ("FALLBACK_SMTP_SECURITY", "ssl"),
         ("SENDER_EMAIL", "nobody"),
+        ("INTERNAL_DOMAINS", "corp..local"),
+        ("INTERNAL_DOMAINS", "corp.local,"),
+        ("INTERNAL_DOMAINS", "[10.0.0.1/8]"),
         ("SENDER_NAME", "Anna\r\nBcc: all@example.org"),
         ("GRPC_LISTEN", "50051"),
         ("GRPC_LISTEN", "::1:50051"),
@@ -310,3 +315,47 @@ def test_the_readme_lists_all_settings() -> None:
     assert table_in(README.read_text(encoding="utf-8")) == settings_table(), (
         "the settings in README.md are out of date: run `poe settings`"
     )
+
+
+@pytest.mark.parametrize(
+    ("sender", "domain"),
+    [
+        ("team@corp.local", "corp.local"),
+        ("root@localhost", "localhost"),
+        ("ada@[192.0.2.1]", "[192.0.2.1]"),
+        ('"the team"@[IPv6:2001:db8::1]', "[IPv6:2001:db8::1]"),
+    ],
+)
+def test_an_internal_sender_is_one_where_its_domain_is_allowed(sender: str, domain: str) -> None:
+    assert loaded(SENDER_EMAIL=sender, INTERNAL_DOMAINS=domain).sender_email == sender
+
+    (sentence,) = problems(SENDER_EMAIL=sender)
+    assert sentence.startswith("GCSCHED_SENDER_EMAIL must be one e-mail address such as")
+    assert f"the domain {domain!r}" in sentence
+    assert "GCSCHED_INTERNAL_DOMAINS" in sentence
+
+
+def test_where_the_internal_domains_are_wrong_the_sender_is_not_blamed() -> None:
+    (sentence,) = problems(SENDER_EMAIL="team@corp.local", INTERNAL_DOMAINS="corp local")
+
+    assert sentence == (
+        "GCSCHED_INTERNAL_DOMAINS cannot be used: 'corp local' is not a domain; "
+        "give domains separated by commas, e.g. corp.local,localhost,[10.0.0.0/8]"
+    )
+
+
+@pytest.mark.parametrize(
+    ("sender", "expected"),
+    [
+        ("team@example.org", "example.org"),
+        ("team@bücher.example", "xn--bcher-kva.example"),
+        ("team@localhost", "localhost"),
+        ("team@[192.0.2.1]", "192.0.2.1"),
+        ("team@[IPv6:2001:db8::1]", "IPv6-2001-db8--1"),
+    ],
+)
+def test_a_message_id_can_be_made_for_every_sender(sender: str, expected: str) -> None:
+    settings = loaded(SENDER_EMAIL=sender, INTERNAL_DOMAINS="*")
+
+    assert message_id_domain(settings) == expected
+    assert message_id(f"j1.0@{expected}") == f"<j1.0@{expected}>".encode()

@@ -1,7 +1,7 @@
 """Turn a job into the mail for it: render, encode, address."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from functools import lru_cache
@@ -83,7 +83,14 @@ class Composer:
     def addressed(self, job: Letter, rendered: Rendered) -> Mail:
         recipient = ascii_domain(job.email)
         reply_to = ascii_domain(job.reply_to) if job.reply_to else ""
-        utf8 = not (recipient + reply_to).isascii()
+        mail = self._mail(job, rendered, recipient, reply_to)
+        if mail.smtputf8 and recipient.isascii():
+            # Only the address for replies is in the way: better without it than not at all.
+            plain = self._mail(job, rendered, recipient, "")
+            return replace(mail, plain=replace(plain, left_out=f"Reply-To {job.reply_to}"))
+        return mail
+
+    def _mail(self, job: Letter, rendered: Rendered, recipient: str, reply_to: str) -> Mail:
         content = self.skeleton.fill(
             headers_of(job, recipient, reply_to),
             job_id=job.id,
@@ -91,7 +98,11 @@ class Composer:
             html=rendered.html,
         )
         return Mail(
-            sender=self.sender, recipient=recipient, content=content, smtputf8=utf8, letter=job
+            sender=self.sender,
+            recipient=recipient,
+            content=content,
+            smtputf8=not (recipient + reply_to).isascii(),
+            letter=job,
         )
 
     def variables(self, job: Letter) -> Variables:

@@ -8,6 +8,14 @@ import idna
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # exactly Unicode's category Cc
 NOT_IN_ADDRESS = re.compile(r'[\s"(),:;<>\[\]\\]')  # RFC 5322 specials, less dot and at
+ATOMS = r'[^\s"(),:;<>@\[\]\\]+'
+ONE_ADDRESS = re.compile(
+    rf"""
+    (?: {ATOMS} | "(?: [^"\\] | \\[\x20-\x7e] )+" )     # RFC 5321 section 4.1.2: Local-part
+    @ (?: {ATOMS} | \[ [0-9A-Za-z.:]+ \] )              # the same: Domain, address-literal
+    """,
+    re.VERBOSE,
+)
 ESCAPED, BACKSLASHED = re.compile(r'["\\]'), r"\\\g<0>"  # RFC 5322 section 3.2.4
 CONTINUATION = range(0x80, 0xC0)  # second and later octets of a UTF-8 character
 LINE = 78  # RFC 5322 section 2.1.1, without CRLF
@@ -96,7 +104,7 @@ def cut(octets: bytes, end: int) -> int:
 def ascii_domain(address: str) -> str:
     """Return *address* with its domain as A-labels (RFC 5890); its local part stays as it is."""
     local, _, domain = checked("an address", address).rpartition("@")
-    if not local or not domain or NOT_IN_ADDRESS.search(address):
+    if not ONE_ADDRESS.fullmatch(address):
         raise ValueError("an address is not one plain local@domain")
     if domain.isascii():
         return address

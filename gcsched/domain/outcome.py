@@ -37,7 +37,7 @@ def attempt_from(
 ) -> Attempt:
     """Put what happened into the words of the job's history."""
     match transmission:
-        case Answered(reply):
+        case Answered(reply, note):
             return Attempt(
                 begun=begun,
                 ended=ended,
@@ -45,7 +45,7 @@ def attempt_from(
                 relay=relay,
                 code=reply.code,
                 enhanced=reply.enhanced,
-                text=str(reply)[:LONGEST_TEXT],
+                text=noted(str(reply), note),
             )
         case Broken(stage, reason):
             kind = Kind.UNCERTAIN if stage is Stage.BODY else Kind.OURS
@@ -53,6 +53,12 @@ def attempt_from(
             return Attempt(begun=begun, ended=ended, kind=kind, relay=relay, text=text)
         case never:
             assert_never(never)
+
+
+def noted(text: str, note: str) -> str:
+    """Return *text*, cut so that *note* has room behind it."""
+    behind = note and f" ({note})"
+    return text[: LONGEST_TEXT - len(behind)] + behind
 
 
 def before_attempt(job: Job, *, suppression: Suppression | None, now: datetime) -> Job | None:

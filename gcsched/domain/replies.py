@@ -55,9 +55,13 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The relay decided: it took the mail, or refused at some stage."""
+    """The relay decided: it took the mail, or refused at some stage.
+
+    *note* is what we add where it took another form of the mail than was asked for.
+    """
 
     reply: Reply
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

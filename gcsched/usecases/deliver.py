@@ -6,8 +6,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
+import structlog
+
 from gcsched.domain.attempt import Attempt
 from gcsched.domain.job import LEASE, LEASE_LEFT_AT_BODY, Job
+from gcsched.domain.masking import masked
 from gcsched.domain.outcome import (
     LONGEST_TEXT,
     after_attempt,
@@ -99,6 +102,7 @@ class Deliver:
             case Withheld():
                 return self.given_back(claimed)
             case Answered() | Broken() as transmission:
+                tell_note(claimed.job, transmission)
                 attempt = attempt_from(
                     transmission, relay=carried.relay, begun=started, ended=self.now()
                 )
@@ -144,3 +148,10 @@ class Deliver:
     def _concluded(self, claimed: Claimed, attempt: Attempt) -> Conclusion:
         job = after_attempt(claimed.job, attempt, policy=self.policy, chance=self.chance())
         return Conclusion(claim=claimed.token, job=job)
+
+
+def tell_note(job: Job, transmission: Answered | Broken) -> None:
+    """Log that the relay took another form of the mail than was asked for."""
+    if isinstance(transmission, Answered) and transmission.note:
+        log = structlog.get_logger()
+        log.warning("mail changed for the relay", job_id=job.id, how=masked(transmission.note, job))

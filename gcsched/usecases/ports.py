@@ -17,7 +17,7 @@ Permit = float
 """A moment of ``time.monotonic()``: the body may be begun until then, not later."""
 
 Begin = Callable[[], Awaitable[Permit | None]]
-"""Asked once, when the relay waits for the body; None means: do not send, the job is not ours."""
+"""Asked each time the relay waits for a body; None means: do not send, the job is not ours."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

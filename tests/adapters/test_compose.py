@@ -271,3 +271,58 @@ def test_a_draft_is_the_mail_that_would_be_sent(composer: Composer) -> None:
     assert draft.subject == "Release review"
     assert texts_of(read(mail.content)) == {"plain": draft.text + "\n", "html": draft.html + "\n"}
     assert draft.size == len(mail.content)
+
+
+@pytest.mark.parametrize(
+    ("address", "local"),
+    [
+        *(("user@corp.local", "user"), ("root@localhost", "root"), ("ada@[192.0.2.1]", "ada")),
+        *(('"ab..cd"@example.org', "ab..cd"), ('"a b"@example.org', "a b"), ("zoë@host", "zoë")),
+        *(('"<a>, (b)"@[IPv6:2001:db8::1]', "<a>, (b)"), ('"a@b"@localhost', "a@b")),
+        *(('"say \\"hi\\" \\\\"@example.org', 'say "hi" \\'), ('"z ë"@localhost', "z ë")),
+    ],
+)
+def test_an_address_of_any_form_is_read_back_wherever_it_stands(address: str, local: str) -> None:
+    sender = address if address.isascii() else '"the team"@localhost'
+    composer = a_composer(sender_email=sender)
+
+    mail = composer.compose(ALetter(email=address, reply_to=address))
+
+    message = read(mail.content)
+    domain = address.rpartition("@")[2]
+    expected_sender = (local, domain) if address.isascii() else ("the team", "localhost")
+    assert (mail.sender, mail.recipient) == (sender, address)
+    (from_,), (to,), (reply_to,) = (message[h].addresses for h in ("from", "to", "reply-to"))
+    assert (from_.username, from_.domain) == expected_sender
+    assert (to.username, to.domain) == (reply_to.username, reply_to.domain) == (local, domain)
+    assert mail.smtputf8 is not address.isascii()
+
+
+def test_an_international_address_for_replies_leaves_a_form_of_the_mail_without_it(
+    composer: Composer,
+) -> None:
+    letter = ALetter(reply_to="bøb@müller.example")
+
+    mail = composer.compose(letter)
+
+    assert mail.plain == replace(
+        composer.compose(replace(letter, reply_to="")), left_out="Reply-To bøb@müller.example"
+    )
+    assert mail.plain.content.isascii()
+
+
+@pytest.mark.parametrize(
+    ("email", "reply_to"),
+    [
+        ("zoe@example.org", ""),
+        ("zoe@example.org", "bob@müller.example"),
+        ("zoë@example.org", ""),
+        ("zoë@example.org", "bøb@example.org"),
+    ],
+)
+def test_a_mail_that_needs_nothing_or_needs_it_for_its_recipient_has_one_form(
+    composer: Composer, email: str, reply_to: str
+) -> None:
+    mail = composer.compose(ALetter(email=email, reply_to=reply_to))
+
+    assert (mail.plain, mail.left_out) == (None, "")

@@ -192,7 +192,10 @@ def test_a_control_character_is_refused_in_every_header() -> None:
 
 @pytest.mark.parametrize(
     "address",
-    ["", "@", "a@", "@b", "ab", "a@b, c@d", "a b@c", "<a@b>", '"a"@b', "a;b@c", "a@[127.0.0.1]"],
+    [
+        *("", "@", "a@", "@b", "ab", "a@b, c@d", "a b@c", "<a@b>", "a;b@c", "a@b@c", "a@[b] c"),
+        *('"a@b', '"a"b"@c', '""@c', '"a"@', '"a\\"@c', '"a" <b@c>', "a@[127.0.0.1", "a@[x y]"),
+    ],
 )
 def test_only_one_plain_address_is_an_address(address: str) -> None:
     with pytest.raises(ValueError, match="not one plain"):

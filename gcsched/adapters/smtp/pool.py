@@ -105,9 +105,13 @@ class Pool:
             if not isinstance(session, Session):
                 return session
             outcome = await self._through(session, parcel, begin)
-            if not isinstance(outcome, Stale):
+            if isinstance(outcome, Stale):
+                session = None  # a fresh one is never stale, so this happens once
+                continue
+            plain = isinstance(outcome, Answered) and parcel.without_smtputf8(outcome.reply)
+            if not plain:
                 return outcome
-            session = None  # a fresh one is never stale, so this happens once
+            parcel, session = plain, self._most_recent()  # which has no plain form itself
 
     async def _through(
         self, session: Session, parcel: Parcel, begin: Begin

@@ -7,7 +7,7 @@ from gcsched.adapters.smtp.conversation import Conversation
 from gcsched.adapters.smtp.envelope import Offer, Parcel
 from gcsched.adapters.smtp.settings import Keep, Limits
 from gcsched.adapters.smtp.transaction import Transaction
-from gcsched.domain.replies import Answered, Kind, Transmission, kind_of
+from gcsched.domain.replies import Answered, Broken, Kind, Stage, Transmission, kind_of
 from gcsched.usecases.ports import Begin
 
 
@@ -42,11 +42,12 @@ class Session:
         return self._now() - self._used >= keep.idle.total_seconds()
 
     async def send(self, parcel: Parcel, begin: Begin) -> Transmission | Stale:
-        """Carry *parcel*.
+        """Carry *parcel*, in its plain form where the relay offers no more.
 
         Cancellation goes through and closes the session; whoever gave the permit in *begin* knows
         that the mail may have been sent then.
         """
+        parcel = self._offer.suited(parcel)
         if (refusal := self._offer.refusal(parcel)) is not None:
             return Answered(refusal)
         transaction = Transaction(self._talk, parcel, offer=self._offer, limits=self._limits)
@@ -57,7 +58,7 @@ class Session:
         if transaction.was_dead and self.carried > 1:
             return Stale()
         self._reset_first = not is_accepted(outcome)
-        return outcome
+        return noted(outcome, parcel.note) if parcel.left_out else outcome
 
     def stop_pipelining(self) -> None:
         """Speak one command at a time from the next mail on."""
@@ -76,6 +77,16 @@ class Session:
         self.stalled = transaction.stalled
         if not transaction.in_step:
             self._talk.abort()
+
+
+def noted(outcome: Transmission, note: str) -> Transmission:
+    """Return *outcome* with *note*, where the relay took the mail or may have."""
+    match outcome:
+        case Answered() if is_accepted(outcome):
+            return replace(outcome, note=note)
+        case Broken(Stage.BODY, reason):
+            return Broken(Stage.BODY, f"{reason} ({note})")
+    return outcome
 
 
 def is_accepted(outcome: Transmission) -> bool:
