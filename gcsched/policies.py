@@ -70,4 +70,4 @@ def dedup(settings: Settings) -> DedupRule:
 
 
 def message_id_domain(settings: Settings) -> str:
-    return settings.sender_email.rpartition("@")[2].encode("idna").decode()
+    return settings.sender_email.rpartition("@")[2]
