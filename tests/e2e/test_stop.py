@@ -55,9 +55,10 @@ def deaf() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def child_of(pid: int) -> int | None:
+def child_of(pid: int) -> int:
+    """Give the process that *pid* has begun, 0 before it has."""
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()
-    return int(children[0]) if children else None
+    return int(children[0]) if children else 0
 
 
 def is_ours(pid: int) -> bool:
