@@ -49,10 +49,12 @@ def own_namespace() -> list[str]:
     return command if subprocess.run([*command, "true"], check=False).returncode == 0 else []
 
 
-def deaf() -> None:
-    """Throw signals away until a handler is there, as the kernel does for process 1."""
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def deaf() -> list[str]:
+    """Give what lets a program lose signals until it has a handler, as process 1 does.
+
+    A signal that is ignored stays so in what is executed.
+    """
+    return ["/bin/sh", "-c", "trap '' TERM INT; exec \"$@\"", "sh"]
 
 
 def child_of(pid: int) -> int:
@@ -83,16 +85,8 @@ def launched(program: list[str], folder: Path) -> subprocess.Popen[bytes]:
         http_listen=f"127.0.0.1:{free_port()}",
     )
     given |= {"HOME": str(folder), "XDG_DATA_HOME": str(folder), "PATH": os.environ["PATH"]}
-    is_first = program[0] in own_namespace()[:1]
     with (folder / "log").open("wb") as log:
-        return subprocess.Popen(
-            program,
-            env=given,
-            stdout=log,
-            stderr=log,
-            preexec_fn=None if is_first else deaf,  # noqa: PLW1509  # the child has one thread
-            start_new_session=True,
-        )
+        return subprocess.Popen(program, env=given, stdout=log, stderr=log, start_new_session=True)
 
 
 async def hearing(process: subprocess.Popen[bytes], program: list[str]) -> int:
@@ -113,11 +107,9 @@ async def hearing(process: subprocess.Popen[bytes], program: list[str]) -> int:
 async def test_a_stop_in_the_first_second_is_obeyed(
     name: str, how: str, number: signal.Signals, tmp_path: Path
 ) -> None:
-    program = PROGRAMS[name]
-    if how == "process 1":
-        if not own_namespace():
-            pytest.skip("no process namespaces here; the emulated run stands for it")
-        program = [*own_namespace(), *program]
+    if how == "process 1" and not own_namespace():
+        pytest.skip("no process namespaces here; the emulated run stands for it")
+    program = [*(own_namespace() if how == "process 1" else deaf()), *PROGRAMS[name]]
     for moment in MOMENTS:
         process = launched(program, tmp_path)
         try:
