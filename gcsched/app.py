@@ -29,7 +29,7 @@ from gcsched.rpc import streams
 from gcsched.rpc.server import MOST_LOOKS, QUIET_SECONDS, Most, RpcServer, serving_grpc
 from gcsched.rpc.servicer import SchedulerServicer
 from gcsched.settings import Settings
-from gcsched.usecases.finish import cancel_until_done
+from gcsched.usecases.finish import cancel_until_done, note_failure
 from gcsched.watchdog import Unwatched, Watching
 from gcsched.web.connections import Connections
 from gcsched.web.levels import DroppedLines
@@ -119,6 +119,9 @@ async def end_all_tasks() -> None:
     if not await cancel_until_done(left, within=TO_END_TASKS):
         names = sorted(task.get_name() for task in left if not task.done())
         log.error("tasks do not end", tasks=names)
+    for task in left:
+        if task.done():
+            note_failure(task)
 
 
 @asynccontextmanager

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, FilePath, SecretStr, ValidationInfo, field_
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from gcsched import formats
+from gcsched.helo import helo_name
 from gcsched.setting import PREFIX, Contradiction, setting, variable
 
 SECURITY_OF_PORT = {465: "tls", 587: "starttls"}
@@ -87,6 +88,14 @@ class Connections(BaseSettings):
         default=10,
         ge=1,
         le=100_000,
+    )
+    smtp_helo_name: Annotated[str, AfterValidator(helo_name)] | None = setting(
+        "How we name ourselves to either relay (HELO, EHLO): a domain name, or an address as "
+        "`[192.0.2.1]`. Unset: the machine's name where that is a full one (`hostname` prints a "
+        "dot), else our address on the connection; some relays refuse such a one.",
+        "give a domain name, e.g. mail.example.org, or an address literal, e.g. [192.0.2.1] or "
+        "[IPv6:2001:db8::1]",
+        default=None,
     )
     fallback_smtp_host: Annotated[str, AfterValidator(formats.host)] | None = setting(
         "A second relay, which takes over while the first is down; unset: sending waits for it.",

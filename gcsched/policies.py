@@ -77,4 +77,4 @@ def message_id_domain(settings: Settings) -> str:
     domain = settings.sender_email.rpartition("@")[2]
     if domain.startswith("["):
         return domain[1:-1].replace(":", "-")
-    return domain.encode("idna").decode()
+    return domain

@@ -10,6 +10,7 @@ from gcsched.adapters.redis_rate import RedisBucket
 from gcsched.adapters.smtp.pool import Pool
 from gcsched.adapters.smtp.settings import Keep, RelaySettings, Security
 from gcsched.domain.patience import Patience
+from gcsched.helo import machine_name
 from gcsched.setting import variable
 from gcsched.settings import Settings
 from gcsched.usecases.allowance import OwnAllowance, SharedAllowance
@@ -36,6 +37,7 @@ def primary(settings: Settings) -> RelaySettings:
         username=settings.smtp_username,
         password=partial(settings.secret, "smtp_password"),
         ca_file=settings.smtp_ca_file,
+        local_hostname=settings.smtp_helo_name or machine_name(),
     )
 
 
@@ -49,6 +51,7 @@ def fallback(settings: Settings) -> RelaySettings | None:
         username=settings.fallback_smtp_username,
         password=partial(settings.secret, "fallback_smtp_password"),
         ca_file=settings.fallback_smtp_ca_file,
+        local_hostname=settings.smtp_helo_name or machine_name(),
     )
 
 

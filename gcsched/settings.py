@@ -28,6 +28,8 @@ from gcsched import formats
 from gcsched.connections import Connections
 from gcsched.domain.address_rules import AddressRules
 from gcsched.errors import SettingsProblems
+from gcsched.sender import sendable_address, showable_name
+from gcsched.service_links import service_links
 from gcsched.setting import PREFIX, Contradiction, setting, variable
 
 CALLERS_OWN = {"GCSCHED_TARGET"}  # what the command line reads when it calls a service
@@ -47,16 +49,17 @@ class Settings(Connections):
         f"give domains separated by commas, e.g. {formats.DOMAINS}",
         default="",
     )
-    sender_email: Annotated[str, AfterValidator(formats.mail_address)] = setting(
-        "The address that mails come from.",
+    sender_email: Annotated[
+        str, AfterValidator(formats.mail_address), AfterValidator(sendable_address)
+    ] = setting(
+        "The address that mails come from; before the @ in ASCII characters.",
         "give the address that mails come from, e.g. no-reply@example.org",
     )
-    sender_name: str = setting(
+    sender_name: Annotated[str, BeforeValidator(showable_name)] = setting(
         "The name shown beside that address.",
         "give a name of at most 256 characters without line breaks",
         default="",
         max_length=256,
-        pattern=r"^[^\x00-\x1f\x7f]*$",
     )
     grpc_listen: Annotated[str, AfterValidator(formats.listen_address)] = setting(
         "Where gRPC listens, as `host:port`; `0.0.0.0:50051` or `[::]:50051` for all interfaces.",
@@ -243,8 +246,11 @@ class Settings(Connections):
 
 def load(environ: Mapping[str, str]) -> Settings:
     """Read *environ* and the secret files, or raise SettingsProblems with all that is wrong."""
+    links = links_ignored(environ)
     given = {field: environ.get(variable(field)) for field in Settings.model_fields}
-    said: dict[str, Any] = {field: text for field, text in given.items() if text}
+    said: dict[str, Any] = {
+        field: text for field, text in given.items() if text and variable(field) not in links
+    }
     folder = said.get("secrets_dir")
     if folder and Path(folder).is_dir():
         said["_secrets_dir"] = folder
@@ -259,8 +265,17 @@ def load(environ: Mapping[str, str]) -> Settings:
 
 def unknown_names(environ: Mapping[str, str]) -> list[str]:
     """Variables that look like ours and mean nothing: most often a slip of the pen."""
-    known = {variable(field) for field in Settings.model_fields} | CALLERS_OWN
+    known = names() | CALLERS_OWN | set(links_ignored(environ))
     return sorted(name for name in environ if name.upper().startswith(PREFIX) and name not in known)
+
+
+def links_ignored(environ: Mapping[str, str]) -> list[str]:
+    """Return those variables that are no settings but Kubernetes' words on a Service."""
+    return service_links(environ, settings=names())
+
+
+def names() -> set[str]:
+    return {variable(field) for field in Settings.model_fields}
 
 
 def _sentence(error: ErrorDetails) -> str:

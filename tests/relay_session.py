@@ -115,8 +115,14 @@ class Guest:
         if self.wire.buffer and (verb in LAST_OF_A_GROUP or not may_group):
             self.violation(f"spoke on before the reply to {verb}")
 
-    async def on_ehlo(self, _: str) -> None:
+    def meet(self, name: str) -> None:
         self.reset()
+        self.relay.greeted.append(name)
+        if self.relay.refuses_literals is not None and name.startswith("["):
+            raise Refused(self.relay.refuses_literals, "5.5.2 need a fully qualified hostname")
+
+    async def on_ehlo(self, name: str) -> None:
+        self.meet(name)
         lines = ["relay.test", *sorted(self.relay.offers)]
         if self.relay.size is not None:
             lines.append(f"SIZE {self.relay.size}")
@@ -126,8 +132,8 @@ class Guest:
             lines.append(f"AUTH {self.relay.mechanisms}")
         await self.reply(At.EHLO, 250, "\n".join(lines), then=self.know)
 
-    async def on_helo(self, _: str) -> None:
-        self.reset()
+    async def on_helo(self, name: str) -> None:
+        self.meet(name)
         self.say(250, "relay.test")
 
     def know(self) -> None:

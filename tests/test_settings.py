@@ -1,3 +1,4 @@
+import socket
 from datetime import time
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -7,6 +8,7 @@ import pytest
 from gcsched.adapters.headers import message_id
 from gcsched.errors import SettingsProblems
 from gcsched.policies import message_id_domain
+from gcsched.relaying import fallback, primary
 from gcsched.settings import Settings, load, unknown_names
 from tests.settings_table import README, settings_table, table_in
 
@@ -77,6 +79,19 @@ def test_the_environment_of_the_process_is_not_looked_at(monkeypatch: pytest.Mon
         ("SMTP_SECURITY", "ssl"),
         ("SMTP_CA_FILE", "/does/not/exist.pem"),
         ("SMTP_SESSIONS", "0"),
+        ("SMTP_HELO_NAME", "mail example.org"),
+        ("SMTP_HELO_NAME", "mail_1.example.org"),
+        ("SMTP_HELO_NAME", "-mail.example.org"),
+        ("SMTP_HELO_NAME", "mail..example.org"),
+        ("SMTP_HELO_NAME", "mail.example.org."),
+        ("SMTP_HELO_NAME", "mail.example.org\r\nMAIL FROM:<x@example.org>"),
+        ("SMTP_HELO_NAME", "mail.example.org\n"),
+        ("SMTP_HELO_NAME", "192.0.2.1"),
+        ("SMTP_HELO_NAME", "[192.0.2.256]"),
+        ("SMTP_HELO_NAME", "[2001:db8::1]"),
+        ("SMTP_HELO_NAME", "[IPv6:192.0.2.1]"),
+        ("SMTP_HELO_NAME", "x" * 64 + ".example.org"),
+        ("SMTP_HELO_NAME", ".".join(["x" * 60] * 5)),
         ("FALLBACK_SMTP_HOST", "smtp://host"),
         ("FALLBACK_SMTP_PORT", "0"),
         ("FALLBACK_SMTP_SECURITY", "ssl"),
@@ -85,6 +100,9 @@ def test_the_environment_of_the_process_is_not_looked_at(monkeypatch: pytest.Mon
         ("INTERNAL_DOMAINS", "corp.local,"),
         ("INTERNAL_DOMAINS", "[10.0.0.1/8]"),
         ("SENDER_NAME", "Anna\r\nBcc: all@example.org"),
+        ("SENDER_EMAIL", "no-reply@exa\u0085mple.org"),
+        ("SENDER_EMAIL", "no-reply@example.org\udcff"),
+        ("SENDER_NAME", "x" * 257),
         ("GRPC_LISTEN", "50051"),
         ("GRPC_LISTEN", "::1:50051"),
         ("GRPC_LISTEN", "0.0.0.0:70000"),
@@ -122,6 +140,132 @@ def test_a_malformed_value_is_refused_and_not_repeated(name: str, value: str) ->
 
     assert sentence.startswith(f"GCSCHED_{name} cannot be used: ")
     assert value not in sentence.split(": ", 1)[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "character", "place"),
+    [
+        ("Anna\r\nBcc: all@example.org", "U+000D", 5),
+        ("Anna\tMüller", "U+0009", 5),
+        ("Anna\x7f", "U+007F", 5),
+        ("Anna\x85", "U+0085", 5),
+        ("\x9bAnna", "U+009B", 1),
+        ("Anna\u2028", "U+2028 (LINE SEPARATOR)", 5),
+        ("Anna\u2029", "U+2029 (PARAGRAPH SEPARATOR)", 5),
+        ("An\u202ena", "U+202E (RIGHT-TO-LEFT OVERRIDE)", 3),
+        ("An\u2066na", "U+2066 (LEFT-TO-RIGHT ISOLATE)", 3),
+        ("An\udcffna", "U+DCFF", 3),
+        ("An\ufffena", "U+FFFE", 3),
+        ("An\u0378na", "U+0378", 3),
+        ("\U0001f600\U000e0080", "U+E0080", 2),
+    ],
+    ids=ascii,
+)
+def test_a_senders_name_that_no_mail_can_show_is_refused_with_its_place(
+    name: str, character: str, place: int
+) -> None:
+    (sentence,) = problems(SENDER_NAME=name)
+
+    assert sentence.startswith(
+        f"GCSCHED_SENDER_NAME holds {character} as character {place}, which is "
+    )
+    assert sentence.isprintable()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Jörg Müller",
+        "Ада",
+        "محمد",
+        "می\u200cنو",
+        "\U0001f469\u200d\U0001f4bb",
+        '"A\\B" <x>',
+        "  ",
+    ],
+)
+def test_a_senders_name_may_be_anybodys(name: str) -> None:
+    assert loaded(SENDER_NAME=name).sender_name == name
+
+
+@pytest.mark.parametrize(
+    ("address", "character", "place"),
+    [
+        ("jörg@example.org", "U+00F6 (LATIN SMALL LETTER O WITH DIAERESIS)", 2),
+        ("адам@example.org", "U+0430 (CYRILLIC SMALL LETTER A)", 1),
+        ("no-reply\U0001f600@bücher.example.org", "U+1F600 (GRINNING FACE)", 9),
+    ],
+)
+def test_a_sender_that_needs_smtputf8_is_refused_with_its_place(
+    address: str, character: str, place: int
+) -> None:
+    (sentence,) = problems(SENDER_EMAIL=address)
+
+    assert sentence.startswith(
+        f"GCSCHED_SENDER_EMAIL is {address}, with {character} as character {place}: "
+    )
+
+
+@pytest.mark.parametrize(
+    ("domain", "sent"),
+    [
+        ("bücher.example.org", "xn--bcher-kva.example.org"),
+        ("straße.example.org", "xn--strae-oqa.example.org"),
+        ("例え.テスト.example.org", "xn--r8jz45g.xn--zckzah.example.org"),
+        ("BÜCHER.example.org", "xn--bcher-kva.example.org"),
+    ],
+)
+def test_a_senders_domain_is_written_as_relays_take_it(domain: str, sent: str) -> None:
+    settings = loaded(SENDER_EMAIL=f"no-reply@{domain}")
+
+    assert settings.sender_email == f"no-reply@{sent}"
+    assert message_id_domain(settings) == sent
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("mail.example.org", "mail.example.org"),
+        ("relay-7", "relay-7"),
+        ("bücher.example.org", "xn--bcher-kva.example.org"),
+        ("[192.0.2.1]", "[192.0.2.1]"),
+        ("[ipv6:2001:DB8::1]", "[IPv6:2001:db8::1]"),
+    ],
+)
+def test_the_name_for_relays_is_a_domain_name_or_a_literal(given: str, said: str) -> None:
+    assert loaded(SMTP_HELO_NAME=given).smtp_helo_name == said
+
+
+def test_both_relays_hear_the_same_name() -> None:
+    settings = loaded(SMTP_HELO_NAME="mail.example.org", FALLBACK_SMTP_HOST="smtp2.example.org")
+
+    names = [relay.local_hostname for relay in (primary(settings), fallback(settings)) if relay]
+    assert names == ["mail.example.org", "mail.example.org"]
+
+
+@pytest.mark.parametrize(
+    ("machine", "said"),
+    [
+        ("mail.example.org", "mail.example.org"),
+        ("mail.example.org.", "mail.example.org"),
+        ("ip-10-0-0-7.ec2.internal", "ip-10-0-0-7.ec2.internal"),
+        ("gcsched-5d9c7b-x2x9z", None),
+        ("localhost", None),
+        ("localhost.localdomain", None),
+        ("annas-laptop.local", None),
+        ("my_host.example.org", None),
+        ("10.0.0.7", None),
+        ("", None),
+    ],
+)
+def test_unset_the_machines_name_counts_where_it_is_a_full_one(
+    machine: str, said: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(socket, "gethostname", lambda: machine)
+    monkeypatch.setattr(socket, "getaddrinfo", None)  # DNS is not asked
+    monkeypatch.setattr(socket, "gethostbyaddr", None)
+
+    assert primary(loaded()).local_hostname == said
 
 
 def test_all_problems_are_told_at_once() -> None:

@@ -24,7 +24,7 @@ from gcsched.adapters.redis import bell_errors, close, open_pool
 from gcsched.adapters.redis_replies import texts
 from gcsched.domain.due import DailyPlan
 from gcsched.errors import GcschedError
-from gcsched.usecases.finish import cancel_until_done
+from gcsched.usecases.finish import cancel_until_done, hear_this_task
 from gcsched.usecases.ports import Clock
 
 QUEUE = "gcsched:queue"
@@ -134,6 +134,7 @@ class AlignedWorker(Worker):
         self._now = now
 
     async def main(self) -> None:
+        hear_this_task()
         self.ctx["redis"] = self.pool
         failing = 0
         while True:
@@ -143,6 +144,21 @@ class AlignedWorker(Worker):
             failing = 0 if self.jobs_complete > complete else failing + (self.jobs_failed > failed)
             if failing >= MOST_FAILING_POLLS:
                 raise TooManyFailures(f"jobs failed in {failing} polls, and none was completed")
+
+    # ARQ asks what became of a job in its next poll only; at the end of a worker there is none. And
+    # it shields the record of a job's end: a cancel leaves that alone with a pool which is closed.
+
+    async def run_job(self, *args: Any, **options: Any) -> None:
+        hear_this_task()
+        await super().run_job(*args, **options)
+
+    async def finish_job(self, *args: Any, **options: Any) -> None:
+        hear_this_task()
+        await super().finish_job(*args, **options)
+
+    async def finish_failed_job(self, *args: Any, **options: Any) -> None:
+        hear_this_task()
+        await super().finish_failed_job(*args, **options)
 
 
 def until_next_poll(now: float) -> float:
@@ -270,6 +286,7 @@ def called(task: Callable[..., Awaitable[object]]) -> Any:
     """Make of *task* what ARQ calls: it passes its context first, which nothing here needs."""
 
     async def call(_: dict[Any, Any], *args: Any) -> None:
+        hear_this_task()  # of what is cancelled, ARQ does not ask how it ended
         # Stores that are away are no news here: the next wake-up or sweep tries again.
         with suppress(GcschedError):
             await task(*args)

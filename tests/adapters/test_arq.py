@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime as dt
+import gc
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
@@ -475,6 +476,43 @@ async def test_a_pool_stops_soon_while_redis_is_silent(heard: Heard, tmp_path: P
 
         assert time.monotonic() - begun < 3
         server.cont()
+
+
+@pytest.mark.parametrize("how", ["silent", "dead"])
+async def test_a_stop_while_the_end_of_jobs_is_recorded_is_no_error(
+    how: str, heard: Heard, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """ARQ shields that record, so a cancel leaves it alone with a pool that is then closed."""
+    async with own_valkey(tmp_path) as server:
+        seconds = [LONG_AGO + each for each in range(4)]
+
+        async def away() -> None:
+            (server.stop_signal if how == "silent" else server.kill)()
+
+        class Awaiting(WakesOnly):
+            async def _wake(self, second: object) -> None:
+                await super()._wake(second)
+                await until(lambda: len(heard.wakes) == len(seconds))
+                await away()
+
+        pool = Awaiting(
+            connect=partial(open_arq, server.uri),
+            tasks=heard.tasks(),
+            daily=NOT_NOW,
+            max_jobs=5,
+            now=now,
+        )
+        async with bell_at(server.uri) as bell:
+            for each in seconds:
+                await bell.ring(each)
+        with capture_logs():
+            async with running(pool.run):
+                await until(lambda: len(heard.wakes) == len(seconds))
+        gc.collect()
+        if how == "silent":
+            server.cont()
+
+    assert [each.getMessage() for each in caplog.records if each.name == "asyncio"] == []
 
 
 async def test_a_pool_stops_at_once_while_redis_is_dead(heard: Heard, tmp_path: Path) -> None:
