@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime as dt
+import gc
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
@@ -574,3 +575,34 @@ async def test_what_others_store_as_a_job_is_not_repeated_in_the_log(
     assert "gcsched:wake:other" in written, "it is told that it was thrown away"
     assert [word for word in (SECRET, "\\x", "\x80", "\xff") if word in written] == []
     assert heard.wakes == [LONG_AGO]
+
+
+async def test_a_job_that_was_being_finished_as_its_worker_ended_is_no_error_of_asyncio(
+    heard: Heard, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    finishing = asyncio.Event()
+
+    class SaysThatItFinishes(Connection):
+        async def _send_packed_command(self, command: Iterable[bytes]) -> None:
+            packed = b"".join(command)
+            if b"arq:abort" in packed:
+                server.stop_signal()
+                finishing.set()
+            await super()._send_packed_command([packed])
+
+    def connect() -> ArqRedis:
+        client = open_arq(server.uri)
+        client.connection_pool.connection_class = SaysThatItFinishes
+        return client
+
+    async with own_valkey(tmp_path) as server:
+        pool = WakesOnly(connect=connect, tasks=heard.tasks(), daily=NOT_NOW, max_jobs=5, now=now)
+        async with bell_at(server.uri) as bell:
+            await bell.ring(LONG_AGO)
+        async with running(pool.run):
+            await finishing.wait()
+        server.cont()
+    gc.collect()
+    await asyncio.sleep(0)
+
+    assert "never retrieved" not in caplog.text
