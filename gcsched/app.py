@@ -13,7 +13,7 @@ import structlog
 from redis.asyncio import Redis
 
 from gcsched import __version__
-from gcsched.adapters.arq import open_arq
+from gcsched.adapters.arq_client import open_arq
 from gcsched.adapters.mongo.clock import ServerClock
 from gcsched.adapters.mongo.connection import open_mongo
 from gcsched.adapters.redis import close, open_pool
@@ -228,6 +228,7 @@ async def run(
         for name, loop in service.loops:
             parts.start(name, loop)
         resources.readiness.show_parts(lambda: parts.states)
+        resources.readiness.serving()
         ports = {"port": server.port, "http_port": resources.http_port}
         log.info("serving", grpc=settings.grpc_listen, **ports, version=__version__)
         on_serving(service, server.port)

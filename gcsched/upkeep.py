@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from gcsched import policies
-from gcsched.adapters.arq import ArqWorkerPool, Tasks, open_arq
+from gcsched.adapters.arq import ArqWorkerPool, Tasks
+from gcsched.adapters.arq_client import open_arq
 from gcsched.adapters.mongo.claims import MongoClaims
 from gcsched.adapters.mongo.recovery import MongoRecovery
 from gcsched.adapters.mongo.runs import MongoRuns
@@ -21,6 +22,7 @@ from gcsched.usecases.sweep import EVERY, Sweep
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upkeep:
     daily_run: DailyRun
+    workers: ArqWorkerPool
     loops: tuple[NamedLoop, ...]
 
 
@@ -48,7 +50,7 @@ def build_upkeep(
         ("clock", resources.clock.run),
         ("clock of Redis", RedisClockWatch(redis=resources.redis, now=resources.clock).run),
     )
-    return Upkeep(daily_run=daily_run, loops=loops)
+    return Upkeep(daily_run=daily_run, workers=workers, loops=loops)
 
 
 def build_sweep(

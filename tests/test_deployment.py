@@ -224,7 +224,7 @@ def test_gcsched_starts_when_what_it_needs_is_healthy() -> None:
     assert all(rule == {"condition": "service_healthy"} for rule in needed.values())
 
 
-@pytest.mark.parametrize(("probe", "path"), [("liveness", "/livez"), ("readiness", "/readyz")])
+@pytest.mark.parametrize(("probe", "path"), [("liveness", "/livez"), ("readiness", "/servez")])
 def test_the_probes_ask_what_there_is(probe: str, path: str) -> None:
     (container,) = POD["containers"]
 

@@ -11,6 +11,7 @@ from typing import Any
 from redis.asyncio import ConnectionPool, Redis
 from redis.exceptions import NoScriptError
 
+from gcsched.adapters.redis_failures import FAILURES
 from gcsched.adapters.redis_replies import LimitedParser, Nonsense, integer, nothing, texts
 from gcsched.errors import BellUnavailable
 
@@ -41,7 +42,7 @@ def open_pool(url: str, *, sessions: int = 0) -> ConnectionPool:
 
 async def close(redis: Redis) -> None:
     """Close *redis* and its connections; an error of Redis no longer matters then."""
-    with suppress(BellUnavailable), bell_errors("closing the connections"):
+    with suppress(Exception):
         await redis.aclose(close_connection_pool=True)
 
 
@@ -49,19 +50,18 @@ async def close(redis: Redis) -> None:
 def bell_errors(doing: str) -> Iterator[None]:
     """Translate whatever an exchange with Redis raises, so put nothing else inside.
 
-    The client's libraries raise anything when a reply has another shape than they expect.
+    The client's libraries raise anything when a reply has another shape than they expect. What
+    fails is noted where operators see it, until the same succeeds.
     """
+    failures = FAILURES.get()
     try:
         yield
     except Exception as error:
+        if failures is not None:
+            failures.failed(doing, error)
         raise BellUnavailable(doing, error) from error
-
-
-async def ping(redis: Redis) -> None:
-    with bell_errors("looking for Redis"):
-        answer = await redis.echo("gcsched")
-        if answer != b"gcsched":
-            raise Nonsense(answer, "what it was sent")
+    if failures is not None:
+        failures.succeeded(doing)
 
 
 class Script:
@@ -75,7 +75,7 @@ class Script:
         self._text = text
         self._hash = sha1(text.encode(), usedforsecurity=False).hexdigest()
 
-    async def run(self, keys: Sequence[str], *args: float) -> object:
+    async def run(self, keys: Sequence[str], *args: str | float) -> object:
         """Run the script; return what Redis answered, unchecked."""
         try:
             return await self._redis.evalsha(self._hash, len(keys), *keys, *args)

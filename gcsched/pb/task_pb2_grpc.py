@@ -277,8 +277,8 @@ class SchedulerServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetStatus(self, request, context):
-        """Tells how things are: counts by state (taken once a minute), the oldest due job, recent
-        lateness, the relays, the pause, versions.
+        """Tells how things are: the stores, counts by state, the oldest due job, recent lateness, the
+        relays, the pause, versions. Answers within a second while stores are away.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

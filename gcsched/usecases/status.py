@@ -1,4 +1,4 @@
-"""How things are, as this process knows it: asks nobody, so it answers while a store is away."""
+"""How things are, as this process knows it; it waits for no store longer than a moment."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,8 +9,9 @@ from gcsched.domain.pause import Pause
 from gcsched.usecases.census import Census
 from gcsched.usecases.guard import GuardedRelay
 from gcsched.usecases.lateness import Figures, Lateness
-from gcsched.usecases.ports import JobCounts
+from gcsched.usecases.ports import Clock, JobCounts
 from gcsched.usecases.relays import Relays
+from gcsched.usecases.store_health import StoreHealth, StoreReport
 
 
 class Sessions(Protocol):
@@ -47,7 +48,10 @@ class About:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """*counts* were made at *counted*; None: unknown, because MongoDB is away."""
+    """*counts* were made at *counted*; None: unknown, because MongoDB is away.
+
+    The report itself was made at *report_time*.
+    """
 
     counts: JobCounts | None
     counted: datetime | None
@@ -55,7 +59,9 @@ class Report:
     relays: Sequence[RelayReport]
     pause: Pause | None
     about: About
+    report_time: datetime
     problems: Sequence[str] = ()
+    stores: Sequence[StoreReport] = ()
 
 
 def not_paused() -> None:
@@ -76,8 +82,15 @@ class Status:
     relays: Relays
     sessions: Sequence[Sessions]
     about: About
+    now: Clock
     pause: Callable[[], Pause | None] = not_paused
     problems: Callable[[], Sequence[str]] = no_problems
+    stores: Sequence[StoreHealth] = ()
+
+    async def counted_anew(self) -> Report:
+        """Return the report with counts of this moment, where they are cheap and made in time."""
+        await self.census.freshen()
+        return self()
 
     def __call__(self) -> Report:
         counts = self.census.latest
@@ -89,7 +102,9 @@ class Status:
             relays=[report_of(relay, sessions[relay.name]) for relay in self.relays.all],
             pause=self.pause(),
             about=self.about,
+            report_time=self.now(),
             problems=self.problems(),
+            stores=[each.report() for each in self.stores],
         )
 
 

@@ -13,6 +13,7 @@ from gcsched.rpc.telling_status import report_message
 from gcsched.usecases.lateness import Figures
 from gcsched.usecases.ports import JobCounts
 from gcsched.usecases.status import About, RelayReport, Report
+from gcsched.usecases.store_health import StoreReport
 from tests.builders import NOON, NOW
 
 ABOUT = About(version="1.2.3", python="3.11.9", started=NOW)
@@ -37,6 +38,11 @@ def test_all_that_is_known_is_told() -> None:
         relays=[relay],
         pause=Pause(by="Bob", reason="wrong template", since=NOW),
         about=ABOUT,
+        report_time=NOW + timedelta(seconds=2),
+        stores=[
+            StoreReport(name="mongodb", trouble=None, state_time=NOW),
+            StoreReport(name="redis", trouble="no answer for 3 s", state_time=NOW),
+        ],
     )
 
     told = task_pb2.StatusReport
@@ -62,6 +68,11 @@ def test_all_that_is_known_is_told() -> None:
         version="1.2.3",
         python="3.11.9",
         started=NOON_STAMP,
+        stores=[
+            told.Store(name="mongodb", state_time=NOON_STAMP),
+            told.Store(name="redis", trouble="no answer for 3 s", state_time=NOON_STAMP),
+        ],
+        report_time=Timestamp(seconds=NOON + 2),
     )
 
 
@@ -70,7 +81,13 @@ def test_all_that_is_known_is_told() -> None:
 )
 def test_what_is_unknown_or_not_there_is_absent(counts: JobCounts | None) -> None:
     report = Report(
-        counts=counts, counted=None, lateness=NONE_SENT, relays=(), pause=None, about=ABOUT
+        counts=counts,
+        counted=None,
+        lateness=NONE_SENT,
+        relays=(),
+        pause=None,
+        about=ABOUT,
+        report_time=NOW,
     )
 
     told = report_message(report)

@@ -67,6 +67,7 @@ def a_status(
         relays=Relays(relays),
         sessions=[*sessions, *others],
         about=ABOUT,
+        now=FixedClock(),
     )
 
 
@@ -123,6 +124,7 @@ def test_a_pause_is_told_as_whoever_knows_it_tells_it() -> None:
         relays=plain.relays,
         sessions=(),
         about=ABOUT,
+        now=FixedClock(),
         pause=lambda: pause,
     )
 
