@@ -90,15 +90,6 @@ class AlignedWorker(Worker):
         self._now = now
         self._on_life = on_life
 
-    async def finish_job(self, *args: Any, **options: Any) -> None:
-        # ARQ shields it. When its worker is closed meanwhile, nobody waits for it any more.
-        retrieve_when_done()
-        await super().finish_job(*args, **options)
-
-    async def finish_failed_job(self, *args: Any, **options: Any) -> None:
-        retrieve_when_done()
-        await super().finish_failed_job(*args, **options)
-
     async def main(self) -> None:
         hear_this_task()
         self.ctx["redis"] = self.pool
@@ -128,16 +119,6 @@ class AlignedWorker(Worker):
     async def finish_failed_job(self, *args: Any, **options: Any) -> None:
         hear_this_task()
         await super().finish_failed_job(*args, **options)
-
-
-def retrieve_when_done() -> None:
-    if (task := asyncio.current_task()) is not None:
-        task.add_done_callback(retrieve)
-
-
-def retrieve(task: asyncio.Task[Any]) -> None:
-    """Take what *task* raised: it is told once, of the worker; asyncio would tell it as well."""
-    _ = task.cancelled() or task.exception()
 
 
 def until_next_poll(now: float) -> float:
@@ -215,9 +196,7 @@ class ArqWorkerPool:
             task.cancel()
         if unfinished:
             # ARQ lets a cancelled job end in order, and Redis may take its time for that.
-            ended, _ = await asyncio.wait(unfinished, timeout=LONGEST_CLOSE)
-            for task in ended:
-                retrieve(task)
+            await asyncio.wait(unfinished, timeout=LONGEST_CLOSE)
         await close(worker.pool)
 
     def _build(self) -> Worker:
