@@ -15,6 +15,7 @@ from structlog.testing import capture_logs
 
 from gcsched.adapters.smtp.pool import Pool
 from gcsched.adapters.smtp.settings import Limits
+from gcsched.domain import permit
 from gcsched.domain.breaker import BreakerPolicy
 from gcsched.domain.mail import Mail
 from gcsched.domain.patience import Patience
@@ -24,6 +25,7 @@ from gcsched.usecases.guard import GuardedRelay
 from gcsched.usecases.pacer import Pacer
 from gcsched.usecases.ports import Begin, Carried, Mailer
 from gcsched.usecases.relays import Relays
+from tests.builders import NOW
 from tests.mails import Permit, a_mail
 from tests.relay import Answer, At, Hang, Relay, Trickle
 from tests.sending import a_pool
@@ -265,11 +267,11 @@ async def test_a_mail_that_asked_for_its_permit_is_not_broken_off() -> None:
     async with a_pair() as pair:
         asked = 0
 
-        async def slow_fence() -> float:
+        async def slow_fence() -> permit.Permit:
             nonlocal asked
             asked += 1
             await asyncio.wait([asyncio.get_running_loop().create_future()], timeout=2 * PATIENCE)
-            return time.monotonic() + 30
+            return permit.Permit(until=time.monotonic() + 30, date=NOW)
 
         carried = await pair.relays.carry(a_mail(), slow_fence)
 
@@ -339,11 +341,11 @@ async def test_a_mail_that_comes_to_its_body_while_it_is_given_up_is_not_cut_off
     mailer = LastMoment()
     asked = 0
 
-    async def slow_fence() -> float:
+    async def slow_fence() -> permit.Permit:
         nonlocal asked
         asked += 1
         await asyncio.wait([asyncio.get_running_loop().create_future()], timeout=0.1)
-        return time.monotonic() + 30
+        return permit.Permit(until=time.monotonic() + 30, date=NOW)
 
     async with Relay() as second, a_pool(second) as other:
         relays = Relays([a_guard(mailer), a_guard(other)])
