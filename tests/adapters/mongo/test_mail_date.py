@@ -311,3 +311,15 @@ async def test_a_resend_of_a_mail_of_the_version_before_has_the_date_that_that_o
 
     assert service.dates() == [DUE]
     assert (jobs.find_one() or {})["date"] == DUE
+
+
+async def test_a_mail_of_the_version_before_that_is_moved_is_still_the_same_mail(
+    service: Service, jobs: Collection[Row]
+) -> None:
+    lost = an_attempt(kind=Kind.UNCERTAIN, begun=DUE, ended=DUE, code=None)
+    jobs.insert_one(encode(a_due_job(state=State.RETRYING, attempts=(lost,), attempt=1)))
+
+    await service.change(rescheduled)
+    await service.deliver_later(2 * HOUR)
+
+    assert service.dates() == [DUE]
