@@ -11,6 +11,7 @@ import idna
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # exactly Unicode's category Cc
 NOT_IN_ADDRESS = re.compile(r'[\s"(),:;<>\[\]\\]')  # RFC 5322 specials, less dot and at
+ORDINARY_NAME = re.compile(r"[A-Za-z0-9 .'-]+")  # stands between quotes as it is
 ESCAPED, BACKSLASHED = re.compile(r'["\\]'), r"\\\g<0>"  # RFC 5322 section 3.2.4
 CONTINUATION = range(0x80, 0xC0)  # second and later octets of a UTF-8 character
 LINE = 78  # RFC 5322 section 2.1.1, without CRLF
@@ -42,6 +43,9 @@ def mailbox(header: str, name: str, address: str) -> bytes:
 
     Ours, because EmailMessage loses a space of a long name where it folds (Python 3.11).
     """
+    short = f'"{name}" <{address}>'
+    if len(short) <= WORD_LINE - len(header) - len(": ") and ORDINARY_NAME.fullmatch(name):
+        return short.encode()  # most names are: this is done for every mail
     if not checked(header, name):
         return address.encode()
     *lines, last = phrase(name, used=len(header) + len(": "))
@@ -91,6 +95,8 @@ def folded(words: list[str], *, first: int) -> list[str] | None:
 def encoded_words(value: str, *, first: int) -> list[str]:
     """Give *value* as base64 encoded words of at most 75 characters, one to a line."""
     octets = value.encode()
+    if len(octets) <= octets_in(first):
+        return [f"=?utf-8?b?{b64encode(octets).decode()}?="]
     cuts = [0, cut(octets, octets_in(first))]
     while cuts[-1] < len(octets):
         cuts.append(cut(octets, cuts[-1] + octets_in(WORD_LINE - 1)))
