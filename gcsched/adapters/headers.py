@@ -2,6 +2,9 @@
 
 import re
 from base64 import b64encode
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from functools import lru_cache
 from itertools import pairwise
 
 import idna
@@ -16,11 +19,16 @@ ONE_ADDRESS = re.compile(
     """,
     re.VERBOSE,
 )
+ORDINARY_NAME = re.compile(r"[A-Za-z0-9 .'-]+")  # stands between quotes as it is
 ESCAPED, BACKSLASHED = re.compile(r'["\\]'), r"\\\g<0>"  # RFC 5322 section 3.2.4
 CONTINUATION = range(0x80, 0xC0)  # second and later octets of a UTF-8 character
 LINE = 78  # RFC 5322 section 2.1.1, without CRLF
 WORD_LINE = 76  # RFC 2047 section 2, for a line that holds an encoded word
 WORD_FRAME = len("=?utf-8?b??=")
+DATE_OCTETS = len("Thu, 01 Jan 1970 00:00:00 +0000")
+# Line ends of any kind, and what would turn round the order in which the address beside it is read.
+ENDS = dict.fromkeys([*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029], " ")
+UNSHOWN = {**ENDS, **dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)], "")}
 
 
 def checked(header: str, value: str) -> str:
@@ -43,11 +51,22 @@ def mailbox(header: str, name: str, address: str) -> bytes:
 
     Ours, because EmailMessage loses a space of a long name where it folds (Python 3.11).
     """
+    short = f'"{name}" <{address}>'
+    if len(short) <= WORD_LINE - len(header) - len(": ") and ORDINARY_NAME.fullmatch(name):
+        return short.encode()  # most names are: this is done for every mail
     if not checked(header, name):
-        return address.encode("ascii")
+        return address.encode()
     *lines, last = phrase(name, used=len(header) + len(": "))
     between = " " if len(f"{header}: {last} <{address}>") <= WORD_LINE else "\r\n "
-    return "\r\n ".join([*lines, f"{last}{between}<{address}>"]).encode("ascii")
+    return "\r\n ".join([*lines, f"{last}{between}<{address}>"]).encode()
+
+
+def display_name(name: str) -> str:
+    """Return *name* as a mailbox can show it; what is stored may be older than the rules of today.
+
+    A name is an ornament of the address: odd characters in it must not keep the mail from leaving.
+    """
+    return (name if name.isprintable() else name.translate(UNSHOWN)).strip()
 
 
 def phrase(name: str, *, used: int) -> list[str]:
@@ -84,6 +103,8 @@ def folded(words: list[str], *, first: int) -> list[str] | None:
 def encoded_words(value: str, *, first: int) -> list[str]:
     """Give *value* as base64 encoded words of at most 75 characters, one to a line."""
     octets = value.encode()
+    if len(octets) <= octets_in(first):
+        return [f"=?utf-8?b?{b64encode(octets).decode()}?="]
     cuts = [0, cut(octets, octets_in(first))]
     while cuts[-1] < len(octets):
         cuts.append(cut(octets, cuts[-1] + octets_in(WORD_LINE - 1)))
@@ -109,6 +130,15 @@ def ascii_domain(address: str) -> str:
     if domain.isascii():
         return address
     return f"{local}@{idna.encode(domain, uts46=True).decode()}"
+
+
+@lru_cache(maxsize=64)
+def date_header(moment: datetime) -> bytes:
+    """Return *moment* as RFC 5322 wants it, DATE_OCTETS long up to the year 9999.
+
+    Kept, because many mails leave in the same second.
+    """
+    return format_datetime(moment.astimezone(UTC)).encode("ascii")
 
 
 def message_id(value: str) -> bytes:

@@ -1,6 +1,6 @@
 """One try to deliver a job, and how many of them its history keeps. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from gcsched.domain.replies import Kind
@@ -10,7 +10,11 @@ MOST_ATTEMPTS_KEPT = 50
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One try to deliver, as it is kept in the job's history."""
+    """One try to deliver, as it is kept in the job's history.
+
+    ``date`` is the Date header of the body that may have left; None: none has. The job keeps it,
+    not its history.
+    """
 
     begun: datetime
     ended: datetime
@@ -19,6 +23,7 @@ class Attempt:
     code: int | None = None
     enhanced: str | None = None
     text: str = ""
+    date: datetime | None = field(default=None, compare=False)
 
 
 def kept(attempts: tuple[Attempt, ...]) -> tuple[Attempt, ...]:

@@ -33,9 +33,14 @@ FOUND_ACCEPTED = "accepted by the relay; its worker died before recording it"
 
 
 def attempt_from(
-    transmission: Answered | Broken, *, relay: str, begun: datetime, ended: datetime
+    transmission: Answered | Broken,
+    *,
+    relay: str,
+    begun: datetime,
+    ended: datetime,
+    date: datetime | None = None,
 ) -> Attempt:
-    """Put what happened into the words of the job's history."""
+    """Put what happened into the words of the job's history; *date* is that of the body."""
     match transmission:
         case Answered(reply, note):
             return Attempt(
@@ -46,11 +51,15 @@ def attempt_from(
                 code=reply.code,
                 enhanced=reply.enhanced,
                 text=noted(str(reply), note),
+                date=date if reply.stage is Stage.BODY else None,
             )
+        case Broken(Stage.BODY, reason):
+            text = f"{Stage.BODY}: {reason}"[:LONGEST_TEXT]
+            kind = Kind.UNCERTAIN
+            return Attempt(begun=begun, ended=ended, kind=kind, relay=relay, text=text, date=date)
         case Broken(stage, reason):
-            kind = Kind.UNCERTAIN if stage is Stage.BODY else Kind.OURS
             text = f"{stage}: {reason}"[:LONGEST_TEXT]
-            return Attempt(begun=begun, ended=ended, kind=kind, relay=relay, text=text)
+            return Attempt(begun=begun, ended=ended, kind=Kind.OURS, relay=relay, text=text)
         case never:
             assert_never(never)
 
@@ -90,15 +99,22 @@ def after_attempt(job: Job, attempt: Attempt, *, policy: RetryPolicy, chance: fl
             assert_never(never)
 
 
-def interrupted(job: Job, *, begun: datetime | None, policy: RetryPolicy, now: datetime) -> Job:
+def interrupted(
+    job: Job,
+    *,
+    begun: datetime | None,
+    policy: RetryPolicy,
+    now: datetime,
+    date: datetime | None = None,
+) -> Job:
     """Give *job* as it is after its delivery was cut off, by a stop or a death of its worker.
 
-    *begun* is when its body was about to be written; None means that nothing was transmitted.
-    No attempt is charged either way.
+    *begun* is when its body was about to be written, with this *date*; None means that nothing was
+    transmitted. No attempt is charged either way.
     """
     if begun is None:
         return job.given_back(now)
-    attempt = Attempt(begun=begun, ended=now, kind=Kind.UNCERTAIN, text=CUT_OFF)
+    attempt = Attempt(begun=begun, ended=now, kind=Kind.UNCERTAIN, text=CUT_OFF, date=date)
     if policy.on_uncertain is OnUncertain.HOLD:
         return job.held(attempt, reason=LOST_REPLY, charged=False)
     return job.retried(attempt, due=now, charged=False)

@@ -14,9 +14,10 @@ from gcsched.domain.breaker import Breaker, BreakerPolicy, is_trouble, refuses_l
 from gcsched.domain.mail import Mail
 from gcsched.domain.masking import Letter, masked
 from gcsched.domain.patience import Patience
+from gcsched.domain.permit import Permit
 from gcsched.domain.replies import Answered, Broken, Stage, Transmission, Withheld
 from gcsched.usecases.pacer import Pacer
-from gcsched.usecases.ports import Begin, Mailer, Permit
+from gcsched.usecases.ports import Begin, Mailer
 from gcsched.usecases.silence import Silence, Waiting
 
 HasOther = Callable[[], bool]

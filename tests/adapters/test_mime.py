@@ -48,7 +48,6 @@ def a_mail(
     headers = Headers(
         to=b"zoe@example.org",
         subject=unstructured("Subject", subject),
-        date=b"Mon, 24 Nov 2025 09:30:00 +0000",
         message_id=message_id("j.1@example.org"),
     )
     return Skeleton.sent_by(SENDER).fill(headers, job_id=job_id, text=text, html=html)

@@ -58,6 +58,7 @@ class JobDocument(NamedDocument):
     claim: str | None = None
     lease: datetime | None = None
     begun: datetime | None = None
+    date: datetime | None = None
     reason: str = ""
     attempts: list[dict[str, Any]] = Field(default_factory=list)
     delete_after: datetime | None = None

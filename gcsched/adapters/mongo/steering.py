@@ -184,6 +184,8 @@ def change_to(job: Job, retention: timedelta) -> Document:
     """Return what makes *job* of the document of a job; a claim on it ends."""
     fields, gone = concluded(job, retention)
     fields |= {"due_at": job.due_at, "not_after": job.not_after}
+    if job.date is not None:
+        fields["date"] = job.date
     if job.dedup_key is not None:
         fields["dedup_key"] = job.dedup_key
     if job.dedup_until is not None:

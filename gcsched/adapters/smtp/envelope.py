@@ -3,7 +3,9 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
+from gcsched.adapters.headers import DATE_OCTETS, date_header
 from gcsched.domain.mail import Mail
 from gcsched.domain.replies import Reply, Stage
 from gcsched.errors import MalformedMail
@@ -28,6 +30,7 @@ class Parcel:
     eight_bit: bool
     plain: "Parcel | None" = None
     left_out: str = ""
+    date_at: int | None = None
 
     @classmethod
     def pack(cls, mail: Mail) -> "Parcel":
@@ -41,6 +44,7 @@ class Parcel:
             eight_bit=not mail.content.isascii(),
             plain=None if mail.plain is None else cls.pack(mail.plain),
             left_out=mail.left_out,
+            date_at=mail.date_at,
         )
 
     @property
@@ -55,9 +59,15 @@ class Parcel:
         """
         return self.plain if reply.enhanced in NO_SMTPUTF8 else None
 
-    def stuffed(self) -> bytes:
-        """Give the content as DATA wants it, with the final dot: RFC 5321 section 4.5.2."""
+    def stuffed(self, date: datetime) -> bytes:
+        """Give the content of *date* as DATA wants it, with the final dot.
+
+        RFC 5321 section 4.5.2. The octets stay as many as SIZE announced.
+        """
         content = self.content
+        if self.date_at is not None:
+            rest = self.date_at + DATE_OCTETS
+            content = b"".join((content[: self.date_at], date_header(date), content[rest:]))
         if b"\r\n." in content:
             content = content.replace(b"\r\n.", b"\r\n..")
         first = b"." if content.startswith(b".") else b""

@@ -114,10 +114,10 @@ class Transaction:
         if permit is None:
             return Withheld("the job is not ours any more")
         self._talk.check()
-        content = self._parcel.stuffed()
+        content = self._parcel.stuffed(permit.date)
         # No await from here to say(): what is checked is still true when the first octet leaves.
         # Not the loop's time: uvloop's is that of the turn's begin, before we may have been paused.
-        if time.monotonic() > permit:
+        if time.monotonic() > permit.until:
             return Withheld("too little of the lease is left")
         self.stage = Stage.BODY
         self._talk.say(content)
