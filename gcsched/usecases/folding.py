@@ -70,9 +70,10 @@ class Folding:
     _is_away: bool = field(default=False, init=False)
 
     async def run(self, stop: asyncio.Event) -> None:
-        await periodically(self._try, every=EVERY, stop=stop)
+        await periodically(self.guarded, every=EVERY, stop=stop)
 
-    async def _try(self) -> None:
+    async def guarded(self) -> None:
+        """Fold; a store that is away is tried again at the next time."""
         try:
             await self.fold()
         except StoreUnavailable as error:
