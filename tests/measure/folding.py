@@ -75,7 +75,9 @@ async def filling(folder: Path, count: int) -> Figures:
 
 
 def store_as_before(base: Database[Row], count: int) -> None:
-    base["suppressions"].insert_many([{"_id": f"Gone{n}@x.test", "until": FAR} for n in range(BLOCKED)])
+    base["suppressions"].insert_many(
+        [{"_id": f"Gone{n}@x.test", "until": FAR} for n in range(BLOCKED)]
+    )
     ordinary = {k: v for k, v in encode(a_job(state=State.SENT)).items() if k != "folded"}
     for first in range(0, count, 10_000):
         base["jobs"].insert_many(

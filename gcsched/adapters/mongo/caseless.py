@@ -7,7 +7,6 @@ statement looks at them too: what is found does not depend on how far the fillin
 
 import string
 from collections.abc import Awaitable, Callable
-from collections.abc import Collection as AnyCollection
 from typing import Any, TypeVar
 
 from pymongo.errors import OperationFailure
@@ -25,23 +24,21 @@ HAS_FOLDED = {"$eq": [{"$type": f"${FOLDED}"}, "string"]}
 TO_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
 
-def spelled_like(addresses: AnyCollection[str], field: str, *, or_not_ascii: bool = False) -> Query:
-    """Make the filter for *addresses* in any spelling; *field* is where they are as written.
+def spelled_like(address: str, field: str, *, or_not_ascii: bool = False) -> Query:
+    """Make the filter for *address* in any spelling; *field* is where it is as written.
 
     Of what has no `folded` yet, the server compares the letters of ASCII without case, and others
     as they are written. With *or_not_ascii* it finds all that have others: the caller must compare.
     """
-    folds = {fold_address(each) for each in addresses}
-    lowered = folds | {each.translate(TO_LOWER) for each in addresses if not each.isascii()}
+    fold = fold_address(address)
+    lowered = [fold, address.translate(TO_LOWER)]
     # A document whose field is no text must not fail the statement for all others.
     text = {"$cond": [{"$eq": [{"$type": f"${field}"}, "string"]}, f"${field}", ""]}
-    # $indexOfArray looks a constant list up by its hash; $in goes through it, for each document.
-    is_lowered = {"$gte": [{"$indexOfArray": [{"$literal": [*lowered]}, {"$toLower": text}]}, 0]}
-    accepted: list[Query] = [HAS_FOLDED, is_lowered]
+    accepted: list[Query] = [HAS_FOLDED, {"$in": [{"$toLower": text}, {"$literal": lowered}]}]
     if or_not_ascii:
         # No regular expression: it fails at octets that are no UTF-8.
         accepted.append({"$ne": [{"$strLenBytes": text}, {"$strLenCP": text}]})
-    return {FOLDED: {"$in": [None, *folds]}, "$expr": {"$or": accepted}}
+    return {FOLDED: {"$in": [None, fold]}, "$expr": {"$or": accepted}}
 
 
 def folded_as(address: str) -> Query:

@@ -139,7 +139,7 @@ def everything(wanted: JobFilter) -> Query:
     if wanted.empid:
         query["empid"] = wanted.empid
     if wanted.email:
-        query |= spelled_like([wanted.email], "email")
+        query |= spelled_like(wanted.email, "email")
     return query
 
 

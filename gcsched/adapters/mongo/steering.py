@@ -121,7 +121,7 @@ class MongoSteering:
 
         They are looked for among all that are: their number has a limit, that of one address none.
         """
-        alike = spelled_like([address], "email", or_not_ascii=True)
+        alike = spelled_like(address, "email", or_not_ascii=True)
         query = {"state": State.SENDING.value, **alike}
         with store_errors("looking for claimed jobs"):
             found = self.mongo.jobs.find(query, hint=BY_STATE_AND_DUE, max_time_ms=LONGEST_READ_MS)

@@ -5,18 +5,22 @@ looks at; it blocks all spellings of that address.
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from pymongo import ReplaceOne, ReturnDocument
 
-from gcsched.adapters.mongo.caseless import FOLDED, by_index, spelled_like
+from gcsched.adapters.mongo.caseless import FOLDED, by_index
 from gcsched.adapters.mongo.connection import Document, Mongo, store_errors
 from gcsched.adapters.mongo.documents import BY_ID
 from gcsched.adapters.mongo.tolerant import a_latest_moment, a_moment, a_text
 from gcsched.domain.caseless import fold_address
 from gcsched.domain.suppression import Suppression
+
+MOST_NOT_FOLDED = 500  # as many as a process of the version before may write until the next filling
+MOST_SPELLINGS = 4  # of one address, on average
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,20 +49,35 @@ class MongoSuppressions:
         return {address: lasting[fold] for address, fold in folds if fold in lasting}
 
     async def _blocked(self, addresses: Collection[str], now: datetime) -> list[Suppression]:
-        """Find what blocks *addresses* at *now*, in all spellings; and a few others perhaps."""
+        """Find what blocks *addresses* at *now*, in all spellings.
+
+        In one statement, unless very many have no `folded` yet: those come first and fill it.
+        """
+        folds = {fold_address(address) for address in addresses}
+        most = MOST_NOT_FOLDED + MOST_SPELLINGS * len(folds)
+        found = await self._found([None, *folds], folds, now, most)
+        if found is None:
+            # In this order: what is filled meanwhile is found by the second statement.
+            missing = await self._found([None], folds, now) or {}
+            found = missing | (await self._found([*folds], folds, now) or {})
+        return [decode(document) for document in found.values()]
+
+    async def _found(
+        self, keys: list[str | None], folds: AbstractSet[str], now: datetime, most: int = 0
+    ) -> dict[str, Document] | None:
+        """Read those with one of *keys*, keep those of *folds*; None: there are *most* or more."""
         # What is over stays until the TTL monitor comes by.
-        alike = spelled_like(addresses, "_id", or_not_ascii=True)
-        query = {**alike, "_id": {"$gte": ""}, "until": {"$gt": now}}
+        query = {FOLDED: {"$in": keys}, "_id": {"$gte": ""}, "until": {"$gt": now}}
 
-        async def found(index: str) -> list[Document]:
-            return await self.mongo.suppressions.find(query, hint=index).to_list(None)
+        async def found(index: str) -> dict[str, Document] | None:
+            kept, count = dict[str, Document](), 0
+            async for document in self.mongo.suppressions.find(query, hint=index, limit=most):
+                count += 1
+                if fold_address(document["_id"]) in folds:
+                    kept[document["_id"]] = document
+            return None if most and count == most else kept
 
-        return [decode(document) for document in await by_index(found)]
-
-    async def _spellings(self, address: str, now: datetime) -> list[Suppression]:
-        fold = fold_address(address)
-        found = await self._blocked([address], now)
-        return [each for each in found if fold_address(each.address) == fold]
+        return await by_index(found)
 
     async def page(self, after: str, *, most: int, now: datetime) -> list[Suppression]:
         """Give the *most* addresses that follow *after*, of those that are blocked at *now*."""
@@ -76,7 +95,7 @@ class MongoSuppressions:
         the one that lasts longest would count, and not what was wanted last.
         """
         with store_errors("blocking an address"):
-            spellings = await self._spellings(wanted.address, wanted.since)
+            spellings = await self._blocked([wanted.address], wanted.since)
             others = [each for each in spellings if each.address != wanted.address]
             document = await self._block(wanted, min((each.since for each in others), default=None))
             if others:
@@ -111,7 +130,7 @@ class MongoSuppressions:
         All its spellings are freed; what is given is the one that was asked for, if it was blocked.
         """
         with store_errors("freeing an address"):
-            spellings = await self._spellings(address, now)
+            spellings = await self._blocked([address], now)
             ids = [each.address for each in spellings]
             freed = {"_id": {"$in": ids}, "until": {"$gt": now}}
             deleted = await self.mongo.suppressions.delete_many(freed, hint=BY_ID) if ids else None
