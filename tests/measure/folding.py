@@ -32,6 +32,7 @@ from gcsched.adapters.mongo.suppressions import MongoSuppressions
 from gcsched.domain.identity import new_id
 from gcsched.domain.job import State
 from gcsched.domain.listing import JobFilter, Listing, Order
+from gcsched.errors import StoreUnavailable
 from gcsched.pb import task_pb2, task_pb2_grpc
 from gcsched.usecases.folding import AddressStore, Folding
 from tests.builders import a_job
@@ -110,7 +111,16 @@ async def looks(mongo: Mongo) -> Figures:
         query = {"_id": {"$in": addresses}, "until": {"$gt": now}}
         assert not await mongo.suppressions.find(query, hint=BY_ID).to_list(None)
 
+    refused = 0
+
     async def page() -> None:
+        nonlocal refused
+        try:
+            await whole_page()
+        except StoreUnavailable:  # more is to be read than there is time
+            refused += 1
+
+    async def whole_page() -> None:
         found = await MongoJobList(mongo=mongo).page(listing, None, most=50, is_full=False)
         assert len(found.jobs) == PER_ADDRESS
 
@@ -120,6 +130,7 @@ async def looks(mongo: Mongo) -> Figures:
         "suppressions_of_a_batch_ms": await timed(batch, times=TIMES),
         "the_same_by_the_version_before_ms": await timed(batch_of_the_version_before, times=TIMES),
         "page_of_an_address_ms": await timed(page, times=5),
+        "pages_refused_of_5": refused,
     }
 
 
