@@ -7,6 +7,7 @@ from gcsched import policies
 from gcsched.adapters.arq import ArqWorkerPool, Tasks
 from gcsched.adapters.arq_client import open_arq
 from gcsched.adapters.mongo.claims import MongoClaims
+from gcsched.adapters.mongo.folding import MongoFolding
 from gcsched.adapters.mongo.recovery import MongoRecovery
 from gcsched.adapters.mongo.runs import MongoRuns
 from gcsched.adapters.redis import RedisMarks
@@ -15,6 +16,7 @@ from gcsched.parts import NamedLoop
 from gcsched.resources import Resources
 from gcsched.settings import Settings
 from gcsched.usecases.daily import DailyRun
+from gcsched.usecases.folding import Folding
 from gcsched.usecases.ringer import Ringer
 from gcsched.usecases.sweep import EVERY, Sweep
 
@@ -46,6 +48,7 @@ def build_upkeep(
     )
     loops: tuple[NamedLoop, ...] = (
         ("sweep", sweep.run),
+        ("folding", Folding(store=MongoFolding(mongo=resources.mongo)).run),
         ("arq workers", workers.run),
         ("clock", resources.clock.run),
         ("clock of Redis", RedisClockWatch(redis=resources.redis, now=resources.clock).run),

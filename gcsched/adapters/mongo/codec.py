@@ -18,6 +18,7 @@ from gcsched.adapters.mongo.checks import (
     wrong,
 )
 from gcsched.domain.attempt import Attempt
+from gcsched.domain.caseless import fold_address
 from gcsched.domain.due import KEEP_TRYING
 from gcsched.domain.job import Job, Priority, State
 from gcsched.domain.replies import Kind
@@ -53,6 +54,7 @@ def encode(job: Job) -> dict[str, Any]:
         "state": job.state.value,
         "empid": job.empid,
         "email": job.email,
+        "folded": fold_address(job.email),
         "message": job.message,
         "name": job.name,
         "created": job.created,

@@ -312,7 +312,7 @@ def found(done: Row) -> int:
     if "distinct" in done["command"]:
         return int(done["execStats"]["nReturned"])
     if done["op"] == "query" and done["ns"].endswith(".suppressions"):
-        return len(done["command"]["filter"]["_id"]["$in"])  # that one is not there is an answer
+        return len(done["command"]["filter"]["folded"]["$in"])  # that one is not there is an answer
     return int(done.get("nreturned", 0) + done.get("nMatched", 0))
 
 
@@ -341,6 +341,8 @@ async def test_preparing_again_and_by_two_at_once_is_harmless(
         "lease",
         "empid_id",
         "email_id",
+        "folded_id",
+        "email_folded",
         "delete_after",
     }
     assert list(jobs.find()) == [encode(a_job())]
