@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from gcsched.domain.replies import Kind
+from gcsched.domain.replies import Kind, blames_full_mailbox
 
 MOST_ATTEMPTS_KEPT = 50
 
@@ -19,6 +19,10 @@ class Attempt:
     code: int | None = None
     enhanced: str | None = None
     text: str = ""
+
+    @property
+    def blames_full_mailbox(self) -> bool:
+        return blames_full_mailbox(self.code, self.enhanced, self.text)
 
 
 def kept(attempts: tuple[Attempt, ...]) -> tuple[Attempt, ...]:

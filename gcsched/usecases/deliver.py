@@ -3,10 +3,11 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 from gcsched.domain.attempt import Attempt
+from gcsched.domain.due import whole_second
 from gcsched.domain.job import LEASE, LEASE_LEFT_AT_BODY, Job
 from gcsched.domain.outcome import (
     LONGEST_TEXT,
@@ -96,13 +97,18 @@ class Deliver:
             # Nobody said that the claim still holds, so nothing was sent.
             return self.given_back(claimed)
         match carried.transmission:
-            case Withheld():
-                return self.given_back(claimed)
+            case Withheld(wait=wait):
+                return self._withheld(claimed, wait)
             case Answered() | Broken() as transmission:
                 attempt = attempt_from(
                     transmission, relay=carried.relay, begun=started, ended=self.now()
                 )
                 return self._concluded(claimed, attempt)
+
+    def _withheld(self, claimed: Claimed, wait: timedelta | None) -> Conclusion:
+        if wait is None:
+            return self.given_back(claimed)
+        return self.put_off(claimed, whole_second(self.now() + wait))
 
     async def _begin(self, claimed: Claimed) -> Permit | None:
         if self.now() > claimed.job.not_after:  # a relay may take minutes until here

@@ -107,7 +107,8 @@ class Pool:
             outcome = await self._through(session, parcel, begin)
             if not isinstance(outcome, Stale):
                 return outcome
-            session = None  # a fresh one is never stale, so this happens once
+            # A fresh one is dead for no mail, and after a lost group none is sent: it ends here.
+            session = None
 
     async def _through(
         self, session: Session, parcel: Parcel, begin: Begin
@@ -128,8 +129,8 @@ class Pool:
         return None
 
     def _put_back(self, session: Session) -> None:
-        # A relay that loses what comes in a group would stall every session: ask it one by one.
-        self._may_pipeline &= not session.stalled
+        # A relay that loses what comes in a group, or answers 503 to it, is asked one by one.
+        self._may_pipeline &= session.takes_groups
         if self._is_closing or not session.is_alive or session.is_worn(self.keep):
             self._dismiss(session)
         else:
