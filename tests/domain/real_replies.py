@@ -101,8 +101,8 @@ EXCHANGE: tuple[Heard, ...] = (
     (
         BODY,
         (
-            "554 5.2.0 STOREDRV.Submission.Exception:SendAsDeniedException.MapiExceptionSendAsDenied"
-            "; Failed to process message due to a permanent exception"
+            "554 5.2.0 STOREDRV.Submission.Exception:SendAsDeniedException."
+            "MapiExceptionSendAsDenied; Failed to process message due to a permanent exception"
         ),
         OURS,
     ),

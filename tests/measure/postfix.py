@@ -182,8 +182,8 @@ def main() -> None:
             folder.chmod(0o755)
             seen[refusal] = asyncio.run(measure(folder, refusal, options.jobs))
         print(refusal, json.dumps(seen[refusal]), flush=True)
-    if options.json:
-        options.json.write_text(json.dumps(seen, indent=1) + "\n")
+        if options.json:
+            options.json.write_text(json.dumps(seen, indent=1) + "\n")
 
 
 if __name__ == "__main__":
