@@ -134,6 +134,12 @@ TABLE = (
     ),
     # What the relay holds against us, at whatever stage.
     Line(f"the relay refuses our name: {OUR_NAME}", words=said.HELO, trouble=Answered),
+    Line(
+        f"the relay refuses our name: {OUR_NAME}",
+        CONNECT,
+        Answered,
+        said.words(r"host ?name|fully[- ]qualified|domain name|literal"),
+    ),
     Line(f"the relay wants a login: {LOG_IN}", words=said.LOGIN, trouble=Answered),
     Line(f"the relay does not relay for us: {LET_US}", words=said.RELAYING, trouble=Answered),
     Line(
