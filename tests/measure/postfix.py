@@ -109,7 +109,7 @@ class Postfix:
 
 @contextmanager
 def a_postfix(folder: Path, refusal: str) -> Iterator[Postfix]:
-    os.chmod(folder, 0o755)  # noqa: PTH101, S103 - its daemons are other users
+    folder.chmod(0o755)  # its daemons are other users
     for name in ("etc", "queue", "data", "log"):
         (folder / name).mkdir()
     shutil.chown(folder / "data", "postfix")
