@@ -1,7 +1,7 @@
 """Build the relays from settings: a pool of sessions with each, and what chooses between them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from redis.asyncio import Redis
@@ -14,7 +14,7 @@ from gcsched.helo import machine_name
 from gcsched.setting import variable
 from gcsched.settings import Settings
 from gcsched.usecases.allowance import OwnAllowance, SharedAllowance
-from gcsched.usecases.guard import GuardedRelay
+from gcsched.usecases.guard import Acceptance, GuardedRelay
 from gcsched.usecases.pacer import Pacer
 from gcsched.usecases.ports import Mailer
 from gcsched.usecases.relays import Relays
@@ -62,6 +62,7 @@ class RelayFactory:
     per_second: float
     burst: int
     redis: Redis
+    accepted: Acceptance = field(default_factory=Acceptance)
 
     def relays_over(self, mailers: Sequence[Mailer]) -> Relays:
         first, *others = mailers
@@ -95,6 +96,7 @@ class RelayFactory:
             login=variable(password),
             meanwhile=meanwhile,
             patience=PATIENCE,
+            accepted=self.accepted,
         )
 
     def allowance(self, relay: str) -> OwnAllowance | SharedAllowance:

@@ -53,6 +53,8 @@ def build_visibility(
 
 
 def relay(name: str, relays: Relays) -> Dependency:
-    return Dependency(
-        name=f"relay {name}", trouble=lambda: BREAKER_OPEN if relays.down[name] else None
-    )
+    def trouble() -> str | None:
+        words = relays.troubles[name]
+        return None if words is None else f"{BREAKER_OPEN}: {words}"
+
+    return Dependency(name=f"relay {name}", trouble=trouble)

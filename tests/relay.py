@@ -80,6 +80,7 @@ class Relay:
     mechanisms: str = "PLAIN LOGIN"
     certificate_for: str = "127.0.0.1"
     loses_pipelined: bool = False  # throws away what came together with a command
+    refuses_groups: bool = False  # answers 503 to what came together with a command before it
     unforgiving: bool = False  # after a refused MAIL or RCPT: 503 to everything until RSET
     always_354: bool = False  # accepts DATA even without a recipient
     refuses_literals: int | None = None  # with this code, who names itself by an address

@@ -53,7 +53,7 @@ class Guest:
         self.wire, self.relay = wire, relay
         self.is_secure = self.relay.security == "tls"
         self.is_known = not self.relay.users
-        self.said_ehlo = False
+        self.said_ehlo = self.is_in_group = False
         self.handlers: dict[str, Callable[[str], Awaitable[None]]] = {
             "EHLO": self.on_ehlo,
             "HELO": self.on_helo,
@@ -91,10 +91,16 @@ class Guest:
         self.inspect(line, verb)
         if self.relay.loses_pipelined:
             self.wire.buffer.clear()
+        followed, self.is_in_group = self.is_in_group, bool(self.wire.buffer)
         try:
+            self.refuse_groups(is_in_group=followed)
             await self.handle(verb, rest)
         except Refused as refused:
             self.say(refused.code, refused.text)
+
+    def refuse_groups(self, *, is_in_group: bool) -> None:
+        if is_in_group and self.relay.refuses_groups:
+            raise Refused(503, "5.5.1 bad sequence of commands")
 
     async def handle(self, verb: str, rest: str) -> None:
         if self.is_offended and verb not in ALWAYS_UNDERSTOOD:

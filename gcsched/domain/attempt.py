@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from gcsched.domain.replies import Kind
+from gcsched.domain.replies import Kind, blames_full_mailbox
 
 MOST_ATTEMPTS_KEPT = 50
 
@@ -24,6 +24,10 @@ class Attempt:
     enhanced: str | None = None
     text: str = ""
     date: datetime | None = field(default=None, compare=False)
+
+    @property
+    def blames_full_mailbox(self) -> bool:
+        return blames_full_mailbox(self.code, self.enhanced, self.text)
 
 
 def kept(attempts: tuple[Attempt, ...]) -> tuple[Attempt, ...]:

@@ -11,7 +11,6 @@ from gcsched.domain.replies import (
     Broken,
     Kind,
     Stage,
-    kind_of,
 )
 from gcsched.domain.retry import (
     LOST_REPLY,
@@ -29,6 +28,7 @@ from gcsched.domain.suppression import Suppression
 LONGEST_TEXT = 512
 CUT_OFF = "cut off after the body had begun: the relay may have taken the mail"
 DIED_TOO_OFTEN = "its worker died ten times"
+DOUBTED = "not counted: the relay refuses one recipient after the other"
 FOUND_ACCEPTED = "accepted by the relay; its worker died before recording it"
 
 
@@ -42,15 +42,15 @@ def attempt_from(
 ) -> Attempt:
     """Put what happened into the words of the job's history; *date* is that of the body."""
     match transmission:
-        case Answered(reply, note):
+        case Answered(reply, note, is_doubted):
             return Attempt(
                 begun=begun,
                 ended=ended,
-                kind=kind_of(reply),
+                kind=transmission.kind,
                 relay=relay,
                 code=reply.code,
                 enhanced=reply.enhanced,
-                text=noted(str(reply), note),
+                text=noted(str(reply), DOUBTED if is_doubted else note),
                 date=date if reply.stage is Stage.BODY else None,
             )
         case Broken(Stage.BODY, reason):
@@ -89,8 +89,8 @@ def after_attempt(job: Job, attempt: Attempt, *, policy: RetryPolicy, chance: fl
             return job.sent(attempt)
         case TryAgain(at=at, charged=charged):
             return job.retried(attempt, due=at, charged=charged)
-        case GiveUp(reason=reason):
-            return job.failed(attempt, reason=reason)
+        case GiveUp(reason=reason, kind=kind):
+            return job.failed(replace(attempt, kind=kind or attempt.kind), reason=reason)
         case Expire(reason=reason, charged=charged):
             return job.expired(attempt, reason=reason, charged=charged)
         case Hold(reason=reason):

@@ -3,12 +3,13 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 import structlog
 
 from gcsched.domain.attempt import Attempt
+from gcsched.domain.due import whole_second
 from gcsched.domain.job import LEASE, LEASE_LEFT_AT_BODY, Job
 from gcsched.domain.mail_date import settled_date
 from gcsched.domain.masking import masked
@@ -124,8 +125,8 @@ class Deliver:
             # Nobody said that the claim still holds, so nothing was sent.
             return self.given_back(claimed)
         match carried.transmission:
-            case Withheld():
-                return self.given_back(claimed)
+            case Withheld(wait=wait):
+                return self._withheld(claimed, wait)
             case Answered() | Broken() as transmission:
                 tell_note(claimed.job, transmission)
                 attempt = attempt_from(
@@ -136,6 +137,11 @@ class Deliver:
                     date=claimed.date,
                 )
                 return self._concluded(claimed, attempt)
+
+    def _withheld(self, claimed: Claimed, wait: timedelta | None) -> Conclusion:
+        if wait is None:
+            return self.given_back(claimed)
+        return self.put_off(claimed, whole_second(self.now() + wait))
 
     async def _begin(self, claimed: Claimed) -> Permit | None:
         if self.now() > claimed.job.not_after:  # a relay may take minutes until here

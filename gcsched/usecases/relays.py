@@ -43,6 +43,11 @@ class Relays:
         """Say of each relay by name whether it is left alone."""
         return {relay.name: relay.is_down for relay in self._relays}
 
+    @property
+    def troubles(self) -> Mapping[str, str | None]:
+        """Say of each relay by name what is wrong with it; None: it is up."""
+        return {relay.name: relay.trouble for relay in self._relays}
+
     async def carry(self, mail: Mail, begin: Begin) -> Carried:
         carried = NO_RELAY
         for relay in self._relays:

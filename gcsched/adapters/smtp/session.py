@@ -13,7 +13,10 @@ from gcsched.usecases.ports import Begin
 
 @dataclass(frozen=True, slots=True)
 class Stale:
-    """A kept session turned out to be dead before this mail had begun; try it on a fresh one."""
+    """Nothing was decided about this mail, and it had not begun; try it once more.
+
+    A kept session turned out to be dead, or the relay could not follow commands in a group.
+    """
 
 
 class Session:
@@ -27,7 +30,7 @@ class Session:
         self._reset_first = False
         self._offer = offer
         self.carried = 0
-        self.stalled = False
+        self.takes_groups = True
         self.closed = talk.closed
 
     @property
@@ -55,9 +58,9 @@ class Session:
             outcome = await transaction.run(begin, reset=self._reset_first)
         finally:
             self._after(transaction)
-        if transaction.was_dead and self.carried > 1:
-            return Stale()
         self._reset_first = not is_accepted(outcome)
+        if transaction.lost_track or (transaction.was_dead and self.carried > 1):
+            return Stale()
         return noted(outcome, parcel.note) if parcel.left_out else outcome
 
     def stop_pipelining(self) -> None:
@@ -74,7 +77,7 @@ class Session:
     def _after(self, transaction: Transaction) -> None:
         self.carried += 1
         self._used = self._now()
-        self.stalled = transaction.stalled
+        self.takes_groups = not (transaction.stalled or transaction.lost_track)
         if not transaction.in_step:
             self._talk.abort()
 
