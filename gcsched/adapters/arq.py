@@ -22,6 +22,7 @@ from redis.asyncio.client import Pipeline
 
 from gcsched.adapters.redis import bell_errors, close, open_pool
 from gcsched.adapters.redis_replies import texts
+from gcsched.adapters.store_words import redis_words
 from gcsched.domain.due import DailyPlan
 from gcsched.errors import GcschedError
 from gcsched.usecases.finish import cancel_until_done
@@ -40,7 +41,6 @@ AFTER_THE_SECOND = 0.002
 FIRST_BACK_OFF, LONGEST_BACK_OFF = 0.5, 5.0
 MOST_FAILING_POLLS = 8  # two seconds of them; sweeps are completed every ten
 LONGEST_CLOSE = 5.0
-LONGEST_REASON = 200
 
 
 def packed(value: Any) -> bytes:
@@ -181,7 +181,7 @@ class ArqWorkerPool:
             structlog.get_logger().warning(
                 "arq worker ended",
                 error=type(error).__name__,
-                reason=printable(str(error)),
+                reason="it ended by itself" if error is None else redis_words(error),
                 again_in_seconds=back_off,
             )
             with suppress(TimeoutError):
@@ -259,11 +259,6 @@ class ArqWorkerPool:
                 timeout=CRON_TIMEOUT,
             ),
         ]
-
-
-def printable(text: str) -> str:
-    """Return *text* for one line of log: it may repeat what Redis holds."""
-    return "".join(c if c.isprintable() else " " for c in text[:LONGEST_REASON])
 
 
 def called(task: Callable[..., Awaitable[object]]) -> Any:

@@ -48,6 +48,6 @@ class Census:
             counts = await self.tally.count(now=now)
             self._counts = replace(counts, unreadable=await self.unreadable())
         except StoreUnavailable as error:
-            structlog.get_logger().warning("jobs not counted", error=str(error))
+            structlog.get_logger().warning("jobs not counted", error=error.for_log)
         else:
             self._counted_at, self.counted = self.clock(), now
