@@ -21,7 +21,7 @@ from gcsched.adapters.template_folder import default_folder
 from gcsched.adapters.templates import Templates
 from gcsched.assembly import Service, assemble
 from gcsched.capacity import for_callers
-from gcsched.errors import PartEnded, StoreUnavailable
+from gcsched.errors import PartEnded, StoreRefused, StoreUnavailable
 from gcsched.parts import LEAST, TO_CUT_OFF, Parts
 from gcsched.relaying import pools
 from gcsched.resources import Resources
@@ -144,7 +144,9 @@ async def opened(
         connections = Connections(most=most.http)
         serving = serving_http(pages, listen=settings.http_listen, connections=connections)
         http_port = await stack.enter_async_context(serving)
-        mongo = await stack.enter_async_context(open_mongo(settings.mongo_uri.get_secret_value()))
+        uri, is_allowed = settings.mongo_uri.get_secret_value(), settings.allow_standalone
+        opening = open_mongo(uri, may_be_standalone=is_allowed)
+        mongo = await stack.enter_async_context(opening)
         pool = open_pool(settings.redis_url.get_secret_value(), sessions=settings.smtp_sessions)
         redis = Redis(connection_pool=pool)
         stack.push_async_callback(close, redis)
@@ -167,16 +169,22 @@ async def opened(
 
 
 async def store_is_ready(resources: Resources, stop: asyncio.Event) -> bool:
-    """Wait with back-off for MongoDB, then prepare it; False when stopped meanwhile."""
-    wait = FIRST_WAIT_SECONDS
+    """Wait with back-off for MongoDB, then prepare it; False when stopped meanwhile.
+
+    Raises SettingsProblems at a standalone one that is not allowed.
+    """
+    wait, is_known = FIRST_WAIT_SECONDS, False
     while not stop.is_set():
         try:
+            if not is_known:
+                await resources.mongo.check_kind()
+                is_known = True
             await resources.mongo.prepare()
             await resources.clock.measure()
         except StoreUnavailable as error:
-            log.warning(
-                "waiting for MongoDB", error=str(error.__cause__)[:300], again_in_seconds=wait
-            )
+            why = error.sentence if isinstance(error, StoreRefused) else error.why
+            resources.readiness.waiting(why)
+            log.warning("waiting for MongoDB", error=why, again_in_seconds=wait)
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), wait)
             wait = min(wait * 2, LONGEST_WAIT_SECONDS)

@@ -5,7 +5,7 @@ from datetime import time, timedelta
 from ipaddress import ip_address
 from urllib.parse import unquote, urlsplit
 
-from pydantic import SecretStr, ValidationInfo
+from pydantic import ValidationInfo
 
 from gcsched.domain.address import normalised_address
 from gcsched.domain.address_rules import AddressRules
@@ -18,25 +18,11 @@ LONGEST_WAIT_SECONDS = 86_400
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
-def mongo_uri(uri: SecretStr) -> SecretStr:
-    parts = urlsplit(uri.get_secret_value())
-    if parts.scheme not in {"mongodb", "mongodb+srv"} or not parts.netloc or parts.fragment:
-        raise ValueError
-    if not re.fullmatch(r"[A-Za-z0-9_-]*", unquote(parts.path[1:])):
-        raise ValueError
-    return uri
-
-
-def mongo_database(uri: SecretStr) -> str:
-    return unquote(urlsplit(uri.get_secret_value()).path[1:]) or DEFAULT_DATABASE
-
-
-def redis_url(url: SecretStr) -> SecretStr:
-    parts = urlsplit(url.get_secret_value())
-    place = {"redis": parts.netloc, "rediss": parts.netloc, "unix": parts.path}
-    if not place.get(parts.scheme):
-        raise ValueError
-    return url
+def mongo_database(uri: str) -> str | None:
+    """Return the database that *uri* names, or ours; None where its path is no name of one."""
+    path = uri.partition("://")[2].partition("?")[0].partition("/")[2]
+    name = unquote(path) or DEFAULT_DATABASE
+    return name if re.fullmatch(r"[A-Za-z0-9_-]{1,63}", name) else None
 
 
 def host(name: str) -> str:

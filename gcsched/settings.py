@@ -1,9 +1,10 @@
 """All settings, read once from the environment and from secret files. Knows no component."""
 
+import re
 from collections.abc import Collection, Mapping
 from datetime import time, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -31,8 +32,10 @@ from gcsched.errors import SettingsProblems
 from gcsched.sender import sendable_address, showable_name
 from gcsched.service_links import service_links
 from gcsched.setting import PREFIX, Contradiction, setting, variable
+from gcsched.store_urls import shown
 
 CALLERS_OWN = {"GCSCHED_TARGET"}  # what the command line reads when it calls a service
+NOT_TEXT = re.compile("[\ud800-\udfff]")  # octets of the environment that were not decoded
 TRY_OUT = "(for a try-out without any server run: python -m gcsched dev)"
 
 
@@ -251,13 +254,16 @@ def load(environ: Mapping[str, str]) -> Settings:
     said: dict[str, Any] = {
         field: text for field, text in given.items() if text and variable(field) not in links
     }
+    if undecoded := [field for field, text in said.items() if NOT_TEXT.search(text)]:
+        octets = "cannot be used: it holds octets that are not UTF-8: write it anew"
+        raise SettingsProblems([f"{variable(field)} {octets}" for field in undecoded])
     folder = said.get("secrets_dir")
     if folder and Path(folder).is_dir():
         said["_secrets_dir"] = folder
     try:
         return Settings(**said).told(by_environment=said)
     except ValidationError as error:
-        problems = [_sentence(details) for details in error.errors(include_url=False)]
+        problems = [_sentence(details, said) for details in error.errors(include_url=False)]
     except (OSError, SettingsError):
         problems = [f"{variable('secrets_dir')} holds a file that cannot be read as UTF-8 text"]
     raise SettingsProblems(problems)
@@ -278,15 +284,31 @@ def names() -> set[str]:
     return {variable(field) for field in Settings.model_fields}
 
 
-def _sentence(error: ErrorDetails) -> str:
+def _sentence(error: ErrorDetails, said: Mapping[str, str]) -> str:
     field = str(error["loc"][0])
     cause = error.get("ctx", {}).get("error")
     if isinstance(cause, Contradiction):
         return f"{variable(field)} {cause}"
     if error["type"] == "missing":
         return f"{variable(field)} is missing: {_advice(field)} {TRY_OUT}"
-    problem = "is missing" if error["input"] == "" else "cannot be used"
-    return f"{variable(field)} {problem}: {_advice(field)}"
+    if error["input"] == "":
+        return f"{variable(field)} is missing: {_advice(field)}"
+    told = _told(field, said.get(field, str(error["input"])))
+    return f"{variable(field)} cannot be used: {told}{_advice(field)}"
+
+
+def _told(field: str, value: str) -> str:
+    """Repeat what was given, unless it is a secret or seems to hold one, as a URL in a host may."""
+    if is_secret(field):
+        return ""
+    before, _, after = value.rpartition("@")
+    has_login = re.search(r"[:/]\S*$", before)
+    return f"{shown(f'…@{after}' if has_login else value)} is not valid: "
+
+
+def is_secret(field: str) -> bool:
+    kind = Settings.model_fields[field].annotation
+    return SecretStr in {kind, *get_args(kind)}
 
 
 def _advice(field: str) -> str:

@@ -21,6 +21,7 @@ from arq.worker import Worker, func
 from gcsched.adapters.arq_client import DAILY, QUEUE, SWEEP, WAKE, packed, unpacked
 from gcsched.adapters.redis import bell_errors, close
 from gcsched.adapters.redis_replies import texts
+from gcsched.adapters.store_words import redis_words
 from gcsched.domain.due import DailyPlan
 from gcsched.errors import GcschedError
 from gcsched.usecases.finish import cancel_until_done, hear_this_task
@@ -36,7 +37,6 @@ FIRST_BACK_OFF, LONGEST_BACK_OFF = 0.5, 5.0
 POLLS_OF_LIFE = 4  # the first one writes to Redis, and a job that cannot be run ends the second
 MOST_FAILING_POLLS = 8  # two seconds of them; sweeps are completed every ten
 LONGEST_CLOSE = 5.0
-LONGEST_REASON = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,13 +154,14 @@ class ArqWorkerPool:
             error = await self._run_once(stop)
             if stop.is_set():
                 return
-            self.trouble = f"takes no wake-ups: a worker ended ({type(error).__name__})"
+            why = "it ended by itself" if error is None else redis_words(error)
+            self.trouble = f"takes no wake-ups: a worker ended: {why}"
             lasted = time.monotonic() - begun
             back_off = FIRST_BACK_OFF if lasted > LONGEST_BACK_OFF else back_off
             structlog.get_logger().warning(
                 "arq worker ended",
                 error=type(error).__name__,
-                reason=printable(str(error)),
+                reason=why,
                 again_in_seconds=back_off,
             )
             with suppress(TimeoutError):
@@ -242,11 +243,6 @@ class ArqWorkerPool:
                 timeout=CRON_TIMEOUT,
             ),
         ]
-
-
-def printable(text: str) -> str:
-    """Return *text* for one line of log: it may repeat what Redis holds."""
-    return "".join(c if c.isprintable() else " " for c in text[:LONGEST_REASON])
 
 
 def called(task: Callable[..., Awaitable[object]]) -> Any:

@@ -12,10 +12,11 @@ from redis.asyncio import ConnectionPool, Redis
 from redis.exceptions import NoScriptError
 
 from gcsched.adapters.redis_failures import FAILURES
-from gcsched.adapters.redis_replies import LimitedParser, Nonsense, integer, nothing, texts
+from gcsched.adapters.redis_replies import Nonsense, integer, nothing, texts
+from gcsched.adapters.redis_url import pool_options
+from gcsched.adapters.store_words import is_refusal, redis_words
 from gcsched.errors import BellUnavailable
 
-TIMEOUT_SECONDS = 2.0
 MOST_CONNECTIONS = 32  # beside one for each session, which may all ask for a slot at once
 MARK_LIFE = timedelta(days=1)
 PREFIX = "gcsched:sent"
@@ -30,14 +31,8 @@ end
 
 
 def open_pool(url: str, *, sessions: int = 0) -> ConnectionPool:
-    """Open a pool for *url* (redis, rediss or unix); unlimited, a frozen Redis would hang us."""
-    return ConnectionPool.from_url(
-        url,
-        socket_timeout=TIMEOUT_SECONDS,
-        socket_connect_timeout=TIMEOUT_SECONDS,
-        max_connections=MOST_CONNECTIONS + sessions,
-        parser_class=LimitedParser,
-    )
+    """Open a pool for *url* (redis, rediss or unix); every wait of it has a limit."""
+    return ConnectionPool(**{"max_connections": MOST_CONNECTIONS + sessions, **pool_options(url)})
 
 
 async def close(redis: Redis) -> None:
@@ -57,9 +52,10 @@ def bell_errors(doing: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
+        why, refuses = redis_words(error), is_refusal(error)
         if failures is not None:
-            failures.failed(doing, error)
-        raise BellUnavailable(doing, error) from error
+            failures.failed(doing, why)
+        raise BellUnavailable(doing, why, is_refusal=refuses) from error
     if failures is not None:
         failures.succeeded(doing)
 

@@ -24,11 +24,11 @@ class RedisFailures:
         self._failed = {doing: each for doing, each in self._failed.items() if each[0] > too_old}
         if not self._failed:
             return None
-        doing, (_, kind) = max(self._failed.items(), key=lambda item: item[1][0])
-        return f"failed while {doing} ({kind})"
+        doing, (_, why) = max(self._failed.items(), key=lambda item: item[1][0])
+        return f"failed while {doing}: {why}"
 
-    def failed(self, doing: str, cause: Exception) -> None:
-        self._failed[doing] = (self.clock(), type(cause).__name__)
+    def failed(self, doing: str, why: str) -> None:
+        self._failed[doing] = (self.clock(), why)
 
     def succeeded(self, doing: str) -> None:
         if self._failed:

@@ -86,7 +86,7 @@ class Census:
             counts = await self.tally.count(now=now)
             self._counts = replace(counts, unreadable=await self.unreadable())
         except StoreUnavailable as error:
-            structlog.get_logger().warning("jobs not counted", error=str(error))
+            structlog.get_logger().warning("jobs not counted", error=error.for_log)
             self._not_before = self.clock() + AFTER_FAILURE_SECONDS
         else:
             self._counted_at, self.counted = self.clock(), now

@@ -62,8 +62,13 @@ class Readiness:
     _is_serving: bool = field(default=False, init=False)
     _is_stopping: bool = field(default=False, init=False)
     _why_cut_off: Callable[[], str | None] = field(default_factory=lambda: nothing, init=False)
+    _waiting: str = field(default=WAITING, init=False)
     failure: str | None = field(default=None, init=False)
     """What part of the service ended by itself, and how; the process ends soon."""
+
+    def waiting(self, why: str) -> None:
+        """Note *why* MongoDB cannot be used yet."""
+        self._waiting = f"{WAITING}: {why}" if why else WAITING
 
     def started(self, *dependencies: Dependency) -> None:
         self._dependencies = dependencies
@@ -113,8 +118,8 @@ class Readiness:
         if self._is_stopping:
             return Report(status=Status.STOPPING, dependencies=told, reason=STOPPING)
         if not troubles:
-            waiting = {"mongodb": WAITING}
-            return Report(status=Status.STARTING, dependencies=waiting, reason=WAITING)
+            waiting = {"mongodb": self._waiting}
+            return Report(status=Status.STARTING, dependencies=waiting, reason=self._waiting)
         wrong = [each for each, trouble in troubles.items() if trouble]
         if not wrong:
             return Report(status=Status.READY, dependencies=told)

@@ -561,7 +561,7 @@ async def test_a_worker_that_died_is_trouble_until_one_lives(heard: Heard, tmp_p
                 assert pool.trouble is None
                 server.kill()
                 await until(lambda: pool.trouble)
-                assert pool.trouble == "takes no wake-ups: a worker ended (ConnectionError)"
+                assert str(pool.trouble).startswith("takes no wake-ups: a worker ended: ")
                 await server.start()
 
                 await until(lambda: pool.trouble is None)
@@ -579,7 +579,9 @@ async def test_a_worker_whose_jobs_cannot_begin_is_trouble(heard: Heard, tmp_pat
                 await until(lambda: len(logs) >= 2)
                 trouble = pool.trouble
 
-    assert trouble == "takes no wake-ups: a worker ended (NoPermissionError)"
+    assert trouble is not None
+    assert trouble.startswith("takes no wake-ups: a worker ended: ")
+    assert "give its user the keys" in trouble
 
 
 SECRET = "secret-of-a-neighbour"

@@ -32,7 +32,7 @@ async def test_what_failed_is_told_until_the_same_succeeds() -> None:
 
     fail("ringing the bell")
     succeed("asking for a slot")
-    assert failures.trouble == "failed while ringing the bell (ConnectionRefusedError)"
+    assert failures.trouble == "failed while ringing the bell: ConnectionRefusedError"
 
     succeed("ringing the bell")
     assert failures.trouble is None
@@ -51,7 +51,7 @@ async def test_of_several_the_latest_is_told_and_each_must_succeed() -> None:
 def test_what_is_not_tried_again_is_forgotten_after_a_while() -> None:
     clock = Seconds()
     failures = RedisFailures(clock=clock)
-    failures.failed("ringing the bell", TimeoutError())
+    failures.failed("ringing the bell", "no answer")
 
     clock.now += REMEMBERED_SECONDS - 0.1
     assert failures.trouble is not None

@@ -287,7 +287,7 @@ async def test_a_worker_that_cannot_be_built_is_tried_again() -> None:
             await until(lambda: len(logs) > 3)
 
     assert {(log["error"], log["reason"]) for log in logs} == {
-        ("ZeroDivisionError", "no client today")
+        ("ZeroDivisionError", "ZeroDivisionError: no client today")
     }
 
 

@@ -31,7 +31,7 @@ class Shared:
 
     def fail_if_away(self) -> None:
         if self.is_away:
-            raise BellUnavailable("looking who reaches MongoDB", ConnectionRefusedError())
+            raise BellUnavailable("looking who reaches MongoDB", "away")
 
 
 @dataclass
