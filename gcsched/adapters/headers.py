@@ -71,9 +71,10 @@ def display_name(name: str) -> str:
 
 def phrase(name: str, *, used: int) -> list[str]:
     """Give a display name as one quoted string, or where that cannot be as encoded words."""
-    quoted = f'"{ESCAPED.sub(BACKSLASHED, name)}"'
-    if name.isascii() and "=?" not in name and len(quoted) <= LINE - used:
-        return [quoted]
+    if name.isascii() and "=?" not in name:
+        quoted = f'"{ESCAPED.sub(BACKSLASHED, name)}"'
+        if len(quoted) <= LINE - used:
+            return [quoted]
     return encoded_words(name, first=WORD_LINE - used)
 
 

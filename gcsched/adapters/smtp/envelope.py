@@ -64,14 +64,13 @@ class Parcel:
 
         RFC 5321 section 4.5.2. The octets stay as many as SIZE announced.
         """
-        content = self.content
-        if self.date_at is not None:
-            rest = self.date_at + DATE_OCTETS
-            content = b"".join((content[: self.date_at], date_header(date), content[rest:]))
-        if b"\r\n." in content:
-            content = content.replace(b"\r\n.", b"\r\n..")
-        first = b"." if content.startswith(b".") else b""
-        return b"".join((first, content, b".\r\n"))
+        pieces = [self.content]
+        if (at := self.date_at) is not None:
+            pieces = [self.content[:at], date_header(date), self.content[at + DATE_OCTETS :]]
+        if b"\r\n." in self.content:  # never at a seam: before and after a date is no dot
+            pieces = [piece.replace(b"\r\n.", b"\r\n..") for piece in pieces]
+        first = b"." if self.content.startswith(b".") else b""
+        return b"".join((first, *pieces, b".\r\n"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
