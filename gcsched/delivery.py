@@ -15,6 +15,7 @@ from gcsched.adapters.redis import RedisMarks
 from gcsched.adapters.smtp.pool import Pool
 from gcsched.adapters.templates import Templates
 from gcsched.domain.job import CLAIMABLE, Job
+from gcsched.domain.permit import Permit
 from gcsched.parts import NamedLoop
 from gcsched.relaying import RelayFactory
 from gcsched.resources import Resources
@@ -23,12 +24,12 @@ from gcsched.usecases.crew import Crew
 from gcsched.usecases.deliver import Claimed, Deliver, Fence
 from gcsched.usecases.group import Group
 from gcsched.usecases.lanes import Lanes
-from gcsched.usecases.lateness import Lateness
+from gcsched.usecases.lateness import Lateness, lateness_of
 from gcsched.usecases.leases import Leases
 from gcsched.usecases.marks import AcceptedMarks
 from gcsched.usecases.observing import Step
 from gcsched.usecases.pausing import Pausing
-from gcsched.usecases.ports import Carrier, Conclusion, Outcomes, Permit
+from gcsched.usecases.ports import Carrier, Conclusion, Outcomes
 from gcsched.usecases.record import Recorder
 from gcsched.usecases.relay_checks import RelayChecks
 from gcsched.usecases.relay_health import RelayHealth
@@ -75,7 +76,10 @@ def build_delivery(settings: Settings, resources: Resources, ringer: Ringer) -> 
     }
     relays = relays_over(settings, resources, healths)
     pausing = Pausing(relays, MongoPauses(mongo=resources.mongo))
-    fence = Group(Fence(claims=claims), on_batch=partial(resources.metrics.batch, Step.FENCE))
+    fence = Group(
+        Fence(claims=claims, now=resources.clock),
+        on_batch=partial(resources.metrics.batch, Step.FENCE),
+    )
     deliver = deliver_by(pausing, fence, settings, resources)
     crew = Crew(
         deliver=deliver,
@@ -119,7 +123,7 @@ def observing(metrics: Metrics, lateness: Lateness) -> Callable[[Job], None]:
 
     def concluded(job: Job) -> None:
         metrics.concluded(job)
-        if (late := job.lateness) is not None:
+        if (late := lateness_of(job)) is not None:
             lateness.note(late)
 
     return concluded

@@ -4,6 +4,7 @@ import fcntl
 import io
 import os
 import select
+import stat
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -52,7 +53,7 @@ def redirected(on_text: Callable[[str], None]) -> Iterator[None]:
         yield
     finally:
         sys.stderr = stream
-        os.dup2(kept, STANDARD_ERROR)  # closes our end, which ends the reader
+        give_back(kept)  # closes our end, which ends the reader
         os.close(kept)
         reader.join(LONGEST_FAREWELL_SECONDS)
 
@@ -70,6 +71,30 @@ def read_on(reading: int, on_text: Callable[[str], None]) -> None:
     os.close(reading)
 
 
+def give_back(kept: int) -> None:
+    """Let descriptor 2 lead to where *kept* does, so that no last word waits there.
+
+    gRPC's threads write until the process is gone; a reader that stands still would hold that up.
+    """
+    if stat.S_ISREG(os.fstat(kept).st_mode):
+        os.dup2(kept, STANDARD_ERROR)  # a file never waits, and others share the place in it
+    elif again := without_waiting(kept):
+        with again:
+            os.dup2(again.fileno(), STANDARD_ERROR)
+    elif has_room(kept):
+        os.dup2(kept, STANDARD_ERROR)
+    else:
+        with nowhere() as nothing:
+            os.dup2(nothing.fileno(), STANDARD_ERROR)
+
+
+def has_room(output: int) -> bool:
+    """Return whether *output* takes a few lines now."""
+    poll = select.poll()
+    poll.register(output, select.POLLOUT)
+    return bool(poll.poll(0))
+
+
 def nowhere() -> io.TextIOWrapper:
     """Open what takes everything and keeps nothing."""
     return os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
@@ -81,7 +106,7 @@ def without_waiting(output: int) -> io.TextIOWrapper | None:
     The flag for that belongs to what was opened, and others share it; this is a new one.
     """
     try:
-        flags = os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK
+        flags = os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK | os.O_NOCTTY
         return os.fdopen(os.open(f"/proc/self/fd/{output}", flags), "w")
     except OSError:
         return None

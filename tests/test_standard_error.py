@@ -1,15 +1,33 @@
 """What others write to standard error goes the way of the log, and is waited for by nobody."""
 
 import os
+import select
+import socket
 import sys
 import threading
 import time
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import pytest
 
 from gcsched.standard_error import redirected, without_waiting
+from tests.log_troubles import a_small_pipe
 from tests.waiting import until
+
+
+@contextmanager
+def standard_error_at(output: int) -> Iterator[None]:
+    """Let descriptor 2 lead to *output*, as whoever begins a service decides."""
+    kept = os.dup(2)
+    os.dup2(output, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def divide_by(number: int) -> float:
@@ -58,6 +76,53 @@ def test_a_flood_while_nothing_is_read_holds_up_nobody() -> None:
         hold.set()
 
     assert seconds < 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="descriptors are opened again by /proc")
+def test_last_words_do_not_wait_for_a_pipe_that_stands_still(tmp_path: Path) -> None:
+    reading, path = a_small_pipe(tmp_path, is_full=True)
+    writing = os.open(path, os.O_WRONLY)
+    with os.fdopen(reading, "rb"), os.fdopen(writing, "wb"), standard_error_at(writing):
+        with redirected(lambda _: None):
+            pass
+
+        assert not os.get_blocking(2)
+        with pytest.raises(BlockingIOError):
+            os.write(2, b"last words of C\n")
+        os.read(reading, 4096)
+        os.write(2, b"last words of C\n")
+
+        assert os.read(reading, 4096) == b"last words of C\n"
+        assert os.get_blocking(writing), "others share it"
+
+
+@pytest.mark.parametrize("is_full", [False, True])
+def test_last_words_go_to_a_socket_that_has_room(*, is_full: bool) -> None:
+    """A socket, as systemd gives, cannot be opened once more."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs, standard_error_at(theirs.fileno()):
+        with suppress(BlockingIOError):
+            while is_full:
+                theirs.send(b"x", socket.MSG_DONTWAIT)
+        with redirected(lambda _: None):
+            pass
+
+        assert select.select([], [2], [], 0)[1], "else the write would wait"
+        os.write(2, b"last words of C\n")
+
+        assert ours.recv(4096).endswith(b"x" if is_full else b"last words of C\n")
+
+
+def test_last_words_come_after_what_others_wrote_to_the_same_file(tmp_path: Path) -> None:
+    """Those who share an opened file share the place in it: a new opening would not."""
+    log = tmp_path / "log"
+    with log.open("wb", buffering=0) as shared, standard_error_at(shared.fileno()):
+        with redirected(lambda _: None):
+            pass
+        os.write(2, b"ours\n")
+        shared.write(b"theirs\n")
+
+    assert log.read_bytes() == b"ours\ntheirs\n"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="descriptors are opened again by /proc")

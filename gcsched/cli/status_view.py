@@ -20,14 +20,14 @@ def report(status: "task_pb2.StatusReport") -> list[Block]:
 
 
 def summary(status: "task_pb2.StatusReport") -> list[tuple[str, str]]:
-    counted = fields.text(status, "counted")
     return [
         ("version", f"{status.version}, Python {status.python}"),
         ("started", fields.text(status, "started")),
         ("sending", sending(status)),
+        *[(each.name, store(each)) for each in status.stores],
         ("oldest due", oldest(status)),
         ("lateness", lateness(status.lateness)),
-        ("counted", counted if status.counts else "not now: MongoDB is away or too slow"),
+        ("counted", counted(status)),
         *troubles(status),
     ]
 
@@ -44,6 +44,22 @@ def troubles(status: "task_pb2.StatusReport") -> list[tuple[str, str]]:
         jobs = f"{status.unreadable_jobs:,} jobs: the log names them (job unreadable)"
         rows.append(("unreadable", jobs))
     return rows
+
+
+def store(seen: "task_pb2.StatusReport.Store") -> str:
+    return f"{seen.trouble or 'ok'}, since {fields.text(seen, 'state_time')}"
+
+
+def counted(status: "task_pb2.StatusReport") -> str:
+    """Return when the jobs were counted, and how old the counts are unless they are of now."""
+    if not status.counts:
+        return "not now: MongoDB is away or too slow"
+    moment = fields.text(status, "counted")
+    if not status.HasField("report_time"):  # of a service that is older than it
+        return moment
+    age = status.report_time.ToDatetime() - status.counted.ToDatetime()
+    seconds = int(age.total_seconds())
+    return f"{moment}, {seconds} s ago" if seconds > 0 else f"{moment}, now"
 
 
 def sending(status: "task_pb2.StatusReport") -> str:

@@ -5,17 +5,21 @@ from datetime import timedelta
 from typing import TypeGuard
 
 from gcsched.domain.replies import (
-    TRANSIENT,
+    AFTER_MAIL,
+    AUTH_CODES,
+    OUT_OF_STEP,
+    SERVICE_CLOSING,
     Answered,
     Broken,
     Kind,
     Stage,
     Transmission,
-    kind_of,
+    Withheld,
 )
 
 AFTER_SILENCE = 3
 BEFORE_DATA = frozenset({Stage.CONNECT, Stage.TLS, Stage.AUTH, Stage.MAIL})
+BEFORE_DATA_ANSWERED = BEFORE_DATA | {Stage.RCPT}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +56,10 @@ class Breaker:
         """Give how long to leave the relay alone; 0 while it is closed."""
         return 0.0 if self.probe_at is None else max(0.0, self.probe_at - now)
 
+    def overdue_seconds(self, now: float) -> float:
+        """Return since when a probe is due; 0 before, and while it is closed."""
+        return 0.0 if self.probe_at is None else max(0.0, now - self.probe_at)
+
     def succeeded(self) -> "Breaker":
         """Close: the relay answered. A mail that was on its way since before tells that as well."""
         return Breaker(policy=self.policy) if self.troubles or self.is_open else self
@@ -65,12 +73,12 @@ class Breaker:
         is_enough = troubles >= self.policy.troubles
         return replace(self, troubles=troubles, probe_at=now + wait if is_enough else None)
 
-    def opened(self, now: float, *, chance: float) -> "Breaker":
-        """Open at once, however few the troubles were, and wait as after three probes in vain.
+    def opened(self, now: float, *, chance: float, after: int = AFTER_SILENCE) -> "Breaker":
+        """Open at once, however few the troubles were, and wait as *after* so many probes in vain.
 
         A probe of a relay that is silent costs its mail more than one that is refused.
         """
-        wait = self.policy.wait_seconds(max(self.probes, AFTER_SILENCE), chance)
+        wait = self.policy.wait_seconds(max(self.probes, after), chance)
         probe_at = max(self.probe_at or now, now + wait)
         return replace(self, troubles=self.policy.troubles, probe_at=probe_at)
 
@@ -87,20 +95,26 @@ def is_trouble(transmission: Transmission) -> TypeGuard[Answered | Broken]:
     be fed. Withheld does not: the relay was waiting for the body by then.
     """
     if isinstance(transmission, Answered):
-        return kind_of(transmission.reply) is Kind.OURS
+        return transmission.kind is Kind.OURS
     return isinstance(transmission, Broken)
 
 
 def is_early_trouble(transmission: Transmission) -> bool:
-    """Tell whether a session failed before the relay could wait for a body: another may try."""
+    """Tell whether a session failed before the relay could wait for a body: another may try.
+
+    So it is with a recipient that was refused, and with a mail that waits for another probe.
+    """
     if isinstance(transmission, Answered):
-        return transmission.reply.stage in BEFORE_DATA and is_trouble(transmission)
-    return isinstance(transmission, Broken) and transmission.stage in BEFORE_DATA
+        return transmission.reply.stage in BEFORE_DATA_ANSWERED and is_trouble(transmission)
+    if isinstance(transmission, Withheld):
+        return transmission.wait is not None
+    return transmission.stage in BEFORE_DATA
 
 
-def refuses_login(trouble: Answered | Broken) -> bool:
-    """Tell whether somebody has to correct the login; a 4xx goes away by itself."""
-    if not isinstance(trouble, Answered):
+def may_be_its_mails(transmission: Answered | Broken) -> bool:
+    """Return whether a relay that is troubled so by one mail may take another all the same."""
+    if not isinstance(transmission, Answered):
         return False
-    reply = trouble.reply
-    return reply.stage is Stage.AUTH and reply.code not in TRANSIENT
+    reply = transmission.reply
+    is_of_session = reply.code == SERVICE_CLOSING or reply.code in AUTH_CODES | OUT_OF_STEP
+    return reply.stage in AFTER_MAIL and not is_of_session

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from gcsched.domain.breaker import BreakerPolicy
+from gcsched.domain.relay_advice import stage_of
 from gcsched.domain.replies import TRANSIENT, Answered, Broken, Stage
 
 OF_SESSION = frozenset({Stage.CONNECT, Stage.TLS, Stage.AUTH})
@@ -40,9 +41,6 @@ class Heard:
     is_login_refused: bool = False
     heals: bool = True
     is_down: bool = False
-
-
-MAIL_WENT_WELL = Heard()
 
 
 def state_after(state: RelayState, heard: Heard) -> RelayState:
@@ -101,7 +99,3 @@ def is_login_refused(trouble: Answered | Broken) -> bool:
     if not isinstance(trouble, Answered):
         return False
     return trouble.reply.stage is Stage.AUTH and trouble.reply.code not in TRANSIENT
-
-
-def stage_of(trouble: Answered | Broken) -> Stage:
-    return trouble.reply.stage if isinstance(trouble, Answered) else trouble.stage

@@ -6,43 +6,40 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import partial
 
-import structlog
-
-from gcsched.domain.breaker import Breaker, BreakerPolicy, is_trouble, refuses_login
+from gcsched.domain.breaker import Breaker, BreakerPolicy, is_trouble, may_be_its_mails
 from gcsched.domain.mail import Mail
-from gcsched.domain.masking import Letter, masked
 from gcsched.domain.patience import Patience
-from gcsched.domain.relay_health import (
-    MAIL_WENT_WELL,
-    Checked,
-    Heard,
-    is_login_refused,
-    is_of_session,
-)
+from gcsched.domain.permit import Permit
+from gcsched.domain.refusals import ProbedDomains
+from gcsched.domain.relay_health import Checked, is_login_refused
 from gcsched.domain.replies import Answered, Broken, Stage, Transmission, Withheld
 from gcsched.usecases.pacer import Pacer
-from gcsched.usecases.ports import Begin, Mailer, Permit
+from gcsched.usecases.ports import Begin, Mailer
+from gcsched.usecases.relay_trouble import OnHeard, RelayTrouble, Standing, nobody_listens
 from gcsched.usecases.silence import Silence, Waiting
+from gcsched.usecases.weighing import Acceptance, Weighing
 
 HasOther = Callable[[], bool]
-OnHeard = Callable[[Heard], None]
 
 FULL = Withheld("the relay has had as many mails as it may get now")
-
-
-def nobody_listens(_: Heard) -> None:
-    """Be the *on_heard* of a relay whose health is not kept."""
+ANOTHER_FIRST = Withheld(
+    "the relay is probed with a mail to another domain first", wait=timedelta(seconds=5)
+)
 
 
 @dataclass(kw_only=True, eq=False)
 class GuardedRelay:
     """A Mailer that logs one event when its breaker opens and one when it closes.
 
+    It opens after five troubles in a row, and when the relay refuses one recipient after the other:
+    then it is *held*, and closes with the next mail that the relay accepts.
+
     *login* says where its password comes from, *meanwhile* what happens while it is down: for the
-    operator who reads that event. *clock* is monotonic. *on_heard* is told what each mail and each
-    check said about the relay.
+    operator who reads that event. *clock* is monotonic. All relays of a process share *accepted*.
+    *on_heard* is told what each mail and each check said about the relay.
     """
 
     mailer: Mailer
@@ -53,16 +50,24 @@ class GuardedRelay:
     clock: Callable[[], float] = time.monotonic
     chance: Callable[[], float] = random.random
     patience: Patience = field(default_factory=Patience)
+    accepted: Acceptance = field(default_factory=Acceptance)
     on_heard: OnHeard = nobody_listens
     _breaker: Breaker = field(init=False)
     _silence: Silence = field(init=False)
     _is_probing: bool = field(default=False, init=False)
-    _needs_mail: bool = field(default=False, init=False)  # no check disproves what mails met
+    _weighing: Weighing = field(init=False)
+    _trouble: RelayTrouble = field(init=False)
+    _probed: ProbedDomains = field(default_factory=ProbedDomains, init=False)
+    _troubled: frozenset[str] = field(default=frozenset(), init=False)
 
     def __post_init__(self) -> None:
         self._breaker = Breaker(policy=self.policy)
         self._silence = Silence(
             on_silent=self._fall_silent, patience=self.patience, clock=self.clock
+        )
+        self._weighing = Weighing(accepted=self.accepted, clock=self.clock)
+        self._trouble = RelayTrouble(
+            relay=self.name, login=self.login, meanwhile=self.meanwhile, on_heard=self.on_heard
         )
 
     @property
@@ -89,6 +94,9 @@ class GuardedRelay:
         if self.pacer.is_full:
             return FULL
         if self.is_down:
+            overdue = self._breaker.overdue_seconds(self.clock())
+            if self._probed.bars(mail.recipient, overdue_seconds=overdue):
+                return ANOTHER_FIRST
             return await self._probe(mail, begin, has_other)
         return await self._converse(mail, begin, has_other)
 
@@ -140,21 +148,18 @@ class GuardedRelay:
         before = self._breaker
         self._breaker = before.opened(self.clock(), chance=self.chance())
         self.mailer.drop_idle()
-        if not before.is_open:
-            self._report_down(Broken(Stage.CONNECT, why), None)
-        self._needs_mail = True  # it may be silent in the middle of a mail only
-        self._tell(Broken(Stage.CONNECT, why), None)
+        # It may be silent in the middle of a mail only: no check disproves that.
+        self._trouble.of_mail(Broken(Stage.CONNECT, why), None, self._standing(before))
 
     def _learn(self, mail: Mail, transmission: Transmission) -> Transmission:
-        before = self._breaker
         self.pacer.learn(transmission, mail.letter)
-        if is_trouble(transmission):
-            self._breaker = before.failed(self.clock(), chance=self.chance())
-            if self.is_down and not before.is_open:
-                self._report_down(transmission, mail.letter)
+        transmission = self._weighing.weigh(mail, transmission)
+        if self._weighing.is_held:
+            self._hold(mail, transmission)
+        elif is_trouble(transmission):
+            self._suffer(mail, transmission)
         else:
-            self._close()
-        self._tell_of_mail(mail, transmission)
+            self._recover()
         return transmission
 
     def learn_from_check(self, checked: Checked) -> None:
@@ -164,56 +169,63 @@ class GuardedRelay:
         open a failed check changes nothing, so the probes that carry mails are not put off.
         """
         before, trouble = self._breaker, checked.trouble
-        if trouble is not None and not before.is_open:
-            # A login that was refused once is refused again: it is not tried five times.
-            count = before.opened if is_login_refused(trouble) else before.failed
-            self._breaker = count(self.clock(), chance=self.chance())
-            if self.is_down:
-                self._needs_mail = False  # it is open because no session stands
-                self._report_down(trouble, None)
-        elif trouble is None and not self._needs_mail:
+        if trouble is not None:
+            if not before.is_open:
+                # A login that was refused once is refused again: it is not tried five times.
+                count = before.opened if is_login_refused(trouble) else before.failed
+                self._breaker = count(self.clock(), chance=self.chance())
+            self._trouble.of_check(trouble, self._standing(before))
+            return
+        if not self._trouble.needs_mail:
             self._close()
-        self._tell(trouble, None, is_check=True)
+        self._trouble.check_went_well(is_down=self.is_down)
+
+    def _hold(self, mail: Mail, transmission: Transmission) -> None:
+        """Keep the mails back, whatever this one came to: it was not accepted."""
+        before, now, chance = self._breaker, self.clock(), self.chance()
+        self._breaker = (
+            before.failed(now, chance=chance)
+            if before.is_open
+            else before.opened(now, chance=chance, after=0)
+        )
+        if isinstance(transmission, Answered | Broken):
+            self._probe_another_domain(mail, transmission)
+            self._trouble.of_mail(transmission, mail.letter, self._standing(before))
+
+    def _suffer(self, mail: Mail, trouble: Answered | Broken) -> None:
+        before = self._breaker
+        if before.is_open or self._is_new_trouble(mail, trouble):
+            self._breaker = before.failed(self.clock(), chance=self.chance())
+        if self.is_down:
+            self._probe_another_domain(mail, trouble)
+        self._trouble.of_mail(trouble, mail.letter, self._standing(before))
+
+    def _is_new_trouble(self, mail: Mail, trouble: Answered | Broken) -> bool:
+        if not may_be_its_mails(trouble):
+            return True
+        is_repeated = mail.recipient in self._troubled
+        self._troubled |= {mail.recipient}
+        return not is_repeated  # the same mail again: nothing new about the relay
+
+    def _recover(self) -> None:
+        self._troubled = frozenset()
+        self._close()
+        self._trouble.mail_went_well()
 
     def _close(self) -> None:
         before = self._breaker
         self._breaker = before.succeeded()
         if before.is_open:
-            structlog.get_logger().info("relay is back", relay=self.name, probes=before.probes)
+            self._probed = ProbedDomains()
+            self._trouble.ended(before.probes)
 
-    def _tell_of_mail(self, mail: Mail, transmission: Transmission) -> None:
-        if is_trouble(transmission):
-            self._needs_mail |= not is_of_session(transmission)
-            self._tell(transmission, mail.letter)
-            return
-        self._needs_mail = self.is_down  # open all the same: this mail was not what it waits for
-        self.on_heard(Heard(is_down=True, heals=False) if self.is_down else MAIL_WENT_WELL)
-
-    def _tell(
-        self, trouble: Answered | Broken | None, letter: Letter | None, *, is_check: bool = False
-    ) -> None:
-        heard = Heard(
-            error="" if trouble is None else masked(words_of(trouble), letter),
-            is_check=is_check,
-            is_login_refused=trouble is not None and is_login_refused(trouble),
-            heals=not self._needs_mail,
+    def _standing(self, before: Breaker) -> Standing:
+        return Standing(
             is_down=self.is_down,
-        )
-        self.on_heard(heard)
-
-    def _report_down(self, trouble: Answered | Broken, letter: Letter | None) -> None:
-        what = "mails are held back from it and it is probed"
-        if refuses_login(trouble):
-            what = f"the relay refuses the login: correct {self.login} or its file"
-        structlog.get_logger().warning(
-            "relay is down",
-            relay=self.name,
-            error=masked(words_of(trouble), letter),
-            advice=f"{what}; {self.meanwhile}",
+            is_new=self.is_down and not before.is_open,
+            is_held=self._weighing.is_held,
         )
 
-
-def words_of(trouble: Answered | Broken) -> str:
-    if isinstance(trouble, Answered):
-        return str(trouble.reply)
-    return f"{trouble.stage}: {trouble.reason}"
+    def _probe_another_domain(self, mail: Mail, trouble: Answered | Broken) -> None:
+        if may_be_its_mails(trouble):
+            self._probed = self._probed.refused(mail.recipient)

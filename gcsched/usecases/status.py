@@ -1,4 +1,4 @@
-"""How things are, as this process knows it: asks nobody, so it answers while a store is away."""
+"""How things are, as this process knows it; it waits for no store longer than a moment."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -9,9 +9,10 @@ from gcsched.domain.pause import Pause
 from gcsched.usecases.census import Census
 from gcsched.usecases.guard import GuardedRelay
 from gcsched.usecases.lateness import Figures, Lateness
-from gcsched.usecases.ports import JobCounts
+from gcsched.usecases.ports import Clock, JobCounts
 from gcsched.usecases.relay_health import HealthReport
 from gcsched.usecases.relays import Relays
+from gcsched.usecases.store_health import StoreHealth, StoreReport
 
 
 class Sessions(Protocol):
@@ -49,7 +50,10 @@ class About:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """*counts* were made at *counted*; None: unknown, because MongoDB is away."""
+    """*counts* were made at *counted*; None: unknown, because MongoDB is away.
+
+    The report itself was made at *report_time*.
+    """
 
     counts: JobCounts | None
     counted: datetime | None
@@ -57,7 +61,9 @@ class Report:
     relays: Sequence[RelayReport]
     pause: Pause | None
     about: About
+    report_time: datetime
     problems: Sequence[str] = ()
+    stores: Sequence[StoreReport] = ()
 
 
 def not_paused() -> None:
@@ -86,8 +92,16 @@ class Status:
     relays: Relays
     sessions: Sequence[Sessions]
     about: About
+    now: Clock
     pause: Callable[[], Pause | None] = not_paused
     problems: Callable[[], Sequence[str]] = no_problems
+    stores: Sequence[StoreHealth] = ()
+
+    async def counted_anew(self) -> Report:
+        """Return the report with counts of this moment, where they are cheap and made in time."""
+        await self.census.freshen()
+        return self()
+
     health: Callable[[str], HealthReport] = nothing_heard
 
     def __call__(self) -> Report:
@@ -103,7 +117,9 @@ class Status:
             ],
             pause=self.pause(),
             about=self.about,
+            report_time=self.now(),
             problems=self.problems(),
+            stores=[each.report() for each in self.stores],
         )
 
 

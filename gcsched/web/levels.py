@@ -74,7 +74,7 @@ class DroppedLines(Collector):
 def of_all_processes(counts: JobCounts) -> Iterator[Metric]:
     yield by_label(
         "gcsched_jobs",
-        "Jobs of all processes by state, counted once a minute.",
+        "Jobs of all processes by state, counted once a minute, and for each report of status.",
         state={state.value: count for state, count in counts.by_state.items()},
     )
     yield GaugeMetricFamily(

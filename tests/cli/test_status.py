@@ -42,6 +42,11 @@ BUSY = task_pb2.StatusReport(
     version="1.2.3",
     python="3.11.9",
     started=STARTED,
+    stores=[
+        task_pb2.StatusReport.Store(name="mongodb", state_time=STARTED),
+        task_pb2.StatusReport.Store(name="redis", trouble="no answer for 7 s", state_time=STARTED),
+    ],
+    report_time=STARTED + timedelta(seconds=43),
 )
 QUIET = task_pb2.StatusReport(version="1.2.3", python="3.11.9", started=STARTED)
 
@@ -55,8 +60,11 @@ async def test_everything_is_on_one_page() -> None:
         "version     1.2.3, Python 3.11.9",
         f"started     {HERE}",
         f'sending     PAUSED by "ada@desk" since {HERE}: "the relay moves"',
+        f"mongodb     ok, since {HERE}",
+        f"redis       no answer for 7 s, since {HERE}",
         "oldest due  3.20 s late",
         "lateness    half within 0.04 s, 99 % within 1.50 s, of 1,200 mails in five minutes",
+        f"counted     {HERE}, 43 s ago",
         f"counted     {HERE}",
         "problem     relay third: CONNECT: the connection was refused",
         "",
@@ -81,6 +89,23 @@ async def test_what_is_absent_is_said() -> None:
         "lateness    no mails in five minutes",
         "counted     not now: MongoDB is away or too slow",
     ]
+
+
+def counted_at(age: timedelta | None) -> str:
+    report = task_pb2.StatusReport()
+    report.CopyFrom(BUSY)
+    if age is None:
+        report.ClearField("report_time")
+    else:
+        report.report_time.FromDatetime(STARTED + age)
+    return dict(status_view.summary(report))["counted"]
+
+
+def test_counts_have_their_age_beside_them() -> None:
+    assert counted_at(timedelta(milliseconds=900)) == f"{HERE}, now"
+    assert counted_at(timedelta(seconds=2.5)) == f"{HERE}, 2 s ago"
+    assert counted_at(timedelta(minutes=2)) == f"{HERE}, 120 s ago"
+    assert counted_at(None) == HERE, "a service that is older says no time"
 
 
 async def test_json_is_the_report_in_one_line() -> None:

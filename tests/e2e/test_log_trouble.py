@@ -1,64 +1,41 @@
 """A log that cannot be written stops no start, no call, no mail and no end."""
 
 import asyncio
-import fcntl
 import json
 import os
 import resource
-import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tests.launching import Child, Launch, forked
+from tests.launching import Launch, forked
+from tests.log_troubles import (
+    ALL_CLOSED,
+    MUCH_LOGGED,
+    a_small_pipe,
+    in_a_shell,
+    unwritable,
+    write_at_most,
+    write_to,
+)
 from tests.relay import Relay
 from tests.service import ServiceProcess, a_meet, environment, free_port, scheduler
 from tests.waiting import until
 from tests.web.looking import looking_at
 
 MAILS = 30
-SMALLEST_PIPE = 4096
-
-
-def write_to(path: str) -> None:
-    os.dup2(os.open(path, os.O_WRONLY | os.O_APPEND), 2)
-
-
-def write_at_most(path: str, size: int) -> None:
-    """Let files grow to *size* only, as on a disk that fills; the hard limit stays."""
-    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    write_to(path)
-
-
-def without_streams(environment: Mapping[str, str], _: Path) -> Child:
-    shell = f'exec "{sys.executable}" -m gcsched serve <&- >&- 2>&-'
-    return subprocess.Popen(["/bin/sh", "-c", shell], env=environment)
+ENDS_WITHIN_SECONDS = 60  # imports take two seconds of a processor that others share
 
 
 def a_service(folder: Path, settings: dict[str, str], before: Callable[[], None]) -> ServiceProcess:
     begin: Launch = partial(forked, before=before)
     log = folder / "service.log"
     return ServiceProcess(environment=settings, log_file=log, port=free_port(), begin=begin)
-
-
-def a_small_pipe(folder: Path, *, is_full: bool) -> tuple[int, str]:
-    """Make a named pipe; give the end to read, which nobody does."""
-    path = folder / "pipe"
-    os.mkfifo(path)
-    reading = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    writing = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
-    fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, SMALLEST_PIPE)
-    if is_full:
-        os.write(writing, b"\n" * SMALLEST_PIPE)
-    os.close(writing)
-    return reading, str(path)
 
 
 async def sends(running: ServiceProcess, relay: Relay, *, begin: int = 0) -> float:
@@ -142,7 +119,7 @@ async def test_what_c_libraries_and_closed_descriptors_do_reaches_no_socket(
             environment=settings,
             log_file=tmp_path / "none",
             port=free_port(),
-            begin=without_streams,
+            begin=partial(in_a_shell, streams=ALL_CLOSED),
         )
         try:
             await running.start()
@@ -157,15 +134,30 @@ async def test_what_c_libraries_and_closed_descriptors_do_reaches_no_socket(
     assert found == {os.devnull}
 
 
-def unwritable(folder: Path, how: str) -> int:
-    """Open what no line can be written to."""
-    if how == "full disk":
-        return os.open("/dev/full", os.O_WRONLY)
-    reading, path = a_small_pipe(folder, is_full=how == "full pipe")
-    writing = os.open(path, os.O_WRONLY)
-    if how == "no reader":
-        os.close(reading)
-    return writing
+@pytest.mark.executed
+@pytest.mark.parametrize("how", ["full disk", "no reader", "full pipe"])
+async def test_what_grpc_says_to_the_very_end_holds_up_no_end(
+    how: str, tmp_path: Path, mongo_uri: str, redis_url: str
+) -> None:
+    """Its threads write until the process is gone, long after our log has ended."""
+    output = unwritable(tmp_path, how)
+    async with Relay() as relay:
+        settings = environment(mongo=mongo_uri, redis=redis_url, relay_port=relay.port)
+        running = ServiceProcess(
+            environment={**settings, **MUCH_LOGGED},
+            log_file=tmp_path / "none",
+            port=free_port(),
+            begin=partial(in_a_shell, stderr=output),
+        )
+        try:
+            await running.start()
+            await sends(running, relay)
+            code = await running.stop(within=6)
+        finally:
+            await running.end()
+            os.close(output)
+
+    assert code == 0
 
 
 @pytest.mark.parametrize("how", ["full disk", "no reader", "full pipe", "closed"])
@@ -175,7 +167,11 @@ async def test_wrong_settings_keep_their_exit_code(how: str, tmp_path: Path) -> 
     process = await asyncio.create_subprocess_shell(
         shell, env={"PATH": os.environ["PATH"]}, stdout=asyncio.subprocess.PIPE, stderr=output
     )
-    out, _ = await asyncio.wait_for(process.communicate(), 20)
+    try:
+        out, _ = await asyncio.wait_for(process.communicate(), ENDS_WITHIN_SECONDS)
+    finally:
+        if process.returncode is None:
+            process.kill()
 
     assert process.returncode == 2
     assert out == b"", "nor goes to standard output what was meant for the other one"

@@ -44,7 +44,7 @@ class Others:
 
 @asynccontextmanager
 async def others(service: ServiceProcess, first: int) -> AsyncIterator[Others]:
-    """Ask ten times a second for a mail that is due now, and for /livez twenty times."""
+    """Ask ten times a second for a mail that is due now, and look beside it."""
     seen, stop = Others(first=first), asyncio.Event()
 
     async def call() -> None:
@@ -63,19 +63,31 @@ async def others(service: ServiceProcess, first: int) -> AsyncIterator[Others]:
         if call.code == "OK":
             seen.accepted.add(request.emailID)
 
+    async with looks(service) as seen.looks, asyncio.TaskGroup() as tasks:
+        tasks.create_task(call())
+        try:
+            yield seen
+        finally:
+            stop.set()
+
+
+@asynccontextmanager
+async def looks(service: ServiceProcess) -> AsyncIterator[list[float]]:
+    """Ask for /livez twenty times a second; give how many seconds each answer took."""
+    took, stop = list[float](), asyncio.Event()
+
     async def look() -> None:
         async with looking_at(service.http) as looker:
             while not stop.is_set():
                 begun = time.perf_counter()
                 await looker.ask("/livez")
-                seen.looks.append(time.perf_counter() - begun)
+                took.append(time.perf_counter() - begun)
                 await asyncio.sleep(BETWEEN_LOOKS_SECONDS)
 
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(call())
         tasks.create_task(look())
         try:
-            yield seen
+            yield took
         finally:
             stop.set()
 

@@ -15,6 +15,7 @@ from gcsched.usecases.lateness import Figures
 from gcsched.usecases.ports import JobCounts
 from gcsched.usecases.relay_health import HealthReport
 from gcsched.usecases.status import About, RelayReport, Report
+from gcsched.usecases.store_health import StoreReport
 from tests.builders import NOON, NOW
 
 ABOUT = About(version="1.2.3", python="3.11.9", started=NOW)
@@ -40,6 +41,11 @@ def test_all_that_is_known_is_told() -> None:
         relays=[relay],
         pause=Pause(by="Bob", reason="wrong template", since=NOW),
         about=ABOUT,
+        report_time=NOW + timedelta(seconds=2),
+        stores=[
+            StoreReport(name="mongodb", trouble=None, state_time=NOW),
+            StoreReport(name="redis", trouble="no answer for 3 s", state_time=NOW),
+        ],
     )
 
     told = task_pb2.StatusReport
@@ -68,6 +74,11 @@ def test_all_that_is_known_is_told() -> None:
         version="1.2.3",
         python="3.11.9",
         started=NOON_STAMP,
+        stores=[
+            told.Store(name="mongodb", state_time=NOON_STAMP),
+            told.Store(name="redis", trouble="no answer for 3 s", state_time=NOON_STAMP),
+        ],
+        report_time=Timestamp(seconds=NOON + 2),
     )
 
 
@@ -83,7 +94,13 @@ def test_each_state_of_a_relay_has_its_value(state: RelayState) -> None:
 )
 def test_what_is_unknown_or_not_there_is_absent(counts: JobCounts | None) -> None:
     report = Report(
-        counts=counts, counted=None, lateness=NONE_SENT, relays=(), pause=None, about=ABOUT
+        counts=counts,
+        counted=None,
+        lateness=NONE_SENT,
+        relays=(),
+        pause=None,
+        about=ABOUT,
+        report_time=NOW,
     )
 
     told = report_message(report)

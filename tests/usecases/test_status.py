@@ -69,6 +69,7 @@ def a_status(
         relays=Relays(relays),
         sessions=[*sessions, *others],
         about=ABOUT,
+        now=FixedClock(),
     )
 
 
@@ -134,6 +135,7 @@ def test_a_pause_is_told_as_whoever_knows_it_tells_it() -> None:
         relays=plain.relays,
         sessions=(),
         about=ABOUT,
+        now=FixedClock(),
         pause=lambda: pause,
     )
 

@@ -49,7 +49,7 @@ async def test_all_is_well_and_each_dependency_is_named(look: Looker, relay: Rel
     assert told["dependencies"] == {"mongodb": "ok", "redis": "ok", name: "ok"}
 
 
-@pytest.mark.parametrize("path", ["/livez", "/readyz", "/metrics"])
+@pytest.mark.parametrize("path", ["/livez", "/servez", "/readyz", "/metrics"])
 async def test_head_is_answered_without_a_body(path: str, look: Looker) -> None:
     await until(lambda: is_("ready", look))
 
@@ -60,7 +60,7 @@ async def test_who_asks_for_anything_else_hears_what_there_is(look: Looker) -> N
     status, text = await look.ask("/")
 
     assert status == 404
-    assert all(path in text for path in ("/metrics", "/livez", "/readyz"))
+    assert all(path in text for path in ("/metrics", "/livez", "/servez", "/readyz"))
 
 
 @pytest.mark.parametrize("how", ["killed", "frozen"])
@@ -81,7 +81,7 @@ async def test_without_redis_it_is_ready_though_degraded(
             assert told["dependencies"]["mongodb"] == "ok"
             if how == "frozen":
                 valkey.cont()
-                await until(lambda: is_("ready", look))
+                await until(lambda: is_("ready", look), within=20)
 
 
 @pytest.mark.parametrize("how", ["killed", "frozen"])
@@ -100,6 +100,7 @@ async def test_without_mongodb_it_is_alive_but_not_ready(
             assert status == 503
             assert told["reason"].startswith("mongodb ")
             assert await look.ask("/livez") == (200, "ok\n")
+            assert await look.ask("/servez") == (200, "ok\n"), "it is away for all"
             if how == "frozen":
                 mongod.cont()
                 await until(lambda: is_("ready", look), within=20)
@@ -121,8 +122,9 @@ async def test_before_mongodb_is_there_it_is_alive_and_starting(
             status, told = await look.ready()
 
             assert (status, told["status"]) == (503, "starting")
-            assert told["reason"] == "waiting for MongoDB"
+            assert told["reason"].startswith("waiting for MongoDB: 127.0.0.1:")
             assert await look.ask("/livez") == (200, "ok\n")
+            assert await look.ask("/servez") == (503, "it does not serve yet\n")
     finally:
         await process.end()
 
@@ -142,6 +144,7 @@ async def test_while_it_stops_it_says_so_until_the_end(
             await done
             status, told = await look.ready()
 
+            assert await look.ask("/servez") == (503, "it was told to stop\n")
         assert (status, told["status"]) == (503, "stopping")
 
 

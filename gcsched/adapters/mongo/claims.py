@@ -129,16 +129,18 @@ class MongoClaims:
             change: Change = [{"$set": RELEASED}, {"$unset": ["claim", "lease"]}]
             await self._update_held(tokens, NOT_BEGUN, change)
 
-    async def begin(self, token: str, ids: Sequence[str]) -> Collection[str]:
+    async def begin(self, token: str, ids: Sequence[str], *, date: datetime) -> Collection[str]:
         """Mark *ids* as begun if they are still ours, and renew them; give those that are.
 
         The others must not be sent: this is the fence. A claim that is still there was taken back
         by nobody, even past its lease, so renewing it here is safe.
+        Nobody else writes `date` while this claim holds: the caller knows what is stored then.
         """
         held = {"claim": token, "state": State.SENDING.value}
         ours = {"_id": {"$in": list(ids)}, "begun": {"$exists": True}, **held}
         with store_errors("marking jobs as begun"):
-            change = [{"$set": {"begun": "$$NOW", "lease": LEASE_END}}]
+            stored_date = {"$ifNull": ["$date", date]}
+            change = [{"$set": {"begun": "$$NOW", "lease": LEASE_END, "date": stored_date}}]
             updated = await update_each(self.mongo.jobs, ids, held, change)
             if updated.found == len(ids):
                 return ids

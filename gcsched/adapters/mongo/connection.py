@@ -1,5 +1,7 @@
 """The connection to MongoDB: opened once, patient at the start, every wait limited."""
 
+import asyncio
+import warnings
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from contextvars import ContextVar
@@ -7,11 +9,12 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+import structlog
 from beanie import init_beanie
 from bson.codec_options import DatetimeConversion
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
 from pymongo import ReadPreference
-from pymongo.errors import ConfigurationError, NetworkTimeout, OperationFailure, PyMongoError
+from pymongo.errors import ConnectionFailure, NetworkTimeout, OperationFailure, PyMongoError
 from pymongo.write_concern import WriteConcern
 
 from gcsched.adapters.mongo.checks import NO_TEXT_HANDLER
@@ -24,7 +27,25 @@ from gcsched.adapters.mongo.documents import (
     RunDocument,
     SuppressionDocument,
 )
-from gcsched.adapters.mongo.refusals import SENTENCES, UNFIT, Problem, Refusals, problem_of
+from gcsched.adapters.mongo.kind import (
+    ALLOWED,
+    INITIATE,
+    STANDALONE,
+    WITHOUT_REPLICA_SET,
+    Kind,
+    kind_of,
+    kind_of_seeds,
+)
+from gcsched.adapters.mongo.refusals import (
+    LOGIN_REFUSED,
+    SENTENCES,
+    UNFIT,
+    Problem,
+    Refusals,
+    problem_of,
+)
+from gcsched.adapters.mongo.uri import seeds
+from gcsched.adapters.store_words import AUTHENTICATION_FAILED, mongo_words
 from gcsched.errors import SettingsProblems, StoreRefused, StoreUnavailable
 
 Document = dict[str, Any]
@@ -35,6 +56,7 @@ MALFORMED = (
     "GCSCHED_MONGO_URI is no connection string that MongoDB's driver takes: check host, database"
     " and options, and write special characters of user and password as %XX"
 )
+ASKING = "asking what MongoDB is"
 WTIMEOUT_MS = 5_000
 OPTIONS = {  # a value in the connection string wins
     "appname": "gcsched",
@@ -58,7 +80,47 @@ class Mongo:
     recipients: Collection
     suppressions: Collection
     runs: Collection
+    uri: str = field(repr=False)
+    may_be_standalone: bool = False
     refusals: Refusals = field(default_factory=Refusals)
+
+    async def check_kind(self) -> None:
+        """Refuse a MongoDB that cannot keep what it confirmed.
+
+        Raises SettingsProblems at a standalone one that is not allowed, StoreUnavailable at a set
+        that was never initiated.
+        """
+        with store_errors(ASKING):
+            try:
+                kind, is_seen = kind_of(await self.database.client.admin.command("hello")), True
+            except ConnectionFailure:
+                # The driver leaves out a host that is no member of a set, or waits for its primary.
+                found = kind_of_seeds(await self._hello_of_seeds())
+                if found is None or found is Kind.KEEPS:
+                    raise
+                kind, is_seen = found, False
+        if kind is Kind.UNINITIATED:
+            raise StoreUnavailable(ASKING, why=INITIATE)
+        if kind is Kind.STANDALONE:
+            self._bear_standalone(is_seen=is_seen)
+
+    def _bear_standalone(self, *, is_seen: bool) -> None:
+        if not self.may_be_standalone:
+            raise SettingsProblems([f"GCSCHED_MONGO_URI cannot be used: {STANDALONE}"])
+        if not is_seen:
+            raise StoreUnavailable(ASKING, why=WITHOUT_REPLICA_SET)
+        structlog.get_logger().warning("standalone MongoDB allowed", risk=ALLOWED)
+
+    async def _hello_of_seeds(self) -> list[Document | BaseException]:
+        async def hello(uri: str) -> Document:
+            client = client_for(uri)
+            try:
+                answer: Document = await client.admin.command("hello")
+                return answer
+            finally:
+                client.close()
+
+        return await asyncio.gather(*map(hello, seeds(self.uri)), return_exceptions=True)
 
     async def prepare(self) -> None:
         """Prepare the models, and the indexes as far as MongoDB takes them at once.
@@ -79,8 +141,14 @@ class Mongo:
                     await self.jobs.drop_index(name)
 
     async def ping(self) -> None:
-        with store_errors("looking for MongoDB"):
-            await self.database.command("ping")
+        """Look whether it answers, and whether it still is what it was at the start."""
+        doing = "looking for MongoDB"
+        with store_errors(doing):
+            kind = kind_of(await self.database.command("hello"))
+        if kind is Kind.UNINITIATED:
+            raise StoreUnavailable(doing, why=INITIATE)
+        if kind is Kind.STANDALONE and not self.may_be_standalone:
+            raise StoreRefused(doing, Problem.WRONG_KIND, STANDALONE)
 
 
 def durable() -> WriteConcern:
@@ -89,7 +157,7 @@ def durable() -> WriteConcern:
 
 
 @asynccontextmanager
-async def open_mongo(uri: str) -> AsyncIterator[Mongo]:
+async def open_mongo(uri: str, *, may_be_standalone: bool = False) -> AsyncIterator[Mongo]:
     """Open the client for *uri*; nothing is sent until the first use."""
     client = client_for(uri)
     try:
@@ -107,6 +175,8 @@ async def open_mongo(uri: str) -> AsyncIterator[Mongo]:
             recipients=database[RecipientDocument.Settings.name],
             suppressions=database[SuppressionDocument.Settings.name],
             runs=database[RunDocument.Settings.name],
+            uri=uri,
+            may_be_standalone=may_be_standalone,
         )
         REFUSALS.set(mongo.refusals)
         yield mongo
@@ -116,23 +186,30 @@ async def open_mongo(uri: str) -> AsyncIterator[Mongo]:
 
 def client_for(uri: str) -> AsyncIOMotorClient[Document]:
     """Make the client; raises SettingsProblems when *uri* is none that the driver takes."""
-    said = {name.lower() for name, _ in parse_qsl(urlsplit(uri).query)}
+    # To the driver 0 means no limit at all, or no time at all.
+    said = {name.lower() for name, value in parse_qsl(urlsplit(uri).query) if value.strip("0")}
     ours: dict[str, Any] = {name: value for name, value in OPTIONS.items() if name not in said}
     try:
-        # A date that Python does not know must not stop those who read it together with others.
-        clamped = DatetimeConversion.DATETIME_CLAMP
-        return AsyncIOMotorClient(
-            uri,
-            tz_aware=True,
-            datetime_conversion=clamped,
-            # Nor must octets that are no text, which another program may store. `open_mongo`
-            # sets a handler of ours for documents, which the client itself does not take.
-            unicode_decode_error_handler="replace",
-            **ours,
-        )
-    except (ConfigurationError, OSError, ValueError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of options that the settings took knowingly
+            return open_client(uri, ours)
+    except Exception as error:  # the driver raises whatever it meets
         # The driver's own words may quote the password.
         raise SettingsProblems([f"{MALFORMED} ({type(error).__name__})"]) from error
+
+
+def open_client(uri: str, limits: Document) -> AsyncIOMotorClient[Document]:
+    # A date that Python does not know must not stop those who read it together with others.
+    clamped = DatetimeConversion.DATETIME_CLAMP
+    return AsyncIOMotorClient(
+        uri,
+        tz_aware=True,
+        datetime_conversion=clamped,
+        # Nor must octets that are no text, which another program may store. `open_mongo`
+        # sets a handler of ours for documents, which the client itself does not take.
+        unicode_decode_error_handler="replace",
+        **limits,
+    )
 
 
 @contextmanager
@@ -146,13 +223,14 @@ def store_errors(doing: str) -> Iterator[None]:
         yield
     except (PyMongoError, *UNFIT) as error:
         if (problem := problem_of(error)) is None:
-            raise StoreUnavailable(doing) from error
+            raise StoreUnavailable(doing, why=mongo_words(error)) from error
         raise refused(doing, problem, error) from error
 
 
 def refused(doing: str, problem: Problem, cause: Exception) -> StoreRefused:
     """Make the error that tells a refusal, and note it where operators see it."""
-    error = StoreRefused(doing, problem, SENTENCES[problem])
+    is_login = getattr(cause, "code", None) == AUTHENTICATION_FAILED
+    error = StoreRefused(doing, problem, LOGIN_REFUSED if is_login else SENTENCES[problem])
     if (refusals := REFUSALS.get()) is not None:
         refusals.note(error, doing, cause)
     return error

@@ -165,6 +165,8 @@ def concluded(job: Job, retention: timedelta) -> tuple[Fields, list[str]]:
     gone = ["claim", "lease", "begun", "aside"]
     if job.state in FINAL:
         fields["delete_after"] = job.since + retention
+    if job.date is None:  # a fence may have stored one, and no body has left with it
+        gone.append("date")
     if job.dedup_key is None:
         gone.append("dedup_key")
     if job.released_key is not None:

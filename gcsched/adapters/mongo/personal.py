@@ -9,6 +9,7 @@ from typing import Any
 
 from pymongo import UpdateOne
 
+from gcsched.adapters.mongo.caseless import FOLDED
 from gcsched.adapters.mongo.certain import LONGEST_READ_MS, certain
 from gcsched.adapters.mongo.connection import Collection, Document, Mongo, store_errors
 from gcsched.adapters.mongo.documents import BY_EMPID, BY_ID
@@ -89,7 +90,7 @@ def erasure(document: Document, now: datetime) -> UpdateOne:
     """Make the write that erases one job; where a field is none of ours, nothing of it stays."""
     known, version = Words(known_of(document)), document.get("version")  # None: it is missing
     attempts = document.get("attempts")
-    fields: dict[str, Any] = dict.fromkeys(EMPTIED, "") | {
+    fields: dict[str, Any] = dict.fromkeys((*EMPTIED, FOLDED), "") | {
         "reason": erased_reason(a_text(document, "reason"), known, now=now),
         "attempts": [
             erased_attempt(each, known)

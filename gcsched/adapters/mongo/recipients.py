@@ -11,6 +11,7 @@ from pymongo.errors import BulkWriteError
 
 from gcsched.adapters.mongo.connection import Mongo, store_errors
 from gcsched.adapters.mongo.refusals import DUPLICATE_KEY, is_of_document_code
+from gcsched.domain.caseless import fold_address
 from gcsched.domain.job import Job
 
 MOST_NAMED = 10
@@ -103,7 +104,11 @@ def seen(empid: str, jobs: Sequence[Job], save_id: SaveId) -> UpdateOne:
     return UpdateOne(
         {"_id": empid, mine: {"$ne": this}},
         {
-            "$set": {"name": latest.name, "email": latest.email},
+            "$set": {
+                "name": latest.name,
+                "email": latest.email,
+                "folded": fold_address(latest.email),
+            },
             "$min": {"first_seen": min(created)},
             "$max": {"last_seen": max(created)},
             "$inc": {"accepted": len(jobs)},
@@ -127,6 +132,7 @@ def guarded(empid: str, jobs: Sequence[Job], save_id: SaveId) -> UpdateOne:
     fields: dict[str, Any] = {
         "name": {"$literal": latest.name},
         "email": {"$literal": latest.email},
+        "folded": {"$literal": fold_address(latest.email)},
         "first_seen": {"$min": [moment("first_seen", first), first]},
         "last_seen": {"$max": [moment("last_seen", last), last]},
         "accepted": {"$add": [accepted, len(jobs)]},

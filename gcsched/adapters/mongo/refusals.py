@@ -18,6 +18,7 @@ from pymongo.errors import (
     WriteError,
 )
 
+from gcsched.adapters.store_words import mongo_clause
 from gcsched.errors import StoreRefused
 
 REMEMBERED_SECONDS = 30.0
@@ -54,6 +55,10 @@ SENTENCES: Sentences = {
     Problem.OTHER: "for a reason that the log names by its code",
 }
 
+LOGIN_REFUSED = (
+    "it does not accept the login: check user, password and authSource in GCSCHED_MONGO_URI"
+)
+
 BY_CODE: dict[int, Problem] = {
     **dict.fromkeys((27, 85, 86, 291), Problem.INDEX),
     **dict.fromkeys((11, 13, 18, 31, 33, 8000), Problem.PERMISSION),
@@ -83,7 +88,9 @@ def problem_of(error: Exception) -> Problem | None:
     if isinstance(error, UNFIT):
         return Problem.DOCUMENT
     if isinstance(error, ConfigurationError):
-        return Problem.WRONG_KIND
+        # What DNS says of a mongodb+srv:// comes as this, too, and passes.
+        is_of_dns = type(error.__cause__).__module__.partition(".")[0] == "dns"
+        return None if is_of_dns else Problem.WRONG_KIND
     if isinstance(error, BulkWriteError):
         return problem_of_bulk(error)
     if isinstance(error, ConnectionFailure | WriteConcernError) or not isinstance(
@@ -156,6 +163,7 @@ class Refusals:
                 statement=doing,
                 error=type(cause).__name__,
                 **code_of(cause),
+                says=mongo_clause(cause),
                 do=refused.sentence,
             )
 

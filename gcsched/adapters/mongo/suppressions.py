@@ -1,16 +1,26 @@
-"""Blocked addresses: one document each, deleted by MongoDB when its time is over."""
+"""Blocked addresses: one document for each spelling, deleted by MongoDB when its time is over.
+
+Each stands under its address as it was written, which is all that a process of the version before
+looks at; it blocks all spellings of that address.
+"""
 
 from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from pymongo import ReplaceOne, ReturnDocument
 
+from gcsched.adapters.mongo.caseless import FOLDED, by_index
 from gcsched.adapters.mongo.connection import Document, Mongo, store_errors
 from gcsched.adapters.mongo.documents import BY_ID
 from gcsched.adapters.mongo.tolerant import a_latest_moment, a_moment, a_text
+from gcsched.domain.caseless import fold_address
 from gcsched.domain.suppression import Suppression
+
+MOST_NOT_FOLDED = 500  # as many as a process of the version before may write until the next filling
+MOST_SPELLINGS = 4  # of one address, on average
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +28,7 @@ class MongoSuppressions:
     mongo: Mongo
 
     async def add(self, suppressions: Sequence[Suppression]) -> None:
-        """Keep *suppressions*; the latest one of an address counts."""
+        """Keep *suppressions*; the latest one of an address in one spelling counts."""
         latest = {suppression.address: suppression for suppression in suppressions}
         writes = [ReplaceOne({"_id": a}, encode(s), upsert=True) for a, s in latest.items()]
         with store_errors("blocking addresses"):
@@ -27,12 +37,47 @@ class MongoSuppressions:
     async def among(
         self, addresses: Collection[str], *, now: datetime
     ) -> Mapping[str, Suppression]:
-        """Give those of *addresses* that are blocked at *now*, in one look."""
-        # What is over stays until the TTL monitor comes by.
-        query = {"_id": {"$in": list(addresses)}, "until": {"$gt": now}}
+        """Give those of *addresses* that are blocked at *now* in any spelling, in one look.
+
+        Where several spellings of an address are blocked, the one that is blocked longest counts.
+        """
         with store_errors("looking for blocked addresses"):
-            found = self.mongo.suppressions.find(query, hint=BY_ID)
-            return {document["_id"]: decode(document) async for document in found}
+            found = await self._blocked(addresses, now)
+        found.sort(key=lambda each: (each.until, each.since))
+        lasting = {fold_address(each.address): each for each in found}
+        folds = ((address, fold_address(address)) for address in addresses)
+        return {address: lasting[fold] for address, fold in folds if fold in lasting}
+
+    async def _blocked(self, addresses: Collection[str], now: datetime) -> list[Suppression]:
+        """Find what blocks *addresses* at *now*, in all spellings.
+
+        In one statement, unless very many have no `folded` yet: those come first and fill it.
+        """
+        folds = {fold_address(address) for address in addresses}
+        most = MOST_NOT_FOLDED + MOST_SPELLINGS * len(folds)
+        found = await self._found([None, *folds], folds, now, most)
+        if found is None:
+            # In this order: what is filled meanwhile is found by the second statement.
+            missing = await self._found([None], folds, now) or {}
+            found = missing | (await self._found([*folds], folds, now) or {})
+        return [decode(document) for document in found.values()]
+
+    async def _found(
+        self, keys: list[str | None], folds: AbstractSet[str], now: datetime, most: int = 0
+    ) -> dict[str, Document] | None:
+        """Read those with one of *keys*, keep those of *folds*; None: there are *most* or more."""
+        # What is over stays until the TTL monitor comes by.
+        query = {FOLDED: {"$in": keys}, "_id": {"$gte": ""}, "until": {"$gt": now}}
+
+        async def found(index: str) -> dict[str, Document] | None:
+            kept, count = dict[str, Document](), 0
+            async for document in self.mongo.suppressions.find(query, hint=index, limit=most):
+                count += 1
+                if fold_address(document["_id"]) in folds:
+                    kept[document["_id"]] = document
+            return None if most and count == most else kept
+
+        return await by_index(found)
 
     async def page(self, after: str, *, most: int, now: datetime) -> list[Suppression]:
         """Give the *most* addresses that follow *after*, of those that are blocked at *now*."""
@@ -44,32 +89,60 @@ class MongoSuppressions:
             return [decode(document) async for document in found]
 
     async def block(self, wanted: Suppression) -> Suppression:
-        """Keep *wanted*; where its address is blocked already, it has been since then."""
-        is_blocked = {"$gt": ["$until", wanted.since]}
-        since = {"$cond": [is_blocked, "$since", wanted.since]}
-        fields = {"reason": {"$literal": wanted.reason}, "job_id": wanted.job_id}
+        """Keep *wanted*; where its address is blocked already, it has been since then.
+
+        Other spellings that are blocked are so for the same reason and as long from now on: else
+        the one that lasts longest would count, and not what was wanted last.
+        """
         with store_errors("blocking an address"):
-            document = await self.mongo.suppressions.find_one_and_update(
-                {"_id": wanted.address},
-                [{"$set": fields | {"since": since, "until": wanted.until}}],
-                upsert=True,
-                hint=BY_ID,
-                return_document=ReturnDocument.AFTER,
-            )
+            spellings = await self._blocked([wanted.address], wanted.since)
+            others = [each for each in spellings if each.address != wanted.address]
+            document = await self._block(wanted, min((each.since for each in others), default=None))
+            if others:
+                change = {name: encode(wanted)[name] for name in ("reason", "job_id", "until")}
+                still = {"_id": {"$in": [each.address for each in others]}}
+                await self.mongo.suppressions.update_many(still, {"$set": change}, hint=BY_ID)
         return decode(document)
 
+    async def _block(self, wanted: Suppression, since: datetime | None) -> Document:
+        """Write *wanted* itself; *since* is when another spelling was blocked, if one is."""
+        is_blocked = {"$gt": ["$until", wanted.since]}
+        otherwise = since or wanted.since
+        fields = {
+            "folded": {"$literal": fold_address(wanted.address)},
+            "reason": {"$literal": wanted.reason},
+            "job_id": wanted.job_id,
+            "since": {"$cond": [is_blocked, "$since", otherwise]},
+            "until": wanted.until,
+        }
+        document: Document = await self.mongo.suppressions.find_one_and_update(
+            {"_id": wanted.address},
+            [{"$set": fields}],
+            upsert=True,
+            hint=BY_ID,
+            return_document=ReturnDocument.AFTER,
+        )
+        return document
+
     async def free(self, address: str, *, now: datetime) -> Suppression | None:
-        """Let *address* have mail again; give what blocked it, if anything did at *now*."""
+        """Let *address* have mail again; give what blocked it, if anything did at *now*.
+
+        All its spellings are freed; what is given is the one that was asked for, if it was blocked.
+        """
         with store_errors("freeing an address"):
-            document: Document | None = await self.mongo.suppressions.find_one_and_delete(
-                {"_id": address, "until": {"$gt": now}}, hint=BY_ID
-            )
-        return None if document is None else decode(document)
+            spellings = await self._blocked([address], now)
+            ids = [each.address for each in spellings]
+            freed = {"_id": {"$in": ids}, "until": {"$gt": now}}
+            deleted = await self.mongo.suppressions.delete_many(freed, hint=BY_ID) if ids else None
+        if deleted is None or not deleted.deleted_count:  # another call may have been faster
+            return None
+        return max(spellings, key=lambda each: (each.address == address, each.until))
 
 
 def encode(suppression: Suppression) -> dict[str, Any]:
     return {
         "_id": suppression.address,
+        FOLDED: fold_address(suppression.address),
         "reason": suppression.reason,
         "job_id": suppression.job_id,
         "since": suppression.since,

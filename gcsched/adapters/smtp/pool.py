@@ -163,9 +163,14 @@ class Pool:
             if not isinstance(session, Session):
                 return session
             outcome = await self._through(session, parcel, begin)
-            if not isinstance(outcome, Stale):
+            if isinstance(outcome, Stale):
+                # No mail finds a fresh one dead, and none is sent in a group after a lost one.
+                session = None
+                continue
+            plain = isinstance(outcome, Answered) and parcel.without_smtputf8(outcome.reply)
+            if not plain:
                 return outcome
-            session = None  # a fresh one is never stale, so this happens once
+            parcel, session = plain, self._most_recent()  # which has no plain form itself
 
     async def _through(
         self, session: Session, parcel: Parcel, begin: Begin
@@ -186,8 +191,8 @@ class Pool:
         return None
 
     def _put_back(self, session: Session) -> None:
-        # A relay that loses what comes in a group would stall every session: ask it one by one.
-        self._may_pipeline &= not session.stalled
+        # A relay that loses what comes in a group, or answers 503 to it, is asked one by one.
+        self._may_pipeline &= session.takes_groups
         if self._is_closing or not session.is_alive or session.is_worn(self.keep):
             self._dismiss(session)
         else:

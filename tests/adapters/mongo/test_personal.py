@@ -1,5 +1,6 @@
 """Erase an employee. Oracle: what the driver finds in the collections."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -68,7 +69,7 @@ async def test_user_details_are_deleted(
 async def test_an_erased_job_keeps_its_state_its_times_and_its_kind_of_end(
     personal: MongoPersonalData, jobs: Collection[Row]
 ) -> None:
-    before = encode(a_failed_job()) | {"delete_after": NOW}
+    before = encode(a_failed_job()) | {"delete_after": NOW + timedelta(days=36500)}
     jobs.insert_one(before)
 
     erased = await personal.erase("E1", after="", most=10, now=NOW)
@@ -80,6 +81,7 @@ async def test_an_erased_job_keeps_its_state_its_times_and_its_kind_of_end(
     assert row == {name: value for name, value in before.items() if name not in removed} | {
         "name": "",
         "email": "",
+        "folded": "",
         "message": "",
         "reason": "erased on 2026-07-01; 550 <(address)> unknown",
         "attempts": [attempt | {"text": "550 <(address)> unknown"}],
