@@ -339,7 +339,7 @@ async def done(deed: Deed, ground: Ground) -> None:
 
 async def eventually(condition: Callable[[], Awaitable[bool]], within: float) -> bool:
     try:
-        return bool(await until(condition, within=within))  # type: ignore[call-overload]
+        return bool(await until(condition, within=within))
     except AssertionError:
         return False
 

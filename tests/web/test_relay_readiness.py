@@ -32,7 +32,7 @@ async def words(look: Looker, name: str) -> str:
 
 async def relay_of(app: Running) -> Told:
     async with scheduler(app.target) as stub:
-        report = await stub.GetStatus(task_pb2.GetStatusRequest())
+        report: task_pb2.StatusReport = await stub.GetStatus(task_pb2.GetStatusRequest())
     (relay,) = report.relays
     return relay
 
