@@ -13,7 +13,7 @@ from gcsched.domain.breaker import Breaker, BreakerPolicy, is_trouble, may_be_it
 from gcsched.domain.mail import Mail
 from gcsched.domain.patience import Patience
 from gcsched.domain.permit import Permit
-from gcsched.domain.refusals import ProbedDomains
+from gcsched.domain.refusals import ProbedDomains, Unwanted, is_accepted, is_answer_for_good
 from gcsched.domain.relay_health import Checked, is_login_refused
 from gcsched.domain.replies import Answered, Broken, Stage, Transmission, Withheld
 from gcsched.usecases.pacer import Pacer
@@ -58,7 +58,7 @@ class GuardedRelay:
     _weighing: Weighing = field(init=False)
     _trouble: RelayTrouble = field(init=False)
     _probed: ProbedDomains = field(default_factory=ProbedDomains, init=False)
-    _troubled: frozenset[str] = field(default=frozenset(), init=False)
+    _unwanted: Unwanted = field(default_factory=Unwanted, init=False)
 
     def __post_init__(self) -> None:
         self._breaker = Breaker(policy=self.policy)
@@ -159,7 +159,7 @@ class GuardedRelay:
         elif is_trouble(transmission):
             self._suffer(mail, transmission)
         else:
-            self._recover()
+            self._recover(transmission)
         return transmission
 
     def learn_from_check(self, checked: Checked) -> None:
@@ -183,11 +183,12 @@ class GuardedRelay:
     def _hold(self, mail: Mail, transmission: Transmission) -> None:
         """Keep the mails back, whatever this one came to: it was not accepted."""
         before, now, chance = self._breaker, self.clock(), self.chance()
-        self._breaker = (
-            before.failed(now, chance=chance)
-            if before.is_open
-            else before.opened(now, chance=chance, after=0)
-        )
+        if not before.is_open:
+            self._breaker = before.opened(now, chance=chance, after=0)
+        elif is_answer_for_good(transmission):
+            self._breaker = before.answered(now, chance=chance)
+        else:
+            self._breaker = before.failed(now, chance=chance)
         if isinstance(transmission, Answered | Broken):
             self._probe_another_domain(mail, transmission)
             self._trouble.of_mail(transmission, mail.letter, self._standing(before))
@@ -203,12 +204,17 @@ class GuardedRelay:
     def _is_new_trouble(self, mail: Mail, trouble: Answered | Broken) -> bool:
         if not may_be_its_mails(trouble):
             return True
-        is_repeated = mail.recipient in self._troubled
-        self._troubled |= {mail.recipient}
-        return not is_repeated  # the same mail again: nothing new about the relay
+        before, now = self._unwanted, self.clock()
+        self._unwanted = before.refused(mail.recipient, now)
+        return before.counts(mail.recipient, now)
 
-    def _recover(self) -> None:
-        self._troubled = frozenset()
+    def _recover(self, transmission: Transmission) -> None:
+        if self.is_down or is_accepted(transmission):
+            self._unwanted = Unwanted()
+        if self._unwanted:
+            # It refuses mails for a reason of ours, and has accepted none since: that stands.
+            self._trouble.mail_proved_nothing()
+            return
         self._close()
         self._trouble.mail_went_well()
 

@@ -59,6 +59,10 @@ class RelayTrouble:
         self.needs_mail = False
         self.on_heard(Heard())
 
+    def mail_proved_nothing(self) -> None:
+        """Tell that the relay answers; what other mails met is as it was."""
+        self.on_heard(Heard(heals=False))
+
     def check_went_well(self, *, is_down: bool) -> None:
         self.on_heard(Heard(is_check=True, heals=not self.needs_mail, is_down=is_down))
 

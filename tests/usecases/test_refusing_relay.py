@@ -284,8 +284,90 @@ async def test_one_mail_that_is_refused_so_again_and_again_stops_no_other(clock:
     mailer = Mailer(says=TAKEN, but={"odd.org": OUR_SENDER})
     relays = relays_over(clock, mailer)
 
-    carried = await carry(relays, *["ada@odd.org"] * 50)
+    carried = []
+    for number in range(50):
+        clock.now += MINUTE
+        carried += await carry(relays, *["ada@odd.org"] * 5, f"bob@d{number}.org")
 
-    assert kinds(carried) == [Kind.OURS] * 50
+    assert kinds(carried) == ([Kind.OURS] * 5 + [Kind.ACCEPTED]) * 50
     assert relays.down == {"first:25": False}
-    assert kinds(await carry(relays, "bob@good.org")) == [Kind.ACCEPTED]
+
+
+@pytest.mark.parametrize("between", [None, UNKNOWN, says(Stage.RCPT, "450 4.2.0 greylisted")])
+@pytest.mark.parametrize("recipients", [1, 4])
+async def test_few_recipients_that_are_refused_so_again_and_again_are_told(
+    clock: Seconds, events: Events, recipients: int, between: Answered | None
+) -> None:
+    health = RelayHealth(relay="first:25", now=FixedClock())
+    but = {} if between is None else {"odd.org": between}
+    relays = relays_over(clock, Mailer(says=OUR_SENDER, but=but), healths=[health])
+
+    for _ in range(10):
+        await carry(relays, *of_domains(recipients), *["eve@odd.org"] * len(but))
+        clock.now += 5.0
+    assert events == []
+
+    for _ in range(20):
+        await carry(relays, *of_domains(recipients), *["eve@odd.org"] * len(but))
+        clock.now += 5.0
+
+    assert events[0]["event"] == "relay is down"
+    assert "GCSCHED_SENDER_EMAIL" in events[0]["advice"]
+    assert "553 5.7.1" in events[0]["error"]
+    if between is None:
+        assert health.report().state is RelayState.DOWN
+        assert "GCSCHED_SENDER_EMAIL" in health.report().error
+
+
+async def test_probes_of_a_held_relay_that_answers_follow_each_other_soon(clock: Seconds) -> None:
+    mailer = Mailer(says=UNKNOWN)
+    relays = relays_over(clock, mailer)
+    [guard] = relays.all
+    await carry(relays, *of_domains(5))
+
+    async def waits(says: Answered, begin: int, count: int) -> list[float]:
+        mailer.says, found = says, []
+        for each in of_domains(count, begin=begin):
+            clock.now += guard.seconds_until_try()
+            await carry(relays, each)
+            found.append(guard.seconds_until_try())
+        return found
+
+    greylisted, ours = says(Stage.RCPT, "450 4.2.0 greylisted"), OUR_SENDER
+    assert await waits(UNKNOWN, 10, 20) == pytest.approx([2.0] * 20)
+    assert await waits(greylisted, 40, 3) == pytest.approx([2.0, 4.0, 8.0])
+    assert await waits(ours, 50, 3) == pytest.approx([16.0, 32.0, 60.0])
+    assert await waits(WORDLESS, 60, 5) == pytest.approx([2.0] * 5)
+
+
+async def test_a_good_mail_among_many_bad_ones_is_not_kept_for_hours(clock: Seconds) -> None:
+    good = {f"d{number}.org": TAKEN for number in range(0, 1_000, 10)}
+    relays = relays_over(clock, Mailer(says=UNKNOWN, but=good))
+    begun, queue, sent = clock.now, of_domains(1_000), 0
+
+    while sent < len(good):
+        clock.now += max(each.seconds_until_try() for each in relays.all)
+        recipient = queue.pop(0)
+        [[kind]] = [kinds(await carry(relays, recipient))]
+        if kind in {Kind.OURS, None}:
+            queue.append(recipient)
+        sent += kind is Kind.ACCEPTED
+
+    assert clock.now - begun < 3_600
+
+
+async def test_a_queue_of_one_domain_is_not_claimed_in_a_hot_loop(clock: Seconds) -> None:
+    mailer = Mailer(says=UNKNOWN)
+    relays = relays_over(clock, mailer)
+    await carry(relays, *of_domains(5))
+
+    put_off = 0
+    for _ in range(10_000):
+        clock.now += 0.01
+        if await relays.grant(64):
+            [carried] = await carry(relays, "bob@d4.org")
+            put_off += isinstance(carried.transmission, Withheld)
+
+    probes = len(mailer.asked) - 5
+    assert probes >= 10
+    assert put_off <= 11 * (probes + 1)
