@@ -21,6 +21,7 @@ from gcsched.domain.suppression import Suppression
 
 MOST_NOT_FOLDED = 500  # as many as a process of the version before may write until the next filling
 MOST_SPELLINGS = 4  # of one address, on average
+AT_ONCE = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,19 +42,18 @@ class MongoSuppressions:
 
         Where several spellings of an address are blocked, the one that is blocked longest counts.
         """
+        folds = {address: fold_address(address) for address in addresses}
         with store_errors("looking for blocked addresses"):
-            found = await self._blocked(addresses, now)
+            found = await self._blocked({*folds.values()}, now)
         found.sort(key=lambda each: (each.until, each.since))
         lasting = {fold_address(each.address): each for each in found}
-        folds = ((address, fold_address(address)) for address in addresses)
-        return {address: lasting[fold] for address, fold in folds if fold in lasting}
+        return {address: lasting[fold] for address, fold in folds.items() if fold in lasting}
 
-    async def _blocked(self, addresses: Collection[str], now: datetime) -> list[Suppression]:
-        """Find what blocks *addresses* at *now*, in all spellings.
+    async def _blocked(self, folds: AbstractSet[str], now: datetime) -> list[Suppression]:
+        """Find what blocks the addresses that fold to *folds* at *now*, in all spellings.
 
         In one statement, unless very many have no `folded` yet: those come first and fill it.
         """
-        folds = {fold_address(address) for address in addresses}
         most = MOST_NOT_FOLDED + MOST_SPELLINGS * len(folds)
         found = await self._found([None, *folds], folds, now, most)
         if found is None:
@@ -71,7 +71,8 @@ class MongoSuppressions:
 
         async def found(index: str) -> dict[str, Document] | None:
             kept, count = dict[str, Document](), 0
-            async for document in self.mongo.suppressions.find(query, hint=index, limit=most):
+            options = {"hint": index, "limit": most, "batch_size": most or AT_ONCE}
+            async for document in self.mongo.suppressions.find(query, **options):
                 count += 1
                 if fold_address(document["_id"]) in folds:
                     kept[document["_id"]] = document
@@ -95,7 +96,7 @@ class MongoSuppressions:
         the one that lasts longest would count, and not what was wanted last.
         """
         with store_errors("blocking an address"):
-            spellings = await self._blocked([wanted.address], wanted.since)
+            spellings = await self._blocked({fold_address(wanted.address)}, wanted.since)
             others = [each for each in spellings if each.address != wanted.address]
             document = await self._block(wanted, min((each.since for each in others), default=None))
             if others:
@@ -130,7 +131,7 @@ class MongoSuppressions:
         All its spellings are freed; what is given is the one that was asked for, if it was blocked.
         """
         with store_errors("freeing an address"):
-            spellings = await self._blocked([address], now)
+            spellings = await self._blocked({fold_address(address)}, now)
             ids = [each.address for each in spellings]
             freed = {"_id": {"$in": ids}, "until": {"$gt": now}}
             deleted = await self.mongo.suppressions.delete_many(freed, hint=BY_ID) if ids else None
