@@ -111,7 +111,7 @@ async def test_an_address_that_changes_between_look_and_write_is_not_overwritten
 
     page = await Meddled(mongo=mongo).fill(AddressStore.JOBS, "", most=100)
 
-    assert page.count == 0
+    assert page == FoldedPage(count=0, left=0, last=None)
     assert [row.get("folded") for row in jobs.find()] == [None]
 
 
@@ -264,4 +264,5 @@ async def test_erased_jobs_of_versions_before_are_not_met_again_and_again(
     first = await folding.fill(AddressStore.JOBS, "", most=10)
     second = await folding.fill(AddressStore.JOBS, "", most=10)
 
-    assert (first.count, second.count, second.left) == (3, 0, 0)
+    assert first == FoldedPage(count=3, left=0, last=None)
+    assert second == FoldedPage(count=0, left=0, last=None)
