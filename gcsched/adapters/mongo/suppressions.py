@@ -48,22 +48,22 @@ class MongoSuppressions:
 
         Where several spellings of an address are blocked, the one that is blocked longest counts.
         """
+        folds = {address: fold_address(address) for address in addresses}
         with store_errors("looking for blocked addresses"):
-            found = await self._blocked(addresses, now)
+            found = await self._blocked(folds, now)
         found.sort(key=lambda each: (each.until, each.since))
         lasting = {fold_address(each.address): each for each in found}
-        folds = ((address, fold_address(address)) for address in addresses)
-        return {address: lasting[fold] for address, fold in folds if fold in lasting}
+        return {address: lasting[fold] for address, fold in folds.items() if fold in lasting}
 
-    async def _blocked(self, addresses: Collection[str], now: datetime) -> list[Suppression]:
-        """Find what blocks *addresses* at *now*: in all spellings, in one statement as a rule.
+    async def _blocked(self, spelled: Mapping[str, str], now: datetime) -> list[Suppression]:
+        """Find what blocks the addresses of *spelled* (as written → folded) at *now*.
 
-        Each claim asks this, so what it reads has a limit. Where `folded` does not tell of all,
-        because its index is not there or very many lack the field, the first MOST_COMPARED are
-        compared here, and others found as they are written and in small letters: until the index
-        is made and the field filled, which is what happens first.
+        In all spellings, and in one statement as a rule. Each claim asks this, so what it reads
+        has a limit. Where `folded` does not tell of all, because its index is not there or very
+        many lack the field, the first MOST_COMPARED are compared here, and others found as they
+        are written and in small letters: until the index is made and the field filled.
         """
-        folds = {fold_address(address) for address in addresses}
+        addresses, folds = spelled.keys(), set(spelled.values())
         most = MOST_COMPARED + MOST_SPELLINGS * len(folds)
         all_kinds = self._found({FOLDED: {"$in": [None, *folds]}}, now, BY_FOLDED, most)
         found = await if_indexed(self.mongo, all_kinds)
