@@ -11,7 +11,7 @@ import asyncio
 import json
 import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -337,9 +337,9 @@ async def done(deed: Deed, ground: Ground) -> None:
         await doing
 
 
-async def eventually(condition: Callable[[], Awaitable[bool]], within: float) -> bool:
+async def eventually(condition: Callable[[], Coroutine[Any, Any, bool]], within: float) -> bool:
     try:
-        return bool(await until(condition, within=within))  # type: ignore[call-overload]
+        return await until(condition, within=within)
     except AssertionError:
         return False
 
