@@ -1,7 +1,7 @@
 """Build what carries claimed jobs through."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -12,6 +12,7 @@ from gcsched.adapters.mongo.outcomes import MongoOutcomes
 from gcsched.adapters.mongo.pauses import MongoPauses
 from gcsched.adapters.mongo.suppressions import MongoSuppressions
 from gcsched.adapters.redis import RedisMarks
+from gcsched.adapters.smtp.pool import Pool
 from gcsched.adapters.templates import Templates
 from gcsched.domain.job import CLAIMABLE, Job
 from gcsched.domain.permit import Permit
@@ -30,6 +31,8 @@ from gcsched.usecases.observing import Step
 from gcsched.usecases.pausing import Pausing
 from gcsched.usecases.ports import Carrier, Conclusion, Outcomes
 from gcsched.usecases.record import Recorder
+from gcsched.usecases.relay_checks import RelayChecks
+from gcsched.usecases.relay_health import RelayHealth
 from gcsched.usecases.relays import Relays
 from gcsched.usecases.ringer import Ringer
 from gcsched.usecases.staffing import Staffing
@@ -45,6 +48,7 @@ class Delivery:
     leases: Leases
     crew: Crew
     relays: Relays
+    healths: Mapping[str, RelayHealth]
     pausing: Pausing
     lateness: Lateness
     loops: tuple[NamedLoop, ...]
@@ -66,7 +70,11 @@ def build_delivery(settings: Settings, resources: Resources, ringer: Ringer) -> 
         on_recorded=settling(leases, marks, ringer, observing(resources.metrics, lateness)),
         on_batch=partial(resources.metrics.batch, Step.OUTCOME),
     )
-    relays = relays_over(settings, resources)
+    healths = {
+        mailer.name: RelayHealth(relay=mailer.name, now=resources.clock)
+        for mailer in resources.mailers
+    }
+    relays = relays_over(settings, resources, healths)
     pausing = Pausing(relays, MongoPauses(mongo=resources.mongo))
     fence = Group(
         Fence(claims=claims, now=resources.clock),
@@ -88,12 +96,14 @@ def build_delivery(settings: Settings, resources: Resources, ringer: Ringer) -> 
         ("fence", fence.run),
         *[(f"sessions with {mailer.name}", mailer.run) for mailer in resources.mailers],
         ("crew", partial(crew.run, grace=policies.stop_grace(settings))),
+        *checks_of(relays, resources.mailers, healths),  # last: they need no grace
     )
     return Delivery(
         claims=claims,
         leases=leases,
         crew=crew,
         relays=relays,
+        healths=healths,
         pausing=pausing,
         lateness=lateness,
         loops=loops,
@@ -134,11 +144,30 @@ def settling(
     return settle
 
 
-def relays_over(settings: Settings, resources: Resources) -> Relays:
+def relays_over(
+    settings: Settings, resources: Resources, healths: Mapping[str, RelayHealth]
+) -> Relays:
     factory = RelayFactory(
-        per_second=settings.smtp_rate, burst=settings.smtp_burst, redis=resources.redis
+        per_second=settings.smtp_rate,
+        burst=settings.smtp_burst,
+        redis=resources.redis,
+        healths=healths,
     )
     return factory.relays_over(resources.mailers)
+
+
+def checks_of(
+    relays: Relays, mailers: Sequence[Pool], healths: Mapping[str, RelayHealth]
+) -> list[NamedLoop]:
+    return [
+        (
+            f"checks of {mailer.name}",
+            RelayChecks(
+                sessions=mailer, relay=relay, health=healths[mailer.name], wake=relays.wake
+            ).run,
+        )
+        for relay, mailer in zip(relays.all, mailers, strict=True)
+    ]
 
 
 def deliver_by(

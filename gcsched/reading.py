@@ -46,6 +46,7 @@ def build_status(
         about=about,
         pause=lambda: delivery.pausing.pause,
         problems=problems,
+        health=lambda relay: delivery.healths[relay].report(),
         stores=stores,
         now=resources.clock,
     )

@@ -1,6 +1,6 @@
 """Build the relays from settings: a pool of sessions with each, and what chooses between them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -14,10 +14,12 @@ from gcsched.helo import machine_name
 from gcsched.setting import variable
 from gcsched.settings import Settings
 from gcsched.usecases.allowance import OwnAllowance, SharedAllowance
-from gcsched.usecases.guard import Acceptance, GuardedRelay
+from gcsched.usecases.guard import GuardedRelay
 from gcsched.usecases.pacer import Pacer
 from gcsched.usecases.ports import Mailer
+from gcsched.usecases.relay_health import RelayHealth
 from gcsched.usecases.relays import Relays
+from gcsched.usecases.weighing import Acceptance
 
 PATIENCE = Patience()
 
@@ -63,6 +65,7 @@ class RelayFactory:
     burst: int
     redis: Redis
     accepted: Acceptance = field(default_factory=Acceptance)
+    healths: Mapping[str, RelayHealth]
 
     def relays_over(self, mailers: Sequence[Mailer]) -> Relays:
         first, *others = mailers
@@ -97,6 +100,7 @@ class RelayFactory:
             meanwhile=meanwhile,
             patience=PATIENCE,
             accepted=self.accepted,
+            on_heard=self.healths[mailer.name].note,
         )
 
     def allowance(self, relay: str) -> OwnAllowance | SharedAllowance:

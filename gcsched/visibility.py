@@ -1,6 +1,8 @@
 """Build what lets operators see: gauges, the census, readiness."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from gcsched.adapters.mongo.tally import MongoTally
 from gcsched.delivery import Delivery
@@ -8,11 +10,12 @@ from gcsched.parts import NamedLoop
 from gcsched.resources import Resources
 from gcsched.store_watch import StoreWatch
 from gcsched.usecases.census import Census
-from gcsched.usecases.relays import Relays
+from gcsched.usecases.relay_health import RelayHealth
 from gcsched.usecases.submit import Submit
 from gcsched.web.levels import Levels
 from gcsched.web.loop_lag import LoopLag
-from gcsched.web.readiness import BREAKER_OPEN, Dependency
+from gcsched.web.readiness import Dependency
+from gcsched.web.relay_trouble import trouble_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +36,7 @@ def build_visibility(
         Levels(
             sessions=resources.mailers,
             relays_down=lambda: delivery.relays.down,
+            relays_up=partial(relays_up, delivery.healths),
             is_paused=lambda: delivery.pausing.is_paused,
             claimed_jobs=lambda: delivery.leases.held,
             admissions_waiting=lambda: submit.group.waiting,
@@ -41,7 +45,7 @@ def build_visibility(
     )
     resources.readiness.started(
         *stores.dependencies,
-        *[relay(name, delivery.relays) for name in delivery.relays.down],
+        *[relay(health) for health in delivery.healths.values()],
     )
     resources.readiness.watch_for_cut_off(stores.cut_off)
     loops: tuple[NamedLoop, ...] = (
@@ -52,9 +56,10 @@ def build_visibility(
     return Visibility(census=census, loops=loops)
 
 
-def relay(name: str, relays: Relays) -> Dependency:
-    def trouble() -> str | None:
-        words = relays.troubles[name]
-        return None if words is None else f"{BREAKER_OPEN}: {words}"
+def relay(health: RelayHealth) -> Dependency:
+    return Dependency(name=f"relay {health.relay}", trouble=lambda: trouble_of(health.report()))
 
-    return Dependency(name=f"relay {name}", trouble=trouble)
+
+def relays_up(healths: Mapping[str, RelayHealth]) -> dict[str, bool]:
+    """Say of each relay that was tried whether it can be used."""
+    return {name: is_up for name, each in healths.items() if (is_up := each.is_up) is not None}

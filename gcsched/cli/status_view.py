@@ -35,6 +35,11 @@ def summary(status: "task_pb2.StatusReport") -> list[tuple[str, str]]:
 def troubles(status: "task_pb2.StatusReport") -> list[tuple[str, str]]:
     """Return what an operator must mend; nothing where nothing is wrong."""
     rows = [("problem", problem) for problem in status.problems]
+    rows += [
+        ("problem", f"relay {each.name}: {each.last_error}")
+        for each in status.relays
+        if each.last_error
+    ]
     if status.unreadable_jobs:
         jobs = f"{status.unreadable_jobs:,} jobs: the log names them (job unreadable)"
         rows.append(("unreadable", jobs))
@@ -79,15 +84,22 @@ def lateness(seen: "task_pb2.StatusReport.Lateness") -> str:
     return f"half within {half}, 99 % within {nearly_all}, of {seen.mails:,} mails in five minutes"
 
 
-RELAY = ("RELAY", "STATE", "OPEN", "BUSY", "RATE", "EFFECTIVE")
+RELAY = ("RELAY", "STATE", "OPEN", "BUSY", "RATE", "EFFECTIVE", "SINCE")
 
 
 def relay(seen: "task_pb2.StatusReport.Relay") -> tuple[str, ...]:
     return (
         seen.name,
-        "down" if seen.is_down else "up",
+        relay_state(seen),
         str(seen.sessions_open),
         str(seen.sessions_busy),
         f"{seen.rate:g}/s" if seen.rate else "",
         f"{seen.effective_rate:g}/s" if seen.effective_rate else "",
+        fields.text(seen, "state_time"),
     )
+
+
+def relay_state(seen: "task_pb2.StatusReport.Relay") -> str:
+    if not seen.HasField("state_time"):  # of a service that is older than it
+        return "down" if seen.is_down else "up"
+    return fields.text(seen, "state").lower()

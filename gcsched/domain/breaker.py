@@ -40,12 +40,14 @@ class BreakerPolicy:
 class Breaker:
     """Closed: mails flow. Open: nothing but a probe at *probe_at*, the next one later each time.
 
-    *troubles* counts those in a row while it is closed, *probes* those tried since it opened.
+    *troubles* counts those in a row while it is closed, *probes* those tried since it opened,
+    *unanswered* the latest of those: the waits double with them.
     """
 
     policy: BreakerPolicy
     troubles: int = 0
     probes: int = 0
+    unanswered: int = 0
     probe_at: float | None = None
 
     @property
@@ -66,7 +68,7 @@ class Breaker:
 
     def failed(self, now: float, *, chance: float) -> "Breaker":
         """Count one trouble. Open already: no probe before a whole wait from now."""
-        wait = self.policy.wait_seconds(self.probes, chance)
+        wait = self.policy.wait_seconds(self.unanswered, chance)
         if self.probe_at is not None:
             return replace(self, probe_at=max(self.probe_at, now + wait))
         troubles = self.troubles + 1
@@ -78,14 +80,23 @@ class Breaker:
 
         A probe of a relay that is silent costs its mail more than one that is refused.
         """
-        wait = self.policy.wait_seconds(max(self.probes, after), chance)
+        wait = self.policy.wait_seconds(max(self.unanswered, after), chance)
         probe_at = max(self.probe_at or now, now + wait)
         return replace(self, troubles=self.policy.troubles, probe_at=probe_at)
 
     def probed(self, now: float, *, chance: float) -> "Breaker":
-        """Note that a probe sets out; what it learns comes as `succeeded` or `failed`."""
-        wait = self.policy.wait_seconds(self.probes + 1, chance)
-        return replace(self, probes=self.probes + 1, probe_at=now + wait)
+        """Note that a probe sets out; it learns `succeeded`, `answered` or `failed`."""
+        unanswered = self.unanswered + 1
+        wait = self.policy.wait_seconds(unanswered, chance)
+        return replace(self, probes=self.probes + 1, unanswered=unanswered, probe_at=now + wait)
+
+    def answered(self, now: float, *, chance: float) -> "Breaker":
+        """Stay open, and probe again after the second wait: the relay answers, and loses no time.
+
+        A relay whose next mail it would accept must not be kept waiting by refusals before it.
+        """
+        wait = self.policy.wait_seconds(1, chance)
+        return replace(self, unanswered=0, probe_at=now + wait)
 
 
 def is_trouble(transmission: Transmission) -> TypeGuard[Answered | Broken]:

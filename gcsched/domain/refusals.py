@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass, replace
 
-from gcsched.domain.replies import Answered, Kind, Stage
+from gcsched.domain.replies import Answered, Kind, Stage, Transmission
 
 MOST_FAILED = 5
 FEWEST_DOMAINS = 2
 BELIEVED_AFTER_SECONDS = 15 * 60.0
 OTHER_DOMAIN_WITHIN_SECONDS = 5.0
+REPEATS_COUNT_AFTER_SECONDS = 60.0
 MOST_DOMAINS_KEPT = 1_000
 FINAL = frozenset({Kind.RECIPIENT, Kind.CONTENT, Kind.POLICY})
 OF_A_MAIL = frozenset({Stage.RCPT, Stage.DATA, Stage.BODY})
@@ -20,6 +21,17 @@ def domain_of(recipient: str) -> str:
 def is_final(transmission: Answered) -> bool:
     """Return whether the relay refuses the mail for good; our own refusals in its name do not."""
     return transmission.kind in FINAL and transmission.reply.stage in OF_A_MAIL
+
+
+def is_accepted(transmission: Transmission) -> bool:
+    return isinstance(transmission, Answered) and transmission.kind is Kind.ACCEPTED
+
+
+def is_answer_for_good(transmission: Transmission) -> bool:
+    """Return whether the relay answered at once and refused for good, believed or doubted."""
+    return isinstance(transmission, Answered) and (
+        transmission.is_doubted or is_final(transmission)
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +77,32 @@ class Refusals:
 
     def accepted(self) -> "Refusals":
         return Refusals() if self.recipients else self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unwanted:
+    """The recipients whose mails a relay refused for a reason of ours since it accepted one.
+
+    A mail that is refused so again may be to blame itself, so it is one trouble. Where nothing was
+    accepted for a minute since the first such refusal, its repeats count as well: where few
+    recipients wait, no others would come.
+    """
+
+    recipients: frozenset[str] = frozenset()
+    since: float = 0.0
+
+    def __bool__(self) -> bool:
+        return bool(self.recipients)
+
+    def refused(self, recipient: str, now: float) -> "Unwanted":
+        since = self.since if self.recipients else now
+        return Unwanted(recipients=self.recipients | {recipient.lower()}, since=since)
+
+    def counts(self, recipient: str, now: float) -> bool:
+        """Return whether one more refusal of *recipient* is one more trouble of the relay."""
+        if recipient.lower() not in self.recipients:
+            return True
+        return now - self.since >= REPEATS_COUNT_AFTER_SECONDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

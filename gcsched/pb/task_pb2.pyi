@@ -445,20 +445,36 @@ class StatusReport(_message.Message):
         p99: _duration_pb2.Duration
         def __init__(self, mails: _Optional[int] = ..., p50: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., p99: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
     class Relay(_message.Message):
-        __slots__ = ("name", "is_down", "sessions_open", "sessions_busy", "rate", "effective_rate")
+        __slots__ = ("name", "is_down", "sessions_open", "sessions_busy", "rate", "effective_rate", "state", "last_error", "state_time")
+        class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+            __slots__ = ()
+            UNKNOWN: _ClassVar[StatusReport.Relay.State]
+            UP: _ClassVar[StatusReport.Relay.State]
+            FAILED: _ClassVar[StatusReport.Relay.State]
+            DOWN: _ClassVar[StatusReport.Relay.State]
+        UNKNOWN: StatusReport.Relay.State
+        UP: StatusReport.Relay.State
+        FAILED: StatusReport.Relay.State
+        DOWN: StatusReport.Relay.State
         NAME_FIELD_NUMBER: _ClassVar[int]
         IS_DOWN_FIELD_NUMBER: _ClassVar[int]
         SESSIONS_OPEN_FIELD_NUMBER: _ClassVar[int]
         SESSIONS_BUSY_FIELD_NUMBER: _ClassVar[int]
         RATE_FIELD_NUMBER: _ClassVar[int]
         EFFECTIVE_RATE_FIELD_NUMBER: _ClassVar[int]
+        STATE_FIELD_NUMBER: _ClassVar[int]
+        LAST_ERROR_FIELD_NUMBER: _ClassVar[int]
+        STATE_TIME_FIELD_NUMBER: _ClassVar[int]
         name: str
         is_down: bool
         sessions_open: int
         sessions_busy: int
         rate: float
         effective_rate: float
-        def __init__(self, name: _Optional[str] = ..., is_down: _Optional[bool] = ..., sessions_open: _Optional[int] = ..., sessions_busy: _Optional[int] = ..., rate: _Optional[float] = ..., effective_rate: _Optional[float] = ...) -> None: ...
+        state: StatusReport.Relay.State
+        last_error: str
+        state_time: _timestamp_pb2.Timestamp
+        def __init__(self, name: _Optional[str] = ..., is_down: _Optional[bool] = ..., sessions_open: _Optional[int] = ..., sessions_busy: _Optional[int] = ..., rate: _Optional[float] = ..., effective_rate: _Optional[float] = ..., state: _Optional[_Union[StatusReport.Relay.State, str]] = ..., last_error: _Optional[str] = ..., state_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
     class Store(_message.Message):
         __slots__ = ("name", "trouble", "state_time")
         NAME_FIELD_NUMBER: _ClassVar[int]

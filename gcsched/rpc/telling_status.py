@@ -67,6 +67,9 @@ def relay_message(relay: RelayReport) -> task_pb2.StatusReport.Relay:
         sessions_busy=relay.sessions_busy,
         rate=relay.rate,
         effective_rate=relay.effective_rate,
+        state=relay.health.state.value,
+        last_error=relay.health.error,
+        state_time=relay.health.state_time,
     )
 
 

@@ -5,23 +5,22 @@ import math
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 
-import structlog
-
 from gcsched.domain.breaker import Breaker, BreakerPolicy, is_trouble, may_be_its_mails
 from gcsched.domain.mail import Mail
-from gcsched.domain.masking import Letter, masked
 from gcsched.domain.patience import Patience
 from gcsched.domain.permit import Permit
-from gcsched.domain.refusals import ProbedDomains, Refusals, is_final
-from gcsched.domain.relay_advice import HELD, WAITING, advice_on
-from gcsched.domain.replies import Answered, Broken, Kind, Stage, Transmission, Withheld
+from gcsched.domain.refusals import ProbedDomains, Unwanted, is_accepted, is_answer_for_good
+from gcsched.domain.relay_health import Checked, is_login_refused
+from gcsched.domain.replies import Answered, Broken, Stage, Transmission, Withheld
 from gcsched.usecases.pacer import Pacer
 from gcsched.usecases.ports import Begin, Mailer
+from gcsched.usecases.relay_trouble import OnHeard, RelayTrouble, Standing, nobody_listens
 from gcsched.usecases.silence import Silence, Waiting
+from gcsched.usecases.weighing import Acceptance, Weighing
 
 HasOther = Callable[[], bool]
 
@@ -29,13 +28,6 @@ FULL = Withheld("the relay has had as many mails as it may get now")
 ANOTHER_FIRST = Withheld(
     "the relay is probed with a mail to another domain first", wait=timedelta(seconds=5)
 )
-
-
-@dataclass(slots=True, eq=False)
-class Acceptance:
-    """When a relay has accepted a mail the last time, any of those that share this."""
-
-    at: float = -math.inf
 
 
 @dataclass(kw_only=True, eq=False)
@@ -47,6 +39,7 @@ class GuardedRelay:
 
     *login* says where its password comes from, *meanwhile* what happens while it is down: for the
     operator who reads that event. *clock* is monotonic. All relays of a process share *accepted*.
+    *on_heard* is told what each mail and each check said about the relay.
     """
 
     mailer: Mailer
@@ -58,18 +51,23 @@ class GuardedRelay:
     chance: Callable[[], float] = random.random
     patience: Patience = field(default_factory=Patience)
     accepted: Acceptance = field(default_factory=Acceptance)
+    on_heard: OnHeard = nobody_listens
     _breaker: Breaker = field(init=False)
     _silence: Silence = field(init=False)
     _is_probing: bool = field(default=False, init=False)
-    _refusals: Refusals = field(default_factory=Refusals, init=False)
+    _weighing: Weighing = field(init=False)
+    _trouble: RelayTrouble = field(init=False)
     _probed: ProbedDomains = field(default_factory=ProbedDomains, init=False)
-    _troubled: frozenset[str] = field(default=frozenset(), init=False)
-    _trouble: str = field(default="", init=False)
+    _unwanted: Unwanted = field(default_factory=Unwanted, init=False)
 
     def __post_init__(self) -> None:
         self._breaker = Breaker(policy=self.policy)
         self._silence = Silence(
             on_silent=self._fall_silent, patience=self.patience, clock=self.clock
+        )
+        self._weighing = Weighing(accepted=self.accepted, clock=self.clock)
+        self._trouble = RelayTrouble(
+            relay=self.name, login=self.login, meanwhile=self.meanwhile, on_heard=self.on_heard
         )
 
     @property
@@ -79,11 +77,6 @@ class GuardedRelay:
     @property
     def is_down(self) -> bool:
         return self._breaker.is_open
-
-    @property
-    def trouble(self) -> str | None:
-        """Say what is wrong and what to do, without the words of any mail; None: it is up."""
-        return self._trouble if self.is_down else None
 
     def seconds_until_try(self) -> float:
         """Give how long to leave it alone; endless while a probe is under way."""
@@ -155,92 +148,90 @@ class GuardedRelay:
         before = self._breaker
         self._breaker = before.opened(self.clock(), chance=self.chance())
         self.mailer.drop_idle()
-        self._note_trouble(Broken(Stage.CONNECT, why), None, is_new=not before.is_open)
+        # It may be silent in the middle of a mail only: no check disproves that.
+        self._trouble.of_mail(Broken(Stage.CONNECT, why), None, self._standing(before))
 
     def _learn(self, mail: Mail, transmission: Transmission) -> Transmission:
         self.pacer.learn(transmission, mail.letter)
-        transmission = self._weigh(mail, transmission)
-        if self._refusals.is_held:
+        transmission = self._weighing.weigh(mail, transmission)
+        if self._weighing.is_held:
             self._hold(mail, transmission)
         elif is_trouble(transmission):
             self._suffer(mail, transmission)
         else:
-            self._recover()
+            self._recover(transmission)
         return transmission
 
-    def _weigh(self, mail: Mail, transmission: Transmission) -> Transmission:
-        """Count refusals in a row; return *transmission* as doubted, if it is one too many."""
-        if not isinstance(transmission, Answered):
-            return transmission
-        now, kind = self.clock(), transmission.kind
-        if kind is Kind.ACCEPTED:
-            self.accepted.at = now
-            self._refusals = self._refusals.accepted()
-        elif is_final(transmission):
-            is_doubted = self._refusals.doubts(kind, accepted_at=self.accepted.at, now=now)
-            self._refusals = self._refusals.refused(mail.recipient, now)
-            return replace(transmission, is_doubted=is_doubted)
-        return transmission
+    def learn_from_check(self, checked: Checked) -> None:
+        """Count a failed check as one trouble; close the breaker if a session stands again.
+
+        Not if mails were refused or left unanswered: they would be again. While the breaker is
+        open a failed check changes nothing, so the probes that carry mails are not put off.
+        """
+        before, trouble = self._breaker, checked.trouble
+        if trouble is not None:
+            if not before.is_open:
+                # A login that was refused once is refused again: it is not tried five times.
+                count = before.opened if is_login_refused(trouble) else before.failed
+                self._breaker = count(self.clock(), chance=self.chance())
+            self._trouble.of_check(trouble, self._standing(before))
+            return
+        if not self._trouble.needs_mail:
+            self._close()
+        self._trouble.check_went_well(is_down=self.is_down)
 
     def _hold(self, mail: Mail, transmission: Transmission) -> None:
         """Keep the mails back, whatever this one came to: it was not accepted."""
         before, now, chance = self._breaker, self.clock(), self.chance()
-        is_new = not before.is_open
-        self._breaker = (
-            before.opened(now, chance=chance, after=0)
-            if is_new
-            else before.failed(now, chance=chance)
-        )
+        if not before.is_open:
+            self._breaker = before.opened(now, chance=chance, after=0)
+        elif is_answer_for_good(transmission):
+            self._breaker = before.answered(now, chance=chance)
+        else:
+            self._breaker = before.failed(now, chance=chance)
         if isinstance(transmission, Answered | Broken):
             self._probe_another_domain(mail, transmission)
-            self._note_trouble(transmission, mail.letter, is_new=is_new)
+            self._trouble.of_mail(transmission, mail.letter, self._standing(before))
 
     def _suffer(self, mail: Mail, trouble: Answered | Broken) -> None:
         before = self._breaker
-        if not before.is_open and may_be_its_mails(trouble):
-            if mail.recipient in self._troubled:
-                return  # the same mail again: nothing new about the relay
-            self._troubled |= {mail.recipient}
-        self._breaker = before.failed(self.clock(), chance=self.chance())
+        if before.is_open or self._is_new_trouble(mail, trouble):
+            self._breaker = before.failed(self.clock(), chance=self.chance())
         if self.is_down:
             self._probe_another_domain(mail, trouble)
-            self._note_trouble(trouble, mail.letter, is_new=not before.is_open)
+        self._trouble.of_mail(trouble, mail.letter, self._standing(before))
 
-    def _recover(self) -> None:
+    def _is_new_trouble(self, mail: Mail, trouble: Answered | Broken) -> bool:
+        if not may_be_its_mails(trouble):
+            return True
+        before, now = self._unwanted, self.clock()
+        self._unwanted = before.refused(mail.recipient, now)
+        return before.counts(mail.recipient, now)
+
+    def _recover(self, transmission: Transmission) -> None:
+        if self.is_down or is_accepted(transmission):
+            self._unwanted = Unwanted()
+        if self._unwanted:
+            # It refuses mails for a reason of ours, and has accepted none since: that stands.
+            self._trouble.mail_proved_nothing()
+            return
+        self._close()
+        self._trouble.mail_went_well()
+
+    def _close(self) -> None:
         before = self._breaker
         self._breaker = before.succeeded()
-        if self._troubled:
-            self._troubled = frozenset()
         if before.is_open:
             self._probed = ProbedDomains()
-            structlog.get_logger().info("relay is back", relay=self.name, probes=before.probes)
+            self._trouble.ended(before.probes)
+
+    def _standing(self, before: Breaker) -> Standing:
+        return Standing(
+            is_down=self.is_down,
+            is_new=self.is_down and not before.is_open,
+            is_held=self._weighing.is_held,
+        )
 
     def _probe_another_domain(self, mail: Mail, trouble: Answered | Broken) -> None:
         if may_be_its_mails(trouble):
             self._probed = self._probed.refused(mail.recipient)
-
-    def _note_trouble(
-        self, trouble: Answered | Broken, letter: Letter | None, *, is_new: bool
-    ) -> None:
-        error = masked(words_of(trouble), letter)
-        what = self._what_to_do(trouble)
-        self._trouble = f"{error}; {what}"
-        if is_new:
-            structlog.get_logger().warning(
-                "relay is held" if self._refusals.is_held else "relay is down",
-                relay=self.name,
-                error=error,
-                advice=f"{what}; {self.meanwhile}",
-            )
-
-    def _what_to_do(self, trouble: Answered | Broken) -> str:
-        advice = advice_on(trouble, prefix=self.login.removesuffix("PASSWORD"))
-        if not self._refusals.is_held:
-            return advice
-        return HELD if advice == WAITING else f"{HELD}; {advice}"
-
-
-def words_of(trouble: Answered | Broken) -> str:
-    if isinstance(trouble, Answered):
-        return str(trouble.reply)
-    return f"{trouble.stage}: {trouble.reason}"

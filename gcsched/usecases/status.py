@@ -1,7 +1,7 @@
 """How things are, as this process knows it; it waits for no store longer than a moment."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -10,6 +10,7 @@ from gcsched.usecases.census import Census
 from gcsched.usecases.guard import GuardedRelay
 from gcsched.usecases.lateness import Figures, Lateness
 from gcsched.usecases.ports import Clock, JobCounts
+from gcsched.usecases.relay_health import HealthReport
 from gcsched.usecases.relays import Relays
 from gcsched.usecases.store_health import StoreHealth, StoreReport
 
@@ -35,6 +36,7 @@ class RelayReport:
     sessions_busy: int
     rate: float
     effective_rate: float
+    health: HealthReport = field(default_factory=HealthReport)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +70,11 @@ def not_paused() -> None:
     """Be the *pause* of a service that nobody can pause."""
 
 
+def nothing_heard(_: str) -> HealthReport:
+    """Be the *health* of relays that nobody keeps in mind."""
+    return HealthReport()
+
+
 def no_problems() -> Sequence[str]:
     """Be the *problems* of a service whose stores are not looked after."""
     return ()
@@ -75,7 +82,10 @@ def no_problems() -> Sequence[str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """*pause* tells the pause that this process knows of, *problems* what an operator must mend."""
+    """*pause* tells the pause that this process knows of, *problems* what an operator must mend.
+
+    *health* tells of the relay of this name whether it can be used.
+    """
 
     census: Census
     lateness: Lateness
@@ -92,6 +102,8 @@ class Status:
         await self.census.freshen()
         return self()
 
+    health: Callable[[str], HealthReport] = nothing_heard
+
     def __call__(self) -> Report:
         counts = self.census.latest
         sessions = {each.name: each for each in self.sessions}
@@ -99,7 +111,10 @@ class Status:
             counts=counts,
             counted=self.census.counted if counts is not None else None,
             lateness=self.lateness.latest(),
-            relays=[report_of(relay, sessions[relay.name]) for relay in self.relays.all],
+            relays=[
+                report_of(relay, sessions[relay.name], self.health(relay.name))
+                for relay in self.relays.all
+            ],
             pause=self.pause(),
             about=self.about,
             report_time=self.now(),
@@ -108,7 +123,7 @@ class Status:
         )
 
 
-def report_of(relay: GuardedRelay, sessions: Sessions) -> RelayReport:
+def report_of(relay: GuardedRelay, sessions: Sessions, health: HealthReport) -> RelayReport:
     return RelayReport(
         name=relay.name,
         is_down=relay.is_down,
@@ -116,4 +131,5 @@ def report_of(relay: GuardedRelay, sessions: Sessions) -> RelayReport:
         sessions_busy=sessions.busy,
         rate=relay.pacer.per_second,
         effective_rate=relay.pacer.effective_per_second,
+        health=health,
     )

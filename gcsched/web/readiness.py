@@ -6,7 +6,6 @@ from enum import StrEnum
 
 OK = "ok"
 WAITING = "waiting for MongoDB"
-BREAKER_OPEN = "down: mails are held back from it"
 
 
 class Status(StrEnum):

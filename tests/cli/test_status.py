@@ -31,6 +31,12 @@ BUSY = task_pb2.StatusReport(
             name="first", sessions_open=16, sessions_busy=3, rate=50, effective_rate=12.5
         ),
         task_pb2.StatusReport.Relay(name="second", is_down=True),
+        task_pb2.StatusReport.Relay(
+            name="third",
+            state=task_pb2.StatusReport.Relay.FAILED,
+            last_error="CONNECT: the connection was refused",
+            state_time=STARTED,
+        ),
     ],
     pause=task_pb2.Pause(by="ada@desk", reason="the relay moves", since=STARTED),
     version="1.2.3",
@@ -59,14 +65,17 @@ async def test_everything_is_on_one_page() -> None:
         "oldest due  3.20 s late",
         "lateness    half within 0.04 s, 99 % within 1.50 s, of 1,200 mails in five minutes",
         f"counted     {HERE}, 43 s ago",
+        f"counted     {HERE}",
+        "problem     relay third: CONNECT: the connection was refused",
         "",
         "STATE      COUNT",
         "SCHEDULED  12",
         "SENT       0",
         "",
-        "RELAY   STATE  OPEN  BUSY  RATE  EFFECTIVE",
-        "first   up     16    3     50/s  12.5/s",
-        "second  down   0     0     -     -",
+        "RELAY   STATE   OPEN  BUSY  RATE  EFFECTIVE  SINCE",
+        "first   up      16    3     50/s  12.5/s     -",
+        "second  down    0     0     -     -          -",
+        f"third   failed  0     0     -     -          {HERE}",
     ]
 
 

@@ -77,6 +77,19 @@ def test_a_straggler_that_fails_does_not_make_the_wait_grow() -> None:
     assert breaker.probes == 0
 
 
+def test_a_probe_that_is_answered_makes_the_waits_short_again() -> None:
+    breaker, now = failed(CLOSED, 5, now=0.0), 0.0
+    for _ in range(9):
+        now += breaker.seconds_until_try(now)
+        breaker = breaker.probed(now, chance=1.0).failed(now, chance=1.0)
+
+    breaker = breaker.probed(now, chance=1.0).answered(now, chance=1.0)
+    assert (breaker.is_open, breaker.probes, breaker.seconds_until_try(now)) == (True, 10, 2.0)
+    assert breaker.answered(now, chance=0.0).seconds_until_try(now) == 1.0
+    again = breaker.probed(now, chance=1.0).failed(now, chance=1.0)
+    assert again.seconds_until_try(now) == 2.0
+
+
 @pytest.mark.parametrize("breaker", [failed(CLOSED, 5), failed(CLOSED, 5).probed(101, chance=1)])
 def test_any_answer_closes_it_and_all_is_forgotten(breaker: Breaker) -> None:
     assert breaker.succeeded() == CLOSED

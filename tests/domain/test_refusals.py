@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from gcsched.domain.refusals import ProbedDomains, Refusals, is_final
+from gcsched.domain.refusals import ProbedDomains, Refusals, Unwanted, is_final
 from gcsched.domain.replies import Answered, Kind, Reply, Stage
 
 NOW, MINUTE = 100.0, 60.0
@@ -109,3 +109,13 @@ def test_it_remembers_no_more_domains_than_it_can_hold() -> None:
         probed = probed.refused(f"ada@d{number}.org")
 
     assert probed.domains == {"d1000.org"}
+
+
+def test_a_repeat_counts_once_a_minute_has_passed_since_the_first() -> None:
+    unwanted = Unwanted().refused("ada@a.org", NOW).refused("bob@b.org", NOW + 50)
+
+    assert unwanted.counts("eve@e.org", NOW + 1)
+    assert not unwanted.counts("ADA@a.org", NOW + 59)
+    assert unwanted.counts("ada@a.org", NOW + 60)
+    assert unwanted.counts("bob@b.org", NOW + 60)
+    assert not Unwanted()

@@ -8,10 +8,12 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from gcsched.domain.job import State
 from gcsched.domain.pause import Pause
+from gcsched.domain.relay_health import RelayState
 from gcsched.pb import task_pb2
 from gcsched.rpc.telling_status import report_message
 from gcsched.usecases.lateness import Figures
 from gcsched.usecases.ports import JobCounts
+from gcsched.usecases.relay_health import HealthReport
 from gcsched.usecases.status import About, RelayReport, Report
 from gcsched.usecases.store_health import StoreReport
 from tests.builders import NOON, NOW
@@ -30,6 +32,7 @@ def test_all_that_is_known_is_told() -> None:
         sessions_busy=2,
         rate=50,
         effective_rate=12.5,
+        health=HealthReport(state=RelayState.DOWN, error="CONNECT: refused", state_time=NOW),
     )
     report = Report(
         counts=counts,
@@ -62,6 +65,9 @@ def test_all_that_is_known_is_told() -> None:
                 sessions_busy=2,
                 rate=50,
                 effective_rate=12.5,
+                state=told.Relay.DOWN,
+                last_error="CONNECT: refused",
+                state_time=NOON_STAMP,
             )
         ],
         pause=task_pb2.Pause(by="Bob", reason="wrong template", since=NOON_STAMP),
@@ -74,6 +80,13 @@ def test_all_that_is_known_is_told() -> None:
         ],
         report_time=Timestamp(seconds=NOON + 2),
     )
+
+
+@pytest.mark.parametrize("state", RelayState)
+def test_each_state_of_a_relay_has_its_value(state: RelayState) -> None:
+    told = task_pb2.StatusReport.Relay(state=state.value)
+
+    assert task_pb2.StatusReport.Relay.State.Name(told.state) == state.name
 
 
 @pytest.mark.parametrize(

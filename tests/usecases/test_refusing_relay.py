@@ -1,7 +1,7 @@
 """A relay that refuses one recipient after the other: what is lost, what waits, what probes it."""
 
 import asyncio
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,12 +10,17 @@ import structlog
 from structlog.testing import capture_logs
 
 from gcsched.domain.mail import Mail
-from gcsched.domain.replies import Answered, Kind, Reply, Stage, Transmission, Withheld
+from gcsched.domain.relay_health import Checked, RelayState
+from gcsched.domain.replies import Answered, Broken, Kind, Reply, Stage, Transmission, Withheld
 from gcsched.usecases.allowance import OwnAllowance
-from gcsched.usecases.guard import Acceptance, GuardedRelay
+from gcsched.usecases.guard import GuardedRelay
 from gcsched.usecases.pacer import Pacer
 from gcsched.usecases.ports import Begin, Carried
+from gcsched.usecases.relay_health import RelayHealth
+from gcsched.usecases.relay_trouble import nobody_listens
 from gcsched.usecases.relays import Relays
+from gcsched.usecases.weighing import Acceptance
+from tests.builders import FixedClock
 from tests.mails import Permit, a_mail
 
 MINUTE = 60.0
@@ -73,8 +78,9 @@ def events() -> Iterator[Events]:
         yield caught
 
 
-def relays_over(clock: Seconds, *mailers: Mailer) -> Relays:
+def relays_over(clock: Seconds, *mailers: Mailer, healths: Sequence[RelayHealth] = ()) -> Relays:
     accepted = Acceptance()
+    listeners = {each.relay: each.note for each in healths}
     return Relays(
         [
             GuardedRelay(
@@ -91,6 +97,7 @@ def relays_over(clock: Seconds, *mailers: Mailer) -> Relays:
                 clock=clock,
                 chance=lambda: 1.0,
                 accepted=accepted,
+                on_heard=listeners.get(mailer.name, nobody_listens),
             )
             for mailer in mailers
         ],
@@ -242,9 +249,8 @@ async def test_while_another_relay_accepts_the_held_one_is_not_believed(clock: S
 async def test_what_is_ours_at_rcpt_loses_nothing_and_opens_the_breaker(
     clock: Seconds, events: Events
 ) -> None:
-    relays = relays_over(clock, Mailer(says=OUR_SENDER))
-    [guard] = relays.all
-    assert guard.trouble is None
+    health = RelayHealth(relay="first:25", now=FixedClock())
+    relays = relays_over(clock, Mailer(says=OUR_SENDER), healths=[health])
 
     carried = await carry(relays, *of_domains(20))
 
@@ -252,16 +258,116 @@ async def test_what_is_ours_at_rcpt_loses_nothing_and_opens_the_breaker(
     [down] = events
     assert down["event"] == "relay is down"
     assert "GCSCHED_SENDER_EMAIL" in down["advice"]
-    assert guard.trouble is not None
-    assert "GCSCHED_SENDER_EMAIL" in guard.trouble
+    assert health.report().state is RelayState.DOWN
+    assert health.report().error == (
+        f"{down['error']}; {down['advice'].removesuffix('; sending waits')}"
+    )
+
+
+async def test_a_check_that_passes_ends_no_hold(clock: Seconds, events: Events) -> None:
+    health = RelayHealth(relay="first:25", now=FixedClock())
+    relays = relays_over(clock, Mailer(says=UNKNOWN), healths=[health])
+    [guard] = relays.all
+    await carry(relays, *of_domains(5))
+
+    guard.learn_from_check(Checked())
+    guard.learn_from_check(Checked(Broken(Stage.CONNECT, "refused")))
+    guard.learn_from_check(Checked())
+
+    assert relays.down == {"first:25": True}
+    assert health.report().state is RelayState.DOWN
+    assert "five recipients of different domains" in health.report().error
+    assert [each["event"] for each in events] == ["relay is held"]
 
 
 async def test_one_mail_that_is_refused_so_again_and_again_stops_no_other(clock: Seconds) -> None:
     mailer = Mailer(says=TAKEN, but={"odd.org": OUR_SENDER})
     relays = relays_over(clock, mailer)
 
-    carried = await carry(relays, *["ada@odd.org"] * 50)
+    carried = []
+    for number in range(50):
+        clock.now += MINUTE
+        carried += await carry(relays, *["ada@odd.org"] * 5, f"bob@d{number}.org")
 
-    assert kinds(carried) == [Kind.OURS] * 50
+    assert kinds(carried) == ([Kind.OURS] * 5 + [Kind.ACCEPTED]) * 50
     assert relays.down == {"first:25": False}
-    assert kinds(await carry(relays, "bob@good.org")) == [Kind.ACCEPTED]
+
+
+@pytest.mark.parametrize("between", [None, UNKNOWN, says(Stage.RCPT, "450 4.2.0 greylisted")])
+@pytest.mark.parametrize("recipients", [1, 4])
+async def test_few_recipients_that_are_refused_so_again_and_again_are_told(
+    clock: Seconds, events: Events, recipients: int, between: Answered | None
+) -> None:
+    health = RelayHealth(relay="first:25", now=FixedClock())
+    but = {} if between is None else {"odd.org": between}
+    relays = relays_over(clock, Mailer(says=OUR_SENDER, but=but), healths=[health])
+
+    for _ in range(10):
+        await carry(relays, *of_domains(recipients), *["eve@odd.org"] * len(but))
+        clock.now += 5.0
+    assert events == []
+
+    for _ in range(20):
+        await carry(relays, *of_domains(recipients), *["eve@odd.org"] * len(but))
+        clock.now += 5.0
+
+    assert events[0]["event"] == "relay is down"
+    assert "GCSCHED_SENDER_EMAIL" in events[0]["advice"]
+    assert "553 5.7.1" in events[0]["error"]
+    if between is None:
+        assert health.report().state is RelayState.DOWN
+        assert "GCSCHED_SENDER_EMAIL" in health.report().error
+
+
+async def test_probes_of_a_held_relay_that_answers_follow_each_other_soon(clock: Seconds) -> None:
+    mailer = Mailer(says=UNKNOWN)
+    relays = relays_over(clock, mailer)
+    [guard] = relays.all
+    await carry(relays, *of_domains(5))
+
+    async def waits(says: Answered, begin: int, count: int) -> list[float]:
+        mailer.says, found = says, []
+        for each in of_domains(count, begin=begin):
+            clock.now += guard.seconds_until_try()
+            await carry(relays, each)
+            found.append(guard.seconds_until_try())
+        return found
+
+    greylisted, ours = says(Stage.RCPT, "450 4.2.0 greylisted"), OUR_SENDER
+    assert await waits(UNKNOWN, 10, 20) == pytest.approx([2.0] * 20)
+    assert await waits(greylisted, 40, 3) == pytest.approx([2.0, 4.0, 8.0])
+    assert await waits(ours, 50, 3) == pytest.approx([16.0, 32.0, 60.0])
+    assert await waits(WORDLESS, 60, 5) == pytest.approx([2.0] * 5)
+
+
+async def test_a_good_mail_among_many_bad_ones_is_not_kept_for_hours(clock: Seconds) -> None:
+    good = {f"d{number}.org": TAKEN for number in range(0, 1_000, 10)}
+    relays = relays_over(clock, Mailer(says=UNKNOWN, but=good))
+    begun, queue, sent = clock.now, of_domains(1_000), 0
+
+    while sent < len(good):
+        clock.now += max(each.seconds_until_try() for each in relays.all)
+        recipient = queue.pop(0)
+        [[kind]] = [kinds(await carry(relays, recipient))]
+        if kind in {Kind.OURS, None}:
+            queue.append(recipient)
+        sent += kind is Kind.ACCEPTED
+
+    assert clock.now - begun < 3_600
+
+
+async def test_a_queue_of_one_domain_is_not_claimed_in_a_hot_loop(clock: Seconds) -> None:
+    mailer = Mailer(says=UNKNOWN)
+    relays = relays_over(clock, mailer)
+    await carry(relays, *of_domains(5))
+
+    put_off = 0
+    for _ in range(10_000):
+        clock.now += 0.01
+        if await relays.grant(64):
+            [carried] = await carry(relays, "bob@d4.org")
+            put_off += isinstance(carried.transmission, Withheld)
+
+    probes = len(mailer.asked) - 5
+    assert probes >= 10
+    assert put_off <= 11 * (probes + 1)

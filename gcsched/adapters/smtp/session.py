@@ -3,12 +3,22 @@
 import asyncio
 from dataclasses import dataclass, replace
 
-from gcsched.adapters.smtp.conversation import Conversation
+from gcsched.adapters.smtp.conversation import Conversation, Lost
 from gcsched.adapters.smtp.envelope import Offer, Parcel
 from gcsched.adapters.smtp.settings import Keep, Limits
 from gcsched.adapters.smtp.transaction import Transaction
-from gcsched.domain.replies import Answered, Broken, Kind, Stage, Transmission, kind_of
+from gcsched.domain.replies import (
+    SERVICE_CLOSING,
+    Answered,
+    Broken,
+    Kind,
+    Stage,
+    Transmission,
+    kind_of,
+)
 from gcsched.usecases.ports import Begin
+
+NOOP = b"NOOP\r\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +72,25 @@ class Session:
         if transaction.lost_track or (transaction.was_dead and self.carried > 1):
             return Stale()
         return noted(outcome, parcel.note) if parcel.left_out else outcome
+
+    async def check(self) -> Answered | Broken | None:
+        """Say NOOP; return why no mail should use this session, None where one may.
+
+        Cancelled, it is closed. Any answer but 421 is one of a relay that is there.
+        """
+        self.carried += 1  # a turn, as a mail's: the next mail may find it Stale
+        is_good = False
+        try:
+            self._talk.say(NOOP)
+            answer = await self._talk.answer(self._limits.check)
+            is_good = answer.code != SERVICE_CLOSING
+        except Lost as lost:
+            return Broken(Stage.CONNECT, str(lost))
+        finally:
+            self._used = self._now()
+            if not is_good:
+                self._talk.abort()
+        return None if is_good else Answered(answer.at(Stage.CONNECT))
 
     def stop_pipelining(self) -> None:
         """Speak one command at a time from the next mail on."""
