@@ -51,6 +51,9 @@ class Checked:
     hour: FixedClock
     seconds: Seconds
 
+    def is_(self, state: RelayState) -> bool:
+        return self.health.report().state is state
+
     @property
     def state(self) -> RelayState:
         return self.health.report().state
@@ -170,7 +173,7 @@ async def test_a_session_does_not_heal_a_relay_that_refuses_mails() -> None:
         assert "your sender is not welcome" in found.health.report().error
 
         await found.mail()
-        assert found.state is RelayState.DOWN
+        assert found.is_(RelayState.DOWN)
         await found.check(3)
         assert (found.guard.is_down, found.state) == (True, RelayState.DOWN)
         assert "your sender is not welcome" in found.health.report().error
@@ -189,7 +192,7 @@ async def test_what_checks_have_opened_a_check_closes_whatever_a_mail_met_before
         relay.drop_all()
         await until(lambda: not found.pool.connections)
         await found.check(4)
-        assert found.state is RelayState.DOWN
+        assert found.is_(RelayState.DOWN)
 
         relay.forgive()
         await found.check()
