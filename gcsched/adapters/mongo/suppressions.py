@@ -16,6 +16,7 @@ from gcsched.adapters.mongo.caseless import FOLDED, by_index
 from gcsched.adapters.mongo.connection import Document, Mongo, store_errors
 from gcsched.adapters.mongo.documents import BY_ID
 from gcsched.adapters.mongo.tolerant import a_latest_moment, a_moment, a_text
+from gcsched.adapters.mongo.writing import write_errors
 from gcsched.domain.caseless import fold_address
 from gcsched.domain.suppression import Suppression
 
@@ -31,7 +32,7 @@ class MongoSuppressions:
         """Keep *suppressions*; the latest one of an address in one spelling counts."""
         latest = {suppression.address: suppression for suppression in suppressions}
         writes = [ReplaceOne({"_id": a}, encode(s), upsert=True) for a, s in latest.items()]
-        with store_errors("blocking addresses"):
+        with write_errors("blocking addresses"):
             await self.mongo.suppressions.bulk_write(writes, ordered=False)
 
     async def among(
@@ -94,7 +95,7 @@ class MongoSuppressions:
         Other spellings that are blocked are so for the same reason and as long from now on: else
         the one that lasts longest would count, and not what was wanted last.
         """
-        with store_errors("blocking an address"):
+        with write_errors("blocking an address"):
             spellings = await self._blocked([wanted.address], wanted.since)
             others = [each for each in spellings if each.address != wanted.address]
             document = await self._block(wanted, min((each.since for each in others), default=None))
@@ -133,8 +134,11 @@ class MongoSuppressions:
             spellings = await self._blocked([address], now)
             ids = [each.address for each in spellings]
             freed = {"_id": {"$in": ids}, "until": {"$gt": now}}
-            deleted = await self.mongo.suppressions.delete_many(freed, hint=BY_ID) if ids else None
-        if deleted is None or not deleted.deleted_count:  # another call may have been faster
+            if not ids:
+                return None
+            with write_errors("freeing an address"):
+                deleted = await self.mongo.suppressions.delete_many(freed, hint=BY_ID)
+        if not deleted.deleted_count:  # another call may have been faster
             return None
         return max(spellings, key=lambda each: (each.address == address, each.until))
 
