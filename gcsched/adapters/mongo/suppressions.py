@@ -22,6 +22,7 @@ from gcsched.adapters.mongo.certain import LONGEST_READ_MS
 from gcsched.adapters.mongo.connection import Document, Mongo, store_errors
 from gcsched.adapters.mongo.documents import BY_FOLDED, BY_ID
 from gcsched.adapters.mongo.tolerant import a_latest_moment, a_moment, a_text
+from gcsched.adapters.mongo.writing import write_errors
 from gcsched.domain.caseless import are_alike, fold_address
 from gcsched.domain.suppression import Suppression
 
@@ -38,7 +39,7 @@ class MongoSuppressions:
         """Keep *suppressions*; the latest one of an address in one spelling counts."""
         latest = {suppression.address: suppression for suppression in suppressions}
         writes = [ReplaceOne({"_id": a}, encode(s), upsert=True) for a, s in latest.items()]
-        with store_errors("blocking addresses"):
+        with write_errors("blocking addresses"):
             await self.mongo.suppressions.bulk_write(writes, ordered=False)
 
     async def among(
@@ -115,7 +116,7 @@ class MongoSuppressions:
         Other spellings that are blocked are so for the same reason and as long from now on: else
         the one that lasts longest would count, and not what was wanted last.
         """
-        with store_errors("blocking an address"):
+        with write_errors("blocking an address"):
             spellings = await self._spellings(wanted.address, wanted.since)
             others = [each for each in spellings if each.address != wanted.address]
             document = await self._block(wanted, min((each.since for each in others), default=None))
@@ -154,8 +155,11 @@ class MongoSuppressions:
             spellings = await self._spellings(address, now)
             ids = [each.address for each in spellings]
             freed = {"_id": {"$in": ids}, "until": {"$gt": now}}
-            deleted = await self.mongo.suppressions.delete_many(freed, hint=BY_ID) if ids else None
-        if deleted is None or not deleted.deleted_count:  # another call may have been faster
+            if not ids:
+                return None
+            with write_errors("freeing an address"):
+                deleted = await self.mongo.suppressions.delete_many(freed, hint=BY_ID)
+        if not deleted.deleted_count:  # another call may have been faster
             return None
         return max(spellings, key=lambda each: (each.address == address, each.until))
 
