@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import redis
 from redis.asyncio import Redis
 
 from gcsched.adapters.arq_client import open_arq
-from gcsched.adapters.redis import RedisMarks, open_pool
+from gcsched.adapters.redis import open_pool
 from gcsched.adapters.redis_probe import BETWEEN_TRIES_SECONDS, RedisProbe
 from gcsched.errors import BellUnavailable
 from tests.stores import own_valkey
@@ -92,29 +92,6 @@ async def test_a_redis_that_is_emptied_loses_its_scripts_and_is_well(redis_url: 
             raw.flushdb()
 
         await probe.ask()
-
-
-@pytest.mark.parametrize("option", ["decode_responses=true", "protocol=3"])
-async def test_an_option_that_spoils_the_marks_spoils_the_probe(
-    redis_url: str, option: str
-) -> None:
-    async with a_probe(f"{redis_url}?{option}") as probe:
-        marks = RedisMarks(redis=probe.redis)
-
-        assert await is_well(probe.ask()) == await is_well(noted(marks))
-
-
-async def noted(marks: RedisMarks) -> None:
-    await marks.note([MARK])
-    assert set(await marks.noted([MARK])) == {MARK}
-
-
-async def is_well(doing: Awaitable[None]) -> bool:
-    try:
-        await doing
-    except BellUnavailable:
-        return False
-    return True
 
 
 def written(raw: redis.Redis) -> int:
