@@ -19,7 +19,6 @@ from tests.stores import own_valkey
 from tests.unusable_redis import COMMANDS, ENOUGH, WAYS, unusable, with_user
 
 README = Path(__file__).resolve().parent.parent.parent / "README.md"
-MARK = ("job-1", "claim-1")
 
 
 @asynccontextmanager
