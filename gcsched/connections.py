@@ -38,7 +38,9 @@ class Connections(BaseSettings):
         default=False,
     )
     redis_url: Annotated[SecretStr, AfterValidator(checked_url)] = setting(
-        "Redis 6.2 or newer, or Valkey, the bell: `redis://`, `rediss://` (TLS) or `unix://`.",
+        "Redis 6.2 or newer, or Valkey, the bell: `redis://`, `rediss://` (TLS) or `unix://`. With "
+        "TLS the certificate must name the host, unless `ssl_check_hostname=false` or "
+        "`ssl_cert_reqs=none`.",
         "give the URL of Redis or Valkey, e.g. redis://:password@host:6379/0, "
         "special characters in the password written as %XX",
     )
@@ -102,7 +104,8 @@ class Connections(BaseSettings):
     smtp_helo_name: Annotated[str, AfterValidator(helo_name)] | None = setting(
         "How we name ourselves to either relay (HELO, EHLO): a domain name, or an address as "
         "`[192.0.2.1]`. Unset: the machine's name where that is a full one (`hostname` prints a "
-        "dot), else our address on the connection; some relays refuse such a one.",
+        "dot) that the public DNS can have (not within `internal`, `local`, `lan` or the like), "
+        "else our address on the connection; some relays refuse such a one.",
         "give a domain name, e.g. mail.example.org, or an address literal, e.g. [192.0.2.1] or "
         "[IPv6:2001:db8::1]",
         default=None,

@@ -6,16 +6,18 @@ from ipaddress import IPv4Address, IPv6Address
 
 import idna
 
+from gcsched.domain.domains import is_public_name
+
 LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 LONGEST_NAME = 253
 LITERAL = re.compile(r"\[(IPv6:)?([^\[\]]+)\]", re.IGNORECASE)
-NO_DOMAINS = frozenset({"localhost", "localdomain", "local", "invalid"})
-"""Last labels of names that no relay can look up (RFC 6761, 6762, and `localhost.localdomain`)."""
 
 
 def helo_name(text: str) -> str:
     """Return *text*, a domain name or an address literal as `[192.0.2.1]`; or raise ValueError."""
     if (literal := LITERAL.fullmatch(text)) is not None:
+        if "%" in literal[2]:  # it names an interface of this machine
+            raise ValueError
         address = IPv6Address(literal[2]) if literal[1] else IPv4Address(literal[2])
         return f"[IPv6:{address}]" if literal[1] else f"[{address}]"
     name = text if text.isascii() else idna.encode(text, uts46=True).decode()
@@ -31,10 +33,9 @@ def is_domain_name(name: str) -> bool:
 
 
 def machine_name() -> str | None:
-    """Return the machine's name where it is a full one, as `mail.example.org`; None: it is short.
+    """Return the machine's name where relays can look it up, as `mail.example.org`; else None.
 
     Only the kernel is asked: `getfqdn` asks DNS, which may take its time, or answer otherwise.
     """
     name = socket.gethostname().rstrip(".")
-    is_full = "." in name and is_domain_name(name)
-    return name if is_full and name.rpartition(".")[2].lower() not in NO_DOMAINS else None
+    return name if is_domain_name(name) and is_public_name(name) else None

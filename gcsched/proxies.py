@@ -4,13 +4,19 @@ import socket
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from urllib.parse import unquote
 
 STRAIGHT = [("grpc.enable_http_proxy", 0)]
 """The options of a channel that asks no proxy."""
 
 SOCKETS = ("unix", "unix-abstract", "vsock")
 EXCEPTIONS = ("no_grpc_proxy", "no_proxy", "NO_PROXY")
-LOOPBACK_NAMES = ("localhost", "localhost.localdomain", "localhost6", "ip6-localhost")
+LOOPBACK_NAMES = frozenset(
+    {
+        *("localhost", "localhost.localdomain", "localhost4", "localhost4.localdomain4"),
+        *("localhost6", "localhost6.localdomain6", "ip6-localhost", "ip6-loopback"),
+    }
+)
 
 Address = IPv4Address | IPv6Address
 
@@ -24,11 +30,31 @@ def proxy_options(target: str, environ: Mapping[str, str]) -> list[tuple[str, in
     """
     places = list(places_in(target))
     exceptions = excepted(environ)
-    is_straight = not places or any(
-        is_here(host) or any(covers(entry, host, port) for entry in exceptions)
-        for host, port in places
+    is_ours = target == own_target(environ)
+    is_straight = (
+        is_ours
+        or not places
+        or any(
+            is_here(host) or any(covers(entry, host, port) for entry in exceptions)
+            for host, port in places
+        )
     )
     return STRAIGHT if is_straight else []
+
+
+def own_target(environ: Mapping[str, str]) -> str | None:
+    """Return where a service with this environment, as in the same container, is asked; or None.
+
+    One that listens on every address is asked on loopback.
+    """
+    listen = environ.get("GCSCHED_GRPC_LISTEN")
+    if not listen:
+        return None
+    host, _, port = listen.rpartition(":")
+    address = address_of(host.strip("[]"))
+    if address is not None and address.is_unspecified:
+        host = "[::1]" if isinstance(address, IPv6Address) else "127.0.0.1"
+    return f"{host}:{port}"
 
 
 def places_in(target: str) -> Iterator[tuple[str, str]]:
@@ -41,7 +67,7 @@ def places_in(target: str) -> Iterator[tuple[str, str]]:
         return
     if colon and (rest.startswith("//") or scheme.lower() in {"dns", "ipv4", "ipv6"}):
         target = rest.partition("//")[2].partition("/")[2] if rest.startswith("//") else rest
-    for each in target.strip("/").split(","):
+    for each in unquote(target).strip("/").split(","):  # gRPC reads a URI
         yield split(each)
 
 
@@ -67,6 +93,9 @@ def is_here(host: str) -> bool:
 
 def address_of(host: str) -> Address | None:
     """Return the address that *host* spells, `127.1` and `::ffff:127.0.0.1` too; None: a name."""
+    host, scoped, scope = host.partition("%")  # an interface of this machine, as in fe80::1%eth0
+    if scoped and not scope:
+        return None
     with suppress(ValueError):
         address = ip_address(host)
         mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None

@@ -9,10 +9,14 @@ from gcsched.setting import Contradiction
 NEEDLESS = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
 """Changes of direction, of Unicode's annex 9: they turn around what follows the name."""
 
+ZERO_WIDTH = frozenset("\u00ad\u180e\u200b\u2060\u2061\u2062\u2063\u2064\ufeff")
+"""What nobody sees, so that two names look alike; joiners are not among them: scripts need them."""
+
+PLANE = 0x10000  # the last two code points of each are noncharacters
+
 UNFIT = {
     "Cc": "a control character",
     "Cs": "no character but a half of one: the text is not UTF-8",
-    "Cn": "not assigned to a character",
     "Zl": "a line separator",
     "Zp": "a paragraph separator",
 }
@@ -27,12 +31,24 @@ def showable_name(name: object) -> object:
         problem = UNFIT.get(unicodedata.category(character))
         if unicodedata.bidirectional(character) in NEEDLESS:
             problem = "a change of direction"
+        elif character in ZERO_WIDTH:
+            problem = "invisible"
+        elif is_noncharacter(character):
+            problem = "no character in any version of Unicode"
         if problem is not None:
             raise Contradiction(
                 f"holds {spelled(character)} as character {place}, which is {problem}: "
                 "give the name without it"
             )
     return name
+
+
+def is_noncharacter(character: str) -> bool:
+    """Return whether Unicode assigns *character* to nothing for ever (its section 23.7).
+
+    What Python's tables do not know yet may be a character of a newer version, such as an emoji.
+    """
+    return "\ufdd0" <= character <= "\ufdef" or ord(character) % PLANE >= PLANE - 2
 
 
 def sendable_address(address: str) -> str:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Mapping
 from datetime import time, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -17,7 +17,6 @@ from pydantic import (
     ValidationInfo,
     field_validator,
 )
-from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -32,11 +31,10 @@ from gcsched.errors import SettingsProblems
 from gcsched.sender import sendable_address, showable_name
 from gcsched.service_links import service_links
 from gcsched.setting import PREFIX, Contradiction, setting, variable
-from gcsched.store_urls import shown
+from gcsched.setting_words import sentence
 
 CALLERS_OWN = {"GCSCHED_TARGET"}  # what the command line reads when it calls a service
 NOT_TEXT = re.compile("[\ud800-\udfff]")  # octets of the environment that were not decoded
-TRY_OUT = "(for a try-out without any server run: python -m gcsched dev)"
 
 
 class Settings(Connections):
@@ -263,7 +261,7 @@ def load(environ: Mapping[str, str]) -> Settings:
     try:
         return Settings(**said).told(by_environment=said)
     except ValidationError as error:
-        problems = [_sentence(details, said) for details in error.errors(include_url=False)]
+        problems = [sentence(each, Settings, said) for each in error.errors(include_url=False)]
     except (OSError, SettingsError):
         problems = [f"{variable('secrets_dir')} holds a file that cannot be read as UTF-8 text"]
     raise SettingsProblems(problems)
@@ -282,35 +280,3 @@ def links_ignored(environ: Mapping[str, str]) -> list[str]:
 
 def names() -> set[str]:
     return {variable(field) for field in Settings.model_fields}
-
-
-def _sentence(error: ErrorDetails, said: Mapping[str, str]) -> str:
-    field = str(error["loc"][0])
-    cause = error.get("ctx", {}).get("error")
-    if isinstance(cause, Contradiction):
-        return f"{variable(field)} {cause}"
-    if error["type"] == "missing":
-        return f"{variable(field)} is missing: {_advice(field)} {TRY_OUT}"
-    if error["input"] == "":
-        return f"{variable(field)} is missing: {_advice(field)}"
-    told = _told(field, said.get(field, str(error["input"])))
-    return f"{variable(field)} cannot be used: {told}{_advice(field)}"
-
-
-def _told(field: str, value: str) -> str:
-    """Repeat what was given, unless it is a secret or seems to hold one, as a URL in a host may."""
-    if is_secret(field):
-        return ""
-    before, _, after = value.rpartition("@")
-    has_login = re.search(r"[:/]\S*$", before)
-    return f"{shown(f'…@{after}' if has_login else value)} is not valid: "
-
-
-def is_secret(field: str) -> bool:
-    kind = Settings.model_fields[field].annotation
-    return SecretStr in {kind, *get_args(kind)}
-
-
-def _advice(field: str) -> str:
-    extra = Settings.model_fields[field].json_schema_extra
-    return str(extra["give"]) if isinstance(extra, dict) else ""

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from gcsched.adapters.mongo.writing import WriteWatch
 from gcsched.adapters.redis_beats import RedisBeats, place_of
 from gcsched.adapters.redis_failures import remember_failures
 from gcsched.adapters.redis_probe import RedisProbe
@@ -32,11 +33,21 @@ def build_store_watch(
 ) -> StoreWatch:
     """Watch from now on; what is begun later notes its failures with Redis."""
     failures, refusals = remember_failures(), resources.mongo.refusals
+    writes = resources.mongo.write_failures
     asked = Watch(name="mongodb", ask=resources.mongo.ping)
     probed = Watch(name="redis", ask=RedisProbe(redis=resources.redis, arq=resources.arq).ask)
+
+    def why_away() -> str | None:
+        return asked.trouble or writes.trouble
+
     mongodb = StoreHealth(
         name="mongodb",
-        troubles=(lambda: asked.trouble, lambda: refusals.trouble, lambda: indexes.trouble),
+        troubles=(
+            lambda: asked.trouble,
+            lambda: writes.trouble,
+            lambda: refusals.trouble,
+            lambda: indexes.trouble,
+        ),
         now=resources.clock,
     )
     redis = StoreHealth(
@@ -52,12 +63,13 @@ def build_store_watch(
     place = place_of(settings.mongo_uri.get_secret_value())
     heartbeat = Heartbeat(
         beats=RedisBeats(redis=resources.redis, place=place),
-        is_reached=lambda: asked.trouble is None,
+        is_reached=lambda: why_away() is None,
+        is_serving=lambda: resources.readiness.is_serving,
     )
     return StoreWatch(
         healths=(mongodb, redis),
         dependencies=(
-            Dependency(name=mongodb.name, trouble=lambda: asked.trouble, is_needed=True),
+            Dependency(name=mongodb.name, trouble=why_away, is_needed=True),
             told_if_wrong("mongodb statements", lambda: refusals.trouble),
             told_if_wrong("mongodb indexes", lambda: indexes.trouble),
             Dependency(name=redis.name, trouble=lambda: redis.trouble),
@@ -65,6 +77,7 @@ def build_store_watch(
         cut_off=lambda: heartbeat.trouble,
         loops=(
             ("watch over mongodb", asked.run),
+            ("watch over mongodb's writes", WriteWatch(mongo=resources.mongo).run),
             ("watch over redis", probed.run),
             ("health of mongodb", mongodb.run),
             ("health of redis", redis.run),

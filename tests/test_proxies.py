@@ -18,6 +18,15 @@ HERE = [
     "localhost",
     "gcsched.localhost:50051",
     "ip6-localhost:50051",
+    "ip6-loopback:50051",
+    "localhost4:50051",
+    "localhost4.localdomain4:50051",
+    "localhost6.localdomain6:50051",
+    "127.0.0.1%lo:50051",
+    "[::1%lo]:50051",
+    "ipv6:%5B::1%5D",
+    "ipv6:%5B::1%5D:50051",
+    "dns:///%5B::1%5D:50051",
     "dns:localhost:50051",
     "dns:///localhost:50051",
     "dns://8.8.8.8/localhost:50051",
@@ -44,6 +53,22 @@ FAR = [
 @pytest.mark.parametrize("target", HERE)
 def test_this_machine_is_never_asked_through_a_proxy(target: str) -> None:
     assert proxy_options(target, {}) == STRAIGHT
+
+
+@pytest.mark.parametrize(
+    ("listen", "target"),
+    [
+        ("gcsched.internal:6000", "gcsched.internal:6000"),
+        ("10.0.0.7:6000", "10.0.0.7:6000"),
+        ("[fd00::7]:6000", "[fd00::7]:6000"),
+        ("unix:/run/gcsched.sock", "unix:/run/gcsched.sock"),
+    ],
+)
+def test_where_the_service_of_this_environment_listens_is_here(listen: str, target: str) -> None:
+    environ = {"GCSCHED_GRPC_LISTEN": listen}
+
+    assert proxy_options(target, environ) == STRAIGHT
+    assert proxy_options("gcsched.example.org:50051", environ) == []
 
 
 @pytest.mark.parametrize("target", FAR)

@@ -5,6 +5,8 @@ and reads like any other, and takes no wake-up.
 """
 
 import secrets
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,8 +17,10 @@ from gcsched.adapters.arq_client import ABORTED, QUEUE, job_keys
 from gcsched.adapters.redis import PREFIX as SENT
 from gcsched.adapters.redis import Script, bell_errors
 from gcsched.adapters.redis_rate import PREFIX as RATE
-from gcsched.adapters.redis_replies import Nonsense
+from gcsched.adapters.redis_replies import Nonsense, nothing
 
+# A little less than five looks of the watch, so that it is every fifth.
+BETWEEN_TRIES_SECONDS = 4.5
 LIFE_MS = 10_000  # of what a Redis leaves behind that takes the writes and dies, or may not delete
 
 # The commands of NOTE, TAKE and SLOT.
@@ -37,11 +41,15 @@ class RedisProbe:
     """Do on keys of its own what the service does: as its scripts, and as ARQ and its other reads.
 
     Nothing is left of it, and nobody else sees a key: each step deletes what it writes. It takes
-    four round trips, so that a Redis far away is not mistaken for a silent one.
+    four round trips, so that a Redis far away is not mistaken for a silent one. While that
+    succeeds, it is done every five seconds, and each other time one key is read: work that fails
+    tells of itself, and what is done for ever is not to cost a Redis of many processes much.
     """
 
     redis: Redis
     arq: ArqRedis
+    clock: Callable[[], float] = time.monotonic
+    _tried_at: float | None = field(default=None, init=False)
     _mark: str = field(default_factory=lambda: secrets.token_hex(8), init=False)
     _script: Script = field(init=False)
 
@@ -50,6 +58,19 @@ class RedisProbe:
 
     async def ask(self) -> None:
         """Raise BellUnavailable unless Redis takes what the service writes, and gives it back."""
+        now = self.clock()
+        if self._tried_at is not None and now - self._tried_at < BETWEEN_TRIES_SECONDS:
+            await self._read()
+            return
+        self._tried_at = None  # what fails is tried again at once
+        await self._try()
+        self._tried_at = now
+
+    async def _read(self) -> None:
+        with bell_errors("reading from Redis"):
+            nothing(await self.redis.get(f"{RATE}:probe:{self._mark}"))
+
+    async def _try(self) -> None:
         ours = [f"{prefix}:probe:{self._mark}" for prefix in (SENT, RATE)]
         with bell_errors("trying what the service does with Redis"):
             kept = await self._script.run(ours, self._mark, LIFE_MS)

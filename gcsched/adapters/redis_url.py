@@ -167,7 +167,13 @@ def pool_options(url: str) -> dict[str, Any]:
     }
     limits = {"socket_timeout": TIMEOUT_SECONDS, "socket_connect_timeout": TIMEOUT_SECONDS}
     own = {"connection_class": CONNECTIONS[parts.scheme], "parser_class": LimitedParser}
-    return {**limits, **place_of(parts), **given, **login, **own}
+    return {**limits, **checks_of(parts, given), **place_of(parts), **given, **login, **own}
+
+
+def checks_of(parts: StoreUrl, given: dict[str, Any]) -> dict[str, Any]:
+    """Return that a certificate must name the host: redis-py takes any name by default."""
+    is_checked = parts.scheme == "rediss" and given.get("ssl_cert_reqs") != "none"
+    return {"ssl_check_hostname": True} if is_checked else {}
 
 
 def place_of(parts: StoreUrl) -> dict[str, Any]:

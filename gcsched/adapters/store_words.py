@@ -59,6 +59,7 @@ OF_CONNECTIONS: Advice = (
 OF_MONGODB: Advice = (
     ("replica set members available for", "check hosts and replicaSet in {setting}"),
     (r"not ?primary|notwritableprimary|no primary|primary\(\)|available for writes", NO_PRIMARY),
+    ("WriteConcern", "a majority of its set is away or behind: look at rs.status()"),
     ("authentication failed", "check user, password and authSource in {setting}"),
     *OF_CONNECTIONS,
 )

@@ -19,6 +19,10 @@ from email_validator import (
 
 STAND_IN = "test"  # callers' own test suites use it (RFC 2606), so it is never reserved here
 SPECIAL_USE = tuple(name for name in SPECIAL_USE_DOMAIN_NAMES if name != STAND_IN)
+NOT_PUBLIC = (*SPECIAL_USE_DOMAIN_NAMES, "localdomain", "example", "test", "internal", "intranet")
+NOT_PUBLIC += ("private", "lan", "home", "corp", "mail")
+"""What the public DNS has nothing within: by RFC 2606, 6761, 6762, 7686 and 8375, for ever by
+ICANN's resolutions, and what routers and cloud machines call themselves."""
 IN_BRACKETS = "An IP address after the @-sign must be in brackets, as in ada@[192.0.2.1]."
 NUMBER = re.compile(r"(?:.*\.)?[0-9]+", re.DOTALL)
 
@@ -31,6 +35,13 @@ class Domain(NamedTuple):
 
     name: str
     reserved: str = ""
+
+
+def is_public_name(name: str) -> bool:
+    """Return whether *name*, a host's in ASCII, is one that another network could look up."""
+    name = name.lower().rstrip(".")
+    is_within = any(name == each or name.endswith(f".{each}") for each in NOT_PUBLIC)
+    return "." in name and not is_within and not NUMBER.fullmatch(name)
 
 
 @lru_cache(maxsize=10_000)

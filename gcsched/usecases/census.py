@@ -16,10 +16,11 @@ from gcsched.usecases.ports import Clock, JobCounts, Tally
 EVERY = timedelta(minutes=1)
 TOO_OLD = timedelta(minutes=3)
 # A count looks at each index entry of a state: 10 ms for some thousand jobs, seconds for millions.
-# So many times what it took passes before the next, however many look: what is cheap costs MongoDB
-# a quarter of one core at most, what is dear a twentieth.
-CHEAP_SECONDS = 0.5
-PAUSES_AFTER_CHEAP, PAUSES_AFTER_DEAR = 3.0, 19.0
+# Each process counts for itself. So at least two seconds pass before the next, and nineteen times
+# what a dear one took, however many look: what is cheap costs MongoDB a fortieth of one core for
+# each process that is looked at, what is dear a twentieth.
+CHEAP_SECONDS = 0.05
+PAUSE_AFTER_CHEAP_SECONDS, PAUSES_AFTER_DEAR = 2.0, 19.0
 AFTER_FAILURE_SECONDS = 5.0
 LONGEST_WAIT_SECONDS = 0.5
 
@@ -92,5 +93,5 @@ class Census:
             self._counted_at, self.counted = self.clock(), now
             self._took = (self._took[-1], self._counted_at - begun)
             took = min(self._took)  # one may hang, or be the first, without being dear
-            pauses = PAUSES_AFTER_CHEAP if took <= CHEAP_SECONDS else PAUSES_AFTER_DEAR
-            self._not_before = self._counted_at + pauses * took
+            pause = 0.0 if took <= CHEAP_SECONDS else PAUSES_AFTER_DEAR * took
+            self._not_before = self._counted_at + max(pause, PAUSE_AFTER_CHEAP_SECONDS)

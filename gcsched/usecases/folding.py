@@ -27,8 +27,9 @@ class AddressStore(StrEnum):
 
 
 CHECKED = (AddressStore.SUPPRESSIONS, AddressStore.RECIPIENTS)
-"""Where a process of the version before may leave an old value beside a new address; of jobs it
-changes no address but when it erases one."""
+"""Where another value than the address gives may stand: a process of the version before changes a
+recipient's address alone, and anything may be changed by hand. Of jobs it changes no address but
+when it erases one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,8 +45,11 @@ class FoldedPage:
 
 
 class FoldedAddresses(Protocol):
-    async def fill(self, kind: AddressStore, after: str, *, most: int) -> FoldedPage:
-        """Fold the address of the *most* documents that follow *after*, of those without it."""
+    async def fill(self, kind: AddressStore, after: str, *, most: int) -> FoldedPage | None:
+        """Fold the address of the *most* documents that follow *after*, of those without it.
+
+        None: nothing was looked at, because the index that finds them is not there yet.
+        """
 
     async def check(self, kind: AddressStore, after: str, *, most: int) -> FoldedPage:
         """Put the folded address right in the *most* documents that follow *after*."""
@@ -60,14 +64,20 @@ class Folding:
 
     Any number of processes may do so at once; each document is written only as it was seen. After
     each page it rests as long as that took, so that mails have half of the store's time at least.
+    What may be wrong is checked once after the start, and once more after something was missing:
+    only then does a process of the version before run, which stores jobs without the field.
     """
 
     store: FoldedAddresses
     rest: Callable[[float], Awaitable[None]] = asyncio.sleep
     clock: Callable[[], float] = time.monotonic
-    _checked: dict[AddressStore, str] = field(default_factory=dict, init=False)
+    _checking: dict[AddressStore, str] = field(init=False)
+    _is_to_check_again: bool = field(default=False, init=False)
     _told: set[AddressStore] = field(default_factory=set, init=False)
     _is_away: bool = field(default=False, init=False)
+
+    def __post_init__(self) -> None:
+        self._checking = dict.fromkeys(CHECKED, "")
 
     async def run(self, stop: asyncio.Event) -> None:
         await periodically(self.guarded, every=EVERY, stop=stop)
@@ -88,13 +98,23 @@ class Folding:
         await self._empty_erased()
         for kind in AddressStore:
             await self._fill(kind)
-        for kind in CHECKED:
-            page = await self.store.check(kind, self._checked.get(kind, ""), most=MOST_AT_ONCE)
-            self._checked[kind] = page.last or ""
+        await self._check()
 
     async def _empty_erased(self) -> None:
         while await self.store.empty_erased(most=MOST_AT_ONCE) == MOST_AT_ONCE:
             await self.rest(0)
+
+    async def _check(self) -> None:
+        """Check the next page of each that is not through yet."""
+        for kind, after in list(self._checking.items()):
+            page = await self.store.check(kind, after, most=MOST_AT_ONCE)
+            if page.last is None:
+                del self._checking[kind]
+            else:
+                self._checking[kind] = page.last
+        if self._is_to_check_again and not self._checking:
+            # From the next time on: a job is stored a moment before its recipient.
+            self._checking, self._is_to_check_again = dict.fromkeys(CHECKED, ""), False
 
     async def _fill(self, kind: AddressStore) -> None:
         """Fill until the last page; what cannot be filled is passed by, and met again next time."""
@@ -102,6 +122,9 @@ class Folding:
         while True:
             begun = self.clock()
             page = await self.store.fill(kind, after, most=MOST_AT_ONCE)
+            if page is None:
+                return
+            self._is_to_check_again = self._is_to_check_again or page.count > 0
             count, left = count + page.count, left + page.left
             if page.last is None:
                 break

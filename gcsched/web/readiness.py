@@ -84,6 +84,11 @@ class Readiness:
         """Note that calls are taken from now on."""
         self._is_serving = True
 
+    @property
+    def is_serving(self) -> bool:
+        """Whether calls are taken: begun, not told to stop, and no part has ended."""
+        return self._is_serving and not self._is_stopping and self.failure is None
+
     def stopping(self) -> None:
         self._is_stopping = True
 

@@ -1,30 +1,33 @@
 """Readiness asks Redis for what the service does: real Valkeys that answer and cannot be used."""
 
 import re
-from collections.abc import AsyncIterator, Awaitable
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
 from redis.asyncio import Redis
 
 from gcsched.adapters.arq_client import open_arq
-from gcsched.adapters.redis import RedisMarks, open_pool
-from gcsched.adapters.redis_probe import RedisProbe
+from gcsched.adapters.redis import open_pool
+from gcsched.adapters.redis_probe import BETWEEN_TRIES_SECONDS, RedisProbe
 from gcsched.errors import BellUnavailable
 from tests.stores import own_valkey
 from tests.unusable_redis import COMMANDS, ENOUGH, WAYS, unusable, with_user
 
 README = Path(__file__).resolve().parent.parent.parent / "README.md"
-MARK = ("job-1", "claim-1")
 
 
 @asynccontextmanager
-async def a_probe(url: str) -> AsyncIterator[RedisProbe]:
+async def a_probe(
+    url: str, clock: Callable[[], float] = time.monotonic
+) -> AsyncIterator[RedisProbe]:
     client, arq = Redis(connection_pool=open_pool(url)), open_arq(url)
     try:
-        yield RedisProbe(redis=client, arq=arq)
+        yield RedisProbe(redis=client, arq=arq, clock=clock)
     finally:
         for each in (client, arq):
             await each.aclose(close_connection_pool=True)
@@ -90,24 +93,33 @@ async def test_a_redis_that_is_emptied_loses_its_scripts_and_is_well(redis_url: 
         await probe.ask()
 
 
-@pytest.mark.parametrize("option", ["decode_responses=true", "protocol=3"])
-async def test_an_option_that_spoils_the_marks_spoils_the_probe(
-    redis_url: str, option: str
-) -> None:
-    async with a_probe(f"{redis_url}?{option}") as probe:
-        marks = RedisMarks(redis=probe.redis)
-
-        assert await is_well(probe.ask()) == await is_well(noted(marks))
+def written(raw: redis.Redis) -> int:
+    stats: Any = raw.info("commandstats")
+    return sum(stats.get(f"cmdstat_{each}", {}).get("calls", 0) for each in ("set", "psetex"))
 
 
-async def noted(marks: RedisMarks) -> None:
-    await marks.note([MARK])
-    assert set(await marks.noted([MARK])) == {MARK}
+async def test_it_writes_every_five_seconds_and_reads_between(tmp_path: Path) -> None:
+    now = 100.0
+    async with own_valkey(tmp_path) as server, a_probe(server.uri, lambda: now) as probe:
+        with redis.Redis.from_url(server.uri) as raw:
+            await probe.ask()
+            once = written(raw)
+            assert once > 0
+            for _ in range(4):
+                now += 1
+                await probe.ask()
+            assert written(raw) == once
+            raw.config_set("min-replicas-to-write", "1")
+            await probe.ask()
 
+            now = 100.0 + BETWEEN_TRIES_SECONDS
+            for _ in range(2):
+                with pytest.raises(BellUnavailable):
+                    await probe.ask()
+            raw.config_set("min-replicas-to-write", "0")
+            await probe.ask()
+            assert written(raw) > once
 
-async def is_well(doing: Awaitable[None]) -> bool:
-    try:
-        await doing
-    except BellUnavailable:
-        return False
-    return True
+            server.kill()
+            with pytest.raises(BellUnavailable):
+                await probe.ask()

@@ -265,7 +265,7 @@ async def seen(row: Row, folder: Path) -> Figures:
 
 async def watched(row: Row, ground: Ground, service: ServiceProcess, look: Looker) -> Figures:
     if row.ready is not STARTING:
-        await until(partial(answers, look), within=30)
+        await until(partial(is_serving, look), within=30)
     log_before = len(service.log)
     await done(row.harm, ground)
     begun = time.monotonic()
@@ -363,6 +363,10 @@ async def answers(look: Looker) -> bool:
     except OSError:
         return False
     return True
+
+
+async def is_serving(look: Looker) -> bool:
+    return await answers(look) and (await look.ask("/servez"))[0] == 200
 
 
 async def is_ready(look: Looker) -> bool:

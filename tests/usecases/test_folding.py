@@ -19,20 +19,31 @@ class CountingStore:
 
     pages: list[FoldedPage] = field(default_factory=list)
     erased: list[int] = field(default_factory=list)
+    has_index: bool = True
     failures: int = 0
+    checked: list[FoldedPage] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
 
-    async def fill(self, kind: AddressStore, after: str, *, most: int) -> FoldedPage:
+    async def fill(self, kind: AddressStore, after: str, *, most: int) -> FoldedPage | None:
         self.calls.append(f"fill {kind} after {after!r}")
         if self.failures:
             self.failures -= 1
             raise StoreUnavailable("folding addresses")
         assert most == folding.MOST_AT_ONCE
+        if not self.has_index:
+            return None
         return self.pages.pop(0) if kind is AddressStore.JOBS and self.pages else NOTHING
 
     async def check(self, kind: AddressStore, after: str, *, most: int) -> FoldedPage:
         self.calls.append(f"check {kind} after {after!r} most {most}")
-        return NOTHING
+        is_of_recipients = kind is AddressStore.RECIPIENTS and self.checked
+        return self.checked.pop(0) if is_of_recipients else NOTHING
+
+    def checks(self) -> list[str]:
+        """Return which pages were checked since the last call."""
+        made = [each.partition(" most ")[0] for each in self.calls if each.startswith("check")]
+        self.calls.clear()
+        return made
 
     async def empty_erased(self, *, most: int) -> int:
         self.calls.append("erased")
@@ -100,6 +111,68 @@ async def test_erased_jobs_are_emptied_until_none_is_left() -> None:
     await Folding(store=store).fold()
 
     assert store.calls.count("erased") == 3
+
+
+async def test_what_may_be_wrong_is_checked_once_and_then_no_more() -> None:
+    store = CountingStore(checked=[FoldedPage(count=1, left=0, last="E500"), NOTHING])
+    going = Folding(store=store)
+    rounds = []
+
+    for _ in range(4):
+        await going.fold()
+        rounds.append(store.checks())
+
+    assert rounds == [
+        ["check suppressions after ''", "check recipients after ''"],
+        ["check recipients after 'E500'"],
+        [],
+        [],
+    ]
+
+
+async def test_it_is_checked_once_more_after_something_was_missing_and_never_cut_short() -> None:
+    filled, more = FoldedPage(count=1, left=0, last=None), FoldedPage(count=0, left=0, last="E500")
+    store = CountingStore(pages=[filled, filled], checked=[more, more])
+    going = Folding(store=store)
+    rounds = []
+
+    for _ in range(5):
+        await going.fold()
+        rounds.append([each for each in store.checks() if "recipients" in each])
+
+    assert rounds == [
+        ["check recipients after ''"],
+        ["check recipients after 'E500'"],
+        ["check recipients after 'E500'"],
+        ["check recipients after ''"],
+        [],
+    ]
+
+
+async def test_what_cannot_be_filled_asks_for_no_further_check() -> None:
+    unreadable = FoldedPage(count=0, left=3, last=None)
+    store = CountingStore(pages=[unreadable] * 3)
+    going = Folding(store=store)
+
+    await going.fold()
+    store.calls.clear()
+    await going.fold()
+
+    assert store.checks() == []
+
+
+async def test_what_is_filled_once_the_index_is_there_is_told() -> None:
+    store = CountingStore(pages=[FoldedPage(count=7, left=0, last=None)], has_index=False)
+    going = Folding(store=store)
+
+    with capture_logs() as logs:
+        await going.fold()
+        before = list(logs)
+        store.has_index = True
+        await going.fold()
+
+    assert before == []
+    assert [(each["event"], each["count"]) for each in logs] == [("addresses folded", 7)]
 
 
 async def test_a_store_that_is_away_is_told_once_and_tried_again() -> None:

@@ -38,11 +38,15 @@ class Shared:
 class Process:
     shared: Shared
     is_reached: bool = True
+    is_serving: bool = True
     heartbeat: Heartbeat = field(init=False)
 
     def __post_init__(self) -> None:
         self.heartbeat = Heartbeat(
-            beats=self.shared, is_reached=lambda: self.is_reached, clock=self.shared.clock
+            beats=self.shared,
+            is_reached=lambda: self.is_reached,
+            is_serving=lambda: self.is_serving,
+            clock=self.shared.clock,
         )
 
     @property
@@ -164,3 +168,70 @@ async def test_one_that_reaches_mongodb_asks_nobody() -> None:
     await pass_seconds(shared, 10, one)
 
     assert shared.listened == 0
+
+
+async def test_one_that_does_not_serve_calls_others_nowhere() -> None:
+    shared = Shared()
+    one, other = Process(shared, is_reached=False), Process(shared, is_serving=False)
+    await pass_seconds(shared, 60, one, other)
+    assert shared.mark is None
+
+    other.is_serving = True
+    await pass_seconds(shared, 5, one, other)
+    assert one.is_cut_off
+
+    other.is_serving = False
+    await pass_seconds(shared, RECENT_SECONDS + 2, one, other)
+    assert not one.is_cut_off, "the other stops"
+
+
+async def test_one_beat_that_comes_late_proves_nothing() -> None:
+    shared = Shared()
+    one, other = Process(shared), Process(shared)
+    await pass_seconds(shared, 5, one, other)
+    one.is_reached = other.is_reached = False
+    await pass_seconds(shared, 13, one, other)
+    shared.mark = "0123456789abcdef:9"
+
+    for _ in range(30):
+        await pass_seconds(shared, 1, one, other)
+        assert not one.is_cut_off
+        assert not other.is_cut_off
+
+
+async def test_beats_far_from_each_other_are_no_process_that_reaches_mongodb() -> None:
+    shared = Shared(mark="0123456789abcdef:0")
+    one = Process(shared, is_reached=False)
+
+    for count in range(1, 10):
+        await pass_seconds(shared, RECENT_SECONDS + 2, one)
+        shared.mark = f"0123456789abcdef:{count}"
+        await pass_seconds(shared, 1, one)
+        assert not one.is_cut_off
+
+
+async def test_its_own_mark_from_before_is_nothing_that_another_changed() -> None:
+    shared = Shared()
+    one = Process(shared)
+    await pass_seconds(shared, 5, one)
+    own, one.is_reached = shared.mark, False
+    await pass_seconds(shared, 15, one)
+
+    for mark in ("0123456789abcdef:9", own, "0123456789abcdef:10", own):
+        shared.mark = mark
+        await pass_seconds(shared, 1, one)
+
+        assert not one.is_cut_off
+
+
+async def test_what_changed_while_it_was_frozen_is_not_heard() -> None:
+    shared = Shared(mark="0123456789abcdef:1")
+    one = Process(shared, is_reached=False)
+    await pass_seconds(shared, 16, one)
+
+    for count in range(2, 6):
+        shared.seconds += 60
+        shared.mark = f"0123456789abcdef:{count}"
+        await pass_seconds(shared, 1, one)
+
+        assert not one.is_cut_off

@@ -30,6 +30,11 @@ async def words(look: Looker, name: str) -> str:
     return str(told["dependencies"][name])
 
 
+async def stores_are_ok(look: Looker) -> bool:
+    _, told = await look.ready()
+    return {told["dependencies"].get(name) for name in ("mongodb", "redis")} == {"ok"}
+
+
 async def relay_of(app: Running) -> Told:
     async with scheduler(app.target) as stub:
         report: task_pb2.StatusReport = await stub.GetStatus(task_pb2.GetStatusRequest())
@@ -48,6 +53,7 @@ async def test_a_relay_that_is_not_there_is_told_and_then_that_it_came(
         return (await words(look, f"relay {name}")).startswith(text)
 
     async with running(settings) as app, looking_at(app.http) as look:
+        await until(lambda: stores_are_ok(look))
         await until(lambda: says("failed: no session with it can be opened, since "))
         told = await relay_of(app)
         assert told.state == Told.FAILED
@@ -76,6 +82,7 @@ async def test_a_relay_that_is_silent_is_unknown_and_holds_up_neither_start_nor_
         relay.script(At.CONNECT, Hang())
         settings = a_setting(mongo=mongo_uri, redis=redis_url, relay_port=relay.port)
         async with running(settings) as app, looking_at(app.http) as look:
+            await until(lambda: stores_are_ok(look))
             await until(lambda: relay.acted)
             name = f"127.0.0.1:{relay.port}"
             assert await words(look, f"relay {name}") == "unknown: not tried yet"
@@ -94,6 +101,7 @@ async def test_a_wrong_password_is_found_without_a_mail_and_a_corrected_file_is_
         login = {"smtp_username": "anna", "secrets_dir": str(tmp_path)}
         settings = a_setting(mongo=mongo_uri, redis=redis_url, relay_port=relay.port, **login)
         async with running(settings) as app, looking_at(app.http) as look:
+            await until(lambda: stores_are_ok(look))
             name = f"relay 127.0.0.1:{relay.port}"
             await until(lambda: says_down(look, name))
             assert "535" in await words(look, name)

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from pymongo.errors import OperationFailure
 
-from gcsched.adapters.mongo.connection import Collection, Document
+from gcsched.adapters.mongo.connection import Collection, Document, Mongo
 from gcsched.adapters.mongo.documents import BY_FOLDED, BY_ID
 from gcsched.adapters.mongo.refusals import Problem, problem_of
 from gcsched.domain.caseless import fold_address
@@ -59,10 +59,26 @@ async def has_all_folded(collection: Collection) -> bool:
     return await by_index(missing) is None
 
 
+async def if_indexed(mongo: Mongo, read: Awaitable[T]) -> T | None:
+    """Return what *read* finds; None while the index that it names is not there.
+
+    The index is missing, hidden or being built. That is no refusal to be noted: the care for
+    indexes (ADR 0019) looks at once, tells of it and makes it.
+    """
+    try:
+        return await read
+    except OperationFailure as error:
+        if problem_of(error) is not Problem.INDEX:
+            raise
+    mongo.refusals.on_index()
+    return None
+
+
 async def by_index(read: Callable[[str], Awaitable[T]], index: str = BY_FOLDED) -> T:
     """Return what *read* finds by *index*; slowly by id while `folded` has no index yet.
 
-    A process that starts after an upgrade goes on meanwhile, and so do the others.
+    A process that starts after an upgrade goes on meanwhile, and so do the others. For callers
+    only, and *read* sets a time limit: a claim or a loop must not read all there is.
     """
     try:
         return await read(index)

@@ -45,6 +45,7 @@ from gcsched.adapters.mongo.refusals import (
     problem_of,
 )
 from gcsched.adapters.mongo.uri import seeds
+from gcsched.adapters.mongo.write_failures import WRITE_FAILURES, WriteFailures
 from gcsched.adapters.store_words import AUTHENTICATION_FAILED, mongo_words
 from gcsched.errors import SettingsProblems, StoreRefused, StoreUnavailable
 
@@ -57,6 +58,10 @@ MALFORMED = (
     " and options, and write special characters of user and password as %XX"
 )
 ASKING = "asking what MongoDB is"
+NOT_PRIMARY = (
+    "it takes no writes, because it is not the primary of its set: look at rs.status(), and name"
+    " all members and replicaSet in GCSCHED_MONGO_URI, without directConnection"
+)
 WTIMEOUT_MS = 5_000
 OPTIONS = {  # a value in the connection string wins
     "appname": "gcsched",
@@ -83,6 +88,7 @@ class Mongo:
     uri: str = field(repr=False)
     may_be_standalone: bool = False
     refusals: Refusals = field(default_factory=Refusals)
+    write_failures: WriteFailures = field(default_factory=WriteFailures)
 
     async def check_kind(self) -> None:
         """Refuse a MongoDB that cannot keep what it confirmed.
@@ -141,14 +147,17 @@ class Mongo:
                     await self.jobs.drop_index(name)
 
     async def ping(self) -> None:
-        """Look whether it answers, and whether it still is what it was at the start."""
+        """Look whether it answers, takes writes, and still is what it was at the start."""
         doing = "looking for MongoDB"
         with store_errors(doing):
-            kind = kind_of(await self.database.command("hello"))
+            hello = await self.database.command("hello")
+        kind = kind_of(hello)
         if kind is Kind.UNINITIATED:
             raise StoreUnavailable(doing, why=INITIATE)
         if kind is Kind.STANDALONE and not self.may_be_standalone:
             raise StoreRefused(doing, Problem.WRONG_KIND, STANDALONE)
+        if not hello.get("isWritablePrimary"):  # a mongos says that it is one
+            raise StoreUnavailable(doing, why=NOT_PRIMARY)
 
 
 def durable() -> WriteConcern:
@@ -179,6 +188,7 @@ async def open_mongo(uri: str, *, may_be_standalone: bool = False) -> AsyncItera
             may_be_standalone=may_be_standalone,
         )
         REFUSALS.set(mongo.refusals)
+        WRITE_FAILURES.set(mongo.write_failures)
         yield mongo
     finally:
         client.close()

@@ -6,15 +6,13 @@ from typing import Any
 
 from pymongo import UpdateOne
 
-from gcsched.adapters.mongo.caseless import FOLDED, by_index
+from gcsched.adapters.mongo.caseless import FOLDED, if_indexed
 from gcsched.adapters.mongo.certain import LONGEST_READ_MS
 from gcsched.adapters.mongo.checks import NO_CHARACTER
 from gcsched.adapters.mongo.connection import Document, Mongo, store_errors
-from gcsched.adapters.mongo.documents import BY_ERASED, BY_ID
+from gcsched.adapters.mongo.documents import BY_ERASED, BY_FOLDED, BY_ID
 from gcsched.adapters.mongo.each import write_each
-from gcsched.adapters.mongo.refusals import Problem
 from gcsched.domain.caseless import fold_address
-from gcsched.errors import StoreRefused
 from gcsched.usecases.folding import AddressStore, FoldedPage
 
 Query = dict[str, Any]
@@ -31,15 +29,16 @@ WRITTEN_IN: Mapping[AddressStore, str] = {
 class MongoFolding:
     mongo: Mongo
 
-    async def fill(self, kind: AddressStore, after: str, *, most: int) -> FoldedPage:
-        """Write it in the *most* documents that follow *after*, of those that lack it."""
-        missing = {FOLDED: None, "_id": {"$gt": after}}
+    async def fill(self, kind: AddressStore, after: str, *, most: int) -> FoldedPage | None:
+        """Write it in the *most* documents that follow *after*, of those that lack it.
 
-        async def found(index: str) -> list[Document]:
-            return await self._page(kind, missing, index, most)
-
+        None: its index is not there. To look for them without it would read all there is, each
+        time and in each process.
+        """
+        missing = self._page(kind, {FOLDED: None, "_id": {"$gt": after}}, BY_FOLDED, most)
         with store_errors("folding addresses"):
-            return await self._write(kind, await by_index(found), most)
+            page = await if_indexed(self.mongo, missing)
+            return None if page is None else await self._write(kind, page, most)
 
     async def check(self, kind: AddressStore, after: str, *, most: int) -> FoldedPage:
         """Put it right in the *most* documents that follow *after*, whether they have it or not."""
@@ -54,17 +53,12 @@ class MongoFolding:
         """
         left = {"email": "", FOLDED: {"$gt": ""}}
         jobs, options = self.mongo.jobs, {"hint": BY_ERASED, "max_time_ms": LONGEST_READ_MS}
-        try:
-            with store_errors("looking for erased jobs"):
-                found = await jobs.find(left, {"_id": 1}, limit=most, **options).to_list(most)
-                if not found:
-                    return 0
-                ids = {"_id": {"$in": [each["_id"] for each in found]}}
-                answer = await jobs.update_many(ids | left, {"$set": {FOLDED: ""}}, hint=BY_ID)
-        except StoreRefused as error:
-            if error.problem != Problem.INDEX:  # it is being built, or will be
-                raise
-            return 0
+        with store_errors("looking for erased jobs"):
+            reading = jobs.find(left, {"_id": 1}, limit=most, **options).to_list(most)
+            if not (found := await if_indexed(self.mongo, reading)):
+                return 0
+            ids = {"_id": {"$in": [each["_id"] for each in found]}}
+            answer = await jobs.update_many(ids | left, {"$set": {FOLDED: ""}}, hint=BY_ID)
         return int(answer.modified_count)
 
     async def _page(

@@ -9,8 +9,9 @@ import structlog
 from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError
 
-from gcsched.adapters.mongo.connection import Mongo, store_errors
+from gcsched.adapters.mongo.connection import Mongo
 from gcsched.adapters.mongo.refusals import DUPLICATE_KEY, is_of_document_code
+from gcsched.adapters.mongo.writing import write_errors
 from gcsched.domain.caseless import fold_address
 from gcsched.domain.job import Job
 
@@ -67,7 +68,7 @@ class MongoRecipients:
         of_each: dict[str, list[Job]] = {}
         for job in jobs:
             of_each.setdefault(job.empid, []).append(job)
-        with store_errors("keeping user details"):
+        with write_errors("keeping user details"):
             left = await self._write(of_each, [seen(*each, save_id) for each in of_each.items()])
             if not left:
                 return

@@ -24,6 +24,7 @@ from gcsched.adapters.mongo.refusals import (
     is_of_document_code,
     problem_of_code,
 )
+from gcsched.adapters.mongo.writing import write_errors
 from gcsched.domain.caseless import are_alike
 from gcsched.domain.job import FINAL, Job, State
 from gcsched.errors import DuplicateJob, UnreadableJob
@@ -60,7 +61,7 @@ class MongoSteering:
         Raises DuplicateJob when another job holds the dedup key or the request id it would take.
         """
         query, change = as_it_was(seen), change_to(changed, self.retention)
-        with store_errors("changing a job"), pymongo.timeout(within.total_seconds()):
+        with write_errors("changing a job"), pymongo.timeout(within.total_seconds()):
             try:
                 answer = await self.mongo.jobs.update_one(query, change, hint=BY_ID)
             except DuplicateKeyError:
@@ -84,7 +85,7 @@ class MongoSteering:
             UpdateOne(as_it_was(seen), change_to(changed, self.retention), hint=BY_ID)
             for seen, changed in pairs
         ]
-        with store_errors("changing jobs"):
+        with write_errors("changing jobs"):
             try:
                 answer = await self.mongo.jobs.bulk_write(writes, ordered=False)
             except BulkWriteError as error:

@@ -5,22 +5,30 @@ looks at; it blocks all spellings of that address.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from pymongo import ReplaceOne, ReturnDocument
 
-from gcsched.adapters.mongo.caseless import FOLDED, by_index
+from gcsched.adapters.mongo.caseless import (
+    FOLDED,
+    Query,
+    by_index,
+    if_indexed,
+    spelled_like,
+)
+from gcsched.adapters.mongo.certain import LONGEST_READ_MS
 from gcsched.adapters.mongo.connection import Document, Mongo, store_errors
-from gcsched.adapters.mongo.documents import BY_ID
+from gcsched.adapters.mongo.documents import BY_FOLDED, BY_ID
 from gcsched.adapters.mongo.tolerant import a_latest_moment, a_moment, a_text
-from gcsched.domain.caseless import fold_address
+from gcsched.adapters.mongo.writing import write_errors
+from gcsched.domain.caseless import are_alike, fold_address
 from gcsched.domain.suppression import Suppression
 
-MOST_NOT_FOLDED = 500  # as many as a process of the version before may write until the next filling
+MOST_COMPARED = 500  # as many as a process of the version before may write until the next filling
 MOST_SPELLINGS = 4  # of one address, on average
+AT_ONCE = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +39,7 @@ class MongoSuppressions:
         """Keep *suppressions*; the latest one of an address in one spelling counts."""
         latest = {suppression.address: suppression for suppression in suppressions}
         writes = [ReplaceOne({"_id": a}, encode(s), upsert=True) for a, s in latest.items()]
-        with store_errors("blocking addresses"):
+        with write_errors("blocking addresses"):
             await self.mongo.suppressions.bulk_write(writes, ordered=False)
 
     async def among(
@@ -41,43 +49,57 @@ class MongoSuppressions:
 
         Where several spellings of an address are blocked, the one that is blocked longest counts.
         """
+        folds = {address: fold_address(address) for address in addresses}
         with store_errors("looking for blocked addresses"):
-            found = await self._blocked(addresses, now)
+            found = await self._blocked(folds, now)
         found.sort(key=lambda each: (each.until, each.since))
         lasting = {fold_address(each.address): each for each in found}
-        folds = ((address, fold_address(address)) for address in addresses)
-        return {address: lasting[fold] for address, fold in folds if fold in lasting}
+        return {address: lasting[fold] for address, fold in folds.items() if fold in lasting}
 
-    async def _blocked(self, addresses: Collection[str], now: datetime) -> list[Suppression]:
-        """Find what blocks *addresses* at *now*, in all spellings.
+    async def _blocked(self, spelled: Mapping[str, str], now: datetime) -> list[Suppression]:
+        """Find what blocks the addresses of *spelled* (as written → folded) at *now*.
 
-        In one statement, unless very many have no `folded` yet: those come first and fill it.
+        In all spellings, and in one statement as a rule. Each claim asks this, so what it reads
+        has a limit. Where `folded` does not tell of all, because its index is not there or very
+        many lack the field, the first MOST_COMPARED are compared here, and others found as they
+        are written and in small letters: until the index is made and the field filled.
         """
-        folds = {fold_address(address) for address in addresses}
-        most = MOST_NOT_FOLDED + MOST_SPELLINGS * len(folds)
-        found = await self._found([None, *folds], folds, now, most)
+        addresses, folds = spelled.keys(), set(spelled.values())
+        most = MOST_COMPARED + MOST_SPELLINGS * len(folds)
+        all_kinds = self._found({FOLDED: {"$in": [None, *folds]}}, now, BY_FOLDED, most)
+        found = await if_indexed(self.mongo, all_kinds)
         if found is None:
-            # In this order: what is filled meanwhile is found by the second statement.
-            missing = await self._found([None], folds, now) or {}
-            found = missing | (await self._found([*folds], folds, now) or {})
-        return [decode(document) for document in found.values()]
+            found = await self._found({}, now, BY_ID, MOST_COMPARED)
+            found += await self._found({"_id": {"$in": [*addresses, *folds]}}, now, BY_ID)
+        elif len(found) == most:
+            # In this order: what is filled meanwhile is found by the last statement.
+            found += await self._found({"_id": {"$in": [*addresses, *folds]}}, now, BY_ID)
+            found += await self._found({FOLDED: {"$in": [*folds]}}, now, BY_FOLDED)
+        alike = {each["_id"]: each for each in found if fold_address(each["_id"]) in folds}
+        return [decode(document) for document in alike.values()]
+
+    async def _spellings(self, address: str, now: datetime) -> list[Suppression]:
+        """Find each spelling of *address* that is blocked at *now*, whatever has to be read.
+
+        No mail waits for it, and the server compares: see `spelled_like`.
+        """
+        query = spelled_like(address, "_id", or_not_ascii=True) | in_force(now)
+
+        async def found(index: str) -> list[Document]:
+            options = {"hint": index, "max_time_ms": LONGEST_READ_MS}
+            return await self.mongo.suppressions.find(query, **options).to_list(None)
+
+        spellings = await by_index(found)
+        return [decode(each) for each in spellings if are_alike(each["_id"], address)]
 
     async def _found(
-        self, keys: list[str | None], folds: AbstractSet[str], now: datetime, most: int = 0
-    ) -> dict[str, Document] | None:
-        """Read those with one of *keys*, keep those of *folds*; None: there are *most* or more."""
-        # What is over stays until the TTL monitor comes by.
-        query = {FOLDED: {"$in": keys}, "_id": {"$gte": ""}, "until": {"$gt": now}}
-
-        async def found(index: str) -> dict[str, Document] | None:
-            kept, count = dict[str, Document](), 0
-            async for document in self.mongo.suppressions.find(query, hint=index, limit=most):
-                count += 1
-                if fold_address(document["_id"]) in folds:
-                    kept[document["_id"]] = document
-            return None if most and count == most else kept
-
-        return await by_index(found)
+        self, query: Query, now: datetime, index: str, most: int = 0
+    ) -> list[Document]:
+        """Read what *query* takes in of all that blocks at *now*: *most* at most; 0: all."""
+        # In one reply, also where they are more than the driver's 101.
+        options = {"limit": most, "batch_size": most or AT_ONCE, "max_time_ms": LONGEST_READ_MS}
+        found = self.mongo.suppressions.find(in_force(now) | query, hint=index, **options)
+        return await found.to_list(None)
 
     async def page(self, after: str, *, most: int, now: datetime) -> list[Suppression]:
         """Give the *most* addresses that follow *after*, of those that are blocked at *now*."""
@@ -94,8 +116,8 @@ class MongoSuppressions:
         Other spellings that are blocked are so for the same reason and as long from now on: else
         the one that lasts longest would count, and not what was wanted last.
         """
-        with store_errors("blocking an address"):
-            spellings = await self._blocked([wanted.address], wanted.since)
+        with write_errors("blocking an address"):
+            spellings = await self._spellings(wanted.address, wanted.since)
             others = [each for each in spellings if each.address != wanted.address]
             document = await self._block(wanted, min((each.since for each in others), default=None))
             if others:
@@ -130,13 +152,21 @@ class MongoSuppressions:
         All its spellings are freed; what is given is the one that was asked for, if it was blocked.
         """
         with store_errors("freeing an address"):
-            spellings = await self._blocked([address], now)
+            spellings = await self._spellings(address, now)
             ids = [each.address for each in spellings]
             freed = {"_id": {"$in": ids}, "until": {"$gt": now}}
-            deleted = await self.mongo.suppressions.delete_many(freed, hint=BY_ID) if ids else None
-        if deleted is None or not deleted.deleted_count:  # another call may have been faster
+            if not ids:
+                return None
+            with write_errors("freeing an address"):
+                deleted = await self.mongo.suppressions.delete_many(freed, hint=BY_ID)
+        if not deleted.deleted_count:  # another call may have been faster
             return None
         return max(spellings, key=lambda each: (each.address == address, each.until))
+
+
+def in_force(now: datetime) -> Query:
+    """Make the filter for what blocks at *now*; what is over stays until the TTL monitor comes."""
+    return {"_id": {"$gte": ""}, "until": {"$gt": now}}
 
 
 def encode(suppression: Suppression) -> dict[str, Any]:

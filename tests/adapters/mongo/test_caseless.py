@@ -16,11 +16,13 @@ from pymongo.database import Database
 
 from gcsched.adapters.mongo.codec import encode
 from gcsched.adapters.mongo.connection import Mongo
+from gcsched.adapters.mongo.folding import MongoFolding
 from gcsched.adapters.mongo.listing import MongoJobList
 from gcsched.adapters.mongo.steering import MongoSteering
-from gcsched.adapters.mongo.suppressions import MOST_NOT_FOLDED, MongoSuppressions
+from gcsched.adapters.mongo.suppressions import MOST_COMPARED, MongoSuppressions
 from gcsched.domain.identity import new_id
 from gcsched.domain.listing import ALLOWED, JobFilter, Listing, Order
+from gcsched.usecases.folding import Folding
 from tests.adapters.mongo.profile import profiled, stages
 from tests.builders import NOW, a_claimed_job, a_job, a_suppression
 
@@ -226,17 +228,112 @@ async def test_claims_on_each_spelling_are_found(mongo: Mongo, jobs: Collection[
     assert [job.id for job in await steering.claimed("zoë@example.org")] == ["7"]
 
 
+def many_blocked(raw: Database[Row]) -> int:
+    """Store more suppressions without the field than are compared; return the number of the last.
+
+    It is the last by id, too.
+    """
+    last = 3_999
+    raw["suppressions"].insert_many([old_row(f"Someone{n}@example.org") for n in range(last + 1)])
+    raw["suppressions"].insert_one(old_row("someone@example.org"))
+    return last
+
+
+async def blocked_by_hand(suppressions: MongoSuppressions) -> None:
+    await suppressions.block(a_suppression(address="Zoe@example.org", until=LASTING))
+
+
+@pytest.fixture(params=["missing", "hidden"])
+def without_index(request: pytest.FixtureRequest, raw: Database[Row]) -> str:
+    """Take the index away, in one of two ways."""
+    if request.param == "hidden":
+        hidden = {"name": "folded_id", "hidden": True}
+        raw.command("collMod", "suppressions", index=hidden)
+    else:
+        raw["suppressions"].drop_index("folded_id")
+    return str(request.param)
+
+
 async def test_blocks_are_found_among_very_many_without_the_field(
+    suppressions: MongoSuppressions, raw: Database[Row], mongo: Mongo
+) -> None:
+    """Those beyond what is compared as they are written and in small letters, until all is filled.
+
+    What has the field is found in any spelling.
+    """
+    last = many_blocked(raw)
+    await blocked_by_hand(suppressions)
+    at_once = {f"Someone{last - 1}@example.org", "SOMEONE@example.org", "ZOE@example.org"}
+    later = {f"SOMEONE{last}@example.org"}
+
+    before = await suppressions.among([*at_once, *later, "eve@example.org"], now=NOW)
+    await Folding(store=MongoFolding(mongo=mongo)).fold()
+    after = await suppressions.among([*at_once, *later, "eve@example.org"], now=NOW)
+
+    assert set(before) == at_once
+    assert set(after) == at_once | later
+
+
+async def test_a_look_reads_little_though_very_many_lack_the_field(
+    suppressions: MongoSuppressions, raw: Database[Row], mongo: Mongo
+) -> None:
+    many_blocked(raw)
+
+    profile = await profiled(mongo, raw, lambda _: look_for_four(suppressions))
+
+    assert sum(each["docsExamined"] for each in profile) < 2 * MOST_COMPARED
+    assert sum(each["keysExamined"] for each in profile) < 2 * MOST_COMPARED
+
+
+@pytest.mark.usefixtures("without_index")
+async def test_a_look_reads_little_though_there_is_no_index(
+    suppressions: MongoSuppressions, raw: Database[Row], mongo: Mongo
+) -> None:
+    many_blocked(raw)
+    nudged: list[str] = []
+    mongo.refusals.on_index = lambda: nudged.append("look at the indexes")
+
+    profile = await profiled(mongo, raw, lambda _: look_for_four(suppressions))
+
+    assert sum(each.get("docsExamined", 0) for each in profile) < 2 * MOST_COMPARED
+    assert "COLLSCAN" not in [stage for each in profile for stage in stages_of(each)]
+    assert nudged == ["look at the indexes"]
+    assert mongo.refusals.trouble is None
+
+
+async def look_for_four(suppressions: MongoSuppressions) -> None:
+    asked = ["Someone3999@example.org", "SOMEONE@example.org", "SOMEONE0@example.org"]
+    assert set(await suppressions.among([*asked, "eve@example.org"], now=NOW)) == set(asked)
+
+
+def stages_of(profile: Row) -> list[str]:
+    return stages(profile["execStats"]) if "execStats" in profile else []
+
+
+async def test_all_spellings_are_freed_though_very_many_lack_the_field(
     suppressions: MongoSuppressions, raw: Database[Row]
 ) -> None:
-    many = 2 * MOST_NOT_FOLDED
-    raw["suppressions"].insert_many([old_row(f"Someone{n}@example.org") for n in range(many)])
-    await suppressions.block(a_suppression(address="Zoe@example.org", until=LASTING))
-    asked = [f"someone{many - 1}@example.org", "zoe@example.org", "eve@example.org"]
+    await freed_in_another_spelling(suppressions, raw, many_blocked(raw))
 
-    found = await suppressions.among(asked, now=NOW)
 
-    assert set(found) == set(asked[:2])
+@pytest.mark.usefixtures("without_index")
+async def test_all_spellings_are_freed_without_an_index(
+    suppressions: MongoSuppressions, raw: Database[Row]
+) -> None:
+    await freed_in_another_spelling(suppressions, raw, many_blocked(raw))
+
+
+async def freed_in_another_spelling(
+    suppressions: MongoSuppressions, raw: Database[Row], last: int
+) -> None:
+    raw["suppressions"].insert_one(old_row(f"sOmEoNe{last}@example.org"))
+
+    freed = await suppressions.free(f"SOMEONE{last}@example.org", now=NOW)
+
+    assert freed is not None
+    alike = {"_id": {"$regex": f"^someone{last}@", "$options": "i"}}
+    assert raw["suppressions"].count_documents(alike) == 0
+    assert raw["suppressions"].count_documents({}) == last + 1
 
 
 async def test_a_look_is_one_statement_by_index_also_beside_some_without_the_field(

@@ -111,7 +111,7 @@ async def test_an_address_that_changes_between_look_and_write_is_not_overwritten
 
     page = await Meddled(mongo=mongo).fill(AddressStore.JOBS, "", most=100)
 
-    assert page.count == 0
+    assert page == FoldedPage(count=0, left=0, last=None)
     assert [row.get("folded") for row in jobs.find()] == [None]
 
 
@@ -138,14 +138,34 @@ async def test_two_processes_fill_at_once(
     assert set(folds(jobs).values()) == {f"user{n}@example.org" for n in range(700)}
 
 
-async def test_without_its_index_it_fills_all_the_same(
-    folding: MongoFolding, raw: Database[Row]
+@pytest.mark.parametrize("is_hidden", [False, True], ids=["missing", "hidden"])
+async def test_without_its_index_it_reads_nothing_and_goes_on_once_it_is_there(
+    mongo: Mongo, folding: MongoFolding, raw: Database[Row], *, is_hidden: bool
 ) -> None:
     raw["jobs"].insert_many([old_job(n, f"User{n}@example.org") for n in range(20)])
-    raw["jobs"].drop_indexes()
+    raw["suppressions"].insert_one(old_row("Boss@example.org"))
+    going, nudged = Folding(store=folding), list[str]()
+    mongo.refusals.on_index = lambda: nudged.append("look at the indexes")
+    for name in ("folded_id", "email_folded"):
+        if is_hidden:
+            raw.command("collMod", "jobs", index={"name": name, "hidden": True})
+        else:
+            raw["jobs"].drop_index(name)
 
-    await all_folded(folding)
+    profile = await profiled(mongo, raw, lambda _: going.fold())
+    before = set(folds(raw["jobs"]).values())
+    for name in ("folded_id", "email_folded"):
+        if is_hidden:
+            raw.command("collMod", "jobs", index={"name": name, "hidden": False})
+    await mongo.prepare()
+    await going.fold()
 
+    of_jobs = [each for each in profile if each["ns"].endswith(".jobs")]
+    assert sum(each.get("docsExamined", 0) for each in of_jobs) == 0
+    assert before == {"missing"}
+    assert set(nudged) == {"look at the indexes"}
+    assert mongo.refusals.trouble is None
+    assert folds(raw["suppressions"]) == {"Boss@example.org": "boss@example.org"}
     assert all(each.startswith("user") for each in folds(raw["jobs"]).values())
 
 
@@ -173,7 +193,7 @@ async def test_a_suppression_that_was_replaced_or_spoilt_is_put_right(
     assert folds(rows) == {"Boss@example.org": "boss@example.org", "BOSS@x.org": "boss@x.org"}
 
 
-async def test_checking_goes_through_all_page_by_page_and_begins_anew(
+async def test_checking_goes_through_all_page_by_page(
     folding: MongoFolding, raw: Database[Row]
 ) -> None:
     wrong = {f"E{n:04}": an_old_recipient(f"E{n:04}", f"U{n}@x.org") for n in range(PAGE + 10)}
@@ -184,11 +204,25 @@ async def test_checking_goes_through_all_page_by_page_and_begins_anew(
     first = list(folds(raw["recipients"]).values()).count("stale")
     await going.fold()
     second = list(folds(raw["recipients"]).values()).count("stale")
-    raw["recipients"].update_one({"_id": "E0000"}, {"$set": {"email": "New@x.org"}})
-    await going.fold()
 
     assert (first, second) == (10, 0)
-    assert folds(raw["recipients"])["E0000"] == "new@x.org"
+
+
+async def test_checking_begins_anew_once_a_process_of_the_version_before_has_stored_a_job(
+    folding: MongoFolding, raw: Database[Row]
+) -> None:
+    raw["recipients"].insert_one(an_old_recipient("E1", "Ada@x.org"))
+    going = Folding(store=folding)
+    await going.fold()
+    await going.fold()
+    await going.fold()
+
+    raw["jobs"].insert_one(old_job(1, "New@x.org"))
+    await going.fold()
+    raw["recipients"].update_one({"_id": "E1"}, {"$set": {"email": "New@x.org"}})
+    await going.fold()
+
+    assert folds(raw["recipients"]) == {"E1": "new@x.org"}
 
 
 async def test_erasing_leaves_no_folded_address(mongo: Mongo, raw: Database[Row]) -> None:
@@ -230,4 +264,5 @@ async def test_erased_jobs_of_versions_before_are_not_met_again_and_again(
     first = await folding.fill(AddressStore.JOBS, "", most=10)
     second = await folding.fill(AddressStore.JOBS, "", most=10)
 
-    assert (first.count, second.count, second.left) == (3, 0, 0)
+    assert first == FoldedPage(count=3, left=0, last=None)
+    assert second == FoldedPage(count=0, left=0, last=None)
