@@ -164,8 +164,8 @@ class Pool:
                 return session
             outcome = await self._through(session, parcel, begin)
             if isinstance(outcome, Stale):
-                # No mail finds a fresh one dead, and none is sent in a group after a lost one.
-                session = None
+                # After a lost group none is sent in one, and no mail finds a fresh session dead.
+                session = self._most_recent() if session.is_alive else None
                 continue
             plain = isinstance(outcome, Answered) and parcel.without_smtputf8(outcome.reply)
             if not plain:
