@@ -75,8 +75,8 @@ async def test_it_is_told_and_mails_leave_on_time(
 async def test_a_full_one_that_has_room_again_is_ready_again(
     tmp_path: Path, mongo_uri: str
 ) -> None:
-    async with own_valkey(tmp_path) as server:
-        settings = a_setting(mongo=mongo_uri, redis=server.uri, relay_port=9)
+    async with Relay() as relay, own_valkey(tmp_path) as server:
+        settings = a_setting(mongo=mongo_uri, redis=server.uri, relay_port=relay.port)
         async with running(settings) as app, looking_at(app.http) as look:
             with redis.Redis.from_url(server.uri) as control:
                 await until(lambda: is_("ready", look))

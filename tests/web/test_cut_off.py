@@ -6,6 +6,7 @@ import pytest
 
 from gcsched.usecases.heartbeat import PATIENCE_SECONDS
 from tests.proxy import a_proxy
+from tests.relay import Relay
 from tests.running import a_setting, running
 from tests.stores import own_mongod
 from tests.waiting import until
@@ -32,11 +33,11 @@ async def test_one_that_is_cut_off_leaves_and_comes_back_and_all_together_stay(
 ) -> None:
     # One MongoDB, which one of them sees through a proxy: outside tests both have one URI.
     monkeypatch.setattr("gcsched.store_watch.place_of", lambda _: "here")
-    async with own_mongod(tmp_path) as mongod, a_proxy(mongod.port) as proxy:
+    async with own_mongod(tmp_path) as mongod, a_proxy(mongod.port) as proxy, Relay() as relay:
         near = mongod.uri
         far = near.replace(f":{mongod.port}", f":{proxy.port}")
-        one = a_setting(mongo=far, redis=redis_url, relay_port=9)
-        other = a_setting(mongo=near, redis=redis_url, relay_port=9)
+        one = a_setting(mongo=far, redis=redis_url, relay_port=relay.port)
+        other = a_setting(mongo=near, redis=redis_url, relay_port=relay.port)
         async with (
             running(one) as cut,
             running(other) as whole,

@@ -6,6 +6,7 @@ from typing import Any
 
 from pymongo import MongoClient
 
+from tests.relay import Relay
 from tests.running import a_setting, running
 from tests.stores import own_mongod
 from tests.waiting import until
@@ -19,8 +20,8 @@ async def is_(status: str, look: Looker) -> bool:
 async def test_a_locked_mongodb_is_unavailable_until_it_takes_writes(
     tmp_path: Path, redis_url: str
 ) -> None:
-    async with own_mongod(tmp_path) as mongod:
-        settings = a_setting(mongo=mongod.uri, redis=redis_url, relay_port=9)
+    async with own_mongod(tmp_path) as mongod, Relay() as relay:
+        settings = a_setting(mongo=mongod.uri, redis=redis_url, relay_port=relay.port)
         async with running(settings) as app, looking_at(app.http) as look:
             await until(lambda: is_("ready", look))
             with MongoClient[dict[str, Any]](mongod.uri) as control:

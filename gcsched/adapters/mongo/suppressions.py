@@ -153,13 +153,12 @@ class MongoSuppressions:
         """
         with store_errors("freeing an address"):
             spellings = await self._spellings(address, now)
-            ids = [each.address for each in spellings]
+            # Also where none is found: only a confirmed write says what a majority has.
+            ids = [each.address for each in spellings] or [address]
             freed = {"_id": {"$in": ids}, "until": {"$gt": now}}
-            if not ids:
-                return None
             with write_errors("freeing an address"):
                 deleted = await self.mongo.suppressions.delete_many(freed, hint=BY_ID)
-        if not deleted.deleted_count:  # another call may have been faster
+        if not spellings or not deleted.deleted_count:  # another call may have been faster
             return None
         return max(spellings, key=lambda each: (each.address == address, each.until))
 
