@@ -135,7 +135,10 @@ ROWS: dict[str, Row] = {
         mend=lambda ground: ground.mongo.cont(),
     ),
     "mongodb refuses the login": mongodb(
-        ready=STARTING, serves=503, words="Authentication failed.*GCSCHED_MONGO_URI", before=wrong_login
+        ready=STARTING,
+        serves=503,
+        words="Authentication failed.*GCSCHED_MONGO_URI",
+        before=wrong_login,
     ),
     "mongodb is another set": mongodb(
         ready=STARTING, serves=503, words="replicaSet in GCSCHED_MONGO_URI", before=another_set
@@ -193,10 +196,14 @@ ROWS: dict[str, Row] = {
         before=setting(smtp_username="ada", smtp_password="S3cr3tPW"),
         harm=scripted(At.AUTH, 535, "5.7.8 no"),
     ),
-    "relay speaks no TLS": relay(words="GCSCHED_SMTP_SECURITY", before=setting(smtp_security="tls")),
+    "relay speaks no TLS": relay(
+        words="GCSCHED_SMTP_SECURITY", before=setting(smtp_security="tls")
+    ),
     "relay refuses our sender": relay(
         words="GCSCHED_SENDER_EMAIL",
-        harm=scripted(At.RCPT, 553, "5.7.1 <no-reply@example.org>: Sender address rejected: not owned"),
+        harm=scripted(
+            At.RCPT, 553, "5.7.1 <no-reply@example.org>: Sender address rejected: not owned"
+        ),
         mend=unscripted,
     ),
     "relay too busy": relay(
