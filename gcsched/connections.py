@@ -1,4 +1,7 @@
-"""The settings of what gcsched connects to: stores and relays. Knows no component."""
+"""The settings of what gcsched connects to: stores and relays.
+
+Knows of the components only what checks the URLs of stores, and the drivers behind that.
+"""
 
 from pathlib import Path
 from typing import Annotated, Literal

@@ -1,4 +1,4 @@
-"""All settings, read once from the environment and from secret files. Knows no component."""
+"""All settings, read once from the environment and from secret files. Knows what they check."""
 
 import re
 from collections.abc import Collection, Mapping

@@ -8,6 +8,7 @@ import re
 import ssl
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from ipaddress import IPv6Address
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -21,10 +22,15 @@ NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}")
 PORTS = range(1, 65_536)
 MOST_DIGITS = 5
 LONGEST_SHOWN = 100
+REPEATABLE = re.compile(r"[\w.,:+/ -]*")  # not what may be the next option, or a host
 LONGEST_CLAUSE = 200
 CLAUSE_ENDS = re.compile(
     r" \(configured timeouts| \(_ssl\.c|,? ?full error|, Timeout: |, with args|\. Hint|[\r\n]"
 )
+
+# What a driver may raise about a URL or a file: it raises whatever it meets, beside errors of its
+# own, which are of these kinds as well or are added where it is known.
+WHATEVER = (ValueError, TypeError, LookupError, AttributeError, OSError, ImportError, RuntimeError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +61,9 @@ def take_apart(url: str, schemes: Collection[str]) -> StoreUrl:
         raise unusable(f"it holds a bare #: {SPECIAL}")
     before, _, query = rest.partition("?")
     authority, _, path = before.partition("/")
-    if "@" in query or ("@" in path and (authority or scheme != "unix")):
+    of_socket = scheme == "unix" and not authority
+    # An @ among the options is the first one where a password with a bare ? stands before it.
+    if ("@" in path and not of_socket) or ("@" in query and "@" not in authority and not of_socket):
         raise unusable(f"it holds a bare / or ? before an @: {SPECIAL}, also in options")
     user_info, _, place = authority.rpartition("@")
     return StoreUrl(scheme=scheme, user_info=user_info, place=place, path=path, query=query)
@@ -80,14 +88,20 @@ def checked_host(host: str) -> str:
     """Return *host* without the brackets of an IPv6 address; raise Contradiction."""
     if host.startswith("["):
         address = unquote(host[1:-1])
-        if not re.fullmatch(r"[0-9A-Fa-f:.]+(%[A-Za-z0-9_.-]+)?", address) or ":" not in address:
+        number, _, zone = address.partition("%")
+        try:
+            IPv6Address(number)
+        except ValueError:
+            raise unusable("what stands in [] is not an IPv6 address") from None
+        if not re.fullmatch("[A-Za-z0-9_.-]*", zone):
             raise unusable("what stands in [] is not an IPv6 address")
         return address
     try:
-        host.encode("idna")  # as a look-up will
+        # As a look-up will: it makes an @ and a / of characters that are their likes.
+        meant = host.encode("idna").decode()
     except UnicodeError:
         raise unusable("its host is not a host name: a label is empty or too long") from None
-    if re.search(r"[\s%/\\<>\"'^`{|}=&;]", host):
+    if re.search(r"[\s%/\\<>\"'^`{|}=&;:@?#\[\]]", host + meant):
         raise unusable(f"its host is not a host name; {SPECIAL}")
     return host
 
@@ -126,6 +140,12 @@ def shown(value: str) -> str:
     """Quote *value* on one line, shortened."""
     text = repr(value)
     return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…'"
+
+
+def shown_option(name: str, value: str, harmless: Collection[str]) -> str:
+    """Quote *value* where option *name* is one of the *harmless*; else return an empty text."""
+    is_told = name.lower() in harmless and REPEATABLE.fullmatch(value)
+    return shown(value) if is_told else ""
 
 
 def first_clause(text: str) -> str:

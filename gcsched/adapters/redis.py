@@ -8,6 +8,7 @@ from datetime import timedelta
 from hashlib import sha1
 from typing import Any
 
+import structlog
 from redis.asyncio import ConnectionPool, Redis
 from redis.exceptions import NoScriptError
 
@@ -18,6 +19,7 @@ from gcsched.adapters.store_words import is_refusal, redis_words
 from gcsched.errors import BellUnavailable
 
 MOST_CONNECTIONS = 32  # beside one for each session, which may all ask for a slot at once
+FEWEST_CONNECTIONS = 32  # with fewer some of the service's own parts find none free
 MARK_LIFE = timedelta(days=1)
 PREFIX = "gcsched:sent"
 NOTED = b"1"
@@ -32,7 +34,17 @@ end
 
 def open_pool(url: str, *, sessions: int = 0) -> ConnectionPool:
     """Open a pool for *url* (redis, rediss or unix); every wait of it has a limit."""
-    return ConnectionPool(**{"max_connections": MOST_CONNECTIONS + sessions, **pool_options(url)})
+    options = {"max_connections": MOST_CONNECTIONS + sessions, **pool_options(url)}
+    given = options["max_connections"]
+    if 0 < given < FEWEST_CONNECTIONS:  # 0: without a limit
+        structlog.get_logger().warning(
+            "max_connections of GCSCHED_REDIS_URL is too small",
+            given=given,
+            used=FEWEST_CONNECTIONS,
+            do="leave it out",
+        )
+        options["max_connections"] = FEWEST_CONNECTIONS
+    return ConnectionPool(**options)
 
 
 async def close(redis: Redis) -> None:

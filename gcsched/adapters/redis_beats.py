@@ -3,7 +3,6 @@
 import re
 from dataclasses import dataclass, field
 from hashlib import sha256
-from urllib.parse import urlsplit
 
 from redis.asyncio import Redis
 
@@ -20,8 +19,10 @@ def place_of(uri: str) -> str:
 
     Two services on one Redis may have different databases: their beats say nothing of each other.
     """
-    parts = urlsplit(uri)
-    place = parts.netloc.rpartition("@")[2].lower() + parts.path
+    # Not `urlsplit`: of some characters in a password it raises, and its error repeats them.
+    before = uri.partition("://")[2].partition("?")[0]
+    authority, slash, path = before.partition("/")
+    place = authority.rpartition("@")[2].lower() + slash + path
     return sha256(place.encode()).hexdigest()[:16]
 
 

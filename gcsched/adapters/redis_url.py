@@ -13,9 +13,11 @@ from typing import Any
 from pydantic import SecretStr
 from redis.asyncio import ConnectionPool
 from redis.asyncio.connection import Connection, SSLConnection, UnixDomainSocketConnection
+from redis.exceptions import RedisError
 
 from gcsched.adapters.redis_replies import LimitedParser
 from gcsched.store_urls import (
+    WHATEVER,
     StoreUrl,
     ca_problem,
     decoded,
@@ -23,17 +25,16 @@ from gcsched.store_urls import (
     key_problem,
     pairs,
     refuse_repeated,
-    shown,
+    shown_option,
     take_apart,
     unusable,
 )
 
 TIMEOUT_SECONDS = 2.0
 LONGEST_TIMEOUT_SECONDS = 60.0
-FEWEST_CONNECTIONS = 32
 DEFAULT_PORT = 6379
+DEFAULT_HOST = "localhost"
 LARGEST_NUMBER = 2**31 - 1
-SECRET_OPTIONS = frozenset({"username", "password", "ssl_ca_data"})
 CONNECTIONS = {
     "redis": Connection,
     "rediss": SSLConnection,
@@ -48,13 +49,14 @@ class Unfit(ValueError):
 
 
 def seconds(text: str) -> float:
+    """Read a limit; a longer one than a minute is a minute, as nothing may hang for longer."""
     try:
         value = float(text)
     except ValueError:
         value = math.nan
-    if not 0 < value <= LONGEST_TIMEOUT_SECONDS:
-        raise Unfit(f"seconds, more than 0 and at most {LONGEST_TIMEOUT_SECONDS:g}")
-    return value
+    if not 0 < value < math.inf:
+        raise Unfit("seconds, more than 0")
+    return min(value, LONGEST_TIMEOUT_SECONDS)
 
 
 def whole(least: int) -> Reader:
@@ -87,12 +89,6 @@ def token(text: str) -> str:
     return text
 
 
-def some_text(text: str) -> str:
-    if not text:
-        raise Unfit("a text that is not empty")
-    return text
-
-
 def checking(text: str) -> str:
     """Read how certificates are checked, also in the words of Python's ssl, as Celery demands."""
     value = text.lower().removeprefix("cert_")
@@ -112,14 +108,14 @@ def tls_version(text: str) -> ssl.TLSVersion:
 READ_AS_BYTES = "the service reads bytes"
 OPTIONS: dict[str, Reader] = {
     "db": whole(0),
-    "username": some_text,
-    "password": some_text,
+    "username": str,
+    "password": str,
     "socket_timeout": seconds,
     "socket_connect_timeout": seconds,
     "socket_keepalive": flag,
     "retry_on_timeout": flag,
     "health_check_interval": whole(0),
-    "max_connections": whole(FEWEST_CONNECTIONS),
+    "max_connections": whole(0),
     "client_name": token,
     "lib_name": token,
     "lib_version": token,
@@ -130,13 +126,15 @@ OPTIONS: dict[str, Reader] = {
 TLS_OPTIONS: dict[str, Reader] = {
     "ssl_cert_reqs": checking,
     "ssl_check_hostname": flag,
-    "ssl_ca_certs": some_text,
-    "ssl_ca_data": some_text,
-    "ssl_certfile": some_text,
-    "ssl_keyfile": some_text,
+    "ssl_ca_certs": str,
+    "ssl_ca_data": str,
+    "ssl_certfile": str,
+    "ssl_keyfile": str,
     "ssl_min_version": tls_version,
-    "ssl_ciphers": some_text,
+    "ssl_ciphers": str,
 }
+NEVER_SHOWN = frozenset({"username", "password", "ssl_ca_data"})
+HARMLESS = (OPTIONS.keys() | TLS_OPTIONS.keys()) - NEVER_SHOWN
 NOT_OF_A_SOCKET = frozenset({"socket_keepalive"})
 
 
@@ -150,9 +148,9 @@ def checked_url(url: SecretStr) -> SecretStr:
         connection = pool.make_connection()
         if isinstance(connection, SSLConnection):
             connection.ssl_context.get()
-    except Exception as error:  # the driver raises whatever it meets
+    except (RedisError, *WHATEVER):  # the text may hold the password
         what = "its options contradict each other, or the driver cannot use one"
-        raise unusable(what) from error
+        raise unusable(what) from None
     return SecretStr(text)
 
 
@@ -160,6 +158,7 @@ def pool_options(url: str) -> dict[str, Any]:
     """Return what a pool for *url* is built of. Raises Contradiction."""
     parts = take_apart(url, tuple(CONNECTIONS))
     username, _, password = parts.user_info.partition(":")
+    place = place_of(parts)  # first: a host that is none may be a part of the password
     given = options_of(parts)
     login = {
         "username": decoded(username, "its user") or given.get("username"),
@@ -167,7 +166,7 @@ def pool_options(url: str) -> dict[str, Any]:
     }
     limits = {"socket_timeout": TIMEOUT_SECONDS, "socket_connect_timeout": TIMEOUT_SECONDS}
     own = {"connection_class": CONNECTIONS[parts.scheme], "parser_class": LimitedParser}
-    return {**limits, **checks_of(parts, given), **place_of(parts), **given, **login, **own}
+    return {**limits, **checks_of(parts, given), **place, **given, **login, **own}
 
 
 def checks_of(parts: StoreUrl, given: dict[str, Any]) -> dict[str, Any]:
@@ -184,33 +183,36 @@ def place_of(parts: StoreUrl) -> dict[str, Any]:
         return {"path": decoded(f"/{parts.path}", "its path"), "db": 0}
     if "," in parts.place:
         raise unusable("it names more than one host: give the one that takes writes, or a proxy")
-    host, port = host_and_port(parts.place, DEFAULT_PORT)
-    number = decoded(parts.path, "its path").removesuffix("/") or "0"
+    # As redis-py has ever read them: `redis://:6379` is this machine, `redis://h:` the usual port.
+    place = DEFAULT_HOST + parts.place if parts.place[:1] in {"", ":"} else parts.place
+    host, port = host_and_port(place.removesuffix(":"), DEFAULT_PORT)
+    number = decoded(parts.path, "its path").strip("/") or "0"
     try:
         return {"host": host, "port": port, "db": whole(0)(number)}
-    except Unfit as error:
-        raise unusable(
-            f"its path {shown(f'/{number}')} is not the number of a database, {error}, e.g. /0"
-        ) from None
+    except Unfit as error:  # not what stands there: it may be a password
+        what = "the text after the / is not the number of a database"
+        raise unusable(f"{what}, {error}, e.g. /0") from None
 
 
 def options_of(parts: StoreUrl) -> dict[str, Any]:
-    """Read what stands after the ?."""
+    """Read what stands after the ?; an option without a value is as if it were not there."""
     readers = OPTIONS | (TLS_OPTIONS if parts.scheme == "rediss" else {})
     given = pairs(parts.query)
-    refuse_repeated(name for name, _ in given)
+    is_doubtful = "@" in parts.query  # then they may be the rest of a password
     found: dict[str, Any] = {}
     for name, text in given:
         if name in TLS_OPTIONS and name not in readers:
             raise unusable(f"its option {name} is for rediss:// only, which is Redis with TLS")
         if name not in readers or (parts.scheme == "unix" and name in NOT_OF_A_SOCKET):
-            raise unusable(f"there is no option {name}: there are {', '.join(sorted(readers))}")
+            which = "such option" if is_doubtful else f"option {name}"
+            raise unusable(f"there is no {which}: there are {', '.join(sorted(readers))}")
         value = decoded(text.replace("+", " "), f"its option {name}")
         try:
-            found[name] = readers[name](value)
+            found[name] = readers[name](value) if value else None
         except Unfit as error:
-            what = "" if name in SECRET_OPTIONS else f" {shown(value)}"
-            raise unusable(f"its option {name}{what} must be {error}") from None
+            told = shown_option(name, value, () if is_doubtful else HARMLESS)
+            raise unusable(f"its option {f'{name} {told}'.strip()} must be {error}") from None
+    refuse_repeated(name for name, _ in given)
     return {name: value for name, value in found.items() if value is not None}
 
 

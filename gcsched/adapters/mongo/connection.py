@@ -7,14 +7,20 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import unquote
 
 import structlog
 from beanie import init_beanie
 from bson.codec_options import DatetimeConversion
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
 from pymongo import ReadPreference
-from pymongo.errors import ConnectionFailure, NetworkTimeout, OperationFailure, PyMongoError
+from pymongo.errors import (
+    ConfigurationError,
+    ConnectionFailure,
+    NetworkTimeout,
+    OperationFailure,
+    PyMongoError,
+)
 from pymongo.write_concern import WriteConcern
 
 from gcsched.adapters.mongo.checks import NO_TEXT_HANDLER
@@ -29,11 +35,10 @@ from gcsched.adapters.mongo.documents import (
 )
 from gcsched.adapters.mongo.kind import (
     ALLOWED,
-    INITIATE,
     STANDALONE,
     WITHOUT_REPLICA_SET,
     Kind,
-    kind_of,
+    Looks,
     kind_of_seeds,
 )
 from gcsched.adapters.mongo.refusals import (
@@ -44,10 +49,11 @@ from gcsched.adapters.mongo.refusals import (
     Refusals,
     problem_of,
 )
-from gcsched.adapters.mongo.uri import seeds
+from gcsched.adapters.mongo.uri import SCHEMES, options_of, seeds
 from gcsched.adapters.mongo.write_failures import WRITE_FAILURES, WriteFailures
 from gcsched.adapters.store_words import AUTHENTICATION_FAILED, mongo_words
 from gcsched.errors import SettingsProblems, StoreRefused, StoreUnavailable
+from gcsched.store_urls import WHATEVER, take_apart
 
 Document = dict[str, Any]
 Collection = AsyncIOMotorCollection[Document]
@@ -89,24 +95,26 @@ class Mongo:
     may_be_standalone: bool = False
     refusals: Refusals = field(default_factory=Refusals)
     write_failures: WriteFailures = field(default_factory=WriteFailures)
+    looks: Looks = field(default_factory=Looks)
 
     async def check_kind(self) -> None:
         """Refuse a MongoDB that cannot keep what it confirmed.
 
-        Raises SettingsProblems at a standalone one that is not allowed, StoreUnavailable at a set
-        that was never initiated.
+        Raises SettingsProblems at a standalone one that is not allowed, StoreUnavailable at one
+        without a configuration.
         """
+        self.looks.begin()
         with store_errors(ASKING):
             try:
-                kind, is_seen = kind_of(await self.database.client.admin.command("hello")), True
+                answer = await self.database.client.admin.command("hello")
+                kind, is_seen = kind_of_seeds([answer]), True
             except ConnectionFailure:
                 # The driver leaves out a host that is no member of a set, or waits for its primary.
-                found = kind_of_seeds(await self._hello_of_seeds())
-                if found is None or found is Kind.KEEPS:
+                kind, is_seen = kind_of_seeds(await self._hello_of_seeds()), False
+                if kind is None or kind is Kind.KEEPS:
                     raise
-                kind, is_seen = found, False
-        if kind is Kind.UNINITIATED:
-            raise StoreUnavailable(ASKING, why=INITIATE)
+        if why := self.looks.words(kind):
+            raise StoreUnavailable(ASKING, why=why)
         if kind is Kind.STANDALONE:
             self._bear_standalone(is_seen=is_seen)
 
@@ -149,11 +157,12 @@ class Mongo:
     async def ping(self) -> None:
         """Look whether it answers, takes writes, and still is what it was at the start."""
         doing = "looking for MongoDB"
+        self.looks.begin()
         with store_errors(doing):
             hello = await self.database.command("hello")
-        kind = kind_of(hello)
-        if kind is Kind.UNINITIATED:
-            raise StoreUnavailable(doing, why=INITIATE)
+        kind = kind_of_seeds([hello])
+        if why := self.looks.words(kind):
+            raise StoreUnavailable(doing, why=why)
         if kind is Kind.STANDALONE and not self.may_be_standalone:
             raise StoreRefused(doing, Problem.WRONG_KIND, STANDALONE)
         if not hello.get("isWritablePrimary"):  # a mongos says that it is one
@@ -196,16 +205,17 @@ async def open_mongo(uri: str, *, may_be_standalone: bool = False) -> AsyncItera
 
 def client_for(uri: str) -> AsyncIOMotorClient[Document]:
     """Make the client; raises SettingsProblems when *uri* is none that the driver takes."""
-    # To the driver 0 means no limit at all, or no time at all.
-    said = {name.lower() for name, value in parse_qsl(urlsplit(uri).query) if value.strip("0")}
-    ours: dict[str, Any] = {name: value for name, value in OPTIONS.items() if name not in said}
     try:
+        options = options_of(take_apart(uri, SCHEMES))
+        # To the driver 0 means no limit at all, or no time at all.
+        said = {name.lower() for name, value in options if unquote(value).strip("0")}
+        ours: dict[str, Any] = {name: value for name, value in OPTIONS.items() if name not in said}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of options that the settings took knowingly
             return open_client(uri, ours)
-    except Exception as error:  # the driver raises whatever it meets
-        # The driver's own words may quote the password.
-        raise SettingsProblems([f"{MALFORMED} ({type(error).__name__})"]) from error
+    except (PyMongoError, *WHATEVER) as error:
+        # The driver's own words may quote the password, so its error goes no further.
+        raise SettingsProblems([f"{MALFORMED} ({type(error).__name__})"]) from None
 
 
 def open_client(uri: str, limits: Document) -> AsyncIOMotorClient[Document]:
@@ -240,7 +250,10 @@ def store_errors(doing: str) -> Iterator[None]:
 def refused(doing: str, problem: Problem, cause: Exception) -> StoreRefused:
     """Make the error that tells a refusal, and note it where operators see it."""
     is_login = getattr(cause, "code", None) == AUTHENTICATION_FAILED
-    error = StoreRefused(doing, problem, LOGIN_REFUSED if is_login else SENTENCES[problem])
+    sentence = LOGIN_REFUSED if is_login else SENTENCES[problem]
+    if isinstance(cause, ConfigurationError) and problem is Problem.OTHER:
+        sentence = mongo_words(cause)
+    error = StoreRefused(doing, problem, sentence)
     if (refusals := REFUSALS.get()) is not None:
         refusals.note(error, doing, cause)
     return error

@@ -1,5 +1,6 @@
 """Tell MongoDB's refusals from its absence: what stands in the way, and what to do about it."""
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -78,6 +79,7 @@ PASSING = frozenset(
     )
 )
 ITS_OWN = frozenset({Problem.DOCUMENT, Problem.VALIDATION})
+OF_ITS_VERSION = re.compile("wire version|not supported by this|requires? MongoDB", re.IGNORECASE)
 UNFIT = (BSONError, OverflowError, UnicodeError)
 """What the driver raises where a value does not fit into a document, or a document's bytes do not
 fit their type: no errors of PyMongo."""
@@ -90,7 +92,9 @@ def problem_of(error: Exception) -> Problem | None:
     if isinstance(error, ConfigurationError):
         # What DNS says of a mongodb+srv:// comes as this, too, and passes.
         is_of_dns = type(error.__cause__).__module__.partition(".")[0] == "dns"
-        return None if is_of_dns else Problem.WRONG_KIND
+        if is_of_dns:
+            return None
+        return Problem.WRONG_KIND if OF_ITS_VERSION.search(str(error)) else Problem.OTHER
     if isinstance(error, BulkWriteError):
         return problem_of_bulk(error)
     if isinstance(error, ConnectionFailure | WriteConcernError) or not isinstance(

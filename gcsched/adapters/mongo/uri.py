@@ -1,24 +1,27 @@
 """What a connection string of MongoDB may say: what the driver refuses is found before it opens.
 
-The driver refuses some things at once, only warns of others, which it then leaves out, and its
-words may repeat a password.
+The driver refuses some things at once, only warns of options that it leaves out, finds missing
+modules when it logs in, and its words may repeat a password.
 """
 
 import re
 import warnings
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterable
+from contextlib import closing, suppress
 from functools import partial
+from importlib import import_module
 from typing import Any
 from urllib.parse import unquote, unquote_plus
 
 from pydantic import SecretStr
 from pymongo import MongoClient
+from pymongo.errors import PyMongoError
 from pymongo.uri_parser import split_options
 
 from gcsched import formats
 from gcsched.store_urls import (
     SPECIAL,
+    WHATEVER,
     StoreUrl,
     ca_problem,
     decoded,
@@ -27,7 +30,7 @@ from gcsched.store_urls import (
     key_problem,
     pairs,
     refuse_repeated,
-    shown,
+    shown_option,
     take_apart,
     unusable,
 )
@@ -35,13 +38,33 @@ from gcsched.store_urls import (
 SCHEMES = ("mongodb", "mongodb+srv")
 DEFAULT_PORT = 27017
 NOT_FOR_JOBS = frozenset({"config", "local"})  # the second is not replicated
-SECRET_OPTIONS = frozenset({"authmechanismproperties", "proxypassword", "proxyusername"})
+HARMLESS = frozenset(
+    (
+        *("appname", "authsource", "compressors", "connecttimeoutms"),
+        *("datetime_conversion", "directconnection", "heartbeatfrequencyms", "journal"),
+        *("loadbalanced", "localthresholdms", "maxconnecting", "maxidletimems", "maxpoolsize"),
+        *("maxstalenessseconds", "minpoolsize", "readconcernlevel", "readpreference"),
+        *("readpreferencetags", "replicaset", "retryreads", "retrywrites"),
+        *("servermonitoringmode", "serverselectiontimeoutms", "sockettimeoutms", "srvmaxhosts"),
+        *("srvservicename", "ssl", "timeoutms", "tls", "tlsallowinvalidcertificates"),
+        *("tlsallowinvalidhostnames", "tlsdisableocspendpointcheck", "tlsinsecure", "tz_aware"),
+        *("uuidrepresentation", "w", "waitqueuetimeoutms", "wtimeoutms"),
+        "zlibcompressionlevel",
+    )
+)
+"""The options whose values may be repeated: no slip of the pen makes one of them a password."""
+
+NEEDED_MODULES = {
+    "GSSAPI": (("winkerberos", "kerberos"), "gssapi"),
+    "MONGODB-AWS": (("pymongo_auth_aws",), "aws"),
+}
+"""One of these modules is needed for a mechanism, and the extra of PyMongo that brings it."""
+
 UNLOCKS_KEY = "tlscertificatekeyfilepassword"
 REPEATABLE = "readpreferencetags"
-COSTS_NOTHING = "Wire protocol compression"  # how a warning begins that costs nothing
 LOGIN_OPTIONS = frozenset({"authmechanism", "authmechanismproperties", "authsource"})
 OF_ITS_SET = frozenset({"replicaset", "loadbalanced", "directconnection"})
-LEFT_OUT = LOGIN_OPTIONS | OF_ITS_SET | {"serverselectiontimeoutms"}
+LEFT_OUT = LOGIN_OPTIONS | OF_ITS_SET | {"serverselectiontimeoutms", "minpoolsize"}
 
 
 class Complaint(Exception):
@@ -59,8 +82,10 @@ def checked_uri(uri: SecretStr) -> SecretStr:
             "its path is not the name of a database: up to 63 letters, digits, _ and -, and"
             f" neither config nor local; {SPECIAL}"
         )
-    check_options(options_of(parts))
-    check_construction(text, parts.user_info)
+    options = options_of(parts)
+    check_options(options, is_doubtful="@" in parts.query)
+    check_construction(text, secrets_of(parts.user_info, options))
+    check_modules(options)
     return SecretStr(text)
 
 
@@ -88,32 +113,40 @@ def check_hosts(parts: StoreUrl) -> None:
 
 
 def options_of(parts: StoreUrl) -> list[tuple[str, str]]:
-    is_old = ";" in parts.query and "&" not in parts.query
-    return pairs(parts.query, ";" if is_old else "&")
+    """Split the options, still encoded. Raises Contradiction."""
+    if ";" in parts.query and "&" in parts.query:
+        raise unusable("its options are joined by & and by ; in turn: join all of them by &")
+    return pairs(parts.query, ";" if ";" in parts.query else "&")
 
 
-def check_options(options: list[tuple[str, str]]) -> None:
-    """Ask the driver about each option by itself. Raises Contradiction."""
-    refuse_repeated(name for name, _ in options if name.lower() != REPEATABLE)
+def check_options(options: list[tuple[str, str]], *, is_doubtful: bool = False) -> None:
+    """Ask the driver about each option by itself; *is_doubtful*: they may be part of a password.
+
+    Raises Contradiction.
+    """
     files: dict[str, str] = {}
     for name, value in options:
-        text = decoded(value.replace("+", " "), f"its option {name}")
+        what = "one of its options" if is_doubtful else f"its option {name}"
+        text = decoded(value.replace("+", " "), what)
         if name.lower().startswith("tls") and name.lower().endswith("file"):
             files[name.lower()] = text
         elif name.lower() == UNLOCKS_KEY:
             files[UNLOCKS_KEY] = text
         else:
-            check_option(name, value, text)
+            check_option(name, value, text, is_doubtful=is_doubtful)
+    refuse_repeated(name for name, _ in options if name.lower() != REPEATABLE)
     check_files(files)
 
 
-def check_option(name: str, value: str, text: str) -> None:
+def check_option(name: str, value: str, text: str, *, is_doubtful: bool) -> None:
     try:
         ask_driver(partial(split_options, f"{name}={value}", warn=False))
-    except Complaint as error:
-        given = "what is given" if name.lower() in SECRET_OPTIONS else shown(text)
-        why = f"its option {name} cannot be {given}, or MongoDB's driver has no such option"
-        raise unusable(why) from error
+    except Complaint:
+        is_known = name.lower() in HARMLESS
+        given = shown_option(name, text, () if is_doubtful else HARMLESS) or "what is given"
+        named = f"its option {name}" if is_known or not is_doubtful else "one of its options"
+        otherwise = "" if is_known else ", or MongoDB's driver has no such option"
+        raise unusable(f"{named} cannot be {given}{otherwise}") from None
 
 
 def check_files(files: dict[str, str]) -> None:
@@ -126,8 +159,37 @@ def check_files(files: dict[str, str]) -> None:
         raise unusable(f"its option tlsCertificateKeyFile {problem}")
 
 
-def check_construction(uri: str, user_info: str) -> None:
-    """Build the client, which opens nothing yet: options may contradict each other."""
+def check_modules(options: Iterable[tuple[str, str]]) -> None:
+    """Refuse a login for which a module is missing. Raises Contradiction."""
+    for name, value in options:
+        if name.lower() == "authmechanism" and (needed := NEEDED_MODULES.get(unquote_plus(value))):
+            modules, extra = needed
+            if not any(map(is_importable, modules)):
+                raise unusable(
+                    f"its option {name}={value} needs a Python module that is not installed:"
+                    f" install pymongo[{extra}] where the service is, or choose another mechanism"
+                )
+
+
+def is_importable(module: str) -> bool:
+    with suppress(ImportError, OSError):  # the second: a library that it loads is missing
+        import_module(module)
+        return True
+    return False
+
+
+def secrets_of(user_info: str, options: Iterable[tuple[str, str]]) -> set[str]:
+    """Return what no text may repeat, encoded and decoded: not the user, who may be called `a`."""
+    _, _, password = user_info.partition(":")
+    texts = [password, *(value for name, value in options if name.lower() not in HARMLESS)]
+    return {way(text) for text in texts if text for way in (str, unquote, unquote_plus)}
+
+
+def check_construction(uri: str, secrets: set[str]) -> None:
+    """Build the client, which opens nothing yet: options may contradict each other.
+
+    Its warnings are of no interest: whether it takes each option has been asked.
+    """
 
     def build() -> None:
         with closing(MongoClient[dict[str, Any]](uri, connect=False)):
@@ -137,24 +199,19 @@ def check_construction(uri: str, user_info: str) -> None:
         ask_driver(build)
     except Complaint as error:
         words = str(error)
-        secrets = {*user_info.split(":"), *map(unquote, user_info.split(":"))} - {""}
         is_safe = words and not any(secret in words for secret in secrets)
         why = first_clause(words) if is_safe else "its options contradict each other or its hosts"
-        raise unusable(f"MongoDB's driver does not take it: {why}") from error
+        raise unusable(f"MongoDB's driver does not take it: {why}") from None
 
 
 def ask_driver(ask: Callable[[], object]) -> None:
-    """Call *ask*; raise Complaint when the driver refuses, or warns of what it leaves out."""
-    with warnings.catch_warnings(record=True) as told:
-        warnings.simplefilter("always")
+    """Call *ask*, whatever it warns of; raise Complaint when the driver refuses."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         try:
             ask()
-        except Exception as error:  # the driver raises whatever it meets
-            raise Complaint(str(error)) from error
-    for each in told:
-        is_passing = issubclass(each.category, DeprecationWarning)
-        if not is_passing and not str(each.message).startswith(COSTS_NOTHING):
-            raise Complaint(str(each.message))
+        except (PyMongoError, *WHATEVER) as error:
+            raise Complaint(str(error)) from None
 
 
 def seeds(uri: str) -> list[str]:

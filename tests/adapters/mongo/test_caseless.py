@@ -4,6 +4,7 @@ The oracle is what was stored behind the adapters' back, as versions before have
 server's own profile.
 """
 
+import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -25,6 +26,7 @@ from gcsched.domain.listing import ALLOWED, JobFilter, Listing, Order
 from gcsched.usecases.folding import Folding
 from tests.adapters.mongo.profile import profiled, stages
 from tests.builders import NOW, a_claimed_job, a_job, a_suppression
+from tests.waiting import until
 
 Row = dict[str, Any]
 LASTING = datetime(2100, 1, 1, tzinfo=UTC)
@@ -254,6 +256,13 @@ def without_index(request: pytest.FixtureRequest, raw: Database[Row]) -> str:
     return str(request.param)
 
 
+async def all_filled(folding: Folding, raw: Database[Row]) -> bool:
+    await folding.fold()
+    return not await asyncio.to_thread(
+        raw["suppressions"].count_documents, {"folded": {"$exists": False}}
+    )
+
+
 async def test_blocks_are_found_among_very_many_without_the_field(
     suppressions: MongoSuppressions, raw: Database[Row], mongo: Mongo
 ) -> None:
@@ -267,7 +276,8 @@ async def test_blocks_are_found_among_very_many_without_the_field(
     later = {f"SOMEONE{last}@example.org"}
 
     before = await suppressions.among([*at_once, *later, "eve@example.org"], now=NOW)
-    await Folding(store=MongoFolding(mongo=mongo)).fold()
+    folding = Folding(store=MongoFolding(mongo=mongo))
+    await until(lambda: all_filled(folding, raw))
     after = await suppressions.among([*at_once, *later, "eve@example.org"], now=NOW)
 
     assert set(before) == at_once
