@@ -2,6 +2,8 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from hashlib import sha256
+from urllib.parse import urlsplit
 
 import pytest
 import redis
@@ -60,3 +62,27 @@ def test_a_place_is_hosts_and_database_whoever_asks_and_however() -> None:
     assert "secret" not in plain
     assert place_of("mongodb://a:27017,b:27017/other?replicaSet=rs0") != plain
     assert place_of("mongodb://c:27017/gcsched?replicaSet=rs0") != plain
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "mongodb://h",
+        "mongodb://h/",
+        "mongodb://h?w=1",
+        "mongodb://Ada:p%2Fw@H:1,[::1]:2/Db?x=/@",
+        "mongodb+srv://h.example.org/db",
+    ],
+)
+def test_a_place_is_named_as_the_versions_before_name_it(uri: str) -> None:
+    parts = urlsplit(uri)
+    place = parts.netloc.rpartition("@")[2].lower() + parts.path
+
+    assert place_of(uri) == sha256(place.encode()).hexdigest()[:16]
+
+
+def test_a_password_with_likenesses_of_signs_raises_nothing() -> None:
+    plain = place_of("mongodb://a/db")
+
+    for sign in "\uff0f\uff1a\uff20\uff1f\u2100":
+        assert place_of(f"mongodb://ada:secret{sign}@a/db") == plain

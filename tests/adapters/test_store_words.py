@@ -1,19 +1,25 @@
 """Why a store is away or refuses, as real ones make their drivers say it."""
 
 import ssl
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
 import trustme
-from pymongo.errors import BulkWriteError, OperationFailure, WriteConcernError
+from pymongo.errors import (
+    BulkWriteError,
+    ConfigurationError,
+    OperationFailure,
+    WriteConcernError,
+)
 from redis.asyncio import Redis
+from redis.exceptions import ResponseError
 
 from gcsched.adapters.embedded.mongod import MongodOptions
 from gcsched.adapters.embedded.replica_set import Login
 from gcsched.adapters.embedded.valkey import ValkeyOptions
-from gcsched.adapters.mongo.connection import open_mongo
+from gcsched.adapters.mongo.connection import open_mongo, store_errors
 from gcsched.adapters.redis import bell_errors, close, open_pool
 from gcsched.adapters.store_words import mongo_words, redis_words
 from gcsched.errors import BellUnavailable, StoreRefused, StoreUnavailable
@@ -31,10 +37,10 @@ async def ping(client: Redis) -> None:
         await client.echo("gcsched")
 
 
-async def trouble_of_redis(url: str) -> str:
+async def trouble_of_redis(url: str, ask: Callable[[Redis], Awaitable[None]] = ping) -> str:
     client = Redis(connection_pool=open_pool(url))
     try:
-        watch = Watch(name="redis", ask=lambda: ping(client))
+        watch = Watch(name="redis", ask=lambda: ask(client))
         await watch.look()
     finally:
         await close(client)
@@ -168,7 +174,77 @@ def test_of_a_statement_only_the_name_of_its_error_is_told(error: Exception) -> 
 def test_what_is_no_error_of_redis_keeps_its_name_and_stays_on_one_line() -> None:
     assert redis_words(ValueError("a\nb\x1b[2J")) == "ValueError: a"
     assert redis_words(TimeoutError()).startswith("TimeoutError: is it running")
-    assert len(redis_words(ValueError("x" * 10_000))) < 300
+    assert len(redis_words(ValueError("x" * 10_000))) < 120
+
+
+@pytest.mark.parametrize(
+    "text",
+    [f"invalid literal: '{SECRET_VALUE}'", f"{SECRET_VALUE} is none", f"{{1: {SECRET_VALUE}"],
+)
+def test_what_another_library_quotes_is_not_told(text: str) -> None:
+    told = redis_words(ValueError(text))
+
+    assert told.startswith("ValueError: ")
+    assert SECRET_VALUE not in told
+
+
+async def test_a_redis_that_refuses_a_command_says_what_to_change(tmp_path: Path) -> None:
+    async with own_valkey(tmp_path) as server:
+        full = await trouble_of_redis(server.uri, exhausted)
+        unknown = await trouble_of_redis(server.uri, command("EVALSHAX", "x"))
+        aborted = await trouble_of_redis(server.uri, broken_transaction)
+        async with Redis.from_url(server.uri) as operator:
+            await operator.config_set("min-replicas-to-write", 1)
+        alone = await trouble_of_redis(server.uri, command("SET", "a", "b"))
+
+    assert full.endswith("leave max_connections out of GCSCHED_REDIS_URL, or raise it")
+    assert "too old, or that command was renamed" in unknown
+    assert aborted.endswith("look at its rights, memory and version")
+    assert alone.endswith("start its replicas, or lower its min-replicas-to-write")
+
+
+def command(*words: str) -> Callable[[Redis], Awaitable[None]]:
+    async def ask(client: Redis) -> None:
+        with bell_errors("asking Redis"):
+            await client.execute_command(*words)
+
+    return ask
+
+
+async def exhausted(client: Redis) -> None:
+    with bell_errors("asking Redis"):
+        client.connection_pool.max_connections = 1
+        await client.connection_pool.get_connection()
+        await client.ping()
+
+
+async def broken_transaction(client: Redis) -> None:
+    with bell_errors("asking Redis"):
+        async with client.client() as one:
+            await one.execute_command("MULTI")
+            with suppress(ResponseError):
+                await one.execute_command("SET")
+            await one.execute_command("EXEC")
+
+
+def test_protected_mode_asks_for_a_password() -> None:
+    # As Redis 7 says it to whoever comes from another machine.
+    denied = (
+        "DENIED Redis is running in protected mode because protected mode is enabled and no"
+        " password is set for the default user. In this mode connections are only accepted from"
+        " the loopback interface."
+    )
+
+    told = redis_words(ResponseError(denied))
+
+    assert told.endswith("give it a password, and name that in GCSCHED_REDIS_URL")
+
+
+async def test_what_else_the_driver_of_mongodb_cannot_do_is_told_in_its_words() -> None:
+    with pytest.raises(StoreRefused) as refused, store_errors("claiming"):
+        raise ConfigurationError('The "kerberos" module must be installed to use GSSAPI')
+
+    assert "kerberos" in refused.value.sentence
 
 
 def test_an_error_of_redis_says_it_all_in_the_log() -> None:

@@ -11,8 +11,9 @@ from pymongo import MongoClient
 from structlog.testing import capture_logs
 
 from gcsched.adapters.mongo.connection import open_mongo
-from gcsched.adapters.mongo.kind import Kind, kind_of, kind_of_seeds
+from gcsched.adapters.mongo.kind import INITIATE, UNCONFIGURED, Kind, Looks, kind_of, kind_of_seeds
 from gcsched.errors import SettingsProblems, StoreRefused, StoreUnavailable
+from tests.service import free_port
 from tests.stores import BareMongod, OwnServer, owned
 
 SET = {"setName": "rs0", "isWritablePrimary": True}
@@ -33,7 +34,7 @@ FORMS = {
         ({"setName": "rs0", "secondary": True}, Kind.KEEPS),
         (MONGOS, Kind.KEEPS),
         (ALONE, Kind.STANDALONE),
-        (NOT_INITIATED, Kind.UNINITIATED),
+        (NOT_INITIATED, Kind.UNCONFIGURED),
         ({}, Kind.STANDALONE),
     ],
 )
@@ -45,10 +46,30 @@ def test_one_host_of_several_that_stands_alone_for_a_while_refuses_nothing() -> 
     away = ConnectionError()
     assert kind_of_seeds([ALONE, away]) is None
     assert kind_of_seeds([ALONE, SET]) is Kind.KEEPS
-    assert kind_of_seeds([away, NOT_INITIATED]) is Kind.UNINITIATED
+    assert kind_of_seeds([away, NOT_INITIATED]) is Kind.UNCONFIGURED
+    assert kind_of_seeds([ALONE, NOT_INITIATED]) is Kind.UNCONFIGURED
+    assert kind_of_seeds([SET, NOT_INITIATED]) is Kind.KEEPS
+    assert kind_of_seeds([NOT_INITIATED, NOT_INITIATED]) is Kind.UNINITIATED
     assert kind_of_seeds([ALONE, ALONE]) is Kind.STANDALONE
     assert kind_of_seeds([away]) is None
     assert kind_of_seeds([]) is None
+
+
+def test_a_set_is_called_uninitiated_only_when_two_looks_in_a_row_say_so() -> None:
+    looks = Looks()
+
+    def look(kind: Kind | None) -> str | None:
+        looks.begin()
+        return looks.words(kind)
+
+    assert look(Kind.UNINITIATED) == UNCONFIGURED
+    assert look(Kind.UNCONFIGURED) == UNCONFIGURED
+    assert look(Kind.UNINITIATED) == UNCONFIGURED
+    looks.begin()  # no answer
+    assert look(Kind.UNINITIATED) == UNCONFIGURED
+    assert look(Kind.UNINITIATED) == INITIATE
+    assert look(Kind.KEEPS) is None
+    assert look(Kind.UNINITIATED) == UNCONFIGURED
 
 
 @asynccontextmanager
@@ -96,9 +117,20 @@ async def test_a_set_that_was_never_initiated_is_waited_for_and_told(tmp_path: P
     async with a_mongod(tmp_path, standalone=False) as server:
         for form in FORMS.values():
             async with open_mongo(f"mongodb://127.0.0.1:{server.port}/{form}") as mongo:
+                with pytest.raises(StoreUnavailable) as first:
+                    await mongo.check_kind()
                 with pytest.raises(StoreUnavailable) as waits:
                     await mongo.check_kind()
+            assert first.value.why == UNCONFIGURED
             assert "rs.initiate()" in waits.value.why
+
+        alive, dead = server.port, free_port()
+        of_two = f"mongodb://127.0.0.1:{alive},127.0.0.1:{dead}/{FORMS['of a set']}"
+        async with open_mongo(of_two) as mongo:
+            for _ in range(2):
+                with pytest.raises(StoreUnavailable) as partly:
+                    await mongo.check_kind()
+        assert partly.value.why == UNCONFIGURED
 
         direct = f"mongodb://127.0.0.1:{server.port}/?directConnection=true"
         async with open_mongo(direct) as mongo:
