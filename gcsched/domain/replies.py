@@ -9,6 +9,7 @@ from collections.abc import Container
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from functools import lru_cache
 
 from gcsched.domain import reply_words as said
 
@@ -153,22 +154,26 @@ class Row:
 
 # Read downwards: the first row that fits decides. RFC 5321 section 4.2, RFC 3463, RFC 5248.
 TABLE = (
-    Row(Kind.ACCEPTED, BODY, OK),
     # Between us and the relay, and no fault of this mail.
     Row(Kind.OURS, OPENING),
     Row(Kind.OURS, codes={SERVICE_CLOSING, NO_MAIL_HERE} | AUTH_CODES | OUT_OF_STEP),
     # Codes and words that leave no doubt whom they mean.
-    Row(Kind.RECIPIENT, AFTER_MAIL, FINAL, OF_A_USER, said.NO_USER),
     Row(Kind.LATER, AFTER_MAIL, words=said.BUSY_RECIPIENT),
     Row(Kind.LATER, codes=TRANSIENT, words=said.GREYLISTED),
-    Row(Kind.OURS, enhanced=OF_OURS),
     Row(Kind.CONTENT, codes=FINAL, enhanced=OF_SIZE),
     Row(Kind.POLICY, AFTER_MAIL, FINAL, OF_A_CHOOSY_RECIPIENT),
+    # Some check that our sender exists: "no such user" is it then, whatever the code.
     Row(Kind.POLICY, AFTER_MAIL, FINAL, words=said.RESTRICTED),
+    Row(Kind.OURS, words=said.SENDER),
+    Row(Kind.RECIPIENT, AFTER_MAIL, FINAL, rf"{OF_A_USER}|5\.3\.0", said.NO_USER),
+    Row(Kind.LATER, AFTER_MAIL, enhanced=r"[45]\.3\.[01]", words=said.THE_MAILBOX_IS_FULL),
+    Row(Kind.OURS, enhanced=OF_OURS),
     # Ours, in words: what we say we are, what proves it, where we are, how much we send.
     Row(Kind.OURS, words=said.HELO),
-    Row(Kind.OURS, words=said.SENDER),
+    Row(Kind.OURS, words=said.SENDING),
     Row(Kind.OURS, words=said.PROOF),
+    Row(Kind.POLICY, BODY, FINAL, r"5\.7\..*", said.SPAM),
+    Row(Kind.CONTENT, BODY, FINAL, words=said.SPAM),
     Row(Kind.OURS, words=said.CLIENT),
     Row(Kind.OURS, words=said.RELAYING),
     Row(Kind.OURS, words=said.LOGIN),
@@ -202,6 +207,14 @@ TABLE = (
 
 def kind_of(reply: Reply) -> Kind:
     """Classify one decisive reply."""
+    # Most replies are this one, each with words of its own: it reads none, and keeps none in mind.
+    is_accepted = reply.stage is Stage.BODY and reply.code in OK
+    return Kind.ACCEPTED if is_accepted else kind_of_refusal(reply)
+
+
+@lru_cache(maxsize=256)
+def kind_of_refusal(reply: Reply) -> Kind:
+    """Look *reply* up in the table; one refusal is asked about some times, by all who handle it."""
     text = said.spoken(reply.text)
     return next(row.kind for row in TABLE if row.fits(reply, text))
 

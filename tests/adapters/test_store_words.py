@@ -4,6 +4,7 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trustme
@@ -203,8 +204,8 @@ async def test_a_redis_that_refuses_a_command_says_what_to_change(tmp_path: Path
     assert alone.endswith("start its replicas, or lower its min-replicas-to-write")
 
 
-def command(*words: str) -> Callable[[Redis], Awaitable[None]]:
-    async def ask(client: Redis) -> None:
+def command(*words: str) -> Callable[[Any], Awaitable[None]]:
+    async def ask(client: Any) -> None:
         with bell_errors("asking Redis"):
             await client.execute_command(*words)
 
@@ -220,6 +221,7 @@ async def exhausted(client: Redis) -> None:
 
 async def broken_transaction(client: Redis) -> None:
     with bell_errors("asking Redis"):
+        one: Any
         async with client.client() as one:
             await one.execute_command("MULTI")
             with suppress(ResponseError):

@@ -258,4 +258,36 @@ SERVICES: tuple[Heard, ...] = (
     (RCPT, "550 5.7.1 Reverse DNS lookup failed for 192.0.2.1", OURS),
     (MAIL, "550 go away", OURS),
 )
-ALL: tuple[Heard, ...] = (*POSTFIX, *EXIM, *SENDMAIL, *QMAIL, *EXCHANGE, *GMAIL, *SERVICES)
+# Words that blame one side in the other's terms.
+CONFUSING: tuple[Heard, ...] = (
+    (RCPT, "550 5.1.1 Sender verify failed: no such user", OURS),
+    (RCPT, "550 5.1.1 Sender verification failed; user unknown", OURS),
+    (RCPT, "550 5.1.1 <us@x.org>: Sender address rejected: User unknown", OURS),
+    (RCPT, "550 Sender mailbox not found", OURS),
+    (RCPT, "550 Callback: sender user unknown", OURS),
+    (RCPT, "550 5.7.1 You are not allowed to send mail to this recipient", POLICY),
+    (RCPT, "550 5.7.1 You are not authorized to send messages to this group", POLICY),
+    (BODY, "550 5.7.1 Message rejected: contains a URL listed at spamhaus DBL", POLICY),
+    (BODY, "550 5.7.1 Your message was rejected as spam; your network has been blocked", POLICY),
+    (BODY, "550 5.7.1 Client host [192.0.2.1] blocked using zen.spamhaus.org", OURS),
+    (BODY, "554 Message rejected: Sending paused for this account", OURS),
+    (BODY, "554 Message rejected: Sending suspended for this account", OURS),
+    (
+        RCPT,
+        "550 Domain x.org has exceeded the max emails per hour (150/150 (100%)) allowed",
+        OURS,
+    ),
+    (BODY, '550 Outgoing mail from "x.org" has been suspended.', OURS),
+    (RCPT, "550 5.7.1 Rejected: too many messages from your domain today", OURS),
+    (RCPT, "550 5.7.1 Rate limit exceeded", OURS),
+)
+ALL: tuple[Heard, ...] = (
+    *POSTFIX,
+    *EXIM,
+    *SENDMAIL,
+    *QMAIL,
+    *EXCHANGE,
+    *GMAIL,
+    *SERVICES,
+    *CONFUSING,
+)
