@@ -20,7 +20,7 @@ def end_at_signals(arguments: Sequence[str]) -> None:
     with 128 and the signal's number; anywhere else the kernel and Python see to it already.
     """
     if arguments and arguments[0] in SERVICES:
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in (signal.SIGINT, signal.SIGTERM):  # Python has one of its own for the first
             signal.signal(number, leave)
     elif os.getpid() == INIT:
         signal.signal(signal.SIGTERM, give_up)

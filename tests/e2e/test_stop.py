@@ -96,7 +96,7 @@ async def hearing(process: subprocess.Popen[bytes], program: list[str]) -> int:
         pid = await until(partial(child_of, process.pid), every=0.001)
         await until(partial(is_ours, pid), every=0.001)
         assert status_of(pid)["NSpid"].split()[-1] == "1"
-    # Python has a handler for SIGINT from the beginning; ours for both come together.
+    # Python has a handler for SIGINT from the beginning; ours for it comes before that for SIGTERM.
     await until(partial(catches, pid, signal.SIGTERM), every=0.001)
     return pid
 
