@@ -2,7 +2,7 @@
 
 import sys
 
-from gcsched.cli.main import main
+from gcsched.cli.entry import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -13,7 +13,7 @@ import structlog
 from redis.asyncio import Redis
 
 from gcsched import __version__
-from gcsched.adapters.arq import open_arq
+from gcsched.adapters.arq_client import open_arq
 from gcsched.adapters.mongo.clock import ServerClock
 from gcsched.adapters.mongo.connection import open_mongo
 from gcsched.adapters.redis import close, open_pool
@@ -21,7 +21,7 @@ from gcsched.adapters.template_folder import default_folder
 from gcsched.adapters.templates import Templates
 from gcsched.assembly import Service, assemble
 from gcsched.capacity import for_callers
-from gcsched.errors import PartEnded, StoreUnavailable
+from gcsched.errors import PartEnded, StoreRefused, StoreUnavailable
 from gcsched.parts import LEAST, TO_CUT_OFF, Parts
 from gcsched.relaying import pools
 from gcsched.resources import Resources
@@ -29,7 +29,7 @@ from gcsched.rpc import streams
 from gcsched.rpc.server import MOST_LOOKS, QUIET_SECONDS, Most, RpcServer, serving_grpc
 from gcsched.rpc.servicer import SchedulerServicer
 from gcsched.settings import Settings
-from gcsched.usecases.finish import cancel_until_done
+from gcsched.usecases.finish import cancel_until_done, note_failure
 from gcsched.watchdog import Unwatched, Watching
 from gcsched.web.connections import Connections
 from gcsched.web.levels import DroppedLines
@@ -119,6 +119,9 @@ async def end_all_tasks() -> None:
     if not await cancel_until_done(left, within=TO_END_TASKS):
         names = sorted(task.get_name() for task in left if not task.done())
         log.error("tasks do not end", tasks=names)
+    for task in left:
+        if task.done():
+            note_failure(task)
 
 
 @asynccontextmanager
@@ -141,7 +144,9 @@ async def opened(
         connections = Connections(most=most.http)
         serving = serving_http(pages, listen=settings.http_listen, connections=connections)
         http_port = await stack.enter_async_context(serving)
-        mongo = await stack.enter_async_context(open_mongo(settings.mongo_uri.get_secret_value()))
+        uri, is_allowed = settings.mongo_uri.get_secret_value(), settings.allow_standalone
+        opening = open_mongo(uri, may_be_standalone=is_allowed)
+        mongo = await stack.enter_async_context(opening)
         pool = open_pool(settings.redis_url.get_secret_value(), sessions=settings.smtp_sessions)
         redis = Redis(connection_pool=pool)
         stack.push_async_callback(close, redis)
@@ -164,16 +169,22 @@ async def opened(
 
 
 async def store_is_ready(resources: Resources, stop: asyncio.Event) -> bool:
-    """Wait with back-off for MongoDB, then prepare it; False when stopped meanwhile."""
-    wait = FIRST_WAIT_SECONDS
+    """Wait with back-off for MongoDB, then prepare it; False when stopped meanwhile.
+
+    Raises SettingsProblems at a standalone one that is not allowed.
+    """
+    wait, is_known = FIRST_WAIT_SECONDS, False
     while not stop.is_set():
         try:
+            if not is_known:
+                await resources.mongo.check_kind()
+                is_known = True
             await resources.mongo.prepare()
             await resources.clock.measure()
         except StoreUnavailable as error:
-            log.warning(
-                "waiting for MongoDB", error=str(error.__cause__)[:300], again_in_seconds=wait
-            )
+            why = error.sentence if isinstance(error, StoreRefused) else error.why
+            resources.readiness.waiting(why)
+            log.warning("waiting for MongoDB", error=why, again_in_seconds=wait)
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), wait)
             wait = min(wait * 2, LONGEST_WAIT_SECONDS)
@@ -225,6 +236,7 @@ async def run(
         for name, loop in service.loops:
             parts.start(name, loop)
         resources.readiness.show_parts(lambda: parts.states)
+        resources.readiness.serving()
         ports = {"port": server.port, "http_port": resources.http_port}
         log.info("serving", grpc=settings.grpc_listen, **ports, version=__version__)
         on_serving(service, server.port)

@@ -23,6 +23,7 @@ from gcsched.rpc.telling_status import TellingStatus
 from gcsched.rpc.templating import Templating
 from gcsched.settings import Settings
 from gcsched.steering import build_steering
+from gcsched.store_watch import build_store_watch
 from gcsched.upkeep import build_upkeep
 from gcsched.usecases.daily import DailyRun
 from gcsched.usecases.engine import Engine
@@ -75,8 +76,9 @@ def assemble(settings: Settings, resources: Resources) -> Service:
     admission = build_admission(settings, resources, ringer, indexes.may_admit)
     upkeep = build_upkeep(settings, resources, ringer, delivery.claims)
     engine = build_engine(settings, resources, ringer, delivery, nudged)
-    visibility = build_visibility(resources, delivery, admission.submit, indexes)
-    status = build_status(resources, delivery, visibility.census, indexes)
+    stores = build_store_watch(settings, resources, upkeep, indexes)
+    visibility = build_visibility(resources, delivery, admission.submit, stores)
+    status = build_status(resources, delivery, visibility.census, indexes, stores.healths)
     loops = (
         *visibility.loops,
         ("indexes", indexes.run),
@@ -127,6 +129,7 @@ def job_factory(settings: Settings, templates: Templates) -> JobFactory:
         templates={each.name: each.needs for each in templates.facts()},
         given=RESERVED,
         daily=policies.daily_plan(settings),
+        addresses=settings.internal_domains,
     )
     return JobFactory(
         offer=offer,

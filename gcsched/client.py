@@ -9,6 +9,7 @@ nothing of the server.
 """
 
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -28,6 +29,7 @@ from gcsched.failures import (
     failure,
 )
 from gcsched.pb import task_pb2, task_pb2_grpc
+from gcsched.proxies import proxy_options
 
 __all__ = [
     "AsyncClient",
@@ -89,10 +91,11 @@ class Connection:
     ) -> None:
         self._target = target
         self._timeout = timeout
+        chosen = [*options(), *proxy_options(target, os.environ)]
         self._channel = (
-            self._api.insecure_channel(target, options=options())
+            self._api.insecure_channel(target, options=chosen)
             if credentials is None
-            else self._api.secure_channel(target, credentials, options=options())
+            else self._api.secure_channel(target, credentials, options=chosen)
         )
         self._scheduler = task_pb2_grpc.SchedulerStub(self._channel)
 

@@ -1,4 +1,7 @@
-"""The settings of what gcsched connects to: stores and relays. Knows no component."""
+"""The settings of what gcsched connects to: stores and relays.
+
+Knows of the components only what checks the URLs of stores, and the drivers behind that.
+"""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -7,7 +10,11 @@ from pydantic import AfterValidator, FilePath, SecretStr, ValidationInfo, field_
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from gcsched import formats
+from gcsched.adapters.mongo.uri import checked_uri
+from gcsched.adapters.redis_url import checked_url
+from gcsched.helo import helo_name
 from gcsched.setting import PREFIX, Contradiction, setting, variable
+from gcsched.store_urls import ca_problem
 
 SECURITY_OF_PORT = {465: "tls", 587: "starttls"}
 LEAST_RATE = 0.01
@@ -20,16 +27,25 @@ class Connections(BaseSettings):
         env_prefix=PREFIX, frozen=True, extra="forbid", hide_input_in_errors=True
     )
 
-    mongo_uri: Annotated[SecretStr, AfterValidator(formats.mongo_uri)] = setting(
+    mongo_uri: Annotated[SecretStr, AfterValidator(checked_uri)] = setting(
         "MongoDB, the truth: the `mongodb://` or `mongodb+srv://` string of a replica set; "
         "its path names the database (`gcsched` if it has none).",
         "give the MongoDB connection string, "
         "e.g. mongodb://user:password@host/gcsched?replicaSet=rs0, "
         "special characters in the password written as %XX",
     )
-    redis_url: Annotated[SecretStr, AfterValidator(formats.redis_url)] = setting(
-        "Redis 6.2 or newer, or Valkey, the bell: `redis://`, `rediss://` (TLS) or `unix://`.",
-        "give the URL of Redis or Valkey, e.g. redis://:password@host:6379/0",
+    allow_standalone: bool = setting(
+        "Whether a standalone mongod will do, which can lose what it confirmed, as for a try-out; "
+        "without it only a replica set (one member is enough) or a cluster is taken.",
+        "say 1 or 0",
+        default=False,
+    )
+    redis_url: Annotated[SecretStr, AfterValidator(checked_url)] = setting(
+        "Redis 6.2 or newer, or Valkey, the bell: `redis://`, `rediss://` (TLS) or `unix://`. With "
+        "TLS the certificate must name the host, unless `ssl_check_hostname=false` or "
+        "`ssl_cert_reqs=none`.",
+        "give the URL of Redis or Valkey, e.g. redis://:password@host:6379/0, "
+        "special characters in the password written as %XX",
     )
     smtp_host: Annotated[str, AfterValidator(formats.host)] = setting(
         "The mail relay: a host name or an IP address.",
@@ -88,6 +104,15 @@ class Connections(BaseSettings):
         ge=1,
         le=100_000,
     )
+    smtp_helo_name: Annotated[str, AfterValidator(helo_name)] | None = setting(
+        "How we name ourselves to either relay (HELO, EHLO): a domain name, or an address as "
+        "`[192.0.2.1]`. Unset: the machine's name where that is a full one (`hostname` prints a "
+        "dot) that the public DNS can have (not within `internal`, `local`, `lan` or the like), "
+        "else our address on the connection; some relays refuse such a one.",
+        "give a domain name, e.g. mail.example.org, or an address literal, e.g. [192.0.2.1] or "
+        "[IPv6:2001:db8::1]",
+        default=None,
+    )
     fallback_smtp_host: Annotated[str, AfterValidator(formats.host)] | None = setting(
         "A second relay, which takes over while the first is down; unset: sending waits for it.",
         "give the host name or IP address of the second relay, e.g. smtp2.example.org",
@@ -115,7 +140,7 @@ class Connections(BaseSettings):
 
     @property
     def mongo_database(self) -> str:
-        return formats.mongo_database(self.mongo_uri)
+        return str(formats.mongo_database(self.mongo_uri.get_secret_value()))
 
     @field_validator("fallback_smtp_username", "fallback_smtp_ca_file")
     @classmethod
@@ -166,6 +191,8 @@ class Connections(BaseSettings):
         security = beside(info, "security")
         if value is not None and info.data.get(security) == "none":
             raise Contradiction(f"is given, but with {variable(security)}=none nothing is checked")
+        if value is not None and (problem := ca_problem(value)):
+            raise Contradiction(f"cannot be used: {problem}")
         return value
 
 

@@ -1,7 +1,7 @@
 """Build what carries claimed jobs through."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -12,8 +12,10 @@ from gcsched.adapters.mongo.outcomes import MongoOutcomes
 from gcsched.adapters.mongo.pauses import MongoPauses
 from gcsched.adapters.mongo.suppressions import MongoSuppressions
 from gcsched.adapters.redis import RedisMarks
+from gcsched.adapters.smtp.pool import Pool
 from gcsched.adapters.templates import Templates
 from gcsched.domain.job import CLAIMABLE, Job
+from gcsched.domain.permit import Permit
 from gcsched.parts import NamedLoop
 from gcsched.relaying import RelayFactory
 from gcsched.resources import Resources
@@ -22,13 +24,15 @@ from gcsched.usecases.crew import Crew
 from gcsched.usecases.deliver import Claimed, Deliver, Fence
 from gcsched.usecases.group import Group
 from gcsched.usecases.lanes import Lanes
-from gcsched.usecases.lateness import Lateness
+from gcsched.usecases.lateness import Lateness, lateness_of
 from gcsched.usecases.leases import Leases
 from gcsched.usecases.marks import AcceptedMarks
 from gcsched.usecases.observing import Step
 from gcsched.usecases.pausing import Pausing
-from gcsched.usecases.ports import Carrier, Conclusion, Outcomes, Permit
+from gcsched.usecases.ports import Carrier, Conclusion, Outcomes
 from gcsched.usecases.record import Recorder
+from gcsched.usecases.relay_checks import RelayChecks
+from gcsched.usecases.relay_health import RelayHealth
 from gcsched.usecases.relays import Relays
 from gcsched.usecases.ringer import Ringer
 from gcsched.usecases.staffing import Staffing
@@ -44,6 +48,7 @@ class Delivery:
     leases: Leases
     crew: Crew
     relays: Relays
+    healths: Mapping[str, RelayHealth]
     pausing: Pausing
     lateness: Lateness
     loops: tuple[NamedLoop, ...]
@@ -65,9 +70,16 @@ def build_delivery(settings: Settings, resources: Resources, ringer: Ringer) -> 
         on_recorded=settling(leases, marks, ringer, observing(resources.metrics, lateness)),
         on_batch=partial(resources.metrics.batch, Step.OUTCOME),
     )
-    relays = relays_over(settings, resources)
+    healths = {
+        mailer.name: RelayHealth(relay=mailer.name, now=resources.clock)
+        for mailer in resources.mailers
+    }
+    relays = relays_over(settings, resources, healths)
     pausing = Pausing(relays, MongoPauses(mongo=resources.mongo))
-    fence = Group(Fence(claims=claims), on_batch=partial(resources.metrics.batch, Step.FENCE))
+    fence = Group(
+        Fence(claims=claims, now=resources.clock),
+        on_batch=partial(resources.metrics.batch, Step.FENCE),
+    )
     deliver = deliver_by(pausing, fence, settings, resources)
     crew = Crew(
         deliver=deliver,
@@ -84,12 +96,14 @@ def build_delivery(settings: Settings, resources: Resources, ringer: Ringer) -> 
         ("fence", fence.run),
         *[(f"sessions with {mailer.name}", mailer.run) for mailer in resources.mailers],
         ("crew", partial(crew.run, grace=policies.stop_grace(settings))),
+        *checks_of(relays, resources.mailers, healths),  # last: they need no grace
     )
     return Delivery(
         claims=claims,
         leases=leases,
         crew=crew,
         relays=relays,
+        healths=healths,
         pausing=pausing,
         lateness=lateness,
         loops=loops,
@@ -109,7 +123,7 @@ def observing(metrics: Metrics, lateness: Lateness) -> Callable[[Job], None]:
 
     def concluded(job: Job) -> None:
         metrics.concluded(job)
-        if (late := job.lateness) is not None:
+        if (late := lateness_of(job)) is not None:
             lateness.note(late)
 
     return concluded
@@ -130,11 +144,30 @@ def settling(
     return settle
 
 
-def relays_over(settings: Settings, resources: Resources) -> Relays:
+def relays_over(
+    settings: Settings, resources: Resources, healths: Mapping[str, RelayHealth]
+) -> Relays:
     factory = RelayFactory(
-        per_second=settings.smtp_rate, burst=settings.smtp_burst, redis=resources.redis
+        per_second=settings.smtp_rate,
+        burst=settings.smtp_burst,
+        redis=resources.redis,
+        healths=healths,
     )
     return factory.relays_over(resources.mailers)
+
+
+def checks_of(
+    relays: Relays, mailers: Sequence[Pool], healths: Mapping[str, RelayHealth]
+) -> list[NamedLoop]:
+    return [
+        (
+            f"checks of {mailer.name}",
+            RelayChecks(
+                sessions=mailer, relay=relay, health=healths[mailer.name], wake=relays.wake
+            ).run,
+        )
+        for relay, mailer in zip(relays.all, mailers, strict=True)
+    ]
 
 
 def deliver_by(

@@ -12,13 +12,12 @@ import grpc
 from gcsched.domain.job import FINAL, Job, State
 from gcsched.errors import GcschedError
 from gcsched.pb import task_pb2, task_pb2_grpc
+from gcsched.proxies import STRAIGHT
 
 SHORTLY = timedelta(seconds=3)
 BETWEEN_LOOKS_SECONDS = 0.05
 LONGEST_WAIT_SECONDS = 30.0
 CALL_TIMEOUT_SECONDS = 10.0
-
-STRAIGHT = [("grpc.enable_http_proxy", 0)]  # no proxy knows this machine's loopback
 
 E = TypeVar("E", bound=BaseException)
 JobReader = Callable[[str], Awaitable[Job | None]]

@@ -5,14 +5,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
-LONGEST_CAUSE = 300
-
 
 class GcschedError(Exception):
     """Something the caller or the operator can understand went wrong."""
 
     metadata: Mapping[str, str] = MappingProxyType({})
     """What a program may want to know of it, such as the job; never an address."""
+    why: str = ""
+    """What is behind it and what to do, for operators only: it may name hosts and settings."""
+
+    @property
+    def for_log(self) -> str:
+        return str(self) if str(self).endswith(self.why) else f"{self}: {self.why}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +92,10 @@ class RequestIdReused(GcschedError):
 class StoreUnavailable(GcschedError):
     """MongoDB did not confirm in time; the same call again is safe."""
 
-    def __init__(self, doing: str, *, retry_after: timedelta = timedelta(seconds=1)) -> None:
+    def __init__(self, doing: str, *, why: str = "") -> None:
         super().__init__(f"the store did not confirm in time while {doing}; call again")
-        self.retry_after = retry_after
+        self.retry_after = timedelta(seconds=1)
+        self.why = why
 
 
 class StoreRefused(StoreUnavailable):
@@ -118,17 +123,12 @@ class AdmissionClosed(StoreUnavailable):
 
 
 class BellUnavailable(GcschedError):
-    """Redis did not answer in time, or nothing that can be read; what is due is found without it.
+    """Redis did not answer in time, refused, or cannot be read; what is due is found without it."""
 
-    *cause* is named by its type, because some have no words; its words may be Redis's own.
-    """
-
-    def __init__(self, doing: str, cause: Exception) -> None:
-        words = "".join(c if c.isprintable() else " " for c in str(cause)[:LONGEST_CAUSE])
-        kind = type(cause).__name__
-        super().__init__(
-            f"Redis is unavailable while {doing}: " + (f"{kind}: {words}" if words else kind)
-        )
+    def __init__(self, doing: str, why: str, *, is_refusal: bool = False) -> None:
+        super().__init__(f"Redis is unavailable while {doing}: {why}")
+        self.why = why
+        self.is_refusal = is_refusal
 
 
 class Stopping(GcschedError):

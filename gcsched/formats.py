@@ -5,33 +5,24 @@ from datetime import time, timedelta
 from ipaddress import ip_address
 from urllib.parse import unquote, urlsplit
 
-from email_validator import validate_email
-from pydantic import SecretStr
+from pydantic import ValidationInfo
+
+from gcsched.domain.address import normalised_address
+from gcsched.domain.address_rules import AddressRules
+from gcsched.errors import Violation
+from gcsched.setting import Contradiction
 
 DEFAULT_DATABASE = "gcsched"
+DOMAINS = "corp.local,localhost,[10.0.0.0/8]"
 LONGEST_WAIT_SECONDS = 86_400
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
-def mongo_uri(uri: SecretStr) -> SecretStr:
-    parts = urlsplit(uri.get_secret_value())
-    if parts.scheme not in {"mongodb", "mongodb+srv"} or not parts.netloc or parts.fragment:
-        raise ValueError
-    if not re.fullmatch(r"[A-Za-z0-9_-]*", unquote(parts.path[1:])):
-        raise ValueError
-    return uri
-
-
-def mongo_database(uri: SecretStr) -> str:
-    return unquote(urlsplit(uri.get_secret_value()).path[1:]) or DEFAULT_DATABASE
-
-
-def redis_url(url: SecretStr) -> SecretStr:
-    parts = urlsplit(url.get_secret_value())
-    place = {"redis": parts.netloc, "rediss": parts.netloc, "unix": parts.path}
-    if not place.get(parts.scheme):
-        raise ValueError
-    return url
+def mongo_database(uri: str) -> str | None:
+    """Return the database that *uri* names, or ours; None where its path is no name of one."""
+    path = uri.partition("://")[2].partition("?")[0].partition("/")[2]
+    name = unquote(path) or DEFAULT_DATABASE
+    return name if re.fullmatch(r"[A-Za-z0-9_-]{1,63}", name) else None
 
 
 def host(name: str) -> str:
@@ -45,8 +36,29 @@ def is_loopback(name: str) -> bool:
         return name.lower() == "localhost"
 
 
-def mail_address(address: str) -> str:
-    return validate_email(address, check_deliverability=False).normalized
+def internal_domains(text: str) -> AddressRules:
+    try:
+        return AddressRules.parse(text) if text else AddressRules.PUBLIC
+    except ValueError as error:
+        problem = f"cannot be used: {error}; give domains separated by commas, e.g. {DOMAINS}"
+        raise Contradiction(problem) from error
+
+
+def mail_address(address: str, info: ValidationInfo) -> str:
+    """Return the sender's address; it may be internal where the setting before it allows that."""
+    # Where that setting is wrong, it is the only problem.
+    rules = info.data.get("internal_domains", AddressRules.ANY)
+    match normalised_address(address, rules=rules):
+        case Violation(problem=problem) if is_address(address):
+            raise Contradiction(problem)
+        case Violation():
+            raise ValueError
+        case found:
+            return found
+
+
+def is_address(text: str) -> bool:
+    return isinstance(normalised_address(text, rules=AddressRules.ANY), str)
 
 
 def listen_address(address: str) -> str:

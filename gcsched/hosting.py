@@ -2,7 +2,7 @@
 
 import faulthandler
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 
 import structlog
@@ -12,7 +12,8 @@ from gcsched.app import Surroundings
 from gcsched.descriptors import raise_limit
 from gcsched.errors import GcschedError
 from gcsched.log_sink import LogSink
-from gcsched.settings import Settings, unknown_names
+from gcsched.setting import variable
+from gcsched.settings import Settings, links_ignored, unknown_names
 from gcsched.standard_error import STANDARD_ERROR, nowhere, redirected, without_waiting
 from gcsched.watchdog import FAILED, Watchdog
 
@@ -35,13 +36,33 @@ def hosted(settings: Settings, environ: Mapping[str, str]) -> Iterator[Surroundi
         watchdog = Watchdog(last_act=sink.drain, traces=traces or nowhere())
         watchdog.start()
         with redirected(logs.tell_foreign), errors_logged():
-            if unknown := unknown_names(environ):
-                log.warning("unknown settings ignored", settings=unknown)
+            tell_ignored(settings, environ)
             yield Surroundings(
                 watchdog=watchdog,
                 log_lines_dropped=lambda: sink.dropped,
                 last_act=sink.drain,
             )
+
+
+def tell_ignored(settings: Settings, environ: Mapping[str, str]) -> None:
+    """Log which variables under our prefix mean nothing, and why."""
+    if unknown := unknown_names(environ):
+        log.warning("unknown settings ignored", settings=unknown)
+    if links := links_ignored(environ):
+        log.warning(
+            "service links ignored",
+            settings=links,
+            used=in_their_place(settings, links),
+            why="Kubernetes makes these variables for a Service whose name begins with gcsched;"
+            " what was set by hand in that form counts as not set",
+            remedy="say enableServiceLinks: false in the pod's spec",
+        )
+
+
+def in_their_place(settings: Settings, links: Collection[str]) -> dict[str, object]:
+    """Return what holds for those settings that a link has the name of: a default, or a file's."""
+    fields = {variable(field): field for field in Settings.model_fields}
+    return {name: getattr(settings, fields[name]) for name in links if name in fields}
 
 
 @contextmanager

@@ -20,7 +20,9 @@ LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 # What could forge a line or move a cursor: controls, separators of lines, changes of direction.
 CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
-PRIVATE = frozenset({"email", "emailID", "empName", "message", "name", "subject", "username"})
+PRIVATE = frozenset(
+    {"email", "emailID", "empName", "folded", "message", "name", "subject", "username"}
+)
 
 
 class Stream(Protocol):

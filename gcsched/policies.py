@@ -70,4 +70,11 @@ def dedup(settings: Settings) -> DedupRule:
 
 
 def message_id_domain(settings: Settings) -> str:
-    return settings.sender_email.rpartition("@")[2].encode("idna").decode()
+    """Return what follows the @ of a Message-ID: of an address literal, its address as one word.
+
+    RFC 5322 has room for the brackets there, the version before this one has not.
+    """
+    domain = settings.sender_email.rpartition("@")[2]
+    if domain.startswith("["):
+        return domain[1:-1].replace(":", "-")
+    return domain

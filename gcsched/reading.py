@@ -1,6 +1,7 @@
 """Build what answers questions, and what is kept of addresses and employees."""
 
 import platform
+from collections.abc import Sequence
 
 from gcsched import __version__, policies
 from gcsched.adapters.mongo.jobs import MongoJobs
@@ -20,10 +21,15 @@ from gcsched.usecases.forget import KnowRecipients
 from gcsched.usecases.indexes import IndexCare
 from gcsched.usecases.read_jobs import ReadJobs
 from gcsched.usecases.status import About, Status
+from gcsched.usecases.store_health import StoreHealth
 
 
 def build_status(
-    resources: Resources, delivery: Delivery, census: Census, indexes: IndexCare
+    resources: Resources,
+    delivery: Delivery,
+    census: Census,
+    indexes: IndexCare,
+    stores: Sequence[StoreHealth],
 ) -> Status:
     """Give what tells how things are, from what is known here already."""
 
@@ -40,6 +46,9 @@ def build_status(
         about=about,
         pause=lambda: delivery.pausing.pause,
         problems=problems,
+        health=lambda relay: delivery.healths[relay].report(),
+        stores=stores,
+        now=resources.clock,
     )
 
 
@@ -55,6 +64,6 @@ def build_readers(settings: Settings, resources: Resources) -> tuple[object, ...
     recipients = KnowRecipients(data=MongoPersonalData(mongo=resources.mongo), now=resources.clock)
     return (
         ReadingJobs(read=jobs),
-        Suppressing(blocklist=blocklist),
+        Suppressing(blocklist=blocklist, addresses=settings.internal_domains),
         KnowingRecipients(recipients=recipients),
     )

@@ -1,7 +1,7 @@
 """Build the relays from settings: a pool of sessions with each, and what chooses between them."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 
 from redis.asyncio import Redis
@@ -10,13 +10,16 @@ from gcsched.adapters.redis_rate import RedisBucket
 from gcsched.adapters.smtp.pool import Pool
 from gcsched.adapters.smtp.settings import Keep, RelaySettings, Security
 from gcsched.domain.patience import Patience
+from gcsched.helo import machine_name
 from gcsched.setting import variable
 from gcsched.settings import Settings
 from gcsched.usecases.allowance import OwnAllowance, SharedAllowance
 from gcsched.usecases.guard import GuardedRelay
 from gcsched.usecases.pacer import Pacer
 from gcsched.usecases.ports import Mailer
+from gcsched.usecases.relay_health import RelayHealth
 from gcsched.usecases.relays import Relays
+from gcsched.usecases.weighing import Acceptance
 
 PATIENCE = Patience()
 
@@ -36,6 +39,7 @@ def primary(settings: Settings) -> RelaySettings:
         username=settings.smtp_username,
         password=partial(settings.secret, "smtp_password"),
         ca_file=settings.smtp_ca_file,
+        local_hostname=settings.smtp_helo_name or machine_name(),
     )
 
 
@@ -49,6 +53,7 @@ def fallback(settings: Settings) -> RelaySettings | None:
         username=settings.fallback_smtp_username,
         password=partial(settings.secret, "fallback_smtp_password"),
         ca_file=settings.fallback_smtp_ca_file,
+        local_hostname=settings.smtp_helo_name or machine_name(),
     )
 
 
@@ -59,6 +64,8 @@ class RelayFactory:
     per_second: float
     burst: int
     redis: Redis
+    accepted: Acceptance = field(default_factory=Acceptance)
+    healths: Mapping[str, RelayHealth]
 
     def relays_over(self, mailers: Sequence[Mailer]) -> Relays:
         first, *others = mailers
@@ -92,6 +99,8 @@ class RelayFactory:
             login=variable(password),
             meanwhile=meanwhile,
             patience=PATIENCE,
+            accepted=self.accepted,
+            on_heard=self.healths[mailer.name].note,
         )
 
     def allowance(self, relay: str) -> OwnAllowance | SharedAllowance:

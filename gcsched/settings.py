@@ -1,5 +1,6 @@
-"""All settings, read once from the environment and from secret files. Knows no component."""
+"""All settings, read once from the environment and from secret files. Knows what they check."""
 
+import re
 from collections.abc import Collection, Mapping
 from datetime import time, timedelta
 from pathlib import Path
@@ -16,7 +17,6 @@ from pydantic import (
     ValidationInfo,
     field_validator,
 )
-from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -26,26 +26,41 @@ from pydantic_settings import (
 
 from gcsched import formats
 from gcsched.connections import Connections
+from gcsched.domain.address_rules import AddressRules
 from gcsched.errors import SettingsProblems
+from gcsched.sender import sendable_address, showable_name
+from gcsched.service_links import service_links
 from gcsched.setting import PREFIX, Contradiction, setting, variable
+from gcsched.setting_words import sentence
 
 CALLERS_OWN = {"GCSCHED_TARGET"}  # what the command line reads when it calls a service
-TRY_OUT = "(for a try-out without any server run: python -m gcsched dev)"
+NOT_TEXT = re.compile("[\ud800-\udfff]")  # octets of the environment that were not decoded
 
 
 class Settings(Connections):
     """What an operator can say. A later field may be checked against earlier ones."""
 
-    sender_email: Annotated[str, AfterValidator(formats.mail_address)] = setting(
-        "The address that mails come from.",
+    internal_domains: Annotated[
+        AddressRules, NoDecode, BeforeValidator(formats.internal_domains)
+    ] = setting(
+        "Domains that the public internet cannot have and that mails go to all the same, separated "
+        "by commas: `corp.local`, `localhost` or `mailhost` with all below it, `.lan` for what is "
+        "below it only, the address literals `[192.0.2.1]`, `[10.0.0.0/8]` or `[IPv6:fd00::/8]`, "
+        "or `*` for all. Unset: none.",
+        f"give domains separated by commas, e.g. {formats.DOMAINS}",
+        default="",
+    )
+    sender_email: Annotated[
+        str, AfterValidator(formats.mail_address), AfterValidator(sendable_address)
+    ] = setting(
+        "The address that mails come from; before the @ in ASCII characters.",
         "give the address that mails come from, e.g. no-reply@example.org",
     )
-    sender_name: str = setting(
+    sender_name: Annotated[str, BeforeValidator(showable_name)] = setting(
         "The name shown beside that address.",
         "give a name of at most 256 characters without line breaks",
         default="",
         max_length=256,
-        pattern=r"^[^\x00-\x1f\x7f]*$",
     )
     grpc_listen: Annotated[str, AfterValidator(formats.listen_address)] = setting(
         "Where gRPC listens, as `host:port`; `0.0.0.0:50051` or `[::]:50051` for all interfaces.",
@@ -53,7 +68,7 @@ class Settings(Connections):
         default="127.0.0.1:50051",
     )
     http_listen: Annotated[str, AfterValidator(formats.listen_address)] = setting(
-        "Where HTTP listens for `/metrics`, `/livez` and `/readyz`, as `host:port`.",
+        "Where HTTP listens for `/metrics`, `/livez`, `/servez` and `/readyz`, as `host:port`.",
         "give host:port, e.g. 127.0.0.1:8080, 0.0.0.0:8080 or [::1]:8080",
         default="127.0.0.1:8080",
     )
@@ -232,15 +247,21 @@ class Settings(Connections):
 
 def load(environ: Mapping[str, str]) -> Settings:
     """Read *environ* and the secret files, or raise SettingsProblems with all that is wrong."""
+    links = links_ignored(environ)
     given = {field: environ.get(variable(field)) for field in Settings.model_fields}
-    said: dict[str, Any] = {field: text for field, text in given.items() if text}
+    said: dict[str, Any] = {
+        field: text for field, text in given.items() if text and variable(field) not in links
+    }
+    if undecoded := [field for field, text in said.items() if NOT_TEXT.search(text)]:
+        octets = "cannot be used: it holds octets that are not UTF-8: write it anew"
+        raise SettingsProblems([f"{variable(field)} {octets}" for field in undecoded])
     folder = said.get("secrets_dir")
     if folder and Path(folder).is_dir():
         said["_secrets_dir"] = folder
     try:
         return Settings(**said).told(by_environment=said)
     except ValidationError as error:
-        problems = [_sentence(details) for details in error.errors(include_url=False)]
+        problems = [sentence(each, Settings, said) for each in error.errors(include_url=False)]
     except (OSError, SettingsError):
         problems = [f"{variable('secrets_dir')} holds a file that cannot be read as UTF-8 text"]
     raise SettingsProblems(problems)
@@ -248,21 +269,14 @@ def load(environ: Mapping[str, str]) -> Settings:
 
 def unknown_names(environ: Mapping[str, str]) -> list[str]:
     """Variables that look like ours and mean nothing: most often a slip of the pen."""
-    known = {variable(field) for field in Settings.model_fields} | CALLERS_OWN
+    known = names() | CALLERS_OWN | set(links_ignored(environ))
     return sorted(name for name in environ if name.upper().startswith(PREFIX) and name not in known)
 
 
-def _sentence(error: ErrorDetails) -> str:
-    field = str(error["loc"][0])
-    cause = error.get("ctx", {}).get("error")
-    if isinstance(cause, Contradiction):
-        return f"{variable(field)} {cause}"
-    if error["type"] == "missing":
-        return f"{variable(field)} is missing: {_advice(field)} {TRY_OUT}"
-    problem = "is missing" if error["input"] == "" else "cannot be used"
-    return f"{variable(field)} {problem}: {_advice(field)}"
+def links_ignored(environ: Mapping[str, str]) -> list[str]:
+    """Return those variables that are no settings but Kubernetes' words on a Service."""
+    return service_links(environ, settings=names())
 
 
-def _advice(field: str) -> str:
-    extra = Settings.model_fields[field].json_schema_extra
-    return str(extra["give"]) if isinstance(extra, dict) else ""
+def names() -> set[str]:
+    return {variable(field) for field in Settings.model_fields}

@@ -4,8 +4,10 @@ from dataclasses import dataclass
 from functools import partial
 
 from gcsched import policies
-from gcsched.adapters.arq import ArqWorkerPool, Tasks, open_arq
+from gcsched.adapters.arq import ArqWorkerPool, Tasks
+from gcsched.adapters.arq_client import open_arq
 from gcsched.adapters.mongo.claims import MongoClaims
+from gcsched.adapters.mongo.folding import MongoFolding
 from gcsched.adapters.mongo.recovery import MongoRecovery
 from gcsched.adapters.mongo.runs import MongoRuns
 from gcsched.adapters.redis import RedisMarks
@@ -14,6 +16,7 @@ from gcsched.parts import NamedLoop
 from gcsched.resources import Resources
 from gcsched.settings import Settings
 from gcsched.usecases.daily import DailyRun
+from gcsched.usecases.folding import Folding
 from gcsched.usecases.ringer import Ringer
 from gcsched.usecases.sweep import EVERY, Sweep
 
@@ -21,6 +24,7 @@ from gcsched.usecases.sweep import EVERY, Sweep
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upkeep:
     daily_run: DailyRun
+    workers: ArqWorkerPool
     loops: tuple[NamedLoop, ...]
 
 
@@ -44,11 +48,12 @@ def build_upkeep(
     )
     loops: tuple[NamedLoop, ...] = (
         ("sweep", sweep.run),
+        ("folding", Folding(store=MongoFolding(mongo=resources.mongo)).run),
         ("arq workers", workers.run),
         ("clock", resources.clock.run),
         ("clock of Redis", RedisClockWatch(redis=resources.redis, now=resources.clock).run),
     )
-    return Upkeep(daily_run=daily_run, loops=loops)
+    return Upkeep(daily_run=daily_run, workers=workers, loops=loops)
 
 
 def build_sweep(

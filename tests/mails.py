@@ -2,8 +2,10 @@
 
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
+from gcsched.domain import permit
 from gcsched.domain.mail import Mail
 
 CONTENT = (
@@ -26,11 +28,12 @@ class Permit:
     """A Begin that says yes and counts how often it was asked."""
 
     seconds: float = 25.0
+    date: datetime = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
     asked: int = 0
 
-    async def __call__(self) -> float | None:
+    async def __call__(self) -> permit.Permit:
         self.asked += 1
-        return time.monotonic() + self.seconds
+        return permit.Permit(until=time.monotonic() + self.seconds, date=self.date)
 
 
 async def refuse() -> None:

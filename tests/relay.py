@@ -80,14 +80,17 @@ class Relay:
     mechanisms: str = "PLAIN LOGIN"
     certificate_for: str = "127.0.0.1"
     loses_pipelined: bool = False  # throws away what came together with a command
+    refuses_groups: bool = False  # answers 503 to what came together with a command before it
     unforgiving: bool = False  # after a refused MAIL or RCPT: 503 to everything until RSET
     always_354: bool = False  # accepts DATA even without a recipient
+    refuses_literals: int | None = None  # with this code, who names itself by an address
     ledger_file: Path | None = None
     bodies_file: Path | None = None
     ledger: list[Kept] = field(default_factory=list, init=False)
     bodies: list[Body] = field(default_factory=list, init=False)  # begun, kept or not
     violations: list[str] = field(default_factory=list, init=False)
     heard: list[tuple[int, str]] = field(default_factory=list, init=False)  # (session, verb)
+    greeted: list[str] = field(default_factory=list, init=False)  # names, as EHLO or HELO gave them
     acted: list[tuple[Moment, Action]] = field(default_factory=list, init=False)
     sessions: int = field(default=0, init=False)  # ever opened
     most_open: int = field(default=0, init=False)  # at the same time

@@ -30,8 +30,9 @@ from tests.relay_wire import Gone, Wire
 if TYPE_CHECKING:
     from tests.relay import Relay
 
-MAIL = re.compile(r"FROM:<([^<>\s]*)>((?: \S+)*)", re.IGNORECASE)
-RCPT = re.compile(r"TO:<([^<>\s]+)>", re.IGNORECASE)
+PATH = r'((?:"(?:[^"\\]|\\.)*"@)?[^<>\s"]+)'  # RFC 5321 section 4.1.2
+MAIL = re.compile(rf"FROM:<{PATH}?>((?: \S+)*)", re.IGNORECASE)
+RCPT = re.compile(rf"TO:<{PATH}>", re.IGNORECASE)
 LAST_OF_A_GROUP = {"EHLO", "HELO", "DATA", "AUTH", "STARTTLS", "QUIT", "NOOP"}  # RFC 2920, 3.1
 ALWAYS_UNDERSTOOD = {"EHLO", "HELO", "RSET", "NOOP", "QUIT"}
 LONGEST_COMMAND = 1024
@@ -52,7 +53,7 @@ class Guest:
         self.wire, self.relay = wire, relay
         self.is_secure = self.relay.security == "tls"
         self.is_known = not self.relay.users
-        self.said_ehlo = False
+        self.said_ehlo = self.is_in_group = False
         self.handlers: dict[str, Callable[[str], Awaitable[None]]] = {
             "EHLO": self.on_ehlo,
             "HELO": self.on_helo,
@@ -90,10 +91,16 @@ class Guest:
         self.inspect(line, verb)
         if self.relay.loses_pipelined:
             self.wire.buffer.clear()
+        followed, self.is_in_group = self.is_in_group, bool(self.wire.buffer)
         try:
+            self.refuse_groups(is_in_group=followed)
             await self.handle(verb, rest)
         except Refused as refused:
             self.say(refused.code, refused.text)
+
+    def refuse_groups(self, *, is_in_group: bool) -> None:
+        if is_in_group and self.relay.refuses_groups:
+            raise Refused(503, "5.5.1 bad sequence of commands")
 
     async def handle(self, verb: str, rest: str) -> None:
         if self.is_offended and verb not in ALWAYS_UNDERSTOOD:
@@ -114,8 +121,14 @@ class Guest:
         if self.wire.buffer and (verb in LAST_OF_A_GROUP or not may_group):
             self.violation(f"spoke on before the reply to {verb}")
 
-    async def on_ehlo(self, _: str) -> None:
+    def meet(self, name: str) -> None:
         self.reset()
+        self.relay.greeted.append(name)
+        if self.relay.refuses_literals is not None and name.startswith("["):
+            raise Refused(self.relay.refuses_literals, "5.5.2 need a fully qualified hostname")
+
+    async def on_ehlo(self, name: str) -> None:
+        self.meet(name)
         lines = ["relay.test", *sorted(self.relay.offers)]
         if self.relay.size is not None:
             lines.append(f"SIZE {self.relay.size}")
@@ -125,8 +138,8 @@ class Guest:
             lines.append(f"AUTH {self.relay.mechanisms}")
         await self.reply(At.EHLO, 250, "\n".join(lines), then=self.know)
 
-    async def on_helo(self, _: str) -> None:
-        self.reset()
+    async def on_helo(self, name: str) -> None:
+        self.meet(name)
         self.say(250, "relay.test")
 
     def know(self) -> None:
@@ -177,7 +190,9 @@ class Guest:
             raise Refused(530, "5.7.0 log in first")
         if self.relay.size and int(parameters.get("SIZE", "0")) > self.relay.size:
             raise Refused(552, "5.3.4 too large")
-        await self.reply(At.MAIL, 250, "2.1.0 ok", then=partial(self.start, found[1], parameters))
+        await self.reply(
+            At.MAIL, 250, "2.1.0 ok", then=partial(self.start, found[1] or "", parameters)
+        )
 
     def start(self, sender: str, parameters: dict[str, str]) -> None:
         self.sender, self.parameters = sender, parameters

@@ -1,7 +1,7 @@
 """A session or a pool of them with the relay of the tests, and ways to send through it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -14,7 +14,7 @@ from gcsched.adapters.smtp.session import Session, Stale
 from gcsched.adapters.smtp.settings import Keep, Limits
 from gcsched.domain.mail import Mail
 from gcsched.domain.replies import Reply, Stage, Transmission
-from gcsched.usecases.ports import Mailer
+from gcsched.usecases.ports import Begin, Mailer
 from tests.mails import Permit, a_mail
 from tests.relay import Relay
 
@@ -35,7 +35,7 @@ async def a_session(relay: Relay, limits: Limits | None = None) -> Session:
 async def send(
     session: Session,
     mail: Mail | None = None,
-    begin: Callable[[], Awaitable[float | None]] | None = None,
+    begin: Begin | None = None,
 ) -> Transmission | Stale:
     return await session.send(Parcel.pack(mail or a_mail()), begin or Permit())
 

@@ -17,6 +17,7 @@ from pymongo import MongoClient
 from redis import Redis
 from redis.exceptions import ResponseError
 
+from gcsched.adapters.embedded.children import is_listening
 from gcsched.adapters.embedded.mongod import Mongod, MongodOptions
 from gcsched.adapters.embedded.valkey import Valkey, ValkeyOptions
 from tests.freezing import freeze
@@ -70,6 +71,22 @@ class OwnServer:
         """Start again on the same port and folder, and wait until it serves."""
         self.launch()
         await asyncio.to_thread(self._server.wait_ready)
+
+
+class BareMongod(Mongod):
+    """A mongod that nobody makes a set of: *standalone*, or waiting for rs.initiate()."""
+
+    def __init__(self, folder: Path, *, standalone: bool) -> None:
+        self._is_standalone = standalone
+        super().__init__(folder)
+
+    def _flags(self) -> list[str]:
+        flags = super()._flags()
+        at = flags.index("--replSet")
+        return [*flags[:at], *flags[at + 2 :]] if self._is_standalone else flags
+
+    def wait_ready(self) -> None:
+        self.child.wait_for(lambda: is_listening(self.port))
 
 
 @asynccontextmanager

@@ -1,12 +1,13 @@
 """Whatever ends the service, nothing of it runs on, and the process is sure to end."""
 
 import asyncio
+import gc
 
 import pytest
 
 from gcsched import app
 from gcsched.assembly import Service
-from gcsched.errors import AddressInUse
+from gcsched.errors import AddressInUse, StoreUnavailable
 from tests.relay import Relay
 from tests.running import a_setting
 
@@ -61,6 +62,25 @@ async def test_what_keeps_it_from_starting_ends_it_in_time(mongo_uri: str, redis
             await app.serve(taken, app.Surroundings(watchdog=orders))
 
     assert set(orders.seconds) == {app.HARD_END_SECONDS}
+
+
+async def test_what_a_store_does_to_the_last_tasks_is_no_error(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def fails_at_its_end() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            raise StoreUnavailable("noting")
+
+    left_behind = [asyncio.create_task(fails_at_its_end())]
+    await asyncio.sleep(0)
+
+    await app.end_all_tasks()
+
+    left_behind.clear()
+    gc.collect()
+    assert [each.getMessage() for each in caplog.records if each.name == "asyncio"] == []
 
 
 def test_the_end_after_a_failure_is_soon() -> None:

@@ -5,6 +5,7 @@ import shutil
 import stat
 import subprocess
 import tomllib
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -119,6 +120,27 @@ def test_the_manifest_is_a_complete_set_of_settings(secrets: Path) -> None:
     assert settings.smtp_security == "starttls"
 
 
+def pod_specs(manifest: object) -> Iterator[dict[str, Any]]:
+    """Find what runs containers, in whatever kind of workload it stands."""
+    if isinstance(manifest, dict):
+        if "containers" in manifest:
+            yield manifest
+        for each in manifest.values():
+            yield from pod_specs(each)
+    elif isinstance(manifest, list):
+        for each in manifest:
+            yield from pod_specs(each)
+
+
+def test_no_service_of_the_namespace_sets_a_variable_of_ours() -> None:
+    files = [*(ROOT / "deploy").rglob("*.yaml"), *(ROOT / "deploy").rglob("*.yml")]
+    documents = [list(yaml.safe_load_all(each.read_text(encoding="utf-8"))) for each in files]
+    found = list(pod_specs(documents))
+
+    assert found
+    assert [spec.get("enableServiceLinks") for spec in found] == [False] * len(found)
+
+
 @pytest.mark.parametrize(
     "grace",
     [
@@ -202,7 +224,7 @@ def test_gcsched_starts_when_what_it_needs_is_healthy() -> None:
     assert all(rule == {"condition": "service_healthy"} for rule in needed.values())
 
 
-@pytest.mark.parametrize(("probe", "path"), [("liveness", "/livez"), ("readiness", "/readyz")])
+@pytest.mark.parametrize(("probe", "path"), [("liveness", "/livez"), ("readiness", "/servez")])
 def test_the_probes_ask_what_there_is(probe: str, path: str) -> None:
     (container,) = POD["containers"]
 

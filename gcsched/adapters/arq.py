@@ -1,4 +1,4 @@
-"""ARQ: the bell that wakes processes, and the crons. The only place that knows it.
+"""ARQ: the bell that wakes processes, and the crons. Only this and `arq_client` know it.
 
 ARQ 0.28 is in maintenance mode and its loop ends when Redis goes away, so it is supervised here
 and carries nothing: what is due is asked of the database.
@@ -12,75 +12,31 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import msgpack
 import structlog
 from arq.connections import ArqRedis
 from arq.constants import job_key_prefix
 from arq.cron import CronJob, cron
 from arq.worker import Worker, func
-from redis.asyncio.client import Pipeline
 
-from gcsched.adapters.redis import bell_errors, close, open_pool
+from gcsched.adapters.arq_client import DAILY, QUEUE, SWEEP, WAKE, packed, unpacked
+from gcsched.adapters.redis import bell_errors, close
 from gcsched.adapters.redis_replies import texts
+from gcsched.adapters.store_words import redis_words
 from gcsched.domain.due import DailyPlan
 from gcsched.errors import GcschedError
-from gcsched.usecases.finish import cancel_until_done
+from gcsched.usecases.finish import cancel_until_done, hear_this_task
 from gcsched.usecases.ports import Clock
 
-QUEUE = "gcsched:queue"
 HEALTH_KEY = "gcsched:health"
-WAKE = "gcsched:wake"
-SWEEP = "gcsched:sweep"
-DAILY = "gcsched:daily"
 TIMEOUT = timedelta(seconds=5)
 CRON_TIMEOUT = timedelta(seconds=60)
 HEALTH_EVERY = timedelta(seconds=10)
 POLLS_PER_SECOND = 4
 AFTER_THE_SECOND = 0.002
 FIRST_BACK_OFF, LONGEST_BACK_OFF = 0.5, 5.0
+POLLS_OF_LIFE = 4  # the first one writes to Redis, and a job that cannot be run ends the second
 MOST_FAILING_POLLS = 8  # two seconds of them; sweeps are completed every ten
 LONGEST_CLOSE = 5.0
-LONGEST_REASON = 200
-
-
-def packed(value: Any) -> bytes:
-    """Pack *value*; the errors among the results that ARQ makes itself become words."""
-    data: bytes = msgpack.packb(value, default=repr)
-    return data
-
-
-class Transaction(Pipeline):
-    """A pipeline that always releases its connection: redis-py's keeps it where UNWATCH fails."""
-
-    async def reset(self) -> None:
-        connection: Any = self.connection
-        base: Any = super()
-        try:
-            await base.reset()
-        except Exception:
-            if self.connection is not None:
-                self.connection = None
-                await connection.disconnect(nowait=True)
-                await self.connection_pool.release(connection)
-            raise
-
-
-class Client(ArqRedis):
-    """ARQ's client; each of its pipelines is a transaction."""
-
-    def pipeline(self, *_: Any, **__: Any) -> Transaction:
-        pool, callbacks = self.connection_pool, self.response_callbacks
-        return Transaction(pool, callbacks, transaction=True, shard_hint=None)
-
-
-def open_arq(url: str) -> ArqRedis:
-    """Make ARQ's client; msgpack, because whoever can write to Redis could run a pickle."""
-    return Client(
-        open_pool(url),
-        job_serializer=packed,
-        job_deserializer=msgpack.unpackb,
-        default_queue_name=QUEUE,
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,20 +85,40 @@ class AlignedWorker(Worker):
     a pause.
     """
 
-    def __init__(self, *, now: Clock, **options: Any) -> None:
+    def __init__(self, *, now: Clock, on_life: Callable[[], object], **options: Any) -> None:
         super().__init__(**options)
         self._now = now
+        self._on_life = on_life
 
     async def main(self) -> None:
+        hear_this_task()
         self.ctx["redis"] = self.pool
-        failing = 0
+        failing = polls = 0
         while True:
             complete, failed = self.jobs_complete, self.jobs_failed
             await self._poll_iteration()
             await asyncio.sleep(until_next_poll(self._now().timestamp()))
             failing = 0 if self.jobs_complete > complete else failing + (self.jobs_failed > failed)
+            polls = 0 if failing else polls + 1
+            if polls == POLLS_OF_LIFE:
+                self._on_life()
             if failing >= MOST_FAILING_POLLS:
                 raise TooManyFailures(f"jobs failed in {failing} polls, and none was completed")
+
+    # ARQ asks what became of a job in its next poll only; at the end of a worker there is none. And
+    # it shields the record of a job's end: a cancel leaves that alone with a pool which is closed.
+
+    async def run_job(self, *args: Any, **options: Any) -> None:
+        hear_this_task()
+        await super().run_job(*args, **options)
+
+    async def finish_job(self, *args: Any, **options: Any) -> None:
+        hear_this_task()
+        await super().finish_job(*args, **options)
+
+    async def finish_failed_job(self, *args: Any, **options: Any) -> None:
+        hear_this_task()
+        await super().finish_failed_job(*args, **options)
 
 
 def until_next_poll(now: float) -> float:
@@ -168,6 +144,8 @@ class ArqWorkerPool:
         self._tasks = tasks
         self._daily = daily
         self._max_jobs = max_jobs
+        self.trouble: str | None = None
+        """What ended the latest worker, until one has lived for a second; None: nothing."""
 
     async def run(self, stop: asyncio.Event) -> None:
         back_off = FIRST_BACK_OFF
@@ -176,12 +154,14 @@ class ArqWorkerPool:
             error = await self._run_once(stop)
             if stop.is_set():
                 return
+            why = "it ended by itself" if error is None else redis_words(error)
+            self.trouble = f"takes no wake-ups: a worker ended: {why}"
             lasted = time.monotonic() - begun
             back_off = FIRST_BACK_OFF if lasted > LONGEST_BACK_OFF else back_off
             structlog.get_logger().warning(
                 "arq worker ended",
                 error=type(error).__name__,
-                reason=printable(str(error)),
+                reason=why,
                 again_in_seconds=back_off,
             )
             with suppress(TimeoutError):
@@ -223,6 +203,7 @@ class ArqWorkerPool:
     def _build(self) -> Worker:
         return AlignedWorker(
             now=self._now,
+            on_life=self._on_life,
             functions=[func(called(self._wake), name=WAKE, max_tries=3)],
             cron_jobs=self._crons(),
             redis_pool=self._connect(),
@@ -236,10 +217,13 @@ class ArqWorkerPool:
             health_check_interval=HEALTH_EVERY,
             health_check_key=HEALTH_KEY,
             job_serializer=packed,
-            job_deserializer=msgpack.unpackb,
+            job_deserializer=unpacked,
             timezone=self._daily.zone,
             log_results=False,
         )
+
+    def _on_life(self) -> None:
+        self.trouble = None
 
     async def _wake(self, second: object) -> None:
         if type(second) is int:  # anything else in Redis is not a wake-up of ours
@@ -261,15 +245,11 @@ class ArqWorkerPool:
         ]
 
 
-def printable(text: str) -> str:
-    """Return *text* for one line of log: it may repeat what Redis holds."""
-    return "".join(c if c.isprintable() else " " for c in text[:LONGEST_REASON])
-
-
 def called(task: Callable[..., Awaitable[object]]) -> Any:
     """Make of *task* what ARQ calls: it passes its context first, which nothing here needs."""
 
     async def call(_: dict[Any, Any], *args: Any) -> None:
+        hear_this_task()  # of what is cancelled, ARQ does not ask how it ended
         # Stores that are away are no news here: the next wake-up or sweep tries again.
         with suppress(GcschedError):
             await task(*args)

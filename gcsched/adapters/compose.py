@@ -1,14 +1,18 @@
 """Turn a job into the mail for it: render, encode, address."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import format_datetime
-from functools import lru_cache
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
-from gcsched.adapters.headers import ascii_domain, mailbox, message_id, unstructured
+from gcsched.adapters.headers import (
+    ascii_domain,
+    display_name,
+    mailbox,
+    message_id,
+    unstructured,
+)
 from gcsched.adapters.mime import Headers, Skeleton
 from gcsched.adapters.templates import Rendered, Templates, Variables
 from gcsched.domain.mail import Draft, Mail
@@ -34,8 +38,6 @@ class Letter(Protocol):
     @property
     def due_at(self) -> datetime: ...
     @property
-    def created(self) -> datetime: ...
-    @property
     def message_id(self) -> str: ...
     @property
     def template(self) -> str: ...
@@ -48,6 +50,8 @@ class Letter(Protocol):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Composer:
     """Compose mails from one sender; the same job always gives the same octets.
+
+    Their date is not theirs: it is put in when a mail leaves.
 
     Raises ValueError for a value that cannot stand in a header, TemplateProblem for a template
     that is not there or fails.
@@ -83,15 +87,23 @@ class Composer:
     def addressed(self, job: Letter, rendered: Rendered) -> Mail:
         recipient = ascii_domain(job.email)
         reply_to = ascii_domain(job.reply_to) if job.reply_to else ""
-        utf8 = not (recipient + reply_to).isascii()
-        content = self.skeleton.fill(
-            headers_of(job, recipient, reply_to),
-            job_id=job.id,
-            text=rendered.text,
-            html=rendered.html,
-        )
+        mail = self._mail(job, rendered, recipient, reply_to)
+        if mail.smtputf8 and recipient.isascii():
+            # Only the address for replies is in the way: better without it than not at all.
+            plain = self._mail(job, rendered, recipient, "")
+            return replace(mail, plain=replace(plain, left_out=f"Reply-To {job.reply_to}"))
+        return mail
+
+    def _mail(self, job: Letter, rendered: Rendered, recipient: str, reply_to: str) -> Mail:
+        headers = headers_of(job, recipient, reply_to)
+        content = self.skeleton.fill(headers, job_id=job.id, text=rendered.text, html=rendered.html)
         return Mail(
-            sender=self.sender, recipient=recipient, content=content, smtputf8=utf8, letter=job
+            sender=self.sender,
+            recipient=recipient,
+            content=content,
+            smtputf8=not (recipient + reply_to).isascii(),
+            date_at=self.skeleton.date_at(headers),
+            letter=job,
         )
 
     def variables(self, job: Letter) -> Variables:
@@ -109,18 +121,9 @@ def headers_of(job: Letter, recipient: str, reply_to: str) -> Headers:
     # RFC 6532: where SMTPUTF8 is needed anyway, the reader sees the address as it is spelled.
     to = recipient if recipient.isascii() else job.email
     answers_to = reply_to if reply_to.isascii() else job.reply_to
-    # Not the present: a resend must be byte-identical.
-    date = date_header(max(job.due_at, job.created))
     return Headers(
-        to=to.encode(),
+        to=mailbox("To", display_name(job.name), to),
         subject=unstructured("Subject", job.message),
-        date=date,
         message_id=message_id(job.message_id),
         reply_to=answers_to.encode(),
     )
-
-
-@lru_cache(maxsize=64)
-def date_header(moment: datetime) -> bytes:
-    """Give *moment* as RFC 5322 wants it; kept, because many mails are due at the same one."""
-    return format_datetime(moment.astimezone(UTC)).encode("ascii")

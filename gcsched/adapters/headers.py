@@ -2,17 +2,33 @@
 
 import re
 from base64 import b64encode
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from functools import lru_cache
 from itertools import pairwise
 
 import idna
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # exactly Unicode's category Cc
 NOT_IN_ADDRESS = re.compile(r'[\s"(),:;<>\[\]\\]')  # RFC 5322 specials, less dot and at
+ATOMS = r'[^\s"(),:;<>@\[\]\\]+'
+ONE_ADDRESS = re.compile(
+    rf"""
+    (?: {ATOMS} | "(?: [^"\\] | \\[\x20-\x7e] )+" )     # RFC 5321 section 4.1.2: Local-part
+    @ (?: {ATOMS} | \[ [0-9A-Za-z.:]+ \] )              # the same: Domain, address-literal
+    """,
+    re.VERBOSE,
+)
+ORDINARY_NAME = re.compile(r"[A-Za-z0-9 .'-]+")  # stands between quotes as it is
 ESCAPED, BACKSLASHED = re.compile(r'["\\]'), r"\\\g<0>"  # RFC 5322 section 3.2.4
 CONTINUATION = range(0x80, 0xC0)  # second and later octets of a UTF-8 character
 LINE = 78  # RFC 5322 section 2.1.1, without CRLF
 WORD_LINE = 76  # RFC 2047 section 2, for a line that holds an encoded word
 WORD_FRAME = len("=?utf-8?b??=")
+DATE_OCTETS = len("Thu, 01 Jan 1970 00:00:00 +0000")
+# Line ends of any kind, and what would turn round the order in which the address beside it is read.
+ENDS = dict.fromkeys([*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029], " ")
+UNSHOWN = {**ENDS, **dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)], "")}
 
 
 def checked(header: str, value: str) -> str:
@@ -35,18 +51,30 @@ def mailbox(header: str, name: str, address: str) -> bytes:
 
     Ours, because EmailMessage loses a space of a long name where it folds (Python 3.11).
     """
+    short = f'"{name}" <{address}>'
+    if len(short) <= WORD_LINE - len(header) - len(": ") and ORDINARY_NAME.fullmatch(name):
+        return short.encode()  # most names are: this is done for every mail
     if not checked(header, name):
-        return address.encode("ascii")
+        return address.encode()
     *lines, last = phrase(name, used=len(header) + len(": "))
     between = " " if len(f"{header}: {last} <{address}>") <= WORD_LINE else "\r\n "
-    return "\r\n ".join([*lines, f"{last}{between}<{address}>"]).encode("ascii")
+    return "\r\n ".join([*lines, f"{last}{between}<{address}>"]).encode()
+
+
+def display_name(name: str) -> str:
+    """Return *name* as a mailbox can show it; what is stored may be older than the rules of today.
+
+    A name is an ornament of the address: odd characters in it must not keep the mail from leaving.
+    """
+    return (name if name.isprintable() else name.translate(UNSHOWN)).strip()
 
 
 def phrase(name: str, *, used: int) -> list[str]:
     """Give a display name as one quoted string, or where that cannot be as encoded words."""
-    quoted = f'"{ESCAPED.sub(BACKSLASHED, name)}"'
-    if name.isascii() and "=?" not in name and len(quoted) <= LINE - used:
-        return [quoted]
+    if name.isascii() and "=?" not in name:
+        quoted = f'"{ESCAPED.sub(BACKSLASHED, name)}"'
+        if len(quoted) <= LINE - used:
+            return [quoted]
     return encoded_words(name, first=WORD_LINE - used)
 
 
@@ -76,6 +104,8 @@ def folded(words: list[str], *, first: int) -> list[str] | None:
 def encoded_words(value: str, *, first: int) -> list[str]:
     """Give *value* as base64 encoded words of at most 75 characters, one to a line."""
     octets = value.encode()
+    if len(octets) <= octets_in(first):
+        return [f"=?utf-8?b?{b64encode(octets).decode()}?="]
     cuts = [0, cut(octets, octets_in(first))]
     while cuts[-1] < len(octets):
         cuts.append(cut(octets, cuts[-1] + octets_in(WORD_LINE - 1)))
@@ -96,11 +126,20 @@ def cut(octets: bytes, end: int) -> int:
 def ascii_domain(address: str) -> str:
     """Return *address* with its domain as A-labels (RFC 5890); its local part stays as it is."""
     local, _, domain = checked("an address", address).rpartition("@")
-    if not local or not domain or NOT_IN_ADDRESS.search(address):
+    if not ONE_ADDRESS.fullmatch(address):
         raise ValueError("an address is not one plain local@domain")
     if domain.isascii():
         return address
     return f"{local}@{idna.encode(domain, uts46=True).decode()}"
+
+
+@lru_cache(maxsize=64)
+def date_header(moment: datetime) -> bytes:
+    """Return *moment* as RFC 5322 wants it, DATE_OCTETS long up to the year 9999.
+
+    Kept, because many mails leave in the same second.
+    """
+    return format_datetime(moment.astimezone(UTC)).encode("ascii")
 
 
 def message_id(value: str) -> bytes:

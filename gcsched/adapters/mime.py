@@ -18,7 +18,7 @@ BASE64_LINE = 76  # RFC 2045 section 6.8
 PLAIN = bytes([*b"\t\n", *range(0x20, 0x7F)])
 SLOT = re.compile(rb"gcsched-slot-([a-z]+)")
 REPLY_TO = b"\r\nReply-To: "
-ANY_DATE = "Thu, 01 Jan 1970 00:00:00 +0000"  # EmailMessage drops what is no date
+ANY_DATE = b"Thu, 01 Jan 1970 00:00:00 +0000"  # in the place of one that is not known yet
 
 
 class Headers(NamedTuple):
@@ -26,7 +26,6 @@ class Headers(NamedTuple):
 
     to: bytes
     subject: bytes
-    date: bytes
     message_id: bytes
     reply_to: bytes = b""
 
@@ -40,20 +39,29 @@ class Body(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Skeleton:
-    """A multipart/alternative message in pieces: a constant, a slot's name, a constant, ..."""
+    """A multipart/alternative message in pieces: a constant, a slot's name, a constant, ...
+
+    *date_after* is how many octets precede its date, those of To and Subject not counted.
+    """
 
     pieces: tuple[bytes, ...]
+    date_after: int
 
     @classmethod
     def sent_by(cls, sender: bytes) -> Self:
         """Build the skeleton for mails from *sender*, the encoded value of the From header."""
-        octets = prototype().as_bytes().replace(ANY_DATE.encode(), slot("date").encode())
-        octets = octets.replace(REPLY_TO, b"", 1)  # the header comes with its value or not at all
-        before, _, after, *pieces = SLOT.split(octets)
-        return cls((before + sender + after, *pieces))
+        # The header comes with its value or not at all.
+        octets = prototype().as_bytes().replace(REPLY_TO, b"", 1)
+        before, _, after, *rest = SLOT.split(octets)
+        pieces = (before + sender + after, *rest)
+        to_subject_and_date = pieces[0], pieces[2], pieces[4].partition(ANY_DATE)[0]
+        return cls(pieces, sum(map(len, to_subject_and_date)))
 
     def fill(self, headers: Headers, *, job_id: str, text: str, html: str) -> bytes:
-        """Give the message's octets; the same arguments always give the same octets."""
+        """Give the message's octets; the same arguments always give the same octets.
+
+        Its date is ANY_DATE, at `date_at`.
+        """
         boundary = boundary_of(job_id)
         text_body, html_body = encoded(text, boundary), encoded(html, boundary)
         filled = list(self.pieces)
@@ -65,6 +73,10 @@ class Skeleton:
         )
         return b"".join(filled)
 
+    def date_at(self, headers: Headers) -> int:
+        """Tell where in a message with *headers* its date begins."""
+        return self.date_after + len(headers.to) + len(headers.subject)
+
 
 def prototype() -> EmailMessage:
     """Build the message whose every varying value is a slot, in the order that fill() uses."""
@@ -72,7 +84,7 @@ def prototype() -> EmailMessage:
     message["From"] = slot("from")
     message["To"] = slot("to")
     message["Subject"] = slot("subject")
-    message["Date"] = ANY_DATE
+    message["Date"] = ANY_DATE.decode()
     message["Message-ID"] = slot("id")
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office replies, please
     message["Reply-To"] = slot("replyto")

@@ -8,14 +8,18 @@ from datetime import timedelta
 from hashlib import sha1
 from typing import Any
 
+import structlog
 from redis.asyncio import ConnectionPool, Redis
 from redis.exceptions import NoScriptError
 
-from gcsched.adapters.redis_replies import LimitedParser, Nonsense, integer, nothing, texts
+from gcsched.adapters.redis_failures import FAILURES
+from gcsched.adapters.redis_replies import Nonsense, integer, nothing, texts
+from gcsched.adapters.redis_url import pool_options
+from gcsched.adapters.store_words import is_refusal, redis_words
 from gcsched.errors import BellUnavailable
 
-TIMEOUT_SECONDS = 2.0
 MOST_CONNECTIONS = 32  # beside one for each session, which may all ask for a slot at once
+FEWEST_CONNECTIONS = 32  # with fewer some of the service's own parts find none free
 MARK_LIFE = timedelta(days=1)
 PREFIX = "gcsched:sent"
 NOTED = b"1"
@@ -29,19 +33,23 @@ end
 
 
 def open_pool(url: str, *, sessions: int = 0) -> ConnectionPool:
-    """Open a pool for *url* (redis, rediss or unix); unlimited, a frozen Redis would hang us."""
-    return ConnectionPool.from_url(
-        url,
-        socket_timeout=TIMEOUT_SECONDS,
-        socket_connect_timeout=TIMEOUT_SECONDS,
-        max_connections=MOST_CONNECTIONS + sessions,
-        parser_class=LimitedParser,
-    )
+    """Open a pool for *url* (redis, rediss or unix); every wait of it has a limit."""
+    options = {"max_connections": MOST_CONNECTIONS + sessions, **pool_options(url)}
+    given = options["max_connections"]
+    if 0 < given < FEWEST_CONNECTIONS:  # 0: without a limit
+        structlog.get_logger().warning(
+            "max_connections of GCSCHED_REDIS_URL is too small",
+            given=given,
+            used=FEWEST_CONNECTIONS,
+            do="leave it out",
+        )
+        options["max_connections"] = FEWEST_CONNECTIONS
+    return ConnectionPool(**options)
 
 
 async def close(redis: Redis) -> None:
     """Close *redis* and its connections; an error of Redis no longer matters then."""
-    with suppress(BellUnavailable), bell_errors("closing the connections"):
+    with suppress(Exception):
         await redis.aclose(close_connection_pool=True)
 
 
@@ -49,19 +57,19 @@ async def close(redis: Redis) -> None:
 def bell_errors(doing: str) -> Iterator[None]:
     """Translate whatever an exchange with Redis raises, so put nothing else inside.
 
-    The client's libraries raise anything when a reply has another shape than they expect.
+    The client's libraries raise anything when a reply has another shape than they expect. What
+    fails is noted where operators see it, until the same succeeds.
     """
+    failures = FAILURES.get()
     try:
         yield
     except Exception as error:
-        raise BellUnavailable(doing, error) from error
-
-
-async def ping(redis: Redis) -> None:
-    with bell_errors("looking for Redis"):
-        answer = await redis.echo("gcsched")
-        if answer != b"gcsched":
-            raise Nonsense(answer, "what it was sent")
+        why, refuses = redis_words(error), is_refusal(error)
+        if failures is not None:
+            failures.failed(doing, why)
+        raise BellUnavailable(doing, why, is_refusal=refuses) from error
+    if failures is not None:
+        failures.succeeded(doing)
 
 
 class Script:
@@ -75,7 +83,7 @@ class Script:
         self._text = text
         self._hash = sha1(text.encode(), usedforsecurity=False).hexdigest()
 
-    async def run(self, keys: Sequence[str], *args: float) -> object:
+    async def run(self, keys: Sequence[str], *args: str | float) -> object:
         """Run the script; return what Redis answered, unchecked."""
         try:
             return await self._redis.evalsha(self._hash, len(keys), *keys, *args)

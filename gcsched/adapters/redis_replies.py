@@ -11,6 +11,8 @@ MOST_OCTETS = 1024 * 1024  # the longest reply that gcsched asks for has some 20
 # The parser reserves memory for as many items as a reply announces: eight octets for each.
 TOO_MANY_ITEMS = re.compile(rb"[*~>%|][0-9]{6}")
 LONGEST_HEADER = 8
+# Redis repeats the arguments of a command that it does not know: a job's data among them.
+REPEATED = re.compile(r",? with args beginning with:.*", re.DOTALL)
 
 
 class Nonsense(Exception):
@@ -74,6 +76,13 @@ class LimitedParser(_AsyncHiredisParser):
         super().__init__(socket_read_size=socket_read_size)
         self._octets = 0
         self._tail = b""
+
+    @classmethod
+    def parse_error(cls, response: str) -> Exception:
+        """Return the error for *response*, without what it repeats of the command."""
+        base: Any = super()
+        error: Exception = base.parse_error(REPEATED.sub("", response))
+        return error
 
     async def read_response(self, *args: Any, **options: Any) -> Any:
         self._octets, self._tail = 0, b""

@@ -32,8 +32,9 @@ def run(chosen: Namespace) -> int:
     import grpc
     from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-    # A proxy meant for the way out, as containers often inherit one, is no way to the neighbour.
-    options = [("grpc.enable_http_proxy", 0)]
+    from gcsched.proxies import proxy_options
+
+    options = proxy_options(chosen.target, os.environ)
     request = health_pb2.HealthCheckRequest(service=chosen.service)
     with grpc.insecure_channel(chosen.target, options=options) as channel:
         try:

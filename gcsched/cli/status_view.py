@@ -20,14 +20,14 @@ def report(status: "task_pb2.StatusReport") -> list[Block]:
 
 
 def summary(status: "task_pb2.StatusReport") -> list[tuple[str, str]]:
-    counted = fields.text(status, "counted")
     return [
         ("version", f"{status.version}, Python {status.python}"),
         ("started", fields.text(status, "started")),
         ("sending", sending(status)),
+        *[(each.name, store(each)) for each in status.stores],
         ("oldest due", oldest(status)),
         ("lateness", lateness(status.lateness)),
-        ("counted", counted if status.counts else "not now: MongoDB is away or too slow"),
+        ("counted", counted(status)),
         *troubles(status),
     ]
 
@@ -35,10 +35,31 @@ def summary(status: "task_pb2.StatusReport") -> list[tuple[str, str]]:
 def troubles(status: "task_pb2.StatusReport") -> list[tuple[str, str]]:
     """Return what an operator must mend; nothing where nothing is wrong."""
     rows = [("problem", problem) for problem in status.problems]
+    rows += [
+        ("problem", f"relay {each.name}: {each.last_error}")
+        for each in status.relays
+        if each.last_error
+    ]
     if status.unreadable_jobs:
         jobs = f"{status.unreadable_jobs:,} jobs: the log names them (job unreadable)"
         rows.append(("unreadable", jobs))
     return rows
+
+
+def store(seen: "task_pb2.StatusReport.Store") -> str:
+    return f"{seen.trouble or 'ok'}, since {fields.text(seen, 'state_time')}"
+
+
+def counted(status: "task_pb2.StatusReport") -> str:
+    """Return when the jobs were counted, and how old the counts are unless they are of now."""
+    if not status.counts:
+        return "not now: MongoDB is away or too slow"
+    moment = fields.text(status, "counted")
+    if not status.HasField("report_time"):  # of a service that is older than it
+        return moment
+    age = status.report_time.ToDatetime() - status.counted.ToDatetime()
+    seconds = int(age.total_seconds())
+    return f"{moment}, {seconds} s ago" if seconds > 0 else f"{moment}, now"
 
 
 def sending(status: "task_pb2.StatusReport") -> str:
@@ -63,15 +84,22 @@ def lateness(seen: "task_pb2.StatusReport.Lateness") -> str:
     return f"half within {half}, 99 % within {nearly_all}, of {seen.mails:,} mails in five minutes"
 
 
-RELAY = ("RELAY", "STATE", "OPEN", "BUSY", "RATE", "EFFECTIVE")
+RELAY = ("RELAY", "STATE", "OPEN", "BUSY", "RATE", "EFFECTIVE", "SINCE")
 
 
 def relay(seen: "task_pb2.StatusReport.Relay") -> tuple[str, ...]:
     return (
         seen.name,
-        "down" if seen.is_down else "up",
+        relay_state(seen),
         str(seen.sessions_open),
         str(seen.sessions_busy),
         f"{seen.rate:g}/s" if seen.rate else "",
         f"{seen.effective_rate:g}/s" if seen.effective_rate else "",
+        fields.text(seen, "state_time"),
     )
+
+
+def relay_state(seen: "task_pb2.StatusReport.Relay") -> str:
+    if not seen.HasField("state_time"):  # of a service that is older than it
+        return "down" if seen.is_down else "up"
+    return fields.text(seen, "state").lower()

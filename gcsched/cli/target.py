@@ -4,7 +4,8 @@ import math
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Mapping
 from contextlib import suppress
-from ipaddress import IPv6Address, ip_address
+
+from gcsched.proxies import own_target
 
 DEFAULT = "127.0.0.1:50051"
 DEFAULT_TIMEOUT_SECONDS = 5.0
@@ -36,12 +37,7 @@ def target(environ: Mapping[str, str]) -> str:
     """Give what the environment says; a service that listens everywhere is asked on loopback."""
     if chosen := environ.get("GCSCHED_TARGET"):
         return chosen
-    host, _, port = environ.get("GCSCHED_GRPC_LISTEN", DEFAULT).rpartition(":")
-    with suppress(ValueError):
-        address = ip_address(host.strip("[]"))
-        if address.is_unspecified:
-            host = "[::1]" if isinstance(address, IPv6Address) else "127.0.0.1"
-    return f"{host}:{port}"
+    return own_target(environ) or DEFAULT
 
 
 def seconds(text: str) -> float:

@@ -24,6 +24,7 @@ EMBEDDED = frozenset(
         "smtp_password",
         "smtp_security",
         "smtp_ca_file",
+        "smtp_helo_name",
         "fallback_smtp_host",
         "fallback_smtp_port",
         "fallback_smtp_username",

@@ -1,16 +1,20 @@
 """One try to deliver a job, and how many of them its history keeps. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
-from gcsched.domain.replies import Kind
+from gcsched.domain.replies import Kind, blames_full_mailbox
 
 MOST_ATTEMPTS_KEPT = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One try to deliver, as it is kept in the job's history."""
+    """One try to deliver, as it is kept in the job's history.
+
+    ``date`` is the Date header of the body that may have left; None: none has. The job keeps it,
+    not its history.
+    """
 
     begun: datetime
     ended: datetime
@@ -19,6 +23,11 @@ class Attempt:
     code: int | None = None
     enhanced: str | None = None
     text: str = ""
+    date: datetime | None = field(default=None, compare=False)
+
+    @property
+    def blames_full_mailbox(self) -> bool:
+        return blames_full_mailbox(self.code, self.enhanced, self.text)
 
 
 def kept(attempts: tuple[Attempt, ...]) -> tuple[Attempt, ...]:

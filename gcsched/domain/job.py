@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from gcsched.domain.attempt import Attempt, kept
-from gcsched.domain.replies import Kind
+from gcsched.domain.mail_date import kept_date
 from gcsched.errors import IllegalTransition
 
 
@@ -106,6 +106,7 @@ class Job:
     ``attempt`` counts outcomes, not starts. ``since`` is when ``state`` was entered.
     ``claim`` is the token of the process that is to send it, ``begun`` when that process was
     allowed to write the body: both only while it is SENDING.
+    ``date`` is the Date header of its mail since a body of it may have left.
     ``fingerprint`` stands for the content, where a ``request_id`` does not let it be repeated; the
     ``dedup_key`` is free for others from ``dedup_until`` on.
     ``released_key`` is the dedup key that it let go, when it ended or when another one was due, to
@@ -140,6 +141,7 @@ class Job:
     version: int = 0
     claim: str | None = None
     begun: datetime | None = None
+    date: datetime | None = None
     reason: str = ""
     attempts: tuple[Attempt, ...] = ()
 
@@ -163,19 +165,6 @@ class Job:
     def is_erased(self) -> bool:
         """Its employee was forgotten: there is nobody it could be sent to."""
         return not self.email
-
-    @property
-    def could_leave(self) -> datetime:
-        """When it was to leave: what was due before we knew of it cannot have been sent then."""
-        return max(self.due, self.created)
-
-    @property
-    def lateness(self) -> timedelta | None:
-        """How late the relay accepted it; None when it has not accepted it just now."""
-        attempt = self.new_attempt
-        if attempt is None or attempt.kind is not Kind.ACCEPTED:
-            return None
-        return max(timedelta(0), attempt.ended - self.could_leave)
 
     def sent(self, attempt: Attempt) -> "Job":
         return self._concluded(State.SENT, attempt, reason="")
@@ -233,7 +222,8 @@ class Job:
             raise self.refusal(state)
         is_told = self.not_after_asked and due <= self.not_after
         not_after = self.not_after if is_told else max(self.not_after, not_after)
-        return self._become(state, now, due_at=due, due=due, not_after=not_after)
+        date = kept_date(self)
+        return self._become(state, now, due_at=due, due=due, not_after=not_after, date=date)
 
     def reopened(self, now: datetime, *, not_after: datetime, dedup_until: datetime) -> "Job":
         """Be due now, as if never tried but for the history, and take the dedup key again.
@@ -255,6 +245,7 @@ class Job:
             dedup_key=self.released_key or self.dedup_key,
             dedup_until=self.dedup_until and dedup_until,
             released_key=None,
+            date=kept_date(self),
         )
 
     def resolved(self, state: State, now: datetime, *, reason: str) -> "Job":
@@ -280,6 +271,7 @@ class Job:
             reason=reason,
             attempt=self.attempt + charged,
             attempts=kept((*self.attempts, attempt)),
+            date=self.date or attempt.date,
         )
 
     def _released(self, state: State, now: datetime, *, reason: str, **changes: Any) -> "Job":

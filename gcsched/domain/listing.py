@@ -42,7 +42,7 @@ ALLOWED: Mapping[tuple[str, ...], Sequence[Order]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobFilter:
-    """Which jobs: those that are all of this. *email* is normalised as that of a job."""
+    """Which jobs: those that are all of this. *email* is normalised; its case does not matter."""
 
     state: State | None = None
     due_from: datetime | None = None

@@ -11,7 +11,11 @@ class Mail:
 
     ``content`` is a complete RFC 5322 message: CRLF line ends, lines of at most 998 octets, *not*
     dot-stuffed. ``sender`` and ``recipient`` are the envelope addresses, domains in ASCII;
-    ``smtputf8`` is true when the recipient's local part is not ASCII (RFC 6531).
+    ``smtputf8`` is true when an address has a local part that is not ASCII (RFC 6531). ``plain`` is
+    the same mail for where that is not possible, if its recipient needs none of it; in that one
+    ``left_out`` names the header and the address that it lacks.
+    ``date_at`` is where in ``content`` the value of its Date header begins: whoever writes the body
+    puts the date in, as many octets as are there. None: the content stays as it is.
     ``letter`` is what was composed: what a relay says of this mail is logged without its words.
     """
 
@@ -19,6 +23,9 @@ class Mail:
     recipient: str
     content: bytes
     smtputf8: bool = False
+    plain: "Mail | None" = None
+    left_out: str = ""
+    date_at: int | None = None
     letter: Letter | None = field(default=None, compare=False, repr=False)
 
 

@@ -11,7 +11,6 @@ from gcsched.domain.replies import (
     Broken,
     Kind,
     Stage,
-    kind_of,
 )
 from gcsched.domain.retry import (
     LOST_REPLY,
@@ -29,30 +28,46 @@ from gcsched.domain.suppression import Suppression
 LONGEST_TEXT = 512
 CUT_OFF = "cut off after the body had begun: the relay may have taken the mail"
 DIED_TOO_OFTEN = "its worker died ten times"
+DOUBTED = "not counted: the relay refuses one recipient after the other"
 FOUND_ACCEPTED = "accepted by the relay; its worker died before recording it"
 
 
 def attempt_from(
-    transmission: Answered | Broken, *, relay: str, begun: datetime, ended: datetime
+    transmission: Answered | Broken,
+    *,
+    relay: str,
+    begun: datetime,
+    ended: datetime,
+    date: datetime | None = None,
 ) -> Attempt:
-    """Put what happened into the words of the job's history."""
+    """Put what happened into the words of the job's history; *date* is that of the body."""
     match transmission:
-        case Answered(reply):
+        case Answered(reply, note, is_doubted):
             return Attempt(
                 begun=begun,
                 ended=ended,
-                kind=kind_of(reply),
+                kind=transmission.kind,
                 relay=relay,
                 code=reply.code,
                 enhanced=reply.enhanced,
-                text=str(reply)[:LONGEST_TEXT],
+                text=noted(str(reply), DOUBTED if is_doubted else note),
+                date=date if reply.stage is Stage.BODY else None,
             )
+        case Broken(Stage.BODY, reason):
+            text = f"{Stage.BODY}: {reason}"[:LONGEST_TEXT]
+            kind = Kind.UNCERTAIN
+            return Attempt(begun=begun, ended=ended, kind=kind, relay=relay, text=text, date=date)
         case Broken(stage, reason):
-            kind = Kind.UNCERTAIN if stage is Stage.BODY else Kind.OURS
             text = f"{stage}: {reason}"[:LONGEST_TEXT]
-            return Attempt(begun=begun, ended=ended, kind=kind, relay=relay, text=text)
+            return Attempt(begun=begun, ended=ended, kind=Kind.OURS, relay=relay, text=text)
         case never:
             assert_never(never)
+
+
+def noted(text: str, note: str) -> str:
+    """Return *text*, cut so that *note* has room behind it."""
+    behind = note and f" ({note})"
+    return text[: LONGEST_TEXT - len(behind)] + behind
 
 
 def before_attempt(job: Job, *, suppression: Suppression | None, now: datetime) -> Job | None:
@@ -74,8 +89,8 @@ def after_attempt(job: Job, attempt: Attempt, *, policy: RetryPolicy, chance: fl
             return job.sent(attempt)
         case TryAgain(at=at, charged=charged):
             return job.retried(attempt, due=at, charged=charged)
-        case GiveUp(reason=reason):
-            return job.failed(attempt, reason=reason)
+        case GiveUp(reason=reason, kind=kind):
+            return job.failed(replace(attempt, kind=kind or attempt.kind), reason=reason)
         case Expire(reason=reason, charged=charged):
             return job.expired(attempt, reason=reason, charged=charged)
         case Hold(reason=reason):
@@ -84,15 +99,22 @@ def after_attempt(job: Job, attempt: Attempt, *, policy: RetryPolicy, chance: fl
             assert_never(never)
 
 
-def interrupted(job: Job, *, begun: datetime | None, policy: RetryPolicy, now: datetime) -> Job:
+def interrupted(
+    job: Job,
+    *,
+    begun: datetime | None,
+    policy: RetryPolicy,
+    now: datetime,
+    date: datetime | None = None,
+) -> Job:
     """Give *job* as it is after its delivery was cut off, by a stop or a death of its worker.
 
-    *begun* is when its body was about to be written; None means that nothing was transmitted.
-    No attempt is charged either way.
+    *begun* is when its body was about to be written, with this *date*; None means that nothing was
+    transmitted. No attempt is charged either way.
     """
     if begun is None:
         return job.given_back(now)
-    attempt = Attempt(begun=begun, ended=now, kind=Kind.UNCERTAIN, text=CUT_OFF)
+    attempt = Attempt(begun=begun, ended=now, kind=Kind.UNCERTAIN, text=CUT_OFF, date=date)
     if policy.on_uncertain is OnUncertain.HOLD:
         return job.held(attempt, reason=LOST_REPLY, charged=False)
     return job.retried(attempt, due=now, charged=False)

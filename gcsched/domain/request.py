@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from gcsched.domain.address import normalised_address
+from gcsched.domain.address_rules import AddressRules
 from gcsched.domain.due import FURTHEST, MILLISECONDS, DailyPlan
 from gcsched.domain.identifiers import unseen_violations
 from gcsched.domain.job import Priority
@@ -56,12 +57,14 @@ class MeetRequest:
 class Offer:
     """What a request may refer to: each template with the variables it needs, the daily run.
 
-    *given* are the names that every mail has; nobody's variables may have one of them.
+    *given* are the names that every mail has; nobody's variables may have one of them. *addresses*
+    says which domains beside those of the public internet may be written to.
     """
 
     templates: Mapping[str, Collection[str]]
     given: Collection[str]
     daily: DailyPlan
+    addresses: AddressRules = AddressRules.PUBLIC
 
     def due_at(self, request: MeetRequest, *, now: datetime) -> datetime:
         """Give the second that *request* asks for; what is past is now."""
@@ -76,8 +79,11 @@ def validated(raw: MeetRequest, *, now: datetime, offer: Offer) -> MeetRequest:
     Raises InvalidRequest with every violation, named by the fields of proto/task.proto.
     """
     message = raw.message.strip()
-    email = normalised_address(raw.email)
-    reply_to = normalised_address(raw.reply_to, field="reply_to") if raw.reply_to else ""
+    rules = offer.addresses
+    email = normalised_address(raw.email, rules=rules)
+    reply_to: str | Violation = ""
+    if raw.reply_to:
+        reply_to = normalised_address(raw.reply_to, field="reply_to", rules=rules)
     when = list(second_violations("timestamp", raw.timestamp, now, zero="the next daily run"))
     violations = [
         *text_violations("empid", raw.empid, at_least=1, at_most=LONGEST_EMPID),

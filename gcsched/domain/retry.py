@@ -7,8 +7,9 @@ from typing import assert_never
 
 from gcsched.domain.attempt import Attempt
 from gcsched.domain.due import whole_second
+from gcsched.domain.hints import hinted_wait
 from gcsched.domain.job import Job
-from gcsched.domain.replies import Kind, hinted_wait
+from gcsched.domain.replies import Kind
 
 
 class OnUncertain(StrEnum):
@@ -33,9 +34,10 @@ class TryAgain:
 
 @dataclass(frozen=True, slots=True)
 class GiveUp:
-    """End as FAILED."""
+    """End as FAILED; *kind* is what the last attempt counts as then, None: as what it was."""
 
     reason: str
+    kind: Kind | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +100,18 @@ class RetryPolicy:
     def later(self, job: Job, attempt: Attempt, chance: float) -> Verdict:
         tries = job.attempt + 1
         if tries >= self.attempts:
-            return GiveUp(f"{tries} attempts failed, the last with: {attempt.text}")
+            reason = f"{tries} attempts failed, the last with: {attempt.text}"
+            return GiveUp(reason, kind=kind_at_last(attempt))
         return again(job, attempt, self.wait(tries, chance), charged=True)
 
     def wait(self, tries: int, chance: float) -> timedelta:
         return max(self.waits[min(tries, len(self.waits)) - 1] * chance, SHORTEST_WAIT)
+
+
+def kind_at_last(attempt: Attempt) -> Kind | None:
+    """Return whom the end of the tries is blamed on: a mailbox that stays full is its owner's."""
+    is_full = attempt.kind is Kind.LATER and attempt.blames_full_mailbox
+    return Kind.RECIPIENT if is_full else None
 
 
 def wait_ours(tries: int, chance: float) -> timedelta:

@@ -47,7 +47,9 @@ def until_violations(until: datetime, *, now: datetime) -> Iterator[Violation]:
 def suppression_from(job: Job, *, lasting: timedelta) -> Suppression | None:
     """Give what the end of *job* means for its address; None when it says nothing against it."""
     match job.attempts:
-        case [*_, Attempt(kind=Kind.RECIPIENT) as refused] if job.state is State.FAILED:
+        case [*_, Attempt(kind=Kind.RECIPIENT, blames_full_mailbox=False) as refused] if (
+            job.state is State.FAILED
+        ):
             return Suppression(
                 address=job.email,
                 reason=refused.text,

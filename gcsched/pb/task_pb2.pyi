@@ -427,7 +427,7 @@ class GetStatusRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class StatusReport(_message.Message):
-    __slots__ = ("counts", "counted", "oldest_due", "lateness", "relays", "pause", "version", "python", "started", "unreadable_jobs", "problems")
+    __slots__ = ("counts", "counted", "oldest_due", "lateness", "relays", "pause", "version", "python", "started", "unreadable_jobs", "problems", "stores", "report_time")
     class StateCount(_message.Message):
         __slots__ = ("state", "count")
         STATE_FIELD_NUMBER: _ClassVar[int]
@@ -445,20 +445,45 @@ class StatusReport(_message.Message):
         p99: _duration_pb2.Duration
         def __init__(self, mails: _Optional[int] = ..., p50: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., p99: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
     class Relay(_message.Message):
-        __slots__ = ("name", "is_down", "sessions_open", "sessions_busy", "rate", "effective_rate")
+        __slots__ = ("name", "is_down", "sessions_open", "sessions_busy", "rate", "effective_rate", "state", "last_error", "state_time")
+        class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+            __slots__ = ()
+            UNKNOWN: _ClassVar[StatusReport.Relay.State]
+            UP: _ClassVar[StatusReport.Relay.State]
+            FAILED: _ClassVar[StatusReport.Relay.State]
+            DOWN: _ClassVar[StatusReport.Relay.State]
+        UNKNOWN: StatusReport.Relay.State
+        UP: StatusReport.Relay.State
+        FAILED: StatusReport.Relay.State
+        DOWN: StatusReport.Relay.State
         NAME_FIELD_NUMBER: _ClassVar[int]
         IS_DOWN_FIELD_NUMBER: _ClassVar[int]
         SESSIONS_OPEN_FIELD_NUMBER: _ClassVar[int]
         SESSIONS_BUSY_FIELD_NUMBER: _ClassVar[int]
         RATE_FIELD_NUMBER: _ClassVar[int]
         EFFECTIVE_RATE_FIELD_NUMBER: _ClassVar[int]
+        STATE_FIELD_NUMBER: _ClassVar[int]
+        LAST_ERROR_FIELD_NUMBER: _ClassVar[int]
+        STATE_TIME_FIELD_NUMBER: _ClassVar[int]
         name: str
         is_down: bool
         sessions_open: int
         sessions_busy: int
         rate: float
         effective_rate: float
-        def __init__(self, name: _Optional[str] = ..., is_down: _Optional[bool] = ..., sessions_open: _Optional[int] = ..., sessions_busy: _Optional[int] = ..., rate: _Optional[float] = ..., effective_rate: _Optional[float] = ...) -> None: ...
+        state: StatusReport.Relay.State
+        last_error: str
+        state_time: _timestamp_pb2.Timestamp
+        def __init__(self, name: _Optional[str] = ..., is_down: _Optional[bool] = ..., sessions_open: _Optional[int] = ..., sessions_busy: _Optional[int] = ..., rate: _Optional[float] = ..., effective_rate: _Optional[float] = ..., state: _Optional[_Union[StatusReport.Relay.State, str]] = ..., last_error: _Optional[str] = ..., state_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    class Store(_message.Message):
+        __slots__ = ("name", "trouble", "state_time")
+        NAME_FIELD_NUMBER: _ClassVar[int]
+        TROUBLE_FIELD_NUMBER: _ClassVar[int]
+        STATE_TIME_FIELD_NUMBER: _ClassVar[int]
+        name: str
+        trouble: str
+        state_time: _timestamp_pb2.Timestamp
+        def __init__(self, name: _Optional[str] = ..., trouble: _Optional[str] = ..., state_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
     COUNTS_FIELD_NUMBER: _ClassVar[int]
     COUNTED_FIELD_NUMBER: _ClassVar[int]
     OLDEST_DUE_FIELD_NUMBER: _ClassVar[int]
@@ -470,6 +495,8 @@ class StatusReport(_message.Message):
     STARTED_FIELD_NUMBER: _ClassVar[int]
     UNREADABLE_JOBS_FIELD_NUMBER: _ClassVar[int]
     PROBLEMS_FIELD_NUMBER: _ClassVar[int]
+    STORES_FIELD_NUMBER: _ClassVar[int]
+    REPORT_TIME_FIELD_NUMBER: _ClassVar[int]
     counts: _containers.RepeatedCompositeFieldContainer[StatusReport.StateCount]
     counted: _timestamp_pb2.Timestamp
     oldest_due: _duration_pb2.Duration
@@ -481,7 +508,9 @@ class StatusReport(_message.Message):
     started: _timestamp_pb2.Timestamp
     unreadable_jobs: int
     problems: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, counts: _Optional[_Iterable[_Union[StatusReport.StateCount, _Mapping]]] = ..., counted: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., oldest_due: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., lateness: _Optional[_Union[StatusReport.Lateness, _Mapping]] = ..., relays: _Optional[_Iterable[_Union[StatusReport.Relay, _Mapping]]] = ..., pause: _Optional[_Union[Pause, _Mapping]] = ..., version: _Optional[str] = ..., python: _Optional[str] = ..., started: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., unreadable_jobs: _Optional[int] = ..., problems: _Optional[_Iterable[str]] = ...) -> None: ...
+    stores: _containers.RepeatedCompositeFieldContainer[StatusReport.Store]
+    report_time: _timestamp_pb2.Timestamp
+    def __init__(self, counts: _Optional[_Iterable[_Union[StatusReport.StateCount, _Mapping]]] = ..., counted: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., oldest_due: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., lateness: _Optional[_Union[StatusReport.Lateness, _Mapping]] = ..., relays: _Optional[_Iterable[_Union[StatusReport.Relay, _Mapping]]] = ..., pause: _Optional[_Union[Pause, _Mapping]] = ..., version: _Optional[str] = ..., python: _Optional[str] = ..., started: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., unreadable_jobs: _Optional[int] = ..., problems: _Optional[_Iterable[str]] = ..., stores: _Optional[_Iterable[_Union[StatusReport.Store, _Mapping]]] = ..., report_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class Suppression(_message.Message):
     __slots__ = ("email", "reason", "job_id", "since", "until")

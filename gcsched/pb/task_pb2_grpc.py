@@ -277,30 +277,31 @@ class SchedulerServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetStatus(self, request, context):
-        """Tells how things are: counts by state (taken once a minute), the oldest due job, recent
-        lateness, the relays, the pause, versions.
+        """Tells how things are: the stores, counts by state, the oldest due job, recent lateness, the
+        relays, the pause, versions. Answers within a second while stores are away.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListSuppressions(self, request, context):
-        """Lists the addresses that get no mail, in alphabetical order.
+        """Lists the addresses that get no mail, in alphabetical order, each as it was written.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def AddSuppression(self, request, context):
-        """Blocks an address, or changes until when. No body to it begins after an OK; what had begun before
-        is finished.
+        """Blocks an address in all its spellings, or changes until when. No body to it begins after an OK;
+        what had begun before is finished. Whether letters are capitals does not matter.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RemoveSuppression(self, request, context):
-        """Frees an address. NOT_FOUND (reason SUPPRESSION_NOT_FOUND) when it was not blocked.
+        """Frees an address in all its spellings. NOT_FOUND (reason SUPPRESSION_NOT_FOUND) when none of
+        them was blocked.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

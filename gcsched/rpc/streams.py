@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import grpc
 
-from gcsched.usecases.finish import cancel_until_done
+from gcsched.usecases.finish import cancel_until_done, hear
 
 STOPPING = "the service is stopping; open the stream again at another replica"
 TO_END = timedelta(seconds=1)
@@ -55,6 +55,7 @@ class StreamInterceptor(grpc.aio.ServerInterceptor):
             await context.abort(grpc.StatusCode.UNAVAILABLE, STOPPING)
         task = asyncio.create_task(answered(call(request, context), context))
         self._open.add(task)
+        task.add_done_callback(hear)  # its caller may have hung up
         try:
             await asyncio.wait({task})
         finally:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import grpc
 from google.protobuf.message import Message
 
+from gcsched.domain.address_rules import AddressRules
 from gcsched.domain.checks import Checks
 from gcsched.domain.identifiers import unseen_violations
 from gcsched.domain.paging import page_size, page_token, place_in
@@ -25,6 +26,7 @@ LONGEST_REASON = 256
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suppressing:
     blocklist: Blocklist
+    addresses: AddressRules = AddressRules.PUBLIC
 
     async def ListSuppressions(
         self, request: task_pb2.ListSuppressionsRequest, context: Context
@@ -45,7 +47,8 @@ class Suppressing:
     ) -> task_pb2.Suppression:
         async with answering(request, context, "blocking an address"):
             checks = Checks()
-            address = checks.taken(address_from(request.email, "email"), otherwise="")
+            found = address_from(request.email, "email", self.addresses)
+            address = checks.taken(found, otherwise="")
             checks.add(unseen_violations("email", address))
             reason = request.reason.strip()
             checks.add(text_violations("reason", reason, at_least=1, at_most=LONGEST_REASON))

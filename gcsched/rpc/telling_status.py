@@ -12,6 +12,7 @@ from gcsched.rpc.answering import answering
 from gcsched.usecases.lateness import Figures
 from gcsched.usecases.ports import JobCounts
 from gcsched.usecases.status import RelayReport, Report, Status
+from gcsched.usecases.store_health import StoreReport
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +25,7 @@ class TellingStatus:
         context: grpc.aio.ServicerContext[Message, Message],
     ) -> task_pb2.StatusReport:
         async with answering(request, context, "looking how things are"):
-            return report_message(self.status())
+            return report_message(await self.status.counted_anew())
 
 
 def report_message(report: Report) -> task_pb2.StatusReport:
@@ -42,6 +43,8 @@ def report_message(report: Report) -> task_pb2.StatusReport:
         started=about.started,
         unreadable_jobs=counts.unreadable if counts is not None else 0,
         problems=report.problems,
+        stores=[store_message(each) for each in report.stores],
+        report_time=report.report_time,
     )
 
 
@@ -64,6 +67,15 @@ def relay_message(relay: RelayReport) -> task_pb2.StatusReport.Relay:
         sessions_busy=relay.sessions_busy,
         rate=relay.rate,
         effective_rate=relay.effective_rate,
+        state=relay.health.state.value,
+        last_error=relay.health.error,
+        state_time=relay.health.state_time,
+    )
+
+
+def store_message(store: StoreReport) -> task_pb2.StatusReport.Store:
+    return task_pb2.StatusReport.Store(
+        name=store.name, trouble=store.trouble or "", state_time=store.state_time
     )
 
 

@@ -120,7 +120,9 @@ class SharedAllowance:
     def _be_alone(self, error: BellUnavailable) -> None:
         self._alone_until = self.clock() + QUIET_SECONDS
         if not self._is_alone:
-            structlog.get_logger().warning("rate limit kept without the others", error=str(error))
+            structlog.get_logger().warning(
+                "rate limit kept without the others", error=error.for_log
+            )
         self._is_alone = True
 
     def _be_one_of_many(self) -> None:

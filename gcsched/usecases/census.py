@@ -1,19 +1,28 @@
-"""The census: count all jobs once a minute and remember it, so that a look costs nothing."""
+"""The census: count all jobs once a minute, and anew for whoever looks where that is cheap."""
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import structlog
 
 from gcsched.errors import StoreUnavailable
-from gcsched.usecases.periodic import periodically
+from gcsched.usecases.finish import cancel_until_done
 from gcsched.usecases.ports import Clock, JobCounts, Tally
 
 EVERY = timedelta(minutes=1)
 TOO_OLD = timedelta(minutes=3)
+# A count looks at each index entry of a state: 10 ms for some thousand jobs, seconds for millions.
+# Each process counts for itself. So at least two seconds pass before the next, and nineteen times
+# what a dear one took, however many look: what is cheap costs MongoDB a fortieth of one core for
+# each process that is looked at, what is dear a twentieth.
+CHEAP_SECONDS = 0.05
+PAUSE_AFTER_CHEAP_SECONDS, PAUSES_AFTER_DEAR = 2.0, 19.0
+AFTER_FAILURE_SECONDS = 5.0
+LONGEST_WAIT_SECONDS = 0.5
 
 
 async def none_unreadable() -> int:
@@ -23,7 +32,11 @@ async def none_unreadable() -> int:
 
 @dataclass(kw_only=True, eq=False)
 class Census:
-    """*unreadable* counts the jobs that cannot be read."""
+    """*unreadable* counts the jobs that cannot be read.
+
+    One count at a time, in the loop `run`, which belongs to no caller: all who ask meanwhile share
+    it, and none of them can cancel it.
+    """
 
     tally: Tally
     now: Clock
@@ -32,6 +45,10 @@ class Census:
     _counts: JobCounts | None = field(default=None, init=False)
     _counted_at: float = field(default=0.0, init=False)
     counted: datetime | None = field(default=None, init=False)
+    _took: tuple[float, ...] = field(default=(0.0,), init=False)
+    _not_before: float = field(default=-1.0, init=False)
+    _asked: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+    _done: asyncio.Event = field(default_factory=asyncio.Event, init=False)
 
     @property
     def latest(self) -> JobCounts | None:
@@ -40,14 +57,41 @@ class Census:
         return self._counts if is_true else None
 
     async def run(self, stop: asyncio.Event) -> None:
-        await periodically(self.count, every=EVERY, stop=stop)
+        async with asyncio.TaskGroup() as tasks:
+            counting = tasks.create_task(self._count_again_and_again(), name="census")
+            await stop.wait()
+            await cancel_until_done({counting})
+
+    async def freshen(self) -> None:
+        """Have the jobs counted anew, unless that is dear; wait for it half a second at most."""
+        if self.clock() < self._not_before:
+            return
+        self._asked.set()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LONGEST_WAIT_SECONDS):
+                await self._done.wait()
+
+    async def _count_again_and_again(self) -> None:
+        while True:
+            await self.count()
+            self._asked.clear()
+            self._done.set()
+            self._done = asyncio.Event()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(EVERY.total_seconds()):
+                    await self._asked.wait()
 
     async def count(self) -> None:
-        now = self.now()
+        now, begun = self.now(), self.clock()
         try:
             counts = await self.tally.count(now=now)
             self._counts = replace(counts, unreadable=await self.unreadable())
         except StoreUnavailable as error:
-            structlog.get_logger().warning("jobs not counted", error=str(error))
+            structlog.get_logger().warning("jobs not counted", error=error.for_log)
+            self._not_before = self.clock() + AFTER_FAILURE_SECONDS
         else:
             self._counted_at, self.counted = self.clock(), now
+            self._took = (self._took[-1], self._counted_at - begun)
+            took = min(self._took)  # one may hang, or be the first, without being dear
+            pause = 0.0 if took <= CHEAP_SECONDS else PAUSES_AFTER_DEAR * took
+            self._not_before = self._counted_at + max(pause, PAUSE_AFTER_CHEAP_SECONDS)

@@ -2,12 +2,17 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from functools import partial
 
+import structlog
+
 from gcsched.domain.attempt import Attempt
+from gcsched.domain.due import whole_second
 from gcsched.domain.job import LEASE, LEASE_LEFT_AT_BODY, Job
+from gcsched.domain.mail_date import settled_date
+from gcsched.domain.masking import masked
 from gcsched.domain.outcome import (
     LONGEST_TEXT,
     after_attempt,
@@ -15,6 +20,7 @@ from gcsched.domain.outcome import (
     before_attempt,
     interrupted,
 )
+from gcsched.domain.permit import Permit
 from gcsched.domain.replies import Answered, Broken, Kind, Withheld
 from gcsched.domain.retry import RetryPolicy
 from gcsched.domain.suppression import Suppression
@@ -32,7 +38,6 @@ from gcsched.usecases.ports import (
     Clock,
     Composer,
     Conclusion,
-    Permit,
 )
 
 
@@ -40,13 +45,15 @@ from gcsched.usecases.ports import (
 class Claimed:
     """A job in our hands. *begun* is set when its body may be on its way to the relay.
 
-    *suppression* is that of its address, as it was right after the claim.
+    *suppression* is that of its address, as it was right after the claim. *date* is the Date of
+    its mail from the first time that the fence was asked for it.
     """
 
     job: Job
     token: str
     suppression: Suppression | None = None
     begun: datetime | None = field(default=None)
+    date: datetime | None = field(default=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,15 +65,37 @@ class Fence:
     """
 
     claims: Claims
+    now: Clock
 
     async def __call__(self, asking: Sequence[Claimed]) -> list[Permit | None]:
-        permits: dict[str, Permit] = {}
-        for token in {claimed.token for claimed in asking}:
-            ids = [claimed.job.id for claimed in asking if claimed.token == token]
+        untils: dict[str, float] = {}
+        for (token, date), ids in self._together(asking).items():
             until = time.monotonic() + (LEASE - LEASE_LEFT_AT_BODY).total_seconds()
-            for job_id in await self.claims.begin(token, ids):
-                permits[token + job_id] = until
-        return [permits.get(claimed.token + claimed.job.id) for claimed in asking]
+            for job_id in await self.claims.begin(token, ids, date=date):
+                untils[token + job_id] = until
+        return [permit(claimed, untils.get(claimed.token + claimed.job.id)) for claimed in asking]
+
+    def _together(self, asking: Sequence[Claimed]) -> dict[tuple[str, datetime], list[str]]:
+        """Settle the date of each mail, and group the ids: one write for each claim and date.
+
+        Nearly all have the present second, and one that is stored stays whatever is written. Only
+        mails of the version before, and those asked for again in a later second, go apart: an
+        earlier write whose answer was lost may have stored that date.
+        """
+        second = self.now().replace(microsecond=0)
+        together: dict[tuple[str, datetime], list[str]] = {}
+        for claimed in asking:
+            if claimed.date is None:
+                claimed.date = settled_date(claimed.job) or second
+            date = claimed.date if claimed.job.date is None else second
+            together.setdefault((claimed.token, date), []).append(claimed.job.id)
+        return together
+
+
+def permit(claimed: Claimed, until: float | None) -> Permit | None:
+    if until is None or claimed.date is None:
+        return None
+    return Permit(until=until, date=claimed.date)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,13 +125,23 @@ class Deliver:
             # Nobody said that the claim still holds, so nothing was sent.
             return self.given_back(claimed)
         match carried.transmission:
-            case Withheld():
-                return self.given_back(claimed)
+            case Withheld(wait=wait):
+                return self._withheld(claimed, wait)
             case Answered() | Broken() as transmission:
+                tell_note(claimed.job, transmission)
                 attempt = attempt_from(
-                    transmission, relay=carried.relay, begun=started, ended=self.now()
+                    transmission,
+                    relay=carried.relay,
+                    begun=started,
+                    ended=self.now(),
+                    date=claimed.date,
                 )
                 return self._concluded(claimed, attempt)
+
+    def _withheld(self, claimed: Claimed, wait: timedelta | None) -> Conclusion:
+        if wait is None:
+            return self.given_back(claimed)
+        return self.put_off(claimed, whole_second(self.now() + wait))
 
     async def _begin(self, claimed: Claimed) -> Permit | None:
         if self.now() > claimed.job.not_after:  # a relay may take minutes until here
@@ -123,7 +162,13 @@ class Deliver:
 
     def interrupted(self, claimed: Claimed) -> Conclusion:
         """Say what a delivery came to that was cancelled."""
-        job = interrupted(claimed.job, begun=claimed.begun, policy=self.policy, now=self.now())
+        job = interrupted(
+            claimed.job,
+            begun=claimed.begun,
+            date=claimed.date,
+            policy=self.policy,
+            now=self.now(),
+        )
         return Conclusion(claim=claimed.token, job=job)
 
     def broken(self, claimed: Claimed, error: Exception) -> Conclusion:
@@ -133,7 +178,9 @@ class Deliver:
         """
         kind = Kind.OURS if claimed.begun is None else Kind.UNCERTAIN
         text = f"internal error: {type(error).__name__}"
-        return self._concluded(claimed, self._failure(claimed.begun or self.now(), kind, text))
+        failure = self._failure(claimed.begun or self.now(), kind, text)
+        date = None if claimed.begun is None else claimed.date
+        return self._concluded(claimed, replace(failure, date=date))
 
     def _unfit(self, claimed: Claimed, started: datetime, problem: Exception) -> Conclusion:
         return self._concluded(claimed, self._failure(started, Kind.CONTENT, str(problem)))
@@ -144,3 +191,10 @@ class Deliver:
     def _concluded(self, claimed: Claimed, attempt: Attempt) -> Conclusion:
         job = after_attempt(claimed.job, attempt, policy=self.policy, chance=self.chance())
         return Conclusion(claim=claimed.token, job=job)
+
+
+def tell_note(job: Job, transmission: Answered | Broken) -> None:
+    """Log that the relay took another form of the mail than was asked for."""
+    if isinstance(transmission, Answered) and transmission.note:
+        log = structlog.get_logger()
+        log.warning("mail changed for the relay", job_id=job.id, how=masked(transmission.note, job))

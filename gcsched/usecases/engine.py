@@ -63,7 +63,8 @@ class Engine:
             try:
                 await self.claim_what_is_due()
             except (StoreUnavailable, TimeoutError) as error:
-                structlog.get_logger().warning("claiming waits", error=str(error))
+                why = error.for_log if isinstance(error, StoreUnavailable) else "it took too long"
+                structlog.get_logger().warning("claiming waits", error=why)
                 await asyncio.sleep(AFTER_FAILURE_SECONDS)
                 self.nudge()
 

@@ -6,30 +6,40 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import partial
 
-import structlog
-
-from gcsched.domain.breaker import Breaker, BreakerPolicy, is_trouble, refuses_login
+from gcsched.domain.breaker import Breaker, BreakerPolicy, is_trouble, may_be_its_mails
 from gcsched.domain.mail import Mail
-from gcsched.domain.masking import Letter, masked
 from gcsched.domain.patience import Patience
+from gcsched.domain.permit import Permit
+from gcsched.domain.refusals import ProbedDomains, Unwanted, is_accepted, is_answer_for_good
+from gcsched.domain.relay_health import Checked, is_login_refused
 from gcsched.domain.replies import Answered, Broken, Stage, Transmission, Withheld
 from gcsched.usecases.pacer import Pacer
-from gcsched.usecases.ports import Begin, Mailer, Permit
+from gcsched.usecases.ports import Begin, Mailer
+from gcsched.usecases.relay_trouble import OnHeard, RelayTrouble, Standing, nobody_listens
 from gcsched.usecases.silence import Silence, Waiting
+from gcsched.usecases.weighing import Acceptance, Weighing
 
 HasOther = Callable[[], bool]
 
 FULL = Withheld("the relay has had as many mails as it may get now")
+ANOTHER_FIRST = Withheld(
+    "the relay is probed with a mail to another domain first", wait=timedelta(seconds=5)
+)
 
 
 @dataclass(kw_only=True, eq=False)
 class GuardedRelay:
     """A Mailer that logs one event when its breaker opens and one when it closes.
 
+    It opens after five troubles in a row, and when the relay refuses one recipient after the other:
+    then it is *held*, and closes with the next mail that the relay accepts.
+
     *login* says where its password comes from, *meanwhile* what happens while it is down: for the
-    operator who reads that event. *clock* is monotonic.
+    operator who reads that event. *clock* is monotonic. All relays of a process share *accepted*.
+    *on_heard* is told what each mail and each check said about the relay.
     """
 
     mailer: Mailer
@@ -40,14 +50,24 @@ class GuardedRelay:
     clock: Callable[[], float] = time.monotonic
     chance: Callable[[], float] = random.random
     patience: Patience = field(default_factory=Patience)
+    accepted: Acceptance = field(default_factory=Acceptance)
+    on_heard: OnHeard = nobody_listens
     _breaker: Breaker = field(init=False)
     _silence: Silence = field(init=False)
     _is_probing: bool = field(default=False, init=False)
+    _weighing: Weighing = field(init=False)
+    _trouble: RelayTrouble = field(init=False)
+    _probed: ProbedDomains = field(default_factory=ProbedDomains, init=False)
+    _unwanted: Unwanted = field(default_factory=Unwanted, init=False)
 
     def __post_init__(self) -> None:
         self._breaker = Breaker(policy=self.policy)
         self._silence = Silence(
             on_silent=self._fall_silent, patience=self.patience, clock=self.clock
+        )
+        self._weighing = Weighing(accepted=self.accepted, clock=self.clock)
+        self._trouble = RelayTrouble(
+            relay=self.name, login=self.login, meanwhile=self.meanwhile, on_heard=self.on_heard
         )
 
     @property
@@ -74,6 +94,9 @@ class GuardedRelay:
         if self.pacer.is_full:
             return FULL
         if self.is_down:
+            overdue = self._breaker.overdue_seconds(self.clock())
+            if self._probed.bars(mail.recipient, overdue_seconds=overdue):
+                return ANOTHER_FIRST
             return await self._probe(mail, begin, has_other)
         return await self._converse(mail, begin, has_other)
 
@@ -125,35 +148,90 @@ class GuardedRelay:
         before = self._breaker
         self._breaker = before.opened(self.clock(), chance=self.chance())
         self.mailer.drop_idle()
-        if not before.is_open:
-            self._report_down(Broken(Stage.CONNECT, why), None)
+        # It may be silent in the middle of a mail only: no check disproves that.
+        self._trouble.of_mail(Broken(Stage.CONNECT, why), None, self._standing(before))
 
     def _learn(self, mail: Mail, transmission: Transmission) -> Transmission:
-        before = self._breaker
         self.pacer.learn(transmission, mail.letter)
-        if is_trouble(transmission):
-            self._breaker = before.failed(self.clock(), chance=self.chance())
-            if self.is_down and not before.is_open:
-                self._report_down(transmission, mail.letter)
+        transmission = self._weighing.weigh(mail, transmission)
+        if self._weighing.is_held:
+            self._hold(mail, transmission)
+        elif is_trouble(transmission):
+            self._suffer(mail, transmission)
         else:
-            self._breaker = before.succeeded()
-            if before.is_open:
-                structlog.get_logger().info("relay is back", relay=self.name, probes=before.probes)
+            self._recover(transmission)
         return transmission
 
-    def _report_down(self, trouble: Answered | Broken, letter: Letter | None) -> None:
-        what = "mails are held back from it and it is probed"
-        if refuses_login(trouble):
-            what = f"the relay refuses the login: correct {self.login} or its file"
-        structlog.get_logger().warning(
-            "relay is down",
-            relay=self.name,
-            error=masked(words_of(trouble), letter),
-            advice=f"{what}; {self.meanwhile}",
+    def learn_from_check(self, checked: Checked) -> None:
+        """Count a failed check as one trouble; close the breaker if a session stands again.
+
+        Not if mails were refused or left unanswered: they would be again. While the breaker is
+        open a failed check changes nothing, so the probes that carry mails are not put off.
+        """
+        before, trouble = self._breaker, checked.trouble
+        if trouble is not None:
+            if not before.is_open:
+                # A login that was refused once is refused again: it is not tried five times.
+                count = before.opened if is_login_refused(trouble) else before.failed
+                self._breaker = count(self.clock(), chance=self.chance())
+            self._trouble.of_check(trouble, self._standing(before))
+            return
+        if not self._trouble.needs_mail:
+            self._close()
+        self._trouble.check_went_well(is_down=self.is_down)
+
+    def _hold(self, mail: Mail, transmission: Transmission) -> None:
+        """Keep the mails back, whatever this one came to: it was not accepted."""
+        before, now, chance = self._breaker, self.clock(), self.chance()
+        if not before.is_open:
+            self._breaker = before.opened(now, chance=chance, after=0)
+        elif is_answer_for_good(transmission):
+            self._breaker = before.answered(now, chance=chance)
+        else:
+            self._breaker = before.failed(now, chance=chance)
+        if isinstance(transmission, Answered | Broken):
+            self._probe_another_domain(mail, transmission)
+            self._trouble.of_mail(transmission, mail.letter, self._standing(before))
+
+    def _suffer(self, mail: Mail, trouble: Answered | Broken) -> None:
+        before = self._breaker
+        if before.is_open or self._is_new_trouble(mail, trouble):
+            self._breaker = before.failed(self.clock(), chance=self.chance())
+        if self.is_down:
+            self._probe_another_domain(mail, trouble)
+        self._trouble.of_mail(trouble, mail.letter, self._standing(before))
+
+    def _is_new_trouble(self, mail: Mail, trouble: Answered | Broken) -> bool:
+        if not may_be_its_mails(trouble):
+            return True
+        before, now = self._unwanted, self.clock()
+        self._unwanted = before.refused(mail.recipient, now)
+        return before.counts(mail.recipient, now)
+
+    def _recover(self, transmission: Transmission) -> None:
+        if self.is_down or is_accepted(transmission):
+            self._unwanted = Unwanted()
+        if self._unwanted:
+            # It refuses mails for a reason of ours, and has accepted none since: that stands.
+            self._trouble.mail_proved_nothing()
+            return
+        self._close()
+        self._trouble.mail_went_well()
+
+    def _close(self) -> None:
+        before = self._breaker
+        self._breaker = before.succeeded()
+        if before.is_open:
+            self._probed = ProbedDomains()
+            self._trouble.ended(before.probes)
+
+    def _standing(self, before: Breaker) -> Standing:
+        return Standing(
+            is_down=self.is_down,
+            is_new=self.is_down and not before.is_open,
+            is_held=self._weighing.is_held,
         )
 
-
-def words_of(trouble: Answered | Broken) -> str:
-    if isinstance(trouble, Answered):
-        return str(trouble.reply)
-    return f"{trouble.stage}: {trouble.reason}"
+    def _probe_another_domain(self, mail: Mail, trouble: Answered | Broken) -> None:
+        if may_be_its_mails(trouble):
+            self._probed = self._probed.refused(mail.recipient)

@@ -126,8 +126,8 @@ class IndexCare:
         try:
             seen = await self.indexes.look()
         except StoreUnavailable as error:
-            if str(error) != self._blind:
-                self._blind = str(error)
+            if error.for_log != self._blind:
+                self._blind = error.for_log
                 structlog.get_logger().warning("indexes not looked at", error=self._blind)
             if isinstance(error, StoreRefused):  # what cannot be known is no reason to take nothing
                 self._known.set()

@@ -79,6 +79,8 @@ class Leases:
         try:
             await self._claims.renew(list(self._tokens))
         except StoreUnavailable as error:
-            structlog.get_logger().warning("leases not renewed", held=self.held, error=str(error))
+            structlog.get_logger().warning(
+                "leases not renewed", held=self.held, error=error.for_log
+            )
             return False
         return True

@@ -61,6 +61,6 @@ class AcceptedMarks:
                 await self._marks.forget(forgetting)
         except BellUnavailable as error:
             # Not tried again: what was to be forgotten expires, what was to be noted is a guess.
-            structlog.get_logger().debug("marks not written", error=str(error))
+            structlog.get_logger().debug("marks not written", error=error.for_log)
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), QUIET_SECONDS)

@@ -10,10 +10,11 @@ import structlog
 from gcsched.domain.callers import one_line
 from gcsched.domain.mail import Mail
 from gcsched.domain.pause import Pause
+from gcsched.domain.permit import Permit
 from gcsched.domain.replies import Withheld
 from gcsched.errors import StoreUnavailable
 from gcsched.usecases.periodic import periodically
-from gcsched.usecases.ports import Begin, Carried, Carrier, Gate, Permit
+from gcsched.usecases.ports import Begin, Carried, Carrier, Gate
 
 EVERY = timedelta(seconds=1)
 PAUSED = Carried(relay="", transmission=Withheld("sending is paused"))

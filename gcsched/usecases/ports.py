@@ -8,16 +8,14 @@ from typing import Protocol
 from gcsched.domain.bucket import Grant, Speed
 from gcsched.domain.job import Job, State
 from gcsched.domain.mail import Draft, Mail
+from gcsched.domain.permit import Permit
 from gcsched.domain.replies import Transmission
 from gcsched.domain.suppression import Suppression
 
 Clock = Callable[[], datetime]
 
-Permit = float
-"""A moment of ``time.monotonic()``: the body may be begun until then, not later."""
-
 Begin = Callable[[], Awaitable[Permit | None]]
-"""Asked once, when the relay waits for the body; None means: do not send, the job is not ours."""
+"""Asked each time the relay waits for a body; None means: do not send, the job is not ours."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,8 +175,11 @@ class Claims(Protocol):
     async def release(self, tokens: Sequence[str]) -> None:
         """Give back uncharged what claims took whose answer nobody heard."""
 
-    async def begin(self, token: str, ids: Sequence[str]) -> Collection[str]:
-        """Mark *ids* as begun if they are still ours; give those that are."""
+    async def begin(self, token: str, ids: Sequence[str], *, date: datetime) -> Collection[str]:
+        """Mark *ids* as begun if they are still ours; give those that are.
+
+        *date* becomes the Date of their mails where none is stored.
+        """
 
     async def renew(self, tokens: Sequence[str]) -> None:
         """Give the jobs claimed under *tokens* a new lease."""

@@ -56,7 +56,7 @@ class RecipientNotes:
                 await self.store.save(self._waiting[: self._batch])
             except StoreUnavailable as error:
                 self._failures += 1
-                structlog.get_logger().warning("user details wait", error=str(error))
+                structlog.get_logger().warning("user details wait", error=error.for_log)
                 return
             del self._waiting[: self._batch]
             self._batch = self._failures = 0

@@ -73,7 +73,7 @@ class Recorder:
                 lost = await self._outcomes.conclude(batch)
             except StoreUnavailable as error:
                 log = structlog.get_logger()
-                log.warning("outcomes wait", waiting=len(self._waiting), error=str(error))
+                log.warning("outcomes wait", waiting=len(self._waiting), error=error.for_log)
                 await asyncio.sleep(BETWEEN_TRIES_SECONDS)
                 continue
             del self._waiting[: len(batch)]

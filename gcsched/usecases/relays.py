@@ -9,11 +9,12 @@ from functools import partial
 from gcsched.domain.breaker import is_early_trouble
 from gcsched.domain.mail import Mail
 from gcsched.domain.replies import Withheld
-from gcsched.usecases.guard import GuardedRelay
+from gcsched.usecases.guard import ANOTHER_FIRST, GuardedRelay
 from gcsched.usecases.ports import Begin, Carried
 
 NO_RELAY = Carried(relay="", transmission=Withheld("no relay can be used now"))
 PROBE_IS_TAKEN_WITHIN_SECONDS = 1.0
+NO_PROBE_AFTER_BARRED_SECONDS = 0.5
 LONGEST_WAIT_SECONDS = 60.0
 
 
@@ -32,6 +33,7 @@ class Relays:
         self._clock = clock
         self._granted_by: GuardedRelay | None = None
         self._probe_granted_until = 0.0
+        self._no_probe_until = 0.0
         self._changed = asyncio.Event()
 
     @property
@@ -60,9 +62,16 @@ class Relays:
         has_other = None if is_alone else partial(self._has_other_than, relay)
         try:
             transmission = await relay.send(mail, begin, has_other=has_other)
+            if transmission is ANOTHER_FIRST:
+                # A queue of one domain would be claimed and put off as fast as the store can.
+                self._no_probe_until = self._clock() + NO_PROBE_AFTER_BARRED_SECONDS
             return Carried(relay=relay.name, transmission=transmission)
         finally:
             self._changed.set()
+
+    def wake(self) -> None:
+        """Look at the gate anew: a relay was found up without a mail."""
+        self._changed.set()
 
     async def wait_open(self) -> None:
         while (wait := self._seconds_until_open()) > 0:
@@ -97,4 +106,5 @@ class Relays:
         if (relay := self._first_up()) is not None:
             return relay.pacer.seconds_until_next()
         until_probe = min(relay.seconds_until_try() for relay in self._relays)
-        return max(until_probe, self._probe_granted_until - self._clock())
+        shut_until = max(self._probe_granted_until, self._no_probe_until)
+        return max(until_probe, shut_until - self._clock())

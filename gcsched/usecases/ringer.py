@@ -138,7 +138,7 @@ class Ringer:
 
     async def _leave_alone(self, error: BellUnavailable, stop: asyncio.Event) -> None:
         """Let an absent bell be for a moment: timers and sweeps do its work meanwhile."""
-        structlog.get_logger().warning("bell not rung", error=str(error))
+        structlog.get_logger().warning("bell not rung", error=error.for_log)
         self._is_away = True
         for second in self._to_ring:
             self._rung.pop(second).set_result(None)

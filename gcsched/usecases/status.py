@@ -1,7 +1,7 @@
-"""How things are, as this process knows it: asks nobody, so it answers while a store is away."""
+"""How things are, as this process knows it; it waits for no store longer than a moment."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -9,8 +9,10 @@ from gcsched.domain.pause import Pause
 from gcsched.usecases.census import Census
 from gcsched.usecases.guard import GuardedRelay
 from gcsched.usecases.lateness import Figures, Lateness
-from gcsched.usecases.ports import JobCounts
+from gcsched.usecases.ports import Clock, JobCounts
+from gcsched.usecases.relay_health import HealthReport
 from gcsched.usecases.relays import Relays
+from gcsched.usecases.store_health import StoreHealth, StoreReport
 
 
 class Sessions(Protocol):
@@ -34,6 +36,7 @@ class RelayReport:
     sessions_busy: int
     rate: float
     effective_rate: float
+    health: HealthReport = field(default_factory=HealthReport)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +50,10 @@ class About:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """*counts* were made at *counted*; None: unknown, because MongoDB is away."""
+    """*counts* were made at *counted*; None: unknown, because MongoDB is away.
+
+    The report itself was made at *report_time*.
+    """
 
     counts: JobCounts | None
     counted: datetime | None
@@ -55,11 +61,18 @@ class Report:
     relays: Sequence[RelayReport]
     pause: Pause | None
     about: About
+    report_time: datetime
     problems: Sequence[str] = ()
+    stores: Sequence[StoreReport] = ()
 
 
 def not_paused() -> None:
     """Be the *pause* of a service that nobody can pause."""
+
+
+def nothing_heard(_: str) -> HealthReport:
+    """Be the *health* of relays that nobody keeps in mind."""
+    return HealthReport()
 
 
 def no_problems() -> Sequence[str]:
@@ -69,15 +82,27 @@ def no_problems() -> Sequence[str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """*pause* tells the pause that this process knows of, *problems* what an operator must mend."""
+    """*pause* tells the pause that this process knows of, *problems* what an operator must mend.
+
+    *health* tells of the relay of this name whether it can be used.
+    """
 
     census: Census
     lateness: Lateness
     relays: Relays
     sessions: Sequence[Sessions]
     about: About
+    now: Clock
     pause: Callable[[], Pause | None] = not_paused
     problems: Callable[[], Sequence[str]] = no_problems
+    stores: Sequence[StoreHealth] = ()
+
+    async def counted_anew(self) -> Report:
+        """Return the report with counts of this moment, where they are cheap and made in time."""
+        await self.census.freshen()
+        return self()
+
+    health: Callable[[str], HealthReport] = nothing_heard
 
     def __call__(self) -> Report:
         counts = self.census.latest
@@ -86,14 +111,19 @@ class Status:
             counts=counts,
             counted=self.census.counted if counts is not None else None,
             lateness=self.lateness.latest(),
-            relays=[report_of(relay, sessions[relay.name]) for relay in self.relays.all],
+            relays=[
+                report_of(relay, sessions[relay.name], self.health(relay.name))
+                for relay in self.relays.all
+            ],
             pause=self.pause(),
             about=self.about,
+            report_time=self.now(),
             problems=self.problems(),
+            stores=[each.report() for each in self.stores],
         )
 
 
-def report_of(relay: GuardedRelay, sessions: Sessions) -> RelayReport:
+def report_of(relay: GuardedRelay, sessions: Sessions, health: HealthReport) -> RelayReport:
     return RelayReport(
         name=relay.name,
         is_down=relay.is_down,
@@ -101,4 +131,5 @@ def report_of(relay: GuardedRelay, sessions: Sessions) -> RelayReport:
         sessions_busy=sessions.busy,
         rate=relay.pacer.per_second,
         effective_rate=relay.pacer.effective_per_second,
+        health=health,
     )

@@ -200,7 +200,7 @@ class Sweep:
             await self.take_back()
             await self.if_unseen(within)
         except StoreUnavailable as error:
-            structlog.get_logger().warning("sweep waits", error=str(error))
+            structlog.get_logger().warning("sweep waits", error=error.for_log)
 
 
 def reason_of(orphan: Orphan, job: Job) -> Repair:

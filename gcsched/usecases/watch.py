@@ -42,8 +42,10 @@ class Watch:
             await self.ask()
         except StoreRefused as error:
             self._answer = f"refuses: {error.sentence}"
-        except (StoreUnavailable, BellUnavailable) as error:
-            self._answer = f"away ({type(error.__cause__).__name__})"
+        except BellUnavailable as error:
+            self._answer = f"{'refuses' if error.is_refusal else 'away'}: {error.why}"
+        except StoreUnavailable as error:
+            self._answer = f"away: {error.why or 'no answer in time'}"
         else:
             self._answer = None
         finally:

@@ -16,6 +16,7 @@ class Levels(Collector):
 
     sessions: Sequence[Sessions]
     relays_down: Callable[[], Mapping[str, bool]]
+    relays_up: Callable[[], Mapping[str, bool]]
     is_paused: Callable[[], bool | None]
     claimed_jobs: Callable[[], int]
     admissions_waiting: Callable[[], int]
@@ -34,6 +35,11 @@ class Levels(Collector):
         )
         yield by_label(
             "gcsched_breaker_open", "1: the relay is left alone.", relay=self.relays_down()
+        )
+        yield by_label(
+            "gcsched_relay_up",
+            "1: the relay answers; 0: no session with it stands, or mails are held back from it.",
+            relay=self.relays_up(),
         )
         if (is_paused := self.is_paused()) is not None:
             yield GaugeMetricFamily(
@@ -68,7 +74,7 @@ class DroppedLines(Collector):
 def of_all_processes(counts: JobCounts) -> Iterator[Metric]:
     yield by_label(
         "gcsched_jobs",
-        "Jobs of all processes by state, counted once a minute.",
+        "Jobs of all processes by state, counted once a minute, and for each report of status.",
         state={state.value: count for state, count in counts.by_state.items()},
     )
     yield GaugeMetricFamily(

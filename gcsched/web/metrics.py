@@ -6,6 +6,7 @@ from functools import cache
 from prometheus_client import CollectorRegistry, ProcessCollector, disable_created_metrics
 
 from gcsched.domain.job import Job
+from gcsched.usecases.lateness import lateness_of
 from gcsched.usecases.observing import AdmissionOutcome, Step
 from gcsched.web import instruments
 
@@ -38,7 +39,7 @@ class Metrics:
         if (attempt := job.new_attempt) is None:
             return
         self._attempts[attempt.kind, attempt.relay].inc()
-        if (lateness := job.lateness) is not None:
+        if (lateness := lateness_of(job)) is not None:
             self._lateness.observe(lateness.total_seconds())
 
     def repaired(self, reason: str, count: int) -> None:

@@ -6,7 +6,6 @@ from enum import StrEnum
 
 OK = "ok"
 WAITING = "waiting for MongoDB"
-BREAKER_OPEN = "down: mails are held back from it"
 
 
 class Status(StrEnum):
@@ -17,6 +16,9 @@ class Status(StrEnum):
     STOPPING = "stopping"
     FAILED = "failed"
 
+
+NOT_YET = "it does not serve yet"
+STOPPING = "it was told to stop"
 
 TAKES_CALLS = frozenset({Status.READY, Status.DEGRADED})
 
@@ -46,15 +48,26 @@ class Report:
         return self.status in TAKES_CALLS
 
 
+def nothing() -> None:
+    """Be the *why* of a process that nothing cuts off."""
+
+
 @dataclass(kw_only=True, eq=False)
 class Readiness:
     """Starting, until it is told what it depends on; then as those are; stopping at last."""
 
     _dependencies: tuple[Dependency, ...] = field(default=(), init=False)
     _parts: Callable[[], Mapping[str, str]] = field(default=dict, init=False)
+    _is_serving: bool = field(default=False, init=False)
     _is_stopping: bool = field(default=False, init=False)
+    _why_cut_off: Callable[[], str | None] = field(default_factory=lambda: nothing, init=False)
+    _waiting: str = field(default=WAITING, init=False)
     failure: str | None = field(default=None, init=False)
     """What part of the service ended by itself, and how; the process ends soon."""
+
+    def waiting(self, why: str) -> None:
+        """Note *why* MongoDB cannot be used yet."""
+        self._waiting = f"{WAITING}: {why}" if why else WAITING
 
     def started(self, *dependencies: Dependency) -> None:
         self._dependencies = dependencies
@@ -63,11 +76,36 @@ class Readiness:
         """Show *states* from now on: what each part of the service does."""
         self._parts = states
 
+    def watch_for_cut_off(self, why: Callable[[], str | None]) -> None:
+        """Ask *why* calls should go to other processes, from now on; None: they need not."""
+        self._why_cut_off = why
+
+    def serving(self) -> None:
+        """Note that calls are taken from now on."""
+        self._is_serving = True
+
+    @property
+    def is_serving(self) -> bool:
+        """Whether calls are taken: begun, not told to stop, and no part has ended."""
+        return self._is_serving and not self._is_stopping and self.failure is None
+
     def stopping(self) -> None:
         self._is_stopping = True
 
     def failed(self, reason: str) -> None:
         self.failure = reason
+
+    def why_not_serving(self) -> str | None:
+        """Return why no calls should be sent here; None: they should, whatever is away.
+
+        A store that is away for all processes is no reason: callers would find no address at all,
+        instead of an answer that says when to try again.
+        """
+        if self.failure is not None:
+            return self.failure
+        if self._is_stopping:
+            return STOPPING
+        return self._why_cut_off() if self._is_serving else NOT_YET
 
     def report(self) -> Report:
         return replace(self._report(), parts=dict(self._parts()))
@@ -82,10 +120,10 @@ class Readiness:
         if self.failure is not None:
             return Report(status=Status.FAILED, dependencies=told, reason=self.failure)
         if self._is_stopping:
-            return Report(status=Status.STOPPING, dependencies=told, reason="it was told to stop")
+            return Report(status=Status.STOPPING, dependencies=told, reason=STOPPING)
         if not troubles:
-            waiting = {"mongodb": WAITING}
-            return Report(status=Status.STARTING, dependencies=waiting, reason=WAITING)
+            waiting = {"mongodb": self._waiting}
+            return Report(status=Status.STARTING, dependencies=waiting, reason=self._waiting)
         wrong = [each for each, trouble in troubles.items() if trouble]
         if not wrong:
             return Report(status=Status.READY, dependencies=told)

@@ -16,7 +16,7 @@ from gcsched.errors import AddressInUse
 from gcsched.web.connections import Connections, Factory
 from gcsched.web.readiness import Readiness
 
-NOT_FOUND = "Nothing is here. There are /metrics, /livez and /readyz.\n"
+NOT_FOUND = "Nothing is here. There are /metrics, /livez, /servez and /readyz.\n"
 TO_FINISH_SECONDS = 1.0
 EVERYWHERE = "::"
 
@@ -36,6 +36,12 @@ class Pages:
         failure = self.readiness.failure
         if failure is not None:
             return web.Response(text=f"{failure}\n", status=503)
+        return web.Response(text="ok\n")
+
+    async def servez(self, _: web.Request) -> web.Response:
+        why_not = self.readiness.why_not_serving()
+        if why_not is not None:
+            return web.Response(text=f"{why_not}\n", status=503)
         return web.Response(text="ok\n")
 
     async def readyz(self, _: web.Request) -> web.Response:
@@ -61,6 +67,7 @@ async def serving_http(
     app = web.Application(middlewares=[noting_answers(connections), in_words])
     app.router.add_get("/metrics", pages.metrics)
     app.router.add_get("/livez", pages.livez)
+    app.router.add_get("/servez", pages.servez)
     app.router.add_get("/readyz", pages.readyz)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=TO_FINISH_SECONDS)
     await runner.setup()

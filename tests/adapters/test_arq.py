@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime as dt
+import gc
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
@@ -20,7 +21,8 @@ from arq.cron import CronJob
 from redis.asyncio import Connection
 from structlog.testing import capture_logs
 
-from gcsched.adapters.arq import ArqBell, ArqWorkerPool, Tasks, open_arq, until_next_poll
+from gcsched.adapters.arq import ArqBell, ArqWorkerPool, Tasks, until_next_poll
+from gcsched.adapters.arq_client import open_arq
 from gcsched.domain.due import DailyPlan
 from gcsched.errors import BellUnavailable, StoreUnavailable
 from tests.builders import running
@@ -477,6 +479,43 @@ async def test_a_pool_stops_soon_while_redis_is_silent(heard: Heard, tmp_path: P
         server.cont()
 
 
+@pytest.mark.parametrize("how", ["silent", "dead"])
+async def test_a_stop_while_the_end_of_jobs_is_recorded_is_no_error(
+    how: str, heard: Heard, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """ARQ shields that record, so a cancel leaves it alone with a pool that is then closed."""
+    async with own_valkey(tmp_path) as server:
+        seconds = [LONG_AGO + each for each in range(4)]
+
+        async def away() -> None:
+            (server.stop_signal if how == "silent" else server.kill)()
+
+        class Awaiting(WakesOnly):
+            async def _wake(self, second: object) -> None:
+                await super()._wake(second)
+                await until(lambda: len(heard.wakes) == len(seconds))
+                await away()
+
+        pool = Awaiting(
+            connect=partial(open_arq, server.uri),
+            tasks=heard.tasks(),
+            daily=NOT_NOW,
+            max_jobs=5,
+            now=now,
+        )
+        async with bell_at(server.uri) as bell:
+            for each in seconds:
+                await bell.ring(each)
+        with capture_logs():
+            async with running(pool.run):
+                await until(lambda: len(heard.wakes) == len(seconds))
+        gc.collect()
+        if how == "silent":
+            server.cont()
+
+    assert [each.getMessage() for each in caplog.records if each.name == "asyncio"] == []
+
+
 async def test_a_pool_stops_at_once_while_redis_is_dead(heard: Heard, tmp_path: Path) -> None:
     with capture_logs() as logs:
         async with own_valkey(tmp_path) as server:
@@ -511,3 +550,98 @@ def test_the_next_look_is_just_after_the_next_quarter_of_a_second(moment: float)
 
     assert 0 < look - moment <= 0.2501
     assert look % 0.25 == pytest.approx(0.002)
+
+
+async def test_a_worker_that_died_is_trouble_until_one_lives(heard: Heard, tmp_path: Path) -> None:
+    with capture_logs():
+        async with own_valkey(tmp_path) as server:
+            pool = a_pool(server.uri, heard)
+            async with running(pool.run):
+                assert await wakes_again(server, heard)
+                assert pool.trouble is None
+                server.kill()
+                await until(lambda: pool.trouble)
+                assert str(pool.trouble).startswith("takes no wake-ups: a worker ended: ")
+                await server.start()
+
+                await until(lambda: pool.trouble is None)
+
+
+async def test_a_worker_whose_jobs_cannot_begin_is_trouble(heard: Heard, tmp_path: Path) -> None:
+    async with own_valkey(tmp_path) as server:
+        with redis.Redis.from_url(server.uri) as raw:
+            rules = ("on", ">s3cret", "~gcsched:*", "~arq:job:*", "+@all")
+            raw.execute_command("ACL", "SETUSER", "ada", *rules)
+            raw.zadd("gcsched:queue", {"gcsched:wake:1": 1})
+        pool = a_quiet_pool(f"redis://ada:s3cret@127.0.0.1:{server.port}", heard)
+        with capture_logs() as logs:
+            async with running(pool.run):
+                await until(lambda: len(logs) >= 2)
+                trouble = pool.trouble
+
+    assert trouble is not None
+    assert trouble.startswith("takes no wake-ups: a worker ended: ")
+    assert "give its user the keys" in trouble
+
+
+SECRET = "secret-of-a-neighbour"
+OTHERS: dict[str, Any] = {
+    "another function": {"f": SECRET, "a": [], "k": {}, "t": None, "et": 1},
+    "a function of octets": {"f": SECRET.encode() + b"\x80\x04", "a": [], "k": {}, "t": None},
+    "a function that is a list": {"f": [SECRET], "a": [], "k": {}, "t": None, "et": 1},
+    "another argument": {"f": "gcsched:wake", "a": [SECRET], "k": {}, "t": None, "et": 1},
+    "too many arguments": {"f": "gcsched:wake", "a": [1, SECRET], "k": {}, "t": None, "et": 1},
+    "named arguments": {"f": "gcsched:wake", "a": [1], "k": {SECRET: 1}, "t": None, "et": 1},
+    "no job": [SECRET],
+    "a text": SECRET,
+}
+
+
+@pytest.mark.parametrize("kind", [*OTHERS, "a pickle", "octets"])
+async def test_what_others_store_as_a_job_is_not_repeated_in_the_log(
+    bell: ArqBell, heard: Heard, redis_url: str, caplog: pytest.LogCaptureFixture, kind: str
+) -> None:
+    octets = {"a pickle": b"\x80\x04\x95X" + SECRET.encode() + b"\x94.", "octets": b"\xff" * 99}
+    stored = octets.get(kind) or msgpack.packb(OTHERS[kind])
+    with redis.Redis.from_url(redis_url) as raw, capture_logs() as logs:
+        raw.set("arq:job:gcsched:wake:other", stored)
+        raw.zadd("gcsched:queue", {"gcsched:wake:other": 1})
+        async with running(a_quiet_pool(redis_url, heard).run):
+            await until(lambda: not raw.exists("arq:job:gcsched:wake:other"))
+            await rung_and_heard(bell, heard, LONG_AGO)
+
+    written = caplog.text + "".join(map(str, logs))
+    assert "gcsched:wake:other" in written, "it is told that it was thrown away"
+    assert [word for word in (SECRET, "\\x", "\x80", "\xff") if word in written] == []
+    assert heard.wakes == [LONG_AGO]
+
+
+async def test_a_job_that_was_being_finished_as_its_worker_ended_is_no_error_of_asyncio(
+    heard: Heard, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    finishing = asyncio.Event()
+
+    class SaysThatItFinishes(Connection):
+        async def _send_packed_command(self, command: Iterable[bytes]) -> None:
+            packed = b"".join(command)
+            if b"arq:abort" in packed:
+                server.stop_signal()
+                finishing.set()
+            await super()._send_packed_command([packed])
+
+    def connect() -> ArqRedis:
+        client = open_arq(server.uri)
+        client.connection_pool.connection_class = SaysThatItFinishes
+        return client
+
+    async with own_valkey(tmp_path) as server:
+        pool = WakesOnly(connect=connect, tasks=heard.tasks(), daily=NOT_NOW, max_jobs=5, now=now)
+        async with bell_at(server.uri) as bell:
+            await bell.ring(LONG_AGO)
+        async with running(pool.run):
+            await finishing.wait()
+        server.cont()
+    gc.collect()
+    await asyncio.sleep(0)
+
+    assert "never retrieved" not in caplog.text

@@ -189,3 +189,25 @@ async def test_at_its_end_it_hangs_up(tmp_path: Path) -> None:
         assert mailer.connections == 1
 
     await until(lambda: mailer.connections == 0)
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("ada@[192.0.2.1]", "ada@[192.0.2.1]"),
+        ("ada@[IPv6:2001:db8::1]", "ada@[IPv6:2001:db8::1]"),
+        ("root@localhost", "root@localhost"),
+        ('"a b"@corp.local', '"a b"@corp.local'),
+        ('"<x>/../y"@example.org', '"<x>/../y"@example.org'),
+    ],
+)
+async def test_it_takes_internal_and_quoted_addresses(
+    catch: Catch, address: str, shown: str
+) -> None:
+    answer = await deliver(catch.mailer, a_mail(recipient=address))
+
+    assert isinstance(answer, Answered)
+    assert answer.reply.code == 250
+    [caught] = catch.caught
+    assert caught.recipient == shown
+    assert caught.eml.parent == catch.folder

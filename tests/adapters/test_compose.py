@@ -1,20 +1,24 @@
 """A job becomes the mail it asked for, and the same job always the same mail."""
 
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email import policy
 from email.message import EmailMessage
 from email.parser import Parser
+from email.utils import format_datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 from fast_mail_parser import parse_email
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gcsched.adapters.compose import Composer
+from gcsched.adapters.headers import display_name, mailbox
+from gcsched.adapters.smtp.envelope import Parcel
 from gcsched.adapters.template_folder import default_folder
 from gcsched.adapters.templates import Templates
 from gcsched.errors import TemplateProblem
@@ -25,6 +29,8 @@ HEADERS = [
     *("From", "To", "Subject", "Date", "Message-ID"),
     *("Auto-Submitted", "Content-Type", "MIME-Version"),
 ]
+DATES = st.integers(0, 253_402_300_799).map(lambda second: datetime.fromtimestamp(second, UTC))
+BIDI = {"LRE", "RLE", "PDF", "LRO", "RLO", "LRI", "RLI", "FSI", "PDI"}  # turn others round
 LINE = st.text(st.characters(exclude_categories=("Cs", "Cc", "Zl", "Zp")), max_size=120)
 
 
@@ -36,7 +42,6 @@ class ALetter:
     name: str = "Zoë"
     empid: str = "E-17"
     due_at: datetime = DUE
-    created: datetime = DUE - timedelta(days=1)
     message_id: str = "j1.0@example.org"
     template: str = "doc"
     variables: Mapping[str, str] = field(default_factory=dict)
@@ -78,12 +83,12 @@ def test_a_mail_carries_what_the_job_says(composer: Composer) -> None:
     message = read(mail.content)
     assert (mail.sender, mail.recipient) == ("no-reply@example.org", "zoe@example.org")
     assert str(message["from"]) == "Scheduler <no-reply@example.org>"
-    assert str(message["to"]) == "zoe@example.org"
+    assert str(message["to"]) == "Zoë <zoe@example.org>"
     assert message["subject"] == "Release review"
     assert message["message-id"] == "<j1.0@example.org>"
     assert message["auto-submitted"] == "auto-generated"
     assert "Hello Zoë," in texts_of(message)["plain"]
-    assert "10:30 CET" in texts_of(message)["html"]
+    assert "Release review</h1>" in texts_of(message)["html"]
 
 
 def test_a_resend_is_byte_identical(composer: Composer) -> None:
@@ -100,15 +105,26 @@ def test_two_jobs_do_not_share_a_boundary(composer: Composer) -> None:
     assert read(one).get_boundary() != read(other).get_boundary()
 
 
-@pytest.mark.parametrize(
-    ("due_at", "created"), [(DUE, DUE - timedelta(days=9)), (DUE - timedelta(days=9), DUE)]
-)
-def test_the_date_is_when_it_was_due_or_asked_for_whichever_is_later(
-    composer: Composer, due_at: datetime, created: datetime
+@quick
+@given(message=LINE, name=LINE, date=DATES)
+def test_the_date_of_a_mail_is_put_in_when_it_leaves_and_changes_nothing_else(
+    composer: Composer, message: str, name: str, date: datetime
 ) -> None:
-    mail = composer.compose(ALetter(due_at=due_at, created=created))
+    mail = composer.compose(ALetter(message=message, name=name))
 
-    assert read(mail.content)["date"].datetime == DUE
+    left = Parcel.pack(mail).stuffed(date).removesuffix(b".\r\n").replace(b"\r\n..", b"\r\n.")
+
+    assert read(left)["date"].datetime == date
+    assert parse_email(left).date == format_datetime(date)
+    assert len(left) == len(mail.content)
+    other_lines = zip(left.split(b"\r\n"), mail.content.split(b"\r\n"), strict=True)
+    assert [one.split(b":")[0] for one, other in other_lines if one != other] in ([b"Date"], [])
+
+
+def test_what_a_mail_says_does_not_depend_on_when_it_is_sent(composer: Composer) -> None:
+    one, other = (composer.compose(ALetter(due_at=due)) for due in (DUE, DUE + timedelta(hours=30)))
+
+    assert one == replace(other, letter=one.letter)
 
 
 @quick
@@ -271,3 +287,152 @@ def test_a_draft_is_the_mail_that_would_be_sent(composer: Composer) -> None:
     assert draft.subject == "Release review"
     assert texts_of(read(mail.content)) == {"plain": draft.text + "\n", "html": draft.html + "\n"}
     assert draft.size == len(mail.content)
+
+
+@pytest.mark.parametrize(
+    ("address", "local"),
+    [
+        *(("user@corp.local", "user"), ("root@localhost", "root"), ("ada@[192.0.2.1]", "ada")),
+        *(('"ab..cd"@example.org', "ab..cd"), ('"a b"@example.org', "a b"), ("zoë@host", "zoë")),
+        *(('"<a>, (b)"@[IPv6:2001:db8::1]', "<a>, (b)"), ('"a@b"@localhost', "a@b")),
+        *(('"say \\"hi\\" \\\\"@example.org', 'say "hi" \\'), ('"z ë"@localhost', "z ë")),
+    ],
+)
+def test_an_address_of_any_form_is_read_back_wherever_it_stands(address: str, local: str) -> None:
+    sender = address if address.isascii() else '"the team"@localhost'
+    composer = a_composer(sender_email=sender)
+
+    mail = composer.compose(ALetter(email=address, reply_to=address))
+
+    message = read(mail.content)
+    domain = address.rpartition("@")[2]
+    expected_sender = (local, domain) if address.isascii() else ("the team", "localhost")
+    assert (mail.sender, mail.recipient) == (sender, address)
+    (from_,), (to,), (reply_to,) = (message[h].addresses for h in ("from", "to", "reply-to"))
+    assert (from_.username, from_.domain) == expected_sender
+    assert (to.username, to.domain) == (reply_to.username, reply_to.domain) == (local, domain)
+    assert mail.smtputf8 is not address.isascii()
+
+
+def test_an_international_address_for_replies_leaves_a_form_of_the_mail_without_it(
+    composer: Composer,
+) -> None:
+    letter = ALetter(reply_to="bøb@müller.example")
+
+    mail = composer.compose(letter)
+
+    assert mail.plain == replace(
+        composer.compose(replace(letter, reply_to="")), left_out="Reply-To bøb@müller.example"
+    )
+    assert mail.plain.content.isascii()
+
+
+@pytest.mark.parametrize(
+    ("email", "reply_to"),
+    [
+        ("zoe@example.org", ""),
+        ("zoe@example.org", "bob@müller.example"),
+        ("zoë@example.org", ""),
+        ("zoë@example.org", "bøb@example.org"),
+    ],
+)
+def test_a_mail_that_needs_nothing_or_needs_it_for_its_recipient_has_one_form(
+    composer: Composer, email: str, reply_to: str
+) -> None:
+    mail = composer.compose(ALetter(email=email, reply_to=reply_to))
+
+    assert (mail.plain, mail.left_out) == (None, "")
+
+
+def to_of(content: bytes) -> tuple[str, str]:
+    """Read name and address of the only recipient, by the parser of the standard library."""
+    (to,) = read(content)["to"].addresses
+    return to.display_name, to.addr_spec
+
+
+def to_by_other_parser(content: bytes) -> tuple[str, str]:
+    (to,) = parse_email(content).to
+    return to.display_name or "", to.address
+
+
+@pytest.mark.parametrize(
+    ("name", "header"),
+    [
+        ("Ada Lovelace", b'To: "Ada Lovelace" <zoe@example.org>'),
+        ("  Ada ", b'To: "Ada" <zoe@example.org>'),
+        ("", b"To: zoe@example.org"),
+        (" \u00a0 ", b"To: zoe@example.org"),
+        ("boss@corp.example", b'To: "boss@corp.example" <zoe@example.org>'),
+        ("<boss@corp.example>, x", b'To: "<boss@corp.example>, x" <zoe@example.org>'),
+        ('O"Neil \\', b'To: "O\\"Neil \\\\" <zoe@example.org>'),
+        ("Zo\u00eb", b"To: =?utf-8?b?Wm/Dqw==?= <zoe@example.org>"),
+    ],
+)
+def test_a_mail_names_its_recipient(composer: Composer, name: str, header: bytes) -> None:
+    mail = composer.compose(ALetter(name=name))
+
+    assert header in mail.content.split(b"\r\n")
+    assert mail.recipient == "zoe@example.org"
+
+
+@quick
+@given(name=LINE | st.text(st.sampled_from('a@<>,;:"\\()=?. \u00e9\u202e\U0001f600'), max_size=256))
+@example(name="x" * 256)
+@example(name="word " * 50 + "end")
+@example(name="\U0001f469\u200d\U0001f469\u200d\U0001f467" * 50)
+@example(name="=?utf-8?q?=3Cboss=40corp=3E?=")
+@example(name='"boss@corp.example" <boss@corp.example>')
+@example(name="boss@corp.example,")
+@example(name="group:boss@corp.example;")
+@example(name="\u05d3\u05d5\u05d3 \u202eelpmaxe\u202c (x")
+def test_a_recipients_name_is_read_back_equal_and_is_never_an_address(
+    composer: Composer, name: str
+) -> None:
+    mail = composer.compose(ALetter(name=name))
+
+    shown = "".join(c for c in name if unicodedata.bidirectional(c) not in BIDI).strip()
+    assert to_by_other_parser(mail.content) == (shown, "zoe@example.org")
+    # The standard library puts a space between two encoded words of a name (CPython issue 128110).
+    same, address = to_of(mail.content)
+    assert ("".join(same.split()), address) == ("".join(shown.split()), "zoe@example.org")
+    assert read(mail.content).keys() == HEADERS
+    assert mail.content.isascii()
+
+
+@quick
+@given(before=LINE, end=st.sampled_from([chr(c) for c in (*range(32), *range(127, 160))]))
+@example(before="a", end="\u2028")
+@example(before="a", end="\r\nBcc: eve@example.org\r\n")
+def test_a_stored_name_with_a_line_end_adds_no_header_and_stops_no_mail(
+    composer: Composer, before: str, end: str
+) -> None:
+    mail = composer.compose(ALetter(name=f"{before}{end}eve@example.org"))
+
+    assert read(mail.content).keys() == HEADERS
+    assert to_of(mail.content)[1] == to_by_other_parser(mail.content)[1] == "zoe@example.org"
+
+
+@quick
+@given(name=LINE)
+@example(name="x" * 200)
+def test_lines_with_a_recipients_name_have_at_most_78_columns(name: str) -> None:
+    lines = b"To: %b" % mailbox("To", display_name(name), "zoe@example.org")
+
+    assert all(len(line) <= 78 and line.strip() for line in lines.split(b"\r\n"))
+
+
+def test_a_name_stands_beside_an_address_that_is_not_ascii(composer: Composer) -> None:
+    mail = composer.compose(ALetter(name="Zo\u00eb M., Dr.", email="zo\u00eb@m\u00fcller.example"))
+
+    assert to_of(mail.content) == ("Zo\u00eb M., Dr.", "zo\u00eb@m\u00fcller.example")
+    assert to_by_other_parser(mail.content) == ("Zo\u00eb M., Dr.", "zo\u00eb@m\u00fcller.example")
+    assert mail.smtputf8
+
+
+def test_a_very_long_address_with_a_name_is_on_a_line_of_its_own(composer: Composer) -> None:
+    email = f"{'z' * 64}@{'long.' * 37}example"
+
+    mail = composer.compose(ALetter(name="Ada", email=email))
+
+    assert to_of(mail.content) == to_by_other_parser(mail.content) == ("Ada", email)
+    assert max(map(len, mail.content.split(b"\r\n"))) <= 998

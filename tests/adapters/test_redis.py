@@ -12,6 +12,7 @@ import pytest
 import redis
 import trustme
 from redis.asyncio import Redis
+from structlog.testing import capture_logs
 
 from gcsched.adapters.embedded.valkey import Valkey, ValkeyOptions
 from gcsched.adapters.redis import RedisMarks, open_pool
@@ -190,3 +191,15 @@ async def test_as_many_sessions_as_there_are_may_ask_at_once(redis_url: str) -> 
         assert await asyncio.gather(*asked) == [None] * 60
     finally:
         await client.aclose(close_connection_pool=True)
+
+
+def test_a_pool_that_is_too_small_is_made_larger_and_that_is_told() -> None:
+    with capture_logs() as logs:
+        small = open_pool("redis://h?max_connections=3", sessions=16)
+        unlimited = open_pool("redis://h?max_connections=0")
+        chosen = open_pool("redis://h?max_connections=40")
+
+    assert [line["given"] for line in logs] == [3]
+    assert small.max_connections == 32
+    assert unlimited.max_connections > 1_000_000
+    assert chosen.max_connections == 40

@@ -16,9 +16,12 @@ from arq.connections import ArqRedis
 from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
-from gcsched.adapters.arq import ArqBell, ArqWorkerPool, Tasks, open_arq
-from gcsched.adapters.redis import RedisMarks, open_pool, ping
+from gcsched.adapters.arq import ArqBell, ArqWorkerPool, Tasks
+from gcsched.adapters.arq_client import open_arq
+from gcsched.adapters.redis import RedisMarks, open_pool
+from gcsched.adapters.redis_beats import RedisBeats
 from gcsched.adapters.redis_clock import RedisClockWatch
+from gcsched.adapters.redis_probe import RedisProbe
 from gcsched.adapters.redis_rate import RedisBucket
 from gcsched.domain.bucket import Grant, Speed
 from gcsched.domain.due import DailyPlan
@@ -48,11 +51,14 @@ class Clients:
     bucket: RedisBucket
     clock: RedisClockWatch
     bell: ArqBell
+    beats: RedisBeats
 
     @property
     def uses(self) -> dict[str, Callable[[], Awaitable[object]]]:
         return {
-            "ping": partial(ping, self.marks.redis),
+            "probe": RedisProbe(redis=self.marks.redis, arq=self.bell.redis).ask,
+            "beat": partial(self.beats.beat, "0123456789abcdef:1"),
+            "latest": self.beats.latest,
             "note": partial(self.marks.note, [ADA, BOB]),
             "forget": partial(self.marks.forget, [ADA, BOB]),
             "noted": partial(self.marks.noted, [ADA, BOB]),
@@ -74,6 +80,7 @@ async def clients_of(fake: FakeRedis) -> AsyncIterator[Clients]:
             bucket=RedisBucket(redis=redis, relay="r:25"),
             clock=RedisClockWatch(redis=redis, now=now),
             bell=ArqBell(redis=arq, now=now),
+            beats=RedisBeats(redis=redis, place="somewhere"),
         )
     finally:
         await redis.aclose(close_connection_pool=True)
@@ -84,7 +91,7 @@ def is_sensible(use: str, answer: object) -> bool:
     """Say whether a use may come to *answer*, whatever Redis said."""
     match answer:
         case None:
-            return use in {"ping", "note", "forget", "refund", "ring", "slot"}
+            return use in {"beat", "latest", "note", "forget", "refund", "ring", "slot"}
         case set():
             return answer == set() if use == "noted" else answer <= {LATE, LATE + 1}
         case Grant(count=count, wait_seconds=wait):
@@ -222,7 +229,6 @@ async def test_what_was_nonsense_once_is_usable_when_it_answers_well(kind: str) 
         )
 
         assert await clients.bucket.reserve(8, SPEED) == Grant(count=8, wait_seconds=0)
-        await ping(clients.marks.redis)
 
 
 async def test_an_error_says_what_was_wrong_and_repeats_no_text_of_others() -> None:
@@ -281,7 +287,7 @@ async def test_a_worker_that_cannot_be_built_is_tried_again() -> None:
             await until(lambda: len(logs) > 3)
 
     assert {(log["error"], log["reason"]) for log in logs} == {
-        ("ZeroDivisionError", "no client today")
+        ("ZeroDivisionError", "ZeroDivisionError: no client today")
     }
 
 

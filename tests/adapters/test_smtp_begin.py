@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from gcsched.adapters.smtp.session import Stale
+from gcsched.domain import permit
 from gcsched.domain.replies import Broken, Stage, Withheld
 from tests.mails import Permit, refuse
 from tests.relay import (
@@ -43,7 +44,7 @@ async def test_a_permit_that_ran_out_is_no_permit() -> None:
 
 
 async def test_an_error_of_begin_goes_through_and_nothing_is_transmitted() -> None:
-    async def fail() -> float:
+    async def fail() -> permit.Permit:
         raise LookupError("no claim")
 
     async with Relay() as relay:
@@ -61,10 +62,10 @@ async def test_a_hang_up_while_the_permit_is_awaited_is_not_uncertain() -> None:
     async with Relay() as relay:
         session = await a_session(relay)
 
-        async def slow() -> float:
+        async def slow() -> permit.Permit:
             relay.drop_all()
             await until(lambda: not session.is_alive)
-            return await Permit()() or 0
+            return await Permit()()
 
         outcome = await send(session, begin=slow)
 

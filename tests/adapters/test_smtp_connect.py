@@ -288,6 +288,25 @@ async def test_a_relay_that_knows_no_ehlo_is_greeted_the_old_way() -> None:
         assert [verb for _, verb in relay.heard][:3] == ["EHLO", "HELO", "MAIL"]
 
 
+@pytest.mark.parametrize("code", [421, 504, 550])
+async def test_a_relay_that_refuses_literals_is_reached_under_a_name(code: int) -> None:
+    async with Relay(refuses_literals=code) as relay:
+        nameless = await opening(relay)
+        named = await opening(relay, local_hostname="mail.example.org")
+
+        assert not isinstance(nameless, Session)
+        assert await carries_a_mail(named)
+        assert relay.greeted[0] == "[127.0.0.1]"
+        assert relay.greeted[-1] == "mail.example.org"
+
+
+async def test_the_name_is_the_same_after_starttls() -> None:
+    async with Relay(security="starttls", refuses_literals=504) as relay:
+        assert await carries_a_mail(await opening(relay, local_hostname="mail.example.org"))
+
+        assert relay.greeted == ["mail.example.org"] * 2
+
+
 @pytest.mark.parametrize("name", ["a b", "a\r\nMAIL", "", "ä"])
 def test_a_host_name_that_is_none_is_a_mistake(name: str) -> None:
     with pytest.raises(ValueError, match="host name"):

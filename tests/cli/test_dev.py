@@ -163,7 +163,7 @@ def test_settings_of_the_service_count_and_wrong_ones_stop_it_before_anything_st
     done = ended_at_once("--data", str(tmp_path / "data"), GCSCHED_DAILY_AT="noon")
 
     assert done.returncode == 2
-    assert done.stderr.startswith("GCSCHED_DAILY_AT cannot be used: give a time of day")
+    assert done.stderr.startswith("GCSCHED_DAILY_AT cannot be used: 'noon' is not valid: ")
     assert not (tmp_path / "data").exists()
 
 

@@ -31,11 +31,22 @@ BUSY = task_pb2.StatusReport(
             name="first", sessions_open=16, sessions_busy=3, rate=50, effective_rate=12.5
         ),
         task_pb2.StatusReport.Relay(name="second", is_down=True),
+        task_pb2.StatusReport.Relay(
+            name="third",
+            state=task_pb2.StatusReport.Relay.FAILED,
+            last_error="CONNECT: the connection was refused",
+            state_time=STARTED,
+        ),
     ],
     pause=task_pb2.Pause(by="ada@desk", reason="the relay moves", since=STARTED),
     version="1.2.3",
     python="3.11.9",
     started=STARTED,
+    stores=[
+        task_pb2.StatusReport.Store(name="mongodb", state_time=STARTED),
+        task_pb2.StatusReport.Store(name="redis", trouble="no answer for 7 s", state_time=STARTED),
+    ],
+    report_time=STARTED + timedelta(seconds=43),
 )
 QUIET = task_pb2.StatusReport(version="1.2.3", python="3.11.9", started=STARTED)
 
@@ -49,17 +60,21 @@ async def test_everything_is_on_one_page() -> None:
         "version     1.2.3, Python 3.11.9",
         f"started     {HERE}",
         f'sending     PAUSED by "ada@desk" since {HERE}: "the relay moves"',
+        f"mongodb     ok, since {HERE}",
+        f"redis       no answer for 7 s, since {HERE}",
         "oldest due  3.20 s late",
         "lateness    half within 0.04 s, 99 % within 1.50 s, of 1,200 mails in five minutes",
-        f"counted     {HERE}",
+        f"counted     {HERE}, 43 s ago",
+        "problem     relay third: CONNECT: the connection was refused",
         "",
         "STATE      COUNT",
         "SCHEDULED  12",
         "SENT       0",
         "",
-        "RELAY   STATE  OPEN  BUSY  RATE  EFFECTIVE",
-        "first   up     16    3     50/s  12.5/s",
-        "second  down   0     0     -     -",
+        "RELAY   STATE   OPEN  BUSY  RATE  EFFECTIVE  SINCE",
+        "first   up      16    3     50/s  12.5/s     -",
+        "second  down    0     0     -     -          -",
+        f"third   failed  0     0     -     -          {HERE}",
     ]
 
 
@@ -73,6 +88,23 @@ async def test_what_is_absent_is_said() -> None:
         "lateness    no mails in five minutes",
         "counted     not now: MongoDB is away or too slow",
     ]
+
+
+def counted_at(age: timedelta | None) -> str:
+    report = task_pb2.StatusReport()
+    report.CopyFrom(BUSY)
+    if age is None:
+        report.ClearField("report_time")
+    else:
+        report.report_time.FromDatetime(STARTED + age)
+    return dict(status_view.summary(report))["counted"]
+
+
+def test_counts_have_their_age_beside_them() -> None:
+    assert counted_at(timedelta(milliseconds=900)) == f"{HERE}, now"
+    assert counted_at(timedelta(seconds=2.5)) == f"{HERE}, 2 s ago"
+    assert counted_at(timedelta(minutes=2)) == f"{HERE}, 120 s ago"
+    assert counted_at(None) == HERE, "a service that is older says no time"
 
 
 async def test_json_is_the_report_in_one_line() -> None:

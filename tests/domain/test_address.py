@@ -1,6 +1,7 @@
-"""Addresses; oracle: the library that reads every one of them in full."""
+"""Addresses; oracles: the library that reads a public one in full, and the email package."""
 
 import time
+from email import message_from_string, policy
 
 import pytest
 from email_validator import EmailNotValidError, validate_email
@@ -8,6 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gcsched.domain.address import normalised_address
+from gcsched.domain.address_rules import AddressRules
 from gcsched.errors import Violation
 
 LOCALS = st.one_of(
@@ -36,7 +38,11 @@ DOMAINS = st.one_of(
 def as_the_library_says(email: str) -> str | None:
     try:
         return validate_email(
-            email, check_deliverability=False, test_environment=True, strict=True
+            email,
+            allow_quoted_local=True,
+            check_deliverability=False,
+            test_environment=True,
+            strict=True,
         ).normalized
     except EmailNotValidError:
         return None
@@ -49,6 +55,8 @@ def as_the_library_says(email: str) -> str | None:
 @example(local="a" * 64, domain="example.org")
 @example(local="a..b", domain="example.org")
 @example(local="ada\n", domain="example.org")
+@example(local='"ab..cd"', domain="example.org")
+@example(local='"a b"', domain="localhost")
 def test_an_address_is_what_the_library_says_at_the_first_look_and_the_next(
     local: str, domain: str
 ) -> None:
@@ -89,3 +97,87 @@ def test_what_is_too_long_is_told_before_it_is_looked_at(email: str, told: str) 
     for look in looks:
         assert isinstance(look, Violation)
         assert told in look.problem
+
+
+RESERVED = {
+    "user@corp.local": "user@corp.local",
+    "User@CORP.Local": "User@corp.local",
+    "root@localhost": "root@localhost",
+    "POSTMASTER@localhost": "postmaster@localhost",
+    "ada@mailhost": "ada@mailhost",
+    "ada@host.lan1": "ada@host.lan1",
+    "ada@home.arpa": "ada@home.arpa",
+    "ada@printer.home.arpa": "ada@printer.home.arpa",
+    "ada@hidden.onion": "ada@hidden.onion",
+    "ada@no.invalid": "ada@no.invalid",
+    "ada@example": "ada@example",
+    "ada@[192.0.2.1]": "ada@[192.0.2.1]",
+    "ada@[IPv6:2001:DB8:0::1]": "ada@[IPv6:2001:db8::1]",
+    "ada@xn--bcher-kva.local": "ada@bücher.local",
+    "ada@bücher.localhost": "ada@bücher.localhost",
+    "zoë@corp.local": "zoë@corp.local",
+    "ada@corp\u3002\uff4cocal": "ada@corp.local",
+    '"a b"@corp.local': '"a b"@corp.local',
+    '"a@b"@[192.0.2.1]': '"a@b"@[192.0.2.1]',
+    f"ada@{'long.' * 48}local": f"ada@{'long.' * 48}local",
+}
+
+
+@pytest.mark.parametrize("email", RESERVED)
+def test_what_the_public_internet_cannot_have_needs_the_operators_word(email: str) -> None:
+    for _ in range(2):  # the second time its domain is known
+        told = normalised_address(email)
+
+        assert isinstance(told, Violation)
+        assert "GCSCHED_INTERNAL_DOMAINS" in told.problem
+        assert repr(RESERVED[email].rpartition("@")[2]) in told.problem
+        assert normalised_address(email, rules=AddressRules.ANY) == RESERVED[email]
+
+
+@pytest.mark.parametrize(
+    "email",
+    [
+        *("ada@corp..local", "ada@.local", "ada@local.", "ada@-corp.local", "ada@corp_x.local"),
+        *("@localhost", "a b@localhost", "a@b@localhost", "ada@", "ada@ab--cd.local", "a..b@local"),
+        *("ada@10.0.0.1", "ada@mailhost.1", "ada@1", "ada@[192.0.2]", "ada@[192.0.2.256]"),
+        *("ada@[192.0.2.1", "ada@192.0.2.1]", "ada@[2001:db8::1]", "ada@[IPv6:fe80::1%eth0]"),
+        *("ada@[x:y]", "ada@[]", f"ada@{'x' * 64}.local", f"{'x' * 65}@localhost"),
+        *('"a"b@localhost', '""@localhost', '"a\n"@localhost', '"a"', '"a\\"@localhost'),
+        *("Ada <ada@localhost>", "<ada@localhost>", f"ada@{'long.' * 49}locals.local"),
+    ],
+)
+def test_syntax_is_checked_whatever_is_allowed(email: str) -> None:
+    for _ in range(2):
+        told = normalised_address(email, rules=AddressRules.ANY)
+
+        assert isinstance(told, Violation)
+        assert "GCSCHED_INTERNAL_DOMAINS" not in told.problem
+
+
+@given(
+    text=st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1, max_size=30),
+    escape=st.booleans(),
+    domain=st.sampled_from(["example.org", "corp.local", "[192.0.2.1]"]),
+)
+@settings(deadline=None, max_examples=400)
+@example(text="ab..cd", escape=False, domain="example.org")
+@example(text='say "hi" \\ <b@c>', escape=True, domain="example.org")
+def test_a_quoted_local_part_keeps_its_meaning_and_loses_what_it_does_not_need(
+    text: str, domain: str, *, escape: bool
+) -> None:
+    written = "".join(f"\\{each}" if escape or each in '"\\' else each for each in text)
+
+    read = normalised_address(f'"{written}"@{domain}', rules=AddressRules.ANY)
+
+    assert isinstance(read, str)
+    message = message_from_string(f"To: {read}\r\n\r\n", policy=policy.default)
+    (address,) = message["to"].addresses
+    assert (address.username, address.domain) in {(text, domain), (text.lower(), domain)}
+    assert not message["to"].defects
+    assert address.addr_spec == read or read.startswith('"')
+    assert normalised_address(read, rules=AddressRules.ANY) == read
+
+
+@pytest.mark.parametrize("local", ["ada", "a.b", "a+b", "zoë"])
+def test_quotes_that_are_not_needed_make_no_other_address(local: str) -> None:
+    assert normalised_address(f'"{local}"@example.org') == f"{local}@example.org"

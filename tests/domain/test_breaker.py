@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,7 +10,7 @@ from gcsched.domain.breaker import (
     BreakerPolicy,
     is_early_trouble,
     is_trouble,
-    refuses_login,
+    may_be_its_mails,
 )
 from gcsched.domain.replies import Answered, Broken, Reply, Stage, Transmission, Withheld
 
@@ -76,6 +77,19 @@ def test_a_straggler_that_fails_does_not_make_the_wait_grow() -> None:
     assert breaker.probes == 0
 
 
+def test_a_probe_that_is_answered_makes_the_waits_short_again() -> None:
+    breaker, now = failed(CLOSED, 5, now=0.0), 0.0
+    for _ in range(9):
+        now += breaker.seconds_until_try(now)
+        breaker = breaker.probed(now, chance=1.0).failed(now, chance=1.0)
+
+    breaker = breaker.probed(now, chance=1.0).answered(now, chance=1.0)
+    assert (breaker.is_open, breaker.probes, breaker.seconds_until_try(now)) == (True, 10, 2.0)
+    assert breaker.answered(now, chance=0.0).seconds_until_try(now) == 1.0
+    again = breaker.probed(now, chance=1.0).failed(now, chance=1.0)
+    assert again.seconds_until_try(now) == 2.0
+
+
 @pytest.mark.parametrize("breaker", [failed(CLOSED, 5), failed(CLOSED, 5).probed(101, chance=1)])
 def test_any_answer_closes_it_and_all_is_forgotten(breaker: Breaker) -> None:
     assert breaker.succeeded() == CLOSED
@@ -106,6 +120,9 @@ def test_the_policy_is_obeyed() -> None:
         answered(Stage.AUTH, "535 5.7.8 wrong password"),
         answered(Stage.MAIL, "550 5.7.1 not from you"),
         answered(Stage.BODY, "421 4.3.2 going down"),
+        answered(Stage.RCPT, "553 5.7.1 sender is not yours"),
+        answered(Stage.BODY, "550 5.7.60 cannot send as this sender"),
+        replace(answered(Stage.RCPT, "550 5.1.1 no such user"), is_doubted=True),
         Broken(Stage.CONNECT, "refused"),
         Broken(Stage.BODY, "the connection broke"),
     ],
@@ -135,28 +152,17 @@ def test_what_the_relay_says_of_a_mail_is_no_trouble(transmission: Transmission)
     ("transmission", "expected"),
     [
         (answered(Stage.AUTH, "535 5.7.8 wrong password"), True),
-        (answered(Stage.AUTH, "454 4.7.0 try later"), False),
-        (answered(Stage.MAIL, "535 5.7.8 what"), False),
-        (Broken(Stage.AUTH, "the connection broke"), False),
-    ],
-    ids=str,
-)
-def test_a_refused_login_is_told_from_other_trouble(
-    transmission: Answered | Broken, *, expected: bool
-) -> None:
-    assert refuses_login(transmission) is expected
-
-
-@pytest.mark.parametrize(
-    ("transmission", "expected"),
-    [
-        (answered(Stage.AUTH, "535 5.7.8 wrong password"), True),
         (answered(Stage.MAIL, "421 4.7.0 slow down"), True),
         (answered(Stage.MAIL, "552 5.3.4 too large"), False),
+        (answered(Stage.RCPT, "553 5.7.1 sender is not yours"), True),
+        (answered(Stage.RCPT, "550 5.1.1 no such user"), False),
+        (replace(answered(Stage.RCPT, "550 5.1.1 no such user"), is_doubted=True), True),
+        (replace(answered(Stage.BODY, "554 5.7.1 spam"), is_doubted=True), False),
         (answered(Stage.DATA, "421 4.3.2 going down"), False),
         (Broken(Stage.CONNECT, "refused"), True),
         (Broken(Stage.DATA, "the connection broke"), False),
         (Withheld("too little of the lease is left"), False),
+        (Withheld("another mail first", wait=timedelta(seconds=5)), True),
     ],
     ids=str,
 )
@@ -181,3 +187,30 @@ def test_a_silent_probe_makes_the_next_wait_no_shorter() -> None:
         breaker = breaker.probed(110.0, chance=1.0)
 
     assert breaker.opened(150.0, chance=1.0).seconds_until_try(150.0) == 32.0
+
+
+@pytest.mark.parametrize(
+    ("transmission", "expected"),
+    [
+        (answered(Stage.RCPT, "553 5.7.1 sender is not yours"), True),
+        (answered(Stage.BODY, "550 5.4.5 daily limit"), True),
+        (answered(Stage.MAIL, "553 5.7.1 sender is not yours"), False),
+        (answered(Stage.RCPT, "421 4.7.0 slow down"), False),
+        (answered(Stage.RCPT, "530 5.7.0 log in"), False),
+        (answered(Stage.RCPT, "503 5.5.1 what"), False),
+        (Broken(Stage.RCPT, "the connection broke"), False),
+    ],
+    ids=str,
+)
+def test_what_may_concern_one_mail_only_is_told_from_what_ends_a_session(
+    transmission: Answered | Broken, *, expected: bool
+) -> None:
+    assert may_be_its_mails(transmission) is expected
+
+
+def test_held_it_waits_no_longer_than_after_troubles() -> None:
+    held = CLOSED.opened(100.0, chance=1.0, after=0)
+
+    assert held.seconds_until_try(100.0) == 1.0
+    assert [held.overdue_seconds(now) for now in (100.0, 101.0, 107.0)] == [0, 0, 6]
+    assert CLOSED.overdue_seconds(100.0) == 0

@@ -305,20 +305,3 @@ def test_the_attempt_that_led_to_a_state_is_told_apart_from_older_ones() -> None
     assert a_job().new_attempt is None
     assert retried.new_attempt == attempt
     assert claimed_again.given_back(NOW + timedelta(minutes=1)).new_attempt is None
-
-
-def test_a_mail_could_leave_when_it_was_due_but_not_before_it_was_asked_for() -> None:
-    hour = timedelta(hours=1)
-
-    assert a_job(created=NOW, due=NOW + hour).could_leave == NOW + hour
-    assert a_job(created=NOW, due=NOW - hour).could_leave == NOW
-
-
-def test_lateness_is_that_of_an_accepted_mail_from_when_it_could_leave() -> None:
-    accepted = an_attempt(kind=Kind.ACCEPTED, ended=NOW + timedelta(seconds=3))
-    sent = a_claimed_job(created=NOW - timedelta(days=1), due=NOW).sent(accepted)
-
-    assert sent.lateness == timedelta(seconds=3)
-    assert a_claimed_job(due=NOW + timedelta(hours=1)).sent(accepted).lateness == timedelta(0)
-    assert a_claimed_job().retried(an_attempt(), due=NOW, charged=True).lateness is None
-    assert a_job().lateness is None

@@ -4,6 +4,7 @@ from typing import cast
 import pytest
 
 from gcsched.domain.attempt import Attempt
+from gcsched.domain.hints import hinted_wait
 from gcsched.domain.job import State
 from gcsched.domain.outcome import (
     after_attempt,
@@ -15,6 +16,7 @@ from gcsched.domain.outcome import (
 )
 from gcsched.domain.replies import Answered, Broken, Kind, Reply, Stage, Withheld
 from gcsched.domain.retry import GiveUp, OnUncertain, RetryPolicy, TryAgain, Verdict
+from gcsched.domain.suppression import suppression_from
 from tests.builders import NOW, a_claimed_job, a_suppression, an_attempt
 
 BEGUN = NOW + timedelta(seconds=1)
@@ -41,6 +43,35 @@ def test_an_answer_is_told_with_code_and_words() -> None:
         enhanced="5.1.1",
         text="550 5.1.1 at RCPT: No such user",
     )
+
+
+def test_a_doubted_refusal_is_ours_and_says_so() -> None:
+    reply = Reply(stage=Stage.RCPT, code=550, enhanced="5.1.1", text="x" * 5000)
+
+    attempt = told(Answered(reply, is_doubted=True))
+
+    assert (attempt.kind, attempt.enhanced, len(attempt.text)) == (Kind.OURS, "5.1.1", 512)
+    assert attempt.text.endswith("(not counted: the relay refuses one recipient after the other)")
+    assert hinted_wait(attempt.text) is None
+
+
+def test_a_mailbox_that_stays_full_fails_as_its_recipients_and_blocks_nobody() -> None:
+    reply = Reply.parse(Stage.RCPT, 552, "5.2.2 mailbox full")
+    full = told(Answered(reply))
+
+    first = after_attempt(a_claimed_job(), full, policy=RESEND, chance=0.5)
+    last = after_attempt(a_claimed_job(attempt=7), full, policy=RESEND, chance=0.5)
+
+    assert (full.kind, first.state, first.attempt) == (Kind.LATER, State.RETRYING, 1)
+    assert (last.state, last.attempts[-1].kind) == (State.FAILED, Kind.RECIPIENT)
+    assert last.reason == ("8 attempts failed, the last with: 552 5.2.2 at RCPT: mailbox full")
+    assert suppression_from(last, lasting=timedelta(days=30)) is None
+
+
+def test_what_else_stays_for_later_blames_nobody_at_last() -> None:
+    job = after_attempt(a_claimed_job(attempt=7), an_attempt(), policy=RESEND, chance=0.5)
+
+    assert (job.state, job.attempts[-1].kind) == (State.FAILED, Kind.LATER)
 
 
 @pytest.mark.parametrize(

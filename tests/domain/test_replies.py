@@ -1,11 +1,13 @@
 """What a reply means: the table, row by row."""
 
 import itertools
-from datetime import timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from gcsched.domain.replies import Kind, Reply, Stage, hinted_wait, is_throttling, kind_of
+from gcsched.domain.replies import Kind, Reply, Stage, blames_full_mailbox, is_throttling, kind_of
+from tests.domain.real_replies import ALL
 
 OPENING = [Stage.CONNECT, Stage.TLS, Stage.AUTH]
 CONVERSATION = [Stage.MAIL, Stage.RCPT, Stage.DATA, Stage.BODY]
@@ -86,7 +88,7 @@ def test_what_is_too_large_is_never_the_recipients_fault(stage: Stage, line: str
         (Stage.RCPT, "550 5.7.1: not from you", Kind.POLICY),
         (Stage.RCPT, "550 not here", Kind.POLICY),
         (Stage.RCPT, "553 not allowed", Kind.POLICY),
-        (Stage.RCPT, "552 5.2.2 mailbox full", Kind.CONTENT),
+        (Stage.RCPT, "552 5.2.2 mailbox full", Kind.LATER),
         (Stage.DATA, "451 4.3.0 busy", Kind.LATER),
         (Stage.DATA, "554 no", Kind.CONTENT),
         (Stage.BODY, "451 4.3.0 try again", Kind.LATER),
@@ -135,6 +137,9 @@ def test_nothing_but_a_2xx_to_the_dot_is_ever_accepted_and_no_reply_is_uncertain
         (554, "5.7.1, spam", "5.7.1", "spam"),
         (554, "5.7.1 : spam", "5.7.1", "spam"),
         (550, "5.7.1;spam", None, "5.7.1;spam"),
+        (553, "sorry, no rcpthost (#5.7.1)", "5.7.1", "sorry, no rcpthost (#5.7.1)"),
+        (511, "no mailbox (#5.1.1 - chkuser)", "5.1.1", "no mailbox (#5.1.1 - chkuser)"),
+        (450, "later (#5.1.1)", None, "later (#5.1.1)"),
         (550, "5.\u0661.1 no digits of ours", None, "5.\u0661.1 no digits of ours"),
         (250, "", None, ""),
     ],
@@ -174,23 +179,66 @@ def test_a_reply_reads_well_and_is_bounded() -> None:
     assert len(str(Reply.parse(Stage.RCPT, 550, "x" * 5000))) < 600
 
 
+@pytest.mark.parametrize(("stage", "line", "kind"), ALL, ids=[line for _, line, _ in ALL])
+def test_what_relays_really_say_blames_whom_an_administrator_would(
+    stage: Stage, line: str, kind: Kind
+) -> None:
+    assert the_kind(stage, line) is kind
+
+
+def test_the_real_replies_are_many_and_none_is_there_twice() -> None:
+    assert len(ALL) == len({(stage, line) for stage, line, _ in ALL}) >= 140
+
+
+OURS_ANYWHERE = [(line, kind) for _, line, kind in ALL if kind is Kind.OURS]
+
+
+@pytest.mark.parametrize("stage", CONVERSATION)
+@pytest.mark.parametrize("line", [line for line, _ in OURS_ANYWHERE if line != "550 go away"])
+def test_our_own_fault_is_ours_at_every_stage(stage: Stage, line: str) -> None:
+    assert the_kind(stage, line) is Kind.OURS
+
+
 @pytest.mark.parametrize(
-    ("text", "wait"),
+    "address", ["relay-access-denied@y.org", "spf@y.org", "helo@y.org", "starttls@helo.y.org"]
+)
+def test_an_address_that_a_reply_repeats_says_nothing(address: str) -> None:
+    assert the_kind(Stage.RCPT, f"550 5.7.1 <{address}>: no") is Kind.POLICY
+    assert the_kind(Stage.RCPT, f"550 5.7.1 {address}: no") is Kind.POLICY
+
+
+@given(
+    stage=st.sampled_from(Stage),
+    code=st.integers(200, 599),
+    text=st.text(max_size=300) | st.text(alphabet="5.1789 sender mailbox over quota (#)<>@"),
+)
+def test_every_reply_has_a_meaning(stage: Stage, code: int, text: str) -> None:
+    reply = Reply.parse(stage, code, text)
+
+    assert kind_of(reply) in Kind
+    assert (kind_of(reply) is Kind.ACCEPTED) == (stage is Stage.BODY and code < 300)
+
+
+def test_the_longest_reply_is_read_in_no_time() -> None:
+    for word in ("sender ", "not allowed to ", "exceeded your ", "a", "<", "@", "mailbox over "):
+        reply = Reply(stage=Stage.RCPT, code=550, text=word * (32_768 // len(word)))
+
+        assert kind_of(reply) in Kind
+
+
+@pytest.mark.parametrize(
+    ("code", "enhanced", "text", "expected"),
     [
-        ("greylisted, try again in 300 seconds", timedelta(seconds=300)),
-        ("wait 5 minutes", timedelta(minutes=5)),
-        ("Retry in 90s", timedelta(seconds=90)),
-        ("try again in 1 Hour", timedelta(hours=1)),
-        ("come back in 10min", timedelta(minutes=10)),
-        ("in 99999 hours", timedelta(hours=4)),
-        ("in 0 seconds", None),
-        ("too many messages, 100 messages are enough", None),
-        ("from 192.0.2.7 server", None),
-        ("later", None),
-        ("", None),
+        (552, "5.2.2", "552 5.2.2 at RCPT: full", True),
+        (452, "4.2.2", "452 4.2.2 at RCPT: later", True),
+        (552, "5.2.0", "552 5.2.0 at RCPT: mailbox full", True),
+        (552, None, "552 at RCPT: mailbox quota exceeded", True),
+        (550, "5.1.1", "550 5.1.1 at RCPT: no such mailbox, quota exceeded", False),
+        (550, "5.1.1", "550 5.1.1 at RCPT: unknown", False),
+        (None, None, "RCPT: no answer, mailbox full", False),
     ],
 )
-def test_a_hint_to_wait_is_read_but_not_believed_without_limit(
-    text: str, wait: timedelta | None
+def test_a_full_mailbox_is_known_by_code_or_words(
+    code: int | None, enhanced: str | None, text: str, *, expected: bool
 ) -> None:
-    assert hinted_wait(text) == wait
+    assert blames_full_mailbox(code, enhanced, text) is expected

@@ -138,6 +138,8 @@ def test_text_of_every_script_is_welcome() -> None:
         ("ада@почта.example", "ада@почта.example"),
         ("x" * 64 + "@example.org", "x" * 64 + "@example.org"),
         ("ada@company.test", "ada@company.test"),
+        ('"ada  lovelace"@example.org', '"ada  lovelace"@example.org'),
+        ('"ada"@example.org', "ada@example.org"),
     ],
 )
 def test_an_address_is_taken_with_its_domain_normalised(email: str, normalised: str) -> None:
@@ -162,7 +164,7 @@ def test_an_address_is_taken_with_its_domain_normalised(email: str, normalised: 
         "ada@example.org\r\nBcc: bob@example.org",
         "ada@example.org\n",
         " ada@example.org",
-        '"ada lovelace"@example.org',
+        '"ada" lovelace@example.org',
         "ada@[127.0.0.1]",
         "x" * 65 + "@example.org",
         "ada\x00@example.org",

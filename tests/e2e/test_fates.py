@@ -191,7 +191,8 @@ async def test_a_lost_reply_is_held_and_no_other_mail_with_it(post: Post) -> Non
 
 @pytest.mark.parametrize("answer", [Answer(503, "5.5.1 MAIL first"), Answer(500, "5.5.2 what")])
 async def test_a_relay_that_is_out_of_step_uses_up_no_attempt(post: Post, answer: Answer) -> None:
-    post.relay.script(At.RCPT, answer, nth=1)
+    post.relay.script(At.RCPT, answer, nth=1)  # in a group: sent again at once
+    post.relay.script(At.RCPT, answer, nth=2)  # alone
 
     sent = await post.became(await post.ask(a_meet(1)), "SENT")
 

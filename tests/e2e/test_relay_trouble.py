@@ -70,7 +70,7 @@ async def test_a_relay_that_is_down_costs_a_few_connections_and_all_leave_when_i
             relay.forgive()
             sent = await until(lambda: all_are_sent(app.resources), within=10)
 
-    assert tried <= 16 + 5
+    assert tried <= 16 + 5 + 2, "beside the mails, the checks of a second"
     assert len(relay.ledger) == len(relay.per_recipient) == 400
     assert {job["attempt"] for job in sent} == {1}
     warnings = [each["event"] for each in events if each["log_level"] == "warning"]
@@ -94,7 +94,7 @@ async def test_a_relay_that_is_not_there_yet_gets_its_mails_when_it_comes(
     assert len(relay.ledger) == 50
 
 
-async def test_while_the_relay_is_down_probes_are_all_it_sees(
+async def test_while_the_relay_is_down_probes_and_checks_are_all_it_sees(
     setting: MakeSettings, events: Events
 ) -> None:
     async with Relay() as relay:
@@ -106,7 +106,7 @@ async def test_while_the_relay_is_down_probes_are_all_it_sees(
             await until(lambda: nothing_is_claimed(app.resources))
             before = relay.sessions
 
-            await until(lambda: relay.sessions == before + 2)
+            await until(lambda: relay.sessions >= before + 2)
 
             attempts = sum([len(job.get("attempts", ())) for job in await jobs(app.resources)])
             assert attempts <= relay.sessions

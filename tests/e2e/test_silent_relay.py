@@ -114,6 +114,6 @@ async def test_mails_whose_bodies_are_unanswered_hold_up_no_others(
             found = list(raw.get_default_database()["jobs"].find())
 
     assert first.ledger == []
-    assert took < 8
+    assert took < 15  # not the minutes that the relay may take for a body
     states = [(job["state"], len(job["attempts"])) for job in found]
     assert sorted(states) == sorted([("RETRYING", 1)] * 4 + [("SENT", 1)] * 30)

@@ -10,7 +10,7 @@ import platform
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -36,7 +36,6 @@ class ALetter:
     name: str = "Zoe Miller"
     empid: str = "E-1024"
     due_at: datetime = DUE
-    created: datetime = DUE - timedelta(days=1)
     message_id: str = "01890a5d.1@scheduler.example.org"
     template: str = "doc"
     variables: Mapping[str, str] = field(default_factory=dict)

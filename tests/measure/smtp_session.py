@@ -11,6 +11,7 @@ import json
 import sys
 import time
 from collections.abc import Coroutine
+from datetime import UTC, datetime
 from typing import Any
 
 import uvloop
@@ -18,11 +19,12 @@ import uvloop
 from gcsched.adapters.smtp.pool import Pool
 from gcsched.adapters.smtp.settings import Keep, RelaySettings, Security
 from gcsched.domain.mail import Mail
+from gcsched.domain.permit import Permit
 from gcsched.domain.replies import Answered
 
 
-async def permit() -> float:
-    return time.monotonic() + 25
+async def permit() -> Permit:
+    return Permit(until=time.monotonic() + 25, date=datetime.now(UTC))
 
 
 def a_mail(number: int, octets: int) -> Mail:

@@ -1,6 +1,7 @@
 """Streams end first at a stop: they would hold it up for as long as it waits for calls."""
 
 import asyncio
+import gc
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,6 +13,7 @@ import pytest
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
+from gcsched.errors import StoreUnavailable
 from gcsched.rpc.server import RpcServer, serving_grpc
 from gcsched.rpc.servicer import SchedulerServicer
 from gcsched.rpc.stream_limits import StreamLimits
@@ -95,6 +97,33 @@ async def test_who_hangs_up_leaves_nothing_behind() -> None:
         stream.cancel()
 
         await until(lambda: server.streams.count == 0)
+
+
+async def test_a_stream_that_fails_as_its_caller_leaves_is_no_error(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    begun = asyncio.Event()
+
+    async def fails_at_its_end(_: object, __: object) -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            raise StoreUnavailable("watching")
+
+    async def found(_: grpc.HandlerCallDetails) -> Any:
+        return grpc.stream_stream_rpc_method_handler(fails_at_its_end)
+
+    asked: Any = None
+    handler: Any = await StreamInterceptor().intercept_service(found, asked)
+    call = asyncio.create_task(handler.stream_stream(None, None))
+    await begun.wait()
+    call.cancel()
+    await asyncio.wait({call})
+    await until(lambda: asyncio.all_tasks() == {asyncio.current_task()})
+
+    gc.collect()
+    assert [each.getMessage() for each in caplog.records if each.name == "asyncio"] == []
 
 
 async def test_what_a_stream_refuses_is_refused_as_before() -> None:

@@ -47,6 +47,20 @@ async def listed(stub: Stub, **fields: Any) -> task_pb2.ListSuppressionsResponse
     return answer
 
 
+async def test_a_domain_that_is_not_public_is_refused_here_and_freed_all_the_same(
+    stub: Stub, mongo: Mongo
+) -> None:
+    refusal = await refused(stub.AddSuppression(a_wish(email="ada@corp.local")))
+    stored = a_suppression(address="ada@corp.local", since=NOW, until=NOW + LASTING)
+    await MongoSuppressions(mongo=mongo).block(stored)
+
+    freed = await stub.RemoveSuppression(task_pb2.RemoveSuppressionRequest(email="ada@CORP.local"))
+
+    assert refusal.code is grpc.StatusCode.INVALID_ARGUMENT
+    assert "GCSCHED_INTERNAL_DOMAINS" in refusal.violations["email"]
+    assert freed.removed.email == "ada@corp.local"
+
+
 async def test_an_address_is_blocked_listed_and_freed(stub: Stub) -> None:
     blocked = await stub.AddSuppression(a_wish())
     there = await listed(stub)

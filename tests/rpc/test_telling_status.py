@@ -8,11 +8,14 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from gcsched.domain.job import State
 from gcsched.domain.pause import Pause
+from gcsched.domain.relay_health import RelayState
 from gcsched.pb import task_pb2
 from gcsched.rpc.telling_status import report_message
 from gcsched.usecases.lateness import Figures
 from gcsched.usecases.ports import JobCounts
+from gcsched.usecases.relay_health import HealthReport
 from gcsched.usecases.status import About, RelayReport, Report
+from gcsched.usecases.store_health import StoreReport
 from tests.builders import NOON, NOW
 
 ABOUT = About(version="1.2.3", python="3.11.9", started=NOW)
@@ -29,6 +32,7 @@ def test_all_that_is_known_is_told() -> None:
         sessions_busy=2,
         rate=50,
         effective_rate=12.5,
+        health=HealthReport(state=RelayState.DOWN, error="CONNECT: refused", state_time=NOW),
     )
     report = Report(
         counts=counts,
@@ -37,6 +41,11 @@ def test_all_that_is_known_is_told() -> None:
         relays=[relay],
         pause=Pause(by="Bob", reason="wrong template", since=NOW),
         about=ABOUT,
+        report_time=NOW + timedelta(seconds=2),
+        stores=[
+            StoreReport(name="mongodb", trouble=None, state_time=NOW),
+            StoreReport(name="redis", trouble="no answer for 3 s", state_time=NOW),
+        ],
     )
 
     told = task_pb2.StatusReport
@@ -56,13 +65,28 @@ def test_all_that_is_known_is_told() -> None:
                 sessions_busy=2,
                 rate=50,
                 effective_rate=12.5,
+                state=told.Relay.DOWN,
+                last_error="CONNECT: refused",
+                state_time=NOON_STAMP,
             )
         ],
         pause=task_pb2.Pause(by="Bob", reason="wrong template", since=NOON_STAMP),
         version="1.2.3",
         python="3.11.9",
         started=NOON_STAMP,
+        stores=[
+            told.Store(name="mongodb", state_time=NOON_STAMP),
+            told.Store(name="redis", trouble="no answer for 3 s", state_time=NOON_STAMP),
+        ],
+        report_time=Timestamp(seconds=NOON + 2),
     )
+
+
+@pytest.mark.parametrize("state", RelayState)
+def test_each_state_of_a_relay_has_its_value(state: RelayState) -> None:
+    told = task_pb2.StatusReport.Relay(state=state.value)
+
+    assert task_pb2.StatusReport.Relay.State.Name(told.state) == state.name
 
 
 @pytest.mark.parametrize(
@@ -70,7 +94,13 @@ def test_all_that_is_known_is_told() -> None:
 )
 def test_what_is_unknown_or_not_there_is_absent(counts: JobCounts | None) -> None:
     report = Report(
-        counts=counts, counted=None, lateness=NONE_SENT, relays=(), pause=None, about=ABOUT
+        counts=counts,
+        counted=None,
+        lateness=NONE_SENT,
+        relays=(),
+        pause=None,
+        about=ABOUT,
+        report_time=NOW,
     )
 
     told = report_message(report)

@@ -76,21 +76,23 @@ def states(jobs: Rows) -> dict[str, str]:
 async def test_claims_on_the_address_end_and_no_others(blocklist: Blocklist, jobs: Rows) -> None:
     waiting = a_job(id="waiting")
     late = a_claimed_job(id="late", not_after=NOW - timedelta(seconds=1))
-    other = a_claimed_job(id="other", email="ADA@example.org")
+    spelled = a_claimed_job(id="spelled", email="ADA@example.org")
+    other = a_claimed_job(id="other", email="adam@example.org")
     begun = a_claimed_job(id="begun", email="bob@example.org", begun=NOW)
-    store(jobs, a_claimed_job(id="claimed"), waiting, late, other, begun)
+    store(jobs, a_claimed_job(id="claimed"), spelled, waiting, late, other, begun)
     jobs.update_many({"state": "SENDING"}, {"$set": {"lease": NOW + FAR}})
 
     await blocklist.block(ADDRESS, reason="asked us to", until=None)
 
     assert states(jobs) == {
         "claimed": "SUPPRESSED",
+        "spelled": "SUPPRESSED",
         "late": "EXPIRED",
         "waiting": "SCHEDULED",  # it meets the suppression when it is claimed
         "other": "SENDING",
         "begun": "SENDING",
     }
-    [ended] = jobs.find({"state": "SUPPRESSED"})
+    [ended] = jobs.find({"state": "SUPPRESSED", "email": ADDRESS})
     assert {"claim", "lease", "begun", "dedup_key"}.isdisjoint(ended)
     assert (ended["version"], ended["released_key"]) == (2, "key of claimed")
     assert "asked us to" in ended["reason"]

@@ -11,6 +11,8 @@ import structlog
 from structlog.testing import capture_logs
 
 from gcsched.adapters.smtp.settings import Limits
+from gcsched.domain import permit
+from tests.builders import NOW
 from tests.mails import Permit, a_mail
 from tests.relay import At, Hang, Late
 from tests.relay_pair import PATIENCE, SOON, Pair, a_pair, code_of
@@ -115,9 +117,9 @@ async def test_sessions_that_wait_for_our_own_fence_do_not_make_the_relay_silent
 ) -> None:
     opened = asyncio.Event()
 
-    async def slow_fence() -> float:
+    async def slow_fence() -> permit.Permit:
         await opened.wait()
-        return time.monotonic() + 30
+        return permit.Permit(until=time.monotonic() + 30, date=NOW)
 
     async with a_pair(sessions=SESSIONS) as pair:
         mails = [a_mail(recipient=f"r{number}@example.org") for number in range(6)]

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import cast
 
@@ -10,12 +10,13 @@ import pytest
 
 from gcsched.domain.job import LEASE, LEASE_LEFT_AT_BODY, Job, State
 from gcsched.domain.mail import Mail
+from gcsched.domain.permit import Permit
 from gcsched.domain.replies import Answered, Kind, Reply, Stage, Withheld
 from gcsched.domain.retry import RetryPolicy
 from gcsched.errors import MalformedMail, Overloaded, Stopping, StoreUnavailable, TemplateProblem
 from gcsched.usecases.deliver import Claimed, Deliver, Fence
 from gcsched.usecases.group import Group
-from gcsched.usecases.ports import Begin, Carried, Carrier, Claims, Composer, Permit
+from gcsched.usecases.ports import Begin, Carried, Carrier, Claims, Clock, Composer
 from tests.builders import NOW, FixedClock, a_claimed_job, running
 from tests.mails import a_mail
 
@@ -28,9 +29,11 @@ class Ours:
 
     claims: dict[str, set[str]]
     asked: list[tuple[str, set[str]]] = field(default_factory=list)
+    dates: dict[str, datetime] = field(default_factory=dict)
 
-    async def begin(self, token: str, ids: Sequence[str]) -> Collection[str]:
+    async def begin(self, token: str, ids: Sequence[str], *, date: datetime) -> Collection[str]:
         self.asked.append((token, set(ids)))
+        self.dates |= dict.fromkeys(ids, date)
         return self.claims[token] & set(ids)
 
 
@@ -55,8 +58,8 @@ class SlowRelay:
         return Carried(relay="r", transmission=Answered(Reply(stage=Stage.BODY, code=250)))
 
 
-def fence(ours: Ours) -> Fence:
-    return Fence(claims=cast("Claims", ours))
+def fence(ours: Ours, now: Clock | None = None) -> Fence:
+    return Fence(claims=cast("Claims", ours), now=now or FixedClock())
 
 
 async def test_only_what_is_still_ours_gets_a_permit() -> None:
@@ -72,6 +75,47 @@ async def test_only_what_is_still_ours_gets_a_permit() -> None:
     assert sorted(ours.asked) == [("t1", {"a", "b", "x"}), ("t2", {"b", "c"})]
 
 
+async def test_mails_get_the_present_second_in_one_write_and_keep_a_stored_date() -> None:
+    ours = Ours({"t": {"a", "b"}})
+    stored = NOW - timedelta(days=1)
+    asking = [
+        Claimed(job=a_claimed_job(id="a"), token="t"),
+        Claimed(job=a_claimed_job(id="b", date=stored), token="t"),
+    ]
+
+    permits = await fence(ours, FixedClock(NOW + 0.7 * SECOND))(asking)
+
+    assert [permit.date for permit in permits if permit is not None] == [NOW, stored]
+    assert ours.asked == [("t", {"a", "b"})]
+    assert ours.dates == {"a": NOW, "b": NOW}
+
+
+async def test_a_mail_that_asks_again_proposes_the_date_that_it_has_proposed_before() -> None:
+    clock, ours = FixedClock(), Ours({"t": {"a", "b"}})
+    first, other = (Claimed(job=a_claimed_job(id=name), token="t") for name in ("a", "b"))
+    ask = fence(ours, clock)
+    await ask([first])
+    clock.forward(SECOND)
+
+    permits = await ask([first, other])
+
+    assert [permit.date for permit in permits if permit is not None] == [NOW, NOW + SECOND]
+    assert ours.dates == {"a": NOW, "b": NOW + SECOND}
+
+
+async def test_a_delivery_that_is_cut_off_has_the_date_of_its_permit_once_it_has_begun() -> None:
+    clock, group = FixedClock(), a_group()
+    deliver = a_deliver(group, clock, carrier=Failing(ValueError("no"), begun=True))
+    claimed, waiting = (Claimed(job=a_claimed_job(), token="t") for _ in range(2))
+    async with running(group.run):
+        with pytest.raises(ValueError, match="no"):
+            await deliver(claimed)
+
+    assert deliver.interrupted(claimed).job.date == NOW
+    assert deliver.broken(claimed, ValueError("no")).job.date == NOW
+    assert deliver.interrupted(waiting).job.date is None
+
+
 async def test_a_permit_counts_from_before_the_store_was_asked(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -81,7 +125,8 @@ async def test_a_permit_counts_from_before_the_store_was_asked(
 
     [permit] = await fence(Ours({"t": {"job-1"}}))([Claimed(job=a_claimed_job(), token="t")])
 
-    assert permit == 100.0 + (LEASE - LEASE_LEFT_AT_BODY).total_seconds()
+    assert permit is not None
+    assert permit.until == 100.0 + (LEASE - LEASE_LEFT_AT_BODY).total_seconds()
 
 
 @pytest.mark.parametrize(

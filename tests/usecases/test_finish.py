@@ -1,12 +1,37 @@
 import asyncio
+import gc
 from contextlib import suppress
 from datetime import timedelta
 
 import pytest
+from structlog.testing import capture_logs
 
-from gcsched.usecases.finish import cancel_until_done, finish
+from gcsched.errors import StoreUnavailable
+from gcsched.usecases.finish import cancel_until_done, finish, hear
 
 LONG = timedelta(seconds=10)
+
+
+def told_by_asyncio(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Give what asyncio complains of, once nothing refers to a task or future any more."""
+    gc.collect()
+    return [each.getMessage() for each in caplog.records if each.name == "asyncio"]
+
+
+async def cancelled_while_it_fails(error: Exception) -> None:
+    gate = asyncio.Event()
+
+    async def work() -> None:
+        await gate.wait()
+        raise error
+
+    task = asyncio.create_task(finish(work(), within=LONG))
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.sleep(0)
+    gate.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
 
 
 async def test_what_is_cancelled_meanwhile_is_finished_first() -> None:
@@ -92,3 +117,35 @@ async def test_what_never_ends_is_waited_for_only_so_long() -> None:
 
 async def test_there_may_be_nothing_to_cancel() -> None:
     assert await cancel_until_done(())
+
+
+async def test_a_store_that_fails_behind_a_cancel_is_no_news(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with capture_logs() as logs:
+        await cancelled_while_it_fails(StoreUnavailable("claiming"))
+
+    assert told_by_asyncio(caplog) == []
+    assert logs == []
+
+
+async def test_a_defect_behind_a_cancel_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    with capture_logs() as logs:
+        await cancelled_while_it_fails(LookupError("made up"))
+
+    (line,) = logs
+    assert line["event"] == "task failed at its end"
+    assert isinstance(line["exc_info"], LookupError)
+    assert told_by_asyncio(caplog) == []
+
+
+async def test_what_failed_unheard_can_be_heard_later(caplog: pytest.LogCaptureFixture) -> None:
+    future = asyncio.get_running_loop().create_future()
+    hear(future)
+    assert not future.done()
+
+    future.set_exception(LookupError())
+    hear(future)
+    del future
+
+    assert told_by_asyncio(caplog) == []

@@ -321,3 +321,25 @@ def next_in_order(inside: list[Claimed], out: list[Claimed], limit: int) -> Clai
     free = [each for each in inside if busy[each.job.email[-9]] < limit]
     free.sort(key=lambda each: each.job.priority is not Priority.URGENT)
     return free[0] if free else None
+
+
+@pytest.mark.parametrize(
+    ("one", "same", "other"),
+    [
+        ("a@[IPv6:2001:db8::1]", '"b@c"@[ipv6:2001:DB8::1]', "a@[IPv6:2001:db8::2]"),
+        ("a@[192.0.2.1]", "b@[192.0.2.1]", "b@[192.0.2.2]"),
+        ("a@mailhost", '"x@y.example"@mailhost', "a@y.example"),
+    ],
+)
+async def test_literals_bare_hosts_and_quoted_addresses_have_the_lane_of_their_domain(
+    clock: FixedClock, one: str, same: str, other: str
+) -> None:
+    waiting = [
+        Claimed(job=a_claimed_job(id=email, email=email), token="claim-1")
+        for email in (one, same, other)
+    ]
+
+    lanes = filled(clock, *waiting, limit=1)
+
+    assert names(await taken(lanes, 2)) == [one, other]
+    assert lanes.parked() == 1

@@ -7,9 +7,12 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gcsched.usecases.lateness import Figures, Lateness
+from gcsched.domain.replies import Kind
+from gcsched.usecases.lateness import Figures, Lateness, lateness_of
+from tests.builders import NOW, a_claimed_job, a_job, an_attempt
 
 LATE = st.timedeltas(timedelta(0), timedelta(days=2))
+SECOND = timedelta(seconds=1)
 NOTHING = Figures(mails=0, p50=timedelta(0), p99=timedelta(0))
 
 
@@ -78,3 +81,13 @@ def test_what_it_remembers_does_not_grow_with_the_mails() -> None:
         sizes.append(len(repr(lateness)))
 
     assert max(sizes[40:]) < max(sizes[:40]) * 1.1
+
+
+def test_lateness_is_that_of_an_accepted_mail_from_when_it_was_due_or_asked_for() -> None:
+    day, accepted = timedelta(days=1), an_attempt(kind=Kind.ACCEPTED, ended=NOW + 3 * SECOND)
+
+    assert lateness_of(a_claimed_job(created=NOW - day, due=NOW).sent(accepted)) == 3 * SECOND
+    assert lateness_of(a_claimed_job(created=NOW, due=NOW - day).sent(accepted)) == 3 * SECOND
+    assert lateness_of(a_claimed_job(due=NOW + day).sent(accepted)) == timedelta(0)
+    assert lateness_of(a_claimed_job().retried(an_attempt(), due=NOW, charged=True)) is None
+    assert lateness_of(a_job()) is None

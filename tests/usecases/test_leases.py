@@ -26,7 +26,7 @@ class ToyClaims:
     async def release(self, tokens: Sequence[str]) -> None:
         assert not tokens, "every claim was heard"
 
-    async def begin(self, token: str, ids: Sequence[str]) -> Collection[str]:
+    async def begin(self, token: str, ids: Sequence[str], *, date: datetime) -> Collection[str]:
         raise NotImplementedError
 
     async def next_due(self, *, now: datetime) -> bool:

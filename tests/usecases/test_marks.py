@@ -37,7 +37,7 @@ class ToyMarks:
         self.writes.append((what, list(marks)))
         await self.gate.wait()
         if self.is_away:
-            raise BellUnavailable("noting accepted mails", TimeoutError())
+            raise BellUnavailable("noting accepted mails", "no answer")
 
 
 @pytest.fixture

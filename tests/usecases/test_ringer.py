@@ -29,12 +29,12 @@ class ToyBell:
         self.tried.append(second)
         await self.speaks.wait()
         if self.refuses:
-            raise BellUnavailable("ringing the bell", ConnectionRefusedError())
+            raise BellUnavailable("ringing the bell", "connection refused")
         self.rung.append(second)
 
     async def missing(self, seconds: Collection[int]) -> Collection[int]:
         if self.refuses:
-            raise BellUnavailable("looking for what was rung", ConnectionRefusedError())
+            raise BellUnavailable("looking for what was rung", "connection refused")
         return set(seconds).difference(self.rung)
 
 

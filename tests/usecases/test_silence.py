@@ -14,11 +14,13 @@ import structlog
 from structlog.testing import capture_logs
 
 from gcsched.adapters.smtp.settings import Limits
+from gcsched.domain import permit
 from gcsched.domain.mail import Mail
 from gcsched.domain.replies import Answered, Broken, Reply, Stage, Transmission
 from gcsched.usecases.guard import GuardedRelay
 from gcsched.usecases.ports import Begin
 from gcsched.usecases.relays import Relays
+from tests.builders import NOW
 from tests.mails import Permit, a_mail
 from tests.relay import Answer, At, Hang, Relay, Trickle
 from tests.relay_pair import PATIENCE, SOON, a_guard, a_pair
@@ -200,11 +202,11 @@ async def test_a_mail_that_asked_for_its_permit_is_not_broken_off() -> None:
     async with a_pair() as pair:
         asked = 0
 
-        async def slow_fence() -> float:
+        async def slow_fence() -> permit.Permit:
             nonlocal asked
             asked += 1
             await asyncio.wait([asyncio.get_running_loop().create_future()], timeout=2 * PATIENCE)
-            return time.monotonic() + 30
+            return permit.Permit(until=time.monotonic() + 30, date=NOW)
 
         carried = await pair.relays.carry(a_mail(), slow_fence)
 
@@ -278,11 +280,11 @@ async def test_a_mail_that_comes_to_its_body_while_it_is_given_up_is_not_cut_off
     mailer = LastMoment()
     asked = 0
 
-    async def slow_fence() -> float:
+    async def slow_fence() -> permit.Permit:
         nonlocal asked
         asked += 1
         await asyncio.wait([asyncio.get_running_loop().create_future()], timeout=0.1)
-        return time.monotonic() + 30
+        return permit.Permit(until=time.monotonic() + 30, date=NOW)
 
     async with Relay() as second, a_pool(second) as other:
         relays = Relays([a_guard(mailer), a_guard(other)])

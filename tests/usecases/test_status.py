@@ -1,10 +1,11 @@
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from gcsched.domain.job import State
 from gcsched.domain.mail import Mail
 from gcsched.domain.pause import Pause
+from gcsched.domain.relay_health import RelayState
 from gcsched.domain.replies import Transmission
 from gcsched.errors import StoreUnavailable
 from gcsched.usecases.allowance import OwnAllowance
@@ -13,6 +14,7 @@ from gcsched.usecases.guard import GuardedRelay
 from gcsched.usecases.lateness import Lateness
 from gcsched.usecases.pacer import Pacer
 from gcsched.usecases.ports import Begin, JobCounts
+from gcsched.usecases.relay_health import HealthReport
 from gcsched.usecases.relays import Relays
 from gcsched.usecases.status import About, RelayReport, Status
 from tests.builders import NOW, FixedClock
@@ -67,6 +69,7 @@ def a_status(
         relays=Relays(relays),
         sessions=[*sessions, *others],
         about=ABOUT,
+        now=FixedClock(),
     )
 
 
@@ -114,6 +117,15 @@ def test_each_relay_has_its_own_sessions_and_speed() -> None:
     ]
 
 
+def test_what_is_known_of_a_relay_is_told_beside_its_name() -> None:
+    plain = a_status(a_relay("first:25"), a_relay("second:25"))
+    failed = HealthReport(state=RelayState.FAILED, error="CONNECT: refused", state_time=NOW)
+    status = replace(plain, health={"first:25": HealthReport(), "second:25": failed}.__getitem__)
+
+    assert [each.health for each in plain().relays] == [HealthReport()] * 2
+    assert [each.health for each in status().relays] == [HealthReport(), failed]
+
+
 def test_a_pause_is_told_as_whoever_knows_it_tells_it() -> None:
     pause = Pause(by="Bob", reason="wrong template", since=NOW)
     plain = a_status()
@@ -123,6 +135,7 @@ def test_a_pause_is_told_as_whoever_knows_it_tells_it() -> None:
         relays=plain.relays,
         sessions=(),
         about=ABOUT,
+        now=FixedClock(),
         pause=lambda: pause,
     )
 

@@ -18,7 +18,8 @@ from pymongo import MongoClient
 from pymongo.collection import Collection
 from pymongo.database import Database
 
-from gcsched.adapters.arq import ArqBell, open_arq
+from gcsched.adapters.arq import ArqBell
+from gcsched.adapters.arq_client import open_arq
 from gcsched.adapters.mongo.admissions import MongoAdmissions
 from gcsched.adapters.mongo.connection import Mongo, open_mongo
 from gcsched.adapters.mongo.recipients import MongoRecipients

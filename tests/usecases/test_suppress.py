@@ -16,7 +16,7 @@ from gcsched.domain.suppression import Suppression, suppression_from
 from gcsched.errors import StoreUnavailable
 from gcsched.usecases.allowance import OwnAllowance
 from gcsched.usecases.crew import Crew
-from gcsched.usecases.deliver import Claimed, Deliver, Fence
+from gcsched.usecases.deliver import Deliver, Fence
 from gcsched.usecases.engine import Engine
 from gcsched.usecases.group import Group
 from gcsched.usecases.guard import GuardedRelay
@@ -24,7 +24,7 @@ from gcsched.usecases.lanes import Lanes
 from gcsched.usecases.leases import Leases
 from gcsched.usecases.marks import AcceptedMarks
 from gcsched.usecases.pacer import Pacer
-from gcsched.usecases.ports import Batch, Begin, Conclusion, Gate, Permit
+from gcsched.usecases.ports import Batch, Begin, Conclusion, Gate
 from gcsched.usecases.record import Recorder
 from gcsched.usecases.relays import Relays
 from gcsched.usecases.staffing import Staffing
@@ -104,8 +104,9 @@ class ToyStore:
         self._answer("release")
         self.released += tokens
 
-    async def begin(self, token: str, ids: Sequence[str]) -> Collection[str]:
+    async def begin(self, token: str, ids: Sequence[str], *, date: datetime) -> Collection[str]:
         assert token
+        assert date == NOW
         return ids
 
     async def renew(self, tokens: Sequence[str]) -> None:
@@ -242,7 +243,7 @@ async def an_engine(
     clock = FixedClock()
     leases = Leases(store, capacity=100)
     recorder = Recorder(store, on_recorded=leases.settle)
-    fence: Group[Claimed, Permit | None] = Group(Fence(claims=store))
+    fence = Group(Fence(claims=store, now=clock))
     pacer = Pacer(relay=mailer.name, per_second=0, burst=10, allowance=OwnAllowance())
     relays = Relays([GuardedRelay(mailer=mailer, pacer=pacer, login="", meanwhile="")])
     deliver = Deliver(

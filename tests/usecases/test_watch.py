@@ -19,7 +19,7 @@ class Store:
         self.asked += 1
         await self.answers.wait()
         if self.is_away:
-            raise StoreUnavailable("looking for it") from ConnectionError()
+            raise StoreUnavailable("looking for it", why="connection refused")
 
 
 class Seconds:
@@ -44,7 +44,7 @@ async def test_the_latest_answer_counts() -> None:
 
     store.is_away = True
     await watch.look()
-    assert watch.trouble == "away (ConnectionError)"
+    assert watch.trouble == "away: connection refused"
 
     store.is_away = False
     await watch.look()

@@ -25,6 +25,7 @@ def looked_at(counts: JobCounts | None, *, is_paused: bool | None = None) -> Scr
         Levels(
             sessions=[ToySessions("first:25", 3, 2), ToySessions("second:25", 0, 0)],
             relays_down=lambda: {"first:25": False, "second:25": True},
+            relays_up=lambda: {"first:25": True, "second:25": False},
             is_paused=lambda: is_paused,
             claimed_jobs=lambda: 7,
             admissions_waiting=lambda: 5,
@@ -40,6 +41,8 @@ def test_each_relay_has_its_own() -> None:
     assert scrape.by("relay", "gcsched_smtp_sessions_open") == {"first:25": 3}
     assert scrape.by("relay", "gcsched_smtp_sessions_busy") == {"first:25": 2}
     assert scrape.by("relay", "gcsched_breaker_open") == {"second:25": 1}
+    assert scrape.value("gcsched_relay_up", relay="first:25") == 1
+    assert scrape.value("gcsched_relay_up", relay="second:25") == 0
     assert scrape.value("gcsched_smtp_sessions_open", relay="second:25") == 0
     assert scrape.value("gcsched_claimed_jobs") == 7
     assert scrape.value("gcsched_admissions_waiting") == 5

@@ -17,8 +17,15 @@ from tests.web.looking import Looker, looking_at
 
 
 @pytest.fixture
-async def served(mongo_uri: str, redis_url: str) -> AsyncIterator[Running]:
-    async with running(a_setting(mongo=mongo_uri, redis=redis_url, relay_port=9)) as served:
+async def relay() -> AsyncIterator[Relay]:
+    async with Relay() as relay:
+        yield relay
+
+
+@pytest.fixture
+async def served(mongo_uri: str, redis_url: str, relay: Relay) -> AsyncIterator[Running]:
+    settings = a_setting(mongo=mongo_uri, redis=redis_url, relay_port=relay.port)
+    async with running(settings) as served:
         yield served
 
 
@@ -32,16 +39,17 @@ async def is_(status: str, look: Looker) -> bool:
     return await look.status() == status
 
 
-async def test_all_is_well_and_each_dependency_is_named(look: Looker) -> None:
+async def test_all_is_well_and_each_dependency_is_named(look: Looker, relay: Relay) -> None:
     await until(lambda: is_("ready", look))
 
     status, told = await look.ready()
 
+    name = f"relay 127.0.0.1:{relay.port}"
     assert status == 200
-    assert told["dependencies"] == {"mongodb": "ok", "redis": "ok", "relay 127.0.0.1:9": "ok"}
+    assert told["dependencies"] == {"mongodb": "ok", "redis": "ok", name: "ok"}
 
 
-@pytest.mark.parametrize("path", ["/livez", "/readyz", "/metrics"])
+@pytest.mark.parametrize("path", ["/livez", "/servez", "/readyz", "/metrics"])
 async def test_head_is_answered_without_a_body(path: str, look: Looker) -> None:
     await until(lambda: is_("ready", look))
 
@@ -52,15 +60,15 @@ async def test_who_asks_for_anything_else_hears_what_there_is(look: Looker) -> N
     status, text = await look.ask("/")
 
     assert status == 404
-    assert all(path in text for path in ("/metrics", "/livez", "/readyz"))
+    assert all(path in text for path in ("/metrics", "/livez", "/servez", "/readyz"))
 
 
 @pytest.mark.parametrize("how", ["killed", "frozen"])
 async def test_without_redis_it_is_ready_though_degraded(
-    tmp_path: Path, mongo_uri: str, how: str
+    tmp_path: Path, mongo_uri: str, how: str, relay: Relay
 ) -> None:
     async with own_valkey(tmp_path) as valkey:
-        settings = a_setting(mongo=mongo_uri, redis=valkey.uri, relay_port=9)
+        settings = a_setting(mongo=mongo_uri, redis=valkey.uri, relay_port=relay.port)
         async with running(settings) as served, looking_at(served.http) as look:
             await until(lambda: is_("ready", look))
 
@@ -73,15 +81,15 @@ async def test_without_redis_it_is_ready_though_degraded(
             assert told["dependencies"]["mongodb"] == "ok"
             if how == "frozen":
                 valkey.cont()
-                await until(lambda: is_("ready", look))
+                await until(lambda: is_("ready", look), within=20)
 
 
 @pytest.mark.parametrize("how", ["killed", "frozen"])
 async def test_without_mongodb_it_is_alive_but_not_ready(
-    tmp_path: Path, redis_url: str, how: str
+    tmp_path: Path, redis_url: str, how: str, relay: Relay
 ) -> None:
     async with own_mongod(tmp_path) as mongod:
-        settings = a_setting(mongo=mongod.uri, redis=redis_url, relay_port=9)
+        settings = a_setting(mongo=mongod.uri, redis=redis_url, relay_port=relay.port)
         async with running(settings) as served, looking_at(served.http) as look:
             await until(lambda: is_("ready", look))
 
@@ -92,6 +100,7 @@ async def test_without_mongodb_it_is_alive_but_not_ready(
             assert status == 503
             assert told["reason"].startswith("mongodb ")
             assert await look.ask("/livez") == (200, "ok\n")
+            assert await look.ask("/servez") == (200, "ok\n"), "it is away for all"
             if how == "frozen":
                 mongod.cont()
                 await until(lambda: is_("ready", look), within=20)
@@ -113,14 +122,17 @@ async def test_before_mongodb_is_there_it_is_alive_and_starting(
             status, told = await look.ready()
 
             assert (status, told["status"]) == (503, "starting")
-            assert told["reason"] == "waiting for MongoDB"
+            assert told["reason"].startswith("waiting for MongoDB: 127.0.0.1:")
             assert await look.ask("/livez") == (200, "ok\n")
+            assert await look.ask("/servez") == (503, "it does not serve yet\n")
     finally:
         await process.end()
 
 
-async def test_while_it_stops_it_says_so_until_the_end(mongo_uri: str, redis_url: str) -> None:
-    settings = a_setting(mongo=mongo_uri, redis=redis_url, relay_port=9)
+async def test_while_it_stops_it_says_so_until_the_end(
+    mongo_uri: str, redis_url: str, relay: Relay
+) -> None:
+    settings = a_setting(mongo=mongo_uri, redis=redis_url, relay_port=relay.port)
     stop = asyncio.Event()
     async with app.opened(settings) as resources, asyncio.TaskGroup() as tasks:
         assert await app.store_is_ready(resources, stop)
@@ -132,6 +144,7 @@ async def test_while_it_stops_it_says_so_until_the_end(mongo_uri: str, redis_url
             await done
             status, told = await look.ready()
 
+            assert await look.ask("/servez") == (503, "it was told to stop\n")
         assert (status, told["status"]) == (503, "stopping")
 
 

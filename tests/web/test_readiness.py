@@ -44,6 +44,39 @@ def test_before_the_start_it_waits() -> None:
     assert report.dependencies == {"mongodb": "waiting for MongoDB"}
 
 
+def test_calls_are_wanted_from_the_start_of_serving_until_the_stop_whatever_is_away() -> None:
+    readiness = a_readiness(mongodb="away", redis="away")
+    assert readiness.why_not_serving() == "it does not serve yet"
+
+    readiness.serving()
+    assert readiness.why_not_serving() is None
+    assert not readiness.report().is_ready
+
+    readiness.stopping()
+    assert readiness.why_not_serving() == "it was told to stop"
+
+
+def test_one_that_alone_is_cut_off_wants_no_calls() -> None:
+    why: list[str | None] = ["another reaches it"]
+    readiness = a_readiness(mongodb="away")
+    readiness.watch_for_cut_off(lambda: why[0])
+    assert readiness.why_not_serving() == "it does not serve yet"
+
+    readiness.serving()
+    assert readiness.why_not_serving() == "another reaches it"
+
+    why[0] = None
+    assert readiness.why_not_serving() is None
+
+
+def test_one_whose_part_has_ended_wants_no_calls() -> None:
+    readiness = a_readiness()
+    readiness.serving()
+    readiness.failed("part sweep ended: it returned")
+
+    assert readiness.why_not_serving() == "part sweep ended: it returned"
+
+
 def test_stopping_outweighs_everything() -> None:
     readiness = a_readiness(redis="away")
     readiness.stopping()

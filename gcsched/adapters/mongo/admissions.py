@@ -14,6 +14,7 @@ from gcsched.adapters.mongo.codec import encode
 from gcsched.adapters.mongo.connection import Mongo, store_errors
 from gcsched.adapters.mongo.documents import BY_DEDUP_KEY
 from gcsched.adapters.mongo.holders import MongoHolders
+from gcsched.adapters.mongo.writing import write_errors
 from gcsched.domain.dedup import Clash, Holder, clash
 from gcsched.domain.job import Job
 from gcsched.errors import StoreUnavailable
@@ -38,7 +39,7 @@ class MongoAdmissions:
         answers: dict[str, Admission] = {}
         left = list(jobs)
         for _ in range(LOOKS):
-            with store_errors("storing the job"), pymongo.timeout(within.total_seconds()):
+            with write_errors("storing the job"), pymongo.timeout(within.total_seconds()):
                 clashing = await self._insert(left)
                 if clashing:
                     answers |= await self._answers(clashing)

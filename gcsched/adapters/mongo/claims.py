@@ -16,6 +16,7 @@ from gcsched.adapters.mongo.documents import BY_CLAIM, BY_ID, BY_STATE_AND_DUE, 
 from gcsched.adapters.mongo.each import Change, update_each
 from gcsched.adapters.mongo.refusals import is_of_document
 from gcsched.adapters.mongo.unreadable import AS_IT_IS, Aside, Told, set_aside
+from gcsched.adapters.mongo.writing import write_errors
 from gcsched.domain.job import CLAIMABLE, LEASE, Priority, State
 from gcsched.usecases.ports import Batch
 
@@ -65,7 +66,8 @@ class MongoClaims:
             until = time.monotonic() + LEASE.total_seconds()
             guard = {"state": {"$in": STATES}, **is_due(since=seen[0][0]["now"])}
             change = [{"$set": claimed(token)}]
-            updated = await update_each(self.mongo.jobs, wanted, guard, change)
+            with write_errors("claiming due jobs"):
+                updated = await update_each(self.mongo.jobs, wanted, guard, change)
             too_large = [({"_id": each}, TOO_LARGE) for each in updated.offenders]
             await self._put_away(too_large, guard, Aside(unfit=TOO_LARGE))
             found = self.mongo.jobs.find({"claim": token}, hint=BY_CLAIM)
@@ -125,20 +127,22 @@ class MongoClaims:
 
     async def release(self, tokens: Sequence[str]) -> None:
         """Give back what was claimed under *tokens* and has not begun, as if it never had been."""
-        with store_errors("releasing claims"):
+        with write_errors("releasing claims"):
             change: Change = [{"$set": RELEASED}, {"$unset": ["claim", "lease"]}]
             await self._update_held(tokens, NOT_BEGUN, change)
 
-    async def begin(self, token: str, ids: Sequence[str]) -> Collection[str]:
+    async def begin(self, token: str, ids: Sequence[str], *, date: datetime) -> Collection[str]:
         """Mark *ids* as begun if they are still ours, and renew them; give those that are.
 
         The others must not be sent: this is the fence. A claim that is still there was taken back
         by nobody, even past its lease, so renewing it here is safe.
+        Nobody else writes `date` while this claim holds: the caller knows what is stored then.
         """
         held = {"claim": token, "state": State.SENDING.value}
         ours = {"_id": {"$in": list(ids)}, "begun": {"$exists": True}, **held}
-        with store_errors("marking jobs as begun"):
-            change = [{"$set": {"begun": "$$NOW", "lease": LEASE_END}}]
+        with write_errors("marking jobs as begun"):
+            stored_date = {"$ifNull": ["$date", date]}
+            change = [{"$set": {"begun": "$$NOW", "lease": LEASE_END, "date": stored_date}}]
             updated = await update_each(self.mongo.jobs, ids, held, change)
             if updated.found == len(ids):
                 return ids
@@ -149,7 +153,7 @@ class MongoClaims:
 
     async def renew(self, tokens: Sequence[str]) -> None:
         """Give every job that is claimed under one of *tokens* a new lease."""
-        with store_errors("renewing leases"):
+        with write_errors("renewing leases"):
             change: Change = [{"$set": {"lease": LEASE_END}}]
             await self._update_held(tokens, {"state": State.SENDING.value}, change)
 

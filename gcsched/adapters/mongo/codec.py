@@ -18,13 +18,14 @@ from gcsched.adapters.mongo.checks import (
     wrong,
 )
 from gcsched.domain.attempt import Attempt
+from gcsched.domain.caseless import fold_address
 from gcsched.domain.due import KEEP_TRYING
 from gcsched.domain.job import Job, Priority, State
 from gcsched.domain.replies import Kind
 
 OPTIONAL = (
     *("dedup_key", "dedup_until", "released_key", "claim", "begun", "variables", "labels"),
-    *("reply_to", "request_id", "fingerprint", "not_after_asked"),
+    *("reply_to", "request_id", "fingerprint", "not_after_asked", "date"),
 )
 UNREADABLE = (KeyError, TypeError, ValueError, OverflowError)
 """What `decode` raises where a document is none of ours."""
@@ -53,6 +54,7 @@ def encode(job: Job) -> dict[str, Any]:
         "state": job.state.value,
         "empid": job.empid,
         "email": job.email,
+        "folded": fold_address(job.email),
         "message": job.message,
         "name": job.name,
         "created": job.created,
@@ -85,6 +87,7 @@ def decode(document: Mapping[str, Any]) -> Job:
     check_texts(document, TEXTS)
     check_optional_texts(document, OPTIONAL_TEXTS)
     check_optional_moment(document, "not_after")
+    check_optional_moment(document, "date")
     check_address(document, "email")
     check_address(document, "reply_to")
     state = state_of(document)
@@ -109,6 +112,7 @@ def decode(document: Mapping[str, Any]) -> Job:
         version=count(document, "version"),
         claim=document.get("claim"),
         begun=begun_of(document) if state is State.SENDING else None,
+        date=document.get("date"),
         reason=document["reason"],
         attempts=tuple(map(decode_attempt, documents(document, "attempts"))),
         **wishes(document),

@@ -1,17 +1,26 @@
 """The connection to MongoDB: opened once, patient at the start, every wait limited."""
 
+import asyncio
+import warnings
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import unquote
 
+import structlog
 from beanie import init_beanie
 from bson.codec_options import DatetimeConversion
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
 from pymongo import ReadPreference
-from pymongo.errors import ConfigurationError, NetworkTimeout, OperationFailure, PyMongoError
+from pymongo.errors import (
+    ConfigurationError,
+    ConnectionFailure,
+    NetworkTimeout,
+    OperationFailure,
+    PyMongoError,
+)
 from pymongo.write_concern import WriteConcern
 
 from gcsched.adapters.mongo.checks import NO_TEXT_HANDLER
@@ -24,8 +33,27 @@ from gcsched.adapters.mongo.documents import (
     RunDocument,
     SuppressionDocument,
 )
-from gcsched.adapters.mongo.refusals import SENTENCES, UNFIT, Problem, Refusals, problem_of
+from gcsched.adapters.mongo.kind import (
+    ALLOWED,
+    STANDALONE,
+    WITHOUT_REPLICA_SET,
+    Kind,
+    Looks,
+    kind_of_seeds,
+)
+from gcsched.adapters.mongo.refusals import (
+    LOGIN_REFUSED,
+    SENTENCES,
+    UNFIT,
+    Problem,
+    Refusals,
+    problem_of,
+)
+from gcsched.adapters.mongo.uri import SCHEMES, options_of, seeds
+from gcsched.adapters.mongo.write_failures import WRITE_FAILURES, WriteFailures
+from gcsched.adapters.store_words import AUTHENTICATION_FAILED, mongo_words
 from gcsched.errors import SettingsProblems, StoreRefused, StoreUnavailable
+from gcsched.store_urls import WHATEVER, take_apart
 
 Document = dict[str, Any]
 Collection = AsyncIOMotorCollection[Document]
@@ -34,6 +62,11 @@ DEFAULT_DATABASE = "gcsched"
 MALFORMED = (
     "GCSCHED_MONGO_URI is no connection string that MongoDB's driver takes: check host, database"
     " and options, and write special characters of user and password as %XX"
+)
+ASKING = "asking what MongoDB is"
+NOT_PRIMARY = (
+    "it takes no writes, because it is not the primary of its set: look at rs.status(), and name"
+    " all members and replicaSet in GCSCHED_MONGO_URI, without directConnection"
 )
 WTIMEOUT_MS = 5_000
 OPTIONS = {  # a value in the connection string wins
@@ -58,7 +91,50 @@ class Mongo:
     recipients: Collection
     suppressions: Collection
     runs: Collection
+    uri: str = field(repr=False)
+    may_be_standalone: bool = False
     refusals: Refusals = field(default_factory=Refusals)
+    write_failures: WriteFailures = field(default_factory=WriteFailures)
+    looks: Looks = field(default_factory=Looks)
+
+    async def check_kind(self) -> None:
+        """Refuse a MongoDB that cannot keep what it confirmed.
+
+        Raises SettingsProblems at a standalone one that is not allowed, StoreUnavailable at one
+        without a configuration.
+        """
+        self.looks.begin()
+        with store_errors(ASKING):
+            try:
+                answer = await self.database.client.admin.command("hello")
+                kind, is_seen = kind_of_seeds([answer]), True
+            except ConnectionFailure:
+                # The driver leaves out a host that is no member of a set, or waits for its primary.
+                kind, is_seen = kind_of_seeds(await self._hello_of_seeds()), False
+                if kind is None or kind is Kind.KEEPS:
+                    raise
+        if why := self.looks.words(kind):
+            raise StoreUnavailable(ASKING, why=why)
+        if kind is Kind.STANDALONE:
+            self._bear_standalone(is_seen=is_seen)
+
+    def _bear_standalone(self, *, is_seen: bool) -> None:
+        if not self.may_be_standalone:
+            raise SettingsProblems([f"GCSCHED_MONGO_URI cannot be used: {STANDALONE}"])
+        if not is_seen:
+            raise StoreUnavailable(ASKING, why=WITHOUT_REPLICA_SET)
+        structlog.get_logger().warning("standalone MongoDB allowed", risk=ALLOWED)
+
+    async def _hello_of_seeds(self) -> list[Document | BaseException]:
+        async def hello(uri: str) -> Document:
+            client = client_for(uri)
+            try:
+                answer: Document = await client.admin.command("hello")
+                return answer
+            finally:
+                client.close()
+
+        return await asyncio.gather(*map(hello, seeds(self.uri)), return_exceptions=True)
 
     async def prepare(self) -> None:
         """Prepare the models, and the indexes as far as MongoDB takes them at once.
@@ -79,8 +155,18 @@ class Mongo:
                     await self.jobs.drop_index(name)
 
     async def ping(self) -> None:
-        with store_errors("looking for MongoDB"):
-            await self.database.command("ping")
+        """Look whether it answers, takes writes, and still is what it was at the start."""
+        doing = "looking for MongoDB"
+        self.looks.begin()
+        with store_errors(doing):
+            hello = await self.database.command("hello")
+        kind = kind_of_seeds([hello])
+        if why := self.looks.words(kind):
+            raise StoreUnavailable(doing, why=why)
+        if kind is Kind.STANDALONE and not self.may_be_standalone:
+            raise StoreRefused(doing, Problem.WRONG_KIND, STANDALONE)
+        if not hello.get("isWritablePrimary"):  # a mongos says that it is one
+            raise StoreUnavailable(doing, why=NOT_PRIMARY)
 
 
 def durable() -> WriteConcern:
@@ -89,7 +175,7 @@ def durable() -> WriteConcern:
 
 
 @asynccontextmanager
-async def open_mongo(uri: str) -> AsyncIterator[Mongo]:
+async def open_mongo(uri: str, *, may_be_standalone: bool = False) -> AsyncIterator[Mongo]:
     """Open the client for *uri*; nothing is sent until the first use."""
     client = client_for(uri)
     try:
@@ -107,8 +193,11 @@ async def open_mongo(uri: str) -> AsyncIterator[Mongo]:
             recipients=database[RecipientDocument.Settings.name],
             suppressions=database[SuppressionDocument.Settings.name],
             runs=database[RunDocument.Settings.name],
+            uri=uri,
+            may_be_standalone=may_be_standalone,
         )
         REFUSALS.set(mongo.refusals)
+        WRITE_FAILURES.set(mongo.write_failures)
         yield mongo
     finally:
         client.close()
@@ -116,23 +205,31 @@ async def open_mongo(uri: str) -> AsyncIterator[Mongo]:
 
 def client_for(uri: str) -> AsyncIOMotorClient[Document]:
     """Make the client; raises SettingsProblems when *uri* is none that the driver takes."""
-    said = {name.lower() for name, _ in parse_qsl(urlsplit(uri).query)}
-    ours: dict[str, Any] = {name: value for name, value in OPTIONS.items() if name not in said}
     try:
-        # A date that Python does not know must not stop those who read it together with others.
-        clamped = DatetimeConversion.DATETIME_CLAMP
-        return AsyncIOMotorClient(
-            uri,
-            tz_aware=True,
-            datetime_conversion=clamped,
-            # Nor must octets that are no text, which another program may store. `open_mongo`
-            # sets a handler of ours for documents, which the client itself does not take.
-            unicode_decode_error_handler="replace",
-            **ours,
-        )
-    except (ConfigurationError, OSError, ValueError) as error:
-        # The driver's own words may quote the password.
-        raise SettingsProblems([f"{MALFORMED} ({type(error).__name__})"]) from error
+        options = options_of(take_apart(uri, SCHEMES))
+        # To the driver 0 means no limit at all, or no time at all.
+        said = {name.lower() for name, value in options if unquote(value).strip("0")}
+        ours: dict[str, Any] = {name: value for name, value in OPTIONS.items() if name not in said}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of options that the settings took knowingly
+            return open_client(uri, ours)
+    except (PyMongoError, *WHATEVER) as error:
+        # The driver's own words may quote the password, so its error goes no further.
+        raise SettingsProblems([f"{MALFORMED} ({type(error).__name__})"]) from None
+
+
+def open_client(uri: str, limits: Document) -> AsyncIOMotorClient[Document]:
+    # A date that Python does not know must not stop those who read it together with others.
+    clamped = DatetimeConversion.DATETIME_CLAMP
+    return AsyncIOMotorClient(
+        uri,
+        tz_aware=True,
+        datetime_conversion=clamped,
+        # Nor must octets that are no text, which another program may store. `open_mongo`
+        # sets a handler of ours for documents, which the client itself does not take.
+        unicode_decode_error_handler="replace",
+        **limits,
+    )
 
 
 @contextmanager
@@ -146,13 +243,17 @@ def store_errors(doing: str) -> Iterator[None]:
         yield
     except (PyMongoError, *UNFIT) as error:
         if (problem := problem_of(error)) is None:
-            raise StoreUnavailable(doing) from error
+            raise StoreUnavailable(doing, why=mongo_words(error)) from error
         raise refused(doing, problem, error) from error
 
 
 def refused(doing: str, problem: Problem, cause: Exception) -> StoreRefused:
     """Make the error that tells a refusal, and note it where operators see it."""
-    error = StoreRefused(doing, problem, SENTENCES[problem])
+    is_login = getattr(cause, "code", None) == AUTHENTICATION_FAILED
+    sentence = LOGIN_REFUSED if is_login else SENTENCES[problem]
+    if isinstance(cause, ConfigurationError) and problem is Problem.OTHER:
+        sentence = mongo_words(cause)
+    error = StoreRefused(doing, problem, sentence)
     if (refusals := REFUSALS.get()) is not None:
         refusals.note(error, doing, cause)
     return error

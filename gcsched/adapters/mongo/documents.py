@@ -17,6 +17,8 @@ BY_STATE_AND_DUE = "state_due_id"
 BY_URGENCY = "priority_state_due"
 BY_EMPID = "empid_id"
 BY_EMAIL = "email_id"
+BY_FOLDED = "folded_id"
+BY_ERASED = "email_folded"
 
 # Those above took their places: an index cannot change its keys. `state_due` did too, but processes
 # of the version before name it in every claim, so it is left to whoever knows that none is running.
@@ -33,6 +35,7 @@ class JobDocument(NamedDocument):
     state: str
     empid: str
     email: str
+    folded: str | None = None
     message: str
     name: str
     created: datetime
@@ -58,6 +61,7 @@ class JobDocument(NamedDocument):
     claim: str | None = None
     lease: datetime | None = None
     begun: datetime | None = None
+    date: datetime | None = None
     reason: str = ""
     attempts: list[dict[str, Any]] = Field(default_factory=list)
     delete_after: datetime | None = None
@@ -104,7 +108,16 @@ class JobDocument(NamedDocument):
                 partialFilterExpression={"lease": {"$exists": True}},
             ),
             IndexModel([("empid", ASCENDING), ("_id", ASCENDING)], name=BY_EMPID),
+            # Processes of the version before list by it.
             IndexModel([("email", ASCENDING), ("_id", ASCENDING)], name=BY_EMAIL),
+            # What has no `folded` yet stands together, as null.
+            IndexModel([("folded", ASCENDING), ("_id", ASCENDING)], name=BY_FOLDED),
+            # What a process of the version before erased but for `folded`; else it is empty.
+            IndexModel(
+                [("email", ASCENDING), ("folded", ASCENDING)],
+                name=BY_ERASED,
+                partialFilterExpression={"email": "", "folded": {"$gt": ""}},
+            ),
             IndexModel([("delete_after", ASCENDING)], name="delete_after", expireAfterSeconds=0),
         ]
 
@@ -114,18 +127,23 @@ class RecipientDocument(NamedDocument):
 
     name: str
     email: str
+    folded: str | None = None
     first_seen: datetime
     last_seen: datetime
     accepted: int = 0
 
     class Settings:
         name = "recipients"
-        indexes: ClassVar = [IndexModel([("email", ASCENDING)], name="email")]
+        indexes: ClassVar = [
+            IndexModel([("email", ASCENDING)], name="email"),
+            IndexModel([("folded", ASCENDING), ("_id", ASCENDING)], name=BY_FOLDED),
+        ]
 
 
 class SuppressionDocument(NamedDocument):
-    """An address that gets no mail: one document per normalised address."""
+    """An address that gets no mail: one document for each spelling that was blocked."""
 
+    folded: str | None = None
     reason: str
     job_id: str
     since: datetime
@@ -135,6 +153,7 @@ class SuppressionDocument(NamedDocument):
         name = "suppressions"
         indexes: ClassVar = [
             IndexModel([("until", ASCENDING)], name="until", expireAfterSeconds=0),
+            IndexModel([("folded", ASCENDING), ("_id", ASCENDING)], name=BY_FOLDED),
         ]
 
 

@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from gcsched.adapters.mongo.caseless import by_index, folded_as, has_all_folded, spelled_like
 from gcsched.adapters.mongo.certain import LONGEST_READ_MS, certain
 from gcsched.adapters.mongo.codec import sorted_out
 from gcsched.adapters.mongo.connection import Collection, Document, Mongo, store_errors
-from gcsched.adapters.mongo.documents import BY_EMAIL, BY_EMPID, BY_ID, BY_STATE_AND_DUE
+from gcsched.adapters.mongo.documents import BY_EMPID, BY_FOLDED, BY_ID, BY_STATE_AND_DUE
 from gcsched.adapters.mongo.tolerant import is_list
 from gcsched.adapters.mongo.unreadable import Told
 from gcsched.domain.identity import EPOCH
@@ -41,7 +42,12 @@ class MongoJobList:
         with store_errors("listing jobs"):
             for query in ranges(listing, after):
                 if (left := most + 1 - len(found)) > 0:
-                    look = Look(query=query, projection=projection, options=reading(listing, left))
+                    look = Look(
+                        query=query,
+                        projection=projection,
+                        index=index_for(listing.filter),
+                        options=reading(listing, left),
+                    )
                     found += await self._found(look)
         shown = found[:most]
         # By the document: a last one that cannot be read must not end the list.
@@ -56,13 +62,16 @@ class MongoJobList:
 
     async def count(self, wanted: JobFilter, *, most: int) -> int:
         """Count what *wanted* takes in, up to *most*."""
-        query = everything(wanted)
+        query, jobs = everything(wanted), self.mongo.jobs
+
+        async def counted(index: str) -> int:
+            options: dict[str, Any] = {"limit": most, "maxTimeMS": LONGEST_READ_MS}
+            return int(await jobs.count_documents(query, hint=index, **options))
+
         with store_errors("counting jobs"):
-            return int(
-                await self.mongo.jobs.count_documents(
-                    query, limit=most, hint=index_for(wanted), maxTimeMS=LONGEST_READ_MS
-                )
-            )
+            if wanted.email and await has_all_folded(jobs):
+                query = {"_id": {"$gte": ""}, **folded_as(wanted.email)}  # the index alone tells
+            return await by_index(counted, index_for(wanted))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,10 +80,15 @@ class Look:
 
     query: Query
     projection: Mapping[str, int] | None
+    index: str
     options: Mapping[str, Any]
 
     async def at(self, jobs: Collection) -> list[Document]:
-        return await jobs.find(self.query, self.projection, **self.options).to_list(None)
+        async def found(index: str) -> list[Document]:
+            cursor = jobs.find(self.query, self.projection, hint=index, **self.options)
+            return await cursor.to_list(None)
+
+        return await by_index(found, self.index)
 
 
 def reading(listing: Listing, most: int) -> dict[str, Any]:
@@ -82,7 +96,6 @@ def reading(listing: Listing, most: int) -> dict[str, Any]:
     keys = ["due", "_id"] if listing.order.is_by_due else ["_id"]
     return {
         "sort": [(key, direction) for key in keys],
-        "hint": index_for(listing.filter),
         "limit": most,
         "batch_size": most,
         "max_time_ms": LONGEST_READ_MS,
@@ -94,7 +107,7 @@ def index_for(wanted: JobFilter) -> str:
         return BY_STATE_AND_DUE
     if wanted.empid:
         return BY_EMPID
-    return BY_EMAIL if wanted.email else BY_ID
+    return BY_FOLDED if wanted.email else BY_ID
 
 
 def ranges(listing: Listing, after: Place | None) -> Iterator[Query]:
@@ -126,7 +139,7 @@ def everything(wanted: JobFilter) -> Query:
     if wanted.empid:
         query["empid"] = wanted.empid
     if wanted.email:
-        query["email"] = wanted.email
+        query |= spelled_like(wanted.email, "email")
     return query
 
 

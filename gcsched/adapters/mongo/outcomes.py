@@ -10,9 +10,10 @@ from pymongo import UpdateMany, UpdateOne
 from pymongo.errors import BulkWriteError, WriteError
 
 from gcsched.adapters.mongo.codec import ASIDE, encode_attempt
-from gcsched.adapters.mongo.connection import Mongo, store_errors
+from gcsched.adapters.mongo.connection import Mongo
 from gcsched.adapters.mongo.documents import BY_ID
 from gcsched.adapters.mongo.refusals import UNFIT, code_of, is_of_document
+from gcsched.adapters.mongo.writing import write_errors
 from gcsched.domain.job import FINAL, WAITING, Job, State
 from gcsched.usecases.ports import Conclusion
 
@@ -38,7 +39,7 @@ class MongoOutcomes:
         tell: from UNCERTAIN, while it waits, and from a newer claim that has not begun its body.
         Never from CANCELLED: whoever cancelled it was told so.
         """
-        with store_errors("writing outcomes"):
+        with write_errors("writing outcomes"):
             try:
                 return await self._conclude(conclusions)
             except (BulkWriteError, *UNFIT) as error:
@@ -165,6 +166,8 @@ def concluded(job: Job, retention: timedelta) -> tuple[Fields, list[str]]:
     gone = ["claim", "lease", "begun", "aside"]
     if job.state in FINAL:
         fields["delete_after"] = job.since + retention
+    if job.date is None:  # a fence may have stored one, and no body has left with it
+        gone.append("date")
     if job.dedup_key is None:
         gone.append("dedup_key")
     if job.released_key is not None:

@@ -8,6 +8,7 @@ from pymongo import ReturnDocument
 
 from gcsched.adapters.mongo.connection import Mongo, store_errors
 from gcsched.adapters.mongo.tolerant import a_moment, a_text
+from gcsched.adapters.mongo.writing import write_errors
 from gcsched.domain.pause import Pause
 
 PAUSE = "pause"
@@ -24,7 +25,7 @@ class MongoPauses:
     async def note(self, pause: Pause) -> Pause:
         """Note *pause*; where there is one already, its words change and not its begin."""
         words = {"by": pause.by, "reason": pause.reason}
-        with store_errors("noting a pause"):
+        with write_errors("noting a pause"):
             noted = await self.mongo.runs.find_one_and_update(
                 {"_id": PAUSE},
                 {"$set": words, "$setOnInsert": {"started": pause.since}},
@@ -35,7 +36,7 @@ class MongoPauses:
 
     async def end(self) -> Pause | None:
         """Forget the pause; give it, if there was one."""
-        with store_errors("ending a pause"):
+        with write_errors("ending a pause"):
             return pause_from(await self.mongo.runs.find_one_and_delete({"_id": PAUSE}))
 
 

@@ -9,10 +9,12 @@ from typing import Any
 
 from pymongo import UpdateOne
 
+from gcsched.adapters.mongo.caseless import FOLDED
 from gcsched.adapters.mongo.certain import LONGEST_READ_MS, certain
 from gcsched.adapters.mongo.connection import Collection, Document, Mongo, store_errors
 from gcsched.adapters.mongo.documents import BY_EMPID, BY_ID
 from gcsched.adapters.mongo.tolerant import a_count, a_moment, a_text, is_list
+from gcsched.adapters.mongo.writing import write_errors
 from gcsched.domain.erasure import EMPTIED, REMOVED, Known, erased_reason, erased_text
 from gcsched.domain.job import FINAL
 from gcsched.domain.masking import Words
@@ -57,12 +59,14 @@ class MongoPersonalData:
             if not found:
                 return Erased(jobs=0, missed=0, last=None)
             writes = await erasures(found, now)
-            erased = (await self.mongo.jobs.bulk_write(writes, ordered=False)).modified_count
+            with write_errors("erasing jobs"):
+                answer = await self.mongo.jobs.bulk_write(writes, ordered=False)
+            erased = answer.modified_count
         last = found[-1]["_id"] if len(found) == most else None
         return Erased(jobs=erased, missed=len(found) - erased, last=last)
 
     async def remove(self, empid: str) -> None:
-        with store_errors("deleting user details"):
+        with write_errors("deleting user details"):
             await self.mongo.recipients.delete_one({"_id": empid})
 
 
@@ -89,7 +93,7 @@ def erasure(document: Document, now: datetime) -> UpdateOne:
     """Make the write that erases one job; where a field is none of ours, nothing of it stays."""
     known, version = Words(known_of(document)), document.get("version")  # None: it is missing
     attempts = document.get("attempts")
-    fields: dict[str, Any] = dict.fromkeys(EMPTIED, "") | {
+    fields: dict[str, Any] = dict.fromkeys((*EMPTIED, FOLDED), "") | {
         "reason": erased_reason(a_text(document, "reason"), known, now=now),
         "attempts": [
             erased_attempt(each, known)

@@ -9,8 +9,10 @@ import structlog
 from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError
 
-from gcsched.adapters.mongo.connection import Mongo, store_errors
+from gcsched.adapters.mongo.connection import Mongo
 from gcsched.adapters.mongo.refusals import DUPLICATE_KEY, is_of_document_code
+from gcsched.adapters.mongo.writing import write_errors
+from gcsched.domain.caseless import fold_address
 from gcsched.domain.job import Job
 
 MOST_NAMED = 10
@@ -66,7 +68,7 @@ class MongoRecipients:
         of_each: dict[str, list[Job]] = {}
         for job in jobs:
             of_each.setdefault(job.empid, []).append(job)
-        with store_errors("keeping user details"):
+        with write_errors("keeping user details"):
             left = await self._write(of_each, [seen(*each, save_id) for each in of_each.items()])
             if not left:
                 return
@@ -103,7 +105,11 @@ def seen(empid: str, jobs: Sequence[Job], save_id: SaveId) -> UpdateOne:
     return UpdateOne(
         {"_id": empid, mine: {"$ne": this}},
         {
-            "$set": {"name": latest.name, "email": latest.email},
+            "$set": {
+                "name": latest.name,
+                "email": latest.email,
+                "folded": fold_address(latest.email),
+            },
             "$min": {"first_seen": min(created)},
             "$max": {"last_seen": max(created)},
             "$inc": {"accepted": len(jobs)},
@@ -127,6 +133,7 @@ def guarded(empid: str, jobs: Sequence[Job], save_id: SaveId) -> UpdateOne:
     fields: dict[str, Any] = {
         "name": {"$literal": latest.name},
         "email": {"$literal": latest.email},
+        "folded": {"$literal": fold_address(latest.email)},
         "first_seen": {"$min": [moment("first_seen", first), first]},
         "last_seen": {"$max": [moment("last_seen", last), last]},
         "accepted": {"$add": [accepted, len(jobs)]},

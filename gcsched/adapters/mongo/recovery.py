@@ -25,6 +25,7 @@ from gcsched.adapters.mongo.unreadable import (
     take_up_again,
     tell_unknown_states,
 )
+from gcsched.adapters.mongo.writing import write_errors
 from gcsched.domain.job import CLAIMABLE, Job, State
 from gcsched.usecases.ports import Clock, Conclusion, Orphan
 
@@ -92,7 +93,7 @@ class MongoRecovery:
         One that cannot be changed is told and set aside, and stops no other.
         """
         writes = [self._guarded(orphan, conclusion) for orphan, conclusion in conclusions]
-        with store_errors("taking back expired leases"):
+        with write_errors("taking back expired leases"):
             found, places = await write_each(self.mongo.jobs, writes)
             if places:
                 unfit = [({"_id": conclusions[place][0].job.id}, UNFIT) for place in places]
@@ -122,7 +123,7 @@ class MongoRecovery:
     async def end(self, ended: Sequence[Job]) -> int:
         """Write *ended* where they wait as they were seen; give how many did."""
         writes = [self._waiting(job) for job in ended]
-        with store_errors("ending jobs past their time"):
+        with write_errors("ending jobs past their time"):
             found, places = await write_each(self.mongo.jobs, writes)
             self.told.tell([({"_id": ended[place].id}, UNFIT) for place in places])
         return found

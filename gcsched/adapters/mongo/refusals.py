@@ -1,5 +1,6 @@
 """Tell MongoDB's refusals from its absence: what stands in the way, and what to do about it."""
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from pymongo.errors import (
     WriteError,
 )
 
+from gcsched.adapters.store_words import mongo_clause
 from gcsched.errors import StoreRefused
 
 REMEMBERED_SECONDS = 30.0
@@ -54,6 +56,10 @@ SENTENCES: Sentences = {
     Problem.OTHER: "for a reason that the log names by its code",
 }
 
+LOGIN_REFUSED = (
+    "it does not accept the login: check user, password and authSource in GCSCHED_MONGO_URI"
+)
+
 BY_CODE: dict[int, Problem] = {
     **dict.fromkeys((27, 85, 86, 291), Problem.INDEX),
     **dict.fromkeys((11, 13, 18, 31, 33, 8000), Problem.PERMISSION),
@@ -73,6 +79,7 @@ PASSING = frozenset(
     )
 )
 ITS_OWN = frozenset({Problem.DOCUMENT, Problem.VALIDATION})
+OF_ITS_VERSION = re.compile("wire version|not supported by this|requires? MongoDB", re.IGNORECASE)
 UNFIT = (BSONError, OverflowError, UnicodeError)
 """What the driver raises where a value does not fit into a document, or a document's bytes do not
 fit their type: no errors of PyMongo."""
@@ -83,7 +90,11 @@ def problem_of(error: Exception) -> Problem | None:
     if isinstance(error, UNFIT):
         return Problem.DOCUMENT
     if isinstance(error, ConfigurationError):
-        return Problem.WRONG_KIND
+        # What DNS says of a mongodb+srv:// comes as this, too, and passes.
+        is_of_dns = type(error.__cause__).__module__.partition(".")[0] == "dns"
+        if is_of_dns:
+            return None
+        return Problem.WRONG_KIND if OF_ITS_VERSION.search(str(error)) else Problem.OTHER
     if isinstance(error, BulkWriteError):
         return problem_of_bulk(error)
     if isinstance(error, ConnectionFailure | WriteConcernError) or not isinstance(
@@ -156,6 +167,7 @@ class Refusals:
                 statement=doing,
                 error=type(cause).__name__,
                 **code_of(cause),
+                says=mongo_clause(cause),
                 do=refused.sentence,
             )
 

@@ -12,6 +12,7 @@ from gcsched.adapters.mongo.claims import NEXT_VERSION
 from gcsched.adapters.mongo.connection import Collection, Mongo, store_errors
 from gcsched.adapters.mongo.documents import BY_STATE_AND_DUE
 from gcsched.adapters.mongo.each import update_each
+from gcsched.adapters.mongo.writing import write_errors
 from gcsched.domain.job import State
 
 SWEEP = "sweep"
@@ -69,20 +70,21 @@ class MongoRuns:
             if not ids:
                 return 0, 0
             change = [{"$set": moved(now, not_after)}]
-            updated = await update_each(self.mongo.jobs, ids, queued, change)
+            with write_errors("moving the daily queue"):
+                updated = await update_each(self.mongo.jobs, ids, queued, change)
             updated.or_raise()
             count, offenders = updated.found, updated.offenders
         # Those that cannot be changed would be found again and again.
         return len(ids) - len(offenders), count
 
     async def finish_daily(self, day: date, moved: int, *, now: datetime) -> None:
-        with store_errors("finishing the daily run"):
+        with write_errors("finishing the daily run"):
             started = {"$ifNull": ["$started", now]}
             change = {"started": started, "finished": now, "moved": {"$add": [MOVED_BEFORE, moved]}}
             await self.mongo.runs.update_one({"_id": daily(day)}, [{"$set": change}], upsert=True)
 
     async def note_manual(self, moved: int, *, started: datetime, now: datetime) -> None:
-        with store_errors("noting a run by hand"):
+        with write_errors("noting a run by hand"):
             total = {"$add": [MOVED_BEFORE, moved]}  # others may have begun in the same moment
             change = {"started": started, "finished": now, "moved": total}
             run = {"_id": f"daily:manual:{started.isoformat()}"}

@@ -12,6 +12,7 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError
 from pymongo.read_concern import ReadConcern
 
 from gcsched.adapters.mongo.admissions import free_if_over
+from gcsched.adapters.mongo.caseless import spelled_like
 from gcsched.adapters.mongo.certain import LONGEST_READ_MS, certain
 from gcsched.adapters.mongo.codec import UNREADABLE, decode, sorted_out, unreadable
 from gcsched.adapters.mongo.connection import Mongo, store_errors
@@ -23,6 +24,8 @@ from gcsched.adapters.mongo.refusals import (
     is_of_document_code,
     problem_of_code,
 )
+from gcsched.adapters.mongo.writing import write_errors
+from gcsched.domain.caseless import are_alike
 from gcsched.domain.job import FINAL, Job, State
 from gcsched.errors import DuplicateJob, UnreadableJob
 from gcsched.usecases.partly import MOST_NAMED, PartlyChanged
@@ -58,7 +61,7 @@ class MongoSteering:
         Raises DuplicateJob when another job holds the dedup key or the request id it would take.
         """
         query, change = as_it_was(seen), change_to(changed, self.retention)
-        with store_errors("changing a job"), pymongo.timeout(within.total_seconds()):
+        with write_errors("changing a job"), pymongo.timeout(within.total_seconds()):
             try:
                 answer = await self.mongo.jobs.update_one(query, change, hint=BY_ID)
             except DuplicateKeyError:
@@ -82,7 +85,7 @@ class MongoSteering:
             UpdateOne(as_it_was(seen), change_to(changed, self.retention), hint=BY_ID)
             for seen, changed in pairs
         ]
-        with store_errors("changing jobs"):
+        with write_errors("changing jobs"):
             try:
                 answer = await self.mongo.jobs.bulk_write(writes, ordered=False)
             except BulkWriteError as error:
@@ -115,15 +118,16 @@ class MongoSteering:
         return [job for _, job in sorted_out(found)[0]]
 
     async def claimed(self, address: str) -> Sequence[Job]:
-        """Return the jobs to *address* that are being sent.
+        """Return the jobs to *address*, in any spelling, that are being sent.
 
         They are looked for among all that are: their number has a limit, that of one address none.
         """
-        query = {"state": State.SENDING.value, "email": address}
+        alike = spelled_like(address, "email", or_not_ascii=True)
+        query = {"state": State.SENDING.value, **alike}
         with store_errors("looking for claimed jobs"):
             found = self.mongo.jobs.find(query, hint=BY_STATE_AND_DUE, max_time_ms=LONGEST_READ_MS)
             readable, _ = sorted_out(await found.to_list(None))
-        return [job for _, job in readable]
+        return [job for _, job in readable if are_alike(job.email, address)]
 
     async def still_begun(self, ids: Collection[str]) -> Collection[tuple[str, str]]:
         """Return the ids and claims of those of *ids* whose bodies have begun and not ended."""
@@ -184,6 +188,8 @@ def change_to(job: Job, retention: timedelta) -> Document:
     """Return what makes *job* of the document of a job; a claim on it ends."""
     fields, gone = concluded(job, retention)
     fields |= {"due_at": job.due_at, "not_after": job.not_after}
+    if job.date is not None:
+        fields["date"] = job.date
     if job.dedup_key is not None:
         fields["dedup_key"] = job.dedup_key
     if job.dedup_until is not None:

@@ -1,4 +1,8 @@
-"""Blocked addresses: one document each, deleted by MongoDB when its time is over."""
+"""Blocked addresses: one document for each spelling, deleted by MongoDB when its time is over.
+
+Each stands under its address as it was written, which is all that a process of the version before
+looks at; it blocks all spellings of that address.
+"""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,10 +11,24 @@ from typing import Any
 
 from pymongo import ReplaceOne, ReturnDocument
 
+from gcsched.adapters.mongo.caseless import (
+    FOLDED,
+    Query,
+    by_index,
+    if_indexed,
+    spelled_like,
+)
+from gcsched.adapters.mongo.certain import LONGEST_READ_MS
 from gcsched.adapters.mongo.connection import Document, Mongo, store_errors
-from gcsched.adapters.mongo.documents import BY_ID
+from gcsched.adapters.mongo.documents import BY_FOLDED, BY_ID
 from gcsched.adapters.mongo.tolerant import a_latest_moment, a_moment, a_text
+from gcsched.adapters.mongo.writing import write_errors
+from gcsched.domain.caseless import are_alike, fold_address
 from gcsched.domain.suppression import Suppression
+
+MOST_COMPARED = 500  # as many as a process of the version before may write until the next filling
+MOST_SPELLINGS = 4  # of one address, on average
+AT_ONCE = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,21 +36,70 @@ class MongoSuppressions:
     mongo: Mongo
 
     async def add(self, suppressions: Sequence[Suppression]) -> None:
-        """Keep *suppressions*; the latest one of an address counts."""
+        """Keep *suppressions*; the latest one of an address in one spelling counts."""
         latest = {suppression.address: suppression for suppression in suppressions}
         writes = [ReplaceOne({"_id": a}, encode(s), upsert=True) for a, s in latest.items()]
-        with store_errors("blocking addresses"):
+        with write_errors("blocking addresses"):
             await self.mongo.suppressions.bulk_write(writes, ordered=False)
 
     async def among(
         self, addresses: Collection[str], *, now: datetime
     ) -> Mapping[str, Suppression]:
-        """Give those of *addresses* that are blocked at *now*, in one look."""
-        # What is over stays until the TTL monitor comes by.
-        query = {"_id": {"$in": list(addresses)}, "until": {"$gt": now}}
+        """Give those of *addresses* that are blocked at *now* in any spelling, in one look.
+
+        Where several spellings of an address are blocked, the one that is blocked longest counts.
+        """
+        folds = {address: fold_address(address) for address in addresses}
         with store_errors("looking for blocked addresses"):
-            found = self.mongo.suppressions.find(query, hint=BY_ID)
-            return {document["_id"]: decode(document) async for document in found}
+            found = await self._blocked(folds, now)
+        found.sort(key=lambda each: (each.until, each.since))
+        lasting = {fold_address(each.address): each for each in found}
+        return {address: lasting[fold] for address, fold in folds.items() if fold in lasting}
+
+    async def _blocked(self, spelled: Mapping[str, str], now: datetime) -> list[Suppression]:
+        """Find what blocks the addresses of *spelled* (as written → folded) at *now*.
+
+        In all spellings, and in one statement as a rule. Each claim asks this, so what it reads
+        has a limit. Where `folded` does not tell of all, because its index is not there or very
+        many lack the field, the first MOST_COMPARED are compared here, and others found as they
+        are written and in small letters: until the index is made and the field filled.
+        """
+        addresses, folds = spelled.keys(), set(spelled.values())
+        most = MOST_COMPARED + MOST_SPELLINGS * len(folds)
+        all_kinds = self._found({FOLDED: {"$in": [None, *folds]}}, now, BY_FOLDED, most)
+        found = await if_indexed(self.mongo, all_kinds)
+        if found is None:
+            found = await self._found({}, now, BY_ID, MOST_COMPARED)
+            found += await self._found({"_id": {"$in": [*addresses, *folds]}}, now, BY_ID)
+        elif len(found) == most:
+            # In this order: what is filled meanwhile is found by the last statement.
+            found += await self._found({"_id": {"$in": [*addresses, *folds]}}, now, BY_ID)
+            found += await self._found({FOLDED: {"$in": [*folds]}}, now, BY_FOLDED)
+        alike = {each["_id"]: each for each in found if fold_address(each["_id"]) in folds}
+        return [decode(document) for document in alike.values()]
+
+    async def _spellings(self, address: str, now: datetime) -> list[Suppression]:
+        """Find each spelling of *address* that is blocked at *now*, whatever has to be read.
+
+        No mail waits for it, and the server compares: see `spelled_like`.
+        """
+        query = spelled_like(address, "_id", or_not_ascii=True) | in_force(now)
+
+        async def found(index: str) -> list[Document]:
+            options = {"hint": index, "max_time_ms": LONGEST_READ_MS}
+            return await self.mongo.suppressions.find(query, **options).to_list(None)
+
+        spellings = await by_index(found)
+        return [decode(each) for each in spellings if are_alike(each["_id"], address)]
+
+    async def _found(
+        self, query: Query, now: datetime, index: str, most: int = 0
+    ) -> list[Document]:
+        """Read what *query* takes in of all that blocks at *now*: *most* at most; 0: all."""
+        # In one reply, also where they are more than the driver's 101.
+        options = {"limit": most, "batch_size": most or AT_ONCE, "max_time_ms": LONGEST_READ_MS}
+        found = self.mongo.suppressions.find(in_force(now) | query, hint=index, **options)
+        return await found.to_list(None)
 
     async def page(self, after: str, *, most: int, now: datetime) -> list[Suppression]:
         """Give the *most* addresses that follow *after*, of those that are blocked at *now*."""
@@ -44,32 +111,67 @@ class MongoSuppressions:
             return [decode(document) async for document in found]
 
     async def block(self, wanted: Suppression) -> Suppression:
-        """Keep *wanted*; where its address is blocked already, it has been since then."""
-        is_blocked = {"$gt": ["$until", wanted.since]}
-        since = {"$cond": [is_blocked, "$since", wanted.since]}
-        fields = {"reason": {"$literal": wanted.reason}, "job_id": wanted.job_id}
-        with store_errors("blocking an address"):
-            document = await self.mongo.suppressions.find_one_and_update(
-                {"_id": wanted.address},
-                [{"$set": fields | {"since": since, "until": wanted.until}}],
-                upsert=True,
-                hint=BY_ID,
-                return_document=ReturnDocument.AFTER,
-            )
+        """Keep *wanted*; where its address is blocked already, it has been since then.
+
+        Other spellings that are blocked are so for the same reason and as long from now on: else
+        the one that lasts longest would count, and not what was wanted last.
+        """
+        with write_errors("blocking an address"):
+            spellings = await self._spellings(wanted.address, wanted.since)
+            others = [each for each in spellings if each.address != wanted.address]
+            document = await self._block(wanted, min((each.since for each in others), default=None))
+            if others:
+                change = {name: encode(wanted)[name] for name in ("reason", "job_id", "until")}
+                still = {"_id": {"$in": [each.address for each in others]}}
+                await self.mongo.suppressions.update_many(still, {"$set": change}, hint=BY_ID)
         return decode(document)
 
+    async def _block(self, wanted: Suppression, since: datetime | None) -> Document:
+        """Write *wanted* itself; *since* is when another spelling was blocked, if one is."""
+        is_blocked = {"$gt": ["$until", wanted.since]}
+        otherwise = since or wanted.since
+        fields = {
+            "folded": {"$literal": fold_address(wanted.address)},
+            "reason": {"$literal": wanted.reason},
+            "job_id": wanted.job_id,
+            "since": {"$cond": [is_blocked, "$since", otherwise]},
+            "until": wanted.until,
+        }
+        document: Document = await self.mongo.suppressions.find_one_and_update(
+            {"_id": wanted.address},
+            [{"$set": fields}],
+            upsert=True,
+            hint=BY_ID,
+            return_document=ReturnDocument.AFTER,
+        )
+        return document
+
     async def free(self, address: str, *, now: datetime) -> Suppression | None:
-        """Let *address* have mail again; give what blocked it, if anything did at *now*."""
+        """Let *address* have mail again; give what blocked it, if anything did at *now*.
+
+        All its spellings are freed; what is given is the one that was asked for, if it was blocked.
+        """
         with store_errors("freeing an address"):
-            document: Document | None = await self.mongo.suppressions.find_one_and_delete(
-                {"_id": address, "until": {"$gt": now}}, hint=BY_ID
-            )
-        return None if document is None else decode(document)
+            spellings = await self._spellings(address, now)
+            # Also where none is found: only a confirmed write says what a majority has.
+            ids = [each.address for each in spellings] or [address]
+            freed = {"_id": {"$in": ids}, "until": {"$gt": now}}
+            with write_errors("freeing an address"):
+                deleted = await self.mongo.suppressions.delete_many(freed, hint=BY_ID)
+        if not spellings or not deleted.deleted_count:  # another call may have been faster
+            return None
+        return max(spellings, key=lambda each: (each.address == address, each.until))
+
+
+def in_force(now: datetime) -> Query:
+    """Make the filter for what blocks at *now*; what is over stays until the TTL monitor comes."""
+    return {"_id": {"$gte": ""}, "until": {"$gt": now}}
 
 
 def encode(suppression: Suppression) -> dict[str, Any]:
     return {
         "_id": suppression.address,
+        FOLDED: fold_address(suppression.address),
         "reason": suppression.reason,
         "job_id": suppression.job_id,
         "since": suppression.since,

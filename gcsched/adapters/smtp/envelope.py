@@ -3,14 +3,19 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
+from gcsched.adapters.headers import DATE_OCTETS, date_header
 from gcsched.domain.mail import Mail
 from gcsched.domain.replies import Reply, Stage
 from gcsched.errors import MalformedMail
 
 # Whatever could end the address or the line early, and so smuggle in a command or a parameter.
 FORBIDDEN = re.compile(rb"[\x00-\x20\x7f<>]")
+# RFC 5321 section 4.1.2 and RFC 6531: there a space, < and > are a part of the mailbox's name.
+QUOTED = re.compile(rb'"(?:[^\x00-\x1f\x7f"\\]|\\[\x20-\x7e])+"@')
 
+NO_SMTPUTF8 = {"5.6.7", "5.6.9"}  # RFC 6531 section 3.5
 SIZE = re.compile(r"[0-9]{1,20}")  # RFC 1870 section 3
 
 
@@ -23,6 +28,9 @@ class Parcel:
     content: bytes
     smtputf8: bool
     eight_bit: bool
+    plain: "Parcel | None" = None
+    left_out: str = ""
+    date_at: int | None = None
 
     @classmethod
     def pack(cls, mail: Mail) -> "Parcel":
@@ -34,15 +42,35 @@ class Parcel:
             content=complete(mail.content),
             smtputf8=mail.smtputf8,
             eight_bit=not mail.content.isascii(),
+            plain=None if mail.plain is None else cls.pack(mail.plain),
+            left_out=mail.left_out,
+            date_at=mail.date_at,
         )
 
-    def stuffed(self) -> bytes:
-        """Give the content as DATA wants it, with the final dot: RFC 5321 section 4.5.2."""
-        content = self.content
-        if b"\r\n." in content:
-            content = content.replace(b"\r\n.", b"\r\n..")
-        first = b"." if content.startswith(b".") else b""
-        return b"".join((first, content, b".\r\n"))
+    @property
+    def note(self) -> str:
+        """Tell what is missing, for the job's history."""
+        return f"sent without {self.left_out}, which needs SMTPUTF8"
+
+    def without_smtputf8(self, reply: Reply) -> "Parcel | None":
+        """Return the plain form, if there is one and *reply* refuses this one for SMTPUTF8.
+
+        A relay that offers it may know that the next one does not.
+        """
+        return self.plain if reply.enhanced in NO_SMTPUTF8 else None
+
+    def stuffed(self, date: datetime) -> bytes:
+        """Give the content of *date* as DATA wants it, with the final dot.
+
+        RFC 5321 section 4.5.2. The octets stay as many as SIZE announced.
+        """
+        pieces = [self.content]
+        if (at := self.date_at) is not None:
+            pieces = [self.content[:at], date_header(date), self.content[at + DATE_OCTETS :]]
+        if b"\r\n." in self.content:  # never at a seam: before and after a date is no dot
+            pieces = [piece.replace(b"\r\n.", b"\r\n..") for piece in pieces]
+        first = b"." if self.content.startswith(b".") else b""
+        return b"".join((first, *pieces, b".\r\n"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,10 +93,17 @@ class Offer:
             size=None if size is None else int(size) if SIZE.fullmatch(size) else 0,
         )
 
+    def suited(self, parcel: Parcel) -> Parcel:
+        """Return *parcel*, or its plain form where only that can be sent (RFC 6531 section 3.1)."""
+        if parcel.plain is not None and not (self.smtputf8 and self.eight_bit):
+            return parcel.plain
+        return parcel
+
     def refusal(self, parcel: Parcel) -> Reply | None:
         """Refuse in the relay's place what it said that it cannot take."""
         if parcel.smtputf8 and not self.smtputf8:
-            text = "the relay does not offer SMTPUTF8, which this address needs"
+            address = parcel.recipient.decode()
+            text = f"the relay does not offer SMTPUTF8, which the address {address} needs"
             return Reply(stage=Stage.MAIL, code=553, enhanced="5.6.7", text=text)
         if parcel.eight_bit and not self.eight_bit:
             text = "the relay does not offer 8BITMIME, which this content needs"
@@ -93,7 +128,8 @@ def checked(address: str, encoding: str) -> bytes:
         octets = address.encode(encoding)
     except UnicodeEncodeError as error:
         raise MalformedMail(f"an envelope address cannot be written in {encoding}") from error
-    if FORBIDDEN.search(octets):
+    quoted = QUOTED.match(octets)
+    if FORBIDDEN.search(octets, quoted.end() if quoted else 0):
         raise MalformedMail("an envelope address contains a character that SMTP forbids there")
     return octets
 

@@ -13,6 +13,7 @@ from gcsched.adapters.smtp.envelope import Parcel
 from gcsched.adapters.smtp.session import Session, Stale
 from gcsched.adapters.smtp.settings import Keep, Limits, RelaySettings
 from gcsched.domain.mail import Mail
+from gcsched.domain.relay_health import Checked, is_login_refused
 from gcsched.domain.replies import Answered, Broken, Stage, Transmission
 from gcsched.usecases.ports import Begin
 
@@ -33,6 +34,8 @@ class Pool:
     _leaving: set[Session] = field(default_factory=set, init=False)
     _opening: int = field(default=0, init=False)
     _may_pipeline: bool = field(default=True, init=False)
+    _checking: asyncio.Timeout | None = field(default=None, init=False)
+    _refused_password: str | None = field(default=None, init=False, repr=False)
     _is_closing: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
@@ -93,10 +96,65 @@ class Pool:
     ) -> Transmission:
         """Carry *mail*; raises MalformedMail, while relay trouble is always an outcome."""
         parcel = Parcel.pack(mail)
+        if self._checking is not None and self._places.locked():
+            self._give_up_check(self._checking)
         async with self._places:
             if on_place is not None:
                 on_place()
             return await self._carry(parcel, begin)
+
+    async def check(self) -> Checked | None:
+        """Ask whether a session with the relay stands, and keep it for the next mail.
+
+        None: mails are under way and will tell, or one came meanwhile that needs the place.
+        """
+        if self._is_closing or self.busy or self._places.locked():
+            return None
+        within = self.limits.check.total_seconds()
+        self._checking = limit = asyncio.timeout(within)
+        try:
+            async with self._places, limit:
+                return self._remember(Checked(await self._check_session()))
+        except TimeoutError:
+            if self._checking is None:
+                return None
+            return Checked(Broken(Stage.CONNECT, f"no answer within {within:g} seconds"))
+        finally:
+            self._checking = None
+
+    @property
+    def has_new_login(self) -> bool:
+        """Say whether the password is another one than a check was refused with."""
+        return self._refused_password is not None and self._refused_password != self._password()
+
+    async def _check_session(self) -> Answered | Broken | None:
+        while True:
+            kept = self._most_recent()
+            session = kept or await self._open()
+            if not isinstance(session, Session):
+                return session
+            try:
+                trouble = await session.check()
+            finally:
+                self._put_back(session)
+            if trouble is None or kept is None:  # relays may close what was idle
+                return trouble
+
+    def _give_up_check(self, limit: asyncio.Timeout) -> None:
+        if not limit.expired():
+            self._checking = None
+            limit.reschedule(asyncio.get_running_loop().time())
+
+    def _remember(self, checked: Checked) -> Checked:
+        is_refused = checked.trouble is not None and is_login_refused(checked.trouble)
+        self._refused_password = self._password() if is_refused else None
+        return checked
+
+    def _password(self) -> str | None:
+        try:
+            return self.relay.password() if self.relay.password is not None else None
+        except (OSError, ValueError):
+            return None  # a check says so in words
 
     async def _carry(self, parcel: Parcel, begin: Begin) -> Transmission:
         session: Session | Answered | Broken | None = self._most_recent()
@@ -105,9 +163,14 @@ class Pool:
             if not isinstance(session, Session):
                 return session
             outcome = await self._through(session, parcel, begin)
-            if not isinstance(outcome, Stale):
+            if isinstance(outcome, Stale):
+                # After a lost group none is sent in one, and no mail finds a fresh session dead.
+                session = self._most_recent() if session.is_alive else None
+                continue
+            plain = isinstance(outcome, Answered) and parcel.without_smtputf8(outcome.reply)
+            if not plain:
                 return outcome
-            session = None  # a fresh one is never stale, so this happens once
+            parcel, session = plain, self._most_recent()  # which has no plain form itself
 
     async def _through(
         self, session: Session, parcel: Parcel, begin: Begin
@@ -128,8 +191,8 @@ class Pool:
         return None
 
     def _put_back(self, session: Session) -> None:
-        # A relay that loses what comes in a group would stall every session: ask it one by one.
-        self._may_pipeline &= not session.stalled
+        # A relay that loses what comes in a group, or answers 503 to it, is asked one by one.
+        self._may_pipeline &= session.takes_groups
         if self._is_closing or not session.is_alive or session.is_worn(self.keep):
             self._dismiss(session)
         else:

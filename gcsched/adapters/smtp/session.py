@@ -3,17 +3,30 @@
 import asyncio
 from dataclasses import dataclass, replace
 
-from gcsched.adapters.smtp.conversation import Conversation
+from gcsched.adapters.smtp.conversation import Conversation, Lost
 from gcsched.adapters.smtp.envelope import Offer, Parcel
 from gcsched.adapters.smtp.settings import Keep, Limits
 from gcsched.adapters.smtp.transaction import Transaction
-from gcsched.domain.replies import Answered, Kind, Transmission, kind_of
+from gcsched.domain.replies import (
+    SERVICE_CLOSING,
+    Answered,
+    Broken,
+    Kind,
+    Stage,
+    Transmission,
+    kind_of,
+)
 from gcsched.usecases.ports import Begin
+
+NOOP = b"NOOP\r\n"
 
 
 @dataclass(frozen=True, slots=True)
 class Stale:
-    """A kept session turned out to be dead before this mail had begun; try it on a fresh one."""
+    """Nothing was decided about this mail, and it had not begun; try it once more.
+
+    A kept session turned out to be dead, or the relay could not follow commands in a group.
+    """
 
 
 class Session:
@@ -27,7 +40,7 @@ class Session:
         self._reset_first = False
         self._offer = offer
         self.carried = 0
-        self.stalled = False
+        self.takes_groups = True
         self.closed = talk.closed
 
     @property
@@ -42,11 +55,12 @@ class Session:
         return self._now() - self._used >= keep.idle.total_seconds()
 
     async def send(self, parcel: Parcel, begin: Begin) -> Transmission | Stale:
-        """Carry *parcel*.
+        """Carry *parcel*, in its plain form where the relay offers no more.
 
         Cancellation goes through and closes the session; whoever gave the permit in *begin* knows
         that the mail may have been sent then.
         """
+        parcel = self._offer.suited(parcel)
         if (refusal := self._offer.refusal(parcel)) is not None:
             return Answered(refusal)
         transaction = Transaction(self._talk, parcel, offer=self._offer, limits=self._limits)
@@ -54,10 +68,29 @@ class Session:
             outcome = await transaction.run(begin, reset=self._reset_first)
         finally:
             self._after(transaction)
-        if transaction.was_dead and self.carried > 1:
-            return Stale()
         self._reset_first = not is_accepted(outcome)
-        return outcome
+        if transaction.lost_track or (transaction.was_dead and self.carried > 1):
+            return Stale()
+        return noted(outcome, parcel.note) if parcel.left_out else outcome
+
+    async def check(self) -> Answered | Broken | None:
+        """Say NOOP; return why no mail should use this session, None where one may.
+
+        Cancelled, it is closed. Any answer but 421 is one of a relay that is there.
+        """
+        self.carried += 1  # a turn, as a mail's: the next mail may find it Stale
+        is_good = False
+        try:
+            self._talk.say(NOOP)
+            answer = await self._talk.answer(self._limits.check)
+            is_good = answer.code != SERVICE_CLOSING
+        except Lost as lost:
+            return Broken(Stage.CONNECT, str(lost))
+        finally:
+            self._used = self._now()
+            if not is_good:
+                self._talk.abort()
+        return None if is_good else Answered(answer.at(Stage.CONNECT))
 
     def stop_pipelining(self) -> None:
         """Speak one command at a time from the next mail on."""
@@ -73,9 +106,19 @@ class Session:
     def _after(self, transaction: Transaction) -> None:
         self.carried += 1
         self._used = self._now()
-        self.stalled = transaction.stalled
+        self.takes_groups = not (transaction.stalled or transaction.lost_track)
         if not transaction.in_step:
             self._talk.abort()
+
+
+def noted(outcome: Transmission, note: str) -> Transmission:
+    """Return *outcome* with *note*, where the relay took the mail or may have."""
+    match outcome:
+        case Answered() if is_accepted(outcome):
+            return replace(outcome, note=note)
+        case Broken(Stage.BODY, reason):
+            return Broken(Stage.BODY, f"{reason} ({note})")
+    return outcome
 
 
 def is_accepted(outcome: Transmission) -> bool:

@@ -50,6 +50,7 @@ class Limits:
     block: timedelta = timedelta(minutes=3)  # without any octet of the body leaving
     dot: timedelta = timedelta(minutes=10)
     quit: timedelta = timedelta(seconds=2)
+    check: timedelta = timedelta(minutes=1)  # all of it; longer than relays let strangers wait
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

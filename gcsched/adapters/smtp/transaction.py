@@ -12,6 +12,7 @@ from gcsched.adapters.smtp.conversation import REFUSALS, Answer, Conversation, L
 from gcsched.adapters.smtp.envelope import Offer, Parcel
 from gcsched.adapters.smtp.settings import Limits
 from gcsched.domain.replies import (
+    OUT_OF_STEP,
     SERVICE_CLOSING,
     Answered,
     Broken,
@@ -20,6 +21,7 @@ from gcsched.domain.replies import (
     Transmission,
     Withheld,
 )
+from gcsched.domain.reply_words import PIPELINED, spoken
 from gcsched.usecases.ports import Begin
 
 RSET = b"RSET\r\n"
@@ -47,6 +49,7 @@ class Transaction:
         self.in_step = False  # every command has its answer: another mail may follow
         self.was_dead = False  # the session had ended before this mail said a word
         self.stalled = False  # the relay answered a part of a group and then nothing
+        self.lost_track = False  # it could not follow a group, though the mail is not to blame
 
     async def run(self, begin: Begin, *, reset: bool) -> Transmission:
         """Send it; *reset* first, if the mail before this one was refused."""
@@ -84,6 +87,8 @@ class Transaction:
         return None
 
     async def _refused(self, step: Step, answer: Answer, others: Sequence[Step]) -> Reply:
+        if self._offer.pipelining and is_out_of_step(answer, step):
+            self.lost_track = True
         if answer.code not in REFUSALS or step.command == RSET:
             raise Lost(f"the relay answered {answer.code}, which has no meaning there")
         if answer.code == SERVICE_CLOSING:
@@ -114,10 +119,10 @@ class Transaction:
         if permit is None:
             return Withheld("the job is not ours any more")
         self._talk.check()
-        content = self._parcel.stuffed()
+        content = self._parcel.stuffed(permit.date)
         # No await from here to say(): what is checked is still true when the first octet leaves.
         # Not the loop's time: uvloop's is that of the turn's begin, before we may have been paused.
-        if time.monotonic() > permit:
+        if time.monotonic() > permit.until:
             return Withheld("too little of the lease is left")
         self.stage = Stage.BODY
         self._talk.say(content)
@@ -139,3 +144,11 @@ class Transaction:
             return Broken(Stage.BODY, f"the relay answered {answer.code} before the final dot")
         self.in_step = answer.code != SERVICE_CLOSING and not self._talk.unsent
         return Answered(answer.at(Stage.BODY))
+
+
+def is_out_of_step(answer: Answer, step: Step) -> bool:
+    """Return whether the relay did not understand *step*, or complains of the group it came in.
+
+    What was refused before it would have been the answer to an earlier step.
+    """
+    return answer.code in OUT_OF_STEP or bool(PIPELINED.search(spoken(answer.at(step.stage).text)))

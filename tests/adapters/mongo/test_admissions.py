@@ -61,6 +61,7 @@ async def test_a_new_job_is_stored_as_it_is(mongo: Mongo, jobs: Collection[Row])
             "state": "SCHEDULED",
             "empid": "E1",
             "email": "ada@example.org",
+            "folded": "ada@example.org",
             "message": "Stand-up",
             "name": "Ada",
             "created": NOW,

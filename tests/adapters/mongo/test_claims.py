@@ -20,6 +20,7 @@ PAST = datetime(2020, 1, 1, tzinfo=UTC)
 FAR_AHEAD = datetime(2200, 1, 1, tzinfo=UTC)
 LEASE = timedelta(seconds=30)
 TICK = timedelta(milliseconds=5)
+DATE = datetime(2026, 7, 1, 12, 0, 7, tzinfo=UTC)
 LEASED: Row = {"lease": PAST}
 
 
@@ -92,7 +93,7 @@ async def test_what_a_claim_took_unheard_is_released_uncharged_but_not_what_has_
         [encode(numbered(1)), encode(numbered(2, attempts=tried)), encode(numbered(3))]
     )
     await claims.claim("unheard", 3, now=FAR_AHEAD)
-    await claims.begin("unheard", ["job-3"])
+    await claims.begin("unheard", ["job-3"], date=DATE)
 
     await claims.release(["unheard", "never executed"])
 
@@ -208,11 +209,12 @@ async def test_what_begins_is_marked_by_the_servers_clock_and_its_lease_is_renew
     jobs.insert_many([held(1), held(2)])
     before = server_now()
 
-    ours = await claims.begin("ours", ["job-1", "job-2"])
+    ours = await claims.begin("ours", ["job-1", "job-2"], date=DATE)
 
     after = server_now()
     assert set(ours) == {"job-1", "job-2"}
     for row in rows(jobs).values():
+        assert row["date"] == DATE
         assert before <= row["begun"] <= after
         assert row["lease"] == row["begun"] + LEASE
         assert (row["version"], row["claim"], row["state"]) == (1, "ours", "SENDING")
@@ -225,7 +227,7 @@ async def test_only_what_is_still_ours_may_begin(
     others = {"job-2": held(2, "theirs"), "job-3": taken_back, "job-4": held(4)}
     jobs.insert_many([held(1), *others.values()])
 
-    ours = await claims.begin("ours", ["job-1", "job-2", "job-3", "gone"])
+    ours = await claims.begin("ours", ["job-1", "job-2", "job-3", "gone"], date=DATE)
 
     assert set(ours) == {"job-1"}
     found = rows(jobs)
@@ -243,7 +245,7 @@ async def test_nothing_begins_after_a_take_back_and_a_new_claim(
     await claims.claim("newer", 1, now=FAR_AHEAD)
     before = rows(jobs)
 
-    assert set(await claims.begin("ours", ["job-1"])) == set()
+    assert set(await claims.begin("ours", ["job-1"], date=DATE)) == set()
 
     assert rows(jobs) == before
 
@@ -253,7 +255,9 @@ async def test_of_two_that_begin_and_take_one_job_at_once_only_the_holder_begins
 ) -> None:
     jobs.insert_one(held(1))
 
-    begun = await asyncio.gather(*[claims.begin(t, ["job-1"]) for t in ("theirs", "ours", "no")])
+    begun = await asyncio.gather(
+        *[claims.begin(t, ["job-1"], date=DATE) for t in ("theirs", "ours", "no")]
+    )
 
     assert [set(ids) for ids in begun] == [set(), {"job-1"}, set()]
 

@@ -56,7 +56,7 @@ USES: dict[str, Use] = {
     "ping": Mongo.ping,
     "admit": lambda mongo: MongoAdmissions(mongo=mongo).admit([a_job()], within=SECOND),
     "claim": lambda mongo: MongoClaims(mongo=mongo).claim("token", 1, now=NOW),
-    "begin": lambda mongo: MongoClaims(mongo=mongo).begin("token", ["job-1"]),
+    "begin": lambda mongo: MongoClaims(mongo=mongo).begin("token", ["job-1"], date=NOW),
     "renew": lambda mongo: MongoClaims(mongo=mongo).renew(["token"]),
     "next_due": lambda mongo: MongoClaims(mongo=mongo).next_due(now=NOW),
     "conclude": lambda mongo: outcomes(mongo).conclude([a_conclusion()]),

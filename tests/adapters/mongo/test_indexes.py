@@ -105,12 +105,12 @@ async def claim_what_is_urgent(mongo: Mongo) -> None:
 
 async def begin(mongo: Mongo) -> None:
     ids = [f"claimed-{number}" for number in range(PER_TOKEN, 2 * PER_TOKEN)]
-    assert len(await MongoClaims(mongo=mongo).begin("token-1", ids)) == PER_TOKEN
+    assert len(await MongoClaims(mongo=mongo).begin("token-1", ids, date=NOW)) == PER_TOKEN
 
 
 async def begin_what_is_lost_in_part(mongo: Mongo) -> None:
     ids = [f"claimed-{number}" for number in range(PER_TOKEN - 5, 2 * PER_TOKEN)]
-    assert len(await MongoClaims(mongo=mongo).begin("token-1", ids)) == PER_TOKEN
+    assert len(await MongoClaims(mongo=mongo).begin("token-1", ids, date=NOW)) == PER_TOKEN
 
 
 async def renew(mongo: Mongo) -> None:
@@ -290,7 +290,9 @@ async def test_a_plan_that_was_made_for_an_empty_collection_does_no_harm_later(
     for turn in range(5):
         raw["jobs"].insert_one(encode(a_job(id=f"early-{turn}", dedup_key=f"{turn}", due=NOW)))
         early = await MongoClaims(mongo=mongo).claim(f"early {turn}", 1, now=NOW)
-        await MongoClaims(mongo=mongo).begin(f"early {turn}", [job.id for job in early.jobs])
+        await MongoClaims(mongo=mongo).begin(
+            f"early {turn}", [job.id for job in early.jobs], date=NOW
+        )
     raw["jobs"].insert_many(list(everything()))
 
     profile = await profiled(mongo, raw, claim) + await profiled(mongo, raw, begin)
@@ -310,7 +312,7 @@ def found(done: Row) -> int:
     if "distinct" in done["command"]:
         return int(done["execStats"]["nReturned"])
     if done["op"] == "query" and done["ns"].endswith(".suppressions"):
-        return len(done["command"]["filter"]["_id"]["$in"])  # that one is not there is an answer
+        return len(done["command"]["filter"]["folded"]["$in"])  # that one is not there is an answer
     return int(done.get("nreturned", 0) + done.get("nMatched", 0))
 
 
@@ -339,6 +341,8 @@ async def test_preparing_again_and_by_two_at_once_is_harmless(
         "lease",
         "empid_id",
         "email_id",
+        "folded_id",
+        "email_folded",
         "delete_after",
     }
     assert list(jobs.find()) == [encode(a_job())]

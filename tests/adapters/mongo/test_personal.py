@@ -81,6 +81,7 @@ async def test_an_erased_job_keeps_its_state_its_times_and_its_kind_of_end(
     assert row == {name: value for name, value in before.items() if name not in removed} | {
         "name": "",
         "email": "",
+        "folded": "",
         "message": "",
         "reason": "erased on 2026-07-01; 550 <(address)> unknown",
         "attempts": [attempt | {"text": "550 <(address)> unknown"}],

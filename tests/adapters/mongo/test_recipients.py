@@ -24,6 +24,7 @@ ADA = {
     "_id": "E1",
     "name": "Ada",
     "email": "ada@example.org",
+    "folded": "ada@example.org",
     "first_seen": NOW,
     "last_seen": NOW,
     "accepted": 1,
@@ -51,10 +52,12 @@ async def test_the_latest_name_and_address_count_and_every_job_is_counted(
 ) -> None:
     await recipients.save([a_job()])
 
-    married = {"name": "Ada King", "email": "king@example.org"}
+    married = {"name": "Ada King", "email": "King@example.org"}
     await recipients.save([a_job(created=NOW + DAY), a_job(created=NOW + 2 * DAY, **married)])
 
-    assert found(raw) == [ADA | married | {"last_seen": NOW + 2 * DAY, "accepted": 3}]
+    assert found(raw) == [
+        ADA | married | {"folded": "king@example.org", "last_seen": NOW + 2 * DAY, "accepted": 3}
+    ]
 
 
 async def test_two_replicas_that_meet_somebody_at_the_same_time_keep_him_once(

@@ -123,7 +123,9 @@ async def test_of_a_begin_and_a_take_back_at_the_same_moment_exactly_one_wins(
     owner = MongoClaims(mongo=another_mongo)
 
     begun, taken = await asyncio.gather(
-        asyncio.gather(*[owner.begin("claim-1", [f"job-{number}"]) for number in range(60)]),
+        asyncio.gather(
+            *[owner.begin("claim-1", [f"job-{number}"], date=NOW) for number in range(60)]
+        ),
         asyncio.gather(*[recovery.take_back([one]) for one in seen]),
     )
 

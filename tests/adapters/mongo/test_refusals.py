@@ -77,7 +77,8 @@ REFUSED = [
     (WriteError("User writes blocked", 371), Problem.READ_ONLY),
     (OperationFailure("no such command", 59), Problem.WRONG_KIND),
     (OperationFailure("Unrecognized pipeline stage", 40324), Problem.WRONG_KIND),
-    (ConfigurationError("server too old"), Problem.WRONG_KIND),
+    (ConfigurationError("Server at h:1 reports wire version 6, but"), Problem.WRONG_KIND),
+    (ConfigurationError('The "kerberos" module must be installed'), Problem.OTHER),
     (OperationFailure("never heard of", 999), Problem.OTHER),
 ]
 

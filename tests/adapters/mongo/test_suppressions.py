@@ -31,6 +31,7 @@ async def test_a_suppression_is_kept_under_its_address(
     assert list(raw["suppressions"].find()) == [
         {
             "_id": "ada@example.org",
+            "folded": "ada@example.org",
             "reason": "550 5.1.1 at RCPT: no such user",
             "job_id": "job-0",
             "since": NOW,
@@ -51,10 +52,13 @@ async def test_those_that_are_blocked_are_found_among_many_and_come_back_whole(
     assert await suppressions.among([], now=NOW) == {}
 
 
-async def test_case_matters_before_the_at_sign(suppressions: MongoSuppressions) -> None:
-    await suppressions.add([a_suppression(address="Ada@example.org", until=LASTING)])
+async def test_a_refusal_of_one_spelling_blocks_the_others(suppressions: MongoSuppressions) -> None:
+    refused = a_suppression(address="Ada@example.org", until=LASTING)
 
-    assert await suppressions.among(["ada@example.org"], now=NOW) == {}
+    await suppressions.add([refused])
+
+    spellings = ["ada@example.org", "ADA@example.org"]
+    assert await suppressions.among(spellings, now=NOW) == dict.fromkeys(spellings, refused)
 
 
 async def test_what_is_over_blocks_nobody_though_it_is_still_there(

@@ -1,0 +1,224 @@
+"""What a connection string of MongoDB may say: what the driver refuses is found before it opens.
+
+The driver refuses some things at once, only warns of options that it leaves out, finds missing
+modules when it logs in, and its words may repeat a password.
+"""
+
+import re
+import warnings
+from collections.abc import Callable, Iterable
+from contextlib import closing, suppress
+from functools import partial
+from importlib import import_module
+from typing import Any
+from urllib.parse import unquote, unquote_plus
+
+from pydantic import SecretStr
+from pymongo import MongoClient
+from pymongo.errors import PyMongoError
+from pymongo.uri_parser import split_options
+
+from gcsched import formats
+from gcsched.store_urls import (
+    SPECIAL,
+    WHATEVER,
+    StoreUrl,
+    ca_problem,
+    decoded,
+    first_clause,
+    host_and_port,
+    key_problem,
+    pairs,
+    refuse_repeated,
+    shown_option,
+    take_apart,
+    unusable,
+)
+
+SCHEMES = ("mongodb", "mongodb+srv")
+DEFAULT_PORT = 27017
+NOT_FOR_JOBS = frozenset({"config", "local"})  # the second is not replicated
+HARMLESS = frozenset(
+    (
+        *("appname", "authsource", "compressors", "connecttimeoutms"),
+        *("datetime_conversion", "directconnection", "heartbeatfrequencyms", "journal"),
+        *("loadbalanced", "localthresholdms", "maxconnecting", "maxidletimems", "maxpoolsize"),
+        *("maxstalenessseconds", "minpoolsize", "readconcernlevel", "readpreference"),
+        *("readpreferencetags", "replicaset", "retryreads", "retrywrites"),
+        *("servermonitoringmode", "serverselectiontimeoutms", "sockettimeoutms", "srvmaxhosts"),
+        *("srvservicename", "ssl", "timeoutms", "tls", "tlsallowinvalidcertificates"),
+        *("tlsallowinvalidhostnames", "tlsdisableocspendpointcheck", "tlsinsecure", "tz_aware"),
+        *("uuidrepresentation", "w", "waitqueuetimeoutms", "wtimeoutms"),
+        "zlibcompressionlevel",
+    )
+)
+"""The options whose values may be repeated: no slip of the pen makes one of them a password."""
+
+NEEDED_MODULES = {
+    "GSSAPI": (("winkerberos", "kerberos"), "gssapi"),
+    "MONGODB-AWS": (("pymongo_auth_aws",), "aws"),
+}
+"""One of these modules is needed for a mechanism, and the extra of PyMongo that brings it."""
+
+UNLOCKS_KEY = "tlscertificatekeyfilepassword"
+REPEATABLE = "readpreferencetags"
+LOGIN_OPTIONS = frozenset({"authmechanism", "authmechanismproperties", "authsource"})
+OF_ITS_SET = frozenset({"replicaset", "loadbalanced", "directconnection"})
+LEFT_OUT = LOGIN_OPTIONS | OF_ITS_SET | {"serverselectiontimeoutms", "minpoolsize"}
+
+
+class Complaint(Exception):
+    """The driver does not take something; the text may repeat what the connection string says."""
+
+
+def checked_uri(uri: SecretStr) -> SecretStr:
+    """Check *uri* as a setting; return it without blanks around it. Raises Contradiction."""
+    text = uri.get_secret_value().strip()
+    parts = take_apart(text, SCHEMES)
+    check_login(parts.user_info)
+    check_hosts(parts)
+    if (name := formats.mongo_database(text)) is None or name.lower() in NOT_FOR_JOBS:
+        raise unusable(
+            "its path is not the name of a database: up to 63 letters, digits, _ and -, and"
+            f" neither config nor local; {SPECIAL}"
+        )
+    options = options_of(parts)
+    check_options(options, is_doubtful="@" in parts.query)
+    check_construction(text, secrets_of(parts.user_info, options))
+    check_modules(options)
+    return SecretStr(text)
+
+
+def check_login(user_info: str) -> None:
+    user, _, password = user_info.partition(":")
+    if "@" in user_info or ":" in password or "[" in user_info or "]" in user_info:
+        raise unusable(f"its user or password holds a bare : @ [ or ]: {SPECIAL}")
+    for text, what in ((user, "its user"), (password, "its password")):
+        decoded(text, what)
+        if any(unquote_plus(f"%{each[:2]}") == f"%{each[:2]}" for each in text.split("%")[1:]):
+            raise unusable(f"{what} holds a bare %: {SPECIAL}, and % is %25")
+
+
+def check_hosts(parts: StoreUrl) -> None:
+    hosts = parts.place.split(",")
+    if parts.scheme == "mongodb+srv" and (len(hosts) > 1 or ":" in parts.place):
+        raise unusable("with mongodb+srv:// it names one host and no port: DNS knows the others")
+    if parts.scheme == "mongodb+srv" and re.fullmatch(r"[0-9.]+", parts.place):
+        raise unusable("with mongodb+srv:// it names a host, not an IP address")
+    for host in hosts:
+        if host.endswith(".sock"):
+            decoded(host, "the path of its socket")
+        else:
+            host_and_port(host, DEFAULT_PORT)
+
+
+def options_of(parts: StoreUrl) -> list[tuple[str, str]]:
+    """Split the options, still encoded. Raises Contradiction."""
+    if ";" in parts.query and "&" in parts.query:
+        raise unusable("its options are joined by & and by ; in turn: join all of them by &")
+    return pairs(parts.query, ";" if ";" in parts.query else "&")
+
+
+def check_options(options: list[tuple[str, str]], *, is_doubtful: bool = False) -> None:
+    """Ask the driver about each option by itself; *is_doubtful*: they may be part of a password.
+
+    Raises Contradiction.
+    """
+    files: dict[str, str] = {}
+    for name, value in options:
+        what = "one of its options" if is_doubtful else f"its option {name}"
+        text = decoded(value.replace("+", " "), what)
+        if name.lower().startswith("tls") and name.lower().endswith("file"):
+            files[name.lower()] = text
+        elif name.lower() == UNLOCKS_KEY:
+            files[UNLOCKS_KEY] = text
+        else:
+            check_option(name, value, text, is_doubtful=is_doubtful)
+    refuse_repeated(name for name, _ in options if name.lower() != REPEATABLE)
+    check_files(files)
+
+
+def check_option(name: str, value: str, text: str, *, is_doubtful: bool) -> None:
+    try:
+        ask_driver(partial(split_options, f"{name}={value}", warn=False))
+    except Complaint:
+        is_known = name.lower() in HARMLESS
+        given = shown_option(name, text, () if is_doubtful else HARMLESS) or "what is given"
+        named = f"its option {name}" if is_known or not is_doubtful else "one of its options"
+        otherwise = "" if is_known else ", or MongoDB's driver has no such option"
+        raise unusable(f"{named} cannot be {given}{otherwise}") from None
+
+
+def check_files(files: dict[str, str]) -> None:
+    """Refuse files of certificates that cannot be read. Raises Contradiction."""
+    for option, name in (("tlscafile", "tlsCAFile"), ("tlscrlfile", "tlsCRLFile")):
+        if option in files and (problem := ca_problem(files[option])):
+            raise unusable(f"its option {name} {problem}")
+    pair = files.get("tlscertificatekeyfile")
+    if pair is not None and (problem := key_problem(pair, None, files.get(UNLOCKS_KEY))):
+        raise unusable(f"its option tlsCertificateKeyFile {problem}")
+
+
+def check_modules(options: Iterable[tuple[str, str]]) -> None:
+    """Refuse a login for which a module is missing. Raises Contradiction."""
+    for name, value in options:
+        if name.lower() == "authmechanism" and (needed := NEEDED_MODULES.get(unquote_plus(value))):
+            modules, extra = needed
+            if not any(map(is_importable, modules)):
+                raise unusable(
+                    f"its option {name}={value} needs a Python module that is not installed:"
+                    f" install pymongo[{extra}] where the service is, or choose another mechanism"
+                )
+
+
+def is_importable(module: str) -> bool:
+    with suppress(ImportError, OSError):  # the second: a library that it loads is missing
+        import_module(module)
+        return True
+    return False
+
+
+def secrets_of(user_info: str, options: Iterable[tuple[str, str]]) -> set[str]:
+    """Return what no text may repeat, encoded and decoded: not the user, who may be called `a`."""
+    _, _, password = user_info.partition(":")
+    texts = [password, *(value for name, value in options if name.lower() not in HARMLESS)]
+    return {way(text) for text in texts if text for way in (str, unquote, unquote_plus)}
+
+
+def check_construction(uri: str, secrets: set[str]) -> None:
+    """Build the client, which opens nothing yet: options may contradict each other.
+
+    Its warnings are of no interest: whether it takes each option has been asked.
+    """
+
+    def build() -> None:
+        with closing(MongoClient[dict[str, Any]](uri, connect=False)):
+            pass
+
+    try:
+        ask_driver(build)
+    except Complaint as error:
+        words = str(error)
+        is_safe = words and not any(secret in words for secret in secrets)
+        why = first_clause(words) if is_safe else "its options contradict each other or its hosts"
+        raise unusable(f"MongoDB's driver does not take it: {why}") from None
+
+
+def ask_driver(ask: Callable[[], object]) -> None:
+    """Call *ask*, whatever it warns of; raise Complaint when the driver refuses."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            ask()
+        except (PyMongoError, *WHATEVER) as error:
+            raise Complaint(str(error)) from None
+
+
+def seeds(uri: str) -> list[str]:
+    """Return for each host of *uri* a string that asks it alone, with TLS but without a login."""
+    parts = take_apart(uri, SCHEMES)
+    if parts.scheme == "mongodb+srv":
+        return []
+    kept = [f"{name}={value}" for name, value in options_of(parts) if name.lower() not in LEFT_OUT]
+    query = "&".join([*kept, "directConnection=true", "serverSelectionTimeoutMS=1000"])
+    return [f"mongodb://{host}/?{query}" for host in parts.place.split(",")]

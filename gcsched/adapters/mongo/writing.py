@@ -1,0 +1,61 @@
+"""Translate the errors of writes, and find out whether MongoDB confirms any."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+import pymongo
+
+from gcsched.adapters.mongo.connection import Mongo, store_errors
+from gcsched.adapters.mongo.write_failures import WRITE_FAILURES
+from gcsched.errors import StoreRefused, StoreUnavailable
+from gcsched.usecases.periodic import periodically
+from gcsched.usecases.watch import EVERY
+
+PROBE = "probe"  # of the runs, whose ids are other words: it is never stored
+LONGEST_TRY_SECONDS = 5.0  # as long as a majority is waited for
+
+
+@contextmanager
+def write_errors(doing: str) -> Iterator[None]:
+    """Translate the driver's errors as `store_errors` does, around what always writes.
+
+    A refusal is neither a failure to confirm nor a success: `Refusals` tells it.
+    """
+    failures = WRITE_FAILURES.get()
+    try:
+        with store_errors(doing):
+            yield
+    except StoreRefused:
+        raise
+    except StoreUnavailable as error:
+        if failures is not None:
+            failures.failed(doing, error.why)
+        raise
+    if failures is not None:
+        failures.confirmed(doing)
+
+
+async def try_to_write(mongo: Mongo) -> None:
+    """Ask for a write that finds nothing to change; raises StoreUnavailable.
+
+    A majority must confirm it all the same: MongoDB waits for what was written last before it.
+    """
+    with write_errors("trying to write"), pymongo.timeout(LONGEST_TRY_SECONDS):
+        await mongo.runs.update_one({"_id": PROBE}, {"$set": {"tried": True}})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteWatch:
+    """Try to write where that is in doubt, one try at a time; what fails is noted."""
+
+    mongo: Mongo
+
+    async def run(self, stop: asyncio.Event) -> None:
+        await periodically(self.look, every=EVERY, stop=stop)
+
+    async def look(self) -> None:
+        if self.mongo.write_failures.is_in_doubt:
+            with suppress(StoreUnavailable):
+                await try_to_write(self.mongo)

@@ -1,0 +1,17 @@
+"""Where the program begins: signals are heard first, and only then is the rest imported."""
+
+import sys
+
+from gcsched.early_signals import end_at_signals
+
+INTERRUPTED = 130
+
+
+def main() -> int:
+    """Run the command line of this process; return the exit code."""
+    end_at_signals(sys.argv[1:])
+    try:
+        from gcsched.cli.main import main as run
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return run()

@@ -1,0 +1,94 @@
+"""Which domains addresses may have beside those of the public internet. Pure."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import ClassVar
+
+from gcsched.domain.domains import known_domain
+
+ANYTHING = "*"
+IPV6 = "ipv6:"  # RFC 5321, section 4.1.3
+
+Network = IPv4Network | IPv6Network
+
+
+@dataclass(frozen=True, slots=True)
+class AddressRules:
+    """What an operator allows: none of what is reserved, *everything*, or what is listed.
+
+    Each of *names* allows itself and its subdomains, each of *above* only its subdomains; address
+    literals are allowed by *networks*. Names are as ``known_domain`` spells them.
+    """
+
+    PUBLIC: ClassVar["AddressRules"]
+    ANY: ClassVar["AddressRules"]
+
+    names: frozenset[str] = frozenset()
+    above: frozenset[str] = frozenset()
+    networks: tuple[Network, ...] = ()
+    everything: bool = False
+
+    @classmethod
+    def parse(cls, text: str) -> "AddressRules":
+        """Read domains separated by commas. Raises ValueError, which names the one that is wrong.
+
+        ``corp.local`` or ``mailhost``, ``.corp.local`` or ``*.corp.local``, ``[192.0.2.1]``,
+        ``[10.0.0.0/8]``, ``[IPv6:fd00::/8]``, or ``*``.
+        """
+        names, above, networks = set[str](), set[str](), list[Network]()
+        entries = [entry.strip() for entry in text.split(",")]
+        for entry in entries:
+            if entry.startswith("["):
+                networks.append(network_in(entry))
+            elif entry != ANYTHING:
+                bare = entry.removeprefix("*").removeprefix(".")
+                (names if bare == entry else above).add(name_in(entry, bare))
+        return cls(frozenset(names), frozenset(above), tuple(networks), ANYTHING in entries)
+
+    def allow(self, domain: str) -> bool:
+        """Tell whether an address may have *domain*, which is reserved and normalised."""
+        if self.everything:
+            return True
+        if domain.startswith("["):
+            address = address_in(domain)
+            return any(address in network for network in self.networks)
+        if domain in self.names:
+            return True
+        return any(name in self.names or name in self.above for name in names_above(domain))
+
+
+AddressRules.PUBLIC = AddressRules()
+AddressRules.ANY = AddressRules(everything=True)
+
+
+def names_above(domain: str) -> Iterator[str]:
+    """Yield `b.c` and `c` for `a.b.c`."""
+    while "." in domain:
+        domain = domain.partition(".")[2]
+        yield domain
+
+
+def name_in(entry: str, bare: str) -> str:
+    known = known_domain(bare) if entry.removesuffix(bare) in {"", ".", "*."} else None
+    if known is None or "[" in known.name:
+        raise ValueError(f"{entry!r} is not a domain")
+    return known.name
+
+
+def network_in(entry: str) -> Network:
+    """Return the addresses of `[192.0.2.1]`, `[10.0.0.0/8]` or `[IPv6:fd00::/8]`."""
+    inner = entry[1:-1]
+    is_ipv6 = inner.lower().startswith(IPV6)
+    try:
+        network = ip_network(inner[len(IPV6) :] if is_ipv6 else inner)
+    except ValueError as error:
+        raise ValueError(f"{entry!r} is not an address literal: {error}") from error
+    if not entry.endswith("]") or is_ipv6 != isinstance(network, IPv6Network):
+        raise ValueError(f"{entry!r} is not an address literal, as [192.0.2.1] or [IPv6:::1] is")
+    return network
+
+
+def address_in(literal: str) -> IPv4Address | IPv6Address:
+    inner = literal[1:-1]
+    return ip_address(inner[len(IPV6) :] if inner.lower().startswith(IPV6) else inner)

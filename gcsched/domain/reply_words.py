@@ -1,0 +1,161 @@
+"""What relays really say when they refuse, by whom they blame. Pure patterns, no decisions.
+
+Collected from Postfix, Exim, sendmail, qmail, Exchange and Office 365, Gmail, SES, SendGrid and
+Mailgun; tests/domain/real_replies.py has the replies themselves.
+"""
+
+import re
+
+IN_BRACKETS = re.compile(r"<[^<>]*(?:>|$)")
+# A relay may send 32 KiB; what is wrong stands at the beginning, and a history keeps no more.
+LONGEST_TEXT = 512
+
+
+def words(*phrases: str) -> re.Pattern[str]:
+    return re.compile("|".join(phrases), re.IGNORECASE)
+
+
+def spoken(text: str) -> str:
+    """Return *text* without the addresses and commands it repeats: anybody may have chosen them."""
+    if len(text) > LONGEST_TEXT:
+        text = text[:LONGEST_TEXT].rpartition(" ")[0]  # half an address is none of its words
+    return " ".join(word for word in IN_BRACKETS.sub(" ", text).split() if "@" not in word)
+
+
+_NOT_ALLOWED = r"(?:allowed|permitted|authori[sz]ed|accepted|entitled)"
+_REFUSED = r"(?:rejected|refused|denied|blocked|banned|disallowed|forbidden|prohibited)"
+_REQUIRED = r"(?:required|needed|necessary|mandatory)"
+
+_UNKNOWN = (
+    r"(?:user|recipient|mailbox|local part|address) (?:is )?(?:unknown|not known|not found)\b",
+    (
+        r"(?:unknown|no such|nonexistent) (?:\w{1,30} )?"
+        r"(?:user|recipient|mailbox|local part|address)"
+    ),
+    (
+        r"(?:user|recipient|mailbox|account|address) (?:that you tried to reach )?"
+        r"(?:does not|doesn't|do not) exist"
+    ),
+    r"(?:no|doesn't have an?) (?:\w{1,30}\.com )?(?:mailbox|account)\b(?! required)",
+)
+_SENDER = (
+    r"\b(?:senders?|return[- ]path|mail ?from|from[- ]address)(?:'s)?"
+    r"(?: (?:e-?mail|address|domain|identity|mailbox|account|user|name)){0,2}"
+)
+_IS = r"(?:(?:is|was|has been|does|did|could|can|currently) ?){0,2}"
+
+# Blamed is what we say we are.
+HELO = words(r"\b(?:helo|ehlo)\b")
+SENDER = words(
+    rf"{_SENDER} {_IS}{_REFUSED}",
+    rf"{_SENDER} {_IS}(?:invalid|unknown|unverified|forged|undeliverable|non-?existent)",
+    rf"{_SENDER} {_IS}(?:not |n't |doesn't )(?:be )?"
+    rf"(?:{_NOT_ALLOWED}|yours?|verified|valid|found|known|exist|owned|deliverable)",
+    rf"{_SENDER}[ :;,-]{{1,3}}(?:{'|'.join(_UNKNOWN)})",
+    r"(?:user|mailbox|account|address) of (?:the |your )?sender",
+    r"sender (?:address )?(?:verif\w{1,20}|callout|callback)|sender reputation",
+    r"(?:invalid|bad|unknown|banned|unverified|unauthori[sz]ed|forged|spoofed|no such) "
+    r"(?:envelope )?sender",
+    rf"{_REFUSED} (?:envelope )?sender",
+    r"not owned by|send ?as ?denied|badmailfrom|return[- ]path",
+    r"send (?:mail |messages? |e-?mails? )?(?:as|on behalf of|from) (?:this|that|the|your|another)",
+    rf"(?:mail ?from|from (?:address|header|domain))\b.{{0,40}}(?:{_REFUSED}|not|must|invalid)",
+    r"verified sender|(?:address|identity|domain) (?:is )?not verified|failed the check in region",
+    r"domain of sender|sender'?s? domain|envelope[- ]sender|envelope from",
+)
+SENDING = words(rf"not (?:be )?{_NOT_ALLOWED} to (?:send|use|perform)\b(?! to)")
+# Blamed is that nothing proves it.
+PROOF = words(r"\b(?:spf|dkim|dmarc)\b", r"unauthenticated (?:e-?mails?|mail|messages?|senders?)\b")
+# Blamed is the machine that we speak from.
+CLIENT = words(
+    rf"(?:client|connecting|sending) (?:host|ip|server|address)\b.{{0,60}}{_REFUSED}",
+    r"blocked using|\bdnsbl\b|\brbls?\b|spamhaus|spamcop|\bsorbs\b",
+    r"(?:\bip\b|host|client|server|network|\byou\b).{0,60}(?:black|block|deny) ?-?list",
+    r"\bptr\b|reverse[- ](?:dns|host|lookup)|\brdns\b|cannot find your",
+    rf"(?:\bip\b|your (?:host|server|network)).{{0,60}}(?:{_REFUSED}|not {_NOT_ALLOWED})",
+    r"(?:poor|low|bad|ip) reputation|traffic not accepted from",
+)
+RELAYING = words(
+    rf"relay(?:ing)?(?: access)?(?: is| was)? (?:{_REFUSED}|not {_NOT_ALLOWED})",
+    rf"not {_NOT_ALLOWED} to relay|(?:unable|not|cannot|can't|won't)(?: to)? relay|no relay",
+    r"rcpthosts|relay host is not",
+)
+LOGIN = words(
+    rf"(?:authentication|authenticate|\bauth|log ?in|credentials)(?: is| are)? {_REQUIRED}",
+    r"(?:authentication|\bauth|log ?in|credentials) (?:first|failed|unsuccessful|invalid)",
+    r"(?:must|please|need to|have to|not) (?:be )?(?:authenticated?|log(?:ged)? ?in)\b",
+)
+ENCRYPTION = words(
+    r"starttls",
+    rf"(?:\btls|\bssl|encryption|secure connection)\b.{{0,30}}{_REQUIRED}",
+    r"(?:must|requires?|need) .{0,30}(?:\btls\b|\bssl\b|encrypt)",
+)
+_SENT = r"(?:sender|sending|submission|outgoing|outbound|daily|hourly|monthly|tenant)"
+_STOPPED = r"(?:paused|suspended|disabled|stopped|blocked|locked)"
+_MAILS = r"(?:e-?mails?|mails?|messages?)"
+QUOTA = words(
+    rf"{_SENT}\b.{{0,30}}(?:quota|limit|rate|threshold)s?\b.{{0,30}}(?:exceed|reach)",
+    rf"(?:exceed|reach)\w{{0,4}}\b.{{0,30}}{_SENT}\b.{{0,20}}(?:quota|limit|rate|allowance)",
+    r"submission ?quota|sender'?s?.{0,20} quota|quota of (?:the )?sender|tenant has exceeded",
+    r"\byou (?:have |'ve )?(?:exceeded|reached|sent too many)",
+    rf"(?:sending|outgoing {_MAILS}|outbound {_MAILS})\b.{{0,40}}{_STOPPED}",
+    rf"your (?:account|domain|organi[sz]ation|tenant|plan) (?:is |was |has been )?{_STOPPED}",
+    rf"max(?:imum)? (?:number of )?(?:{_MAILS}|recipients) (?:per|an|each) "
+    r"(?:second|minute|hour|day|week|month)",
+    rf"too many (?:{_MAILS}|recipients|connections) (?:sent )?(?:from|by) (?:your|you|this)\b",
+    r"(?<!recipient )\b(?:message |mail |sending )?rate ?limit\w{0,3} "
+    r"(?:is |was |has been )?(?:exceeded|reached|hit)",
+    r"(?:exceed\w{0,4}|reached|hit|over) (?:the |your |our |a )?(?:\w{1,20} )?rate ?limit",
+)
+# Blamed is how we talk, or nobody but the relay.
+PIPELINED = words(r"pipelin", r"synchroni[sz]ation error")
+RELAY = words(
+    r"service (?:is )?(?:currently |temporarily )?(?:unavailable|not available)",
+    r"config\w* error|internal (?:server |software )?error|system error|queue file|lookup error",
+    r"insufficient system (?:storage|resources)|disk (?:is )?full|no space left",
+    r"(?:server|system) (?:is )?(?:too )?busy",
+)
+
+# Blamed is the recipient, for now or for good.
+GREYLISTED = words(r"gr[ae]y ?-?list", r"receiving (?:e?mail|messages) (?:at a rate|too quickly)")
+BUSY_RECIPIENT = words(r"receiving (?:e?mail|messages) (?:at a rate|too quickly)")
+RESTRICTED = words(
+    r"resolver\.rst",
+    rf"(?:{_NOT_ALLOWED}|permissions?) to (?:send|post|write) (?:any |an? |your )?"
+    r"(?:e-?mails? |mails? |messages? )?to\b(?! (?:us|our|external|outside|remote|other|any|the "
+    r"internet|internet)\b)",
+    rf"(?:{_NOT_ALLOWED}|permissions?) to (?:e-?mail|mail|message|contact|reach) (?:this|that|the)",
+    r"(?:blocked|rejected|refused) by (?:the |this |its )?(?:recipient|owner)\b",
+    r"only accepts? (?:mail|messages|e-?mails?) from|badrcptto|banned recipient",
+    r"recipient (?:prefers|does not (?:want|accept)|has blocked|is not accepting)",
+    r"not authenticated (?:for|to send to)",
+)
+_FULL = (
+    r"(?:mailbox|inbox|mail ?drop|account|user|recipient)\b.{0,40}(?:\bfull\b|(?:over|out of) "
+    r"(?:its |the |their )?(?:quota|limit|space|storage))"
+)
+THE_MAILBOX_IS_FULL = words(_FULL)
+FULL_MAILBOX = words(
+    _FULL,
+    r"over ?quota|quota (?:is )?(?:exceeded|full|violation)",
+    r"exceed\w{0,4} .{0,20}(?:quota|storage)",
+    r"mailbox .{0,20}(?:limit|quota|size)\b.{0,20}exceed|(?:insufficient|no|out of) .{0,12}storage",
+)
+NO_USER = words(*_UNKNOWN, r"invalid (?:recipient|mailbox)|recipnotfound|unroute?able address")
+BAD_ADDRESS = words(r"recipient|rcpt|(?:bad|invalid|malformed) (?:e-?mail )?address")
+REJECTED_RECIPIENT = words(r"recipient address rejected")
+# Blamed is the mail, unless the machine that it comes from is named as well.
+SPAM = words(
+    r"\A(?!.*(?:\bips?\b|client host|\bhost \[|spf|dkim|dmarc)).*(?:"
+    rf"{_REFUSED} (?:as|for|because|due to|since) .{{0,30}}"
+    r"\b(?:spam|virus|malware|phishing|urls?)\b"
+    r"|contain(?:s|ed|ing) .{0,30}\b(?:urls?|links?|domains?|spam|virus|malware|attachments?)\b"
+    r"|\burls?\b.{0,40}(?:listed|spamhaus|block|black)|\b(?:surbl|uribl)\b"
+    r"|(?:detected|identified|classified|flagged|marked|considered|looks like|to be) (?:as )?"
+    r"(?:likely )?(?:spam|unsolicited|junk|phishing)"
+    r"|(?:spam|virus|malware) (?:message|content|detected|found)|unsolicited (?:e-?mail|mail)"
+    r")"
+)
+TOO_LARGE = words(
+    r"too (?:large|big|long)|(?:message|mail|maximum|max) size|size (?:limit|exceeds)|databytes"
+)

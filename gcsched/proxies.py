@@ -1,0 +1,135 @@
+"""Decide whether a call to the service may go through an HTTP proxy that the environment names."""
+
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from urllib.parse import unquote
+
+STRAIGHT = [("grpc.enable_http_proxy", 0)]
+"""The options of a channel that asks no proxy."""
+
+SOCKETS = ("unix", "unix-abstract", "vsock")
+EXCEPTIONS = ("no_grpc_proxy", "no_proxy", "NO_PROXY")
+LOOPBACK_NAMES = frozenset(
+    {
+        *("localhost", "localhost.localdomain", "localhost4", "localhost4.localdomain4"),
+        *("localhost6", "localhost6.localdomain6", "ip6-localhost", "ip6-loopback"),
+    }
+)
+
+Address = IPv4Address | IPv6Address
+
+
+def proxy_options(target: str, environ: Mapping[str, str]) -> list[tuple[str, int]]:
+    """Return the options that a channel to *target* needs: no proxy for this machine.
+
+    And none for what *environ* excepts, which gRPC itself reads more narrowly: neither `NO_PROXY`
+    nor `*`, `*.example.org`, `host:port` or `[::1]`. All else goes as gRPC decides, by
+    `grpc_proxy`, `https_proxy` or `http_proxy`.
+    """
+    places = list(places_in(target))
+    exceptions = excepted(environ)
+    is_ours = target == own_target(environ)
+    is_straight = (
+        is_ours
+        or not places
+        or any(
+            is_here(host) or any(covers(entry, host, port) for entry in exceptions)
+            for host, port in places
+        )
+    )
+    return STRAIGHT if is_straight else []
+
+
+def own_target(environ: Mapping[str, str]) -> str | None:
+    """Return where a service with this environment, as in the same container, is asked; or None.
+
+    One that listens on every address is asked on loopback.
+    """
+    listen = environ.get("GCSCHED_GRPC_LISTEN")
+    if not listen:
+        return None
+    host, _, port = listen.rpartition(":")
+    address = address_of(host.strip("[]"))
+    if address is not None and address.is_unspecified:
+        host = "[::1]" if isinstance(address, IPv6Address) else "127.0.0.1"
+    return f"{host}:{port}"
+
+
+def places_in(target: str) -> Iterator[tuple[str, str]]:
+    """Yield host and port of each address in *target*, any of gRPC's names; none for a socket.
+
+    Source: gRPC's naming document, as `dns:///host:port` or `ipv4:10.0.0.1:50051,10.0.0.2:50051`.
+    """
+    scheme, colon, rest = target.partition(":")
+    if colon and scheme.lower() in SOCKETS:
+        return
+    if colon and (rest.startswith("//") or scheme.lower() in {"dns", "ipv4", "ipv6"}):
+        target = rest.partition("//")[2].partition("/")[2] if rest.startswith("//") else rest
+    for each in unquote(target).strip("/").split(","):  # gRPC reads a URI
+        yield split(each)
+
+
+def split(place: str) -> tuple[str, str]:
+    """Return host and port of ``host:port``, ``[address]:port``, or one without a port."""
+    if place.startswith("["):
+        host, _, port = place[1:].partition("]")
+        return host, port.removeprefix(":")
+    if place.count(":") > 1:
+        return place, ""
+    host, _, port = place.partition(":")
+    return host, port
+
+
+def is_here(host: str) -> bool:
+    """Return whether *host* names this machine's loopback, or every address of it."""
+    name = host.lower().rstrip(".")
+    if name in LOOPBACK_NAMES or name.endswith(".localhost") or not name:  # RFC 6761 section 6.3
+        return True
+    address = address_of(host)
+    return address is not None and (address.is_loopback or address.is_unspecified)
+
+
+def address_of(host: str) -> Address | None:
+    """Return the address that *host* spells, `127.1` and `::ffff:127.0.0.1` too; None: a name."""
+    host, scoped, scope = host.partition("%")  # an interface of this machine, as in fe80::1%eth0
+    if scoped and not scope:
+        return None
+    with suppress(ValueError):
+        address = ip_address(host)
+        mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+        return mapped or address
+    with suppress(OSError, UnicodeError):
+        return IPv4Address(socket.inet_aton(host))  # the forms that getaddrinfo takes
+    return None
+
+
+def excepted(environ: Mapping[str, str]) -> list[str]:
+    """Return the entries of the first variable that says something, as gRPC ranks them."""
+    said = next((text for name in EXCEPTIONS if (text := environ.get(name, "").strip())), "")
+    return [entry for part in said.split(",") if (entry := part.strip())]
+
+
+def covers(entry: str, host: str, port: str) -> bool:
+    """Return whether *entry* of `no_proxy` means *host*: a name and what is below it, or a net."""
+    if entry == "*":
+        return True
+    if "/" in entry:
+        return is_in_net(entry, host)
+    its_host, its_port = split(entry)
+    if its_port not in {"", port}:
+        return False
+    address = address_of(its_host)
+    if address is not None:
+        return address == address_of(host)
+    name = its_host.lower().removeprefix("*").strip(".")
+    asked = host.lower().rstrip(".")
+    return bool(name) and (asked == name or asked.endswith(f".{name}"))
+
+
+def is_in_net(entry: str, host: str) -> bool:
+    address = address_of(host)
+    with suppress(ValueError):
+        return address is not None and address in ip_network(entry.strip("[]"), strict=False)
+    return False

@@ -1,0 +1,67 @@
+"""Remember of one relay whether it can be used, since when, and what was wrong the last time."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from gcsched.domain.relay_health import Heard, RelayState, Schedule, state_after
+from gcsched.usecases.ports import Clock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthReport:
+    """*error* is the latest trouble that nothing has disproved since; "": there is none.
+
+    The relay has been in *state* since *state_time*.
+    """
+
+    state: RelayState = RelayState.UNKNOWN
+    error: str = ""
+    state_time: datetime | None = None
+
+
+@dataclass(kw_only=True, eq=False)
+class RelayHealth:
+    """Logs nothing: the guard does, when its breaker opens and closes. *clock* is monotonic."""
+
+    relay: str
+    now: Clock
+    clock: Callable[[], float] = time.monotonic
+    schedule: Schedule = field(default_factory=Schedule, init=False)
+    heard_at: float = field(default=0.0, init=False)
+    troubled: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+    """Set at each trouble: the next check may be due sooner."""
+    _report: HealthReport = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._report = HealthReport(state_time=self.now())
+
+    def report(self) -> HealthReport:
+        return self._report
+
+    @property
+    def is_up(self) -> bool | None:
+        """Return whether the relay can be used; None: it is not known yet."""
+        state = self._report.state
+        return None if state is RelayState.UNKNOWN else state is RelayState.UP
+
+    def note(self, heard: Heard) -> None:
+        """Learn from a mail or a check."""
+        before = self._report
+        self.heard_at = self.clock()
+        self.schedule = self.schedule.after(heard)
+        state = state_after(before.state, heard)
+        error = heard.error or ("" if heard.heals else before.error)
+        if (state, error) != (before.state, before.error):
+            is_same = state is before.state
+            since = before.state_time if is_same else self.now()
+            self._report = HealthReport(state=state, error=error, state_time=since)
+        if heard.error:
+            self.troubled.set()
+
+    def put_off(self) -> None:
+        """Wait once more before the next check: mails are on their way, and will tell."""
+        self.heard_at = self.clock()
+        self.schedule = replace(self.schedule, is_new=False)

@@ -1,0 +1,325 @@
+"""The Date of a mail, from the claim to the relay. Oracle: the mail as it lies in the relay."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email import message_from_bytes, policy
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from pymongo.collection import Collection
+
+from gcsched.adapters.compose import Composer
+from gcsched.adapters.mongo.claims import MongoClaims
+from gcsched.adapters.mongo.codec import encode
+from gcsched.adapters.mongo.connection import Mongo
+from gcsched.adapters.mongo.outcomes import MongoOutcomes
+from gcsched.adapters.mongo.recovery import MongoRecovery
+from gcsched.adapters.mongo.steering import MongoSteering
+from gcsched.adapters.template_folder import default_folder
+from gcsched.adapters.templates import Templates
+from gcsched.domain.job import Job, State
+from gcsched.domain.mail import Mail
+from gcsched.domain.outcome import taken_back
+from gcsched.domain.replies import Kind, Withheld
+from gcsched.domain.retry import RetryPolicy
+from gcsched.usecases.deliver import Claimed, Deliver, Fence
+from gcsched.usecases.group import Group
+from gcsched.usecases.ports import Begin, Carried, Carrier, Conclusion, Mailer
+from tests.builders import FixedClock, a_job, an_attempt, running
+from tests.relay import Answer, At, LoseReply, Relay
+from tests.sending import a_pool
+from tests.waiting import until
+
+Row = dict[str, Any]
+Change = Callable[[Job], Job]
+DUE = datetime(2025, 2, 28, 9, 30, tzinfo=UTC)  # past for every server
+LEFT = datetime(2025, 3, 1, 12, 0, 7, 700_000, tzinfo=UTC)
+SECOND = datetime(2025, 3, 1, 12, 0, 7, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+RETENTION = timedelta(days=36500)  # the monitor of the tests looks every second
+
+
+@dataclass
+class ByPool:
+    """The one relay there is."""
+
+    pool: Mailer
+
+    async def carry(self, mail: Mail, begin: Begin) -> Carried:
+        return Carried(relay="r", transmission=await self.pool.send(mail, begin))
+
+
+class ByNone:
+    """Has its permit, and then no slot among the mails that leave."""
+
+    async def carry(self, _: Mail, begin: Begin) -> Carried:
+        assert await begin() is not None
+        return Carried(relay="", transmission=Withheld("no slot"))
+
+
+@dataclass(kw_only=True)
+class Service:
+    """What carries a job through: real stores, a real relay, and a clock that stands still."""
+
+    mongo: Mongo
+    relay: Relay
+    carrier: Carrier
+    fence: Group[Claimed, Any]
+    clock: FixedClock
+    claims: int = field(default=0, init=False)
+
+    async def claim(self) -> Claimed:
+        self.claims += 1
+        token = f"claim-{self.claims}"
+        batch = await MongoClaims(mongo=self.mongo).claim(token, 1, now=self.clock())
+        (job,) = batch.jobs
+        return Claimed(job=job, token=token)
+
+    async def deliver(self, carrier: Carrier | None = None) -> Job:
+        claimed = await self.claim()
+        deliver = Deliver(
+            composer=Composer(
+                templates=Templates.load(default_folder()),
+                sender_email="no-reply@example.org",
+                sender_name="Scheduler",
+                timezone=ZoneInfo("UTC"),
+            ),
+            carrier=carrier or self.carrier,
+            fence=self.fence,
+            policy=RetryPolicy(),
+            now=self.clock,
+            chance=lambda: 0.5,
+        )
+        conclusion = await deliver(claimed)
+        outcomes = MongoOutcomes(mongo=self.mongo, retention=RETENTION)
+        assert not await outcomes.conclude([conclusion])
+        return conclusion.job
+
+    async def deliver_later(self, by: timedelta = HOUR) -> Job:
+        self.clock.forward(by)
+        return await self.deliver()
+
+    async def change(self, change: Change) -> None:
+        steering = MongoSteering(mongo=self.mongo, retention=RETENTION)
+        seen = await steering.find("job-1")
+        assert seen is not None
+        assert await steering.change(seen, change(seen), within=HOUR)
+
+    def dates(self) -> list[datetime]:
+        return [date_of(kept.content) for kept in self.relay.ledger]
+
+
+def date_of(content: bytes) -> datetime:
+    message = message_from_bytes(content, policy=policy.default)
+    date: datetime = message["date"].datetime
+    return date
+
+
+@pytest.fixture
+async def service(mongo: Mongo) -> AsyncIterator[Service]:
+    async with a_service(mongo) as service:
+        yield service
+
+
+@asynccontextmanager
+async def a_service(mongo: Mongo) -> AsyncIterator[Service]:
+    clock = FixedClock(LEFT)
+    fence = Group(Fence(claims=MongoClaims(mongo=mongo), now=clock))
+    async with Relay() as relay, a_pool(relay) as pool, running(fence.run):
+        yield Service(mongo=mongo, relay=relay, carrier=ByPool(pool), fence=fence, clock=clock)
+
+
+def a_due_job(**others: Any) -> Job:
+    return a_job(
+        **{"created": DUE, "due_at": DUE, "due": DUE, "not_after": LEFT + 90 * HOUR, **others}
+    )
+
+
+def reopened(job: Job) -> Job:
+    return job.reopened(LEFT + HOUR, not_after=LEFT + 90 * HOUR, dedup_until=LEFT)
+
+
+def rescheduled(job: Job) -> Job:
+    later = SECOND + HOUR
+    return job.rescheduled(later, LEFT + HOUR, is_daily=False, not_after=later + HOUR)
+
+
+async def test_a_mail_says_when_it_leaves_and_not_when_it_was_due(
+    service: Service, jobs: Collection[Row]
+) -> None:
+    jobs.insert_one(encode(a_due_job()))
+
+    job = await service.deliver()
+
+    assert (job.state, job.date) == (State.SENT, SECOND)
+    assert service.dates() == [SECOND]
+    assert (jobs.find_one() or {})["date"] == SECOND
+
+
+async def test_a_resend_of_a_mail_that_may_be_there_is_the_same_octet_for_octet(
+    service: Service, jobs: Collection[Row]
+) -> None:
+    service.relay.script(At.BODY, LoseReply(), nth=1)
+    jobs.insert_one(encode(a_due_job()))
+    lost = await service.deliver()
+
+    await service.deliver_later()
+
+    first, again = service.relay.ledger
+    assert [attempt.kind for attempt in lost.attempts] == [Kind.UNCERTAIN]
+    assert first.content == again.content
+    assert date_of(again.content) == SECOND
+
+
+@pytest.mark.parametrize("change", [reopened, rescheduled])
+async def test_what_may_be_there_stays_the_same_mail_when_a_caller_moves_or_reopens_it(
+    service: Service, jobs: Collection[Row], change: Change
+) -> None:
+    service.relay.script(At.BODY, LoseReply(), nth=1)
+    jobs.insert_one(encode(a_due_job()))
+    await service.deliver()
+    if change is reopened:
+        jobs.update_one({}, {"$set": {"state": "UNCERTAIN"}})
+
+    await service.change(change)
+    await service.deliver_later(2 * HOUR)
+
+    first, again = service.relay.ledger
+    assert first.content == again.content
+
+
+async def test_what_was_refused_after_its_body_leaves_as_a_new_mail_when_it_is_reopened(
+    service: Service, jobs: Collection[Row]
+) -> None:
+    service.relay.script(At.BODY, Answer(554, "5.6.0 no"), nth=1)
+    jobs.insert_one(encode(a_due_job()))
+    failed = await service.deliver()
+
+    await service.change(reopened)
+    assert "date" not in (jobs.find_one() or {})
+    await service.deliver_later(2 * HOUR)
+
+    assert (failed.state, failed.date) == (State.FAILED, SECOND)
+    assert service.dates() == [SECOND + 2 * HOUR]
+
+
+async def test_what_waits_to_be_tried_again_leaves_as_a_new_mail_when_it_is_moved(
+    service: Service, jobs: Collection[Row]
+) -> None:
+    service.relay.script(At.BODY, Answer(451, "4.3.0 later"), nth=1)
+    jobs.insert_one(encode(a_due_job()))
+    await service.deliver()
+
+    await service.change(rescheduled)
+    await service.deliver_later(2 * HOUR)
+
+    assert service.dates() == [SECOND + 2 * HOUR]
+
+
+async def test_what_the_relay_put_off_after_the_body_keeps_the_date_it_first_left_with(
+    service: Service, jobs: Collection[Row]
+) -> None:
+    service.relay.script(At.BODY, Answer(451, "4.3.0 later"), nth=1)
+    jobs.insert_one(encode(a_due_job()))
+    await service.deliver()
+
+    await service.deliver_later()
+
+    assert service.dates() == [SECOND]
+
+
+async def test_a_permit_without_a_body_settles_no_date(
+    service: Service, jobs: Collection[Row]
+) -> None:
+    jobs.insert_one(encode(a_due_job()))
+    given_back = await service.deliver(ByNone())
+    assert (given_back.state, given_back.date) == (State.SCHEDULED, None)
+    assert "date" not in (jobs.find_one() or {})
+
+    await service.deliver_later()
+
+    assert service.dates() == [SECOND + HOUR]
+
+
+async def test_a_relay_that_hangs_up_before_the_body_settles_no_date(
+    service: Service, jobs: Collection[Row]
+) -> None:
+    jobs.insert_one(encode(a_due_job()))
+
+    async def hang_up(begin: Begin) -> Any:
+        permit = await begin()
+        service.relay.drop_all()
+        await until(lambda: not service.relay.open)
+        return permit
+
+    class Leaving(ByPool):
+        async def carry(self, mail: Mail, begin: Begin) -> Carried:
+            return await super().carry(mail, lambda: hang_up(begin))
+
+    assert isinstance(service.carrier, ByPool)
+    broken = await service.deliver(Leaving(service.carrier.pool))
+    assert [attempt.kind for attempt in broken.attempts] == [Kind.OURS]
+
+    await service.deliver_later()
+
+    assert service.dates() == [SECOND + HOUR]
+
+
+async def test_the_date_of_a_process_that_died_is_that_of_the_resend(
+    service: Service, jobs: Collection[Row]
+) -> None:
+    jobs.insert_one(encode(a_due_job()))
+    assert await service.fence.ask(await service.claim()) is not None
+    jobs.update_one({}, {"$set": {"lease": DUE}})  # it died: its lease ran out
+    recovery = MongoRecovery(mongo=service.mongo, retention=RETENTION, now=service.clock)
+    (orphan,) = await recovery.orphans(9)
+    policy = RetryPolicy()
+    job = taken_back(orphan.job, begun=orphan.begun, policy=policy, now=service.clock())
+    assert await recovery.take_back([(orphan, Conclusion(claim=orphan.claim, job=job))]) == 1
+
+    await service.deliver_later()
+
+    assert service.dates() == [SECOND]
+
+
+async def test_a_fence_whose_answer_was_lost_and_that_is_asked_again_stores_what_is_sent(
+    service: Service, jobs: Collection[Row]
+) -> None:
+    jobs.insert_one(encode(a_due_job()))
+    claimed = await service.claim()
+    first = await service.fence.ask(claimed)
+    service.clock.forward(HOUR)
+
+    second = await service.fence.ask(claimed)
+
+    assert first is not None
+    assert second is not None
+    assert first.date == second.date == SECOND
+    assert (jobs.find_one() or {})["date"] == SECOND
+
+
+async def test_a_resend_of_a_mail_of_the_version_before_has_the_date_that_that_one_wrote(
+    service: Service, jobs: Collection[Row]
+) -> None:
+    lost = an_attempt(kind=Kind.UNCERTAIN, begun=DUE, ended=DUE, code=None)
+    jobs.insert_one(encode(a_due_job(state=State.RETRYING, attempts=(lost,), attempt=1)))
+
+    await service.deliver()
+
+    assert service.dates() == [DUE]
+    assert (jobs.find_one() or {})["date"] == DUE
+
+
+async def test_a_mail_of_the_version_before_that_is_moved_is_still_the_same_mail(
+    service: Service, jobs: Collection[Row]
+) -> None:
+    lost = an_attempt(kind=Kind.UNCERTAIN, begun=DUE, ended=DUE, code=None)
+    jobs.insert_one(encode(a_due_job(state=State.RETRYING, attempts=(lost,), attempt=1)))
+
+    await service.change(rescheduled)
+    await service.deliver_later(2 * HOUR)
+
+    assert service.dates() == [DUE]

@@ -1,0 +1,201 @@
+"""Writes that are not confirmed while MongoDB answers: what is remembered, and on real mongods."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pymongo import MongoClient
+
+from gcsched.adapters.embedded.mongod import MongodOptions
+from gcsched.adapters.mongo.admissions import MongoAdmissions
+from gcsched.adapters.mongo.connection import Mongo, open_mongo
+from gcsched.adapters.mongo.write_failures import (
+    QUIET_SECONDS,
+    REMEMBERED_SECONDS,
+    WriteFailures,
+)
+from gcsched.adapters.mongo.writing import try_to_write
+from gcsched.errors import StoreUnavailable
+from tests.builders import a_job
+from tests.chaos.replica_set import PARAMETERS, a_replica_set
+from tests.stores import OwnServer, own_mongod
+
+TESTABLE = MongodOptions(parameters={"enableTestCommands": "1"})
+NOT_CONFIRMED = {"code": 64, "codeName": "WriteConcernTimeout", "errmsg": "waiting"}
+SOON = timedelta(seconds=1)
+
+
+class Seconds:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_what_failed_is_told_until_the_same_is_confirmed() -> None:
+    failures = WriteFailures(clock=Seconds())
+    assert failures.trouble is None
+
+    failures.failed("storing the job", "WriteConcernTimeout")
+    assert failures.trouble == (
+        "writes are not confirmed: failed while storing the job: WriteConcernTimeout"
+    )
+
+    failures.confirmed("storing the job")
+    assert failures.trouble is None
+
+
+def test_what_failed_once_is_cleared_by_any_write_and_what_goes_on_failing_is_not() -> None:
+    clock = Seconds()
+    failures = WriteFailures(clock=clock)
+    failures.failed("storing the job", "")
+    failures.confirmed("writing outcomes")
+    assert failures.trouble is None
+
+    failures.failed("storing the job", "")
+    failures.failed("storing the job", "")
+    failures.confirmed("writing outcomes")
+    assert failures.trouble == "writes are not confirmed: failed while storing the job: no answer"
+
+    clock.now += REMEMBERED_SECONDS + 0.1
+    failures.confirmed("writing outcomes")
+    assert failures.trouble is None
+
+
+def test_while_nothing_is_confirmed_nothing_is_forgotten() -> None:
+    clock = Seconds()
+    failures = WriteFailures(clock=clock)
+    failures.failed("storing the job", "")
+
+    clock.now += 3600
+
+    assert failures.trouble is not None
+
+
+def test_a_write_is_tried_where_some_failed_or_none_was_confirmed_lately() -> None:
+    clock = Seconds()
+    failures = WriteFailures(clock=clock)
+    assert failures.is_in_doubt, "none was confirmed yet"
+
+    failures.confirmed("writing outcomes")
+    assert not failures.is_in_doubt
+    failures.failed("storing the job", "")
+    assert failures.is_in_doubt
+
+    failures.confirmed("storing the job")
+    assert not failures.is_in_doubt
+    clock.now += QUIET_SECONDS
+    assert failures.is_in_doubt
+
+
+async def is_tried(mongo: Mongo) -> bool:
+    try:
+        await try_to_write(mongo)
+    except StoreUnavailable:
+        return False
+    return True
+
+
+async def test_trying_to_write_leaves_nothing(mongo: Mongo) -> None:
+    before = await mongo.runs.count_documents({})
+
+    assert await is_tried(mongo)
+
+    assert await mongo.runs.count_documents({}) == before
+    assert mongo.write_failures.trouble is None
+
+
+@asynccontextmanager
+async def failing(server: OwnServer, data: Mapping[str, Any]) -> AsyncIterator[None]:
+    with MongoClient[dict[str, Any]](server.uri) as control:
+        point = "failCommand"
+        await asyncio.to_thread(
+            control.admin.command, "configureFailPoint", point, mode="alwaysOn", data=data
+        )
+        try:
+            yield
+        finally:
+            await asyncio.to_thread(control.admin.command, "configureFailPoint", point, mode="off")
+
+
+@pytest.mark.parametrize("command", ["insert", "update"])
+async def test_a_write_that_a_majority_does_not_confirm_is_trouble_until_one_is(
+    tmp_path: Path, command: str
+) -> None:
+    async with own_mongod(tmp_path, TESTABLE) as server, open_mongo(server.uri) as mongo:
+        await mongo.prepare()
+        admissions = MongoAdmissions(mongo=mongo)
+        data = {"failCommands": [command], "writeConcernError": NOT_CONFIRMED}
+        async with failing(server, data):
+            is_insert = command == "insert"
+            write = admissions.admit([a_job()], within=SOON) if is_insert else try_to_write(mongo)
+            with pytest.raises(StoreUnavailable):
+                await write
+
+            await mongo.ping()
+            trouble = mongo.write_failures.trouble or ""
+            assert ": WriteConcernTimeout: a majority of its set is away" in trouble
+
+        assert await is_tried(mongo)
+        await admissions.admit([a_job(id="job-2", dedup_key="key-2")], within=SOON)
+        assert mongo.write_failures.trouble is None
+
+
+async def test_a_locked_mongodb_answers_and_is_trouble(tmp_path: Path) -> None:
+    async with own_mongod(tmp_path) as server, open_mongo(server.uri) as mongo:
+        await mongo.prepare()
+        with MongoClient[dict[str, Any]](server.uri) as control:
+            await asyncio.to_thread(control.admin.command, "fsync", lock=True)
+            try:
+                await mongo.ping()
+                assert not await is_tried(mongo)
+                assert mongo.write_failures.trouble is not None
+            finally:
+                await asyncio.to_thread(control.admin.command, "fsyncUnlock")
+
+        assert await is_tried(mongo)
+        assert mongo.write_failures.trouble is None
+
+
+async def test_a_primary_without_its_majority_is_trouble(tmp_path: Path) -> None:
+    parameters = {**PARAMETERS, "enableTestCommands": "1"}
+    async with a_replica_set(tmp_path, parameters) as replica_set:
+        primary = await replica_set.primary()
+        others = [each for each in replica_set.members if each is not primary]
+        async with open_mongo(replica_set.uri("service")) as mongo:
+            await mongo.prepare()
+            assert await is_tried(mongo)
+
+            replica_set.replicate(others, goes_on=False)
+            with pytest.raises(StoreUnavailable):
+                await MongoAdmissions(mongo=mongo).admit([a_job()], within=SOON)
+            await mongo.ping()
+            assert not await is_tried(mongo), "it changes nothing, and waits all the same"
+            assert mongo.write_failures.trouble is not None
+
+            replica_set.replicate(others, goes_on=True)
+            assert await is_tried(mongo)
+
+
+async def test_a_secondary_that_is_asked_directly_takes_no_writes_and_says_so(
+    tmp_path: Path,
+) -> None:
+    async with a_replica_set(tmp_path) as replica_set:
+        primary = await replica_set.primary()
+        other = next(each for each in replica_set.members if each is not primary)
+        direct = "mongodb://127.0.0.1:{}/gcsched?directConnection=true"
+        async with (
+            open_mongo(direct.format(primary.server.port)) as well,
+            open_mongo(direct.format(other.server.port)) as mongo,
+        ):
+            await well.ping()
+            with pytest.raises(StoreUnavailable) as away:
+                await mongo.ping()
+
+    assert "it is not the primary of its set" in away.value.why
+    assert "without directConnection" in away.value.why

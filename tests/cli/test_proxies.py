@@ -1,0 +1,169 @@
+"""Every command and both clients, with proxies in the environment; oracle: who was connected to."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import pytest
+
+from gcsched.cli.command import Command, Group
+from gcsched.cli.main import COMMANDS
+from gcsched.client import AsyncClient, CallFailed, Client
+from tests.program import command, gcsched
+
+PROXIES = ["http_proxy", "https_proxy", "grpc_proxy", "all_proxy"]
+EXCEPTIONS = ["no_proxy", "NO_PROXY", "no_grpc_proxy"]
+ARGUMENTS = {
+    "schedule": ["--to=ada@example.org", "--empid=E1", "--message=Hi"],
+    "health": [],
+    "status": [],
+    "job show": ["j1"],
+    "job list": [],
+    "job count": [],
+    "job cancel": ["j1"],
+    "job reschedule": ["j1", "--daily"],
+    "job retry": ["j1"],
+    "job resolve": ["j1", "--sent", "--reason=seen"],
+    "jobs cancel": ["--email=ada@example.org", "--yes"],
+    "jobs retry": ["--email=ada@example.org", "--yes"],
+    "daily run": [],
+    "pause": ["--reason=test"],
+    "resume": [],
+    "suppression list": [],
+    "suppression add": ["ada@example.org", "--reason=asked"],
+    "suppression remove": ["ada@example.org"],
+    "recipient show": ["E1"],
+    "recipient forget": ["E1", "--yes"],
+    "template list": [],
+    "template preview": ["doc"],
+}
+NOT_CALLING = {"serve", "dev"}
+SOON_SECONDS = 0.5
+
+
+@dataclass(kw_only=True)
+class Listener:
+    """Notes the first line of whoever connects, and hangs up."""
+
+    port: int = 0
+    heard: list[str] = field(default_factory=list)
+
+    async def on_connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.heard.append((await reader.read(1024)).decode(errors="replace").split("\r\n")[0])
+        writer.close()
+
+
+@asynccontextmanager
+async def a_listener() -> AsyncIterator[Listener]:
+    listener = Listener()
+    server = await asyncio.start_server(listener.on_connect, "127.0.0.1", 0)
+    listener.port = server.sockets[0].getsockname()[1]
+    try:
+        yield listener
+    finally:
+        server.close()
+
+
+@pytest.fixture
+async def proxy(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Listener]:
+    """A proxy that each variable names, and no exception from it."""
+    async with a_listener() as proxy:
+        for name in PROXIES:
+            for each in (name, name.upper()):
+                monkeypatch.setenv(each, f"http://127.0.0.1:{proxy.port}")
+        for name in EXCEPTIONS:
+            monkeypatch.delenv(name, raising=False)
+        yield proxy
+
+
+@pytest.fixture
+async def service() -> AsyncIterator[Listener]:
+    async with a_listener() as service:
+        yield service
+
+
+def leaves(group: Group, above: str = "") -> Iterator[tuple[str, Command]]:
+    for each in group.commands:
+        name = f"{above} {each.name}".strip()
+        if isinstance(each, Group):
+            yield from leaves(each, name)
+        else:
+            yield name, each
+
+
+def test_no_command_is_left_out() -> None:
+    assert {name for name, _ in leaves(COMMANDS)} - NOT_CALLING == set(ARGUMENTS)
+
+
+@pytest.mark.parametrize("name", ARGUMENTS)
+async def test_no_command_asks_a_proxy_for_this_machine(
+    name: str, proxy: Listener, service: Listener
+) -> None:
+    where = f"127.0.0.1:{service.port}"
+
+    done = await command(
+        *name.split(), *ARGUMENTS[name], "--target", where, f"--timeout={SOON_SECONDS}"
+    )
+
+    assert done.code != 0
+    assert service.heard, done.err
+    assert proxy.heard == []
+
+
+async def ask_plainly(target: str) -> None:
+    def ask() -> None:
+        with Client(target, timeout=SOON_SECONDS) as plain, pytest.raises(CallFailed):
+            plain.schedule_meet(empid="E1", email="ada@example.org", message="Hi", at=None)
+
+    await asyncio.to_thread(ask)
+
+
+async def ask_async(target: str) -> None:
+    async with AsyncClient(target, timeout=SOON_SECONDS) as asking:
+        with pytest.raises(CallFailed):
+            await asking.schedule_meet(empid="E1", email="ada@example.org", message="Hi", at=None)
+
+
+Ask = Callable[[str], Awaitable[None]]
+BOTH = pytest.mark.parametrize("ask", [ask_plainly, ask_async])
+
+
+@BOTH
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "dns:///localhost", "ipv4:127.0.0.1"])
+async def test_no_client_asks_a_proxy_for_this_machine(
+    ask: Ask, host: str, proxy: Listener, service: Listener
+) -> None:
+    await ask(f"{host}:{service.port}")
+
+    assert service.heard
+    assert proxy.heard == []
+
+
+@BOTH
+async def test_another_machine_is_asked_through_the_proxy(ask: Ask, proxy: Listener) -> None:
+    await ask("gcsched.test:50051")
+
+    assert proxy.heard[0] == "CONNECT gcsched.test:50051 HTTP/1.1"
+
+
+async def test_a_command_asks_another_machine_through_the_proxy(proxy: Listener) -> None:
+    where = ["--target", "gcsched.test:50051", "--timeout=5"]
+
+    await gcsched("health", *where)
+    await gcsched("status", *where)
+
+    assert set(proxy.heard) == {"CONNECT gcsched.test:50051 HTTP/1.1"}
+
+
+@BOTH
+@pytest.mark.parametrize("entry", ["gcsched.test", "*.test", "*", "gcsched.test:50051"])
+@pytest.mark.parametrize("name", EXCEPTIONS)
+async def test_an_exception_is_asked_straight(
+    ask: Ask, name: str, entry: str, proxy: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, entry)
+
+    await ask("gcsched.test:50051")
+
+    assert proxy.heard == []

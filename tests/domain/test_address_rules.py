@@ -1,0 +1,72 @@
+"""What GCSCHED_INTERNAL_DOMAINS allows, entry by entry."""
+
+import pytest
+
+from gcsched.domain.address import normalised_address
+from gcsched.domain.address_rules import AddressRules
+
+
+def allowed(text: str, *domains: str) -> list[str]:
+    rules = AddressRules.parse(text)
+    found = [normalised_address(f"ada@{domain}", rules=rules) for domain in domains]
+    return [each.removeprefix("ada@") for each in found if isinstance(each, str)]
+
+
+@pytest.mark.parametrize(
+    ("text", "domains", "expected"),
+    [
+        (
+            "corp.local",
+            ["corp.local", "a.b.corp.local", "CORP.local", "xcorp.local", "local", "x.local"],
+            ["corp.local", "a.b.corp.local", "corp.local"],
+        ),
+        (".corp.local", ["corp.local", "a.b.corp.local"], ["a.b.corp.local"]),
+        ("*.local", ["local", "corp.local", "a.corp.local"], ["corp.local", "a.corp.local"]),
+        ("Local", ["local", "corp.local", "localhost"], ["local", "corp.local"]),
+        ("localhost, mailhost", ["localhost", "mailhost", "host"], ["localhost", "mailhost"]),
+        ("home.arpa", ["printer.home.arpa", "1.in-addr.arpa"], ["printer.home.arpa"]),
+        (
+            "bücher.local",
+            ["xn--bcher-kva.local", "x.bücher.local"],
+            ["bücher.local", "x.bücher.local"],
+        ),
+        ("[192.0.2.1]", ["[192.0.2.1]", "[192.0.2.2]"], ["[192.0.2.1]"]),
+        ("[10.0.0.0/8]", ["[10.1.2.3]", "[11.0.0.1]", "[IPv6:::1]"], ["[10.1.2.3]"]),
+        ("[IPv6:FD00::/8]", ["[IPv6:fd00::1]", "[IPv6:fe80::1]"], ["[IPv6:fd00::1]"]),
+        ("[IPv6:2001:db8::1]", ["[IPv6:2001:DB8:0::1]"], ["[IPv6:2001:db8::1]"]),
+        (
+            "*",
+            ["local", "a.onion", "mailhost", "[10.0.0.1]"],
+            ["local", "a.onion", "mailhost", "[10.0.0.1]"],
+        ),
+        ("example.org", ["example.org", "example.net", "mailhost"], ["example.org", "example.net"]),
+    ],
+)
+def test_an_entry_allows_what_it_names(text: str, domains: list[str], expected: list[str]) -> None:
+    assert allowed(text, *domains) == expected
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        *(
+            "",
+            "*corp.local",
+            "**",
+            "*.",
+            ".",
+            "..local",
+            "corp..local",
+            "corp.local.",
+            "a b",
+            "@x.local",
+        ),
+        *("ada@corp.local", "192.0.2.1", "10.0.0.0/8", "[192.0.2.1", "[10.0.0.1/8]", "[300.1.1.1]"),
+        *("[2001:db8::1]", "[IPv6:10.0.0.1]", "[]", "[IPv6:]", ".[192.0.2.1]", "corp_x.local"),
+    ],
+)
+def test_an_entry_that_is_wrong_is_named(entry: str) -> None:
+    with pytest.raises(ValueError, match="is not a") as caught:
+        AddressRules.parse(f"localhost,{entry}")
+
+    assert repr(entry) in str(caught.value)

@@ -1,0 +1,66 @@
+"""How long a relay wants to be left alone: what its words say, and what they do not."""
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gcsched.domain.hints import LONGEST_HINT, hinted_wait
+
+
+@pytest.mark.parametrize(
+    ("text", "wait"),
+    [
+        ("greylisted, try again in 300 seconds", timedelta(seconds=300)),
+        ("wait 5 minutes", timedelta(minutes=5)),
+        ("Retry in 90s", timedelta(seconds=90)),
+        ("try again in 1 Hour", timedelta(hours=1)),
+        ("come back in 10min", timedelta(minutes=10)),
+        ("in 99999 hours", timedelta(hours=4)),
+        ("in 0 seconds", None),
+        ("too many messages, 100 messages are enough", None),
+        ("from 192.0.2.7 server", None),
+        ("later", None),
+        ("Greylisting in action, please come back in 00:05:00", timedelta(minutes=5)),
+        ("wait 01:00:30", timedelta(hours=1, seconds=30)),
+        ("in 00:00:00", None),
+        ("Greylisted for 300 seconds", timedelta(minutes=5)),
+        ("try again in 1 hour 30 minutes", timedelta(minutes=90)),
+        ("in 1h30m", timedelta(minutes=90)),
+        ("in 1.5 hours", timedelta(minutes=90)),
+        ("after 1 hour, 5 minutes and 3 seconds", timedelta(hours=1, minutes=5, seconds=3)),
+        ("retry in at least 90 s", timedelta(seconds=90)),
+        ("in 2 days", timedelta(hours=4)),
+        # A time of day, a number with a letter, what is over: none of them is a wait.
+        ("retry after 14:30:00", None),
+        ("at 00:05:00", None),
+        ("4.7.1 code 451 s", None),
+        ("queue id 12345 h", None),
+        ("mx 3 m", None),
+        ("(rack 7 s) busy", None),
+        ("3m later", None),
+        ("in 4.7.1 s", None),
+        ("in 5 messages", None),
+        ("in 5 seconders", None),
+        ("you were here 5 minutes ago", None),
+        ("in \u0663 seconds", None),
+        ("in 5 \u017fecond\u017f", None),
+        ("", None),
+    ],
+)
+def test_a_hint_to_wait_is_read_but_not_believed_without_limit(
+    text: str, wait: timedelta | None
+) -> None:
+    assert hinted_wait(text) == wait
+
+
+@given(
+    st.text(max_size=200)
+    | st.text(alphabet="in for 0123456789:.smhd,and", max_size=60)
+    | st.from_regex(r"(in|for|after) [0-9]{1,5}:?[0-9. ]{0,6}(s|min|hours|\u017f|d)*")
+)
+def test_no_text_breaks_it_and_no_wait_is_negative_or_too_long(text: str) -> None:
+    wait = hinted_wait(text)
+
+    assert wait is None or timedelta(0) < wait <= LONGEST_HINT

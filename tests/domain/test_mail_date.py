@@ -1,0 +1,68 @@
+"""Which Date a mail has: the table says for what has happened to it."""
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from gcsched.domain.job import Job, State
+from gcsched.domain.mail_date import kept_date, settled_date
+from gcsched.domain.replies import Kind
+from tests.builders import NOW, a_claimed_job, a_job, an_attempt
+
+HOUR = timedelta(hours=1)
+STORED = NOW + HOUR
+UNCERTAIN, LATER = an_attempt(kind=Kind.UNCERTAIN), an_attempt(kind=Kind.LATER)
+
+
+@pytest.mark.parametrize(
+    ("job", "settled", "kept"),
+    [
+        (a_job(), None, None),
+        (a_job(attempts=(LATER,)), None, None),
+        (a_job(attempts=(LATER,), date=STORED), STORED, None),
+        (a_job(attempts=(LATER, UNCERTAIN, LATER), date=STORED), STORED, STORED),
+        # Of the version before: it has written the later one of the two.
+        (a_job(attempts=(UNCERTAIN,), created=NOW - HOUR), NOW, NOW),
+        (a_job(attempts=(UNCERTAIN,), created=STORED + HOUR / 7200), STORED, STORED),
+    ],
+    ids=["new", "put off before", "put off after", "in doubt", "in doubt, old", "asked for late"],
+)
+def test_the_date_of_the_next_body_and_the_one_that_a_caller_leaves(
+    job: Job, settled: datetime | None, kept: datetime | None
+) -> None:
+    assert settled_date(job) == settled
+    assert kept_date(job) == kept
+
+
+@pytest.mark.parametrize("attempts", [(LATER,), (LATER, UNCERTAIN)])
+def test_moving_and_reopening_clear_the_date_unless_the_mail_may_be_there(
+    attempts: tuple[object, ...],
+) -> None:
+    left = {"attempts": attempts, "date": STORED}
+    kept = STORED if UNCERTAIN in attempts else None
+    failed = a_job(state=State.FAILED, **left)
+    waiting = a_job(state=State.RETRYING, **left)
+
+    moved = waiting.rescheduled(NOW + HOUR, NOW, is_daily=False, not_after=NOW + 2 * HOUR)
+    daily = waiting.rescheduled(NOW + HOUR, NOW, is_daily=True, not_after=NOW + 2 * HOUR)
+    again = failed.reopened(NOW, not_after=NOW + HOUR, dedup_until=NOW)
+
+    assert (moved.date, daily.date, again.date) == (kept, kept, kept)
+
+
+def test_a_mail_of_the_version_before_keeps_the_date_it_had_before_it_was_moved() -> None:
+    job = a_job(state=State.RETRYING, attempts=(UNCERTAIN,))
+
+    moved = job.rescheduled(NOW + 9 * HOUR, NOW, is_daily=False, not_after=NOW + 10 * HOUR)
+
+    assert settled_date(moved) == NOW
+
+
+def test_a_job_has_the_date_of_the_first_body_that_may_have_left() -> None:
+    first = a_claimed_job().retried(an_attempt(date=STORED), due=NOW, charged=True)
+    claimed = a_claimed_job(attempts=first.attempts, date=first.date)
+
+    assert first.date == STORED
+    assert claimed.sent(an_attempt(kind=Kind.ACCEPTED, date=STORED + HOUR)).date == STORED
+    assert a_claimed_job().retried(an_attempt(), due=NOW, charged=True).date is None
+    assert a_claimed_job().given_back(NOW).date is None

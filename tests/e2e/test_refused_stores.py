@@ -1,0 +1,82 @@
+"""The program and stores that it cannot use: exit 2 and a sentence, or waiting with one."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.program import gcsched
+from tests.service import ServiceProcess, environment, free_port
+from tests.stores import BareMongod, owned
+from tests.waiting import until
+from tests.web.looking import looking_at
+
+SECRET = "S3cr3tPW"
+
+
+def a_service(folder: Path, *, mongo: str, redis: str) -> ServiceProcess:
+    return ServiceProcess(
+        environment=environment(mongo=mongo, redis=redis, relay_port=9),
+        log_file=folder / "service.log",
+        port=free_port(),
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "url"),
+    [
+        ("redis", f"redis://:{SECRET}#x@127.0.0.1:6379/0"),
+        ("redis", f"redis://:{SECRET}@127.0.0.1:6379/0?wibble=1"),
+        ("mongo", f"mongodb://ada:{SECRET}/x@127.0.0.1/db"),
+        ("mongo", f"mongodb://ada:{SECRET}@127.0.0.1/db?tls=true&tlsCAFile=/etc/passwd"),
+    ],
+)
+async def test_a_url_that_cannot_be_used_is_one_line_without_its_password(
+    name: str, url: str
+) -> None:
+    stores = {"mongo": "mongodb://127.0.0.1/db", "redis": "redis://127.0.0.1", name: url}
+
+    done = await gcsched("serve", **environment(**stores, relay_port=9))
+
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert "cannot be used" in done.stderr
+    assert SECRET not in done.stderr + done.stdout
+
+
+async def test_a_standalone_mongod_that_comes_later_ends_it_with_the_line_that_helps(
+    tmp_path: Path, redis_url: str
+) -> None:
+    async with owned(BareMongod(tmp_path / "mongod", standalone=True)) as server:
+        server.kill()
+        uri = f"mongodb://127.0.0.1:{server.port}/db"
+        process = a_service(tmp_path, mongo=uri, redis=redis_url)
+        try:
+            process.launch()
+            await until(lambda: "waiting for MongoDB" in process.log, within=30)
+            assert "Connection refused: is it running?" in process.log
+            await server.start()
+            code = await process.ended()
+        finally:
+            await process.end()
+
+    assert code == 2
+    assert "standalone" in process.log
+    assert "--replSet rs0" in process.log
+
+
+async def test_a_set_that_was_never_initiated_is_told_in_log_and_readiness(
+    tmp_path: Path, redis_url: str
+) -> None:
+    async with owned(BareMongod(tmp_path / "mongod", standalone=False)) as server:
+        uri = f"mongodb://127.0.0.1:{server.port}/db?replicaSet=rs0&serverSelectionTimeoutMS=300"
+        process = a_service(tmp_path, mongo=uri, redis=redis_url)
+        try:
+            process.launch()
+            await until(lambda: "rs.initiate()" in process.log, within=30)
+            async with looking_at(process.http) as look:
+                status, told = await look.ready()
+        finally:
+            await process.end()
+
+    assert status == 503
+    assert told["reason"].startswith("waiting for MongoDB: its replica set was never initiated")

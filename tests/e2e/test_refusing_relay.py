@@ -1,0 +1,137 @@
+"""The whole application with a relay that refuses us: nothing is lost, and all leave later."""
+
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, MutableMapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+import structlog
+from structlog.testing import capture_logs
+
+from tests.relay import Answer, At, Relay
+from tests.running import Running, a_setting, all_are_sent, jobs, running
+from tests.service import a_meet, scheduler
+from tests.waiting import until
+from tests.web.looking import looking_at
+
+Events = list[MutableMapping[str, Any]]
+
+
+@pytest.fixture
+def events() -> Iterator[Events]:
+    structlog.reset_defaults()  # another test may have set a level
+    with capture_logs() as caught:
+        yield caught
+
+
+@pytest.fixture
+def stores(mongo_uri: str, redis_url: str) -> tuple[str, str]:
+    return mongo_uri, redis_url
+
+
+def told(events: Events, event: str) -> Events:
+    return [each for each in events if each["event"] == event]
+
+
+@asynccontextmanager
+async def with_relay(stores: tuple[str, str], relay: Relay) -> AsyncIterator[Running]:
+    mongo, redis = stores
+    settings = a_setting(mongo=mongo, redis=redis, relay_port=relay.port)
+    async with running(settings) as app:
+        yield app
+
+
+async def ask_for(app: Running, count: int, *, domains: int = 100) -> None:
+    async with scheduler(app.target) as stub:
+        for number in range(count):
+            email = f"r{number}@d{number % domains}.example.com"
+            assert (await stub.ScheduleMeet(a_meet(number, emailID=email))).success
+
+
+async def states(app: Running) -> Counter[str]:
+    return Counter(job["state"] for job in await jobs(app.resources))
+
+
+async def relay_in_readyz(app: Running, relay: Relay) -> str:
+    async with looking_at(app.http) as look:
+        _, seen = await look.ready()
+    return str(seen["dependencies"][f"relay 127.0.0.1:{relay.port}"])
+
+
+SENDER = Answer(553, "5.7.1 sender is not yours")
+HELO = Answer(504, "5.5.2 <app>: Helo command rejected: need fully-qualified hostname")
+SEND_AS = Answer(550, "5.7.60 Client does not have permissions to send as this sender")
+OUR_FAULTS = [
+    (At.RCPT, SENDER, "GCSCHED_SENDER_EMAIL"),
+    (At.RCPT, HELO, "GCSCHED_SMTP_HELO_NAME"),
+    (At.BODY, SEND_AS, "GCSCHED_SENDER_EMAIL"),
+]
+
+
+@pytest.mark.parametrize(("at", "answer", "setting"), OUR_FAULTS)
+async def test_a_relay_that_refuses_us_costs_no_job(
+    stores: tuple[str, str], events: Events, at: At, answer: Answer, setting: str
+) -> None:
+    async with Relay() as relay:
+        relay.script(at, answer)
+        async with with_relay(stores, relay) as app:
+            await ask_for(app, 100)
+            await until(lambda: told(events, "relay is down"))
+            shown = await relay_in_readyz(app, relay)
+            before = await states(app)
+
+            relay.forgive()
+            sent = await until(lambda: all_are_sent(app.resources), within=30)
+
+    assert before["FAILED"] == 0
+    assert setting in shown
+    assert setting in told(events, "relay is down")[0]["advice"]
+    assert {job["attempt"] for job in sent} == {1}
+    assert len(relay.ledger) == len(relay.per_recipient) == 100
+
+
+async def test_refusals_in_a_row_in_words_that_nobody_knows_cost_five_jobs_at_most(
+    stores: tuple[str, str], events: Events
+) -> None:
+    async with Relay() as relay:
+        relay.script(At.RCPT, Answer(550, "5.1.1 no"))
+        async with with_relay(stores, relay) as app:
+            await ask_for(app, 100)
+            await until(lambda: told(events, "relay is held"))
+            probed = relay.times("RCPT")
+            await until(lambda: relay.times("RCPT") > probed)
+            shown = await relay_in_readyz(app, relay)
+
+            relay.forgive()
+            await until(lambda: told(events, "relay is back"), within=30)
+            ended = {"SENT", "FAILED"}
+
+            async def all_ended() -> bool:
+                return set(await states(app)) <= ended
+
+            await until(all_ended, within=30)
+            counted = await states(app)
+
+    assert "five recipients of different domains" in shown
+    assert counted["FAILED"] <= 5
+    assert counted["SENT"] >= 95
+    assert len(told(events, "relay is held")) == 1
+    assert len(relay.ledger) == counted["SENT"]
+
+
+async def test_one_bad_recipient_among_a_hundred_good_ones_fails_alone(
+    stores: tuple[str, str], events: Events
+) -> None:
+    async with Relay() as relay:
+        relay.script(At.RCPT, Answer(550, "5.1.1 no"), to="r7@d7.example.com")
+        async with with_relay(stores, relay) as app:
+            await ask_for(app, 101)
+
+            async def all_ended() -> bool:
+                return await states(app) == Counter(SENT=100, FAILED=1)
+
+            await until(all_ended, within=30)
+
+    assert not told(events, "relay is held")
+    assert not told(events, "relay is down")

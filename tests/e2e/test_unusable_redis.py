@@ -1,0 +1,122 @@
+"""The whole application on a Redis that answers and cannot be used: told, and no mail is late."""
+
+import logging
+import time
+from collections.abc import Iterator, MutableMapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+import structlog
+from structlog.testing import capture_logs
+
+from tests.relay import Relay
+from tests.running import Running, a_setting, all_are_sent, ask_for, running
+from tests.service import a_meet, scheduler
+from tests.stores import own_valkey
+from tests.unusable_redis import ENOUGH, WAYS, unusable, with_user
+from tests.waiting import until
+from tests.web.looking import Looker, looking_at
+
+Events = list[MutableMapping[str, Any]]
+TELLING = ("bell not rung", "rate limit kept without the others", "arq worker ended")
+NOT_WHILE_RUNNING = {"no more clients"}  # told by the first connection: see test_redis_probe
+
+
+@pytest.fixture
+def events() -> Iterator[Events]:
+    structlog.reset_defaults()  # another test may have set a level
+    with capture_logs() as caught:
+        yield caught
+
+
+async def ask_for_one_in_two_seconds(app: Running) -> float:
+    due = int(time.time()) + 2
+    async with scheduler(app.target) as stub:
+        assert (await stub.ScheduleMeet(a_meet(9000, timestamp=due))).success
+    return due
+
+
+async def redis_of(look: Looker) -> str:
+    _, told = await look.ready()
+    return str(told["dependencies"]["redis"])
+
+
+async def is_(status: str, look: Looker) -> bool:
+    return await look.status() == status
+
+
+@pytest.mark.parametrize("way", [way for way in WAYS if way not in NOT_WHILE_RUNNING])
+async def test_it_is_told_and_mails_leave_on_time(
+    tmp_path: Path, mongo_uri: str, events: Events, caplog: pytest.LogCaptureFixture, way: str
+) -> None:
+    caplog.set_level(logging.WARNING)
+    async with Relay() as relay, unusable(tmp_path, way) as url:
+        settings = a_setting(mongo=mongo_uri, redis=url, relay_port=relay.port, smtp_rate="2000")
+        async with running(settings) as app, looking_at(app.http) as look:
+            await until(lambda: is_("degraded", look))
+            assert await look.ask("/servez") == (200, "ok\n")
+
+            await ask_for(app, 5)
+            due = await ask_for_one_in_two_seconds(app)
+            await until(lambda: len(relay.per_recipient) == 6)
+            late = time.time() - due
+            await until(lambda: all_are_sent(app.resources))
+
+            assert await redis_of(look) != "ok"
+    written = caplog.text + "".join(map(str, events))
+    assert late < 1
+    assert [each for each in TELLING if each in written], "it was tried"
+    assert [word for word in ("\\x", "86400000", "never retrieved") if word in written] == []
+    assert [each for each in events if each["log_level"] in {"error", "critical"}] == []
+
+
+async def test_a_full_one_that_has_room_again_is_ready_again(
+    tmp_path: Path, mongo_uri: str
+) -> None:
+    async with Relay() as relay, own_valkey(tmp_path) as server:
+        settings = a_setting(mongo=mongo_uri, redis=server.uri, relay_port=relay.port)
+        async with running(settings) as app, looking_at(app.http) as look:
+            with redis.Redis.from_url(server.uri) as control:
+                await until(lambda: is_("ready", look))
+                control.config_set("maxmemory", "1mb")
+                await until(lambda: is_("degraded", look))
+
+                control.config_set("maxmemory", "0")
+                await until(lambda: is_("ready", look), within=20)
+
+
+async def test_marks_that_fail_count_although_the_probe_succeeds(
+    tmp_path: Path, mongo_uri: str
+) -> None:
+    only_probes = ("~gcsched:sent:probe:*", "~gcsched:queue", "~gcsched:health", *ENOUGH[1:])
+    rules = (*only_probes, "~gcsched:rate:*", "~gcsched:reached:*")
+    async with Relay() as relay, own_valkey(tmp_path) as server:
+        url = with_user(server, *rules)
+        settings = a_setting(mongo=mongo_uri, redis=url, relay_port=relay.port)
+        async with running(settings) as app, looking_at(app.http) as look:
+            await until(lambda: is_("ready", look))
+
+            await ask_for(app, 1)
+            await until(lambda: is_("degraded", look))
+
+            told = await redis_of(look)
+            assert told.startswith("failed while noting accepted mails: ")
+            assert "give its user the keys" in told
+
+
+async def test_a_user_that_may_do_what_readme_says_is_enough_for_all(
+    tmp_path: Path, mongo_uri: str, events: Events
+) -> None:
+    async with Relay() as relay, own_valkey(tmp_path) as server:
+        url = with_user(server, *ENOUGH)
+        settings = a_setting(mongo=mongo_uri, redis=url, relay_port=relay.port, smtp_rate="2000")
+        async with running(settings) as app, looking_at(app.http) as look:
+            await ask_for(app, 20)
+            await ask_for_one_in_two_seconds(app)
+            await until(lambda: len(relay.per_recipient) == 21)
+            await until(lambda: all_are_sent(app.resources))
+
+            await until(lambda: is_("ready", look))  # a slow machine may fail for a moment
+    assert [each for each in events if "NoPermission" in str(each)] == []

@@ -1,0 +1,264 @@
+"""Fill `folded` for what versions before have stored, and run one of them beside this one.
+
+    python -m tests.measure.folding --old COMMIT [--jobs 200000] \\
+        --json docs/measurements/folding.json
+
+Nothing is judged here but by whoever reads the figures.
+"""
+
+import argparse
+import asyncio
+import json
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from pymongo import MongoClient
+from pymongo.database import Database
+
+from gcsched.adapters.embedded.valkey import ValkeyOptions
+from gcsched.adapters.mongo.codec import encode
+from gcsched.adapters.mongo.connection import Mongo, open_mongo
+from gcsched.adapters.mongo.documents import BY_ID
+from gcsched.adapters.mongo.folding import MongoFolding
+from gcsched.adapters.mongo.listing import MongoJobList
+from gcsched.adapters.mongo.suppressions import MongoSuppressions
+from gcsched.domain.identity import new_id
+from gcsched.domain.job import State
+from gcsched.domain.listing import JobFilter, Listing, Order
+from gcsched.errors import StoreUnavailable
+from gcsched.pb import task_pb2, task_pb2_grpc
+from gcsched.usecases.folding import AddressStore, Folding
+from tests.builders import a_job
+from tests.measure.spine import Figures, a_folder, surroundings
+from tests.relay import Relay
+from tests.service import ServiceProcess, a_meet, environment, free_port, scheduler
+from tests.stores import own_mongod, own_valkey
+from tests.versions import Version, other, present
+from tests.waiting import until
+
+Row = dict[str, Any]
+COMMAND = " ".join(["python -m tests.measure.folding", *sys.argv[1:]])
+BLOCKED, PER_ADDRESS, BATCH, TIMES = 20_000, 10, 500, 50
+FAR = datetime.now(UTC) + timedelta(days=30)
+
+
+async def filling(folder: Path, count: int) -> Figures:
+    """Store as a version before does, look at it, fill it, and look again."""
+    async with own_mongod(folder) as server, open_mongo(server.uri) as mongo:
+        await mongo.prepare()
+        with MongoClient[Row](server.uri) as client:
+            store_as_before(client.get_default_database(), count)
+        before = await looks(mongo)
+        begun = time.monotonic()
+        filling = asyncio.create_task(Folding(store=MongoFolding(mongo=mongo)).fold())
+        await until(lambda: is_half(mongo, count), within=300, every=0.1)
+        half = await looks(mongo)
+        await filling
+        seconds = time.monotonic() - begun
+        again = await timed(lambda: Folding(store=MongoFolding(mongo=mongo)).fold(), times=5)
+        return {
+            "jobs": count,
+            "suppressions": BLOCKED,
+            "seconds_with_rests": round(seconds, 1),
+            "jobs_per_second": round(count / seconds),
+            "a_round_with_nothing_to_fill_ms": again,
+            "looks_before": before,
+            "looks_at_half": half,
+            "looks_after": await looks(mongo),
+        }
+
+
+def store_as_before(base: Database[Row], count: int) -> None:
+    base["suppressions"].insert_many(
+        [{"_id": f"Gone{n}@x.test", "until": FAR} for n in range(BLOCKED)]
+    )
+    ordinary = {k: v for k, v in encode(a_job(state=State.SENT)).items() if k != "folded"}
+    for first in range(0, count, 10_000):
+        base["jobs"].insert_many(
+            ordinary
+            | {
+                "_id": new_id(FAR + timedelta(milliseconds=number)),
+                "email": f"Someone{number // PER_ADDRESS}@x.test",
+                "dedup_key": f"key-{number}",
+                "delete_after": FAR,
+            }
+            for number in range(first, min(count, first + 10_000))
+        )
+
+
+async def is_half(mongo: Mongo, count: int) -> bool:
+    left = await mongo.jobs.count_documents({"folded": None}, hint="folded_id")
+    return bool(left <= count / 2)
+
+
+async def looks(mongo: Mongo) -> Figures:
+    """Tell how long a claimed batch's look takes, and one page of an address's jobs, in ms."""
+    addresses = [f"someone{number}@x.test" for number in range(BATCH)]
+    listing = Listing(filter=JobFilter(email="someone7@x.test"), order=Order.CREATED_DESC)
+    now = datetime.now(UTC)
+
+    async def batch() -> None:
+        assert not await MongoSuppressions(mongo=mongo).among(addresses, now=now)
+
+    async def batch_of_the_version_before() -> None:
+        query = {"_id": {"$in": addresses}, "until": {"$gt": now}}
+        assert not await mongo.suppressions.find(query, hint=BY_ID).to_list(None)
+
+    refused = 0
+
+    async def page() -> None:
+        nonlocal refused
+        try:
+            await whole_page()
+        except StoreUnavailable:  # more is to be read than there is time
+            refused += 1
+
+    async def whole_page() -> None:
+        found = await MongoJobList(mongo=mongo).page(listing, None, most=50, is_full=False)
+        assert len(found.jobs) == PER_ADDRESS
+
+    return {
+        "suppressions_without_the_field": await missing(mongo, AddressStore.SUPPRESSIONS),
+        "jobs_without_the_field": await missing(mongo, AddressStore.JOBS),
+        "suppressions_of_a_batch_ms": await timed(batch, times=TIMES),
+        "the_same_by_the_version_before_ms": await timed(batch_of_the_version_before, times=TIMES),
+        "page_of_an_address_ms": await timed(page, times=5),
+        "pages_refused_of_5": refused,
+    }
+
+
+async def missing(mongo: Mongo, kind: AddressStore) -> int:
+    return int(await mongo.database[kind.value].count_documents({"folded": None}))
+
+
+async def timed(act: Callable[[], Awaitable[object]], *, times: int) -> float:
+    """Return the median of how many milliseconds *act* takes."""
+    taken = list[float]()
+    for _ in range(times):
+        begun = time.perf_counter()
+        await act()
+        taken.append((time.perf_counter() - begun) * 1000)
+    return round(median(taken), 2)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Both:
+    """Both versions on the same stores, and the database behind their backs."""
+
+    base: Database[Row]
+    stubs: dict[str, task_pb2_grpc.SchedulerStub]
+    processes: dict[str, ServiceProcess]
+
+    async def outcome(self, blocker: str, blocked: str, sender: str, to: str) -> str:
+        """Block by one process; tell what becomes of a mail that only *sender* can send."""
+        request = task_pb2.AddSuppressionRequest(email=blocked, reason="asked for it")
+        await self.stubs[blocker].AddSuppression(request)
+        idle = next(name for name in self.processes if name != sender)
+        self.processes[idle].freeze()
+        try:
+            meet = a_meet(1, emailID=to, timestamp=int(time.time()) - 1)
+            job_id = (await self.stubs[sender].ScheduleMeet(meet)).job_id
+            return str(await self.final(job_id))
+        finally:
+            self.processes[idle].thaw()
+
+    async def final(self, job_id: str) -> str:
+        def state() -> str:
+            row = self.base["jobs"].find_one({"_id": job_id}) or {}
+            return str(row.get("state"))
+
+        await until(lambda: state() in {"SENT", "SUPPRESSED"}, within=30)
+        return state()
+
+    async def filled(self) -> float:
+        """Tell in how many seconds nothing is left that lacks the field."""
+        begun = time.monotonic()
+        await until(
+            lambda: all(
+                self.base[kind.value].find_one({"folded": None}) is None for kind in AddressStore
+            ),
+            within=60,
+        )
+        return round(time.monotonic() - begun, 1)
+
+
+@asynccontextmanager
+async def both(folder: Path, versions: tuple[Version, Version]) -> AsyncIterator[Both]:
+    async with AsyncExitStack() as stack:
+        mongo = await stack.enter_async_context(own_mongod(folder))
+        valkey = await stack.enter_async_context(own_valkey(folder, ValkeyOptions(port=0)))
+        relay = await stack.enter_async_context(Relay())
+        given = environment(mongo=mongo.uri, redis=valkey.uri, relay_port=relay.port)
+        client = stack.enter_context(MongoClient[Row](mongo.uri, tz_aware=True))
+        stubs, processes = {}, {}
+        for version in versions:
+            process = ServiceProcess(
+                environment={**given, **version.environment},
+                log_file=folder / f"{version.name}.log",
+                port=free_port(),
+            )
+            stack.push_async_callback(process.end)
+            await process.start()
+            processes[version.name] = process
+            stubs[version.name] = await stack.enter_async_context(scheduler(process.target))
+        yield Both(base=client.get_default_database(), stubs=stubs, processes=processes)
+
+
+async def beside(folder: Path, versions: tuple[Version, Version]) -> Figures:
+    """Block by each version, send by each, list and erase by each."""
+    seen: Figures = {"old": versions[0].commit, "new": versions[1].commit}
+    async with both(folder, versions) as stage:
+        for blocker in ("old", "new"):
+            for sender in ("old", "new"):
+                name = f"{blocker}-{sender}"
+                for kind, to in (("same", f"Boss.{name}@x.test"), ("other", f"boss.{name}@x.test")):
+                    key = f"blocked by {blocker}, sent by {sender}, {kind} spelling"
+                    seen[key] = await stage.outcome(blocker, f"Boss.{name}@x.test", sender, to)
+        seen["seconds_until_all_is_filled"] = await stage.filled()
+        for name, stub in stage.stubs.items():
+            asked = task_pb2.JobFilter(email="BOSS.old-old@x.test")
+            answer = await stub.CountJobs(task_pb2.CountJobsRequest(filter=asked))
+            seen[f"jobs counted by {name} in a third spelling"] = answer.count
+        forget = task_pb2.ForgetRecipientRequest(empid=a_meet(1, timestamp=0).empid)
+        erased = await stage.stubs["old"].ForgetRecipient(forget)
+        left = {"email": "", "folded": {"$gt": ""}}
+        await until(lambda: stage.base["jobs"].find_one(left) is None, within=60)
+        seen["erased by old"] = erased.erased
+        seen["of these with an address left"] = stage.base["jobs"].count_documents(left)
+    return seen
+
+
+async def measure(folder: Path, options: argparse.Namespace) -> Figures:
+    versions = (await other(options.old, folder), await present())
+    for version in versions:
+        await version.check()
+    figures: Figures = {"surroundings": {**surroundings(), "command": COMMAND}}
+    for name in ("filling", "beside"):
+        (folder / name).mkdir()
+    figures["filling"] = await filling(folder / "filling", options.jobs)
+    figures["beside"] = await beside(folder / "beside", versions)
+    return figures
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--old", required=True, help="a commit, or a folder with a checkout")
+    parser.add_argument("--jobs", type=int, default=200_000)
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    with a_folder() as folder:
+        figures = asyncio.run(measure(folder, options))
+    print(json.dumps(figures, indent=1))
+    if options.json:
+        options.json.write_text(json.dumps(figures, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,190 @@
+"""Watch a real Postfix refuse us at RCPT: nothing is lost, and all leave when it is mended.
+
+    python -m tests.measure.postfix [--jobs 100] [--json FILE]
+
+Needs Debian's package `postfix` and root, because its master starts as root only. It runs with a
+configuration, a queue and a spool of its own in a temporary folder, listens on 127.0.0.1 and
+discards what it accepts; a Postfix of the machine is not touched.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pymongo import MongoClient
+
+from tests.measure.spine import Figures, a_folder, surroundings
+from tests.service import a_meet, environment, free_port, scheduler, service
+from tests.stores import own_mongod, own_valkey
+from tests.waiting import until
+from tests.web.looking import looking_at
+
+PROGRAMS = Path("/usr/lib/postfix/sbin")
+MAIN = """
+compatibility_level = 3.6
+queue_directory = {folder}/queue
+data_directory = {folder}/data
+command_directory = /usr/sbin
+daemon_directory = {programs}
+mail_owner = postfix
+setgid_group = postdrop
+inet_interfaces = 127.0.0.1
+inet_protocols = ipv4
+myhostname = relay.test
+mydestination =
+mynetworks = 127.0.0.0/8
+local_recipient_maps =
+alias_maps =
+alias_database =
+default_transport = discard
+relay_transport = discard
+maillog_file = {folder}/log/mail.log
+maillog_file_prefixes = {folder}
+smtpd_peername_lookup = no
+smtpd_helo_required = yes
+smtpd_client_connection_count_limit = 0
+smtpd_soft_error_limit = 1000
+smtpd_hard_error_limit = 2000
+"""
+SERVICES = """
+{port} inet n - n - - smtpd
+cleanup unix n - n - 0 cleanup
+qmgr unix n - n 300 1 qmgr
+rewrite unix - - n - - trivial-rewrite
+bounce unix - - n - 0 bounce
+defer unix - - n - 0 bounce
+trace unix - - n - 0 bounce
+verify unix - - n - 1 verify
+discard unix - - n - - discard
+error unix - - n - - error
+retry unix - - n - - error
+proxymap unix - - n - - proxymap
+anvil unix - - n - 1 anvil
+scache unix - - n - 1 scache
+postlog unix-dgram n - n - 1 postlogd
+"""
+# smtpd_delay_reject is on by default: all of it is told at RCPT.
+REFUSALS = {
+    "sender": "smtpd_sender_restrictions = reject_unlisted_sender, "
+    "check_sender_access inline:{{no-reply@example.org=REJECT}}",
+    "helo": "smtpd_helo_restrictions = check_helo_access regexp:{folder}/helo",
+    "client": "smtpd_client_restrictions = check_client_access inline:{{127.0.0.1=REJECT}}",
+    "relaying": "mynetworks =",
+    "one_recipient": "smtpd_recipient_restrictions = check_recipient_access"
+    " regexp:{folder}/one, permit_mynetworks, reject",
+    "unknown_words": "smtpd_recipient_restrictions = check_recipient_access"
+    " regexp:{folder}/all, reject",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Postfix:
+    folder: Path
+    port: int
+
+    def configure(self, more: str = "") -> None:
+        text = MAIN.format(folder=self.folder, programs=PROGRAMS)
+        (self.folder / "etc/main.cf").write_text(text + more.format(folder=self.folder) + "\n")
+
+    def command(self, *words: str) -> None:
+        command = ["/usr/sbin/postfix", "-c", str(self.folder / "etc"), *words]
+        subprocess.run(command, check=True, capture_output=True, timeout=30)
+
+    def taken(self) -> int:
+        """Count the mails that it accepted and discarded."""
+        log = (self.folder / "log/mail.log").read_text()
+        return len(re.findall(r"status=sent", log))
+
+
+@contextmanager
+def a_postfix(folder: Path, refusal: str) -> Iterator[Postfix]:
+    folder.chmod(0o755)  # its daemons are other users
+    for name in ("etc", "queue", "data", "log"):
+        (folder / name).mkdir()
+    shutil.chown(folder / "data", "postfix")
+    postfix = Postfix(folder=folder, port=free_port())
+    (folder / "etc/master.cf").write_text(SERVICES.format(port=f"127.0.0.1:{postfix.port}"))
+    (folder / "helo").write_text("/^/ 504 5.5.2 need fully-qualified hostname\n")
+    (folder / "one").write_text("/^r7@d7/ 550 5.1.1 no such user\n")
+    (folder / "all").write_text("/^/ 550 5.6.99 the moon is in the wrong house\n")
+    postfix.configure(refusal)
+    postfix.command("start")
+    try:
+        yield postfix
+    finally:
+        postfix.command("stop")
+
+
+async def measure(folder: Path, refusal: str, count: int) -> Figures:
+    """Ask for *count* mails while it refuses, mend it, and wait until all have ended."""
+    with a_postfix(folder / "postfix", REFUSALS[refusal]) as postfix:
+        async with own_mongod(folder) as mongod, own_valkey(folder) as valkey:
+            given = environment(mongo=mongod.uri, redis=valkey.uri, relay_port=postfix.port)
+            with MongoClient[dict[str, Any]](mongod.uri) as raw:
+                jobs = raw.get_default_database()["jobs"]
+
+                def states() -> Counter[str]:
+                    return Counter(job["state"] for job in jobs.find())
+
+                async with service(folder, given) as running, scheduler(running.target) as stub:
+                    for number in range(count):
+                        email = f"r{number}@d{number}.example.com"
+                        await stub.ScheduleMeet(a_meet(number, emailID=email), timeout=5)
+                    figures = await before_and_after(postfix, running.http, states, refusal)
+                    await running.stop()
+    return figures | {"asked": count, "accepted_by_postfix": postfix.taken()}
+
+
+async def before_and_after(postfix: Postfix, http: str, states: Any, refusal: str) -> Figures:
+    if refusal == "one_recipient":
+        await until(lambda: set(states()) <= {"SENT", "FAILED"}, within=60)
+        return {"states": dict(states())}
+    async with looking_at(http) as look:
+
+        async def degraded() -> str:
+            _, seen = await look.ready()
+            told = str(seen["dependencies"][f"relay 127.0.0.1:{postfix.port}"])
+            return told if told.startswith("down") else ""
+
+        shown = await until(degraded, within=60)
+        await asyncio.sleep(10)  # long enough for several probes
+        before = dict(states())
+        postfix.configure()
+        postfix.command("reload")
+        await until(lambda: set(states()) <= {"SENT", "FAILED"}, within=120)
+    return {"readyz": shown, "states_while_refusing": before, "states": dict(states())}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("refusals", nargs="*", metavar="REFUSAL", default=list(REFUSALS))
+    parser.add_argument("--jobs", type=int, default=100)
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    if not (PROGRAMS / "master").exists() or os.geteuid() != 0:
+        sys.exit("this needs Debian's package postfix, and root")
+    command = " ".join(["python -m tests.measure.postfix", *sys.argv[1:]])
+    seen: Figures = {"surroundings": {**surroundings(), "command": command}}
+    for refusal in options.refusals:
+        with a_folder() as folder:
+            (folder / "postfix").mkdir()
+            folder.chmod(0o755)
+            seen[refusal] = asyncio.run(measure(folder, refusal, options.jobs))
+        print(refusal, json.dumps(seen[refusal]), flush=True)
+        if options.json:
+            options.json.write_text(json.dumps(seen, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

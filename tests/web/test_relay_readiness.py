@@ -1,0 +1,126 @@
+"""/readyz, GetStatus, metrics and log of a whole service beside its relay, without any mail."""
+
+from collections.abc import Iterator, MutableMapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from gcsched.pb import task_pb2
+from tests.relay import At, Hang, Relay
+from tests.running import Running, a_setting, running
+from tests.service import free_port, scheduler
+from tests.waiting import until
+from tests.web.looking import Looker, looking_at
+
+Told = task_pb2.StatusReport.Relay
+
+
+@pytest.fixture
+def events() -> Iterator[list[MutableMapping[str, Any]]]:
+    with capture_logs() as events:
+        yield events
+
+
+async def words(look: Looker, name: str) -> str:
+    status, told = await look.ready()
+    assert status == 200
+    assert (told["status"] == "ready") == (told["dependencies"][name] == "ok")
+    return str(told["dependencies"][name])
+
+
+async def stores_are_ok(look: Looker) -> bool:
+    _, told = await look.ready()
+    return {told["dependencies"].get(name) for name in ("mongodb", "redis")} == {"ok"}
+
+
+async def relay_of(app: Running) -> Told:
+    async with scheduler(app.target) as stub:
+        report: task_pb2.StatusReport = await stub.GetStatus(task_pb2.GetStatusRequest())
+    (relay,) = report.relays
+    return relay
+
+
+async def test_a_relay_that_is_not_there_is_told_and_then_that_it_came(
+    mongo_uri: str, redis_url: str, events: list[MutableMapping[str, Any]]
+) -> None:
+    port = free_port()
+    settings = a_setting(mongo=mongo_uri, redis=redis_url, relay_port=port)
+    name = f"127.0.0.1:{port}"
+
+    async def says(text: str) -> bool:
+        return (await words(look, f"relay {name}")).startswith(text)
+
+    async with running(settings) as app, looking_at(app.http) as look:
+        await until(lambda: stores_are_ok(look))
+        await until(lambda: says("failed: no session with it can be opened, since "))
+        told = await relay_of(app)
+        assert told.state == Told.FAILED
+        assert told.last_error.startswith("CONNECT: ")
+        assert told.last_error in await words(look, f"relay {name}")
+        assert (await look.scrape()).value("gcsched_relay_up", relay=name) == 0
+
+        await until(lambda: says("down: mails are held back from it, since "), within=30)
+        assert (await relay_of(app)).state == Told.DOWN
+
+        async with Relay(port=port) as relay:
+            await until(lambda: says("ok"), within=30)
+            told = await relay_of(app)
+            assert (told.state, told.last_error) == (Told.UP, "")
+            assert (await look.scrape()).value("gcsched_relay_up", relay=name) == 1
+            assert relay.times("MAIL") == 0
+
+    about = [each["event"] for each in events if each.get("relay") == name]
+    assert about == ["relay is down", "relay is back"]
+
+
+async def test_a_relay_that_is_silent_is_unknown_and_holds_up_neither_start_nor_stop(
+    mongo_uri: str, redis_url: str
+) -> None:
+    async with Relay() as relay:
+        relay.script(At.CONNECT, Hang())
+        settings = a_setting(mongo=mongo_uri, redis=redis_url, relay_port=relay.port)
+        async with running(settings) as app, looking_at(app.http) as look:
+            await until(lambda: stores_are_ok(look))
+            await until(lambda: relay.acted)
+            name = f"127.0.0.1:{relay.port}"
+            assert await words(look, f"relay {name}") == "unknown: not tried yet"
+            assert (await relay_of(app)).state == Told.UNKNOWN
+            assert (await look.scrape()).value("gcsched_relay_up", relay=name) is None
+
+        await until(lambda: not relay.open)
+
+
+async def test_a_wrong_password_is_found_without_a_mail_and_a_corrected_file_is_enough(
+    tmp_path: Path, mongo_uri: str, redis_url: str, events: list[MutableMapping[str, Any]]
+) -> None:
+    password = tmp_path / "gcsched_smtp_password"
+    password.write_text("wrong\n")
+    async with Relay(users={"anna": "right"}) as relay:
+        login = {"smtp_username": "anna", "secrets_dir": str(tmp_path)}
+        settings = a_setting(mongo=mongo_uri, redis=redis_url, relay_port=relay.port, **login)
+        async with running(settings) as app, looking_at(app.http) as look:
+            await until(lambda: stores_are_ok(look))
+            name = f"relay 127.0.0.1:{relay.port}"
+            await until(lambda: says_down(look, name))
+            assert "535" in await words(look, name)
+            assert relay.times("AUTH") == 1
+
+            password.write_text("right\n")
+            await until(lambda: is_ok(look, name), within=20)
+
+            assert (relay.times("AUTH"), relay.times("MAIL")) == (2, 0)
+
+    shown = [each for each in events if each.get("relay") == name.removeprefix("relay ")]
+    assert [each["event"] for each in shown] == ["relay is down", "relay is back"]
+    assert "GCSCHED_SMTP_PASSWORD" in shown[0]["advice"]
+    assert "wrong" not in str(shown[0]).replace("wrong user or password", "")
+
+
+async def says_down(look: Looker, name: str) -> bool:
+    return (await words(look, name)).startswith("down: ")
+
+
+async def is_ok(look: Looker, name: str) -> bool:
+    return await words(look, name) == "ok"

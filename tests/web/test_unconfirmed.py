@@ -1,0 +1,40 @@
+"""A MongoDB that answers and confirms no write: told at /readyz, and callers still get answers."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from pymongo import MongoClient
+
+from tests.relay import Relay
+from tests.running import a_setting, running
+from tests.stores import own_mongod
+from tests.waiting import until
+from tests.web.looking import Looker, looking_at
+
+
+async def is_(status: str, look: Looker) -> bool:
+    return await look.status() == status
+
+
+async def test_a_locked_mongodb_is_unavailable_until_it_takes_writes(
+    tmp_path: Path, redis_url: str
+) -> None:
+    async with own_mongod(tmp_path) as mongod, Relay() as relay:
+        settings = a_setting(mongo=mongod.uri, redis=redis_url, relay_port=relay.port)
+        async with running(settings) as app, looking_at(app.http) as look:
+            await until(lambda: is_("ready", look))
+            with MongoClient[dict[str, Any]](mongod.uri) as control:
+                await asyncio.to_thread(control.admin.command, "fsync", lock=True)
+                try:
+                    await until(lambda: is_("unavailable", look), within=20)
+                    status, told = await look.ready()
+                    assert status == 503
+                    assert told["dependencies"]["mongodb"].startswith(
+                        "writes are not confirmed: failed while "
+                    )
+                    assert await look.ask("/servez") == (200, "ok\n"), "all are as badly off"
+                finally:
+                    await asyncio.to_thread(control.admin.command, "fsyncUnlock")
+
+            await until(lambda: is_("ready", look), within=20)
