@@ -4,6 +4,8 @@ The generated code registers its messages under a package of its own, so that st
 has generated can live in the same process (ADR 27). What leaves this process has published names.
 """
 
+from typing import Any
+
 from google.protobuf.descriptor import FileDescriptor
 from google.protobuf.descriptor_pb2 import DescriptorProto, FileDescriptorProto
 from google.protobuf.descriptor_pool import DescriptorPool
@@ -32,6 +34,28 @@ def published_file() -> FileDescriptorProto:
             method.input_type = _published(method.input_type)
             method.output_type = _published(method.output_type)
     return file
+
+
+class ReflectedPool:
+    """A pool that also finds the file of a method, which protobuf's own does not.
+
+    Server reflection is asked for methods too: `grpcurl describe scheduler.Scheduler.GetJob`.
+    """
+
+    def __init__(self, pool: DescriptorPool) -> None:
+        self._pool = pool
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._pool, name)
+
+    def FindFileContainingSymbol(self, symbol: str) -> FileDescriptor:
+        """Return the file that defines *symbol*. Raises KeyError."""
+        try:
+            return self._pool.FindFileContainingSymbol(symbol)
+        except KeyError:
+            service, _, method = symbol.rpartition(".")
+            found = self._pool.FindServiceByName(service)
+            return found.methods_by_name[method].containing_service.file
 
 
 def published_pool(*others: FileDescriptor) -> DescriptorPool:

@@ -13,7 +13,7 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2
 from gcsched.errors import AddressInUse
 from gcsched.pb import task_pb2_grpc
 from gcsched.rpc.calls import CallInterceptor, OnCall
-from gcsched.rpc.contract import SERVICE, published_pool
+from gcsched.rpc.contract import SERVICE, ReflectedPool, published_pool
 from gcsched.rpc.memory import Memory
 from gcsched.rpc.receiving import Receiver
 from gcsched.rpc.servicer import SchedulerServicer
@@ -122,7 +122,7 @@ async def serving_grpc(
     health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
     names = (SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
     pool = published_pool(health_pb2.DESCRIPTOR, reflection_pb2.DESCRIPTOR)
-    reflection.enable_server_reflection(names, server, pool=pool)
+    reflection.enable_server_reflection(names, server, pool=ReflectedPool(pool))
     try:
         port = server.add_insecure_port(listen)
     except RuntimeError as error:

@@ -27,6 +27,7 @@ from tests.waiting import until
 
 T = TypeVar("T")
 FIELDS = {"empid": "E1", "emailID": "ada@example.org", "message": "Lunch", "timestamp": 1672531200}
+OVER_GRPC = ["--protocol", "grpc", "--http2-prior-knowledge"]
 SYMBOLS = [
     "scheduler.Scheduler",
     "scheduler.Scheduler.ScheduleMeet",
@@ -96,7 +97,16 @@ async def test_files_are_found_by_the_names_that_an_import_has() -> None:
     assert names(file) == names(contract.read().file)
 
 
-@pytest.mark.parametrize("name", [task_pb2.MeetRequest.DESCRIPTOR.full_name, "scheduler.Nothing"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        task_pb2.MeetRequest.DESCRIPTOR.full_name,
+        "scheduler.Nothing",
+        "scheduler.Scheduler.Nothing",
+        "scheduler.MeetRequest.nothing",
+        "",
+    ],
+)
 async def test_internal_and_unknown_names_are_not_found(name: str) -> None:
     with pytest.raises(KeyError):
         await looked_up(lambda database: database.FindFileContainingSymbol(name))
@@ -128,7 +138,7 @@ async def test_a_caller_without_stubs_calls_by_what_reflection_says(
 
 async def test_buf_lists_all_methods_by_reflection() -> None:
     async with serving(SchedulerServicer()) as target:
-        listed = await buf("curl", "--http2-prior-knowledge", "--list-methods", f"http://{target}")
+        listed = await buf("curl", *OVER_GRPC, "--list-methods", f"http://{target}")
 
     ours = {line for line in listed.splitlines() if line.startswith("scheduler.")}
     assert ours == {f"scheduler.Scheduler/{name}" for name in METHODS}
@@ -137,16 +147,15 @@ async def test_buf_lists_all_methods_by_reflection() -> None:
 @pytest.mark.parametrize("schema", [[], ["--schema", str(PROTO)]], ids=["reflection", "proto"])
 async def test_buf_calls_the_service(schema: list[str], app: Running) -> None:
     url = f"http://{app.target}/scheduler.Scheduler/ScheduleMeet"
-    options = ["--http2-prior-knowledge", "--protocol", "grpc", *schema]
 
-    printed = await buf("curl", *options, "--data", json.dumps(FIELDS), url)
+    printed = await buf("curl", *OVER_GRPC, *schema, "--data", json.dumps(FIELDS), url)
 
     assert json.loads(printed)["success"] is True
 
 
 async def test_buf_reads_what_is_wrong_with_a_request(app: Running) -> None:
     url = f"http://{app.target}/scheduler.Scheduler/ScheduleMeet"
-    options = ["--http2-prior-knowledge", "--protocol", "grpc", "--schema", str(PROTO)]
+    options = [*OVER_GRPC, "--schema", str(PROTO)]
 
     refusal = json.loads(await buf("curl", *options, "--data", "{}", url, code=3 * 8))
 
