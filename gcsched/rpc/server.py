@@ -11,7 +11,6 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 from gcsched.errors import AddressInUse
-from gcsched.pb import task_pb2_grpc
 from gcsched.rpc.calls import CallInterceptor, OnCall
 from gcsched.rpc.contract import SERVICE, ReflectedPool, published_pool
 from gcsched.rpc.memory import Memory
@@ -118,7 +117,7 @@ async def serving_grpc(
     calls = CallInterceptor(on_call, Receiver(Memory(most.call_octets)))
     server = grpc.aio.server(options=options, interceptors=[calls, streams, StreamLimits()])
     health_servicer = health.aio.HealthServicer()
-    task_pb2_grpc.add_SchedulerServicer_to_server(servicer, server)
+    servicer.add_to(server)
     health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
     names = (SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
     pool = published_pool(health_pb2.DESCRIPTOR, reflection_pb2.DESCRIPTOR)

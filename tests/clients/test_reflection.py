@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import grpc
 import pytest
@@ -126,7 +126,7 @@ async def test_a_caller_without_stubs_calls_by_what_reflection_says(
                 request_serializer=request.SerializeToString,
                 response_deserializer=response.FromString,
             )
-            reply = ask(request(**FIELDS), timeout=5)
+            reply: Any = ask(request(**FIELDS), timeout=5)
             return reply.success, reply.job_id
 
     success, job_id = await asyncio.to_thread(call)

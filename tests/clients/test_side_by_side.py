@@ -39,11 +39,11 @@ with Client(target) as client:
 """
 
 
-@pytest.fixture(params=CONTRACTS.values(), ids=CONTRACTS.keys())
+@pytest.fixture(params=CONTRACTS)
 def stubs(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """A folder with the stubs that a caller has generated."""
     outputs = [f"--python_out={tmp_path}", f"--grpc_python_out={tmp_path}"]
-    arguments = ["protoc", f"-I{request.param}", f"-I{BUNDLED}", *outputs, "task.proto"]
+    arguments = ["protoc", f"-I{CONTRACTS[request.param]}", f"-I{BUNDLED}", *outputs, "task.proto"]
     assert protoc.main(arguments) == 0
     return tmp_path
 
