@@ -49,6 +49,7 @@ def test_it_holds_the_package_and_nothing_else(unpacked: Path) -> None:
 
     assert {path.name for path in unpacked.iterdir()} == {"gcsched", information.name}
     assert (information / "licenses" / "LICENSE").is_file()
+    assert (information / "licenses" / "proto" / "google" / "LICENSE").is_file()
 
 
 def test_it_holds_each_module_and_each_file_read_at_run_time(unpacked: Path) -> None:

@@ -49,7 +49,7 @@ def test_protoc_finds_all_that_it_needs(folder: Path) -> None:
     assert (task.name, task.package) == ("task.proto", "scheduler")
 
 
-def test_the_file_that_comes_along_is_the_one_that_everybody_has(folder: Path) -> None:
+def test_status_proto_is_the_one_that_googleapis_common_protos_has(folder: Path) -> None:
     [*_, status] = described(folder, "proto/google/rpc/status.proto").file
 
     for field in status.message_type[0].field:
@@ -70,7 +70,7 @@ async def test_what_python_makes_of_it_can_be_imported(folder: Path, files: list
     assert done.returncode == 0, done.stderr
 
 
-def test_buf_builds_it_and_finds_nothing_to_say(folder: Path) -> None:
+def test_buf_builds_and_lints_it(folder: Path) -> None:
     run(BUF, "build", "proto", folder=folder)
     run(BUF, "lint", "proto", folder=folder)
 
