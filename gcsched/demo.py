@@ -63,7 +63,7 @@ class Demo:
 
     async def _play(
         self,
-        stub: task_pb2_grpc.SchedulerStub,
+        stub: "task_pb2_grpc.SchedulerAsyncStub",
         job: JobReader,
         run_daily: Callable[[], Awaitable[int]],
     ) -> None:

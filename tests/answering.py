@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import grpc
@@ -12,8 +13,8 @@ from google.rpc import error_details_pb2, status_pb2
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_status import rpc_status
 
-from gcsched.pb import task_pb2_grpc
 from gcsched.rpc.convert import duration, packed
+from gcsched.rpc.servicer import SchedulerServicer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,11 +59,9 @@ class Answering:
     answers: dict[str, list[Answer]]
     asked: list[Message] = field(default_factory=list)
 
-    def methods(self) -> task_pb2_grpc.SchedulerServicer:
-        servicer = task_pb2_grpc.SchedulerServicer()
-        for name in self.answers:
-            setattr(servicer, name, self._method(name))
-        return servicer
+    def methods(self) -> SchedulerServicer:
+        each = {name: self._method(name) for name in self.answers}
+        return SchedulerServicer(SimpleNamespace(**each), turns={})
 
     def _method(self, name: str) -> Any:
         async def answered(request: Message, context: Any) -> Answer:
@@ -94,7 +93,7 @@ async def answering(**answers: Answer | Sequence[Answer]) -> AsyncIterator[Answe
         for name, given in answers.items()
     }
     service = Answering(target=f"127.0.0.1:{port}", answers=lists)
-    task_pb2_grpc.add_SchedulerServicer_to_server(service.methods(), server)
+    service.methods().add_to(server)
     await add_health(server)
     await server.start()
     try:

@@ -16,10 +16,10 @@ from typing import Any
 import grpc
 from pymongo import MongoClient
 
-from gcsched.pb import task_pb2, task_pb2_grpc
+from gcsched.pb import task_pb2
 from tests.races import CALL_SECONDS, FINAL, TOO_LATE, why
 from tests.relay_script import repeatable
-from tests.service import a_meet, scheduler
+from tests.service import Stub, a_meet, scheduler
 from tests.stage import Stage, a_stage, lines
 from tests.waiting import until
 
@@ -125,7 +125,7 @@ async def claimed(stage: Stage, count: int) -> AsyncIterator[Mapping[str, Any]]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    stub: task_pb2_grpc.SchedulerStub
+    stub: Stub
     job: Mapping[str, Any]
 
     async def tell(self, call: str, *, after: float) -> Told:

@@ -15,7 +15,6 @@ from google.protobuf.descriptor_pb2 import (
     FileDescriptorSet,
     MethodDescriptorProto,
 )
-from google.rpc import status_pb2
 from grpc_tools import protoc
 
 PROTO = Path(__file__).resolve().parent.parent / "proto"
@@ -114,7 +113,6 @@ def read() -> Contract:
             "protoc",
             f"-I{PROTO}",
             f"-I{files('grpc_tools') / '_proto'}",
-            f"-I{Path(status_pb2.__file__).parents[2]}",
             f"--descriptor_set_out={file}",
             "--include_source_info",
             "task.proto",

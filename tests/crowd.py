@@ -11,9 +11,9 @@ from typing import Any
 
 import grpc
 
-from gcsched.pb import task_pb2, task_pb2_grpc
+from gcsched.pb import task_pb2
 from tests.relay_script import repeatable
-from tests.service import a_meet, published
+from tests.service import Stub, a_meet, published
 
 CALL_SECONDS = 5.0
 BETWEEN_TRIES_SECONDS = 0.2
@@ -21,8 +21,6 @@ ASKED_AGAIN = {"UNAVAILABLE", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED"}
 LOT = 10
 # What is wanted, and of how many in a hundred.
 SHARES = {"now": 35, "soon": 30, "daily": 10, "cancel": 15, "lot": 5, "block": 5}
-
-Stub = task_pb2_grpc.SchedulerStub
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

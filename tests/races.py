@@ -16,9 +16,9 @@ import grpc
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
-from gcsched.pb import task_pb2, task_pb2_grpc
+from gcsched.pb import task_pb2
 from tests.relay_script import repeatable
-from tests.service import a_meet, scheduler
+from tests.service import Stub, a_meet, scheduler
 from tests.stage import Stage, a_stage
 from tests.waiting import until
 
@@ -27,7 +27,7 @@ FREEZE_AFTER_SECONDS, FROZEN_SECONDS = 0.3, 40.0
 AGAIN_EVERY_SECONDS = 0.2
 CALL_SECONDS = 20.0
 TOO_LATE, SENDING = "ILLEGAL_TRANSITION", "SENDING"
-Stubs = Sequence[task_pb2_grpc.SchedulerStub]
+Stubs = Sequence[Stub]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +135,7 @@ async def told_by_all(
 class Caller:
     """Calls once; who *insists* calls again while the job is only being sent."""
 
-    stub: task_pb2_grpc.SchedulerStub
+    stub: Stub
     insists: bool
 
     async def tell(self, job_id: str, email: str, due: int | None, *, at: float) -> Told:

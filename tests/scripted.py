@@ -8,8 +8,9 @@ import grpc
 from google.protobuf.message import Message
 
 from gcsched.errors import GcschedError
-from gcsched.pb import task_pb2, task_pb2_grpc
+from gcsched.pb import task_pb2
 from gcsched.rpc.convert import abort
+from gcsched.rpc.servicer import SchedulerServicer
 from tests.answering import add_health
 
 Answer = grpc.StatusCode | GcschedError | task_pb2.MeetResponse
@@ -17,7 +18,7 @@ ACCEPTED = task_pb2.MeetResponse(success=True, job_id="7")
 
 
 @dataclass(kw_only=True, eq=False)
-class Scripted(task_pb2_grpc.SchedulerServicer):
+class Scripted:
     """Gives *answers* one after the other, the last of them for ever; keeps what it was asked."""
 
     answers: list[Answer]
@@ -46,7 +47,7 @@ async def scripted(
     *answers: Answer, credentials: grpc.ServerCredentials | None = None
 ) -> AsyncIterator[Scripted]:
     server, script = grpc.aio.server(), Scripted(answers=list(answers))
-    task_pb2_grpc.add_SchedulerServicer_to_server(script, server)
+    SchedulerServicer(script, turns={}).add_to(server)
     anywhere = "127.0.0.1:0"
     port = (
         server.add_insecure_port(anywhere)

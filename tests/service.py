@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -19,6 +19,11 @@ from gcsched.pb import task_pb2, task_pb2_grpc
 from tests.freezing import freeze
 from tests.launching import Child, Launch, executed
 from tests.waiting import until
+
+if TYPE_CHECKING:  # the generated code has this name for types only
+    Stub: TypeAlias = task_pb2_grpc.SchedulerAsyncStub
+else:
+    Stub = task_pb2_grpc.SchedulerStub
 
 READY_WITHIN_SECONDS = 30.0
 NOT_EPHEMERAL = range(20_000, 32_000)
@@ -169,7 +174,7 @@ async def service(
 
 
 @asynccontextmanager
-async def scheduler(target: str) -> AsyncIterator[task_pb2_grpc.SchedulerStub]:
+async def scheduler(target: str) -> AsyncIterator[Stub]:
     """Open a channel of its own to *target*."""
     options = [("grpc.use_local_subchannel_pool", 1)]
     async with grpc.aio.insecure_channel(target, options=options) as channel:
@@ -177,7 +182,7 @@ async def scheduler(target: str) -> AsyncIterator[task_pb2_grpc.SchedulerStub]:
 
 
 @asynccontextmanager
-async def published(target: str) -> AsyncIterator[task_pb2_grpc.SchedulerStub]:
+async def published(target: str) -> AsyncIterator[Stub]:
     """Open a channel that knows the published service config, and nothing else of ours."""
     options = [
         ("grpc.service_config", service_config().read_text(encoding="utf-8")),

@@ -15,9 +15,9 @@ from pymongo import MongoClient
 from redis.asyncio import Redis
 
 from gcsched.adapters.embedded.valkey import ValkeyOptions
-from gcsched.pb import task_pb2, task_pb2_grpc
+from gcsched.pb import task_pb2
 from tests.relay import command
-from tests.service import ServiceProcess, environment, free_port, scheduler, service
+from tests.service import ServiceProcess, Stub, environment, free_port, scheduler, service
 from tests.stores import OwnServer, own_mongod, own_valkey
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -102,7 +102,7 @@ def lines(file: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in whole]
 
 
-async def timed(stub: task_pb2_grpc.SchedulerStub, request: task_pb2.MeetRequest) -> Call:
+async def timed(stub: Stub, request: task_pb2.MeetRequest) -> Call:
     begun = time.perf_counter()
     try:
         reply = await stub.ScheduleMeet(request, timeout=CALL_TIMEOUT_SECONDS)

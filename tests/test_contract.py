@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pytest
 from google.protobuf import descriptor_pb2
+from google.protobuf.message import DecodeError
 from grpc_tools import protoc
 
 from gcsched.pb import task_pb2
+from gcsched.rpc.contract import published_file, published_text
+from tests import contract
 
 OLD = Path(__file__).parent / "e2e" / "old_client"
 
@@ -24,9 +27,7 @@ def old(tmp_path_factory: pytest.TempPathFactory) -> descriptor_pb2.FileDescript
 
 @pytest.fixture(scope="module")
 def new() -> descriptor_pb2.FileDescriptorProto:
-    file = descriptor_pb2.FileDescriptorProto()
-    task_pb2.DESCRIPTOR.CopyToProto(file)
-    return file
+    return contract.read().file
 
 
 def fields(file: descriptor_pb2.FileDescriptorProto) -> Iterator[tuple[object, ...]]:
@@ -76,3 +77,30 @@ def test_no_number_is_used_twice(new: descriptor_pb2.FileDescriptorProto) -> Non
     for message in new.message_type:
         numbers = [field.number for field in message.field]
         assert len(numbers) == len(set(numbers)), message.name
+
+
+def test_what_the_service_publishes_is_what_protoc_reads(
+    new: descriptor_pb2.FileDescriptorProto,
+) -> None:
+    as_read = descriptor_pb2.FileDescriptorProto()
+    as_read.CopyFrom(new)
+    as_read.ClearField("source_code_info")
+    for message in as_read.message_type:
+        without_json_names(message)
+
+    assert published_file() == as_read
+
+
+def without_json_names(message: descriptor_pb2.DescriptorProto) -> None:
+    """Leave out what protoc adds for its plugins, and generated code does not keep."""
+    for field in message.field:
+        field.ClearField("json_name")
+    for nested in message.nested_type:
+        without_json_names(nested)
+
+
+def test_an_error_of_protobuf_names_the_published_message() -> None:
+    with pytest.raises(DecodeError) as caught:
+        task_pb2.MeetRequest.FromString(b"\xff")
+
+    assert "'scheduler.MeetRequest'" in published_text(str(caught.value))

@@ -1,11 +1,14 @@
 """The committed generated code is what proto/ says."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
-from gcsched.pb import task_pb2
-from tests.regenerate import PACKAGE, ROOT
+import pytest
+
+from gcsched.rpc.contract import published_file
+from tests.regenerate import PACKAGE, ROOT, internal
 
 
 def test_the_generated_code_is_up_to_date(tmp_path: Path) -> None:
@@ -17,12 +20,30 @@ def test_the_generated_code_is_up_to_date(tmp_path: Path) -> None:
     assert committed == fresh, "gcsched/pb is out of date: run `poe proto`"
 
 
-def test_the_names_and_numbers_of_the_contract_never_change() -> None:
-    request = {field.name: field.number for field in task_pb2.MeetRequest.DESCRIPTOR.fields}
-    response = {field.name: field.number for field in task_pb2.MeetResponse.DESCRIPTOR.fields}
+def test_the_stubs_call_the_published_service() -> None:
+    stubs = (ROOT / PACKAGE / "task_pb2_grpc.py").read_text(encoding="utf-8")
 
-    assert task_pb2.DESCRIPTOR.services_by_name["Scheduler"].full_name == "scheduler.Scheduler"
+    paths = {match[1] for match in re.finditer(r"'/([\w.]+)/\w+'", stubs)}
+
+    assert paths == {"scheduler.Scheduler"}
+
+
+def test_the_names_and_numbers_of_the_contract_never_change() -> None:
+    file = published_file()
+    messages = {
+        message.name: {field.name: field.number for field in message.field}
+        for message in file.message_type
+    }
+
+    assert (file.package, file.service[0].name) == ("scheduler", "Scheduler")
     frozen = {"empid": 1, "emailID": 2, "message": 3, "empName": 4, "timestamp": 5}
-    assert {name: request[name] for name in frozen} == frozen
-    assert response["success"] == 1
-    assert response["job_id"] == 2
+    assert messages["MeetRequest"].items() >= frozen.items()
+    assert messages["MeetResponse"].items() >= {"success": 1, "job_id": 2}.items()
+
+
+@pytest.mark.parametrize(
+    "contract", ["message Lone {}\n", "package scheduler ;\n", "// package scheduler;\n"]
+)
+def test_a_contract_whose_package_cannot_be_renamed_is_not_generated(contract: str) -> None:
+    with pytest.raises(ValueError, match="package scheduler;"):
+        internal(contract)

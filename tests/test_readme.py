@@ -11,6 +11,7 @@ from google.protobuf import json_format
 from gcsched.cli.main import COMMANDS as COMMANDS_THERE_ARE
 from gcsched.cli.main import parser_of
 from gcsched.pb import task_pb2
+from gcsched.rpc.contract import published_pool
 from tests.program import gcsched, python
 from tests.relay import Relay
 from tests.running import Running, a_setting, running
@@ -107,8 +108,7 @@ async def test_grpcurl_is_given_a_method_that_exists_and_a_request_that_is_accep
     json_format.Parse(words[words.index("-d") + 1], request)
 
     assert words[-2] == PLACE
-    found = task_pb2.DESCRIPTOR.services_by_name["Scheduler"]
-    assert service == found.full_name
+    found = published_pool().FindServiceByName(service)
     assert found.methods_by_name[method].input_type.full_name == "scheduler.MeetRequest"
     async with scheduler(app.target) as stub:
         assert (await stub.ScheduleMeet(request, timeout=5)).success

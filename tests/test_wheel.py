@@ -49,6 +49,7 @@ def test_it_holds_the_package_and_nothing_else(unpacked: Path) -> None:
 
     assert {path.name for path in unpacked.iterdir()} == {"gcsched", information.name}
     assert (information / "licenses" / "LICENSE").is_file()
+    assert (information / "licenses" / "proto" / "google" / "LICENSE").is_file()
 
 
 def test_it_holds_each_module_and_each_file_read_at_run_time(unpacked: Path) -> None:
@@ -56,13 +57,17 @@ def test_it_holds_each_module_and_each_file_read_at_run_time(unpacked: Path) -> 
     files = {
         Path("gcsched") / path.relative_to(ROOT)
         for folder in ("proto", "templates")
-        for path in (ROOT / folder).iterdir()
+        for path in (ROOT / folder).rglob("*")
     }
     packed = {path.relative_to(unpacked) for path in unpacked.rglob("*")}
 
     assert files >= {Path("gcsched/templates/doc.html"), Path("gcsched/templates/doc.txt")}
     assert packed >= modules | files
-    assert Path("gcsched/pb/task_pb2_grpc.py") in packed
+    assert packed >= {
+        Path("gcsched/pb/task_pb2_grpc.py"),
+        Path("gcsched/pb/task_pb2_grpc.pyi"),
+        Path("gcsched/proto/google/rpc/status.proto"),
+    }
 
 
 def test_it_finds_its_files_without_a_checkout(unpacked: Path, tmp_path: Path) -> None:

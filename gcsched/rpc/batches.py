@@ -12,6 +12,7 @@ from google.protobuf.message import DecodeError
 from gcsched.domain.request import MeetRequest
 from gcsched.errors import MalformedMessage
 from gcsched.pb import task_pb2
+from gcsched.rpc.contract import published_text
 from gcsched.rpc.convert import request_from
 
 PARSED_WHOLE = 128 * 1024
@@ -66,7 +67,8 @@ class Unparsed:
         try:
             return task_pb2.MeetRequest.FromString(bytes(self._raws[number]))
         except DecodeError as error:
-            raise MalformedMessage(f"requests[{number}] cannot be parsed: {error}") from None
+            said = published_text(str(error))
+            raise MalformedMessage(f"requests[{number}] cannot be parsed: {said}") from None
 
 
 class Converted(Sequence[MeetRequest]):

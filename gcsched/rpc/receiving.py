@@ -14,6 +14,7 @@ from google.protobuf.message import DecodeError
 
 from gcsched.errors import GcschedError, MalformedMessage, RequestTooLarge
 from gcsched.rpc.batches import batch_from
+from gcsched.rpc.contract import SERVICE, published_text
 from gcsched.rpc.convert import abort
 from gcsched.rpc.limits import LARGEST_REQUEST
 from gcsched.rpc.memory import (
@@ -35,10 +36,10 @@ Method: TypeAlias = Callable[[Any, Context], Awaitable[Any]]
 LARGEST_BATCH = 4 * 1024 * 1024
 OF_A_REQUEST = 8  # octets held for each octet read: itself, its parsed texts, its documents
 OF_A_REPLY = 2  # in Python, and in gRPC until the caller has read it
-PARSERS = {"/scheduler.Scheduler/BatchScheduleMeets": batch_from}
+PARSERS = {f"/{SERVICE}/BatchScheduleMeets": batch_from}
 ABOUT_HEALTH = "/grpc.health."
-INVITING = {"/scheduler.Scheduler/ScheduleMeet", *PARSERS}
-REPEATABLE = {f"/scheduler.Scheduler/{name}" for name in READING | LISTING}
+INVITING = {f"/{SERVICE}/ScheduleMeet", *PARSERS}
+REPEATABLE = {f"/{SERVICE}/{name}" for name in READING | LISTING}
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,4 +136,5 @@ def parsed(parse: Callable[[bytes], Any], raw: bytes) -> Any:
     try:
         return parse(raw)
     except DecodeError as error:
-        raise MalformedMessage(f"it cannot be parsed: {error}") from None
+        said = published_text(str(error))
+        raise MalformedMessage(f"it cannot be parsed: {said}") from None

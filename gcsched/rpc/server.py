@@ -8,11 +8,11 @@ from datetime import timedelta
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
+from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 from gcsched.errors import AddressInUse
-from gcsched.pb import task_pb2, task_pb2_grpc
 from gcsched.rpc.calls import CallInterceptor, OnCall
+from gcsched.rpc.contract import SERVICE, ReflectedPool, published_pool
 from gcsched.rpc.memory import Memory
 from gcsched.rpc.receiving import Receiver
 from gcsched.rpc.servicer import SchedulerServicer
@@ -20,7 +20,6 @@ from gcsched.rpc.stream_limits import StreamLimits
 from gcsched.rpc.streams import StreamInterceptor
 
 LARGEST_MESSAGE = 4 * 1024 * 1024
-SERVICE = task_pb2.DESCRIPTOR.services_by_name["Scheduler"].full_name
 MOST_UNREAD = 4_000  # at some 20 KB each; as many as eight connections may have
 MOST_OF_A_CONNECTION = 500  # calls at once; a client keeps what is more until others end
 MOST_CONNECTIONS = 2_000
@@ -118,10 +117,11 @@ async def serving_grpc(
     calls = CallInterceptor(on_call, Receiver(Memory(most.call_octets)))
     server = grpc.aio.server(options=options, interceptors=[calls, streams, StreamLimits()])
     health_servicer = health.aio.HealthServicer()
-    task_pb2_grpc.add_SchedulerServicer_to_server(servicer, server)
+    servicer.add_to(server)
     health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
     names = (SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
-    reflection.enable_server_reflection(names, server)
+    pool = published_pool(health_pb2.DESCRIPTOR, reflection_pb2.DESCRIPTOR)
+    reflection.enable_server_reflection(names, server, pool=ReflectedPool(pool))
     try:
         port = server.add_insecure_port(listen)
     except RuntimeError as error:

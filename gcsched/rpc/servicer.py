@@ -1,9 +1,14 @@
 """All methods of scheduler.Scheduler, each from the handlers that have it."""
 
 from collections.abc import Collection, Mapping
+from typing import Any, TypeAlias, cast
+
+import grpc
 
 from gcsched.pb import task_pb2, task_pb2_grpc
 from gcsched.rpc.turns import Turns
+
+Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 
 METHODS = [method.name for method in task_pb2.DESCRIPTOR.services_by_name["Scheduler"].methods]
 READING = {"GetJob", "CountJobs", "ListSuppressions", "GetRecipient"}
@@ -29,7 +34,11 @@ def turns_of_each() -> Mapping[Turns, Collection[str]]:
     }
 
 
-class SchedulerServicer(task_pb2_grpc.SchedulerServicer):
+async def unimplemented(_: object, context: Context) -> None:
+    await context.abort(grpc.StatusCode.UNIMPLEMENTED, "method not implemented")
+
+
+class SchedulerServicer:
     """Answers a method by the first of *handlers* that has it; UNIMPLEMENTED where none does.
 
     Those that read or change what is stored take *turns*.
@@ -45,3 +54,11 @@ class SchedulerServicer(task_pb2_grpc.SchedulerServicer):
                 if (method := getattr(handler, name, None)) is not None:
                     setattr(self, name, turn[name].taken_by(method) if name in turn else method)
                     break
+            else:
+                setattr(self, name, unimplemented)
+
+    def add_to(self, server: grpc.aio.Server) -> None:
+        """Register all methods of the contract with *server*."""
+        # They are set when it is made, where no type checker can see them.
+        methods = cast("task_pb2_grpc.SchedulerServicer", self)
+        task_pb2_grpc.add_SchedulerServicer_to_server(methods, server)

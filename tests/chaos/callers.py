@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 
 import grpc
 
-from gcsched.pb import task_pb2, task_pb2_grpc
+from gcsched.pb import task_pb2
 from tests.relay_script import repeatable
-from tests.service import a_meet, published
+from tests.service import Stub, a_meet, published
 
 CALL_TIMEOUT_SECONDS = 5.0
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.2, 4.0
@@ -61,9 +61,7 @@ class Callers:
                 await over.wait()
                 self._give_up_at = time.monotonic() + patience
 
-    async def _ask(
-        self, request: task_pb2.MeetRequest, stubs: Sequence[task_pb2_grpc.SchedulerStub]
-    ) -> None:
+    async def _ask(self, request: task_pb2.MeetRequest, stubs: Sequence[Stub]) -> None:
         self.due[request.emailID] = request.timestamp
         tries, wait = 0, FIRST_WAIT_SECONDS
         while time.monotonic() < self._give_up_at:

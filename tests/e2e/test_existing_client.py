@@ -10,7 +10,7 @@ from pathlib import Path
 from google.protobuf import descriptor_pb2
 from grpc_tools import protoc
 
-from gcsched.pb import task_pb2
+from gcsched.rpc.contract import published_file
 from tests.relay import Relay
 from tests.service import environment, service
 from tests.waiting import until
@@ -69,9 +69,8 @@ def fields(message: descriptor_pb2.DescriptorProto) -> set[tuple[str, int, int, 
 def test_every_old_name_number_and_type_is_still_there(tmp_path: Path) -> None:
     generate(tmp_path)
     old = descriptor_pb2.FileDescriptorSet.FromString((tmp_path / "old.bin").read_bytes()).file[0]
-    new = descriptor_pb2.FileDescriptorProto()
 
-    task_pb2.DESCRIPTOR.CopyToProto(new)
+    new = published_file()
 
     messages = {message.name: message for message in new.message_type}
     assert new.package == old.package

@@ -12,12 +12,11 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
-from gcsched.pb import task_pb2_grpc
 from tests.failing_service import forked_to_fail
 from tests.launching import Launch
 from tests.relay import Relay
 from tests.relay_script import At, Hang
-from tests.service import ServiceProcess, a_meet, environment, free_port, scheduler, service
+from tests.service import ServiceProcess, Stub, a_meet, environment, free_port, scheduler, service
 from tests.waiting import until
 from tests.web.looking import looking_at
 
@@ -38,7 +37,7 @@ async def a_victim(
         await victim.end()
 
 
-async def ask(stub: task_pb2_grpc.SchedulerStub, first: int, count: int) -> None:
+async def ask(stub: Stub, first: int, count: int) -> None:
     soon = int(time.time()) + 1
     requests = [a_meet(number, timestamp=soon) for number in range(first, first + count)]
     await asyncio.gather(*(stub.ScheduleMeet(request, timeout=5) for request in requests))

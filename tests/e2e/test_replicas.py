@@ -8,8 +8,7 @@ from pathlib import Path
 
 import psutil
 
-from gcsched.pb import task_pb2_grpc
-from tests.service import ServiceProcess, a_meet, environment, free_port, published
+from tests.service import ServiceProcess, Stub, a_meet, environment, free_port, published
 from tests.stage import timed
 from tests.waiting import until
 
@@ -39,7 +38,7 @@ async def on_ports(
 class Stream:
     """Calls at an even pace over *stubs* in turn, and what became of each."""
 
-    stubs: Sequence[task_pb2_grpc.SchedulerStub]
+    stubs: Sequence[Stub]
     codes: list[str] = field(default_factory=list)
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -64,7 +63,7 @@ class Stream:
 
 
 @asynccontextmanager
-async def calls_over(stubs: Sequence[task_pb2_grpc.SchedulerStub]) -> AsyncIterator[Stream]:
+async def calls_over(stubs: Sequence[Stub]) -> AsyncIterator[Stream]:
     stream, stop = Stream(stubs=stubs), asyncio.Event()
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(stream.run(stop))

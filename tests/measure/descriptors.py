@@ -17,12 +17,11 @@ from pathlib import Path
 import grpc
 import psutil
 
-from gcsched.pb import task_pb2_grpc
 from tests.half_connections import HALF_GRPC, HALF_HTTP, holding
 from tests.launching import executed
 from tests.measure.spine import Figures
 from tests.measure.survive import Scenarios, run_scenarios
-from tests.service import ServiceProcess, a_meet, environment, free_port, scheduler
+from tests.service import ServiceProcess, Stub, a_meet, environment, free_port, scheduler
 from tests.stage import Stage, a_stage, quantile
 from tests.waiting import until
 from tests.web.looking import looking_at
@@ -52,7 +51,7 @@ async def limited(stage: Stage) -> AsyncIterator[ServiceProcess]:
         await running.end()
 
 
-async def call_on(stub: task_pb2_grpc.SchedulerStub, end: float, seen: Figures) -> list[float]:
+async def call_on(stub: Stub, end: float, seen: Figures) -> list[float]:
     """Call until *end*, 20 times a second; give how long each took."""
     took = []
     while time.monotonic() < end:

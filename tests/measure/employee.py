@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from gcsched.pb import task_pb2, task_pb2_grpc
+from gcsched.pb import task_pb2
 from tests.measure.spine import Figures, soon
 from tests.measure.survive import A_MONTH_SECONDS, Scenarios, run_scenarios
-from tests.service import a_meet, scheduler
+from tests.service import Stub, a_meet, scheduler
 from tests.stage import a_stage
 
 CALLS = 500
@@ -49,9 +49,7 @@ async def one_employee(folder: Path) -> Figures:
     }
 
 
-async def wave(
-    stubs: Sequence[task_pb2_grpc.SchedulerStub], name: str
-) -> Sequence[task_pb2.MeetResponse]:
+async def wave(stubs: Sequence[Stub], name: str) -> Sequence[task_pb2.MeetResponse]:
     """Send all at once, each with a text of its own, to the processes in turn."""
     due = soon(A_MONTH_SECONDS)
     asked = [  # a call of grpc.aio is on its way as soon as it is made

@@ -18,10 +18,10 @@ from pathlib import Path
 
 from psutil import Process
 
-from gcsched.pb import task_pb2, task_pb2_grpc
+from gcsched.pb import task_pb2
 from tests.floods import FLOODS, Codes, batch, memory_peak_mb, sent
 from tests.measure.spine import Figures, a_folder, surroundings
-from tests.service import ServiceProcess, a_meet, scheduler
+from tests.service import ServiceProcess, Stub, a_meet, scheduler
 from tests.stage import Call, Stage, a_stage, quantile, timed
 from tests.waiting import until
 from tests.web.looking import looking_at
@@ -57,7 +57,7 @@ async def others(service: ServiceProcess, first: int) -> AsyncIterator[Others]:
                 number += 1
                 await asyncio.sleep(BETWEEN_CALLS_SECONDS)
 
-    async def kept(stub: task_pb2_grpc.SchedulerStub, request: task_pb2.MeetRequest) -> None:
+    async def kept(stub: Stub, request: task_pb2.MeetRequest) -> None:
         call = await timed(stub, request)
         seen.calls.append(call)
         if call.code == "OK":

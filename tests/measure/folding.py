@@ -33,12 +33,12 @@ from gcsched.domain.identity import new_id
 from gcsched.domain.job import State
 from gcsched.domain.listing import JobFilter, Listing, Order
 from gcsched.errors import StoreUnavailable
-from gcsched.pb import task_pb2, task_pb2_grpc
+from gcsched.pb import task_pb2
 from gcsched.usecases.folding import AddressStore, Folding
 from tests.builders import a_job
 from tests.measure.spine import Figures, a_folder, surroundings
 from tests.relay import Relay
-from tests.service import ServiceProcess, a_meet, environment, free_port, scheduler
+from tests.service import ServiceProcess, Stub, a_meet, environment, free_port, scheduler
 from tests.stores import own_mongod, own_valkey
 from tests.versions import Version, other, present
 from tests.waiting import until
@@ -153,7 +153,7 @@ class Both:
     """Both versions on the same stores, and the database behind their backs."""
 
     base: Database[Row]
-    stubs: dict[str, task_pb2_grpc.SchedulerStub]
+    stubs: dict[str, Stub]
     processes: dict[str, ServiceProcess]
 
     async def outcome(self, blocker: str, blocked: str, sender: str, to: str) -> str:

@@ -24,13 +24,12 @@ from pathlib import Path
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from gcsched.pb import task_pb2_grpc
 from tests.launching import Launch
 from tests.log_troubles import ALL_CLOSED, MUCH_LOGGED, a_small_pipe, in_a_shell, unwritable
 from tests.measure.flood import lag, longest, looks
 from tests.measure.spine import Figures, states
 from tests.measure.survive import Scenarios, run_scenarios
-from tests.service import ServiceProcess, a_meet, environment, free_port, scheduler
+from tests.service import ServiceProcess, Stub, a_meet, environment, free_port, scheduler
 from tests.stage import Call, Stage, a_stage, quantile, timed
 from tests.waiting import until
 from tests.web.looking import looking_at
@@ -97,7 +96,7 @@ async def slow_reader(folder: Path) -> AsyncIterator[Log]:
     os.close(reading)
 
 
-async def asked(stub: task_pb2_grpc.SchedulerStub, due: dict[str, float]) -> list[Call]:
+async def asked(stub: Stub, due: dict[str, float]) -> list[Call]:
     """Ask for all mails at an even rate; keep in *due* when each was asked for."""
     begun, calls = time.monotonic(), list[asyncio.Task[Call]]()
     async with asyncio.TaskGroup() as tasks:

@@ -19,11 +19,11 @@ import grpc
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from gcsched.pb import task_pb2, task_pb2_grpc
+from gcsched.pb import task_pb2
 from tests.measure.spine import Figures, soon
 from tests.measure.survive import Scenarios, run_scenarios
 from tests.poisons import IN_JOBS, Poison, in_jobs, in_other_collections, in_runs, store
-from tests.service import a_meet, scheduler
+from tests.service import Stub, a_meet, scheduler
 from tests.stage import Stage, a_stage
 from tests.waiting import until
 
@@ -108,7 +108,7 @@ def absent(stage: Stage, recipients: Sequence[str]) -> list[str]:
     return [each for each in recipients if each not in arrivals]
 
 
-async def is_refused(stub: task_pb2_grpc.SchedulerStub, request: task_pb2.MeetRequest) -> bool:
+async def is_refused(stub: Stub, request: task_pb2.MeetRequest) -> bool:
     try:
         await stub.ScheduleMeet(request, timeout=10)
     except grpc.aio.AioRpcError:
@@ -116,7 +116,7 @@ async def is_refused(stub: task_pb2_grpc.SchedulerStub, request: task_pb2.MeetRe
     return False
 
 
-async def is_answered(stub: task_pb2_grpc.SchedulerStub) -> str:
+async def is_answered(stub: Stub) -> str:
     empid = task_pb2.JobFilter(empid="POISON")
     calls: dict[str, Any] = {
         "GetStatus": task_pb2.GetStatusRequest(),

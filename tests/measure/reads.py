@@ -27,13 +27,12 @@ from gcsched.domain.identity import new_id
 from gcsched.domain.job import Job, State
 from gcsched.domain.listing import ALLOWED, JobFilter, Listing, Place
 from gcsched.domain.replies import Kind
-from gcsched.pb import task_pb2, task_pb2_grpc
+from gcsched.pb import task_pb2
 from tests.measure.spine import Figures, a_folder, surroundings
-from tests.service import scheduler
+from tests.service import Stub, scheduler
 from tests.stage import a_stage, quantile
 
 Row = dict[str, Any]
-Stub = task_pb2_grpc.SchedulerStub
 
 EMPLOYEES = 10_000
 DAYS = 30

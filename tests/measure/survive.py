@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from gcsched.cli.serve import fastest_loop
-from gcsched.pb import task_pb2, task_pb2_grpc
+from gcsched.pb import task_pb2
 from tests.chaos.callers import Callers
 from tests.chaos.verdict import Evidence, problems
 from tests.measure.spine import (
@@ -29,7 +29,7 @@ from tests.measure.spine import (
     surroundings,
 )
 from tests.relay_script import repeatable
-from tests.service import a_meet, published
+from tests.service import Stub, a_meet, published
 from tests.stage import Stage, a_stage, quantile, timed
 from tests.waiting import until
 
@@ -143,9 +143,7 @@ async def rolling(folder: Path) -> Figures:
         }
 
 
-async def ask_on_and_on(
-    stub: task_pb2_grpc.SchedulerStub, codes: Counter[str], stop: asyncio.Event
-) -> int:
+async def ask_on_and_on(stub: Stub, codes: Counter[str], stop: asyncio.Event) -> int:
     """Ask 300 times a second; give how many of the mails were due, two of three."""
     begun, number = time.monotonic(), 0
 

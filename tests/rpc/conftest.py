@@ -4,10 +4,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from gcsched.pb import task_pb2_grpc
 from tests.relay import Relay
 from tests.running import Running, a_setting, running
-from tests.service import scheduler
+from tests.service import Stub, scheduler
 
 
 @pytest.fixture
@@ -24,6 +23,6 @@ async def app(mongo_uri: str, redis_url: str, relay: Relay) -> AsyncIterator[Run
 
 
 @pytest.fixture
-async def stub(app: Running) -> AsyncIterator[task_pb2_grpc.SchedulerStub]:
+async def stub(app: Running) -> AsyncIterator[Stub]:
     async with scheduler(app.target) as stub:
         yield stub

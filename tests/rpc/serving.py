@@ -9,14 +9,13 @@ import pytest
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
-from gcsched.pb import task_pb2_grpc
 from gcsched.rpc.server import serving_grpc
 from gcsched.rpc.servicer import SchedulerServicer
-from tests.service import scheduler
+from tests.service import Stub, scheduler
 
 
 @asynccontextmanager
-async def served(*handlers: object) -> AsyncIterator[task_pb2_grpc.SchedulerStub]:
+async def served(*handlers: object) -> AsyncIterator[Stub]:
     async with serving(SchedulerServicer(*handlers)) as target, scheduler(target) as stub:
         yield stub
 

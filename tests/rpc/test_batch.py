@@ -8,10 +8,10 @@ from typing import Any
 import grpc
 import pytest
 
-from gcsched.pb import task_pb2, task_pb2_grpc
+from gcsched.pb import task_pb2
 from tests.relay import Relay
 from tests.running import Running, a_setting, running
-from tests.service import a_meet, scheduler
+from tests.service import Stub, a_meet, scheduler
 from tests.statuses import reason, status_of, violations
 from tests.waiting import until
 
@@ -20,9 +20,7 @@ Answers = list[task_pb2.BatchScheduleMeetsResponse.Answer]
 HOUR = 3600
 
 
-async def batch(
-    stub: task_pb2_grpc.SchedulerStub, requests: Iterable[task_pb2.MeetRequest]
-) -> Answers:
+async def batch(stub: Stub, requests: Iterable[task_pb2.MeetRequest]) -> Answers:
     reply = await stub.BatchScheduleMeets(task_pb2.BatchScheduleMeetsRequest(requests=requests))
     return list(reply.answers)
 
@@ -36,9 +34,7 @@ def later(number: int, **others: Any) -> task_pb2.MeetRequest:
     return a_meet(number, timestamp=int(time.time()) // HOUR * HOUR + 2 * HOUR, **others)
 
 
-async def test_a_thousand_are_stored_and_answered_in_their_order(
-    stub: task_pb2_grpc.SchedulerStub, app: Running
-) -> None:
+async def test_a_thousand_are_stored_and_answered_in_their_order(stub: Stub, app: Running) -> None:
     requests = [later(number) for number in range(1_000)]
 
     answers = await batch(stub, requests)
@@ -49,16 +45,14 @@ async def test_a_thousand_are_stored_and_answered_in_their_order(
     assert len(stored) == 1_000
 
 
-async def test_what_is_due_is_mailed(stub: task_pb2_grpc.SchedulerStub, relay: Relay) -> None:
+async def test_what_is_due_is_mailed(stub: Stub, relay: Relay) -> None:
     await batch(stub, [a_meet(number) for number in range(50)])
 
     await until(lambda: len(relay.ledger) == 50)
     assert relay.violations == []
 
 
-async def test_one_that_is_wrong_never_spoils_its_neighbours(
-    stub: task_pb2_grpc.SchedulerStub, app: Running
-) -> None:
+async def test_one_that_is_wrong_never_spoils_its_neighbours(stub: Stub, app: Running) -> None:
     await stub.ScheduleMeet(later(1, request_id="R"))
     requests = [
         later(2, emailID="nobody", empName="\n"),
@@ -91,7 +85,7 @@ async def test_one_that_is_wrong_never_spoils_its_neighbours(
 
 
 async def test_an_error_in_a_batch_is_the_one_that_the_single_call_has(
-    stub: task_pb2_grpc.SchedulerStub,
+    stub: Stub,
 ) -> None:
     request = a_meet(1, emailID="nobody", timestamp=-1)
 
@@ -103,9 +97,7 @@ async def test_an_error_in_a_batch_is_the_one_that_the_single_call_has(
 
 
 @pytest.mark.parametrize("count", [0, 1_001])
-async def test_a_batch_has_one_to_a_thousand(
-    stub: task_pb2_grpc.SchedulerStub, app: Running, count: int
-) -> None:
+async def test_a_batch_has_one_to_a_thousand(stub: Stub, app: Running, count: int) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await batch(stub, [later(number) for number in range(count)])
 
@@ -156,7 +148,7 @@ async def test_one_notification_per_employee_and_window(
 
 
 async def test_a_thousand_previews_fit_into_one_answer_and_tell_their_size_at_least(
-    stub: task_pb2_grpc.SchedulerStub,
+    stub: Stub,
 ) -> None:
     wish = {"message": "я" * 998, "validate_only": True}
     answers = await batch(stub, [later(n, **wish) for n in range(1_000)])
@@ -169,7 +161,7 @@ async def test_a_thousand_previews_fit_into_one_answer_and_tell_their_size_at_le
 
 
 async def test_a_thousand_requests_with_everything_wrong_fit_into_one_answer(
-    stub: task_pb2_grpc.SchedulerStub,
+    stub: Stub,
 ) -> None:
     labels = {f"label-{number}": "x" * 64 for number in range(30)}
 
@@ -180,7 +172,7 @@ async def test_a_thousand_requests_with_everything_wrong_fit_into_one_answer(
 
 
 async def test_what_is_too_late_is_told_for_itself_and_what_was_made_in_time_is_found(
-    stub: task_pb2_grpc.SchedulerStub, app: Running, relay: Relay
+    stub: Stub, app: Running, relay: Relay
 ) -> None:
     then = int(time.time()) - 60
     first = await stub.ScheduleMeet(a_meet(1, timestamp=then))

@@ -13,15 +13,15 @@ from gcsched.adapters.mongo.listing import MongoJobList
 from gcsched.adapters.mongo.personal import MongoPersonalData
 from gcsched.adapters.mongo.recipients import MongoRecipients
 from gcsched.domain.job import State
-from gcsched.pb import task_pb2, task_pb2_grpc
+from gcsched.pb import task_pb2
 from gcsched.rpc.knowing_recipients import KnowingRecipients
 from gcsched.rpc.reading_jobs import ReadingJobs
 from gcsched.usecases.forget import KnowRecipients
 from gcsched.usecases.read_jobs import ReadJobs
 from tests.builders import NOON, FixedClock, a_job
 from tests.rpc.serving import refused, served
+from tests.service import Stub
 
-Stub = task_pb2_grpc.SchedulerStub
 GET = task_pb2.GetRecipientRequest(empid="E1")
 FORGET = task_pb2.ForgetRecipientRequest(empid="E1")
 

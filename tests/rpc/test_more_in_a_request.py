@@ -10,11 +10,11 @@ from typing import Any
 import grpc
 import pytest
 
-from gcsched.pb import task_pb2, task_pb2_grpc
+from gcsched.pb import task_pb2
 from tests.relay import Relay
 from tests.relay_script import Kept
 from tests.running import Running, a_setting, running
-from tests.service import a_meet
+from tests.service import Stub, a_meet
 from tests.statuses import reason, status_of, violations
 from tests.waiting import until
 
@@ -43,7 +43,7 @@ def soon() -> int:
     return int(time.time()) + HOUR
 
 
-async def refused(stub: task_pb2_grpc.SchedulerStub, request: task_pb2.MeetRequest) -> Any:
+async def refused(stub: Stub, request: task_pb2.MeetRequest) -> Any:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await stub.ScheduleMeet(request)
     return caught.value
@@ -59,7 +59,7 @@ def texts_of(mail: Kept) -> list[str]:
 
 
 async def test_the_answer_says_what_was_done_and_when_the_job_acts(
-    stub: task_pb2_grpc.SchedulerStub,
+    stub: Stub,
 ) -> None:
     due = soon()
 
@@ -75,9 +75,7 @@ async def test_the_answer_says_what_was_done_and_when_the_job_acts(
     assert daily.due.seconds > time.time()
 
 
-async def test_a_mail_is_made_of_all_that_was_asked_for(
-    stub: task_pb2_grpc.SchedulerStub, relay: Relay
-) -> None:
+async def test_a_mail_is_made_of_all_that_was_asked_for(stub: Stub, relay: Relay) -> None:
     request = a_meet(
         1,
         empName="Zoë",
@@ -97,9 +95,7 @@ async def test_a_mail_is_made_of_all_that_was_asked_for(
     assert relay.violations == []
 
 
-async def test_what_was_said_is_kept_with_the_job(
-    stub: task_pb2_grpc.SchedulerStub, app: Running
-) -> None:
+async def test_what_was_said_is_kept_with_the_job(stub: Stub, app: Running) -> None:
     due = soon()
 
     await stub.ScheduleMeet(
@@ -119,9 +115,7 @@ async def test_what_was_said_is_kept_with_the_job(
     assert (job["request_id"], job["priority"], job["template"]) == ("R-1", "URGENT", "doc")
 
 
-async def test_a_request_id_stands_for_its_content(
-    stub: task_pb2_grpc.SchedulerStub, app: Running
-) -> None:
+async def test_a_request_id_stands_for_its_content(stub: Stub, app: Running) -> None:
     due = soon()
     mine: dict[str, Any] = {"timestamp": due, "request_id": "0b9a7c1e"}
 
@@ -138,7 +132,7 @@ async def test_a_request_id_stands_for_its_content(
 
 
 async def test_what_is_wrong_with_the_new_fields_is_told_by_their_names(
-    stub: task_pb2_grpc.SchedulerStub, app: Running
+    stub: Stub, app: Running
 ) -> None:
     request = a_meet(
         1,
@@ -162,7 +156,7 @@ async def test_what_is_wrong_with_the_new_fields_is_told_by_their_names(
 
 
 async def test_validate_only_shows_the_mail_and_stores_nothing(
-    stub: task_pb2_grpc.SchedulerStub, app: Running, relay: Relay
+    stub: Stub, app: Running, relay: Relay
 ) -> None:
     due = soon()
     request = a_meet(
@@ -192,7 +186,7 @@ async def test_validate_only_shows_the_mail_and_stores_nothing(
 
 
 async def test_validate_only_names_the_job_that_is_there_already_and_a_blocked_address(
-    stub: task_pb2_grpc.SchedulerStub, app: Running
+    stub: Stub, app: Running
 ) -> None:
     due = soon()
     first = await stub.ScheduleMeet(a_meet(1, timestamp=due, emailID="gone@example.org"))
@@ -217,7 +211,7 @@ async def test_validate_only_names_the_job_that_is_there_already_and_a_blocked_a
 
 
 async def test_validate_only_says_how_the_job_stands_that_is_there_already(
-    stub: task_pb2_grpc.SchedulerStub,
+    stub: Stub,
 ) -> None:
     wish = a_meet(1, timestamp=soon())
     first = await stub.ScheduleMeet(wish)
@@ -233,7 +227,7 @@ async def test_validate_only_says_how_the_job_stands_that_is_there_already(
     assert reply.due.seconds == elsewhere
 
 
-async def test_validate_only_finds_the_same_errors(stub: task_pb2_grpc.SchedulerStub) -> None:
+async def test_validate_only_finds_the_same_errors(stub: Stub) -> None:
     await stub.ScheduleMeet(a_meet(1, timestamp=soon(), request_id="R"))
 
     reused = await refused(stub, a_meet(2, timestamp=soon(), request_id="R", validate_only=True))

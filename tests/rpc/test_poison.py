@@ -11,16 +11,15 @@ from pymongo.database import Database
 from structlog.testing import capture_logs
 
 from gcsched.adapters.mongo.connection import open_mongo
-from gcsched.pb import task_pb2, task_pb2_grpc
+from gcsched.pb import task_pb2
 from tests.poisons import in_jobs, in_other_collections, no_text, store
 from tests.relay import Relay
 from tests.running import a_setting, ask_for, running
-from tests.service import scheduler
+from tests.service import Stub, scheduler
 from tests.statuses import reason, status_of
 from tests.waiting import until
 
 Row = dict[str, Any]
-Stub = task_pb2_grpc.SchedulerStub
 List = task_pb2.ListJobsRequest
 GOOD = 30
 IN_THE_SUITE = ("SCHEDULED", "QUEUED", "begun orphan")

@@ -8,14 +8,12 @@ import grpc
 import pytest
 
 from gcsched import __version__
-from gcsched.pb import task_pb2, task_pb2_grpc
+from gcsched.pb import task_pb2
 from tests.relay import Relay
 from tests.running import Running, a_setting, running
-from tests.service import a_meet, scheduler
+from tests.service import Stub, a_meet, scheduler
 from tests.stores import own_mongod
 from tests.waiting import until
-
-Stub = task_pb2_grpc.SchedulerStub
 
 
 @pytest.fixture

@@ -71,6 +71,19 @@ async def test_no_message_and_one_that_cannot_be_parsed_are_invalid(
     assert [each for each in caplog.records if each.levelno > logging.INFO] == []
 
 
+@pytest.mark.parametrize("raw", [GARBAGE, b"\n\x04" + NOT_UTF_8], ids=["garbage", "not UTF-8"])
+@pytest.mark.parametrize("method", METHODS)
+async def test_what_cannot_be_parsed_is_named_as_in_the_contract(
+    channel: grpc.aio.Channel, method: str, raw: bytes
+) -> None:
+    ask: Any = channel.unary_unary(path(method))
+
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await ask(raw, timeout=5)
+
+    assert task_pb2.DESCRIPTOR.package not in str(caught.value.details())
+
+
 @pytest.mark.parametrize("method", METHODS)
 async def test_a_frame_that_is_cut_off_is_invalid(target: str, method: str) -> None:
     async with raw_connection(target) as connection:

@@ -14,11 +14,11 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
     ProtoReflectionDescriptorDatabase,
 )
 
-from gcsched.pb import task_pb2, task_pb2_grpc
+from gcsched.pb import task_pb2
 from tests.relay import Relay
 from tests.relay_script import repeatable
 from tests.running import Running, a_setting, running
-from tests.service import a_meet, scheduler
+from tests.service import Stub, a_meet, scheduler
 from tests.statuses import details, status_of
 from tests.stores import own_mongod
 from tests.waiting import until
@@ -28,9 +28,7 @@ def detail(error: grpc.aio.AioRpcError, kind: type[Message]) -> list[object]:
     return [*details(status_of(error), kind)]
 
 
-async def test_a_past_timestamp_is_mailed_now(
-    stub: task_pb2_grpc.SchedulerStub, relay: Relay
-) -> None:
+async def test_a_past_timestamp_is_mailed_now(stub: Stub, relay: Relay) -> None:
     reply = await stub.ScheduleMeet(a_meet(7, message="Interview on Friday", empName="Zoë"))
 
     await until(lambda: relay.ledger)
@@ -42,9 +40,7 @@ async def test_a_past_timestamp_is_mailed_now(
     assert relay.violations == []
 
 
-async def test_a_coming_second_is_neither_early_nor_much_late(
-    stub: task_pb2_grpc.SchedulerStub, relay: Relay
-) -> None:
+async def test_a_coming_second_is_neither_early_nor_much_late(stub: Stub, relay: Relay) -> None:
     due = int(time.time()) + 2
 
     await stub.ScheduleMeet(a_meet(1, timestamp=due))
@@ -54,7 +50,7 @@ async def test_a_coming_second_is_neither_early_nor_much_late(
 
 
 async def test_all_violations_come_at_once_with_their_fields(
-    stub: task_pb2_grpc.SchedulerStub,
+    stub: Stub,
 ) -> None:
     request = task_pb2.MeetRequest(
         empid="", emailID="nobody", message="a\r\nBcc: all@example.org", timestamp=1672531200000
@@ -76,7 +72,7 @@ async def test_all_violations_come_at_once_with_their_fields(
 
 
 async def test_the_same_request_again_is_the_same_job_and_one_mail(
-    stub: task_pb2_grpc.SchedulerStub, relay: Relay
+    stub: Stub, relay: Relay
 ) -> None:
     replies = await asyncio.gather(*(stub.ScheduleMeet(a_meet(1)) for _ in range(50)))
     later = await stub.ScheduleMeet(a_meet(2))
@@ -87,7 +83,7 @@ async def test_the_same_request_again_is_the_same_job_and_one_mail(
     assert len(relay.ledger) == 2
 
 
-async def test_a_request_over_64_kib_is_refused(stub: task_pb2_grpc.SchedulerStub) -> None:
+async def test_a_request_over_64_kib_is_refused(stub: Stub) -> None:
     request = a_meet(1, empName="x" * 70_000)
 
     with pytest.raises(grpc.aio.AioRpcError) as caught:
@@ -98,7 +94,7 @@ async def test_a_request_over_64_kib_is_refused(stub: task_pb2_grpc.SchedulerStu
 
 
 async def test_a_caller_who_hangs_up_loses_only_the_answer(
-    stub: task_pb2_grpc.SchedulerStub, relay: Relay, app: Running
+    stub: Stub, relay: Relay, app: Running
 ) -> None:
     call = stub.ScheduleMeet(a_meet(1))
     await call.wait_for_connection()
@@ -196,9 +192,7 @@ async def test_a_frozen_store_holds_so_many_calls_and_no_more(
         assert retry.retry_delay.ToTimedelta().total_seconds() > 0
 
 
-async def test_random_bad_requests_only_meet_invalid_argument(
-    stub: task_pb2_grpc.SchedulerStub, relay: Relay
-) -> None:
+async def test_random_bad_requests_only_meet_invalid_argument(stub: Stub, relay: Relay) -> None:
     chance = repeatable(7)
 
     async def code_of(request: task_pb2.MeetRequest) -> grpc.StatusCode:

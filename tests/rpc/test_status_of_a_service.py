@@ -6,14 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from gcsched.pb import task_pb2, task_pb2_grpc
+from gcsched.pb import task_pb2
 from tests.relay import Relay
 from tests.running import a_setting, all_are_sent, ask_for, running
-from tests.service import scheduler
+from tests.service import Stub, scheduler
 from tests.stores import own_mongod, own_valkey
 from tests.waiting import until
 
-Stub = task_pb2_grpc.SchedulerStub
 LONGEST_SECONDS = 1.5  # half a second, on a machine that does much else
 
 

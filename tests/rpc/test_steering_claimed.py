@@ -7,14 +7,13 @@ from typing import Any
 import grpc
 import pytest
 
-from gcsched.pb import task_pb2, task_pb2_grpc
+from gcsched.pb import task_pb2
 from tests.relay import At, Hang, Relay
 from tests.rpc.serving import refused
 from tests.running import Running, a_setting, jobs, running
-from tests.service import a_meet, scheduler
+from tests.service import Stub, a_meet, scheduler
 from tests.waiting import until
 
-Stub = task_pb2_grpc.SchedulerStub
 Change = Callable[[Stub, task_pb2.Job], Awaitable[None]]
 DAY = 86_400
 NOW_IS_OVER = 1_672_531_200

@@ -9,15 +9,14 @@ import grpc
 import pytest
 from google.protobuf.message import Message
 
-from gcsched.pb import task_pb2, task_pb2_grpc
+from gcsched.pb import task_pb2
 from tests.relay import Answer, At, LoseReply, Relay
 from tests.rpc.serving import refused
 from tests.running import Running, a_setting, running
-from tests.service import a_meet, scheduler
+from tests.service import Stub, a_meet, scheduler
 from tests.stores import own_mongod
 from tests.waiting import until
 
-Stub = task_pb2_grpc.SchedulerStub
 State = task_pb2.Job.State
 DAY = 86_400
 NO_SUCH_JOB = "0" * 32

@@ -8,17 +8,16 @@ from contextlib import asynccontextmanager
 import grpc
 import pytest
 
-from gcsched.pb import task_pb2, task_pb2_grpc
+from gcsched.pb import task_pb2
 from tests.relay import At, Hang, Relay
 from tests.rpc.serving import refused
 from tests.running import Running, a_setting, all_are_sent, ask_for, jobs, running
-from tests.service import a_meet, scheduler
+from tests.service import Stub, a_meet, scheduler
 from tests.waiting import until
 from tests.web.looking import Looker, looking_at
 
 A_PAUSE = task_pb2.PauseSendingRequest(by="ada", reason="the relay moves")
 RESUME = task_pb2.ResumeSendingRequest(by="bob")
-Stub = task_pb2_grpc.SchedulerStub
 
 
 @pytest.fixture

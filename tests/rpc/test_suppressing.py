@@ -11,16 +11,16 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from gcsched.adapters.mongo.connection import Mongo
 from gcsched.adapters.mongo.steering import MongoSteering
 from gcsched.adapters.mongo.suppressions import MongoSuppressions
-from gcsched.pb import task_pb2, task_pb2_grpc
+from gcsched.pb import task_pb2
 from gcsched.rpc.suppressing import Suppressing
 from gcsched.usecases.block import Blocklist
 from tests.builders import FixedClock, a_suppression
 from tests.rpc.serving import refused, served
+from tests.service import Stub
 
 # Ahead of every clock: the server deletes what is over by its own.
 NOW = datetime(2100, 1, 1, tzinfo=UTC)
 LASTING = timedelta(days=30)
-Stub = task_pb2_grpc.SchedulerStub
 
 
 @pytest.fixture

@@ -6,9 +6,10 @@ from pathlib import Path
 import grpc
 import pytest
 
-from gcsched.pb import task_pb2, task_pb2_grpc
+from gcsched.pb import task_pb2
 from tests.relay import Relay
 from tests.running import Running, a_setting, running
+from tests.service import Stub
 from tests.statuses import status_of, violations
 
 
@@ -30,7 +31,7 @@ async def app(
 
 
 async def test_all_templates_are_listed_with_what_each_needs(
-    stub: task_pb2_grpc.SchedulerStub,
+    stub: Stub,
 ) -> None:
     reply = await stub.ListTemplates(task_pb2.ListTemplatesRequest())
 
@@ -41,7 +42,7 @@ async def test_all_templates_are_listed_with_what_each_needs(
 
 
 async def test_a_preview_of_nobody_in_particular_is_full_of_examples(
-    stub: task_pb2_grpc.SchedulerStub, app: Running
+    stub: Stub, app: Running
 ) -> None:
     shown = await stub.PreviewTemplate(task_pb2.PreviewTemplateRequest())
 
@@ -52,7 +53,7 @@ async def test_a_preview_of_nobody_in_particular_is_full_of_examples(
     assert await app.resources.mongo.jobs.count_documents({}) == 0
 
 
-async def test_a_preview_is_made_of_what_is_given(stub: task_pb2_grpc.SchedulerStub) -> None:
+async def test_a_preview_is_made_of_what_is_given(stub: Stub) -> None:
     shown = await stub.PreviewTemplate(
         task_pb2.PreviewTemplateRequest(
             template="room", variables={"room": "<4>", "count": "1"}, message="Come"
@@ -76,7 +77,7 @@ async def test_a_preview_is_made_of_what_is_given(stub: task_pb2_grpc.SchedulerS
     ids=["unknown", "needy", "nobody", "unsuitable"],
 )
 async def test_what_is_wrong_is_told_by_the_names_of_this_request(
-    stub: task_pb2_grpc.SchedulerStub,
+    stub: Stub,
     request_: task_pb2.PreviewTemplateRequest,
     fields: list[str],
 ) -> None:

