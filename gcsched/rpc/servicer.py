@@ -6,7 +6,7 @@ from gcsched.pb import task_pb2, task_pb2_grpc
 from gcsched.rpc.turns import Turns
 
 METHODS = [method.name for method in task_pb2.DESCRIPTOR.services_by_name["Scheduler"].methods]
-READING = {"GetJob", "CountJobs", "ListSuppressions", "GetRecipient"}
+READING = {"GetJob", "CountJobs", "ListSuppressions", "GetSuppression", "GetRecipient"}
 LISTING = {"ListJobs"}  # a page of 200 jobs with all their texts can take 50 MB while it is made
 CHANGING = {
     *("CancelJob", "RescheduleJob", "RetryJob", "ResolveJob"),
