@@ -1,4 +1,4 @@
-"""What would keep a mail from leaving, asked of the service after it has accepted a job."""
+"""What would keep mails from leaving, asked of the service once a command has done its work."""
 
 from argparse import Namespace
 from dataclasses import dataclass
@@ -25,18 +25,30 @@ class Obstacles:
 
 def obstacles(chosen: Namespace, *, due: datetime | None) -> Obstacles:
     """Look for what keeps a mail to ``chosen.to`` that is *due* then from leaving."""
-    from gcsched.client import Client
     from gcsched.pb import task_pb2
 
-    timeout = min(chosen.timeout, LONGEST_LOOK_SECONDS)
-    with Client(chosen.target, timeout=timeout) as service:
+    with brief(chosen) as service:
         asked = task_pb2.GetSuppressionRequest(email=chosen.to)
         suppression = answer(service, "GetSuppression", asked)
-        status = answer(service, "GetStatus", task_pb2.GetStatusRequest())
     if suppression is not None and due is not None and ends_before(suppression, due):
         suppression = None
-    is_paused = status is not None and status.HasField("pause")
-    return Obstacles(suppression=suppression, pause=status.pause if is_paused else None)
+    return Obstacles(suppression=suppression, pause=pause(chosen))
+
+
+def pause(chosen: Namespace) -> "task_pb2.Pause | None":
+    """Return the pause of sending, if there is one."""
+    from gcsched.pb import task_pb2
+
+    with brief(chosen) as service:
+        status = answer(service, "GetStatus", task_pb2.GetStatusRequest())
+    return status.pause if status is not None and status.HasField("pause") else None
+
+
+def brief(chosen: Namespace) -> "Client":
+    """Make a client that does not wait long; gRPC gives it the connection that is there."""
+    from gcsched.client import Client
+
+    return Client(chosen.target, timeout=min(chosen.timeout, LONGEST_LOOK_SECONDS))
 
 
 def answer(service: "Client", method: str, request: "Message") -> Any:

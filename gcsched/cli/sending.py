@@ -5,7 +5,7 @@ import socket
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
-from gcsched.cli import arguments, confirm, fields, output
+from gcsched.cli import arguments, confirm, fields, obstacles, output, schedule_view
 from gcsched.cli.calling import MANY_SECONDS, addressed, calling
 from gcsched.cli.command import Command, Group
 from gcsched.cli.exit_codes import DONE
@@ -32,8 +32,13 @@ def run_daily(service: "Client", chosen: Namespace) -> int:
     if not chosen.yes and (counted := queued(service)).count:
         confirm.permission(chosen, f"Send {in_queue(counted)} of the daily queue now?")
     reply = service.call("RunDailyQueue", task_pb2.RunDailyQueueRequest())
-    output.tell(chosen, reply, lambda: [f"{jobs(reply.moved)} became due"])
+    output.tell(chosen, reply, lambda: [f"{jobs(reply.moved)} became due{unless_paused(chosen)}"])
     return DONE
+
+
+def unless_paused(chosen: Namespace) -> str:
+    pause = obstacles.pause(chosen)
+    return "" if pause is None else schedule_view.paused(pause)
 
 
 def queued(service: "Client") -> "task_pb2.CountJobsResponse":

@@ -121,7 +121,7 @@ async def test_another_programs_port_is_said_to_be_one(web_server: str) -> None:
 @pytest.mark.parametrize("name", ARGUMENTS)
 async def test_no_answer_is_one_document_of_json_and_3_from_every_command(name: str) -> None:
     where = ("--target", f"127.0.0.1:{free_port()}")
-    done = await command(*name.split(), *ARGUMENTS[name], "--json", "--timeout=0.5", *where)
+    done = await command(*name.split(), *ARGUMENTS[name], "--json", "--timeout=0.2", *where)
 
     error = json.loads(done.err)["error"]
     assert (done.code, done.out, done.err.count("\n")) == (3, "", 1)

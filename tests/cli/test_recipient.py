@@ -1,4 +1,5 @@
 import json
+from typing import Any
 
 import pytest
 
@@ -66,7 +67,7 @@ async def test_what_still_waits_is_told(unfinished: int, words: str) -> None:
         ({"had_details": False, "erased": 1}, "erased in 1 job\n"),
     ],
 )
-async def test_only_what_was_there_is_said_to_be_erased(answer: dict[str, int], words: str) -> None:
+async def test_only_what_was_there_is_said_to_be_erased(answer: dict[str, Any], words: str) -> None:
     reply = task_pb2.ForgetRecipientResponse(**answer)
     async with answering(ForgetRecipient=reply) as service:
         done = await command("recipient", "forget", "NOPE", "--yes", "--target", service.target)

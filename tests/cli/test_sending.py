@@ -28,6 +28,15 @@ async def test_the_daily_queue_is_sent_with_yes_and_how_much_is_told() -> None:
     assert service.asked == [RUN]
 
 
+async def test_a_daily_queue_that_waits_for_the_end_of_a_pause_is_told() -> None:
+    paused = task_pb2.StatusReport(pause=PAUSE)
+    async with answering(RunDailyQueue=MOVED, GetStatus=paused) as service:
+        done = await command("daily", "run", "--yes", "--target", service.target)
+
+    assert done.out.startswith('1,200 jobs became due; but sending is paused by "ada@desk" since')
+    assert done.out.endswith('("the relay moves"): mails wait until `gcsched resume`\n')
+
+
 @pytest.mark.parametrize(
     ("answer", "code", "said", "calls"),
     [
