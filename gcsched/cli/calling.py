@@ -23,7 +23,18 @@ Act = Callable[["Client", Namespace], int]
 Options = Mapping[str, str]
 """What fields of proto/task.proto are called on the command line."""
 
-NO_OPTIONS: Options = MappingProxyType({})
+USUAL: Options = MappingProxyType(
+    {
+        "timestamp": "--at",
+        "until": "--until",
+        "reason": "--reason",
+        "by": "--by",
+        **{
+            f"filter.{name}": f"--{name.replace('_', '-')}"
+            for name in ("state", "due_from", "due_before", "empid", "email")
+        },
+    }
+)
 INVALID = {"INVALID_ARGUMENT", "OUT_OF_RANGE"}
 UNANSWERED = {"UNAVAILABLE", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "CANCELLED"}
 NOT_GRPC = ("Failed parsing HTTP/2", "http1.x", "Socket closed", "Connection reset by peer")
@@ -51,7 +62,7 @@ def addressed(
     return add
 
 
-def calling(act: Act, options: Options = NO_OPTIONS) -> Callable[[Namespace], int]:
+def calling(act: Act, options: Options = USUAL) -> Callable[[Namespace], int]:
     """Run *act* with a client; a call that fails is written on stderr and is an exit code."""
 
     def run(chosen: Namespace) -> int:
@@ -66,7 +77,7 @@ def calling(act: Act, options: Options = NO_OPTIONS) -> Callable[[Namespace], in
     return run
 
 
-def failure(error: "CallFailed", options: Options = NO_OPTIONS) -> Failure:
+def failure(error: "CallFailed", options: Options = USUAL) -> Failure:
     """Describe *error* for people and programs; notes of the command are advice to both."""
     is_older = error.code == "UNIMPLEMENTED"
     lines = ["this service is older than this command"] if is_older else told(error, options)
@@ -93,7 +104,7 @@ def is_no_answer(error: "CallFailed") -> bool:
     return error.code in UNANSWERED
 
 
-def told(error: "CallFailed", options: Options = NO_OPTIONS) -> list[str]:
+def told(error: "CallFailed", options: Options = USUAL) -> list[str]:
     """Repeat what the service says: the sentence, each field, why, when to ask again."""
     fields = [f"{each.field}: {each.problem}" for each in error.violations]
     # The service cuts off what is long; the fields say it all.

@@ -184,6 +184,33 @@ async def test_what_is_found_here_is_json_too(
     assert "usage:" not in error["message"]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "method", "field", "option"),
+    [
+        (["job", "reschedule", "j1", "--at=+1d"], "RescheduleJob", "timestamp", "--at"),
+        (["job", "list", "--due-from=1"], "ListJobs", "filter.due_from", "--due-from"),
+        (["job", "count", "--email=x"], "CountJobs", "filter.email", "--email"),
+        (["jobs", "cancel", "--yes", "--empid=x"], "CancelJobs", "filter.empid", "--empid"),
+        (["pause", "--reason="], "PauseSending", "reason", "--reason"),
+        (["resume", "--by="], "ResumeSending", "by", "--by"),
+        (
+            ["suppression", "add", "a@example.org", "--reason=x", "--until=1"],
+            *("AddSuppression", "until", "--until"),
+        ),
+    ],
+)
+async def test_a_field_that_is_wrong_has_the_name_of_its_option(
+    arguments: list[str], method: str, field: str, option: str
+) -> None:
+    wrong = Refusal(
+        code=grpc.StatusCode.INVALID_ARGUMENT, message=f"{field}: no", fields=((field, "no"),)
+    )
+    async with answering(**{method: wrong}) as service:
+        done = await command(*arguments, "--target", service.target)
+
+    assert (done.code, done.err) == (2, f"refused:\n  {option}: no\n")
+
+
 async def test_a_page_that_fails_leaves_the_lines_before_it_whole() -> None:
     first = task_pb2.ListJobsResponse(jobs=[task_pb2.Job(job_id="1")], next_page_token="next")
     gone = Refusal(code=grpc.StatusCode.UNAVAILABLE, reason="STORE_UNAVAILABLE")
