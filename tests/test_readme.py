@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from google.protobuf import json_format
 
+from gcsched.cli.exit_codes import EXPLAINED
 from gcsched.cli.main import COMMANDS as COMMANDS_THERE_ARE
 from gcsched.cli.main import parser_of
 from gcsched.pb import task_pb2
@@ -18,7 +19,9 @@ from tests.running import Running, a_setting, running
 from tests.service import scheduler
 from tests.waiting import until
 
-README = (Path(__file__).resolve().parent.parent / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+CLI = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
 PLACE = "localhost:50051"
 CLIENT_COMMAND = re.compile(r"(?:\S*/)?(?:python3? -m )?gcsched ((?:schedule|health)\b.*)")
 
@@ -35,8 +38,8 @@ def commands() -> list[str]:
 PYTHON = [block for block in blocks("python") if "gcsched" in block]
 COMMANDS = [found[1] for line in commands() if (found := CLIENT_COMMAND.match(line))]
 STEERING = re.findall(
-    r"(?:^\$ |`)(gcsched [^`\n]+)",
-    README.partition("## See and steer\n")[2].partition("\n## ")[0],
+    r"(?:^\$ |`|^)(gcsched (?!COMMAND|help)[^`\n|>\\]+)",
+    CLI + README.partition("## See and steer\n")[2].partition("\n## ")[0],
     re.MULTILINE,
 )
 GRPCURL = [line for line in commands() if line.startswith("grpcurl ")]
@@ -61,6 +64,7 @@ def test_there_is_an_example_of_each_way_to_call() -> None:
     assert any(command.startswith("schedule") for command in COMMANDS)
     assert any(command.startswith("health") for command in COMMANDS)
     assert GRPCURL
+    assert len(STEERING) > 20
 
 
 @pytest.mark.parametrize("example", PYTHON)
@@ -88,6 +92,16 @@ async def test_the_command_of_the_readme_succeeds(command: str, app: Running) ->
 
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("\n") == 1
+
+
+def test_the_page_of_the_command_line_has_every_command_and_exit_code() -> None:
+    codes = re.findall(r"^  ([0-9]+) ", EXPLAINED, re.MULTILINE)
+
+    assert re.findall(r"^\| ([0-9]+) \|", CLI, re.MULTILINE) == codes
+    missing = {
+        each.name for each in COMMANDS_THERE_ARE.commands if f"`gcsched {each.name}" not in CLI
+    }
+    assert missing == set()
 
 
 @pytest.mark.parametrize("line", STEERING)

@@ -1,4 +1,4 @@
-"""What the values of options may be; a wrong one is told by what to write."""
+"""What the values of options may be; an error says what to write instead."""
 
 from argparse import ArgumentTypeError
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ def text(given: str) -> str:
 def pair(given: str) -> tuple[str, str]:
     name, equals, value = text(given).partition("=")
     if not name or not equals:
-        raise ArgumentTypeError(f"{given!r} is no pair; write name=value")
+        raise ArgumentTypeError(f"{given!r} is not a pair; write name=value")
     return name, value
 
 
@@ -26,7 +26,7 @@ def second(given: str) -> int:
     except ValueError as error:
         raise ArgumentTypeError(str(error)) from error
     if found == when.DAILY:
-        raise ArgumentTypeError(f"{given!r} is no moment; write a time")
+        raise ArgumentTypeError(f"{given!r} is not a time here; write {when.MOMENTS}")
     return found
 
 
@@ -36,5 +36,5 @@ def second_or_daily(given: str) -> int:
 
 def how_many(given: str) -> int:
     if not (given.isascii() and given.isdecimal()):
-        raise ArgumentTypeError(f"{given!r} is no number; write 0 or more")
+        raise ArgumentTypeError(f"{given!r} is not a number; write 0 or more")
     return int(given)

@@ -1,35 +1,46 @@
 """A command that calls the service: where it is, and what a failed call comes to."""
 
 import os
-import sys
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from gcsched.cli import target
 from gcsched.cli.command import no_arguments
+from gcsched.cli.exit_codes import EXPLAINED, NO_ANSWER, REFUSED, WRONG
+from gcsched.cli.failure import Failure, report
 from gcsched.cli.output import clean
 
 if TYPE_CHECKING:
     from gcsched.client import CallFailed, Client
 
-DONE = 0
-REFUSED = 1
-WRONG = 2
-NO_ANSWER = 3
-EXIT_CODES = """\
-exit codes:
-  0    done
-  1    not done: the service said no, or you did
-  2    wrong usage, found here or by the service
-  3    no answer: unreachable, out of time, overloaded; asking again is safe
-  130  interrupted
-  141  nobody reads the output any more"""
 MANY_SECONDS = 60.0
 """How long a command waits that may change many jobs."""
 
 Arguments = Callable[[ArgumentParser], None]
 Act = Callable[["Client", Namespace], int]
+Options = Mapping[str, str]
+"""What fields of proto/task.proto are called on the command line."""
+
+USUAL: Options = MappingProxyType(
+    {
+        "timestamp": "--at",
+        "until": "--until",
+        "reason": "--reason",
+        "by": "--by",
+        **{
+            f"filter.{name}": f"--{name.replace('_', '-')}"
+            for name in ("state", "due_from", "due_before", "empid", "email")
+        },
+    }
+)
+INVALID = {"INVALID_ARGUMENT", "OUT_OF_RANGE"}
+UNANSWERED = {"UNAVAILABLE", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "CANCELLED"}
+NOT_GRPC = ("Failed parsing HTTP/2", "http1.x", "Socket closed", "Connection reset by peer")
+"""What gRPC says of a port where another protocol is spoken."""
+NOT_GRPC_THERE = "What answers there is not gRPC in plain text: it is another program, or TLS."
+ELSEWHERE = "--target or GCSCHED_TARGET names another place."
 
 
 def addressed(
@@ -38,17 +49,21 @@ def addressed(
     """Add to *arguments* what every client command has."""
 
     def add(parser: ArgumentParser) -> None:
-        parser.epilog = EXIT_CODES
+        parser.epilog = EXPLAINED
         parser.formatter_class = RawDescriptionHelpFormatter
         arguments(parser)
-        parser.add_argument("--json", action="store_true", help="print JSON, one document a line")
+        parser.add_argument(
+            "--json",
+            action="store_true",
+            help="print JSON, one document a line; an error too, on standard error",
+        )
         target.add_arguments(parser, os.environ, timeout=timeout)
 
     return add
 
 
-def calling(act: Act) -> Callable[[Namespace], int]:
-    """Run *act* with a client; what fails is told on stderr and is an exit code."""
+def calling(act: Act, options: Options = USUAL) -> Callable[[Namespace], int]:
+    """Run *act* with a client; a call that fails is written on stderr and is an exit code."""
 
     def run(chosen: Namespace) -> int:
         from gcsched.client import CallFailed, Client
@@ -57,32 +72,48 @@ def calling(act: Act) -> Callable[[Namespace], int]:
             with Client(chosen.target, timeout=chosen.timeout) as service:
                 return act(service, chosen)
         except CallFailed as error:
-            print(*told(error), sep="\n", file=sys.stderr)
-            return exit_code(error)
+            return report(failure(error, options), as_json=chosen.json)
 
     return run
 
 
+def failure(error: "CallFailed", options: Options = USUAL) -> Failure:
+    """Describe *error* for people and programs; notes of the command are advice to both."""
+    is_older = error.code == "UNIMPLEMENTED"
+    lines = ["this service is older than this command"] if is_older else told(error, options)
+    notes: Sequence[str] = getattr(error, "__notes__", ())
+    return Failure(
+        message="\n".join([lines[0] if is_older else str(error), *notes]),
+        exit_code=exit_code(error),
+        code=error.code,
+        reason=error.reason,
+        violations=error.violations,
+        metadata=error.metadata,
+        retry_after=error.retry_after,
+        lines=[*lines, *notes],
+    )
+
+
 def exit_code(error: "CallFailed") -> int:
-    if error.code == "INVALID_ARGUMENT":
+    if error.code in INVALID:
         return WRONG
     return NO_ANSWER if is_no_answer(error) else REFUSED
 
 
 def is_no_answer(error: "CallFailed") -> bool:
-    return error.code in {"UNAVAILABLE", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED"}
+    return error.code in UNANSWERED
 
 
-def told(error: "CallFailed") -> list[str]:
+def told(error: "CallFailed", options: Options = USUAL) -> list[str]:
     """Repeat what the service says: the sentence, each field, why, when to ask again."""
-    if error.code == "UNIMPLEMENTED":
-        return ["this service is older than this command"]
     fields = [f"{each.field}: {each.problem}" for each in error.violations]
     # The service cuts off what is long; the fields say it all.
     is_of_fields = fields and "; ".join(fields).startswith(str(error).removesuffix(" …"))
-    lines = ["refused:" if is_of_fields else str(error)]
-    lines += [f"  {field}" for field in fields]
-    if error.reason:
+    is_bare = error.code in INVALID and not fields
+    lines = ["refused:"] if is_of_fields or is_bare else [str(error)]
+    lines += [f"  {error}"] if is_bare else []
+    lines += [f"  {options.get(v.field, v.field)}: {v.problem}" for v in error.violations]
+    if error.reason and error.reason != "INVALID_REQUEST":
         lines.append(f"  reason: {error.reason}")
         lines += [f"  {name}: {value}" for name, value in sorted(error.metadata.items())]
     if error.retry_after is not None:
@@ -91,11 +122,13 @@ def told(error: "CallFailed") -> list[str]:
 
 
 def hints(error: "CallFailed") -> list[str]:
-    """Say where else to look when nobody has answered."""
+    """Say where else to look when the service has not answered."""
     if error.reason:
         return []
     if error.code == "UNAVAILABLE":
-        return ["Is gcsched running there? --target or GCSCHED_TARGET names another place."]
+        is_other = any(words in str(error) for words in NOT_GRPC)
+        said = NOT_GRPC_THERE if is_other else "Is gcsched running there?"
+        return [f"{said} {ELSEWHERE}"]
     if error.code == "DEADLINE_EXCEEDED":
-        return ["Nobody answers there, or the service waits for its stores: its log says so."]
+        return ["Nothing answers there, or the service waits for its stores: see its log."]
     return []

@@ -7,6 +7,8 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from gcsched.cli.parser import Parser
+
 
 def no_arguments(_: ArgumentParser) -> None:
     """Leave the parser as it is."""
@@ -21,9 +23,9 @@ class Command:
     run: Callable[[Namespace], int]
     arguments: Callable[[ArgumentParser], None] = no_arguments
 
-    def describe(self, parser: ArgumentParser) -> None:
+    def describe(self, parser: Parser) -> None:
         self.arguments(parser)
-        parser.set_defaults(run=self.run)
+        parser.set_defaults(run=self.run, parser=parser)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +36,8 @@ class Group:
     help: str
     commands: Sequence["Command | Group"]
 
-    def describe(self, parser: ArgumentParser) -> None:
+    def describe(self, parser: Parser) -> None:
+        parser.commands = [command.name for command in self.commands]
         choices = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
         for command in self.commands:
             command.describe(

@@ -3,31 +3,24 @@
 import sys
 from argparse import ArgumentParser, Namespace
 
-from gcsched.cli.calling import DONE, REFUSED, WRONG
-from gcsched.cli.output import note
+from gcsched.cli.failure import NotDone, WrongUsage
 
 
 def add_argument(parser: ArgumentParser) -> None:
     parser.add_argument("--yes", action="store_true", help="do not ask")
 
 
-def is_possible() -> bool:
-    return sys.stdin.isatty() and sys.stderr.isatty()
+def ensure_possible(chosen: Namespace) -> None:
+    """Raise WrongUsage where a question is due and there is no terminal to ask on."""
+    if not chosen.yes and not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise WrongUsage("there is no terminal to ask on; --yes does it without asking")
 
 
-def no_terminal() -> int:
-    note("there is no terminal to ask on; --yes does it without asking")
-    return WRONG
-
-
-def permission(chosen: Namespace, question: str) -> int:
-    """Give DONE when it may be done, else the exit code to end with."""
+def permission(chosen: Namespace, question: str) -> None:
+    """Return when it may be done. Raises NotDone, WrongUsage."""
+    ensure_possible(chosen)
     if chosen.yes:
-        return DONE
-    if not is_possible():
-        return no_terminal()
+        return
     print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
-    if sys.stdin.readline().strip().lower() in {"y", "yes"}:
-        return DONE
-    note("nothing was changed")
-    return REFUSED
+    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+        raise NotDone("nothing was changed")

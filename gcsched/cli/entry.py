@@ -2,9 +2,8 @@
 
 import sys
 
+from gcsched.cli.exit_codes import INTERRUPTED
 from gcsched.early_signals import end_at_signals
-
-INTERRUPTED = 130
 
 
 def main() -> int:

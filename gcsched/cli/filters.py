@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from gcsched.cli import arguments
-from gcsched.cli.when import FORMS
+from gcsched.cli.when import MOMENTS
 
 if TYPE_CHECKING:
     from gcsched.pb import task_pb2
@@ -27,7 +27,9 @@ STATES = (
 
 def state(given: str) -> str:
     if given.upper() not in STATES:
-        raise ArgumentTypeError(f"{given!r} is no state; write one of {', '.join(STATES).lower()}")
+        raise ArgumentTypeError(
+            f"{given!r} is not a state; write one of {', '.join(STATES).lower()}"
+        )
     return given.upper()
 
 
@@ -57,13 +59,13 @@ class InOne(Action):
 
 def set_once(namespace: Namespace, name: str, value: str) -> None:
     if getattr(namespace, name) is not None:
-        raise ArgumentTypeError(f"{name!r} is said twice")
+        raise ArgumentTypeError(f"{name!r} is given twice")
     setattr(namespace, name, GIVEN[name](value))
 
 
 def field(name: str) -> str:
     if (found := name.replace("-", "_")) not in GIVEN:
-        raise ArgumentTypeError(f"{name!r} is no field; write some of {', '.join(GIVEN)}")
+        raise ArgumentTypeError(f"{name!r} is not a field; write some of {', '.join(GIVEN)}")
     return found
 
 
@@ -74,9 +76,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     shown("--state", type=state, metavar="STATE", help=", ".join(STATES).lower())
     shown("--empid", type=arguments.text, metavar="ID", help="of this employee")
     shown("--email", type=arguments.text, metavar="ADDRESS", help="for this address")
-    shown(
-        "--due-from", type=arguments.second, metavar="TIME", help=f"due from then on: {moments()}"
-    )
+    shown("--due-from", type=arguments.second, metavar="TIME", help=f"due from then on: {MOMENTS}")
     shown("--due-before", type=arguments.second, metavar="TIME", help="due before then")
     shown(
         "--filter",
@@ -84,10 +84,6 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="FIELDS",
         help="the same in one: 'state=failed due_before=+2h'",
     )
-
-
-def moments() -> str:
-    return FORMS.replace("daily, ", "")
 
 
 def is_empty(chosen: Namespace) -> bool:

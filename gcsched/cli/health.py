@@ -1,25 +1,26 @@
 """`gcsched health`: ask a service whether it takes calls, as HEALTHCHECK and probes do."""
 
+import json
 import os
-import sys
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from typing import TYPE_CHECKING
 
-from gcsched.cli import target
+from gcsched.cli import output, target
 from gcsched.cli.command import Command
+from gcsched.cli.exit_codes import DONE, EXPLAINED, NO_ANSWER, REFUSED
+from gcsched.cli.failure import Failure, report
 
-SERVING = 0
-NOT_SERVING = 1
-EXIT_CODES = """\
-exit codes:
-  0    SERVING
-  1    anything else: not serving, unknown service, no answer
-  2    wrong usage"""
+if TYPE_CHECKING:
+    import grpc
+
+UNANSWERED = {"UNAVAILABLE", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "CANCELLED"}
 
 
 def arguments(parser: ArgumentParser) -> None:
-    parser.epilog = EXIT_CODES
+    parser.epilog = EXPLAINED
     parser.formatter_class = RawDescriptionHelpFormatter
     target.add_arguments(parser, os.environ)
+    parser.add_argument("--json", action="store_true", help="print JSON, also of an error")
     parser.add_argument(
         "--service",
         metavar="NAME",
@@ -40,11 +41,20 @@ def run(chosen: Namespace) -> int:
         try:
             answer = health_pb2_grpc.HealthStub(channel).Check(request, timeout=chosen.timeout)
         except grpc.RpcError as error:
-            print(f"{chosen.target} {error.code().name}: {error.details()}", file=sys.stderr)
-            return NOT_SERVING
-    print(chosen.target, health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status))
-    is_serving = answer.status == health_pb2.HealthCheckResponse.SERVING
-    return SERVING if is_serving else NOT_SERVING
+            return report(failure(error, chosen), as_json=chosen.json)
+    status = health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)
+    said = {"target": chosen.target, "service": chosen.service, "status": status}
+    output.say(json.dumps(said) if chosen.json else f"{chosen.target} {status}")
+    return DONE if status == "SERVING" else REFUSED
+
+
+def failure(error: "grpc.RpcError", chosen: Namespace) -> Failure:
+    code = error.code().name
+    return Failure(
+        message=output.clean(f"{chosen.target} {code}: {error.details()}"),
+        exit_code=NO_ANSWER if code in UNANSWERED else REFUSED,
+        code=code,
+    )
 
 
 COMMAND = Command(

@@ -4,8 +4,10 @@ from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
 from gcsched.cli import filters, job_steps, job_view, output, paging
-from gcsched.cli.calling import DONE, addressed, calling
+from gcsched.cli.calling import addressed, calling
 from gcsched.cli.command import Command, Group
+from gcsched.cli.exit_codes import DONE
+from gcsched.cli.job_ids import whole
 
 if TYPE_CHECKING:
     from gcsched.client import Client
@@ -16,7 +18,8 @@ ORDERS = ("created-desc", "created-asc", "due-asc", "due-desc")
 def show(service: "Client", chosen: Namespace) -> int:
     from gcsched.pb import task_pb2
 
-    return job_view.told(chosen, service.call("GetJob", task_pb2.GetJobRequest(job_id=chosen.id)))
+    request = task_pb2.GetJobRequest(job_id=whole(service, chosen.id))
+    return job_view.told(chosen, service.call("GetJob", request))
 
 
 def listed(parser: ArgumentParser) -> None:

@@ -6,13 +6,19 @@ from typing import TYPE_CHECKING
 from gcsched.cli import arguments, job_view, when
 from gcsched.cli.calling import addressed, calling
 from gcsched.cli.command import Command
+from gcsched.cli.job_ids import whole
 
 if TYPE_CHECKING:
     from gcsched.client import Client
 
 
 def identified(parser: ArgumentParser) -> None:
-    parser.add_argument("id", type=arguments.text, metavar="ID", help="the id of the job")
+    parser.add_argument(
+        "id",
+        type=arguments.text,
+        metavar="ID",
+        help="the id of the job, or its first characters (4 at least) where they are unique",
+    )
 
 
 def changed(parser: ArgumentParser) -> None:
@@ -35,7 +41,9 @@ def cancelled(parser: ArgumentParser) -> None:
 def cancel(service: "Client", chosen: Namespace) -> int:
     from gcsched.pb import task_pb2
 
-    request = task_pb2.CancelJobRequest(job_id=chosen.id, etag=chosen.etag, reason=chosen.reason)
+    request = task_pb2.CancelJobRequest(
+        job_id=whole(service, chosen.id), etag=chosen.etag, reason=chosen.reason
+    )
     return job_view.told(chosen, service.call("CancelJob", request))
 
 
@@ -51,14 +59,16 @@ def rescheduled(parser: ArgumentParser) -> None:
 def reschedule(service: "Client", chosen: Namespace) -> int:
     from gcsched.pb import task_pb2
 
-    request = task_pb2.RescheduleJobRequest(job_id=chosen.id, etag=chosen.etag, timestamp=chosen.at)
+    request = task_pb2.RescheduleJobRequest(
+        job_id=whole(service, chosen.id), etag=chosen.etag, timestamp=chosen.at
+    )
     return job_view.told(chosen, service.call("RescheduleJob", request))
 
 
 def retry(service: "Client", chosen: Namespace) -> int:
     from gcsched.pb import task_pb2
 
-    request = task_pb2.RetryJobRequest(job_id=chosen.id, etag=chosen.etag)
+    request = task_pb2.RetryJobRequest(job_id=whole(service, chosen.id), etag=chosen.etag)
     return job_view.told(chosen, service.call("RetryJob", request))
 
 
@@ -76,7 +86,7 @@ def resolve(service: "Client", chosen: Namespace) -> int:
     from gcsched.pb import task_pb2
 
     request = task_pb2.ResolveJobRequest(
-        job_id=chosen.id, etag=chosen.etag, state=chosen.state, reason=chosen.reason
+        job_id=whole(service, chosen.id), etag=chosen.etag, state=chosen.state, reason=chosen.reason
     )
     return job_view.told(chosen, service.call("ResolveJob", request))
 

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from gcsched.cli import fields, output
-from gcsched.cli.calling import DONE
+from gcsched.cli.exit_codes import DONE
 from gcsched.cli.output import Block, Table
 
 if TYPE_CHECKING:
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from gcsched.pb import task_pb2
 
-IN_LISTS = ("job_id", "state", "due", "empid", "email")
+IN_LISTS = ("job_id", "state", "due", "empid", "email", "reason")
 OF_ATTEMPTS = ("begun", "kind", "relay", "code", "enhanced", "text")
 
 

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gcsched.cli import arguments, confirm, filters, output
-from gcsched.cli.calling import DONE, MANY_SECONDS, WRONG, Act, addressed, calling
+from gcsched.cli.calling import MANY_SECONDS, Act, addressed, calling
 from gcsched.cli.command import Command, Group
+from gcsched.cli.exit_codes import DONE
+from gcsched.cli.failure import WrongUsage
 
 if TYPE_CHECKING:
     from gcsched.client import Client
@@ -43,19 +45,16 @@ def cancelled(parser: ArgumentParser) -> None:
 def changing(change: Change) -> Act:
     def act(service: "Client", chosen: Namespace) -> int:
         if chosen.all is not filters.is_empty(chosen):
-            output.note("say which jobs: options of a filter, or --all")
-            return WRONG
+            raise WrongUsage("say which jobs: options of a filter, or --all")
         request = request_for(chosen)
         if chosen.yes or chosen.dry_run:
             return told(change, chosen, service.call(change.method, request))
-        if not confirm.is_possible():
-            return confirm.no_terminal()
+        confirm.ensure_possible(chosen)
         found = service.call(change.method, only_counting(request))
         if not found.count:
             return told(change, chosen, found)
         question = f"{change.verb.capitalize()} {jobs(found.count)}?"
-        if (code := confirm.permission(chosen, question)) != DONE:
-            return code
+        confirm.permission(chosen, question)
         return told(change, chosen, service.call(change.method, request))
 
     return act

@@ -3,12 +3,13 @@
 import errno
 import os
 import sys
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from argparse import Namespace, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 
 from gcsched import __doc__ as purpose
 from gcsched import __version__
 from gcsched.cli import (
+    completion,
     dev,
     health,
     job,
@@ -22,8 +23,11 @@ from gcsched.cli import (
     template,
 )
 from gcsched.cli.command import Group
+from gcsched.cli.exit_codes import EXPLAINED, INTERRUPTED, UNREAD
+from gcsched.cli.failure import CommandFailed, found_here, report
+from gcsched.cli.parser import Parser, spelled_out, wants_json
 from gcsched.cli.standard_streams import unfailing_stderr
-from gcsched.errors import GcschedError, SettingsProblems
+from gcsched.errors import GcschedError
 
 COMMANDS = Group(
     name="gcsched",
@@ -42,58 +46,53 @@ COMMANDS = Group(
         suppression.COMMANDS,
         recipient.COMMANDS,
         template.COMMANDS,
+        completion.COMMAND,
     ),
 )
-
-FAILED = 1
-USAGE = 2
-INTERRUPTED = 130
-UNREAD = 141
-EXIT_CODES = """\
-exit codes:
-  0    done
-  1    could not start, or failed
-  2    wrong usage, or settings missing or contradictory
-  130  interrupted
-What calls a service has more of them; its --help tells."""
 
 
 def main(arguments: Sequence[str] | None = None, commands: Group = COMMANDS) -> int:
     with unfailing_stderr():
-        return exit_code(arguments, commands)
+        return exit_code(sys.argv[1:] if arguments is None else arguments, commands)
 
 
-def exit_code(arguments: Sequence[str] | None, commands: Group) -> int:
-    chosen = parser_of(commands).parse_args(arguments)
+def exit_code(arguments: Sequence[str], commands: Group) -> int:
     try:
+        chosen = parsed(arguments, commands)
         code = int(chosen.run(chosen))
         print(end="", flush=True)
     except OSError as error:
         if error.errno not in {errno.EPIPE, errno.ENOSPC}:
             raise
-        return unwritten(error)
+        return unwritten(error, as_json=wants_json(arguments))
     except GcschedError as error:
-        print(error, file=sys.stderr)
-        return USAGE if isinstance(error, SettingsProblems) else FAILED
+        return report(found_here(error), as_json=wants_json(arguments))
     except KeyboardInterrupt:
         return INTERRUPTED
     return code
 
 
-def unwritten(error: OSError) -> int:
+def parsed(arguments: Sequence[str], commands: Group) -> Namespace:
+    """Raise WrongUsage where *arguments* cannot be meant."""
+    chosen, unknown = parser_of(commands).parse_known_args(spelled_out(list(arguments)))
+    if unknown:
+        chosen.parser.refuse(unknown)
+    return chosen
+
+
+def unwritten(error: OSError, *, as_json: bool) -> int:
     """Keep the interpreter from complaining at its end of what it could not say."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     if error.errno == errno.EPIPE:
         return UNREAD
-    print(error.strerror, file=sys.stderr)
-    return FAILED
+    return report(found_here(CommandFailed(str(error.strerror))), as_json=as_json)
 
 
-def parser_of(commands: Group) -> ArgumentParser:
-    parser = ArgumentParser(
+def parser_of(commands: Group) -> Parser:
+    parser = Parser(
         prog=commands.name,
         description=commands.help,
-        epilog=EXIT_CODES,
+        epilog=EXPLAINED,
         formatter_class=RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"gcsched {__version__}")

@@ -5,7 +5,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
@@ -43,12 +43,15 @@ def as_json(message: "Message") -> str:
     """Give *message* in one line, in ASCII, with all fields but absent messages."""
     import json
 
+    return json.dumps(as_dict(message))
+
+
+def as_dict(message: "Message") -> dict[str, Any]:
+    """Return *message* as ProtoJSON has it, by the names of the contract."""
     from google.protobuf import json_format
 
-    return json.dumps(
-        json_format.MessageToDict(
-            message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
-        )
+    return json_format.MessageToDict(
+        message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
     )
 
 

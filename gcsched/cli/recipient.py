@@ -4,8 +4,9 @@ from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
 from gcsched.cli import arguments, confirm, fields, output
-from gcsched.cli.calling import DONE, MANY_SECONDS, addressed, calling
+from gcsched.cli.calling import MANY_SECONDS, addressed, calling
 from gcsched.cli.command import Command, Group
+from gcsched.cli.exit_codes import DONE
 from gcsched.cli.jobs import jobs
 
 if TYPE_CHECKING:
@@ -33,17 +34,22 @@ def show(service: "Client", chosen: Namespace) -> int:
 def forget(service: "Client", chosen: Namespace) -> int:
     from gcsched.pb import task_pb2
 
-    question = f"Erase {chosen.empid}, also in finished jobs?"
-    if (code := confirm.permission(chosen, question)) != DONE:
-        return code
+    confirm.permission(chosen, f"Erase {chosen.empid}, also in finished jobs?")
     request = task_pb2.ForgetRecipientRequest(empid=chosen.empid)
     reply = service.call("ForgetRecipient", request)
-    output.tell(chosen, reply, lambda: [erased(reply)])
+    output.tell(chosen, reply, lambda: [erased(reply, chosen.empid)])
     return DONE
 
 
-def erased(reply: "task_pb2.ForgetRecipientResponse") -> str:
-    said = f"erased, also in {jobs(reply.erased)}"
+def erased(reply: "task_pb2.ForgetRecipientResponse", empid: str) -> str:
+    if reply.had_details or not reply.HasField("had_details"):  # absent: of an older service
+        said = f"erased, also in {jobs(reply.erased)}"
+    elif reply.erased:
+        said = f"erased in {jobs(reply.erased)}"
+    elif reply.unfinished:
+        said = "nothing was erased"
+    else:
+        return f"nothing is stored about {empid}; nothing was changed"
     if not reply.unfinished:
         return said
     left = jobs(reply.unfinished)

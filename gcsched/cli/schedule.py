@@ -1,33 +1,27 @@
 """`gcsched schedule`: ask a running service for one invitation, as any caller would."""
 
 import json
-import os
-import sys
-from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from argparse import ArgumentParser, Namespace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from gcsched.cli import calling, fields, output, target, template, when, wishes
+from gcsched.cli import calling, fields, output, schedule_view, template, when, wishes
 from gcsched.cli.arguments import text
 from gcsched.cli.command import Command
+from gcsched.cli.exit_codes import DONE, EXPLAINED, REFUSED
+from gcsched.cli.failure import NotDone, WrongUsage
+from gcsched.cli.obstacles import Obstacles, obstacles
 
 if TYPE_CHECKING:
-    from gcsched.client import CallFailed, Client, Scheduled
+    from gcsched.client import Client, Scheduled
     from gcsched.pb import task_pb2
 
-ACCEPTED = 0
-FAILED = 1
-WRONG = 2
-NOTES = """\
+NOTES = f"""\
 The same invitation (same --empid, --to, --message and second) is one job, however often it is
 asked for. `now` and `+10m` mean another second each time; to repeat a command, name the second
 or give it a --request-id.
 
-exit codes:
-  0    accepted: the job is stored safely; with --validate-only: it would be
-  1    failed: unreachable, out of time, overloaded; asking again is safe
-  2    wrong usage, or the service refused what was asked
-  130  interrupted"""
+{EXPLAINED}"""
 
 OPTIONS = {
     "empid": "--empid",
@@ -47,7 +41,6 @@ OPTIONS = {
 
 def arguments(parser: ArgumentParser) -> None:
     parser.epilog = NOTES
-    parser.formatter_class = RawDescriptionHelpFormatter
     add = parser.add_argument
     add("--to", required=True, type=text, metavar="ADDRESS", help="the recipient's address")
     add("--empid", required=True, type=text, metavar="ID", help="the recipient's employee id")
@@ -55,104 +48,80 @@ def arguments(parser: ArgumentParser) -> None:
     add("--name", default="", type=text, metavar="NAME", help="{{username}} in the template")
     add("--at", default="now", metavar="TIME", help=f"{when.FORMS} (%(default)s)")
     add("--validate-only", action="store_true", help="store nothing, show how it would look")
-    add("--json", action="store_true", help='print one line: {"job_id": "...", "due": "...", ...}')
-    target.add_arguments(parser, os.environ)
     wishes.add_arguments(parser)
 
 
-def run(chosen: Namespace) -> int:
+def ask(service: "Client", chosen: Namespace) -> int:
+    from gcsched.client import CallFailed, scheduled
+
     now = datetime.now(UTC)
+    at = second(chosen.at, now)
     try:
-        at = when.unix_seconds(chosen.at, now=now)
+        reply = answer(service, chosen, at)
+    except CallFailed as error:
+        if calling.is_no_answer(error):
+            again = "daily" if at == when.DAILY else at
+            error.add_note(f"To ask again without a second mail, use --at {again}.")
+        raise
+    if chosen.validate_only:
+        return previewed(chosen, reply)
+    job = scheduled(reply)
+    due = when.due(at, now=now)
+    if job.due is not None and job.state != "QUEUED":
+        due = schedule_view.utc(job.due)
+    is_waiting = job.state in schedule_view.WAITING
+    found = obstacles(chosen, due=job.due) if is_waiting else Obstacles()
+    output.say(as_json(job, due, found) if chosen.json else as_sentence(job, due, found))
+    return DONE
+
+
+def second(at: str, now: datetime) -> int:
+    try:
+        return when.unix_seconds(at, now=now)
     except ValueError as error:
-        print(f"--at: {error}", file=sys.stderr)
-        return WRONG
-    return ask(chosen, at=at, now=now)
+        raise WrongUsage(f"--at: {error}") from error
 
 
-def ask(chosen: Namespace, *, at: int, now: datetime) -> int:
-    from gcsched.client import CallFailed, Client, InvalidRequest, scheduled
-
-    with Client(chosen.target, timeout=chosen.timeout) as client:
-        try:
-            reply = answer(client, chosen, at)
-            if chosen.validate_only:
-                return previewed(chosen, reply)
-            job = scheduled(reply)
-        except InvalidRequest as error:
-            print("\n".join(["refused:", *advice(error)]), file=sys.stderr)
-            return WRONG
-        except CallFailed as error:
-            print("\n".join([*calling.told(error), *hints(error, at)]), file=sys.stderr)
-            return WRONG if is_refusal(error) else FAILED
-    due = when.due(at, now=now) if job.due is None or job.state == "QUEUED" else utc(job.due)
-    print(as_json(job, due) if chosen.json else as_sentence(job, due))
-    return ACCEPTED
-
-
-def answer(client: "Client", chosen: Namespace, at: int) -> "task_pb2.MeetResponse":
+def answer(service: "Client", chosen: Namespace, at: int) -> "task_pb2.MeetResponse":
     from gcsched.client import request_for
 
     more = wishes.chosen_wishes(chosen)
     request = request_for(chosen.empid, chosen.to, chosen.message, chosen.name, at, **more)
     request.validate_only = chosen.validate_only
-    reply: task_pb2.MeetResponse = client.call("ScheduleMeet", request)
+    reply: task_pb2.MeetResponse = service.call("ScheduleMeet", request)
     return reply
 
 
 def previewed(chosen: Namespace, reply: "task_pb2.MeetResponse") -> int:
     if not reply.HasField("preview"):
-        output.note(
+        raise NotDone(
             f"this service is older than --validate-only and has accepted job {reply.job_id}"
         )
-        return FAILED
     fate = fields.facts(reply, without=["success", "preview"])
     output.tell(chosen, reply, lambda: [fate, *template.previewing(reply.preview)])
-    return ACCEPTED if reply.success else WRONG
+    return DONE if reply.success else REFUSED
 
 
-def is_refusal(error: "CallFailed") -> bool:
-    return error.code == "ALREADY_EXISTS" or error.reason == "REFUSED_DUPLICATE"
-
-
-def advice(error: "CallFailed") -> list[str]:
-    """Repeat what the service says is wrong, by the names that things have here."""
-    return [
-        f"  {OPTIONS.get(each.field, each.field)}: {each.problem}" for each in error.violations
-    ] or [f"  {error}"]
-
-
-def hints(error: "CallFailed", at: int) -> list[str]:
-    """Say how to ask again without a second mail."""
-    if not calling.is_no_answer(error):
-        return []
-    again = "daily" if at == when.DAILY else at
-    return [f"To ask again without a second mail, use --at {again}."]
-
-
-def as_json(job: "Scheduled", due: str | None) -> str:
+def as_json(job: "Scheduled", due: str | None, found: Obstacles) -> str:
     told = {"outcome": job.outcome, "state": job.state}
     given = {name: value for name, value in told.items() if value}
-    return json.dumps({"job_id": job.job_id, "due": due, **given})
+    in_the_way = {"suppression": found.suppression, "pause": found.pause}
+    messages = {name: output.as_dict(each) for name, each in in_the_way.items() if each is not None}
+    return json.dumps({"job_id": job.job_id, "due": due, **given, **messages})
 
 
-def as_sentence(job: "Scheduled", due: str | None) -> str:
-    if job.outcome == "REPLAYED":
-        return f"accepted before: job {job.job_id}, {job.state} now"
-    return f"accepted: job {job.job_id}, due {here(due) if due else 'with the next daily run'}"
-
-
-def utc(moment: datetime) -> str:
-    return moment.isoformat().replace("+00:00", "Z")
-
-
-def here(due: str) -> str:
-    return datetime.fromisoformat(due).astimezone().isoformat()
+def as_sentence(job: "Scheduled", due: str | None, found: Obstacles) -> str:
+    said = schedule_view.sentence(job, due)
+    if found.suppression is not None:
+        said += schedule_view.blocked(found.suppression)
+    if found.pause is not None:
+        said += schedule_view.paused(found.pause)
+    return said
 
 
 COMMAND = Command(
     name="schedule",
     help="Ask a running service to mail somebody an invitation at a time.",
-    run=run,
-    arguments=arguments,
+    run=calling.calling(ask, OPTIONS),
+    arguments=calling.addressed(arguments),
 )

@@ -5,21 +5,52 @@ import socket
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
-from gcsched.cli import arguments, fields, output
-from gcsched.cli.calling import DONE, MANY_SECONDS, addressed, calling
+from gcsched.cli import arguments, confirm, fields, obstacles, output, schedule_view
+from gcsched.cli.calling import MANY_SECONDS, addressed, calling
 from gcsched.cli.command import Command, Group
+from gcsched.cli.exit_codes import DONE
 from gcsched.cli.jobs import jobs
 
 if TYPE_CHECKING:
     from gcsched.client import Client
+    from gcsched.pb import task_pb2
+
+
+def queue(parser: ArgumentParser) -> None:
+    parser.add_argument("--dry-run", action="store_true", help="only count")
+    confirm.add_argument(parser)
 
 
 def run_daily(service: "Client", chosen: Namespace) -> int:
     from gcsched.pb import task_pb2
 
+    if chosen.dry_run:
+        counted = queued(service)
+        output.tell(chosen, counted, lambda: [f"{in_queue(counted)} would become due"])
+        return DONE
+    confirm.ensure_possible(chosen)
+    if not chosen.yes and (counted := queued(service)).count:
+        confirm.permission(chosen, f"Send {in_queue(counted)} of the daily queue now?")
     reply = service.call("RunDailyQueue", task_pb2.RunDailyQueueRequest())
-    output.tell(chosen, reply, lambda: [f"{jobs(reply.moved)} became due"])
+    output.tell(chosen, reply, lambda: [f"{jobs(reply.moved)} became due{unless_paused(chosen)}"])
     return DONE
+
+
+def unless_paused(chosen: Namespace) -> str:
+    pause = obstacles.pause(chosen)
+    return "" if pause is None else schedule_view.paused(pause)
+
+
+def queued(service: "Client") -> "task_pb2.CountJobsResponse":
+    from gcsched.pb import task_pb2
+
+    request = task_pb2.CountJobsRequest(filter=task_pb2.JobFilter(state=task_pb2.Job.QUEUED))
+    counted: task_pb2.CountJobsResponse = service.call("CountJobs", request)
+    return counted
+
+
+def in_queue(counted: "task_pb2.CountJobsResponse") -> str:
+    return f"{'more than ' if counted.more_than else ''}{jobs(counted.count)}"
 
 
 def named(parser: ArgumentParser) -> None:
@@ -69,9 +100,9 @@ DAILY = Group(
     commands=(
         Command(
             name="run",
-            help="Send everything in the daily queue now; the next daily run still comes.",
+            help="Send the daily queue now, after asking; the next daily run still comes.",
             run=calling(run_daily),
-            arguments=addressed(timeout=MANY_SECONDS),
+            arguments=addressed(queue, timeout=MANY_SECONDS),
         ),
     ),
 )

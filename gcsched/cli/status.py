@@ -1,14 +1,15 @@
 """`gcsched status`: how things are, once or again and again."""
 
-import sys
 import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from gcsched.cli import output, status_view, target
-from gcsched.cli.calling import DONE, addressed, calling, is_no_answer, told
+from gcsched.cli.calling import addressed, calling, failure, is_no_answer
 from gcsched.cli.command import Command
+from gcsched.cli.exit_codes import DONE
+from gcsched.cli.failure import report
 
 if TYPE_CHECKING:
     from gcsched.client import CallFailed, Client
@@ -73,10 +74,11 @@ def repeat(service: "Client", chosen: Namespace, show: Callable[[Any], None]) ->
 
 
 def without_answer(error: "CallFailed", chosen: Namespace, show: Callable[[Any], None]) -> None:
+    found = failure(error)
     if chosen.json:
-        print(*told(error), sep="\n", file=sys.stderr)
+        report(found, as_json=True)
     else:
-        show(["\n".join(told(error))])
+        show(["\n".join(found.lines)])
 
 
 COMMAND = Command(

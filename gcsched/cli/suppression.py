@@ -4,9 +4,10 @@ from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
 from gcsched.cli import arguments, fields, output, paging
-from gcsched.cli.calling import DONE, addressed, calling
+from gcsched.cli.calling import addressed, calling
 from gcsched.cli.command import Command, Group
-from gcsched.cli.filters import moments
+from gcsched.cli.exit_codes import DONE
+from gcsched.cli.when import MOMENTS
 
 if TYPE_CHECKING:
     from gcsched.client import Client
@@ -43,8 +44,17 @@ def blocked(parser: ArgumentParser) -> None:
         "--until",
         type=arguments.second,
         metavar="TIME",
-        help=f"{moments()}; unset: as the operator has set it",
+        help=f"{MOMENTS}; unset: as the operator has set it",
     )
+
+
+def show(service: "Client", chosen: Namespace) -> int:
+    from gcsched.pb import task_pb2
+
+    request = task_pb2.GetSuppressionRequest(email=chosen.email)
+    found = service.call("GetSuppression", request)
+    output.tell(chosen, found, lambda: [fields.facts(found)])
+    return DONE
 
 
 def add(service: "Client", chosen: Namespace) -> int:
@@ -77,6 +87,12 @@ COMMANDS = Group(
             help="List them in alphabetical order.",
             run=calling(list_all),
             arguments=addressed(paging.add_argument),
+        ),
+        Command(
+            name="show",
+            help="Show what blocks an address, in any spelling.",
+            run=calling(show),
+            arguments=addressed(of_an_address),
         ),
         Command(
             name="add",

@@ -1,13 +1,14 @@
 """`gcsched template`: what mails can look like."""
 
-import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gcsched.cli import arguments, fields, output
-from gcsched.cli.calling import DONE, REFUSED, addressed, calling
+from gcsched.cli.calling import addressed, calling
 from gcsched.cli.command import Command, Group
+from gcsched.cli.exit_codes import DONE
+from gcsched.cli.failure import CommandFailed
 
 if TYPE_CHECKING:
     from gcsched.client import Client
@@ -76,8 +77,7 @@ def written(file: Path, html: str) -> int:
     try:
         file.write_text(html, encoding="utf-8")
     except OSError as error:
-        print(f"--html: {file} cannot be written ({error.strerror})", file=sys.stderr)
-        return REFUSED
+        raise CommandFailed(f"--html: {file} cannot be written ({error.strerror})") from error
     return DONE
 
 

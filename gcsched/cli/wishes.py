@@ -4,7 +4,7 @@ from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
 from gcsched.cli import arguments, template
-from gcsched.cli.filters import moments
+from gcsched.cli.when import MOMENTS
 
 if TYPE_CHECKING:
     from gcsched.client import Wishes
@@ -26,7 +26,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--not-after",
         type=arguments.second,
         metavar="TIME",
-        help=f"do not send it after then: {moments()}",
+        help=f"do not send it after then: {MOMENTS}",
     )
     add("--reply-to", default="", type=text, metavar="ADDRESS", help="where replies go")
     add(

@@ -6,7 +6,8 @@ from zoneinfo import ZoneInfo
 
 FURTHEST = timedelta(days=3653)
 KEEP_TRYING = timedelta(hours=24)
-MILLISECONDS = range(10**11, 10**14)  # as milliseconds 1973 to 5138, as seconds far beyond
+MILLISECONDS = range(253_402_300_800, 10**14)
+"""Milliseconds of the years 1978 to 5138; as seconds they lie beyond the year 9999."""
 
 
 def whole_second(moment: datetime) -> datetime:

@@ -263,18 +263,20 @@ class GetJobRequest(_message.Message):
     def __init__(self, job_id: _Optional[str] = ...) -> None: ...
 
 class JobFilter(_message.Message):
-    __slots__ = ("state", "due_from", "due_before", "empid", "email")
+    __slots__ = ("state", "due_from", "due_before", "empid", "email", "id_prefix")
     STATE_FIELD_NUMBER: _ClassVar[int]
     DUE_FROM_FIELD_NUMBER: _ClassVar[int]
     DUE_BEFORE_FIELD_NUMBER: _ClassVar[int]
     EMPID_FIELD_NUMBER: _ClassVar[int]
     EMAIL_FIELD_NUMBER: _ClassVar[int]
+    ID_PREFIX_FIELD_NUMBER: _ClassVar[int]
     state: Job.State
     due_from: _timestamp_pb2.Timestamp
     due_before: _timestamp_pb2.Timestamp
     empid: str
     email: str
-    def __init__(self, state: _Optional[_Union[Job.State, str]] = ..., due_from: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., due_before: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., empid: _Optional[str] = ..., email: _Optional[str] = ...) -> None: ...
+    id_prefix: str
+    def __init__(self, state: _Optional[_Union[Job.State, str]] = ..., due_from: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., due_before: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., empid: _Optional[str] = ..., email: _Optional[str] = ..., id_prefix: _Optional[str] = ...) -> None: ...
 
 class ListJobsRequest(_message.Message):
     __slots__ = ("filter", "order", "page_size", "page_token", "view")
@@ -542,6 +544,12 @@ class ListSuppressionsResponse(_message.Message):
     next_page_token: str
     def __init__(self, suppressions: _Optional[_Iterable[_Union[Suppression, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
+class GetSuppressionRequest(_message.Message):
+    __slots__ = ("email",)
+    EMAIL_FIELD_NUMBER: _ClassVar[int]
+    email: str
+    def __init__(self, email: _Optional[str] = ...) -> None: ...
+
 class AddSuppressionRequest(_message.Message):
     __slots__ = ("email", "reason", "until")
     EMAIL_FIELD_NUMBER: _ClassVar[int]
@@ -593,12 +601,14 @@ class ForgetRecipientRequest(_message.Message):
     def __init__(self, empid: _Optional[str] = ...) -> None: ...
 
 class ForgetRecipientResponse(_message.Message):
-    __slots__ = ("erased", "unfinished")
+    __slots__ = ("erased", "unfinished", "had_details")
     ERASED_FIELD_NUMBER: _ClassVar[int]
     UNFINISHED_FIELD_NUMBER: _ClassVar[int]
+    HAD_DETAILS_FIELD_NUMBER: _ClassVar[int]
     erased: int
     unfinished: int
-    def __init__(self, erased: _Optional[int] = ..., unfinished: _Optional[int] = ...) -> None: ...
+    had_details: bool
+    def __init__(self, erased: _Optional[int] = ..., unfinished: _Optional[int] = ..., had_details: bool = ...) -> None: ...
 
 class ListTemplatesRequest(_message.Message):
     __slots__ = ()

@@ -120,6 +120,11 @@ class SchedulerStub(object):
                 request_serializer=gcsched_dot_pb_dot_task__pb2.ListSuppressionsRequest.SerializeToString,
                 response_deserializer=gcsched_dot_pb_dot_task__pb2.ListSuppressionsResponse.FromString,
                 _registered_method=True)
+        self.GetSuppression = channel.unary_unary(
+                '/scheduler.Scheduler/GetSuppression',
+                request_serializer=gcsched_dot_pb_dot_task__pb2.GetSuppressionRequest.SerializeToString,
+                response_deserializer=gcsched_dot_pb_dot_task__pb2.Suppression.FromString,
+                _registered_method=True)
         self.AddSuppression = channel.unary_unary(
                 '/scheduler.Scheduler/AddSuppression',
                 request_serializer=gcsched_dot_pb_dot_task__pb2.AddSuppressionRequest.SerializeToString,
@@ -291,6 +296,14 @@ class SchedulerServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetSuppression(self, request, context):
+        """Reads what blocks an address, in any of its spellings. NOT_FOUND (reason SUPPRESSION_NOT_FOUND)
+        when nothing does: it gets mail.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def AddSuppression(self, request, context):
         """Blocks an address in all its spellings, or changes until when. No body to it begins after an OK;
         what had begun before is finished. Whether letters are capitals does not matter.
@@ -418,6 +431,11 @@ def add_SchedulerServicer_to_server(servicer, server):
                     servicer.ListSuppressions,
                     request_deserializer=gcsched_dot_pb_dot_task__pb2.ListSuppressionsRequest.FromString,
                     response_serializer=gcsched_dot_pb_dot_task__pb2.ListSuppressionsResponse.SerializeToString,
+            ),
+            'GetSuppression': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetSuppression,
+                    request_deserializer=gcsched_dot_pb_dot_task__pb2.GetSuppressionRequest.FromString,
+                    response_serializer=gcsched_dot_pb_dot_task__pb2.Suppression.SerializeToString,
             ),
             'AddSuppression': grpc.unary_unary_rpc_method_handler(
                     servicer.AddSuppression,
@@ -888,6 +906,33 @@ class Scheduler(object):
             '/scheduler.Scheduler/ListSuppressions',
             gcsched_dot_pb_dot_task__pb2.ListSuppressionsRequest.SerializeToString,
             gcsched_dot_pb_dot_task__pb2.ListSuppressionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetSuppression(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/scheduler.Scheduler/GetSuppression',
+            gcsched_dot_pb_dot_task__pb2.GetSuppressionRequest.SerializeToString,
+            gcsched_dot_pb_dot_task__pb2.Suppression.FromString,
             options,
             channel_credentials,
             insecure,

@@ -100,6 +100,10 @@ class SchedulerStub:
     """
     ListSuppressions: _grpc.UnaryUnaryMultiCallable[_task_pb2.ListSuppressionsRequest, _task_pb2.ListSuppressionsResponse]
     """Lists the addresses that get no mail, in alphabetical order, each as it was written."""
+    GetSuppression: _grpc.UnaryUnaryMultiCallable[_task_pb2.GetSuppressionRequest, _task_pb2.Suppression]
+    """Reads what blocks an address, in any of its spellings. NOT_FOUND (reason SUPPRESSION_NOT_FOUND)
+    when nothing does: it gets mail.
+    """
     AddSuppression: _grpc.UnaryUnaryMultiCallable[_task_pb2.AddSuppressionRequest, _task_pb2.Suppression]
     """Blocks an address in all its spellings, or changes until when. No body to it begins after an OK;
     what had begun before is finished. Whether letters are capitals does not matter.
@@ -189,6 +193,10 @@ class SchedulerAsyncStub(SchedulerStub):
     """
     ListSuppressions: _aio.UnaryUnaryMultiCallable[_task_pb2.ListSuppressionsRequest, _task_pb2.ListSuppressionsResponse]  # type: ignore[assignment]
     """Lists the addresses that get no mail, in alphabetical order, each as it was written."""
+    GetSuppression: _aio.UnaryUnaryMultiCallable[_task_pb2.GetSuppressionRequest, _task_pb2.Suppression]  # type: ignore[assignment]
+    """Reads what blocks an address, in any of its spellings. NOT_FOUND (reason SUPPRESSION_NOT_FOUND)
+    when nothing does: it gets mail.
+    """
     AddSuppression: _aio.UnaryUnaryMultiCallable[_task_pb2.AddSuppressionRequest, _task_pb2.Suppression]  # type: ignore[assignment]
     """Blocks an address in all its spellings, or changes until when. No body to it begins after an OK;
     what had begun before is finished. Whether letters are capitals does not matter.
@@ -371,6 +379,16 @@ class SchedulerServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_task_pb2.ListSuppressionsResponse, _abc.Awaitable[_task_pb2.ListSuppressionsResponse]]:
         """Lists the addresses that get no mail, in alphabetical order, each as it was written."""
+
+    @_abc_1.abstractmethod
+    def GetSuppression(
+        self,
+        request: _task_pb2.GetSuppressionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_task_pb2.Suppression, _abc.Awaitable[_task_pb2.Suppression]]:
+        """Reads what blocks an address, in any of its spellings. NOT_FOUND (reason SUPPRESSION_NOT_FOUND)
+        when nothing does: it gets mail.
+        """
 
     @_abc_1.abstractmethod
     def AddSuppression(

@@ -8,6 +8,7 @@ from gcsched.errors import Violation
 from gcsched.pb import task_pb2
 from gcsched.rpc.addresses import address_from
 from gcsched.rpc.jobs_as_messages import state_from
+from gcsched.rpc.limits import LONGEST_ID
 from gcsched.rpc.moments import moment
 
 
@@ -34,12 +35,15 @@ def fields_from(message: task_pb2.JobFilter, checks: Checks) -> JobFilter:
     }
     email = address_from(message.email, "filter.email") if message.email else ""
     checks.add(text_violations("filter.empid", message.empid, at_least=0, at_most=LONGEST_EMPID))
+    prefix = message.id_prefix
+    checks.add(text_violations("filter.id_prefix", prefix, at_least=0, at_most=LONGEST_ID))
     return JobFilter(
         state=checks.taken(state_from(message.state, "filter.state"), otherwise=None),
         due_from=given.get("due_from"),
         due_before=given.get("due_before"),
         empid=message.empid,
         email=checks.taken(email, otherwise=""),
+        id_prefix=prefix,
     )
 
 

@@ -36,7 +36,9 @@ class KnowingRecipients:
             check_empid(request.empid)
             forgotten = await self.recipients.forget(request.empid)
             return task_pb2.ForgetRecipientResponse(
-                erased=forgotten.erased, unfinished=forgotten.unfinished
+                erased=forgotten.erased,
+                unfinished=forgotten.unfinished,
+                had_details=forgotten.had_details,
             )
 
 

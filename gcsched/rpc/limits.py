@@ -8,6 +8,7 @@ from google.protobuf.message import Message
 from gcsched.errors import DeadlineOver, RequestTooLarge
 
 LARGEST_REQUEST = 64 * 1024
+LONGEST_ID = 128
 LONGEST_CALL = timedelta(seconds=10)
 LONGEST_OF_MANY = timedelta(seconds=60)  # where a call may change or count all jobs
 FOR_THE_REPLY = timedelta(milliseconds=100)

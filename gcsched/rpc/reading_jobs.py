@@ -16,12 +16,12 @@ from gcsched.pb import task_pb2
 from gcsched.rpc.answering import answering
 from gcsched.rpc.filters import filter_from, listing_from
 from gcsched.rpc.jobs_as_messages import View, job_message
+from gcsched.rpc.limits import LONGEST_ID
 from gcsched.usecases.loop_share import LoopShare
 from gcsched.usecases.read_jobs import ReadJobs
 
 Context = grpc.aio.ServicerContext[Message, Message]
 
-LONGEST_ID = 128
 LARGEST_PAGE_BYTES = 3 * 1024 * 1024  # gRPC's own clients take 4 MiB
 VIEWS = task_pb2.Job.View.values()
 

@@ -11,7 +11,7 @@ from gcsched.rpc.turns import Turns
 Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 
 METHODS = [method.name for method in task_pb2.DESCRIPTOR.services_by_name["Scheduler"].methods]
-READING = {"GetJob", "CountJobs", "ListSuppressions", "GetRecipient"}
+READING = {"GetJob", "CountJobs", "ListSuppressions", "GetSuppression", "GetRecipient"}
 LISTING = {"ListJobs"}  # a page of 200 jobs with all their texts can take 50 MB while it is made
 CHANGING = {
     *("CancelJob", "RescheduleJob", "RetryJob", "ResolveJob"),

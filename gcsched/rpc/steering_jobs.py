@@ -27,6 +27,9 @@ from gcsched.usecases.steer import Steer
 
 Context = grpc.aio.ServicerContext[Message, Message]
 NEEDS_ALL = Violation("all", "must be true where no filter is given: all jobs would be changed")
+NOT_BY_ID = Violation(
+    "filter.id_prefix", "must be empty here: use state, empid or email, or the methods for one job"
+)
 
 
 class OfOneJob(Protocol):
@@ -107,6 +110,8 @@ class SteeringJobs:
         wanted = filter_from(request.filter, checks)
         if wanted == JobFilter() and not request.all:
             checks.add([NEEDS_ALL])
+        if wanted.id_prefix:
+            checks.add([NOT_BY_ID])
         checks.finish()
         lot = Lot(filter=wanted, wish=wish, only_count=request.validate_only)
         return task_pb2.ChangeJobsResponse(count=await self.change(lot, within=within))

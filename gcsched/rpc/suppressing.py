@@ -1,4 +1,4 @@
-"""ListSuppressions, AddSuppression and RemoveSuppression: convert, call the use case, convert."""
+"""The methods for blocked addresses: convert, call the use case, convert."""
 
 from dataclasses import dataclass
 
@@ -41,6 +41,15 @@ class Suppressing:
                 suppressions=[suppression_message(each) for each in page.suppressions],
                 next_page_token=page_token(LIST, [page.following]) if page.following else "",
             )
+
+    async def GetSuppression(
+        self, request: task_pb2.GetSuppressionRequest, context: Context
+    ) -> task_pb2.Suppression:
+        async with answering(request, context, "looking for a blocked address"):
+            checks = Checks()
+            address = checks.taken(address_from(request.email, "email"), otherwise="")
+            checks.finish()
+            return suppression_message(await self.blocklist.find(address))
 
     async def AddSuppression(
         self, request: task_pb2.AddSuppressionRequest, context: Context

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -32,6 +32,11 @@ BETWEEN_LOOKS_SECONDS = 0.05
 class BlockedAddresses(Protocol):
     async def page(self, after: str, *, most: int, now: datetime) -> list[Suppression]:
         """Give the *most* addresses that follow *after*, of those that are blocked at *now*."""
+
+    async def among(
+        self, addresses: Collection[str], *, now: datetime
+    ) -> Mapping[str, Suppression]:
+        """Give those of *addresses* that are blocked at *now* in any spelling, in one look."""
 
     async def block(self, wanted: Suppression) -> Suppression:
         """Keep *wanted*; where its address is blocked already, it has been since then."""
@@ -76,6 +81,13 @@ class Blocklist:
         shown = found[:most]
         following = shown[-1].address if len(found) > most else ""
         return BlockedPage(suppressions=shown, following=following)
+
+    async def find(self, address: str) -> Suppression:
+        """Return what blocks *address*. Raises UnknownSuppression, StoreUnavailable."""
+        found = await self.store.among([address], now=self.now())
+        if address not in found:
+            raise UnknownSuppression
+        return found[address]
 
     async def block(self, address: str, *, reason: str, until: datetime | None) -> Suppression:
         """Block *address*: no claim may begin a body to it after this. Raises StoreUnavailable.

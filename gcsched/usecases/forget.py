@@ -29,6 +29,7 @@ class Forgotten:
 
     erased: int
     unfinished: int
+    had_details: bool
 
 
 class PersonalData(Protocol):
@@ -41,8 +42,8 @@ class PersonalData(Protocol):
     async def erase(self, empid: str, *, after: str, most: int, now: datetime) -> Erased:
         """Erase *most* finished jobs that follow *after*, each only as it was seen."""
 
-    async def remove(self, empid: str) -> None:
-        """Delete the user details."""
+    async def remove(self, empid: str) -> bool:
+        """Delete the user details; return whether there were any."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,5 +70,5 @@ class KnowRecipients:
             if batch.last is None:
                 break
             after = batch.last
-        await self.data.remove(empid)
-        return Forgotten(erased=erased, unfinished=unfinished)
+        had_details = await self.data.remove(empid)
+        return Forgotten(erased=erased, unfinished=unfinished, had_details=had_details)

@@ -1,3 +1,4 @@
+import json
 import socket
 
 import grpc
@@ -17,11 +18,18 @@ async def test_a_running_service_is_serving(mongo_uri: str, redis_url: str) -> N
         ours = await gcsched("health", "--service=scheduler.Scheduler", GCSCHED_TARGET=app.target)
         nearby = await gcsched("health", GCSCHED_GRPC_LISTEN=app.target)
         unknown = await gcsched("health", "--service", "another.One", "--target", app.target)
+        as_json = await gcsched("health", "--json", "--target", app.target)
+        no_json = await gcsched("health", "--json", "--service=x", "--target", app.target)
 
     for each in (whole, ours, nearby):
         assert (each.returncode, each.stdout) == (0, f"{app.target} SERVING\n")
     assert unknown.returncode == 1
     assert unknown.stderr.startswith(f"{app.target} NOT_FOUND: ")
+    assert (as_json.returncode, as_json.stderr) == (0, "")
+    said = {"target": app.target, "service": "", "status": "SERVING"}
+    assert json.loads(as_json.stdout) == said
+    assert (no_json.returncode, no_json.stdout) == (1, "")
+    assert json.loads(no_json.stderr)["error"]["code"] == "NOT_FOUND"
 
 
 async def test_a_service_that_does_not_serve_is_no_success() -> None:
@@ -32,10 +40,13 @@ async def test_a_service_that_does_not_serve_is_no_success() -> None:
     try:
         await servicer.set("", health_pb2.HealthCheckResponse.NOT_SERVING)
         done = await gcsched("health", "--target", f"127.0.0.1:{port}")
+        as_json = await gcsched("health", "--json", "--target", f"127.0.0.1:{port}")
     finally:
         await server.stop(0)
 
     assert (done.returncode, done.stdout) == (1, f"127.0.0.1:{port} NOT_SERVING\n")
+    assert (as_json.returncode, as_json.stderr) == (1, "")
+    assert json.loads(as_json.stdout)["status"] == "NOT_SERVING"
 
 
 async def test_nobody_there_is_one_line_and_no_success() -> None:
@@ -43,7 +54,7 @@ async def test_nobody_there_is_one_line_and_no_success() -> None:
 
     done = await gcsched("health", "--target", where)
 
-    assert done.returncode == 1
+    assert done.returncode == 3
     assert done.stdout == ""
     (line,) = done.stderr.splitlines()
     assert line.startswith(f"{where} UNAVAILABLE: ")
@@ -54,7 +65,7 @@ async def test_silence_ends_with_the_timeout() -> None:
         where = f"127.0.0.1:{accepts_and_never_answers.getsockname()[1]}"
         done = await gcsched("health", "--target", where, "--timeout", "0.2")
 
-    assert done.returncode == 1
+    assert done.returncode == 3
     assert done.stderr.startswith(f"{where} DEADLINE_EXCEEDED: ")
 
 
@@ -72,7 +83,7 @@ async def test_a_timeout_that_is_none_is_wrong_usage(given: str) -> None:
     done = await gcsched("health", f"--timeout={given}")
 
     assert done.returncode == 2
-    assert f"'{given}' is no number of seconds above 0" in done.stderr
+    assert f"'{given}' is not a number of seconds above 0; write e.g. 2.5" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ JOB = task_pb2.Job(
     name="Ada",
     labels={"team": "hr", "a": "b"},
     due=DUE,
+    reason="451 later",
     attempt=1,
     attempts=[
         task_pb2.Attempt(
@@ -59,6 +60,7 @@ async def test_a_job_is_shown_by_the_names_of_the_contract_with_its_attempts() -
         "name     Ada",
         "labels   a=b, team=hr",
         f"due      {here}",
+        "reason   451 later",
         "attempt  1",
         "",
         f"BEGUN{' ' * (len(here) - 5)}  KIND   RELAY  CODE  ENHANCED  TEXT",
@@ -73,7 +75,7 @@ async def test_json_is_one_line_with_every_field_by_its_name_and_times_in_utc() 
     assert done.out.count("\n") == 1
     assert said["job_id"] == ID
     assert said["due"] == "2026-01-05T09:00:00Z"
-    assert said["reason"] == ""
+    assert said["reason"] == "451 later"
     assert said["attempts"][0]["text"] == "later\x1b[2J please"
 
 
@@ -272,9 +274,9 @@ async def test_a_list_has_a_row_for_each_job_and_a_dash_for_nothing() -> None:
 
     here = DUE.astimezone().isoformat()
     heading, first, second = done.out.splitlines()
-    assert heading.split() == ["JOB_ID", "STATE", "DUE", "EMPID", "EMAIL"]
-    assert first == f"{ID}  RETRYING           {here}  E1815  ada@example.org"
-    assert second.split() == [ID, "STATE_UNSPECIFIED", "-", "-", "-"]
+    assert heading.split() == ["JOB_ID", "STATE", "DUE", "EMPID", "EMAIL", "REASON"]
+    assert first == f"{ID}  RETRYING           {here}  E1815  ada@example.org  451 later"
+    assert second.split() == [ID, "STATE_UNSPECIFIED", "-", "-", "-", "-"]
     assert service.asked == [task_pb2.ListJobsRequest(page_size=50)]
 
 

@@ -135,7 +135,7 @@ async def test_a_filter_may_be_written_in_one() -> None:
         ("status=failed", "some of state, due_from, due_before, empid, email"),
         ("state=asleep", "write one of queued, scheduled"),
         ("failed", "write name=value"),
-        ("empid=E1 empid=E2", "'empid' is said twice"),
+        ("empid=E1 empid=E2", "'empid' is given twice"),
         ("due_from=someday", "someday"),
     ],
 )

@@ -27,10 +27,11 @@ ARGUMENTS = {
     "job resolve": ["j1", "--sent", "--reason=seen"],
     "jobs cancel": ["--email=ada@example.org", "--yes"],
     "jobs retry": ["--email=ada@example.org", "--yes"],
-    "daily run": [],
+    "daily run": ["--yes"],
     "pause": ["--reason=test"],
     "resume": [],
     "suppression list": [],
+    "suppression show": ["ada@example.org"],
     "suppression add": ["ada@example.org", "--reason=asked"],
     "suppression remove": ["ada@example.org"],
     "recipient show": ["E1"],
@@ -38,7 +39,7 @@ ARGUMENTS = {
     "template list": [],
     "template preview": ["doc"],
 }
-NOT_CALLING = {"serve", "dev"}
+NOT_CALLING = {"serve", "dev", "completion"}
 SOON_SECONDS = 0.5
 
 

@@ -1,4 +1,5 @@
 import json
+from typing import Any
 
 import pytest
 
@@ -55,3 +56,28 @@ async def test_what_still_waits_is_told(unfinished: int, words: str) -> None:
 
     assert done.code == 0
     assert done.out.endswith(words)
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ({"had_details": False}, "nothing is stored about NOPE; nothing was changed\n"),
+        ({"had_details": True}, "erased, also in 0 jobs\n"),
+        ({}, "erased, also in 0 jobs\n"),  # a service that is older than the field
+        ({"had_details": False, "erased": 1}, "erased in 1 job\n"),
+    ],
+)
+async def test_only_what_was_there_is_said_to_be_erased(answer: dict[str, Any], words: str) -> None:
+    reply = task_pb2.ForgetRecipientResponse(**answer)
+    async with answering(ForgetRecipient=reply) as service:
+        done = await command("recipient", "forget", "NOPE", "--yes", "--target", service.target)
+
+    assert (done.code, done.out) == (0, words)
+
+
+async def test_what_was_not_erased_is_not_said_to_be() -> None:
+    reply = task_pb2.ForgetRecipientResponse(had_details=False, unfinished=2)
+    async with answering(ForgetRecipient=reply) as service:
+        done = await command("recipient", "forget", "E1", "--yes", "--target", service.target)
+
+    assert done.out.startswith("nothing was erased; not in 2 jobs, unfinished")

@@ -94,14 +94,14 @@ async def test_a_refusal_without_fields_is_said_as_it_is(app: Running) -> None:
     assert "at most 65536 are accepted" in done.stderr
 
 
-async def test_nobody_there_ends_with_1_and_says_what_to_do() -> None:
+async def test_nobody_there_ends_with_3_and_says_what_to_do() -> None:
     where = f"127.0.0.1:{free_port()}"
 
     done = await gcsched("schedule", *WISH, "--at", "+10m", "--target", where)
 
     unavailable, look_elsewhere, repeat = done.stderr.splitlines()
     second = re.search(r"use --at ([0-9]+)\.", repeat)
-    assert done.returncode == 1
+    assert done.returncode == 3
     assert unavailable.startswith(f"{where} is unavailable: ")
     assert "GCSCHED_TARGET" in look_elsewhere
     assert second
@@ -186,7 +186,7 @@ CREATED, REPLAYED, FOR_DAILY = (
         (
             REPLAYED,
             "now",
-            "accepted before: job 7, SENT now",
+            "accepted before: job 7, already SENT: no second mail is sent",
             {"due": "2030-01-05T09:00:00Z", "outcome": "REPLAYED", "state": "SENT"},
         ),
         (
@@ -251,7 +251,7 @@ async def test_what_is_in_the_way_of_a_wish_that_is_only_validated_is_shown() ->
     async with answering(ScheduleMeet=refused) as service:
         done = await command("schedule", *WISH, "--validate-only", "--target", service.target)
 
-    assert done.code == 2
+    assert done.code == 1
     assert "REFUSED_DUPLICATE" in done.out
     assert "duplicate_of  7" in done.out
 
@@ -283,7 +283,7 @@ async def test_a_second_one_that_is_not_the_first_again_is_refused(
     async with answering(ScheduleMeet=answer) as service:
         done = await command("schedule", *WISH, "--target", service.target)
 
-    assert (done.code, done.out) == (2, "")
+    assert (done.code, done.out) == (1, "")
     assert words in done.err
 
 

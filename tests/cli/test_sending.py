@@ -8,18 +8,90 @@ import pytest
 from gcsched.pb import task_pb2
 from tests.answering import answering
 from tests.program import command
+from tests.terminal import on_a_terminal
 
 SINCE = datetime(2026, 1, 5, 9, tzinfo=UTC)
 PAUSE = task_pb2.Pause(by="ada@desk", reason="the relay moves", since=SINCE)
 
 
-async def test_the_daily_queue_is_sent_and_how_much_is_told() -> None:
-    answer = task_pb2.RunDailyQueueResponse(moved=1200)
-    async with answering(RunDailyQueue=answer) as service:
-        done = await command("daily", "run", "--target", service.target)
+MOVED = task_pb2.RunDailyQueueResponse(moved=1200)
+QUEUED = task_pb2.CountJobsRequest(filter=task_pb2.JobFilter(state=task_pb2.Job.QUEUED))
+WAITING = task_pb2.CountJobsResponse(count=1200)
+RUN = task_pb2.RunDailyQueueRequest()
+
+
+async def test_the_daily_queue_is_sent_with_yes_and_how_much_is_told() -> None:
+    async with answering(RunDailyQueue=MOVED) as service:
+        done = await command("daily", "run", "--yes", "--target", service.target)
 
     assert (done.code, done.out) == (0, "1,200 jobs became due\n")
-    assert service.asked == [task_pb2.RunDailyQueueRequest()]
+    assert service.asked == [RUN]
+
+
+async def test_a_daily_queue_that_waits_for_the_end_of_a_pause_is_told() -> None:
+    paused = task_pb2.StatusReport(pause=PAUSE)
+    async with answering(RunDailyQueue=MOVED, GetStatus=paused) as service:
+        done = await command("daily", "run", "--yes", "--target", service.target)
+
+    assert done.out.startswith('1,200 jobs became due; but sending is paused by "ada@desk" since')
+    assert done.out.endswith('("the relay moves"): mails wait until `gcsched resume`\n')
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "said", "calls"),
+    [
+        ("y\n", 0, "1,200 jobs became due\n", [QUEUED, RUN]),
+        ("n\n", 1, "nothing was changed\n", [QUEUED]),
+    ],
+)
+async def test_a_person_is_asked_before_the_daily_queue_is_sent(
+    answer: str, code: int, said: str, calls: list[object]
+) -> None:
+    async with answering(RunDailyQueue=MOVED, CountJobs=WAITING) as service:
+        ended, shown = await on_a_terminal(
+            ["daily", "run", "--target", service.target], typed=answer
+        )
+
+    assert "Send 1,200 jobs of the daily queue now? [y/N] " in shown
+    assert (ended, service.asked) == (code, calls)
+    assert shown.endswith(said)
+
+
+async def test_an_empty_daily_queue_is_no_question() -> None:
+    nothing = task_pb2.RunDailyQueueResponse()
+    empty = task_pb2.CountJobsResponse()
+    async with answering(RunDailyQueue=nothing, CountJobs=empty) as service:
+        ended, shown = await on_a_terminal(["daily", "run", "--target", service.target])
+
+    assert (ended, shown) == (0, "0 jobs became due\n")
+
+
+async def test_without_a_terminal_the_daily_queue_is_sent_with_yes_only() -> None:
+    async with answering(RunDailyQueue=MOVED, CountJobs=WAITING) as service:
+        done = await command("daily", "run", "--target", service.target)
+
+    assert (done.code, done.out, service.asked) == (2, "", [])
+    assert "--yes" in done.err
+
+
+@pytest.mark.parametrize(
+    ("counted", "words"),
+    [
+        (WAITING, "1,200 jobs would become due\n"),
+        (
+            task_pb2.CountJobsResponse(count=10_000, more_than=True),
+            "more than 10,000 jobs would become due\n",
+        ),
+    ],
+)
+async def test_a_dry_run_of_the_daily_queue_only_counts(
+    counted: task_pb2.CountJobsResponse, words: str
+) -> None:
+    async with answering(RunDailyQueue=MOVED, CountJobs=counted) as service:
+        done = await command("daily", "run", "--dry-run", "--target", service.target)
+
+    assert (done.code, done.out) == (0, words)
+    assert service.asked == [QUEUED]
 
 
 async def test_a_pause_says_who_and_why() -> None:

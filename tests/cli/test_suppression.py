@@ -76,3 +76,12 @@ async def test_one_that_was_not_blocked_is_told_by_its_reason() -> None:
 
     assert done.code == 1
     assert "  reason: SUPPRESSION_NOT_FOUND\n" in done.err
+
+
+async def test_what_blocks_an_address_is_shown() -> None:
+    async with answering(GetSuppression=BLOCKED) as service:
+        shown = await command("suppression", "show", "A@example.org", "--target", service.target)
+
+    assert shown.code == 0
+    assert shown.out.startswith("email ")
+    assert service.asked == [task_pb2.GetSuppressionRequest(email="A@example.org")]

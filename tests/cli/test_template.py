@@ -83,4 +83,4 @@ async def test_a_variable_without_a_value_is_wrong_usage() -> None:
     done = await command("template", "preview", "doc", "--var", "room")
 
     assert done.code == 2
-    assert "'room' is no pair; write name=value" in done.err
+    assert "'room' is not a pair; write name=value" in done.err

@@ -1,3 +1,4 @@
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -31,7 +32,10 @@ def test_each_form_means_its_second(text: str, second: int) -> None:
 
 @pytest.mark.parametrize(
     ("text", "later"),
-    [("+30s", 30), ("+10m", 600), ("+2h", 7200), ("+1d", 86400), ("+0s", 0)],
+    [
+        *[("+30s", 30), ("+10m", 600), ("+2h", 7200), ("+1d", 86400), ("+0s", 0)],
+        *[("-30s", -30), ("-5m", -300), ("-2h", -7200), ("-1d", -86400)],
+    ],
 )
 def test_a_wait_counts_from_now_and_is_never_short(text: str, later: int) -> None:
     wanted = NOW + timedelta(seconds=later)
@@ -58,16 +62,33 @@ def test_a_time_without_a_zone_is_answered_with_what_to_write() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "soon", "10m", "+10", "+1w", "-5", "+-5m", "1.5", "2026-01-05", "٣", "9" * 16, "NOW\n"],
+    ["", "soon", "tomorrow", "+10", "+1w", "-5", "+-5m", "1.5", "٣", "9" * 16, "NOW\n"],
 )
 def test_anything_else_is_answered_with_the_forms(text: str) -> None:
-    with pytest.raises(ValueError, match="is no time; write now, daily, "):
+    with pytest.raises(ValueError, match="is not a time; write now, daily, "):
+        when.unix_seconds(text, now=NOW)
+
+
+def test_a_wait_that_reaches_before_1970_is_still_a_time_and_not_the_daily_run() -> None:
+    assert when.unix_seconds("-99999d", now=NOW) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "advice"),
+    [
+        ("10m", "'10m' has no sign; write +10m for later"),
+        ("2 h", "'2 h' has no sign; write +2h for later"),
+        ("2026-01-05", "'2026-01-05' has no time of day; write 2026-01-05T09:00:00+01:00"),
+    ],
+)
+def test_what_is_nearly_a_time_is_answered_with_what_is_missing(text: str, advice: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(advice)):
         when.unix_seconds(text, now=NOW)
 
 
 @pytest.mark.parametrize("text", ["2026-02-30T09:00:00Z", "2026-01-05T25:00:00Z"])
 def test_a_day_or_hour_that_does_not_exist_is_named(text: str) -> None:
-    with pytest.raises(ValueError, match=f"'{text}' is no time: .* (range|0\\.\\.23)"):
+    with pytest.raises(ValueError, match=f"'{text}' is not a time: .* (range|0\\.\\.23)"):
         when.unix_seconds(text, now=NOW)
 
 

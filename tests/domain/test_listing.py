@@ -28,6 +28,7 @@ GIVEN: dict[str, dict[str, Any]] = {
     "due": {"due_from": NOW},
     "empid": {"empid": "E1"},
     "email": {"email": "ada@example.org"},
+    "id_prefix": {"id_prefix": "0190"},
 }
 BY_STATE = JobFilter(state=State.SENT)
 
@@ -41,6 +42,7 @@ def published() -> dict[tuple[str, ...], list[str]]:
         "one state, with or without due": [("state",), ("state", "due")],
         "empid": [("empid",)],
         "email": [("email",)],
+        "id_prefix": [("id_prefix",)],
     }
     table = {}
     for row in rows.splitlines():
@@ -80,7 +82,7 @@ def test_what_is_not_in_the_table_is_refused_with_the_whole_table(
         assert found.problem.endswith(
             ": nothing (CREATED_DESC, CREATED_ASC); state (DUE_ASC, DUE_DESC);"
             " state with due (DUE_ASC, DUE_DESC); empid (CREATED_DESC, CREATED_ASC);"
-            " email (CREATED_DESC, CREATED_ASC)"
+            " email (CREATED_DESC, CREATED_ASC); id_prefix (CREATED_DESC, CREATED_ASC)"
         )
 
 

@@ -10,6 +10,7 @@ from gcsched.domain.request import MeetRequest, validated
 from gcsched.errors import InvalidRequest, Violation
 from tests.builders import DOC_ONLY, NOON, NOW, a_request
 
+LAST_SECOND_OF_9999 = int(datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp())
 TEN_YEARS = NOON + 3653 * 86_400
 LINE_BREAKS = ["\n", "\r", "\r\n", "\v", "\f", "\x1c", "\x85", "\u2028", "\u2029"]
 CONTROLS = ["\x00", "\t", "\x1b", "\x7f", "\x9f", *LINE_BREAKS]
@@ -197,11 +198,12 @@ NEGATIVE = "must not be negative; 0 means the next daily run"
         (-(2**63), NEGATIVE),
         (TEN_YEARS + 1, FAR),
         (99_999_999_999, FAR),
+        (LAST_SECOND_OF_9999, FAR),
         (
-            100_000_000_000,
+            LAST_SECOND_OF_9999 + 1,
             (
-                "must be in Unix seconds; 100000000000 looks like milliseconds,"
-                " 100000000 would be in seconds"
+                "must be in Unix seconds; 253402300800 looks like milliseconds,"
+                " 253402300 would be in seconds"
             ),
         ),
         (

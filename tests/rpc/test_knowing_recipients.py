@@ -73,6 +73,8 @@ async def test_a_forgotten_employee_leaves_finished_jobs_that_say_so(
     held = await stub.GetJob(task_pb2.GetJobRequest(job_id="held"))
     other = await stub.GetJob(task_pb2.GetJobRequest(job_id="other"))
     assert (forgotten.erased, forgotten.unfinished) == (1, 1)
+    assert (forgotten.had_details, again.had_details) == (True, False)
+    assert again.HasField("had_details")
     assert (again.erased, again.unfinished) == (0, 1)
     assert (erased.name, erased.email, erased.message) == ("", "", "")
     assert erased.reason == "erased on 2026-07-01"
@@ -83,7 +85,8 @@ async def test_a_forgotten_employee_leaves_finished_jobs_that_say_so(
 
 
 async def test_an_employee_of_whom_nobody_told_is_forgotten_already(stub: Stub) -> None:
-    assert await stub.ForgetRecipient(FORGET) == task_pb2.ForgetRecipientResponse()
+    nothing = task_pb2.ForgetRecipientResponse(had_details=False)
+    assert await stub.ForgetRecipient(FORGET) == nothing
 
 
 @pytest.mark.parametrize("empid", ["", "x" * 129])

@@ -330,6 +330,40 @@ async def test_a_count_ends_at_ten_thousand(stub: Stub, mongo: Mongo) -> None:
     assert (more.count, more.more_than) == (10_000, True)
 
 
+@pytest.mark.parametrize("order", ["CREATED_ASC", "CREATED_DESC"])
+async def test_jobs_are_found_by_the_beginning_of_their_ids(
+    stub: Stub, mongo: Mongo, order: str
+) -> None:
+    ids = ["0189", "0190", "019000", "0190a", "0190ff", "0191", "019"]
+    await stored(mongo, *[a_job(id=each, dedup_key=None) for each in ids])
+
+    pages = await all_pages(stub, id_prefix="0190", order=order, page_size=2)
+    counted = await stub.CountJobs(
+        task_pb2.CountJobsRequest(filter=task_pb2.JobFilter(id_prefix="0190"))
+    )
+
+    wanted = [["0190", "019000"], ["0190a", "0190ff"]]
+    backwards = [page[::-1] for page in wanted[::-1]]
+    assert pages == (wanted if order == "CREATED_ASC" else backwards)
+    assert counted.count == 4
+
+
+@pytest.mark.parametrize(
+    ("wanted", "field"),
+    [
+        ({"id_prefix": "x" * 129}, "filter.id_prefix"),
+        ({"id_prefix": "0190", "state": "SENT"}, "filter"),
+        ({"id_prefix": "0190", "empid": "E1"}, "filter"),
+    ],
+)
+async def test_the_beginning_of_an_id_stands_alone_and_is_short(
+    stub: Stub, wanted: dict[str, Any], field: str
+) -> None:
+    refusal = await refused(stub.ListJobs(a_listing(**wanted)))
+
+    assert set(refusal.violations) == {field}
+
+
 async def test_a_count_of_what_no_index_serves_is_invalid(stub: Stub) -> None:
     wanted = task_pb2.JobFilter(empid="E1", email="ada@example.org")
 

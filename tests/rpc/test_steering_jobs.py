@@ -227,6 +227,19 @@ async def test_all_jobs_of_an_employee_are_counted_and_cancelled(stub: Stub) -> 
     assert [each.count for each in (counted, cancelled, again, rest)] == [2, 2, 0, 1]
 
 
+@pytest.mark.parametrize("method", ["CancelJobs", "RetryJobs"])
+async def test_jobs_are_not_changed_by_the_beginning_of_their_ids(stub: Stub, method: str) -> None:
+    job_id = await a_waiting_job(stub)
+    wanted = task_pb2.ChangeJobsRequest(filter=a_filter(id_prefix=job_id[:8]))
+
+    refusal = await refused(getattr(stub, method)(wanted))
+
+    assert refusal.code is grpc.StatusCode.INVALID_ARGUMENT
+    assert set(refusal.violations) == {"filter.id_prefix"}
+    left = await stub.GetJob(task_pb2.GetJobRequest(job_id=job_id))
+    assert left.state == task_pb2.Job.SCHEDULED
+
+
 async def test_all_that_failed_are_mailed_after_a_retry(stub: Stub, relay: Relay) -> None:
     for nth in (1, 2):
         relay.script(At.BODY, Answer(554, "5.6.0 not like this"), nth=nth)

@@ -165,3 +165,24 @@ async def test_an_address_that_looks_like_another_is_not_blocked_in_its_place(st
     assert refusal.code is grpc.StatusCode.INVALID_ARGUMENT
     assert set(refusal.violations) == {"email"}
     assert list((await listed(stub)).suppressions) == []
+
+
+@pytest.mark.parametrize("asked_for", ["ada@example.org", "ADA@Example.Org"])
+async def test_what_blocks_an_address_is_read_in_any_spelling(stub: Stub, asked_for: str) -> None:
+    blocked = await stub.AddSuppression(a_wish())
+
+    found = await stub.GetSuppression(task_pb2.GetSuppressionRequest(email=asked_for))
+
+    assert found == blocked
+
+
+async def test_an_address_that_gets_mail_has_no_suppression(stub: Stub) -> None:
+    over = a_wish(email="past@example.org", until=seconds(NOW + timedelta(seconds=1)))
+    await stub.AddSuppression(over)
+    asked = task_pb2.GetSuppressionRequest(email="ada@example.org")
+
+    refusal = await refused(stub.GetSuppression(asked))
+    wrong = await refused(stub.GetSuppression(task_pb2.GetSuppressionRequest(email="nobody")))
+
+    assert (refusal.code, refusal.reason) == (grpc.StatusCode.NOT_FOUND, "SUPPRESSION_NOT_FOUND")
+    assert set(wrong.violations) == {"email"}

@@ -1,4 +1,4 @@
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import pytest
@@ -21,6 +21,12 @@ class ToyStore:
     async def page(self, after: str, *, most: int, now: datetime) -> list[Suppression]:
         assert now == NOW
         return [self.blocked[each] for each in sorted(self.blocked) if each > after][:most]
+
+    async def among(
+        self, addresses: Collection[str], *, now: datetime
+    ) -> Mapping[str, Suppression]:
+        assert now == NOW
+        return {each: self.blocked[each] for each in addresses if each in self.blocked}
 
     async def block(self, wanted: Suppression) -> Suppression:
         self.blocked[wanted.address] = wanted

@@ -40,8 +40,8 @@ class ToyData:
         last = batch[-1] if len(batch) == most else None
         return Erased(jobs=len(erased), missed=len(batch) - len(erased), last=last)
 
-    async def remove(self, empid: str) -> None:
-        self.recipients.pop(empid, None)
+    async def remove(self, empid: str) -> bool:
+        return self.recipients.pop(empid, None) is not None
 
 
 def knowing(data: ToyData) -> KnowRecipients:
@@ -61,7 +61,7 @@ async def test_everything_finished_is_erased_in_batches() -> None:
 
     forgotten = await knowing(data).forget("E1")
 
-    assert forgotten == Forgotten(erased=1201, unfinished=3)
+    assert forgotten == Forgotten(erased=1201, unfinished=3, had_details=True)
     assert data.batches == [MOST_AT_ONCE, MOST_AT_ONCE, 201]
     assert not data.left
     assert not data.recipients
@@ -71,13 +71,17 @@ async def test_forgetting_again_finds_nothing_more() -> None:
     data = ToyData(finished=2)
     await knowing(data).forget("E1")
 
-    assert await knowing(data).forget("E1") == Forgotten(erased=0, unfinished=0)
+    again = await knowing(data).forget("E1")
+
+    assert again == Forgotten(erased=0, unfinished=0, had_details=False)
 
 
 async def test_a_job_that_somebody_changes_meanwhile_is_told_as_unfinished() -> None:
     data = ToyData(finished=MOST_AT_ONCE, busy=2)
 
-    assert await knowing(data).forget("E1") == Forgotten(erased=MOST_AT_ONCE - 2, unfinished=2)
+    forgotten = await knowing(data).forget("E1")
+
+    assert (forgotten.erased, forgotten.unfinished) == (MOST_AT_ONCE - 2, 2)
 
 
 async def test_the_details_go_last_so_that_a_call_cut_off_can_be_seen() -> None:

@@ -19,6 +19,7 @@ from gcsched.usecases.read_jobs import Page
 Query = dict[str, Any]
 
 NOT_IN_BASIC = {"message": 0, "variables": 0, "attempts": 0}
+LAST_CHARACTER = "\U0010ffff"
 NOTHING: Document = {"message": "", "attempts": []}
 
 
@@ -121,7 +122,7 @@ def ranges(listing: Listing, after: Place | None) -> Iterator[Query]:
         yield query
     elif not listing.order.is_by_due:
         # Ids sort by creation, so an index needs nothing else.
-        yield query | {"_id": {beyond: after.id}}
+        yield query | {"_id": query["_id"] | {beyond: after.id}}
     else:
         yield query | {"due": after.due, "_id": {beyond: after.id}}
         # Narrower than what the filter says of this end.
@@ -131,7 +132,9 @@ def ranges(listing: Listing, after: Place | None) -> Iterator[Query]:
 
 def everything(wanted: JobFilter) -> Query:
     """Give the whole of *wanted*. Bounds also say of which type: others have no place in a list."""
-    query: Query = {"_id": {"$gte": ""}}
+    query: Query = {"_id": {"$gte": wanted.id_prefix}}
+    if wanted.id_prefix:
+        query["_id"]["$lt"] = wanted.id_prefix + LAST_CHARACTER
     if wanted.state is not None:
         before = {"$lt": wanted.due_before} if wanted.due_before is not None else {}
         due = {"$gte": wanted.due_from or EPOCH} | before

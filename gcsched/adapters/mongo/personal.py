@@ -65,9 +65,11 @@ class MongoPersonalData:
         last = found[-1]["_id"] if len(found) == most else None
         return Erased(jobs=erased, missed=len(found) - erased, last=last)
 
-    async def remove(self, empid: str) -> None:
+    async def remove(self, empid: str) -> bool:
+        """Delete the user details; return whether there were any."""
         with write_errors("deleting user details"):
-            await self.mongo.recipients.delete_one({"_id": empid})
+            deleted = await self.mongo.recipients.delete_one({"_id": empid})
+        return bool(deleted.deleted_count)
 
 
 async def erasures(documents: Sequence[Document], now: datetime) -> list[UpdateOne]:

@@ -29,6 +29,7 @@ FILTERS = [
     JobFilter(state=State.SCHEDULED, due_from=NOW + SECOND, due_before=NOW + 8 * SECOND),
     JobFilter(empid="E7"),
     JobFilter(email="7@example.org"),
+    JobFilter(id_prefix=new_id(NOW)[:5]),
 ]
 
 

@@ -1,0 +1,57 @@
+"""`gcsched completion`: a script that completes commands and options in a shell."""
+
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from gcsched.cli import filters, output
+from gcsched.cli.command import Command
+from gcsched.cli.exit_codes import DONE, EXPLAINED
+
+SHELLS = ("bash", "zsh", "fish")
+HOW = f"""\
+To have it in every new shell:
+  bash  gcsched completion bash > ~/.local/share/bash-completion/completions/gcsched
+  zsh   gcsched completion zsh > "${{fpath[1]}}/_gcsched"
+  fish  gcsched completion fish > ~/.config/fish/completions/gcsched.fish
+
+{EXPLAINED}"""
+
+
+def arguments(parser: ArgumentParser) -> None:
+    parser.epilog = HOW
+    parser.formatter_class = RawDescriptionHelpFormatter
+    parser.add_argument("shell", choices=SHELLS, help=", ".join(SHELLS))
+
+
+def run(chosen: Namespace) -> int:
+    import shtab
+
+    from gcsched.cli.main import COMMANDS, parser_of
+
+    parser = parser_of(COMMANDS)
+    for action in actions_of(parser):
+        if action.type is filters.state:
+            action.choices = [state.lower() for state in filters.STATES]
+        elif action.type is Path:
+            action.complete = shtab.DIRECTORY if action.metavar == "FOLDER" else shtab.FILE
+    output.say(shtab.complete(parser, shell=chosen.shell))
+    return DONE
+
+
+def actions_of(parser: ArgumentParser) -> Iterator[Any]:
+    """Yield the options and arguments of *parser* and of all commands below it."""
+    for action in vars(parser)["_actions"]:  # argparse lists them nowhere else; shtab reads it too
+        yield action
+        if isinstance(action.choices, Mapping):
+            for below in action.choices.values():
+                yield from actions_of(below)
+
+
+COMMAND = Command(
+    name="completion",
+    help="Print a script that completes commands and options in a shell.",
+    run=run,
+    arguments=arguments,
+)

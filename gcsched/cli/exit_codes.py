@@ -1,0 +1,18 @@
+"""The exit codes of all commands: one table, which --help and docs/cli.md repeat."""
+
+DONE = 0
+REFUSED = 1
+WRONG = 2
+NO_ANSWER = 3
+INTERRUPTED = 130
+UNREAD = 141
+
+EXPLAINED = """\
+exit codes:
+  0    done: accepted, SERVING, or changed as asked
+  1    not done: the service or you said no, or the command failed
+  2    wrong usage, a value that is not valid, or settings that are missing or contradictory
+  3    no answer: unreachable, out of time, overloaded; asking again is safe
+  130  interrupted
+  141  nothing reads the output any more
+  143  ended by SIGTERM"""

@@ -1,0 +1,91 @@
+"""A command that failed: in words on standard error, or as one JSON document with --json."""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import ClassVar
+
+from gcsched.cli.exit_codes import REFUSED, WRONG
+from gcsched.cli.output import clean
+from gcsched.errors import GcschedError, SettingsProblems, Violation
+
+
+class CommandFailed(GcschedError):
+    """A command cannot go on, for a reason that was found here and not by the service."""
+
+    exit_code: ClassVar[int] = REFUSED
+    reason: ClassVar[str] = "FAILED"
+
+    def __init__(self, sentence: str, *, before: str = "", advice: Sequence[str] = ()) -> None:
+        super().__init__(sentence)
+        self.before = before
+        self.advice = advice
+
+
+class NotDone(CommandFailed):
+    """The person who was asked said no, or the service cannot do it."""
+
+    reason = "NOT_DONE"
+
+
+class WrongUsage(CommandFailed):
+    """What was written on the command line cannot be meant; *before* is the usage to show first."""
+
+    exit_code = WRONG
+    reason = "WRONG_USAGE"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """What is known of a failure. *code* is gRPC's name of it; empty: it was found here."""
+
+    message: str
+    exit_code: int
+    code: str = ""
+    reason: str = ""
+    violations: Sequence[Violation] = ()
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    retry_after: timedelta | None = None
+    lines: Sequence[str] = ()
+    """The same in words for people; empty: the message."""
+
+    def as_json(self) -> str:
+        """Return one line in ASCII with every key, whatever is known."""
+        retry = self.retry_after
+        told = {
+            "message": self.message,
+            "code": self.code,
+            "reason": self.reason,
+            "violations": [{"field": v.field, "problem": v.problem} for v in self.violations],
+            "metadata": dict(self.metadata),
+            "retry_after_seconds": None if retry is None else retry.total_seconds(),
+            "exit_code": self.exit_code,
+        }
+        return json.dumps({"error": told})
+
+
+def report(failure: Failure, *, as_json: bool) -> int:
+    """Write *failure* on standard error; return its exit code."""
+    lines = [failure.as_json()] if as_json else failure.lines or [failure.message]
+    print(*lines, sep="\n", file=sys.stderr)
+    return failure.exit_code
+
+
+def found_here(error: GcschedError) -> Failure:
+    """Describe a failure that was found without the service."""
+    if not isinstance(error, CommandFailed):
+        is_setting = isinstance(error, SettingsProblems)
+        return Failure(
+            message=str(error),
+            exit_code=WRONG if is_setting else REFUSED,
+            reason="WRONG_SETTINGS" if is_setting else "FAILED",
+        )
+    sentence = clean(str(error))
+    return Failure(
+        message="\n".join([str(error), *error.advice]),
+        exit_code=error.exit_code,
+        reason=error.reason,
+        lines=[f"{error.before}{sentence}", *map(clean, error.advice)],
+    )

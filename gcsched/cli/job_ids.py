@@ -1,0 +1,59 @@
+"""Ids that are abbreviated: the first characters of one job's id stand for it, as in git."""
+
+from typing import TYPE_CHECKING
+
+from gcsched.cli import fields
+from gcsched.cli.calling import is_no_answer
+from gcsched.cli.failure import WrongUsage
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gcsched.client import Client
+    from gcsched.pb import task_pb2
+
+WHOLE = 32
+SHORTEST = 4
+SHOWN = 5
+
+
+def whole(service: "Client", given: str) -> str:
+    """Return the id that *given* begins; *given* itself where no job has such an id.
+
+    Then the service says so. Raises WrongUsage where several ids begin with it, CallFailed.
+    """
+    if not SHORTEST <= len(given) < WHOLE:
+        return given
+    found = beginning_with(service, given)
+    ids = [job.job_id for job in found]
+    if len(ids) > 1 and given not in ids:
+        raise ambiguous(given, found)
+    return ids[0] if len(ids) == 1 else given
+
+
+def beginning_with(service: "Client", given: str) -> "Sequence[task_pb2.Job]":
+    from gcsched.client import CallFailed
+    from gcsched.pb import task_pb2
+
+    wanted = task_pb2.JobFilter(id_prefix=given)
+    request = task_pb2.ListJobsRequest(filter=wanted, page_size=SHOWN + 1)
+    try:
+        page: task_pb2.ListJobsResponse = service.call("ListJobs", request)
+    except CallFailed as error:
+        if is_no_answer(error):
+            raise
+        return []
+    # A service that is older than the field lists any jobs.
+    return [job for job in page.jobs if job.job_id.startswith(given)]
+
+
+def ambiguous(given: str, found: "Sequence[task_pb2.Job]") -> WrongUsage:
+    rows = [
+        "  " + "  ".join(fields.text(job, name) for name in ("job_id", "state", "due", "email"))
+        for job in found[:SHOWN]
+    ]
+    more = ["  and more"] if len(found) > SHOWN else []
+    return WrongUsage(
+        f"several jobs have ids that begin with {given!r}; write more of the id:",
+        advice=[*rows, *more],
+    )

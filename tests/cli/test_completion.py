@@ -1,0 +1,60 @@
+"""Completion, tried in a real bash: what a user would be offered after Tab."""
+
+import shutil
+
+import pytest
+
+from gcsched.cli.completion import SHELLS
+from tests.program import command, run
+
+BASH = shutil.which("bash")
+ASK = """
+eval "$1"; shift
+COMP_WORDS=(gcsched "$@"); COMP_CWORD=$#; COMP_LINE="${COMP_WORDS[*]}"; COMP_POINT=${#COMP_LINE}
+$(complete -p gcsched | sed -E 's/.*-F ([^ ]+) .*/\\1/') gcsched "${COMP_WORDS[COMP_CWORD]}"
+printf '%s\n' "${COMPREPLY[@]}"
+"""
+
+
+async def offered(*words: str) -> set[str]:
+    assert BASH is not None, "bash is needed: install it, as every Debian has it"
+    script = (await command("completion", "bash")).out
+    done = await run(BASH, "--norc", "-c", ASK, "bash", script, *words)
+    assert done.returncode == 0, done.stderr
+    return {line.strip() for line in done.stdout.splitlines()} - {""}
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        (["sch"], {"schedule"}),
+        (["s"], {"serve", "schedule", "status", "suppression"}),
+        (["job", "re"], {"reschedule", "retry", "resolve"}),
+        (["schedule", "--me"], {"--message"}),
+        (["job", "list", "--state", "s"], {"scheduled", "sending", "sent", "suppressed"}),
+        (["job", "list", "--order", "due"], {"due-asc", "due-desc"}),
+        (["completion", ""], set(SHELLS)),
+        (["recipient", ""], {"show", "forget"}),
+    ],
+)
+async def test_bash_offers_what_can_follow(words: list[str], wanted: set[str]) -> None:
+    found = await offered(*words)
+
+    assert found >= wanted
+    assert all(each.startswith(words[-1]) for each in found)
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+async def test_each_shell_has_a_script_that_knows_the_commands(shell: str) -> None:
+    done = await command("completion", shell)
+
+    assert (done.code, done.err) == (0, "")
+    assert "gcsched" in done.out
+    assert all(name in done.out for name in ("reschedule", "dry-run", "forget"))
+
+
+async def test_another_shell_is_answered_with_those_there_are() -> None:
+    done = await command("completion", "nushell")
+
+    assert done.code == 2
+    assert all(shell in done.err for shell in SHELLS)

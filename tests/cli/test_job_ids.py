@@ -1,0 +1,109 @@
+"""Ids that are abbreviated, as people type them."""
+
+import json
+from typing import Any
+
+import grpc
+import pytest
+
+from gcsched.pb import task_pb2
+from tests.answering import Refusal, answering
+from tests.program import Done, command, gcsched
+from tests.running import a_setting, running
+
+ID = "0190a6e2c3d47b5f8a9b0c1d2e3f4a5b"
+OTHERS = [f"0190a6e2{number:024}" for number in range(6)]
+STEPS: dict[str, list[str]] = {
+    "GetJob": ["show"],
+    "CancelJob": ["cancel"],
+    "RescheduleJob": ["reschedule", "--daily"],
+    "RetryJob": ["retry"],
+    "ResolveJob": ["resolve", "--sent", "--reason=seen"],
+}
+
+
+def page(*ids: str) -> task_pb2.ListJobsResponse:
+    return task_pb2.ListJobsResponse(
+        jobs=[task_pb2.Job(job_id=each, state=task_pb2.Job.SENT) for each in ids]
+    )
+
+
+async def asked(*arguments: str, **answers: Any) -> tuple[Done, list[Any]]:
+    async with answering(**answers) as service:
+        done = await command("job", *arguments, "--target", service.target)
+    return done, list(service.asked)
+
+
+@pytest.mark.parametrize("method", STEPS)
+async def test_the_first_characters_of_one_id_stand_for_it(method: str) -> None:
+    name, *options = STEPS[method]
+    answers = {"ListJobs": page(ID), method: task_pb2.Job(job_id=ID)}
+    done, (listing, step) = await asked(name, "0190", *options, **answers)
+
+    assert (done.code, done.err) == (0, "")
+    wanted = task_pb2.JobFilter(id_prefix="0190")
+    assert listing == task_pb2.ListJobsRequest(filter=wanted, page_size=6)
+    assert step.job_id == ID
+
+
+@pytest.mark.parametrize("method", STEPS)
+async def test_an_id_that_could_be_several_changes_nothing_and_names_them(method: str) -> None:
+    name, *options = STEPS[method]
+    answers = {"ListJobs": page(*OTHERS), method: task_pb2.Job()}
+    done, requests = await asked(name, "0190a6e2", *options, **answers)
+
+    first, *candidates = done.err.splitlines()
+    assert (done.code, done.out, len(requests)) == (2, "", 1)
+    assert first == "several jobs have ids that begin with '0190a6e2'; write more of the id:"
+    assert [line.split()[:2] for line in candidates[:-1]] == [[each, "SENT"] for each in OTHERS[:5]]
+    assert candidates[-1] == "  and more"
+
+
+@pytest.mark.parametrize("given", [ID, "019", "0", ID + "0"])
+async def test_a_whole_id_and_one_too_short_are_asked_for_as_they_are(given: str) -> None:
+    unknown = Refusal(code=grpc.StatusCode.NOT_FOUND, reason="JOB_NOT_FOUND")
+    done, requests = await asked("show", given, ListJobs=page(ID), GetJob=unknown)
+
+    assert done.code == 1
+    assert requests == [task_pb2.GetJobRequest(job_id=given)]
+
+
+@pytest.mark.parametrize(
+    "listed",
+    [
+        page(),
+        page(*(f"ffff{number:028}" for number in range(6))),  # older than the filter: any jobs
+        Refusal(code=grpc.StatusCode.INVALID_ARGUMENT),
+        Refusal(code=grpc.StatusCode.PERMISSION_DENIED),
+    ],
+)
+async def test_where_none_is_found_the_service_is_asked_for_what_was_written(listed: Any) -> None:
+    unknown = Refusal(code=grpc.StatusCode.NOT_FOUND, reason="JOB_NOT_FOUND")
+    done, requests = await asked("cancel", "0190a6e2", ListJobs=listed, CancelJob=unknown)
+
+    assert done.code == 1
+    assert requests[-1] == task_pb2.CancelJobRequest(job_id="0190a6e2")
+
+
+async def test_no_answer_to_the_look_is_no_answer() -> None:
+    away = Refusal(code=grpc.StatusCode.RESOURCE_EXHAUSTED)
+    done, requests = await asked("cancel", "0190", ListJobs=away, CancelJob=task_pb2.Job())
+
+    assert done.code == 3
+    assert not any(isinstance(each, task_pb2.CancelJobRequest) for each in requests)
+
+
+async def test_a_real_service_finds_the_job(mongo_uri: str, redis_url: str) -> None:
+    async with running(a_setting(mongo=mongo_uri, redis=redis_url, relay_port=9)) as app:
+        to = ("--target", app.target)
+        wish = ("schedule", "--to=ada@example.org", "--message=Hi", "--at=+1h", "--json", *to)
+        ids = [
+            json.loads((await gcsched(*wish, f"--empid=E{number}")).stdout)["job_id"]
+            for number in range(2)
+        ]
+        cancelled = await gcsched("job", "cancel", ids[1][:-4], "--json", *to)
+        both = await gcsched("job", "show", ids[0][:6], *to)
+
+    assert json.loads(cancelled.stdout)["job_id"] == ids[1]
+    assert both.returncode == 2
+    assert set(ids) == {line.split()[0] for line in both.stderr.splitlines()[1:]}
