@@ -61,7 +61,7 @@ class MeetRequest(_message.Message):
     labels: _containers.ScalarMap[str, str]
     priority: Priority
     validate_only: bool
-    def __init__(self, empid: _Optional[str] = ..., emailID: _Optional[str] = ..., message: _Optional[str] = ..., empName: _Optional[str] = ..., timestamp: _Optional[int] = ..., request_id: _Optional[str] = ..., template: _Optional[str] = ..., variables: _Optional[_Mapping[str, str]] = ..., not_after: _Optional[int] = ..., reply_to: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., priority: _Optional[_Union[Priority, str]] = ..., validate_only: _Optional[bool] = ...) -> None: ...
+    def __init__(self, empid: _Optional[str] = ..., emailID: _Optional[str] = ..., message: _Optional[str] = ..., empName: _Optional[str] = ..., timestamp: _Optional[int] = ..., request_id: _Optional[str] = ..., template: _Optional[str] = ..., variables: _Optional[_Mapping[str, str]] = ..., not_after: _Optional[int] = ..., reply_to: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., priority: _Optional[_Union[Priority, str]] = ..., validate_only: bool = ...) -> None: ...
 
 class MeetResponse(_message.Message):
     __slots__ = ("success", "job_id", "outcome", "due", "state", "preview")
@@ -89,7 +89,7 @@ class MeetResponse(_message.Message):
     due: _timestamp_pb2.Timestamp
     state: Job.State
     preview: Preview
-    def __init__(self, success: _Optional[bool] = ..., job_id: _Optional[str] = ..., outcome: _Optional[_Union[MeetResponse.Outcome, str]] = ..., due: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., state: _Optional[_Union[Job.State, str]] = ..., preview: _Optional[_Union[Preview, _Mapping]] = ...) -> None: ...
+    def __init__(self, success: bool = ..., job_id: _Optional[str] = ..., outcome: _Optional[_Union[MeetResponse.Outcome, str]] = ..., due: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., state: _Optional[_Union[Job.State, str]] = ..., preview: _Optional[_Union[Preview, _Mapping]] = ...) -> None: ...
 
 class Preview(_message.Message):
     __slots__ = ("subject", "text", "html", "size_bytes", "duplicate_of", "suppression")
@@ -322,7 +322,7 @@ class CountJobsResponse(_message.Message):
     MORE_THAN_FIELD_NUMBER: _ClassVar[int]
     count: int
     more_than: bool
-    def __init__(self, count: _Optional[int] = ..., more_than: _Optional[bool] = ...) -> None: ...
+    def __init__(self, count: _Optional[int] = ..., more_than: bool = ...) -> None: ...
 
 class CancelJobRequest(_message.Message):
     __slots__ = ("job_id", "etag", "reason")
@@ -374,7 +374,7 @@ class ChangeJobsRequest(_message.Message):
     all: bool
     validate_only: bool
     reason: str
-    def __init__(self, filter: _Optional[_Union[JobFilter, _Mapping]] = ..., all: _Optional[bool] = ..., validate_only: _Optional[bool] = ..., reason: _Optional[str] = ...) -> None: ...
+    def __init__(self, filter: _Optional[_Union[JobFilter, _Mapping]] = ..., all: bool = ..., validate_only: bool = ..., reason: _Optional[str] = ...) -> None: ...
 
 class ChangeJobsResponse(_message.Message):
     __slots__ = ("count",)
@@ -474,7 +474,7 @@ class StatusReport(_message.Message):
         state: StatusReport.Relay.State
         last_error: str
         state_time: _timestamp_pb2.Timestamp
-        def __init__(self, name: _Optional[str] = ..., is_down: _Optional[bool] = ..., sessions_open: _Optional[int] = ..., sessions_busy: _Optional[int] = ..., rate: _Optional[float] = ..., effective_rate: _Optional[float] = ..., state: _Optional[_Union[StatusReport.Relay.State, str]] = ..., last_error: _Optional[str] = ..., state_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+        def __init__(self, name: _Optional[str] = ..., is_down: bool = ..., sessions_open: _Optional[int] = ..., sessions_busy: _Optional[int] = ..., rate: _Optional[float] = ..., effective_rate: _Optional[float] = ..., state: _Optional[_Union[StatusReport.Relay.State, str]] = ..., last_error: _Optional[str] = ..., state_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
     class Store(_message.Message):
         __slots__ = ("name", "trouble", "state_time")
         NAME_FIELD_NUMBER: _ClassVar[int]
@@ -618,7 +618,7 @@ class Template(_message.Message):
     name: str
     needs: _containers.RepeatedScalarFieldContainer[str]
     has_text: bool
-    def __init__(self, name: _Optional[str] = ..., needs: _Optional[_Iterable[str]] = ..., has_text: _Optional[bool] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., needs: _Optional[_Iterable[str]] = ..., has_text: bool = ...) -> None: ...
 
 class PreviewTemplateRequest(_message.Message):
     __slots__ = ("template", "variables", "empid", "email", "name", "message")

@@ -5,7 +5,7 @@ import warnings
 
 from gcsched.pb import task_pb2 as gcsched_dot_pb_dot_task__pb2
 
-GRPC_GENERATED_VERSION = '1.85.1'
+GRPC_GENERATED_VERSION = '1.80.0'
 GRPC_VERSION = grpc.__version__
 _version_not_supported = False
 
@@ -25,7 +25,7 @@ if _version_not_supported:
     )
 
 
-class SchedulerStub:
+class SchedulerStub(object):
     """Mails somebody an invitation at a given time, and lets callers see and steer every job.
 
     Every error carries one google.rpc.ErrorInfo (reason, domain "gcsched", metadata); INVALID_ARGUMENT
@@ -152,7 +152,7 @@ class SchedulerStub:
                 _registered_method=True)
 
 
-class SchedulerServicer:
+class SchedulerServicer(object):
     """Mails somebody an invitation at a given time, and lets callers see and steer every job.
 
     Every error carries one google.rpc.ErrorInfo (reason, domain "gcsched", metadata); INVALID_ARGUMENT
@@ -457,7 +457,7 @@ def add_SchedulerServicer_to_server(servicer, server):
 
 
  # This class is part of an EXPERIMENTAL API.
-class Scheduler:
+class Scheduler(object):
     """Mails somebody an invitation at a given time, and lets callers see and steer every job.
 
     Every error carries one google.rpc.ErrorInfo (reason, domain "gcsched", metadata); INVALID_ARGUMENT
