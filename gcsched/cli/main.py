@@ -22,6 +22,7 @@ from gcsched.cli import (
     template,
 )
 from gcsched.cli.command import Group
+from gcsched.cli.extras import NotInstalled
 from gcsched.cli.standard_streams import unfailing_stderr
 from gcsched.errors import GcschedError, SettingsProblems
 
@@ -53,7 +54,7 @@ EXIT_CODES = """\
 exit codes:
   0    done
   1    could not start, or failed
-  2    wrong usage, or settings missing or contradictory
+  2    wrong usage, settings missing or contradictory, or packages missing
   130  interrupted
 What calls a service has more of them; its --help tells."""
 
@@ -74,7 +75,7 @@ def exit_code(arguments: Sequence[str] | None, commands: Group) -> int:
         return unwritten(error)
     except GcschedError as error:
         print(error, file=sys.stderr)
-        return USAGE if isinstance(error, SettingsProblems) else FAILED
+        return USAGE if isinstance(error, SettingsProblems | NotInstalled) else FAILED
     except KeyboardInterrupt:
         return INTERRUPTED
     return code
