@@ -23,6 +23,7 @@ SHARED = {
     "gcsched.errors",
     "gcsched.failures",
     "gcsched.proxies",
+    "gcsched.spelling",
 }
 """What the client and its commands share with the service: nothing that a library is needed for."""
 
