@@ -1,0 +1,110 @@
+"""The built wheel in clean environments: the oldest and the newest packages that it allows."""
+
+import json
+import re
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests import client_alone
+from tests.environments import Environment, bare, built_wheel, with_newest, with_oldest
+from tests.readme import CLIENT_EXAMPLES, PLACE
+from tests.running import Running, a_setting, running
+
+pytestmark = pytest.mark.registry
+FLOORS = {
+    "googleapis-common-protos": "1.70.0",
+    "grpcio": "1.80.0",
+    "grpcio-health-checking": "1.80.0",
+    "grpcio-status": "1.80.0",
+    "protobuf": "6.31.1",
+    "rich": "13.7.0",
+}
+MISTAKES = """
+from gcsched.client import AsyncClient, Client
+
+client = Client("localhost:50051")
+job = client.schedule_meet(empid="E1", email="a@example.org", message="Hi", at=None)
+client.schedule_meet(empid="E1", email="a@example.org", message="Hi", at=None, requestid="1")
+client.schedule_meet(empid="E1", email="a@example.org", message="Hi", at=None, not_afer=1)
+client.schedule_meet(empid="E1", email="a@example.org", message="Hi", at="tomorrow")
+client.schedule_meet(email="a@example.org", message="Hi", at=None)
+AsyncClient("localhost:50051", timout=3)
+print(job.jobid)
+"""
+"""The last six lines are wrong, each once."""
+
+
+@pytest.fixture
+async def app(mongo_uri: str, redis_url: str) -> AsyncIterator[Running]:
+    async with running(a_setting(mongo=mongo_uri, redis=redis_url, relay_port=9)) as app:
+        yield app
+
+
+async def test_the_client_runs_and_is_typed_on_the_oldest_packages_that_it_allows(
+    tmp_path: Path, app: Running
+) -> None:
+    oldest = await bare(tmp_path / "oldest")
+    await with_oldest(
+        oldest, await built_wheel(tmp_path), beside=["types-grpcio", "types-protobuf"]
+    )
+
+    installed = await oldest.versions()
+    assert FLOORS.items() <= installed.items()
+    await assert_it_works(oldest, app)
+    await assert_types_are_checked(oldest)
+
+
+async def test_the_client_runs_beside_a_newer_redis_on_the_newest_packages(
+    tmp_path: Path, app: Running
+) -> None:
+    newest = await bare(tmp_path / "newest")
+    await with_newest(newest, await built_wheel(tmp_path), beside=["redis>=6"])
+
+    installed = await newest.versions()
+    assert int(installed["redis"].partition(".")[0]) >= 6
+    assert {"pydantic", "structlog", "motor"}.isdisjoint(installed)
+    await assert_it_works(newest, app)
+
+
+async def assert_it_works(environment: Environment, app: Running) -> None:
+    """Run the README's examples of the client, and each command."""
+    for example in CLIENT_EXAMPLES:
+        ours = example.replace(PLACE, app.target)
+        asked = await environment.run(environment.python, "-W", "error", "-c", ours)
+        assert asked.returncode == 0, asked.stderr
+    used = await environment.run(
+        environment.python, client_alone.__file__, "[]", GCSCHED_TARGET=app.target
+    )
+    assert used.returncode == 0, used.stderr
+    came_to = json.loads(used.stdout)["came_to"]
+    services = [came_to.pop(line) for line in client_alone.SERVICES]
+    assert {line: code for line, (code, _) in came_to.items()} == dict(client_alone.COMMANDS)
+    assert [code for code, _ in services] == [2, 2]
+    shown = await environment.run(environment.gcsched, "serve")
+    assert re.fullmatch(r"gcsched serve cannot run: .*'gcsched\[server\]'`\n", shown.stderr)
+    assert shown.returncode == 2
+
+
+async def assert_types_are_checked(environment: Environment) -> None:
+    """Check the examples and the mistakes with mypy and pyright, both strict."""
+    folder = environment.folder
+    examples = []
+    for number, example in enumerate(CLIENT_EXAMPLES):
+        examples.append(f"example{number}.py")
+        (folder / examples[-1]).write_text(example)
+    (folder / "mistakes.py").write_text(MISTAKES)
+    (folder / "pyrightconfig.json").write_text('{"typeCheckingMode": "strict"}')
+    mypy = [sys.executable, "-m", "mypy", "--strict", "--config-file=", "--no-incremental"]
+    mypy += ["--python-executable", environment.python, "--hide-error-context"]
+    pyright = [sys.executable, "-m", "pyright", "--pythonpath", environment.python]
+    for checker in (mypy, pyright):
+        right = await environment.run(*checker, *examples)
+        wrong = await environment.run(*checker, "mistakes.py")
+
+        assert right.returncode == 0, right.stdout
+        found = {int(line) for line in re.findall(r"mistakes\.py:(\d+).*error", wrong.stdout)}
+        last = len(MISTAKES.splitlines())
+        assert found == {*range(last - 5, last + 1)}, wrong.stdout
