@@ -35,6 +35,12 @@ AsyncClient("localhost:50051", timout=3)
 print(job.jobid)
 """
 """The last six lines are wrong, each once."""
+STUBS = ["types-grpcio", "types-protobuf"]
+STRICT_PYRIGHT = {"pyrightconfig.json": '{"typeCheckingMode": "strict"}'}
+CHECKERS = {
+    "mypy": ["--strict", "--config-file=", "--no-incremental", "--python-executable"],
+    "pyright": ["--pythonpath"],
+}
 
 
 @pytest.fixture
@@ -43,18 +49,15 @@ async def app(mongo_uri: str, redis_url: str) -> AsyncIterator[Running]:
         yield app
 
 
-async def test_the_client_runs_and_is_typed_on_the_oldest_packages_that_it_allows(
+async def test_the_client_runs_on_the_oldest_packages_that_it_allows(
     tmp_path: Path, app: Running
 ) -> None:
     oldest = await bare(tmp_path / "oldest")
-    await with_oldest(
-        oldest, await built_wheel(tmp_path), beside=["types-grpcio", "types-protobuf"]
-    )
+    await with_oldest(oldest, await built_wheel(tmp_path))
 
     installed = await oldest.versions()
     assert FLOORS.items() <= installed.items()
     await assert_it_works(oldest, app)
-    await assert_types_are_checked(oldest)
 
 
 async def test_the_client_runs_beside_a_newer_redis_on_the_newest_packages(
@@ -88,23 +91,21 @@ async def assert_it_works(environment: Environment, app: Running) -> None:
     assert shown.returncode == 2
 
 
-async def assert_types_are_checked(environment: Environment) -> None:
-    """Check the examples and the mistakes with mypy and pyright, both strict."""
-    folder = environment.folder
-    examples = []
-    for number, example in enumerate(CLIENT_EXAMPLES):
-        examples.append(f"example{number}.py")
-        (folder / examples[-1]).write_text(example)
-    (folder / "mistakes.py").write_text(MISTAKES)
-    (folder / "pyrightconfig.json").write_text('{"typeCheckingMode": "strict"}')
-    mypy = [sys.executable, "-m", "mypy", "--strict", "--config-file=", "--no-incremental"]
-    mypy += ["--python-executable", environment.python, "--hide-error-context"]
-    pyright = [sys.executable, "-m", "pyright", "--pythonpath", environment.python]
-    for checker in (mypy, pyright):
-        right = await environment.run(*checker, *examples)
-        wrong = await environment.run(*checker, "mistakes.py")
+@pytest.mark.parametrize("checker", ["mypy", "pyright"])
+async def test_a_strict_checker_takes_the_examples_and_finds_each_mistake(
+    checker: str, tmp_path: Path
+) -> None:
+    callers = await bare(tmp_path / "callers")
+    await with_newest(callers, await built_wheel(tmp_path), beside=STUBS)
+    examples = {f"example{number}.py": each for number, each in enumerate(CLIENT_EXAMPLES)}
+    for name, text in {**examples, "mistakes.py": MISTAKES, **STRICT_PYRIGHT}.items():
+        (callers.folder / name).write_text(text)
+    check = [sys.executable, "-m", checker, *CHECKERS[checker], callers.python]
 
-        assert right.returncode == 0, right.stdout
-        found = {int(line) for line in re.findall(r"mistakes\.py:(\d+).*error", wrong.stdout)}
-        last = len(MISTAKES.splitlines())
-        assert found == {*range(last - 5, last + 1)}, wrong.stdout
+    right = await callers.run(*check, *examples)
+    wrong = await callers.run(*check, "mistakes.py")
+
+    assert (right.returncode, wrong.returncode) == (0, 1), right.stdout
+    found = {int(line) for line in re.findall(r"mistakes\.py:(\d+).*error", wrong.stdout)}
+    last = len(MISTAKES.splitlines())
+    assert found == {*range(last - 5, last + 1)}, wrong.stdout

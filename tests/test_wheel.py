@@ -62,7 +62,7 @@ def test_it_holds_each_module_and_each_file_read_at_run_time(unpacked: Path) -> 
 
     assert files >= {Path("gcsched/templates/doc.html"), Path("gcsched/templates/doc.txt")}
     assert packed >= modules | files
-    assert Path("gcsched/pb/task_pb2_grpc.py") in packed
+    assert {Path("gcsched/pb/task_pb2_grpc.py"), Path("gcsched/py.typed")} <= packed
 
 
 def test_it_finds_its_files_without_a_checkout(unpacked: Path, tmp_path: Path) -> None:
