@@ -1,6 +1,7 @@
 """Clean environments with the built wheel in them, as users have them."""
 
 import asyncio
+import json
 import os
 import subprocess
 import sys
@@ -9,6 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from uv import find_uv_bin
+
+from tests import client_alone
+from tests.readme import CLIENT_EXAMPLES, PLACE
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -58,17 +62,38 @@ async def with_newest(
     environment: Environment, wheel: Path, *, extra: str = "", beside: Sequence[str] = ()
 ) -> None:
     """Install *wheel* with the newest of all that it allows, and *beside* in the same step."""
-    await environment.install(f"gcsched{extra} @ {wheel.as_uri()}", *beside)
+    name = f"gcsched[{extra}]" if extra else "gcsched"
+    await environment.install(f"{name} @ {wheel.as_uri()}", *beside)
 
 
 async def with_oldest(
     environment: Environment, wheel: Path, *, extra: str = "", beside: Sequence[str] = ()
 ) -> None:
     """Install *wheel* with the oldest of each package that it names."""
-    extras = ["--extra", extra.strip("[]")] if extra else []
+    extras = ["--extra", extra] if extra else []
     lowest = ["--resolution", "lowest-direct", "--requirements", str(ROOT / "pyproject.toml")]
     await environment.install(*lowest, *extras, *beside)
     await environment.install("--no-deps", str(wheel))
+
+
+async def problems_of_use(environment: Environment, target: str) -> list[str]:
+    """Run the README's examples of the client, and each command; return what went wrong."""
+    problems = []
+    for example in CLIENT_EXAMPLES:
+        program = example.replace(PLACE, target)
+        done = await environment.run(environment.python, "-W", "error", "-c", program)
+        problems += [done.stderr] if done.returncode else []
+    script = client_alone.__file__
+    done = await environment.run(environment.python, script, "[]", GCSCHED_TARGET=target)
+    if done.returncode != 0:
+        return [*problems, done.stderr]
+    expected = {**dict(client_alone.COMMANDS), **dict.fromkeys(client_alone.SERVICES, 2)}
+    came_to = json.loads(done.stdout)["came_to"]
+    return problems + [
+        f"{line}: {came_to[line]}, not {code}"
+        for line, code in expected.items()
+        if came_to[line][0] != code
+    ]
 
 
 async def uv(*arguments: str) -> str:

@@ -16,21 +16,25 @@ def modules_beyond_the_client() -> list[str]:
     )
 
 
-def closure(name: str) -> set[str]:
-    """Return *name* and the distributions that it needs, without extras, as this machine does."""
-    found, todo = set(), [name]
+def closure(name: str, *extras: str) -> set[str]:
+    """Return *name* with *extras* and the distributions that it needs, as this machine does."""
+    found: set[tuple[str, frozenset[str]]] = set()
+    todo = [(name, frozenset(extras))]
     while todo:
-        each = canonical(todo.pop())
+        each = todo.pop()
         if each not in found:
             found.add(each)
-            todo += needs(each)
-    return found
+            todo += needs(*each)
+    return {name for name, _ in found}
 
 
-def needs(name: str) -> list[str]:
+def needs(name: str, extras: frozenset[str]) -> list[tuple[str, frozenset[str]]]:
     required = [Requirement(line) for line in metadata.requires(name) or []]
     return [
-        each.name for each in required if not each.marker or each.marker.evaluate({"extra": ""})
+        (canonical(each.name), frozenset(each.extras))
+        for each in required
+        if each.marker is None
+        or any(each.marker.evaluate({"extra": extra}) for extra in extras | {""})
     ]
 
 

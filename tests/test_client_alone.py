@@ -60,6 +60,8 @@ def test_the_service_needs_what_the_client_does_not() -> None:
     assert {"aiohttp", "arq", "beanie", "jinja2", "pydantic", "redis", "structlog"} <= {*missing}
     assert {"google", "grpc", "grpc_health", "rich"}.isdisjoint(missing)
     assert "redis" not in closure("gcsched")
+    for extra in ("server", "embedded", "dev"):
+        assert {"arq", "redis", "grpcio-reflection"} <= closure("gcsched", extra)
 
 
 async def test_the_client_and_its_commands_do_without_the_packages_of_the_service(

@@ -1,6 +1,5 @@
 """The built wheel in clean environments: the oldest and the newest packages that it allows."""
 
-import json
 import re
 import sys
 from collections.abc import AsyncIterator
@@ -8,9 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from tests import client_alone
-from tests.environments import Environment, bare, built_wheel, with_newest, with_oldest
-from tests.readme import CLIENT_EXAMPLES, PLACE
+from tests.environments import (
+    Environment,
+    bare,
+    built_wheel,
+    problems_of_use,
+    with_newest,
+    with_oldest,
+)
+from tests.readme import CLIENT_EXAMPLES
 from tests.running import Running, a_setting, running
 
 pytestmark = pytest.mark.registry
@@ -73,22 +78,10 @@ async def test_the_client_runs_beside_a_newer_redis_on_the_newest_packages(
 
 
 async def assert_it_works(environment: Environment, app: Running) -> None:
-    """Run the README's examples of the client, and each command."""
-    for example in CLIENT_EXAMPLES:
-        ours = example.replace(PLACE, app.target)
-        asked = await environment.run(environment.python, "-W", "error", "-c", ours)
-        assert asked.returncode == 0, asked.stderr
-    used = await environment.run(
-        environment.python, client_alone.__file__, "[]", GCSCHED_TARGET=app.target
-    )
-    assert used.returncode == 0, used.stderr
-    came_to = json.loads(used.stdout)["came_to"]
-    services = [came_to.pop(line) for line in client_alone.SERVICES]
-    assert {line: code for line, (code, _) in came_to.items()} == dict(client_alone.COMMANDS)
-    assert [code for code, _ in services] == [2, 2]
-    shown = await environment.run(environment.gcsched, "serve")
-    assert re.fullmatch(r"gcsched serve cannot run: .*'gcsched\[server\]'`\n", shown.stderr)
-    assert shown.returncode == 2
+    assert await problems_of_use(environment, app.target) == []
+    served = await environment.run(environment.gcsched, "serve")
+    assert re.fullmatch(r"gcsched serve cannot run: .*'gcsched\[server\]'`\n", served.stderr)
+    assert served.returncode == 2
 
 
 @pytest.mark.parametrize("checker", ["mypy", "pyright"])
