@@ -35,7 +35,8 @@ from tests.waiting import until
 
 COMMAND = " ".join(["python -m tests.measure.environments", *sys.argv[1:]])
 PYTHONS = ["3.11", "3.12", "3.13"]
-INSTALLS = {
+Install = Callable[..., Awaitable[None]]
+INSTALLS: dict[str, Install] = {
     "oldest": with_oldest,
     "newest": with_newest,
     "newest beside redis>=6": partial(with_newest, beside=["redis>=6"]),
@@ -55,7 +56,6 @@ message MeetRequest {
 message MeetResponse { bool success = 1; string job_id = 2; }
 """
 CALL_BOTH = """
-import sys
 import grpc
 {imports}
 request = task_pb2.MeetRequest(empid="E1", emailID="ada@example.org", message="Hi", timestamp=1)
@@ -66,8 +66,6 @@ with grpc.insecure_channel("{target}") as channel, Client("{target}") as client:
 """
 OLD, NEW = "import task_pb2, task_pb2_grpc", "from gcsched.client import Client"
 ORDERS = {"old stubs first": f"{OLD}\n{NEW}", "client first": f"{NEW}\n{OLD}"}
-
-Install = Callable[..., Awaitable[None]]
 
 
 async def client(stage: Stage, made: Environment, install: Install) -> list[str]:
@@ -131,18 +129,19 @@ USES = {"client": client, "old stubs and client": old_stubs, "service": service}
 
 async def measure(folder: Path, pythons: Sequence[str], uses: Sequence[str]) -> list[Figures]:
     wheel = await built_wheel(folder)
-    rows = []
-    (folder / "called").mkdir()
-    (folder / "served").mkdir()
+    rows = list[Figures]()
+    for name in ("called", "served"):
+        (folder / name).mkdir()
     async with a_stage(folder / "called") as called, a_stage(folder / "served", services=0) as own:
-        for number, (python, use, install) in enumerate(product(pythons, uses, INSTALLS)):
-            if use == "service" and "redis" in install:
+        for number, (python, use, packages) in enumerate(product(pythons, uses, INSTALLS)):
+            if use == "service" and "redis" in packages:
                 continue  # arq needs redis below 6
             made = await bare(folder / str(number), python=python)
-            ready = partial(INSTALLS[install], made, wheel)
-            problems = await USES[use](own if use == "service" else called, made, ready)
+            install = partial(INSTALLS[packages], made, wheel)
+            stage = own if use == "service" else called
+            rows.append({"python": python, "what": use, "packages": packages})
+            rows[-1]["problems"] = await USES[use](stage, made, install)
             installed = await made.versions()
-            rows.append({"python": python, "what": use, "packages": install, "problems": problems})
             rows[-1]["installed"] = {name: installed[name] for name in SHOWN if name in installed}
             print(json.dumps(rows[-1]), flush=True)
     return rows
