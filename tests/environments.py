@@ -54,7 +54,8 @@ async def built_wheel(folder: Path) -> Path:
 
 async def bare(folder: Path, *, python: str = sys.executable) -> Environment:
     """Make an environment without a package in it."""
-    await uv("venv", "--no-project", "--python", python, str(folder / "venv"))
+    found = ["--no-python-downloads", "--python", python]  # it has to be in PATH
+    await uv("venv", "--no-project", *found, str(folder / "venv"))
     return Environment(folder=folder)
 
 
