@@ -2,8 +2,9 @@
 
     python -m tests.measure.environments [--pythons 3.11 3.12 3.13] [--json FILE]
 
-The Pythons have to be in PATH. Every row is an environment of its own. Prints one line of JSON per row; `problems` is what did not
-hold, and the exit code says whether there were any. It installs from the package index.
+The Pythons have to be in PATH. Every row is an environment of its own. Prints one line of JSON per
+row; `problems` is what did not hold, and the exit code says whether there were any. It installs
+from the package index.
 """
 
 import argparse
