@@ -15,7 +15,8 @@ RUN python3 -m venv /opt/pip && python3 -m venv --without-pip /opt/gcsched
 # Dependencies are a layer of their own: it stays while pyproject.toml does.
 COPY pyproject.toml ./
 RUN python3 -c 'import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
-print(*project["dependencies"], *project["optional-dependencies"]["fast"], sep="\n")' > requirements.txt \
+extras = project["optional-dependencies"]; \
+print(*project["dependencies"], *extras["server"], *extras["fast"], sep="\n")' > requirements.txt \
  && /opt/pip/bin/python3 -m pip --python /opt/gcsched/bin/python3 install -r requirements.txt
 
 COPY README.md LICENSE ./

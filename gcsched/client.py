@@ -13,6 +13,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from operator import index
 from pathlib import Path
 from typing import Any, ClassVar, Self, TypedDict, Unpack
 
@@ -30,6 +31,7 @@ from gcsched.failures import (
 )
 from gcsched.pb import task_pb2, task_pb2_grpc
 from gcsched.proxies import proxy_options
+from gcsched.spelling import refuse_unknown, suggestion
 
 __all__ = [
     "AsyncClient",
@@ -99,6 +101,12 @@ class Connection:
         )
         self._scheduler = task_pb2_grpc.SchedulerStub(self._channel)
 
+    def _method(self, name: str) -> Any:
+        known = task_pb2.DESCRIPTOR.services_by_name["Scheduler"].methods_by_name
+        if name not in known:
+            raise AttributeError(f"the contract has no method {name!r}{suggestion(name, known)}")
+        return getattr(self._scheduler, name)
+
 
 class Client(Connection):
     """A connection to the service at *target* (``host:port``), for plain code and any thread."""
@@ -124,8 +132,9 @@ class Client(Connection):
 
     def call(self, method: str, request: Message) -> Any:
         """Call any *method* of the contract; raises CallFailed."""
+        ask = self._method(method)
         try:
-            return getattr(self._scheduler, method)(request, timeout=self._timeout)
+            return ask(request, timeout=self._timeout)
         except grpc.RpcError as error:
             raise failure(error, self._target, self._timeout) from error
 
@@ -160,8 +169,9 @@ class AsyncClient(Connection):
 
     async def call(self, method: str, request: Message) -> Any:
         """Do what Client.call does."""
+        ask = self._method(method)
         try:
-            return await getattr(self._scheduler, method)(request, timeout=self._timeout)
+            return await ask(request, timeout=self._timeout)
         except grpc.aio.AioRpcError as error:
             raise failure(error, self._target, self._timeout) from error
 
@@ -201,6 +211,7 @@ def request_for(
     at: datetime | int | None,
     **wishes: Unpack[Wishes],
 ) -> task_pb2.MeetRequest:
+    refuse_unknown(wishes, Wishes.__optional_keys__, caller="schedule_meet")
     return task_pb2.MeetRequest(
         empid=empid,
         emailID=email,
@@ -210,22 +221,26 @@ def request_for(
         request_id=wishes.get("request_id", ""),
         template=wishes.get("template", ""),
         variables=wishes.get("variables", {}),
-        not_after=unix_seconds(wishes.get("not_after")),
+        not_after=unix_seconds(wishes.get("not_after"), name="not_after"),
         reply_to=wishes.get("reply_to", ""),
         labels=wishes.get("labels", {}),
         priority=task_pb2.URGENT if wishes.get("urgent") else task_pb2.NORMAL,
     )
 
 
-def unix_seconds(at: datetime | int | None) -> int:
-    """Give *at* as the wire has it: whole seconds, never early, and 0 for the daily run."""
+def unix_seconds(at: datetime | int | None, *, name: str = "at") -> int:
+    """Return *at* as the wire has it: whole seconds, never early, and 0 for the daily run."""
     if at is None:
         return 0
-    if not isinstance(at, datetime):
-        return at
-    if at.utcoffset() is None:
-        raise ValueError("at has no time zone; write datetime.now(UTC), or give it a tzinfo")
-    return max(1, math.ceil(at.timestamp()))  # 0 would be the daily run
+    if isinstance(at, datetime):
+        if at.utcoffset() is None:
+            raise ValueError(f"{name} has no time zone; write datetime.now(UTC), or add a tzinfo")
+        return max(1, math.ceil(at.timestamp()))  # 0 would be the daily run
+    try:
+        return index(at)
+    except TypeError:
+        sentence = f"{name} is {at!r}; give an aware datetime, whole Unix seconds or None"
+        raise TypeError(sentence) from None
 
 
 def scheduled(reply: task_pb2.MeetResponse) -> Scheduled:

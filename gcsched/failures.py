@@ -11,6 +11,7 @@ from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
 from gcsched.errors import GcschedError, Violation
+from gcsched.spelling import refuse_unknown
 
 
 class Details(TypedDict, total=False):
@@ -27,6 +28,7 @@ class CallFailed(GcschedError):
     """The service did not say yes; which subclass it is says what can be done about it."""
 
     def __init__(self, sentence: str, **known: Unpack[Details]) -> None:
+        refuse_unknown(known, Details.__optional_keys__, caller=type(self).__name__)
         super().__init__(sentence)
         self.code = known.get("code", "UNKNOWN")
         self.reason = known.get("reason", "")

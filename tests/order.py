@@ -11,6 +11,7 @@ LONGEST = [
     "e2e/test_serve.py",
     "chaos/test_chaos.py",
     "cli/test_dev.py",
+    "test_environments.py",
 ]
 
 

@@ -4,6 +4,7 @@ import re
 import shutil
 import stat
 import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from datetime import timedelta
@@ -197,6 +198,24 @@ def test_the_build_sees_what_the_package_is_made_of_and_nothing_else() -> None:
     assert {line.removeprefix("!") for line in let_in} == copied
     licenses = {Path(file).parts[0] for file in project["license-files"]}
     assert copied == parts | licenses | {"pyproject.toml"}
+
+
+def test_the_image_installs_the_client_the_service_and_the_fast_loop() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    (lister,) = re.findall(
+        r"python3 -c '([^']+)' > requirements\.txt", " ".join(instructions("RUN"))
+    )
+
+    listed = subprocess.run(
+        [sys.executable, "-c", lister], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+
+    assert listed.stdout.split("\n")[:-1] == [
+        *project["dependencies"],
+        *extras["server"],
+        *extras["fast"],
+    ]
 
 
 def test_the_image_says_openly_where_it_listens_and_is_not_root() -> None:

@@ -14,20 +14,14 @@ from gcsched.cli.main import parser_of
 from gcsched.pb import task_pb2
 from gcsched.rpc.contract import published_pool
 from tests.program import gcsched, python
+from tests.readme import PLACE, PYTHON, README, blocks
 from tests.relay import Relay
 from tests.running import Running, a_setting, running
 from tests.service import scheduler
 from tests.waiting import until
 
-ROOT = Path(__file__).resolve().parent.parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-CLI = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
-PLACE = "localhost:50051"
+CLI = (Path(__file__).resolve().parent.parent / "docs" / "cli.md").read_text(encoding="utf-8")
 CLIENT_COMMAND = re.compile(r"(?:\S*/)?(?:python3? -m )?gcsched ((?:schedule|health)\b.*)")
-
-
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
 
 
 def commands() -> list[str]:
@@ -35,7 +29,6 @@ def commands() -> list[str]:
     return [line for block in blocks("sh") for line in block.replace("\\\n", " ").splitlines()]
 
 
-PYTHON = [block for block in blocks("python") if "gcsched" in block]
 COMMANDS = [found[1] for line in commands() if (found := CLIENT_COMMAND.match(line))]
 STEERING = re.findall(
     r"(?:^\$ |`|^)(gcsched (?!COMMAND|help)[^`\n|>\\]+)",

@@ -67,6 +67,7 @@ def test_it_holds_each_module_and_each_file_read_at_run_time(unpacked: Path) -> 
         Path("gcsched/pb/task_pb2_grpc.py"),
         Path("gcsched/pb/task_pb2_grpc.pyi"),
         Path("gcsched/proto/google/rpc/status.proto"),
+        Path("gcsched/py.typed"),
     }
 
 

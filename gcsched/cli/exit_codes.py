@@ -11,7 +11,8 @@ EXPLAINED = """\
 exit codes:
   0    done: accepted, SERVING, or changed as asked
   1    not done: the service or you said no, or the command failed
-  2    wrong usage, a value that is not valid, or settings that are missing or contradictory
+  2    wrong usage, a value that is not valid, settings that are missing or contradictory, or
+       packages that are not installed
   3    no answer: unreachable, out of time, overloaded; asking again is safe
   130  interrupted
   141  nothing reads the output any more

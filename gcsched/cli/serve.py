@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from gcsched.allocator import keep_heaps_few
 from gcsched.cli.command import Command
+from gcsched.cli.extras import SERVER, needing
 
 if TYPE_CHECKING:
     from gcsched.app import Surroundings
@@ -22,8 +23,9 @@ GC_THRESHOLDS = (20_000, 20, 20)
 def run(_: Namespace) -> int:
     keep_heaps_few()
     gc.disable()  # imports leave no garbage, and a collection looks through all of them each time
-    from gcsched import settings
-    from gcsched.hosting import hosted
+    with needing(SERVER, command="gcsched serve"):
+        from gcsched import settings
+        from gcsched.hosting import hosted
 
     chosen = settings.load(os.environ)
     with hosted(chosen, os.environ) as around:

@@ -225,11 +225,16 @@ def test_a_machine_that_cannot_run_mongod_is_told_what_to_do(
 def test_without_the_extra_it_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setitem(sys.modules, "aiosmtpd", None)
+    monkeypatch.setitem(sys.modules, "aiosmtpd.smtp", None)
+    monkeypatch.delitem(sys.modules, "gcsched.dev.run", raising=False)
+    monkeypatch.delitem(sys.modules, "gcsched.adapters.catcher", raising=False)
 
-    assert main(["dev"]) == 1
+    assert main(["dev"]) == 2
 
-    assert "run `pip install 'gcsched[embedded]'`" in capsys.readouterr().err
+    assert capsys.readouterr().err == (
+        "gcsched dev cannot run: the module aiosmtpd is not installed;"
+        " run `pip install 'gcsched[embedded]'`\n"
+    )
 
 
 def test_on_windows_a_sentence_says_what_to_do(

@@ -1,0 +1,166 @@
+"""Try the built wheel in clean environments: client and service, oldest and newest packages.
+
+    python -m tests.measure.environments [--pythons 3.11 3.12 3.13] [--json FILE]
+
+The Pythons have to be in PATH. Every row is an environment of its own. Prints one line of JSON per
+row; `problems` is what did not hold, and the exit code says whether there were any. It installs
+from the package index.
+"""
+
+import argparse
+import asyncio
+import json
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from itertools import product
+from pathlib import Path
+
+from grpc_tools import protoc
+
+from tests.environments import (
+    Environment,
+    bare,
+    built_wheel,
+    problems_of_use,
+    with_newest,
+    with_oldest,
+)
+from tests.launching import Child
+from tests.measure.spine import Figures, a_folder, surroundings
+from tests.service import ServiceProcess, environment, free_port
+from tests.stage import Stage, a_stage
+from tests.waiting import until
+
+COMMAND = " ".join(["python -m tests.measure.environments", *sys.argv[1:]])
+PYTHONS = ["3.11", "3.12", "3.13"]
+Install = Callable[..., Awaitable[None]]
+INSTALLS: dict[str, Install] = {
+    "oldest": with_oldest,
+    "newest": with_newest,
+    "newest beside redis>=6": partial(with_newest, beside=["redis>=6"]),
+}
+SHOWN = ["grpcio", "grpcio-health-checking", "grpcio-status", "protobuf", "redis", "rich", "arq"]
+OLD_CONTRACT = """\
+syntax = "proto3";
+package scheduler;
+service Scheduler { rpc ScheduleMeet(MeetRequest) returns (MeetResponse) {} }
+message MeetRequest {
+  string empid = 1;
+  string emailID = 2;
+  string message = 3;
+  string empName = 4;
+  int64 timestamp = 5;
+}
+message MeetResponse { bool success = 1; string job_id = 2; }
+"""
+CALL_BOTH = """
+import grpc
+{imports}
+request = task_pb2.MeetRequest(empid="E1", emailID="ada@example.org", message="Hi", timestamp=1)
+with grpc.insecure_channel("{target}") as channel, Client("{target}") as client:
+    old = task_pb2_grpc.SchedulerStub(channel).ScheduleMeet(request, timeout=5)
+    new = client.schedule_meet(empid="E1", email="ada@example.org", message="Hi", at=1)
+    assert old.success and old.job_id == new.job_id
+"""
+OLD, NEW = "import task_pb2, task_pb2_grpc", "from gcsched.client import Client"
+ORDERS = {"old stubs first": f"{OLD}\n{NEW}", "client first": f"{NEW}\n{OLD}"}
+
+
+async def client(stage: Stage, made: Environment, install: Install) -> list[str]:
+    await install()
+    return await problems_of_use(made, stage.services[0].target)
+
+
+async def old_stubs(stage: Stage, made: Environment, install: Install) -> list[str]:
+    """Use stubs of the first contract and the client in one process, in both orders."""
+    await install()
+    old = made.folder / "old"
+    await asyncio.to_thread(generate, old)
+    problems = []
+    for order, imports in ORDERS.items():
+        program = CALL_BOTH.format(imports=imports, target=stage.services[0].target)
+        done = await made.run(made.python, "-c", program, PYTHONPATH=str(old))
+        if done.returncode != 0:
+            problems.append(f"{order}: {done.stderr.strip().splitlines()[-1]}")
+    return problems
+
+
+def generate(old: Path) -> None:
+    old.mkdir()
+    (old / "task.proto").write_text(OLD_CONTRACT)
+    outputs = [f"--python_out={old}", f"--grpc_python_out={old}"]
+    assert protoc.main(["protoc", f"-I{old}", *outputs, "task.proto"]) == 0
+
+
+async def service(stage: Stage, made: Environment, install: Install) -> list[str]:
+    """Serve from the extra, have each command answered and a mail sent, and stop."""
+    await install(extra="server")
+    before = stage.size_of_ledger()
+    given = environment(mongo=stage.mongo.uri, redis=stage.valkey.uri, relay_port=stage.relay_port)
+    async with serving(made, given) as process:
+        problems = await problems_of_use(made, process.target)
+        await until(lambda: stage.size_of_ledger() > before, within=20)
+        code = await process.stop()
+    return problems + [f"it ended with {code}"] * (code != 0)
+
+
+@asynccontextmanager
+async def serving(made: Environment, given: Mapping[str, str]) -> AsyncIterator[ServiceProcess]:
+    def begin(environ: Mapping[str, str], log_file: Path) -> Child:
+        with log_file.open("ab") as log:
+            return subprocess.Popen(
+                [made.gcsched, "serve"], cwd=made.folder, env=environ, stdout=log, stderr=log
+            )
+
+    process = ServiceProcess(
+        environment=given, log_file=made.folder / "log", port=free_port(), begin=begin
+    )
+    try:
+        await process.start()
+        yield process
+    finally:
+        await process.end()
+
+
+USES = {"client": client, "old stubs and client": old_stubs, "service": service}
+
+
+async def measure(folder: Path, pythons: Sequence[str], uses: Sequence[str]) -> list[Figures]:
+    wheel = await built_wheel(folder)
+    rows = list[Figures]()
+    for name in ("called", "served"):
+        (folder / name).mkdir()
+    async with a_stage(folder / "called") as called, a_stage(folder / "served", services=0) as own:
+        for number, (python, use, packages) in enumerate(product(pythons, uses, INSTALLS)):
+            if use == "service" and "redis" in packages:
+                continue  # arq needs redis below 6
+            made = await bare(folder / str(number), python=python)
+            install = partial(INSTALLS[packages], made, wheel)
+            stage = own if use == "service" else called
+            rows.append({"python": python, "what": use, "packages": packages})
+            rows[-1]["problems"] = await USES[use](stage, made, install)
+            installed = await made.versions()
+            rows[-1]["installed"] = {name: installed[name] for name in SHOWN if name in installed}
+            print(json.dumps(rows[-1]), flush=True)
+    return rows
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pythons", nargs="+", default=PYTHONS)
+    parser.add_argument("--uses", nargs="+", choices=USES, default=list(USES))
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    before = {**surroundings(), "command": COMMAND}
+    with a_folder() as folder:
+        rows = asyncio.run(measure(folder, options.pythons, options.uses))
+    if options.json is not None:
+        options.json.write_text(json.dumps({"surroundings": before, "rows": rows}, indent=1) + "\n")
+    return int(any(row["problems"] for row in rows))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
