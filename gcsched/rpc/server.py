@@ -46,11 +46,19 @@ OPTIONS = [
 CONNECTION_OPTIONS = [
     # A descriptor for each connection: what says nothing, half a preface or no SETTINGS is closed.
     ("grpc.server_handshake_timeout_ms", 5_000),
-    # Who has no call under way is sent away; a client connects again at its next call.
-    ("grpc.max_connection_idle_ms", 30_000),
-    # A caller that is gone without a word, in the middle of a call.
-    ("grpc.keepalive_time_ms", 60_000),
-    ("grpc.keepalive_timeout_ms", 20_000),
+    # A caller that does not answer our pings is gone without a word, with a call under way or not.
+    ("grpc.keepalive_time_ms", 20_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.http2.ping_timeout_ms", 10_000),  # by itself a minute, and the longer one counts
+    # Callers may ping too, without a call as well. gRPC's own limit, a ping in five minutes (two
+    # hours without a call), sent those away that ping every 10 s, which is the least that grpc-go
+    # and Java allow. Half of that is the limit here; the third ping in a row that comes sooner
+    # ends the connection.
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
+    ("grpc.http2.max_ping_strikes", 2),
+    # After that time without a call gRPC's clients close a connection by themselves.
+    ("grpc.max_connection_idle_ms", 30 * 60_000),
 ]
 
 
