@@ -10,7 +10,8 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from gcsched.errors import AddressInUse
+from gcsched.errors import CannotListen
+from gcsched.listening import IN_USE, refuse_taken
 from gcsched.pb import task_pb2, task_pb2_grpc
 from gcsched.rpc.calls import CallInterceptor, OnCall
 from gcsched.rpc.memory import Memory
@@ -19,6 +20,7 @@ from gcsched.rpc.servicer import SchedulerServicer
 from gcsched.rpc.stream_limits import StreamLimits
 from gcsched.rpc.streams import StreamInterceptor
 
+GRPC_LISTEN = "GCSCHED_GRPC_LISTEN"
 LARGEST_MESSAGE = 4 * 1024 * 1024
 SERVICE = task_pb2.DESCRIPTOR.services_by_name["Scheduler"].full_name
 MOST_UNREAD = 4_000  # at some 20 KB each; as many as eight connections may have
@@ -111,7 +113,7 @@ async def serving_grpc(
 ) -> AsyncIterator[RpcServer]:
     """Serve on *listen* (``host:port``), with others if they all *reuse_port*; tell of each call.
 
-    Raises AddressInUse.
+    Raises CannotListen.
     """
     most = most or Most()
     options = [
@@ -130,10 +132,11 @@ async def serving_grpc(
     health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
     names = (SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
     reflection.enable_server_reflection(names, server)
+    refuse_taken(listen, GRPC_LISTEN, is_shared=reuse_port)
     try:
         port = server.add_insecure_port(listen)
     except RuntimeError as error:
-        raise AddressInUse(listen, "GCSCHED_GRPC_LISTEN") from error
+        raise CannotListen(listen, IN_USE.format(setting=GRPC_LISTEN)) from error
     await server.start()
     for name in ("", SERVICE):
         await health_servicer.set(name, health_pb2.HealthCheckResponse.SERVING)

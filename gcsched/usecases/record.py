@@ -9,6 +9,7 @@ from gcsched.domain.job import Job, State
 from gcsched.domain.masking import masked
 from gcsched.domain.replies import Kind
 from gcsched.errors import StoreUnavailable
+from gcsched.usecases.lasting_trouble import LastingTrouble
 from gcsched.usecases.ports import Conclusion, Outcomes
 
 MOST_AT_ONCE = 500
@@ -41,6 +42,7 @@ class Recorder:
         self._on_batch = on_batch
         self._waiting: list[Conclusion] = []
         self._asked = asyncio.Event()
+        self._trouble = LastingTrouble(event="outcomes wait", over="outcomes written")
 
     def record(self, conclusion: Conclusion) -> None:
         self._waiting.append(conclusion)
@@ -72,10 +74,10 @@ class Recorder:
             try:
                 lost = await self._outcomes.conclude(batch)
             except StoreUnavailable as error:
-                log = structlog.get_logger()
-                log.warning("outcomes wait", waiting=len(self._waiting), error=error.for_log)
+                self._trouble.met(error.for_log, waiting=len(self._waiting))
                 await asyncio.sleep(BETWEEN_TRIES_SECONDS)
                 continue
+            self._trouble.ended()
             del self._waiting[: len(batch)]
             self._on_batch(len(batch))
             claims_lost = {(each.claim, each.job.id): each for each in lost}
