@@ -30,6 +30,7 @@ from gcsched.rpc import streams
 from gcsched.rpc.server import GRPC_LISTEN, MOST_LOOKS, QUIET_SECONDS, Most, RpcServer, serving_grpc
 from gcsched.rpc.servicer import SchedulerServicer
 from gcsched.settings import Settings
+from gcsched.start_line import start_facts
 from gcsched.usecases.finish import cancel_until_done, note_failure
 from gcsched.usecases.lasting_trouble import LastingTrouble
 from gcsched.watchdog import Unwatched, Watching
@@ -243,8 +244,7 @@ async def run(
             parts.start(name, loop)
         resources.readiness.show_parts(lambda: parts.states)
         resources.readiness.serving()
-        ports = {"port": server.port, "http_port": resources.http_port}
-        log.info("serving", grpc=settings.grpc_listen, **ports, version=__version__)
+        log.info("serving", **start_facts(settings, resources, grpc_port=server.port))
         on_serving(service, server.port)
         await stop.wait()
         resources.readiness.stopping()
