@@ -36,6 +36,7 @@ ALLOWED: Mapping[tuple[str, ...], Sequence[Order]] = {
     ("state", "due"): BY_DUE,
     ("empid",): BY_CREATED,
     ("email",): BY_CREATED,
+    ("request_id",): BY_CREATED,
 }
 """Filters by what they name, each with its orders; the first is meant where none is said."""
 
@@ -49,6 +50,7 @@ class JobFilter:
     due_before: datetime | None = None
     empid: str = ""
     email: str = ""
+    request_id: str = ""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -58,12 +60,15 @@ class JobFilter:
             "due": self.due_from is not None or self.due_before is not None,
             "empid": bool(self.empid),
             "email": bool(self.email),
+            "request_id": bool(self.request_id),
         }
         return tuple(name for name, is_given in given.items() if is_given)
 
     def __str__(self) -> str:
         moments = [each and each.isoformat() for each in (self.due_from, self.due_before)]
-        return json.dumps([self.state, *moments, self.empid, self.email])
+        # Without what came later, where it is unset: tokens that are under way stay good.
+        later = [self.request_id] if self.request_id else []
+        return json.dumps([self.state, *moments, self.empid, self.email, *later])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
