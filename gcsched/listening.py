@@ -38,12 +38,13 @@ def refuse_taken(address: str, setting: str, *, is_shared: bool = False) -> None
         )
     except (OSError, UnicodeError) as error:
         raise cannot_listen(error, address, setting) from error
-    failures = [error for each in found if (error := failure(each, is_shared=is_shared))]
-    taken = [error for error in failures if error.errno == errno.EADDRINUSE]
+    tried = [failure(each, is_shared=is_shared) for each in found]
+    failures = [each for each in tried if each is not None]
+    taken = [each for each in failures if each.errno == errno.EADDRINUSE]
     # Where a name has an IPv6 address too, a machine without IPv6 listens on the other one.
     if taken or len(failures) == len(found):
-        error = [*taken, *failures][0]
-        raise cannot_listen(error, address, setting) from error
+        first = [*taken, *failures][0]
+        raise cannot_listen(first, address, setting) from first
 
 
 def failure(found: tuple[Any, ...], *, is_shared: bool) -> OSError | None:

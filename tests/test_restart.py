@@ -76,7 +76,7 @@ async def test_no_call_is_lost_while_the_only_process_restarts_for_two_seconds()
         async with served_at(port):
             await asked(client, 0)
         moments = [loop.time() + number * AWAY_SECONDS / CALLS for number in range(CALLS + 1)]
-        calls = []
+        calls: list[asyncio.Task[Scheduled]] = []
         for moment in moments[1:]:
             calls.append(tasks.create_task(asked(client, len(calls))))
             await until(partial(is_past, moment))

@@ -11,6 +11,7 @@ import json
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -20,14 +21,15 @@ from tests.measure.spine import Figures, a_folder, surroundings
 from tests.stage import a_stage
 
 PING_MS = 10_000
-PINGING = [
+Options = list[tuple[str, Any]]
+PINGING: Options = [
     ("grpc.keepalive_time_ms", PING_MS),
     ("grpc.keepalive_timeout_ms", 5_000),
     ("grpc.http2.max_pings_without_data", 0),
     ("grpc.use_local_subchannel_pool", 1),
 ]
-WITHOUT_CALLS = [("grpc.keepalive_permit_without_calls", 1)]
-CLIENTS = {
+WITHOUT_CALLS: Options = [("grpc.keepalive_permit_without_calls", 1)]
+CLIENTS: dict[str, Options] = {
     "without a call": [*PINGING, *WITHOUT_CALLS],
     "watching health": PINGING,
     "with the published service config": [
@@ -50,9 +52,7 @@ async def measure(folder: Path, seconds: float) -> Figures:
     return {name: task.result() for name, task in states.items()}
 
 
-async def states_of(
-    target: str, options: list[tuple[str, object]], seconds: float, *, watches: bool
-) -> Figures:
+async def states_of(target: str, options: Options, seconds: float, *, watches: bool) -> Figures:
     """Keep a channel for *seconds*; return each state that it came to, and when."""
     begun, seen = time.monotonic(), []
     async with grpc.aio.insecure_channel(target, options=options) as channel:
@@ -85,7 +85,9 @@ def main() -> None:
         measured = asyncio.run(measure(folder, options.seconds))
     print(json.dumps(measured), flush=True)
     if options.json:
-        text = json.dumps({"surroundings": surroundings(), "pings": measured}, indent=1)
+        command = f"python -m tests.measure.pings --json {options.json}"
+        where = {**surroundings(), "command": command}
+        text = json.dumps({"surroundings": where, "pings": measured}, indent=1)
         options.json.write_text(text + "\n")
 
 
