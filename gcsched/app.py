@@ -22,14 +22,17 @@ from gcsched.adapters.templates import Templates
 from gcsched.assembly import Service, assemble
 from gcsched.capacity import for_callers
 from gcsched.errors import PartEnded, StoreRefused, StoreUnavailable
+from gcsched.listening import refuse_taken
 from gcsched.parts import LEAST, TO_CUT_OFF, Parts
 from gcsched.relaying import pools
 from gcsched.resources import Resources
 from gcsched.rpc import streams
-from gcsched.rpc.server import MOST_LOOKS, QUIET_SECONDS, Most, RpcServer, serving_grpc
+from gcsched.rpc.server import GRPC_LISTEN, MOST_LOOKS, QUIET_SECONDS, Most, RpcServer, serving_grpc
 from gcsched.rpc.servicer import SchedulerServicer
 from gcsched.settings import Settings
+from gcsched.start_line import start_facts
 from gcsched.usecases.finish import cancel_until_done, note_failure
+from gcsched.usecases.lasting_trouble import LastingTrouble
 from gcsched.watchdog import Unwatched, Watching
 from gcsched.web.connections import Connections
 from gcsched.web.levels import DroppedLines
@@ -93,7 +96,7 @@ class Surroundings:
 async def serve(settings: Settings, around: Surroundings) -> int:
     """Run the service until SIGTERM or SIGINT; return the exit code.
 
-    Raises TemplateProblem, AddressInUse, which keep it from starting, and PartEnded. Logs are set
+    Raises TemplateProblem, CannotListen, which keep it from starting, and PartEnded. Logs are set
     up already.
     """
     stop = asyncio.Event()
@@ -103,6 +106,8 @@ async def serve(settings: Settings, around: Surroundings) -> int:
         stopped_by_signals(stop, on_signal=hurry, last_act=around.last_act),
         around.watching_failures(),
     ):
+        # Before anything is waited for; the server finds out once more when it begins to listen.
+        refuse_taken(settings.grpc_listen, GRPC_LISTEN, is_shared=settings.reuse_port)
         try:
             async with opened(settings, around) as resources:
                 if await store_is_ready(resources, stop):
@@ -130,7 +135,7 @@ async def opened(
 ) -> AsyncIterator[Resources]:
     """Open every resource; they close in reverse order, so that we can be seen until the end.
 
-    Raises TemplateProblem, AddressInUse.
+    Raises TemplateProblem, CannotListen.
     """
     around = around or Surroundings()
     templates = Templates.load(settings.templates_dir or default_folder())
@@ -174,6 +179,7 @@ async def store_is_ready(resources: Resources, stop: asyncio.Event) -> bool:
     Raises SettingsProblems at a standalone one that is not allowed.
     """
     wait, is_known = FIRST_WAIT_SECONDS, False
+    trouble = LastingTrouble(event="waiting for MongoDB", over="MongoDB is there")
     while not stop.is_set():
         try:
             if not is_known:
@@ -184,11 +190,12 @@ async def store_is_ready(resources: Resources, stop: asyncio.Event) -> bool:
         except StoreUnavailable as error:
             why = error.sentence if isinstance(error, StoreRefused) else error.why
             resources.readiness.waiting(why)
-            log.warning("waiting for MongoDB", error=why, again_in_seconds=wait)
+            trouble.met(why, again_in_seconds=wait)
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), wait)
             wait = min(wait * 2, LONGEST_WAIT_SECONDS)
         else:
+            trouble.ended()
             return True
     return False
 
@@ -208,7 +215,7 @@ async def run(
     """Start the parts, serve, and at *stop* end it all in the order that loses nothing.
 
     *on_serving* is told the service and the port, once calls are taken. A part that ends by itself
-    sets *stop*. Raises AddressInUse, and PartEnded after the end.
+    sets *stop*. Raises CannotListen, and PartEnded after the end.
     """
     service = assemble(settings, resources)
     serving = serving_grpc(
@@ -237,8 +244,7 @@ async def run(
             parts.start(name, loop)
         resources.readiness.show_parts(lambda: parts.states)
         resources.readiness.serving()
-        ports = {"port": server.port, "http_port": resources.http_port}
-        log.info("serving", grpc=settings.grpc_listen, **ports, version=__version__)
+        log.info("serving", **start_facts(settings, resources, grpc_port=server.port))
         on_serving(service, server.port)
         await stop.wait()
         resources.readiness.stopping()

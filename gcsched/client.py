@@ -191,7 +191,7 @@ def options() -> list[tuple[str, Any]]:
         ("grpc.service_config", service_config().read_text(encoding="utf-8")),
         # gRPC's own first wait is 1 s: all five attempts would be over before a second connect.
         ("grpc.initial_reconnect_backoff_ms", 100),
-        ("grpc.max_reconnect_backoff_ms", 5000),
+        ("grpc.max_reconnect_backoff_ms", 1000),
     ]
 
 

@@ -271,14 +271,11 @@ class MalformedMail(GcschedError):
     """A composed mail cannot be sent as it is: its envelope or its content breaks SMTP."""
 
 
-class AddressInUse(GcschedError):
-    """The port to listen on is taken."""
+class CannotListen(GcschedError):
+    """The address to listen on is taken, not this machine's or not allowed; *problem* says what."""
 
-    def __init__(self, address: str, setting: str) -> None:
-        super().__init__(
-            f"cannot listen on {address}: it is in use or not ours; "
-            f"stop the other program or set {setting} to another address"
-        )
+    def __init__(self, address: str, problem: str) -> None:
+        super().__init__(f"cannot listen on {address}: {problem}")
 
 
 class EmbeddedStoreProblem(GcschedError):

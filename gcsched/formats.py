@@ -68,6 +68,25 @@ def listen_address(address: str) -> str:
     return address
 
 
+def another_listen_address(address: str, info: ValidationInfo) -> str:
+    """Return *address*, unless gRPC is to listen there as well."""
+    checked, grpc = urlsplit(f"//{listen_address(address)}"), info.data.get("grpc_listen", "")
+    other = urlsplit(f"//{grpc}")
+    hosts = {str(checked.hostname), str(other.hostname)}
+    is_same = len(hosts) == 1 or any(map(is_everywhere, hosts))
+    if is_same and checked.port and checked.port == other.port:
+        problem = f"{address!r} is where gRPC listens: give another port, e.g. 127.0.0.1:8080"
+        raise Contradiction(f"cannot be used: {problem}")
+    return address
+
+
+def is_everywhere(name: str) -> bool:
+    try:
+        return ip_address(name).is_unspecified
+    except ValueError:
+        return False
+
+
 def span(text: str) -> timedelta:
     found = re.fullmatch(r"([0-9]{1,9})([smhd])", text.strip().lower())
     if found is None:

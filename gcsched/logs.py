@@ -24,6 +24,9 @@ PRIVATE = frozenset(
     {"email", "emailID", "empName", "folded", "message", "name", "subject", "username"}
 )
 
+# Who steers the service, by their own words: their address is not a recipient's.
+OPERATORS = frozenset({"caller_by", "caller_resumed_by"})
+
 
 class Stream(Protocol):
     """What lines are written to."""
@@ -92,7 +95,7 @@ def unfailing(processors: list[Processor]) -> Processor:
 def minimal(method: str, event: EventDict) -> str:
     """Make a line of the values that cannot fail, and name those that are left out."""
     name = event.get("event")
-    kept = {key: _masked(each) for key, each in event.items() if is_plain(key, each)}
+    kept = {key: _shown(key, each) for key, each in event.items() if is_plain(key, each)}
     told = {
         **kept,
         "event": kept["event"] if type(name) is str else "unreadable event",
@@ -109,7 +112,13 @@ def is_plain(key: object, value: object) -> bool:
 
 def without_private_things(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     """Drop what tells who gets a mail and what it says: the second line of defence."""
-    return {key: _masked(value) for key, value in event.items() if key not in PRIVATE}
+    return {key: _shown(key, value) for key, value in event.items() if key not in PRIVATE}
+
+
+def _shown(key: str, value: Any) -> Any:
+    if key in OPERATORS and type(value) is str:
+        return _without_controls(value)
+    return _masked(value)
 
 
 def _masked(value: Any) -> Any:
@@ -129,9 +138,11 @@ def _masked(value: Any) -> Any:
 
 
 def _clean(text: str) -> str:
-    if not text.isprintable():
-        text = CONTROLS.sub(lambda found: escaped(found[0]), text)
-    return without_addresses(text, "<address>")
+    return without_addresses(_without_controls(text), "<address>")
+
+
+def _without_controls(text: str) -> str:
+    return text if text.isprintable() else CONTROLS.sub(lambda found: escaped(found[0]), text)
 
 
 def _facts() -> list[Processor]:

@@ -67,7 +67,7 @@ class Settings(Connections):
         "give host:port, e.g. 127.0.0.1:50051, 0.0.0.0:50051 or [::1]:50051",
         default="127.0.0.1:50051",
     )
-    http_listen: Annotated[str, AfterValidator(formats.listen_address)] = setting(
+    http_listen: Annotated[str, AfterValidator(formats.another_listen_address)] = setting(
         "Where HTTP listens for `/metrics`, `/livez`, `/servez` and `/readyz`, as `host:port`.",
         "give host:port, e.g. 127.0.0.1:8080, 0.0.0.0:8080 or [::1]:8080",
         default="127.0.0.1:8080",

@@ -65,6 +65,10 @@ class RawConnection:
     windows: dict[int, int] = field(default_factory=lambda: {0: DEFAULT_WINDOW})
     first_window: int = DEFAULT_WINDOW
     is_closed: bool = False
+    answers_pings: bool = True
+    pinged: int = 0
+    pongs: int = 0
+    goaway: int | None = None
     _next: int = 1
 
     def begin(self, method: str, *more: tuple[bytes, bytes], end: bool = False) -> int:
@@ -106,13 +110,22 @@ class RawConnection:
             self._take_settings(payload)
         if kind == WINDOW_UPDATE:
             self.windows[stream] = self.windows.get(stream, 0) + int.from_bytes(payload)
-        elif kind in {SETTINGS, PING} and not flags & ACK:
-            answer = payload if kind == PING else b""
-            self.writer.write(frame(kind, ACK, 0, answer))
+        elif kind == SETTINGS and not flags & ACK:
+            self.writer.write(frame(SETTINGS, ACK, 0))
+        elif kind == PING:
+            self._take_ping(payload, is_answer=bool(flags & ACK))
+        elif kind == GOAWAY:
+            self.goaway = int.from_bytes(payload[4:8])
         elif stream:
             self.answers[stream] = self.answers.get(stream, b"") + payload
             if kind == RST_STREAM or (kind in {DATA, HEADERS} and flags & END_STREAM):
                 self.ended.add(stream)
+
+    def _take_ping(self, payload: bytes, *, is_answer: bool) -> None:
+        self.pongs += is_answer
+        self.pinged += not is_answer
+        if self.answers_pings and not is_answer:
+            self.writer.write(frame(PING, ACK, 0, payload))
 
     def _take_settings(self, payload: bytes) -> None:
         for at in range(0, len(payload), 6):

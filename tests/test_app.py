@@ -7,7 +7,7 @@ import pytest
 
 from gcsched import app
 from gcsched.assembly import Service
-from gcsched.errors import AddressInUse, StoreUnavailable
+from gcsched.errors import CannotListen, StoreUnavailable
 from tests.relay import Relay
 from tests.running import a_setting
 
@@ -58,10 +58,20 @@ async def test_what_keeps_it_from_starting_ends_it_in_time(mongo_uri: str, redis
         settings = a_setting(mongo=mongo_uri, redis=redis_url, relay_port=9)
         taken = settings.model_copy(update={"http_listen": f"127.0.0.1:{taker.port}"})
 
-        with pytest.raises(AddressInUse):
+        with pytest.raises(CannotListen):
             await app.serve(taken, app.Surroundings(watchdog=orders))
 
     assert set(orders.seconds) == {app.HARD_END_SECONDS}
+
+
+async def test_a_grpc_port_that_is_taken_is_told_before_any_store_is_waited_for() -> None:
+    async with Relay() as taker:
+        listen = f"127.0.0.1:{taker.port}"
+        away = {"mongo": "mongodb://127.0.0.1:1/gcsched", "redis": "redis://127.0.0.1:1/0"}
+        settings = a_setting(**away, relay_port=9).model_copy(update={"grpc_listen": listen})
+
+        with pytest.raises(CannotListen, match=f"{listen}: another .* set GCSCHED_GRPC_LISTEN to"):
+            await asyncio.wait_for(app.serve(settings, app.Surroundings()), 5)
 
 
 async def test_what_a_store_does_to_the_last_tasks_is_no_error(

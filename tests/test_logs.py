@@ -47,6 +47,20 @@ def test_values_are_told_as_a_reader_expects_them() -> None:
     assert event["names"] == ["ä", None]
 
 
+@pytest.mark.parametrize("by", ["ada@desk", "Ada <ada@example.org>", "ops at example.org"])
+def test_who_paused_is_shown_whole_and_an_address_in_the_reason_is_not(by: str) -> None:
+    stream = configured()
+
+    log = structlog.get_logger()
+    log.warning("sending paused", caller_by=by, caller_reason="ask bob@example.org")
+    log.warning("sending resumed", caller_by=by, caller_resumed_by=f"{by}\u202e", bad=Unspeakable())
+
+    paused, resumed = events(stream)
+    assert paused["caller_by"] == resumed["caller_by"] == by
+    assert resumed["caller_resumed_by"] == f"{by}\\u202e"
+    assert "bob" not in paused["caller_reason"]
+
+
 def test_no_address_and_no_words_of_a_mail_are_ever_logged() -> None:
     stream = configured()
     private = {

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import structlog
 from arq.connections import ArqRedis
 from arq.constants import job_key_prefix
 from arq.cron import CronJob, cron
@@ -25,6 +24,7 @@ from gcsched.adapters.store_words import redis_words
 from gcsched.domain.due import DailyPlan
 from gcsched.errors import GcschedError
 from gcsched.usecases.finish import cancel_until_done, hear_this_task
+from gcsched.usecases.lasting_trouble import LastingTrouble
 from gcsched.usecases.ports import Clock
 
 HEALTH_KEY = "gcsched:health"
@@ -146,6 +146,7 @@ class ArqWorkerPool:
         self._max_jobs = max_jobs
         self.trouble: str | None = None
         """What ended the latest worker, until one has lived for a second; None: nothing."""
+        self._ends = LastingTrouble(event="arq worker ended", over="arq worker lives again")
 
     async def run(self, stop: asyncio.Event) -> None:
         back_off = FIRST_BACK_OFF
@@ -158,12 +159,8 @@ class ArqWorkerPool:
             self.trouble = f"takes no wake-ups: a worker ended: {why}"
             lasted = time.monotonic() - begun
             back_off = FIRST_BACK_OFF if lasted > LONGEST_BACK_OFF else back_off
-            structlog.get_logger().warning(
-                "arq worker ended",
-                error=type(error).__name__,
-                reason=why,
-                again_in_seconds=back_off,
-            )
+            kind = type(error).__name__
+            self._ends.met(kind, reason=why, again_in_seconds=back_off)
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), back_off)
             back_off = min(back_off * 2, LONGEST_BACK_OFF)
@@ -224,6 +221,7 @@ class ArqWorkerPool:
 
     def _on_life(self) -> None:
         self.trouble = None
+        self._ends.ended()
 
     async def _wake(self, second: object) -> None:
         if type(second) is int:  # anything else in Redis is not a wake-up of ours

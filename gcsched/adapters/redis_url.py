@@ -194,6 +194,14 @@ def place_of(parts: StoreUrl) -> dict[str, Any]:
         raise unusable(f"{what}, {error}, e.g. /0") from None
 
 
+def redis_place(url: str) -> str:
+    """Return where *url*, which was checked, leads to: no user, no password, no option."""
+    options = pool_options(url)
+    if "path" in options:
+        return f"unix:{options['path']}?db={options['db']}"
+    return f"{options['host']}:{options['port']}/{options['db']}"
+
+
 def options_of(parts: StoreUrl) -> dict[str, Any]:
     """Read what stands after the ?; an option without a value is as if it were not there."""
     readers = OPTIONS | (TLS_OPTIONS if parts.scheme == "rediss" else {})

@@ -35,7 +35,7 @@ def run(chosen: Namespace) -> int:
     began = time.monotonic()
     keep_heaps_few()
     from gcsched.adapters.embedded.machine import refuse_foreign_system
-    from gcsched.dev.address import refuse_taken
+    from gcsched.listening import refuse_taken
 
     refuse_foreign_system()
     _ensure_installed()

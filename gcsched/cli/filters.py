@@ -39,6 +39,7 @@ GIVEN: Mapping[str, Callable[[str], Any]] = {
     "due_before": arguments.second,
     "empid": arguments.text,
     "email": arguments.text,
+    "request_id": arguments.text,
 }
 """The fields of JobFilter, each with what reads it."""
 
@@ -71,11 +72,13 @@ def field(name: str) -> str:
 
 def add_arguments(parser: ArgumentParser) -> None:
     shown = parser.add_argument_group(
-        "which jobs", "one state, with or without due times; or an employee; or an address"
+        "which jobs",
+        "one state, with or without due times; or an employee; or an address; or a request id",
     ).add_argument
     shown("--state", type=state, metavar="STATE", help=", ".join(STATES).lower())
     shown("--empid", type=arguments.text, metavar="ID", help="of this employee")
     shown("--email", type=arguments.text, metavar="ADDRESS", help="for this address")
+    shown("--request-id", type=arguments.text, metavar="ID", help="asked for with this id")
     shown("--due-from", type=arguments.second, metavar="TIME", help=f"due from then on: {MOMENTS}")
     shown("--due-before", type=arguments.second, metavar="TIME", help="due before then")
     shown(
@@ -107,4 +110,5 @@ def chosen_filter(chosen: Namespace) -> "task_pb2.JobFilter | None":
         due_before=at(chosen.due_before),
         empid=chosen.empid or "",
         email=chosen.email or "",
+        request_id=chosen.request_id or "",
     )

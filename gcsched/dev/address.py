@@ -1,9 +1,7 @@
-"""Find out before anything is started whether we can listen somewhere."""
+"""Choose where to listen when the usual place is taken."""
 
-import socket
-from urllib.parse import urlsplit
-
-from gcsched.errors import AddressInUse
+from gcsched.errors import CannotListen
+from gcsched.listening import refuse_taken
 
 
 def free_or_any(address: str, *, beside: str) -> str:
@@ -14,24 +12,6 @@ def free_or_any(address: str, *, beside: str) -> str:
         return any_port
     try:
         refuse_taken(address, "")
-    except AddressInUse:
+    except CannotListen:
         return any_port
     return address
-
-
-def refuse_taken(address: str, option: str) -> None:
-    """Raise AddressInUse, naming *option*, when nobody could listen on *address* now.
-
-    gRPC finds it out as well, but late, and with a line of its own on stderr.
-    """
-    parts = urlsplit(f"//{address}")
-    try:
-        found = socket.getaddrinfo(
-            parts.hostname, parts.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )
-        for family, kind, protocol, _, where in found:
-            with socket.socket(family, kind, protocol) as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                probe.bind(where)
-    except OSError as error:
-        raise AddressInUse(address, option) from error

@@ -20,7 +20,8 @@ from gcsched.demo import Demo
 from gcsched.dev.address import free_or_any
 from gcsched.dev.console import Console, phrase
 from gcsched.dev.settings import USUAL_HTTP, Brought, dev_settings, ignored
-from gcsched.errors import AddressInUse, PartEnded
+from gcsched.errors import CannotListen, PartEnded
+from gcsched.listening import IN_USE
 from gcsched.resources import Resources
 from gcsched.settings import Settings
 
@@ -55,7 +56,7 @@ class Dev:
     async def run(self) -> int:
         """Serve until SIGTERM or SIGINT; give the exit code.
 
-        Raises EmbeddedStoreProblem, TemplateProblem, AddressInUse: what keeps it from starting.
+        Raises EmbeddedStoreProblem, TemplateProblem, CannotListen: what keeps it from starting.
         """
         hurry = partial(self.around.watchdog.arm, HARD_STOP_SECONDS, "it did not stop in time")
         around = replace(self.around, to_close_seconds=TO_STOP_STORES_SECONDS)
@@ -119,10 +120,10 @@ class Dev:
                 await app.run(settings, resources, self.stop, on_serving=on_serving, around=around)
                 for task in beside:
                     task.cancel()
-        except* (AddressInUse, PartEnded) as errors:
+        except* (CannotListen, PartEnded) as errors:
             ended = errors.exceptions[0]
-        if isinstance(ended, AddressInUse):
-            raise AddressInUse(self.grpc_listen, "--grpc")
+        if isinstance(ended, CannotListen):
+            raise CannotListen(self.grpc_listen, IN_USE.format(setting="--grpc"))
         if ended is not None:
             raise ended
 

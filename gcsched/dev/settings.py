@@ -73,6 +73,7 @@ def checked(environ: Mapping[str, str], *, grpc_listen: str) -> Settings:
         redis_url="redis://127.0.0.1",
         smtp_port=25,
         grpc_listen=grpc_listen,
+        http_listen="127.0.0.1:0",
     )
     return dev_settings(environ, brought)
 

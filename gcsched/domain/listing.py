@@ -36,6 +36,7 @@ ALLOWED: Mapping[tuple[str, ...], Sequence[Order]] = {
     ("state", "due"): BY_DUE,
     ("empid",): BY_CREATED,
     ("email",): BY_CREATED,
+    ("request_id",): BY_CREATED,
     ("id_prefix",): BY_CREATED,
 }
 """Filters by what they name, each with its orders; the first is meant where none is said."""
@@ -50,6 +51,7 @@ class JobFilter:
     due_before: datetime | None = None
     empid: str = ""
     email: str = ""
+    request_id: str = ""
     id_prefix: str = ""
 
     @property
@@ -60,6 +62,7 @@ class JobFilter:
             "due": self.due_from is not None or self.due_before is not None,
             "empid": bool(self.empid),
             "email": bool(self.email),
+            "request_id": bool(self.request_id),
             "id_prefix": bool(self.id_prefix),
         }
         return tuple(name for name, is_given in given.items() if is_given)
@@ -67,8 +70,9 @@ class JobFilter:
     def __str__(self) -> str:
         moments = [each and each.isoformat() for each in (self.due_from, self.due_before)]
         # Page tokens are made of it, so what is unset adds nothing to those of the version before.
-        later = [self.id_prefix] if self.id_prefix else []
-        return json.dumps([self.state, *moments, self.empid, self.email, *later])
+        later = {"request_id": self.request_id, "id_prefix": self.id_prefix}
+        named = [f"{name}={value}" for name, value in later.items() if value]
+        return json.dumps([self.state, *moments, self.empid, self.email, *named])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

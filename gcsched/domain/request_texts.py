@@ -30,12 +30,12 @@ def has_controls(text: str) -> bool:
     return not text.isprintable() and CONTROLS.search(text) is not None
 
 
-def request_id_violations(request_id: str) -> Iterator[Violation]:
+def request_id_violations(request_id: str, field: str = "request_id") -> Iterator[Violation]:
     if len(request_id) > LONGEST_REQUEST_ID:
         problem = f"must have 1 to {LONGEST_REQUEST_ID} characters, has {len(request_id)}"
-        yield Violation("request_id", problem)
+        yield Violation(field, problem)
     if not (request_id.isascii() and request_id.isprintable()):
-        yield Violation("request_id", "must be printable ASCII, best a UUID")
+        yield Violation(field, "must be printable ASCII, best a UUID")
 
 
 def variable_violations(

@@ -263,20 +263,22 @@ class GetJobRequest(_message.Message):
     def __init__(self, job_id: _Optional[str] = ...) -> None: ...
 
 class JobFilter(_message.Message):
-    __slots__ = ("state", "due_from", "due_before", "empid", "email", "id_prefix")
+    __slots__ = ("state", "due_from", "due_before", "empid", "email", "request_id", "id_prefix")
     STATE_FIELD_NUMBER: _ClassVar[int]
     DUE_FROM_FIELD_NUMBER: _ClassVar[int]
     DUE_BEFORE_FIELD_NUMBER: _ClassVar[int]
     EMPID_FIELD_NUMBER: _ClassVar[int]
     EMAIL_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     ID_PREFIX_FIELD_NUMBER: _ClassVar[int]
     state: Job.State
     due_from: _timestamp_pb2.Timestamp
     due_before: _timestamp_pb2.Timestamp
     empid: str
     email: str
+    request_id: str
     id_prefix: str
-    def __init__(self, state: _Optional[_Union[Job.State, str]] = ..., due_from: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., due_before: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., empid: _Optional[str] = ..., email: _Optional[str] = ..., id_prefix: _Optional[str] = ...) -> None: ...
+    def __init__(self, state: _Optional[_Union[Job.State, str]] = ..., due_from: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., due_before: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., empid: _Optional[str] = ..., email: _Optional[str] = ..., request_id: _Optional[str] = ..., id_prefix: _Optional[str] = ...) -> None: ...
 
 class ListJobsRequest(_message.Message):
     __slots__ = ("filter", "order", "page_size", "page_token", "view")

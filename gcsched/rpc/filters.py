@@ -3,7 +3,7 @@
 from gcsched.domain.checks import Checks
 from gcsched.domain.listing import JobFilter, Listing, Order, allowed, listing
 from gcsched.domain.request import LONGEST_EMPID
-from gcsched.domain.request_texts import text_violations
+from gcsched.domain.request_texts import request_id_violations, text_violations
 from gcsched.errors import Violation
 from gcsched.pb import task_pb2
 from gcsched.rpc.addresses import address_from
@@ -35,6 +35,8 @@ def fields_from(message: task_pb2.JobFilter, checks: Checks) -> JobFilter:
     }
     email = address_from(message.email, "filter.email") if message.email else ""
     checks.add(text_violations("filter.empid", message.empid, at_least=0, at_most=LONGEST_EMPID))
+    if message.request_id:
+        checks.add(request_id_violations(message.request_id, "filter.request_id"))
     prefix = message.id_prefix
     checks.add(text_violations("filter.id_prefix", prefix, at_least=0, at_most=LONGEST_ID))
     return JobFilter(
@@ -43,6 +45,7 @@ def fields_from(message: task_pb2.JobFilter, checks: Checks) -> JobFilter:
         due_before=given.get("due_before"),
         empid=message.empid,
         email=checks.taken(email, otherwise=""),
+        request_id=message.request_id,
         id_prefix=prefix,
     )
 

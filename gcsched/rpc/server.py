@@ -10,7 +10,8 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
-from gcsched.errors import AddressInUse
+from gcsched.errors import CannotListen
+from gcsched.listening import IN_USE, refuse_taken
 from gcsched.rpc.calls import CallInterceptor, OnCall
 from gcsched.rpc.contract import SERVICE, ReflectedPool, published_pool
 from gcsched.rpc.memory import Memory
@@ -19,6 +20,7 @@ from gcsched.rpc.servicer import SchedulerServicer
 from gcsched.rpc.stream_limits import StreamLimits
 from gcsched.rpc.streams import StreamInterceptor
 
+GRPC_LISTEN = "GCSCHED_GRPC_LISTEN"
 LARGEST_MESSAGE = 4 * 1024 * 1024
 MOST_UNREAD = 4_000  # at some 20 KB each; as many as eight connections may have
 MOST_OF_A_CONNECTION = 500  # calls at once; a client keeps what is more until others end
@@ -45,11 +47,19 @@ OPTIONS = [
 CONNECTION_OPTIONS = [
     # A descriptor for each connection: what says nothing, half a preface or no SETTINGS is closed.
     ("grpc.server_handshake_timeout_ms", 5_000),
-    # Who has no call under way is sent away; a client connects again at its next call.
-    ("grpc.max_connection_idle_ms", 30_000),
-    # A caller that is gone without a word, in the middle of a call.
-    ("grpc.keepalive_time_ms", 60_000),
-    ("grpc.keepalive_timeout_ms", 20_000),
+    # A caller that does not answer our pings is gone without a word, with a call under way or not.
+    ("grpc.keepalive_time_ms", 20_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.http2.ping_timeout_ms", 10_000),  # by itself a minute, and the longer one counts
+    # Callers may ping too, without a call as well. gRPC's own limit, a ping in five minutes (two
+    # hours without a call), sent those away that ping every 10 s, which is the least that grpc-go
+    # and Java allow. Half of that is the limit here; the third ping in a row that comes sooner
+    # ends the connection.
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
+    ("grpc.http2.max_ping_strikes", 2),
+    # After that time without a call gRPC's clients close a connection by themselves.
+    ("grpc.max_connection_idle_ms", 30 * 60_000),
 ]
 
 
@@ -102,7 +112,7 @@ async def serving_grpc(
 ) -> AsyncIterator[RpcServer]:
     """Serve on *listen* (``host:port``), with others if they all *reuse_port*; tell of each call.
 
-    Raises AddressInUse.
+    Raises CannotListen.
     """
     most = most or Most()
     options = [
@@ -122,10 +132,11 @@ async def serving_grpc(
     names = (SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
     pool = published_pool(health_pb2.DESCRIPTOR, reflection_pb2.DESCRIPTOR)
     reflection.enable_server_reflection(names, server, pool=ReflectedPool(pool))
+    refuse_taken(listen, GRPC_LISTEN, is_shared=reuse_port)
     try:
         port = server.add_insecure_port(listen)
     except RuntimeError as error:
-        raise AddressInUse(listen, "GCSCHED_GRPC_LISTEN") from error
+        raise CannotListen(listen, IN_USE.format(setting=GRPC_LISTEN)) from error
     await server.start()
     for name in ("", SERVICE):
         await health_servicer.set(name, health_pb2.HealthCheckResponse.SERVING)

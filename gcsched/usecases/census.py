@@ -7,10 +7,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-import structlog
-
 from gcsched.errors import StoreUnavailable
 from gcsched.usecases.finish import cancel_until_done
+from gcsched.usecases.lasting_trouble import LastingTrouble
 from gcsched.usecases.ports import Clock, JobCounts, Tally
 
 EVERY = timedelta(minutes=1)
@@ -49,6 +48,10 @@ class Census:
     _not_before: float = field(default=-1.0, init=False)
     _asked: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     _done: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+    _trouble: LastingTrouble = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._trouble = LastingTrouble(event="jobs not counted", over="jobs counted again")
 
     @property
     def latest(self) -> JobCounts | None:
@@ -87,9 +90,10 @@ class Census:
             counts = await self.tally.count(now=now)
             self._counts = replace(counts, unreadable=await self.unreadable())
         except StoreUnavailable as error:
-            structlog.get_logger().warning("jobs not counted", error=error.for_log)
+            self._trouble.met(error.for_log)
             self._not_before = self.clock() + AFTER_FAILURE_SECONDS
         else:
+            self._trouble.ended()
             self._counted_at, self.counted = self.clock(), now
             self._took = (self._took[-1], self._counted_at - begun)
             took = min(self._took)  # one may hang, or be the first, without being dear

@@ -59,10 +59,14 @@ class Lot:
         return self.only_count and is_waiting and isinstance(self.wish, Cancel)
 
     @property
+    def is_by_created(self) -> bool:
+        """Return whether one list in the order of creation holds them all."""
+        return bool(self.filter.empid or self.filter.email or self.filter.request_id)
+
+    @property
     def may_go_back(self) -> bool:
         """Return whether a job may leave SENDING for a list that was read before that one."""
-        is_by_state = not (self.filter.empid or self.filter.email or self.filter.state)
-        return is_by_state and isinstance(self.wish, Cancel)
+        return not (self.is_by_created or self.filter.state) and isinstance(self.wish, Cancel)
 
     @property
     def states(self) -> Sequence[State]:
@@ -76,7 +80,7 @@ class Lot:
     def listings(self) -> Iterator[Listing]:
         """Give the lists that hold them all, each served by an index."""
         wanted = self.filter
-        if wanted.empid or wanted.email:
+        if self.is_by_created:
             yield Listing(filter=wanted, order=Order.CREATED_ASC)
             return
         for state in self.states:

@@ -5,14 +5,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
-
-import structlog
+from functools import partial
 
 from gcsched.domain.identity import new_id
 from gcsched.errors import StoreUnavailable
 from gcsched.usecases.crew import Crew
 from gcsched.usecases.deliver import Claimed
 from gcsched.usecases.finish import cancel_until_done, finish
+from gcsched.usecases.lasting_trouble import LastingTrouble
 from gcsched.usecases.leases import Leases
 from gcsched.usecases.observing import Observer, Step, Unobserved
 from gcsched.usecases.ports import Batch, Claims, Clock, Gate, Suppressions
@@ -44,6 +44,10 @@ class Engine:
     nudged: asyncio.Event = field(default_factory=asyncio.Event)
     observer: Observer = field(default_factory=Unobserved)
     _unheard: list[str] = field(default_factory=list, init=False)
+    _trouble: LastingTrouble = field(
+        default_factory=partial(LastingTrouble, event="claiming waits", over="claiming resumed"),
+        init=False,
+    )
 
     def nudge(self) -> None:
         self.nudged.set()
@@ -64,7 +68,7 @@ class Engine:
                 await self.claim_what_is_due()
             except (StoreUnavailable, TimeoutError) as error:
                 why = error.for_log if isinstance(error, StoreUnavailable) else "it took too long"
-                structlog.get_logger().warning("claiming waits", error=why)
+                self._trouble.met(why)
                 await asyncio.sleep(AFTER_FAILURE_SECONDS)
                 self.nudge()
 
@@ -78,6 +82,7 @@ class Engine:
             batch = await self._claim_whole()
             if batch is None:
                 continue
+            self._trouble.ended()
             if batch.saw == 0:
                 return
             # Seen but not claimed: others were quicker, or the server's clock is behind ours.

@@ -11,6 +11,7 @@ from typing import Protocol
 import structlog
 
 from gcsched.errors import StoreUnavailable
+from gcsched.usecases.lasting_trouble import LastingTrouble
 from gcsched.usecases.periodic import periodically
 
 EVERY = timedelta(seconds=10)  # as often as a sweep
@@ -74,10 +75,13 @@ class Folding:
     _checking: dict[AddressStore, str] = field(init=False)
     _is_to_check_again: bool = field(default=False, init=False)
     _told: set[AddressStore] = field(default_factory=set, init=False)
-    _is_away: bool = field(default=False, init=False)
+    _trouble: LastingTrouble = field(init=False)
 
     def __post_init__(self) -> None:
         self._checking = dict.fromkeys(CHECKED, "")
+        self._trouble = LastingTrouble(
+            event="folding addresses waits", over="folding addresses resumed"
+        )
 
     async def run(self, stop: asyncio.Event) -> None:
         await periodically(self.guarded, every=EVERY, stop=stop)
@@ -87,11 +91,9 @@ class Folding:
         try:
             await self.fold()
         except StoreUnavailable as error:
-            if not self._is_away:
-                structlog.get_logger().warning("folding addresses waits", error=str(error))
-            self._is_away = True
+            self._trouble.met(error.for_log)
         else:
-            self._is_away = False
+            self._trouble.ended()
 
     async def fold(self) -> None:
         """Fill all that is missing now, and check one page more of what may be wrong."""

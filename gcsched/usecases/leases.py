@@ -6,9 +6,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 
-import structlog
-
 from gcsched.errors import StoreUnavailable
+from gcsched.usecases.lasting_trouble import LastingTrouble
 from gcsched.usecases.ports import Batch, Claims, Conclusion
 
 RENEW_EVERY = timedelta(seconds=10)
@@ -29,6 +28,7 @@ class Leases:
         self._parked = parked
         self._tokens: Counter[str] = Counter()
         self._changed = asyncio.Event()
+        self._trouble = LastingTrouble(event="leases not renewed", over="leases renewed")
 
     @property
     def held(self) -> int:
@@ -79,8 +79,7 @@ class Leases:
         try:
             await self._claims.renew(list(self._tokens))
         except StoreUnavailable as error:
-            structlog.get_logger().warning(
-                "leases not renewed", held=self.held, error=error.for_log
-            )
+            self._trouble.met(error.for_log, held=self.held)
             return False
+        self._trouble.ended()
         return True

@@ -4,11 +4,11 @@ import asyncio
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
-
-import structlog
+from functools import partial
 
 from gcsched.domain.job import Job
 from gcsched.errors import StoreUnavailable
+from gcsched.usecases.lasting_trouble import LastingTrouble
 from gcsched.usecases.ports import Recipients
 
 MOST_WAITING = 20_000
@@ -28,6 +28,12 @@ class RecipientNotes:
     _waiting: list[Job] = field(default_factory=list, init=False)
     _batch: int = field(default=0, init=False)
     _failures: int = field(default=0, init=False)
+    _trouble: LastingTrouble = field(
+        default_factory=partial(
+            LastingTrouble, event="user details wait", over="user details written"
+        ),
+        init=False,
+    )
 
     def note(self, job: Job) -> None:
         if len(self._waiting) < MOST_WAITING:
@@ -56,7 +62,8 @@ class RecipientNotes:
                 await self.store.save(self._waiting[: self._batch])
             except StoreUnavailable as error:
                 self._failures += 1
-                structlog.get_logger().warning("user details wait", error=error.for_log)
+                self._trouble.met(error.for_log, waiting=len(self._waiting))
                 return
+            self._trouble.ended()
             del self._waiting[: self._batch]
             self._batch = self._failures = 0

@@ -9,6 +9,8 @@ from gcsched.domain.job import Job, State
 from gcsched.domain.masking import masked
 from gcsched.domain.replies import Kind
 from gcsched.errors import StoreUnavailable
+from gcsched.usecases.lasting_trouble import LastingTrouble
+from gcsched.usecases.lateness import lateness_of
 from gcsched.usecases.ports import Conclusion, Outcomes
 
 MOST_AT_ONCE = 500
@@ -41,6 +43,7 @@ class Recorder:
         self._on_batch = on_batch
         self._waiting: list[Conclusion] = []
         self._asked = asyncio.Event()
+        self._trouble = LastingTrouble(event="outcomes wait", over="outcomes written")
 
     def record(self, conclusion: Conclusion) -> None:
         self._waiting.append(conclusion)
@@ -72,10 +75,10 @@ class Recorder:
             try:
                 lost = await self._outcomes.conclude(batch)
             except StoreUnavailable as error:
-                log = structlog.get_logger()
-                log.warning("outcomes wait", waiting=len(self._waiting), error=error.for_log)
+                self._trouble.met(error.for_log, waiting=len(self._waiting))
                 await asyncio.sleep(BETWEEN_TRIES_SECONDS)
                 continue
+            self._trouble.ended()
             del self._waiting[: len(batch)]
             self._on_batch(len(batch))
             claims_lost = {(each.claim, each.job.id): each for each in lost}
@@ -103,7 +106,7 @@ def report(job: Job) -> None:
     log = structlog.get_logger()
     match job.state:
         case State.SENT:
-            log.info("job sent", job_id=job.id, attempt=job.attempt)
+            log.info("job sent", job_id=job.id, attempt=job.attempt, **how_it_left(job))
         case State.FAILED | State.EXPIRED | State.SUPPRESSED:
             reason = told(job)
             log.warning(ENDED[job.state], job_id=job.id, attempt=job.attempt, reason=reason)
@@ -116,6 +119,14 @@ def report(job: Job) -> None:
             tell("job postponed", job_id=job.id, attempt=job.attempt, until=until, reason=reason)
         case _:
             log.debug("job given back", job_id=job.id)
+
+
+def how_it_left(job: Job) -> dict[str, object]:
+    """Return which relay has accepted *job* and how late, as far as this attempt tells it."""
+    late = lateness_of(job)
+    if job.new_attempt is None or late is None:
+        return {}
+    return {"relay": job.new_attempt.relay, "late_seconds": round(late.total_seconds(), 3)}
 
 
 def told(job: Job) -> str:

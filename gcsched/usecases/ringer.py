@@ -6,9 +6,8 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 from datetime import datetime, timedelta
 
-import structlog
-
 from gcsched.errors import BellUnavailable
+from gcsched.usecases.lasting_trouble import LastingTrouble
 from gcsched.usecases.ports import Bell, Clock
 
 HORIZON = timedelta(seconds=60)
@@ -33,6 +32,7 @@ class Ringer:
         self._to_ring: list[int] = []
         self._asked = asyncio.Event()
         self._is_away = False
+        self._trouble = LastingTrouble(event="bell not rung", over="bell rung again")
 
     async def ring(self, due: datetime) -> None:
         """See to it that *due* is not missed; waits for the bell at most 50 ms, never fails."""
@@ -133,12 +133,13 @@ class Ringer:
             except BellUnavailable as error:
                 await self._leave_alone(error, stop)
             else:
+                self._trouble.ended()
                 self._rung[self._to_ring.pop(0)].set_result(None)
         self._prune()
 
     async def _leave_alone(self, error: BellUnavailable, stop: asyncio.Event) -> None:
         """Let an absent bell be for a moment: timers and sweeps do its work meanwhile."""
-        structlog.get_logger().warning("bell not rung", error=error.for_log)
+        self._trouble.met(error.for_log)
         self._is_away = True
         for second in self._to_ring:
             self._rung.pop(second).set_result(None)

@@ -1,12 +1,15 @@
 """The sweep: find what was left behind, repair it, and count what was repaired."""
 
 import asyncio
+import math
 import random
-from collections.abc import Collection, Sequence
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import partial
 
 import structlog
 
@@ -15,6 +18,7 @@ from gcsched.domain.outcome import before_attempt, proven, taken_back
 from gcsched.domain.retry import RetryPolicy
 from gcsched.errors import BellUnavailable, StoreRefused, StoreUnavailable
 from gcsched.usecases.daily import DailyRun
+from gcsched.usecases.lasting_trouble import EVERY_SECONDS, LastingTrouble
 from gcsched.usecases.observing import Observer, Unobserved
 from gcsched.usecases.ports import Claims, Clock, Conclusion, Marks, Orphan, Recovery, Runs
 from gcsched.usecases.ringer import HORIZON, Ringer
@@ -49,6 +53,26 @@ class Repair(StrEnum):
 Report = dict[Repair, int]
 
 
+@dataclass(slots=True, kw_only=True, eq=False)
+class RepairLog:
+    """Log what each sweep repaired; that jobs are overdue, every five minutes while they are.
+
+    They are in every sweep while a relay is down, sending is paused or a rate limit holds them.
+    """
+
+    clock: Callable[[], float] = time.monotonic
+    _overdue_at: float = field(default=-math.inf, init=False)
+
+    def log(self, repaired: Mapping[str, int]) -> None:
+        now = self.clock()
+        is_old = now - self._overdue_at < EVERY_SECONDS
+        if not repaired or (repaired.keys() == {Repair.OVERDUE.value} and is_old):
+            return
+        if Repair.OVERDUE.value in repaired:
+            self._overdue_at = now
+        structlog.get_logger().info("sweep repaired", **repaired)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sweep:
     """Repair once, idempotently; any number of replicas may do it at any time."""
@@ -62,6 +86,11 @@ class Sweep:
     policy: RetryPolicy
     now: Clock
     observer: Observer = field(default_factory=Unobserved)
+    log: RepairLog = field(default_factory=RepairLog)
+    _trouble: LastingTrouble = field(
+        default_factory=partial(LastingTrouble, event="sweep waits", over="sweep resumed"),
+        init=False,
+    )
 
     async def if_unseen(self, within: timedelta) -> None:
         """Sweep, unless some replica has done it *within* this time."""
@@ -118,8 +147,7 @@ class Sweep:
         repaired = {reason.value: count for reason, count in report.items() if count}
         for reason, count in repaired.items():
             self.observer.repaired(reason, count)
-        if repaired:
-            structlog.get_logger().info("sweep repaired", **repaired)
+        self.log.log(repaired)
 
     async def _take_back_orphans(self, report: Report) -> None:
         while orphans := await self.recovery.orphans(MOST_AT_ONCE):
@@ -200,7 +228,9 @@ class Sweep:
             await self.take_back()
             await self.if_unseen(within)
         except StoreUnavailable as error:
-            structlog.get_logger().warning("sweep waits", error=error.for_log)
+            self._trouble.met(error.for_log)
+        else:
+            self._trouble.ended()
 
 
 def reason_of(orphan: Orphan, job: Job) -> Repair:

@@ -12,7 +12,7 @@ from aiohttp.typedefs import Handler, Middleware
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
-from gcsched.errors import AddressInUse
+from gcsched.listening import cannot_listen
 from gcsched.web.connections import Connections, Factory
 from gcsched.web.readiness import Readiness
 
@@ -60,7 +60,7 @@ class Pages:
 async def serving_http(
     pages: Pages, *, listen: str, connections: Connections
 ) -> AsyncIterator[int]:
-    """Serve *pages* on *listen* (``host:port``) and give the port; raises AddressInUse.
+    """Serve *pages* on *listen* (``host:port``) and give the port; raises CannotListen.
 
     *connections* says how many there may be, and for how long.
     """
@@ -82,13 +82,13 @@ async def serving_http(
 
 
 async def listening(factory: Factory, listen: str) -> asyncio.Server:
-    """Listen on ``host:port``; raises AddressInUse."""
+    """Listen on ``host:port``; raises CannotListen."""
     place = urlsplit(f"//{listen}")
     host = None if place.hostname == EVERYWHERE else place.hostname  # IPv4, too, as gRPC does
     try:
         return await asyncio.get_running_loop().create_server(factory, host, place.port or 0)
-    except OSError as error:
-        raise AddressInUse(listen, "GCSCHED_HTTP_LISTEN") from error
+    except (OSError, UnicodeError) as error:
+        raise cannot_listen(error, listen, "GCSCHED_HTTP_LISTEN") from error
 
 
 def noting_answers(connections: Connections) -> Middleware:

@@ -323,8 +323,9 @@ async def wakes_again(server: OwnServer, heard: Heard) -> bool:
 
 
 async def test_a_redis_that_died_and_came_back_is_listened_to_again(
-    heard: Heard, tmp_path: Path
+    heard: Heard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("gcsched.usecases.lasting_trouble.EVERY_SECONDS", 0.0)  # each try is news
     with capture_logs() as logs:
         async with own_valkey(tmp_path) as server, running(a_pool(server.uri, heard).run):
             assert await wakes_again(server, heard)
@@ -334,8 +335,8 @@ async def test_a_redis_that_died_and_came_back_is_listened_to_again(
 
             assert await wakes_again(server, heard)
 
-    assert {log["event"] for log in logs} == {"arq worker ended"}
-    waits = [log["again_in_seconds"] for log in logs]
+    assert {log["event"] for log in logs} <= {"arq worker ended", "arq worker lives again"}
+    waits = [log["again_in_seconds"] for log in logs if "again_in_seconds" in log]
     assert waits == [0.5, 1.0, 2.0][: len(waits)]
 
 
@@ -576,7 +577,7 @@ async def test_a_worker_whose_jobs_cannot_begin_is_trouble(heard: Heard, tmp_pat
         pool = a_quiet_pool(f"redis://ada:s3cret@127.0.0.1:{server.port}", heard)
         with capture_logs() as logs:
             async with running(pool.run):
-                await until(lambda: len(logs) >= 2)
+                await until(lambda: logs)
                 trouble = pool.trouble
 
     assert trouble is not None

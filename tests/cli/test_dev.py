@@ -139,8 +139,8 @@ def test_a_port_in_use_is_told_by_the_option_that_changes_it(
 
     assert done.returncode == 1
     assert done.stderr == (
-        f"cannot listen on {running.target}: it is in use or not ours; "
-        "stop the other program or set --grpc to another address\n"
+        f"cannot listen on {running.target}: another program listens there; "
+        "stop it or set --grpc to another address\n"
     )
 
 

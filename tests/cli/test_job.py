@@ -283,12 +283,14 @@ async def test_a_list_has_a_row_for_each_job_and_a_dash_for_nothing() -> None:
 async def test_every_filter_reaches_its_field() -> None:
     options = (
         *("--state", "uncertain", "--empid", "E1", "--email", "a@example.org"),
+        *("--request-id", "a-uuid"),
         *("--due-from", "2026-01-05T09:00:00Z", "--due-before", "1767603601"),
     )
     wanted = task_pb2.JobFilter(
         state=task_pb2.Job.UNCERTAIN,
         empid="E1",
         email="a@example.org",
+        request_id="a-uuid",
         due_from=Timestamp(seconds=1767603600),
         due_before=Timestamp(seconds=1767603601),
     )

@@ -132,7 +132,7 @@ async def test_a_filter_may_be_written_in_one() -> None:
 @pytest.mark.parametrize(
     ("which", "words"),
     [
-        ("status=failed", "some of state, due_from, due_before, empid, email"),
+        ("status=failed", "some of state, due_from, due_before, empid, email, request_id"),
         ("state=asleep", "write one of queued, scheduled"),
         ("failed", "write name=value"),
         ("empid=E1 empid=E2", "'empid' is given twice"),

@@ -28,6 +28,7 @@ GIVEN: dict[str, dict[str, Any]] = {
     "due": {"due_from": NOW},
     "empid": {"empid": "E1"},
     "email": {"email": "ada@example.org"},
+    "request_id": {"request_id": "a-uuid"},
     "id_prefix": {"id_prefix": "0190"},
 }
 BY_STATE = JobFilter(state=State.SENT)
@@ -42,6 +43,7 @@ def published() -> dict[tuple[str, ...], list[str]]:
         "one state, with or without due": [("state",), ("state", "due")],
         "empid": [("empid",)],
         "email": [("email",)],
+        "request_id": [("request_id",)],
         "id_prefix": [("id_prefix",)],
     }
     table = {}
@@ -82,7 +84,8 @@ def test_what_is_not_in_the_table_is_refused_with_the_whole_table(
         assert found.problem.endswith(
             ": nothing (CREATED_DESC, CREATED_ASC); state (DUE_ASC, DUE_DESC);"
             " state with due (DUE_ASC, DUE_DESC); empid (CREATED_DESC, CREATED_ASC);"
-            " email (CREATED_DESC, CREATED_ASC); id_prefix (CREATED_DESC, CREATED_ASC)"
+            " email (CREATED_DESC, CREATED_ASC); request_id (CREATED_DESC, CREATED_ASC);"
+            " id_prefix (CREATED_DESC, CREATED_ASC)"
         )
 
 
@@ -128,6 +131,13 @@ def test_an_empid_that_is_somebodys_address_is_another_filter() -> None:
     by_email = Listing(filter=JobFilter(email=same), order=Order.CREATED_ASC)
 
     assert by_email.place(by_empid.token(Place(id="job-1"))) == NOT_OURS
+
+
+def test_a_token_of_the_version_before_is_good() -> None:
+    asked = Listing(filter=JobFilter(empid="E1"), order=Order.CREATED_ASC)
+    before = page_token('jobs CREATED_ASC [null, null, null, "E1", ""]', ["job-1"])
+
+    assert asked.place(before) == Place(id="job-1")
 
 
 @pytest.mark.parametrize("milliseconds", ["", "soon", "9" * 30])

@@ -14,7 +14,7 @@ from gcsched.rpc.convert import STATUS, status_of
 from tests.builders import NOW
 
 NEVER_REACH_A_CALLER = {
-    errors.AddressInUse,
+    errors.CannotListen,
     errors.BellUnavailable,
     errors.EmbeddedStoreProblem,
     errors.MalformedMail,

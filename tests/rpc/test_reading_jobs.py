@@ -243,6 +243,25 @@ async def test_jobs_of_an_employee(stub: Stub, mongo: Mongo) -> None:
     assert await all_pages(stub, empid="E2") == [["other"]]
 
 
+async def test_jobs_are_found_by_the_id_that_their_caller_gave(stub: Stub, mongo: Mongo) -> None:
+    released = {"request_id": "a-uuid", "dedup_key": None}
+    await stored(
+        mongo,
+        a_job(id="1-failed", state=State.FAILED, **released),
+        a_job(id="2-cancelled", state=State.CANCELLED, **released),
+        a_job(id="3-holds-it", request_id="a-uuid"),
+        a_job(id="another", dedup_key=None, request_id="a-uuid-2"),
+        a_job(id="without", dedup_key=None),
+    )
+
+    assert await all_pages(stub, request_id="a-uuid") == [["3-holds-it", "2-cancelled", "1-failed"]]
+    assert await all_pages(stub, request_id="unknown") == [[]]
+    counted = await stub.CountJobs(
+        task_pb2.CountJobsRequest(filter=task_pb2.JobFilter(request_id="a-uuid"))
+    )
+    assert counted.count == 3
+
+
 async def test_a_page_that_would_be_too_long_for_a_message_is_shorter(
     stub: Stub, mongo: Mongo
 ) -> None:
@@ -272,6 +291,9 @@ async def test_an_empty_list_is_no_error(stub: Stub) -> None:
         ({"view": 99}, {"view"}),
         ({"email": "nobody"}, {"filter.email"}),
         ({"empid": "E" * 129}, {"filter.empid"}),
+        ({"request_id": "ä"}, {"filter.request_id"}),
+        ({"request_id": "x" * 129}, {"filter.request_id"}),
+        ({"request_id": "a-uuid", "empid": "E1"}, {"filter"}),
         ({"state": 1, "due_from": Timestamp(seconds=2**62)}, {"filter.due_from"}),
         ({"state": 1, "due_before": Timestamp(nanos=-1)}, {"filter.due_before"}),
         (

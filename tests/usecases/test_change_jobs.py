@@ -137,7 +137,13 @@ def change(mongo: Mongo, nudges: list[str]) -> ChangeJobs:
 
 def one_of_each_state() -> list[Job]:
     return [
-        a_job(id=state.value, state=state, dedup_key=f"key of {state}", empid=f"E-{state}")
+        a_job(
+            id=state.value,
+            state=state,
+            dedup_key=f"key of {state}",
+            request_id=f"request-{state}",
+            empid=f"E-{state}",
+        )
         for state in State
     ]
 
@@ -199,6 +205,8 @@ async def test_what_is_only_counted_stays(change: ChangeJobs, jobs: Rows) -> Non
         (JobFilter(empid="E-RETRYING"), {"RETRYING"}),
         (JobFilter(empid="E-SENDING"), {"SENDING"}),
         (JobFilter(state=State.SENDING), {"SENDING"}),
+        (JobFilter(request_id="request-QUEUED"), {"QUEUED"}),
+        (JobFilter(request_id="request-SENT"), set()),
         (JobFilter(email="ada@example.org"), {"QUEUED", "SCHEDULED", "RETRYING", "SENDING"}),
         (JobFilter(state=State.SCHEDULED, due_before=NOW), set()),
         (JobFilter(state=State.SCHEDULED, due_from=NOW), {"SCHEDULED"}),

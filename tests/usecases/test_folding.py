@@ -186,5 +186,8 @@ async def test_a_store_that_is_away_is_told_once_and_tried_again() -> None:
         async with asyncio.timeout(LONGEST_TEST_SECONDS):
             await going.run(stop)
 
-    assert [each["event"] for each in logs] == ["folding addresses waits"]
+    assert [each["event"] for each in logs] == [
+        "folding addresses waits",
+        "folding addresses resumed",
+    ]
     assert "fill jobs after ''" in store.calls

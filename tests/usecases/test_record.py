@@ -266,7 +266,17 @@ LATER = NOW + timedelta(minutes=1)
     ("job", "expected"),
     [
         (
-            a_claimed_job().sent(an_attempt()),
+            a_claimed_job().sent(an_attempt(kind=Kind.ACCEPTED, code=250)),
+            {
+                "event": "job sent",
+                "log_level": "info",
+                "attempt": 1,
+                "relay": "smtp.example.org",
+                "late_seconds": 1.0,
+            },
+        ),
+        (
+            a_claimed_job().sent(an_attempt(kind=Kind.UNCERTAIN)),
             {"event": "job sent", "log_level": "info", "attempt": 1},
         ),
         (

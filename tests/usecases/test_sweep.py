@@ -2,9 +2,9 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Collection, Iterator
+from collections.abc import AsyncIterator, Collection, Iterator, MutableMapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -26,8 +26,9 @@ from gcsched.domain.due import DailyPlan
 from gcsched.domain.job import State
 from gcsched.domain.retry import OnUncertain, RetryPolicy
 from gcsched.usecases.daily import DailyRun
+from gcsched.usecases.ports import Orphan
 from gcsched.usecases.ringer import Ringer
-from gcsched.usecases.sweep import Repair, Sweep
+from gcsched.usecases.sweep import Repair, RepairLog, Sweep
 from tests.builders import NOON, NOW, FixedClock, a_claimed_job, a_job, an_attempt, running
 from tests.waiting import until
 
@@ -562,8 +563,52 @@ async def test_a_store_that_is_away_is_tried_again(
     replicas.mongo_uri = f"mongodb://127.0.0.1:{unused_tcp_port}/?serverSelectionTimeoutMS=10"
     here = await replicas.open()
 
+    tried: list[None] = []
+    looking = here.sweep.recovery.orphans
+
+    async def counting(most: int) -> Sequence[Orphan]:
+        tried.append(None)
+        return await looking(most)
+
+    monkeypatch.setattr(MongoRecovery, "orphans", lambda _, most: counting(most))
     with capture_logs() as logs:
         async with running(here.sweep.run):
-            await until(lambda: len(logs) == 2)
+            await until(lambda: len(tried) == 3)
 
-    assert {log["event"] for log in logs} == {"sweep waits"}
+    assert [log["event"] for log in logs] == ["sweep waits"]
+
+
+async def test_that_jobs_are_overdue_is_logged_once_in_five_minutes_and_repairs_each_time(
+    replicas: Replicas, raw: Database[Row]
+) -> None:
+    here = await replicas.open()
+    seconds = FixedSeconds()
+    sweep = replace(here.sweep, log=RepairLog(clock=seconds))
+    raw["jobs"].insert_one(encode(a_job(due=LONG_AGO)))
+
+    with capture_logs() as logs:
+        reports = [await sweep() for _ in range(3)]
+        raw["jobs"].insert_one(orphan(2))
+        await sweep()
+        await sweep()
+        seconds.now += 300
+        await sweep()
+
+    assert [counted(report) for report in reports] == [{Repair.OVERDUE: 1}] * 3
+    assert [without_level(log) for log in logs] == [
+        {"event": "sweep repaired", "overdue": 1},
+        {"event": "sweep repaired", "lease_expired_not_begun": 1, "overdue": 1},
+        {"event": "sweep repaired", "overdue": 1},
+    ]
+
+
+@dataclass
+class FixedSeconds:
+    now: float = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def without_level(log: MutableMapping[str, Any]) -> Row:
+    return {name: value for name, value in log.items() if name != "log_level"}

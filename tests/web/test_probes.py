@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gcsched import app
-from gcsched.errors import AddressInUse
+from gcsched.errors import CannotListen
 from tests.relay import Relay
 from tests.running import Running, a_setting, running
 from tests.service import ServiceProcess, environment, free_port
@@ -156,6 +156,6 @@ async def test_a_port_that_is_taken_is_named_with_its_setting(
         settings = a_setting(mongo=mongo_uri, redis=redis_url, relay_port=9)
         taken = settings.model_copy(update={"http_listen": listen})
 
-        with pytest.raises(AddressInUse, match=rf"{listen}.*GCSCHED_HTTP_LISTEN"):
+        with pytest.raises(CannotListen, match=rf"{listen}.*GCSCHED_HTTP_LISTEN"):
             async with app.opened(taken):
                 pass

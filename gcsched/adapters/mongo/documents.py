@@ -15,6 +15,7 @@ BY_LEASE = "lease"
 BY_REQUEST_ID = "request_id"
 BY_STATE_AND_DUE = "state_due_id"
 BY_URGENCY = "priority_state_due"
+BY_ASKED_ID = "request_id_id"
 BY_EMPID = "empid_id"
 BY_EMAIL = "email_id"
 BY_FOLDED = "folded_id"
@@ -85,6 +86,12 @@ class JobDocument(NamedDocument):
                     "request_id": {"$exists": True},
                     "dedup_key": {"$exists": True},
                 },
+            ),
+            # For lists: those that let the id go, too. That one above holds one job of each id.
+            IndexModel(
+                [("request_id", ASCENDING), ("_id", ASCENDING)],
+                name=BY_ASKED_ID,
+                partialFilterExpression={"request_id": {"$exists": True}},
             ),
             # The id comes last in all lists, so that a page can begin after any job.
             IndexModel(

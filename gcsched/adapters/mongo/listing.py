@@ -9,7 +9,13 @@ from gcsched.adapters.mongo.caseless import by_index, folded_as, has_all_folded,
 from gcsched.adapters.mongo.certain import LONGEST_READ_MS, certain
 from gcsched.adapters.mongo.codec import sorted_out
 from gcsched.adapters.mongo.connection import Collection, Document, Mongo, store_errors
-from gcsched.adapters.mongo.documents import BY_EMPID, BY_FOLDED, BY_ID, BY_STATE_AND_DUE
+from gcsched.adapters.mongo.documents import (
+    BY_ASKED_ID,
+    BY_EMPID,
+    BY_FOLDED,
+    BY_ID,
+    BY_STATE_AND_DUE,
+)
 from gcsched.adapters.mongo.tolerant import is_list
 from gcsched.adapters.mongo.unreadable import Told
 from gcsched.domain.identity import EPOCH
@@ -108,6 +114,8 @@ def index_for(wanted: JobFilter) -> str:
         return BY_STATE_AND_DUE
     if wanted.empid:
         return BY_EMPID
+    if wanted.request_id:
+        return BY_ASKED_ID
     return BY_FOLDED if wanted.email else BY_ID
 
 
@@ -143,6 +151,8 @@ def everything(wanted: JobFilter) -> Query:
         query["empid"] = wanted.empid
     if wanted.email:
         query |= spelled_like(wanted.email, "email")
+    if wanted.request_id:
+        query["request_id"] = wanted.request_id
     return query
 
 

@@ -89,6 +89,11 @@ def checked_uri(uri: SecretStr) -> SecretStr:
     return SecretStr(text)
 
 
+def mongo_place(uri: str) -> str:
+    """Return the hosts and the database of *uri*, which was checked: no user, no option."""
+    return f"{take_apart(uri, SCHEMES).place}/{formats.mongo_database(uri)}"
+
+
 def check_login(user_info: str) -> None:
     user, _, password = user_info.partition(":")
     if "@" in user_info or ":" in password or "[" in user_info or "]" in user_info:

@@ -335,6 +335,7 @@ async def test_preparing_again_and_by_two_at_once_is_harmless(
         "_id_",
         "dedup_key",
         "request_id",
+        "request_id_id",
         "state_due_id",
         "priority_state_due",
         "claim",

@@ -29,24 +29,29 @@ FILTERS = [
     JobFilter(state=State.SCHEDULED, due_from=NOW + SECOND, due_before=NOW + 8 * SECOND),
     JobFilter(empid="E7"),
     JobFilter(email="7@example.org"),
+    JobFilter(request_id="request-7"),
     JobFilter(id_prefix=new_id(NOW)[:5]),
 ]
 
 
 def many() -> Iterator[Row]:
-    """Make jobs of which 10,000 at a time are due in one second, half of them still waiting."""
-    ordinary = encode(a_job())
+    """Make jobs of which 10,000 at a time are due in one second, half of them still waiting.
+
+    None has a dedup key, as if each had been asked for again by the same id when it had ended.
+    """
+    ordinary = encode(a_job(dedup_key=None))
     for number in range(MANY):
         created = NOW + number * timedelta(milliseconds=1)
+        employee = number // 2 % EMPLOYEES
         yield ordinary | {
             "_id": new_id(created),
             "state": ("SCHEDULED", "SENT")[number % 2],
-            "empid": f"E{number // 2 % EMPLOYEES}",
-            "email": f"{number // 2 % EMPLOYEES}@example.org",
-            "folded": f"{number // 2 % EMPLOYEES}@example.org",
+            "empid": f"E{employee}",
+            "email": f"{employee}@example.org",
+            "folded": f"{employee}@example.org",
+            "request_id": f"request-{employee}",
             "created": created,
             "due": NOW + number // IN_ONE_SECOND * SECOND,
-            "dedup_key": f"key-{number}",
         }
 
 
@@ -56,6 +61,8 @@ def middle(rows: list[Row], wanted: JobFilter) -> Place:
     employees = {f"E{each}" for each in range(EMPLOYEES)} if not wanted.empid else {wanted.empid}
     if wanted.email:
         employees = {"E" + wanted.email.partition("@")[0]}
+    if wanted.request_id:
+        employees = {"E" + wanted.request_id.removeprefix("request-")}
     half = rows[MANY // 2 + IN_ONE_SECOND // 2 :]
     row = next(row for row in half if row["state"] == state and row["empid"] in employees)
     return Place(id=row["_id"], due=row["due"])
