@@ -1,12 +1,11 @@
 """`gcsched template`: what mails can look like."""
 
-import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gcsched.cli import arguments, fields, output
-from gcsched.cli.calling import DONE, REFUSED, addressed, calling
+from gcsched.cli import arguments, fields, output, output_file
+from gcsched.cli.calling import DONE, addressed, calling
 from gcsched.cli.command import Command, Group
 
 if TYPE_CHECKING:
@@ -36,8 +35,11 @@ def previewed(parser: ArgumentParser) -> None:
     add("--username", default="", type=arguments.text, metavar="NAME", help="what they are called")
     add("--message", default="", type=arguments.text, metavar="TEXT", help="the subject")
     shown = parser.add_mutually_exclusive_group()
-    shown.add_argument("--html", type=Path, metavar="FILE", help="write the HTML there")
+    shown.add_argument(
+        "--html", type=Path, metavar="FILE", help="write the HTML to a new file; - prints it"
+    )
     shown.add_argument("--text", action="store_true", help="print the text part, nothing else")
+    add("--force", action="store_true", help="let --html overwrite a file")
 
 
 def add_variables(parser: ArgumentParser) -> None:
@@ -64,7 +66,7 @@ def preview(service: "Client", chosen: Namespace) -> int:
     )
     found = service.call("PreviewTemplate", request)
     if chosen.html is not None:
-        return written(chosen.html, found.html)
+        return written(chosen, found.html)
     if chosen.text and not chosen.json:
         output.say(*map(output.clean, found.text.splitlines()))
     else:
@@ -72,12 +74,12 @@ def preview(service: "Client", chosen: Namespace) -> int:
     return DONE
 
 
-def written(file: Path, html: str) -> int:
-    try:
-        file.write_text(html, encoding="utf-8")
-    except OSError as error:
-        print(f"--html: {file} cannot be written ({error.strerror})", file=sys.stderr)
-        return REFUSED
+def written(chosen: Namespace, html: str) -> int:
+    """Write the HTML to the file of ``--html``, and say so unless that is the output itself."""
+    file: Path = chosen.html
+    output_file.write(file, html, option="--html", force=chosen.force)
+    if file != output_file.STANDARD_OUTPUT:
+        output.note(output.clean(f"wrote {file} ({len(html.encode()):,} bytes)"))
     return DONE
 
 
