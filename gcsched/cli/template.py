@@ -4,8 +4,8 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gcsched.cli import arguments, fields, output, output_file
-from gcsched.cli.calling import DONE, addressed, calling
+from gcsched.cli import arguments, fields, output, output_file, template_folder
+from gcsched.cli.calling import DONE, WRONG, addressed, calling
 from gcsched.cli.command import Command, Group
 
 if TYPE_CHECKING:
@@ -34,11 +34,12 @@ def previewed(parser: ArgumentParser) -> None:
     add("--empid", default="", type=arguments.text, metavar="ID", help="whose mail it would be")
     add("--username", default="", type=arguments.text, metavar="NAME", help="what they are called")
     add("--message", default="", type=arguments.text, metavar="TEXT", help="the subject")
-    shown = parser.add_mutually_exclusive_group()
-    shown.add_argument(
+    add("--folder", type=Path, metavar="FOLDER", help="use these templates, without a service")
+    forms = parser.add_mutually_exclusive_group()
+    forms.add_argument(
         "--html", type=Path, metavar="FILE", help="write the HTML to a new file; - prints it"
     )
-    shown.add_argument("--text", action="store_true", help="print the text part, nothing else")
+    forms.add_argument("--text", action="store_true", help="print the text part, nothing else")
     add("--force", action="store_true", help="let --html overwrite a file")
 
 
@@ -53,10 +54,22 @@ def add_variables(parser: ArgumentParser) -> None:
     )
 
 
-def preview(service: "Client", chosen: Namespace) -> int:
+def preview(chosen: Namespace) -> int:
+    """Show a mail as the templates of ``--folder`` make it, or those of a service."""
+    if chosen.folder is None:
+        return calling(preview_of_service)(chosen)
+    found = template_folder.preview(chosen.folder, request_of(chosen))
+    return WRONG if found is None else shown(chosen, found)
+
+
+def preview_of_service(service: "Client", chosen: Namespace) -> int:
+    return shown(chosen, service.call("PreviewTemplate", request_of(chosen)))
+
+
+def request_of(chosen: Namespace) -> "task_pb2.PreviewTemplateRequest":
     from gcsched.pb import task_pb2
 
-    request = task_pb2.PreviewTemplateRequest(
+    return task_pb2.PreviewTemplateRequest(
         template=chosen.name,
         variables=dict(chosen.var),
         empid=chosen.empid,
@@ -64,7 +77,9 @@ def preview(service: "Client", chosen: Namespace) -> int:
         name=chosen.username,
         message=chosen.message,
     )
-    found = service.call("PreviewTemplate", request)
+
+
+def shown(chosen: Namespace, found: "task_pb2.Preview") -> int:
     if chosen.html is not None:
         return written(chosen, found.html)
     if chosen.text and not chosen.json:
@@ -104,8 +119,9 @@ COMMANDS = Group(
         Command(
             name="preview",
             help="Show a mail as a template would make it; nothing is stored.",
-            run=calling(preview),
+            run=preview,
             arguments=addressed(previewed),
         ),
+        template_folder.CHECK,
     ),
 )

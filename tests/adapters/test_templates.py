@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from gcsched.adapters.template_folder import default_folder
-from gcsched.adapters.templates import Templates, Variables
+from gcsched.adapters.template_variables import Variables
+from gcsched.adapters.templates import Templates
 from gcsched.errors import TemplateProblem
 
 

@@ -20,7 +20,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from gcsched.adapters.template_folder import default_folder
-from gcsched.adapters.templates import Templates, Variables
+from gcsched.adapters.template_variables import Variables
+from gcsched.adapters.templates import Templates
 from tests.measure.spine import surroundings
 
 WIDTHS = (320, 375, 600)
