@@ -70,7 +70,7 @@ class ReloadedTemplates:
     def _warn(self, loaded: Templates, *, known: tuple[object, ...]) -> None:
         for warning in loaded.warnings:
             if warning not in known:
-                self._say(printable(f"  template {warning.file}: {warning.problem}"))
+                self._say(printable(f"  {warning.file}: {warning.problem}"))
 
     async def run(self) -> None:
         while True:
