@@ -8,8 +8,6 @@ from gcsched.adapters.template_folder import default_folder
 from gcsched.adapters.templates import Templates
 from gcsched.settings import Settings
 
-MOST_LOGGED = 10
-
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 
@@ -20,8 +18,6 @@ def template_folder(settings: Settings) -> Path:
 def load_templates(settings: Settings) -> Templates:
     """Return the checked templates; raise TemplateProblem with all that is wrong."""
     templates = Templates.load(template_folder(settings))
-    for file, _, problem in templates.warnings[:MOST_LOGGED]:
+    for file, _, problem in templates.warnings:
         log.warning("template warning", file=file, problem=problem)
-    if (more := len(templates.warnings) - MOST_LOGGED) > 0:
-        log.warning("more template warnings", count=more, folder=str(templates.folder))
     return templates

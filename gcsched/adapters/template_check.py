@@ -112,7 +112,7 @@ def references(tree: nodes.Template, file: str) -> Iterator[Reference]:
 
 
 def unknown_variables(name: str, trees: dict[str, nodes.Template], known: Names) -> list[Finding]:
-    """Report what template *name* needs and nobody gives it: its callers know of no variables."""
+    """Report what template *name* needs and never gets: its callers know of no variables."""
     offer = ", ".join(sorted(known))
     return [
         Finding(file, node.lineno, f"unknown variable {node.name!r}; known are {offer}")

@@ -24,6 +24,7 @@ from gcsched.adapters.template_folder import environment
 from gcsched.adapters.template_variables import BARE, EXAMPLE, FULL, KNOWN
 from gcsched.domain.request import DEFAULT_TEMPLATE
 
+MOST_IGNORED = 20
 LONGEST_IN_GMAIL = 102 * 1024
 """Octets of HTML; Gmail hides the rest of a longer mail behind "View entire message"."""
 
@@ -60,7 +61,8 @@ def examine(folder: Path) -> Examination:
     files = survey(folder)
     html = Part.read(folder, files.html, autoescape=True)
     text = Part.read(folder, files.text, autoescape=False)
-    problems, warnings = list(files.problems), list(ignored(folder, files, [html, text]))
+    problems = list(files.problems)
+    warnings = shortened(list(ignored(folder, files, [html, text])), folder)
     for part in (html, text):
         problems += [*part.reading.findings, *unknown(part.reading)]
     problems += empty_pages(html)
@@ -87,8 +89,15 @@ def ignored(folder: Path, files: TemplateFiles, parts: Sequence[Part]) -> Iterat
         yield from not_included(folder, used)
 
 
+def shortened(findings: list[Finding], folder: Path) -> list[Finding]:
+    """Return the first of *findings* and how many there are more: any folder may be named."""
+    if (more := len(findings) - MOST_IGNORED) <= 0:
+        return findings
+    return [*findings[:MOST_IGNORED], Finding(f"{folder}", None, f"{more} more files are ignored")]
+
+
 def unknown(read: Reading) -> Iterator[Finding]:
-    """Report what the default template needs: whoever names no template may give no variables."""
+    """Report what the default template needs: callers that name none may send no variables."""
     for suffix in (".html", ".txt"):
         yield from unknown_variables(f"{DEFAULT_TEMPLATE}{suffix}", read.trees, KNOWN)
 

@@ -11,14 +11,14 @@ from gcsched.adapters.template_check import Finding, is_part, no_file
 REQUIRED = "doc.html"
 KINDS = (".html", ".txt")
 MOST_LOOKED_AT = 1_000
-"""Files in sub-folders that are looked at: the folder may be somebody's home."""
+"""Files in sub-folders that are looked at: the folder named may be a home folder by mistake."""
 MOST_NAMED = 3
 LINK_OUT = "only a link that leads out of it: copy the file"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TemplateFiles:
-    """The names of templates and text parts; *ignored* would be used by another name, or place."""
+    """The names of templates and text parts; *ignored* are files that may be meant as such."""
 
     html: list[str]
     text: list[str]
@@ -27,7 +27,7 @@ class TemplateFiles:
 
 
 def survey(folder: Path) -> TemplateFiles:
-    """Look through *folder*; nothing is read yet."""
+    """List what *folder* holds; no file is read yet."""
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError as error:
@@ -65,7 +65,7 @@ def missing(folder: Path, names: Iterable[str]) -> Finding:
 
 
 def reason_to_ignore(entry: "os.DirEntry[str]") -> str | None:
-    """Say why *entry* is not used; nothing needs to be said of "", and None is used."""
+    """Return why *entry* is not used: "" needs no report; None, it is used."""
     name = entry.name
     if name.startswith("."):
         is_of_one = any(kind in name for kind in KINDS)

@@ -61,6 +61,16 @@ def test_a_file_that_is_not_used_is_told_with_the_reason(
     assert set(Templates.load(folder).by_name) == {"doc"}
 
 
+def test_of_many_ignored_files_the_first_are_named_and_the_others_counted(folder: Path) -> None:
+    for number in range(25):
+        (folder / f"{number:02}.htm").touch()
+
+    told = warnings(folder)
+
+    assert list(told) == [*(f"{number:02}.htm" for number in range(20)), f"{folder}"]
+    assert told[f"{folder}"] == "5 more files are ignored"
+
+
 def test_what_is_no_file_is_told(folder: Path) -> None:
     (folder / "folder.html").mkdir()
     os.mkfifo(folder / "pipe.html")
