@@ -31,10 +31,14 @@ DRIP_SECONDS = 1.0
 
 @dataclass(kw_only=True, eq=False)
 class Held:
-    """Connections to *port* that said something and wait; `open` counts those not closed yet."""
+    """Connections to *port* that said something and wait; `open` counts those not closed yet.
+
+    `is_settled` when each one was either accepted or refused.
+    """
 
     port: int
     open: int = 0
+    _answered: int = 0
     drip: bytes = b""
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
@@ -42,11 +46,17 @@ class Held:
         for _ in range(count):
             self._tasks.append(asyncio.create_task(self._hold(words)))
 
+    @property
+    def is_settled(self) -> bool:
+        return self._answered == len(self._tasks)
+
     async def _hold(self, words: bytes) -> None:
         try:
             reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         except OSError:
             return
+        finally:
+            self._answered += 1
         self.open += 1
         try:
             writer.write(words)

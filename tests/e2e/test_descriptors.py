@@ -44,7 +44,9 @@ async def test_held_connections_keep_nobody_from_calling_and_no_mail_from_leavin
                 hold = stack.enter_async_context
                 http = await hold(holding(running.http_port, HALF_HTTP, each=60))
                 grpc = await hold(holding(running.port, HALF_GRPC, each=100))
-                await until(lambda: http.open + grpc.open <= DESCRIPTORS and grpc.open)
+                await until(lambda: http.is_settled and grpc.is_settled)
+                await until(lambda: http.open + grpc.open <= DESCRIPTORS)
+                assert grpc.open > 0
                 most = process.num_fds()
                 for number in range(1, 20):
                     assert (await stub.ScheduleMeet(a_meet(number), timeout=5)).success

@@ -26,6 +26,8 @@ REMEMBERED_SECONDS = 30.0
 TOLD_EVERY_SECONDS = 60.0
 FIRST_NAMELESS = 10_000  # the server calls errors of expressions and limits "Location" and a number
 DUPLICATE_KEY = 11000
+ATLAS_ERROR = 8000  # MongoDB Atlas uses it for logins and for its limits
+OVER_QUOTA = re.compile(r"\b(space|storage|disk) (quota|limit)", re.IGNORECASE)
 BAD_HINT = "hint provided does not correspond"
 
 Sentences = dict["Problem", str]
@@ -62,7 +64,7 @@ LOGIN_REFUSED = (
 
 BY_CODE: dict[int, Problem] = {
     **dict.fromkeys((27, 85, 86, 291), Problem.INDEX),
-    **dict.fromkeys((11, 13, 18, 31, 33, 8000), Problem.PERMISSION),
+    **dict.fromkeys((11, 13, 18, 31, 33, ATLAS_ERROR), Problem.PERMISSION),
     14031: Problem.DISK_FULL,
     **dict.fromkeys((2, 9, 14, 28, 52, 57, 388, 10334, 17419, 17420), Problem.DOCUMENT),
     121: Problem.VALIDATION,
@@ -78,6 +80,8 @@ PASSING = frozenset(
         *(13435, 13436),
     )
 )
+NO_WRITES = frozenset({Problem.DISK_FULL, Problem.READ_ONLY})
+"""What keeps MongoDB from every write, not from one collection or document only."""
 ITS_OWN = frozenset({Problem.DOCUMENT, Problem.VALIDATION})
 OF_ITS_VERSION = re.compile("wire version|not supported by this|requires? MongoDB", re.IGNORECASE)
 UNFIT = (BSONError, OverflowError, UnicodeError)
@@ -118,6 +122,8 @@ def problem_of_code(code: int | None, text: str, *, is_of_document: bool) -> Pro
         return None
     if BAD_HINT in text:
         return Problem.INDEX
+    if code == ATLAS_ERROR and OVER_QUOTA.search(text):
+        return Problem.DISK_FULL
     known = BY_CODE.get(code)
     if known is None and is_of_document and code >= FIRST_NAMELESS and code != DUPLICATE_KEY:
         return Problem.DOCUMENT

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pymongo
 
 from gcsched.adapters.mongo.connection import Mongo, store_errors
+from gcsched.adapters.mongo.refusals import NO_WRITES
 from gcsched.adapters.mongo.write_failures import WRITE_FAILURES
 from gcsched.errors import StoreRefused, StoreUnavailable
 from gcsched.usecases.periodic import periodically
@@ -21,13 +22,15 @@ LONGEST_TRY_SECONDS = 5.0  # as long as a majority is waited for
 def write_errors(doing: str) -> Iterator[None]:
     """Translate the driver's errors as `store_errors` does, around what always writes.
 
-    A refusal is neither a failure to confirm nor a success: `Refusals` tells it.
+    A refusal is noted as a failure only where it concerns every write; else `Refusals` tells it.
     """
     failures = WRITE_FAILURES.get()
     try:
         with store_errors(doing):
             yield
-    except StoreRefused:
+    except StoreRefused as refused:
+        if failures is not None and refused.problem in NO_WRITES:
+            failures.failed(doing, refused.sentence)
         raise
     except StoreUnavailable as error:
         if failures is not None:

@@ -65,6 +65,10 @@ REFUSED = [
     ),
     (OperationFailure("Authentication failed.", 18), Problem.PERMISSION),
     (OperationFailure("bad auth", 8000), Problem.PERMISSION),
+    (
+        OperationFailure("you are over your space quota, using 512 MB of 512 MB", 8000),
+        Problem.DISK_FULL,
+    ),
     (OperationFailure("no space", 14031), Problem.DISK_FULL),
     (WriteError("too large", 17419), Problem.DOCUMENT),
     (WriteError("$add only supports numeric or date types", 16554), Problem.DOCUMENT),

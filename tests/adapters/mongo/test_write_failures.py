@@ -146,6 +146,36 @@ async def test_a_write_that_a_majority_does_not_confirm_is_trouble_until_one_is(
         assert mongo.write_failures.trouble is None
 
 
+DISK_FULL, WRITES_BLOCKED = 14031, 371  # OutOfDiskSpace, UserWritesBlocked
+
+
+@pytest.mark.parametrize(
+    ("code", "words"), [(DISK_FULL, "its disk is full"), (WRITES_BLOCKED, "it takes no writes")]
+)
+async def test_a_mongodb_that_refuses_every_write_is_trouble_until_it_takes_one(
+    tmp_path: Path, code: int, words: str
+) -> None:
+    async with own_mongod(tmp_path, TESTABLE) as server, open_mongo(server.uri) as mongo:
+        await mongo.prepare()
+        async with failing(server, {"failCommands": ["update"], "errorCode": code}):
+            assert not await is_tried(mongo)
+            await mongo.ping()
+            assert words in (mongo.write_failures.trouble or "")
+
+        assert await is_tried(mongo)
+        assert mongo.write_failures.trouble is None
+
+
+async def test_a_write_that_alone_is_refused_is_no_trouble_of_all(tmp_path: Path) -> None:
+    async with own_mongod(tmp_path, TESTABLE) as server, open_mongo(server.uri) as mongo:
+        await mongo.prepare()
+        unauthorized = 13
+        async with failing(server, {"failCommands": ["update"], "errorCode": unauthorized}):
+            assert not await is_tried(mongo)
+
+        assert mongo.write_failures.trouble is None
+
+
 async def test_a_locked_mongodb_answers_and_is_trouble(tmp_path: Path) -> None:
     async with own_mongod(tmp_path) as server, open_mongo(server.uri) as mongo:
         await mongo.prepare()
