@@ -17,8 +17,7 @@ from gcsched.adapters.arq_client import open_arq
 from gcsched.adapters.mongo.clock import ServerClock
 from gcsched.adapters.mongo.connection import open_mongo
 from gcsched.adapters.redis import close, open_pool
-from gcsched.adapters.template_folder import default_folder
-from gcsched.adapters.templates import Templates
+from gcsched.adapters.templates import TemplateSet
 from gcsched.assembly import Service, assemble
 from gcsched.capacity import for_callers
 from gcsched.errors import PartEnded, StoreRefused, StoreUnavailable
@@ -31,6 +30,7 @@ from gcsched.rpc.server import GRPC_LISTEN, MOST_LOOKS, QUIET_SECONDS, Most, Rpc
 from gcsched.rpc.servicer import SchedulerServicer
 from gcsched.settings import Settings
 from gcsched.start_line import start_facts
+from gcsched.templating import load_templates
 from gcsched.usecases.finish import cancel_until_done, note_failure
 from gcsched.usecases.lasting_trouble import LastingTrouble
 from gcsched.watchdog import Unwatched, Watching
@@ -131,14 +131,16 @@ async def end_all_tasks() -> None:
 
 @asynccontextmanager
 async def opened(
-    settings: Settings, around: Surroundings | None = None
+    settings: Settings,
+    around: Surroundings | None = None,
+    templates: TemplateSet | None = None,
 ) -> AsyncIterator[Resources]:
     """Open every resource; they close in reverse order, so that we can be seen until the end.
 
     Raises TemplateProblem, CannotListen.
     """
     around = around or Surroundings()
-    templates = Templates.load(settings.templates_dir or default_folder())
+    templates = templates or load_templates(settings)
     mailers, readiness = pools(settings), Readiness()
     metrics = Metrics(version=__version__, relays=[mailer.name for mailer in mailers])
     metrics.registry.register(DroppedLines(around.log_lines_dropped))

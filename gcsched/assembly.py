@@ -12,7 +12,8 @@ from gcsched.adapters.mongo.indexes import MongoIndexes
 from gcsched.adapters.mongo.jobs import MongoJobs
 from gcsched.adapters.mongo.recipients import MongoRecipients
 from gcsched.adapters.mongo.suppressions import MongoSuppressions
-from gcsched.adapters.templates import RESERVED, Templates
+from gcsched.adapters.template_variables import RESERVED
+from gcsched.adapters.templates import TemplateSet
 from gcsched.delivery import Delivery, build_delivery, composer
 from gcsched.domain.request import Offer
 from gcsched.parts import NamedLoop
@@ -124,9 +125,9 @@ def build_engine(
     )
 
 
-def job_factory(settings: Settings, templates: Templates) -> JobFactory:
+def job_factory(settings: Settings, templates: TemplateSet) -> JobFactory:
     offer = Offer(
-        templates={each.name: each.needs for each in templates.facts()},
+        templates=templates.needs,
         given=RESERVED,
         daily=policies.daily_plan(settings),
         addresses=settings.internal_domains,
@@ -156,7 +157,7 @@ def build_templating(settings: Settings, resources: Resources, submit: Submit) -
         drafter=composer(settings, resources.templates),
         now=resources.clock,
     )
-    return Templating(templates=resources.templates.facts(), preview=preview)
+    return Templating(templates=resources.templates.facts, preview=preview)
 
 
 def build_admission(

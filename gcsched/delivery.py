@@ -13,7 +13,7 @@ from gcsched.adapters.mongo.pauses import MongoPauses
 from gcsched.adapters.mongo.suppressions import MongoSuppressions
 from gcsched.adapters.redis import RedisMarks
 from gcsched.adapters.smtp.pool import Pool
-from gcsched.adapters.templates import Templates
+from gcsched.adapters.templates import TemplateSet
 from gcsched.domain.job import CLAIMABLE, Job
 from gcsched.domain.permit import Permit
 from gcsched.parts import NamedLoop
@@ -186,7 +186,7 @@ def deliver_by(
     )
 
 
-def composer(settings: Settings, templates: Templates) -> Composer:
+def composer(settings: Settings, templates: TemplateSet) -> Composer:
     return Composer(
         templates=templates,
         sender_email=settings.sender_email,

@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 from gcsched.adapters.mongo.clock import ServerClock
 from gcsched.adapters.mongo.connection import Mongo
 from gcsched.adapters.smtp.pool import Pool
-from gcsched.adapters.templates import Templates
+from gcsched.adapters.templates import TemplateSet
 from gcsched.web.metrics import Metrics
 from gcsched.web.readiness import Readiness
 
@@ -22,7 +22,7 @@ class Resources:
     redis: Redis
     arq: ArqRedis
     mailers: Sequence[Pool]
-    templates: Templates
+    templates: TemplateSet
     clock: ServerClock
     metrics: Metrics
     readiness: Readiness

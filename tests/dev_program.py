@@ -60,6 +60,19 @@ class DevProcess:
         assert line is not None, f"no line with {pattern!r} in:\n{self.output}"
         return line
 
+    def wait_after(self, line: str, pattern: str) -> str:
+        """Wait for a line with *pattern* that follows *line*; give it."""
+
+        def found() -> str | None:
+            after = self.lines[self.lines.index(line) + 1 :]
+            return next((each for each in after if re.search(pattern, each)), None)
+
+        with self.heard:
+            self.heard.wait_for(lambda: self.has_ended or found(), LONGEST_WAIT_SECONDS)
+            found_line = found()
+        assert found_line is not None, f"no line with {pattern!r} after {line!r}:\n{self.output}"
+        return found_line
+
     def wait_ready(self) -> float:
         """Give the seconds that it says it took."""
         said = re.search(r"serving after ([0-9.]+) s", self.wait_for("serving after"))
@@ -86,7 +99,7 @@ class DevProcess:
     def mails(self, ending: str) -> list[Path]:
         return sorted((self.folder / "mails").glob(f"*.{ending}"))
 
-    def schedule(self, *, in_seconds: int | None, **others: str) -> str:
+    def schedule(self, *, in_seconds: int | None, **others: Any) -> str:
         """Ask by gRPC for a mail, or for one of the daily queue; give the job's id."""
         given: dict[str, Any] = {
             "empid": "E1",

@@ -14,7 +14,8 @@ from gcsched.adapters.headers import (
     unstructured,
 )
 from gcsched.adapters.mime import Headers, Skeleton
-from gcsched.adapters.templates import Rendered, Templates, Variables
+from gcsched.adapters.template_variables import Variables
+from gcsched.adapters.templates import Rendered, TemplateSet
 from gcsched.domain.mail import Draft, Mail
 
 
@@ -57,7 +58,7 @@ class Composer:
     that is not there or fails.
     """
 
-    templates: Templates
+    templates: TemplateSet
     sender_email: str
     sender_name: str
     timezone: ZoneInfo

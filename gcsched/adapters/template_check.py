@@ -1,6 +1,7 @@
 """Find what is wrong with templates before anybody is written to."""
 
-from collections.abc import Iterator
+import posixpath
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from traceback import walk_tb
 from types import TracebackType
@@ -11,11 +12,19 @@ from jinja2.defaults import DEFAULT_NAMESPACE
 
 FAULTS = (
     *(TemplateError, ArithmeticError, AttributeError, LookupError),
-    *(RuntimeError, TypeError, ValueError),
+    *(RuntimeError, SyntaxError, TypeError, ValueError),
 )
-"""What the code in a template may raise."""
+"""What the code in a template may raise; SyntaxError: Python has a limit for nested blocks."""
 
 Names = frozenset[str]
+
+
+class UnusableFile(TemplateError):
+    """A file is there and cannot be a template; no line of it is at fault."""
+
+    def __init__(self, name: str, problem: str) -> None:
+        super().__init__(problem)
+        self.name = name
 
 
 class Finding(NamedTuple):
@@ -58,11 +67,28 @@ def read_through(environment: Environment, names: list[str]) -> Reading:
         except TemplateNotFound as error:
             if wanted.required:
                 findings.append(Finding(wanted.file, wanted.line, no_file(error.name)))
-        except TemplateError as error:
+        except FAULTS as error:
             findings.append(finding(error, wanted.name))
         else:
             waiting += references(tree, wanted.name)
     return Reading(findings, trees)
+
+
+def is_blank(tree: nodes.Template) -> bool:
+    """Return whether a file holds nothing but comments, spaces and line ends."""
+    parts = [part for output in tree.body for part in getattr(output, "nodes", [output])]
+    return all(isinstance(part, nodes.TemplateData) and not part.data.strip() for part in parts)
+
+
+def included(trees: Mapping[str, nodes.Template]) -> Names | None:
+    """Return the names of all files that templates refer to; None if rendering computes some."""
+    names = set[str]()
+    for file, tree in trees.items():
+        named = list(references(tree, file))
+        if len(named) < len(list(tree.find_all(REFERRING))):
+            return None
+        names.update(posixpath.normpath(each.name) for each in named)
+    return frozenset(names)
 
 
 def compiled(environment: Environment, name: str) -> nodes.Template:
@@ -73,9 +99,12 @@ def compiled(environment: Environment, name: str) -> nodes.Template:
     return environment.parse(source, name)
 
 
+REFERRING = (nodes.Extends, nodes.Include, nodes.Import, nodes.FromImport)
+
+
 def references(tree: nodes.Template, file: str) -> Iterator[Reference]:
     """List the files named as plain text; a name computed when rendering is the author's risk."""
-    for node in tree.find_all((nodes.Extends, nodes.Include, nodes.Import, nodes.FromImport)):
+    for node in tree.find_all(REFERRING):
         target = getattr(node, "template", None)
         if isinstance(target, nodes.Const) and isinstance(target.value, str):
             required = not getattr(node, "ignore_missing", False)
@@ -83,7 +112,7 @@ def references(tree: nodes.Template, file: str) -> Iterator[Reference]:
 
 
 def unknown_variables(name: str, trees: dict[str, nodes.Template], known: Names) -> list[Finding]:
-    """Report what template *name* needs and nobody gives it: its callers know of no variables."""
+    """Report what template *name* needs and never gets: its callers know of no variables."""
     offer = ", ".join(sorted(known))
     return [
         Finding(file, node.lineno, f"unknown variable {node.name!r}; known are {offer}")
@@ -158,8 +187,12 @@ def finding(error: Exception, name: str, folder: Path | None = None) -> Finding:
     """Say where and why a template failed: its own file and line if the error knows them."""
     if isinstance(error, TemplateNotFound):
         return Finding(name, None, no_file(error.name))
+    if isinstance(error, UnusableFile):
+        return Finding(error.name, None, f"{error}")
     if isinstance(error, TemplateSyntaxError):
         return Finding(error.name or name, error.lineno, error.message or "syntax error")
+    if isinstance(error, SyntaxError):  # its line is one of the code that jinja2 has made
+        return Finding(name, None, error.msg)
     places = list(places_in(folder, error.__traceback__)) if folder else []
     file, line = places[-1] if places else (name, None)
     return Finding(file, line, f"{error}")

@@ -5,9 +5,10 @@ from pathlib import Path
 from jinja2 import FunctionLoader, StrictUndefined, TemplateSyntaxError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from gcsched.errors import TemplateProblem
+from gcsched.adapters.template_check import UnusableFile
 
-REQUIRED = "doc.html"
+LARGEST_FILE = 10 * 1024 * 1024
+UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 def default_folder() -> Path:
@@ -15,17 +16,6 @@ def default_folder() -> Path:
     package = Path(__file__).parents[1]
     packaged = package / "templates"
     return packaged if packaged.is_dir() else package.parent / "templates"
-
-
-def names_in(folder: Path, suffix: str) -> list[str]:
-    """List the template files directly in *folder*; raise TemplateProblem if it is not usable."""
-    if not folder.is_dir():
-        raise TemplateProblem(
-            str(folder), None, f"there is no such folder; it must hold {REQUIRED}"
-        )
-    if not (folder / REQUIRED).is_file():
-        raise TemplateProblem(str(folder / REQUIRED), None, "this file is missing")
-    return sorted(path.name for path in folder.glob(f"[!.]*{suffix}") if path.is_file())
 
 
 def environment(folder: Path, *, autoescape: bool) -> ImmutableSandboxedEnvironment:
@@ -46,14 +36,31 @@ def environment(folder: Path, *, autoescape: bool) -> ImmutableSandboxedEnvironm
 
 
 def read(folder: Path, name: str) -> tuple[str, str, None] | None:
-    """Give source and path as jinja2's FunctionLoader wants them; None: there is no such file."""
-    path = (folder / name).resolve()
-    if not path.is_relative_to(folder.resolve()) or not path.is_file():
-        return None
+    """Return source and path as jinja2's FunctionLoader expects them; None: there is no such file.
+
+    Raises UnusableFile, and TemplateSyntaxError for a line that is not UTF-8.
+    """
     try:
-        return path.read_text("utf-8-sig"), str(folder / name), None
+        path = (folder / name).resolve()
+        if not path.is_relative_to(folder.resolve()) or not path.is_file():
+            return None
+        if (size := path.stat().st_size) > LARGEST_FILE:
+            most = f"a template has at most {LARGEST_FILE // 1024**2} MiB"
+            raise UnusableFile(name, f"is too large with {size:,} bytes: {most}")
+        content = path.read_bytes()
+    except (RuntimeError, ValueError):  # links in a circle; a name with a NUL
+        return None
+    except OSError as error:
+        raise UnusableFile(name, f"cannot be read: {error.strerror}") from error
+    return text_of_file(name, content), str(folder / name), None
+
+
+def text_of_file(name: str, content: bytes) -> str:
+    if content.startswith(UTF_16) or b"\0" in content:
+        raise UnusableFile(name, "is UTF-16, or not a text: save it as UTF-8")
+    try:
+        # As Path.read_text does: the line ends of Windows count as one.
+        return content.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise TemplateSyntaxError("this line is not UTF-8", line, name) from error
-    except OSError as error:
-        raise TemplateSyntaxError(f"cannot be read: {error.strerror}", 1, name) from error

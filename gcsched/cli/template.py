@@ -4,11 +4,10 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gcsched.cli import arguments, fields, output
+from gcsched.cli import arguments, fields, output, output_file, template_folder
 from gcsched.cli.calling import addressed, calling
 from gcsched.cli.command import Command, Group
 from gcsched.cli.exit_codes import DONE
-from gcsched.cli.failure import CommandFailed
 
 if TYPE_CHECKING:
     from gcsched.client import Client
@@ -36,9 +35,13 @@ def previewed(parser: ArgumentParser) -> None:
     add("--empid", default="", type=arguments.text, metavar="ID", help="whose mail it would be")
     add("--username", default="", type=arguments.text, metavar="NAME", help="what they are called")
     add("--message", default="", type=arguments.text, metavar="TEXT", help="the subject")
-    shown = parser.add_mutually_exclusive_group()
-    shown.add_argument("--html", type=Path, metavar="FILE", help="write the HTML there")
-    shown.add_argument("--text", action="store_true", help="print the text part, nothing else")
+    add("--folder", type=Path, metavar="FOLDER", help="use these templates, without a service")
+    forms = parser.add_mutually_exclusive_group()
+    forms.add_argument(
+        "--html", type=Path, metavar="FILE", help="write the HTML to a new file; - prints it"
+    )
+    forms.add_argument("--text", action="store_true", help="print the text part, nothing else")
+    add("--force", action="store_true", help="let --html overwrite a file")
 
 
 def add_variables(parser: ArgumentParser) -> None:
@@ -52,10 +55,21 @@ def add_variables(parser: ArgumentParser) -> None:
     )
 
 
-def preview(service: "Client", chosen: Namespace) -> int:
+def preview(chosen: Namespace) -> int:
+    """Show a mail as the templates of ``--folder`` make it, or those of a service."""
+    if chosen.folder is None:
+        return calling(preview_of_service)(chosen)
+    return shown(chosen, template_folder.preview(chosen.folder, request_of(chosen)))
+
+
+def preview_of_service(service: "Client", chosen: Namespace) -> int:
+    return shown(chosen, service.call("PreviewTemplate", request_of(chosen)))
+
+
+def request_of(chosen: Namespace) -> "task_pb2.PreviewTemplateRequest":
     from gcsched.pb import task_pb2
 
-    request = task_pb2.PreviewTemplateRequest(
+    return task_pb2.PreviewTemplateRequest(
         template=chosen.name,
         variables=dict(chosen.var),
         empid=chosen.empid,
@@ -63,9 +77,11 @@ def preview(service: "Client", chosen: Namespace) -> int:
         name=chosen.username,
         message=chosen.message,
     )
-    found = service.call("PreviewTemplate", request)
+
+
+def shown(chosen: Namespace, found: "task_pb2.Preview") -> int:
     if chosen.html is not None:
-        return written(chosen.html, found.html)
+        return written(chosen, found.html)
     if chosen.text and not chosen.json:
         output.say(*map(output.clean, found.text.splitlines()))
     else:
@@ -73,11 +89,12 @@ def preview(service: "Client", chosen: Namespace) -> int:
     return DONE
 
 
-def written(file: Path, html: str) -> int:
-    try:
-        file.write_text(html, encoding="utf-8")
-    except OSError as error:
-        raise CommandFailed(f"--html: {file} cannot be written ({error.strerror})") from error
+def written(chosen: Namespace, html: str) -> int:
+    """Write the HTML to the file of ``--html``, and say so unless that is the output itself."""
+    file: Path = chosen.html
+    output_file.write(file, html, option="--html", force=chosen.force)
+    if file != output_file.STANDARD_OUTPUT:
+        output.note(output.clean(f"wrote {file} ({len(html.encode()):,} bytes)"))
     return DONE
 
 
@@ -102,8 +119,9 @@ COMMANDS = Group(
         Command(
             name="preview",
             help="Show a mail as a template would make it; nothing is stored.",
-            run=calling(preview),
+            run=preview,
             arguments=addressed(previewed),
         ),
+        template_folder.CHECK,
     ),
 )

@@ -79,7 +79,12 @@ class Console:
 Say = Callable[..., None]
 
 
+def printable(text: str) -> str:
+    """Return *text* without what would move a terminal's cursor."""
+    return "".join(each if each.isprintable() else "?" for each in text)
+
+
 def phrase(text: str) -> str:
     """Make foreign words fit for a terminal: one short line, nothing that moves the cursor."""
-    shown = "".join(each if each.isprintable() else "?" for each in text)
+    shown = printable(text)
     return shown if len(shown) <= LONGEST_PHRASE else f"{shown[: LONGEST_PHRASE - 3]}..."

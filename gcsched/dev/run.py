@@ -20,10 +20,12 @@ from gcsched.demo import Demo
 from gcsched.dev.address import free_or_any
 from gcsched.dev.console import Console, phrase
 from gcsched.dev.settings import USUAL_HTTP, Brought, dev_settings, ignored
+from gcsched.dev.templates import ReloadedTemplates, reloading
 from gcsched.errors import CannotListen, PartEnded
 from gcsched.listening import IN_USE
 from gcsched.resources import Resources
 from gcsched.settings import Settings
+from gcsched.templating import template_folder
 
 INVITATION = [
     *("--to", "ada@example.org", "--empid", "E1", "--name", "Ada"),
@@ -97,7 +99,11 @@ class Dev:
                 http_listen=free_or_any(USUAL_HTTP, beside=self.grpc_listen),
             )
             settings = dev_settings(self.environ, brought)
-            async with app.opened(settings, around) as resources:
+            templates = ReloadedTemplates(template_folder(settings), self.console.say)
+            async with (
+                app.opened(settings, around, templates) as resources,
+                reloading(templates),
+            ):
                 if await app.store_is_ready(resources, self.stop):
                     await self._serve(settings, resources, demo, around)
 
@@ -111,7 +117,7 @@ class Dev:
                 beside: list[asyncio.Task[None]] = []
 
                 def on_serving(service: Service, port: int) -> None:
-                    target = self._welcome(port, http)
+                    target = self._welcome(port, http, template_folder(settings))
                     if self.has_demo:
                         play = demo.play(target, service.jobs.get, service.daily_run.run_now)
                         beside.append(tasks.create_task(play, name="demo"))
@@ -131,7 +137,7 @@ class Dev:
         await self.stop.wait()
         self.console.say("stopping: what is being sent is finished; Ctrl-C again ends it at once")
 
-    def _welcome(self, port: int, http: str) -> str:
+    def _welcome(self, port: int, http: str, templates: Path) -> str:
         """Say where everything is; give the address to call."""
         host = self.grpc_listen.rpartition(":")[0]
         target = f"{callable_host(host)}:{port}"
@@ -141,6 +147,7 @@ class Dev:
             f"  gRPC   {host}:{port}",
             f"  HTTP   {http}/metrics",
             f"  mails  {self.mails}  (caught, never delivered)",
+            f"  templates  {templates}  (read again when they change)",
             f"  try    {command(target)}",
         )
         if names := ignored(self.environ):

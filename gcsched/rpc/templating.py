@@ -1,6 +1,6 @@
 """ListTemplates and PreviewTemplate: convert, call the use case, convert."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import grpc
@@ -20,7 +20,7 @@ FIELDS = ("template", "empid", "email", "name", "message")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Templating:
-    templates: Sequence[TemplateFacts]
+    templates: Callable[[], Sequence[TemplateFacts]]
     preview: PreviewTemplate
 
     async def ListTemplates(
@@ -29,7 +29,7 @@ class Templating:
         return task_pb2.ListTemplatesResponse(
             templates=[
                 task_pb2.Template(name=each.name, needs=each.needs, has_text=each.has_text)
-                for each in self.templates
+                for each in self.templates()
             ]
         )
 

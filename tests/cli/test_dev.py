@@ -33,10 +33,18 @@ def not_hosted(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DevProcess]:
+def templates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("templates")
+    (folder / "doc.html").write_text("<h1>{{ message }}</h1>")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory, templates: Path) -> Iterator[DevProcess]:
     """One that serves, for the tests that leave it as it is."""
     ignored = {"GCSCHED_MONGO_URI": "mongodb://nowhere/x", "GCSCHED_SMTP_PORT": "587"}
-    with dev(tmp_path_factory.mktemp("dev"), environment=ignored) as running:
+    environment = {**ignored, "GCSCHED_TEMPLATES_DIR": str(templates)}
+    with dev(tmp_path_factory.mktemp("dev"), environment=environment) as running:
         running.wait_ready()
         yield running
 
@@ -142,6 +150,31 @@ def test_a_port_in_use_is_told_by_the_option_that_changes_it(
         f"cannot listen on {running.target}: another program listens there; "
         "stop it or set --grpc to another address\n"
     )
+
+
+def caught_page(running: DevProcess, message: str) -> str:
+    """Wait for the mail with *message*; return its HTML."""
+    heard = running.wait_for(f"caught a mail for .*: {message}$")
+    page = running.wait_after(heard, r"\.html$")
+    return Path(page.strip()).read_text("utf-8-sig").strip()
+
+
+def test_templates_follow_their_files_while_it_runs(running: DevProcess, templates: Path) -> None:
+    running.wait_for(rf"templates +{templates} +\(read again when they change\)")
+    (templates / "note.html").write_text("<p>Room {{ room }}</p>")
+    running.wait_for("templates loaded again: doc, note$")
+    running.schedule(
+        in_seconds=-1, message="New", empid="T1", template="note", variables={"room": "4.2"}
+    )
+    new = caught_page(running, "New")
+    (templates / "note.html").write_text("<p>\n{{ 1 | nothing }}</p>")
+    running.wait_for(r"  template note\.html, line 2: No filter named 'nothing'\.")
+    running.schedule(
+        in_seconds=-1, message="Kept", empid="T2", template="note", variables={"room": "4.3"}
+    )
+    kept = caught_page(running, "Kept")
+
+    assert (new, kept) == ("<p>Room 4.2</p>", "<p>Room 4.3</p>")
 
 
 def test_a_template_with_an_unknown_variable_is_named(tmp_path: Path) -> None:

@@ -1,0 +1,88 @@
+"""Write what a command made into a file, and never over another one unless that is asked for."""
+
+import os
+import stat
+import sys
+from pathlib import Path
+
+from gcsched.cli.failure import CommandFailed
+from gcsched.cli.output import clean
+
+STANDARD_OUTPUT = Path("-")
+
+
+class Unwritten(CommandFailed):
+    """A file was not written; the text says why, and what to do."""
+
+    reason = "NOT_WRITTEN"
+
+
+def write(file: Path, text: str, *, option: str, force: bool) -> None:
+    """Write *text* in UTF-8 to *file*, or to standard output for ``-``; raise Unwritten.
+
+    A file that exists stays as it is without *force*; a device or a pipe has nothing to lose.
+    """
+    content = text.encode()
+    if file == STANDARD_OUTPUT:
+        write_to_standard_output(content)
+        return
+    try:
+        if force:
+            file.write_bytes(content)
+        else:
+            write_new(file, content)
+    except (OSError, ValueError) as error:
+        raise Unwritten(clean(f"{option}: {reason(file, error)}")) from error
+
+
+def write_to_standard_output(content: bytes) -> None:
+    octets = getattr(sys.stdout, "buffer", None)
+    if octets is None:  # closed, or not a real one
+        print(content.decode(), end="")
+    else:
+        sys.stdout.flush()
+        octets.write(content)
+        octets.flush()
+
+
+def write_new(file: Path, content: bytes) -> None:
+    """Create *file*; the kernel refuses a name that exists, so no other program comes first."""
+    try:
+        with file.open("xb", buffering=0) as created:
+            write_all_or_remove(file, created.fileno(), content)
+    except FileExistsError:
+        # Not O_TRUNC, and a look at what was opened: a regular file is never touched.
+        descriptor = os.open(file, os.O_WRONLY)
+        try:
+            if stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise
+            write_all(descriptor, content)
+        finally:
+            os.close(descriptor)
+
+
+def write_all_or_remove(file: Path, descriptor: int, content: bytes) -> None:
+    """Leave no half of a file behind, as on a full disk."""
+    try:
+        write_all(descriptor, content)
+    except OSError:
+        file.unlink(missing_ok=True)
+        raise
+
+
+def write_all(descriptor: int, content: bytes) -> None:
+    while content:
+        content = content[os.write(descriptor, content) :]
+
+
+def reason(file: Path, error: Exception) -> str:
+    if isinstance(error, FileExistsError):
+        return f"{file} exists already: name another file, or add --force to overwrite it"
+    if isinstance(error, IsADirectoryError):
+        return f"{file} is a folder: name a file in it"
+    if isinstance(error, NotADirectoryError):
+        return f"{file.parent} is not a folder: name another file"
+    if isinstance(error, FileNotFoundError) and not os.path.lexists(file.parent):
+        return f"the folder {file.parent} does not exist: make it, or name another file"
+    why = error.strerror if isinstance(error, OSError) else error
+    return f"{file} cannot be written ({why}): name another file"
