@@ -17,6 +17,7 @@ from structlog.testing import capture_logs
 from gcsched.adapters.embedded.valkey import Valkey, ValkeyOptions
 from gcsched.adapters.redis import RedisMarks, open_pool
 from gcsched.errors import BellUnavailable
+from tests.ports import free_port
 from tests.proxy import a_proxy
 from tests.stores import own_valkey, owned
 
@@ -133,7 +134,7 @@ async def test_a_dead_redis_is_noticed_at_once_and_a_new_one_is_found_again(
 
 
 async def test_a_password_is_needed_where_there_is_one(tmp_path: Path) -> None:
-    options = ValkeyOptions(port=0, password="p@ss/w:rd%")
+    options = ValkeyOptions(port=free_port(), password="p@ss/w:rd%")
     async with own_valkey(tmp_path, options) as server:
         async with marks_at(server.uri) as marks:
             assert await works(marks)

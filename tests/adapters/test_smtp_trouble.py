@@ -13,6 +13,7 @@ from gcsched.adapters.smtp.settings import Limits
 from gcsched.domain.replies import Answered, Broken, Stage, Transmission
 from gcsched.errors import MalformedMail
 from tests.mails import CONTENT, Permit, a_mail, refuse
+from tests.ports import free_port
 from tests.relay import Action, Answer, At, Drop, Faults, Hang, Relay
 from tests.sending import ACCEPTED, a_pool, deliver, deliver_many
 from tests.waiting import until
@@ -171,13 +172,11 @@ async def test_an_address_with_an_odd_name_is_no_complaint_about_groups() -> Non
 
 
 async def test_relay_trouble_is_an_outcome_and_passes() -> None:
-    relay = Relay()
-    async with relay:
-        port = relay.port
+    relay = Relay(port=free_port())
     async with a_pool(relay) as pool:
         assert isinstance(await deliver(pool), Broken)
 
-        async with Relay(port=port):
+        async with relay:
             assert await deliver(pool) == Answered(ACCEPTED)
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import psutil
 
 from gcsched.pb import task_pb2_grpc
-from tests.service import ServiceProcess, a_meet, environment, free_port, published
+from tests.ports import free_port
+from tests.service import ServiceProcess, a_meet, environment, published
 from tests.stage import timed
 from tests.waiting import until
 

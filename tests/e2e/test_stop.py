@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from gcsched.adapters.embedded.valkey import ValkeyOptions
+from tests.ports import free_port
 from tests.relay import Relay
-from tests.service import ServiceProcess, a_meet, environment, free_port, scheduler
+from tests.service import ServiceProcess, a_meet, environment, scheduler
 from tests.stores import own_mongod, own_valkey
 from tests.waiting import until
 
@@ -153,7 +153,7 @@ async def test_a_stop_while_mongodb_is_away_is_no_error(how: str, tmp_path: Path
     async with (
         Relay() as relay,
         own_mongod(tmp_path) as mongod,
-        own_valkey(tmp_path, ValkeyOptions(port=0)) as valkey,
+        own_valkey(tmp_path) as valkey,
     ):
         running = ServiceProcess(
             environment=environment(mongo=mongod.uri, redis=valkey.uri, relay_port=relay.port),

@@ -24,12 +24,12 @@ from pymongo import MongoClient
 from redis import Redis
 
 from gcsched.adapters.embedded.mongod import MongodOptions
-from gcsched.adapters.embedded.valkey import ValkeyOptions
 from tests.measure.spine import Figures
 from tests.measure.survive import Scenarios, run_scenarios
+from tests.ports import free_port
 from tests.program import gcsched
 from tests.relay import Answer, At, Hang, Relay
-from tests.service import ServiceProcess, a_meet, environment, free_port, scheduler
+from tests.service import ServiceProcess, a_meet, environment, scheduler
 from tests.stores import BareMongod, OwnServer, own_mongod, own_valkey, owned, with_database
 from tests.waiting import until
 from tests.web.looking import Looker, looking_at
@@ -233,7 +233,7 @@ async def a_ground(folder: Path) -> AsyncIterator[Ground]:
             mongo=await stack.enter_async_context(
                 own_mongod(folder, MongodOptions(parameters=parameters))
             ),
-            valkey=await stack.enter_async_context(own_valkey(folder, ValkeyOptions(port=0))),
+            valkey=await stack.enter_async_context(own_valkey(folder)),
             relay=await stack.enter_async_context(Relay(users={"ada": "S3cr3tPW"})),
         )
         ground.settings = environment(
