@@ -113,6 +113,53 @@ def of_domains(count: int, begin: int = 0) -> list[str]:
     return [f"ada@d{number}.org" for number in range(begin, begin + count)]
 
 
+@pytest.mark.parametrize("line", ["452 4.3.1 no storage", "450 4.3.2 shutting down"])
+async def test_a_relay_in_trouble_of_its_own_is_left_alone_and_no_mail_is_charged(
+    clock: Seconds, line: str
+) -> None:
+    mailer = Mailer(says=says(Stage.RCPT, line))
+    relays = relays_over(clock, mailer)
+
+    carried = await carry(relays, *of_domains(20))
+
+    assert kinds(carried[:5]) == [Kind.OURS] * 5
+    assert len(mailer.asked) == 5
+    assert await relays.grant(64) == 0
+
+
+async def test_mails_of_others_go_on_while_one_relay_has_no_storage_for_one_recipient(
+    clock: Seconds,
+) -> None:
+    mailer = Mailer(says=TAKEN, but={"full.org": says(Stage.RCPT, "452 4.3.1 no storage")})
+    relays = relays_over(clock, mailer)
+
+    carried = await carry(relays, *["ada@full.org", *of_domains(3)] * 10)
+
+    assert kinds(carried).count(Kind.ACCEPTED) == 30
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "450 4.3.2 try again in 5 minutes",
+        "451 4.3.0 Temporary lookup failure",
+        "450 4.2.0 greylisted",
+        "451 4.7.1 Service unavailable - try again later",
+        "451 Temporary local problem",
+    ],
+)
+async def test_what_a_relay_puts_off_recipient_by_recipient_holds_no_other_mail_back(
+    clock: Seconds, line: str
+) -> None:
+    mailer = Mailer(says=says(Stage.RCPT, line))
+    relays = relays_over(clock, mailer)
+
+    carried = await carry(relays, *of_domains(20))
+
+    assert kinds(carried) == [Kind.LATER] * 20
+    assert await relays.grant(64) == 64
+
+
 def kinds(carried: list[Carried]) -> list[Kind | None]:
     found = [each.transmission for each in carried]
     return [each.kind if isinstance(each, Answered) else None for each in found]
