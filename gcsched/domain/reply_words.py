@@ -104,7 +104,8 @@ QUOTA = words(
     r"(?:second|minute|hour|day|week|month)",
     rf"too (?:many|much) (?:{_MAILS}|recipients|connections) (?:sent )?(?:from|by) "
     r"(?:your\b|you\b|this\b|\[?[0-9])",
-    rf"limit(?:ed)?(?: is| of| to)?:? [0-9]{{1,9}} (?:{_MAILS}|recipients) (?:per|in|an|each)\b",
+    rf"limit(?:ed)?(?: is| of| to)?:? [0-9]{{1,9}} (?:{_MAILS}|recipients) (?:per|in|an|each) "
+    r"(?:[0-9]{1,5} )?(?:second|minute|hour|day|week|month)",
     r"(?<!recipient )\brate[- ]limited\b",
     r"(?<!recipient )\b(?:message |mail |sending )?rate ?limit\w{0,3} "
     r"(?:is |was |has been )?(?:exceeded|reached|hit)",
@@ -120,7 +121,7 @@ _SYSTEM = (
     r"space shortage|out of (?:memory|disk)|load (?:is )?(?:too |average )",
     r"(?:server|system) (?:is )?(?:too |currently )?(?:busy|overloaded)|shutting down|going down",
     r"too many (?:\w{1,20} ){0,3}connections",
-    r"(?:server|system|service|host) (?:is )?(?:currently )?not accepting",
+    r"(?:server|system) (?:is )?(?:currently )?not accepting",
 )
 SYSTEM = words(*_SYSTEM)
 RELAY = words(
