@@ -16,7 +16,7 @@ from gcsched import __version__
 from gcsched.adapters.arq_client import open_arq
 from gcsched.adapters.mongo.clock import ServerClock
 from gcsched.adapters.mongo.connection import open_mongo
-from gcsched.adapters.redis import close, open_pool
+from gcsched.adapters.redis import close, open_pool, warn_of_too_few_connections
 from gcsched.adapters.templates import TemplateSet
 from gcsched.assembly import Service, assemble
 from gcsched.capacity import for_callers
@@ -154,10 +154,12 @@ async def opened(
         uri, is_allowed = settings.mongo_uri.get_secret_value(), settings.allow_standalone
         opening = open_mongo(uri, may_be_standalone=is_allowed)
         mongo = await stack.enter_async_context(opening)
-        pool = open_pool(settings.redis_url.get_secret_value(), sessions=settings.smtp_sessions)
+        redis_url = settings.redis_url.get_secret_value()
+        warn_of_too_few_connections(redis_url)
+        pool = open_pool(redis_url, sessions=settings.smtp_sessions)
         redis = Redis(connection_pool=pool)
         stack.push_async_callback(close, redis)
-        arq = open_arq(settings.redis_url.get_secret_value())
+        arq = open_arq(redis_url)
         stack.push_async_callback(close, arq)
         for mailer in mailers:
             await stack.enter_async_context(mailer)

@@ -6,10 +6,12 @@ own: a part of the password becomes a host, a port or an option, and then a line
 
 import re
 import ssl
-from collections.abc import Collection, Iterable
+import warnings
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from ipaddress import IPv6Address
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import unquote
 
 from gcsched.setting import Contradiction
@@ -28,9 +30,7 @@ CLAUSE_ENDS = re.compile(
     r" \(configured timeouts| \(_ssl\.c|,? ?full error|, Timeout: |, with args|\. Hint|[\r\n]"
 )
 
-# What a driver may raise about a URL or a file: it raises whatever it meets, beside errors of its
-# own, which are of these kinds as well or are added where it is known.
-WHATEVER = (ValueError, TypeError, LookupError, AttributeError, OSError, ImportError, RuntimeError)
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +47,25 @@ class StoreUrl:
 def unusable(why: str) -> Contradiction:
     """Make the error of a setting; *why* holds no secret."""
     return Contradiction(f"cannot be used: {why}")
+
+
+def ask_driver(
+    ask: Callable[[], Answer], refused: Callable[[Exception], Exception], *, own: type[Exception]
+) -> Answer:
+    """Call *ask*, which uses a driver; where it fails, raise what *refused* makes of its error.
+
+    *own* is what the driver's errors are; beside them it raises whatever it meets in a URL. The
+    error goes no further, because its text may hold the password; warnings are left out.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return ask()
+        except (
+            *(own, ValueError, TypeError, LookupError, AttributeError),
+            *(OSError, ImportError, RuntimeError),  # of a file, a module, a loop
+        ) as error:
+            raise refused(error) from None
 
 
 def take_apart(url: str, schemes: Collection[str]) -> StoreUrl:

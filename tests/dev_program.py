@@ -17,7 +17,7 @@ import grpc
 import psutil
 
 from gcsched.pb import task_pb2, task_pb2_grpc
-from tests.service import free_port
+from tests.ports import free_port
 
 LONGEST_WAIT_SECONDS = 30.0
 

@@ -11,14 +11,14 @@ from typing import Any
 
 from pymongo import MongoClient
 
-from gcsched.adapters.embedded.valkey import ValkeyOptions
 from tests.chaos import verdict
 from tests.chaos.verdict import Evidence
 from tests.crowd import Crowd
+from tests.ports import free_port
 from tests.races import FINAL
 from tests.relay import Relay
 from tests.relay_script import Action, At, Kept, Moment, Trickle, repeatable
-from tests.service import ServiceProcess, environment, free_port
+from tests.service import ServiceProcess, environment
 from tests.stores import OwnServer, own_mongod, own_valkey
 from tests.versions import Version
 from tests.waiting import until
@@ -108,7 +108,7 @@ class Found:
 async def play(folder: Path, scenario: Scenario) -> Found:
     async with AsyncExitStack() as stack:
         mongo = await stack.enter_async_context(own_mongod(folder))
-        valkey = await stack.enter_async_context(own_valkey(folder, ValkeyOptions(port=0)))
+        valkey = await stack.enter_async_context(own_valkey(folder))
         relay = await stack.enter_async_context(Relay())
         relay.rule(slow(scenario.seed))
         given = environment(mongo=mongo.uri, redis=valkey.uri, relay_port=relay.port, **SETTINGS)

@@ -9,7 +9,8 @@ from typing import Any
 from gcsched import app
 from gcsched.resources import Resources
 from gcsched.settings import Settings, load
-from tests.service import a_meet, environment, free_port, is_serving, scheduler
+from tests.ports import free_port
+from tests.service import a_meet, environment, is_serving, scheduler
 from tests.waiting import until
 
 Documents = list[dict[str, Any]]

@@ -2,11 +2,9 @@
 
 import asyncio
 import os
-import secrets
 import signal
-import socket
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -18,6 +16,7 @@ from gcsched.client import service_config
 from gcsched.pb import task_pb2, task_pb2_grpc
 from tests.freezing import freeze
 from tests.launching import Child, Launch, executed
+from tests.ports import free_port
 from tests.waiting import until
 
 if TYPE_CHECKING:  # the generated code has this name for types only
@@ -26,17 +25,7 @@ else:
     Stub = task_pb2_grpc.SchedulerStub
 
 READY_WITHIN_SECONDS = 30.0
-NOT_EPHEMERAL = range(20_000, 32_000)
 start_service: Launch = executed  # the suite sets another, see tests/conftest.py
-
-
-def free_port() -> int:
-    """Find a port that no connection takes by itself while its server is down for a moment."""
-    while True:
-        port = NOT_EPHEMERAL[secrets.randbelow(len(NOT_EPHEMERAL))]
-        with socket.socket() as probe, suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
 
 
 @dataclass(kw_only=True, eq=False)

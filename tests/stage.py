@@ -14,10 +14,10 @@ import grpc
 from pymongo import MongoClient
 from redis.asyncio import Redis
 
-from gcsched.adapters.embedded.valkey import ValkeyOptions
 from gcsched.pb import task_pb2
+from tests.ports import free_port
 from tests.relay import command
-from tests.service import ServiceProcess, Stub, environment, free_port, scheduler, service
+from tests.service import ServiceProcess, Stub, environment, scheduler, service
 from tests.stores import OwnServer, own_mongod, own_valkey
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -118,7 +118,7 @@ async def a_stage(
     """Open everything, on ports of its own; it all ends with the block."""
     async with AsyncExitStack() as stack:
         mongo = await stack.enter_async_context(own_mongod(folder))
-        valkey = await stack.enter_async_context(own_valkey(folder, ValkeyOptions(port=0)))
+        valkey = await stack.enter_async_context(own_valkey(folder))
         ledger, port = folder / "ledger.jsonl", free_port()
         await stack.enter_async_context(a_relay(ledger, port, relay))
         stage = Stage(folder=folder, mongo=mongo, valkey=valkey, relay_port=port, ledger=ledger)

@@ -9,6 +9,7 @@ import tempfile
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -21,6 +22,7 @@ from gcsched.adapters.embedded.children import is_listening
 from gcsched.adapters.embedded.mongod import Mongod, MongodOptions
 from gcsched.adapters.embedded.valkey import Valkey, ValkeyOptions
 from tests.freezing import freeze
+from tests.ports import free_port
 
 DATABASES = 256
 AT_REST = 8  # databases that nobody gets for a while
@@ -78,7 +80,7 @@ class BareMongod(Mongod):
 
     def __init__(self, folder: Path, *, standalone: bool) -> None:
         self._is_standalone = standalone
-        super().__init__(folder)
+        super().__init__(folder, MongodOptions(port=free_port()))
 
     def _flags(self) -> list[str]:
         flags = super()._flags()
@@ -93,7 +95,8 @@ class BareMongod(Mongod):
 async def own_mongod(
     folder: Path, options: MongodOptions | None = None
 ) -> AsyncIterator[OwnServer]:
-    async with owned(Mongod(folder / "own_mongod", options)) as server:
+    chosen = replace(options or MongodOptions(), port=free_port())
+    async with owned(Mongod(folder / "own_mongod", chosen)) as server:
         yield server
 
 
@@ -101,7 +104,7 @@ async def own_mongod(
 async def own_valkey(
     folder: Path, options: ValkeyOptions | None = None
 ) -> AsyncIterator[OwnServer]:
-    chosen = options or ValkeyOptions(port=0)
+    chosen = replace(options or ValkeyOptions(), port=free_port())
     async with owned(Valkey(folder / "own_valkey", chosen)) as server:
         yield server
 
@@ -133,7 +136,7 @@ def session_mongod() -> Iterator[str]:
     if uri := os.environ.get("GCSCHED_TEST_MONGO_URI"):
         yield uri
         return
-    options = MongodOptions(parameters={"ttlMonitorSleepSecs": "1"})
+    options = MongodOptions(port=free_port(), parameters={"ttlMonitorSleepSecs": "1"})
     with temporary_folder() as folder, discarded(Mongod(folder, options)) as server:
         yield server.uri
 
@@ -144,7 +147,7 @@ def session_valkey() -> Iterator[str]:
     if url := os.environ.get("GCSCHED_TEST_REDIS_URL"):
         yield url
         return
-    options = ValkeyOptions(port=0, databases=DATABASES)
+    options = ValkeyOptions(port=free_port(), databases=DATABASES)
     with temporary_folder() as folder, discarded(Valkey(folder, options)) as server:
         yield server.url
 

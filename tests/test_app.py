@@ -2,14 +2,18 @@
 
 import asyncio
 import gc
+from uuid import uuid4
 
 import pytest
+from redis import Redis
+from structlog.testing import capture_logs
 
 from gcsched import app
 from gcsched.assembly import Service
 from gcsched.errors import CannotListen, StoreUnavailable
 from tests.relay import Relay
-from tests.running import a_setting
+from tests.running import a_setting, all_are_sent, ask_for, running
+from tests.waiting import until
 
 
 class Orders:
@@ -25,6 +29,12 @@ class Orders:
 
 class Injected(Exception):
     """What a defect might raise."""
+
+
+def connections_of(name: str, url: str) -> int:
+    """Count those that Redis has from *name*: a pool keeps what it once needed at a time."""
+    with Redis.from_url(url) as raw:
+        return [each["name"] for each in raw.client_list()].count(name)
 
 
 def refuse(_: Service, __: int) -> None:
@@ -95,3 +105,24 @@ async def test_what_a_store_does_to_the_last_tasks_is_no_error(
 
 def test_the_end_after_a_failure_is_soon() -> None:
     assert app.HARD_END_SECONDS == 15  # as docs/reliability.md says
+
+
+async def test_a_pool_too_small_for_the_service_is_warned_of_once_and_sends_all_the_same(
+    mongo_uri: str, redis_url: str
+) -> None:
+    name = f"small-{uuid4().hex}"
+    small = f"{redis_url}?max_connections=1&client_name={name}"
+    async with Relay() as relay:
+        port = relay.port
+        settings = a_setting(mongo=mongo_uri, redis=small, relay_port=port, smtp_rate="2000")
+        with capture_logs() as logs:
+            async with running(settings) as service:
+                await ask_for(service, 100)
+                await until(lambda: all_are_sent(service.resources))
+                most = connections_of(name, redis_url)
+
+    told = [line for line in logs if "GCSCHED_REDIS_URL" in line["event"]]
+    assert [(line["given"], line["used"]) for line in told] == [(1, 32)]
+    assert [line for line in logs if line["log_level"] == "error"] == []
+    assert not [line for line in logs if "connections" in str(line.get("error"))]
+    assert 3 < most <= 2 * 32 + 32  # three pools: what was given would not have been enough

@@ -27,12 +27,12 @@ from gcsched.client import (
 )
 from gcsched.pb import task_pb2
 from tests.answering import Refusal, answering
+from tests.ports import free_port
 from tests.program import python
 from tests.proxy import a_proxy
 from tests.relay import Relay
 from tests.running import Running, a_setting, running
 from tests.scripted import ACCEPTED, scripted
-from tests.service import free_port
 from tests.waiting import until
 
 SERVER_ONLY = {

@@ -5,7 +5,7 @@ from datetime import timedelta
 from gcsched.demo import Demo, ending, invitations
 from gcsched.domain.job import Job
 from tests.builders import NOW, a_claimed_job, an_attempt
-from tests.service import free_port
+from tests.ports import free_port
 
 
 async def nothing(_: str) -> Job | None:

@@ -10,6 +10,7 @@ import pytest
 from gcsched.dev.address import free_or_any
 from gcsched.errors import CannotListen
 from gcsched.listening import cannot_listen, refuse_taken
+from tests.ports import free_port
 
 
 @pytest.fixture
@@ -109,12 +110,14 @@ def test_what_the_system_does_not_allow_says_what_to_do(
 
 def test_a_port_whose_last_connection_just_ended_is_free() -> None:
     """Linux remembers such a connection for a minute; that must not stop a restart."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-        with socket.create_connection(("127.0.0.1", port)) as client:
-            accepted, _ = server.accept()
-            accepted.close()
-            client.recv(1)
+    port = free_port()
+    with (
+        socket.create_server(("127.0.0.1", port)) as server,
+        socket.create_connection(("127.0.0.1", port)) as client,
+    ):
+        accepted, _ = server.accept()
+        accepted.close()
+        client.recv(1)
 
     refuse_taken(f"127.0.0.1:{port}", "--grpc")
 
@@ -124,8 +127,7 @@ def test_a_taken_address_gives_way_to_any_free_port_of_its_host(taken: int) -> N
 
 
 def test_a_free_address_is_taken_unless_somebody_else_is_to_have_it() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        free = f"127.0.0.1:{server.getsockname()[1]}"
+    free = f"127.0.0.1:{free_port()}"
 
     assert free_or_any(free, beside="127.0.0.1:1") == free
     assert free_or_any(free, beside=free) == "127.0.0.1:0"

@@ -12,7 +12,7 @@ from gcsched.client import TIMEOUT_SECONDS, AsyncClient, Scheduled, options, ser
 from gcsched.pb import task_pb2
 from gcsched.rpc.server import serving_grpc
 from gcsched.rpc.servicer import SchedulerServicer
-from tests.service import free_port
+from tests.ports import free_port
 from tests.waiting import until
 
 AWAY_SECONDS, CALLS = 2.0, 8

@@ -9,7 +9,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from gcsched.adapters.embedded.valkey import Valkey, ValkeyOptions
-from tests.service import free_port
+from tests.ports import free_port
 from tests.stores import OwnServer, own_valkey, owned
 from tests.waiting import until
 
@@ -84,13 +84,13 @@ async def unusable(folder: Path, way: str) -> AsyncIterator[str]:
             await until(lambda: follows(server, master))
             yield server.uri
         elif way.startswith("a cluster"):
-            member = Clustered(folder / "own_valkey", ValkeyOptions(port=0))
+            member = Clustered(folder / "own_valkey", ValkeyOptions(port=free_port()))
             server = await stack.enter_async_context(owned(member))
             if way == "a cluster":
                 await until(lambda: has_all_slots(server))
             yield server.uri
         elif way == "a command renamed":
-            renamed = WithoutPsetex(folder / "own_valkey", ValkeyOptions(port=0))
+            renamed = WithoutPsetex(folder / "own_valkey", ValkeyOptions(port=free_port()))
             yield (await stack.enter_async_context(owned(renamed))).uri
         else:
             server = await stack.enter_async_context(own_valkey(folder))

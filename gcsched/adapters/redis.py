@@ -35,16 +35,25 @@ end
 def open_pool(url: str, *, sessions: int = 0) -> ConnectionPool:
     """Open a pool for *url* (redis, rediss or unix); every wait of it has a limit."""
     options = {"max_connections": MOST_CONNECTIONS + sessions, **pool_options(url)}
-    given = options["max_connections"]
-    if 0 < given < FEWEST_CONNECTIONS:  # 0: without a limit
+    if is_too_small(options["max_connections"]):
+        options["max_connections"] = FEWEST_CONNECTIONS
+    return ConnectionPool(**options)
+
+
+def warn_of_too_few_connections(url: str) -> None:
+    """Log that the pools for *url* are larger than it says, where they are."""
+    given = pool_options(url).get("max_connections", 0)
+    if is_too_small(given):
         structlog.get_logger().warning(
             "max_connections of GCSCHED_REDIS_URL is too small",
             given=given,
             used=FEWEST_CONNECTIONS,
             do="leave it out",
         )
-        options["max_connections"] = FEWEST_CONNECTIONS
-    return ConnectionPool(**options)
+
+
+def is_too_small(most_connections: int) -> bool:
+    return 0 < most_connections < FEWEST_CONNECTIONS  # 0: without a limit
 
 
 async def close(redis: Redis) -> None:

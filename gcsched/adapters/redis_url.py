@@ -8,6 +8,7 @@ import math
 import re
 import ssl
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from pydantic import SecretStr
@@ -16,9 +17,10 @@ from redis.asyncio.connection import Connection, SSLConnection, UnixDomainSocket
 from redis.exceptions import RedisError
 
 from gcsched.adapters.redis_replies import LimitedParser
+from gcsched.setting import Contradiction
 from gcsched.store_urls import (
-    WHATEVER,
     StoreUrl,
+    ask_driver,
     ca_problem,
     decoded,
     host_and_port,
@@ -143,15 +145,20 @@ def checked_url(url: SecretStr) -> SecretStr:
     text = url.get_secret_value().strip()
     options = pool_options(text)
     check_tls(options)
-    try:
-        pool: Any = ConnectionPool(**options)
-        connection = pool.make_connection()
-        if isinstance(connection, SSLConnection):
-            connection.ssl_context.get()
-    except (RedisError, *WHATEVER):  # the text may hold the password
-        what = "its options contradict each other, or the driver cannot use one"
-        raise unusable(what) from None
+    ask_driver(partial(make_connection, options), contradicting, own=RedisError)
     return SecretStr(text)
+
+
+def make_connection(options: dict[str, Any]) -> None:
+    """Make what would connect; nothing opens."""
+    pool: Any = ConnectionPool(**options)
+    connection = pool.make_connection()
+    if isinstance(connection, SSLConnection):
+        connection.ssl_context.get()
+
+
+def contradicting(_: Exception) -> Contradiction:
+    return unusable("its options contradict each other, or the driver cannot use one")
 
 
 def pool_options(url: str) -> dict[str, Any]:

@@ -42,6 +42,10 @@ class TemplateSet(Protocol):
     """What the service asks of its templates."""
 
     @property
+    def folder(self) -> Path:
+        """Return the folder that they were loaded from."""
+
+    @property
     def needs(self) -> Mapping[str, Names]:
         """The names of all templates, each with the variables it cannot be rendered without."""
 

@@ -25,7 +25,7 @@ class ReloadedTemplates:
     """The last good templates of *folder*; raises TemplateProblem if there are none yet."""
 
     def __init__(self, folder: Path, say: Say) -> None:
-        self._folder, self._say = folder, say
+        self.folder, self._say = folder, say
         self._seen = self._pending = snapshot(folder)
         self._current = Templates.load(folder)
         self._warn(self._current, known=())
@@ -52,13 +52,13 @@ class ReloadedTemplates:
 
         An editor writes a file in several steps; what lies there between them is not meant.
         """
-        found = snapshot(self._folder)
+        found = snapshot(self.folder)
         if found == self._seen or found != self._pending:
             self._pending = found
             return
         self._seen = found
         try:
-            loaded = Templates.load(self._folder)
+            loaded = Templates.load(self.folder)
         except TemplateProblem as problem:
             self._say("templates not loaded, the last good ones stay in use:")
             self._say(*(f"  {printable(line)}" for line in str(problem).splitlines()))

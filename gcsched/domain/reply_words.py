@@ -102,23 +102,38 @@ QUOTA = words(
     rf"your (?:account|domain|organi[sz]ation|tenant|plan) (?:is |was |has been )?{_STOPPED}",
     rf"max(?:imum)? (?:number of )?(?:{_MAILS}|recipients) (?:per|an|each) "
     r"(?:second|minute|hour|day|week|month)",
-    rf"too many (?:{_MAILS}|recipients|connections) (?:sent )?(?:from|by) (?:your|you|this)\b",
+    rf"too (?:many|much) (?:{_MAILS}|recipients|connections) (?:sent )?(?:from|by) "
+    r"(?:your\b|you\b|this\b|\[?[0-9])",
+    rf"limit(?:ed)?(?: is| of| to)?:? [0-9]{{1,9}} (?:{_MAILS}|recipients) (?:per|in|an|each) "
+    r"(?:[0-9]{1,5} )?(?:second|minute|hour|day|week|month)",
+    r"(?<!recipient )\brate[- ]limited\b",
     r"(?<!recipient )\b(?:message |mail |sending )?rate ?limit\w{0,3} "
     r"(?:is |was |has been )?(?:exceeded|reached|hit)",
     r"(?:exceed\w{0,4}|reached|hit|over) (?:the |your |our |a )?(?:\w{1,20} )?rate ?limit",
 )
 # Blamed is how we talk, or nobody but the relay.
 PIPELINED = words(r"pipelin", r"synchroni[sz]ation error")
+_SYSTEM = (
+    r"config\w* (?:error|problem)|internal (?:server |software )?error|system error|queue file",
+    r"(?:system|server) (?:error|failure|problem)",
+    r"insufficient (?:system (?:storage|resources)|disk space)|disk (?:is )?full",
+    r"no space left(?! (?:in|on|for) (?:\S{1,20} ){0,2}(?:mailbox|user|recipient|account))",
+    r"space shortage|out of (?:memory|disk)|load (?:is )?(?:too |average )",
+    r"(?:server|system) (?:is )?(?:too |currently )?(?:busy|overloaded)|shutting down|going down",
+    r"too many (?:\w{1,20} ){0,3}connections",
+    r"(?:server|system) (?:is )?(?:currently )?not accepting",
+)
+SYSTEM = words(*_SYSTEM)
 RELAY = words(
-    r"service (?:is )?(?:currently |temporarily )?(?:unavailable|not available)",
-    r"config\w* error|internal (?:server |software )?error|system error|queue file|lookup error",
-    r"insufficient system (?:storage|resources)|disk (?:is )?full|no space left",
-    r"(?:server|system) (?:is )?(?:too )?busy",
+    *_SYSTEM,
+    r"service (?:is )?(?:currently |temporarily )?(?:unavailable|not available)|lookup error",
 )
 
 # Blamed is the recipient, for now or for good.
 GREYLISTED = words(r"gr[ae]y ?-?list", r"receiving (?:e?mail|messages) (?:at a rate|too quickly)")
-BUSY_RECIPIENT = words(r"receiving (?:e?mail|messages) (?:at a rate|too quickly)")
+BUSY_RECIPIENT = words(
+    r"receiving (?:e?mail|messages) (?:at a rate|too quickly)", r"recipient thread limit"
+)
 RESTRICTED = words(
     r"resolver\.rst",
     rf"(?:{_NOT_ALLOWED}|permissions?) to (?:send|post|write) (?:any |an? |your )?"
@@ -132,9 +147,9 @@ RESTRICTED = words(
 )
 _FULL = (
     r"(?:mailbox|inbox|mail ?drop|account|user|recipient)\b.{0,40}(?:\bfull\b|(?:over|out of) "
-    r"(?:its |the |their )?(?:quota|limit|space|storage))"
+    r"(?:its |the |their |disk |mail )?(?:quota|limit|space|storage))"
 )
-THE_MAILBOX_IS_FULL = words(_FULL)
+THE_MAILBOX_IS_FULL = words(_FULL, rf"\A(?!.*\b(?:{_SENT}|message|rate)\b).*\bover ?quota\b")
 FULL_MAILBOX = words(
     _FULL,
     r"over ?quota|quota (?:is )?(?:exceeded|full|violation)",

@@ -59,6 +59,8 @@ Verdict = Done | TryAgain | GiveUp | Expire | Hold
 
 FIRST_WAIT_OURS = timedelta(seconds=1)
 LONGEST_WAIT_OURS = timedelta(seconds=60)
+# What a relay says of one mail may be about all: none waits for hours after the relay is mended.
+LONGEST_HINT_OURS = timedelta(minutes=15)
 LOST_REPLY = "the relay's reply to the body is unknown: it may have taken the mail"
 
 
@@ -124,12 +126,19 @@ def again(job: Job, attempt: Attempt, wait: timedelta, *, charged: bool) -> Verd
 
     There is no last try at ``not_after``: all that were due together would make it together.
     """
-    # Only a relay's own words are a hint; ours may say "no answer within 600 seconds".
-    hint = hinted_wait(attempt.text) if attempt.code is not None else None
-    at = whole_second(attempt.ended + (hint or wait))
+    at = whole_second(attempt.ended + (hint_in(attempt) or wait))
     if at > job.not_after:
         return Expire(too_late(job, last=attempt.text), charged=charged)
     return TryAgain(at=at, charged=charged)
+
+
+def hint_in(attempt: Attempt) -> timedelta | None:
+    """Return how long the relay asks to be left alone, as far as it is obeyed."""
+    # Only a relay's own words are a hint; ours may say "no answer within 600 seconds".
+    hint = hinted_wait(attempt.text) if attempt.code is not None else None
+    if hint is None or attempt.kind is not Kind.OURS:
+        return hint
+    return min(hint, LONGEST_HINT_OURS)
 
 
 def too_late(job: Job, *, last: str) -> str:

@@ -306,7 +306,10 @@ class SchedulerServicer(object):
 
     def AddSuppression(self, request, context):
         """Blocks an address in all its spellings, or changes until when. No body to it begins after an OK;
-        what had begun before is finished. Whether letters are capitals does not matter.
+        what had begun before is finished. Whether letters are capitals does not matter, but
+        for one limit: of more than 500 suppressions that an earlier version stored and that are not
+        converted yet, or of more than 500 while their index is missing, one that is written neither as
+        the job's address nor in small letters does not hold for that job until this is done.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -106,7 +106,10 @@ class SchedulerStub:
     """
     AddSuppression: _grpc.UnaryUnaryMultiCallable[_task_pb2.AddSuppressionRequest, _task_pb2.Suppression]
     """Blocks an address in all its spellings, or changes until when. No body to it begins after an OK;
-    what had begun before is finished. Whether letters are capitals does not matter.
+    what had begun before is finished. Whether letters are capitals does not matter, but
+    for one limit: of more than 500 suppressions that an earlier version stored and that are not
+    converted yet, or of more than 500 while their index is missing, one that is written neither as
+    the job's address nor in small letters does not hold for that job until this is done.
     """
     RemoveSuppression: _grpc.UnaryUnaryMultiCallable[_task_pb2.RemoveSuppressionRequest, _task_pb2.RemoveSuppressionResponse]
     """Frees an address in all its spellings. NOT_FOUND (reason SUPPRESSION_NOT_FOUND) when none of
@@ -199,7 +202,10 @@ class SchedulerAsyncStub(SchedulerStub):
     """
     AddSuppression: _aio.UnaryUnaryMultiCallable[_task_pb2.AddSuppressionRequest, _task_pb2.Suppression]  # type: ignore[assignment]
     """Blocks an address in all its spellings, or changes until when. No body to it begins after an OK;
-    what had begun before is finished. Whether letters are capitals does not matter.
+    what had begun before is finished. Whether letters are capitals does not matter, but
+    for one limit: of more than 500 suppressions that an earlier version stored and that are not
+    converted yet, or of more than 500 while their index is missing, one that is written neither as
+    the job's address nor in small letters does not hold for that job until this is done.
     """
     RemoveSuppression: _aio.UnaryUnaryMultiCallable[_task_pb2.RemoveSuppressionRequest, _task_pb2.RemoveSuppressionResponse]  # type: ignore[assignment]
     """Frees an address in all its spellings. NOT_FOUND (reason SUPPRESSION_NOT_FOUND) when none of
@@ -397,7 +403,10 @@ class SchedulerServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_task_pb2.Suppression, _abc.Awaitable[_task_pb2.Suppression]]:
         """Blocks an address in all its spellings, or changes until when. No body to it begins after an OK;
-        what had begun before is finished. Whether letters are capitals does not matter.
+        what had begun before is finished. Whether letters are capitals does not matter, but
+        for one limit: of more than 500 suppressions that an earlier version stored and that are not
+        converted yet, or of more than 500 while their index is missing, one that is written neither as
+        the job's address nor in small letters does not hold for that job until this is done.
         """
 
     @_abc_1.abstractmethod

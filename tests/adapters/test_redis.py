@@ -14,9 +14,11 @@ import trustme
 from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
+from gcsched.adapters.arq_client import open_arq
 from gcsched.adapters.embedded.valkey import Valkey, ValkeyOptions
-from gcsched.adapters.redis import RedisMarks, open_pool
+from gcsched.adapters.redis import RedisMarks, open_pool, warn_of_too_few_connections
 from gcsched.errors import BellUnavailable
+from tests.ports import free_port
 from tests.proxy import a_proxy
 from tests.stores import own_valkey, owned
 
@@ -133,7 +135,7 @@ async def test_a_dead_redis_is_noticed_at_once_and_a_new_one_is_found_again(
 
 
 async def test_a_password_is_needed_where_there_is_one(tmp_path: Path) -> None:
-    options = ValkeyOptions(port=0, password="p@ss/w:rd%")
+    options = ValkeyOptions(port=free_port(), password="p@ss/w:rd%")
     async with own_valkey(tmp_path, options) as server:
         async with marks_at(server.uri) as marks:
             assert await works(marks)
@@ -193,13 +195,25 @@ async def test_as_many_sessions_as_there_are_may_ask_at_once(redis_url: str) -> 
         await client.aclose(close_connection_pool=True)
 
 
-def test_a_pool_that_is_too_small_is_made_larger_and_that_is_told() -> None:
+def test_a_pool_that_is_too_small_is_made_larger() -> None:
     with capture_logs() as logs:
         small = open_pool("redis://h?max_connections=3", sessions=16)
         unlimited = open_pool("redis://h?max_connections=0")
         chosen = open_pool("redis://h?max_connections=40")
+        arq = open_arq("redis://h?max_connections=1")
 
-    assert [line["given"] for line in logs] == [3]
+    assert logs == []  # ARQ's is opened anew each time that its worker ends
+    assert arq.connection_pool.max_connections == 32
     assert small.max_connections == 32
     assert unlimited.max_connections > 1_000_000
     assert chosen.max_connections == 40
+
+
+def test_of_max_connections_only_what_is_too_small_is_warned_of() -> None:
+    with capture_logs() as logs:
+        for given in ("", "?max_connections=0", "?max_connections=32", "?max_connections=31"):
+            warn_of_too_few_connections(f"redis://:S3cr3tPW@h{given}")
+
+    [line] = logs
+    assert (line["given"], line["used"]) == (31, 32)
+    assert "S3cr3tPW" not in str(line)

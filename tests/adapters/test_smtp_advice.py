@@ -11,9 +11,9 @@ import pytest
 from gcsched.adapters.smtp.settings import Security
 from gcsched.domain.relay_advice import advice_on
 from gcsched.domain.replies import Answered, Broken
+from tests.ports import free_port
 from tests.relay import Answer, At, Relay
 from tests.sending import a_pool, deliver
-from tests.service import free_port
 
 PREFIX = "GCSCHED_SMTP_"
 

@@ -104,7 +104,7 @@ async def test_a_refusal_counts_though_the_relay_then_falls_silent() -> None:
 
         assert isinstance(outcome, Answered)
         assert outcome.reply.enhanced == "5.1.1"
-        assert not session.takes_groups
+        assert session.progress.has_stalled
         assert not session.is_alive
 
 

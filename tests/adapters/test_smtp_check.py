@@ -10,9 +10,9 @@ from gcsched.adapters.smtp.pool import Pool
 from gcsched.adapters.smtp.settings import Limits, RelaySettings, Security
 from gcsched.domain.relay_health import Checked
 from gcsched.domain.replies import Answered, Broken, Stage
+from tests.ports import free_port
 from tests.relay import Action, Answer, At, Drop, Hang, Raw, Relay
 from tests.sending import ACCEPTED, a_pool, deliver
-from tests.service import free_port
 from tests.waiting import until
 
 WELL = Checked()

@@ -16,9 +16,9 @@ from gcsched.adapters.smtp.connect import Connector, Unusable, first_that_connec
 from gcsched.adapters.smtp.session import Session
 from gcsched.adapters.smtp.settings import Limits, RelaySettings, Security
 from gcsched.domain.replies import Answered, Broken, Reply, Stage
+from tests.ports import free_port
 from tests.relay import Action, Answer, At, Drop, Hang, Raw, Relay, Trickle
 from tests.sending import ACCEPTED, gone, send
-from tests.service import free_port
 from tests.waiting import until
 
 SOON = timedelta(seconds=0.2)
@@ -259,9 +259,7 @@ async def test_a_host_that_does_not_answer_has_its_own_limit(deaf_port: int) -> 
 
 async def test_a_closed_port_is_an_outcome() -> None:
     async with Relay() as relay:
-        port = relay.port
-
-    outcome = await opening(relay, port=port)
+        outcome = await opening(relay, port=free_port())
 
     assert outcome == Broken(Stage.CONNECT, "the connection failed: Connection refused")
 

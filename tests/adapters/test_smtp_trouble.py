@@ -13,6 +13,7 @@ from gcsched.adapters.smtp.settings import Limits
 from gcsched.domain.replies import Answered, Broken, Stage, Transmission
 from gcsched.errors import MalformedMail
 from tests.mails import CONTENT, Permit, a_mail, refuse
+from tests.ports import free_port
 from tests.relay import Action, Answer, At, Drop, Faults, Hang, Relay
 from tests.sending import ACCEPTED, a_pool, deliver, deliver_many
 from tests.waiting import until
@@ -106,78 +107,12 @@ async def test_a_relay_that_never_answers_one_dot_holds_up_that_mail_only() -> N
         slow.cancel()
 
 
-async def test_a_relay_that_loses_pipelined_commands_is_asked_one_by_one_from_then_on() -> None:
-    limits = Limits(rcpt=timedelta(seconds=0.2))
-    async with Relay(loses_pipelined=True) as relay, a_pool(relay, limits) as pool:
-        first, second = await deliver(pool), await deliver(pool)
-
-        assert isinstance(first, Broken)
-        assert first.stage is Stage.RCPT
-        assert second == Answered(ACCEPTED)
-
-
-async def test_a_relay_that_answers_503_to_a_group_gets_its_mails_one_command_at_a_time() -> None:
-    async with Relay(refuses_groups=True) as relay, a_pool(relay, sessions=4) as pool:
-        assert await deliver_many(pool, 20) == [Answered(ACCEPTED)] * 20
-
-        assert len(relay.ledger) == len(relay.per_recipient) == 20
-        assert relay.violations == []
-        assert relay.most_open <= 4
-        before = relay.times("RSET")
-        assert await deliver_many(pool, 8) == [Answered(ACCEPTED)] * 8
-        assert relay.times("RSET") - before <= 4  # a session that lost a group begins with one
-
-
-@pytest.mark.parametrize("at", [At.MAIL, At.RCPT, At.DATA])
-@pytest.mark.parametrize(
-    "said",
-    [
-        Answer(503, "5.5.1 bad sequence"),
-        Answer(500, "5.5.1 what"),
-        Answer(503, "5.5.0 improper use of SMTP command pipelining"),
-        Answer(554, "SMTP synchronization error"),
-    ],
-)
-async def test_a_mail_whose_group_was_not_understood_is_sent_at_once(at: At, said: Answer) -> None:
-    async with Relay() as relay, a_pool(relay) as pool:
-        relay.script(at, said, nth=1)
-
-        assert await deliver(pool) == Answered(ACCEPTED)
-
-        assert len(relay.ledger) == 1
-        assert await deliver(pool) == Answered(ACCEPTED)
-
-
-async def test_a_relay_that_answers_503_to_single_commands_too_is_told_as_it_is() -> None:
-    async with Relay() as relay, a_pool(relay) as pool:
-        relay.script(At.RCPT, Answer(503, "5.5.1 bad sequence"))
-
-        outcome = await deliver(pool)
-
-        assert isinstance(outcome, Answered)
-        assert (outcome.reply.stage, outcome.reply.code) == (Stage.RCPT, 503)
-        assert relay.times("RCPT") == 2  # in a group, then alone
-
-
-async def test_an_address_with_an_odd_name_is_no_complaint_about_groups() -> None:
-    async with Relay() as relay, a_pool(relay) as pool:
-        relay.script(At.RCPT, Answer(550, "5.1.1 <pipelining@x.org>: unknown"), nth=1)
-
-        refused = await deliver(pool)
-
-        assert isinstance(refused, Answered)
-        assert refused.reply.enhanced == "5.1.1"
-        assert relay.times("RCPT") == 1
-
-
 async def test_relay_trouble_is_an_outcome_and_passes() -> None:
-    relay = Relay()
-    async with relay:
-        port = relay.port
+    relay = Relay(port=free_port())
     async with a_pool(relay) as pool:
         assert isinstance(await deliver(pool), Broken)
 
-        async with Relay(port=port):
+        async with relay:
             assert await deliver(pool) == Answered(ACCEPTED)
 
 

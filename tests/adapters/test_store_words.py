@@ -25,8 +25,8 @@ from gcsched.adapters.redis import bell_errors, close, open_pool
 from gcsched.adapters.store_words import mongo_words, redis_words
 from gcsched.errors import BellUnavailable, StoreRefused, StoreUnavailable
 from gcsched.usecases.watch import Watch
+from tests.ports import free_port
 from tests.proxy import a_proxy
-from tests.service import free_port
 from tests.stores import own_mongod, own_valkey
 
 PASSWORD = "S3cr3tPW"
@@ -83,7 +83,7 @@ async def test_a_redis_that_is_not_there_is_told_with_its_setting(tmp_path: Path
 
 
 async def test_a_redis_that_refuses_says_what_to_change(tmp_path: Path) -> None:
-    async with own_valkey(tmp_path, ValkeyOptions(port=0, password=PASSWORD)) as server:
+    async with own_valkey(tmp_path, ValkeyOptions(password=PASSWORD)) as server:
         at = f"127.0.0.1:{server.port}"
         missing = await trouble_of_redis(f"redis://{at}")
         wrong = await trouble_of_redis(f"redis://:guess@{at}")

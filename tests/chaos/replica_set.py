@@ -15,7 +15,7 @@ from gcsched.adapters.embedded.children import is_listening
 from gcsched.adapters.embedded.mongod import Mongod, MongodOptions
 from gcsched.adapters.embedded.replica_set import SET_NAME
 from tests.chaos.links import Link, a_link
-from tests.service import free_port
+from tests.ports import free_port
 from tests.stores import OwnServer
 from tests.waiting import until
 

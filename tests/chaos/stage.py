@@ -5,11 +5,10 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from gcsched.adapters.embedded.valkey import ValkeyOptions
 from tests.chaos.links import Link, a_link
 from tests.chaos.replica_set import ReplicaSet, a_replica_set
 from tests.relay import Relay
-from tests.service import ServiceProcess, environment, free_port, service
+from tests.service import ServiceProcess, environment, service
 from tests.stores import OwnServer, own_valkey
 
 
@@ -36,9 +35,7 @@ async def a_stage(folder: Path, *, services: int, **settings: str) -> AsyncItera
     """Open everything; it all ends with the block."""
     async with AsyncExitStack() as stack:
         replica_set = await stack.enter_async_context(a_replica_set(folder))
-        valkey = await stack.enter_async_context(
-            own_valkey(folder, ValkeyOptions(port=free_port()))
-        )
+        valkey = await stack.enter_async_context(own_valkey(folder))
         relay = await stack.enter_async_context(Relay())
         stage = Stage(
             folder=folder,

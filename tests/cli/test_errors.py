@@ -15,8 +15,8 @@ from gcsched.cli.main import COMMANDS
 from gcsched.pb import task_pb2
 from tests.answering import Refusal, answering
 from tests.cli.test_proxies import ARGUMENTS
+from tests.ports import free_port
 from tests.program import command, shell
-from tests.service import free_port
 
 WISH = ("--to=ada@example.org", "--empid=E1", "--message=Hi")
 KEYS = {

@@ -6,9 +6,9 @@ import pytest
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from gcsched.cli import target
+from tests.ports import free_port
 from tests.program import gcsched, python
 from tests.running import a_setting, running
-from tests.service import free_port
 
 
 async def test_a_running_service_is_serving(mongo_uri: str, redis_url: str) -> None:

@@ -9,8 +9,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from gcsched.cli.filters import STATES
 from gcsched.pb import task_pb2
 from tests.answering import Refusal, answering
+from tests.ports import free_port
 from tests.program import Done, command
-from tests.service import free_port
 
 ID = "0190a6e2c3d47b5f8a9b0c1d2e3f4a5b"
 DUE = datetime(2026, 1, 5, 9, tzinfo=UTC)

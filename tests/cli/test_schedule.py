@@ -9,11 +9,11 @@ import pytest
 
 from gcsched.pb import task_pb2
 from tests.answering import Refusal, answering
+from tests.ports import free_port
 from tests.program import command, gcsched
 from tests.relay import Relay
 from tests.running import Running, a_setting, running
 from tests.scripted import ACCEPTED, scripted
-from tests.service import free_port
 from tests.waiting import until
 
 WISH = ("--to=ada@example.org", "--empid=E1815", "--message=Interview on Friday")

@@ -5,8 +5,8 @@ from argparse import ArgumentTypeError
 import pytest
 
 from gcsched.cli.target import with_port
+from tests.ports import free_port
 from tests.program import command, gcsched
-from tests.service import free_port
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """How long a relay wants to be left alone: what its words say, and what they do not."""
 
+import time
 from datetime import timedelta
 
 import pytest
@@ -7,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gcsched.domain.hints import LONGEST_HINT, hinted_wait
+from tests.domain.temporary_replies import ALL as TEMPORARY
 
 
 @pytest.mark.parametrize(
@@ -17,21 +19,21 @@ from gcsched.domain.hints import LONGEST_HINT, hinted_wait
         ("Retry in 90s", timedelta(seconds=90)),
         ("try again in 1 Hour", timedelta(hours=1)),
         ("come back in 10min", timedelta(minutes=10)),
-        ("in 99999 hours", timedelta(hours=4)),
-        ("in 0 seconds", None),
+        ("retry in 99999 hours", timedelta(hours=4)),
+        ("wait 0 seconds", None),
         ("too many messages, 100 messages are enough", None),
         ("from 192.0.2.7 server", None),
         ("later", None),
         ("Greylisting in action, please come back in 00:05:00", timedelta(minutes=5)),
         ("wait 01:00:30", timedelta(hours=1, seconds=30)),
-        ("in 00:00:00", None),
+        ("wait 00:00:00", None),
         ("Greylisted for 300 seconds", timedelta(minutes=5)),
         ("try again in 1 hour 30 minutes", timedelta(minutes=90)),
-        ("in 1h30m", timedelta(minutes=90)),
-        ("in 1.5 hours", timedelta(minutes=90)),
-        ("after 1 hour, 5 minutes and 3 seconds", timedelta(hours=1, minutes=5, seconds=3)),
+        ("try again in 1h30m", timedelta(minutes=90)),
+        ("again in 1.5 hours", timedelta(minutes=90)),
+        ("retry after 1 hour, 5 minutes and 3 seconds", timedelta(hours=1, minutes=5, seconds=3)),
         ("retry in at least 90 s", timedelta(seconds=90)),
-        ("in 2 days", timedelta(hours=4)),
+        ("back in 2 days", timedelta(hours=4)),
         # A time of day, a number with a letter, what is over: none of them is a wait.
         ("retry after 14:30:00", None),
         ("at 00:05:00", None),
@@ -47,12 +49,59 @@ from gcsched.domain.hints import LONGEST_HINT, hinted_wait
         ("in \u0663 seconds", None),
         ("in 5 \u017fecond\u017f", None),
         ("", None),
+        # A cue, and words between it and the time.
+        ("please wait at least 5 minutes before you try again", timedelta(minutes=5)),
+        ("Try again later (in 5 minutes)", timedelta(minutes=5)),
+        ("try the message again after 15 mins", timedelta(minutes=15)),
+        ("5 minutes before retrying", timedelta(minutes=5)),
+        ("in 5 minutes and then try again", timedelta(minutes=5)),
+        ("temporarily blocked for 60 minutes", timedelta(hours=1)),
+        ("your mail is delayed for 10 minutes", timedelta(minutes=10)),
+        ("wait 5-10 minutes", timedelta(minutes=10)),
+        ("retry in 5 to 10 minutes", timedelta(minutes=10)),
+        ("limit is 100 mails in 60 minutes, retry in 30 seconds", timedelta(seconds=30)),
+        # A time that nobody is to wait for: a limit, a term, what others do.
+        ("500 mails in 1 hour", None),
+        ("limit 100 messages per 60 seconds", None),
+        ("try again later, 100 messages per 60 seconds", None),
+        ("more than 500 mails in 1 hour, try again later", None),
+        ("Try again later. 500 mails in 1 hour are allowed", None),
+        ("expires in 3 days", None),
+        ("queued, will be retried for 3 days", None),
+        ("retry for 3 days", None),
+        ("retry within 4 hours", None),
+        ("you have 5 minutes to retry", None),
+        ("no answer within 600 seconds", None),
+        ("in 5 minutes", None),
+        ("for 300 seconds", None),
+        ("back 5 minutes ago", None),
+        ("wait until 14:30:00", None),
     ],
 )
 def test_a_hint_to_wait_is_read_but_not_believed_without_limit(
     text: str, wait: timedelta | None
 ) -> None:
     assert hinted_wait(text) == wait
+
+
+@pytest.mark.parametrize(
+    ("line", "wait"),
+    [(line, wait) for _, line, _, wait in TEMPORARY],
+    ids=[line for _, line, *_ in TEMPORARY],
+)
+def test_of_what_relays_really_say_only_a_wait_is_read_as_one(
+    line: str, wait: timedelta | None
+) -> None:
+    assert hinted_wait(line) == (wait and min(wait, LONGEST_HINT))
+
+
+@pytest.mark.parametrize("word", ["wait ", "again in ", "5 minutes ", "wait 5 m ", "retry, the "])
+def test_the_longest_reply_is_read_in_no_time(word: str) -> None:
+    before = time.process_time()
+
+    hinted_wait(word * (32_768 // len(word)))
+
+    assert time.process_time() - before < 1
 
 
 @given(

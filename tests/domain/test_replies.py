@@ -8,9 +8,28 @@ from hypothesis import strategies as st
 
 from gcsched.domain.replies import Kind, Reply, Stage, blames_full_mailbox, is_throttling, kind_of
 from tests.domain.real_replies import ALL
+from tests.domain.temporary_replies import ALL as TEMPORARY
 
 OPENING = [Stage.CONNECT, Stage.TLS, Stage.AUTH]
 CONVERSATION = [Stage.MAIL, Stage.RCPT, Stage.DATA, Stage.BODY]
+SYSTEM_TROUBLE = [
+    "452 4.3.1 Insufficient system storage",
+    "452 4.3.1",
+    "451 4.3.5 Server configuration error",
+    "452 4.4.5 Insufficient disk space; try again later",
+    "421 4.3.2 going down",
+    "450 4.3.2 Service currently unavailable",
+    "450 4.3.2 System not accepting network messages",
+    "451 4.3.0 Error: queue file write error",
+    "451 4.3.0 Temporary system failure",
+    "452 Insufficient system storage",
+    "452 space shortage, please try later",
+    "451 load too high",
+    "450 server is overloaded",
+    "451 out of memory",
+    "450 too many simultaneous connections",
+    "451 internal server error",
+]
 
 
 def the_kind(stage: Stage, line: str) -> Kind:
@@ -73,8 +92,20 @@ def test_what_is_too_large_is_never_the_recipients_fault(stage: Stage, line: str
     [
         (Stage.MAIL, "450 4.7.1 too many mails", Kind.OURS),
         (Stage.MAIL, "550 5.7.1 sender not allowed", Kind.OURS),
-        (Stage.MAIL, "451 4.3.0 disk full", Kind.LATER),
-        (Stage.MAIL, "452 no space", Kind.LATER),
+        (Stage.MAIL, "451 4.3.0 not now", Kind.OURS),
+        (Stage.MAIL, "450 4.3.2 not now", Kind.OURS),
+        (Stage.MAIL, "452 no space", Kind.OURS),
+        (Stage.MAIL, "452 4.3.4 too big", Kind.LATER),
+        (Stage.MAIL, "451 not now", Kind.LATER),
+        (Stage.RCPT, "452 4.3.1", Kind.OURS),
+        (Stage.RCPT, "451 4.3.5", Kind.OURS),
+        (Stage.RCPT, "452 4.4.5", Kind.OURS),
+        (Stage.RCPT, "450 4.3.2 not now", Kind.LATER),
+        (Stage.RCPT, "450 4.3.2 shutting down", Kind.OURS),
+        (Stage.RCPT, "452 not now", Kind.LATER),
+        (Stage.RCPT, "450 4.2.0 the server is busy", Kind.LATER),
+        (Stage.RCPT, "450 4.7.1 the server is busy", Kind.LATER),
+        (Stage.BODY, "450 4.3.2 not now", Kind.LATER),
         (Stage.MAIL, "552 5.3.4 too large", Kind.CONTENT),
         (Stage.MAIL, "552 too large", Kind.CONTENT),
         (Stage.MAIL, "553 5.6.7 SMTPUTF8 is not offered", Kind.CONTENT),
@@ -181,6 +212,23 @@ def test_a_reply_reads_well_and_is_bounded() -> None:
 
 @pytest.mark.parametrize(("stage", "line", "kind"), ALL, ids=[line for _, line, _ in ALL])
 def test_what_relays_really_say_blames_whom_an_administrator_would(
+    stage: Stage, line: str, kind: Kind
+) -> None:
+    assert the_kind(stage, line) is kind
+
+
+@pytest.mark.parametrize("line", SYSTEM_TROUBLE)
+@pytest.mark.parametrize("stage", CONVERSATION)
+def test_trouble_of_the_whole_relay_is_ours_at_every_stage(stage: Stage, line: str) -> None:
+    assert the_kind(stage, line) is Kind.OURS
+
+
+@pytest.mark.parametrize(
+    ("stage", "line", "kind"),
+    [(stage, line, kind) for stage, line, kind, _ in TEMPORARY],
+    ids=[line for _, line, *_ in TEMPORARY],
+)
+def test_what_relays_say_for_the_moment_blames_whom_an_administrator_would(
     stage: Stage, line: str, kind: Kind
 ) -> None:
     assert the_kind(stage, line) is kind

@@ -137,11 +137,19 @@ def test_trouble_of_ours_is_never_charged_and_backs_off_a_minute_at_most(
 
 
 def test_a_relay_that_hangs_up_and_says_for_how_long_is_obeyed_too() -> None:
-    closing = an_attempt(kind=Kind.OURS, code=421, text="421 4.7.0 at MAIL: wait 20 minutes")
+    closing = an_attempt(kind=Kind.OURS, code=421, text="421 4.7.0 at MAIL: wait 10 minutes")
 
     assert POLICY.judge(a_claimed_job(), closing, chance=0.0) == TryAgain(
-        at=closing.ended + timedelta(minutes=20), charged=False
+        at=closing.ended + timedelta(minutes=10), charged=False
     )
+
+
+def test_what_a_relay_asks_for_all_its_mails_is_obeyed_for_a_quarter_of_an_hour_at_most() -> None:
+    closing = an_attempt(kind=Kind.OURS, code=421, text="421 4.7.0 at MAIL: back in 4 hours")
+    greylisted = an_attempt(code=450, text="450 4.2.0 at RCPT: back in 4 hours")
+
+    assert seconds_until_next(closing, chance=0.0) == 15 * MINUTE
+    assert seconds_until_next(greylisted, chance=0.0) == 4 * HOUR
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,9 @@ import psutil
 
 from tests.half_connections import HALF_GRPC, HALF_HTTP, holding
 from tests.launching import forked
+from tests.ports import free_port
 from tests.relay import Relay
-from tests.service import ServiceProcess, a_meet, environment, free_port, scheduler
+from tests.service import ServiceProcess, a_meet, environment, scheduler
 from tests.waiting import until
 from tests.web.looking import looking_at
 

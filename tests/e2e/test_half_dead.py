@@ -14,9 +14,10 @@ from pymongo import MongoClient
 
 from tests.failing_service import forked_to_fail
 from tests.launching import Launch
+from tests.ports import free_port
 from tests.relay import Relay
 from tests.relay_script import At, Hang
-from tests.service import ServiceProcess, Stub, a_meet, environment, free_port, scheduler, service
+from tests.service import ServiceProcess, Stub, a_meet, environment, scheduler, service
 from tests.waiting import until
 from tests.web.looking import looking_at
 

@@ -23,8 +23,9 @@ from tests.log_troubles import (
     write_at_most,
     write_to,
 )
+from tests.ports import free_port
 from tests.relay import Relay
-from tests.service import ServiceProcess, a_meet, environment, free_port, scheduler
+from tests.service import ServiceProcess, a_meet, environment, scheduler
 from tests.waiting import until
 from tests.web.looking import looking_at
 

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.ports import free_port
 from tests.program import gcsched
-from tests.service import ServiceProcess, environment, free_port
+from tests.service import ServiceProcess, environment
 from tests.stores import BareMongod, owned
 from tests.waiting import until
 from tests.web.looking import looking_at

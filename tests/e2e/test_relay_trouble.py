@@ -14,9 +14,9 @@ from structlog.testing import capture_logs
 
 from gcsched.resources import Resources
 from gcsched.settings import Settings
+from tests.ports import free_port
 from tests.relay import Answer, At, Relay
 from tests.running import Running, a_setting, all_are_sent, ask_for, jobs, running
-from tests.service import free_port
 from tests.waiting import until
 
 Events = list[MutableMapping[str, Any]]

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import psutil
 
-from tests.service import ServiceProcess, Stub, a_meet, environment, free_port, published
+from tests.ports import free_port
+from tests.service import ServiceProcess, Stub, a_meet, environment, published
 from tests.stage import timed
 from tests.waiting import until
 

@@ -17,9 +17,10 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from gcsched.adapters.embedded.mongod import MongodOptions, Tls
 from gcsched.adapters.embedded.replica_set import Login
 from gcsched.adapters.embedded.valkey import ValkeyOptions
+from tests.ports import free_port
 from tests.proxy import a_proxy
 from tests.relay import At, Hang, Relay
-from tests.service import ServiceProcess, a_meet, environment, free_port, scheduler, service
+from tests.service import ServiceProcess, a_meet, environment, scheduler, service
 from tests.stage import a_stage
 from tests.stores import own_mongod, own_valkey
 from tests.waiting import until
@@ -100,7 +101,7 @@ async def test_stores_with_passwords_are_used(tmp_path: Path) -> None:
     async with (
         Relay() as relay,
         own_mongod(tmp_path, login) as mongod,
-        own_valkey(tmp_path, ValkeyOptions(port=0, password="hunter2")) as valkey,
+        own_valkey(tmp_path, ValkeyOptions(password="hunter2")) as valkey,
     ):
         settings = environment(mongo=mongod.uri, redis=valkey.uri, relay_port=relay.port)
         async with service(tmp_path, settings) as running, scheduler(running.target) as stub:
@@ -124,7 +125,7 @@ async def test_stores_with_tls_are_used_and_their_certificates_checked(tmp_path:
     async with (
         Relay() as relay,
         own_mongod(tmp_path, secured) as mongod,
-        own_valkey(tmp_path, ValkeyOptions(port=0)) as valkey,
+        own_valkey(tmp_path) as valkey,
         a_proxy(valkey.port, tls=tls) as proxy,
     ):
         trusted = f"rediss://127.0.0.1:{proxy.port}/0?ssl_ca_certs={ca_file}"

@@ -1,5 +1,7 @@
 """A stop at any moment: before the program is loaded, as process 1, and while MongoDB is away."""
 
+import asyncio
+import itertools
 import json
 import os
 import shutil
@@ -14,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from gcsched.adapters.embedded.valkey import ValkeyOptions
+from tests.ports import free_port
 from tests.relay import Relay
-from tests.service import ServiceProcess, a_meet, environment, free_port, scheduler
+from tests.service import ServiceProcess, a_meet, environment, scheduler
 from tests.stores import own_mongod, own_valkey
 from tests.waiting import until
 
@@ -147,17 +149,19 @@ async def test_a_command_that_is_process_1_ends_at_sigterm(tmp_path: Path) -> No
     assert process.returncode == 128 + signal.SIGTERM
 
 
-@pytest.mark.parametrize("how", ["frozen", "killed"])
-async def test_a_stop_while_mongodb_is_away_is_no_error(how: str, tmp_path: Path) -> None:
-    """What was under way is a claim, a sweep, and calls whose callers go at the same time."""
+async def stopped_while_mongodb_is_away(how: str, folder: Path) -> tuple[int, str]:
+    """Return the exit code and the log.
+
+    What was under way is a claim, a sweep, and calls whose callers go at the same time.
+    """
     async with (
         Relay() as relay,
-        own_mongod(tmp_path) as mongod,
-        own_valkey(tmp_path, ValkeyOptions(port=0)) as valkey,
+        own_mongod(folder) as mongod,
+        own_valkey(folder) as valkey,
     ):
         running = ServiceProcess(
             environment=environment(mongo=mongod.uri, redis=valkey.uri, relay_port=relay.port),
-            log_file=tmp_path / "service.log",
+            log_file=folder / "service.log",
             port=free_port(),
         )
         try:
@@ -176,7 +180,18 @@ async def test_a_stop_while_mongodb_is_away_is_no_error(how: str, tmp_path: Path
                     call.cancel()
         finally:
             await running.end()
+    return code, running.log
 
-    assert code == 0
-    levels = {event["level"]: event for event in map(json.loads, running.log.splitlines())}
-    assert not {"error", "critical"} & levels.keys(), levels
+
+async def test_a_stop_while_mongodb_is_away_is_no_error(tmp_path: Path) -> None:
+    """Both ways beside each other: nearly all of it is waiting."""
+    folders = {how: tmp_path / how for how in ("frozen", "killed")}
+    for folder in folders.values():
+        folder.mkdir()
+
+    ends = await asyncio.gather(*itertools.starmap(stopped_while_mongodb_is_away, folders.items()))
+
+    for how, (code, log) in zip(folders, ends, strict=True):
+        assert code == 0, how
+        levels = {event["level"]: event for event in map(json.loads, log.splitlines())}
+        assert not {"error", "critical"} & levels.keys(), (how, levels)

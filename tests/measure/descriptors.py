@@ -21,7 +21,8 @@ from tests.half_connections import HALF_GRPC, HALF_HTTP, holding
 from tests.launching import executed
 from tests.measure.spine import Figures
 from tests.measure.survive import Scenarios, run_scenarios
-from tests.service import ServiceProcess, Stub, a_meet, environment, free_port, scheduler
+from tests.ports import free_port
+from tests.service import ServiceProcess, Stub, a_meet, environment, scheduler
 from tests.stage import Stage, a_stage, quantile
 from tests.waiting import until
 from tests.web.looking import looking_at

@@ -30,7 +30,8 @@ from tests.environments import (
 )
 from tests.launching import Child
 from tests.measure.spine import Figures, a_folder, surroundings
-from tests.service import ServiceProcess, environment, free_port
+from tests.ports import free_port
+from tests.service import ServiceProcess, environment
 from tests.stage import Stage, a_stage
 from tests.waiting import until
 

@@ -26,7 +26,7 @@ async def measure(folder: Path, options: argparse.Namespace) -> None:
     before, seen = {**surroundings(), "command": COMMAND}, list[Figures]()
     async with (
         own_mongod(folder) as mongo,
-        own_valkey(folder, ValkeyOptions(port=0, databases=DATABASES)) as valkey,
+        own_valkey(folder, ValkeyOptions(databases=DATABASES)) as valkey,
     ):
         for number in range(options.seeds):
             scenario = Scenario(

@@ -22,7 +22,6 @@ from typing import Any
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from gcsched.adapters.embedded.valkey import ValkeyOptions
 from gcsched.adapters.mongo.codec import encode
 from gcsched.adapters.mongo.connection import Mongo, open_mongo
 from gcsched.adapters.mongo.documents import BY_ID
@@ -37,8 +36,9 @@ from gcsched.pb import task_pb2
 from gcsched.usecases.folding import AddressStore, Folding
 from tests.builders import a_job
 from tests.measure.spine import Figures, a_folder, surroundings
+from tests.ports import free_port
 from tests.relay import Relay
-from tests.service import ServiceProcess, Stub, a_meet, environment, free_port, scheduler
+from tests.service import ServiceProcess, Stub, a_meet, environment, scheduler
 from tests.stores import own_mongod, own_valkey
 from tests.versions import Version, other, present
 from tests.waiting import until
@@ -193,7 +193,7 @@ class Both:
 async def both(folder: Path, versions: tuple[Version, Version]) -> AsyncIterator[Both]:
     async with AsyncExitStack() as stack:
         mongo = await stack.enter_async_context(own_mongod(folder))
-        valkey = await stack.enter_async_context(own_valkey(folder, ValkeyOptions(port=0)))
+        valkey = await stack.enter_async_context(own_valkey(folder))
         relay = await stack.enter_async_context(Relay())
         given = environment(mongo=mongo.uri, redis=valkey.uri, relay_port=relay.port)
         client = stack.enter_context(MongoClient[Row](mongo.uri, tz_aware=True))

@@ -18,7 +18,8 @@ from gcsched.cli.serve import fastest_loop
 from tests.chaos.callers import Callers
 from tests.failing_service import HARD_WAYS, WAYS, executed_to_fail
 from tests.measure.spine import Figures, a_folder, surroundings
-from tests.service import ServiceProcess, environment, free_port
+from tests.ports import free_port
+from tests.service import ServiceProcess, environment
 from tests.stage import Stage, a_stage
 from tests.waiting import until
 from tests.web.looking import looking_at

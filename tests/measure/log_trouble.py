@@ -29,7 +29,8 @@ from tests.log_troubles import ALL_CLOSED, MUCH_LOGGED, a_small_pipe, in_a_shell
 from tests.measure.flood import lag, longest, looks
 from tests.measure.spine import Figures, states
 from tests.measure.survive import Scenarios, run_scenarios
-from tests.service import ServiceProcess, Stub, a_meet, environment, free_port, scheduler
+from tests.ports import free_port
+from tests.service import ServiceProcess, Stub, a_meet, environment, scheduler
 from tests.stage import Call, Stage, a_stage, quantile, timed
 from tests.waiting import until
 from tests.web.looking import looking_at

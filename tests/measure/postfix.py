@@ -25,7 +25,8 @@ from typing import Any
 from pymongo import MongoClient
 
 from tests.measure.spine import Figures, a_folder, surroundings
-from tests.service import a_meet, environment, free_port, scheduler, service
+from tests.ports import free_port
+from tests.service import a_meet, environment, scheduler, service
 from tests.stores import own_mongod, own_valkey
 from tests.waiting import until
 from tests.web.looking import looking_at

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import structlog
 
-from gcsched.adapters.embedded.valkey import ValkeyOptions
 from tests.measure.spine import Figures, a_folder, surroundings
 from tests.relay import At, Hang, Relay
 from tests.running import a_setting, running
@@ -29,7 +28,7 @@ PER_SECOND, SESSIONS, SILENT = 50, 4, 5
 async def measure(folder: Path, seconds: int) -> Figures:
     async with (
         own_mongod(folder) as mongod,
-        own_valkey(folder, ValkeyOptions(port=0)) as valkey,
+        own_valkey(folder) as valkey,
         Relay() as relay,
     ):
         relay.script(At.BODY, Hang(None), nth=SILENT)

@@ -1,27 +1,21 @@
 """A relay that refuses one recipient after the other: what is lost, what waits, what probes it."""
 
 import asyncio
-from collections.abc import Callable, Iterator, MutableMapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, MutableMapping
 from typing import Any
 
 import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from gcsched.domain.mail import Mail
 from gcsched.domain.relay_health import Checked, RelayState
-from gcsched.domain.replies import Answered, Broken, Kind, Reply, Stage, Transmission, Withheld
-from gcsched.usecases.allowance import OwnAllowance
-from gcsched.usecases.guard import GuardedRelay
-from gcsched.usecases.pacer import Pacer
-from gcsched.usecases.ports import Begin, Carried
+from gcsched.domain.replies import Answered, Broken, Kind, Reply, Stage, Withheld
+from gcsched.usecases.ports import Carried
 from gcsched.usecases.relay_health import RelayHealth
-from gcsched.usecases.relay_trouble import nobody_listens
 from gcsched.usecases.relays import Relays
-from gcsched.usecases.weighing import Acceptance
 from tests.builders import FixedClock
 from tests.mails import Permit, a_mail
+from tests.scripted_relays import TAKEN, ScriptedMailer, Seconds, relays_over
 
 MINUTE = 60.0
 Events = list[MutableMapping[str, Any]]
@@ -31,39 +25,9 @@ def says(stage: Stage, line: str) -> Answered:
     return Answered(Reply.parse(stage, int(line[:3]), line[4:]))
 
 
-TAKEN = says(Stage.BODY, "250 2.0.0 ok")
 UNKNOWN = says(Stage.RCPT, "550 5.1.1 no such user")
 WORDLESS = says(Stage.RCPT, "554 5.7.1 no")
 OUR_SENDER = says(Stage.RCPT, "553 5.7.1 sender is not yours")
-
-
-@dataclass
-class Seconds:
-    now: float = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@dataclass
-class Mailer:
-    """A relay that says the same to all, but for the domains in *but*; *asked*: of whom."""
-
-    name: str = "first:25"
-    says: Answered = WORDLESS
-    but: dict[str, Answered] = field(default_factory=dict)
-    asked: list[str] = field(default_factory=list)
-
-    def drop_idle(self) -> None:
-        """Keep no sessions."""
-
-    async def send(
-        self, mail: Mail, begin: Begin, *, on_place: Callable[[], None] | None = None
-    ) -> Transmission:
-        del begin, on_place
-        self.asked.append(mail.recipient)
-        await asyncio.sleep(0)
-        return self.but.get(mail.recipient.partition("@")[2], self.says)
 
 
 @pytest.fixture
@@ -78,39 +42,59 @@ def events() -> Iterator[Events]:
         yield caught
 
 
-def relays_over(clock: Seconds, *mailers: Mailer, healths: Sequence[RelayHealth] = ()) -> Relays:
-    accepted = Acceptance()
-    listeners = {each.relay: each.note for each in healths}
-    return Relays(
-        [
-            GuardedRelay(
-                mailer=mailer,
-                pacer=Pacer(
-                    relay=mailer.name,
-                    per_second=0.0,
-                    burst=10,
-                    allowance=OwnAllowance(clock=clock),
-                    clock=clock,
-                ),
-                login="GCSCHED_SMTP_PASSWORD",
-                meanwhile="sending waits",
-                clock=clock,
-                chance=lambda: 1.0,
-                accepted=accepted,
-                on_heard=listeners.get(mailer.name, nobody_listens),
-            )
-            for mailer in mailers
-        ],
-        clock=clock,
-    )
-
-
 async def carry(relays: Relays, *recipients: str) -> list[Carried]:
     return [await relays.carry(a_mail(recipient=each), Permit()) for each in recipients]
 
 
 def of_domains(count: int, begin: int = 0) -> list[str]:
     return [f"ada@d{number}.org" for number in range(begin, begin + count)]
+
+
+@pytest.mark.parametrize("line", ["452 4.3.1 no storage", "450 4.3.2 shutting down"])
+async def test_a_relay_in_trouble_of_its_own_is_left_alone_and_no_mail_is_charged(
+    clock: Seconds, line: str
+) -> None:
+    mailer = ScriptedMailer(says=says(Stage.RCPT, line))
+    relays = relays_over(clock, mailer)
+
+    carried = await carry(relays, *of_domains(20))
+
+    assert kinds(carried[:5]) == [Kind.OURS] * 5
+    assert len(mailer.asked) == 5
+    assert await relays.grant(64) == 0
+
+
+async def test_mails_of_others_go_on_while_one_relay_has_no_storage_for_one_recipient(
+    clock: Seconds,
+) -> None:
+    mailer = ScriptedMailer(says=TAKEN, but={"full.org": says(Stage.RCPT, "452 4.3.1 no storage")})
+    relays = relays_over(clock, mailer)
+
+    carried = await carry(relays, *["ada@full.org", *of_domains(3)] * 10)
+
+    assert kinds(carried).count(Kind.ACCEPTED) == 30
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "450 4.3.2 try again in 5 minutes",
+        "451 4.3.0 Temporary lookup failure",
+        "450 4.2.0 greylisted",
+        "451 4.7.1 Service unavailable - try again later",
+        "451 Temporary local problem",
+    ],
+)
+async def test_what_a_relay_puts_off_recipient_by_recipient_holds_no_other_mail_back(
+    clock: Seconds, line: str
+) -> None:
+    mailer = ScriptedMailer(says=says(Stage.RCPT, line))
+    relays = relays_over(clock, mailer)
+
+    carried = await carry(relays, *of_domains(20))
+
+    assert kinds(carried) == [Kind.LATER] * 20
+    assert await relays.grant(64) == 64
 
 
 def kinds(carried: list[Carried]) -> list[Kind | None]:
@@ -122,7 +106,7 @@ def kinds(carried: list[Carried]) -> list[Kind | None]:
 async def test_at_most_five_fail_before_the_queue_is_held_whatever_the_words(
     clock: Seconds, refusal: Answered
 ) -> None:
-    mailer = Mailer(says=refusal)
+    mailer = ScriptedMailer(says=refusal)
     relays = relays_over(clock, mailer)
 
     carried = await carry(relays, *of_domains(100))
@@ -133,7 +117,7 @@ async def test_at_most_five_fail_before_the_queue_is_held_whatever_the_words(
 
 
 async def test_of_many_under_way_at_once_no_more_than_five_fail(clock: Seconds) -> None:
-    relays = relays_over(clock, Mailer(says=UNKNOWN))
+    relays = relays_over(clock, ScriptedMailer(says=UNKNOWN))
 
     carried = await asyncio.gather(*(carry(relays, each) for each in of_domains(64)))
 
@@ -143,7 +127,7 @@ async def test_of_many_under_way_at_once_no_more_than_five_fail(clock: Seconds) 
 
 
 async def test_one_bad_recipient_among_good_ones_fails_alone(clock: Seconds) -> None:
-    relays = relays_over(clock, Mailer(says=TAKEN, but={"d7.org": UNKNOWN}))
+    relays = relays_over(clock, ScriptedMailer(says=TAKEN, but={"d7.org": UNKNOWN}))
 
     carried = await carry(relays, *of_domains(100))
 
@@ -151,7 +135,7 @@ async def test_one_bad_recipient_among_good_ones_fails_alone(clock: Seconds) -> 
 
 
 async def test_a_whole_domain_that_refuses_holds_nothing(clock: Seconds) -> None:
-    relays = relays_over(clock, Mailer(says=UNKNOWN))
+    relays = relays_over(clock, ScriptedMailer(says=UNKNOWN))
 
     carried = await carry(relays, *[f"r{number}@gone.org" for number in range(50)])
 
@@ -159,7 +143,7 @@ async def test_a_whole_domain_that_refuses_holds_nothing(clock: Seconds) -> None
 
 
 async def test_probes_of_a_held_relay_differ_in_domain_and_fail_nobody(clock: Seconds) -> None:
-    mailer = Mailer(says=UNKNOWN)
+    mailer = ScriptedMailer(says=UNKNOWN)
     relays = relays_over(clock, mailer)
     await carry(relays, *of_domains(5))
 
@@ -175,7 +159,7 @@ async def test_probes_of_a_held_relay_differ_in_domain_and_fail_nobody(clock: Se
 
 
 async def test_where_no_other_domain_comes_the_same_one_probes(clock: Seconds) -> None:
-    mailer = Mailer(says=UNKNOWN)
+    mailer = ScriptedMailer(says=UNKNOWN)
     relays = relays_over(clock, mailer)
     await carry(relays, *of_domains(5))
 
@@ -186,7 +170,7 @@ async def test_where_no_other_domain_comes_the_same_one_probes(clock: Seconds) -
 
 
 async def test_with_the_first_accepted_mail_all_goes_on(clock: Seconds, events: Events) -> None:
-    mailer = Mailer(says=UNKNOWN)
+    mailer = ScriptedMailer(says=UNKNOWN)
     relays = relays_over(clock, mailer)
     await carry(relays, *of_domains(5))
     clock.now += 1.0
@@ -201,7 +185,7 @@ async def test_with_the_first_accepted_mail_all_goes_on(clock: Seconds, events: 
 
 
 async def test_a_greylisting_answer_does_not_end_a_hold(clock: Seconds) -> None:
-    mailer = Mailer(says=UNKNOWN)
+    mailer = ScriptedMailer(says=UNKNOWN)
     relays = relays_over(clock, mailer)
     await carry(relays, *of_domains(5))
     clock.now += 1.0
@@ -216,7 +200,7 @@ async def test_a_greylisting_answer_does_not_end_a_hold(clock: Seconds) -> None:
 async def test_after_a_quarter_of_an_hour_without_any_acceptance_a_sure_refusal_counts(
     clock: Seconds,
 ) -> None:
-    mailer = Mailer(says=UNKNOWN)
+    mailer = ScriptedMailer(says=UNKNOWN)
     relays = relays_over(clock, mailer)
     await carry(relays, *of_domains(5))
 
@@ -232,7 +216,7 @@ async def test_after_a_quarter_of_an_hour_without_any_acceptance_a_sure_refusal_
 
 
 async def test_while_another_relay_accepts_the_held_one_is_not_believed(clock: Seconds) -> None:
-    first, second = Mailer(says=UNKNOWN), Mailer(name="second:25", says=TAKEN)
+    first, second = ScriptedMailer(says=UNKNOWN), ScriptedMailer(name="second:25", says=TAKEN)
     relays = relays_over(clock, first, second)
     await carry(relays, *of_domains(5))
 
@@ -250,7 +234,7 @@ async def test_what_is_ours_at_rcpt_loses_nothing_and_opens_the_breaker(
     clock: Seconds, events: Events
 ) -> None:
     health = RelayHealth(relay="first:25", now=FixedClock())
-    relays = relays_over(clock, Mailer(says=OUR_SENDER), healths=[health])
+    relays = relays_over(clock, ScriptedMailer(says=OUR_SENDER), healths=[health])
 
     carried = await carry(relays, *of_domains(20))
 
@@ -266,7 +250,7 @@ async def test_what_is_ours_at_rcpt_loses_nothing_and_opens_the_breaker(
 
 async def test_a_check_that_passes_ends_no_hold(clock: Seconds, events: Events) -> None:
     health = RelayHealth(relay="first:25", now=FixedClock())
-    relays = relays_over(clock, Mailer(says=UNKNOWN), healths=[health])
+    relays = relays_over(clock, ScriptedMailer(says=UNKNOWN), healths=[health])
     [guard] = relays.all
     await carry(relays, *of_domains(5))
 
@@ -281,7 +265,7 @@ async def test_a_check_that_passes_ends_no_hold(clock: Seconds, events: Events) 
 
 
 async def test_one_mail_that_is_refused_so_again_and_again_stops_no_other(clock: Seconds) -> None:
-    mailer = Mailer(says=TAKEN, but={"odd.org": OUR_SENDER})
+    mailer = ScriptedMailer(says=TAKEN, but={"odd.org": OUR_SENDER})
     relays = relays_over(clock, mailer)
 
     carried = []
@@ -300,7 +284,7 @@ async def test_few_recipients_that_are_refused_so_again_and_again_are_told(
 ) -> None:
     health = RelayHealth(relay="first:25", now=FixedClock())
     but = {} if between is None else {"odd.org": between}
-    relays = relays_over(clock, Mailer(says=OUR_SENDER, but=but), healths=[health])
+    relays = relays_over(clock, ScriptedMailer(says=OUR_SENDER, but=but), healths=[health])
 
     for _ in range(10):
         await carry(relays, *of_domains(recipients), *["eve@odd.org"] * len(but))
@@ -320,7 +304,7 @@ async def test_few_recipients_that_are_refused_so_again_and_again_are_told(
 
 
 async def test_probes_of_a_held_relay_that_answers_follow_each_other_soon(clock: Seconds) -> None:
-    mailer = Mailer(says=UNKNOWN)
+    mailer = ScriptedMailer(says=UNKNOWN)
     relays = relays_over(clock, mailer)
     [guard] = relays.all
     await carry(relays, *of_domains(5))
@@ -342,7 +326,7 @@ async def test_probes_of_a_held_relay_that_answers_follow_each_other_soon(clock:
 
 async def test_a_good_mail_among_many_bad_ones_is_not_kept_for_hours(clock: Seconds) -> None:
     good = {f"d{number}.org": TAKEN for number in range(0, 1_000, 10)}
-    relays = relays_over(clock, Mailer(says=UNKNOWN, but=good))
+    relays = relays_over(clock, ScriptedMailer(says=UNKNOWN, but=good))
     begun, queue, sent = clock.now, of_domains(1_000), 0
 
     while sent < len(good):
@@ -357,7 +341,7 @@ async def test_a_good_mail_among_many_bad_ones_is_not_kept_for_hours(clock: Seco
 
 
 async def test_a_queue_of_one_domain_is_not_claimed_in_a_hot_loop(clock: Seconds) -> None:
-    mailer = Mailer(says=UNKNOWN)
+    mailer = ScriptedMailer(says=UNKNOWN)
     relays = relays_over(clock, mailer)
     await carry(relays, *of_domains(5))
 

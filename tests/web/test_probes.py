@@ -8,9 +8,10 @@ import pytest
 
 from gcsched import app
 from gcsched.errors import CannotListen
+from tests.ports import free_port
 from tests.relay import Relay
 from tests.running import Running, a_setting, running
-from tests.service import ServiceProcess, environment, free_port
+from tests.service import ServiceProcess, environment
 from tests.stores import own_mongod, own_valkey
 from tests.waiting import until
 from tests.web.looking import Looker, looking_at

@@ -8,9 +8,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from gcsched.pb import task_pb2
+from tests.ports import free_port
 from tests.relay import At, Hang, Relay
 from tests.running import Running, a_setting, running
-from tests.service import free_port, scheduler
+from tests.service import scheduler
 from tests.waiting import until
 from tests.web.looking import Looker, looking_at
 

@@ -1,11 +1,11 @@
 """The connection to MongoDB: opened once, patient at the start, every wait limited."""
 
 import asyncio
-import warnings
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from urllib.parse import unquote
 
@@ -53,7 +53,7 @@ from gcsched.adapters.mongo.uri import SCHEMES, options_of, seeds
 from gcsched.adapters.mongo.write_failures import WRITE_FAILURES, WriteFailures
 from gcsched.adapters.store_words import AUTHENTICATION_FAILED, mongo_words
 from gcsched.errors import SettingsProblems, StoreRefused, StoreUnavailable
-from gcsched.store_urls import WHATEVER, take_apart
+from gcsched.store_urls import ask_driver, take_apart
 
 Document = dict[str, Any]
 Collection = AsyncIOMotorCollection[Document]
@@ -205,20 +205,23 @@ async def open_mongo(uri: str, *, may_be_standalone: bool = False) -> AsyncItera
 
 def client_for(uri: str) -> AsyncIOMotorClient[Document]:
     """Make the client; raises SettingsProblems when *uri* is none that the driver takes."""
-    try:
-        options = options_of(take_apart(uri, SCHEMES))
-        # To the driver 0 means no limit at all, or no time at all.
-        said = {name.lower() for name, value in options if unquote(value).strip("0")}
-        ours: dict[str, Any] = {name: value for name, value in OPTIONS.items() if name not in said}
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of options that the settings took knowingly
-            return open_client(uri, ours)
-    except (PyMongoError, *WHATEVER) as error:
-        # The driver's own words may quote the password, so its error goes no further.
-        raise SettingsProblems([f"{MALFORMED} ({type(error).__name__})"]) from None
+    return ask_driver(partial(open_client, uri), malformed, own=PyMongoError)
 
 
-def open_client(uri: str, limits: Document) -> AsyncIOMotorClient[Document]:
+def malformed(error: Exception) -> SettingsProblems:
+    """Name no more than the kind of *error*: the driver's words may quote the password."""
+    return SettingsProblems([f"{MALFORMED} ({type(error).__name__})"])
+
+
+def limits_beside(uri: str) -> dict[str, Any]:
+    """Return our own limits, but for those that *uri* sets. Raises Contradiction."""
+    options = options_of(take_apart(uri, SCHEMES))
+    # To the driver 0 means no limit at all, or no time at all.
+    said = {name.lower() for name, value in options if unquote(value).strip("0")}
+    return {name: value for name, value in OPTIONS.items() if name not in said}
+
+
+def open_client(uri: str) -> AsyncIOMotorClient[Document]:
     # A date that Python does not know must not stop those who read it together with others.
     clamped = DatetimeConversion.DATETIME_CLAMP
     return AsyncIOMotorClient(
@@ -228,7 +231,7 @@ def open_client(uri: str, limits: Document) -> AsyncIOMotorClient[Document]:
         # Nor must octets that are no text, which another program may store. `open_mongo`
         # sets a handler of ours for documents, which the client itself does not take.
         unicode_decode_error_handler="replace",
-        **limits,
+        **limits_beside(uri),
     )
 
 

@@ -5,8 +5,7 @@ modules when it logs in, and its words may repeat a password.
 """
 
 import re
-import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import closing, suppress
 from functools import partial
 from importlib import import_module
@@ -19,10 +18,11 @@ from pymongo.errors import PyMongoError
 from pymongo.uri_parser import split_options
 
 from gcsched import formats
+from gcsched.setting import Contradiction
 from gcsched.store_urls import (
     SPECIAL,
-    WHATEVER,
     StoreUrl,
+    ask_driver,
     ca_problem,
     decoded,
     first_clause,
@@ -65,10 +65,6 @@ REPEATABLE = "readpreferencetags"
 LOGIN_OPTIONS = frozenset({"authmechanism", "authmechanismproperties", "authsource"})
 OF_ITS_SET = frozenset({"replicaset", "loadbalanced", "directconnection"})
 LEFT_OUT = LOGIN_OPTIONS | OF_ITS_SET | {"serverselectiontimeoutms", "minpoolsize"}
-
-
-class Complaint(Exception):
-    """The driver does not take something; the text may repeat what the connection string says."""
 
 
 def checked_uri(uri: SecretStr) -> SecretStr:
@@ -144,14 +140,15 @@ def check_options(options: list[tuple[str, str]], *, is_doubtful: bool = False) 
 
 
 def check_option(name: str, value: str, text: str, *, is_doubtful: bool) -> None:
-    try:
-        ask_driver(partial(split_options, f"{name}={value}", warn=False))
-    except Complaint:
+    def refused(_: Exception) -> Contradiction:
         is_known = name.lower() in HARMLESS
         given = shown_option(name, text, () if is_doubtful else HARMLESS) or "what is given"
         named = f"its option {name}" if is_known or not is_doubtful else "one of its options"
         otherwise = "" if is_known else ", or MongoDB's driver has no such option"
-        raise unusable(f"{named} cannot be {given}{otherwise}") from None
+        return unusable(f"{named} cannot be {given}{otherwise}")
+
+    split = partial(split_options, f"{name}={value}", warn=False)
+    ask_driver(split, refused, own=PyMongoError)
 
 
 def check_files(files: dict[str, str]) -> None:
@@ -200,23 +197,13 @@ def check_construction(uri: str, secrets: set[str]) -> None:
         with closing(MongoClient[dict[str, Any]](uri, connect=False)):
             pass
 
-    try:
-        ask_driver(build)
-    except Complaint as error:
+    def refused(error: Exception) -> Contradiction:
         words = str(error)
         is_safe = words and not any(secret in words for secret in secrets)
         why = first_clause(words) if is_safe else "its options contradict each other or its hosts"
-        raise unusable(f"MongoDB's driver does not take it: {why}") from None
+        return unusable(f"MongoDB's driver does not take it: {why}")
 
-
-def ask_driver(ask: Callable[[], object]) -> None:
-    """Call *ask*, whatever it warns of; raise Complaint when the driver refuses."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            ask()
-        except (PyMongoError, *WHATEVER) as error:
-            raise Complaint(str(error)) from None
+    ask_driver(build, refused, own=PyMongoError)
 
 
 def seeds(uri: str) -> list[str]:

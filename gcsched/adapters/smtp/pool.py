@@ -10,6 +10,7 @@ from typing import Self
 
 from gcsched.adapters.smtp.connect import Connector, trust_in
 from gcsched.adapters.smtp.envelope import Parcel
+from gcsched.adapters.smtp.grouping import Grouping
 from gcsched.adapters.smtp.session import Session, Stale
 from gcsched.adapters.smtp.settings import Keep, Limits, RelaySettings
 from gcsched.domain.mail import Mail
@@ -33,7 +34,7 @@ class Pool:
     _idle: list[Session] = field(default_factory=list, init=False)
     _leaving: set[Session] = field(default_factory=set, init=False)
     _opening: int = field(default=0, init=False)
-    _may_pipeline: bool = field(default=True, init=False)
+    _grouping: Grouping = field(init=False)
     _checking: asyncio.Timeout | None = field(default=None, init=False)
     _refused_password: str | None = field(default=None, init=False, repr=False)
     _is_closing: bool = field(default=False, init=False)
@@ -41,6 +42,7 @@ class Pool:
     def __post_init__(self) -> None:
         self._places = asyncio.Semaphore(self.keep.sessions)
         self._trust = trust_in(self.relay)
+        self._grouping = Grouping(relay=self.name)
 
     @property
     def name(self) -> str:
@@ -158,13 +160,15 @@ class Pool:
 
     async def _carry(self, parcel: Parcel, begin: Begin) -> Transmission:
         session: Session | Answered | Broken | None = self._most_recent()
+        lost_after: int | None = None  # how far this mail's own group came
         while True:
             session = session or await self._open()
             if not isinstance(session, Session):
                 return session
-            outcome = await self._through(session, parcel, begin)
+            outcome = await self._through(session, parcel, begin, lost_after)
             if isinstance(outcome, Stale):
-                # After a lost group none is sent in one, and no mail finds a fresh session dead.
+                # One lost group is followed by single commands; no fresh session is found dead.
+                lost_after = outcome.lost_after if lost_after is None else lost_after
                 session = self._most_recent() if session.is_alive else None
                 continue
             plain = isinstance(outcome, Answered) and parcel.without_smtputf8(outcome.reply)
@@ -173,13 +177,13 @@ class Pool:
             parcel, session = plain, self._most_recent()  # which has no plain form itself
 
     async def _through(
-        self, session: Session, parcel: Parcel, begin: Begin
+        self, session: Session, parcel: Parcel, begin: Begin, lost_after: int | None
     ) -> Transmission | Stale:
-        if not self._may_pipeline:
-            session.stop_pipelining()
+        in_group = self._grouping.sends_groups(lost_after)
         try:
-            return await session.send(parcel, begin)
+            return await session.send(parcel, begin, in_group=in_group)
         finally:
+            self._grouping.learn(session.progress, lost_after)
             self._put_back(session)
 
     def _most_recent(self) -> Session | None:
@@ -191,8 +195,6 @@ class Pool:
         return None
 
     def _put_back(self, session: Session) -> None:
-        # A relay that loses what comes in a group, or answers 503 to it, is asked one by one.
-        self._may_pipeline &= session.takes_groups
         if self._is_closing or not session.is_alive or session.is_worn(self.keep):
             self._dismiss(session)
         else:

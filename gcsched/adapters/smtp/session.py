@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from gcsched.adapters.smtp.conversation import Conversation, Lost
 from gcsched.adapters.smtp.envelope import Offer, Parcel
+from gcsched.adapters.smtp.grouping import Progress
 from gcsched.adapters.smtp.settings import Keep, Limits
 from gcsched.adapters.smtp.transaction import Transaction
 from gcsched.domain.replies import (
@@ -25,8 +26,11 @@ NOOP = b"NOOP\r\n"
 class Stale:
     """Nothing was decided about this mail, and it had not begun; try it once more.
 
-    A kept session turned out to be dead, or the relay could not follow commands in a group.
+    A kept session turned out to be dead; or the relay could not follow a group, and understood the
+    *lost_after* first commands of it.
     """
+
+    lost_after: int | None = None
 
 
 class Session:
@@ -39,8 +43,9 @@ class Session:
         self._opened = self._used = self._now()
         self._reset_first = False
         self._offer = offer
+        self._single = replace(offer, pipelining=False)
         self.carried = 0
-        self.takes_groups = True
+        self.progress = Progress(in_group=False)  # of the latest mail
         self.closed = talk.closed
 
     @property
@@ -54,8 +59,12 @@ class Session:
     def is_forgotten(self, keep: Keep) -> bool:
         return self._now() - self._used >= keep.idle.total_seconds()
 
-    async def send(self, parcel: Parcel, begin: Begin) -> Transmission | Stale:
+    async def send(
+        self, parcel: Parcel, begin: Begin, *, in_group: bool = True
+    ) -> Transmission | Stale:
         """Carry *parcel*, in its plain form where the relay offers no more.
+
+        Not *in_group*: one command at a time, also where the relay offers PIPELINING.
 
         Cancellation goes through and closes the session; whoever gave the permit in *begin* knows
         that the mail may have been sent then.
@@ -63,13 +72,16 @@ class Session:
         parcel = self._offer.suited(parcel)
         if (refusal := self._offer.refusal(parcel)) is not None:
             return Answered(refusal)
-        transaction = Transaction(self._talk, parcel, offer=self._offer, limits=self._limits)
+        offer = self._offer if in_group else self._single
+        transaction = Transaction(self._talk, parcel, offer=offer, limits=self._limits)
         try:
             outcome = await transaction.run(begin, reset=self._reset_first)
         finally:
             self._after(transaction)
         self._reset_first = not is_accepted(outcome)
-        if transaction.lost_track or (transaction.was_dead and self.carried > 1):
+        if transaction.lost_track:
+            return Stale(transaction.understood)
+        if transaction.was_dead and self.carried > 1:
             return Stale()
         return noted(outcome, parcel.note) if parcel.left_out else outcome
 
@@ -92,10 +104,6 @@ class Session:
                 self._talk.abort()
         return None if is_good else Answered(answer.at(Stage.CONNECT))
 
-    def stop_pipelining(self) -> None:
-        """Speak one command at a time from the next mail on."""
-        self._offer = replace(self._offer, pipelining=False)
-
     def quit(self) -> None:
         """Take leave without waiting; `closed` is done when the connection is gone."""
         self._talk.leave(self._limits.quit)
@@ -106,7 +114,7 @@ class Session:
     def _after(self, transaction: Transaction) -> None:
         self.carried += 1
         self._used = self._now()
-        self.takes_groups = not (transaction.stalled or transaction.lost_track)
+        self.progress = transaction.progress
         if not transaction.in_step:
             self._talk.abort()
 

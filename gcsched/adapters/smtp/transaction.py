@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from gcsched.adapters.smtp.conversation import REFUSALS, Answer, Conversation, Lost, TimedOut
 from gcsched.adapters.smtp.envelope import Offer, Parcel
+from gcsched.adapters.smtp.grouping import Progress
 from gcsched.adapters.smtp.settings import Limits
 from gcsched.domain.replies import (
     OUT_OF_STEP,
@@ -49,7 +50,16 @@ class Transaction:
         self.in_step = False  # every command has its answer: another mail may follow
         self.was_dead = False  # the session had ended before this mail said a word
         self.stalled = False  # the relay answered a part of a group and then nothing
-        self.lost_track = False  # it could not follow a group, though the mail is not to blame
+        self.lost_track = False  # it did not understand a step, though the mail is not to blame
+        self.understood = 0  # how many steps of the envelope it answered to the point
+
+    @property
+    def progress(self) -> Progress:
+        return Progress(
+            in_group=self._offer.pipelining,
+            understood=self.understood,
+            has_stalled=self.stalled,
+        )
 
     async def run(self, begin: Begin, *, reset: bool) -> Transmission:
         """Send it; *reset* first, if the mail before this one was refused."""
@@ -82,13 +92,20 @@ class Transaction:
             if not self._offer.pipelining:
                 self._talk.say(step.command)
             answer = await self._talk.answer(step.within)
+            self._follow(step, answer)
             if answer.code // 100 != step.wanted:
                 return await self._refused(step, answer, steps[done:])
         return None
 
+    def _follow(self, step: Step, answer: Answer) -> None:
+        if step.command == RSET or answer.code == SERVICE_CLOSING:
+            return
+        if answer.code in REFUSALS and is_out_of_step(answer, step):
+            self.lost_track = self._offer.pipelining
+        else:
+            self.understood += 1
+
     async def _refused(self, step: Step, answer: Answer, others: Sequence[Step]) -> Reply:
-        if self._offer.pipelining and is_out_of_step(answer, step):
-            self.lost_track = True
         if answer.code not in REFUSALS or step.command == RSET:
             raise Lost(f"the relay answered {answer.code}, which has no meaning there")
         if answer.code == SERVICE_CLOSING:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from gcsched.adapters.embedded.children import is_listening
-from gcsched.adapters.embedded.mongod import Mongod
+from gcsched.adapters.embedded.mongod import Mongod, MongodOptions
 from gcsched.adapters.mongo.codec import encode
 from gcsched.adapters.mongo.connection import Mongo, open_mongo
 from gcsched.adapters.mongo.listing import MongoJobList
@@ -17,6 +17,7 @@ from gcsched.adapters.mongo.steering import MongoSteering
 from gcsched.domain.job import State
 from gcsched.domain.listing import JobFilter, Listing, Order
 from tests.builders import NOW, a_job
+from tests.ports import free_port
 from tests.waiting import until
 
 DAY = timedelta(days=1)
@@ -26,7 +27,7 @@ ALL = Listing(filter=JobFilter(), order=Order.CREATED_ASC)
 @asynccontextmanager
 async def a_lone_node(folder: Path) -> AsyncIterator[Mongo]:
     """Run a mongod that is no member of a set, as some operators do."""
-    server = Mongod(folder)
+    server = Mongod(folder, MongodOptions(port=free_port()))
     words = list(server.child.command)
     where = words.index("--replSet")
     server.child.command = [*words[:where], *words[where + 2 :]]

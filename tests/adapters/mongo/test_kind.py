@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from gcsched.adapters.mongo.connection import open_mongo
 from gcsched.adapters.mongo.kind import INITIATE, UNCONFIGURED, Kind, Looks, kind_of, kind_of_seeds
 from gcsched.errors import SettingsProblems, StoreRefused, StoreUnavailable
-from tests.service import free_port
+from tests.ports import free_port
 from tests.stores import BareMongod, OwnServer, owned
 
 SET = {"setName": "rs0", "isWritablePrimary": True}

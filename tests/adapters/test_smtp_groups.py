@@ -1,0 +1,150 @@
+"""Commands in a group: when a relay cannot follow them, and when the group is not to blame."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from structlog.testing import capture_logs
+
+from gcsched.adapters.smtp.settings import Limits
+from gcsched.domain.replies import Answered, Broken, Stage
+from tests.relay import Action, Answer, At, Drop, Hang, Relay
+from tests.sending import ACCEPTED, a_pool, deliver, deliver_many
+
+
+async def test_a_relay_that_loses_pipelined_commands_is_asked_one_by_one_from_then_on() -> None:
+    limits = Limits(rcpt=timedelta(seconds=0.2))
+    async with Relay(loses_pipelined=True) as relay, a_pool(relay, limits) as pool:
+        with capture_logs() as events:
+            first, second, _ = [await deliver(pool) for _ in range(3)]
+
+        assert isinstance(first, Broken)
+        assert first.stage is Stage.RCPT
+        assert second == Answered(ACCEPTED)
+        assert [event["event"] for event in events] == ["pipelining given up"]
+
+
+async def test_a_relay_that_answers_503_to_a_group_gets_its_mails_one_command_at_a_time() -> None:
+    async with Relay(refuses_groups=True) as relay, a_pool(relay, sessions=4) as pool:
+        assert await deliver_many(pool, 20) == [Answered(ACCEPTED)] * 20
+
+        assert len(relay.ledger) == len(relay.per_recipient) == 20
+        assert relay.violations == []
+        assert relay.most_open <= 4
+        before = relay.times("RSET")
+        assert await deliver_many(pool, 8) == [Answered(ACCEPTED)] * 8
+        assert relay.times("RSET") - before <= 4  # a session that lost a group begins with one
+
+
+@pytest.mark.parametrize("at", [At.MAIL, At.RCPT, At.DATA])
+@pytest.mark.parametrize(
+    "said",
+    [
+        Answer(503, "5.5.1 bad sequence"),
+        Answer(500, "5.5.1 what"),
+        Answer(503, "5.5.0 improper use of SMTP command pipelining"),
+        Answer(554, "SMTP synchronization error"),
+    ],
+)
+async def test_a_mail_whose_group_was_not_understood_is_sent_at_once(at: At, said: Answer) -> None:
+    async with Relay() as relay, a_pool(relay) as pool:
+        relay.script(at, said, nth=1)
+
+        assert await deliver(pool) == Answered(ACCEPTED)
+
+        assert len(relay.ledger) == 1
+        assert await deliver(pool) == Answered(ACCEPTED)
+
+
+@pytest.mark.parametrize("at", [At.MAIL, At.RCPT, At.DATA])
+async def test_a_relay_that_answers_503_to_single_commands_too_goes_on_getting_groups(
+    at: At,
+) -> None:
+    async with Relay() as relay, a_pool(relay) as pool:
+        relay.script(at, Answer(503, "5.5.1 bad sequence"))
+
+        with capture_logs() as events:
+            outcome = await deliver(pool)
+            tried = relay.times(at.name)
+            again = await deliver(pool)
+
+        assert isinstance(outcome, Answered)
+        assert (outcome.reply.stage.name, outcome.reply.code) == (at.name, 503)
+        assert again == outcome
+        assert (tried, relay.times(at.name)) == (2, 4)  # in a group, then alone; and so again
+        assert events == []
+
+
+@pytest.mark.parametrize("said", [Answer(550, "5.1.1 no such user"), None])
+async def test_what_single_commands_get_further_with_was_the_groups_fault_and_is_said_once(
+    said: Answer | None,
+) -> None:
+    async with Relay(refuses_groups=True) as relay, a_pool(relay, sessions=4) as pool:
+        if said is not None:
+            relay.script(At.RCPT, said)
+
+        with capture_logs() as events:
+            await deliver_many(pool, 20)
+            before = relay.times("RCPT")
+            await deliver_many(pool, 8)
+
+        assert relay.times("RCPT") - before == 8
+        name = f"127.0.0.1:{relay.port}"
+        assert events == [{"event": "pipelining given up", "relay": name, "log_level": "warning"}]
+
+
+@pytest.mark.parametrize("action", [Drop(), Answer(421, "4.3.2 going down")])
+async def test_single_commands_that_a_relay_hangs_up_on_prove_nothing_about_groups(
+    action: Action,
+) -> None:
+    async with Relay() as relay, a_pool(relay) as pool:
+        relay.script(At.RCPT, Answer(503, "5.5.1 bad sequence"), nth=1)
+        relay.script(At.RCPT, action, nth=2)
+
+        with capture_logs() as events:
+            await deliver(pool)
+            relay.script(At.RCPT, Answer(503, "5.5.1 bad sequence"), nth=3)
+            assert await deliver(pool) == Answered(ACCEPTED)
+
+        assert relay.times("RCPT") == 4  # the third came in a group again
+        assert [event["event"] for event in events] == ["pipelining given up"]
+
+
+async def test_a_session_that_cannot_be_reset_is_no_sign_about_groups() -> None:
+    async with Relay() as relay, a_pool(relay) as pool:
+        relay.script(At.RCPT, Answer(550, "5.1.1 no such user"), nth=1)
+        relay.script(At.RSET, Answer(502, "5.5.1 what"))
+
+        with capture_logs() as events:
+            await deliver(pool)
+            assert await deliver(pool) == Answered(ACCEPTED)
+
+        assert events == []
+
+
+async def test_a_relay_that_fell_silent_once_is_tried_alone_and_then_in_groups_again() -> None:
+    limits = Limits(rcpt=timedelta(seconds=0.2))
+    async with Relay() as relay, a_pool(relay, limits) as pool:
+        relay.script(At.RCPT, Hang(asyncio.Event()), nth=1)
+        relay.script(At.MAIL, Answer(451, "4.3.0 not now"), nth=2)
+
+        with capture_logs() as events:
+            silent, alone = await deliver(pool), await deliver(pool)
+            relay.script(At.RCPT, Answer(503, "5.5.1 bad sequence"), nth=2)
+            assert await deliver(pool) == Answered(ACCEPTED)
+
+        assert isinstance(silent, Broken)
+        assert isinstance(alone, Answered)
+        assert relay.times("RCPT") == 3  # silent; in a group; alone
+        assert [event["event"] for event in events] == ["pipelining given up"]
+
+
+async def test_an_address_with_an_odd_name_is_no_complaint_about_groups() -> None:
+    async with Relay() as relay, a_pool(relay) as pool:
+        relay.script(At.RCPT, Answer(550, "5.1.1 <pipelining@x.org>: unknown"), nth=1)
+
+        refused = await deliver(pool)
+
+        assert isinstance(refused, Answered)
+        assert refused.reply.enhanced == "5.1.1"
+        assert relay.times("RCPT") == 1

@@ -1,0 +1,89 @@
+"""Ports for the servers of tests: each is handed out once, to one process of one run.
+
+A process locks blocks of ports of its own; all are below the range from which the kernel takes
+the ports of connections, so no connection takes one while its server is down for a moment.
+"""
+
+import fcntl
+import os
+import socket
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO
+
+NOT_EPHEMERAL = range(12_000, 32_000)
+PORTS_IN_A_BLOCK = 200
+LOCKS = Path(tempfile.gettempdir(), f"gcsched-test-ports-{os.getuid()}")
+
+
+class NoPortLeft(Exception):
+    """Other processes hold all ports."""
+
+    def __init__(self, ports: Sequence[int], locks: Path) -> None:
+        super().__init__(
+            f"no free port is left from {ports[0]} to {ports[-1]}:"
+            f" end test runs that hold the locks in {locks}"
+        )
+
+
+class Ports:
+    """Hands out each port of *ports* once; *locks* is a folder that all processes share."""
+
+    def __init__(
+        self,
+        ports: Sequence[int] = NOT_EPHEMERAL,
+        locks: Path = LOCKS,
+        *,
+        block: int = PORTS_IN_A_BLOCK,
+    ) -> None:
+        self._ports = ports
+        self._folder = locks
+        self._block = block
+        self._locked: list[IO[bytes]] = []  # until this process ends
+        self._left = self._mine()
+
+    def free(self) -> int:
+        """Return a port on which a server can listen at 127.0.0.1."""
+        for port in self._left:
+            if is_free(port):
+                return port
+        raise NoPortLeft(self._ports, self._folder)
+
+    def close(self) -> None:
+        """Leave the blocks to others."""
+        for lock in self._locked:
+            lock.close()
+
+    def _mine(self) -> Iterator[int]:
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        for first in range(0, len(self._ports), self._block):
+            if self._lock(self._folder / str(self._ports[first])):
+                yield from self._ports[first : first + self._block]
+
+    def _lock(self, path: Path) -> bool:
+        lock = path.open("ab")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.close()
+            return False
+        self._locked.append(lock)
+        return True
+
+
+def is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+_ports = Ports()
+
+
+def free_port() -> int:
+    """Return a port of 127.0.0.1 that nothing else gets, in this run or in one beside it."""
+    return _ports.free()
