@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from gcsched.adapters.smtp.grouping import Progress
 from gcsched.adapters.smtp.settings import Limits
 from gcsched.domain.replies import Answered, Broken, Reply, Stage, Transmission
 from tests.mails import CONTENT, Permit, a_mail
@@ -104,7 +105,7 @@ async def test_a_refusal_counts_though_the_relay_then_falls_silent() -> None:
 
         assert isinstance(outcome, Answered)
         assert outcome.reply.enhanced == "5.1.1"
-        assert session.progress.has_stalled
+        assert session.progress == Progress(in_group=True, understood=2, has_stalled=True)
         assert not session.is_alive
 
 

@@ -122,6 +122,20 @@ async def test_a_session_that_cannot_be_reset_is_no_sign_about_groups() -> None:
         assert events == []
 
 
+async def test_a_kept_session_that_had_died_proves_nothing_about_a_group_that_stalled() -> None:
+    limits = Limits(rcpt=timedelta(seconds=0.2))
+    async with Relay(loses_pipelined=True) as relay, a_pool(relay, limits, sessions=2) as pool:
+        assert isinstance(await deliver(pool), Broken)
+        await pool.check()  # and keep its session
+        relay.script(At.MAIL, Drop(), nth=2)
+
+        with capture_logs() as events:
+            assert await deliver(pool) == Answered(ACCEPTED)
+
+        assert relay.times("MAIL") == 3
+        assert [event["event"] for event in events] == ["pipelining given up"]
+
+
 async def test_a_relay_that_fell_silent_once_is_tried_alone_and_then_in_groups_again() -> None:
     limits = Limits(rcpt=timedelta(seconds=0.2))
     async with Relay() as relay, a_pool(relay, limits) as pool:

@@ -36,8 +36,11 @@ class Grouping:
     def sends_groups(self, own: int | None) -> bool:
         return not self._is_given_up and self.lost_after(own) is None
 
-    def learn(self, progress: Progress, own: int | None) -> None:
+    def learn(self, progress: Progress | None, own: int | None) -> None:
+        """Learn from one mail; None: the relay said nothing about it, a kept session was dead."""
         lost_after = self.lost_after(own)
+        if progress is None:
+            return
         if progress.in_group:
             if progress.has_stalled:
                 self._stalled_after = progress.understood

@@ -36,6 +36,8 @@ class Stale:
 class Session:
     """Cancelled or failed in the middle of a mail, it is closed: nothing follows half a mail."""
 
+    progress: Progress | None = None  # of the latest mail, where the relay heard of it
+
     def __init__(self, talk: Conversation, offer: Offer, limits: Limits) -> None:
         self._talk = talk
         self._limits = limits
@@ -45,7 +47,6 @@ class Session:
         self._offer = offer
         self._single = replace(offer, pipelining=False)
         self.carried = 0
-        self.progress = Progress(in_group=False)  # of the latest mail
         self.closed = talk.closed
 
     @property
@@ -69,6 +70,7 @@ class Session:
         Cancellation goes through and closes the session; whoever gave the permit in *begin* knows
         that the mail may have been sent then.
         """
+        self.progress = None
         parcel = self._offer.suited(parcel)
         if (refusal := self._offer.refusal(parcel)) is not None:
             return Answered(refusal)
@@ -114,7 +116,7 @@ class Session:
     def _after(self, transaction: Transaction) -> None:
         self.carried += 1
         self._used = self._now()
-        self.progress = transaction.progress
+        self.progress = None if transaction.was_dead else transaction.progress
         if not transaction.in_step:
             self._talk.abort()
 
