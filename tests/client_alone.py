@@ -31,19 +31,21 @@ COMMANDS: Sequence[tuple[str, int]] = (
     ("jobs retry --state failed --yes", 0),
     ("pause --reason test", 0),
     ("resume", 0),
-    ("daily run", 0),
+    ("daily run --yes", 0),
     ("suppression add ada@example.org --reason test", 0),
+    ("suppression show ada@example.org", 0),
     ("suppression list", 0),
     ("suppression remove ada@example.org", 0),
     ("recipient show E2", 1),
     ("recipient forget E1 --yes", 0),
     ("template list", 0),
     ("template preview doc --to ada@example.org", 0),
+    ("completion bash", 0),
 )
-"""Each command of `gcsched` that calls a service, and its exit code."""
+"""Each command of `gcsched` that the client alone can run, and its exit code."""
 
 
-SERVICES = ("serve", "dev --data /dev/null/data")
+SERVICES = ("serve", "dev --data /dev/null/data", "template check /dev/null")
 """The commands that need more than the client; where it is there, they end at once as well."""
 
 
