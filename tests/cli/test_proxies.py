@@ -38,7 +38,7 @@ ARGUMENTS = {
     "template list": [],
     "template preview": ["doc"],
 }
-NOT_CALLING = {"serve", "dev"}
+NOT_CALLING = {"serve", "dev", "template check"}
 SOON_SECONDS = 0.5
 
 
