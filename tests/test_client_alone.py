@@ -82,8 +82,9 @@ async def test_the_client_and_its_commands_do_without_the_packages_of_the_servic
     assert_they_say_what_to_install(*(used["came_to"][line] for line in client_alone.SERVICES))
 
 
-def assert_they_say_what_to_install(serve: tuple[int, str], dev: tuple[int, str]) -> None:
-    for (code, said), name, extra in ((serve, "serve", "server"), (dev, "dev", "embedded")):
+def assert_they_say_what_to_install(*came_to: tuple[int, str]) -> None:
+    needs = (("serve", "server"), ("dev", "embedded"), ("template check", "server"))
+    for (code, said), (name, extra) in zip(came_to, needs, strict=True):
         assert code == 2
         assert re.fullmatch(
             rf"gcsched {name} cannot run: the module \w+ is not installed;"

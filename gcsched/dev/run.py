@@ -144,11 +144,11 @@ class Dev:
         seconds = time.monotonic() - self.began
         self.console.say(
             f"serving after {seconds:.1f} s; Ctrl-C stops, and what is accepted is kept",
-            f"  gRPC   {host}:{port}",
-            f"  HTTP   {http}/metrics",
-            f"  mails  {self.mails}  (caught, never delivered)",
+            f"  gRPC       {host}:{port}",
+            f"  HTTP       {http}/metrics",
+            f"  mails      {self.mails}  (caught, never delivered)",
             f"  templates  {templates}  (read again when they change)",
-            f"  try    {command(target)}",
+            f"  try        {command(target)}",
         )
         if names := ignored(self.environ):
             self.console.say(f"  not used here: {', '.join(names)}")

@@ -277,7 +277,14 @@ async def test_no_answer_ends_the_workers() -> None:
 
 
 @pytest.mark.usefixtures("hurried")
-async def test_a_worker_that_cannot_be_built_is_tried_again() -> None:
+EACH_TRY_IS_NEWS = ("gcsched.usecases.lasting_trouble.EVERY_SECONDS", 0.0)
+
+
+async def test_a_worker_that_cannot_be_built_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(*EACH_TRY_IS_NEWS)
+
     def broken() -> ArqRedis:
         raise ZeroDivisionError("no client today")
 
@@ -317,6 +324,7 @@ async def test_a_worker_whose_jobs_fail_again_and_again_pauses(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("gcsched.adapters.arq.POLLS_PER_SECOND", 100)
+    monkeypatch.setattr(*EACH_TRY_IS_NEWS)
     with capture_logs() as logs:
         async with a_fake_redis(a_poisoned_queue()) as fake:
             pool = a_worker_pool(partial(open_arq, fake.url), [])

@@ -39,7 +39,7 @@ ARGUMENTS = {
     "template list": [],
     "template preview": ["doc"],
 }
-NOT_CALLING = {"serve", "dev", "completion"}
+NOT_CALLING = {"serve", "dev", "completion", "template check"}
 SOON_SECONDS = 0.5
 
 
