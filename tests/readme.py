@@ -12,4 +12,4 @@ def blocks(language: str) -> list[str]:
 
 
 PYTHON = [block for block in blocks("python") if "gcsched" in block]
-CLIENT_EXAMPLES = [block for block in PYTHON if "from gcsched.client" in block]
+CLIENT_EXAMPLES = PYTHON

@@ -38,6 +38,8 @@ LATE = 2_000_000_000
 SLOW = {"half a text", "half a line", "silence", "a long text announced"}
 QUICK = sorted(set(KINDS) - SLOW)
 
+EACH_TRY_IS_NEWS = ("gcsched.usecases.lasting_trouble.EVERY_SECONDS", 0.0)
+
 
 def now() -> datetime:
     return datetime.now(UTC)
@@ -277,9 +279,6 @@ async def test_no_answer_ends_the_workers() -> None:
 
 
 @pytest.mark.usefixtures("hurried")
-EACH_TRY_IS_NEWS = ("gcsched.usecases.lasting_trouble.EVERY_SECONDS", 0.0)
-
-
 async def test_a_worker_that_cannot_be_built_is_tried_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -174,6 +174,8 @@ async def test_without_the_packages_of_the_service_one_sentence_says_what_to_ins
     folder: Path, monkeypatch: pytest.MonkeyPatch, missing: str
 ) -> None:
     monkeypatch.setitem(sys.modules, missing, None)
+    for name in [each for each in sys.modules if each.startswith("gcsched.adapters.template")]:
+        monkeypatch.delitem(sys.modules, name)
 
     checked, shown = await command("template", "check", str(folder)), await preview(folder, "doc")
 
