@@ -1,13 +1,21 @@
 """Find what is wrong with templates before anybody is written to."""
 
 import posixpath
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from traceback import walk_tb
 from types import TracebackType
 from typing import NamedTuple
 
-from jinja2 import Environment, TemplateError, TemplateNotFound, TemplateSyntaxError, meta, nodes
+from jinja2 import (
+    Environment,
+    TemplateError,
+    TemplateNotFound,
+    TemplatesNotFound,
+    TemplateSyntaxError,
+    meta,
+    nodes,
+)
 from jinja2.defaults import DEFAULT_NAMESPACE
 
 FAULTS = (
@@ -185,8 +193,6 @@ def no_file(name: object) -> str:
 
 def finding(error: Exception, name: str, folder: Path | None = None) -> Finding:
     """Say where and why a template failed: its own file and line if the error knows them."""
-    if isinstance(error, TemplateNotFound):
-        return Finding(name, None, no_file(error.name))
     if isinstance(error, UnusableFile):
         return Finding(error.name, None, f"{error}")
     if isinstance(error, TemplateSyntaxError):
@@ -195,7 +201,25 @@ def finding(error: Exception, name: str, folder: Path | None = None) -> Finding:
         return Finding(name, None, error.msg)
     places = list(places_in(folder, error.__traceback__)) if folder else []
     file, line = places[-1] if places else (name, None)
-    return Finding(file, line, f"{error}")
+    return Finding(file, line, in_words(error, is_rendered=folder is not None))
+
+
+def in_words(error: Exception, *, is_rendered: bool) -> str:
+    match error:
+        case TemplatesNotFound():
+            return f"none of the files {listed(error.templates)} is in the template folder"
+        case TemplateNotFound():
+            return no_file(error.name)
+        case RecursionError() if is_rendered:
+            return "it extends, includes or calls itself without end"
+        case RecursionError():
+            return "its code is nested too deeply"
+        case _:
+            return f"{error}"
+
+
+def listed(names: Iterable[object]) -> str:
+    return ", ".join(map(repr, names))
 
 
 def places_in(folder: Path, trace: TracebackType | None) -> Iterator[tuple[str, int]]:

@@ -115,18 +115,34 @@ def alone(html: Collection[str], text: Iterable[str]) -> Iterator[Finding]:
 
 def not_included(folder: Path, used: Collection[str]) -> Iterator[Finding]:
     """Find files in sub-folders that no template includes: they may be meant as templates."""
+    found = files_below(folder)
     unused: dict[str, list[str]] = {}
-    for name in islice(files_below(folder), MOST_LOOKED_AT):
+    for name in islice(found, MOST_LOOKED_AT):
         if name not in used and name.casefold().endswith(KINDS):
-            unused.setdefault(name.split("/")[0], []).append(name)
+            unused.setdefault(top(name), []).append(name)
+    cut = next(found, None)
     for below, names in sorted(unused.items()):
-        more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+        is_cut = cut is not None and below == top(cut)
         yield Finding(
             f"{below}/",
             None,
-            f"ignored but for what templates include; {', '.join(names[:MOST_NAMED])}{more}: "
+            f"ignored but for what templates include; {some(names, is_cut=is_cut)}: "
             "not included. Templates lie directly in the template folder",
         )
+    if cut is not None:
+        problem = f"only the first {MOST_LOOKED_AT:,} files in sub-folders were looked at"
+        yield Finding(f"{folder}", None, problem)
+
+
+def top(name: str) -> str:
+    return name.partition("/")[0]
+
+
+def some(names: list[str], *, is_cut: bool) -> str:
+    """Name the first of *names*, and how many more there are where that is known."""
+    more = len(names) - MOST_NAMED
+    rest = " and more" if is_cut else f" and {more:,} more" if more > 0 else ""
+    return f"{', '.join(names[:MOST_NAMED])}{rest}"
 
 
 def files_below(folder: Path) -> Iterator[str]:
