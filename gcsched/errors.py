@@ -67,7 +67,7 @@ class UnknownSuppression(GcschedError):
     """The address is not blocked."""
 
     def __init__(self) -> None:
-        super().__init__("this address is not blocked; ListSuppressions shows those that are")
+        super().__init__("this address is not blocked; the list of suppressions has those that are")
 
 
 class UnknownRecipient(GcschedError):
@@ -185,8 +185,9 @@ class IllegalTransition(GcschedError):
     """A job was asked to take a step that its state does not allow."""
 
     def __init__(self, job_id: str, state: str, wanted: str, *, since: datetime, why: str) -> None:
+        second = since.isoformat(timespec="seconds")
         super().__init__(
-            f"job {job_id} is {state} since {since.isoformat()} and cannot become {wanted}: {why}"
+            f"job {job_id} is {state} since {second} and cannot become {wanted}: {why}"
         )
         self.metadata = {"job_id": job_id, "state": state, "since": since.isoformat()}
 

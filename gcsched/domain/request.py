@@ -132,7 +132,8 @@ def not_after_violations(raw: MeetRequest, now: datetime, offer: Offer) -> Itera
         second_violations("not_after", raw.not_after, due_at, zero="as the operator has set it")
     )
     if not wrong and raw.not_after < due_at.timestamp():
-        problem = f"must not be before the time at which it is due, {int(due_at.timestamp())}"
+        due = f"{int(due_at.timestamp())} ({due_at.isoformat(timespec='seconds')})"
+        problem = f"must not be before the time at which it is due, {due}"
         wrong = [Violation("not_after", problem)]
     yield from wrong
 

@@ -143,5 +143,5 @@ def hint_in(attempt: Attempt) -> timedelta | None:
 
 def too_late(job: Job, *, last: str) -> str:
     """Say that *job* expired, and what its *last* attempt came to, if there was one."""
-    limit = f"not sent by {job.not_after.isoformat()}"
+    limit = f"not sent by {job.not_after.isoformat(timespec='seconds')}"
     return f"{limit}, the last attempt: {last}" if last else limit

@@ -41,7 +41,9 @@ class Suppression:
 
 def until_violations(until: datetime, *, now: datetime) -> Iterator[Violation]:
     if until <= now:
-        yield Violation("until", f"must be in the future; now it is {now.isoformat()}")
+        yield Violation(
+            "until", f"must be in the future; now it is {now.isoformat(timespec='seconds')}"
+        )
 
 
 def suppression_from(job: Job, *, lasting: timedelta) -> Suppression | None:

@@ -305,3 +305,14 @@ def test_the_attempt_that_led_to_a_state_is_told_apart_from_older_ones() -> None
     assert a_job().new_attempt is None
     assert retried.new_attempt == attempt
     assert claimed_again.given_back(NOW + timedelta(minutes=1)).new_attempt is None
+
+
+def test_a_step_that_is_refused_is_told_with_the_second_since_when() -> None:
+    since = NOW + timedelta(milliseconds=123)
+
+    refused = IllegalTransition("j1", "SENT", "CANCELLED", since=since, why="it has left")
+
+    assert str(refused) == (
+        "job j1 is SENT since 2026-07-01T12:00:00+00:00 and cannot become CANCELLED: it has left"
+    )
+    assert refused.metadata["since"] == since.isoformat()

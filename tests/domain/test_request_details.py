@@ -77,7 +77,7 @@ def test_a_reply_address_is_normalised_like_any_other() -> None:
         ({"variables": {"v": "a\x00"}}, "variables", "control characters"),
         ({"not_after": -1}, "not_after", "must not be negative"),
         ({"not_after": NOON * 1000}, "not_after", "milliseconds"),
-        ({"not_after": NOON - 1}, "not_after", f"before the time at which it is due, {NOON}"),
+        ({"not_after": NOON - 1}, "not_after", f"due, {NOON} (2026-07-01T12:00:00+00:00)"),
         ({"timestamp": 1, "not_after": 2}, "not_after", f"due, {NOON}"),
         ({"timestamp": 0, "not_after": NEXT_DAILY - 1}, "not_after", f"due, {NEXT_DAILY}"),
         ({"not_after": NOON + TEN_YEARS + 1}, "not_after", "ten years"),

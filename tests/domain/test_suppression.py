@@ -81,3 +81,12 @@ def test_an_end_must_be_in_the_future(seconds: int, count: int) -> None:
     end = NOW + timedelta(seconds=seconds)
 
     assert len(list(until_violations(end, now=NOW))) == count
+
+
+def test_what_is_in_the_past_is_told_the_second_that_it_is_now() -> None:
+    now = NOW + timedelta(milliseconds=123)
+
+    [violation] = until_violations(NOW, now=now)
+
+    second = NOW.isoformat()
+    assert violation.problem == f"must be in the future; now it is {second}"
