@@ -2,6 +2,7 @@
 
 from argparse import ArgumentTypeError
 from datetime import UTC, datetime
+from pathlib import Path
 
 from gcsched.cli import when
 
@@ -10,6 +11,12 @@ def text(given: str) -> str:
     if not given.isprintable() and any("\ud800" <= each <= "\udfff" for each in given):
         raise ArgumentTypeError(f"{given!r} is not valid UTF-8")
     return given
+
+
+def path(given: str) -> Path:
+    if not given:
+        raise ArgumentTypeError("'' is not a path; write . for the current folder")
+    return Path(given)
 
 
 def pair(given: str) -> tuple[str, str]:

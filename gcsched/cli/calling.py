@@ -1,14 +1,14 @@
 """A command that calls the service: where it is, and what a failed call comes to."""
 
 import os
-from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from gcsched.cli import target
 from gcsched.cli.command import no_arguments
-from gcsched.cli.exit_codes import EXPLAINED, NO_ANSWER, REFUSED, WRONG
+from gcsched.cli.exit_codes import NO_ANSWER, REFUSED, WRONG
 from gcsched.cli.failure import Failure, report
 from gcsched.cli.output import clean
 
@@ -29,9 +29,11 @@ USUAL: Options = MappingProxyType(
         "until": "--until",
         "reason": "--reason",
         "by": "--by",
+        "filter": "--filter",
+        "order": "--order",
         **{
             f"filter.{name}": f"--{name.replace('_', '-')}"
-            for name in ("state", "due_from", "due_before", "empid", "email")
+            for name in ("state", "due_from", "due_before", "empid", "email", "request_id")
         },
     }
 )
@@ -49,8 +51,6 @@ def addressed(
     """Add to *arguments* what every client command has."""
 
     def add(parser: ArgumentParser) -> None:
-        parser.epilog = EXPLAINED
-        parser.formatter_class = RawDescriptionHelpFormatter
         arguments(parser)
         parser.add_argument(
             "--json",

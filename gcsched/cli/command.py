@@ -3,15 +3,23 @@
 A module of a command imports what it runs inside that function, so that `--help` stays fast.
 """
 
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from gcsched.cli.exit_codes import EXPLAINED
 from gcsched.cli.parser import Parser
 
 
 def no_arguments(_: ArgumentParser) -> None:
     """Leave the parser as it is."""
+
+
+def add_exit_codes(parser: ArgumentParser) -> None:
+    """Let the help of every command end with the one table."""
+    notes = f"{parser.epilog}\n\n" if parser.epilog else ""
+    parser.epilog = f"{notes}{EXPLAINED}"
+    parser.formatter_class = RawDescriptionHelpFormatter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +33,7 @@ class Command:
 
     def describe(self, parser: Parser) -> None:
         self.arguments(parser)
+        add_exit_codes(parser)
         parser.set_defaults(run=self.run, parser=parser)
 
 
@@ -37,8 +46,14 @@ class Group:
     commands: Sequence["Command | Group"]
 
     def describe(self, parser: Parser) -> None:
+        add_exit_codes(parser)
         parser.commands = [command.name for command in self.commands]
-        choices = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+        choices = parser.add_subparsers(
+            title="commands",
+            description=f"`{parser.prog} help COMMAND` shows what a command takes.",
+            metavar="COMMAND",
+            required=True,
+        )
         for command in self.commands:
             command.describe(
                 choices.add_parser(command.name, help=command.help, description=command.help)

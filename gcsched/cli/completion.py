@@ -1,27 +1,24 @@
 """`gcsched completion`: a script that completes commands and options in a shell."""
 
-from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from gcsched.cli import filters, output
+from gcsched.cli.arguments import path
 from gcsched.cli.command import Command
-from gcsched.cli.exit_codes import DONE, EXPLAINED
+from gcsched.cli.exit_codes import DONE
 
 SHELLS = ("bash", "zsh", "fish")
-HOW = f"""\
+HOW = """\
 To have it in every new shell:
   bash  gcsched completion bash > ~/.local/share/bash-completion/completions/gcsched
-  zsh   gcsched completion zsh > "${{fpath[1]}}/_gcsched"
-  fish  gcsched completion fish > ~/.config/fish/completions/gcsched.fish
-
-{EXPLAINED}"""
+  zsh   gcsched completion zsh > "${fpath[1]}/_gcsched"
+  fish  gcsched completion fish > ~/.config/fish/completions/gcsched.fish"""
 
 
 def arguments(parser: ArgumentParser) -> None:
     parser.epilog = HOW
-    parser.formatter_class = RawDescriptionHelpFormatter
     parser.add_argument("shell", choices=SHELLS, help=", ".join(SHELLS))
 
 
@@ -34,7 +31,7 @@ def run(chosen: Namespace) -> int:
     for action in actions_of(parser):
         if action.type is filters.state:
             action.choices = [state.lower() for state in filters.STATES]
-        elif action.type is Path:
+        elif action.type is path:
             action.complete = shtab.DIRECTORY if action.metavar == "FOLDER" else shtab.FILE
     output.say(shtab.complete(parser, shell=chosen.shell))
     return DONE

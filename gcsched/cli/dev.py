@@ -7,10 +7,10 @@ import time
 from argparse import ArgumentParser, Namespace
 from contextlib import contextmanager
 from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gcsched.allocator import keep_heaps_few
+from gcsched.cli.arguments import path
 from gcsched.cli.command import Command
 from gcsched.cli.extras import EMBEDDED, needing
 from gcsched.cli.serve import fastest_loop
@@ -26,7 +26,7 @@ LISTEN = "127.0.0.1:50051"
 
 def arguments(parser: ArgumentParser) -> None:
     add = parser.add_argument
-    add("--data", metavar="FOLDER", type=Path, help="where all is kept (your data folder)")
+    add("--data", metavar="FOLDER", type=path, help="where all is kept (your data folder)")
     add("--grpc", metavar="HOST:PORT", help=f"where gRPC listens (GCSCHED_GRPC_LISTEN or {LISTEN})")
     add("--demo", action="store_true", help="send three example invitations through it")
 

@@ -1,10 +1,11 @@
 """Which jobs: the filter options that several commands share."""
 
 from argparse import Action, ArgumentError, ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gcsched.cli import arguments
+from gcsched.cli.failure import WrongUsage
 from gcsched.cli.when import MOMENTS
 
 if TYPE_CHECKING:
@@ -44,6 +45,15 @@ GIVEN: Mapping[str, Callable[[str], Any]] = {
 """The fields of JobFilter, each with what reads it."""
 
 
+OF_A_STATE = ("state", "due_from", "due_before")
+BY_CREATION = ("created-desc", "created-asc")
+BY_DUE = ("due-asc", "due-desc")
+ORDERS = (*BY_CREATION, *BY_DUE)
+COMBINATIONS = (
+    "name a state, with or without due times, or an employee, or an address, or a request id"
+)
+
+
 class InOne(Action):
     """Several fields in one argument, as in ``--filter 'state=failed due_before=+2h'``."""
 
@@ -73,7 +83,7 @@ def field(name: str) -> str:
 def add_arguments(parser: ArgumentParser) -> None:
     shown = parser.add_argument_group(
         "which jobs",
-        "one state, with or without due times; or an employee; or an address; or a request id",
+        COMBINATIONS,
     ).add_argument
     shown("--state", type=state, metavar="STATE", help=", ".join(STATES).lower())
     shown("--empid", type=arguments.text, metavar="ID", help="of this employee")
@@ -91,6 +101,25 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def is_empty(chosen: Namespace) -> bool:
     return all(getattr(chosen, name) is None for name in GIVEN)
+
+
+def ensure_served(chosen: Namespace, *, order: str = "") -> None:
+    """Raise WrongUsage for a filter, or an *order* of one, that the service has no index for."""
+    given = [name for name in GIVEN if getattr(chosen, name) is not None]
+    kinds = {"state" if name in OF_A_STATE else name for name in given}
+    if len(kinds) > 1:
+        raise WrongUsage(f"{options(given, 'and')} cannot be combined: {COMBINATIONS}")
+    if kinds == {"state"} and "state" not in given:
+        raise WrongUsage(f"{options(given, 'and')} must go with --state: add a state")
+    orders = BY_DUE if kinds == {"state"} else BY_CREATION
+    if order and order not in orders:
+        what = f"with {options(given, 'and')}" if given else "without --state"
+        raise WrongUsage(f"--order {order} cannot be had {what}: write {' or '.join(orders)}")
+
+
+def options(names: Sequence[str], last: str) -> str:
+    *others, end = [f"--{name.replace('_', '-')}" for name in names]
+    return f"{', '.join(others)} {last} {end}" if others else end
 
 
 def chosen_filter(chosen: Namespace) -> "task_pb2.JobFilter | None":

@@ -2,12 +2,12 @@
 
 import json
 import os
-from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
 from gcsched.cli import output, target
 from gcsched.cli.command import Command
-from gcsched.cli.exit_codes import DONE, EXPLAINED, NO_ANSWER, REFUSED
+from gcsched.cli.exit_codes import DONE, NO_ANSWER, REFUSED
 from gcsched.cli.failure import Failure, report
 
 if TYPE_CHECKING:
@@ -17,8 +17,6 @@ UNANSWERED = {"UNAVAILABLE", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "CANCELL
 
 
 def arguments(parser: ArgumentParser) -> None:
-    parser.epilog = EXPLAINED
-    parser.formatter_class = RawDescriptionHelpFormatter
     target.add_arguments(parser, os.environ)
     parser.add_argument("--json", action="store_true", help="print JSON, also of an error")
     parser.add_argument(

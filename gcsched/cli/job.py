@@ -12,8 +12,6 @@ from gcsched.cli.job_ids import whole
 if TYPE_CHECKING:
     from gcsched.client import Client
 
-ORDERS = ("created-desc", "created-asc", "due-asc", "due-desc")
-
 
 def show(service: "Client", chosen: Namespace) -> int:
     from gcsched.pb import task_pb2
@@ -26,9 +24,9 @@ def listed(parser: ArgumentParser) -> None:
     filters.add_arguments(parser)
     parser.add_argument(
         "--order",
-        choices=ORDERS,
+        choices=filters.ORDERS,
         metavar="ORDER",
-        help=f"{', '.join(ORDERS)}; by due time with --state only",
+        help=f"{' or '.join(filters.BY_CREATION)}; with --state {' or '.join(filters.BY_DUE)}",
     )
     paging.add_argument(parser)
     parser.add_argument("--full", action="store_true", help="with message, variables and attempts")
@@ -37,6 +35,7 @@ def listed(parser: ArgumentParser) -> None:
 def list_jobs(service: "Client", chosen: Namespace) -> int:
     from gcsched.pb import task_pb2
 
+    filters.ensure_served(chosen, order=chosen.order or "")
     request = task_pb2.ListJobsRequest(
         filter=filters.chosen_filter(chosen),
         order=chosen.order and chosen.order.upper().replace("-", "_"),
@@ -55,6 +54,7 @@ def list_jobs(service: "Client", chosen: Namespace) -> int:
 def count(service: "Client", chosen: Namespace) -> int:
     from gcsched.pb import task_pb2
 
+    filters.ensure_served(chosen)
     request = task_pb2.CountJobsRequest(filter=filters.chosen_filter(chosen))
     reply = service.call("CountJobs", request)
     more = "more than " if reply.more_than else ""

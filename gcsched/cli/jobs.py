@@ -46,6 +46,7 @@ def changing(change: Change) -> Act:
     def act(service: "Client", chosen: Namespace) -> int:
         if chosen.all is not filters.is_empty(chosen):
             raise WrongUsage("say which jobs: options of a filter, or --all")
+        filters.ensure_served(chosen)
         request = request_for(chosen)
         if chosen.yes or chosen.dry_run:
             return told(change, chosen, service.call(change.method, request))

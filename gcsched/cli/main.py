@@ -3,7 +3,7 @@
 import errno
 import os
 import sys
-from argparse import Namespace, RawDescriptionHelpFormatter
+from argparse import Namespace
 from collections.abc import Sequence
 
 from gcsched import __doc__ as purpose
@@ -23,9 +23,9 @@ from gcsched.cli import (
     template,
 )
 from gcsched.cli.command import Group
-from gcsched.cli.exit_codes import EXPLAINED, INTERRUPTED, UNREAD
+from gcsched.cli.exit_codes import INTERRUPTED, UNREAD
 from gcsched.cli.failure import CommandFailed, found_here, report
-from gcsched.cli.parser import Parser, spelled_out, wants_json
+from gcsched.cli.parser import Parser, joined, wants_json
 from gcsched.cli.standard_streams import unfailing_stderr
 from gcsched.errors import GcschedError
 
@@ -51,6 +51,10 @@ COMMANDS = Group(
 )
 
 
+UNWRITABLE = {errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+"""Errors that come of where the output goes, not of the program."""
+
+
 def main(arguments: Sequence[str] | None = None, commands: Group = COMMANDS) -> int:
     with unfailing_stderr():
         return exit_code(sys.argv[1:] if arguments is None else arguments, commands)
@@ -62,7 +66,7 @@ def exit_code(arguments: Sequence[str], commands: Group) -> int:
         code = int(chosen.run(chosen))
         print(end="", flush=True)
     except OSError as error:
-        if error.errno not in {errno.EPIPE, errno.ENOSPC}:
+        if error.errno not in UNWRITABLE:
             raise
         return unwritten(error, as_json=wants_json(arguments))
     except GcschedError as error:
@@ -74,7 +78,8 @@ def exit_code(arguments: Sequence[str], commands: Group) -> int:
 
 def parsed(arguments: Sequence[str], commands: Group) -> Namespace:
     """Raise WrongUsage where *arguments* cannot be meant."""
-    chosen, unknown = parser_of(commands).parse_known_args(spelled_out(list(arguments)))
+    chosen: Namespace
+    chosen, unknown = parser_of(commands).parse_known_args(joined(arguments))
     if unknown:
         chosen.parser.refuse(unknown)
     return chosen
@@ -85,16 +90,13 @@ def unwritten(error: OSError, *, as_json: bool) -> int:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     if error.errno == errno.EPIPE:
         return UNREAD
-    return report(found_here(CommandFailed(str(error.strerror))), as_json=as_json)
+    where = error.filename or "standard output"
+    sentence = f"{where} cannot be written ({error.strerror}); nothing more was printed"
+    return report(found_here(CommandFailed(sentence)), as_json=as_json)
 
 
 def parser_of(commands: Group) -> Parser:
-    parser = Parser(
-        prog=commands.name,
-        description=commands.help,
-        epilog=EXPLAINED,
-        formatter_class=RawDescriptionHelpFormatter,
-    )
+    parser = Parser(prog=commands.name, description=commands.help)
     parser.add_argument("--version", action="version", version=f"gcsched {__version__}")
     commands.describe(parser)
     return parser

@@ -1,10 +1,11 @@
 """A parser whose errors say what to write. They are raised, so that main can print them as JSON."""
 
 import re
+import shlex
 from argparse import ArgumentParser
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from gcsched.cli.failure import WrongUsage
 
@@ -12,11 +13,24 @@ NEGATIVE = re.compile(r"-[0-9]")
 UNKNOWN_COMMAND = re.compile(r"argument COMMAND: invalid choice: '(.*?)' \(choose from ")
 VALUE_MISSING = re.compile(r"argument (?:\S+/)?(--\S+): expected (?:one|at least one) argument")
 
+REQUIRED = re.compile(r"arguments are required: |one of the arguments .* is required")
+ALIKE = 0.7
+"""How similar a name must be to be suggested: --email is not --empid."""
+
 
 class Parser(ArgumentParser):
     """One command or a group of *commands*."""
 
     commands: Sequence[str] = ()
+    given: Sequence[str] = ()
+    """What it was asked to parse."""
+
+    def parse_known_args(self, args: Iterable[str] | None = None, namespace: Any = None) -> Any:
+        """Parse *args*; `job help list` is `job list --help`."""
+        self.given = list(args or ())
+        if self.commands and self.given[:1] == ["help"]:
+            self.given = [*self.given[1:], "--help"]
+        return super().parse_known_args(self.given, namespace)
 
     def error(self, message: str) -> NoReturn:
         """Raise WrongUsage with what argparse says and what to do about it."""
@@ -41,12 +55,32 @@ class Parser(ArgumentParser):
 
     def _explained(self, message: str) -> str:
         if unknown := UNKNOWN_COMMAND.match(message):
-            suggested = did_you_mean(unknown[1], self.commands)
-            known = ", ".join(self.commands)
-            return f"there is no command {unknown[1]!r}{suggested} The commands are {known}."
+            return self._not_a_command(unknown[1])
         if missing := VALUE_MISSING.fullmatch(message):
             return f"{message}; write a value that begins with '-' as {missing[1]}=-value"
+        if REQUIRED.search(message) and (unknown_options := self._unknown_options()):
+            first = unknown_options[0]
+            suggested = did_you_mean(first, options_in(self.format_usage()))
+            return f"{message}; unrecognized: {', '.join(unknown_options)}{suggested}"
         return message
+
+    def _not_a_command(self, word: str) -> str:
+        known = ", ".join(self.commands)
+        before = self.given[: self.given.index(word)] if word in self.given else []
+        if not before:
+            suggested = did_you_mean(word, self.commands) or "."
+            return f"there is no command {word!r}{suggested} The commands are {known}."
+        after = self.given[len(before) + 1 :] or ["COMMAND"]
+        line = shlex.join([*self.prog.split(), *after, *before, word])
+        return f"there is no command {word!r}; write options after the command: {line}"
+
+    def _unknown_options(self) -> list[str]:
+        """List the options in what was given that this command does not have."""
+        known = options_in(self.format_usage())
+        until = self.given.index("--") if "--" in self.given else None
+        names = [each.partition("=")[0] for each in self.given[:until]]
+        written = [name for name in names if re.match("--[a-z]", name)]
+        return [name for name in written if not any(each.startswith(name) for each in known)]
 
 
 def options_in(usage: str) -> list[str]:
@@ -54,19 +88,13 @@ def options_in(usage: str) -> list[str]:
 
 
 def did_you_mean(written: str, known: Iterable[str]) -> str:
-    close = get_close_matches(written, list(known), n=1)
-    return f". Did you mean {close[0]}?" if close else "."
-
-
-def spelled_out(arguments: Sequence[str]) -> list[str]:
-    """Return what argparse reads: `job --help` for `help job`, and `--at=-5m` for `--at -5m`."""
-    if arguments[:1] == ["help"]:
-        return [*arguments[1:], "--help"]
-    return joined(arguments)
+    by_word = {each.lstrip("-"): each for each in known}
+    close = get_close_matches(written.lstrip("-"), list(by_word), n=1, cutoff=ALIKE)
+    return f". Did you mean {by_word[close[0]]}?" if close else ""
 
 
 def joined(arguments: Sequence[str]) -> list[str]:
-    """Join options with values such as ``-5m``, which argparse would take for options."""
+    """Write `--at -5m` as `--at=-5m`: argparse would take the value for an option."""
     done: list[str] = []
     for number, each in enumerate(arguments):
         if each == "--":

@@ -8,6 +8,7 @@ from gcsched.cli.calling import MANY_SECONDS, addressed, calling
 from gcsched.cli.command import Command, Group
 from gcsched.cli.exit_codes import DONE
 from gcsched.cli.jobs import jobs
+from gcsched.cli.output import clean
 
 if TYPE_CHECKING:
     from gcsched.client import Client
@@ -52,8 +53,13 @@ def erased(reply: "task_pb2.ForgetRecipientResponse", empid: str) -> str:
         return f"nothing is stored about {empid}; nothing was changed"
     if not reply.unfinished:
         return said
-    left = jobs(reply.unfinished)
-    return f"{said}; not in {left}, unfinished: cancel first what waits, then forget again"
+    return f"{said}; {kept(reply.unfinished)}, then forget {clean(empid)} again"
+
+
+def kept(unfinished: int) -> str:
+    if unfinished == 1:
+        return "1 unfinished job keeps the details: cancel it or wait for its end"
+    return f"{unfinished:,} unfinished jobs keep the details: cancel them or wait for their end"
 
 
 COMMANDS = Group(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from gcsched.cli import calling, fields, output, schedule_view, template, when, wishes
 from gcsched.cli.arguments import text
 from gcsched.cli.command import Command
-from gcsched.cli.exit_codes import DONE, EXPLAINED, REFUSED
+from gcsched.cli.exit_codes import DONE, REFUSED
 from gcsched.cli.failure import NotDone, WrongUsage
 from gcsched.cli.obstacles import Obstacles, obstacles
 
@@ -16,12 +16,10 @@ if TYPE_CHECKING:
     from gcsched.client import Client, Scheduled
     from gcsched.pb import task_pb2
 
-NOTES = f"""\
+NOTES = """\
 The same invitation (same --empid, --to, --message and second) is one job, however often it is
 asked for. `now` and `+10m` mean another second each time; to repeat a command, name the second
-or give it a --request-id.
-
-{EXPLAINED}"""
+or give it a --request-id."""
 
 OPTIONS = {
     "empid": "--empid",

@@ -1,7 +1,6 @@
 """`gcsched template`: what mails can look like."""
 
 from argparse import ArgumentParser, Namespace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gcsched.cli import arguments, fields, output, output_file, template_folder
@@ -10,6 +9,8 @@ from gcsched.cli.command import Command, Group
 from gcsched.cli.exit_codes import DONE
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from gcsched.client import Client
     from gcsched.pb import task_pb2
 
@@ -35,10 +36,18 @@ def previewed(parser: ArgumentParser) -> None:
     add("--empid", default="", type=arguments.text, metavar="ID", help="whose mail it would be")
     add("--username", default="", type=arguments.text, metavar="NAME", help="what they are called")
     add("--message", default="", type=arguments.text, metavar="TEXT", help="the subject")
-    add("--folder", type=Path, metavar="FOLDER", help="use these templates, without a service")
+    add(
+        "--folder",
+        type=arguments.path,
+        metavar="FOLDER",
+        help="use these templates, without a service",
+    )
     forms = parser.add_mutually_exclusive_group()
     forms.add_argument(
-        "--html", type=Path, metavar="FILE", help="write the HTML to a new file; - prints it"
+        "--html",
+        type=arguments.path,
+        metavar="FILE",
+        help="write the HTML to a new file; - prints it",
     )
     forms.add_argument("--text", action="store_true", help="print the text part, nothing else")
     add("--force", action="store_true", help="let --html overwrite a file")

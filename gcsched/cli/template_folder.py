@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from gcsched.cli import fields, output
+from gcsched.cli import arguments, fields, output
 from gcsched.cli.command import Command
 from gcsched.cli.exit_codes import DONE, WRONG
 from gcsched.cli.extras import SERVER, needing
@@ -24,7 +24,9 @@ IN_LISTS = ("name", "has_text", "needs")
 
 
 def add_check(parser: ArgumentParser) -> None:
-    parser.add_argument("folder", type=Path, metavar="FOLDER", help="where the templates are")
+    parser.add_argument(
+        "folder", type=arguments.path, metavar="FOLDER", help="where the templates are"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON document")
 
 

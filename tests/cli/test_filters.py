@@ -1,0 +1,76 @@
+"""Which filters and orders are refused before a call. Oracle: the table that the service has."""
+
+from itertools import combinations
+
+import pytest
+
+from gcsched.cli import filters
+from gcsched.domain.listing import ALLOWED
+from gcsched.pb import task_pb2
+from tests.answering import answering
+from tests.program import command
+
+OPTIONS = {
+    "state": "--state=sent",
+    "due": "--due-from=1",
+    "empid": "--empid=E1",
+    "email": "--email=ada@example.org",
+    "request_id": "--request-id=R1",
+}
+COMBINED = [names for size in range(len(OPTIONS) + 1) for names in combinations(OPTIONS, size)]
+DONE = {
+    "ListJobs": task_pb2.ListJobsResponse(),
+    "CountJobs": task_pb2.CountJobsResponse(),
+    "CancelJobs": task_pb2.ChangeJobsResponse(),
+    "RetryJobs": task_pb2.ChangeJobsResponse(),
+}
+
+
+async def test_what_the_service_would_refuse_is_refused_before_the_call() -> None:
+    async with answering(**DONE) as service:
+        for names in COMBINED:
+            chosen = [OPTIONS[name] for name in names]
+            for order in ("", *filters.ORDERS):
+                more = [f"--order={order}"] if order else []
+                where = (*more, "--target", service.target)
+                done = await command("job", "list", *chosen, *where)
+
+                served = {each.lower().replace("_", "-") for each in ALLOWED.get(names, ())}
+                is_served = order in served if order else bool(served)
+                assert (done.code == 0) is is_served, (names, order, done.err)
+
+    asked = [each for each in service.asked if isinstance(each, task_pb2.ListJobsRequest)]
+    assert len(asked) == sum(len(ALLOWED.get(names, ())) + (names in ALLOWED) for names in COMBINED)
+
+
+@pytest.mark.parametrize(
+    "act", [["job", "count"], ["jobs", "cancel", "--yes"], ["jobs", "retry", "--dry-run"]]
+)
+async def test_each_command_with_a_filter_refuses_what_is_not_served(act: list[str]) -> None:
+    async with answering(**DONE) as service:
+        where = ("--target", service.target)
+        done = await command(*act, "--empid=E1", "--filter=state=sent due_before=1", *where)
+
+    assert (done.code, done.out, service.asked) == (2, "", [])
+    assert done.err == (
+        "--state, --due-before and --empid cannot be combined: name a state, with or without due"
+        " times, or an employee, or an address, or a request id\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--due-from=1"], "--due-from must go with --state: add a state"),
+        (["--order=due-asc"], "--order due-asc cannot be had without --state: "),
+        (["--empid=E1", "--order=due-asc"], "--order due-asc cannot be had with --empid: "),
+        (["--state=sent", "--order=created-asc"], ": write due-asc or due-desc"),
+    ],
+)
+async def test_what_can_be_asked_for_is_said_in_the_words_of_options(
+    arguments: list[str], sentence: str
+) -> None:
+    done = await command("job", "list", *arguments)
+
+    assert (done.code, done.out) == (2, "")
+    assert sentence in done.err
