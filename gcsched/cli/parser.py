@@ -12,7 +12,6 @@ from gcsched.cli.failure import WrongUsage
 NEGATIVE = re.compile(r"-[0-9]")
 UNKNOWN_COMMAND = re.compile(r"argument COMMAND: invalid choice: '(.*?)' \(choose from ")
 VALUE_MISSING = re.compile(r"argument (?:\S+/)?(--\S+): expected (?:one|at least one) argument")
-
 REQUIRED = re.compile(r"arguments are required: |one of the arguments .* is required")
 ALIKE = 0.7
 """How similar a name must be to be suggested: --email is not --empid."""
@@ -79,7 +78,7 @@ class Parser(ArgumentParser):
         known = options_in(self.format_usage())
         until = self.given.index("--") if "--" in self.given else None
         names = [each.partition("=")[0] for each in self.given[:until]]
-        written = [name for name in names if re.match("--[a-z]", name)]
+        written = [name for name in names if re.match("--?[A-Za-z]", name)]
         return [name for name in written if not any(each.startswith(name) for each in known)]
 
 

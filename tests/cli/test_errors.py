@@ -61,6 +61,7 @@ def web_server() -> Iterator[str]:
             ["schedule", "--email=a@b"],
             "required: --to, --empid, --message; unrecognized: --email\n",
         ),
+        (["schedule", "-to", "a@b"], "--message; unrecognized: -to. Did you mean --to?\n"),
         (["schedule", *WISH[:2], "--mesage", "x"], "--mesage. Did you mean --message?\n"),
         (["job", "reschedule", "1", "--on=x"], "--at --daily is required; unrecognized: --on\n"),
         (["status", "--bogus"], "gcsched status: error: unrecognized arguments: --bogus\n"),

@@ -280,21 +280,27 @@ async def test_a_list_has_a_row_for_each_job_and_a_dash_for_nothing() -> None:
     assert service.asked == [task_pb2.ListJobsRequest(page_size=50)]
 
 
-async def test_every_filter_reaches_its_field() -> None:
-    options = (
-        *("--state", "uncertain", "--empid", "E1", "--email", "a@example.org"),
-        *("--request-id", "a-uuid"),
-        *("--due-from", "2026-01-05T09:00:00Z", "--due-before", "1767603601"),
-    )
-    wanted = task_pb2.JobFilter(
-        state=task_pb2.Job.UNCERTAIN,
-        empid="E1",
-        email="a@example.org",
-        request_id="a-uuid",
-        due_from=Timestamp(seconds=1767603600),
-        due_before=Timestamp(seconds=1767603601),
-    )
-    more = ("--order", "due-desc", "--full", "--limit", "7")
+@pytest.mark.parametrize(
+    ("options", "wanted", "order"),
+    [
+        (["--empid", "E1"], task_pb2.JobFilter(empid="E1"), "created-asc"),
+        (["--email", "a@example.org"], task_pb2.JobFilter(email="a@example.org"), "created-desc"),
+        (["--request-id", "a-uuid"], task_pb2.JobFilter(request_id="a-uuid"), "created-asc"),
+        (
+            ["--state=sent", "--due-from=2026-01-05T09:00:00Z", "--due-before=1767603601"],
+            task_pb2.JobFilter(
+                state=task_pb2.Job.SENT,
+                due_from=Timestamp(seconds=1767603600),
+                due_before=Timestamp(seconds=1767603601),
+            ),
+            "due-desc",
+        ),
+    ],
+)
+async def test_every_filter_reaches_its_field(
+    options: list[str], wanted: task_pb2.JobFilter, order: str
+) -> None:
+    more = ("--order", order, "--full", "--limit", "7")
     async with answering(ListJobs=page(), CountJobs=task_pb2.CountJobsResponse()) as service:
         await command("job", "list", *options, *more, "--target", service.target)
         await command("job", "count", *options, "--target", service.target)
@@ -302,7 +308,7 @@ async def test_every_filter_reaches_its_field() -> None:
     listing, counting = service.asked
     assert listing == task_pb2.ListJobsRequest(
         filter=wanted,
-        order=task_pb2.ListJobsRequest.DUE_DESC,
+        order=order.upper().replace("-", "_"),
         page_size=7,
         view=task_pb2.Job.FULL,
     )

@@ -93,12 +93,12 @@ async def test_it_must_be_said_which_jobs(options: list[str]) -> None:
     assert service.asked == []
 
 
-async def test_a_filter_that_no_index_serves_is_refused_in_the_words_of_the_service() -> None:
+async def test_a_filter_that_no_index_serves_is_refused_with_the_name_of_the_option() -> None:
     refusal = Refusal(code=grpc.StatusCode.INVALID_ARGUMENT, fields=(("filter", "cannot"),))
     async with answering(RetryJobs=refusal) as service:
         done = await command("jobs", "retry", "--empid=E1", "--yes", "--target", service.target)
 
-    assert (done.code, done.err) == (2, "as the test says\n  filter: cannot\n")
+    assert (done.code, done.err) == (2, "as the test says\n  --filter: cannot\n")
 
 
 async def test_what_a_service_did_before_its_time_was_over_is_told_in_its_words() -> None:

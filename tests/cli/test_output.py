@@ -4,6 +4,7 @@ import asyncio
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -99,8 +100,21 @@ async def test_an_output_that_is_closed_is_no_trouble() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux alone has /dev/full")
-async def test_a_full_disk_is_a_sentence() -> None:
+@pytest.mark.parametrize(
+    ("limit", "file", "why"),
+    [
+        ("", "/dev/full", "No space left on device"),
+        ("ulimit -f 0; ", "file", "File too large"),
+    ],
+)
+async def test_output_that_cannot_be_written_is_a_sentence(
+    tmp_path: Path, limit: str, file: str, why: str
+) -> None:
     async with answering(GetJob=task_pb2.Job(job_id=ID)) as service:
-        done = await shell(f"gcsched job show {ID} --target {service.target} >/dev/full")
+        asked = f"gcsched job show {ID} --target {service.target}"
+        done = await shell(f"{limit}{asked} >{tmp_path / file}")
 
-    assert (done.returncode, done.stderr) == (1, "No space left on device\n")
+    assert (done.returncode, done.stderr) == (
+        1,
+        f"standard output cannot be written ({why}); nothing more was printed\n",
+    )
