@@ -15,6 +15,15 @@ if TYPE_CHECKING:
     from gcsched.pb import task_pb2
 
 IN_LISTS = ("name", "has_text", "needs")
+OPTIONS = {
+    "template": "NAME",
+    "variables": "--var",
+    "email": "--to",
+    "empid": "--empid",
+    "name": "--username",
+    "message": "--message",
+}
+"""What a field of PreviewTemplateRequest is called here."""
 
 
 def list_all(service: "Client", chosen: Namespace) -> int:
@@ -67,8 +76,8 @@ def add_variables(parser: ArgumentParser) -> None:
 def preview(chosen: Namespace) -> int:
     """Show a mail as the templates of ``--folder`` make it, or those of a service."""
     if chosen.folder is None:
-        return calling(preview_of_service)(chosen)
-    return shown(chosen, template_folder.preview(chosen.folder, request_of(chosen)))
+        return calling(preview_of_service, OPTIONS)(chosen)
+    return shown(chosen, template_folder.preview(chosen.folder, request_of(chosen), OPTIONS))
 
 
 def preview_of_service(service: "Client", chosen: Namespace) -> int:

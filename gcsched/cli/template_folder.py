@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from gcsched.cli import arguments, fields, output
+from gcsched.cli.calling import Options
 from gcsched.cli.command import Command
 from gcsched.cli.exit_codes import DONE, WRONG
 from gcsched.cli.extras import SERVER, needing
@@ -82,7 +83,9 @@ def as_json(found: "Examination", templates: "Templates | None") -> str:
     )
 
 
-def preview(folder: Path, request: "task_pb2.PreviewTemplateRequest") -> "task_pb2.Preview":
+def preview(
+    folder: Path, request: "task_pb2.PreviewTemplateRequest", options: Options
+) -> "task_pb2.Preview":
     """Render *request* as a service with *folder* would; raise WrongUsage where it cannot."""
     from gcsched.errors import InvalidRequest, TemplateProblem
 
@@ -100,7 +103,9 @@ def preview(folder: Path, request: "task_pb2.PreviewTemplateRequest") -> "task_p
         first, *others = str(problem).splitlines()
         raise WrongUsage(first, advice=others) from problem
     except InvalidRequest as error:
-        violations = [f"  {each.field}: {each.problem}" for each in error.violations]
+        violations = [
+            f"  {options.get(each.field, each.field)}: {each.problem}" for each in error.violations
+        ]
         raise WrongUsage("refused:", advice=violations) from error
 
 

@@ -207,6 +207,8 @@ async def test_what_is_found_here_is_json_too(
         (["jobs", "cancel", "--yes", "--empid=x"], "CancelJobs", "filter.empid", "--empid"),
         (["pause", "--reason="], "PauseSending", "reason", "--reason"),
         (["resume", "--by="], "ResumeSending", "by", "--by"),
+        (["template", "preview", "doc", "--to=x"], "PreviewTemplate", "email", "--to"),
+        (["template", "preview", "doc", "--username=x"], "PreviewTemplate", "name", "--username"),
         (
             ["suppression", "add", "a@example.org", "--reason=x", "--until=1"],
             *("AddSuppression", "until", "--until"),

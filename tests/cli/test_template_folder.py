@@ -137,10 +137,10 @@ async def test_a_zone_that_is_unknown_is_told(
     [
         (
             ["note"],
-            ["refused:", "  variables: must have a value for 'room': the template needs it"],
+            ["refused:", "  --var: must have a value for 'room': the template needs it"],
         ),
-        (["lost"], ["refused:", "  template: must be one of doc, note"]),
-        (["doc", "--to", "nobody"], ["refused:", "  email: "]),
+        (["lost"], ["refused:", "  NAME: must be one of doc, note"]),
+        (["doc", "--to", "nobody"], ["refused:", "  --to: "]),
     ],
 )
 async def test_what_does_not_suit_is_told_as_the_service_would(
