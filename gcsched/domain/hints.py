@@ -1,12 +1,15 @@
 """Read out of a relay's words how long it wants to be left alone. Pure.
 
     hint     = cue {filler} (duration | clock)                  try again in 5 minutes
+             | holding ["of"] duration                          greylisted 5 minutes
              | duration ("before" | "until" | …) … retry        5 minutes before you retry
+             | ("in" | "after") duration … retry                in 5 minutes, try again
     duration = number unit {"," | "and" | " " number unit}      90s, 1 hour 30 min, 1h30m
     clock    = hours ":" minutes ":" seconds                    00:05:00, not after "after"
 
 A time without a cue is a limit ("500 mails in 1 hour"), a term ("expires in 3 days") or the past,
-and after "within" it is a term as well. A lone letter is a unit only here: "451 s" has no cue.
+and after "retry within" it is a term as well; so is how long a person is away. A lone letter is a
+unit only here: "451 s" has no cue.
 """
 
 import re
@@ -24,44 +27,68 @@ _DURATION = rf"({_NUMBER}\s*{_UNIT}(?:(?![a-zA-Z])|(?=[0-9])){_MORE})(?!\s+ago\b
 _CLOCK = r"([0-9]{1,3}):([0-5][0-9]):([0-5][0-9])(?![\w:.])"
 
 # What is to be done then, so "in" follows: "retry for 3 days" is how long others will try.
-_TO_DO = r"(?:re)?try(?:ing)?|again|back|re-?send|reconnect|return"
-# What lasts so long, so "for" follows.
+_TO_DO = r"(?:re)?try(?:ing)?|again|back|re-?send|reconnect|return|(?<!no )attempt"
+# What lasts so long, so "for" follows, or the time itself; what was so is over.
+_WAS = r"(?<!\bwas )(?<!\bwere )(?<!\bbeen )"
+_HOLDING = rf"gr[ae]y ?-?list(?:ed|ing)?|throttled|{_WAS}(?:delay(?:ed)?|defer(?:red)?)"
 _LASTING = (
-    r"wait(?:ing)?|delay(?:ed)?|defer(?:red)?|gr[ae]y ?-?list(?:ed|ing)?|throttled|slow down"
+    rf"wait(?:ing)?|{_HOLDING}|slow down"
     r"|back ?-?off|blocked|suspended|paused|unavailable|busy"
 )
+_WAITING = r"wait|wait(?:ing)?[ -](?:time|period|interval)(?: is| of)?"
+_GAP = r"[\s,:(-]{1,3}"
 _BETWEEN = (
-    r"(?:[\s,:(-]{1,3}(?:please|again|later|delivery|sending|this|the|your|e?mail|message|it|and"
-    r"|then|in (?:action|effect))\b){0,4}[\s,:(-]{1,3}"
+    rf"(?:{_GAP}(?:please|again|later|delivery|sending|this|the|your|e?mail|message|it|and"
+    rf"|then|in (?:action|effect))\b){{0,4}}{_GAP}"
 )
 _RANGE = r"(?:[0-9]{1,5}(?:\s?-\s?|\sto\s))?"  # 5-10 minutes are ten
-_ABOUT = r"(?:(?:at least|another|about|around|approximately|up to|the next|only)\s)?"
+_ABOUT = (
+    r"(?:(?:at (?:least|most)|another|about|around|approx(?:imately|\.)?|roughly|ca\.|up to"
+    r"|the next|only|(?:no )?(?:less|more) than|a (?:min|max)imum of"
+    r"|(?:a few|some|several) (?:second|minute|hour)s,?)\s\(?|~\s?)?"
+)
+# A person who is away; a relay may be "back in 20 minutes" as well.
+_AWAY = (
+    r"\b(?:he|she|they|user|recipient|owner|person)\s(?:is|are|will|will be)\s(?:back|return)\b"
+    r"|\b(?:holidays?|vacation|on leave|out of (?:the )?office|absent|travell?ing)\b"
+    r"[^.;]{0,40}\b(?:back|return)\b"
+)
+# What is to be done after a time; "later" is later than another one.
+_RETRY = r"(?:\w{1,12}\s){0,3}(?:re-?)?(?:try|send)(?:ing)?\b(?!\s(?:again\s)?later)"
+
+
+def _pattern(text: str) -> re.Pattern[str]:
+    return re.compile(text, re.IGNORECASE | re.ASCII)
 
 
 def _cued(time: str, *, leads: str) -> re.Pattern[str]:
-    to_do = rf"\b(?:{_TO_DO})\b{_BETWEEN}(?:{leads})\s"
+    to_do = rf"\b(?:{_TO_DO})\b{_BETWEEN}(?:{leads}):?\s\(?"
+    again = r"\bagain\s(?:within\s|(?:later\s)?\()|\bnot\s(?:re)?try\s(?:again\s)?(?:for|before)\s"
     lasting = rf"\b(?:{_LASTING})\b{_BETWEEN}(?:for|{leads})\s"
-    waiting = rf"\bwait\b{_BETWEEN}"
-    cue = f"(?:{to_do}|{lasting}|{waiting})"
-    return re.compile(f"{cue}{_ABOUT}{_RANGE}{time}", re.IGNORECASE | re.ASCII)
+    waiting = rf"\b(?:{_WAITING})\b{_BETWEEN}"
+    return _pattern(f"(?:{to_do}|{again}|{lasting}|{waiting}){_ABOUT}{_RANGE}{time}")
 
 
-BEFORE_TIME = _cued(_DURATION, leads="in|after")
-BEFORE_CLOCK = _cued(_CLOCK, leads="in")
-AFTER_TIME = re.compile(
-    rf"(?<![\w.,:/-]){_DURATION}\s(?:before|until|till|and|then)\s(?:\w{{1,12}}\s){{0,3}}"
-    r"(?:re-?)?(?:try|send)(?:ing)?\b",
-    re.IGNORECASE | re.ASCII,
+AWAY = _pattern(_AWAY)
+TIMES = (
+    _cued(_DURATION, leads="in|after"),
+    _pattern(rf"\b(?:{_HOLDING})\b{_GAP}(?:of\s)?{_ABOUT}{_RANGE}{_DURATION}"),
+    _pattern(rf"(?<![\w.,:/-]){_DURATION}\s(?:before|until|till|and|then)\s{_RETRY}"),
+    _pattern(
+        rf"(?:\A|[.,:;!(]\s?|\bplease\s)(?:in|after)\s{_ABOUT}{_RANGE}{_DURATION},?\s{_RETRY}"
+    ),
 )
+BEFORE_CLOCK = _cued(_CLOCK, leads="in")
 PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([smhd])", re.IGNORECASE | re.ASCII)
 
 
 def hinted_wait(text: str) -> timedelta | None:
     """Read "try again in 300 seconds" out of a reply; at most four hours are believed."""
+    text = AWAY.sub(" ", text)
     if (clock := BEFORE_CLOCK.search(text)) is not None:
         hours, minutes, seconds = map(int, clock.groups())
         return believed(3600 * hours + 60 * minutes + seconds)
-    found = BEFORE_TIME.search(text) or AFTER_TIME.search(text)
+    found = next(filter(None, (time.search(text) for time in TIMES)), None)
     if found is None:
         return None
     parts = PART.findall(found[1])

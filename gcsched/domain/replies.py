@@ -108,12 +108,13 @@ TRANSIENT = range(400, 500)
 FINAL = range(500, 600)
 SERVICE_CLOSING = 421
 NO_MAIL_HERE = 521  # RFC 7504
-FULL_SYSTEM = 452  # RFC 5321, section 4.2.2: insufficient system storage
+FULL = 552  # RFC 5321, section 4.2.2: exceeded storage allocation
 AUTH_CODES = frozenset({530, 534, 535, 538})  # RFC 4954, section 6
 OUT_OF_STEP = frozenset({500, 502, 503})  # RFC 5321, section 4.2.4: commands, not mails
 NOT_UNDERSTOOD = frozenset({501, 504, 555})  # what a command was given
 OPENING = frozenset({Stage.CONNECT, Stage.TLS, Stage.AUTH})
-MAIL, BODY = frozenset({Stage.MAIL}), frozenset({Stage.BODY})
+MAIL, RCPT, BODY = (frozenset({stage}) for stage in (Stage.MAIL, Stage.RCPT, Stage.BODY))
+ENVELOPE, WITH_CONTENT = MAIL | RCPT, BODY | {Stage.DATA}
 AFTER_MAIL = frozenset({Stage.RCPT, Stage.DATA, Stage.BODY})
 
 # Some relays write "#5.1.0 text", "5.7.1: text" or "5.7.1, text".
@@ -125,6 +126,8 @@ OF_A_USER = r"5\.1\.(1|6|10)|5\.2\.1"
 OF_A_DOMAIN = r"5\.1\.[23]"
 OF_A_MAILBOX = r"[45]\.2\.2"
 OF_SIZE = r"5\.2\.3|5\.3\.4"
+OF_FORM = r"5\.(2\.3|3\.3|6\..*)"
+OF_ONE_MAIL = r"4\.(2\.[23]|3\.[34]|6\..*)"
 # RFC 3463 and 5248, RFC 7372 (SPF, DKIM), RFC 4954 (AUTH), RFC 3207 (TLS); then Exchange's own.
 OF_OURS = (
     r"[45]\.1\.[78]|[45]\.7\.(8|9|1[0-4]|2[0-9]|30)"
@@ -133,6 +136,7 @@ OF_OURS = (
 )
 # A filter's "not now" for one mail carries them as well: these two say less than they seem to.
 OF_SOME_SYSTEM = r"4\.3\.[02]"
+OF_ONE_SYSTEM = r"(?:[45]\.([2456]\..*|3\.[0-4]))?"  # or none
 OF_A_CHOOSY_RECIPIENT = r"5\.7\.(2|17|18|50[457]|51[03]|12[0-9]|13[346])"
 
 
@@ -171,6 +175,8 @@ TABLE = (
     Row(Kind.OURS, words=said.SENDER),
     Row(Kind.RECIPIENT, AFTER_MAIL, FINAL, rf"{OF_A_USER}|5\.3\.0", said.NO_USER),
     Row(Kind.LATER, AFTER_MAIL, enhanced=r"[45]\.3\.[01]", words=said.THE_MAILBOX_IS_FULL),
+    Row(Kind.LATER, AFTER_MAIL, {*TRANSIENT, FULL}, OF_ONE_SYSTEM, said.RECIPIENTS_SYSTEM),
+    Row(Kind.LATER, BODY, TRANSIENT, OF_ONE_SYSTEM, said.FILTERS_SYSTEM),
     Row(Kind.OURS, enhanced=OF_OURS),
     # Ours, in words: what we say we are, what proves it, where we are, how much we send.
     Row(Kind.OURS, words=said.HELO),
@@ -182,14 +188,19 @@ TABLE = (
     Row(Kind.OURS, words=said.RELAYING),
     Row(Kind.OURS, words=said.LOGIN),
     Row(Kind.OURS, words=said.ENCRYPTION),
+    Row(Kind.LATER, AFTER_MAIL, words=said.RECIPIENTS_RATE),
+    Row(Kind.LATER, AFTER_MAIL, TRANSIENT, OF_ONE_SYSTEM, said.USERS_RATE),
+    Row(Kind.LATER, AFTER_MAIL, enhanced=r"4\.2\.[01]", words=said.NOT_WHAT_WE_SEND),
     Row(Kind.OURS, words=said.QUOTA),
     Row(Kind.OURS, words=said.PIPELINED),
     Row(Kind.OURS, codes=FINAL, words=said.RELAY),
     Row(Kind.OURS, codes=TRANSIENT, enhanced=OF_SOME_SYSTEM, words=said.RELAY),
     Row(Kind.OURS, codes=TRANSIENT, enhanced=NO_CODE, words=said.SYSTEM),
     # At MAIL nothing but our sender and the mail's size and form is in question.
-    Row(Kind.OURS, MAIL, enhanced=rf"[45]\.[17]\..*|{OF_SOME_SYSTEM}"),
-    Row(Kind.OURS, MAIL, {FULL_SYSTEM}, NO_CODE),
+    Row(Kind.LATER, MAIL, TRANSIENT, OF_ONE_MAIL),
+    Row(Kind.LATER, MAIL, TRANSIENT, NO_CODE, said.LARGE_MAIL),
+    Row(Kind.OURS, MAIL, TRANSIENT),
+    Row(Kind.OURS, MAIL, enhanced=r"5\.[17]\..*"),
     # For this mail, not now.
     Row(Kind.LATER, AFTER_MAIL, enhanced=OF_A_MAILBOX),
     Row(Kind.LATER, AFTER_MAIL, words=said.FULL_MAILBOX),
@@ -197,16 +208,19 @@ TABLE = (
     # For this mail, never.
     Row(Kind.RECIPIENT, AFTER_MAIL, enhanced=f"{OF_A_USER}|{OF_A_DOMAIN}"),
     Row(Kind.RECIPIENT, AFTER_MAIL, enhanced=r"5\.4\.1", words=said.REJECTED_RECIPIENT),
+    Row(Kind.RECIPIENT, RCPT, enhanced=r"5\.1\.0", words=said.REJECTED_ADDRESS),
     Row(Kind.RECIPIENT, AFTER_MAIL, words=said.NO_USER),
     Row(Kind.POLICY, AFTER_MAIL, NOT_UNDERSTOOD, words=said.BAD_ADDRESS),
     Row(Kind.OURS, codes=NOT_UNDERSTOOD),
     Row(Kind.POLICY, enhanced=r"5\.7\..*"),
-    Row(Kind.CONTENT, MAIL, enhanced=r"5\.(2\.3|3\.3|6\..*)"),
-    Row(Kind.CONTENT, MAIL, {552}),
+    Row(Kind.CONTENT, ENVELOPE, enhanced=OF_FORM),
+    Row(Kind.CONTENT, MAIL, {FULL}),
+    Row(Kind.CONTENT, RCPT, {FULL}, NO_CODE, said.TOO_LARGE),
     Row(Kind.CONTENT, MAIL, words=said.TOO_LARGE),
     Row(Kind.OURS, MAIL),
-    Row(Kind.CONTENT, enhanced=r"5\..*"),  # 5.6.x and the like
-    Row(Kind.CONTENT, codes={552, 554}),
+    # Of the content nothing is known before DATA.
+    Row(Kind.CONTENT, WITH_CONTENT, enhanced=r"5\..*"),  # 5.6.x and the like
+    Row(Kind.CONTENT, WITH_CONTENT, {FULL, 554}),
     Row(Kind.CONTENT, BODY),
     Row(Kind.POLICY),
 )

@@ -15,6 +15,11 @@ def words(*phrases: str) -> re.Pattern[str]:
     return re.compile("|".join(phrases), re.IGNORECASE)
 
 
+def near(one: str, other: str) -> str:
+    """Return a pattern of *one* and *other* within some words of one sentence."""
+    return f"(?:{one})[^.;]{{0,40}}(?:{other})|(?:{other})[^.;]{{0,40}}(?:{one})"
+
+
 def spoken(text: str) -> str:
     """Return *text* without the addresses and commands it repeats: anybody may have chosen them."""
     if len(text) > LONGEST_TEXT:
@@ -93,6 +98,23 @@ ENCRYPTION = words(
 _SENT = r"(?:sender|sending|submission|outgoing|outbound|daily|hourly|monthly|tenant)"
 _STOPPED = r"(?:paused|suspended|disabled|stopped|blocked|locked)"
 _MAILS = r"(?:e-?mails?|mails?|messages?)"
+_ADDRESS = r"(?:[0-9]{1,3}(?:\.[0-9]{1,3}){3}\b|(?:ipv6:)?[0-9a-f]{0,4}:[0-9a-f]{0,4}:)"
+_LIMITED = (
+    r"(?:max(?:imum)? (?:number of )?|limit(?:ed)?(?: is| of| to)?:? [0-9]{1,9} )"
+    rf"(?:{_MAILS}|recipients) (?:per|in|an|each)|\brate[- ]?limit"
+)
+# "Recipient address rejected:" is how Postfix begins, and a table of users is the relay's.
+_ONE = (
+    r"(?<!your )(?<!sender )(?<!sender's )\b(?:{})\b"
+    r"(?! (?:address|database|directory|lookup|table))"
+)
+_RECIPIENT, _USER = _ONE.format("recipient|mailbox|inbox"), _ONE.format("user|account")
+NOT_WHAT_WE_SEND = words(rf"\A(?!.*\b(?:{_SENT}|your?)\b)")
+RECIPIENTS_RATE = words(
+    r"\A(?!.*\b(?:sender|sending|submission|outgoing|outbound)\b)"
+    rf".*(?:{near(_RECIPIENT, _LIMITED)})"
+)
+USERS_RATE = words(rf"{NOT_WHAT_WE_SEND.pattern}.*(?:{near(_USER, _LIMITED)})")
 QUOTA = words(
     rf"{_SENT}\b.{{0,30}}(?:quota|limit|rate|threshold)s?\b.{{0,30}}(?:exceed|reach)",
     rf"(?:exceed|reach)\w{{0,4}}\b.{{0,30}}{_SENT}\b.{{0,20}}(?:quota|limit|rate|allowance)",
@@ -103,7 +125,7 @@ QUOTA = words(
     rf"max(?:imum)? (?:number of )?(?:{_MAILS}|recipients) (?:per|an|each) "
     r"(?:second|minute|hour|day|week|month)",
     rf"too (?:many|much) (?:{_MAILS}|recipients|connections) (?:sent )?(?:from|by) "
-    r"(?:your\b|you\b|this\b|\[?[0-9])",
+    rf"(?:your\b|you\b|this\b|\[?{_ADDRESS})",
     rf"limit(?:ed)?(?: is| of| to)?:? [0-9]{{1,9}} (?:{_MAILS}|recipients) (?:per|in|an|each) "
     r"(?:[0-9]{1,5} )?(?:second|minute|hour|day|week|month)",
     r"(?<!recipient )\brate[- ]limited\b",
@@ -120,14 +142,15 @@ _SYSTEM = (
     r"no space left(?! (?:in|on|for) (?:\S{1,20} ){0,2}(?:mailbox|user|recipient|account))",
     r"space shortage|out of (?:memory|disk)|load (?:is )?(?:too |average )",
     r"(?:server|system) (?:is )?(?:too |currently )?(?:busy|overloaded)|shutting down|going down",
-    r"too many (?:\w{1,20} ){0,3}connections",
     r"(?:server|system) (?:is )?(?:currently )?not accepting",
 )
-SYSTEM = words(*_SYSTEM)
-RELAY = words(
-    *_SYSTEM,
-    r"service (?:is )?(?:currently |temporarily )?(?:unavailable|not available)|lookup error",
-)
+_CONNECTIONS = r"too many (?:\w{1,20} ){0,3}connections"
+_SERVICE = r"service (?:is )?(?:currently |temporarily )?(?:unavailable|not available)"
+SYSTEM = words(*_SYSTEM, _CONNECTIONS)
+RELAY = words(*_SYSTEM, _CONNECTIONS, _SERVICE, r"lookup error")
+_TROUBLE = "|".join((*_SYSTEM, _SERVICE, r"insufficient (?:\w{1,20} )?(?:storage|space)"))
+RECIPIENTS_SYSTEM = words(near(f"{_RECIPIENT}|{_USER}", _TROUBLE))
+FILTERS_SYSTEM = words(near(r"\b(?:filter|scanner|milter|anti-?virus)\b", _TROUBLE))
 
 # Blamed is the recipient, for now or for good.
 GREYLISTED = words(r"gr[ae]y ?-?list", r"receiving (?:e?mail|messages) (?:at a rate|too quickly)")
@@ -159,6 +182,7 @@ FULL_MAILBOX = words(
 NO_USER = words(*_UNKNOWN, r"invalid (?:recipient|mailbox)|recipnotfound|unroute?able address")
 BAD_ADDRESS = words(r"recipient|rcpt|(?:bad|invalid|malformed) (?:e-?mail )?address")
 REJECTED_RECIPIENT = words(r"recipient address rejected")
+REJECTED_ADDRESS = words(r"\b(?:recipient|address) (?:was |is |has been )?rejected")
 # Blamed is the mail, unless the machine that it comes from is named as well.
 SPAM = words(
     r"\A(?!.*(?:\bips?\b|client host|\bhost \[|spf|dkim|dmarc)).*(?:"
@@ -171,6 +195,7 @@ SPAM = words(
     r"|(?:spam|virus|malware) (?:message|content|detected|found)|unsolicited (?:e-?mail|mail)"
     r")"
 )
+LARGE_MAIL = words(rf"{_MAILS} (?:is )?too (?:large|big|long)|(?:message|mail) size")
 TOO_LARGE = words(
     r"too (?:large|big|long)|(?:message|mail|maximum|max) size|size (?:limit|exceeds)|databytes"
 )

@@ -6,8 +6,9 @@ from datetime import timedelta
 import pytest
 from structlog.testing import capture_logs
 
+from gcsched.adapters.smtp.pool import Pool
 from gcsched.adapters.smtp.settings import Limits
-from gcsched.domain.replies import Answered, Broken, Stage
+from gcsched.domain.replies import Answered, Broken, Stage, Transmission
 from tests.relay import Action, Answer, At, Drop, Hang, Relay
 from tests.sending import ACCEPTED, a_pool, deliver, deliver_many
 
@@ -16,11 +17,10 @@ async def test_a_relay_that_loses_pipelined_commands_is_asked_one_by_one_from_th
     limits = Limits(rcpt=timedelta(seconds=0.2))
     async with Relay(loses_pipelined=True) as relay, a_pool(relay, limits) as pool:
         with capture_logs() as events:
-            first, second, _ = [await deliver(pool) for _ in range(3)]
+            first, alone, second, *others = [await deliver(pool) for _ in range(5)]
 
-        assert isinstance(first, Broken)
-        assert first.stage is Stage.RCPT
-        assert second == Answered(ACCEPTED)
+        assert [first, second] == [Broken(Stage.RCPT, "no answer within 0.2 seconds")] * 2
+        assert [alone, *others] == [Answered(ACCEPTED)] * 3
         assert [event["event"] for event in events] == ["pipelining given up"]
 
 
@@ -131,8 +131,77 @@ async def test_a_kept_session_that_had_died_proves_nothing_about_a_group_that_st
 
         with capture_logs() as events:
             assert await deliver(pool) == Answered(ACCEPTED)
+            assert relay.times("MAIL") == 3
+            relay.loses_pipelined = False
+            assert await deliver_many(pool, 4) == [Answered(ACCEPTED)] * 4
 
-        assert relay.times("MAIL") == 3
+        assert events == []
+
+
+async def silence_to_a_group(pool: Pool, relay: Relay) -> Transmission:
+    relay.script(At.RCPT, Hang(asyncio.Event()), nth=relay.times("RCPT") + 1)
+    return await deliver(pool)
+
+
+async def is_sent_in_a_group(pool: Pool, relay: Relay) -> bool:
+    """Return whether the next mail says DATA before the answer to a recipient that is refused."""
+    relay.script(At.RCPT, Answer(550, "5.1.1 no such user"), nth=relay.times("RCPT") + 1)
+    before = relay.times("DATA")
+    refused = await deliver(pool)
+    assert isinstance(refused, Answered)
+    assert refused.reply.enhanced == "5.1.1"
+    return relay.times("DATA") > before
+
+
+async def test_one_silence_to_a_group_does_not_end_groups_however_well_a_single_mail_goes() -> None:
+    limits = Limits(rcpt=timedelta(seconds=0.2))
+    async with Relay() as relay, a_pool(relay, limits) as pool:
+        with capture_logs() as events:
+            for _ in range(3):  # what a good group made good is forgotten
+                assert isinstance(await silence_to_a_group(pool, relay), Broken)
+                assert await deliver(pool) == Answered(ACCEPTED)
+                assert await is_sent_in_a_group(pool, relay)
+                assert await is_sent_in_a_group(pool, relay)
+
+        assert events == []
+
+
+async def test_a_second_silence_after_a_good_single_mail_ends_groups() -> None:
+    limits = Limits(rcpt=timedelta(seconds=0.2))
+    async with Relay() as relay, a_pool(relay, limits) as pool:
+        with capture_logs() as events:
+            await silence_to_a_group(pool, relay)
+            assert await deliver(pool) == Answered(ACCEPTED)
+            await silence_to_a_group(pool, relay)
+
+        assert [event["event"] for event in events] == ["pipelining given up"]
+        assert not await is_sent_in_a_group(pool, relay)
+
+
+async def test_a_second_group_that_was_refused_at_once_shows_nothing_and_is_tried_again() -> None:
+    limits = Limits(rcpt=timedelta(seconds=0.2))
+    async with Relay() as relay, a_pool(relay, limits) as pool:
+        with capture_logs() as events:
+            await silence_to_a_group(pool, relay)
+            assert await deliver(pool) == Answered(ACCEPTED)
+            relay.script(At.MAIL, Answer(451, "4.3.0 not now"), nth=relay.times("MAIL") + 1)
+            assert isinstance(await deliver(pool), Answered)
+            relay.script(At.RCPT, Hang(asyncio.Event()))
+            assert isinstance(await deliver(pool), Broken)
+
+        assert [event["event"] for event in events] == ["pipelining given up"]
+
+
+async def test_of_many_mails_after_a_silence_one_alone_risks_a_group() -> None:
+    limits = Limits(rcpt=timedelta(seconds=0.2))
+    async with Relay(loses_pipelined=True) as relay, a_pool(relay, limits, sessions=4) as pool:
+        with capture_logs() as events:
+            silent = await deliver_many(pool, 4)  # all four in groups, before anything is known
+            assert await deliver(pool) == Answered(ACCEPTED)
+            outcomes = await deliver_many(pool, 12)
+
+        assert all(isinstance(outcome, Broken) for outcome in silent)
+        assert [isinstance(outcome, Broken) for outcome in outcomes].count(True) == 1
         assert [event["event"] for event in events] == ["pipelining given up"]
 
 

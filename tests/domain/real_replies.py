@@ -241,7 +241,7 @@ SERVICES: tuple[Heard, ...] = (
     (RCPT, "550 Mailbox is full", LATER),
     (RCPT, "550 5.2.1 mailbox disabled, not accepting messages", RECIPIENT),
     (RCPT, "550 5.1.2 Destination host not accepting messages", RECIPIENT),
-    (RCPT, "550 5.5.3 Limit is 0 recipients per message", CONTENT),
+    (RCPT, "550 5.5.3 Limit is 0 recipients per message", POLICY),
     (RCPT, "554 5.3.2 System not accepting network messages", OURS),
     (RCPT, "552 5.2.0 mailbox full", LATER),
     (BODY, "552 5.2.0 sender's daily quota exceeded", OURS),

@@ -60,6 +60,59 @@ from tests.domain.temporary_replies import ALL as TEMPORARY
         ("wait 5-10 minutes", timedelta(minutes=10)),
         ("retry in 5 to 10 minutes", timedelta(minutes=10)),
         ("limit is 100 mails in 60 minutes, retry in 30 seconds", timedelta(seconds=30)),
+        # The time may touch its cue, be a guess, stand in brackets, or come before the retry.
+        ("Retry-After: 120 seconds", timedelta(minutes=2)),
+        ("try again in: 5 minutes", timedelta(minutes=5)),
+        ("try again in ~5 minutes", timedelta(minutes=5)),
+        ("try again in approx. 5 minutes", timedelta(minutes=5)),
+        ("try again in less than 5 minutes", timedelta(minutes=5)),
+        ("try again in roughly 5-10 minutes", timedelta(minutes=10)),
+        ("try again after a minimum of 5 minutes", timedelta(minutes=5)),
+        ("wait no less than 5 minutes", timedelta(minutes=5)),
+        ("in 5 minutes, try again", timedelta(minutes=5)),
+        ("after 5 minutes try again", timedelta(minutes=5)),
+        ("Greylisted. After about 5 minutes, please retry", timedelta(minutes=5)),
+        ("busy; in 1 hour, you may try again", timedelta(hours=1)),
+        ("Please try again in a few minutes (300 seconds)", timedelta(minutes=5)),
+        ("try again later (300 seconds)", timedelta(minutes=5)),
+        ("wait time: 300 seconds", timedelta(minutes=5)),
+        ("waiting period is 300 seconds", timedelta(minutes=5)),
+        ("wait time: 00:05:00", timedelta(minutes=5)),
+        ("greylisted 5 minutes", timedelta(minutes=5)),
+        ("Greylisting: 5 minutes", timedelta(minutes=5)),
+        ("greylisted, 250 seconds remaining", timedelta(seconds=250)),
+        ("deferred 5 minutes", timedelta(minutes=5)),
+        ("delay of 300 seconds", timedelta(minutes=5)),
+        ("after a delay of about 300 seconds", timedelta(minutes=5)),
+        ("please attempt delivery in 10 minutes", timedelta(minutes=10)),
+        ("attempt again after 10 minutes", timedelta(minutes=10)),
+        ("do not try again for 5 minutes", timedelta(minutes=5)),
+        ("please do not retry before 10 minutes", timedelta(minutes=10)),
+        ("try again after (300 seconds)", timedelta(minutes=5)),
+        ("retry in ca. 5 min", timedelta(minutes=5)),
+        ("temporarily deferred for 1 hour", timedelta(hours=1)),
+        ("try again within 5 minutes", timedelta(minutes=5)),
+        ("user is on holiday; try again in 5 minutes", timedelta(minutes=5)),
+        ("mx is back in 20 minutes", timedelta(minutes=20)),
+        # How long a person is away, how long something took, how often something is allowed.
+        ("user is on holiday, back in 14 days", None),
+        ("out of the office, will return in 3 days", None),
+        ("Ada is on vacation and will be back in 2 days", None),
+        ("she is back in 14 days", None),
+        ("the user will return in 2 days", None),
+        ("your mail was delayed for 3 hours", None),
+        ("your mail was delayed 3 hours", None),
+        ("it has been deferred for 3 hours", None),
+        ("after a delay of 300 seconds ago", None),
+        ("greylisted 5 minutes ago", None),
+        ("timeout after 5 minutes, try again", None),
+        ("500 mails in 1 hour, try again", None),
+        ("no attempt in 5 days", None),
+        ("timeout waiting 300 seconds for data", None),
+        ("quota: 3 days remaining", None),
+        ("try again later (5 messages)", None),
+        ("blocked at 14:30:00", None),
+        ("deferred 14:30:00", None),
         # A time that nobody is to wait for: a limit, a term, what others do.
         ("500 mails in 1 hour", None),
         ("limit 100 messages per 60 seconds", None),
@@ -95,7 +148,12 @@ def test_of_what_relays_really_say_only_a_wait_is_read_as_one(
     assert hinted_wait(line) == (wait and min(wait, LONGEST_HINT))
 
 
-@pytest.mark.parametrize("word", ["wait ", "again in ", "5 minutes ", "wait 5 m ", "retry, the "])
+MORE_WORDS = ["in 5 minutes, ", "is back ", "on leave ", "greylisted ", "delay of ", "a few "]
+
+
+@pytest.mark.parametrize(
+    "word", ["wait ", "again in ", "5 minutes ", "wait 5 m ", "retry, the ", *MORE_WORDS]
+)
 def test_the_longest_reply_is_read_in_no_time(word: str) -> None:
     before = time.process_time()
 

@@ -18,34 +18,72 @@ class Progress:
     has_stalled: bool = False  # a part of a group was answered, and then nothing
 
 
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """How one mail is to be sent, and what its end can show.
+
+    *lost_after* is what its single commands are to be compared with; None: with nothing.
+    """
+
+    in_group: bool
+    lost_after: int | None = None
+    is_own: bool = False  # the group that was lost was one of this mail
+    is_second: bool = False  # the one group that is tried after a silence
+
+
 @dataclass(kw_only=True, eq=False)
 class Grouping:
-    """What *relay* is known to do with groups; kept for as long as the process runs."""
+    """What *relay* is known to do with groups; kept for as long as the process runs.
+
+    After a silence the next mail is sent one command at a time. Where that gets further, one group
+    is tried again, because a relay may fall silent once; a second silence is the group's fault.
+    """
 
     relay: str
     _is_given_up: bool = field(default=False, init=False)
-    _stalled_after: int | None = field(default=None, init=False)
+    _stalled_after: int | None = field(default=None, init=False)  # single commands are next
+    _doubted_after: int | None = field(default=None, init=False)  # one more group is next
+    _is_second_under_way: bool = field(default=False, init=False)
 
-    def lost_after(self, own: int | None) -> int | None:
-        """Return what a mail's single commands are to be compared with; *own*: its group's end.
+    def choose(self, own: int | None) -> Choice:
+        """Choose how to send the next mail; *own*: where a group of the same mail was lost."""
+        if own is not None:
+            return Choice(in_group=False, lost_after=own, is_own=True)
+        if self._is_given_up or self._stalled_after is not None or self._is_second_under_way:
+            return Choice(in_group=False, lost_after=self._stalled_after)
+        self._is_second_under_way = self._doubted_after is not None
+        return Choice(in_group=True, is_second=self._is_second_under_way)
 
-        A mail whose group stalled is over, so the next one is the trial. None: no trial.
-        """
-        return own if own is not None else self._stalled_after
-
-    def sends_groups(self, own: int | None) -> bool:
-        return not self._is_given_up and self.lost_after(own) is None
-
-    def learn(self, progress: Progress | None, own: int | None) -> None:
+    def learn(self, progress: Progress | None, choice: Choice) -> None:
         """Learn from one mail; None: the relay said nothing about it, a kept session was dead."""
-        lost_after = self.lost_after(own)
-        if progress is None:
+        if choice.is_second:
+            self._is_second_under_way = False
+        if progress is None or self._is_given_up:
             return
-        if progress.in_group:
-            if progress.has_stalled:
+        if choice.is_second:
+            self._learn_from_second(progress)
+        elif choice.in_group:
+            # One that began before the doubt shows nothing new: the relay fell silent to all.
+            if progress.has_stalled and self._doubted_after is None:
                 self._stalled_after = progress.understood
-        elif lost_after is not None and not self._is_given_up:
-            self._stalled_after = None
-            if progress.understood > lost_after:
-                self._is_given_up = True
-                structlog.get_logger().warning("pipelining given up", relay=self.relay)
+        elif choice.lost_after is not None:
+            self._compare(progress.understood, choice)
+
+    def _learn_from_second(self, progress: Progress) -> None:
+        if progress.has_stalled:
+            self._give_up()
+        elif self._doubted_after is not None and progress.understood > self._doubted_after:
+            self._doubted_after = None
+
+    def _compare(self, understood: int, choice: Choice) -> None:
+        lost_after, self._stalled_after = choice.lost_after or 0, None
+        if understood <= lost_after:
+            return
+        if choice.is_own:
+            self._give_up()
+        else:
+            self._doubted_after = lost_after
+
+    def _give_up(self) -> None:
+        self._is_given_up = True
+        structlog.get_logger().warning("pipelining given up", relay=self.relay)

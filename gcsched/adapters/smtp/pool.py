@@ -179,11 +179,11 @@ class Pool:
     async def _through(
         self, session: Session, parcel: Parcel, begin: Begin, lost_after: int | None
     ) -> Transmission | Stale:
-        in_group = self._grouping.sends_groups(lost_after)
+        choice = self._grouping.choose(lost_after)
         try:
-            return await session.send(parcel, begin, in_group=in_group)
+            return await session.send(parcel, begin, in_group=choice.in_group)
         finally:
-            self._grouping.learn(session.progress, lost_after)
+            self._grouping.learn(session.progress, choice)
             self._put_back(session)
 
     def _most_recent(self) -> Session | None:
