@@ -41,6 +41,7 @@ INVALID = {"INVALID_ARGUMENT", "OUT_OF_RANGE"}
 UNANSWERED = {"UNAVAILABLE", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "CANCELLED"}
 NOT_GRPC = ("Failed parsing HTTP/2", "http1.x", "Socket closed", "Connection reset by peer")
 """What gRPC says of a port where another protocol is spoken."""
+NO_TARGET = "the target uri is not valid"
 NOT_GRPC_THERE = "What answers there is not gRPC in plain text: it is another program, or TLS."
 ELSEWHERE = "--target or GCSCHED_TARGET names another place."
 
@@ -57,7 +58,7 @@ def addressed(
             action="store_true",
             help="print JSON, one document a line; an error too, on standard error",
         )
-        target.add_arguments(parser, os.environ, timeout=timeout)
+        target.add_arguments(parser, timeout=timeout)
 
     return add
 
@@ -68,6 +69,7 @@ def calling(act: Act, options: Options = USUAL) -> Callable[[Namespace], int]:
     def run(chosen: Namespace) -> int:
         from gcsched.client import CallFailed, Client
 
+        chosen.target = target.chosen_target(chosen.target, os.environ)
         try:
             with Client(chosen.target, timeout=chosen.timeout) as service:
                 return act(service, chosen)
@@ -81,7 +83,7 @@ def failure(error: "CallFailed", options: Options = USUAL) -> Failure:
     """Describe *error* for people and programs; notes of the command are advice to both."""
     is_older = error.code == "UNIMPLEMENTED"
     lines = ["this service is older than this command"] if is_older else told(error, options)
-    notes: Sequence[str] = getattr(error, "__notes__", ())
+    notes: Sequence[str] = [*hints(error), *getattr(error, "__notes__", ())]
     return Failure(
         message="\n".join([lines[0] if is_older else str(error), *notes]),
         exit_code=exit_code(error),
@@ -95,13 +97,24 @@ def failure(error: "CallFailed", options: Options = USUAL) -> Failure:
 
 
 def exit_code(error: "CallFailed") -> int:
-    if error.code in INVALID:
+    if error.code in INVALID or is_no_target(error):
         return WRONG
     return NO_ANSWER if is_no_answer(error) else REFUSED
 
 
 def is_no_answer(error: "CallFailed") -> bool:
-    return error.code in UNANSWERED
+    return error.code in UNANSWERED or is_not_grpc(error)
+
+
+def is_not_grpc(error: "CallFailed") -> bool:
+    """Return whether another protocol is spoken there."""
+    is_of_grpc = error.code in {"UNAVAILABLE", "INTERNAL"} and not error.reason
+    return is_of_grpc and any(words in str(error) for words in NOT_GRPC)
+
+
+def is_no_target(error: "CallFailed") -> bool:
+    """Return whether gRPC cannot read the target, so that nothing was asked."""
+    return error.code == "UNKNOWN" and NO_TARGET in str(error)
 
 
 def told(error: "CallFailed", options: Options = USUAL) -> list[str]:
@@ -118,17 +131,19 @@ def told(error: "CallFailed", options: Options = USUAL) -> list[str]:
         lines += [f"  {name}: {value}" for name, value in sorted(error.metadata.items())]
     if error.retry_after is not None:
         lines.append(f"  try again after {error.retry_after.total_seconds():g} s")
-    return [clean(line) for line in lines] + hints(error)
+    return [clean(line) for line in lines]
 
 
 def hints(error: "CallFailed") -> list[str]:
     """Say where else to look when the service has not answered."""
     if error.reason:
         return []
+    if is_not_grpc(error):
+        return [f"{NOT_GRPC_THERE} {ELSEWHERE}"]
+    if is_no_target(error):
+        return [f"Write host:port, e.g. {target.DEFAULT}; {ELSEWHERE}"]
     if error.code == "UNAVAILABLE":
-        is_other = any(words in str(error) for words in NOT_GRPC)
-        said = NOT_GRPC_THERE if is_other else "Is gcsched running there?"
-        return [f"{said} {ELSEWHERE}"]
+        return [f"Is gcsched running there? {ELSEWHERE}"]
     if error.code == "DEADLINE_EXCEEDED":
         return ["Nothing answers there, or the service waits for its stores: see its log."]
     return []

@@ -18,10 +18,19 @@ class CommandFailed(GcschedError):
     exit_code: ClassVar[int] = REFUSED
     reason: ClassVar[str] = "FAILED"
 
-    def __init__(self, sentence: str, *, before: str = "", advice: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        sentence: str,
+        *,
+        before: str = "",
+        advice: Sequence[str] = (),
+        metadata: Mapping[str, str] | None = None,
+    ) -> None:
+        """*metadata*: what of *advice* a program may have; the lines are for people then."""
         super().__init__(sentence)
         self.before = before
         self.advice = advice
+        self.metadata = metadata or {}
 
 
 class NotDone(CommandFailed):
@@ -84,8 +93,9 @@ def found_here(error: GcschedError) -> Failure:
         )
     sentence = clean(str(error))
     return Failure(
-        message="\n".join([str(error), *error.advice]),
+        message=str(error) if error.metadata else "\n".join([str(error), *error.advice]),
         exit_code=error.exit_code,
         reason=error.reason,
+        metadata=error.metadata,
         lines=[f"{error.before}{sentence}", *map(clean, error.advice)],
     )

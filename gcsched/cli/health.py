@@ -3,21 +3,20 @@
 import json
 import os
 from argparse import ArgumentParser, Namespace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from gcsched.cli import output, target
+from gcsched.cli import calling, output, target
 from gcsched.cli.command import Command
-from gcsched.cli.exit_codes import DONE, NO_ANSWER, REFUSED
+from gcsched.cli.exit_codes import DONE, REFUSED
 from gcsched.cli.failure import Failure, report
 
 if TYPE_CHECKING:
     import grpc
 
-UNANSWERED = {"UNAVAILABLE", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "CANCELLED"}
-
 
 def arguments(parser: ArgumentParser) -> None:
-    target.add_arguments(parser, os.environ)
+    target.add_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print JSON, also of an error")
     parser.add_argument(
         "--service",
@@ -33,6 +32,7 @@ def run(chosen: Namespace) -> int:
 
     from gcsched.proxies import proxy_options
 
+    chosen.target = target.chosen_target(chosen.target, os.environ)
     options = proxy_options(chosen.target, os.environ)
     request = health_pb2.HealthCheckRequest(service=chosen.service)
     with grpc.insecure_channel(chosen.target, options=options) as channel:
@@ -47,12 +47,18 @@ def run(chosen: Namespace) -> int:
 
 
 def failure(error: "grpc.RpcError", chosen: Namespace) -> Failure:
-    code = error.code().name
-    return Failure(
-        message=output.clean(f"{chosen.target} {code}: {error.details()}"),
-        exit_code=NO_ANSWER if code in UNANSWERED else REFUSED,
-        code=code,
-    )
+    """Describe *error* as any client command does, and a service that is not there by its name."""
+    from gcsched import failures
+
+    failed = failures.failure(error, chosen.target, chosen.timeout)
+    found = calling.failure(failed)
+    if failed.code == "NOT_FOUND" and chosen.service:
+        sentence = (
+            f"no service {chosen.service} there: {chosen.target} does not have it;"
+            " without --service it is asked as a whole"
+        )
+        return replace(found, message=sentence, lines=[output.clean(sentence)])
+    return found
 
 
 COMMAND = Command(

@@ -1,5 +1,6 @@
 """Ids that are abbreviated: the first characters of one job's id stand for it, as in git."""
 
+import re
 from typing import TYPE_CHECKING
 
 from gcsched.cli import fields
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from gcsched.client import Client
     from gcsched.pb import task_pb2
 
+UUID = re.compile("[0-9a-fA-F-]*[0-9a-fA-F][0-9a-fA-F-]*")
 WHOLE = 32
 SHORTEST = 4
 SHOWN = 5
@@ -20,9 +22,16 @@ SHOWN = 5
 def whole(service: "Client", given: str) -> str:
     """Return the id that *given* begins; *given* itself where no job has such an id.
 
-    Then the service says so. Raises WrongUsage where several ids begin with it, CallFailed.
+    Then the service says so. It may be written as a UUID. Raises WrongUsage where it is too short
+    or several ids begin with it, CallFailed.
     """
-    if not SHORTEST <= len(given) < WHOLE:
+    if UUID.fullmatch(given):
+        given = given.replace("-", "").lower()
+    if len(given) < SHORTEST:
+        raise WrongUsage(
+            f"{given!r} is too short for the id of a job; write at least {SHORTEST} characters"
+        )
+    if len(given) >= WHOLE:
         return given
     found = beginning_with(service, given)
     ids = [job.job_id for job in found]
@@ -53,7 +62,9 @@ def ambiguous(given: str, found: "Sequence[task_pb2.Job]") -> WrongUsage:
         for job in found[:SHOWN]
     ]
     more = ["  and more"] if len(found) > SHOWN else []
+    ids = ",".join(job.job_id for job in found[:SHOWN])
     return WrongUsage(
         f"several jobs have ids that begin with {given!r}; write more of the id:",
         advice=[*rows, *more],
+        metadata={"job_ids": ids, **({"more": "true"} if more else {})},
     )

@@ -2,7 +2,7 @@
 
 import json
 from argparse import ArgumentParser, Namespace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from gcsched.cli import calling, fields, output, schedule_view, template, when, wishes
@@ -35,6 +35,9 @@ OPTIONS = {
     "labels": "--label",
 }
 """What a field of proto/task.proto is called here."""
+
+AT_ONCE = timedelta(seconds=5)
+"""A mail that is due so soon leaves before its sender can type another command."""
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -69,7 +72,7 @@ def ask(service: "Client", chosen: Namespace) -> int:
         due = schedule_view.utc(job.due)
     is_waiting = job.state in schedule_view.WAITING
     found = obstacles(chosen, due=job.due) if is_waiting else Obstacles()
-    output.say(as_json(job, due, found) if chosen.json else as_sentence(job, due, found))
+    output.say(as_json(job, due, found) if chosen.json else as_sentence(job, due, found, now))
     return DONE
 
 
@@ -108,10 +111,12 @@ def as_json(job: "Scheduled", due: str | None, found: Obstacles) -> str:
     return json.dumps({"job_id": job.job_id, "due": due, **given, **messages})
 
 
-def as_sentence(job: "Scheduled", due: str | None, found: Obstacles) -> str:
+def as_sentence(job: "Scheduled", due: str | None, found: Obstacles, now: datetime) -> str:
     said = schedule_view.sentence(job, due)
     if found.suppression is not None:
-        said += schedule_view.blocked(found.suppression)
+        is_due = job.due is not None and job.due <= now + AT_ONCE
+        at_once = is_due and found.pause is None
+        said += schedule_view.blocked(found.suppression, job.job_id, at_once=at_once)
     if found.pause is not None:
         said += schedule_view.paused(found.pause)
     return said

@@ -20,7 +20,10 @@ ENDED: Mapping[str, str] = {
     "UNCERTAIN": "UNCERTAIN: the relay may have taken the mail; `gcsched job resolve` decides",
     "FAILED": "already FAILED: no mail is sent; `gcsched job retry` opens the job again",
     "EXPIRED": "already EXPIRED: no mail is sent; `gcsched job retry` opens the job again",
-    "SUPPRESSED": "already SUPPRESSED: no mail is sent while the address is blocked",
+    "SUPPRESSED": (
+        "already SUPPRESSED: no mail is sent while the address is blocked; free it with"
+        " `gcsched suppression remove`, then `gcsched job retry` opens the job again"
+    ),
     "CANCELLED": "already CANCELLED: no mail is sent",
 }
 
@@ -38,11 +41,17 @@ def fate(job: "Scheduled", due: str | None) -> str:
     return ENDED.get(job.state, f"{job.state} now")
 
 
-def blocked(found: "task_pb2.Suppression") -> str:
+def blocked(found: "task_pb2.Suppression", job_id: str, *, at_once: bool) -> str:
+    """Say that the address is blocked; *at_once*: the job ends before the address can be freed."""
     until = fields.text(found, "until")
+    advice = (
+        "free the address with `gcsched suppression remove`, then `gcsched job retry"
+        f" {clean(job_id)}` sends the mail"
+    )
+    ends = f"; {advice}" if at_once else " unless `gcsched suppression remove` frees the address"
     return (
         f"; but {clean(found.email)} gets no mail until {until} ({quoted(found.reason)}): the job"
-        " ends SUPPRESSED unless `gcsched suppression remove` frees the address"
+        f" ends SUPPRESSED{ends}"
     )
 
 

@@ -29,9 +29,15 @@ def run_daily(service: "Client", chosen: Namespace) -> int:
         output.tell(chosen, counted, lambda: [f"{in_queue(counted)} would become due"])
         return DONE
     confirm.ensure_possible(chosen)
-    if not chosen.yes and (counted := queued(service)).count:
+    if not chosen.yes:
+        counted = queued(service)
+        if not counted.count:
+            return moved(chosen, task_pb2.RunDailyQueueResponse())
         confirm.permission(chosen, f"Send {in_queue(counted)} of the daily queue now?")
-    reply = service.call("RunDailyQueue", task_pb2.RunDailyQueueRequest())
+    return moved(chosen, service.call("RunDailyQueue", task_pb2.RunDailyQueueRequest()))
+
+
+def moved(chosen: Namespace, reply: "task_pb2.RunDailyQueueResponse") -> int:
     output.tell(chosen, reply, lambda: [f"{jobs(reply.moved)} became due{unless_paused(chosen)}"])
     return DONE
 

@@ -5,7 +5,9 @@ import re
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Mapping
 from contextlib import suppress
+from urllib.parse import unquote
 
+from gcsched.cli.failure import WrongUsage
 from gcsched.proxies import own_target
 
 PORT = 50051
@@ -15,19 +17,14 @@ SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 WITHOUT_PORTS = re.compile(r"(unix|unix-abstract|vsock|xds|google-c2p):", re.IGNORECASE)
 NAMED = re.compile(r"(dns:(?://[^/]*/)?|ipv4:|ipv6:)(.*)", re.IGNORECASE)
 """gRPC's names of addresses, and what stands behind the scheme."""
+ENCODED_COMMA = re.compile("%2c", re.IGNORECASE)
 
 
-def add_arguments(
-    parser: ArgumentParser,
-    environ: Mapping[str, str],
-    *,
-    timeout: float = DEFAULT_TIMEOUT_SECONDS,
-) -> None:
+def add_arguments(parser: ArgumentParser, *, timeout: float = DEFAULT_TIMEOUT_SECONDS) -> None:
     parser.add_argument(
         "--target",
         metavar="HOST:PORT",
         type=with_port,
-        default=target(environ),
         help="where the service is (GCSCHED_TARGET, else where GCSCHED_GRPC_LISTEN says,"
         f" else {DEFAULT}); without a port: {PORT}",
     )
@@ -40,11 +37,22 @@ def add_arguments(
     )
 
 
-def target(environ: Mapping[str, str]) -> str:
-    """Return what the environment says; a service that listens everywhere is asked on loopback."""
-    if chosen := environ.get("GCSCHED_TARGET"):
-        return chosen
-    return own_target(environ) or DEFAULT
+def chosen_target(given: str | None, environ: Mapping[str, str]) -> str:
+    """Return *given*, else what the environment says, with a port; raises WrongUsage.
+
+    A service that listens everywhere is asked on loopback.
+    """
+    if given is not None:
+        return given
+    name = "GCSCHED_TARGET" if environ.get("GCSCHED_TARGET") else "GCSCHED_GRPC_LISTEN"
+    said = environ.get(name, "")
+    try:
+        if name == "GCSCHED_TARGET":
+            return with_port(said)
+        return with_port(own_target(environ) or DEFAULT)
+    except ArgumentTypeError as error:
+        why = str(error).replace(repr(own_target(environ)), repr(said))
+        raise WrongUsage(f"{name}: {why}") from error
 
 
 def with_port(text: str) -> str:
@@ -58,7 +66,8 @@ def with_port(text: str) -> str:
         return text
     if named := NAMED.fullmatch(text):
         scheme, places = named.groups()
-        return scheme + ",".join(place_with_port(each, text) for each in places.split(","))
+        each_place = ENCODED_COMMA.sub(",", places).split(",")
+        return scheme + ",".join(place_with_port(each, text) for each in each_place)
     if scheme_there := SCHEME.match(text):
         rest = text[scheme_there.end() :].rstrip("/")
         raise ArgumentTypeError(
@@ -68,10 +77,14 @@ def with_port(text: str) -> str:
 
 
 def place_with_port(place: str, text: str) -> str:
-    """Return ``host:port`` of ``host``, ``host:port``, ``[address]``, or a bare IPv6 address."""
-    if place.count(":") > 1 and not place.startswith("["):
+    """Return ``host:port`` of ``host``, ``host:port``, ``[address]``, or a bare IPv6 address.
+
+    It may be percent-encoded, as gRPC prints ``[``, and stays so.
+    """
+    plain = unquote(place)
+    if plain.count(":") > 1 and not plain.startswith("["):
         return f"[{place}]:{PORT}"
-    host, bracket, rest = place.partition("]") if place.startswith("[") else ("", "", place)
+    host, bracket, rest = plain.partition("]") if plain.startswith("[") else ("", "", plain)
     name, colon, port = rest.partition(":")
     if not (host + name) or (bracket and name):
         raise ArgumentTypeError(f"{text!r} has no host; write host:port, e.g. {DEFAULT}")

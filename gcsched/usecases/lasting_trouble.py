@@ -8,14 +8,16 @@ from dataclasses import dataclass, field
 import structlog
 
 EVERY_SECONDS = 300.0
-MOST_LINES = 10  # in that time, where a trouble comes and goes or changes its words
+MOST_LINES = 10  # of troubles in that time, and as many of their ends
 
 
 @dataclass(kw_only=True, eq=False)
 class LastingTrouble:
     """One kind of trouble: *event* is logged while it lasts, *over* when it has ended.
 
-    The same error is logged again after five minutes, with the number of tries since the begin.
+    The same error is logged again after five minutes, with the number of tries since it began.
+    While a trouble lasts, the last line says so, however often it came and went before: other
+    words leave one place for the next trouble, and an end is held back until there is a place.
     """
 
     event: str
@@ -23,23 +25,27 @@ class LastingTrouble:
     clock: Callable[[], float] = time.monotonic
     _times: int = field(default=0, init=False)
     _began: float = field(default=0.0, init=False)
+    _ended: float | None = field(default=None, init=False)
     _logged: dict[str, float] = field(default_factory=dict, init=False)
-    _lines: deque[float] = field(default_factory=lambda: deque(maxlen=MOST_LINES), init=False)
+    _lines: deque[float] = field(default_factory=deque, init=False)
 
     def met(self, error: str, *, reason: str = "", **fields: object) -> None:
         """Note that a try met *error*, for that *reason*; log it when either is news."""
         now = self.clock()
-        if not self._times:
+        is_new = not self._times
+        if is_new:
             self._began = now
         self._times += 1
+        self._ended = None
         self._logged = {each: at for each, at in self._logged.items() if now - at < EVERY_SECONDS}
         words = f"{error} {reason}"
-        if words in self._logged or not self._has_room(now):
+        if words in self._logged or self._places(now) < (1 if is_new else 2):
             return
         self._logged[words] = now
+        self._lines.append(now)
         if reason:
             fields["reason"] = reason
-        if self._times > 1:
+        if not is_new:
             fields["times"] = self._times
         structlog.get_logger().warning(self.event, error=error, **fields)
 
@@ -47,15 +53,17 @@ class LastingTrouble:
         """Note that a try succeeded."""
         if not self._times:
             return
-        now, times, was_logged = self.clock(), self._times, bool(self._logged)
-        self._times, self._logged = 0, {}
-        if was_logged and self._has_room(now):
-            lasted = round(now - self._began, 1)
-            structlog.get_logger().info(self.over, times=times, lasted_seconds=lasted)
+        now = self.clock()
+        if self._ended is None:
+            self._ended = now
+        if not self._places(now):
+            return  # the next trouble could not be logged: this line would hide it
+        times, lasted = self._times, round(self._ended - self._began, 1)
+        self._times, self._ended, self._logged = 0, None, {}
+        structlog.get_logger().info(self.over, times=times, lasted_seconds=lasted)
 
-    def _has_room(self, now: float) -> bool:
-        """Take a place among the lines of the last five minutes, if there is one."""
-        if len(self._lines) == MOST_LINES and now - self._lines[0] < EVERY_SECONDS:
-            return False
-        self._lines.append(now)
-        return True
+    def _places(self, now: float) -> int:
+        """Return how many lines of trouble may still be written in these five minutes."""
+        while self._lines and now - self._lines[0] >= EVERY_SECONDS:
+            self._lines.popleft()
+        return MOST_LINES - len(self._lines)

@@ -1,13 +1,17 @@
 """The HTTP server: metrics and probes, each in text or JSON."""
 
 import asyncio
+import logging
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.log import server_logger
 from aiohttp.typedefs import Handler, Middleware
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
@@ -19,6 +23,7 @@ from gcsched.web.readiness import Readiness
 NOT_FOUND = "Nothing is here. There are /metrics, /livez, /servez and /readyz.\n"
 TO_FINISH_SECONDS = 1.0
 EVERYWHERE = "::"
+THEIRS = (HttpProcessingError, web.RequestPayloadError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +61,18 @@ class Pages:
         return web.json_response(told, status=200 if report.is_ready else 503)
 
 
+class OwnErrors(logging.LoggerAdapter[logging.Logger]):
+    """Log what failed here; what a client sent that is not HTTP, such as gRPC or TLS, is answered.
+
+    gRPC connects again and again, and each time would be a traceback.
+    """
+
+    def log(self, level: int, msg: object, *args: Any, **more: Any) -> None:
+        given = more.get("exc_info")
+        error = given if isinstance(given, BaseException) else sys.exception()
+        super().log(logging.DEBUG if isinstance(error, THEIRS) else level, msg, *args, **more)
+
+
 @asynccontextmanager
 async def serving_http(
     pages: Pages, *, listen: str, connections: Connections
@@ -69,7 +86,9 @@ async def serving_http(
     app.router.add_get("/livez", pages.livez)
     app.router.add_get("/servez", pages.servez)
     app.router.add_get("/readyz", pages.readyz)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=TO_FINISH_SECONDS)
+    runner = web.AppRunner(
+        app, access_log=None, logger=OwnErrors(server_logger), shutdown_timeout=TO_FINISH_SECONDS
+    )
     await runner.setup()
     try:
         # Not a TCPSite: it makes connections that nobody counts.

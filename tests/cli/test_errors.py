@@ -119,14 +119,18 @@ async def test_a_time_that_is_over_may_begin_with_a_minus(at: str) -> None:
     assert service.asked[0].filter.due_from.seconds > 0
 
 
-async def test_another_programs_port_is_said_to_be_one(web_server: str) -> None:
-    done = await command("job", "count", "--target", web_server)
+@pytest.mark.parametrize("arguments", [["job", "count"], ["health"]])
+async def test_another_programs_port_is_said_to_be_one(
+    arguments: list[str], web_server: str
+) -> None:
+    done = await command(*arguments, "--target", web_server)
+    as_json = await command(*arguments, "--json", "--target", web_server)
 
-    assert done.code == 3
-    assert (
-        "What answers there is not gRPC in plain text: it is another program, or TLS." in done.err
-    )
+    advice = "What answers there is not gRPC in plain text: it is another program, or TLS."
+    assert (done.code, as_json.code) == (3, 3)
+    assert advice in done.err
     assert "GCSCHED_TARGET" in done.err
+    assert advice in json.loads(as_json.err)["error"]["message"]
 
 
 @pytest.mark.parametrize("name", ARGUMENTS)
@@ -138,6 +142,7 @@ async def test_no_answer_is_one_document_of_json_and_3_from_every_command(name: 
     assert (done.code, done.out, done.err.count("\n")) == (3, "", 1)
     assert set(error) == KEYS
     assert error["code"] in {"UNAVAILABLE", "DEADLINE_EXCEEDED"}
+    assert "Is gcsched running there?" in error["message"] or "did not answer" in error["message"]
     assert error["exit_code"] == 3
 
 
@@ -198,7 +203,12 @@ async def test_what_is_found_here_is_json_too(
 @pytest.mark.parametrize(
     ("arguments", "method", "field", "option"),
     [
-        (["job", "reschedule", "j1", "--at=+1d"], "RescheduleJob", "timestamp", "--at"),
+        (
+            ["job", "reschedule", "0190a6e2c3d47b5f8a9b0c1d2e3f4a5b", "--at=+1d"],
+            "RescheduleJob",
+            "timestamp",
+            "--at",
+        ),
         (["job", "list", "--state=sent", "--due-from=1"], *ABOUT_DUE),
         (["job", "list"], "ListJobs", "order", "--order"),
         (["job", "list"], "ListJobs", "filter", "--filter"),
@@ -240,7 +250,7 @@ async def test_a_page_that_fails_leaves_the_lines_before_it_whole() -> None:
 
 async def test_a_full_disk_is_json_too() -> None:
     async with answering(GetJob=task_pb2.Job(job_id="1")) as service:
-        done = await shell(f"gcsched job show 1 --json --target {service.target} >/dev/full")
+        done = await shell(f"gcsched job show 0190 --json --target {service.target} >/dev/full")
 
     assert done.returncode == 1
     assert json.loads(done.stderr)["error"]["message"] == (

@@ -24,7 +24,9 @@ async def test_a_running_service_is_serving(mongo_uri: str, redis_url: str) -> N
     for each in (whole, ours, nearby):
         assert (each.returncode, each.stdout) == (0, f"{app.target} SERVING\n")
     assert unknown.returncode == 1
-    assert unknown.stderr.startswith(f"{app.target} NOT_FOUND: ")
+    assert unknown.stderr.startswith(
+        f"no service another.One there: {app.target} does not have it;"
+    )
     assert (as_json.returncode, as_json.stderr) == (0, "")
     said = {"target": app.target, "service": "", "status": "SERVING"}
     assert json.loads(as_json.stdout) == said
@@ -49,15 +51,16 @@ async def test_a_service_that_does_not_serve_is_no_success() -> None:
     assert json.loads(as_json.stdout)["status"] == "NOT_SERVING"
 
 
-async def test_nobody_there_is_one_line_and_no_success() -> None:
+async def test_nobody_there_is_told_with_where_else_to_look() -> None:
     where = f"127.0.0.1:{free_port()}"
 
     done = await gcsched("health", "--target", where)
 
     assert done.returncode == 3
     assert done.stdout == ""
-    (line,) = done.stderr.splitlines()
-    assert line.startswith(f"{where} UNAVAILABLE: ")
+    line, advice = done.stderr.splitlines()
+    assert line.startswith(f"{where} is unavailable: ")
+    assert advice.startswith("Is gcsched running there? --target or GCSCHED_TARGET names")
 
 
 async def test_silence_ends_with_the_timeout() -> None:
@@ -66,7 +69,7 @@ async def test_silence_ends_with_the_timeout() -> None:
         done = await gcsched("health", "--target", where, "--timeout", "0.2")
 
     assert done.returncode == 3
-    assert done.stderr.startswith(f"{where} DEADLINE_EXCEEDED: ")
+    assert done.stderr.startswith(f"{where} did not answer within 0.2 s\nNothing answers there")
 
 
 async def test_a_proxy_in_the_environment_is_not_asked() -> None:
@@ -75,7 +78,7 @@ async def test_a_proxy_in_the_environment_is_not_asked() -> None:
 
     done = await gcsched("health", "--target", where, http_proxy=nobody, no_proxy="")
 
-    assert where in done.stderr.partition("UNAVAILABLE")[2]
+    assert where in done.stderr.partition("is unavailable: ")[2]
 
 
 @pytest.mark.parametrize("given", ["0", "-1", "inf", "nan", "soon"])
@@ -100,7 +103,8 @@ async def test_a_timeout_that_is_none_is_wrong_usage(given: str) -> None:
 def test_a_service_that_listens_everywhere_is_asked_nearby(
     environ: dict[str, str], asked: str
 ) -> None:
-    assert target.target(environ) == asked
+    assert target.chosen_target(None, environ) == asked
+    assert target.chosen_target("near:1", environ) == "near:1"
 
 
 async def test_it_imports_only_what_it_needs() -> None:

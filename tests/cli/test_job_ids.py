@@ -2,6 +2,7 @@
 
 import json
 from typing import Any
+from uuid import UUID
 
 import grpc
 import pytest
@@ -59,13 +60,44 @@ async def test_an_id_that_could_be_several_changes_nothing_and_names_them(method
     assert candidates[-1] == "  and more"
 
 
-@pytest.mark.parametrize("given", [ID, "019", "0", ID + "0"])
-async def test_a_whole_id_and_one_too_short_are_asked_for_as_they_are(given: str) -> None:
+@pytest.mark.parametrize("given", [ID, ID + "0", "not-an-id-of-ours-but-as-long-as-one"])
+async def test_a_whole_id_is_asked_for_as_it_is(given: str) -> None:
     unknown = Refusal(code=grpc.StatusCode.NOT_FOUND, reason="JOB_NOT_FOUND")
     done, requests = await asked("show", given, ListJobs=page(ID), GetJob=unknown)
 
     assert done.code == 1
     assert requests == [task_pb2.GetJobRequest(job_id=given)]
+
+
+@pytest.mark.parametrize("given", ["019", "0", "01-9", "x"])
+@pytest.mark.parametrize("method", STEPS)
+async def test_an_id_that_is_too_short_asks_nothing(method: str, given: str) -> None:
+    name, *options = STEPS[method]
+    done, requests = await asked(name, given, *options, ListJobs=page(ID))
+
+    assert (done.code, done.out, requests) == (2, "", [])
+    assert "is too short for the id of a job; write at least 4 characters" in done.err
+
+
+@pytest.mark.parametrize("given", [ID.upper(), str(UUID(ID)), str(UUID(ID)).upper()])
+async def test_an_id_may_be_written_as_a_uuid(given: str) -> None:
+    _, whole = await asked("show", given, GetJob=task_pb2.Job(job_id=ID))
+    answers = {"ListJobs": page(ID), "GetJob": task_pb2.Job(job_id=ID)}
+    _, (listing, get) = await asked("show", given[:12], **answers)
+
+    assert whole == [get] == [task_pb2.GetJobRequest(job_id=ID)]
+    assert ID.startswith(listing.filter.id_prefix)
+
+
+async def test_json_of_an_ambiguous_id_has_the_ids_and_no_addresses() -> None:
+    jobs = [task_pb2.Job(job_id=each, email="ada@example.org") for each in OTHERS]
+    listed = task_pb2.ListJobsResponse(jobs=jobs)
+    done, _ = await asked("show", "0190", "--json", ListJobs=listed)
+
+    error = json.loads(done.err)["error"]
+    assert error["message"] == "several jobs have ids that begin with '0190'; write more of the id:"
+    assert error["metadata"] == {"job_ids": ",".join(OTHERS[:5]), "more": "true"}
+    assert "ada@" not in done.err
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """What `gcsched schedule` says will happen: every outcome and state, and what stands in the way."""
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,7 +12,9 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from gcsched.pb import task_pb2
 from tests.answering import Refusal, answering
 from tests.program import Done, command, gcsched
+from tests.relay import Relay
 from tests.running import a_setting, running
+from tests.waiting import until
 
 WISH = ("schedule", "--to=ada@example.org", "--empid=E1815", "--message=Interview")
 DUE = datetime(2030, 1, 5, 9, tzinfo=UTC)
@@ -52,7 +55,10 @@ async def said(*options: str, **answers: Any) -> Done:
         ("FAILED", "already FAILED: no mail is sent; "),
         ("CANCELLED", "already CANCELLED: no mail is sent"),
         ("EXPIRED", "already EXPIRED: no mail is sent; "),
-        ("SUPPRESSED", "already SUPPRESSED: no mail is sent while the address is blocked"),
+        (
+            "SUPPRESSED",
+            "already SUPPRESSED: no mail is sent while the address is blocked; free it with `gcsch",
+        ),
     ],
 )
 async def test_a_repeated_wish_is_told_what_its_job_came_to(state: str, words: str) -> None:
@@ -83,6 +89,48 @@ async def test_a_blocked_address_is_told_with_reason_and_end() -> None:
         ' ("bounced"): the job ends SUPPRESSED unless `gcsched suppression remove` frees the'
         " address\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("pause", "advice"),
+    [
+        ({}, "; free the address with `gcsched suppression remove`, then `gcsched job retry 7`"),
+        ({"GetStatus": PAUSED}, " unless `gcsched suppression remove` frees the address"),
+    ],
+)
+async def test_a_blocked_mail_that_is_due_now_is_retried_unless_a_pause_holds_it(
+    pause: dict[str, task_pb2.StatusReport], advice: str
+) -> None:
+    due_now = task_pb2.MeetResponse(
+        success=True, job_id="7", due=datetime.now(UTC), outcome="CREATED", state="SCHEDULED"
+    )
+    done = await said(ScheduleMeet=due_now, GetSuppression=FOR_LONG, **pause)
+
+    assert f"the job ends SUPPRESSED{advice}" in done.out
+
+
+async def test_what_it_advises_for_a_blocked_mail_that_is_due_now_sends_it(
+    mongo_uri: str, redis_url: str
+) -> None:
+    async with (
+        Relay() as relay,
+        running(a_setting(mongo=mongo_uri, redis=redis_url, relay_port=relay.port)) as app,
+    ):
+        to = ("--target", app.target)
+        await gcsched("suppression", "add", "ada@example.org", "--reason=left", *to)
+        blocked = await gcsched(*WISH, "--at=now", *to)
+        [free, retry] = [each.split() for each in re.findall(r"`gcsched (.+?)`", blocked.stdout)]
+
+        async def is_suppressed() -> bool:
+            shown = await gcsched("job", "show", retry[-1], "--json", *to)
+            return bool(json.loads(shown.stdout)["state"] == "SUPPRESSED")
+
+        await until(is_suppressed)
+        await gcsched(*free, "ada@example.org", *to)
+        retried = await gcsched(*retry, *to)
+        await until(lambda: len(relay.ledger) == 1)
+
+    assert retried.returncode == 0, retried.stderr
 
 
 async def test_a_suppression_that_is_over_by_then_is_not_in_the_way() -> None:

@@ -57,13 +57,13 @@ async def test_a_person_is_asked_before_the_daily_queue_is_sent(
     assert shown.endswith(said)
 
 
-async def test_an_empty_daily_queue_is_no_question() -> None:
-    nothing = task_pb2.RunDailyQueueResponse()
+async def test_an_empty_daily_queue_is_no_question_and_nothing_is_run() -> None:
     empty = task_pb2.CountJobsResponse()
-    async with answering(RunDailyQueue=nothing, CountJobs=empty) as service:
+    async with answering(RunDailyQueue=MOVED, CountJobs=empty) as service:
         ended, shown = await on_a_terminal(["daily", "run", "--target", service.target])
 
     assert (ended, shown) == (0, "0 jobs became due\n")
+    assert service.asked == [QUEUED], "nobody said yes to what came meanwhile"
 
 
 async def test_without_a_terminal_the_daily_queue_is_sent_with_yes_only() -> None:

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
@@ -85,25 +87,74 @@ def test_a_second_trouble_is_news_after_the_first_has_ended(
     assert "times" not in logs[2]
 
 
-def test_one_that_comes_and_goes_fills_no_log(
+def test_an_outage_after_many_blips_is_the_last_line(
     trouble: LastingTrouble, clock: Ticks, logs: list[EventDict]
 ) -> None:
-    for _ in range(600):
+    for _ in range(40):
         trouble.met("refused")
         trouble.ended()
         clock.now += 1
-
-    assert len(logs) == 20
-
-
-def test_words_that_differ_each_time_fill_no_log(
-    trouble: LastingTrouble, clock: Ticks, logs: list[EventDict]
-) -> None:
-    for number in range(600):
-        trouble.met(f"gave up after {number} ms")
+    for _ in range(250):
+        trouble.met("refused")
         clock.now += 1
 
-    assert len(logs) == 20
+    assert logs[-1]["event"] == "claiming waits"
+
+
+def test_one_that_came_and_went_too_often_is_over_when_there_is_a_place_again(
+    trouble: LastingTrouble, clock: Ticks, logs: list[EventDict]
+) -> None:
+    for _ in range(15):
+        trouble.met("refused")
+        clock.now += 1
+        trouble.ended()
+    clock.now = 299.0
+    trouble.ended()
+    assert logs[-1]["event"] == "claiming waits"
+
+    clock.now = 300.0
+    trouble.ended()
+
+    ended = {"event": "claiming resumed", "log_level": "info"}
+    assert logs[-1] == ended | {"times": 6, "lasted_seconds": 6.0}
+
+
+def test_words_that_differ_leave_a_place_for_the_end(
+    trouble: LastingTrouble, logs: list[EventDict]
+) -> None:
+    for number in range(12):
+        trouble.met(f"gave up after {number} ms")
+    trouble.ended()
+    trouble.met("refused")
+
+    *_, waits, resumed, again = logs
+    assert (waits["event"], waits["times"]) == ("claiming waits", 9)
+    assert (resumed["event"], resumed["times"]) == ("claiming resumed", 12)
+    assert (again["event"], again["error"]) == ("claiming waits", "refused")
+
+
+STEPS = st.tuples(
+    st.sampled_from(["", "refused", "silent", "gave up", "cut off"]),  # empty: a success
+    st.sampled_from([0.0, 0.5, 1.0, 20.0, 100.0, 299.0, 300.0, 900.0]),
+)
+
+
+@given(st.lists(STEPS, max_size=200))
+def test_the_last_line_is_true_and_the_log_stays_short(steps: list[tuple[str, float]]) -> None:
+    clock, written = Ticks(), list[tuple[float, str]]()
+    trouble = LastingTrouble(event="waits", over="resumed", clock=clock)
+    for error, seconds in steps:
+        with capture_logs() as logs:
+            trouble.met(error) if error else trouble.ended()
+        written += [(clock.now, each["event"]) for each in logs]
+        recent = [event for at, event in written if clock.now - at < 5 * MINUTE]
+
+        assert len(recent) <= 20
+        if error:
+            assert written[-1][1] == "waits"
+        elif recent.count("waits") < 10:
+            assert not written or written[-1][1] == "resumed"
+        clock.now += seconds
 
 
 def test_what_never_was_has_no_end(trouble: LastingTrouble, logs: list[EventDict]) -> None:

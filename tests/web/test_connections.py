@@ -1,8 +1,10 @@
 """Connections without a whole request are closed in time, and cannot keep probes out."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import NoReturn
 
 import pytest
 from prometheus_client import CollectorRegistry, Gauge
@@ -26,6 +28,28 @@ UNFINISHED = {
         b"POST /livez HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n"
     ),
     "idle after an answer": b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n",
+}
+
+
+NOT_HTTP = {
+    "gRPC": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    "TLS": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"x" * 500,
+    "TLS after a request": b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n\x16\x03\x01\r\n\r\n",
+    "Redis": b"*1\r\n$4\r\nPING\r\n",
+    "octets": b"\x00\x01\x02\r\n\r\n",
+    "another version": b"GET /livez HTTP/9.9\r\n\r\n",
+    "no host": b"GET /livez HTTP/1.1\r\n\r\n",
+    "half a header": b"GET /livez HTTP/1.1\r\nBad Header\r\n\r\n",
+    "a long line": b"GET /" + b"a" * 20_000 + b" HTTP/1.1\r\n\r\n",
+    "a long header": b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"a" * 20_000 + b"\r\n\r\n",
+    "half an address": b"GET http://[::1 HTTP/1.1\r\nHost: a\r\n\r\n",
+    "a negative length": b"POST /livez HTTP/1.1\r\nHost: a\r\nContent-Length: -5\r\n\r\n",
+    "a chunk of no size": (
+        b"POST /livez HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nabc\r\n"
+    ),
+    "a body that is not gzip": (
+        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Encoding: gzip\r\nContent-Length: 5\r\n\r\nabcde"
+    ),
 }
 
 
@@ -57,6 +81,41 @@ async def test_what_gets_no_answer_is_closed(kind: str) -> None:
 
         await until_closed(reader)
         writer.close()
+
+
+@pytest.mark.parametrize("kind", NOT_HTTP)
+async def test_what_is_not_http_is_answered_and_leaves_no_line(
+    kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    connections = Connections(most=10, longest_seconds=60)
+    async with served(connections, CollectorRegistry()) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(NOT_HTTP[kind])
+
+        async with asyncio.timeout(10):
+            answer = await reader.readline()
+        writer.close()
+        await until(lambda: connections.count == 0)
+
+    assert answer.startswith(b"HTTP/1.")
+    assert [each for each in caplog.records if each.levelno >= logging.INFO] == []
+
+
+async def test_what_fails_here_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    class Broken(CollectorRegistry):
+        def collect(self) -> NoReturn:
+            raise RuntimeError("a defect")
+
+    connections = Connections(most=10, longest_seconds=60)
+    async with (
+        served(connections, Broken()) as port,
+        looking_at(f"http://127.0.0.1:{port}") as look,
+    ):
+        status, _ = await look.ask("/metrics")
+
+    [line] = [each for each in caplog.records if each.name == "aiohttp.server"]
+    assert (status, line.levelname) == (500, "ERROR")
+    assert "a defect" in str(line.exc_info)
 
 
 async def test_headers_that_drip_do_not_prolong_it() -> None:
