@@ -3,9 +3,9 @@
     with Client("localhost:50051") as gcsched:
         job = gcsched.schedule_meet(empid="E1815", email="ada@example.org", message="Hi", at=None)
 
-It has a deadline and repeats what was UNAVAILABLE: a repetition is the same job, never a second
-mail. (A service with GCSCHED_DEDUP=employee refuses it; there, give a request_id.) It imports
-nothing of the server.
+It has a deadline and repeats what was UNAVAILABLE, or CANCELLED by a server that ends: a repetition
+is the same job, never a second mail. (A service with GCSCHED_DEDUP=employee refuses it; there, give
+a request_id.) It imports nothing of the server.
 """
 
 import math
