@@ -58,8 +58,8 @@ CONNECTION_OPTIONS = [
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
     ("grpc.http2.max_ping_strikes", 2),
-    # After that time without a call gRPC's clients close a connection by themselves.
-    ("grpc.max_connection_idle_ms", 30 * 60_000),
+    # Answering pings keeps a connection no longer than that without a call: a place for others.
+    ("grpc.max_connection_idle_ms", 5 * 60_000),
 ]
 
 
