@@ -3,9 +3,9 @@
     with Client("localhost:50051") as gcsched:
         job = gcsched.schedule_meet(empid="E1815", email="ada@example.org", message="Hi", at=None)
 
-It has a deadline and repeats what was UNAVAILABLE: a repetition is the same job, never a second
-mail. (A service with GCSCHED_DEDUP=employee refuses it; there, give a request_id.) It imports
-nothing of the server.
+It has a deadline and repeats what was UNAVAILABLE, or CANCELLED by a server that ends: a repetition
+is the same job, never a second mail. (A service with GCSCHED_DEDUP=employee refuses it; there, give
+a request_id.) It imports nothing of the server.
 """
 
 import math
@@ -13,7 +13,6 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from operator import index
 from pathlib import Path
 from typing import Any, ClassVar, Self, TypedDict, Unpack
 
@@ -29,6 +28,7 @@ from gcsched.failures import (
     Unavailable,
     failure,
 )
+from gcsched.option_values import seconds, text, texts, yes_or_no
 from gcsched.pb import task_pb2, task_pb2_grpc
 from gcsched.proxies import proxy_options
 from gcsched.spelling import refuse_unknown, suggestion
@@ -212,19 +212,20 @@ def request_for(
     **wishes: Unpack[Wishes],
 ) -> task_pb2.MeetRequest:
     refuse_unknown(wishes, Wishes.__optional_keys__, caller="schedule_meet")
+    is_urgent = yes_or_no("urgent", wishes.get("urgent"))
     return task_pb2.MeetRequest(
-        empid=empid,
-        emailID=email,
-        message=message,
-        empName=name,
+        empid=text("empid", empid),
+        emailID=text("email", email),
+        message=text("message", message),
+        empName=text("name", name),
         timestamp=unix_seconds(at),
-        request_id=wishes.get("request_id", ""),
-        template=wishes.get("template", ""),
-        variables=wishes.get("variables", {}),
+        request_id=text("request_id", wishes.get("request_id")),
+        template=text("template", wishes.get("template")),
+        variables=texts("variables", wishes.get("variables")),
         not_after=unix_seconds(wishes.get("not_after"), name="not_after"),
-        reply_to=wishes.get("reply_to", ""),
-        labels=wishes.get("labels", {}),
-        priority=task_pb2.URGENT if wishes.get("urgent") else task_pb2.NORMAL,
+        reply_to=text("reply_to", wishes.get("reply_to")),
+        labels=texts("labels", wishes.get("labels")),
+        priority=task_pb2.URGENT if is_urgent else task_pb2.NORMAL,
     )
 
 
@@ -236,11 +237,7 @@ def unix_seconds(at: datetime | int | None, *, name: str = "at") -> int:
         if at.utcoffset() is None:
             raise ValueError(f"{name} has no time zone; write datetime.now(UTC), or add a tzinfo")
         return max(1, math.ceil(at.timestamp()))  # 0 would be the daily run
-    try:
-        return index(at)
-    except TypeError:
-        sentence = f"{name} is {at!r}; give an aware datetime, whole Unix seconds or None"
-        raise TypeError(sentence) from None
+    return seconds(name, at)
 
 
 def scheduled(reply: task_pb2.MeetResponse) -> Scheduled:

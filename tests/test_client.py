@@ -152,7 +152,15 @@ async def test_silence_ends_with_the_deadline(ask: Ask) -> None:
             await ask(target, WISH, timeout=0.3)
 
 
-async def test_unavailable_is_tried_again_and_nothing_else(ask: Ask) -> None:
+async def test_what_a_server_that_ends_cancelled_is_tried_again(ask: Ask) -> None:
+    async with scripted(grpc.StatusCode.CANCELLED, ACCEPTED) as server:
+        job = await ask(server.target, WISH)
+
+    assert job == Scheduled(job_id="7")
+    assert len(server.asked) == 2
+
+
+async def test_unavailable_is_tried_again_and_a_defect_is_not(ask: Ask) -> None:
     unavailable = grpc.StatusCode.UNAVAILABLE
     async with (
         scripted(*[unavailable] * 4, ACCEPTED) as recovers,

@@ -22,6 +22,7 @@ SHARED = {
     "gcsched.early_signals",
     "gcsched.errors",
     "gcsched.failures",
+    "gcsched.option_values",
     "gcsched.proxies",
     "gcsched.spelling",
 }

@@ -78,7 +78,7 @@ def test_a_client_refuses_options_that_it_has_not(kind: Callable[..., object]) -
 
 
 @pytest.mark.parametrize("option", ["at", "not_after"])
-@pytest.mark.parametrize("given", [1767603600.5, "2026-01-05", date(2026, 1, 5)])
+@pytest.mark.parametrize("given", [1767603600.5, "2026-01-05", date(2026, 1, 5), True, False])
 def test_a_time_of_another_kind_is_named_with_what_may_be_given(option: str, given: object) -> None:
     options: dict[str, Any] = {**WISH, option: given}
 
@@ -88,6 +88,67 @@ def test_a_time_of_another_kind_is_named_with_what_may_be_given(option: str, giv
     assert str(caught.value) == (
         f"{option} is {given!r}; give an aware datetime, whole Unix seconds or None"
     )
+
+
+@pytest.mark.parametrize("schedule", [plainly, asynchronously])
+@pytest.mark.parametrize(
+    ("option", "given", "said"),
+    [
+        *(
+            (name, 7, f"{name} is 7; give a str")
+            for name in ("empid", "email", "message", "name", "request_id", "template", "reply_to")
+        ),
+        ("urgent", "no", "urgent is 'no'; give True or False"),
+        ("urgent", [], "urgent is []; give True or False"),
+        ("variables", {"a": 1}, "variables['a'] is 1; give a str"),
+        ("variables", {"a": None}, "variables['a'] is None; give a str"),
+        ("labels", {"a": True}, "labels['a'] is True; give a str"),
+        ("labels", {1: "a"}, "a key of labels is 1; give a str"),
+        ("labels", "ab", "labels is 'ab'; give a dict of str to str"),
+        ("variables", [("a", "b")], "variables is [('a', 'b')]; give a dict of str to str"),
+    ],
+)
+def test_a_value_of_another_kind_is_named_with_its_option(
+    schedule: Schedule, option: str, given: object, said: str
+) -> None:
+    options: dict[str, Any] = {**WISH, option: given}
+
+    with pytest.raises(TypeError) as caught:
+        schedule(**options)
+
+    assert str(caught.value) == said
+
+
+@pytest.mark.parametrize(
+    ("option", "given", "said"),
+    [
+        ("at", 2**63, f"at is {2**63}; give Unix seconds below 2**63"),
+        ("not_after", -(2**64), f"not_after is {-(2**64)}; give Unix seconds below 2**63"),
+    ],
+)
+def test_a_value_that_the_wire_has_not_is_named_with_its_option(
+    option: str, given: object, said: str
+) -> None:
+    options: dict[str, Any] = {**WISH, option: given}
+
+    with pytest.raises(ValueError, match=f"^{option} is") as caught:
+        plainly(**options)
+
+    assert str(caught.value) == said
+
+
+@pytest.mark.parametrize("given", ["Ad\ud800", b"Ad\xff"])
+def test_a_text_that_is_none_is_named_with_its_option(given: object) -> None:
+    options: dict[str, Any] = {**WISH, "name": given}
+
+    with pytest.raises(ValueError, match=r"^name is b?'Ad.*give text that UTF-8 can have: .* 2"):
+        plainly(**options)
+
+
+def test_none_is_an_option_left_out() -> None:
+    options = ("request_id", "template", "variables", "not_after", "reply_to", "labels", "urgent")
+
+    assert as_message(**dict.fromkeys(options)) == as_message()
 
 
 @pytest.mark.parametrize("option", ["at", "not_after"])

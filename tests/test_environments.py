@@ -26,6 +26,7 @@ FLOORS = {
     "grpcio-status": "1.80.0",
     "protobuf": "6.31.1",
     "rich": "13.7.0",
+    "shtab": "1.13.0",
 }
 MISTAKES = """
 from gcsched.client import AsyncClient, Client

@@ -1,11 +1,11 @@
 """Which jobs: the filter options that several commands share."""
 
 from argparse import Action, ArgumentError, ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gcsched.cli import arguments
-from gcsched.cli.failure import WrongUsage
+from gcsched.cli.failure import NotDone, WrongUsage
 from gcsched.cli.when import MOMENTS
 
 if TYPE_CHECKING:
@@ -129,6 +129,7 @@ def chosen_filter(chosen: Namespace) -> "task_pb2.JobFilter | None":
 
     if is_empty(chosen):
         return None
+    refuse_beside_request_id(chosen)
 
     def at(second: int | None) -> Timestamp | None:
         return None if second is None else Timestamp(seconds=second)
@@ -141,3 +142,22 @@ def chosen_filter(chosen: Namespace) -> "task_pb2.JobFilter | None":
         email=chosen.email or "",
         request_id=chosen.request_id or "",
     )
+
+
+def refuse_beside_request_id(chosen: Namespace) -> None:
+    """Refuse what a service that is older than request ids would carry out without the id."""
+    others = [name for name in GIVEN if name != "request_id" and getattr(chosen, name) is not None]
+    if chosen.request_id is not None and others:
+        options = ", ".join(f"--{name.replace('_', '-')}" for name in others)
+        raise WrongUsage(f"--request-id says which jobs by itself; leave out {options}")
+
+
+def asked_for(chosen: Namespace, jobs: "Iterable[task_pb2.Job]") -> "Iterator[task_pb2.Job]":
+    """Yield *jobs*; raise NotDone at one that is not of the chosen request id."""
+    for job in jobs:
+        if chosen.request_id is not None and job.request_id != chosen.request_id:
+            raise NotDone(
+                f"this service is older than --request-id and has listed job {job.job_id} of"
+                f" another request; use --empid or --email, or bring the service up to date"
+            )
+        yield job

@@ -41,7 +41,8 @@ def list_jobs(service: "Client", chosen: Namespace) -> int:
         order=chosen.order and chosen.order.upper().replace("-", "_"),
         view=task_pb2.Job.FULL if chosen.full else task_pb2.Job.BASIC,
     )
-    jobs = paging.items(service, "ListJobs", request, field="jobs", chosen=chosen)
+    found = paging.items(service, "ListJobs", request, field="jobs", limit=chosen.limit)
+    jobs = filters.asked_for(chosen, found)
     if chosen.json:
         paging.as_json(jobs)
     elif chosen.full:
@@ -56,10 +57,22 @@ def count(service: "Client", chosen: Namespace) -> int:
 
     filters.ensure_served(chosen)
     request = task_pb2.CountJobsRequest(filter=filters.chosen_filter(chosen))
-    reply = service.call("CountJobs", request)
+    if chosen.request_id is None:
+        reply = service.call("CountJobs", request)
+    else:
+        reply = task_pb2.CountJobsResponse(count=listed_and_counted(service, chosen))
     more = "more than " if reply.more_than else ""
     output.tell(chosen, reply, lambda: [f"{more}{reply.count}"])
     return DONE
+
+
+def listed_and_counted(service: "Client", chosen: Namespace) -> int:
+    """Count the few jobs of a request id by what they are: a count alone could be of any jobs."""
+    from gcsched.pb import task_pb2
+
+    request = task_pb2.ListJobsRequest(filter=filters.chosen_filter(chosen))
+    found = paging.items(service, "ListJobs", request, field="jobs", limit=0)
+    return sum(1 for _ in filters.asked_for(chosen, found))
 
 
 COMMANDS = Group(

@@ -20,7 +20,7 @@ SHOWN = 5
 
 
 def whole(service: "Client", given: str) -> str:
-    """Return the id that *given* begins; *given* itself where no job has such an id.
+    """Return the id that *given* begins; *given* itself where no job is known to have such an id.
 
     Then the service says so. It may be written as a UUID. Raises WrongUsage where it is too short
     or several ids begin with it, CallFailed.
@@ -52,8 +52,10 @@ def beginning_with(service: "Client", given: str) -> "Sequence[task_pb2.Job]":
         if is_no_answer(error):
             raise
         return []
-    # A service that is older than the field lists any jobs.
-    return [job for job in page.jobs if job.job_id.startswith(given)]
+    # A service that is older than the field lists its newest jobs: which others there are with
+    # such an id, nothing says.
+    is_by_prefix = all(job.job_id.startswith(given) for job in page.jobs)
+    return page.jobs if is_by_prefix else []
 
 
 def ambiguous(given: str, found: "Sequence[task_pb2.Job]") -> WrongUsage:

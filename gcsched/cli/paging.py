@@ -1,7 +1,7 @@
 """Read a list page by page, as far as it is wanted."""
 
 import sys
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -24,11 +24,9 @@ def add_argument(parser: ArgumentParser) -> None:
     )
 
 
-def items(
-    service: "Client", method: str, request: Any, *, field: str, chosen: Namespace
-) -> Iterator[Any]:
-    """Give what the *field* of each page has; a note tells when there is more than the limit."""
-    left = chosen.limit or sys.maxsize
+def items(service: "Client", method: str, request: Any, *, field: str, limit: int) -> Iterator[Any]:
+    """Yield what the *field* of each page has; a note says when there is more than *limit*."""
+    left = limit or sys.maxsize
     while True:
         request.page_size = min(left, LARGEST_PAGE)
         page = service.call(method, request)
@@ -39,7 +37,7 @@ def items(
         if not page.next_page_token:
             return
         if left == 0:
-            output.note(f"there are more than {chosen.limit}; --limit N shows more, 0 all")
+            output.note(f"there are more than {limit}; --limit N shows more, 0 all")
             return
 
 

@@ -23,7 +23,7 @@ def list_all(service: "Client", chosen: Namespace) -> int:
         "ListSuppressions",
         task_pb2.ListSuppressionsRequest(),
         field="suppressions",
-        chosen=chosen,
+        limit=chosen.limit,
     )
     if chosen.json:
         paging.as_json(found)

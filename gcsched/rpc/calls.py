@@ -7,6 +7,8 @@ from typing import Any, TypeAlias, cast
 
 import grpc
 
+from gcsched.errors import Stopping
+from gcsched.rpc.convert import abort
 from gcsched.rpc.reads import health_reads
 from gcsched.rpc.receiving import ABOUT_HEALTH, Receiver, UnaryMethod
 
@@ -30,7 +32,12 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         self._receiver_of_health = receiver.beside(health_reads())
         self.begun = 0
         """How many calls came; those about health do not count."""
+        self._is_stopping = False
         self._wrapped: dict[str, Handler] = {}
+
+    def send_away(self) -> None:
+        """From now on answer each call that comes with UNAVAILABLE, but those about health."""
+        self._is_stopping = True
 
     async def intercept_service(
         self,
@@ -58,6 +65,8 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             begun = time.perf_counter()
             code = grpc.StatusCode.UNKNOWN.name
             try:
+                if self._is_stopping and receiver is not self._receiver_of_health:
+                    await abort(context, Stopping())
                 response = await receiver.answer(unary, context)
                 code = code_of(context)
             except grpc.aio.AbortError as error:

@@ -28,7 +28,7 @@ MOST_CONNECTIONS = 2_000
 LARGEST_METADATA = 8 * 1024
 UNREAD_OCTETS = 16 * 1024  # of each call whose message is not read yet
 CALL_MEMORY = 160 * 1024 * 1024
-QUIET_SECONDS, MOST_LOOKS = 0.05, 20
+QUIET_SECONDS, MOST_LOOKS = 0.05, 20  # half of them before callers are sent away, half after
 OPTIONS = [
     # What Python has not taken up yet. gRPC's own 1,000 to 3,000 are full in the first instant of
     # a flood, and it answers CANCELLED then: no word of when to call again.
@@ -58,8 +58,8 @@ CONNECTION_OPTIONS = [
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
     ("grpc.http2.max_ping_strikes", 2),
-    # After that time without a call gRPC's clients close a connection by themselves.
-    ("grpc.max_connection_idle_ms", 30 * 60_000),
+    # Answering pings keeps a connection no longer than that without a call: a place for others.
+    ("grpc.max_connection_idle_ms", 5 * 60_000),
 ]
 
 
@@ -84,17 +84,20 @@ class RpcServer:
     async def wind_down(self, grace: timedelta) -> None:
         """Send callers elsewhere, then refuse new calls and let those under way finish in *grace*.
 
-        To what arrives as it begins to stop, gRPC answers CANCELLED, which no service config that
-        repeats UNAVAILABLE knows: so those who watch health are given the time to go.
+        To what arrives as it begins to stop, gRPC answers CANCELLED, and nobody knows whether it
+        was carried out. So those who watch health are given the time to go, and the others, as
+        Node's clients, are then sent away: they wait before they call again.
         """
         await self.health.enter_graceful_shutdown()
         await self._quiet()
+        self.calls.send_away()
         await self.streams.end()  # they would last until the end of the grace
+        await self._quiet()
         await self.server.stop(grace.total_seconds())
 
     async def _quiet(self) -> None:
-        """Wait until no call has come for a moment, or for a second."""
-        for _ in range(MOST_LOOKS):
+        """Wait until no call has come for a moment, or for half a second."""
+        for _ in range(MOST_LOOKS // 2):
             seen = self.calls.begun
             await asyncio.sleep(QUIET_SECONDS)
             if self.calls.begun == seen:

@@ -315,6 +315,38 @@ async def test_every_filter_reaches_its_field(
     assert counting == task_pb2.CountJobsRequest(filter=wanted)
 
 
+def of_requests(*ids: str, token: str = "") -> task_pb2.ListJobsResponse:
+    jobs = [task_pb2.Job(job_id=ID, request_id=each) for each in ids]
+    return task_pb2.ListJobsResponse(jobs=jobs, next_page_token=token)
+
+
+async def test_jobs_of_a_request_id_are_listed_and_counted_by_what_they_are() -> None:
+    pages = [of_requests("a-uuid", token="next"), of_requests("a-uuid", "a-uuid")]
+    options = ("--request-id=a-uuid", "--json", "--target")
+    async with answering(ListJobs=pages * 2) as service:
+        listed = await command("job", "list", *options, service.target)
+        counted = await command("job", "count", *options, service.target)
+
+    assert (listed.code, len(listed.out.splitlines())) == (0, 3)
+    assert (counted.code, json.loads(counted.out)["count"]) == (0, "3")
+    wanted = task_pb2.JobFilter(request_id="a-uuid")
+    asked = [each for each in service.asked if isinstance(each, task_pb2.ListJobsRequest)]
+    assert [each.filter for each in asked] == [wanted] * 4
+
+
+@pytest.mark.parametrize("method", ["list", "count"])
+@pytest.mark.parametrize("other", ["", "another"])
+async def test_a_service_older_than_request_ids_is_not_believed(method: str, other: str) -> None:
+    async with answering(ListJobs=of_requests("a-uuid", other)) as service:
+        done = await command("job", method, "--request-id=a-uuid", "--target", service.target)
+
+    assert (done.code, done.out) == (1, "")
+    assert done.err == (
+        f"this service is older than --request-id and has listed job {ID} of another request; use"
+        " --empid or --email, or bring the service up to date\n"
+    )
+
+
 async def test_pages_are_read_up_to_the_limit_and_a_note_tells_of_more() -> None:
     pages = [page(1, 2, token="next"), page(3, token="more")]
     async with answering(ListJobs=pages) as service:

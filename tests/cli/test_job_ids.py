@@ -104,7 +104,10 @@ async def test_json_of_an_ambiguous_id_has_the_ids_and_no_addresses() -> None:
     "listed",
     [
         page(),
-        page(*(f"ffff{number:028}" for number in range(6))),  # older than the filter: any jobs
+        # Older than the filter: the newest jobs, of which one may begin so by chance.
+        page(*(f"ffff{number:028}" for number in range(6))),
+        page(*(f"ffff{number:028}" for number in range(5)), OTHERS[0]),
+        page(*OTHERS[:2], *(f"ffff{number:028}" for number in range(4))),
         Refusal(code=grpc.StatusCode.INVALID_ARGUMENT),
         Refusal(code=grpc.StatusCode.PERMISSION_DENIED),
     ],

@@ -129,6 +129,18 @@ async def test_a_filter_may_be_written_in_one() -> None:
     assert service.asked == [task_pb2.ChangeJobsRequest(filter=wanted)]
 
 
+async def test_a_request_id_stands_alone() -> None:
+    """A service of the version before would cancel by the rest of the filter."""
+    async with answering(CancelJobs=ONE) as service:
+        done = await command(
+            *("jobs", "cancel", "--state=failed", "--due-from=+1h", "--request-id=a", "--yes"),
+            *("--target", service.target),
+        )
+
+    assert (done.code, service.asked) == (2, [])
+    assert done.err == "--request-id says which jobs by itself; leave out --state, --due-from\n"
+
+
 @pytest.mark.parametrize(
     ("which", "words"),
     [

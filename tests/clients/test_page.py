@@ -8,6 +8,7 @@ from collections.abc import Awaitable
 from pathlib import Path
 from subprocess import CompletedProcess
 
+import grpc
 import pytest
 
 from tests.clients.buf import BUF
@@ -16,6 +17,7 @@ from tests.program import shell
 from tests.regenerate import PROTO
 from tests.relay import Relay
 from tests.running import Running
+from tests.scripted import ACCEPTED, scripted
 from tests.waiting import until
 
 PAGE = (PROTO.parent / "docs" / "clients.md").read_text(encoding="utf-8")
@@ -87,6 +89,16 @@ async def test_node_calls_by_the_proto_folder(
 
     assert (done.returncode, done.stderr) == (0, "")
     await is_mailed(done.stdout, relay)
+
+
+async def test_node_repeats_what_a_server_that_ends_cancelled(node_folder: Path) -> None:
+    [example] = blocks("js")
+
+    async with scripted(grpc.StatusCode.CANCELLED, ACCEPTED) as server:
+        done = await node(node_folder, example.replace(PLACE, server.target))
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "true 7\n", "")
+    assert len(server.asked) == 2
 
 
 async def test_node_reads_what_is_wrong_with_a_request(
