@@ -104,7 +104,10 @@ def is_empty(chosen: Namespace) -> bool:
 
 
 def ensure_served(chosen: Namespace, *, order: str = "") -> None:
-    """Raise WrongUsage for a filter, or an *order* of one, that the service has no index for."""
+    """Raise WrongUsage for a filter, or an *order* of one, that the service has no index for.
+
+    A service that is older than request ids would even carry the rest of a filter out without one.
+    """
     given = [name for name in GIVEN if getattr(chosen, name) is not None]
     kinds = {"state" if name in OF_A_STATE else name for name in given}
     if len(kinds) > 1:
@@ -129,7 +132,6 @@ def chosen_filter(chosen: Namespace) -> "task_pb2.JobFilter | None":
 
     if is_empty(chosen):
         return None
-    refuse_beside_request_id(chosen)
 
     def at(second: int | None) -> Timestamp | None:
         return None if second is None else Timestamp(seconds=second)
@@ -142,14 +144,6 @@ def chosen_filter(chosen: Namespace) -> "task_pb2.JobFilter | None":
         email=chosen.email or "",
         request_id=chosen.request_id or "",
     )
-
-
-def refuse_beside_request_id(chosen: Namespace) -> None:
-    """Refuse what a service that is older than request ids would carry out without the id."""
-    others = [name for name in GIVEN if name != "request_id" and getattr(chosen, name) is not None]
-    if chosen.request_id is not None and others:
-        options = ", ".join(f"--{name.replace('_', '-')}" for name in others)
-        raise WrongUsage(f"--request-id says which jobs by itself; leave out {options}")
 
 
 def asked_for(chosen: Namespace, jobs: "Iterable[task_pb2.Job]") -> "Iterator[task_pb2.Job]":

@@ -21,7 +21,7 @@ KEYS = {
     *("message", "code", "reason", "violations", "metadata", "retry_after_seconds", "exit_code"),
 }
 ABOUT_DUE = ("ListJobs", "filter.due_from", "--due-from")
-ABOUT_REQUEST_ID = ("CountJobs", "filter.request_id", "--request-id")
+ABOUT_REQUEST_ID = ("ListJobs", "filter.request_id", "--request-id")  # counted by a list
 NAMES = [each.name for each in COMMANDS.commands]
 
 
