@@ -13,32 +13,32 @@ import structlog
 from redis.asyncio import Redis
 
 from gcsched import __version__
-from gcsched.adapters.arq_client import open_arq
+from gcsched.adapters.mail.templates import TemplateSet
 from gcsched.adapters.mongo.clock import ServerClock
 from gcsched.adapters.mongo.connection import open_mongo
-from gcsched.adapters.redis import close, open_pool, warn_of_too_few_connections
-from gcsched.adapters.templates import TemplateSet
-from gcsched.assembly import Service, assemble
-from gcsched.capacity import for_callers
+from gcsched.adapters.redis.arq_client import open_arq
+from gcsched.adapters.redis.connection import close, open_pool, warn_of_too_few_connections
+from gcsched.config.settings import Settings
 from gcsched.errors import PartEnded, StoreRefused, StoreUnavailable
-from gcsched.listening import refuse_taken
-from gcsched.parts import LEAST, TO_CUT_OFF, Parts
-from gcsched.relaying import pools
-from gcsched.resources import Resources
+from gcsched.process.listening import refuse_taken
+from gcsched.process.watchdog import Unwatched, Watching
 from gcsched.rpc import streams
 from gcsched.rpc.server import GRPC_LISTEN, MOST_LOOKS, QUIET_SECONDS, Most, RpcServer, serving_grpc
 from gcsched.rpc.servicer import SchedulerServicer
-from gcsched.settings import Settings
-from gcsched.start_line import start_facts
-from gcsched.templating import load_templates
 from gcsched.usecases.finish import cancel_until_done, note_failure
 from gcsched.usecases.lasting_trouble import LastingTrouble
-from gcsched.watchdog import Unwatched, Watching
 from gcsched.web.connections import Connections
-from gcsched.web.levels import DroppedLines
+from gcsched.web.gauges import DroppedLines
 from gcsched.web.metrics import Metrics
 from gcsched.web.readiness import Readiness
 from gcsched.web.server import Pages, serving_http
+from gcsched.wiring.assembly import Service, assemble
+from gcsched.wiring.background import LEAST, TO_CUT_OFF, Parts
+from gcsched.wiring.capacity import for_callers
+from gcsched.wiring.relays import pools
+from gcsched.wiring.resources import Resources
+from gcsched.wiring.start_line import start_facts
+from gcsched.wiring.templates import load_templates
 
 TO_STOP_THE_REST = timedelta(seconds=5)
 TO_STOP_THE_ENGINE = timedelta(seconds=16)  # a little more than the longest claim

@@ -9,13 +9,13 @@ import structlog
 
 from gcsched import logs
 from gcsched.app import Surroundings
-from gcsched.descriptors import raise_limit
+from gcsched.config.setting import variable
+from gcsched.config.settings import Settings, links_ignored, unknown_names
 from gcsched.errors import GcschedError
-from gcsched.log_sink import LogSink
-from gcsched.setting import variable
-from gcsched.settings import Settings, links_ignored, unknown_names
-from gcsched.standard_error import STANDARD_ERROR, nowhere, redirected, without_waiting
-from gcsched.watchdog import FAILED, Watchdog
+from gcsched.process.descriptors import raise_limit
+from gcsched.process.log_sink import LogSink
+from gcsched.process.standard_error import STANDARD_ERROR, nowhere, redirected, without_waiting
+from gcsched.process.watchdog import FAILED, Watchdog
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 

@@ -12,7 +12,7 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from gcsched.domain.address_forms import without_addresses
-from gcsched.domain.callers import escaped
+from gcsched.domain.caller_text import escaped
 
 LogFormat = Literal["auto", "json", "console"]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]

@@ -10,9 +10,10 @@ import pytest
 import structlog
 
 from gcsched.adapters.mongo.connection import Mongo, open_mongo
-from tests import launching, service
-from tests.order import longest_first
-from tests.stores import (
+from tests.support import launch as launching
+from tests.support import service
+from tests.support.order import longest_first
+from tests.support.stores import (
     Databases,
     flush,
     how_many_databases,

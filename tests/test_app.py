@@ -9,11 +9,11 @@ from redis import Redis
 from structlog.testing import capture_logs
 
 from gcsched import app
-from gcsched.assembly import Service
 from gcsched.errors import CannotListen, StoreUnavailable
-from tests.relay import Relay
-from tests.running import a_setting, all_are_sent, ask_for, running
-from tests.waiting import until
+from gcsched.wiring.assembly import Service
+from tests.support.app import a_setting, all_are_sent, ask_for, running
+from tests.support.relay.server import Relay
+from tests.support.wait import until
 
 
 class Orders:

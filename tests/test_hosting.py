@@ -5,12 +5,12 @@ import json
 import socket
 import sys
 
-from tests.service import environment
+from tests.support.service import environment
 
 PROGRAM = """
 import os, time
 from gcsched.hosting import hosted
-from gcsched.settings import load
+from gcsched.config.settings import load
 
 with hosted(load(os.environ), os.environ) as around:
     assert around.watchdog.traces is not None

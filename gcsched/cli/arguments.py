@@ -4,7 +4,7 @@ from argparse import ArgumentTypeError
 from datetime import UTC, datetime
 from pathlib import Path
 
-from gcsched.cli import when
+from gcsched.cli import values as when
 
 
 def text(given: str) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from gcsched.cli import arguments
 from gcsched.cli.failure import NotDone, WrongUsage
-from gcsched.cli.when import MOMENTS
+from gcsched.cli.values import MOMENTS
 
 if TYPE_CHECKING:
     from gcsched.pb import task_pb2

@@ -4,7 +4,7 @@ import re
 from typing import TYPE_CHECKING
 
 from gcsched.cli import fields
-from gcsched.cli.calling import is_no_answer
+from gcsched.cli.call import is_no_answer
 from gcsched.cli.failure import WrongUsage
 
 if TYPE_CHECKING:

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 
 from gcsched import __doc__ as purpose
 from gcsched import __version__
-from gcsched.cli import (
-    completion,
+from gcsched.cli import completion
+from gcsched.cli.command import Group
+from gcsched.cli.commands import (
     dev,
     health,
     job,
@@ -22,7 +23,6 @@ from gcsched.cli import (
     suppression,
     template,
 )
-from gcsched.cli.command import Group
 from gcsched.cli.exit_codes import INTERRUPTED, UNREAD
 from gcsched.cli.failure import CommandFailed, found_here, report
 from gcsched.cli.parser import Parser, joined, wants_json

@@ -12,20 +12,20 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from gcsched import __version__, app
-from gcsched.adapters.catcher import Caught, catching
-from gcsched.adapters.embedded.children import Child
-from gcsched.adapters.embedded.stores import EmbeddedStores, embedded_stores
-from gcsched.assembly import Service
-from gcsched.demo import Demo
-from gcsched.dev.address import free_or_any
+from gcsched.config.settings import Settings
 from gcsched.dev.console import Console, phrase
+from gcsched.dev.demo import Demo
+from gcsched.dev.listen import free_or_any
+from gcsched.dev.mail_catcher import Caught, catching
 from gcsched.dev.settings import USUAL_HTTP, Brought, dev_settings, ignored
+from gcsched.dev.stores.children import Child
+from gcsched.dev.stores.stores import EmbeddedStores, embedded_stores
 from gcsched.dev.templates import ReloadedTemplates, reloading
 from gcsched.errors import CannotListen, PartEnded
-from gcsched.listening import IN_USE
-from gcsched.resources import Resources
-from gcsched.settings import Settings
-from gcsched.templating import template_folder
+from gcsched.process.listening import IN_USE
+from gcsched.wiring.assembly import Service
+from gcsched.wiring.resources import Resources
+from gcsched.wiring.templates import template_folder
 
 INVITATION = [
     *("--to", "ada@example.org", "--empid", "E1", "--name", "Ada"),

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gcsched import settings
-from gcsched.setting import variable
-from gcsched.settings import Settings
+from gcsched.config import settings
+from gcsched.config.setting import variable
+from gcsched.config.settings import Settings
 
 USUAL_HTTP = "127.0.0.1:8080"
 DEFAULTS = {

@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager, suppress
 from itertools import islice
 from pathlib import Path
 
-from gcsched.adapters.template_check import Names
-from gcsched.adapters.template_variables import NOTHING, Variables
-from gcsched.adapters.templates import Rendered, Templates
+from gcsched.adapters.mail.template_check import Names
+from gcsched.adapters.mail.template_variables import NOTHING, Variables
+from gcsched.adapters.mail.templates import Rendered, Templates
 from gcsched.dev.console import Say, printable
 from gcsched.domain.mail import TemplateFacts
 from gcsched.errors import TemplateProblem

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from gcsched.domain.replies import Kind, blames_full_mailbox
+from gcsched.domain.smtp_reply import Kind, blames_full_mailbox
 
 MOST_ATTEMPTS_KEPT = 50
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from gcsched.domain.attempt import Attempt
-from gcsched.domain.replies import Kind
+from gcsched.domain.smtp_reply import Kind
 
 
 class Dated(Protocol):

@@ -16,7 +16,7 @@ from typing import Protocol
 
 from gcsched.domain.address_forms import without_addresses
 from gcsched.domain.encodings import decodings, is_encoded_word
-from gcsched.domain.identifiers import UNSEEN
+from gcsched.domain.invisible_text import UNSEEN
 
 LONGEST = 2048  # characters of a text; a job's reason has some 600
 LONGEST_VALUES = 16 * 1024  # as in a request: more is not looked at

@@ -6,12 +6,6 @@ from typing import assert_never
 
 from gcsched.domain.attempt import Attempt
 from gcsched.domain.job import MOST_TAKEBACKS, Job, State
-from gcsched.domain.replies import (
-    Answered,
-    Broken,
-    Kind,
-    Stage,
-)
 from gcsched.domain.retry import (
     LOST_REPLY,
     Done,
@@ -22,6 +16,12 @@ from gcsched.domain.retry import (
     RetryPolicy,
     TryAgain,
     too_late,
+)
+from gcsched.domain.smtp_reply import (
+    Answered,
+    Broken,
+    Kind,
+    Stage,
 )
 from gcsched.domain.suppression import Suppression
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from gcsched.domain.identifiers import unseen_violations
-from gcsched.domain.request_texts import text_violations
+from gcsched.domain.invisible_text import unseen_violations
+from gcsched.domain.validation import text_violations
 from gcsched.errors import InvalidRequest
 
 LONGEST_BY, LONGEST_REASON = 128, 256

@@ -3,8 +3,8 @@
 import re
 from dataclasses import dataclass
 
-from gcsched.domain import reply_words as said
-from gcsched.domain.replies import FINAL, Answered, Broken, Stage
+from gcsched.domain import smtp_reply_words as said
+from gcsched.domain.smtp_reply import FINAL, Answered, Broken, Stage
 
 ANYWHERE = frozenset(Stage)
 CONNECT, TLS, AUTH = (frozenset({stage}) for stage in (Stage.CONNECT, Stage.TLS, Stage.AUTH))

@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from gcsched.domain.breaker import BreakerPolicy
+from gcsched.domain.circuit_breaker import BreakerPolicy
 from gcsched.domain.relay_advice import stage_of
-from gcsched.domain.replies import TRANSIENT, Answered, Broken, Stage
+from gcsched.domain.smtp_reply import TRANSIENT, Answered, Broken, Stage
 
 OF_SESSION = frozenset({Stage.CONNECT, Stage.TLS, Stage.AUTH})
 IDLE_SECONDS = 60.0

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from gcsched.domain.address import normalised_address
 from gcsched.domain.address_rules import AddressRules
 from gcsched.domain.due import FURTHEST, MILLISECONDS, DailyPlan
-from gcsched.domain.identifiers import unseen_violations
+from gcsched.domain.invisible_text import unseen_violations
 from gcsched.domain.job import Priority
-from gcsched.domain.request_texts import (
+from gcsched.domain.validation import (
     label_violations,
     request_id_violations,
     text_violations,

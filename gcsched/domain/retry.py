@@ -7,9 +7,9 @@ from typing import assert_never
 
 from gcsched.domain.attempt import Attempt
 from gcsched.domain.due import whole_second
-from gcsched.domain.hints import hinted_wait
 from gcsched.domain.job import Job
-from gcsched.domain.replies import Kind
+from gcsched.domain.retry_hint import hinted_wait
+from gcsched.domain.smtp_reply import Kind
 
 
 class OnUncertain(StrEnum):

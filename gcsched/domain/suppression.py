@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from gcsched.domain.attempt import Attempt
-from gcsched.domain.callers import quoted
+from gcsched.domain.caller_text import quoted
 from gcsched.domain.job import Job, State
-from gcsched.domain.replies import Kind
+from gcsched.domain.smtp_reply import Kind
 from gcsched.errors import Violation
 
 

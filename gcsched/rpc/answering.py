@@ -9,8 +9,8 @@ import grpc
 from google.protobuf.message import Message
 
 from gcsched.errors import StoreUnavailable
-from gcsched.rpc.convert import ErrorsAsStatus
-from gcsched.rpc.limits import LONGEST_CALL, check_size, time_left
+from gcsched.rpc.call import LONGEST_CALL, check_size, time_left
+from gcsched.rpc.status import ErrorsAsStatus
 
 
 @asynccontextmanager

@@ -9,10 +9,10 @@ from gcsched.domain.mail import Draft
 from gcsched.domain.suppression import Suppression
 from gcsched.errors import GcschedError
 from gcsched.pb import task_pb2
-from gcsched.rpc.convert import status_of
+from gcsched.rpc.status import status_of
+from gcsched.usecases.admission.preview import Rehearsal
+from gcsched.usecases.admission.submit import Accepted
 from gcsched.usecases.ports import Admitted, TooSoon
-from gcsched.usecases.preview import Rehearsal
-from gcsched.usecases.submit import Accepted
 
 Response = task_pb2.MeetResponse
 Answer = task_pb2.BatchScheduleMeetsResponse.Answer

@@ -14,9 +14,8 @@ from google.protobuf.message import DecodeError
 
 from gcsched.errors import GcschedError, MalformedMessage, RequestTooLarge
 from gcsched.rpc.batches import batch_from
+from gcsched.rpc.call import LARGEST_REQUEST
 from gcsched.rpc.contract import SERVICE, published_text
-from gcsched.rpc.convert import abort
-from gcsched.rpc.limits import LARGEST_REQUEST
 from gcsched.rpc.memory import (
     BEYOND,
     CALL_OCTETS,
@@ -28,6 +27,7 @@ from gcsched.rpc.memory import (
 )
 from gcsched.rpc.reads import Reads
 from gcsched.rpc.servicer import LISTING, READING
+from gcsched.rpc.status import abort
 from gcsched.usecases.loop_share import LoopShare
 
 Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]

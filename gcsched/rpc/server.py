@@ -11,9 +11,9 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 from gcsched.errors import CannotListen
-from gcsched.listening import IN_USE, refuse_taken
-from gcsched.rpc.calls import CallInterceptor, OnCall
+from gcsched.process.listening import IN_USE, refuse_taken
 from gcsched.rpc.contract import SERVICE, ReflectedPool, published_pool
+from gcsched.rpc.interceptor import CallInterceptor, OnCall
 from gcsched.rpc.memory import Memory
 from gcsched.rpc.receiving import Receiver
 from gcsched.rpc.servicer import SchedulerServicer

@@ -6,7 +6,7 @@ from typing import Any, TypeAlias, cast
 import grpc
 
 from gcsched.pb import task_pb2, task_pb2_grpc
-from gcsched.rpc.turns import Turns
+from gcsched.rpc.concurrency import Turns
 
 Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 

@@ -12,9 +12,9 @@ from typing import Any, TypeAlias
 import grpc
 
 from gcsched.errors import GcschedError, Overloaded, RequestTooLarge
-from gcsched.rpc.convert import abort
 from gcsched.rpc.reads import Reads, health_reads
 from gcsched.rpc.receiving import parsed
+from gcsched.rpc.status import abort
 from gcsched.rpc.streams import answered
 from gcsched.rpc.watches import Watches
 

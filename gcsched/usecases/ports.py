@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Protocol
 
-from gcsched.domain.bucket import Grant, Speed
 from gcsched.domain.job import Job, State
 from gcsched.domain.mail import Draft, Mail
 from gcsched.domain.permit import Permit
-from gcsched.domain.replies import Transmission
+from gcsched.domain.smtp_reply import Transmission
 from gcsched.domain.suppression import Suppression
+from gcsched.domain.token_bucket import Grant, Speed
 
 Clock = Callable[[], datetime]
 

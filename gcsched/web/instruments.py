@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from gcsched.domain.replies import Kind
-from gcsched.usecases.observing import AdmissionOutcome, Step
-from gcsched.usecases.sweep import Repair
+from gcsched.domain.smtp_reply import Kind
+from gcsched.usecases.observer import AdmissionOutcome, Step
+from gcsched.usecases.recovery.sweep import Repair
 
 NO_RELAY = "none"
 CALL_SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)

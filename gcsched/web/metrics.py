@@ -6,8 +6,8 @@ from functools import cache
 from prometheus_client import CollectorRegistry, ProcessCollector, disable_created_metrics
 
 from gcsched.domain.job import Job
-from gcsched.usecases.lateness import lateness_of
-from gcsched.usecases.observing import AdmissionOutcome, Step
+from gcsched.usecases.monitoring.lateness import lateness_of
+from gcsched.usecases.observer import AdmissionOutcome, Step
 from gcsched.web import instruments
 
 

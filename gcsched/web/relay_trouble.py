@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from gcsched.domain.relay_health import RelayState
-from gcsched.usecases.relay_health import HealthReport
+from gcsched.usecases.relays.health import HealthReport
 
 TROUBLES: Mapping[RelayState, str] = {
     RelayState.UNKNOWN: "unknown: not tried yet",

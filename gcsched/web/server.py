@@ -16,7 +16,7 @@ from aiohttp.typedefs import Handler, Middleware
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
-from gcsched.listening import cannot_listen
+from gcsched.process.listening import cannot_listen
 from gcsched.web.connections import Connections, Factory
 from gcsched.web.readiness import Readiness
 

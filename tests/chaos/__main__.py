@@ -12,8 +12,8 @@ import sys
 from contextlib import nullcontext
 from pathlib import Path
 
-from gcsched.cli.serve import fastest_loop
-from tests.chaos.play import Scenario, play
+from gcsched.cli.commands.serve import fastest_loop
+from tests.chaos.scenario import Scenario, play
 from tests.measure.spine import a_folder, surroundings
 
 POLICIES = ("hold", "resend")  # of even seeds, of odd ones

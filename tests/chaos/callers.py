@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 import grpc
 
 from gcsched.pb import task_pb2
-from tests.relay_script import repeatable
-from tests.service import Stub, a_meet, published
+from tests.support.relay.script import repeatable
+from tests.support.service import Stub, a_meet, published
 
 CALL_TIMEOUT_SECONDS = 5.0
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.2, 4.0

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from random import Random
 
-from tests.relay_script import repeatable
+from tests.support.relay.script import repeatable
 
 
 class Kind(StrEnum):

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 
-from tests.waiting import until
+from tests.support.wait import until
 
 CHUNK = 64 * 1024
 OWNER = re.compile(rb"chaos-[a-z0-9]+")  # MongoDB's drivers begin by naming their application

@@ -11,13 +11,13 @@ from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 from pymongo.read_concern import ReadConcern
 
-from gcsched.adapters.embedded.children import is_listening
-from gcsched.adapters.embedded.mongod import Mongod, MongodOptions
-from gcsched.adapters.embedded.replica_set import SET_NAME
+from gcsched.dev.stores.children import is_listening
+from gcsched.dev.stores.mongod import Mongod, MongodOptions
+from gcsched.dev.stores.replica_set import SET_NAME
 from tests.chaos.links import Link, a_link
-from tests.ports import free_port
-from tests.stores import OwnServer
-from tests.waiting import until
+from tests.support.ports import free_port
+from tests.support.stores import OwnServer
+from tests.support.wait import until
 
 MEMBERS = 3
 DATABASE = "gcsched"

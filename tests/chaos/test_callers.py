@@ -4,9 +4,9 @@ import asyncio
 import time
 
 from gcsched.pb import task_pb2
-from tests.answering import answering
 from tests.chaos.callers import Callers
-from tests.ports import free_port
+from tests.support.contract_server import answering
+from tests.support.ports import free_port
 
 OK = task_pb2.MeetResponse(success=True, job_id="job-1")
 OVER = asyncio.Event()

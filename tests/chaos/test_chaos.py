@@ -6,7 +6,7 @@ The long form is `python -m tests.chaos`.
 import json
 from pathlib import Path
 
-from tests.chaos.play import Scenario, play
+from tests.chaos.scenario import Scenario, play
 
 
 async def test_nothing_is_lost_or_doubled_whatever_breaks(

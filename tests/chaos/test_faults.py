@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from tests.chaos.befalling import BEFALL
+from tests.chaos.fault_injection import BEFALL
 from tests.chaos.faults import Kind, draw
 
 

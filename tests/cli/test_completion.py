@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from gcsched.cli.completion import SHELLS
-from tests.program import command, run
+from tests.support.command import command, run
 
 BASH = shutil.which("bash")
 ASK = """

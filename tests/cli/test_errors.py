@@ -11,10 +11,10 @@ import pytest
 
 from gcsched.cli.main import COMMANDS
 from gcsched.pb import task_pb2
-from tests.answering import Refusal, answering
 from tests.cli.test_proxies import ARGUMENTS
-from tests.ports import free_port
-from tests.program import command, shell
+from tests.support.command import command, shell
+from tests.support.contract_server import Refusal, answering
+from tests.support.ports import free_port
 
 WISH = ("--to=ada@example.org", "--empid=E1", "--message=Hi")
 KEYS = {

@@ -5,10 +5,10 @@ from itertools import combinations
 import pytest
 
 from gcsched.cli import filters
-from gcsched.domain.listing import ALLOWED
+from gcsched.domain.job_list import ALLOWED
 from gcsched.pb import task_pb2
-from tests.answering import answering
-from tests.program import command
+from tests.support.command import command
+from tests.support.contract_server import answering
 
 OPTIONS = {
     "state": "--state=sent",

@@ -9,8 +9,8 @@ from gcsched.cli import exit_codes
 from gcsched.cli.command import Command, Group
 from gcsched.cli.main import COMMANDS
 from gcsched.pb import task_pb2
-from tests.answering import answering
-from tests.program import command
+from tests.support.command import command
+from tests.support.contract_server import answering
 
 
 @pytest.mark.parametrize(

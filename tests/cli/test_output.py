@@ -10,9 +10,9 @@ import pytest
 
 from gcsched.cli.output import Table, clean, plain
 from gcsched.pb import task_pb2
-from tests.answering import answering
-from tests.program import shell
-from tests.terminal import on_a_terminal
+from tests.support.command import shell
+from tests.support.contract_server import answering
+from tests.support.terminal import on_a_terminal
 
 ID = "0190a6e2c3d47b5f8a9b0c1d2e3f4a5b"
 JOBS = task_pb2.ListJobsResponse(

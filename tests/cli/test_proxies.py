@@ -10,7 +10,7 @@ import pytest
 from gcsched.cli.command import Command, Group
 from gcsched.cli.main import COMMANDS
 from gcsched.client import AsyncClient, CallFailed, Client
-from tests.program import command, gcsched
+from tests.support.command import command, gcsched
 
 PROXIES = ["http_proxy", "https_proxy", "grpc_proxy", "all_proxy"]
 EXCEPTIONS = ["no_proxy", "NO_PROXY", "no_grpc_proxy"]

@@ -7,9 +7,9 @@ import pytest
 
 from gcsched.cli.target import with_port
 from gcsched.pb import task_pb2
-from tests.answering import answering
-from tests.ports import free_port
-from tests.program import command, gcsched
+from tests.support.command import command, gcsched
+from tests.support.contract_server import answering
+from tests.support.ports import free_port
 
 BOTH = "ipv6:%5bfd00::7%5d:6000,%5bfd00::8%5d:6000"
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from gcsched.dev.folder import default_folder
+from gcsched.config.settings import Settings
+from gcsched.dev.data_folder import default_folder
 from gcsched.dev.settings import EMBEDDED, Brought, dev_settings, ignored
-from gcsched.settings import Settings
 
 BROUGHT = Brought(
     mongo_uri="mongodb://127.0.0.1:1/gcsched",

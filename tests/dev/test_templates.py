@@ -6,7 +6,7 @@ import pytest
 
 from gcsched.dev.templates import ReloadedTemplates
 from gcsched.errors import TemplateProblem
-from tests.adapters.test_templates import variables
+from tests.adapters.mail.test_templates import variables
 
 
 @pytest.fixture

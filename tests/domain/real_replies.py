@@ -5,7 +5,7 @@ Postfix about sender, name and client were heard from a real one as well (tests/
 The addresses are ours. The kind is what an administrator who reads the line would say.
 """
 
-from gcsched.domain.replies import Kind, Stage
+from gcsched.domain.smtp_reply import Kind, Stage
 
 OURS, LATER, RECIPIENT = Kind.OURS, Kind.LATER, Kind.RECIPIENT
 CONTENT, POLICY = Kind.CONTENT, Kind.POLICY

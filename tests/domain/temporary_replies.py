@@ -6,7 +6,7 @@ readings are what an administrator who reads the line would say; a term or a lim
 
 from datetime import timedelta
 
-from gcsched.domain.replies import Kind, Stage
+from gcsched.domain.smtp_reply import Kind, Stage
 
 OURS, LATER = Kind.OURS, Kind.LATER
 MAIL, RCPT, DATA, BODY = Stage.MAIL, Stage.RCPT, Stage.DATA, Stage.BODY

@@ -17,7 +17,7 @@ from gcsched.domain.dedup import (
     request_key,
 )
 from gcsched.domain.job import Priority, State
-from tests.builders import NOON, NOW, a_job, a_request
+from tests.support.builders import NOON, NOW, a_job, a_request
 
 DAY = timedelta(days=1)
 

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gcsched.domain.dedup import dedup_key
-from tests.builders import NOON, a_request
+from tests.support.builders import NOON, a_request
 
 TEXTS = st.text("ab:1é", max_size=3)
 

@@ -2,7 +2,7 @@ import pytest
 
 from gcsched.domain.erasure import Known, erased_reason, erased_text
 from gcsched.domain.masking import Words
-from tests.builders import NOW, a_job
+from tests.support.builders import NOW, a_job
 
 ADA = Words(
     Known(

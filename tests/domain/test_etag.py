@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 from gcsched.domain.etag import etag_of
-from tests.builders import NOW, a_claimed_job, a_job
+from tests.support.builders import NOW, a_claimed_job, a_job
 
 
 def test_the_same_version_has_the_same_mark_and_plain_text() -> None:

@@ -15,9 +15,9 @@ from gcsched.domain.job import (
     Job,
     State,
 )
-from gcsched.domain.replies import Kind
+from gcsched.domain.smtp_reply import Kind
 from gcsched.errors import IllegalTransition
-from tests.builders import NOW, a_claimed_job, a_job, an_attempt
+from tests.support.builders import NOW, a_claimed_job, a_job, an_attempt
 
 # The picture in DESIGN section 3, arrow by arrow.
 LEGAL_MOVES = {

@@ -6,8 +6,8 @@ import pytest
 
 from gcsched.domain.job import Job, State
 from gcsched.domain.mail_date import kept_date, settled_date
-from gcsched.domain.replies import Kind
-from tests.builders import NOW, a_claimed_job, a_job, an_attempt
+from gcsched.domain.smtp_reply import Kind
+from tests.support.builders import NOW, a_claimed_job, a_job, an_attempt
 
 HOUR = timedelta(hours=1)
 STORED = NOW + HOUR

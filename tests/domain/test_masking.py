@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gcsched.domain.masking import LONGEST, masked, masked_traceback
-from tests.builders import a_job
+from tests.support.builders import a_job
 
 SUBJECT = "Kündigung: Gespräch mit Dr. Al 5 in Raum B7"
 JOB = a_job(

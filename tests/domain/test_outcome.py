@@ -4,7 +4,6 @@ from typing import cast
 import pytest
 
 from gcsched.domain.attempt import Attempt
-from gcsched.domain.hints import hinted_wait
 from gcsched.domain.job import State
 from gcsched.domain.outcome import (
     after_attempt,
@@ -14,10 +13,11 @@ from gcsched.domain.outcome import (
     proven,
     taken_back,
 )
-from gcsched.domain.replies import Answered, Broken, Kind, Reply, Stage, Withheld
 from gcsched.domain.retry import GiveUp, OnUncertain, RetryPolicy, TryAgain, Verdict
+from gcsched.domain.retry_hint import hinted_wait
+from gcsched.domain.smtp_reply import Answered, Broken, Kind, Reply, Stage, Withheld
 from gcsched.domain.suppression import suppression_from
-from tests.builders import NOW, a_claimed_job, a_suppression, an_attempt
+from tests.support.builders import NOW, a_claimed_job, a_suppression, an_attempt
 
 BEGUN = NOW + timedelta(seconds=1)
 LATER = NOW + timedelta(seconds=40)

@@ -3,7 +3,7 @@
 import pytest
 
 from gcsched.domain.relay_advice import WAITING, advice_on
-from gcsched.domain.replies import Answered, Broken, Reply, Stage
+from gcsched.domain.smtp_reply import Answered, Broken, Reply, Stage
 from tests.domain.real_replies import ALL, OURS
 
 PREFIX = "GCSCHED_FALLBACK_SMTP_"

@@ -12,7 +12,7 @@ from gcsched.domain.relay_health import (
     is_of_session,
     state_after,
 )
-from gcsched.domain.replies import Answered, Broken, Reply, Stage
+from gcsched.domain.smtp_reply import Answered, Broken, Reply, Stage
 
 PASSED, FAILED = Heard(is_check=True), Heard(is_check=True, error="CONNECT: refused")
 ARRIVED, TROUBLED = Heard(), Heard(error="451 at MAIL: later")

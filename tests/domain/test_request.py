@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from gcsched.domain.request import MeetRequest, validated
 from gcsched.errors import InvalidRequest, Violation
-from tests.builders import DOC_ONLY, NOON, NOW, a_request
+from tests.support.builders import DOC_ONLY, NOON, NOW, a_request
 
 LAST_SECOND_OF_9999 = int(datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp())
 TEN_YEARS = NOON + 3653 * 86_400

@@ -9,9 +9,9 @@ import pytest
 
 from gcsched.domain.job import Priority
 from gcsched.domain.request import MeetRequest, validated
-from gcsched.domain.request_texts import MOST_TOLD, has_controls
+from gcsched.domain.validation import MOST_TOLD, has_controls
 from gcsched.errors import InvalidRequest, Violation
-from tests.builders import DOC_ONLY, NOON, NOW, a_request
+from tests.support.builders import DOC_ONLY, NOON, NOW, a_request
 
 OFFER = replace(DOC_ONLY, templates={"doc": (), "interview": ("room", "link")})
 NEXT_DAILY = 1_782_979_200  # 2026-07-02, ten o'clock in Berlin

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from gcsched.domain.attempt import Attempt
 from gcsched.domain.due import KEEP_TRYING
 from gcsched.domain.job import Job
-from gcsched.domain.replies import Kind
 from gcsched.domain.retry import Done, Expire, GiveUp, Hold, OnUncertain, RetryPolicy, TryAgain
-from tests.builders import NOW, a_claimed_job, an_attempt
+from gcsched.domain.smtp_reply import Kind
+from tests.support.builders import NOW, a_claimed_job, an_attempt
 
 POLICY = RetryPolicy()
 HOLD = RetryPolicy(on_uncertain=OnUncertain.HOLD)

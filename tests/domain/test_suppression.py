@@ -3,9 +3,9 @@ from datetime import timedelta
 import pytest
 
 from gcsched.domain.job import Job, State
-from gcsched.domain.replies import Kind
+from gcsched.domain.smtp_reply import Kind
 from gcsched.domain.suppression import Suppression, suppression_from, until_violations
-from tests.builders import NOW, a_claimed_job, a_job, a_suppression, an_attempt
+from tests.support.builders import NOW, a_claimed_job, a_job, a_suppression, an_attempt
 
 MONTH = timedelta(days=30)
 REFUSED = an_attempt(kind=Kind.RECIPIENT, code=550, text="550 5.1.1 at RCPT: no such user")

@@ -10,10 +10,10 @@ import structlog
 
 from gcsched.logs import configure
 from gcsched.pb import task_pb2
-from tests.relay import Answer, At, Relay
-from tests.running import a_setting, all_are_sent, running
-from tests.service import a_meet, scheduler
-from tests.waiting import until
+from tests.support.app import a_setting, all_are_sent, running
+from tests.support.relay.server import Answer, At, Relay
+from tests.support.service import a_meet, scheduler
+from tests.support.wait import until
 
 INTERNAL = {
     "user@corp.local": ("user", "corp.local"),

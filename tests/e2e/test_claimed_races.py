@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.claimed_races import Scenario, figures, play
+from tests.scenarios.claimed_races import Scenario, figures, play
 
 
 async def test_no_body_begins_after_a_cancel_or_a_block_of_a_claimed_job(tmp_path: Path) -> None:

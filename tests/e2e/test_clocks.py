@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.relay import Relay
-from tests.service import a_meet, environment, scheduler, service
-from tests.waiting import until
+from tests.support.relay.server import Relay
+from tests.support.service import a_meet, environment, scheduler, service
+from tests.support.wait import until
 
 libfaketime = pytest.importorskip("libfaketime", reason="its wheel is for Linux on x86_64")
 

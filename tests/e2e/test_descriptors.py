@@ -7,12 +7,12 @@ from pathlib import Path
 
 import psutil
 
-from tests.half_connections import HALF_GRPC, HALF_HTTP, holding
-from tests.launching import forked
-from tests.ports import free_port
-from tests.relay import Relay
-from tests.service import ServiceProcess, a_meet, environment, scheduler
-from tests.waiting import until
+from tests.support.half_connections import HALF_GRPC, HALF_HTTP, holding
+from tests.support.launch import forked
+from tests.support.ports import free_port
+from tests.support.relay.server import Relay
+from tests.support.service import ServiceProcess, a_meet, environment, scheduler
+from tests.support.wait import until
 from tests.web.looking import looking_at
 
 DESCRIPTORS = 256

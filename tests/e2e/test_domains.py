@@ -10,12 +10,12 @@ import pytest
 
 from gcsched.adapters.smtp.pool import Pool
 from gcsched.domain.mail import Mail
-from gcsched.domain.replies import Transmission
+from gcsched.domain.smtp_reply import Transmission
 from gcsched.usecases.ports import Begin
-from tests.relay import Action, At, Hang, Moment, Relay
-from tests.running import Running, a_setting, all_are_sent, jobs, running
-from tests.service import a_meet, scheduler
-from tests.waiting import until
+from tests.support.app import Running, a_setting, all_are_sent, jobs, running
+from tests.support.relay.server import Action, At, Hang, Moment, Relay
+from tests.support.service import a_meet, scheduler
+from tests.support.wait import until
 
 SLOW = "slow.test"
 PLACES = 2

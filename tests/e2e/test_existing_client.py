@@ -11,9 +11,9 @@ from google.protobuf import descriptor_pb2
 from grpc_tools import protoc
 
 from gcsched.rpc.contract import published_file
-from tests.relay import Relay
-from tests.service import environment, service
-from tests.waiting import until
+from tests.support.relay.server import Relay
+from tests.support.service import environment, service
+from tests.support.wait import until
 
 OLD_CLIENT = Path(__file__).parent / "old_client"
 

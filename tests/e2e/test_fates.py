@@ -9,11 +9,11 @@ import pytest
 
 from gcsched.adapters.mongo.codec import encode
 from gcsched.pb import task_pb2
-from tests.builders import a_job
-from tests.relay import Answer, At, LoseReply, Relay
-from tests.running import Running, a_setting, running
-from tests.service import a_meet, scheduler
-from tests.waiting import until
+from tests.support.app import Running, a_setting, running
+from tests.support.builders import a_job
+from tests.support.relay.server import Answer, At, LoseReply, Relay
+from tests.support.service import a_meet, scheduler
+from tests.support.wait import until
 
 Row = dict[str, Any]
 GONE = "gone@example.org"

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.floods import memory_peak_mb, no_message, resets, wrong_variables
-from tests.relay import Relay
-from tests.service import ServiceProcess, a_meet, environment, scheduler, service
-from tests.waiting import until
+from tests.scenarios.floods import memory_peak_mb, no_message, resets, wrong_variables
+from tests.support.relay.server import Relay
+from tests.support.service import ServiceProcess, a_meet, environment, scheduler, service
+from tests.support.wait import until
 
 LIMIT_MB = 512  # of deploy/kubernetes.yaml
 LEFT_MB = 150  # for what a longer flood adds

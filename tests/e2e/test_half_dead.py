@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
-from tests.failing_service import forked_to_fail
-from tests.launching import Launch
-from tests.ports import free_port
-from tests.relay import Relay
-from tests.relay_script import At, Hang
-from tests.service import ServiceProcess, Stub, a_meet, environment, scheduler, service
-from tests.waiting import until
+from tests.support.failing_service import forked_to_fail
+from tests.support.launch import Launch
+from tests.support.ports import free_port
+from tests.support.relay.script import At, Hang
+from tests.support.relay.server import Relay
+from tests.support.service import ServiceProcess, Stub, a_meet, environment, scheduler, service
+from tests.support.wait import until
 from tests.web.looking import looking_at
 
 MAILS = 40

@@ -1,8 +1,8 @@
 """What the whole application sends to a relay under limits, and to one that complains."""
 
-from tests.relay import Relay, Throttle
-from tests.running import a_setting, all_are_sent, ask_for, running
-from tests.waiting import until
+from tests.support.app import a_setting, all_are_sent, ask_for, running
+from tests.support.relay.server import Relay, Throttle
+from tests.support.wait import until
 
 
 def most_in_a_second(relay: Relay) -> int:

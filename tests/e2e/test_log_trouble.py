@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.launching import Launch, forked
-from tests.log_troubles import (
+from tests.support.launch import Launch, forked
+from tests.support.log_troubles import (
     ALL_CLOSED,
     MUCH_LOGGED,
     a_small_pipe,
@@ -23,10 +23,10 @@ from tests.log_troubles import (
     write_at_most,
     write_to,
 )
-from tests.ports import free_port
-from tests.relay import Relay
-from tests.service import ServiceProcess, a_meet, environment, scheduler
-from tests.waiting import until
+from tests.support.ports import free_port
+from tests.support.relay.server import Relay
+from tests.support.service import ServiceProcess, a_meet, environment, scheduler
+from tests.support.wait import until
 from tests.web.looking import looking_at
 
 MAILS = 30

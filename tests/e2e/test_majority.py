@@ -13,10 +13,10 @@ import pytest
 from gcsched.adapters.mongo import connection
 from gcsched.pb import task_pb2
 from tests.chaos.replica_set import PARAMETERS, Member, ReplicaSet, a_replica_set
-from tests.relay import Relay
-from tests.running import a_setting, ask_for, running
-from tests.service import Stub, a_meet, scheduler
-from tests.waiting import until
+from tests.support.app import a_setting, ask_for, running
+from tests.support.relay.server import Relay
+from tests.support.service import Stub, a_meet, scheduler
+from tests.support.wait import until
 
 CALL_SECONDS, WTIMEOUT_MS = 4.5, 1_500  # long enough for a second try after a write failed
 JOBS = 20

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.service import a_meet, environment, is_serving, scheduler, service
+from tests.support.service import a_meet, environment, is_serving, scheduler, service
 
 MORE_THAN_GRPC_HOLDS = 3_500  # of itself: it would answer CANCELLED to a part of them, at random
 

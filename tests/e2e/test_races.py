@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.races import Scenario, figures, play
+from tests.scenarios.races import Scenario, figures, play
 
 
 async def test_a_change_and_the_delivery_never_both_win(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.random_faults import Scenario, figures, play
+from tests.scenarios.random_faults import Scenario, figures, play
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,11 @@ import structlog
 from pymongo import MongoClient
 from structlog.testing import capture_logs
 
-from tests.nonsense import KINDS, a_fake_redis
-from tests.relay import Relay
-from tests.running import Running, a_setting, ask_for, jobs, running
-from tests.service import a_meet, scheduler
-from tests.waiting import until
+from tests.support.app import Running, a_setting, ask_for, jobs, running
+from tests.support.nonsense_redis import KINDS, a_fake_redis
+from tests.support.relay.server import Relay
+from tests.support.service import a_meet, scheduler
+from tests.support.wait import until
 
 Events = list[MutableMapping[str, Any]]
 TELLING = (

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.ports import free_port
-from tests.program import gcsched
-from tests.service import ServiceProcess, environment
-from tests.stores import BareMongod, owned
-from tests.waiting import until
+from tests.support.command import gcsched
+from tests.support.ports import free_port
+from tests.support.service import ServiceProcess, environment
+from tests.support.stores import BareMongod, owned
+from tests.support.wait import until
 from tests.web.looking import looking_at
 
 SECRET = "S3cr3tPW"

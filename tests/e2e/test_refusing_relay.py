@@ -9,10 +9,10 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from tests.relay import Answer, At, Relay
-from tests.running import Running, a_setting, all_are_sent, jobs, running
-from tests.service import a_meet, scheduler
-from tests.waiting import until
+from tests.support.app import Running, a_setting, all_are_sent, jobs, running
+from tests.support.relay.server import Answer, At, Relay
+from tests.support.service import a_meet, scheduler
+from tests.support.wait import until
 from tests.web.looking import looking_at
 
 Events = list[MutableMapping[str, Any]]

@@ -12,12 +12,12 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from gcsched.resources import Resources
-from gcsched.settings import Settings
-from tests.ports import free_port
-from tests.relay import Answer, At, Relay
-from tests.running import Running, a_setting, all_are_sent, ask_for, jobs, running
-from tests.waiting import until
+from gcsched.config.settings import Settings
+from gcsched.wiring.resources import Resources
+from tests.support.app import Running, a_setting, all_are_sent, ask_for, jobs, running
+from tests.support.ports import free_port
+from tests.support.relay.server import Answer, At, Relay
+from tests.support.wait import until
 
 Events = list[MutableMapping[str, Any]]
 MakeSettings = Callable[..., Settings]

@@ -7,14 +7,14 @@ from io import StringIO
 import pytest
 import structlog
 
-from gcsched.adapters.compose import Composer, Letter
+from gcsched.adapters.mail.composer import Composer, Letter
 from gcsched.domain.mail import Mail
 from gcsched.logs import configure
 from gcsched.pb import task_pb2
-from tests.relay import Answer, At, Relay
-from tests.running import a_setting, running
-from tests.service import a_meet, scheduler
-from tests.waiting import until
+from tests.support.app import a_setting, running
+from tests.support.relay.server import Answer, At, Relay
+from tests.support.service import a_meet, scheduler
+from tests.support.wait import until
 
 NAME, SUBJECT = "Zoë Quackenbush", "Kündigungsgespräch am Waldsee"
 SAID = (

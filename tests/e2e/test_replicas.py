@@ -8,10 +8,10 @@ from pathlib import Path
 
 import psutil
 
-from tests.ports import free_port
-from tests.service import ServiceProcess, Stub, a_meet, environment, published
-from tests.stage import timed
-from tests.waiting import until
+from tests.scenarios.cluster import timed
+from tests.support.ports import free_port
+from tests.support.service import ServiceProcess, Stub, a_meet, environment, published
+from tests.support.wait import until
 
 PER_SECOND = 60
 

@@ -14,16 +14,16 @@ import pytest
 import trustme
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from gcsched.adapters.embedded.mongod import MongodOptions, Tls
-from gcsched.adapters.embedded.replica_set import Login
-from gcsched.adapters.embedded.valkey import ValkeyOptions
-from tests.ports import free_port
-from tests.proxy import a_proxy
-from tests.relay import At, Hang, Relay
-from tests.service import ServiceProcess, a_meet, environment, scheduler, service
-from tests.stage import a_stage
-from tests.stores import own_mongod, own_valkey
-from tests.waiting import until
+from gcsched.dev.stores.mongod import MongodOptions, Tls
+from gcsched.dev.stores.replica_set import Login
+from gcsched.dev.stores.valkey import ValkeyOptions
+from tests.scenarios.cluster import a_stage
+from tests.support.ports import free_port
+from tests.support.proxy import a_proxy
+from tests.support.relay.server import At, Hang, Relay
+from tests.support.service import ServiceProcess, a_meet, environment, scheduler, service
+from tests.support.stores import own_mongod, own_valkey
+from tests.support.wait import until
 
 
 def test_without_settings_it_names_all_that_is_missing_and_exits_2() -> None:

@@ -10,11 +10,11 @@ import structlog
 from pymongo import MongoClient
 from structlog.testing import capture_logs
 
-from gcsched.domain.patience import Patience
-from gcsched.settings import Settings
-from tests.relay import At, Hang, Relay
-from tests.running import Running, a_setting, all_are_sent, ask_for, running
-from tests.waiting import until
+from gcsched.config.settings import Settings
+from gcsched.domain.silence_limit import Patience
+from tests.support.app import Running, a_setting, all_are_sent, ask_for, running
+from tests.support.relay.server import At, Hang, Relay
+from tests.support.wait import until
 
 PATIENCE = 0.5
 Events = list[MutableMapping[str, Any]]
@@ -23,9 +23,9 @@ MakeSettings = Callable[[Relay, Relay], Settings]
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gcsched.relaying.PATIENCE", Patience(least=PATIENCE))
-    monkeypatch.setattr("gcsched.usecases.staffing.STUCK_AFTER_SECONDS", PATIENCE)
-    monkeypatch.setattr("gcsched.usecases.crew.RELIEVE_EVERY_SECONDS", 0.1)
+    monkeypatch.setattr("gcsched.wiring.relays.PATIENCE", Patience(least=PATIENCE))
+    monkeypatch.setattr("gcsched.usecases.delivery.staffing.STUCK_AFTER_SECONDS", PATIENCE)
+    monkeypatch.setattr("gcsched.usecases.delivery.worker_pool.RELIEVE_EVERY_SECONDS", 0.1)
 
 
 @pytest.fixture

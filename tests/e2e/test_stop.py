@@ -16,11 +16,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.ports import free_port
-from tests.relay import Relay
-from tests.service import ServiceProcess, a_meet, environment, scheduler
-from tests.stores import own_mongod, own_valkey
-from tests.waiting import until
+from tests.support.ports import free_port
+from tests.support.relay.server import Relay
+from tests.support.service import ServiceProcess, a_meet, environment, scheduler
+from tests.support.stores import own_mongod, own_valkey
+from tests.support.wait import until
 
 SCRIPT = Path(sysconfig.get_path("scripts")) / "gcsched"
 PROGRAMS = {

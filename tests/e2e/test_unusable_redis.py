@@ -11,12 +11,12 @@ import redis
 import structlog
 from structlog.testing import capture_logs
 
-from tests.relay import Relay
-from tests.running import Running, a_setting, all_are_sent, ask_for, running
-from tests.service import a_meet, scheduler
-from tests.stores import own_valkey
-from tests.unusable_redis import ENOUGH, WAYS, unusable, with_user
-from tests.waiting import until
+from tests.support.app import Running, a_setting, all_are_sent, ask_for, running
+from tests.support.relay.server import Relay
+from tests.support.service import a_meet, scheduler
+from tests.support.stores import own_valkey
+from tests.support.unusable_redis import ENOUGH, WAYS, unusable, with_user
+from tests.support.wait import until
 from tests.web.looking import Looker, looking_at
 
 Events = list[MutableMapping[str, Any]]

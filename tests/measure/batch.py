@@ -17,8 +17,8 @@ import psutil
 
 from gcsched.pb import task_pb2
 from tests.measure.spine import Figures, a_folder, surroundings
-from tests.service import a_meet
-from tests.stage import Stage, a_stage
+from tests.scenarios.cluster import Stage, a_stage
+from tests.support.service import a_meet
 
 BATCH = 500
 SINGLE_CALLS = 5_000

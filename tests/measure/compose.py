@@ -21,9 +21,9 @@ from tempfile import TemporaryDirectory
 from time import process_time
 from zoneinfo import ZoneInfo
 
-from gcsched.adapters.compose import Composer, headers_of
-from gcsched.adapters.template_folder import default_folder
-from gcsched.adapters.templates import Rendered, Templates
+from gcsched.adapters.mail.composer import Composer, headers_of
+from gcsched.adapters.mail.template_folder import default_folder
+from gcsched.adapters.mail.templates import Rendered, Templates
 
 DUE = datetime(2025, 11, 24, 9, 30, tzinfo=UTC)
 

@@ -20,12 +20,12 @@ from zoneinfo import ZoneInfo
 
 from fast_mail_parser import parse_email
 
-from gcsched.adapters.compose import Composer
-from gcsched.adapters.template_folder import default_folder
-from gcsched.adapters.templates import Templates
+from gcsched.adapters.mail.composer import Composer
+from gcsched.adapters.mail.template_folder import default_folder
+from gcsched.adapters.mail.templates import Templates
 from gcsched.domain.job import Job
-from tests.builders import a_job
-from tests.relay_script import repeatable
+from tests.support.builders import a_job
+from tests.support.relay.script import repeatable
 
 RANGES = [(0x20, 0x7E), (0xA0, 0x24F), (0x370, 0x5FF), (0x4E00, 0x9FFF), (0x1F300, 0x1F6FF)]
 RANGES += [(0x20, 0x2FFFF)]

@@ -17,14 +17,14 @@ from pathlib import Path
 import grpc
 import psutil
 
-from tests.half_connections import HALF_GRPC, HALF_HTTP, holding
-from tests.launching import executed
 from tests.measure.spine import Figures
 from tests.measure.survive import Scenarios, run_scenarios
-from tests.ports import free_port
-from tests.service import ServiceProcess, Stub, a_meet, environment, scheduler
-from tests.stage import Stage, a_stage, quantile
-from tests.waiting import until
+from tests.scenarios.cluster import Stage, a_stage, quantile
+from tests.support.half_connections import HALF_GRPC, HALF_HTTP, holding
+from tests.support.launch import executed
+from tests.support.ports import free_port
+from tests.support.service import ServiceProcess, Stub, a_meet, environment, scheduler
+from tests.support.wait import until
 from tests.web.looking import looking_at
 
 DESCRIPTORS = 256

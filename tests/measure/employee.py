@@ -16,8 +16,8 @@ from pathlib import Path
 from gcsched.pb import task_pb2
 from tests.measure.spine import Figures, soon
 from tests.measure.survive import A_MONTH_SECONDS, Scenarios, run_scenarios
-from tests.service import Stub, a_meet, scheduler
-from tests.stage import a_stage
+from tests.scenarios.cluster import a_stage
+from tests.support.service import Stub, a_meet, scheduler
 
 CALLS = 500
 WINDOW_SECONDS = 18

@@ -20,7 +20,9 @@ from pathlib import Path
 
 from grpc_tools import protoc
 
-from tests.environments import (
+from tests.measure.spine import Figures, a_folder, surroundings
+from tests.scenarios.cluster import Stage, a_stage
+from tests.support.environments import (
     Environment,
     bare,
     built_wheel,
@@ -28,12 +30,10 @@ from tests.environments import (
     with_newest,
     with_oldest,
 )
-from tests.launching import Child
-from tests.measure.spine import Figures, a_folder, surroundings
-from tests.ports import free_port
-from tests.service import ServiceProcess, environment
-from tests.stage import Stage, a_stage
-from tests.waiting import until
+from tests.support.launch import Child
+from tests.support.ports import free_port
+from tests.support.service import ServiceProcess, environment
+from tests.support.wait import until
 
 COMMAND = " ".join(["python -m tests.measure.environments", *sys.argv[1:]])
 PYTHONS = ["3.11", "3.12", "3.13"]

@@ -11,11 +11,11 @@ import json
 import sys
 from pathlib import Path
 
-from gcsched.adapters.embedded.valkey import ValkeyOptions
-from gcsched.cli.serve import fastest_loop
+from gcsched.cli.commands.serve import fastest_loop
+from gcsched.dev.stores.valkey import ValkeyOptions
 from tests.measure.spine import Figures, a_folder, surroundings
-from tests.random_faults import Scenario, figures, play
-from tests.stores import DATABASES, own_mongod, own_valkey, with_database, with_number
+from tests.scenarios.random_faults import Scenario, figures, play
+from tests.support.stores import DATABASES, own_mongod, own_valkey, with_database, with_number
 
 FIRST_SEED = 101
 POLICIES = ("resend", "hold")

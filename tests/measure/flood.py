@@ -19,11 +19,11 @@ from pathlib import Path
 from psutil import Process
 
 from gcsched.pb import task_pb2
-from tests.floods import FLOODS, Codes, batch, memory_peak_mb, sent
 from tests.measure.spine import Figures, a_folder, surroundings
-from tests.service import ServiceProcess, Stub, a_meet, scheduler
-from tests.stage import Call, Stage, a_stage, quantile, timed
-from tests.waiting import until
+from tests.scenarios.cluster import Call, Stage, a_stage, quantile, timed
+from tests.scenarios.floods import FLOODS, Codes, batch, memory_peak_mb, sent
+from tests.support.service import ServiceProcess, Stub, a_meet, scheduler
+from tests.support.wait import until
 from tests.web.looking import looking_at
 
 BETWEEN_CALLS_SECONDS = 0.1
@@ -114,7 +114,8 @@ def longest(before: dict[float, float], after: dict[float, float]) -> str:
 
 async def sent_by_a_process(name: str, target: str) -> Codes:
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.floods", name, target), stdout=asyncio.subprocess.PIPE
+        *(sys.executable, "-m", "tests.scenarios.floods", name, target),
+        stdout=asyncio.subprocess.PIPE,
     )
     told, _ = await process.communicate()
     return Codes(json.loads(told))

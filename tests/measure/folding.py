@@ -26,22 +26,22 @@ from gcsched.adapters.mongo.codec import encode
 from gcsched.adapters.mongo.connection import Mongo, open_mongo
 from gcsched.adapters.mongo.documents import BY_ID
 from gcsched.adapters.mongo.folding import MongoFolding
-from gcsched.adapters.mongo.listing import MongoJobList
+from gcsched.adapters.mongo.job_reader import MongoJobList
 from gcsched.adapters.mongo.suppressions import MongoSuppressions
-from gcsched.domain.identity import new_id
+from gcsched.domain.ids import new_id
 from gcsched.domain.job import State
-from gcsched.domain.listing import JobFilter, Listing, Order
+from gcsched.domain.job_list import JobFilter, Listing, Order
 from gcsched.errors import StoreUnavailable
 from gcsched.pb import task_pb2
-from gcsched.usecases.folding import AddressStore, Folding
-from tests.builders import a_job
+from gcsched.usecases.recovery.folding import AddressStore, Folding
 from tests.measure.spine import Figures, a_folder, surroundings
-from tests.ports import free_port
-from tests.relay import Relay
-from tests.service import ServiceProcess, Stub, a_meet, environment, scheduler
-from tests.stores import own_mongod, own_valkey
-from tests.versions import Version, other, present
-from tests.waiting import until
+from tests.support.builders import a_job
+from tests.support.ports import free_port
+from tests.support.relay.server import Relay
+from tests.support.service import ServiceProcess, Stub, a_meet, environment, scheduler
+from tests.support.stores import own_mongod, own_valkey
+from tests.support.versions import Version, other, present
+from tests.support.wait import until
 
 Row = dict[str, Any]
 COMMAND = " ".join(["python -m tests.measure.folding", *sys.argv[1:]])

@@ -14,14 +14,14 @@ import time
 from pathlib import Path
 from typing import Any
 
-from gcsched.cli.serve import fastest_loop
+from gcsched.cli.commands.serve import fastest_loop
 from tests.chaos.callers import Callers
-from tests.failing_service import HARD_WAYS, WAYS, executed_to_fail
 from tests.measure.spine import Figures, a_folder, surroundings
-from tests.ports import free_port
-from tests.service import ServiceProcess, environment
-from tests.stage import Stage, a_stage
-from tests.waiting import until
+from tests.scenarios.cluster import Stage, a_stage
+from tests.support.failing_service import HARD_WAYS, WAYS, executed_to_fail
+from tests.support.ports import free_port
+from tests.support.service import ServiceProcess, environment
+from tests.support.wait import until
 from tests.web.looking import looking_at
 
 PER_SECOND = 40.0

@@ -21,9 +21,9 @@ from pymongo.database import Database
 from gcsched.adapters.mongo.documents import INDEXES
 from tests.measure.spine import Figures, soon
 from tests.measure.survive import Scenarios, run_scenarios
-from tests.service import a_meet, scheduler
-from tests.stage import Stage, a_stage, timed
-from tests.waiting import until
+from tests.scenarios.cluster import Stage, a_stage, timed
+from tests.support.service import a_meet, scheduler
+from tests.support.wait import until
 
 Row = dict[str, Any]
 Base = Database[Row]

@@ -24,15 +24,15 @@ from pathlib import Path
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from tests.launching import Launch
-from tests.log_troubles import ALL_CLOSED, MUCH_LOGGED, a_small_pipe, in_a_shell, unwritable
 from tests.measure.flood import lag, longest, looks
 from tests.measure.spine import Figures, states
 from tests.measure.survive import Scenarios, run_scenarios
-from tests.ports import free_port
-from tests.service import ServiceProcess, Stub, a_meet, environment, scheduler
-from tests.stage import Call, Stage, a_stage, quantile, timed
-from tests.waiting import until
+from tests.scenarios.cluster import Call, Stage, a_stage, quantile, timed
+from tests.support.launch import Launch
+from tests.support.log_troubles import ALL_CLOSED, MUCH_LOGGED, a_small_pipe, in_a_shell, unwritable
+from tests.support.ports import free_port
+from tests.support.service import ServiceProcess, Stub, a_meet, environment, scheduler
+from tests.support.wait import until
 from tests.web.looking import looking_at
 
 MAILS = 500

@@ -19,9 +19,9 @@ from html import escape, unescape
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from gcsched.adapters.template_folder import default_folder
-from gcsched.adapters.template_variables import Variables
-from gcsched.adapters.templates import Templates
+from gcsched.adapters.mail.template_folder import default_folder
+from gcsched.adapters.mail.template_variables import Variables
+from gcsched.adapters.mail.templates import Templates
 from tests.measure.spine import surroundings
 
 WIDTHS = (320, 375, 600)

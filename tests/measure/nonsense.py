@@ -18,11 +18,11 @@ from typing import Any
 from pymongo import MongoClient
 
 from tests.measure.spine import Figures, a_folder, surroundings
-from tests.nonsense import KINDS, FakeRedis, a_fake_redis
-from tests.relay import Relay
-from tests.service import ServiceProcess, a_meet, environment, scheduler, service
-from tests.stores import own_mongod
-from tests.waiting import until
+from tests.support.nonsense_redis import KINDS, FakeRedis, a_fake_redis
+from tests.support.relay.server import Relay
+from tests.support.service import ServiceProcess, a_meet, environment, scheduler, service
+from tests.support.stores import own_mongod
+from tests.support.wait import until
 
 HALF = 10
 LATEST_SECONDS = 10.0

@@ -18,7 +18,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from gcsched.client import service_config
 from tests.measure.spine import Figures, a_folder, surroundings
-from tests.stage import a_stage
+from tests.scenarios.cluster import a_stage
 
 PING_MS = 10_000
 Options = list[tuple[str, Any]]

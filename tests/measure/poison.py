@@ -22,10 +22,10 @@ from pymongo.database import Database
 from gcsched.pb import task_pb2
 from tests.measure.spine import Figures, soon
 from tests.measure.survive import Scenarios, run_scenarios
-from tests.poisons import IN_JOBS, Poison, in_jobs, in_other_collections, in_runs, store
-from tests.service import Stub, a_meet, scheduler
-from tests.stage import Stage, a_stage
-from tests.waiting import until
+from tests.scenarios.cluster import Stage, a_stage
+from tests.support.poisons import IN_JOBS, Poison, in_jobs, in_other_collections, in_runs, store
+from tests.support.service import Stub, a_meet, scheduler
+from tests.support.wait import until
 
 MAILS = 10
 PATIENCE_SECONDS = 30.0

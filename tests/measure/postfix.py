@@ -25,10 +25,10 @@ from typing import Any
 from pymongo import MongoClient
 
 from tests.measure.spine import Figures, a_folder, surroundings
-from tests.ports import free_port
-from tests.service import a_meet, environment, scheduler, service
-from tests.stores import own_mongod, own_valkey
-from tests.waiting import until
+from tests.support.ports import free_port
+from tests.support.service import a_meet, environment, scheduler, service
+from tests.support.stores import own_mongod, own_valkey
+from tests.support.wait import until
 from tests.web.looking import looking_at
 
 PROGRAMS = Path("/usr/lib/postfix/sbin")

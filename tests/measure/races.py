@@ -15,10 +15,10 @@ from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from gcsched.cli.serve import fastest_loop
-from tests import claimed_races
+from gcsched.cli.commands.serve import fastest_loop
 from tests.measure.spine import Figures, a_folder, surroundings
-from tests.races import Scenario, figures, play
+from tests.scenarios import claimed_races
+from tests.scenarios.races import Scenario, figures, play
 
 COMMAND = " ".join(["python -m tests.measure.races", *sys.argv[1:]])
 

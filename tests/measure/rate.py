@@ -12,9 +12,9 @@ from bisect import bisect_left
 from pathlib import Path
 
 from tests.measure.spine import Figures, a_folder, sent_by, surroundings
-from tests.service import a_meet
-from tests.stage import Stage, a_stage
-from tests.waiting import until
+from tests.scenarios.cluster import Stage, a_stage
+from tests.support.service import a_meet
+from tests.support.wait import until
 
 RATE, BURST, SERVICES = 50, 10, 3
 

@@ -20,16 +20,16 @@ from typing import Any
 
 import grpc
 
-from gcsched.adapters.embedded.mongod import MongodOptions
+from gcsched.dev.stores.mongod import MongodOptions
 from tests.measure.spine import Figures
 from tests.measure.survive import Scenarios, run_scenarios
 from tests.measure.unready import OF_RELAY, ROWS, STARTING, Deed, Ground, Row
-from tests.ports import free_port
-from tests.program import gcsched
-from tests.relay import Relay
-from tests.service import ServiceProcess, a_meet, environment, scheduler
-from tests.stores import BareMongod, own_mongod, own_valkey, owned
-from tests.waiting import until
+from tests.support.command import gcsched
+from tests.support.ports import free_port
+from tests.support.relay.server import Relay
+from tests.support.service import ServiceProcess, a_meet, environment, scheduler
+from tests.support.stores import BareMongod, own_mongod, own_valkey, owned
+from tests.support.wait import until
 from tests.web.looking import Looker, looking_at
 
 MENDED_WITHIN_SECONDS = 90.0

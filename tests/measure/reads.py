@@ -23,14 +23,14 @@ from pymongo import MongoClient
 
 from gcsched.adapters.mongo.codec import encode
 from gcsched.domain.attempt import Attempt
-from gcsched.domain.identity import new_id
+from gcsched.domain.ids import new_id
 from gcsched.domain.job import Job, State
-from gcsched.domain.listing import ALLOWED, JobFilter, Listing, Place
-from gcsched.domain.replies import Kind
+from gcsched.domain.job_list import ALLOWED, JobFilter, Listing, Place
+from gcsched.domain.smtp_reply import Kind
 from gcsched.pb import task_pb2
 from tests.measure.spine import Figures, a_folder, surroundings
-from tests.service import Stub, scheduler
-from tests.stage import a_stage, quantile
+from tests.scenarios.cluster import a_stage, quantile
+from tests.support.service import Stub, scheduler
 
 Row = dict[str, Any]
 

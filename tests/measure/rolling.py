@@ -12,10 +12,10 @@ import json
 import sys
 from pathlib import Path
 
-from gcsched.cli.serve import fastest_loop
+from gcsched.cli.commands.serve import fastest_loop
 from tests.measure.spine import Figures, a_folder, surroundings
-from tests.rolling import Scenario, figures, play
-from tests.versions import Version, other, present
+from tests.scenarios.rolling import Scenario, figures, play
+from tests.support.versions import Version, other, present
 
 COMMAND = " ".join(["python -m tests.measure.rolling", *sys.argv[1:]])
 

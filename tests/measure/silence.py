@@ -19,10 +19,10 @@ from typing import Any
 from pymongo import MongoClient
 
 from tests.measure.spine import Figures, a_folder, surroundings
-from tests.relay import At, Hang, Kept, Relay
-from tests.service import a_meet, environment, scheduler, service
-from tests.stage import quantile
-from tests.stores import own_mongod, own_valkey
+from tests.scenarios.cluster import quantile
+from tests.support.relay.server import At, Hang, Kept, Relay
+from tests.support.service import a_meet, environment, scheduler, service
+from tests.support.stores import own_mongod, own_valkey
 
 PER_SECOND, BEFORE_SECONDS = 10, 10
 STAGES = (At.CONNECT, At.MAIL, At.BODY)

@@ -16,11 +16,11 @@ from pathlib import Path
 import structlog
 
 from tests.measure.spine import Figures, a_folder, surroundings
-from tests.relay import At, Hang, Relay
-from tests.running import a_setting, running
-from tests.service import a_meet, scheduler
-from tests.stores import own_mongod, own_valkey
-from tests.waiting import until
+from tests.support.app import a_setting, running
+from tests.support.relay.server import At, Hang, Relay
+from tests.support.service import a_meet, scheduler
+from tests.support.stores import own_mongod, own_valkey
+from tests.support.wait import until
 
 PER_SECOND, SESSIONS, SILENT = 50, 4, 5
 

@@ -16,11 +16,11 @@ from typing import Any
 
 import uvloop
 
+from gcsched.adapters.smtp.options import Keep, RelaySettings, Security
 from gcsched.adapters.smtp.pool import Pool
-from gcsched.adapters.smtp.settings import Keep, RelaySettings, Security
 from gcsched.domain.mail import Mail
 from gcsched.domain.permit import Permit
-from gcsched.domain.replies import Answered
+from gcsched.domain.smtp_reply import Answered
 
 
 async def permit() -> Permit:

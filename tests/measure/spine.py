@@ -21,9 +21,9 @@ from typing import Any
 
 from pymongo import MongoClient
 
-from tests.service import a_meet
-from tests.stage import Call, Stage, a_stage, lateness, quantile
-from tests.waiting import until
+from tests.scenarios.cluster import Call, Stage, a_stage, lateness, quantile
+from tests.support.service import a_meet
+from tests.support.wait import until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 Figures = dict[str, Any]

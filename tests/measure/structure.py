@@ -19,7 +19,7 @@ from pathlib import Path
 
 import grimp
 
-from tests.versions import described
+from tests.support.versions import described
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = "gcsched"

@@ -16,7 +16,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from gcsched.cli.serve import fastest_loop
+from gcsched.cli.commands.serve import fastest_loop
 from gcsched.pb import task_pb2
 from tests.chaos.callers import Callers
 from tests.chaos.verdict import Evidence, problems
@@ -28,10 +28,10 @@ from tests.measure.spine import (
     states,
     surroundings,
 )
-from tests.relay_script import repeatable
-from tests.service import Stub, a_meet, published
-from tests.stage import Stage, a_stage, quantile, timed
-from tests.waiting import until
+from tests.scenarios.cluster import Stage, a_stage, quantile, timed
+from tests.support.relay.script import repeatable
+from tests.support.service import Stub, a_meet, published
+from tests.support.wait import until
 
 Scenarios = dict[str, Callable[[Path], Coroutine[Any, Any, Figures]]]
 

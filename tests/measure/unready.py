@@ -8,9 +8,9 @@ from typing import Any
 from pymongo import MongoClient
 from redis import Redis
 
-from tests.ports import free_port
-from tests.relay import Answer, At, Hang, Relay
-from tests.stores import OwnServer, with_database
+from tests.support.ports import free_port
+from tests.support.relay.server import Answer, At, Hang, Relay
+from tests.support.stores import OwnServer, with_database
 
 TOLD_WITHIN_SECONDS = 40.0
 SILENCE_TOLD_WITHIN_SECONDS = 340.0  # RFC 5321 section 4.5.3.2.1: five minutes for the greeting

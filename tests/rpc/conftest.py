@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.relay import Relay
-from tests.running import Running, a_setting, running
-from tests.service import Stub, scheduler
+from tests.support.app import Running, a_setting, running
+from tests.support.relay.server import Relay
+from tests.support.service import Stub, scheduler
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from grpc_status import rpc_status
 
 from gcsched.rpc.server import serving_grpc
 from gcsched.rpc.servicer import SchedulerServicer
-from tests.service import Stub, scheduler
+from tests.support.service import Stub, scheduler
 
 
 @asynccontextmanager

@@ -6,8 +6,8 @@ from google.protobuf.message import DecodeError
 from gcsched.errors import MalformedMessage
 from gcsched.pb import task_pb2
 from gcsched.rpc.batches import PARSED_WHOLE, Converted, batch_from, delimited, requests_of
-from gcsched.rpc.convert import request_from
-from tests.service import a_meet
+from gcsched.rpc.status import request_from
+from tests.support.service import a_meet
 
 
 def a_large_batch(count: int = 40) -> task_pb2.BatchScheduleMeetsRequest:

@@ -11,12 +11,12 @@ import grpc
 import pytest
 
 from gcsched.pb import task_pb2
-from tests.relay import Relay
-from tests.relay_script import Kept
-from tests.running import Running, a_setting, running
-from tests.service import Stub, a_meet
-from tests.statuses import reason, status_of, violations
-from tests.waiting import until
+from tests.support.app import Running, a_setting, running
+from tests.support.relay.script import Kept
+from tests.support.relay.server import Relay
+from tests.support.service import Stub, a_meet
+from tests.support.status_details import reason, status_of, violations
+from tests.support.wait import until
 
 Response = task_pb2.MeetResponse
 HOUR = 3600

@@ -12,12 +12,12 @@ from structlog.testing import capture_logs
 
 from gcsched.adapters.mongo.connection import open_mongo
 from gcsched.pb import task_pb2
-from tests.poisons import in_jobs, in_other_collections, no_text, store
-from tests.relay import Relay
-from tests.running import a_setting, ask_for, running
-from tests.service import Stub, scheduler
-from tests.statuses import reason, status_of
-from tests.waiting import until
+from tests.support.app import a_setting, ask_for, running
+from tests.support.poisons import in_jobs, in_other_collections, no_text, store
+from tests.support.relay.server import Relay
+from tests.support.service import Stub, scheduler
+from tests.support.status_details import reason, status_of
+from tests.support.wait import until
 
 Row = dict[str, Any]
 List = task_pb2.ListJobsRequest

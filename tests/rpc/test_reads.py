@@ -10,7 +10,7 @@ import pytest
 
 from gcsched.errors import MalformedMessage, MessageLate
 from gcsched.rpc.reads import Reads
-from tests.waiting import until
+from tests.support.wait import until
 
 
 class Sender:

@@ -9,11 +9,11 @@ import pytest
 
 from gcsched import __version__
 from gcsched.pb import task_pb2
-from tests.relay import Relay
-from tests.running import Running, a_setting, running
-from tests.service import Stub, a_meet, scheduler
-from tests.stores import own_mongod
-from tests.waiting import until
+from tests.support.app import Running, a_setting, running
+from tests.support.relay.server import Relay
+from tests.support.service import Stub, a_meet, scheduler
+from tests.support.stores import own_mongod
+from tests.support.wait import until
 
 
 @pytest.fixture

@@ -15,13 +15,13 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
 )
 
 from gcsched.pb import task_pb2
-from tests.relay import Relay
-from tests.relay_script import repeatable
-from tests.running import Running, a_setting, running
-from tests.service import Stub, a_meet, scheduler
-from tests.statuses import details, status_of
-from tests.stores import own_mongod
-from tests.waiting import until
+from tests.support.app import Running, a_setting, running
+from tests.support.relay.script import repeatable
+from tests.support.relay.server import Relay
+from tests.support.service import Stub, a_meet, scheduler
+from tests.support.status_details import details, status_of
+from tests.support.stores import own_mongod
+from tests.support.wait import until
 
 
 def detail(error: grpc.aio.AioRpcError, kind: type[Message]) -> list[object]:

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from gcsched.pb import task_pb2
-from tests.relay import Relay
-from tests.running import a_setting, all_are_sent, ask_for, running
-from tests.service import Stub, scheduler
-from tests.stores import own_mongod, own_valkey
-from tests.waiting import until
+from tests.support.app import a_setting, all_are_sent, ask_for, running
+from tests.support.relay.server import Relay
+from tests.support.service import Stub, scheduler
+from tests.support.stores import own_mongod, own_valkey
+from tests.support.wait import until
 
 LONGEST_SECONDS = 1.5  # half a second, on a machine that does much else
 

@@ -8,11 +8,11 @@ import grpc
 import pytest
 
 from gcsched.pb import task_pb2
-from tests.relay import At, Hang, Relay
 from tests.rpc.serving import refused
-from tests.running import Running, a_setting, jobs, running
-from tests.service import Stub, a_meet, scheduler
-from tests.waiting import until
+from tests.support.app import Running, a_setting, jobs, running
+from tests.support.relay.server import At, Hang, Relay
+from tests.support.service import Stub, a_meet, scheduler
+from tests.support.wait import until
 
 Change = Callable[[Stub, task_pb2.Job], Awaitable[None]]
 DAY = 86_400

@@ -14,7 +14,7 @@ from grpc_status import rpc_status
 from gcsched.pb import task_pb2, task_pb2_grpc
 from gcsched.rpc.server import serving_grpc
 from gcsched.rpc.servicer import SchedulerServicer
-from tests.waiting import until
+from tests.support.wait import until
 
 CALLERS = 8
 ALONE = [("grpc.use_local_subchannel_pool", 1), ("grpc.enable_retries", 0)]

@@ -19,7 +19,7 @@ from gcsched.rpc.servicer import SchedulerServicer
 from gcsched.rpc.stream_limits import StreamLimits
 from gcsched.rpc.streams import StreamInterceptor
 from gcsched.rpc.watches import MOST_OF_A_CONNECTION, Watches
-from tests.waiting import until
+from tests.support.wait import until
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING

@@ -5,11 +5,11 @@ from functools import partial
 from typing import Any
 
 from gcsched.pb import task_pb2
-from tests.relay import Relay
-from tests.relay_script import Hang
-from tests.running import Running, a_setting, ask_for, running
-from tests.service import a_meet, scheduler
-from tests.waiting import until
+from tests.support.app import Running, a_setting, ask_for, running
+from tests.support.relay.script import Hang
+from tests.support.relay.server import Relay
+from tests.support.service import a_meet, scheduler
+from tests.support.wait import until
 
 TOO_MANY_TO_CLAIM_MORE = 9  # of the 16 that are claimed for one session at most
 

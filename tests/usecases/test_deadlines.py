@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import pytest
 
+from gcsched.usecases.batching import Group
 from gcsched.usecases.deadlines import Deadlines
-from gcsched.usecases.group import Group
 
 
 def futures(count: int) -> list[asyncio.Future[str]]:

@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry, Gauge
 from gcsched.web.connections import Connections
 from gcsched.web.readiness import Readiness
 from gcsched.web.server import Pages, serving_http
-from tests.waiting import until
+from tests.support.wait import until
 from tests.web.looking import looking_at
 
 LONGEST = 0.3

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from gcsched.usecases.heartbeat import PATIENCE_SECONDS
-from tests.proxy import a_proxy
-from tests.relay import Relay
-from tests.running import a_setting, running
-from tests.stores import own_mongod
-from tests.waiting import until
+from gcsched.usecases.monitoring.heartbeat import PATIENCE_SECONDS
+from tests.support.app import a_setting, running
+from tests.support.proxy import a_proxy
+from tests.support.relay.server import Relay
+from tests.support.stores import own_mongod
+from tests.support.wait import until
 from tests.web.looking import Looker, looking_at
 
 OK = (200, "ok\n")
@@ -32,7 +32,7 @@ async def test_one_that_is_cut_off_leaves_and_comes_back_and_all_together_stay(
     tmp_path: Path, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # One MongoDB, which one of them sees through a proxy: outside tests both have one URI.
-    monkeypatch.setattr("gcsched.store_watch.place_of", lambda _: "here")
+    monkeypatch.setattr("gcsched.wiring.stores.place_of", lambda _: "here")
     async with own_mongod(tmp_path) as mongod, a_proxy(mongod.port) as proxy, Relay() as relay:
         near = mongod.uri
         far = near.replace(f":{mongod.port}", f":{proxy.port}")

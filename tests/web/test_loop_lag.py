@@ -1,8 +1,8 @@
 import time
 
 from gcsched.web.loop_lag import EVERY_SECONDS, LoopLag
-from tests.builders import running
-from tests.waiting import until
+from tests.support.builders import running
+from tests.support.wait import until
 
 
 async def test_a_loop_that_was_held_up_is_seen_to_be_late() -> None:

@@ -11,14 +11,14 @@ import pytest
 
 from gcsched import __version__
 from gcsched.domain.job import State
-from gcsched.domain.replies import Kind
-from gcsched.usecases.sweep import Repair
+from gcsched.domain.smtp_reply import Kind
+from gcsched.usecases.recovery.sweep import Repair
 from gcsched.web.metrics import Metrics
-from tests.builders import NOW, a_claimed_job, an_attempt
-from tests.relay import Answer, At, Relay
-from tests.running import Running, a_setting, all_are_sent, ask_for, running
-from tests.service import a_meet, scheduler
-from tests.waiting import until
+from tests.support.app import Running, a_setting, all_are_sent, ask_for, running
+from tests.support.builders import NOW, a_claimed_job, an_attempt
+from tests.support.relay.server import Answer, At, Relay
+from tests.support.service import a_meet, scheduler
+from tests.support.wait import until
 from tests.web.looking import Looker, Scrape, looking_at
 
 README = (Path(__file__).resolve().parent.parent.parent / "README.md").read_text(encoding="utf-8")

@@ -8,12 +8,12 @@ import pytest
 
 from gcsched import app
 from gcsched.errors import CannotListen
-from tests.ports import free_port
-from tests.relay import Relay
-from tests.running import Running, a_setting, running
-from tests.service import ServiceProcess, environment
-from tests.stores import own_mongod, own_valkey
-from tests.waiting import until
+from tests.support.app import Running, a_setting, running
+from tests.support.ports import free_port
+from tests.support.relay.server import Relay
+from tests.support.service import ServiceProcess, environment
+from tests.support.stores import own_mongod, own_valkey
+from tests.support.wait import until
 from tests.web.looking import Looker, looking_at
 
 

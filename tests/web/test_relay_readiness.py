@@ -8,11 +8,11 @@ import pytest
 from structlog.testing import capture_logs
 
 from gcsched.pb import task_pb2
-from tests.ports import free_port
-from tests.relay import At, Hang, Relay
-from tests.running import Running, a_setting, running
-from tests.service import scheduler
-from tests.waiting import until
+from tests.support.app import Running, a_setting, running
+from tests.support.ports import free_port
+from tests.support.relay.server import At, Hang, Relay
+from tests.support.service import scheduler
+from tests.support.wait import until
 from tests.web.looking import Looker, looking_at
 
 Told = task_pb2.StatusReport.Relay

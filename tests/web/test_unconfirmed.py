@@ -6,10 +6,10 @@ from typing import Any
 
 from pymongo import MongoClient
 
-from tests.relay import Relay
-from tests.running import a_setting, running
-from tests.stores import own_mongod
-from tests.waiting import until
+from tests.support.app import a_setting, running
+from tests.support.relay.server import Relay
+from tests.support.stores import own_mongod
+from tests.support.wait import until
 from tests.web.looking import Looker, looking_at
 
 

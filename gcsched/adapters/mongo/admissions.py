@@ -13,7 +13,7 @@ from pymongo.errors import BulkWriteError
 from gcsched.adapters.mongo.codec import encode
 from gcsched.adapters.mongo.connection import Mongo, store_errors
 from gcsched.adapters.mongo.documents import BY_DEDUP_KEY
-from gcsched.adapters.mongo.holders import MongoHolders
+from gcsched.adapters.mongo.key_holders import MongoHolders
 from gcsched.adapters.mongo.writing import write_errors
 from gcsched.domain.dedup import Clash, Holder, clash
 from gcsched.domain.job import Job

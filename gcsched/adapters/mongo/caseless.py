@@ -13,7 +13,7 @@ from pymongo.errors import OperationFailure
 
 from gcsched.adapters.mongo.connection import Collection, Document, Mongo
 from gcsched.adapters.mongo.documents import BY_FOLDED, BY_ID
-from gcsched.adapters.mongo.refusals import Problem, problem_of
+from gcsched.adapters.mongo.driver_errors import Problem, problem_of
 from gcsched.domain.caseless import fold_address
 
 Query = dict[str, Any]

@@ -10,11 +10,11 @@ from typing import Any
 
 from pymongo.errors import WriteError
 
+from gcsched.adapters.mongo.bulk_write import Change, update_each
 from gcsched.adapters.mongo.codec import Unreadable, sorted_out
 from gcsched.adapters.mongo.connection import Mongo, store_errors
 from gcsched.adapters.mongo.documents import BY_CLAIM, BY_ID, BY_STATE_AND_DUE, BY_URGENCY
-from gcsched.adapters.mongo.each import Change, update_each
-from gcsched.adapters.mongo.refusals import is_of_document
+from gcsched.adapters.mongo.driver_errors import is_of_document
 from gcsched.adapters.mongo.unreadable import AS_IT_IS, Aside, Told, set_aside
 from gcsched.adapters.mongo.writing import write_errors
 from gcsched.domain.job import CLAIMABLE, LEASE, Priority, State

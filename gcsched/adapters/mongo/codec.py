@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from gcsched.adapters.mongo.checks import (
+from gcsched.adapters.mongo.field_checks import (
     check_address,
     check_moments,
     check_optional_moment,
@@ -21,7 +21,7 @@ from gcsched.domain.attempt import Attempt
 from gcsched.domain.caseless import fold_address
 from gcsched.domain.due import KEEP_TRYING
 from gcsched.domain.job import Job, Priority, State
-from gcsched.domain.replies import Kind
+from gcsched.domain.smtp_reply import Kind
 
 OPTIONAL = (
     *("dedup_key", "dedup_until", "released_key", "claim", "begun", "variables", "labels"),

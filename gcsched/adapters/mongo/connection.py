@@ -23,7 +23,6 @@ from pymongo.errors import (
 )
 from pymongo.write_concern import WriteConcern
 
-from gcsched.adapters.mongo.checks import NO_TEXT_HANDLER
 from gcsched.adapters.mongo.documents import (
     DOCUMENTS,
     INDEXES,
@@ -33,15 +32,7 @@ from gcsched.adapters.mongo.documents import (
     RunDocument,
     SuppressionDocument,
 )
-from gcsched.adapters.mongo.kind import (
-    ALLOWED,
-    STANDALONE,
-    WITHOUT_REPLICA_SET,
-    Kind,
-    Looks,
-    kind_of_seeds,
-)
-from gcsched.adapters.mongo.refusals import (
+from gcsched.adapters.mongo.driver_errors import (
     LOGIN_REFUSED,
     SENTENCES,
     UNFIT,
@@ -49,11 +40,20 @@ from gcsched.adapters.mongo.refusals import (
     Refusals,
     problem_of,
 )
+from gcsched.adapters.mongo.field_checks import NO_TEXT_HANDLER
+from gcsched.adapters.mongo.topology import (
+    ALLOWED,
+    STANDALONE,
+    WITHOUT_REPLICA_SET,
+    Kind,
+    Looks,
+    kind_of_seeds,
+)
 from gcsched.adapters.mongo.uri import SCHEMES, options_of, seeds
 from gcsched.adapters.mongo.write_failures import WRITE_FAILURES, WriteFailures
-from gcsched.adapters.store_words import AUTHENTICATION_FAILED, mongo_words
+from gcsched.adapters.store_advice import AUTHENTICATION_FAILED, mongo_words
+from gcsched.adapters.store_url import ask_driver, take_apart
 from gcsched.errors import SettingsProblems, StoreRefused, StoreUnavailable
-from gcsched.store_urls import ask_driver, take_apart
 
 Document = dict[str, Any]
 Collection = AsyncIOMotorCollection[Document]

@@ -6,14 +6,14 @@ from typing import Any
 
 from pymongo import UpdateOne
 
+from gcsched.adapters.mongo.bulk_write import write_each
 from gcsched.adapters.mongo.caseless import FOLDED, if_indexed
-from gcsched.adapters.mongo.certain import LONGEST_READ_MS
-from gcsched.adapters.mongo.checks import NO_CHARACTER
 from gcsched.adapters.mongo.connection import Document, Mongo, store_errors
 from gcsched.adapters.mongo.documents import BY_ERASED, BY_FOLDED, BY_ID
-from gcsched.adapters.mongo.each import write_each
+from gcsched.adapters.mongo.field_checks import NO_CHARACTER
+from gcsched.adapters.mongo.majority_read import LONGEST_READ_MS
 from gcsched.domain.caseless import fold_address
-from gcsched.usecases.folding import AddressStore, FoldedPage
+from gcsched.usecases.recovery.folding import AddressStore, FoldedPage
 
 Query = dict[str, Any]
 

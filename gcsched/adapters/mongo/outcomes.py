@@ -12,7 +12,7 @@ from pymongo.errors import BulkWriteError, WriteError
 from gcsched.adapters.mongo.codec import ASIDE, encode_attempt
 from gcsched.adapters.mongo.connection import Mongo
 from gcsched.adapters.mongo.documents import BY_ID
-from gcsched.adapters.mongo.refusals import UNFIT, code_of, is_of_document
+from gcsched.adapters.mongo.driver_errors import UNFIT, code_of, is_of_document
 from gcsched.adapters.mongo.writing import write_errors
 from gcsched.domain.job import FINAL, WAITING, Job, State
 from gcsched.usecases.ports import Conclusion

@@ -1,153 +1,139 @@
-"""User details, kept in bulk after the callers have their answers."""
+"""What is known of an employee: the user details, and what the jobs say. To be read, and erased."""
 
-import secrets
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
 from typing import Any
 
-import structlog
 from pymongo import UpdateOne
-from pymongo.errors import BulkWriteError
 
-from gcsched.adapters.mongo.connection import Mongo
-from gcsched.adapters.mongo.refusals import DUPLICATE_KEY, is_of_document_code
+from gcsched.adapters.mongo.caseless import FOLDED
+from gcsched.adapters.mongo.connection import Collection, Document, Mongo, store_errors
+from gcsched.adapters.mongo.documents import BY_EMPID, BY_ID
+from gcsched.adapters.mongo.majority_read import LONGEST_READ_MS, certain
+from gcsched.adapters.mongo.tolerant import a_count, a_moment, a_text, is_list
 from gcsched.adapters.mongo.writing import write_errors
-from gcsched.domain.caseless import fold_address
-from gcsched.domain.job import Job
+from gcsched.domain.erasure import EMPTIED, REMOVED, Known, erased_reason, erased_text
+from gcsched.domain.job import FINAL
+from gcsched.domain.masking import Words
+from gcsched.domain.recipient import Recipient
+from gcsched.usecases.management.recipients import Erased
 
-MOST_NAMED = 10
-KEPT = 20
-"""How many saves a list of a recipient holds: some of each process that saves at one time.
-
-A process saves into one list and takes its earlier ones out of the other, in turn (MongoDB cannot
-do both to one). So others, however often they save, do not push out what may have to be repeated.
-"""
-LISTS = ("saves", "other_saves")
-
-
-@dataclass(frozen=True, slots=True)
-class SaveId:
-    """Which save it is, of which process."""
-
-    process: str
-    number: int = 0
-
-    def following(self) -> "SaveId":
-        return SaveId(self.process, self.number + 1)
-
-    def __str__(self) -> str:
-        return f"{self.process}:{self.number}"
-
-    @property
-    def lists(self) -> tuple[str, str]:
-        """Return the list that keeps this save, and the other one."""
-        mine = self.number % 2
-        return LISTS[mine], LISTS[1 - mine]
+FINISHED = {"$in": [state.value for state in FINAL]}
+NOT_FINISHED = {"$nin": [state.value for state in FINAL]}
+TEXTS = ("email", "name", "message", "empid", "reply_to")
+IN_A_ROW = 25
+SEEN = dict.fromkeys(("state", "version", "reason", "attempts", "variables", *TEXTS), 1)
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
-class MongoRecipients:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MongoPersonalData:
     mongo: Mongo
-    _unsure: Sequence[str] = field(default=(), init=False)
-    _latest: SaveId = field(default_factory=lambda: SaveId(secrets.token_urlsafe(6)), init=False)
 
-    async def save(self, jobs: Sequence[Job]) -> None:
-        """Note name and address of each job's employee, and count what was accepted for them.
+    async def recipient(self, empid: str) -> Recipient | None:
+        with store_errors("reading user details"):
+            document = await self.mongo.recipients.find_one({"_id": empid})
+        return None if document is None else decode(document)
 
-        The same *jobs* again, after an error, are counted once. An employee whose document cannot
-        be changed is left out and logged; the others are kept.
+    async def unfinished(self, empid: str) -> int:
+        query = {"empid": empid, "state": NOT_FINISHED}
+        with store_errors("counting an employee's jobs"):
+            return int(await certain(partial(counted, query), self.mongo.jobs))
+
+    async def erase(self, empid: str, *, after: str, most: int, now: datetime) -> Erased:
+        """Erase *most* finished jobs that follow *after*, each only as it was seen.
+
+        As documents, not as jobs: one that cannot be read is somebody's all the same.
         """
-        ids = [job.id for job in jobs]
-        if ids != self._unsure:
-            self._latest = self._latest.following()
-        self._unsure = ids
-        await self._save(jobs, self._latest)
-        self._unsure = ()
+        query = {
+            "empid": empid,
+            "_id": {"$gt": after},
+            "state": FINISHED,
+            "email": {"$ne": ""},  # those were erased before
+        }
+        with store_errors("erasing jobs"):
+            # Certain: that nothing is left must be no belief of a node without a majority.
+            found = await certain(partial(first_of, query, most), self.mongo.jobs)
+            if not found:
+                return Erased(jobs=0, missed=0, last=None)
+            writes = await erasures(found, now)
+            with write_errors("erasing jobs"):
+                answer = await self.mongo.jobs.bulk_write(writes, ordered=False)
+            erased = answer.modified_count
+        last = found[-1]["_id"] if len(found) == most else None
+        return Erased(jobs=erased, missed=len(found) - erased, last=last)
 
-    async def _save(self, jobs: Sequence[Job], save_id: SaveId) -> None:
-        of_each: dict[str, list[Job]] = {}
-        for job in jobs:
-            of_each.setdefault(job.empid, []).append(job)
-        with write_errors("keeping user details"):
-            left = await self._write(of_each, [seen(*each, save_id) for each in of_each.items()])
-            if not left:
-                return
-            left = await self._write(left, [guarded(*each, save_id) for each in left.items()])
-        if left:
-            latest = [theirs[-1].id for theirs in left.values()]
-            structlog.get_logger().error("user details not kept", latest_jobs=latest[:MOST_NAMED])
-
-    async def _write(
-        self, of_each: Mapping[str, list[Job]], writes: list[UpdateOne]
-    ) -> dict[str, list[Job]]:
-        """Write for each employee; return those whose write failed at their own document."""
-        try:
-            await self.mongo.recipients.bulk_write(writes, ordered=False)
-        except BulkWriteError as error:
-            details: dict[str, Any] = dict(error.details or {})
-            failed = details.get("writeErrors", [])
-            is_theirs = all(e["code"] == DUPLICATE_KEY or is_of_document_code(e) for e in failed)
-            if details.get("writeConcernErrors") or not is_theirs:
-                raise
-            employees = list(of_each)
-            return {(empid := employees[e["index"]]): of_each[empid] for e in failed}
-        return {}
+    async def remove(self, empid: str) -> bool:
+        """Delete the user details; return whether there were any."""
+        with write_errors("deleting user details"):
+            deleted = await self.mongo.recipients.delete_one({"_id": empid})
+        return bool(deleted.deleted_count)
 
 
-def seen(empid: str, jobs: Sequence[Job], save_id: SaveId) -> UpdateOne:
-    """Make the usual write for one employee.
+async def erasures(documents: Sequence[Document], now: datetime) -> list[UpdateOne]:
+    """Make one write for each; a relay's words are searched, so others get their turn between."""
+    writes = []
+    for document in documents:
+        writes.append(erasure(document, now))
+        if len(writes) % IN_A_ROW == 0:
+            await asyncio.sleep(0)
+    return writes
 
-    It finds none to change where *save_id* was counted before, and where two processes meet an
-    employee at the same time: both end as a duplicate key, and `guarded` tells them apart.
-    """
-    latest, created = jobs[-1], [job.created for job in jobs]
-    (mine, other), this = save_id.lists, str(save_id)
-    return UpdateOne(
-        {"_id": empid, mine: {"$ne": this}},
-        {
-            "$set": {
-                "name": latest.name,
-                "email": latest.email,
-                "folded": fold_address(latest.email),
-            },
-            "$min": {"first_seen": min(created)},
-            "$max": {"last_seen": max(created)},
-            "$inc": {"accepted": len(jobs)},
-            "$push": {mine: {"$each": [this], "$slice": -KEPT}},
-            "$pull": {other: {"$regex": f"^{save_id.process}:"}},
-        },
-        upsert=True,
+
+async def counted(query: Document, jobs: Collection) -> int:
+    return await jobs.count_documents(query, hint=BY_EMPID, maxTimeMS=LONGEST_READ_MS)
+
+
+async def first_of(query: Document, most: int, jobs: Collection) -> list[Document]:
+    found = jobs.find(query, SEEN, sort=[("_id", 1)], hint=BY_EMPID, max_time_ms=LONGEST_READ_MS)
+    return await found.limit(most).batch_size(most).to_list(most)
+
+
+def erasure(document: Document, now: datetime) -> UpdateOne:
+    """Make the write that erases one job; where a field is none of ours, nothing of it stays."""
+    known, version = Words(known_of(document)), document.get("version")  # None: it is missing
+    attempts = document.get("attempts")
+    fields: dict[str, Any] = dict.fromkeys((*EMPTIED, FOLDED), "") | {
+        "reason": erased_reason(a_text(document, "reason"), known, now=now),
+        "attempts": [
+            erased_attempt(each, known)
+            for each in (attempts if is_list(attempts) else ())
+            if isinstance(each, dict)
+        ],
+        "version": a_count(document, "version") + 1,
+    }
+    # As values: what is stored may look like an operator.
+    seen = {
+        "_id": document["_id"],
+        "state": {"$eq": document["state"]},
+        "version": {"$eq": version},
+    }
+    return UpdateOne(seen, {"$set": fields, "$unset": dict.fromkeys(REMOVED, "")}, hint=BY_ID)
+
+
+def known_of(document: Document) -> Known:
+    """Read what may be damaged: what is not a text tells nothing that a relay could repeat."""
+    variables = document.get("variables")
+    pairs = variables.items() if isinstance(variables, dict) else ()
+    return Known(
+        **{name: a_text(document, name) for name in TEXTS},
+        variables={name: str(value) for name, value in pairs},
     )
 
 
-def guarded(empid: str, jobs: Sequence[Job], save_id: SaveId) -> UpdateOne:
-    """Make the write that fails at no type and counts nothing twice, at four times the cost.
-
-    It is one expression with a guard for each field: one that is spoilt is begun anew.
-    """
-    latest = jobs[-1]
-    mine, other = save_id.lists
-    saves = array(mine)
-    accepted = {"$cond": [{"$isNumber": "$accepted"}, "$accepted", 0]}
-    first, last = min(job.created for job in jobs), max(job.created for job in jobs)
-    fields: dict[str, Any] = {
-        "name": {"$literal": latest.name},
-        "email": {"$literal": latest.email},
-        "folded": {"$literal": fold_address(latest.email)},
-        "first_seen": {"$min": [moment("first_seen", first), first]},
-        "last_seen": {"$max": [moment("last_seen", last), last]},
-        "accepted": {"$add": [accepted, len(jobs)]},
-        mine: {"$slice": [{"$concatArrays": [saves, [str(save_id)]]}, -KEPT]},
-        other: {"$slice": [array(other), -KEPT]},
-    }
-    is_counted = {"$in": [str(save_id), saves]}
-    counted = {"$cond": [is_counted, "$$ROOT", {"$mergeObjects": ["$$ROOT", fields]}]}
-    return UpdateOne({"_id": empid}, [{"$replaceWith": counted}], upsert=True)
+def erased_attempt(attempt: Document, known: Words) -> Document:
+    return attempt | {"text": erased_text(a_text(attempt, "text"), known)}
 
 
-def array(name: str) -> dict[str, Any]:
-    return {"$cond": [{"$isArray": f"${name}"}, f"${name}", []]}
-
-
-def moment(name: str, otherwise: object) -> dict[str, Any]:
-    return {"$cond": [{"$eq": [{"$type": f"${name}"}, "date"]}, f"${name}", otherwise]}
+def decode(document: Document) -> Recipient:
+    """Read tolerantly: what is known of an employee is told, whatever else is spoilt."""
+    return Recipient(
+        empid=document["_id"],
+        name=a_text(document, "name"),
+        email=a_text(document, "email"),
+        first_seen=a_moment(document, "first_seen"),
+        last_seen=a_moment(document, "last_seen"),
+        accepted=a_count(document, "accepted"),
+    )

@@ -6,17 +6,17 @@ from datetime import UTC, datetime, timedelta
 
 from pymongo import UpdateOne
 
+from gcsched.adapters.mongo.bulk_write import Updated, write_each
 from gcsched.adapters.mongo.claims import STATES
 from gcsched.adapters.mongo.codec import Unreadable, sorted_out
 from gcsched.adapters.mongo.connection import Document, Mongo, store_errors
 from gcsched.adapters.mongo.documents import BY_ID, BY_LEASE, BY_STATE_AND_DUE
-from gcsched.adapters.mongo.each import Updated, write_each
-from gcsched.adapters.mongo.impossible import (
+from gcsched.adapters.mongo.outcomes import concluded
+from gcsched.adapters.mongo.repairs import (
     end_endless_leases,
     lease_what_nobody_holds,
     release_what_is_not_sent,
 )
-from gcsched.adapters.mongo.outcomes import concluded
 from gcsched.adapters.mongo.unreadable import (
     Aside,
     Told,

@@ -7,11 +7,11 @@ from typing import Any
 
 from pymongo.errors import DuplicateKeyError
 
-from gcsched.adapters.mongo.certain import LONGEST_READ_MS, certain
+from gcsched.adapters.mongo.bulk_write import update_each
 from gcsched.adapters.mongo.claims import NEXT_VERSION
 from gcsched.adapters.mongo.connection import Collection, Mongo, store_errors
 from gcsched.adapters.mongo.documents import BY_STATE_AND_DUE
-from gcsched.adapters.mongo.each import update_each
+from gcsched.adapters.mongo.majority_read import LONGEST_READ_MS, certain
 from gcsched.adapters.mongo.writing import write_errors
 from gcsched.domain.job import State
 

@@ -14,6 +14,7 @@ from typing import Any
 import structlog
 from pymongo import UpdateOne
 
+from gcsched.adapters.mongo.bulk_write import Updated, update_each, write_each
 from gcsched.adapters.mongo.codec import (
     ASIDE,
     UNREADABLE,
@@ -25,7 +26,6 @@ from gcsched.adapters.mongo.codec import (
 )
 from gcsched.adapters.mongo.connection import Collection, Document
 from gcsched.adapters.mongo.documents import BY_ID, BY_STATE_AND_DUE
-from gcsched.adapters.mongo.each import Updated, update_each, write_each
 from gcsched.domain.job import CLAIMABLE, WAITING, State
 
 Query = dict[str, Any]

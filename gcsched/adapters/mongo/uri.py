@@ -17,9 +17,7 @@ from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 from pymongo.uri_parser import split_options
 
-from gcsched import formats
-from gcsched.setting import Contradiction
-from gcsched.store_urls import (
+from gcsched.adapters.store_url import (
     SPECIAL,
     StoreUrl,
     ask_driver,
@@ -34,6 +32,9 @@ from gcsched.store_urls import (
     take_apart,
     unusable,
 )
+from gcsched.domain.contradiction import Contradiction
+
+DEFAULT_DATABASE = "gcsched"
 
 SCHEMES = ("mongodb", "mongodb+srv")
 DEFAULT_PORT = 27017
@@ -67,13 +68,20 @@ OF_ITS_SET = frozenset({"replicaset", "loadbalanced", "directconnection"})
 LEFT_OUT = LOGIN_OPTIONS | OF_ITS_SET | {"serverselectiontimeoutms", "minpoolsize"}
 
 
+def mongo_database(uri: str) -> str | None:
+    """Return the database that *uri* names, or ours; None where its path is no name of one."""
+    path = uri.partition("://")[2].partition("?")[0].partition("/")[2]
+    name = unquote(path) or DEFAULT_DATABASE
+    return name if re.fullmatch(r"[A-Za-z0-9_-]{1,63}", name) else None
+
+
 def checked_uri(uri: SecretStr) -> SecretStr:
     """Check *uri* as a setting; return it without blanks around it. Raises Contradiction."""
     text = uri.get_secret_value().strip()
     parts = take_apart(text, SCHEMES)
     check_login(parts.user_info)
     check_hosts(parts)
-    if (name := formats.mongo_database(text)) is None or name.lower() in NOT_FOR_JOBS:
+    if (name := mongo_database(text)) is None or name.lower() in NOT_FOR_JOBS:
         raise unusable(
             "its path is not the name of a database: up to 63 letters, digits, _ and -, and"
             f" neither config nor local; {SPECIAL}"
@@ -87,7 +95,7 @@ def checked_uri(uri: SecretStr) -> SecretStr:
 
 def mongo_place(uri: str) -> str:
     """Return the hosts and the database of *uri*, which was checked: no user, no option."""
-    return f"{take_apart(uri, SCHEMES).place}/{formats.mongo_database(uri)}"
+    return f"{take_apart(uri, SCHEMES).place}/{mongo_database(uri)}"
 
 
 def check_login(user_info: str) -> None:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import pymongo
 
 from gcsched.adapters.mongo.connection import Mongo, store_errors
-from gcsched.adapters.mongo.refusals import NO_WRITES
+from gcsched.adapters.mongo.driver_errors import NO_WRITES
 from gcsched.adapters.mongo.write_failures import WRITE_FAILURES
 from gcsched.errors import StoreRefused, StoreUnavailable
-from gcsched.usecases.periodic import periodically
-from gcsched.usecases.watch import EVERY
+from gcsched.usecases.loops import periodically
+from gcsched.usecases.monitoring.store_check import EVERY
 
 PROBE = "probe"  # of the runs, whose ids are other words: it is never stored
 LONGEST_TRY_SECONDS = 5.0  # as long as a majority is waited for

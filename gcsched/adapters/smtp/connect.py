@@ -14,9 +14,9 @@ from aiohappyeyeballs import AddrInfoType, start_connection
 
 from gcsched.adapters.smtp.conversation import REFUSALS, Conversation, printable
 from gcsched.adapters.smtp.envelope import Offer
+from gcsched.adapters.smtp.options import Limits, RelaySettings, Security
 from gcsched.adapters.smtp.session import Session
-from gcsched.adapters.smtp.settings import Limits, RelaySettings, Security
-from gcsched.domain.replies import Answered, Broken, Reply, Stage
+from gcsched.domain.smtp_reply import Answered, Broken, Reply, Stage
 
 NEXT_ADDRESS_AFTER_SECONDS = 0.25  # RFC 8305 section 8
 TRY_ANOTHER_MECHANISM = {504, 534}  # RFC 4954 section 6

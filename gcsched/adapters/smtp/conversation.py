@@ -8,7 +8,7 @@ import re
 from collections import deque
 from datetime import timedelta
 
-from gcsched.domain.replies import Reply, Stage
+from gcsched.domain.smtp_reply import Reply, Stage
 
 REFUSALS = range(400, 600)
 LONGEST_LINE = 8 * 1024

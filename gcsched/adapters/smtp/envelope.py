@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from gcsched.adapters.headers import DATE_OCTETS, date_header
+from gcsched.adapters.mail.headers import DATE_OCTETS, date_header
 from gcsched.domain.mail import Mail
-from gcsched.domain.replies import Reply, Stage
+from gcsched.domain.smtp_reply import Reply, Stage
 from gcsched.errors import MalformedMail
 
 # Whatever could end the address or the line early, and so smuggle in a command or a parameter.

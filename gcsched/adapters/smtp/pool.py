@@ -10,12 +10,12 @@ from typing import Self
 
 from gcsched.adapters.smtp.connect import Connector, trust_in
 from gcsched.adapters.smtp.envelope import Parcel
-from gcsched.adapters.smtp.grouping import Grouping
+from gcsched.adapters.smtp.options import Keep, Limits, RelaySettings
+from gcsched.adapters.smtp.pipelining import Grouping
 from gcsched.adapters.smtp.session import Session, Stale
-from gcsched.adapters.smtp.settings import Keep, Limits, RelaySettings
 from gcsched.domain.mail import Mail
 from gcsched.domain.relay_health import Checked, is_login_refused
-from gcsched.domain.replies import Answered, Broken, Stage, Transmission
+from gcsched.domain.smtp_reply import Answered, Broken, Stage, Transmission
 from gcsched.usecases.ports import Begin
 
 CLOSING = Broken(Stage.CONNECT, "the mailer is closing")

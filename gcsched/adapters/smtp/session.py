@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 
 from gcsched.adapters.smtp.conversation import Conversation, Lost
 from gcsched.adapters.smtp.envelope import Offer, Parcel
-from gcsched.adapters.smtp.grouping import Progress
-from gcsched.adapters.smtp.settings import Keep, Limits
+from gcsched.adapters.smtp.options import Keep, Limits
+from gcsched.adapters.smtp.pipelining import Progress
 from gcsched.adapters.smtp.transaction import Transaction
-from gcsched.domain.replies import (
+from gcsched.domain.smtp_reply import (
     SERVICE_CLOSING,
     Answered,
     Broken,

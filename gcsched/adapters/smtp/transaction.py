@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 from gcsched.adapters.smtp.conversation import REFUSALS, Answer, Conversation, Lost, TimedOut
 from gcsched.adapters.smtp.envelope import Offer, Parcel
-from gcsched.adapters.smtp.grouping import Progress
-from gcsched.adapters.smtp.settings import Limits
-from gcsched.domain.replies import (
+from gcsched.adapters.smtp.options import Limits
+from gcsched.adapters.smtp.pipelining import Progress
+from gcsched.domain.smtp_reply import (
     OUT_OF_STEP,
     SERVICE_CLOSING,
     Answered,
@@ -22,7 +22,7 @@ from gcsched.domain.replies import (
     Transmission,
     Withheld,
 )
-from gcsched.domain.reply_words import PIPELINED, spoken
+from gcsched.domain.smtp_reply_words import PIPELINED, spoken
 from gcsched.usecases.ports import Begin
 
 RSET = b"RSET\r\n"

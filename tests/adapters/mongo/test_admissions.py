@@ -13,17 +13,17 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError
 
-from gcsched.adapters.embedded.mongod import MongodOptions
 from gcsched.adapters.mongo.admissions import MongoAdmissions, duplicates
 from gcsched.adapters.mongo.codec import decode, encode
 from gcsched.adapters.mongo.connection import Mongo, open_mongo
 from gcsched.adapters.mongo.jobs import MongoJobs
 from gcsched.adapters.mongo.outcomes import MongoOutcomes
+from gcsched.dev.stores.mongod import MongodOptions
 from gcsched.domain.job import Job, Priority, State
 from gcsched.errors import StoreUnavailable
 from gcsched.usecases.ports import Admission, Admitted, Conclusion
-from tests.builders import NOW, a_claimed_job, a_job, an_admitted, an_attempt
-from tests.stores import own_mongod
+from tests.support.builders import NOW, a_claimed_job, a_job, an_admitted, an_attempt
+from tests.support.stores import own_mongod
 
 Row = dict[str, Any]
 DAY = timedelta(days=1)

@@ -19,15 +19,15 @@ from pymongo.database import Database
 from gcsched.adapters.mongo.codec import encode
 from gcsched.adapters.mongo.connection import Mongo
 from gcsched.adapters.mongo.folding import MongoFolding
-from gcsched.adapters.mongo.listing import MongoJobList
-from gcsched.adapters.mongo.steering import MongoSteering
+from gcsched.adapters.mongo.job_changes import MongoSteering
+from gcsched.adapters.mongo.job_reader import MongoJobList
 from gcsched.adapters.mongo.suppressions import MOST_COMPARED, MongoSuppressions
-from gcsched.domain.identity import new_id
-from gcsched.domain.listing import ALLOWED, JobFilter, Listing, Order
-from gcsched.usecases.folding import Folding
+from gcsched.domain.ids import new_id
+from gcsched.domain.job_list import ALLOWED, JobFilter, Listing, Order
+from gcsched.usecases.recovery.folding import Folding
 from tests.adapters.mongo.profile import profiled, stages
-from tests.builders import NOW, a_claimed_job, a_job, a_suppression
-from tests.waiting import until
+from tests.support.builders import NOW, a_claimed_job, a_job, a_suppression
+from tests.support.wait import until
 
 Row = dict[str, Any]
 LASTING = datetime(2100, 1, 1, tzinfo=UTC)

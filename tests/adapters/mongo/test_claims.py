@@ -13,7 +13,7 @@ from gcsched.adapters.mongo.claims import MongoClaims, is_due
 from gcsched.adapters.mongo.codec import encode
 from gcsched.adapters.mongo.connection import Mongo
 from gcsched.domain.job import CLAIMABLE, Job, Priority, State
-from tests.builders import a_claimed_job, a_job, an_attempt
+from tests.support.builders import a_claimed_job, a_job, an_attempt
 
 Row = dict[str, Any]
 PAST = datetime(2020, 1, 1, tzinfo=UTC)

@@ -11,8 +11,8 @@ from structlog.testing import capture_logs
 from gcsched.adapters.mongo.clock import ServerClock
 from gcsched.adapters.mongo.connection import Mongo, open_mongo
 from gcsched.errors import StoreUnavailable
-from tests.builders import running
-from tests.waiting import until
+from tests.support.builders import running
+from tests.support.wait import until
 
 NOTHING = timedelta(0)
 A_MOMENT = timedelta(milliseconds=50)

@@ -15,7 +15,7 @@ from gcsched.adapters.mongo.claims import MongoClaims
 from gcsched.adapters.mongo.codec import decode, encode
 from gcsched.adapters.mongo.connection import Mongo
 from gcsched.errors import InvalidRequest
-from tests.builders import NOW, a_job, a_job_factory, a_request
+from tests.support.builders import NOW, a_job, a_job_factory, a_request
 
 Row = dict[str, Any]
 PAST = datetime(2025, 7, 1, 12, tzinfo=UTC)

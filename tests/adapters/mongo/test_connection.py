@@ -13,19 +13,19 @@ import pytest
 import trustme
 from pymongo import MongoClient, ReadPreference
 
-from gcsched.adapters.embedded.mongod import MongodOptions, Tls
-from gcsched.adapters.embedded.replica_set import Login
 from gcsched.adapters.mongo.admissions import MongoAdmissions
 from gcsched.adapters.mongo.claims import MongoClaims
 from gcsched.adapters.mongo.connection import Mongo, open_mongo
 from gcsched.adapters.mongo.outcomes import MongoOutcomes
-from gcsched.adapters.mongo.recipients import MongoRecipients
+from gcsched.adapters.mongo.recipient_writer import MongoRecipients
 from gcsched.adapters.mongo.recovery import MongoRecovery
 from gcsched.adapters.mongo.runs import MongoRuns
 from gcsched.adapters.mongo.suppressions import MongoSuppressions
+from gcsched.dev.stores.mongod import MongodOptions, Tls
+from gcsched.dev.stores.replica_set import Login
 from gcsched.errors import GcschedError, StoreUnavailable
 from gcsched.usecases.ports import Orphan
-from tests.builders import (
+from tests.support.builders import (
     NOW,
     FixedClock,
     a_claimed_job,
@@ -34,8 +34,8 @@ from tests.builders import (
     a_suppression,
     is_new,
 )
-from tests.stores import own_mongod
-from tests.waiting import until
+from tests.support.stores import own_mongod
+from tests.support.wait import until
 
 Use = Callable[[Mongo], Awaitable[object]]
 SECOND = timedelta(seconds=1)

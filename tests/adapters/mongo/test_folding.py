@@ -9,13 +9,13 @@ from pymongo.database import Database
 
 from gcsched.adapters.mongo.connection import Mongo
 from gcsched.adapters.mongo.folding import MongoFolding
-from gcsched.adapters.mongo.personal import MongoPersonalData
-from gcsched.adapters.mongo.recipients import MongoRecipients
+from gcsched.adapters.mongo.recipient_writer import MongoRecipients
+from gcsched.adapters.mongo.recipients import MongoPersonalData
 from gcsched.domain.job import State
-from gcsched.usecases.folding import AddressStore, FoldedPage, Folding
+from gcsched.usecases.recovery.folding import AddressStore, FoldedPage, Folding
 from tests.adapters.mongo.profile import profiled, stages
 from tests.adapters.mongo.test_caseless import old_job, old_row, without_text
-from tests.builders import NOW, a_job
+from tests.support.builders import NOW, a_job
 
 Row = dict[str, Any]
 PAGE = 500

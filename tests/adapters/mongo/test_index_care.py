@@ -18,13 +18,13 @@ from gcsched.adapters.mongo.documents import INDEXES
 from gcsched.adapters.mongo.indexes import MongoIndexes, trouble_of
 from gcsched.errors import AdmissionClosed, StoreUnavailable
 from gcsched.pb import task_pb2
-from gcsched.usecases.indexes import IndexCare, IndexFault, IndexTrouble
-from tests.builders import a_job
-from tests.relay import Relay
+from gcsched.usecases.recovery.indexes import IndexCare, IndexFault, IndexTrouble
 from tests.rpc.serving import refused
-from tests.running import Running, a_setting, running
-from tests.service import a_meet, scheduler
-from tests.waiting import until
+from tests.support.app import Running, a_setting, running
+from tests.support.builders import a_job
+from tests.support.relay.server import Relay
+from tests.support.service import a_meet, scheduler
+from tests.support.wait import until
 from tests.web.looking import looking_at
 
 Row = dict[str, Any]

@@ -15,20 +15,20 @@ from gcsched.adapters.mongo.admissions import MongoAdmissions
 from gcsched.adapters.mongo.claims import MongoClaims
 from gcsched.adapters.mongo.codec import encode
 from gcsched.adapters.mongo.connection import Mongo
+from gcsched.adapters.mongo.job_changes import MongoSteering
 from gcsched.adapters.mongo.jobs import MongoJobs
 from gcsched.adapters.mongo.outcomes import MongoOutcomes
 from gcsched.adapters.mongo.recovery import MongoRecovery
 from gcsched.adapters.mongo.runs import MongoRuns
-from gcsched.adapters.mongo.steering import MongoSteering
 from gcsched.adapters.mongo.suppressions import MongoSuppressions
 from gcsched.domain.job import Job, Priority, State
 from gcsched.domain.outcome import taken_back
-from gcsched.domain.replies import Kind
 from gcsched.domain.retry import RetryPolicy
+from gcsched.domain.smtp_reply import Kind
 from gcsched.usecases.ports import Conclusion
 from tests.adapters.mongo.profile import Use, profiled, stages
-from tests.builders import a_job, a_suppression, an_attempt, is_new
-from tests.waiting import until
+from tests.support.builders import a_job, a_suppression, an_attempt, is_new
+from tests.support.wait import until
 
 Row = dict[str, Any]
 NOW = datetime(2025, 7, 1, 12, tzinfo=UTC)  # past for every server: a claim judges by its clock

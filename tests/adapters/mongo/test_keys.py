@@ -13,7 +13,7 @@ from gcsched.adapters.mongo.codec import decode
 from gcsched.adapters.mongo.connection import Mongo
 from gcsched.domain.job import Job, State
 from gcsched.usecases.ports import Admission, Admitted, IdTaken, TooSoon
-from tests.builders import NOW, a_job, an_admitted, is_new
+from tests.support.builders import NOW, a_job, an_admitted, is_new
 
 Row = dict[str, Any]
 DAY = timedelta(days=1)

@@ -8,12 +8,12 @@ from pymongo.database import Database
 
 from gcsched.adapters.mongo.codec import encode
 from gcsched.adapters.mongo.connection import Mongo
-from gcsched.adapters.mongo.listing import MongoJobList
-from gcsched.domain.identity import new_id
+from gcsched.adapters.mongo.job_reader import MongoJobList
+from gcsched.domain.ids import new_id
 from gcsched.domain.job import State
-from gcsched.domain.listing import ALLOWED, JobFilter, Listing, Place
+from gcsched.domain.job_list import ALLOWED, JobFilter, Listing, Place
 from tests.adapters.mongo.profile import profiled, stages
-from tests.builders import NOW, a_job
+from tests.support.builders import NOW, a_job
 
 Row = dict[str, Any]
 MANY, IN_ONE_SECOND, EMPLOYEES = 100_000, 10_000, 100

@@ -11,27 +11,27 @@ from zoneinfo import ZoneInfo
 import pytest
 from pymongo.collection import Collection
 
-from gcsched.adapters.compose import Composer
+from gcsched.adapters.mail.composer import Composer
+from gcsched.adapters.mail.template_folder import default_folder
+from gcsched.adapters.mail.templates import Templates
 from gcsched.adapters.mongo.claims import MongoClaims
 from gcsched.adapters.mongo.codec import encode
 from gcsched.adapters.mongo.connection import Mongo
+from gcsched.adapters.mongo.job_changes import MongoSteering
 from gcsched.adapters.mongo.outcomes import MongoOutcomes
 from gcsched.adapters.mongo.recovery import MongoRecovery
-from gcsched.adapters.mongo.steering import MongoSteering
-from gcsched.adapters.template_folder import default_folder
-from gcsched.adapters.templates import Templates
 from gcsched.domain.job import Job, State
 from gcsched.domain.mail import Mail
 from gcsched.domain.outcome import taken_back
-from gcsched.domain.replies import Kind, Withheld
 from gcsched.domain.retry import RetryPolicy
-from gcsched.usecases.deliver import Claimed, Deliver, Fence
-from gcsched.usecases.group import Group
+from gcsched.domain.smtp_reply import Kind, Withheld
+from gcsched.usecases.batching import Group
+from gcsched.usecases.delivery.deliver import Claimed, Deliver, Fence
 from gcsched.usecases.ports import Begin, Carried, Carrier, Conclusion, Mailer
-from tests.builders import FixedClock, a_job, an_attempt, running
-from tests.relay import Answer, At, LoseReply, Relay
-from tests.sending import a_pool
-from tests.waiting import until
+from tests.support.builders import FixedClock, a_job, an_attempt, running
+from tests.support.relay.client import a_pool
+from tests.support.relay.server import Answer, At, LoseReply, Relay
+from tests.support.wait import until
 
 Row = dict[str, Any]
 Change = Callable[[Job], Job]

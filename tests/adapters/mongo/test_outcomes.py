@@ -12,9 +12,9 @@ from gcsched.adapters.mongo.connection import Mongo
 from gcsched.adapters.mongo.outcomes import MongoOutcomes
 from gcsched.domain.attempt import Attempt
 from gcsched.domain.job import FINAL, Job, State
-from gcsched.domain.replies import Kind
+from gcsched.domain.smtp_reply import Kind
 from gcsched.usecases.ports import Conclusion
-from tests.builders import NOW, a_claimed_job, a_job, an_attempt
+from tests.support.builders import NOW, a_claimed_job, a_job, an_attempt
 
 Row = dict[str, Any]
 RETENTION = timedelta(days=36500)  # the monitor of the tests looks every second

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from gcsched.adapters.mongo.connection import Mongo
 from gcsched.adapters.mongo.pauses import MongoPauses
 from gcsched.domain.pause import Pause
-from tests.builders import NOW
+from tests.support.builders import NOW
 
 PAUSE = Pause(by="ada", reason="the relay moves", since=NOW)
 

@@ -1,163 +1,173 @@
-"""Keep user details; oracle: what the driver finds in the collection."""
+"""Erase an employee. Oracle: what the driver finds in the collections."""
 
-import asyncio
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from pymongo.collection import Collection
 from pymongo.database import Database
-from pymongo.errors import AutoReconnect
-from structlog.testing import capture_logs
 
+from gcsched.adapters.mongo.codec import decode, encode
 from gcsched.adapters.mongo.connection import Mongo
-from gcsched.adapters.mongo.personal import MongoPersonalData
-from gcsched.adapters.mongo.recipients import MongoRecipients
-from gcsched.errors import StoreUnavailable
-from tests.builders import NOW, a_job
-from tests.poisons import VALUES, forbidden
+from gcsched.adapters.mongo.recipient_writer import MongoRecipients
+from gcsched.adapters.mongo.recipients import MongoPersonalData
+from gcsched.domain.job import FINAL, Job, State
+from gcsched.domain.recipient import Recipient
+from gcsched.domain.smtp_reply import Kind
+from gcsched.usecases.management.recipients import Erased
+from tests.adapters.mongo.profile import profiled, stages
+from tests.support.builders import NOW, a_job, an_attempt
 
 Row = dict[str, Any]
-DAY = timedelta(days=1)
-WITHOUT_SAVES = {"saves": 0, "other_saves": 0}
-ADA = {
-    "_id": "E1",
-    "name": "Ada",
-    "email": "ada@example.org",
-    "folded": "ada@example.org",
-    "first_seen": NOW,
-    "last_seen": NOW,
-    "accepted": 1,
-}
-
-
-def found(raw: Database[Row]) -> list[Row]:
-    """Give all but which saves were counted."""
-    return list(raw["recipients"].find({}, WITHOUT_SAVES))
+NOT_FINAL = sorted(set(State) - FINAL)
 
 
 @pytest.fixture
-def recipients(mongo: Mongo) -> MongoRecipients:
-    return MongoRecipients(mongo=mongo)
+def personal(mongo: Mongo) -> MongoPersonalData:
+    return MongoPersonalData(mongo=mongo)
 
 
-async def test_a_new_employee_is_kept(recipients: MongoRecipients, raw: Database[Row]) -> None:
-    await recipients.save([a_job()])
+def a_failed_job(**others: Any) -> Job:
+    """Make one in which every field has something to tell."""
+    refusal = an_attempt(kind=Kind.RECIPIENT, code=550, text="550 <ada@example.org> unknown")
+    ordinary: dict[str, Any] = {
+        "state": State.FAILED,
+        "dedup_key": None,
+        "variables": {"salary": "much"},
+        "labels": {"team": "red"},
+        "reply_to": "boss@example.org",
+        "request_id": "r-1",
+        "released_key": "made of the content",
+        "reason": "550 <ada@example.org> unknown",
+        "attempt": 1,
+        "attempts": (refusal,),
+        "version": 3,
+    }
+    return a_job(**{**ordinary, **others})
 
-    assert found(raw) == [ADA]
+
+async def test_user_details_come_back_whole(mongo: Mongo, personal: MongoPersonalData) -> None:
+    await MongoRecipients(mongo=mongo).save([a_job(), a_job()])
+
+    assert await personal.recipient("E1") == Recipient(
+        empid="E1", name="Ada", email="ada@example.org", first_seen=NOW, last_seen=NOW, accepted=2
+    )
+    assert await personal.recipient("E2") is None
 
 
-async def test_the_latest_name_and_address_count_and_every_job_is_counted(
-    recipients: MongoRecipients, raw: Database[Row]
+async def test_user_details_are_deleted(
+    mongo: Mongo, personal: MongoPersonalData, raw: Database[Row]
 ) -> None:
-    await recipients.save([a_job()])
+    await MongoRecipients(mongo=mongo).save([a_job(), a_job(empid="E2")])
 
-    married = {"name": "Ada King", "email": "King@example.org"}
-    await recipients.save([a_job(created=NOW + DAY), a_job(created=NOW + 2 * DAY, **married)])
+    await personal.remove("E1")
+    await personal.remove("E1")
 
-    assert found(raw) == [
-        ADA | married | {"folded": "king@example.org", "last_seen": NOW + 2 * DAY, "accepted": 3}
-    ]
+    assert [row["_id"] for row in raw["recipients"].find()] == ["E2"]
 
 
-async def test_two_replicas_that_meet_somebody_at_the_same_time_keep_him_once(
-    mongo: Mongo, another_mongo: Mongo, raw: Database[Row]
+async def test_an_erased_job_keeps_its_state_its_times_and_its_kind_of_end(
+    personal: MongoPersonalData, jobs: Collection[Row]
 ) -> None:
-    everybody = [a_job(empid=f"E{number}") for number in range(30)]
-    both = [MongoRecipients(mongo=mongo), MongoRecipients(mongo=another_mongo)]
+    before = encode(a_failed_job()) | {"delete_after": NOW + timedelta(days=36500)}
+    jobs.insert_one(before)
 
-    await asyncio.gather(*[each.save(everybody) for each in both])
+    erased = await personal.erase("E1", after="", most=10, now=NOW)
 
-    kept = {row["_id"]: row["accepted"] for row in raw["recipients"].find()}
-    assert kept == {f"E{number}": 2 for number in range(30)}
+    [row] = jobs.find()
+    [attempt] = before["attempts"]
+    removed = {"variables", "labels", "reply_to", "released_key"}
+    assert erased == Erased(jobs=1, missed=0, last=None)
+    assert row == {name: value for name, value in before.items() if name not in removed} | {
+        "name": "",
+        "email": "",
+        "folded": "",
+        "message": "",
+        "reason": "erased on 2026-07-01; 550 <(address)> unknown",
+        "attempts": [attempt | {"text": "550 <(address)> unknown"}],
+        "version": 4,
+    }
+    assert "ada" not in str(row).lower()
+    assert decode(row).is_erased
 
 
-async def test_when_somebody_was_first_and_last_seen_does_not_depend_on_who_saves_first(
-    recipients: MongoRecipients, raw: Database[Row]
+@pytest.mark.parametrize("state", sorted(FINAL))
+async def test_whatever_has_ended_is_erased(
+    personal: MongoPersonalData, jobs: Collection[Row], state: State
 ) -> None:
-    """A replica that waited for MongoDB saves what others have overtaken."""
-    await recipients.save([a_job(created=NOW + DAY)])
+    jobs.insert_one(encode(a_failed_job(state=state)))
 
-    await recipients.save([a_job()])
-
-    [row] = raw["recipients"].find()
-    assert (row["first_seen"], row["last_seen"]) == (NOW, NOW + DAY)
+    assert (await personal.erase("E1", after="", most=10, now=NOW)).jobs == 1
+    assert await personal.unfinished("E1") == 0
 
 
-async def test_few_saves_are_remembered(
-    recipients: MongoRecipients, mongo: Mongo, raw: Database[Row]
+@pytest.mark.parametrize("state", NOT_FINAL)
+async def test_whatever_has_not_ended_is_left_alone_and_counted(
+    personal: MongoPersonalData, jobs: Collection[Row], state: State
 ) -> None:
-    for _ in range(30):
-        await recipients.save([a_job()])
-        await MongoRecipients(mongo=mongo).save([a_job()])  # a process that lives for one save
+    before = encode(a_failed_job(state=state))
+    jobs.insert_one(before)
 
-    [row] = raw["recipients"].find()
-    assert row["accepted"] == 60
-    assert len(row["saves"]) + len(row.get("other_saves", [])) <= 40
-
-
-class Unconfirmed:
-    """A collection that writes, and whose confirmation is lost."""
-
-    def __init__(self, collection: Any) -> None:
-        self.collection = collection
-
-    async def bulk_write(self, *args: Any, **options: Any) -> None:
-        await self.collection.bulk_write(*args, **options)
-        raise AutoReconnect
+    assert (await personal.erase("E1", after="", most=10, now=NOW)).jobs == 0
+    assert await personal.unfinished("E1") == 1
+    assert list(jobs.find()) == [before]
 
 
-@pytest.mark.parametrize("before", [0, 1])
-async def test_a_save_that_is_repeated_late_is_counted_once_however_often_others_save(
-    recipients: MongoRecipients, another_mongo: Mongo, raw: Database[Row], before: int
+async def test_others_are_left_alone(personal: MongoPersonalData, jobs: Collection[Row]) -> None:
+    before = encode(a_failed_job(empid="E2"))
+    jobs.insert_one(before)
+
+    await personal.erase("E1", after="", most=10, now=NOW)
+
+    assert await personal.unfinished("E1") == 0
+    assert list(jobs.find()) == [before]
+
+
+async def test_batches_follow_each_other_and_what_is_erased_is_not_erased_again(
+    personal: MongoPersonalData, jobs: Collection[Row]
 ) -> None:
-    """Another process saves every 200 ms, for more than the 15 s that a repetition may take."""
-    other = MongoRecipients(mongo=another_mongo)
-    for _ in range(before):
-        await recipients.save([a_job(id="earlier")])
-    lost, whole = [a_job(id="job-1")], recipients.mongo
-    unconfirmed: Any = Unconfirmed(whole.recipients)
-    recipients.mongo = replace(whole, recipients=unconfirmed)
-    with pytest.raises(StoreUnavailable):
-        await recipients.save(lost)
-    for number in range(80):
-        await other.save([a_job(id=f"other-{number}")])
+    jobs.insert_many([encode(a_failed_job(id=f"job-{number}")) for number in range(5)])
 
-    recipients.mongo = whole
-    await recipients.save(lost)
+    first = await personal.erase("E1", after="", most=3, now=NOW)
+    second = await personal.erase("E1", after="job-2", most=3, now=NOW)
+    again = await personal.erase("E1", after="", most=3, now=NOW)
 
-    [row] = raw["recipients"].find()
-    assert row["accepted"] == 81 + before
+    assert first == Erased(jobs=3, missed=0, last="job-2")
+    assert second == Erased(jobs=2, missed=0, last=None)
+    assert again == Erased(jobs=0, missed=0, last=None)
+    assert {row["version"] for row in jobs.find()} == {4}
 
 
 @pytest.mark.parametrize(
-    "field", ["accepted", "first_seen", "last_seen", "name", "saves", "other_saves"]
+    "damage", [{"version": "new"}, {"attempts": None}, {"reason": 7}, {"email": None}]
 )
-async def test_a_recipient_that_is_spoilt_costs_no_other(
-    recipients: MongoRecipients, raw: Database[Row], field: str
+async def test_a_job_that_cannot_be_read_is_erased_all_the_same(
+    personal: MongoPersonalData, jobs: Collection[Row], damage: Row
 ) -> None:
-    for kind, value in VALUES.items():
-        if kind != "missing":
-            raw["recipients"].insert_one(ADA | {"_id": kind, field: value})
+    jobs.insert_one(encode(a_failed_job()) | damage)
 
-    await recipients.save([a_job(empid=kind) for kind in [*VALUES, "good"]])
+    assert (await personal.erase("E1", after="", most=10, now=NOW)).jobs == 1
 
-    good = raw["recipients"].find_one({"_id": "good"}, WITHOUT_SAVES)
-    assert good == ADA | {"_id": "good"}
-    assert raw["recipients"].count_documents({"email": "ada@example.org"}) == len(VALUES) + 1
-    for kind in VALUES:
-        assert await MongoPersonalData(mongo=recipients.mongo).recipient(kind)
+    [row] = jobs.find()
+    assert (row["name"], row["email"], row["message"]) == ("", "", "")
 
 
-async def test_a_recipient_that_cannot_be_changed_is_left_out_and_named_by_the_job(
-    recipients: MongoRecipients, raw: Database[Row]
+async def test_it_looks_only_at_the_jobs_of_that_employee(
+    mongo: Mongo, raw: Database[Row], jobs: Collection[Row]
 ) -> None:
-    raw["recipients"].insert_one({"_id": "full"})
-
-    with forbidden(raw["recipients"], "full"), capture_logs() as logs:
-        await recipients.save([a_job(id="job-2", empid="full"), a_job(empid="E1")])
-
-    assert raw["recipients"].find_one({"_id": "E1"}, WITHOUT_SAVES) == ADA
-    assert [(log["event"], log["latest_jobs"]) for log in logs] == [
-        ("user details not kept", ["job-2"])
+    everybody = [
+        encode(a_failed_job(id=f"job-{number}", empid=f"E{number % 100}")) for number in range(2000)
     ]
+    jobs.insert_many(everybody)
+
+    async def forget(mongo: Mongo) -> None:
+        personal = MongoPersonalData(mongo=mongo)
+        assert await personal.unfinished("E1") == 0
+        assert (await personal.erase("E1", after="", most=500, now=NOW)).jobs == 20
+
+    profile = await profiled(mongo, raw, forget)
+
+    assert len(profile) >= 3
+    assert all(each["docsExamined"] <= 20 and each["keysExamined"] <= 21 for each in profile)
+    found = [each for each in profile if each["op"] == "query"]
+    assert not [each for each in found if "SORT" in stages(each["execStats"])]

@@ -17,8 +17,8 @@ from gcsched.domain.job import Job, State
 from gcsched.domain.outcome import taken_back
 from gcsched.domain.retry import RetryPolicy
 from gcsched.usecases.ports import Conclusion, Orphan
-from tests.builders import NOW, FixedClock, a_claimed_job, a_job
-from tests.poisons import forbidden
+from tests.support.builders import NOW, FixedClock, a_claimed_job, a_job
+from tests.support.poisons import forbidden
 
 Row = dict[str, Any]
 PAST = datetime(2020, 1, 1, tzinfo=UTC)

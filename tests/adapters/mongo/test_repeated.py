@@ -11,22 +11,22 @@ import pytest
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from gcsched.adapters.embedded.mongod import MongodOptions
 from gcsched.adapters.mongo.codec import encode
 from gcsched.adapters.mongo.connection import Mongo, open_mongo
 from gcsched.adapters.mongo.outcomes import MongoOutcomes
-from gcsched.adapters.mongo.recipients import MongoRecipients
+from gcsched.adapters.mongo.recipient_writer import MongoRecipients
 from gcsched.adapters.mongo.runs import MongoRuns
+from gcsched.dev.stores.mongod import MongodOptions
 from gcsched.domain.due import DailyPlan
 from gcsched.domain.job import State
-from gcsched.domain.replies import Kind
+from gcsched.domain.smtp_reply import Kind
 from gcsched.errors import StoreRefused, StoreUnavailable
-from gcsched.usecases.daily import DailyRun
+from gcsched.usecases.admission.recipient_writer import RecipientNotes
 from gcsched.usecases.ports import Conclusion
-from gcsched.usecases.recipients import RecipientNotes
-from gcsched.usecases.ringer import Ringer
-from tests.builders import NOW, FixedClock, a_claimed_job, a_job, an_attempt
-from tests.stores import own_mongod
+from gcsched.usecases.recovery.daily_run import DailyRun
+from gcsched.usecases.wakeups import Ringer
+from tests.support.builders import NOW, FixedClock, a_claimed_job, a_job, an_attempt
+from tests.support.stores import own_mongod
 
 Row = dict[str, Any]
 NOT_CONFIRMED = {"code": 64, "codeName": "WriteConcernFailed", "errmsg": "waiting for replication"}

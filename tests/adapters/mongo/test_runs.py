@@ -12,7 +12,7 @@ from gcsched.adapters.mongo.codec import encode
 from gcsched.adapters.mongo.connection import Mongo
 from gcsched.adapters.mongo.runs import MongoRuns
 from gcsched.domain.job import State
-from tests.builders import NOW, a_job
+from tests.support.builders import NOW, a_job
 
 Row = dict[str, Any]
 TODAY = date(2026, 7, 1)

@@ -10,8 +10,8 @@ from pymongo.database import Database
 
 from gcsched.adapters.mongo.connection import Mongo
 from gcsched.adapters.mongo.suppressions import MongoSuppressions
-from tests.builders import NOW, a_suppression
-from tests.waiting import until
+from tests.support.builders import NOW, a_suppression
+from tests.support.wait import until
 
 Row = dict[str, Any]
 DAY = timedelta(days=1)

@@ -12,19 +12,19 @@ from structlog.testing import capture_logs
 from gcsched.adapters.mongo.claims import MongoClaims
 from gcsched.adapters.mongo.codec import encode
 from gcsched.adapters.mongo.connection import Mongo
-from gcsched.adapters.mongo.listing import MongoJobList
+from gcsched.adapters.mongo.job_changes import MongoSteering
+from gcsched.adapters.mongo.job_counts import MongoTally
+from gcsched.adapters.mongo.job_reader import MongoJobList
 from gcsched.adapters.mongo.outcomes import MongoOutcomes
 from gcsched.adapters.mongo.recovery import MongoRecovery
 from gcsched.adapters.mongo.runs import MongoRuns
-from gcsched.adapters.mongo.steering import MongoSteering
-from gcsched.adapters.mongo.tally import MongoTally
 from gcsched.domain.job import State
-from gcsched.domain.listing import JobFilter, Listing, Order
-from gcsched.domain.replies import Kind
+from gcsched.domain.job_list import JobFilter, Listing, Order
+from gcsched.domain.smtp_reply import Kind
 from gcsched.errors import StoreRefused, UnreadableJob
 from gcsched.usecases.ports import Conclusion
-from tests.builders import FixedClock, a_claimed_job, a_job, an_attempt
-from tests.poisons import VALUES, forbidden
+from tests.support.builders import FixedClock, a_claimed_job, a_job, an_attempt
+from tests.support.poisons import VALUES, forbidden
 
 Row = dict[str, Any]
 PAST = datetime(2025, 7, 1, 12, tzinfo=UTC)

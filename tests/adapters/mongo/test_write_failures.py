@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
-from gcsched.adapters.embedded.mongod import MongodOptions
 from gcsched.adapters.mongo.admissions import MongoAdmissions
 from gcsched.adapters.mongo.connection import Mongo, open_mongo
 from gcsched.adapters.mongo.write_failures import (
@@ -19,10 +18,11 @@ from gcsched.adapters.mongo.write_failures import (
     WriteFailures,
 )
 from gcsched.adapters.mongo.writing import try_to_write
+from gcsched.dev.stores.mongod import MongodOptions
 from gcsched.errors import StoreUnavailable
-from tests.builders import a_job
 from tests.chaos.replica_set import PARAMETERS, a_replica_set
-from tests.stores import OwnServer, own_mongod
+from tests.support.builders import a_job
+from tests.support.stores import OwnServer, own_mongod
 
 TESTABLE = MongodOptions(parameters={"enableTestCommands": "1"})
 NOT_CONFIRMED = {"code": 64, "codeName": "WriteConcernTimeout", "errmsg": "waiting"}

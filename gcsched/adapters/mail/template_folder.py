@@ -1,0 +1,66 @@
+"""One folder of template files; nothing outside it can be read through here."""
+
+from pathlib import Path
+
+from jinja2 import FunctionLoader, StrictUndefined, TemplateSyntaxError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from gcsched.adapters.mail.template_check import UnusableFile
+
+LARGEST_FILE = 10 * 1024 * 1024
+UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+
+
+def default_folder() -> Path:
+    """Find the templates we come with: inside the installed package, or beside it in a checkout."""
+    package = Path(__file__).parents[2]
+    packaged = package / "templates"
+    return packaged if packaged.is_dir() else package.parent / "templates"
+
+
+def environment(folder: Path, *, autoescape: bool) -> ImmutableSandboxedEnvironment:
+    """Make an environment that escapes everything it renders, or nothing.
+
+    Each kind of mail part has its own: a text file included by an HTML file is escaped as well.
+    """
+    made = ImmutableSandboxedEnvironment(
+        loader=FunctionLoader(lambda name: read(folder, name)),
+        autoescape=autoescape,
+        undefined=StrictUndefined,
+        auto_reload=False,
+        cache_size=-1,
+    )
+    # A resend must be byte-identical, so nothing random.
+    del made.globals["lipsum"], made.filters["random"]
+    return made
+
+
+def read(folder: Path, name: str) -> tuple[str, str, None] | None:
+    """Return source and path as jinja2's FunctionLoader expects them; None: there is no such file.
+
+    Raises UnusableFile, and TemplateSyntaxError for a line that is not UTF-8.
+    """
+    try:
+        path = (folder / name).resolve()
+        if not path.is_relative_to(folder.resolve()) or not path.is_file():
+            return None
+        if (size := path.stat().st_size) > LARGEST_FILE:
+            most = f"a template has at most {LARGEST_FILE // 1024**2} MiB"
+            raise UnusableFile(name, f"is too large with {size:,} bytes: {most}")
+        content = path.read_bytes()
+    except (RuntimeError, ValueError):  # links in a circle; a name with a NUL
+        return None
+    except OSError as error:
+        raise UnusableFile(name, f"cannot be read: {error.strerror}") from error
+    return text_of_file(name, content), str(folder / name), None
+
+
+def text_of_file(name: str, content: bytes) -> str:
+    if content.startswith(UTF_16) or b"\0" in content:
+        raise UnusableFile(name, "is UTF-16, or not a text: save it as UTF-8")
+    try:
+        # As Path.read_text does: the line ends of Windows count as one.
+        return content.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise TemplateSyntaxError("this line is not UTF-8", line, name) from error

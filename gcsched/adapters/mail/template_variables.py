@@ -1,0 +1,35 @@
+"""What every template may use, and made-up mails to try templates with."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import TypedDict
+
+from jinja2.defaults import DEFAULT_NAMESPACE
+
+from gcsched.adapters.mail.template_check import Names
+
+
+class Variables(TypedDict):
+    """Everything a template may use; *due* is in the zone of the service."""
+
+    username: str
+    empid: str
+    email: str
+    message: str
+    due: datetime
+    job_id: str
+
+
+KNOWN: Names = frozenset(Variables.__annotations__)
+RESERVED = KNOWN | DEFAULT_NAMESPACE.keys()
+NOTHING: Mapping[str, str] = {}
+FULL = Variables(
+    username="Zoë O'Neil <&>",
+    empid="E-17",
+    email="zoe@example.org",
+    message="Release review & retrospective",
+    due=datetime(2025, 11, 24, 9, 30, tzinfo=UTC),
+    job_id="00000000000000000000000000000000",
+)
+EXAMPLE = "Example"
+BARE: Variables = {**FULL, "username": "", "empid": ""}

@@ -1,0 +1,170 @@
+"""Lists of jobs, page by page: each page is a few ranges of one index, read in its order."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from gcsched.adapters.mongo.caseless import by_index, folded_as, has_all_folded, spelled_like
+from gcsched.adapters.mongo.codec import sorted_out
+from gcsched.adapters.mongo.connection import Collection, Document, Mongo, store_errors
+from gcsched.adapters.mongo.documents import (
+    BY_ASKED_ID,
+    BY_EMPID,
+    BY_FOLDED,
+    BY_ID,
+    BY_STATE_AND_DUE,
+)
+from gcsched.adapters.mongo.majority_read import LONGEST_READ_MS, certain
+from gcsched.adapters.mongo.tolerant import is_list
+from gcsched.adapters.mongo.unreadable import Told
+from gcsched.domain.ids import EPOCH
+from gcsched.domain.job_list import JobFilter, Listing, Place
+from gcsched.usecases.management.read_jobs import Page
+
+Query = dict[str, Any]
+
+NOT_IN_BASIC = {"message": 0, "variables": 0, "attempts": 0}
+LAST_CHARACTER = "\U0010ffff"
+NOTHING: Document = {"message": "", "attempts": []}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MongoJobList:
+    """Pages as the primary has them; where *is_certain*, as a majority has them."""
+
+    mongo: Mongo
+    is_certain: bool = False
+    told: Told = field(default_factory=Told)
+
+    async def page(
+        self, listing: Listing, after: Place | None, *, most: int, is_full: bool
+    ) -> Page:
+        """Give the *most* jobs that follow *after*; without their texts unless *is_full*.
+
+        One more is looked at, to know whether there is a next page.
+        """
+        found: list[Document] = []
+        projection = None if is_full else NOT_IN_BASIC
+        with store_errors("listing jobs"):
+            for query in ranges(listing, after):
+                if (left := most + 1 - len(found)) > 0:
+                    look = Look(
+                        query=query,
+                        projection=projection,
+                        index=index_for(listing.filter),
+                        options=reading(listing, left),
+                    )
+                    found += await self._found(look)
+        shown = found[:most]
+        # By the document: a last one that cannot be read must not end the list.
+        following = place_of(shown[-1], listing) if len(found) > most else None
+        readable, unreadable = sorted_out(NOTHING | document for document in shown)
+        self.told.tell(unreadable)
+        return Page(jobs=tuple(job for _, job in readable), following=following)
+
+    async def _found(self, look: "Look") -> list[Document]:
+        jobs = self.mongo.jobs
+        return await (certain(look.at, jobs) if self.is_certain else look.at(jobs))
+
+    async def count(self, wanted: JobFilter, *, most: int) -> int:
+        """Count what *wanted* takes in, up to *most*."""
+        query, jobs = everything(wanted), self.mongo.jobs
+
+        async def counted(index: str) -> int:
+            options: dict[str, Any] = {"limit": most, "maxTimeMS": LONGEST_READ_MS}
+            return int(await jobs.count_documents(query, hint=index, **options))
+
+        with store_errors("counting jobs"):
+            if wanted.email and await has_all_folded(jobs):
+                query = {"_id": {"$gte": ""}, **folded_as(wanted.email)}  # the index alone tells
+            return await by_index(counted, index_for(wanted))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """One statement that reads jobs, all in one answer."""
+
+    query: Query
+    projection: Mapping[str, int] | None
+    index: str
+    options: Mapping[str, Any]
+
+    async def at(self, jobs: Collection) -> list[Document]:
+        async def found(index: str) -> list[Document]:
+            cursor = jobs.find(self.query, self.projection, hint=index, **self.options)
+            return await cursor.to_list(None)
+
+        return await by_index(found, self.index)
+
+
+def reading(listing: Listing, most: int) -> dict[str, Any]:
+    direction = -1 if listing.order.is_descending else 1
+    keys = ["due", "_id"] if listing.order.is_by_due else ["_id"]
+    return {
+        "sort": [(key, direction) for key in keys],
+        "limit": most,
+        "batch_size": most,
+        "max_time_ms": LONGEST_READ_MS,
+    }
+
+
+def index_for(wanted: JobFilter) -> str:
+    if wanted.state is not None:
+        return BY_STATE_AND_DUE
+    if wanted.empid:
+        return BY_EMPID
+    if wanted.request_id:
+        return BY_ASKED_ID
+    return BY_FOLDED if wanted.email else BY_ID
+
+
+def ranges(listing: Listing, after: Place | None) -> Iterator[Query]:
+    """Give what to look for, one after the other: first the rest of those due when *after* was.
+
+    Not as one `$or`: how that is read is the planner's choice, and it remembers wrong ones.
+    """
+    query = everything(listing.filter)
+    beyond = "$lt" if listing.order.is_descending else "$gt"
+    if after is None:
+        yield query
+    elif not listing.order.is_by_due:
+        # Ids sort by creation, so an index needs nothing else.
+        yield query | {"_id": query["_id"] | {beyond: after.id}}
+    else:
+        yield query | {"due": after.due, "_id": {beyond: after.id}}
+        # Narrower than what the filter says of this end.
+        due = {name: bound for name, bound in query["due"].items() if name[:3] != beyond}
+        yield query | {"due": due | {beyond: after.due}}
+
+
+def everything(wanted: JobFilter) -> Query:
+    """Give the whole of *wanted*. Bounds also say of which type: others have no place in a list."""
+    query: Query = {"_id": {"$gte": wanted.id_prefix}}
+    if wanted.id_prefix:
+        query["_id"]["$lt"] = wanted.id_prefix + LAST_CHARACTER
+    if wanted.state is not None:
+        before = {"$lt": wanted.due_before} if wanted.due_before is not None else {}
+        due = {"$gte": wanted.due_from or EPOCH} | before
+        query |= {"state": wanted.state.value, "due": due}
+    if wanted.empid:
+        query["empid"] = wanted.empid
+    if wanted.email:
+        query |= spelled_like(wanted.email, "email")
+    if wanted.request_id:
+        query["request_id"] = wanted.request_id
+    return query
+
+
+def place_of(document: Document, listing: Listing) -> Place:
+    due = due_of(document, listing) if listing.order.is_by_due else None
+    return Place(id=document["_id"], due=due)
+
+
+def due_of(document: Document, listing: Listing) -> datetime:
+    """Return the time by which *document* has its place; of several, the one that counts here."""
+    found = document["due"]
+    moments = [
+        each for each in (found if is_list(found) else [found]) if isinstance(each, datetime)
+    ]
+    return max(moments) if listing.order.is_descending else min(moments)

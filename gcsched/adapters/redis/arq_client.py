@@ -1,0 +1,103 @@
+"""ARQ's client as the service uses it: no pickle, and no connection that is lost to an error."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgpack
+from arq.connections import ArqRedis
+from arq.constants import (
+    abort_jobs_ss,
+    in_progress_key_prefix,
+    job_key_prefix,
+    result_key_prefix,
+    retry_key_prefix,
+)
+from redis.asyncio.client import Pipeline
+
+from gcsched.adapters.redis.connection import open_pool
+
+QUEUE = "gcsched:queue"
+WAKE = "gcsched:wake"
+SWEEP = "gcsched:sweep"
+DAILY = "gcsched:daily"
+ABORTED = abort_jobs_ss
+
+
+def packed(value: Any) -> bytes:
+    """Pack *value*; the errors among the results that ARQ makes itself become words."""
+    data: bytes = msgpack.packb(value, default=repr)
+    return data
+
+
+class NotOurs(Exception):
+    """Something under the name of a job is none that the service made."""
+
+
+def unpacked(data: bytes) -> Any:
+    """Unpack a job; raises NotOurs unless it is as the service makes them.
+
+    Of a job whose function or arguments do not fit ARQ logs the names, which may be anybody's data.
+    """
+    job = msgpack.unpackb(data)
+    if not isinstance(job, dict) or not is_ours(job):
+        raise NotOurs("the data of a job are not those that the service stores")
+    return job
+
+
+def is_ours(job: dict[Any, Any]) -> bool:
+    seconds = job.get("a")
+    return (
+        job.get("f") in (WAKE, SWEEP, DAILY)
+        and isinstance(seconds, list)
+        and all(type(each) is int for each in seconds)
+        and job.get("k") == {}
+    )
+
+
+class Transaction(Pipeline):
+    """A pipeline that always releases its connection: redis-py's keeps it where UNWATCH fails.
+
+    Its errors name the command that failed, without the arguments: those are a job's packed data.
+    """
+
+    def annotate_exception(
+        self, exception: Exception, number: int, command: Iterable[object]
+    ) -> None:
+        name, words = next(iter(command), ""), " ".join(map(str, exception.args))
+        exception.args = (f"command {number} of a transaction ({name}): {words}",)
+
+    async def reset(self) -> None:
+        connection: Any = self.connection
+        base: Any = super()
+        try:
+            await base.reset()
+        except Exception:
+            if self.connection is not None:
+                self.connection = None
+                await connection.disconnect(nowait=True)
+                await self.connection_pool.release(connection)
+            raise
+
+
+class Client(ArqRedis):
+    """ARQ's client; each of its pipelines is a transaction."""
+
+    def pipeline(self, *_: Any, **__: Any) -> Transaction:
+        pool, callbacks = self.connection_pool, self.response_callbacks
+        return Transaction(pool, callbacks, transaction=True, shard_hint=None)
+
+
+def open_arq(url: str) -> ArqRedis:
+    """Make ARQ's client; msgpack, because whoever can write to Redis could run a pickle."""
+    return Client(
+        open_pool(url),
+        job_serializer=packed,
+        job_deserializer=unpacked,
+        default_queue_name=QUEUE,
+    )
+
+
+def job_keys(job_id: str) -> list[str]:
+    """Return the keys that ARQ may keep of a job, its data first."""
+    prefixes = (job_key_prefix, in_progress_key_prefix, retry_key_prefix, result_key_prefix)
+    return [f"{prefix}{job_id}" for prefix in prefixes]

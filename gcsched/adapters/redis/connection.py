@@ -1,0 +1,140 @@
+"""Connections to Redis or Valkey, each with a limit on every wait, and the marks kept there."""
+
+import secrets
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from hashlib import sha1
+from typing import Any
+
+import structlog
+from redis.asyncio import ConnectionPool, Redis
+from redis.exceptions import NoScriptError
+
+from gcsched.adapters.redis.failures import FAILURES
+from gcsched.adapters.redis.replies import Nonsense, integer, nothing, texts
+from gcsched.adapters.redis.url import pool_options
+from gcsched.adapters.store_advice import is_refusal, redis_words
+from gcsched.errors import BellUnavailable
+
+MOST_CONNECTIONS = 32  # beside one for each session, which may all ask for a slot at once
+FEWEST_CONNECTIONS = 32  # with fewer some of the service's own parts find none free
+MARK_LIFE = timedelta(days=1)
+PREFIX = "gcsched:sent"
+NOTED = b"1"
+
+# One command for all marks: packing and parsing one for each is work on the loop.
+NOTE = """
+for _, key in ipairs(KEYS) do
+  redis.call('SET', key, '1', 'EX', ARGV[1])
+end
+"""
+
+
+def open_pool(url: str, *, sessions: int = 0) -> ConnectionPool:
+    """Open a pool for *url* (redis, rediss or unix); every wait of it has a limit."""
+    options = {"max_connections": MOST_CONNECTIONS + sessions, **pool_options(url)}
+    if is_too_small(options["max_connections"]):
+        options["max_connections"] = FEWEST_CONNECTIONS
+    return ConnectionPool(**options)
+
+
+def warn_of_too_few_connections(url: str) -> None:
+    """Log that the pools for *url* are larger than it says, where they are."""
+    given = pool_options(url).get("max_connections", 0)
+    if is_too_small(given):
+        structlog.get_logger().warning(
+            "max_connections of GCSCHED_REDIS_URL is too small",
+            given=given,
+            used=FEWEST_CONNECTIONS,
+            do="leave it out",
+        )
+
+
+def is_too_small(most_connections: int) -> bool:
+    return 0 < most_connections < FEWEST_CONNECTIONS  # 0: without a limit
+
+
+async def close(redis: Redis) -> None:
+    """Close *redis* and its connections; an error of Redis no longer matters then."""
+    with suppress(Exception):
+        await redis.aclose(close_connection_pool=True)
+
+
+@contextmanager
+def bell_errors(doing: str) -> Iterator[None]:
+    """Translate whatever an exchange with Redis raises, so put nothing else inside.
+
+    The client's libraries raise anything when a reply has another shape than they expect. What
+    fails is noted where operators see it, until the same succeeds.
+    """
+    failures = FAILURES.get()
+    try:
+        yield
+    except Exception as error:
+        why, refuses = redis_words(error), is_refusal(error)
+        if failures is not None:
+            failures.failed(doing, why)
+        raise BellUnavailable(doing, why, is_refusal=refuses) from error
+    if failures is not None:
+        failures.succeeded(doing)
+
+
+class Script:
+    """A Lua script that is sent by its hash, and in full to a Redis that does not know it.
+
+    redis-py's own class takes the hash from a reply, and keeps a wrong one for ever.
+    """
+
+    def __init__(self, redis: Redis, text: str) -> None:
+        self._redis: Any = redis
+        self._text = text
+        self._hash = sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+    async def run(self, keys: Sequence[str], *args: str | float) -> object:
+        """Run the script; return what Redis answered, unchecked."""
+        try:
+            return await self._redis.evalsha(self._hash, len(keys), *keys, *args)
+        except NoScriptError:
+            return await self._redis.eval(self._text, len(keys), *keys, *args)
+
+
+@dataclass(kw_only=True, eq=False)
+class RedisMarks:
+    """Keep ``gcsched:sent:<job>:<claim>`` for each accepted mail whose outcome is on its way."""
+
+    redis: Redis
+    _note: Script = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._note = Script(self.redis, NOTE)
+
+    async def note(self, marks: Sequence[tuple[str, str]]) -> None:
+        keys, life = [key(mark) for mark in marks], int(MARK_LIFE.total_seconds())
+        with bell_errors("noting accepted mails"):
+            nothing(await self._note.run(keys, life))
+
+    async def forget(self, marks: Sequence[tuple[str, str]]) -> None:
+        keys = [key(mark) for mark in marks]
+        with bell_errors("forgetting recorded mails"):
+            integer(await self.redis.unlink(*keys), least=0, most=len(keys))
+
+    async def noted(self, marks: Sequence[tuple[str, str]]) -> Collection[tuple[str, str]]:
+        """Return those of *marks* that were noted; raise BellUnavailable unless that is exact.
+
+        A noted mark is proof that a mail was sent. So one key that was never written is asked for
+        as well: a Redis that has a value for it has one for every key.
+        """
+        keys = [*map(key, marks), f"{PREFIX}:never:{secrets.token_hex(8)}"]
+        with bell_errors("looking for accepted mails"):
+            *values, never = texts(await self.redis.mget(keys), len(keys))
+            for value in (*values, never):
+                if value not in {None, NOTED}:
+                    raise Nonsense(value, "null or 1")
+            nothing(never)
+        return {mark for mark, value in zip(marks, values, strict=True) if value == NOTED}
+
+
+def key(mark: tuple[str, str]) -> str:
+    return f"{PREFIX}:{mark[0]}:{mark[1]}"

@@ -1,0 +1,71 @@
+"""What becomes of an invitation, in words: the service's reply and what stands in its way. Pure."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from gcsched.cli import fields
+from gcsched.cli.output import clean
+from gcsched.domain.caller_text import quoted
+
+if TYPE_CHECKING:
+    from gcsched.client import Scheduled
+    from gcsched.pb import task_pb2
+
+WAITING = {"", "QUEUED", "SCHEDULED", "RETRYING"}
+"""States from which a mail may still be sent; empty: the service is older than the field."""
+ENDED: Mapping[str, str] = {
+    "SENT": "already SENT: no second mail is sent",
+    "SENDING": "SENDING: the mail is on its way to the relay",
+    "UNCERTAIN": "UNCERTAIN: the relay may have taken the mail; `gcsched job resolve` decides",
+    "FAILED": "already FAILED: no mail is sent; `gcsched job retry` opens the job again",
+    "EXPIRED": "already EXPIRED: no mail is sent; `gcsched job retry` opens the job again",
+    "SUPPRESSED": (
+        "already SUPPRESSED: no mail is sent while the address is blocked; free it with"
+        " `gcsched suppression remove`, then `gcsched job retry` opens the job again"
+    ),
+    "CANCELLED": "already CANCELLED: no mail is sent",
+}
+
+
+def sentence(job: "Scheduled", due: str | None) -> str:
+    """Say what was done and what will happen; *due* in UTC, None: with the next daily run."""
+    done = "accepted before" if job.outcome == "REPLAYED" else "accepted"
+    return f"{done}: job {job.job_id}, {fate(job, due)}"
+
+
+def fate(job: "Scheduled", due: str | None) -> str:
+    if job.state in WAITING:
+        when = f"due {here(due)}" if due else "due with the next daily run"
+        return f"RETRYING: the next attempt is {when}" if job.state == "RETRYING" else when
+    return ENDED.get(job.state, f"{job.state} now")
+
+
+def blocked(found: "task_pb2.Suppression", job_id: str, *, at_once: bool) -> str:
+    """Say that the address is blocked; *at_once*: the job ends before the address can be freed."""
+    until = fields.text(found, "until")
+    advice = (
+        "free the address with `gcsched suppression remove`, then `gcsched job retry"
+        f" {clean(job_id)}` sends the mail"
+    )
+    ends = f"; {advice}" if at_once else " unless `gcsched suppression remove` frees the address"
+    return (
+        f"; but {clean(found.email)} gets no mail until {until} ({quoted(found.reason)}): the job"
+        f" ends SUPPRESSED{ends}"
+    )
+
+
+def paused(pause: "task_pb2.Pause") -> str:
+    since = fields.text(pause, "since")
+    return (
+        f"; but sending is paused by {quoted(pause.by)} since {since} ({quoted(pause.reason)}):"
+        " mails wait until `gcsched resume`"
+    )
+
+
+def utc(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def here(due: str) -> str:
+    return datetime.fromisoformat(due).astimezone().isoformat()

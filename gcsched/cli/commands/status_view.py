@@ -1,0 +1,105 @@
+"""The report of a service, as people see it."""
+
+from typing import TYPE_CHECKING
+
+from gcsched.cli import fields
+from gcsched.cli.output import Block, Table
+from gcsched.domain.caller_text import quoted
+
+if TYPE_CHECKING:
+    from gcsched.pb import task_pb2
+
+
+def report(status: "task_pb2.StatusReport") -> list[Block]:
+    blocks: list[Block] = [Table(rows=summary(status))]
+    if status.counts:
+        blocks.append(fields.table(status.counts, ("state", "count")))
+    if status.relays:
+        blocks.append(Table(columns=RELAY, rows=[relay(each) for each in status.relays]))
+    return blocks
+
+
+def summary(status: "task_pb2.StatusReport") -> list[tuple[str, str]]:
+    return [
+        ("version", f"{status.version}, Python {status.python}"),
+        ("started", fields.text(status, "started")),
+        ("sending", sending(status)),
+        *[(each.name, store(each)) for each in status.stores],
+        ("oldest due", oldest(status)),
+        ("lateness", lateness(status.lateness)),
+        ("counted", counted(status)),
+        *troubles(status),
+    ]
+
+
+def troubles(status: "task_pb2.StatusReport") -> list[tuple[str, str]]:
+    """Return what an operator must mend; nothing where nothing is wrong."""
+    rows = [("problem", problem) for problem in status.problems]
+    rows += [
+        ("problem", f"relay {each.name}: {each.last_error}")
+        for each in status.relays
+        if each.last_error
+    ]
+    if status.unreadable_jobs:
+        jobs = f"{status.unreadable_jobs:,} jobs: the log names them (job unreadable)"
+        rows.append(("unreadable", jobs))
+    return rows
+
+
+def store(seen: "task_pb2.StatusReport.Store") -> str:
+    return f"{seen.trouble or 'ok'}, since {fields.text(seen, 'state_time')}"
+
+
+def counted(status: "task_pb2.StatusReport") -> str:
+    """Return when the jobs were counted, and how old the counts are unless they are of now."""
+    if not status.counts:
+        return "not now: MongoDB is away or too slow"
+    moment = fields.text(status, "counted")
+    if not status.HasField("report_time"):  # of a service that is older than it
+        return moment
+    age = status.report_time.ToDatetime() - status.counted.ToDatetime()
+    seconds = int(age.total_seconds())
+    return f"{moment}, {seconds} s ago" if seconds > 0 else f"{moment}, now"
+
+
+def sending(status: "task_pb2.StatusReport") -> str:
+    if not status.HasField("pause"):
+        return "yes"
+    pause = status.pause
+    since = fields.text(pause, "since")
+    return f"PAUSED by {quoted(pause.by)} since {since}: {quoted(pause.reason)}"
+
+
+def oldest(status: "task_pb2.StatusReport") -> str:
+    if not status.counts:
+        return "not known"
+    late = fields.text(status, "oldest_due")
+    return f"{late} late" if late else "nothing is due"
+
+
+def lateness(seen: "task_pb2.StatusReport.Lateness") -> str:
+    if not seen.mails:
+        return "no mails in five minutes"
+    half, nearly_all = fields.seconds(seen.p50), fields.seconds(seen.p99)
+    return f"half within {half}, 99 % within {nearly_all}, of {seen.mails:,} mails in five minutes"
+
+
+RELAY = ("RELAY", "STATE", "OPEN", "BUSY", "RATE", "EFFECTIVE", "SINCE")
+
+
+def relay(seen: "task_pb2.StatusReport.Relay") -> tuple[str, ...]:
+    return (
+        seen.name,
+        relay_state(seen),
+        str(seen.sessions_open),
+        str(seen.sessions_busy),
+        f"{seen.rate:g}/s" if seen.rate else "",
+        f"{seen.effective_rate:g}/s" if seen.effective_rate else "",
+        fields.text(seen, "state_time"),
+    )
+
+
+def relay_state(seen: "task_pb2.StatusReport.Relay") -> str:
+    if not seen.HasField("state_time"):  # of a service that is older than it
+        return "down" if seen.is_down else "up"
+    return fields.text(seen, "state").lower()

@@ -1,0 +1,39 @@
+"""Call a gcsched service from Python, blocking or with asyncio.
+
+with Client("localhost:50051") as gcsched:
+job = gcsched.schedule_meet(empid="E1815", email="ada@example.org", message="Hi", at=None)
+"""
+
+from gcsched.client.client import (
+    TIMEOUT_SECONDS,
+    AsyncClient,
+    Client,
+    Scheduled,
+    Wishes,
+    options,
+    service_config,
+)
+from gcsched.client.errors import (
+    CallFailed,
+    InvalidRequest,
+    Overloaded,
+    TimedOut,
+    Unavailable,
+)
+from gcsched.errors import Violation
+
+__all__ = [
+    "TIMEOUT_SECONDS",
+    "AsyncClient",
+    "CallFailed",
+    "Client",
+    "InvalidRequest",
+    "Overloaded",
+    "Scheduled",
+    "TimedOut",
+    "Unavailable",
+    "Violation",
+    "Wishes",
+    "options",
+    "service_config",
+]

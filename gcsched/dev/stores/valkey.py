@@ -1,0 +1,110 @@
+"""Run a real Valkey on a folder, with its data kept: on a unix socket, or on 127.0.0.1."""
+
+import secrets
+import shutil
+import tempfile
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import quote
+
+from redis import Redis
+from redis.exceptions import ConnectionError as NotReady
+
+from gcsched.dev.stores.binaries import find_valkey
+from gcsched.dev.stores.children import LOOPBACK, Child, free_port
+from gcsched.dev.stores.machine import refuse_foreign_system
+from gcsched.dev.stores.running import running
+
+LONGEST_SOCKET_PATH = 100  # bytes: the kernel takes 107 on Linux, 103 on macOS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValkeyOptions:
+    port: int | None = None  # None: a unix socket; 0: any free port
+    password: str | None = None
+    databases: int = 16
+    patience: timedelta = timedelta(seconds=30)
+
+
+class Valkey:
+    """A Valkey on one folder and one address; after its end it may be launched again."""
+
+    def __init__(
+        self, folder: Path, options: ValkeyOptions | None = None, *, lock: int | None = None
+    ) -> None:
+        refuse_foreign_system()
+        self.folder = folder.resolve()
+        self.options = options or ValkeyOptions()
+        wanted = self.options.port
+        self.port = None if wanted is None else free_port(wanted)
+        folder.mkdir(parents=True, exist_ok=True)
+        self.socket = socket_path(self.folder)
+        self.child = Child(
+            name="valkey-server",
+            command=[str(find_valkey()), *self._flags()],
+            log=folder / "valkey.log",
+            lock=lock,
+            patience_seconds=self.options.patience.total_seconds(),
+        )
+
+    @property
+    def url(self) -> str:
+        """An address as redis-py reads it; a path in it is percent-encoded."""
+        password = self.options.password
+        who = f":{quote(password, '')}@" if password else ""
+        if self.port is None:
+            return f"unix://{who}{quote(str(self.socket))}"
+        return f"redis://{who}{LOOPBACK}:{self.port}"
+
+    @property
+    def pid(self) -> int:
+        return self.child.pid
+
+    def launch(self) -> None:
+        self.socket.parent.mkdir(mode=0o700, exist_ok=True)
+        self.child.launch()
+
+    def wait_ready(self) -> None:
+        with Redis.from_url(self.url, socket_connect_timeout=1, socket_timeout=1) as client:
+            self.child.wait_for(lambda: _answers(client))
+
+    def close(self) -> None:
+        self.child.close()
+        if self.socket.parent != self.folder:
+            shutil.rmtree(self.socket.parent, ignore_errors=True)
+
+    def _flags(self) -> list[str]:
+        flags = ["--dir", str(self.folder), "--appendonly", "yes", "--appendfsync", "everysec"]
+        flags += ["--save", "", "--maxmemory-policy", "noeviction", "--daemonize", "no"]
+        flags += ["--databases", str(self.options.databases)]
+        if self.port is None:
+            flags += ["--port", "0", "--unixsocket", str(self.socket), "--unixsocketperm", "700"]
+        else:
+            flags += ["--port", str(self.port), "--bind", LOOPBACK]
+        if self.options.password:
+            flags += ["--requirepass", self.options.password]
+        return flags
+
+
+def valkey(
+    folder: Path, options: ValkeyOptions | None = None, *, lock: int | None = None
+) -> AbstractAsyncContextManager[Valkey]:
+    """Run a Valkey on *folder* for as long as the block lasts; ready once it answers."""
+    return running(Valkey(folder, options, lock=lock))
+
+
+def socket_path(folder: Path) -> Path:
+    """Return where the socket of *folder* lives: inside, or elsewhere when that is too long."""
+    inside = folder / "valkey.sock"
+    if len(bytes(inside)) <= LONGEST_SOCKET_PATH:
+        return inside
+    return Path(tempfile.gettempdir()) / f"gcsched-{secrets.token_hex(8)}" / "valkey.sock"
+
+
+def _answers(client: Redis) -> bool:
+    try:
+        return bool(client.ping())
+    except NotReady:  # nobody listens yet, or the data are being read
+        return False

@@ -1,0 +1,151 @@
+"""Which jobs can be asked for, and in which order: only what an index serves. Pure."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from gcsched.domain.ids import EPOCH, MILLISECOND
+from gcsched.domain.job import Job, State
+from gcsched.domain.page_token import NOT_OURS, page_token, place_in
+from gcsched.errors import Violation
+
+
+class Order(StrEnum):
+    CREATED_DESC = "CREATED_DESC"
+    CREATED_ASC = "CREATED_ASC"
+    DUE_ASC = "DUE_ASC"
+    DUE_DESC = "DUE_DESC"
+
+    @property
+    def is_by_due(self) -> bool:
+        return self in BY_DUE
+
+    @property
+    def is_descending(self) -> bool:
+        return self in {Order.CREATED_DESC, Order.DUE_DESC}
+
+
+BY_CREATED = (Order.CREATED_DESC, Order.CREATED_ASC)
+BY_DUE = (Order.DUE_ASC, Order.DUE_DESC)
+
+ALLOWED: Mapping[tuple[str, ...], Sequence[Order]] = {
+    (): BY_CREATED,
+    ("state",): BY_DUE,
+    ("state", "due"): BY_DUE,
+    ("empid",): BY_CREATED,
+    ("email",): BY_CREATED,
+    ("request_id",): BY_CREATED,
+    ("id_prefix",): BY_CREATED,
+}
+"""Filters by what they name, each with its orders; the first is meant where none is said."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobFilter:
+    """Which jobs: those that are all of this. *email* is normalised; its case does not matter."""
+
+    state: State | None = None
+    due_from: datetime | None = None
+    due_before: datetime | None = None
+    empid: str = ""
+    email: str = ""
+    request_id: str = ""
+    id_prefix: str = ""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What it names, as in ALLOWED."""
+        given = {
+            "state": self.state is not None,
+            "due": self.due_from is not None or self.due_before is not None,
+            "empid": bool(self.empid),
+            "email": bool(self.email),
+            "request_id": bool(self.request_id),
+            "id_prefix": bool(self.id_prefix),
+        }
+        return tuple(name for name, is_given in given.items() if is_given)
+
+    def __str__(self) -> str:
+        moments = [each and each.isoformat() for each in (self.due_from, self.due_before)]
+        # Page tokens are made of it, so what is unset adds nothing to those of the version before.
+        later = {"request_id": self.request_id, "id_prefix": self.id_prefix}
+        named = [f"{name}={value}" for name, value in later.items() if value]
+        return json.dumps([self.state, *moments, self.empid, self.email, *named])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where in a list a page ends: after this job. *due* only in lists by due."""
+
+    id: str
+    due: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """A filter and an order that it allows."""
+
+    filter: JobFilter
+    order: Order
+
+    def place_of(self, job: Job) -> Place:
+        return Place(id=job.id, due=job.due if self.order.is_by_due else None)
+
+    def token(self, place: Place | None) -> str:
+        """Give the token for what follows *place*; "" where nothing does."""
+        if place is None:
+            return ""
+        if place.due is None:
+            return page_token(str(self), [place.id])
+        return page_token(str(self), [place.id, str((place.due - EPOCH) // MILLISECOND)])
+
+    def place(self, token: str) -> Place | Violation | None:
+        """Give the place that *token* leads to; None: the begin."""
+        match place_in(str(self), token, parts=2 if self.order.is_by_due else 1):
+            case Violation() as violation:
+                return violation
+            case [id_]:
+                return Place(id=id_)
+            case [id_, milliseconds]:
+                return place_by_due(id_, milliseconds)
+            case _:
+                return None
+
+    def __str__(self) -> str:
+        return f"jobs {self.order} {self.filter}"
+
+
+def place_by_due(id_: str, milliseconds: str) -> Place | Violation:
+    try:
+        return Place(id=id_, due=EPOCH + timedelta(milliseconds=int(milliseconds)))
+    except (ValueError, OverflowError):
+        return NOT_OURS
+
+
+def allowed(wanted: JobFilter) -> Violation | None:
+    """Tell what is wrong with a filter that no index serves; None: it can be asked for."""
+    return None if wanted.names in ALLOWED else Violation("filter", f"must be one of: {TABLE}")
+
+
+def listing(wanted: JobFilter, order: Order | None) -> Listing | Violation:
+    """Give the list of *wanted* in *order*, or in the first one that it allows."""
+    if (violation := allowed(wanted)) is not None:
+        return violation
+    orders = ALLOWED[wanted.names]
+    if order is not None and order not in orders:
+        return Violation("order", f"must be one that the filter allows: {TABLE}")
+    return Listing(filter=wanted, order=order or orders[0])
+
+
+def table() -> str:
+    """Write ALLOWED for people."""
+    rows = [
+        f"{' with '.join(names) or 'nothing'} ({', '.join(orders)})"
+        for names, orders in ALLOWED.items()
+    ]
+    return "; ".join(rows)
+
+
+TABLE = table()

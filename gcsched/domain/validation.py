@@ -1,0 +1,98 @@
+"""The texts of a request: how long each may be, and what must not be in it. Pure."""
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from itertools import islice
+
+from gcsched.domain.invisible_text import unseen_violations
+from gcsched.errors import Violation
+
+# The categories Cc, Cs, Zl and Zp. A search takes 0.5 ms for 64 KiB; a look at each character 5 ms.
+CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+CONTROLS_BUT_LINES = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+LONGEST_REQUEST_ID = 128
+MOST_VARIABLES = 50
+LARGEST_VARIABLES = 16 * 1024
+VARIABLE = re.compile(r"[A-Za-z0-9_]+")
+MOST_LABELS = 20
+MOST_TOLD = 10  # of the violations of one map
+LONGEST_LABEL = 63
+
+
+def text_violations(field: str, text: str, *, at_least: int, at_most: int) -> Iterator[Violation]:
+    if not at_least <= len(text) <= at_most:
+        yield Violation(field, f"must have {at_least} to {at_most} characters, has {len(text)}")
+    if has_controls(text):
+        yield Violation(field, "must not contain line breaks or other control characters")
+
+
+def has_controls(text: str) -> bool:
+    return not text.isprintable() and CONTROLS.search(text) is not None
+
+
+def request_id_violations(request_id: str, field: str = "request_id") -> Iterator[Violation]:
+    if len(request_id) > LONGEST_REQUEST_ID:
+        problem = f"must have 1 to {LONGEST_REQUEST_ID} characters, has {len(request_id)}"
+        yield Violation(field, problem)
+    if not (request_id.isascii() and request_id.isprintable()):
+        yield Violation(field, "must be printable ASCII, best a UUID")
+
+
+def variable_violations(
+    variables: Mapping[str, str], *, needs: Collection[str], given: Collection[str]
+) -> Iterator[Violation]:
+    """Check the data for a template that *needs* these; nobody may give what is *given*."""
+    if len(variables) > MOST_VARIABLES:
+        problem = f"must be {MOST_VARIABLES} at most, are {len(variables)}"
+        yield Violation("variables", problem)
+    else:
+        size = sum(len(name.encode()) + len(value.encode()) for name, value in variables.items())
+        if size > LARGEST_VARIABLES:
+            problem = f"must have at most {LARGEST_VARIABLES} bytes together, have {size}"
+            yield Violation("variables", problem)
+    some = islice(variables.items(), MOST_VARIABLES)
+    yield from first_of(
+        "variables", (wrong for name, value in some for wrong in one_variable(name, value, given))
+    )
+    for name in sorted(each for each in needs if each not in variables):
+        yield Violation("variables", f"must have a value for {name!r}: the template needs it")
+
+
+def first_of(field: str, violations: Iterator[Violation]) -> Iterator[Violation]:
+    """Yield the first of *violations*: there can be thousands, and an answer has room for some."""
+    yield from islice(violations, MOST_TOLD)
+    if next(violations, None) is not None:
+        yield Violation(field, "have more that is wrong; mend what is named first")
+
+
+def one_variable(name: str, value: str, given: Collection[str]) -> Iterator[Violation]:
+    shown = name[:LONGEST_LABEL]
+    if not VARIABLE.fullmatch(name):
+        problem = f"must have names of ASCII letters, digits and _; {shown!r} is none"
+        yield Violation("variables", problem)
+    if name in given:
+        problem = f"must not have {name!r}: that means something in every mail; take another name"
+        yield Violation("variables", problem)
+    if CONTROLS_BUT_LINES.search(value):
+        problem = f"must not have control characters but tabs and line breaks; {shown!r} has some"
+        yield Violation("variables", problem)
+
+
+def label_violations(labels: Mapping[str, str]) -> Iterator[Violation]:
+    if len(labels) > MOST_LABELS:
+        yield Violation("labels", f"must be {MOST_LABELS} at most, are {len(labels)}")
+    some = islice(labels.items(), MOST_LABELS)
+    yield from first_of("labels", (wrong for each in some for wrong in one_label(*each)))
+
+
+def one_label(key: str, value: str) -> Iterator[Violation]:
+    if not 1 <= len(key) <= LONGEST_LABEL or len(value) > LONGEST_LABEL:
+        problem = (
+            f"must have keys of 1 to {LONGEST_LABEL} characters and values of up to"
+            f" {LONGEST_LABEL}; {key[:LONGEST_LABEL]!r} has {len(key)} and {len(value)}"
+        )
+        yield Violation("labels", problem)
+    if has_controls(key + value):
+        problem = f"must not have control characters; {key[:LONGEST_LABEL]!r} has some"
+        yield Violation("labels", problem)
+    yield from unseen_violations("labels", key)

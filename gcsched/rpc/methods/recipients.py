@@ -1,0 +1,59 @@
+"""GetRecipient and ForgetRecipient: convert, call the use case, convert."""
+
+from dataclasses import dataclass
+
+import grpc
+from google.protobuf.message import Message
+
+from gcsched.domain.checks import Checks
+from gcsched.domain.recipient import Recipient
+from gcsched.domain.request import LONGEST_EMPID
+from gcsched.domain.validation import text_violations
+from gcsched.pb import task_pb2
+from gcsched.rpc.answering import answering
+from gcsched.rpc.call import LONGEST_OF_MANY
+from gcsched.usecases.management.recipients import KnowRecipients
+
+Context = grpc.aio.ServicerContext[Message, Message]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnowingRecipients:
+    recipients: KnowRecipients
+
+    async def GetRecipient(
+        self, request: task_pb2.GetRecipientRequest, context: Context
+    ) -> task_pb2.Recipient:
+        async with answering(request, context, "reading user details"):
+            check_empid(request.empid)
+            return recipient_message(await self.recipients.get(request.empid))
+
+    async def ForgetRecipient(
+        self, request: task_pb2.ForgetRecipientRequest, context: Context
+    ) -> task_pb2.ForgetRecipientResponse:
+        doing = "forgetting an employee"
+        async with answering(request, context, doing, longest=LONGEST_OF_MANY):
+            check_empid(request.empid)
+            forgotten = await self.recipients.forget(request.empid)
+            return task_pb2.ForgetRecipientResponse(
+                erased=forgotten.erased,
+                unfinished=forgotten.unfinished,
+                had_details=forgotten.had_details,
+            )
+
+
+def check_empid(empid: str) -> None:
+    checks = Checks()
+    checks.add(text_violations("empid", empid, at_least=1, at_most=LONGEST_EMPID))
+    checks.finish()
+
+
+def recipient_message(recipient: Recipient) -> task_pb2.Recipient:
+    return task_pb2.Recipient(
+        empid=recipient.empid,
+        name=recipient.name,
+        email=recipient.email,
+        first_seen=recipient.first_seen,
+        last_seen=recipient.last_seen,
+        accepted=recipient.accepted,
+    )

@@ -1,0 +1,140 @@
+"""ScheduleMeet and BatchScheduleMeets: convert, call the use case, convert."""
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import grpc
+from google.protobuf.message import Message
+
+from gcsched.domain.request import MeetRequest
+from gcsched.errors import GcschedError, InvalidRequest, RequestTooLarge, Violation
+from gcsched.pb import task_pb2
+from gcsched.rpc.answers import Answer, batch_answer, meet_response, rehearsed
+from gcsched.rpc.batches import Batch, Converted, Requests, requests_of
+from gcsched.rpc.call import LARGEST_REQUEST, check_size, time_left
+from gcsched.rpc.concurrency import Turns
+from gcsched.rpc.status import ErrorsAsStatus, request_from
+from gcsched.usecases.admission.preview import Rehearse
+from gcsched.usecases.admission.submit import Submit
+from gcsched.usecases.loop_share import LoopShare
+
+MOST_REQUESTS = 1_000
+SHOWN_TOGETHER = 50  # in one turn; then it may be somebody else's
+SUBJECT_IN_BRIEF = 100
+LARGEST_ANSWERS = 3 * 1024 * 1024  # a client takes 4 MiB; beyond this each is told in brief
+
+Reply = task_pb2.MeetResponse | GcschedError
+Context = grpc.aio.ServicerContext[Message, Message]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scheduling:
+    submit: Submit
+    rehearse: Rehearse
+    turns: Turns = field(default_factory=Turns)
+    share: LoopShare = field(default_factory=LoopShare)
+
+    async def ScheduleMeet(
+        self, request: task_pb2.MeetRequest, context: Context
+    ) -> task_pb2.MeetResponse:
+        async with ErrorsAsStatus(context):
+            within = time_left(context)
+            check_size(request)
+            raw = request_from(request)
+            if request.validate_only:
+                [answer] = await self._rehearsed([raw], within)
+                if isinstance(answer, GcschedError):
+                    raise answer
+                return answer
+            return meet_response(await self.submit(raw, within=within))
+
+    async def BatchScheduleMeets(
+        self, request: Batch, context: Context
+    ) -> task_pb2.BatchScheduleMeetsResponse:
+        async with ErrorsAsStatus(context):
+            within = time_left(context)
+            requests = requests_of(request)
+            if not 1 <= len(requests) <= MOST_REQUESTS:
+                problem = f"must be 1 to {MOST_REQUESTS}, are {len(requests)}"
+                raise InvalidRequest([Violation("requests", problem)])
+            response = task_pb2.BatchScheduleMeetsResponse()
+            await self._fill(response, await self._answers(requests, within))
+            return response
+
+    async def _answers(self, requests: Requests, within: timedelta) -> list[Reply]:
+        """Answer all in order; those to be stored go together."""
+        until = time.monotonic() + within.total_seconds()
+        answers: dict[int, Reply] = {}
+        shown, wanted = list[int](), list[int]()
+        for number in range(len(requests)):
+            if self.share.is_used_up():
+                await self.share.wait()
+            if (octets := requests.octets(number)) > LARGEST_REQUEST:
+                answers[number] = RequestTooLarge(octets, LARGEST_REQUEST)
+            else:
+                (shown if requests.read(number).validate_only else wanted).append(number)
+        answers |= zip(shown, await self._shown(Converted(requests, shown), until), strict=True)
+        raws = Converted(requests, wanted)
+        stored = await self.submit.all(raws, within=time_until(until)) if wanted else []
+        for number, answer in zip(wanted, stored, strict=True):
+            answers[number] = answer if isinstance(answer, GcschedError) else meet_response(answer)
+        return [answers[number] for number in range(len(requests))]
+
+    async def _shown(self, raws: Converted, until: float) -> list[Reply]:
+        """Rehearse all; keep no more whole previews than one answer has room for."""
+        replies, left = list[Reply](), LARGEST_ANSWERS
+        for begin in range(0, len(raws), SHOWN_TOGETHER):
+            some = raws[begin : begin + SHOWN_TOGETHER]
+            for reply in await self._rehearsed(some, time_until(until)):
+                if isinstance(reply, task_pb2.MeetResponse):
+                    left -= reply.ByteSize()
+                    if left < 0:
+                        shorten(reply.preview)
+                replies.append(reply)
+        return replies
+
+    async def _rehearsed(self, raws: Sequence[MeetRequest], within: timedelta) -> list[Reply]:
+        """Answer what is not to be stored; an error that hits them all is the answer of each."""
+        until = time.monotonic() + within.total_seconds()
+        try:
+            async with self.turns.one(within):
+                found = await self.rehearse(raws, within=time_until(until))
+        except GcschedError as error:
+            return [error] * len(raws)
+        return [each if isinstance(each, GcschedError) else rehearsed(each) for each in found]
+
+    async def _fill(
+        self, response: task_pb2.BatchScheduleMeetsResponse, replies: Iterable[Reply]
+    ) -> None:
+        """Add an answer for each of *replies*, in brief where the message would be too large."""
+        left = LARGEST_ANSWERS
+        for reply in replies:
+            if self.share.is_used_up():
+                await self.share.wait()
+            answer = batch_answer(reply)
+            left -= answer.ByteSize()
+            response.answers.append(answer if left >= 0 else in_brief(answer))
+
+
+def time_until(end: float) -> timedelta:
+    return timedelta(seconds=max(0.0, end - time.monotonic()))
+
+
+def in_brief(answer: Answer) -> Answer:
+    """Return *answer* without what is long.
+
+    That is text, HTML and a long subject of a preview, and which rules a request has broken.
+    """
+    if answer.HasField("error"):
+        del answer.error.details[1:]
+    elif answer.response.HasField("preview"):
+        shorten(answer.response.preview)
+    return answer
+
+
+def shorten(preview: task_pb2.Preview) -> None:
+    preview.ClearField("text")
+    preview.ClearField("html")
+    preview.subject = preview.subject[:SUBJECT_IN_BRIEF]

@@ -1,0 +1,83 @@
+"""GetStatus: call the use case, convert."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import grpc
+from google.protobuf.message import Message
+
+from gcsched.domain.pause import Pause
+from gcsched.pb import task_pb2
+from gcsched.rpc.answering import answering
+from gcsched.usecases.monitoring.lateness import Figures
+from gcsched.usecases.monitoring.status import RelayReport, Report, Status
+from gcsched.usecases.monitoring.store_health import StoreReport
+from gcsched.usecases.ports import JobCounts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TellingStatus:
+    status: Status
+
+    async def GetStatus(
+        self,
+        request: task_pb2.GetStatusRequest,
+        context: grpc.aio.ServicerContext[Message, Message],
+    ) -> task_pb2.StatusReport:
+        async with answering(request, context, "looking how things are"):
+            return report_message(await self.status.counted_anew())
+
+
+def report_message(report: Report) -> task_pb2.StatusReport:
+    counts, about = report.counts, report.about
+    late = counts.oldest_due if counts is not None else None
+    return task_pb2.StatusReport(
+        counts=count_messages(counts) if counts is not None else (),
+        counted=report.counted,
+        oldest_due=late or None,
+        lateness=lateness_message(report.lateness),
+        relays=[relay_message(each) for each in report.relays],
+        pause=pause_message(report.pause) if report.pause is not None else None,
+        version=about.version,
+        python=about.python,
+        started=about.started,
+        unreadable_jobs=counts.unreadable if counts is not None else 0,
+        problems=report.problems,
+        stores=[store_message(each) for each in report.stores],
+        report_time=report.report_time,
+    )
+
+
+def count_messages(counts: JobCounts) -> Iterator[task_pb2.StatusReport.StateCount]:
+    for state, count in counts.by_state.items():
+        yield task_pb2.StatusReport.StateCount(state=state.value, count=count)
+
+
+def lateness_message(figures: Figures) -> task_pb2.StatusReport.Lateness:
+    if not figures.mails:
+        return task_pb2.StatusReport.Lateness()
+    return task_pb2.StatusReport.Lateness(mails=figures.mails, p50=figures.p50, p99=figures.p99)
+
+
+def relay_message(relay: RelayReport) -> task_pb2.StatusReport.Relay:
+    return task_pb2.StatusReport.Relay(
+        name=relay.name,
+        is_down=relay.is_down,
+        sessions_open=relay.sessions_open,
+        sessions_busy=relay.sessions_busy,
+        rate=relay.rate,
+        effective_rate=relay.effective_rate,
+        state=relay.health.state.value,
+        last_error=relay.health.error,
+        state_time=relay.health.state_time,
+    )
+
+
+def store_message(store: StoreReport) -> task_pb2.StatusReport.Store:
+    return task_pb2.StatusReport.Store(
+        name=store.name, trouble=store.trouble or "", state_time=store.state_time
+    )
+
+
+def pause_message(pause: Pause) -> task_pb2.Pause:
+    return task_pb2.Pause(by=pause.by, reason=pause.reason, since=pause.since)

@@ -1,0 +1,47 @@
+"""ListTemplates and PreviewTemplate: convert, call the use case, convert."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import grpc
+from google.protobuf.message import Message
+
+from gcsched.domain.mail import TemplateFacts
+from gcsched.domain.validation import MOST_VARIABLES
+from gcsched.pb import task_pb2
+from gcsched.rpc.answers import preview
+from gcsched.rpc.call import check_size
+from gcsched.rpc.status import ErrorsAsStatus, mapping
+from gcsched.usecases.admission.preview import PreviewTemplate, Specimen
+
+Context = grpc.aio.ServicerContext[Message, Message]
+FIELDS = ("template", "empid", "email", "name", "message")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Templating:
+    templates: Callable[[], Sequence[TemplateFacts]]
+    preview: PreviewTemplate
+
+    async def ListTemplates(
+        self, _: task_pb2.ListTemplatesRequest, __: Context
+    ) -> task_pb2.ListTemplatesResponse:
+        return task_pb2.ListTemplatesResponse(
+            templates=[
+                task_pb2.Template(name=each.name, needs=each.needs, has_text=each.has_text)
+                for each in self.templates()
+            ]
+        )
+
+    async def PreviewTemplate(
+        self, request: task_pb2.PreviewTemplateRequest, context: Context
+    ) -> task_pb2.Preview:
+        async with ErrorsAsStatus(context):
+            check_size(request)
+            return preview(self.preview(specimen_from(request)))
+
+
+def specimen_from(message: task_pb2.PreviewTemplateRequest) -> Specimen:
+    """Take what is said; the rest are examples."""
+    said = {name: value for name in FIELDS if (value := getattr(message, name))}
+    return Specimen(**said, variables=mapping(message.variables, most=MOST_VARIABLES))

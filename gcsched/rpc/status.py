@@ -1,0 +1,185 @@
+"""Between protobuf and the domain: requests in, answers and errors out. Knows both worlds."""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from types import TracebackType
+from typing import NoReturn
+
+import grpc
+import structlog
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import Message
+from google.rpc import code_pb2, error_details_pb2, status_pb2
+from grpc_status import rpc_status
+
+from gcsched.domain.job import Priority
+from gcsched.domain.request import DEFAULT_TEMPLATE, MeetRequest
+from gcsched.domain.validation import MOST_LABELS, MOST_VARIABLES
+from gcsched.errors import (
+    AdmissionClosed,
+    Contended,
+    DeadlineOver,
+    Defect,
+    DuplicateJob,
+    EtagMismatch,
+    GcschedError,
+    IllegalTransition,
+    InvalidRequest,
+    MalformedMessage,
+    MemoryFull,
+    MessageLate,
+    NotFinished,
+    Overloaded,
+    RequestIdReused,
+    RequestTooLarge,
+    Stopping,
+    StoreRefused,
+    StoreUnavailable,
+    UnknownJob,
+    UnknownRecipient,
+    UnknownSuppression,
+    UnreadableJob,
+    Violation,
+)
+from gcsched.pb import task_pb2
+
+DOMAIN = "gcsched"
+# A status travels in trailers, its text twice, its details as base64; clients take 8 KiB of them.
+LONGEST_TEXT_BYTES = 800
+LARGEST_VIOLATIONS_BYTES = 2_800
+PRIORITIES = {task_pb2.Priority.Value(each.value): each for each in Priority}
+
+STATUS: dict[type[GcschedError], tuple[int, str]] = {
+    InvalidRequest: (code_pb2.INVALID_ARGUMENT, "INVALID_REQUEST"),
+    RequestIdReused: (code_pb2.ALREADY_EXISTS, "REQUEST_ID_REUSED"),
+    RequestTooLarge: (code_pb2.INVALID_ARGUMENT, "REQUEST_TOO_LARGE"),
+    MalformedMessage: (code_pb2.INVALID_ARGUMENT, "MALFORMED_MESSAGE"),
+    UnknownJob: (code_pb2.NOT_FOUND, "JOB_NOT_FOUND"),
+    UnreadableJob: (code_pb2.INTERNAL, "JOB_UNREADABLE"),
+    UnknownSuppression: (code_pb2.NOT_FOUND, "SUPPRESSION_NOT_FOUND"),
+    UnknownRecipient: (code_pb2.NOT_FOUND, "RECIPIENT_NOT_FOUND"),
+    IllegalTransition: (code_pb2.FAILED_PRECONDITION, "ILLEGAL_TRANSITION"),
+    DuplicateJob: (code_pb2.ALREADY_EXISTS, "DUPLICATE_JOB"),
+    EtagMismatch: (code_pb2.ABORTED, "ETAG_MISMATCH"),
+    Contended: (code_pb2.ABORTED, "CONTENDED"),
+    NotFinished: (code_pb2.DEADLINE_EXCEEDED, "NOT_FINISHED"),
+    DeadlineOver: (code_pb2.DEADLINE_EXCEEDED, "DEADLINE_OVER"),
+    Defect: (code_pb2.INTERNAL, "INTERNAL"),
+    Overloaded: (code_pb2.RESOURCE_EXHAUSTED, "OVERLOADED"),
+    MemoryFull: (code_pb2.RESOURCE_EXHAUSTED, "MEMORY_FULL"),
+    MessageLate: (code_pb2.RESOURCE_EXHAUSTED, "MESSAGE_LATE"),
+    Stopping: (code_pb2.UNAVAILABLE, "STOPPING"),
+    StoreUnavailable: (code_pb2.UNAVAILABLE, "STORE_UNAVAILABLE"),
+    StoreRefused: (code_pb2.UNAVAILABLE, "STORE_REFUSED"),
+    AdmissionClosed: (code_pb2.UNAVAILABLE, "ADMISSION_CLOSED"),
+}
+"""Every error that can reach a caller: its code (AIP-193) and its ErrorInfo reason."""
+
+
+def request_from(message: task_pb2.MeetRequest) -> MeetRequest:
+    return MeetRequest(
+        empid=message.empid,
+        email=message.emailID,
+        message=message.message,
+        name=message.empName,
+        timestamp=message.timestamp,
+        request_id=message.request_id,
+        template=message.template or DEFAULT_TEMPLATE,
+        variables=mapping(message.variables, most=MOST_VARIABLES),
+        not_after=message.not_after,
+        reply_to=message.reply_to,
+        labels=mapping(message.labels, most=MOST_LABELS),
+        priority=PRIORITIES.get(message.priority),
+    )
+
+
+def mapping(given: Mapping[str, str], *, most: int) -> Mapping[str, str]:
+    """Return a copy of *given*; itself if it has more than *most* and will be refused."""
+    return dict(given) if len(given) <= most else given
+
+
+def status_of(error: GcschedError) -> status_pb2.Status:
+    """Give the google.rpc.Status of *error*: code, a sentence, and details (AIP-193)."""
+    code, reason = STATUS[type(error)]
+    return status_pb2.Status(
+        code=code,
+        message=shortened(str(error)),
+        details=[packed(each) for each in details(error, reason)],
+    )
+
+
+def shortened(text: str) -> str:
+    octets = text.encode()
+    if len(octets) <= LONGEST_TEXT_BYTES:
+        return text
+    return octets[:LONGEST_TEXT_BYTES].decode(errors="ignore") + " …"
+
+
+def details(error: GcschedError, reason: str) -> list[Message]:
+    given: list[Message] = [
+        error_details_pb2.ErrorInfo(reason=reason, domain=DOMAIN, metadata=error.metadata)
+    ]
+    if isinstance(error, InvalidRequest):
+        given.append(bad_request(error.violations))
+    if isinstance(error, Overloaded | MemoryFull | MessageLate | Stopping | StoreUnavailable):
+        given.append(error_details_pb2.RetryInfo(retry_delay=duration(error.retry_after)))
+    return given
+
+
+def bad_request(violations: Sequence[Violation]) -> error_details_pb2.BadRequest:
+    """Tell all *violations*, as far as they fit; then how many are left."""
+    told, left = error_details_pb2.BadRequest(), LARGEST_VIOLATIONS_BYTES
+    for number, each in enumerate(violations):
+        problem = shortened(each.problem)
+        left -= len(each.field.encode()) + len(problem.encode())
+        if left < 0:
+            rest = f"and {len(violations) - number} more from here on; mend those above first"
+            told.field_violations.add(field=each.field, description=rest)
+            break
+        told.field_violations.add(field=each.field, description=problem)
+    return told
+
+
+def packed(message: Message) -> AnyMessage:
+    wrapped = AnyMessage()
+    wrapped.Pack(message)
+    return wrapped
+
+
+def duration(of: timedelta) -> Duration:
+    given = Duration()
+    given.FromTimedelta(of)
+    return given
+
+
+class ErrorsAsStatus:
+    """Answer our errors with their status; anything else is a defect, which the log describes.
+
+    A class, not a generator: that takes 2 µs of each call more.
+    """
+
+    __slots__ = ("_context",)
+
+    def __init__(self, context: grpc.aio.ServicerContext[Message, Message]) -> None:
+        self._context = context
+
+    async def __aenter__(self) -> None:
+        return None
+
+    async def __aexit__(
+        self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None
+    ) -> None:
+        if isinstance(error, GcschedError):
+            await abort(self._context, error)
+        if isinstance(error, Exception) and not isinstance(error, grpc.aio.AbortError):
+            # A caller must not see what is inside.
+            structlog.get_logger().error("call failed", exc_info=error)
+            await abort(self._context, Defect())
+
+
+async def abort(
+    context: grpc.aio.ServicerContext[Message, Message], error: GcschedError
+) -> NoReturn:
+    status = rpc_status.to_status(status_of(error))
+    await context.abort(status.code, status.details or "", status.trailing_metadata)

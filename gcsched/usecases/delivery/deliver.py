@@ -1,0 +1,200 @@
+"""Carry one claimed job through: compose, begin, send, and say what became of it."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from functools import partial
+
+import structlog
+
+from gcsched.domain.attempt import Attempt
+from gcsched.domain.due import whole_second
+from gcsched.domain.job import LEASE, LEASE_LEFT_AT_BODY, Job
+from gcsched.domain.mail_date import settled_date
+from gcsched.domain.masking import masked
+from gcsched.domain.outcome import (
+    LONGEST_TEXT,
+    after_attempt,
+    attempt_from,
+    before_attempt,
+    interrupted,
+)
+from gcsched.domain.permit import Permit
+from gcsched.domain.retry import RetryPolicy
+from gcsched.domain.smtp_reply import Answered, Broken, Kind, Withheld
+from gcsched.domain.suppression import Suppression
+from gcsched.errors import (
+    MalformedMail,
+    Overloaded,
+    Stopping,
+    StoreUnavailable,
+    TemplateProblem,
+)
+from gcsched.usecases.batching import Group
+from gcsched.usecases.ports import (
+    Carrier,
+    Claims,
+    Clock,
+    Composer,
+    Conclusion,
+)
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Claimed:
+    """A job in our hands. *begun* is set when its body may be on its way to the relay.
+
+    *suppression* is that of its address, as it was right after the claim. *date* is the Date of
+    its mail from the first time that the fence was asked for it.
+    """
+
+    job: Job
+    token: str
+    suppression: Suppression | None = None
+    begun: datetime | None = field(default=None)
+    date: datetime | None = field(default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fence:
+    """Mark jobs as begun in the database, for many sessions in one write.
+
+    What is no longer ours there gets no permit. A permit ends while 5 s of the lease are left, by
+    the monotonic clock, which goes on when the process is paused.
+    """
+
+    claims: Claims
+    now: Clock
+
+    async def __call__(self, asking: Sequence[Claimed]) -> list[Permit | None]:
+        untils: dict[str, float] = {}
+        for (token, date), ids in self._together(asking).items():
+            until = time.monotonic() + (LEASE - LEASE_LEFT_AT_BODY).total_seconds()
+            for job_id in await self.claims.begin(token, ids, date=date):
+                untils[token + job_id] = until
+        return [permit(claimed, untils.get(claimed.token + claimed.job.id)) for claimed in asking]
+
+    def _together(self, asking: Sequence[Claimed]) -> dict[tuple[str, datetime], list[str]]:
+        """Settle the date of each mail, and group the ids: one write for each claim and date.
+
+        Nearly all have the present second, and one that is stored stays whatever is written. Only
+        mails of the version before, and those asked for again in a later second, go apart: an
+        earlier write whose answer was lost may have stored that date.
+        """
+        second = self.now().replace(microsecond=0)
+        together: dict[tuple[str, datetime], list[str]] = {}
+        for claimed in asking:
+            if claimed.date is None:
+                claimed.date = settled_date(claimed.job) or second
+            date = claimed.date if claimed.job.date is None else second
+            together.setdefault((claimed.token, date), []).append(claimed.job.id)
+        return together
+
+
+def permit(claimed: Claimed, until: float | None) -> Permit | None:
+    if until is None or claimed.date is None:
+        return None
+    return Permit(until=until, date=claimed.date)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deliver:
+    composer: Composer
+    carrier: Carrier
+    fence: Group[Claimed, Permit | None]
+    policy: RetryPolicy
+    now: Clock
+    chance: Callable[[], float]
+
+    async def __call__(self, claimed: Claimed) -> Conclusion:
+        """Deliver once. Whatever is cancelled here, ``interrupted`` says what it came to."""
+        started = self.now()
+        ended = before_attempt(claimed.job, suppression=claimed.suppression, now=started)
+        if ended is not None:
+            return Conclusion(claim=claimed.token, job=ended)
+        try:
+            mail = self.composer.compose(claimed.job)
+        except (TemplateProblem, ValueError) as problem:
+            return self._unfit(claimed, started, problem)
+        try:
+            carried = await self.carrier.carry(mail, partial(self._begin, claimed))
+        except MalformedMail as problem:
+            return self._unfit(claimed, started, problem)
+        except (StoreUnavailable, Stopping, Overloaded):
+            # Nobody said that the claim still holds, so nothing was sent.
+            return self.given_back(claimed)
+        match carried.transmission:
+            case Withheld(wait=wait):
+                return self._withheld(claimed, wait)
+            case Answered() | Broken() as transmission:
+                tell_note(claimed.job, transmission)
+                attempt = attempt_from(
+                    transmission,
+                    relay=carried.relay,
+                    begun=started,
+                    ended=self.now(),
+                    date=claimed.date,
+                )
+                return self._concluded(claimed, attempt)
+
+    def _withheld(self, claimed: Claimed, wait: timedelta | None) -> Conclusion:
+        if wait is None:
+            return self.given_back(claimed)
+        return self.put_off(claimed, whole_second(self.now() + wait))
+
+    async def _begin(self, claimed: Claimed) -> Permit | None:
+        if self.now() > claimed.job.not_after:  # a relay may take minutes until here
+            return None
+        permit = await self.fence.ask(claimed)
+        if permit is not None:
+            claimed.begun = self.now()
+        return permit
+
+    def given_back(self, claimed: Claimed) -> Conclusion:
+        return Conclusion(claim=claimed.token, job=claimed.job.given_back(self.now()))
+
+    def put_off(self, claimed: Claimed, due: datetime) -> Conclusion:
+        """Undo the claim until *due*, unless the job is not to be sent at all."""
+        job, now = claimed.job, self.now()
+        ended = before_attempt(job, suppression=claimed.suppression, now=now)
+        return Conclusion(claim=claimed.token, job=ended or job.put_off(due, now))
+
+    def interrupted(self, claimed: Claimed) -> Conclusion:
+        """Say what a delivery came to that was cancelled."""
+        job = interrupted(
+            claimed.job,
+            begun=claimed.begun,
+            date=claimed.date,
+            policy=self.policy,
+            now=self.now(),
+        )
+        return Conclusion(claim=claimed.token, job=job)
+
+    def broken(self, claimed: Claimed, error: Exception) -> Conclusion:
+        """Return what a delivery came to that ran into a defect of ours.
+
+        Before the body the mail is not to blame: no attempt is charged, and the wait grows.
+        """
+        kind = Kind.OURS if claimed.begun is None else Kind.UNCERTAIN
+        text = f"internal error: {type(error).__name__}"
+        failure = self._failure(claimed.begun or self.now(), kind, text)
+        date = None if claimed.begun is None else claimed.date
+        return self._concluded(claimed, replace(failure, date=date))
+
+    def _unfit(self, claimed: Claimed, started: datetime, problem: Exception) -> Conclusion:
+        return self._concluded(claimed, self._failure(started, Kind.CONTENT, str(problem)))
+
+    def _failure(self, begun: datetime, kind: Kind, text: str) -> Attempt:
+        return Attempt(begun=begun, ended=self.now(), kind=kind, text=text[:LONGEST_TEXT])
+
+    def _concluded(self, claimed: Claimed, attempt: Attempt) -> Conclusion:
+        job = after_attempt(claimed.job, attempt, policy=self.policy, chance=self.chance())
+        return Conclusion(claim=claimed.token, job=job)
+
+
+def tell_note(job: Job, transmission: Answered | Broken) -> None:
+    """Log that the relay took another form of the mail than was asked for."""
+    if isinstance(transmission, Answered) and transmission.note:
+        log = structlog.get_logger()
+        log.warning("mail changed for the relay", job_id=job.id, how=masked(transmission.note, job))

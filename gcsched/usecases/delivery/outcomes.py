@@ -1,0 +1,137 @@
+"""Write what became of claimed jobs: in groups, tried until the store takes it."""
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from gcsched.domain.job import Job, State
+from gcsched.domain.masking import masked
+from gcsched.domain.smtp_reply import Kind
+from gcsched.errors import StoreUnavailable
+from gcsched.usecases.lasting_trouble import LastingTrouble
+from gcsched.usecases.monitoring.lateness import lateness_of
+from gcsched.usecases.ports import Conclusion, Outcomes
+
+MOST_AT_ONCE = 500
+ENDED = {
+    State.FAILED: "job failed",
+    State.EXPIRED: "job expired",
+    State.SUPPRESSED: "job suppressed",
+}
+BETWEEN_TRIES_SECONDS = 0.5
+LINGER_SECONDS = 0.02
+
+
+class Recorder:
+    """Collect conclusions and write them; *on_recorded* hears of each one that is settled.
+
+    The first is written at once; what comes meanwhile is collected for a moment.
+
+    It holds at most what the engine has claimed: nothing new is claimed before room is made here.
+    """
+
+    def __init__(
+        self,
+        outcomes: Outcomes,
+        *,
+        on_recorded: Callable[[Conclusion], None],
+        on_batch: Callable[[int], None] = lambda _: None,
+    ) -> None:
+        self._outcomes = outcomes
+        self._on_recorded = on_recorded
+        self._on_batch = on_batch
+        self._waiting: list[Conclusion] = []
+        self._asked = asyncio.Event()
+        self._trouble = LastingTrouble(event="outcomes wait", over="outcomes written")
+
+    def record(self, conclusion: Conclusion) -> None:
+        self._waiting.append(conclusion)
+        self._asked.set()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Write until *stop* is set and nothing waits; who stops us limits how long we try."""
+        async with asyncio.TaskGroup() as tasks:
+            waker = tasks.create_task(self._wake_on(stop), name="recorder stop")
+            while self._waiting or not stop.is_set():
+                await self._asked.wait()
+                if not stop.is_set():
+                    self._asked.clear()
+                await self._write_all(stop)
+            waker.cancel()
+
+    async def _wake_on(self, stop: asyncio.Event) -> None:
+        await stop.wait()
+        self._asked.set()
+
+    async def _write_all(self, stop: asyncio.Event) -> None:
+        is_busy = False
+        while self._waiting:
+            if is_busy and not stop.is_set():
+                # The fence waits for the same journal, and each write has it flushed.
+                await asyncio.sleep(LINGER_SECONDS)
+            is_busy = True
+            batch = self._waiting[:MOST_AT_ONCE]
+            try:
+                lost = await self._outcomes.conclude(batch)
+            except StoreUnavailable as error:
+                self._trouble.met(error.for_log, waiting=len(self._waiting))
+                await asyncio.sleep(BETWEEN_TRIES_SECONDS)
+                continue
+            self._trouble.ended()
+            del self._waiting[: len(batch)]
+            self._on_batch(len(batch))
+            claims_lost = {(each.claim, each.job.id): each for each in lost}
+            for conclusion in batch:
+                if (found := claims_lost.get((conclusion.claim, conclusion.job.id))) is not None:
+                    report_lost(found)
+                else:
+                    report(conclusion.job)
+                self._on_recorded(conclusion)
+
+
+def report_lost(conclusion: Conclusion) -> None:
+    """Log that a claim was lost: a warning only where a mail was on its way under it.
+
+    Without an attempt nothing was transmitted: a caller has cancelled or moved the job or blocked
+    its address, or the sweep has taken it back, and that was told in its place.
+    """
+    job, log = conclusion.job, structlog.get_logger()
+    tell = log.info if job.new_attempt is None else log.warning
+    tell("claim lost", job_id=job.id, state=job.state.value, instead=conclusion.instead)
+
+
+def report(job: Job) -> None:
+    """Log the one event that this outcome is. No log is to hold an address or a mail's words."""
+    log = structlog.get_logger()
+    match job.state:
+        case State.SENT:
+            log.info("job sent", job_id=job.id, attempt=job.attempt, **how_it_left(job))
+        case State.FAILED | State.EXPIRED | State.SUPPRESSED:
+            reason = told(job)
+            log.warning(ENDED[job.state], job_id=job.id, attempt=job.attempt, reason=reason)
+        case State.UNCERTAIN:
+            log.warning("job held uncertain", job_id=job.id, reason=told(job))
+        case State.RETRYING if job.new_attempt is not None:
+            # Trouble with a relay is told once, by its breaker, and not for each mail.
+            tell = log.info if job.new_attempt.kind is Kind.OURS else log.warning
+            until, reason = job.due.isoformat(), told(job)
+            tell("job postponed", job_id=job.id, attempt=job.attempt, until=until, reason=reason)
+        case _:
+            log.debug("job given back", job_id=job.id)
+
+
+def how_it_left(job: Job) -> dict[str, object]:
+    """Return which relay has accepted *job* and how late, as far as this attempt tells it."""
+    late = lateness_of(job)
+    if job.new_attempt is None or late is None:
+        return {}
+    return {"relay": job.new_attempt.relay, "late_seconds": round(late.total_seconds(), 3)}
+
+
+def told(job: Job) -> str:
+    """Return the reason of *job* for a log."""
+    if job.state is State.SUPPRESSED:
+        # What follows are a relay's words on an earlier mail, or those of whoever blocked it.
+        return job.reason.partition(": ")[0]
+    return masked(job.reason, job)

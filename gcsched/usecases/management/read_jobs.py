@@ -1,0 +1,64 @@
+"""Read jobs: one by its id, many page by page, and how many there are."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from gcsched.domain.job import Job
+from gcsched.domain.job_list import JobFilter, Listing, Place
+from gcsched.errors import UnknownJob
+
+MOST_COUNTED = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """Jobs in the order of their list, and where it goes on; None: this is all."""
+
+    jobs: tuple[Job, ...]
+    following: Place | None
+
+
+class JobReader(Protocol):
+    async def get(self, job_id: str) -> Job | None:
+        """Give the job with this id; raises UnreadableJob where it is none of ours."""
+
+
+class JobList(Protocol):
+    async def page(
+        self, listing: Listing, after: Place | None, *, most: int, is_full: bool
+    ) -> Page:
+        """Give the *most* jobs that follow *after*; without their texts unless *is_full*."""
+
+    async def count(self, wanted: JobFilter, *, most: int) -> int:
+        """Count what *wanted* takes in, up to *most*."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Count:
+    """How many there are; or, where *is_more*, that there are more."""
+
+    jobs: int
+    is_more: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadJobs:
+    reader: JobReader
+    list: JobList
+
+    async def get(self, job_id: str) -> Job:
+        """Give the job with its attempts. Raises UnknownJob, UnreadableJob, StoreUnavailable."""
+        job = await self.reader.get(job_id)
+        if job is None:
+            raise UnknownJob(job_id)
+        return job
+
+    async def page(
+        self, listing: Listing, after: Place | None, *, most: int, is_full: bool
+    ) -> Page:
+        return await self.list.page(listing, after, most=most, is_full=is_full)
+
+    async def count(self, wanted: JobFilter) -> Count:
+        """Count exactly up to 10,000: more than that nobody waits for."""
+        counted = await self.list.count(wanted, most=MOST_COUNTED + 1)
+        return Count(jobs=min(counted, MOST_COUNTED), is_more=counted > MOST_COUNTED)

@@ -1,0 +1,142 @@
+"""Block addresses by hand, free them, and list which ones get no mail."""
+
+import asyncio
+import time
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import structlog
+
+from gcsched.domain.job import Job
+from gcsched.domain.outcome import before_attempt
+from gcsched.domain.suppression import Suppression
+from gcsched.errors import UnknownSuppression
+from gcsched.usecases.management.change_job import whole_millisecond
+from gcsched.usecases.management.partly import PartlyChanged, some_stay
+from gcsched.usecases.ports import Clock
+from gcsched.usecases.relays.rate_allowance import SHARED_ANSWERS_WITHIN
+from gcsched.usecases.relays.rate_limiter import PATIENCE_SECONDS
+
+FOR_A_TURN_SECONDS = 0.5
+FOR_A_BODY_TO_BEGIN_SECONDS = PATIENCE_SECONDS + 2 * SHARED_ANSWERS_WITHIN + FOR_A_TURN_SECONDS
+"""How long after the fence the first octet of a body may come: 3 s.
+
+Where mails have a rate, Redis has its time to answer, then the slot is waited for, as long as the
+pacer's patience and once more Redis's time; then comes a turn of the loop.
+"""
+BETWEEN_LOOKS_SECONDS = 0.05
+
+
+class BlockedAddresses(Protocol):
+    async def page(self, after: str, *, most: int, now: datetime) -> list[Suppression]:
+        """Give the *most* addresses that follow *after*, of those that are blocked at *now*."""
+
+    async def among(
+        self, addresses: Collection[str], *, now: datetime
+    ) -> Mapping[str, Suppression]:
+        """Give those of *addresses* that are blocked at *now* in any spelling, in one look."""
+
+    async def block(self, wanted: Suppression) -> Suppression:
+        """Keep *wanted*; where its address is blocked already, it has been since then."""
+
+    async def free(self, address: str, *, now: datetime) -> Suppression | None:
+        """Let *address* have mail again; give what blocked it, if anything did at *now*."""
+
+
+class ClaimedJobs(Protocol):
+    async def claimed(self, address: str) -> Sequence[Job]:
+        """Return the jobs to *address* that are being sent."""
+
+    async def still_begun(self, ids: Collection[str]) -> Collection[tuple[str, str]]:
+        """Return the ids and claims of those of *ids* whose bodies have begun and not ended."""
+
+    async def change_all(self, pairs: Sequence[tuple[Job, Job]]) -> tuple[int, int]:
+        """Change jobs (seen, changed) that are as they were seen; say how many were, and not.
+
+        Raises PartlyChanged where some cannot be changed, after all others were.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockedPage:
+    """Suppressions in alphabetical order, and the address after which it goes on; "": all."""
+
+    suppressions: list[Suppression]
+    following: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blocklist:
+    """*lasting* is how long an address is blocked unless somebody says until when."""
+
+    store: BlockedAddresses
+    jobs: ClaimedJobs
+    lasting: timedelta
+    now: Clock
+
+    async def page(self, after: str, *, most: int) -> BlockedPage:
+        found = await self.store.page(after, most=most + 1, now=self.now())
+        shown = found[:most]
+        following = shown[-1].address if len(found) > most else ""
+        return BlockedPage(suppressions=shown, following=following)
+
+    async def find(self, address: str) -> Suppression:
+        """Return what blocks *address*. Raises UnknownSuppression, StoreUnavailable."""
+        found = await self.store.among([address], now=self.now())
+        if address not in found:
+            raise UnknownSuppression
+        return found[address]
+
+    async def block(self, address: str, *, reason: str, until: datetime | None) -> Suppression:
+        """Block *address*: no claim may begin a body to it after this. Raises StoreUnavailable.
+
+        A body that was allowed to begin before is waited for, as long as `_let_bodies_begin` does.
+
+        First the suppression, then the claims: what is claimed after the suppression was written
+        meets it, as each claim is followed by a look at the suppressions.
+        """
+        now = whole_millisecond(self.now())
+        end = until or now + self.lasting
+        wanted = Suppression(address=address, reason=reason, job_id="", since=now, until=end)
+        blocked = await self.store.block(wanted)
+        await self._withdraw_claims(blocked, now)
+        return blocked
+
+    async def _withdraw_claims(self, blocked: Suppression, now: datetime) -> None:
+        claimed = await self.jobs.claimed(blocked.address)
+        ends = [
+            (job, before_attempt(job, suppression=blocked, now=now))
+            for job in claimed
+            if not job.has_begun
+        ]
+        pairs = [(job, ended) for job, ended in ends if ended is not None]
+        try:
+            withdrawn, missed = await self.jobs.change_all(pairs) if pairs else (0, 0)
+        except PartlyChanged as error:  # those may get a mail: no success
+            raise some_stay(error.stuck, error.problem, changed=error.changed) from error
+        if withdrawn:
+            structlog.get_logger().info("claims withdrawn", count=withdrawn, why="address blocked")
+        if missed or any(job.has_begun for job in claimed):
+            await self._let_bodies_begin({(job.id, job.claim) for job in claimed})
+
+    async def _let_bodies_begin(self, claimed: Collection[tuple[str, str | None]]) -> None:
+        """Wait until what was allowed to begin has been concluded, for three seconds at most.
+
+        A body that was allowed to begin before cannot be stopped, but its first octet has left by
+        then, unless its process stood still.
+        """
+        ids = [job_id for job_id, _ in claimed]
+        until = time.monotonic() + FOR_A_BODY_TO_BEGIN_SECONDS
+        while time.monotonic() < until:
+            if not any(each in claimed for each in await self.jobs.still_begun(ids)):
+                return
+            await asyncio.sleep(BETWEEN_LOOKS_SECONDS)
+
+    async def free(self, address: str) -> Suppression:
+        """Free *address*; give what blocked it. Raises UnknownSuppression, StoreUnavailable."""
+        freed = await self.store.free(address, now=self.now())
+        if freed is None:
+            raise UnknownSuppression
+        return freed

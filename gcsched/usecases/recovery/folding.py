@@ -1,0 +1,139 @@
+"""Fold the addresses that are stored already, so that they are found in any spelling."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from typing import Protocol
+
+import structlog
+
+from gcsched.errors import StoreUnavailable
+from gcsched.usecases.lasting_trouble import LastingTrouble
+from gcsched.usecases.loops import periodically
+
+EVERY = timedelta(seconds=10)  # as often as a sweep
+MOST_AT_ONCE = 500
+LONGEST_REST_SECONDS = 1.0
+
+
+class AddressStore(StrEnum):
+    """Where addresses are stored, the most important first: a block is a mail not sent."""
+
+    SUPPRESSIONS = "suppressions"
+    RECIPIENTS = "recipients"
+    JOBS = "jobs"
+
+
+CHECKED = (AddressStore.SUPPRESSIONS, AddressStore.RECIPIENTS)
+"""Where another value than the address gives may stand: a process of the version before changes a
+recipient's address alone, and anything may be changed by hand. Of jobs it changes no address but
+when it erases one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoldedPage:
+    """How many documents of a page were written, and how many cannot be.
+
+    *last* is where the next page begins; None: this was the last one.
+    """
+
+    count: int
+    left: int
+    last: str | None
+
+
+class FoldedAddresses(Protocol):
+    async def fill(self, kind: AddressStore, after: str, *, most: int) -> FoldedPage | None:
+        """Fold the address of the *most* documents that follow *after*, of those without it.
+
+        None: nothing was looked at, because the index that finds them is not there yet.
+        """
+
+    async def check(self, kind: AddressStore, after: str, *, most: int) -> FoldedPage:
+        """Put the folded address right in the *most* documents that follow *after*."""
+
+    async def empty_erased(self, *, most: int) -> int:
+        """Empty the folded address of *most* erased jobs that still have one; give how many."""
+
+
+@dataclass(kw_only=True, eq=False)
+class Folding:
+    """Fill what is missing, page by page, and go on looking: others may store more of it.
+
+    Any number of processes may do so at once; each document is written only as it was seen. After
+    each page it rests as long as that took, so that mails have half of the store's time at least.
+    What may be wrong is checked once after the start, and once more after something was missing:
+    only then does a process of the version before run, which stores jobs without the field.
+    """
+
+    store: FoldedAddresses
+    rest: Callable[[float], Awaitable[None]] = asyncio.sleep
+    clock: Callable[[], float] = time.monotonic
+    _checking: dict[AddressStore, str] = field(init=False)
+    _is_to_check_again: bool = field(default=False, init=False)
+    _told: set[AddressStore] = field(default_factory=set, init=False)
+    _trouble: LastingTrouble = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._checking = dict.fromkeys(CHECKED, "")
+        self._trouble = LastingTrouble(
+            event="folding addresses waits", over="folding addresses resumed"
+        )
+
+    async def run(self, stop: asyncio.Event) -> None:
+        await periodically(self.guarded, every=EVERY, stop=stop)
+
+    async def guarded(self) -> None:
+        """Fold; a store that is away is tried again at the next time."""
+        try:
+            await self.fold()
+        except StoreUnavailable as error:
+            self._trouble.met(error.for_log)
+        else:
+            self._trouble.ended()
+
+    async def fold(self) -> None:
+        """Fill all that is missing now, and check one page more of what may be wrong."""
+        await self._empty_erased()
+        for kind in AddressStore:
+            await self._fill(kind)
+        await self._check()
+
+    async def _empty_erased(self) -> None:
+        while await self.store.empty_erased(most=MOST_AT_ONCE) == MOST_AT_ONCE:
+            await self.rest(0)
+
+    async def _check(self) -> None:
+        """Check the next page of each that is not through yet."""
+        for kind, after in list(self._checking.items()):
+            page = await self.store.check(kind, after, most=MOST_AT_ONCE)
+            if page.last is None:
+                del self._checking[kind]
+            else:
+                self._checking[kind] = page.last
+        if self._is_to_check_again and not self._checking:
+            # From the next time on: a job is stored a moment before its recipient.
+            self._checking, self._is_to_check_again = dict.fromkeys(CHECKED, ""), False
+
+    async def _fill(self, kind: AddressStore) -> None:
+        """Fill until the last page; what cannot be filled is passed by, and met again next time."""
+        count, left, after = 0, 0, ""
+        while True:
+            begun = self.clock()
+            page = await self.store.fill(kind, after, most=MOST_AT_ONCE)
+            if page is None:
+                return
+            self._is_to_check_again = self._is_to_check_again or page.count > 0
+            count, left = count + page.count, left + page.left
+            if page.last is None:
+                break
+            after = page.last
+            await self.rest(min(self.clock() - begun, LONGEST_REST_SECONDS))
+        if (count or left) and kind not in self._told:
+            # Once: what comes later is of processes of the version before.
+            log = structlog.get_logger()
+            log.info("addresses folded", collection=kind.value, count=count, left=left)
+        self._told.add(kind)

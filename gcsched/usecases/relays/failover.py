@@ -1,0 +1,110 @@
+"""Choose the relay for each mail, and shut the gate before the claiming while there is none."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
+
+from gcsched.domain.circuit_breaker import is_early_trouble
+from gcsched.domain.mail import Mail
+from gcsched.domain.smtp_reply import Withheld
+from gcsched.usecases.ports import Begin, Carried
+from gcsched.usecases.relays.protected_relay import ANOTHER_FIRST, GuardedRelay
+
+NO_RELAY = Carried(relay="", transmission=Withheld("no relay can be used now"))
+PROBE_IS_TAKEN_WITHIN_SECONDS = 1.0
+NO_PROBE_AFTER_BARRED_SECONDS = 0.5
+LONGEST_WAIT_SECONDS = 60.0
+
+
+class Relays:
+    """The relays in the order of preference: a Carrier, and the Gate that belongs to it.
+
+    A mail goes to the first relay that is up, or whose probe is due: so a fallback takes over and
+    hands back by itself. While all are down one mail at a time is let through, to be a probe; what
+    was claimed before finds no relay and is given back.
+    """
+
+    def __init__(
+        self, relays: Sequence[GuardedRelay], *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._relays = relays
+        self._clock = clock
+        self._granted_by: GuardedRelay | None = None
+        self._probe_granted_until = 0.0
+        self._no_probe_until = 0.0
+        self._changed = asyncio.Event()
+
+    @property
+    def all(self) -> Sequence[GuardedRelay]:
+        return self._relays
+
+    @property
+    def down(self) -> Mapping[str, bool]:
+        """Say of each relay by name whether it is left alone."""
+        return {relay.name: relay.is_down for relay in self._relays}
+
+    async def carry(self, mail: Mail, begin: Begin) -> Carried:
+        carried = NO_RELAY
+        for relay in self._relays:
+            if relay.seconds_until_try() > 0:
+                continue
+            carried = await self._carry_by(relay, mail, begin)
+            # A probe in vain, or a silent relay: the next one may have the mail, if there is one.
+            if not (relay.is_down and is_early_trouble(carried.transmission)):
+                break
+        return carried
+
+    async def _carry_by(self, relay: GuardedRelay, mail: Mail, begin: Begin) -> Carried:
+        self._probe_granted_until = 0.0
+        is_alone = len(self._relays) == 1
+        has_other = None if is_alone else partial(self._has_other_than, relay)
+        try:
+            transmission = await relay.send(mail, begin, has_other=has_other)
+            if transmission is ANOTHER_FIRST:
+                # A queue of one domain would be claimed and put off as fast as the store can.
+                self._no_probe_until = self._clock() + NO_PROBE_AFTER_BARRED_SECONDS
+            return Carried(relay=relay.name, transmission=transmission)
+        finally:
+            self._changed.set()
+
+    def wake(self) -> None:
+        """Look at the gate anew: a relay was found up without a mail."""
+        self._changed.set()
+
+    async def wait_open(self) -> None:
+        while (wait := self._seconds_until_open()) > 0:
+            self._changed.clear()
+            with suppress(TimeoutError):
+                # Not wait_for: up to Python 3.11 it may overhear a cancel.
+                async with asyncio.timeout(min(wait, LONGEST_WAIT_SECONDS)):
+                    await self._changed.wait()
+
+    async def grant(self, most: int) -> int:
+        self._granted_by = self._first_up()
+        if self._granted_by is not None:
+            return await self._granted_by.pacer.reserve(most)
+        if self._seconds_until_open() > 0:
+            return 0
+        self._probe_granted_until = self._clock() + PROBE_IS_TAKEN_WITHIN_SECONDS
+        return 1
+
+    async def refund(self, count: int) -> None:
+        if self._granted_by is not None:
+            await self._granted_by.pacer.refund(count)
+        elif count:
+            self._probe_granted_until = 0.0
+
+    def _first_up(self) -> GuardedRelay | None:
+        return next((relay for relay in self._relays if not relay.is_down), None)
+
+    def _has_other_than(self, relay: GuardedRelay) -> bool:
+        return any(not other.is_down for other in self._relays if other is not relay)
+
+    def _seconds_until_open(self) -> float:
+        if (relay := self._first_up()) is not None:
+            return relay.pacer.seconds_until_next()
+        until_probe = min(relay.seconds_until_try() for relay in self._relays)
+        shut_until = max(self._probe_granted_until, self._no_probe_until)
+        return max(until_probe, shut_until - self._clock())

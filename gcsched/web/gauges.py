@@ -1,0 +1,98 @@
+"""What is read when somebody looks: how full, how many, how late. Never asks a store."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from gcsched.usecases.monitoring.status import Sessions
+from gcsched.usecases.ports import JobCounts
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Levels(Collector):
+    """A gauge whose value is unknown is absent: a wrong one would be believed."""
+
+    sessions: Sequence[Sessions]
+    relays_down: Callable[[], Mapping[str, bool]]
+    relays_up: Callable[[], Mapping[str, bool]]
+    is_paused: Callable[[], bool | None]
+    claimed_jobs: Callable[[], int]
+    admissions_waiting: Callable[[], int]
+    job_counts: Callable[[], JobCounts | None]
+
+    def collect(self) -> Iterator[Metric]:
+        yield by_label(
+            "gcsched_smtp_sessions_open",
+            "Connections that the relay may see from this process.",
+            relay={each.name: each.connections for each in self.sessions},
+        )
+        yield by_label(
+            "gcsched_smtp_sessions_busy",
+            "Those of them that carry a mail or are being opened.",
+            relay={each.name: each.busy for each in self.sessions},
+        )
+        yield by_label(
+            "gcsched_breaker_open", "1: the relay is left alone.", relay=self.relays_down()
+        )
+        yield by_label(
+            "gcsched_relay_up",
+            "1: the relay answers; 0: no session with it stands, or mails are held back from it.",
+            relay=self.relays_up(),
+        )
+        if (is_paused := self.is_paused()) is not None:
+            yield GaugeMetricFamily(
+                "gcsched_paused", "1: sending is paused.", value=float(is_paused)
+            )
+        yield GaugeMetricFamily(
+            "gcsched_claimed_jobs", "Jobs that this process holds.", value=self.claimed_jobs()
+        )
+        yield GaugeMetricFamily(
+            "gcsched_admissions_waiting",
+            "Calls that wait for the next group commit.",
+            value=self.admissions_waiting(),
+        )
+        if (counts := self.job_counts()) is not None:
+            yield from of_all_processes(counts)
+
+
+@dataclass(frozen=True, eq=False)
+class DroppedLines(Collector):
+    """How many log lines were dropped, as the log itself counts them."""
+
+    count: Callable[[], int]
+
+    def collect(self) -> Iterator[Metric]:
+        yield CounterMetricFamily(
+            "gcsched_log_lines_dropped",
+            "Log lines that were dropped because the log could not be written fast enough.",
+            value=self.count(),
+        )
+
+
+def of_all_processes(counts: JobCounts) -> Iterator[Metric]:
+    yield by_label(
+        "gcsched_jobs",
+        "Jobs of all processes by state, counted once a minute, and for each report of status.",
+        state={state.value: count for state, count in counts.by_state.items()},
+    )
+    yield GaugeMetricFamily(
+        "gcsched_oldest_due_seconds",
+        "How late the oldest due job was at that count; 0: nothing was due.",
+        value=counts.oldest_due.total_seconds(),
+    )
+    yield GaugeMetricFamily(
+        "gcsched_unreadable_jobs",
+        "Jobs set aside because their document cannot be read, or in unknown states.",
+        value=counts.unreadable,
+    )
+
+
+def by_label(name: str, documentation: str, **labelled: Mapping[str, float]) -> Metric:
+    """Make a gauge with one label, which maps to its values."""
+    ((label, values),) = labelled.items()
+    family = GaugeMetricFamily(name, documentation, labels=[label])
+    for value, number in values.items():
+        family.add_metric([value], float(number))
+    return family

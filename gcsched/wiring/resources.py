@@ -1,0 +1,30 @@
+"""What is open while the service runs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from arq.connections import ArqRedis
+from redis.asyncio import Redis
+
+from gcsched.adapters.mail.templates import TemplateSet
+from gcsched.adapters.mongo.clock import ServerClock
+from gcsched.adapters.mongo.connection import Mongo
+from gcsched.adapters.smtp.pool import Pool
+from gcsched.web.metrics import Metrics
+from gcsched.web.readiness import Readiness
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resources:
+    """*http_port* is where *metrics* and *readiness* can be seen."""
+
+    mongo: Mongo
+    redis: Redis
+    arq: ArqRedis
+    mailers: Sequence[Pool]
+    templates: TemplateSet
+    clock: ServerClock
+    metrics: Metrics
+    readiness: Readiness
+    http_port: int
+    most_grpc_connections: int

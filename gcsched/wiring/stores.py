@@ -1,0 +1,90 @@
+"""Build the watch over the stores: whether they can be used, and who reaches them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from gcsched.adapters.mongo.writing import WriteWatch
+from gcsched.adapters.redis.failures import remember_failures
+from gcsched.adapters.redis.heartbeats import RedisBeats, place_of
+from gcsched.adapters.redis.probe import RedisProbe
+from gcsched.config.settings import Settings
+from gcsched.usecases.monitoring.heartbeat import Heartbeat
+from gcsched.usecases.monitoring.store_check import Watch
+from gcsched.usecases.monitoring.store_health import StoreHealth
+from gcsched.usecases.recovery.indexes import IndexCare
+from gcsched.web.readiness import Dependency
+from gcsched.wiring.background import NamedLoop
+from gcsched.wiring.recovery import Upkeep
+from gcsched.wiring.resources import Resources
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreWatch:
+    """How the stores are, for readiness and for GetStatus, and the loops that find out."""
+
+    healths: tuple[StoreHealth, ...]
+    dependencies: tuple[Dependency, ...]
+    cut_off: Callable[[], str | None]
+    loops: tuple[NamedLoop, ...]
+
+
+def build_store_watch(
+    settings: Settings, resources: Resources, upkeep: Upkeep, indexes: IndexCare
+) -> StoreWatch:
+    """Watch from now on; what is begun later notes its failures with Redis."""
+    failures, refusals = remember_failures(), resources.mongo.refusals
+    writes = resources.mongo.write_failures
+    asked = Watch(name="mongodb", ask=resources.mongo.ping)
+    probed = Watch(name="redis", ask=RedisProbe(redis=resources.redis, arq=resources.arq).ask)
+
+    def why_away() -> str | None:
+        return asked.trouble or writes.trouble
+
+    mongodb = StoreHealth(
+        name="mongodb",
+        troubles=(
+            lambda: asked.trouble,
+            lambda: writes.trouble,
+            lambda: refusals.trouble,
+            lambda: indexes.trouble,
+        ),
+        now=resources.clock,
+    )
+    redis = StoreHealth(
+        name="redis",
+        # The worker before single failures: it says what they lead to.
+        troubles=(
+            lambda: probed.trouble,
+            lambda: upkeep.workers.trouble,
+            lambda: failures.trouble,
+        ),
+        now=resources.clock,
+    )
+    place = place_of(settings.mongo_uri.get_secret_value())
+    heartbeat = Heartbeat(
+        beats=RedisBeats(redis=resources.redis, place=place),
+        is_reached=lambda: why_away() is None,
+        is_serving=lambda: resources.readiness.is_serving,
+    )
+    return StoreWatch(
+        healths=(mongodb, redis),
+        dependencies=(
+            Dependency(name=mongodb.name, trouble=why_away, is_needed=True),
+            told_if_wrong("mongodb statements", lambda: refusals.trouble),
+            told_if_wrong("mongodb indexes", lambda: indexes.trouble),
+            Dependency(name=redis.name, trouble=lambda: redis.trouble),
+        ),
+        cut_off=lambda: heartbeat.trouble,
+        loops=(
+            ("watch over mongodb", asked.run),
+            ("watch over mongodb's writes", WriteWatch(mongo=resources.mongo).run),
+            ("watch over redis", probed.run),
+            ("health of mongodb", mongodb.run),
+            ("health of redis", redis.run),
+            ("heartbeat", heartbeat.run),
+        ),
+    )
+
+
+def told_if_wrong(name: str, trouble: Callable[[], str | None]) -> Dependency:
+    return Dependency(name=name, trouble=trouble, is_always_told=False)

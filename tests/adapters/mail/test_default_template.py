@@ -1,0 +1,89 @@
+"""The markup of the template that comes with gcsched, read as a mail client reads it.
+
+`python -m tests.measure.looks` shows the same in a browser.
+"""
+
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+
+import pytest
+
+from gcsched.adapters.mail.template_folder import default_folder
+from gcsched.adapters.mail.templates import Templates
+from tests.adapters.mail.test_templates import variables
+
+VOID = {"meta", "br", "img", "hr", "link", "input"}
+GIVEN = {
+    "username": "שם",
+    "message": "רשת",
+    "empid": "עובד",
+    "email": "דואר@example.org",
+    "job_id": "0123456789abcdef",
+}
+
+
+@dataclass(eq=False)
+class Page(HTMLParser):
+    """The texts of a page, each with the elements around it, outermost first."""
+
+    around: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    texts: list[tuple[str, list[tuple[str, dict[str, str]]]]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in VOID:
+            self.around.append((tag, {name: value or "" for name, value in attrs}))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.around.pop()[0] == tag
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append((data, list(self.around)))
+
+    def around_text(self, text: str) -> list[tuple[str, dict[str, str]]]:
+        in_body = [(data, around) for data, around in self.texts if "body" in dict(around)]
+        (found,) = [around for data, around in in_body if text in data]
+        return found
+
+
+@pytest.fixture(scope="module")
+def page() -> Page:
+    read = Page()
+    read.feed(Templates.load(default_folder()).render("doc", variables(**GIVEN)).html)
+    return read
+
+
+def styles(attributes: dict[str, str]) -> dict[str, str]:
+    pairs = (each.partition(":") for each in attributes.get("style", "").split(";"))
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+@pytest.mark.parametrize("name", ["username", "message", "empid", "email"])
+def test_what_a_caller_writes_has_the_direction_of_its_own_first_letter(
+    page: Page, name: str
+) -> None:
+    _, attributes = page.around_text(GIVEN[name])[-1]
+
+    assert attributes["dir"] == "auto"
+
+
+@pytest.mark.parametrize("name", GIVEN)
+def test_a_text_without_a_space_is_broken_and_widens_no_table(page: Page, name: str) -> None:
+    around = page.around_text(GIVEN[name])
+
+    innermost_table = [attributes for tag, attributes in around if tag == "table"][-1]
+    inherited: dict[str, str] = {}
+    for _, attributes in around:
+        inherited |= styles(attributes)
+    assert styles(innermost_table)["table-layout"] == "fixed"
+    # Clients drop what they do not know, each another one of these.
+    assert inherited["overflow-wrap"] == "anywhere"
+    assert inherited["word-wrap"] == inherited["word-break"] == "break-word"
+
+
+def test_the_page_itself_is_english_and_left_to_right(page: Page) -> None:
+    _, attributes = page.around_text("This message was sent automatically")[0]
+
+    assert (attributes["lang"], attributes["dir"]) == ("en", "ltr")

@@ -1,0 +1,334 @@
+"""What the template folder promises to its operator, and to whoever is written to."""
+
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from gcsched.adapters.mail.template_folder import default_folder
+from gcsched.adapters.mail.template_variables import Variables
+from gcsched.adapters.mail.templates import Templates
+from gcsched.errors import TemplateProblem
+
+
+def a_folder(path: Path, **files: str) -> Path:
+    """Write *files* (``doc_html`` becomes doc.html) and a plain doc.html unless one is given."""
+    named = {"doc_html": "<p>{{ username }}</p>", **files}
+    for name, source in named.items():
+        stem, _, suffix = name.rpartition("_")
+        (path / f"{stem}.{suffix}").write_text(source, "utf-8")
+    return path
+
+
+def variables(
+    *,
+    username: str = "Zoë",
+    empid: str = "E-17",
+    email: str = "zoe@example.org",
+    message: str = "Review",
+    job_id: str = "j1",
+) -> Variables:
+    due = datetime(2025, 11, 24, 9, 30, tzinfo=UTC)
+    return Variables(
+        username=username, empid=empid, email=email, message=message, due=due, job_id=job_id
+    )
+
+
+def problem_of(folder: Path) -> str:
+    with pytest.raises(TemplateProblem) as caught:
+        Templates.load(folder)
+    return str(caught.value)
+
+
+def test_the_default_templates_say_who_and_what_in_both_parts_and_no_time() -> None:
+    templates = Templates.load(default_folder())
+
+    rendered = templates.render("doc", variables())
+
+    for part in (re.sub("<[^>]*>", "", rendered.html), rendered.text):
+        assert all(said in part for said in ("Hello Zoë,", "Review", "E-17", "j1"))
+        assert not any(said in part for said in ("November", "2025", "09:30", "UTC", "Sent on"))
+
+
+def test_a_template_of_ones_own_still_has_the_time_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "doc.html").write_text("{{ due.strftime('%d %B %Y at %H:%M %Z') }}", "utf-8")
+
+    rendered = Templates.load(tmp_path).render("doc", variables())
+
+    assert rendered.html == "24 November 2025 at 09:30 UTC"
+
+
+def test_the_default_templates_greet_somebody_without_a_name() -> None:
+    templates = Templates.load(default_folder())
+
+    rendered = templates.render("doc", variables(username="", empid=""))
+
+    assert "Hello,</p>" in rendered.html
+    assert rendered.text.startswith("Hello,\n")
+    assert "Employee" not in rendered.html + rendered.text
+
+
+def test_the_default_html_loads_nothing_from_anywhere() -> None:
+    source = (default_folder() / "doc.html").read_text("utf-8")
+
+    for loading in ("src=", "url(", "@import", "<link", "<img", "href="):
+        assert loading not in source
+
+
+def test_a_folder_with_only_a_username_in_doc_html_renders_as_it_is(tmp_path: Path) -> None:
+    source = '<h1>Hi {{username}}</h1><p>See <a href="https://example.org/x">this</a></p>'
+    templates = Templates.load(a_folder(tmp_path, doc_html=source))
+
+    rendered = templates.render("doc", variables(username="Ann"))
+
+    assert rendered.html == source.replace("{{username}}", "Ann")
+    assert rendered.text.split() == ["Hi", "Ann", "See", "[this](https://example.org/x)"]
+
+
+def test_a_text_part_is_escaped_for_nobody_and_an_html_part_for_everybody(tmp_path: Path) -> None:
+    source = "{{ username }}"
+    templates = Templates.load(a_folder(tmp_path, doc_html=source, doc_txt=source))
+
+    rendered = templates.render("doc", variables(username="<b>&'"))
+
+    assert rendered.html == "&lt;b&gt;&amp;&#39;"
+    assert rendered.text == "<b>&'"
+
+
+def test_a_text_file_included_by_html_is_escaped_too(tmp_path: Path) -> None:
+    files = {"doc_html": "{% include 'sign.txt' %}", "sign_txt": "{{ username }}"}
+    templates = Templates.load(a_folder(tmp_path, **files))
+
+    rendered = templates.render("doc", variables(username="<b>"))
+
+    assert rendered.html == "&lt;b&gt;"
+
+
+def test_what_a_caller_sends_is_never_run_as_a_template(tmp_path: Path) -> None:
+    source = "{{ username }}|{{ empid }}|{{ email }}|{{ message }}|{{ job_id }}"
+    templates = Templates.load(a_folder(tmp_path, doc_html=source, doc_txt=source))
+    sent = "{{ 7*7 }}{% include doc.txt %}"
+
+    rendered = templates.render(
+        "doc", variables(username=sent, empid=sent, email=sent, message=sent, job_id=sent)
+    )
+
+    assert rendered.text == rendered.html == "|".join([sent] * 5)
+
+
+def test_every_further_html_file_is_one_more_template(tmp_path: Path) -> None:
+    folder = a_folder(tmp_path, note_html="<i>{{ message }}</i>", note_txt="- {{ message }}")
+    templates = Templates.load(folder)
+
+    rendered = templates.render("note", variables(message="Soon"))
+
+    assert rendered.html == "<i>Soon</i>"
+    assert rendered.text == "- Soon"
+
+
+def test_templates_may_extend_include_and_import_within_their_folder(tmp_path: Path) -> None:
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "parts" / "foot.html").write_text("{{ closing }} {{ email }}", "utf-8")
+    files = {
+        "_base_html": "<main>{% block body %}{% endblock %}</main>",
+        "_macros_html": "{% macro strong(what) %}<b>{{ what }}</b>{% endmacro %}",
+        "doc_html": "{% extends '_base.html' %}{% from '_macros.html' import strong %}"
+        "{% block body %}{% set closing = 'Yours' %}{{ strong(username) }}"
+        "{% include 'parts/foot.html' %}{% endblock %}",
+    }
+    templates = Templates.load(a_folder(tmp_path, **files))
+
+    rendered = templates.render("doc", variables(username="A&B"))
+
+    assert rendered.html == "<main><b>A&amp;B</b>Yours zoe@example.org</main>"
+
+
+def test_a_part_is_no_template_to_send(tmp_path: Path) -> None:
+    templates = Templates.load(a_folder(tmp_path, _base_html="{{ 1 // 0 }}"))
+
+    assert set(templates.by_name) == {"doc"}
+
+
+@pytest.mark.parametrize(
+    "way_out",
+    [
+        "{% include '../outside.html' %}",
+        "{% include 'link.html' %}",
+        "{% extends '/etc/hostname' %}",
+        "{% if not username %}{% include '../outside.html' %}{% endif %}",
+        "{% set up = '../outside.html' %}{% include up %}",
+    ],
+)
+def test_nothing_outside_the_folder_can_be_read(tmp_path: Path, way_out: str) -> None:
+    inside = tmp_path / "inside"
+    inside.mkdir()
+    (tmp_path / "outside.html").write_text("secret", "utf-8")
+    (inside / "link.html").symlink_to(tmp_path / "outside.html")
+
+    problem = problem_of(a_folder(inside, doc_html=way_out))
+
+    assert "there is no file" in problem
+
+
+@pytest.mark.parametrize(
+    ("source", "problem"),
+    [
+        ("{% if username %}", "template doc.html, line 2: Unexpected end of template"),
+        (
+            "{{ nickname }}",
+            "template doc.html, line 2: unknown variable 'nickname'; known are due,",
+        ),
+        ("{{ username|shout }}", "template doc.html, line 2: No filter named 'shout'."),
+        ("{{ due.isoformt() }}", "template doc.html, line 2: 'datetime.datetime object' has no"),
+        ("{{ 1 // message|length }}{{ 1 // empid|length }}", "line 2: integer division or modulo"),
+        ("{{ username + 1 }}", "template doc.html, line 2: can only concatenate str"),
+        ("{{ ''.__class__.__mro__ }}", "line 2: access to attribute '__class__'"),
+        ("{% include 'lost.html' %}", "line 2: there is no file 'lost.html'"),
+        ("{% if not due %}{% include 'lost.html' %}{% endif %}", "there is no file 'lost.html'"),
+        ("{{ [1, 2]|random }}", "line 2: No filter named 'random'."),
+    ],
+)
+def test_a_template_that_would_fail_later_fails_at_load_naming_file_and_line(
+    tmp_path: Path, source: str, problem: str
+) -> None:
+    assert problem in problem_of(a_folder(tmp_path, doc_html=f"\n{source}"))
+
+
+def test_all_problems_are_named_at_once_and_each_once(tmp_path: Path) -> None:
+    files = {
+        "doc_html": "{{ nobody }}\n{{ due.nothing }}",
+        "doc_txt": "{% endif %}",
+        "note_html": "{{ message | nothing }}",
+    }
+    problem = problem_of(a_folder(tmp_path, **files))
+
+    places = [line.split(":")[0].removeprefix("template ") for line in problem.splitlines()]
+    assert sorted(places) == [
+        *("doc.html, line 1", "doc.html, line 2"),
+        *("doc.txt, line 1", "note.html, line 1"),
+    ]
+
+
+def test_a_failing_part_is_named_itself_not_the_file_that_includes_it(tmp_path: Path) -> None:
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "parts" / "foot.html").write_text("\n\n{{ email // 2 }}", "utf-8")
+
+    problem = problem_of(a_folder(tmp_path, doc_html="{% include 'parts/foot.html' %}"))
+
+    assert problem.startswith("template parts/foot.html, line 3: unsupported operand")
+
+
+def test_a_file_that_may_be_missing_is_no_problem(tmp_path: Path) -> None:
+    folder = a_folder(tmp_path, doc_html="a{% include 'maybe.html' ignore missing %}b")
+
+    rendered = Templates.load(folder).render("doc", variables())
+
+    assert rendered.html == "ab"
+
+
+def test_a_file_that_is_not_utf8_is_named_with_its_line(tmp_path: Path) -> None:
+    folder = a_folder(tmp_path)
+    (folder / "doc.html").write_bytes(b"<p>\nGr\xfc\xdfe</p>")
+
+    assert problem_of(folder) == "template doc.html, line 2: this line is not UTF-8"
+
+
+def test_a_byte_order_mark_is_not_part_of_the_mail(tmp_path: Path) -> None:
+    folder = a_folder(tmp_path)
+    (folder / "doc.html").write_bytes(b"\xef\xbb\xbf<p>{{ username }}</p>")
+
+    assert Templates.load(folder).render("doc", variables()).html == "<p>Zoë</p>"
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    assert "absent: there is no such folder" in problem_of(tmp_path / "absent")
+
+
+def test_a_folder_without_doc_html_says_which_file_it_must_hold(tmp_path: Path) -> None:
+    assert "doc.html: this file is missing" in problem_of(tmp_path)
+
+
+def test_an_unknown_template_is_named_when_rendered(tmp_path: Path) -> None:
+    templates = Templates.load(a_folder(tmp_path))
+
+    with pytest.raises(TemplateProblem, match=r"template gone\.html: there is no such template"):
+        templates.render("gone", variables())
+
+
+def test_a_template_that_fails_for_one_person_names_its_line(tmp_path: Path) -> None:
+    source = "<p>\n{{ 1 // (username != 'Bob')|int }}</p>"
+    templates = Templates.load(a_folder(tmp_path, doc_html=source))
+
+    with pytest.raises(TemplateProblem, match=r"template doc\.html, line 2: integer division"):
+        templates.render("doc", variables(username="Bob"))
+
+
+def test_a_file_changed_after_loading_changes_no_mail(tmp_path: Path) -> None:
+    templates = Templates.load(a_folder(tmp_path, doc_html="old"))
+    a_folder(tmp_path, doc_html="new")
+
+    assert templates.render("doc", variables()).html == "old"
+
+
+def needs(folder: Path) -> dict[str, tuple[str, ...]]:
+    return {each.name: each.needs for each in Templates.load(folder).facts()}
+
+
+@pytest.mark.parametrize(
+    ("source", "needed"),
+    [
+        ("{{ username }}{{ due.year }}", ()),
+        ("{{ room }}{{ link }}{{ room }}", ("link", "room")),
+        ("{% if room %}{{ room }}{% endif %}", ("room",)),
+        ("{{ room | default('?') }}{{ link | d('') | upper }}", ()),
+        ("{{ room | default('?') }}{{ room }}", ("room",)),
+        ("{% if room is defined %}in {{ room }}{% endif %}", ()),
+        ("{% if room is undefined %}?{% else %}{{ room }}{% endif %}", ()),
+        ("{% for each in rooms.split(',') %}{{ each }}{{ loop.index }}{% endfor %}", ("rooms",)),
+        ("{% set room = 4 %}{{ room }}{{ range(3) | list }}", ()),
+        ("{% include '_part.html' %}", ("city",)),
+        ("{% extends '_base.html' %}{% block main %}{{ room }}{% endblock %}", ("city", "room")),
+        ("{% macro bold(what) %}<b>{{ what }}</b>{% endmacro %}{{ bold(room) }}", ("room",)),
+    ],
+)
+def test_what_a_template_needs_is_read_from_it(
+    tmp_path: Path, source: str, needed: tuple[str, ...]
+) -> None:
+    parts = {"_part_html": "{{ city }}", "_base_html": "{{ city }}{% block main %}{% endblock %}"}
+
+    assert needs(a_folder(tmp_path, note_html=source, **parts)) == {"doc": (), "note": needed}
+
+
+def test_a_template_needs_what_either_of_its_parts_needs(tmp_path: Path) -> None:
+    folder = a_folder(tmp_path, note_html="{{ room }}", note_txt="{{ link }}", other_html="-")
+    facts = {each.name: each for each in Templates.load(folder).facts()}
+
+    assert facts["note"].needs == ("link", "room")
+    assert [facts[name].has_text for name in ("note", "other", "doc")] == [True, False, False]
+
+
+def test_what_is_optional_in_one_place_only_is_found_at_load(tmp_path: Path) -> None:
+    source = "{% if room is defined %}!{% endif %}\n{{ room }}"
+
+    problem = problem_of(a_folder(tmp_path, note_html=source))
+
+    assert problem == "template note.html, line 2: 'room' is undefined"
+
+
+def test_data_fills_a_template_and_is_never_run_as_one(tmp_path: Path) -> None:
+    folder = a_folder(tmp_path, note_html="{{ room }}", note_txt="{{ room }}")
+    sent = "<b>{{ 7 * 7 }}</b>{% include 'doc.html' %}"
+
+    rendered = Templates.load(folder).render("note", variables(), {"room": sent})
+
+    assert rendered.text == sent
+    assert rendered.html == sent.replace("<", "&lt;").replace(">", "&gt;").replace("'", "&#39;")
+
+
+def test_data_cannot_take_the_place_of_what_every_mail_has(tmp_path: Path) -> None:
+    folder = a_folder(tmp_path, note_html="{{ username }}")
+
+    rendered = Templates.load(folder).render("note", variables(), {"username": "Eve", "self": ""})
+
+    assert rendered.html == "Zoë"

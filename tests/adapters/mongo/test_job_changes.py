@@ -1,0 +1,281 @@
+"""Change jobs as callers wish; oracle: what the driver finds in the collection."""
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from pymongo.collection import Collection
+
+from gcsched.adapters.mongo.claims import MongoClaims
+from gcsched.adapters.mongo.codec import encode
+from gcsched.adapters.mongo.connection import Mongo
+from gcsched.adapters.mongo.job_changes import MongoSteering
+from gcsched.domain.job import Job, State
+from gcsched.errors import DuplicateJob, UnreadableJob
+from gcsched.usecases.management.partly import PartlyChanged
+from tests.support.builders import NOW, a_job, an_attempt
+from tests.support.poisons import forbidden
+
+Row = dict[str, Any]
+RETENTION = timedelta(days=36500)  # the monitor of the tests looks every second
+LATER, DAY = NOW + timedelta(minutes=5), timedelta(days=1)
+SECOND = timedelta(seconds=1)
+
+
+@pytest.fixture
+def steering(mongo: Mongo) -> MongoSteering:
+    return MongoSteering(mongo=mongo, retention=RETENTION)
+
+
+def a_failed_job(**others: Any) -> Job:
+    ordinary: dict[str, Any] = {
+        "state": State.FAILED,
+        "attempt": 8,
+        "attempts": (an_attempt(),),
+        "takebacks": 1,
+        "reason": "gave up",
+        "dedup_key": None,
+        "released_key": "key-1",
+        "version": 9,
+    }
+    return a_job(**{**ordinary, **others})
+
+
+def ended(job: Job) -> Row:
+    return encode(job) | {"delete_after": job.since + RETENTION}
+
+
+async def test_a_job_is_found_as_it_is(steering: MongoSteering, jobs: Collection[Row]) -> None:
+    jobs.insert_one(encode(a_failed_job()))
+
+    assert await steering.find("job-1") == a_failed_job()
+    assert await steering.find("job-2") is None
+
+
+async def test_a_job_is_settled_as_a_majority_has_it(
+    steering: MongoSteering, jobs: Collection[Row]
+) -> None:
+    jobs.insert_one(encode(a_failed_job()))
+
+    assert await steering.is_settled(a_failed_job())
+    assert not await steering.is_settled(a_failed_job(version=10))
+    assert not await steering.is_settled(a_job(id="job-2"))
+
+
+async def test_a_job_that_cannot_be_read_is_told(
+    steering: MongoSteering, jobs: Collection[Row]
+) -> None:
+    jobs.insert_one(encode(a_job()) | {"state": "ASLEEP"})
+
+    with pytest.raises(UnreadableJob):
+        await steering.find("job-1")
+
+
+async def test_a_cancelled_job_has_an_end_and_no_key(
+    steering: MongoSteering, jobs: Collection[Row]
+) -> None:
+    jobs.insert_one(encode(a_job()))
+    cancelled = a_job().cancelled(LATER, reason="$$ROOT")
+
+    assert await steering.change(a_job(), cancelled, within=SECOND)
+
+    assert list(jobs.find()) == [ended(cancelled)]
+
+
+@pytest.mark.parametrize("daily", [{"is_daily": True}, {"is_daily": False}], ids=str)
+async def test_a_rescheduled_job_has_its_new_times(
+    steering: MongoSteering, jobs: Collection[Row], daily: dict[str, bool]
+) -> None:
+    jobs.insert_one(encode(a_job()))
+    moved = a_job().rescheduled(NOW + DAY, LATER, not_after=NOW + 2 * DAY, **daily)
+
+    assert await steering.change(a_job(), moved, within=SECOND)
+
+    assert list(jobs.find()) == [encode(moved)]
+
+
+async def test_a_reopened_job_is_kept_again_and_has_its_key(
+    steering: MongoSteering, jobs: Collection[Row]
+) -> None:
+    jobs.insert_one(ended(a_failed_job()))
+    reopened = a_failed_job().reopened(LATER, not_after=LATER + DAY, dedup_until=LATER + DAY)
+
+    assert await steering.change(a_failed_job(), reopened, within=SECOND)
+
+    [row] = jobs.find()
+    assert row == encode(reopened)
+    assert row["dedup_key"] == "key-1"
+    assert {"delete_after", "released_key"}.isdisjoint(row)
+
+
+async def test_a_reopened_job_keeps_others_of_its_employee_out_for_a_window_more(
+    steering: MongoSteering, jobs: Collection[Row]
+) -> None:
+    failed = a_failed_job(dedup_until=NOW + DAY)
+    jobs.insert_one(ended(failed))
+
+    reopened = failed.reopened(LATER, not_after=LATER + DAY, dedup_until=LATER + DAY)
+    assert await steering.change(failed, reopened, within=SECOND)
+
+    [row] = jobs.find()
+    assert row["dedup_until"] == LATER + DAY
+
+
+async def test_who_holds_the_key_meanwhile_is_named(
+    steering: MongoSteering, jobs: Collection[Row]
+) -> None:
+    rows = [ended(a_failed_job()), encode(a_job(id="job-2"))]
+    jobs.insert_many(rows)
+    reopened = a_failed_job().reopened(LATER, not_after=LATER + DAY, dedup_until=LATER + DAY)
+
+    with pytest.raises(DuplicateJob) as caught:
+        await steering.change(a_failed_job(), reopened, within=SECOND)
+
+    assert caught.value.metadata == {"job_id": "job-2"}
+    assert list(jobs.find()) == rows
+
+
+async def test_a_holder_whose_window_is_over_lets_its_key_go(
+    steering: MongoSteering, jobs: Collection[Row]
+) -> None:
+    holder = a_job(id="job-2", state=State.SENT, request_id="R", dedup_until=LATER)
+    jobs.insert_many([ended(a_failed_job()), encode(holder)])
+    reopened = a_failed_job().reopened(LATER, not_after=LATER + DAY, dedup_until=LATER + DAY)
+
+    assert not await steering.change(a_failed_job(), reopened, within=SECOND)  # look again
+    assert await steering.change(a_failed_job(), reopened, within=SECOND)
+
+    found = {row["_id"]: row for row in jobs.find()}
+    assert found["job-1"] == encode(reopened)
+    assert (found["job-2"]["request_id"], found["job-2"]["released_key"]) == ("R", "key-1")
+
+
+async def test_of_many_those_whose_key_has_become_free_are_looked_at_again(
+    steering: MongoSteering, jobs: Collection[Row]
+) -> None:
+    failed = [a_failed_job(id=f"job-{n}", released_key=f"key-{n}") for n in range(2)]
+    over, lasting = (
+        a_job(id=f"holder-{n}", state=State.SENT, dedup_key=f"key-{n}", dedup_until=until)
+        for n, until in enumerate([LATER, LATER + SECOND])
+    )
+    jobs.insert_many([*map(ended, failed), encode(over), encode(lasting)])
+    pairs = [
+        (job, job.reopened(LATER, not_after=LATER + DAY, dedup_until=LATER + DAY)) for job in failed
+    ]
+
+    assert await steering.change_all(pairs) == (0, 1)
+    assert await steering.change_all(pairs) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    "there",
+    [
+        encode(a_job(version=1)),
+        encode(a_job(state=State.RETRYING)),
+        encode(a_job(state=State.SENDING, version=1, claim="claim-1")),
+        encode(a_job(state=State.CANCELLED, version=1)),
+    ],
+    ids=lambda row: f"{row['state']} {row['version']}",
+)
+async def test_a_job_that_is_not_as_it_was_seen_stays_as_it_is(
+    steering: MongoSteering, jobs: Collection[Row], there: Row
+) -> None:
+    jobs.insert_one(there)
+
+    assert not await steering.change(a_job(), a_job().cancelled(LATER, reason=""), within=SECOND)
+
+    assert list(jobs.find()) == [there]
+
+
+async def test_of_a_claim_and_a_cancel_one_wins(
+    steering: MongoSteering, another_mongo: Mongo, jobs: Collection[Row]
+) -> None:
+    waiting = [a_job(id=f"job-{n}", dedup_key=f"key-{n}") for n in range(200)]
+    jobs.insert_many([encode(job) for job in waiting])
+    claims = MongoClaims(mongo=another_mongo)
+
+    async def cancel(job: Job) -> bool:
+        return await steering.change(job, job.cancelled(LATER, reason=""), within=10 * SECOND)
+
+    cancelling = asyncio.gather(*map(cancel, waiting))
+    batches = [await claims.claim(f"claim-{n}", 20, now=NOW) for n in range(10)]
+    won = {job.id for job, is_won in zip(waiting, await cancelling, strict=True) if is_won}
+
+    claimed = {job.id for batch in batches for job in batch.jobs}
+    assert won | claimed == {job.id for job in waiting}
+    assert not won & claimed
+    assert {row["_id"] for row in jobs.find({"state": "CANCELLED"})} == won
+    assert {row["_id"] for row in jobs.find({"state": "SENDING"})} == claimed
+
+
+async def test_a_job_that_is_gone_is_not_made_again(
+    steering: MongoSteering, jobs: Collection[Row]
+) -> None:
+    assert not await steering.change(a_job(), a_job().cancelled(LATER, reason=""), within=SECOND)
+
+    assert list(jobs.find()) == []
+
+
+async def test_of_many_those_that_are_as_seen_are_changed(
+    steering: MongoSteering, jobs: Collection[Row]
+) -> None:
+    failed = [a_failed_job(id=f"job-{n}", released_key=f"key-{n}") for n in range(3)]
+    holder = a_job(id="holder", dedup_key="key-1")
+    elsewhere = replace(failed[2], version=20)
+    jobs.insert_many([ended(failed[0]), ended(failed[1]), encode(holder), encode(elsewhere)])
+    pairs = [
+        (job, job.reopened(LATER, not_after=LATER + DAY, dedup_until=LATER + DAY)) for job in failed
+    ]
+
+    changed, lost = await steering.change_all(pairs)
+
+    assert (changed, lost) == (1, 1)
+    found = {row["_id"]: row for row in jobs.find()}
+    assert found == {
+        "job-0": encode(pairs[0][1]),
+        "job-1": ended(failed[1]),
+        "job-2": encode(elsewhere),
+        "holder": encode(holder),
+    }
+
+
+async def test_who_holds_the_request_id_meanwhile_is_named(
+    steering: MongoSteering, jobs: Collection[Row]
+) -> None:
+    failed = a_failed_job(request_id="R")
+    holder = a_job(id="job-2", request_id="R", dedup_key="over job-2")
+    jobs.insert_many([ended(failed), encode(holder)])
+    reopened = failed.reopened(LATER, not_after=LATER + DAY, dedup_until=LATER + DAY)
+
+    with pytest.raises(DuplicateJob) as caught:
+        await steering.change(failed, reopened, within=SECOND)
+
+    assert caught.value.metadata == {"job_id": "job-2"}
+
+
+async def test_a_job_that_loses_its_key_meanwhile_is_looked_at_again(
+    steering: MongoSteering, jobs: Collection[Row]
+) -> None:
+    seen = a_job()
+    jobs.insert_many([encode(seen) | {"dedup_key": "over job-1"}, encode(a_job(id="job-2"))])
+
+    moved = seen.rescheduled(NOW + DAY, LATER, is_daily=False, not_after=NOW + 2 * DAY)
+    assert not await steering.change(seen, moved, within=SECOND)
+
+
+async def test_of_many_one_that_cannot_be_changed_stops_no_other(
+    steering: MongoSteering, jobs: Collection[Row]
+) -> None:
+    waiting = [a_job(id=f"job-{n}", dedup_key=f"key-{n}") for n in range(3)]
+    jobs.insert_many([encode(job) for job in waiting])
+    pairs = [(job, job.cancelled(LATER, reason="")) for job in waiting]
+
+    with forbidden(jobs, "job-1"), pytest.raises(PartlyChanged) as told:
+        await steering.change_all(pairs)
+
+    assert (told.value.changed, told.value.lost, told.value.stuck) == (2, 0, ["job-1"])
+    assert told.value.problem == "validation"
+    states = {row["_id"]: row["state"] for row in jobs.find()}
+    assert states == {"job-0": "CANCELLED", "job-1": "SCHEDULED", "job-2": "CANCELLED"}

@@ -1,0 +1,78 @@
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from pymongo.database import Database
+
+from gcsched.adapters.mongo import job_counts as tally_module
+from gcsched.adapters.mongo.codec import encode
+from gcsched.adapters.mongo.connection import Mongo
+from gcsched.adapters.mongo.job_counts import MongoTally
+from gcsched.domain.job import State
+from tests.support.builders import NOW, a_job
+
+Row = dict[str, Any]
+SECOND = timedelta(seconds=1)
+
+
+def row(number: int, state: State, due: timedelta) -> Row:
+    return encode(a_job(id=f"job-{number}", dedup_key=f"key-{number}", state=state, due=NOW + due))
+
+
+async def test_each_state_is_counted_even_where_there_is_nothing(mongo: Mongo) -> None:
+    counts = await MongoTally(mongo=mongo).count(now=NOW)
+
+    assert counts.by_state == dict.fromkeys(State, 0)
+    assert counts.oldest_due == timedelta(0)
+
+
+async def test_the_oldest_due_is_the_one_that_waits_for_longest(
+    mongo: Mongo, raw: Database[Row]
+) -> None:
+    raw["jobs"].insert_many(
+        [
+            row(1, State.SCHEDULED, -SECOND),
+            row(2, State.RETRYING, -3 * SECOND),
+            row(3, State.SCHEDULED, SECOND),
+            row(4, State.SENT, -9 * SECOND),
+            row(5, State.QUEUED, -9 * SECOND),
+            row(6, State.SENDING, -9 * SECOND),
+        ]
+    )
+
+    counts = await MongoTally(mongo=mongo).count(now=NOW)
+
+    assert counts.oldest_due == 3 * SECOND
+    assert {state: count for state, count in counts.by_state.items() if count} == {
+        State.SCHEDULED: 2,
+        State.RETRYING: 1,
+        State.SENT: 1,
+        State.QUEUED: 1,
+        State.SENDING: 1,
+    }
+
+
+async def test_a_count_reads_no_job_but_only_the_index(mongo: Mongo, raw: Database[Row]) -> None:
+    raw["jobs"].insert_many([row(number, State.SENT, -SECOND) for number in range(10)])
+    raw["system.profile"].drop()  # another test may have had this database before
+    raw.command("profile", 2)
+
+    await MongoTally(mongo=mongo).count(now=NOW)
+    raw.command("profile", 0)
+
+    entries = list(raw["system.profile"].find({"ns": f"{raw.name}.jobs"}))
+    assert len(entries) == len(State) + 1
+    assert sum(entry["docsExamined"] for entry in entries) == 0
+    assert all(entry["keysExamined"] <= 11 for entry in entries)
+
+
+async def test_a_state_that_cannot_be_counted_in_time_is_left_out(
+    mongo: Mongo, raw: Database[Row], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many = 20_000
+    raw["jobs"].insert_many([row(number, State.SENT, -SECOND) for number in range(many)])
+    monkeypatch.setattr(tally_module, "LONGEST_COUNT_MS", 1)
+
+    counts = await MongoTally(mongo=mongo).count(now=NOW)
+
+    assert State.SENT not in counts.by_state

@@ -1,0 +1,163 @@
+"""Keep user details; oracle: what the driver finds in the collection."""
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from pymongo.database import Database
+from pymongo.errors import AutoReconnect
+from structlog.testing import capture_logs
+
+from gcsched.adapters.mongo.connection import Mongo
+from gcsched.adapters.mongo.recipient_writer import MongoRecipients
+from gcsched.adapters.mongo.recipients import MongoPersonalData
+from gcsched.errors import StoreUnavailable
+from tests.support.builders import NOW, a_job
+from tests.support.poisons import VALUES, forbidden
+
+Row = dict[str, Any]
+DAY = timedelta(days=1)
+WITHOUT_SAVES = {"saves": 0, "other_saves": 0}
+ADA = {
+    "_id": "E1",
+    "name": "Ada",
+    "email": "ada@example.org",
+    "folded": "ada@example.org",
+    "first_seen": NOW,
+    "last_seen": NOW,
+    "accepted": 1,
+}
+
+
+def found(raw: Database[Row]) -> list[Row]:
+    """Give all but which saves were counted."""
+    return list(raw["recipients"].find({}, WITHOUT_SAVES))
+
+
+@pytest.fixture
+def recipients(mongo: Mongo) -> MongoRecipients:
+    return MongoRecipients(mongo=mongo)
+
+
+async def test_a_new_employee_is_kept(recipients: MongoRecipients, raw: Database[Row]) -> None:
+    await recipients.save([a_job()])
+
+    assert found(raw) == [ADA]
+
+
+async def test_the_latest_name_and_address_count_and_every_job_is_counted(
+    recipients: MongoRecipients, raw: Database[Row]
+) -> None:
+    await recipients.save([a_job()])
+
+    married = {"name": "Ada King", "email": "King@example.org"}
+    await recipients.save([a_job(created=NOW + DAY), a_job(created=NOW + 2 * DAY, **married)])
+
+    assert found(raw) == [
+        ADA | married | {"folded": "king@example.org", "last_seen": NOW + 2 * DAY, "accepted": 3}
+    ]
+
+
+async def test_two_replicas_that_meet_somebody_at_the_same_time_keep_him_once(
+    mongo: Mongo, another_mongo: Mongo, raw: Database[Row]
+) -> None:
+    everybody = [a_job(empid=f"E{number}") for number in range(30)]
+    both = [MongoRecipients(mongo=mongo), MongoRecipients(mongo=another_mongo)]
+
+    await asyncio.gather(*[each.save(everybody) for each in both])
+
+    kept = {row["_id"]: row["accepted"] for row in raw["recipients"].find()}
+    assert kept == {f"E{number}": 2 for number in range(30)}
+
+
+async def test_when_somebody_was_first_and_last_seen_does_not_depend_on_who_saves_first(
+    recipients: MongoRecipients, raw: Database[Row]
+) -> None:
+    """A replica that waited for MongoDB saves what others have overtaken."""
+    await recipients.save([a_job(created=NOW + DAY)])
+
+    await recipients.save([a_job()])
+
+    [row] = raw["recipients"].find()
+    assert (row["first_seen"], row["last_seen"]) == (NOW, NOW + DAY)
+
+
+async def test_few_saves_are_remembered(
+    recipients: MongoRecipients, mongo: Mongo, raw: Database[Row]
+) -> None:
+    for _ in range(30):
+        await recipients.save([a_job()])
+        await MongoRecipients(mongo=mongo).save([a_job()])  # a process that lives for one save
+
+    [row] = raw["recipients"].find()
+    assert row["accepted"] == 60
+    assert len(row["saves"]) + len(row.get("other_saves", [])) <= 40
+
+
+class Unconfirmed:
+    """A collection that writes, and whose confirmation is lost."""
+
+    def __init__(self, collection: Any) -> None:
+        self.collection = collection
+
+    async def bulk_write(self, *args: Any, **options: Any) -> None:
+        await self.collection.bulk_write(*args, **options)
+        raise AutoReconnect
+
+
+@pytest.mark.parametrize("before", [0, 1])
+async def test_a_save_that_is_repeated_late_is_counted_once_however_often_others_save(
+    recipients: MongoRecipients, another_mongo: Mongo, raw: Database[Row], before: int
+) -> None:
+    """Another process saves every 200 ms, for more than the 15 s that a repetition may take."""
+    other = MongoRecipients(mongo=another_mongo)
+    for _ in range(before):
+        await recipients.save([a_job(id="earlier")])
+    lost, whole = [a_job(id="job-1")], recipients.mongo
+    unconfirmed: Any = Unconfirmed(whole.recipients)
+    recipients.mongo = replace(whole, recipients=unconfirmed)
+    with pytest.raises(StoreUnavailable):
+        await recipients.save(lost)
+    for number in range(80):
+        await other.save([a_job(id=f"other-{number}")])
+
+    recipients.mongo = whole
+    await recipients.save(lost)
+
+    [row] = raw["recipients"].find()
+    assert row["accepted"] == 81 + before
+
+
+@pytest.mark.parametrize(
+    "field", ["accepted", "first_seen", "last_seen", "name", "saves", "other_saves"]
+)
+async def test_a_recipient_that_is_spoilt_costs_no_other(
+    recipients: MongoRecipients, raw: Database[Row], field: str
+) -> None:
+    for kind, value in VALUES.items():
+        if kind != "missing":
+            raw["recipients"].insert_one(ADA | {"_id": kind, field: value})
+
+    await recipients.save([a_job(empid=kind) for kind in [*VALUES, "good"]])
+
+    good = raw["recipients"].find_one({"_id": "good"}, WITHOUT_SAVES)
+    assert good == ADA | {"_id": "good"}
+    assert raw["recipients"].count_documents({"email": "ada@example.org"}) == len(VALUES) + 1
+    for kind in VALUES:
+        assert await MongoPersonalData(mongo=recipients.mongo).recipient(kind)
+
+
+async def test_a_recipient_that_cannot_be_changed_is_left_out_and_named_by_the_job(
+    recipients: MongoRecipients, raw: Database[Row]
+) -> None:
+    raw["recipients"].insert_one({"_id": "full"})
+
+    with forbidden(raw["recipients"], "full"), capture_logs() as logs:
+        await recipients.save([a_job(id="job-2", empid="full"), a_job(empid="E1")])
+
+    assert raw["recipients"].find_one({"_id": "E1"}, WITHOUT_SAVES) == ADA
+    assert [(log["event"], log["latest_jobs"]) for log in logs] == [
+        ("user details not kept", ["job-2"])
+    ]

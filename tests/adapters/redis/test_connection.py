@@ -1,0 +1,219 @@
+"""Marks in a real Valkey; oracle: what redis-py's own client finds there."""
+
+import asyncio
+import ssl
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from urllib.parse import urlencode, urlsplit
+
+import pytest
+import redis
+import trustme
+from redis.asyncio import Redis
+from structlog.testing import capture_logs
+
+from gcsched.adapters.redis.arq_client import open_arq
+from gcsched.adapters.redis.connection import RedisMarks, open_pool, warn_of_too_few_connections
+from gcsched.dev.stores.valkey import Valkey, ValkeyOptions
+from gcsched.errors import BellUnavailable
+from tests.support.ports import free_port
+from tests.support.proxy import a_proxy
+from tests.support.stores import own_valkey, owned
+
+A_DAY = 24 * 60 * 60
+ADA = ("job-1", "claim-1")
+BOB = ("job-2", "claim-1")
+Use = Callable[[RedisMarks], Awaitable[object]]
+USES: dict[str, Use] = {
+    "note": lambda marks: marks.note([ADA]),
+    "forget": lambda marks: marks.forget([ADA]),
+    "noted": lambda marks: marks.noted([ADA]),
+}
+
+
+@asynccontextmanager
+async def marks_at(url: str) -> AsyncIterator[RedisMarks]:
+    client = Redis(connection_pool=open_pool(url))
+    try:
+        yield RedisMarks(redis=client)
+    finally:
+        await client.aclose(close_connection_pool=True)
+
+
+@pytest.fixture
+async def marks(redis_url: str) -> AsyncIterator[RedisMarks]:
+    async with marks_at(redis_url) as marks:
+        yield marks
+
+
+async def outcomes(marks: RedisMarks) -> dict[str, BaseException | object]:
+    """Try every use at once; give what each came to."""
+    tries = [use(marks) for use in USES.values()]
+    return dict(zip(USES, await asyncio.gather(*tries, return_exceptions=True), strict=True))
+
+
+async def works(marks: RedisMarks) -> bool:
+    await marks.note([ADA])
+    return set(await marks.noted([ADA, BOB])) == {ADA}
+
+
+async def test_a_mark_says_job_and_claim_and_lives_for_a_day(
+    marks: RedisMarks, redis_url: str
+) -> None:
+    await marks.note([ADA, BOB])
+
+    with redis.Redis.from_url(redis_url) as raw:
+        found = {key: raw.ttl(key) for key in raw.scan_iter()}
+    assert set(found) == {b"gcsched:sent:job-1:claim-1", b"gcsched:sent:job-2:claim-1"}
+    assert all(A_DAY - 10 < ttl <= A_DAY for ttl in found.values())
+
+
+async def test_only_what_was_noted_for_this_very_claim_is_noted(marks: RedisMarks) -> None:
+    await marks.note([ADA, BOB])
+
+    asked = [ADA, ("job-1", "claim-2"), ("job-3", "claim-1")]
+
+    assert set(await marks.noted(asked)) == {ADA}
+
+
+async def test_what_is_forgotten_leaves_nothing_behind(marks: RedisMarks, redis_url: str) -> None:
+    await marks.note([ADA, BOB])
+
+    await marks.forget([ADA, ("never", "noted")])
+
+    assert set(await marks.noted([ADA, BOB])) == {BOB}
+    with redis.Redis.from_url(redis_url) as raw:
+        assert list(raw.scan_iter()) == [b"gcsched:sent:job-2:claim-1"]
+
+
+async def test_many_marks_are_noted_and_looked_for_at_once(marks: RedisMarks) -> None:
+    many = [(f"job-{number}", "claim-1") for number in range(500)]
+
+    await marks.note(many[:250])
+
+    assert set(await marks.noted(many)) == set(many[:250])
+
+
+async def test_a_silent_redis_is_given_up_after_two_seconds(tmp_path: Path) -> None:
+    async def gives_up(use: Use, marks: RedisMarks) -> float:
+        begun = time.monotonic()
+        with pytest.raises(BellUnavailable):
+            await use(marks)
+        return time.monotonic() - begun
+
+    async with AsyncExitStack() as stack:
+        server = await stack.enter_async_context(own_valkey(tmp_path))
+        each = {use: await stack.enter_async_context(marks_at(server.uri)) for use in USES.values()}
+        assert all([await works(marks) for marks in each.values()])
+        server.stop_signal()
+
+        took = await asyncio.gather(*[gives_up(use, marks) for use, marks in each.items()])
+
+        server.cont()
+        assert min(took) > 1.9
+        assert max(took) < 2.5
+        assert all([await works(marks) for marks in each.values()])
+
+
+async def test_a_dead_redis_is_noticed_at_once_and_a_new_one_is_found_again(
+    tmp_path: Path,
+) -> None:
+    async with own_valkey(tmp_path) as server, marks_at(server.uri) as marks:
+        assert await works(marks)
+        server.kill()
+
+        begun = time.monotonic()
+        answers = await outcomes(marks)
+        took = time.monotonic() - begun
+
+        assert {type(answer) for answer in answers.values()} == {BellUnavailable}
+        assert took < 1
+        await server.start()
+        assert await works(marks)
+
+
+async def test_a_password_is_needed_where_there_is_one(tmp_path: Path) -> None:
+    options = ValkeyOptions(port=free_port(), password="p@ss/w:rd%")
+    async with own_valkey(tmp_path, options) as server:
+        async with marks_at(server.uri) as marks:
+            assert await works(marks)
+        for stranger in ("redis://", "redis://:guess@", "redis://ada:guess@"):
+            async with marks_at(f"{stranger}127.0.0.1:{server.port}") as marks:
+                with pytest.raises(BellUnavailable):
+                    await works(marks)
+
+
+async def test_a_unix_socket_will_do(tmp_path: Path) -> None:
+    options = ValkeyOptions(password="pass word")
+    async with owned(Valkey(tmp_path / "with blank", options)) as server:
+        assert server.uri.startswith("unix://:pass%20word@")
+        async with marks_at(f"{server.uri}?db=3") as marks:
+            assert await works(marks)
+
+
+async def test_tls_is_spoken_and_the_certificate_is_checked(tmp_path: Path, redis_url: str) -> None:
+    authority, stranger = trustme.CA(), trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+    trusted, other = tmp_path / "ca.pem", tmp_path / "other.pem"
+    authority.cert_pem.write_to_path(trusted)
+    stranger.cert_pem.write_to_path(other)
+    server = urlsplit(redis_url)
+    assert server.port is not None
+
+    async with a_proxy(server.port, tls=context) as proxy:
+        who = f":{server.password}@" if server.password else ""
+        url = f"rediss://{who}localhost:{proxy.port}{server.path}"
+        async with marks_at(f"{url}?{urlencode({'ssl_ca_certs': trusted})}") as marks:
+            assert await works(marks)
+        for wrong in (f"{url}?{urlencode({'ssl_ca_certs': other})}", url):
+            async with marks_at(wrong) as marks:
+                with pytest.raises(BellUnavailable):
+                    await works(marks)
+
+
+async def test_the_number_in_the_url_is_where_the_keys_are(
+    marks: RedisMarks, redis_url: str, redis_server: str
+) -> None:
+    await marks.note([ADA])
+
+    with redis.Redis.from_url(redis_url) as here, redis.Redis.from_url(redis_server) as elsewhere:
+        assert here.dbsize() == 1
+        assert not elsewhere.exists("gcsched:sent:job-1:claim-1")
+
+
+async def test_as_many_sessions_as_there_are_may_ask_at_once(redis_url: str) -> None:
+    client = Redis(connection_pool=open_pool(redis_url, sessions=40))
+    try:
+        ask: Callable[..., Awaitable[object]] = client.execute_command
+        asked = [ask("BLPOP", f"nothing-{n}", "0.2") for n in range(60)]
+
+        assert await asyncio.gather(*asked) == [None] * 60
+    finally:
+        await client.aclose(close_connection_pool=True)
+
+
+def test_a_pool_that_is_too_small_is_made_larger() -> None:
+    with capture_logs() as logs:
+        small = open_pool("redis://h?max_connections=3", sessions=16)
+        unlimited = open_pool("redis://h?max_connections=0")
+        chosen = open_pool("redis://h?max_connections=40")
+        arq = open_arq("redis://h?max_connections=1")
+
+    assert logs == []  # ARQ's is opened anew each time that its worker ends
+    assert arq.connection_pool.max_connections == 32
+    assert small.max_connections == 32
+    assert unlimited.max_connections > 1_000_000
+    assert chosen.max_connections == 40
+
+
+def test_of_max_connections_only_what_is_too_small_is_warned_of() -> None:
+    with capture_logs() as logs:
+        for given in ("", "?max_connections=0", "?max_connections=32", "?max_connections=31"):
+            warn_of_too_few_connections(f"redis://:S3cr3tPW@h{given}")
+
+    [line] = logs
+    assert (line["given"], line["used"]) == (31, 32)
+    assert "S3cr3tPW" not in str(line)

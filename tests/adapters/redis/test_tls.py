@@ -1,0 +1,42 @@
+"""Redis with TLS: its certificate must name the host that was asked for."""
+
+import ssl
+from pathlib import Path
+
+import pytest
+import trustme
+from redis.asyncio import Redis
+
+from gcsched.adapters.redis.connection import bell_errors, close, open_pool
+from gcsched.errors import BellUnavailable
+from tests.support.proxy import a_proxy
+from tests.support.stores import own_valkey
+
+
+async def ask(url: str) -> None:
+    client = Redis(connection_pool=open_pool(url))
+    try:
+        with bell_errors("asking"):
+            await client.get("a key")
+    finally:
+        await close(client)
+
+
+@pytest.mark.parametrize("unchecked", ["ssl_check_hostname=false", "ssl_cert_reqs=none"])
+async def test_a_certificate_of_another_host_is_refused_unless_that_is_asked_for(
+    tmp_path: Path, unchecked: str
+) -> None:
+    authority, file = trustme.CA(), tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(file)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("other.example.org", "127.0.0.1").configure_cert(tls)
+    async with own_valkey(tmp_path) as server, a_proxy(server.port, tls=tls) as proxy:
+        named = f"rediss://127.0.0.1:{proxy.port}?ssl_ca_certs={file}"
+        not_named = f"rediss://localhost:{proxy.port}?ssl_ca_certs={file}"
+
+        await ask(named)
+        for option in ("", "&ssl_cert_reqs=required", "&ssl_cert_reqs=optional"):
+            with pytest.raises(BellUnavailable) as refused:
+                await ask(not_named + option)
+            assert "name it in GCSCHED_REDIS_URL as its certificate does" in refused.value.why
+        await ask(f"{not_named}&{unchecked}")

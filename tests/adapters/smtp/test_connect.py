@@ -1,0 +1,352 @@
+"""The way to a session: TCP, greeting, TLS, EHLO, AUTH."""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohappyeyeballs import AddrInfoType
+
+from gcsched.adapters.smtp.connect import Connector, Unusable, first_that_connects, trust_in
+from gcsched.adapters.smtp.options import Limits, RelaySettings, Security
+from gcsched.adapters.smtp.session import Session
+from gcsched.domain.smtp_reply import Answered, Broken, Reply, Stage
+from tests.support.ports import free_port
+from tests.support.relay.client import ACCEPTED, gone, send
+from tests.support.relay.server import Action, Answer, At, Drop, Hang, Raw, Relay, Trickle
+from tests.support.wait import until
+
+SOON = timedelta(seconds=0.2)
+PASSWORD = "correct horse"
+
+
+@pytest.fixture(autouse=True)
+def nothing_fails_behind_our_back(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """asyncio only logs what goes wrong in a callback."""
+    yield
+    assert [r for r in caplog.get_records("call") if r.name == "asyncio"] == []
+
+
+async def opening(relay: Relay, **others: Any) -> Session | Answered | Broken:
+    limits = Limits(connect=SOON, greeting=SOON) if others.pop("hurry", False) else Limits()
+    settings = relay.settings(**others)
+    trust = trust_in(settings)
+    return await Connector(relay=settings, limits=limits, trust=trust).open()
+
+
+async def carries_a_mail(session: Session | Answered | Broken) -> bool:
+    assert isinstance(session, Session), session
+    accepted = await send(session) == Answered(ACCEPTED)
+    return accepted and await gone(session)
+
+
+@pytest.mark.parametrize("security", ["none", "starttls", "tls"])
+async def test_each_kind_of_security_carries_a_mail(security: str) -> None:
+    async with Relay(security=security) as relay:
+        assert await carries_a_mail(await opening(relay))
+
+        assert len(relay.ledger) == 1
+        assert relay.violations == []
+
+
+@pytest.mark.parametrize("security", ["starttls", "tls"])
+async def test_a_certificate_of_an_unknown_authority_is_refused(security: str) -> None:
+    async with Relay(security=security) as relay:
+        outcome = await opening(relay, ca_file=None)
+
+        assert isinstance(outcome, Broken)
+        assert outcome.stage is Stage.TLS
+        assert "certificate" in outcome.reason
+        assert relay.times("AUTH") == relay.times("MAIL") == 0
+
+
+@pytest.mark.parametrize("security", ["starttls", "tls"])
+async def test_a_certificate_for_another_name_is_refused(security: str) -> None:
+    async with Relay(security=security, certificate_for="relay.example.org") as relay:
+        outcome = await opening(relay)
+
+        assert isinstance(outcome, Broken)
+        assert outcome.stage is Stage.TLS
+
+
+async def test_without_starttls_nothing_is_said_in_the_clear() -> None:
+    async with Relay(security="none", users={"ada": PASSWORD}) as relay:
+        login = {"username": "ada", "password": lambda: PASSWORD}
+
+        outcome = await opening(relay, security=Security.STARTTLS, **login)
+
+        assert isinstance(outcome, Broken)
+        assert outcome.stage is Stage.TLS
+        assert "does not offer STARTTLS" in outcome.reason
+        assert [verb for _, verb in relay.heard] == ["EHLO"]
+
+
+async def test_a_refused_starttls_is_told() -> None:
+    async with Relay(security="starttls") as relay:
+        relay.script(At.TLS, Answer(454, "4.7.0 no TLS today"))
+
+        outcome = await opening(relay)
+
+        assert outcome == Answered(
+            Reply(stage=Stage.TLS, code=454, enhanced="4.7.0", text="no TLS today")
+        )
+
+
+async def test_what_is_injected_before_the_handshake_is_not_believed() -> None:
+    async with Relay(security="starttls", offers=frozenset({"8BITMIME"})) as relay:
+        relay.script(At.TLS, Raw(b"220 go ahead\r\n250-evil\r\n250-PIPELINING\r\n250 SIZE 1\r\n"))
+
+        assert await carries_a_mail(await opening(relay))
+
+        assert relay.violations == []
+
+
+async def test_old_tls_is_not_spoken() -> None:
+    trust = trust_in(RelaySettings(host="relay.test", port=25, security=Security.TLS))
+
+    assert trust is not None
+    assert trust.minimum_version is ssl.TLSVersion.TLSv1_2
+    assert trust.verify_mode is ssl.CERT_REQUIRED
+    assert trust.check_hostname
+
+
+@pytest.mark.parametrize("mechanisms", ["PLAIN", "LOGIN", "X-OTHER LOGIN PLAIN"])
+async def test_it_logs_in_once(mechanisms: str) -> None:
+    async with Relay(users={"ada": PASSWORD}, mechanisms=mechanisms) as relay:
+        session = await opening(relay, username="ada", password=lambda: PASSWORD)
+
+        assert await carries_a_mail(session)
+        assert relay.times("AUTH") == 1
+        assert relay.violations == []
+
+
+async def test_a_wrong_password_is_tried_once_and_told() -> None:
+    async with Relay(security="starttls", users={"ada": PASSWORD}) as relay:
+        outcome = await opening(relay, username="ada", password=lambda: "guess")
+
+        assert outcome == Answered(
+            Reply(stage=Stage.AUTH, code=535, enhanced="5.7.8", text="wrong user or password")
+        )
+        assert relay.times("AUTH") == 1
+        await until(lambda: not relay.open)
+
+
+async def test_another_mechanism_is_tried_when_the_relay_does_not_mean_the_first() -> None:
+    async with Relay(users={"ada": PASSWORD}) as relay:
+        relay.script(At.AUTH, Answer(504, "5.5.4 not this one"), nth=1)
+
+        assert await carries_a_mail(await opening(relay, username="ada", password=lambda: PASSWORD))
+
+
+async def test_the_password_is_asked_for_at_each_login(tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    async with Relay(users={"ada": PASSWORD}) as relay:
+        file.write_text("old")
+        first = await opening(relay, username="ada", password=file.read_text)
+        file.write_text(PASSWORD)
+
+        second = await opening(relay, username="ada", password=file.read_text)
+
+        assert isinstance(first, Answered)
+        assert await carries_a_mail(second)
+
+
+@pytest.mark.parametrize("password", [None, lambda: None, lambda: "", Path("/nowhere").read_text])
+async def test_a_missing_password_is_told_and_nothing_is_tried(password: Any) -> None:
+    async with Relay(users={"ada": PASSWORD}) as relay:
+        outcome = await opening(relay, username="ada", password=password)
+
+        assert isinstance(outcome, Broken)
+        assert outcome.stage is Stage.AUTH
+        assert "password" in outcome.reason
+        assert relay.times("AUTH") == 0
+
+
+async def test_a_relay_that_repeats_the_login_is_not_quoted() -> None:
+    async with Relay(users={"ada": PASSWORD}) as relay:
+        relay.script(At.AUTH, Answer(535, "5.7.8 cannot read AGFkYQBjb3JyZWN0IGhvcnNl"))
+
+        outcome = await opening(relay, username="ada", password=lambda: PASSWORD)
+
+        assert isinstance(outcome, Answered)
+        assert "AGFk" not in str(outcome)
+
+
+async def test_no_common_mechanism_is_told() -> None:
+    async with Relay(users={"ada": PASSWORD}, mechanisms="GSSAPI") as relay:
+        outcome = await opening(relay, username="ada", password=lambda: PASSWORD)
+
+        assert isinstance(outcome, Broken)
+        assert outcome.stage is Stage.AUTH
+
+
+@pytest.mark.parametrize("code", [421, 554])
+@pytest.mark.parametrize("at", [At.CONNECT, At.EHLO])
+async def test_a_refusal_before_the_first_mail_is_told(at: At, code: int) -> None:
+    async with Relay() as relay:
+        relay.script(at, Answer(code, "5.7.1 not you" if code == 554 else "4.3.2 not now"))
+
+        outcome = await opening(relay)
+
+        assert isinstance(outcome, Answered)
+        assert (outcome.reply.stage, outcome.reply.code) == (Stage.CONNECT, code)
+
+
+AT_EACH_STAGE = pytest.mark.parametrize(
+    ("at", "stage"),
+    [
+        (At.CONNECT, Stage.CONNECT),
+        (At.EHLO, Stage.CONNECT),
+        (At.TLS, Stage.TLS),
+        (At.AUTH, Stage.AUTH),
+    ],
+)
+
+
+@AT_EACH_STAGE
+@pytest.mark.parametrize(
+    "action",
+    [Drop(), Hang(), Trickle(0.1), Raw(b"nonsense\r\n"), Raw(b"250-" + b"x" * 40_000)],
+    ids=["hang-up", "silence", "dripping", "nonsense", "flood"],
+)
+async def test_trouble_on_the_way_is_an_outcome_with_its_stage(
+    at: At, stage: Stage, action: Action
+) -> None:
+    async with Relay(security="starttls", users={"ada": PASSWORD}) as relay:
+        relay.script(at, action)
+
+        outcome = await opening(relay, username="ada", password=lambda: PASSWORD, hurry=True)
+
+        assert isinstance(outcome, Broken)
+        assert outcome.stage is stage
+        assert PASSWORD not in outcome.reason
+        await until(lambda: not relay.open)
+
+
+async def test_silence_in_the_handshake_is_an_outcome() -> None:
+    async with Relay() as relay:
+        relay.script(At.CONNECT, Hang())
+
+        outcome = await opening(relay, security=Security.TLS, hurry=True)
+
+        assert outcome == Broken(Stage.TLS, "the relay did not answer in time")
+
+
+@pytest.fixture
+def deaf_port() -> Iterator[int]:
+    """A port whose backlog is full: SYNs are not answered."""
+    with closing(socket.socket()) as listener, closing(socket.socket()) as first:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        first.connect(listener.getsockname())
+        with closing(socket.socket()) as second:
+            second.settimeout(0)
+            second.connect_ex(listener.getsockname())
+            yield listener.getsockname()[1]
+
+
+async def test_a_host_that_does_not_answer_has_its_own_limit(deaf_port: int) -> None:
+    async with Relay() as relay:
+        outcome = await opening(relay, port=deaf_port, hurry=True)
+
+        assert outcome == Broken(Stage.CONNECT, "the relay did not answer in time")
+
+
+async def test_a_closed_port_is_an_outcome() -> None:
+    async with Relay() as relay:
+        outcome = await opening(relay, port=free_port())
+
+    assert outcome == Broken(Stage.CONNECT, "the connection failed: Connection refused")
+
+
+async def test_a_name_that_is_none_is_an_outcome() -> None:
+    async with Relay() as relay:
+        outcome = await opening(relay, host="x" * 70)
+
+        assert outcome == Broken(Stage.CONNECT, "the relay's name is no host name")
+
+
+async def test_each_address_of_a_name_is_tried() -> None:
+    """The relay listens on 127.0.0.1 only, and localhost may be ::1 first."""
+    async with Relay() as relay:
+        assert await carries_a_mail(await opening(relay, host="localhost"))
+
+
+async def test_a_relay_that_knows_no_ehlo_is_greeted_the_old_way() -> None:
+    async with Relay() as relay:
+        relay.script(At.EHLO, Answer(502, "5.5.1 what"))
+
+        assert await carries_a_mail(await opening(relay))
+
+        assert [verb for _, verb in relay.heard][:3] == ["EHLO", "HELO", "MAIL"]
+
+
+@pytest.mark.parametrize("code", [421, 504, 550])
+async def test_a_relay_that_refuses_literals_is_reached_under_a_name(code: int) -> None:
+    async with Relay(refuses_literals=code) as relay:
+        nameless = await opening(relay)
+        named = await opening(relay, local_hostname="mail.example.org")
+
+        assert not isinstance(nameless, Session)
+        assert await carries_a_mail(named)
+        assert relay.greeted[0] == "[127.0.0.1]"
+        assert relay.greeted[-1] == "mail.example.org"
+
+
+async def test_the_name_is_the_same_after_starttls() -> None:
+    async with Relay(security="starttls", refuses_literals=504) as relay:
+        assert await carries_a_mail(await opening(relay, local_hostname="mail.example.org"))
+
+        assert relay.greeted == ["mail.example.org"] * 2
+
+
+@pytest.mark.parametrize("name", ["a b", "a\r\nMAIL", "", "ä"])
+def test_a_host_name_that_is_none_is_a_mistake(name: str) -> None:
+    with pytest.raises(ValueError, match="host name"):
+        RelaySettings(host=name, port=25, security=Security.NONE)
+    with pytest.raises(ValueError, match="host name"):
+        RelaySettings(host="x", port=25, security=Security.NONE, local_hostname=name)
+
+
+def address(port: int) -> AddrInfoType:
+    return (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", ("127.0.0.1", port))
+
+
+@contextmanager
+def a_silent_port() -> Iterator[int]:
+    """Give a port where the kernel drops each attempt: nobody accepts, and its queue is full."""
+    with ExitStack() as stack:
+        silent = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        for _ in range(2):
+            filler = stack.enter_context(socket.socket())
+            filler.settimeout(0)
+            filler.connect_ex(silent.getsockname())
+        yield silent.getsockname()[1]
+
+
+async def test_an_address_that_is_silent_keeps_nobody_from_the_next_one() -> None:
+    async with Relay() as relay:
+        with a_silent_port() as silent:
+            async with asyncio.timeout(Limits().connect.total_seconds() / 2):
+                sock = await first_that_connects([address(silent), address(relay.port)])
+
+        with sock:
+            assert sock.getpeername() == ("127.0.0.1", relay.port)
+
+
+async def test_where_every_address_is_silent_the_limit_holds() -> None:
+    with a_silent_port() as silent, pytest.raises(TimeoutError):
+        async with asyncio.timeout(SOON.total_seconds()):
+            await first_that_connects([address(silent), address(silent)])
+
+
+async def test_addresses_that_fail_each_in_its_own_way_are_told_in_one_sentence() -> None:
+    nowhere = (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", ("255.255.255.255", 25))
+
+    with pytest.raises(Unusable, match="none of the relay's addresses"):
+        await first_that_connects([address(free_port()), nowhere])

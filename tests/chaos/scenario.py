@@ -1,0 +1,135 @@
+"""Play one seed: faults befall the stage while callers ask, then all must come right."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.chaos.callers import Callers
+from tests.chaos.cluster import Stage, a_stage
+from tests.chaos.fault_injection import befalling
+from tests.chaos.faults import Fault, draw
+from tests.chaos.verdict import LATEST_SECONDS, SETTLED, Evidence, problems
+from tests.scenarios.cluster import quantile
+from tests.support.relay.script import Hang, Trickle
+from tests.support.wait import until
+
+MOMENT_SECONDS = 5.0
+SETTINGS = {"retry_waits_seconds": "1,2,4", "retry_attempts": "50", "smtp_sessions": "8"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """How much chaos: *pace* divides how long each fault lasts, and the pauses between them."""
+
+    seed: int
+    on_uncertain: str
+    services: int
+    seconds: float
+    per_second: float
+    pace: float = 1.0
+
+    @property
+    def calls(self) -> int:
+        return round(self.seconds * self.per_second)
+
+
+async def play(scenario: Scenario, folder: Path) -> dict[str, Any]:
+    """Give the report on *scenario*; its `problems` are to be none."""
+    lanes = draw(
+        scenario.seed, services=scenario.services, seconds=scenario.seconds, pace=scenario.pace
+    )
+    settings = {**SETTINGS, "on_uncertain": scenario.on_uncertain}
+    async with a_stage(folder, services=scenario.services, **settings) as stage:
+        callers = Callers(
+            targets=[service.target for service in stage.services],
+            seed=scenario.seed,
+            per_second=scenario.per_second,
+        )
+        async with asyncio.TaskGroup() as tasks:
+            over = asyncio.Event()
+            tasks.create_task(callers.call(scenario.calls, over=over, patience=LATEST_SECONDS))
+            ended = await befall(stage, lanes)
+            over.set()
+        await settle(stage, callers, scenario)
+        evidence = await gather(stage, callers, scenario, ended)
+    return report(scenario, lanes, evidence)
+
+
+async def befall(stage: Stage, lanes: Sequence[Sequence[Fault]]) -> float:
+    """Let the faults of all *lanes* befall the stage; give when the last one had ended."""
+    begun = time.monotonic()
+
+    async def follow(lane: Sequence[Fault]) -> None:
+        for fault in lane:
+            await asyncio.sleep(begun + fault.at - time.monotonic())
+            async with befalling(stage, fault):
+                await asyncio.sleep(fault.lasting)
+
+    async with asyncio.TaskGroup() as tasks:
+        for lane in lanes:
+            tasks.create_task(follow(lane))
+    return time.time()
+
+
+async def settle(stage: Stage, callers: Callers, scenario: Scenario) -> None:
+    """Wait until all is in its final state, or for as long as it may take."""
+
+    async def is_settled() -> bool:
+        documents = await asyncio.to_thread(stage.replica_set.read, "jobs")
+        return all(job["state"] in SETTLED[scenario.on_uncertain] for job in documents)
+
+    latest = max([time.time(), *callers.due.values()]) - time.time()
+    try:
+        await until(is_settled, within=latest + LATEST_SECONDS + MOMENT_SECONDS, every=0.5)
+    except AssertionError:
+        return  # the verdict names what is left
+
+
+async def gather(stage: Stage, callers: Callers, scenario: Scenario, ended: float) -> Evidence:
+    return Evidence(
+        on_uncertain=scenario.on_uncertain,
+        due=callers.due,
+        accepted=callers.accepted,
+        codes=callers.codes,
+        words=callers.words,
+        gave_up=callers.gave_up,
+        documents=await asyncio.to_thread(stage.replica_set.read, "jobs"),
+        arrivals=[(kept.recipient, kept.time) for kept in stage.relay.ledger],
+        relay_faults=Counter(
+            moment.recipient
+            for moment, action in stage.relay.acted
+            if not isinstance(action, Trickle | Hang)  # these only take their time
+        ),
+        faults_ended=ended,
+    )
+
+
+def report(
+    scenario: Scenario, lanes: Sequence[Sequence[Fault]], evidence: Evidence
+) -> dict[str, Any]:
+    late = evidence.lateness
+    return {
+        "seed": scenario.seed,
+        "on_uncertain": scenario.on_uncertain,
+        "services": scenario.services,
+        "seconds": scenario.seconds,
+        "asked": len(evidence.due),
+        "answered": len(evidence.accepted),
+        "jobs": len(evidence.documents),
+        "states": dict(Counter(job["state"] for job in evidence.documents)),
+        "faults": dict(Counter(fault.kind.value for lane in lanes for fault in lane)),
+        "calls": dict(evidence.codes),
+        "duplicates": evidence.duplicates,
+        "uncertain": len(evidence.uncertain),
+        "late_p50_seconds": round(quantile(late, 0.5), 3),
+        "late_p99_seconds": round(quantile(late, 0.99), 3),
+        "late_max_seconds": round(late[-1], 3),
+        "last_after_faults_seconds": round(
+            max(at for _, at in evidence.arrivals) - evidence.faults_ended, 3
+        ),
+        "problems": problems(evidence),
+    }

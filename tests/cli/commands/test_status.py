@@ -1,0 +1,205 @@
+import asyncio
+import json
+import signal
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+
+import grpc
+import pytest
+
+from gcsched.cli.commands import status_view
+from gcsched.pb import task_pb2
+from tests.support.command import command
+from tests.support.contract_server import Answering, Refusal, answering
+from tests.support.terminal import on_a_terminal
+
+STARTED = datetime(2026, 1, 5, 9, tzinfo=UTC)
+HERE = STARTED.astimezone().isoformat()
+BUSY = task_pb2.StatusReport(
+    counts=[
+        task_pb2.StatusReport.StateCount(state=task_pb2.Job.SCHEDULED, count=12),
+        task_pb2.StatusReport.StateCount(state=task_pb2.Job.SENT),
+    ],
+    counted=STARTED,
+    oldest_due=timedelta(seconds=3.2),
+    lateness=task_pb2.StatusReport.Lateness(
+        mails=1200, p50=timedelta(milliseconds=40), p99=timedelta(seconds=1.5)
+    ),
+    relays=[
+        task_pb2.StatusReport.Relay(
+            name="first", sessions_open=16, sessions_busy=3, rate=50, effective_rate=12.5
+        ),
+        task_pb2.StatusReport.Relay(name="second", is_down=True),
+        task_pb2.StatusReport.Relay(
+            name="third",
+            state=task_pb2.StatusReport.Relay.FAILED,
+            last_error="CONNECT: the connection was refused",
+            state_time=STARTED,
+        ),
+    ],
+    pause=task_pb2.Pause(by="ada@desk", reason="the relay moves", since=STARTED),
+    version="1.2.3",
+    python="3.11.9",
+    started=STARTED,
+    stores=[
+        task_pb2.StatusReport.Store(name="mongodb", state_time=STARTED),
+        task_pb2.StatusReport.Store(name="redis", trouble="no answer for 7 s", state_time=STARTED),
+    ],
+    report_time=STARTED + timedelta(seconds=43),
+)
+QUIET = task_pb2.StatusReport(version="1.2.3", python="3.11.9", started=STARTED)
+
+
+async def test_everything_is_on_one_page() -> None:
+    async with answering(GetStatus=BUSY) as service:
+        done = await command("status", "--target", service.target)
+
+    assert done.code == 0
+    assert done.out.splitlines() == [
+        "version     1.2.3, Python 3.11.9",
+        f"started     {HERE}",
+        f'sending     PAUSED by "ada@desk" since {HERE}: "the relay moves"',
+        f"mongodb     ok, since {HERE}",
+        f"redis       no answer for 7 s, since {HERE}",
+        "oldest due  3.20 s late",
+        "lateness    half within 0.04 s, 99 % within 1.50 s, of 1,200 mails in five minutes",
+        f"counted     {HERE}, 43 s ago",
+        "problem     relay third: CONNECT: the connection was refused",
+        "",
+        "STATE      COUNT",
+        "SCHEDULED  12",
+        "SENT       0",
+        "",
+        "RELAY   STATE   OPEN  BUSY  RATE  EFFECTIVE  SINCE",
+        "first   up      16    3     50/s  12.5/s     -",
+        "second  down    0     0     -     -          -",
+        f"third   failed  0     0     -     -          {HERE}",
+    ]
+
+
+async def test_what_is_absent_is_said() -> None:
+    async with answering(GetStatus=QUIET) as service:
+        done = await command("status", "--target", service.target)
+
+    assert done.out.splitlines()[2:] == [
+        "sending     yes",
+        "oldest due  not known",
+        "lateness    no mails in five minutes",
+        "counted     not now: MongoDB is away or too slow",
+    ]
+
+
+def counted_at(age: timedelta | None) -> str:
+    report = task_pb2.StatusReport()
+    report.CopyFrom(BUSY)
+    if age is None:
+        report.ClearField("report_time")
+    else:
+        report.report_time.FromDatetime(STARTED + age)
+    return dict(status_view.summary(report))["counted"]
+
+
+def test_counts_have_their_age_beside_them() -> None:
+    assert counted_at(timedelta(milliseconds=900)) == f"{HERE}, now"
+    assert counted_at(timedelta(seconds=2.5)) == f"{HERE}, 2 s ago"
+    assert counted_at(timedelta(minutes=2)) == f"{HERE}, 120 s ago"
+    assert counted_at(None) == HERE, "a service that is older says no time"
+
+
+async def test_json_is_the_report_in_one_line() -> None:
+    async with answering(GetStatus=BUSY) as service:
+        done = await command("status", "--json", "--target", service.target)
+
+    said = json.loads(done.out)
+    assert said["counts"][0] == {"state": "SCHEDULED", "count": "12"}
+    assert said["oldest_due"] == "3.200s"
+
+
+async def watching(service: Answering, *options: str) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "gcsched", "status", "--watch", "0.01", *options),
+        *("--target", service.target),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
+async def test_who_pauses_cannot_write_a_line_of_the_report() -> None:
+    forged = task_pb2.Pause(by='ops" since noon: "ok', reason='x"\nsending     yes', since=STARTED)
+    report = task_pb2.StatusReport(version="1.2.3", python="3.11.9", started=STARTED, pause=forged)
+    async with answering(GetStatus=report) as service:
+        done = await command("status", "--target", service.target)
+
+    lines = [line for line in done.out.splitlines() if line.startswith("sending")]
+    words = r'PAUSED by "ops\" since noon: \"ok" since', r': "x\"\nsending yes"'
+    assert lines == [f"sending     {words[0]} {HERE}{words[1]}"]
+
+
+async def test_watching_goes_on_until_it_is_interrupted_and_then_ends_quietly() -> None:
+    async with answering(GetStatus=QUIET) as service:
+        process = await watching(service, "--json")
+        assert process.stdout is not None
+        lines = [json.loads(await process.stdout.readline()) for _ in range(3)]
+        process.send_signal(signal.SIGINT)
+        _, err = await process.communicate()
+
+    assert [line["version"] for line in lines] == ["1.2.3"] * 3
+    assert (process.returncode, err) == (130, b"")
+
+
+async def test_watching_goes_on_while_there_is_no_answer() -> None:
+    busy = Refusal(code=grpc.StatusCode.RESOURCE_EXHAUSTED)
+    async with answering(GetStatus=[QUIET, busy, QUIET]) as service:
+        process = await watching(service)
+        assert process.stdout is not None
+        first = await process.stdout.readuntil(b"MongoDB is away or too slow\n")
+        second = await process.stdout.readuntil(b"MongoDB is away or too slow\n")
+        process.send_signal(signal.SIGINT)
+        await process.communicate()
+
+    assert b"RESOURCE_EXHAUSTED: as the test says" not in first
+    assert b"RESOURCE_EXHAUSTED: as the test says" in second
+
+
+async def test_watching_ends_with_a_no() -> None:
+    async with answering(GetStatus=[QUIET, Refusal(code=grpc.StatusCode.INTERNAL)]) as service:
+        process = await watching(service)
+        _, err = await process.communicate()
+
+    assert process.returncode == 1
+    assert b"answered INTERNAL: as the test says\n" in err
+
+
+async def test_on_a_terminal_a_report_takes_the_place_of_the_one_before() -> None:
+    no = Refusal(code=grpc.StatusCode.INTERNAL)
+    async with answering(GetStatus=[BUSY, QUIET, no]) as service:
+        arguments = ["status", "--watch", "0.01", "--target", service.target]
+        code, shown = await on_a_terminal(arguments, columns=120)
+
+    first, second = shown.index('PAUSED by "ada@desk"'), shown.index("MongoDB is away")
+    assert code == 1
+    assert "\x1b[1A" in shown[first:second]  # up a line
+    assert "answered INTERNAL" in shown
+
+
+@pytest.mark.parametrize("every", ["0", "-1", "soon"])
+async def test_an_interval_that_is_none_is_wrong_usage(every: str) -> None:
+    done = await command("status", f"--watch={every}")
+
+    assert done.code == 2
+
+
+def test_what_an_operator_must_mend_is_told_a_line_each() -> None:
+    report = task_pb2.StatusReport(
+        unreadable_jobs=1234, problems=["index claim of jobs is missing", "MongoDB refuses: x"]
+    )
+
+    rows = status_view.summary(report)
+
+    assert [row for row in rows if row[0] in {"problem", "unreadable"}] == [
+        ("problem", "index claim of jobs is missing"),
+        ("problem", "MongoDB refuses: x"),
+        ("unreadable", "1,234 jobs: the log names them (job unreadable)"),
+    ]
+    assert not [row for row in status_view.summary(QUIET) if row[0] == "problem"]

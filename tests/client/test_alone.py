@@ -1,0 +1,91 @@
+"""The client and its commands need nothing of the service."""
+
+import json
+import re
+from collections.abc import AsyncIterator, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from gcsched.cli.command import Command, Group
+from gcsched.cli.main import COMMANDS as THERE_ARE
+from tests.support import client_alone
+from tests.support.app import Running, a_setting, running
+from tests.support.command import python
+from tests.support.installed import closure, modules_beyond_the_client
+
+CLIENT = ("gcsched.cli", "gcsched.client", "gcsched.pb")
+SHARED = {
+    "gcsched.domain",
+    "gcsched.domain.caller_text",
+    "gcsched.errors",
+    "gcsched.process",
+    "gcsched.process.allocator",
+    "gcsched.process.signals",
+}
+"""What the client and its commands share with the service: nothing that a library is needed for."""
+
+
+@pytest.fixture
+async def app(mongo_uri: str, redis_url: str) -> AsyncIterator[Running]:
+    async with running(a_setting(mongo=mongo_uri, redis=redis_url, relay_port=9)) as app:
+        yield app
+
+
+def lines(commands: Sequence[Command | Group], *before: str) -> Iterator[str]:
+    """Yield how each command is called."""
+    for each in commands:
+        if isinstance(each, Group):
+            yield from lines(each.commands, *before, each.name)
+        else:
+            yield " ".join([*before, each.name])
+
+
+def test_each_command_is_tried() -> None:
+    tried = [*(line for line, _ in client_alone.COMMANDS), *client_alone.SERVICES]
+
+    untried = [
+        line
+        for line in lines(THERE_ARE.commands)
+        if not any(f"{each} ".startswith(f"{line} ") for each in tried)
+    ]
+    assert untried == [], "add it to tests/support/client_alone.py"
+
+
+def test_the_service_needs_what_the_client_does_not() -> None:
+    missing = modules_beyond_the_client()
+
+    assert {"aiohttp", "arq", "beanie", "jinja2", "pydantic", "redis", "structlog"} <= {*missing}
+    assert {"google", "grpc", "grpc_health", "rich"}.isdisjoint(missing)
+    assert "redis" not in closure("gcsched")
+    for extra in ("server", "embedded", "dev"):
+        assert {"arq", "redis", "grpcio-reflection"} <= closure("gcsched", extra)
+
+
+async def test_the_client_and_its_commands_do_without_the_packages_of_the_service(
+    app: Running,
+) -> None:
+    missing = json.dumps(modules_beyond_the_client())
+    script = str(Path(client_alone.__file__))
+
+    done = await python("-P", script, missing, GCSCHED_TARGET=app.target)
+
+    assert done.returncode == 0, done.stderr
+    used = json.loads(done.stdout)
+    expected = dict(client_alone.COMMANDS)
+    codes = {line: code for line, (code, _) in used["came_to"].items() if line in expected}
+    assert codes == expected, used["came_to"]
+    ours = {name for name in used["loaded"] if name.startswith("gcsched.")}
+    assert {name for name in ours if not name.startswith(CLIENT)} <= SHARED
+    assert_they_say_what_to_install(*(used["came_to"][line] for line in client_alone.SERVICES))
+
+
+def assert_they_say_what_to_install(*came_to: tuple[int, str]) -> None:
+    needs = (("serve", "server"), ("dev", "embedded"), ("template check", "server"))
+    for (code, said), (name, extra) in zip(came_to, needs, strict=True):
+        assert code == 2
+        assert re.fullmatch(
+            rf"gcsched {name} cannot run: the module \w+ is not installed;"
+            rf" run `pip install 'gcsched\[{extra}\]'`\n",
+            said,
+        )

@@ -1,0 +1,382 @@
+"""What callers get: a client for plain and for async code, against real servers."""
+
+import asyncio
+import socket
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from copy import copy
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import grpc
+import pytest
+import trustme
+
+from gcsched import errors
+from gcsched.client import (
+    TIMEOUT_SECONDS,
+    AsyncClient,
+    CallFailed,
+    Client,
+    InvalidRequest,
+    Overloaded,
+    Scheduled,
+    TimedOut,
+    Unavailable,
+    Violation,
+)
+from gcsched.pb import task_pb2
+from tests.support.app import Running, a_setting, running
+from tests.support.command import python
+from tests.support.contract_server import Refusal, answering
+from tests.support.ports import free_port
+from tests.support.proxy import a_proxy
+from tests.support.relay.server import Relay
+from tests.support.scheduling_server import ACCEPTED, scripted
+from tests.support.wait import until
+
+SERVER_ONLY = {
+    "aiosmtplib",
+    "arq",
+    "beanie",
+    "email_validator",
+    "gcsched.app",
+    "gcsched.domain",
+    "gcsched.config.settings",
+    "jinja2",
+    "motor",
+    "pydantic",
+    "pymongo",
+    "redis",
+    "structlog",
+}
+WISH: dict[str, Any] = {
+    "empid": "E1815",
+    "email": "ada@example.org",
+    "message": "Interview on Friday",
+    "at": 1672531200,
+}
+
+Ask = Callable[..., Awaitable[Scheduled]]
+
+
+async def ask_plainly(target: str, wish: dict[str, Any], **others: Any) -> Scheduled:
+    def ask() -> Scheduled:
+        with Client(target, **others) as plain:
+            return plain.schedule_meet(**wish)
+
+    return await asyncio.to_thread(ask)
+
+
+async def ask_async(target: str, wish: dict[str, Any], **others: Any) -> Scheduled:
+    async with AsyncClient(target, **others) as asking:
+        return await asking.schedule_meet(**wish)
+
+
+@pytest.fixture(params=[ask_plainly, ask_async])
+def ask(request: pytest.FixtureRequest) -> Ask:
+    """Every promise is kept by both clients."""
+    chosen: Ask = request.param
+    return chosen
+
+
+@pytest.fixture
+async def relay() -> AsyncIterator[Relay]:
+    async with Relay() as relay:
+        yield relay
+
+
+@pytest.fixture
+async def app(mongo_uri: str, redis_url: str, relay: Relay) -> AsyncIterator[Running]:
+    settings = a_setting(mongo=mongo_uri, redis=redis_url, relay_port=relay.port)
+    async with running(settings) as app:
+        yield app
+
+
+async def test_what_is_asked_for_is_mailed(ask: Ask, app: Running, relay: Relay) -> None:
+    job = await ask(app.target, {**WISH, "name": "Ada", "at": datetime.now(UTC)})
+
+    await until(lambda: relay.ledger)
+    (mail,) = relay.ledger
+    assert job.job_id in mail.header("Message-ID")
+    assert mail.recipient == "ada@example.org"
+    assert mail.header("Subject") == "Interview on Friday"
+    assert b"Ada" in mail.content
+
+
+async def test_the_same_wish_again_is_the_same_job(ask: Ask, app: Running) -> None:
+    first = await ask(app.target, WISH)
+    again = await ask(app.target, WISH)
+    other = await ask(app.target, {**WISH, "at": None})
+
+    assert first == again
+    assert other != first
+
+
+async def test_a_refused_wish_names_every_violation(ask: Ask, app: Running) -> None:
+    wish = {"empid": "", "email": "nobody", "message": "a\nb", "at": 1672531200000}
+
+    with pytest.raises(InvalidRequest) as caught:
+        await ask(app.target, wish)
+
+    named = {each.field: each.problem for each in caught.value.violations}
+    assert set(named) == {"empid", "emailID", "message", "timestamp"}
+    assert "1672531200 would be in seconds" in named["timestamp"]
+    assert caught.value.reason == "INVALID_REQUEST"
+    assert f"emailID: {named['emailID']}" in str(caught.value)
+
+
+async def test_a_wish_of_too_many_bytes_is_refused_in_words(ask: Ask, app: Running) -> None:
+    with pytest.raises(InvalidRequest, match="at most 65536") as caught:
+        await ask(app.target, {**WISH, "name": "x" * 70_000})
+
+    assert caught.value.reason == "REQUEST_TOO_LARGE"
+    assert caught.value.violations == ()
+
+
+async def test_nobody_there_is_unavailable_and_says_where(ask: Ask) -> None:
+    target = f"127.0.0.1:{free_port()}"
+    begun = time.monotonic()
+
+    with pytest.raises(Unavailable, match=f"{target} is unavailable") as caught:
+        await ask(target, WISH)
+
+    assert time.monotonic() - begun < TIMEOUT_SECONDS
+    assert caught.value.reason == ""
+
+
+async def test_silence_ends_with_the_deadline(ask: Ask) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as accepts_and_never_answers:
+        target = f"127.0.0.1:{accepts_and_never_answers.getsockname()[1]}"
+        with pytest.raises(TimedOut, match=f"{target} did not answer within 0.3 s"):
+            await ask(target, WISH, timeout=0.3)
+
+
+async def test_what_a_server_that_ends_cancelled_is_tried_again(ask: Ask) -> None:
+    async with scripted(grpc.StatusCode.CANCELLED, ACCEPTED) as server:
+        job = await ask(server.target, WISH)
+
+    assert job == Scheduled(job_id="7")
+    assert len(server.asked) == 2
+
+
+async def test_unavailable_is_tried_again_and_a_defect_is_not(ask: Ask) -> None:
+    unavailable = grpc.StatusCode.UNAVAILABLE
+    async with (
+        scripted(*[unavailable] * 4, ACCEPTED) as recovers,
+        scripted(unavailable) as stays_away,
+        scripted(grpc.StatusCode.INTERNAL) as breaks,
+    ):
+        job = await ask(recovers.target, WISH)
+        with pytest.raises(Unavailable):
+            await ask(stays_away.target, WISH)
+        with pytest.raises(CallFailed) as broken:
+            await ask(breaks.target, WISH)
+
+    assert job == Scheduled(job_id="7")
+    assert [len(each.asked) for each in (recovers, stays_away, breaks)] == [5, 5, 1]
+    assert all(request == recovers.asked[0] for request in recovers.asked)
+    assert type(broken.value) is CallFailed
+    assert broken.value.code == "INTERNAL"
+    assert "INTERNAL: as the script says" in str(broken.value)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "reason"),
+    [
+        (errors.Overloaded(9, retry_after=timedelta(seconds=3)), Overloaded, "OVERLOADED"),
+        (errors.Stopping(retry_after=timedelta(seconds=3)), Unavailable, "STOPPING"),
+    ],
+)
+async def test_a_service_that_cannot_now_says_when(
+    ask: Ask, error: errors.GcschedError, kind: type[CallFailed], reason: str
+) -> None:
+    async with scripted(error) as server:
+        with pytest.raises(kind, match="call again") as caught:
+            await ask(server.target, WISH)
+
+    assert caught.value.reason == reason
+    assert caught.value.retry_after == timedelta(seconds=3)
+
+
+async def test_an_answer_without_success_is_no_success(ask: Ask) -> None:
+    async with scripted(task_pb2.MeetResponse(success=False, job_id="7")) as server:
+        with pytest.raises(CallFailed, match="did not accept"):
+            await ask(server.target, WISH)
+
+
+async def test_a_reason_comes_with_what_there_is_to_know(ask: Ask) -> None:
+    refusal = Refusal(
+        code=grpc.StatusCode.ALREADY_EXISTS, reason="REQUEST_ID_REUSED", metadata=(("job_id", "7"),)
+    )
+    async with answering(ScheduleMeet=refusal) as server:
+        with pytest.raises(CallFailed) as caught:
+            await ask(server.target, WISH)
+
+    assert caught.value.reason == "REQUEST_ID_REUSED"
+    assert caught.value.metadata == {"job_id": "7"}
+
+
+async def test_a_second_notification_in_a_window_is_refused_in_words(ask: Ask) -> None:
+    refused = task_pb2.MeetResponse(outcome=task_pb2.MeetResponse.REFUSED_DUPLICATE)
+    async with scripted(refused) as server:
+        with pytest.raises(CallFailed, match="one notification per employee") as caught:
+            await ask(server.target, WISH)
+
+    assert caught.value.reason == "REFUSED_DUPLICATE"
+
+
+async def test_every_wish_reaches_its_field(ask: Ask) -> None:
+    wishes: dict[str, Any] = {
+        "request_id": "a-uuid",
+        "template": "reminder",
+        "variables": {"room": "4.2"},
+        "not_after": datetime(2023, 1, 1, 1, tzinfo=UTC),
+        "reply_to": "hr@example.org",
+        "labels": {"team": "hr"},
+        "urgent": True,
+    }
+    async with scripted(ACCEPTED) as server:
+        await ask(server.target, {**WISH, **wishes})
+        await ask(server.target, WISH)
+
+    plain = task_pb2.MeetRequest(
+        empid="E1815",
+        emailID="ada@example.org",
+        message="Interview on Friday",
+        timestamp=1672531200,
+    )
+    more = task_pb2.MeetRequest(
+        request_id="a-uuid",
+        template="reminder",
+        variables={"room": "4.2"},
+        not_after=1672534800,
+        reply_to="hr@example.org",
+        labels={"team": "hr"},
+        priority=task_pb2.URGENT,
+    )
+    more.MergeFrom(plain)
+    assert server.asked == [more, plain]
+
+
+async def test_it_is_told_what_became_of_the_wish_and_when_the_job_acts(ask: Ask) -> None:
+    due = datetime(2026, 1, 5, 9, tzinfo=UTC)
+    answer = task_pb2.MeetResponse(
+        success=True,
+        job_id="7",
+        outcome=task_pb2.MeetResponse.REPLAYED,
+        due=due,
+        state=task_pb2.Job.RETRYING,
+    )
+    async with scripted(answer) as server:
+        job = await ask(server.target, WISH)
+
+    assert (job.outcome, job.due, job.state) == ("REPLAYED", due, "RETRYING")
+    assert job == Scheduled(job_id="7")
+
+
+async def test_what_only_a_later_contract_knows_is_a_number(ask: Ask) -> None:
+    later = task_pb2.MeetResponse.FromString(b"\x18\x63")  # outcome 99
+    later.MergeFrom(ACCEPTED)
+    async with scripted(later) as server:
+        job = await ask(server.target, WISH)
+
+    assert (job.outcome, job.due, job.state) == ("99", None, "")
+
+
+async def test_any_method_of_the_contract_can_be_called() -> None:
+    request = task_pb2.MeetRequest(empid="E1815")
+    async with scripted(ACCEPTED, errors.Stopping()) as server:
+        with Client(server.target) as plain:
+            first = await asyncio.to_thread(plain.call, "ScheduleMeet", request)
+            with pytest.raises(Unavailable):
+                await asyncio.to_thread(plain.call, "ScheduleMeet", request)
+        async with AsyncClient(server.target) as asking:
+            with pytest.raises(CallFailed) as older:
+                await asking.call("GetJob", task_pb2.GetJobRequest(job_id="7"))
+
+    assert first == ACCEPTED
+    assert older.value.code == "UNIMPLEMENTED"
+
+
+async def test_credentials_make_it_tls(ask: Ask) -> None:
+    authority = trustme.CA()
+    issued = authority.issue_cert("127.0.0.1")
+    chain = b"".join(each.bytes() for each in issued.cert_chain_pems)
+    pair = (issued.private_key_pem.bytes(), chain)
+    trusting = grpc.ssl_channel_credentials(authority.cert_pem.bytes())
+    async with scripted(ACCEPTED, credentials=grpc.ssl_server_credentials([pair])) as server:
+        job = await ask(server.target, WISH, credentials=trusting)
+        with pytest.raises(Unavailable):
+            await ask(server.target, WISH)
+
+    assert job == Scheduled(job_id="7")
+
+
+async def test_a_kept_client_finds_a_service_that_comes_back(app: Running) -> None:
+    port = int(app.target.rpartition(":")[2])
+    async with a_proxy(port) as proxy, AsyncClient(f"127.0.0.1:{proxy.port}") as kept:
+        before = await kept.schedule_meet(**WISH)
+        proxy.cut()
+        with pytest.raises(Unavailable):
+            await kept.schedule_meet(**WISH)
+        proxy.heal()
+        after = await kept.schedule_meet(**WISH)
+
+    assert before == after
+
+
+@pytest.mark.parametrize(
+    ("at", "second"),
+    [
+        (None, 0),
+        (1672531200, 1672531200),
+        (datetime(2026, 1, 5, 9, tzinfo=UTC), 1767603600),
+        (datetime(2026, 1, 5, 10, tzinfo=timezone(timedelta(hours=1))), 1767603600),
+        (datetime(2026, 1, 5, 8, 59, 59, 1, tzinfo=UTC), 1767603600),
+        (datetime(1970, 1, 1, tzinfo=UTC), 1),
+        (datetime(1969, 7, 20, tzinfo=UTC), 1),
+    ],
+)
+async def test_a_time_is_its_second_on_the_wire_and_never_earlier(
+    ask: Ask, at: datetime | int | None, second: int
+) -> None:
+    async with scripted(ACCEPTED) as server:
+        await ask(server.target, {**WISH, "at": at})
+
+    assert server.asked[0].timestamp == second
+
+
+async def test_a_time_without_a_zone_is_not_sent(ask: Ask) -> None:
+    naive = datetime.now(UTC).replace(tzinfo=None)
+    async with scripted(ACCEPTED) as server:
+        with pytest.raises(ValueError, match="no time zone"):
+            await ask(server.target, {**WISH, "at": naive})
+
+    assert server.asked == []
+
+
+async def test_details_that_are_not_ours_do_no_harm(ask: Ask) -> None:
+    async with scripted(grpc.StatusCode.PERMISSION_DENIED) as server:
+        server.metadata = (("grpc-status-details-bin", b"\xff\xff"),)
+        with pytest.raises(CallFailed, match="PERMISSION_DENIED: as the script") as caught:
+            await ask(server.target, WISH)
+
+    assert caught.value.reason == ""
+
+
+def test_an_error_survives_the_way_between_processes() -> None:
+    error = InvalidRequest("no", reason="INVALID_REQUEST", violations=(Violation("empid", "no"),))
+
+    again = copy(error)  # by the protocol that pickle uses
+
+    assert type(again) is InvalidRequest
+    assert (str(again), again.violations) == ("no", error.violations)
+
+
+async def test_importing_it_imports_nothing_of_the_server() -> None:
+    done = await python("-c", "import gcsched.client, sys; print(*sys.modules)")
+
+    imported = set(done.stdout.split())
+    assert "gcsched.client" in imported
+    assert SERVER_ONLY & imported == set()

@@ -1,0 +1,86 @@
+"""A lone process that restarts: the published schedule of retries outlasts two seconds of it."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from functools import partial
+from types import SimpleNamespace
+
+from gcsched.client import TIMEOUT_SECONDS, AsyncClient, Scheduled, options, service_config
+from gcsched.pb import task_pb2
+from gcsched.rpc.server import serving_grpc
+from gcsched.rpc.servicer import SchedulerServicer
+from tests.support.ports import free_port
+from tests.support.wait import until
+
+AWAY_SECONDS, CALLS = 2.0, 8
+JITTER = 0.2  # gRFC A6
+NODE_FIRST_WAIT, NODE_FACTOR = 1.0, 1.6  # of @grpc/grpc-js, between tries to connect; the same
+
+
+def waits() -> list[float]:
+    """Return the waits between the attempts of one call, as gRFC A6 computes them."""
+    [config] = json.loads(service_config().read_text(encoding="utf-8"))["methodConfig"]
+    policy = config["retryPolicy"]
+    first, most = (
+        float(policy[name].removesuffix("s")) for name in ("initialBackoff", "maxBackoff")
+    )
+    factor = policy["backoffMultiplier"]
+    return [min(first * factor**number, most) for number in range(policy["maxAttempts"] - 1)]
+
+
+def test_the_retries_outlast_a_restart_and_a_reconnect_and_end_before_the_deadline() -> None:
+    least, most = sum(waits()) * (1 - JITTER), sum(waits()) * (1 + JITTER)
+    second_connect = NODE_FIRST_WAIT + NODE_FIRST_WAIT * NODE_FACTOR * (1 + JITTER)
+
+    assert second_connect > AWAY_SECONDS
+    assert least > second_connect
+    assert most < TIMEOUT_SECONDS
+
+
+def test_our_own_client_looks_often_enough_for_a_service_that_comes_back() -> None:
+    chosen = dict(options())
+
+    assert chosen["grpc.initial_reconnect_backoff_ms"] == 100
+    assert chosen["grpc.max_reconnect_backoff_ms"] * (1 + JITTER) / 1000 < max(waits())
+
+
+async def accept(*_: object) -> task_pb2.MeetResponse:
+    return task_pb2.MeetResponse(success=True, job_id="7")
+
+
+@asynccontextmanager
+async def served_at(port: int) -> AsyncIterator[None]:
+    servicer = SchedulerServicer(SimpleNamespace(ScheduleMeet=accept))
+    open_server = serving_grpc(servicer, listen=f"127.0.0.1:{port}", on_call=lambda *_: None)
+    async with open_server as server:
+        yield
+        await server.wind_down(timedelta(seconds=1))
+
+
+async def asked(client: AsyncClient, number: int) -> Scheduled:
+    return await client.schedule_meet(
+        empid=f"E{number}", email="ada@example.org", message="Hi", at=1672531200
+    )
+
+
+def is_past(moment: float) -> bool:
+    return asyncio.get_running_loop().time() >= moment
+
+
+async def test_no_call_is_lost_while_the_only_process_restarts_for_two_seconds() -> None:
+    port, loop = free_port(), asyncio.get_running_loop()
+    async with AsyncClient(f"127.0.0.1:{port}") as client, asyncio.TaskGroup() as tasks:
+        async with served_at(port):
+            await asked(client, 0)
+        moments = [loop.time() + number * AWAY_SECONDS / CALLS for number in range(CALLS + 1)]
+        calls: list[asyncio.Task[Scheduled]] = []
+        for moment in moments[1:]:
+            calls.append(tasks.create_task(asked(client, len(calls))))
+            await until(partial(is_past, moment))
+        async with served_at(port):
+            answers = await asyncio.gather(*calls)
+
+    assert answers == [Scheduled(job_id="7")] * CALLS

@@ -1,0 +1,118 @@
+"""Kubernetes' variables for Services; oracle: what a kubelet sets for one, by its documentation."""
+
+import pytest
+from structlog.testing import capture_logs
+
+from gcsched.config.connections import Connections
+from gcsched.config.settings import Settings, links_ignored, load, unknown_names
+from gcsched.errors import SettingsProblems
+from gcsched.hosting import tell_ignored
+
+NEEDED = {
+    "GCSCHED_MONGO_URI": "mongodb://db.example.org/invitations?replicaSet=rs0",
+    "GCSCHED_REDIS_URL": "redis://redis.example.org:6379/0",
+    "GCSCHED_SMTP_HOST": "smtp.example.org",
+    "GCSCHED_SENDER_EMAIL": "no-reply@example.org",
+}
+SERVICES = [
+    "gcsched",
+    "gcsched-smtp",
+    "gcsched-fallback-smtp",
+    "gcsched-reuse",
+    "gcsched-mongo",
+    "gcsched-redis",
+    "gcsched-grpc",
+    "gcsched-http",
+    "gcsched-smtp-sessions",
+    "gcsched-2",
+]
+
+
+def made_for(
+    service: str, *, address: str = "10.3.104.47", port: int = 25, protocol: str = "tcp"
+) -> dict[str, str]:
+    """Give what a pod gets that starts after *service* was made, its port named `mail`."""
+    name = service.upper().replace("-", "_")
+    host = f"[{address}]" if ":" in address else address
+    link = f"{name}_PORT_{port}_{protocol.upper()}"
+    return {
+        f"{name}_SERVICE_HOST": address,
+        f"{name}_SERVICE_PORT": str(port),
+        f"{name}_SERVICE_PORT_MAIL": str(port),
+        f"{name}_PORT": f"{protocol}://{host}:{port}",
+        link: f"{protocol}://{host}:{port}",
+        f"{link}_PROTO": protocol,
+        f"{link}_PORT": str(port),
+        f"{link}_ADDR": address,
+    }
+
+
+@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("protocol", ["tcp", "udp", "sctp"])
+@pytest.mark.parametrize("address", ["10.3.104.47", "fd00::7"])
+def test_a_service_in_the_namespace_changes_no_setting(
+    service: str, protocol: str, address: str
+) -> None:
+    made = made_for(service, address=address, protocol=protocol)
+
+    settings = load(NEEDED | made)
+
+    assert settings == load(NEEDED)
+    assert links_ignored(NEEDED | made) == sorted(made)
+    assert unknown_names(NEEDED | made) == []
+
+
+def test_every_setting_that_a_service_can_name_is_ignored() -> None:
+    """A Service `gcsched-x` sets GCSCHED_X_PORT: so each setting that ends so."""
+    fields = {*Settings.model_fields, *Connections.model_fields}
+    ports = {f"GCSCHED_{field.upper()}" for field in fields if field.endswith("_port")}
+
+    assert {"GCSCHED_SMTP_PORT", "GCSCHED_FALLBACK_SMTP_PORT", "GCSCHED_REUSE_PORT"} <= ports
+    for name in ports:
+        assert load(NEEDED | {name: "tcp://10.3.104.47:25"}) == load(NEEDED)
+
+
+def test_they_are_told_in_one_line_with_what_holds_instead() -> None:
+    environ = NEEDED | made_for("gcsched-smtp") | {"GCSCHED_MONGO_URL": "x"}
+
+    with capture_logs() as logs:
+        tell_ignored(load(environ), environ)
+
+    unknown, links = logs
+    assert unknown["settings"] == ["GCSCHED_MONGO_URL"]
+    assert links["event"] == "service links ignored"
+    assert links["log_level"] == "warning"
+    assert links["settings"] == sorted(made_for("gcsched-smtp"))
+    assert links["used"] == {"GCSCHED_SMTP_PORT": 587}
+    assert "enableServiceLinks: false" in links["remedy"]
+
+
+def test_without_them_there_is_no_word() -> None:
+    with capture_logs() as logs:
+        tell_ignored(load(NEEDED), NEEDED)
+
+    assert logs == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("GCSCHED_SMTP_PORT", "tcp://"),
+        ("GCSCHED_SMTP_PORT", "tcp://host"),
+        ("GCSCHED_SMTP_PORT", "http://10.3.104.47:25"),
+        ("GCSCHED_SMTP_HOST", "tcp://10.3.104.47:25"),
+        ("GCSCHED_MONGO_URI", "tcp://10.3.104.47:27017"),
+        ("GCSCHED_GRPC_LISTEN", "tcp://10.3.104.47:50051"),
+    ],
+)
+def test_what_no_service_makes_is_a_mistake_as_ever(name: str, value: str) -> None:
+    with pytest.raises(SettingsProblems) as caught:
+        load(NEEDED | {name: value})
+
+    (sentence,) = caught.value.sentences
+    assert sentence.startswith(name)
+
+
+@pytest.mark.parametrize("name", ["GCSCHED_REPORT", "GCSCHED_SMTP_PORTS", "GCSCHED_SERVICE"])
+def test_a_slip_of_the_pen_is_still_found(name: str) -> None:
+    assert unknown_names(NEEDED | {name: "tcp://10.3.104.47:25"}) == [name]

@@ -1,0 +1,163 @@
+"""Reflection publishes the contract, and nothing of how this process has it."""
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import grpc
+import pytest
+from google.protobuf import message_factory
+from google.protobuf.descriptor_pb2 import FileDescriptorProto
+from google.protobuf.descriptor_pool import DescriptorPool
+from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
+    ProtoReflectionDescriptorDatabase,
+)
+
+from gcsched.pb import task_pb2
+from gcsched.rpc.servicer import METHODS, SchedulerServicer
+from tests.contract.buf import buf
+from tests.generate import contract
+from tests.generate.proto import PROTO
+from tests.rpc.serving import serving
+from tests.support.app import Running
+from tests.support.relay.server import Relay
+from tests.support.wait import until
+
+T = TypeVar("T")
+FIELDS = {"empid": "E1", "emailID": "ada@example.org", "message": "Lunch", "timestamp": 1672531200}
+OVER_GRPC = ["--protocol", "grpc", "--http2-prior-knowledge"]
+SYMBOLS = [
+    "scheduler.Scheduler",
+    "scheduler.Scheduler.ScheduleMeet",
+    "scheduler.MeetRequest",
+    "scheduler.MeetRequest.empid",
+    "scheduler.StatusReport.Relay.State",
+    "scheduler.Priority",
+]
+
+
+@contextmanager
+def reflected(target: str) -> Iterator[tuple[grpc.Channel, ProtoReflectionDescriptorDatabase]]:
+    with grpc.insecure_channel(target) as channel:
+        yield channel, ProtoReflectionDescriptorDatabase(channel)
+
+
+async def looked_up(look: Callable[[ProtoReflectionDescriptorDatabase], T]) -> T:
+    """Ask a server that has no handlers, in a thread, as *look* blocks."""
+
+    def ask(target: str) -> T:
+        with reflected(target) as (_, database):
+            return look(database)
+
+    async with serving(SchedulerServicer()) as target:
+        return await asyncio.to_thread(ask, target)
+
+
+def names(file: FileDescriptorProto) -> tuple[str, str, set[str]]:
+    return file.name, file.package, {message.name for message in file.message_type}
+
+
+async def test_it_lists_the_published_service() -> None:
+    services = await looked_up(lambda database: set(database.get_services()))
+
+    assert services == {
+        "scheduler.Scheduler",
+        "grpc.health.v1.Health",
+        "grpc.reflection.v1alpha.ServerReflection",
+    }
+
+
+@pytest.mark.parametrize("symbol", SYMBOLS)
+async def test_a_symbol_is_found_in_the_published_file(symbol: str) -> None:
+    file = await looked_up(lambda database: database.FindFileContainingSymbol(symbol))
+
+    assert names(file) == names(contract.read().file)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "grpc.health.v1.Health",
+        "grpc.reflection.v1alpha.ServerReflection",
+        "google.rpc.Status",
+        "google.protobuf.Timestamp",
+    ],
+)
+async def test_what_else_is_served_or_imported_is_found(name: str) -> None:
+    file = await looked_up(lambda database: database.FindFileContainingSymbol(name))
+
+    assert file.package == name.rpartition(".")[0]
+
+
+async def test_files_are_found_by_the_names_that_an_import_has() -> None:
+    file = await looked_up(lambda database: database.FindFileByName("task.proto"))
+
+    assert names(file) == names(contract.read().file)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        task_pb2.MeetRequest.DESCRIPTOR.full_name,
+        "scheduler.Nothing",
+        "scheduler.Scheduler.Nothing",
+        "scheduler.MeetRequest.nothing",
+        "",
+    ],
+)
+async def test_internal_and_unknown_names_are_not_found(name: str) -> None:
+    with pytest.raises(KeyError):
+        await looked_up(lambda database: database.FindFileContainingSymbol(name))
+
+
+async def test_a_caller_without_stubs_calls_by_what_reflection_says(
+    app: Running, relay: Relay
+) -> None:
+    def call() -> tuple[bool, str]:
+        with reflected(app.target) as (channel, database):
+            service = DescriptorPool(database).FindServiceByName("scheduler.Scheduler")
+            method = service.methods_by_name["ScheduleMeet"]
+            request = message_factory.GetMessageClass(method.input_type)
+            response = message_factory.GetMessageClass(method.output_type)
+            ask = channel.unary_unary(
+                f"/{service.full_name}/{method.name}",
+                request_serializer=request.SerializeToString,
+                response_deserializer=response.FromString,
+            )
+            reply: Any = ask(request(**FIELDS), timeout=5)
+            return reply.success, reply.job_id
+
+    success, job_id = await asyncio.to_thread(call)
+
+    assert success
+    await until(lambda: relay.ledger)
+    assert job_id in relay.ledger[0].header("Message-ID")
+
+
+async def test_buf_lists_all_methods_by_reflection() -> None:
+    async with serving(SchedulerServicer()) as target:
+        listed = await buf("curl", *OVER_GRPC, "--list-methods", f"http://{target}")
+
+    ours = {line for line in listed.splitlines() if line.startswith("scheduler.")}
+    assert ours == {f"scheduler.Scheduler/{name}" for name in METHODS}
+
+
+@pytest.mark.parametrize("schema", [[], ["--schema", str(PROTO)]], ids=["reflection", "proto"])
+async def test_buf_calls_the_service(schema: list[str], app: Running) -> None:
+    url = f"http://{app.target}/scheduler.Scheduler/ScheduleMeet"
+
+    printed = await buf("curl", *OVER_GRPC, *schema, "--data", json.dumps(FIELDS), url)
+
+    assert json.loads(printed)["success"] is True
+
+
+async def test_buf_reads_what_is_wrong_with_a_request(app: Running) -> None:
+    url = f"http://{app.target}/scheduler.Scheduler/ScheduleMeet"
+    options = [*OVER_GRPC, "--schema", str(PROTO)]
+
+    refusal = json.loads(await buf("curl", *options, "--data", "{}", url, code=3 * 8))
+
+    assert refusal["code"] == "invalid_argument"
+    assert {detail["type"] for detail in refusal["details"]} >= {"google.rpc.ErrorInfo"}

@@ -1,0 +1,216 @@
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gcsched.domain.circuit_breaker import (
+    Breaker,
+    BreakerPolicy,
+    is_early_trouble,
+    is_trouble,
+    may_be_its_mails,
+)
+from gcsched.domain.smtp_reply import Answered, Broken, Reply, Stage, Transmission, Withheld
+
+POLICY = BreakerPolicy()
+CLOSED = Breaker(policy=POLICY)
+
+
+def failed(breaker: Breaker, times: int, *, now: float = 100.0) -> Breaker:
+    for _ in range(times):
+        breaker = breaker.failed(now, chance=1.0)
+    return breaker
+
+
+def answered(stage: Stage, line: str) -> Answered:
+    return Answered(Reply.parse(stage, int(line[:3]), line[4:]))
+
+
+def test_the_fifth_trouble_in_a_row_opens_it() -> None:
+    assert not failed(CLOSED, 4).is_open
+    assert failed(CLOSED, 5).is_open
+
+
+def test_an_answer_in_between_starts_the_count_anew() -> None:
+    breaker = failed(failed(CLOSED, 4).succeeded(), 4)
+
+    assert not breaker.is_open
+
+
+def test_closed_it_lets_everything_through() -> None:
+    assert failed(CLOSED, 4).seconds_until_try(100.0) == 0
+
+
+def test_open_it_lets_nothing_through_until_a_probe_is_due() -> None:
+    breaker = failed(CLOSED, 5, now=100.0)
+
+    assert [breaker.seconds_until_try(now) for now in (100.0, 100.75, 101.0, 200.0)] == [
+        1.0,
+        0.25,
+        0.0,
+        0.0,
+    ]
+
+
+def test_each_failed_probe_doubles_the_wait_up_to_a_minute() -> None:
+    breaker, waits, now = failed(CLOSED, 5, now=0.0), [], 0.0
+    for _ in range(9):
+        waits.append(breaker.seconds_until_try(now))
+        now += waits[-1]
+        breaker = breaker.probed(now, chance=1.0).failed(now, chance=1.0)
+
+    assert waits == [1, 2, 4, 8, 16, 32, 60, 60, 60]
+
+
+def test_the_wait_counts_from_the_failure_of_a_probe_that_took_long() -> None:
+    probing = failed(CLOSED, 5, now=0.0).probed(1.0, chance=1.0)
+
+    assert probing.failed(31.0, chance=1.0).seconds_until_try(31.0) == 2
+
+
+def test_a_straggler_that_fails_does_not_make_the_wait_grow() -> None:
+    breaker = failed(failed(CLOSED, 5, now=0.0), 20, now=0.5)
+
+    assert breaker.seconds_until_try(0.5) == 1
+    assert breaker.probes == 0
+
+
+def test_a_probe_that_is_answered_makes_the_waits_short_again() -> None:
+    breaker, now = failed(CLOSED, 5, now=0.0), 0.0
+    for _ in range(9):
+        now += breaker.seconds_until_try(now)
+        breaker = breaker.probed(now, chance=1.0).failed(now, chance=1.0)
+
+    breaker = breaker.probed(now, chance=1.0).answered(now, chance=1.0)
+    assert (breaker.is_open, breaker.probes, breaker.seconds_until_try(now)) == (True, 10, 2.0)
+    assert breaker.answered(now, chance=0.0).seconds_until_try(now) == 1.0
+    again = breaker.probed(now, chance=1.0).failed(now, chance=1.0)
+    assert again.seconds_until_try(now) == 2.0
+
+
+@pytest.mark.parametrize("breaker", [failed(CLOSED, 5), failed(CLOSED, 5).probed(101, chance=1)])
+def test_any_answer_closes_it_and_all_is_forgotten(breaker: Breaker) -> None:
+    assert breaker.succeeded() == CLOSED
+
+
+@given(probes=st.integers(0, 10_000), chance=st.floats(0, 1))
+def test_a_wait_is_between_half_and_the_whole_of_its_step(probes: int, chance: float) -> None:
+    step = min(2.0**probes if probes < 10 else 60.0, 60.0)
+
+    assert step / 2 <= POLICY.wait_seconds(probes, chance) <= step
+
+
+def test_the_policy_is_obeyed() -> None:
+    policy = BreakerPolicy(
+        troubles=1, first_wait=timedelta(seconds=3), longest_wait=timedelta(seconds=4)
+    )
+
+    breaker = Breaker(policy=policy).failed(0.0, chance=1.0)
+
+    assert breaker.seconds_until_try(0.0) == 3
+    assert breaker.probed(3.0, chance=1.0).seconds_until_try(3.0) == 4
+
+
+@pytest.mark.parametrize(
+    "transmission",
+    [
+        answered(Stage.CONNECT, "421 4.3.2 not now"),
+        answered(Stage.AUTH, "535 5.7.8 wrong password"),
+        answered(Stage.MAIL, "550 5.7.1 not from you"),
+        answered(Stage.BODY, "421 4.3.2 going down"),
+        answered(Stage.RCPT, "553 5.7.1 sender is not yours"),
+        answered(Stage.BODY, "550 5.7.60 cannot send as this sender"),
+        replace(answered(Stage.RCPT, "550 5.1.1 no such user"), is_doubted=True),
+        Broken(Stage.CONNECT, "refused"),
+        Broken(Stage.BODY, "the connection broke"),
+    ],
+    ids=str,
+)
+def test_what_is_between_us_and_the_relay_is_trouble(transmission: Transmission) -> None:
+    assert is_trouble(transmission)
+
+
+@pytest.mark.parametrize(
+    "transmission",
+    [
+        answered(Stage.BODY, "250 2.0.0 kept"),
+        answered(Stage.RCPT, "450 4.2.0 greylisted"),
+        answered(Stage.RCPT, "550 5.1.1 no such user"),
+        answered(Stage.BODY, "554 5.6.0 not like this"),
+        answered(Stage.RCPT, "550 5.7.1 policy"),
+        Withheld("the job is not ours any more"),
+    ],
+    ids=str,
+)
+def test_what_the_relay_says_of_a_mail_is_no_trouble(transmission: Transmission) -> None:
+    assert not is_trouble(transmission)
+
+
+@pytest.mark.parametrize(
+    ("transmission", "expected"),
+    [
+        (answered(Stage.AUTH, "535 5.7.8 wrong password"), True),
+        (answered(Stage.MAIL, "421 4.7.0 slow down"), True),
+        (answered(Stage.MAIL, "552 5.3.4 too large"), False),
+        (answered(Stage.RCPT, "553 5.7.1 sender is not yours"), True),
+        (answered(Stage.RCPT, "550 5.1.1 no such user"), False),
+        (replace(answered(Stage.RCPT, "550 5.1.1 no such user"), is_doubted=True), True),
+        (replace(answered(Stage.BODY, "554 5.7.1 spam"), is_doubted=True), False),
+        (answered(Stage.DATA, "421 4.3.2 going down"), False),
+        (Broken(Stage.CONNECT, "refused"), True),
+        (Broken(Stage.DATA, "the connection broke"), False),
+        (Withheld("too little of the lease is left"), False),
+        (Withheld("another mail first", wait=timedelta(seconds=5)), True),
+    ],
+    ids=str,
+)
+def test_only_before_data_another_relay_may_try_at_once(
+    transmission: Transmission, *, expected: bool
+) -> None:
+    assert is_early_trouble(transmission) is expected
+
+
+@pytest.mark.parametrize(("chance", "wait"), [(0.0, 4.0), (1.0, 8.0)])
+def test_a_silence_opens_it_at_once_for_longer_than_a_refusal(chance: float, wait: float) -> None:
+    opened = Breaker(policy=BreakerPolicy()).opened(100.0, chance=chance)
+
+    assert opened.is_open
+    assert opened.seconds_until_try(100.0) == wait
+    assert not opened.succeeded().is_open
+
+
+def test_a_silent_probe_makes_the_next_wait_no_shorter() -> None:
+    breaker = Breaker(policy=BreakerPolicy()).opened(100.0, chance=1.0)
+    for _ in range(5):
+        breaker = breaker.probed(110.0, chance=1.0)
+
+    assert breaker.opened(150.0, chance=1.0).seconds_until_try(150.0) == 32.0
+
+
+@pytest.mark.parametrize(
+    ("transmission", "expected"),
+    [
+        (answered(Stage.RCPT, "553 5.7.1 sender is not yours"), True),
+        (answered(Stage.BODY, "550 5.4.5 daily limit"), True),
+        (answered(Stage.MAIL, "553 5.7.1 sender is not yours"), False),
+        (answered(Stage.RCPT, "421 4.7.0 slow down"), False),
+        (answered(Stage.RCPT, "530 5.7.0 log in"), False),
+        (answered(Stage.RCPT, "503 5.5.1 what"), False),
+        (Broken(Stage.RCPT, "the connection broke"), False),
+    ],
+    ids=str,
+)
+def test_what_may_concern_one_mail_only_is_told_from_what_ends_a_session(
+    transmission: Answered | Broken, *, expected: bool
+) -> None:
+    assert may_be_its_mails(transmission) is expected
+
+
+def test_held_it_waits_no_longer_than_after_troubles() -> None:
+    held = CLOSED.opened(100.0, chance=1.0, after=0)
+
+    assert held.seconds_until_try(100.0) == 1.0
+    assert [held.overdue_seconds(now) for now in (100.0, 101.0, 107.0)] == [0, 0, 6]
+    assert CLOSED.overdue_seconds(100.0) == 0

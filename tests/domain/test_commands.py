@@ -1,0 +1,346 @@
+"""What callers may want of a job; oracle: the contract in proto/task.proto, case by case."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from gcsched.domain import commands as wishes
+from gcsched.domain.commands import Cancel, Reopen, Reschedule, Resolve, Wish
+from gcsched.domain.due import DailyPlan
+from gcsched.domain.job import Job, State
+from gcsched.domain.smtp_reply import Kind
+from gcsched.domain.suppression import Suppression
+from gcsched.errors import IllegalTransition, InvalidRequest
+from tests.support.builders import NOON, NOW, a_claimed_job, a_job, a_suppression, an_attempt
+
+PLAN = DailyPlan(at=time(10), zone=ZoneInfo("UTC"))
+TOMORROW_AT_TEN = datetime(2026, 7, 2, 10, tzinfo=UTC)
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+LATER = NOW + MINUTE
+
+
+def at(timestamp: int) -> Wish:
+    return wishes.reschedule(timestamp, plan=PLAN, keep_trying=DAY, now=NOW)
+
+
+def carried_out(
+    wish: Wish, job: Job, *, now: datetime = LATER, suppression: Suppression | None = None
+) -> Job:
+    return wishes.carried_out(wish, job, suppression=suppression, now=now)
+
+
+WISHES: dict[str, tuple[Wish, set[str]]] = {
+    "cancel": (Cancel(), {"QUEUED", "SCHEDULED", "RETRYING", "SENDING"}),
+    "reschedule": (at(NOON + 3600), {"QUEUED", "SCHEDULED", "RETRYING", "SENDING"}),
+    "to the daily queue": (at(0), {"QUEUED", "SCHEDULED", "RETRYING", "SENDING"}),
+    "retry": (
+        Reopen(keep_trying=DAY, window=DAY),
+        {"FAILED", "EXPIRED", "UNCERTAIN", "SUPPRESSED"},
+    ),
+    "resolve as sent": (Resolve(state=State.SENT, reason=""), {"UNCERTAIN"}),
+    "resolve as failed": (Resolve(state=State.FAILED, reason=""), {"UNCERTAIN"}),
+}
+
+
+@pytest.mark.parametrize("state", State)
+@pytest.mark.parametrize("name", WISHES)
+def test_a_wish_is_for_the_states_of_the_contract_and_no_other(name: str, state: State) -> None:
+    wish, states = WISHES[name]
+    job = a_job(state=state, since=NOW)
+    if state in states:
+        assert carried_out(wish, job).version == job.version + 1
+        return
+
+    with pytest.raises(IllegalTransition) as caught:
+        carried_out(wish, job)
+
+    assert caught.value.metadata == {
+        "job_id": "job-1",
+        "state": state.value,
+        "since": "2026-07-01T12:00:00+00:00",
+    }
+
+
+@pytest.mark.parametrize("name", ["cancel", "reschedule", "to the daily queue"])
+def test_a_claimed_job_loses_its_claim_until_its_body_has_begun(name: str) -> None:
+    wish, _ = WISHES[name]
+
+    changed = carried_out(wish, a_claimed_job())
+    with pytest.raises(IllegalTransition) as caught:
+        carried_out(wish, a_claimed_job(begun=NOW))
+
+    assert (changed.claim, changed.begun, changed.version) == (None, None, 2)
+    assert "its body has begun" in str(caught.value)
+    assert "look again in a minute" in str(caught.value)
+
+
+def test_a_waiting_job_with_a_mark_that_was_left_on_it_can_be_cancelled() -> None:
+    assert carried_out(Cancel(), a_job(begun=NOW)).state is State.CANCELLED
+
+
+CANCELLED = a_job(version=7).cancelled(LATER, reason="")
+REOPENED = a_job(state=State.FAILED, version=7, dedup_key=None).reopened(
+    LATER, not_after=LATER + DAY, dedup_until=LATER + DAY
+)
+MOMENT = timedelta(milliseconds=1)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found", "is_made"),
+    [
+        (CANCELLED, CANCELLED, True),
+        (CANCELLED, replace(CANCELLED, version=9, email=""), True),  # erased since
+        (CANCELLED, replace(CANCELLED, since=LATER + MOMENT), False),  # by another caller
+        (CANCELLED, a_job(version=7), False),
+        (CANCELLED, a_job(version=8, state=State.SENDING), False),
+        (REOPENED, REOPENED, True),
+        (REOPENED, replace(REOPENED, state=State.SENDING, version=9, since=LATER + DAY), True),
+        (REOPENED, replace(REOPENED, since=LATER + MOMENT), False),
+        (REOPENED, replace(REOPENED, version=9, not_after=LATER + DAY + MOMENT), False),
+        (REOPENED, a_job(state=State.FAILED, version=7), False),
+    ],
+)
+def test_what_was_made_of_a_job_is_told_from_what_others_made(
+    wanted: Job, found: Job, *, is_made: bool
+) -> None:
+    assert wishes.came_of(wanted, found) is is_made
+
+
+@pytest.mark.parametrize("name", WISHES)
+def test_id_and_message_id_never_change(name: str) -> None:
+    wish, states = WISHES[name]
+    job = a_job(state=State(min(states)), attempts=(an_attempt(),))
+
+    changed = carried_out(wish, job)
+
+    assert (changed.id, changed.message_id) == (job.id, job.message_id)
+    assert changed.attempts == job.attempts
+
+
+def test_a_cancelled_job_lets_its_key_go_and_says_why() -> None:
+    cancelled = carried_out(Cancel(reason="moved"), a_job())
+
+    assert cancelled == a_job(
+        state=State.CANCELLED,
+        since=LATER,
+        version=1,
+        reason="moved",
+        dedup_key=None,
+        released_key="key-1",
+    )
+
+
+def test_a_rescheduled_job_waits_for_the_new_time() -> None:
+    in_two_days = NOON + 2 * 86_400
+
+    moved = carried_out(at(in_two_days), a_job())
+
+    due = NOW + 2 * DAY
+    assert moved == a_job(due=due, due_at=due, not_after=due + DAY, since=LATER, version=1)
+
+
+def test_a_job_that_was_tried_stays_retrying_when_it_is_rescheduled() -> None:
+    tried = a_job(state=State.RETRYING, attempt=1, attempts=(an_attempt(),), reason="450 busy")
+    queued = replace(tried, state=State.QUEUED)
+
+    moved, dequeued = carried_out(at(NOON + 3600), tried), carried_out(at(NOON + 3600), queued)
+
+    assert (moved.state, moved.due, moved.attempt, moved.reason) == (
+        "RETRYING",
+        NOW + HOUR,
+        1,
+        "450 busy",
+    )
+    assert dequeued.state is State.RETRYING
+
+
+def test_a_later_limit_stays_when_a_job_is_rescheduled() -> None:
+    limit = NOW + 30 * DAY
+
+    moved = carried_out(at(NOON + 3600), a_job(not_after=limit))
+
+    assert moved.not_after == limit
+
+
+def test_a_time_that_is_over_means_now() -> None:
+    now = LATER + timedelta(microseconds=5)
+
+    moved = carried_out(at(NOON - 3600), a_job(due=NOW + DAY, due_at=NOW + DAY), now=now)
+
+    assert (moved.due, moved.due_at, moved.not_after) == (LATER, LATER, LATER + DAY)
+
+
+def test_zero_means_the_next_daily_run() -> None:
+    queued = carried_out(at(0), a_job())
+
+    assert (queued.state, queued.due, queued.due_at) == (
+        "QUEUED",
+        TOMORROW_AT_TEN,
+        TOMORROW_AT_TEN,
+    )
+    assert queued.not_after == TOMORROW_AT_TEN + DAY
+
+
+def test_a_reopened_job_is_due_now_with_all_its_tries_and_its_key() -> None:
+    now = NOW + 2 * DAY + timedelta(microseconds=5)
+    failed = a_job(
+        state=State.FAILED,
+        attempt=8,
+        takebacks=3,
+        attempts=(an_attempt(),),
+        reason="gave up",
+        dedup_key=None,
+        released_key="key-1",
+        version=7,
+    )
+
+    reopened = carried_out(Reopen(keep_trying=DAY, window=DAY), failed, now=now)
+
+    assert reopened == a_job(
+        state=State.RETRYING,
+        since=now,
+        due=NOW + 2 * DAY,
+        not_after=now + DAY,
+        attempts=(an_attempt(),),
+        version=8,
+    )
+
+
+@pytest.mark.parametrize(
+    ("hours", "until"), [(2, NOW + 3 * HOUR), (3, NOW + 3 * HOUR), (4, NOW + 4 * HOUR + DAY)]
+)
+def test_a_caller_who_said_until_when_is_obeyed_unless_it_would_be_over(
+    hours: int, until: datetime
+) -> None:
+    asked = a_job(not_after=NOW + 3 * HOUR, not_after_asked=True)
+    wish = Reschedule(due=NOW + hours * HOUR, is_daily=False, keep_trying=DAY)
+
+    assert carried_out(wish, asked).not_after == until
+
+
+def test_a_reopened_job_holds_an_employees_window_as_long_again() -> None:
+    now = NOW + 2 * DAY
+    failed = a_job(state=State.FAILED, created=NOW, dedup_until=NOW + DAY)
+
+    reopened = carried_out(Reopen(keep_trying=DAY, window=DAY), failed, now=now)
+
+    assert reopened.dedup_until == now + DAY
+    again = replace(reopened, state=State.FAILED)
+    twice = carried_out(Reopen(keep_trying=DAY, window=DAY), again, now=now + 3 * DAY)
+    assert twice.dedup_until == now + 4 * DAY
+
+
+@pytest.mark.parametrize(
+    ("after", "until"), [(HOUR, NOW + 2 * HOUR), (3 * HOUR, NOW + 3 * HOUR + DAY)]
+)
+def test_a_reopened_job_keeps_the_limit_its_caller_set_unless_it_is_over(
+    after: timedelta, until: datetime
+) -> None:
+    failed = a_job(state=State.FAILED, not_after=NOW + 2 * HOUR, not_after_asked=True)
+
+    reopened = carried_out(Reopen(keep_trying=DAY, window=DAY), failed, now=NOW + after)
+
+    assert reopened.not_after == until
+
+
+def test_an_uncertain_job_has_its_key_still_when_it_is_reopened() -> None:
+    reopened = carried_out(Reopen(keep_trying=DAY, window=DAY), a_job(state=State.UNCERTAIN))
+
+    assert (reopened.dedup_key, reopened.released_key) == ("key-1", None)
+
+
+def test_a_suppressed_job_is_not_reopened_before_its_address_is_free() -> None:
+    suppressed, retry = a_job(state=State.SUPPRESSED), Reopen(keep_trying=DAY, window=DAY)
+
+    with pytest.raises(IllegalTransition) as caught:
+        carried_out(retry, suppressed, suppression=a_suppression())
+
+    assert "blocked until 2026-07-31" in str(caught.value)
+    assert carried_out(retry, suppressed).state is State.RETRYING
+
+
+def test_a_job_that_failed_is_reopened_although_it_blocked_its_address() -> None:
+    job = a_job(state=State.FAILED, attempts=(an_attempt(kind=Kind.RECIPIENT),))
+
+    reopened = carried_out(
+        Reopen(keep_trying=DAY, window=DAY), job, suppression=a_suppression(job_id="job-1")
+    )
+
+    assert reopened.state is State.RETRYING
+
+
+def test_a_job_whose_employee_was_forgotten_is_not_reopened() -> None:
+    erased = a_job(state=State.FAILED, email="", name="", message="", dedup_key=None)
+
+    with pytest.raises(IllegalTransition) as caught:
+        carried_out(Reopen(keep_trying=DAY, window=DAY), erased)
+
+    assert "forgotten" in str(caught.value)
+
+
+def test_an_uncertain_job_becomes_what_somebody_found_out() -> None:
+    uncertain = a_job(state=State.UNCERTAIN, attempt=1, attempts=(an_attempt(),))
+
+    sent = carried_out(wishes.resolve(State.SENT, "in the relay's log"), uncertain)
+    failed = carried_out(wishes.resolve(State.FAILED, "not there"), uncertain)
+
+    assert (sent.state, sent.reason, sent.dedup_key) == ("SENT", "in the relay's log", "key-1")
+    assert (failed.state, failed.dedup_key, failed.released_key) == ("FAILED", None, "key-1")
+    assert sent.attempt == failed.attempt == 1
+
+
+MET: list[tuple[Wish, Job]] = [
+    (Cancel(reason="again"), a_job(state=State.CANCELLED)),
+    (at(NOON + 3600), a_job(due=NOW + HOUR)),
+    (at(NOON + 3600), a_job(state=State.RETRYING, due=NOW + HOUR)),
+    (at(NOON - 3600), a_job(due=NOW)),
+    (at(NOON - 3600), a_claimed_job(due=NOW)),
+    (at(0), a_job(state=State.QUEUED, due=TOMORROW_AT_TEN)),
+    (Reopen(keep_trying=DAY, window=DAY), a_job(state=State.RETRYING, due=NOW)),
+    (Resolve(state=State.SENT, reason=""), a_job(state=State.SENT)),
+    (Resolve(state=State.FAILED, reason=""), a_job(state=State.FAILED)),
+]
+UNMET: list[tuple[Wish, Job]] = [
+    (Cancel(), a_job(state=State.SENT)),
+    (at(NOON + 3600), a_job(due=NOW)),
+    (at(NOON + 3600), a_claimed_job(due=NOW)),
+    (at(NOON - 3600), a_claimed_job(due=NOW, begun=NOW)),
+    (at(NOON - 3600), a_job(due=NOW + DAY)),
+    (at(0), a_job(due=TOMORROW_AT_TEN)),
+    (Reopen(keep_trying=DAY, window=DAY), a_job(state=State.RETRYING, due=NOW + HOUR)),
+    (Reopen(keep_trying=DAY, window=DAY), a_job(due=NOW)),
+    (Resolve(state=State.SENT, reason=""), a_job(state=State.FAILED)),
+]
+
+
+@pytest.mark.parametrize(("wish", "job"), MET)
+def test_what_is_so_already_need_not_be_changed(wish: Wish, job: Job) -> None:
+    assert wishes.is_met(wish, job, now=LATER)
+
+
+@pytest.mark.parametrize(("wish", "job"), UNMET)
+def test_what_is_not_so_is_not_taken_for_it(wish: Wish, job: Job) -> None:
+    assert not wishes.is_met(wish, job, now=LATER)
+
+
+@pytest.mark.parametrize(
+    ("make", "fields"),
+    [
+        (lambda: wishes.cancel("x" * 257), {"reason"}),
+        (lambda: wishes.cancel("a\nb"), {"reason"}),
+        (lambda: at(-1), {"timestamp"}),
+        (lambda: at(NOON * 1000), {"timestamp"}),
+        (lambda: wishes.resolve(State.CANCELLED, "x" * 257), {"state", "reason"}),
+        (lambda: wishes.resolve(None, ""), {"state"}),
+    ],
+)
+def test_a_wish_that_breaks_the_contract_is_refused(
+    make: Callable[[], Wish], fields: set[str]
+) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        make()
+
+    assert {each.field for each in caught.value.violations} == fields

@@ -1,0 +1,121 @@
+"""When refusals in a row are the relay's affair, and which domain probes it next."""
+
+from collections.abc import Iterable
+
+import pytest
+
+from gcsched.domain.refusal_runs import ProbedDomains, Refusals, Unwanted, is_final
+from gcsched.domain.smtp_reply import Answered, Kind, Reply, Stage
+
+NOW, MINUTE = 100.0, 60.0
+NEVER = float("-inf")
+
+
+def after(recipients: Iterable[str]) -> Refusals:
+    refusals = Refusals()
+    for recipient in recipients:
+        refusals = refusals.refused(recipient, NOW)
+    return refusals
+
+
+def of_domains(count: int) -> list[str]:
+    return [f"ada@d{number}.org" for number in range(count)]
+
+
+def test_the_fifth_refusal_of_different_domains_holds_the_relay() -> None:
+    assert not after(of_domains(4)).is_held
+    assert after(of_domains(5)).held_since == NOW
+
+
+def test_two_domains_are_enough_and_one_never_is() -> None:
+    of_one = [f"r{number}@one.org" for number in range(500)]
+
+    assert not after(of_one).is_held
+    assert not after([*of_one[:3], "x@two.org"]).is_held
+    assert after([*of_one[:4], "x@two.org"]).is_held
+    assert after([*of_one, "x@two.org"]).is_held
+
+
+def test_the_same_recipient_counts_once_whatever_its_spelling() -> None:
+    assert not after([*["ada@a.org", "ADA@A.org"] * 10, "bob@b.org"]).is_held
+
+
+def test_an_acceptance_ends_the_count_and_the_hold() -> None:
+    assert after(of_domains(4)).accepted() == after(of_domains(9)).accepted() == Refusals()
+
+
+def test_before_a_hold_every_refusal_counts() -> None:
+    assert not after(of_domains(4)).doubts(Kind.POLICY, accepted_at=NEVER, now=NOW)
+
+
+@pytest.mark.parametrize("kind", [Kind.RECIPIENT, Kind.POLICY, Kind.CONTENT])
+def test_while_held_no_refusal_counts_at_first(kind: Kind) -> None:
+    held = after(of_domains(5))
+
+    assert held.doubts(kind, accepted_at=NEVER, now=NOW + 14.9 * MINUTE)
+
+
+def test_a_sure_one_counts_when_nothing_was_accepted_anywhere_for_a_quarter_of_an_hour() -> None:
+    held, now = after(of_domains(5)), NOW + 15 * MINUTE
+
+    assert not held.doubts(Kind.RECIPIENT, accepted_at=NEVER, now=now)
+    assert held.doubts(Kind.RECIPIENT, accepted_at=NOW + 1, now=now)
+    assert held.doubts(Kind.POLICY, accepted_at=NEVER, now=now)
+    assert held.doubts(Kind.CONTENT, accepted_at=NEVER, now=now + 99 * MINUTE)
+
+
+def test_a_hold_begins_once() -> None:
+    assert after(of_domains(5)).refused("x@y.org", NOW + 999).held_since == NOW
+
+
+@pytest.mark.parametrize(
+    ("stage", "line", "expected"),
+    [
+        (Stage.RCPT, "550 5.1.1 unknown", True),
+        (Stage.BODY, "554 5.7.1 spam", True),
+        (Stage.BODY, "554 5.6.0 malformed", True),
+        (Stage.RCPT, "450 4.2.0 later", False),
+        (Stage.RCPT, "552 5.2.2 mailbox full", False),
+        (Stage.RCPT, "553 5.7.1 sender is not yours", False),
+        (Stage.BODY, "250 ok", False),
+        (Stage.MAIL, "552 5.3.4 the mail is too large for what the relay offers", False),
+    ],
+)
+def test_refusals_are_what_is_final_and_of_the_mail(
+    stage: Stage, line: str, *, expected: bool
+) -> None:
+    assert is_final(Answered(Reply.parse(stage, int(line[:3]), line[4:]))) is expected
+
+
+def test_the_next_probe_is_for_another_domain_or_waits_for_one() -> None:
+    probed = ProbedDomains().refused("ada@one.org").refused("ada@two.org")
+
+    assert probed.bars("bob@ONE.org", overdue_seconds=0.0)
+    assert probed.bars("bob@two.org", overdue_seconds=4.9)
+    assert not probed.bars("bob@two.org", overdue_seconds=5.0)
+    assert not probed.bars("bob@three.org", overdue_seconds=0.0)
+
+
+def test_when_a_domain_was_probed_again_all_others_may_be() -> None:
+    probed = ProbedDomains().refused("ada@one.org").refused("ada@two.org").refused("bob@one.org")
+
+    assert not probed.bars("bob@two.org", overdue_seconds=0.0)
+    assert probed.bars("bob@one.org", overdue_seconds=0.0)
+
+
+def test_it_remembers_no_more_domains_than_it_can_hold() -> None:
+    probed = ProbedDomains()
+    for number in range(1_001):
+        probed = probed.refused(f"ada@d{number}.org")
+
+    assert probed.domains == {"d1000.org"}
+
+
+def test_a_repeat_counts_once_a_minute_has_passed_since_the_first() -> None:
+    unwanted = Unwanted().refused("ada@a.org", NOW).refused("bob@b.org", NOW + 50)
+
+    assert unwanted.counts("eve@e.org", NOW + 1)
+    assert not unwanted.counts("ADA@a.org", NOW + 59)
+    assert unwanted.counts("ada@a.org", NOW + 60)
+    assert unwanted.counts("bob@b.org", NOW + 60)
+    assert not Unwanted()

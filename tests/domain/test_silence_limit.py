@@ -1,0 +1,51 @@
+"""How long a silent relay is waited for; the numbers are written out by hand."""
+
+import pytest
+
+from gcsched.domain.silence_limit import Patience
+
+HOUR = 3600.0
+
+
+def after(*learned: tuple[float, float]) -> Patience:
+    """Give the patience after (what it took, when)."""
+    patience = Patience()
+    for took, now in learned:
+        patience = patience.learned(took, now=now)
+    return patience
+
+
+def test_at_first_twenty_seconds_are_enough() -> None:
+    assert Patience().seconds == 20
+
+
+@pytest.mark.parametrize(
+    ("took", "seconds"), [(0.1, 20), (10, 20), (11, 22), (60, 120), (200, 300)]
+)
+def test_it_is_twice_what_the_relay_needed_at_most_five_minutes(
+    took: float, seconds: float
+) -> None:
+    assert after((took, 10)).seconds == seconds
+
+
+def test_a_quick_mail_after_a_slow_one_changes_nothing() -> None:
+    assert after((30, 10), (0.1, 20), (0.1, 1000)).seconds == 60
+
+
+def test_what_was_slow_is_remembered_for_an_hour_at_least_and_two_at_most() -> None:
+    assert after((30, HOUR), (0.1, 2 * HOUR)).seconds == 60
+    assert after((30, HOUR), (0.1, 2 * HOUR), (0.1, 2.9 * HOUR)).seconds == 60
+    assert after((30, HOUR), (0.1, 2 * HOUR), (0.1, 3 * HOUR)).seconds == 20
+
+
+def test_of_the_probes_most_wait_twice_as_long_and_a_few_as_long_as_the_standard_says() -> None:
+    waits = [Patience().of_probe(number) for number in range(1, 17)]
+
+    assert waits == [40, 40, 40, 80, 40, 40, 40, 160, 40, 40, 40, 80, 40, 40, 40, 300]
+
+
+@pytest.mark.parametrize(("took", "seconds"), [(0.1, 80), (60, 120), (250, 500), (400, 600)])
+def test_bodies_are_waited_for_longer_than_a_minute_at_most_ten(
+    took: float, seconds: float
+) -> None:
+    assert Patience().for_bodies().learned(took, now=10).seconds == seconds

@@ -1,0 +1,37 @@
+"""Write the README's table of settings from the class; `poe settings` calls it."""
+
+from pathlib import Path
+
+from pydantic.fields import FieldInfo
+
+from gcsched.config.setting import variable
+from gcsched.config.settings import Settings
+
+README = Path(__file__).resolve().parents[2] / "README.md"
+BEGIN, END = "<!-- settings -->\n", "<!-- /settings -->\n"
+
+
+def settings_table() -> str:
+    rows = [_row(name, field) for name, field in Settings.model_fields.items()]
+    return "\n".join(["| variable | default | meaning |", "|---|---|---|", *rows, ""])
+
+
+def table_in(readme: str) -> str:
+    return readme.partition(BEGIN)[2].partition(END)[0]
+
+
+def _row(name: str, field: FieldInfo) -> str:
+    return f"| `{variable(name)}` | {_default(field)} | {field.description} |"
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "**required**"
+    return "" if field.default in (None, "") else f"`{field.default}`"
+
+
+if __name__ == "__main__":
+    text = README.read_text(encoding="utf-8")
+    README.write_text(
+        text.replace(BEGIN + table_in(text), BEGIN + settings_table()), encoding="utf-8"
+    )

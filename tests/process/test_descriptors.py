@@ -1,0 +1,40 @@
+"""What callers may hold is what stores and relays leave."""
+
+import pytest
+
+from gcsched.config.settings import load
+from gcsched.process.descriptors import RESERVED, share
+from gcsched.wiring.capacity import needed
+from tests.support.service import environment
+
+
+@pytest.mark.parametrize(
+    ("limit", "http", "grpc", "is_short"),
+    [
+        (1_048_576, 100, 2_000, False),
+        (4_096, 100, 2_000, False),
+        (1_024, 100, 724, False),
+        (400, 50, 150, False),
+        (300, 25, 75, True),
+        (100, 8, 16, True),
+    ],
+)
+def test_callers_share_what_is_left(limit: int, http: int, grpc: int, *, is_short: bool) -> None:
+    found = share(limit, needed=200 - RESERVED)
+
+    assert (found.http, found.grpc, found.is_short) == (http, grpc, is_short)
+
+
+def test_more_sessions_and_a_second_relay_need_more() -> None:
+    other = {"fallback_smtp_host": "127.0.0.1", "fallback_smtp_port": "465"}
+
+    def asked(sessions: str, **others: str) -> int:
+        mongo, redis = "mongodb://a/x", "redis://a/0"
+        given = environment(
+            mongo=mongo, redis=redis, relay_port=25, smtp_sessions=sessions, **others
+        )
+        return needed(load(given))
+
+    # A session may ask Redis for a slot while it holds its connection to the relay.
+    assert asked("30") - asked("10") == 2 * 20
+    assert asked("30", **other) - asked("30") == 30

@@ -1,0 +1,133 @@
+"""Whether we could listen somewhere, asked of the machine itself."""
+
+import errno
+import os
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from gcsched.dev.listen import free_or_any
+from gcsched.errors import CannotListen
+from gcsched.process.listening import cannot_listen, refuse_taken
+from tests.support.ports import free_port
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:0", "0.0.0.0:0", "localhost:0"])
+def test_a_free_address_is_no_trouble(address: str) -> None:
+    refuse_taken(address, "--grpc")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:", "0.0.0.0:", "localhost:"])
+def test_a_taken_one_is_refused_by_the_name_of_its_option(taken: int, host: str) -> None:
+    address = f"{host}{taken}"
+    with pytest.raises(CannotListen) as caught:
+        refuse_taken(address, "--grpc")
+
+    assert str(caught.value) == (
+        f"cannot listen on {address}: another program listens there; "
+        "stop it or set --grpc to another address"
+    )
+
+
+def test_a_port_is_shared_with_those_who_share_it_only() -> None:
+    with socket.create_server(("127.0.0.1", 0), reuse_port=True) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        refuse_taken(address, "--grpc", is_shared=True)
+        with pytest.raises(CannotListen):
+            refuse_taken(address, "--grpc")
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        (
+            "192.0.2.1:50051",
+            (
+                "this machine has no such address; set --grpc to one that it has, such as"
+                " 127.0.0.1:50051, or to 0.0.0.0:50051 for all of them"
+            ),
+        ),
+        (
+            "no-such-host.invalid:50051",
+            (
+                "its host name is not known; set --grpc to an address of this machine, such as"
+                " 127.0.0.1:50051"
+            ),
+        ),
+        (
+            "a..b:50051",
+            (
+                "its host name is not known; set --grpc to an address of this machine, such as"
+                " 127.0.0.1:50051"
+            ),
+        ),
+    ],
+)
+def test_an_address_that_is_not_ours_is_refused(address: str, words: str) -> None:
+    with pytest.raises(CannotListen) as caught:
+        refuse_taken(address, "--grpc")
+
+    assert str(caught.value) == f"cannot listen on {address}: {words}"
+
+
+@pytest.mark.parametrize(
+    ("number", "address", "words"),
+    [
+        (
+            errno.EACCES,
+            "0.0.0.0:80",
+            (
+                "a port below 1024 needs a right that this process lacks; set --grpc to a port from"
+                " 1024 on"
+            ),
+        ),
+        (
+            errno.EACCES,
+            "127.0.0.1:8080",
+            "the system does not allow it to this user; set --grpc to another address",
+        ),
+        (
+            errno.EMFILE,
+            "127.0.0.1:8080",
+            "Too many open files; set --grpc to another address",
+        ),
+    ],
+)
+def test_what_the_system_does_not_allow_says_what_to_do(
+    number: int, address: str, words: str
+) -> None:
+    error = OSError(number, os.strerror(number))
+
+    assert str(cannot_listen(error, address, "--grpc")) == f"cannot listen on {address}: {words}"
+
+
+def test_a_port_whose_last_connection_just_ended_is_free() -> None:
+    """Linux remembers such a connection for a minute; that must not stop a restart."""
+    port = free_port()
+    with (
+        socket.create_server(("127.0.0.1", port)) as server,
+        socket.create_connection(("127.0.0.1", port)) as client,
+    ):
+        accepted, _ = server.accept()
+        accepted.close()
+        client.recv(1)
+
+    refuse_taken(f"127.0.0.1:{port}", "--grpc")
+
+
+def test_a_taken_address_gives_way_to_any_free_port_of_its_host(taken: int) -> None:
+    assert free_or_any(f"127.0.0.1:{taken}", beside="127.0.0.1:1") == "127.0.0.1:0"
+
+
+def test_a_free_address_is_taken_unless_somebody_else_is_to_have_it() -> None:
+    free = f"127.0.0.1:{free_port()}"
+
+    assert free_or_any(free, beside="127.0.0.1:1") == free
+    assert free_or_any(free, beside=free) == "127.0.0.1:0"

@@ -1,0 +1,160 @@
+"""A log that cannot be written holds up nothing, and tells afterwards what is missing."""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from gcsched.process.log_sink import LogSink
+from tests.support.wait import until
+
+
+@contextmanager
+def a_pipe() -> Iterator[tuple[int, int]]:
+    reading, writing = os.pipe()
+    try:
+        yield reading, writing
+    finally:
+        for end in (reading, writing):
+            os.close(end)
+
+
+def fill(writing: int) -> int:
+    """Write until the pipe takes no more; give how much it took. Nobody reads."""
+    os.set_blocking(writing, False)
+    took = 0
+    try:
+        while True:
+            took += os.write(writing, b"\n" * 4096)
+    except BlockingIOError:
+        os.set_blocking(writing, True)
+    return took
+
+
+def read(reading: int, count: int) -> list[str]:
+    """Read *count* lines; give them without their breaks."""
+    text = b""
+    while text.count(b"\n") < count:
+        text += os.read(reading, 65536)
+    return text.decode().splitlines()
+
+
+def test_lines_come_out_whole_and_in_their_order() -> None:
+    lines = [f"{number} " + "x" * (number % 5000) for number in range(2000)]
+    with a_pipe() as (reading, writing), LogSink(writing) as sink:
+        for first in range(0, 2000, 10):
+            for line in lines[first : first + 10]:
+                sink.write(line + "\n")
+            assert read(reading, 10) == lines[first : first + 10]
+
+    assert sink.dropped == 0
+
+
+async def test_while_nobody_reads_lines_are_dropped_counted_and_told_of() -> None:
+    with a_pipe() as (reading, writing), LogSink(writing, most_lines=50) as sink:
+        took = fill(writing)
+        begun = time.perf_counter()
+        for number in range(1000):
+            sink.write(f"line {number}\n")
+        seconds = time.perf_counter() - begun
+        assert not sink.drain(0.1)
+        # What the thread had taken before it got stuck is not in the queue any more.
+        assert 900 <= sink.dropped <= 950
+
+        kept = 1000 - sink.dropped
+        while took > 0:
+            took -= len(os.read(reading, min(took, 65536)))
+        lines = read(reading, kept + 1)
+
+        assert lines == [
+            *(f"line {number}" for number in range(50)),
+            *lines[50:kept],
+            f"{sink.dropped} log lines dropped",
+        ]
+        assert all(line.startswith("line ") for line in lines[:kept])
+        assert seconds < 0.5
+        assert os.get_blocking(writing), "others may share it"
+
+
+def test_octets_are_limited_as_lines_are() -> None:
+    with a_pipe() as (_, writing), LogSink(writing, most_bytes=1000) as sink:
+        fill(writing)
+        for _ in range(10):
+            sink.write("x" * 499 + "\n")
+
+        assert sink.dropped in {6, 7, 8}
+        assert sink.write("x" * 2000 + "\n") == 2001
+
+
+def test_the_farewell_to_a_pipe_that_nobody_reads_takes_a_second_at_most() -> None:
+    with a_pipe() as (_, writing):
+        with LogSink(writing) as sink:
+            fill(writing)
+            sink.write("last words\n")
+            begun = time.perf_counter()
+
+        assert 0.9 < time.perf_counter() - begun < 2
+
+
+@pytest.mark.parametrize("how", ["/dev/full", "closed"])
+def test_what_fails_at_each_write_raises_nothing(how: str) -> None:
+    with a_pipe() as (_, writing):
+        output = os.open(how, os.O_WRONLY) if how != "closed" else os.dup(writing)
+        if how == "closed":
+            broken, other = os.pipe()
+            os.dup2(other, output)
+            os.close(other)
+            os.close(broken)
+        with LogSink(output, most_lines=5) as sink:
+            for _ in range(100):
+                sink.write("lost\n")
+            sink.flush()
+
+            assert sink.dropped >= 90
+
+
+def test_text_that_is_no_unicode_is_written_with_escapes() -> None:
+    with a_pipe() as (reading, writing), LogSink(writing) as sink:
+        sink.write("half a pair: \ud83d, an umlaut: ä\n")
+
+        assert read(reading, 1) == ["half a pair: \\ud83d, an umlaut: ä"]
+
+
+async def test_a_line_written_by_a_destructor_inside_write_deadlocks_nothing() -> None:
+    with a_pipe() as (reading, writing), LogSink(writing) as sink:
+
+        class Nested(str):
+            __slots__ = ()
+
+            def encode(self, *_: object, **__: object) -> bytes:
+                sink.write("inner\n")
+                return b"outer\n"
+
+        sink.write(Nested("outer\n"))
+
+        await until(lambda: sink.drain(0.5))
+        assert sorted(read(reading, 2)) == ["inner", "outer"]
+
+
+def test_a_line_after_the_farewell_is_written_by_whoever_drains() -> None:
+    with a_pipe() as (reading, writing):
+        with LogSink(writing) as sink:
+            sink.write("in time\n")
+        sink.write("process ended hard " + "x" * 5000 + "\n")
+
+        assert sink.drain()
+        assert read(reading, 2) == ["in time", "process ended hard " + "x" * 5000]
+
+
+def test_a_line_after_the_farewell_waits_for_no_reader() -> None:
+    with a_pipe() as (_, writing):
+        with LogSink(writing) as sink:
+            pass
+        fill(writing)
+        sink.write("lost\n")
+        begun = time.perf_counter()
+
+        assert not sink.drain(0.1)
+        assert time.perf_counter() - begun < 1

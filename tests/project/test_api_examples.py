@@ -1,0 +1,49 @@
+"""The examples of docs/api.md do what it says, one after the other, on one served application."""
+
+import re
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.generate.api_reference import PAGE
+from tests.support.app import Running, a_setting, running
+from tests.support.command import python, shell
+from tests.support.relay.server import Relay
+
+PLACE = "localhost:50051"
+TEXT = PAGE.read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE)
+
+
+@pytest.fixture
+async def app(mongo_uri: str, redis_url: str) -> AsyncIterator[Running]:
+    async with Relay() as relay:
+        settings = a_setting(mongo=mongo_uri, redis=redis_url, relay_port=relay.port)
+        async with running(settings) as app:
+            yield app
+
+
+async def test_the_shell_examples_succeed_in_their_order(app: Running) -> None:
+    done = await shell("\n".join(blocks("sh")), GCSCHED_TARGET=app.target)
+
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    assert re.search(r"^state +CANCELLED$", done.stdout, re.MULTILINE)
+    assert "cancelled 1 job\n" in done.stdout
+    assert "sending     PAUSED by " in done.stdout
+
+
+async def test_the_python_examples_succeed_in_their_order(app: Running) -> None:
+    outputs = []
+    for block in blocks("python"):
+        assert PLACE in block
+        done = await python("-c", block.replace(PLACE, app.target))
+        assert done.returncode == 0, done.stderr
+        outputs.append(done.stdout)
+
+    cancel, listing, batch = outputs
+    assert cancel == ""
+    assert re.fullmatch(r"\S+ CANCELLED\n", listing)
+    assert re.fullmatch(r"E1 accepted as \S+\nE2 accepted as \S+\nE3 refused: .+\n", batch)

@@ -1,0 +1,253 @@
+"""The image, the compose file and the manifests say what the program understands."""
+
+import re
+import shutil
+import stat
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from gcsched import __version__
+from gcsched.config.settings import Settings, load, unknown_names
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
+SERVICES: dict[str, Any] = COMPOSE["services"]
+DEPLOYMENT, _ = yaml.safe_load_all((ROOT / "deploy/kubernetes.yaml").read_text(encoding="utf-8"))
+POD = DEPLOYMENT["spec"]["template"]["spec"]
+SECRETS = ROOT / "deploy" / "secrets"
+WRITTEN = [ROOT / "Dockerfile", ROOT / "compose.yaml", ROOT / "deploy/kubernetes.yaml"]
+
+
+def instructions(name: str) -> list[str]:
+    """Give what follows each *name* in the Dockerfile, continued lines joined."""
+    comments_gone = re.sub(r"^#.*\n", "", DOCKERFILE, flags=re.MULTILINE)
+    joined = re.sub(r"\\\n\s*", " ", comments_gone)
+    return re.findall(rf"^{name} +(.*)$", joined, flags=re.MULTILINE)
+
+
+def seconds(duration: str) -> timedelta:
+    return timedelta(seconds=int(duration.removesuffix("s")))
+
+
+def make_secrets(folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["/bin/sh", folder / "make.sh"], check=False, capture_output=True, text=True
+    )
+
+
+@pytest.fixture
+def secrets(tmp_path: Path) -> Path:
+    """The folder of secrets as a clone has it."""
+    made_here = shutil.ignore_patterns(*COMPOSE["secrets"])
+    return Path(shutil.copytree(SECRETS, tmp_path / "secrets", ignore=made_here))
+
+
+@pytest.mark.parametrize("file", WRITTEN, ids=lambda file: file.name)
+def test_only_settings_that_exist_are_named(file: Path) -> None:
+    named = set(re.findall(r"GCSCHED_[A-Z_]+", file.read_text(encoding="utf-8")))
+    as_files = set(re.findall(r"\bgcsched_[a-z_]+", file.read_text(encoding="utf-8")))
+
+    unknown = unknown_names(dict.fromkeys(named | {name.upper() for name in as_files}, "x"))
+    assert unknown == []
+
+
+def test_each_secret_has_an_example() -> None:
+    used = {name for service in SERVICES.values() for name in service.get("secrets", [])}
+
+    assert used == set(COMPOSE["secrets"]) == {path.stem for path in SECRETS.glob("*.example")}
+    for name, secret in COMPOSE["secrets"].items():
+        assert ROOT / secret["file"] == SECRETS / name
+
+
+def test_secrets_are_made_once(secrets: Path) -> None:
+    first = make_secrets(secrets)
+    made = {path: path.read_bytes() for path in secrets.iterdir()}
+
+    second = make_secrets(secrets)
+
+    assert (first.returncode, second.returncode) == (0, 0)
+    assert {path: path.read_bytes() for path in secrets.iterdir()} == made
+
+
+def test_secrets_are_reached_by_their_owner_and_read_by_any_user_of_a_container(
+    secrets: Path,
+) -> None:
+    make_secrets(secrets)
+
+    assert stat.S_IMODE(secrets.stat().st_mode) == 0o700
+    for name in COMPOSE["secrets"]:
+        assert stat.S_IMODE((secrets / name).stat().st_mode) == 0o444
+
+
+def test_secrets_are_not_mixed_with_older_ones(secrets: Path) -> None:
+    make_secrets(secrets)
+    (secrets / "redis_auth").unlink()
+
+    again = make_secrets(secrets)
+
+    assert again.returncode == 1
+    assert "missing: redis_auth" in again.stderr
+
+
+def test_gcsched_and_its_stores_know_the_same_passwords(secrets: Path) -> None:
+    make_secrets(secrets)
+    given = SERVICES["gcsched"]["environment"] | {"GCSCHED_SECRETS_DIR": str(secrets)}
+
+    settings = load(given)
+
+    password = (secrets / "mongo_gcsched_password").read_text().strip()
+    assert f"//gcsched:{password}@mongo:27017/" in settings.mongo_uri.get_secret_value()
+    password = (secrets / "redis_auth").read_text().strip().removeprefix("requirepass ")
+    assert settings.redis_url.get_secret_value() == f"redis://:{password}@redis:6379/0"
+    assert len({path.read_text() for path in secrets.glob("*_password")}) == 2
+
+
+def test_the_manifest_is_a_complete_set_of_settings(secrets: Path) -> None:
+    make_secrets(secrets)
+    (secrets / "gcsched_smtp_password").write_text("s3cret")
+    given = {variable["name"]: variable["value"] for variable in POD["containers"][0]["env"]}
+
+    settings = load(given | {"GCSCHED_SECRETS_DIR": str(secrets)})
+
+    assert settings.smtp_security == "starttls"
+
+
+def pod_specs(manifest: object) -> Iterator[dict[str, Any]]:
+    """Find what runs containers, in whatever kind of workload it stands."""
+    if isinstance(manifest, dict):
+        if "containers" in manifest:
+            yield manifest
+        for each in manifest.values():
+            yield from pod_specs(each)
+    elif isinstance(manifest, list):
+        for each in manifest:
+            yield from pod_specs(each)
+
+
+def test_no_service_of_the_namespace_sets_a_variable_of_ours() -> None:
+    files = [*(ROOT / "deploy").rglob("*.yaml"), *(ROOT / "deploy").rglob("*.yml")]
+    documents = [list(yaml.safe_load_all(each.read_text(encoding="utf-8"))) for each in files]
+    found = list(pod_specs(documents))
+
+    assert found
+    assert [spec.get("enableServiceLinks") for spec in found] == [False] * len(found)
+
+
+@pytest.mark.parametrize(
+    "grace",
+    [
+        seconds(SERVICES["gcsched"]["stop_grace_period"]),
+        timedelta(seconds=POD["terminationGracePeriodSeconds"]),
+    ],
+    ids=["compose", "kubernetes"],
+)
+def test_nobody_is_killed_within_the_grace(grace: timedelta) -> None:
+    own = timedelta(seconds=Settings.model_fields["stop_grace_seconds"].default)
+
+    assert grace >= own + timedelta(seconds=10), "the steps around it need time as well"
+
+
+def test_only_python3_is_called() -> None:
+    unquoted = re.sub(r"'[^']*'", "TEXT", "\n".join(instructions("RUN")))
+    called = re.findall(r"(?:^|&&|;|\bthen|\belse|\bif) *([^\s;]+)", unquoted, re.MULTILINE)
+
+    assert {Path(word).name for word in called} - {"if", "then", "fi"} == {"python3"}
+
+
+def test_each_image_has_a_version() -> None:
+    base = instructions("ARG")[0].removeprefix("PYTHON_IMAGE=")
+    named = [service["image"] for service in SERVICES.values()]
+
+    for image in [base, *named, POD["containers"][0]["image"]]:
+        assert re.search(r":v?\d", image), image
+
+
+def test_the_version_is_the_packages() -> None:
+    assert f"VERSION={__version__}" in instructions("ARG")
+    assert SERVICES["gcsched"]["image"].endswith(f":{__version__}")
+    assert POD["containers"][0]["image"].endswith(f":{__version__}")
+
+
+def test_the_build_sees_what_the_package_is_made_of_and_nothing_else() -> None:
+    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    wheel = pyproject["tool"]["hatch"]["build"]["targets"]["wheel"]
+    project = pyproject["project"]
+    parts = {*wheel["packages"], *wheel["force-include"], project["readme"]}
+    first, *let_in = [
+        line
+        for line in (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+        if not line.startswith(("#", "**"))
+    ]
+    copied = {
+        name.removeprefix("./")
+        for line in instructions("COPY")
+        for name in line.split()[:-1]
+        if not line.startswith("--from")
+    }
+
+    assert first == "*"
+    assert {line.removeprefix("!") for line in let_in} == copied
+    licenses = {Path(file).parts[0] for file in project["license-files"]}
+    assert copied == parts | licenses | {"pyproject.toml"}
+
+
+def test_the_image_installs_the_client_the_service_and_the_fast_loop() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    (lister,) = re.findall(
+        r"python3 -c '([^']+)' > requirements\.txt", " ".join(instructions("RUN"))
+    )
+
+    listed = subprocess.run(
+        [sys.executable, "-c", lister], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+
+    assert listed.stdout.split("\n")[:-1] == [
+        *project["dependencies"],
+        *extras["server"],
+        *extras["fast"],
+    ]
+
+
+def test_the_image_says_openly_where_it_listens_and_is_not_root() -> None:
+    assert "GCSCHED_GRPC_LISTEN=0.0.0.0:50051" in instructions("ENV")[-1]
+    assert "GCSCHED_HTTP_LISTEN=0.0.0.0:8080" in instructions("ENV")[-1]
+    assert instructions("EXPOSE") == ["50051 8080"]
+    assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", instructions("USER")[-1])
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_service_is_confined_and_tells_its_health(name: str) -> None:
+    service = SERVICES[name]
+
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert "build" in service or service["user"] not in {"root", "0"}
+    assert service["healthcheck"]["test"]
+    assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
+
+
+def test_gcsched_starts_when_what_it_needs_is_healthy() -> None:
+    needed = SERVICES["gcsched"]["depends_on"]
+
+    assert set(needed) == set(SERVICES) - {"gcsched"}
+    assert all(rule == {"condition": "service_healthy"} for rule in needed.values())
+
+
+@pytest.mark.parametrize(("probe", "path"), [("liveness", "/livez"), ("readiness", "/servez")])
+def test_the_probes_ask_what_there_is(probe: str, path: str) -> None:
+    (container,) = POD["containers"]
+
+    assert container[f"{probe}Probe"]["httpGet"] == {"port": "http", "path": path}
+    assert {"name": "http", "containerPort": 8080} in container["ports"]
+    assert "startupProbe" not in container, "while MongoDB is away it is alive, though not ready"

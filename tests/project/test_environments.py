@@ -1,0 +1,105 @@
+"""The built wheel in clean environments: the oldest and the newest packages that it allows."""
+
+import re
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.app import Running, a_setting, running
+from tests.support.environments import (
+    Environment,
+    bare,
+    built_wheel,
+    problems_of_use,
+    with_newest,
+    with_oldest,
+)
+from tests.support.readme import CLIENT_EXAMPLES
+
+pytestmark = pytest.mark.registry
+FLOORS = {
+    "googleapis-common-protos": "1.70.0",
+    "grpcio": "1.80.0",
+    "grpcio-health-checking": "1.80.0",
+    "grpcio-status": "1.80.0",
+    "protobuf": "6.31.1",
+    "rich": "13.7.0",
+    "shtab": "1.13.0",
+}
+MISTAKES = """
+from gcsched.client import AsyncClient, Client
+
+client = Client("localhost:50051")
+job = client.schedule_meet(empid="E1", email="a@example.org", message="Hi", at=None)
+client.schedule_meet(empid="E1", email="a@example.org", message="Hi", at=None, requestid="1")
+client.schedule_meet(empid="E1", email="a@example.org", message="Hi", at=None, not_afer=1)
+client.schedule_meet(empid="E1", email="a@example.org", message="Hi", at="tomorrow")
+client.schedule_meet(email="a@example.org", message="Hi", at=None)
+AsyncClient("localhost:50051", timout=3)
+print(job.jobid)
+"""
+"""The last six lines are wrong, each once."""
+STUBS = ["types-grpcio", "types-protobuf"]
+STRICT_PYRIGHT = {"pyrightconfig.json": '{"typeCheckingMode": "strict"}'}
+CHECKERS = {
+    "mypy": ["--strict", "--config-file=", "--no-incremental", "--python-executable"],
+    "pyright": ["--pythonpath"],
+}
+
+
+@pytest.fixture
+async def app(mongo_uri: str, redis_url: str) -> AsyncIterator[Running]:
+    async with running(a_setting(mongo=mongo_uri, redis=redis_url, relay_port=9)) as app:
+        yield app
+
+
+async def test_the_client_runs_on_the_oldest_packages_that_it_allows(
+    tmp_path: Path, app: Running
+) -> None:
+    oldest = await bare(tmp_path / "oldest")
+    await with_oldest(oldest, await built_wheel(tmp_path))
+
+    installed = await oldest.versions()
+    assert FLOORS.items() <= installed.items()
+    await assert_it_works(oldest, app)
+
+
+async def test_the_client_runs_beside_a_newer_redis_on_the_newest_packages(
+    tmp_path: Path, app: Running
+) -> None:
+    newest = await bare(tmp_path / "newest")
+    await with_newest(newest, await built_wheel(tmp_path), beside=["redis>=6"])
+
+    installed = await newest.versions()
+    assert int(installed["redis"].partition(".")[0]) >= 6
+    assert {"pydantic", "structlog", "motor"}.isdisjoint(installed)
+    await assert_it_works(newest, app)
+
+
+async def assert_it_works(environment: Environment, app: Running) -> None:
+    assert await problems_of_use(environment, app.target) == []
+    served = await environment.run(environment.gcsched, "serve")
+    assert re.fullmatch(r"gcsched serve cannot run: .*'gcsched\[server\]'`\n", served.stderr)
+    assert served.returncode == 2
+
+
+@pytest.mark.parametrize("checker", ["mypy", "pyright"])
+async def test_a_strict_checker_takes_the_examples_and_finds_each_mistake(
+    checker: str, tmp_path: Path
+) -> None:
+    callers = await bare(tmp_path / "callers")
+    await with_newest(callers, await built_wheel(tmp_path), beside=STUBS)
+    examples = {f"example{number}.py": each for number, each in enumerate(CLIENT_EXAMPLES)}
+    for name, text in {**examples, "mistakes.py": MISTAKES, **STRICT_PYRIGHT}.items():
+        (callers.folder / name).write_text(text)
+    check = [sys.executable, "-m", checker, *CHECKERS[checker], callers.python]
+
+    right = await callers.run(*check, *examples)
+    wrong = await callers.run(*check, "mistakes.py")
+
+    assert (right.returncode, wrong.returncode) == (0, 1), right.stdout
+    found = {int(line) for line in re.findall(r"mistakes\.py:(\d+).*error", wrong.stdout)}
+    last = len(MISTAKES.splitlines())
+    assert found == {*range(last - 5, last + 1)}, wrong.stdout

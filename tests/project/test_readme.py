@@ -1,0 +1,121 @@
+"""The examples of the README do what it says."""
+
+import re
+import shlex
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from google.protobuf import json_format
+
+from gcsched.cli.exit_codes import EXPLAINED
+from gcsched.cli.main import COMMANDS as COMMANDS_THERE_ARE
+from gcsched.cli.main import parser_of
+from gcsched.pb import task_pb2
+from gcsched.rpc.contract import published_pool
+from tests.support.app import Running, a_setting, running
+from tests.support.command import gcsched, python
+from tests.support.readme import PLACE, PYTHON, README, blocks
+from tests.support.relay.server import Relay
+from tests.support.service import scheduler
+from tests.support.wait import until
+
+CLI = (Path(__file__).resolve().parents[2] / "docs" / "cli.md").read_text(encoding="utf-8")
+CLIENT_COMMAND = re.compile(r"(?:\S*/)?(?:python3? -m )?gcsched ((?:schedule|health)\b.*)")
+
+
+def commands() -> list[str]:
+    """Give the lines of all shell examples, continued ones as one."""
+    return [line for block in blocks("sh") for line in block.replace("\\\n", " ").splitlines()]
+
+
+COMMANDS = [found[1] for line in commands() if (found := CLIENT_COMMAND.match(line))]
+STEERING = re.findall(
+    r"(?:^\$ |`|^)(gcsched (?!COMMAND|help)[^`\n|>\\]+)",
+    CLI + README.partition("## See and steer\n")[2].partition("\n## ")[0],
+    re.MULTILINE,
+)
+GRPCURL = [line for line in commands() if line.startswith("grpcurl ")]
+
+
+@pytest.fixture
+async def relay() -> AsyncIterator[Relay]:
+    async with Relay() as relay:
+        yield relay
+
+
+@pytest.fixture
+async def app(mongo_uri: str, redis_url: str, relay: Relay) -> AsyncIterator[Running]:
+    settings = a_setting(mongo=mongo_uri, redis=redis_url, relay_port=relay.port)
+    async with running(settings) as app:
+        yield app
+
+
+def test_there_is_an_example_of_each_way_to_call() -> None:
+    assert any("gcsched.client" in block for block in PYTHON)
+    assert any("task_pb2_grpc" in block for block in PYTHON)
+    assert any(command.startswith("schedule") for command in COMMANDS)
+    assert any(command.startswith("health") for command in COMMANDS)
+    assert GRPCURL
+    assert len(STEERING) > 20
+
+
+@pytest.mark.parametrize("example", PYTHON)
+async def test_the_python_example_has_its_mail_sent(
+    example: str, app: Running, relay: Relay
+) -> None:
+    assert PLACE in example
+
+    done = await python("-c", example.replace(PLACE, app.target))
+
+    assert done.returncode == 0, done.stderr
+    await until(lambda: relay.ledger)
+    (mail,) = relay.ledger
+    *_, job_id = done.stdout.split()
+    assert job_id in mail.header("Message-ID")
+    assert mail.recipient in example
+    assert mail.header("Subject") in example
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+async def test_the_command_of_the_readme_succeeds(command: str, app: Running) -> None:
+    arguments = shlex.split(command.replace(PLACE, app.target), comments=True)
+
+    done = await gcsched(*arguments, GCSCHED_TARGET=app.target)
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("\n") == 1
+
+
+def test_the_page_of_the_command_line_has_every_command_and_exit_code() -> None:
+    codes = re.findall(r"^  ([0-9]+) ", EXPLAINED, re.MULTILINE)
+
+    assert re.findall(r"^\| ([0-9]+) \|", CLI, re.MULTILINE) == codes
+    missing = {
+        each.name for each in COMMANDS_THERE_ARE.commands if f"`gcsched {each.name}" not in CLI
+    }
+    assert missing == set()
+
+
+@pytest.mark.parametrize("line", STEERING)
+def test_a_command_that_steers_is_one(line: str) -> None:
+    chosen = parser_of(COMMANDS_THERE_ARE).parse_args(shlex.split(line)[1:])
+
+    assert callable(chosen.run)
+
+
+@pytest.mark.parametrize("command", GRPCURL)
+async def test_grpcurl_is_given_a_method_that_exists_and_a_request_that_is_accepted(
+    command: str, app: Running
+) -> None:
+    words = shlex.split(command, comments=True)
+    service, _, method = words[-1].rpartition("/")
+    request = task_pb2.MeetRequest()
+
+    json_format.Parse(words[words.index("-d") + 1], request)
+
+    assert words[-2] == PLACE
+    found = published_pool().FindServiceByName(service)
+    assert found.methods_by_name[method].input_type.full_name == "scheduler.MeetRequest"
+    async with scheduler(app.target) as stub:
+        assert (await stub.ScheduleMeet(request, timeout=5)).success

@@ -1,0 +1,90 @@
+"""The examples of docs/templates.md do what the page says."""
+
+import re
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from gcsched.adapters.mail.template_examination import LONGEST_IN_GMAIL
+from gcsched.adapters.mail.template_folder import LARGEST_FILE, default_folder
+from gcsched.adapters.mail.template_variables import Variables
+from gcsched.adapters.mail.templates import Templates
+from tests.adapters.mail.test_templates import variables
+from tests.support.command import command, shell
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "templates.md").read_text("utf-8")
+DUE = datetime(2027, 1, 5, 9, 5, tzinfo=ZoneInfo("Europe/Berlin"))
+EXAMPLES = re.findall(r"^\| `(\{\{ .*?due.*?)` \| (.+?) \|$", PAGE, re.MULTILINE)
+
+
+def block(kind: str, containing: str) -> str:
+    found = re.findall(rf"^```{kind}\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    (only,) = (each for each in found if containing in each)
+    return str(only)
+
+
+@pytest.mark.parametrize(("source", "shown"), EXAMPLES)
+def test_each_way_to_write_the_time_gives_what_the_page_says(
+    tmp_path: Path, source: str, shown: str
+) -> None:
+    (tmp_path / "doc.html").write_text(source)
+
+    rendered = Templates.load(tmp_path).render("doc", {**variables(), "due": DUE})
+
+    assert rendered.html == shown
+
+
+def test_there_are_examples_of_the_time() -> None:
+    assert len(EXAMPLES) == 12
+
+
+def test_every_variable_is_on_the_page_and_no_other() -> None:
+    table = PAGE.split("## What a template can use")[1].split("\n\n")[1]
+
+    assert set(re.findall(r"^\| `(\w+)` ", table, re.MULTILINE)) == set(Variables.__annotations__)
+
+
+def test_optional_variables_are_optional_as_shown(tmp_path: Path) -> None:
+    (tmp_path / "doc.html").write_text(block("jinja", "default("))
+    templates = Templates.load(tmp_path)
+
+    without = templates.render("doc", variables()).html
+    with_both = templates.render("doc", variables(), {"room": "4.2", "host": "Ann"}).html
+
+    assert without.split("\n")[0] == "Room to be announced"
+    assert "host" not in without
+    assert "Room 4.2\nYour host is Ann." in with_both
+
+
+async def test_the_first_steps_work(tmp_path: Path) -> None:
+    (tmp_path / "templates").symlink_to(default_folder())
+    preview = tmp_path / "doc-preview.html"
+    steps = re.sub(r"\S+/doc-preview.html", str(preview), block("sh", "mkdir letters"))
+
+    done = await shell(f"cd {tmp_path}\n{steps}")
+
+    assert (done.returncode, done.stderr) == (
+        0,
+        f"wrote {preview} ({preview.stat().st_size:,} bytes)\n",
+    )
+    assert "Release review" in preview.read_text("utf-8")
+
+
+async def test_mistakes_are_told_as_shown(tmp_path: Path) -> None:
+    (tmp_path / "doc.html").write_text("\n" * 11 + "{{ usernam }}")
+    (tmp_path / "interview.html").write_text("\n\n{{ room | shout }}")
+    (tmp_path / "reminder.htm").touch()
+
+    done = await command("template", "check", str(tmp_path))
+
+    first, *lines = block("console", "template check").splitlines()
+    assert first == "$ gcsched template check letters"
+    assert sorted(done.err.splitlines()) == sorted(lines)
+
+
+def test_the_limits_are_those_of_the_program() -> None:
+    assert f"larger than {LARGEST_FILE // 1024**2} MiB" in PAGE
+    assert f"HTML over {LONGEST_IN_GMAIL // 1024} KiB" in PAGE

@@ -1,0 +1,102 @@
+"""What callers see of what is known of an employee, on a real channel and a real MongoDB."""
+
+from collections.abc import AsyncIterator
+
+import grpc
+import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from gcsched.adapters.mongo.codec import encode
+from gcsched.adapters.mongo.connection import Mongo
+from gcsched.adapters.mongo.job_reader import MongoJobList
+from gcsched.adapters.mongo.jobs import MongoJobs
+from gcsched.adapters.mongo.recipient_writer import MongoRecipients
+from gcsched.adapters.mongo.recipients import MongoPersonalData
+from gcsched.domain.job import State
+from gcsched.pb import task_pb2
+from gcsched.rpc.methods.reading_jobs import ReadingJobs
+from gcsched.rpc.methods.recipients import KnowingRecipients
+from gcsched.usecases.management.read_jobs import ReadJobs
+from gcsched.usecases.management.recipients import KnowRecipients
+from tests.rpc.serving import refused, served
+from tests.support.builders import NOON, FixedClock, a_job
+from tests.support.service import Stub
+
+GET = task_pb2.GetRecipientRequest(empid="E1")
+FORGET = task_pb2.ForgetRecipientRequest(empid="E1")
+
+
+@pytest.fixture
+async def stub(mongo: Mongo) -> AsyncIterator[Stub]:
+    recipients = KnowRecipients(data=MongoPersonalData(mongo=mongo), now=FixedClock())
+    read = ReadJobs(reader=MongoJobs(), list=MongoJobList(mongo=mongo))
+    async with served(KnowingRecipients(recipients=recipients), ReadingJobs(read=read)) as stub:
+        yield stub
+
+
+async def test_what_callers_told_is_read(stub: Stub, mongo: Mongo) -> None:
+    await MongoRecipients(mongo=mongo).save([a_job(), a_job()])
+
+    assert await stub.GetRecipient(GET) == task_pb2.Recipient(
+        empid="E1",
+        name="Ada",
+        email="ada@example.org",
+        first_seen=Timestamp(seconds=NOON),
+        last_seen=Timestamp(seconds=NOON),
+        accepted=2,
+    )
+
+
+@pytest.mark.parametrize("empid", ["E1", "Zoë", "名" * 128])
+async def test_an_employee_of_whom_nobody_told_is_not_found(stub: Stub, empid: str) -> None:
+    refusal = await refused(stub.GetRecipient(task_pb2.GetRecipientRequest(empid=empid)))
+
+    assert refusal.code is grpc.StatusCode.NOT_FOUND
+    assert refusal.reason == "RECIPIENT_NOT_FOUND"
+    assert refusal.metadata == {"empid": empid}
+
+
+async def test_a_forgotten_employee_leaves_finished_jobs_that_say_so(
+    stub: Stub, mongo: Mongo
+) -> None:
+    await MongoRecipients(mongo=mongo).save([a_job()])
+    sent, uncertain = a_job(state=State.SENT), a_job(id="held", state=State.UNCERTAIN)
+    others = a_job(id="other", empid="E2", state=State.SENT)
+    stored = [encode(job) | {"dedup_key": job.id} for job in (sent, uncertain, others)]
+    await mongo.jobs.insert_many(stored)
+    read_before = await stub.GetJob(task_pb2.GetJobRequest(job_id="job-1"))
+
+    forgotten = await stub.ForgetRecipient(FORGET)
+    again = await stub.ForgetRecipient(FORGET)
+
+    erased = await stub.GetJob(task_pb2.GetJobRequest(job_id="job-1"))
+    held = await stub.GetJob(task_pb2.GetJobRequest(job_id="held"))
+    other = await stub.GetJob(task_pb2.GetJobRequest(job_id="other"))
+    assert (forgotten.erased, forgotten.unfinished) == (1, 1)
+    assert (forgotten.had_details, again.had_details) == (True, False)
+    assert again.HasField("had_details")
+    assert (again.erased, again.unfinished) == (0, 1)
+    assert (erased.name, erased.email, erased.message) == ("", "", "")
+    assert erased.reason == "erased on 2026-07-01"
+    assert (erased.state, erased.since) == (task_pb2.Job.SENT, Timestamp(seconds=NOON))
+    assert erased.etag != read_before.etag
+    assert held.name == other.name == "Ada"
+    assert (await refused(stub.GetRecipient(GET))).reason == "RECIPIENT_NOT_FOUND"
+
+
+async def test_an_employee_of_whom_nobody_told_is_forgotten_already(stub: Stub) -> None:
+    nothing = task_pb2.ForgetRecipientResponse(had_details=False)
+    assert await stub.ForgetRecipient(FORGET) == nothing
+
+
+@pytest.mark.parametrize("empid", ["", "x" * 129])
+async def test_what_cannot_be_an_empid_is_invalid(stub: Stub, empid: str) -> None:
+    asked = task_pb2.GetRecipientRequest(empid=empid)
+    forget = task_pb2.ForgetRecipientRequest(empid=empid)
+
+    refusals = [
+        await refused(stub.GetRecipient(asked)),
+        await refused(stub.ForgetRecipient(forget)),
+    ]
+
+    assert [set(each.violations) for each in refusals] == [{"empid"}] * 2

@@ -1,0 +1,188 @@
+"""What callers see of the suppressions, on a real channel and a real MongoDB."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import grpc
+import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from gcsched.adapters.mongo.connection import Mongo
+from gcsched.adapters.mongo.job_changes import MongoSteering
+from gcsched.adapters.mongo.suppressions import MongoSuppressions
+from gcsched.pb import task_pb2
+from gcsched.rpc.methods.suppressions import Suppressing
+from gcsched.usecases.management.suppressions import Blocklist
+from tests.rpc.serving import refused, served
+from tests.support.builders import FixedClock, a_suppression
+from tests.support.service import Stub
+
+# Ahead of every clock: the server deletes what is over by its own.
+NOW = datetime(2100, 1, 1, tzinfo=UTC)
+LASTING = timedelta(days=30)
+
+
+@pytest.fixture
+async def stub(mongo: Mongo) -> AsyncIterator[Stub]:
+    store = MongoSuppressions(mongo=mongo)
+    jobs = MongoSteering(mongo=mongo, retention=LASTING)
+    blocklist = Blocklist(store=store, jobs=jobs, lasting=LASTING, now=FixedClock(NOW))
+    async with served(Suppressing(blocklist=blocklist)) as stub:
+        yield stub
+
+
+def seconds(moment: datetime) -> Timestamp:
+    return Timestamp(seconds=int(moment.timestamp()))
+
+
+def a_wish(**fields: Any) -> task_pb2.AddSuppressionRequest:
+    ordinary: dict[str, Any] = {"email": "Ada@EXAMPLE.org", "reason": " asked for it "}
+    return task_pb2.AddSuppressionRequest(**{**ordinary, **fields})
+
+
+async def listed(stub: Stub, **fields: Any) -> task_pb2.ListSuppressionsResponse:
+    answer = await stub.ListSuppressions(task_pb2.ListSuppressionsRequest(**fields))
+    assert isinstance(answer, task_pb2.ListSuppressionsResponse)
+    return answer
+
+
+async def test_a_domain_that_is_not_public_is_refused_here_and_freed_all_the_same(
+    stub: Stub, mongo: Mongo
+) -> None:
+    refusal = await refused(stub.AddSuppression(a_wish(email="ada@corp.local")))
+    stored = a_suppression(address="ada@corp.local", since=NOW, until=NOW + LASTING)
+    await MongoSuppressions(mongo=mongo).block(stored)
+
+    freed = await stub.RemoveSuppression(task_pb2.RemoveSuppressionRequest(email="ada@CORP.local"))
+
+    assert refusal.code is grpc.StatusCode.INVALID_ARGUMENT
+    assert "GCSCHED_INTERNAL_DOMAINS" in refusal.violations["email"]
+    assert freed.removed.email == "ada@corp.local"
+
+
+async def test_an_address_is_blocked_listed_and_freed(stub: Stub) -> None:
+    blocked = await stub.AddSuppression(a_wish())
+    there = await listed(stub)
+    freed = await stub.RemoveSuppression(task_pb2.RemoveSuppressionRequest(email="Ada@Example.ORG"))
+
+    assert blocked == task_pb2.Suppression(
+        email="Ada@example.org",
+        reason="asked for it",
+        since=seconds(NOW),
+        until=seconds(NOW + LASTING),
+    )
+    assert list(there.suppressions) == [blocked]
+    assert freed.removed == blocked
+    assert list((await listed(stub)).suppressions) == []
+
+
+async def test_the_end_can_be_said_and_changed(stub: Stub) -> None:
+    await stub.AddSuppression(a_wish())
+
+    changed = await stub.AddSuppression(a_wish(until=seconds(NOW + timedelta(seconds=1))))
+
+    assert changed.until == seconds(NOW + timedelta(seconds=1))
+
+
+async def test_the_job_that_found_out_is_named(stub: Stub, mongo: Mongo) -> None:
+    found_out = a_suppression(until=NOW + LASTING)
+    await MongoSuppressions(mongo=mongo).add([found_out])
+
+    [told] = (await listed(stub)).suppressions
+
+    assert (told.job_id, told.reason) == ("job-0", "550 5.1.1 at RCPT: no such user")
+
+
+async def test_freeing_what_is_not_blocked_is_not_found(stub: Stub) -> None:
+    free = task_pb2.RemoveSuppressionRequest(email="ada@example.org")
+
+    refusal = await refused(stub.RemoveSuppression(free))
+
+    assert refusal.code is grpc.StatusCode.NOT_FOUND
+    assert refusal.reason == "SUPPRESSION_NOT_FOUND"
+
+
+async def test_all_that_is_wrong_is_told(stub: Stub) -> None:
+    refusal = await refused(
+        stub.AddSuppression(a_wish(email="nobody", reason=" ", until=seconds(NOW)))
+    )
+
+    assert refusal.code is grpc.StatusCode.INVALID_ARGUMENT
+    assert set(refusal.violations) == {"email", "reason", "until"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "wrong"),
+    [
+        ({"reason": "x" * 257}, "reason"),
+        ({"reason": "a\nb"}, "reason"),
+        ({"email": ""}, "email"),
+        ({"until": Timestamp(seconds=2**60)}, "until"),
+    ],
+)
+async def test_what_is_out_of_bounds_is_refused(
+    stub: Stub, fields: dict[str, Any], wrong: str
+) -> None:
+    refusal = await refused(stub.AddSuppression(a_wish(**fields)))
+
+    assert set(refusal.violations) == {wrong}
+
+
+async def test_an_address_to_free_must_be_one(stub: Stub) -> None:
+    refusal = await refused(stub.RemoveSuppression(task_pb2.RemoveSuppressionRequest()))
+
+    assert set(refusal.violations) == {"email"}
+
+
+async def test_pages_are_alphabetical_and_lead_to_the_end(stub: Stub) -> None:
+    names = ["zoë", "ada", "bob", "eve", "dan"]
+    for name in names:
+        await stub.AddSuppression(a_wish(email=f"{name}@example.org"))
+
+    pages, token = [], None
+    while token != "":
+        page = await listed(stub, page_size=2, page_token=token or "")
+        pages.append([each.email.partition("@")[0] for each in page.suppressions])
+        token = page.next_page_token
+
+    assert pages == [["ada", "bob"], ["dan", "eve"], ["zoë"]]
+
+
+async def test_a_wrong_page_is_refused(stub: Stub) -> None:
+    wrong = task_pb2.ListSuppressionsRequest(page_size=-1, page_token="garbage")
+
+    refusal = await refused(stub.ListSuppressions(wrong))
+
+    assert set(refusal.violations) == {"page_size", "page_token"}
+
+
+async def test_an_address_that_looks_like_another_is_not_blocked_in_its_place(stub: Stub) -> None:
+    wish = a_wish(email="ada\u3164@example.org")
+
+    refusal = await refused(stub.AddSuppression(wish))
+
+    assert refusal.code is grpc.StatusCode.INVALID_ARGUMENT
+    assert set(refusal.violations) == {"email"}
+    assert list((await listed(stub)).suppressions) == []
+
+
+@pytest.mark.parametrize("asked_for", ["ada@example.org", "ADA@Example.Org"])
+async def test_what_blocks_an_address_is_read_in_any_spelling(stub: Stub, asked_for: str) -> None:
+    blocked = await stub.AddSuppression(a_wish())
+
+    found = await stub.GetSuppression(task_pb2.GetSuppressionRequest(email=asked_for))
+
+    assert found == blocked
+
+
+async def test_an_address_that_gets_mail_has_no_suppression(stub: Stub) -> None:
+    over = a_wish(email="past@example.org", until=seconds(NOW + timedelta(seconds=1)))
+    await stub.AddSuppression(over)
+    asked = task_pb2.GetSuppressionRequest(email="ada@example.org")
+
+    refusal = await refused(stub.GetSuppression(asked))
+    wrong = await refused(stub.GetSuppression(task_pb2.GetSuppressionRequest(email="nobody")))
+
+    assert (refusal.code, refusal.reason) == (grpc.StatusCode.NOT_FOUND, "SUPPRESSION_NOT_FOUND")
+    assert set(wrong.violations) == {"email"}

@@ -1,0 +1,88 @@
+"""Which templates there are, and what a mail from each looks like."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import grpc
+import pytest
+
+from gcsched.pb import task_pb2
+from tests.support.app import Running, a_setting, running
+from tests.support.relay.server import Relay
+from tests.support.service import Stub
+from tests.support.status_details import status_of, violations
+
+
+@pytest.fixture
+async def app(
+    mongo_uri: str, redis_url: str, relay: Relay, tmp_path: Path
+) -> AsyncIterator[Running]:
+    (tmp_path / "doc.html").write_text("<p>{{ message }} for {{ username }}</p>", "utf-8")
+    (tmp_path / "room.html").write_text(
+        "<p>{{ room }} {{ 1 // (1 - (count == '0') | int) }}</p>", "utf-8"
+    )
+    (tmp_path / "room.txt").write_text("{{ room }} of {{ count }} {{ floor | d('?') }}", "utf-8")
+    (tmp_path / "_base.html").write_text("{{ nothing }}", "utf-8")
+    settings = a_setting(
+        mongo=mongo_uri, redis=redis_url, relay_port=relay.port, templates_dir=str(tmp_path)
+    )
+    async with running(settings) as app:
+        yield app
+
+
+async def test_all_templates_are_listed_with_what_each_needs(
+    stub: Stub,
+) -> None:
+    reply = await stub.ListTemplates(task_pb2.ListTemplatesRequest())
+
+    assert [(each.name, list(each.needs), each.has_text) for each in reply.templates] == [
+        ("doc", [], False),
+        ("room", ["count", "room"], True),
+    ]
+
+
+async def test_a_preview_of_nobody_in_particular_is_full_of_examples(
+    stub: Stub, app: Running
+) -> None:
+    shown = await stub.PreviewTemplate(task_pb2.PreviewTemplateRequest())
+
+    assert shown.subject
+    assert shown.subject in shown.text
+    assert shown.html.startswith("<p>")
+    assert shown.size_bytes > len(shown.html)
+    assert await app.resources.mongo.jobs.count_documents({}) == 0
+
+
+async def test_a_preview_is_made_of_what_is_given(stub: Stub) -> None:
+    shown = await stub.PreviewTemplate(
+        task_pb2.PreviewTemplateRequest(
+            template="room", variables={"room": "<4>", "count": "1"}, message="Come"
+        )
+    )
+
+    assert (shown.subject, shown.text, shown.html) == ("Come", "<4> of 1 ?", "<p>&lt;4&gt; 1</p>")
+
+
+@pytest.mark.parametrize(
+    ("request_", "fields"),
+    [
+        (task_pb2.PreviewTemplateRequest(template="lost"), ["template"]),
+        (task_pb2.PreviewTemplateRequest(template="room"), ["variables", "variables"]),
+        (task_pb2.PreviewTemplateRequest(email="nobody", name="\n"), ["email", "name"]),
+        (
+            task_pb2.PreviewTemplateRequest(template="room", variables={"room": "4", "count": "0"}),
+            ["variables"],
+        ),
+    ],
+    ids=["unknown", "needy", "nobody", "unsuitable"],
+)
+async def test_what_is_wrong_is_told_by_the_names_of_this_request(
+    stub: Stub,
+    request_: task_pb2.PreviewTemplateRequest,
+    fields: list[str],
+) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await stub.PreviewTemplate(request_)
+
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert [field for field, _ in violations(status_of(caught.value))] == fields

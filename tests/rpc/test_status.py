@@ -1,0 +1,116 @@
+"""Every error that can reach a caller has a code, a reason and its details."""
+
+from base64 import b64encode
+from collections.abc import Iterator
+from datetime import timedelta
+from urllib.parse import quote
+
+import pytest
+from google.rpc import code_pb2, error_details_pb2
+
+from gcsched import errors
+from gcsched.errors import GcschedError, InvalidRequest, UnknownJob, Violation
+from gcsched.rpc.status import STATUS, status_of
+from tests.support.builders import NOW
+
+NEVER_REACH_A_CALLER = {
+    errors.CannotListen,
+    errors.BellUnavailable,
+    errors.EmbeddedStoreProblem,
+    errors.MalformedMail,
+    errors.PartEnded,
+    errors.SettingsProblems,
+    errors.TemplateProblem,
+}
+EXAMPLES: list[GcschedError] = [
+    errors.InvalidRequest([Violation("empid", "must not be empty")]),
+    errors.RequestIdReused("R", "job-1"),
+    errors.RequestTooLarge(2, 1),
+    errors.UnknownJob("job-1"),
+    errors.UnreadableJob("job-1"),
+    errors.UnknownSuppression(),
+    errors.UnknownRecipient("E1"),
+    errors.IllegalTransition("job-1", "SENT", "CANCELLED", since=NOW, why="its mail was sent"),
+    errors.DuplicateJob("job-1", "job-2"),
+    errors.EtagMismatch("job-1"),
+    errors.Contended("job-1", 5),
+    errors.NotFinished(500),
+    errors.DeadlineOver(),
+    errors.Defect(),
+    errors.Overloaded(3),
+    errors.MemoryFull(2**27, 2**28),
+    errors.MalformedMessage("it has no message"),
+    errors.MessageLate(timedelta(seconds=1)),
+    errors.Stopping(),
+    errors.StoreUnavailable("reading a job"),
+    errors.StoreRefused("reading a job", "permission", "the user may not read"),
+    errors.AdmissionClosed("index dedup_key of jobs is missing"),
+]
+
+
+def all_errors(of: type[GcschedError] = GcschedError) -> Iterator[type[GcschedError]]:
+    for each in of.__subclasses__():
+        yield each
+        yield from all_errors(each)
+
+
+def test_no_error_that_can_reach_a_caller_lacks_a_row() -> None:
+    ours = {each for each in all_errors() if each.__module__ == errors.__name__}
+
+    assert set(STATUS) == ours - NEVER_REACH_A_CALLER
+
+
+def test_each_reason_is_one_errors_own() -> None:
+    reasons = [reason for _, reason in STATUS.values()]
+
+    assert len(reasons) == len(set(reasons))
+    assert all(reason.replace("_", "").isalpha() and reason.isupper() for reason in reasons)
+
+
+def test_each_row_has_an_example() -> None:
+    assert {type(error) for error in EXAMPLES} == set(STATUS)
+
+
+@pytest.mark.parametrize("error", EXAMPLES, ids=lambda error: type(error).__name__)
+def test_each_carries_exactly_one_error_info(error: GcschedError) -> None:
+    status = status_of(error)
+
+    infos = [each for each in status.details if each.Is(error_details_pb2.ErrorInfo.DESCRIPTOR)]
+    info = error_details_pb2.ErrorInfo()
+    assert len(infos) == 1
+    assert infos[0].Unpack(info)
+    assert (status.code, info.reason, info.domain) == (*STATUS[type(error)], "gcsched")
+    assert status.message == str(error) != ""
+
+
+def test_metadata_says_which_job() -> None:
+    info = error_details_pb2.ErrorInfo()
+    status_of(UnknownJob("job-1")).details[0].Unpack(info)
+
+    assert dict(info.metadata) == {"job_id": "job-1"}
+
+
+def test_all_violations_are_told() -> None:
+    wrong = InvalidRequest([Violation("empid", "is empty"), Violation("emailID", "is no address")])
+
+    status = status_of(wrong)
+
+    bad = error_details_pb2.BadRequest()
+    assert status.code == code_pb2.INVALID_ARGUMENT
+    assert status.details[1].Unpack(bad)
+    told = [(each.field, each.description) for each in bad.field_violations]
+    assert told == [("empid", "is empty"), ("emailID", "is no address")]
+
+
+def test_however_much_is_wrong_it_fits_into_what_a_client_reads() -> None:
+    violations = [Violation(f"labels[{number}]", "ü" * 120) for number in range(200)]
+
+    status = status_of(InvalidRequest(violations))
+
+    bad = error_details_pb2.BadRequest()
+    assert status.details[1].Unpack(bad)
+    *told, rest = bad.field_violations
+    assert [each.field for each in told] == [each.field for each in violations[: len(told)]]
+    assert rest.description.startswith(f"and {200 - len(told)} more")
+    in_header = len(quote(status.message)) + len(b64encode(status.SerializeToString()))
+    assert in_header < 8_000

@@ -1,0 +1,206 @@
+"""Claimed jobs on a slow relay, each cancelled or its address blocked in that moment.
+
+Two replicas carry them. The oracle is the relay, which notes when the first octets of a body come:
+by `time.monotonic()`, which all processes of a machine share.
+"""
+
+import asyncio
+import time
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import grpc
+from pymongo import MongoClient
+
+from gcsched.pb import task_pb2
+from tests.scenarios.cluster import Stage, a_stage, lines
+from tests.scenarios.races import CALL_SECONDS, FINAL, TOO_LATE, why
+from tests.support.relay.script import repeatable
+from tests.support.service import Stub, a_meet, scheduler
+from tests.support.wait import until
+
+CANCEL, CANCEL_MANY, BLOCK = "CancelJob", "CancelJobs", "AddSuppression"
+SESSIONS = "40"
+LOOK_EVERY_SECONDS = 0.03
+DOMAINS = 40
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """*longest* is how many seconds a reply of the relay may take."""
+
+    seed: int
+    jobs: int = 2000
+    longest: float = 0.6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What a caller did about one job, what it was answered, and when by the monotonic clock."""
+
+    job_id: str
+    email: str
+    call: str
+    answer: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    scenario: Scenario
+    told: Sequence[Told]
+    documents: Mapping[str, Mapping[str, Any]]
+    bodies: Mapping[str, Sequence[float]]
+    mails: Mapping[str, int]
+    seconds: float
+
+
+async def play(folder: Path, scenario: Scenario) -> Found:
+    begun, bodies = time.monotonic(), folder / "bodies.jsonl"
+    relay = ["--bodies", str(bodies), "--slow", str(scenario.longest), "--seed", str(scenario.seed)]
+    async with a_stage(folder, services=2, relay=relay, smtp_sessions=SESSIONS) as stage:
+        due = int(time.time() + 3 + scenario.jobs / 300)
+        meets = [
+            a_meet(number, timestamp=due, emailID=f"{number}@d{number % DOMAINS}.test")
+            for number in range(scenario.jobs)
+        ]
+        assert {call.code for call in await stage.call(meets)} == {"OK"}
+        told = await told_when_claimed(stage, scenario)
+        await until(lambda: all_have_ended(stage), within=120, every=0.5)
+        began = defaultdict(list)
+        for entry in lines(bodies):
+            began[entry["recipient"]].append(entry["time"])
+        return Found(
+            scenario=scenario,
+            told=told,
+            documents={job["_id"]: job for job in stage.jobs()},
+            bodies=began,
+            mails=Counter(entry["recipient"] for entry in stage.entries()),
+            seconds=round(time.monotonic() - begun, 1),
+        )
+
+
+def all_have_ended(stage: Stage) -> bool:
+    return {job["state"] for job in stage.jobs()} <= FINAL
+
+
+async def told_when_claimed(stage: Stage, scenario: Scenario) -> list[Told]:
+    """Let a caller of its own do something about each job, a moment after it was claimed."""
+    chance = repeatable(f"claimed {scenario.seed}")
+    async with (
+        scheduler(stage.services[0].target) as one,
+        scheduler(stage.services[1].target) as other,
+        asyncio.TaskGroup() as tasks,
+    ):
+        telling = []
+        async for job in claimed(stage, scenario.jobs):
+            caller = Caller(stub=chance.choice([one, other]), job=job)
+            call = chance.choice([CANCEL, CANCEL, CANCEL_MANY, BLOCK, BLOCK])
+            after = chance.uniform(0.0, 2 * scenario.longest)
+            telling.append(tasks.create_task(caller.tell(call, after=after)))
+        return [await each for each in telling]
+
+
+async def claimed(stage: Stage, count: int) -> AsyncIterator[Mapping[str, Any]]:
+    """Give each job when it is first seen to be claimed, until all *count* have ended."""
+    known: set[str] = set()
+    with closing(MongoClient[dict[str, Any]](stage.mongo.uri)) as client:
+        jobs = client.get_default_database()["jobs"]
+        query, fields = {"state": "SENDING"}, {"email": 1, "empid": 1}
+        ended = 0
+        while ended < count:
+            for job in await asyncio.to_thread(lambda: list(jobs.find(query, fields))):
+                if job["_id"] not in known:
+                    known.add(job["_id"])
+                    yield job
+            ended = await asyncio.to_thread(
+                lambda: jobs.count_documents({"state": {"$in": sorted(FINAL)}})
+            )
+            await asyncio.sleep(LOOK_EVERY_SECONDS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    stub: Stub
+    job: Mapping[str, Any]
+
+    async def tell(self, call: str, *, after: float) -> Told:
+        await asyncio.sleep(after)
+        try:
+            answer = await self.ask(call)
+        except grpc.aio.AioRpcError as error:
+            answer, _ = why(error)
+        job_id, email = self.job["_id"], self.job["email"]
+        return Told(job_id=job_id, email=email, call=call, answer=answer, at=time.monotonic())
+
+    async def ask(self, call: str) -> str:
+        if call == CANCEL:
+            cancel = task_pb2.CancelJobRequest(job_id=self.job["_id"])
+            await self.stub.CancelJob(cancel, timeout=CALL_SECONDS)
+            return "OK"
+        if call == BLOCK:
+            block = task_pb2.AddSuppressionRequest(email=self.job["email"], reason="asked us to")
+            await self.stub.AddSuppression(block, timeout=CALL_SECONDS)
+            return "OK"
+        wanted = task_pb2.JobFilter(empid=self.job["empid"])
+        many = task_pb2.ChangeJobsRequest(filter=wanted)
+        answered = await self.stub.CancelJobs(many, timeout=CALL_SECONDS)
+        return f"OK {answered.count}"
+
+
+def problems(found: Found) -> list[str]:
+    """Say of each job what is not as it has to be."""
+    wrong = [f"{told}: {each}" for told in found.told for each in wrongs(found, told)]
+    for job in found.documents.values():
+        wrong += [f"{job['_id']}: {each}" for each in wrong_ends(found, job)]
+    return wrong
+
+
+def wrongs(found: Found, told: Told) -> Iterator[str]:
+    state, bodies = found.documents[told.job_id]["state"], found.bodies.get(told.email, ())
+    if told.answer in {"OK", "OK 1"} and told.call != BLOCK and state != "CANCELLED":
+        yield f"cancelled with OK, and {state}"
+    if told.answer == "OK" and any(body > told.at for body in bodies):
+        yield f"a body began {max(bodies) - told.at:.3f} s after the OK"
+    if told.answer in {TOO_LATE, "OK 0"} and state not in {"SENT", "SUPPRESSED"}:
+        yield f"too late to change, and {state}"
+
+
+def wrong_ends(found: Found, job: Mapping[str, Any]) -> Iterator[str]:
+    """Say what is wrong with how *job* ended, whatever its caller was told."""
+    state, email = job["state"], job["email"]
+    mails, bodies = found.mails.get(email, 0), len(found.bodies.get(email, ()))
+    if (mails, bodies) != ((1, 1) if state == "SENT" else (0, 0)):
+        yield f"{state}, with {bodies} bodies and {mails} mails"
+    if state not in {"SENT", "CANCELLED", "SUPPRESSED"}:
+        yield f"ended as {state}"
+    if {"claim", "lease", "begun"} & job.keys():
+        yield "still has a claim"
+
+
+def figures(found: Found) -> dict[str, Any]:
+    """Give what is worth keeping of *found*."""
+    wrong = problems(found)
+    later = [
+        told.at - max(bodies)
+        for told in found.told
+        if told.call == BLOCK and told.answer == "OK" and (bodies := found.bodies.get(told.email))
+    ]
+    return {
+        "seed": found.scenario.seed,
+        "jobs": found.scenario.jobs,
+        "longest_reply_seconds": found.scenario.longest,
+        "seconds": found.seconds,
+        "told_while_claimed": len(found.told),
+        "answers": dict(sorted(Counter(f"{t.call}: {t.answer}" for t in found.told).items())),
+        "states": dict(Counter(job["state"] for job in found.documents.values())),
+        "bodies_begun": sum(map(len, found.bodies.values())),
+        "mails": sum(found.mails.values()),
+        "shortest_from_body_to_ok_of_a_block_seconds": round(min(later), 4) if later else None,
+        "problems": len(wrong),
+        "first_problems": wrong[:10],
+    }

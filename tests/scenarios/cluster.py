@@ -1,0 +1,155 @@
+"""A whole stage: stores of its own, a relay with a ledger, and as many services as wanted."""
+
+import asyncio
+import json
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import grpc
+from pymongo import MongoClient
+from redis.asyncio import Redis
+
+from gcsched.pb import task_pb2
+from tests.support.ports import free_port
+from tests.support.relay.server import command
+from tests.support.service import ServiceProcess, Stub, environment, scheduler, service
+from tests.support.stores import OwnServer, own_mongod, own_valkey
+
+ROOT = Path(__file__).resolve().parents[2]
+CALL_TIMEOUT_SECONDS = 20.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One call as its caller saw it: seconds it took, job id, or the status it failed with."""
+
+    seconds: float
+    job_id: str = ""
+    code: str = "OK"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    folder: Path
+    mongo: OwnServer
+    valkey: OwnServer
+    relay_port: int
+    ledger: Path
+    services: list[ServiceProcess] = field(default_factory=list)
+
+    def arrivals(self) -> dict[str, list[float]]:
+        """Read the ledger: recipient → times of arrival."""
+        kept: dict[str, list[float]] = defaultdict(list)
+        for entry in self.entries():
+            kept[entry["recipient"]].append(entry["time"])
+        return dict(kept)
+
+    def arrived(self) -> int:
+        """Count the recipients that have mail."""
+        return len({entry["recipient"] for entry in self.entries()})
+
+    def size_of_ledger(self) -> int:
+        """Count the mails without reading them."""
+        return self.ledger.read_bytes().count(b"\n") if self.ledger.exists() else 0
+
+    def entries(self) -> list[dict[str, Any]]:
+        return lines(self.ledger)
+
+    def jobs(self) -> list[dict[str, Any]]:
+        """Read every job as MongoDB has it."""
+        with MongoClient[dict[str, Any]](self.mongo.uri, tz_aware=True) as client:
+            return list(client.get_default_database()["jobs"].find())
+
+    def uncertain(self) -> set[str]:
+        """Give the recipients of jobs that were UNCERTAIN at some time."""
+        return {
+            job["email"]
+            for job in self.jobs()
+            if job["state"] == "UNCERTAIN"
+            or any(attempt["kind"] == "UNCERTAIN" for attempt in job["attempts"])
+        }
+
+    async def flush_redis(self) -> None:
+        async with Redis.from_url(self.valkey.uri) as redis:
+            await redis.flushall()
+
+    async def call(
+        self, requests: Iterable[task_pb2.MeetRequest], *, per_second: float | None = None
+    ) -> list[Call]:
+        """Send *requests* to the services in turn, all at once or evenly *per_second*."""
+        async with AsyncExitStack() as stack, asyncio.TaskGroup() as tasks:
+            stubs = [
+                await stack.enter_async_context(scheduler(each.target)) for each in self.services
+            ]
+            begun, calls = time.monotonic(), []
+            for number, request in enumerate(requests):
+                if per_second is not None:
+                    await asyncio.sleep(max(0.0, begun + number / per_second - time.monotonic()))
+                stub = stubs[number % len(stubs)]
+                calls.append(tasks.create_task(timed(stub, request)))
+            return [await each for each in calls]
+
+
+def lines(file: Path) -> list[dict[str, Any]]:
+    """Read what a relay has written to *file* until now."""
+    written = file.read_bytes() if file.exists() else b""
+    *whole, _ = written.split(b"\n")  # the last line may be half written
+    return [json.loads(line) for line in whole]
+
+
+async def timed(stub: Stub, request: task_pb2.MeetRequest) -> Call:
+    begun = time.perf_counter()
+    try:
+        reply = await stub.ScheduleMeet(request, timeout=CALL_TIMEOUT_SECONDS)
+    except grpc.aio.AioRpcError as error:
+        return Call(seconds=time.perf_counter() - begun, code=error.code().name)
+    return Call(seconds=time.perf_counter() - begun, job_id=reply.job_id)
+
+
+@asynccontextmanager
+async def a_stage(
+    folder: Path, *, services: int = 1, relay: Sequence[str] = (), **settings: str
+) -> AsyncIterator[Stage]:
+    """Open everything, on ports of its own; it all ends with the block."""
+    async with AsyncExitStack() as stack:
+        mongo = await stack.enter_async_context(own_mongod(folder))
+        valkey = await stack.enter_async_context(own_valkey(folder))
+        ledger, port = folder / "ledger.jsonl", free_port()
+        await stack.enter_async_context(a_relay(ledger, port, relay))
+        stage = Stage(folder=folder, mongo=mongo, valkey=valkey, relay_port=port, ledger=ledger)
+        given = environment(mongo=mongo.uri, redis=valkey.uri, relay_port=port, **settings)
+        for number in range(services):
+            running = service(folder, given, name=f"service-{number}")
+            stage.services.append(await stack.enter_async_context(running))
+        yield stage
+
+
+@asynccontextmanager
+async def a_relay(ledger: Path, port: int, others: Sequence[str] = ()) -> AsyncIterator[None]:
+    process = await asyncio.create_subprocess_exec(
+        *command(port=port, ledger=ledger, others=others), cwd=ROOT, stdout=asyncio.subprocess.PIPE
+    )
+    try:
+        assert process.stdout is not None
+        await process.stdout.readline()
+        yield
+    finally:
+        process.kill()
+        await process.wait()
+
+
+def lateness(arrivals: dict[str, list[float]]) -> list[float]:
+    """Give the seconds each first arrival was late; recipients are ``number-due@…``."""
+    return sorted(
+        times[0] - float(recipient.partition("@")[0].rpartition("-")[2])
+        for recipient, times in arrivals.items()
+    )
+
+
+def quantile(values: Sequence[float], share: float) -> float:
+    return values[min(len(values) - 1, int(len(values) * share))]

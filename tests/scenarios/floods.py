@@ -1,0 +1,293 @@
+"""Floods: what callers can send to fill a service's memory or to hold its event loop."""
+
+import asyncio
+import itertools
+import json
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import grpc
+
+from gcsched.pb import task_pb2
+from tests.support.raw_calls import NO_WINDOW, RawConnection, message, raw_connection
+from tests.support.service import a_meet
+from tests.support.wait import until
+
+Codes = Counter[str]
+Flood = Callable[[str], Coroutine[Any, Any, Codes]]
+FAR = 2_000_000_000
+PATIENCE_SECONDS = 30
+LARGEST = 4 * 1024 * 1024 - 1024
+
+
+async def sent(target: str, method: str, bodies: Iterable[bytes], *, channels: int = 4) -> Codes:
+    """Send octets as calls of *method*, all at once; count the codes."""
+    codes = Codes()
+
+    async def one(channel: grpc.aio.Channel, body: bytes) -> None:
+        ask: Any = channel.unary_unary(f"/scheduler.Scheduler/{method}")
+        call = ask(body, timeout=PATIENCE_SECONDS)
+        codes[(await call.code()).name] += 1
+
+    async with AsyncExitStack() as stack, asyncio.TaskGroup() as tasks:
+        options = [
+            ("grpc.use_local_subchannel_pool", 1),
+            ("grpc.max_receive_message_length", -1),
+        ]
+        opened = [
+            await stack.enter_async_context(grpc.aio.insecure_channel(target, options=options))
+            for _ in range(channels)
+        ]
+        running = [
+            tasks.create_task(one(channel, body))
+            for channel, body in zip(itertools.cycle(opened), bodies, strict=False)
+        ]
+        await asyncio.wait(running)
+    return codes
+
+
+def memory_peak_mb(pid: int) -> float:
+    """Return VmHWM: the most that was resident at any time."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+    line = next(line for line in status.splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) / 1024
+
+
+def batch(*requests: task_pb2.MeetRequest) -> bytes:
+    return task_pb2.BatchScheduleMeetsRequest(requests=requests).SerializeToString()
+
+
+async def wrong_variables(target: str) -> Codes:
+    """Batches of 63 requests with 5,800 wrong variable names each."""
+    names = {f"-{number:x}": "" for number in range(5_800)}
+    body = batch(*(a_meet(n, timestamp=FAR, variables=names) for n in range(63)))
+    return await sent(target, "BatchScheduleMeets", [body] * 12)
+
+
+async def many_labels(target: str) -> Codes:
+    """Batches of requests whose label maps take all the room there is."""
+    names = {f"{number:x}": "" for number in range(5_800)}
+    body = batch(*(a_meet(n, timestamp=FAR, labels=names) for n in range(63)))
+    return await sent(target, "BatchScheduleMeets", [body] * 12)
+
+
+async def large_batches(target: str) -> Codes:
+    """200 batches of 3.7 MB at once, each good."""
+    text = {"text": "x" * 16_000}
+    bodies = (
+        batch(*(a_meet(n, timestamp=FAR + number, variables=text) for n in range(230)))
+        for number in range(200)
+    )
+    return await sent(target, "BatchScheduleMeets", bodies, channels=8)
+
+
+async def empty_requests(target: str) -> Codes:
+    """Messages of 4 MiB that hold two million empty requests each."""
+    return await sent(target, "BatchScheduleMeets", [b"\n\0" * (LARGEST // 2)] * 12)
+
+
+async def large_messages(target: str) -> Codes:
+    """Messages of 4 MiB to a method that takes an id."""
+    body = task_pb2.GetJobRequest(job_id="x" * LARGEST).SerializeToString()
+    return await sent(target, "GetJob", [body] * 60)
+
+
+async def map_of_4_mib(target: str) -> Codes:
+    """Single requests of 4 MiB with some 400,000 variables each."""
+    body = a_meet(1, variables={f"{n:x}": "" for n in range(330_000)}).SerializeToString()
+    return await sent(
+        target, "ScheduleMeet", [body[:LARGEST] if len(body) > LARGEST else body] * 12
+    )
+
+
+async def long_domains(target: str) -> Codes:
+    """Batches of 1,000 addresses whose domains take longest to look at."""
+    label = "".join(chr(0x4E00 + 37 * n) for n in range(59))
+    arab = "xn--mgbaaadlceoa4agofcdhvuaj2armt2abjj"
+
+    def domain(number: int) -> str:
+        return f"{label}{number}.com" if number % 2 else f"{arab}.{arab}.{arab}.x{number}.com"
+
+    body = batch(*(a_meet(n, timestamp=FAR, emailID=f"a@{domain(n)}") for n in range(1_000)))
+    return await sent(target, "BatchScheduleMeets", [body] * 10)
+
+
+async def previews(target: str) -> Codes:
+    """Batches of 240 previews, each with variables of 16 KB."""
+    text = {"text": "<" * 16_000}
+    bodies = [
+        batch(*(a_meet(n, timestamp=FAR, variables=text, validate_only=True) for n in range(240)))
+    ]
+    return await sent(target, "BatchScheduleMeets", bodies * 20)
+
+
+async def long_texts(target: str) -> Codes:
+    """5,000 good single requests with variables of 16 KB."""
+    text = {"text": "x" * 16_000}
+    bodies = (
+        a_meet(n, timestamp=FAR + 1_000, variables=text).SerializeToString() for n in range(5_000)
+    )
+    return await sent(target, "ScheduleMeet", bodies, channels=8)
+
+
+@asynccontextmanager
+async def raw(
+    target: str, connections: int, *, settings: bytes = b""
+) -> AsyncIterator[list[RawConnection]]:
+    async with AsyncExitStack() as stack:
+        yield [
+            await stack.enter_async_context(raw_connection(target, settings=settings))
+            for _ in range(connections)
+        ]
+
+
+async def written(
+    connections: list[RawConnection], count: int, write: Callable[[RawConnection], object]
+) -> None:
+    """Carry out *write* so many times on each of *connections*, as fast as they take it."""
+    for number in range(count):
+        for each in connections:
+            write(each)
+        if number % 50 == 0:
+            await drained(connections)
+
+
+async def drained(connections: list[RawConnection]) -> None:
+    for each in connections:
+        try:
+            await asyncio.wait_for(each.writer.drain(), 2)
+        except (ConnectionError, TimeoutError):
+            each.is_closed = True
+
+
+def ended(connections: list[RawConnection]) -> Codes:
+    return Codes(
+        streams_ended=sum(len(each.ended) for each in connections),
+        connections_closed=sum(each.is_closed for each in connections),
+    )
+
+
+async def resets(target: str, *, of_each: int = 10_000) -> Codes:
+    """100,000 streams that are reset at once, over ten connections."""
+    async with raw(target, 10) as connections:
+        await written(connections, of_each, lambda each: each.reset(each.begin("ScheduleMeet")))
+        await asyncio.sleep(1)
+        return ended(connections)
+
+
+async def no_message(target: str, *, of_each: int = 4_000) -> Codes:
+    """40,000 calls that end without a message, over ten connections."""
+    async with raw(target, 10) as connections:
+        await written(connections, of_each, lambda each: each.begin("ScheduleMeet", end=True))
+        await until(lambda: ended(connections)["streams_ended"] >= 10 * of_each, within=20)
+        return ended(connections)
+
+
+async def silent_streams(target: str) -> Codes:
+    """20,000 calls that never send anything, with 6 KB of metadata each, over forty connections."""
+    bulk = (b"x-bulk", b"x" * 6_000)
+    async with raw(target, 40) as connections:
+        await written(connections, 500, lambda each: each.begin("GetJob", bulk))
+        await asyncio.sleep(8)
+        return ended(connections)
+
+
+async def endless_messages(target: str) -> Codes:
+    """2,000 calls that send all they may of a message that never ends, over 20 connections."""
+    async with raw(target, 20) as connections:
+        begun: list[tuple[RawConnection, int]] = []
+
+        def begin(each: RawConnection) -> None:
+            stream = each.begin("BatchScheduleMeets")
+            each.send(stream, message(b"", announced=LARGEST), end=False)
+            each.windows[stream] -= 5
+            each.windows[0] -= 5
+            begun.append((each, stream))
+
+        await written(connections, 100, begin)
+        for _ in range(80):
+            for each, stream in begun:
+                if stream not in each.ended and not each.is_closed:
+                    each.fill(stream)
+            await drained(connections)
+            await asyncio.sleep(0.05)
+        return ended(connections)
+
+
+async def slow_readers(target: str) -> Codes:
+    """400 lists of whole jobs whose callers never read, over 20 connections."""
+    body = message(
+        task_pb2.ListJobsRequest(page_size=200, view=task_pb2.Job.FULL).SerializeToString()
+    )
+    async with raw(target, 20, settings=NO_WINDOW) as connections:
+        await written(connections, 20, lambda each: each.send(each.begin("ListJobs"), body))
+        await asyncio.sleep(8)
+        return ended(connections)
+
+
+async def watches(target: str) -> Codes:
+    """6,000 watches of health and 1,000 conversations with reflection, over ten connections."""
+    reflection = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
+
+    def both(each: RawConnection) -> None:
+        for _ in range(6):
+            each.send(each.begin("/grpc.health.v1.Health/Watch"), message(b""), end=False)
+        each.send(each.begin(reflection), message(b"\x3a\x00"), end=False)
+
+    async with raw(target, 10) as connections:
+        await written(connections, 100, both)
+        await asyncio.sleep(4)
+        return ended(connections)
+
+
+async def malformed(target: str) -> Codes:
+    """3,000 calls each with text that is not UTF-8, with garbage, and with a frame cut off."""
+    bodies = [b"\n\x02\xff\xfe", b"\xff" * 30] * 3_000
+    codes = await sent(target, "ScheduleMeet", bodies)
+    async with raw(target, 4) as connections:
+
+        def cut_off(each: RawConnection) -> None:
+            each.send(each.begin("ScheduleMeet"), message(b"\n\x02ab", announced=100))
+
+        await written(connections, 750, cut_off)
+        await asyncio.sleep(2)
+        return codes + ended(connections)
+
+
+async def nothing(_: str) -> Codes:
+    """No flood: what the machine itself does meanwhile."""
+    await asyncio.sleep(4)
+    return Codes()
+
+
+FLOODS: dict[str, Flood] = {
+    each.__name__: each
+    for each in (
+        nothing,
+        wrong_variables,
+        many_labels,
+        large_batches,
+        empty_requests,
+        large_messages,
+        map_of_4_mib,
+        long_domains,
+        previews,
+        long_texts,
+        resets,
+        no_message,
+        silent_streams,
+        endless_messages,
+        slow_readers,
+        watches,
+        malformed,
+    )
+}
+
+
+if __name__ == "__main__":  # a flood in a process of its own holds up no measurement
+    name, where = sys.argv[1:]
+    sys.stdout.write(json.dumps(asyncio.run(FLOODS[name](where))))

@@ -1,0 +1,158 @@
+"""Values with one obvious default each, a clock that stands still, and loops that run meanwhile."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from gcsched.domain.attempt import Attempt
+from gcsched.domain.dedup import DedupRule
+from gcsched.domain.due import DailyPlan
+from gcsched.domain.job import Job, State
+from gcsched.domain.request import MeetRequest, Offer
+from gcsched.domain.smtp_reply import Kind
+from gcsched.domain.suppression import Suppression
+from gcsched.usecases.admission.job_factory import JobFactory
+from gcsched.usecases.ports import Admitted, Batch, Conclusion
+
+NOW = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
+NOON = 1_782_907_200
+"""NOW, as Unix seconds."""
+
+LONGEST_TEST_SECONDS = 20
+LONGEST_STOP_SECONDS = 5
+
+
+@dataclass
+class FixedClock:
+    """A Clock that only goes when told to."""
+
+    now: datetime = NOW
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def forward(self, by: timedelta) -> None:
+        self.now += by
+
+
+def a_request(**others: Any) -> MeetRequest:
+    """Make a good request: a mail at NOW."""
+    ordinary: dict[str, Any] = {
+        "empid": "E1",
+        "email": "ada@example.org",
+        "message": "Stand-up",
+        "name": "Ada",
+        "timestamp": NOON,
+    }
+    return MeetRequest(**{**ordinary, **others})
+
+
+DOC_ONLY = Offer(
+    templates={"doc": ()},
+    given={"username", "empid"},
+    daily=DailyPlan(at=time(10), zone=ZoneInfo("Europe/Berlin")),
+)
+
+
+def a_job_factory(**others: Any) -> JobFactory:
+    """Make the factory of a service with one template that needs nothing."""
+    ordinary: dict[str, Any] = {
+        "offer": DOC_ONLY,
+        "dedup": DedupRule(),
+        "message_id_domain": "example.org",
+        "keep_trying": timedelta(hours=6),
+    }
+    return JobFactory(**{**ordinary, **others})
+
+
+def an_admitted(job: Job | None = None, *, is_new: bool = True) -> Admitted:
+    """Make the answer that *job*, or an ordinary one, is stored as it is."""
+    job = job or a_job()
+    return Admitted(job_id=job.id, is_new=is_new, state=job.state, due=job.due)
+
+
+def is_new(answer: object) -> bool:
+    return isinstance(answer, Admitted) and answer.is_new
+
+
+def a_job(**others: Any) -> Job:
+    """Make a job that was accepted at NOW and is due then."""
+    ordinary: dict[str, Any] = {
+        "id": "job-1",
+        "state": State.SCHEDULED,
+        "empid": "E1",
+        "email": "ada@example.org",
+        "message": "Stand-up",
+        "name": "Ada",
+        "created": NOW,
+        "due_at": NOW,
+        "due": NOW,
+        "not_after": NOW + timedelta(days=1),
+        "since": NOW,
+        "message_id": "job-1@example.org",
+        "dedup_key": "key-1",
+    }
+    return Job(**{**ordinary, **others})
+
+
+def a_claimed_job(**others: Any) -> Job:
+    """Make a job that is being sent."""
+    return a_job(**{"state": State.SENDING, "claim": "claim-1", "version": 1, **others})
+
+
+def an_attempt(**others: Any) -> Attempt:
+    """Make an attempt that began at NOW, took a second, and was put off by the relay."""
+    ordinary: dict[str, Any] = {
+        "begun": NOW,
+        "ended": NOW + timedelta(seconds=1),
+        "kind": Kind.LATER,
+        "relay": "smtp.example.org",
+        "code": 450,
+        "text": "450 at RCPT: busy",
+    }
+    return Attempt(**{**ordinary, **others})
+
+
+def a_suppression(**others: Any) -> Suppression:
+    """Make a suppression that an earlier job brought about at NOW."""
+    ordinary: dict[str, Any] = {
+        "address": "ada@example.org",
+        "reason": "550 5.1.1 at RCPT: no such user",
+        "job_id": "job-0",
+        "since": NOW,
+        "until": NOW + timedelta(days=30),
+    }
+    return Suppression(**{**ordinary, **others})
+
+
+def a_conclusion(job: Job | None = None, *, claim: str = "claim-1") -> Conclusion:
+    """Make the conclusion that *job*, or an ordinary one, was sent."""
+    return Conclusion(
+        claim=claim, job=job or a_claimed_job().sent(an_attempt(kind=Kind.ACCEPTED, code=250))
+    )
+
+
+def a_batch(*jobs: Job, claim: str = "claim-1") -> Batch:
+    return Batch(token=claim, jobs=jobs, until=0.0, saw=len(jobs))
+
+
+@asynccontextmanager
+async def running(loop: Callable[[asyncio.Event], Awaitable[None]]) -> AsyncIterator[asyncio.Event]:
+    """Run *loop* meanwhile; stop it at the end, and see that it ends. What hangs fails."""
+    stop = asyncio.Event()
+
+    async def run() -> None:
+        await loop(stop)
+
+    task = asyncio.create_task(run(), name="loop under test")
+    await asyncio.sleep(0)  # it has begun before anything can stop it
+    try:
+        async with asyncio.timeout(LONGEST_TEST_SECONDS):
+            yield stop
+    finally:
+        stop.set()
+        await asyncio.wait_for(task, LONGEST_STOP_SECONDS)

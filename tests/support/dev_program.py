@@ -1,0 +1,146 @@
+"""`python -m gcsched dev` as a process: its lines as they come, its children, its end."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Condition, Thread
+from typing import IO, Any
+
+import grpc
+import psutil
+
+from gcsched.pb import task_pb2, task_pb2_grpc
+from tests.support.ports import free_port
+
+LONGEST_WAIT_SECONDS = 30.0
+
+
+@dataclass(kw_only=True, eq=False)
+class DevProcess:
+    process: subprocess.Popen[str]
+    folder: Path
+    port: int
+    lines: list[str] = field(default_factory=list)
+    heard: Condition = field(default_factory=Condition)
+    has_ended: bool = False
+
+    @property
+    def target(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def output(self) -> str:
+        return "\n".join(self.lines)
+
+    def listen(self, pipe: IO[str]) -> None:
+        for line in pipe:
+            with self.heard:
+                self.lines.append(line.rstrip("\n"))
+                self.heard.notify_all()
+        with self.heard:
+            self.has_ended = True
+            self.heard.notify_all()
+
+    def wait_for(self, pattern: str) -> str:
+        """Wait for a line with *pattern*; give the line."""
+
+        def found() -> str | None:
+            return next((line for line in self.lines if re.search(pattern, line)), None)
+
+        with self.heard:
+            self.heard.wait_for(lambda: self.has_ended or found(), LONGEST_WAIT_SECONDS)
+            line = found()
+        assert line is not None, f"no line with {pattern!r} in:\n{self.output}"
+        return line
+
+    def wait_after(self, line: str, pattern: str) -> str:
+        """Wait for a line with *pattern* that follows *line*; give it."""
+
+        def found() -> str | None:
+            after = self.lines[self.lines.index(line) + 1 :]
+            return next((each for each in after if re.search(pattern, each)), None)
+
+        with self.heard:
+            self.heard.wait_for(lambda: self.has_ended or found(), LONGEST_WAIT_SECONDS)
+            found_line = found()
+        assert found_line is not None, f"no line with {pattern!r} after {line!r}:\n{self.output}"
+        return found_line
+
+    def wait_ready(self) -> float:
+        """Give the seconds that it says it took."""
+        said = re.search(r"serving after ([0-9.]+) s", self.wait_for("serving after"))
+        assert said is not None
+        self.wait_for("  try ")
+        return float(said[1])
+
+    def signal(self, number: int) -> None:
+        self.process.send_signal(number)
+
+    def ended(self) -> int:
+        return self.process.wait(LONGEST_WAIT_SECONDS)
+
+    def stop(self) -> int:
+        """Press Ctrl-C; give the exit code."""
+        self.signal(signal.SIGINT)
+        return self.ended()
+
+    def children(self) -> list[psutil.Process]:
+        found = psutil.Process(self.process.pid).children(recursive=True)
+        assert sorted(child.name() for child in found) == ["mongod", "valkey-server"]
+        return found
+
+    def mails(self, ending: str) -> list[Path]:
+        return sorted((self.folder / "mails").glob(f"*.{ending}"))
+
+    def schedule(self, *, in_seconds: int | None, **others: Any) -> str:
+        """Ask by gRPC for a mail, or for one of the daily queue; give the job's id."""
+        given: dict[str, Any] = {
+            "empid": "E1",
+            "emailID": "ada@example.org",
+            "message": "Interview",
+            **others,
+        }
+        timestamp = 0 if in_seconds is None else int(time.time()) + in_seconds
+        with grpc.insecure_channel(self.target) as channel:
+            stub = task_pb2_grpc.SchedulerStub(channel)
+            request = task_pb2.MeetRequest(timestamp=timestamp, **given)
+            return str(stub.ScheduleMeet(request, timeout=10).job_id)
+
+
+def environ(**ours: str) -> dict[str, str]:
+    """Give the environment without anybody's settings but *ours*."""
+    others = {name: value for name, value in os.environ.items() if not name.startswith("GCSCHED_")}
+    return others | ours
+
+
+@contextmanager
+def dev(
+    folder: Path, *arguments: str, environment: Mapping[str, str] | None = None
+) -> Iterator[DevProcess]:
+    """Run `dev` on *folder* for a block; whatever is left of it then is killed."""
+    port = free_port()
+    where = ["--data", str(folder), "--grpc", f"127.0.0.1:{port}"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "gcsched", "dev", *where, *arguments],
+        env=environ(**{"GCSCHED_HTTP_LISTEN": "127.0.0.1:0", **(environment or {})}),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        running = DevProcess(process=process, folder=folder, port=port)
+        listener = Thread(target=running.listen, args=(process.stdout,), daemon=True)
+        listener.start()
+        try:
+            yield running
+        finally:
+            process.kill()
+            process.wait()
+            listener.join()

@@ -1,0 +1,190 @@
+"""Documents in which one field is what no program of ours writes: every field, many types."""
+
+import itertools
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from bson import Decimal128, ObjectId, Timestamp
+from bson import encode as encode_bson
+from bson.datetime_ms import DatetimeMS
+from bson.raw_bson import RawBSONDocument
+from pymongo.collection import Collection
+from pymongo.database import Database
+from pymongo.errors import PyMongoError
+
+from gcsched.adapters.mongo import suppressions
+from gcsched.adapters.mongo.codec import encode
+from gcsched.domain.job import State
+from tests.support.builders import a_claimed_job, a_job, a_suppression, an_attempt
+
+Row = dict[str, Any]
+
+GONE = object()
+"""Stands for a field that is missing."""
+
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+HUGE = 70_000
+
+VALUES: Mapping[str, Any] = {
+    "missing": GONE,
+    "null": None,
+    "text": "x",
+    "empty text": "",
+    "huge text": "x" * HUGE,
+    "number": 7,
+    "fraction": 2.5,
+    "NaN": float("nan"),
+    "infinity": float("inf"),
+    "negative": -1,
+    "largest": 2**63 - 1,
+    "decimal": Decimal128("1"),
+    "true": True,
+    "object": {"a": 1},
+    "operator": {"$gt": 1},
+    "array": [],
+    "array of text": ["x", "SCHEDULED", "SENDING"],
+    "array of dates": [LONG_AGO, datetime(2100, 1, 1, tzinfo=UTC)],
+    "array of objects": [{"a": 1}],
+    "date": LONG_AGO,
+    "far date": DatetimeMS(8_640_000_000_000_000),
+    "early date": DatetimeMS(-8_640_000_000_000_000),
+    "binary": b"\x00\xff",
+    "id": ObjectId("0123456789abcdef01234567"),
+    "pattern": re.compile("x"),
+    "timestamp": Timestamp(1, 1),
+}
+
+IN_JOBS = (
+    *("_id", "state", "empid", "email", "message", "name", "created", "due_at", "due", "not_after"),
+    *("since", "message_id", "dedup_key", "released_key", "template", "variables", "labels"),
+    *("reply_to", "request_id", "fingerprint", "dedup_until", "not_after_asked", "priority"),
+    *("attempt", "takebacks", "version", "claim", "lease", "begun", "reason", "attempts"),
+    *("delete_after", "aside", "attempts.0"),
+    *(f"attempts.0.{name}" for name in ("begun", "ended", "kind", "relay", "code", "text")),
+    *("attempts.0.enhanced", "variables.a", "labels.a"),
+)
+STATES = ("QUEUED", "SCHEDULED", "RETRYING", "orphan", "begun orphan", "SENT", "UNREADABLE")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Poison:
+    """A document, and what is wrong with it."""
+
+    collection: str
+    field: str
+    value: str
+    row: Row
+
+    @property
+    def name(self) -> str:
+        return f"{self.collection}.{self.field}: {self.value}"
+
+
+def in_jobs(
+    fields: Sequence[str] = IN_JOBS,
+    states: Sequence[str] = STATES,
+    values: Mapping[str, Any] = VALUES,
+) -> Iterator[Poison]:
+    for state, field, (kind, value) in itertools.product(states, fields, values.items()):
+        row = a_row(state, f"{state} {field} {kind}")
+        spoil(row, field, value)
+        yield Poison(collection="jobs", field=field, value=f"{kind} ({state})", row=row)
+
+
+def a_row(state: str, name: str) -> Row:
+    """Make a job in *state* that is due long since."""
+    common: Row = {
+        "id": f"poison {name}",
+        "dedup_key": f"poison {name}",
+        "empid": "POISON",
+        "due": LONG_AGO,
+        "due_at": LONG_AGO,
+        "created": LONG_AGO,
+        "since": LONG_AGO,
+        "email": "poison@example.org",
+        "not_after": datetime.now(UTC) + timedelta(days=1),
+        "attempts": (an_attempt(),),
+    }
+    if "orphan" in state or state == "UNREADABLE":
+        row = encode(a_claimed_job(**common)) | {"lease": LONG_AGO}
+        if state != "orphan":
+            row["begun"] = LONG_AGO
+        return row | ({"state": state, "aside": "SENDING"} if state == "UNREADABLE" else {})
+    return encode(a_job(state=State(state), **common))
+
+
+def spoil(row: Row, field: str, value: object) -> None:
+    place: Any = row
+    *path, last = field.split(".")
+    for step in path:
+        place = place[int(step)] if step.isdigit() else place.setdefault(step, {})
+    key: Any = int(last) if last.isdigit() else last
+    if value is not GONE:
+        place[key] = value
+    elif isinstance(place, dict):
+        place.pop(key, None)
+    else:
+        place.pop()
+
+
+def in_other_collections(values: Mapping[str, Any] = VALUES) -> Iterator[Poison]:
+    ahead = datetime.now(UTC) + timedelta(days=9)
+    recipient: Row = {"name": "Ada", "email": "ada@example.org", "accepted": 1, "saves": []}
+    recipient |= {"first_seen": LONG_AGO, "last_seen": LONG_AGO}
+    blocked = suppressions.encode(a_suppression(since=LONG_AGO, until=ahead))
+    kinds: dict[str, Row] = {"recipients": recipient, "suppressions": blocked}
+    for collection, ordinary in kinds.items():
+        for field, (kind, value) in itertools.product(ordinary, values.items()):
+            row = ordinary | {"_id": f"poison {field} {kind}@example.org"}
+            spoil(row, field, value)
+            yield Poison(collection=collection, field=field, value=kind, row=row)
+
+
+def in_runs(day: str, values: Mapping[str, Any] = VALUES) -> Iterator[Poison]:
+    """Spoil what there is one of each only: these come one after the other."""
+    runs: dict[str, Row] = {
+        "sweep": {"started": LONG_AGO},
+        f"daily:{day}": {"started": LONG_AGO, "finished": LONG_AGO, "moved": 1},
+    }
+    for name, ordinary in runs.items():
+        for field, (kind, value) in itertools.product(ordinary, values.items()):
+            row = ordinary | {"_id": name}
+            spoil(row, field, value)
+            yield Poison(collection="runs", field=f"{name}.{field}", value=kind, row=row)
+
+
+def no_text() -> RawBSONDocument:
+    """Make the BSON of a document whose octets are no UTF-8, as a program in C may store it."""
+    good = a_row("SCHEDULED", "octets")
+    octets = encode_bson(good | {"message": "ABCDEFGH"})
+    return RawBSONDocument(octets.replace(b"ABCDEFGH", b"AB\xff\xfeEFGH"))
+
+
+def store(database: Database[Row], poisons: Sequence[Poison]) -> int:
+    """Store what MongoDB takes; return how many. A key that is taken is no poison of ours."""
+    stored = 0
+    by_collection: dict[str, list[Row]] = {}
+    for poison in poisons:
+        by_collection.setdefault(poison.collection, []).append(poison.row)
+    for collection, rows in by_collection.items():
+        try:
+            answer = database[collection].insert_many(rows, ordered=False)
+            stored += len(answer.inserted_ids)
+        except PyMongoError as error:
+            stored += (getattr(error, "details", None) or {}).get("nInserted", 0)
+    return stored
+
+
+@contextmanager
+def forbidden(collection: Collection[Row], row_id: str) -> Iterator[None]:
+    """Have MongoDB refuse every change of one document, as where it is as large as can be."""
+    rule = {"_id": {"$ne": row_id}}
+    collection.database.command("collMod", collection.name, validator=rule)
+    try:
+        yield
+    finally:
+        collection.database.command("collMod", collection.name, validator={})

@@ -1,0 +1,64 @@
+"""A session or a pool of them with the relay of the tests, and ways to send through it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from gcsched.adapters.smtp.connect import Connector, trust_in
+from gcsched.adapters.smtp.envelope import Parcel
+from gcsched.adapters.smtp.options import Keep, Limits
+from gcsched.adapters.smtp.pool import Pool
+from gcsched.adapters.smtp.session import Session, Stale
+from gcsched.domain.mail import Mail
+from gcsched.domain.smtp_reply import Reply, Stage, Transmission
+from gcsched.usecases.ports import Begin, Mailer
+from tests.support.mails import Permit, a_mail
+from tests.support.relay.server import Relay
+
+ACCEPTED = Reply(stage=Stage.BODY, code=250, enhanced="2.0.0", text="kept")
+BOTH_WAYS = pytest.mark.parametrize(
+    "offers", [frozenset({"PIPELINING", "8BITMIME"}), frozenset({"8BITMIME"})], ids=["group", "one"]
+)
+
+
+async def a_session(relay: Relay, limits: Limits | None = None) -> Session:
+    settings = relay.settings()
+    connector = Connector(relay=settings, limits=limits or Limits(), trust=trust_in(settings))
+    session = await connector.open()
+    assert isinstance(session, Session)
+    return session
+
+
+async def send(
+    session: Session,
+    mail: Mail | None = None,
+    begin: Begin | None = None,
+) -> Transmission | Stale:
+    return await session.send(Parcel.pack(mail or a_mail()), begin or Permit())
+
+
+async def gone(session: Session) -> bool:
+    session.quit()
+    await session.closed
+    return True
+
+
+@asynccontextmanager
+async def a_pool(
+    relay: Relay, limits: Limits | None = None, login: dict[str, Any] | None = None, **keep: Any
+) -> AsyncIterator[Pool]:
+    settings = relay.settings(**(login or {}))
+    async with Pool(relay=settings, limits=limits or Limits(), keep=Keep(**keep)) as pool:
+        yield pool
+
+
+async def deliver(pool: Mailer, mail: Mail | None = None) -> Transmission:
+    return await pool.send(mail or a_mail(), Permit())
+
+
+async def deliver_many(pool: Mailer, count: int) -> list[Transmission]:
+    mails = [a_mail(recipient=f"r{number}@example.org") for number in range(count)]
+    return await asyncio.gather(*(deliver(pool, mail) for mail in mails))

@@ -1,0 +1,267 @@
+"""A real SMTP server that does what its script says, and keeps a ledger of every mail it took.
+
+In a test:     async with Relay() as relay:
+                   relay.script(At.RCPT, Answer(450, "4.2.0 later"), nth=3)
+As a process:  python -m tests.support.relay.server --port 2525 --ledger kept.jsonl
+               [--seed 7 --share 0.1]
+It reads strictly: whatever a client must not do ends up in `violations`.
+"""
+
+import argparse
+import asyncio
+import ssl
+import sys
+import tempfile
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import trustme
+import uvloop
+
+from gcsched.adapters.smtp.options import RelaySettings, Security
+from tests.support.relay.script import (
+    Action,
+    Answer,
+    At,
+    Body,
+    Drop,
+    Faults,
+    GoDeaf,
+    Greylist,
+    Hang,
+    Kept,
+    Late,
+    LoseReply,
+    Moment,
+    Only,
+    Raw,
+    Rule,
+    Slow,
+    Throttle,
+    Trickle,
+)
+from tests.support.relay.session import Guest
+from tests.support.relay.wire import Wire
+
+__all__ = [
+    "Action",
+    "Answer",
+    "At",
+    "Drop",
+    "Faults",
+    "GoDeaf",
+    "Greylist",
+    "Hang",
+    "Kept",
+    "Late",
+    "LoseReply",
+    "Moment",
+    "Only",
+    "Raw",
+    "Relay",
+    "Rule",
+    "Throttle",
+    "Trickle",
+    "command",
+]
+
+
+@dataclass(kw_only=True, eq=False)
+class Relay:
+    """Listens on 127.0.0.1 and treats every session alike."""
+
+    port: int = 0
+    security: str = "none"  # none, starttls, tls
+    offers: frozenset[str] = frozenset({"PIPELINING", "8BITMIME", "SMTPUTF8"})
+    size: int | None = 10_000_000  # None: SIZE is not offered
+    users: Mapping[str, str] = field(default_factory=dict)  # with users, MAIL needs a login
+    mechanisms: str = "PLAIN LOGIN"
+    certificate_for: str = "127.0.0.1"
+    loses_pipelined: bool = False  # throws away what came together with a command
+    refuses_groups: bool = False  # answers 503 to what came together with a command before it
+    unforgiving: bool = False  # after a refused MAIL or RCPT: 503 to everything until RSET
+    always_354: bool = False  # accepts DATA even without a recipient
+    refuses_literals: int | None = None  # with this code, who names itself by an address
+    ledger_file: Path | None = None
+    bodies_file: Path | None = None
+    ledger: list[Kept] = field(default_factory=list, init=False)
+    bodies: list[Body] = field(default_factory=list, init=False)  # begun, kept or not
+    violations: list[str] = field(default_factory=list, init=False)
+    heard: list[tuple[int, str]] = field(default_factory=list, init=False)  # (session, verb)
+    greeted: list[str] = field(default_factory=list, init=False)  # names, as EHLO or HELO gave them
+    acted: list[tuple[Moment, Action]] = field(default_factory=list, init=False)
+    sessions: int = field(default=0, init=False)  # ever opened
+    most_open: int = field(default=0, init=False)  # at the same time
+
+    def __post_init__(self) -> None:
+        self._rules: list[Rule] = []
+        self._counts: Counter[str] = Counter()
+        self._wires: set[Wire] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._folder = tempfile.TemporaryDirectory(prefix="relay-", ignore_cleanup_errors=True)
+        self.ca_file = Path(self._folder.name, "ca.pem")
+        self.tls = None if self.security == "none" else self._certificate()
+        # By lines: a relay that is killed has written all it kept.
+        self._file = self.ledger_file.open("a", buffering=1) if self.ledger_file else None
+        self._bodies = self.bodies_file.open("a", buffering=1) if self.bodies_file else None
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.get_running_loop().create_server(
+            self._wire,
+            "127.0.0.1",
+            self.port,
+            ssl=self.tls if self.security == "tls" else None,
+            backlog=1024,
+        )
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close()
+        for file in (self._file, self._bodies):
+            if file is not None:
+                file.close()
+        closing = [wire.closed for wire in self._wires]
+        self.drop_all()
+        for task in self._tasks:
+            task.cancel()
+        if closing or self._tasks:
+            await asyncio.wait([*closing, *self._tasks])
+        self._folder.cleanup()
+
+    def settings(self, **others: Any) -> RelaySettings:
+        """Give what a client has to know to use this relay; *others* replace some of it."""
+        ca_file = None if self.tls is None else self.ca_file
+        known = {"host": "127.0.0.1", "port": self.port, "ca_file": ca_file}
+        return RelaySettings(**{**known, "security": Security(self.security), **others})
+
+    # Scripting
+
+    def script(self, at: str, action: Action, *, nth: int | None = None, to: str = "") -> None:
+        """Do *action* the *nth* time at this stage, or each time; *to*: only for this recipient."""
+        self.rule(Only(at=at, action=action, nth=nth, to=to))
+
+    def rule(self, rule: Rule) -> None:
+        """Ask *rule* at every stage; the first rule with an action wins."""
+        self._rules.append(rule)
+
+    def forgive(self) -> None:
+        """Forget all rules."""
+        self._rules.clear()
+
+    def drop_all(self) -> None:
+        """Hang up on every session."""
+        for wire in self._wires:
+            wire.transport.abort()
+
+    def tell_all(self, octets: bytes) -> None:
+        """Say something to every session without being asked."""
+        for wire in self._wires:
+            wire.say(octets)
+
+    # Reading
+
+    @property
+    def open(self) -> int:
+        return len(self._wires)
+
+    @property
+    def per_recipient(self) -> dict[str, list[Kept]]:
+        found: dict[str, list[Kept]] = defaultdict(list)
+        for kept in self.ledger:
+            found[kept.recipient].append(kept)
+        return dict(found)
+
+    @property
+    def unread(self) -> bytes:
+        """Give what came in and waits behind the command that is being answered."""
+        return b"".join(bytes(wire.buffer) for wire in self._wires)
+
+    def times(self, verb: str) -> int:
+        """Count how often clients said *verb*."""
+        return sum(said == verb for _, said in self.heard)
+
+    # What its sessions tell it
+
+    def decide(self, at: str, session: int, recipient: str) -> Action | None:
+        self._counts[at] += 1
+        moment = Moment(at=at, nth=self._counts[at], session=session, recipient=recipient)
+        for rule in self._rules:
+            if (action := rule(moment)) is not None:
+                self.acted.append((moment, action))
+                return action
+        return None
+
+    def begin(self, body: Body) -> None:
+        self.bodies.append(body)
+        if self._bodies is not None:
+            self._bodies.write(body.as_json() + "\n")
+
+    def keep(self, kept: Kept) -> None:
+        self.ledger.append(kept)
+        if self._file is not None:
+            self._file.write(kept.as_json() + "\n")
+
+    def _welcome(self, wire: Wire) -> None:
+        self._wires.add(wire)
+        self.most_open = max(self.most_open, len(self._wires))
+        task = asyncio.get_running_loop().create_task(Guest(wire, self).stay())
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _forget(self, wire: Wire) -> None:
+        self._wires.discard(wire)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.violations.append(f"the relay itself failed: {error!r}")
+
+    def _wire(self) -> Wire:
+        self.sessions += 1
+        return Wire(self.sessions, welcome=self._welcome, forget=self._forget)
+
+    def _certificate(self) -> ssl.SSLContext:
+        authority = trustme.CA()
+        authority.cert_pem.write_to_path(str(self.ca_file))
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority.issue_cert(self.certificate_for).configure_cert(context)
+        return context
+
+
+def command(*, port: int, ledger: Path, others: Sequence[str] = ()) -> list[str]:
+    """Give the command line of a relay as a process; start it in the repository's root."""
+    options = ["--port", str(port), "--ledger", str(ledger), *others]
+    return [sys.executable, "-m", "tests.support.relay.server", *options]
+
+
+async def serve(options: argparse.Namespace) -> None:
+    async with Relay(
+        port=options.port, ledger_file=options.ledger, bodies_file=options.bodies
+    ) as relay:
+        if options.slow:
+            relay.rule(Slow(seed=options.seed or 0, longest=options.slow))
+        elif options.seed is not None:
+            relay.rule(Faults(seed=options.seed, share=options.share))
+        sys.stdout.write(f"listening on {relay.port}\n")
+        sys.stdout.flush()
+        await asyncio.Event().wait()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--ledger", type=Path, required=True)
+    parser.add_argument("--bodies", type=Path, help="where to note when bodies began")
+    parser.add_argument("--slow", type=float, default=0.0, help="seconds that a reply may take")
+    parser.add_argument("--seed", type=int)
+    parser.add_argument("--share", type=float, default=0.1)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serve(parser.parse_args()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,222 @@
+"""Real servers for the tests: the session's own, and others that a test may kill or freeze."""
+
+import asyncio
+import os
+import re
+import secrets
+import signal
+import tempfile
+from collections import deque
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from pymongo import MongoClient
+from redis import Redis
+from redis.exceptions import ResponseError
+
+from gcsched.dev.stores.children import is_listening
+from gcsched.dev.stores.mongod import Mongod, MongodOptions
+from gcsched.dev.stores.valkey import Valkey, ValkeyOptions
+from tests.support.freeze import freeze
+from tests.support.ports import free_port
+
+DATABASES = 256
+AT_REST = 8  # databases that nobody gets for a while
+SYSTEM = re.compile("^system[.]")
+
+S = TypeVar("S", Mongod, Valkey)
+
+
+class OwnServer:
+    """A server that belongs to one test: kill it, freeze it, start it again where it was."""
+
+    def __init__(self, server: Mongod | Valkey) -> None:
+        self._server = server
+
+    @property
+    def uri(self) -> str:
+        return self._server.uri if isinstance(self._server, Mongod) else self._server.url
+
+    @property
+    def port(self) -> int:
+        assert self._server.port is not None
+        return self._server.port
+
+    @property
+    def pid(self) -> int:
+        return self._server.pid
+
+    def kill(self) -> None:
+        """SIGKILL: gone when this returns."""
+        self._server.child.kill()
+
+    def stop_signal(self) -> None:
+        """SIGSTOP: the server is silent but connections stay open."""
+        freeze(self._server.child.pid)
+
+    def cont(self) -> None:
+        self._server.child.send_signal(signal.SIGCONT)
+
+    async def end(self) -> None:
+        """Stop in order."""
+        await asyncio.to_thread(self._server.close)
+
+    def launch(self) -> None:
+        """Start again on the same port and folder, and do not wait."""
+        self._server.launch()
+
+    async def start(self) -> None:
+        """Start again on the same port and folder, and wait until it serves."""
+        self.launch()
+        await asyncio.to_thread(self._server.wait_ready)
+
+
+class BareMongod(Mongod):
+    """A mongod that nobody makes a set of: *standalone*, or waiting for rs.initiate()."""
+
+    def __init__(self, folder: Path, *, standalone: bool) -> None:
+        self._is_standalone = standalone
+        super().__init__(folder, MongodOptions(port=free_port()))
+
+    def _flags(self) -> list[str]:
+        flags = super()._flags()
+        at = flags.index("--replSet")
+        return [*flags[:at], *flags[at + 2 :]] if self._is_standalone else flags
+
+    def wait_ready(self) -> None:
+        self.child.wait_for(lambda: is_listening(self.port))
+
+
+@asynccontextmanager
+async def own_mongod(
+    folder: Path, options: MongodOptions | None = None
+) -> AsyncIterator[OwnServer]:
+    chosen = replace(options or MongodOptions(), port=free_port())
+    async with owned(Mongod(folder / "own_mongod", chosen)) as server:
+        yield server
+
+
+@asynccontextmanager
+async def own_valkey(
+    folder: Path, options: ValkeyOptions | None = None
+) -> AsyncIterator[OwnServer]:
+    chosen = replace(options or ValkeyOptions(), port=free_port())
+    async with owned(Valkey(folder / "own_valkey", chosen)) as server:
+        yield server
+
+
+@asynccontextmanager
+async def owned(server: Mongod | Valkey) -> AsyncIterator[OwnServer]:
+    own = OwnServer(server)
+    try:
+        await own.start()
+        yield own
+    finally:
+        own.kill()
+
+
+@contextmanager
+def discarded(server: S) -> Iterator[S]:
+    """Run *server* for a block; kill it then, because nobody wants its data any more."""
+    try:
+        server.launch()
+        server.wait_ready()
+        yield server
+    finally:
+        server.child.kill()
+
+
+@contextmanager
+def session_mongod() -> Iterator[str]:
+    """Give the URI of the session's MongoDB: ours, unless the environment names another."""
+    if uri := os.environ.get("GCSCHED_TEST_MONGO_URI"):
+        yield uri
+        return
+    options = MongodOptions(port=free_port(), parameters={"ttlMonitorSleepSecs": "1"})
+    with temporary_folder() as folder, discarded(Mongod(folder, options)) as server:
+        yield server.uri
+
+
+@contextmanager
+def session_valkey() -> Iterator[str]:
+    """Give the URL of the session's Redis: ours, unless the environment names another."""
+    if url := os.environ.get("GCSCHED_TEST_REDIS_URL"):
+        yield url
+        return
+    options = ValkeyOptions(port=free_port(), databases=DATABASES)
+    with temporary_folder() as folder, discarded(Valkey(folder, options)) as server:
+        yield server.url
+
+
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="gcsched-test-") as folder:
+        yield Path(folder)
+
+
+class Databases:
+    """The databases of one server, used again: to make one costs ten times as much."""
+
+    def __init__(self, server: str) -> None:
+        self._server = server
+        self._client = MongoClient[dict[str, Any]](server)
+        self._at_rest: deque[str] = deque()
+
+    def close(self) -> None:
+        for name in self._at_rest:
+            self._client.drop_database(name)
+        self._client.close()
+
+    @contextmanager
+    def lent(self) -> Iterator[str]:
+        """Give the URI of an empty one, which was long not in use or is new."""
+        # Whoever had it before may have been killed: what it sent last must have come to its end.
+        name = self._at_rest.popleft() if len(self._at_rest) >= AT_REST else unused()
+        database = self._client[name]
+        for collection in database.list_collection_names(filter={"name": {"$not": SYSTEM}}):
+            database[collection].delete_many({})
+        yield with_database(self._server, name)
+        self._at_rest.append(name)
+
+    @contextmanager
+    def made(self) -> Iterator[str]:
+        """Give the URI of one that is not there yet, and drop it."""
+        name = unused()
+        yield with_database(self._server, name)
+        self._client.drop_database(name)
+
+
+def unused() -> str:
+    return f"gcsched_test_{secrets.token_hex(4)}"
+
+
+def with_database(uri: str, name: str) -> str:
+    """Return *uri* naming database *name*; a user stays one of the database named before."""
+    parts = urlsplit(uri)
+    query = dict(parse_qsl(parts.query))
+    if parts.username:
+        query.setdefault("authSource", parts.path.lstrip("/") or "admin")
+    return parts._replace(path=f"/{name}", query=urlencode(query)).geturl()
+
+
+def with_number(url: str, number: int) -> str:
+    """Return the Redis *url* with database *number*."""
+    return urlsplit(url)._replace(path=f"/{number}").geturl()
+
+
+def how_many_databases(url: str) -> int:
+    """Ask Redis; 16 is what it has unless somebody said otherwise, and some refuse to say."""
+    with Redis.from_url(url) as client:
+        try:
+            return int(client.config_get("databases")["databases"])
+        except ResponseError:
+            return 16
+
+
+def flush(url: str) -> None:
+    with Redis.from_url(url) as client:
+        client.flushdb()

@@ -1,0 +1,173 @@
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+
+import pytest
+
+from gcsched.domain.job import Job
+from gcsched.errors import StoreUnavailable
+from gcsched.usecases.admission.recipient_writer import RecipientNotes
+from tests.support.builders import a_job, running
+from tests.support.wait import until
+
+
+class ToyRecipients:
+    """Keeps whose details were saved, group by group; can be away after some groups."""
+
+    def __init__(self) -> None:
+        self.groups: list[list[str]] = []
+        self.tries = 0
+        self.takes: int | None = None
+
+    async def save(self, jobs: Sequence[Job]) -> None:
+        self.tries += 1
+        if self.takes is not None and len(self.groups) >= self.takes:
+            raise StoreUnavailable("keeping user details")
+        self.groups.append([job.id for job in jobs])
+
+    @property
+    def saved(self) -> list[str]:
+        return [job_id for group in self.groups for job_id in group]
+
+
+@pytest.fixture
+def store() -> ToyRecipients:
+    return ToyRecipients()
+
+
+@pytest.fixture
+def notes(store: ToyRecipients) -> RecipientNotes:
+    return RecipientNotes(store=store, every=timedelta(milliseconds=5))
+
+
+def note(notes: RecipientNotes, count: int, *, first: int = 0) -> list[str]:
+    ids = [f"job-{number}" for number in range(first, first + count)]
+    for job_id in ids:
+        notes.note(a_job(id=job_id))
+    return ids
+
+
+async def test_what_was_noted_is_saved_in_bulk(store: ToyRecipients, notes: RecipientNotes) -> None:
+    ids = note(notes, 1201)
+
+    await notes.save()
+
+    assert [len(group) for group in store.groups] == [500, 500, 201]
+    assert store.saved == ids
+
+
+async def test_what_was_saved_is_not_saved_again(
+    store: ToyRecipients, notes: RecipientNotes
+) -> None:
+    note(notes, 1)
+
+    await notes.save()
+    await notes.save()
+
+    assert store.groups == [["job-0"]]
+
+
+async def test_nothing_noted_is_no_write(store: ToyRecipients, notes: RecipientNotes) -> None:
+    await notes.save()
+
+    assert store.tries == 0
+
+
+async def test_what_the_store_does_not_take_waits_for_the_next_time(
+    store: ToyRecipients, notes: RecipientNotes
+) -> None:
+    ids = note(notes, 1201)
+    store.takes = 1
+
+    await notes.save()
+    saved_before = list(store.saved)
+    store.takes = None
+    await notes.save()
+
+    assert saved_before == ids[:500]
+    assert store.saved == ids
+
+
+async def test_details_are_saved_every_now_and_then(
+    store: ToyRecipients, notes: RecipientNotes
+) -> None:
+    async with running(notes.run):
+        note(notes, 1, first=1)
+        await until(lambda: store.groups == [["job-1"]])
+        note(notes, 1, first=2)
+        await until(lambda: store.groups == [["job-1"], ["job-2"]])
+
+    assert store.saved == ["job-1", "job-2"]
+
+
+async def test_what_waits_at_the_stop_is_saved_at_once(store: ToyRecipients) -> None:
+    notes = RecipientNotes(store=store, every=timedelta(hours=1))
+    loop = asyncio.get_running_loop()
+    started = loop.time()
+
+    async with running(notes.run):
+        note(notes, 1)
+
+    assert store.saved == ["job-0"]
+    assert loop.time() - started < 1
+
+
+async def test_a_store_that_is_away_does_not_hold_up_the_stop(store: ToyRecipients) -> None:
+    notes = RecipientNotes(store=store, every=timedelta(hours=1))
+    store.takes = 0
+
+    async with running(notes.run):
+        note(notes, 1)
+
+    assert store.tries == 1
+
+
+async def test_a_flood_is_bounded(
+    store: ToyRecipients, notes: RecipientNotes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gcsched.usecases.admission.recipient_writer.MOST_WAITING", 3)
+    note(notes, 10)
+
+    await notes.save()
+
+    assert len(store.saved) == 3
+
+
+async def test_in_a_flood_the_newest_are_not_noted(
+    store: ToyRecipients, notes: RecipientNotes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gcsched.usecases.admission.recipient_writer.MOST_WAITING", 3)
+    note(notes, 10)
+
+    await notes.save()
+
+    assert store.saved == ["job-0", "job-1", "job-2"]
+
+
+async def test_the_pause_after_failures_grows_and_ends_with_them(store: ToyRecipients) -> None:
+    notes, pauses = RecipientNotes(store=store), []
+    store.takes = 0
+
+    for number in range(8):
+        note(notes, 1, first=number)
+        await notes.save()
+        pauses.append(notes.pause.total_seconds())
+    store.takes = None
+    await notes.save()
+
+    assert pauses == [0.4, 0.8, 1.6, 3.2, 5, 5, 5, 5]
+    assert notes.pause == timedelta(milliseconds=200)
+
+
+async def test_a_batch_that_failed_is_tried_again_as_it_was(store: ToyRecipients) -> None:
+    """The store knows it by that, and counts it once."""
+    notes = RecipientNotes(store=store)
+    store.takes = 0
+    note(notes, 2)
+    await notes.save()
+    note(notes, 2, first=2)
+    store.takes = None
+
+    await notes.save()
+
+    assert store.groups == [["job-0", "job-1"], ["job-2", "job-3"]]

@@ -1,0 +1,345 @@
+import asyncio
+from collections import Counter
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gcsched.domain.job import Priority
+from gcsched.usecases.delivery.deliver import Claimed
+from gcsched.usecases.delivery.domain_queues import Lanes
+from tests.support.builders import NOW, FixedClock, a_claimed_job
+
+SECOND = timedelta(seconds=1)
+
+
+def mail(name: str) -> Claimed:
+    """Make a mail of the domain that the first letter of *name* stands for."""
+    job = a_claimed_job(id=name, email=f"{name}@{name[0]}.example")
+    return Claimed(job=job, token="claim-1")
+
+
+def mails(domain: str, count: int) -> list[Claimed]:
+    return [mail(f"{domain}{number}") for number in range(count)]
+
+
+def names(claimed: list[Claimed]) -> list[str]:
+    return [each.job.id for each in claimed]
+
+
+@pytest.fixture
+def clock() -> FixedClock:
+    return FixedClock()
+
+
+def filled(clock: FixedClock, *waiting: Claimed, limit: int) -> Lanes:
+    lanes = Lanes(limit=limit, now=clock)
+    for each in waiting:
+        assert lanes.put(each) is None
+    return lanes
+
+
+async def taken(lanes: Lanes, count: int) -> list[Claimed]:
+    async with asyncio.timeout(1):
+        return [await lanes.get() for _ in range(count)]
+
+
+async def carry(lanes: Lanes, clock: FixedClock, took: timedelta) -> None:
+    [claimed] = await taken(lanes, 1)
+    clock.forward(took)
+    lanes.done(claimed)
+
+
+def put_off(lanes: Lanes, domain: str, count: int) -> list[datetime]:
+    given = [lanes.put(each) for each in mails(domain, count)]
+    return [due for due in given if due is not None]
+
+
+async def test_without_a_limit_it_is_a_queue_and_takes_all(clock: FixedClock) -> None:
+    waiting = [*mails("a", 300), *mails("b", 2)]
+    lanes = filled(clock, *waiting, limit=0)
+
+    out = await taken(lanes, 302)
+    for each in out:
+        lanes.done(each)
+
+    assert out == waiting
+    assert lanes.parked() == 0
+
+
+async def test_others_overtake_a_full_domain(clock: FixedClock) -> None:
+    lanes = filled(clock, *mails("a", 4), *mails("b", 2), limit=2)
+
+    out = await taken(lanes, 4)
+
+    assert names(out) == ["a0", "a1", "b0", "b1"]
+    assert lanes.parked() == 2
+
+
+async def test_a_place_that_is_free_again_goes_to_the_oldest_of_its_domain(
+    clock: FixedClock,
+) -> None:
+    lanes = filled(clock, *mails("a", 3), *mails("b", 1), limit=1)
+    [first] = await taken(lanes, 1)
+
+    lanes.done(first)
+
+    assert names(await taken(lanes, 2)) == ["a1", "b0"]
+    assert lanes.parked() == 1
+
+
+async def test_who_waits_for_a_mail_gets_the_one_whose_place_becomes_free(
+    clock: FixedClock,
+) -> None:
+    lanes = filled(clock, *mails("a", 2), limit=1)
+    [first] = await taken(lanes, 1)
+    getting = asyncio.create_task(lanes.get())
+    await asyncio.sleep(0)
+    assert not getting.done()
+
+    lanes.done(first)
+
+    async with asyncio.timeout(1):
+        assert (await getting).job.id == "a1"
+
+
+async def test_a_domain_is_the_same_however_it_is_written(clock: FixedClock) -> None:
+    lanes = filled(clock, *mails("a", 1), limit=1)
+
+    job = a_claimed_job(id="a1", email='"a@b"@A.Example')
+    lanes.put(Claimed(job=job, token="claim-1"))
+
+    assert lanes.parked() == 1
+
+
+async def test_of_a_full_domain_only_a_few_wait_and_the_rest_is_put_off(clock: FixedClock) -> None:
+    lanes = filled(clock, *mails("a", 2 + 8), limit=2)
+
+    [due] = put_off(lanes, "a", 1)
+
+    assert due == NOW + SECOND
+    assert lanes.parked() == 8
+    assert lanes.put(mail("b0")) is None
+
+
+async def test_each_one_put_off_gets_the_slot_after_the_one_before(clock: FixedClock) -> None:
+    lanes = filled(clock, *mails("a", 1 + 4), limit=1)
+    await carry(lanes, clock, 3 * SECOND)
+    lanes.put(mail("a-fifth"))
+
+    due = put_off(lanes, "a", 4)
+
+    assert due == [clock.now + seconds * SECOND for seconds in (12, 15, 18, 21)]
+
+
+async def test_nobody_is_put_off_by_less_than_a_second_or_more_than_a_minute(
+    clock: FixedClock,
+) -> None:
+    lanes = filled(clock, *mails("a", 1 + 4), limit=1)
+    soon = put_off(lanes, "a", 1)
+    await carry(lanes, clock, timedelta(minutes=5, milliseconds=1))
+    lanes.put(mail("a-fifth"))
+
+    late = put_off(lanes, "a", 50)
+
+    assert soon == [NOW + SECOND]
+    assert 59 * SECOND <= min(late) - clock.now <= max(late) - clock.now <= 60 * SECOND
+    assert {moment.microsecond for moment in late} == {0}
+
+
+async def test_mails_that_hang_count_for_as_long_as_they_hang(clock: FixedClock) -> None:
+    lanes = filled(clock, *mails("a", 2 + 8), limit=2)
+    await taken(lanes, 2)
+    clock.forward(5 * SECOND)
+
+    due = put_off(lanes, "a", 3)
+
+    assert due[0] == clock.now + 8 * 5 * SECOND / 2
+    assert due == sorted(due)
+
+
+async def test_the_slots_of_the_past_are_forgotten(clock: FixedClock) -> None:
+    lanes = filled(clock, *mails("a", 1 + 4), limit=1)
+    await carry(lanes, clock, 3 * SECOND)
+    lanes.put(mail("a-fifth"))
+    put_off(lanes, "a", 500)
+    clock.forward(100 * SECOND)
+
+    [due] = put_off(lanes, "a", 1)
+
+    assert due == clock.now + 12 * SECOND
+
+
+async def test_of_a_quick_domain_more_may_wait(clock: FixedClock) -> None:
+    lanes = filled(clock, *mails("a", 1), limit=1)
+    await carry(lanes, clock, SECOND / 50)
+
+    due = put_off(lanes, "a", 1 + 100 + 3)
+
+    assert lanes.parked() == 100
+    assert len(due) == 3
+
+
+async def test_even_of_the_quickest_domain_not_all_wait(clock: FixedClock) -> None:
+    lanes = filled(clock, *mails("a", 2), limit=2)
+    await carry(lanes, clock, timedelta(0))
+
+    put_off(lanes, "a", 2_000)
+
+    assert lanes.parked() == 500
+
+
+async def test_drained_is_all_that_waits_and_nothing_that_is_being_carried(
+    clock: FixedClock,
+) -> None:
+    lanes = filled(clock, *mails("a", 4), *mails("b", 2), limit=2)
+    out = await taken(lanes, 3)
+
+    drained = lanes.drain()
+    for each in out:
+        lanes.done(each)
+
+    assert names(out) == ["a0", "a1", "b0"]
+    assert sorted(names(drained)) == ["a2", "a3", "b1"]
+    assert (lanes.drain(), lanes.parked()) == ([], 0)
+
+
+async def test_after_a_drain_all_places_are_free(clock: FixedClock) -> None:
+    lanes = filled(clock, *mails("a", 4), limit=2)
+    lanes.drain()
+
+    again = mails("a", 2)
+    for each in again:
+        lanes.put(each)
+
+    assert await taken(lanes, 2) == again
+
+
+async def test_domains_without_a_mail_are_forgotten_when_there_are_too_many(
+    clock: FixedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gcsched.usecases.delivery.domain_queues.MOST_LANES", 3)
+    lanes = filled(clock, *mails("a", 2), limit=1)
+    [busy] = await taken(lanes, 1)
+
+    for domain in "bcdefgh":
+        lanes.put(mail(f"{domain}0"))
+        await carry(lanes, clock, SECOND)
+    lanes.done(busy)
+
+    assert names(await taken(lanes, 1)) == ["a1"]
+
+
+def urgent(name: str) -> Claimed:
+    waiting = mail(name)
+    return replace(waiting, job=replace(waiting.job, priority=Priority.URGENT))
+
+
+@pytest.mark.parametrize("limit", [0, 10], ids=["no limit", "a limit"])
+async def test_an_urgent_mail_is_the_next_one_whatever_waits(clock: FixedClock, limit: int) -> None:
+    lanes = filled(clock, *mails("a", 5), *mails("b", 5), limit=limit)
+    await taken(lanes, 1)
+
+    for name in ("c-first", "a-second"):
+        lanes.put(urgent(name))
+
+    assert names(await taken(lanes, 4)) == ["c-first", "a-second", "a1", "a2"]
+
+
+async def test_an_urgent_mail_goes_before_those_of_its_own_full_domain(clock: FixedClock) -> None:
+    lanes = filled(clock, *mails("a", 4), *mails("b", 1), limit=2)
+    [first] = await taken(lanes, 1)
+
+    lanes.put(urgent("a-now"))
+
+    assert names(await taken(lanes, 2)) == ["a-now", "b0"]
+    assert lanes.parked() == 3
+    lanes.done(first)
+    assert names(await taken(lanes, 1)) == ["a1"]
+    assert lanes.parked() == 2
+
+
+async def test_urgent_mails_keep_to_the_places_of_their_domain(clock: FixedClock) -> None:
+    lanes = filled(clock, *mails("a", 2), limit=2)
+    out = await taken(lanes, 2)
+
+    lanes.put(urgent("a-now"))
+    lanes.put(mail("b0"))
+
+    assert names(await taken(lanes, 1)) == ["b0"]
+    lanes.done(out[0])
+    assert names(await taken(lanes, 1)) == ["a-now"]
+
+
+async def test_an_urgent_mail_is_put_off_only_behind_as_many_others_again(
+    clock: FixedClock,
+) -> None:
+    lanes = filled(clock, *mails("a", 1 + 4), limit=1)
+    assert put_off(lanes, "a", 1)
+
+    assert [lanes.put(urgent(f"a-{n}")) for n in range(4)] == [None] * 4
+    assert lanes.put(urgent("a-more")) is not None
+    assert lanes.put(urgent("b-now")) is None
+    assert names(await taken(lanes, 2)) == ["a-0", "b-now"]
+
+
+@given(data=st.data())
+@settings(deadline=None, max_examples=200)
+def test_nobody_is_lost_no_domain_has_too_many_and_no_place_is_left_empty(
+    data: st.DataObject,
+) -> None:
+    asyncio.run(play(data))
+
+
+async def play(data: st.DataObject) -> None:
+    """Put, take and finish at random; every mail comes out once, the urgent ones first."""
+    limit = data.draw(st.integers(1, 3))
+    lanes = Lanes(limit=limit, now=FixedClock())
+    inside: list[Claimed] = []
+    out: list[Claimed] = []
+    for number, step in enumerate(data.draw(st.lists(st.sampled_from("pugdpg"), max_size=40))):
+        if step in "pu":
+            name = data.draw(st.sampled_from("ab"))
+            each = (urgent if step == "u" else mail)(f"{name}{number}")
+            if lanes.put(each) is None:
+                inside.append(each)
+        elif step == "d" and out:
+            lanes.done(out.pop(0))
+        elif step == "g" and (best := next_in_order(inside, out, limit)):
+            [each] = await taken(lanes, 1)
+            assert each is best
+            inside.remove(each)
+            out.append(each)
+    assert sorted(names(lanes.drain())) == sorted(names(inside))
+
+
+def next_in_order(inside: list[Claimed], out: list[Claimed], limit: int) -> Claimed | None:
+    """Give the first urgent one, else the first one, of those whose domain has a place."""
+    busy = Counter(each.job.email[-9] for each in out)
+    free = [each for each in inside if busy[each.job.email[-9]] < limit]
+    free.sort(key=lambda each: each.job.priority is not Priority.URGENT)
+    return free[0] if free else None
+
+
+@pytest.mark.parametrize(
+    ("one", "same", "other"),
+    [
+        ("a@[IPv6:2001:db8::1]", '"b@c"@[ipv6:2001:DB8::1]', "a@[IPv6:2001:db8::2]"),
+        ("a@[192.0.2.1]", "b@[192.0.2.1]", "b@[192.0.2.2]"),
+        ("a@mailhost", '"x@y.example"@mailhost', "a@y.example"),
+    ],
+)
+async def test_literals_bare_hosts_and_quoted_addresses_have_the_lane_of_their_domain(
+    clock: FixedClock, one: str, same: str, other: str
+) -> None:
+    waiting = [
+        Claimed(job=a_claimed_job(id=email, email=email), token="claim-1")
+        for email in (one, same, other)
+    ]
+
+    lanes = filled(clock, *waiting, limit=1)
+
+    assert names(await taken(lanes, 2)) == [one, other]
+    assert lanes.parked() == 1

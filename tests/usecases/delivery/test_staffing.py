@@ -1,0 +1,106 @@
+"""How many workers there are while some wait for a relay's last word about a body."""
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING, cast
+
+import pytest
+
+from gcsched.usecases.delivery.deliver import Claimed, Deliver
+from gcsched.usecases.delivery.domain_queues import Lanes
+from gcsched.usecases.delivery.sent_markers import AcceptedMarks
+from gcsched.usecases.delivery.staffing import Staffing
+from gcsched.usecases.delivery.worker_pool import Crew
+from gcsched.usecases.ports import Conclusion, Marks
+from tests.support.builders import NOW, FixedClock, a_claimed_job, a_conclusion, running
+from tests.support.wait import until
+
+if TYPE_CHECKING:
+    from gcsched.usecases.delivery.outcomes import Recorder
+
+HURRY = timedelta(seconds=1)
+
+
+@pytest.fixture(autouse=True)
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gcsched.usecases.delivery.staffing.STUCK_AFTER_SECONDS", 0.05)
+    monkeypatch.setattr("gcsched.usecases.delivery.worker_pool.RELIEVE_EVERY_SECONDS", 0.02)
+
+
+@dataclass
+class Bodies:
+    """A Deliver whose bodies are all under way until *answered*; *most* were so at once."""
+
+    begun: bool = True
+    under_way: int = 0
+    most: int = 0
+    answered: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def __call__(self, claimed: Claimed) -> Conclusion:
+        claimed.begun = NOW if self.begun else None
+        self.under_way += 1
+        self.most = max(self.most, self.under_way)
+        await self.answered.wait()
+        self.under_way -= 1
+        return a_conclusion(claimed.job)
+
+    def given_back(self, claimed: Claimed) -> Conclusion:
+        return a_conclusion(claimed.job.given_back(NOW))
+
+    interrupted = given_back
+
+
+@dataclass
+class Kept:
+    """What was recorded."""
+
+    conclusions: list[Conclusion] = field(default_factory=list)
+
+    def record(self, conclusion: Conclusion) -> None:
+        self.conclusions.append(conclusion)
+
+
+def a_crew(bodies: Bodies, staffing: Staffing, kept: Kept) -> Crew:
+    crew = Crew(
+        deliver=cast("Deliver", bodies),
+        recorder=cast("Recorder", kept),
+        marks=AcceptedMarks(cast("Marks", None)),
+        lanes=Lanes(limit=0, now=FixedClock()),
+        staffing=staffing,
+    )
+    for number in range(20):
+        crew.put(Claimed(job=a_claimed_job(id=f"job-{number}"), token="t"))
+    return crew
+
+
+async def test_each_stuck_worker_is_relieved_up_to_the_limit_and_none_is_one_too_many() -> None:
+    bodies, staffing, kept = Bodies(), Staffing(size=2, relief=3), Kept()
+    crew = a_crew(bodies, staffing, kept)
+
+    async with running(partial(crew.run, grace=HURRY)):
+        await until(lambda: bodies.under_way == 5)
+        assert staffing.stuck() == 3
+        bodies.begun = False
+        bodies.answered.set()
+        await until(lambda: len(kept.conclusions) == 20)
+        stuck, wanted = staffing.stuck(), staffing.wanted()
+
+    assert bodies.most == 5
+    assert (stuck, wanted) == (0, 2)
+
+
+@pytest.mark.parametrize(("relief", "begun"), [(0, True), (3, False)], ids=["alone", "not begun"])
+async def test_without_another_relay_or_before_the_body_nobody_is_relieved(
+    relief: int, *, begun: bool
+) -> None:
+    bodies, kept = Bodies(begun=begun), Kept()
+    crew = a_crew(bodies, Staffing(size=2, relief=relief), kept)
+
+    async with running(partial(crew.run, grace=HURRY)):
+        await until(lambda: bodies.under_way == 2)
+        asyncio.get_running_loop().call_later(0.3, bodies.answered.set)
+        await until(lambda: len(kept.conclusions) == 20)
+
+    assert bodies.most == 2

@@ -1,0 +1,122 @@
+"""A worker that ends by a defect ends the crew, whatever the others overhear."""
+
+import asyncio
+from contextlib import nullcontext, suppress
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from gcsched.domain.job import State
+from gcsched.usecases.delivery.deliver import Claimed
+from gcsched.usecases.delivery.staffing import Staffing
+from gcsched.usecases.delivery.worker_pool import Crew
+from gcsched.usecases.loops import periodically
+from tests.support.wait import until
+
+
+class BrokenLanes:
+    """Let the first worker fail; the others wait and overhear the first cancel."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.waiting = 0
+        self.fail = asyncio.Event()
+        self._error = error
+
+    async def get(self) -> Claimed:
+        self.waiting += 1
+        if self.waiting == 1:
+            await self.fail.wait()
+            raise self._error
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    def drain(self) -> list[Claimed]:
+        return []
+
+
+class FilledLanes:
+    """Give *count* mails at once; whoever comes later waits."""
+
+    def __init__(self, count: int) -> None:
+        self.left = count
+        self.waiting = 0
+
+    async def get(self) -> Any:
+        if self.left:
+            self.left -= 1
+            return SimpleNamespace(begun=None)
+        self.waiting += 1
+        return await asyncio.Event().wait()
+
+    def done(self, claimed: Claimed) -> None:
+        pass
+
+    def drain(self) -> list[Claimed]:
+        return []
+
+
+@pytest.mark.parametrize(
+    ("error", "raised"),
+    [(ZeroDivisionError(), ZeroDivisionError), (asyncio.CancelledError(), RuntimeError)],
+)
+async def test_a_worker_that_ends_by_itself_is_an_end_of_all_in_time(
+    error: BaseException, raised: type[Exception]
+) -> None:
+    lanes = BrokenLanes(error)
+    unused: Any = None
+    broken: Any = lanes
+    three = Staffing(size=3)
+    crew = Crew(deliver=unused, recorder=unused, marks=unused, lanes=broken, staffing=three)
+    running = asyncio.create_task(crew.run(asyncio.Event(), grace=timedelta(minutes=1)))
+    await until(lambda: lanes.waiting == 3)
+
+    lanes.fail.set()
+
+    with pytest.raises(raised):
+        await asyncio.wait_for(running, 5)
+
+
+async def test_of_workers_that_conclude_in_one_turn_only_the_surplus_leaves() -> None:
+    release, stop, begun = asyncio.Event(), asyncio.Event(), list[Any]()
+    parts: Any = SimpleNamespace(record=lambda _: None)
+    lanes: Any = FilledLanes(4)
+
+    async def deliver(claimed: Claimed) -> Any:
+        begun.append(claimed)
+        await release.wait()
+        return SimpleNamespace(job=SimpleNamespace(state=State.FAILED))
+
+    delivering: Any = deliver
+    staffing = Staffing(size=4)
+    crew = Crew(deliver=delivering, recorder=parts, marks=parts, lanes=lanes, staffing=staffing)
+    running = asyncio.create_task(crew.run(stop, grace=timedelta(0)))
+    await until(lambda: len(begun) == 4)
+
+    staffing.size = 3
+    release.set()
+
+    await until(lambda: lanes.waiting == 3)
+    stop.set()
+    await asyncio.wait_for(running, 5)
+    assert lanes.waiting == 3
+
+
+async def test_what_is_done_periodically_stops_though_it_overhears_a_cancel() -> None:
+    acting, stop = asyncio.Event(), asyncio.Event()
+
+    async def act() -> None:
+        is_first = not acting.is_set()
+        acting.set()
+        with suppress(asyncio.CancelledError) if is_first else nullcontext():
+            await asyncio.Event().wait()
+
+    running = asyncio.create_task(periodically(act, every=timedelta(0), stop=stop))
+    await acting.wait()
+
+    stop.set()
+
+    await asyncio.wait_for(running, 5)

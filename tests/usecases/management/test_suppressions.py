@@ -1,0 +1,89 @@
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+
+import pytest
+
+from gcsched.domain.job import Job
+from gcsched.domain.suppression import Suppression
+from gcsched.errors import UnknownSuppression
+from gcsched.usecases.management.suppressions import Blocklist
+from tests.support.builders import NOW, FixedClock, a_job, a_suppression
+
+MONTH = timedelta(days=30)
+
+
+class ToyStore:
+    """Blocked addresses in a mapping; says what it was asked for."""
+
+    def __init__(self, *addresses: str) -> None:
+        self.blocked = {each: a_suppression(address=each) for each in addresses}
+
+    async def page(self, after: str, *, most: int, now: datetime) -> list[Suppression]:
+        assert now == NOW
+        return [self.blocked[each] for each in sorted(self.blocked) if each > after][:most]
+
+    async def among(
+        self, addresses: Collection[str], *, now: datetime
+    ) -> Mapping[str, Suppression]:
+        assert now == NOW
+        return {each: self.blocked[each] for each in addresses if each in self.blocked}
+
+    async def block(self, wanted: Suppression) -> Suppression:
+        self.blocked[wanted.address] = wanted
+        return wanted
+
+    async def free(self, address: str, *, now: datetime) -> Suppression | None:
+        assert now == NOW
+        return self.blocked.pop(address, None)
+
+
+class NoJobs:
+    """Nothing is being sent."""
+
+    async def claimed(self, address: str) -> Sequence[Job]:
+        return [] if address else [a_job()]
+
+    async def still_begun(self, ids: Collection[str]) -> Collection[tuple[str, str]]:
+        raise AssertionError(f"nothing has begun, and yet {ids} are looked at")
+
+    async def change_all(self, pairs: Sequence[tuple[Job, Job]]) -> tuple[int, int]:
+        raise AssertionError(f"nothing is claimed, and yet {pairs} is to be changed")
+
+
+def a_blocklist(store: ToyStore) -> Blocklist:
+    return Blocklist(store=store, jobs=NoJobs(), lasting=MONTH, now=FixedClock())
+
+
+async def test_an_address_is_blocked_from_now_on_for_as_long_as_the_operator_has_set() -> None:
+    blocked = await a_blocklist(ToyStore()).block("a@x.org", reason="asked for it", until=None)
+
+    assert blocked == Suppression(
+        address="a@x.org", reason="asked for it", job_id="", since=NOW, until=NOW + MONTH
+    )
+
+
+async def test_an_end_that_was_said_counts() -> None:
+    end = NOW + timedelta(days=1)
+
+    blocked = await a_blocklist(ToyStore()).block("a@x.org", reason="asked for it", until=end)
+
+    assert blocked.until == end
+
+
+async def test_freeing_tells_what_blocked() -> None:
+    blocklist = a_blocklist(ToyStore("a@x.org"))
+
+    assert (await blocklist.free("a@x.org")).job_id == "job-0"
+    with pytest.raises(UnknownSuppression):
+        await blocklist.free("a@x.org")
+
+
+async def test_the_last_page_leads_nowhere_even_when_it_is_full() -> None:
+    blocklist = a_blocklist(ToyStore("a@x.org", "b@x.org", "c@x.org", "d@x.org"))
+
+    first = await blocklist.page("", most=2)
+    last = await blocklist.page(first.following, most=2)
+
+    assert first.following == "b@x.org"
+    assert [each.address for each in last.suppressions] == ["c@x.org", "d@x.org"]
+    assert last.following == ""

@@ -1,0 +1,197 @@
+import asyncio
+import time
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from gcsched.domain.job import State
+from gcsched.errors import StoreUnavailable
+from gcsched.usecases.monitoring.job_counts import PAUSE_AFTER_CHEAP_SECONDS, TOO_OLD, Census
+from gcsched.usecases.ports import JobCounts
+from tests.support.builders import NOW, FixedClock, running
+from tests.support.wait import until
+
+COUNTS = JobCounts(by_state={State.SENT: 1}, oldest_due=timedelta(seconds=4))
+
+
+class ToyTally:
+    """Takes *took* seconds by the clock that it moves; hangs while *answers* is not set."""
+
+    def __init__(self, clock: "Seconds | None" = None) -> None:
+        self.asked: list[datetime] = []
+        self.is_away = False
+        self.took = 0.0
+        self.clock = clock or Seconds()
+        self.answers = asyncio.Event()
+        self.answers.set()
+
+    async def count(self, *, now: datetime) -> JobCounts:
+        self.asked.append(now)
+        await self.answers.wait()
+        self.clock.now += self.took
+        if self.is_away:
+            raise StoreUnavailable("counting jobs")
+        return replace(COUNTS, by_state={State.SENT: len(self.asked)})
+
+
+class Seconds:
+    """A monotonic clock that only goes when told to."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def sent(census: Census) -> int | None:
+    return None if census.latest is None else census.latest.by_state[State.SENT]
+
+
+async def test_it_counts_at_once_when_it_begins() -> None:
+    tally = ToyTally()
+    census = Census(tally=tally, now=FixedClock())
+    assert census.latest is None
+    assert census.counted is None
+
+    async with running(census.run):
+        await until(lambda: census.latest)
+
+    assert census.latest == COUNTS
+    assert census.counted == NOW
+    assert tally.asked == [NOW]
+
+
+async def test_what_is_too_old_is_not_told_any_more() -> None:
+    seconds = 0.0
+    tally = ToyTally()
+    census = Census(tally=tally, now=FixedClock(), clock=lambda: seconds)
+    await census.count()
+    tally.is_away = True
+    await census.count()
+
+    seconds = TOO_OLD.total_seconds()
+    assert census.latest == COUNTS
+    seconds += 1
+    assert census.latest is None
+
+    assert census.counted == NOW, "trying is not counting"
+
+    tally.is_away = False
+    await census.count()
+    assert sent(census) == 3
+
+
+async def test_what_is_cheap_is_counted_anew_for_whoever_looks() -> None:
+    tally = ToyTally()
+    census = Census(tally=tally, now=FixedClock(), clock=tally.clock)
+    async with running(census.run):
+        await until(lambda: census.latest)
+        for looked in range(2, 5):
+            tally.clock.now += PAUSE_AFTER_CHEAP_SECONDS
+            await census.freshen()
+
+            assert sent(census) == looked
+
+
+@pytest.mark.parametrize(
+    ("took", "pause"), [(0.0, 2.0), (0.01, 2.0), (0.05, 2.0), (0.06, 2.0), (0.2, 3.8), (2.0, 38.0)]
+)
+async def test_however_many_look_mongodb_counts_a_small_part_of_the_time(
+    took: float, pause: float
+) -> None:
+    tally = ToyTally()
+    tally.took = took
+    census = Census(tally=tally, now=FixedClock(), clock=tally.clock)
+    await census.count()
+    async with running(census.run):
+        await until(lambda: len(tally.asked) == 2)
+        tally.clock.now += pause - 0.001
+        for _ in range(100):
+            await census.freshen()
+        assert len(tally.asked) == 2
+
+        tally.clock.now += 0.002
+        await census.freshen()
+        assert len(tally.asked) == 3
+
+
+async def test_all_who_look_at_once_share_one_count_and_none_can_cancel_it() -> None:
+    tally = ToyTally()
+    census = Census(tally=tally, now=FixedClock(), clock=tally.clock)
+    async with running(census.run):
+        await until(lambda: census.latest)
+        tally.clock.now += PAUSE_AFTER_CHEAP_SECONDS
+        tally.answers.clear()
+        looking = [asyncio.create_task(census.freshen()) for _ in range(20)]
+        await until(lambda: len(tally.asked) == 2)
+        looking[0].cancel()
+        await asyncio.wait(looking[:1])
+        tally.answers.set()
+        await asyncio.gather(*looking[1:])
+
+    assert sent(census) == 2
+    assert len(tally.asked) == 2
+
+
+async def test_a_count_that_hangs_holds_up_a_look_for_half_a_second_only() -> None:
+    tally = ToyTally()
+    census = Census(tally=tally, now=FixedClock(), clock=tally.clock)
+    async with running(census.run):
+        await until(lambda: census.latest)
+        tally.clock.now += PAUSE_AFTER_CHEAP_SECONDS
+        tally.answers.clear()
+        begun = time.monotonic()
+        await census.freshen()
+        took = time.monotonic() - begun
+
+        assert sent(census) == 1, "what is known, which tells its own time"
+        assert 0.4 < took < 1.5
+        tally.answers.set()
+        await until(lambda: sent(census) == 2)
+
+
+async def test_one_count_that_hung_makes_the_next_no_rarer_but_two_do() -> None:
+    tally = ToyTally()
+    census = Census(tally=tally, now=FixedClock(), clock=tally.clock)
+    await census.count()
+    tally.took = 8.0
+    await census.count()
+    async with running(census.run):
+        await until(lambda: len(tally.asked) == 3)
+        await census.freshen()
+
+        assert len(tally.asked) == 3, "19 times 8 s must pass now"
+
+
+async def test_after_a_count_that_hung_once_the_next_is_no_later() -> None:
+    tally = ToyTally()
+    census = Census(tally=tally, now=FixedClock(), clock=tally.clock)
+    async with running(census.run):
+        await until(lambda: census.latest)
+        tally.took = 8.0
+        tally.clock.now += PAUSE_AFTER_CHEAP_SECONDS
+        await census.freshen()
+        assert sent(census) == 2
+
+        tally.clock.now += PAUSE_AFTER_CHEAP_SECONDS
+        await census.freshen()
+        assert sent(census) == 3
+
+
+async def test_a_mongodb_that_is_away_is_not_asked_by_each_who_looks() -> None:
+    tally = ToyTally()
+    tally.is_away = True
+    census = Census(tally=tally, now=FixedClock(), clock=tally.clock)
+    async with running(census.run):
+        await until(lambda: tally.asked)
+        for _ in range(50):
+            await census.freshen()
+        assert len(tally.asked) == 1
+
+        tally.is_away = False
+        tally.clock.now += 6
+        await census.freshen()
+
+    assert sent(census) == 2

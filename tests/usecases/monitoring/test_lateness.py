@@ -1,0 +1,93 @@
+"""Lateness by size. Oracle: the quantiles of all the values, sorted."""
+
+import math
+from dataclasses import dataclass
+from datetime import timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gcsched.domain.smtp_reply import Kind
+from gcsched.usecases.monitoring.lateness import Figures, Lateness, lateness_of
+from tests.support.builders import NOW, a_claimed_job, a_job, an_attempt
+
+LATE = st.timedeltas(timedelta(0), timedelta(days=2))
+SECOND = timedelta(seconds=1)
+NOTHING = Figures(mails=0, p50=timedelta(0), p99=timedelta(0))
+
+
+@dataclass
+class Seconds:
+    now: float = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def noted(*values: timedelta) -> Lateness:
+    lateness = Lateness(clock=Seconds())
+    for value in values:
+        lateness.note(value)
+    return lateness
+
+
+def true_quantile(values: list[timedelta], share: float) -> timedelta:
+    return sorted(values)[math.ceil(len(values) * share) - 1]
+
+
+def test_nothing_was_sent() -> None:
+    assert noted().latest() == NOTHING
+
+
+@given(values=st.lists(LATE, min_size=1, max_size=300))
+def test_each_figure_is_true_or_at_most_five_percent_too_high(values: list[timedelta]) -> None:
+    figures = noted(*values).latest()
+
+    assert figures.mails == len(values)
+    for share, told in ((0.5, figures.p50), (0.99, figures.p99)):
+        true = max(true_quantile(values, share), timedelta(milliseconds=1))
+        assert true - timedelta(microseconds=2) <= told
+        assert told <= true * 1.0501 + timedelta(microseconds=2)
+
+
+def test_less_than_a_millisecond_is_told_as_one() -> None:
+    assert noted(timedelta(0)).latest().p99 == timedelta(milliseconds=1)
+
+
+def test_what_is_older_than_five_minutes_does_not_count() -> None:
+    clock = Seconds(0)
+    lateness = Lateness(clock=clock)
+    lateness.note(timedelta(seconds=9))
+    clock.now = 200
+    lateness.note(timedelta(seconds=1))
+
+    clock.now = 299
+    assert lateness.latest().mails == 2
+    clock.now = 300
+    assert lateness.latest().mails == 1
+    assert lateness.latest().p99 < timedelta(seconds=1.1)
+    clock.now = 10_000
+    assert lateness.latest() == NOTHING
+
+
+def test_what_it_remembers_does_not_grow_with_the_mails() -> None:
+    clock = Seconds(0)
+    lateness = Lateness(clock=clock)
+    sizes = []
+    for second in range(0, 3000, 10):
+        clock.now = second
+        for number in range(100):
+            lateness.note(timedelta(milliseconds=number % 7))
+        sizes.append(len(repr(lateness)))
+
+    assert max(sizes[40:]) < max(sizes[:40]) * 1.1
+
+
+def test_lateness_is_that_of_an_accepted_mail_from_when_it_was_due_or_asked_for() -> None:
+    day, accepted = timedelta(days=1), an_attempt(kind=Kind.ACCEPTED, ended=NOW + 3 * SECOND)
+
+    assert lateness_of(a_claimed_job(created=NOW - day, due=NOW).sent(accepted)) == 3 * SECOND
+    assert lateness_of(a_claimed_job(created=NOW, due=NOW - day).sent(accepted)) == 3 * SECOND
+    assert lateness_of(a_claimed_job(due=NOW + day).sent(accepted)) == timedelta(0)
+    assert lateness_of(a_claimed_job().retried(an_attempt(), due=NOW, charged=True)) is None
+    assert lateness_of(a_job()) is None

@@ -1,0 +1,253 @@
+"""A pause shuts the gate before the claiming, and the way to the relay for what has not begun."""
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import pytest
+from structlog.testing import capture_logs
+
+from gcsched.domain.mail import Mail
+from gcsched.domain.pause import Pause, a_pause, who
+from gcsched.domain.smtp_reply import Answered, Reply, Stage, Withheld
+from gcsched.errors import InvalidRequest, StoreUnavailable
+from gcsched.usecases.ports import Begin, Carried
+from gcsched.usecases.relays.pause import Pausing
+from tests.support.builders import NOW, running
+from tests.support.mails import Permit, a_mail
+from tests.support.wait import until
+
+PAUSE = Pause(by="ada", reason="the relay moves", since=NOW)
+WITHHELD = Carried(relay="", transmission=Withheld("sending is paused"))
+NOT_OURS = Carried(relay="first:25", transmission=Withheld("the job is not ours any more"))
+TAKEN = Carried(relay="first:25", transmission=Answered(Reply(stage=Stage.BODY, code=250)))
+SOON = timedelta(seconds=5)
+
+
+@dataclass
+class Shared:
+    """What all processes see; *is_away*: nobody sees anything."""
+
+    pause: Pause | None = None
+    is_away: bool = False
+    looks: int = 0
+    answers: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.answers.set()
+
+    async def get(self) -> Pause | None:
+        self.looks += 1
+        if self.is_away:
+            raise StoreUnavailable("looking for a pause")
+        seen = self.pause
+        await self.answers.wait()
+        return seen
+
+    async def note(self, pause: Pause) -> Pause:
+        self.pause = pause
+        return pause
+
+    async def end(self) -> Pause | None:
+        ended, self.pause = self.pause, None
+        return ended
+
+
+@dataclass
+class OpenRoad:
+    """A carrier that takes all that it may, and whose gate is open; *busy* while it is not."""
+
+    refunded: int = 0
+    reached: asyncio.Event = field(default_factory=asyncio.Event)
+    goes_on: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.goes_on.set()
+
+    async def carry(self, mail: Mail, begin: Begin) -> Carried:
+        del mail
+        self.reached.set()
+        await self.goes_on.wait()
+        return NOT_OURS if await begin() is None else TAKEN
+
+    async def wait_open(self) -> None:
+        self.reached.set()
+        await self.goes_on.wait()
+
+    async def grant(self, most: int) -> int:
+        return most
+
+    async def refund(self, count: int) -> None:
+        self.refunded += count
+
+
+@pytest.fixture
+def shared() -> Shared:
+    return Shared()
+
+
+@pytest.fixture
+def road() -> OpenRoad:
+    return OpenRoad()
+
+
+@pytest.fixture
+def pausing(shared: Shared, road: OpenRoad) -> Pausing:
+    return Pausing(road, shared)
+
+
+async def is_open(pausing: Pausing) -> bool:
+    waiting = asyncio.ensure_future(pausing.wait_open())
+    for _ in range(5):
+        await asyncio.sleep(0)
+    try:
+        return waiting.done()
+    finally:
+        waiting.cancel()
+
+
+async def test_nothing_is_claimed_before_anybody_knows(pausing: Pausing, shared: Shared) -> None:
+    shared.is_away = True
+    await pausing.look()
+
+    assert not await is_open(pausing)
+    assert await pausing.grant(5) == 0
+    assert pausing.is_paused is None
+
+
+async def test_without_a_pause_all_pass(pausing: Pausing, road: OpenRoad) -> None:
+    await pausing.look()
+
+    assert await is_open(pausing)
+    assert await pausing.grant(5) == 5
+    assert await pausing.carry(a_mail(), Permit()) == TAKEN
+    await pausing.refund(3)
+    assert road.refunded == 3
+    assert pausing.is_paused is False
+
+
+async def test_a_pause_shuts_gate_and_road(pausing: Pausing, road: OpenRoad) -> None:
+    await pausing.look()
+
+    assert await pausing.pause_sending(PAUSE, within=SOON) == PAUSE
+
+    assert not await is_open(pausing)
+    assert await pausing.grant(5) == 0
+    assert await pausing.carry(a_mail(), Permit()) == WITHHELD
+    assert not road.reached.is_set()
+    assert (pausing.is_paused, pausing.pause) == (True, PAUSE)
+
+
+async def test_what_has_not_begun_when_the_pause_comes_does_not_begin(
+    pausing: Pausing, road: OpenRoad
+) -> None:
+    await pausing.look()
+    road.goes_on.clear()
+    permit = Permit()
+    carrying = asyncio.ensure_future(pausing.carry(a_mail(), permit))
+    await road.reached.wait()
+
+    await pausing.pause_sending(PAUSE, within=SOON)
+    road.goes_on.set()
+
+    assert await carrying == NOT_OURS
+    assert permit.asked == 0
+
+
+async def test_whoever_waits_for_the_relay_is_not_let_through_by_it(
+    pausing: Pausing, road: OpenRoad
+) -> None:
+    await pausing.look()
+    road.goes_on.clear()
+    waiting = asyncio.ensure_future(pausing.wait_open())
+    await road.reached.wait()
+    await pausing.pause_sending(PAUSE, within=SOON)
+
+    road.goes_on.set()
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert not waiting.done()
+    await pausing.resume_sending("ada", within=SOON)
+
+    await asyncio.wait_for(waiting, 5)
+
+
+async def test_other_processes_hear_of_it_and_of_its_end(
+    pausing: Pausing, shared: Shared, road: OpenRoad
+) -> None:
+    other = Pausing(road, shared)
+    async with running(other.run):
+        await until(lambda: other.is_paused is False)
+
+        await pausing.pause_sending(PAUSE, within=SOON)
+        await until(lambda: other.pause == PAUSE, within=3)
+        await pausing.resume_sending("bob", within=SOON)
+
+        await until(lambda: other.is_paused is False, within=3)
+
+
+@pytest.mark.parametrize("pause", [PAUSE, None])
+async def test_a_store_that_goes_away_leaves_it_as_it_was(
+    pausing: Pausing, shared: Shared, pause: Pause | None
+) -> None:
+    shared.pause = pause
+    await pausing.look()
+
+    shared.is_away, shared.pause = True, None
+    await pausing.look()
+
+    assert pausing.pause == pause
+    assert await is_open(pausing) is (pause is None)
+
+
+async def test_a_look_that_began_before_the_pause_does_not_undo_it(
+    pausing: Pausing, shared: Shared
+) -> None:
+    shared.answers.clear()
+    looking = asyncio.ensure_future(pausing.look())
+    await until(lambda: shared.looks)
+
+    await pausing.pause_sending(PAUSE, within=SOON)
+    shared.answers.set()
+    await looking
+
+    assert pausing.pause == PAUSE
+
+
+async def test_to_resume_what_is_not_paused_is_no_error(pausing: Pausing) -> None:
+    assert await pausing.resume_sending("ada", within=SOON) is None
+    assert await is_open(pausing)
+
+
+async def test_who_and_why_are_told_once(pausing: Pausing) -> None:
+    with capture_logs() as logs:
+        await pausing.pause_sending(PAUSE, within=SOON)
+        await pausing.look()
+        await pausing.resume_sending("bob", within=SOON)
+        await pausing.look()
+
+    told = [{key: event[key] for key in event if key != "log_level"} for event in logs]
+    why = "the relay moves"
+    assert told == [
+        {"event": "sending paused", "caller_by": "ada", "caller_reason": why},
+        {
+            "event": "sending resumed",
+            "caller_by": "ada",
+            "caller_reason": why,
+            "caller_resumed_by": "bob",
+        },
+    ]
+
+
+def test_a_pause_says_who_and_why() -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        a_pause("", "x" * 257, since=NOW)
+
+    assert [each.field for each in caught.value.violations] == ["by", "reason"]
+    assert a_pause("ada", "the relay moves", since=NOW) == PAUSE
+
+
+def test_who_resumes_need_not_say_so() -> None:
+    assert (who(""), who("ada")) == ("", "ada")
+    with pytest.raises(InvalidRequest):
+        who("x" * 129)

@@ -1,0 +1,69 @@
+"""Gauges tell what is, and nothing where nobody knows."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import generate_latest
+
+from gcsched.domain.job import State
+from gcsched.usecases.ports import JobCounts
+from gcsched.web.gauges import Levels
+from tests.web.looking import Scrape, parsed
+
+
+@dataclass(frozen=True)
+class ToySessions:
+    name: str
+    connections: int
+    busy: int
+
+
+def looked_at(counts: JobCounts | None, *, is_paused: bool | None = None) -> Scrape:
+    registry = CollectorRegistry()
+    registry.register(
+        Levels(
+            sessions=[ToySessions("first:25", 3, 2), ToySessions("second:25", 0, 0)],
+            relays_down=lambda: {"first:25": False, "second:25": True},
+            relays_up=lambda: {"first:25": True, "second:25": False},
+            is_paused=lambda: is_paused,
+            claimed_jobs=lambda: 7,
+            admissions_waiting=lambda: 5,
+            job_counts=lambda: counts,
+        )
+    )
+    return parsed(generate_latest(registry).decode())
+
+
+def test_each_relay_has_its_own() -> None:
+    scrape = looked_at(None)
+
+    assert scrape.by("relay", "gcsched_smtp_sessions_open") == {"first:25": 3}
+    assert scrape.by("relay", "gcsched_smtp_sessions_busy") == {"first:25": 2}
+    assert scrape.by("relay", "gcsched_breaker_open") == {"second:25": 1}
+    assert scrape.value("gcsched_relay_up", relay="first:25") == 1
+    assert scrape.value("gcsched_relay_up", relay="second:25") == 0
+    assert scrape.value("gcsched_smtp_sessions_open", relay="second:25") == 0
+    assert scrape.value("gcsched_claimed_jobs") == 7
+    assert scrape.value("gcsched_admissions_waiting") == 5
+
+
+def test_counts_that_are_unknown_are_absent() -> None:
+    names = {name for name, _ in looked_at(None).samples}
+
+    assert names.isdisjoint({"gcsched_jobs", "gcsched_oldest_due_seconds", "gcsched_paused"})
+
+
+def test_a_pause_is_told() -> None:
+    assert looked_at(None, is_paused=True).value("gcsched_paused") == 1
+    assert looked_at(None, is_paused=False).value("gcsched_paused") == 0
+
+
+def test_a_state_that_was_not_counted_is_absent_beside_those_that_were() -> None:
+    counts = JobCounts(by_state={State.FAILED: 2}, oldest_due=timedelta(seconds=90))
+
+    scrape = looked_at(counts)
+
+    assert scrape.by("state", "gcsched_jobs") == {"FAILED": 2}
+    assert scrape.value("gcsched_jobs", state="SENT") is None
+    assert scrape.value("gcsched_oldest_due_seconds") == 90
