@@ -10,14 +10,12 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import structlog
-from redis.asyncio import Redis
 
 from gcsched import __version__
 from gcsched.adapters.mail.templates import TemplateSet
 from gcsched.adapters.mongo.clock import ServerClock
 from gcsched.adapters.mongo.connection import open_mongo
-from gcsched.adapters.redis.arq_client import open_arq
-from gcsched.adapters.redis.connection import close, open_pool, warn_of_too_few_connections
+from gcsched.adapters.redis.clients import open_redis
 from gcsched.config.settings import Settings
 from gcsched.errors import PartEnded, StoreRefused, StoreUnavailable
 from gcsched.process.listening import refuse_taken
@@ -155,18 +153,13 @@ async def opened(
         opening = open_mongo(uri, may_be_standalone=is_allowed)
         mongo = await stack.enter_async_context(opening)
         redis_url = settings.redis_url.get_secret_value()
-        warn_of_too_few_connections(redis_url)
-        pool = open_pool(redis_url, sessions=settings.smtp_sessions)
-        redis = Redis(connection_pool=pool)
-        stack.push_async_callback(close, redis)
-        arq = open_arq(redis_url)
-        stack.push_async_callback(close, arq)
+        clients = open_redis(redis_url, sessions=settings.smtp_sessions)
+        redis = await stack.enter_async_context(clients)
         for mailer in mailers:
             await stack.enter_async_context(mailer)
         yield Resources(
             mongo=mongo,
             redis=redis,
-            arq=arq,
             mailers=mailers,
             templates=templates,
             clock=ServerClock(mongo=mongo, local=utc_now),

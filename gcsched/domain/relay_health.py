@@ -1,6 +1,7 @@
 """What mails and checks say about a relay, and when to check it next. Pure: waits in seconds."""
 
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import StrEnum
 
 from gcsched.domain.circuit_breaker import BreakerPolicy
@@ -19,6 +20,18 @@ class RelayState(StrEnum):
     UP = "UP"  # it answered
     FAILED = "FAILED"  # no session with it stood at the last check; mails are tried all the same
     DOWN = "DOWN"  # its breaker is open: mails are held back from it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthReport:
+    """*error* is the latest trouble that nothing has disproved since; "": there is none.
+
+    The relay has been in *state* since *state_time*.
+    """
+
+    state: RelayState = RelayState.UNKNOWN
+    error: str = ""
+    state_time: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,11 @@
 import math
 from dataclasses import dataclass
 
+SLOT_PATIENCE_SECONDS = 2.0
+"""How long a mail waits for its slot, just before its body."""
+SHARED_ANSWERS_WITHIN_SECONDS = 0.25
+"""How long the bucket that all replicas share may take to answer."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Speed:

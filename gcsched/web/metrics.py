@@ -6,7 +6,7 @@ from functools import cache
 from prometheus_client import CollectorRegistry, ProcessCollector, disable_created_metrics
 
 from gcsched.domain.job import Job
-from gcsched.usecases.monitoring.lateness import lateness_of
+from gcsched.domain.lateness import lateness_of
 from gcsched.usecases.observer import AdmissionOutcome, Step
 from gcsched.web import instruments
 

@@ -2,8 +2,7 @@
 
 from collections.abc import Mapping
 
-from gcsched.domain.relay_health import RelayState
-from gcsched.usecases.relays.health import HealthReport
+from gcsched.domain.relay_health import HealthReport, RelayState
 
 TROUBLES: Mapping[RelayState, str] = {
     RelayState.UNKNOWN: "unknown: not tried yet",

@@ -22,11 +22,12 @@ from gcsched.usecases.admission.job_factory import JobFactory
 from gcsched.usecases.admission.preview import PreviewTemplate, Rehearse
 from gcsched.usecases.admission.recipient_writer import RecipientNotes
 from gcsched.usecases.admission.submit import AdmissionWrite, Asked, Stored, Submit
+from gcsched.usecases.admission_gate import MayAdmit
 from gcsched.usecases.batching import Group
 from gcsched.usecases.delivery.engine import Engine
 from gcsched.usecases.observer import Step
 from gcsched.usecases.recovery.daily_run import DailyRun
-from gcsched.usecases.recovery.indexes import IndexCare, MayAdmit
+from gcsched.usecases.recovery.indexes import IndexCare
 from gcsched.usecases.wakeups import Ringer
 from gcsched.wiring import policies
 from gcsched.wiring.background import NamedLoop
@@ -67,7 +68,7 @@ class Admission:
 def assemble(settings: Settings, resources: Resources) -> Service:
     nudged = asyncio.Event()
     ringer = Ringer(
-        bell=ArqBell(redis=resources.arq, now=resources.clock),
+        bell=ArqBell(redis=resources.redis.arq, now=resources.clock),
         nudge=nudged.set,
         now=resources.clock,
     )

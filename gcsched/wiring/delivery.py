@@ -15,6 +15,7 @@ from gcsched.adapters.redis.connection import RedisMarks
 from gcsched.adapters.smtp.pool import Pool
 from gcsched.config.settings import Settings
 from gcsched.domain.job import CLAIMABLE, Job
+from gcsched.domain.lateness import lateness_of
 from gcsched.domain.permit import Permit
 from gcsched.usecases.batching import Group
 from gcsched.usecases.delivery.deliver import Claimed, Deliver, Fence
@@ -25,7 +26,7 @@ from gcsched.usecases.delivery.sent_markers import AcceptedMarks
 from gcsched.usecases.delivery.staffing import Staffing
 from gcsched.usecases.delivery.suppress import SuppressingOutcomes
 from gcsched.usecases.delivery.worker_pool import Crew
-from gcsched.usecases.monitoring.lateness import Lateness, lateness_of
+from gcsched.usecases.monitoring.lateness import Lateness
 from gcsched.usecases.observer import Step
 from gcsched.usecases.ports import Carrier, Conclusion, Outcomes
 from gcsched.usecases.relays.checks import RelayChecks
@@ -56,7 +57,7 @@ class Delivery:
 
 def build_delivery(settings: Settings, resources: Resources, ringer: Ringer) -> Delivery:
     claims = MongoClaims(mongo=resources.mongo)
-    marks = AcceptedMarks(RedisMarks(redis=resources.redis))
+    marks = AcceptedMarks(RedisMarks(redis=resources.redis.keys))
     lanes = Lanes(limit=policies.places_per_domain(settings), now=resources.clock)
     staffing = Staffing(size=settings.smtp_sessions, relief=policies.relief(settings))
     leases = Leases(

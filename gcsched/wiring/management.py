@@ -42,7 +42,7 @@ def build_status(
     return Status(
         census=census,
         lateness=delivery.lateness,
-        relays=delivery.relays,
+        relays=delivery.relays.all,
         sessions=resources.mailers,
         about=about,
         pause=lambda: delivery.pausing.pause,

@@ -51,7 +51,7 @@ def build_upkeep(
         ("folding", Folding(store=MongoFolding(mongo=resources.mongo)).run),
         ("arq workers", workers.run),
         ("clock", resources.clock.run),
-        ("clock of Redis", RedisClockWatch(redis=resources.redis, now=resources.clock).run),
+        ("clock of Redis", RedisClockWatch(redis=resources.redis.keys, now=resources.clock).run),
     )
     return Upkeep(daily_run=daily_run, workers=workers, loops=loops)
 
@@ -64,7 +64,7 @@ def build_sweep(
         claims=claims,
         recovery=MongoRecovery(mongo=mongo, retention=policies.retention(settings), now=now),
         runs=MongoRuns(mongo=mongo),
-        marks=RedisMarks(redis=resources.redis),
+        marks=RedisMarks(redis=resources.redis.keys),
         daily_run=daily_run,
         ringer=daily_run.ringer,
         policy=policies.retry_policy(settings),

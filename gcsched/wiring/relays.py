@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from redis.asyncio import Redis
-
+from gcsched.adapters.redis.clients import RedisClients
 from gcsched.adapters.redis.rate_limit import RedisBucket
 from gcsched.adapters.smtp.options import Keep, RelaySettings, Security
 from gcsched.adapters.smtp.pool import Pool
@@ -63,7 +62,7 @@ class RelayFactory:
 
     per_second: float
     burst: int
-    redis: Redis
+    redis: RedisClients
     accepted: Acceptance = field(default_factory=Acceptance)
     healths: Mapping[str, RelayHealth]
 
@@ -107,4 +106,4 @@ class RelayFactory:
         """Share what the operator allows; what a relay asks of us is ours alone."""
         if not self.per_second:
             return OwnAllowance()
-        return SharedAllowance(shared=RedisBucket(redis=self.redis, relay=relay))
+        return SharedAllowance(shared=RedisBucket(redis=self.redis.keys, relay=relay))

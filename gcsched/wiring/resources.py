@@ -3,12 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from arq.connections import ArqRedis
-from redis.asyncio import Redis
-
 from gcsched.adapters.mail.templates import TemplateSet
 from gcsched.adapters.mongo.clock import ServerClock
 from gcsched.adapters.mongo.connection import Mongo
+from gcsched.adapters.redis.clients import RedisClients
 from gcsched.adapters.smtp.pool import Pool
 from gcsched.web.metrics import Metrics
 from gcsched.web.readiness import Readiness
@@ -19,8 +17,7 @@ class Resources:
     """*http_port* is where *metrics* and *readiness* can be seen."""
 
     mongo: Mongo
-    redis: Redis
-    arq: ArqRedis
+    redis: RedisClients
     mailers: Sequence[Pool]
     templates: TemplateSet
     clock: ServerClock

@@ -6,10 +6,10 @@ from gcsched.adapters.mongo.suppressions import MongoSuppressions
 from gcsched.config.settings import Settings
 from gcsched.rpc.methods.jobs import SteeringJobs
 from gcsched.rpc.methods.sending import SteeringSending
+from gcsched.usecases.admission_gate import MayAdmit
 from gcsched.usecases.management.change_job import Steer
 from gcsched.usecases.management.change_jobs import ChangeJobs
 from gcsched.usecases.recovery.daily_run import DailyRun
-from gcsched.usecases.recovery.indexes import MayAdmit
 from gcsched.wiring import policies
 from gcsched.wiring.delivery import Delivery
 from gcsched.wiring.resources import Resources

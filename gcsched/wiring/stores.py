@@ -35,7 +35,8 @@ def build_store_watch(
     failures, refusals = remember_failures(), resources.mongo.refusals
     writes = resources.mongo.write_failures
     asked = Watch(name="mongodb", ask=resources.mongo.ping)
-    probed = Watch(name="redis", ask=RedisProbe(redis=resources.redis, arq=resources.arq).ask)
+    probe = RedisProbe(redis=resources.redis.keys, arq=resources.redis.arq)
+    probed = Watch(name="redis", ask=probe.ask)
 
     def why_away() -> str | None:
         return asked.trouble or writes.trouble
@@ -62,7 +63,7 @@ def build_store_watch(
     )
     place = place_of(settings.mongo_uri.get_secret_value())
     heartbeat = Heartbeat(
-        beats=RedisBeats(redis=resources.redis, place=place),
+        beats=RedisBeats(redis=resources.redis.keys, place=place),
         is_reached=lambda: why_away() is None,
         is_serving=lambda: resources.readiness.is_serving,
     )

@@ -17,9 +17,10 @@ from pymongo.errors import (
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
+from gcsched.adapters.mongo.advice import mongo_words
 from gcsched.adapters.mongo.connection import open_mongo, store_errors
+from gcsched.adapters.redis.advice import redis_words
 from gcsched.adapters.redis.connection import bell_errors, close, open_pool
-from gcsched.adapters.store_advice import mongo_words, redis_words
 from gcsched.dev.stores.mongod import MongodOptions
 from gcsched.dev.stores.replica_set import Login
 from gcsched.dev.stores.valkey import ValkeyOptions

@@ -23,6 +23,7 @@ from pymongo.errors import (
 )
 from pymongo.write_concern import WriteConcern
 
+from gcsched.adapters.mongo.advice import AUTHENTICATION_FAILED, mongo_words
 from gcsched.adapters.mongo.documents import (
     DOCUMENTS,
     INDEXES,
@@ -51,7 +52,6 @@ from gcsched.adapters.mongo.topology import (
 )
 from gcsched.adapters.mongo.uri import SCHEMES, options_of, seeds
 from gcsched.adapters.mongo.write_failures import WRITE_FAILURES, WriteFailures
-from gcsched.adapters.store_advice import AUTHENTICATION_FAILED, mongo_words
 from gcsched.adapters.store_url import ask_driver, take_apart
 from gcsched.errors import SettingsProblems, StoreRefused, StoreUnavailable
 

@@ -19,7 +19,7 @@ from pymongo.errors import (
     WriteError,
 )
 
-from gcsched.adapters.store_advice import mongo_clause
+from gcsched.adapters.mongo.advice import mongo_clause
 from gcsched.errors import StoreRefused
 
 REMEMBERED_SECONDS = 30.0

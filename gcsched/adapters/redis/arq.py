@@ -17,10 +17,10 @@ from arq.constants import job_key_prefix
 from arq.cron import CronJob, cron
 from arq.worker import Worker, func
 
+from gcsched.adapters.redis.advice import redis_words
 from gcsched.adapters.redis.arq_client import DAILY, QUEUE, SWEEP, WAKE, packed, unpacked
 from gcsched.adapters.redis.connection import bell_errors, close
 from gcsched.adapters.redis.replies import texts
-from gcsched.adapters.store_advice import redis_words
 from gcsched.domain.due import DailyPlan
 from gcsched.errors import GcschedError
 from gcsched.usecases.finish import cancel_until_done, hear_this_task

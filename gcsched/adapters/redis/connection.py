@@ -12,10 +12,10 @@ import structlog
 from redis.asyncio import ConnectionPool, Redis
 from redis.exceptions import NoScriptError
 
+from gcsched.adapters.redis.advice import is_refusal, redis_words
 from gcsched.adapters.redis.failures import FAILURES
 from gcsched.adapters.redis.replies import Nonsense, integer, nothing, texts
 from gcsched.adapters.redis.url import pool_options
-from gcsched.adapters.store_advice import is_refusal, redis_words
 from gcsched.errors import BellUnavailable
 
 MOST_CONNECTIONS = 32  # beside one for each session, which may all ask for a slot at once

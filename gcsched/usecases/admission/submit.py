@@ -20,11 +20,11 @@ from gcsched.errors import (
 )
 from gcsched.usecases.admission.job_factory import JobFactory, Wanted
 from gcsched.usecases.admission.recipient_writer import RecipientNotes
+from gcsched.usecases.admission_gate import MayAdmit, always
 from gcsched.usecases.batching import Group
 from gcsched.usecases.loop_share import LoopShare
 from gcsched.usecases.observer import AdmissionOutcome, Observer, Unobserved
 from gcsched.usecases.ports import Admission, Admissions, Admitted, Clock, IdTaken, TooSoon
-from gcsched.usecases.recovery.indexes import MayAdmit, always
 from gcsched.usecases.wakeups import LONGEST_WAIT_FOR_BELL, Ringer
 
 LONGEST_WRITE = timedelta(seconds=3)  # a silent primary leaves time to find the next one

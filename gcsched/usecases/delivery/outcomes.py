@@ -6,11 +6,11 @@ from collections.abc import Callable
 import structlog
 
 from gcsched.domain.job import Job, State
+from gcsched.domain.lateness import lateness_of
 from gcsched.domain.masking import masked
 from gcsched.domain.smtp_reply import Kind
 from gcsched.errors import StoreUnavailable
 from gcsched.usecases.lasting_trouble import LastingTrouble
-from gcsched.usecases.monitoring.lateness import lateness_of
 from gcsched.usecases.ports import Conclusion, Outcomes
 
 MOST_AT_ONCE = 500

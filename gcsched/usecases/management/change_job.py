@@ -13,8 +13,8 @@ from gcsched.domain.etag import etag_of
 from gcsched.domain.job import CLAIMABLE, Job
 from gcsched.domain.suppression import Suppression
 from gcsched.errors import Contended, EtagMismatch, StoreUnavailable, UnknownJob
+from gcsched.usecases.admission_gate import MayAdmit, always
 from gcsched.usecases.ports import Clock, Suppressions
-from gcsched.usecases.recovery.indexes import MayAdmit, always
 from gcsched.usecases.wakeups import Ringer
 
 LOOKS = 5

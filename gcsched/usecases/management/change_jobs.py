@@ -13,11 +13,11 @@ from gcsched.domain.job import REOPENABLE, WITHDRAWABLE, Job, State
 from gcsched.domain.job_list import JobFilter, Listing, Order
 from gcsched.domain.suppression import Suppression
 from gcsched.errors import AdmissionClosed, IllegalTransition, NotFinished, StoreUnavailable
+from gcsched.usecases.admission_gate import MayAdmit, always
 from gcsched.usecases.management.change_job import whole_millisecond
 from gcsched.usecases.management.partly import PartlyChanged, some_stay
 from gcsched.usecases.management.read_jobs import JobList
 from gcsched.usecases.ports import Clock, Suppressions
-from gcsched.usecases.recovery.indexes import MayAdmit, always
 from gcsched.usecases.wakeups import Ringer
 
 BATCH = 500

@@ -12,15 +12,16 @@ import structlog
 from gcsched.domain.job import Job
 from gcsched.domain.outcome import before_attempt
 from gcsched.domain.suppression import Suppression
+from gcsched.domain.token_bucket import SHARED_ANSWERS_WITHIN_SECONDS, SLOT_PATIENCE_SECONDS
 from gcsched.errors import UnknownSuppression
 from gcsched.usecases.management.change_job import whole_millisecond
 from gcsched.usecases.management.partly import PartlyChanged, some_stay
 from gcsched.usecases.ports import Clock
-from gcsched.usecases.relays.rate_allowance import SHARED_ANSWERS_WITHIN
-from gcsched.usecases.relays.rate_limiter import PATIENCE_SECONDS
 
 FOR_A_TURN_SECONDS = 0.5
-FOR_A_BODY_TO_BEGIN_SECONDS = PATIENCE_SECONDS + 2 * SHARED_ANSWERS_WITHIN + FOR_A_TURN_SECONDS
+FOR_A_BODY_TO_BEGIN_SECONDS = (
+    SLOT_PATIENCE_SECONDS + 2 * SHARED_ANSWERS_WITHIN_SECONDS + FOR_A_TURN_SECONDS
+)
 """How long after the fence the first octet of a body may come: 3 s.
 
 Where mails have a rate, Redis has its time to answer, then the slot is waited for, as long as the

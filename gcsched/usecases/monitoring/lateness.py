@@ -7,9 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from gcsched.domain.job import Job
-from gcsched.domain.smtp_reply import Kind
-
 WINDOW_SECONDS = 300
 SLOT_SECONDS = 10
 LEAST = timedelta(milliseconds=1)
@@ -53,15 +50,6 @@ class Lateness:
     def _forget(self, slot: int) -> None:
         while self._slots and self._slots[0][0] <= slot - WINDOW_SECONDS // SLOT_SECONDS:
             self._slots.popleft()
-
-
-def lateness_of(job: Job) -> timedelta | None:
-    """Return how late the relay accepted *job*; None when it has not accepted it just now."""
-    attempt = job.new_attempt
-    if attempt is None or attempt.kind is not Kind.ACCEPTED:
-        return None
-    # What was due before we knew of it could not be sent then.
-    return max(timedelta(0), attempt.ended - max(job.due, job.created))
 
 
 def size_of(late: timedelta) -> int:

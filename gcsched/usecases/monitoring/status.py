@@ -6,13 +6,11 @@ from datetime import datetime
 from typing import Protocol
 
 from gcsched.domain.pause import Pause
+from gcsched.domain.relay_health import HealthReport
 from gcsched.usecases.monitoring.job_counts import Census
 from gcsched.usecases.monitoring.lateness import Figures, Lateness
 from gcsched.usecases.monitoring.store_health import StoreHealth, StoreReport
 from gcsched.usecases.ports import Clock, JobCounts
-from gcsched.usecases.relays.failover import Relays
-from gcsched.usecases.relays.health import HealthReport
-from gcsched.usecases.relays.protected_relay import GuardedRelay
 
 
 class Sessions(Protocol):
@@ -66,6 +64,19 @@ class Report:
     stores: Sequence[StoreReport] = ()
 
 
+class RelayInUse(Protocol):
+    """A relay as mails are sent by it: mails per second as configured, and as they are now."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def is_down(self) -> bool: ...
+    @property
+    def rate(self) -> float: ...
+    @property
+    def effective_rate(self) -> float: ...
+
+
 def not_paused() -> None:
     """Be the *pause* of a service that nobody can pause."""
 
@@ -89,7 +100,7 @@ class Status:
 
     census: Census
     lateness: Lateness
-    relays: Relays
+    relays: Sequence[RelayInUse]
     sessions: Sequence[Sessions]
     about: About
     now: Clock
@@ -113,7 +124,7 @@ class Status:
             lateness=self.lateness.latest(),
             relays=[
                 report_of(relay, sessions[relay.name], self.health(relay.name))
-                for relay in self.relays.all
+                for relay in self.relays
             ],
             pause=self.pause(),
             about=self.about,
@@ -123,13 +134,13 @@ class Status:
         )
 
 
-def report_of(relay: GuardedRelay, sessions: Sessions, health: HealthReport) -> RelayReport:
+def report_of(relay: RelayInUse, sessions: Sessions, health: HealthReport) -> RelayReport:
     return RelayReport(
         name=relay.name,
         is_down=relay.is_down,
         sessions_open=sessions.connections,
         sessions_busy=sessions.busy,
-        rate=relay.pacer.per_second,
-        effective_rate=relay.pacer.effective_per_second,
+        rate=relay.rate,
+        effective_rate=relay.effective_rate,
         health=health,
     )

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -16,9 +16,6 @@ from gcsched.errors import AdmissionClosed, StoreRefused, StoreUnavailable
 EVERY = timedelta(seconds=2)  # well within a sweep
 LEAST_PAUSE_SECONDS = 0.5  # between looks: each statement that fails for an index asks for one
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 2.0, 30.0  # each try reads the whole collection
-
-MayAdmit = Callable[[], Awaitable[None]]
-"""Asked before a dedup key is taken; raises AdmissionClosed while nothing would keep it unique."""
 
 Key = tuple[str, str]
 
@@ -62,10 +59,6 @@ class Indexes(Protocol):
 
     async def make(self, trouble: IndexTrouble) -> IndexTrouble | None:
         """Make the index of *trouble*; return what stands in the way."""
-
-
-async def always() -> None:
-    """Be the *may_admit* where nobody looks after indexes."""
 
 
 @dataclass(kw_only=True, eq=False)

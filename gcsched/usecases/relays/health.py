@@ -4,22 +4,9 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 
-from gcsched.domain.relay_health import Heard, RelayState, Schedule, state_after
+from gcsched.domain.relay_health import HealthReport, Heard, RelayState, Schedule, state_after
 from gcsched.usecases.ports import Clock
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HealthReport:
-    """*error* is the latest trouble that nothing has disproved since; "": there is none.
-
-    The relay has been in *state* since *state_time*.
-    """
-
-    state: RelayState = RelayState.UNKNOWN
-    error: str = ""
-    state_time: datetime | None = None
 
 
 @dataclass(kw_only=True, eq=False)

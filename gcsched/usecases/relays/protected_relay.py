@@ -78,6 +78,16 @@ class GuardedRelay:
     def is_down(self) -> bool:
         return self._breaker.is_open
 
+    @property
+    def rate(self) -> float:
+        """Return how many mails a second the operator allows; 0: no limit."""
+        return self.pacer.per_second
+
+    @property
+    def effective_rate(self) -> float:
+        """Return how many mails a second are aimed at now; 0: no limit."""
+        return self.pacer.effective_per_second
+
     def seconds_until_try(self) -> float:
         """Give how long to leave it alone; endless while a probe is under way."""
         return math.inf if self._is_probing else self._breaker.seconds_until_try(self.clock())

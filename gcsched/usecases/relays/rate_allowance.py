@@ -6,13 +6,12 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from gcsched.domain.token_bucket import Bucket, Grant, Speed
+from gcsched.domain.token_bucket import SHARED_ANSWERS_WITHIN_SECONDS, Bucket, Grant, Speed
 from gcsched.errors import BellUnavailable
 from gcsched.usecases.ports import Allowance
 
 REPLICAS_ASSUMED = 4
 QUIET_SECONDS = 2.0
-SHARED_ANSWERS_WITHIN = 0.25
 
 
 @dataclass(kw_only=True, eq=False)
@@ -96,7 +95,7 @@ class SharedAllowance:
         if wait is None:
             return None
         # Answers of the shared bucket differ in how long they take: our line may differ as much.
-        return self._own.slot_after(wait, speed, patience=patience + SHARED_ANSWERS_WITHIN)
+        return self._own.slot_after(wait, speed, patience=patience + SHARED_ANSWERS_WITHIN_SECONDS)
 
     async def _slot(self, speed: Speed, *, patience: float) -> float | None:
         if self.clock() >= self._alone_until:

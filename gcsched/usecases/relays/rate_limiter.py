@@ -10,11 +10,10 @@ import structlog
 from gcsched.domain.adaptive_rate import Meter, Pace
 from gcsched.domain.masking import Letter, masked
 from gcsched.domain.smtp_reply import Answered, Kind, Reply, Transmission, is_throttling, kind_of
-from gcsched.domain.token_bucket import Speed
+from gcsched.domain.token_bucket import SLOT_PATIENCE_SECONDS, Speed
 from gcsched.usecases.ports import Allowance
 
 WORTH_A_CLAIM_SECONDS = 0.05
-PATIENCE_SECONDS = 2.0
 
 
 @dataclass(kw_only=True, eq=False)
@@ -78,7 +77,7 @@ class Pacer:
         if not per_second:
             return True
         speed = Speed(per_second=per_second, burst=self.burst)
-        wait = await self.allowance.slot(speed, patience=PATIENCE_SECONDS)
+        wait = await self.allowance.slot(speed, patience=SLOT_PATIENCE_SECONDS)
         if wait is None:
             self._is_full_until = self.clock() + speed.seconds_per_mail
             return False

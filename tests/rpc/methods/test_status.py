@@ -8,14 +8,13 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from gcsched.domain.job import State
 from gcsched.domain.pause import Pause
-from gcsched.domain.relay_health import RelayState
+from gcsched.domain.relay_health import HealthReport, RelayState
 from gcsched.pb import task_pb2
 from gcsched.rpc.methods.status import report_message
 from gcsched.usecases.monitoring.lateness import Figures
 from gcsched.usecases.monitoring.status import About, RelayReport, Report
 from gcsched.usecases.monitoring.store_health import StoreReport
 from gcsched.usecases.ports import JobCounts
-from gcsched.usecases.relays.health import HealthReport
 from tests.support.builders import NOON, NOW
 
 ABOUT = About(version="1.2.3", python="3.11.9", started=NOW)

@@ -7,8 +7,9 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gcsched.domain.lateness import lateness_of
 from gcsched.domain.smtp_reply import Kind
-from gcsched.usecases.monitoring.lateness import Figures, Lateness, lateness_of
+from gcsched.usecases.monitoring.lateness import Figures, Lateness
 from tests.support.builders import NOW, a_claimed_job, a_job, an_attempt
 
 LATE = st.timedeltas(timedelta(0), timedelta(days=2))

@@ -5,15 +5,13 @@ from datetime import datetime, timedelta
 from gcsched.domain.job import State
 from gcsched.domain.mail import Mail
 from gcsched.domain.pause import Pause
-from gcsched.domain.relay_health import RelayState
+from gcsched.domain.relay_health import HealthReport, RelayState
 from gcsched.domain.smtp_reply import Transmission
 from gcsched.errors import StoreUnavailable
 from gcsched.usecases.monitoring.job_counts import Census
 from gcsched.usecases.monitoring.lateness import Lateness
 from gcsched.usecases.monitoring.status import About, RelayReport, Status
 from gcsched.usecases.ports import Begin, JobCounts
-from gcsched.usecases.relays.failover import Relays
-from gcsched.usecases.relays.health import HealthReport
 from gcsched.usecases.relays.protected_relay import GuardedRelay
 from gcsched.usecases.relays.rate_allowance import OwnAllowance
 from gcsched.usecases.relays.rate_limiter import Pacer
@@ -66,7 +64,7 @@ def a_status(
     return Status(
         census=Census(tally=ToyTally(counts), now=FixedClock()),
         lateness=Lateness(),
-        relays=Relays(relays),
+        relays=relays,
         sessions=[*sessions, *others],
         about=ABOUT,
         now=FixedClock(),

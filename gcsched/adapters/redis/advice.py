@@ -1,0 +1,68 @@
+"""Say why Redis is away or refuses: the first clause of the error's text, and what to look at."""
+
+import re
+from collections.abc import Sequence
+
+from redis.exceptions import (
+    AuthenticationError,
+    ExecAbortError,
+    NoPermissionError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisError,
+    ResponseError,
+)
+from redis.exceptions import ConnectionError as RedisAway
+from redis.exceptions import TimeoutError as RedisSilent
+
+from gcsched.adapters.redis.replies import Nonsense
+from gcsched.adapters.store_advice import OF_CONNECTIONS, Advice, with_advice
+from gcsched.adapters.store_url import first_clause
+
+OF_REDIS: Advice = (
+    ("protected mode", "give it a password, and name that in {setting}"),
+    ("DB index|SELECT", "give the number of a database that it has in {setting}, e.g. /0"),
+    ("cluster|MOVED|CROSSSLOT", "name one Redis in {setting}, not a cluster"),
+    ("without any password|no password is set", "it has no password: leave it out of {setting}"),
+    ("Authentication required|NOAUTH", "give its password in {setting}"),
+    ("invalid (user|password)", "check user and password in {setting}"),
+    ("max number of clients", "raise its maxclients"),
+    ("too many connections", "leave max_connections out of {setting}, or raise it"),
+    ("NOREPLICAS", "start its replicas, or lower its min-replicas-to-write"),
+    ("unknown command", "it is too old, or that command was renamed or switched off there"),
+    ("MISCONF", "its disk takes no writes: mend that"),
+    *OF_CONNECTIONS,
+)
+RIGHTS = "~gcsched:* ~arq:*:gcsched:* ~arq:abort +@all -@admin -@dangerous"  # as in README.md
+BY_KIND: Sequence[tuple[type[Exception], str]] = (
+    (NoPermissionError, f"give its user the keys and commands {RIGHTS}, see {{setting}}"),
+    (ReadOnlyError, "it is a replica: name the Redis that takes writes in {setting}"),
+    (ExecAbortError, "it refused a part of a transaction: look at its rights, memory and version"),
+    (OutOfMemoryError, "its memory is full: free some, or raise its maxmemory"),
+)
+QUOTED = re.compile(r"""(?<!\w)b?'.*'|"(.*)"|\S*@\S*|\{.*\}|\[.*\]""")
+LONGEST_FOREIGN = 80
+
+
+def redis_words(error: BaseException) -> str:
+    """Say why Redis did not answer, or how it refused; *error* may be of any library."""
+    text = first_clause(str(error))
+    if not isinstance(error, RedisAway | RedisSilent | ResponseError | AuthenticationError):
+        text = text if isinstance(error, OSError | Nonsense) else masked(text)
+        text = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    name, where = "GCSCHED_REDIS_URL", "ssl_ca_certs=…"
+    for kind, advice in BY_KIND:
+        if isinstance(error, kind):
+            return f"{text}: {advice.format(setting=name)}"
+    return with_advice(text or type(error).__name__, OF_REDIS, setting=name, ca=where)
+
+
+def masked(text: str) -> str:
+    """Return what a library says without what it quotes, which may be anybody's data."""
+    line = QUOTED.sub("…", text)
+    return line if len(line) <= LONGEST_FOREIGN else f"{line[:LONGEST_FOREIGN]}…"
+
+
+def is_refusal(error: BaseException) -> bool:
+    """Tell whether Redis answers and does not do it, in contrast to no answer."""
+    return isinstance(error, ResponseError | AuthenticationError) and isinstance(error, RedisError)
