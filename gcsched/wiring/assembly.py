@@ -15,9 +15,10 @@ from gcsched.adapters.mongo.suppressions import MongoSuppressions
 from gcsched.adapters.redis.arq import ArqBell
 from gcsched.config.settings import Settings
 from gcsched.domain.request import Offer
-from gcsched.rpc.methods.schedule import Scheduling
-from gcsched.rpc.methods.status import TellingStatus
-from gcsched.rpc.methods.templates import Templating
+from gcsched.rpc.methods.schedule import ScheduleMethods
+from gcsched.rpc.methods.status import StatusMethods
+from gcsched.rpc.methods.templates import TemplateMethods
+from gcsched.rpc.servicer import Handlers
 from gcsched.usecases.admission.job_factory import JobFactory
 from gcsched.usecases.admission.preview import PreviewTemplate, Rehearse
 from gcsched.usecases.admission.recipient_writer import RecipientNotes
@@ -49,7 +50,7 @@ class Service:
     They are to be stopped in reverse; the engine is the last.
     """
 
-    handlers: tuple[object, ...]
+    handlers: Handlers
     submit: Submit
     daily_run: DailyRun
     jobs: MongoJobs
@@ -80,6 +81,10 @@ def assemble(settings: Settings, resources: Resources) -> Service:
     stores = build_store_watch(settings, resources, upkeep, indexes)
     visibility = build_visibility(resources, delivery, admission.submit, stores)
     status = build_status(resources, delivery, visibility.census, indexes, stores.healths)
+    read_jobs, suppressions, recipients = build_readers(settings, resources)
+    change_jobs, sending = build_steering(
+        settings, resources, delivery, upkeep.daily_run, indexes.may_admit
+    )
     loops = (
         *visibility.loops,
         ("indexes", indexes.run),
@@ -90,12 +95,15 @@ def assemble(settings: Settings, resources: Resources) -> Service:
         ("engine", engine.run),
     )
     return Service(
-        handlers=(
-            build_scheduling(settings, resources, admission.submit),
-            build_templating(settings, resources, admission.submit),
-            TellingStatus(status=status),
-            *build_readers(settings, resources),
-            *build_steering(settings, resources, delivery, upkeep.daily_run, indexes.may_admit),
+        handlers=Handlers(
+            schedule=build_scheduling(settings, resources, admission.submit),
+            read_jobs=read_jobs,
+            change_jobs=change_jobs,
+            sending=sending,
+            status=StatusMethods(status=status),
+            suppressions=suppressions,
+            recipients=recipients,
+            templates=build_templating(settings, resources, admission.submit),
         ),
         submit=admission.submit,
         daily_run=upkeep.daily_run,
@@ -140,7 +148,7 @@ def job_factory(settings: Settings, templates: TemplateSet) -> JobFactory:
     )
 
 
-def build_scheduling(settings: Settings, resources: Resources, submit: Submit) -> Scheduling:
+def build_scheduling(settings: Settings, resources: Resources, submit: Submit) -> ScheduleMethods:
     rehearse = Rehearse(
         make_job=submit.make_job,
         drafter=composer(settings, resources.templates),
@@ -148,16 +156,16 @@ def build_scheduling(settings: Settings, resources: Resources, submit: Submit) -
         suppressions=MongoSuppressions(mongo=resources.mongo),
         now=resources.clock,
     )
-    return Scheduling(submit=submit, rehearse=rehearse)
+    return ScheduleMethods(submit=submit, rehearse=rehearse)
 
 
-def build_templating(settings: Settings, resources: Resources, submit: Submit) -> Templating:
+def build_templating(settings: Settings, resources: Resources, submit: Submit) -> TemplateMethods:
     preview = PreviewTemplate(
         make_job=submit.make_job,
         drafter=composer(settings, resources.templates),
         now=resources.clock,
     )
-    return Templating(templates=resources.templates.facts, preview=preview)
+    return TemplateMethods(templates=resources.templates.facts, preview=preview)
 
 
 def build_admission(

@@ -10,9 +10,9 @@ from gcsched.adapters.mongo.jobs import MongoJobs
 from gcsched.adapters.mongo.recipients import MongoPersonalData
 from gcsched.adapters.mongo.suppressions import MongoSuppressions
 from gcsched.config.settings import Settings
-from gcsched.rpc.methods.reading_jobs import ReadingJobs
-from gcsched.rpc.methods.recipients import KnowingRecipients
-from gcsched.rpc.methods.suppressions import Suppressing
+from gcsched.rpc.methods.reading_jobs import ReadJobMethods
+from gcsched.rpc.methods.recipients import RecipientMethods
+from gcsched.rpc.methods.suppressions import SuppressionMethods
 from gcsched.usecases.management.read_jobs import ReadJobs
 from gcsched.usecases.management.recipients import KnowRecipients
 from gcsched.usecases.management.suppressions import Blocklist
@@ -53,7 +53,9 @@ def build_status(
     )
 
 
-def build_readers(settings: Settings, resources: Resources) -> tuple[object, ...]:
+def build_readers(
+    settings: Settings, resources: Resources
+) -> tuple[ReadJobMethods, SuppressionMethods, RecipientMethods]:
     """Give the handlers: one for each kind of thing."""
     jobs = ReadJobs(reader=MongoJobs(), list=MongoJobList(mongo=resources.mongo))
     blocklist = Blocklist(
@@ -64,7 +66,7 @@ def build_readers(settings: Settings, resources: Resources) -> tuple[object, ...
     )
     recipients = KnowRecipients(data=MongoPersonalData(mongo=resources.mongo), now=resources.clock)
     return (
-        ReadingJobs(read=jobs),
-        Suppressing(blocklist=blocklist, addresses=settings.internal_domains),
-        KnowingRecipients(recipients=recipients),
+        ReadJobMethods(read=jobs),
+        SuppressionMethods(blocklist=blocklist, addresses=settings.internal_domains),
+        RecipientMethods(recipients=recipients),
     )

@@ -4,8 +4,8 @@ from gcsched.adapters.mongo.job_changes import MongoSteering
 from gcsched.adapters.mongo.job_reader import MongoJobList
 from gcsched.adapters.mongo.suppressions import MongoSuppressions
 from gcsched.config.settings import Settings
-from gcsched.rpc.methods.jobs import SteeringJobs
-from gcsched.rpc.methods.sending import SteeringSending
+from gcsched.rpc.methods.jobs import ChangeJobMethods
+from gcsched.rpc.methods.sending import SendingMethods
 from gcsched.usecases.management.change_job import Steer
 from gcsched.usecases.management.change_jobs import ChangeJobs
 from gcsched.usecases.recovery.daily_run import DailyRun
@@ -21,12 +21,12 @@ def build_steering(
     delivery: Delivery,
     daily_run: DailyRun,
     may_admit: MayAdmit,
-) -> tuple[object, ...]:
+) -> tuple[ChangeJobMethods, SendingMethods]:
     """Give the handlers of all methods that change what is there."""
     mongo, now, ringer = resources.mongo, resources.clock, daily_run.ringer
     store = MongoSteering(mongo=mongo, retention=policies.retention(settings))
     suppressions = MongoSuppressions(mongo=mongo)
-    jobs = SteeringJobs(
+    jobs = ChangeJobMethods(
         steer=Steer(
             store=store, suppressions=suppressions, ringer=ringer, now=now, may_admit=may_admit
         ),
@@ -44,4 +44,4 @@ def build_steering(
         window=policies.dedup(settings).window,
         now=now,
     )
-    return jobs, SteeringSending(daily_run=daily_run, pausing=delivery.pausing, now=now)
+    return jobs, SendingMethods(daily_run=daily_run, pausing=delivery.pausing, now=now)
