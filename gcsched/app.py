@@ -216,7 +216,7 @@ async def run(
     """
     service = assemble(settings, resources)
     serving = serving_grpc(
-        SchedulerServicer(*service.handlers),
+        SchedulerServicer(service.handlers),
         listen=settings.grpc_listen,
         reuse_port=settings.reuse_port,
         on_call=resources.metrics.call,

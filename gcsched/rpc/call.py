@@ -1,11 +1,19 @@
-"""How long a call may work, and how large its request may be."""
+"""What all calls have in common: their types, size and time, and our errors as their status."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
+from typing import Any, TypeAlias
 
 import grpc
 from google.protobuf.message import Message
 
-from gcsched.errors import DeadlineOver, RequestTooLarge
+from gcsched.errors import DeadlineOver, RequestTooLarge, StoreUnavailable
+from gcsched.rpc.status import ErrorsAsStatus
+
+Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
 
 LARGEST_REQUEST = 64 * 1024
 LONGEST_ID = 128
@@ -14,10 +22,8 @@ LONGEST_OF_MANY = timedelta(seconds=60)  # where a call may change or count all 
 FOR_THE_REPLY = timedelta(milliseconds=100)
 
 
-def time_left(
-    context: grpc.aio.ServicerContext[Message, Message], *, longest: timedelta = LONGEST_CALL
-) -> timedelta:
-    """Give the time to work in, *longest* at most. Raises DeadlineOver."""
+def time_left(context: Context, *, longest: timedelta = LONGEST_CALL) -> timedelta:
+    """Return the time to work in, *longest* at most. Raises DeadlineOver."""
     remaining = context.time_remaining()
     if remaining is None:
         return longest
@@ -30,3 +36,27 @@ def time_left(
 def check_size(request: Message) -> None:
     if (octets := request.ByteSize()) > LARGEST_REQUEST:
         raise RequestTooLarge(octets, LARGEST_REQUEST)
+
+
+@asynccontextmanager
+async def working(
+    request: Message, context: Context, *, longest: timedelta = LONGEST_CALL
+) -> AsyncIterator[timedelta]:
+    """Provide the time to work on *request* in; our errors become its status."""
+    async with ErrorsAsStatus(context):
+        within = time_left(context, longest=longest)
+        check_size(request)
+        yield within
+
+
+@asynccontextmanager
+async def answering(
+    request: Message, context: Context, doing: str, *, longest: timedelta = LONGEST_CALL
+) -> AsyncIterator[None]:
+    """Work on *request* in the time that the caller has; *doing* says at what."""
+    async with working(request, context, longest=longest) as within:
+        try:
+            async with asyncio.timeout(within.total_seconds()):
+                yield
+        except TimeoutError as error:
+            raise StoreUnavailable(doing) from error

@@ -3,11 +3,12 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeAlias, cast
+from typing import Any, cast
 
 import grpc
 
 from gcsched.errors import Stopping
+from gcsched.rpc.call import Context, Handler
 from gcsched.rpc.reads import health_reads
 from gcsched.rpc.receiving import ABOUT_HEALTH, Receiver, UnaryMethod
 from gcsched.rpc.status import abort
@@ -19,8 +20,6 @@ ROUNDED_UP = 0.02
 """How much longer than the client's a deadline may be here, as a share of it."""
 
 NAMES = {code.value[0]: code.name for code in grpc.StatusCode}
-Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
-Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
 
 
 class CallInterceptor(grpc.aio.ServerInterceptor):

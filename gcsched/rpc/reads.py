@@ -9,13 +9,12 @@ from collections import deque
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import takewhile
-from typing import Any, TypeAlias
+from typing import Any
 
 import grpc
 
 from gcsched.errors import MalformedMessage, MessageLate
-
-Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+from gcsched.rpc.call import Context
 
 TICK = timedelta(milliseconds=10)
 # Ticks are turns of the loop too, at least: in so many, what has arrived already is read, also when

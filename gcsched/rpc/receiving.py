@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeAlias, cast
 
-import grpc
 from google.protobuf.message import DecodeError
 
 from gcsched.errors import GcschedError, MalformedMessage, RequestTooLarge
 from gcsched.rpc.batches import batch_from
-from gcsched.rpc.call import LARGEST_REQUEST
+from gcsched.rpc.call import LARGEST_REQUEST, Context
 from gcsched.rpc.contract import SERVICE, published_text
 from gcsched.rpc.memory import (
     BEYOND,
@@ -26,11 +25,10 @@ from gcsched.rpc.memory import (
     share_of,
 )
 from gcsched.rpc.reads import Reads
-from gcsched.rpc.servicer import LISTING, READING
+from gcsched.rpc.servicer import READ_ONLY
 from gcsched.rpc.status import abort
 from gcsched.usecases.loop_share import LoopShare
 
-Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 Method: TypeAlias = Callable[[Any, Context], Awaitable[Any]]
 
 LARGEST_BATCH = 4 * 1024 * 1024
@@ -39,7 +37,7 @@ OF_A_REPLY = 2  # in Python, and in gRPC until the caller has read it
 PARSERS = {f"/{SERVICE}/BatchScheduleMeets": batch_from}
 ABOUT_HEALTH = "/grpc.health."
 INVITING = {f"/{SERVICE}/ScheduleMeet", *PARSERS}
-REPEATABLE = {f"/{SERVICE}/{name}" for name in READING | LISTING}
+REPEATABLE = {f"/{SERVICE}/{name}" for name in READ_ONLY}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,64 +1,198 @@
-"""All methods of scheduler.Scheduler, each from the handlers that have it."""
+"""All methods of scheduler.Scheduler: the handler of each, and which calls wait for others."""
 
-from collections.abc import Collection, Mapping
-from typing import Any, TypeAlias, cast
+from dataclasses import dataclass
 
 import grpc
 
 from gcsched.pb import task_pb2, task_pb2_grpc
-from gcsched.rpc.concurrency import Turns
-
-Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
-
-METHODS = [method.name for method in task_pb2.DESCRIPTOR.services_by_name["Scheduler"].methods]
-READING = {"GetJob", "CountJobs", "ListSuppressions", "GetSuppression", "GetRecipient"}
-LISTING = {"ListJobs"}  # a page of 200 jobs with all their texts can take 50 MB while it is made
-CHANGING = {
-    *("CancelJob", "RescheduleJob", "RetryJob", "ResolveJob"),
-    *("AddSuppression", "RemoveSuppression"),
-}
-CHANGING_MANY = {"CancelJobs", "RetryJobs", "RunDailyQueue", "ForgetRecipient"}
-
-
-def turns_of_each() -> Mapping[Turns, Collection[str]]:
-    """Give who waits for whom.
-
-    What is not named here waits for nobody: invitations share their writes and are counted there,
-    a pause must not wait, and the rest asks no store.
-    """
-    return {
-        Turns(): READING,
-        Turns(at_once=2): LISTING,
-        Turns(): CHANGING,
-        Turns(at_once=2): CHANGING_MANY,
-    }
+from gcsched.rpc.batches import Batch
+from gcsched.rpc.call import Context
+from gcsched.rpc.concurrency import CallLimits
+from gcsched.rpc.methods.jobs import ChangeJobMethods
+from gcsched.rpc.methods.reading_jobs import ReadJobMethods
+from gcsched.rpc.methods.recipients import RecipientMethods
+from gcsched.rpc.methods.schedule import ScheduleMethods
+from gcsched.rpc.methods.sending import SendingMethods
+from gcsched.rpc.methods.status import StatusMethods
+from gcsched.rpc.methods.suppressions import SuppressionMethods
+from gcsched.rpc.methods.templates import TemplateMethods
 
 
-async def unimplemented(_: object, context: Context) -> None:
-    await context.abort(grpc.StatusCode.UNIMPLEMENTED, "method not implemented")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handlers:
+    """What answers the methods: one handler for each kind of thing."""
+
+    schedule: ScheduleMethods
+    read_jobs: ReadJobMethods
+    change_jobs: ChangeJobMethods
+    sending: SendingMethods
+    status: StatusMethods
+    suppressions: SuppressionMethods
+    recipients: RecipientMethods
+    templates: TemplateMethods
 
 
-class SchedulerServicer:
-    """Answers a method by the first of *handlers* that has it; UNIMPLEMENTED where none does.
+class SchedulerServicer(task_pb2_grpc.SchedulerServicer):
+    """Answers each method by its handler; a method that is missing here is a type error.
 
-    Those that read or change what is stored take *turns*.
+    Those that read or change what is stored have a limiter. The others wait for no call:
+    invitations share their writes and are counted there, a pause must not wait, and the rest asks
+    no store.
     """
 
-    def __init__(
-        self, *handlers: object, turns: Mapping[Turns, Collection[str]] | None = None
-    ) -> None:
-        each = turns_of_each() if turns is None else turns
-        turn = {name: those for those, names in each.items() for name in names}
-        for name in METHODS:
-            for handler in handlers:
-                if (method := getattr(handler, name, None)) is not None:
-                    setattr(self, name, turn[name].taken_by(method) if name in turn else method)
-                    break
-            else:
-                setattr(self, name, unimplemented)
+    def __init__(self, handlers: Handlers, limits: CallLimits | None = None) -> None:
+        self._handlers = handlers
+        self._limits = limits or CallLimits()
 
     def add_to(self, server: grpc.aio.Server) -> None:
         """Register all methods of the contract with *server*."""
-        # They are set when it is made, where no type checker can see them.
-        methods = cast("task_pb2_grpc.SchedulerServicer", self)
-        task_pb2_grpc.add_SchedulerServicer_to_server(methods, server)
+        task_pb2_grpc.add_SchedulerServicer_to_server(self, server)
+
+    async def ScheduleMeet(
+        self, request: task_pb2.MeetRequest, context: Context
+    ) -> task_pb2.MeetResponse:
+        return await self._handlers.schedule.ScheduleMeet(request, context)
+
+    async def BatchScheduleMeets(
+        self, request: Batch, context: Context
+    ) -> task_pb2.BatchScheduleMeetsResponse:
+        return await self._handlers.schedule.BatchScheduleMeets(request, context)
+
+    async def GetJob(self, request: task_pb2.GetJobRequest, context: Context) -> task_pb2.Job:
+        return await self._limits.reading.run(self._handlers.read_jobs.GetJob, request, context)
+
+    async def ListJobs(
+        self, request: task_pb2.ListJobsRequest, context: Context
+    ) -> task_pb2.ListJobsResponse:
+        return await self._limits.listing.run(self._handlers.read_jobs.ListJobs, request, context)
+
+    async def CountJobs(
+        self, request: task_pb2.CountJobsRequest, context: Context
+    ) -> task_pb2.CountJobsResponse:
+        return await self._limits.reading.run(self._handlers.read_jobs.CountJobs, request, context)
+
+    async def CancelJob(self, request: task_pb2.CancelJobRequest, context: Context) -> task_pb2.Job:
+        return await self._limits.changing.run(
+            self._handlers.change_jobs.CancelJob, request, context
+        )
+
+    async def RescheduleJob(
+        self, request: task_pb2.RescheduleJobRequest, context: Context
+    ) -> task_pb2.Job:
+        return await self._limits.changing.run(
+            self._handlers.change_jobs.RescheduleJob, request, context
+        )
+
+    async def RetryJob(self, request: task_pb2.RetryJobRequest, context: Context) -> task_pb2.Job:
+        return await self._limits.changing.run(
+            self._handlers.change_jobs.RetryJob, request, context
+        )
+
+    async def ResolveJob(
+        self, request: task_pb2.ResolveJobRequest, context: Context
+    ) -> task_pb2.Job:
+        return await self._limits.changing.run(
+            self._handlers.change_jobs.ResolveJob, request, context
+        )
+
+    async def CancelJobs(
+        self, request: task_pb2.ChangeJobsRequest, context: Context
+    ) -> task_pb2.ChangeJobsResponse:
+        return await self._limits.changing_many.run(
+            self._handlers.change_jobs.CancelJobs, request, context
+        )
+
+    async def RetryJobs(
+        self, request: task_pb2.ChangeJobsRequest, context: Context
+    ) -> task_pb2.ChangeJobsResponse:
+        return await self._limits.changing_many.run(
+            self._handlers.change_jobs.RetryJobs, request, context
+        )
+
+    async def RunDailyQueue(
+        self, request: task_pb2.RunDailyQueueRequest, context: Context
+    ) -> task_pb2.RunDailyQueueResponse:
+        return await self._limits.changing_many.run(
+            self._handlers.sending.RunDailyQueue, request, context
+        )
+
+    async def PauseSending(
+        self, request: task_pb2.PauseSendingRequest, context: Context
+    ) -> task_pb2.Pause:
+        return await self._handlers.sending.PauseSending(request, context)
+
+    async def ResumeSending(
+        self, request: task_pb2.ResumeSendingRequest, context: Context
+    ) -> task_pb2.ResumeSendingResponse:
+        return await self._handlers.sending.ResumeSending(request, context)
+
+    async def GetStatus(
+        self, request: task_pb2.GetStatusRequest, context: Context
+    ) -> task_pb2.StatusReport:
+        return await self._handlers.status.GetStatus(request, context)
+
+    async def ListSuppressions(
+        self, request: task_pb2.ListSuppressionsRequest, context: Context
+    ) -> task_pb2.ListSuppressionsResponse:
+        return await self._limits.reading.run(
+            self._handlers.suppressions.ListSuppressions, request, context
+        )
+
+    async def GetSuppression(
+        self, request: task_pb2.GetSuppressionRequest, context: Context
+    ) -> task_pb2.Suppression:
+        return await self._limits.reading.run(
+            self._handlers.suppressions.GetSuppression, request, context
+        )
+
+    async def AddSuppression(
+        self, request: task_pb2.AddSuppressionRequest, context: Context
+    ) -> task_pb2.Suppression:
+        return await self._limits.changing.run(
+            self._handlers.suppressions.AddSuppression, request, context
+        )
+
+    async def RemoveSuppression(
+        self, request: task_pb2.RemoveSuppressionRequest, context: Context
+    ) -> task_pb2.RemoveSuppressionResponse:
+        return await self._limits.changing.run(
+            self._handlers.suppressions.RemoveSuppression, request, context
+        )
+
+    async def GetRecipient(
+        self, request: task_pb2.GetRecipientRequest, context: Context
+    ) -> task_pb2.Recipient:
+        return await self._limits.reading.run(
+            self._handlers.recipients.GetRecipient, request, context
+        )
+
+    async def ForgetRecipient(
+        self, request: task_pb2.ForgetRecipientRequest, context: Context
+    ) -> task_pb2.ForgetRecipientResponse:
+        return await self._limits.changing_many.run(
+            self._handlers.recipients.ForgetRecipient, request, context
+        )
+
+    async def ListTemplates(
+        self, request: task_pb2.ListTemplatesRequest, context: Context
+    ) -> task_pb2.ListTemplatesResponse:
+        return await self._handlers.templates.ListTemplates(request, context)
+
+    async def PreviewTemplate(
+        self, request: task_pb2.PreviewTemplateRequest, context: Context
+    ) -> task_pb2.Preview:
+        return await self._handlers.templates.PreviewTemplate(request, context)
+
+
+READ_ONLY = {
+    method.__name__
+    for method in (
+        SchedulerServicer.GetJob,
+        SchedulerServicer.ListJobs,
+        SchedulerServicer.CountJobs,
+        SchedulerServicer.ListSuppressions,
+        SchedulerServicer.GetSuppression,
+        SchedulerServicer.GetRecipient,
+    )
+}
+"""The methods that read what is stored and change nothing: a caller may repeat them."""

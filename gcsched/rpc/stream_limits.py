@@ -7,19 +7,17 @@ begins. So they are counted, and their messages are read as those of other calls
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
-from typing import Any, TypeAlias
+from typing import Any
 
 import grpc
 
 from gcsched.errors import GcschedError, Overloaded, RequestTooLarge
+from gcsched.rpc.call import Context, Handler
 from gcsched.rpc.reads import Reads, health_reads
 from gcsched.rpc.receiving import parsed
 from gcsched.rpc.status import abort
 from gcsched.rpc.streams import answered
 from gcsched.rpc.watches import Watches
-
-Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
-Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
 
 MOST_CONVERSATIONS = 16  # of up to 4 MiB each
 LARGEST_WATCH = 1024  # it is kept as long as the stream

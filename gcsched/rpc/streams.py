@@ -5,17 +5,15 @@ import inspect
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any
 
 import grpc
 
+from gcsched.rpc.call import Context, Handler
 from gcsched.usecases.finish import cancel_until_done, hear
 
 STOPPING = "the service is stopping; open the stream again at another replica"
 TO_END = timedelta(seconds=1)
-
-Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
-Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
 
 
 class StreamInterceptor(grpc.aio.ServerInterceptor):

@@ -1,56 +1,40 @@
-"""Build the service's objects from settings and open resources: plain constructor calls."""
+"""Build the service from settings and open resources, and put its parts in their order."""
 
 import asyncio
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import partial
 
-from gcsched.adapters.mail.template_variables import RESERVED
-from gcsched.adapters.mail.templates import TemplateSet
-from gcsched.adapters.mongo.admissions import MongoAdmissions
 from gcsched.adapters.mongo.indexes import MongoIndexes
 from gcsched.adapters.mongo.jobs import MongoJobs
-from gcsched.adapters.mongo.recipient_writer import MongoRecipients
-from gcsched.adapters.mongo.suppressions import MongoSuppressions
 from gcsched.adapters.redis.arq import ArqBell
 from gcsched.config.settings import Settings
-from gcsched.domain.request import Offer
-from gcsched.rpc.methods.schedule import Scheduling
-from gcsched.rpc.methods.status import TellingStatus
-from gcsched.rpc.methods.templates import Templating
-from gcsched.usecases.admission.job_factory import JobFactory
-from gcsched.usecases.admission.preview import PreviewTemplate, Rehearse
-from gcsched.usecases.admission.recipient_writer import RecipientNotes
-from gcsched.usecases.admission.submit import AdmissionWrite, Asked, Stored, Submit
-from gcsched.usecases.admission_gate import MayAdmit
-from gcsched.usecases.batching import Group
-from gcsched.usecases.delivery.engine import Engine
-from gcsched.usecases.observer import Step
+from gcsched.rpc.methods.sending import SendingMethods
+from gcsched.rpc.servicer import Handlers
+from gcsched.usecases.admission.submit import Submit
 from gcsched.usecases.recovery.daily_run import DailyRun
 from gcsched.usecases.recovery.indexes import IndexCare
 from gcsched.usecases.wakeups import Ringer
-from gcsched.wiring import policies
+from gcsched.wiring import management, policies
+from gcsched.wiring.admission import (
+    Admission,
+    build_admission,
+    schedule_methods,
+    template_methods,
+)
 from gcsched.wiring.background import NamedLoop
-from gcsched.wiring.delivery import Delivery, build_delivery, composer
-from gcsched.wiring.management import build_readers, build_status
-from gcsched.wiring.monitoring import build_visibility
-from gcsched.wiring.recovery import build_upkeep
+from gcsched.wiring.delivery import Delivery, build_delivery
+from gcsched.wiring.monitoring import Monitoring, build_monitoring, status_methods
+from gcsched.wiring.recovery import Recovery, build_recovery
+from gcsched.wiring.relays import RelayParts, build_relays
 from gcsched.wiring.resources import Resources
-from gcsched.wiring.steering import build_steering
-from gcsched.wiring.stores import build_store_watch
-
-MOST_TOGETHER = 1_000  # a whole batch
-LINGER = timedelta(milliseconds=2)
+from gcsched.wiring.stores import StoreWatch, build_store_watch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """What answers calls, and the loops in the order to start them.
+    """What answers calls, and the loops in the order to start them."""
 
-    They are to be stopped in reverse; the engine is the last.
-    """
-
-    handlers: tuple[object, ...]
+    handlers: Handlers
     submit: Submit
     daily_run: DailyRun
     jobs: MongoJobs
@@ -58,125 +42,116 @@ class Service:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Admission:
-    """What accepts requests."""
+class Subsystems:
+    """All parts of a service, built in the order of these lines: each may use those above it."""
 
-    submit: Submit
-    loops: tuple[NamedLoop, ...]
+    ringer: Ringer
+    indexes: IndexCare
+    relays: RelayParts
+    delivery: Delivery
+    admission: Admission
+    recovery: Recovery
+    stores: StoreWatch
+    monitoring: Monitoring
 
 
 def assemble(settings: Settings, resources: Resources) -> Service:
-    nudged = asyncio.Event()
-    ringer = Ringer(
-        bell=ArqBell(redis=resources.redis.arq, now=resources.clock),
-        nudge=nudged.set,
-        now=resources.clock,
+    """Build all objects: plain constructor calls, which neither wait nor start anything."""
+    built = build(settings, resources)
+    return Service(
+        handlers=handlers(settings, resources, built),
+        submit=built.admission.submit,
+        daily_run=built.recovery.daily_run,
+        jobs=MongoJobs(),
+        loops=start_order(settings, resources, built),
     )
-    delivery = build_delivery(settings, resources, ringer)
+
+
+def build(settings: Settings, resources: Resources) -> Subsystems:
+    nudged = asyncio.Event()
+    bell = ArqBell(redis=resources.redis.arq, now=resources.clock)
+    ringer = Ringer(bell=bell, nudge=nudged.set, now=resources.clock)
     indexes = IndexCare(indexes=MongoIndexes(mongo=resources.mongo))
     resources.mongo.refusals.on_index = indexes.nudged.set
+    relays = build_relays(settings, resources)
+    delivery = build_delivery(settings, resources, ringer, relays, nudged)
     admission = build_admission(settings, resources, ringer, indexes.may_admit)
-    upkeep = build_upkeep(settings, resources, ringer, delivery.claims)
-    engine = build_engine(settings, resources, ringer, delivery, nudged)
-    stores = build_store_watch(settings, resources, upkeep, indexes)
-    visibility = build_visibility(resources, delivery, admission.submit, stores)
-    status = build_status(resources, delivery, visibility.census, indexes, stores.healths)
-    loops = (
-        *visibility.loops,
-        ("indexes", indexes.run),
-        ("ringer", ringer.run),
-        *upkeep.loops,
-        *admission.loops,
-        *delivery.loops,  # right before the engine: at a stop the grace is theirs
-        ("engine", engine.run),
+    recovery = build_recovery(settings, resources, ringer, delivery.claims)
+    stores = build_store_watch(settings, resources, recovery, indexes)
+    monitoring = build_monitoring(
+        resources,
+        delivery,
+        relays,
+        stores,
+        admissions_waiting=lambda: admission.group.waiting,
     )
-    return Service(
-        handlers=(
-            build_scheduling(settings, resources, admission.submit),
-            build_templating(settings, resources, admission.submit),
-            TellingStatus(status=status),
-            *build_readers(settings, resources),
-            *build_steering(settings, resources, delivery, upkeep.daily_run, indexes.may_admit),
+    return Subsystems(
+        ringer=ringer,
+        indexes=indexes,
+        relays=relays,
+        delivery=delivery,
+        admission=admission,
+        recovery=recovery,
+        stores=stores,
+        monitoring=monitoring,
+    )
+
+
+def handlers(settings: Settings, resources: Resources, built: Subsystems) -> Handlers:
+    """Build what answers the methods of the contract."""
+    may_admit, submit = built.indexes.may_admit, built.admission.submit
+    return Handlers(
+        schedule=schedule_methods(settings, resources, submit),
+        read_jobs=management.read_job_methods(resources),
+        change_jobs=management.change_job_methods(settings, resources, built.ringer, may_admit),
+        sending=SendingMethods(
+            daily_run=built.recovery.daily_run,
+            pausing=built.relays.pausing,
+            now=resources.clock,
         ),
-        submit=admission.submit,
-        daily_run=upkeep.daily_run,
-        jobs=MongoJobs(),
-        loops=loops,
+        status=status_methods(
+            resources, built.delivery, built.relays, built.stores, built.monitoring.census
+        ),
+        suppressions=management.suppression_methods(settings, resources),
+        recipients=management.recipient_methods(resources),
+        templates=template_methods(settings, resources, submit),
     )
 
 
-def build_engine(
-    settings: Settings,
-    resources: Resources,
-    ringer: Ringer,
-    delivery: Delivery,
-    nudged: asyncio.Event,
-) -> Engine:
-    return Engine(
-        claims=delivery.claims,
-        suppressions=MongoSuppressions(mongo=resources.mongo),
-        leases=delivery.leases,
-        crew=delivery.crew,
-        gate=delivery.pausing,
-        bite=policies.bite(settings),
-        ring_for_others=ringer.ring_for_others,
-        now=resources.clock,
-        nudged=nudged,
-        observer=resources.metrics,
+def start_order(
+    settings: Settings, resources: Resources, built: Subsystems
+) -> tuple[NamedLoop, ...]:
+    """Return all loops: they start from the top and stop one by one from the bottom."""
+    delivery, recovery, stores = built.delivery, built.recovery, built.stores
+    mailers, checks = resources.mailers, built.relays.checks
+    crew = partial(delivery.crew.run, grace=policies.stop_grace(settings))
+    return (
+        # What only looks stops last: an operator sees the stores until all others have ended.
+        ("watch over mongodb", stores.mongodb.run),
+        ("watch over mongodb's writes", stores.writes.run),
+        ("watch over redis", stores.redis.run),
+        ("health of mongodb", stores.mongodb_health.run),
+        ("health of redis", stores.redis_health.run),
+        ("heartbeat", stores.heartbeat.run),
+        ("census", built.monitoring.census.run),
+        ("event loop lag", built.monitoring.loop_lag.run),
+        ("indexes", built.indexes.run),  # admission asks it before each write
+        ("ringer", built.ringer.run),  # all below ask for wake-ups, the last of them at their end
+        ("sweep", recovery.sweep.run),  # the workers call it
+        ("folding", recovery.folding.run),  # repairs too
+        ("arq workers", recovery.workers.run),  # hear wake-ups, which the engine no longer needs
+        ("clock", resources.clock.run),  # all go on with what it measured last
+        ("clock of Redis", recovery.redis_clock.run),  # only compares it with the other
+        ("recipients", built.admission.recipients.run),  # each write of admission leaves it some
+        ("admission", built.admission.group.run),  # no call is under way any more: see app.py
+        ("pause", built.relays.pausing.run),  # the gate of the engine and of the crew
+        ("marks", delivery.marks.run),  # the crew makes them, the recorder deletes them
+        ("leases", delivery.leases.run),  # kept until the outcomes are written
+        ("recorder", delivery.recorder.run),  # writes the crew's last outcomes
+        ("fence", delivery.fence.run),  # the crew passes it before each body
+        # The crew and the checks use the sessions; these loops close idle ones.
+        *[(f"sessions with {mailer.name}", mailer.run) for mailer in mailers],
+        ("crew", crew),  # has the whole grace: what is below ends at once
+        *[(f"checks of {name}", check.run) for name, check in checks.items()],
+        ("engine", delivery.engine.run),  # first to stop, beside the calls: claims nothing more
     )
-
-
-def job_factory(settings: Settings, templates: TemplateSet) -> JobFactory:
-    offer = Offer(
-        templates=templates.needs,
-        given=RESERVED,
-        daily=policies.daily_plan(settings),
-        addresses=settings.internal_domains,
-    )
-    return JobFactory(
-        offer=offer,
-        dedup=policies.dedup(settings),
-        message_id_domain=policies.message_id_domain(settings),
-        keep_trying=policies.keep_trying(settings),
-    )
-
-
-def build_scheduling(settings: Settings, resources: Resources, submit: Submit) -> Scheduling:
-    rehearse = Rehearse(
-        make_job=submit.make_job,
-        drafter=composer(settings, resources.templates),
-        admissions=MongoAdmissions(mongo=resources.mongo),
-        suppressions=MongoSuppressions(mongo=resources.mongo),
-        now=resources.clock,
-    )
-    return Scheduling(submit=submit, rehearse=rehearse)
-
-
-def build_templating(settings: Settings, resources: Resources, submit: Submit) -> Templating:
-    preview = PreviewTemplate(
-        make_job=submit.make_job,
-        drafter=composer(settings, resources.templates),
-        now=resources.clock,
-    )
-    return Templating(templates=resources.templates.facts, preview=preview)
-
-
-def build_admission(
-    settings: Settings, resources: Resources, ringer: Ringer, may_admit: MayAdmit
-) -> Admission:
-    recipients = RecipientNotes(store=MongoRecipients(mongo=resources.mongo))
-    admissions = MongoAdmissions(mongo=resources.mongo)
-    write = AdmissionWrite(
-        admissions=admissions, ringer=ringer, recipients=recipients, may_admit=may_admit
-    )
-    group: Group[Asked, Stored] = Group(
-        write,
-        most=MOST_TOGETHER,
-        linger=LINGER,
-        waiting=settings.admission_waiting,
-        on_batch=partial(resources.metrics.batch, Step.ADMISSION),
-    )
-    factory = job_factory(settings, resources.templates)
-    submit = Submit(make_job=factory, group=group, now=resources.clock, observer=resources.metrics)
-    loops: tuple[NamedLoop, ...] = (("recipients", recipients.run), ("admission", group.run))
-    return Admission(submit=submit, loops=loops)

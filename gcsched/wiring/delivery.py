@@ -1,7 +1,8 @@
-"""Build what carries claimed jobs through."""
+"""Build what claims due jobs and carries them through."""
 
+import asyncio
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -9,10 +10,8 @@ from gcsched.adapters.mail.composer import Composer
 from gcsched.adapters.mail.templates import TemplateSet
 from gcsched.adapters.mongo.claims import MongoClaims
 from gcsched.adapters.mongo.outcomes import MongoOutcomes
-from gcsched.adapters.mongo.pauses import MongoPauses
 from gcsched.adapters.mongo.suppressions import MongoSuppressions
 from gcsched.adapters.redis.connection import RedisMarks
-from gcsched.adapters.smtp.pool import Pool
 from gcsched.config.settings import Settings
 from gcsched.domain.job import CLAIMABLE, Job
 from gcsched.domain.lateness import lateness_of
@@ -20,6 +19,7 @@ from gcsched.domain.permit import Permit
 from gcsched.usecases.batching import Group
 from gcsched.usecases.delivery.deliver import Claimed, Deliver, Fence
 from gcsched.usecases.delivery.domain_queues import Lanes
+from gcsched.usecases.delivery.engine import Engine
 from gcsched.usecases.delivery.leases import Leases
 from gcsched.usecases.delivery.outcomes import Recorder
 from gcsched.usecases.delivery.sent_markers import AcceptedMarks
@@ -29,33 +29,35 @@ from gcsched.usecases.delivery.worker_pool import Crew
 from gcsched.usecases.monitoring.lateness import Lateness
 from gcsched.usecases.observer import Step
 from gcsched.usecases.ports import Carrier, Conclusion, Outcomes
-from gcsched.usecases.relays.checks import RelayChecks
-from gcsched.usecases.relays.failover import Relays
-from gcsched.usecases.relays.health import RelayHealth
-from gcsched.usecases.relays.pause import Pausing
 from gcsched.usecases.wakeups import Ringer
 from gcsched.web.metrics import Metrics
 from gcsched.wiring import policies
-from gcsched.wiring.background import NamedLoop
-from gcsched.wiring.relays import RelayFactory
+from gcsched.wiring.relays import RelayParts
 from gcsched.wiring.resources import Resources
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """*pausing* is also the gate before the claiming."""
+    """The engine claims, the crew sends, the recorder writes what came of it."""
 
     claims: MongoClaims
     leases: Leases
+    marks: AcceptedMarks
+    recorder: Recorder
+    fence: Group[Claimed, Permit | None]
     crew: Crew
-    relays: Relays
-    healths: Mapping[str, RelayHealth]
-    pausing: Pausing
+    engine: Engine
     lateness: Lateness
-    loops: tuple[NamedLoop, ...]
 
 
-def build_delivery(settings: Settings, resources: Resources, ringer: Ringer) -> Delivery:
+def build_delivery(
+    settings: Settings,
+    resources: Resources,
+    ringer: Ringer,
+    relays: RelayParts,
+    nudged: asyncio.Event,
+) -> Delivery:
+    """Build it around *relays*; whatever sets *nudged* has the engine look for due jobs."""
     claims = MongoClaims(mongo=resources.mongo)
     marks = AcceptedMarks(RedisMarks(redis=resources.redis.keys))
     lanes = Lanes(limit=policies.places_per_domain(settings), now=resources.clock)
@@ -66,48 +68,48 @@ def build_delivery(settings: Settings, resources: Resources, ringer: Ringer) -> 
         parked=lambda: lanes.parked() + staffing.stuck(),
     )
     lateness = Lateness()
-    recorder = Recorder(
-        outcomes(settings, resources),
-        on_recorded=settling(leases, marks, ringer, observing(resources.metrics, lateness)),
-        on_batch=partial(resources.metrics.batch, Step.OUTCOME),
-    )
-    healths = {
-        mailer.name: RelayHealth(relay=mailer.name, now=resources.clock)
-        for mailer in resources.mailers
-    }
-    relays = relays_over(settings, resources, healths)
-    pausing = Pausing(relays, MongoPauses(mongo=resources.mongo))
-    fence = Group(
-        Fence(claims=claims, now=resources.clock),
-        on_batch=partial(resources.metrics.batch, Step.FENCE),
-    )
-    deliver = deliver_by(pausing, fence, settings, resources)
-    crew = Crew(
-        deliver=deliver,
-        recorder=recorder,
-        marks=marks,
-        lanes=lanes,
-        staffing=staffing,
-    )
-    loops: tuple[NamedLoop, ...] = (
-        ("pause", pausing.run),
-        ("marks", marks.run),
-        ("leases", leases.run),
-        ("recorder", recorder.run),
-        ("fence", fence.run),
-        *[(f"sessions with {mailer.name}", mailer.run) for mailer in resources.mailers],
-        ("crew", partial(crew.run, grace=policies.stop_grace(settings))),
-        *checks_of(relays, resources.mailers, healths),  # last: they need no grace
-    )
+    observe = observing(resources.metrics, lateness)
+    recorder = build_recorder(settings, resources, settling(leases, marks, ringer, observe))
+    fence = build_fence(resources, claims)
+    deliver = deliver_by(relays.pausing, fence, settings, resources)
+    crew = Crew(deliver=deliver, recorder=recorder, marks=marks, lanes=lanes, staffing=staffing)
     return Delivery(
         claims=claims,
         leases=leases,
+        marks=marks,
+        recorder=recorder,
+        fence=fence,
         crew=crew,
-        relays=relays,
-        healths=healths,
-        pausing=pausing,
+        engine=Engine(
+            claims=claims,
+            suppressions=MongoSuppressions(mongo=resources.mongo),
+            leases=leases,
+            crew=crew,
+            gate=relays.pausing,
+            bite=policies.bite(settings),
+            ring_for_others=ringer.ring_for_others,
+            now=resources.clock,
+            nudged=nudged,
+            observer=resources.metrics,
+        ),
         lateness=lateness,
-        loops=loops,
+    )
+
+
+def build_recorder(
+    settings: Settings, resources: Resources, on_recorded: Callable[[Conclusion], None]
+) -> Recorder:
+    return Recorder(
+        outcomes(settings, resources),
+        on_recorded=on_recorded,
+        on_batch=partial(resources.metrics.batch, Step.OUTCOME),
+    )
+
+
+def build_fence(resources: Resources, claims: MongoClaims) -> Group[Claimed, Permit | None]:
+    return Group(
+        Fence(claims=claims, now=resources.clock),
+        on_batch=partial(resources.metrics.batch, Step.FENCE),
     )
 
 
@@ -143,32 +145,6 @@ def settling(
             ringer.ask(conclusion.job.due)
 
     return settle
-
-
-def relays_over(
-    settings: Settings, resources: Resources, healths: Mapping[str, RelayHealth]
-) -> Relays:
-    factory = RelayFactory(
-        per_second=settings.smtp_rate,
-        burst=settings.smtp_burst,
-        redis=resources.redis,
-        healths=healths,
-    )
-    return factory.relays_over(resources.mailers)
-
-
-def checks_of(
-    relays: Relays, mailers: Sequence[Pool], healths: Mapping[str, RelayHealth]
-) -> list[NamedLoop]:
-    return [
-        (
-            f"checks of {mailer.name}",
-            RelayChecks(
-                sessions=mailer, relay=relay, health=healths[mailer.name], wake=relays.wake
-            ).run,
-        )
-        for relay, mailer in zip(relays.all, mailers, strict=True)
-    ]
 
 
 def deliver_by(

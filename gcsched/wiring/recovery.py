@@ -17,20 +17,23 @@ from gcsched.usecases.recovery.folding import Folding
 from gcsched.usecases.recovery.sweep import EVERY, Sweep
 from gcsched.usecases.wakeups import Ringer
 from gcsched.wiring import policies
-from gcsched.wiring.background import NamedLoop
 from gcsched.wiring.resources import Resources
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Upkeep:
+class Recovery:
+    """The sweep repairs, the daily run makes due, the workers hear wake-ups."""
+
     daily_run: DailyRun
+    sweep: Sweep
+    folding: Folding
     workers: ArqWorkerPool
-    loops: tuple[NamedLoop, ...]
+    redis_clock: RedisClockWatch
 
 
-def build_upkeep(
+def build_recovery(
     settings: Settings, resources: Resources, ringer: Ringer, claims: MongoClaims
-) -> Upkeep:
+) -> Recovery:
     daily_run = DailyRun(
         runs=MongoRuns(mongo=resources.mongo),
         plan=policies.daily_plan(settings),
@@ -38,26 +41,29 @@ def build_upkeep(
         keep_trying=policies.keep_trying(settings),
         now=resources.clock,
     )
-    sweep = build_sweep(settings, resources, daily_run, claims)
+    sweep = build_sweep(settings, resources, ringer, daily_run, claims)
     workers = ArqWorkerPool(
         connect=partial(open_arq, settings.redis_url.get_secret_value()),
-        tasks=tasks(resources, sweep, claims),
+        tasks=tasks(resources, ringer, sweep, claims),
         daily=policies.daily_plan(settings),
         max_jobs=settings.worker_jobs,
         now=resources.clock,
     )
-    loops: tuple[NamedLoop, ...] = (
-        ("sweep", sweep.run),
-        ("folding", Folding(store=MongoFolding(mongo=resources.mongo)).run),
-        ("arq workers", workers.run),
-        ("clock", resources.clock.run),
-        ("clock of Redis", RedisClockWatch(redis=resources.redis.keys, now=resources.clock).run),
+    return Recovery(
+        daily_run=daily_run,
+        sweep=sweep,
+        folding=Folding(store=MongoFolding(mongo=resources.mongo)),
+        workers=workers,
+        redis_clock=RedisClockWatch(redis=resources.redis.keys, now=resources.clock),
     )
-    return Upkeep(daily_run=daily_run, workers=workers, loops=loops)
 
 
 def build_sweep(
-    settings: Settings, resources: Resources, daily_run: DailyRun, claims: MongoClaims
+    settings: Settings,
+    resources: Resources,
+    ringer: Ringer,
+    daily_run: DailyRun,
+    claims: MongoClaims,
 ) -> Sweep:
     mongo, now = resources.mongo, resources.clock
     return Sweep(
@@ -66,20 +72,20 @@ def build_sweep(
         runs=MongoRuns(mongo=mongo),
         marks=RedisMarks(redis=resources.redis.keys),
         daily_run=daily_run,
-        ringer=daily_run.ringer,
+        ringer=ringer,
         policy=policies.retry_policy(settings),
         now=now,
         observer=resources.metrics,
     )
 
 
-def tasks(resources: Resources, sweep: Sweep, claims: MongoClaims) -> Tasks:
+def tasks(resources: Resources, ringer: Ringer, sweep: Sweep, claims: MongoClaims) -> Tasks:
     async def after_wake() -> None:
         if await claims.next_due(now=resources.clock()):
-            sweep.ringer.ring_for_others()
+            ringer.ring_for_others()
 
     return Tasks(
-        on_wake=sweep.ringer.hear,
+        on_wake=ringer.hear,
         after_wake=after_wake,
         sweep=partial(sweep.if_unseen, EVERY / 2),
         daily_run=sweep.daily_run,

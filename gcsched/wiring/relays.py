@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
+from gcsched.adapters.mongo.pauses import MongoPauses
 from gcsched.adapters.redis.clients import RedisClients
 from gcsched.adapters.redis.rate_limit import RedisBucket
 from gcsched.adapters.smtp.options import Keep, RelaySettings, Security
@@ -13,12 +14,15 @@ from gcsched.config.setting import variable
 from gcsched.config.settings import Settings
 from gcsched.domain.silence_limit import Patience
 from gcsched.usecases.ports import Mailer
+from gcsched.usecases.relays.checks import RelayChecks
 from gcsched.usecases.relays.failover import Relays
 from gcsched.usecases.relays.health import RelayHealth
+from gcsched.usecases.relays.pause import Pausing
 from gcsched.usecases.relays.protected_relay import GuardedRelay
 from gcsched.usecases.relays.rate_allowance import OwnAllowance, SharedAllowance
 from gcsched.usecases.relays.rate_limiter import Pacer
 from gcsched.usecases.relays.refusals import Acceptance
+from gcsched.wiring.resources import Resources
 
 PATIENCE = Patience()
 
@@ -53,6 +57,39 @@ def fallback(settings: Settings) -> RelaySettings | None:
         password=partial(settings.secret, "fallback_smtp_password"),
         ca_file=settings.fallback_smtp_ca_file,
         local_hostname=settings.smtp_helo_name or machine_name(),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelayParts:
+    """*relays* in the order of preference behind *pausing*; the rest is by a relay's name."""
+
+    relays: Relays
+    pausing: Pausing
+    healths: Mapping[str, RelayHealth]
+    checks: Mapping[str, RelayChecks]
+
+
+def build_relays(settings: Settings, resources: Resources) -> RelayParts:
+    mailers = resources.mailers
+    healths = {each.name: RelayHealth(relay=each.name, now=resources.clock) for each in mailers}
+    factory = RelayFactory(
+        per_second=settings.smtp_rate,
+        burst=settings.smtp_burst,
+        redis=resources.redis,
+        healths=healths,
+    )
+    relays = factory.relays_over(mailers)
+    return RelayParts(
+        relays=relays,
+        pausing=Pausing(relays, MongoPauses(mongo=resources.mongo)),
+        healths=healths,
+        checks={
+            mailer.name: RelayChecks(
+                sessions=mailer, relay=relay, health=healths[mailer.name], wake=relays.wake
+            )
+            for relay, mailer in zip(relays.all, mailers, strict=True)
+        },
     )
 
 

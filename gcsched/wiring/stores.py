@@ -13,23 +13,29 @@ from gcsched.usecases.monitoring.store_check import Watch
 from gcsched.usecases.monitoring.store_health import StoreHealth
 from gcsched.usecases.recovery.indexes import IndexCare
 from gcsched.web.readiness import Dependency
-from gcsched.wiring.background import NamedLoop
-from gcsched.wiring.recovery import Upkeep
+from gcsched.wiring.recovery import Recovery
 from gcsched.wiring.resources import Resources
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreWatch:
-    """How the stores are, for readiness and for GetStatus, and the loops that find out."""
+    """Whether the stores can be used: what asks them, and *dependencies* in a probe's words.
 
-    healths: tuple[StoreHealth, ...]
+    *problems* tells what an operator has to mend.
+    """
+
+    mongodb: Watch
+    writes: WriteWatch
+    redis: Watch
+    mongodb_health: StoreHealth
+    redis_health: StoreHealth
+    heartbeat: Heartbeat
     dependencies: tuple[Dependency, ...]
-    cut_off: Callable[[], str | None]
-    loops: tuple[NamedLoop, ...]
+    problems: Callable[[], list[str]]
 
 
 def build_store_watch(
-    settings: Settings, resources: Resources, upkeep: Upkeep, indexes: IndexCare
+    settings: Settings, resources: Resources, recovery: Recovery, indexes: IndexCare
 ) -> StoreWatch:
     """Watch from now on; what is begun later notes its failures with Redis."""
     failures, refusals = remember_failures(), resources.mongo.refusals
@@ -40,6 +46,10 @@ def build_store_watch(
 
     def why_away() -> str | None:
         return asked.trouble or writes.trouble
+
+    def problems() -> list[str]:
+        refused = refusals.trouble
+        return [*indexes.problems, *([f"MongoDB {refused}"] if refused else ())]
 
     mongodb = StoreHealth(
         name="mongodb",
@@ -56,7 +66,7 @@ def build_store_watch(
         # The worker before single failures: it says what they lead to.
         troubles=(
             lambda: probed.trouble,
-            lambda: upkeep.workers.trouble,
+            lambda: recovery.workers.trouble,
             lambda: failures.trouble,
         ),
         now=resources.clock,
@@ -68,22 +78,19 @@ def build_store_watch(
         is_serving=lambda: resources.readiness.is_serving,
     )
     return StoreWatch(
-        healths=(mongodb, redis),
+        mongodb=asked,
+        writes=WriteWatch(mongo=resources.mongo),
+        redis=probed,
+        mongodb_health=mongodb,
+        redis_health=redis,
+        heartbeat=heartbeat,
         dependencies=(
             Dependency(name=mongodb.name, trouble=why_away, is_needed=True),
             told_if_wrong("mongodb statements", lambda: refusals.trouble),
             told_if_wrong("mongodb indexes", lambda: indexes.trouble),
             Dependency(name=redis.name, trouble=lambda: redis.trouble),
         ),
-        cut_off=lambda: heartbeat.trouble,
-        loops=(
-            ("watch over mongodb", asked.run),
-            ("watch over mongodb's writes", WriteWatch(mongo=resources.mongo).run),
-            ("watch over redis", probed.run),
-            ("health of mongodb", mongodb.run),
-            ("health of redis", redis.run),
-            ("heartbeat", heartbeat.run),
-        ),
+        problems=problems,
     )
 
 

@@ -12,6 +12,7 @@ from gcsched.client import TIMEOUT_SECONDS, AsyncClient, Scheduled, options, ser
 from gcsched.pb import task_pb2
 from gcsched.rpc.server import serving_grpc
 from gcsched.rpc.servicer import SchedulerServicer
+from tests.support.handlers import handlers_of
 from tests.support.ports import free_port
 from tests.support.wait import until
 
@@ -53,7 +54,7 @@ async def accept(*_: object) -> task_pb2.MeetResponse:
 
 @asynccontextmanager
 async def served_at(port: int) -> AsyncIterator[None]:
-    servicer = SchedulerServicer(SimpleNamespace(ScheduleMeet=accept))
+    servicer = SchedulerServicer(handlers_of(SimpleNamespace(ScheduleMeet=accept)))
     open_server = serving_grpc(servicer, listen=f"127.0.0.1:{port}", on_call=lambda *_: None)
     async with open_server as server:
         yield

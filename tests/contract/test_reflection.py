@@ -16,12 +16,13 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
 )
 
 from gcsched.pb import task_pb2
-from gcsched.rpc.servicer import METHODS, SchedulerServicer
+from gcsched.rpc.servicer import SchedulerServicer
 from tests.contract.buf import buf
 from tests.generate import contract
 from tests.generate.proto import PROTO
 from tests.rpc.serving import serving
 from tests.support.app import Running
+from tests.support.handlers import METHODS, handlers_of
 from tests.support.relay.server import Relay
 from tests.support.wait import until
 
@@ -51,7 +52,7 @@ async def looked_up(look: Callable[[ProtoReflectionDescriptorDatabase], T]) -> T
         with reflected(target) as (_, database):
             return look(database)
 
-    async with serving(SchedulerServicer()) as target:
+    async with serving(SchedulerServicer(handlers_of())) as target:
         return await asyncio.to_thread(ask, target)
 
 
@@ -137,7 +138,7 @@ async def test_a_caller_without_stubs_calls_by_what_reflection_says(
 
 
 async def test_buf_lists_all_methods_by_reflection() -> None:
-    async with serving(SchedulerServicer()) as target:
+    async with serving(SchedulerServicer(handlers_of())) as target:
         listed = await buf("curl", *OVER_GRPC, "--list-methods", f"http://{target}")
 
     ours = {line for line in listed.splitlines() if line.startswith("scheduler.")}

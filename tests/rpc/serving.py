@@ -11,12 +11,16 @@ from grpc_status import rpc_status
 
 from gcsched.rpc.server import serving_grpc
 from gcsched.rpc.servicer import SchedulerServicer
+from tests.support.handlers import handlers_of
 from tests.support.service import Stub, scheduler
 
 
 @asynccontextmanager
 async def served(*handlers: object) -> AsyncIterator[Stub]:
-    async with serving(SchedulerServicer(*handlers)) as target, scheduler(target) as stub:
+    async with (
+        serving(SchedulerServicer(handlers_of(*handlers))) as target,
+        scheduler(target) as stub,
+    ):
         yield stub
 
 

@@ -1,21 +1,35 @@
 """Callers who read or steer wait for each other, and not for ever; invitations wait for none."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace
+from typing import Any
 
 import grpc
 import pytest
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
 from structlog.testing import capture_logs
 
 from gcsched.errors import Overloaded, StoreUnavailable
 from gcsched.pb import task_pb2
-from gcsched.rpc.concurrency import Turns
-from gcsched.rpc.servicer import METHODS, SchedulerServicer, turns_of_each
+from gcsched.rpc.concurrency import CallLimiter, CallLimits
+from gcsched.rpc.servicer import SchedulerServicer
 from tests.rpc.serving import refused, serving
+from tests.support.handlers import METHODS, handlers_of
 from tests.support.service import scheduler
 
 SOON = timedelta(seconds=10)
+WAITING = {
+    "reading": {"GetJob", "CountJobs", "ListSuppressions", "GetSuppression", "GetRecipient"},
+    "listing": {"ListJobs"},
+    "changing": {
+        *("CancelJob", "RescheduleJob", "RetryJob", "ResolveJob"),
+        *("AddSuppression", "RemoveSuppression"),
+    },
+    "changing_many": {"CancelJobs", "RetryJobs", "RunDailyQueue", "ForgetRecipient"},
+}
 
 
 class Busy:
@@ -36,11 +50,11 @@ class Busy:
 
 
 async def test_only_so_many_are_at_work_and_the_rest_has_its_turn() -> None:
-    turns, at_work, most = Turns(at_once=2, waiting=10), 0, 0
+    limiter, at_work, most = CallLimiter(at_once=2, waiting=10), 0, 0
 
     async def work() -> None:
         nonlocal at_work, most
-        async with turns.one(SOON):
+        async with limiter.slot(SOON):
             at_work += 1
             most = max(most, at_work)
             await asyncio.sleep(0)
@@ -52,24 +66,25 @@ async def test_only_so_many_are_at_work_and_the_rest_has_its_turn() -> None:
 
 
 async def test_who_gives_up_leaves_his_place_to_others() -> None:
-    turns = Turns(at_once=1, waiting=1)
-    async with turns.one(SOON):
+    limiter = CallLimiter(at_once=1, waiting=1)
+    async with limiter.slot(SOON):
         for _ in range(3):
             with pytest.raises(StoreUnavailable):
-                await turns.one(timedelta(milliseconds=1)).__aenter__()
-        waiting = asyncio.create_task(turns.one(SOON).__aenter__())
+                await limiter.slot(timedelta(milliseconds=1)).__aenter__()
+        waiting = asyncio.create_task(limiter.slot(SOON).__aenter__())
         await asyncio.sleep(0)
         with pytest.raises(Overloaded):
-            await turns.one(SOON).__aenter__()
+            await limiter.slot(SOON).__aenter__()
         waiting.cancel()
         await asyncio.wait([waiting])
         with pytest.raises(StoreUnavailable):
-            await turns.one(timedelta(milliseconds=1)).__aenter__()
+            await limiter.slot(timedelta(milliseconds=1)).__aenter__()
 
 
 async def test_a_flood_of_reads_is_told_to_come_again_and_invitations_pass_it() -> None:
     busy = Busy()
-    servicer = SchedulerServicer(busy.handlers, turns={Turns(at_once=2, waiting=3): ["GetJob"]})
+    limits = CallLimits(reading=CallLimiter(at_once=2, waiting=3))
+    servicer = SchedulerServicer(handlers_of(busy.handlers), limits)
     ask = task_pb2.GetJobRequest(job_id="job-1")
     async with serving(servicer) as target, scheduler(target) as stub:
         calls = [asyncio.ensure_future(stub.GetJob(ask, timeout=20)) for _ in range(6)]
@@ -89,22 +104,48 @@ async def test_a_flood_of_reads_is_told_to_come_again_and_invitations_pass_it() 
         assert [(await call).job_id for call in waiting] == ["job-1"] * 5
 
 
-def test_each_method_waits_for_its_like_or_for_nobody() -> None:
-    named = [name for names in turns_of_each().values() for name in names]
+FULL = CallLimiter(at_once=0, waiting=0)
 
-    assert len(named) == len(set(named))
-    assert set(METHODS) - set(named) == {
-        *("ScheduleMeet", "BatchScheduleMeets"),
-        *("PauseSending", "ResumeSending"),
-        *("GetStatus", "ListTemplates", "PreviewTemplate"),
-    }
+
+class EveryMethod:
+    """Answers every method with an empty reply, and keeps the names of those that were called."""
+
+    def __init__(self) -> None:
+        self.called: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        method = task_pb2.DESCRIPTOR.services_by_name["Scheduler"].methods_by_name[name]
+
+        async def answer(*_: object) -> Message:
+            self.called.append(name)
+            return GetMessageClass(method.output_type)()
+
+        return answer
+
+
+@pytest.mark.parametrize("full", WAITING)
+async def test_each_method_has_its_handler_and_waits_for_its_like_or_for_none(full: str) -> None:
+    every, waiting = EveryMethod(), []
+    limits = replace(CallLimits(), **{full: FULL})
+    servicer = SchedulerServicer(handlers_of(every), limits)
+    async with serving(servicer) as target, grpc.aio.insecure_channel(target) as channel:
+        for name in METHODS:
+            call: Any = channel.unary_unary(f"/scheduler.Scheduler/{name}")
+            try:
+                await call(b"", timeout=5)
+            except grpc.aio.AioRpcError as error:
+                waiting.append((name, error.code()))
+
+    exhausted = grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert waiting == [(name, exhausted) for name in METHODS if name in WAITING[full]]
+    assert every.called == [name for name in METHODS if name not in WAITING[full]]
 
 
 async def test_a_defect_is_told_without_what_is_inside() -> None:
     async def broken(*_: object) -> task_pb2.Job:
         raise ZeroDivisionError("mongodb://anna:secret@db")
 
-    servicer = SchedulerServicer(SimpleNamespace(GetJob=broken))
+    servicer = SchedulerServicer(handlers_of(SimpleNamespace(GetJob=broken)))
     with capture_logs() as logs:
         async with serving(servicer) as target, scheduler(target) as stub:
             refusal = await refused(stub.GetJob(task_pb2.GetJobRequest(), timeout=5))

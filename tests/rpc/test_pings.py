@@ -11,6 +11,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from gcsched.rpc import server
 from gcsched.rpc.servicer import SchedulerServicer
 from tests.rpc.serving import serving
+from tests.support.handlers import handlers_of
 from tests.support.raw_calls import PING, frame, raw_connection
 from tests.support.wait import until
 
@@ -27,7 +28,7 @@ async def target(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[str]:
         for name, value in server.CONNECTION_OPTIONS
     ]
     monkeypatch.setattr(server, "CONNECTION_OPTIONS", faster)
-    async with serving(SchedulerServicer()) as target:
+    async with serving(SchedulerServicer(handlers_of())) as target:
         yield target
 
 

@@ -15,9 +15,10 @@ from structlog.testing import capture_logs
 
 from gcsched.pb import task_pb2
 from gcsched.rpc.server import Most, serving_grpc
-from gcsched.rpc.servicer import METHODS, SchedulerServicer
+from gcsched.rpc.servicer import SchedulerServicer
 from gcsched.rpc.stream_limits import MOST_CONVERSATIONS
 from tests.rpc.serving import Refusal, refused, serving
+from tests.support.handlers import METHODS, handlers_of
 from tests.support.raw_calls import NO_WINDOW, RawConnection, message, raw_connection
 from tests.support.service import is_serving, scheduler
 from tests.support.wait import until
@@ -30,7 +31,7 @@ REFLECTION = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
 
 @pytest.fixture
 async def target() -> AsyncIterator[str]:
-    async with serving(SchedulerServicer()) as target:
+    async with serving(SchedulerServicer(handlers_of())) as target:
         yield target
 
 
@@ -145,7 +146,7 @@ class Counting:
 async def test_what_calls_hold_is_limited_and_free_again_when_they_end() -> None:
     counting = Counting()
     server = serving_grpc(
-        SchedulerServicer(counting.handlers),
+        SchedulerServicer(handlers_of(counting.handlers)),
         listen="127.0.0.1:0",
         on_call=lambda *_: None,
         most=Most(call_octets=10 * 32 * 1024),
@@ -168,7 +169,7 @@ async def test_what_calls_hold_is_limited_and_free_again_when_they_end() -> None
 
 async def test_answers_that_nobody_reads_are_counted_until_their_caller_leaves() -> None:
     server = serving_grpc(
-        SchedulerServicer(Counting().handlers),
+        SchedulerServicer(handlers_of(Counting().handlers)),
         listen="127.0.0.1:0",
         on_call=lambda *_: None,
         most=Most(call_octets=2 * 2**20),
@@ -187,7 +188,7 @@ async def test_answers_that_nobody_reads_are_counted_until_their_caller_leaves()
 
 async def test_what_was_changed_is_told_however_full_the_memory_is() -> None:
     server = serving_grpc(
-        SchedulerServicer(Counting().handlers),
+        SchedulerServicer(handlers_of(Counting().handlers)),
         listen="127.0.0.1:0",
         on_call=lambda *_: None,
         most=Most(call_octets=2**20),
@@ -225,7 +226,7 @@ async def test_a_refused_request_is_forgotten_at_once() -> None:
 
     gc.disable()
     try:
-        servicer = SchedulerServicer(SimpleNamespace(ScheduleMeet=refuse))
+        servicer = SchedulerServicer(handlers_of(SimpleNamespace(ScheduleMeet=refuse)))
         async with serving(servicer) as target, scheduler(target) as stub:
             with pytest.raises(grpc.aio.AioRpcError):
                 await stub.ScheduleMeet(task_pb2.MeetRequest(), timeout=5)

@@ -14,6 +14,7 @@ from grpc_status import rpc_status
 from gcsched.pb import task_pb2, task_pb2_grpc
 from gcsched.rpc.server import serving_grpc
 from gcsched.rpc.servicer import SchedulerServicer
+from tests.support.handlers import handlers_of
 from tests.support.wait import until
 
 CALLERS = 8
@@ -44,7 +45,7 @@ def reason(error: grpc.aio.AioRpcError) -> str:
 
 
 async def test_who_calls_on_without_a_pause_is_told_to_go_elsewhere() -> None:
-    servicer = SchedulerServicer(SimpleNamespace(ScheduleMeet=accept))
+    servicer = SchedulerServicer(handlers_of(SimpleNamespace(ScheduleMeet=accept)))
     answered: list[str] = []
     serving = serving_grpc(servicer, listen="127.0.0.1:0", on_call=lambda *_: None)
     async with serving as server, AsyncExitStack() as stack:
@@ -64,7 +65,9 @@ async def test_who_calls_on_without_a_pause_is_told_to_go_elsewhere() -> None:
 
 
 async def test_health_is_answered_while_calls_are_sent_away() -> None:
-    serving = serving_grpc(SchedulerServicer(), listen="127.0.0.1:0", on_call=lambda *_: None)
+    serving = serving_grpc(
+        SchedulerServicer(handlers_of()), listen="127.0.0.1:0", on_call=lambda *_: None
+    )
     async with serving as server, grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
         await server.health.enter_graceful_shutdown()
         server.calls.send_away()

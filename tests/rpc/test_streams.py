@@ -19,6 +19,7 @@ from gcsched.rpc.servicer import SchedulerServicer
 from gcsched.rpc.stream_limits import StreamLimits
 from gcsched.rpc.streams import StreamInterceptor
 from gcsched.rpc.watches import MOST_OF_A_CONNECTION, Watches
+from tests.support.handlers import handlers_of
 from tests.support.wait import until
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
@@ -28,7 +29,9 @@ GRACE = timedelta(seconds=30)
 
 @asynccontextmanager
 async def called() -> AsyncIterator[tuple[RpcServer, grpc.aio.Channel]]:
-    serving = serving_grpc(SchedulerServicer(), listen="127.0.0.1:0", on_call=lambda *_: None)
+    serving = serving_grpc(
+        SchedulerServicer(handlers_of()), listen="127.0.0.1:0", on_call=lambda *_: None
+    )
     async with serving as server, grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
         yield server, channel
 

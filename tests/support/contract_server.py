@@ -15,6 +15,7 @@ from grpc_status import rpc_status
 
 from gcsched.rpc.servicer import SchedulerServicer
 from gcsched.rpc.status import duration, packed
+from tests.support.handlers import handlers_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +62,7 @@ class Answering:
 
     def methods(self) -> SchedulerServicer:
         each = {name: self._method(name) for name in self.answers}
-        return SchedulerServicer(SimpleNamespace(**each), turns={})
+        return SchedulerServicer(handlers_of(SimpleNamespace(**each)))
 
     def _method(self, name: str) -> Any:
         async def answered(request: Message, context: Any) -> Answer:

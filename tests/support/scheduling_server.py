@@ -12,6 +12,7 @@ from gcsched.pb import task_pb2
 from gcsched.rpc.servicer import SchedulerServicer
 from gcsched.rpc.status import abort
 from tests.support.contract_server import add_health
+from tests.support.handlers import handlers_of
 
 Answer = grpc.StatusCode | GcschedError | task_pb2.MeetResponse
 ACCEPTED = task_pb2.MeetResponse(success=True, job_id="7")
@@ -47,7 +48,7 @@ async def scripted(
     *answers: Answer, credentials: grpc.ServerCredentials | None = None
 ) -> AsyncIterator[Scripted]:
     server, script = grpc.aio.server(), Scripted(answers=list(answers))
-    SchedulerServicer(script, turns={}).add_to(server)
+    SchedulerServicer(handlers_of(script)).add_to(server)
     anywhere = "127.0.0.1:0"
     port = (
         server.add_insecure_port(anywhere)

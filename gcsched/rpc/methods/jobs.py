@@ -5,9 +5,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
-import grpc
-from google.protobuf.message import Message
-
 from gcsched.domain import commands as wishes
 from gcsched.domain.checks import Checks
 from gcsched.domain.commands import Cancel, Reopen, Resolve, Wish
@@ -16,8 +13,7 @@ from gcsched.domain.job import State
 from gcsched.domain.job_list import JobFilter
 from gcsched.errors import Violation
 from gcsched.pb import task_pb2
-from gcsched.rpc.answering import working
-from gcsched.rpc.call import LONGEST_OF_MANY
+from gcsched.rpc.call import LONGEST_OF_MANY, Context, working
 from gcsched.rpc.messages import job_message, state_from
 from gcsched.rpc.methods.reading_jobs import job_id_violations
 from gcsched.rpc.requests import filter_from
@@ -25,7 +21,6 @@ from gcsched.usecases.management.change_job import Steer
 from gcsched.usecases.management.change_jobs import ChangeJobs, Lot
 from gcsched.usecases.ports import Clock
 
-Context = grpc.aio.ServicerContext[Message, Message]
 NEEDS_ALL = Violation("all", "must be true where no filter is given: all jobs would be changed")
 NOT_BY_ID = Violation(
     "filter.id_prefix", "must be empty here: use state, empid or email, or the methods for one job"
@@ -40,7 +35,7 @@ class OfOneJob(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SteeringJobs:
+class ChangeJobMethods:
     steer: Steer
     change: ChangeJobs
     plan: DailyPlan

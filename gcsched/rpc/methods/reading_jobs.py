@@ -3,9 +3,6 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-import grpc
-from google.protobuf.message import Message
-
 from gcsched.domain.checks import Checks
 from gcsched.domain.job import Job
 from gcsched.domain.job_list import Listing, Place
@@ -13,14 +10,11 @@ from gcsched.domain.page_token import page_size
 from gcsched.domain.validation import text_violations
 from gcsched.errors import Violation
 from gcsched.pb import task_pb2
-from gcsched.rpc.answering import answering
-from gcsched.rpc.call import LONGEST_ID
+from gcsched.rpc.call import LONGEST_ID, Context, answering
 from gcsched.rpc.messages import View, job_message
 from gcsched.rpc.requests import filter_from, listing_from
 from gcsched.usecases.loop_share import LoopShare
 from gcsched.usecases.management.read_jobs import ReadJobs
-
-Context = grpc.aio.ServicerContext[Message, Message]
 
 LARGEST_PAGE_BYTES = 3 * 1024 * 1024  # gRPC's own clients take 4 MiB
 VIEWS = task_pb2.Job.View.values()
@@ -37,7 +31,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReadingJobs:
+class ReadJobMethods:
     read: ReadJobs
     share: LoopShare = field(default_factory=LoopShare)
 

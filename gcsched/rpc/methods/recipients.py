@@ -2,23 +2,17 @@
 
 from dataclasses import dataclass
 
-import grpc
-from google.protobuf.message import Message
-
 from gcsched.domain.checks import Checks
 from gcsched.domain.recipient import Recipient
 from gcsched.domain.request import LONGEST_EMPID
 from gcsched.domain.validation import text_violations
 from gcsched.pb import task_pb2
-from gcsched.rpc.answering import answering
-from gcsched.rpc.call import LONGEST_OF_MANY
+from gcsched.rpc.call import LONGEST_OF_MANY, Context, answering
 from gcsched.usecases.management.recipients import KnowRecipients
-
-Context = grpc.aio.ServicerContext[Message, Message]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KnowingRecipients:
+class RecipientMethods:
     recipients: KnowRecipients
 
     async def GetRecipient(

@@ -5,16 +5,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-import grpc
-from google.protobuf.message import Message
-
 from gcsched.domain.request import MeetRequest
 from gcsched.errors import GcschedError, InvalidRequest, RequestTooLarge, Violation
 from gcsched.pb import task_pb2
 from gcsched.rpc.answers import Answer, batch_answer, meet_response, rehearsed
 from gcsched.rpc.batches import Batch, Converted, Requests, requests_of
-from gcsched.rpc.call import LARGEST_REQUEST, check_size, time_left
-from gcsched.rpc.concurrency import Turns
+from gcsched.rpc.call import LARGEST_REQUEST, Context, check_size, time_left
+from gcsched.rpc.concurrency import CallLimiter
 from gcsched.rpc.status import ErrorsAsStatus, request_from
 from gcsched.usecases.admission.preview import Rehearse
 from gcsched.usecases.admission.submit import Submit
@@ -26,14 +23,13 @@ SUBJECT_IN_BRIEF = 100
 LARGEST_ANSWERS = 3 * 1024 * 1024  # a client takes 4 MiB; beyond this each is told in brief
 
 Reply = task_pb2.MeetResponse | GcschedError
-Context = grpc.aio.ServicerContext[Message, Message]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scheduling:
+class ScheduleMethods:
     submit: Submit
     rehearse: Rehearse
-    turns: Turns = field(default_factory=Turns)
+    limiter: CallLimiter = field(default_factory=CallLimiter)
     share: LoopShare = field(default_factory=LoopShare)
 
     async def ScheduleMeet(
@@ -99,7 +95,7 @@ class Scheduling:
         """Answer what is not to be stored; an error that hits them all is the answer of each."""
         until = time.monotonic() + within.total_seconds()
         try:
-            async with self.turns.one(within):
+            async with self.limiter.slot(within):
                 found = await self.rehearse(raws, within=time_until(until))
         except GcschedError as error:
             return [error] * len(raws)

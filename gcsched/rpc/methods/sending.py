@@ -2,23 +2,17 @@
 
 from dataclasses import dataclass
 
-import grpc
-from google.protobuf.message import Message
-
 from gcsched.domain.pause import a_pause, who
 from gcsched.pb import task_pb2
-from gcsched.rpc.answering import answering, working
-from gcsched.rpc.call import LONGEST_OF_MANY
+from gcsched.rpc.call import LONGEST_OF_MANY, Context, answering, working
 from gcsched.rpc.methods.status import pause_message
 from gcsched.usecases.ports import Clock
 from gcsched.usecases.recovery.daily_run import DailyRun
 from gcsched.usecases.relays.pause import Pausing
 
-Context = grpc.aio.ServicerContext[Message, Message]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SteeringSending:
+class SendingMethods:
     daily_run: DailyRun
     pausing: Pausing
     now: Clock

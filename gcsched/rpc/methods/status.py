@@ -3,12 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import grpc
-from google.protobuf.message import Message
-
 from gcsched.domain.pause import Pause
 from gcsched.pb import task_pb2
-from gcsched.rpc.answering import answering
+from gcsched.rpc.call import Context, answering
 from gcsched.usecases.monitoring.lateness import Figures
 from gcsched.usecases.monitoring.status import RelayReport, Report, Status
 from gcsched.usecases.monitoring.store_health import StoreReport
@@ -16,13 +13,13 @@ from gcsched.usecases.ports import JobCounts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TellingStatus:
+class StatusMethods:
     status: Status
 
     async def GetStatus(
         self,
         request: task_pb2.GetStatusRequest,
-        context: grpc.aio.ServicerContext[Message, Message],
+        context: Context,
     ) -> task_pb2.StatusReport:
         async with answering(request, context, "looking how things are"):
             return report_message(await self.status.counted_anew())

@@ -2,9 +2,6 @@
 
 from dataclasses import dataclass
 
-import grpc
-from google.protobuf.message import Message
-
 from gcsched.domain.address_rules import AddressRules
 from gcsched.domain.checks import Checks
 from gcsched.domain.invisible_text import unseen_violations
@@ -13,18 +10,16 @@ from gcsched.domain.suppression import Suppression, until_violations
 from gcsched.domain.validation import text_violations
 from gcsched.pb import task_pb2
 from gcsched.rpc.addresses import address_from
-from gcsched.rpc.answering import answering
+from gcsched.rpc.call import Context, answering
 from gcsched.rpc.moments import moment
 from gcsched.usecases.management.suppressions import Blocklist
-
-Context = grpc.aio.ServicerContext[Message, Message]
 
 LIST = "suppressions"
 LONGEST_REASON = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Suppressing:
+class SuppressionMethods:
     blocklist: Blocklist
     addresses: AddressRules = AddressRules.PUBLIC
 

@@ -3,23 +3,19 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import grpc
-from google.protobuf.message import Message
-
 from gcsched.domain.mail import TemplateFacts
 from gcsched.domain.validation import MOST_VARIABLES
 from gcsched.pb import task_pb2
 from gcsched.rpc.answers import preview
-from gcsched.rpc.call import check_size
+from gcsched.rpc.call import Context, check_size
 from gcsched.rpc.status import ErrorsAsStatus, mapping
 from gcsched.usecases.admission.preview import PreviewTemplate, Specimen
 
-Context = grpc.aio.ServicerContext[Message, Message]
 FIELDS = ("template", "empid", "email", "name", "message")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Templating:
+class TemplateMethods:
     templates: Callable[[], Sequence[TemplateFacts]]
     preview: PreviewTemplate
 

@@ -21,7 +21,7 @@ from gcsched.domain.job import Job, Priority, State
 from gcsched.domain.job_list import Order
 from gcsched.domain.smtp_reply import Kind
 from gcsched.pb import task_pb2
-from gcsched.rpc.methods.reading_jobs import ReadingJobs
+from gcsched.rpc.methods.reading_jobs import ReadJobMethods
 from gcsched.usecases.management.read_jobs import ReadJobs
 from tests.rpc.serving import refused, served
 from tests.support.builders import NOON, NOW, a_job, an_attempt
@@ -37,8 +37,8 @@ async def stub(mongo: Mongo) -> AsyncIterator[Stub]:
         yield stub
 
 
-def handler(mongo: Mongo) -> ReadingJobs:
-    return ReadingJobs(read=ReadJobs(reader=MongoJobs(), list=MongoJobList(mongo=mongo)))
+def handler(mongo: Mongo) -> ReadJobMethods:
+    return ReadJobMethods(read=ReadJobs(reader=MongoJobs(), list=MongoJobList(mongo=mongo)))
 
 
 async def stored(mongo: Mongo, *jobs: Job) -> None:

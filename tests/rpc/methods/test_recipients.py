@@ -14,8 +14,8 @@ from gcsched.adapters.mongo.recipient_writer import MongoRecipients
 from gcsched.adapters.mongo.recipients import MongoPersonalData
 from gcsched.domain.job import State
 from gcsched.pb import task_pb2
-from gcsched.rpc.methods.reading_jobs import ReadingJobs
-from gcsched.rpc.methods.recipients import KnowingRecipients
+from gcsched.rpc.methods.reading_jobs import ReadJobMethods
+from gcsched.rpc.methods.recipients import RecipientMethods
 from gcsched.usecases.management.read_jobs import ReadJobs
 from gcsched.usecases.management.recipients import KnowRecipients
 from tests.rpc.serving import refused, served
@@ -30,7 +30,7 @@ FORGET = task_pb2.ForgetRecipientRequest(empid="E1")
 async def stub(mongo: Mongo) -> AsyncIterator[Stub]:
     recipients = KnowRecipients(data=MongoPersonalData(mongo=mongo), now=FixedClock())
     read = ReadJobs(reader=MongoJobs(), list=MongoJobList(mongo=mongo))
-    async with served(KnowingRecipients(recipients=recipients), ReadingJobs(read=read)) as stub:
+    async with served(RecipientMethods(recipients=recipients), ReadJobMethods(read=read)) as stub:
         yield stub
 
 

@@ -12,7 +12,7 @@ from gcsched.adapters.mongo.connection import Mongo
 from gcsched.adapters.mongo.job_changes import MongoSteering
 from gcsched.adapters.mongo.suppressions import MongoSuppressions
 from gcsched.pb import task_pb2
-from gcsched.rpc.methods.suppressions import Suppressing
+from gcsched.rpc.methods.suppressions import SuppressionMethods
 from gcsched.usecases.management.suppressions import Blocklist
 from tests.rpc.serving import refused, served
 from tests.support.builders import FixedClock, a_suppression
@@ -28,7 +28,7 @@ async def stub(mongo: Mongo) -> AsyncIterator[Stub]:
     store = MongoSuppressions(mongo=mongo)
     jobs = MongoSteering(mongo=mongo, retention=LASTING)
     blocklist = Blocklist(store=store, jobs=jobs, lasting=LASTING, now=FixedClock(NOW))
-    async with served(Suppressing(blocklist=blocklist)) as stub:
+    async with served(SuppressionMethods(blocklist=blocklist)) as stub:
         yield stub
 
 
