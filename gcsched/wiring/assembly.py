@@ -18,10 +18,10 @@ from gcsched.domain.request import Offer
 from gcsched.rpc.methods.schedule import Scheduling
 from gcsched.rpc.methods.status import TellingStatus
 from gcsched.rpc.methods.templates import Templating
-from gcsched.usecases.admission.job_factory import JobFactory
+from gcsched.usecases.admission.job_factory import JobFactory, Submission
 from gcsched.usecases.admission.preview import PreviewTemplate, Rehearse
 from gcsched.usecases.admission.recipient_writer import RecipientNotes
-from gcsched.usecases.admission.submit import AdmissionWrite, Asked, Stored, Submit
+from gcsched.usecases.admission.submit import AdmissionWrite, Stored, Submit
 from gcsched.usecases.batching import Group
 from gcsched.usecases.delivery.engine import Engine
 from gcsched.usecases.observer import Step
@@ -168,7 +168,7 @@ def build_admission(
     write = AdmissionWrite(
         admissions=admissions, ringer=ringer, recipients=recipients, may_admit=may_admit
     )
-    group: Group[Asked, Stored] = Group(
+    group: Group[Submission, Stored] = Group(
         write,
         most=MOST_TOGETHER,
         linger=LINGER,
