@@ -3,11 +3,12 @@
 import json
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from enum import Enum, StrEnum
+from enum import StrEnum
 from hashlib import sha256
 
 from gcsched.domain.job import Job, State
 from gcsched.domain.request import MeetRequest
+from gcsched.errors import RequestIdReused
 
 
 class Dedup(StrEnum):
@@ -86,22 +87,68 @@ class Holder:
     dedup_until: datetime | None = None
 
 
-class Clash(Enum):
-    """What it means for a new job that somebody has its key or its request id."""
+class Outcome(StrEnum):
+    """What an accepted or refused call came to, by the names of MeetResponse.Outcome."""
 
-    SAME = "the holder is what was asked for"
-    ID_REUSED = "the holder has the request id, and other content"
-    TOO_SOON = "the employee had a notification within the window"
-    WINDOW_OVER = "the holder's time is over: it has to let the key go"
+    CREATED = "CREATED"
+    REPLAYED = "REPLAYED"
+    QUEUED_FOR_DAILY = "QUEUED_FOR_DAILY"
+    REFUSED_DUPLICATE = "REFUSED_DUPLICATE"
 
 
-def clash(job: Job, holder: Holder) -> Clash:
-    """Judge *job*, which was not stored because of *holder*."""
-    if holder.job_id == job.id:
-        return Clash.SAME
-    if job.request_id and holder.request_id == job.request_id:
-        return Clash.SAME if holder.fingerprint == job.fingerprint else Clash.ID_REUSED
-    if job.dedup_until is None:
-        return Clash.SAME
-    is_over = holder.dedup_until is not None and holder.dedup_until <= job.created
-    return Clash.WINDOW_OVER if is_over else Clash.TOO_SOON
+NEW = (Outcome.CREATED, Outcome.QUEUED_FOR_DAILY)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdmissionResult:
+    """The answer to a call for a job: its *outcome*, and the job that it is about.
+
+    *job_id* is the new job, the same one of an earlier call, or the one that stands against it.
+    *state* and *due* are those of an accepted job as it is stored; None: they cannot be read.
+    """
+
+    outcome: Outcome
+    job_id: str
+    state: State | None = None
+    due: datetime | None = None
+
+    @property
+    def is_accepted(self) -> bool:
+        return self.outcome is not Outcome.REFUSED_DUPLICATE
+
+    @property
+    def is_new(self) -> bool:
+        """Whether this call made the job."""
+        return self.outcome in NEW
+
+
+AdmissionAnswer = AdmissionResult | RequestIdReused
+
+
+def created(job: Job) -> AdmissionResult:
+    """Answer the call that made *job*."""
+    return new_in(job.state, job_id=job.id, due=job.due)
+
+
+def new_in(state: State | None, *, job_id: str, due: datetime | None) -> AdmissionResult:
+    outcome = Outcome.QUEUED_FOR_DAILY if state is State.QUEUED else Outcome.CREATED
+    return AdmissionResult(outcome=outcome, job_id=job_id, state=state, due=due)
+
+
+def answer_to(job: Job, holder: Holder) -> AdmissionAnswer | None:
+    """Answer the call for *job*, which was not stored because of *holder*.
+
+    None: the holder's window is over, so that it has to let the key go.
+    """
+    if holder.job_id == job.id:  # a write that was repeated finds its own job
+        return new_in(holder.state, job_id=holder.job_id, due=holder.due)
+    has_same_id = bool(job.request_id) and holder.request_id == job.request_id
+    if has_same_id and holder.fingerprint != job.fingerprint:
+        return RequestIdReused(job.request_id, holder.job_id)
+    if has_same_id or job.dedup_until is None:
+        return AdmissionResult(
+            outcome=Outcome.REPLAYED, job_id=holder.job_id, state=holder.state, due=holder.due
+        )
+    if holder.dedup_until is not None and holder.dedup_until <= job.created:
+        return None
+    return AdmissionResult(outcome=Outcome.REFUSED_DUPLICATE, job_id=holder.job_id)

@@ -4,38 +4,28 @@ from datetime import datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from gcsched.domain.job import State
+from gcsched.domain.dedup import AdmissionResult
 from gcsched.domain.mail import Draft
 from gcsched.domain.suppression import Suppression
 from gcsched.errors import GcschedError
 from gcsched.pb import task_pb2
 from gcsched.rpc.status import status_of
 from gcsched.usecases.admission.preview import Rehearsal
-from gcsched.usecases.admission.submit import Accepted
-from gcsched.usecases.ports import Admitted, TooSoon
 
 Response = task_pb2.MeetResponse
 Answer = task_pb2.BatchScheduleMeetsResponse.Answer
 
 
-def meet_response(answer: Accepted) -> task_pb2.MeetResponse:
-    match answer:
-        case TooSoon():
-            return Response(outcome=Response.REFUSED_DUPLICATE)
-        case Admitted():
-            return Response(
-                success=True,
-                job_id=answer.job_id,
-                outcome=outcome_of(answer),
-                due=answer.due and timestamp(answer.due),
-                state=answer.state and answer.state.value,
-            )
-
-
-def outcome_of(admitted: Admitted) -> task_pb2.MeetResponse.Outcome:
-    if not admitted.is_new:
-        return Response.REPLAYED
-    return Response.QUEUED_FOR_DAILY if admitted.state is State.QUEUED else Response.CREATED
+def meet_response(result: AdmissionResult) -> task_pb2.MeetResponse:
+    if not result.is_accepted:
+        return Response(outcome=result.outcome.value)
+    return Response(
+        success=True,
+        job_id=result.job_id,
+        outcome=result.outcome.value,
+        due=result.due and timestamp(result.due),
+        state=result.state and result.state.value,
+    )
 
 
 def batch_answer(answer: task_pb2.MeetResponse | GcschedError) -> Answer:
@@ -46,17 +36,19 @@ def batch_answer(answer: task_pb2.MeetResponse | GcschedError) -> Answer:
 
 def rehearsed(rehearsal: Rehearsal) -> task_pb2.MeetResponse:
     """Say what would become of a request, and show its mail."""
-    admission, job = rehearsal.admission, rehearsal.job
+    result = rehearsal.result
     shown = preview(rehearsal.draft)
-    if isinstance(admission, TooSoon) or not admission.is_new:
-        shown.duplicate_of = admission.job_id
+    if not result.is_new:
+        shown.duplicate_of = result.job_id
     if rehearsal.suppression is not None:
         shown.suppression.CopyFrom(suppression(rehearsal.suppression))
-    if isinstance(admission, TooSoon):
-        return Response(outcome=Response.REFUSED_DUPLICATE, preview=shown)
-    due, state = (job.due, job.state) if admission.is_new else (admission.due, admission.state)
+    if not result.is_accepted:
+        return Response(outcome=result.outcome.value, preview=shown)
     return Response(
-        success=True, due=due and timestamp(due), state=state and state.value, preview=shown
+        success=True,
+        due=result.due and timestamp(result.due),
+        state=result.state and result.state.value,
+        preview=shown,
     )
 
 

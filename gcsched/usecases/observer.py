@@ -1,22 +1,14 @@
 """What an observer of the use cases hears."""
 
+from asyncio import CancelledError
 from enum import StrEnum
 from typing import Protocol
 
+from gcsched.domain.dedup import Outcome
 from gcsched.domain.job import Job
+from gcsched.errors import GcschedError
 
-
-class AdmissionOutcome(StrEnum):
-    """How a caller's wish ended; the names are those of the metrics."""
-
-    CREATED = "created"
-    REPLAYED = "replayed"
-    INVALID = "invalid"
-    OVERLOADED = "overloaded"
-    UNAVAILABLE = "unavailable"
-    STOPPING = "stopping"
-    CANCELLED = "cancelled"
-    REFUSED = "refused"
+AdmissionError = GcschedError | CancelledError
 
 
 class Step(StrEnum):
@@ -31,8 +23,8 @@ class Step(StrEnum):
 class Observer(Protocol):
     """Whoever counts what happens. It is told on hot paths: it is quick and never fails."""
 
-    def admission(self, outcome: AdmissionOutcome) -> None:
-        """Hear how one caller's wish ended."""
+    def admission(self, came_to: Outcome | AdmissionError) -> None:
+        """Hear what one call for a job came to, or the error that it ended with."""
 
     def batch(self, step: Step, jobs: int) -> None:
         """Hear for how many *jobs* one *step* was done together."""
@@ -47,7 +39,7 @@ class Observer(Protocol):
 class Unobserved:
     """The Observer where nobody counts."""
 
-    def admission(self, outcome: AdmissionOutcome) -> None: ...
+    def admission(self, came_to: Outcome | AdmissionError) -> None: ...
 
     def batch(self, step: Step, jobs: int) -> None: ...
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Protocol
 
+from gcsched.domain.dedup import AdmissionAnswer
 from gcsched.domain.job import Job, State
 from gcsched.domain.mail import Draft, Mail
 from gcsched.domain.permit import Permit
@@ -16,36 +17,6 @@ Clock = Callable[[], datetime]
 
 Begin = Callable[[], Awaitable[Permit | None]]
 """Asked each time the relay waits for a body; None means: do not send, the job is not ours."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Admitted:
-    """The answer to a caller: the job that carries its wish, and whether this call made it.
-
-    *state* and *due* are those of that job as it is stored; None: they cannot be read.
-    """
-
-    job_id: str
-    is_new: bool
-    state: State | None
-    due: datetime | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TooSoon:
-    """The answer to a caller whose employee had a notification lately: *job_id* is that one's."""
-
-    job_id: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IdTaken:
-    """The answer to a caller whose request id stands for other content: job *job_id* has it."""
-
-    job_id: str
-
-
-Admission = Admitted | TooSoon | IdTaken
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,10 +130,10 @@ class Drafter(Protocol):
 
 
 class Admissions(Protocol):
-    async def admit(self, jobs: Sequence[Job], *, within: timedelta) -> list[Admission]:
+    async def admit(self, jobs: Sequence[Job], *, within: timedelta) -> list[AdmissionAnswer]:
         """Store those of *jobs* whose key is free; say for each which job holds its key."""
 
-    async def foresee(self, jobs: Sequence[Job], *, within: timedelta) -> list[Admission]:
+    async def foresee(self, jobs: Sequence[Job], *, within: timedelta) -> list[AdmissionAnswer]:
         """Say what `admit` would; store nothing."""
 
 

@@ -1,18 +1,39 @@
 """The metrics that are counted while it happens: their names, labels and buckets."""
 
 import platform
+from asyncio import CancelledError
 from collections.abc import Iterable, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from gcsched.domain.dedup import Outcome
 from gcsched.domain.smtp_reply import Kind
-from gcsched.usecases.observer import AdmissionOutcome, Step
+from gcsched.errors import (
+    InvalidRequest,
+    Overloaded,
+    RequestIdReused,
+    Stopping,
+    StoreUnavailable,
+)
+from gcsched.usecases.observer import AdmissionError, Step
 from gcsched.usecases.recovery.sweep import Repair
 
 NO_RELAY = "none"
 CALL_SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 LATE_SECONDS = (0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 5, 10, 20, 60, 300, 900, 3600, 14400, 86400)
 LAG_SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.04, 0.05, 0.075, 0.1, 0.2, 0.5, 1)
+ADMISSION_LABELS: Mapping[object, str] = {
+    Outcome.CREATED: "created",
+    Outcome.QUEUED_FOR_DAILY: "created",
+    Outcome.REPLAYED: "replayed",
+    InvalidRequest: "invalid",
+    Overloaded: "overloaded",
+    StoreUnavailable: "unavailable",
+    Stopping: "stopping",
+    CancelledError: "cancelled",
+    Outcome.REFUSED_DUPLICATE: "refused",
+    RequestIdReused: "refused",
+}
 BATCH_JOBS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
 
@@ -25,11 +46,19 @@ def build_info(registry: CollectorRegistry, version: str) -> None:
     ).labels(version, platform.python_version()).set(1)
 
 
-def admissions(registry: CollectorRegistry) -> Mapping[AdmissionOutcome, Counter]:
+def admissions(registry: CollectorRegistry) -> Mapping[str, Counter]:
     family = Counter(
         "gcsched_admissions", "Wishes by how they ended.", ["outcome"], registry=registry
     )
-    return {outcome: family.labels(outcome.value) for outcome in AdmissionOutcome}
+    return {label: family.labels(label) for label in ADMISSION_LABELS.values()}
+
+
+def admission_label(came_to: Outcome | AdmissionError) -> str:
+    """Return the label of an outcome, or of an error by the nearest class that has one."""
+    if isinstance(came_to, Outcome):
+        return ADMISSION_LABELS[came_to]
+    labels = (ADMISSION_LABELS[kind] for kind in type(came_to).mro() if kind in ADMISSION_LABELS)
+    return next(labels, "invalid")
 
 
 def attempts(

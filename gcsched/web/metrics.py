@@ -5,9 +5,10 @@ from functools import cache
 
 from prometheus_client import CollectorRegistry, ProcessCollector, disable_created_metrics
 
+from gcsched.domain.dedup import Outcome
 from gcsched.domain.job import Job
 from gcsched.domain.lateness import lateness_of
-from gcsched.usecases.observer import AdmissionOutcome, Step
+from gcsched.usecases.observer import AdmissionError, Step
 from gcsched.web import instruments
 
 
@@ -28,8 +29,8 @@ class Metrics:
         self._call_seconds = cache(instruments.rpc_call_seconds(registry).labels)
         self._event_loop_lag = instruments.event_loop_lag(registry)
 
-    def admission(self, outcome: AdmissionOutcome) -> None:
-        self._admissions[outcome].inc()
+    def admission(self, came_to: Outcome | AdmissionError) -> None:
+        self._admissions[instruments.admission_label(came_to)].inc()
 
     def batch(self, step: Step, jobs: int) -> None:
         self._batch_jobs[step].observe(jobs)

@@ -13,10 +13,10 @@ from gcsched.config.settings import Settings
 from gcsched.domain.request import Offer
 from gcsched.rpc.methods.schedule import ScheduleMethods
 from gcsched.rpc.methods.templates import TemplateMethods
-from gcsched.usecases.admission.job_factory import JobFactory
+from gcsched.usecases.admission.job_factory import JobFactory, Submission
 from gcsched.usecases.admission.preview import PreviewTemplate, Rehearse
 from gcsched.usecases.admission.recipient_writer import RecipientNotes
-from gcsched.usecases.admission.submit import AdmissionWrite, Asked, Stored, Submit
+from gcsched.usecases.admission.submit import AdmissionWrite, Stored, Submit
 from gcsched.usecases.admission_gate import MayAdmit
 from gcsched.usecases.batching import Group
 from gcsched.usecases.observer import Step
@@ -34,7 +34,7 @@ class Admission:
     """*group* writes the requests that *submit* takes; *recipients* what they say of employees."""
 
     submit: Submit
-    group: Group[Asked, Stored]
+    group: Group[Submission, Stored]
     recipients: RecipientNotes
 
 
@@ -46,7 +46,7 @@ def build_admission(
     write = AdmissionWrite(
         admissions=admissions, ringer=ringer, recipients=recipients, may_admit=may_admit
     )
-    group: Group[Asked, Stored] = Group(
+    group: Group[Submission, Stored] = Group(
         write,
         most=MOST_TOGETHER,
         linger=LINGER,

@@ -6,17 +6,22 @@ from typing import Any
 import pytest
 
 from gcsched.domain.dedup import (
-    Clash,
+    AdmissionAnswer,
+    AdmissionResult,
     Dedup,
     DedupRule,
     Holder,
-    clash,
+    Outcome,
+    answer_to,
+    created,
     dedup_key,
     employee_key,
     fingerprint,
     request_key,
 )
 from gcsched.domain.job import Priority, State
+from gcsched.errors import RequestIdReused
+from gcsched.pb import task_pb2
 from tests.support.builders import NOON, NOW, a_job, a_request
 
 DAY = timedelta(days=1)
@@ -79,40 +84,106 @@ def test_the_order_of_names_and_the_id_are_no_content() -> None:
 @pytest.mark.parametrize(
     ("ours", "theirs", "told"),
     [
-        ({}, {}, Clash.SAME),
+        ({}, {}, Outcome.REPLAYED),
         (
             {"request_id": "R", "fingerprint": "f"},
             {"request_id": "R", "fingerprint": "f"},
-            Clash.SAME,
+            Outcome.REPLAYED,
         ),
         (
             {"request_id": "R", "fingerprint": "f"},
             {"request_id": "R", "fingerprint": "g"},
-            Clash.ID_REUSED,
+            RequestIdReused,
         ),
-        ({"dedup_until": NOW + DAY}, {"dedup_until": NOW + DAY}, Clash.TOO_SOON),
-        ({"dedup_until": NOW + DAY}, {"dedup_until": NOW + timedelta(seconds=1)}, Clash.TOO_SOON),
-        ({"dedup_until": NOW + DAY}, {"dedup_until": NOW}, Clash.WINDOW_OVER),
-        ({"dedup_until": NOW + DAY}, {"dedup_until": None}, Clash.TOO_SOON),
+        ({"dedup_until": NOW + DAY}, {"dedup_until": NOW + DAY}, Outcome.REFUSED_DUPLICATE),
+        (
+            {"dedup_until": NOW + DAY},
+            {"dedup_until": NOW + timedelta(seconds=1)},
+            Outcome.REFUSED_DUPLICATE,
+        ),
+        ({"dedup_until": NOW + DAY}, {"dedup_until": NOW}, None),
+        ({"dedup_until": NOW + DAY}, {"dedup_until": None}, Outcome.REFUSED_DUPLICATE),
         (
             {"dedup_until": NOW + DAY, "request_id": "R", "fingerprint": "f"},
             {"dedup_until": NOW, "request_id": "R", "fingerprint": "f"},
-            Clash.SAME,
+            Outcome.REPLAYED,
         ),
         (
             {"dedup_until": NOW + DAY, "request_id": "R"},
             {"dedup_until": NOW + DAY, "request_id": "S"},
-            Clash.TOO_SOON,
+            Outcome.REFUSED_DUPLICATE,
         ),
     ],
 )
-def test_a_clash_is_judged_by_the_request_id_then_by_the_window(
-    ours: dict[str, Any], theirs: dict[str, Any], told: Clash
+def test_a_duplicate_is_judged_by_the_request_id_then_by_the_window(
+    ours: dict[str, Any], theirs: dict[str, Any], told: object
 ) -> None:
-    assert clash(a_job(**ours), a_holder(**theirs)) is told
+    assert kind_of(answer_to(a_job(**ours), a_holder(**theirs))) is told
 
 
-def test_a_job_is_not_in_its_own_way() -> None:
+def kind_of(answer: AdmissionAnswer | None) -> object:
+    """Return the outcome of an answer, or the class of one that is an error."""
+    if isinstance(answer, AdmissionResult):
+        return answer.outcome
+    return answer and type(answer)
+
+
+def test_an_answer_names_the_job_that_has_the_key_and_how_it_is_now_if_it_is_accepted() -> None:
+    mine = {"request_id": "R", "fingerprint": "f"}
+    others = a_holder(request_id="R", fingerprint="g", dedup_until=NOW + DAY)
+
+    again = answer_to(a_job(), others)
+    refused = answer_to(a_job(dedup_until=NOW + DAY), others)
+    reused = answer_to(a_job(**mine), others)
+
+    assert again == AdmissionResult(
+        outcome=Outcome.REPLAYED, job_id="other", state=State.SENT, due=NOW
+    )
+    assert refused == AdmissionResult(outcome=Outcome.REFUSED_DUPLICATE, job_id="other")
+    assert isinstance(reused, RequestIdReused)
+    assert reused.metadata == {"job_id": "other"}
+    assert "'R'" in str(reused)
+
+
+@pytest.mark.parametrize(
+    ("state", "outcome"),
+    [
+        (State.QUEUED, Outcome.QUEUED_FOR_DAILY),
+        (State.SCHEDULED, Outcome.CREATED),
+        (State.SENT, Outcome.CREATED),
+        (None, Outcome.CREATED),
+    ],
+)
+def test_a_job_is_not_in_its_own_way(state: State | None, outcome: Outcome) -> None:
     job = a_job(dedup_until=NOW + DAY)
 
-    assert clash(job, a_holder(job_id=job.id, dedup_until=job.dedup_until)) is Clash.SAME
+    answer = answer_to(job, a_holder(job_id=job.id, dedup_until=job.dedup_until, state=state))
+
+    assert answer == AdmissionResult(outcome=outcome, job_id=job.id, state=state, due=NOW)
+
+
+@pytest.mark.parametrize(
+    ("state", "outcome"),
+    [(State.QUEUED, Outcome.QUEUED_FOR_DAILY), (State.SCHEDULED, Outcome.CREATED)],
+)
+def test_a_new_job_is_answered_with_how_it_was_stored(state: State, outcome: Outcome) -> None:
+    answer = created(a_job(state=state))
+
+    assert answer == AdmissionResult(outcome=outcome, job_id="job-1", state=state, due=NOW)
+    assert answer.is_new
+    assert answer.is_accepted
+
+
+def test_outcomes_have_the_names_of_the_contract() -> None:
+    names = set(task_pb2.MeetResponse.Outcome.keys())
+
+    assert {outcome.value for outcome in Outcome} == names - {"OUTCOME_UNSPECIFIED"}
+
+
+@pytest.mark.parametrize(
+    ("outcome", "is_accepted"), [(Outcome.REPLAYED, True), (Outcome.REFUSED_DUPLICATE, False)]
+)
+def test_a_duplicate_is_not_new(outcome: Outcome, *, is_accepted: bool) -> None:
+    answer = AdmissionResult(outcome=outcome, job_id="other")
+
+    assert (answer.is_new, answer.is_accepted) == (False, is_accepted)

@@ -7,7 +7,8 @@ from io import StringIO
 import pytest
 import structlog
 
-from gcsched.adapters.mail.composer import Composer, Letter
+from gcsched.adapters.mail.composer import Composer
+from gcsched.domain.job import Job
 from gcsched.domain.mail import Mail
 from gcsched.logs import configure
 from gcsched.pb import task_pb2
@@ -54,7 +55,7 @@ async def test_a_refusal_is_logged_without_what_it_repeats_and_kept_with_it(
 async def test_a_defect_is_logged_with_its_frames_and_without_what_it_repeats(
     mongo_uri: str, redis_url: str, log: StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def compose(_: Composer, job: Letter) -> Mail:
+    def compose(_: Composer, job: Job) -> Mail:
         raise RuntimeError(f"cannot encode {job.message!r} for {job.name}")
 
     monkeypatch.setattr(Composer, "compose", compose)

@@ -1,6 +1,6 @@
 """Print, as JSON, what one mail costs: our skeleton and an EmailMessage per mail, side by side.
 
-``python tests/measure/compose.py [mails-per-round rounds]``. The rounds of all variants are
+``python -m tests.measure.compose [mails-per-round rounds]``. The rounds of all variants are
 interleaved, so that a slow moment of the machine falls on each of them. Unit: microseconds of
 CPU time per mail.
 """
@@ -8,8 +8,8 @@ CPU time per mail.
 import json
 import platform
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -24,26 +24,24 @@ from zoneinfo import ZoneInfo
 from gcsched.adapters.mail.composer import Composer, headers_of
 from gcsched.adapters.mail.template_folder import default_folder
 from gcsched.adapters.mail.templates import Rendered, Templates
+from gcsched.domain.job import Job
+from tests.support.builders import a_job
 
 DUE = datetime(2025, 11, 24, 9, 30, tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ALetter:
-    id: str = "01890a5d-ac96-774b-bcce-b302099a8057"
-    email: str = "zoe.miller@example.org"
-    message: str = "Quarterly planning, room 4"
-    name: str = "Zoe Miller"
-    empid: str = "E-1024"
-    due_at: datetime = DUE
-    message_id: str = "01890a5d.1@scheduler.example.org"
-    template: str = "doc"
-    variables: Mapping[str, str] = field(default_factory=dict)
-    reply_to: str = ""
-
-
-PLAIN = ALetter()
-UNICODE = ALetter(name="Zoë Müller", message="Quartalsplanung für alle: Raum 4, größer als zuvor")
+PLAIN = a_job(
+    id="01890a5d-ac96-774b-bcce-b302099a8057",
+    email="zoe.miller@example.org",
+    message="Quarterly planning, room 4",
+    name="Zoe Miller",
+    empid="E-1024",
+    due_at=DUE,
+    message_id="01890a5d.1@scheduler.example.org",
+)
+UNICODE = replace(
+    PLAIN, name="Zoë Müller", message="Quartalsplanung für alle: Raum 4, größer als zuvor"
+)
 
 
 def a_composer(folder: Path) -> Composer:
@@ -55,33 +53,31 @@ def a_composer(folder: Path) -> Composer:
     )
 
 
-def as_email_message(letter: ALetter, rendered: Rendered) -> bytes:
+def as_email_message(job: Job, rendered: Rendered) -> bytes:
     message = EmailMessage(policy=SMTP)
     message["From"] = Address("Scheduler", addr_spec="no-reply@example.org")
-    message["To"] = letter.email
-    message["Subject"] = letter.message
+    message["To"] = job.email
+    message["Subject"] = job.message
     message["Date"] = format_datetime(DUE)
-    message["Message-ID"] = f"<{letter.message_id}>"
+    message["Message-ID"] = f"<{job.message_id}>"
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(rendered.text)
     message.add_alternative(rendered.html, subtype="html")
     return message.as_bytes()
 
 
-def variants(composer: Composer, letter: ALetter) -> dict[str, Callable[[], object]]:
+def variants(composer: Composer, job: Job) -> dict[str, Callable[[], object]]:
     """Give the work to compare: encoding alone, rendering alone, and both."""
-    values = composer.variables(letter)
+    values = composer.variables(job)
     rendered = composer.templates.render("doc", values)
-    parts = {"job_id": letter.id, "text": rendered.text, "html": rendered.html}
+    parts = {"job_id": job.id, "text": rendered.text, "html": rendered.html}
     return {
         "render": lambda: composer.templates.render("doc", values),
-        "encode, skeleton": lambda: composer.skeleton.fill(
-            headers_of(letter, letter.email, ""), **parts
-        ),
-        "encode, EmailMessage": lambda: as_email_message(letter, rendered),
-        "compose, skeleton": lambda: composer.compose(letter),
+        "encode, skeleton": lambda: composer.skeleton.fill(headers_of(job, job.email, ""), **parts),
+        "encode, EmailMessage": lambda: as_email_message(job, rendered),
+        "compose, skeleton": lambda: composer.compose(job),
         "compose, EmailMessage": lambda: as_email_message(
-            letter, composer.templates.render("doc", composer.variables(letter))
+            job, composer.templates.render("doc", composer.variables(job))
         ),
     }
 

@@ -9,14 +9,15 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from gcsched.domain.attempt import Attempt
-from gcsched.domain.dedup import DedupRule
+from gcsched.domain.dedup import AdmissionResult, DedupRule, Outcome
 from gcsched.domain.due import DailyPlan
 from gcsched.domain.job import Job, State
 from gcsched.domain.request import MeetRequest, Offer
 from gcsched.domain.smtp_reply import Kind
 from gcsched.domain.suppression import Suppression
+from gcsched.errors import RequestIdReused
 from gcsched.usecases.admission.job_factory import JobFactory
-from gcsched.usecases.ports import Admitted, Batch, Conclusion
+from gcsched.usecases.ports import Batch, Conclusion
 
 NOW = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
 NOON = 1_782_907_200
@@ -69,14 +70,25 @@ def a_job_factory(**others: Any) -> JobFactory:
     return JobFactory(**{**ordinary, **others})
 
 
-def an_admitted(job: Job | None = None, *, is_new: bool = True) -> Admitted:
+def an_admitted(job: Job | None = None, *, is_new: bool = True) -> AdmissionResult:
     """Make the answer that *job*, or an ordinary one, is stored as it is."""
     job = job or a_job()
-    return Admitted(job_id=job.id, is_new=is_new, state=job.state, due=job.due)
+    outcome = Outcome.CREATED if is_new else Outcome.REPLAYED
+    return AdmissionResult(outcome=outcome, job_id=job.id, state=job.state, due=job.due)
+
+
+def a_refusal(job_id: str) -> AdmissionResult:
+    """Make the answer that job *job_id* was too lately for the employee to get another one."""
+    return AdmissionResult(outcome=Outcome.REFUSED_DUPLICATE, job_id=job_id)
 
 
 def is_new(answer: object) -> bool:
-    return isinstance(answer, Admitted) and answer.is_new
+    return isinstance(answer, AdmissionResult) and answer.is_new
+
+
+def reused_of(answer: object) -> str | None:
+    """Return the id of the job that has the request id of a call; None: *answer* is another."""
+    return answer.metadata["job_id"] if isinstance(answer, RequestIdReused) else None
 
 
 def a_job(**others: Any) -> Job:

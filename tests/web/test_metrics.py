@@ -1,5 +1,6 @@
 """What /metrics says after we did something is what we did."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -10,9 +11,22 @@ import grpc
 import pytest
 
 from gcsched import __version__
+from gcsched.domain.dedup import Outcome
 from gcsched.domain.job import State
 from gcsched.domain.smtp_reply import Kind
+from gcsched.errors import (
+    InvalidRequest,
+    Overloaded,
+    RequestIdReused,
+    Stopping,
+    StoreRefused,
+    StoreUnavailable,
+    UnknownJob,
+    Violation,
+)
+from gcsched.usecases.observer import AdmissionError
 from gcsched.usecases.recovery.sweep import Repair
+from gcsched.web.instruments import ADMISSION_LABELS
 from gcsched.web.metrics import Metrics
 from tests.support.app import Running, a_setting, all_are_sent, ask_for, running
 from tests.support.builders import NOW, a_claimed_job, an_attempt
@@ -81,6 +95,42 @@ async def test_wishes_calls_mails_and_lateness_are_counted(
     assert scrape.value("gcsched_smtp_sessions_busy", relay=name) == 0
     assert (scrape.value("gcsched_smtp_sessions_open", relay=name) or 0) >= 1
     assert scrape.value("gcsched_breaker_open", relay=name) == 0
+
+
+@pytest.mark.parametrize(
+    ("came_to", "label"),
+    [
+        (Outcome.CREATED, "created"),
+        (Outcome.QUEUED_FOR_DAILY, "created"),
+        (Outcome.REPLAYED, "replayed"),
+        (Outcome.REFUSED_DUPLICATE, "refused"),
+        (RequestIdReused("R", "job-1"), "refused"),
+        (InvalidRequest([Violation("empid", "must not be empty")]), "invalid"),
+        (UnknownJob("job-1"), "invalid"),
+        (Overloaded(3), "overloaded"),
+        (StoreUnavailable("storing the job"), "unavailable"),
+        (StoreRefused("storing the job", "disk_full", "its disk is full"), "unavailable"),
+        (Stopping(), "stopping"),
+        (asyncio.CancelledError(), "cancelled"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
+)
+def test_what_a_call_came_to_is_counted_under_its_label(
+    came_to: Outcome | AdmissionError, label: str
+) -> None:
+    metrics = Metrics(version="1", relays=())
+
+    metrics.admission(came_to)
+
+    [family] = [each for each in metrics.registry.collect() if each.name == "gcsched_admissions"]
+    counts = {sample.labels["outcome"]: sample.value for sample in family.samples}
+    others = {"created", "replayed", "invalid", "overloaded", "unavailable", "stopping"}
+    others |= {"cancelled", "refused"}
+    assert counts == dict.fromkeys(others, 0.0) | {label: 1.0}
+
+
+def test_each_outcome_has_a_label() -> None:
+    assert set(Outcome) <= set(ADMISSION_LABELS)
 
 
 async def test_calls_for_health_are_counted_and_unknown_methods_are_not(

@@ -62,6 +62,6 @@ def test_a_part_stops_before_those_it_needs(order: list[str], first: str, then: 
 
 
 def test_each_relay_has_its_sessions_and_its_checks(order: list[str]) -> None:
-    for relay in ("127.0.0.1:9", "127.0.0.2:25"):
+    for relay in ("127.0.0.1:9", "127.0.0.2:587"):
         assert {f"sessions with {relay}", f"checks of {relay}"} <= set(order)
     assert len(order) == len(set(order))

@@ -1,9 +1,6 @@
 """Turn a job into the mail for it: render, encode, address."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
-from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from gcsched.adapters.mail.headers import (
@@ -16,36 +13,8 @@ from gcsched.adapters.mail.headers import (
 from gcsched.adapters.mail.mime import Headers, Skeleton
 from gcsched.adapters.mail.template_variables import Variables
 from gcsched.adapters.mail.templates import Rendered, TemplateSet
+from gcsched.domain.job import Job
 from gcsched.domain.mail import Draft, Mail
-
-
-class Letter(Protocol):
-    """What a job tells the composer.
-
-    ``email`` is normalised: its domain may be U-labels. ``message`` is the subject; ``message_id``
-    has no angle brackets. ``template`` is a name: ``doc`` is doc.html.
-    """
-
-    @property
-    def id(self) -> str: ...
-    @property
-    def email(self) -> str: ...
-    @property
-    def message(self) -> str: ...
-    @property
-    def name(self) -> str: ...
-    @property
-    def empid(self) -> str: ...
-    @property
-    def due_at(self) -> datetime: ...
-    @property
-    def message_id(self) -> str: ...
-    @property
-    def template(self) -> str: ...
-    @property
-    def variables(self) -> Mapping[str, str]: ...
-    @property
-    def reply_to(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,19 +42,19 @@ class Composer:
         object.__setattr__(self, "sender", sender)
         object.__setattr__(self, "skeleton", skeleton)
 
-    def compose(self, job: Letter) -> Mail:
+    def compose(self, job: Job) -> Mail:
         return self.addressed(job, self.rendered(job))
 
-    def draft(self, job: Letter) -> Draft:
+    def draft(self, job: Job) -> Draft:
         """Show the mail of *job*, as `compose` makes it."""
         rendered = self.rendered(job)
         size = len(self.addressed(job, rendered).content)
         return Draft(subject=job.message, text=rendered.text, html=rendered.html, size=size)
 
-    def rendered(self, job: Letter) -> Rendered:
+    def rendered(self, job: Job) -> Rendered:
         return self.templates.render(job.template, self.variables(job), job.variables)
 
-    def addressed(self, job: Letter, rendered: Rendered) -> Mail:
+    def addressed(self, job: Job, rendered: Rendered) -> Mail:
         recipient = ascii_domain(job.email)
         reply_to = ascii_domain(job.reply_to) if job.reply_to else ""
         mail = self._mail(job, rendered, recipient, reply_to)
@@ -95,7 +64,7 @@ class Composer:
             return replace(mail, plain=replace(plain, left_out=f"Reply-To {job.reply_to}"))
         return mail
 
-    def _mail(self, job: Letter, rendered: Rendered, recipient: str, reply_to: str) -> Mail:
+    def _mail(self, job: Job, rendered: Rendered, recipient: str, reply_to: str) -> Mail:
         headers = headers_of(job, recipient, reply_to)
         content = self.skeleton.fill(headers, job_id=job.id, text=rendered.text, html=rendered.html)
         return Mail(
@@ -107,7 +76,7 @@ class Composer:
             letter=job,
         )
 
-    def variables(self, job: Letter) -> Variables:
+    def variables(self, job: Job) -> Variables:
         return Variables(
             username=job.name,
             empid=job.empid,
@@ -118,7 +87,7 @@ class Composer:
         )
 
 
-def headers_of(job: Letter, recipient: str, reply_to: str) -> Headers:
+def headers_of(job: Job, recipient: str, reply_to: str) -> Headers:
     # RFC 6532: where SMTPUTF8 is needed anyway, the reader sees the address as it is spelled.
     to = recipient if recipient.isascii() else job.email
     answers_to = reply_to if reply_to.isascii() else job.reply_to

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, assert_never
+from typing import Any
 
 import pymongo
 from pymongo import UpdateOne
@@ -15,10 +15,9 @@ from gcsched.adapters.mongo.connection import Mongo, store_errors
 from gcsched.adapters.mongo.documents import BY_DEDUP_KEY
 from gcsched.adapters.mongo.key_holders import MongoHolders
 from gcsched.adapters.mongo.writing import write_errors
-from gcsched.domain.dedup import Clash, Holder, clash
+from gcsched.domain.dedup import AdmissionAnswer, answer_to, created
 from gcsched.domain.job import Job
 from gcsched.errors import StoreUnavailable
-from gcsched.usecases.ports import Admission, Admitted, IdTaken, TooSoon
 
 DUPLICATE_KEY = 11000
 LOOKS = 10
@@ -29,14 +28,14 @@ BETWEEN_LOOKS_SECONDS = 0.02
 class MongoAdmissions:
     mongo: Mongo
 
-    async def admit(self, jobs: Sequence[Job], *, within: timedelta) -> list[Admission]:
+    async def admit(self, jobs: Sequence[Job], *, within: timedelta) -> list[AdmissionAnswer]:
         """Store those of *jobs* whose keys are free; say for each which job holds them.
 
         Each look gets *within*, also at a server that says nothing. Raises StoreUnavailable when a
         majority did not confirm; some of the jobs may be stored then, and the same call again finds
         them by their keys.
         """
-        answers: dict[str, Admission] = {}
+        answers: dict[str, AdmissionAnswer] = {}
         left = list(jobs)
         for _ in range(LOOKS):
             with write_errors("storing the job"), pymongo.timeout(within.total_seconds()):
@@ -45,18 +44,18 @@ class MongoAdmissions:
                     answers |= await self._answers(clashing)
             left = [job for job in clashing if job.id not in answers]
             if not left:
-                return [answers.get(job.id) or new(job) for job in jobs]
+                return [answers.get(job.id) or created(job) for job in jobs]
             # The holder is not majority-committed yet, or has just let the key go.
             await asyncio.sleep(BETWEEN_LOOKS_SECONDS)
         raise StoreUnavailable("looking up the job that was asked for before")
 
-    async def foresee(self, jobs: Sequence[Job], *, within: timedelta) -> list[Admission]:
+    async def foresee(self, jobs: Sequence[Job], *, within: timedelta) -> list[AdmissionAnswer]:
         """Say what `admit` would; store nothing."""
         looking = store_errors("looking for the job that was asked for before")
         with looking, pymongo.timeout(within.total_seconds()):
             holders = await MongoHolders(mongo=self.mongo).of(jobs)
         found = [(job, holders.get(job.id)) for job in jobs]
-        return [(holder and answer(job, holder)) or new(job) for job, holder in found]
+        return [(holder and answer_to(job, holder)) or created(job) for job, holder in found]
 
     async def _insert(self, jobs: Sequence[Job]) -> list[Job]:
         """Insert *jobs*; give those with a key that is taken."""
@@ -66,10 +65,10 @@ class MongoAdmissions:
             return [jobs[index] for index in duplicates(error)]
         return []
 
-    async def _answers(self, clashing: Sequence[Job]) -> dict[str, Admission]:
+    async def _answers(self, clashing: Sequence[Job]) -> dict[str, AdmissionAnswer]:
         """Give job id → answer; without those who may try again, as nobody is in the way now."""
         holders = await MongoHolders(mongo=self.mongo).of(clashing)
-        judged = [(job, answer(job, holders[job.id])) for job in clashing if job.id in holders]
+        judged = [(job, answer_to(job, holders[job.id])) for job in clashing if job.id in holders]
         if over := [job for job, given in judged if given is None]:
             await free_if_over(self.mongo, [(job.dedup_key, job.created) for job in over])
         return {job.id: given for job, given in judged if given is not None}
@@ -94,26 +93,6 @@ async def free_if_over(mongo: Mongo, keys: Sequence[tuple[str | None, datetime]]
         ordered=False,
     )
     return int(answer.modified_count)
-
-
-def new(job: Job) -> Admitted:
-    return Admitted(job_id=job.id, is_new=True, state=job.state, due=job.due)
-
-
-def answer(job: Job, holder: Holder) -> Admission | None:
-    """Say what *job*'s caller is told because of *holder*; None: it is not in the way any more."""
-    match clash(job, holder):
-        case Clash.SAME:
-            is_new = holder.job_id == job.id  # a write that was repeated finds its own job
-            return Admitted(job_id=holder.job_id, is_new=is_new, state=holder.state, due=holder.due)
-        case Clash.ID_REUSED:
-            return IdTaken(job_id=holder.job_id)
-        case Clash.TOO_SOON:
-            return TooSoon(job_id=holder.job_id)
-        case Clash.WINDOW_OVER:
-            return None
-        case never:
-            assert_never(never)
 
 
 def duplicates(error: BulkWriteError) -> list[int]:

@@ -3,25 +3,32 @@
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from gcsched.domain.dedup import DedupRule, fingerprint
+from gcsched.domain.dedup import AdmissionAnswer, AdmissionResult, DedupRule, fingerprint
 from gcsched.domain.ids import new_id
 from gcsched.domain.job import Job, Priority, State
 from gcsched.domain.request import MeetRequest, Offer, validated
 from gcsched.errors import InvalidRequest
-from gcsched.usecases.ports import Admission, Admitted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """A job to be stored; or, if it is *too_late* for that, only to be found."""
+class Submission:
+    """One caller's job on its way into the store; if it comes *too_late*, only to be found there.
+
+    The caller waits *until* that ``time.monotonic()``.
+    """
 
     job: Job
+    until: float
     too_late: InvalidRequest | None = None
 
-    def refusal(self, admission: Admission) -> InvalidRequest | None:
-        """Say what is wrong with a new one that comes too late."""
-        is_new = isinstance(admission, Admitted) and admission.is_new
-        return self.too_late if is_new else None
+    @property
+    def is_late(self) -> bool:
+        return self.too_late is not None
+
+    def answer(self, found: AdmissionAnswer) -> AdmissionAnswer | InvalidRequest:
+        """Answer the caller; a job that would be new and comes too late is refused."""
+        is_new = isinstance(found, AdmissionResult) and found.is_new
+        return self.too_late if is_new and self.too_late is not None else found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,17 +69,19 @@ class JobFactory:
             priority=request.priority or Priority.NORMAL,
         )
 
-    def wanted(self, raw: MeetRequest, *, now: datetime) -> Wanted | InvalidRequest:
-        """Make the job of *raw*, also where it was to be asked for before its ``not_after``.
+    def submission(
+        self, raw: MeetRequest, *, now: datetime, until: float
+    ) -> Submission | InvalidRequest:
+        """Make the submission of *raw*, also where it was to be asked for before its ``not_after``.
 
         Whoever repeats a call is to be told of the job it made in time.
         """
         try:
-            return Wanted(job=self(raw, now=now))
+            return Submission(job=self(raw, now=now), until=until)
         except InvalidRequest as wrong:
             job = self._in_time(raw, now)
             wrong = wrong.with_traceback(None)  # it would keep the whole request
-            return wrong if job is None else Wanted(job=job, too_late=wrong)
+            return wrong if job is None else Submission(job=job, until=until, too_late=wrong)
 
     def _in_time(self, raw: MeetRequest, now: datetime) -> Job | None:
         if not 0 < raw.not_after <= now.timestamp():

@@ -1,10 +1,12 @@
 """Show what a mail would look like; store nothing."""
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from gcsched.domain.dedup import AdmissionAnswer, AdmissionResult
 from gcsched.domain.job import Job
 from gcsched.domain.mail import Draft
 from gcsched.domain.request import DEFAULT_TEMPLATE, MeetRequest
@@ -12,34 +14,23 @@ from gcsched.domain.suppression import Suppression
 from gcsched.errors import (
     GcschedError,
     InvalidRequest,
-    RequestIdReused,
     StoreUnavailable,
     TemplateProblem,
     Violation,
 )
-from gcsched.usecases.admission.job_factory import JobFactory, Wanted
+from gcsched.usecases.admission.job_factory import JobFactory, Submission
 from gcsched.usecases.loop_share import LoopShare
-from gcsched.usecases.ports import (
-    Admission,
-    Admissions,
-    Admitted,
-    Clock,
-    Drafter,
-    IdTaken,
-    Suppressions,
-    TooSoon,
-)
+from gcsched.usecases.ports import Admissions, Clock, Drafter, Suppressions
 
 OWN_NAMES = {"emailID": "email", "empName": "name"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rehearsal:
-    """What would become of a request: its *job*, the mail, and what is in the way of it."""
+    """What would become of a request: the answer, the mail, and what is in the way of it."""
 
-    job: Job
     draft: Draft
-    admission: Admitted | TooSoon
+    result: AdmissionResult
     suppression: Suppression | None
 
 
@@ -71,40 +62,39 @@ class Rehearse:
         self, raws: Sequence[MeetRequest], within: timedelta
     ) -> list[Rehearsal | GcschedError]:
         now = self.now()
-        made: list[Wanted | InvalidRequest] = []
+        until = time.monotonic() + within.total_seconds()
+        made: list[Submission | InvalidRequest] = []
         for raw in raws:
             if self.share.is_used_up():
                 await self.share.wait()
-            made.append(self.make_job.wanted(raw, now=now))
-        jobs = [each.job for each in made if isinstance(each, Wanted)]
+            made.append(self.make_job.submission(raw, now=now, until=until))
+        jobs = [each.job for each in made if isinstance(each, Submission)]
         if not jobs:
             return [each for each in made if isinstance(each, GcschedError)]
-        admissions = iter(await self.admissions.foresee(jobs, within=within))
+        found = iter(await self.admissions.foresee(jobs, within=within))
         suppressed = await self.suppressions.among({job.email for job in jobs}, now=now)
         answers: list[Rehearsal | GcschedError] = []
         for each in made:
             if self.share.is_used_up():
                 await self.share.wait()
             answers.append(
-                self._answer(each, next(admissions), suppressed.get(each.job.email))
-                if isinstance(each, Wanted)
+                self._answer(each, next(found), suppressed.get(each.job.email))
+                if isinstance(each, Submission)
                 else each
             )
         return answers
 
     def _answer(
-        self, wanted: Wanted, admission: Admission, suppression: Suppression | None
+        self, submission: Submission, found: AdmissionAnswer, suppression: Suppression | None
     ) -> Rehearsal | GcschedError:
-        job = wanted.job
-        if (refusal := wanted.refusal(admission)) is not None:
-            return refusal
-        if isinstance(admission, IdTaken):
-            return RequestIdReused(job.request_id, admission.job_id)
+        job, answer = submission.job, submission.answer(found)
+        if isinstance(answer, GcschedError):
+            return answer
         try:
             draft = drafted(self.drafter, job)
         except InvalidRequest as unsuited:
             return unsuited.with_traceback(None)  # it would keep the whole request
-        return Rehearsal(job=job, draft=draft, admission=admission, suppression=suppression)
+        return Rehearsal(draft=draft, result=answer, suppression=suppression)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,11 +2,12 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TypeVar, assert_never
+from typing import TypeVar
 
+from gcsched.domain.dedup import AdmissionAnswer, AdmissionResult, Outcome
 from gcsched.domain.job import Job, State
 from gcsched.domain.request import MeetRequest
 from gcsched.errors import (
@@ -14,51 +15,28 @@ from gcsched.errors import (
     GcschedError,
     InvalidRequest,
     Overloaded,
-    RequestIdReused,
-    Stopping,
     StoreUnavailable,
 )
-from gcsched.usecases.admission.job_factory import JobFactory, Wanted
+from gcsched.usecases.admission.job_factory import JobFactory, Submission
 from gcsched.usecases.admission.recipient_writer import RecipientNotes
 from gcsched.usecases.admission_gate import MayAdmit, always
 from gcsched.usecases.batching import Group
 from gcsched.usecases.loop_share import LoopShare
-from gcsched.usecases.observer import AdmissionOutcome, Observer, Unobserved
-from gcsched.usecases.ports import Admission, Admissions, Admitted, Clock, IdTaken, TooSoon
+from gcsched.usecases.observer import AdmissionError, Observer, Unobserved
+from gcsched.usecases.ports import Admissions, Clock
 from gcsched.usecases.wakeups import LONGEST_WAIT_FOR_BELL, Ringer
 
 LONGEST_WRITE = timedelta(seconds=3)  # a silent primary leaves time to find the next one
 SHORTEST_WRITE = timedelta(seconds=1)
 BETWEEN_TRIES_SECONDS = 0.1
-REFUSED: Mapping[type[GcschedError], AdmissionOutcome] = {
-    InvalidRequest: AdmissionOutcome.INVALID,
-    Overloaded: AdmissionOutcome.OVERLOADED,
-    RequestIdReused: AdmissionOutcome.REFUSED,
-    Stopping: AdmissionOutcome.STOPPING,
-    StoreUnavailable: AdmissionOutcome.UNAVAILABLE,
-}
-
-Accepted = Admitted | TooSoon
 Made = TypeVar("Made")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """One caller's job, and the ``time.monotonic()`` until which the caller waits.
-
-    What *is_late* is looked for and not stored.
-    """
-
-    job: Job
-    until: float
-    is_late: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
     """The caller's answer, and the bell's if it is still out."""
 
-    admission: Admission
+    answer: AdmissionAnswer
     rung: asyncio.Future[None] | None
 
 
@@ -71,20 +49,20 @@ class AdmissionWrite:
     recipients: RecipientNotes
     may_admit: MayAdmit = always
 
-    async def __call__(self, group: Sequence[Asked]) -> list[Stored]:
+    async def __call__(self, group: Sequence[Submission]) -> list[Stored]:
         answers = await self._admit(group)
         return [
-            Stored(answer, self._follow_up(asked) if is_new(answer) else None)
-            for asked, answer in zip(group, answers, strict=True)
+            Stored(answer, self._follow_up(submission) if is_new(answer) else None)
+            for submission, answer in zip(group, answers, strict=True)
         ]
 
-    async def _admit(self, group: Sequence[Asked]) -> list[Admission]:
+    async def _admit(self, group: Sequence[Submission]) -> list[AdmissionAnswer]:
         """Try until the last caller's time is over; the dedup keys make a repetition harmless."""
-        late = [asked.job for asked in group if asked.is_late]
-        jobs = [asked.job for asked in group if not asked.is_late]
+        late = [each.job for each in group if each.is_late]
+        jobs = [each.job for each in group if not each.is_late]
         while True:
             now = time.monotonic()
-            left = [asked.until - now for asked in group if asked.until > now]
+            left = [each.until - now for each in group if each.until > now]
             within = timedelta(seconds=min(left, default=0.0))
             try:
                 answers = await self._look(
@@ -93,15 +71,15 @@ class AdmissionWrite:
             except AdmissionClosed:
                 raise
             except StoreUnavailable:
-                if time.monotonic() + BETWEEN_TRIES_SECONDS > max(a.until for a in group):
+                if time.monotonic() + BETWEEN_TRIES_SECONDS > max(each.until for each in group):
                     raise
             else:
-                return [answers[asked.job.id] for asked in group]
+                return [answers[each.job.id] for each in group]
             await asyncio.sleep(BETWEEN_TRIES_SECONDS)
 
     async def _look(
         self, jobs: Sequence[Job], late: Sequence[Job], within: timedelta
-    ) -> dict[str, Admission]:
+    ) -> dict[str, AdmissionAnswer]:
         if jobs:
             await self.may_admit()
         stored = await self.admissions.admit(jobs, within=within) if jobs else []
@@ -110,9 +88,9 @@ class AdmissionWrite:
             job.id: answer for job, answer in zip([*jobs, *late], [*stored, *found], strict=True)
         }
 
-    def _follow_up(self, asked: Asked) -> asyncio.Future[None] | None:
-        job = asked.job
-        if asked.is_late:
+    def _follow_up(self, submission: Submission) -> asyncio.Future[None] | None:
+        job = submission.job
+        if submission.is_late:
             return None
         self.recipients.note(job)
         return self.ringer.ask(job.due) if job.state is State.SCHEDULED else None
@@ -123,13 +101,13 @@ class Submit:
     """Answer callers: the job that carries a wish is in MongoDB when this returns (P1)."""
 
     make_job: JobFactory
-    group: Group[Asked, Stored]
+    group: Group[Submission, Stored]
     now: Clock
     observer: Observer = field(default_factory=Unobserved)
     share: LoopShare = field(default_factory=LoopShare)
     share_of_many: LoopShare = field(default_factory=LoopShare)
 
-    async def __call__(self, raw: MeetRequest, *, within: timedelta) -> Accepted:
+    async def __call__(self, raw: MeetRequest, *, within: timedelta) -> AdmissionResult:
         """Accept *raw* within the time the caller has.
 
         Raises Overloaded before it looks at the request, InvalidRequest, RequestIdReused, Stopping
@@ -138,37 +116,37 @@ class Submit:
         try:
             answer = await self._answer(raw, within)
         except GcschedError as error:
-            self.observer.admission(outcome_of(error))
+            self.observer.admission(error)
             raise
-        except asyncio.CancelledError:
-            self.observer.admission(AdmissionOutcome.CANCELLED)
+        except asyncio.CancelledError as cancelled:
+            self.observer.admission(cancelled)
             raise
-        self.observer.admission(outcome_of(answer))
+        self.observer.admission(answer.outcome)
         return answer
 
-    async def _answer(self, raw: MeetRequest, within: timedelta) -> Accepted:
+    async def _answer(self, raw: MeetRequest, within: timedelta) -> AdmissionResult:
         self.group.check_room()
         seconds = within.total_seconds()
         until = time.monotonic() + seconds
         if self.share.is_used_up():
             await in_time(self.share.wait(), self.share, seconds)
-        wanted = self.make_job.wanted(raw, now=self.now())
-        if isinstance(wanted, InvalidRequest):
-            raise wanted
+        submission = self.make_job.submission(raw, now=self.now(), until=until)
+        if isinstance(submission, InvalidRequest):
+            raise submission
         try:
-            stored = await self.group.ask(asking(wanted, until), until=until)
+            stored = await self.group.ask(submission, until=until)
         except TimeoutError as error:
             raise StoreUnavailable("storing the job") from error
         if stored.rung is not None and not stored.rung.done():
             await ring_is_heard([stored.rung])
-        answer = accepted(wanted, stored)
+        answer = submission.answer(stored.answer)
         if isinstance(answer, GcschedError):
             raise answer
         return answer
 
     async def all(
         self, raws: Sequence[MeetRequest], *, within: timedelta
-    ) -> list[Accepted | GcschedError]:
+    ) -> list[AdmissionResult | GcschedError]:
         """Accept each of *raws* for itself; what is wrong with one is its answer.
 
         Raises what hits them all: Overloaded, Stopping or StoreUnavailable.
@@ -176,45 +154,48 @@ class Submit:
         try:
             answers = await self._answers(raws, within)
         except GcschedError as error:
-            self._count(outcome_of(error), len(raws))
+            self._count(error, len(raws))
             raise
-        except asyncio.CancelledError:
-            self._count(AdmissionOutcome.CANCELLED, len(raws))
+        except asyncio.CancelledError as cancelled:
+            self._count(cancelled, len(raws))
             raise
         for answer in answers:
-            self.observer.admission(outcome_of(answer))
+            self.observer.admission(came_to(answer))
         return answers
 
-    def _count(self, outcome: AdmissionOutcome, times: int) -> None:
+    def _count(self, error: AdmissionError, times: int) -> None:
         for _ in range(times):
-            self.observer.admission(outcome)
+            self.observer.admission(error)
 
     async def _answers(
         self, raws: Sequence[MeetRequest], within: timedelta
-    ) -> list[Accepted | GcschedError]:
+    ) -> list[AdmissionResult | GcschedError]:
         self.group.check_room(len(raws))
         until = time.monotonic() + within.total_seconds()
-        made = await in_time(self._make(raws), self.share_of_many, within.total_seconds())
-        asked = [asking(each, until) for each in made if isinstance(each, Wanted)]
+        made = await in_time(self._make(raws, until), self.share_of_many, within.total_seconds())
+        asked = [each for each in made if isinstance(each, Submission)]
         try:
             async with asyncio.timeout(until - time.monotonic()):
                 answers = await self.group.ask_all(asked)
         except TimeoutError as error:
             raise StoreUnavailable("storing the job") from error
-        answered = iter(answers)
         await ring_is_heard(each.rung for each in answers if isinstance(each, Stored))
+        answered = iter(answers)
         return [
-            accepted(each, next(answered)) if isinstance(each, Wanted) else each for each in made
+            answer_of(each, next(answered)) if isinstance(each, Submission) else each
+            for each in made
         ]
 
-    async def _make(self, raws: Sequence[MeetRequest]) -> list[Wanted | InvalidRequest]:
+    async def _make(
+        self, raws: Sequence[MeetRequest], until: float
+    ) -> list[Submission | InvalidRequest]:
         """Make the jobs; *raws* may convert each when it is asked for."""
-        made: list[Wanted | InvalidRequest] = []
+        made: list[Submission | InvalidRequest] = []
         now = self.now()
         for raw in raws:
             if self.share_of_many.is_used_up():
                 await self.share_of_many.wait()
-            made.append(self.make_job.wanted(raw, now=now))
+            made.append(self.make_job.submission(raw, now=now, until=until))
         return made
 
 
@@ -233,37 +214,15 @@ async def ring_is_heard(rings: Iterable[asyncio.Future[None] | None]) -> None:
         await asyncio.wait(out, timeout=LONGEST_WAIT_FOR_BELL.total_seconds())
 
 
-def asking(wanted: Wanted, until: float) -> Asked:
-    return Asked(job=wanted.job, until=until, is_late=wanted.too_late is not None)
+def answer_of(
+    submission: Submission, stored: Stored | GcschedError
+) -> AdmissionResult | GcschedError:
+    return stored if isinstance(stored, GcschedError) else submission.answer(stored.answer)
 
 
-def is_new(admission: Admission) -> bool:
-    return isinstance(admission, Admitted) and admission.is_new
+def is_new(answer: AdmissionAnswer) -> bool:
+    return isinstance(answer, AdmissionResult) and answer.is_new
 
 
-def accepted(wanted: Wanted, answer: Stored | GcschedError) -> Accepted | GcschedError:
-    """Say what the caller of *wanted* is told."""
-    if isinstance(answer, GcschedError):
-        return answer
-    if (refusal := wanted.refusal(answer.admission)) is not None:
-        return refusal
-    match answer.admission:
-        case IdTaken(job_id=holder):
-            return RequestIdReused(wanted.job.request_id, holder)
-        case Admitted() | TooSoon() as admission:
-            return admission
-        case never:
-            assert_never(never)
-
-
-def outcome_of(answer: Accepted | GcschedError) -> AdmissionOutcome:
-    match answer:
-        case Admitted(is_new=True):
-            return AdmissionOutcome.CREATED
-        case Admitted():
-            return AdmissionOutcome.REPLAYED
-        case TooSoon():
-            return AdmissionOutcome.REFUSED
-        case error:
-            kinds = (REFUSED[kind] for kind in type(error).mro() if kind in REFUSED)
-            return next(kinds, AdmissionOutcome.INVALID)
+def came_to(answer: AdmissionResult | GcschedError) -> Outcome | GcschedError:
+    return answer if isinstance(answer, GcschedError) else answer.outcome

@@ -1,14 +1,14 @@
 """A job becomes the mail it asked for, and the same job always the same mail."""
 
 import unicodedata
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email import policy
 from email.message import EmailMessage
 from email.parser import Parser
 from email.utils import format_datetime
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -21,7 +21,9 @@ from gcsched.adapters.mail.headers import display_name, mailbox
 from gcsched.adapters.mail.template_folder import default_folder
 from gcsched.adapters.mail.templates import Templates
 from gcsched.adapters.smtp.envelope import Parcel
+from gcsched.domain.job import Job
 from gcsched.errors import TemplateProblem
+from tests.support.builders import a_job
 
 quick = settings(deadline=None, max_examples=100)
 DUE = datetime(2025, 11, 24, 9, 30, tzinfo=UTC)
@@ -34,18 +36,18 @@ BIDI = {"LRE", "RLE", "PDF", "LRO", "RLO", "LRI", "RLI", "FSI", "PDI"}  # turn o
 LINE = st.text(st.characters(exclude_categories=("Cs", "Cc", "Zl", "Zp")), max_size=120)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ALetter:
-    id: str = "j1"
-    email: str = "zoe@example.org"
-    message: str = "Release review"
-    name: str = "Zoë"
-    empid: str = "E-17"
-    due_at: datetime = DUE
-    message_id: str = "j1.0@example.org"
-    template: str = "doc"
-    variables: Mapping[str, str] = field(default_factory=dict)
-    reply_to: str = ""
+def a_letter(**others: Any) -> Job:
+    """Make a job whose mail is read here."""
+    ordinary: dict[str, Any] = {
+        "id": "j1",
+        "email": "zoe@example.org",
+        "message": "Release review",
+        "name": "Zoë",
+        "empid": "E-17",
+        "due_at": DUE,
+        "message_id": "j1.0@example.org",
+    }
+    return a_job(**{**ordinary, **others})
 
 
 def a_composer(
@@ -78,7 +80,7 @@ def texts_of(message: EmailMessage) -> dict[str, str]:
 
 
 def test_a_mail_carries_what_the_job_says(composer: Composer) -> None:
-    mail = composer.compose(ALetter())
+    mail = composer.compose(a_letter())
 
     message = read(mail.content)
     assert (mail.sender, mail.recipient) == ("no-reply@example.org", "zoe@example.org")
@@ -92,7 +94,7 @@ def test_a_mail_carries_what_the_job_says(composer: Composer) -> None:
 
 
 def test_a_resend_is_byte_identical(composer: Composer) -> None:
-    letter = ALetter(message="Grüße", email="jürgen@müller.example")
+    letter = a_letter(message="Grüße", email="jürgen@müller.example")
 
     first, again = composer.compose(letter), a_composer().compose(replace(letter))
 
@@ -100,7 +102,7 @@ def test_a_resend_is_byte_identical(composer: Composer) -> None:
 
 
 def test_two_jobs_do_not_share_a_boundary(composer: Composer) -> None:
-    one, other = (composer.compose(ALetter(id=job_id)).content for job_id in ("j1", "j2"))
+    one, other = (composer.compose(a_letter(id=job_id)).content for job_id in ("j1", "j2"))
 
     assert read(one).get_boundary() != read(other).get_boundary()
 
@@ -110,7 +112,7 @@ def test_two_jobs_do_not_share_a_boundary(composer: Composer) -> None:
 def test_the_date_of_a_mail_is_put_in_when_it_leaves_and_changes_nothing_else(
     composer: Composer, message: str, name: str, date: datetime
 ) -> None:
-    mail = composer.compose(ALetter(message=message, name=name))
+    mail = composer.compose(a_letter(message=message, name=name))
 
     left = Parcel.pack(mail).stuffed(date).removesuffix(b".\r\n").replace(b"\r\n..", b"\r\n.")
 
@@ -122,7 +124,9 @@ def test_the_date_of_a_mail_is_put_in_when_it_leaves_and_changes_nothing_else(
 
 
 def test_what_a_mail_says_does_not_depend_on_when_it_is_sent(composer: Composer) -> None:
-    one, other = (composer.compose(ALetter(due_at=due)) for due in (DUE, DUE + timedelta(hours=30)))
+    one, other = (
+        composer.compose(a_letter(due_at=due)) for due in (DUE, DUE + timedelta(hours=30))
+    )
 
     assert one == replace(other, letter=one.letter)
 
@@ -132,7 +136,7 @@ def test_what_a_mail_says_does_not_depend_on_when_it_is_sent(composer: Composer)
 def test_whatever_a_caller_sends_stays_where_it_belongs(
     composer: Composer, message: str, name: str, empid: str, job_id: str
 ) -> None:
-    letter = ALetter(message=message, name=name, empid=empid, id=job_id)
+    letter = a_letter(message=message, name=name, empid=empid, id=job_id)
 
     mail = composer.compose(letter)
 
@@ -147,7 +151,7 @@ def test_whatever_a_caller_sends_stays_where_it_belongs(
 @quick
 @given(name=LINE)
 def test_the_senders_name_is_read_back_equal(composer: Composer, name: str) -> None:
-    mail = replace(composer, sender_name=name).compose(ALetter())
+    mail = replace(composer, sender_name=name).compose(a_letter())
 
     sender = parse_email(mail.content).from_
     assert sender is not None
@@ -172,7 +176,7 @@ def test_the_senders_name_is_read_back_equal(composer: Composer, name: str) -> N
 def test_the_envelope_has_an_ascii_domain_and_the_header_the_readable_form(
     composer: Composer, email: str, recipient: str, shown: str, *, smtputf8: bool
 ) -> None:
-    mail = composer.compose(ALetter(email=email))
+    mail = composer.compose(a_letter(email=email))
 
     (to,) = read(mail.content)["to"].addresses
     assert (mail.recipient, mail.smtputf8) == (recipient, smtputf8)
@@ -182,7 +186,7 @@ def test_the_envelope_has_an_ascii_domain_and_the_header_the_readable_form(
 
 
 def test_the_senders_domain_is_sent_in_ascii() -> None:
-    mail = a_composer(sender_email="no-reply@Müller.example").compose(ALetter())
+    mail = a_composer(sender_email="no-reply@Müller.example").compose(a_letter())
 
     assert mail.sender == "no-reply@xn--mller-kva.example"
     assert read(mail.content)["from"].addresses[0].addr_spec == mail.sender
@@ -207,29 +211,29 @@ def test_a_sender_that_no_relay_would_take_is_refused_at_start(
 @pytest.mark.parametrize(
     "letter",
     [
-        ALetter(message="Hi\r\nBcc: a@example.org"),
-        ALetter(message="Hi\n\nbody"),
-        ALetter(email="a@example.org\r\nBcc: b@example.org"),
-        ALetter(email="a@example.org,b@example.org"),
-        ALetter(email="zoë@exa mple.org"),
-        ALetter(message_id="a@b>\r\nX: y"),
+        a_letter(message="Hi\r\nBcc: a@example.org"),
+        a_letter(message="Hi\n\nbody"),
+        a_letter(email="a@example.org\r\nBcc: b@example.org"),
+        a_letter(email="a@example.org,b@example.org"),
+        a_letter(email="zoë@exa mple.org"),
+        a_letter(message_id="a@b>\r\nX: y"),
     ],
 )
-def test_no_header_can_be_added_by_a_caller(composer: Composer, letter: ALetter) -> None:
+def test_no_header_can_be_added_by_a_caller(composer: Composer, letter: Job) -> None:
     with pytest.raises(ValueError, match=r"control|plain"):
         composer.compose(letter)
 
 
 def test_a_job_for_a_template_that_is_gone_says_so(composer: Composer) -> None:
     with pytest.raises(TemplateProblem, match=r"gone\.html"):
-        composer.compose(ALetter(template="gone"))
+        composer.compose(a_letter(template="gone"))
 
 
 def test_a_template_without_a_text_file_gets_its_text_from_the_html(tmp_path: Path) -> None:
     (tmp_path / "doc.html").write_text("<p>Hi <b>{{username}}</b></p>", "utf-8")
     composer = replace(a_composer(), templates=Templates.load(tmp_path))
 
-    mail = composer.compose(ALetter(name="A & B"))
+    mail = composer.compose(a_letter(name="A & B"))
 
     assert texts_of(read(mail.content)) == {
         "plain": "Hi A & B\n",
@@ -249,7 +253,7 @@ def test_a_template_without_a_text_file_gets_its_text_from_the_html(tmp_path: Pa
 def test_replies_go_where_the_caller_wants_them(
     composer: Composer, reply_to: str, shown: str, *, smtputf8: bool
 ) -> None:
-    mail = composer.compose(ALetter(reply_to=reply_to))
+    mail = composer.compose(a_letter(reply_to=reply_to))
 
     message = read(mail.content)
     (address,) = message["reply-to"].addresses
@@ -264,14 +268,14 @@ def test_a_reply_address_can_add_no_header_and_no_address(
     composer: Composer, reply_to: str
 ) -> None:
     with pytest.raises(ValueError, match=r"control|plain"):
-        composer.compose(ALetter(reply_to=reply_to))
+        composer.compose(a_letter(reply_to=reply_to))
 
 
 def test_a_mail_is_made_of_its_template_and_variables(tmp_path: Path) -> None:
     (tmp_path / "doc.html").write_text("doc", "utf-8")
     (tmp_path / "note.html").write_text("<p>{{ username }} in {{ room }}</p>", "utf-8")
     composer = replace(a_composer(), templates=Templates.load(tmp_path))
-    letter = ALetter(template="note", variables={"room": "<4>", "username": "Eve"})
+    letter = a_letter(template="note", variables={"room": "<4>", "username": "Eve"})
 
     texts = texts_of(read(composer.compose(letter).content))
 
@@ -279,7 +283,7 @@ def test_a_mail_is_made_of_its_template_and_variables(tmp_path: Path) -> None:
 
 
 def test_a_draft_is_the_mail_that_would_be_sent(composer: Composer) -> None:
-    letter = ALetter(reply_to="bob@example.org")
+    letter = a_letter(reply_to="bob@example.org")
 
     draft = composer.draft(letter)
 
@@ -302,7 +306,7 @@ def test_an_address_of_any_form_is_read_back_wherever_it_stands(address: str, lo
     sender = address if address.isascii() else '"the team"@localhost'
     composer = a_composer(sender_email=sender)
 
-    mail = composer.compose(ALetter(email=address, reply_to=address))
+    mail = composer.compose(a_letter(email=address, reply_to=address))
 
     message = read(mail.content)
     domain = address.rpartition("@")[2]
@@ -317,7 +321,7 @@ def test_an_address_of_any_form_is_read_back_wherever_it_stands(address: str, lo
 def test_an_international_address_for_replies_leaves_a_form_of_the_mail_without_it(
     composer: Composer,
 ) -> None:
-    letter = ALetter(reply_to="bøb@müller.example")
+    letter = a_letter(reply_to="bøb@müller.example")
 
     mail = composer.compose(letter)
 
@@ -339,7 +343,7 @@ def test_an_international_address_for_replies_leaves_a_form_of_the_mail_without_
 def test_a_mail_that_needs_nothing_or_needs_it_for_its_recipient_has_one_form(
     composer: Composer, email: str, reply_to: str
 ) -> None:
-    mail = composer.compose(ALetter(email=email, reply_to=reply_to))
+    mail = composer.compose(a_letter(email=email, reply_to=reply_to))
 
     assert (mail.plain, mail.left_out) == (None, "")
 
@@ -369,7 +373,7 @@ def to_by_other_parser(content: bytes) -> tuple[str, str]:
     ],
 )
 def test_a_mail_names_its_recipient(composer: Composer, name: str, header: bytes) -> None:
-    mail = composer.compose(ALetter(name=name))
+    mail = composer.compose(a_letter(name=name))
 
     assert header in mail.content.split(b"\r\n")
     assert mail.recipient == "zoe@example.org"
@@ -388,7 +392,7 @@ def test_a_mail_names_its_recipient(composer: Composer, name: str, header: bytes
 def test_a_recipients_name_is_read_back_equal_and_is_never_an_address(
     composer: Composer, name: str
 ) -> None:
-    mail = composer.compose(ALetter(name=name))
+    mail = composer.compose(a_letter(name=name))
 
     shown = "".join(c for c in name if unicodedata.bidirectional(c) not in BIDI).strip()
     assert to_by_other_parser(mail.content) == (shown, "zoe@example.org")
@@ -406,7 +410,7 @@ def test_a_recipients_name_is_read_back_equal_and_is_never_an_address(
 def test_a_stored_name_with_a_line_end_adds_no_header_and_stops_no_mail(
     composer: Composer, before: str, end: str
 ) -> None:
-    mail = composer.compose(ALetter(name=f"{before}{end}eve@example.org"))
+    mail = composer.compose(a_letter(name=f"{before}{end}eve@example.org"))
 
     assert read(mail.content).keys() == HEADERS
     assert to_of(mail.content)[1] == to_by_other_parser(mail.content)[1] == "zoe@example.org"
@@ -422,7 +426,7 @@ def test_lines_with_a_recipients_name_have_at_most_78_columns(name: str) -> None
 
 
 def test_a_name_stands_beside_an_address_that_is_not_ascii(composer: Composer) -> None:
-    mail = composer.compose(ALetter(name="Zo\u00eb M., Dr.", email="zo\u00eb@m\u00fcller.example"))
+    mail = composer.compose(a_letter(name="Zo\u00eb M., Dr.", email="zo\u00eb@m\u00fcller.example"))
 
     assert to_of(mail.content) == ("Zo\u00eb M., Dr.", "zo\u00eb@m\u00fcller.example")
     assert to_by_other_parser(mail.content) == ("Zo\u00eb M., Dr.", "zo\u00eb@m\u00fcller.example")
@@ -432,7 +436,7 @@ def test_a_name_stands_beside_an_address_that_is_not_ascii(composer: Composer) -
 def test_a_very_long_address_with_a_name_is_on_a_line_of_its_own(composer: Composer) -> None:
     email = f"{'z' * 64}@{'long.' * 37}example"
 
-    mail = composer.compose(ALetter(name="Ada", email=email))
+    mail = composer.compose(a_letter(name="Ada", email=email))
 
     assert to_of(mail.content) == to_by_other_parser(mail.content) == ("Ada", email)
     assert max(map(len, mail.content.split(b"\r\n"))) <= 998

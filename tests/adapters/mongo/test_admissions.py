@@ -19,9 +19,10 @@ from gcsched.adapters.mongo.connection import Mongo, open_mongo
 from gcsched.adapters.mongo.jobs import MongoJobs
 from gcsched.adapters.mongo.outcomes import MongoOutcomes
 from gcsched.dev.stores.mongod import MongodOptions
+from gcsched.domain.dedup import AdmissionAnswer, AdmissionResult
 from gcsched.domain.job import Job, Priority, State
 from gcsched.errors import StoreUnavailable
-from gcsched.usecases.ports import Admission, Admitted, Conclusion
+from gcsched.usecases.ports import Conclusion
 from tests.support.builders import NOW, a_claimed_job, a_job, an_admitted, an_attempt
 from tests.support.stores import own_mongod
 
@@ -41,7 +42,7 @@ DETAILS: dict[str, Any] = {
 NO_MAJORITY = {"code": 64, "errmsg": "waiting for replication timed out"}
 
 
-async def admit(mongo: Mongo, *jobs: Job) -> list[Admission]:
+async def admit(mongo: Mongo, *jobs: Job) -> list[AdmissionAnswer]:
     return await MongoAdmissions(mongo=mongo).admit(jobs, within=timedelta(seconds=5))
 
 
@@ -157,7 +158,7 @@ async def test_200_callers_with_one_wish_at_two_replicas_get_one_job(
     wishes = numbered(200)
     calls = [admit((mongo, another_mongo)[n % 2], wish) for n, wish in enumerate(wishes)]
 
-    answers = [each for [each] in await asyncio.gather(*calls) if isinstance(each, Admitted)]
+    answers = [each for [each] in await asyncio.gather(*calls) if isinstance(each, AdmissionResult)]
 
     [row] = jobs.find()
     assert len(answers) == 200
@@ -215,7 +216,7 @@ async def test_a_key_let_go_between_the_write_and_the_look_is_taken(
     class JustTooLate(MongoAdmissions):
         """Its rival fails in that very moment, and lets the key go."""
 
-        async def _answers(self, clashing: Sequence[Job]) -> dict[str, Admission]:
+        async def _answers(self, clashing: Sequence[Job]) -> dict[str, AdmissionAnswer]:
             jobs.update_one({"_id": "rival"}, {"$unset": {"dedup_key": ""}})
             return await super()._answers(clashing)
 
@@ -229,7 +230,7 @@ async def test_a_key_let_go_between_the_write_and_the_look_is_taken(
 
 async def test_a_key_whose_holder_no_majority_has_yet_is_nobodys_success(mongo: Mongo) -> None:
     class NobodySeen(MongoAdmissions):
-        async def _answers(self, clashing: Sequence[Job]) -> dict[str, Admission]:
+        async def _answers(self, clashing: Sequence[Job]) -> dict[str, AdmissionAnswer]:
             assert clashing
             return {}
 

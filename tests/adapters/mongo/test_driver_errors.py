@@ -29,8 +29,7 @@ from gcsched.adapters.mongo.driver_errors import SENTENCES, Problem, Refusals, p
 from gcsched.dev.stores.mongod import MongodOptions
 from gcsched.dev.stores.replica_set import Login
 from gcsched.errors import StoreRefused
-from gcsched.usecases.admission.submit import outcome_of
-from gcsched.usecases.observer import AdmissionOutcome
+from gcsched.web.instruments import admission_label
 from tests.adapters.mongo.test_connection import SECOND
 from tests.support.builders import NOW, a_job
 from tests.support.stores import own_mongod
@@ -119,7 +118,7 @@ def test_a_refusal_is_told_for_half_a_minute_and_logged_once_a_minute() -> None:
 def test_a_refused_request_counts_as_unavailable() -> None:
     refused = StoreRefused("storing the job", "disk_full", "its disk is full")
 
-    assert outcome_of(refused) is AdmissionOutcome.UNAVAILABLE
+    assert admission_label(refused) == "unavailable"
 
 
 async def test_an_index_that_is_missing_is_named_as_such(

@@ -11,20 +11,20 @@ from pymongo.collection import Collection
 from gcsched.adapters.mongo.admissions import MongoAdmissions
 from gcsched.adapters.mongo.codec import decode
 from gcsched.adapters.mongo.connection import Mongo
+from gcsched.domain.dedup import AdmissionAnswer, AdmissionResult, Outcome
 from gcsched.domain.job import Job, State
-from gcsched.usecases.ports import Admission, Admitted, IdTaken, TooSoon
-from tests.support.builders import NOW, a_job, an_admitted, is_new
+from tests.support.builders import NOW, a_job, a_refusal, an_admitted, is_new, reused_of
 
 Row = dict[str, Any]
 DAY = timedelta(days=1)
 SECOND = timedelta(seconds=1)
 
 
-async def admit(mongo: Mongo, *jobs: Job) -> list[Admission]:
+async def admit(mongo: Mongo, *jobs: Job) -> list[AdmissionAnswer]:
     return await MongoAdmissions(mongo=mongo).admit(jobs, within=5 * SECOND)
 
 
-async def foresee(mongo: Mongo, *jobs: Job) -> list[Admission]:
+async def foresee(mongo: Mongo, *jobs: Job) -> list[AdmissionAnswer]:
     return await MongoAdmissions(mongo=mongo).foresee(jobs, within=5 * SECOND)
 
 
@@ -40,6 +40,10 @@ def for_employee(job_id: str, **others: Any) -> Job:
     return a_job(id=job_id, dedup_until=given["created"] + DAY, **given)
 
 
+def is_refused(answer: AdmissionAnswer) -> bool:
+    return isinstance(answer, AdmissionResult) and answer.outcome is Outcome.REFUSED_DUPLICATE
+
+
 async def test_a_request_id_again_is_the_first_job_as_it_is_now(
     mongo: Mongo, jobs: Collection[Row]
 ) -> None:
@@ -48,8 +52,9 @@ async def test_a_request_id_again_is_the_first_job_as_it_is_now(
 
     [answer] = await admit(mongo, named("job-2"))
 
-    told = Admitted(job_id="job-1", is_new=False, state=State.RETRYING, due=NOW + DAY)
-    assert answer == told
+    assert answer == AdmissionResult(
+        outcome=Outcome.REPLAYED, job_id="job-1", state=State.RETRYING, due=NOW + DAY
+    )
     assert jobs.count_documents({}) == 1
 
 
@@ -60,8 +65,8 @@ async def test_a_request_id_with_other_content_is_told_whose_it_is(
 
     answers = await admit(mongo, *group)
 
-    first = an_admitted(group[0])
-    assert answers == [first, IdTaken(job_id="job-1"), an_admitted(group[0], is_new=False)]
+    first, again = an_admitted(group[0]), an_admitted(group[0], is_new=False)
+    assert (answers[0], reused_of(answers[1]), answers[2]) == (first, "job-1", again)
     assert jobs.count_documents({}) == 1
 
 
@@ -84,7 +89,7 @@ async def test_a_holder_that_somebody_has_spoilt_is_no_reason_to_mail_twice(
 
     [answer] = await admit(mongo, a_job(id="job-2"))
 
-    assert answer == Admitted(job_id="job-1", is_new=False, state=None, due=None)
+    assert answer == AdmissionResult(outcome=Outcome.REPLAYED, job_id="job-1", state=None, due=None)
 
 
 async def test_an_employee_gets_no_second_one_within_the_window(
@@ -95,7 +100,7 @@ async def test_an_employee_gets_no_second_one_within_the_window(
     answers = await admit(mongo, for_employee("job-1"), for_employee("job-2"))
     answers += await admit(mongo, later)
 
-    assert answers[1:] == [TooSoon(job_id="job-1")] * 2
+    assert answers[1:] == [a_refusal("job-1")] * 2
     assert [row["_id"] for row in jobs.find()] == ["job-1"]
 
 
@@ -108,7 +113,7 @@ async def test_after_the_window_the_next_one_is_taken_and_begins_a_window_of_its
     [third] = await admit(mongo, for_employee("job-3", created=NOW + DAY + SECOND))
 
     assert is_new(second)
-    assert third == TooSoon(job_id="job-2")
+    assert third == a_refusal("job-2")
 
 
 async def test_of_many_callers_after_the_window_one_is_accepted(
@@ -122,7 +127,7 @@ async def test_of_many_callers_after_the_window_one_is_accepted(
     )
 
     assert sum(is_new(answer) for [answer] in answers) == 1
-    assert sum(isinstance(answer, TooSoon) for [answer] in answers) == 59
+    assert sum(is_refused(answer) for [answer] in answers) == 59
     assert jobs.count_documents({}) == 2
 
 
@@ -141,7 +146,7 @@ async def test_a_request_id_is_remembered_longer_than_the_window(
     reused = await admit(mongo, other)
 
     assert again == [an_admitted(a_job(), is_new=False)]
-    assert reused == [IdTaken(job_id="job-1")]
+    assert [reused_of(answer) for answer in reused] == ["job-1"]
     assert jobs.count_documents({}) == before
 
 
@@ -151,7 +156,7 @@ async def test_a_request_id_belongs_to_one_employee(mongo: Mongo, jobs: Collecti
 
     answers = await admit(mongo, for_employee("job-1", **mine), for_employee("job-2", **others))
 
-    assert answers[1] == IdTaken(job_id="job-1")
+    assert reused_of(answers[1]) == "job-1"
     assert jobs.count_documents({}) == 1
 
 
@@ -165,7 +170,7 @@ async def test_what_would_become_of_a_job_is_told_and_nothing_is_stored(
     after = await foresee(mongo, again, named("job-3", content="g"))
 
     assert before == [an_admitted(first)]
-    assert after == [an_admitted(first, is_new=False), IdTaken(job_id="job-1")]
+    assert (after[0], reused_of(after[1])) == (an_admitted(first, is_new=False), "job-1")
     assert jobs.count_documents({}) == 1
 
 

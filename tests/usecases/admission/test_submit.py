@@ -23,21 +23,24 @@ from gcsched.adapters.mongo.connection import Mongo, open_mongo
 from gcsched.adapters.mongo.recipient_writer import MongoRecipients
 from gcsched.adapters.redis.arq import ArqBell
 from gcsched.adapters.redis.arq_client import open_arq
-from gcsched.domain.dedup import Dedup, DedupRule
+from gcsched.domain.dedup import AdmissionResult, Dedup, DedupRule, Outcome
 from gcsched.errors import InvalidRequest, Overloaded, RequestIdReused, StoreUnavailable
+from gcsched.usecases.admission.job_factory import Submission
 from gcsched.usecases.admission.recipient_writer import RecipientNotes
-from gcsched.usecases.admission.submit import AdmissionWrite, Asked, Stored, Submit
+from gcsched.usecases.admission.submit import AdmissionWrite, Stored, Submit
 from gcsched.usecases.batching import Group
 from gcsched.usecases.loop_share import LoopShare
-from gcsched.usecases.observer import AdmissionOutcome, Unobserved
-from gcsched.usecases.ports import Admitted, Clock, TooSoon
+from gcsched.usecases.observer import AdmissionError, Unobserved
+from gcsched.usecases.ports import Clock
 from gcsched.usecases.wakeups import Ringer
+from gcsched.web.instruments import admission_label
 from tests.support.builders import (
     NOON,
     NOW,
     FixedClock,
     a_job,
     a_job_factory,
+    a_refusal,
     a_request,
     an_admitted,
     is_new,
@@ -63,7 +66,7 @@ async def submitting(
     ringer = Ringer(bell=bell, nudge=lambda: heard.append(None), now=now)
     notes = RecipientNotes(store=MongoRecipients(mongo=mongo), every=timedelta(milliseconds=20))
     write = AdmissionWrite(admissions=MongoAdmissions(mongo=mongo), ringer=ringer, recipients=notes)
-    group: Group[Asked, Stored] = Group(write, linger=timedelta(milliseconds=2))
+    group = Group[Submission, Stored](write, linger=timedelta(milliseconds=2))
     try:
         async with running(ringer.run), running(notes.run), running(group.run):
             yield Submit(make_job=a_job_factory(), group=group, now=now)
@@ -247,7 +250,7 @@ async def test_a_caller_who_hangs_up_loses_only_his_answer(
 
     answers = await asyncio.gather(*calls, return_exceptions=True)
 
-    answered = {answer.job_id for answer in answers if isinstance(answer, Admitted)}
+    answered = {answer.job_id for answer in answers if isinstance(answer, AdmissionResult)}
     assert len(answered) == 10
     assert answered <= {row["_id"] for row in jobs.find()}
 
@@ -345,11 +348,13 @@ async def test_a_store_that_comes_back_within_the_callers_time_is_no_trouble_for
 
 
 class Counting(Unobserved):
+    """Count by the labels that operators see."""
+
     def __init__(self) -> None:
         self.outcomes: Counter[str] = Counter()
 
-    def admission(self, outcome: AdmissionOutcome) -> None:
-        self.outcomes[outcome.value] += 1
+    def admission(self, came_to: Outcome | AdmissionError) -> None:
+        self.outcomes[admission_label(came_to)] += 1
 
 
 async def test_of_many_each_is_answered_and_counted_for_itself(
@@ -366,10 +371,11 @@ async def test_of_many_each_is_answered_and_counted_for_itself(
 
     answers = await replace(submit, observer=counting).all(wishes, within=SECOND)
 
-    kinds = [Admitted, InvalidRequest, RequestIdReused, Admitted, Admitted]
+    accepted = AdmissionResult
+    kinds = [accepted, InvalidRequest, RequestIdReused, accepted, accepted]
     assert [type(answer) for answer in answers] == kinds
-    assert isinstance(answers[0], Admitted)
-    assert answers[4] == replace(answers[0], is_new=False)
+    assert isinstance(answers[0], AdmissionResult)
+    assert answers[4] == replace(answers[0], outcome=Outcome.REPLAYED)
     assert counting.outcomes == {"created": 2, "replayed": 1, "invalid": 1, "refused": 1}
     assert {row["empid"] for row in jobs.find()} == {"E1", "E4"}
 
@@ -410,7 +416,7 @@ async def test_who_comes_too_soon_for_his_employee_is_answered_and_not_an_error(
 
     [row] = jobs.find()
     assert (row["_id"], row["dedup_until"]) == (first.job_id, NOW + timedelta(hours=24))
-    assert second == TooSoon(job_id=first.job_id)
+    assert second == a_refusal(first.job_id)
     assert counting.outcomes == {"created": 1, "refused": 1}
 
 
@@ -425,8 +431,8 @@ async def test_a_repeated_request_is_the_same_job_when_its_time_is_over_too(
 
     again = await submit(wish, within=10 * SECOND)
 
-    assert isinstance(first, Admitted)
-    assert again == replace(first, is_new=False)
+    assert first.is_accepted
+    assert again == replace(first, outcome=Outcome.REPLAYED)
     with pytest.raises(InvalidRequest) as caught:
         await submit(replace(wish, message="another", request_id=""), within=10 * SECOND)
     assert [each.field for each in caught.value.violations] == ["not_after"]
@@ -444,6 +450,6 @@ async def test_a_repeated_daily_request_is_the_same_job_when_its_time_is_over_to
 
     again = await submit(wish, within=10 * SECOND)
 
-    assert isinstance(first, Admitted)
-    assert again == replace(first, is_new=False)
+    assert first.is_accepted
+    assert again == replace(first, outcome=Outcome.REPLAYED)
     assert jobs.count_documents({}) == 1
