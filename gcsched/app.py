@@ -1,10 +1,14 @@
 """The composition root: open resources, assemble the service, run it, stop it. Read this first."""
 
 import asyncio
-import os
-import signal
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    contextmanager,
+    suppress,
+)
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -19,6 +23,7 @@ from gcsched.adapters.redis.clients import open_redis
 from gcsched.config.settings import Settings
 from gcsched.errors import PartEnded, StoreRefused, StoreUnavailable
 from gcsched.process.listening import refuse_taken
+from gcsched.process.stop_signals import stopped_by_signals
 from gcsched.process.watchdog import Unwatched, Watching
 from gcsched.rpc import streams
 from gcsched.rpc.server import GRPC_LISTEN, MOST_LOOKS, QUIET_SECONDS, Most, RpcServer, serving_grpc
@@ -215,16 +220,6 @@ async def run(
     sets *stop*. Raises CannotListen, and PartEnded after the end.
     """
     service = assemble(settings, resources)
-    serving = serving_grpc(
-        SchedulerServicer(service.handlers),
-        listen=settings.grpc_listen,
-        reuse_port=settings.reuse_port,
-        on_call=resources.metrics.call,
-        most=Most(
-            connections=resources.most_grpc_connections,
-            call_octets=settings.call_memory_mb * 2**20,
-        ),
-    )
 
     def on_failure(failure: PartEnded) -> None:
         resources.readiness.failed(f"part {failure.part} {failure.how}")
@@ -235,7 +230,11 @@ async def run(
     surroundings = around or Surroundings()
     parts = Parts(on_failure)
     # The port first: without it no part has begun anything that would be cut off.
-    async with serving as server, parts, AsyncExitStack() as innermost:
+    async with (
+        grpc_server(settings, resources, service) as server,
+        parts,
+        AsyncExitStack() as innermost,
+    ):
         innermost.enter_context(surroundings.watching_failures())
         for name, loop in service.loops:
             parts.start(name, loop)
@@ -250,6 +249,23 @@ async def run(
         raise parts.failure
 
 
+def grpc_server(
+    settings: Settings, resources: Resources, service: Service
+) -> AbstractAsyncContextManager[RpcServer]:
+    """Return the server of *service*'s methods; it listens once it is entered."""
+    most = Most(
+        connections=resources.most_grpc_connections,
+        call_octets=settings.call_memory_mb * 2**20,
+    )
+    return serving_grpc(
+        SchedulerServicer(service.handlers),
+        listen=settings.grpc_listen,
+        reuse_port=settings.reuse_port,
+        on_call=resources.metrics.call,
+        most=most,
+    )
+
+
 async def wind_down(server: RpcServer, parts: Parts, *, grace: timedelta) -> None:
     """Send callers elsewhere, begin nothing new, finish what has begun."""
     to_stop_the_engine, to_stop_the_rest = TO_STOP_THE_ENGINE, grace + TO_STOP_THE_REST
@@ -261,33 +277,3 @@ async def wind_down(server: RpcServer, parts: Parts, *, grace: timedelta) -> Non
         server.wind_down(min(grace, LONGEST_CALL)),
     )
     await parts.stop(within=to_stop_the_rest)
-
-
-@contextmanager
-def stopped_by_signals(
-    stop: asyncio.Event,
-    *,
-    on_signal: Callable[[], object] = lambda: None,
-    last_act: Callable[[], object] = lambda: None,
-) -> Iterator[None]:
-    """Set *stop* at SIGTERM or SIGINT; a second signal ends the process right after *last_act*.
-
-    *on_signal* is called at each signal, even while something holds the loop.
-    """
-    loop = asyncio.get_running_loop()
-
-    def hear(number: int) -> None:
-        if stop.is_set():
-            last_act()
-            os._exit(128 + number)
-        stop.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, hear, number)
-        # In place of the loop's own, which does nothing: the loop hears of signals by a descriptor.
-        signal.signal(number, lambda *_: on_signal())
-    try:
-        yield
-    finally:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(number)

@@ -23,6 +23,7 @@ from gcsched.dev.stores.stores import EmbeddedStores, embedded_stores
 from gcsched.dev.templates import ReloadedTemplates, reloading
 from gcsched.errors import CannotListen, PartEnded
 from gcsched.process.listening import IN_USE
+from gcsched.process.stop_signals import stopped_by_signals
 from gcsched.wiring.assembly import Service
 from gcsched.wiring.resources import Resources
 from gcsched.wiring.templates import template_folder
@@ -63,7 +64,7 @@ class Dev:
         hurry = partial(self.around.watchdog.arm, HARD_STOP_SECONDS, "it did not stop in time")
         around = replace(self.around, to_close_seconds=TO_STOP_STORES_SECONDS)
         with (
-            app.stopped_by_signals(self.stop, on_signal=hurry, last_act=self._last_act),
+            stopped_by_signals(self.stop, on_signal=hurry, last_act=self._last_act),
             around.watching_failures(),
         ):
             self.console.say(f"gcsched {__version__}: starting MongoDB and Valkey")

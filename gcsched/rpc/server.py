@@ -104,6 +104,27 @@ class RpcServer:
                 return
 
 
+def options(most: Most, *, reuse_port: bool) -> list[tuple[str, int]]:
+    """Return the options of a server that holds no more than *most*."""
+    return [
+        # gRPC's own default shares the port without a word: half of the calls would go astray.
+        ("grpc.so_reuseport", int(reuse_port)),
+        ("grpc.max_allowed_incoming_connections", most.connections),
+        *CONNECTION_OPTIONS,
+        *OPTIONS,
+    ]
+
+
+def add_health_and_reflection(server: grpc.aio.Server) -> health.aio.HealthServicer:
+    """Add the services that every gRPC client and tool knows; return the one for health."""
+    servicer = health.aio.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
+    names = (SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
+    pool = published_pool(health_pb2.DESCRIPTOR, reflection_pb2.DESCRIPTOR)
+    reflection.enable_server_reflection(names, server, pool=ReflectedPool(pool))
+    return servicer
+
+
 @asynccontextmanager
 async def serving_grpc(
     servicer: SchedulerServicer,
@@ -118,23 +139,14 @@ async def serving_grpc(
     Raises CannotListen.
     """
     most = most or Most()
-    options = [
-        # gRPC's own default shares the port without a word: half of the calls would go astray.
-        ("grpc.so_reuseport", int(reuse_port)),
-        ("grpc.max_allowed_incoming_connections", most.connections),
-        *CONNECTION_OPTIONS,
-        *OPTIONS,
-    ]
     # In this order: what it knows already, the first one answers alone.
     streams = StreamInterceptor()
     calls = CallInterceptor(on_call, Receiver(Memory(most.call_octets)))
-    server = grpc.aio.server(options=options, interceptors=[calls, streams, StreamLimits()])
-    health_servicer = health.aio.HealthServicer()
+    server = grpc.aio.server(
+        options=options(most, reuse_port=reuse_port), interceptors=[calls, streams, StreamLimits()]
+    )
     servicer.add_to(server)
-    health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
-    names = (SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
-    pool = published_pool(health_pb2.DESCRIPTOR, reflection_pb2.DESCRIPTOR)
-    reflection.enable_server_reflection(names, server, pool=ReflectedPool(pool))
+    health_servicer = add_health_and_reflection(server)
     refuse_taken(listen, GRPC_LISTEN, is_shared=reuse_port)
     try:
         port = server.add_insecure_port(listen)

@@ -38,11 +38,11 @@ def build_store_watch(
     settings: Settings, resources: Resources, recovery: Recovery, indexes: IndexCare
 ) -> StoreWatch:
     """Watch from now on; what is begun later notes its failures with Redis."""
-    failures, refusals = remember_failures(), resources.mongo.refusals
-    writes = resources.mongo.write_failures
+    writes, refusals = resources.mongo.write_failures, resources.mongo.refusals
     asked = Watch(name="mongodb", ask=resources.mongo.ping)
     probe = RedisProbe(redis=resources.redis.keys, arq=resources.redis.arq)
     probed = Watch(name="redis", ask=probe.ask)
+    redis = redis_health(resources, probed, recovery)
 
     def why_away() -> str | None:
         return asked.trouble or writes.trouble
@@ -51,7 +51,26 @@ def build_store_watch(
         refused = refusals.trouble
         return [*indexes.problems, *([f"MongoDB {refused}"] if refused else ())]
 
-    mongodb = StoreHealth(
+    return StoreWatch(
+        mongodb=asked,
+        writes=WriteWatch(mongo=resources.mongo),
+        redis=probed,
+        mongodb_health=mongodb_health(resources, asked, indexes),
+        redis_health=redis,
+        heartbeat=build_heartbeat(settings, resources, why_away),
+        dependencies=(
+            Dependency(name="mongodb", trouble=why_away, is_needed=True),
+            told_if_wrong("mongodb statements", lambda: refusals.trouble),
+            told_if_wrong("mongodb indexes", lambda: indexes.trouble),
+            Dependency(name="redis", trouble=lambda: redis.trouble),
+        ),
+        problems=problems,
+    )
+
+
+def mongodb_health(resources: Resources, asked: Watch, indexes: IndexCare) -> StoreHealth:
+    writes, refusals = resources.mongo.write_failures, resources.mongo.refusals
+    return StoreHealth(
         name="mongodb",
         troubles=(
             lambda: asked.trouble,
@@ -61,7 +80,11 @@ def build_store_watch(
         ),
         now=resources.clock,
     )
-    redis = StoreHealth(
+
+
+def redis_health(resources: Resources, probed: Watch, recovery: Recovery) -> StoreHealth:
+    failures = remember_failures()
+    return StoreHealth(
         name="redis",
         # The worker before single failures: it says what they lead to.
         troubles=(
@@ -71,26 +94,16 @@ def build_store_watch(
         ),
         now=resources.clock,
     )
+
+
+def build_heartbeat(
+    settings: Settings, resources: Resources, why_away: Callable[[], str | None]
+) -> Heartbeat:
     place = place_of(settings.mongo_uri.get_secret_value())
-    heartbeat = Heartbeat(
+    return Heartbeat(
         beats=RedisBeats(redis=resources.redis.keys, place=place),
         is_reached=lambda: why_away() is None,
         is_serving=lambda: resources.readiness.is_serving,
-    )
-    return StoreWatch(
-        mongodb=asked,
-        writes=WriteWatch(mongo=resources.mongo),
-        redis=probed,
-        mongodb_health=mongodb,
-        redis_health=redis,
-        heartbeat=heartbeat,
-        dependencies=(
-            Dependency(name=mongodb.name, trouble=why_away, is_needed=True),
-            told_if_wrong("mongodb statements", lambda: refusals.trouble),
-            told_if_wrong("mongodb indexes", lambda: indexes.trouble),
-            Dependency(name=redis.name, trouble=lambda: redis.trouble),
-        ),
-        problems=problems,
     )
 
 
