@@ -125,6 +125,10 @@ class AdmissionResult:
 AdmissionAnswer = AdmissionResult | RequestIdReused
 
 
+def is_new_job(answer: AdmissionAnswer) -> bool:
+    return isinstance(answer, AdmissionResult) and answer.is_new
+
+
 def created(job: Job) -> AdmissionResult:
     """Answer the call that made *job*."""
     return new_in(job.state, job_id=job.id, due=job.due)

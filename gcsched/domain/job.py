@@ -105,7 +105,8 @@ class Job:
     more; ``not_after_asked`` says that the caller has set it, so that no daily run may move it.
     ``attempt`` counts outcomes, not starts. ``since`` is when ``state`` was entered.
     ``claim`` is the token of the process that is to send it, ``begun`` when that process was
-    allowed to write the body: both only while it is SENDING.
+    allowed to write the body: both only while it is SENDING. A change of a claimed job names its
+    claim, so that it never reaches a later one.
     ``date`` is the Date header of its mail since a body of it may have left.
     ``fingerprint`` stands for the content, where a ``request_id`` does not let it be repeated; the
     ``dedup_key`` is free for others from ``dedup_until`` on.

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from gcsched.domain.dedup import AdmissionAnswer, AdmissionResult, DedupRule, fingerprint
+from gcsched.domain.dedup import AdmissionAnswer, DedupRule, fingerprint, is_new_job
 from gcsched.domain.ids import new_id
 from gcsched.domain.job import Job, Priority, State
 from gcsched.domain.request import MeetRequest, Offer, validated
@@ -27,8 +27,7 @@ class Submission:
 
     def answer(self, found: AdmissionAnswer) -> AdmissionAnswer | InvalidRequest:
         """Answer the caller; a job that would be new and comes too late is refused."""
-        is_new = isinstance(found, AdmissionResult) and found.is_new
-        return self.too_late if is_new and self.too_late is not None else found
+        return self.too_late if self.too_late is not None and is_new_job(found) else found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

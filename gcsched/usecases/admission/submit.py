@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TypeVar
 
-from gcsched.domain.dedup import AdmissionAnswer, AdmissionResult, Outcome
+from gcsched.domain.dedup import AdmissionAnswer, AdmissionResult, Outcome, is_new_job
 from gcsched.domain.job import Job, State
 from gcsched.domain.request import MeetRequest
 from gcsched.errors import (
@@ -52,7 +52,7 @@ class AdmissionWrite:
     async def __call__(self, group: Sequence[Submission]) -> list[Stored]:
         answers = await self._admit(group)
         return [
-            Stored(answer, self._follow_up(submission) if is_new(answer) else None)
+            Stored(answer, self._follow_up(submission) if is_new_job(answer) else None)
             for submission, answer in zip(group, answers, strict=True)
         ]
 
@@ -218,10 +218,6 @@ def answer_of(
     submission: Submission, stored: Stored | GcschedError
 ) -> AdmissionResult | GcschedError:
     return stored if isinstance(stored, GcschedError) else submission.answer(stored.answer)
-
-
-def is_new(answer: AdmissionAnswer) -> bool:
-    return isinstance(answer, AdmissionResult) and answer.is_new
 
 
 def came_to(answer: AdmissionResult | GcschedError) -> Outcome | GcschedError:

@@ -189,6 +189,20 @@ async def test_a_job_that_is_not_as_it_was_seen_stays_as_it_is(
     assert list(jobs.find()) == [there]
 
 
+async def test_a_claimed_job_is_changed_only_under_the_claim_that_was_seen(
+    steering: MongoSteering, jobs: Collection[Row]
+) -> None:
+    there = encode(a_job(state=State.SENDING, version=1, claim="claim-2"))
+    jobs.insert_one(there)
+    seen = a_job(state=State.SENDING, version=1, claim="claim-1")
+    cancelled = seen.cancelled(LATER, reason="")
+
+    assert not await steering.change(seen, cancelled, within=SECOND)
+    assert await steering.change_all([(seen, cancelled)]) == (0, 1)
+
+    assert list(jobs.find()) == [there]
+
+
 async def test_of_a_claim_and_a_cancel_one_wins(
     steering: MongoSteering, another_mongo: Mongo, jobs: Collection[Row]
 ) -> None:
