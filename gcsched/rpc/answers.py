@@ -1,9 +1,5 @@
 """Answers about invitations, from the domain to protobuf."""
 
-from datetime import datetime
-
-from google.protobuf.timestamp_pb2 import Timestamp
-
 from gcsched.domain.job import State
 from gcsched.domain.mail import Draft
 from gcsched.domain.suppression import Suppression
@@ -27,7 +23,7 @@ def meet_response(answer: Accepted) -> task_pb2.MeetResponse:
                 success=True,
                 job_id=answer.job_id,
                 outcome=outcome_of(answer),
-                due=answer.due and timestamp(answer.due),
+                due=answer.due,
                 state=answer.state and answer.state.value,
             )
 
@@ -51,13 +47,11 @@ def rehearsed(rehearsal: Rehearsal) -> task_pb2.MeetResponse:
     if isinstance(admission, TooSoon) or not admission.is_new:
         shown.duplicate_of = admission.job_id
     if rehearsal.suppression is not None:
-        shown.suppression.CopyFrom(suppression(rehearsal.suppression))
+        shown.suppression.CopyFrom(suppression_message(rehearsal.suppression))
     if isinstance(admission, TooSoon):
         return Response(outcome=Response.REFUSED_DUPLICATE, preview=shown)
     due, state = (job.due, job.state) if admission.is_new else (admission.due, admission.state)
-    return Response(
-        success=True, due=due and timestamp(due), state=state and state.value, preview=shown
-    )
+    return Response(success=True, due=due, state=state and state.value, preview=shown)
 
 
 def preview(draft: Draft) -> task_pb2.Preview:
@@ -66,15 +60,11 @@ def preview(draft: Draft) -> task_pb2.Preview:
     )
 
 
-def suppression(of: Suppression) -> task_pb2.Suppression:
+def suppression_message(of: Suppression) -> task_pb2.Suppression:
     return task_pb2.Suppression(
         email=of.address,
         reason=of.reason,
         job_id=of.job_id,
-        since=timestamp(of.since),
-        until=timestamp(of.until),
+        since=of.since,
+        until=of.until,
     )
-
-
-def timestamp(of: datetime) -> Timestamp:
-    return Timestamp(seconds=int(of.timestamp()), nanos=of.microsecond * 1000)

@@ -13,7 +13,7 @@ from gcsched.domain.request import MeetRequest
 from gcsched.errors import MalformedMessage
 from gcsched.pb import task_pb2
 from gcsched.rpc.contract import published_text
-from gcsched.rpc.status import request_from
+from gcsched.rpc.requests import request_from
 
 PARSED_WHOLE = 128 * 1024
 MOST_FIELDS = 2_000

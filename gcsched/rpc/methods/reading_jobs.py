@@ -3,21 +3,19 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from gcsched.domain.checks import Checks
+from gcsched.domain.checks import Checked, checked
 from gcsched.domain.job import Job
 from gcsched.domain.job_list import Listing, Place
 from gcsched.domain.page_token import page_size
-from gcsched.domain.validation import text_violations
-from gcsched.errors import Violation
+from gcsched.domain.validation import job_id_violations
 from gcsched.pb import task_pb2
-from gcsched.rpc.call import LONGEST_ID, Context, answering
+from gcsched.rpc.call import Context, answering
 from gcsched.rpc.messages import View, job_message
-from gcsched.rpc.requests import filter_from, listing_from
+from gcsched.rpc.requests import filter_from, is_full_from, listing_from
 from gcsched.usecases.loop_share import LoopShare
 from gcsched.usecases.management.read_jobs import ReadJobs
 
 LARGEST_PAGE_BYTES = 3 * 1024 * 1024  # gRPC's own clients take 4 MiB
-VIEWS = task_pb2.Job.View.values()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,9 +35,7 @@ class ReadJobMethods:
 
     async def GetJob(self, request: task_pb2.GetJobRequest, context: Context) -> task_pb2.Job:
         async with answering(request, context, "reading a job"):
-            checks = Checks()
-            checks.add(job_id_violations(request.job_id))
-            checks.finish()
+            checked(job_id_violations(request.job_id))
             job = await self.read.get(request.job_id)
             return job_message(job, task_pb2.Job.FULL)
 
@@ -62,28 +58,23 @@ class ReadJobMethods:
         self, request: task_pb2.CountJobsRequest, context: Context
     ) -> task_pb2.CountJobsResponse:
         async with answering(request, context, "counting jobs"):
-            checks = Checks()
-            wanted = filter_from(request.filter, checks)
-            checks.finish()
+            wanted = checked(filter_from(request.filter))
             counted = await self.read.count(wanted)
             return task_pb2.CountJobsResponse(count=counted.jobs, more_than=counted.is_more)
 
 
-def job_id_violations(job_id: str) -> Iterable[Violation]:
-    return text_violations("job_id", job_id, at_least=1, at_most=LONGEST_ID)
-
-
 def asked_from(request: task_pb2.ListJobsRequest) -> Asked:
-    checks = Checks()
-    listing = listing_from(request, checks)
-    most = checks.taken(page_size(request.page_size), otherwise=0)
-    if request.view not in VIEWS:
-        checks.add([Violation("view", f"must be BASIC or FULL; {request.view} is neither")])
-    checks.finish()
-    after = checks.taken(listing.place(request.page_token), otherwise=None)
-    checks.finish()
-    is_full = request.view == task_pb2.Job.FULL
+    """Read what is asked for; the token, once it is known for which list."""
+    listing, most, is_full = checked(page_from(request))
+    after = checked(listing.place(request.page_token))
     return Asked(listing=listing, after=after, most=most, is_full=is_full)
+
+
+def page_from(request: task_pb2.ListJobsRequest) -> Checked[tuple[Listing, int, bool]]:
+    listing = yield from listing_from(request)
+    most = yield from page_size(request.page_size)
+    is_full = yield from is_full_from(request.view)
+    return listing, most, is_full
 
 
 async def fitting(jobs: Iterable[Job], view: View, share: LoopShare) -> list[task_pb2.Job]:
