@@ -8,6 +8,7 @@ from email_validator.rfc_constants import CASE_INSENSITIVE_MAILBOX_NAMES
 from gcsched.domain.address_rules import AddressRules
 from gcsched.domain.checks import Checked
 from gcsched.domain.domains import Domain, known_domain, read
+from gcsched.domain.invisible_text import unseen_violations
 from gcsched.errors import Violation
 
 LONGEST_EMAIL = 254  # RFC 5321, section 4.5.3.1.3, without the brackets
@@ -34,8 +35,15 @@ def normalised_address(
     return ""
 
 
+def new_address(email: str, *, field: str, rules: AddressRules) -> Checked[str]:
+    """Read an address that a job or a suppression is to have: no other one may look like it."""
+    address = yield from normalised_address(email, field=field, rules=rules)
+    yield from unseen_violations(field, address)
+    return address
+
+
 def kept_address(email: str, *, field: str) -> Checked[str]:
-    """Read an address that a job or a suppression may have.
+    """Read an address that a job or a suppression may have already.
 
     Its domain may be any: they stay where the setting that allowed their domain has gone, and must
     be found.

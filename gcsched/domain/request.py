@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from gcsched.domain.address import normalised_address
+from gcsched.domain.address import new_address
 from gcsched.domain.address_rules import AddressRules
 from gcsched.domain.checks import Checked, checked
 from gcsched.domain.due import FURTHEST, MILLISECONDS, DailyPlan
@@ -87,7 +87,7 @@ def read_request(raw: MeetRequest, now: datetime, offer: Offer) -> Checked[MeetR
     message = raw.message.strip()
     yield from empid_violations(raw.empid)
     yield from unseen_violations("empid", raw.empid)
-    email = yield from read_address("emailID", raw.email, offer.addresses)
+    email = yield from new_address(raw.email, field="emailID", rules=offer.addresses)
     yield from text_violations("message", message, at_least=1, at_most=LONGEST_MESSAGE)
     yield from text_violations("empName", raw.name, at_least=0, at_most=LONGEST_NAME)
     when = list(second_violations("timestamp", raw.timestamp, now, zero="the next daily run"))
@@ -99,20 +99,13 @@ def read_request(raw: MeetRequest, now: datetime, offer: Offer) -> Checked[MeetR
         yield from not_after_violations(raw, now, offer)
     reply_to = ""
     if raw.reply_to:
-        reply_to = yield from read_address("reply_to", raw.reply_to, offer.addresses)
+        reply_to = yield from new_address(raw.reply_to, field="reply_to", rules=offer.addresses)
     if raw.labels:
         yield from label_violations(raw.labels)
     yield from priority_violations(raw.priority)
     if (email, message, reply_to) == (raw.email, raw.message, raw.reply_to):
         return raw  # as nearly all are: a copy costs more than all the checks
     return replace(raw, email=email, message=message, reply_to=reply_to)
-
-
-def read_address(field: str, email: str, rules: AddressRules) -> Checked[str]:
-    """Read an address that is to get mail: no other one may look like it."""
-    address = yield from normalised_address(email, field=field, rules=rules)
-    yield from unseen_violations(field, address)
-    return address
 
 
 def batch_violations(count: int) -> Checked[None]:

@@ -3,12 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from gcsched.domain.address import normalised_address
-from gcsched.domain.address_rules import AddressRules
 from gcsched.domain.attempt import Attempt
 from gcsched.domain.caller_text import quoted
 from gcsched.domain.checks import Checked
-from gcsched.domain.invisible_text import unseen_violations
 from gcsched.domain.job import Job, State
 from gcsched.domain.smtp_reply import Kind
 from gcsched.errors import Violation
@@ -40,13 +37,6 @@ class Suppression:
         since = f", since job {self.job_id}" if self.job_id else ""
         why = self.reason if self.job_id else f"a caller gave the reason {quoted(self.reason)}"
         return f"the address is blocked until {until}{since}: {why}"
-
-
-def address_to_block(email: str, rules: AddressRules) -> Checked[str]:
-    """Read an address that is to get no mail: no other one may look like it."""
-    address = yield from normalised_address(email, field="email", rules=rules)
-    yield from unseen_violations("email", address)
-    return address
 
 
 def until_violations(until: datetime, *, now: datetime) -> Checked[None]:

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from gcsched.domain.address import kept_address
+from gcsched.domain.address import kept_address, new_address
 from gcsched.domain.address_rules import AddressRules
 from gcsched.domain.checks import Checked, checked
 from gcsched.domain.page_token import page_size, page_token, place_in
-from gcsched.domain.suppression import address_to_block, until_violations
+from gcsched.domain.suppression import until_violations
 from gcsched.domain.validation import reason_violations
 from gcsched.pb import task_pb2
 from gcsched.rpc.answers import suppression_message
@@ -61,7 +61,7 @@ class SuppressionMethods:
         self, request: task_pb2.AddSuppressionRequest
     ) -> Checked[tuple[str, str, datetime | None]]:
         """Read the address, the reason, and until when; None: as long as the operator has set."""
-        address = yield from address_to_block(request.email, self.addresses)
+        address = yield from new_address(request.email, field="email", rules=self.addresses)
         reason = request.reason.strip()
         yield from reason_violations(reason, at_least=1)
         until = None
