@@ -1,5 +1,9 @@
+import ast
+from pathlib import Path
+
 import pytest
 
+import gcsched
 from gcsched.domain.checks import Checked, checked, sound
 from gcsched.errors import InvalidRequest, Violation
 
@@ -40,3 +44,25 @@ def test_a_check_goes_on_with_what_stands_for_a_bad_value() -> None:
     assert list(reading) == [BAD, ANOTHER]
     with pytest.raises(StopIteration):
         next(reading)
+
+
+def unused_rules(source: str) -> list[int]:
+    """Return the lines that call a rule and drop what it yields; the type checker allows that."""
+    return [
+        each.lineno
+        for each in ast.walk(ast.parse(source))
+        if isinstance(each, ast.Expr)
+        and isinstance(each.value, ast.Call)
+        and ast.unparse(each.value.func).endswith("_violations")
+    ]
+
+
+def test_no_rule_is_called_without_yield_from() -> None:
+    modules = list(Path(gcsched.__file__).parent.rglob("*.py"))
+
+    assert unused_rules(
+        "def check():\n    empid_violations(1)\n    yield from x_violations(2)"
+    ) == [2]
+    assert {str(each): unused_rules(each.read_text("utf-8")) for each in modules} == {
+        str(each): [] for each in modules
+    }
