@@ -9,8 +9,9 @@ from pydantic import ValidationInfo
 
 from gcsched.domain.address import normalised_address
 from gcsched.domain.address_rules import AddressRules
+from gcsched.domain.checks import checked
 from gcsched.domain.contradiction import Contradiction
-from gcsched.errors import Violation
+from gcsched.errors import InvalidRequest
 
 DOMAINS = "corp.local,localhost,[10.0.0.0/8]"
 LONGEST_WAIT_SECONDS = 86_400
@@ -40,17 +41,16 @@ def mail_address(address: str, info: ValidationInfo) -> str:
     """Return the sender's address; it may be internal where the setting before it allows that."""
     # Where that setting is wrong, it is the only problem.
     rules = info.data.get("internal_domains", AddressRules.ANY)
-    match normalised_address(address, rules=rules):
-        case Violation(problem=problem) if is_address(address):
-            raise Contradiction(problem)
-        case Violation():
-            raise ValueError
-        case found:
-            return found
+    try:
+        return checked(normalised_address(address, rules=rules))
+    except InvalidRequest as error:
+        if is_address(address):
+            raise Contradiction(error.violations[0].problem) from error
+        raise ValueError from error
 
 
 def is_address(text: str) -> bool:
-    return isinstance(normalised_address(text, rules=AddressRules.ANY), str)
+    return not list(normalised_address(text, rules=AddressRules.ANY))
 
 
 def listen_address(address: str) -> str:
@@ -62,11 +62,11 @@ def listen_address(address: str) -> str:
 
 def another_listen_address(address: str, info: ValidationInfo) -> str:
     """Return *address*, unless gRPC is to listen there as well."""
-    checked, grpc = urlsplit(f"//{listen_address(address)}"), info.data.get("grpc_listen", "")
+    own, grpc = urlsplit(f"//{listen_address(address)}"), info.data.get("grpc_listen", "")
     other = urlsplit(f"//{grpc}")
-    hosts = {str(checked.hostname), str(other.hostname)}
+    hosts = {str(own.hostname), str(other.hostname)}
     is_same = len(hosts) == 1 or any(map(is_everywhere, hosts))
-    if is_same and checked.port and checked.port == other.port:
+    if is_same and own.port and own.port == other.port:
         problem = f"{address!r} is where gRPC listens: give another port, e.g. 127.0.0.1:8080"
         raise Contradiction(f"cannot be used: {problem}")
     return address

@@ -6,7 +6,9 @@ from email_validator import EmailNotValidError
 from email_validator.rfc_constants import CASE_INSENSITIVE_MAILBOX_NAMES
 
 from gcsched.domain.address_rules import AddressRules
+from gcsched.domain.checks import Checked
 from gcsched.domain.domains import Domain, known_domain, read
+from gcsched.domain.invisible_text import unseen_violations
 from gcsched.errors import Violation
 
 LONGEST_EMAIL = 254  # RFC 5321, section 4.5.3.1.3, without the brackets
@@ -17,22 +19,46 @@ LONGEST_LABEL = 63  # RFC 1035, section 2.3.4
 
 def normalised_address(
     email: str, *, field: str = "emailID", rules: AddressRules = AddressRules.PUBLIC
-) -> str | Violation:
-    """Return the one address in *email* with a normalised domain, or what is wrong with it.
+) -> Checked[str]:
+    """Read the one address in *email* and normalise its domain.
 
     By RFC 5321, 5322 and 6531. What the public internet reserves is wrong unless *rules* allow it.
     """
     if not 1 <= len(email) <= LONGEST_EMAIL:
-        return Violation(field, f"must have 1 to {LONGEST_EMAIL} characters, has {len(email)}")
-    if (problem := too_long(email)) is not None:
-        return Violation(field, f"must be one e-mail address such as ada@example.org: {problem}")
+        yield Violation(field, f"must have 1 to {LONGEST_EMAIL} characters, has {len(email)}")
+        return ""
     try:
-        normalised, domain = plainly_read(email) or fully_read(email)
+        return one_address(email, rules)
     except EmailNotValidError as error:
-        return Violation(field, f"must be one e-mail address such as ada@example.org: {error}")
+        problem = f"must be one e-mail address such as ada@example.org: {error}"
+    yield Violation(field, problem)
+    return ""
+
+
+def new_address(email: str, *, field: str, rules: AddressRules) -> Checked[str]:
+    """Read an address that a job or a suppression is to have: no other one may look like it."""
+    address = yield from normalised_address(email, field=field, rules=rules)
+    yield from unseen_violations(field, address)
+    return address
+
+
+def kept_address(email: str, *, field: str) -> Checked[str]:
+    """Read an address that a job or a suppression may have already.
+
+    Its domain may be any: they stay where the setting that allowed their domain has gone, and must
+    be found.
+    """
+    return normalised_address(email, field=field, rules=AddressRules.ANY)
+
+
+def one_address(email: str, rules: AddressRules) -> str:
+    """Return *email* with a normalised domain. Raises EmailNotValidError."""
+    if (problem := too_long(email)) is not None:
+        raise EmailNotValidError(problem)
+    normalised, domain = plainly_read(email) or fully_read(email)
     if domain.reserved and not rules.allow(domain.name):
-        problem = f"{reserved(domain)}; an operator can allow it by GCSCHED_INTERNAL_DOMAINS"
-        return Violation(field, f"must be one e-mail address such as ada@example.org: {problem}")
+        allowed_by = "an operator can allow it by GCSCHED_INTERNAL_DOMAINS"
+        raise EmailNotValidError(f"{reserved(domain)}; {allowed_by}")
     return normalised
 
 

@@ -1,37 +1,36 @@
-"""Collect what is wrong with a request, so that a caller is told all of it at once. Pure."""
+"""Collect what is wrong with a request, so that a caller is told all of it at once. Pure.
 
-from collections.abc import Callable, Iterable
-from typing import TypeVar
+Every rule is a generator of one kind, so that rules are put together by `yield from`.
+"""
+
+from collections.abc import Generator
+from typing import TypeAlias, TypeVar
 
 from gcsched.errors import InvalidRequest, Violation
 
 T = TypeVar("T")
-U = TypeVar("U")
+
+Checked: TypeAlias = Generator[Violation, None, T]
+"""Yields each violation and returns the value that was read.
+
+After a violation it returns a value that breaks no other rule, so that the check goes on.
+"""
 
 
-class Checks:
-    def __init__(self) -> None:
-        self._violations: list[Violation] = []
-
-    def taken(self, value: T | Violation, *, otherwise: T) -> T:
-        """Give *value*; or, if it is what is wrong, remember that and give what stands for it."""
-        if isinstance(value, Violation):
-            self._violations.append(value)
-            return otherwise
+def checked(reading: Checked[T]) -> T:
+    """Return the value of *reading*. Raises InvalidRequest with all violations that it yields."""
+    violations = list[Violation]()
+    try:
+        while True:
+            violations.append(next(reading))
+    except StopIteration as end:
+        if violations:
+            raise InvalidRequest(violations) from None
+        value: T = end.value
         return value
 
-    def made(self, make: Callable[[], T], *, otherwise: U) -> T | U:
-        """Give what *make* gives; or, if it finds the request invalid, what stands for it."""
-        try:
-            return make()
-        except InvalidRequest as error:
-            self._violations += error.violations
-            return otherwise
 
-    def add(self, violations: Iterable[Violation]) -> None:
-        self._violations += violations
-
-    def finish(self) -> None:
-        """Raise InvalidRequest if anything was wrong."""
-        if self._violations:
-            raise InvalidRequest(self._violations)
+def sound(value: T) -> Checked[T]:
+    """Read *value*, with which nothing is wrong."""
+    yield from ()
+    return value

@@ -4,15 +4,20 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import assert_never
 
+from gcsched.domain.checks import Checked
 from gcsched.domain.due import DailyPlan
 from gcsched.domain.job import Job, State
+from gcsched.domain.job_list import JobFilter
 from gcsched.domain.request import second_violations
 from gcsched.domain.suppression import Suppression
-from gcsched.domain.validation import text_violations
-from gcsched.errors import InvalidRequest, Violation
+from gcsched.domain.validation import reason_violations
+from gcsched.errors import Violation
 
-LONGEST_REASON = 256
 RESOLUTIONS = (State.SENT, State.FAILED)
+NEEDS_ALL = Violation("all", "must be true where no filter is given: all jobs would be changed")
+NOT_BY_ID = Violation(
+    "filter.id_prefix", "must be empty here: use state, empid or email, or the methods for one job"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,37 +56,36 @@ class Resolve:
 Wish = Cancel | Reschedule | Reopen | Resolve
 
 
-def cancel(reason: str) -> Cancel:
-    refuse(reason_violations(reason))
+def cancel(reason: str) -> Checked[Cancel]:
+    yield from reason_violations(reason)
     return Cancel(reason=reason)
 
 
 def reschedule(
     timestamp: int, *, plan: DailyPlan, keep_trying: timedelta, now: datetime
-) -> Reschedule:
+) -> Checked[Reschedule]:
     """Understand *timestamp* as in a request: Unix seconds, 0 = the next daily run."""
-    refuse(list(second_violations("timestamp", timestamp, now, zero="the next daily run")))
-    is_daily = timestamp == 0
-    asked = datetime.fromtimestamp(timestamp, UTC)
-    due = plan.instant(plan.next_day(now)) if is_daily else asked
+    wrong = list(second_violations("timestamp", timestamp, now, zero="the next daily run"))
+    yield from wrong
+    is_daily = timestamp == 0 or bool(wrong)
+    due = plan.instant(plan.next_day(now)) if is_daily else datetime.fromtimestamp(timestamp, UTC)
     return Reschedule(due=due, is_daily=is_daily, keep_trying=keep_trying)
 
 
-def resolve(state: State | None, reason: str) -> Resolve:
-    violations = reason_violations(reason)
+def resolve(state: State | None, reason: str) -> Checked[Resolve]:
     if state is None or state not in RESOLUTIONS:
-        raise InvalidRequest([Violation("state", "must be SENT or FAILED"), *violations])
-    refuse(violations)
+        yield Violation("state", "must be SENT or FAILED")
+        state = State.SENT
+    yield from reason_violations(reason)
     return Resolve(state=state, reason=reason)
 
 
-def reason_violations(reason: str) -> list[Violation]:
-    return list(text_violations("reason", reason, at_least=0, at_most=LONGEST_REASON))
-
-
-def refuse(violations: list[Violation]) -> None:
-    if violations:
-        raise InvalidRequest(violations)
+def bulk_violations(wanted: JobFilter, *, is_all: bool) -> Checked[None]:
+    """Check which jobs are to be changed at once; all of them only where the caller *is_all*."""
+    if wanted == JobFilter() and not is_all:
+        yield NEEDS_ALL
+    if wanted.id_prefix:
+        yield NOT_BY_ID
 
 
 def is_met(wish: Wish, job: Job, *, now: datetime) -> bool:

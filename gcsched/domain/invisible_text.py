@@ -6,8 +6,8 @@ joined by U+200D.
 
 import re
 import unicodedata
-from collections.abc import Iterator
 
+from gcsched.domain.checks import Checked
 from gcsched.errors import Violation
 
 # Default_Ignorable_Code_Point of Unicode's DerivedCoreProperties.txt (14.0), unassigned ones
@@ -27,7 +27,7 @@ WITHOUT_A_GLYPH = "\u2d7f\ufff9-\ufffc\U00013430-\U0001343f\U00016fe4\U0001d159"
 UNSEEN = re.compile(f"[{IGNORABLE}{LIKE_A_SPACE}{WITHOUT_A_GLYPH}]")
 
 
-def unseen_violations(field: str, text: str) -> Iterator[Violation]:
+def unseen_violations(field: str, text: str) -> Checked[None]:
     """Name the first character of each kind with which two identifiers would look alike."""
     if text.isascii():
         return

@@ -6,9 +6,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from gcsched.domain.checks import Checked
 from gcsched.domain.ids import EPOCH, MILLISECOND
 from gcsched.domain.job import Job, State
 from gcsched.domain.page_token import NOT_OURS, page_token, place_in
+from gcsched.domain.validation import (
+    LONGEST_EMPID,
+    LONGEST_ID,
+    request_id_violations,
+    text_violations,
+)
 from gcsched.errors import Violation
 
 
@@ -101,15 +108,13 @@ class Listing:
             return page_token(str(self), [place.id])
         return page_token(str(self), [place.id, str((place.due - EPOCH) // MILLISECOND)])
 
-    def place(self, token: str) -> Place | Violation | None:
-        """Give the place that *token* leads to; None: the begin."""
-        match place_in(str(self), token, parts=2 if self.order.is_by_due else 1):
-            case Violation() as violation:
-                return violation
+    def place(self, token: str) -> Checked[Place | None]:
+        """Read the place that *token* leads to; None: the first page."""
+        match (yield from place_in(str(self), token, parts=2 if self.order.is_by_due else 1)):
             case [id_]:
                 return Place(id=id_)
             case [id_, milliseconds]:
-                return place_by_due(id_, milliseconds)
+                return (yield from place_by_due(id_, milliseconds))
             case _:
                 return None
 
@@ -117,25 +122,34 @@ class Listing:
         return f"jobs {self.order} {self.filter}"
 
 
-def place_by_due(id_: str, milliseconds: str) -> Place | Violation:
+def place_by_due(id_: str, milliseconds: str) -> Checked[Place | None]:
     try:
         return Place(id=id_, due=EPOCH + timedelta(milliseconds=int(milliseconds)))
     except (ValueError, OverflowError):
-        return NOT_OURS
+        yield NOT_OURS
+        return None
 
 
-def allowed(wanted: JobFilter) -> Violation | None:
-    """Tell what is wrong with a filter that no index serves; None: it can be asked for."""
-    return None if wanted.names in ALLOWED else Violation("filter", f"must be one of: {TABLE}")
+def text_filter_violations(*, empid: str, request_id: str, id_prefix: str) -> Checked[None]:
+    """Check the texts of a filter but its address, which has rules of its own."""
+    yield from text_violations("filter.empid", empid, at_least=0, at_most=LONGEST_EMPID)
+    if request_id:
+        yield from request_id_violations(request_id, "filter.request_id")
+    yield from text_violations("filter.id_prefix", id_prefix, at_least=0, at_most=LONGEST_ID)
 
 
-def listing(wanted: JobFilter, order: Order | None) -> Listing | Violation:
-    """Give the list of *wanted* in *order*, or in the first one that it allows."""
-    if (violation := allowed(wanted)) is not None:
-        return violation
-    orders = ALLOWED[wanted.names]
+def filter_violations(wanted: JobFilter) -> Checked[None]:
+    """Refuse a filter that no index serves."""
+    if wanted.names not in ALLOWED:
+        yield Violation("filter", f"must be one of: {TABLE}")
+
+
+def listing(wanted: JobFilter, order: Order | None) -> Checked[Listing]:
+    """Read the list of *wanted* in *order*, or in the first one that it allows."""
+    yield from filter_violations(wanted)
+    orders = ALLOWED.get(wanted.names, tuple(Order))
     if order is not None and order not in orders:
-        return Violation("order", f"must be one that the filter allows: {TABLE}")
+        yield Violation("order", f"must be one that the filter allows: {TABLE}")
     return Listing(filter=wanted, order=order or orders[0])
 
 

@@ -5,6 +5,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from hashlib import sha256
 
+from gcsched.domain.checks import Checked
 from gcsched.errors import Violation
 
 ORDINARY_PAGE = 50
@@ -15,10 +16,11 @@ NOT_OURS = Violation(
 )
 
 
-def page_size(asked: int) -> int | Violation:
-    """Give how many are wanted; 0 leaves it to us."""
+def page_size(asked: int) -> Checked[int]:
+    """Read how many are wanted; 0 leaves it to us."""
     if asked < 0:
-        return Violation("page_size", f"must not be negative; 0 means {ORDINARY_PAGE}")
+        yield Violation("page_size", f"must not be negative; 0 means {ORDINARY_PAGE}")
+        return ORDINARY_PAGE
     return min(asked or ORDINARY_PAGE, LARGEST_PAGE)
 
 
@@ -28,24 +30,29 @@ def page_token(asked_for: str, place: Sequence[str]) -> str:
     return urlsafe_b64encode(digest(asked_for, written) + written).decode().rstrip("=")
 
 
-def place_in(asked_for: str, token: str, *, parts: int) -> Sequence[str] | Violation:
-    """Give the place that *token* leads to: so many *parts*, none for the first page.
+def place_in(asked_for: str, token: str, *, parts: int) -> Checked[Sequence[str]]:
+    """Read the place that *token* leads to: so many *parts*, none for the first page."""
+    if not token:
+        return ()
+    place = decoded(asked_for, token)
+    if not isinstance(place, list) or [type(each) for each in place] != [str] * parts:
+        yield NOT_OURS
+        return ()
+    return place
+
+
+def decoded(asked_for: str, token: str) -> object:
+    """Return what *token* holds; None where it is not a token of the list *asked_for*.
 
     The digest finds a token of another list, or a damaged one; it keeps nobody from making one.
     """
-    if not token:
-        return ()
     try:
         whole = urlsafe_b64decode(token + "=" * (-len(token) % 4))
         written = whole[DIGEST_BYTES:]
-        if whole[:DIGEST_BYTES] != digest(asked_for, written):
-            return NOT_OURS
-        place = json.loads(written)
+        is_ours = whole[:DIGEST_BYTES] == digest(asked_for, written)
+        return json.loads(written) if is_ours else None
     except ValueError:
-        return NOT_OURS
-    if not isinstance(place, list) or [type(each) for each in place] != [str] * parts:
-        return NOT_OURS
-    return place
+        return None
 
 
 def digest(asked_for: str, written: bytes) -> bytes:

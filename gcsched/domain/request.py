@@ -1,26 +1,28 @@
 """What a caller may ask for: a request that breaks a rule names every broken rule. Pure."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from gcsched.domain.address import normalised_address
+from gcsched.domain.address import new_address
 from gcsched.domain.address_rules import AddressRules
+from gcsched.domain.checks import Checked, checked
 from gcsched.domain.due import FURTHEST, MILLISECONDS, DailyPlan
 from gcsched.domain.invisible_text import unseen_violations
 from gcsched.domain.job import Priority
 from gcsched.domain.validation import (
+    empid_violations,
     label_violations,
     request_id_violations,
     text_violations,
     variable_violations,
 )
-from gcsched.errors import InvalidRequest, Violation
+from gcsched.errors import Violation
 
-LONGEST_EMPID = 128
 LONGEST_MESSAGE = 998  # RFC 5322, section 2.1.1
 LONGEST_NAME = 256
 DEFAULT_TEMPLATE = "doc"
+MOST_REQUESTS = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,45 +76,44 @@ class Offer:
 
 
 def validated(raw: MeetRequest, *, now: datetime, offer: Offer) -> MeetRequest:
-    """Give *raw* with its text trimmed and its addresses normalised.
+    """Return *raw* with its text trimmed and its addresses normalised.
 
     Raises InvalidRequest with every violation, named by the fields of proto/task.proto.
     """
+    return checked(read_request(raw, now, offer))
+
+
+def read_request(raw: MeetRequest, now: datetime, offer: Offer) -> Checked[MeetRequest]:
     message = raw.message.strip()
-    rules = offer.addresses
-    email = normalised_address(raw.email, rules=rules)
-    reply_to: str | Violation = ""
-    if raw.reply_to:
-        reply_to = normalised_address(raw.reply_to, field="reply_to", rules=rules)
+    yield from empid_violations(raw.empid)
+    yield from unseen_violations("empid", raw.empid)
+    email = yield from new_address(raw.email, field="emailID", rules=offer.addresses)
+    yield from text_violations("message", message, at_least=1, at_most=LONGEST_MESSAGE)
+    yield from text_violations("empName", raw.name, at_least=0, at_most=LONGEST_NAME)
     when = list(second_violations("timestamp", raw.timestamp, now, zero="the next daily run"))
-    violations = [
-        *text_violations("empid", raw.empid, at_least=1, at_most=LONGEST_EMPID),
-        *unseen_violations("empid", raw.empid),
-        *([email] if isinstance(email, Violation) else unseen_violations("emailID", email)),
-        *text_violations("message", message, at_least=1, at_most=LONGEST_MESSAGE),
-        *text_violations("empName", raw.name, at_least=0, at_most=LONGEST_NAME),
-        *when,
-        *(request_id_violations(raw.request_id) if raw.request_id else ()),
-        *template_violations(raw, offer),
-        *(() if when or not raw.not_after else not_after_violations(raw, now, offer)),
-        *(
-            [reply_to]
-            if isinstance(reply_to, Violation)
-            else unseen_violations("reply_to", reply_to)
-        ),
-        *(label_violations(raw.labels) if raw.labels else ()),
-        *priority_violations(raw.priority),
-    ]
-    if violations or isinstance(email, Violation) or isinstance(reply_to, Violation):
-        raise InvalidRequest(violations)
+    yield from when
+    if raw.request_id:
+        yield from request_id_violations(raw.request_id)
+    yield from template_violations(raw, offer)
+    if raw.not_after and not when:
+        yield from not_after_violations(raw, now, offer)
+    reply_to = ""
+    if raw.reply_to:
+        reply_to = yield from new_address(raw.reply_to, field="reply_to", rules=offer.addresses)
+    if raw.labels:
+        yield from label_violations(raw.labels)
+    yield from priority_violations(raw.priority)
     if (email, message, reply_to) == (raw.email, raw.message, raw.reply_to):
         return raw  # as nearly all are: a copy costs more than all the checks
     return replace(raw, email=email, message=message, reply_to=reply_to)
 
 
-def second_violations(
-    field: str, second: int, after: datetime, *, zero: str
-) -> Iterator[Violation]:
+def batch_violations(count: int) -> Checked[None]:
+    if not 1 <= count <= MOST_REQUESTS:
+        yield Violation("requests", f"must be 1 to {MOST_REQUESTS}, are {count}")
+
+
+def second_violations(field: str, second: int, after: datetime, *, zero: str) -> Checked[None]:
     """Check Unix seconds that are at most ten years after *after*; 0 means *zero*."""
     if second < 0:
         yield Violation(field, f"must not be negative; 0 means {zero}")
@@ -126,19 +127,18 @@ def second_violations(
         yield Violation(field, "must not be more than ten years ahead")
 
 
-def not_after_violations(raw: MeetRequest, now: datetime, offer: Offer) -> Iterator[Violation]:
+def not_after_violations(raw: MeetRequest, now: datetime, offer: Offer) -> Checked[None]:
     due_at = offer.due_at(raw, now=now)
     wrong = list(
         second_violations("not_after", raw.not_after, due_at, zero="as the operator has set it")
     )
+    yield from wrong
     if not wrong and raw.not_after < due_at.timestamp():
         due = f"{int(due_at.timestamp())} ({due_at.isoformat(timespec='seconds')})"
-        problem = f"must not be before the time at which it is due, {due}"
-        wrong = [Violation("not_after", problem)]
-    yield from wrong
+        yield Violation("not_after", f"must not be before the time at which it is due, {due}")
 
 
-def template_violations(raw: MeetRequest, offer: Offer) -> Iterator[Violation]:
+def template_violations(raw: MeetRequest, offer: Offer) -> Checked[None]:
     """Check the template, and the variables as far as can be told without one."""
     needs = offer.templates.get(raw.template)
     if needs is None:
@@ -147,6 +147,6 @@ def template_violations(raw: MeetRequest, offer: Offer) -> Iterator[Violation]:
         yield from variable_violations(raw.variables, needs=needs or (), given=offer.given)
 
 
-def priority_violations(priority: Priority | None) -> Iterator[Violation]:
+def priority_violations(priority: Priority | None) -> Checked[None]:
     if priority is None:
         yield Violation("priority", "must be NORMAL (0) or URGENT (1)")

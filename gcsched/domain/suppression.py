@@ -1,11 +1,11 @@
 """Addresses that a relay said do not exist, or that somebody blocked: no mail for a while. Pure."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from gcsched.domain.attempt import Attempt
 from gcsched.domain.caller_text import quoted
+from gcsched.domain.checks import Checked
 from gcsched.domain.job import Job, State
 from gcsched.domain.smtp_reply import Kind
 from gcsched.errors import Violation
@@ -39,7 +39,7 @@ class Suppression:
         return f"the address is blocked until {until}{since}: {why}"
 
 
-def until_violations(until: datetime, *, now: datetime) -> Iterator[Violation]:
+def until_violations(until: datetime, *, now: datetime) -> Checked[None]:
     if until <= now:
         yield Violation(
             "until", f"must be in the future; now it is {now.isoformat(timespec='seconds')}"

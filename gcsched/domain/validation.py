@@ -4,12 +4,16 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from itertools import islice
 
+from gcsched.domain.checks import Checked
 from gcsched.domain.invisible_text import unseen_violations
 from gcsched.errors import Violation
 
 # The categories Cc, Cs, Zl and Zp. A search takes 0.5 ms for 64 KiB; a look at each character 5 ms.
 CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 CONTROLS_BUT_LINES = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+LONGEST_ID = 128
+LONGEST_EMPID = 128
+LONGEST_REASON = 256
 LONGEST_REQUEST_ID = 128
 MOST_VARIABLES = 50
 LARGEST_VARIABLES = 16 * 1024
@@ -19,18 +23,30 @@ MOST_TOLD = 10  # of the violations of one map
 LONGEST_LABEL = 63
 
 
-def text_violations(field: str, text: str, *, at_least: int, at_most: int) -> Iterator[Violation]:
+def text_violations(field: str, text: str, *, at_least: int, at_most: int) -> Checked[None]:
     if not at_least <= len(text) <= at_most:
         yield Violation(field, f"must have {at_least} to {at_most} characters, has {len(text)}")
     if has_controls(text):
         yield Violation(field, "must not contain line breaks or other control characters")
 
 
+def job_id_violations(job_id: str) -> Checked[None]:
+    yield from text_violations("job_id", job_id, at_least=1, at_most=LONGEST_ID)
+
+
+def empid_violations(empid: str) -> Checked[None]:
+    yield from text_violations("empid", empid, at_least=1, at_most=LONGEST_EMPID)
+
+
+def reason_violations(reason: str, *, at_least: int = 0) -> Checked[None]:
+    yield from text_violations("reason", reason, at_least=at_least, at_most=LONGEST_REASON)
+
+
 def has_controls(text: str) -> bool:
     return not text.isprintable() and CONTROLS.search(text) is not None
 
 
-def request_id_violations(request_id: str, field: str = "request_id") -> Iterator[Violation]:
+def request_id_violations(request_id: str, field: str = "request_id") -> Checked[None]:
     if len(request_id) > LONGEST_REQUEST_ID:
         problem = f"must have 1 to {LONGEST_REQUEST_ID} characters, has {len(request_id)}"
         yield Violation(field, problem)
@@ -40,7 +56,7 @@ def request_id_violations(request_id: str, field: str = "request_id") -> Iterato
 
 def variable_violations(
     variables: Mapping[str, str], *, needs: Collection[str], given: Collection[str]
-) -> Iterator[Violation]:
+) -> Checked[None]:
     """Check the data for a template that *needs* these; nobody may give what is *given*."""
     if len(variables) > MOST_VARIABLES:
         problem = f"must be {MOST_VARIABLES} at most, are {len(variables)}"
@@ -58,14 +74,14 @@ def variable_violations(
         yield Violation("variables", f"must have a value for {name!r}: the template needs it")
 
 
-def first_of(field: str, violations: Iterator[Violation]) -> Iterator[Violation]:
+def first_of(field: str, violations: Iterator[Violation]) -> Checked[None]:
     """Yield the first of *violations*: there can be thousands, and an answer has room for some."""
     yield from islice(violations, MOST_TOLD)
     if next(violations, None) is not None:
         yield Violation(field, "have more that is wrong; mend what is named first")
 
 
-def one_variable(name: str, value: str, given: Collection[str]) -> Iterator[Violation]:
+def one_variable(name: str, value: str, given: Collection[str]) -> Checked[None]:
     shown = name[:LONGEST_LABEL]
     if not VARIABLE.fullmatch(name):
         problem = f"must have names of ASCII letters, digits and _; {shown!r} is none"
@@ -78,14 +94,14 @@ def one_variable(name: str, value: str, given: Collection[str]) -> Iterator[Viol
         yield Violation("variables", problem)
 
 
-def label_violations(labels: Mapping[str, str]) -> Iterator[Violation]:
+def label_violations(labels: Mapping[str, str]) -> Checked[None]:
     if len(labels) > MOST_LABELS:
         yield Violation("labels", f"must be {MOST_LABELS} at most, are {len(labels)}")
     some = islice(labels.items(), MOST_LABELS)
     yield from first_of("labels", (wrong for each in some for wrong in one_label(*each)))
 
 
-def one_label(key: str, value: str) -> Iterator[Violation]:
+def one_label(key: str, value: str) -> Checked[None]:
     if not 1 <= len(key) <= LONGEST_LABEL or len(value) > LONGEST_LABEL:
         problem = (
             f"must have keys of 1 to {LONGEST_LABEL} characters and values of up to"

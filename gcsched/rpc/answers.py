@@ -1,9 +1,5 @@
 """Answers about invitations, from the domain to protobuf."""
 
-from datetime import datetime
-
-from google.protobuf.timestamp_pb2 import Timestamp
-
 from gcsched.domain.dedup import AdmissionResult
 from gcsched.domain.mail import Draft
 from gcsched.domain.suppression import Suppression
@@ -23,7 +19,7 @@ def meet_response(result: AdmissionResult) -> task_pb2.MeetResponse:
         success=True,
         job_id=result.job_id,
         outcome=result.outcome.value,
-        due=result.due and timestamp(result.due),
+        due=result.due,
         state=result.state and result.state.value,
     )
 
@@ -41,12 +37,12 @@ def rehearsed(rehearsal: Rehearsal) -> task_pb2.MeetResponse:
     if not result.is_new:
         shown.duplicate_of = result.job_id
     if rehearsal.suppression is not None:
-        shown.suppression.CopyFrom(suppression(rehearsal.suppression))
+        shown.suppression.CopyFrom(suppression_message(rehearsal.suppression))
     if not result.is_accepted:
         return Response(outcome=result.outcome.value, preview=shown)
     return Response(
         success=True,
-        due=result.due and timestamp(result.due),
+        due=result.due,
         state=result.state and result.state.value,
         preview=shown,
     )
@@ -58,15 +54,11 @@ def preview(draft: Draft) -> task_pb2.Preview:
     )
 
 
-def suppression(of: Suppression) -> task_pb2.Suppression:
+def suppression_message(of: Suppression) -> task_pb2.Suppression:
     return task_pb2.Suppression(
         email=of.address,
         reason=of.reason,
         job_id=of.job_id,
-        since=timestamp(of.since),
-        until=timestamp(of.until),
+        since=of.since,
+        until=of.until,
     )
-
-
-def timestamp(of: datetime) -> Timestamp:
-    return Timestamp(seconds=int(of.timestamp()), nanos=of.microsecond * 1000)

@@ -9,11 +9,11 @@ from typing import Protocol, overload
 
 from google.protobuf.message import DecodeError
 
-from gcsched.domain.request import MeetRequest
+from gcsched.domain.request import MOST_REQUESTS, MeetRequest
 from gcsched.errors import MalformedMessage
 from gcsched.pb import task_pb2
 from gcsched.rpc.contract import published_text
-from gcsched.rpc.status import request_from
+from gcsched.rpc.requests import request_from
 
 PARSED_WHOLE = 128 * 1024
 MOST_FIELDS = 2_000
@@ -122,7 +122,8 @@ def delimited(raw: bytes) -> Iterator[memoryview]:
             yield view[at : at + size]
         at += size
     if at < len(raw):
-        raise MalformedMessage(f"it has more than {MOST_FIELDS} requests; 1000 are accepted")
+        problem = f"it has more than {MOST_FIELDS} requests; {MOST_REQUESTS} are accepted"
+        raise MalformedMessage(problem)
 
 
 def varint(raw: bytes, at: int) -> tuple[int, int]:

@@ -16,7 +16,6 @@ Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
 
 LARGEST_REQUEST = 64 * 1024
-LONGEST_ID = 128
 LONGEST_CALL = timedelta(seconds=10)
 LONGEST_OF_MANY = timedelta(seconds=60)  # where a call may change or count all jobs
 FOR_THE_REPLY = timedelta(milliseconds=100)

@@ -2,8 +2,7 @@
 
 from gcsched.domain.attempt import Attempt
 from gcsched.domain.etag import etag_of
-from gcsched.domain.job import Job, State
-from gcsched.errors import Violation
+from gcsched.domain.job import Job
 from gcsched.pb import task_pb2
 
 View = task_pb2.Job.View
@@ -50,13 +49,3 @@ def attempt_message(attempt: Attempt) -> task_pb2.Attempt:
         enhanced=attempt.enhanced or "",
         text=attempt.text,
     )
-
-
-def state_from(number: int, field: str) -> State | Violation | None:
-    """Read a state that a caller named; 0: none."""
-    if not number:
-        return None
-    try:
-        return State(task_pb2.Job.State.Name(number))
-    except ValueError:
-        return Violation(field, f"must be one of {', '.join(State)}; {number} is none")

@@ -1,59 +1,119 @@
-"""Filters and orders of jobs, as callers name them."""
+"""What callers send, from protobuf to the domain."""
 
-from gcsched.domain.checks import Checks
-from gcsched.domain.job_list import JobFilter, Listing, Order, allowed, listing
-from gcsched.domain.request import LONGEST_EMPID
-from gcsched.domain.validation import request_id_violations, text_violations
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from gcsched.domain.address import kept_address
+from gcsched.domain.checks import Checked
+from gcsched.domain.job import Priority, State
+from gcsched.domain.job_list import (
+    JobFilter,
+    Listing,
+    Order,
+    filter_violations,
+    listing,
+    text_filter_violations,
+)
+from gcsched.domain.request import DEFAULT_TEMPLATE, MeetRequest
+from gcsched.domain.validation import MOST_LABELS, MOST_VARIABLES
 from gcsched.errors import Violation
 from gcsched.pb import task_pb2
-from gcsched.rpc.addresses import address_from
-from gcsched.rpc.call import LONGEST_ID
-from gcsched.rpc.messages import state_from
-from gcsched.rpc.moments import moment
+
+PRIORITIES = {task_pb2.Priority.Value(each.value): each for each in Priority}
+VIEWS = task_pb2.Job.View.values()
 
 
-def filter_from(message: task_pb2.JobFilter, checks: Checks) -> JobFilter:
-    """Read a filter; what is wrong with it is left in *checks*."""
-    wanted = fields_from(message, checks)
-    checks.taken(allowed(wanted), otherwise=None)
-    return wanted
-
-
-def listing_from(message: task_pb2.ListJobsRequest, checks: Checks) -> Listing:
-    """Read filter and order; what is wrong with them is left in *checks*."""
-    wanted = fields_from(message.filter, checks)
-    order = checks.taken(order_from(message.order), otherwise=None)
-    anything = Listing(filter=wanted, order=Order.CREATED_DESC)
-    return checks.taken(listing(wanted, order), otherwise=anything)
-
-
-def fields_from(message: task_pb2.JobFilter, checks: Checks) -> JobFilter:
-    given = {
-        name: checks.taken(moment(getattr(message, name), f"filter.{name}"), otherwise=None)
-        for name in ("due_from", "due_before")
-        if message.HasField(name)
-    }
-    email = address_from(message.email, "filter.email") if message.email else ""
-    checks.add(text_violations("filter.empid", message.empid, at_least=0, at_most=LONGEST_EMPID))
-    if message.request_id:
-        checks.add(request_id_violations(message.request_id, "filter.request_id"))
-    prefix = message.id_prefix
-    checks.add(text_violations("filter.id_prefix", prefix, at_least=0, at_most=LONGEST_ID))
-    return JobFilter(
-        state=checks.taken(state_from(message.state, "filter.state"), otherwise=None),
-        due_from=given.get("due_from"),
-        due_before=given.get("due_before"),
+def request_from(message: task_pb2.MeetRequest) -> MeetRequest:
+    return MeetRequest(
         empid=message.empid,
-        email=checks.taken(email, otherwise=""),
+        email=message.emailID,
+        message=message.message,
+        name=message.empName,
+        timestamp=message.timestamp,
         request_id=message.request_id,
-        id_prefix=prefix,
+        template=message.template or DEFAULT_TEMPLATE,
+        variables=mapping(message.variables, most=MOST_VARIABLES),
+        not_after=message.not_after,
+        reply_to=message.reply_to,
+        labels=mapping(message.labels, most=MOST_LABELS),
+        priority=PRIORITIES.get(message.priority),
     )
 
 
-def order_from(number: int) -> Order | Violation | None:
-    if not number:
-        return None
+def mapping(given: Mapping[str, str], *, most: int) -> Mapping[str, str]:
+    """Return a copy of *given*; itself if it has more than *most* and will be refused."""
+    return dict(given) if len(given) <= most else given
+
+
+def filter_from(message: task_pb2.JobFilter) -> Checked[JobFilter]:
+    """Read a filter that an index serves."""
+    wanted = yield from fields_from(message)
+    yield from filter_violations(wanted)
+    return wanted
+
+
+def listing_from(message: task_pb2.ListJobsRequest) -> Checked[Listing]:
+    """Read filter and order."""
+    wanted = yield from fields_from(message.filter)
+    order = yield from order_from(message.order)
+    return (yield from listing(wanted, order))
+
+
+def fields_from(message: task_pb2.JobFilter) -> Checked[JobFilter]:
+    due: dict[str, datetime | None] = {}
+    for name in ("due_from", "due_before"):
+        if message.HasField(name):
+            due[name] = yield from moment(getattr(message, name), f"filter.{name}")
+    yield from text_filter_violations(
+        empid=message.empid, request_id=message.request_id, id_prefix=message.id_prefix
+    )
+    state = yield from state_from(message.state, "filter.state")
+    email = ""
+    if message.email:
+        email = yield from kept_address(message.email, field="filter.email")
+    return JobFilter(
+        state=state,
+        due_from=due.get("due_from"),
+        due_before=due.get("due_before"),
+        empid=message.empid,
+        email=email,
+        request_id=message.request_id,
+        id_prefix=message.id_prefix,
+    )
+
+
+def order_from(number: int) -> Checked[Order | None]:
+    """Read an order that a caller named; 0: none."""
     try:
-        return Order(task_pb2.ListJobsRequest.Order.Name(number))
+        return Order(task_pb2.ListJobsRequest.Order.Name(number)) if number else None
     except ValueError:
-        return Violation("order", f"must be one of {', '.join(Order)}; {number} is none")
+        yield Violation("order", f"must be one of {', '.join(Order)}; {number} is none")
+        return None
+
+
+def state_from(number: int, field: str, *, otherwise: State | None = None) -> Checked[State | None]:
+    """Read a state that a caller named; 0: none. *otherwise* stands for one that does not exist."""
+    try:
+        return State(task_pb2.Job.State.Name(number)) if number else None
+    except ValueError:
+        yield Violation(field, f"must be one of {', '.join(State)}; {number} is none")
+        return otherwise
+
+
+def is_full_from(view: task_pb2.Job.View) -> Checked[bool]:
+    """Read whether jobs are wanted with all their texts."""
+    if view not in VIEWS:
+        yield Violation("view", f"must be BASIC or FULL; {view} is neither")
+    return view == task_pb2.Job.FULL
+
+
+def moment(given: Timestamp, field: str) -> Checked[datetime | None]:
+    """Read a moment; None where it is wrong. The other way protobuf itself takes datetimes."""
+    try:
+        return given.ToDatetime(tzinfo=UTC)
+    except (ValueError, OverflowError) as error:
+        problem = f"must be a moment of the years 1 to 9999: {error}"
+    yield Violation(field, problem)
+    return None

@@ -8,8 +8,7 @@ from gcsched.pb import task_pb2, task_pb2_grpc
 from gcsched.rpc.batches import Batch
 from gcsched.rpc.call import Context
 from gcsched.rpc.concurrency import CallLimits
-from gcsched.rpc.methods.jobs import ChangeJobMethods
-from gcsched.rpc.methods.reading_jobs import ReadJobMethods
+from gcsched.rpc.methods.jobs import ChangeJobMethods, ReadJobMethods
 from gcsched.rpc.methods.recipients import RecipientMethods
 from gcsched.rpc.methods.schedule import ScheduleMethods
 from gcsched.rpc.methods.sending import SendingMethods

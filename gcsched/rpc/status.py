@@ -1,6 +1,6 @@
-"""Between protobuf and the domain: requests in, answers and errors out. Knows both worlds."""
+"""Our errors as the statuses that callers see: code, a sentence, and details."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from types import TracebackType
 from typing import NoReturn
@@ -13,9 +13,6 @@ from google.protobuf.message import Message
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
-from gcsched.domain.job import Priority
-from gcsched.domain.request import DEFAULT_TEMPLATE, MeetRequest
-from gcsched.domain.validation import MOST_LABELS, MOST_VARIABLES
 from gcsched.errors import (
     AdmissionClosed,
     Contended,
@@ -42,13 +39,11 @@ from gcsched.errors import (
     UnreadableJob,
     Violation,
 )
-from gcsched.pb import task_pb2
 
 DOMAIN = "gcsched"
 # A status travels in trailers, its text twice, its details as base64; clients take 8 KiB of them.
 LONGEST_TEXT_BYTES = 800
 LARGEST_VIOLATIONS_BYTES = 2_800
-PRIORITIES = {task_pb2.Priority.Value(each.value): each for each in Priority}
 
 STATUS: dict[type[GcschedError], tuple[int, str]] = {
     InvalidRequest: (code_pb2.INVALID_ARGUMENT, "INVALID_REQUEST"),
@@ -75,28 +70,6 @@ STATUS: dict[type[GcschedError], tuple[int, str]] = {
     AdmissionClosed: (code_pb2.UNAVAILABLE, "ADMISSION_CLOSED"),
 }
 """Every error that can reach a caller: its code (AIP-193) and its ErrorInfo reason."""
-
-
-def request_from(message: task_pb2.MeetRequest) -> MeetRequest:
-    return MeetRequest(
-        empid=message.empid,
-        email=message.emailID,
-        message=message.message,
-        name=message.empName,
-        timestamp=message.timestamp,
-        request_id=message.request_id,
-        template=message.template or DEFAULT_TEMPLATE,
-        variables=mapping(message.variables, most=MOST_VARIABLES),
-        not_after=message.not_after,
-        reply_to=message.reply_to,
-        labels=mapping(message.labels, most=MOST_LABELS),
-        priority=PRIORITIES.get(message.priority),
-    )
-
-
-def mapping(given: Mapping[str, str], *, most: int) -> Mapping[str, str]:
-    """Return a copy of *given*; itself if it has more than *most* and will be refused."""
-    return dict(given) if len(given) <= most else given
 
 
 def status_of(error: GcschedError) -> status_pb2.Status:

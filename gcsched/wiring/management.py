@@ -6,8 +6,7 @@ from gcsched.adapters.mongo.jobs import MongoJobs
 from gcsched.adapters.mongo.recipients import MongoPersonalData
 from gcsched.adapters.mongo.suppressions import MongoSuppressions
 from gcsched.config.settings import Settings
-from gcsched.rpc.methods.jobs import ChangeJobMethods
-from gcsched.rpc.methods.reading_jobs import ReadJobMethods
+from gcsched.rpc.methods.jobs import ChangeJobMethods, ReadJobMethods
 from gcsched.rpc.methods.recipients import RecipientMethods
 from gcsched.rpc.methods.suppressions import SuppressionMethods
 from gcsched.usecases.admission_gate import MayAdmit

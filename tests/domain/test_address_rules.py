@@ -4,12 +4,13 @@ import pytest
 
 from gcsched.domain.address import normalised_address
 from gcsched.domain.address_rules import AddressRules
+from tests.support.checks import found
 
 
 def allowed(text: str, *domains: str) -> list[str]:
     rules = AddressRules.parse(text)
-    found = [normalised_address(f"ada@{domain}", rules=rules) for domain in domains]
-    return [each.removeprefix("ada@") for each in found if isinstance(each, str)]
+    each_found = [found(normalised_address(f"ada@{domain}", rules=rules)) for domain in domains]
+    return [each.removeprefix("ada@") for each in each_found if isinstance(each, str)]
 
 
 @pytest.mark.parametrize(

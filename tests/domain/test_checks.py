@@ -1,25 +1,68 @@
+import ast
+from pathlib import Path
+
 import pytest
 
-from gcsched.domain.checks import Checks
+import gcsched
+from gcsched.domain.checks import Checked, checked, sound
 from gcsched.errors import InvalidRequest, Violation
 
 BAD = Violation("empid", "is empty")
+ANOTHER = Violation("emailID", "is no address")
+
+
+def empty() -> Checked[str]:
+    yield BAD
+    return ""
+
+
+def no_address() -> Checked[None]:
+    yield ANOTHER
+
+
+def several() -> Checked[tuple[str, int]]:
+    empid = yield from empty()
+    yield from no_address()
+    number = yield from sound(5)
+    return empid, number
 
 
 def test_what_is_good_is_taken_as_it_is() -> None:
-    checks = Checks()
-
-    assert checks.taken(5, otherwise=0) == 5
-    checks.finish()
+    assert checked(sound(5)) == 5
 
 
 def test_all_that_is_wrong_is_told_at_once_in_order() -> None:
-    checks = Checks()
-    another = Violation("emailID", "is no address")
-
-    assert checks.taken(BAD, otherwise="") == ""
-    checks.add([another])
-
     with pytest.raises(InvalidRequest) as caught:
-        checks.finish()
-    assert caught.value.violations == [BAD, another]
+        checked(several())
+
+    assert caught.value.violations == [BAD, ANOTHER]
+
+
+def test_a_check_goes_on_with_what_stands_for_a_bad_value() -> None:
+    reading = several()
+
+    assert list(reading) == [BAD, ANOTHER]
+    with pytest.raises(StopIteration):
+        next(reading)
+
+
+def unused_rules(source: str) -> list[int]:
+    """Return the lines that call a rule and drop what it yields; the type checker allows that."""
+    return [
+        each.lineno
+        for each in ast.walk(ast.parse(source))
+        if isinstance(each, ast.Expr)
+        and isinstance(each.value, ast.Call)
+        and ast.unparse(each.value.func).endswith("_violations")
+    ]
+
+
+def test_no_rule_is_called_without_yield_from() -> None:
+    modules = list(Path(gcsched.__file__).parent.rglob("*.py"))
+
+    assert unused_rules(
+        "def check():\n    empid_violations(1)\n    yield from x_violations(2)"
+    ) == [2]
+    assert {str(each): unused_rules(each.read_text("utf-8")) for each in modules} == {
+        str(each): [] for each in modules
+    }

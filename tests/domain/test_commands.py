@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from gcsched.domain import commands as wishes
+from gcsched.domain.checks import checked
 from gcsched.domain.commands import Cancel, Reopen, Reschedule, Resolve, Wish
 from gcsched.domain.due import DailyPlan
 from gcsched.domain.job import Job, State
@@ -23,7 +24,7 @@ LATER = NOW + MINUTE
 
 
 def at(timestamp: int) -> Wish:
-    return wishes.reschedule(timestamp, plan=PLAN, keep_trying=DAY, now=NOW)
+    return checked(wishes.reschedule(timestamp, plan=PLAN, keep_trying=DAY, now=NOW))
 
 
 def carried_out(
@@ -284,8 +285,8 @@ def test_a_job_whose_employee_was_forgotten_is_not_reopened() -> None:
 def test_an_uncertain_job_becomes_what_somebody_found_out() -> None:
     uncertain = a_job(state=State.UNCERTAIN, attempt=1, attempts=(an_attempt(),))
 
-    sent = carried_out(wishes.resolve(State.SENT, "in the relay's log"), uncertain)
-    failed = carried_out(wishes.resolve(State.FAILED, "not there"), uncertain)
+    sent = carried_out(checked(wishes.resolve(State.SENT, "in the relay's log")), uncertain)
+    failed = carried_out(checked(wishes.resolve(State.FAILED, "not there")), uncertain)
 
     assert (sent.state, sent.reason, sent.dedup_key) == ("SENT", "in the relay's log", "key-1")
     assert (failed.state, failed.dedup_key, failed.released_key) == ("FAILED", None, "key-1")
@@ -329,12 +330,12 @@ def test_what_is_not_so_is_not_taken_for_it(wish: Wish, job: Job) -> None:
 @pytest.mark.parametrize(
     ("make", "fields"),
     [
-        (lambda: wishes.cancel("x" * 257), {"reason"}),
-        (lambda: wishes.cancel("a\nb"), {"reason"}),
+        (lambda: checked(wishes.cancel("x" * 257)), {"reason"}),
+        (lambda: checked(wishes.cancel("a\nb")), {"reason"}),
         (lambda: at(-1), {"timestamp"}),
         (lambda: at(NOON * 1000), {"timestamp"}),
-        (lambda: wishes.resolve(State.CANCELLED, "x" * 257), {"state", "reason"}),
-        (lambda: wishes.resolve(None, ""), {"state"}),
+        (lambda: checked(wishes.resolve(State.CANCELLED, "x" * 257)), {"state", "reason"}),
+        (lambda: checked(wishes.resolve(None, "")), {"state"}),
     ],
 )
 def test_a_wish_that_breaks_the_contract_is_refused(

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from gcsched.domain.checks import checked
 from gcsched.domain.invisible_text import UNSEEN, unseen_violations
 from gcsched.domain.pause import a_pause, who
 from gcsched.domain.request import validated
@@ -112,9 +113,9 @@ def test_names_and_subjects_and_values_may_join_an_emoji() -> None:
 
 def test_who_pauses_or_resumes_cannot_look_like_another() -> None:
     with pytest.raises(InvalidRequest, match=r"by: must not contain U\+200B"):
-        a_pause("ad\u200ba", "why", since=NOW)
+        checked(a_pause("ad\u200ba", "why", since=NOW))
     with pytest.raises(InvalidRequest, match=r"by: must not contain U\+200B"):
-        who("ad\u200ba")
+        checked(who("ad\u200ba"))
 
 
 def violations(**others: Any) -> list[Violation]:

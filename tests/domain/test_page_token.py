@@ -7,17 +7,18 @@ from hypothesis import strategies as st
 
 from gcsched.domain.page_token import NOT_OURS, page_size, page_token, place_in
 from gcsched.errors import Violation
+from tests.support.checks import found
 
 PLACES = st.lists(st.text(), min_size=1, max_size=3)
 
 
 @pytest.mark.parametrize(("asked", "given"), [(0, 50), (1, 1), (200, 200), (2**31 - 1, 200)])
 def test_a_page_has_what_was_asked_for_within_bounds(asked: int, given: int) -> None:
-    assert page_size(asked) == given
+    assert found(page_size(asked)) == given
 
 
 def test_a_negative_page_size_is_wrong() -> None:
-    wrong = page_size(-1)
+    wrong = found(page_size(-1))
 
     assert isinstance(wrong, Violation)
     assert wrong.field == "page_size"
@@ -27,28 +28,28 @@ def test_a_negative_page_size_is_wrong() -> None:
 def test_a_token_leads_to_its_place_and_is_text_for_a_url(asked_for: str, place: list[str]) -> None:
     token = page_token(asked_for, place)
 
-    assert place_in(asked_for, token, parts=len(place)) == place
+    assert found(place_in(asked_for, token, parts=len(place))) == place
     assert re.fullmatch(r"[A-Za-z0-9_-]+", token)
 
 
 def test_no_token_is_the_begin() -> None:
-    assert place_in("jobs", "", parts=1) == ()
+    assert found(place_in("jobs", "", parts=1)) == ()
 
 
 @given(place=PLACES)
 def test_a_token_of_another_list_is_refused(place: list[str]) -> None:
-    assert place_in("others", page_token("jobs", place), parts=len(place)) == NOT_OURS
+    assert found(place_in("others", page_token("jobs", place), parts=len(place))) == NOT_OURS
 
 
 def test_a_token_of_another_kind_of_list_is_refused() -> None:
-    assert place_in("jobs", page_token("jobs", ["a"]), parts=2) == NOT_OURS
+    assert found(place_in("jobs", page_token("jobs", ["a"]), parts=2)) == NOT_OURS
 
 
 @given(
     token=st.text(min_size=1) | st.binary(min_size=1).map(lambda b: urlsafe_b64encode(b).decode())
 )
 def test_garbage_is_refused(token: str) -> None:
-    assert place_in("jobs", token, parts=1) == NOT_OURS
+    assert found(place_in("jobs", token, parts=1)) == NOT_OURS
 
 
 @given(place=PLACES, where=st.integers(min_value=0))
@@ -58,4 +59,4 @@ def test_a_token_with_one_bit_turned_is_refused(place: list[str], where: int) ->
     whole[where % len(whole)] ^= 1
     damaged = urlsafe_b64encode(whole).decode().rstrip("=")
 
-    assert place_in("jobs", damaged, parts=len(place)) == NOT_OURS
+    assert found(place_in("jobs", damaged, parts=len(place))) == NOT_OURS

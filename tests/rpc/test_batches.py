@@ -6,7 +6,7 @@ from google.protobuf.message import DecodeError
 from gcsched.errors import MalformedMessage
 from gcsched.pb import task_pb2
 from gcsched.rpc.batches import PARSED_WHOLE, Converted, batch_from, delimited, requests_of
-from gcsched.rpc.status import request_from
+from gcsched.rpc.requests import request_from
 from tests.support.service import a_meet
 
 

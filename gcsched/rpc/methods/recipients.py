@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass
 
-from gcsched.domain.checks import Checks
+from gcsched.domain.checks import checked
 from gcsched.domain.recipient import Recipient
-from gcsched.domain.request import LONGEST_EMPID
-from gcsched.domain.validation import text_violations
+from gcsched.domain.validation import empid_violations
 from gcsched.pb import task_pb2
 from gcsched.rpc.call import LONGEST_OF_MANY, Context, answering
 from gcsched.usecases.management.recipients import KnowRecipients
@@ -19,7 +18,7 @@ class RecipientMethods:
         self, request: task_pb2.GetRecipientRequest, context: Context
     ) -> task_pb2.Recipient:
         async with answering(request, context, "reading user details"):
-            check_empid(request.empid)
+            checked(empid_violations(request.empid))
             return recipient_message(await self.recipients.get(request.empid))
 
     async def ForgetRecipient(
@@ -27,19 +26,13 @@ class RecipientMethods:
     ) -> task_pb2.ForgetRecipientResponse:
         doing = "forgetting an employee"
         async with answering(request, context, doing, longest=LONGEST_OF_MANY):
-            check_empid(request.empid)
+            checked(empid_violations(request.empid))
             forgotten = await self.recipients.forget(request.empid)
             return task_pb2.ForgetRecipientResponse(
                 erased=forgotten.erased,
                 unfinished=forgotten.unfinished,
                 had_details=forgotten.had_details,
             )
-
-
-def check_empid(empid: str) -> None:
-    checks = Checks()
-    checks.add(text_violations("empid", empid, at_least=1, at_most=LONGEST_EMPID))
-    checks.finish()
 
 
 def recipient_message(recipient: Recipient) -> task_pb2.Recipient:

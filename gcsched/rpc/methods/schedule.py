@@ -5,19 +5,20 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from gcsched.domain.request import MeetRequest
-from gcsched.errors import GcschedError, InvalidRequest, RequestTooLarge, Violation
+from gcsched.domain.checks import checked
+from gcsched.domain.request import MeetRequest, batch_violations
+from gcsched.errors import GcschedError, RequestTooLarge
 from gcsched.pb import task_pb2
 from gcsched.rpc.answers import Answer, batch_answer, meet_response, rehearsed
 from gcsched.rpc.batches import Batch, Converted, Requests, requests_of
 from gcsched.rpc.call import LARGEST_REQUEST, Context, check_size, time_left
 from gcsched.rpc.concurrency import CallLimiter
-from gcsched.rpc.status import ErrorsAsStatus, request_from
+from gcsched.rpc.requests import request_from
+from gcsched.rpc.status import ErrorsAsStatus
 from gcsched.usecases.admission.preview import Rehearse
 from gcsched.usecases.admission.submit import Submit
 from gcsched.usecases.loop_share import LoopShare
 
-MOST_REQUESTS = 1_000
 SHOWN_TOGETHER = 50  # in one turn; then it may be somebody else's
 SUBJECT_IN_BRIEF = 100
 LARGEST_ANSWERS = 3 * 1024 * 1024  # a client takes 4 MiB; beyond this each is told in brief
@@ -52,9 +53,7 @@ class ScheduleMethods:
         async with ErrorsAsStatus(context):
             within = time_left(context)
             requests = requests_of(request)
-            if not 1 <= len(requests) <= MOST_REQUESTS:
-                problem = f"must be 1 to {MOST_REQUESTS}, are {len(requests)}"
-                raise InvalidRequest([Violation("requests", problem)])
+            checked(batch_violations(len(requests)))
             response = task_pb2.BatchScheduleMeetsResponse()
             await self._fill(response, await self._answers(requests, within))
             return response

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from gcsched.domain.checks import checked
 from gcsched.domain.pause import a_pause, who
 from gcsched.pb import task_pb2
 from gcsched.rpc.call import LONGEST_OF_MANY, Context, answering, working
@@ -28,13 +29,14 @@ class SendingMethods:
         self, request: task_pb2.PauseSendingRequest, context: Context
     ) -> task_pb2.Pause:
         async with working(request, context) as within:
-            pause = a_pause(request.by, request.reason, since=self.now())
+            pause = checked(a_pause(request.by, request.reason, since=self.now()))
             return pause_message(await self.pausing.pause_sending(pause, within=within))
 
     async def ResumeSending(
         self, request: task_pb2.ResumeSendingRequest, context: Context
     ) -> task_pb2.ResumeSendingResponse:
         async with working(request, context) as within:
-            ended = await self.pausing.resume_sending(who(request.by), within=within)
+            by = checked(who(request.by))
+            ended = await self.pausing.resume_sending(by, within=within)
             message = None if ended is None else pause_message(ended)
             return task_pb2.ResumeSendingResponse(ended=message)

@@ -8,7 +8,8 @@ from gcsched.domain.validation import MOST_VARIABLES
 from gcsched.pb import task_pb2
 from gcsched.rpc.answers import preview
 from gcsched.rpc.call import Context, check_size
-from gcsched.rpc.status import ErrorsAsStatus, mapping
+from gcsched.rpc.requests import mapping
+from gcsched.rpc.status import ErrorsAsStatus
 from gcsched.usecases.admission.preview import PreviewTemplate, Specimen
 
 FIELDS = ("template", "empid", "email", "name", "message")

@@ -11,10 +11,10 @@ from pymongo.collection import Collection
 from gcsched.adapters.mongo.codec import encode
 from gcsched.adapters.mongo.connection import Mongo
 from gcsched.adapters.mongo.job_reader import MongoJobList
+from gcsched.domain.checks import checked
 from gcsched.domain.ids import new_id
 from gcsched.domain.job import Job, State
 from gcsched.domain.job_list import ALLOWED, JobFilter, Listing, Order
-from gcsched.errors import Violation
 from tests.support.builders import NOW, a_job, an_attempt
 
 Row = dict[str, Any]
@@ -86,8 +86,7 @@ async def read_through(
     ids: list[str] = []
     token = None
     while token != "":
-        after = asked.place(token or "")
-        assert not isinstance(after, Violation)
+        after = checked(asked.place(token or ""))
         page = await MongoJobList(mongo=mongo).page(asked, after, most=most, is_full=False)
         token = asked.token(page.following)
         assert len(page.jobs) == most or not token

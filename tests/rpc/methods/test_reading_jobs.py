@@ -21,7 +21,7 @@ from gcsched.domain.job import Job, Priority, State
 from gcsched.domain.job_list import Order
 from gcsched.domain.smtp_reply import Kind
 from gcsched.pb import task_pb2
-from gcsched.rpc.methods.reading_jobs import ReadJobMethods
+from gcsched.rpc.methods.jobs import ReadJobMethods
 from gcsched.usecases.management.read_jobs import ReadJobs
 from tests.rpc.serving import refused, served
 from tests.support.builders import NOON, NOW, a_job, an_attempt

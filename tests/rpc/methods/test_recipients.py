@@ -14,7 +14,7 @@ from gcsched.adapters.mongo.recipient_writer import MongoRecipients
 from gcsched.adapters.mongo.recipients import MongoPersonalData
 from gcsched.domain.job import State
 from gcsched.pb import task_pb2
-from gcsched.rpc.methods.reading_jobs import ReadJobMethods
+from gcsched.rpc.methods.jobs import ReadJobMethods
 from gcsched.rpc.methods.recipients import RecipientMethods
 from gcsched.usecases.management.read_jobs import ReadJobs
 from gcsched.usecases.management.recipients import KnowRecipients

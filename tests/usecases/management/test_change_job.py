@@ -16,6 +16,7 @@ from gcsched.adapters.mongo.connection import Mongo
 from gcsched.adapters.mongo.job_changes import MongoSteering
 from gcsched.adapters.mongo.suppressions import MongoSuppressions
 from gcsched.domain import commands as wishes
+from gcsched.domain.checks import checked
 from gcsched.domain.commands import Cancel, Reopen, Wish
 from gcsched.domain.due import DailyPlan
 from gcsched.domain.etag import etag_of
@@ -151,7 +152,7 @@ def steer(store: MongoSteering, mongo: Mongo, ringer: Ringer) -> Steer:
 
 
 def at(timestamp: int) -> Wish:
-    return wishes.reschedule(timestamp, plan=PLAN, keep_trying=DAY, now=LATER)
+    return checked(wishes.reschedule(timestamp, plan=PLAN, keep_trying=DAY, now=LATER))
 
 
 def the_job(jobs: Rows) -> Job:

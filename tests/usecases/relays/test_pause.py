@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from structlog.testing import capture_logs
 
+from gcsched.domain.checks import checked
 from gcsched.domain.mail import Mail
 from gcsched.domain.pause import Pause, a_pause, who
 from gcsched.domain.smtp_reply import Answered, Reply, Stage, Withheld
@@ -241,13 +242,13 @@ async def test_who_and_why_are_told_once(pausing: Pausing) -> None:
 
 def test_a_pause_says_who_and_why() -> None:
     with pytest.raises(InvalidRequest) as caught:
-        a_pause("", "x" * 257, since=NOW)
+        checked(a_pause("", "x" * 257, since=NOW))
 
     assert [each.field for each in caught.value.violations] == ["by", "reason"]
-    assert a_pause("ada", "the relay moves", since=NOW) == PAUSE
+    assert checked(a_pause("ada", "the relay moves", since=NOW)) == PAUSE
 
 
 def test_who_resumes_need_not_say_so() -> None:
-    assert (who(""), who("ada")) == ("", "ada")
+    assert (checked(who("")), checked(who("ada"))) == ("", "ada")
     with pytest.raises(InvalidRequest):
-        who("x" * 129)
+        checked(who("x" * 129))
