@@ -12,6 +12,7 @@ from typing import Protocol
 import structlog
 
 from gcsched.errors import AdmissionClosed, StoreRefused, StoreUnavailable
+from gcsched.usecases.loops import sleep_unless, waking
 
 EVERY = timedelta(seconds=2)  # well within a sweep
 LEAST_PAUSE_SECONDS = 0.5  # between looks: each statement that fails for an index asks for one
@@ -103,23 +104,22 @@ class IndexCare:
                 raise AdmissionClosed(str(trouble))
 
     async def run(self, stop: asyncio.Event) -> None:
-        stopping = asyncio.create_task(stop.wait(), name="indexes stop")
         try:
-            while not stop.is_set():
-                self.nudged.clear()
-                await self.look()
-                await self._wait(stopping)
+            async with waking(self.nudged, on=stop):
+                while not stop.is_set():
+                    self.nudged.clear()
+                    await self.look()
+                    await sleep_unless(stop, LEAST_PAUSE_SECONDS)
+                    await sleep_unless(self.nudged, EVERY.total_seconds() - LEAST_PAUSE_SECONDS)
         finally:
-            for task in (stopping, *self._making.values()):
-                task.cancel()
-            await asyncio.wait({stopping, *self._making.values()}, timeout=1)
+            await self._end_making()
 
-    async def _wait(self, stopping: asyncio.Task[bool]) -> None:
-        await asyncio.wait({stopping}, timeout=LEAST_PAUSE_SECONDS)
-        nudge = asyncio.create_task(self.nudged.wait(), name="indexes nudge")
-        left = EVERY.total_seconds() - LEAST_PAUSE_SECONDS
-        await asyncio.wait({stopping, nudge}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
-        nudge.cancel()
+    async def _end_making(self) -> None:
+        making = {*self._making.values()}
+        for task in making:
+            task.cancel()
+        if making:
+            await asyncio.wait(making, timeout=1)
 
     async def look(self) -> None:
         """Learn what is wrong now, and begin to mend it."""

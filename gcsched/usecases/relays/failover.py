@@ -3,12 +3,12 @@
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from functools import partial
 
 from gcsched.domain.circuit_breaker import is_early_trouble
 from gcsched.domain.mail import Mail
 from gcsched.domain.smtp_reply import Withheld
+from gcsched.usecases.loops import sleep_unless
 from gcsched.usecases.ports import Begin, Carried
 from gcsched.usecases.relays.protected_relay import ANOTHER_FIRST, GuardedRelay
 
@@ -76,10 +76,7 @@ class Relays:
     async def wait_open(self) -> None:
         while (wait := self._seconds_until_open()) > 0:
             self._changed.clear()
-            with suppress(TimeoutError):
-                # Not wait_for: up to Python 3.11 it may overhear a cancel.
-                async with asyncio.timeout(min(wait, LONGEST_WAIT_SECONDS)):
-                    await self._changed.wait()
+            await sleep_unless(self._changed, min(wait, LONGEST_WAIT_SECONDS))
 
     async def grant(self, most: int) -> int:
         self._granted_by = self._first_up()
