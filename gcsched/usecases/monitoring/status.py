@@ -3,27 +3,15 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
 
 from gcsched.domain.pause import Pause
 from gcsched.usecases.monitoring.job_counts import Census
 from gcsched.usecases.monitoring.lateness import Figures, Lateness
 from gcsched.usecases.monitoring.store_health import StoreHealth, StoreReport
-from gcsched.usecases.ports import Clock, JobCounts
+from gcsched.usecases.ports import Clock, JobCounts, Sessions
 from gcsched.usecases.relays.failover import Relays
 from gcsched.usecases.relays.health import HealthReport
 from gcsched.usecases.relays.protected_relay import GuardedRelay
-
-
-class Sessions(Protocol):
-    """The connections with one relay."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def connections(self) -> int: ...
-    @property
-    def busy(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,15 +4,14 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
-from enum import StrEnum
-from typing import Protocol
 
 import structlog
 
 from gcsched.errors import AdmissionClosed, StoreRefused, StoreUnavailable
 from gcsched.usecases.loops import sleep_unless, waking
+from gcsched.usecases.ports import Indexes, IndexFault, IndexTrouble
 
 EVERY = timedelta(seconds=2)  # well within a sweep
 LEAST_PAUSE_SECONDS = 0.5  # between looks: each statement that fails for an index asks for one
@@ -24,45 +23,7 @@ MayAdmit = Callable[[], Awaitable[None]]
 Key = tuple[str, str]
 
 
-class IndexFault(StrEnum):
-    MISSING = "is missing"
-    BUILDING = "is being built"
-    HIDDEN = "is hidden"
-    DIFFERENT = "is not ours"
-    DUPLICATES = "cannot be made"
-
-
 MENDED_BY_US = frozenset({IndexFault.MISSING, IndexFault.HIDDEN, IndexFault.DUPLICATES})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IndexTrouble:
-    """What is wrong with one index, and *why* it stays so; "": nothing stands in the way."""
-
-    collection: str
-    name: str
-    is_unique: bool
-    fault: IndexFault
-    why: str = ""
-
-    @property
-    def key(self) -> Key:
-        return self.collection, self.name
-
-    def because(self, fault: IndexFault, why: str) -> "IndexTrouble":
-        return replace(self, fault=fault, why=why)
-
-    def __str__(self) -> str:
-        why = f": {self.why}" if self.why else ""
-        return f"index {self.name} of {self.collection} {self.fault.value}{why}"
-
-
-class Indexes(Protocol):
-    async def look(self) -> list[IndexTrouble]:
-        """Return what is wrong with the indexes now."""
-
-    async def make(self, trouble: IndexTrouble) -> IndexTrouble | None:
-        """Make the index of *trouble*; return what stands in the way."""
 
 
 async def always() -> None:
