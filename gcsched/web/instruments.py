@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from gcsched.domain.smtp_reply import Kind
-from gcsched.usecases.observer import AdmissionOutcome, Step
+from gcsched.usecases.ports import AdmissionOutcome, Step
 from gcsched.usecases.recovery.sweep import Repair
 
 NO_RELAY = "none"

@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector, disable_creat
 
 from gcsched.domain.job import Job
 from gcsched.usecases.monitoring.lateness import lateness_of
-from gcsched.usecases.observer import AdmissionOutcome, Step
+from gcsched.usecases.ports import AdmissionOutcome, Step
 from gcsched.web import instruments
 
 

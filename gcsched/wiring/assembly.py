@@ -24,7 +24,7 @@ from gcsched.usecases.admission.recipient_writer import RecipientNotes
 from gcsched.usecases.admission.submit import AdmissionWrite, Asked, Stored, Submit
 from gcsched.usecases.batching import Group
 from gcsched.usecases.delivery.engine import Engine
-from gcsched.usecases.observer import Step
+from gcsched.usecases.ports import Step
 from gcsched.usecases.recovery.daily_run import DailyRun
 from gcsched.usecases.recovery.indexes import IndexCare, MayAdmit
 from gcsched.usecases.wakeups import Ringer

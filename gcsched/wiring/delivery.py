@@ -26,8 +26,7 @@ from gcsched.usecases.delivery.staffing import Staffing
 from gcsched.usecases.delivery.suppress import SuppressingOutcomes
 from gcsched.usecases.delivery.worker_pool import Crew
 from gcsched.usecases.monitoring.lateness import Lateness, lateness_of
-from gcsched.usecases.observer import Step
-from gcsched.usecases.ports import Carrier, Conclusion, Outcomes
+from gcsched.usecases.ports import Carrier, Conclusion, Outcomes, Step
 from gcsched.usecases.relays.checks import RelayChecks
 from gcsched.usecases.relays.failover import Relays
 from gcsched.usecases.relays.health import RelayHealth

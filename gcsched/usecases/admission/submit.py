@@ -22,8 +22,17 @@ from gcsched.usecases.admission.job_factory import JobFactory, Wanted
 from gcsched.usecases.admission.recipient_writer import RecipientNotes
 from gcsched.usecases.batching import Group
 from gcsched.usecases.loop_share import LoopShare
-from gcsched.usecases.observer import AdmissionOutcome, Observer, Unobserved
-from gcsched.usecases.ports import Admission, Admissions, Admitted, Clock, IdTaken, TooSoon
+from gcsched.usecases.ports import (
+    Admission,
+    AdmissionOutcome,
+    Admissions,
+    Admitted,
+    Clock,
+    IdTaken,
+    Observer,
+    TooSoon,
+    Unobserved,
+)
 from gcsched.usecases.recovery.indexes import MayAdmit, always
 from gcsched.usecases.wakeups import LONGEST_WAIT_FOR_BELL, Ringer
 

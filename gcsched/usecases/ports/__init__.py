@@ -34,6 +34,7 @@ from gcsched.usecases.ports.management import (
     Steering,
 )
 from gcsched.usecases.ports.monitoring import Beats, JobCounts, Sessions, Tally
+from gcsched.usecases.ports.observer import AdmissionOutcome, Observer, Step, Unobserved
 from gcsched.usecases.ports.recovery import (
     AddressStore,
     FoldedAddresses,
@@ -61,6 +62,7 @@ from gcsched.usecases.ports.wakeups import Bell, Clock
 __all__ = [
     "AddressStore",
     "Admission",
+    "AdmissionOutcome",
     "Admissions",
     "Admitted",
     "Allowance",
@@ -93,6 +95,7 @@ __all__ = [
     "Mailer",
     "ManyJobs",
     "Marks",
+    "Observer",
     "Orphan",
     "Outcomes",
     "Page",
@@ -104,7 +107,9 @@ __all__ = [
     "Runs",
     "Sessions",
     "Steering",
+    "Step",
     "Suppressions",
     "Tally",
     "TooSoon",
+    "Unobserved",
 ]

@@ -18,8 +18,17 @@ from gcsched.domain.retry import RetryPolicy
 from gcsched.errors import BellUnavailable, StoreRefused, StoreUnavailable
 from gcsched.usecases.lasting_trouble import EVERY_SECONDS, LastingTrouble
 from gcsched.usecases.loops import sleep_unless
-from gcsched.usecases.observer import Observer, Unobserved
-from gcsched.usecases.ports import Claims, Clock, Conclusion, Marks, Orphan, Recovery, Runs
+from gcsched.usecases.ports import (
+    Claims,
+    Clock,
+    Conclusion,
+    Marks,
+    Observer,
+    Orphan,
+    Recovery,
+    Runs,
+    Unobserved,
+)
 from gcsched.usecases.recovery.daily_run import DailyRun
 from gcsched.usecases.wakeups import HORIZON, Ringer
 

@@ -30,7 +30,7 @@ from gcsched.dev.stores.mongod import MongodOptions
 from gcsched.dev.stores.replica_set import Login
 from gcsched.errors import StoreRefused
 from gcsched.usecases.admission.submit import outcome_of
-from gcsched.usecases.observer import AdmissionOutcome
+from gcsched.usecases.ports import AdmissionOutcome
 from tests.adapters.mongo.test_connection import SECOND
 from tests.support.builders import NOW, a_job
 from tests.support.stores import own_mongod

@@ -29,8 +29,7 @@ from gcsched.usecases.admission.recipient_writer import RecipientNotes
 from gcsched.usecases.admission.submit import AdmissionWrite, Asked, Stored, Submit
 from gcsched.usecases.batching import Group
 from gcsched.usecases.loop_share import LoopShare
-from gcsched.usecases.observer import AdmissionOutcome, Unobserved
-from gcsched.usecases.ports import Admitted, Clock, TooSoon
+from gcsched.usecases.ports import AdmissionOutcome, Admitted, Clock, TooSoon, Unobserved
 from gcsched.usecases.wakeups import Ringer
 from tests.support.builders import (
     NOON,
