@@ -1,6 +1,7 @@
 """Build the service's objects from settings and open resources: plain constructor calls."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -16,6 +17,7 @@ from gcsched.adapters.redis.arq import ArqBell
 from gcsched.config.settings import Settings
 from gcsched.domain.request import Offer
 from gcsched.rpc.methods.schedule import Scheduling
+from gcsched.rpc.methods.sending import SteeringSending
 from gcsched.rpc.methods.status import TellingStatus
 from gcsched.rpc.methods.templates import Templating
 from gcsched.usecases.admission.job_factory import JobFactory
@@ -58,9 +60,10 @@ class Service:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admission:
-    """What accepts requests."""
+    """What accepts requests; *waiting* counts those that are in no write yet."""
 
     submit: Submit
+    waiting: Callable[[], int]
     loops: tuple[NamedLoop, ...]
 
 
@@ -78,7 +81,7 @@ def assemble(settings: Settings, resources: Resources) -> Service:
     upkeep = build_upkeep(settings, resources, ringer, delivery.claims)
     engine = build_engine(settings, resources, ringer, delivery, nudged)
     stores = build_store_watch(settings, resources, upkeep, indexes)
-    visibility = build_visibility(resources, delivery, admission.submit, stores)
+    visibility = build_visibility(resources, delivery, stores, admissions_waiting=admission.waiting)
     status = build_status(resources, delivery, visibility.census, indexes, stores.healths)
     loops = (
         *visibility.loops,
@@ -95,7 +98,10 @@ def assemble(settings: Settings, resources: Resources) -> Service:
             build_templating(settings, resources, admission.submit),
             TellingStatus(status=status),
             *build_readers(settings, resources),
-            *build_steering(settings, resources, delivery, upkeep.daily_run, indexes.may_admit),
+            build_steering(settings, resources, ringer, indexes.may_admit),
+            SteeringSending(
+                daily_run=upkeep.daily_run, pausing=delivery.pausing, now=resources.clock
+            ),
         ),
         submit=admission.submit,
         daily_run=upkeep.daily_run,
@@ -178,4 +184,4 @@ def build_admission(
     factory = job_factory(settings, resources.templates)
     submit = Submit(make_job=factory, group=group, now=resources.clock, observer=resources.metrics)
     loops: tuple[NamedLoop, ...] = (("recipients", recipients.run), ("admission", group.run))
-    return Admission(submit=submit, loops=loops)
+    return Admission(submit=submit, waiting=lambda: group.waiting, loops=loops)

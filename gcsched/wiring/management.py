@@ -65,6 +65,6 @@ def build_readers(settings: Settings, resources: Resources) -> tuple[object, ...
     recipients = KnowRecipients(data=MongoPersonalData(mongo=resources.mongo), now=resources.clock)
     return (
         ReadingJobs(read=jobs),
-        Suppressing(blocklist=blocklist, addresses=settings.internal_domains),
+        Suppressing(blocklist=blocklist, addresses=settings.internal_domains, now=resources.clock),
         KnowingRecipients(recipients=recipients),
     )

@@ -1,11 +1,10 @@
 """Build what lets operators see: gauges, the census, readiness."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
 from gcsched.adapters.mongo.job_counts import MongoTally
-from gcsched.usecases.admission.submit import Submit
 from gcsched.usecases.monitoring.job_counts import Census
 from gcsched.usecases.relays.health import RelayHealth
 from gcsched.web.gauges import Levels
@@ -27,7 +26,11 @@ class Visibility:
 
 
 def build_visibility(
-    resources: Resources, delivery: Delivery, submit: Submit, stores: StoreWatch
+    resources: Resources,
+    delivery: Delivery,
+    stores: StoreWatch,
+    *,
+    admissions_waiting: Callable[[], int],
 ) -> Visibility:
     """Show what there is from now on."""
     tally = MongoTally(mongo=resources.mongo)
@@ -39,7 +42,7 @@ def build_visibility(
             relays_up=partial(relays_up, delivery.healths),
             is_paused=lambda: delivery.pausing.is_paused,
             claimed_jobs=lambda: delivery.leases.held,
-            admissions_waiting=lambda: submit.group.waiting,
+            admissions_waiting=admissions_waiting,
             job_counts=lambda: census.latest,
         )
     )

@@ -38,10 +38,10 @@ def build_upkeep(
         keep_trying=policies.keep_trying(settings),
         now=resources.clock,
     )
-    sweep = build_sweep(settings, resources, daily_run, claims)
+    sweep = build_sweep(settings, resources, ringer, daily_run, claims)
     workers = ArqWorkerPool(
         connect=partial(open_arq, settings.redis_url.get_secret_value()),
-        tasks=tasks(resources, sweep, claims),
+        tasks=tasks(resources, ringer, sweep, claims),
         daily=policies.daily_plan(settings),
         max_jobs=settings.worker_jobs,
         now=resources.clock,
@@ -57,7 +57,11 @@ def build_upkeep(
 
 
 def build_sweep(
-    settings: Settings, resources: Resources, daily_run: DailyRun, claims: MongoClaims
+    settings: Settings,
+    resources: Resources,
+    ringer: Ringer,
+    daily_run: DailyRun,
+    claims: MongoClaims,
 ) -> Sweep:
     mongo, now = resources.mongo, resources.clock
     return Sweep(
@@ -66,20 +70,20 @@ def build_sweep(
         runs=MongoRuns(mongo=mongo),
         marks=RedisMarks(redis=resources.redis),
         daily_run=daily_run,
-        ringer=daily_run.ringer,
+        ringer=ringer,
         policy=policies.retry_policy(settings),
         now=now,
         observer=resources.metrics,
     )
 
 
-def tasks(resources: Resources, sweep: Sweep, claims: MongoClaims) -> Tasks:
+def tasks(resources: Resources, ringer: Ringer, sweep: Sweep, claims: MongoClaims) -> Tasks:
     async def after_wake() -> None:
         if await claims.next_due(now=resources.clock()):
-            sweep.ringer.ring_for_others()
+            ringer.ring_for_others()
 
     return Tasks(
-        on_wake=sweep.ringer.hear,
+        on_wake=ringer.hear,
         after_wake=after_wake,
         sweep=partial(sweep.if_unseen, EVERY / 2),
         daily_run=sweep.daily_run,

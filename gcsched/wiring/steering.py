@@ -1,32 +1,25 @@
-"""Build what lets callers steer: single jobs, many at once, and the sending as a whole."""
+"""Build what lets callers steer jobs: single ones, and many at once."""
 
 from gcsched.adapters.mongo.job_changes import MongoSteering
 from gcsched.adapters.mongo.job_reader import MongoJobList
 from gcsched.adapters.mongo.suppressions import MongoSuppressions
 from gcsched.config.settings import Settings
 from gcsched.rpc.methods.jobs import SteeringJobs
-from gcsched.rpc.methods.sending import SteeringSending
 from gcsched.usecases.management.change_job import Steer
 from gcsched.usecases.management.change_jobs import ChangeJobs
-from gcsched.usecases.recovery.daily_run import DailyRun
 from gcsched.usecases.recovery.indexes import MayAdmit
+from gcsched.usecases.wakeups import Ringer
 from gcsched.wiring import policies
-from gcsched.wiring.delivery import Delivery
 from gcsched.wiring.resources import Resources
 
 
 def build_steering(
-    settings: Settings,
-    resources: Resources,
-    delivery: Delivery,
-    daily_run: DailyRun,
-    may_admit: MayAdmit,
-) -> tuple[object, ...]:
-    """Give the handlers of all methods that change what is there."""
-    mongo, now, ringer = resources.mongo, resources.clock, daily_run.ringer
+    settings: Settings, resources: Resources, ringer: Ringer, may_admit: MayAdmit
+) -> SteeringJobs:
+    mongo, now = resources.mongo, resources.clock
     store = MongoSteering(mongo=mongo, retention=policies.retention(settings))
     suppressions = MongoSuppressions(mongo=mongo)
-    jobs = SteeringJobs(
+    return SteeringJobs(
         steer=Steer(
             store=store, suppressions=suppressions, ringer=ringer, now=now, may_admit=may_admit
         ),
@@ -44,4 +37,3 @@ def build_steering(
         window=policies.dedup(settings).window,
         now=now,
     )
-    return jobs, SteeringSending(daily_run=daily_run, pausing=delivery.pausing, now=now)

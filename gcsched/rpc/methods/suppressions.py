@@ -16,6 +16,7 @@ from gcsched.rpc.addresses import address_from
 from gcsched.rpc.answering import answering
 from gcsched.rpc.moments import moment
 from gcsched.usecases.management.suppressions import Blocklist
+from gcsched.usecases.ports import Clock
 
 Context = grpc.aio.ServicerContext[Message, Message]
 
@@ -26,6 +27,7 @@ LONGEST_REASON = 256
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suppressing:
     blocklist: Blocklist
+    now: Clock
     addresses: AddressRules = AddressRules.PUBLIC
 
     async def ListSuppressions(
@@ -65,7 +67,7 @@ class Suppressing:
             if request.HasField("until"):
                 until = checks.taken(moment(request.until, "until"), otherwise=None)
             if until is not None:
-                checks.add(until_violations(until, now=self.blocklist.now()))
+                checks.add(until_violations(until, now=self.now()))
             checks.finish()
             blocked = await self.blocklist.block(address, reason=reason, until=until)
             return suppression_message(blocked)
