@@ -11,6 +11,7 @@ from gcsched.cli import output, target
 from gcsched.cli.command import Command
 from gcsched.cli.exit_codes import DONE, REFUSED
 from gcsched.cli.failure import Failure, report
+from gcsched.domain.caller_text import printable
 
 if TYPE_CHECKING:
     import grpc
@@ -58,7 +59,7 @@ def failure(error: "grpc.RpcError", chosen: Namespace) -> Failure:
             f"no service {chosen.service} there: {chosen.target} does not have it;"
             " without --service it is asked as a whole"
         )
-        return replace(found, message=sentence, lines=[output.clean(sentence)])
+        return replace(found, message=sentence, lines=[printable(sentence)])
     return found
 
 
