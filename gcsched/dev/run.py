@@ -11,7 +11,6 @@ from functools import partial
 from pathlib import Path
 
 from gcsched import __version__, app
-from gcsched.client.proxies import callable_host
 from gcsched.config.settings import Settings
 from gcsched.dev.console import Console, phrase
 from gcsched.dev.demo import Demo
@@ -23,6 +22,7 @@ from gcsched.dev.stores.stores import EmbeddedStores, embedded_stores
 from gcsched.dev.templates import ReloadedTemplates, reloading
 from gcsched.errors import CannotListen, PartEnded
 from gcsched.process.listening import IN_USE
+from gcsched.proxies import callable_host
 from gcsched.wiring.assembly import Service
 from gcsched.wiring.resources import Resources
 from gcsched.wiring.templates import template_folder

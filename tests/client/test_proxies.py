@@ -4,7 +4,7 @@ from ipaddress import IPv4Address
 
 import pytest
 
-from gcsched.client.proxies import STRAIGHT, callable_host, proxy_options
+from gcsched.proxies import STRAIGHT, callable_host, proxy_options
 
 HERE = [
     "127.0.0.1:50051",
