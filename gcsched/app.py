@@ -7,7 +7,6 @@ from contextlib import (
     AsyncExitStack,
     asynccontextmanager,
     contextmanager,
-    suppress,
 )
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -30,6 +29,7 @@ from gcsched.rpc.server import GRPC_LISTEN, MOST_LOOKS, QUIET_SECONDS, Most, Rpc
 from gcsched.rpc.servicer import SchedulerServicer
 from gcsched.usecases.finish import cancel_until_done, note_failure
 from gcsched.usecases.lasting_trouble import LastingTrouble
+from gcsched.usecases.loops import sleep_unless
 from gcsched.web.connections import Connections
 from gcsched.web.gauges import DroppedLines
 from gcsched.web.metrics import Metrics
@@ -193,8 +193,7 @@ async def store_is_ready(resources: Resources, stop: asyncio.Event) -> bool:
             why = error.sentence if isinstance(error, StoreRefused) else error.why
             resources.readiness.waiting(why)
             trouble.met(why, again_in_seconds=wait)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), wait)
+            await sleep_unless(stop, wait)
             wait = min(wait * 2, LONGEST_WAIT_SECONDS)
         else:
             trouble.ended()

@@ -10,7 +10,7 @@ from gcsched.cli import target
 from gcsched.cli.command import no_arguments
 from gcsched.cli.exit_codes import NO_ANSWER, REFUSED, WRONG
 from gcsched.cli.failure import Failure, report
-from gcsched.cli.output import clean
+from gcsched.domain.caller_text import printable
 
 if TYPE_CHECKING:
     from gcsched.client import CallFailed, Client
@@ -131,7 +131,7 @@ def told(error: "CallFailed", options: Options = USUAL) -> list[str]:
         lines += [f"  {name}: {value}" for name, value in sorted(error.metadata.items())]
     if error.retry_after is not None:
         lines.append(f"  try again after {error.retry_after.total_seconds():g} s")
-    return [clean(line) for line in lines]
+    return [printable(line) for line in lines]
 
 
 def hints(error: "CallFailed") -> list[str]:

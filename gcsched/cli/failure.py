@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import ClassVar
 
 from gcsched.cli.exit_codes import REFUSED, WRONG
-from gcsched.cli.output import clean
+from gcsched.domain.caller_text import printable
 from gcsched.errors import GcschedError, SettingsProblems, Violation
 
 
@@ -91,11 +91,11 @@ def found_here(error: GcschedError) -> Failure:
             exit_code=WRONG if is_setting else REFUSED,
             reason="WRONG_SETTINGS" if is_setting else "FAILED",
         )
-    sentence = clean(str(error))
+    sentence = printable(str(error))
     return Failure(
         message=str(error) if error.metadata else "\n".join([str(error), *error.advice]),
         exit_code=error.exit_code,
         reason=error.reason,
         metadata=error.metadata,
-        lines=[f"{error.before}{sentence}", *map(clean, error.advice)],
+        lines=[f"{error.before}{sentence}", *map(printable, error.advice)],
     )

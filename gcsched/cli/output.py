@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from gcsched.domain.caller_text import printable
+
 if TYPE_CHECKING:
     from google.protobuf.message import Message
 
@@ -79,14 +81,9 @@ def note(line: str) -> None:
     print(line, file=sys.stderr)
 
 
-def clean(text: str) -> str:
-    """Take from foreign words what would move a terminal's cursor."""
-    return "".join(each if each.isprintable() else "?" for each in text)
-
-
 def in_one_cell(text: str) -> str:
     """Return *text* without what would look like the gap before another column."""
-    return SPACES.sub(" ", clean(text))
+    return SPACES.sub(" ", printable(text))
 
 
 def plain(blocks: Iterable[Block]) -> list[str]:
@@ -94,7 +91,7 @@ def plain(blocks: Iterable[Block]) -> list[str]:
     for block in blocks:
         lines += [""] if lines else []
         if isinstance(block, str):
-            lines += [clean(line) for line in block.splitlines()]
+            lines += [printable(line) for line in block.splitlines()]
         else:
             lines += aligned(block)
     return lines

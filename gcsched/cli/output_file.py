@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from gcsched.cli.failure import CommandFailed
-from gcsched.cli.output import clean
+from gcsched.domain.caller_text import printable
 
 STANDARD_OUTPUT = Path("-")
 
@@ -32,7 +32,7 @@ def write(file: Path, text: str, *, option: str, force: bool) -> None:
         else:
             write_new(file, content)
     except (OSError, ValueError) as error:
-        raise Unwritten(clean(f"{option}: {reason(file, error)}")) from error
+        raise Unwritten(printable(f"{option}: {reason(file, error)}")) from error
 
 
 def write_to_standard_output(content: bytes) -> None:

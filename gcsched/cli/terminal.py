@@ -9,7 +9,8 @@ from rich.live import Live
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from gcsched.cli.output import GAP, Block, Table, clean
+from gcsched.cli.output import GAP, Block, Table
+from gcsched.domain.caller_text import printable
 
 NARROWEST = 12
 
@@ -39,7 +40,7 @@ def rendered(blocks: Sequence[Block]) -> Group:
         if isinstance(block, Table):
             parts.append(framed(block))
         else:
-            parts.append(Text("\n".join(map(clean, block.splitlines()))))
+            parts.append(Text("\n".join(map(printable, block.splitlines()))))
     return Group(*parts)
 
 

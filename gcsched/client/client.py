@@ -24,9 +24,10 @@ from gcsched.client.errors import (
     failure,
 )
 from gcsched.client.option_values import seconds, text, texts, yes_or_no
-from gcsched.client.proxies import proxy_options
 from gcsched.client.spelling import refuse_unknown, suggestion
 from gcsched.pb import task_pb2, task_pb2_grpc
+from gcsched.process.shipped import shipped_folder
+from gcsched.proxies import proxy_options
 
 TIMEOUT_SECONDS = 5.0
 REFUSALS: dict[int, str] = {
@@ -178,11 +179,8 @@ def options() -> list[tuple[str, Any]]:
 
 
 def service_config() -> Path:
-    """Find the published file: inside the installed package, or beside it in a checkout."""
-    package = Path(__file__).parents[1]
-    packaged = package / "proto"
-    folder = packaged if packaged.is_dir() else package.parent / "proto"
-    return folder / "service_config.json"
+    """Return where the published file is, which clients in any language can use."""
+    return shipped_folder("proto") / "service_config.json"
 
 
 def request_for(

@@ -8,6 +8,8 @@ from threading import Thread
 from types import TracebackType
 from typing import Self
 
+from gcsched.domain.caller_text import printable
+
 MOST_WAITING = 1000
 MOST_PER_SECOND = 10
 LONGEST_FAREWELL_SECONDS = 1.0
@@ -77,11 +79,6 @@ class Console:
 
 
 Say = Callable[..., None]
-
-
-def printable(text: str) -> str:
-    """Return *text* without what would move a terminal's cursor."""
-    return "".join(each if each.isprintable() else "?" for each in text)
 
 
 def phrase(text: str) -> str:

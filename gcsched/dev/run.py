@@ -8,7 +8,6 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from ipaddress import ip_address
 from pathlib import Path
 
 from gcsched import __version__, app
@@ -24,6 +23,7 @@ from gcsched.dev.templates import ReloadedTemplates, reloading
 from gcsched.errors import CannotListen, PartEnded
 from gcsched.process.listening import IN_USE
 from gcsched.process.stop_signals import stopped_by_signals
+from gcsched.proxies import callable_host
 from gcsched.wiring.assembly import Service
 from gcsched.wiring.resources import Resources
 from gcsched.wiring.templates import template_folder
@@ -32,7 +32,6 @@ INVITATION = [
     *("--to", "ada@example.org", "--empid", "E1", "--name", "Ada"),
     *("--message", "Interview on Friday", "--at", "+10s"),
 ]
-IPV4 = 4
 HARD_STOP_SECONDS = 120.0  # above the longest that the service and then both stores may take
 TO_STOP_STORES_SECONDS = 25.0  # each has ten until it is killed
 USUAL_TARGET = "127.0.0.1:50051"
@@ -154,17 +153,6 @@ class Dev:
         if names := ignored(self.environ):
             self.console.say(f"  not used here: {', '.join(names)}")
         return target
-
-
-def callable_host(host: str) -> str:
-    """Give where to call who listens on *host*: everywhere is also here."""
-    try:
-        address = ip_address(host.strip("[]"))
-    except ValueError:
-        return host
-    if not address.is_unspecified:
-        return host
-    return "127.0.0.1" if address.version == IPV4 else "[::1]"
 
 
 def announcement(caught: Caught) -> str:

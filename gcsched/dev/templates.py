@@ -10,7 +10,8 @@ from pathlib import Path
 from gcsched.adapters.mail.template_check import Names
 from gcsched.adapters.mail.template_variables import NOTHING, Variables
 from gcsched.adapters.mail.templates import Rendered, Templates
-from gcsched.dev.console import Say, printable
+from gcsched.dev.console import Say
+from gcsched.domain.caller_text import printable
 from gcsched.domain.mail import TemplateFacts
 from gcsched.errors import TemplateProblem
 from gcsched.usecases.finish import note_failure

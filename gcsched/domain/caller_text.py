@@ -1,4 +1,4 @@
-"""Show a caller's words as theirs, so that they cannot be taken for the service's own. Pure."""
+"""Show the words of callers and relays so that they do no harm and are not taken for ours. Pure."""
 
 LONGEST = 256  # characters; what an older version or a hand has stored may be longer
 
@@ -14,6 +14,13 @@ def one_line(text: str) -> str:
 def quoted(text: str) -> str:
     """Return `one_line` of *text* in quotes; a quote within is escaped, so that none can end it."""
     return f'"{one_line(text.replace(BACKSLASH, BACKSLASH * 2).replace(QUOTE, BACKSLASH + QUOTE))}"'
+
+
+def printable(text: str) -> str:
+    """Return *text* with ? for what could move a terminal's cursor or break a line of a log."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else "?" for each in text)
 
 
 def escaped(character: str) -> str:

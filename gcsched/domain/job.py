@@ -93,7 +93,6 @@ HAS_BEGUN = "its body has begun, so the relay may have it; look again in a minut
 
 LEASE = timedelta(seconds=30)
 LEASE_LEFT_AT_BODY = timedelta(seconds=5)
-MOST_TAKEBACKS = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import assert_never
 
 from gcsched.domain.attempt import Attempt
-from gcsched.domain.job import MOST_TAKEBACKS, Job, State
+from gcsched.domain.job import Job, State
 from gcsched.domain.retry import (
     LOST_REPLY,
     Done,
@@ -27,7 +27,8 @@ from gcsched.domain.suppression import Suppression
 
 LONGEST_TEXT = 512
 CUT_OFF = "cut off after the body had begun: the relay may have taken the mail"
-DIED_TOO_OFTEN = "its worker died ten times"
+MOST_TAKEBACKS = 10
+DIED_TOO_OFTEN = "its worker died ten times"  # as many as MOST_TAKEBACKS
 DOUBTED = "not counted: the relay refuses one recipient after the other"
 FOUND_ACCEPTED = "accepted by the relay; its worker died before recording it"
 
@@ -121,7 +122,7 @@ def interrupted(
 
 
 def taken_back(job: Job, *, begun: datetime | None, policy: RetryPolicy, now: datetime) -> Job:
-    """Give *job* as it is after its lease ran out: as if interrupted, but ten times at most."""
+    """Give *job* as it is after its lease ran out: as if interrupted, but MOST_TAKEBACKS times."""
     job = replace(job, takebacks=job.takebacks + 1)
     is_held = begun is not None and policy.on_uncertain is OnUncertain.HOLD
     if job.takebacks >= MOST_TAKEBACKS and not is_held:

@@ -8,6 +8,7 @@ from typing import Generic, TypeVar
 
 from gcsched.errors import GcschedError, Overloaded, Stopping
 from gcsched.usecases.deadlines import Deadlines
+from gcsched.usecases.loops import flush_until
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
@@ -41,6 +42,7 @@ class Group(Generic[Item, Answer]):
         self._asking = 0
         self._deadlines = Deadlines()
         self._arrived = asyncio.Event()
+        self._is_busy = False
         self._is_closed = False
 
     @property
@@ -105,28 +107,22 @@ class Group(Generic[Item, Answer]):
     async def run(self, stop: asyncio.Event) -> None:
         """Write until *stop* is set and nobody waits; whoever still waits at a cut hears so."""
         try:
-            async with asyncio.TaskGroup() as tasks:
-                waker = tasks.create_task(self._wake_on(stop), name="group stop")
-                await self._write_until(stop)
-                waker.cancel()
+            await flush_until(
+                stop, self._flush, asked=self._arrived, is_left=lambda: bool(self._items)
+            )
         finally:
             self._is_closed = True
             give_up(self._items)
             self._items.clear()
 
-    async def _write_until(self, stop: asyncio.Event) -> None:
-        is_busy = False
-        while self._items or not stop.is_set():
-            await self._arrived.wait()
-            await asyncio.sleep(self._linger if is_busy else 0)
-            await self._write_next()
-            is_busy = len(self._items) > 1
-            if not self._items and not stop.is_set():
-                self._arrived.clear()
-
-    async def _wake_on(self, stop: asyncio.Event) -> None:
-        await stop.wait()
-        self._arrived.set()
+    async def _flush(self) -> None:
+        await asyncio.sleep(self._linger if self._is_busy else 0)
+        await self._write_next()
+        self._is_busy = len(self._items) > 1
+        if self._items:
+            self._arrived.set()
+        else:
+            self._arrived.clear()  # those who came while it lingered had their part in the write
 
     async def _write_next(self) -> None:
         batch = [each for each in islice(self._items.items(), self._most) if not each[0].done()]

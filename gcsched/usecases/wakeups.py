@@ -3,11 +3,12 @@
 import asyncio
 import math
 from collections.abc import Callable, Collection
-from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 
 from gcsched.errors import BellUnavailable
 from gcsched.usecases.lasting_trouble import LastingTrouble
+from gcsched.usecases.loops import flush_until, sleep_unless
 from gcsched.usecases.ports import Bell, Clock
 
 HORIZON = timedelta(seconds=60)
@@ -111,20 +112,14 @@ class Ringer:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Carry what was asked to the bell, until *stop* and nothing is left to ring."""
-        async with asyncio.TaskGroup() as tasks:
-            waker = tasks.create_task(self._wake_on(stop), name="ringer stop")
-            while self._to_ring or not stop.is_set():
-                await self._asked.wait()
-                if not stop.is_set():
-                    self._asked.clear()
-                await self._ring_all(stop)
-            waker.cancel()
+        await flush_until(
+            stop,
+            partial(self._ring_all, stop),
+            asked=self._asked,
+            is_left=lambda: bool(self._to_ring),
+        )
         for timer in self._timers.values():
             timer.cancel()
-
-    async def _wake_on(self, stop: asyncio.Event) -> None:
-        await stop.wait()
-        self._asked.set()
 
     async def _ring_all(self, stop: asyncio.Event) -> None:
         while self._to_ring:
@@ -144,8 +139,7 @@ class Ringer:
         for second in self._to_ring:
             self._rung.pop(second).set_result(None)
         self._to_ring.clear()
-        with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), QUIET_SECONDS)
+        await sleep_unless(stop, QUIET_SECONDS)
         self._is_away = False
 
     def _prune(self) -> None:

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from gcsched.usecases.monitoring.status import Sessions
-from gcsched.usecases.ports import JobCounts
+from gcsched.usecases.ports import JobCounts, Sessions
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -15,7 +15,7 @@ from gcsched.errors import (
     Stopping,
     StoreUnavailable,
 )
-from gcsched.usecases.observer import AdmissionError, Step
+from gcsched.usecases.ports import AdmissionError, Step
 from gcsched.usecases.recovery.sweep import Repair
 
 NO_RELAY = "none"

@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector, disable_creat
 from gcsched.domain.dedup import Outcome
 from gcsched.domain.job import Job
 from gcsched.domain.lateness import lateness_of
-from gcsched.usecases.observer import AdmissionError, Step
+from gcsched.usecases.ports import AdmissionError, Step
 from gcsched.web import instruments
 
 

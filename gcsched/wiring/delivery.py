@@ -27,8 +27,7 @@ from gcsched.usecases.delivery.staffing import Staffing
 from gcsched.usecases.delivery.suppress import SuppressingOutcomes
 from gcsched.usecases.delivery.worker_pool import Crew
 from gcsched.usecases.monitoring.lateness import Lateness
-from gcsched.usecases.observer import Step
-from gcsched.usecases.ports import Carrier, Conclusion, Outcomes
+from gcsched.usecases.ports import Carrier, Conclusion, Outcomes, Step
 from gcsched.usecases.wakeups import Ringer
 from gcsched.web.metrics import Metrics
 from gcsched.wiring import policies

@@ -58,7 +58,9 @@ def suppression_methods(settings: Settings, resources: Resources) -> Suppression
         lasting=policies.suppression(settings),
         now=resources.clock,
     )
-    return SuppressionMethods(blocklist=blocklist, addresses=settings.internal_domains)
+    return SuppressionMethods(
+        blocklist=blocklist, now=resources.clock, addresses=settings.internal_domains
+    )
 
 
 def recipient_methods(resources: Resources) -> RecipientMethods:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from gcsched.cli.output import Table, clean, plain
+from gcsched.cli.output import Table, plain
+from gcsched.domain.caller_text import printable
 from gcsched.pb import task_pb2
 from tests.support.command import shell
 from tests.support.contract_server import answering
@@ -40,7 +41,7 @@ async def test_on_a_terminal_of_any_width_an_id_and_a_state_stay_whole(columns: 
 
 
 def test_foreign_words_do_not_move_the_cursor() -> None:
-    assert clean("a\x1b[2Jb\nc\u202ed\u00e9") == "a?[2Jb?c?d\u00e9"
+    assert printable("a\x1b[2Jb\nc\u202ed\u00e9") == "a?[2Jb?c?d\u00e9"
 
 
 def test_columns_are_as_wide_as_they_must_be_and_end_without_blanks() -> None:

@@ -21,7 +21,9 @@ SHARED = {
     "gcsched.errors",
     "gcsched.process",
     "gcsched.process.allocator",
+    "gcsched.process.shipped",
     "gcsched.process.signals",
+    "gcsched.proxies",
 }
 """What the client and its commands share with the service: nothing that a library is needed for."""
 

@@ -1,8 +1,10 @@
-"""Which targets are never asked through a proxy; the way itself is tried in tests/cli."""
+"""Which targets are called straight, and where; the way itself is tried in tests/cli."""
+
+from ipaddress import IPv4Address
 
 import pytest
 
-from gcsched.client.proxies import STRAIGHT, proxy_options
+from gcsched.proxies import STRAIGHT, callable_host, proxy_options
 
 HERE = [
     "127.0.0.1:50051",
@@ -123,3 +125,22 @@ def test_the_variable_for_grpc_ranks_before_the_one_for_all() -> None:
     environ = {"no_grpc_proxy": "other.example.net", "no_proxy": "example.org"}
 
     assert proxy_options("gcsched.example.org:50051", environ) == []
+
+
+@pytest.mark.parametrize(
+    ("listens_on", "called_at"),
+    [
+        (str(IPv4Address(0)), "127.0.0.1"),
+        ("[::]", "[::1]"),
+        ("::", "[::1]"),
+        ("[::ffff:0.0.0.0]", "127.0.0.1"),
+        ("127.0.0.1", "127.0.0.1"),
+        ("[::1]", "[::1]"),
+        ("192.0.2.7", "192.0.2.7"),
+        ("gcsched.example.org", "gcsched.example.org"),
+    ],
+)
+def test_what_listens_on_every_address_is_called_on_loopback(
+    listens_on: str, called_at: str
+) -> None:
+    assert callable_host(listens_on) == called_at

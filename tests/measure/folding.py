@@ -33,7 +33,8 @@ from gcsched.domain.job import State
 from gcsched.domain.job_list import JobFilter, Listing, Order
 from gcsched.errors import StoreUnavailable
 from gcsched.pb import task_pb2
-from gcsched.usecases.recovery.folding import AddressStore, Folding
+from gcsched.usecases.ports import AddressStore
+from gcsched.usecases.recovery.folding import Folding
 from tests.measure.spine import Figures, a_folder, surroundings
 from tests.support.builders import a_job
 from tests.support.ports import free_port

@@ -24,7 +24,7 @@ from gcsched.errors import (
     UnknownJob,
     Violation,
 )
-from gcsched.usecases.observer import AdmissionError
+from gcsched.usecases.ports import AdmissionError
 from gcsched.usecases.recovery.sweep import Repair
 from gcsched.web.instruments import ADMISSION_LABELS
 from gcsched.web.metrics import Metrics

@@ -6,16 +6,15 @@ from jinja2 import FunctionLoader, StrictUndefined, TemplateSyntaxError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from gcsched.adapters.mail.template_check import UnusableFile
+from gcsched.process.shipped import shipped_folder
 
 LARGEST_FILE = 10 * 1024 * 1024
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 def default_folder() -> Path:
-    """Find the templates we come with: inside the installed package, or beside it in a checkout."""
-    package = Path(__file__).parents[2]
-    packaged = package / "templates"
-    return packaged if packaged.is_dir() else package.parent / "templates"
+    """Return the folder of the templates that come with the package."""
+    return shipped_folder("templates")
 
 
 def environment(folder: Path, *, autoescape: bool) -> ImmutableSandboxedEnvironment:

@@ -11,6 +11,7 @@ import structlog
 
 from gcsched.adapters.mongo.connection import Mongo, store_errors
 from gcsched.errors import StoreUnavailable
+from gcsched.usecases.loops import sleep_unless
 
 NEGLIGIBLE = timedelta(milliseconds=100)
 SAMPLES = 3
@@ -47,8 +48,7 @@ class ServerClock:
     async def _wait_for_a_reason(self, stop: asyncio.Event) -> None:
         until = time.monotonic() + EVERY_SECONDS
         while not stop.is_set() and (left := until - time.monotonic()) > 0:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), min(left, LOOK_EVERY_SECONDS))
+            await sleep_unless(stop, min(left, LOOK_EVERY_SECONDS))
             if abs(self._ahead_of_monotonic() - self._ahead) > NEGLIGIBLE.total_seconds():
                 return
 

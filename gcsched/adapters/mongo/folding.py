@@ -13,7 +13,7 @@ from gcsched.adapters.mongo.documents import BY_ERASED, BY_FOLDED, BY_ID
 from gcsched.adapters.mongo.field_checks import NO_CHARACTER
 from gcsched.adapters.mongo.majority_read import LONGEST_READ_MS
 from gcsched.domain.caseless import fold_address
-from gcsched.usecases.recovery.folding import AddressStore, FoldedPage
+from gcsched.usecases.ports import AddressStore, FoldedPage
 
 Query = dict[str, Any]
 

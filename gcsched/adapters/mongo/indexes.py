@@ -11,7 +11,7 @@ from pymongo.errors import DuplicateKeyError, OperationFailure, PyMongoError
 from gcsched.adapters.mongo.connection import Document, Mongo, store_errors
 from gcsched.adapters.mongo.documents import INDEXES
 from gcsched.adapters.mongo.driver_errors import Problem, problem_of
-from gcsched.usecases.recovery.indexes import IndexFault, IndexTrouble
+from gcsched.usecases.ports import IndexFault, IndexTrouble
 
 NO_COLLECTION = 26
 UNKNOWN_OPTION = frozenset({9, 72, 40415})

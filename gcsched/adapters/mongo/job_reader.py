@@ -20,7 +20,7 @@ from gcsched.adapters.mongo.tolerant import is_list
 from gcsched.adapters.mongo.unreadable import Told
 from gcsched.domain.ids import EPOCH
 from gcsched.domain.job_list import JobFilter, Listing, Place
-from gcsched.usecases.management.read_jobs import Page
+from gcsched.usecases.ports import Page
 
 Query = dict[str, Any]
 

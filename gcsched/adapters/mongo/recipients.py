@@ -19,7 +19,7 @@ from gcsched.domain.erasure import EMPTIED, REMOVED, Known, erased_reason, erase
 from gcsched.domain.job import FINAL
 from gcsched.domain.masking import Words
 from gcsched.domain.recipient import Recipient
-from gcsched.usecases.management.recipients import Erased
+from gcsched.usecases.ports import Erased
 
 FINISHED = {"$in": [state.value for state in FINAL]}
 NOT_FINISHED = {"$nin": [state.value for state in FINAL]}

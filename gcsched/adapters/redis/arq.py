@@ -25,6 +25,7 @@ from gcsched.domain.due import DailyPlan
 from gcsched.errors import GcschedError
 from gcsched.usecases.finish import cancel_until_done, hear_this_task
 from gcsched.usecases.lasting_trouble import LastingTrouble
+from gcsched.usecases.loops import sleep_unless
 from gcsched.usecases.ports import Clock
 
 HEALTH_KEY = "gcsched:health"
@@ -161,8 +162,7 @@ class ArqWorkerPool:
             back_off = FIRST_BACK_OFF if lasted > LONGEST_BACK_OFF else back_off
             kind = type(error).__name__
             self._ends.met(kind, reason=why, again_in_seconds=back_off)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), back_off)
+            await sleep_unless(stop, back_off)
             back_off = min(back_off * 2, LONGEST_BACK_OFF)
 
     async def _run_once(self, stop: asyncio.Event) -> BaseException | None:

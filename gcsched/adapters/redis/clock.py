@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 from gcsched.adapters.redis.connection import bell_errors
 from gcsched.adapters.redis.replies import integers
 from gcsched.errors import BellUnavailable
+from gcsched.usecases.loops import sleep_unless
 from gcsched.usecases.ports import Clock
 
 NEGLIGIBLE = timedelta(milliseconds=500)
@@ -31,8 +32,7 @@ class RedisClockWatch:
         while not stop.is_set():
             with suppress(BellUnavailable):
                 await self.measure()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), EVERY_SECONDS)
+            await sleep_unless(stop, EVERY_SECONDS)
 
     async def measure(self) -> timedelta:
         """Give the difference (Redis minus ours), by the sample with the shortest round trip."""

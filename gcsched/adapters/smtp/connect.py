@@ -12,10 +12,11 @@ from typing import cast
 import aiosmtplib
 from aiohappyeyeballs import AddrInfoType, start_connection
 
-from gcsched.adapters.smtp.conversation import REFUSALS, Conversation, printable
+from gcsched.adapters.smtp.conversation import REFUSALS, Conversation
 from gcsched.adapters.smtp.envelope import Offer
 from gcsched.adapters.smtp.options import Limits, RelaySettings, Security
 from gcsched.adapters.smtp.session import Session
+from gcsched.domain.caller_text import printable
 from gcsched.domain.smtp_reply import Answered, Broken, Reply, Stage
 
 NEXT_ADDRESS_AFTER_SECONDS = 0.25  # RFC 8305 section 8

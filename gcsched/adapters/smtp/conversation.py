@@ -8,6 +8,7 @@ import re
 from collections import deque
 from datetime import timedelta
 
+from gcsched.domain.caller_text import printable
 from gcsched.domain.smtp_reply import Reply, Stage
 
 REFUSALS = range(400, 600)
@@ -180,8 +181,3 @@ class Conversation(asyncio.Protocol):
     def _expire(self, waiter: asyncio.Future[None], seconds: float) -> None:
         if not waiter.done():
             waiter.set_exception(TimedOut(f"no answer within {seconds:g} seconds"))
-
-
-def printable(text: str) -> str:
-    """Replace what could steer a terminal or break a line of the log."""
-    return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)

@@ -3,7 +3,6 @@
 import asyncio
 import ssl
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Self
@@ -16,6 +15,7 @@ from gcsched.adapters.smtp.session import Session, Stale
 from gcsched.domain.mail import Mail
 from gcsched.domain.relay_health import Checked, is_login_refused
 from gcsched.domain.smtp_reply import Answered, Broken, Stage, Transmission
+from gcsched.usecases.loops import sleep_unless
 from gcsched.usecases.ports import Begin
 
 CLOSING = Broken(Stage.CONNECT, "the mailer is closing")
@@ -78,8 +78,7 @@ class Pool:
     async def run(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
             self.sweep()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), timeout=self.keep.idle.total_seconds() / 4)
+            await sleep_unless(stop, self.keep.idle.total_seconds() / 4)
 
     def sweep(self) -> None:
         """Take leave of the sessions that nobody needed for a while, or that grew old."""

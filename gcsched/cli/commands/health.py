@@ -11,6 +11,7 @@ from gcsched.cli import output, target
 from gcsched.cli.command import Command
 from gcsched.cli.exit_codes import DONE, REFUSED
 from gcsched.cli.failure import Failure, report
+from gcsched.domain.caller_text import printable
 
 if TYPE_CHECKING:
     import grpc
@@ -31,7 +32,7 @@ def run(chosen: Namespace) -> int:
     import grpc
     from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-    from gcsched.client.proxies import proxy_options
+    from gcsched.proxies import proxy_options
 
     chosen.target = target.chosen_target(chosen.target, os.environ)
     options = proxy_options(chosen.target, os.environ)
@@ -58,7 +59,7 @@ def failure(error: "grpc.RpcError", chosen: Namespace) -> Failure:
             f"no service {chosen.service} there: {chosen.target} does not have it;"
             " without --service it is asked as a whole"
         )
-        return replace(found, message=sentence, lines=[output.clean(sentence)])
+        return replace(found, message=sentence, lines=[printable(sentence)])
     return found
 
 

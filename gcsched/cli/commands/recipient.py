@@ -8,7 +8,7 @@ from gcsched.cli.call import MANY_SECONDS, addressed, calling
 from gcsched.cli.command import Command, Group
 from gcsched.cli.commands.jobs import jobs
 from gcsched.cli.exit_codes import DONE
-from gcsched.cli.output import clean
+from gcsched.domain.caller_text import printable
 
 if TYPE_CHECKING:
     from gcsched.client import Client
@@ -53,7 +53,7 @@ def erased(reply: "task_pb2.ForgetRecipientResponse", empid: str) -> str:
         return f"nothing is stored about {empid}; nothing was changed"
     if not reply.unfinished:
         return said
-    return f"{said}; {kept(reply.unfinished)}, then forget {clean(empid)} again"
+    return f"{said}; {kept(reply.unfinished)}, then forget {printable(empid)} again"
 
 
 def kept(unfinished: int) -> str:

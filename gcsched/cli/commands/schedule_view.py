@@ -5,8 +5,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from gcsched.cli import fields
-from gcsched.cli.output import clean
-from gcsched.domain.caller_text import quoted
+from gcsched.domain.caller_text import printable, quoted
 
 if TYPE_CHECKING:
     from gcsched.client import Scheduled
@@ -46,12 +45,12 @@ def blocked(found: "task_pb2.Suppression", job_id: str, *, at_once: bool) -> str
     until = fields.text(found, "until")
     advice = (
         "free the address with `gcsched suppression remove`, then `gcsched job retry"
-        f" {clean(job_id)}` sends the mail"
+        f" {printable(job_id)}` sends the mail"
     )
     ends = f"; {advice}" if at_once else " unless `gcsched suppression remove` frees the address"
     return (
-        f"; but {clean(found.email)} gets no mail until {until} ({quoted(found.reason)}): the job"
-        f" ends SUPPRESSED{ends}"
+        f"; but {printable(found.email)} gets no mail until {until} ({quoted(found.reason)}):"
+        f" the job ends SUPPRESSED{ends}"
     )
 
 

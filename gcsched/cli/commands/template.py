@@ -8,6 +8,7 @@ from gcsched.cli.call import addressed, calling
 from gcsched.cli.command import Command, Group
 from gcsched.cli.commands import template_folder
 from gcsched.cli.exit_codes import DONE
+from gcsched.domain.caller_text import printable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -102,7 +103,7 @@ def shown(chosen: Namespace, found: "task_pb2.Preview") -> int:
     if chosen.html is not None:
         return written(chosen, found.html)
     if chosen.text and not chosen.json:
-        output.say(*map(output.clean, found.text.splitlines()))
+        output.say(*map(printable, found.text.splitlines()))
     else:
         output.tell(chosen, found, lambda: previewing(found))
     return DONE
@@ -113,7 +114,7 @@ def written(chosen: Namespace, html: str) -> int:
     file: Path = chosen.html
     output_file.write(file, html, option="--html", force=chosen.force)
     if file != output_file.STANDARD_OUTPUT:
-        output.note(output.clean(f"wrote {file} ({len(html.encode()):,} bytes)"))
+        output.note(printable(f"wrote {file} ({len(html.encode()):,} bytes)"))
     return DONE
 
 

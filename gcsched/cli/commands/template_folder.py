@@ -14,6 +14,7 @@ from gcsched.cli.command import Command
 from gcsched.cli.exit_codes import DONE, WRONG
 from gcsched.cli.extras import SERVER, needing
 from gcsched.cli.failure import WrongUsage
+from gcsched.domain.caller_text import printable
 
 if TYPE_CHECKING:
     from gcsched.adapters.mail.template_check import Finding
@@ -50,9 +51,9 @@ def show(found: "Examination", templates: "Templates | None") -> None:
     from gcsched.errors import TemplateProblem
 
     for problem in found.problems:
-        output.note(output.clean(f"{TemplateProblem(*problem)}"))
+        output.note(printable(f"{TemplateProblem(*problem)}"))
     for file, _, warning in found.warnings:
-        output.note(output.clean(f"warning: {file}: {warning}"))
+        output.note(printable(f"warning: {file}: {warning}"))
     if templates:
         output.show([fields.table(messages(templates), IN_LISTS)])
     else:

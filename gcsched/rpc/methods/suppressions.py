@@ -14,6 +14,7 @@ from gcsched.rpc.answers import suppression_message
 from gcsched.rpc.call import Context, answering
 from gcsched.rpc.requests import moment
 from gcsched.usecases.management.suppressions import Blocklist
+from gcsched.usecases.ports import Clock
 
 LIST = "suppressions"
 
@@ -21,6 +22,7 @@ LIST = "suppressions"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SuppressionMethods:
     blocklist: Blocklist
+    now: Clock
     addresses: AddressRules = AddressRules.PUBLIC
 
     async def ListSuppressions(
@@ -68,7 +70,7 @@ class SuppressionMethods:
         if request.HasField("until"):
             until = yield from moment(request.until, "until")
         if until is not None:
-            yield from until_violations(until, now=self.blocklist.now())
+            yield from until_violations(until, now=self.now())
         return address, reason, until
 
 

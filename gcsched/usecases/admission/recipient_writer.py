@@ -1,7 +1,6 @@
 """Keep user details after the reply: in bulk, tried again, never in the way."""
 
 import asyncio
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -9,6 +8,7 @@ from functools import partial
 from gcsched.domain.job import Job
 from gcsched.errors import StoreUnavailable
 from gcsched.usecases.lasting_trouble import LastingTrouble
+from gcsched.usecases.loops import sleep_unless
 from gcsched.usecases.ports import Recipients
 
 MOST_WAITING = 20_000
@@ -41,8 +41,7 @@ class RecipientNotes:
 
     async def run(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), self.pause.total_seconds())
+            await sleep_unless(stop, self.pause.total_seconds())
             await self.save()
 
     @property

@@ -22,8 +22,7 @@ from gcsched.usecases.admission.recipient_writer import RecipientNotes
 from gcsched.usecases.admission_gate import MayAdmit, always
 from gcsched.usecases.batching import Group
 from gcsched.usecases.loop_share import LoopShare
-from gcsched.usecases.observer import AdmissionError, Observer, Unobserved
-from gcsched.usecases.ports import Admissions, Clock
+from gcsched.usecases.ports import AdmissionError, Admissions, Clock, Observer, Unobserved
 from gcsched.usecases.wakeups import LONGEST_WAIT_FOR_BELL, Ringer
 
 LONGEST_WRITE = timedelta(seconds=3)  # a silent primary leaves time to find the next one

@@ -14,8 +14,16 @@ from gcsched.usecases.delivery.leases import Leases
 from gcsched.usecases.delivery.worker_pool import Crew
 from gcsched.usecases.finish import cancel_until_done, finish
 from gcsched.usecases.lasting_trouble import LastingTrouble
-from gcsched.usecases.observer import Observer, Step, Unobserved
-from gcsched.usecases.ports import Batch, Claims, Clock, Gate, Suppressions
+from gcsched.usecases.ports import (
+    Batch,
+    Claims,
+    Clock,
+    Gate,
+    Observer,
+    Step,
+    Suppressions,
+    Unobserved,
+)
 
 BETWEEN_LOOKS_SECONDS = 0.01
 BETWEEN_URGENT_SECONDS = 0.1

@@ -3,11 +3,11 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import timedelta
 
 from gcsched.errors import StoreUnavailable
 from gcsched.usecases.lasting_trouble import LastingTrouble
+from gcsched.usecases.loops import sleep_unless
 from gcsched.usecases.ports import Batch, Claims, Conclusion
 
 RENEW_EVERY = timedelta(seconds=10)
@@ -68,8 +68,7 @@ class Leases:
     async def run(self, stop: asyncio.Event) -> None:
         wait = RENEW_EVERY
         while not stop.is_set():
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), wait.total_seconds())
+            await sleep_unless(stop, wait.total_seconds())
             wait = RENEW_EVERY if await self.renew() else AFTER_FAILURE
 
     async def renew(self) -> bool:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 
 import structlog
 
@@ -11,6 +12,7 @@ from gcsched.domain.masking import masked
 from gcsched.domain.smtp_reply import Kind
 from gcsched.errors import StoreUnavailable
 from gcsched.usecases.lasting_trouble import LastingTrouble
+from gcsched.usecases.loops import flush_until
 from gcsched.usecases.ports import Conclusion, Outcomes
 
 MOST_AT_ONCE = 500
@@ -51,18 +53,12 @@ class Recorder:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Write until *stop* is set and nothing waits; who stops us limits how long we try."""
-        async with asyncio.TaskGroup() as tasks:
-            waker = tasks.create_task(self._wake_on(stop), name="recorder stop")
-            while self._waiting or not stop.is_set():
-                await self._asked.wait()
-                if not stop.is_set():
-                    self._asked.clear()
-                await self._write_all(stop)
-            waker.cancel()
-
-    async def _wake_on(self, stop: asyncio.Event) -> None:
-        await stop.wait()
-        self._asked.set()
+        await flush_until(
+            stop,
+            partial(self._write_all, stop),
+            asked=self._asked,
+            is_left=lambda: bool(self._waiting),
+        )
 
     async def _write_all(self, stop: asyncio.Event) -> None:
         is_busy = False

@@ -1,11 +1,12 @@
 """Note which mails the relay accepted, ahead of the outcome: a crash then leaves less in doubt."""
 
 import asyncio
-from contextlib import suppress
+from functools import partial
 
 import structlog
 
 from gcsched.errors import BellUnavailable
+from gcsched.usecases.loops import flush_until, sleep_unless
 from gcsched.usecases.ports import Conclusion, Marks
 
 MOST_WAITING = 5_000
@@ -39,17 +40,7 @@ class AcceptedMarks:
             self._asked.set()
 
     async def run(self, stop: asyncio.Event) -> None:
-        async with asyncio.TaskGroup() as tasks:
-            waker = tasks.create_task(self._wake_on(stop), name="marks stop")
-            while not stop.is_set():
-                await self._asked.wait()
-                self._asked.clear()
-                await self._write(stop)
-            waker.cancel()
-
-    async def _wake_on(self, stop: asyncio.Event) -> None:
-        await stop.wait()
-        self._asked.set()
+        await flush_until(stop, partial(self._write, stop), asked=self._asked)
 
     async def _write(self, stop: asyncio.Event) -> None:
         noting, self._to_note = list(self._to_note), {}
@@ -62,5 +53,4 @@ class AcceptedMarks:
         except BellUnavailable as error:
             # Not tried again: what was to be forgotten expires, what was to be noted is a guess.
             structlog.get_logger().debug("marks not written", error=error.for_log)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), QUIET_SECONDS)
+            await sleep_unless(stop, QUIET_SECONDS)

@@ -4,7 +4,6 @@ import asyncio
 import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
 
 import structlog
 
@@ -14,27 +13,13 @@ from gcsched.domain.job import CLAIMABLE, Job
 from gcsched.domain.suppression import Suppression
 from gcsched.errors import Contended, EtagMismatch, StoreUnavailable, UnknownJob
 from gcsched.usecases.admission_gate import MayAdmit, always
-from gcsched.usecases.ports import Clock, Suppressions
+from gcsched.usecases.ports import Clock, Steering, Suppressions
 from gcsched.usecases.wakeups import Ringer
 
 LOOKS = 5
 BETWEEN_LOOKS_SECONDS = 0.02
 BETWEEN_TRIES_SECONDS = 0.1
 SHORTEST_WRITE = timedelta(milliseconds=500)
-
-
-class Steering(Protocol):
-    async def find(self, job_id: str) -> Job | None:
-        """Give the job as it is now; raises UnreadableJob where it is none of ours."""
-
-    async def is_settled(self, job: Job) -> bool:
-        """Tell whether *job* is so for good, and not only where it was read."""
-
-    async def change(self, seen: Job, changed: Job, *, within: timedelta) -> bool:
-        """Make *changed* of the job if it is as it was *seen*; False when it is not.
-
-        Raises DuplicateJob when another job holds the dedup key or the request id it would take.
-        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

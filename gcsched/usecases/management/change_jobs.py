@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Protocol
 
 import structlog
 
@@ -16,30 +15,13 @@ from gcsched.errors import AdmissionClosed, IllegalTransition, NotFinished, Stor
 from gcsched.usecases.admission_gate import MayAdmit, always
 from gcsched.usecases.management.change_job import whole_millisecond
 from gcsched.usecases.management.partly import PartlyChanged, some_stay
-from gcsched.usecases.management.read_jobs import JobList
-from gcsched.usecases.ports import Clock, Suppressions
+from gcsched.usecases.ports import Clock, JobList, ManyJobs, Pair, Suppressions
 from gcsched.usecases.wakeups import Ringer
 
 BATCH = 500
 AFTER_FAILURE_SECONDS = 0.5
 MOST_COUNTED = 1_000_000_000
 MOST_SKEW = timedelta(seconds=2)
-
-Pair = tuple[Job, Job]
-"""A job as it was seen, and as it is wanted."""
-
-
-class ManyJobs(Protocol):
-    async def change_all(self, pairs: Sequence[Pair]) -> tuple[int, int]:
-        """Change jobs that are as they were seen; whose dedup key is taken, stays.
-
-        Gives how many were changed, and how many are to be looked at again. After StoreUnavailable
-        some may be changed, for good or not. Raises PartlyChanged where some cannot be changed,
-        after all others were.
-        """
-
-    async def settled(self, ids: Collection[str]) -> Sequence[Job]:
-        """Return the jobs with these *ids* as they are for good, and not only where it was read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

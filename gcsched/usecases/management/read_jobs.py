@@ -1,36 +1,13 @@
 """Read jobs: one by its id, many page by page, and how many there are."""
 
 from dataclasses import dataclass
-from typing import Protocol
 
 from gcsched.domain.job import Job
 from gcsched.domain.job_list import JobFilter, Listing, Place
 from gcsched.errors import UnknownJob
+from gcsched.usecases.ports import JobList, JobReader, Page
 
 MOST_COUNTED = 10_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
-    """Jobs in the order of their list, and where it goes on; None: this is all."""
-
-    jobs: tuple[Job, ...]
-    following: Place | None
-
-
-class JobReader(Protocol):
-    async def get(self, job_id: str) -> Job | None:
-        """Give the job with this id; raises UnreadableJob where it is none of ours."""
-
-
-class JobList(Protocol):
-    async def page(
-        self, listing: Listing, after: Place | None, *, most: int, is_full: bool
-    ) -> Page:
-        """Give the *most* jobs that follow *after*; without their texts unless *is_full*."""
-
-    async def count(self, wanted: JobFilter, *, most: int) -> int:
-        """Count what *wanted* takes in, up to *most*."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,26 +1,12 @@
 """Know and forget an employee: the user details, and what finished jobs tell of a person."""
 
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Protocol
 
 from gcsched.domain.recipient import Recipient
 from gcsched.errors import UnknownRecipient
-from gcsched.usecases.ports import Clock
+from gcsched.usecases.ports import Clock, PersonalData
 
 MOST_AT_ONCE = 500
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Erased:
-    """How many jobs of a batch were erased; how many were not, because somebody was faster.
-
-    *last* is where the next batch begins; None: this was the last one.
-    """
-
-    jobs: int
-    missed: int
-    last: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,20 +16,6 @@ class Forgotten:
     erased: int
     unfinished: int
     had_details: bool
-
-
-class PersonalData(Protocol):
-    async def recipient(self, empid: str) -> Recipient | None:
-        """Give the user details, if there are any."""
-
-    async def unfinished(self, empid: str) -> int:
-        """Count the jobs that have not ended."""
-
-    async def erase(self, empid: str, *, after: str, most: int, now: datetime) -> Erased:
-        """Erase *most* finished jobs that follow *after*, each only as it was seen."""
-
-    async def remove(self, empid: str) -> bool:
-        """Delete the user details; return whether there were any."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,21 +2,19 @@
 
 import asyncio
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
 
 import structlog
 
-from gcsched.domain.job import Job
 from gcsched.domain.outcome import before_attempt
 from gcsched.domain.suppression import Suppression
 from gcsched.domain.token_bucket import SHARED_ANSWERS_WITHIN_SECONDS, SLOT_PATIENCE_SECONDS
 from gcsched.errors import UnknownSuppression
 from gcsched.usecases.management.change_job import whole_millisecond
 from gcsched.usecases.management.partly import PartlyChanged, some_stay
-from gcsched.usecases.ports import Clock
+from gcsched.usecases.ports import BlockedAddresses, ClaimedJobs, Clock
 
 FOR_A_TURN_SECONDS = 0.5
 FOR_A_BODY_TO_BEGIN_SECONDS = (
@@ -28,36 +26,6 @@ Where mails have a rate, Redis has its time to answer, then the slot is waited f
 pacer's patience and once more Redis's time; then comes a turn of the loop.
 """
 BETWEEN_LOOKS_SECONDS = 0.05
-
-
-class BlockedAddresses(Protocol):
-    async def page(self, after: str, *, most: int, now: datetime) -> list[Suppression]:
-        """Give the *most* addresses that follow *after*, of those that are blocked at *now*."""
-
-    async def among(
-        self, addresses: Collection[str], *, now: datetime
-    ) -> Mapping[str, Suppression]:
-        """Give those of *addresses* that are blocked at *now* in any spelling, in one look."""
-
-    async def block(self, wanted: Suppression) -> Suppression:
-        """Keep *wanted*; where its address is blocked already, it has been since then."""
-
-    async def free(self, address: str, *, now: datetime) -> Suppression | None:
-        """Let *address* have mail again; give what blocked it, if anything did at *now*."""
-
-
-class ClaimedJobs(Protocol):
-    async def claimed(self, address: str) -> Sequence[Job]:
-        """Return the jobs to *address* that are being sent."""
-
-    async def still_begun(self, ids: Collection[str]) -> Collection[tuple[str, str]]:
-        """Return the ids and claims of those of *ids* whose bodies have begun and not ended."""
-
-    async def change_all(self, pairs: Sequence[tuple[Job, Job]]) -> tuple[int, int]:
-        """Change jobs (seen, changed) that are as they were seen; say how many were, and not.
-
-        Raises PartlyChanged where some cannot be changed, after all others were.
-        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,10 +10,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Protocol
 
 from gcsched.errors import BellUnavailable
 from gcsched.usecases.loops import periodically
+from gcsched.usecases.ports import Beats
 
 EVERY = timedelta(seconds=1)
 # Longer than an election. Longer, too, than what is under way when MongoDB goes away for all: a
@@ -21,16 +21,6 @@ EVERY = timedelta(seconds=1)
 PATIENCE_SECONDS = 15.0
 RECENT_SECONDS = 5.0
 ENOUGH_CHANGES = 2
-
-
-class Beats(Protocol):
-    """Where processes that reach the same MongoDB say so."""
-
-    async def beat(self, mark: str) -> None:
-        """Store *mark* as the latest beat; raises BellUnavailable."""
-
-    async def latest(self) -> str | None:
-        """Return the latest beat, None if there is none; raises BellUnavailable."""
 
 
 def always() -> bool:

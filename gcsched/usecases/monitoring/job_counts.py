@@ -3,13 +3,12 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from gcsched.errors import StoreUnavailable
-from gcsched.usecases.finish import cancel_until_done
 from gcsched.usecases.lasting_trouble import LastingTrouble
+from gcsched.usecases.loops import run_until, sleep_unless
 from gcsched.usecases.ports import Clock, JobCounts, Tally
 
 EVERY = timedelta(minutes=1)
@@ -60,19 +59,14 @@ class Census:
         return self._counts if is_true else None
 
     async def run(self, stop: asyncio.Event) -> None:
-        async with asyncio.TaskGroup() as tasks:
-            counting = tasks.create_task(self._count_again_and_again(), name="census")
-            await stop.wait()
-            await cancel_until_done({counting})
+        await run_until(stop, self._count_again_and_again(), name="census")
 
     async def freshen(self) -> None:
         """Have the jobs counted anew, unless that is dear; wait for it half a second at most."""
         if self.clock() < self._not_before:
             return
         self._asked.set()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(LONGEST_WAIT_SECONDS):
-                await self._done.wait()
+        await sleep_unless(self._done, LONGEST_WAIT_SECONDS)
 
     async def _count_again_and_again(self) -> None:
         while True:
@@ -80,9 +74,7 @@ class Census:
             self._asked.clear()
             self._done.set()
             self._done = asyncio.Event()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(EVERY.total_seconds()):
-                    await self._asked.wait()
+            await sleep_unless(self._asked, EVERY.total_seconds())
 
     async def count(self) -> None:
         now, begun = self.now(), self.clock()

@@ -3,25 +3,13 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
 
 from gcsched.domain.pause import Pause
 from gcsched.domain.relay_health import HealthReport
 from gcsched.usecases.monitoring.job_counts import Census
 from gcsched.usecases.monitoring.lateness import Figures, Lateness
 from gcsched.usecases.monitoring.store_health import StoreHealth, StoreReport
-from gcsched.usecases.ports import Clock, JobCounts
-
-
-class Sessions(Protocol):
-    """The connections with one relay."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def connections(self) -> int: ...
-    @property
-    def busy(self) -> int: ...
+from gcsched.usecases.ports import Clock, JobCounts, RelayInUse, Sessions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,19 +50,6 @@ class Report:
     report_time: datetime
     problems: Sequence[str] = ()
     stores: Sequence[StoreReport] = ()
-
-
-class RelayInUse(Protocol):
-    """A relay as mails are sent by it: mails per second as configured, and as they are now."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def is_down(self) -> bool: ...
-    @property
-    def rate(self) -> float: ...
-    @property
-    def effective_rate(self) -> float: ...
 
 
 def not_paused() -> None:

@@ -5,58 +5,23 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
-from enum import StrEnum
-from typing import Protocol
 
 import structlog
 
 from gcsched.errors import StoreUnavailable
 from gcsched.usecases.lasting_trouble import LastingTrouble
 from gcsched.usecases.loops import periodically
+from gcsched.usecases.ports import AddressStore, FoldedAddresses
 
 EVERY = timedelta(seconds=10)  # as often as a sweep
 MOST_AT_ONCE = 500
 LONGEST_REST_SECONDS = 1.0
 
 
-class AddressStore(StrEnum):
-    """Where addresses are stored, the most important first: a block is a mail not sent."""
-
-    SUPPRESSIONS = "suppressions"
-    RECIPIENTS = "recipients"
-    JOBS = "jobs"
-
-
 CHECKED = (AddressStore.SUPPRESSIONS, AddressStore.RECIPIENTS)
 """Where another value than the address gives may stand: a process of the version before changes a
 recipient's address alone, and anything may be changed by hand. Of jobs it changes no address but
 when it erases one."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FoldedPage:
-    """How many documents of a page were written, and how many cannot be.
-
-    *last* is where the next page begins; None: this was the last one.
-    """
-
-    count: int
-    left: int
-    last: str | None
-
-
-class FoldedAddresses(Protocol):
-    async def fill(self, kind: AddressStore, after: str, *, most: int) -> FoldedPage | None:
-        """Fold the address of the *most* documents that follow *after*, of those without it.
-
-        None: nothing was looked at, because the index that finds them is not there yet.
-        """
-
-    async def check(self, kind: AddressStore, after: str, *, most: int) -> FoldedPage:
-        """Put the folded address right in the *most* documents that follow *after*."""
-
-    async def empty_erased(self, *, most: int) -> int:
-        """Empty the folded address of *most* erased jobs that still have one; give how many."""
 
 
 @dataclass(kw_only=True, eq=False)

@@ -4,14 +4,14 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
-from enum import StrEnum
-from typing import Protocol
 
 import structlog
 
 from gcsched.errors import AdmissionClosed, StoreRefused, StoreUnavailable
+from gcsched.usecases.loops import sleep_unless, waking
+from gcsched.usecases.ports import Indexes, IndexFault, IndexTrouble
 
 EVERY = timedelta(seconds=2)  # well within a sweep
 LEAST_PAUSE_SECONDS = 0.5  # between looks: each statement that fails for an index asks for one
@@ -20,45 +20,7 @@ FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 2.0, 30.0  # each try reads the who
 Key = tuple[str, str]
 
 
-class IndexFault(StrEnum):
-    MISSING = "is missing"
-    BUILDING = "is being built"
-    HIDDEN = "is hidden"
-    DIFFERENT = "is not ours"
-    DUPLICATES = "cannot be made"
-
-
 MENDED_BY_US = frozenset({IndexFault.MISSING, IndexFault.HIDDEN, IndexFault.DUPLICATES})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IndexTrouble:
-    """What is wrong with one index, and *why* it stays so; "": nothing stands in the way."""
-
-    collection: str
-    name: str
-    is_unique: bool
-    fault: IndexFault
-    why: str = ""
-
-    @property
-    def key(self) -> Key:
-        return self.collection, self.name
-
-    def because(self, fault: IndexFault, why: str) -> "IndexTrouble":
-        return replace(self, fault=fault, why=why)
-
-    def __str__(self) -> str:
-        why = f": {self.why}" if self.why else ""
-        return f"index {self.name} of {self.collection} {self.fault.value}{why}"
-
-
-class Indexes(Protocol):
-    async def look(self) -> list[IndexTrouble]:
-        """Return what is wrong with the indexes now."""
-
-    async def make(self, trouble: IndexTrouble) -> IndexTrouble | None:
-        """Make the index of *trouble*; return what stands in the way."""
 
 
 @dataclass(kw_only=True, eq=False)
@@ -96,23 +58,22 @@ class IndexCare:
                 raise AdmissionClosed(str(trouble))
 
     async def run(self, stop: asyncio.Event) -> None:
-        stopping = asyncio.create_task(stop.wait(), name="indexes stop")
         try:
-            while not stop.is_set():
-                self.nudged.clear()
-                await self.look()
-                await self._wait(stopping)
+            async with waking(self.nudged, on=stop):
+                while not stop.is_set():
+                    self.nudged.clear()
+                    await self.look()
+                    await sleep_unless(stop, LEAST_PAUSE_SECONDS)
+                    await sleep_unless(self.nudged, EVERY.total_seconds() - LEAST_PAUSE_SECONDS)
         finally:
-            for task in (stopping, *self._making.values()):
-                task.cancel()
-            await asyncio.wait({stopping, *self._making.values()}, timeout=1)
+            await self._end_making()
 
-    async def _wait(self, stopping: asyncio.Task[bool]) -> None:
-        await asyncio.wait({stopping}, timeout=LEAST_PAUSE_SECONDS)
-        nudge = asyncio.create_task(self.nudged.wait(), name="indexes nudge")
-        left = EVERY.total_seconds() - LEAST_PAUSE_SECONDS
-        await asyncio.wait({stopping, nudge}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
-        nudge.cancel()
+    async def _end_making(self) -> None:
+        making = {*self._making.values()}
+        for task in making:
+            task.cancel()
+        if making:
+            await asyncio.wait(making, timeout=1)
 
     async def look(self) -> None:
         """Learn what is wrong now, and begin to mend it."""

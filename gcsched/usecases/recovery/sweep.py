@@ -5,7 +5,6 @@ import math
 import random
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -18,8 +17,18 @@ from gcsched.domain.outcome import before_attempt, proven, taken_back
 from gcsched.domain.retry import RetryPolicy
 from gcsched.errors import BellUnavailable, StoreRefused, StoreUnavailable
 from gcsched.usecases.lasting_trouble import EVERY_SECONDS, LastingTrouble
-from gcsched.usecases.observer import Observer, Unobserved
-from gcsched.usecases.ports import Claims, Clock, Conclusion, Marks, Orphan, Recovery, Runs
+from gcsched.usecases.loops import sleep_unless
+from gcsched.usecases.ports import (
+    Claims,
+    Clock,
+    Conclusion,
+    Marks,
+    Observer,
+    Orphan,
+    Recovery,
+    Runs,
+    Unobserved,
+)
 from gcsched.usecases.recovery.daily_run import DailyRun
 from gcsched.usecases.wakeups import HORIZON, Ringer
 
@@ -217,8 +226,7 @@ class Sweep:
         """
         while not stop.is_set():
             wait = LOOK_EVERY * random.uniform(0.8, 1.2)  # noqa: S311  # jitter, no secret
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), wait.total_seconds())
+            await sleep_unless(stop, wait.total_seconds())
             if not stop.is_set():
                 await self.guarded(UNSEEN_AFTER)
 

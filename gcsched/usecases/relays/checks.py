@@ -4,29 +4,16 @@ import asyncio
 import random
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Protocol
 
-from gcsched.domain.relay_health import Checked
-from gcsched.usecases.loops import periodically
+from gcsched.usecases.loops import periodically, sleep_unless
+from gcsched.usecases.ports import Checkable
 from gcsched.usecases.relays.health import RelayHealth
 from gcsched.usecases.relays.protected_relay import GuardedRelay
 
 AT_ONCE = timedelta(0)
 LOGIN_LOOK_SECONDS = 5.0
-
-
-class Checkable(Protocol):
-    """The sessions with one relay."""
-
-    @property
-    def has_new_login(self) -> bool:
-        """Whether the password is another one than the relay has refused."""
-
-    async def check(self) -> Checked | None:
-        """Ask whether a session stands; None: not asked, or given up, for the sake of a mail."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,10 +56,7 @@ class RelayChecks:
                     return
                 left = min(left, LOGIN_LOOK_SECONDS)
             self.health.troubled.clear()
-            with suppress(TimeoutError):
-                # Not wait_for: up to Python 3.11 it may overhear a cancel.
-                async with asyncio.timeout(left):
-                    await self.health.troubled.wait()
+            await sleep_unless(self.health.troubled, left)
 
     def _seconds_left(self, chance: float) -> float:
         wait = self.health.schedule.wait_seconds(chance)

@@ -3,12 +3,12 @@
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from functools import partial
 
 from gcsched.domain.circuit_breaker import is_early_trouble
 from gcsched.domain.mail import Mail
 from gcsched.domain.smtp_reply import Withheld
+from gcsched.usecases.loops import sleep_unless
 from gcsched.usecases.ports import Begin, Carried
 from gcsched.usecases.relays.protected_relay import ANOTHER_FIRST, GuardedRelay
 
@@ -76,15 +76,12 @@ class Relays:
     async def wait_open(self) -> None:
         while (wait := self._seconds_until_open()) > 0:
             self._changed.clear()
-            with suppress(TimeoutError):
-                # Not wait_for: up to Python 3.11 it may overhear a cancel.
-                async with asyncio.timeout(min(wait, LONGEST_WAIT_SECONDS)):
-                    await self._changed.wait()
+            await sleep_unless(self._changed, min(wait, LONGEST_WAIT_SECONDS))
 
     async def grant(self, most: int) -> int:
         self._granted_by = self._first_up()
         if self._granted_by is not None:
-            return await self._granted_by.pacer.reserve(most)
+            return await self._granted_by.reserve(most)
         if self._seconds_until_open() > 0:
             return 0
         self._probe_granted_until = self._clock() + PROBE_IS_TAKEN_WITHIN_SECONDS
@@ -92,7 +89,7 @@ class Relays:
 
     async def refund(self, count: int) -> None:
         if self._granted_by is not None:
-            await self._granted_by.pacer.refund(count)
+            await self._granted_by.refund(count)
         elif count:
             self._probe_granted_until = 0.0
 
@@ -104,7 +101,7 @@ class Relays:
 
     def _seconds_until_open(self) -> float:
         if (relay := self._first_up()) is not None:
-            return relay.pacer.seconds_until_next()
+            return relay.seconds_until_next()
         until_probe = min(relay.seconds_until_try() for relay in self._relays)
         shut_until = max(self._probe_granted_until, self._no_probe_until)
         return max(until_probe, shut_until - self._clock())

@@ -3,7 +3,6 @@
 import asyncio
 from datetime import timedelta
 from functools import partial
-from typing import Protocol
 
 import structlog
 
@@ -14,25 +13,10 @@ from gcsched.domain.permit import Permit
 from gcsched.domain.smtp_reply import Withheld
 from gcsched.errors import StoreUnavailable
 from gcsched.usecases.loops import periodically
-from gcsched.usecases.ports import Begin, Carried, Carrier, Gate
+from gcsched.usecases.ports import Begin, Carried, GatedCarrier, Pauses
 
 EVERY = timedelta(seconds=1)
 PAUSED = Carried(relay="", transmission=Withheld("sending is paused"))
-
-
-class Pauses(Protocol):
-    async def get(self) -> Pause | None:
-        """Give the pause, if there is one."""
-
-    async def note(self, pause: Pause) -> Pause:
-        """Note *pause*; where there is one already, its words change and not its begin."""
-
-    async def end(self) -> Pause | None:
-        """Forget the pause; give it, if there was one."""
-
-
-class GatedCarrier(Carrier, Gate, Protocol):
-    """Whoever carries mails, and says how many may be claimed for that."""
 
 
 class Pausing:

@@ -92,6 +92,18 @@ class GuardedRelay:
         """Give how long to leave it alone; endless while a probe is under way."""
         return math.inf if self._is_probing else self._breaker.seconds_until_try(self.clock())
 
+    def seconds_until_next(self) -> float:
+        """Return how long to wait until its rate allows another mail."""
+        return self.pacer.seconds_until_next()
+
+    async def reserve(self, most: int) -> int:
+        """Take *most* mails of its rate, or as many as it allows now; return how many."""
+        return await self.pacer.reserve(most)
+
+    async def refund(self, count: int) -> None:
+        """Undo the reservation of *count* mails."""
+        await self.pacer.refund(count)
+
     async def send(
         self, mail: Mail, begin: Begin, *, has_other: HasOther | None = None
     ) -> Transmission:

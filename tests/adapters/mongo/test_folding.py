@@ -12,7 +12,8 @@ from gcsched.adapters.mongo.folding import MongoFolding
 from gcsched.adapters.mongo.recipient_writer import MongoRecipients
 from gcsched.adapters.mongo.recipients import MongoPersonalData
 from gcsched.domain.job import State
-from gcsched.usecases.recovery.folding import AddressStore, FoldedPage, Folding
+from gcsched.usecases.ports import AddressStore, FoldedPage
+from gcsched.usecases.recovery.folding import Folding
 from tests.adapters.mongo.profile import profiled, stages
 from tests.adapters.mongo.test_caseless import old_job, old_row, without_text
 from tests.support.builders import NOW, a_job

@@ -18,7 +18,8 @@ from gcsched.adapters.mongo.documents import INDEXES
 from gcsched.adapters.mongo.indexes import MongoIndexes, trouble_of
 from gcsched.errors import AdmissionClosed, StoreUnavailable
 from gcsched.pb import task_pb2
-from gcsched.usecases.recovery.indexes import IndexCare, IndexFault, IndexTrouble
+from gcsched.usecases.ports import IndexFault, IndexTrouble
+from gcsched.usecases.recovery.indexes import IndexCare
 from tests.rpc.serving import refused
 from tests.support.app import Running, a_setting, running
 from tests.support.builders import a_job

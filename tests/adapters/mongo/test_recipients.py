@@ -14,7 +14,7 @@ from gcsched.adapters.mongo.recipients import MongoPersonalData
 from gcsched.domain.job import FINAL, Job, State
 from gcsched.domain.recipient import Recipient
 from gcsched.domain.smtp_reply import Kind
-from gcsched.usecases.management.recipients import Erased
+from gcsched.usecases.ports import Erased
 from tests.adapters.mongo.profile import profiled, stages
 from tests.support.builders import NOW, a_job, an_attempt
 

@@ -28,7 +28,7 @@ async def stub(mongo: Mongo) -> AsyncIterator[Stub]:
     store = MongoSuppressions(mongo=mongo)
     jobs = MongoSteering(mongo=mongo, retention=LASTING)
     blocklist = Blocklist(store=store, jobs=jobs, lasting=LASTING, now=FixedClock(NOW))
-    async with served(SuppressionMethods(blocklist=blocklist)) as stub:
+    async with served(SuppressionMethods(blocklist=blocklist, now=blocklist.now)) as stub:
         yield stub
 
 

@@ -30,8 +30,7 @@ from gcsched.usecases.admission.recipient_writer import RecipientNotes
 from gcsched.usecases.admission.submit import AdmissionWrite, Stored, Submit
 from gcsched.usecases.batching import Group
 from gcsched.usecases.loop_share import LoopShare
-from gcsched.usecases.observer import AdmissionError, Unobserved
-from gcsched.usecases.ports import Clock
+from gcsched.usecases.ports import AdmissionError, Clock, Unobserved
 from gcsched.usecases.wakeups import Ringer
 from gcsched.web.instruments import admission_label
 from tests.support.builders import (

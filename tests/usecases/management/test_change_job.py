@@ -28,7 +28,8 @@ from gcsched.errors import (
     StoreUnavailable,
     UnknownJob,
 )
-from gcsched.usecases.management.change_job import Steer, Steering
+from gcsched.usecases.management.change_job import Steer
+from gcsched.usecases.ports import Steering
 from gcsched.usecases.wakeups import Ringer
 from tests.support.builders import (
     NOON,

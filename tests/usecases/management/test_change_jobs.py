@@ -19,8 +19,8 @@ from gcsched.domain.commands import Cancel, Reopen
 from gcsched.domain.job import Job, State
 from gcsched.domain.job_list import JobFilter, Listing, Place
 from gcsched.errors import NotFinished, StoreRefused, StoreUnavailable
-from gcsched.usecases.management.change_jobs import ChangeJobs, Lot, ManyJobs, Pair
-from gcsched.usecases.management.read_jobs import JobList, Page
+from gcsched.usecases.management.change_jobs import ChangeJobs, Lot
+from gcsched.usecases.ports import JobList, ManyJobs, Page, Pair
 from gcsched.usecases.wakeups import Ringer
 from tests.support.builders import NOW, FixedClock, a_claimed_job, a_job, a_suppression
 from tests.support.poisons import forbidden

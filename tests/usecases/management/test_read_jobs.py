@@ -5,7 +5,8 @@ import pytest
 from gcsched.domain.job import Job
 from gcsched.domain.job_list import JobFilter, Listing, Place
 from gcsched.errors import UnknownJob
-from gcsched.usecases.management.read_jobs import Count, Page, ReadJobs
+from gcsched.usecases.management.read_jobs import Count, ReadJobs
+from gcsched.usecases.ports import Page
 from tests.support.builders import a_job
 
 

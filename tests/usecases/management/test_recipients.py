@@ -4,7 +4,8 @@ import pytest
 
 from gcsched.domain.recipient import Recipient
 from gcsched.errors import StoreUnavailable, UnknownRecipient
-from gcsched.usecases.management.recipients import MOST_AT_ONCE, Erased, Forgotten, KnowRecipients
+from gcsched.usecases.management.recipients import MOST_AT_ONCE, Forgotten, KnowRecipients
+from gcsched.usecases.ports import Erased
 from tests.support.builders import NOW, FixedClock
 
 ADA = Recipient(

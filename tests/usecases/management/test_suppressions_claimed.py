@@ -16,7 +16,8 @@ from gcsched.adapters.mongo.job_changes import MongoSteering
 from gcsched.adapters.mongo.suppressions import MongoSuppressions
 from gcsched.domain.job import Job, State
 from gcsched.errors import StoreUnavailable
-from gcsched.usecases.management.suppressions import Blocklist, ClaimedJobs
+from gcsched.usecases.management.suppressions import Blocklist
+from gcsched.usecases.ports import ClaimedJobs
 from tests.support.builders import NOW, FixedClock, a_claimed_job, a_job
 
 Row = dict[str, Any]

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from structlog.testing import capture_logs
 
 from gcsched.errors import StoreUnavailable
+from gcsched.usecases.ports import AddressStore, FoldedPage
 from gcsched.usecases.recovery import folding
-from gcsched.usecases.recovery.folding import AddressStore, FoldedPage, Folding
+from gcsched.usecases.recovery.folding import Folding
 from tests.support.builders import LONGEST_TEST_SECONDS
 
 NOTHING = FoldedPage(count=0, left=0, last=None)

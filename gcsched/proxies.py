@@ -43,18 +43,20 @@ def proxy_options(target: str, environ: Mapping[str, str]) -> list[tuple[str, in
 
 
 def own_target(environ: Mapping[str, str]) -> str | None:
-    """Return where a service with this environment, as in the same container, is asked; or None.
-
-    One that listens on every address is asked on loopback.
-    """
+    """Return where a service with this environment, as in the same container, is asked; or None."""
     listen = environ.get("GCSCHED_GRPC_LISTEN")
     if not listen:
         return None
     host, _, port = listen.rpartition(":")
+    return f"{callable_host(host)}:{port}"
+
+
+def callable_host(host: str) -> str:
+    """Return where to call a service that listens on *host*: one on every address, on loopback."""
     address = address_of(host.strip("[]"))
-    if address is not None and address.is_unspecified:
-        host = "[::1]" if isinstance(address, IPv6Address) else "127.0.0.1"
-    return f"{host}:{port}"
+    if address is None or not address.is_unspecified:
+        return host
+    return "[::1]" if isinstance(address, IPv6Address) else "127.0.0.1"
 
 
 def places_in(target: str) -> Iterator[tuple[str, str]]:

@@ -1,0 +1,27 @@
+"""What admission needs: where jobs and user details are stored, and how a mail would look."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Protocol
+
+from gcsched.domain.dedup import AdmissionAnswer
+from gcsched.domain.job import Job
+from gcsched.domain.mail import Draft
+
+
+class Admissions(Protocol):
+    async def admit(self, jobs: Sequence[Job], *, within: timedelta) -> list[AdmissionAnswer]:
+        """Store those of *jobs* whose key is free; say for each which job holds its key."""
+
+    async def foresee(self, jobs: Sequence[Job], *, within: timedelta) -> list[AdmissionAnswer]:
+        """Say what `admit` would; store nothing."""
+
+
+class Recipients(Protocol):
+    async def save(self, jobs: Sequence[Job]) -> None:
+        """Keep the user details of *jobs*."""
+
+
+class Drafter(Protocol):
+    def draft(self, job: Job) -> Draft:
+        """Show the mail of *job*; raises TemplateProblem when its template does not take it."""
