@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from copy import copy
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -26,7 +26,7 @@ from gcsched.client import (
     Violation,
 )
 from gcsched.pb import task_pb2
-from tests.support.app import Running, a_setting, running
+from tests.support.app import Running
 from tests.support.command import python
 from tests.support.contract_server import Refusal, answering
 from tests.support.ports import free_port
@@ -78,19 +78,6 @@ def ask(request: pytest.FixtureRequest) -> Ask:
     """Every promise is kept by both clients."""
     chosen: Ask = request.param
     return chosen
-
-
-@pytest.fixture
-async def relay() -> AsyncIterator[Relay]:
-    async with Relay() as relay:
-        yield relay
-
-
-@pytest.fixture
-async def app(mongo_uri: str, redis_url: str, relay: Relay) -> AsyncIterator[Running]:
-    settings = a_setting(mongo=mongo_uri, redis=redis_url, relay_port=relay.port)
-    async with running(settings) as app:
-        yield app
 
 
 async def test_what_is_asked_for_is_mailed(ask: Ask, app: Running, relay: Relay) -> None:

@@ -20,8 +20,8 @@ from gcsched.rpc.servicer import METHODS, SchedulerServicer
 from tests.contract.buf import buf
 from tests.generate import contract
 from tests.generate.proto import PROTO
-from tests.rpc.serving import serving
 from tests.support.app import Running
+from tests.support.handlers import serving
 from tests.support.relay.server import Relay
 from tests.support.wait import until
 

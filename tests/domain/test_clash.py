@@ -18,8 +18,7 @@ from gcsched.domain.dedup import (
 )
 from gcsched.domain.job import Priority, State
 from tests.support.builders import NOON, NOW, a_job, a_request
-
-DAY = timedelta(days=1)
+from tests.support.clocks import DAY
 
 
 def a_holder(**others: Any) -> Holder:

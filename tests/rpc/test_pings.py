@@ -10,7 +10,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from gcsched.rpc import server
 from gcsched.rpc.servicer import SchedulerServicer
-from tests.rpc.serving import serving
+from tests.support.handlers import serving
 from tests.support.raw_calls import PING, frame, raw_connection
 from tests.support.wait import until
 

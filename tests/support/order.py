@@ -10,8 +10,8 @@ LONGEST = [
     "e2e/test_random_faults.py",
     "e2e/test_serve.py",
     "chaos/test_chaos.py",
-    "cli/test_dev.py",
-    "test_environments.py",
+    "cli/commands/test_dev.py",
+    "project/test_environments.py",
 ]
 
 

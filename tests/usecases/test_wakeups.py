@@ -1,49 +1,17 @@
 import asyncio
 import weakref
-from collections.abc import Collection
 from datetime import timedelta
 
 import pytest
 
-from gcsched.errors import BellUnavailable
 from gcsched.usecases.wakeups import Ringer
 from tests.support.builders import NOON, NOW, FixedClock, running
+from tests.support.clocks import SECOND
 from tests.support.wait import until
+from tests.support.wakeups import Nudges, ToyBell
 
-A_SECOND = timedelta(seconds=1)
 IN_20_MS = NOW - timedelta(milliseconds=20)
 """A present whose next second, NOON, is 20 ms away."""
-
-
-class ToyBell:
-    """Keeps what it took. It can refuse, and it can be silent: then nobody gets an answer."""
-
-    def __init__(self) -> None:
-        self.tried: list[int] = []
-        self.rung: list[int] = []
-        self.refuses = False
-        self.speaks = asyncio.Event()
-        self.speaks.set()
-
-    async def ring(self, second: int) -> None:
-        self.tried.append(second)
-        await self.speaks.wait()
-        if self.refuses:
-            raise BellUnavailable("ringing the bell", "connection refused")
-        self.rung.append(second)
-
-    async def missing(self, seconds: Collection[int]) -> Collection[int]:
-        if self.refuses:
-            raise BellUnavailable("looking for what was rung", "connection refused")
-        return set(seconds).difference(self.rung)
-
-
-class Nudges:
-    def __init__(self) -> None:
-        self.count = 0
-
-    def __call__(self) -> None:
-        self.count += 1
 
 
 @pytest.fixture
@@ -78,7 +46,7 @@ def seconds_since(started: float) -> float:
 async def test_a_second_is_rung_once_however_many_jobs_are_due_then(
     ringer: Ringer, bell: ToyBell, nudges: Nudges
 ) -> None:
-    due = NOW + 30 * A_SECOND
+    due = NOW + 30 * SECOND
 
     async with running(ringer.run):
         await asyncio.gather(*[ringer.ring(due) for _ in range(1000)])
@@ -90,7 +58,7 @@ async def test_a_second_is_rung_once_however_many_jobs_are_due_then(
 
 async def test_each_second_is_rung(ringer: Ringer, bell: ToyBell) -> None:
     async with running(ringer.run):
-        await asyncio.gather(*[ringer.ring(NOW + n * A_SECOND) for n in (3, 1, 2, 1)])
+        await asyncio.gather(*[ringer.ring(NOW + n * SECOND) for n in (3, 1, 2, 1)])
 
     assert bell.rung == [NOON + 3, NOON + 1, NOON + 2]
 
@@ -102,7 +70,7 @@ async def test_a_part_of_a_second_is_rounded_up(ringer: Ringer, bell: ToyBell) -
     assert bell.rung == [NOON + 31]
 
 
-@pytest.mark.parametrize("late", [timedelta(0), A_SECOND, timedelta(days=400)], ids=str)
+@pytest.mark.parametrize("late", [timedelta(0), SECOND, timedelta(days=400)], ids=str)
 async def test_what_is_due_rings_under_the_present_second_and_nudges(
     ringer: Ringer, bell: ToyBell, nudges: Nudges, clock: FixedClock, late: timedelta
 ) -> None:
@@ -120,8 +88,8 @@ async def test_everything_due_in_one_present_second_is_one_ring_and_a_nudge_each
 ) -> None:
     async with running(ringer.run):
         for late in range(3):
-            await ringer.ring(NOW - late * A_SECOND)
-        clock.forward(A_SECOND)
+            await ringer.ring(NOW - late * SECOND)
+        clock.forward(SECOND)
         await ringer.ring(NOW)
 
     assert bell.rung == [NOON, NOON + 1]
@@ -131,7 +99,7 @@ async def test_everything_due_in_one_present_second_is_one_ring_and_a_nudge_each
 async def test_beyond_the_horizon_nothing_is_rung(ringer: Ringer, bell: ToyBell) -> None:
     async with running(ringer.run):
         beyond = ringer.ask(NOW + timedelta(seconds=60, microseconds=1))
-        await ringer.ring(NOW + 60 * A_SECOND)
+        await ringer.ring(NOW + 60 * SECOND)
 
     assert beyond is None
     assert bell.tried == [NOON + 60]
@@ -140,11 +108,11 @@ async def test_beyond_the_horizon_nothing_is_rung(ringer: Ringer, bell: ToyBell)
 async def test_what_came_inside_the_horizon_is_rung(
     ringer: Ringer, bell: ToyBell, clock: FixedClock
 ) -> None:
-    due = NOW + 90 * A_SECOND
+    due = NOW + 90 * SECOND
 
     async with running(ringer.run):
         await ringer.ring(due)
-        clock.forward(30 * A_SECOND)
+        clock.forward(30 * SECOND)
         await ringer.ring(due)
 
     assert bell.rung == [NOON + 90]
@@ -156,7 +124,7 @@ async def test_an_answer_to_an_ask_comes_when_the_bell_has_heard(
     bell.speaks.clear()
 
     async with running(ringer.run):
-        rung = ringer.ask(NOW + A_SECOND)
+        rung = ringer.ask(NOW + SECOND)
         assert rung is not None
         await until(lambda: bell.tried)
         was_done_before = rung.done()
@@ -174,7 +142,7 @@ async def test_nobody_waits_longer_than_50_ms_for_a_silent_bell(
     started = asyncio.get_running_loop().time()
 
     async with running(ringer.run):
-        await asyncio.gather(*[ringer.ring(NOW + n * A_SECOND) for n in range(50)])
+        await asyncio.gather(*[ringer.ring(NOW + n * SECOND) for n in range(50)])
         waited = seconds_since(started)
         bell.speaks.set()
 
@@ -186,7 +154,7 @@ async def test_a_bell_that_refuses_fails_nobody(ringer: Ringer, bell: ToyBell) -
     bell.refuses = True
 
     async with running(ringer.run):
-        await asyncio.gather(*[ringer.ring(NOW + n * A_SECOND) for n in range(50)])
+        await asyncio.gather(*[ringer.ring(NOW + n * SECOND) for n in range(50)])
 
     assert bell.rung == []
 
@@ -216,11 +184,11 @@ async def test_a_bell_that_refuses_is_left_alone_for_a_while_and_then_rung_again
     bell.refuses = True
 
     async with running(ringer.run):
-        await ringer.ring(NOW + A_SECOND)
-        meanwhile = ringer.ask(NOW + 2 * A_SECOND)
+        await ringer.ring(NOW + SECOND)
+        meanwhile = ringer.ask(NOW + 2 * SECOND)
         bell.refuses = False
-        await until(lambda: ringer.ask(NOW + A_SECOND) is None and bell.rung == [NOON + 1])
-        await ringer.ring(NOW + 2 * A_SECOND)
+        await until(lambda: ringer.ask(NOW + SECOND) is None and bell.rung == [NOON + 1])
+        await ringer.ring(NOW + 2 * SECOND)
 
     assert meanwhile is None
     assert bell.tried == [NOON + 1, NOON + 1, NOON + 2]
@@ -231,7 +199,7 @@ async def test_a_stop_does_not_wait_for_the_quiet_to_end(ringer: Ringer, bell: T
     started = asyncio.get_running_loop().time()
 
     async with running(ringer.run):
-        await ringer.ring(NOW + A_SECOND)
+        await ringer.ring(NOW + SECOND)
 
     assert seconds_since(started) < 1
 
@@ -322,7 +290,7 @@ async def test_seconds_that_are_over_do_not_disturb_the_present(
     async with running(ringer.run):
         for _ in range(100):
             await ringer.ring(clock.now)
-            clock.forward(A_SECOND)
+            clock.forward(SECOND)
 
     assert bell.rung == list(range(NOON, NOON + 100))
 
@@ -334,7 +302,7 @@ async def test_seconds_that_are_over_take_up_no_memory(ringer: Ringer, clock: Fi
         await first
         remembered = weakref.ref(first)
         del first
-        clock.forward(5 * A_SECOND)
+        clock.forward(5 * SECOND)
         await ringer.ring(clock.now)
         await until(lambda: remembered() is None)
 
@@ -350,13 +318,13 @@ async def test_seconds_rung_before_the_clock_was_set_back_take_up_no_memory(
     ringer: Ringer, clock: FixedClock
 ) -> None:
     async with running(ringer.run):
-        rung = ringer.ask(NOW + 30 * A_SECOND)
+        rung = ringer.ask(NOW + 30 * SECOND)
         assert rung is not None
         kept = weakref.ref(rung)
         await rung
         del rung
         clock.forward(timedelta(minutes=-10))
-        await ringer.ring(clock() + 30 * A_SECOND)
+        await ringer.ring(clock() + 30 * SECOND)
 
         await until(lambda: kept() is None)
 

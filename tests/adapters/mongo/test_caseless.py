@@ -7,7 +7,7 @@ server's own profile.
 import asyncio
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import bson
@@ -25,13 +25,13 @@ from gcsched.adapters.mongo.suppressions import MOST_COMPARED, MongoSuppressions
 from gcsched.domain.ids import new_id
 from gcsched.domain.job_list import ALLOWED, JobFilter, Listing, Order
 from gcsched.usecases.recovery.folding import Folding
-from tests.adapters.mongo.profile import profiled, stages
 from tests.support.builders import NOW, a_claimed_job, a_job, a_suppression
+from tests.support.clocks import DAY
+from tests.support.profile import profiled, stages
+from tests.support.rows import Row
 from tests.support.wait import until
 
-Row = dict[str, Any]
 LASTING = datetime(2100, 1, 1, tzinfo=UTC)
-DAY = timedelta(days=1)
 SPELLINGS = ("Boss@example.org", "boss@example.org", "BOSS@example.org")
 OTHERS = ("boss@example.com", "b.oss@example.org", "boss2@example.org", "böss@example.org")
 

@@ -19,15 +19,15 @@ from gcsched.adapters.mongo.indexes import MongoIndexes, trouble_of
 from gcsched.errors import AdmissionClosed, StoreUnavailable
 from gcsched.pb import task_pb2
 from gcsched.usecases.recovery.indexes import IndexCare, IndexFault, IndexTrouble
-from tests.rpc.serving import refused
 from tests.support.app import Running, a_setting, running
 from tests.support.builders import a_job
+from tests.support.handlers import refused
+from tests.support.probes import looking_at
 from tests.support.relay.server import Relay
+from tests.support.rows import Row
 from tests.support.service import a_meet, scheduler
 from tests.support.wait import until
-from tests.web.looking import looking_at
 
-Row = dict[str, Any]
 EACH = [(name, each.document["name"]) for name, models in INDEXES.items() for each in models]
 BACK_WITHIN_SECONDS = 5.0
 

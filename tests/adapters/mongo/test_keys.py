@@ -14,10 +14,8 @@ from gcsched.adapters.mongo.connection import Mongo
 from gcsched.domain.job import Job, State
 from gcsched.usecases.ports import Admission, Admitted, IdTaken, TooSoon
 from tests.support.builders import NOW, a_job, an_admitted, is_new
-
-Row = dict[str, Any]
-DAY = timedelta(days=1)
-SECOND = timedelta(seconds=1)
+from tests.support.clocks import DAY, SECOND
+from tests.support.rows import Row
 
 
 async def admit(mongo: Mongo, *jobs: Job) -> list[Admission]:

@@ -3,7 +3,6 @@
 import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 from pymongo.database import Database
@@ -11,10 +10,10 @@ from pymongo.database import Database
 from gcsched.adapters.mongo.connection import Mongo
 from gcsched.adapters.mongo.suppressions import MongoSuppressions
 from tests.support.builders import NOW, a_suppression
+from tests.support.clocks import DAY
+from tests.support.rows import Row
 from tests.support.wait import until
 
-Row = dict[str, Any]
-DAY = timedelta(days=1)
 LASTING = datetime(2100, 1, 1, tzinfo=UTC)  # the monitor of the tests looks every second
 
 

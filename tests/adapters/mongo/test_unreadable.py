@@ -25,8 +25,8 @@ from gcsched.errors import StoreRefused, UnreadableJob
 from gcsched.usecases.ports import Conclusion
 from tests.support.builders import FixedClock, a_claimed_job, a_job, an_attempt
 from tests.support.poisons import VALUES, forbidden
+from tests.support.rows import Row
 
-Row = dict[str, Any]
 PAST = datetime(2025, 7, 1, 12, tzinfo=UTC)
 KEEP = timedelta(days=36500)  # else the TTL monitor deletes what ended at the time of the builders
 

@@ -25,13 +25,6 @@ SOON = timedelta(seconds=0.2)
 PASSWORD = "correct horse"
 
 
-@pytest.fixture(autouse=True)
-def nothing_fails_behind_our_back(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """asyncio only logs what goes wrong in a callback."""
-    yield
-    assert [r for r in caplog.get_records("call") if r.name == "asyncio"] == []
-
-
 async def opening(relay: Relay, **others: Any) -> Session | Answered | Broken:
     limits = Limits(connect=SOON, greeting=SOON) if others.pop("hurry", False) else Limits()
     settings = relay.settings(**others)

@@ -1,14 +1,13 @@
 import json
 import re
 import time
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 import grpc
 import pytest
 
 from gcsched.pb import task_pb2
-from tests.support.app import Running, a_setting, running
+from tests.support.app import Running
 from tests.support.command import command, gcsched
 from tests.support.contract_server import Refusal, answering
 from tests.support.ports import free_port
@@ -17,19 +16,6 @@ from tests.support.scheduling_server import ACCEPTED, scripted
 from tests.support.wait import until
 
 WISH = ("--to=ada@example.org", "--empid=E1815", "--message=Interview on Friday")
-
-
-@pytest.fixture
-async def relay() -> AsyncIterator[Relay]:
-    async with Relay() as relay:
-        yield relay
-
-
-@pytest.fixture
-async def app(mongo_uri: str, redis_url: str, relay: Relay) -> AsyncIterator[Running]:
-    settings = a_setting(mongo=mongo_uri, redis=redis_url, relay_port=relay.port)
-    async with running(settings) as app:
-        yield app
 
 
 async def test_an_invitation_is_accepted_and_mailed_now(app: Running, relay: Relay) -> None:

@@ -18,8 +18,8 @@ from gcsched.rpc.methods.reading_jobs import ReadingJobs
 from gcsched.rpc.methods.recipients import KnowingRecipients
 from gcsched.usecases.management.read_jobs import ReadJobs
 from gcsched.usecases.management.recipients import KnowRecipients
-from tests.rpc.serving import refused, served
 from tests.support.builders import NOON, FixedClock, a_job
+from tests.support.handlers import refused, served
 from tests.support.service import Stub
 
 GET = task_pb2.GetRecipientRequest(empid="E1")

@@ -18,9 +18,8 @@ from gcsched.usecases.batching import Group
 from gcsched.usecases.delivery.deliver import Claimed, Deliver, Fence
 from gcsched.usecases.ports import Begin, Carried, Carrier, Claims, Clock, Composer
 from tests.support.builders import NOW, FixedClock, a_claimed_job, running
+from tests.support.clocks import SECOND
 from tests.support.mails import a_mail
-
-SECOND = timedelta(seconds=1)
 
 
 @dataclass

@@ -11,8 +11,7 @@ from gcsched.domain.job import Priority
 from gcsched.usecases.delivery.deliver import Claimed
 from gcsched.usecases.delivery.domain_queues import Lanes
 from tests.support.builders import NOW, FixedClock, a_claimed_job
-
-SECOND = timedelta(seconds=1)
+from tests.support.clocks import SECOND
 
 
 def mail(name: str) -> Claimed:

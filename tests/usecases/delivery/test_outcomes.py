@@ -1,12 +1,9 @@
 import asyncio
-from collections.abc import Collection, Iterator, MutableMapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
-import structlog
-from structlog.testing import capture_logs
 
 from gcsched.domain.job import Job, State
 from gcsched.domain.smtp_reply import Kind
@@ -21,9 +18,8 @@ from tests.support.builders import (
     an_attempt,
     running,
 )
+from tests.support.log_events import Events
 from tests.support.wait import until
-
-Events = list[MutableMapping[str, Any]]
 
 
 class ToyOutcomes:
@@ -59,13 +55,6 @@ def settled() -> list[Conclusion]:
 @pytest.fixture
 def recorder(outcomes: ToyOutcomes, settled: list[Conclusion]) -> Recorder:
     return Recorder(outcomes, on_recorded=settled.append)
-
-
-@pytest.fixture
-def events() -> Iterator[Events]:
-    structlog.reset_defaults()  # another test may have set a level
-    with capture_logs() as caught:
-        yield caught
 
 
 def conclusions(count: int) -> list[Conclusion]:

@@ -1,14 +1,12 @@
 """Change many jobs on a real store; oracle: what the driver finds there."""
 
 import asyncio
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from pymongo import MongoClient
-from pymongo import collection as raw
 
 from gcsched.adapters.mongo.codec import encode
 from gcsched.adapters.mongo.connection import Mongo
@@ -23,22 +21,17 @@ from gcsched.usecases.management.change_jobs import ChangeJobs, Lot, ManyJobs, P
 from gcsched.usecases.management.read_jobs import JobList, Page
 from gcsched.usecases.wakeups import Ringer
 from tests.support.builders import NOW, FixedClock, a_claimed_job, a_job, a_suppression
+from tests.support.clocks import DAY
 from tests.support.poisons import forbidden
+from tests.support.rows import Rows
+from tests.support.wakeups import SilentBell
 
-Rows = raw.Collection[dict[str, Any]]
 LATER = NOW + timedelta(minutes=1)
-DAY, SOON = timedelta(days=1), timedelta(seconds=10)
+SOON = timedelta(seconds=10)
+
 FAR = NOW + 36_500 * DAY  # the server itself deletes what is over by its own clock
 CANCEL, RETRY = Cancel(reason="called off"), Reopen(keep_trying=DAY, window=DAY)
 EVERYTHING = JobFilter()
-
-
-class SilentBell:
-    async def ring(self, second: int) -> None:
-        """Nobody listens."""
-
-    async def missing(self, seconds: Collection[int]) -> Collection[int]:
-        return seconds
 
 
 @dataclass
@@ -108,13 +101,6 @@ class Unconfirmed:
 
     async def settled(self, ids: Collection[str]) -> Sequence[Job]:
         return await self.store.settled(ids)
-
-
-@pytest.fixture
-def jobs(mongo: Mongo, mongo_uri: str) -> Iterator[Rows]:
-    assert mongo.database.name in mongo_uri
-    with MongoClient[dict[str, Any]](mongo_uri, tz_aware=True) as client:
-        yield client.get_default_database()["jobs"]
 
 
 @pytest.fixture

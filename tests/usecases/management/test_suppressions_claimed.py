@@ -1,14 +1,11 @@
 """Block an address whose jobs are claimed, on a real store; oracle: what the driver finds there."""
 
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
-from pymongo import MongoClient
-from pymongo import collection as raw
 
 from gcsched.adapters.mongo.codec import encode
 from gcsched.adapters.mongo.connection import Mongo
@@ -18,9 +15,8 @@ from gcsched.domain.job import Job, State
 from gcsched.errors import StoreUnavailable
 from gcsched.usecases.management.suppressions import Blocklist, ClaimedJobs
 from tests.support.builders import NOW, FixedClock, a_claimed_job, a_job
+from tests.support.rows import Rows
 
-Row = dict[str, Any]
-Rows = raw.Collection[Row]
 FAR = timedelta(days=36_500)  # the server itself deletes what is over by its own clock
 ADDRESS = "ada@example.org"
 
@@ -49,13 +45,6 @@ class Meddled:
     async def change_all(self, pairs: Sequence[tuple[Job, Job]]) -> tuple[int, int]:
         self.meddle()
         return await self.store.change_all(pairs)
-
-
-@pytest.fixture
-def jobs(mongo: Mongo, mongo_uri: str) -> Iterator[Rows]:
-    assert mongo.database.name in mongo_uri
-    with MongoClient[Row](mongo_uri, tz_aware=True) as client:
-        yield client.get_default_database()["jobs"]
 
 
 @pytest.fixture

@@ -1,48 +1,13 @@
 import asyncio
 import time
-from dataclasses import replace
-from datetime import datetime, timedelta
 
 import pytest
 
 from gcsched.domain.job import State
-from gcsched.errors import StoreUnavailable
 from gcsched.usecases.monitoring.job_counts import PAUSE_AFTER_CHEAP_SECONDS, TOO_OLD, Census
-from gcsched.usecases.ports import JobCounts
 from tests.support.builders import NOW, FixedClock, running
+from tests.support.tally import COUNTS, ToyTally
 from tests.support.wait import until
-
-COUNTS = JobCounts(by_state={State.SENT: 1}, oldest_due=timedelta(seconds=4))
-
-
-class ToyTally:
-    """Takes *took* seconds by the clock that it moves; hangs while *answers* is not set."""
-
-    def __init__(self, clock: "Seconds | None" = None) -> None:
-        self.asked: list[datetime] = []
-        self.is_away = False
-        self.took = 0.0
-        self.clock = clock or Seconds()
-        self.answers = asyncio.Event()
-        self.answers.set()
-
-    async def count(self, *, now: datetime) -> JobCounts:
-        self.asked.append(now)
-        await self.answers.wait()
-        self.clock.now += self.took
-        if self.is_away:
-            raise StoreUnavailable("counting jobs")
-        return replace(COUNTS, by_state={State.SENT: len(self.asked)})
-
-
-class Seconds:
-    """A monotonic clock that only goes when told to."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def sent(census: Census) -> int | None:

@@ -2,8 +2,8 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Collection, Iterator, MutableMapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, MutableMapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
@@ -11,9 +11,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from bson.datetime_ms import DatetimeMS
-from pymongo import MongoClient
 from pymongo.database import Database
-from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
 from gcsched.adapters.mongo.claims import MongoClaims
@@ -21,7 +19,7 @@ from gcsched.adapters.mongo.codec import encode
 from gcsched.adapters.mongo.connection import Mongo, open_mongo
 from gcsched.adapters.mongo.recovery import MongoRecovery
 from gcsched.adapters.mongo.runs import MongoRuns
-from gcsched.adapters.redis.connection import RedisMarks, open_pool
+from gcsched.adapters.redis.connection import RedisMarks
 from gcsched.domain.due import DailyPlan
 from gcsched.domain.job import State
 from gcsched.domain.retry import OnUncertain, RetryPolicy
@@ -30,25 +28,16 @@ from gcsched.usecases.recovery.daily_run import DailyRun
 from gcsched.usecases.recovery.sweep import Repair, RepairLog, Sweep
 from gcsched.usecases.wakeups import Ringer
 from tests.support.builders import NOON, NOW, FixedClock, a_claimed_job, a_job, an_attempt, running
+from tests.support.clocks import SECOND
+from tests.support.marks import marks_at
+from tests.support.rows import Row
 from tests.support.wait import until
+from tests.support.wakeups import ToyBell
 
-Row = dict[str, Any]
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 AHEAD = datetime(2200, 1, 1, tzinfo=UTC)
 AT_TEN = DailyPlan(at=time(10), zone=ZoneInfo("UTC"))
-SECOND = timedelta(seconds=1)
 CUT_OFF = "cut off after the body had begun: the relay may have taken the mail"
-
-
-class ToyBell:
-    def __init__(self) -> None:
-        self.rung: list[int] = []
-
-    async def ring(self, second: int) -> None:
-        self.rung.append(second)
-
-    async def missing(self, seconds: Collection[int]) -> Collection[int]:
-        return set(seconds).difference(self.rung)
 
 
 @dataclass(kw_only=True)
@@ -100,27 +89,12 @@ def a_sweep(
     )
 
 
-@asynccontextmanager
-async def marks_at(url: str) -> AsyncIterator[RedisMarks]:
-    client = Redis(connection_pool=open_pool(url))
-    try:
-        yield RedisMarks(redis=client)
-    finally:
-        await client.aclose(close_connection_pool=True)
-
-
 @pytest.fixture
 async def replicas(mongo_uri: str, redis_url: str) -> AsyncIterator[Replicas]:
     async with open_mongo(mongo_uri) as mongo:
         await mongo.prepare()
     async with AsyncExitStack() as stack:
         yield Replicas(mongo_uri=mongo_uri, redis_url=redis_url, stack=stack)
-
-
-@pytest.fixture
-def raw(mongo_uri: str) -> Iterator[Database[Row]]:
-    with MongoClient[Row](mongo_uri, tz_aware=True) as client:
-        yield client.get_default_database()
 
 
 def orphan(number: int = 1, *, begun: datetime | None = None, **others: Any) -> Row:

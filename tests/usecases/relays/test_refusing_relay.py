@@ -1,12 +1,8 @@
 """A relay that refuses one recipient after the other: what is lost, what waits, what probes it."""
 
 import asyncio
-from collections.abc import Iterator, MutableMapping
-from typing import Any
 
 import pytest
-import structlog
-from structlog.testing import capture_logs
 
 from gcsched.domain.relay_health import Checked, RelayState
 from gcsched.domain.smtp_reply import Answered, Broken, Kind, Reply, Stage, Withheld
@@ -14,11 +10,12 @@ from gcsched.usecases.ports import Carried
 from gcsched.usecases.relays.failover import Relays
 from gcsched.usecases.relays.health import RelayHealth
 from tests.support.builders import FixedClock
+from tests.support.clocks import Seconds
+from tests.support.log_events import Events
 from tests.support.mails import Permit, a_mail
-from tests.support.relay.scripted import TAKEN, ScriptedMailer, Seconds, relays_over
+from tests.support.relay.scripted import TAKEN, ScriptedMailer, relays_over
 
 MINUTE = 60.0
-Events = list[MutableMapping[str, Any]]
 
 
 def says(stage: Stage, line: str) -> Answered:
@@ -33,13 +30,6 @@ OUR_SENDER = says(Stage.RCPT, "553 5.7.1 sender is not yours")
 @pytest.fixture
 def clock() -> Seconds:
     return Seconds()
-
-
-@pytest.fixture
-def events() -> Iterator[Events]:
-    structlog.reset_defaults()  # another test may have set a level
-    with capture_logs() as caught:
-        yield caught
 
 
 async def carry(relays: Relays, *recipients: str) -> list[Carried]:
