@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import Collection
+from datetime import timedelta
 
 from gcsched.errors import BellUnavailable
+from tests.support.builders import NOW
 
 
 class ToyBell:
@@ -47,3 +49,11 @@ class Nudges:
 
     def __call__(self) -> None:
         self.count += 1
+
+
+IN_20_MS = NOW - timedelta(milliseconds=20)
+"""A present whose next second, NOON, is 20 ms away."""
+
+
+def seconds_since(started: float) -> float:
+    return asyncio.get_running_loop().time() - started

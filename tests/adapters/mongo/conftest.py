@@ -1,13 +1,17 @@
 """The test's database prepared before a test looks into it; and the same one again."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 import pytest
 from pymongo.database import Database
 
 from gcsched.adapters.mongo.connection import Mongo, open_mongo
+from gcsched.adapters.mongo.recovery import MongoRecovery
+from tests.support.builders import FixedClock
 from tests.support.rows import Row
+from tests.support.spoilt_jobs import KEEP
 
 
 @pytest.fixture
@@ -23,3 +27,8 @@ def raw(raw: Database[Row], mongo: Mongo) -> Database[Row]:
     """The database with its collections and indexes, as the driver sees it."""
     assert raw.name == mongo.database.name
     return raw
+
+
+@pytest.fixture
+def recovery(mongo: Mongo) -> MongoRecovery:
+    return MongoRecovery(mongo=mongo, retention=KEEP, now=FixedClock(datetime.now(UTC)))

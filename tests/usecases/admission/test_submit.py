@@ -71,11 +71,6 @@ async def submitting(
 
 
 @pytest.fixture
-def clock() -> FixedClock:
-    return FixedClock()
-
-
-@pytest.fixture
 def nudges() -> list[None]:
     return []
 

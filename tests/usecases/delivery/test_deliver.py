@@ -19,7 +19,7 @@ from gcsched.usecases.delivery.deliver import Claimed, Deliver, Fence
 from gcsched.usecases.ports import Begin, Carried, Carrier, Claims, Clock, Composer
 from tests.support.builders import NOW, FixedClock, a_claimed_job, running
 from tests.support.clocks import SECOND
-from tests.support.mails import a_mail
+from tests.support.engines import ToyComposer
 
 
 @dataclass
@@ -34,11 +34,6 @@ class Ours:
         self.asked.append((token, set(ids)))
         self.dates |= dict.fromkeys(ids, date)
         return self.claims[token] & set(ids)
-
-
-class Letters:
-    def compose(self, job: Job) -> Mail:
-        return a_mail(recipient=job.email)
 
 
 @dataclass
@@ -138,7 +133,7 @@ async def test_a_mail_whose_time_is_over_before_its_body_is_not_sent(
     relay = SlowRelay(clock=clock, seconds=seconds)
     group: Group[Claimed, Permit | None] = Group(fence(Ours({"t": {"job-1"}})))
     deliver = Deliver(
-        composer=Letters(),
+        composer=ToyComposer(),
         carrier=relay,
         fence=group,
         policy=RetryPolicy(),
@@ -178,7 +173,7 @@ def a_deliver(
     carrier: Carrier | None = None,
 ) -> Deliver:
     return Deliver(
-        composer=composer or Letters(),
+        composer=composer or ToyComposer(),
         carrier=carrier or SlowRelay(clock=clock, seconds=0),
         fence=group,
         policy=RetryPolicy(),

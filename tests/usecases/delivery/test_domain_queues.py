@@ -28,11 +28,6 @@ def names(claimed: list[Claimed]) -> list[str]:
     return [each.job.id for each in claimed]
 
 
-@pytest.fixture
-def clock() -> FixedClock:
-    return FixedClock()
-
-
 def filled(clock: FixedClock, *waiting: Claimed, limit: int) -> Lanes:
     lanes = Lanes(limit=limit, now=clock)
     for each in waiting:

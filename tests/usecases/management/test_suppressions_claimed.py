@@ -15,6 +15,7 @@ from gcsched.domain.job import Job, State
 from gcsched.errors import StoreUnavailable
 from gcsched.usecases.management.suppressions import Blocklist, ClaimedJobs
 from tests.support.builders import NOW, FixedClock, a_claimed_job, a_job
+from tests.support.bulk_changes import states
 from tests.support.rows import Rows
 
 FAR = timedelta(days=36_500)  # the server itself deletes what is over by its own clock
@@ -56,10 +57,6 @@ def blocklist(mongo: Mongo) -> Blocklist:
 
 def store(jobs: Rows, *some: Job) -> None:
     jobs.insert_many([encode(replace(job, dedup_key=f"key of {job.id}")) for job in some])
-
-
-def states(jobs: Rows) -> dict[str, str]:
-    return {row["_id"]: row["state"] for row in jobs.find()}
 
 
 async def test_claims_on_the_address_end_and_no_others(blocklist: Blocklist, jobs: Rows) -> None:

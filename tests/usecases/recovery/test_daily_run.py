@@ -28,11 +28,6 @@ def clock() -> FixedClock:
     return FixedClock(TEN)
 
 
-@pytest.fixture
-def nudges() -> Nudges:
-    return Nudges()
-
-
 def a_run(mongo: Mongo, clock: FixedClock, nudges: Nudges) -> DailyRun:
     ringer = Ringer(bell=SilentBell(), nudge=nudges, now=clock)
     runs = MongoRuns(mongo=mongo)

@@ -3,8 +3,6 @@
 import asyncio
 import time
 
-import pytest
-
 from gcsched.domain.smtp_reply import Answered, Broken, Reply, Stage, Withheld
 from gcsched.usecases.ports import Carried
 from gcsched.usecases.relays.failover import Relays
@@ -18,11 +16,6 @@ from tests.support.relay.scripted import TAKEN, ScriptedMailer, a_pacer, relays_
 REFUSED = Broken(Stage.CONNECT, "the connection failed: refused")
 WRONG_PASSWORD = Answered(Reply.parse(Stage.AUTH, 535, "5.7.8 wrong password"))
 NOBODY = Carried(relay="", transmission=Withheld("no relay can be used now"))
-
-
-@pytest.fixture
-def clock() -> Seconds:
-    return Seconds()
 
 
 async def carry(relays: Relays, times: int = 1) -> list[Carried]:

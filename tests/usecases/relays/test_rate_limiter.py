@@ -50,11 +50,6 @@ class OthersToo:
 
 
 @pytest.fixture
-def clock() -> Seconds:
-    return Seconds()
-
-
-@pytest.fixture
 def others(clock: Seconds) -> OthersToo:
     return OthersToo(clock)
 
