@@ -21,8 +21,8 @@ from tests.contract.buf import buf
 from tests.generate import contract
 from tests.generate.proto import PROTO
 from tests.support.app import Running
-from tests.support.handlers import serving
 from tests.support.relay.server import Relay
+from tests.support.rpc_server import serving
 from tests.support.wait import until
 
 T = TypeVar("T")

@@ -12,7 +12,7 @@ from gcsched.errors import Overloaded, StoreUnavailable
 from gcsched.pb import task_pb2
 from gcsched.rpc.concurrency import Turns
 from gcsched.rpc.servicer import METHODS, SchedulerServicer, turns_of_each
-from tests.support.handlers import refused, serving
+from tests.support.rpc_server import refused, serving
 from tests.support.service import scheduler
 
 SOON = timedelta(seconds=10)

@@ -10,8 +10,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from gcsched.rpc import server
 from gcsched.rpc.servicer import SchedulerServicer
-from tests.support.handlers import serving
 from tests.support.raw_calls import PING, frame, raw_connection
+from tests.support.rpc_server import serving
 from tests.support.wait import until
 
 LAPSE = 20  # times faster: ping intervals, timeouts and patience alike

@@ -9,8 +9,8 @@ import pytest
 
 from gcsched.pb import task_pb2
 from tests.support.app import Running, jobs
-from tests.support.handlers import refused
 from tests.support.relay.server import At, Hang, Relay
+from tests.support.rpc_server import refused
 from tests.support.service import Stub, a_meet
 from tests.support.wait import until
 

@@ -21,10 +21,10 @@ from gcsched.pb import task_pb2
 from gcsched.usecases.recovery.indexes import IndexCare, IndexFault, IndexTrouble
 from tests.support.app import Running, a_setting, running
 from tests.support.builders import a_job
-from tests.support.handlers import refused
 from tests.support.probes import looking_at
 from tests.support.relay.server import Relay
 from tests.support.rows import Row
+from tests.support.rpc_server import refused
 from tests.support.service import a_meet, scheduler
 from tests.support.wait import until
 

@@ -10,8 +10,8 @@ from google.protobuf.message import Message
 
 from gcsched.pb import task_pb2
 from tests.support.app import a_setting, running
-from tests.support.handlers import refused
 from tests.support.relay.server import Answer, At, LoseReply, Relay
+from tests.support.rpc_server import refused
 from tests.support.service import Stub, a_meet, scheduler
 from tests.support.stores import own_mongod
 from tests.support.wait import until

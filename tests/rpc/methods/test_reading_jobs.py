@@ -25,7 +25,7 @@ from gcsched.rpc.methods.reading_jobs import ReadingJobs
 from gcsched.usecases.management.read_jobs import ReadJobs
 from tests.support.builders import NOON, NOW, a_job, an_attempt
 from tests.support.clocks import SECOND
-from tests.support.handlers import refused, served
+from tests.support.rpc_server import refused, served
 from tests.support.service import Stub
 from tests.support.stores import own_mongod
 

@@ -19,7 +19,7 @@ from gcsched.rpc.methods.recipients import KnowingRecipients
 from gcsched.usecases.management.read_jobs import ReadJobs
 from gcsched.usecases.management.recipients import KnowRecipients
 from tests.support.builders import NOON, FixedClock, a_job
-from tests.support.handlers import refused, served
+from tests.support.rpc_server import refused, served
 from tests.support.service import Stub
 
 GET = task_pb2.GetRecipientRequest(empid="E1")

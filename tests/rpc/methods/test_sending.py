@@ -9,9 +9,9 @@ import grpc
 
 from gcsched.pb import task_pb2
 from tests.support.app import Running, a_setting, all_are_sent, ask_for, jobs, running
-from tests.support.handlers import refused
 from tests.support.probes import Looker, looking_at
 from tests.support.relay.server import At, Hang, Relay
+from tests.support.rpc_server import refused
 from tests.support.service import Stub, a_meet, scheduler
 from tests.support.wait import until
 

@@ -15,7 +15,7 @@ from gcsched.pb import task_pb2
 from gcsched.rpc.methods.suppressions import Suppressing
 from gcsched.usecases.management.suppressions import Blocklist
 from tests.support.builders import FixedClock, a_suppression
-from tests.support.handlers import refused, served
+from tests.support.rpc_server import refused, served
 from tests.support.service import Stub
 
 # Ahead of every clock: the server deletes what is over by its own.
