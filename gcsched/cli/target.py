@@ -8,6 +8,7 @@ from contextlib import suppress
 from urllib.parse import unquote
 
 from gcsched.cli.failure import WrongUsage
+from gcsched.proxies import own_target
 
 PORT = 50051
 DEFAULT = f"127.0.0.1:{PORT}"
@@ -41,8 +42,6 @@ def chosen_target(given: str | None, environ: Mapping[str, str]) -> str:
 
     A service that listens everywhere is asked on loopback.
     """
-    from gcsched.client.proxies import own_target
-
     if given is not None:
         return given
     name = "GCSCHED_TARGET" if environ.get("GCSCHED_TARGET") else "GCSCHED_GRPC_LISTEN"

@@ -24,9 +24,9 @@ from gcsched.client.errors import (
     failure,
 )
 from gcsched.client.option_values import seconds, text, texts, yes_or_no
-from gcsched.client.proxies import proxy_options
 from gcsched.client.spelling import refuse_unknown, suggestion
 from gcsched.pb import task_pb2, task_pb2_grpc
+from gcsched.proxies import proxy_options
 
 TIMEOUT_SECONDS = 5.0
 REFUSALS: dict[int, str] = {

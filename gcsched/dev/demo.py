@@ -9,10 +9,10 @@ from typing import TypeVar
 
 import grpc
 
-from gcsched.client.proxies import STRAIGHT
 from gcsched.domain.job import FINAL, Job, State
 from gcsched.errors import GcschedError
 from gcsched.pb import task_pb2, task_pb2_grpc
+from gcsched.proxies import STRAIGHT
 
 SHORTLY = timedelta(seconds=3)
 BETWEEN_LOOKS_SECONDS = 0.05

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gcsched.client.proxies import STRAIGHT, proxy_options
+from gcsched.proxies import STRAIGHT, proxy_options
 
 HERE = [
     "127.0.0.1:50051",

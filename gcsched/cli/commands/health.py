@@ -31,7 +31,7 @@ def run(chosen: Namespace) -> int:
     import grpc
     from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-    from gcsched.client.proxies import proxy_options
+    from gcsched.proxies import proxy_options
 
     chosen.target = target.chosen_target(chosen.target, os.environ)
     options = proxy_options(chosen.target, os.environ)

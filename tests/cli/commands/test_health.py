@@ -1,5 +1,7 @@
 import json
 import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import grpc
 import pytest
@@ -34,19 +36,27 @@ async def test_a_running_service_is_serving(mongo_uri: str, redis_url: str) -> N
     assert json.loads(no_json.stderr)["error"]["code"] == "NOT_FOUND"
 
 
-async def test_a_service_that_does_not_serve_is_no_success() -> None:
+@asynccontextmanager
+async def answering_health(
+    status: health_pb2.HealthCheckResponse.ServingStatus,
+) -> AsyncIterator[str]:
     server, servicer = grpc.aio.server(), health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     try:
-        await servicer.set("", health_pb2.HealthCheckResponse.NOT_SERVING)
-        done = await gcsched("health", "--target", f"127.0.0.1:{port}")
-        as_json = await gcsched("health", "--json", "--target", f"127.0.0.1:{port}")
+        await servicer.set("", status)
+        yield f"127.0.0.1:{port}"
     finally:
         await server.stop(0)
 
-    assert (done.returncode, done.stdout) == (1, f"127.0.0.1:{port} NOT_SERVING\n")
+
+async def test_a_service_that_does_not_serve_is_no_success() -> None:
+    async with answering_health(health_pb2.HealthCheckResponse.NOT_SERVING) as where:
+        done = await gcsched("health", "--target", where)
+        as_json = await gcsched("health", "--json", "--target", where)
+
+    assert (done.returncode, done.stdout) == (1, f"{where} NOT_SERVING\n")
     assert (as_json.returncode, as_json.stderr) == (1, "")
     assert json.loads(as_json.stdout)["status"] == "NOT_SERVING"
 
@@ -108,13 +118,10 @@ def test_a_service_that_listens_everywhere_is_asked_nearby(
 
 
 async def test_it_imports_only_what_it_needs() -> None:
-    where = f"127.0.0.1:{free_port()}"
-    program = (
-        "import sys; from gcsched.cli.main import main\n"
-        f"main(['health', '--target', '{where}']); print(*sys.modules)"
-    )
+    program = "import sys; from gcsched.cli.main import main\nmain(['health']); print(*sys.modules)"
 
-    done = await python("-c", program)
+    async with answering_health(health_pb2.HealthCheckResponse.SERVING) as where:
+        done = await python("-c", program, GCSCHED_TARGET=where)
 
     imported = set(done.stdout.split())
     assert "grpc" in imported
