@@ -28,11 +28,10 @@ from gcsched.client import (
 from gcsched.pb import task_pb2
 from tests.support.app import Running
 from tests.support.command import python
-from tests.support.contract_server import Refusal, answering
+from tests.support.contract_server import ACCEPTED, Refusal, answering
 from tests.support.ports import free_port
 from tests.support.proxy import a_proxy
 from tests.support.relay.server import Relay
-from tests.support.scheduling_server import ACCEPTED, scripted
 from tests.support.wait import until
 
 SERVER_ONLY = {
@@ -140,7 +139,7 @@ async def test_silence_ends_with_the_deadline(ask: Ask) -> None:
 
 
 async def test_what_a_server_that_ends_cancelled_is_tried_again(ask: Ask) -> None:
-    async with scripted(grpc.StatusCode.CANCELLED, ACCEPTED) as server:
+    async with answering(ScheduleMeet=[grpc.StatusCode.CANCELLED, ACCEPTED]) as server:
         job = await ask(server.target, WISH)
 
     assert job == Scheduled(job_id="7")
@@ -150,9 +149,9 @@ async def test_what_a_server_that_ends_cancelled_is_tried_again(ask: Ask) -> Non
 async def test_unavailable_is_tried_again_and_a_defect_is_not(ask: Ask) -> None:
     unavailable = grpc.StatusCode.UNAVAILABLE
     async with (
-        scripted(*[unavailable] * 4, ACCEPTED) as recovers,
-        scripted(unavailable) as stays_away,
-        scripted(grpc.StatusCode.INTERNAL) as breaks,
+        answering(ScheduleMeet=[*[unavailable] * 4, ACCEPTED]) as recovers,
+        answering(ScheduleMeet=unavailable) as stays_away,
+        answering(ScheduleMeet=grpc.StatusCode.INTERNAL) as breaks,
     ):
         job = await ask(recovers.target, WISH)
         with pytest.raises(Unavailable):
@@ -165,7 +164,7 @@ async def test_unavailable_is_tried_again_and_a_defect_is_not(ask: Ask) -> None:
     assert all(request == recovers.asked[0] for request in recovers.asked)
     assert type(broken.value) is CallFailed
     assert broken.value.code == "INTERNAL"
-    assert "INTERNAL: as the script says" in str(broken.value)
+    assert "INTERNAL: as the test says" in str(broken.value)
 
 
 @pytest.mark.parametrize(
@@ -178,7 +177,7 @@ async def test_unavailable_is_tried_again_and_a_defect_is_not(ask: Ask) -> None:
 async def test_a_service_that_cannot_now_says_when(
     ask: Ask, error: errors.GcschedError, kind: type[CallFailed], reason: str
 ) -> None:
-    async with scripted(error) as server:
+    async with answering(ScheduleMeet=error) as server:
         with pytest.raises(kind, match="call again") as caught:
             await ask(server.target, WISH)
 
@@ -187,7 +186,7 @@ async def test_a_service_that_cannot_now_says_when(
 
 
 async def test_an_answer_without_success_is_no_success(ask: Ask) -> None:
-    async with scripted(task_pb2.MeetResponse(success=False, job_id="7")) as server:
+    async with answering(ScheduleMeet=task_pb2.MeetResponse(success=False, job_id="7")) as server:
         with pytest.raises(CallFailed, match="did not accept"):
             await ask(server.target, WISH)
 
@@ -206,7 +205,7 @@ async def test_a_reason_comes_with_what_there_is_to_know(ask: Ask) -> None:
 
 async def test_a_second_notification_in_a_window_is_refused_in_words(ask: Ask) -> None:
     refused = task_pb2.MeetResponse(outcome=task_pb2.MeetResponse.REFUSED_DUPLICATE)
-    async with scripted(refused) as server:
+    async with answering(ScheduleMeet=refused) as server:
         with pytest.raises(CallFailed, match="one notification per employee") as caught:
             await ask(server.target, WISH)
 
@@ -223,7 +222,7 @@ async def test_every_wish_reaches_its_field(ask: Ask) -> None:
         "labels": {"team": "hr"},
         "urgent": True,
     }
-    async with scripted(ACCEPTED) as server:
+    async with answering(ScheduleMeet=ACCEPTED) as server:
         await ask(server.target, {**WISH, **wishes})
         await ask(server.target, WISH)
 
@@ -255,7 +254,7 @@ async def test_it_is_told_what_became_of_the_wish_and_when_the_job_acts(ask: Ask
         due=due,
         state=task_pb2.Job.RETRYING,
     )
-    async with scripted(answer) as server:
+    async with answering(ScheduleMeet=answer) as server:
         job = await ask(server.target, WISH)
 
     assert (job.outcome, job.due, job.state) == ("REPLAYED", due, "RETRYING")
@@ -265,7 +264,7 @@ async def test_it_is_told_what_became_of_the_wish_and_when_the_job_acts(ask: Ask
 async def test_what_only_a_later_contract_knows_is_a_number(ask: Ask) -> None:
     later = task_pb2.MeetResponse.FromString(b"\x18\x63")  # outcome 99
     later.MergeFrom(ACCEPTED)
-    async with scripted(later) as server:
+    async with answering(ScheduleMeet=later) as server:
         job = await ask(server.target, WISH)
 
     assert (job.outcome, job.due, job.state) == ("99", None, "")
@@ -273,7 +272,7 @@ async def test_what_only_a_later_contract_knows_is_a_number(ask: Ask) -> None:
 
 async def test_any_method_of_the_contract_can_be_called() -> None:
     request = task_pb2.MeetRequest(empid="E1815")
-    async with scripted(ACCEPTED, errors.Stopping()) as server:
+    async with answering(ScheduleMeet=[ACCEPTED, errors.Stopping()]) as server:
         with Client(server.target) as plain:
             first = await asyncio.to_thread(plain.call, "ScheduleMeet", request)
             with pytest.raises(Unavailable):
@@ -292,7 +291,8 @@ async def test_credentials_make_it_tls(ask: Ask) -> None:
     chain = b"".join(each.bytes() for each in issued.cert_chain_pems)
     pair = (issued.private_key_pem.bytes(), chain)
     trusting = grpc.ssl_channel_credentials(authority.cert_pem.bytes())
-    async with scripted(ACCEPTED, credentials=grpc.ssl_server_credentials([pair])) as server:
+    credentials = grpc.ssl_server_credentials([pair])
+    async with answering(credentials, ScheduleMeet=ACCEPTED) as server:
         job = await ask(server.target, WISH, credentials=trusting)
         with pytest.raises(Unavailable):
             await ask(server.target, WISH)
@@ -328,15 +328,17 @@ async def test_a_kept_client_finds_a_service_that_comes_back(app: Running) -> No
 async def test_a_time_is_its_second_on_the_wire_and_never_earlier(
     ask: Ask, at: datetime | int | None, second: int
 ) -> None:
-    async with scripted(ACCEPTED) as server:
+    async with answering(ScheduleMeet=ACCEPTED) as server:
         await ask(server.target, {**WISH, "at": at})
 
-    assert server.asked[0].timestamp == second
+    [request] = server.asked
+    assert isinstance(request, task_pb2.MeetRequest)
+    assert request.timestamp == second
 
 
 async def test_a_time_without_a_zone_is_not_sent(ask: Ask) -> None:
     naive = datetime.now(UTC).replace(tzinfo=None)
-    async with scripted(ACCEPTED) as server:
+    async with answering(ScheduleMeet=ACCEPTED) as server:
         with pytest.raises(ValueError, match="no time zone"):
             await ask(server.target, {**WISH, "at": naive})
 
@@ -344,9 +346,12 @@ async def test_a_time_without_a_zone_is_not_sent(ask: Ask) -> None:
 
 
 async def test_details_that_are_not_ours_do_no_harm(ask: Ask) -> None:
-    async with scripted(grpc.StatusCode.PERMISSION_DENIED) as server:
-        server.metadata = (("grpc-status-details-bin", b"\xff\xff"),)
-        with pytest.raises(CallFailed, match="PERMISSION_DENIED: as the script") as caught:
+    refusal = Refusal(
+        code=grpc.StatusCode.PERMISSION_DENIED,
+        trailing=(("grpc-status-details-bin", b"\xff\xff"),),
+    )
+    async with answering(ScheduleMeet=refusal) as server:
+        with pytest.raises(CallFailed, match="PERMISSION_DENIED: as the test") as caught:
             await ask(server.target, WISH)
 
     assert caught.value.reason == ""

@@ -26,11 +26,11 @@ from gcsched.usecases.relays.failover import Relays
 from gcsched.usecases.relays.protected_relay import GuardedRelay
 from gcsched.usecases.relays.rate_allowance import OwnAllowance
 from gcsched.usecases.relays.rate_limiter import Pacer
+from tests.support.background import in_background
 from tests.support.builders import (
     NOW,
     FixedClock,
 )
-from tests.support.builders import running as looping
 from tests.support.mails import a_mail
 
 
@@ -206,7 +206,7 @@ async def an_engine(
 
     async with AsyncExitStack() as stack:
         for loop in (recorder.run, fence.run, work):
-            await stack.enter_async_context(looping(loop))
+            await stack.enter_async_context(in_background(loop))
         yield Engine(
             claims=store,
             suppressions=store,

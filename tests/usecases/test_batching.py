@@ -5,8 +5,8 @@ import pytest
 
 from gcsched.errors import Stopping, StoreUnavailable
 from gcsched.usecases.batching import Group
+from tests.support.background import in_background
 from tests.support.batches import Register, asked, asked_during_a_write
-from tests.support.builders import running
 from tests.support.wait import until
 
 AN_HOUR = timedelta(hours=1)
@@ -16,7 +16,7 @@ async def test_a_lone_caller_does_not_wait_for_company() -> None:
     register = Register()
     group = Group(register, linger=AN_HOUR)
 
-    async with running(group.run):
+    async with in_background(group.run):
         answers = [await group.ask(number) for number in (1, 2, 3)]
 
     assert answers == [2, 4, 6]
@@ -27,7 +27,7 @@ async def test_callers_who_arrive_together_share_a_write() -> None:
     register = Register()
     group = Group(register)
 
-    async with running(group.run):
+    async with in_background(group.run):
         answers = await asyncio.gather(*asked(group, 1, 2, 3))
 
     assert answers == [2, 4, 6]
@@ -38,7 +38,7 @@ async def test_callers_who_arrive_while_a_write_runs_share_the_next() -> None:
     register = Register()
     group = Group(register)
 
-    async with running(group.run):
+    async with in_background(group.run):
         callers = await asked_during_a_write(group, register, 2, 3, 4)
         register.gate.set()
         answers = await asyncio.gather(*callers)
@@ -52,7 +52,7 @@ async def test_when_several_came_during_a_write_the_next_one_lingers_for_company
     group = Group(register, linger=timedelta(milliseconds=100))
     others: list[asyncio.Task[int]] = []
 
-    async with running(group.run):
+    async with in_background(group.run):
         callers = await asked_during_a_write(group, register, 2, 3)
         asyncio.get_running_loop().call_later(0.01, lambda: others.extend(asked(group, 4)))
         register.gate.set()
@@ -65,7 +65,7 @@ async def test_a_lone_caller_does_not_wait_however_busy_it_was_before() -> None:
     register = Register()
     group = Group(register, linger=timedelta(seconds=30))
 
-    async with running(group.run):
+    async with in_background(group.run):
         await asyncio.gather(*asked(group, 1, 2))
         async with asyncio.timeout(5):
             answer = await group.ask(3)
@@ -92,7 +92,7 @@ async def test_a_write_takes_at_most_so_many() -> None:
     register = Register()
     group = Group(register, most=2)
 
-    async with running(group.run):
+    async with in_background(group.run):
         answers = await asyncio.gather(*asked(group, 1, 2, 3, 4, 5))
 
     assert answers == [2, 4, 6, 8, 10]
@@ -103,7 +103,7 @@ async def test_each_of_a_thousand_callers_gets_its_own_answer() -> None:
     register = Register()
     group = Group(register, most=300)
 
-    async with running(group.run):
+    async with in_background(group.run):
         answers = await asyncio.gather(*asked(group, *range(1000)))
 
     assert answers == list(range(0, 2000, 2))
@@ -114,7 +114,7 @@ async def test_a_caller_cancelled_while_waiting_is_not_written() -> None:
     register = Register()
     group = Group(register)
 
-    async with running(group.run):
+    async with in_background(group.run):
         first, second, third = await asked_during_a_write(group, register, 2, 3)
         second.cancel()
         await until(second.done)
@@ -130,7 +130,7 @@ async def test_a_caller_cancelled_while_written_takes_nothing_along() -> None:
     register.gate.clear()
     group = Group(register)
 
-    async with running(group.run):
+    async with in_background(group.run):
         first, second, third = asked(group, 1, 2, 3)
         await until(lambda: register.groups)
         second.cancel()
@@ -147,7 +147,7 @@ async def test_when_every_caller_was_cancelled_nothing_is_written() -> None:
     register = Register()
     group = Group(register)
 
-    async with running(group.run):
+    async with in_background(group.run):
         first, *others = await asked_during_a_write(group, register, 2, 3)
         for caller in others:
             caller.cancel()
@@ -164,7 +164,7 @@ async def test_a_failed_write_fails_each_caller_of_its_group_and_nobody_else() -
     register.refused = {2}
     group = Group(register)
 
-    async with running(group.run):
+    async with in_background(group.run):
         callers = await asked_during_a_write(group, register, 2, 3)
         register.gate.set()
         first, second, third = await asyncio.gather(*callers, return_exceptions=True)
@@ -181,7 +181,7 @@ async def test_a_failed_write_does_not_disturb_a_caller_who_left() -> None:
     register.gate.clear()
     group = Group(register)
 
-    async with running(group.run):
+    async with in_background(group.run):
         first, second = asked(group, 1, 2)
         await until(lambda: register.groups)
         first.cancel()

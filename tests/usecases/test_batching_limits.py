@@ -6,15 +6,15 @@ import pytest
 
 from gcsched.errors import Overloaded, Stopping, StoreUnavailable
 from gcsched.usecases.batching import Group
+from tests.support.background import in_background
 from tests.support.batches import Register, asked, asked_during_a_write
-from tests.support.builders import running
 
 
 async def test_who_finds_too_many_waiting_is_told_how_many() -> None:
     register = Register()
     group = Group(register, waiting=3)
 
-    async with running(group.run):
+    async with in_background(group.run):
         callers = await asked_during_a_write(group, register, 2, 3)
         with pytest.raises(Overloaded, match=r"^3 requests are waiting already"):
             await group.ask(4)
@@ -30,7 +30,7 @@ async def test_those_in_the_write_under_way_count_and_who_leaves_makes_room() ->
     register = Register()
     group = Group(register, waiting=3)
 
-    async with running(group.run):
+    async with in_background(group.run):
         first, second, third = await asked_during_a_write(group, register, 2, 3)
         with pytest.raises(Overloaded):
             group.check_room()
@@ -52,7 +52,7 @@ async def test_a_stop_finishes_who_waits() -> None:
     register = Register()
     group = Group(register, most=2)
 
-    async with running(group.run) as stop:
+    async with in_background(group.run) as stop:
         callers = await asked_during_a_write(group, register, 2, 3, 4)
         stop.set()
         register.gate.set()
@@ -77,7 +77,7 @@ async def test_who_asked_before_the_start_is_answered_even_when_the_stop_came_fi
 async def test_a_stop_with_nobody_waiting_writes_nothing() -> None:
     register = Register()
 
-    async with running(Group(register).run):
+    async with in_background(Group(register).run):
         pass
 
     assert register.groups == []
@@ -87,7 +87,7 @@ async def test_who_waits_and_how_many_share_a_write_can_be_seen() -> None:
     register, sizes = Register(), list[int]()
     group = Group(register, on_batch=sizes.append)
 
-    async with running(group.run):
+    async with in_background(group.run):
         callers = await asked_during_a_write(group, register, 2, 3)
         assert group.waiting == 2
         register.gate.set()
@@ -100,7 +100,7 @@ async def test_who_asks_for_many_has_them_in_one_write_and_the_answers_in_order(
     register = Register()
     group = Group(register)
 
-    async with running(group.run):
+    async with in_background(group.run):
         many, [single] = await asyncio.gather(
             group.ask_all([3, 1, 2]), asyncio.gather(*asked(group, 4))
         )
@@ -114,7 +114,7 @@ async def test_more_than_one_write_takes_are_answered_all_the_same() -> None:
     register = Register()
     group = Group(register, most=2)
 
-    async with running(group.run):
+    async with in_background(group.run):
         answers = await group.ask_all([1, 2, 3, 4, 5])
 
     assert answers == [2, 4, 6, 8, 10]
@@ -126,7 +126,7 @@ async def test_of_many_those_whose_write_failed_have_an_error_for_an_answer() ->
     register.refused = {3}
     group = Group(register, most=2)
 
-    async with running(group.run):
+    async with in_background(group.run):
         answers = await group.ask_all([1, 2, 3, 4, 5])
 
     assert (answers[:2], answers[4:]) == ([2, 4], [10])
@@ -137,7 +137,7 @@ async def test_each_of_many_counts_as_one_who_waits() -> None:
     register = Register()
     group = Group(register, waiting=3)
 
-    async with running(group.run):
+    async with in_background(group.run):
         callers = await asked_during_a_write(group, register)
         with pytest.raises(Overloaded):
             await group.ask_all([2, 3, 4])
@@ -156,7 +156,7 @@ async def test_who_asked_for_many_and_gave_up_makes_room_and_spoils_nothing() ->
     register = Register()
     group = Group(register, waiting=3)
 
-    async with running(group.run):
+    async with in_background(group.run):
         callers = await asked_during_a_write(group, register)
         many = asyncio.create_task(group.ask_all([2, 3]))
         await asyncio.sleep(0)
@@ -173,7 +173,7 @@ async def test_who_asked_for_many_and_gave_up_makes_room_and_spoils_nothing() ->
 
 async def test_who_asks_for_many_when_it_is_over_hears_so() -> None:
     group = Group(Register())
-    async with running(group.run):
+    async with in_background(group.run):
         pass
 
     with pytest.raises(Stopping):
@@ -185,7 +185,7 @@ async def test_more_than_all_places_are_let_in_when_nobody_else_waits() -> None:
     register = Register()
     group = Group(register, waiting=3)
 
-    async with running(group.run):
+    async with in_background(group.run):
         answers = await group.ask_all([1, 2, 3, 4])
 
     assert answers == [2, 4, 6, 8]

@@ -5,7 +5,8 @@ import weakref
 from datetime import timedelta
 
 from gcsched.usecases.wakeups import Ringer
-from tests.support.builders import NOON, NOW, FixedClock, running
+from tests.support.background import in_background
+from tests.support.builders import NOON, NOW, FixedClock
 from tests.support.clocks import SECOND
 from tests.support.wait import until
 from tests.support.wakeups import IN_20_MS, Nudges, ToyBell, seconds_since
@@ -53,7 +54,7 @@ async def test_a_timer_that_comes_too_early_by_the_clock_waits_for_its_second(
 async def test_one_second_is_one_timer(ringer: Ringer, nudges: Nudges, clock: FixedClock) -> None:
     clock.now = IN_20_MS
 
-    async with running(ringer.run):
+    async with in_background(ringer.run):
         await asyncio.gather(*[ringer.ring(NOW) for _ in range(10)])
         ringer.hear(NOON)
         clock.now = NOW
@@ -65,7 +66,7 @@ async def test_one_second_is_one_timer(ringer: Ringer, nudges: Nudges, clock: Fi
 async def test_others_are_woken_under_the_present_second_again(
     ringer: Ringer, bell: ToyBell, nudges: Nudges
 ) -> None:
-    async with running(ringer.run):
+    async with in_background(ringer.run):
         await ringer.ring(NOW)
         ringer.ring_for_others()
         await until(lambda: len(bell.rung) == 2)
@@ -81,7 +82,7 @@ async def test_others_are_woken_once_while_the_bell_has_not_answered(
 ) -> None:
     bell.speaks.clear()
 
-    async with running(ringer.run):
+    async with in_background(ringer.run):
         for _ in range(10):
             ringer.ring_for_others()
         await until(lambda: bell.tried)
@@ -94,7 +95,7 @@ async def test_others_are_woken_once_while_the_bell_has_not_answered(
 async def test_seconds_that_are_over_do_not_disturb_the_present(
     ringer: Ringer, bell: ToyBell, clock: FixedClock
 ) -> None:
-    async with running(ringer.run):
+    async with in_background(ringer.run):
         for _ in range(100):
             await ringer.ring(clock.now)
             clock.forward(SECOND)
@@ -103,7 +104,7 @@ async def test_seconds_that_are_over_do_not_disturb_the_present(
 
 
 async def test_seconds_that_are_over_take_up_no_memory(ringer: Ringer, clock: FixedClock) -> None:
-    async with running(ringer.run):
+    async with in_background(ringer.run):
         first = ringer.ask(NOW)
         assert first is not None
         await first
@@ -124,7 +125,7 @@ async def test_a_wake_up_beyond_the_horizon_keeps_no_timer(ringer: Ringer, nudge
 async def test_seconds_rung_before_the_clock_was_set_back_take_up_no_memory(
     ringer: Ringer, clock: FixedClock
 ) -> None:
-    async with running(ringer.run):
+    async with in_background(ringer.run):
         rung = ringer.ask(NOW + 30 * SECOND)
         assert rung is not None
         kept = weakref.ref(rung)
@@ -143,7 +144,7 @@ async def test_after_a_stop_no_timer_nudges(
     loop = asyncio.get_running_loop()
     started = loop.time()
 
-    async with running(ringer.run):
+    async with in_background(ringer.run):
         await ringer.ring(NOW)
     await until(lambda: loop.time() > started + 0.05)
 

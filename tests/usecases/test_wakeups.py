@@ -4,7 +4,8 @@ from datetime import timedelta
 import pytest
 
 from gcsched.usecases.wakeups import Ringer
-from tests.support.builders import NOON, NOW, FixedClock, running
+from tests.support.background import in_background
+from tests.support.builders import NOON, NOW, FixedClock
 from tests.support.clocks import SECOND
 from tests.support.wait import until
 from tests.support.wakeups import IN_20_MS, Nudges, ToyBell, seconds_since
@@ -20,7 +21,7 @@ async def test_a_second_is_rung_once_however_many_jobs_are_due_then(
 ) -> None:
     due = NOW + 30 * SECOND
 
-    async with running(ringer.run):
+    async with in_background(ringer.run):
         await asyncio.gather(*[ringer.ring(due) for _ in range(1000)])
         await ringer.ring(due)
 
@@ -29,14 +30,14 @@ async def test_a_second_is_rung_once_however_many_jobs_are_due_then(
 
 
 async def test_each_second_is_rung(ringer: Ringer, bell: ToyBell) -> None:
-    async with running(ringer.run):
+    async with in_background(ringer.run):
         await asyncio.gather(*[ringer.ring(NOW + n * SECOND) for n in (3, 1, 2, 1)])
 
     assert bell.rung == [NOON + 3, NOON + 1, NOON + 2]
 
 
 async def test_a_part_of_a_second_is_rounded_up(ringer: Ringer, bell: ToyBell) -> None:
-    async with running(ringer.run):
+    async with in_background(ringer.run):
         await ringer.ring(NOW + timedelta(seconds=30, microseconds=1))
 
     assert bell.rung == [NOON + 31]
@@ -48,7 +49,7 @@ async def test_what_is_due_rings_under_the_present_second_and_nudges(
 ) -> None:
     clock.forward(timedelta(milliseconds=700))
 
-    async with running(ringer.run):
+    async with in_background(ringer.run):
         await ringer.ring(NOW - late)
 
     assert bell.rung == [NOON]
@@ -58,7 +59,7 @@ async def test_what_is_due_rings_under_the_present_second_and_nudges(
 async def test_everything_due_in_one_present_second_is_one_ring_and_a_nudge_each(
     ringer: Ringer, bell: ToyBell, nudges: Nudges, clock: FixedClock
 ) -> None:
-    async with running(ringer.run):
+    async with in_background(ringer.run):
         for late in range(3):
             await ringer.ring(NOW - late * SECOND)
         clock.forward(SECOND)
@@ -69,7 +70,7 @@ async def test_everything_due_in_one_present_second_is_one_ring_and_a_nudge_each
 
 
 async def test_beyond_the_horizon_nothing_is_rung(ringer: Ringer, bell: ToyBell) -> None:
-    async with running(ringer.run):
+    async with in_background(ringer.run):
         beyond = ringer.ask(NOW + timedelta(seconds=60, microseconds=1))
         await ringer.ring(NOW + 60 * SECOND)
 
@@ -82,7 +83,7 @@ async def test_what_came_inside_the_horizon_is_rung(
 ) -> None:
     due = NOW + 90 * SECOND
 
-    async with running(ringer.run):
+    async with in_background(ringer.run):
         await ringer.ring(due)
         clock.forward(30 * SECOND)
         await ringer.ring(due)
@@ -95,7 +96,7 @@ async def test_an_answer_to_an_ask_comes_when_the_bell_has_heard(
 ) -> None:
     bell.speaks.clear()
 
-    async with running(ringer.run):
+    async with in_background(ringer.run):
         rung = ringer.ask(NOW + SECOND)
         assert rung is not None
         await until(lambda: bell.tried)
@@ -113,7 +114,7 @@ async def test_nobody_waits_longer_than_50_ms_for_a_silent_bell(
     bell.speaks.clear()
     started = asyncio.get_running_loop().time()
 
-    async with running(ringer.run):
+    async with in_background(ringer.run):
         await asyncio.gather(*[ringer.ring(NOW + n * SECOND) for n in range(50)])
         waited = seconds_since(started)
         bell.speaks.set()
@@ -125,7 +126,7 @@ async def test_nobody_waits_longer_than_50_ms_for_a_silent_bell(
 async def test_a_bell_that_refuses_fails_nobody(ringer: Ringer, bell: ToyBell) -> None:
     bell.refuses = True
 
-    async with running(ringer.run):
+    async with in_background(ringer.run):
         await asyncio.gather(*[ringer.ring(NOW + n * SECOND) for n in range(50)])
 
     assert bell.rung == []
@@ -139,7 +140,7 @@ async def test_with_the_bell_away_a_timer_of_our_own_nudges_at_the_second(
     clock.now = IN_20_MS
     started = asyncio.get_running_loop().time()
 
-    async with running(ringer.run):
+    async with in_background(ringer.run):
         await ringer.ring(NOW)
         clock.now = NOW
         await until(lambda: nudges.count, every=0.001)
@@ -155,7 +156,7 @@ async def test_a_bell_that_refuses_is_left_alone_for_a_while_and_then_rung_again
 ) -> None:
     bell.refuses = True
 
-    async with running(ringer.run):
+    async with in_background(ringer.run):
         await ringer.ring(NOW + SECOND)
         meanwhile = ringer.ask(NOW + 2 * SECOND)
         bell.refuses = False
@@ -170,7 +171,7 @@ async def test_a_stop_does_not_wait_for_the_quiet_to_end(ringer: Ringer, bell: T
     bell.refuses = True
     started = asyncio.get_running_loop().time()
 
-    async with running(ringer.run):
+    async with in_background(ringer.run):
         await ringer.ring(NOW + SECOND)
 
     assert seconds_since(started) < 1

@@ -28,7 +28,8 @@ from gcsched.domain.smtp_reply import Kind, Withheld
 from gcsched.usecases.batching import Group
 from gcsched.usecases.delivery.deliver import Claimed, Deliver, Fence
 from gcsched.usecases.ports import Begin, Carried, Carrier, Conclusion, Mailer
-from tests.support.builders import FixedClock, a_job, an_attempt, running
+from tests.support.background import in_background
+from tests.support.builders import FixedClock, a_job, an_attempt
 from tests.support.clocks import HOUR
 from tests.support.relay.client import a_pool
 from tests.support.relay.server import Answer, At, LoseReply, Relay
@@ -128,7 +129,7 @@ async def service(mongo: Mongo) -> AsyncIterator[Service]:
 async def a_service(mongo: Mongo) -> AsyncIterator[Service]:
     clock = FixedClock(LEFT)
     fence = Group(Fence(claims=MongoClaims(mongo=mongo), now=clock))
-    async with Relay() as relay, a_pool(relay) as pool, running(fence.run):
+    async with Relay() as relay, a_pool(relay) as pool, in_background(fence.run):
         yield Service(mongo=mongo, relay=relay, carrier=ByPool(pool), fence=fence, clock=clock)
 
 

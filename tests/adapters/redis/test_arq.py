@@ -20,7 +20,7 @@ from tests.support.arq_pools import (
     keys,
     second,
 )
-from tests.support.builders import running
+from tests.support.background import in_background
 from tests.support.wait import until
 
 
@@ -73,7 +73,7 @@ async def test_a_wake_up_is_called_with_its_second_not_before_and_once(
 ) -> None:
     due = second(ahead=2)
 
-    async with running(a_pool(redis_url, heard).run):
+    async with in_background(a_pool(redis_url, heard).run):
         for _ in range(5):
             await bell.ring(due)
         await until(lambda: heard.wakes)
@@ -88,7 +88,10 @@ async def test_two_replicas_hear_each_wake_up_once(bell: ArqBell, redis_url: str
     heard = [Heard(), Heard()]
     seconds = [LONG_AGO + number for number in range(40)]
 
-    async with running(a_pool(redis_url, heard[0]).run), running(a_pool(redis_url, heard[1]).run):
+    async with (
+        in_background(a_pool(redis_url, heard[0]).run),
+        in_background(a_pool(redis_url, heard[1]).run),
+    ):
         for due in seconds:
             await bell.ring(due)
         await until(lambda: len(heard[0].wakes) + len(heard[1].wakes) >= 40)
@@ -107,7 +110,7 @@ async def test_after_a_wake_up_the_same_second_can_be_rung_again(
             await bell.ring(LONG_AGO)
 
     heard.after_wake = ring_again
-    async with running(a_quiet_pool(redis_url, heard).run):
+    async with in_background(a_quiet_pool(redis_url, heard).run):
         await bell.ring(LONG_AGO)
         await until(lambda: len(left) == 3)
 
@@ -126,7 +129,7 @@ async def test_every_key_bears_our_name(bell: ArqBell, heard: Heard, redis_url: 
         await until(look)
 
     heard.after_wake = look_until_it_works
-    async with running(a_pool(redis_url, heard).run):
+    async with in_background(a_pool(redis_url, heard).run):
         await bell.ring(second(ahead=1))
         await bell.ring(LONG_AGO)
         await until(look, every=0.0)
@@ -139,7 +142,7 @@ async def test_every_key_bears_our_name(bell: ArqBell, heard: Heard, redis_url: 
 async def test_when_all_is_done_nothing_stays_in_redis(
     bell: ArqBell, heard: Heard, redis_url: str
 ) -> None:
-    async with running(a_quiet_pool(redis_url, heard).run):
+    async with in_background(a_quiet_pool(redis_url, heard).run):
         for number in range(20):
             await bell.ring(LONG_AGO + number)
         await until(lambda: len(heard.wakes) == 20)
@@ -157,7 +160,7 @@ async def test_the_sweep_comes_every_ten_seconds_and_the_daily_run_at_its_time(
     at = in_two_seconds.replace(microsecond=0)
     daily = DailyPlan(at=at.time(), zone=ZoneInfo("Asia/Kolkata"))
 
-    async with running(a_pool(redis_url, heard, daily=daily).run):
+    async with in_background(a_pool(redis_url, heard, daily=daily).run):
         await until(lambda: heard.sweeps and heard.daily_runs, within=11.5)
 
     assert heard.sweeps[0] % 10 < 0.6

@@ -26,7 +26,7 @@ from tests.support.arq_pools import (
     now,
     wakes_again,
 )
-from tests.support.builders import running
+from tests.support.background import in_background
 from tests.support.stores import own_valkey
 from tests.support.wait import until
 
@@ -39,7 +39,7 @@ async def test_an_idle_pool_stops_at_once_and_leaves_no_connection(
             return len(raw.client_list()) - 1
 
     before = connections()
-    async with running(a_pool(redis_url, heard).run):
+    async with in_background(a_pool(redis_url, heard).run):
         await until(lambda: "gcsched:health" in keys(redis_url))
         begun = time.monotonic()
 
@@ -57,7 +57,7 @@ async def test_a_pool_in_the_middle_of_work_stops_within_a_second(
         await asyncio.Event().wait()
 
     heard.after_wake = hang
-    async with running(a_pool(redis_url, heard).run):
+    async with in_background(a_pool(redis_url, heard).run):
         await bell.ring(LONG_AGO)
         await hanging.wait()
         begun = time.monotonic()
@@ -86,7 +86,7 @@ async def test_a_pool_that_is_stopped_while_it_sends_a_command_stops_all_the_sam
                     await asyncio.sleep(0)
 
     pool = WakesOnly(connect=connect, tasks=heard.tasks(), daily=NOT_NOW, max_jobs=5, now=now)
-    async with running(pool.run) as stop:
+    async with in_background(pool.run) as stop:
         await until(lambda: "gcsched:health" in keys(redis_url))
         stop_now.append(stop)
         await stop.wait()
@@ -97,7 +97,7 @@ async def test_a_pool_that_is_stopped_while_it_sends_a_command_stops_all_the_sam
 
 async def test_a_pool_stops_soon_while_redis_is_silent(heard: Heard, tmp_path: Path) -> None:
     async with own_valkey(tmp_path) as server:
-        async with running(a_pool(server.uri, heard).run):
+        async with in_background(a_pool(server.uri, heard).run):
             assert await wakes_again(server, heard)
             server.stop_signal()
             begun = time.monotonic()
@@ -134,7 +134,7 @@ async def test_a_stop_while_the_end_of_jobs_is_recorded_is_no_error(
             for each in seconds:
                 await bell.ring(each)
         with capture_logs():
-            async with running(pool.run):
+            async with in_background(pool.run):
                 await until(lambda: len(heard.wakes) == len(seconds))
         gc.collect()
         if how == "silent":
@@ -146,7 +146,7 @@ async def test_a_stop_while_the_end_of_jobs_is_recorded_is_no_error(
 async def test_a_pool_stops_at_once_while_redis_is_dead(heard: Heard, tmp_path: Path) -> None:
     with capture_logs() as logs:
         async with own_valkey(tmp_path) as server:
-            async with running(a_pool(server.uri, heard).run):
+            async with in_background(a_pool(server.uri, heard).run):
                 assert await wakes_again(server, heard)
                 server.kill()
                 await until(lambda: logs)
@@ -177,7 +177,7 @@ async def test_a_job_that_was_being_finished_as_its_worker_ended_is_no_error_of_
         pool = WakesOnly(connect=connect, tasks=heard.tasks(), daily=NOT_NOW, max_jobs=5, now=now)
         async with bell_at(server.uri) as bell:
             await bell.ring(LONG_AGO)
-        async with running(pool.run):
+        async with in_background(pool.run):
             await finishing.wait()
         server.cont()
     gc.collect()

@@ -22,7 +22,7 @@ from tests.support.arq_pools import (
     second,
     wakes_again,
 )
-from tests.support.builders import running
+from tests.support.background import in_background
 from tests.support.stores import OwnServer, own_valkey
 from tests.support.wait import until
 
@@ -40,7 +40,7 @@ async def test_a_store_that_is_away_after_a_wake_up_ends_no_worker(
 
     heard.after_wake = away
     with capture_logs() as logs:
-        async with running(a_pool(redis_url, heard).run):
+        async with in_background(a_pool(redis_url, heard).run):
             for number in range(3):
                 await rung_and_heard(bell, heard, LONG_AGO + number)
 
@@ -57,7 +57,7 @@ async def test_a_defect_after_a_wake_up_costs_a_worker_and_is_told_and_another_t
 
     heard.after_wake = broken
     with capture_logs() as logs:
-        async with running(a_pool(redis_url, heard).run):
+        async with in_background(a_pool(redis_url, heard).run):
             await bell.ring(LONG_AGO)
             await until(lambda: logs)
             await bell.ring(LONG_AGO + 1)
@@ -71,7 +71,7 @@ async def test_it_wakes_again_after_everything_was_flushed(
 ) -> None:
     due = second(ahead=1)
     with capture_logs() as logs:
-        async with running(a_pool(redis_url, heard).run):
+        async with in_background(a_pool(redis_url, heard).run):
             await bell.ring(due)
             await until(lambda: "gcsched:health" in keys(redis_url))
             with redis.Redis.from_url(redis_url) as raw:
@@ -88,7 +88,7 @@ async def test_a_wake_up_whose_data_are_lost_is_a_word_and_no_traceback(
 ) -> None:
     with redis.Redis.from_url(redis_url) as raw:
         raw.zadd("gcsched:queue", {"gcsched:wake:lost": 1})
-        async with running(a_pool(redis_url, heard).run):
+        async with in_background(a_pool(redis_url, heard).run):
             await until(lambda: "expired" in caplog.text)
             await bell.ring(second())
             await until(lambda: heard.wakes)
@@ -102,7 +102,7 @@ async def test_a_redis_that_died_and_came_back_is_listened_to_again(
 ) -> None:
     monkeypatch.setattr("gcsched.usecases.lasting_trouble.EVERY_SECONDS", 0.0)  # each try is news
     with capture_logs() as logs:
-        async with own_valkey(tmp_path) as server, running(a_pool(server.uri, heard).run):
+        async with own_valkey(tmp_path) as server, in_background(a_pool(server.uri, heard).run):
             assert await wakes_again(server, heard)
             server.kill()
             await until(lambda: len(logs) >= 2)
@@ -119,7 +119,7 @@ async def test_a_redis_that_was_silent_and_speaks_again_is_listened_to_again(
     heard: Heard, tmp_path: Path
 ) -> None:
     with capture_logs() as logs:
-        async with own_valkey(tmp_path) as server, running(a_pool(server.uri, heard).run):
+        async with own_valkey(tmp_path) as server, in_background(a_pool(server.uri, heard).run):
             assert await wakes_again(server, heard)
             server.stop_signal()
             await until(lambda: logs)
@@ -139,7 +139,10 @@ async def test_a_worker_that_a_silent_redis_ended_leaves_no_connection_open(
 
     with capture_logs() as logs:
         async with own_valkey(tmp_path) as server:
-            async with running(a_quiet_pool(server.uri, heard).run), bell_at(server.uri) as bell:
+            async with (
+                in_background(a_quiet_pool(server.uri, heard).run),
+                bell_at(server.uri) as bell,
+            ):
                 for number in range(20):
                     await bell.ring(LONG_AGO + number)
                 await until(lambda: len(heard.wakes) == 20)
@@ -184,7 +187,7 @@ async def test_a_worker_that_died_is_trouble_until_one_lives(heard: Heard, tmp_p
     with capture_logs():
         async with own_valkey(tmp_path) as server:
             pool = a_pool(server.uri, heard)
-            async with running(pool.run):
+            async with in_background(pool.run):
                 assert await wakes_again(server, heard)
                 assert pool.trouble is None
                 server.kill()
@@ -203,7 +206,7 @@ async def test_a_worker_whose_jobs_cannot_begin_is_trouble(heard: Heard, tmp_pat
             raw.zadd("gcsched:queue", {"gcsched:wake:1": 1})
         pool = a_quiet_pool(f"redis://ada:s3cret@127.0.0.1:{server.port}", heard)
         with capture_logs() as logs:
-            async with running(pool.run):
+            async with in_background(pool.run):
                 await until(lambda: logs)
                 trouble = pool.trouble
 
@@ -236,7 +239,7 @@ async def test_what_others_store_as_a_job_is_not_repeated_in_the_log(
     with redis.Redis.from_url(redis_url) as raw, capture_logs() as logs:
         raw.set("arq:job:gcsched:wake:other", stored)
         raw.zadd("gcsched:queue", {"gcsched:wake:other": 1})
-        async with running(a_quiet_pool(redis_url, heard).run):
+        async with in_background(a_quiet_pool(redis_url, heard).run):
             await until(lambda: not raw.exists("arq:job:gcsched:wake:other"))
             await rung_and_heard(bell, heard, LONG_AGO)
 

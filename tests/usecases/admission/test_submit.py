@@ -31,6 +31,7 @@ from gcsched.usecases.loop_share import LoopShare
 from gcsched.usecases.observer import AdmissionOutcome, Unobserved
 from gcsched.usecases.ports import Admitted, Clock, TooSoon
 from gcsched.usecases.wakeups import Ringer
+from tests.support.background import in_background
 from tests.support.builders import (
     NOON,
     NOW,
@@ -40,7 +41,6 @@ from tests.support.builders import (
     a_request,
     an_admitted,
     is_new,
-    running,
 )
 from tests.support.clocks import SECOND
 from tests.support.rows import Row
@@ -64,7 +64,7 @@ async def submitting(
     write = AdmissionWrite(admissions=MongoAdmissions(mongo=mongo), ringer=ringer, recipients=notes)
     group: Group[Asked, Stored] = Group(write, linger=timedelta(milliseconds=2))
     try:
-        async with running(ringer.run), running(notes.run), running(group.run):
+        async with in_background(ringer.run), in_background(notes.run), in_background(group.run):
             yield Submit(make_job=a_job_factory(), group=group, now=now)
     finally:
         await client.aclose(close_connection_pool=True)

@@ -17,7 +17,8 @@ from gcsched.errors import MalformedMail, Overloaded, Stopping, StoreUnavailable
 from gcsched.usecases.batching import Group
 from gcsched.usecases.delivery.deliver import Claimed, Deliver, Fence
 from gcsched.usecases.ports import Begin, Carried, Carrier, Claims, Clock, Composer
-from tests.support.builders import NOW, FixedClock, a_claimed_job, running
+from tests.support.background import in_background
+from tests.support.builders import NOW, FixedClock, a_claimed_job
 from tests.support.clocks import SECOND
 from tests.support.engines import ToyComposer
 
@@ -101,7 +102,7 @@ async def test_a_delivery_that_is_cut_off_has_the_date_of_its_permit_once_it_has
     clock, group = FixedClock(), a_group()
     deliver = a_deliver(group, clock, carrier=Failing(ValueError("no"), begun=True))
     claimed, waiting = (Claimed(job=a_claimed_job(), token="t") for _ in range(2))
-    async with running(group.run):
+    async with in_background(group.run):
         with pytest.raises(ValueError, match="no"):
             await deliver(claimed)
 
@@ -142,7 +143,7 @@ async def test_a_mail_whose_time_is_over_before_its_body_is_not_sent(
     )
     job = a_claimed_job(not_after=NOW + 10 * SECOND)
 
-    async with running(group.run):
+    async with in_background(group.run):
         conclusion = await deliver(Claimed(job=job, token="t"))
 
     assert conclusion.job.state is state
@@ -244,7 +245,7 @@ async def test_a_defect_after_the_body_began_leaves_the_mail_uncertain() -> None
     group = a_group()
     deliver = a_deliver(group, clock, carrier=Failing(ValueError("no"), begun=True))
     claimed = Claimed(job=a_claimed_job(), token="t")
-    async with running(group.run):
+    async with in_background(group.run):
         with pytest.raises(ValueError, match="no"):
             await deliver(claimed)
 

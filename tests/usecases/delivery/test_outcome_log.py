@@ -6,13 +6,13 @@ from gcsched.domain.job import Job, State
 from gcsched.domain.smtp_reply import Kind
 from gcsched.usecases.delivery.outcomes import Recorder
 from gcsched.usecases.ports import Conclusion
+from tests.support.background import in_background
 from tests.support.builders import (
     NOW,
     a_claimed_job,
     a_conclusion,
     a_suppression,
     an_attempt,
-    running,
 )
 from tests.support.log_events import Events
 from tests.support.outcomes import LATER
@@ -101,7 +101,7 @@ async def test_each_outcome_is_one_event(
     job: Job,
     expected: dict[str, object],
 ) -> None:
-    async with running(recorder.run):
+    async with in_background(recorder.run):
         recorder.record(a_conclusion(job))
         await until(lambda: settled)
 
@@ -130,7 +130,7 @@ async def test_what_a_relay_repeats_of_the_mail_is_not_logged(
 ) -> None:
     failed = a_claimed_job().failed(an_attempt(), reason=said)
 
-    async with running(recorder.run):
+    async with in_background(recorder.run):
         recorder.record(a_conclusion(failed))
         await until(lambda: settled)
 
@@ -148,7 +148,7 @@ async def test_every_outcome_is_logged_without_the_words_of_the_mail(
         State.EXPIRED: a_claimed_job().expired(attempt, reason=attempt.text, charged=True),
     }
 
-    async with running(recorder.run):
+    async with in_background(recorder.run):
         recorder.record(a_conclusion(ends[state]))
         await until(lambda: settled)
 
@@ -163,7 +163,7 @@ async def test_what_blocked_an_address_is_not_logged_with_each_mail_to_it(
     blocked = a_suppression(reason="550 5.7.1 at BODY: 'Another subject' is spam")
     suppressed = a_claimed_job().passed_over(State.SUPPRESSED, NOW, reason=str(blocked))
 
-    async with running(recorder.run):
+    async with in_background(recorder.run):
         recorder.record(a_conclusion(suppressed))
         await until(lambda: settled)
 

@@ -5,11 +5,11 @@ import pytest
 
 from gcsched.usecases.delivery.outcomes import Recorder
 from gcsched.usecases.ports import Conclusion
+from tests.support.background import in_background
 from tests.support.builders import (
     a_claimed_job,
     a_conclusion,
     an_attempt,
-    running,
 )
 from tests.support.log_events import Events
 from tests.support.outcomes import LATER, ToyOutcomes, conclusions
@@ -19,7 +19,7 @@ from tests.support.wait import until
 async def test_what_is_recorded_is_written_and_settled(
     recorder: Recorder, outcomes: ToyOutcomes, settled: list[Conclusion]
 ) -> None:
-    async with running(recorder.run):
+    async with in_background(recorder.run):
         recorder.record(a_conclusion())
         await until(lambda: settled)
 
@@ -32,7 +32,7 @@ async def test_nothing_is_settled_before_the_store_has_it(
 ) -> None:
     outcomes.gate.clear()
 
-    async with running(recorder.run):
+    async with in_background(recorder.run):
         recorder.record(a_conclusion())
         await until(lambda: outcomes.tries)
         settled_meanwhile = list(settled)
@@ -48,7 +48,7 @@ async def test_what_comes_while_a_write_runs_shares_the_next(
     first, *others = conclusions(4)
     outcomes.gate.clear()
 
-    async with running(recorder.run):
+    async with in_background(recorder.run):
         recorder.record(first)
         await until(lambda: outcomes.tries)
         for conclusion in others:
@@ -65,7 +65,7 @@ async def test_what_comes_while_it_is_busy_is_collected_for_a_moment(
     first, second, *others = conclusions(6)
     outcomes.gate.clear()
 
-    async with running(recorder.run):
+    async with in_background(recorder.run):
         recorder.record(first)
         await until(lambda: outcomes.tries)
         recorder.record(second)
@@ -83,7 +83,7 @@ async def test_a_write_has_at_most_500(
 ) -> None:
     many = conclusions(1201)
 
-    async with running(recorder.run):
+    async with in_background(recorder.run):
         for conclusion in many:
             recorder.record(conclusion)
 
@@ -101,7 +101,7 @@ async def test_a_store_that_is_away_is_tried_until_it_takes_them(
     outcomes.is_away = True
     both = conclusions(2)
 
-    async with running(recorder.run):
+    async with in_background(recorder.run):
         recorder.record(both[0])
         await until(lambda: outcomes.tries >= 3)
         recorder.record(both[1])
@@ -123,7 +123,7 @@ async def test_a_stop_waits_until_everything_is_written(
     outcomes.is_away = True
     both = conclusions(2)
 
-    async with running(recorder.run) as stop:
+    async with in_background(recorder.run) as stop:
         recorder.record(both[0])
         await until(lambda: outcomes.tries)
         stop.set()
@@ -148,7 +148,7 @@ async def test_what_waits_is_written_even_when_the_stop_came_first(
 async def test_a_stop_with_nothing_waiting_writes_nothing(
     recorder: Recorder, outcomes: ToyOutcomes
 ) -> None:
-    async with running(recorder.run):
+    async with in_background(recorder.run):
         pass
 
     assert outcomes.tries == 0
@@ -159,7 +159,7 @@ async def test_a_claim_that_was_lost_is_settled_too_and_told(
 ) -> None:
     outcomes.lost = [replace(a_conclusion(), instead="RETRYING")]
 
-    async with running(recorder.run):
+    async with in_background(recorder.run):
         recorder.record(a_conclusion())
         await until(lambda: settled)
 
@@ -180,7 +180,7 @@ async def test_a_claim_that_was_withdrawn_before_anything_was_sent_alarms_nobody
     given_back = a_conclusion(a_claimed_job(attempts=(an_attempt(),)).given_back(LATER))
     outcomes.lost = [replace(given_back, instead="CANCELLED")]
 
-    async with running(recorder.run):
+    async with in_background(recorder.run):
         recorder.record(given_back)
         await until(lambda: settled)
 
@@ -201,7 +201,7 @@ async def test_of_two_claims_of_one_job_the_lost_one_is_told(
     ours = a_conclusion(a_claimed_job().failed(an_attempt(), reason="no"), claim="claim-2")
     outcomes.lost = [a_conclusion()]
 
-    async with running(recorder.run):
+    async with in_background(recorder.run):
         recorder.record(a_conclusion())
         recorder.record(ours)
         await until(lambda: len(settled) == 2)

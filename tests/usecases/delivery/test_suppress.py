@@ -8,12 +8,12 @@ from gcsched.domain.smtp_reply import Kind
 from gcsched.domain.suppression import suppression_from
 from gcsched.usecases.delivery.outcomes import Recorder
 from gcsched.usecases.delivery.suppress import SuppressingOutcomes
+from tests.support.background import in_background
 from tests.support.builders import (
     a_claimed_job,
     a_conclusion,
     an_attempt,
 )
-from tests.support.builders import running as looping
 from tests.support.engines import ToyStore
 from tests.support.wait import until
 
@@ -57,7 +57,7 @@ async def test_a_store_that_is_away_for_a_moment_loses_neither(
     settled: list[object] = []
     recorder = Recorder(outcomes, on_recorded=settled.append)
 
-    async with looping(recorder.run):
+    async with in_background(recorder.run):
         recorder.record(a_conclusion(REFUSED))
         await until(lambda: settled)
 

@@ -2,7 +2,7 @@ import asyncio
 
 from gcsched.errors import StoreUnavailable
 from gcsched.usecases.monitoring.store_check import NOT_ASKED, Watch
-from tests.support.builders import running
+from tests.support.background import in_background
 from tests.support.clocks import Seconds
 from tests.support.wait import until
 
@@ -48,7 +48,7 @@ async def test_one_that_is_silent_is_in_trouble_after_a_second_and_asked_only_on
     await watch.look()
     store.answers.clear()
 
-    async with running(watch.run):
+    async with in_background(watch.run):
         await until(lambda: store.asked == 2)
         clock.now = 0.9
         assert watch.trouble is None

@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 from gcsched.errors import StoreUnavailable
 from gcsched.usecases.recovery import folding
 from gcsched.usecases.recovery.folding import AddressStore, FoldedPage, Folding
-from tests.support.builders import LONGEST_TEST_SECONDS
+from tests.support.background import LONGEST_TEST_SECONDS
 
 NOTHING = FoldedPage(count=0, left=0, last=None)
 

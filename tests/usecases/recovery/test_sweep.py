@@ -11,7 +11,8 @@ from gcsched.adapters.mongo.codec import encode
 from gcsched.domain.job import State
 from gcsched.domain.retry import OnUncertain
 from gcsched.usecases.recovery.sweep import Repair
-from tests.support.builders import NOON, NOW, a_claimed_job, a_job, an_attempt, running
+from tests.support.background import in_background
+from tests.support.builders import NOON, NOW, a_claimed_job, a_job, an_attempt
 from tests.support.clocks import SECOND
 from tests.support.rows import Row
 from tests.support.sweeps import (
@@ -166,7 +167,7 @@ async def test_overdue_work_and_seconds_coming_near_are_rung(
 
     report = await here.sweep()
 
-    async with running(here.ringer.run):
+    async with in_background(here.ringer.run):
         await until(lambda: len(here.bell.rung) == 3)
     assert sorted(here.bell.rung) == [NOON, NOON + 20, NOON + 60]
     assert len(here.nudges) == 1
@@ -179,7 +180,7 @@ async def test_a_second_that_the_bell_lost_is_rung_again_and_counted_once(
     raw["jobs"].insert_one(encode(a_job(due=NOW + 30 * SECOND)))
     here = await replicas.open()
 
-    async with running(here.ringer.run):
+    async with in_background(here.ringer.run):
         await here.ringer.ring(NOW + 30 * SECOND)
         before = await here.sweep()
         here.bell.rung.clear()  # as FLUSHALL does

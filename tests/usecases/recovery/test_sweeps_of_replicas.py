@@ -15,7 +15,8 @@ from gcsched.adapters.mongo.recovery import MongoRecovery
 from gcsched.domain.job import State
 from gcsched.usecases.ports import Orphan
 from gcsched.usecases.recovery.sweep import Repair, RepairLog
-from tests.support.builders import NOW, a_job, running
+from tests.support.background import in_background
+from tests.support.builders import NOW, a_job
 from tests.support.clocks import SECOND
 from tests.support.rows import Row
 from tests.support.sweeps import (
@@ -92,7 +93,7 @@ async def test_every_process_sweeps_by_itself_when_nobody_did(
     raw["jobs"].insert_one(orphan())
     here = await replicas.open()
 
-    async with running(here.sweep.run):
+    async with in_background(here.sweep.run):
         await until(lambda: raw["jobs"].count_documents({"takebacks": 1}))
 
 
@@ -104,7 +105,7 @@ async def test_what_died_does_not_wait_for_the_next_sweep(
     await here.sweep.if_unseen(12 * SECOND)  # the next one is due in twelve seconds
     raw["jobs"].insert_one(orphan())
 
-    async with running(here.sweep.run):
+    async with in_background(here.sweep.run):
         await until(lambda: raw["jobs"].count_documents({"takebacks": 1}))
         await until(lambda: here.nudges)
 
@@ -125,7 +126,7 @@ async def test_a_store_that_is_away_is_tried_again(
 
     monkeypatch.setattr(MongoRecovery, "orphans", lambda _, most: counting(most))
     with capture_logs() as logs:
-        async with running(here.sweep.run):
+        async with in_background(here.sweep.run):
             await until(lambda: len(tried) == 3)
 
     assert [log["event"] for log in logs] == ["sweep waits"]
