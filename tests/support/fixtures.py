@@ -19,7 +19,7 @@ from tests.support.service import Stub, scheduler
 @pytest.fixture
 def events() -> Iterator[Events]:
     """Capture what is logged."""
-    structlog.reset_defaults()
+    structlog.reset_defaults()  # another test may have set a level
     with capture_logs() as caught:
         yield caught
 
