@@ -1,4 +1,4 @@
-"""The test's database prepared before a test looks into it; and the same one again."""
+"""The test's database, prepared before a test looks into it, and adapters on it."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -9,6 +9,7 @@ from pymongo.database import Database
 
 from gcsched.adapters.mongo.connection import Mongo, open_mongo
 from gcsched.adapters.mongo.recovery import MongoRecovery
+from gcsched.adapters.mongo.suppressions import MongoSuppressions
 from tests.support.builders import FixedClock
 from tests.support.rows import Row
 from tests.support.spoilt_jobs import KEEP
@@ -32,3 +33,8 @@ def raw(raw: Database[Row], mongo: Mongo) -> Database[Row]:
 @pytest.fixture
 def recovery(mongo: Mongo) -> MongoRecovery:
     return MongoRecovery(mongo=mongo, retention=KEEP, now=FixedClock(datetime.now(UTC)))
+
+
+@pytest.fixture
+def suppressions(mongo: Mongo) -> MongoSuppressions:
+    return MongoSuppressions(mongo=mongo)

@@ -13,10 +13,10 @@ from gcsched.adapters.mongo.recipient_writer import MongoRecipients
 from gcsched.adapters.mongo.recipients import MongoPersonalData
 from gcsched.domain.job import State
 from gcsched.usecases.recovery.folding import AddressStore, FoldedPage, Folding
-from tests.adapters.mongo.test_caseless import old_job, old_row, without_text
 from tests.support.builders import NOW, a_job
 from tests.support.profile import profiled, stages
 from tests.support.rows import Row
+from tests.support.spellings import old_job, old_row, without_text
 
 PAGE = 500
 

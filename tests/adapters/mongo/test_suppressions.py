@@ -4,7 +4,6 @@ import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-import pytest
 from pymongo.database import Database
 
 from gcsched.adapters.mongo.connection import Mongo
@@ -15,11 +14,6 @@ from tests.support.rows import Row
 from tests.support.wait import until
 
 LASTING = datetime(2100, 1, 1, tzinfo=UTC)  # the monitor of the tests looks every second
-
-
-@pytest.fixture
-def suppressions(mongo: Mongo) -> MongoSuppressions:
-    return MongoSuppressions(mongo=mongo)
 
 
 async def test_a_suppression_is_kept_under_its_address(
