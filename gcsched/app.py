@@ -27,9 +27,8 @@ from gcsched.process.watchdog import Unwatched, Watching
 from gcsched.rpc import streams
 from gcsched.rpc.server import GRPC_LISTEN, MOST_LOOKS, QUIET_SECONDS, Most, RpcServer, serving_grpc
 from gcsched.rpc.servicer import SchedulerServicer
-from gcsched.usecases.finish import cancel_until_done, note_failure
 from gcsched.usecases.lasting_trouble import LastingTrouble
-from gcsched.usecases.loops import sleep_unless
+from gcsched.usecases.loops import cancel_until_done, note_failure, sleep_unless
 from gcsched.web.connections import Connections
 from gcsched.web.gauges import DroppedLines
 from gcsched.web.metrics import Metrics

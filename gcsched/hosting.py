@@ -9,7 +9,7 @@ import structlog
 
 from gcsched import logs
 from gcsched.app import Surroundings
-from gcsched.config.setting import variable
+from gcsched.config.fields import variable
 from gcsched.config.settings import Settings, links_ignored, unknown_names
 from gcsched.errors import GcschedError
 from gcsched.process.descriptors import raise_limit

@@ -25,9 +25,7 @@ def arguments(parser: ArgumentParser) -> None:
 def run(chosen: Namespace) -> int:
     import shtab
 
-    from gcsched.cli.main import COMMANDS, parser_of
-
-    parser = parser_of(COMMANDS)
+    parser = chosen.whole
     for action in actions_of(parser):
         if action.type is filters.state:
             action.choices = [state.lower() for state in filters.STATES]

@@ -5,7 +5,7 @@ from contextlib import suppress
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
-from gcsched.cli.output import Table
+from gcsched.cli.blocks import Table
 
 if TYPE_CHECKING:
     from google.protobuf.duration_pb2 import Duration

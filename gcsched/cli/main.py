@@ -98,5 +98,6 @@ def unwritten(error: OSError, *, as_json: bool) -> int:
 def parser_of(commands: Group) -> Parser:
     parser = Parser(prog=commands.name, description=commands.help)
     parser.add_argument("--version", action="version", version=f"gcsched {__version__}")
+    parser.set_defaults(whole=parser)  # for the command that completes all others
     commands.describe(parser)
     return parser

@@ -1,37 +1,15 @@
 """Write for people and for programs: tables on a terminal, plain columns elsewhere, or JSON."""
 
-import re
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from gcsched.cli.blocks import GAP, Block, Table
 from gcsched.domain.caller_text import printable
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
-
-NOTHING = "-"
-SPACES = re.compile(r" {2,}")
-GAP = 2
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
-    """Cells in columns; without *columns* there is no heading. The first *kept* are never cut."""
-
-    rows: Sequence[Sequence[str]]
-    columns: Sequence[str] = ()
-    kept: int = 1
-
-    def cells(self) -> list[list[str]]:
-        """Give all rows, the heading first, fit to be shown."""
-        heading = [self.columns] if self.columns else []
-        return [[in_one_cell(cell) or NOTHING for cell in row] for row in [*heading, *self.rows]]
-
-
-Block = Table | str
 
 
 def tell(chosen: Namespace, message: "Message", blocks: Callable[[], Sequence[Block]]) -> None:
@@ -79,11 +57,6 @@ def say(*lines: str) -> None:
 def note(line: str) -> None:
     """Say to people what is none of the output."""
     print(line, file=sys.stderr)
-
-
-def in_one_cell(text: str) -> str:
-    """Return *text* without what would look like the gap before another column."""
-    return SPACES.sub(" ", printable(text))
 
 
 def plain(blocks: Iterable[Block]) -> list[str]:

@@ -9,7 +9,7 @@ from rich.live import Live
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from gcsched.cli.output import GAP, Block, Table
+from gcsched.cli.blocks import GAP, Block, Table
 from gcsched.domain.caller_text import printable
 
 NARROWEST = 12

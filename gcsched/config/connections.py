@@ -13,8 +13,8 @@ from gcsched.adapters.mongo.uri import checked_uri, mongo_database
 from gcsched.adapters.redis.url import checked_url
 from gcsched.adapters.store_url import ca_problem
 from gcsched.config import fields as formats
+from gcsched.config.fields import PREFIX, setting, variable
 from gcsched.config.helo import helo_name
-from gcsched.config.setting import PREFIX, setting, variable
 from gcsched.domain.contradiction import Contradiction
 
 SECURITY_OF_PORT = {465: "tls", 587: "starttls"}

@@ -1,11 +1,12 @@
-"""What the text of a setting may look like; each function returns the value or a ValueError."""
+"""Describe a setting, and check its text: each check returns the value or raises ValueError."""
 
 import re
 from datetime import time, timedelta
 from ipaddress import ip_address
+from typing import Any
 from urllib.parse import urlsplit
 
-from pydantic import ValidationInfo
+from pydantic import Field, ValidationInfo
 
 from gcsched.domain.address import normalised_address
 from gcsched.domain.address_rules import AddressRules
@@ -97,3 +98,15 @@ def waits(text: str) -> tuple[float, ...]:
     if not all(0 < each <= LONGEST_WAIT_SECONDS for each in seconds):
         raise ValueError
     return seconds
+
+
+PREFIX = "GCSCHED_"
+
+
+def setting(description: str, give: str, *, default: Any = ..., **more: Any) -> Any:
+    """Describe a field: *description* is its row in the README, *give* says how to put it right."""
+    return Field(default, description=description, json_schema_extra={"give": give}, **more)
+
+
+def variable(field: str) -> str:
+    return PREFIX + field.upper()

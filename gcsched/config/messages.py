@@ -8,7 +8,7 @@ from pydantic import BaseModel, SecretStr
 from pydantic_core import ErrorDetails
 
 from gcsched.adapters.store_url import shown
-from gcsched.config.setting import variable
+from gcsched.config.fields import variable
 from gcsched.domain.contradiction import Contradiction
 
 TRY_OUT = "(for a try-out without any server run: python -m gcsched dev)"

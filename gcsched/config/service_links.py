@@ -7,7 +7,7 @@ the form of Docker's links, and six more. Source: Kubernetes, "Accessing the Ser
 import re
 from collections.abc import Collection, Mapping
 
-from gcsched.config.setting import PREFIX
+from gcsched.config.fields import PREFIX
 
 PLACE = re.compile(r"(tcp|udp|sctp)://(\[[0-9A-Fa-f:.]+\]|[^\[\]/:@?#]+):[0-9]{1,5}", re.IGNORECASE)
 NAME = re.compile(

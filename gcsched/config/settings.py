@@ -26,10 +26,10 @@ from pydantic_settings import (
 
 from gcsched.config import fields as formats
 from gcsched.config.connections import Connections
+from gcsched.config.fields import PREFIX, setting, variable
 from gcsched.config.messages import sentence
 from gcsched.config.sender import sendable_address, showable_name
 from gcsched.config.service_links import service_links
-from gcsched.config.setting import PREFIX, setting, variable
 from gcsched.domain.address_rules import AddressRules
 from gcsched.domain.contradiction import Contradiction
 from gcsched.errors import SettingsProblems

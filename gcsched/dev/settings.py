@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gcsched.config import settings
-from gcsched.config.setting import variable
+from gcsched.config.fields import variable
 from gcsched.config.settings import Settings
 
 USUAL_HTTP = "127.0.0.1:8080"

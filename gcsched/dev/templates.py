@@ -14,7 +14,7 @@ from gcsched.dev.console import Say
 from gcsched.domain.caller_text import printable
 from gcsched.domain.mail import TemplateFacts
 from gcsched.errors import TemplateProblem
-from gcsched.usecases.finish import note_failure
+from gcsched.usecases.loops import note_failure
 
 BETWEEN_LOOKS_SECONDS = 0.2
 MOST_FILES = 1_000

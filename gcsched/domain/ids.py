@@ -1,7 +1,14 @@
-"""Ids that nobody else has: jobs, claims. Time first, so that an index grows at one end."""
+"""Ids of jobs and claims, and the etag of one version of a job. Pure.
+
+Ids begin with the time, so that an index grows at one end. An etag shows which version of a job was
+read last (AIP-154).
+"""
 
 import secrets
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+
+from gcsched.domain.job import Job
 
 RANDOM_BITS = 74
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -19,3 +26,14 @@ def new_id(now: datetime) -> str:
     high = milliseconds << 16 | 0x7000 | random >> 62
     low = 0b10 << 62 | random & (1 << 62) - 1
     return f"{high << 64 | low:032x}"
+
+
+LENGTH = 16
+
+
+def etag_of(job: Job) -> str:
+    """Give the mark of *job* as it is now: no quotes, nothing to be read out of it.
+
+    It is of this job alone, so that the mark of another one never fits by chance.
+    """
+    return sha256(f"{job.id}:{job.version}".encode()).hexdigest()[:LENGTH]

@@ -1,7 +1,10 @@
-"""An employee, as callers told of him."""
+"""An employee as callers described them, and what a finished job loses when they are forgotten."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
+
+from gcsched.domain.masking import Words, masked_by
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,3 +17,32 @@ class Recipient:
     first_seen: datetime
     last_seen: datetime
     accepted: int
+
+
+EMPTIED = ("name", "email", "message")
+"""Fields of a job that are empty afterwards; no other job has an empty address."""
+
+REMOVED = ("variables", "labels", "reply_to", "released_key")
+"""Fields that it has no more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What a finished job tells of its employee: a relay may have repeated any of it."""
+
+    email: str = ""
+    name: str = ""
+    message: str = ""
+    empid: str = ""
+    reply_to: str = ""
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+
+def erased_reason(reason: str, known: Words, *, now: datetime) -> str:
+    """Return the reason of an erased job: it says so, and keeps why the job ended."""
+    return "; ".join(filter(None, [f"erased on {now.date()}", erased_text(reason, known)]))
+
+
+def erased_text(text: str, known: Words) -> str:
+    """Return a relay's words without addresses and without what the job tells."""
+    return masked_by(known, text)

@@ -10,7 +10,7 @@ from typing import Any
 import grpc
 
 from gcsched.rpc.call import Context, Handler
-from gcsched.usecases.finish import cancel_until_done, hear
+from gcsched.usecases.loops import cancel_until_done, hear
 
 STOPPING = "the service is stopping; open the stream again at another replica"
 TO_END = timedelta(seconds=1)

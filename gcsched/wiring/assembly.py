@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from gcsched.adapters.mongo.indexes import MongoIndexes
-from gcsched.adapters.mongo.jobs import MongoJobs
+from gcsched.adapters.mongo.job_reader import MongoJobs
 from gcsched.adapters.redis.arq import ArqBell
 from gcsched.config.settings import Settings
 from gcsched.rpc.methods.sending import SendingMethods

@@ -10,7 +10,7 @@ from typing import Self
 import structlog
 
 from gcsched.errors import PartEnded
-from gcsched.usecases.finish import cancel_until_done
+from gcsched.usecases.loops import cancel_until_done
 
 LEAST = timedelta(seconds=1)
 TO_CUT_OFF = timedelta(seconds=2)

@@ -21,10 +21,9 @@ from gcsched.usecases.delivery.deliver import Claimed, Deliver, Fence
 from gcsched.usecases.delivery.domain_queues import Lanes
 from gcsched.usecases.delivery.engine import Engine
 from gcsched.usecases.delivery.leases import Leases
-from gcsched.usecases.delivery.outcomes import Recorder
+from gcsched.usecases.delivery.outcomes import Recorder, SuppressingOutcomes
 from gcsched.usecases.delivery.sent_markers import AcceptedMarks
 from gcsched.usecases.delivery.staffing import Staffing
-from gcsched.usecases.delivery.suppress import SuppressingOutcomes
 from gcsched.usecases.delivery.worker_pool import Crew
 from gcsched.usecases.monitoring.lateness import Lateness
 from gcsched.usecases.ports import Carrier, Conclusion, Outcomes, Step

@@ -1,8 +1,7 @@
 """Build what answers about jobs, employees, addresses and the sending, and what changes them."""
 
 from gcsched.adapters.mongo.job_changes import MongoSteering
-from gcsched.adapters.mongo.job_reader import MongoJobList
-from gcsched.adapters.mongo.jobs import MongoJobs
+from gcsched.adapters.mongo.job_reader import MongoJobList, MongoJobs
 from gcsched.adapters.mongo.recipients import MongoPersonalData
 from gcsched.adapters.mongo.suppressions import MongoSuppressions
 from gcsched.config.settings import Settings

@@ -9,8 +9,8 @@ from gcsched.adapters.redis.clients import RedisClients
 from gcsched.adapters.redis.rate_limit import RedisBucket
 from gcsched.adapters.smtp.options import Keep, RelaySettings, Security
 from gcsched.adapters.smtp.pool import Pool
+from gcsched.config.fields import variable
 from gcsched.config.helo import machine_name
-from gcsched.config.setting import variable
 from gcsched.config.settings import Settings
 from gcsched.domain.silence_limit import Patience
 from gcsched.usecases.ports import Mailer

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from gcsched.cli.output import Table, plain
+from gcsched.cli.blocks import Table
+from gcsched.cli.output import plain
 from gcsched.domain.caller_text import printable
 from gcsched.pb import task_pb2
 from tests.support.command import shell

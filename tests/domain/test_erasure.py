@@ -1,7 +1,7 @@
 import pytest
 
-from gcsched.domain.erasure import Known, erased_reason, erased_text
 from gcsched.domain.masking import Words
+from gcsched.domain.recipient import Known, erased_reason, erased_text
 from tests.support.builders import NOW, a_job
 
 ADA = Words(

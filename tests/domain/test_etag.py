@@ -1,6 +1,6 @@
 from dataclasses import replace
 
-from gcsched.domain.etag import etag_of
+from gcsched.domain.ids import etag_of
 from tests.support.builders import NOW, a_claimed_job, a_job
 
 

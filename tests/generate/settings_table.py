@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic.fields import FieldInfo
 
-from gcsched.config.setting import variable
+from gcsched.config.fields import variable
 from gcsched.config.settings import Settings
 
 README = Path(__file__).resolve().parents[2] / "README.md"

@@ -7,7 +7,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from gcsched.errors import StoreUnavailable
-from gcsched.usecases.finish import cancel_until_done, finish, hear
+from gcsched.usecases.loops import cancel_until_done, finish, hear
 
 LONG = timedelta(seconds=10)
 

@@ -1,4 +1,4 @@
-"""Lists of jobs, page by page: each page is a few ranges of one index, read in its order."""
+"""Read jobs: one by its id, or page by page, each page a few ranges of one index in its order."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from gcsched.adapters.mongo.caseless import by_index, folded_as, has_all_folded, spelled_like
-from gcsched.adapters.mongo.codec import sorted_out
+from gcsched.adapters.mongo.codec import UNREADABLE, decode, is_list, sorted_out, unreadable
 from gcsched.adapters.mongo.connection import Collection, Document, Mongo, store_errors
 from gcsched.adapters.mongo.documents import (
     BY_ASKED_ID,
@@ -14,12 +14,14 @@ from gcsched.adapters.mongo.documents import (
     BY_FOLDED,
     BY_ID,
     BY_STATE_AND_DUE,
+    JobDocument,
 )
 from gcsched.adapters.mongo.majority_read import LONGEST_READ_MS, certain
-from gcsched.adapters.mongo.tolerant import is_list
 from gcsched.adapters.mongo.unreadable import Told
 from gcsched.domain.ids import EPOCH
+from gcsched.domain.job import Job
 from gcsched.domain.job_list import JobFilter, Listing, Place
+from gcsched.errors import UnreadableJob
 from gcsched.usecases.ports import Page
 
 Query = dict[str, Any]
@@ -168,3 +170,19 @@ def due_of(document: Document, listing: Listing) -> datetime:
         each for each in (found if is_list(found) else [found]) if isinstance(each, datetime)
     ]
     return max(moments) if listing.order.is_descending else min(moments)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MongoJobs:
+    async def get(self, job_id: str) -> Job | None:
+        """Give the job, if there is one; raises UnreadableJob where it is none of ours."""
+        # Not as a Beanie document: pydantic takes "1" for 1, and then others find it unreadable.
+        jobs = JobDocument.get_motor_collection()
+        with store_errors("reading a job"):
+            document: Document | None = await jobs.find_one({"_id": job_id}, hint=BY_ID)
+        if document is None:
+            return None
+        try:
+            return decode(document)
+        except UNREADABLE as error:
+            raise UnreadableJob(job_id, unreadable(document, error)) from error

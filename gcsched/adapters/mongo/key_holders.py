@@ -7,9 +7,9 @@ from typing import Any
 
 from pymongo.read_concern import ReadConcern
 
+from gcsched.adapters.mongo.codec import a_text
 from gcsched.adapters.mongo.connection import Collection, Mongo
 from gcsched.adapters.mongo.documents import BY_DEDUP_KEY, BY_ID, BY_REQUEST_ID
-from gcsched.adapters.mongo.tolerant import a_text
 from gcsched.domain.dedup import Holder
 from gcsched.domain.job import Job, State
 

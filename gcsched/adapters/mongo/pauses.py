@@ -6,8 +6,8 @@ from typing import Any
 
 from pymongo import ReturnDocument
 
+from gcsched.adapters.mongo.codec import a_moment, a_text
 from gcsched.adapters.mongo.connection import Mongo, store_errors
-from gcsched.adapters.mongo.tolerant import a_moment, a_text
 from gcsched.adapters.mongo.writing import write_errors
 from gcsched.domain.pause import Pause
 

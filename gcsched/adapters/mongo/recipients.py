@@ -10,15 +10,14 @@ from typing import Any
 from pymongo import UpdateOne
 
 from gcsched.adapters.mongo.caseless import FOLDED
+from gcsched.adapters.mongo.codec import a_count, a_moment, a_text, is_list
 from gcsched.adapters.mongo.connection import Collection, Document, Mongo, store_errors
 from gcsched.adapters.mongo.documents import BY_EMPID, BY_ID
 from gcsched.adapters.mongo.majority_read import LONGEST_READ_MS, certain
-from gcsched.adapters.mongo.tolerant import a_count, a_moment, a_text, is_list
 from gcsched.adapters.mongo.writing import write_errors
-from gcsched.domain.erasure import EMPTIED, REMOVED, Known, erased_reason, erased_text
 from gcsched.domain.job import FINAL
 from gcsched.domain.masking import Words
-from gcsched.domain.recipient import Recipient
+from gcsched.domain.recipient import EMPTIED, REMOVED, Known, Recipient, erased_reason, erased_text
 from gcsched.usecases.ports import Erased
 
 FINISHED = {"$in": [state.value for state in FINAL]}

@@ -18,10 +18,10 @@ from gcsched.adapters.mongo.caseless import (
     if_indexed,
     spelled_like,
 )
+from gcsched.adapters.mongo.codec import a_latest_moment, a_moment, a_text
 from gcsched.adapters.mongo.connection import Document, Mongo, store_errors
 from gcsched.adapters.mongo.documents import BY_FOLDED, BY_ID
 from gcsched.adapters.mongo.majority_read import LONGEST_READ_MS
-from gcsched.adapters.mongo.tolerant import a_latest_moment, a_moment, a_text
 from gcsched.adapters.mongo.writing import write_errors
 from gcsched.domain.caseless import are_alike, fold_address
 from gcsched.domain.suppression import Suppression

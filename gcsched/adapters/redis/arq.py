@@ -23,9 +23,8 @@ from gcsched.adapters.redis.connection import bell_errors, close
 from gcsched.adapters.redis.replies import texts
 from gcsched.domain.due import DailyPlan
 from gcsched.errors import GcschedError
-from gcsched.usecases.finish import cancel_until_done, hear_this_task
 from gcsched.usecases.lasting_trouble import LastingTrouble
-from gcsched.usecases.loops import sleep_unless
+from gcsched.usecases.loops import cancel_until_done, hear_this_task, sleep_unless
 from gcsched.usecases.ports import Clock
 
 HEALTH_KEY = "gcsched:health"

@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING
 
 from gcsched.cli import fields, output
+from gcsched.cli.blocks import Block, Table
 from gcsched.cli.exit_codes import DONE
-from gcsched.cli.output import Block, Table
 
 if TYPE_CHECKING:
     from argparse import Namespace

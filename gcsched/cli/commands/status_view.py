@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from gcsched.cli import fields
-from gcsched.cli.output import Block, Table
+from gcsched.cli.blocks import Block, Table
 from gcsched.domain.caller_text import quoted
 
 if TYPE_CHECKING:

@@ -4,6 +4,7 @@ from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
 from gcsched.cli import arguments, fields, output, output_file
+from gcsched.cli.blocks import Block
 from gcsched.cli.call import addressed, calling
 from gcsched.cli.command import Command, Group
 from gcsched.cli.commands import template_folder
@@ -118,9 +119,9 @@ def written(chosen: Namespace, html: str) -> int:
     return DONE
 
 
-def previewing(preview: "task_pb2.Preview") -> list[output.Block]:
+def previewing(preview: "task_pb2.Preview") -> list[Block]:
     """Show a mail as it would be; its HTML is for browsers."""
-    blocks: list[output.Block] = [fields.facts(preview, without=["text", "html", "suppression"])]
+    blocks: list[Block] = [fields.facts(preview, without=["text", "html", "suppression"])]
     if preview.HasField("suppression"):
         blocks += ["this address gets no mail:", fields.facts(preview.suppression)]
     return [*blocks, preview.text]

@@ -92,14 +92,14 @@ def preview(
 
     with needing(SERVER, command="gcsched template preview --folder"):
         from gcsched.adapters.mail.templates import Templates
-        from gcsched.rpc import answers
+        from gcsched.rpc import messages
         from gcsched.rpc.methods.templates import specimen_from
         from gcsched.wiring.template_preview import preview_of
 
     zone = time_zone()
     try:
         make = preview_of(Templates.load(folder), zone=zone, now=lambda: datetime.now(UTC))
-        return answers.preview(make(specimen_from(request)))
+        return messages.preview(make(specimen_from(request)))
     except TemplateProblem as problem:
         first, *others = str(problem).splitlines()
         raise WrongUsage(first, advice=others) from problem

@@ -1,14 +1,14 @@
 """Both servers on one data folder, which nobody else may use meanwhile: what `gcsched dev` runs."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from gcsched.dev.stores.lock import locked
 from gcsched.dev.stores.machine import refuse_foreign_system
 from gcsched.dev.stores.mongod import Mongod, MongodOptions, mongod
 from gcsched.dev.stores.valkey import Valkey, valkey
+from gcsched.errors import EmbeddedStoreProblem
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,3 +29,24 @@ async def embedded_stores(
             mongod(folder / "mongo", mongod_options, lock=lock) as truth,
         ):
             yield EmbeddedStores(mongod=truth, valkey=bell)
+
+
+with suppress(ImportError):  # Windows has none; machine.py refuses it before we are asked
+    import fcntl
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[int]:
+    """Lock *folder* and give the descriptor: children that inherit it hold the lock as well.
+
+    That matters after a kill: a second Valkey would take over the files of one still running.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("ab") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise EmbeddedStoreProblem(
+                f"another gcsched dev uses {folder}; stop it or give --data another folder"
+            ) from error
+        yield file.fileno()

@@ -9,10 +9,10 @@ from gcsched.domain.checks import checked
 from gcsched.domain.request import MeetRequest, batch_violations
 from gcsched.errors import GcschedError, RequestTooLarge
 from gcsched.pb import task_pb2
-from gcsched.rpc.answers import Answer, batch_answer, meet_response, rehearsed
 from gcsched.rpc.batches import Batch, Converted, Requests, requests_of
 from gcsched.rpc.call import LARGEST_REQUEST, Context, check_size, time_left
 from gcsched.rpc.concurrency import CallLimiter
+from gcsched.rpc.messages import Answer, batch_answer, meet_response, rehearsed
 from gcsched.rpc.requests import request_from
 from gcsched.rpc.status import ErrorsAsStatus
 from gcsched.usecases.admission.preview import Rehearse

@@ -10,8 +10,8 @@ from gcsched.domain.page_token import page_size, page_token, place_in
 from gcsched.domain.suppression import until_violations
 from gcsched.domain.validation import reason_violations
 from gcsched.pb import task_pb2
-from gcsched.rpc.answers import suppression_message
 from gcsched.rpc.call import Context, answering
+from gcsched.rpc.messages import suppression_message
 from gcsched.rpc.requests import moment
 from gcsched.usecases.management.suppressions import Blocklist
 from gcsched.usecases.ports import Clock

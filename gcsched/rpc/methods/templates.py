@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from gcsched.domain.mail import TemplateFacts
 from gcsched.domain.validation import MOST_VARIABLES
 from gcsched.pb import task_pb2
-from gcsched.rpc.answers import preview
 from gcsched.rpc.call import Context, check_size
+from gcsched.rpc.messages import preview
 from gcsched.rpc.requests import mapping
 from gcsched.rpc.status import ErrorsAsStatus
 from gcsched.usecases.admission.preview import PreviewTemplate, Specimen

@@ -12,8 +12,8 @@ from gcsched.errors import StoreUnavailable
 from gcsched.usecases.delivery.deliver import Claimed
 from gcsched.usecases.delivery.leases import Leases
 from gcsched.usecases.delivery.worker_pool import Crew
-from gcsched.usecases.finish import cancel_until_done, finish
 from gcsched.usecases.lasting_trouble import LastingTrouble
+from gcsched.usecases.loops import cancel_until_done, finish
 from gcsched.usecases.ports import (
     Batch,
     Claims,

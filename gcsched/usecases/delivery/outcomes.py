@@ -1,7 +1,12 @@
-"""Write what became of claimed jobs: in groups, tried until the store takes it."""
+"""Write what became of claimed jobs: in groups, tried until the store takes it.
+
+An outcome that shows an address not to exist also blocks that address.
+"""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 
 import structlog
@@ -10,10 +15,11 @@ from gcsched.domain.job import Job, State
 from gcsched.domain.lateness import lateness_of
 from gcsched.domain.masking import masked
 from gcsched.domain.smtp_reply import Kind
-from gcsched.errors import StoreUnavailable
+from gcsched.domain.suppression import suppression_from
+from gcsched.errors import StoreRefused, StoreUnavailable
 from gcsched.usecases.lasting_trouble import LastingTrouble
 from gcsched.usecases.loops import flush_until
-from gcsched.usecases.ports import Conclusion, Outcomes
+from gcsched.usecases.ports import Conclusion, Outcomes, Suppressions
 
 MOST_AT_ONCE = 500
 ENDED = {
@@ -131,3 +137,32 @@ def told(job: Job) -> str:
         # What follows are a relay's words on an earlier mail, or those of whoever blocked it.
         return job.reason.partition(": ")[0]
     return masked(job.reason, job)
+
+
+ITS_OWN = frozenset({"document", "validation"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuppressingOutcomes:
+    """Keep suppressions before the outcomes they come from, in the same try of the recorder.
+
+    So none is lost: until the outcome is written the recorder tries both again, and doing either
+    twice changes nothing. A refusal is true even if the claim was lost meanwhile.
+    """
+
+    outcomes: Outcomes
+    suppressions: Suppressions
+    lasting: timedelta
+
+    async def conclude(self, conclusions: Sequence[Conclusion]) -> Collection[Conclusion]:
+        """Write what became of claimed jobs; give those that were not ours any more."""
+        found = [suppression_from(each.job, lasting=self.lasting) for each in conclusions]
+        if refused := [suppression for suppression in found if suppression is not None]:
+            try:
+                await self.suppressions.add(refused)
+            except StoreRefused as error:
+                if error.problem not in ITS_OWN:
+                    raise
+                # Of one that cannot be stored, whatever is tried; the outcomes are not to wait.
+                structlog.get_logger().error("suppression not stored", error=str(error))
+        return await self.outcomes.conclude(conclusions)

@@ -13,7 +13,7 @@ from gcsched.usecases.delivery.domain_queues import Lanes
 from gcsched.usecases.delivery.outcomes import Recorder
 from gcsched.usecases.delivery.sent_markers import AcceptedMarks
 from gcsched.usecases.delivery.staffing import Staffing
-from gcsched.usecases.finish import cancel_until_done
+from gcsched.usecases.loops import cancel_until_done
 from gcsched.usecases.ports import Conclusion
 
 AFTER_DEFECT = timedelta(seconds=3)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from gcsched.domain.commands import Reopen, Wish, carried_out, is_met
-from gcsched.domain.etag import etag_of
+from gcsched.domain.ids import etag_of
 from gcsched.domain.job import CLAIMABLE, Job
 from gcsched.domain.suppression import Suppression
 from gcsched.errors import Contended, EtagMismatch, StoreUnavailable, UnknownJob

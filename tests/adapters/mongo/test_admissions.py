@@ -16,7 +16,7 @@ from pymongo.errors import BulkWriteError
 from gcsched.adapters.mongo.admissions import MongoAdmissions, duplicates
 from gcsched.adapters.mongo.codec import decode, encode
 from gcsched.adapters.mongo.connection import Mongo, open_mongo
-from gcsched.adapters.mongo.jobs import MongoJobs
+from gcsched.adapters.mongo.job_reader import MongoJobs
 from gcsched.adapters.mongo.outcomes import MongoOutcomes
 from gcsched.dev.stores.mongod import MongodOptions
 from gcsched.domain.dedup import AdmissionAnswer, AdmissionResult

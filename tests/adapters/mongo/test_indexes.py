@@ -16,7 +16,7 @@ from gcsched.adapters.mongo.claims import MongoClaims
 from gcsched.adapters.mongo.codec import encode
 from gcsched.adapters.mongo.connection import Mongo
 from gcsched.adapters.mongo.job_changes import MongoSteering
-from gcsched.adapters.mongo.jobs import MongoJobs
+from gcsched.adapters.mongo.job_reader import MongoJobs
 from gcsched.adapters.mongo.outcomes import MongoOutcomes
 from gcsched.adapters.mongo.recovery import MongoRecovery
 from gcsched.adapters.mongo.runs import MongoRuns

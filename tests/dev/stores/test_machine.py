@@ -11,7 +11,7 @@ from gcsched.dev.stores.binaries import (
     find_valkey,
     mongod_environment,
 )
-from gcsched.dev.stores.deaths import last_words, why_it_died
+from gcsched.dev.stores.children import last_words, why_it_died
 from gcsched.dev.stores.machine import Machine, why_no_mongod
 from gcsched.errors import EmbeddedStoreProblem
 

@@ -17,10 +17,9 @@ from pymongo.errors import OperationFailure
 from redis import AuthenticationError, Redis
 
 from gcsched.dev.stores.children import Child
-from gcsched.dev.stores.lock import locked
 from gcsched.dev.stores.mongod import Mongod, MongodOptions, Tls, mongod
 from gcsched.dev.stores.replica_set import Login
-from gcsched.dev.stores.stores import embedded_stores
+from gcsched.dev.stores.stores import embedded_stores, locked
 from gcsched.dev.stores.valkey import ValkeyOptions, valkey
 from gcsched.errors import EmbeddedStoreProblem
 from tests.support.stores import own_mongod

@@ -13,10 +13,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from gcsched.adapters.mongo.codec import encode
 from gcsched.adapters.mongo.connection import Mongo, open_mongo
-from gcsched.adapters.mongo.job_reader import MongoJobList
-from gcsched.adapters.mongo.jobs import MongoJobs
-from gcsched.domain.etag import etag_of
-from gcsched.domain.ids import new_id
+from gcsched.adapters.mongo.job_reader import MongoJobList, MongoJobs
+from gcsched.domain.ids import etag_of, new_id
 from gcsched.domain.job import Job, Priority, State
 from gcsched.domain.job_list import Order
 from gcsched.domain.smtp_reply import Kind

@@ -6,8 +6,7 @@ import pytest
 
 from gcsched.domain.smtp_reply import Kind
 from gcsched.domain.suppression import suppression_from
-from gcsched.usecases.delivery.outcomes import Recorder
-from gcsched.usecases.delivery.suppress import SuppressingOutcomes
+from gcsched.usecases.delivery.outcomes import Recorder, SuppressingOutcomes
 from tests.support.background import in_background
 from tests.support.builders import (
     a_claimed_job,

@@ -17,7 +17,7 @@ from gcsched.domain import commands as wishes
 from gcsched.domain.checks import checked
 from gcsched.domain.commands import Cancel, Reopen, Wish
 from gcsched.domain.due import DailyPlan
-from gcsched.domain.etag import etag_of
+from gcsched.domain.ids import etag_of
 from gcsched.domain.job import Job, State
 from gcsched.errors import (
     Contended,
