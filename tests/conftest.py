@@ -22,6 +22,8 @@ from tests.support.stores import (
     with_number,
 )
 
+pytest_plugins = ["tests.support.fixtures"]
+
 
 @pytest.hookimpl(trylast=True)  # after they were shuffled
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -2,15 +2,13 @@
 
 import json
 import re
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-
-import pytest
 
 from gcsched.cli.command import Command, Group
 from gcsched.cli.main import COMMANDS as THERE_ARE
 from tests.support import client_alone
-from tests.support.app import Running, a_setting, running
+from tests.support.app import Running
 from tests.support.command import python
 from tests.support.installed import closure, modules_beyond_the_client
 
@@ -26,12 +24,6 @@ SHARED = {
     "gcsched.proxies",
 }
 """What the client and its commands share with the service: nothing that a library is needed for."""
-
-
-@pytest.fixture
-async def app(mongo_uri: str, redis_url: str) -> AsyncIterator[Running]:
-    async with running(a_setting(mongo=mongo_uri, redis=redis_url, relay_port=9)) as app:
-        yield app
 
 
 def lines(commands: Sequence[Command | Group], *before: str) -> Iterator[str]:

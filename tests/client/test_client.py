@@ -1,10 +1,6 @@
 """What callers get: a client for plain and for async code, against real servers."""
 
 import asyncio
-import socket
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from copy import copy
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -14,25 +10,20 @@ import trustme
 
 from gcsched import errors
 from gcsched.client import (
-    TIMEOUT_SECONDS,
     AsyncClient,
     CallFailed,
     Client,
     InvalidRequest,
-    Overloaded,
     Scheduled,
-    TimedOut,
     Unavailable,
-    Violation,
 )
 from gcsched.pb import task_pb2
-from tests.support.app import Running, a_setting, running
+from tests.support.app import Running
+from tests.support.client_calls import WISH, Ask
 from tests.support.command import python
-from tests.support.contract_server import Refusal, answering
-from tests.support.ports import free_port
+from tests.support.contract_server import ACCEPTED, answering
 from tests.support.proxy import a_proxy
 from tests.support.relay.server import Relay
-from tests.support.scheduling_server import ACCEPTED, scripted
 from tests.support.wait import until
 
 SERVER_ONLY = {
@@ -50,47 +41,6 @@ SERVER_ONLY = {
     "redis",
     "structlog",
 }
-WISH: dict[str, Any] = {
-    "empid": "E1815",
-    "email": "ada@example.org",
-    "message": "Interview on Friday",
-    "at": 1672531200,
-}
-
-Ask = Callable[..., Awaitable[Scheduled]]
-
-
-async def ask_plainly(target: str, wish: dict[str, Any], **others: Any) -> Scheduled:
-    def ask() -> Scheduled:
-        with Client(target, **others) as plain:
-            return plain.schedule_meet(**wish)
-
-    return await asyncio.to_thread(ask)
-
-
-async def ask_async(target: str, wish: dict[str, Any], **others: Any) -> Scheduled:
-    async with AsyncClient(target, **others) as asking:
-        return await asking.schedule_meet(**wish)
-
-
-@pytest.fixture(params=[ask_plainly, ask_async])
-def ask(request: pytest.FixtureRequest) -> Ask:
-    """Every promise is kept by both clients."""
-    chosen: Ask = request.param
-    return chosen
-
-
-@pytest.fixture
-async def relay() -> AsyncIterator[Relay]:
-    async with Relay() as relay:
-        yield relay
-
-
-@pytest.fixture
-async def app(mongo_uri: str, redis_url: str, relay: Relay) -> AsyncIterator[Running]:
-    settings = a_setting(mongo=mongo_uri, redis=redis_url, relay_port=relay.port)
-    async with running(settings) as app:
-        yield app
 
 
 async def test_what_is_asked_for_is_mailed(ask: Ask, app: Running, relay: Relay) -> None:
@@ -134,98 +84,6 @@ async def test_a_wish_of_too_many_bytes_is_refused_in_words(ask: Ask, app: Runni
     assert caught.value.violations == ()
 
 
-async def test_nobody_there_is_unavailable_and_says_where(ask: Ask) -> None:
-    target = f"127.0.0.1:{free_port()}"
-    begun = time.monotonic()
-
-    with pytest.raises(Unavailable, match=f"{target} is unavailable") as caught:
-        await ask(target, WISH)
-
-    assert time.monotonic() - begun < TIMEOUT_SECONDS
-    assert caught.value.reason == ""
-
-
-async def test_silence_ends_with_the_deadline(ask: Ask) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as accepts_and_never_answers:
-        target = f"127.0.0.1:{accepts_and_never_answers.getsockname()[1]}"
-        with pytest.raises(TimedOut, match=f"{target} did not answer within 0.3 s"):
-            await ask(target, WISH, timeout=0.3)
-
-
-async def test_what_a_server_that_ends_cancelled_is_tried_again(ask: Ask) -> None:
-    async with scripted(grpc.StatusCode.CANCELLED, ACCEPTED) as server:
-        job = await ask(server.target, WISH)
-
-    assert job == Scheduled(job_id="7")
-    assert len(server.asked) == 2
-
-
-async def test_unavailable_is_tried_again_and_a_defect_is_not(ask: Ask) -> None:
-    unavailable = grpc.StatusCode.UNAVAILABLE
-    async with (
-        scripted(*[unavailable] * 4, ACCEPTED) as recovers,
-        scripted(unavailable) as stays_away,
-        scripted(grpc.StatusCode.INTERNAL) as breaks,
-    ):
-        job = await ask(recovers.target, WISH)
-        with pytest.raises(Unavailable):
-            await ask(stays_away.target, WISH)
-        with pytest.raises(CallFailed) as broken:
-            await ask(breaks.target, WISH)
-
-    assert job == Scheduled(job_id="7")
-    assert [len(each.asked) for each in (recovers, stays_away, breaks)] == [5, 5, 1]
-    assert all(request == recovers.asked[0] for request in recovers.asked)
-    assert type(broken.value) is CallFailed
-    assert broken.value.code == "INTERNAL"
-    assert "INTERNAL: as the script says" in str(broken.value)
-
-
-@pytest.mark.parametrize(
-    ("error", "kind", "reason"),
-    [
-        (errors.Overloaded(9, retry_after=timedelta(seconds=3)), Overloaded, "OVERLOADED"),
-        (errors.Stopping(retry_after=timedelta(seconds=3)), Unavailable, "STOPPING"),
-    ],
-)
-async def test_a_service_that_cannot_now_says_when(
-    ask: Ask, error: errors.GcschedError, kind: type[CallFailed], reason: str
-) -> None:
-    async with scripted(error) as server:
-        with pytest.raises(kind, match="call again") as caught:
-            await ask(server.target, WISH)
-
-    assert caught.value.reason == reason
-    assert caught.value.retry_after == timedelta(seconds=3)
-
-
-async def test_an_answer_without_success_is_no_success(ask: Ask) -> None:
-    async with scripted(task_pb2.MeetResponse(success=False, job_id="7")) as server:
-        with pytest.raises(CallFailed, match="did not accept"):
-            await ask(server.target, WISH)
-
-
-async def test_a_reason_comes_with_what_there_is_to_know(ask: Ask) -> None:
-    refusal = Refusal(
-        code=grpc.StatusCode.ALREADY_EXISTS, reason="REQUEST_ID_REUSED", metadata=(("job_id", "7"),)
-    )
-    async with answering(ScheduleMeet=refusal) as server:
-        with pytest.raises(CallFailed) as caught:
-            await ask(server.target, WISH)
-
-    assert caught.value.reason == "REQUEST_ID_REUSED"
-    assert caught.value.metadata == {"job_id": "7"}
-
-
-async def test_a_second_notification_in_a_window_is_refused_in_words(ask: Ask) -> None:
-    refused = task_pb2.MeetResponse(outcome=task_pb2.MeetResponse.REFUSED_DUPLICATE)
-    async with scripted(refused) as server:
-        with pytest.raises(CallFailed, match="one notification per employee") as caught:
-            await ask(server.target, WISH)
-
-    assert caught.value.reason == "REFUSED_DUPLICATE"
-
-
 async def test_every_wish_reaches_its_field(ask: Ask) -> None:
     wishes: dict[str, Any] = {
         "request_id": "a-uuid",
@@ -236,7 +94,7 @@ async def test_every_wish_reaches_its_field(ask: Ask) -> None:
         "labels": {"team": "hr"},
         "urgent": True,
     }
-    async with scripted(ACCEPTED) as server:
+    async with answering(ScheduleMeet=ACCEPTED) as server:
         await ask(server.target, {**WISH, **wishes})
         await ask(server.target, WISH)
 
@@ -268,7 +126,7 @@ async def test_it_is_told_what_became_of_the_wish_and_when_the_job_acts(ask: Ask
         due=due,
         state=task_pb2.Job.RETRYING,
     )
-    async with scripted(answer) as server:
+    async with answering(ScheduleMeet=answer) as server:
         job = await ask(server.target, WISH)
 
     assert (job.outcome, job.due, job.state) == ("REPLAYED", due, "RETRYING")
@@ -278,7 +136,7 @@ async def test_it_is_told_what_became_of_the_wish_and_when_the_job_acts(ask: Ask
 async def test_what_only_a_later_contract_knows_is_a_number(ask: Ask) -> None:
     later = task_pb2.MeetResponse.FromString(b"\x18\x63")  # outcome 99
     later.MergeFrom(ACCEPTED)
-    async with scripted(later) as server:
+    async with answering(ScheduleMeet=later) as server:
         job = await ask(server.target, WISH)
 
     assert (job.outcome, job.due, job.state) == ("99", None, "")
@@ -286,7 +144,7 @@ async def test_what_only_a_later_contract_knows_is_a_number(ask: Ask) -> None:
 
 async def test_any_method_of_the_contract_can_be_called() -> None:
     request = task_pb2.MeetRequest(empid="E1815")
-    async with scripted(ACCEPTED, errors.Stopping()) as server:
+    async with answering(ScheduleMeet=[ACCEPTED, errors.Stopping()]) as server:
         with Client(server.target) as plain:
             first = await asyncio.to_thread(plain.call, "ScheduleMeet", request)
             with pytest.raises(Unavailable):
@@ -305,7 +163,8 @@ async def test_credentials_make_it_tls(ask: Ask) -> None:
     chain = b"".join(each.bytes() for each in issued.cert_chain_pems)
     pair = (issued.private_key_pem.bytes(), chain)
     trusting = grpc.ssl_channel_credentials(authority.cert_pem.bytes())
-    async with scripted(ACCEPTED, credentials=grpc.ssl_server_credentials([pair])) as server:
+    credentials = grpc.ssl_server_credentials([pair])
+    async with answering(credentials, ScheduleMeet=ACCEPTED) as server:
         job = await ask(server.target, WISH, credentials=trusting)
         with pytest.raises(Unavailable):
             await ask(server.target, WISH)
@@ -341,37 +200,21 @@ async def test_a_kept_client_finds_a_service_that_comes_back(app: Running) -> No
 async def test_a_time_is_its_second_on_the_wire_and_never_earlier(
     ask: Ask, at: datetime | int | None, second: int
 ) -> None:
-    async with scripted(ACCEPTED) as server:
+    async with answering(ScheduleMeet=ACCEPTED) as server:
         await ask(server.target, {**WISH, "at": at})
 
-    assert server.asked[0].timestamp == second
+    [request] = server.asked
+    assert isinstance(request, task_pb2.MeetRequest)
+    assert request.timestamp == second
 
 
 async def test_a_time_without_a_zone_is_not_sent(ask: Ask) -> None:
     naive = datetime.now(UTC).replace(tzinfo=None)
-    async with scripted(ACCEPTED) as server:
+    async with answering(ScheduleMeet=ACCEPTED) as server:
         with pytest.raises(ValueError, match="no time zone"):
             await ask(server.target, {**WISH, "at": naive})
 
     assert server.asked == []
-
-
-async def test_details_that_are_not_ours_do_no_harm(ask: Ask) -> None:
-    async with scripted(grpc.StatusCode.PERMISSION_DENIED) as server:
-        server.metadata = (("grpc-status-details-bin", b"\xff\xff"),)
-        with pytest.raises(CallFailed, match="PERMISSION_DENIED: as the script") as caught:
-            await ask(server.target, WISH)
-
-    assert caught.value.reason == ""
-
-
-def test_an_error_survives_the_way_between_processes() -> None:
-    error = InvalidRequest("no", reason="INVALID_REQUEST", violations=(Violation("empid", "no"),))
-
-    again = copy(error)  # by the protocol that pickle uses
-
-    assert type(again) is InvalidRequest
-    assert (str(again), again.violations) == ("no", error.violations)
 
 
 async def test_importing_it_imports_nothing_of_the_server() -> None:

@@ -16,8 +16,8 @@ from tests.contract.node_packages import NODE, installed
 from tests.generate.proto import PROTO
 from tests.support.app import Running
 from tests.support.command import shell
+from tests.support.contract_server import ACCEPTED, answering
 from tests.support.relay.server import Relay
-from tests.support.scheduling_server import ACCEPTED, scripted
 from tests.support.wait import until
 
 PAGE = (PROTO.parent / "docs" / "clients.md").read_text(encoding="utf-8")
@@ -94,7 +94,7 @@ async def test_node_calls_by_the_proto_folder(
 async def test_node_repeats_what_a_server_that_ends_cancelled(node_folder: Path) -> None:
     [example] = blocks("js")
 
-    async with scripted(grpc.StatusCode.CANCELLED, ACCEPTED) as server:
+    async with answering(ScheduleMeet=[grpc.StatusCode.CANCELLED, ACCEPTED]) as server:
         done = await node(node_folder, example.replace(PLACE, server.target))
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "true 7\n", "")

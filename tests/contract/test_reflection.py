@@ -20,10 +20,10 @@ from gcsched.rpc.servicer import SchedulerServicer
 from tests.contract.buf import buf
 from tests.generate import contract
 from tests.generate.proto import PROTO
-from tests.rpc.serving import serving
 from tests.support.app import Running
 from tests.support.handlers import METHODS, handlers_of
 from tests.support.relay.server import Relay
+from tests.support.rpc_server import serving
 from tests.support.wait import until
 
 T = TypeVar("T")

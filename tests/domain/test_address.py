@@ -91,10 +91,14 @@ def test_no_address_is_longer_than_mail_can_carry(email: str) -> None:
     ids=["domain", "local part", "label"],
 )
 def test_what_is_too_long_is_told_before_it_is_looked_at(email: str, told: str) -> None:
-    begun = time.thread_time()
-    looks = [found(normalised_address(email)) for _ in range(100)]
+    took = []
+    looks = []
+    for _ in range(3):  # the collector of garbage may run in one of them
+        begun = time.thread_time()
+        looks += [found(normalised_address(email)) for _ in range(100)]
+        took.append(time.thread_time() - begun)
 
-    assert time.thread_time() - begun < 0.1  # a look at the first would take 4 ms
+    assert min(took) < 0.1  # a look at the first would take 4 ms
     for look in looks:
         assert isinstance(look, Violation)
         assert told in look.problem

@@ -23,8 +23,7 @@ from gcsched.domain.job import Priority, State
 from gcsched.errors import RequestIdReused
 from gcsched.pb import task_pb2
 from tests.support.builders import NOON, NOW, a_job, a_request
-
-DAY = timedelta(days=1)
+from tests.support.clocks import DAY
 
 
 def a_holder(**others: Any) -> Holder:

@@ -16,10 +16,12 @@ from gcsched.domain.smtp_reply import Kind
 from gcsched.domain.suppression import Suppression
 from gcsched.errors import IllegalTransition, InvalidRequest
 from tests.support.builders import NOON, NOW, a_claimed_job, a_job, a_suppression, an_attempt
+from tests.support.clocks import DAY, HOUR
 
 PLAN = DailyPlan(at=time(10), zone=ZoneInfo("UTC"))
 TOMORROW_AT_TEN = datetime(2026, 7, 2, 10, tzinfo=UTC)
-MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+MINUTE = timedelta(minutes=1)
+
 LATER = NOW + MINUTE
 
 

@@ -1,6 +1,6 @@
 """Which Date a mail has: the table says for what has happened to it."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import pytest
 
@@ -8,8 +8,8 @@ from gcsched.domain.job import Job, State
 from gcsched.domain.mail_date import kept_date, settled_date
 from gcsched.domain.smtp_reply import Kind
 from tests.support.builders import NOW, a_claimed_job, a_job, an_attempt
+from tests.support.clocks import HOUR
 
-HOUR = timedelta(hours=1)
 STORED = NOW + HOUR
 UNCERTAIN, LATER = an_attempt(kind=Kind.UNCERTAIN), an_attempt(kind=Kind.LATER)
 

@@ -10,10 +10,10 @@ import psutil
 from tests.support.half_connections import HALF_GRPC, HALF_HTTP, holding
 from tests.support.launch import forked
 from tests.support.ports import free_port
+from tests.support.probes import looking_at
 from tests.support.relay.server import Relay
 from tests.support.service import ServiceProcess, a_meet, environment, scheduler
 from tests.support.wait import until
-from tests.web.looking import looking_at
 
 DESCRIPTORS = 256
 

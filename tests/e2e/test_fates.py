@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 
@@ -12,10 +11,10 @@ from gcsched.pb import task_pb2
 from tests.support.app import Running, a_setting, running
 from tests.support.builders import a_job
 from tests.support.relay.server import Answer, At, LoseReply, Relay
+from tests.support.rows import Row
 from tests.support.service import a_meet, scheduler
 from tests.support.wait import until
 
-Row = dict[str, Any]
 GONE = "gone@example.org"
 NO_SUCH_USER = Answer(550, "5.1.1 <gone@example.org>: no such user")
 

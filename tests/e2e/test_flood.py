@@ -24,12 +24,6 @@ async def served(
         yield running
 
 
-@pytest.fixture
-async def relay() -> AsyncIterator[Relay]:
-    async with Relay() as relay:
-        yield relay
-
-
 async def test_floods_fill_no_memory_and_keep_nobody_from_mail(
     served: ServiceProcess, relay: Relay
 ) -> None:

@@ -15,11 +15,11 @@ from pymongo import MongoClient
 from tests.support.failing_service import forked_to_fail
 from tests.support.launch import Launch
 from tests.support.ports import free_port
+from tests.support.probes import looking_at
 from tests.support.relay.script import At, Hang
 from tests.support.relay.server import Relay
 from tests.support.service import ServiceProcess, Stub, a_meet, environment, scheduler, service
 from tests.support.wait import until
-from tests.web.looking import looking_at
 
 MAILS = 40
 

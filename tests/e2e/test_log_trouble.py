@@ -24,10 +24,10 @@ from tests.support.log_troubles import (
     write_to,
 )
 from tests.support.ports import free_port
+from tests.support.probes import looking_at
 from tests.support.relay.server import Relay
 from tests.support.service import ServiceProcess, a_meet, environment, scheduler
 from tests.support.wait import until
-from tests.web.looking import looking_at
 
 MAILS = 30
 ENDS_WITHIN_SECONDS = 60  # imports take two seconds of a processor that others share

@@ -1,35 +1,24 @@
 """The whole application on a Redis that answers nonsense: mails leave, calls are answered."""
 
 import time
-from collections.abc import Iterator, MutableMapping
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-import pytest
-import structlog
 from pymongo import MongoClient
-from structlog.testing import capture_logs
 
 from tests.support.app import Running, a_setting, ask_for, jobs, running
+from tests.support.log_events import Events
 from tests.support.nonsense_redis import KINDS, a_fake_redis
 from tests.support.relay.server import Relay
 from tests.support.service import a_meet, scheduler
 from tests.support.wait import until
 
-Events = list[MutableMapping[str, Any]]
 TELLING = (
     *("OK", "one", "ones", "null", "empty array", "nested arrays", "two integers", "HTTP"),
     *("a large grant", "wake-ups", "a wait of years", "binary", "a wrong type byte", "two replies"),
 )
 IN_EACH = 4
-
-
-@pytest.fixture
-def events() -> Iterator[Events]:
-    structlog.reset_defaults()  # another test may have set a level
-    with capture_logs() as caught:
-        yield caught
 
 
 async def ask_for_one_in_a_second(app: Running, number: int) -> float:

@@ -6,10 +6,10 @@ import pytest
 
 from tests.support.command import gcsched
 from tests.support.ports import free_port
+from tests.support.probes import looking_at
 from tests.support.service import ServiceProcess, environment
 from tests.support.stores import BareMongod, owned
 from tests.support.wait import until
-from tests.web.looking import looking_at
 
 SECRET = "S3cr3tPW"
 

@@ -1,37 +1,22 @@
 """The whole application with a relay that refuses us: nothing is lost, and all leave later."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, MutableMapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 import pytest
-import structlog
-from structlog.testing import capture_logs
 
 from tests.support.app import Running, a_setting, all_are_sent, jobs, running
+from tests.support.log_events import Events, named
+from tests.support.probes import looking_at
 from tests.support.relay.server import Answer, At, Relay
 from tests.support.service import a_meet, scheduler
 from tests.support.wait import until
-from tests.web.looking import looking_at
-
-Events = list[MutableMapping[str, Any]]
-
-
-@pytest.fixture
-def events() -> Iterator[Events]:
-    structlog.reset_defaults()  # another test may have set a level
-    with capture_logs() as caught:
-        yield caught
 
 
 @pytest.fixture
 def stores(mongo_uri: str, redis_url: str) -> tuple[str, str]:
     return mongo_uri, redis_url
-
-
-def told(events: Events, event: str) -> Events:
-    return [each for each in events if each["event"] == event]
 
 
 @asynccontextmanager
@@ -77,7 +62,7 @@ async def test_a_relay_that_refuses_us_costs_no_job(
         relay.script(at, answer)
         async with with_relay(stores, relay) as app:
             await ask_for(app, 100)
-            await until(lambda: told(events, "relay is down"))
+            await until(lambda: named(events, "relay is down"))
             shown = await relay_in_readyz(app, relay)
             before = await states(app)
 
@@ -86,7 +71,7 @@ async def test_a_relay_that_refuses_us_costs_no_job(
 
     assert before["FAILED"] == 0
     assert setting in shown
-    assert setting in told(events, "relay is down")[0]["advice"]
+    assert setting in named(events, "relay is down")[0]["advice"]
     assert {job["attempt"] for job in sent} == {1}
     assert len(relay.ledger) == len(relay.per_recipient) == 100
 
@@ -98,13 +83,13 @@ async def test_refusals_in_a_row_in_words_that_nobody_knows_cost_five_jobs_at_mo
         relay.script(At.RCPT, Answer(550, "5.1.1 no"))
         async with with_relay(stores, relay) as app:
             await ask_for(app, 100)
-            await until(lambda: told(events, "relay is held"))
+            await until(lambda: named(events, "relay is held"))
             probed = relay.times("RCPT")
             await until(lambda: relay.times("RCPT") > probed)
             shown = await relay_in_readyz(app, relay)
 
             relay.forgive()
-            await until(lambda: told(events, "relay is back"), within=30)
+            await until(lambda: named(events, "relay is back"), within=30)
             ended = {"SENT", "FAILED"}
 
             async def all_ended() -> bool:
@@ -116,7 +101,7 @@ async def test_refusals_in_a_row_in_words_that_nobody_knows_cost_five_jobs_at_mo
     assert "five recipients of different domains" in shown
     assert counted["FAILED"] <= 5
     assert counted["SENT"] >= 95
-    assert len(told(events, "relay is held")) == 1
+    assert len(named(events, "relay is held")) == 1
     assert len(relay.ledger) == counted["SENT"]
 
 
@@ -133,5 +118,5 @@ async def test_one_bad_recipient_among_a_hundred_good_ones_fails_alone(
 
             await until(all_ended, within=30)
 
-    assert not told(events, "relay is held")
-    assert not told(events, "relay is down")
+    assert not named(events, "relay is held")
+    assert not named(events, "relay is down")

@@ -3,40 +3,26 @@
 import asyncio
 import itertools
 from collections import Counter
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
-import structlog
-from structlog.testing import capture_logs
 
 from gcsched.config.settings import Settings
 from gcsched.wiring.resources import Resources
 from tests.support.app import Running, a_setting, all_are_sent, ask_for, jobs, running
+from tests.support.log_events import Events, named
 from tests.support.ports import free_port
 from tests.support.relay.server import Answer, At, Relay
 from tests.support.wait import until
 
-Events = list[MutableMapping[str, Any]]
 MakeSettings = Callable[..., Settings]
 
 
 @pytest.fixture
 def setting(mongo_uri: str, redis_url: str, on_uncertain: str) -> MakeSettings:
     return partial(a_setting, mongo=mongo_uri, redis=redis_url, on_uncertain=on_uncertain)
-
-
-@pytest.fixture
-def events() -> Iterator[Events]:
-    structlog.reset_defaults()  # another test may have set a level
-    with capture_logs() as caught:
-        yield caught
-
-
-def told(events: Events, event: str) -> Events:
-    return [each for each in events if each["event"] == event]
 
 
 async def ask_until(app: Running, condition: Callable[[], object], *, begin: int) -> int:
@@ -63,7 +49,7 @@ async def test_a_relay_that_is_down_costs_a_few_connections_and_all_leave_when_i
         settings = setting(relay_port=relay.port)
         async with running(settings) as app:
             await ask_for(app, 400)
-            await until(lambda: told(events, "relay is down"))
+            await until(lambda: named(events, "relay is down"))
             await until(lambda: nothing_is_claimed(app.resources))
             tried = relay.sessions
 
@@ -75,7 +61,7 @@ async def test_a_relay_that_is_down_costs_a_few_connections_and_all_leave_when_i
     assert {job["attempt"] for job in sent} == {1}
     warnings = [each["event"] for each in events if each["log_level"] == "warning"]
     assert warnings == ["relay is down"]
-    assert len(told(events, "relay is back")) == 1
+    assert len(named(events, "relay is back")) == 1
 
 
 async def test_a_relay_that_is_not_there_yet_gets_its_mails_when_it_comes(
@@ -85,7 +71,7 @@ async def test_a_relay_that_is_not_there_yet_gets_its_mails_when_it_comes(
     settings = setting(relay_port=port)
     async with running(settings) as app:
         await ask_for(app, 50)
-        await until(lambda: told(events, "relay is down"))
+        await until(lambda: named(events, "relay is down"))
 
         async with Relay(port=port) as relay:
             await until(lambda: len(relay.per_recipient) == 50)
@@ -102,7 +88,7 @@ async def test_while_the_relay_is_down_probes_and_checks_are_all_it_sees(
         settings = setting(relay_port=relay.port)
         async with running(settings) as app:
             await ask_for(app, 200)
-            await until(lambda: told(events, "relay is down"))
+            await until(lambda: named(events, "relay is down"))
             await until(lambda: nothing_is_claimed(app.resources))
             before = relay.sessions
 
@@ -125,7 +111,7 @@ async def test_a_wrong_password_uses_up_no_attempt_and_a_corrected_file_is_enoug
         )
         async with running(settings) as app:
             await ask_for(app, 30)
-            await until(lambda: told(events, "relay is down"))
+            await until(lambda: named(events, "relay is down"))
             await until(lambda: nothing_is_claimed(app.resources))
             before = relay.times("AUTH")
             await until(lambda: relay.times("AUTH") > before)  # a probe fails, too
@@ -137,7 +123,7 @@ async def test_a_wrong_password_uses_up_no_attempt_and_a_corrected_file_is_enoug
     assert attempts == {0}
     assert {job["attempt"] for job in sent} == {1}
     assert len(relay.ledger) == 30
-    (line,) = told(events, "relay is down")
+    (line,) = named(events, "relay is down")
     assert line["advice"] == (
         "the relay refuses the login: correct GCSCHED_SMTP_PASSWORD or its file; sending waits"
     )
@@ -170,6 +156,6 @@ async def test_a_fallback_takes_over_and_hands_back(setting: MakeSettings, event
     told_by_jobs = Counter(job["attempts"][-1]["relay"] for job in sent)
     assert told_by_jobs[f"127.0.0.1:{first.port}"] == len(first.ledger)
     assert told_by_jobs[f"127.0.0.1:{second.port}"] == len(second.ledger)
-    (down,), (back,) = told(events, "relay is down"), told(events, "relay is back")
+    (down,), (back,) = named(events, "relay is down"), named(events, "relay is back")
     assert down["relay"] == back["relay"] == f"127.0.0.1:{first.port}"
     assert str(down["advice"]).endswith("the fallback takes over")

@@ -1,23 +1,21 @@
 """The whole application with a relay that takes connections and says nothing, and a fallback."""
 
 import time
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import pytest
-import structlog
 from pymongo import MongoClient
-from structlog.testing import capture_logs
 
 from gcsched.config.settings import Settings
 from gcsched.domain.silence_limit import Patience
 from tests.support.app import Running, a_setting, all_are_sent, ask_for, running
+from tests.support.log_events import Events
 from tests.support.relay.server import At, Hang, Relay
 from tests.support.wait import until
 
 PATIENCE = 0.5
-Events = list[MutableMapping[str, Any]]
 MakeSettings = Callable[[Relay, Relay], Settings]
 
 
@@ -43,13 +41,6 @@ def settings(mongo_uri: str, redis_url: str) -> MakeSettings:
         )
 
     return make
-
-
-@pytest.fixture
-def events() -> Iterator[Events]:
-    structlog.reset_defaults()  # another test may have set a level
-    with capture_logs() as caught:
-        yield caught
 
 
 async def test_mails_go_to_the_fallback_at_once_and_back_when_the_first_speaks_again(

@@ -2,33 +2,22 @@
 
 import logging
 import time
-from collections.abc import Iterator, MutableMapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 import redis
-import structlog
-from structlog.testing import capture_logs
 
 from tests.support.app import Running, a_setting, all_are_sent, ask_for, running
+from tests.support.log_events import Events
+from tests.support.probes import Looker, is_, looking_at
 from tests.support.relay.server import Relay
 from tests.support.service import a_meet, scheduler
 from tests.support.stores import own_valkey
 from tests.support.unusable_redis import ENOUGH, WAYS, unusable, with_user
 from tests.support.wait import until
-from tests.web.looking import Looker, looking_at
 
-Events = list[MutableMapping[str, Any]]
 TELLING = ("bell not rung", "rate limit kept without the others", "arq worker ended")
 NOT_WHILE_RUNNING = {"no more clients"}  # told by the first connection: see test_redis_probe
-
-
-@pytest.fixture
-def events() -> Iterator[Events]:
-    structlog.reset_defaults()  # another test may have set a level
-    with capture_logs() as caught:
-        yield caught
 
 
 async def ask_for_one_in_two_seconds(app: Running) -> float:
@@ -41,10 +30,6 @@ async def ask_for_one_in_two_seconds(app: Running) -> float:
 async def redis_of(look: Looker) -> str:
     _, told = await look.ready()
     return str(told["dependencies"]["redis"])
-
-
-async def is_(status: str, look: Looker) -> bool:
-    return await look.status() == status
 
 
 @pytest.mark.parametrize("way", [way for way in WAYS if way not in NOT_WHILE_RUNNING])

@@ -18,8 +18,8 @@ from redis.asyncio import Redis
 from tests.measure.spine import Figures, mails, sent_by, soon
 from tests.measure.survive import A_MONTH_SECONDS, Scenarios, run_scenarios
 from tests.scenarios.cluster import Stage, a_stage
+from tests.support.probes import looking_at
 from tests.support.service import ServiceProcess, a_meet
-from tests.web.looking import looking_at
 
 AT_ONCE = 2_000
 

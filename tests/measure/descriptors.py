@@ -23,9 +23,9 @@ from tests.scenarios.cluster import Stage, a_stage, quantile
 from tests.support.half_connections import HALF_GRPC, HALF_HTTP, holding
 from tests.support.launch import executed
 from tests.support.ports import free_port
+from tests.support.probes import looking_at
 from tests.support.service import ServiceProcess, Stub, a_meet, environment, scheduler
 from tests.support.wait import until
-from tests.web.looking import looking_at
 
 DESCRIPTORS = 256
 HELD_SECONDS = 8.0

@@ -22,9 +22,9 @@ from gcsched.pb import task_pb2
 from tests.measure.spine import Figures, a_folder, surroundings
 from tests.scenarios.cluster import Call, Stage, a_stage, quantile, timed
 from tests.scenarios.floods import FLOODS, Codes, batch, memory_peak_mb, sent
+from tests.support.probes import looking_at
 from tests.support.service import ServiceProcess, Stub, a_meet, scheduler
 from tests.support.wait import until
-from tests.web.looking import looking_at
 
 BETWEEN_CALLS_SECONDS = 0.1
 BETWEEN_LOOKS_SECONDS = 0.05

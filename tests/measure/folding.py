@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 from pymongo import MongoClient
 from pymongo.database import Database
@@ -39,12 +38,12 @@ from tests.measure.spine import Figures, a_folder, surroundings
 from tests.support.builders import a_job
 from tests.support.ports import free_port
 from tests.support.relay.server import Relay
+from tests.support.rows import Row
 from tests.support.service import ServiceProcess, Stub, a_meet, environment, scheduler
 from tests.support.stores import own_mongod, own_valkey
 from tests.support.versions import Version, other, present
 from tests.support.wait import until
 
-Row = dict[str, Any]
 COMMAND = " ".join(["python -m tests.measure.folding", *sys.argv[1:]])
 BLOCKED, PER_ADDRESS, BATCH, TIMES = 20_000, 10, 500, 50
 FAR = datetime.now(UTC) + timedelta(days=30)

@@ -20,9 +20,9 @@ from tests.measure.spine import Figures, a_folder, surroundings
 from tests.scenarios.cluster import Stage, a_stage
 from tests.support.failing_service import HARD_WAYS, WAYS, executed_to_fail
 from tests.support.ports import free_port
+from tests.support.probes import looking_at
 from tests.support.service import ServiceProcess, environment
 from tests.support.wait import until
-from tests.web.looking import looking_at
 
 PER_SECOND = 40.0
 BEFORE_SECONDS, AFTER_SECONDS = 1.0, 1.5

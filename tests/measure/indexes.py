@@ -13,7 +13,6 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from pymongo import IndexModel, MongoClient
 from pymongo.database import Database
@@ -22,10 +21,10 @@ from gcsched.adapters.mongo.documents import INDEXES
 from tests.measure.spine import Figures, soon
 from tests.measure.survive import Scenarios, run_scenarios
 from tests.scenarios.cluster import Stage, a_stage, timed
+from tests.support.rows import Row
 from tests.support.service import a_meet, scheduler
 from tests.support.wait import until
 
-Row = dict[str, Any]
 Base = Database[Row]
 EACH = [(name, each.document["name"]) for name, models in INDEXES.items() for each in models]
 PER_SECOND = 20

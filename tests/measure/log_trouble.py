@@ -31,9 +31,9 @@ from tests.scenarios.cluster import Call, Stage, a_stage, quantile, timed
 from tests.support.launch import Launch
 from tests.support.log_troubles import ALL_CLOSED, MUCH_LOGGED, a_small_pipe, in_a_shell, unwritable
 from tests.support.ports import free_port
+from tests.support.probes import looking_at
 from tests.support.service import ServiceProcess, Stub, a_meet, environment, scheduler
 from tests.support.wait import until
-from tests.web.looking import looking_at
 
 MAILS = 500
 SECONDS = 6.0

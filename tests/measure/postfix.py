@@ -26,10 +26,10 @@ from pymongo import MongoClient
 
 from tests.measure.spine import Figures, a_folder, surroundings
 from tests.support.ports import free_port
+from tests.support.probes import looking_at
 from tests.support.service import a_meet, environment, scheduler, service
 from tests.support.stores import own_mongod, own_valkey
 from tests.support.wait import until
-from tests.web.looking import looking_at
 
 PROGRAMS = Path("/usr/lib/postfix/sbin")
 MAIN = """

@@ -26,11 +26,11 @@ from tests.measure.survive import Scenarios, run_scenarios
 from tests.measure.unready import OF_RELAY, ROWS, STARTING, Deed, Ground, Row
 from tests.support.command import gcsched
 from tests.support.ports import free_port
+from tests.support.probes import Looker, looking_at
 from tests.support.relay.server import Relay
 from tests.support.service import ServiceProcess, a_meet, environment, scheduler
 from tests.support.stores import BareMongod, own_mongod, own_valkey, owned
 from tests.support.wait import until
-from tests.web.looking import Looker, looking_at
 
 MENDED_WITHIN_SECONDS = 90.0
 FIRST_DUE = 1

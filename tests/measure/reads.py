@@ -30,9 +30,8 @@ from gcsched.domain.smtp_reply import Kind
 from gcsched.pb import task_pb2
 from tests.measure.spine import Figures, a_folder, surroundings
 from tests.scenarios.cluster import a_stage, quantile
+from tests.support.rows import Row
 from tests.support.service import Stub, scheduler
-
-Row = dict[str, Any]
 
 EMPLOYEES = 10_000
 DAYS = 30

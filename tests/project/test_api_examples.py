@@ -1,14 +1,10 @@
 """The examples of docs/api.md do what it says, one after the other, on one served application."""
 
 import re
-from collections.abc import AsyncIterator
-
-import pytest
 
 from tests.generate.api_reference import PAGE
-from tests.support.app import Running, a_setting, running
+from tests.support.app import Running
 from tests.support.command import python, shell
-from tests.support.relay.server import Relay
 
 PLACE = "localhost:50051"
 TEXT = PAGE.read_text(encoding="utf-8")
@@ -16,14 +12,6 @@ TEXT = PAGE.read_text(encoding="utf-8")
 
 def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE)
-
-
-@pytest.fixture
-async def app(mongo_uri: str, redis_url: str) -> AsyncIterator[Running]:
-    async with Relay() as relay:
-        settings = a_setting(mongo=mongo_uri, redis=redis_url, relay_port=relay.port)
-        async with running(settings) as app:
-            yield app
 
 
 async def test_the_shell_examples_succeed_in_their_order(app: Running) -> None:

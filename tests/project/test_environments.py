@@ -2,12 +2,11 @@
 
 import re
 import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.app import Running, a_setting, running
+from tests.support.app import Running
 from tests.support.environments import (
     Environment,
     bare,
@@ -47,12 +46,6 @@ CHECKERS = {
     "mypy": ["--strict", "--config-file=", "--no-incremental", "--python-executable"],
     "pyright": ["--pythonpath"],
 }
-
-
-@pytest.fixture
-async def app(mongo_uri: str, redis_url: str) -> AsyncIterator[Running]:
-    async with running(a_setting(mongo=mongo_uri, redis=redis_url, relay_port=9)) as app:
-        yield app
 
 
 async def test_the_client_runs_on_the_oldest_packages_that_it_allows(

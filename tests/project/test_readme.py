@@ -2,7 +2,6 @@
 
 import re
 import shlex
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ from gcsched.cli.main import COMMANDS as COMMANDS_THERE_ARE
 from gcsched.cli.main import parser_of
 from gcsched.pb import task_pb2
 from gcsched.rpc.contract import published_pool
-from tests.support.app import Running, a_setting, running
+from tests.support.app import Running
 from tests.support.command import gcsched, python
 from tests.support.readme import PLACE, PYTHON, README, blocks
 from tests.support.relay.server import Relay
@@ -36,19 +35,6 @@ STEERING = re.findall(
     re.MULTILINE,
 )
 GRPCURL = [line for line in commands() if line.startswith("grpcurl ")]
-
-
-@pytest.fixture
-async def relay() -> AsyncIterator[Relay]:
-    async with Relay() as relay:
-        yield relay
-
-
-@pytest.fixture
-async def app(mongo_uri: str, redis_url: str, relay: Relay) -> AsyncIterator[Running]:
-    settings = a_setting(mongo=mongo_uri, redis=redis_url, relay_port=relay.port)
-    async with running(settings) as app:
-        yield app
 
 
 def test_there_is_an_example_of_each_way_to_call() -> None:

@@ -16,8 +16,8 @@ from gcsched.errors import Overloaded, StoreUnavailable
 from gcsched.pb import task_pb2
 from gcsched.rpc.concurrency import CallLimiter, CallLimits
 from gcsched.rpc.servicer import SchedulerServicer
-from tests.rpc.serving import refused, serving
 from tests.support.handlers import METHODS, handlers_of
+from tests.support.rpc_server import refused, serving
 from tests.support.service import scheduler
 
 SOON = timedelta(seconds=10)

@@ -1,7 +1,6 @@
 """Request ids, templates, variables, limits in time, replies, labels: as a caller sees them."""
 
 import time
-from collections.abc import AsyncIterator
 from email import policy
 from email.parser import BytesParser
 from pathlib import Path
@@ -11,7 +10,7 @@ import grpc
 import pytest
 
 from gcsched.pb import task_pb2
-from tests.support.app import Running, a_setting, running
+from tests.support.app import Running
 from tests.support.relay.script import Kept
 from tests.support.relay.server import Relay
 from tests.support.service import Stub, a_meet
@@ -31,12 +30,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def app(mongo_uri: str, redis_url: str, relay: Relay, folder: Path) -> AsyncIterator[Running]:
-    settings = a_setting(
-        mongo=mongo_uri, redis=redis_url, relay_port=relay.port, templates_dir=str(folder)
-    )
-    async with running(settings) as app:
-        yield app
+def app_settings(folder: Path) -> dict[str, str]:
+    return {"templates_dir": str(folder)}
 
 
 def soon() -> int:

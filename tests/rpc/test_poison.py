@@ -6,7 +6,7 @@ from typing import Any
 
 import grpc
 import pytest
-from pymongo import MongoClient
+from bson.codec_options import DatetimeConversion
 from pymongo.database import Database
 from structlog.testing import capture_logs
 
@@ -15,11 +15,11 @@ from gcsched.pb import task_pb2
 from tests.support.app import a_setting, ask_for, running
 from tests.support.poisons import in_jobs, in_other_collections, no_text, store
 from tests.support.relay.server import Relay
+from tests.support.rows import Row
 from tests.support.service import Stub, scheduler
 from tests.support.status_details import reason, status_of
 from tests.support.wait import until
 
-Row = dict[str, Any]
 List = task_pb2.ListJobsRequest
 GOOD = 30
 IN_THE_SUITE = ("SCHEDULED", "QUEUED", "begun orphan")
@@ -28,9 +28,10 @@ EVENTS_OF_DEFECTS = {"call failed", "delivery broke", "sweep waits", "claiming w
 
 
 @pytest.fixture
-def raw(mongo_uri: str) -> Iterator[Database[Row]]:
-    with MongoClient[Row](mongo_uri, tz_aware=True, datetime_conversion="DATETIME_CLAMP") as client:
-        yield client.get_default_database()
+def raw(raw: Database[Row]) -> Database[Row]:
+    """The test's database, read even where an instant is none that Python knows."""
+    clamp = DatetimeConversion.DATETIME_CLAMP
+    return raw.with_options(raw.codec_options.with_options(datetime_conversion=clamp))
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """The whole service: what is read is what was asked for and what became of it."""
 
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import grpc
@@ -9,7 +8,7 @@ import pytest
 
 from gcsched import __version__
 from gcsched.pb import task_pb2
-from tests.support.app import Running, a_setting, running
+from tests.support.app import a_setting, running
 from tests.support.relay.server import Relay
 from tests.support.service import Stub, a_meet, scheduler
 from tests.support.stores import own_mongod
@@ -17,28 +16,8 @@ from tests.support.wait import until
 
 
 @pytest.fixture
-async def relay() -> AsyncIterator[Relay]:
-    async with Relay() as relay:
-        yield relay
-
-
-@pytest.fixture
-async def app(mongo_uri: str, redis_url: str, relay: Relay) -> AsyncIterator[Running]:
-    settings = a_setting(
-        mongo=mongo_uri,
-        redis=redis_url,
-        relay_port=relay.port,
-        suppression_days="7",
-        smtp_rate="1000",
-    )
-    async with running(settings) as app:
-        yield app
-
-
-@pytest.fixture
-async def stub(app: Running) -> AsyncIterator[Stub]:
-    async with scheduler(app.target) as stub:
-        yield stub
+def app_settings() -> dict[str, str]:
+    return {"suppression_days": "7", "smtp_rate": "1000"}
 
 
 async def become(state: task_pb2.Job.State, job_id: str, stub: Stub) -> task_pb2.Job:

@@ -17,9 +17,9 @@ from gcsched.pb import task_pb2
 from gcsched.rpc.server import Most, serving_grpc
 from gcsched.rpc.servicer import SchedulerServicer
 from gcsched.rpc.stream_limits import MOST_CONVERSATIONS
-from tests.rpc.serving import Refusal, refused, serving
 from tests.support.handlers import METHODS, handlers_of
 from tests.support.raw_calls import NO_WINDOW, RawConnection, message, raw_connection
+from tests.support.rpc_server import Refusal, refused, serving
 from tests.support.service import is_serving, scheduler
 from tests.support.wait import until
 

@@ -1,40 +1,22 @@
 """What callers can still do when a job is claimed: a real channel, real stores and a slow relay."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import grpc
 import pytest
 
 from gcsched.pb import task_pb2
-from tests.rpc.serving import refused
-from tests.support.app import Running, a_setting, jobs, running
+from tests.support.app import Running, jobs
 from tests.support.relay.server import At, Hang, Relay
-from tests.support.service import Stub, a_meet, scheduler
+from tests.support.rpc_server import refused
+from tests.support.service import Stub, a_meet
 from tests.support.wait import until
 
 Change = Callable[[Stub, task_pb2.Job], Awaitable[None]]
 DAY = 86_400
 NOW_IS_OVER = 1_672_531_200
-
-
-@pytest.fixture
-async def relay() -> AsyncIterator[Relay]:
-    async with Relay() as relay:
-        yield relay
-
-
-@pytest.fixture
-async def app(mongo_uri: str, redis_url: str, relay: Relay) -> AsyncIterator[Running]:
-    async with running(a_setting(mongo=mongo_uri, redis=redis_url, relay_port=relay.port)) as app:
-        yield app
-
-
-@pytest.fixture
-async def stub(app: Running) -> AsyncIterator[Stub]:
-    async with scheduler(app.target) as stub:
-        yield stub
 
 
 async def held_up(stub: Stub, relay: Relay, at: At) -> tuple[task_pb2.Job, asyncio.Event]:

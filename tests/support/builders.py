@@ -1,8 +1,5 @@
-"""Values with one obvious default each, a clock that stands still, and loops that run meanwhile."""
+"""Values with one obvious default each; a clock that stands still."""
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
@@ -22,9 +19,6 @@ from gcsched.usecases.ports import Batch, Conclusion
 NOW = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
 NOON = 1_782_907_200
 """NOW, as Unix seconds."""
-
-LONGEST_TEST_SECONDS = 20
-LONGEST_STOP_SECONDS = 5
 
 
 @dataclass
@@ -150,21 +144,3 @@ def a_conclusion(job: Job | None = None, *, claim: str = "claim-1") -> Conclusio
 
 def a_batch(*jobs: Job, claim: str = "claim-1") -> Batch:
     return Batch(token=claim, jobs=jobs, until=0.0, saw=len(jobs))
-
-
-@asynccontextmanager
-async def running(loop: Callable[[asyncio.Event], Awaitable[None]]) -> AsyncIterator[asyncio.Event]:
-    """Run *loop* meanwhile; stop it at the end, and see that it ends. What hangs fails."""
-    stop = asyncio.Event()
-
-    async def run() -> None:
-        await loop(stop)
-
-    task = asyncio.create_task(run(), name="loop under test")
-    await asyncio.sleep(0)  # it has begun before anything can stop it
-    try:
-        async with asyncio.timeout(LONGEST_TEST_SECONDS):
-            yield stop
-    finally:
-        stop.set()
-        await asyncio.wait_for(task, LONGEST_STOP_SECONDS)

@@ -13,14 +13,16 @@ from google.rpc import error_details_pb2, status_pb2
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_status import rpc_status
 
+from gcsched.errors import GcschedError
+from gcsched.pb import task_pb2
 from gcsched.rpc.servicer import SchedulerServicer
-from gcsched.rpc.status import duration, packed
+from gcsched.rpc.status import abort, duration, packed
 from tests.support.handlers import handlers_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """A status with its details, as AIP-193 has them."""
+    """A status with its details, as AIP-193 has them, or with *trailing* metadata instead."""
 
     code: grpc.StatusCode
     message: str = "as the test says"
@@ -28,6 +30,7 @@ class Refusal:
     fields: tuple[tuple[str, str], ...] = ()
     retry_after: timedelta | None = None
     metadata: tuple[tuple[str, str], ...] = ()
+    trailing: tuple[tuple[str, str | bytes], ...] = ()
 
     def status(self) -> Any:
         info = error_details_pb2.ErrorInfo(
@@ -49,7 +52,8 @@ class Refusal:
         )
 
 
-Answer = Message | Refusal
+Answer = Message | Refusal | grpc.StatusCode | GcschedError
+ACCEPTED = task_pb2.MeetResponse(success=True, job_id="7")
 
 
 @dataclass(kw_only=True, eq=False)
@@ -69,9 +73,15 @@ class Answering:
             left = self.answers[name]
             answer = left.pop(0) if len(left) > 1 else left[0]
             self.asked.append(request)
+            if isinstance(answer, grpc.StatusCode):
+                answer = Refusal(code=answer)
+            if isinstance(answer, GcschedError):
+                await abort(context, answer)
             if isinstance(answer, Refusal):
                 status = answer.status()
-                await context.abort(status.code, status.details, status.trailing_metadata)
+                await context.abort(
+                    status.code, status.details, answer.trailing or status.trailing_metadata
+                )
             return answer
 
         return answered
@@ -85,10 +95,16 @@ async def add_health(server: grpc.aio.Server) -> None:
 
 
 @asynccontextmanager
-async def answering(**answers: Answer | Sequence[Answer]) -> AsyncIterator[Answering]:
+async def answering(
+    credentials: grpc.ServerCredentials | None = None, /, **answers: Answer | Sequence[Answer]
+) -> AsyncIterator[Answering]:
     """Serve *answers*, by the names of their methods; the others are UNIMPLEMENTED."""
-    server = grpc.aio.server()
-    port = server.add_insecure_port("127.0.0.1:0")
+    server, anywhere = grpc.aio.server(), "127.0.0.1:0"
+    port = (
+        server.add_insecure_port(anywhere)
+        if credentials is None
+        else server.add_secure_port(anywhere, credentials)
+    )
     lists = {
         name: list(given) if isinstance(given, Sequence) else [given]
         for name, given in answers.items()

@@ -9,9 +9,10 @@ ROOT = Path(__file__).resolve().parents[1]
 LONGEST = [
     "e2e/test_random_faults.py",
     "e2e/test_serve.py",
+    "e2e/test_stores_in_trouble.py",
     "chaos/test_chaos.py",
-    "cli/test_dev.py",
-    "test_environments.py",
+    "cli/commands/test_dev.py",
+    "project/test_environments.py",
 ]
 
 

@@ -20,8 +20,7 @@ from gcsched.adapters.mongo import suppressions
 from gcsched.adapters.mongo.codec import encode
 from gcsched.domain.job import State
 from tests.support.builders import a_claimed_job, a_job, a_suppression, an_attempt
-
-Row = dict[str, Any]
+from tests.support.rows import Row
 
 GONE = object()
 """Stands for a field that is missing."""

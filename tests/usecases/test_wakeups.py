@@ -1,69 +1,14 @@
 import asyncio
-import weakref
-from collections.abc import Collection
 from datetime import timedelta
 
 import pytest
 
-from gcsched.errors import BellUnavailable
 from gcsched.usecases.wakeups import Ringer
-from tests.support.builders import NOON, NOW, FixedClock, running
+from tests.support.background import in_background
+from tests.support.builders import NOON, NOW, FixedClock
+from tests.support.clocks import SECOND
 from tests.support.wait import until
-
-A_SECOND = timedelta(seconds=1)
-IN_20_MS = NOW - timedelta(milliseconds=20)
-"""A present whose next second, NOON, is 20 ms away."""
-
-
-class ToyBell:
-    """Keeps what it took. It can refuse, and it can be silent: then nobody gets an answer."""
-
-    def __init__(self) -> None:
-        self.tried: list[int] = []
-        self.rung: list[int] = []
-        self.refuses = False
-        self.speaks = asyncio.Event()
-        self.speaks.set()
-
-    async def ring(self, second: int) -> None:
-        self.tried.append(second)
-        await self.speaks.wait()
-        if self.refuses:
-            raise BellUnavailable("ringing the bell", "connection refused")
-        self.rung.append(second)
-
-    async def missing(self, seconds: Collection[int]) -> Collection[int]:
-        if self.refuses:
-            raise BellUnavailable("looking for what was rung", "connection refused")
-        return set(seconds).difference(self.rung)
-
-
-class Nudges:
-    def __init__(self) -> None:
-        self.count = 0
-
-    def __call__(self) -> None:
-        self.count += 1
-
-
-@pytest.fixture
-async def bell() -> ToyBell:
-    return ToyBell()
-
-
-@pytest.fixture
-def nudges() -> Nudges:
-    return Nudges()
-
-
-@pytest.fixture
-def clock() -> FixedClock:
-    return FixedClock()
-
-
-@pytest.fixture
-def ringer(bell: ToyBell, nudges: Nudges, clock: FixedClock) -> Ringer:
-    return Ringer(bell=bell, nudge=nudges, now=clock)
+from tests.support.wakeups import IN_20_MS, Nudges, ToyBell, seconds_since
 
 
 @pytest.fixture
@@ -71,16 +16,12 @@ def short_quiet(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gcsched.usecases.wakeups.QUIET_SECONDS", 0.05)
 
 
-def seconds_since(started: float) -> float:
-    return asyncio.get_running_loop().time() - started
-
-
 async def test_a_second_is_rung_once_however_many_jobs_are_due_then(
     ringer: Ringer, bell: ToyBell, nudges: Nudges
 ) -> None:
-    due = NOW + 30 * A_SECOND
+    due = NOW + 30 * SECOND
 
-    async with running(ringer.run):
+    async with in_background(ringer.run):
         await asyncio.gather(*[ringer.ring(due) for _ in range(1000)])
         await ringer.ring(due)
 
@@ -89,26 +30,26 @@ async def test_a_second_is_rung_once_however_many_jobs_are_due_then(
 
 
 async def test_each_second_is_rung(ringer: Ringer, bell: ToyBell) -> None:
-    async with running(ringer.run):
-        await asyncio.gather(*[ringer.ring(NOW + n * A_SECOND) for n in (3, 1, 2, 1)])
+    async with in_background(ringer.run):
+        await asyncio.gather(*[ringer.ring(NOW + n * SECOND) for n in (3, 1, 2, 1)])
 
     assert bell.rung == [NOON + 3, NOON + 1, NOON + 2]
 
 
 async def test_a_part_of_a_second_is_rounded_up(ringer: Ringer, bell: ToyBell) -> None:
-    async with running(ringer.run):
+    async with in_background(ringer.run):
         await ringer.ring(NOW + timedelta(seconds=30, microseconds=1))
 
     assert bell.rung == [NOON + 31]
 
 
-@pytest.mark.parametrize("late", [timedelta(0), A_SECOND, timedelta(days=400)], ids=str)
+@pytest.mark.parametrize("late", [timedelta(0), SECOND, timedelta(days=400)], ids=str)
 async def test_what_is_due_rings_under_the_present_second_and_nudges(
     ringer: Ringer, bell: ToyBell, nudges: Nudges, clock: FixedClock, late: timedelta
 ) -> None:
     clock.forward(timedelta(milliseconds=700))
 
-    async with running(ringer.run):
+    async with in_background(ringer.run):
         await ringer.ring(NOW - late)
 
     assert bell.rung == [NOON]
@@ -118,10 +59,10 @@ async def test_what_is_due_rings_under_the_present_second_and_nudges(
 async def test_everything_due_in_one_present_second_is_one_ring_and_a_nudge_each(
     ringer: Ringer, bell: ToyBell, nudges: Nudges, clock: FixedClock
 ) -> None:
-    async with running(ringer.run):
+    async with in_background(ringer.run):
         for late in range(3):
-            await ringer.ring(NOW - late * A_SECOND)
-        clock.forward(A_SECOND)
+            await ringer.ring(NOW - late * SECOND)
+        clock.forward(SECOND)
         await ringer.ring(NOW)
 
     assert bell.rung == [NOON, NOON + 1]
@@ -129,9 +70,9 @@ async def test_everything_due_in_one_present_second_is_one_ring_and_a_nudge_each
 
 
 async def test_beyond_the_horizon_nothing_is_rung(ringer: Ringer, bell: ToyBell) -> None:
-    async with running(ringer.run):
+    async with in_background(ringer.run):
         beyond = ringer.ask(NOW + timedelta(seconds=60, microseconds=1))
-        await ringer.ring(NOW + 60 * A_SECOND)
+        await ringer.ring(NOW + 60 * SECOND)
 
     assert beyond is None
     assert bell.tried == [NOON + 60]
@@ -140,11 +81,11 @@ async def test_beyond_the_horizon_nothing_is_rung(ringer: Ringer, bell: ToyBell)
 async def test_what_came_inside_the_horizon_is_rung(
     ringer: Ringer, bell: ToyBell, clock: FixedClock
 ) -> None:
-    due = NOW + 90 * A_SECOND
+    due = NOW + 90 * SECOND
 
-    async with running(ringer.run):
+    async with in_background(ringer.run):
         await ringer.ring(due)
-        clock.forward(30 * A_SECOND)
+        clock.forward(30 * SECOND)
         await ringer.ring(due)
 
     assert bell.rung == [NOON + 90]
@@ -155,8 +96,8 @@ async def test_an_answer_to_an_ask_comes_when_the_bell_has_heard(
 ) -> None:
     bell.speaks.clear()
 
-    async with running(ringer.run):
-        rung = ringer.ask(NOW + A_SECOND)
+    async with in_background(ringer.run):
+        rung = ringer.ask(NOW + SECOND)
         assert rung is not None
         await until(lambda: bell.tried)
         was_done_before = rung.done()
@@ -173,8 +114,8 @@ async def test_nobody_waits_longer_than_50_ms_for_a_silent_bell(
     bell.speaks.clear()
     started = asyncio.get_running_loop().time()
 
-    async with running(ringer.run):
-        await asyncio.gather(*[ringer.ring(NOW + n * A_SECOND) for n in range(50)])
+    async with in_background(ringer.run):
+        await asyncio.gather(*[ringer.ring(NOW + n * SECOND) for n in range(50)])
         waited = seconds_since(started)
         bell.speaks.set()
 
@@ -185,8 +126,8 @@ async def test_nobody_waits_longer_than_50_ms_for_a_silent_bell(
 async def test_a_bell_that_refuses_fails_nobody(ringer: Ringer, bell: ToyBell) -> None:
     bell.refuses = True
 
-    async with running(ringer.run):
-        await asyncio.gather(*[ringer.ring(NOW + n * A_SECOND) for n in range(50)])
+    async with in_background(ringer.run):
+        await asyncio.gather(*[ringer.ring(NOW + n * SECOND) for n in range(50)])
 
     assert bell.rung == []
 
@@ -199,7 +140,7 @@ async def test_with_the_bell_away_a_timer_of_our_own_nudges_at_the_second(
     clock.now = IN_20_MS
     started = asyncio.get_running_loop().time()
 
-    async with running(ringer.run):
+    async with in_background(ringer.run):
         await ringer.ring(NOW)
         clock.now = NOW
         await until(lambda: nudges.count, every=0.001)
@@ -215,12 +156,12 @@ async def test_a_bell_that_refuses_is_left_alone_for_a_while_and_then_rung_again
 ) -> None:
     bell.refuses = True
 
-    async with running(ringer.run):
-        await ringer.ring(NOW + A_SECOND)
-        meanwhile = ringer.ask(NOW + 2 * A_SECOND)
+    async with in_background(ringer.run):
+        await ringer.ring(NOW + SECOND)
+        meanwhile = ringer.ask(NOW + 2 * SECOND)
         bell.refuses = False
-        await until(lambda: ringer.ask(NOW + A_SECOND) is None and bell.rung == [NOON + 1])
-        await ringer.ring(NOW + 2 * A_SECOND)
+        await until(lambda: ringer.ask(NOW + SECOND) is None and bell.rung == [NOON + 1])
+        await ringer.ring(NOW + 2 * SECOND)
 
     assert meanwhile is None
     assert bell.tried == [NOON + 1, NOON + 1, NOON + 2]
@@ -230,146 +171,7 @@ async def test_a_stop_does_not_wait_for_the_quiet_to_end(ringer: Ringer, bell: T
     bell.refuses = True
     started = asyncio.get_running_loop().time()
 
-    async with running(ringer.run):
-        await ringer.ring(NOW + A_SECOND)
+    async with in_background(ringer.run):
+        await ringer.ring(NOW + SECOND)
 
     assert seconds_since(started) < 1
-
-
-async def test_a_wake_up_on_time_or_late_nudges_at_once(ringer: Ringer, nudges: Nudges) -> None:
-    ringer.hear(NOON)
-    ringer.hear(NOON - 30)
-
-    assert nudges.count == 2
-
-
-async def test_a_wake_up_picked_too_early_waits_for_its_second(
-    ringer: Ringer, nudges: Nudges, clock: FixedClock
-) -> None:
-    clock.now = IN_20_MS
-    started = asyncio.get_running_loop().time()
-
-    ringer.hear(NOON)
-    at_once = nudges.count
-    clock.now = NOW
-    await until(lambda: nudges.count, every=0.001)
-
-    assert at_once == 0
-    assert seconds_since(started) >= 0.019
-
-
-async def test_a_timer_that_comes_too_early_by_the_clock_waits_for_its_second(
-    ringer: Ringer, nudges: Nudges, clock: FixedClock
-) -> None:
-    clock.now = IN_20_MS
-    loop = asyncio.get_running_loop()
-    started = loop.time()
-
-    ringer.hear(NOON)  # the clock is set back, or slewed, while the timer runs
-    clock.now = IN_20_MS - timedelta(milliseconds=10)
-    await until(lambda: nudges.count or loop.time() > started + 0.025, every=0.001)
-    nudged_too_early = nudges.count
-    clock.now = NOW
-    await until(lambda: nudges.count, within=0.5)
-
-    assert nudged_too_early == 0
-
-
-async def test_one_second_is_one_timer(ringer: Ringer, nudges: Nudges, clock: FixedClock) -> None:
-    clock.now = IN_20_MS
-
-    async with running(ringer.run):
-        await asyncio.gather(*[ringer.ring(NOW) for _ in range(10)])
-        ringer.hear(NOON)
-        clock.now = NOW
-        await until(lambda: nudges.count, every=0.03)
-
-    assert nudges.count == 1
-
-
-async def test_others_are_woken_under_the_present_second_again(
-    ringer: Ringer, bell: ToyBell, nudges: Nudges
-) -> None:
-    async with running(ringer.run):
-        await ringer.ring(NOW)
-        ringer.ring_for_others()
-        await until(lambda: len(bell.rung) == 2)
-        ringer.ring_for_others()
-        await until(lambda: len(bell.rung) == 3)
-
-    assert bell.rung == [NOON, NOON, NOON]
-    assert nudges.count == 1
-
-
-async def test_others_are_woken_once_while_the_bell_has_not_answered(
-    ringer: Ringer, bell: ToyBell
-) -> None:
-    bell.speaks.clear()
-
-    async with running(ringer.run):
-        for _ in range(10):
-            ringer.ring_for_others()
-        await until(lambda: bell.tried)
-        bell.speaks.set()
-        await until(lambda: bell.rung)
-
-    assert bell.tried == [NOON]
-
-
-async def test_seconds_that_are_over_do_not_disturb_the_present(
-    ringer: Ringer, bell: ToyBell, clock: FixedClock
-) -> None:
-    async with running(ringer.run):
-        for _ in range(100):
-            await ringer.ring(clock.now)
-            clock.forward(A_SECOND)
-
-    assert bell.rung == list(range(NOON, NOON + 100))
-
-
-async def test_seconds_that_are_over_take_up_no_memory(ringer: Ringer, clock: FixedClock) -> None:
-    async with running(ringer.run):
-        first = ringer.ask(NOW)
-        assert first is not None
-        await first
-        remembered = weakref.ref(first)
-        del first
-        clock.forward(5 * A_SECOND)
-        await ringer.ring(clock.now)
-        await until(lambda: remembered() is None)
-
-
-async def test_a_wake_up_beyond_the_horizon_keeps_no_timer(ringer: Ringer, nudges: Nudges) -> None:
-    for hours in range(1, 100):
-        ringer.hear(int(NOW.timestamp()) + hours * 3600)
-
-    assert nudges.count == 99
-
-
-async def test_seconds_rung_before_the_clock_was_set_back_take_up_no_memory(
-    ringer: Ringer, clock: FixedClock
-) -> None:
-    async with running(ringer.run):
-        rung = ringer.ask(NOW + 30 * A_SECOND)
-        assert rung is not None
-        kept = weakref.ref(rung)
-        await rung
-        del rung
-        clock.forward(timedelta(minutes=-10))
-        await ringer.ring(clock() + 30 * A_SECOND)
-
-        await until(lambda: kept() is None)
-
-
-async def test_after_a_stop_no_timer_nudges(
-    ringer: Ringer, nudges: Nudges, clock: FixedClock
-) -> None:
-    clock.now = IN_20_MS
-    loop = asyncio.get_running_loop()
-    started = loop.time()
-
-    async with running(ringer.run):
-        await ringer.ring(NOW)
-    await until(lambda: loop.time() > started + 0.05)
-
-    assert nudges.count == 0

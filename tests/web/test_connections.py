@@ -12,8 +12,8 @@ from prometheus_client import CollectorRegistry, Gauge
 from gcsched.web.connections import Connections
 from gcsched.web.readiness import Readiness
 from gcsched.web.server import Pages, serving_http
+from tests.support.probes import looking_at
 from tests.support.wait import until
-from tests.web.looking import looking_at
 
 LONGEST = 0.3
 UNFINISHED = {

@@ -6,11 +6,11 @@ import pytest
 
 from gcsched.usecases.monitoring.heartbeat import PATIENCE_SECONDS
 from tests.support.app import a_setting, running
+from tests.support.probes import Looker, is_, looking_at
 from tests.support.proxy import a_proxy
 from tests.support.relay.server import Relay
 from tests.support.stores import own_mongod
 from tests.support.wait import until
-from tests.web.looking import Looker, looking_at
 
 OK = (200, "ok\n")
 
@@ -22,10 +22,6 @@ async def is_cut_off(look: Looker) -> bool:
 
 async def is_wanted(look: Looker) -> bool:
     return await look.ask("/servez") == OK
-
-
-async def is_(status: str, look: Looker) -> bool:
-    return await look.status() == status
 
 
 async def test_one_that_is_cut_off_leaves_and_comes_back_and_all_together_stay(

@@ -1,6 +1,5 @@
 """Gauges tell what is, and nothing where nobody knows."""
 
-from dataclasses import dataclass
 from datetime import timedelta
 
 from prometheus_client import CollectorRegistry
@@ -9,14 +8,8 @@ from prometheus_client.exposition import generate_latest
 from gcsched.domain.job import State
 from gcsched.usecases.ports import JobCounts
 from gcsched.web.gauges import Levels
-from tests.web.looking import Scrape, parsed
-
-
-@dataclass(frozen=True)
-class ToySessions:
-    name: str
-    connections: int
-    busy: int
+from tests.support.probes import Scrape, parsed
+from tests.support.relay.sessions import ToySessions
 
 
 def looked_at(counts: JobCounts | None, *, is_paused: bool | None = None) -> Scrape:

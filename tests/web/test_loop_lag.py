@@ -1,14 +1,14 @@
 import time
 
 from gcsched.web.loop_lag import EVERY_SECONDS, LoopLag
-from tests.support.builders import running
+from tests.support.background import in_background
 from tests.support.wait import until
 
 
 async def test_a_loop_that_was_held_up_is_seen_to_be_late() -> None:
     seen: list[float] = []
 
-    async with running(LoopLag(observe=seen.append).run):
+    async with in_background(LoopLag(observe=seen.append).run):
         await until(lambda: seen)
         hold_up = time.monotonic() + EVERY_SECONDS + 0.2
         while time.monotonic() < hold_up:

@@ -30,10 +30,10 @@ from gcsched.web.instruments import ADMISSION_LABELS
 from gcsched.web.metrics import Metrics
 from tests.support.app import Running, a_setting, all_are_sent, ask_for, running
 from tests.support.builders import NOW, a_claimed_job, an_attempt
+from tests.support.probes import Looker, Scrape, looking_at
 from tests.support.relay.server import Answer, At, Relay
 from tests.support.service import a_meet, scheduler
 from tests.support.wait import until
-from tests.web.looking import Looker, Scrape, looking_at
 
 README = (Path(__file__).resolve().parent.parent.parent / "README.md").read_text(encoding="utf-8")
 METHOD = "scheduler.Scheduler/ScheduleMeet"
@@ -46,12 +46,6 @@ async def observed(
     settings = a_setting(mongo=mongo_uri, redis=redis_url, relay_port=relay.port, **others)
     async with running(settings) as app, looking_at(app.http) as look:
         yield app, look
-
-
-@pytest.fixture
-async def relay() -> AsyncIterator[Relay]:
-    async with Relay() as relay:
-        yield relay
 
 
 async def seen(look: Looker, condition: Callable[[Scrape], bool]) -> Scrape:

@@ -10,17 +10,11 @@ from gcsched import app
 from gcsched.errors import CannotListen
 from tests.support.app import Running, a_setting, running
 from tests.support.ports import free_port
+from tests.support.probes import Looker, is_, looking_at
 from tests.support.relay.server import Relay
 from tests.support.service import ServiceProcess, environment
 from tests.support.stores import own_mongod, own_valkey
 from tests.support.wait import until
-from tests.web.looking import Looker, looking_at
-
-
-@pytest.fixture
-async def relay() -> AsyncIterator[Relay]:
-    async with Relay() as relay:
-        yield relay
 
 
 @pytest.fixture
@@ -34,10 +28,6 @@ async def served(mongo_uri: str, redis_url: str, relay: Relay) -> AsyncIterator[
 async def look(served: Running) -> AsyncIterator[Looker]:
     async with looking_at(served.http) as look:
         yield look
-
-
-async def is_(status: str, look: Looker) -> bool:
-    return await look.status() == status
 
 
 async def test_all_is_well_and_each_dependency_is_named(look: Looker, relay: Relay) -> None:

@@ -1,27 +1,18 @@
 """/readyz, GetStatus, metrics and log of a whole service beside its relay, without any mail."""
 
-from collections.abc import Iterator, MutableMapping
+from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Any
-
-import pytest
-from structlog.testing import capture_logs
 
 from gcsched.pb import task_pb2
 from tests.support.app import Running, a_setting, running
 from tests.support.ports import free_port
+from tests.support.probes import Looker, looking_at
 from tests.support.relay.server import At, Hang, Relay
 from tests.support.service import scheduler
 from tests.support.wait import until
-from tests.web.looking import Looker, looking_at
 
 Told = task_pb2.StatusReport.Relay
-
-
-@pytest.fixture
-def events() -> Iterator[list[MutableMapping[str, Any]]]:
-    with capture_logs() as events:
-        yield events
 
 
 async def words(look: Looker, name: str) -> str:

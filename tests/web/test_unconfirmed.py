@@ -7,14 +7,10 @@ from typing import Any
 from pymongo import MongoClient
 
 from tests.support.app import a_setting, running
+from tests.support.probes import is_, looking_at
 from tests.support.relay.server import Relay
 from tests.support.stores import own_mongod
 from tests.support.wait import until
-from tests.web.looking import Looker, looking_at
-
-
-async def is_(status: str, look: Looker) -> bool:
-    return await look.status() == status
 
 
 async def test_a_locked_mongodb_is_unavailable_until_it_takes_writes(

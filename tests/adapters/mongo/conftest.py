@@ -1,15 +1,18 @@
-"""An open, prepared database; and its jobs as the driver sees them, behind the adapters' back."""
+"""The test's database, prepared before a test looks into it, and adapters on it."""
 
-from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 import pytest
-from pymongo import MongoClient
-from pymongo.collection import Collection
 from pymongo.database import Database
 
 from gcsched.adapters.mongo.connection import Mongo, open_mongo
+from gcsched.adapters.mongo.recovery import MongoRecovery
+from gcsched.adapters.mongo.suppressions import MongoSuppressions
+from tests.support.builders import FixedClock
+from tests.support.rows import Row
+from tests.support.spoilt_jobs import KEEP
 
 
 @pytest.fixture
@@ -20,17 +23,18 @@ async def another_mongo(mongo: Mongo, mongo_uri: str) -> AsyncIterator[Mongo]:
         yield another
 
 
-@pytest.fixture(scope="session")
-def driver(mongo_server: str) -> Iterator[MongoClient[dict[str, Any]]]:
-    with MongoClient[dict[str, Any]](mongo_server, tz_aware=True) as client:
-        yield client
+@pytest.fixture
+def raw(raw: Database[Row], mongo: Mongo) -> Database[Row]:
+    """The database with its collections and indexes, as the driver sees it."""
+    assert raw.name == mongo.database.name
+    return raw
 
 
 @pytest.fixture
-def raw(driver: MongoClient[dict[str, Any]], mongo: Mongo) -> Database[dict[str, Any]]:
-    return driver[mongo.database.name]
+def recovery(mongo: Mongo) -> MongoRecovery:
+    return MongoRecovery(mongo=mongo, retention=KEEP, now=FixedClock(datetime.now(UTC)))
 
 
 @pytest.fixture
-def jobs(raw: Database[dict[str, Any]]) -> Collection[dict[str, Any]]:
-    return raw["jobs"]
+def suppressions(mongo: Mongo) -> MongoSuppressions:
+    return MongoSuppressions(mongo=mongo)

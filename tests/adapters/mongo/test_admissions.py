@@ -24,10 +24,10 @@ from gcsched.domain.job import Job, Priority, State
 from gcsched.errors import StoreUnavailable
 from gcsched.usecases.ports import Conclusion
 from tests.support.builders import NOW, a_claimed_job, a_job, an_admitted, an_attempt
+from tests.support.clocks import DAY
+from tests.support.rows import Row
 from tests.support.stores import own_mongod
 
-Row = dict[str, Any]
-DAY = timedelta(days=1)
 TAKEN = {"index": 1, "code": 11000, "errmsg": "E11000 duplicate key error"}
 DETAILS: dict[str, Any] = {
     "variables": {"room": "4"},

@@ -1,67 +1,35 @@
 """Addresses in any spelling, also of documents without `folded`.
 
 The oracle is what was stored behind the adapters' back, as versions before have stored it, and the
-server's own profile.
-"""
+server's own profile."""
 
-import asyncio
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from contextlib import ExitStack
 
-import bson
 import pytest
-from bson.raw_bson import RawBSONDocument
 from pymongo.collection import Collection
 from pymongo.database import Database
 
 from gcsched.adapters.mongo.codec import encode
 from gcsched.adapters.mongo.connection import Mongo
-from gcsched.adapters.mongo.folding import MongoFolding
 from gcsched.adapters.mongo.job_changes import MongoSteering
 from gcsched.adapters.mongo.job_reader import MongoJobList
-from gcsched.adapters.mongo.suppressions import MOST_COMPARED, MongoSuppressions
+from gcsched.adapters.mongo.suppressions import MongoSuppressions
 from gcsched.domain.ids import new_id
 from gcsched.domain.job_list import ALLOWED, JobFilter, Listing, Order
-from gcsched.usecases.recovery.folding import Folding
-from tests.adapters.mongo.profile import profiled, stages
 from tests.support.builders import NOW, a_claimed_job, a_job, a_suppression
-from tests.support.wait import until
+from tests.support.clocks import DAY
+from tests.support.rows import Row
+from tests.support.spellings import LASTING, old_job, old_row, taken_away, without_text
 
-Row = dict[str, Any]
-LASTING = datetime(2100, 1, 1, tzinfo=UTC)
-DAY = timedelta(days=1)
 SPELLINGS = ("Boss@example.org", "boss@example.org", "BOSS@example.org")
+
+
 OTHERS = ("boss@example.com", "b.oss@example.org", "boss2@example.org", "böss@example.org")
-
-
-@pytest.fixture
-def suppressions(mongo: Mongo) -> MongoSuppressions:
-    return MongoSuppressions(mongo=mongo)
-
-
-def old_row(address: str, **fields: Any) -> Row:
-    """Make a suppression as a version before stores it."""
-    ordinary = {"reason": "asked us to", "job_id": "", "since": NOW, "until": LASTING}
-    return {"_id": address, **ordinary, **fields}
-
-
-def old_job(number: int, email: object, **fields: Any) -> Row:
-    """Make a job as a version before stores it."""
-    made = a_job(id=new_id(NOW + number * DAY), dedup_key=f"key-{number}")
-    document = encode(made) | {"email": email, **fields}
-    return {name: value for name, value in document.items() if name != "folded"}
 
 
 def a_new_job(number: int, email: str) -> Row:
     return encode(a_job(id=new_id(NOW + number * DAY), dedup_key=f"key-{number}", email=email))
-
-
-def without_text(name: str) -> RawBSONDocument:
-    """Make a document in which the field *name* holds octets that are no UTF-8."""
-    octets = bson.encode({"_id": "spoilt", name: "XXXX@example.org", "until": LASTING})
-    return RawBSONDocument(octets.replace(b"XXXX", b"X\xff\xfeX"))
 
 
 @pytest.mark.parametrize("asked", SPELLINGS)
@@ -184,21 +152,6 @@ async def test_an_index_that_is_not_there_yet_stops_nothing(
         assert counted == 2
 
 
-@contextmanager
-def taken_away(raw: Database[Row], collection: str, *, is_hidden: bool) -> Iterator[None]:
-    """Hide or drop the index on folded addresses; another test may get the database next."""
-    if not is_hidden:
-        raw[collection].drop_index("folded_id")
-        yield
-        raw[collection].create_index([("folded", 1), ("_id", 1)], name="folded_id")
-        return
-    raw.command("collMod", collection, index={"name": "folded_id", "hidden": True})
-    try:
-        yield
-    finally:
-        raw.command("collMod", collection, index={"name": "folded_id", "hidden": False})
-
-
 async def listed(
     mongo: Mongo, address: str, order: Order = Order.CREATED_DESC, *, most: int = 2
 ) -> list[str]:
@@ -243,128 +196,3 @@ async def test_claims_on_each_spelling_are_found(mongo: Mongo, jobs: Collection[
 
     assert {job.email for job in await steering.claimed("bOsS@example.org")} == set(SPELLINGS)
     assert [job.id for job in await steering.claimed("zoë@example.org")] == ["7"]
-
-
-def many_blocked(raw: Database[Row]) -> int:
-    """Store more suppressions without the field than are compared; return the number of the last.
-
-    It is the last by id, too.
-    """
-    last = 3_999
-    raw["suppressions"].insert_many([old_row(f"Someone{n}@example.org") for n in range(last + 1)])
-    raw["suppressions"].insert_one(old_row("someone@example.org"))
-    return last
-
-
-async def blocked_by_hand(suppressions: MongoSuppressions) -> None:
-    await suppressions.block(a_suppression(address="Zoe@example.org", until=LASTING))
-
-
-@pytest.fixture(params=["missing", "hidden"])
-def without_index(request: pytest.FixtureRequest, raw: Database[Row]) -> Iterator[str]:
-    """Take the index away, in one of two ways."""
-    with taken_away(raw, "suppressions", is_hidden=request.param == "hidden"):
-        yield str(request.param)
-
-
-async def all_filled(folding: Folding, raw: Database[Row]) -> bool:
-    await folding.fold()
-    return not await asyncio.to_thread(
-        raw["suppressions"].count_documents, {"folded": {"$exists": False}}
-    )
-
-
-async def test_blocks_are_found_among_very_many_without_the_field(
-    suppressions: MongoSuppressions, raw: Database[Row], mongo: Mongo
-) -> None:
-    """Those beyond what is compared as they are written and in small letters, until all is filled.
-
-    What has the field is found in any spelling.
-    """
-    last = many_blocked(raw)
-    await blocked_by_hand(suppressions)
-    at_once = {f"Someone{last - 1}@example.org", "SOMEONE@example.org", "ZOE@example.org"}
-    later = {f"SOMEONE{last}@example.org"}
-
-    before = await suppressions.among([*at_once, *later, "eve@example.org"], now=NOW)
-    folding = Folding(store=MongoFolding(mongo=mongo))
-    await until(lambda: all_filled(folding, raw))
-    after = await suppressions.among([*at_once, *later, "eve@example.org"], now=NOW)
-
-    assert set(before) == at_once
-    assert set(after) == at_once | later
-
-
-async def test_a_look_reads_little_though_very_many_lack_the_field(
-    suppressions: MongoSuppressions, raw: Database[Row], mongo: Mongo
-) -> None:
-    many_blocked(raw)
-
-    profile = await profiled(mongo, raw, lambda _: look_for_four(suppressions))
-
-    assert sum(each["docsExamined"] for each in profile) < 2 * MOST_COMPARED
-    assert sum(each["keysExamined"] for each in profile) < 2 * MOST_COMPARED
-
-
-@pytest.mark.usefixtures("without_index")
-async def test_a_look_reads_little_though_there_is_no_index(
-    suppressions: MongoSuppressions, raw: Database[Row], mongo: Mongo
-) -> None:
-    many_blocked(raw)
-    nudged: list[str] = []
-    mongo.refusals.on_index = lambda: nudged.append("look at the indexes")
-
-    profile = await profiled(mongo, raw, lambda _: look_for_four(suppressions))
-
-    assert sum(each.get("docsExamined", 0) for each in profile) < 2 * MOST_COMPARED
-    assert "COLLSCAN" not in [stage for each in profile for stage in stages_of(each)]
-    assert nudged == ["look at the indexes"]
-    assert mongo.refusals.trouble is None
-
-
-async def look_for_four(suppressions: MongoSuppressions) -> None:
-    asked = ["Someone3999@example.org", "SOMEONE@example.org", "SOMEONE0@example.org"]
-    assert set(await suppressions.among([*asked, "eve@example.org"], now=NOW)) == set(asked)
-
-
-def stages_of(profile: Row) -> list[str]:
-    return stages(profile["execStats"]) if "execStats" in profile else []
-
-
-async def test_all_spellings_are_freed_though_very_many_lack_the_field(
-    suppressions: MongoSuppressions, raw: Database[Row]
-) -> None:
-    await freed_in_another_spelling(suppressions, raw, many_blocked(raw))
-
-
-@pytest.mark.usefixtures("without_index")
-async def test_all_spellings_are_freed_without_an_index(
-    suppressions: MongoSuppressions, raw: Database[Row]
-) -> None:
-    await freed_in_another_spelling(suppressions, raw, many_blocked(raw))
-
-
-async def freed_in_another_spelling(
-    suppressions: MongoSuppressions, raw: Database[Row], last: int
-) -> None:
-    raw["suppressions"].insert_one(old_row(f"sOmEoNe{last}@example.org"))
-
-    freed = await suppressions.free(f"SOMEONE{last}@example.org", now=NOW)
-
-    assert freed is not None
-    alike = {"_id": {"$regex": f"^someone{last}@", "$options": "i"}}
-    assert raw["suppressions"].count_documents(alike) == 0
-    assert raw["suppressions"].count_documents({}) == last + 1
-
-
-async def test_a_look_is_one_statement_by_index_also_beside_some_without_the_field(
-    mongo: Mongo, suppressions: MongoSuppressions, raw: Database[Row]
-) -> None:
-    raw["suppressions"].insert_many([old_row(f"Someone{n}@example.org") for n in range(100)])
-
-    async def use(_: Mongo) -> None:
-        assert len(await suppressions.among(["someone7@example.org"], now=NOW)) == 1
-
-    [done] = await profiled(mongo, raw, use)
-
-    assert not {"COLLSCAN", "SORT"} & set(stages(done["execStats"]))

@@ -14,8 +14,8 @@ from gcsched.adapters.mongo.codec import encode
 from gcsched.adapters.mongo.connection import Mongo
 from gcsched.domain.job import CLAIMABLE, Job, Priority, State
 from tests.support.builders import a_claimed_job, a_job, an_attempt
+from tests.support.rows import Row
 
-Row = dict[str, Any]
 PAST = datetime(2020, 1, 1, tzinfo=UTC)
 FAR_AHEAD = datetime(2200, 1, 1, tzinfo=UTC)
 LEASE = timedelta(seconds=30)

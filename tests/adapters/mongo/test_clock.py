@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from gcsched.adapters.mongo.clock import ServerClock
 from gcsched.adapters.mongo.connection import Mongo, open_mongo
 from gcsched.errors import StoreUnavailable
-from tests.support.builders import running
+from tests.support.background import in_background
 from tests.support.wait import until
 
 NOTHING = timedelta(0)
@@ -87,7 +87,7 @@ async def test_it_is_measured_again_and_again(
     local = LocalClock()
     clock = ServerClock(mongo=mongo, local=local)
 
-    async with running(clock.run):
+    async with in_background(clock.run):
         local.error = timedelta(hours=1)
         await until(lambda: clock.offset < -timedelta(minutes=59))
         local.error = NOTHING
@@ -103,7 +103,7 @@ async def test_a_clock_that_is_set_while_we_run_is_noticed_within_seconds(mongo:
     clock = ServerClock(mongo=mongo, local=local)
     await clock.measure()
 
-    async with running(clock.run):
+    async with in_background(clock.run):
         for error in (timedelta(minutes=10), timedelta(minutes=-10), NOTHING):
             local.error = error
             await until(partial(is_corrected, clock, error), within=3)
@@ -134,7 +134,7 @@ async def test_with_the_store_away_it_goes_on_as_it_was(
 
         with pytest.raises(StoreUnavailable):
             await clock.measure()
-        async with running(clock.run):
+        async with in_background(clock.run):
             local.error = timedelta(hours=1)
             error = clock() - datetime.now(UTC)
 

@@ -16,8 +16,8 @@ from gcsched.adapters.mongo.codec import decode, encode
 from gcsched.adapters.mongo.connection import Mongo
 from gcsched.errors import InvalidRequest
 from tests.support.builders import NOW, a_job, a_job_factory, a_request
+from tests.support.rows import Row
 
-Row = dict[str, Any]
 PAST = datetime(2025, 7, 1, 12, tzinfo=UTC)
 
 ODD = st.sampled_from("\ufffd\uffff\ufffe\ufdd0\u0301\ue000\U0010ffff\U0001f600aZ.'ß")

@@ -4,7 +4,7 @@ import asyncio
 import ssl
 import time
 from collections.abc import Awaitable, Callable
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -34,11 +34,11 @@ from tests.support.builders import (
     a_suppression,
     is_new,
 )
+from tests.support.clocks import SECOND
 from tests.support.stores import own_mongod
 from tests.support.wait import until
 
 Use = Callable[[Mongo], Awaitable[object]]
-SECOND = timedelta(seconds=1)
 TODAY = date(2026, 7, 1)
 ORPHAN = Orphan(job=a_claimed_job(), claim="claim-1", begun=None)
 

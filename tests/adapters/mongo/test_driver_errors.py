@@ -1,7 +1,6 @@
 """What MongoDB refuses is told by what it is, and never with a value, a login or a password."""
 
 from pathlib import Path
-from typing import Any
 
 import bson.errors
 import pytest
@@ -30,11 +29,11 @@ from gcsched.dev.stores.mongod import MongodOptions
 from gcsched.dev.stores.replica_set import Login
 from gcsched.errors import StoreRefused
 from gcsched.web.instruments import admission_label
-from tests.adapters.mongo.test_connection import SECOND
 from tests.support.builders import NOW, a_job
+from tests.support.clocks import SECOND
+from tests.support.rows import Row
 from tests.support.stores import own_mongod
 
-Row = dict[str, Any]
 BAD_HINT = "error processing query: hint provided does not correspond to an existing index"
 NOT_IN_TIME = [
     AutoReconnect("connection closed"),

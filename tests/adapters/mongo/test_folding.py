@@ -14,11 +14,11 @@ from gcsched.adapters.mongo.recipients import MongoPersonalData
 from gcsched.domain.job import State
 from gcsched.usecases.ports import AddressStore, FoldedPage
 from gcsched.usecases.recovery.folding import Folding
-from tests.adapters.mongo.profile import profiled, stages
-from tests.adapters.mongo.test_caseless import old_job, old_row, without_text
 from tests.support.builders import NOW, a_job
+from tests.support.profile import profiled, stages
+from tests.support.rows import Row
+from tests.support.spellings import old_job, old_row, without_text
 
-Row = dict[str, Any]
 PAGE = 500
 
 

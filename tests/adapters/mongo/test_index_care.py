@@ -20,15 +20,15 @@ from gcsched.errors import AdmissionClosed, StoreUnavailable
 from gcsched.pb import task_pb2
 from gcsched.usecases.ports import IndexFault, IndexTrouble
 from gcsched.usecases.recovery.indexes import IndexCare
-from tests.rpc.serving import refused
 from tests.support.app import Running, a_setting, running
 from tests.support.builders import a_job
+from tests.support.probes import looking_at
 from tests.support.relay.server import Relay
+from tests.support.rows import Row
+from tests.support.rpc_server import refused
 from tests.support.service import a_meet, scheduler
 from tests.support.wait import until
-from tests.web.looking import looking_at
 
-Row = dict[str, Any]
 EACH = [(name, each.document["name"]) for name, models in INDEXES.items() for each in models]
 BACK_WITHIN_SECONDS = 5.0
 

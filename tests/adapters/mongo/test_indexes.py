@@ -26,13 +26,13 @@ from gcsched.domain.outcome import taken_back
 from gcsched.domain.retry import RetryPolicy
 from gcsched.domain.smtp_reply import Kind
 from gcsched.usecases.ports import Conclusion
-from tests.adapters.mongo.profile import Use, profiled, stages
 from tests.support.builders import a_job, a_suppression, an_attempt, is_new
+from tests.support.clocks import SECOND
+from tests.support.profile import Use, profiled, stages
+from tests.support.rows import Row
 from tests.support.wait import until
 
-Row = dict[str, Any]
 NOW = datetime(2025, 7, 1, 12, tzinfo=UTC)  # past for every server: a claim judges by its clock
-SECOND = timedelta(seconds=1)
 KEEP = timedelta(days=30)
 ACCEPTED = an_attempt(kind=Kind.ACCEPTED, code=250)
 SENT, OVERDUE, AHEAD, RETRYING, CLAIMED, QUEUED = 2000, 600, 600, 300, 300, 200

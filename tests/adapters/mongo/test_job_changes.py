@@ -16,12 +16,12 @@ from gcsched.domain.job import Job, State
 from gcsched.errors import DuplicateJob, UnreadableJob
 from gcsched.usecases.management.partly import PartlyChanged
 from tests.support.builders import NOW, a_job, an_attempt
+from tests.support.clocks import DAY, SECOND
 from tests.support.poisons import forbidden
+from tests.support.rows import Row
 
-Row = dict[str, Any]
 RETENTION = timedelta(days=36500)  # the monitor of the tests looks every second
-LATER, DAY = NOW + timedelta(minutes=5), timedelta(days=1)
-SECOND = timedelta(seconds=1)
+LATER = NOW + timedelta(minutes=5)
 
 
 @pytest.fixture

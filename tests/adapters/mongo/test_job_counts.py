@@ -1,5 +1,4 @@
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from pymongo.database import Database
@@ -10,9 +9,8 @@ from gcsched.adapters.mongo.connection import Mongo
 from gcsched.adapters.mongo.job_counts import MongoTally
 from gcsched.domain.job import State
 from tests.support.builders import NOW, a_job
-
-Row = dict[str, Any]
-SECOND = timedelta(seconds=1)
+from tests.support.clocks import SECOND
+from tests.support.rows import Row
 
 
 def row(number: int, state: State, due: timedelta) -> Row:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from bson import ObjectId
@@ -16,9 +15,9 @@ from gcsched.domain.ids import new_id
 from gcsched.domain.job import Job, State
 from gcsched.domain.job_list import ALLOWED, JobFilter, Listing, Order
 from tests.support.builders import NOW, a_job, an_attempt
+from tests.support.clocks import SECOND
+from tests.support.rows import Row
 
-Row = dict[str, Any]
-SECOND = timedelta(seconds=1)
 FILTERS: dict[str, JobFilter] = {
     "nothing": JobFilter(),
     "state": JobFilter(state=State.SENT),

@@ -14,10 +14,8 @@ from gcsched.adapters.mongo.connection import Mongo
 from gcsched.domain.dedup import AdmissionAnswer, AdmissionResult, Outcome
 from gcsched.domain.job import Job, State
 from tests.support.builders import NOW, a_job, a_refusal, an_admitted, is_new, reused_of
-
-Row = dict[str, Any]
-DAY = timedelta(days=1)
-SECOND = timedelta(seconds=1)
+from tests.support.clocks import DAY, SECOND
+from tests.support.rows import Row
 
 
 async def admit(mongo: Mongo, *jobs: Job) -> list[AdmissionAnswer]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
 
 from pymongo.database import Database
 
@@ -12,13 +11,13 @@ from gcsched.adapters.mongo.job_reader import MongoJobList
 from gcsched.domain.ids import new_id
 from gcsched.domain.job import State
 from gcsched.domain.job_list import ALLOWED, JobFilter, Listing, Place
-from tests.adapters.mongo.profile import profiled, stages
 from tests.support.builders import NOW, a_job
+from tests.support.clocks import SECOND
+from tests.support.profile import profiled, stages
+from tests.support.rows import Row
 
-Row = dict[str, Any]
 MANY, IN_ONE_SECOND, EMPLOYEES = 100_000, 10_000, 100
 PAGE = 50
-SECOND = timedelta(seconds=1)
 
 WAITING = JobFilter(state=State.SCHEDULED)
 FILTERS = [

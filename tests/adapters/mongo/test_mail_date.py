@@ -28,17 +28,18 @@ from gcsched.domain.smtp_reply import Kind, Withheld
 from gcsched.usecases.batching import Group
 from gcsched.usecases.delivery.deliver import Claimed, Deliver, Fence
 from gcsched.usecases.ports import Begin, Carried, Carrier, Conclusion, Mailer
-from tests.support.builders import FixedClock, a_job, an_attempt, running
+from tests.support.background import in_background
+from tests.support.builders import FixedClock, a_job, an_attempt
+from tests.support.clocks import HOUR
 from tests.support.relay.client import a_pool
 from tests.support.relay.server import Answer, At, LoseReply, Relay
+from tests.support.rows import Row
 from tests.support.wait import until
 
-Row = dict[str, Any]
 Change = Callable[[Job], Job]
 DUE = datetime(2025, 2, 28, 9, 30, tzinfo=UTC)  # past for every server
 LEFT = datetime(2025, 3, 1, 12, 0, 7, 700_000, tzinfo=UTC)
 SECOND = datetime(2025, 3, 1, 12, 0, 7, tzinfo=UTC)
-HOUR = timedelta(hours=1)
 RETENTION = timedelta(days=36500)  # the monitor of the tests looks every second
 
 
@@ -128,7 +129,7 @@ async def service(mongo: Mongo) -> AsyncIterator[Service]:
 async def a_service(mongo: Mongo) -> AsyncIterator[Service]:
     clock = FixedClock(LEFT)
     fence = Group(Fence(claims=MongoClaims(mongo=mongo), now=clock))
-    async with Relay() as relay, a_pool(relay) as pool, running(fence.run):
+    async with Relay() as relay, a_pool(relay) as pool, in_background(fence.run):
         yield Service(mongo=mongo, relay=relay, carrier=ByPool(pool), fence=fence, clock=clock)
 
 

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
 from pathlib import Path
 
 from gcsched.adapters.mongo.codec import encode
@@ -17,10 +16,10 @@ from gcsched.dev.stores.mongod import Mongod, MongodOptions
 from gcsched.domain.job import State
 from gcsched.domain.job_list import JobFilter, Listing, Order
 from tests.support.builders import NOW, a_job
+from tests.support.clocks import DAY
 from tests.support.ports import free_port
 from tests.support.wait import until
 
-DAY = timedelta(days=1)
 ALL = Listing(filter=JobFilter(), order=Order.CREATED_ASC)
 
 

@@ -15,8 +15,8 @@ from gcsched.domain.job import FINAL, Job, State
 from gcsched.domain.smtp_reply import Kind
 from gcsched.usecases.ports import Conclusion
 from tests.support.builders import NOW, a_claimed_job, a_job, an_attempt
+from tests.support.rows import Row
 
-Row = dict[str, Any]
 RETENTION = timedelta(days=36500)  # the monitor of the tests looks every second
 LATER = NOW + timedelta(minutes=5)
 HELD: Row = {"lease": NOW + timedelta(seconds=30), "begun": NOW}

@@ -2,7 +2,6 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -15,10 +14,10 @@ from gcsched.adapters.mongo.recipient_writer import MongoRecipients
 from gcsched.adapters.mongo.recipients import MongoPersonalData
 from gcsched.errors import StoreUnavailable
 from tests.support.builders import NOW, a_job
+from tests.support.clocks import DAY
 from tests.support.poisons import VALUES, forbidden
+from tests.support.rows import Row
 
-Row = dict[str, Any]
-DAY = timedelta(days=1)
 WITHOUT_SAVES = {"saves": 0, "other_saves": 0}
 ADA = {
     "_id": "E1",

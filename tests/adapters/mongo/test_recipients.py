@@ -15,10 +15,10 @@ from gcsched.domain.job import FINAL, Job, State
 from gcsched.domain.recipient import Recipient
 from gcsched.domain.smtp_reply import Kind
 from gcsched.usecases.ports import Erased
-from tests.adapters.mongo.profile import profiled, stages
 from tests.support.builders import NOW, a_job, an_attempt
+from tests.support.profile import profiled, stages
+from tests.support.rows import Row
 
-Row = dict[str, Any]
 NOT_FINAL = sorted(set(State) - FINAL)
 
 

@@ -18,13 +18,13 @@ from gcsched.domain.outcome import taken_back
 from gcsched.domain.retry import RetryPolicy
 from gcsched.usecases.ports import Conclusion, Orphan
 from tests.support.builders import NOW, FixedClock, a_claimed_job, a_job
+from tests.support.clocks import SECOND
 from tests.support.poisons import forbidden
+from tests.support.rows import Row
 
-Row = dict[str, Any]
 PAST = datetime(2020, 1, 1, tzinfo=UTC)
 FAR_AHEAD = datetime(2200, 1, 1, tzinfo=UTC)
 BEGUN = datetime(2019, 12, 31, tzinfo=UTC)
-SECOND = timedelta(seconds=1)
 
 
 def recovery_of(mongo: Mongo) -> MongoRecovery:

@@ -1,10 +1,9 @@
 """What was written and not confirmed is tried again, and counts once all the same."""
 
-from collections.abc import AsyncIterator, Collection, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -26,19 +25,13 @@ from gcsched.usecases.ports import Conclusion
 from gcsched.usecases.recovery.daily_run import DailyRun
 from gcsched.usecases.wakeups import Ringer
 from tests.support.builders import NOW, FixedClock, a_claimed_job, a_job, an_attempt
+from tests.support.clocks import DAY
+from tests.support.rows import Row
 from tests.support.stores import own_mongod
+from tests.support.wakeups import SilentBell
 
-Row = dict[str, Any]
 NOT_CONFIRMED = {"code": 64, "codeName": "WriteConcernFailed", "errmsg": "waiting for replication"}
 AT_TEN = DailyPlan(at=time(10), zone=ZoneInfo("UTC"))
-DAY = timedelta(days=1)
-
-
-class SilentBell:
-    async def ring(self, second: int) -> None: ...
-
-    async def missing(self, seconds: Collection[int]) -> Collection[int]:
-        return set(seconds)
 
 
 @pytest.fixture

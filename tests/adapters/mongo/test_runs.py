@@ -13,10 +13,10 @@ from gcsched.adapters.mongo.connection import Mongo
 from gcsched.adapters.mongo.runs import MongoRuns
 from gcsched.domain.job import State
 from tests.support.builders import NOW, a_job
+from tests.support.clocks import SECOND
+from tests.support.rows import Row
 
-Row = dict[str, Any]
 TODAY = date(2026, 7, 1)
-SECOND = timedelta(seconds=1)
 WINDOW = timedelta(seconds=12)
 
 

@@ -3,24 +3,17 @@
 import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
-import pytest
 from pymongo.database import Database
 
 from gcsched.adapters.mongo.connection import Mongo
 from gcsched.adapters.mongo.suppressions import MongoSuppressions
 from tests.support.builders import NOW, a_suppression
+from tests.support.clocks import DAY
+from tests.support.rows import Row
 from tests.support.wait import until
 
-Row = dict[str, Any]
-DAY = timedelta(days=1)
 LASTING = datetime(2100, 1, 1, tzinfo=UTC)  # the monitor of the tests looks every second
-
-
-@pytest.fixture
-def suppressions(mongo: Mongo) -> MongoSuppressions:
-    return MongoSuppressions(mongo=mongo)
 
 
 async def test_a_suppression_is_kept_under_its_address(

@@ -2,7 +2,6 @@
 
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 from pymongo.collection import Collection
@@ -10,39 +9,14 @@ from pymongo.database import Database
 from structlog.testing import capture_logs
 
 from gcsched.adapters.mongo.claims import MongoClaims
-from gcsched.adapters.mongo.codec import encode
 from gcsched.adapters.mongo.connection import Mongo
-from gcsched.adapters.mongo.job_changes import MongoSteering
 from gcsched.adapters.mongo.job_counts import MongoTally
-from gcsched.adapters.mongo.job_reader import MongoJobList
-from gcsched.adapters.mongo.outcomes import MongoOutcomes
 from gcsched.adapters.mongo.recovery import MongoRecovery
 from gcsched.adapters.mongo.runs import MongoRuns
-from gcsched.domain.job import State
-from gcsched.domain.job_list import JobFilter, Listing, Order
-from gcsched.domain.smtp_reply import Kind
-from gcsched.errors import StoreRefused, UnreadableJob
-from gcsched.usecases.ports import Conclusion
-from tests.support.builders import FixedClock, a_claimed_job, a_job, an_attempt
+from gcsched.errors import StoreRefused
 from tests.support.poisons import VALUES, forbidden
-
-Row = dict[str, Any]
-PAST = datetime(2025, 7, 1, 12, tzinfo=UTC)
-KEEP = timedelta(days=36500)  # else the TTL monitor deletes what ended at the time of the builders
-
-
-@pytest.fixture
-def recovery(mongo: Mongo) -> MongoRecovery:
-    return MongoRecovery(mongo=mongo, retention=KEEP, now=FixedClock(datetime.now(UTC)))
-
-
-def due(name: str, **spoilt: Any) -> Row:
-    return encode(a_job(id=name, dedup_key=name, due=PAST)) | spoilt
-
-
-def orphan(name: str, **spoilt: Any) -> Row:
-    job = a_claimed_job(id=name, dedup_key=name)
-    return encode(job) | {"lease": PAST} | spoilt
+from tests.support.rows import Row
+from tests.support.spoilt_jobs import PAST, due, orphan, without
 
 
 async def test_a_claim_sets_aside_what_it_cannot_read_and_takes_the_others(
@@ -226,142 +200,3 @@ async def test_whatever_the_note_of_the_last_sweep_holds_the_next_one_comes(
         second = await runs.sweep_is_new(within=timedelta(seconds=5), now=now)
 
         assert (kind, first, second) == (kind, True, False)
-
-
-async def test_an_outcome_is_written_though_its_job_was_set_aside_meanwhile(
-    mongo: Mongo, recovery: MongoRecovery, jobs: Collection[Row]
-) -> None:
-    """Its owner stood still past the lease, and knows what the relay said."""
-    jobs.insert_one(orphan("odd", begun=PAST, attempts="x"))
-    await recovery.orphans(10)
-    job = a_claimed_job(id="odd", dedup_key="odd")
-    sent = job.sent(an_attempt(kind=Kind.ACCEPTED, code=250))
-
-    lost = await MongoOutcomes(mongo=mongo, retention=KEEP).conclude(
-        [Conclusion(claim="claim-1", job=sent)]
-    )
-
-    [row] = jobs.find()
-    assert not lost
-    assert (row["state"], len(row["attempts"]), "aside" in row) == ("SENT", 1, False)
-
-
-async def test_an_outcome_that_cannot_be_stored_even_in_short_is_given_up_as_lost(
-    mongo: Mongo, jobs: Collection[Row]
-) -> None:
-    held = a_claimed_job()
-    jobs.insert_one(encode(held) | {"lease": PAST})
-    failed = held.failed(an_attempt(), reason="no text \udc80 of ada@example.org")
-    conclusion = Conclusion(claim="claim-1", job=failed)
-
-    with capture_logs() as logs:
-        lost = await MongoOutcomes(mongo=mongo, retention=KEEP).conclude([conclusion])
-
-    assert lost == [conclusion]
-    assert [(log["event"], log["error"]) for log in logs] == [
-        ("outcome not stored whole", "UnicodeEncodeError")
-    ]
-    assert "ada@" not in str(logs)
-
-
-async def test_an_outcome_that_cannot_be_stored_whole_is_stored_in_short_beside_the_others(
-    mongo: Mongo, jobs: Collection[Row]
-) -> None:
-    held = [a_claimed_job(id=f"job-{number}", dedup_key=f"{number}") for number in range(9)]
-    jobs.insert_many(encode(job) | {"lease": PAST, "begun": PAST} for job in held)
-    texts = ["no text \udc80" if job.id == "job-4" else "250 ok" for job in held]
-    sent = [
-        job.sent(an_attempt(kind=Kind.ACCEPTED, code=250, text=text))
-        for job, text in zip(held, texts, strict=True)
-    ]
-
-    with capture_logs() as logs:
-        lost = await MongoOutcomes(mongo=mongo, retention=KEEP).conclude(
-            [Conclusion(claim="claim-1", job=job) for job in sent]
-        )
-
-    assert not lost
-    assert jobs.count_documents({"state": "SENT", "claim": {"$exists": False}}) == 9
-    assert jobs.count_documents({"attempts": {"$size": 1}}) == 8
-    assert [(log["event"], log["job_id"]) for log in logs] == [
-        ("outcome not stored whole", "job-4")
-    ]
-
-
-async def test_a_proof_of_a_spoilt_job_stops_no_other_proof(
-    mongo: Mongo, jobs: Collection[Row]
-) -> None:
-    held = [a_claimed_job(id=f"job-{number}", dedup_key=f"{number}") for number in range(3)]
-    waiting = [encode(job) | {"state": "UNCERTAIN", "claim": None} for job in held]
-    jobs.insert_many([waiting[0] | {"version": "x", "attempts": 5}, *waiting[1:]])
-    proofs = [job.sent(an_attempt(kind=Kind.ACCEPTED, code=250)) for job in held]
-
-    await MongoOutcomes(mongo=mongo, retention=KEEP).conclude(
-        [Conclusion(claim="claim-1", job=job) for job in proofs]
-    )
-
-    assert {row["state"] for row in jobs.find()} == {"SENT"}
-
-
-async def test_a_lease_that_no_clock_reaches_ends_as_others_do(
-    recovery: MongoRecovery, jobs: Collection[Row]
-) -> None:
-    jobs.insert_one(orphan("odd", lease=VALUES["far date"]))
-
-    assert await recovery.look_at_unreadable(10) == 1
-
-    [row] = jobs.find()
-    assert row["lease"] < datetime.now(UTC) + timedelta(minutes=1)
-
-
-async def test_the_daily_run_moves_the_others_whatever_one_holds(
-    mongo: Mongo, jobs: Collection[Row]
-) -> None:
-    fields = ("version", "due_at", "not_after", "not_after_asked")
-    kinds = VALUES.keys() - {"missing"}
-    jobs.insert_many(
-        due(f"{name} {kind}", state="QUEUED", **{name: VALUES[kind]})
-        for name in fields
-        for kind in kinds
-    )
-    jobs.insert_one(without(due("missing", state="QUEUED"), *fields))
-    now = datetime.now(UTC)
-
-    found, moved = await MongoRuns(mongo=mongo).move_queued(
-        until=now, now=now, not_after=now, most=1000
-    )
-
-    assert found == moved == len(fields) * len(kinds) + 1
-    assert not jobs.count_documents({"state": "QUEUED"})
-
-
-def without(row: Row, *names: str) -> Row:
-    return {name: value for name, value in row.items() if name not in names}
-
-
-async def test_one_that_is_asked_for_is_told_with_its_field(
-    mongo: Mongo, jobs: Collection[Row]
-) -> None:
-    jobs.insert_one(due("odd", state="UNREADABLE", aside="RETRYING", attempt=-1))
-
-    with pytest.raises(UnreadableJob, match="field attempt is the number -1"):
-        await MongoSteering(mongo=mongo, retention=KEEP).find("odd")
-
-
-async def test_a_list_goes_on_after_a_page_that_ends_with_several_due_times(
-    mongo: Mongo, jobs: Collection[Row]
-) -> None:
-    sent = [due(f"job-{number}", state="SENT") for number in range(4)]
-    sent[1]["due"] = [PAST, PAST + KEEP]
-    jobs.insert_many(sent)
-    wanted = Listing(filter=JobFilter(state=State.SENT), order=Order.DUE_ASC)
-    jobs_list, after, seen = MongoJobList(mongo=mongo), None, list[str]()
-
-    for _ in range(10):
-        page = await jobs_list.page(wanted, after, most=2, is_full=False)
-        seen += [job.id for job in page.jobs]
-        if (after := page.following) is None:
-            break
-
-    assert after is None
-    assert seen == ["job-0", "job-2", "job-3"]

@@ -22,19 +22,12 @@ from gcsched.dev.stores.mongod import MongodOptions
 from gcsched.errors import StoreUnavailable
 from tests.chaos.replica_set import PARAMETERS, a_replica_set
 from tests.support.builders import a_job
+from tests.support.clocks import Seconds
 from tests.support.stores import OwnServer, own_mongod
 
 TESTABLE = MongodOptions(parameters={"enableTestCommands": "1"})
 NOT_CONFIRMED = {"code": 64, "codeName": "WriteConcernTimeout", "errmsg": "waiting"}
 SOON = timedelta(seconds=1)
-
-
-class Seconds:
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def test_what_failed_is_told_until_the_same_is_confirmed() -> None:

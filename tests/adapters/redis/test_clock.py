@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 from gcsched.adapters.redis.clock import RedisClockWatch
 from gcsched.adapters.redis.connection import open_pool
 from gcsched.errors import BellUnavailable
-from tests.support.builders import running
+from tests.support.background import in_background
 from tests.support.wait import until
 
 
@@ -56,7 +56,7 @@ async def test_it_is_watched_again_and_again(redis: Redis, monkeypatch: pytest.M
     watch = RedisClockWatch(redis=redis, now=local)
 
     with capture_logs() as logs:
-        async with running(watch.run):
+        async with in_background(watch.run):
             local.error = timedelta(hours=1)
             await until(lambda: logs)
 
@@ -70,6 +70,6 @@ async def test_a_redis_that_is_away_is_asked_again(
 
     with pytest.raises(BellUnavailable):
         await watch.measure()
-    async with running(watch.run):
+    async with in_background(watch.run):
         pass
     await client.aclose(close_connection_pool=True)

@@ -4,7 +4,7 @@ import asyncio
 import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
@@ -18,6 +18,7 @@ from gcsched.adapters.redis.arq_client import open_arq
 from gcsched.adapters.redis.connection import RedisMarks, open_pool, warn_of_too_few_connections
 from gcsched.dev.stores.valkey import Valkey, ValkeyOptions
 from gcsched.errors import BellUnavailable
+from tests.support.marks import marks_at
 from tests.support.ports import free_port
 from tests.support.proxy import a_proxy
 from tests.support.stores import own_valkey, owned
@@ -31,15 +32,6 @@ USES: dict[str, Use] = {
     "forget": lambda marks: marks.forget([ADA]),
     "noted": lambda marks: marks.noted([ADA]),
 }
-
-
-@asynccontextmanager
-async def marks_at(url: str) -> AsyncIterator[RedisMarks]:
-    client = Redis(connection_pool=open_pool(url))
-    try:
-        yield RedisMarks(redis=client)
-    finally:
-        await client.aclose(close_connection_pool=True)
 
 
 @pytest.fixture

@@ -6,14 +6,7 @@ from gcsched.adapters.redis.connection import bell_errors
 from gcsched.adapters.redis.failures import REMEMBERED_SECONDS, RedisFailures, remember_failures
 from gcsched.adapters.redis.replies import LimitedParser
 from gcsched.errors import BellUnavailable
-
-
-class Seconds:
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.support.clocks import Seconds
 
 
 def fail(doing: str) -> None:

@@ -26,7 +26,7 @@ from gcsched.adapters.redis.rate_limit import RedisBucket
 from gcsched.domain.due import DailyPlan
 from gcsched.domain.token_bucket import Grant, Speed
 from gcsched.errors import BellUnavailable
-from tests.support.builders import running
+from tests.support.background import in_background
 from tests.support.nonsense_redis import (
     KINDS,
     FakeRedis,
@@ -275,7 +275,7 @@ async def test_no_answer_ends_the_workers() -> None:
     wakes: list[int] = []
     async with (
         a_fake_redis() as fake,
-        running(a_worker_pool(partial(open_arq, fake.url), wakes).run),
+        in_background(a_worker_pool(partial(open_arq, fake.url), wakes).run),
     ):
         for kind in QUICK:
             fake.reply = KINDS[kind]
@@ -297,7 +297,7 @@ async def test_a_worker_that_cannot_be_built_is_tried_again(
 
     pool = a_worker_pool(broken, [])
     with capture_logs() as logs:
-        async with running(pool.run):
+        async with in_background(pool.run):
             await until(lambda: len(logs) > 3)
 
     assert {(log["error"], log["reason"]) for log in logs} == {
@@ -335,7 +335,7 @@ async def test_a_worker_whose_jobs_fail_again_and_again_pauses(
     with capture_logs() as logs:
         async with a_fake_redis(a_poisoned_queue()) as fake:
             pool = a_worker_pool(partial(open_arq, fake.url), [])
-            async with running(pool.run):
+            async with in_background(pool.run):
                 await until(lambda: len(logs) == 2)
 
     assert {log["error"] for log in logs} == {"TooManyFailures"}

@@ -1,7 +1,6 @@
 """A pool asks its relay whether it takes sessions: no mail is sent, and none waits for it."""
 
 import asyncio
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -18,13 +17,6 @@ from tests.support.wait import until
 WELL = Checked()
 NOT_ASKED = None
 SOON = Limits(check=timedelta(seconds=0.2))
-
-
-@pytest.fixture(autouse=True)
-def nothing_fails_behind_our_back(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """asyncio only logs what goes wrong in a callback."""
-    yield
-    assert [r for r in caplog.get_records("call") if r.name == "asyncio"] == []
 
 
 def stage_and_words(checked: Checked | None) -> tuple[Stage, str]:

@@ -5,44 +5,18 @@ import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
-from datetime import timedelta
-from pathlib import Path
-from typing import Any
 
 import pytest
 from aiohappyeyeballs import AddrInfoType
 
-from gcsched.adapters.smtp.connect import Connector, Unusable, first_that_connects, trust_in
+from gcsched.adapters.smtp.connect import Unusable, first_that_connects, trust_in
 from gcsched.adapters.smtp.options import Limits, RelaySettings, Security
 from gcsched.adapters.smtp.session import Session
 from gcsched.domain.smtp_reply import Answered, Broken, Reply, Stage
 from tests.support.ports import free_port
-from tests.support.relay.client import ACCEPTED, gone, send
+from tests.support.relay.connects import PASSWORD, SOON, carries_a_mail, opening
 from tests.support.relay.server import Action, Answer, At, Drop, Hang, Raw, Relay, Trickle
 from tests.support.wait import until
-
-SOON = timedelta(seconds=0.2)
-PASSWORD = "correct horse"
-
-
-@pytest.fixture(autouse=True)
-def nothing_fails_behind_our_back(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """asyncio only logs what goes wrong in a callback."""
-    yield
-    assert [r for r in caplog.get_records("call") if r.name == "asyncio"] == []
-
-
-async def opening(relay: Relay, **others: Any) -> Session | Answered | Broken:
-    limits = Limits(connect=SOON, greeting=SOON) if others.pop("hurry", False) else Limits()
-    settings = relay.settings(**others)
-    trust = trust_in(settings)
-    return await Connector(relay=settings, limits=limits, trust=trust).open()
-
-
-async def carries_a_mail(session: Session | Answered | Broken) -> bool:
-    assert isinstance(session, Session), session
-    accepted = await send(session) == Answered(ACCEPTED)
-    return accepted and await gone(session)
 
 
 @pytest.mark.parametrize("security", ["none", "starttls", "tls"])
@@ -113,76 +87,6 @@ async def test_old_tls_is_not_spoken() -> None:
     assert trust.minimum_version is ssl.TLSVersion.TLSv1_2
     assert trust.verify_mode is ssl.CERT_REQUIRED
     assert trust.check_hostname
-
-
-@pytest.mark.parametrize("mechanisms", ["PLAIN", "LOGIN", "X-OTHER LOGIN PLAIN"])
-async def test_it_logs_in_once(mechanisms: str) -> None:
-    async with Relay(users={"ada": PASSWORD}, mechanisms=mechanisms) as relay:
-        session = await opening(relay, username="ada", password=lambda: PASSWORD)
-
-        assert await carries_a_mail(session)
-        assert relay.times("AUTH") == 1
-        assert relay.violations == []
-
-
-async def test_a_wrong_password_is_tried_once_and_told() -> None:
-    async with Relay(security="starttls", users={"ada": PASSWORD}) as relay:
-        outcome = await opening(relay, username="ada", password=lambda: "guess")
-
-        assert outcome == Answered(
-            Reply(stage=Stage.AUTH, code=535, enhanced="5.7.8", text="wrong user or password")
-        )
-        assert relay.times("AUTH") == 1
-        await until(lambda: not relay.open)
-
-
-async def test_another_mechanism_is_tried_when_the_relay_does_not_mean_the_first() -> None:
-    async with Relay(users={"ada": PASSWORD}) as relay:
-        relay.script(At.AUTH, Answer(504, "5.5.4 not this one"), nth=1)
-
-        assert await carries_a_mail(await opening(relay, username="ada", password=lambda: PASSWORD))
-
-
-async def test_the_password_is_asked_for_at_each_login(tmp_path: Path) -> None:
-    file = tmp_path / "password"
-    async with Relay(users={"ada": PASSWORD}) as relay:
-        file.write_text("old")
-        first = await opening(relay, username="ada", password=file.read_text)
-        file.write_text(PASSWORD)
-
-        second = await opening(relay, username="ada", password=file.read_text)
-
-        assert isinstance(first, Answered)
-        assert await carries_a_mail(second)
-
-
-@pytest.mark.parametrize("password", [None, lambda: None, lambda: "", Path("/nowhere").read_text])
-async def test_a_missing_password_is_told_and_nothing_is_tried(password: Any) -> None:
-    async with Relay(users={"ada": PASSWORD}) as relay:
-        outcome = await opening(relay, username="ada", password=password)
-
-        assert isinstance(outcome, Broken)
-        assert outcome.stage is Stage.AUTH
-        assert "password" in outcome.reason
-        assert relay.times("AUTH") == 0
-
-
-async def test_a_relay_that_repeats_the_login_is_not_quoted() -> None:
-    async with Relay(users={"ada": PASSWORD}) as relay:
-        relay.script(At.AUTH, Answer(535, "5.7.8 cannot read AGFkYQBjb3JyZWN0IGhvcnNl"))
-
-        outcome = await opening(relay, username="ada", password=lambda: PASSWORD)
-
-        assert isinstance(outcome, Answered)
-        assert "AGFk" not in str(outcome)
-
-
-async def test_no_common_mechanism_is_told() -> None:
-    async with Relay(users={"ada": PASSWORD}, mechanisms="GSSAPI") as relay:
-        outcome = await opening(relay, username="ada", password=lambda: PASSWORD)
-
-        assert isinstance(outcome, Broken)
-        assert outcome.stage is Stage.AUTH
 
 
 @pytest.mark.parametrize("code", [421, 554])

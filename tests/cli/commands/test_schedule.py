@@ -1,35 +1,20 @@
 import json
 import re
 import time
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 import grpc
 import pytest
 
 from gcsched.pb import task_pb2
-from tests.support.app import Running, a_setting, running
+from tests.support.app import Running
 from tests.support.command import command, gcsched
-from tests.support.contract_server import Refusal, answering
+from tests.support.contract_server import ACCEPTED, Refusal, answering
 from tests.support.ports import free_port
 from tests.support.relay.server import Relay
-from tests.support.scheduling_server import ACCEPTED, scripted
 from tests.support.wait import until
 
 WISH = ("--to=ada@example.org", "--empid=E1815", "--message=Interview on Friday")
-
-
-@pytest.fixture
-async def relay() -> AsyncIterator[Relay]:
-    async with Relay() as relay:
-        yield relay
-
-
-@pytest.fixture
-async def app(mongo_uri: str, redis_url: str, relay: Relay) -> AsyncIterator[Running]:
-    settings = a_setting(mongo=mongo_uri, redis=redis_url, relay_port=relay.port)
-    async with running(settings) as app:
-        yield app
 
 
 async def test_an_invitation_is_accepted_and_mailed_now(app: Running, relay: Relay) -> None:
@@ -109,9 +94,9 @@ async def test_nobody_there_ends_with_3_and_says_what_to_do() -> None:
 
 
 async def test_a_repeated_command_asks_for_the_same_second() -> None:
-    async with scripted(grpc.StatusCode.UNAVAILABLE) as away:
+    async with answering(ScheduleMeet=grpc.StatusCode.UNAVAILABLE) as away:
         first = await gcsched("schedule", *WISH, "--at", "daily", "--target", away.target)
-    async with scripted(grpc.StatusCode.UNAVAILABLE, ACCEPTED) as hiccup:
+    async with answering(ScheduleMeet=[grpc.StatusCode.UNAVAILABLE, ACCEPTED]) as hiccup:
         second = await gcsched("schedule", *WISH, "--at", "+1h", "--target", hiccup.target)
 
     assert "use --at daily." in first.stderr
@@ -120,7 +105,7 @@ async def test_a_repeated_command_asks_for_the_same_second() -> None:
 
 
 async def test_every_option_reaches_its_field() -> None:
-    async with scripted(ACCEPTED) as server:
+    async with answering(ScheduleMeet=ACCEPTED) as server:
         await gcsched("schedule", *WISH, "--name=Ada", "--at=1672531200", "--target", server.target)
 
     assert server.asked == [
@@ -288,11 +273,11 @@ async def test_a_second_one_that_is_not_the_first_again_is_refused(
 
 
 async def test_an_error_of_another_kind_gives_no_false_advice() -> None:
-    async with scripted(grpc.StatusCode.UNAUTHENTICATED) as server:
+    async with answering(ScheduleMeet=grpc.StatusCode.UNAUTHENTICATED) as server:
         done = await gcsched("schedule", *WISH, "--target", server.target)
 
     assert done.returncode == 1
-    assert done.stderr == f"{server.target} answered UNAUTHENTICATED: as the script says\n"
+    assert done.stderr == f"{server.target} answered UNAUTHENTICATED: as the test says\n"
 
 
 @pytest.mark.parametrize("arguments", [("--at", "soon"), ("--at", "2026-01-05T09:00")])

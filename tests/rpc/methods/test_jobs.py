@@ -1,7 +1,6 @@
 """What callers see who change their mind: a real channel, real stores and a real relay."""
 
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +9,9 @@ import pytest
 from google.protobuf.message import Message
 
 from gcsched.pb import task_pb2
-from tests.rpc.serving import refused
-from tests.support.app import Running, a_setting, running
+from tests.support.app import a_setting, running
 from tests.support.relay.server import Answer, At, LoseReply, Relay
+from tests.support.rpc_server import refused
 from tests.support.service import Stub, a_meet, scheduler
 from tests.support.stores import own_mongod
 from tests.support.wait import until
@@ -23,24 +22,8 @@ NO_SUCH_JOB = "0" * 32
 
 
 @pytest.fixture
-async def relay() -> AsyncIterator[Relay]:
-    async with Relay() as relay:
-        yield relay
-
-
-@pytest.fixture
-async def app(mongo_uri: str, redis_url: str, relay: Relay) -> AsyncIterator[Running]:
-    settings = a_setting(
-        mongo=mongo_uri, redis=redis_url, relay_port=relay.port, on_uncertain="hold"
-    )
-    async with running(settings) as app:
-        yield app
-
-
-@pytest.fixture
-async def stub(app: Running) -> AsyncIterator[Stub]:
-    async with scheduler(app.target) as stub:
-        yield stub
+def app_settings() -> dict[str, str]:
+    return {"on_uncertain": "hold"}
 
 
 async def a_waiting_job(stub: Stub, number: int = 1, *, ahead: int = DAY) -> str:

@@ -23,12 +23,11 @@ from gcsched.domain.smtp_reply import Kind
 from gcsched.pb import task_pb2
 from gcsched.rpc.methods.jobs import ReadJobMethods
 from gcsched.usecases.management.read_jobs import ReadJobs
-from tests.rpc.serving import refused, served
 from tests.support.builders import NOON, NOW, a_job, an_attempt
+from tests.support.clocks import SECOND
+from tests.support.rpc_server import refused, served
 from tests.support.service import Stub
 from tests.support.stores import own_mongod
-
-SECOND = timedelta(seconds=1)
 
 
 @pytest.fixture

@@ -18,8 +18,8 @@ from gcsched.rpc.methods.jobs import ReadJobMethods
 from gcsched.rpc.methods.recipients import RecipientMethods
 from gcsched.usecases.management.read_jobs import ReadJobs
 from gcsched.usecases.management.recipients import KnowRecipients
-from tests.rpc.serving import refused, served
 from tests.support.builders import NOON, FixedClock, a_job
+from tests.support.rpc_server import refused, served
 from tests.support.service import Stub
 
 GET = task_pb2.GetRecipientRequest(empid="E1")

@@ -6,24 +6,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import grpc
-import pytest
 
 from gcsched.pb import task_pb2
-from tests.rpc.serving import refused
 from tests.support.app import Running, a_setting, all_are_sent, ask_for, jobs, running
+from tests.support.probes import Looker, looking_at
 from tests.support.relay.server import At, Hang, Relay
+from tests.support.rpc_server import refused
 from tests.support.service import Stub, a_meet, scheduler
 from tests.support.wait import until
-from tests.web.looking import Looker, looking_at
 
 A_PAUSE = task_pb2.PauseSendingRequest(by="ada", reason="the relay moves")
 RESUME = task_pb2.ResumeSendingRequest(by="bob")
-
-
-@pytest.fixture
-async def relay() -> AsyncIterator[Relay]:
-    async with Relay() as relay:
-        yield relay
 
 
 @asynccontextmanager

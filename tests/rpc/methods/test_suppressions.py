@@ -14,8 +14,8 @@ from gcsched.adapters.mongo.suppressions import MongoSuppressions
 from gcsched.pb import task_pb2
 from gcsched.rpc.methods.suppressions import SuppressionMethods
 from gcsched.usecases.management.suppressions import Blocklist
-from tests.rpc.serving import refused, served
 from tests.support.builders import FixedClock, a_suppression
+from tests.support.rpc_server import refused, served
 from tests.support.service import Stub
 
 # Ahead of every clock: the server deletes what is over by its own.

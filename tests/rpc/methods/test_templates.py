@@ -1,33 +1,25 @@
 """Which templates there are, and what a mail from each looks like."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import grpc
 import pytest
 
 from gcsched.pb import task_pb2
-from tests.support.app import Running, a_setting, running
-from tests.support.relay.server import Relay
+from tests.support.app import Running
 from tests.support.service import Stub
 from tests.support.status_details import status_of, violations
 
 
 @pytest.fixture
-async def app(
-    mongo_uri: str, redis_url: str, relay: Relay, tmp_path: Path
-) -> AsyncIterator[Running]:
+def app_settings(tmp_path: Path) -> dict[str, str]:
     (tmp_path / "doc.html").write_text("<p>{{ message }} for {{ username }}</p>", "utf-8")
     (tmp_path / "room.html").write_text(
         "<p>{{ room }} {{ 1 // (1 - (count == '0') | int) }}</p>", "utf-8"
     )
     (tmp_path / "room.txt").write_text("{{ room }} of {{ count }} {{ floor | d('?') }}", "utf-8")
     (tmp_path / "_base.html").write_text("{{ nothing }}", "utf-8")
-    settings = a_setting(
-        mongo=mongo_uri, redis=redis_url, relay_port=relay.port, templates_dir=str(tmp_path)
-    )
-    async with running(settings) as app:
-        yield app
+    return {"templates_dir": str(tmp_path)}
 
 
 async def test_all_templates_are_listed_with_what_each_needs(

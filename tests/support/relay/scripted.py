@@ -14,16 +14,9 @@ from gcsched.usecases.relays.rate_allowance import OwnAllowance
 from gcsched.usecases.relays.rate_limiter import Pacer
 from gcsched.usecases.relays.refusals import Acceptance
 from gcsched.usecases.relays.trouble import nobody_listens
+from tests.support.clocks import Seconds
 
 TAKEN = Answered(Reply.parse(Stage.BODY, 250, "2.0.0 ok"))
-
-
-@dataclass
-class Seconds:
-    now: float = 100.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @dataclass

@@ -7,7 +7,8 @@ import pytest
 from gcsched.domain.job import Job
 from gcsched.errors import StoreUnavailable
 from gcsched.usecases.admission.recipient_writer import RecipientNotes
-from tests.support.builders import a_job, running
+from tests.support.background import in_background
+from tests.support.builders import a_job
 from tests.support.wait import until
 
 
@@ -91,7 +92,7 @@ async def test_what_the_store_does_not_take_waits_for_the_next_time(
 async def test_details_are_saved_every_now_and_then(
     store: ToyRecipients, notes: RecipientNotes
 ) -> None:
-    async with running(notes.run):
+    async with in_background(notes.run):
         note(notes, 1, first=1)
         await until(lambda: store.groups == [["job-1"]])
         note(notes, 1, first=2)
@@ -105,7 +106,7 @@ async def test_what_waits_at_the_stop_is_saved_at_once(store: ToyRecipients) -> 
     loop = asyncio.get_running_loop()
     started = loop.time()
 
-    async with running(notes.run):
+    async with in_background(notes.run):
         note(notes, 1)
 
     assert store.saved == ["job-0"]
@@ -116,7 +117,7 @@ async def test_a_store_that_is_away_does_not_hold_up_the_stop(store: ToyRecipien
     notes = RecipientNotes(store=store, every=timedelta(hours=1))
     store.takes = 0
 
-    async with running(notes.run):
+    async with in_background(notes.run):
         note(notes, 1)
 
     assert store.tries == 1

@@ -3,13 +3,12 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as time_of_day
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -33,6 +32,7 @@ from gcsched.usecases.loop_share import LoopShare
 from gcsched.usecases.ports import AdmissionError, Clock, Unobserved
 from gcsched.usecases.wakeups import Ringer
 from gcsched.web.instruments import admission_label
+from tests.support.background import in_background
 from tests.support.builders import (
     NOON,
     NOW,
@@ -43,13 +43,12 @@ from tests.support.builders import (
     a_request,
     an_admitted,
     is_new,
-    running,
 )
+from tests.support.clocks import SECOND
+from tests.support.rows import Row
 from tests.support.stores import OwnServer, own_mongod, own_valkey
 from tests.support.wait import until
 
-Row = dict[str, Any]
-SECOND = timedelta(seconds=1)
 SOON = timedelta(milliseconds=300)
 NOBODY_WAITS_LONGER = 0.05 + 0.15  # seconds: for the bell, and for the write on a busy machine
 
@@ -67,15 +66,10 @@ async def submitting(
     write = AdmissionWrite(admissions=MongoAdmissions(mongo=mongo), ringer=ringer, recipients=notes)
     group = Group[Submission, Stored](write, linger=timedelta(milliseconds=2))
     try:
-        async with running(ringer.run), running(notes.run), running(group.run):
+        async with in_background(ringer.run), in_background(notes.run), in_background(group.run):
             yield Submit(make_job=a_job_factory(), group=group, now=now)
     finally:
         await client.aclose(close_connection_pool=True)
-
-
-@pytest.fixture
-def clock() -> FixedClock:
-    return FixedClock()
 
 
 @pytest.fixture
@@ -89,17 +83,6 @@ async def submit(
 ) -> AsyncIterator[Submit]:
     async with submitting(mongo, redis_url, now=clock, nudges=nudges) as submit:
         yield submit
-
-
-@pytest.fixture
-def raw(mongo_uri: str) -> Iterator[Database[Row]]:
-    with MongoClient[Row](mongo_uri, tz_aware=True) as client:
-        yield client.get_default_database()
-
-
-@pytest.fixture
-def jobs(raw: Database[Row]) -> Collection[Row]:
-    return raw["jobs"]
 
 
 def rung(redis_url: str) -> set[str]:

@@ -17,10 +17,10 @@ from gcsched.errors import MalformedMail, Overloaded, Stopping, StoreUnavailable
 from gcsched.usecases.batching import Group
 from gcsched.usecases.delivery.deliver import Claimed, Deliver, Fence
 from gcsched.usecases.ports import Begin, Carried, Carrier, Claims, Clock, Composer
-from tests.support.builders import NOW, FixedClock, a_claimed_job, running
-from tests.support.mails import a_mail
-
-SECOND = timedelta(seconds=1)
+from tests.support.background import in_background
+from tests.support.builders import NOW, FixedClock, a_claimed_job
+from tests.support.clocks import SECOND
+from tests.support.engines import ToyComposer
 
 
 @dataclass
@@ -35,11 +35,6 @@ class Ours:
         self.asked.append((token, set(ids)))
         self.dates |= dict.fromkeys(ids, date)
         return self.claims[token] & set(ids)
-
-
-class Letters:
-    def compose(self, job: Job) -> Mail:
-        return a_mail(recipient=job.email)
 
 
 @dataclass
@@ -107,7 +102,7 @@ async def test_a_delivery_that_is_cut_off_has_the_date_of_its_permit_once_it_has
     clock, group = FixedClock(), a_group()
     deliver = a_deliver(group, clock, carrier=Failing(ValueError("no"), begun=True))
     claimed, waiting = (Claimed(job=a_claimed_job(), token="t") for _ in range(2))
-    async with running(group.run):
+    async with in_background(group.run):
         with pytest.raises(ValueError, match="no"):
             await deliver(claimed)
 
@@ -139,7 +134,7 @@ async def test_a_mail_whose_time_is_over_before_its_body_is_not_sent(
     relay = SlowRelay(clock=clock, seconds=seconds)
     group: Group[Claimed, Permit | None] = Group(fence(Ours({"t": {"job-1"}})))
     deliver = Deliver(
-        composer=Letters(),
+        composer=ToyComposer(),
         carrier=relay,
         fence=group,
         policy=RetryPolicy(),
@@ -148,7 +143,7 @@ async def test_a_mail_whose_time_is_over_before_its_body_is_not_sent(
     )
     job = a_claimed_job(not_after=NOW + 10 * SECOND)
 
-    async with running(group.run):
+    async with in_background(group.run):
         conclusion = await deliver(Claimed(job=job, token="t"))
 
     assert conclusion.job.state is state
@@ -179,7 +174,7 @@ def a_deliver(
     carrier: Carrier | None = None,
 ) -> Deliver:
     return Deliver(
-        composer=composer or Letters(),
+        composer=composer or ToyComposer(),
         carrier=carrier or SlowRelay(clock=clock, seconds=0),
         fence=group,
         policy=RetryPolicy(),
@@ -250,7 +245,7 @@ async def test_a_defect_after_the_body_began_leaves_the_mail_uncertain() -> None
     group = a_group()
     deliver = a_deliver(group, clock, carrier=Failing(ValueError("no"), begun=True))
     claimed = Claimed(job=a_claimed_job(), token="t")
-    async with running(group.run):
+    async with in_background(group.run):
         with pytest.raises(ValueError, match="no"):
             await deliver(claimed)
 

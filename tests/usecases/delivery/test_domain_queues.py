@@ -1,7 +1,6 @@
 import asyncio
 from collections import Counter
-from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from hypothesis import given, settings
@@ -11,50 +10,14 @@ from gcsched.domain.job import Priority
 from gcsched.usecases.delivery.deliver import Claimed
 from gcsched.usecases.delivery.domain_queues import Lanes
 from tests.support.builders import NOW, FixedClock, a_claimed_job
-
-SECOND = timedelta(seconds=1)
-
-
-def mail(name: str) -> Claimed:
-    """Make a mail of the domain that the first letter of *name* stands for."""
-    job = a_claimed_job(id=name, email=f"{name}@{name[0]}.example")
-    return Claimed(job=job, token="claim-1")
-
-
-def mails(domain: str, count: int) -> list[Claimed]:
-    return [mail(f"{domain}{number}") for number in range(count)]
-
-
-def names(claimed: list[Claimed]) -> list[str]:
-    return [each.job.id for each in claimed]
-
-
-@pytest.fixture
-def clock() -> FixedClock:
-    return FixedClock()
-
-
-def filled(clock: FixedClock, *waiting: Claimed, limit: int) -> Lanes:
-    lanes = Lanes(limit=limit, now=clock)
-    for each in waiting:
-        assert lanes.put(each) is None
-    return lanes
-
-
-async def taken(lanes: Lanes, count: int) -> list[Claimed]:
-    async with asyncio.timeout(1):
-        return [await lanes.get() for _ in range(count)]
+from tests.support.clocks import SECOND
+from tests.support.domain_queues import filled, mail, mails, names, put_off, taken, urgent
 
 
 async def carry(lanes: Lanes, clock: FixedClock, took: timedelta) -> None:
     [claimed] = await taken(lanes, 1)
     clock.forward(took)
     lanes.done(claimed)
-
-
-def put_off(lanes: Lanes, domain: str, count: int) -> list[datetime]:
-    given = [lanes.put(each) for each in mails(domain, count)]
-    return [due for due in given if due is not None]
 
 
 async def test_without_a_limit_it_is_a_queue_and_takes_all(clock: FixedClock) -> None:
@@ -230,59 +193,6 @@ async def test_domains_without_a_mail_are_forgotten_when_there_are_too_many(
     lanes.done(busy)
 
     assert names(await taken(lanes, 1)) == ["a1"]
-
-
-def urgent(name: str) -> Claimed:
-    waiting = mail(name)
-    return replace(waiting, job=replace(waiting.job, priority=Priority.URGENT))
-
-
-@pytest.mark.parametrize("limit", [0, 10], ids=["no limit", "a limit"])
-async def test_an_urgent_mail_is_the_next_one_whatever_waits(clock: FixedClock, limit: int) -> None:
-    lanes = filled(clock, *mails("a", 5), *mails("b", 5), limit=limit)
-    await taken(lanes, 1)
-
-    for name in ("c-first", "a-second"):
-        lanes.put(urgent(name))
-
-    assert names(await taken(lanes, 4)) == ["c-first", "a-second", "a1", "a2"]
-
-
-async def test_an_urgent_mail_goes_before_those_of_its_own_full_domain(clock: FixedClock) -> None:
-    lanes = filled(clock, *mails("a", 4), *mails("b", 1), limit=2)
-    [first] = await taken(lanes, 1)
-
-    lanes.put(urgent("a-now"))
-
-    assert names(await taken(lanes, 2)) == ["a-now", "b0"]
-    assert lanes.parked() == 3
-    lanes.done(first)
-    assert names(await taken(lanes, 1)) == ["a1"]
-    assert lanes.parked() == 2
-
-
-async def test_urgent_mails_keep_to_the_places_of_their_domain(clock: FixedClock) -> None:
-    lanes = filled(clock, *mails("a", 2), limit=2)
-    out = await taken(lanes, 2)
-
-    lanes.put(urgent("a-now"))
-    lanes.put(mail("b0"))
-
-    assert names(await taken(lanes, 1)) == ["b0"]
-    lanes.done(out[0])
-    assert names(await taken(lanes, 1)) == ["a-now"]
-
-
-async def test_an_urgent_mail_is_put_off_only_behind_as_many_others_again(
-    clock: FixedClock,
-) -> None:
-    lanes = filled(clock, *mails("a", 1 + 4), limit=1)
-    assert put_off(lanes, "a", 1)
-
-    assert [lanes.put(urgent(f"a-{n}")) for n in range(4)] == [None] * 4
-    assert lanes.put(urgent("a-more")) is not None
-    assert lanes.put(urgent("b-now")) is None
-    assert names(await taken(lanes, 2)) == ["a-0", "b-now"]
 
 
 @given(data=st.data())

@@ -7,7 +7,8 @@ import pytest
 from gcsched.errors import StoreUnavailable
 from gcsched.usecases.delivery.leases import Leases
 from gcsched.usecases.ports import Batch
-from tests.support.builders import a_batch, a_claimed_job, a_conclusion, running
+from tests.support.background import in_background
+from tests.support.builders import a_batch, a_claimed_job, a_conclusion
 from tests.support.wait import until
 
 
@@ -142,7 +143,7 @@ async def test_leases_are_renewed_again_and_again_until_the_stop(
     leases = Leases(claims, capacity=10)
     leases.hold(batch(1))
 
-    async with running(leases.run):
+    async with in_background(leases.run):
         await until(lambda: len(claims.renewed) >= 3)
 
     assert claims.renewed[:3] == [["claim-1"]] * 3
@@ -157,7 +158,7 @@ async def test_a_renewal_that_failed_is_tried_again_soon(
     leases = Leases(claims, capacity=10)
     leases.hold(batch(1))
 
-    async with running(leases.run):
+    async with in_background(leases.run):
         monkeypatch.setattr("gcsched.usecases.delivery.leases.RENEW_EVERY", timedelta(hours=1))
         await until(lambda: len(claims.renewed) >= 3)
 
@@ -168,7 +169,7 @@ async def test_a_stop_does_not_wait_for_the_next_renewal(claims: ToyClaims) -> N
     loop = asyncio.get_running_loop()
     started = loop.time()
 
-    async with running(Leases(claims, capacity=10).run):
+    async with in_background(Leases(claims, capacity=10).run):
         pass
 
     assert loop.time() - started < 1

@@ -6,7 +6,8 @@ import pytest
 from gcsched.errors import BellUnavailable
 from gcsched.usecases.delivery.sent_markers import AcceptedMarks
 from gcsched.usecases.ports import Conclusion
-from tests.support.builders import a_claimed_job, a_conclusion, an_attempt, running
+from tests.support.background import in_background
+from tests.support.builders import a_claimed_job, a_conclusion, an_attempt
 from tests.support.wait import until
 
 Mark = tuple[str, str]
@@ -58,7 +59,7 @@ def conclusion(number: int) -> Conclusion:
 async def test_what_the_relay_accepted_is_noted_under_job_and_claim(
     store: ToyMarks, marks: AcceptedMarks
 ) -> None:
-    async with running(marks.run):
+    async with in_background(marks.run):
         marks.note(conclusion(1))
         await until(lambda: store.kept)
 
@@ -68,7 +69,7 @@ async def test_what_the_relay_accepted_is_noted_under_job_and_claim(
 async def test_marks_that_come_together_are_one_write(
     store: ToyMarks, marks: AcceptedMarks
 ) -> None:
-    async with running(marks.run):
+    async with in_background(marks.run):
         for number in range(3):
             marks.note(conclusion(number))
         await until(lambda: store.kept)
@@ -80,7 +81,7 @@ async def test_marks_that_come_together_are_one_write(
 async def test_a_mark_is_forgotten_once_the_database_knows(
     store: ToyMarks, marks: AcceptedMarks
 ) -> None:
-    async with running(marks.run):
+    async with in_background(marks.run):
         marks.note(conclusion(1))
         await until(lambda: store.kept)
         marks.forget(conclusion(1))
@@ -96,7 +97,7 @@ async def test_a_mark_forgotten_before_it_was_written_never_is(
     marks.note(conclusion(2))
     marks.forget(conclusion(1))
 
-    async with running(marks.run):
+    async with in_background(marks.run):
         await until(lambda: store.kept)
 
     assert store.writes == [("note", [("job-2", "claim-2")])]
@@ -107,7 +108,7 @@ async def test_a_mark_forgotten_while_it_is_written_is_forgotten_after_it(
 ) -> None:
     store.gate.clear()
 
-    async with running(marks.run):
+    async with in_background(marks.run):
         marks.note(conclusion(1))
         await until(lambda: store.writes)
         marks.forget(conclusion(1))
@@ -123,7 +124,7 @@ async def test_a_store_that_is_away_is_not_asked_again_for_the_same(
     monkeypatch.setattr("gcsched.usecases.delivery.sent_markers.QUIET_SECONDS", 0.02)
     store.is_away = True
 
-    async with running(marks.run):
+    async with in_background(marks.run):
         marks.note(conclusion(1))
         await until(lambda: store.writes)
         marks.note(conclusion(2))
@@ -141,7 +142,7 @@ async def test_a_stop_does_not_wait_for_a_store_that_is_away(
     loop = asyncio.get_running_loop()
     started = loop.time()
 
-    async with running(marks.run):
+    async with in_background(marks.run):
         marks.note(conclusion(1))
         await until(lambda: store.writes)
 
@@ -157,7 +158,7 @@ async def test_no_more_marks_wait_than_the_limit(
     for number in range(10, 14):
         marks.forget(conclusion(number))
 
-    async with running(marks.run):
+    async with in_background(marks.run):
         await until(lambda: len(store.writes) == 2)
 
     assert store.writes == [
@@ -169,7 +170,7 @@ async def test_no_more_marks_wait_than_the_limit(
 async def test_what_waits_at_the_stop_is_still_written(
     store: ToyMarks, marks: AcceptedMarks
 ) -> None:
-    async with running(marks.run):
+    async with in_background(marks.run):
         marks.note(conclusion(1))
 
     assert store.kept == {("job-1", "claim-1")}

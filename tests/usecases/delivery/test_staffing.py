@@ -14,7 +14,8 @@ from gcsched.usecases.delivery.sent_markers import AcceptedMarks
 from gcsched.usecases.delivery.staffing import Staffing
 from gcsched.usecases.delivery.worker_pool import Crew
 from gcsched.usecases.ports import Conclusion, Marks
-from tests.support.builders import NOW, FixedClock, a_claimed_job, a_conclusion, running
+from tests.support.background import in_background
+from tests.support.builders import NOW, FixedClock, a_claimed_job, a_conclusion
 from tests.support.wait import until
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ async def test_each_stuck_worker_is_relieved_up_to_the_limit_and_none_is_one_too
     bodies, staffing, kept = Bodies(), Staffing(size=2, relief=3), Kept()
     crew = a_crew(bodies, staffing, kept)
 
-    async with running(partial(crew.run, grace=HURRY)):
+    async with in_background(partial(crew.run, grace=HURRY)):
         await until(lambda: bodies.under_way == 5)
         assert staffing.stuck() == 3
         bodies.begun = False
@@ -98,7 +99,7 @@ async def test_without_another_relay_or_before_the_body_nobody_is_relieved(
     bodies, kept = Bodies(begun=begun), Kept()
     crew = a_crew(bodies, Staffing(size=2, relief=relief), kept)
 
-    async with running(partial(crew.run, grace=HURRY)):
+    async with in_background(partial(crew.run, grace=HURRY)):
         await until(lambda: bodies.under_way == 2)
         asyncio.get_running_loop().call_later(0.3, bodies.answered.set)
         await until(lambda: len(kept.conclusions) == 20)

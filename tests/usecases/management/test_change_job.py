@@ -1,15 +1,13 @@
 """Steer one job on a real store, with others who change it at the same moment."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from pymongo import MongoClient
-from pymongo import collection as raw
 
 from gcsched.adapters.mongo.codec import decode, encode
 from gcsched.adapters.mongo.connection import Mongo
@@ -40,11 +38,12 @@ from tests.support.builders import (
     a_suppression,
     an_attempt,
 )
+from tests.support.clocks import DAY
+from tests.support.rows import Rows
 
-Row = dict[str, Any]
-Rows = raw.Collection[Row]
 LATER = NOW + timedelta(minutes=1)
-DAY, SOON = timedelta(days=1), timedelta(seconds=5)
+SOON = timedelta(seconds=5)
+
 PLAN = DailyPlan(at=time(10), zone=ZoneInfo("UTC"))
 
 
@@ -118,13 +117,6 @@ class Unsettled:
 
     async def change(self, seen: Job, changed: Job, *, within: timedelta) -> bool:
         return await self.store.change(seen, changed, within=within)
-
-
-@pytest.fixture
-def jobs(mongo: Mongo, mongo_uri: str) -> Iterator[Rows]:
-    assert mongo.database.name in mongo_uri
-    with MongoClient[Row](mongo_uri, tz_aware=True) as client:
-        yield client.get_default_database()["jobs"]
 
 
 @pytest.fixture

@@ -20,10 +20,12 @@ from gcsched.domain.job_list import JobFilter
 from gcsched.usecases.management.change_jobs import ChangeJobs, Lot
 from gcsched.usecases.wakeups import Ringer
 from tests.support.builders import NOW, a_job
+from tests.support.clocks import DAY
 from tests.support.stores import own_mongod
-from tests.usecases.management.test_change_jobs import SilentBell
+from tests.support.wakeups import SilentBell
 
-DAY, SOON = timedelta(days=1), timedelta(seconds=20)
+SOON = timedelta(seconds=20)
+
 NOT_CONFIRMED = {"code": 64, "errmsg": "waiting for replication timed out"}
 
 Client = MongoClient[dict[str, Any]]

@@ -1,14 +1,11 @@
 """Block an address whose jobs are claimed, on a real store; oracle: what the driver finds there."""
 
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
-from pymongo import MongoClient
-from pymongo import collection as raw
 
 from gcsched.adapters.mongo.codec import encode
 from gcsched.adapters.mongo.connection import Mongo
@@ -19,9 +16,9 @@ from gcsched.errors import StoreUnavailable
 from gcsched.usecases.management.suppressions import Blocklist
 from gcsched.usecases.ports import ClaimedJobs
 from tests.support.builders import NOW, FixedClock, a_claimed_job, a_job
+from tests.support.bulk_changes import states
+from tests.support.rows import Rows
 
-Row = dict[str, Any]
-Rows = raw.Collection[Row]
 FAR = timedelta(days=36_500)  # the server itself deletes what is over by its own clock
 ADDRESS = "ada@example.org"
 
@@ -53,13 +50,6 @@ class Meddled:
 
 
 @pytest.fixture
-def jobs(mongo: Mongo, mongo_uri: str) -> Iterator[Rows]:
-    assert mongo.database.name in mongo_uri
-    with MongoClient[Row](mongo_uri, tz_aware=True) as client:
-        yield client.get_default_database()["jobs"]
-
-
-@pytest.fixture
 def blocklist(mongo: Mongo) -> Blocklist:
     steering = MongoSteering(mongo=mongo, retention=FAR)
     store = MongoSuppressions(mongo=mongo)
@@ -68,10 +58,6 @@ def blocklist(mongo: Mongo) -> Blocklist:
 
 def store(jobs: Rows, *some: Job) -> None:
     jobs.insert_many([encode(replace(job, dedup_key=f"key of {job.id}")) for job in some])
-
-
-def states(jobs: Rows) -> dict[str, str]:
-    return {row["_id"]: row["state"] for row in jobs.find()}
 
 
 async def test_claims_on_the_address_end_and_no_others(blocklist: Blocklist, jobs: Rows) -> None:

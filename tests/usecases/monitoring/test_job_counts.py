@@ -1,48 +1,14 @@
 import asyncio
 import time
-from dataclasses import replace
-from datetime import datetime, timedelta
 
 import pytest
 
 from gcsched.domain.job import State
-from gcsched.errors import StoreUnavailable
 from gcsched.usecases.monitoring.job_counts import PAUSE_AFTER_CHEAP_SECONDS, TOO_OLD, Census
-from gcsched.usecases.ports import JobCounts
-from tests.support.builders import NOW, FixedClock, running
+from tests.support.background import in_background
+from tests.support.builders import NOW, FixedClock
+from tests.support.tally import COUNTS, ToyTally
 from tests.support.wait import until
-
-COUNTS = JobCounts(by_state={State.SENT: 1}, oldest_due=timedelta(seconds=4))
-
-
-class ToyTally:
-    """Takes *took* seconds by the clock that it moves; hangs while *answers* is not set."""
-
-    def __init__(self, clock: "Seconds | None" = None) -> None:
-        self.asked: list[datetime] = []
-        self.is_away = False
-        self.took = 0.0
-        self.clock = clock or Seconds()
-        self.answers = asyncio.Event()
-        self.answers.set()
-
-    async def count(self, *, now: datetime) -> JobCounts:
-        self.asked.append(now)
-        await self.answers.wait()
-        self.clock.now += self.took
-        if self.is_away:
-            raise StoreUnavailable("counting jobs")
-        return replace(COUNTS, by_state={State.SENT: len(self.asked)})
-
-
-class Seconds:
-    """A monotonic clock that only goes when told to."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def sent(census: Census) -> int | None:
@@ -55,7 +21,7 @@ async def test_it_counts_at_once_when_it_begins() -> None:
     assert census.latest is None
     assert census.counted is None
 
-    async with running(census.run):
+    async with in_background(census.run):
         await until(lambda: census.latest)
 
     assert census.latest == COUNTS
@@ -86,7 +52,7 @@ async def test_what_is_too_old_is_not_told_any_more() -> None:
 async def test_what_is_cheap_is_counted_anew_for_whoever_looks() -> None:
     tally = ToyTally()
     census = Census(tally=tally, now=FixedClock(), clock=tally.clock)
-    async with running(census.run):
+    async with in_background(census.run):
         await until(lambda: census.latest)
         for looked in range(2, 5):
             tally.clock.now += PAUSE_AFTER_CHEAP_SECONDS
@@ -105,7 +71,7 @@ async def test_however_many_look_mongodb_counts_a_small_part_of_the_time(
     tally.took = took
     census = Census(tally=tally, now=FixedClock(), clock=tally.clock)
     await census.count()
-    async with running(census.run):
+    async with in_background(census.run):
         await until(lambda: len(tally.asked) == 2)
         tally.clock.now += pause - 0.001
         for _ in range(100):
@@ -120,7 +86,7 @@ async def test_however_many_look_mongodb_counts_a_small_part_of_the_time(
 async def test_all_who_look_at_once_share_one_count_and_none_can_cancel_it() -> None:
     tally = ToyTally()
     census = Census(tally=tally, now=FixedClock(), clock=tally.clock)
-    async with running(census.run):
+    async with in_background(census.run):
         await until(lambda: census.latest)
         tally.clock.now += PAUSE_AFTER_CHEAP_SECONDS
         tally.answers.clear()
@@ -138,7 +104,7 @@ async def test_all_who_look_at_once_share_one_count_and_none_can_cancel_it() -> 
 async def test_a_count_that_hangs_holds_up_a_look_for_half_a_second_only() -> None:
     tally = ToyTally()
     census = Census(tally=tally, now=FixedClock(), clock=tally.clock)
-    async with running(census.run):
+    async with in_background(census.run):
         await until(lambda: census.latest)
         tally.clock.now += PAUSE_AFTER_CHEAP_SECONDS
         tally.answers.clear()
@@ -158,7 +124,7 @@ async def test_one_count_that_hung_makes_the_next_no_rarer_but_two_do() -> None:
     await census.count()
     tally.took = 8.0
     await census.count()
-    async with running(census.run):
+    async with in_background(census.run):
         await until(lambda: len(tally.asked) == 3)
         await census.freshen()
 
@@ -168,7 +134,7 @@ async def test_one_count_that_hung_makes_the_next_no_rarer_but_two_do() -> None:
 async def test_after_a_count_that_hung_once_the_next_is_no_later() -> None:
     tally = ToyTally()
     census = Census(tally=tally, now=FixedClock(), clock=tally.clock)
-    async with running(census.run):
+    async with in_background(census.run):
         await until(lambda: census.latest)
         tally.took = 8.0
         tally.clock.now += PAUSE_AFTER_CHEAP_SECONDS
@@ -184,7 +150,7 @@ async def test_a_mongodb_that_is_away_is_not_asked_by_each_who_looks() -> None:
     tally = ToyTally()
     tally.is_away = True
     census = Census(tally=tally, now=FixedClock(), clock=tally.clock)
-    async with running(census.run):
+    async with in_background(census.run):
         await until(lambda: tally.asked)
         for _ in range(50):
             await census.freshen()

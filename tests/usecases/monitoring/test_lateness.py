@@ -1,7 +1,6 @@
 """Lateness by size. Oracle: the quantiles of all the values, sorted."""
 
 import math
-from dataclasses import dataclass
 from datetime import timedelta
 
 from hypothesis import given
@@ -11,22 +10,14 @@ from gcsched.domain.lateness import lateness_of
 from gcsched.domain.smtp_reply import Kind
 from gcsched.usecases.monitoring.lateness import Figures, Lateness
 from tests.support.builders import NOW, a_claimed_job, a_job, an_attempt
+from tests.support.clocks import SECOND, Seconds
 
 LATE = st.timedeltas(timedelta(0), timedelta(days=2))
-SECOND = timedelta(seconds=1)
 NOTHING = Figures(mails=0, p50=timedelta(0), p99=timedelta(0))
 
 
-@dataclass
-class Seconds:
-    now: float = 1_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 def noted(*values: timedelta) -> Lateness:
-    lateness = Lateness(clock=Seconds())
+    lateness = Lateness(clock=Seconds(1000.0))
     for value in values:
         lateness.note(value)
     return lateness

@@ -1,31 +1,23 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from gcsched.domain.job import State
 from gcsched.domain.mail import Mail
 from gcsched.domain.pause import Pause
 from gcsched.domain.relay_health import HealthReport, RelayState
 from gcsched.domain.smtp_reply import Transmission
-from gcsched.errors import StoreUnavailable
 from gcsched.usecases.monitoring.job_counts import Census
 from gcsched.usecases.monitoring.lateness import Lateness
 from gcsched.usecases.monitoring.status import About, RelayReport, Status
-from gcsched.usecases.ports import Begin, JobCounts
+from gcsched.usecases.ports import Begin
 from gcsched.usecases.relays.protected_relay import GuardedRelay
 from gcsched.usecases.relays.rate_allowance import OwnAllowance
 from gcsched.usecases.relays.rate_limiter import Pacer
 from tests.support.builders import NOW, FixedClock
+from tests.support.relay.sessions import ToySessions
+from tests.support.tally import COUNTS, ToyTally
 
 ABOUT = About(version="1.2.3", python="3.11.9", started=NOW)
-COUNTS = JobCounts(by_state={State.SENT: 3}, oldest_due=timedelta(seconds=4))
-
-
-@dataclass(frozen=True)
-class ToySessions:
-    name: str
-    connections: int = 0
-    busy: int = 0
 
 
 @dataclass(frozen=True)
@@ -41,28 +33,20 @@ class IdleMailer:
         raise NotImplementedError(mail, begin, on_place)
 
 
-class ToyTally:
-    def __init__(self, counts: JobCounts | None) -> None:
-        self._counts = counts
-
-    async def count(self, *, now: datetime) -> JobCounts:
-        if self._counts is None:
-            raise StoreUnavailable(f"counting jobs at {now}")
-        return self._counts
-
-
 def a_relay(name: str, *, per_second: float = 0.0) -> GuardedRelay:
     pacer = Pacer(relay=name, per_second=per_second, burst=10, allowance=OwnAllowance())
     return GuardedRelay(mailer=IdleMailer(name), pacer=pacer, login="", meanwhile="")
 
 
 def a_status(
-    *relays: GuardedRelay, counts: JobCounts | None = COUNTS, sessions: Sequence[ToySessions] = ()
+    *relays: GuardedRelay, is_store_away: bool = False, sessions: Sequence[ToySessions] = ()
 ) -> Status:
+    tally = ToyTally()
+    tally.is_away = is_store_away
     known = {each.name for each in sessions}
     others = [ToySessions(relay.name) for relay in relays if relay.name not in known]
     return Status(
-        census=Census(tally=ToyTally(counts), now=FixedClock()),
+        census=Census(tally=tally, now=FixedClock()),
         lateness=Lateness(),
         relays=relays,
         sessions=[*sessions, *others],
@@ -82,7 +66,7 @@ async def test_counts_are_told_with_the_time_they_were_made_at() -> None:
 
 
 async def test_counts_that_are_unknown_have_no_time() -> None:
-    status = a_status(counts=None)
+    status = a_status(is_store_away=True)
     await status.census.count()
 
     assert (status().counts, status().counted) == (None, None)

@@ -2,7 +2,8 @@ import asyncio
 
 from gcsched.errors import StoreUnavailable
 from gcsched.usecases.monitoring.store_check import NOT_ASKED, Watch
-from tests.support.builders import running
+from tests.support.background import in_background
+from tests.support.clocks import Seconds
 from tests.support.wait import until
 
 
@@ -20,16 +21,6 @@ class Store:
         await self.answers.wait()
         if self.is_away:
             raise StoreUnavailable("looking for it", why="connection refused")
-
-
-class Seconds:
-    """A monotonic clock that only goes when told to."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 async def test_before_the_first_answer_nobody_says_that_all_is_well() -> None:
@@ -52,12 +43,12 @@ async def test_the_latest_answer_counts() -> None:
 
 
 async def test_one_that_is_silent_is_in_trouble_after_a_second_and_asked_only_once() -> None:
-    store, clock = Store(), Seconds()
+    store, clock = Store(), Seconds(0.0)
     watch = Watch(name="toy", ask=store.ping, clock=clock)
     await watch.look()
     store.answers.clear()
 
-    async with running(watch.run):
+    async with in_background(watch.run):
         await until(lambda: store.asked == 2)
         clock.now = 0.9
         assert watch.trouble is None

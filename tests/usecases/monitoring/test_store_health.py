@@ -1,7 +1,8 @@
 from datetime import timedelta
 
 from gcsched.usecases.monitoring.store_health import StoreHealth, StoreReport
-from tests.support.builders import NOW, FixedClock, running
+from tests.support.background import in_background
+from tests.support.builders import NOW, FixedClock
 from tests.support.wait import until
 
 
@@ -52,7 +53,7 @@ def test_the_first_trouble_counts_and_one_is_enough() -> None:
 async def test_the_time_is_right_also_when_nobody_asked_meanwhile() -> None:
     clock, trouble = FixedClock(), Troubles("away")
     health = StoreHealth(name="redis", troubles=[trouble], now=clock)
-    async with running(health.run):
+    async with in_background(health.run):
         await until(lambda: trouble.asked)
         clock.forward(timedelta(minutes=1))
         trouble.text, trouble.asked = None, 0

@@ -1,13 +1,10 @@
 """The daily run on a real store: once a day, everything queued for it, made up when missed."""
 
 import asyncio
-from collections.abc import Collection, Iterator
 from datetime import UTC, datetime, time, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from pymongo import MongoClient
 from pymongo.database import Database
 
 from gcsched.adapters.mongo.codec import encode
@@ -18,43 +15,17 @@ from gcsched.domain.job import State
 from gcsched.usecases.recovery.daily_run import DailyRun
 from gcsched.usecases.wakeups import Ringer
 from tests.support.builders import FixedClock, a_job
+from tests.support.clocks import DAY, SECOND
+from tests.support.rows import Row
+from tests.support.wakeups import Nudges, SilentBell
 
-Row = dict[str, Any]
 AT_TEN = DailyPlan(at=time(10), zone=ZoneInfo("Europe/Berlin"))
 TEN = datetime(2026, 7, 1, 8, tzinfo=UTC)
-SECOND, DAY = timedelta(seconds=1), timedelta(days=1)
-
-
-class SilentBell:
-    async def ring(self, second: int) -> None:
-        """Nobody listens: these runs nudge their own process."""
-
-    async def missing(self, seconds: Collection[int]) -> Collection[int]:
-        return seconds
-
-
-class Nudges:
-    def __init__(self) -> None:
-        self.count = 0
-
-    def __call__(self) -> None:
-        self.count += 1
-
-
-@pytest.fixture
-def raw(mongo_uri: str) -> Iterator[Database[Row]]:
-    with MongoClient[Row](mongo_uri, tz_aware=True) as client:
-        yield client.get_default_database()
 
 
 @pytest.fixture
 def clock() -> FixedClock:
     return FixedClock(TEN)
-
-
-@pytest.fixture
-def nudges() -> Nudges:
-    return Nudges()
 
 
 def a_run(mongo: Mongo, clock: FixedClock, nudges: Nudges) -> DailyRun:

@@ -9,7 +9,7 @@ from gcsched.errors import StoreUnavailable
 from gcsched.usecases.ports import AddressStore, FoldedPage
 from gcsched.usecases.recovery import folding
 from gcsched.usecases.recovery.folding import Folding
-from tests.support.builders import LONGEST_TEST_SECONDS
+from tests.support.background import LONGEST_TEST_SECONDS
 
 NOTHING = FoldedPage(count=0, left=0, last=None)
 

@@ -2,17 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import Iterator, MutableMapping
 from datetime import timedelta
-from typing import Any
 
 import pytest
-import structlog
-from structlog.testing import capture_logs
 
 from gcsched.adapters.smtp.options import Limits
 from gcsched.domain import permit
 from tests.support.builders import NOW
+from tests.support.log_events import Events
 from tests.support.mails import Permit, a_mail
 from tests.support.relay.pair import PATIENCE, SOON, Pair, a_pair, code_of
 from tests.support.relay.server import At, Hang, Late
@@ -21,14 +18,6 @@ from tests.support.wait import until
 LATE = 1.5 * PATIENCE
 SILENT_BODIES = 4 * PATIENCE  # how long all bodies may be unanswered
 SESSIONS = 2
-Events = list[MutableMapping[str, Any]]
-
-
-@pytest.fixture
-def events() -> Iterator[Events]:
-    structlog.reset_defaults()  # another test may have set a level
-    with capture_logs() as caught:
-        yield caught
 
 
 async def test_mails_that_wait_for_a_session_do_not_make_a_busy_relay_a_silent_one(

@@ -19,6 +19,7 @@ from gcsched.usecases.relays.protected_relay import GuardedRelay
 from gcsched.usecases.relays.rate_allowance import OwnAllowance
 from gcsched.usecases.relays.rate_limiter import Pacer
 from tests.support.builders import FixedClock
+from tests.support.clocks import Seconds
 from tests.support.mails import Permit, a_mail
 from tests.support.relay.client import a_pool
 from tests.support.relay.server import Answer, At, Hang, Relay
@@ -28,14 +29,6 @@ NOT_NOW = Answer(421, "4.3.2 not now")
 OTHER_SENDER = Answer(553, "5.7.1 your sender is not welcome")
 AWAY_FOR_LONG = BreakerPolicy(first_wait=timedelta(hours=1), longest_wait=timedelta(hours=1))
 EVENTS = ["relay is down", "relay is back"]
-
-
-@dataclass
-class Seconds:
-    now: float = 100.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @dataclass(kw_only=True)

@@ -2,37 +2,20 @@
 
 import asyncio
 import time
-from collections.abc import Iterator, MutableMapping
-from typing import Any
-
-import pytest
-import structlog
-from structlog.testing import capture_logs
 
 from gcsched.domain.smtp_reply import Answered, Broken, Reply, Stage, Withheld
 from gcsched.usecases.ports import Carried
 from gcsched.usecases.relays.failover import Relays
 from gcsched.usecases.relays.protected_relay import GuardedRelay
 from tests.support.builders import a_job
+from tests.support.clocks import Seconds
+from tests.support.log_events import Events
 from tests.support.mails import Permit, a_mail
-from tests.support.relay.scripted import TAKEN, ScriptedMailer, Seconds, a_pacer, relays_over
+from tests.support.relay.scripted import TAKEN, ScriptedMailer, a_pacer, relays_over
 
 REFUSED = Broken(Stage.CONNECT, "the connection failed: refused")
 WRONG_PASSWORD = Answered(Reply.parse(Stage.AUTH, 535, "5.7.8 wrong password"))
 NOBODY = Carried(relay="", transmission=Withheld("no relay can be used now"))
-Events = list[MutableMapping[str, Any]]
-
-
-@pytest.fixture
-def clock() -> Seconds:
-    return Seconds()
-
-
-@pytest.fixture
-def events() -> Iterator[Events]:
-    structlog.reset_defaults()  # another test may have set a level
-    with capture_logs() as caught:
-        yield caught
 
 
 async def carry(relays: Relays, times: int = 1) -> list[Carried]:

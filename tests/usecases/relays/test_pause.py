@@ -14,7 +14,8 @@ from gcsched.domain.smtp_reply import Answered, Reply, Stage, Withheld
 from gcsched.errors import InvalidRequest, StoreUnavailable
 from gcsched.usecases.ports import Begin, Carried
 from gcsched.usecases.relays.pause import Pausing
-from tests.support.builders import NOW, running
+from tests.support.background import in_background
+from tests.support.builders import NOW
 from tests.support.mails import Permit, a_mail
 from tests.support.wait import until
 
@@ -177,7 +178,7 @@ async def test_other_processes_hear_of_it_and_of_its_end(
     pausing: Pausing, shared: Shared, road: OpenRoad
 ) -> None:
     other = Pausing(road, shared)
-    async with running(other.run):
+    async with in_background(other.run):
         await until(lambda: other.is_paused is False)
 
         await pausing.pause_sending(PAUSE, within=SOON)

@@ -1,12 +1,9 @@
 """Pace and allowance with a clock that stands still; the shared bucket can be away."""
 
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import pytest
-import structlog
-from structlog.testing import capture_logs
 
 from gcsched.domain.smtp_reply import Answered, Broken, Reply, Stage
 from gcsched.domain.token_bucket import Grant, Speed
@@ -15,18 +12,11 @@ from gcsched.usecases.ports import Allowance
 from gcsched.usecases.relays.rate_allowance import OwnAllowance, SharedAllowance
 from gcsched.usecases.relays.rate_limiter import Pacer
 from tests.support.builders import a_job
+from tests.support.clocks import Seconds
+from tests.support.log_events import Events
 
 TAKEN = Answered(Reply(stage=Stage.BODY, code=250))
 TOO_FAST = Answered(Reply(stage=Stage.MAIL, code=421, enhanced="4.7.0", text="slow down"))
-Events = list[MutableMapping[str, Any]]
-
-
-@dataclass
-class Seconds:
-    now: float = 100.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @dataclass
@@ -60,20 +50,8 @@ class OthersToo:
 
 
 @pytest.fixture
-def clock() -> Seconds:
-    return Seconds()
-
-
-@pytest.fixture
 def others(clock: Seconds) -> OthersToo:
     return OthersToo(clock)
-
-
-@pytest.fixture
-def events() -> Iterator[Events]:
-    structlog.reset_defaults()  # another test may have set a level
-    with capture_logs() as caught:
-        yield caught
 
 
 def a_pacer(clock: Seconds, allowance: Allowance, per_second: float = 0.0) -> Pacer:

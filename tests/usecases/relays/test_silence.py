@@ -3,15 +3,12 @@
 import asyncio
 import socket
 import time
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
 
 import pytest
-import structlog
-from structlog.testing import capture_logs
 
 from gcsched.adapters.smtp.options import Limits
 from gcsched.domain import permit
@@ -21,6 +18,7 @@ from gcsched.usecases.ports import Begin
 from gcsched.usecases.relays.failover import Relays
 from gcsched.usecases.relays.protected_relay import GuardedRelay
 from tests.support.builders import NOW
+from tests.support.log_events import Events
 from tests.support.mails import Permit, a_mail
 from tests.support.relay.client import a_pool
 from tests.support.relay.pair import PATIENCE, SOON, a_guard, a_pair
@@ -28,14 +26,6 @@ from tests.support.relay.server import Answer, At, Hang, Relay, Trickle
 from tests.support.wait import until
 
 LONGER = 1.0  # where something is done meanwhile
-Events = list[MutableMapping[str, Any]]
-
-
-@pytest.fixture
-def events() -> Iterator[Events]:
-    structlog.reset_defaults()  # another test may have set a level
-    with capture_logs() as caught:
-        yield caught
 
 
 SILENT_AT = [At.CONNECT, At.EHLO, At.MAIL, At.RCPT, At.DATA]

@@ -1,13 +1,12 @@
 """What the server itself says of the commands that the adapters made it carry out."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 from pymongo.database import Database
 
 from gcsched.adapters.mongo.connection import Mongo
+from tests.support.rows import Row
 
-Row = dict[str, Any]
 Use = Callable[[Mongo], Awaitable[object]]
 
 

@@ -67,3 +67,7 @@ def parsed(text: str) -> Scrape:
 async def looking_at(http: str) -> AsyncIterator[Looker]:
     async with aiohttp.ClientSession(http) as session:
         yield Looker(session=session)
+
+
+async def is_(status: str, look: Looker) -> bool:
+    return await look.status() == status

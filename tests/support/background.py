@@ -1,0 +1,28 @@
+"""Run a loop in the background of a test."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+LONGEST_TEST_SECONDS = 20
+LONGEST_STOP_SECONDS = 5
+
+
+@asynccontextmanager
+async def in_background(
+    loop: Callable[[asyncio.Event], Awaitable[None]],
+) -> AsyncIterator[asyncio.Event]:
+    """Run *loop* meanwhile; stop it at the end, and see that it ends. What hangs fails."""
+    stop = asyncio.Event()
+
+    async def run() -> None:
+        await loop(stop)
+
+    task = asyncio.create_task(run(), name="loop under test")
+    await asyncio.sleep(0)  # it has begun before anything can stop it
+    try:
+        async with asyncio.timeout(LONGEST_TEST_SECONDS):
+            yield stop
+    finally:
+        stop.set()
+        await asyncio.wait_for(task, LONGEST_STOP_SECONDS)

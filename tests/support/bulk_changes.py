@@ -1,0 +1,68 @@
+"""Jobs in every state, and stores that are meddled with, slow or away."""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from gcsched.adapters.mongo.codec import encode
+from gcsched.domain.commands import Cancel, Reopen
+from gcsched.domain.job import Job, State
+from gcsched.domain.job_list import JobFilter
+from gcsched.usecases.ports import ManyJobs, Pair
+from tests.support.builders import NOW, a_job
+from tests.support.clocks import DAY
+from tests.support.rows import Rows
+
+LATER = NOW + timedelta(minutes=1)
+
+
+SOON = timedelta(seconds=10)
+
+
+CANCEL, RETRY = Cancel(reason="called off"), Reopen(keep_trying=DAY, window=DAY)
+
+
+EVERYTHING = JobFilter()
+
+
+@dataclass
+class Meddled:
+    """A store in which *meddle* comes before each change."""
+
+    store: ManyJobs
+    meddle: Callable[[Sequence[Pair]], object]
+
+    async def change_all(self, pairs: Sequence[Pair]) -> tuple[int, int]:
+        self.meddle(pairs)
+        return await self.store.change_all(pairs)
+
+    async def settled(self, ids: Collection[str]) -> Sequence[Job]:
+        return await self.store.settled(ids)
+
+
+def store(jobs: Rows, some: Sequence[Job]) -> None:
+    jobs.insert_many([encode(job) for job in some])
+
+
+def states(jobs: Rows) -> dict[str, str]:
+    return {row["_id"]: row["state"] for row in jobs.find()}
+
+
+def many(count: int, **others: Any) -> list[Job]:
+    return [
+        a_job(**{"id": f"job-{n:05d}", "dedup_key": f"key-{n}", **others}) for n in range(count)
+    ]
+
+
+def one_of_each_state() -> list[Job]:
+    return [
+        a_job(
+            id=state.value,
+            state=state,
+            dedup_key=f"key of {state}",
+            request_id=f"request-{state}",
+            empid=f"E-{state}",
+        )
+        for state in State
+    ]

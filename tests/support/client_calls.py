@@ -1,0 +1,34 @@
+"""A call by each of the two clients."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from gcsched.client import (
+    AsyncClient,
+    Client,
+    Scheduled,
+)
+
+WISH: dict[str, Any] = {
+    "empid": "E1815",
+    "email": "ada@example.org",
+    "message": "Interview on Friday",
+    "at": 1672531200,
+}
+
+
+Ask = Callable[..., Awaitable[Scheduled]]
+
+
+async def ask_plainly(target: str, wish: dict[str, Any], **others: Any) -> Scheduled:
+    def ask() -> Scheduled:
+        with Client(target, **others) as plain:
+            return plain.schedule_meet(**wish)
+
+    return await asyncio.to_thread(ask)
+
+
+async def ask_async(target: str, wish: dict[str, Any], **others: Any) -> Scheduled:
+    async with AsyncClient(target, **others) as asking:
+        return await asking.schedule_meet(**wish)

@@ -1,0 +1,18 @@
+"""Clocks that only go when a test moves them, and lengths of time."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+SECOND = timedelta(seconds=1)
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+
+
+@dataclass
+class Seconds:
+    """A monotonic clock."""
+
+    now: float = 100.0
+
+    def __call__(self) -> float:
+        return self.now

@@ -1,0 +1,68 @@
+"""What tests of several folders ask for: a served application, its relay, its stores, its log."""
+
+from collections.abc import AsyncIterator, Iterator
+from urllib.parse import urlsplit
+
+import pytest
+import structlog
+from pymongo import MongoClient
+from pymongo.database import Database
+from structlog.testing import capture_logs
+
+from tests.support.app import Running, a_setting, running
+from tests.support.log_events import Events
+from tests.support.relay.server import Relay
+from tests.support.rows import Row, Rows
+from tests.support.service import Stub, scheduler
+
+
+@pytest.fixture
+def events() -> Iterator[Events]:
+    """Capture what is logged."""
+    structlog.reset_defaults()  # another test may have set a level
+    with capture_logs() as caught:
+        yield caught
+
+
+@pytest.fixture
+async def relay() -> AsyncIterator[Relay]:
+    async with Relay() as relay:
+        yield relay
+
+
+@pytest.fixture
+def app_settings() -> dict[str, str]:
+    """Override this where the application needs settings of its own."""
+    return {}
+
+
+@pytest.fixture
+async def app(
+    mongo_uri: str, redis_url: str, relay: Relay, app_settings: dict[str, str]
+) -> AsyncIterator[Running]:
+    settings = a_setting(mongo=mongo_uri, redis=redis_url, relay_port=relay.port, **app_settings)
+    async with running(settings) as app:
+        yield app
+
+
+@pytest.fixture
+async def stub(app: Running) -> AsyncIterator[Stub]:
+    async with scheduler(app.target) as stub:
+        yield stub
+
+
+@pytest.fixture(scope="session")
+def driver(mongo_server: str) -> Iterator[MongoClient[Row]]:
+    with MongoClient[Row](mongo_server, tz_aware=True) as client:
+        yield client
+
+
+@pytest.fixture
+def raw(driver: MongoClient[Row], mongo_uri: str) -> Database[Row]:
+    """The test's database as the driver sees it, behind the adapters' back."""
+    return driver[urlsplit(mongo_uri).path[1:]]
+
+
+@pytest.fixture
+def jobs(raw: Database[Row]) -> Rows:
+    return raw["jobs"]

@@ -1,0 +1,45 @@
+"""What `gcsched job` is asked, and a job for the answer."""
+
+from datetime import UTC, datetime
+
+from gcsched.pb import task_pb2
+from tests.support.command import Done, command
+from tests.support.contract_server import Refusal, answering
+
+ID = "0190a6e2c3d47b5f8a9b0c1d2e3f4a5b"
+
+
+DUE = datetime(2026, 1, 5, 9, tzinfo=UTC)
+
+
+JOB = task_pb2.Job(
+    job_id=ID,
+    state=task_pb2.Job.RETRYING,
+    etag="3",
+    empid="E1815",
+    email="ada@example.org",
+    name="Ada",
+    labels={"team": "hr", "a": "b"},
+    due=DUE,
+    reason="451 later",
+    attempt=1,
+    attempts=[
+        task_pb2.Attempt(
+            begun=DUE,
+            kind=task_pb2.Attempt.LATER,
+            relay="first",
+            code=451,
+            enhanced="4.7.1",
+            text="later\x1b[2J please",
+        )
+    ],
+)
+
+
+BARE = task_pb2.Job(job_id=ID)
+
+
+async def asked(*arguments: str, **answers: task_pb2.Job | Refusal) -> tuple[Done, list[object]]:
+    async with answering(**answers) as service:
+        done = await command(*arguments, "--target", service.target)
+    return done, list(service.asked)

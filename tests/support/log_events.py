@@ -1,0 +1,11 @@
+"""Log events as structlog captures them."""
+
+from collections.abc import MutableMapping
+from typing import Any
+
+Events = list[MutableMapping[str, Any]]
+
+
+def named(events: Events, event: str) -> Events:
+    """Return those of *events* that are called *event*."""
+    return [each for each in events if each["event"] == event]

@@ -1,0 +1,10 @@
+"""What a relay's sessions say of themselves, without a relay."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class ToySessions:
+    name: str
+    connections: int = 0
+    busy: int = 0

@@ -1,0 +1,23 @@
+"""Settings from a made-up environment, and what is wrong with one."""
+
+import pytest
+
+from gcsched.config.settings import Settings, load
+from gcsched.errors import SettingsProblems
+
+NEEDED = {
+    "GCSCHED_MONGO_URI": "mongodb://anna:s3cret@db.example.org/invitations?replicaSet=rs0",
+    "GCSCHED_REDIS_URL": "rediss://:s3cret@redis.example.org:6379/0",
+    "GCSCHED_SMTP_HOST": "smtp.example.org",
+    "GCSCHED_SENDER_EMAIL": "no-reply@example.org",
+}
+
+
+def loaded(**more: str) -> Settings:
+    return load(NEEDED | {f"GCSCHED_{name}": value for name, value in more.items()})
+
+
+def problems(**more: str) -> list[str]:
+    with pytest.raises(SettingsProblems) as caught:
+        loaded(**more)
+    return caught.value.sentences

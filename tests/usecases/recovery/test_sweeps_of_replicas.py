@@ -1,0 +1,168 @@
+"""When which process sweeps, what two of them do at once, and what a store that is away costs."""
+
+import asyncio
+from collections.abc import MutableMapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from pymongo.database import Database
+from structlog.testing import capture_logs
+
+from gcsched.adapters.mongo.codec import encode
+from gcsched.adapters.mongo.recovery import MongoRecovery
+from gcsched.domain.job import State
+from gcsched.usecases.ports import Orphan
+from gcsched.usecases.recovery.sweep import Repair, RepairLog
+from tests.support.background import in_background
+from tests.support.builders import NOW, a_job
+from tests.support.clocks import SECOND
+from tests.support.rows import Row
+from tests.support.sweeps import (
+    LONG_AGO,
+    Replicas,
+    counted,
+    orphan,
+)
+from tests.support.wait import until
+
+
+async def test_what_two_replicas_sweep_at_once_is_repaired_once_and_counted_once(
+    replicas: Replicas, raw: Database[Row]
+) -> None:
+    due = NOW - timedelta(hours=2)
+    raw["jobs"].insert_many(
+        [
+            *[orphan(number) for number in range(40)],
+            *[orphan(number, begun=LONG_AGO) for number in range(40, 70)],
+            *[
+                encode(a_job(id=f"job-{n}", dedup_key=f"key-{n}", state=State.QUEUED, due=due))
+                for n in range(70, 90)
+            ],
+        ]
+    )
+    here, there = await replicas.open(), await replicas.open()
+    await here.marks.note([(f"job-{number}", "claim-1") for number in range(40, 50)])
+
+    reports = await asyncio.gather(*[each.sweep() for each in (here, there, here, there)])
+
+    rows = {row["_id"]: (row["state"], row["version"]) for row in raw["jobs"].find()}
+    assert {rows[f"job-{number}"] for number in range(40)} == {("SCHEDULED", 2)}
+    assert {rows[f"job-{number}"] for number in range(40, 50)} == {("SENT", 2)}
+    assert {rows[f"job-{number}"] for number in range(50, 70)} == {("RETRYING", 2)}
+    assert {rows[f"job-{number}"] for number in range(70, 90)} == {("SCHEDULED", 1)}
+    counts = {reason: sum(report.get(reason, 0) for report in reports) for reason in Repair}
+    assert (counts[Repair.NOT_BEGUN], counts[Repair.DAILY]) == (40, 20)
+    assert (counts[Repair.ACCEPTED], counts[Repair.UNCERTAIN]) == (10, 20)
+
+
+async def test_a_second_pass_finds_nothing_more_to_repair(
+    replicas: Replicas, raw: Database[Row]
+) -> None:
+    raw["jobs"].insert_many([orphan(1), orphan(2, begun=LONG_AGO)])
+    here = await replicas.open()
+    await here.sweep()
+    repaired = list(raw["jobs"].find())
+
+    report = await here.sweep()
+
+    assert counted(report) == {Repair.OVERDUE: 1}
+    assert list(raw["jobs"].find()) == repaired
+
+
+async def test_of_all_who_find_no_sweep_noted_one_sweeps(
+    replicas: Replicas, raw: Database[Row]
+) -> None:
+    raw["jobs"].insert_one(encode(a_job()))
+    here, there = await replicas.open(), await replicas.open()
+
+    await asyncio.gather(*[r.sweep.if_unseen(12 * SECOND) for r in (here, there, here, there)])
+    first = len(here.nudges) + len(there.nudges)
+    replicas.clock.forward(12 * SECOND)
+    await there.sweep.if_unseen(12 * SECOND)
+
+    assert first == 1
+    assert len(here.nudges) + len(there.nudges) == 2
+
+
+async def test_every_process_sweeps_by_itself_when_nobody_did(
+    replicas: Replicas, raw: Database[Row], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gcsched.usecases.recovery.sweep.LOOK_EVERY", timedelta(milliseconds=10))
+    raw["jobs"].insert_one(orphan())
+    here = await replicas.open()
+
+    async with in_background(here.sweep.run):
+        await until(lambda: raw["jobs"].count_documents({"takebacks": 1}))
+
+
+async def test_what_died_does_not_wait_for_the_next_sweep(
+    replicas: Replicas, raw: Database[Row], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gcsched.usecases.recovery.sweep.LOOK_EVERY", timedelta(milliseconds=10))
+    here = await replicas.open()
+    await here.sweep.if_unseen(12 * SECOND)  # the next one is due in twelve seconds
+    raw["jobs"].insert_one(orphan())
+
+    async with in_background(here.sweep.run):
+        await until(lambda: raw["jobs"].count_documents({"takebacks": 1}))
+        await until(lambda: here.nudges)
+
+
+async def test_a_store_that_is_away_is_tried_again(
+    replicas: Replicas, monkeypatch: pytest.MonkeyPatch, unused_tcp_port: int
+) -> None:
+    monkeypatch.setattr("gcsched.usecases.recovery.sweep.LOOK_EVERY", timedelta(milliseconds=10))
+    replicas.mongo_uri = f"mongodb://127.0.0.1:{unused_tcp_port}/?serverSelectionTimeoutMS=10"
+    here = await replicas.open()
+
+    tried: list[None] = []
+    looking = here.sweep.recovery.orphans
+
+    async def counting(most: int) -> Sequence[Orphan]:
+        tried.append(None)
+        return await looking(most)
+
+    monkeypatch.setattr(MongoRecovery, "orphans", lambda _, most: counting(most))
+    with capture_logs() as logs:
+        async with in_background(here.sweep.run):
+            await until(lambda: len(tried) == 3)
+
+    assert [log["event"] for log in logs] == ["sweep waits"]
+
+
+async def test_that_jobs_are_overdue_is_logged_once_in_five_minutes_and_repairs_each_time(
+    replicas: Replicas, raw: Database[Row]
+) -> None:
+    here = await replicas.open()
+    seconds = FixedSeconds()
+    sweep = replace(here.sweep, log=RepairLog(clock=seconds))
+    raw["jobs"].insert_one(encode(a_job(due=LONG_AGO)))
+
+    with capture_logs() as logs:
+        reports = [await sweep() for _ in range(3)]
+        raw["jobs"].insert_one(orphan(2))
+        await sweep()
+        await sweep()
+        seconds.now += 300
+        await sweep()
+
+    assert [counted(report) for report in reports] == [{Repair.OVERDUE: 1}] * 3
+    assert [without_level(log) for log in logs] == [
+        {"event": "sweep repaired", "overdue": 1},
+        {"event": "sweep repaired", "lease_expired_not_begun": 1, "overdue": 1},
+        {"event": "sweep repaired", "overdue": 1},
+    ]
+
+
+@dataclass
+class FixedSeconds:
+    now: float = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def without_level(log: MutableMapping[str, Any]) -> Row:
+    return {name: value for name, value in log.items() if name != "log_level"}
