@@ -17,9 +17,8 @@ from gcsched.usecases.admission.job_factory import JobFactory, Submission
 from gcsched.usecases.admission.preview import PreviewTemplate, Rehearse
 from gcsched.usecases.admission.recipient_writer import RecipientNotes
 from gcsched.usecases.admission.submit import AdmissionWrite, Stored, Submit
-from gcsched.usecases.admission_gate import MayAdmit
 from gcsched.usecases.batching import Group
-from gcsched.usecases.ports import Step
+from gcsched.usecases.ports import MayAdmit, Step
 from gcsched.usecases.wakeups import Ringer
 from gcsched.wiring import policies
 from gcsched.wiring.delivery import composer

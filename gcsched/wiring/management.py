@@ -8,12 +8,12 @@ from gcsched.config.settings import Settings
 from gcsched.rpc.methods.jobs import ChangeJobMethods, ReadJobMethods
 from gcsched.rpc.methods.recipients import RecipientMethods
 from gcsched.rpc.methods.suppressions import SuppressionMethods
-from gcsched.usecases.admission_gate import MayAdmit
 from gcsched.usecases.management.change_job import Steer
 from gcsched.usecases.management.change_jobs import ChangeJobs
 from gcsched.usecases.management.read_jobs import ReadJobs
 from gcsched.usecases.management.recipients import KnowRecipients
 from gcsched.usecases.management.suppressions import Blocklist
+from gcsched.usecases.ports import MayAdmit
 from gcsched.usecases.wakeups import Ringer
 from gcsched.wiring import policies
 from gcsched.wiring.resources import Resources

@@ -19,10 +19,17 @@ from gcsched.errors import (
 )
 from gcsched.usecases.admission.job_factory import JobFactory, Submission
 from gcsched.usecases.admission.recipient_writer import RecipientNotes
-from gcsched.usecases.admission_gate import MayAdmit, always
 from gcsched.usecases.batching import Group
 from gcsched.usecases.loop_share import LoopShare
-from gcsched.usecases.ports import AdmissionError, Admissions, Clock, Observer, Unobserved
+from gcsched.usecases.ports import (
+    AdmissionError,
+    Admissions,
+    Clock,
+    MayAdmit,
+    Observer,
+    Unobserved,
+    admit_always,
+)
 from gcsched.usecases.wakeups import LONGEST_WAIT_FOR_BELL, Ringer
 
 LONGEST_WRITE = timedelta(seconds=3)  # a silent primary leaves time to find the next one
@@ -46,7 +53,7 @@ class AdmissionWrite:
     admissions: Admissions
     ringer: Ringer
     recipients: RecipientNotes
-    may_admit: MayAdmit = always
+    may_admit: MayAdmit = admit_always
 
     async def __call__(self, group: Sequence[Submission]) -> list[Stored]:
         answers = await self._admit(group)

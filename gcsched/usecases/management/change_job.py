@@ -12,8 +12,7 @@ from gcsched.domain.ids import etag_of
 from gcsched.domain.job import CLAIMABLE, Job
 from gcsched.domain.suppression import Suppression
 from gcsched.errors import Contended, EtagMismatch, StoreUnavailable, UnknownJob
-from gcsched.usecases.admission_gate import MayAdmit, always
-from gcsched.usecases.ports import Clock, Steering, Suppressions
+from gcsched.usecases.ports import Clock, MayAdmit, Steering, Suppressions, admit_always
 from gcsched.usecases.wakeups import Ringer
 
 LOOKS = 5
@@ -34,7 +33,7 @@ class Steer:
     suppressions: Suppressions
     ringer: Ringer
     now: Clock
-    may_admit: MayAdmit = always
+    may_admit: MayAdmit = admit_always
 
     async def __call__(self, job_id: str, wish: Wish, *, etag: str, within: timedelta) -> Job:
         """Change the job within the time the caller has.

@@ -12,10 +12,17 @@ from gcsched.domain.job import REOPENABLE, WITHDRAWABLE, Job, State
 from gcsched.domain.job_list import JobFilter, Listing, Order
 from gcsched.domain.suppression import Suppression
 from gcsched.errors import AdmissionClosed, IllegalTransition, NotFinished, StoreUnavailable
-from gcsched.usecases.admission_gate import MayAdmit, always
 from gcsched.usecases.management.change_job import whole_millisecond
 from gcsched.usecases.management.partly import PartlyChanged, some_stay
-from gcsched.usecases.ports import Clock, JobList, ManyJobs, Pair, Suppressions
+from gcsched.usecases.ports import (
+    Clock,
+    JobList,
+    ManyJobs,
+    MayAdmit,
+    Pair,
+    Suppressions,
+    admit_always,
+)
 from gcsched.usecases.wakeups import Ringer
 
 BATCH = 500
@@ -106,7 +113,7 @@ class ChangeJobs:
     suppressions: Suppressions
     ringer: Ringer
     now: Clock
-    may_admit: MayAdmit = always
+    may_admit: MayAdmit = admit_always
 
     async def __call__(self, lot: Lot, *, within: timedelta) -> int:
         """Change or count a lot within the time the caller has; give how many jobs it was.

@@ -3,7 +3,7 @@
 Import them from here; how they are spread over the modules follows the subsystems.
 """
 
-from gcsched.usecases.ports.admission import Admissions, Drafter, Recipients
+from gcsched.usecases.ports.admission import Admissions, Drafter, MayAdmit, Recipients, admit_always
 from gcsched.usecases.ports.delivery import (
     Batch,
     Claims,
@@ -84,6 +84,7 @@ __all__ = [
     "Mailer",
     "ManyJobs",
     "Marks",
+    "MayAdmit",
     "Observer",
     "Orphan",
     "Outcomes",
@@ -101,4 +102,5 @@ __all__ = [
     "Suppressions",
     "Tally",
     "Unobserved",
+    "admit_always",
 ]

@@ -1,12 +1,19 @@
 """What admission needs: where jobs and user details are stored, and how a mail would look."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import Protocol
 
 from gcsched.domain.dedup import AdmissionAnswer
 from gcsched.domain.job import Job
 from gcsched.domain.mail import Draft
+
+MayAdmit = Callable[[], Awaitable[None]]
+"""Asked before a dedup key is taken; raises AdmissionClosed while nothing would keep it unique."""
+
+
+async def admit_always() -> None:
+    """Admit everything: the default where the indexes are not looked after."""
 
 
 class Admissions(Protocol):
