@@ -3,6 +3,7 @@
 import itertools
 import logging
 import os
+import signal
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 
@@ -23,6 +24,12 @@ from tests.support.stores import (
 )
 
 pytest_plugins = ["tests.support.fixtures"]
+
+
+def pytest_configure() -> None:
+    """Let services hear SIGINT, which the background jobs of a shell and their children ignore."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(trylast=True)  # after they were shuffled

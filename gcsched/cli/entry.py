@@ -3,7 +3,7 @@
 import sys
 
 from gcsched.cli.exit_codes import INTERRUPTED
-from gcsched.process.signals import end_at_signals
+from gcsched.process.early_signals import end_at_signals
 
 
 def main() -> int:

@@ -9,7 +9,7 @@ from gcsched.domain.dedup import Outcome
 from gcsched.domain.job import Job
 from gcsched.domain.lateness import lateness_of
 from gcsched.usecases.ports import AdmissionError, Step
-from gcsched.web import instruments
+from gcsched.web import metric_definitions
 
 
 class Metrics:
@@ -19,18 +19,18 @@ class Metrics:
         disable_created_metrics()  # a series more for each one; the process tells its own start
         self.registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
-        instruments.build_info(registry, version)
-        self._admissions = instruments.admissions(registry)
-        self._attempts = instruments.attempts(registry, relays)
-        self._repairs = instruments.repairs(registry)
-        self._batch_jobs = instruments.batch_jobs(registry)
-        self._lateness = instruments.lateness(registry)
-        self._calls = cache(instruments.rpc_calls(registry).labels)
-        self._call_seconds = cache(instruments.rpc_call_seconds(registry).labels)
-        self._event_loop_lag = instruments.event_loop_lag(registry)
+        metric_definitions.build_info(registry, version)
+        self._admissions = metric_definitions.admissions(registry)
+        self._attempts = metric_definitions.attempts(registry, relays)
+        self._repairs = metric_definitions.repairs(registry)
+        self._batch_jobs = metric_definitions.batch_jobs(registry)
+        self._lateness = metric_definitions.lateness(registry)
+        self._calls = cache(metric_definitions.rpc_calls(registry).labels)
+        self._call_seconds = cache(metric_definitions.rpc_call_seconds(registry).labels)
+        self._event_loop_lag = metric_definitions.event_loop_lag(registry)
 
     def admission(self, came_to: Outcome | AdmissionError) -> None:
-        self._admissions[instruments.admission_label(came_to)].inc()
+        self._admissions[metric_definitions.admission_label(came_to)].inc()
 
     def batch(self, step: Step, jobs: int) -> None:
         self._batch_jobs[step].observe(jobs)

@@ -20,7 +20,7 @@ SHARED = {
     "gcsched.process",
     "gcsched.process.allocator",
     "gcsched.process.shipped",
-    "gcsched.process.signals",
+    "gcsched.process.early_signals",
     "gcsched.proxies",
 }
 """What the client and its commands share with the service: nothing that a library is needed for."""

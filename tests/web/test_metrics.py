@@ -26,7 +26,7 @@ from gcsched.errors import (
 )
 from gcsched.usecases.ports import AdmissionError
 from gcsched.usecases.recovery.sweep import Repair
-from gcsched.web.instruments import ADMISSION_LABELS
+from gcsched.web.metric_definitions import ADMISSION_LABELS
 from gcsched.web.metrics import Metrics
 from tests.support.app import Running, a_setting, all_are_sent, ask_for, running
 from tests.support.builders import NOW, a_claimed_job, an_attempt

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from gcsched.cli import filters, output, paging
 from gcsched.cli.call import addressed, calling
 from gcsched.cli.command import Command, Group
-from gcsched.cli.commands import job_steps, job_view
+from gcsched.cli.commands import job_actions, job_view
 from gcsched.cli.exit_codes import DONE
 from gcsched.cli.job_ids import whole
 
@@ -84,7 +84,7 @@ COMMANDS = Group(
             name="show",
             help="Show a job with its attempts.",
             run=calling(show),
-            arguments=addressed(job_steps.identified),
+            arguments=addressed(job_actions.identified),
         ),
         Command(
             name="list",
@@ -98,6 +98,6 @@ COMMANDS = Group(
             run=calling(count),
             arguments=addressed(filters.add_arguments),
         ),
-        *job_steps.COMMANDS,
+        *job_actions.COMMANDS,
     ),
 )

@@ -28,7 +28,7 @@ from gcsched.adapters.mongo.driver_errors import SENTENCES, Problem, Refusals, p
 from gcsched.dev.stores.mongod import MongodOptions
 from gcsched.dev.stores.replica_set import Login
 from gcsched.errors import StoreRefused
-from gcsched.web.instruments import admission_label
+from gcsched.web.metric_definitions import admission_label
 from tests.support.builders import NOW, a_job
 from tests.support.clocks import SECOND
 from tests.support.rows import Row

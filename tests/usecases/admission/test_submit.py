@@ -31,7 +31,7 @@ from gcsched.usecases.batching import Group
 from gcsched.usecases.loop_share import LoopShare
 from gcsched.usecases.ports import AdmissionError, Clock, Unobserved
 from gcsched.usecases.wakeups import Ringer
-from gcsched.web.instruments import admission_label
+from gcsched.web.metric_definitions import admission_label
 from tests.support.background import in_background
 from tests.support.builders import (
     NOON,
