@@ -1,4 +1,7 @@
-"""The composition root: open resources, assemble the service, run it, stop it. Read this first."""
+"""The composition root: open resources, assemble the service, run it, stop it. Read this first.
+
+What stops first, and why, is said by `start_order` in wiring/assembly.py: it stops in reverse.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator

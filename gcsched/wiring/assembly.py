@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass
 from functools import partial
 
-from gcsched.adapters.mongo.indexes import MongoIndexes
+from gcsched.adapters.mongo.index_care import MongoIndexes
 from gcsched.adapters.mongo.job_reader import MongoJobs
 from gcsched.adapters.redis.arq import ArqBell
 from gcsched.config.settings import Settings

@@ -13,7 +13,7 @@ from gcsched.cli.main import COMMANDS
 from gcsched.pb import task_pb2
 from tests.cli.test_proxies import ARGUMENTS
 from tests.support.command import command, shell
-from tests.support.contract_server import Refusal, answering
+from tests.support.fake_service import Refusal, answering
 from tests.support.ports import free_port
 
 WISH = ("--to=ada@example.org", "--empid=E1", "--message=Hi")

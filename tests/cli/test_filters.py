@@ -8,7 +8,7 @@ from gcsched.cli import filters
 from gcsched.domain.job_list import ALLOWED
 from gcsched.pb import task_pb2
 from tests.support.command import command
-from tests.support.contract_server import answering
+from tests.support.fake_service import answering
 
 OPTIONS = {
     "state": "--state=sent",

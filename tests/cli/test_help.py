@@ -10,7 +10,7 @@ from gcsched.cli.command import Command, Group
 from gcsched.cli.main import COMMANDS
 from gcsched.pb import task_pb2
 from tests.support.command import command
-from tests.support.contract_server import answering
+from tests.support.fake_service import answering
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from gcsched.cli.output import plain
 from gcsched.domain.caller_text import printable
 from gcsched.pb import task_pb2
 from tests.support.command import shell
-from tests.support.contract_server import answering
+from tests.support.fake_service import answering
 from tests.support.terminal import on_a_terminal
 
 ID = "0190a6e2c3d47b5f8a9b0c1d2e3f4a5b"

@@ -8,7 +8,7 @@ import pytest
 from gcsched.cli.target import with_port
 from gcsched.pb import task_pb2
 from tests.support.command import command, gcsched
-from tests.support.contract_server import answering
+from tests.support.fake_service import answering
 from tests.support.ports import free_port
 
 BOTH = "ipv6:%5bfd00::7%5d:6000,%5bfd00::8%5d:6000"

@@ -21,7 +21,7 @@ from gcsched.pb import task_pb2
 from tests.support.app import Running
 from tests.support.client_calls import WISH, Ask
 from tests.support.command import python
-from tests.support.contract_server import ACCEPTED, answering
+from tests.support.fake_service import ACCEPTED, answering
 from tests.support.proxy import a_proxy
 from tests.support.relay.server import Relay
 from tests.support.wait import until

@@ -21,7 +21,7 @@ from gcsched.client import (
 )
 from gcsched.pb import task_pb2
 from tests.support.client_calls import WISH, Ask
-from tests.support.contract_server import ACCEPTED, Refusal, answering
+from tests.support.fake_service import ACCEPTED, Refusal, answering
 from tests.support.ports import free_port
 
 

@@ -16,7 +16,7 @@ from tests.contract.node_packages import NODE, installed
 from tests.generate.proto import PROTO
 from tests.support.app import Running
 from tests.support.command import shell
-from tests.support.contract_server import ACCEPTED, answering
+from tests.support.fake_service import ACCEPTED, answering
 from tests.support.relay.server import Relay
 from tests.support.wait import until
 

@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 from gcsched.adapters.mongo.codec import encode
 from gcsched.adapters.mongo.connection import Mongo, open_mongo
 from gcsched.adapters.mongo.documents import INDEXES
-from gcsched.adapters.mongo.indexes import MongoIndexes, trouble_of
+from gcsched.adapters.mongo.index_care import MongoIndexes, trouble_of
 from gcsched.errors import AdmissionClosed, StoreUnavailable
 from gcsched.pb import task_pb2
 from gcsched.usecases.ports import IndexFault, IndexTrouble

@@ -8,7 +8,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from gcsched.pb import task_pb2
 from tests.support.command import command
-from tests.support.contract_server import Refusal
+from tests.support.fake_service import Refusal
 from tests.support.job_commands import BARE, DUE, ID, JOB, asked
 from tests.support.ports import free_port
 

@@ -10,7 +10,7 @@ import pytest
 from gcsched.pb import task_pb2
 from tests.support.app import a_setting, running
 from tests.support.command import Done, command, gcsched
-from tests.support.contract_server import Refusal, answering
+from tests.support.fake_service import Refusal, answering
 
 ID = "0190a6e2c3d47b5f8a9b0c1d2e3f4a5b"
 OTHERS = [f"0190a6e2{number:024}" for number in range(6)]

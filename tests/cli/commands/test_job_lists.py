@@ -8,7 +8,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from gcsched.cli.filters import STATES
 from gcsched.pb import task_pb2
 from tests.support.command import command
-from tests.support.contract_server import answering
+from tests.support.fake_service import answering
 from tests.support.job_commands import BARE, DUE, ID, JOB
 
 

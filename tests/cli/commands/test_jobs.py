@@ -4,7 +4,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from gcsched.pb import task_pb2
 from tests.support.command import command
-from tests.support.contract_server import Refusal, answering
+from tests.support.fake_service import Refusal, answering
 from tests.support.terminal import on_a_terminal
 
 MANY = task_pb2.ChangeJobsResponse(count=1234)

@@ -5,7 +5,7 @@ import pytest
 
 from gcsched.pb import task_pb2
 from tests.support.command import command
-from tests.support.contract_server import answering
+from tests.support.fake_service import answering
 from tests.support.terminal import on_a_terminal
 
 KEPT = "erased, also in 3 jobs; {} the details: cancel {} end, then forget E1815 again\n"

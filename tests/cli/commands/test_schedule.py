@@ -9,7 +9,7 @@ import pytest
 from gcsched.pb import task_pb2
 from tests.support.app import Running
 from tests.support.command import command, gcsched
-from tests.support.contract_server import ACCEPTED, Refusal, answering
+from tests.support.fake_service import ACCEPTED, Refusal, answering
 from tests.support.ports import free_port
 from tests.support.relay.server import Relay
 from tests.support.wait import until

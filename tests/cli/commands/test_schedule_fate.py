@@ -12,7 +12,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from gcsched.pb import task_pb2
 from tests.support.app import a_setting, running
 from tests.support.command import Done, command, gcsched
-from tests.support.contract_server import Refusal, answering
+from tests.support.fake_service import Refusal, answering
 from tests.support.relay.server import Relay
 from tests.support.wait import until
 

@@ -7,7 +7,7 @@ import pytest
 
 from gcsched.pb import task_pb2
 from tests.support.command import command
-from tests.support.contract_server import answering
+from tests.support.fake_service import answering
 from tests.support.terminal import on_a_terminal
 
 SINCE = datetime(2026, 1, 5, 9, tzinfo=UTC)

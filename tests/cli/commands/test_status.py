@@ -11,7 +11,7 @@ import pytest
 from gcsched.cli.commands import status_view
 from gcsched.pb import task_pb2
 from tests.support.command import command
-from tests.support.contract_server import Answering, Refusal, answering
+from tests.support.fake_service import Answering, Refusal, answering
 from tests.support.terminal import on_a_terminal
 
 STARTED = datetime(2026, 1, 5, 9, tzinfo=UTC)

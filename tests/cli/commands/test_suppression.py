@@ -6,7 +6,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from gcsched.pb import task_pb2
 from tests.support.command import command
-from tests.support.contract_server import Refusal, answering
+from tests.support.fake_service import Refusal, answering
 
 UNTIL = datetime(2026, 1, 5, 9, tzinfo=UTC)
 BLOCKED = task_pb2.Suppression(email="gone@example.org", reason="no such user", until=UNTIL)

@@ -10,7 +10,7 @@ from gcsched.cli import output_file
 from gcsched.cli.output_file import Unwritten
 from gcsched.pb import task_pb2
 from tests.support.command import Done, command, gcsched
-from tests.support.contract_server import answering
+from tests.support.fake_service import answering
 
 PREVIEW = task_pb2.Preview(
     subject="Interview", text="Hello Ada,\n\nroom 4.2\x1b[2J", html="<p>Hello</p>", size_bytes=2048
