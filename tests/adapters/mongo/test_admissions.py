@@ -162,6 +162,7 @@ async def test_200_callers_with_one_wish_at_two_replicas_get_one_job(
 
     [row] = jobs.find()
     assert len(answers) == 200
+    assert all(answer.is_accepted for answer in answers)
     assert {answer.job_id for answer in answers} == {row["_id"]}
     assert [answer.is_new for answer in answers].count(True) == 1
 

@@ -232,7 +232,8 @@ async def test_a_caller_who_hangs_up_loses_only_his_answer(
 
     answers = await asyncio.gather(*calls, return_exceptions=True)
 
-    answered = {answer.job_id for answer in answers if isinstance(answer, AdmissionResult)}
+    accepted = [each for each in answers if isinstance(each, AdmissionResult) and each.is_accepted]
+    answered = {each.job_id for each in accepted}
     assert len(answered) == 10
     assert answered <= {row["_id"] for row in jobs.find()}
 
@@ -357,6 +358,7 @@ async def test_of_many_each_is_answered_and_counted_for_itself(
     kinds = [accepted, InvalidRequest, RequestIdReused, accepted, accepted]
     assert [type(answer) for answer in answers] == kinds
     assert isinstance(answers[0], AdmissionResult)
+    assert answers[0].is_accepted
     assert answers[4] == replace(answers[0], outcome=Outcome.REPLAYED)
     assert counting.outcomes == {"created": 2, "replayed": 1, "invalid": 1, "refused": 1}
     assert {row["empid"] for row in jobs.find()} == {"E1", "E4"}
