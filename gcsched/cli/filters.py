@@ -138,8 +138,8 @@ def chosen_filter(chosen: Namespace) -> "task_pb2.JobFilter | None":
 
     return task_pb2.JobFilter(
         state=chosen.state,
-        due_from=at(chosen.due_from),
-        due_before=at(chosen.due_before),
+        due_time_from=at(chosen.due_from),
+        due_time_before=at(chosen.due_before),
         empid=chosen.empid or "",
         email=chosen.email or "",
         request_id=chosen.request_id or "",

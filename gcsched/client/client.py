@@ -228,7 +228,7 @@ def scheduled(reply: task_pb2.MeetResponse) -> Scheduled:
     return Scheduled(
         job_id=reply.job_id,
         outcome=outcome,
-        due=reply.due.ToDatetime(UTC) if reply.HasField("due") else None,
+        due=reply.due_time.ToDatetime(UTC) if reply.HasField("due") else None,
         state=name_of(task_pb2.Job.State, reply.state),
     )
 

@@ -116,7 +116,7 @@ async def test_a_time_that_is_over_may_begin_with_a_minus(at: str) -> None:
 
     assert done.code == 0, done.err
     assert isinstance(service.asked[0], task_pb2.ListJobsRequest)
-    assert service.asked[0].filter.due_from.seconds > 0
+    assert service.asked[0].filter.due_time_from.seconds > 0
 
 
 @pytest.mark.parametrize("arguments", [["job", "count"], ["health"]])

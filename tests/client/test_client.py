@@ -123,7 +123,7 @@ async def test_it_is_told_what_became_of_the_wish_and_when_the_job_acts(ask: Ask
         success=True,
         job_id="7",
         outcome=task_pb2.MeetResponse.REPLAYED,
-        due=due,
+        due_time=due,
         state=task_pb2.Job.RETRYING,
     )
     async with answering(ScheduleMeet=answer) as server:

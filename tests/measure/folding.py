@@ -230,7 +230,7 @@ async def beside(folder: Path, versions: tuple[Version, Version]) -> Figures:
         erased = await stage.stubs["old"].ForgetRecipient(forget)
         left = {"email": "", "folded": {"$gt": ""}}
         await until(lambda: stage.base["jobs"].find_one(left) is None, within=60)
-        seen["erased by old"] = erased.erased
+        seen["erased by old"] = erased.erased_jobs
         seen["of these with an address left"] = stage.base["jobs"].count_documents(left)
     return seen
 

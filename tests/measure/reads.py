@@ -177,8 +177,8 @@ def questions(written: Written, now: datetime) -> Iterator[Question]:
         )
     begin, end = now - timedelta(days=20), now - timedelta(days=10)
     between = task_pb2.JobFilter(state=State.SENT.value)
-    between.due_from.FromDatetime(begin)
-    between.due_before.FromDatetime(end)
+    between.due_time_from.FromDatetime(begin)
+    between.due_time_before.FromDatetime(end)
     sent = written.by_state[State.SENT.value]
     yield Question(
         name="SENT due in ten days",

@@ -66,8 +66,8 @@ async def test_the_answer_says_what_was_done_and_when_the_job_acts(
     assert (first.outcome, first.state) == (Response.CREATED, task_pb2.Job.SCHEDULED)
     assert (again.outcome, again.job_id) == (Response.REPLAYED, first.job_id)
     assert (daily.outcome, daily.state) == (Response.QUEUED_FOR_DAILY, task_pb2.Job.QUEUED)
-    assert first.due.seconds == again.due.seconds == due
-    assert daily.due.seconds > time.time()
+    assert first.due_time.seconds == again.due_time.seconds == due
+    assert daily.due_time.seconds > time.time()
 
 
 async def test_a_mail_is_made_of_all_that_was_asked_for(stub: Stub, relay: Relay) -> None:
@@ -168,7 +168,7 @@ async def test_validate_only_shows_the_mail_and_stores_nothing(
 
     shown = reply.preview
     assert (reply.success, reply.job_id, reply.outcome) == (True, "", 0)
-    assert (reply.due.seconds, reply.state) == (due, task_pb2.Job.SCHEDULED)
+    assert (reply.due_time.seconds, reply.state) == (due, task_pb2.Job.SCHEDULED)
     assert (shown.subject, shown.text) == ("Interview", "Zoë in <4>")
     assert shown.html == "<p>Zoë in &lt;4&gt;</p>"
     assert (shown.duplicate_of, shown.HasField("suppression")) == ("", False)
@@ -190,8 +190,8 @@ async def test_validate_only_names_the_job_that_is_there_already_and_a_blocked_a
             "_id": "gone@example.org",
             "reason": "no such user",
             "job_id": "j",
-            "since": first.due.ToDatetime(),
-            "until": first.due.ToDatetime(),
+            "since": first.due_time.ToDatetime(),
+            "until": first.due_time.ToDatetime(),
         }
     )
 
@@ -219,7 +219,7 @@ async def test_validate_only_says_how_the_job_stands_that_is_there_already(
     reply = await stub.ScheduleMeet(wish)
 
     assert (reply.success, reply.state) == (True, task_pb2.Job.SCHEDULED)
-    assert reply.due.seconds == elsewhere
+    assert reply.due_time.seconds == elsewhere
 
 
 async def test_validate_only_finds_the_same_errors(stub: Stub) -> None:

@@ -107,11 +107,11 @@ async def refusals(stub: Stub, raw: Database[Row]) -> AsyncIterator[str]:
 
 
 def listings() -> Iterator[task_pb2.ListJobsRequest]:
-    for order in (List.CREATED_ASC, List.CREATED_DESC):
+    for order in (List.CREATE_TIME_ASC, List.CREATE_TIME_DESC):
         wanted = task_pb2.JobFilter(empid="POISON")
         yield List(filter=wanted, order=order, page_size=200, view=task_pb2.Job.FULL)
     for state in (task_pb2.Job.SENT, task_pb2.Job.SCHEDULED, task_pb2.Job.CANCELLED):
-        for order in (List.DUE_ASC, List.DUE_DESC):
+        for order in (List.DUE_TIME_ASC, List.DUE_TIME_DESC):
             yield List(filter=task_pb2.JobFilter(state=state), order=order, page_size=200)
 
 

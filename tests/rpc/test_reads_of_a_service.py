@@ -56,7 +56,7 @@ async def test_a_mail_can_be_followed_from_the_request_to_the_relays_words(
     )
     assert job.message_id in relay.ledger[0].header("Message-ID")
     assert [(each.job_id, each.etag) for each in listed.jobs] == [(job_id, job.etag)]
-    assert (counted.count, counted.more_than) == (1, False)
+    assert (counted.count, counted.has_more) == (1, False)
 
 
 async def is_known(stub: Stub) -> bool:
@@ -67,7 +67,7 @@ async def is_known(stub: Stub) -> bool:
         if error.code() is not grpc.StatusCode.NOT_FOUND:
             raise
         return False
-    return bool(there.accepted == 1)
+    return bool(there.accepted_count == 1)
 
 
 async def test_a_recipient_is_known_and_forgotten(stub: Stub) -> None:
@@ -78,7 +78,7 @@ async def test_a_recipient_is_known_and_forgotten(stub: Stub) -> None:
     forgotten = await stub.ForgetRecipient(task_pb2.ForgetRecipientRequest(empid="EMP000001"))
 
     job = await stub.GetJob(task_pb2.GetJobRequest(job_id=job_id))
-    assert (forgotten.erased, forgotten.unfinished) == (1, 0)
+    assert (forgotten.erased_jobs, forgotten.unfinished_jobs) == (1, 0)
     assert (job.email, job.state) == ("", task_pb2.Job.SENT)
 
 
@@ -94,7 +94,7 @@ async def test_a_blocked_address_gets_no_mail_until_it_is_freed(stub: Stub, rela
     again = (await stub.ScheduleMeet(a_meet(1))).job_id
 
     await sent(stub, again)
-    assert blocked.until.seconds - blocked.since.seconds == 7 * 86_400
+    assert blocked.expire_time.seconds - blocked.create_time.seconds == 7 * 86_400
     assert "asked for it" in job.reason
     assert len(relay.ledger) == 1
 
@@ -119,7 +119,7 @@ async def test_the_status_tells_of_the_mails_the_relay_and_the_jobs(
     assert first.sessions_open >= 1
     assert {each.state for each in report.counts} == set(task_pb2.Job.State.values()) - {0}
     assert report.version == __version__
-    assert report.started.seconds <= report.counted.seconds
+    assert report.start_time.seconds <= report.count_time.seconds
     assert not report.HasField("pause")
 
 

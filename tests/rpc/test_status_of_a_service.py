@@ -28,7 +28,7 @@ def counts(seen: task_pb2.StatusReport) -> dict[str, int]:
 
 
 async def troubles(stub: Stub) -> dict[str, str]:
-    return {each.name: each.trouble for each in (await report(stub)).stores}
+    return {each.name: each.problem for each in (await report(stub)).stores}
 
 
 async def are_well(stub: Stub) -> bool:
@@ -47,7 +47,7 @@ async def test_what_was_sent_a_moment_ago_is_counted(mongo_uri: str, redis_url: 
 
 async def is_counted(stub: Stub, sent: int) -> bool:
     seen = await report(stub)
-    age = seen.report_time.ToDatetime() - seen.counted.ToDatetime()
+    age = seen.report_time.ToDatetime() - seen.count_time.ToDatetime()
     return counts(seen).get("SENT") == sent and age.total_seconds() < 1
 
 
@@ -65,7 +65,7 @@ async def test_a_mongodb_that_is_away_is_told_and_counts_show_their_age(
             await until(lambda: is_in_trouble(stub, "mongodb"))
             seen = await report(stub)
             assert seen.stores[0].state_time.ToDatetime() >= since
-            assert seen.stores[1].trouble == ""
+            assert seen.stores[1].problem == ""
             await until(lambda: is_old(stub, 3))
 
             if how == "frozen":
@@ -88,7 +88,7 @@ async def is_young(stub: Stub) -> bool:
 
 async def age_of_counts(stub: Stub) -> float:
     seen = await report(stub)
-    return (seen.report_time.ToDatetime() - seen.counted.ToDatetime()).total_seconds()
+    return (seen.report_time.ToDatetime() - seen.count_time.ToDatetime()).total_seconds()
 
 
 @pytest.mark.parametrize("how", ["killed", "frozen"])
@@ -104,7 +104,7 @@ async def test_a_redis_that_is_away_is_told_with_its_time(
             await until(lambda: is_in_trouble(stub, "redis"))
 
             seen = await report(stub)
-            assert seen.stores[0].trouble == ""
+            assert seen.stores[0].problem == ""
             since = seen.report_time.ToDatetime() - seen.stores[1].state_time.ToDatetime()
             assert 0 <= since.total_seconds() < 3
             if how == "frozen":

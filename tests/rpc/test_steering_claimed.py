@@ -43,7 +43,7 @@ async def block(stub: Stub, job: task_pb2.Job) -> None:
 
 
 async def to_tomorrow(stub: Stub, job: task_pb2.Job) -> None:
-    tomorrow = job.due.seconds + DAY
+    tomorrow = job.due_time.seconds + DAY
     await stub.RescheduleJob(task_pb2.RescheduleJobRequest(job_id=job.job_id, timestamp=tomorrow))
 
 

@@ -20,16 +20,16 @@ JOB = task_pb2.Job(
     email="ada@example.org",
     name="Ada",
     labels={"team": "hr", "a": "b"},
-    due=DUE,
+    due_time=DUE,
     reason="451 later",
     attempt=1,
     attempts=[
         task_pb2.Attempt(
-            begun=DUE,
-            kind=task_pb2.Attempt.LATER,
+            start_time=DUE,
+            kind=task_pb2.Attempt.DEFERRED,
             relay="first",
             code=451,
-            enhanced="4.7.1",
+            enhanced_code="4.7.1",
             text="later\x1b[2J please",
         )
     ],

@@ -43,17 +43,17 @@ def forget(service: "Client", chosen: Namespace) -> int:
 
 
 def erased(reply: "task_pb2.ForgetRecipientResponse", empid: str) -> str:
-    if reply.had_details or not reply.HasField("had_details"):  # absent: of an older service
-        said = f"erased, also in {jobs(reply.erased)}"
-    elif reply.erased:
-        said = f"erased in {jobs(reply.erased)}"
-    elif reply.unfinished:
+    if reply.details_erased or not reply.HasField("had_details"):  # absent: of an older service
+        said = f"erased, also in {jobs(reply.erased_jobs)}"
+    elif reply.erased_jobs:
+        said = f"erased in {jobs(reply.erased_jobs)}"
+    elif reply.unfinished_jobs:
         said = "nothing was erased"
     else:
         return f"nothing is stored about {empid}; nothing was changed"
-    if not reply.unfinished:
+    if not reply.unfinished_jobs:
         return said
-    return f"{said}; {kept(reply.unfinished)}, then forget {printable(empid)} again"
+    return f"{said}; {kept(reply.unfinished_jobs)}, then forget {printable(empid)} again"
 
 
 def kept(unfinished: int) -> str:

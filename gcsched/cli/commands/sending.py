@@ -39,7 +39,7 @@ def run_daily(service: "Client", chosen: Namespace) -> int:
 
 
 def moved(chosen: Namespace, reply: "task_pb2.RunDailyQueueResponse") -> int:
-    output.tell(chosen, reply, lambda: [f"{jobs(reply.moved)} became due{unless_paused(chosen)}"])
+    output.tell(chosen, reply, lambda: [f"{jobs(reply.count)} became due{unless_paused(chosen)}"])
     return DONE
 
 
@@ -57,7 +57,7 @@ def queued(service: "Client") -> "task_pb2.CountJobsResponse":
 
 
 def in_queue(counted: "task_pb2.CountJobsResponse") -> str:
-    return f"{'more than ' if counted.more_than else ''}{jobs(counted.count)}"
+    return f"{'more than ' if counted.has_more else ''}{jobs(counted.count)}"
 
 
 def named(parser: ArgumentParser) -> None:

@@ -47,7 +47,7 @@ def troubles(status: "task_pb2.StatusReport") -> list[tuple[str, str]]:
 
 
 def store(seen: "task_pb2.StatusReport.Store") -> str:
-    return f"{seen.trouble or 'ok'}, since {fields.text(seen, 'state_time')}"
+    return f"{seen.problem or 'ok'}, since {fields.text(seen, 'state_time')}"
 
 
 def counted(status: "task_pb2.StatusReport") -> str:
@@ -57,7 +57,7 @@ def counted(status: "task_pb2.StatusReport") -> str:
     moment = fields.text(status, "counted")
     if not status.HasField("report_time"):  # of a service that is older than it
         return moment
-    age = status.report_time.ToDatetime() - status.counted.ToDatetime()
+    age = status.report_time.ToDatetime() - status.count_time.ToDatetime()
     seconds = int(age.total_seconds())
     return f"{moment}, {seconds} s ago" if seconds > 0 else f"{moment}, now"
 

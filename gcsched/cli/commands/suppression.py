@@ -63,7 +63,7 @@ def add(service: "Client", chosen: Namespace) -> int:
     from gcsched.pb import task_pb2
 
     until = None if chosen.until is None else Timestamp(seconds=chosen.until)
-    request = task_pb2.AddSuppressionRequest(email=chosen.email, reason=chosen.reason, until=until)
+    request = task_pb2.AddSuppressionRequest(email=chosen.email, reason=chosen.reason, expire_time=until)
     added = service.call("AddSuppression", request)
     output.tell(chosen, added, lambda: [fields.facts(added)])
     return DONE

@@ -65,7 +65,7 @@ def messages(templates: "Templates") -> "list[task_pb2.Template]":
     from gcsched.pb import task_pb2
 
     return [
-        task_pb2.Template(name=each.name, needs=each.needs, has_text=each.has_text)
+        task_pb2.Template(name=each.name, required_variables=each.needs, has_text=each.has_text)
         for each in templates.facts()
     ]
 

@@ -68,7 +68,7 @@ class ReadJobMethods:
         async with answering(request, context, "counting jobs"):
             wanted = checked(filter_from(request.filter))
             counted = await self.read.count(wanted)
-            return task_pb2.CountJobsResponse(count=counted.jobs, more_than=counted.is_more)
+            return task_pb2.CountJobsResponse(count=counted.jobs, has_more=counted.is_more)
 
 
 class OfOneJob(Protocol):

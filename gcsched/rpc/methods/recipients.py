@@ -29,9 +29,9 @@ class RecipientMethods:
             checked(empid_violations(request.empid))
             forgotten = await self.recipients.forget(request.empid)
             return task_pb2.ForgetRecipientResponse(
-                erased=forgotten.erased,
-                unfinished=forgotten.unfinished,
-                had_details=forgotten.had_details,
+                erased_jobs=forgotten.erased,
+                unfinished_jobs=forgotten.unfinished,
+                details_erased=forgotten.had_details,
             )
 
 
@@ -40,7 +40,7 @@ def recipient_message(recipient: Recipient) -> task_pb2.Recipient:
         empid=recipient.empid,
         name=recipient.name,
         email=recipient.email,
-        first_seen=recipient.first_seen,
-        last_seen=recipient.last_seen,
-        accepted=recipient.accepted,
+        first_seen_time=recipient.first_seen,
+        last_seen_time=recipient.last_seen,
+        accepted_count=recipient.accepted,
     )

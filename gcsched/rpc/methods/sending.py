@@ -23,7 +23,7 @@ class SendingMethods:
     ) -> task_pb2.RunDailyQueueResponse:
         doing = "moving the daily queue"
         async with answering(request, context, doing, longest=LONGEST_OF_MANY):
-            return task_pb2.RunDailyQueueResponse(moved=await self.daily_run.run_now())
+            return task_pb2.RunDailyQueueResponse(count=await self.daily_run.run_now())
 
     async def PauseSending(
         self, request: task_pb2.PauseSendingRequest, context: Context
@@ -39,4 +39,4 @@ class SendingMethods:
             by = checked(who(request.by))
             ended = await self.pausing.resume_sending(by, within=within)
             message = None if ended is None else pause_message(ended)
-            return task_pb2.ResumeSendingResponse(ended=message)
+            return task_pb2.ResumeSendingResponse(pause=message)

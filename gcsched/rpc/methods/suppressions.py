@@ -57,7 +57,7 @@ class SuppressionMethods:
         async with answering(request, context, "freeing an address"):
             address = checked(kept_address(request.email, field="email"))
             freed = await self.blocklist.free(address)
-            return task_pb2.RemoveSuppressionResponse(removed=suppression_message(freed))
+            return task_pb2.RemoveSuppressionResponse(suppression=suppression_message(freed))
 
     def _block_from(
         self, request: task_pb2.AddSuppressionRequest
@@ -68,7 +68,7 @@ class SuppressionMethods:
         yield from reason_violations(reason, at_least=1)
         until = None
         if request.HasField("until"):
-            until = yield from moment(request.until, "until")
+            until = yield from moment(request.expire_time, "until")
         if until is not None:
             yield from until_violations(until, now=self.now())
         return address, reason, until

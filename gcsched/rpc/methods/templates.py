@@ -25,7 +25,7 @@ class TemplateMethods:
     ) -> task_pb2.ListTemplatesResponse:
         return task_pb2.ListTemplatesResponse(
             templates=[
-                task_pb2.Template(name=each.name, needs=each.needs, has_text=each.has_text)
+                task_pb2.Template(name=each.name, required_variables=each.needs, has_text=each.has_text)
                 for each in self.templates()
             ]
         )

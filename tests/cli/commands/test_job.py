@@ -224,7 +224,7 @@ async def test_silence_is_no_answer() -> None:
 
 
 async def test_a_moment_that_no_calendar_has_is_shown_in_seconds() -> None:
-    job = task_pb2.Job(created=Timestamp(seconds=10**12))
+    job = task_pb2.Job(create_time=Timestamp(seconds=10**12))
     done, _ = await asked("job", "show", ID, GetJob=job)
 
     assert (done.code, done.out) == (0, "created  1000000000000\n")

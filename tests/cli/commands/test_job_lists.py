@@ -40,8 +40,8 @@ async def test_a_list_has_a_row_for_each_job_and_a_dash_for_nothing() -> None:
             ["--state=sent", "--due-from=2026-01-05T09:00:00Z", "--due-before=1767603601"],
             task_pb2.JobFilter(
                 state=task_pb2.Job.SENT,
-                due_from=Timestamp(seconds=1767603600),
-                due_before=Timestamp(seconds=1767603601),
+                due_time_from=Timestamp(seconds=1767603600),
+                due_time_before=Timestamp(seconds=1767603601),
             ),
             "due-desc",
         ),
@@ -137,7 +137,7 @@ async def test_a_full_list_shows_each_job_as_show_does() -> None:
     ("answer", "said"),
     [
         (task_pb2.CountJobsResponse(count=3), "3\n"),
-        (task_pb2.CountJobsResponse(count=10_000, more_than=True), "more than 10000\n"),
+        (task_pb2.CountJobsResponse(count=10_000, has_more=True), "more than 10000\n"),
     ],
 )
 async def test_a_count_is_a_number_or_says_that_there_are_more(

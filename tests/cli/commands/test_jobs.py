@@ -79,7 +79,7 @@ async def test_a_dry_run_only_counts() -> None:
             *("--target", service.target),
         )
 
-    wanted = task_pb2.JobFilter(state=task_pb2.Job.QUEUED, due_before=Timestamp(seconds=1767603600))
+    wanted = task_pb2.JobFilter(state=task_pb2.Job.QUEUED, due_time_before=Timestamp(seconds=1767603600))
     assert (done.code, done.out) == (0, "would cancel 1,234 jobs\n")
     assert service.asked == [task_pb2.ChangeJobsRequest(filter=wanted, validate_only=True)]
 
@@ -124,7 +124,7 @@ async def test_a_filter_may_be_written_in_one() -> None:
         )
 
     midnight = Timestamp(seconds=1799020800)
-    wanted = task_pb2.JobFilter(state=task_pb2.Job.SCHEDULED, due_before=midnight)
+    wanted = task_pb2.JobFilter(state=task_pb2.Job.SCHEDULED, due_time_before=midnight)
     assert done.code == 0
     assert service.asked == [task_pb2.ChangeJobsRequest(filter=wanted)]
 

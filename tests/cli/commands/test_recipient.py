@@ -9,11 +9,11 @@ from tests.support.fake_service import answering
 from tests.support.terminal import on_a_terminal
 
 KEPT = "erased, also in 3 jobs; {} the details: cancel {} end, then forget E1815 again\n"
-FORGOTTEN = task_pb2.ForgetRecipientResponse(erased=3)
+FORGOTTEN = task_pb2.ForgetRecipientResponse(erased_jobs=3)
 
 
 async def test_what_callers_told_is_shown() -> None:
-    ada = task_pb2.Recipient(empid="E1815", name="Ada", email="ada@example.org", accepted=7)
+    ada = task_pb2.Recipient(empid="E1815", name="Ada", email="ada@example.org", accepted_count=7)
     async with answering(GetRecipient=ada) as service:
         shown = await command("recipient", "show", "E1815", "--target", service.target)
         said = await command("recipient", "show", "E1815", "--json", "--target", service.target)
@@ -52,7 +52,7 @@ async def test_forgetting_asks_first() -> None:
     ],
 )
 async def test_what_still_waits_is_told(unfinished: int, words: str) -> None:
-    answer = task_pb2.ForgetRecipientResponse(erased=3, unfinished=unfinished)
+    answer = task_pb2.ForgetRecipientResponse(erased_jobs=3, unfinished_jobs=unfinished)
     async with answering(ForgetRecipient=answer) as service:
         done = await command("recipient", "forget", "E1815", "--yes", "--target", service.target)
 
@@ -78,7 +78,7 @@ async def test_only_what_was_there_is_said_to_be_erased(answer: dict[str, Any], 
 
 
 async def test_what_was_not_erased_is_not_said_to_be() -> None:
-    reply = task_pb2.ForgetRecipientResponse(had_details=False, unfinished=2)
+    reply = task_pb2.ForgetRecipientResponse(details_erased=False, unfinished_jobs=2)
     async with answering(ForgetRecipient=reply) as service:
         done = await command("recipient", "forget", "E1", "--yes", "--target", service.target)
 

@@ -150,7 +150,7 @@ DUE = datetime(2030, 1, 5, 9, tzinfo=UTC)
 HERE = DUE.astimezone().isoformat()
 OUTCOME = task_pb2.MeetResponse.Outcome
 CREATED, REPLAYED, FOR_DAILY = (
-    task_pb2.MeetResponse(success=True, job_id="7", due=DUE, outcome=outcome, state=state)
+    task_pb2.MeetResponse(success=True, job_id="7", due_time=DUE, outcome=outcome, state=state)
     for outcome, state in (
         (OUTCOME.CREATED, task_pb2.Job.SCHEDULED),
         (OUTCOME.REPLAYED, task_pb2.Job.SENT),

@@ -22,16 +22,16 @@ HERE = DUE.astimezone().isoformat()
 STATES = task_pb2.Job.State.keys()
 WAITING = {"STATE_UNSPECIFIED", "QUEUED", "SCHEDULED", "RETRYING"}
 MAY_STILL_LEAVE = {*WAITING, "SENDING", "UNCERTAIN"}
-PAUSE = task_pb2.Pause(by="ada@desk", reason="the relay moves", since=DUE)
+PAUSE = task_pb2.Pause(by="ada@desk", reason="the relay moves", start_time=DUE)
 PAUSED = task_pb2.StatusReport(pause=PAUSE)
 
 
 def reply(state: str, outcome: str = "REPLAYED") -> task_pb2.MeetResponse:
-    return task_pb2.MeetResponse(success=True, job_id="7", due=DUE, outcome=outcome, state=state)
+    return task_pb2.MeetResponse(success=True, job_id="7", due_time=DUE, outcome=outcome, state=state)
 
 
 def a_suppression(until: datetime) -> task_pb2.Suppression:
-    return task_pb2.Suppression(email="ada@example.org", reason="bounced", until=until)
+    return task_pb2.Suppression(email="ada@example.org", reason="bounced", expire_time=until)
 
 
 FOR_LONG = a_suppression(DUE + timedelta(seconds=1))
@@ -83,7 +83,7 @@ async def test_a_blocked_address_is_told_where_a_mail_could_still_leave(state: s
 async def test_a_blocked_address_is_told_with_reason_and_end() -> None:
     done = await said(ScheduleMeet=reply("SCHEDULED", "CREATED"), GetSuppression=FOR_LONG)
 
-    until = FOR_LONG.until.ToDatetime(UTC).astimezone().isoformat()
+    until = FOR_LONG.expire_time.ToDatetime(UTC).astimezone().isoformat()
     assert done.out == (
         f"accepted: job 7, due {HERE}; but ada@example.org gets no mail until {until}"
         ' ("bounced"): the job ends SUPPRESSED unless `gcsched suppression remove` frees the'
@@ -102,7 +102,7 @@ async def test_a_blocked_mail_that_is_due_now_is_retried_unless_a_pause_holds_it
     pause: dict[str, task_pb2.StatusReport], advice: str
 ) -> None:
     due_now = task_pb2.MeetResponse(
-        success=True, job_id="7", due=datetime.now(UTC), outcome="CREATED", state="SCHEDULED"
+        success=True, job_id="7", due_time=datetime.now(UTC), outcome="CREATED", state="SCHEDULED"
     )
     done = await said(ScheduleMeet=due_now, GetSuppression=FOR_LONG, **pause)
 
@@ -174,7 +174,7 @@ async def test_an_accepted_job_stays_accepted_when_the_look_for_obstacles_fails(
 
 async def test_words_of_others_do_not_move_the_cursor() -> None:
     forged = task_pb2.Suppression(
-        email="a\x1b[2J@example.org", reason='x"\n\x1b[2J', until=Timestamp(seconds=2**33)
+        email="a\x1b[2J@example.org", reason='x"\n\x1b[2J', expire_time=Timestamp(seconds=2**33)
     )
     done = await said(ScheduleMeet=reply("SCHEDULED", "CREATED"), GetSuppression=forged)
 

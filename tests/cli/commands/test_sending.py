@@ -11,10 +11,10 @@ from tests.support.fake_service import answering
 from tests.support.terminal import on_a_terminal
 
 SINCE = datetime(2026, 1, 5, 9, tzinfo=UTC)
-PAUSE = task_pb2.Pause(by="ada@desk", reason="the relay moves", since=SINCE)
+PAUSE = task_pb2.Pause(by="ada@desk", reason="the relay moves", start_time=SINCE)
 
 
-MOVED = task_pb2.RunDailyQueueResponse(moved=1200)
+MOVED = task_pb2.RunDailyQueueResponse(count=1200)
 QUEUED = task_pb2.CountJobsRequest(filter=task_pb2.JobFilter(state=task_pb2.Job.QUEUED))
 WAITING = task_pb2.CountJobsResponse(count=1200)
 RUN = task_pb2.RunDailyQueueRequest()
@@ -79,7 +79,7 @@ async def test_without_a_terminal_the_daily_queue_is_sent_with_yes_only() -> Non
     [
         (WAITING, "1,200 jobs would become due\n"),
         (
-            task_pb2.CountJobsResponse(count=10_000, more_than=True),
+            task_pb2.CountJobsResponse(count=10_000, has_more=True),
             "more than 10,000 jobs would become due\n",
         ),
     ],
@@ -134,7 +134,7 @@ async def test_a_user_without_a_name_can_pause(monkeypatch: pytest.MonkeyPatch) 
 
 
 async def test_resuming_shows_the_pause_that_ended_or_says_that_there_was_none() -> None:
-    answers = [task_pb2.ResumeSendingResponse(ended=PAUSE), task_pb2.ResumeSendingResponse()]
+    answers = [task_pb2.ResumeSendingResponse(pause=PAUSE), task_pb2.ResumeSendingResponse()]
     async with answering(ResumeSending=answers) as service:
         ended = await command("resume", "--by=ada", "--target", service.target)
         nothing = await command("resume", "--by=ada", "--target", service.target)

@@ -21,8 +21,8 @@ BUSY = task_pb2.StatusReport(
         task_pb2.StatusReport.StateCount(state=task_pb2.Job.SCHEDULED, count=12),
         task_pb2.StatusReport.StateCount(state=task_pb2.Job.SENT),
     ],
-    counted=STARTED,
-    oldest_due=timedelta(seconds=3.2),
+    count_time=STARTED,
+    oldest_due_lateness=timedelta(seconds=3.2),
     lateness=task_pb2.StatusReport.Lateness(
         mails=1200, p50=timedelta(milliseconds=40), p99=timedelta(seconds=1.5)
     ),
@@ -38,17 +38,17 @@ BUSY = task_pb2.StatusReport(
             state_time=STARTED,
         ),
     ],
-    pause=task_pb2.Pause(by="ada@desk", reason="the relay moves", since=STARTED),
+    pause=task_pb2.Pause(by="ada@desk", reason="the relay moves", start_time=STARTED),
     version="1.2.3",
     python="3.11.9",
-    started=STARTED,
+    start_time=STARTED,
     stores=[
         task_pb2.StatusReport.Store(name="mongodb", state_time=STARTED),
-        task_pb2.StatusReport.Store(name="redis", trouble="no answer for 7 s", state_time=STARTED),
+        task_pb2.StatusReport.Store(name="redis", problem="no answer for 7 s", state_time=STARTED),
     ],
     report_time=STARTED + timedelta(seconds=43),
 )
-QUIET = task_pb2.StatusReport(version="1.2.3", python="3.11.9", started=STARTED)
+QUIET = task_pb2.StatusReport(version="1.2.3", python="3.11.9", start_time=STARTED)
 
 
 async def test_everything_is_on_one_page() -> None:
@@ -126,8 +126,8 @@ async def watching(service: Answering, *options: str) -> asyncio.subprocess.Proc
 
 
 async def test_who_pauses_cannot_write_a_line_of_the_report() -> None:
-    forged = task_pb2.Pause(by='ops" since noon: "ok', reason='x"\nsending     yes', since=STARTED)
-    report = task_pb2.StatusReport(version="1.2.3", python="3.11.9", started=STARTED, pause=forged)
+    forged = task_pb2.Pause(by='ops" since noon: "ok', reason='x"\nsending     yes', start_time=STARTED)
+    report = task_pb2.StatusReport(version="1.2.3", python="3.11.9", start_time=STARTED, pause=forged)
     async with answering(GetStatus=report) as service:
         done = await command("status", "--target", service.target)
 

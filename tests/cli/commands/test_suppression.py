@@ -9,7 +9,7 @@ from tests.support.command import command
 from tests.support.fake_service import Refusal, answering
 
 UNTIL = datetime(2026, 1, 5, 9, tzinfo=UTC)
-BLOCKED = task_pb2.Suppression(email="gone@example.org", reason="no such user", until=UNTIL)
+BLOCKED = task_pb2.Suppression(email="gone@example.org", reason="no such user", expire_time=UNTIL)
 
 
 async def test_all_pages_are_listed_with_until_when_and_why() -> None:
@@ -50,7 +50,7 @@ async def test_an_address_is_blocked_until_then_or_as_the_operator_says() -> Non
 
     assert service.asked == [
         task_pb2.AddSuppressionRequest(
-            email="a@example.org", reason="asked us to", until=Timestamp(seconds=1767603600)
+            email="a@example.org", reason="asked us to", expire_time=Timestamp(seconds=1767603600)
         ),
         task_pb2.AddSuppressionRequest(email="a@example.org", reason="asked us to"),
     ]
@@ -58,7 +58,7 @@ async def test_an_address_is_blocked_until_then_or_as_the_operator_says() -> Non
 
 
 async def test_an_address_is_freed_and_shown_as_it_was() -> None:
-    answer = task_pb2.RemoveSuppressionResponse(removed=BLOCKED)
+    answer = task_pb2.RemoveSuppressionResponse(suppression=BLOCKED)
     async with answering(RemoveSuppression=answer) as service:
         done = await command(
             "suppression", "remove", "gone@example.org", "--target", service.target

@@ -21,7 +21,7 @@ async def test_templates_are_listed_with_what_they_need() -> None:
     both = task_pb2.ListTemplatesResponse(
         templates=[
             task_pb2.Template(name="doc", has_text=True),
-            task_pb2.Template(name="reminder", needs=["room", "host"]),
+            task_pb2.Template(name="reminder", required_variables=["room", "host"]),
         ]
     )
     async with answering(ListTemplates=both) as service:

@@ -72,7 +72,7 @@ async def test_too_late_to_cancel_is_told_with_state_and_since(stub: Stub) -> No
     assert refusal.code is grpc.StatusCode.FAILED_PRECONDITION
     assert refusal.reason == "ILLEGAL_TRANSITION"
     assert refusal.metadata["state"] == "SENT"
-    assert refusal.metadata["since"] == sent.since.ToDatetime().isoformat() + "+00:00"
+    assert refusal.metadata["since"] == sent.state_time.ToDatetime().isoformat() + "+00:00"
 
 
 @pytest.mark.parametrize("ahead", [3, -DAY], ids=["to a coming second", "to now"])
@@ -86,9 +86,9 @@ async def test_a_rescheduled_job_leaves_at_its_new_time(
         task_pb2.RescheduleJobRequest(job_id=job_id, timestamp=int(asked) + ahead)
     )
 
-    due = moved.due.ToDatetime().timestamp() if ahead < 0 else int(asked) + ahead
+    due = moved.due_time.ToDatetime().timestamp() if ahead < 0 else int(asked) + ahead
     assert moved.state == State.SCHEDULED
-    assert moved.due == moved.due_at
+    assert moved.due_time == moved.schedule_time
     await come_to(stub, job_id, State.SENT)
     assert ahead < 0 or 0 <= relay.ledger[0].time - due < 1
     assert relay.ledger[0].time - asked < ahead + DAY + 1
@@ -121,7 +121,7 @@ async def test_a_job_in_the_daily_queue_waits_for_its_run_or_for_a_time(
     await come_to(stub, by_time, State.SENT)
     run = await stub.RunDailyQueue(task_pb2.RunDailyQueueRequest())
 
-    assert run.moved == 1
+    assert run.count == 1
     await come_to(stub, by_run, State.SENT)
     assert recipients(relay) == ["2", "1"]
 

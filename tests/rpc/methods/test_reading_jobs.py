@@ -104,30 +104,30 @@ async def test_a_job_is_read_whole(stub: Stub, mongo: Mongo) -> None:
         labels={"team": "red"},
         priority=task_pb2.URGENT,
         reply_to="host@example.org",
-        created=Timestamp(seconds=NOON),
-        due_at=Timestamp(seconds=NOON),
-        due=Timestamp(seconds=NOON),
-        not_after=Timestamp(seconds=NOON + 86_400),
-        since=Timestamp(seconds=NOON + 1),
+        create_time=Timestamp(seconds=NOON),
+        schedule_time=Timestamp(seconds=NOON),
+        due_time=Timestamp(seconds=NOON),
+        expire_time=Timestamp(seconds=NOON + 86_400),
+        state_time=Timestamp(seconds=NOON + 1),
         reason="550 5.1.1 at RCPT: no such user",
         attempt=2,
-        takebacks=1,
+        lease_expirations=1,
         message_id="job-1@example.org",
         request_id="r-1",
         attempts=[
             task_pb2.Attempt(
-                begun=Timestamp(seconds=NOON),
-                ended=Timestamp(seconds=NOON + 1),
-                kind=task_pb2.Attempt.OURS,
+                start_time=Timestamp(seconds=NOON),
+                end_time=Timestamp(seconds=NOON + 1),
+                kind=task_pb2.Attempt.RELAY,
                 text="450 at RCPT: busy",
             ),
             task_pb2.Attempt(
-                begun=Timestamp(seconds=NOON),
-                ended=Timestamp(seconds=NOON + 1),
+                start_time=Timestamp(seconds=NOON),
+                end_time=Timestamp(seconds=NOON + 1),
                 kind=task_pb2.Attempt.RECIPIENT,
                 relay="smtp.example.org",
                 code=550,
-                enhanced="5.1.1",
+                enhanced_code="5.1.1",
                 text="550 5.1.1 at RCPT: no such user",
             ),
         ],
@@ -332,7 +332,7 @@ async def test_a_count_is_of_the_filter(stub: Stub, mongo: Mongo) -> None:
         task_pb2.CountJobsRequest(filter=task_pb2.JobFilter(state="SENT"))
     )
 
-    assert (counted.count, counted.more_than) == (2, False)
+    assert (counted.count, counted.has_more) == (2, False)
     assert (await stub.CountJobs(task_pb2.CountJobsRequest())).count == 5
 
 
@@ -345,8 +345,8 @@ async def test_a_count_ends_at_ten_thousand(stub: Stub, mongo: Mongo) -> None:
 
     more = await stub.CountJobs(task_pb2.CountJobsRequest())
 
-    assert (exact.count, exact.more_than) == (10_000, False)
-    assert (more.count, more.more_than) == (10_000, True)
+    assert (exact.count, exact.has_more) == (10_000, False)
+    assert (more.count, more.has_more) == (10_000, True)
 
 
 @pytest.mark.parametrize("order", ["CREATED_ASC", "CREATED_DESC"])

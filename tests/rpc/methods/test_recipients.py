@@ -40,9 +40,9 @@ async def test_what_callers_told_is_read(stub: Stub, mongo: Mongo) -> None:
         empid="E1",
         name="Ada",
         email="ada@example.org",
-        first_seen=Timestamp(seconds=NOON),
-        last_seen=Timestamp(seconds=NOON),
-        accepted=2,
+        first_seen_time=Timestamp(seconds=NOON),
+        last_seen_time=Timestamp(seconds=NOON),
+        accepted_count=2,
     )
 
 
@@ -71,20 +71,20 @@ async def test_a_forgotten_employee_leaves_finished_jobs_that_say_so(
     erased = await stub.GetJob(task_pb2.GetJobRequest(job_id="job-1"))
     held = await stub.GetJob(task_pb2.GetJobRequest(job_id="held"))
     other = await stub.GetJob(task_pb2.GetJobRequest(job_id="other"))
-    assert (forgotten.erased, forgotten.unfinished) == (1, 1)
-    assert (forgotten.had_details, again.had_details) == (True, False)
+    assert (forgotten.erased_jobs, forgotten.unfinished_jobs) == (1, 1)
+    assert (forgotten.details_erased, again.details_erased) == (True, False)
     assert again.HasField("had_details")
-    assert (again.erased, again.unfinished) == (0, 1)
+    assert (again.erased_jobs, again.unfinished_jobs) == (0, 1)
     assert (erased.name, erased.email, erased.message) == ("", "", "")
     assert erased.reason == "erased on 2026-07-01"
-    assert (erased.state, erased.since) == (task_pb2.Job.SENT, Timestamp(seconds=NOON))
+    assert (erased.state, erased.state_time) == (task_pb2.Job.SENT, Timestamp(seconds=NOON))
     assert erased.etag != read_before.etag
     assert held.name == other.name == "Ada"
     assert (await refused(stub.GetRecipient(GET))).reason == "RECIPIENT_NOT_FOUND"
 
 
 async def test_an_employee_of_whom_nobody_told_is_forgotten_already(stub: Stub) -> None:
-    nothing = task_pb2.ForgetRecipientResponse(had_details=False)
+    nothing = task_pb2.ForgetRecipientResponse(details_erased=False)
     assert await stub.ForgetRecipient(FORGET) == nothing
 
 

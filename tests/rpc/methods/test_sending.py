@@ -47,9 +47,9 @@ async def test_no_service_sends_until_somebody_resumes(
         await until(lambda: all_are_sent(other.resources))
 
     assert (pause.by, pause.reason) == ("ada", "the relay moves")
-    assert abs(pause.since.ToDatetime().timestamp() - time.time()) < 60
+    assert abs(pause.start_time.ToDatetime().timestamp() - time.time()) < 60
     assert sent_while_paused == 0
-    assert status.pause == answer.ended == pause
+    assert status.pause == answer.pause == pause
     assert len(relay.ledger) == 41
 
 

@@ -17,7 +17,7 @@ from gcsched.usecases.monitoring.store_health import StoreReport
 from gcsched.usecases.ports import JobCounts
 from tests.support.builders import NOON, NOW
 
-ABOUT = About(version="1.2.3", python="3.11.9", started=NOW)
+ABOUT = About(version="1.2.3", python="3.11.9", start_time=NOW)
 NONE_SENT = Figures(mails=0, p50=timedelta(0), p99=timedelta(0))
 NOON_STAMP = Timestamp(seconds=NOON)
 
@@ -35,7 +35,7 @@ def test_all_that_is_known_is_told() -> None:
     )
     report = Report(
         counts=counts,
-        counted=NOW,
+        count_time=NOW,
         lateness=Figures(mails=7, p50=timedelta(milliseconds=250), p99=timedelta(seconds=2)),
         relays=[relay],
         pause=Pause(by="Bob", reason="wrong template", since=NOW),
@@ -53,7 +53,7 @@ def test_all_that_is_known_is_told() -> None:
             told.StateCount(state=task_pb2.Job.SENT, count=3),
             told.StateCount(state=task_pb2.Job.FAILED, count=0),
         ],
-        counted=NOON_STAMP,
+        count_time=NOON_STAMP,
         oldest_due=Duration(seconds=90),
         lateness=told.Lateness(mails=7, p50=Duration(nanos=250_000_000), p99=Duration(seconds=2)),
         relays=[
@@ -69,13 +69,13 @@ def test_all_that_is_known_is_told() -> None:
                 state_time=NOON_STAMP,
             )
         ],
-        pause=task_pb2.Pause(by="Bob", reason="wrong template", since=NOON_STAMP),
+        pause=task_pb2.Pause(by="Bob", reason="wrong template", start_time=NOON_STAMP),
         version="1.2.3",
         python="3.11.9",
-        started=NOON_STAMP,
+        start_time=NOON_STAMP,
         stores=[
             told.Store(name="mongodb", state_time=NOON_STAMP),
-            told.Store(name="redis", trouble="no answer for 3 s", state_time=NOON_STAMP),
+            told.Store(name="redis", problem="no answer for 3 s", state_time=NOON_STAMP),
         ],
         report_time=Timestamp(seconds=NOON + 2),
     )
@@ -94,7 +94,7 @@ def test_each_state_of_a_relay_has_its_value(state: RelayState) -> None:
 def test_what_is_unknown_or_not_there_is_absent(counts: JobCounts | None) -> None:
     report = Report(
         counts=counts,
-        counted=None,
+        count_time=None,
         lateness=NONE_SENT,
         relays=(),
         pause=None,

@@ -58,7 +58,7 @@ async def test_a_domain_that_is_not_public_is_refused_here_and_freed_all_the_sam
 
     assert refusal.code is grpc.StatusCode.INVALID_ARGUMENT
     assert "GCSCHED_INTERNAL_DOMAINS" in refusal.violations["email"]
-    assert freed.removed.email == "ada@corp.local"
+    assert freed.suppression.email == "ada@corp.local"
 
 
 async def test_an_address_is_blocked_listed_and_freed(stub: Stub) -> None:
@@ -69,11 +69,11 @@ async def test_an_address_is_blocked_listed_and_freed(stub: Stub) -> None:
     assert blocked == task_pb2.Suppression(
         email="Ada@example.org",
         reason="asked for it",
-        since=seconds(NOW),
-        until=seconds(NOW + LASTING),
+        create_time=seconds(NOW),
+        expire_time=seconds(NOW + LASTING),
     )
     assert list(there.suppressions) == [blocked]
-    assert freed.removed == blocked
+    assert freed.suppression == blocked
     assert list((await listed(stub)).suppressions) == []
 
 
@@ -82,7 +82,7 @@ async def test_the_end_can_be_said_and_changed(stub: Stub) -> None:
 
     changed = await stub.AddSuppression(a_wish(until=seconds(NOW + timedelta(seconds=1))))
 
-    assert changed.until == seconds(NOW + timedelta(seconds=1))
+    assert changed.expire_time == seconds(NOW + timedelta(seconds=1))
 
 
 async def test_the_job_that_found_out_is_named(stub: Stub, mongo: Mongo) -> None:

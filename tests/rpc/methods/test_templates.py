@@ -27,7 +27,7 @@ async def test_all_templates_are_listed_with_what_each_needs(
 ) -> None:
     reply = await stub.ListTemplates(task_pb2.ListTemplatesRequest())
 
-    assert [(each.name, list(each.needs), each.has_text) for each in reply.templates] == [
+    assert [(each.name, list(each.required_variables), each.has_text) for each in reply.templates] == [
         ("doc", [], False),
         ("room", ["count", "room"], True),
     ]
