@@ -189,7 +189,7 @@ class IllegalTransition(GcschedError):
         super().__init__(
             f"job {job_id} is {state} since {second} and cannot become {wanted}: {why}"
         )
-        self.metadata = {"job_id": job_id, "state": state, "since": since.isoformat()}
+        self.metadata = {"job_id": job_id, "state": state, "state_time": since.isoformat()}
 
 
 class DuplicateJob(GcschedError):

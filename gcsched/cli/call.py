@@ -26,14 +26,14 @@ Options = Mapping[str, str]
 USUAL: Options = MappingProxyType(
     {
         "timestamp": "--at",
-        "until": "--until",
+        "expire_time": "--expire-time",
         "reason": "--reason",
         "by": "--by",
         "filter": "--filter",
         "order": "--order",
         **{
             f"filter.{name}": f"--{name.replace('_', '-')}"
-            for name in ("state", "due_from", "due_before", "empid", "email", "request_id")
+            for name in ("state", "due_time_from", "due_time_before", "empid", "email", "request_id")
         },
     }
 )

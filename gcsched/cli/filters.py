@@ -36,8 +36,8 @@ def state(given: str) -> str:
 
 GIVEN: Mapping[str, Callable[[str], Any]] = {
     "state": state,
-    "due_from": arguments.second,
-    "due_before": arguments.second,
+    "due_time_from": arguments.second,
+    "due_time_before": arguments.second,
     "empid": arguments.text,
     "email": arguments.text,
     "request_id": arguments.text,
@@ -45,9 +45,9 @@ GIVEN: Mapping[str, Callable[[str], Any]] = {
 """The fields of JobFilter, each with what reads it."""
 
 
-OF_A_STATE = ("state", "due_from", "due_before")
-BY_CREATION = ("created-desc", "created-asc")
-BY_DUE = ("due-asc", "due-desc")
+OF_A_STATE = ("state", "due_time_from", "due_time_before")
+BY_CREATION = ("create-time-desc", "create-time-asc")
+BY_DUE = ("due-time-asc", "due-time-desc")
 ORDERS = (*BY_CREATION, *BY_DUE)
 COMBINATIONS = (
     "name a state, with or without due times, or an employee, or an address, or a request id"
@@ -55,7 +55,7 @@ COMBINATIONS = (
 
 
 class InOne(Action):
-    """Several fields in one argument, as in ``--filter 'state=failed due_before=+2h'``."""
+    """Several fields in one argument, as in ``--filter 'state=failed due_time_before=+2h'``."""
 
     def __call__(
         self, parser: ArgumentParser, namespace: Namespace, values: Any, _: str | None = None
@@ -89,13 +89,13 @@ def add_arguments(parser: ArgumentParser) -> None:
     shown("--empid", type=arguments.text, metavar="ID", help="of this employee")
     shown("--email", type=arguments.text, metavar="ADDRESS", help="for this address")
     shown("--request-id", type=arguments.text, metavar="ID", help="asked for with this id")
-    shown("--due-from", type=arguments.second, metavar="TIME", help=f"due from then on: {MOMENTS}")
-    shown("--due-before", type=arguments.second, metavar="TIME", help="due before then")
+    shown("--due-time-from", type=arguments.second, metavar="TIME", help=f"due from then on: {MOMENTS}")
+    shown("--due-time-before", type=arguments.second, metavar="TIME", help="due before then")
     shown(
         "--filter",
         action=InOne,
         metavar="FIELDS",
-        help="the same in one: 'state=failed due_before=+2h'",
+        help="the same in one: 'state=failed due_time_before=+2h'",
     )
 
 
@@ -138,8 +138,8 @@ def chosen_filter(chosen: Namespace) -> "task_pb2.JobFilter | None":
 
     return task_pb2.JobFilter(
         state=chosen.state,
-        due_time_from=at(chosen.due_from),
-        due_time_before=at(chosen.due_before),
+        due_time_from=at(chosen.due_time_from),
+        due_time_before=at(chosen.due_time_before),
         empid=chosen.empid or "",
         email=chosen.email or "",
         request_id=chosen.request_id or "",

@@ -60,7 +60,7 @@ def beginning_with(service: "Client", given: str) -> "Sequence[task_pb2.Job]":
 
 def ambiguous(given: str, found: "Sequence[task_pb2.Job]") -> WrongUsage:
     rows = [
-        "  " + "  ".join(fields.text(job, name) for name in ("job_id", "state", "due", "email"))
+        "  " + "  ".join(fields.text(job, name) for name in ("job_id", "state", "due_time", "email"))
         for job in found[:SHOWN]
     ]
     more = ["  and more"] if len(found) > SHOWN else []

@@ -62,4 +62,4 @@ def answer(service: "Client", method: str, request: "Message") -> Any:
 
 
 def ends_before(suppression: "task_pb2.Suppression", due: datetime) -> bool:
-    return suppression.HasField("until") and suppression.expire_time.seconds <= due.timestamp()
+    return suppression.HasField("expire_time") and suppression.expire_time.seconds <= due.timestamp()

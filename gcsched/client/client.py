@@ -46,7 +46,7 @@ class Scheduled:
 
     job_id: str
     outcome: str = field(default="", compare=False)
-    due: datetime | None = field(default=None, compare=False)
+    due_time: datetime | None = field(default=None, compare=False)
     state: str = field(default="", compare=False)
 
 
@@ -228,7 +228,7 @@ def scheduled(reply: task_pb2.MeetResponse) -> Scheduled:
     return Scheduled(
         job_id=reply.job_id,
         outcome=outcome,
-        due=reply.due_time.ToDatetime(UTC) if reply.HasField("due") else None,
+        due_time=reply.due_time.ToDatetime(UTC) if reply.HasField("due_time") else None,
         state=name_of(task_pb2.Job.State, reply.state),
     )
 

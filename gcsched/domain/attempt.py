@@ -16,18 +16,18 @@ class Attempt:
     not its history.
     """
 
-    begun: datetime
-    ended: datetime
+    start_time: datetime
+    end_time: datetime
     kind: Kind
     relay: str = ""
     code: int | None = None
-    enhanced: str | None = None
+    enhanced_code: str | None = None
     text: str = ""
     date: datetime | None = field(default=None, compare=False)
 
     @property
     def blames_full_mailbox(self) -> bool:
-        return blames_full_mailbox(self.code, self.enhanced, self.text)
+        return blames_full_mailbox(self.code, self.enhanced_code, self.text)
 
 
 def kept(attempts: tuple[Attempt, ...]) -> tuple[Attempt, ...]:

@@ -106,7 +106,7 @@ def is_trouble(transmission: Transmission) -> TypeGuard[Answered | Broken]:
     be fed. Withheld does not: the relay was waiting for the body by then.
     """
     if isinstance(transmission, Answered):
-        return transmission.kind is Kind.OURS
+        return transmission.kind is Kind.RELAY
     return isinstance(transmission, Broken)
 
 

@@ -94,12 +94,12 @@ def is_met(wish: Wish, job: Job, *, now: datetime) -> bool:
         case Cancel():
             return job.state is State.CANCELLED
         case Reschedule(is_daily=True):
-            return job.state is State.QUEUED and job.due == wish.due
+            return job.state is State.QUEUED and job.due_time == wish.due
         case Reschedule():
             is_timed = job.is_withdrawable and job.state is not State.QUEUED
-            return is_timed and from_now_on(job.due, now) == from_now_on(wish.due, now)
+            return is_timed and from_now_on(job.due_time, now) == from_now_on(wish.due, now)
         case Reopen():
-            return job.state is State.RETRYING and job.due <= now
+            return job.state is State.RETRYING and job.due_time <= now
         case Resolve():
             return job.state is wish.state
         case never:
@@ -113,8 +113,8 @@ def came_of(wanted: Job, found: Job) -> bool:
     was opened again does, still has the end of its time that the change gave it.
     """
     if found.version == wanted.version or wanted.state is State.CANCELLED:
-        return (found.state, found.since) == (wanted.state, wanted.since)
-    return found.version > wanted.version and found.not_after == wanted.not_after
+        return (found.state, found.state_time) == (wanted.state, wanted.state_time)
+    return found.version > wanted.version and found.expire_time == wanted.expire_time
 
 
 def carried_out(wish: Wish, job: Job, *, suppression: Suppression | None, now: datetime) -> Job:

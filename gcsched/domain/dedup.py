@@ -81,7 +81,7 @@ class Holder:
 
     job_id: str
     state: State | None
-    due: datetime | None
+    due_time: datetime | None
     request_id: str = ""
     fingerprint: str = ""
     dedup_until: datetime | None = None
@@ -110,7 +110,7 @@ class AdmissionResult:
     outcome: Outcome
     job_id: str
     state: State | None = None
-    due: datetime | None = None
+    due_time: datetime | None = None
 
     @property
     def is_accepted(self) -> bool:
@@ -131,12 +131,12 @@ def is_new_job(answer: AdmissionAnswer) -> bool:
 
 def created(job: Job) -> AdmissionResult:
     """Answer the call that made *job*."""
-    return new_in(job.state, job_id=job.id, due=job.due)
+    return new_in(job.state, job_id=job.id, due=job.due_time)
 
 
 def new_in(state: State | None, *, job_id: str, due: datetime | None) -> AdmissionResult:
     outcome = Outcome.QUEUED_FOR_DAILY if state is State.QUEUED else Outcome.CREATED
-    return AdmissionResult(outcome=outcome, job_id=job_id, state=state, due=due)
+    return AdmissionResult(outcome=outcome, job_id=job_id, state=state, due_time=due)
 
 
 def answer_to(job: Job, holder: Holder) -> AdmissionAnswer | None:
@@ -145,14 +145,14 @@ def answer_to(job: Job, holder: Holder) -> AdmissionAnswer | None:
     None: the holder's window is over, so that it has to let the key go.
     """
     if holder.job_id == job.id:  # a write that was repeated finds its own job
-        return new_in(holder.state, job_id=holder.job_id, due=holder.due)
+        return new_in(holder.state, job_id=holder.job_id, due=holder.due_time)
     has_same_id = bool(job.request_id) and holder.request_id == job.request_id
     if has_same_id and holder.fingerprint != job.fingerprint:
         return RequestIdReused(job.request_id, holder.job_id)
     if has_same_id or job.dedup_until is None:
         return AdmissionResult(
-            outcome=Outcome.REPLAYED, job_id=holder.job_id, state=holder.state, due=holder.due
+            outcome=Outcome.REPLAYED, job_id=holder.job_id, state=holder.state, due_time=holder.due_time
         )
-    if holder.dedup_until is not None and holder.dedup_until <= job.created:
+    if holder.dedup_until is not None and holder.dedup_until <= job.create_time:
         return None
     return AdmissionResult(outcome=Outcome.REFUSED_DUPLICATE, job_id=holder.job_id)

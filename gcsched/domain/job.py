@@ -119,11 +119,11 @@ class Job:
     email: str
     message: str
     name: str
-    created: datetime
-    due_at: datetime
-    due: datetime
-    not_after: datetime
-    since: datetime
+    create_time: datetime
+    schedule_time: datetime
+    due_time: datetime
+    expire_time: datetime
+    state_time: datetime
     message_id: str
     dedup_key: str | None
     released_key: str | None = None
@@ -134,10 +134,10 @@ class Job:
     request_id: str = ""
     fingerprint: str = ""
     dedup_until: datetime | None = None
-    not_after_asked: bool = False
+    has_own_expire_time: bool = False
     priority: Priority = Priority.NORMAL
     attempt: int = 0
-    takebacks: int = 0
+    lease_expirations: int = 0
     version: int = 0
     claim: str | None = None
     begun: datetime | None = None
@@ -149,7 +149,7 @@ class Job:
     def new_attempt(self) -> Attempt | None:
         """The attempt that led to this state; None when the job came to it without one."""
         last = self.attempts[-1] if self.attempts else None
-        return last if last is not None and last.ended == self.since else None
+        return last if last is not None and last.end_time == self.state_time else None
 
     @property
     def is_withdrawable(self) -> bool:
@@ -183,7 +183,7 @@ class Job:
     def retried(self, attempt: Attempt, *, due: datetime, charged: bool) -> "Job":
         """Put off until *due*; *charged* says whether this outcome uses up an attempt."""
         return replace(
-            self._concluded(State.RETRYING, attempt, reason=attempt.text, charged=charged), due=due
+            self._concluded(State.RETRYING, attempt, reason=attempt.text, charged=charged), due_time=due
         )
 
     def held(self, attempt: Attempt, *, reason: str, charged: bool = True) -> "Job":
@@ -197,7 +197,7 @@ class Job:
 
     def put_off(self, due: datetime, now: datetime) -> "Job":
         """Undo a claim until *due*; nothing is charged."""
-        return replace(self.given_back(now), due=max(due, now))
+        return replace(self.given_back(now), due_time=max(due, now))
 
     def cancelled(self, now: datetime, *, reason: str) -> "Job":
         """End before it was sent; an attempt that is UNCERTAIN may have been taken all the same.
@@ -220,8 +220,8 @@ class Job:
         state = State.QUEUED if is_daily else timed
         if not self.is_withdrawable:
             raise self.refusal(state)
-        is_told = self.not_after_asked and due <= self.not_after
-        not_after = self.not_after if is_told else max(self.not_after, not_after)
+        is_told = self.has_own_expire_time and due <= self.expire_time
+        not_after = self.expire_time if is_told else max(self.expire_time, not_after)
         date = kept_date(self)
         return self._become(state, now, due_at=due, due=due, not_after=not_after, date=date)
 
@@ -233,12 +233,12 @@ class Job:
         self._refuse_unless(REOPENABLE, State.RETRYING)
         if self.is_erased:
             raise self.refusal(State.RETRYING, why="its employee was forgotten")
-        is_told = self.not_after_asked and now <= self.not_after
+        is_told = self.has_own_expire_time and now <= self.expire_time
         return self._become(
             State.RETRYING,
             now,
             due=now.replace(microsecond=0),
-            not_after=self.not_after if is_told else max(self.not_after, not_after),
+            not_after=self.expire_time if is_told else max(self.expire_time, not_after),
             reason="",
             attempt=0,
             takebacks=0,
@@ -256,7 +256,7 @@ class Job:
     def refusal(self, wanted: State, *, why: str = "") -> IllegalTransition:
         """Say why it cannot become *wanted*."""
         why = why or (HAS_BEGUN if self.has_begun else WHY_NOT[self.state])
-        return IllegalTransition(self.id, self.state, wanted, since=self.since, why=why)
+        return IllegalTransition(self.id, self.state, wanted, since=self.state_time, why=why)
 
     def _refuse_unless(self, states: Collection[State], wanted: State) -> None:
         if self.state not in states:
@@ -267,7 +267,7 @@ class Job:
     ) -> "Job":
         return self._released(
             state,
-            attempt.ended,
+            attempt.end_time,
             reason=reason,
             attempt=self.attempt + charged,
             attempts=kept((*self.attempts, attempt)),
@@ -288,5 +288,5 @@ class Job:
     def _become(self, state: State, now: datetime, **changes: Any) -> "Job":
         if state not in NEXT[self.state]:
             raise self.refusal(state)
-        entered: dict[str, Any] = {"state": state, "since": now, "version": self.version + 1}
+        entered: dict[str, Any] = {"state": state, "state_time": now, "version": self.version + 1}
         return replace(self, **entered, claim=None, begun=None, **changes)  # none enters SENDING

@@ -20,31 +20,39 @@ from gcsched.errors import Violation
 
 
 class Order(StrEnum):
-    CREATED_DESC = "CREATED_DESC"
-    CREATED_ASC = "CREATED_ASC"
-    DUE_ASC = "DUE_ASC"
-    DUE_DESC = "DUE_DESC"
+    CREATE_TIME_DESC = "CREATE_TIME_DESC"
+    CREATE_TIME_ASC = "CREATE_TIME_ASC"
+    DUE_TIME_ASC = "DUE_TIME_ASC"
+    DUE_TIME_DESC = "DUE_TIME_DESC"
 
     @property
-    def is_by_due(self) -> bool:
-        return self in BY_DUE
+    def is_by_due_time(self) -> bool:
+        return self in BY_DUE_TIME
 
     @property
     def is_descending(self) -> bool:
-        return self in {Order.CREATED_DESC, Order.DUE_DESC}
+        return self in {Order.CREATE_TIME_DESC, Order.DUE_TIME_DESC}
 
 
-BY_CREATED = (Order.CREATED_DESC, Order.CREATED_ASC)
-BY_DUE = (Order.DUE_ASC, Order.DUE_DESC)
+BY_CREATE_TIME = (Order.CREATE_TIME_DESC, Order.CREATE_TIME_ASC)
+BY_DUE_TIME = (Order.DUE_TIME_ASC, Order.DUE_TIME_DESC)
+
+IN_TOKENS: Mapping[Order, str] = {
+    Order.CREATE_TIME_DESC: "CREATED_DESC",
+    Order.CREATE_TIME_ASC: "CREATED_ASC",
+    Order.DUE_TIME_ASC: "DUE_ASC",
+    Order.DUE_TIME_DESC: "DUE_DESC",
+}
+"""Orders as page tokens name them, so that processes of both versions read each other's tokens."""
 
 ALLOWED: Mapping[tuple[str, ...], Sequence[Order]] = {
-    (): BY_CREATED,
-    ("state",): BY_DUE,
-    ("state", "due"): BY_DUE,
-    ("empid",): BY_CREATED,
-    ("email",): BY_CREATED,
-    ("request_id",): BY_CREATED,
-    ("id_prefix",): BY_CREATED,
+    (): BY_CREATE_TIME,
+    ("state",): BY_DUE_TIME,
+    ("state", "due_time"): BY_DUE_TIME,
+    ("empid",): BY_CREATE_TIME,
+    ("email",): BY_CREATE_TIME,
+    ("request_id",): BY_CREATE_TIME,
+    ("id_prefix",): BY_CREATE_TIME,
 }
 """Filters by what they name, each with its orders; the first is meant where none is said."""
 
@@ -54,8 +62,8 @@ class JobFilter:
     """Which jobs: those that are all of this. *email* is normalised; its case does not matter."""
 
     state: State | None = None
-    due_from: datetime | None = None
-    due_before: datetime | None = None
+    due_time_from: datetime | None = None
+    due_time_before: datetime | None = None
     empid: str = ""
     email: str = ""
     request_id: str = ""
@@ -66,7 +74,7 @@ class JobFilter:
         """What it names, as in ALLOWED."""
         given = {
             "state": self.state is not None,
-            "due": self.due_from is not None or self.due_before is not None,
+            "due_time": self.due_time_from is not None or self.due_time_before is not None,
             "empid": bool(self.empid),
             "email": bool(self.email),
             "request_id": bool(self.request_id),
@@ -75,7 +83,7 @@ class JobFilter:
         return tuple(name for name, is_given in given.items() if is_given)
 
     def __str__(self) -> str:
-        moments = [each and each.isoformat() for each in (self.due_from, self.due_before)]
+        moments = [each and each.isoformat() for each in (self.due_time_from, self.due_time_before)]
         # Page tokens are made of it, so what is unset adds nothing to those of the version before.
         later = {"request_id": self.request_id, "id_prefix": self.id_prefix}
         named = [f"{name}={value}" for name, value in later.items() if value]
@@ -87,7 +95,7 @@ class Place:
     """Where in a list a page ends: after this job. *due* only in lists by due."""
 
     id: str
-    due: datetime | None = None
+    due_time: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,19 +106,19 @@ class Listing:
     order: Order
 
     def place_of(self, job: Job) -> Place:
-        return Place(id=job.id, due=job.due if self.order.is_by_due else None)
+        return Place(id=job.id, due_time=job.due_time if self.order.is_by_due_time else None)
 
     def token(self, place: Place | None) -> str:
         """Give the token for what follows *place*; "" where nothing does."""
         if place is None:
             return ""
-        if place.due is None:
+        if place.due_time is None:
             return page_token(str(self), [place.id])
-        return page_token(str(self), [place.id, str((place.due - EPOCH) // MILLISECOND)])
+        return page_token(str(self), [place.id, str((place.due_time - EPOCH) // MILLISECOND)])
 
     def place(self, token: str) -> Checked[Place | None]:
         """Read the place that *token* leads to; None: the first page."""
-        match (yield from place_in(str(self), token, parts=2 if self.order.is_by_due else 1)):
+        match (yield from place_in(str(self), token, parts=2 if self.order.is_by_due_time else 1)):
             case [id_]:
                 return Place(id=id_)
             case [id_, milliseconds]:
@@ -119,12 +127,12 @@ class Listing:
                 return None
 
     def __str__(self) -> str:
-        return f"jobs {self.order} {self.filter}"
+        return f"jobs {IN_TOKENS[self.order]} {self.filter}"
 
 
 def place_by_due(id_: str, milliseconds: str) -> Checked[Place | None]:
     try:
-        return Place(id=id_, due=EPOCH + timedelta(milliseconds=int(milliseconds)))
+        return Place(id=id_, due_time=EPOCH + timedelta(milliseconds=int(milliseconds)))
     except (ValueError, OverflowError):
         yield NOT_OURS
         return None

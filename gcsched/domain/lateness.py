@@ -12,4 +12,4 @@ def lateness_of(job: Job) -> timedelta | None:
     if attempt is None or attempt.kind is not Kind.ACCEPTED:
         return None
     # What was due before we knew of it could not be sent then.
-    return max(timedelta(0), attempt.ended - max(job.due, job.created))
+    return max(timedelta(0), attempt.end_time - max(job.due_time, job.create_time))

@@ -45,22 +45,22 @@ def attempt_from(
     match transmission:
         case Answered(reply, note, is_doubted):
             return Attempt(
-                begun=begun,
-                ended=ended,
+                start_time=begun,
+                end_time=ended,
                 kind=transmission.kind,
                 relay=relay,
                 code=reply.code,
-                enhanced=reply.enhanced,
+                enhanced_code=reply.enhanced_code,
                 text=noted(str(reply), DOUBTED if is_doubted else note),
                 date=date if reply.stage is Stage.BODY else None,
             )
         case Broken(Stage.BODY, reason):
             text = f"{Stage.BODY}: {reason}"[:LONGEST_TEXT]
             kind = Kind.UNCERTAIN
-            return Attempt(begun=begun, ended=ended, kind=kind, relay=relay, text=text, date=date)
+            return Attempt(start_time=begun, end_time=ended, kind=kind, relay=relay, text=text, date=date)
         case Broken(stage, reason):
             text = f"{stage}: {reason}"[:LONGEST_TEXT]
-            return Attempt(begun=begun, ended=ended, kind=Kind.OURS, relay=relay, text=text)
+            return Attempt(start_time=begun, end_time=ended, kind=Kind.RELAY, relay=relay, text=text)
         case never:
             assert_never(never)
 
@@ -76,7 +76,7 @@ def before_attempt(job: Job, *, suppression: Suppression | None, now: datetime) 
 
     *suppression* is that of its address, if there is one.
     """
-    if now > job.not_after:
+    if now > job.expire_time:
         return job.passed_over(State.EXPIRED, now, reason=too_late(job, last=job.reason))
     if suppression is not None and suppression.bars(job):
         return job.passed_over(State.SUPPRESSED, now, reason=str(suppression))
@@ -115,7 +115,7 @@ def interrupted(
     """
     if begun is None:
         return job.given_back(now)
-    attempt = Attempt(begun=begun, ended=now, kind=Kind.UNCERTAIN, text=CUT_OFF, date=date)
+    attempt = Attempt(start_time=begun, end_time=now, kind=Kind.UNCERTAIN, text=CUT_OFF, date=date)
     if policy.on_uncertain is OnUncertain.HOLD:
         return job.held(attempt, reason=LOST_REPLY, charged=False)
     return job.retried(attempt, due=now, charged=False)
@@ -123,15 +123,15 @@ def interrupted(
 
 def taken_back(job: Job, *, begun: datetime | None, policy: RetryPolicy, now: datetime) -> Job:
     """Give *job* as it is after its lease ran out: as if interrupted, but MOST_TAKEBACKS times."""
-    job = replace(job, takebacks=job.takebacks + 1)
+    job = replace(job, lease_expirations=job.lease_expirations + 1)
     is_held = begun is not None and policy.on_uncertain is OnUncertain.HOLD
-    if job.takebacks >= MOST_TAKEBACKS and not is_held:
-        kind = Kind.OURS if begun is None else Kind.UNCERTAIN
-        attempt = Attempt(begun=begun or job.since, ended=now, kind=kind, text=DIED_TOO_OFTEN)
+    if job.lease_expirations >= MOST_TAKEBACKS and not is_held:
+        kind = Kind.RELAY if begun is None else Kind.UNCERTAIN
+        attempt = Attempt(start_time=begun or job.state_time, end_time=now, kind=kind, text=DIED_TOO_OFTEN)
         return job.failed(attempt, reason=DIED_TOO_OFTEN, charged=False)
     return interrupted(job, begun=begun, policy=policy, now=now)
 
 
 def proven(job: Job, *, begun: datetime, now: datetime) -> Job:
     """Give *job* as it is when its worker died after noting that the relay accepted the mail."""
-    return job.sent(Attempt(begun=begun, ended=now, kind=Kind.ACCEPTED, text=FOUND_ACCEPTED))
+    return job.sent(Attempt(start_time=begun, end_time=now, kind=Kind.ACCEPTED, text=FOUND_ACCEPTED))

@@ -14,14 +14,14 @@ LONGEST_BY = 128
 class Pause:
     by: str
     reason: str
-    since: datetime
+    start_time: datetime
 
 
 def a_pause(by: str, reason: str, *, since: datetime) -> Checked[Pause]:
     yield from text_violations("by", by, at_least=1, at_most=LONGEST_BY)
     yield from unseen_violations("by", by)
     yield from reason_violations(reason, at_least=1)
-    return Pause(by=by, reason=reason, since=since)
+    return Pause(by=by, reason=reason, start_time=since)
 
 
 def who(by: str) -> Checked[str]:

@@ -14,9 +14,9 @@ class Recipient:
     empid: str
     name: str
     email: str
-    first_seen: datetime
-    last_seen: datetime
-    accepted: int
+    first_seen_time: datetime
+    last_seen_time: datetime
+    accepted_count: int
 
 
 EMPTIED = ("name", "email", "message")

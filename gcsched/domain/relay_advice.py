@@ -186,7 +186,7 @@ def advice_on(trouble: Answered | Broken, *, prefix: str) -> str:
 def of_code(trouble: Answered | Broken, prefix: str) -> str | None:
     if not isinstance(trouble, Answered) or trouble.reply.stage not in CONVERSATION:
         return None
-    enhanced = trouble.reply.enhanced or ""
+    enhanced = trouble.reply.enhanced_code or ""
     found = next((to_do for codes, to_do in OF_CODES if re.fullmatch(codes, enhanced)), None)
     return found and found.replace("{P}", prefix)
 

@@ -89,12 +89,12 @@ class RetryPolicy:
                 return Done()
             case Kind.RECIPIENT | Kind.CONTENT | Kind.POLICY:
                 return GiveUp(attempt.text)
-            case Kind.OURS:
+            case Kind.RELAY:
                 wait = wait_ours(len(job.attempts) + 1, chance)
                 return again(job, attempt, wait, charged=False)
             case Kind.UNCERTAIN if self.on_uncertain is OnUncertain.HOLD:
                 return Hold(LOST_REPLY)
-            case Kind.UNCERTAIN | Kind.LATER:
+            case Kind.UNCERTAIN | Kind.DEFERRED:
                 return self.later(job, attempt, chance)
             case never:
                 assert_never(never)
@@ -112,7 +112,7 @@ class RetryPolicy:
 
 def kind_at_last(attempt: Attempt) -> Kind | None:
     """Return whom the end of the tries is blamed on: a mailbox that stays full is its owner's."""
-    is_full = attempt.kind is Kind.LATER and attempt.blames_full_mailbox
+    is_full = attempt.kind is Kind.DEFERRED and attempt.blames_full_mailbox
     return Kind.RECIPIENT if is_full else None
 
 
@@ -126,8 +126,8 @@ def again(job: Job, attempt: Attempt, wait: timedelta, *, charged: bool) -> Verd
 
     There is no last try at ``not_after``: all that were due together would make it together.
     """
-    at = whole_second(attempt.ended + (hint_in(attempt) or wait))
-    if at > job.not_after:
+    at = whole_second(attempt.end_time + (hint_in(attempt) or wait))
+    if at > job.expire_time:
         return Expire(too_late(job, last=attempt.text), charged=charged)
     return TryAgain(at=at, charged=charged)
 
@@ -136,12 +136,12 @@ def hint_in(attempt: Attempt) -> timedelta | None:
     """Return how long the relay asks to be left alone, as far as it is obeyed."""
     # Only a relay's own words are a hint; ours may say "no answer within 600 seconds".
     hint = hinted_wait(attempt.text) if attempt.code is not None else None
-    if hint is None or attempt.kind is not Kind.OURS:
+    if hint is None or attempt.kind is not Kind.RELAY:
         return hint
     return min(hint, LONGEST_HINT_OURS)
 
 
 def too_late(job: Job, *, last: str) -> str:
     """Say that *job* expired, and what its *last* attempt came to, if there was one."""
-    limit = f"not sent by {job.not_after.isoformat(timespec='seconds')}"
+    limit = f"not sent by {job.expire_time.isoformat(timespec='seconds')}"
     return f"{limit}, the last attempt: {last}" if last else limit

@@ -30,11 +30,11 @@ class Kind(StrEnum):
     """What an attempt came to."""
 
     ACCEPTED = "ACCEPTED"
-    LATER = "LATER"
+    DEFERRED = "DEFERRED"
     RECIPIENT = "RECIPIENT"
     CONTENT = "CONTENT"
     POLICY = "POLICY"
-    OURS = "OURS"
+    RELAY = "RELAY"
     UNCERTAIN = "UNCERTAIN"
 
 
@@ -44,7 +44,7 @@ class Reply:
 
     stage: Stage
     code: int
-    enhanced: str | None = None
+    enhanced_code: str | None = None
     text: str = ""
 
     @classmethod
@@ -55,13 +55,13 @@ class Reply:
         """
         found = ENHANCED.match(text)
         if found and found[1][0] == str(code)[0]:
-            return cls(stage=stage, code=code, enhanced=found[1], text=text[found.end() :].strip())
+            return cls(stage=stage, code=code, enhanced_code=found[1], text=text[found.end() :].strip())
         found = ENHANCED_LAST.search(text)
         enhanced = found[1] if found and found[1][0] == str(code)[0] else None
-        return cls(stage=stage, code=code, enhanced=enhanced, text=text.strip())
+        return cls(stage=stage, code=code, enhanced_code=enhanced, text=text.strip())
 
     def __str__(self) -> str:
-        enhanced = f" {self.enhanced}" if self.enhanced else ""
+        enhanced = f" {self.enhanced_code}" if self.enhanced_code else ""
         return f"{self.code}{enhanced} at {self.stage}: {self.text[:512]}"
 
 
@@ -79,7 +79,7 @@ class Answered:
 
     @property
     def kind(self) -> Kind:
-        return Kind.OURS if self.is_doubted else kind_of(self.reply)
+        return Kind.RELAY if self.is_doubted else kind_of(self.reply)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +155,7 @@ class Row:
         return (
             reply.stage in self.at
             and reply.code in self.codes
-            and (not self.enhanced or bool(re.fullmatch(self.enhanced, reply.enhanced or "")))
+            and (not self.enhanced or bool(re.fullmatch(self.enhanced, reply.enhanced_code or "")))
             and (self.words is None or bool(self.words.search(text)))
         )
 
@@ -163,61 +163,61 @@ class Row:
 # Read downwards: the first row that fits decides. RFC 5321 section 4.2, RFC 3463, RFC 5248.
 TABLE = (
     # Between us and the relay, and no fault of this mail.
-    Row(Kind.OURS, OPENING),
-    Row(Kind.OURS, codes={SERVICE_CLOSING, NO_MAIL_HERE} | AUTH_CODES | OUT_OF_STEP),
+    Row(Kind.RELAY, OPENING),
+    Row(Kind.RELAY, codes={SERVICE_CLOSING, NO_MAIL_HERE} | AUTH_CODES | OUT_OF_STEP),
     # Codes and words that leave no doubt whom they mean.
-    Row(Kind.LATER, AFTER_MAIL, words=said.BUSY_RECIPIENT),
-    Row(Kind.LATER, codes=TRANSIENT, words=said.GREYLISTED),
+    Row(Kind.DEFERRED, AFTER_MAIL, words=said.BUSY_RECIPIENT),
+    Row(Kind.DEFERRED, codes=TRANSIENT, words=said.GREYLISTED),
     Row(Kind.CONTENT, codes=FINAL, enhanced=OF_SIZE),
     Row(Kind.POLICY, AFTER_MAIL, FINAL, OF_A_CHOOSY_RECIPIENT),
     # Some check that our sender exists: "no such user" is it then, whatever the code.
     Row(Kind.POLICY, AFTER_MAIL, FINAL, words=said.RESTRICTED),
-    Row(Kind.OURS, words=said.SENDER),
+    Row(Kind.RELAY, words=said.SENDER),
     Row(Kind.RECIPIENT, AFTER_MAIL, FINAL, rf"{OF_A_USER}|5\.3\.0", said.NO_USER),
-    Row(Kind.LATER, AFTER_MAIL, enhanced=r"[45]\.3\.[01]", words=said.THE_MAILBOX_IS_FULL),
-    Row(Kind.LATER, AFTER_MAIL, {*TRANSIENT, FULL}, OF_ONE_SYSTEM, said.RECIPIENTS_SYSTEM),
-    Row(Kind.LATER, BODY, TRANSIENT, OF_ONE_SYSTEM, said.FILTERS_SYSTEM),
-    Row(Kind.OURS, enhanced=OF_OURS),
+    Row(Kind.DEFERRED, AFTER_MAIL, enhanced=r"[45]\.3\.[01]", words=said.THE_MAILBOX_IS_FULL),
+    Row(Kind.DEFERRED, AFTER_MAIL, {*TRANSIENT, FULL}, OF_ONE_SYSTEM, said.RECIPIENTS_SYSTEM),
+    Row(Kind.DEFERRED, BODY, TRANSIENT, OF_ONE_SYSTEM, said.FILTERS_SYSTEM),
+    Row(Kind.RELAY, enhanced=OF_OURS),
     # Ours, in words: what we say we are, what proves it, where we are, how much we send.
-    Row(Kind.OURS, words=said.HELO),
-    Row(Kind.OURS, words=said.SENDING),
-    Row(Kind.OURS, words=said.PROOF),
+    Row(Kind.RELAY, words=said.HELO),
+    Row(Kind.RELAY, words=said.SENDING),
+    Row(Kind.RELAY, words=said.PROOF),
     Row(Kind.POLICY, BODY, FINAL, r"5\.7\..*", said.SPAM),
     Row(Kind.CONTENT, BODY, FINAL, words=said.SPAM),
-    Row(Kind.OURS, words=said.CLIENT),
-    Row(Kind.OURS, words=said.RELAYING),
-    Row(Kind.OURS, words=said.LOGIN),
-    Row(Kind.OURS, words=said.ENCRYPTION),
-    Row(Kind.LATER, AFTER_MAIL, words=said.RECIPIENTS_RATE),
-    Row(Kind.LATER, AFTER_MAIL, TRANSIENT, OF_ONE_SYSTEM, said.USERS_RATE),
-    Row(Kind.LATER, AFTER_MAIL, enhanced=r"4\.2\.[01]", words=said.NOT_WHAT_WE_SEND),
-    Row(Kind.OURS, words=said.QUOTA),
-    Row(Kind.OURS, words=said.PIPELINED),
-    Row(Kind.OURS, codes=FINAL, words=said.RELAY),
-    Row(Kind.OURS, codes=TRANSIENT, enhanced=OF_SOME_SYSTEM, words=said.RELAY),
-    Row(Kind.OURS, codes=TRANSIENT, enhanced=NO_CODE, words=said.SYSTEM),
+    Row(Kind.RELAY, words=said.CLIENT),
+    Row(Kind.RELAY, words=said.RELAYING),
+    Row(Kind.RELAY, words=said.LOGIN),
+    Row(Kind.RELAY, words=said.ENCRYPTION),
+    Row(Kind.DEFERRED, AFTER_MAIL, words=said.RECIPIENTS_RATE),
+    Row(Kind.DEFERRED, AFTER_MAIL, TRANSIENT, OF_ONE_SYSTEM, said.USERS_RATE),
+    Row(Kind.DEFERRED, AFTER_MAIL, enhanced=r"4\.2\.[01]", words=said.NOT_WHAT_WE_SEND),
+    Row(Kind.RELAY, words=said.QUOTA),
+    Row(Kind.RELAY, words=said.PIPELINED),
+    Row(Kind.RELAY, codes=FINAL, words=said.RELAY),
+    Row(Kind.RELAY, codes=TRANSIENT, enhanced=OF_SOME_SYSTEM, words=said.RELAY),
+    Row(Kind.RELAY, codes=TRANSIENT, enhanced=NO_CODE, words=said.SYSTEM),
     # At MAIL nothing but our sender and the mail's size and form is in question.
-    Row(Kind.LATER, MAIL, TRANSIENT, OF_ONE_MAIL),
-    Row(Kind.LATER, MAIL, TRANSIENT, NO_CODE, said.LARGE_MAIL),
-    Row(Kind.OURS, MAIL, TRANSIENT),
-    Row(Kind.OURS, MAIL, enhanced=r"5\.[17]\..*"),
+    Row(Kind.DEFERRED, MAIL, TRANSIENT, OF_ONE_MAIL),
+    Row(Kind.DEFERRED, MAIL, TRANSIENT, NO_CODE, said.LARGE_MAIL),
+    Row(Kind.RELAY, MAIL, TRANSIENT),
+    Row(Kind.RELAY, MAIL, enhanced=r"5\.[17]\..*"),
     # For this mail, not now.
-    Row(Kind.LATER, AFTER_MAIL, enhanced=OF_A_MAILBOX),
-    Row(Kind.LATER, AFTER_MAIL, words=said.FULL_MAILBOX),
-    Row(Kind.LATER, codes=TRANSIENT),
+    Row(Kind.DEFERRED, AFTER_MAIL, enhanced=OF_A_MAILBOX),
+    Row(Kind.DEFERRED, AFTER_MAIL, words=said.FULL_MAILBOX),
+    Row(Kind.DEFERRED, codes=TRANSIENT),
     # For this mail, never.
     Row(Kind.RECIPIENT, AFTER_MAIL, enhanced=f"{OF_A_USER}|{OF_A_DOMAIN}"),
     Row(Kind.RECIPIENT, AFTER_MAIL, enhanced=r"5\.4\.1", words=said.REJECTED_RECIPIENT),
     Row(Kind.RECIPIENT, RCPT, enhanced=r"5\.1\.0", words=said.REJECTED_ADDRESS),
     Row(Kind.RECIPIENT, AFTER_MAIL, words=said.NO_USER),
     Row(Kind.POLICY, AFTER_MAIL, NOT_UNDERSTOOD, words=said.BAD_ADDRESS),
-    Row(Kind.OURS, codes=NOT_UNDERSTOOD),
+    Row(Kind.RELAY, codes=NOT_UNDERSTOOD),
     Row(Kind.POLICY, enhanced=r"5\.7\..*"),
     Row(Kind.CONTENT, ENVELOPE, enhanced=OF_FORM),
     Row(Kind.CONTENT, MAIL, {FULL}),
     Row(Kind.CONTENT, RCPT, {FULL}, NO_CODE, said.TOO_LARGE),
     Row(Kind.CONTENT, MAIL, words=said.TOO_LARGE),
-    Row(Kind.OURS, MAIL),
+    Row(Kind.RELAY, MAIL),
     # Of the content nothing is known before DATA.
     Row(Kind.CONTENT, WITH_CONTENT, enhanced=r"5\..*"),  # 5.6.x and the like
     Row(Kind.CONTENT, WITH_CONTENT, {FULL, 554}),
@@ -252,4 +252,4 @@ def is_throttling(reply: Reply) -> bool:
     """Tell whether the relay finds us too fast; at RCPT x.7.x is greylisting, of one recipient."""
     if reply.code == SERVICE_CLOSING:
         return True
-    return reply.stage is not Stage.RCPT and (reply.enhanced or "").startswith("4.7.")
+    return reply.stage is not Stage.RCPT and (reply.enhanced_code or "").startswith("4.7.")

@@ -22,8 +22,8 @@ class Suppression:
     address: str
     reason: str
     job_id: str
-    since: datetime
-    until: datetime
+    create_time: datetime
+    expire_time: datetime
 
     def bars(self, job: Job) -> bool:
         """Tell whether *job* must not be sent.
@@ -33,7 +33,7 @@ class Suppression:
         return job.id != self.job_id
 
     def __str__(self) -> str:
-        until = self.until.date().isoformat()
+        until = self.expire_time.date().isoformat()
         since = f", since job {self.job_id}" if self.job_id else ""
         why = self.reason if self.job_id else f"a caller gave the reason {quoted(self.reason)}"
         return f"the address is blocked until {until}{since}: {why}"
@@ -42,7 +42,7 @@ class Suppression:
 def until_violations(until: datetime, *, now: datetime) -> Checked[None]:
     if until <= now:
         yield Violation(
-            "until", f"must be in the future; now it is {now.isoformat(timespec='seconds')}"
+            "expire_time", f"must be in the future; now it is {now.isoformat(timespec='seconds')}"
         )
 
 
@@ -56,8 +56,8 @@ def suppression_from(job: Job, *, lasting: timedelta) -> Suppression | None:
                 address=job.email,
                 reason=refused.text,
                 job_id=job.id,
-                since=refused.ended,
-                until=refused.ended + lasting,
+                create_time=refused.end_time,
+                expire_time=refused.end_time + lasting,
             )
         case _:
             return None

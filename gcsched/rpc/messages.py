@@ -27,14 +27,14 @@ def job_message(job: Job, view: View) -> task_pb2.Job:
         labels=job.labels,
         priority=job.priority.value,
         reply_to=job.reply_to,
-        create_time=job.created,
-        schedule_time=job.due_at,
-        due_time=job.due,
-        expire_time=job.not_after,
-        state_time=job.since,
+        create_time=job.create_time,
+        schedule_time=job.schedule_time,
+        due_time=job.due_time,
+        expire_time=job.expire_time,
+        state_time=job.state_time,
         reason=job.reason,
         attempt=job.attempt,
-        lease_expirations=job.takebacks,
+        lease_expirations=job.lease_expirations,
         message_id=job.message_id,
         request_id=job.request_id,
     )
@@ -47,12 +47,12 @@ def job_message(job: Job, view: View) -> task_pb2.Job:
 
 def attempt_message(attempt: Attempt) -> task_pb2.Attempt:
     return task_pb2.Attempt(
-        start_time=attempt.begun,
-        end_time=attempt.ended,
+        start_time=attempt.start_time,
+        end_time=attempt.end_time,
         kind=attempt.kind.value,
         relay=attempt.relay,
         code=attempt.code or 0,
-        enhanced_code=attempt.enhanced or "",
+        enhanced_code=attempt.enhanced_code or "",
         text=attempt.text,
     )
 
@@ -68,7 +68,7 @@ def meet_response(result: AdmissionResult) -> task_pb2.MeetResponse:
         success=True,
         job_id=result.job_id,
         outcome=result.outcome.value,
-        due_time=result.due,
+        due_time=result.due_time,
         state=result.state and result.state.value,
     )
 
@@ -91,7 +91,7 @@ def rehearsed(rehearsal: Rehearsal) -> task_pb2.MeetResponse:
         return Response(outcome=result.outcome.value, preview=shown)
     return Response(
         success=True,
-        due_time=result.due,
+        due_time=result.due_time,
         state=result.state and result.state.value,
         preview=shown,
     )
@@ -108,6 +108,6 @@ def suppression_message(of: Suppression) -> task_pb2.Suppression:
         email=of.address,
         reason=of.reason,
         job_id=of.job_id,
-        create_time=of.since,
-        expire_time=of.until,
+        create_time=of.create_time,
+        expire_time=of.expire_time,
     )

@@ -63,7 +63,7 @@ def listing_from(message: task_pb2.ListJobsRequest) -> Checked[Listing]:
 
 def fields_from(message: task_pb2.JobFilter) -> Checked[JobFilter]:
     due: dict[str, datetime | None] = {}
-    for name in ("due_from", "due_before"):
+    for name in ("due_time_from", "due_time_before"):
         if message.HasField(name):
             due[name] = yield from moment(getattr(message, name), f"filter.{name}")
     yield from text_filter_violations(
@@ -75,8 +75,8 @@ def fields_from(message: task_pb2.JobFilter) -> Checked[JobFilter]:
         email = yield from kept_address(message.email, field="filter.email")
     return JobFilter(
         state=state,
-        due_from=due.get("due_from"),
-        due_before=due.get("due_before"),
+        due_time_from=due.get("due_time_from"),
+        due_time_before=due.get("due_time_before"),
         empid=message.empid,
         email=email,
         request_id=message.request_id,

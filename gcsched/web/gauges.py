@@ -79,7 +79,7 @@ def of_all_processes(counts: JobCounts) -> Iterator[Metric]:
     yield GaugeMetricFamily(
         "gcsched_oldest_due_seconds",
         "How late the oldest due job was at that count; 0: nothing was due.",
-        value=counts.oldest_due.total_seconds(),
+        value=counts.oldest_due_lateness.total_seconds(),
     )
     yield GaugeMetricFamily(
         "gcsched_unreadable_jobs",

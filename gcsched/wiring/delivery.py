@@ -140,7 +140,7 @@ def settling(
         marks.forget(conclusion)
         observe(conclusion.job)
         if conclusion.job.state in CLAIMABLE:
-            ringer.ask(conclusion.job.due)
+            ringer.ask(conclusion.job.due_time)
 
     return settle
 

@@ -76,7 +76,7 @@ def status_methods(
     census: Census,
 ) -> StatusMethods:
     """Build what tells how things are, from what this process knows already."""
-    about = About(version=__version__, python=platform.python_version(), started=resources.clock())
+    about = About(version=__version__, python=platform.python_version(), start_time=resources.clock())
     status = Status(
         census=census,
         lateness=delivery.lateness,

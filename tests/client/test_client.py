@@ -129,7 +129,7 @@ async def test_it_is_told_what_became_of_the_wish_and_when_the_job_acts(ask: Ask
     async with answering(ScheduleMeet=answer) as server:
         job = await ask(server.target, WISH)
 
-    assert (job.outcome, job.due, job.state) == ("REPLAYED", due, "RETRYING")
+    assert (job.outcome, job.due_time, job.state) == ("REPLAYED", due, "RETRYING")
     assert job == Scheduled(job_id="7")
 
 
@@ -139,7 +139,7 @@ async def test_what_only_a_later_contract_knows_is_a_number(ask: Ask) -> None:
     async with answering(ScheduleMeet=later) as server:
         job = await ask(server.target, WISH)
 
-    assert (job.outcome, job.due, job.state) == ("99", None, "")
+    assert (job.outcome, job.due_time, job.state) == ("99", None, "")
 
 
 async def test_any_method_of_the_contract_can_be_called() -> None:

@@ -35,7 +35,7 @@ with grpc.insecure_channel(target) as channel:
 with Client(target) as client:
     print(client.call("ScheduleMeet", task_pb2.MeetRequest(**fields)).job_id)
     moment = Timestamp(seconds=7)
-    assert our_pb2.Job(due=moment).due == moment
+    assert our_pb2.Job(due_time=moment).due_time == moment
 """
 
 

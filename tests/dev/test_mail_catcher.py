@@ -164,7 +164,7 @@ async def test_a_mail_that_cannot_be_kept_is_refused_for_now_and_said(catch: Cat
         answer = await deliver(catch.mailer)
 
     assert isinstance(answer, Answered)
-    assert kind_of(answer.reply) is Kind.OURS
+    assert kind_of(answer.reply) is Kind.RELAY
     assert "the mail cannot be kept: File exists" in answer.reply.text
     assert [event["event"] for event in events] == ["mail not kept"]
     assert catch.caught == []

@@ -7,7 +7,7 @@ The addresses are ours. The kind is what an administrator who reads the line wou
 
 from gcsched.domain.smtp_reply import Kind, Stage
 
-OURS, LATER, RECIPIENT = Kind.OURS, Kind.LATER, Kind.RECIPIENT
+OURS, LATER, RECIPIENT = Kind.RELAY, Kind.DEFERRED, Kind.RECIPIENT
 CONTENT, POLICY = Kind.CONTENT, Kind.POLICY
 MAIL, RCPT, DATA, BODY = Stage.MAIL, Stage.RCPT, Stage.DATA, Stage.BODY
 Heard = tuple[Stage, str, Kind]

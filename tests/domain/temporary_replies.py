@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from gcsched.domain.smtp_reply import Kind, Stage
 
-OURS, LATER = Kind.OURS, Kind.LATER
+OURS, LATER = Kind.RELAY, Kind.DEFERRED
 MAIL, RCPT, DATA, BODY = Stage.MAIL, Stage.RCPT, Stage.DATA, Stage.BODY
 Put = tuple[Stage, str, Kind, timedelta | None]
 

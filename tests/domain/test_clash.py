@@ -136,7 +136,7 @@ def test_an_answer_names_the_job_that_has_the_key_and_how_it_is_now_if_it_is_acc
     reused = answer_to(a_job(**mine), others)
 
     assert again == AdmissionResult(
-        outcome=Outcome.REPLAYED, job_id="other", state=State.SENT, due=NOW
+        outcome=Outcome.REPLAYED, job_id="other", state=State.SENT, due_time=NOW
     )
     assert refused == AdmissionResult(outcome=Outcome.REFUSED_DUPLICATE, job_id="other")
     assert isinstance(reused, RequestIdReused)
@@ -158,7 +158,7 @@ def test_a_job_is_not_in_its_own_way(state: State | None, outcome: Outcome) -> N
 
     answer = answer_to(job, a_holder(job_id=job.id, dedup_until=job.dedup_until, state=state))
 
-    assert answer == AdmissionResult(outcome=outcome, job_id=job.id, state=state, due=NOW)
+    assert answer == AdmissionResult(outcome=outcome, job_id=job.id, state=state, due_time=NOW)
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ def test_a_job_is_not_in_its_own_way(state: State | None, outcome: Outcome) -> N
 def test_a_new_job_is_answered_with_how_it_was_stored(state: State, outcome: Outcome) -> None:
     answer = created(a_job(state=state))
 
-    assert answer == AdmissionResult(outcome=outcome, job_id="job-1", state=state, due=NOW)
+    assert answer == AdmissionResult(outcome=outcome, job_id="job-1", state=state, due_time=NOW)
     assert answer.is_new
     assert answer.is_accepted
 

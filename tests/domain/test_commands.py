@@ -52,7 +52,7 @@ WISHES: dict[str, tuple[Wish, set[str]]] = {
 @pytest.mark.parametrize("name", WISHES)
 def test_a_wish_is_for_the_states_of_the_contract_and_no_other(name: str, state: State) -> None:
     wish, states = WISHES[name]
-    job = a_job(state=state, since=NOW)
+    job = a_job(state=state, state_time=NOW)
     if state in states:
         assert carried_out(wish, job).version == job.version + 1
         return
@@ -96,13 +96,13 @@ MOMENT = timedelta(milliseconds=1)
     [
         (CANCELLED, CANCELLED, True),
         (CANCELLED, replace(CANCELLED, version=9, email=""), True),  # erased since
-        (CANCELLED, replace(CANCELLED, since=LATER + MOMENT), False),  # by another caller
+        (CANCELLED, replace(CANCELLED, state_time=LATER + MOMENT), False),  # by another caller
         (CANCELLED, a_job(version=7), False),
         (CANCELLED, a_job(version=8, state=State.SENDING), False),
         (REOPENED, REOPENED, True),
-        (REOPENED, replace(REOPENED, state=State.SENDING, version=9, since=LATER + DAY), True),
-        (REOPENED, replace(REOPENED, since=LATER + MOMENT), False),
-        (REOPENED, replace(REOPENED, version=9, not_after=LATER + DAY + MOMENT), False),
+        (REOPENED, replace(REOPENED, state=State.SENDING, version=9, state_time=LATER + DAY), True),
+        (REOPENED, replace(REOPENED, state_time=LATER + MOMENT), False),
+        (REOPENED, replace(REOPENED, version=9, expire_time=LATER + DAY + MOMENT), False),
         (REOPENED, a_job(state=State.FAILED, version=7), False),
     ],
 )
@@ -128,7 +128,7 @@ def test_a_cancelled_job_lets_its_key_go_and_says_why() -> None:
 
     assert cancelled == a_job(
         state=State.CANCELLED,
-        since=LATER,
+        state_time=LATER,
         version=1,
         reason="moved",
         dedup_key=None,
@@ -142,7 +142,7 @@ def test_a_rescheduled_job_waits_for_the_new_time() -> None:
     moved = carried_out(at(in_two_days), a_job())
 
     due = NOW + 2 * DAY
-    assert moved == a_job(due=due, due_at=due, not_after=due + DAY, since=LATER, version=1)
+    assert moved == a_job(due_time=due, schedule_time=due, expire_time=due + DAY, state_time=LATER, version=1)
 
 
 def test_a_job_that_was_tried_stays_retrying_when_it_is_rescheduled() -> None:
@@ -151,7 +151,7 @@ def test_a_job_that_was_tried_stays_retrying_when_it_is_rescheduled() -> None:
 
     moved, dequeued = carried_out(at(NOON + 3600), tried), carried_out(at(NOON + 3600), queued)
 
-    assert (moved.state, moved.due, moved.attempt, moved.reason) == (
+    assert (moved.state, moved.due_time, moved.attempt, moved.reason) == (
         "RETRYING",
         NOW + HOUR,
         1,
@@ -163,28 +163,28 @@ def test_a_job_that_was_tried_stays_retrying_when_it_is_rescheduled() -> None:
 def test_a_later_limit_stays_when_a_job_is_rescheduled() -> None:
     limit = NOW + 30 * DAY
 
-    moved = carried_out(at(NOON + 3600), a_job(not_after=limit))
+    moved = carried_out(at(NOON + 3600), a_job(expire_time=limit))
 
-    assert moved.not_after == limit
+    assert moved.expire_time == limit
 
 
 def test_a_time_that_is_over_means_now() -> None:
     now = LATER + timedelta(microseconds=5)
 
-    moved = carried_out(at(NOON - 3600), a_job(due=NOW + DAY, due_at=NOW + DAY), now=now)
+    moved = carried_out(at(NOON - 3600), a_job(due_time=NOW + DAY, schedule_time=NOW + DAY), now=now)
 
-    assert (moved.due, moved.due_at, moved.not_after) == (LATER, LATER, LATER + DAY)
+    assert (moved.due_time, moved.schedule_time, moved.expire_time) == (LATER, LATER, LATER + DAY)
 
 
 def test_zero_means_the_next_daily_run() -> None:
     queued = carried_out(at(0), a_job())
 
-    assert (queued.state, queued.due, queued.due_at) == (
+    assert (queued.state, queued.due_time, queued.schedule_time) == (
         "QUEUED",
         TOMORROW_AT_TEN,
         TOMORROW_AT_TEN,
     )
-    assert queued.not_after == TOMORROW_AT_TEN + DAY
+    assert queued.expire_time == TOMORROW_AT_TEN + DAY
 
 
 def test_a_reopened_job_is_due_now_with_all_its_tries_and_its_key() -> None:
@@ -192,7 +192,7 @@ def test_a_reopened_job_is_due_now_with_all_its_tries_and_its_key() -> None:
     failed = a_job(
         state=State.FAILED,
         attempt=8,
-        takebacks=3,
+        lease_expirations=3,
         attempts=(an_attempt(),),
         reason="gave up",
         dedup_key=None,
@@ -204,9 +204,9 @@ def test_a_reopened_job_is_due_now_with_all_its_tries_and_its_key() -> None:
 
     assert reopened == a_job(
         state=State.RETRYING,
-        since=now,
-        due=NOW + 2 * DAY,
-        not_after=now + DAY,
+        state_time=now,
+        due_time=NOW + 2 * DAY,
+        expire_time=now + DAY,
         attempts=(an_attempt(),),
         version=8,
     )
@@ -218,15 +218,15 @@ def test_a_reopened_job_is_due_now_with_all_its_tries_and_its_key() -> None:
 def test_a_caller_who_said_until_when_is_obeyed_unless_it_would_be_over(
     hours: int, until: datetime
 ) -> None:
-    asked = a_job(not_after=NOW + 3 * HOUR, not_after_asked=True)
+    asked = a_job(expire_time=NOW + 3 * HOUR, has_own_expire_time=True)
     wish = Reschedule(due=NOW + hours * HOUR, is_daily=False, keep_trying=DAY)
 
-    assert carried_out(wish, asked).not_after == until
+    assert carried_out(wish, asked).expire_time == until
 
 
 def test_a_reopened_job_holds_an_employees_window_as_long_again() -> None:
     now = NOW + 2 * DAY
-    failed = a_job(state=State.FAILED, created=NOW, dedup_until=NOW + DAY)
+    failed = a_job(state=State.FAILED, create_time=NOW, dedup_until=NOW + DAY)
 
     reopened = carried_out(Reopen(keep_trying=DAY, window=DAY), failed, now=now)
 
@@ -242,11 +242,11 @@ def test_a_reopened_job_holds_an_employees_window_as_long_again() -> None:
 def test_a_reopened_job_keeps_the_limit_its_caller_set_unless_it_is_over(
     after: timedelta, until: datetime
 ) -> None:
-    failed = a_job(state=State.FAILED, not_after=NOW + 2 * HOUR, not_after_asked=True)
+    failed = a_job(state=State.FAILED, expire_time=NOW + 2 * HOUR, has_own_expire_time=True)
 
     reopened = carried_out(Reopen(keep_trying=DAY, window=DAY), failed, now=NOW + after)
 
-    assert reopened.not_after == until
+    assert reopened.expire_time == until
 
 
 def test_an_uncertain_job_has_its_key_still_when_it_is_reopened() -> None:
@@ -297,24 +297,24 @@ def test_an_uncertain_job_becomes_what_somebody_found_out() -> None:
 
 MET: list[tuple[Wish, Job]] = [
     (Cancel(reason="again"), a_job(state=State.CANCELLED)),
-    (at(NOON + 3600), a_job(due=NOW + HOUR)),
-    (at(NOON + 3600), a_job(state=State.RETRYING, due=NOW + HOUR)),
-    (at(NOON - 3600), a_job(due=NOW)),
-    (at(NOON - 3600), a_claimed_job(due=NOW)),
-    (at(0), a_job(state=State.QUEUED, due=TOMORROW_AT_TEN)),
-    (Reopen(keep_trying=DAY, window=DAY), a_job(state=State.RETRYING, due=NOW)),
+    (at(NOON + 3600), a_job(due_time=NOW + HOUR)),
+    (at(NOON + 3600), a_job(state=State.RETRYING, due_time=NOW + HOUR)),
+    (at(NOON - 3600), a_job(due_time=NOW)),
+    (at(NOON - 3600), a_claimed_job(due_time=NOW)),
+    (at(0), a_job(state=State.QUEUED, due_time=TOMORROW_AT_TEN)),
+    (Reopen(keep_trying=DAY, window=DAY), a_job(state=State.RETRYING, due_time=NOW)),
     (Resolve(state=State.SENT, reason=""), a_job(state=State.SENT)),
     (Resolve(state=State.FAILED, reason=""), a_job(state=State.FAILED)),
 ]
 UNMET: list[tuple[Wish, Job]] = [
     (Cancel(), a_job(state=State.SENT)),
-    (at(NOON + 3600), a_job(due=NOW)),
-    (at(NOON + 3600), a_claimed_job(due=NOW)),
-    (at(NOON - 3600), a_claimed_job(due=NOW, begun=NOW)),
-    (at(NOON - 3600), a_job(due=NOW + DAY)),
-    (at(0), a_job(due=TOMORROW_AT_TEN)),
-    (Reopen(keep_trying=DAY, window=DAY), a_job(state=State.RETRYING, due=NOW + HOUR)),
-    (Reopen(keep_trying=DAY, window=DAY), a_job(due=NOW)),
+    (at(NOON + 3600), a_job(due_time=NOW)),
+    (at(NOON + 3600), a_claimed_job(due_time=NOW)),
+    (at(NOON - 3600), a_claimed_job(due_time=NOW, begun=NOW)),
+    (at(NOON - 3600), a_job(due_time=NOW + DAY)),
+    (at(0), a_job(due_time=TOMORROW_AT_TEN)),
+    (Reopen(keep_trying=DAY, window=DAY), a_job(state=State.RETRYING, due_time=NOW + HOUR)),
+    (Reopen(keep_trying=DAY, window=DAY), a_job(due_time=NOW)),
     (Resolve(state=State.SENT, reason=""), a_job(state=State.FAILED)),
 ]
 

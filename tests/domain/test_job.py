@@ -121,13 +121,13 @@ def test_the_groups_of_states_are_those_of_the_design() -> None:
 
 def test_a_sent_job_says_how_it_was_sent_and_keeps_its_key() -> None:
     job = a_claimed_job(attempt=1, reason="450 at RCPT: busy", attempts=(an_attempt(),))
-    accepted = an_attempt(kind=Kind.ACCEPTED, code=250, ended=NOW + timedelta(seconds=9))
+    accepted = an_attempt(kind=Kind.ACCEPTED, code=250, end_time=NOW + timedelta(seconds=9))
 
     sent = job.sent(accepted)
 
     assert sent == a_job(
         state=State.SENT,
-        since=NOW + timedelta(seconds=9),
+        state_time=NOW + timedelta(seconds=9),
         version=2,
         attempt=2,
         attempts=(an_attempt(), accepted),
@@ -144,7 +144,7 @@ def test_a_failed_job_says_why_and_lets_its_key_go() -> None:
 
     assert failed == a_job(
         state=State.FAILED,
-        since=refused.ended,
+        state_time=refused.end_time,
         version=2,
         attempt=1,
         attempts=(refused,),
@@ -160,7 +160,7 @@ def test_a_job_that_expires_after_an_attempt_tells_of_it_and_lets_its_key_go() -
 
     assert expired == a_job(
         state=State.EXPIRED,
-        since=an_attempt().ended,
+        state_time=an_attempt().end_time,
         version=2,
         attempt=1,
         attempts=(an_attempt(),),
@@ -179,7 +179,7 @@ def test_a_job_that_is_passed_over_made_no_attempt_and_lets_its_key_go(state: St
 
     assert ended == a_job(
         state=state,
-        since=NOW,
+        state_time=NOW,
         version=2,
         attempt=1,
         attempts=(an_attempt(),),
@@ -195,7 +195,7 @@ def test_a_retried_job_is_due_later_and_keeps_its_second_asked_for() -> None:
 
     retried = a_claimed_job().retried(an_attempt(), due=later, charged=True)
 
-    assert (retried.state, retried.due, retried.due_at) == (State.RETRYING, later, NOW)
+    assert (retried.state, retried.due_time, retried.schedule_time) == (State.RETRYING, later, NOW)
     assert (retried.attempt, retried.reason) == (1, "450 at RCPT: busy")
     assert (retried.claim, retried.dedup_key) == (None, "key-1")
 
@@ -229,7 +229,7 @@ def test_a_job_given_back_is_as_if_it_had_not_been_claimed() -> None:
 
     given_back = a_claimed_job().given_back(now)
 
-    assert given_back == a_job(since=now, version=2)
+    assert given_back == a_job(state_time=now, version=2)
 
 
 def test_a_job_given_back_that_was_tried_before_is_still_retrying() -> None:
@@ -243,7 +243,7 @@ def test_a_job_given_back_that_was_tried_before_is_still_retrying() -> None:
 
 
 def test_a_job_given_back_is_still_retrying_even_if_no_try_was_charged() -> None:
-    job = a_claimed_job(attempt=0, attempts=(an_attempt(kind=Kind.OURS, code=None),))
+    job = a_claimed_job(attempt=0, attempts=(an_attempt(kind=Kind.RELAY, code=None),))
 
     given_back = job.given_back(NOW)
 
@@ -254,14 +254,14 @@ def test_a_job_put_off_is_given_back_for_later_and_nothing_is_charged() -> None:
     now, later = NOW + timedelta(seconds=3), NOW + timedelta(seconds=9)
     tried = a_claimed_job(attempt=1, attempts=(an_attempt(),))
 
-    assert a_claimed_job().put_off(later, now) == a_job(since=now, due=later, version=2)
+    assert a_claimed_job().put_off(later, now) == a_job(state_time=now, due_time=later, version=2)
     assert (tried.put_off(later, now).state, tried.put_off(later, now).attempt) == ("RETRYING", 1)
 
 
 def test_a_job_is_not_put_off_to_what_is_over() -> None:
     now = NOW + timedelta(seconds=3)
 
-    assert a_claimed_job().put_off(NOW, now).due == now
+    assert a_claimed_job().put_off(NOW, now).due_time == now
 
 
 def test_the_history_keeps_the_latest_fifty_attempts() -> None:

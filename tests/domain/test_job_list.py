@@ -91,21 +91,21 @@ def test_what_is_not_in_the_table_is_refused_with_the_whole_table(
 
 
 def test_one_end_of_due_is_enough() -> None:
-    assert list(filter_violations(JobFilter(state=State.SENT, due_before=NOW))) == []
-    assert len(list(filter_violations(JobFilter(due_before=NOW)))) == 1
+    assert list(filter_violations(JobFilter(state=State.SENT, due_time_before=NOW))) == []
+    assert len(list(filter_violations(JobFilter(due_time_before=NOW)))) == 1
 
 
 @pytest.mark.parametrize("order", list(Order))
 def test_a_token_leads_to_the_place_of_its_job(order: Order) -> None:
     asked = Listing(filter=JobFilter(), order=order)
-    place = asked.place_of(a_job(due=NOW + timedelta(milliseconds=7)))
+    place = asked.place_of(a_job(due_time=NOW + timedelta(milliseconds=7)))
 
     assert found(asked.place(asked.token(place))) == place
-    assert place.due == (NOW + timedelta(milliseconds=7) if order.is_by_due else None)
+    assert place.due_time == (NOW + timedelta(milliseconds=7) if order.is_by_due_time else None)
 
 
 def test_nothing_more_is_no_token_and_no_token_is_the_begin() -> None:
-    asked = Listing(filter=BY_STATE, order=Order.DUE_ASC)
+    asked = Listing(filter=BY_STATE, order=Order.DUE_TIME_ASC)
 
     assert asked.token(None) == ""
     assert found(asked.place("")) is None
@@ -114,28 +114,28 @@ def test_nothing_more_is_no_token_and_no_token_is_the_begin() -> None:
 @pytest.mark.parametrize(
     "another",
     [
-        Listing(filter=BY_STATE, order=Order.DUE_DESC),
-        Listing(filter=JobFilter(state=State.FAILED), order=Order.DUE_ASC),
-        Listing(filter=JobFilter(state=State.SENT, due_from=NOW), order=Order.DUE_ASC),
-        Listing(filter=JobFilter(state=State.SENT, due_before=NOW), order=Order.DUE_ASC),
+        Listing(filter=BY_STATE, order=Order.DUE_TIME_DESC),
+        Listing(filter=JobFilter(state=State.FAILED), order=Order.DUE_TIME_ASC),
+        Listing(filter=JobFilter(state=State.SENT, due_time_from=NOW), order=Order.DUE_TIME_ASC),
+        Listing(filter=JobFilter(state=State.SENT, due_time_before=NOW), order=Order.DUE_TIME_ASC),
     ],
 )
 def test_a_token_belongs_to_its_filter_and_order(another: Listing) -> None:
-    asked = Listing(filter=BY_STATE, order=Order.DUE_ASC)
+    asked = Listing(filter=BY_STATE, order=Order.DUE_TIME_ASC)
 
-    assert found(another.place(asked.token(Place(id="job-1", due=NOW)))) == NOT_OURS
+    assert found(another.place(asked.token(Place(id="job-1", due_time=NOW)))) == NOT_OURS
 
 
 def test_an_empid_that_is_somebodys_address_is_another_filter() -> None:
     same = "ada@example.org"
-    by_empid = Listing(filter=JobFilter(empid=same), order=Order.CREATED_ASC)
-    by_email = Listing(filter=JobFilter(email=same), order=Order.CREATED_ASC)
+    by_empid = Listing(filter=JobFilter(empid=same), order=Order.CREATE_TIME_ASC)
+    by_email = Listing(filter=JobFilter(email=same), order=Order.CREATE_TIME_ASC)
 
     assert found(by_email.place(by_empid.token(Place(id="job-1")))) == NOT_OURS
 
 
 def test_a_token_of_the_version_before_is_good() -> None:
-    asked = Listing(filter=JobFilter(empid="E1"), order=Order.CREATED_ASC)
+    asked = Listing(filter=JobFilter(empid="E1"), order=Order.CREATE_TIME_ASC)
     before = page_token('jobs CREATED_ASC [null, null, null, "E1", ""]', ["job-1"])
 
     assert found(asked.place(before)) == Place(id="job-1")
@@ -143,6 +143,6 @@ def test_a_token_of_the_version_before_is_good() -> None:
 
 @pytest.mark.parametrize("milliseconds", ["", "soon", "9" * 30])
 def test_a_token_that_somebody_made_up_is_refused(milliseconds: str) -> None:
-    asked = Listing(filter=BY_STATE, order=Order.DUE_ASC)
+    asked = Listing(filter=BY_STATE, order=Order.DUE_TIME_ASC)
 
     assert found(asked.place(page_token(str(asked), ["job-1", milliseconds]))) == NOT_OURS

@@ -11,7 +11,7 @@ from tests.support.builders import NOW, a_claimed_job, a_job, an_attempt
 from tests.support.clocks import HOUR
 
 STORED = NOW + HOUR
-UNCERTAIN, LATER = an_attempt(kind=Kind.UNCERTAIN), an_attempt(kind=Kind.LATER)
+UNCERTAIN, LATER = an_attempt(kind=Kind.UNCERTAIN), an_attempt(kind=Kind.DEFERRED)
 
 
 @pytest.mark.parametrize(
@@ -22,8 +22,8 @@ UNCERTAIN, LATER = an_attempt(kind=Kind.UNCERTAIN), an_attempt(kind=Kind.LATER)
         (a_job(attempts=(LATER,), date=STORED), STORED, None),
         (a_job(attempts=(LATER, UNCERTAIN, LATER), date=STORED), STORED, STORED),
         # Of the version before: it has written the later one of the two.
-        (a_job(attempts=(UNCERTAIN,), created=NOW - HOUR), NOW, NOW),
-        (a_job(attempts=(UNCERTAIN,), created=STORED + HOUR / 7200), STORED, STORED),
+        (a_job(attempts=(UNCERTAIN,), create_time=NOW - HOUR), NOW, NOW),
+        (a_job(attempts=(UNCERTAIN,), create_time=STORED + HOUR / 7200), STORED, STORED),
     ],
     ids=["new", "put off before", "put off after", "in doubt", "in doubt, old", "asked for late"],
 )

@@ -30,27 +30,27 @@ def told(transmission: Answered | Broken) -> Attempt:
 
 
 def test_an_answer_is_told_with_code_and_words() -> None:
-    reply = Reply(stage=Stage.RCPT, code=550, enhanced="5.1.1", text="No such user")
+    reply = Reply(stage=Stage.RCPT, code=550, enhanced_code="5.1.1", text="No such user")
 
     attempt = told(Answered(reply))
 
     assert attempt == Attempt(
-        begun=NOW,
-        ended=BEGUN,
+        start_time=NOW,
+        end_time=BEGUN,
         kind=Kind.RECIPIENT,
         relay="smtp.example.org",
         code=550,
-        enhanced="5.1.1",
+        enhanced_code="5.1.1",
         text="550 5.1.1 at RCPT: No such user",
     )
 
 
 def test_a_doubted_refusal_is_ours_and_says_so() -> None:
-    reply = Reply(stage=Stage.RCPT, code=550, enhanced="5.1.1", text="x" * 5000)
+    reply = Reply(stage=Stage.RCPT, code=550, enhanced_code="5.1.1", text="x" * 5000)
 
     attempt = told(Answered(reply, is_doubted=True))
 
-    assert (attempt.kind, attempt.enhanced, len(attempt.text)) == (Kind.OURS, "5.1.1", 512)
+    assert (attempt.kind, attempt.enhanced_code, len(attempt.text)) == (Kind.RELAY, "5.1.1", 512)
     assert attempt.text.endswith("(not counted: the relay refuses one recipient after the other)")
     assert hinted_wait(attempt.text) is None
 
@@ -62,7 +62,7 @@ def test_a_mailbox_that_stays_full_fails_as_its_recipients_and_blocks_nobody() -
     first = after_attempt(a_claimed_job(), full, policy=RESEND, chance=0.5)
     last = after_attempt(a_claimed_job(attempt=7), full, policy=RESEND, chance=0.5)
 
-    assert (full.kind, first.state, first.attempt) == (Kind.LATER, State.RETRYING, 1)
+    assert (full.kind, first.state, first.attempt) == (Kind.DEFERRED, State.RETRYING, 1)
     assert (last.state, last.attempts[-1].kind) == (State.FAILED, Kind.RECIPIENT)
     assert last.reason == ("8 attempts failed, the last with: 552 5.2.2 at RCPT: mailbox full")
     assert suppression_from(last, lasting=timedelta(days=30)) is None
@@ -71,18 +71,18 @@ def test_a_mailbox_that_stays_full_fails_as_its_recipients_and_blocks_nobody() -
 def test_what_else_stays_for_later_blames_nobody_at_last() -> None:
     job = after_attempt(a_claimed_job(attempt=7), an_attempt(), policy=RESEND, chance=0.5)
 
-    assert (job.state, job.attempts[-1].kind) == (State.FAILED, Kind.LATER)
+    assert (job.state, job.attempts[-1].kind) == (State.FAILED, Kind.DEFERRED)
 
 
 @pytest.mark.parametrize(
     ("stage", "kind"),
     [
-        (Stage.CONNECT, Kind.OURS),
-        (Stage.TLS, Kind.OURS),
-        (Stage.AUTH, Kind.OURS),
-        (Stage.MAIL, Kind.OURS),
-        (Stage.RCPT, Kind.OURS),
-        (Stage.DATA, Kind.OURS),
+        (Stage.CONNECT, Kind.RELAY),
+        (Stage.TLS, Kind.RELAY),
+        (Stage.AUTH, Kind.RELAY),
+        (Stage.MAIL, Kind.RELAY),
+        (Stage.RCPT, Kind.RELAY),
+        (Stage.DATA, Kind.RELAY),
         (Stage.BODY, Kind.UNCERTAIN),
     ],
 )
@@ -92,8 +92,8 @@ def test_a_session_that_breaks_leaves_doubt_only_once_the_body_has_begun(
     attempt = told(Broken(stage, "connection reset"))
 
     assert attempt == Attempt(
-        begun=NOW,
-        ended=BEGUN,
+        start_time=NOW,
+        end_time=BEGUN,
         kind=kind,
         relay="smtp.example.org",
         text=f"{stage}: connection reset",
@@ -163,9 +163,9 @@ def test_a_job_is_not_passed_over_for_its_own_refusal() -> None:
 
 
 def test_a_mail_put_off_beyond_its_time_has_expired() -> None:
-    trouble = an_attempt(kind=Kind.OURS, code=None, text="CONNECT: refused")
+    trouble = an_attempt(kind=Kind.RELAY, code=None, text="CONNECT: refused")
 
-    job = after_attempt(a_claimed_job(not_after=NOW), trouble, policy=RESEND, chance=0.5)
+    job = after_attempt(a_claimed_job(expire_time=NOW), trouble, policy=RESEND, chance=0.5)
 
     reason = "not sent by 2026-07-01T12:00:00+00:00, the last attempt: CONNECT: refused"
     assert (job.state, job.reason, job.attempt) == (State.EXPIRED, reason, 0)
@@ -181,16 +181,16 @@ def test_an_accepted_mail_is_sent() -> None:
 
 
 def test_a_mail_put_off_is_tried_again_after_the_wait() -> None:
-    put_off = an_attempt(kind=Kind.LATER, ended=NOW)
+    put_off = an_attempt(kind=Kind.DEFERRED, end_time=NOW)
 
     job = after_attempt(a_claimed_job(), put_off, policy=RESEND, chance=0.5)
 
-    assert (job.state, job.due) == (State.RETRYING, NOW + timedelta(seconds=30))
+    assert (job.state, job.due_time) == (State.RETRYING, NOW + timedelta(seconds=30))
     assert job.attempt == 1
 
 
 def test_trouble_of_ours_uses_up_no_attempt() -> None:
-    trouble = an_attempt(kind=Kind.OURS, code=None, text="CONNECT: refused")
+    trouble = an_attempt(kind=Kind.RELAY, code=None, text="CONNECT: refused")
 
     job = after_attempt(a_claimed_job(attempt=4), trouble, policy=RESEND, chance=0.5)
 
@@ -217,11 +217,11 @@ def test_a_lost_reply_is_held_when_an_operator_is_to_decide() -> None:
 
 
 def test_a_lost_reply_is_sent_again_otherwise() -> None:
-    lost = an_attempt(kind=Kind.UNCERTAIN, code=None, text="BODY: connection reset", ended=NOW)
+    lost = an_attempt(kind=Kind.UNCERTAIN, code=None, text="BODY: connection reset", end_time=NOW)
 
     job = after_attempt(a_claimed_job(), lost, policy=RESEND, chance=1.0)
 
-    assert (job.state, job.due) == (State.RETRYING, NOW + timedelta(minutes=1))
+    assert (job.state, job.due_time) == (State.RETRYING, NOW + timedelta(minutes=1))
     assert (job.attempts, job.message_id) == ((lost,), "job-1@example.org")
 
 
@@ -243,8 +243,8 @@ def test_a_delivery_cut_off_before_its_body_is_given_back(policy: RetryPolicy) -
 
 
 CUT_OFF = Attempt(
-    begun=BEGUN,
-    ended=LATER,
+    start_time=BEGUN,
+    end_time=LATER,
     kind=Kind.UNCERTAIN,
     text="cut off after the body had begun: the relay may have taken the mail",
 )
@@ -253,7 +253,7 @@ CUT_OFF = Attempt(
 def test_a_delivery_cut_off_in_its_body_is_sent_again_at_once_and_charged_nothing() -> None:
     job = interrupted(a_claimed_job(attempt=4), begun=BEGUN, policy=RESEND, now=LATER)
 
-    assert (job.state, job.due, job.attempt) == (State.RETRYING, LATER, 4)
+    assert (job.state, job.due_time, job.attempt) == (State.RETRYING, LATER, 4)
     assert job.attempts == (CUT_OFF,)
 
 
@@ -270,42 +270,42 @@ def test_a_delivery_cut_off_in_its_body_is_held_when_an_operator_is_to_decide() 
 def test_taking_back_counts_and_is_otherwise_an_interruption(
     begun: datetime | None, state: State
 ) -> None:
-    job = taken_back(a_claimed_job(takebacks=8), begun=begun, policy=RESEND, now=LATER)
+    job = taken_back(a_claimed_job(lease_expirations=8), begun=begun, policy=RESEND, now=LATER)
 
-    assert (job.state, job.takebacks, job.attempt) == (state, 9, 0)
-    assert (job.claim, job.since, job.version) == (None, LATER, 2)
+    assert (job.state, job.lease_expirations, job.attempt) == (state, 9, 0)
+    assert (job.claim, job.state_time, job.version) == (None, LATER, 2)
 
 
 def test_a_job_whose_worker_died_ten_times_before_the_body_has_failed() -> None:
     claimed_at = NOW + timedelta(seconds=2)
-    job = a_claimed_job(takebacks=9, since=claimed_at)
+    job = a_claimed_job(lease_expirations=9, state_time=claimed_at)
 
     failed = taken_back(job, begun=None, policy=RESEND, now=LATER)
 
     assert (failed.state, failed.reason) == (State.FAILED, "its worker died ten times")
-    assert (failed.takebacks, failed.attempt, failed.dedup_key) == (10, 0, None)
+    assert (failed.lease_expirations, failed.attempt, failed.dedup_key) == (10, 0, None)
     assert failed.attempts == (
-        Attempt(begun=claimed_at, ended=LATER, kind=Kind.OURS, text="its worker died ten times"),
+        Attempt(start_time=claimed_at, end_time=LATER, kind=Kind.RELAY, text="its worker died ten times"),
     )
 
 
 def test_a_job_whose_worker_died_ten_times_says_when_the_mail_may_be_out() -> None:
-    failed = taken_back(a_claimed_job(takebacks=9), begun=BEGUN, policy=RESEND, now=LATER)
+    failed = taken_back(a_claimed_job(lease_expirations=9), begun=BEGUN, policy=RESEND, now=LATER)
 
     assert failed.state is State.FAILED
     assert failed.attempts == (
-        Attempt(begun=BEGUN, ended=LATER, kind=Kind.UNCERTAIN, text="its worker died ten times"),
+        Attempt(start_time=BEGUN, end_time=LATER, kind=Kind.UNCERTAIN, text="its worker died ten times"),
     )
 
 
 def test_a_mail_that_was_noted_as_accepted_is_sent() -> None:
     job = proven(a_claimed_job(), begun=BEGUN, now=LATER)
 
-    assert (job.state, job.since, job.claim, job.dedup_key) == (State.SENT, LATER, None, "key-1")
+    assert (job.state, job.state_time, job.claim, job.dedup_key) == (State.SENT, LATER, None, "key-1")
     assert job.attempts == (
         Attempt(
-            begun=BEGUN,
-            ended=LATER,
+            start_time=BEGUN,
+            end_time=LATER,
             kind=Kind.ACCEPTED,
             text="accepted by the relay; its worker died before recording it",
         ),

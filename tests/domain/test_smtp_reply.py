@@ -53,13 +53,13 @@ def test_only_a_2xx_to_the_dot_means_accepted(line: str) -> None:
 def test_before_the_first_mail_everything_is_between_us_and_the_relay(
     stage: Stage, line: str
 ) -> None:
-    assert the_kind(stage, line) is Kind.OURS
+    assert the_kind(stage, line) is Kind.RELAY
 
 
 @pytest.mark.parametrize("stage", CONVERSATION)
 @pytest.mark.parametrize("line", ["421 4.3.2 going down", "421", "530 5.7.0 log in", "535 no"])
 def test_a_closing_or_a_missing_login_is_ours_at_every_stage(stage: Stage, line: str) -> None:
-    assert the_kind(stage, line) is Kind.OURS
+    assert the_kind(stage, line) is Kind.RELAY
 
 
 @pytest.mark.parametrize("stage", CONVERSATION)
@@ -68,7 +68,7 @@ def test_a_closing_or_a_missing_login_is_ours_at_every_stage(stage: Stage, line:
     ["500 5.5.2 what", "502 5.5.1 not here", "503 5.5.1 bad sequence", "503 5.1.1 MAIL first"],
 )
 def test_a_conversation_out_of_step_is_ours_at_every_stage(stage: Stage, line: str) -> None:
-    assert the_kind(stage, line) is Kind.OURS
+    assert the_kind(stage, line) is Kind.RELAY
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_a_conversation_out_of_step_is_ours_at_every_stage(stage: Stage, line: s
     ],
 )
 def test_only_our_sender_is_in_question_at_mail(line: str) -> None:
-    assert the_kind(Stage.MAIL, line) is Kind.OURS
+    assert the_kind(Stage.MAIL, line) is Kind.RELAY
 
 
 @pytest.mark.parametrize("stage", [Stage.RCPT, Stage.BODY])
@@ -97,40 +97,40 @@ def test_what_is_too_large_is_never_the_recipients_fault(stage: Stage, line: str
 @pytest.mark.parametrize(
     ("stage", "line", "kind"),
     [
-        (Stage.MAIL, "450 4.7.1 too many mails", Kind.OURS),
-        (Stage.MAIL, "550 5.7.1 sender not allowed", Kind.OURS),
-        (Stage.MAIL, "451 4.3.0 not now", Kind.OURS),
-        (Stage.MAIL, "450 4.3.2 not now", Kind.OURS),
-        (Stage.MAIL, "452 no space", Kind.OURS),
-        (Stage.MAIL, "452 4.3.4 too big", Kind.LATER),
-        (Stage.MAIL, "451 not now", Kind.OURS),
-        (Stage.RCPT, "452 4.3.1", Kind.OURS),
-        (Stage.RCPT, "451 4.3.5", Kind.OURS),
-        (Stage.RCPT, "452 4.4.5", Kind.OURS),
-        (Stage.RCPT, "450 4.3.2 not now", Kind.LATER),
-        (Stage.RCPT, "450 4.3.2 shutting down", Kind.OURS),
-        (Stage.RCPT, "452 not now", Kind.LATER),
-        (Stage.RCPT, "450 4.2.0 the server is busy", Kind.LATER),
-        (Stage.RCPT, "450 4.7.1 the server is busy", Kind.LATER),
-        (Stage.BODY, "450 4.3.2 not now", Kind.LATER),
+        (Stage.MAIL, "450 4.7.1 too many mails", Kind.RELAY),
+        (Stage.MAIL, "550 5.7.1 sender not allowed", Kind.RELAY),
+        (Stage.MAIL, "451 4.3.0 not now", Kind.RELAY),
+        (Stage.MAIL, "450 4.3.2 not now", Kind.RELAY),
+        (Stage.MAIL, "452 no space", Kind.RELAY),
+        (Stage.MAIL, "452 4.3.4 too big", Kind.DEFERRED),
+        (Stage.MAIL, "451 not now", Kind.RELAY),
+        (Stage.RCPT, "452 4.3.1", Kind.RELAY),
+        (Stage.RCPT, "451 4.3.5", Kind.RELAY),
+        (Stage.RCPT, "452 4.4.5", Kind.RELAY),
+        (Stage.RCPT, "450 4.3.2 not now", Kind.DEFERRED),
+        (Stage.RCPT, "450 4.3.2 shutting down", Kind.RELAY),
+        (Stage.RCPT, "452 not now", Kind.DEFERRED),
+        (Stage.RCPT, "450 4.2.0 the server is busy", Kind.DEFERRED),
+        (Stage.RCPT, "450 4.7.1 the server is busy", Kind.DEFERRED),
+        (Stage.BODY, "450 4.3.2 not now", Kind.DEFERRED),
         (Stage.MAIL, "552 5.3.4 too large", Kind.CONTENT),
         (Stage.MAIL, "552 too large", Kind.CONTENT),
         (Stage.MAIL, "553 5.6.7 SMTPUTF8 is not offered", Kind.CONTENT),
-        (Stage.RCPT, "450 4.2.0 greylisted", Kind.LATER),
-        (Stage.RCPT, "451 4.7.1 greylisted", Kind.LATER),
-        (Stage.RCPT, "452 4.2.2 mailbox full", Kind.LATER),
-        (Stage.RCPT, "450 4.1.1 not known yet", Kind.LATER),
+        (Stage.RCPT, "450 4.2.0 greylisted", Kind.DEFERRED),
+        (Stage.RCPT, "451 4.7.1 greylisted", Kind.DEFERRED),
+        (Stage.RCPT, "452 4.2.2 mailbox full", Kind.DEFERRED),
+        (Stage.RCPT, "450 4.1.1 not known yet", Kind.DEFERRED),
         (Stage.RCPT, "501 5.1.3 bad address", Kind.RECIPIENT),
         (Stage.RCPT, "550 5.1.0 who knows why", Kind.POLICY),
         (Stage.RCPT, "550 5.7.1 not from you", Kind.POLICY),
         (Stage.RCPT, "550 5.7.1: not from you", Kind.POLICY),
         (Stage.RCPT, "550 not here", Kind.POLICY),
         (Stage.RCPT, "553 not allowed", Kind.POLICY),
-        (Stage.RCPT, "552 5.2.2 mailbox full", Kind.LATER),
-        (Stage.DATA, "451 4.3.0 busy", Kind.LATER),
+        (Stage.RCPT, "552 5.2.2 mailbox full", Kind.DEFERRED),
+        (Stage.DATA, "451 4.3.0 busy", Kind.DEFERRED),
         (Stage.DATA, "554 no", Kind.CONTENT),
-        (Stage.BODY, "451 4.3.0 try again", Kind.LATER),
-        (Stage.BODY, "450 4.7.1 slow down", Kind.LATER),
+        (Stage.BODY, "451 4.3.0 try again", Kind.DEFERRED),
+        (Stage.BODY, "450 4.7.1 slow down", Kind.DEFERRED),
         (Stage.BODY, "554 5.6.0 malformed", Kind.CONTENT),
         (Stage.BODY, "554 5.7.1 spam", Kind.POLICY),
         (Stage.BODY, "550 no", Kind.CONTENT),
@@ -154,7 +154,7 @@ def test_nothing_but_a_2xx_to_the_dot_is_ever_accepted_and_no_reply_is_uncertain
     for stage, code, subject in itertools.product(Stage, range(200, 600), subjects):
         enhanced = subject and f"{code // 100}.{subject}"
 
-        kind = kind_of(Reply(stage=stage, code=code, enhanced=enhanced))
+        kind = kind_of(Reply(stage=stage, code=code, enhanced_code=enhanced))
 
         assert kind is not Kind.UNCERTAIN
         assert (kind is Kind.ACCEPTED) == (stage is Stage.BODY and code < 300)
@@ -187,7 +187,7 @@ def test_the_enhanced_code_is_split_off(
 ) -> None:
     reply = Reply.parse(Stage.RCPT, code, text)
 
-    assert (reply.enhanced, reply.text) == (enhanced, rest)
+    assert (reply.enhanced_code, reply.text) == (enhanced, rest)
 
 
 @pytest.mark.parametrize("stage", Stage)
@@ -227,7 +227,7 @@ def test_what_relays_really_say_blames_whom_an_administrator_would(
 @pytest.mark.parametrize("line", SYSTEM_TROUBLE)
 @pytest.mark.parametrize("stage", CONVERSATION)
 def test_trouble_of_the_whole_relay_is_ours_at_every_stage(stage: Stage, line: str) -> None:
-    assert the_kind(stage, line) is Kind.OURS
+    assert the_kind(stage, line) is Kind.RELAY
 
 
 @pytest.mark.parametrize(
@@ -245,13 +245,13 @@ def test_the_real_replies_are_many_and_none_is_there_twice() -> None:
     assert len(ALL) == len({(stage, line) for stage, line, _ in ALL}) >= 140
 
 
-OURS_ANYWHERE = [(line, kind) for _, line, kind in ALL if kind is Kind.OURS]
+OURS_ANYWHERE = [(line, kind) for _, line, kind in ALL if kind is Kind.RELAY]
 
 
 @pytest.mark.parametrize("stage", CONVERSATION)
 @pytest.mark.parametrize("line", [line for line, _ in OURS_ANYWHERE if line != "550 go away"])
 def test_our_own_fault_is_ours_at_every_stage(stage: Stage, line: str) -> None:
-    assert the_kind(stage, line) is Kind.OURS
+    assert the_kind(stage, line) is Kind.RELAY
 
 
 @pytest.mark.parametrize(

@@ -22,13 +22,13 @@ def test_an_address_that_a_relay_does_not_know_is_blocked_for_a_while() -> None:
         address="Ada@example.org",
         reason="550 5.1.1 at RCPT: no such user",
         job_id="job-1",
-        since=REFUSED.ended,
-        until=REFUSED.ended + MONTH,
+        create_time=REFUSED.end_time,
+        expire_time=REFUSED.end_time + MONTH,
     )
 
 
 def test_the_latest_attempt_decides() -> None:
-    job = refused(attempts=(an_attempt(), an_attempt(kind=Kind.OURS)))
+    job = refused(attempts=(an_attempt(), an_attempt(kind=Kind.RELAY)))
 
     assert suppression_from(job, lasting=MONTH) is not None
 

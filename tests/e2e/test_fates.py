@@ -137,7 +137,7 @@ async def test_a_greylisted_mail_is_tried_again_and_its_history_says_so(post: Po
 async def test_a_mail_past_its_time_expires_without_a_conversation(post: Post) -> None:
     """As after an outage of ours that was longer than the mail is worth."""
     now = datetime.now(UTC).replace(microsecond=0)
-    late = a_job(email="late@example.org", due=now, not_after=now - timedelta(seconds=1))
+    late = a_job(email="late@example.org", due_time=now, expire_time=now - timedelta(seconds=1))
     await post.app.resources.mongo.jobs.insert_one(encode(late))
 
     await post.ask(a_meet(1))  # rings
@@ -146,12 +146,12 @@ async def test_a_mail_past_its_time_expires_without_a_conversation(post: Post) -
     await until(lambda: post.relay.ledger)
     assert [kept.recipient for kept in post.relay.ledger] == ["1-1672531200@bench.test"]
     assert (expired["attempts"], "dedup_key" in expired) == ([], False)
-    assert expired["reason"] == f"not sent by {late.not_after.isoformat()}"
+    assert expired["reason"] == f"not sent by {late.expire_time.isoformat()}"
 
 
 async def test_a_mail_put_off_beyond_its_time_expires_with_the_relays_words(post: Post) -> None:
     now = datetime.now(UTC).replace(microsecond=0)
-    tight = a_job(email="tight@example.org", due=now, not_after=now + timedelta(minutes=5))
+    tight = a_job(email="tight@example.org", due_time=now, expire_time=now + timedelta(minutes=5))
     post.relay.script(At.RCPT, Answer(450, "4.2.0 wait 10 minutes"), to="tight@example.org")
     await post.app.resources.mongo.jobs.insert_one(encode(tight))
 

@@ -36,7 +36,7 @@ PLAIN = a_job(
     message="Quarterly planning, room 4",
     name="Zoe Miller",
     empid="E-1024",
-    due_at=DUE,
+    schedule_time=DUE,
     message_id="01890a5d.1@scheduler.example.org",
 )
 UNICODE = replace(

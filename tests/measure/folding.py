@@ -101,7 +101,7 @@ async def is_half(mongo: Mongo, count: int) -> bool:
 async def looks(mongo: Mongo) -> Figures:
     """Tell how long a claimed batch's look takes, and one page of an address's jobs, in ms."""
     addresses = [f"someone{number}@x.test" for number in range(BATCH)]
-    listing = Listing(filter=JobFilter(email="someone7@x.test"), order=Order.CREATED_DESC)
+    listing = Listing(filter=JobFilter(email="someone7@x.test"), order=Order.CREATE_TIME_DESC)
     now = datetime.now(UTC)
 
     async def batch() -> None:

@@ -60,7 +60,7 @@ class Written:
     of_the_busiest: list[Place] = field(default_factory=list)
 
     def note(self, row: Row, employee: int) -> None:
-        place = Place(id=row["_id"], due=row["due"])
+        place = Place(id=row["_id"], due_time=row["due"])
         self.ids.append(place.id)
         self.by_state.setdefault(row["state"], []).append(place)
         if employee == 0:
@@ -104,9 +104,9 @@ def a_stored_job(number: int, employee: int, state: State, created: datetime, du
     job_id = new_id(created)
     tried = state not in WAITING - {State.RETRYING}
     attempt = Attempt(
-        begun=due,
-        ended=due + timedelta(seconds=1),
-        kind=Kind.ACCEPTED if state is State.SENT else Kind.LATER,
+        start_time=due,
+        end_time=due + timedelta(seconds=1),
+        kind=Kind.ACCEPTED if state is State.SENT else Kind.DEFERRED,
         relay="smtp.example.org:587",
         code=250 if state is State.SENT else 450,
         text="250 at BODY: queued as 4F1A2B3C4D" if state is State.SENT else "450 at RCPT: busy",
@@ -118,11 +118,11 @@ def a_stored_job(number: int, employee: int, state: State, created: datetime, du
         email=f"person.{employee}@example.org",
         message=f"Interview number {number} on Friday at half past ten",
         name=f"Person {employee}",
-        created=created,
-        due_at=due,
-        due=due,
-        not_after=due + timedelta(days=1),
-        since=due if tried else created,
+        create_time=created,
+        schedule_time=due,
+        due_time=due,
+        expire_time=due + timedelta(days=1),
+        state_time=due if tried else created,
         message_id=f"{job_id}@example.org",
         dedup_key=f"{number:064x}",
         variables={"room": "A 113", "host": "Grace"},
@@ -183,8 +183,8 @@ def questions(written: Written, now: datetime) -> Iterator[Question]:
     yield Question(
         name="SENT due in ten days",
         filter=between,
-        wanted=JobFilter(state=State.SENT, due_from=begin, due_before=end),
-        deep=[place for place in sent if place.due is not None and begin <= place.due < end],
+        wanted=JobFilter(state=State.SENT, due_time_from=begin, due_time_before=end),
+        deep=[place for place in sent if place.due_time is not None and begin <= place.due_time < end],
     )
     busiest = written.of_the_busiest
     yield Question(
@@ -210,7 +210,7 @@ def pages(asked: Question) -> Iterator[tuple[str, list[Request], int]]:
         plain: Row = {"filter": asked.filter, "order": order.value}
         listing = Listing(filter=asked.wanted, order=order)
         mixed = sorted(asked.deep, key=lambda place: place.id[::-1])
-        places = [each if order.is_by_due else Place(id=each.id) for each in mixed]
+        places = [each if order.is_by_due_time else Place(id=each.id) for each in mixed]
         deep = [Request(**plain, page_token=listing.token(place)) for place in places]
         name = f"ListJobs {asked.name} {order}"
         yield f"{name}: first 50", [Request(**plain)], 1

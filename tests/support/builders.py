@@ -68,7 +68,7 @@ def an_admitted(job: Job | None = None, *, is_new: bool = True) -> AdmissionResu
     """Make the answer that *job*, or an ordinary one, is stored as it is."""
     job = job or a_job()
     outcome = Outcome.CREATED if is_new else Outcome.REPLAYED
-    return AdmissionResult(outcome=outcome, job_id=job.id, state=job.state, due=job.due)
+    return AdmissionResult(outcome=outcome, job_id=job.id, state=job.state, due_time=job.due_time)
 
 
 def a_refusal(job_id: str) -> AdmissionResult:
@@ -94,11 +94,11 @@ def a_job(**others: Any) -> Job:
         "email": "ada@example.org",
         "message": "Stand-up",
         "name": "Ada",
-        "created": NOW,
-        "due_at": NOW,
-        "due": NOW,
-        "not_after": NOW + timedelta(days=1),
-        "since": NOW,
+        "create_time": NOW,
+        "schedule_time": NOW,
+        "due_time": NOW,
+        "expire_time": NOW + timedelta(days=1),
+        "state_time": NOW,
         "message_id": "job-1@example.org",
         "dedup_key": "key-1",
     }
@@ -113,9 +113,9 @@ def a_claimed_job(**others: Any) -> Job:
 def an_attempt(**others: Any) -> Attempt:
     """Make an attempt that began at NOW, took a second, and was put off by the relay."""
     ordinary: dict[str, Any] = {
-        "begun": NOW,
-        "ended": NOW + timedelta(seconds=1),
-        "kind": Kind.LATER,
+        "start_time": NOW,
+        "end_time": NOW + timedelta(seconds=1),
+        "kind": Kind.DEFERRED,
         "relay": "smtp.example.org",
         "code": 450,
         "text": "450 at RCPT: busy",
@@ -129,8 +129,8 @@ def a_suppression(**others: Any) -> Suppression:
         "address": "ada@example.org",
         "reason": "550 5.1.1 at RCPT: no such user",
         "job_id": "job-0",
-        "since": NOW,
-        "until": NOW + timedelta(days=30),
+        "create_time": NOW,
+        "expire_time": NOW + timedelta(days=30),
     }
     return Suppression(**{**ordinary, **others})
 

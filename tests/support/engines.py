@@ -74,7 +74,7 @@ class ToyStore:
     ) -> Mapping[str, Suppression]:
         self._answer("among")
         self.looked_for.append(set(addresses))
-        return {a: s for a, s in self.kept.items() if a in addresses and now < s.until}
+        return {a: s for a, s in self.kept.items() if a in addresses and now < s.expire_time}
 
     # Claims
 

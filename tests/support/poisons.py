@@ -134,7 +134,7 @@ def in_other_collections(values: Mapping[str, Any] = VALUES) -> Iterator[Poison]
     ahead = datetime.now(UTC) + timedelta(days=9)
     recipient: Row = {"name": "Ada", "email": "ada@example.org", "accepted": 1, "saves": []}
     recipient |= {"first_seen": LONG_AGO, "last_seen": LONG_AGO}
-    blocked = suppressions.encode(a_suppression(since=LONG_AGO, until=ahead))
+    blocked = suppressions.encode(a_suppression(create_time=LONG_AGO, expire_time=ahead))
     kinds: dict[str, Row] = {"recipients": recipient, "suppressions": blocked}
     for collection, ordinary in kinds.items():
         for field, (kind, value) in itertools.product(ordinary, values.items()):

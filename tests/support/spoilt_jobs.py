@@ -14,7 +14,7 @@ KEEP = timedelta(days=36500)  # else the TTL monitor deletes what ended at the t
 
 
 def due(name: str, **spoilt: Any) -> Row:
-    return encode(a_job(id=name, dedup_key=name, due=PAST)) | spoilt
+    return encode(a_job(id=name, dedup_key=name, due_time=PAST)) | spoilt
 
 
 def orphan(name: str, **spoilt: Any) -> Row:

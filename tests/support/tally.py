@@ -9,7 +9,7 @@ from gcsched.errors import StoreUnavailable
 from gcsched.usecases.ports import JobCounts
 from tests.support.clocks import Seconds
 
-COUNTS = JobCounts(by_state={State.SENT: 1}, oldest_due=timedelta(seconds=4))
+COUNTS = JobCounts(by_state={State.SENT: 1}, oldest_due_lateness=timedelta(seconds=4))
 
 
 class ToyTally:

@@ -53,7 +53,7 @@ def test_a_pause_is_told() -> None:
 
 
 def test_a_state_that_was_not_counted_is_absent_beside_those_that_were() -> None:
-    counts = JobCounts(by_state={State.FAILED: 2}, oldest_due=timedelta(seconds=90))
+    counts = JobCounts(by_state={State.FAILED: 2}, oldest_due_lateness=timedelta(seconds=90))
 
     scrape = looked_at(counts)
 

@@ -200,9 +200,9 @@ async def test_what_a_sweep_repairs_is_counted(
 )
 def test_lateness_counts_from_when_the_mail_could_leave(due: datetime, late: float) -> None:
     metrics = Metrics(version="1", relays=["smtp.example.org"])
-    accepted = an_attempt(kind=Kind.ACCEPTED, ended=NOW + timedelta(seconds=2))
+    accepted = an_attempt(kind=Kind.ACCEPTED, end_time=NOW + timedelta(seconds=2))
 
-    metrics.concluded(a_claimed_job(created=NOW, due=due).sent(accepted))
+    metrics.concluded(a_claimed_job(create_time=NOW, due_time=due).sent(accepted))
 
     assert metrics.registry.get_sample_value("gcsched_lateness_seconds_sum") == late
 

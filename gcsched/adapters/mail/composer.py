@@ -82,7 +82,7 @@ class Composer:
             empid=job.empid,
             email=job.email,
             message=job.message,
-            due=job.due_at.astimezone(self.timezone),
+            due=job.schedule_time.astimezone(self.timezone),
             job_id=job.id,
         )
 

@@ -70,7 +70,7 @@ class MongoAdmissions:
         holders = await MongoHolders(mongo=self.mongo).of(clashing)
         judged = [(job, answer_to(job, holders[job.id])) for job in clashing if job.id in holders]
         if over := [job for job, given in judged if given is None]:
-            await free_if_over(self.mongo, [(job.dedup_key, job.created) for job in over])
+            await free_if_over(self.mongo, [(job.dedup_key, job.create_time) for job in over])
         return {job.id: given for job, given in judged if given is not None}
 
 

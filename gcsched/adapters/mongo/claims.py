@@ -77,7 +77,7 @@ class MongoClaims:
             if not readable:
                 updated.or_raise()
         jobs = [job for _, job in readable]
-        jobs.sort(key=lambda job: job.due)
+        jobs.sort(key=lambda job: job.due_time)
         return Batch(token=token, jobs=tuple(jobs), until=until, saw=len(set().union(*due)))
 
     async def _claimable(self, seen: Sequence[Seen]) -> list[list[str]]:

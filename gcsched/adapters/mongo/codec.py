@@ -1,4 +1,4 @@
-"""Jobs to MongoDB documents and back. Fields have the same names on both sides.
+"""Jobs to MongoDB documents and back. The one place that knows the stored names and ours.
 
 Documents that somebody may have written by hand are read as far as they can be.
 """
@@ -26,10 +26,20 @@ from gcsched.domain.due import KEEP_TRYING
 from gcsched.domain.job import Job, Priority, State
 from gcsched.domain.smtp_reply import Kind
 
-OPTIONAL = (
-    *("dedup_key", "dedup_until", "released_key", "claim", "begun", "variables", "labels"),
-    *("reply_to", "request_id", "fingerprint", "not_after_asked", "date"),
-)
+OPTIONAL = {
+    **{name: name for name in ("dedup_key", "dedup_until", "released_key", "claim", "begun")},
+    **{name: name for name in ("variables", "labels", "reply_to", "request_id", "fingerprint")},
+    "not_after_asked": "has_own_expire_time",
+    "date": "date",
+}
+"""Stored fields that are left out where they have no value, each with its name in a Job."""
+
+STORED_KINDS: Mapping[Kind, str] = {
+    **{kind: kind.value for kind in Kind},
+    Kind.DEFERRED: "LATER",
+    Kind.RELAY: "OURS",
+}
+KINDS = {stored: kind for kind, stored in STORED_KINDS.items()}
 UNREADABLE = (KeyError, TypeError, ValueError, OverflowError)
 """What `decode` raises where a document is none of ours."""
 
@@ -60,22 +70,22 @@ def encode(job: Job) -> dict[str, Any]:
         "folded": fold_address(job.email),
         "message": job.message,
         "name": job.name,
-        "created": job.created,
-        "due_at": job.due_at,
-        "due": job.due,
-        "not_after": job.not_after,
-        "since": job.since,
+        "created": job.create_time,
+        "due_at": job.schedule_time,
+        "due": job.due_time,
+        "not_after": job.expire_time,
+        "since": job.state_time,
         "message_id": job.message_id,
         "template": job.template,
         "attempt": job.attempt,
-        "takebacks": job.takebacks,
+        "takebacks": job.lease_expirations,
         "version": job.version,
         "reason": job.reason,
         "attempts": [encode_attempt(attempt) for attempt in job.attempts],
     }
-    for name in OPTIONAL:
+    for stored_name, name in OPTIONAL.items():
         if value := getattr(job, name):
-            document[name] = value
+            document[stored_name] = value
     if job.priority is not Priority.NORMAL:
         document["priority"] = job.priority.value
     return document
@@ -101,17 +111,17 @@ def decode(document: Mapping[str, Any]) -> Job:
         email=document["email"],
         message=document["message"],
         name=document["name"],
-        created=document["created"],
-        due_at=document["due_at"],
-        due=document["due"],
+        create_time=document["created"],
+        schedule_time=document["due_at"],
+        due_time=document["due"],
         # Jobs of the first version were written without.
-        not_after=document.get("not_after") or document["due_at"] + KEEP_TRYING,
-        since=document["since"],
+        expire_time=document.get("not_after") or document["due_at"] + KEEP_TRYING,
+        state_time=document["since"],
         message_id=document["message_id"],
         dedup_key=document.get("dedup_key"),
         released_key=document.get("released_key"),
         attempt=count(document, "attempt"),
-        takebacks=count(document, "takebacks"),
+        lease_expirations=count(document, "takebacks"),
         version=count(document, "version"),
         claim=document.get("claim"),
         begun=begun_of(document) if state is State.SENDING else None,
@@ -140,7 +150,7 @@ def wishes(document: Mapping[str, Any]) -> dict[str, Any]:
         "request_id": document.get("request_id") or "",
         "fingerprint": document.get("fingerprint") or "",
         "dedup_until": document.get("dedup_until"),
-        "not_after_asked": flag(document, "not_after_asked"),
+        "has_own_expire_time": flag(document, "not_after_asked"),
         "priority": Priority(document.get("priority") or Priority.NORMAL),
     }
 
@@ -195,12 +205,12 @@ def sorted_out(seen: Iterable[Document]) -> tuple[list[Pair], list[Unreadable]]:
 
 def encode_attempt(attempt: Attempt) -> dict[str, Any]:
     return {
-        "begun": attempt.begun,
-        "ended": attempt.ended,
-        "kind": attempt.kind.value,
+        "begun": attempt.start_time,
+        "ended": attempt.end_time,
+        "kind": STORED_KINDS[attempt.kind],
         "relay": attempt.relay,
         "code": attempt.code,
-        "enhanced": attempt.enhanced,
+        "enhanced": attempt.enhanced_code,
         "text": attempt.text,
     }
 
@@ -211,14 +221,21 @@ def decode_attempt(document: Mapping[str, Any]) -> Attempt:
     check_texts(document, ("relay", "text"))
     check_optional_texts(document, ("enhanced",))
     return Attempt(
-        begun=document["begun"],
-        ended=document["ended"],
-        kind=Kind(document["kind"]),
+        start_time=document["begun"],
+        end_time=document["ended"],
+        kind=kind_of(document),
         relay=document["relay"],
         code=optional_count(document, "code"),
-        enhanced=document["enhanced"],
+        enhanced_code=document["enhanced"],
         text=document["text"],
     )
+
+
+def kind_of(document: Mapping[str, Any]) -> Kind:
+    stored = document["kind"]
+    if (kind := KINDS.get(stored) if isinstance(stored, str) else None) is None:
+        raise wrong("kind", stored)
+    return kind
 
 
 LONGEST_TEXT = 2_000

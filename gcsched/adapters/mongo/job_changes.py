@@ -138,7 +138,7 @@ class MongoSteering:
 
     async def _free(self, wanted: Sequence[Job]) -> int:
         """Take the keys of *wanted* from those whose window is over; give how many were taken."""
-        return await free_if_over(self.mongo, [(job.dedup_key, job.since) for job in wanted])
+        return await free_if_over(self.mongo, [(job.dedup_key, job.state_time) for job in wanted])
 
     async def _holder(self, wanted: Job) -> str | None:
         """Give who has the key or the request id of *wanted*; None: they have just let it go."""
@@ -187,7 +187,7 @@ def as_it_was(seen: Job) -> Document:
 def change_to(job: Job, retention: timedelta) -> Document:
     """Return what makes *job* of the document of a job; a claim on it ends."""
     fields, gone = concluded(job, retention)
-    fields |= {"due_at": job.due_at, "not_after": job.not_after}
+    fields |= {"due_at": job.schedule_time, "not_after": job.expire_time}
     if job.date is not None:
         fields["date"] = job.date
     if job.dedup_key is not None:

@@ -26,7 +26,7 @@ class MongoTally:
             counted = {state: await self._in_state(state) for state in State}
             oldest = await self._oldest_due(now)
         by_state = {state: count for state, count in counted.items() if count is not None}
-        return JobCounts(by_state=by_state, oldest_due=oldest)
+        return JobCounts(by_state=by_state, oldest_due_lateness=oldest)
 
     async def _in_state(self, state: State) -> int | None:
         try:

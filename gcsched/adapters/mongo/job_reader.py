@@ -102,7 +102,7 @@ class Look:
 
 def reading(listing: Listing, most: int) -> dict[str, Any]:
     direction = -1 if listing.order.is_descending else 1
-    keys = ["due", "_id"] if listing.order.is_by_due else ["_id"]
+    keys = ["due", "_id"] if listing.order.is_by_due_time else ["_id"]
     return {
         "sort": [(key, direction) for key in keys],
         "limit": most,
@@ -130,14 +130,14 @@ def ranges(listing: Listing, after: Place | None) -> Iterator[Query]:
     beyond = "$lt" if listing.order.is_descending else "$gt"
     if after is None:
         yield query
-    elif not listing.order.is_by_due:
+    elif not listing.order.is_by_due_time:
         # Ids sort by creation, so an index needs nothing else.
         yield query | {"_id": query["_id"] | {beyond: after.id}}
     else:
-        yield query | {"due": after.due, "_id": {beyond: after.id}}
+        yield query | {"due": after.due_time, "_id": {beyond: after.id}}
         # Narrower than what the filter says of this end.
         due = {name: bound for name, bound in query["due"].items() if name[:3] != beyond}
-        yield query | {"due": due | {beyond: after.due}}
+        yield query | {"due": due | {beyond: after.due_time}}
 
 
 def everything(wanted: JobFilter) -> Query:
@@ -146,8 +146,8 @@ def everything(wanted: JobFilter) -> Query:
     if wanted.id_prefix:
         query["_id"]["$lt"] = wanted.id_prefix + LAST_CHARACTER
     if wanted.state is not None:
-        before = {"$lt": wanted.due_before} if wanted.due_before is not None else {}
-        due = {"$gte": wanted.due_from or EPOCH} | before
+        before = {"$lt": wanted.due_time_before} if wanted.due_time_before is not None else {}
+        due = {"$gte": wanted.due_time_from or EPOCH} | before
         query |= {"state": wanted.state.value, "due": due}
     if wanted.empid:
         query["empid"] = wanted.empid
@@ -159,8 +159,8 @@ def everything(wanted: JobFilter) -> Query:
 
 
 def place_of(document: Document, listing: Listing) -> Place:
-    due = due_of(document, listing) if listing.order.is_by_due else None
-    return Place(id=document["_id"], due=due)
+    due = due_of(document, listing) if listing.order.is_by_due_time else None
+    return Place(id=document["_id"], due_time=due)
 
 
 def due_of(document: Document, listing: Listing) -> datetime:

@@ -75,7 +75,7 @@ def holder_from(document: Mapping[str, Any]) -> Holder:
     return Holder(
         job_id=str(document["_id"]),
         state=State(state) if isinstance(state, str) and state in STATES else None,
-        due=due if isinstance(due, datetime) else None,
+        due_time=due if isinstance(due, datetime) else None,
         request_id=a_text(document, "request_id"),
         fingerprint=a_text(document, "fingerprint"),
         dedup_until=until if isinstance(until, datetime) else None,

@@ -155,17 +155,17 @@ def concluded(job: Job, retention: timedelta) -> tuple[Fields, list[str]]:
     """Give what a claimed document must have and must lose to be *job*, its claim ended."""
     fields: Fields = {
         "state": job.state.value,
-        "since": job.since,
-        "due": job.due,
+        "since": job.state_time,
+        "due": job.due_time,
         "reason": job.reason,
         "attempt": job.attempt,
-        "takebacks": job.takebacks,
+        "takebacks": job.lease_expirations,
         "version": job.version,
         "attempts": [encode_attempt(attempt) for attempt in job.attempts],
     }
     gone = ["claim", "lease", "begun", "aside"]
     if job.state in FINAL:
-        fields["delete_after"] = job.since + retention
+        fields["delete_after"] = job.state_time + retention
     if job.date is None:  # a fence may have stored one, and no body has left with it
         gone.append("date")
     if job.dedup_key is None:

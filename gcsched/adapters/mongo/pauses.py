@@ -28,7 +28,7 @@ class MongoPauses:
         with write_errors("noting a pause"):
             noted = await self.mongo.runs.find_one_and_update(
                 {"_id": PAUSE},
-                {"$set": words, "$setOnInsert": {"started": pause.since}},
+                {"$set": words, "$setOnInsert": {"started": pause.start_time}},
                 upsert=True,
                 return_document=ReturnDocument.AFTER,
             )
@@ -45,4 +45,4 @@ def pause_from(document: Mapping[str, Any] | None) -> Pause | None:
         return None
     # Whoever noted it by hand meant it, whatever is missing.
     by, reason = a_text(document, "by"), a_text(document, "reason")
-    return Pause(by=by, reason=reason, since=a_moment(document, "started"))
+    return Pause(by=by, reason=reason, start_time=a_moment(document, "started"))

@@ -100,7 +100,7 @@ def seen(empid: str, jobs: Sequence[Job], save_id: SaveId) -> UpdateOne:
     It finds none to change where *save_id* was counted before, and where two processes meet an
     employee at the same time: both end as a duplicate key, and `guarded` tells them apart.
     """
-    latest, created = jobs[-1], [job.created for job in jobs]
+    latest, created = jobs[-1], [job.create_time for job in jobs]
     (mine, other), this = save_id.lists, str(save_id)
     return UpdateOne(
         {"_id": empid, mine: {"$ne": this}},
@@ -129,7 +129,7 @@ def guarded(empid: str, jobs: Sequence[Job], save_id: SaveId) -> UpdateOne:
     mine, other = save_id.lists
     saves = array(mine)
     accepted = {"$cond": [{"$isNumber": "$accepted"}, "$accepted", 0]}
-    first, last = min(job.created for job in jobs), max(job.created for job in jobs)
+    first, last = min(job.create_time for job in jobs), max(job.create_time for job in jobs)
     fields: dict[str, Any] = {
         "name": {"$literal": latest.name},
         "email": {"$literal": latest.email},

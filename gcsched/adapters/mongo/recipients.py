@@ -132,7 +132,7 @@ def decode(document: Document) -> Recipient:
         empid=document["_id"],
         name=a_text(document, "name"),
         email=a_text(document, "email"),
-        first_seen=a_moment(document, "first_seen"),
-        last_seen=a_moment(document, "last_seen"),
-        accepted=a_count(document, "accepted"),
+        first_seen_time=a_moment(document, "first_seen"),
+        last_seen_time=a_moment(document, "last_seen"),
+        accepted_count=a_count(document, "accepted"),
     )

@@ -52,7 +52,7 @@ class MongoSuppressions:
         folds = {address: fold_address(address) for address in addresses}
         with store_errors("looking for blocked addresses"):
             found = await self._blocked(folds, now)
-        found.sort(key=lambda each: (each.until, each.since))
+        found.sort(key=lambda each: (each.expire_time, each.create_time))
         lasting = {fold_address(each.address): each for each in found}
         return {address: lasting[fold] for address, fold in folds.items() if fold in lasting}
 
@@ -117,9 +117,9 @@ class MongoSuppressions:
         the one that lasts longest would count, and not what was wanted last.
         """
         with write_errors("blocking an address"):
-            spellings = await self._spellings(wanted.address, wanted.since)
+            spellings = await self._spellings(wanted.address, wanted.create_time)
             others = [each for each in spellings if each.address != wanted.address]
-            document = await self._block(wanted, min((each.since for each in others), default=None))
+            document = await self._block(wanted, min((each.create_time for each in others), default=None))
             if others:
                 change = {name: encode(wanted)[name] for name in ("reason", "job_id", "until")}
                 still = {"_id": {"$in": [each.address for each in others]}}
@@ -128,14 +128,14 @@ class MongoSuppressions:
 
     async def _block(self, wanted: Suppression, since: datetime | None) -> Document:
         """Write *wanted* itself; *since* is when another spelling was blocked, if one is."""
-        is_blocked = {"$gt": ["$until", wanted.since]}
-        otherwise = since or wanted.since
+        is_blocked = {"$gt": ["$until", wanted.create_time]}
+        otherwise = since or wanted.create_time
         fields = {
             "folded": {"$literal": fold_address(wanted.address)},
             "reason": {"$literal": wanted.reason},
             "job_id": wanted.job_id,
             "since": {"$cond": [is_blocked, "$since", otherwise]},
-            "until": wanted.until,
+            "until": wanted.expire_time,
         }
         document: Document = await self.mongo.suppressions.find_one_and_update(
             {"_id": wanted.address},
@@ -160,7 +160,7 @@ class MongoSuppressions:
                 deleted = await self.mongo.suppressions.delete_many(freed, hint=BY_ID)
         if not spellings or not deleted.deleted_count:  # another call may have been faster
             return None
-        return max(spellings, key=lambda each: (each.address == address, each.until))
+        return max(spellings, key=lambda each: (each.address == address, each.expire_time))
 
 
 def in_force(now: datetime) -> Query:
@@ -174,8 +174,8 @@ def encode(suppression: Suppression) -> dict[str, Any]:
         FOLDED: fold_address(suppression.address),
         "reason": suppression.reason,
         "job_id": suppression.job_id,
-        "since": suppression.since,
-        "until": suppression.until,
+        "since": suppression.create_time,
+        "until": suppression.expire_time,
     }
 
 
@@ -185,6 +185,6 @@ def decode(document: Mapping[str, Any]) -> Suppression:
         address=document["_id"],
         reason=a_text(document, "reason"),
         job_id=a_text(document, "job_id"),
-        since=a_moment(document, "since"),
-        until=a_latest_moment(document, "until"),
+        create_time=a_moment(document, "since"),
+        expire_time=a_latest_moment(document, "until"),
     )

@@ -38,10 +38,10 @@ class Answer:
         """Join the lines; an enhanced code repeated on each of them is kept once."""
         first, *others = [line.decode(errors="replace").strip() for line in self.lines]
         reply = Reply.parse(stage, self.code, first)
-        repeated = reply.enhanced or ""
+        repeated = reply.enhanced_code or ""
         texts = [reply.text, *(line.removeprefix(repeated).strip() for line in others)]
         text = " ".join(text for text in texts if text)
-        return Reply(stage=stage, code=self.code, enhanced=reply.enhanced, text=printable(text))
+        return Reply(stage=stage, code=self.code, enhanced_code=reply.enhanced_code, text=printable(text))
 
 
 class Conversation(asyncio.Protocol):

@@ -57,7 +57,7 @@ class Parcel:
 
         A relay that offers it may know that the next one does not.
         """
-        return self.plain if reply.enhanced in NO_SMTPUTF8 else None
+        return self.plain if reply.enhanced_code in NO_SMTPUTF8 else None
 
     def stuffed(self, date: datetime) -> bytes:
         """Give the content of *date* as DATA wants it, with the final dot.
@@ -104,13 +104,13 @@ class Offer:
         if parcel.smtputf8 and not self.smtputf8:
             address = parcel.recipient.decode()
             text = f"the relay does not offer SMTPUTF8, which the address {address} needs"
-            return Reply(stage=Stage.MAIL, code=553, enhanced="5.6.7", text=text)
+            return Reply(stage=Stage.MAIL, code=553, enhanced_code="5.6.7", text=text)
         if parcel.eight_bit and not self.eight_bit:
             text = "the relay does not offer 8BITMIME, which this content needs"
-            return Reply(stage=Stage.MAIL, code=554, enhanced="5.6.3", text=text)
+            return Reply(stage=Stage.MAIL, code=554, enhanced_code="5.6.3", text=text)
         if self.size and len(parcel.content) > self.size:
             text = f"{len(parcel.content)} octets, the relay takes {self.size}"
-            return Reply(stage=Stage.MAIL, code=552, enhanced="5.3.4", text=text)
+            return Reply(stage=Stage.MAIL, code=552, enhanced_code="5.3.4", text=text)
         return None
 
     def mail_command(self, parcel: Parcel) -> bytes:

@@ -62,7 +62,7 @@ def count(service: "Client", chosen: Namespace) -> int:
         reply = service.call("CountJobs", request)
     else:
         reply = task_pb2.CountJobsResponse(count=listed_and_counted(service, chosen))
-    more = "more than " if reply.more_than else ""
+    more = "more than " if reply.has_more else ""
     output.tell(chosen, reply, lambda: [f"{more}{reply.count}"])
     return DONE
 

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
     from gcsched.pb import task_pb2
 
-IN_LISTS = ("job_id", "state", "due", "empid", "email", "reason")
-OF_ATTEMPTS = ("begun", "kind", "relay", "code", "enhanced", "text")
+IN_LISTS = ("job_id", "state", "due_time", "empid", "email", "reason")
+OF_ATTEMPTS = ("start_time", "kind", "relay", "code", "enhanced_code", "text")
 
 
 def listed(jobs: "Iterable[task_pb2.Job]") -> Table:

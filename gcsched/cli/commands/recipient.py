@@ -43,7 +43,7 @@ def forget(service: "Client", chosen: Namespace) -> int:
 
 
 def erased(reply: "task_pb2.ForgetRecipientResponse", empid: str) -> str:
-    if reply.details_erased or not reply.HasField("had_details"):  # absent: of an older service
+    if reply.details_erased or not reply.HasField("details_erased"):  # absent: of an older service
         said = f"erased, also in {jobs(reply.erased_jobs)}"
     elif reply.erased_jobs:
         said = f"erased in {jobs(reply.erased_jobs)}"

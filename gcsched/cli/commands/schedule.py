@@ -72,10 +72,10 @@ def ask(service: "Client", chosen: Namespace) -> int:
         return previewed(chosen, reply)
     job = scheduled(reply)
     due = when.due(at, now=now)
-    if job.due is not None and job.state != "QUEUED":
-        due = schedule_view.utc(job.due)
+    if job.due_time is not None and job.state != "QUEUED":
+        due = schedule_view.utc(job.due_time)
     is_waiting = job.state in schedule_view.WAITING
-    found = obstacles(chosen, due=job.due) if is_waiting else Obstacles()
+    found = obstacles(chosen, due=job.due_time) if is_waiting else Obstacles()
     output.say(as_json(job, due, found) if chosen.json else as_sentence(job, due, found, now))
     return DONE
 
@@ -112,13 +112,13 @@ def as_json(job: "Scheduled", due: str | None, found: Obstacles) -> str:
     given = {name: value for name, value in told.items() if value}
     in_the_way = {"suppression": found.suppression, "pause": found.pause}
     messages = {name: output.as_dict(each) for name, each in in_the_way.items() if each is not None}
-    return json.dumps({"job_id": job.job_id, "due": due, **given, **messages})
+    return json.dumps({"job_id": job.job_id, "due_time": due, **given, **messages})
 
 
 def as_sentence(job: "Scheduled", due: str | None, found: Obstacles, now: datetime) -> str:
     said = schedule_view.sentence(job, due)
     if found.suppression is not None:
-        is_due = job.due is not None and job.due <= now + AT_ONCE
+        is_due = job.due_time is not None and job.due_time <= now + AT_ONCE
         at_once = is_due and found.pause is None
         said += schedule_view.blocked(found.suppression, job.job_id, at_once=at_once)
     if found.pause is not None:

@@ -42,7 +42,7 @@ def fate(job: "Scheduled", due: str | None) -> str:
 
 def blocked(found: "task_pb2.Suppression", job_id: str, *, at_once: bool) -> str:
     """Say that the address is blocked; *at_once*: the job ends before the address can be freed."""
-    until = fields.text(found, "until")
+    until = fields.text(found, "expire_time")
     advice = (
         "free the address with `gcsched suppression remove`, then `gcsched job retry"
         f" {printable(job_id)}` sends the mail"
@@ -55,7 +55,7 @@ def blocked(found: "task_pb2.Suppression", job_id: str, *, at_once: bool) -> str
 
 
 def paused(pause: "task_pb2.Pause") -> str:
-    since = fields.text(pause, "since")
+    since = fields.text(pause, "start_time")
     return (
         f"; but sending is paused by {quoted(pause.by)} since {since} ({quoted(pause.reason)}):"
         " mails wait until `gcsched resume`"

@@ -94,8 +94,8 @@ def resume(service: "Client", chosen: Namespace) -> int:
     from gcsched.pb import task_pb2
 
     reply = service.call("ResumeSending", task_pb2.ResumeSendingRequest(by=who(chosen)))
-    if reply.HasField("ended"):
-        output.tell(chosen, reply, lambda: ["sending again after", fields.facts(reply.ended)])
+    if reply.HasField("pause"):
+        output.tell(chosen, reply, lambda: ["sending again after", fields.facts(reply.pause)])
     else:
         output.tell(chosen, reply, lambda: ["nothing was paused"])
     return DONE

@@ -22,7 +22,7 @@ def report(status: "task_pb2.StatusReport") -> list[Block]:
 def summary(status: "task_pb2.StatusReport") -> list[tuple[str, str]]:
     return [
         ("version", f"{status.version}, Python {status.python}"),
-        ("started", fields.text(status, "started")),
+        ("started", fields.text(status, "start_time")),
         ("sending", sending(status)),
         *[(each.name, store(each)) for each in status.stores],
         ("oldest due", oldest(status)),
@@ -54,7 +54,7 @@ def counted(status: "task_pb2.StatusReport") -> str:
     """Return when the jobs were counted, and how old the counts are unless they are of now."""
     if not status.counts:
         return "not now: MongoDB is away or too slow"
-    moment = fields.text(status, "counted")
+    moment = fields.text(status, "count_time")
     if not status.HasField("report_time"):  # of a service that is older than it
         return moment
     age = status.report_time.ToDatetime() - status.count_time.ToDatetime()
@@ -66,14 +66,14 @@ def sending(status: "task_pb2.StatusReport") -> str:
     if not status.HasField("pause"):
         return "yes"
     pause = status.pause
-    since = fields.text(pause, "since")
+    since = fields.text(pause, "start_time")
     return f"PAUSED by {quoted(pause.by)} since {since}: {quoted(pause.reason)}"
 
 
 def oldest(status: "task_pb2.StatusReport") -> str:
     if not status.counts:
         return "not known"
-    late = fields.text(status, "oldest_due")
+    late = fields.text(status, "oldest_due_lateness")
     return f"{late} late" if late else "nothing is due"
 
 

@@ -12,7 +12,7 @@ from gcsched.cli.values import MOMENTS
 if TYPE_CHECKING:
     from gcsched.client import Client
 
-IN_LISTS = ("email", "until", "since", "job_id", "reason")
+IN_LISTS = ("email", "expire_time", "create_time", "job_id", "reason")
 
 
 def list_all(service: "Client", chosen: Namespace) -> int:
@@ -41,7 +41,7 @@ def blocked(parser: ArgumentParser) -> None:
     add = parser.add_argument
     add("--reason", required=True, type=arguments.text, help="why it gets no mail")
     add(
-        "--until",
+        "--expire-time",
         type=arguments.second,
         metavar="TIME",
         help=f"{MOMENTS}; unset: as the operator has set it",
@@ -62,7 +62,7 @@ def add(service: "Client", chosen: Namespace) -> int:
 
     from gcsched.pb import task_pb2
 
-    until = None if chosen.until is None else Timestamp(seconds=chosen.until)
+    until = None if chosen.expire_time is None else Timestamp(seconds=chosen.expire_time)
     request = task_pb2.AddSuppressionRequest(email=chosen.email, reason=chosen.reason, expire_time=until)
     added = service.call("AddSuppression", request)
     output.tell(chosen, added, lambda: [fields.facts(added)])
@@ -74,7 +74,7 @@ def remove(service: "Client", chosen: Namespace) -> int:
 
     request = task_pb2.RemoveSuppressionRequest(email=chosen.email)
     reply = service.call("RemoveSuppression", request)
-    output.tell(chosen, reply, lambda: ["gets mail again:", fields.facts(reply.removed)])
+    output.tell(chosen, reply, lambda: ["gets mail again:", fields.facts(reply.suppression)])
     return DONE
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from gcsched.client import Client
     from gcsched.pb import task_pb2
 
-IN_LISTS = ("name", "has_text", "needs")
+IN_LISTS = ("name", "has_text", "required_variables")
 OPTIONS = {
     "template": "NAME",
     "variables": "--var",

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from gcsched.adapters.mail.templates import Templates
     from gcsched.pb import task_pb2
 
-IN_LISTS = ("name", "has_text", "needs")
+IN_LISTS = ("name", "has_text", "required_variables")
 
 
 def add_check(parser: ArgumentParser) -> None:

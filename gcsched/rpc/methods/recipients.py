@@ -29,9 +29,9 @@ class RecipientMethods:
             checked(empid_violations(request.empid))
             forgotten = await self.recipients.forget(request.empid)
             return task_pb2.ForgetRecipientResponse(
-                erased_jobs=forgotten.erased,
-                unfinished_jobs=forgotten.unfinished,
-                details_erased=forgotten.had_details,
+                erased_jobs=forgotten.erased_jobs,
+                unfinished_jobs=forgotten.unfinished_jobs,
+                details_erased=forgotten.details_erased,
             )
 
 
@@ -40,7 +40,7 @@ def recipient_message(recipient: Recipient) -> task_pb2.Recipient:
         empid=recipient.empid,
         name=recipient.name,
         email=recipient.email,
-        first_seen_time=recipient.first_seen,
-        last_seen_time=recipient.last_seen,
-        accepted_count=recipient.accepted,
+        first_seen_time=recipient.first_seen_time,
+        last_seen_time=recipient.last_seen_time,
+        accepted_count=recipient.accepted_count,
     )

@@ -27,17 +27,17 @@ class StatusMethods:
 
 def report_message(report: Report) -> task_pb2.StatusReport:
     counts, about = report.counts, report.about
-    late = counts.oldest_due if counts is not None else None
+    late = counts.oldest_due_lateness if counts is not None else None
     return task_pb2.StatusReport(
         counts=count_messages(counts) if counts is not None else (),
-        count_time=report.counted,
+        count_time=report.count_time,
         oldest_due_lateness=late or None,
         lateness=lateness_message(report.lateness),
         relays=[relay_message(each) for each in report.relays],
         pause=pause_message(report.pause) if report.pause is not None else None,
         version=about.version,
         python=about.python,
-        start_time=about.started,
+        start_time=about.start_time,
         unreadable_jobs=counts.unreadable if counts is not None else 0,
         problems=report.problems,
         stores=[store_message(each) for each in report.stores],
@@ -72,9 +72,9 @@ def relay_message(relay: RelayReport) -> task_pb2.StatusReport.Relay:
 
 def store_message(store: StoreReport) -> task_pb2.StatusReport.Store:
     return task_pb2.StatusReport.Store(
-        name=store.name, problem=store.trouble or "", state_time=store.state_time
+        name=store.name, problem=store.problem or "", state_time=store.state_time
     )
 
 
 def pause_message(pause: Pause) -> task_pb2.Pause:
-    return task_pb2.Pause(by=pause.by, reason=pause.reason, start_time=pause.since)
+    return task_pb2.Pause(by=pause.by, reason=pause.reason, start_time=pause.start_time)

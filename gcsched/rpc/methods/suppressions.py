@@ -67,8 +67,8 @@ class SuppressionMethods:
         reason = request.reason.strip()
         yield from reason_violations(reason, at_least=1)
         until = None
-        if request.HasField("until"):
-            until = yield from moment(request.expire_time, "until")
+        if request.HasField("expire_time"):
+            until = yield from moment(request.expire_time, "expire_time")
         if until is not None:
             yield from until_violations(until, now=self.now())
         return address, reason, until

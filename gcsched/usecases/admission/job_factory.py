@@ -50,12 +50,12 @@ class JobFactory:
             email=request.email,
             message=request.message,
             name=request.name,
-            created=now,
-            due_at=due_at,
-            due=due_at,
-            not_after=self._not_after(request, due_at),
-            not_after_asked=request.not_after > 0,
-            since=now,
+            create_time=now,
+            schedule_time=due_at,
+            due_time=due_at,
+            expire_time=self._not_after(request, due_at),
+            has_own_expire_time=request.not_after > 0,
+            state_time=now,
             message_id=f"{job_id}@{self.message_id_domain}",
             dedup_key=self.dedup.key(request, daily=day),
             dedup_until=self.dedup.until(now),
@@ -90,7 +90,7 @@ class JobFactory:
             daily = self.offer.daily
             then = daily.instant(daily.last_day(then)) - timedelta(seconds=1)
         try:
-            return replace(self(raw, now=then), created=now)
+            return replace(self(raw, now=then), create_time=now)
         except InvalidRequest:
             return None
 

@@ -99,7 +99,7 @@ class AdmissionWrite:
         if submission.is_late:
             return None
         self.recipients.note(job)
-        return self.ringer.ask(job.due) if job.state is State.SCHEDULED else None
+        return self.ringer.ask(job.due_time) if job.state is State.SCHEDULED else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

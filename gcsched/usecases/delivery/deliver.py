@@ -144,7 +144,7 @@ class Deliver:
         return self.put_off(claimed, whole_second(self.now() + wait))
 
     async def _begin(self, claimed: Claimed) -> Permit | None:
-        if self.now() > claimed.job.not_after:  # a relay may take minutes until here
+        if self.now() > claimed.job.expire_time:  # a relay may take minutes until here
             return None
         permit = await self.fence.ask(claimed)
         if permit is not None:
@@ -176,7 +176,7 @@ class Deliver:
 
         Before the body the mail is not to blame: no attempt is charged, and the wait grows.
         """
-        kind = Kind.OURS if claimed.begun is None else Kind.UNCERTAIN
+        kind = Kind.RELAY if claimed.begun is None else Kind.UNCERTAIN
         text = f"internal error: {type(error).__name__}"
         failure = self._failure(claimed.begun or self.now(), kind, text)
         date = None if claimed.begun is None else claimed.date
@@ -186,7 +186,7 @@ class Deliver:
         return self._concluded(claimed, self._failure(started, Kind.CONTENT, str(problem)))
 
     def _failure(self, begun: datetime, kind: Kind, text: str) -> Attempt:
-        return Attempt(begun=begun, ended=self.now(), kind=kind, text=text[:LONGEST_TEXT])
+        return Attempt(start_time=begun, end_time=self.now(), kind=kind, text=text[:LONGEST_TEXT])
 
     def _concluded(self, claimed: Claimed, attempt: Attempt) -> Conclusion:
         job = after_attempt(claimed.job, attempt, policy=self.policy, chance=self.chance())

@@ -116,8 +116,8 @@ def report(job: Job) -> None:
             log.warning("job held uncertain", job_id=job.id, reason=told(job))
         case State.RETRYING if job.new_attempt is not None:
             # Trouble with a relay is told once, by its breaker, and not for each mail.
-            tell = log.info if job.new_attempt.kind is Kind.OURS else log.warning
-            until, reason = job.due.isoformat(), told(job)
+            tell = log.info if job.new_attempt.kind is Kind.RELAY else log.warning
+            until, reason = job.due_time.isoformat(), told(job)
             tell("job postponed", job_id=job.id, attempt=job.attempt, until=until, reason=reason)
         case _:
             log.debug("job given back", job_id=job.id)

@@ -50,7 +50,7 @@ class Steer:
         except TimeoutError as error:
             raise StoreUnavailable("changing the job") from error
         if job.state in CLAIMABLE:
-            await self.ringer.ring(job.due)
+            await self.ringer.ring(job.due_time)
         return job
 
     async def _insist(self, job_id: str, wish: Wish, etag: str, until: float) -> Job:

@@ -70,11 +70,11 @@ class Lot:
         """Give the lists that hold them all, each served by an index."""
         wanted = self.filter
         if self.is_by_created:
-            yield Listing(filter=wanted, order=Order.CREATED_ASC)
+            yield Listing(filter=wanted, order=Order.CREATE_TIME_ASC)
             return
         for state in self.states:
             if wanted.state in {None, state}:
-                yield Listing(filter=replace(wanted, state=state), order=Order.DUE_ASC)
+                yield Listing(filter=replace(wanted, state=state), order=Order.DUE_TIME_ASC)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -184,7 +184,7 @@ class ChangeJobs:
         now = whole_millisecond(self.now())
         if isinstance(lot.wish, Reopen):
             # What has been opened here and ended again meanwhile would go round and round.
-            jobs = [job for job in jobs if job.since < progress.began]
+            jobs = [job for job in jobs if job.state_time < progress.began]
         jobs = [job for job in jobs if job.id not in progress.stuck]
         pairs = list(decided(jobs, lot.wish, await self._suppressed(jobs), now=now))
         if lot.only_count or not pairs:
@@ -197,7 +197,7 @@ class ChangeJobs:
         if changed == len(pairs):
             progress.confirm({seen.id for seen, _ in pairs})
         # What came after the call may come for ever. Another process's clock may be a bit ahead.
-        if any(seen.created <= progress.began + MOST_SKEW for seen, _ in pairs):
+        if any(seen.create_time <= progress.began + MOST_SKEW for seen, _ in pairs):
             progress.left += changed + lost
         if changed and isinstance(lot.wish, Reopen):
             self.ringer.ask(now)

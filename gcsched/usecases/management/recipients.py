@@ -13,9 +13,9 @@ MOST_AT_ONCE = 500
 class Forgotten:
     """How many finished jobs were erased, and how many are as they were."""
 
-    erased: int
-    unfinished: int
-    had_details: bool
+    erased_jobs: int
+    unfinished_jobs: int
+    details_erased: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,4 +43,4 @@ class KnowRecipients:
                 break
             after = batch.last
         had_details = await self.data.remove(empid)
-        return Forgotten(erased=erased, unfinished=unfinished, had_details=had_details)
+        return Forgotten(erased_jobs=erased, unfinished_jobs=unfinished, details_erased=had_details)

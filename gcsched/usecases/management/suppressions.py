@@ -68,7 +68,7 @@ class Blocklist:
         """
         now = whole_millisecond(self.now())
         end = until or now + self.lasting
-        wanted = Suppression(address=address, reason=reason, job_id="", since=now, until=end)
+        wanted = Suppression(address=address, reason=reason, job_id="", create_time=now, expire_time=end)
         blocked = await self.store.block(wanted)
         await self._withdraw_claims(blocked, now)
         return blocked

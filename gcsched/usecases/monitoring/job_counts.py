@@ -42,7 +42,7 @@ class Census:
     clock: Callable[[], float] = time.monotonic
     _counts: JobCounts | None = field(default=None, init=False)
     _counted_at: float = field(default=0.0, init=False)
-    counted: datetime | None = field(default=None, init=False)
+    count_time: datetime | None = field(default=None, init=False)
     _took: tuple[float, ...] = field(default=(0.0,), init=False)
     _not_before: float = field(default=-1.0, init=False)
     _asked: asyncio.Event = field(default_factory=asyncio.Event, init=False)
@@ -86,7 +86,7 @@ class Census:
             self._not_before = self.clock() + AFTER_FAILURE_SECONDS
         else:
             self._trouble.ended()
-            self._counted_at, self.counted = self.clock(), now
+            self._counted_at, self.count_time = self.clock(), now
             self._took = (self._took[-1], self._counted_at - begun)
             took = min(self._took)  # one may hang, or be the first, without being dear
             pause = 0.0 if took <= CHEAP_SECONDS else PAUSES_AFTER_DEAR * took

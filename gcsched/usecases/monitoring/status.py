@@ -31,7 +31,7 @@ class About:
 
     version: str
     python: str
-    started: datetime
+    start_time: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +42,7 @@ class Report:
     """
 
     counts: JobCounts | None
-    counted: datetime | None
+    count_time: datetime | None
     lateness: Figures
     relays: Sequence[RelayReport]
     pause: Pause | None
@@ -95,7 +95,7 @@ class Status:
         sessions = {each.name: each for each in self.sessions}
         return Report(
             counts=counts,
-            counted=self.census.counted if counts is not None else None,
+            count_time=self.census.count_time if counts is not None else None,
             lateness=self.lateness.latest(),
             relays=[
                 report_of(relay, sessions[relay.name], self.health(relay.name))

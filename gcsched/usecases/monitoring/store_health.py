@@ -16,7 +16,7 @@ class StoreReport:
     """*trouble* is what is wrong, None: nothing; either has been so since *state_time*."""
 
     name: str
-    trouble: str | None
+    problem: str | None
     state_time: datetime
 
 
@@ -45,7 +45,7 @@ class StoreHealth:
         is_well = trouble is None
         if is_well != self._is_well:
             self._is_well, self._state_time = is_well, self.now()
-        return StoreReport(name=self.name, trouble=trouble, state_time=self._state_time)
+        return StoreReport(name=self.name, problem=trouble, state_time=self._state_time)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Look once a second, so that the time is right also when nobody asks."""

@@ -17,7 +17,7 @@ class JobCounts:
     """
 
     by_state: Mapping[State, int]
-    oldest_due: timedelta
+    oldest_due_lateness: timedelta
     unreadable: int = 0
 
 

@@ -44,7 +44,7 @@ def a_letter(**others: Any) -> Job:
         "message": "Release review",
         "name": "Zoë",
         "empid": "E-17",
-        "due_at": DUE,
+        "schedule_time": DUE,
         "message_id": "j1.0@example.org",
     }
     return a_job(**{**ordinary, **others})
@@ -125,7 +125,7 @@ def test_the_date_of_a_mail_is_put_in_when_it_leaves_and_changes_nothing_else(
 
 def test_what_a_mail_says_does_not_depend_on_when_it_is_sent(composer: Composer) -> None:
     one, other = (
-        composer.compose(a_letter(due_at=due)) for due in (DUE, DUE + timedelta(hours=30))
+        composer.compose(a_letter(schedule_time=due)) for due in (DUE, DUE + timedelta(hours=30))
     )
 
     assert one == replace(other, letter=one.letter)

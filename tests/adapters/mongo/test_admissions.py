@@ -52,7 +52,7 @@ def numbered(count: int, *, start: int = 0) -> list[Job]:
 
 
 async def test_a_new_job_is_stored_as_it_is(mongo: Mongo, jobs: Collection[Row]) -> None:
-    job = a_job(due_at=NOW + DAY, due=NOW + DAY)
+    job = a_job(schedule_time=NOW + DAY, due_time=NOW + DAY)
 
     assert await admit(mongo, job) == [an_admitted(job)]
 
@@ -83,9 +83,9 @@ async def test_a_new_job_is_stored_as_it_is(mongo: Mongo, jobs: Collection[Row])
 
 
 async def test_every_field_of_a_job_comes_back(jobs: Collection[Row]) -> None:
-    history = (an_attempt(), an_attempt(code=None, enhanced="4.2.2"))
+    history = (an_attempt(), an_attempt(code=None, enhanced_code="4.2.2"))
     job = a_claimed_job(
-        attempts=history, attempt=2, takebacks=3, reason="busy", template="other", **DETAILS
+        attempts=history, attempt=2, lease_expirations=3, reason="busy", template="other", **DETAILS
     )
     jobs.insert_one(encode(job))
 
@@ -94,12 +94,12 @@ async def test_every_field_of_a_job_comes_back(jobs: Collection[Row]) -> None:
 
 
 def test_a_job_written_before_there_was_a_limit_may_be_sent_for_a_day() -> None:
-    document = encode(a_job(due_at=NOW + 2 * DAY))
+    document = encode(a_job(schedule_time=NOW + 2 * DAY))
     del document["not_after"]
 
     read = [decode(document), decode(document | {"not_after": None})]
 
-    assert [job.not_after for job in read] == [NOW + 3 * DAY] * 2
+    assert [job.expire_time for job in read] == [NOW + 3 * DAY] * 2
 
 
 async def test_a_group_is_one_write_confirmed_by_a_majority_and_its_journals(
@@ -302,7 +302,7 @@ async def test_a_time_between_two_milliseconds_is_stored_as_the_earlier_one(
 ) -> None:
     created = datetime(2026, 7, 1, 12, 0, 0, 123_456, UTC)
 
-    await admit(mongo, a_job(created=created))
+    await admit(mongo, a_job(create_time=created))
 
     [row] = jobs.find()
     assert row["created"] == datetime(2026, 7, 1, 12, 0, 0, 123_000, UTC)

@@ -37,7 +37,7 @@ def a_new_job(number: int, email: str) -> Row:
 async def test_a_block_holds_for_each_spelling(
     suppressions: MongoSuppressions, written: str, asked: str
 ) -> None:
-    wanted = a_suppression(address=written, until=LASTING)
+    wanted = a_suppression(address=written, expire_time=LASTING)
 
     await suppressions.block(wanted)
 
@@ -88,7 +88,7 @@ async def test_of_several_spellings_the_longest_block_counts(
 
     found = await suppressions.among(SPELLINGS, now=LASTING)
 
-    assert {name: each.until for name, each in found.items()} == dict.fromkeys(SPELLINGS, longest)
+    assert {name: each.expire_time for name, each in found.items()} == dict.fromkeys(SPELLINGS, longest)
 
 
 async def test_blocking_another_spelling_changes_until_when_all_are_blocked(
@@ -98,14 +98,14 @@ async def test_blocking_another_spelling_changes_until_when_all_are_blocked(
         [old_row("Boss@example.org", job_id="j"), *map(old_row, OTHERS)]
     )
     wanted = a_suppression(
-        address="boss@example.org", job_id="", reason="new", since=NOW + DAY, until=LASTING - DAY
+        address="boss@example.org", job_id="", reason="new", create_time=NOW + DAY, expire_time=LASTING - DAY
     )
 
     blocked = await suppressions.block(wanted)
 
     rows = {row["_id"]: row for row in raw["suppressions"].find()}
     told = {(rows[each]["reason"], rows[each]["until"]) for each in SPELLINGS[:2]}
-    assert (blocked.address, blocked.since) == ("boss@example.org", NOW)
+    assert (blocked.address, blocked.create_time) == ("boss@example.org", NOW)
     assert told == {("new", LASTING - DAY)}
     assert {rows[each]["until"] for each in OTHERS} == {LASTING}
     assert not await suppressions.among(SPELLINGS, now=LASTING - DAY)
@@ -116,7 +116,7 @@ async def test_freeing_frees_each_spelling_and_tells_the_one_that_was_asked_for(
 ) -> None:
     raw["suppressions"].insert_one(old_row("BOSS@example.org", until=LASTING + DAY))
     for address in ("Boss@example.org", *OTHERS):
-        await suppressions.block(a_suppression(address=address, until=LASTING))
+        await suppressions.block(a_suppression(address=address, expire_time=LASTING))
     raw["suppressions"].insert_one(old_row("boss@example.org"))
 
     freed = await suppressions.free("boss@example.org", now=NOW)
@@ -129,7 +129,7 @@ async def test_freeing_frees_each_spelling_and_tells_the_one_that_was_asked_for(
 
 async def test_lists_show_each_spelling_as_it_was_written(suppressions: MongoSuppressions) -> None:
     for address in SPELLINGS:
-        await suppressions.block(a_suppression(address=address, until=LASTING))
+        await suppressions.block(a_suppression(address=address, expire_time=LASTING))
 
     page = await suppressions.page("", most=10, now=NOW)
 
@@ -153,7 +153,7 @@ async def test_an_index_that_is_not_there_yet_stops_nothing(
 
 
 async def listed(
-    mongo: Mongo, address: str, order: Order = Order.CREATED_DESC, *, most: int = 2
+    mongo: Mongo, address: str, order: Order = Order.CREATE_TIME_DESC, *, most: int = 2
 ) -> list[str]:
     """List the addresses of all jobs to *address*, page by page."""
     asked, after, found = Listing(filter=JobFilter(email=address), order=order), None, list[str]()
@@ -184,7 +184,7 @@ async def test_jobs_are_listed_and_counted_in_each_spelling_and_order(
     found = await listed(mongo, asked, order)
     count = await MongoJobList(mongo=mongo).count(JobFilter(email=asked), most=100)
 
-    assert found == (wanted[::-1] if order is Order.CREATED_DESC else wanted)
+    assert found == (wanted[::-1] if order is Order.CREATE_TIME_DESC else wanted)
     assert count == len(wanted)
 
 

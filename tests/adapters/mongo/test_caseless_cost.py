@@ -29,7 +29,7 @@ def many_blocked(raw: Database[Row]) -> int:
 
 
 async def blocked_by_hand(suppressions: MongoSuppressions) -> None:
-    await suppressions.block(a_suppression(address="Zoe@example.org", until=LASTING))
+    await suppressions.block(a_suppression(address="Zoe@example.org", expire_time=LASTING))
 
 
 @pytest.fixture(params=["missing", "hidden"])

@@ -37,7 +37,7 @@ def server_now(jobs: Collection[Row]) -> Callable[[], datetime]:
 
 def numbered(number: int, **others: Any) -> Job:
     names = {"id": f"job-{number}", "dedup_key": f"key-{number}"}
-    return a_job(**{**names, "due": PAST + timedelta(seconds=number), **others})
+    return a_job(**{**names, "due_time": PAST + timedelta(seconds=number), **others})
 
 
 def rows(jobs: Collection[Row]) -> dict[str, Row]:
@@ -48,7 +48,7 @@ def rows(jobs: Collection[Row]) -> dict[str, Row]:
 async def test_only_waiting_jobs_are_claimed(
     claims: MongoClaims, jobs: Collection[Row], state: State
 ) -> None:
-    jobs.insert_one(encode(a_job(state=state, due=PAST)))
+    jobs.insert_one(encode(a_job(state=state, due_time=PAST)))
     [before] = jobs.find()
 
     batch = await claims.claim("token", 10, now=FAR_AHEAD)
@@ -66,13 +66,13 @@ async def test_what_is_not_due_by_the_servers_clock_is_not_claimed_however_fast_
     claims: MongoClaims, jobs: Collection[Row], server_now: Callable[[], datetime]
 ) -> None:
     in_a_minute = server_now() + timedelta(minutes=1)
-    jobs.insert_many([encode(numbered(1)), encode(numbered(2, due=in_a_minute))])
+    jobs.insert_many([encode(numbered(1)), encode(numbered(2, due_time=in_a_minute))])
 
     batch = await claims.claim("token", 10, now=FAR_AHEAD)
 
     assert [job.id for job in batch.jobs] == ["job-1"]
     assert batch.saw == 2
-    assert rows(jobs)["job-2"] == encode(numbered(2, due=rows(jobs)["job-2"]["due"]))
+    assert rows(jobs)["job-2"] == encode(numbered(2, due_time=rows(jobs)["job-2"]["due"]))
 
 
 async def test_a_claim_that_reaches_the_server_after_its_owner_gave_it_up_takes_nothing(
@@ -129,7 +129,7 @@ async def test_what_is_claimed_is_told_as_it_is_stored_the_longest_due_first(
     assert [job.id for job in batch.jobs] == ["job-1", "job-2", "job-3"]
     assert [job.version for job in batch.jobs] == [2, 3, 4]
     assert {(job.state, job.claim) for job in batch.jobs} == {(State.SENDING, "token")}
-    assert [job.since for job in batch.jobs] == [rows(jobs)[job.id]["since"] for job in batch.jobs]
+    assert [job.state_time for job in batch.jobs] == [rows(jobs)[job.id]["since"] for job in batch.jobs]
 
 
 async def test_what_a_newer_version_of_us_wrote_beside_disturbs_nobody(
@@ -287,7 +287,7 @@ async def test_renewing_extends_only_what_these_tokens_hold(
 async def test_next_due_knows_whether_something_due_waits(
     claims: MongoClaims, jobs: Collection[Row], state: State
 ) -> None:
-    jobs.insert_one(encode(a_claimed_job(state=state, due=PAST)))
+    jobs.insert_one(encode(a_claimed_job(state=state, due_time=PAST)))
 
     waits = state in {State.SCHEDULED, State.RETRYING}
     assert await claims.next_due(now=PAST) is waits
@@ -331,7 +331,7 @@ async def test_only_what_is_urgent_is_claimed_where_there_is_room_for_nothing_el
 ) -> None:
     jobs.insert_many(encode(numbered(number)) for number in range(5))
     jobs.insert_one(encode(urgent(5, state=State.RETRYING)))
-    jobs.insert_one(encode(urgent(6, due=FAR_AHEAD)))
+    jobs.insert_one(encode(urgent(6, due_time=FAR_AHEAD)))
     jobs.insert_one(encode(urgent(7, state=State.SENT)))
 
     batch = await claims.claim("token", 10, now=FAR_AHEAD - timedelta(days=1), urgent_only=True)

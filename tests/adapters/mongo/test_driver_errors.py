@@ -160,5 +160,5 @@ async def test_a_user_without_rights_and_a_server_without_writes_are_told(tmp_pa
 async def admission_refused(uri: str) -> StoreRefused:
     async with open_mongo(uri) as mongo:
         with pytest.raises(StoreRefused) as raised:
-            await MongoAdmissions(mongo=mongo).admit([a_job(created=NOW)], within=5 * SECOND)
+            await MongoAdmissions(mongo=mongo).admit([a_job(create_time=NOW)], within=5 * SECOND)
     return raised.value

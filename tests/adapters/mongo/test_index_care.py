@@ -192,7 +192,7 @@ async def test_without_the_unique_index_mails_leave_and_no_request_is_taken(
         jobs = driver.get_default_database()["jobs"]
         jobs.drop_index("dedup_key")
         jobs.insert_many(
-            encode(a_job(id=name, dedup_key="one", not_after=a_job().created + timedelta(days=999)))
+            encode(a_job(id=name, dedup_key="one", expire_time=a_job().create_time + timedelta(days=999)))
             for name in ("first", "second")
         )
         async with (

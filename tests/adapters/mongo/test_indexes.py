@@ -50,7 +50,7 @@ def some(count: int, kind: str, *, due: datetime = NOW, **others: Any) -> Iterat
     for number in range(count):
         name = f"{kind}-{number}"
         moment = due + number * SECOND
-        yield a_job(id=name, dedup_key=f"key {name}", due=moment, **others)
+        yield a_job(id=name, dedup_key=f"key {name}", due_time=moment, **others)
 
 
 def everything() -> Iterator[Row]:
@@ -89,7 +89,7 @@ def urgent() -> Iterator[Row]:
 def blocked() -> Iterator[Row]:
     for number in range(BLOCKED):
         until = datetime.now(UTC) + KEEP
-        suppression = a_suppression(address=f"{number}@example.org", since=NOW, until=until)
+        suppression = a_suppression(address=f"{number}@example.org", create_time=NOW, expire_time=until)
         yield suppressions.encode(suppression)
 
 
@@ -137,7 +137,7 @@ async def admit_request_ids_again(mongo: Mongo) -> None:
 
 async def free_windows(mongo: Mongo) -> None:
     jobs = [
-        a_job(id=f"next {n}", dedup_key=f"window {n}", created=NOW, dedup_until=NOW + KEEP)
+        a_job(id=f"next {n}", dedup_key=f"window {n}", create_time=NOW, dedup_until=NOW + KEEP)
         for n in range(100)
     ]
     answers = await MongoAdmissions(mongo=mongo).admit(jobs, within=5 * SECOND)
@@ -288,7 +288,7 @@ async def test_a_plan_that_was_made_for_an_empty_collection_does_no_harm_later(
 ) -> None:
     """MongoDB keeps the plan that won once: among few jobs any index is as good as another."""
     for turn in range(5):
-        raw["jobs"].insert_one(encode(a_job(id=f"early-{turn}", dedup_key=f"{turn}", due=NOW)))
+        raw["jobs"].insert_one(encode(a_job(id=f"early-{turn}", dedup_key=f"{turn}", due_time=NOW)))
         early = await MongoClaims(mongo=mongo).claim(f"early {turn}", 1, now=NOW)
         await MongoClaims(mongo=mongo).begin(
             f"early {turn}", [job.id for job in early.jobs], date=NOW

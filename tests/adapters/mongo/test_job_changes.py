@@ -34,7 +34,7 @@ def a_failed_job(**others: Any) -> Job:
         "state": State.FAILED,
         "attempt": 8,
         "attempts": (an_attempt(),),
-        "takebacks": 1,
+        "lease_expirations": 1,
         "reason": "gave up",
         "dedup_key": None,
         "released_key": "key-1",
@@ -44,7 +44,7 @@ def a_failed_job(**others: Any) -> Job:
 
 
 def ended(job: Job) -> Row:
-    return encode(job) | {"delete_after": job.since + RETENTION}
+    return encode(job) | {"delete_after": job.state_time + RETENTION}
 
 
 async def test_a_job_is_found_as_it_is(steering: MongoSteering, jobs: Collection[Row]) -> None:

@@ -14,14 +14,14 @@ from tests.support.rows import Row
 
 
 def row(number: int, state: State, due: timedelta) -> Row:
-    return encode(a_job(id=f"job-{number}", dedup_key=f"key-{number}", state=state, due=NOW + due))
+    return encode(a_job(id=f"job-{number}", dedup_key=f"key-{number}", state=state, due_time=NOW + due))
 
 
 async def test_each_state_is_counted_even_where_there_is_nothing(mongo: Mongo) -> None:
     counts = await MongoTally(mongo=mongo).count(now=NOW)
 
     assert counts.by_state == dict.fromkeys(State, 0)
-    assert counts.oldest_due == timedelta(0)
+    assert counts.oldest_due_lateness == timedelta(0)
 
 
 async def test_the_oldest_due_is_the_one_that_waits_for_longest(
@@ -40,7 +40,7 @@ async def test_the_oldest_due_is_the_one_that_waits_for_longest(
 
     counts = await MongoTally(mongo=mongo).count(now=NOW)
 
-    assert counts.oldest_due == 3 * SECOND
+    assert counts.oldest_due_lateness == 3 * SECOND
     assert {state: count for state, count in counts.by_state.items() if count} == {
         State.SCHEDULED: 2,
         State.RETRYING: 1,

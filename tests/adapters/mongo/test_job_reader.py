@@ -21,9 +21,9 @@ from tests.support.rows import Row
 FILTERS: dict[str, JobFilter] = {
     "nothing": JobFilter(),
     "state": JobFilter(state=State.SENT),
-    "state from": JobFilter(state=State.SENT, due_from=NOW + 2 * SECOND),
-    "state before": JobFilter(state=State.SENT, due_before=NOW + 3 * SECOND),
-    "state due": JobFilter(state=State.SENT, due_from=NOW + SECOND, due_before=NOW + 4 * SECOND),
+    "state from": JobFilter(state=State.SENT, due_time_from=NOW + 2 * SECOND),
+    "state before": JobFilter(state=State.SENT, due_time_before=NOW + 3 * SECOND),
+    "state due": JobFilter(state=State.SENT, due_time_from=NOW + SECOND, due_time_before=NOW + 4 * SECOND),
     "empid": JobFilter(empid="E1"),
     "email": JobFilter(email="1@example.org"),
     "request_id": JobFilter(request_id="request-1"),
@@ -45,9 +45,9 @@ def some(count: int, *, created_at_once: int = 3, due_at_once: int = 40) -> Iter
             state=list(State)[number % 3 + 4],
             empid=f"E{number % 4}",
             email=f"{number % 4}@example.org",
-            created=created,
-            due_at=due,
-            due=due,
+            create_time=created,
+            schedule_time=due,
+            due_time=due,
             request_id=f"request-{number % 4}",
             dedup_key=f"key-{number}" if number < 4 else None,  # the others have let it go
             variables={"room": "A"},
@@ -65,12 +65,12 @@ def expected(jobs: list[Job], asked: Listing) -> list[str]:
         and wanted.empid in {"", job.empid}
         and wanted.email in {"", job.email}
         and wanted.request_id in {"", job.request_id}
-        and (wanted.due_from is None or wanted.due_from <= job.due)
-        and (wanted.due_before is None or job.due < wanted.due_before)
+        and (wanted.due_time_from is None or wanted.due_time_from <= job.due_time)
+        and (wanted.due_time_before is None or job.due_time < wanted.due_time_before)
     ]
-    by_due = asked.order in {Order.DUE_ASC, Order.DUE_DESC}
-    is_down = asked.order in {Order.DUE_DESC, Order.CREATED_DESC}
-    found.sort(key=lambda job: (job.due if by_due else job.created, job.id), reverse=is_down)
+    by_due = asked.order in {Order.DUE_TIME_ASC, Order.DUE_TIME_DESC}
+    is_down = asked.order in {Order.DUE_TIME_DESC, Order.CREATE_TIME_DESC}
+    found.sort(key=lambda job: (job.due_time if by_due else job.create_time, job.id), reverse=is_down)
     return [job.id for job in found]
 
 
@@ -143,7 +143,7 @@ async def test_jobs_that_come_meanwhile_make_none_appear_twice_or_not_at_all(
 
 
 async def test_the_job_where_a_page_ended_may_be_gone(mongo: Mongo, jobs: Collection[Row]) -> None:
-    asked = Listing(filter=FILTERS["state"], order=Order.DUE_ASC)
+    asked = Listing(filter=FILTERS["state"], order=Order.DUE_TIME_ASC)
     stored = list(some(300))
     jobs.insert_many([encode(job) for job in stored])
     lists = MongoJobList(mongo=mongo)
@@ -158,7 +158,7 @@ async def test_the_job_where_a_page_ended_may_be_gone(mongo: Mongo, jobs: Collec
 async def test_a_list_without_texts_does_not_read_them(mongo: Mongo, jobs: Collection[Row]) -> None:
     [job] = some(1)
     jobs.insert_one(encode(job))
-    asked = Listing(filter=JobFilter(), order=Order.CREATED_ASC)
+    asked = Listing(filter=JobFilter(), order=Order.CREATE_TIME_ASC)
     lists = MongoJobList(mongo=mongo)
 
     full = await lists.page(asked, None, most=1, is_full=True)
@@ -175,7 +175,7 @@ async def test_a_job_that_cannot_be_read_does_not_end_the_list(
 ) -> None:
     stored = sorted(some(30), key=lambda job: job.id)
     jobs.insert_many([encode(job) for job in stored])
-    asked = Listing(filter=JobFilter(), order=Order.CREATED_ASC)
+    asked = Listing(filter=JobFilter(), order=Order.CREATE_TIME_ASC)
     spoiled = {stored[9].id, stored[10].id}
     jobs.update_many({"_id": {"$in": list(spoiled)}}, {"$set": {"created": "yesterday"}})
     lists = MongoJobList(mongo=mongo)
@@ -194,9 +194,9 @@ async def test_what_has_no_place_in_a_list_is_passed_over(
     """A hand has left it: without a due time there is no order by it, nor without an id of ours."""
     stored = list(some(60))
     jobs.insert_many([encode(job) for job in stored])
-    strange = encode(a_job(state=State.SENT, email="1@example.org", due=NOW + 2 * SECOND))
+    strange = encode(a_job(state=State.SENT, email="1@example.org", due_time=NOW + 2 * SECOND))
     jobs.insert_one(strange | {"_id": ObjectId(), "dedup_key": "strange"})
-    if asked.order.is_by_due:
+    if asked.order.is_by_due_time:
         jobs.insert_one(strange | {"due": "tomorrow", "dedup_key": "strange, too"})
 
     ids = await read_through(mongo, asked, most=1)
@@ -210,7 +210,7 @@ async def test_a_count_is_that_of_the_list_up_to_its_limit(
 ) -> None:
     stored = list(some(300))
     jobs.insert_many([encode(job) for job in stored])
-    there = len(expected(stored, Listing(filter=wanted, order=Order.CREATED_ASC)))
+    there = len(expected(stored, Listing(filter=wanted, order=Order.CREATE_TIME_ASC)))
 
     lists = MongoJobList(mongo=mongo)
 

@@ -34,7 +34,7 @@ def named(job_id: str, *, content: str = "f", **others: Any) -> Job:
 
 def for_employee(job_id: str, **others: Any) -> Job:
     """Make a job as it is made where an employee gets one in a day."""
-    given = {"dedup_key": "key of E1", "created": NOW, **others}
+    given = {"dedup_key": "key of E1", "create_time": NOW, **others}
     return a_job(id=job_id, dedup_until=given["created"] + DAY, **given)
 
 
@@ -51,7 +51,7 @@ async def test_a_request_id_again_is_the_first_job_as_it_is_now(
     [answer] = await admit(mongo, named("job-2"))
 
     assert answer == AdmissionResult(
-        outcome=Outcome.REPLAYED, job_id="job-1", state=State.RETRYING, due=NOW + DAY
+        outcome=Outcome.REPLAYED, job_id="job-1", state=State.RETRYING, due_time=NOW + DAY
     )
     assert jobs.count_documents({}) == 1
 
@@ -87,13 +87,13 @@ async def test_a_holder_that_somebody_has_spoilt_is_no_reason_to_mail_twice(
 
     [answer] = await admit(mongo, a_job(id="job-2"))
 
-    assert answer == AdmissionResult(outcome=Outcome.REPLAYED, job_id="job-1", state=None, due=None)
+    assert answer == AdmissionResult(outcome=Outcome.REPLAYED, job_id="job-1", state=None, due_time=None)
 
 
 async def test_an_employee_gets_no_second_one_within_the_window(
     mongo: Mongo, jobs: Collection[Row]
 ) -> None:
-    later = for_employee("job-3", created=NOW + DAY - SECOND)
+    later = for_employee("job-3", create_time=NOW + DAY - SECOND)
 
     answers = await admit(mongo, for_employee("job-1"), for_employee("job-2"))
     answers += await admit(mongo, later)
@@ -107,8 +107,8 @@ async def test_after_the_window_the_next_one_is_taken_and_begins_a_window_of_its
 ) -> None:
     await admit(mongo, for_employee("job-1"))
 
-    [second] = await admit(mongo, for_employee("job-2", created=NOW + DAY))
-    [third] = await admit(mongo, for_employee("job-3", created=NOW + DAY + SECOND))
+    [second] = await admit(mongo, for_employee("job-2", create_time=NOW + DAY))
+    [third] = await admit(mongo, for_employee("job-3", create_time=NOW + DAY + SECOND))
 
     assert is_new(second)
     assert third == a_refusal("job-2")
@@ -118,7 +118,7 @@ async def test_of_many_callers_after_the_window_one_is_accepted(
     mongo: Mongo, another_mongo: Mongo, jobs: Collection[Row]
 ) -> None:
     await admit(mongo, for_employee("old"))
-    wishes = [for_employee(f"job-{number}", created=NOW + DAY) for number in range(60)]
+    wishes = [for_employee(f"job-{number}", create_time=NOW + DAY) for number in range(60)]
 
     answers = await asyncio.gather(
         *(admit((mongo, another_mongo)[n % 2], wish) for n, wish in enumerate(wishes))
@@ -136,11 +136,11 @@ async def test_a_request_id_is_remembered_longer_than_the_window(
     mine = {"request_id": "R", "fingerprint": "f"}
     await admit(mongo, for_employee("job-1", **mine))
     if after > DAY:
-        assert is_new((await admit(mongo, for_employee("between", created=NOW + DAY)))[0])
+        assert is_new((await admit(mongo, for_employee("between", create_time=NOW + DAY)))[0])
     before = jobs.count_documents({})
 
-    again = await admit(mongo, for_employee("job-2", created=NOW + after, **mine))
-    other = for_employee("job-3", created=NOW + after, request_id="R", fingerprint="g")
+    again = await admit(mongo, for_employee("job-2", create_time=NOW + after, **mine))
+    other = for_employee("job-3", create_time=NOW + after, request_id="R", fingerprint="g")
     reused = await admit(mongo, other)
 
     assert again == [an_admitted(a_job(), is_new=False)]
@@ -174,7 +174,7 @@ async def test_what_would_become_of_a_job_is_told_and_nothing_is_stored(
 
 async def test_who_has_the_key_of_a_window_that_is_over_is_in_nobodys_way(mongo: Mongo) -> None:
     await admit(mongo, for_employee("job-1"))
-    later = for_employee("job-2", created=NOW + DAY)
+    later = for_employee("job-2", create_time=NOW + DAY)
 
     assert await foresee(mongo, later) == [an_admitted(later)]
 
@@ -195,7 +195,7 @@ async def test_who_lets_a_key_go_because_its_time_is_over_can_take_it_again_late
 ) -> None:
     await admit(mongo, for_employee("job-1"))
 
-    await admit(mongo, for_employee("job-2", created=NOW + DAY))
+    await admit(mongo, for_employee("job-2", create_time=NOW + DAY))
 
     first = jobs.find_one({"_id": "job-1"})
     assert first is not None

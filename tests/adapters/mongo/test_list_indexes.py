@@ -23,9 +23,9 @@ WAITING = JobFilter(state=State.SCHEDULED)
 FILTERS = [
     JobFilter(),
     WAITING,
-    JobFilter(state=State.SCHEDULED, due_from=NOW + SECOND),
-    JobFilter(state=State.SCHEDULED, due_before=NOW + 8 * SECOND),
-    JobFilter(state=State.SCHEDULED, due_from=NOW + SECOND, due_before=NOW + 8 * SECOND),
+    JobFilter(state=State.SCHEDULED, due_time_from=NOW + SECOND),
+    JobFilter(state=State.SCHEDULED, due_time_before=NOW + 8 * SECOND),
+    JobFilter(state=State.SCHEDULED, due_time_from=NOW + SECOND, due_time_before=NOW + 8 * SECOND),
     JobFilter(empid="E7"),
     JobFilter(email="7@example.org"),
     JobFilter(request_id="request-7"),
@@ -64,7 +64,7 @@ def middle(rows: list[Row], wanted: JobFilter) -> Place:
         employees = {"E" + wanted.request_id.removeprefix("request-")}
     half = rows[MANY // 2 + IN_ONE_SECOND // 2 :]
     row = next(row for row in half if row["state"] == state and row["empid"] in employees)
-    return Place(id=row["_id"], due=row["due"])
+    return Place(id=row["_id"], due_time=row["due"])
 
 
 async def test_each_page_and_count_looks_only_at_what_it_gives(

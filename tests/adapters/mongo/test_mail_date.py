@@ -135,7 +135,7 @@ async def a_service(mongo: Mongo) -> AsyncIterator[Service]:
 
 def a_due_job(**others: Any) -> Job:
     return a_job(
-        **{"created": DUE, "due_at": DUE, "due": DUE, "not_after": LEFT + 90 * HOUR, **others}
+        **{"create_time": DUE, "schedule_time": DUE, "due_time": DUE, "expire_time": LEFT + 90 * HOUR, **others}
     )
 
 
@@ -262,7 +262,7 @@ async def test_a_relay_that_hangs_up_before_the_body_settles_no_date(
 
     assert isinstance(service.carrier, ByPool)
     broken = await service.deliver(Leaving(service.carrier.pool))
-    assert [attempt.kind for attempt in broken.attempts] == [Kind.OURS]
+    assert [attempt.kind for attempt in broken.attempts] == [Kind.RELAY]
 
     await service.deliver_later()
 
@@ -305,7 +305,7 @@ async def test_a_fence_whose_answer_was_lost_and_that_is_asked_again_stores_what
 async def test_a_resend_of_a_mail_of_the_version_before_has_the_date_that_that_one_wrote(
     service: Service, jobs: Collection[Row]
 ) -> None:
-    lost = an_attempt(kind=Kind.UNCERTAIN, begun=DUE, ended=DUE, code=None)
+    lost = an_attempt(kind=Kind.UNCERTAIN, start_time=DUE, end_time=DUE, code=None)
     jobs.insert_one(encode(a_due_job(state=State.RETRYING, attempts=(lost,), attempt=1)))
 
     await service.deliver()
@@ -317,7 +317,7 @@ async def test_a_resend_of_a_mail_of_the_version_before_has_the_date_that_that_o
 async def test_a_mail_of_the_version_before_that_is_moved_is_still_the_same_mail(
     service: Service, jobs: Collection[Row]
 ) -> None:
-    lost = an_attempt(kind=Kind.UNCERTAIN, begun=DUE, ended=DUE, code=None)
+    lost = an_attempt(kind=Kind.UNCERTAIN, start_time=DUE, end_time=DUE, code=None)
     jobs.insert_one(encode(a_due_job(state=State.RETRYING, attempts=(lost,), attempt=1)))
 
     await service.change(rescheduled)

@@ -20,7 +20,7 @@ from tests.support.clocks import DAY
 from tests.support.ports import free_port
 from tests.support.wait import until
 
-ALL = Listing(filter=JobFilter(), order=Order.CREATED_ASC)
+ALL = Listing(filter=JobFilter(), order=Order.CREATE_TIME_ASC)
 
 
 @asynccontextmanager

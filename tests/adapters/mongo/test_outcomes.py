@@ -41,8 +41,8 @@ def a_row(**others: Any) -> Row:
 def told(attempt: Attempt) -> Row:
     """Say *attempt* in the words of the database."""
     return {
-        "begun": attempt.begun,
-        "ended": attempt.ended,
+        "begun": attempt.start_time,
+        "ended": attempt.end_time,
         "kind": attempt.kind.value,
         "relay": "smtp.example.org",
         "code": attempt.code,
@@ -61,7 +61,7 @@ async def test_a_job_put_off_waits_again_with_its_history_and_belongs_to_nobody(
 
     changed = {
         "state": "RETRYING",
-        "since": PUT_OFF.ended,
+        "since": PUT_OFF.end_time,
         "due": LATER,
         "reason": "450 at RCPT: busy",
         "attempt": 1,
@@ -116,7 +116,7 @@ async def test_each_of_many_gets_its_own_outcome(
     assert not lost
     found = {row["_id"]: row for row in jobs.find()}
     for end in ends:
-        kept = {"delete_after": end.since + RETENTION} if end.state in FINAL else {}
+        kept = {"delete_after": end.state_time + RETENTION} if end.state in FINAL else {}
         assert found[end.id] == encode(end) | kept
 
 
@@ -125,7 +125,7 @@ async def test_only_the_final_states_have_an_end_of_their_keeping(
     outcomes: MongoOutcomes, jobs: Collection[Row], state: State
 ) -> None:
     jobs.insert_one(a_row())
-    job = replace(a_claimed_job(version=2), state=state, since=LATER)
+    job = replace(a_claimed_job(version=2), state=state, state_time=LATER)
 
     await outcomes.conclude([concluded(job)])
 
@@ -260,8 +260,8 @@ async def test_a_late_250_proves_that_the_mail_was_sent(
     assert (row["state"], row["reason"], row["dedup_key"]) == ("SENT", "", "key-1")
     assert row["attempts"] == [*history, told(ACCEPTED)]
     assert row["version"] == there["version"] + 1
-    assert row["since"] == ACCEPTED.ended
-    assert row["delete_after"] == ACCEPTED.ended + RETENTION
+    assert row["since"] == ACCEPTED.end_time
+    assert row["delete_after"] == ACCEPTED.end_time + RETENTION
     assert {"claim", "lease", "begun"}.isdisjoint(row)
 
 
@@ -269,7 +269,7 @@ async def test_a_late_250_takes_nothing_away_of_what_was_counted_meanwhile(
     outcomes: MongoOutcomes, jobs: Collection[Row]
 ) -> None:
     """Taken back once, tried and put off once: then the first worker wakes, with its 250."""
-    meanwhile = a_job(state=State.RETRYING, version=4, takebacks=1, attempt=1, attempts=(PUT_OFF,))
+    meanwhile = a_job(state=State.RETRYING, version=4, lease_expirations=1, attempt=1, attempts=(PUT_OFF,))
     jobs.insert_one(encode(meanwhile))
 
     await outcomes.conclude([concluded(a_claimed_job(version=1).sent(ACCEPTED))])

@@ -8,7 +8,7 @@ from gcsched.adapters.mongo.pauses import MongoPauses
 from gcsched.domain.pause import Pause
 from tests.support.builders import NOW
 
-PAUSE = Pause(by="ada", reason="the relay moves", since=NOW)
+PAUSE = Pause(by="ada", reason="the relay moves", start_time=NOW)
 
 
 async def test_no_pause_is_noted_at_first(mongo: Mongo) -> None:
@@ -33,7 +33,7 @@ async def test_a_second_pause_has_the_last_word_and_the_first_begin(mongo: Mongo
     pauses = MongoPauses(mongo=mongo)
     await pauses.note(PAUSE)
 
-    noted = await pauses.note(Pause(by="bob", reason="still", since=NOW + timedelta(hours=1)))
+    noted = await pauses.note(Pause(by="bob", reason="still", start_time=NOW + timedelta(hours=1)))
 
     assert noted == replace(PAUSE, by="bob", reason="still")
 
@@ -42,4 +42,4 @@ async def test_a_pause_that_was_noted_by_hand_is_one_whatever_it_lacks(mongo: Mo
     await mongo.runs.insert_one({"_id": "pause", "by": None})
 
     unknown = datetime(1970, 1, 1, tzinfo=UTC)
-    assert await MongoPauses(mongo=mongo).get() == Pause(by="", reason="", since=unknown)
+    assert await MongoPauses(mongo=mongo).get() == Pause(by="", reason="", start_time=unknown)

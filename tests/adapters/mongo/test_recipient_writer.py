@@ -52,7 +52,7 @@ async def test_the_latest_name_and_address_count_and_every_job_is_counted(
     await recipients.save([a_job()])
 
     married = {"name": "Ada King", "email": "King@example.org"}
-    await recipients.save([a_job(created=NOW + DAY), a_job(created=NOW + 2 * DAY, **married)])
+    await recipients.save([a_job(create_time=NOW + DAY), a_job(create_time=NOW + 2 * DAY, **married)])
 
     assert found(raw) == [
         ADA | married | {"folded": "king@example.org", "last_seen": NOW + 2 * DAY, "accepted": 3}
@@ -75,7 +75,7 @@ async def test_when_somebody_was_first_and_last_seen_does_not_depend_on_who_save
     recipients: MongoRecipients, raw: Database[Row]
 ) -> None:
     """A replica that waited for MongoDB saves what others have overtaken."""
-    await recipients.save([a_job(created=NOW + DAY)])
+    await recipients.save([a_job(create_time=NOW + DAY)])
 
     await recipients.save([a_job()])
 

@@ -50,7 +50,7 @@ async def test_user_details_come_back_whole(mongo: Mongo, personal: MongoPersona
     await MongoRecipients(mongo=mongo).save([a_job(), a_job()])
 
     assert await personal.recipient("E1") == Recipient(
-        empid="E1", name="Ada", email="ada@example.org", first_seen=NOW, last_seen=NOW, accepted=2
+        empid="E1", name="Ada", email="ada@example.org", first_seen_time=NOW, last_seen_time=NOW, accepted_count=2
     )
     assert await personal.recipient("E2") is None
 

@@ -149,7 +149,7 @@ async def test_two_replicas_that_take_back_at_once_count_each_orphan_once(
 
 
 def late(number: int = 1, **fields: Any) -> Row:
-    job = a_job(id=f"job-{number}", dedup_key=f"key-{number}", due=NOW + number * SECOND)
+    job = a_job(id=f"job-{number}", dedup_key=f"key-{number}", due_time=NOW + number * SECOND)
     return encode(job) | fields
 
 
@@ -229,7 +229,7 @@ async def test_the_seconds_to_ring_are_told_once_each(
         "claimed": (State.SENDING, NOW + 5 * SECOND),
     }
     jobs.insert_many(
-        encode(a_job(id=name, dedup_key=name, state=state, due=moment))
+        encode(a_job(id=name, dedup_key=name, state=state, due_time=moment))
         for name, (state, moment) in due.items()
     )
 

@@ -79,7 +79,7 @@ async def test_a_daily_run_whose_end_was_not_confirmed_counts_its_jobs_once(mong
     clock, runs = FixedClock(), MongoRuns(mongo=mongo)
     ringer = Ringer(bell=SilentBell(), nudge=lambda: None, now=clock)
     run = DailyRun(runs=runs, plan=AT_TEN, ringer=ringer, keep_trying=DAY, now=clock)
-    await mongo.jobs.insert_one(encode(a_job(state=State.QUEUED, due=NOW - DAY)))
+    await mongo.jobs.insert_one(encode(a_job(state=State.QUEUED, due_time=NOW - DAY)))
     moved = await runs.move_queued(until=NOW, now=NOW, not_after=NOW + DAY, most=10)
 
     with unconfirmed(mongo, times=1) as raw:
@@ -111,6 +111,6 @@ async def test_that_a_majority_is_away_is_no_refusal(mongo: Mongo) -> None:
     await mongo.ping()
 
     with unconfirmed(mongo, times=1), pytest.raises(StoreUnavailable) as raised:
-        await MongoRecipients(mongo=mongo).save([a_job(created=datetime.now(UTC))])
+        await MongoRecipients(mongo=mongo).save([a_job(create_time=datetime.now(UTC))])
 
     assert not isinstance(raised.value, StoreRefused)

@@ -92,7 +92,7 @@ async def test_a_late_run_gives_time_and_takes_none(
 async def test_a_late_run_leaves_the_limit_that_a_caller_has_set(
     runs: MongoRuns, jobs: Collection[Row]
 ) -> None:
-    jobs.insert_one(encode(a_job(state=State.QUEUED, not_after=NOW, not_after_asked=True)))
+    jobs.insert_one(encode(a_job(state=State.QUEUED, expire_time=NOW, has_own_expire_time=True)))
 
     assert await runs.move_queued(
         until=NOW, now=NOW + SECOND, not_after=NOW + 5 * SECOND, most=1_000
@@ -145,7 +145,7 @@ async def test_the_end_of_a_run_adds_up_what_it_moved(runs: MongoRuns, raw: Data
 async def test_the_daily_queue_knows_what_a_run_has_left(
     runs: MongoRuns, jobs: Collection[Row], state: State, due: Any, *, left: bool
 ) -> None:
-    jobs.insert_one(encode(a_job(state=state, due=due)))
+    jobs.insert_one(encode(a_job(state=state, due_time=due)))
 
     assert await runs.is_queued(until=NOW) is left
 

@@ -19,7 +19,7 @@ LASTING = datetime(2100, 1, 1, tzinfo=UTC)  # the monitor of the tests looks eve
 async def test_a_suppression_is_kept_under_its_address(
     suppressions: MongoSuppressions, raw: Database[Row]
 ) -> None:
-    await suppressions.add([a_suppression(until=LASTING)])
+    await suppressions.add([a_suppression(expire_time=LASTING)])
 
     assert list(raw["suppressions"].find()) == [
         {
@@ -36,7 +36,7 @@ async def test_a_suppression_is_kept_under_its_address(
 async def test_those_that_are_blocked_are_found_among_many_and_come_back_whole(
     suppressions: MongoSuppressions,
 ) -> None:
-    ada, bob = (a_suppression(address=f"{n}@example.org", until=LASTING) for n in ("ada", "bob"))
+    ada, bob = (a_suppression(address=f"{n}@example.org", expire_time=LASTING) for n in ("ada", "bob"))
     await suppressions.add([ada, bob])
 
     found = await suppressions.among({"ada@example.org", "eve@example.org"}, now=NOW)
@@ -46,7 +46,7 @@ async def test_those_that_are_blocked_are_found_among_many_and_come_back_whole(
 
 
 async def test_a_refusal_of_one_spelling_blocks_the_others(suppressions: MongoSuppressions) -> None:
-    refused = a_suppression(address="Ada@example.org", until=LASTING)
+    refused = a_suppression(address="Ada@example.org", expire_time=LASTING)
 
     await suppressions.add([refused])
 
@@ -57,7 +57,7 @@ async def test_a_refusal_of_one_spelling_blocks_the_others(suppressions: MongoSu
 async def test_what_is_over_blocks_nobody_though_it_is_still_there(
     suppressions: MongoSuppressions,
 ) -> None:
-    await suppressions.add([a_suppression(until=LASTING)])
+    await suppressions.add([a_suppression(expire_time=LASTING)])
 
     assert await suppressions.among(["ada@example.org"], now=LASTING - DAY)
     assert not await suppressions.among(["ada@example.org"], now=LASTING)
@@ -67,10 +67,10 @@ async def test_keeping_one_again_changes_nothing(
     suppressions: MongoSuppressions, raw: Database[Row]
 ) -> None:
     """As after a write that was carried out but not confirmed."""
-    await suppressions.add([a_suppression(until=LASTING)])
+    await suppressions.add([a_suppression(expire_time=LASTING)])
     before = list(raw["suppressions"].find())
 
-    await suppressions.add([a_suppression(until=LASTING)])
+    await suppressions.add([a_suppression(expire_time=LASTING)])
 
     assert list(raw["suppressions"].find()) == before
 
@@ -78,9 +78,9 @@ async def test_keeping_one_again_changes_nothing(
 async def test_the_latest_refusal_counts(
     suppressions: MongoSuppressions, raw: Database[Row]
 ) -> None:
-    first = a_suppression(until=LASTING)
-    second = a_suppression(job_id="job-2", since=NOW + DAY, until=LASTING)
-    third = a_suppression(job_id="job-3", since=NOW + DAY, until=LASTING + DAY)
+    first = a_suppression(expire_time=LASTING)
+    second = a_suppression(job_id="job-2", create_time=NOW + DAY, expire_time=LASTING)
+    third = a_suppression(job_id="job-3", create_time=NOW + DAY, expire_time=LASTING + DAY)
     await suppressions.add([first])
 
     await suppressions.add([second, third])
@@ -93,7 +93,7 @@ async def test_replicas_that_block_one_address_at_once_leave_one_suppression(
     suppressions: MongoSuppressions, another_mongo: Mongo, raw: Database[Row]
 ) -> None:
     replicas = [suppressions, MongoSuppressions(mongo=another_mongo)] * 10
-    refusals = [a_suppression(job_id=f"job-{n}", until=LASTING) for n in range(20)]
+    refusals = [a_suppression(job_id=f"job-{n}", expire_time=LASTING) for n in range(20)]
 
     await asyncio.gather(*[r.add([refusal]) for r, refusal in zip(replicas, refusals, strict=True)])
 
@@ -105,9 +105,9 @@ async def test_pages_are_alphabetical_and_without_what_is_over(
 ) -> None:
     names = ["bob", "Ada", "eve", "dan", "Cat"]
     await suppressions.add(
-        [a_suppression(address=f"{n}@example.org", until=LASTING) for n in names]
+        [a_suppression(address=f"{n}@example.org", expire_time=LASTING) for n in names]
     )
-    over = a_suppression(address="amy@example.org", until=LASTING - DAY)
+    over = a_suppression(address="amy@example.org", expire_time=LASTING - DAY)
     await suppressions.add([over])
 
     first = await suppressions.page("", most=3, now=LASTING - DAY)
@@ -120,24 +120,24 @@ async def test_pages_are_alphabetical_and_without_what_is_over(
 async def test_an_address_that_is_blocked_by_hand_is_kept_as_it_was_said(
     suppressions: MongoSuppressions,
 ) -> None:
-    wanted = a_suppression(job_id="", reason="$since asked by Ada", until=LASTING)
+    wanted = a_suppression(job_id="", reason="$since asked by Ada", expire_time=LASTING)
 
     assert await suppressions.block(wanted) == wanted
     assert await suppressions.among([wanted.address], now=NOW) == {wanted.address: wanted}
 
 
 async def test_blocking_again_changes_all_but_since_when(suppressions: MongoSuppressions) -> None:
-    await suppressions.add([a_suppression(until=LASTING)])
-    wanted = a_suppression(job_id="", reason="asked by Ada", since=NOW + DAY, until=LASTING + DAY)
+    await suppressions.add([a_suppression(expire_time=LASTING)])
+    wanted = a_suppression(job_id="", reason="asked by Ada", create_time=NOW + DAY, expire_time=LASTING + DAY)
 
     blocked = await suppressions.block(wanted)
 
-    assert blocked == replace(wanted, since=NOW)
+    assert blocked == replace(wanted, create_time=NOW)
 
 
 async def test_what_was_over_is_blocked_anew(suppressions: MongoSuppressions) -> None:
-    await suppressions.add([a_suppression(until=LASTING)])
-    wanted = a_suppression(since=LASTING + DAY, until=LASTING + 2 * DAY)
+    await suppressions.add([a_suppression(expire_time=LASTING)])
+    wanted = a_suppression(create_time=LASTING + DAY, expire_time=LASTING + 2 * DAY)
 
     assert await suppressions.block(wanted) == wanted
 
@@ -147,7 +147,7 @@ async def test_two_who_block_the_same_address_at_once_leave_one(
 ) -> None:
     replicas = [suppressions, MongoSuppressions(mongo=another_mongo)] * 10
 
-    await asyncio.gather(*[each.block(a_suppression(until=LASTING)) for each in replicas])
+    await asyncio.gather(*[each.block(a_suppression(expire_time=LASTING)) for each in replicas])
 
     assert raw["suppressions"].count_documents({}) == 1
 
@@ -155,7 +155,7 @@ async def test_two_who_block_the_same_address_at_once_leave_one(
 async def test_a_freed_address_is_told_as_it_was(
     suppressions: MongoSuppressions, raw: Database[Row]
 ) -> None:
-    blocked = a_suppression(until=LASTING)
+    blocked = a_suppression(expire_time=LASTING)
     await suppressions.add([blocked])
 
     assert await suppressions.free(blocked.address, now=NOW) == blocked
@@ -164,7 +164,7 @@ async def test_a_freed_address_is_told_as_it_was(
 
 
 async def test_what_is_over_is_not_there_to_be_freed(suppressions: MongoSuppressions) -> None:
-    await suppressions.add([a_suppression(until=LASTING)])
+    await suppressions.add([a_suppression(expire_time=LASTING)])
 
     assert await suppressions.free("ada@example.org", now=LASTING) is None
 
@@ -173,9 +173,9 @@ async def test_a_suppression_is_deleted_when_it_is_over(
     suppressions: MongoSuppressions, raw: Database[Row]
 ) -> None:
     now = datetime.now(UTC)
-    over = a_suppression(address="over@example.org", until=now - timedelta(seconds=1))
+    over = a_suppression(address="over@example.org", expire_time=now - timedelta(seconds=1))
 
-    await suppressions.add([over, a_suppression(until=now + DAY)])
+    await suppressions.add([over, a_suppression(expire_time=now + DAY)])
 
     await until(lambda: not raw["suppressions"].find_one({"_id": "over@example.org"}), within=65)
     assert [row["_id"] for row in raw["suppressions"].find()] == ["ada@example.org"]
@@ -191,4 +191,4 @@ async def test_of_a_list_that_was_imported_address_and_time_suffice(
 
     unknown = datetime(1970, 1, 1, tzinfo=UTC)
     assert list(found.values()) == page
-    assert page == [a_suppression(reason="", job_id="", since=unknown, until=LASTING)]
+    assert page == [a_suppression(reason="", job_id="", create_time=unknown, expire_time=LASTING)]

@@ -146,7 +146,7 @@ async def test_a_list_goes_on_after_a_page_that_ends_with_several_due_times(
     sent = [due(f"job-{number}", state="SENT") for number in range(4)]
     sent[1]["due"] = [PAST, PAST + KEEP]
     jobs.insert_many(sent)
-    wanted = Listing(filter=JobFilter(state=State.SENT), order=Order.DUE_ASC)
+    wanted = Listing(filter=JobFilter(state=State.SENT), order=Order.DUE_TIME_ASC)
     jobs_list, after, seen = MongoJobList(mongo=mongo), None, list[str]()
 
     for _ in range(10):

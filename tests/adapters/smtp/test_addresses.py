@@ -132,7 +132,7 @@ async def test_a_refusal_that_has_another_cause_is_the_answer() -> None:
         outcome = await deliver(pool, answered_to())
 
         assert isinstance(outcome, Answered)
-        assert (outcome.reply.enhanced, outcome.note) == ("5.1.1", "")
+        assert (outcome.reply.enhanced_code, outcome.note) == ("5.1.1", "")
         assert relay.times("RCPT") == 1
 
 
@@ -143,7 +143,7 @@ async def test_a_relay_that_refuses_both_forms_is_asked_twice_only() -> None:
         outcome = await deliver(pool, answered_to())
 
         assert isinstance(outcome, Answered)
-        assert outcome.reply.enhanced == "5.6.7"
+        assert outcome.reply.enhanced_code == "5.6.7"
         assert relay.times("RCPT") == 2
 
 

@@ -41,7 +41,7 @@ async def test_a_refusal_is_told_and_the_next_mail_follows_on_the_same_session(
         refused = await send(session, begin=begin)
         accepted = await send(session)
 
-        assert refused == Answered(Reply(stage=Stage(at), code=550, enhanced="5.7.1", text="no"))
+        assert refused == Answered(Reply(stage=Stage(at), code=550, enhanced_code="5.7.1", text="no"))
         assert accepted == Answered(ACCEPTED)
         assert begin.asked == (at == At.BODY)
         assert (relay.times("RSET"), relay.sessions, len(relay.ledger)) == (1, 1, 1)
@@ -74,7 +74,7 @@ async def test_an_accepted_data_after_a_refusal_never_becomes_an_empty_mail(at: 
         outcome = await send(session, begin=begin)
 
         assert isinstance(outcome, Answered)
-        assert (outcome.reply.stage, outcome.reply.enhanced) == (Stage(at), "5.1.1")
+        assert (outcome.reply.stage, outcome.reply.enhanced_code) == (Stage(at), "5.1.1")
         assert begin.asked == 0
         assert not session.is_alive
         await until(lambda: not relay.open)
@@ -91,7 +91,7 @@ async def test_a_refusal_counts_whatever_becomes_of_the_rest_of_its_group(action
         outcome = await send(session)
 
         assert isinstance(outcome, Answered)
-        assert outcome.reply.enhanced == "5.1.1"
+        assert outcome.reply.enhanced_code == "5.1.1"
         assert not session.is_alive
 
 
@@ -104,7 +104,7 @@ async def test_a_refusal_counts_though_the_relay_then_falls_silent() -> None:
         outcome = await send(session)
 
         assert isinstance(outcome, Answered)
-        assert outcome.reply.enhanced == "5.1.1"
+        assert outcome.reply.enhanced_code == "5.1.1"
         assert session.progress == Progress(in_group=True, understood=2, has_stalled=True)
         assert not session.is_alive
 
@@ -118,7 +118,7 @@ async def test_a_reply_of_several_lines_is_one_text_that_steers_no_terminal() ->
         outcome = await send(session)
 
         assert isinstance(outcome, Answered)
-        assert outcome.reply.enhanced == "5.1.1"
+        assert outcome.reply.enhanced_code == "5.1.1"
         assert outcome.reply.text == "no such user \ufffdä?[2J here"
         assert await gone(session)
 

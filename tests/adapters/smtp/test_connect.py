@@ -67,7 +67,7 @@ async def test_a_refused_starttls_is_told() -> None:
         outcome = await opening(relay)
 
         assert outcome == Answered(
-            Reply(stage=Stage.TLS, code=454, enhanced="4.7.0", text="no TLS today")
+            Reply(stage=Stage.TLS, code=454, enhanced_code="4.7.0", text="no TLS today")
         )
 
 

@@ -149,7 +149,7 @@ async def is_sent_in_a_group(pool: Pool, relay: Relay) -> bool:
     before = relay.times("DATA")
     refused = await deliver(pool)
     assert isinstance(refused, Answered)
-    assert refused.reply.enhanced == "5.1.1"
+    assert refused.reply.enhanced_code == "5.1.1"
     return relay.times("DATA") > before
 
 
@@ -229,5 +229,5 @@ async def test_an_address_with_an_odd_name_is_no_complaint_about_groups() -> Non
         refused = await deliver(pool)
 
         assert isinstance(refused, Answered)
-        assert refused.reply.enhanced == "5.1.1"
+        assert refused.reply.enhanced_code == "5.1.1"
         assert relay.times("RCPT") == 1

@@ -26,7 +26,7 @@ async def test_a_wrong_password_is_tried_once_and_told() -> None:
         outcome = await opening(relay, username="ada", password=lambda: "guess")
 
         assert outcome == Answered(
-            Reply(stage=Stage.AUTH, code=535, enhanced="5.7.8", text="wrong user or password")
+            Reply(stage=Stage.AUTH, code=535, enhanced_code="5.7.8", text="wrong user or password")
         )
         assert relay.times("AUTH") == 1
         await until(lambda: not relay.open)

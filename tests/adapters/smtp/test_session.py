@@ -113,7 +113,7 @@ async def test_what_the_relay_lacks_is_refused_here(mail: Mail, code: int, enhan
 
         assert isinstance(outcome, Answered)
         assert (outcome.reply.stage, outcome.reply.code) == (Stage.MAIL, code)
-        assert outcome.reply.enhanced == enhanced
+        assert outcome.reply.enhanced_code == enhanced
         assert (begin.asked, relay.times("MAIL")) == (0, 0)
         assert await send(session) == Answered(ACCEPTED)
         assert await gone(session)

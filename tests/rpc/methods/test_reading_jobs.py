@@ -46,7 +46,7 @@ def some(count: int, **others: Any) -> list[Job]:
     """Make *count* jobs, created one after the other."""
     moments = [NOW + number * timedelta(milliseconds=1) for number in range(count)]
     return [
-        a_job(**{"id": new_id(moment), "dedup_key": None, "created": moment, **others})
+        a_job(**{"id": new_id(moment), "dedup_key": None, "create_time": moment, **others})
         for moment in moments
     ]
 
@@ -69,13 +69,13 @@ async def all_pages(stub: Stub, **fields: Any) -> list[list[str]]:
 
 async def test_a_job_is_read_whole(stub: Stub, mongo: Mongo) -> None:
     refusal = an_attempt(
-        kind=Kind.RECIPIENT, code=550, enhanced="5.1.1", text="550 5.1.1 at RCPT: no such user"
+        kind=Kind.RECIPIENT, code=550, enhanced_code="5.1.1", text="550 5.1.1 at RCPT: no such user"
     )
     job = a_job(
         state=State.FAILED,
         version=4,
-        since=NOW + SECOND,
-        not_after=NOW + timedelta(days=1),
+        state_time=NOW + SECOND,
+        expire_time=NOW + timedelta(days=1),
         template="invitation",
         variables={"room": "A"},
         labels={"team": "red"},
@@ -84,8 +84,8 @@ async def test_a_job_is_read_whole(stub: Stub, mongo: Mongo) -> None:
         request_id="r-1",
         reason="550 5.1.1 at RCPT: no such user",
         attempt=2,
-        takebacks=1,
-        attempts=(an_attempt(kind=Kind.OURS, code=None, relay=""), refusal),
+        lease_expirations=1,
+        attempts=(an_attempt(kind=Kind.RELAY, code=None, relay=""), refusal),
     )
     await stored(mongo, job)
 
@@ -217,7 +217,7 @@ async def test_a_page_has_fifty_jobs_or_what_was_asked_for_up_to_two_hundred(
 async def test_due_is_from_the_first_moment_on_and_before_the_second(
     stub: Stub, mongo: Mongo
 ) -> None:
-    await stored(mongo, *[a_job(id=f"{n}", dedup_key=None, due=NOW + n * SECOND) for n in range(5)])
+    await stored(mongo, *[a_job(id=f"{n}", dedup_key=None, due_time=NOW + n * SECOND) for n in range(5)])
     between = {"due_from": Timestamp(seconds=NOON + 1), "due_before": Timestamp(seconds=NOON + 3)}
 
     up = await all_pages(stub, state="SCHEDULED", **between)

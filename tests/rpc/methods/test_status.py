@@ -23,7 +23,7 @@ NOON_STAMP = Timestamp(seconds=NOON)
 
 
 def test_all_that_is_known_is_told() -> None:
-    counts = JobCounts(by_state={State.SENT: 3, State.FAILED: 0}, oldest_due=timedelta(seconds=90))
+    counts = JobCounts(by_state={State.SENT: 3, State.FAILED: 0}, oldest_due_lateness=timedelta(seconds=90))
     relay = RelayReport(
         name="smtp.example.org:587",
         is_down=True,
@@ -38,12 +38,12 @@ def test_all_that_is_known_is_told() -> None:
         count_time=NOW,
         lateness=Figures(mails=7, p50=timedelta(milliseconds=250), p99=timedelta(seconds=2)),
         relays=[relay],
-        pause=Pause(by="Bob", reason="wrong template", since=NOW),
+        pause=Pause(by="Bob", reason="wrong template", start_time=NOW),
         about=ABOUT,
         report_time=NOW + timedelta(seconds=2),
         stores=[
-            StoreReport(name="mongodb", trouble=None, state_time=NOW),
-            StoreReport(name="redis", trouble="no answer for 3 s", state_time=NOW),
+            StoreReport(name="mongodb", problem=None, state_time=NOW),
+            StoreReport(name="redis", problem="no answer for 3 s", state_time=NOW),
         ],
     )
 
@@ -54,7 +54,7 @@ def test_all_that_is_known_is_told() -> None:
             told.StateCount(state=task_pb2.Job.FAILED, count=0),
         ],
         count_time=NOON_STAMP,
-        oldest_due=Duration(seconds=90),
+        oldest_due_lateness=Duration(seconds=90),
         lateness=told.Lateness(mails=7, p50=Duration(nanos=250_000_000), p99=Duration(seconds=2)),
         relays=[
             told.Relay(
@@ -89,7 +89,7 @@ def test_each_state_of_a_relay_has_its_value(state: RelayState) -> None:
 
 
 @pytest.mark.parametrize(
-    "counts", [None, JobCounts(by_state={State.SENT: 3}, oldest_due=timedelta(0))]
+    "counts", [None, JobCounts(by_state={State.SENT: 3}, oldest_due_lateness=timedelta(0))]
 )
 def test_what_is_unknown_or_not_there_is_absent(counts: JobCounts | None) -> None:
     report = Report(

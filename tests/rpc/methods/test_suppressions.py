@@ -51,7 +51,7 @@ async def test_a_domain_that_is_not_public_is_refused_here_and_freed_all_the_sam
     stub: Stub, mongo: Mongo
 ) -> None:
     refusal = await refused(stub.AddSuppression(a_wish(email="ada@corp.local")))
-    stored = a_suppression(address="ada@corp.local", since=NOW, until=NOW + LASTING)
+    stored = a_suppression(address="ada@corp.local", create_time=NOW, expire_time=NOW + LASTING)
     await MongoSuppressions(mongo=mongo).block(stored)
 
     freed = await stub.RemoveSuppression(task_pb2.RemoveSuppressionRequest(email="ada@CORP.local"))
@@ -80,13 +80,13 @@ async def test_an_address_is_blocked_listed_and_freed(stub: Stub) -> None:
 async def test_the_end_can_be_said_and_changed(stub: Stub) -> None:
     await stub.AddSuppression(a_wish())
 
-    changed = await stub.AddSuppression(a_wish(until=seconds(NOW + timedelta(seconds=1))))
+    changed = await stub.AddSuppression(a_wish(expire_time=seconds(NOW + timedelta(seconds=1))))
 
     assert changed.expire_time == seconds(NOW + timedelta(seconds=1))
 
 
 async def test_the_job_that_found_out_is_named(stub: Stub, mongo: Mongo) -> None:
-    found_out = a_suppression(until=NOW + LASTING)
+    found_out = a_suppression(expire_time=NOW + LASTING)
     await MongoSuppressions(mongo=mongo).add([found_out])
 
     [told] = (await listed(stub)).suppressions
@@ -105,7 +105,7 @@ async def test_freeing_what_is_not_blocked_is_not_found(stub: Stub) -> None:
 
 async def test_all_that_is_wrong_is_told(stub: Stub) -> None:
     refusal = await refused(
-        stub.AddSuppression(a_wish(email="nobody", reason=" ", until=seconds(NOW)))
+        stub.AddSuppression(a_wish(email="nobody", reason=" ", expire_time=seconds(NOW)))
     )
 
     assert refusal.code is grpc.StatusCode.INVALID_ARGUMENT
@@ -177,7 +177,7 @@ async def test_what_blocks_an_address_is_read_in_any_spelling(stub: Stub, asked_
 
 
 async def test_an_address_that_gets_mail_has_no_suppression(stub: Stub) -> None:
-    over = a_wish(email="past@example.org", until=seconds(NOW + timedelta(seconds=1)))
+    over = a_wish(email="past@example.org", expire_time=seconds(NOW + timedelta(seconds=1)))
     await stub.AddSuppression(over)
     asked = task_pb2.GetSuppressionRequest(email="ada@example.org")
 

@@ -18,7 +18,7 @@ from gcsched.usecases.ports import Begin, Mailer
 from tests.support.mails import Permit, a_mail
 from tests.support.relay.server import Relay
 
-ACCEPTED = Reply(stage=Stage.BODY, code=250, enhanced="2.0.0", text="kept")
+ACCEPTED = Reply(stage=Stage.BODY, code=250, enhanced_code="2.0.0", text="kept")
 BOTH_WAYS = pytest.mark.parametrize(
     "offers", [frozenset({"PIPELINING", "8BITMIME"}), frozenset({"8BITMIME"})], ids=["group", "one"]
 )

@@ -96,7 +96,7 @@ async def test_what_is_answered_is_stored(submit: Submit, jobs: Collection[Row])
     answer = await submit(raw_request, within=SECOND)
 
     [row] = jobs.find()
-    assert answer == an_admitted(a_job(id=row["_id"], due=NOW + timedelta(hours=1)))
+    assert answer == an_admitted(a_job(id=row["_id"], due_time=NOW + timedelta(hours=1)))
     assert (row["state"], row["created"]) == ("SCHEDULED", NOW)
     assert row["due"] == row["due_at"] == NOW + timedelta(hours=1)
     assert row["not_after"] == NOW + timedelta(hours=7)

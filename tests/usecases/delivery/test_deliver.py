@@ -141,7 +141,7 @@ async def test_a_mail_whose_time_is_over_before_its_body_is_not_sent(
         now=clock,
         chance=lambda: 0.5,
     )
-    job = a_claimed_job(not_after=NOW + 10 * SECOND)
+    job = a_claimed_job(expire_time=NOW + 10 * SECOND)
 
     async with in_background(group.run):
         conclusion = await deliver(Claimed(job=job, token="t"))
@@ -231,8 +231,8 @@ async def test_a_defect_before_the_body_uses_up_no_attempt_however_often_it_come
 
     for _ in range(20):
         job = deliver.broken(Claimed(job=job, token="t"), ValueError("no")).job
-        waits.append((job.due - clock()).total_seconds())
-        clock.now = job.due
+        waits.append((job.due_time - clock()).total_seconds())
+        clock.now = job.due_time
         job = replace(job, state=State.SENDING)
 
     assert (job.attempt, job.reason) == (0, "internal error: ValueError")

@@ -55,7 +55,7 @@ async def test_what_is_too_much_for_a_domain_goes_back_and_so_does_its_grant(
         await engine.claim_what_is_due()
         await until(lambda: len(store.concluded) == 9)
 
-    put_off = [job for job in store.concluded.values() if job.due > NOW]
+    put_off = [job for job in store.concluded.values() if job.due_time > NOW]
     assert [job.state for job in put_off] == [State.SCHEDULED] * 3
     assert (len(mailer.talked_to), gate.used) == (6, 6)
     assert "ada@example.com" in mailer.talked_to

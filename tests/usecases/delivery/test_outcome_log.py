@@ -82,7 +82,7 @@ from tests.support.wait import until
             {"event": "job given back", "log_level": "debug"},
         ),
         (
-            a_claimed_job().retried(an_attempt(kind=Kind.OURS), due=LATER, charged=False),
+            a_claimed_job().retried(an_attempt(kind=Kind.RELAY), due=LATER, charged=False),
             {
                 "event": "job postponed",
                 "log_level": "info",

@@ -331,7 +331,7 @@ async def test_a_store_that_stays_silent_is_told_in_time(
 
 
 async def test_the_bell_is_rung_for_what_is_due_soon(steer: Steer, jobs: Rows, bell: Bell) -> None:
-    jobs.insert_one(encode(a_job(due=NOW + DAY)))
+    jobs.insert_one(encode(a_job(due_time=NOW + DAY)))
     soon = NOON + 90
 
     await steer("job-1", at(soon), etag="", within=SOON)
@@ -346,7 +346,7 @@ async def test_the_bell_is_rung_now_for_what_is_opened_again(
 
     reopened = await steer("job-1", Reopen(keep_trying=DAY, window=DAY), etag="", within=SOON)
 
-    assert (reopened.state, reopened.due) == ("RETRYING", LATER)
+    assert (reopened.state, reopened.due_time) == ("RETRYING", LATER)
     assert bell.rung == [NOON + 60]
 
 
@@ -357,7 +357,7 @@ async def test_the_bell_is_silent_for_what_waits_for_the_daily_run(
 
     queued = await steer("job-1", at(0), etag="", within=SOON)
 
-    assert (queued.state, queued.due) == ("QUEUED", datetime(2026, 7, 2, 10, tzinfo=UTC))
+    assert (queued.state, queued.due_time) == ("QUEUED", datetime(2026, 7, 2, 10, tzinfo=UTC))
     assert bell.rung == []
 
 
@@ -367,12 +367,12 @@ async def test_a_suppressed_job_is_opened_again_once_its_address_is_free(
     jobs.insert_one(encode(a_job(state=State.SUPPRESSED)))
     suppressions = MongoSuppressions(mongo=mongo)
     # Far: the server itself deletes what is over by its own clock.
-    await suppressions.add([a_suppression(until=LATER + 36_500 * DAY)])
+    await suppressions.add([a_suppression(expire_time=LATER + 36_500 * DAY)])
     retry = Reopen(keep_trying=DAY, window=DAY)
 
     with pytest.raises(IllegalTransition):
         await steer("job-1", retry, etag="", within=SOON)
-    await suppressions.add([a_suppression(until=LATER)])
+    await suppressions.add([a_suppression(expire_time=LATER)])
     reopened = await steer("job-1", retry, etag="", within=SOON)
 
     assert reopened.state is State.RETRYING

@@ -78,8 +78,8 @@ async def test_what_is_only_counted_stays(change: ChangeJobs, jobs: Rows) -> Non
         (JobFilter(request_id="request-QUEUED"), {"QUEUED"}),
         (JobFilter(request_id="request-SENT"), set()),
         (JobFilter(email="ada@example.org"), {"QUEUED", "SCHEDULED", "RETRYING", "SENDING"}),
-        (JobFilter(state=State.SCHEDULED, due_before=NOW), set()),
-        (JobFilter(state=State.SCHEDULED, due_from=NOW), {"SCHEDULED"}),
+        (JobFilter(state=State.SCHEDULED, due_time_before=NOW), set()),
+        (JobFilter(state=State.SCHEDULED, due_time_from=NOW), {"SCHEDULED"}),
     ],
     ids=lambda given: str(given) if isinstance(given, JobFilter) else " ".join(sorted(given)),
 )
@@ -112,7 +112,7 @@ async def test_what_cannot_be_opened_again_is_passed_over(
     blocked = a_job(id="blocked", **others, released_key="key-2")
     good = a_job(id="good", **others, released_key="key-3", email="eve@example.org")
     store(jobs, [a_job(id="holder"), twin, blocked, good])
-    await MongoSuppressions(mongo=mongo).add([a_suppression(until=FAR)])
+    await MongoSuppressions(mongo=mongo).add([a_suppression(expire_time=FAR)])
 
     assert await change(Lot(filter=EVERYTHING, wish=RETRY), within=SOON) == 1
 

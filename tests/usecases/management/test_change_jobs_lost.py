@@ -101,7 +101,7 @@ async def test_jobs_that_come_during_the_walk_do_not_keep_it_going(
     new = iter(range(10_000))
 
     def admit(_: Sequence[Pair]) -> None:
-        jobs.insert_one(encode(a_job(id=f"new-{next(new)}", created=later, dedup_key=None)))
+        jobs.insert_one(encode(a_job(id=f"new-{next(new)}", create_time=later, dedup_key=None)))
 
     change = replace(change, store=Meddled(change.store, admit))
 

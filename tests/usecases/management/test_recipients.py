@@ -9,7 +9,7 @@ from gcsched.usecases.ports import Erased
 from tests.support.builders import NOW, FixedClock
 
 ADA = Recipient(
-    empid="E1", name="Ada", email="ada@example.org", first_seen=NOW, last_seen=NOW, accepted=1
+    empid="E1", name="Ada", email="ada@example.org", first_seen_time=NOW, last_seen_time=NOW, accepted_count=1
 )
 
 
@@ -62,7 +62,7 @@ async def test_everything_finished_is_erased_in_batches() -> None:
 
     forgotten = await knowing(data).forget("E1")
 
-    assert forgotten == Forgotten(erased=1201, unfinished=3, had_details=True)
+    assert forgotten == Forgotten(erased_jobs=1201, unfinished_jobs=3, details_erased=True)
     assert data.batches == [MOST_AT_ONCE, MOST_AT_ONCE, 201]
     assert not data.left
     assert not data.recipients
@@ -74,7 +74,7 @@ async def test_forgetting_again_finds_nothing_more() -> None:
 
     again = await knowing(data).forget("E1")
 
-    assert again == Forgotten(erased=0, unfinished=0, had_details=False)
+    assert again == Forgotten(erased_jobs=0, unfinished_jobs=0, details_erased=False)
 
 
 async def test_a_job_that_somebody_changes_meanwhile_is_told_as_unfinished() -> None:
@@ -82,7 +82,7 @@ async def test_a_job_that_somebody_changes_meanwhile_is_told_as_unfinished() -> 
 
     forgotten = await knowing(data).forget("E1")
 
-    assert (forgotten.erased, forgotten.unfinished) == (MOST_AT_ONCE - 2, 2)
+    assert (forgotten.erased_jobs, forgotten.unfinished_jobs) == (MOST_AT_ONCE - 2, 2)
 
 
 async def test_the_details_go_last_so_that_a_call_cut_off_can_be_seen() -> None:

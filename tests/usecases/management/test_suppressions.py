@@ -58,7 +58,7 @@ async def test_an_address_is_blocked_from_now_on_for_as_long_as_the_operator_has
     blocked = await a_blocklist(ToyStore()).block("a@x.org", reason="asked for it", until=None)
 
     assert blocked == Suppression(
-        address="a@x.org", reason="asked for it", job_id="", since=NOW, until=NOW + MONTH
+        address="a@x.org", reason="asked for it", job_id="", create_time=NOW, expire_time=NOW + MONTH
     )
 
 
@@ -67,7 +67,7 @@ async def test_an_end_that_was_said_counts() -> None:
 
     blocked = await a_blocklist(ToyStore()).block("a@x.org", reason="asked for it", until=end)
 
-    assert blocked.until == end
+    assert blocked.expire_time == end
 
 
 async def test_freeing_tells_what_blocked() -> None:

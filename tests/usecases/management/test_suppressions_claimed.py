@@ -62,7 +62,7 @@ def store(jobs: Rows, *some: Job) -> None:
 
 async def test_claims_on_the_address_end_and_no_others(blocklist: Blocklist, jobs: Rows) -> None:
     waiting = a_job(id="waiting")
-    late = a_claimed_job(id="late", not_after=NOW - timedelta(seconds=1))
+    late = a_claimed_job(id="late", expire_time=NOW - timedelta(seconds=1))
     spelled = a_claimed_job(id="spelled", email="ADA@example.org")
     other = a_claimed_job(id="other", email="adam@example.org")
     begun = a_claimed_job(id="begun", email="bob@example.org", begun=NOW)

@@ -19,13 +19,13 @@ async def test_it_counts_at_once_when_it_begins() -> None:
     tally = ToyTally()
     census = Census(tally=tally, now=FixedClock())
     assert census.latest is None
-    assert census.counted is None
+    assert census.count_time is None
 
     async with in_background(census.run):
         await until(lambda: census.latest)
 
     assert census.latest == COUNTS
-    assert census.counted == NOW
+    assert census.count_time == NOW
     assert tally.asked == [NOW]
 
 
@@ -42,7 +42,7 @@ async def test_what_is_too_old_is_not_told_any_more() -> None:
     seconds += 1
     assert census.latest is None
 
-    assert census.counted == NOW, "trying is not counting"
+    assert census.count_time == NOW, "trying is not counting"
 
     tally.is_away = False
     await census.count()

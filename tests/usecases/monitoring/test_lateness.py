@@ -76,10 +76,10 @@ def test_what_it_remembers_does_not_grow_with_the_mails() -> None:
 
 
 def test_lateness_is_that_of_an_accepted_mail_from_when_it_was_due_or_asked_for() -> None:
-    day, accepted = timedelta(days=1), an_attempt(kind=Kind.ACCEPTED, ended=NOW + 3 * SECOND)
+    day, accepted = timedelta(days=1), an_attempt(kind=Kind.ACCEPTED, end_time=NOW + 3 * SECOND)
 
-    assert lateness_of(a_claimed_job(created=NOW - day, due=NOW).sent(accepted)) == 3 * SECOND
-    assert lateness_of(a_claimed_job(created=NOW, due=NOW - day).sent(accepted)) == 3 * SECOND
-    assert lateness_of(a_claimed_job(due=NOW + day).sent(accepted)) == timedelta(0)
+    assert lateness_of(a_claimed_job(create_time=NOW - day, due_time=NOW).sent(accepted)) == 3 * SECOND
+    assert lateness_of(a_claimed_job(create_time=NOW, due_time=NOW - day).sent(accepted)) == 3 * SECOND
+    assert lateness_of(a_claimed_job(due_time=NOW + day).sent(accepted)) == timedelta(0)
     assert lateness_of(a_claimed_job().retried(an_attempt(), due=NOW, charged=True)) is None
     assert lateness_of(a_job()) is None

@@ -17,7 +17,7 @@ from tests.support.builders import NOW, FixedClock
 from tests.support.relay.sessions import ToySessions
 from tests.support.tally import COUNTS, ToyTally
 
-ABOUT = About(version="1.2.3", python="3.11.9", started=NOW)
+ABOUT = About(version="1.2.3", python="3.11.9", start_time=NOW)
 
 
 @dataclass(frozen=True)
@@ -61,15 +61,15 @@ async def test_counts_are_told_with_the_time_they_were_made_at() -> None:
 
     await status.census.count()
 
-    assert (before.counts, before.counted) == (None, None)
-    assert (status().counts, status().counted) == (COUNTS, NOW)
+    assert (before.counts, before.count_time) == (None, None)
+    assert (status().counts, status().count_time) == (COUNTS, NOW)
 
 
 async def test_counts_that_are_unknown_have_no_time() -> None:
     status = a_status(is_store_away=True)
     await status.census.count()
 
-    assert (status().counts, status().counted) == (None, None)
+    assert (status().counts, status().count_time) == (None, None)
 
 
 def test_each_relay_has_its_own_sessions_and_speed() -> None:
@@ -109,7 +109,7 @@ def test_what_is_known_of_a_relay_is_told_beside_its_name() -> None:
 
 
 def test_a_pause_is_told_as_whoever_knows_it_tells_it() -> None:
-    pause = Pause(by="Bob", reason="wrong template", since=NOW)
+    pause = Pause(by="Bob", reason="wrong template", start_time=NOW)
     plain = a_status()
     paused = Status(
         census=plain.census,

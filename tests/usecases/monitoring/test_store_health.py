@@ -20,7 +20,7 @@ class Troubles:
 
 def a_report(trouble: str | None, *, minutes: int = 0) -> StoreReport:
     since = NOW + timedelta(minutes=minutes)
-    return StoreReport(name="redis", trouble=trouble, state_time=since)
+    return StoreReport(name="redis", problem=trouble, state_time=since)
 
 
 def test_the_time_is_that_of_the_change_not_of_the_words() -> None:

@@ -41,7 +41,7 @@ def run(mongo: Mongo, clock: FixedClock, nudges: Nudges) -> DailyRun:
 
 def queue(raw: Database[Row], *names: str, due: datetime = TEN) -> None:
     raw["jobs"].insert_many(
-        encode(a_job(id=name, dedup_key=name, state=State.QUEUED, due_at=due, due=due))
+        encode(a_job(id=name, dedup_key=name, state=State.QUEUED, schedule_time=due, due_time=due))
         for name in names
     )
 
@@ -239,7 +239,7 @@ async def test_more_than_one_statement_moves_is_moved_to_the_last(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("gcsched.usecases.recovery.daily_run.MOVED_AT_ONCE", 3)
-    queued = [a_job(id=f"{n}", dedup_key=f"{n}", state=State.QUEUED, due=TEN) for n in range(7)]
+    queued = [a_job(id=f"{n}", dedup_key=f"{n}", state=State.QUEUED, due_time=TEN) for n in range(7)]
     raw["jobs"].insert_many([encode(job) for job in queued])
 
     assert await a_run(mongo, clock, nudges)() == 7

@@ -32,9 +32,9 @@ async def test_where_nothing_is_wrong_nothing_is_repaired(
 ) -> None:
     fine = [
         encode(a_claimed_job(id="held", dedup_key="held")) | {"lease": AHEAD},
-        encode(a_job(id="ahead", dedup_key="ahead", due=NOW + timedelta(hours=1))),
+        encode(a_job(id="ahead", dedup_key="ahead", due_time=NOW + timedelta(hours=1))),
         encode(a_job(id="sent", dedup_key="sent", state=State.SENT)),
-        encode(a_job(id="later", dedup_key="later", state=State.QUEUED, due=NOW + SECOND)),
+        encode(a_job(id="later", dedup_key="later", state=State.QUEUED, due_time=NOW + SECOND)),
     ]
     raw["jobs"].insert_many(fine)
     here = await replicas.open()
@@ -160,7 +160,7 @@ async def test_overdue_work_and_seconds_coming_near_are_rung(
 ) -> None:
     due = {"overdue": -5, "soon": 20, "soon too": 20, "at the horizon": 60, "beyond": 61}
     raw["jobs"].insert_many(
-        encode(a_job(id=name, dedup_key=name, due=NOW + seconds * SECOND))
+        encode(a_job(id=name, dedup_key=name, due_time=NOW + seconds * SECOND))
         for name, seconds in due.items()
     )
     here = await replicas.open()
@@ -177,7 +177,7 @@ async def test_overdue_work_and_seconds_coming_near_are_rung(
 async def test_a_second_that_the_bell_lost_is_rung_again_and_counted_once(
     replicas: Replicas, raw: Database[Row]
 ) -> None:
-    raw["jobs"].insert_one(encode(a_job(due=NOW + 30 * SECOND)))
+    raw["jobs"].insert_one(encode(a_job(due_time=NOW + 30 * SECOND)))
     here = await replicas.open()
 
     async with in_background(here.ringer.run):
@@ -195,7 +195,7 @@ async def test_a_second_that_the_bell_lost_is_rung_again_and_counted_once(
 async def test_a_second_that_comes_inside_the_horizon_is_no_repair(
     replicas: Replicas, raw: Database[Row]
 ) -> None:
-    raw["jobs"].insert_one(encode(a_job(due=NOW + 41 * SECOND)))
+    raw["jobs"].insert_one(encode(a_job(due_time=NOW + 41 * SECOND)))
     here = await replicas.open()
 
     report = await here.sweep()
@@ -209,8 +209,8 @@ async def test_what_waits_beyond_its_time_expires_without_a_claim(
 ) -> None:
     """As while the relay is away for days."""
     tried = {"attempt": 1, "attempts": (an_attempt(),), "reason": "450 at RCPT: busy"}
-    late = a_job(state=state, due=NOW - SECOND, not_after=NOW - SECOND, version=4, **tried)
-    in_time = a_job(id="in time", dedup_key="in time", due=NOW - SECOND, not_after=NOW)
+    late = a_job(state=state, due_time=NOW - SECOND, expire_time=NOW - SECOND, version=4, **tried)
+    in_time = a_job(id="in time", dedup_key="in time", due_time=NOW - SECOND, expire_time=NOW)
     raw["jobs"].insert_many([encode(late), encode(in_time)])
     here = await replicas.open()
 
@@ -228,7 +228,7 @@ async def test_what_waits_beyond_its_time_expires_without_a_claim(
 
 
 async def test_nobody_rings_for_what_has_expired(replicas: Replicas, raw: Database[Row]) -> None:
-    raw["jobs"].insert_one(encode(a_job(not_after=NOW - SECOND)))
+    raw["jobs"].insert_one(encode(a_job(expire_time=NOW - SECOND)))
     here = await replicas.open()
 
     await here.sweep()
@@ -241,7 +241,7 @@ async def test_a_sweep_ends_so_many_and_the_next_one_the_next(
 ) -> None:
     monkeypatch.setattr("gcsched.usecases.recovery.sweep.MOST_AT_ONCE", 10)
     raw["jobs"].insert_many(
-        encode(a_job(id=f"{n}", dedup_key=f"{n}", not_after=NOW - SECOND)) for n in range(25)
+        encode(a_job(id=f"{n}", dedup_key=f"{n}", expire_time=NOW - SECOND)) for n in range(25)
     )
     here = await replicas.open()
 
@@ -253,7 +253,7 @@ async def test_a_sweep_ends_so_many_and_the_next_one_the_next(
 async def test_a_missed_daily_run_is_made_up(replicas: Replicas, raw: Database[Row]) -> None:
     due = NOW - timedelta(hours=2)
     raw["jobs"].insert_many(
-        encode(a_job(id=f"job-{n}", dedup_key=f"key-{n}", state=State.QUEUED, due=due))
+        encode(a_job(id=f"job-{n}", dedup_key=f"key-{n}", state=State.QUEUED, due_time=due))
         for n in range(3)
     )
     here = await replicas.open()

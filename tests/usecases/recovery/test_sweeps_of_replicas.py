@@ -37,7 +37,7 @@ async def test_what_two_replicas_sweep_at_once_is_repaired_once_and_counted_once
             *[orphan(number) for number in range(40)],
             *[orphan(number, begun=LONG_AGO) for number in range(40, 70)],
             *[
-                encode(a_job(id=f"job-{n}", dedup_key=f"key-{n}", state=State.QUEUED, due=due))
+                encode(a_job(id=f"job-{n}", dedup_key=f"key-{n}", state=State.QUEUED, due_time=due))
                 for n in range(70, 90)
             ],
         ]
@@ -138,7 +138,7 @@ async def test_that_jobs_are_overdue_is_logged_once_in_five_minutes_and_repairs_
     here = await replicas.open()
     seconds = FixedSeconds()
     sweep = replace(here.sweep, log=RepairLog(clock=seconds))
-    raw["jobs"].insert_one(encode(a_job(due=LONG_AGO)))
+    raw["jobs"].insert_one(encode(a_job(due_time=LONG_AGO)))
 
     with capture_logs() as logs:
         reports = [await sweep() for _ in range(3)]

@@ -33,7 +33,7 @@ async def test_probes_of_a_held_relay_differ_in_domain_and_fail_nobody(clock: Se
 
     assert isinstance(first[0].transmission, Withheld)
     assert first[0].transmission.wait is not None
-    assert kinds(first[1:] + second[1:]) == [Kind.OURS] * 2
+    assert kinds(first[1:] + second[1:]) == [Kind.RELAY] * 2
     assert mailer.asked[5:] == ["bob@x.org", "eve@y.org"]
 
 
@@ -72,7 +72,7 @@ async def test_a_greylisting_answer_does_not_end_a_hold(clock: Seconds) -> None:
 
     carried = await carry(relays, "bob@x.org", "bob@y.org")
 
-    assert kinds(carried) == [Kind.LATER, None]
+    assert kinds(carried) == [Kind.DEFERRED, None]
     assert relays.down == {"first:25": True}
 
 
@@ -91,7 +91,7 @@ async def test_after_a_quarter_of_an_hour_without_any_acceptance_a_sure_refusal_
     clock.now += 2 * MINUTE
     unsure = await carry(relays, "bob@z.org")
 
-    assert kinds(early + late + unsure) == [Kind.OURS, Kind.RECIPIENT, Kind.OURS]
+    assert kinds(early + late + unsure) == [Kind.RELAY, Kind.RECIPIENT, Kind.RELAY]
 
 
 async def test_while_another_relay_accepts_the_held_one_is_not_believed(clock: Seconds) -> None:
@@ -155,7 +155,7 @@ async def test_a_good_mail_among_many_bad_ones_is_not_kept_for_hours(clock: Seco
         clock.now += max(each.seconds_until_try() for each in relays.all)
         recipient = queue.pop(0)
         [[kind]] = [kinds(await carry(relays, recipient))]
-        if kind in {Kind.OURS, None}:
+        if kind in {Kind.RELAY, None}:
             queue.append(recipient)
         sent += kind is Kind.ACCEPTED
 

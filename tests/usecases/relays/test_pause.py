@@ -19,7 +19,7 @@ from tests.support.builders import NOW
 from tests.support.mails import Permit, a_mail
 from tests.support.wait import until
 
-PAUSE = Pause(by="ada", reason="the relay moves", since=NOW)
+PAUSE = Pause(by="ada", reason="the relay moves", start_time=NOW)
 WITHHELD = Carried(relay="", transmission=Withheld("sending is paused"))
 NOT_OURS = Carried(relay="first:25", transmission=Withheld("the job is not ours any more"))
 TAKEN = Carried(relay="first:25", transmission=Answered(Reply(stage=Stage.BODY, code=250)))

@@ -16,7 +16,7 @@ from tests.support.clocks import Seconds
 from tests.support.log_events import Events
 
 TAKEN = Answered(Reply(stage=Stage.BODY, code=250))
-TOO_FAST = Answered(Reply(stage=Stage.MAIL, code=421, enhanced="4.7.0", text="slow down"))
+TOO_FAST = Answered(Reply(stage=Stage.MAIL, code=421, enhanced_code="4.7.0", text="slow down"))
 
 
 @dataclass

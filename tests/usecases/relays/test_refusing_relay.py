@@ -32,7 +32,7 @@ async def test_a_relay_in_trouble_of_its_own_is_left_alone_and_no_mail_is_charge
 
     carried = await carry(relays, *of_domains(20))
 
-    assert kinds(carried[:5]) == [Kind.OURS] * 5
+    assert kinds(carried[:5]) == [Kind.RELAY] * 5
     assert len(mailer.asked) == 5
     assert await relays.grant(64) == 0
 
@@ -66,7 +66,7 @@ async def test_what_a_relay_puts_off_recipient_by_recipient_holds_no_other_mail_
 
     carried = await carry(relays, *of_domains(20))
 
-    assert kinds(carried) == [Kind.LATER] * 20
+    assert kinds(carried) == [Kind.DEFERRED] * 20
     assert await relays.grant(64) == 64
 
 
@@ -90,7 +90,7 @@ async def test_of_many_under_way_at_once_no_more_than_five_fail(clock: Seconds) 
     carried = await asyncio.gather(*(carry(relays, each) for each in of_domains(64)))
 
     assert sorted(kinds([each for [each] in carried]), key=str) == sorted(
-        [Kind.RECIPIENT] * 5 + [Kind.OURS] * 59, key=str
+        [Kind.RECIPIENT] * 5 + [Kind.RELAY] * 59, key=str
     )
 
 
@@ -118,7 +118,7 @@ async def test_what_is_ours_at_rcpt_loses_nothing_and_opens_the_breaker(
 
     carried = await carry(relays, *of_domains(20))
 
-    assert kinds(carried) == [Kind.OURS] * 5 + [None] * 15
+    assert kinds(carried) == [Kind.RELAY] * 5 + [None] * 15
     [down] = events
     assert down["event"] == "relay is down"
     assert "GCSCHED_SENDER_EMAIL" in down["advice"]
@@ -137,7 +137,7 @@ async def test_one_mail_that_is_refused_so_again_and_again_stops_no_other(clock:
         clock.now += MINUTE
         carried += await carry(relays, *["ada@odd.org"] * 5, f"bob@d{number}.org")
 
-    assert kinds(carried) == ([Kind.OURS] * 5 + [Kind.ACCEPTED]) * 50
+    assert kinds(carried) == ([Kind.RELAY] * 5 + [Kind.ACCEPTED]) * 50
     assert relays.down == {"first:25": False}
 
 
