@@ -11,47 +11,47 @@ if TYPE_CHECKING:
     from gcsched.client import Client
     from gcsched.pb import task_pb2
 
-LONGEST_LOOK_SECONDS = 1.0
+LONGEST_LOOKUP_SECONDS = 1.0
 """The job is accepted by then: the caller must not wait long for a hint."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Obstacles:
+class DeliveryBlockers:
     """What stands in the way at the moment; None: nothing, or the service does not say."""
 
     suppression: "task_pb2.Suppression | None" = None
     pause: "task_pb2.Pause | None" = None
 
 
-def obstacles(chosen: Namespace, *, due: datetime | None) -> Obstacles:
+def find_blockers(chosen: Namespace, *, due: datetime | None) -> DeliveryBlockers:
     """Look for what keeps a mail to ``chosen.to`` that is *due* then from leaving."""
     from gcsched.pb import task_pb2
 
-    with brief(chosen) as service:
+    with make_impatient_client(chosen) as service:
         asked = task_pb2.GetSuppressionRequest(email=chosen.to)
-        suppression = answer(service, "GetSuppression", asked)
+        suppression = call_or_none(service, "GetSuppression", asked)
     if suppression is not None and due is not None and ends_before(suppression, due):
         suppression = None
-    return Obstacles(suppression=suppression, pause=pause(chosen))
+    return DeliveryBlockers(suppression=suppression, pause=find_pause(chosen))
 
 
-def pause(chosen: Namespace) -> "task_pb2.Pause | None":
+def find_pause(chosen: Namespace) -> "task_pb2.Pause | None":
     """Return the pause of sending, if there is one."""
     from gcsched.pb import task_pb2
 
-    with brief(chosen) as service:
-        status = answer(service, "GetStatus", task_pb2.GetStatusRequest())
+    with make_impatient_client(chosen) as service:
+        status = call_or_none(service, "GetStatus", task_pb2.GetStatusRequest())
     return status.pause if status is not None and status.HasField("pause") else None
 
 
-def brief(chosen: Namespace) -> "Client":
+def make_impatient_client(chosen: Namespace) -> "Client":
     """Make a client that does not wait long; gRPC gives it the connection that is there."""
     from gcsched.client import Client
 
-    return Client(chosen.target, timeout=min(chosen.timeout, LONGEST_LOOK_SECONDS))
+    return Client(chosen.target, timeout=min(chosen.timeout, LONGEST_LOOKUP_SECONDS))
 
 
-def answer(service: "Client", method: str, request: "Message") -> Any:
+def call_or_none(service: "Client", method: str, request: "Message") -> Any:
     """Return the answer; None where there is none, or the service does not know the method."""
     from gcsched.client import CallFailed
 
@@ -62,4 +62,6 @@ def answer(service: "Client", method: str, request: "Message") -> Any:
 
 
 def ends_before(suppression: "task_pb2.Suppression", due: datetime) -> bool:
-    return suppression.HasField("expire_time") and suppression.expire_time.seconds <= due.timestamp()
+    return (
+        suppression.HasField("expire_time") and suppression.expire_time.seconds <= due.timestamp()
+    )

@@ -5,22 +5,22 @@ import re
 from datetime import UTC, datetime
 
 DAILY = 0
-FIRST = 1  # 0 would be the daily run
+FIRST_SECOND = 1  # 0 would be the daily run
 SECONDS_PER = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 RELATIVE = re.compile(r"([+-])([0-9]{1,9})([smhd])")
-BARE_WAIT = re.compile(r"[0-9]{1,9} ?[smhd]")
+UNSIGNED_DELAY = re.compile(r"[0-9]{1,9} ?[smhd]")
 DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 UNIX_SECONDS = re.compile(r"[0-9]{1,15}")
 DATE_AND_TIME = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?"
 LOCAL_TIME = re.compile(DATE_AND_TIME)
 RFC_3339 = re.compile(DATE_AND_TIME + r"([Zz]|[+-][0-9]{2}:[0-9]{2})")
 
-FORMS = "now, daily, +30s, +10m, +2h, +1d, -5m, 2027-01-05T09:00:00+01:00 or Unix seconds"
-MOMENTS = FORMS.replace("daily, ", "")
+TIME_FORMS = "now, daily, +30s, +10m, +2h, +1d, -5m, 2027-01-05T09:00:00+01:00 or Unix seconds"
+TIME_FORMS_WITHOUT_DAILY = TIME_FORMS.replace("daily, ", "")
 
 
-def unix_seconds(text: str, *, now: datetime) -> int:
+def parse_time(text: str, *, now: datetime) -> int:
     """Give the second that *text* means, never an earlier one; a ValueError says what to write."""
     if text == "now":
         return int(now.timestamp())
@@ -30,27 +30,29 @@ def unix_seconds(text: str, *, now: datetime) -> int:
         return int(text)
     if relative := RELATIVE.fullmatch(text):
         sign, amount, unit = relative.groups()
-        return max(FIRST, math.ceil(now.timestamp()) + int(sign + amount) * SECONDS_PER[unit])
+        return max(
+            FIRST_SECOND, math.ceil(now.timestamp()) + int(sign + amount) * SECONDS_PER[unit]
+        )
     if LOCAL_TIME.fullmatch(text):
         raise ValueError(f"{text!r} has no time zone; write {text}Z or {text}+01:00")
     if DATE.fullmatch(text):
         raise ValueError(f"{text!r} has no time of day; write {text}T09:00:00+01:00")
-    if BARE_WAIT.fullmatch(text):
+    if UNSIGNED_DELAY.fullmatch(text):
         raise ValueError(f"{text!r} has no sign; write +{text.replace(' ', '')} for later")
-    return of_rfc_3339(text)
+    return parse_rfc_3339(text)
 
 
-def of_rfc_3339(text: str) -> int:
+def parse_rfc_3339(text: str) -> int:
     if not RFC_3339.fullmatch(text):
-        raise ValueError(f"{text!r} is not a time; write {FORMS}")
+        raise ValueError(f"{text!r} is not a time; write {TIME_FORMS}")
     try:
         moment = datetime.fromisoformat(text.upper())
     except ValueError as error:
         raise ValueError(f"{text!r} is not a time: {error}") from error
-    return max(FIRST, math.ceil(moment.timestamp()))
+    return max(FIRST_SECOND, math.ceil(moment.timestamp()))
 
 
-def due(second: int, *, now: datetime) -> str | None:
+def format_due_time(second: int, *, now: datetime) -> str | None:
     """Write when a job asked for *second* is due, in UTC; None: with the next daily run."""
     if second == DAILY:
         return None

@@ -6,7 +6,7 @@ from difflib import get_close_matches
 
 def refuse_unknown(given: Iterable[str], known: Collection[str], *, caller: str) -> None:
     """Raise the TypeError of Python itself for each option of *given* that is not *known*."""
-    unknown = [f"{name!r}{suggestion(name, known)}" for name in given if name not in known]
+    unknown = [f"{name!r}{suggest_name(name, known)}" for name in given if name not in known]
     if unknown:
         plural = "s" if len(unknown) > 1 else ""
         raise TypeError(
@@ -15,7 +15,7 @@ def refuse_unknown(given: Iterable[str], known: Collection[str], *, caller: str)
         )
 
 
-def suggestion(name: str, known: Collection[str]) -> str:
+def suggest_name(name: str, known: Collection[str]) -> str:
     """Return a question for the nearest of *known*, or nothing where none is near."""
     near = get_close_matches(name, known, n=1)
     return f" (did you mean {near[0]!r}?)" if near else ""

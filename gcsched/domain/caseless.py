@@ -18,6 +18,6 @@ def fold_address(address: str) -> str:
     return f"{unicodedata.normalize('NFC', plain)}{at}{domain.lower()}"
 
 
-def are_alike(one: str, other: str) -> bool:
+def is_same_address(one: str, other: str) -> bool:
     """Tell whether two addresses differ in their spelling at most."""
     return fold_address(one) == fold_address(other)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from gcsched.domain.masking import Letter
+from gcsched.domain.masking import PersonalTexts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,14 +23,14 @@ class Mail:
     recipient: str
     content: bytes
     smtputf8: bool = False
-    plain: "Mail | None" = None
+    ascii_fallback: "Mail | None" = None
     left_out: str = ""
-    date_at: int | None = None
-    letter: Letter | None = field(default=None, compare=False, repr=False)
+    date_offset: int | None = None
+    personal_texts: PersonalTexts | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
+class MailPreview:
     """What a mail would look like; *size* is in octets on the wire, before dot-stuffing."""
 
     subject: str
@@ -40,9 +40,9 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TemplateFacts:
+class TemplateInfo:
     """A template: the variables it *needs*, and whether it has a text part of its own."""
 
     name: str
-    needs: tuple[str, ...]
+    required_variables: tuple[str, ...]
     has_text: bool

@@ -5,7 +5,7 @@ from pathlib import Path
 PACKAGE = Path(__file__).parents[1]
 
 
-def shipped_folder(name: str) -> Path:
+def find_package_folder(name: str) -> Path:
     """Return the folder *name*, as `templates` or `proto`."""
     packaged = PACKAGE / name
     return packaged if packaged.is_dir() else PACKAGE.parent / name

@@ -17,8 +17,8 @@ Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
 
 LARGEST_REQUEST = 64 * 1024
 LONGEST_CALL = timedelta(seconds=10)
-LONGEST_OF_MANY = timedelta(seconds=60)  # where a call may change or count all jobs
-FOR_THE_REPLY = timedelta(milliseconds=100)
+LONGEST_BULK_CALL = timedelta(seconds=60)  # where a call may change or count all jobs
+REPLY_MARGIN = timedelta(milliseconds=100)
 
 
 def time_left(context: Context, *, longest: timedelta = LONGEST_CALL) -> timedelta:
@@ -29,7 +29,7 @@ def time_left(context: Context, *, longest: timedelta = LONGEST_CALL) -> timedel
     if remaining <= 0:
         raise DeadlineOver
     left = timedelta(seconds=remaining)
-    return min(max(left - FOR_THE_REPLY, left / 2), longest)
+    return min(max(left - REPLY_MARGIN, left / 2), longest)
 
 
 def check_size(request: Message) -> None:
@@ -38,7 +38,7 @@ def check_size(request: Message) -> None:
 
 
 @asynccontextmanager
-async def working(
+async def call_scope(
     request: Message, context: Context, *, longest: timedelta = LONGEST_CALL
 ) -> AsyncIterator[timedelta]:
     """Provide the time to work on *request* in; our errors become its status."""
@@ -49,11 +49,11 @@ async def working(
 
 
 @asynccontextmanager
-async def answering(
+async def timed_call_scope(
     request: Message, context: Context, doing: str, *, longest: timedelta = LONGEST_CALL
 ) -> AsyncIterator[None]:
     """Work on *request* in the time that the caller has; *doing* says at what."""
-    async with working(request, context, longest=longest) as within:
+    async with call_scope(request, context, longest=longest) as within:
         try:
             async with asyncio.timeout(within.total_seconds()):
                 yield

@@ -13,26 +13,26 @@ from typing import Any
 
 import grpc
 
-from gcsched.errors import MalformedMessage, MessageLate
+from gcsched.errors import MalformedMessage, MessageTimeout
 from gcsched.rpc.call import Context
 
 TICK = timedelta(milliseconds=10)
 # Ticks are turns of the loop too, at least: in so many, what has arrived already is read, also when
 # calls have piled up before a process that stood still.
 SLOW_TICKS = 10
-PATIENCE = timedelta(seconds=1)
+SLOW_READ_GRACE = timedelta(seconds=1)
 LONGEST_READ = timedelta(seconds=10)
 
 
 @dataclass(slots=True, eq=False)
-class Read:
+class PendingRead:
     """A read that began at tick *since*; its call awaits *message*, which may come to an end first.
 
     *task* is never cancelled: a message that gRPC has at that moment would never be freed. It ends
     with its call, soon after the answer.
     """
 
-    since: int
+    start_tick: int
     message: asyncio.Future[Any]
     task: asyncio.Task[None] | None = field(default=None)
 
@@ -42,7 +42,7 @@ class Read:
         return waiter is not None and waiter.done()
 
 
-class Reads:
+class ReadLimiter:
     """At most *at_once* reads, of which *slow* may last longer than a moment, and none *longest*.
 
     Where more are slow, those that are so for over a second make room, then the newest are cut
@@ -51,41 +51,41 @@ class Reads:
     """
 
     def __init__(
-        self, *, at_once: int = 32, slow: int = 12, longest: timedelta = LONGEST_READ
+        self, *, max_reads: int = 32, max_slow: int = 12, longest: timedelta = LONGEST_READ
     ) -> None:
-        self._room = at_once
-        self._most_slow = slow
-        self._longest_ticks = longest // TICK
-        self._under_way: dict[Read, None] = {}  # in the order in which they began
+        self._free_slots = max_reads
+        self._max_slow = max_slow
+        self._max_ticks = longest // TICK
+        self._pending: dict[PendingRead, None] = {}  # in the order in which they began
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._tick = 0
         self._timer: asyncio.TimerHandle | None = None
 
-    async def only(self, context: Context) -> bytes:
+    async def read_single(self, context: Context) -> bytes:
         """Return the only message of a call. Raises MalformedMessage or MessageLate."""
-        raw = await self.next(context)
+        raw = await self.read_next(context)
         if raw is None:
             # A caller who hangs up looks like this too, a moment before the cancel comes.
             await asyncio.sleep(0)
             raise MalformedMessage("it has no message, or one that is cut off")
         return raw
 
-    async def next(self, context: Context) -> bytes | None:
+    async def read_next(self, context: Context) -> bytes | None:
         """Return the next message of a call, None at the end. Raises MessageLate."""
-        if self._room:
-            self._room -= 1
+        if self._free_slots:
+            self._free_slots -= 1
         else:
-            await self._turn()
+            await self._wait_for_slot()
         loop = asyncio.get_running_loop()
-        read = Read(self._tick, loop.create_future())
-        self._under_way[read] = None
+        read = PendingRead(self._tick, loop.create_future())
+        self._pending[read] = None
         read.task = loop.create_task(self._read(context, read))
         if self._timer is None:
-            self._look_later()
+            self._schedule_check()
         raw = await read.message
         return None if raw is grpc.aio.EOF else raw
 
-    async def _read(self, context: Context, read: Read) -> None:
+    async def _read(self, context: Context, read: PendingRead) -> None:
         """Hand the message over; when its call was cut off or has left, drop it."""
         try:
             raw = await context.read()
@@ -98,16 +98,16 @@ class Reads:
         finally:
             self._end(read)
 
-    def _end(self, read: Read) -> None:
-        if read not in self._under_way:
+    def _end(self, read: PendingRead) -> None:
+        if read not in self._pending:
             return  # it was cut off
-        del self._under_way[read]
+        del self._pending[read]
         if self._waiting:
-            self._pass_place_on()
+            self._release_slot()
         else:
-            self._room += 1
+            self._free_slots += 1
 
-    async def _turn(self) -> None:
+    async def _wait_for_slot(self) -> None:
         """Wait for the place of a read that ends; its limits are the limit of this wait."""
         turn = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
@@ -115,46 +115,46 @@ class Reads:
             await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():
-                self._pass_place_on()  # it was given to a caller who has left
+                self._release_slot()  # it was given to a caller who has left
             raise
 
-    def _pass_place_on(self) -> None:
+    def _release_slot(self) -> None:
         """Give a place to who has waited longest: it is taken until they read, a turn later."""
         while self._waiting:
             if not (turn := self._waiting.popleft()).done():
                 turn.set_result(None)
                 return
-        self._room += 1
+        self._free_slots += 1
 
-    def _look_later(self) -> None:
+    def _schedule_check(self) -> None:
         loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(TICK.total_seconds(), self._look)
+        self._timer = loop.call_later(TICK.total_seconds(), self._cut_off_late_reads)
 
-    def _look(self) -> None:
+    def _cut_off_late_reads(self) -> None:
         """Cut off the reads that are too many to be slow, and each that has had its time."""
         self._tick += 1
         self._timer = None
-        slow = [*takewhile(lambda each: self._ticks(each) >= SLOW_TICKS, self._under_way)]
-        too_long = [*takewhile(lambda each: self._ticks(each) >= self._longest_ticks, slow)]
-        over = max(0, len(slow) - len(too_long) - self._most_slow)
+        slow = [*takewhile(lambda each: self._ticks(each) >= SLOW_TICKS, self._pending)]
+        too_long = [*takewhile(lambda each: self._ticks(each) >= self._max_ticks, slow)]
+        over = max(0, len(slow) - len(too_long) - self._max_slow)
         rest = slow[len(too_long) :]
-        patient = sum(self._ticks(each) > PATIENCE // TICK for each in rest[:over])
+        patient = sum(self._ticks(each) > SLOW_READ_GRACE // TICK for each in rest[:over])
         for read in (*too_long, *rest[:patient], *rest[len(rest) - (over - patient) :]):
             self._cut_off(read)
-        if self._under_way:
-            self._look_later()
+        if self._pending:
+            self._schedule_check()
 
-    def _cut_off(self, read: Read) -> None:
+    def _cut_off(self, read: PendingRead) -> None:
         if read.has_arrived():
             return
         if not read.message.done():
-            read.message.set_exception(MessageLate(self._ticks(read) * TICK))
+            read.message.set_exception(MessageTimeout(self._ticks(read) * TICK))
         self._end(read)
 
-    def _ticks(self, read: Read) -> int:
-        return self._tick - read.since
+    def _ticks(self, read: PendingRead) -> int:
+        return self._tick - read.start_tick
 
 
-def health_reads() -> Reads:
+def create_health_read_limiter() -> ReadLimiter:
     """Return Reads for calls about health: they are short, and wait for no flood of others."""
-    return Reads(at_once=8, slow=4, longest=timedelta(seconds=2))
+    return ReadLimiter(max_reads=8, max_slow=4, longest=timedelta(seconds=2))

@@ -12,19 +12,19 @@ from typing import Any, TypeAlias, cast
 from google.protobuf.message import DecodeError
 
 from gcsched.errors import GcschedError, MalformedMessage, RequestTooLarge
-from gcsched.rpc.batches import batch_from
+from gcsched.rpc.batches import parse_batch
 from gcsched.rpc.call import LARGEST_REQUEST, Context
-from gcsched.rpc.contract import SERVICE, published_text
+from gcsched.rpc.contract import SERVICE, replace_internal_names
 from gcsched.rpc.memory import (
-    BEYOND,
+    HEALTH_SHARE,
     CALL_OCTETS,
-    INVITATIONS,
+    SCHEDULE_SHARE,
     SMALL_OCTETS,
-    WHOLE,
-    Memory,
-    share_of,
+    FULL_SHARE,
+    MemoryBudget,
+    share_for_size,
 )
-from gcsched.rpc.reads import Reads
+from gcsched.rpc.reads import ReadLimiter
 from gcsched.rpc.servicer import READ_ONLY
 from gcsched.rpc.status import abort
 from gcsched.usecases.loop_share import LoopShare
@@ -32,12 +32,14 @@ from gcsched.usecases.loop_share import LoopShare
 Method: TypeAlias = Callable[[Any, Context], Awaitable[Any]]
 
 LARGEST_BATCH = 4 * 1024 * 1024
-OF_A_REQUEST = 8  # octets held for each octet read: itself, its parsed texts, its documents
-OF_A_REPLY = 2  # in Python, and in gRPC until the caller has read it
-PARSERS = {f"/{SERVICE}/BatchScheduleMeets": batch_from}
-ABOUT_HEALTH = "/grpc.health."
-INVITING = {f"/{SERVICE}/ScheduleMeet", *PARSERS}
-REPEATABLE = {f"/{SERVICE}/{name}" for name in READ_ONLY}
+REQUEST_MEMORY_FACTOR = (
+    8  # octets held for each octet read: itself, its parsed texts, its documents
+)
+REPLY_MEMORY_FACTOR = 2  # in Python, and in gRPC until the caller has read it
+PARSERS = {f"/{SERVICE}/BatchScheduleMeets": parse_batch}
+HEALTH_PREFIX = "/grpc.health."
+SCHEDULE_PATHS = {f"/{SERVICE}/ScheduleMeet", *PARSERS}
+READ_ONLY_PATHS = {f"/{SERVICE}/{name}" for name in READ_ONLY}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +52,9 @@ class UnaryMethod:
     call: Method
     parse: Callable[[bytes], Any] | None
     serialize: Callable[[Any], bytes] | None
-    share: float
-    largest: int
-    is_repeatable: bool = False
+    memory_share: float
+    largest_request: int
+    is_read_only: bool = False
 
     @classmethod
     def of(cls, name: str, handler: Any) -> "UnaryMethod":
@@ -60,79 +62,81 @@ class UnaryMethod:
             call=handler.unary_unary,
             parse=PARSERS.get(name, handler.request_deserializer),
             serialize=handler.response_serializer,
-            share=share_of_method(name),
-            largest=LARGEST_BATCH if name in PARSERS else LARGEST_REQUEST,
-            is_repeatable=name in REPEATABLE,
+            memory_share=share_for_method(name),
+            largest_request=LARGEST_BATCH if name in PARSERS else LARGEST_REQUEST,
+            is_read_only=name in READ_ONLY_PATHS,
         )
 
 
 class Receiver:
     """Reads, parses and answers; what a call holds is counted until its answer is out."""
 
-    def __init__(self, memory: Memory, reads: Reads | None = None) -> None:
+    def __init__(self, memory: MemoryBudget, reads: ReadLimiter | None = None) -> None:
         self._memory = memory
-        self._reads = reads or Reads()
+        self._reads = reads or ReadLimiter()
         self._share = LoopShare()
 
     async def answer(self, method: UnaryMethod, context: Context) -> Any:
         """Return the reply to a call, serialized; refuse what cannot be read or held."""
         try:
-            self._memory.take(CALL_OCTETS, share=method.share)
-            cast("Any", context).add_done_callback(self._memory.end_call)
-            raw = await self._reads.only(context)
+            self._memory.reserve(CALL_OCTETS, share=method.memory_share)
+            cast("Any", context).add_done_callback(self._memory.release_call)
+            raw = await self._reads.read_single(context)
             if len(raw) > SMALL_OCTETS:
-                await self._hold_request(method, len(raw), context)
-            request = raw if method.parse is None else parsed(method.parse, raw)
+                await self._reserve_for_request(method, len(raw), context)
+            request = raw if method.parse is None else parse_message(method.parse, raw)
         except GcschedError as error:
             await abort(context, error)
         reply = await method.call(request, context)
         octets = reply if method.serialize is None else method.serialize(reply)
         if len(octets) > SMALL_OCTETS:
-            await self._hold_reply(method, len(octets), context)
+            await self._reserve_for_reply(method, len(octets), context)
         return octets
 
-    def beside(self, reads: Reads) -> "Receiver":
+    def with_reads(self, reads: ReadLimiter) -> "Receiver":
         """Return one that shares the memory, and whose calls wait for none of the others' reads."""
         return Receiver(self._memory, reads)
 
-    async def _hold_request(self, method: UnaryMethod, octets: int, context: Context) -> None:
+    async def _reserve_for_request(
+        self, method: UnaryMethod, octets: int, context: Context
+    ) -> None:
         """Count a request that is not small, and wait for time to parse it."""
-        if octets > method.largest:  # parsed, it could take thirty times as much
-            raise RequestTooLarge(octets, method.largest)
-        self._hold(octets, OF_A_REQUEST, context)
+        if octets > method.largest_request:  # parsed, it could take thirty times as much
+            raise RequestTooLarge(octets, method.largest_request)
+        self._reserve(octets, REQUEST_MEMORY_FACTOR, context)
         if self._share.is_used_up():
             await self._share.wait()
 
-    async def _hold_reply(self, method: UnaryMethod, octets: int, context: Context) -> None:
+    async def _reserve_for_reply(self, method: UnaryMethod, octets: int, context: Context) -> None:
         """Count a reply that is not small; it is the only word of what a call has changed."""
-        if not method.is_repeatable:
-            self._memory.add(octets * OF_A_REPLY)
-            self._give_back_at_end(octets * OF_A_REPLY, context)
+        if not method.is_read_only:
+            self._memory.reserve_unchecked(octets * REPLY_MEMORY_FACTOR)
+            self._release_at_end(octets * REPLY_MEMORY_FACTOR, context)
             return
         try:
-            self._hold(octets, OF_A_REPLY, context)
+            self._reserve(octets, REPLY_MEMORY_FACTOR, context)
         except GcschedError as error:
             await abort(context, error)
 
-    def _hold(self, octets: int, times: int, context: Context) -> None:
+    def _reserve(self, octets: int, times: int, context: Context) -> None:
         """Hold *times* as much as *octets* until the call has ended. Raises MemoryFull."""
-        self._memory.take(octets * times, share=share_of(octets))
-        self._give_back_at_end(octets * times, context)
+        self._memory.reserve(octets * times, share=share_for_size(octets))
+        self._release_at_end(octets * times, context)
 
-    def _give_back_at_end(self, octets: int, context: Context) -> None:
-        cast("Any", context).add_done_callback(partial(self._memory.give_back, octets))
-
-
-def share_of_method(name: str) -> float:
-    if name.startswith(ABOUT_HEALTH):
-        return BEYOND
-    return INVITATIONS if name in INVITING else WHOLE
+    def _release_at_end(self, octets: int, context: Context) -> None:
+        cast("Any", context).add_done_callback(partial(self._memory.release, octets))
 
 
-def parsed(parse: Callable[[bytes], Any], raw: bytes) -> Any:
+def share_for_method(name: str) -> float:
+    if name.startswith(HEALTH_PREFIX):
+        return HEALTH_SHARE
+    return SCHEDULE_SHARE if name in SCHEDULE_PATHS else FULL_SHARE
+
+
+def parse_message(parse: Callable[[bytes], Any], raw: bytes) -> Any:
     """Parse *raw*. Raises MalformedMessage."""
     try:
         return parse(raw)
     except DecodeError as error:
-        said = published_text(str(error))
+        said = replace_internal_names(str(error))
         raise MalformedMessage(f"it cannot be parsed: {said}") from None

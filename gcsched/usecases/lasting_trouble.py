@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 
 import structlog
 
-EVERY_SECONDS = 300.0
-MOST_LINES = 10  # of troubles in that time, and as many of their ends
+REPEAT_AFTER_SECONDS = 300.0
+MAX_LINES = 10  # of troubles in that time, and as many of their ends
 
 
 @dataclass(kw_only=True, eq=False)
-class LastingTrouble:
+class ProblemLog:
     """One kind of trouble: *event* is logged while it lasts, *over* when it has ended.
 
     The same error is logged again after five minutes, with the number of tries since it began.
@@ -21,49 +21,51 @@ class LastingTrouble:
     """
 
     event: str
-    over: str
+    end_event: str
     clock: Callable[[], float] = time.monotonic
-    _times: int = field(default=0, init=False)
-    _began: float = field(default=0.0, init=False)
-    _ended: float | None = field(default=None, init=False)
+    _failures: int = field(default=0, init=False)
+    _start: float = field(default=0.0, init=False)
+    _end: float | None = field(default=None, init=False)
     _logged: dict[str, float] = field(default_factory=dict, init=False)
     _lines: deque[float] = field(default_factory=deque, init=False)
 
-    def met(self, error: str, *, reason: str = "", **fields: object) -> None:
+    def record_failure(self, error: str, *, reason: str = "", **fields: object) -> None:
         """Note that a try met *error*, for that *reason*; log it when either is news."""
         now = self.clock()
-        is_new = not self._times
+        is_new = not self._failures
         if is_new:
-            self._began = now
-        self._times += 1
-        self._ended = None
-        self._logged = {each: at for each, at in self._logged.items() if now - at < EVERY_SECONDS}
+            self._start = now
+        self._failures += 1
+        self._end = None
+        self._logged = {
+            each: at for each, at in self._logged.items() if now - at < REPEAT_AFTER_SECONDS
+        }
         words = f"{error} {reason}"
-        if words in self._logged or self._places(now) < (1 if is_new else 2):
+        if words in self._logged or self._lines_left(now) < (1 if is_new else 2):
             return
         self._logged[words] = now
         self._lines.append(now)
         if reason:
             fields["reason"] = reason
         if not is_new:
-            fields["times"] = self._times
+            fields["times"] = self._failures
         structlog.get_logger().warning(self.event, error=error, **fields)
 
-    def ended(self) -> None:
+    def record_success(self) -> None:
         """Note that a try succeeded."""
-        if not self._times:
+        if not self._failures:
             return
         now = self.clock()
-        if self._ended is None:
-            self._ended = now
-        if not self._places(now):
+        if self._end is None:
+            self._end = now
+        if not self._lines_left(now):
             return  # the next trouble could not be logged: this line would hide it
-        times, lasted = self._times, round(self._ended - self._began, 1)
-        self._times, self._ended, self._logged = 0, None, {}
-        structlog.get_logger().info(self.over, times=times, lasted_seconds=lasted)
+        times, lasted = self._failures, round(self._end - self._start, 1)
+        self._failures, self._end, self._logged = 0, None, {}
+        structlog.get_logger().info(self.end_event, times=times, lasted_seconds=lasted)
 
-    def _places(self, now: float) -> int:
+    def _lines_left(self, now: float) -> int:
         """Return how many lines of trouble may still be written in these five minutes."""
-        while self._lines and now - self._lines[0] >= EVERY_SECONDS:
+        while self._lines and now - self._lines[0] >= REPEAT_AFTER_SECONDS:
             self._lines.popleft()
-        return MOST_LINES - len(self._lines)
+        return MAX_LINES - len(self._lines)

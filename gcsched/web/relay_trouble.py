@@ -4,16 +4,16 @@ from collections.abc import Mapping
 
 from gcsched.domain.relay_health import HealthReport, RelayState
 
-TROUBLES: Mapping[RelayState, str] = {
+PROBLEMS: Mapping[RelayState, str] = {
     RelayState.UNKNOWN: "unknown: not tried yet",
     RelayState.FAILED: "failed: no session with it can be opened",
     RelayState.DOWN: "down: mails are held back from it",
 }
 
 
-def trouble_of(report: HealthReport) -> str | None:
+def describe_relay_problem(report: HealthReport) -> str | None:
     """Return what is wrong with a relay, since when, and its last error; None: it is up."""
-    words = TROUBLES.get(report.state)
+    words = PROBLEMS.get(report.state)
     if words is None or report.state is RelayState.UNKNOWN or report.state_time is None:
         return words
     since = report.state_time.isoformat(timespec="seconds")

@@ -27,7 +27,7 @@ NOON = 1_782_907_200
     ],
 )
 def test_each_form_means_its_second(text: str, second: int) -> None:
-    assert when.unix_seconds(text, now=NOW) == second
+    assert when.parse_time(text, now=NOW) == second
 
 
 @pytest.mark.parametrize(
@@ -40,14 +40,14 @@ def test_each_form_means_its_second(text: str, second: int) -> None:
 def test_a_wait_counts_from_now_and_is_never_short(text: str, later: int) -> None:
     wanted = NOW + timedelta(seconds=later)
 
-    second = when.unix_seconds(text, now=NOW)
+    second = when.parse_time(text, now=NOW)
 
     assert 0 <= second - wanted.timestamp() < 1
 
 
 @pytest.mark.parametrize("text", ["2026-01-05T08:59:59.000001Z", "2026-01-05T08:59:59.9Z"])
 def test_a_part_of_a_second_is_rounded_up_as_the_client_does(text: str) -> None:
-    second = when.unix_seconds(text, now=NOW)
+    second = when.parse_time(text, now=NOW)
 
     assert second == 1767603600
     assert second == unix_seconds(datetime.fromisoformat(text))
@@ -55,7 +55,7 @@ def test_a_part_of_a_second_is_rounded_up_as_the_client_does(text: str) -> None:
 
 def test_a_time_without_a_zone_is_answered_with_what_to_write() -> None:
     with pytest.raises(ValueError, match="no time zone; write 2026-01-05T09:00:00Z or") as caught:
-        when.unix_seconds("2026-01-05T09:00:00", now=NOW)
+        when.parse_time("2026-01-05T09:00:00", now=NOW)
 
     assert "2026-01-05T09:00:00+01:00" in str(caught.value)
 
@@ -66,11 +66,11 @@ def test_a_time_without_a_zone_is_answered_with_what_to_write() -> None:
 )
 def test_anything_else_is_answered_with_the_forms(text: str) -> None:
     with pytest.raises(ValueError, match="is not a time; write now, daily, "):
-        when.unix_seconds(text, now=NOW)
+        when.parse_time(text, now=NOW)
 
 
 def test_a_wait_that_reaches_before_1970_is_still_a_time_and_not_the_daily_run() -> None:
-    assert when.unix_seconds("-99999d", now=NOW) == 1
+    assert when.parse_time("-99999d", now=NOW) == 1
 
 
 @pytest.mark.parametrize(
@@ -83,13 +83,13 @@ def test_a_wait_that_reaches_before_1970_is_still_a_time_and_not_the_daily_run()
 )
 def test_what_is_nearly_a_time_is_answered_with_what_is_missing(text: str, advice: str) -> None:
     with pytest.raises(ValueError, match=re.escape(advice)):
-        when.unix_seconds(text, now=NOW)
+        when.parse_time(text, now=NOW)
 
 
 @pytest.mark.parametrize("text", ["2026-02-30T09:00:00Z", "2026-01-05T25:00:00Z"])
 def test_a_day_or_hour_that_does_not_exist_is_named(text: str) -> None:
     with pytest.raises(ValueError, match=f"'{text}' is not a time: .* (range|0\\.\\.23)"):
-        when.unix_seconds(text, now=NOW)
+        when.parse_time(text, now=NOW)
 
 
 @pytest.mark.parametrize(
@@ -101,4 +101,4 @@ def test_a_day_or_hour_that_does_not_exist_is_named(text: str) -> None:
     ],
 )
 def test_what_is_past_is_due_now_and_zero_with_the_daily_run(second: int, due: str | None) -> None:
-    assert when.due(second, now=NOW) == due
+    assert when.format_due_time(second, now=NOW) == due

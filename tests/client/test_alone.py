@@ -5,12 +5,12 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from gcsched.cli.command import Command, Group
+from gcsched.cli.command import Command, CommandGroup
 from gcsched.cli.main import COMMANDS as THERE_ARE
 from tests.support import client_alone
-from tests.support.app import Running
-from tests.support.command import python
-from tests.support.installed import closure, modules_beyond_the_client
+from tests.support.app import RunningApp
+from tests.support.command import run_python
+from tests.support.installed import find_dependencies, modules_beyond_the_client
 
 CLIENT = ("gcsched.cli", "gcsched.client", "gcsched.pb")
 SHARED = {
@@ -26,21 +26,21 @@ SHARED = {
 """What the client and its commands share with the service: nothing that a library is needed for."""
 
 
-def lines(commands: Sequence[Command | Group], *before: str) -> Iterator[str]:
+def list_command_lines(commands: Sequence[Command | CommandGroup], *before: str) -> Iterator[str]:
     """Yield how each command is called."""
     for each in commands:
-        if isinstance(each, Group):
-            yield from lines(each.commands, *before, each.name)
+        if isinstance(each, CommandGroup):
+            yield from list_command_lines(each.commands, *before, each.name)
         else:
             yield " ".join([*before, each.name])
 
 
 def test_each_command_is_tried() -> None:
-    tried = [*(line for line, _ in client_alone.COMMANDS), *client_alone.SERVICES]
+    tried = [*(line for line, _ in client_alone.COMMANDS), *client_alone.SERVER_COMMANDS]
 
     untried = [
         line
-        for line in lines(THERE_ARE.commands)
+        for line in list_command_lines(THERE_ARE.commands)
         if not any(f"{each} ".startswith(f"{line} ") for each in tried)
     ]
     assert untried == [], "add it to tests/support/client_alone.py"
@@ -51,18 +51,18 @@ def test_the_service_needs_what_the_client_does_not() -> None:
 
     assert {"aiohttp", "arq", "beanie", "jinja2", "pydantic", "redis", "structlog"} <= {*missing}
     assert {"google", "grpc", "grpc_health", "rich"}.isdisjoint(missing)
-    assert "redis" not in closure("gcsched")
+    assert "redis" not in find_dependencies("gcsched")
     for extra in ("server", "embedded", "dev"):
-        assert {"arq", "redis", "grpcio-reflection"} <= closure("gcsched", extra)
+        assert {"arq", "redis", "grpcio-reflection"} <= find_dependencies("gcsched", extra)
 
 
 async def test_the_client_and_its_commands_do_without_the_packages_of_the_service(
-    app: Running,
+    app: RunningApp,
 ) -> None:
     missing = json.dumps(modules_beyond_the_client())
     script = str(Path(client_alone.__file__))
 
-    done = await python("-P", script, missing, GCSCHED_TARGET=app.target)
+    done = await run_python("-P", script, missing, GCSCHED_TARGET=app.target)
 
     assert done.returncode == 0, done.stderr
     used = json.loads(done.stdout)
@@ -71,7 +71,9 @@ async def test_the_client_and_its_commands_do_without_the_packages_of_the_servic
     assert codes == expected, used["came_to"]
     ours = {name for name in used["loaded"] if name.startswith("gcsched.")}
     assert {name for name in ours if not name.startswith(CLIENT)} <= SHARED
-    assert_they_say_what_to_install(*(used["came_to"][line] for line in client_alone.SERVICES))
+    assert_they_say_what_to_install(
+        *(used["came_to"][line] for line in client_alone.SERVER_COMMANDS)
+    )
 
 
 def assert_they_say_what_to_install(*came_to: tuple[int, str]) -> None:

@@ -15,7 +15,7 @@ NPM = WHEEL / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
 LONGEST_INSTALL_SECONDS = 120
 
 
-def installed(cache: Path) -> Path:
+def ensure_installed(cache: Path) -> Path:
     """Return `node_modules` by our lock file, below *cache*; install them if they are not there."""
     locked = hashlib.sha256((FILES / "package-lock.json").read_bytes()).hexdigest()[:16]
     folder = cache / locked

@@ -12,17 +12,17 @@ import grpc
 import pytest
 
 from tests.contract.buf import BUF
-from tests.contract.node_packages import NODE, installed
+from tests.contract.node_packages import NODE, ensure_installed
 from tests.generate.proto import PROTO
-from tests.support.app import Running
-from tests.support.command import shell
-from tests.support.fake_service import ACCEPTED, answering
+from tests.support.app import RunningApp
+from tests.support.command import run_shell
+from tests.support.fake_service import ACCEPTED, fake_scheduler
 from tests.support.relay.server import Relay
 from tests.support.wait import until
 
 PAGE = (PROTO.parent / "docs" / "clients.md").read_text(encoding="utf-8")
-PLACE = "localhost:50051"
-STRAIGHT = {"no_grpc_proxy": "127.0.0.1"}
+EXAMPLE_TARGET = "localhost:50051"
+NO_PROXY = {"no_grpc_proxy": "127.0.0.1"}
 
 
 def blocks(language: str) -> list[str]:
@@ -44,7 +44,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def node_modules(request: pytest.FixtureRequest) -> Path:
-    return installed(request.config.cache.mkdir("node"))
+    return ensure_installed(request.config.cache.mkdir("node"))
 
 
 async def is_mailed(printed: str, relay: Relay) -> None:
@@ -57,13 +57,15 @@ async def is_mailed(printed: str, relay: Relay) -> None:
     assert mail.header("Subject") == "Interview on Friday"
 
 
-async def test_python_calls_with_stubs_of_its_own(folder: Path, app: Running, relay: Relay) -> None:
+async def test_python_calls_with_stubs_of_its_own(
+    folder: Path, app: RunningApp, relay: Relay
+) -> None:
     [generate] = [line for line in commands("python") if "grpc_tools" in line]
     [example] = blocks("python")
     script = generate.replace("python", shlex.quote(sys.executable), 1)
-    call = shlex.join([sys.executable, "-c", example.replace(PLACE, app.target)])
+    call = shlex.join([sys.executable, "-c", example.replace(EXAMPLE_TARGET, app.target)])
 
-    done = await shell(f"cd {shlex.quote(str(folder))}\n{script}\n{call}", **STRAIGHT)
+    done = await run_shell(f"cd {shlex.quote(str(folder))}\n{script}\n{call}", **NO_PROXY)
 
     assert done.returncode == 0, done.stderr
     await is_mailed(done.stdout, relay)
@@ -75,17 +77,17 @@ def node_folder(folder: Path, node_modules: Path) -> Path:
     return folder
 
 
-def node(folder: Path, example: str) -> Awaitable[CompletedProcess[str]]:
+def run_node(folder: Path, example: str) -> Awaitable[CompletedProcess[str]]:
     (folder / "example.js").write_text(example, encoding="utf-8")
-    return shell(f"cd {shlex.quote(str(folder))}\nexec {NODE} example.js", **STRAIGHT)
+    return run_shell(f"cd {shlex.quote(str(folder))}\nexec {NODE} example.js", **NO_PROXY)
 
 
 async def test_node_calls_by_the_proto_folder(
-    node_folder: Path, app: Running, relay: Relay
+    node_folder: Path, app: RunningApp, relay: Relay
 ) -> None:
     [example] = blocks("js")
 
-    done = await node(node_folder, example.replace(PLACE, app.target))
+    done = await run_node(node_folder, example.replace(EXAMPLE_TARGET, app.target))
 
     assert (done.returncode, done.stderr) == (0, "")
     await is_mailed(done.stdout, relay)
@@ -94,20 +96,20 @@ async def test_node_calls_by_the_proto_folder(
 async def test_node_repeats_what_a_server_that_ends_cancelled(node_folder: Path) -> None:
     [example] = blocks("js")
 
-    async with answering(ScheduleMeet=[grpc.StatusCode.CANCELLED, ACCEPTED]) as server:
-        done = await node(node_folder, example.replace(PLACE, server.target))
+    async with fake_scheduler(ScheduleMeet=[grpc.StatusCode.CANCELLED, ACCEPTED]) as server:
+        done = await run_node(node_folder, example.replace(EXAMPLE_TARGET, server.target))
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "true 7\n", "")
-    assert len(server.asked) == 2
+    assert len(server.requests) == 2
 
 
 async def test_node_reads_what_is_wrong_with_a_request(
-    node_folder: Path, app: Running, relay: Relay
+    node_folder: Path, app: RunningApp, relay: Relay
 ) -> None:
     [example] = blocks("js")
-    wrong = example.replace(PLACE, app.target).replace("ada@example.org", "ada")
+    wrong = example.replace(EXAMPLE_TARGET, app.target).replace("ada@example.org", "ada")
 
-    done = await node(node_folder, wrong)
+    done = await run_node(node_folder, wrong)
 
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("INVALID_ARGUMENT ")
@@ -115,13 +117,13 @@ async def test_node_reads_what_is_wrong_with_a_request(
     assert not relay.ledger
 
 
-async def test_the_commands_of_buf_succeed(folder: Path, app: Running) -> None:
-    lines = [line.replace(PLACE, app.target) for line in commands("buf")]
+async def test_the_commands_of_buf_succeed(folder: Path, app: RunningApp) -> None:
+    lines = [line.replace(EXAMPLE_TARGET, app.target) for line in commands("buf")]
     assert len(lines) == 5
 
-    done = await shell(
+    done = await run_shell(
         "\n".join([f"cd {shlex.quote(str(folder))}", f'buf() {{ {BUF} "$@"; }}', *lines]),
-        **STRAIGHT,
+        **NO_PROXY,
     )
 
     assert done.returncode == 0, done.stderr

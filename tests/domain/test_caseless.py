@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gcsched.domain.caseless import are_alike, fold_address
+from gcsched.domain.caseless import is_same_address, fold_address
 
 
 @pytest.mark.parametrize(
@@ -26,8 +26,8 @@ from gcsched.domain.caseless import are_alike, fold_address
     ],
 )
 def test_spellings_of_one_address_are_alike(one: str, other: str) -> None:
-    assert are_alike(one, other)
-    assert are_alike(other, one)
+    assert is_same_address(one, other)
+    assert is_same_address(other, one)
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_spellings_of_one_address_are_alike(one: str, other: str) -> None:
     ],
 )
 def test_different_mailboxes_stay_different(one: str, other: str) -> None:
-    assert not are_alike(one, other)
+    assert not is_same_address(one, other)
 
 
 @given(local=st.text(min_size=1, max_size=20))

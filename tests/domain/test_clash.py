@@ -10,10 +10,10 @@ from gcsched.domain.dedup import (
     AdmissionResult,
     Dedup,
     DedupRule,
-    Holder,
-    Outcome,
-    answer_to,
-    created,
+    KeyHolder,
+    AdmissionOutcome,
+    answer_conflict,
+    answer_created,
     dedup_key,
     employee_key,
     fingerprint,
@@ -26,8 +26,8 @@ from tests.support.builders import NOON, NOW, a_job, a_request
 from tests.support.clocks import DAY
 
 
-def a_holder(**others: Any) -> Holder:
-    return Holder(**{"job_id": "other", "state": State.SENT, "due": NOW, **others})
+def a_key_holder(**others: Any) -> KeyHolder:
+    return KeyHolder(**{"job_id": "other", "state": State.SENT, "due": NOW, **others})
 
 
 def test_by_content_the_key_is_the_content_or_else_the_request_id() -> None:
@@ -39,7 +39,7 @@ def test_by_content_the_key_is_the_content_or_else_the_request_id() -> None:
         a_request(empid="E2", request_id="R"), daily=None
     )
     assert rule.key(named, daily=None) != rule.key(plain, daily=None)
-    assert rule.until(NOW) is None
+    assert rule.dedup_until(NOW) is None
 
 
 def test_by_employee_the_key_is_the_employee_for_the_time_of_the_window() -> None:
@@ -52,7 +52,7 @@ def test_by_employee_the_key_is_the_employee_for_the_time_of_the_window() -> Non
     }
 
     assert keys == {employee_key("E1")}
-    assert rule.until(NOW) == NOW + timedelta(hours=5)
+    assert rule.dedup_until(NOW) == NOW + timedelta(hours=5)
 
 
 def test_keys_of_different_kinds_never_meet() -> None:
@@ -83,41 +83,45 @@ def test_the_order_of_names_and_the_id_are_no_content() -> None:
 @pytest.mark.parametrize(
     ("ours", "theirs", "told"),
     [
-        ({}, {}, Outcome.REPLAYED),
+        ({}, {}, AdmissionOutcome.REPLAYED),
         (
             {"request_id": "R", "fingerprint": "f"},
             {"request_id": "R", "fingerprint": "f"},
-            Outcome.REPLAYED,
+            AdmissionOutcome.REPLAYED,
         ),
         (
             {"request_id": "R", "fingerprint": "f"},
             {"request_id": "R", "fingerprint": "g"},
             RequestIdReused,
         ),
-        ({"dedup_until": NOW + DAY}, {"dedup_until": NOW + DAY}, Outcome.REFUSED_DUPLICATE),
+        (
+            {"dedup_until": NOW + DAY},
+            {"dedup_until": NOW + DAY},
+            AdmissionOutcome.REFUSED_DUPLICATE,
+        ),
         (
             {"dedup_until": NOW + DAY},
             {"dedup_until": NOW + timedelta(seconds=1)},
-            Outcome.REFUSED_DUPLICATE,
+            AdmissionOutcome.REFUSED_DUPLICATE,
         ),
         ({"dedup_until": NOW + DAY}, {"dedup_until": NOW}, None),
-        ({"dedup_until": NOW + DAY}, {"dedup_until": None}, Outcome.REFUSED_DUPLICATE),
+        ({"dedup_until": NOW + DAY}, {"dedup_until": None}, AdmissionOutcome.REFUSED_DUPLICATE),
         (
             {"dedup_until": NOW + DAY, "request_id": "R", "fingerprint": "f"},
             {"dedup_until": NOW, "request_id": "R", "fingerprint": "f"},
-            Outcome.REPLAYED,
+            AdmissionOutcome.REPLAYED,
         ),
         (
             {"dedup_until": NOW + DAY, "request_id": "R"},
             {"dedup_until": NOW + DAY, "request_id": "S"},
-            Outcome.REFUSED_DUPLICATE,
+            AdmissionOutcome.REFUSED_DUPLICATE,
         ),
     ],
 )
 def test_a_duplicate_is_judged_by_the_request_id_then_by_the_window(
     ours: dict[str, Any], theirs: dict[str, Any], told: object
 ) -> None:
-    assert kind_of(answer_to(a_job(**ours), a_holder(**theirs))) is told
+    assert kind_of(answer_conflict(a_job(**ours), a_key_holder(**theirs))) is told
 
 
 def kind_of(answer: AdmissionAnswer | None) -> object:
@@ -129,16 +133,16 @@ def kind_of(answer: AdmissionAnswer | None) -> object:
 
 def test_an_answer_names_the_job_that_has_the_key_and_how_it_is_now_if_it_is_accepted() -> None:
     mine = {"request_id": "R", "fingerprint": "f"}
-    others = a_holder(request_id="R", fingerprint="g", dedup_until=NOW + DAY)
+    others = a_key_holder(request_id="R", fingerprint="g", dedup_until=NOW + DAY)
 
-    again = answer_to(a_job(), others)
-    refused = answer_to(a_job(dedup_until=NOW + DAY), others)
-    reused = answer_to(a_job(**mine), others)
+    again = answer_conflict(a_job(), others)
+    refused = answer_conflict(a_job(dedup_until=NOW + DAY), others)
+    reused = answer_conflict(a_job(**mine), others)
 
     assert again == AdmissionResult(
-        outcome=Outcome.REPLAYED, job_id="other", state=State.SENT, due_time=NOW
+        outcome=AdmissionOutcome.REPLAYED, job_id="other", state=State.SENT, due_time=NOW
     )
-    assert refused == AdmissionResult(outcome=Outcome.REFUSED_DUPLICATE, job_id="other")
+    assert refused == AdmissionResult(outcome=AdmissionOutcome.REFUSED_DUPLICATE, job_id="other")
     assert isinstance(reused, RequestIdReused)
     assert reused.metadata == {"job_id": "other"}
     assert "'R'" in str(reused)
@@ -147,26 +151,33 @@ def test_an_answer_names_the_job_that_has_the_key_and_how_it_is_now_if_it_is_acc
 @pytest.mark.parametrize(
     ("state", "outcome"),
     [
-        (State.QUEUED, Outcome.QUEUED_FOR_DAILY),
-        (State.SCHEDULED, Outcome.CREATED),
-        (State.SENT, Outcome.CREATED),
-        (None, Outcome.CREATED),
+        (State.QUEUED, AdmissionOutcome.QUEUED_FOR_DAILY),
+        (State.SCHEDULED, AdmissionOutcome.CREATED),
+        (State.SENT, AdmissionOutcome.CREATED),
+        (None, AdmissionOutcome.CREATED),
     ],
 )
-def test_a_job_is_not_in_its_own_way(state: State | None, outcome: Outcome) -> None:
+def test_a_job_is_not_in_its_own_way(state: State | None, outcome: AdmissionOutcome) -> None:
     job = a_job(dedup_until=NOW + DAY)
 
-    answer = answer_to(job, a_holder(job_id=job.id, dedup_until=job.dedup_until, state=state))
+    answer = answer_conflict(
+        job, a_key_holder(job_id=job.id, dedup_until=job.dedup_until, state=state)
+    )
 
     assert answer == AdmissionResult(outcome=outcome, job_id=job.id, state=state, due_time=NOW)
 
 
 @pytest.mark.parametrize(
     ("state", "outcome"),
-    [(State.QUEUED, Outcome.QUEUED_FOR_DAILY), (State.SCHEDULED, Outcome.CREATED)],
+    [
+        (State.QUEUED, AdmissionOutcome.QUEUED_FOR_DAILY),
+        (State.SCHEDULED, AdmissionOutcome.CREATED),
+    ],
 )
-def test_a_new_job_is_answered_with_how_it_was_stored(state: State, outcome: Outcome) -> None:
-    answer = created(a_job(state=state))
+def test_a_new_job_is_answered_with_how_it_was_stored(
+    state: State, outcome: AdmissionOutcome
+) -> None:
+    answer = answer_created(a_job(state=state))
 
     assert answer == AdmissionResult(outcome=outcome, job_id="job-1", state=state, due_time=NOW)
     assert answer.is_new
@@ -176,13 +187,14 @@ def test_a_new_job_is_answered_with_how_it_was_stored(state: State, outcome: Out
 def test_outcomes_have_the_names_of_the_contract() -> None:
     names = set(task_pb2.MeetResponse.Outcome.keys())
 
-    assert {outcome.value for outcome in Outcome} == names - {"OUTCOME_UNSPECIFIED"}
+    assert {outcome.value for outcome in AdmissionOutcome} == names - {"OUTCOME_UNSPECIFIED"}
 
 
 @pytest.mark.parametrize(
-    ("outcome", "is_accepted"), [(Outcome.REPLAYED, True), (Outcome.REFUSED_DUPLICATE, False)]
+    ("outcome", "is_accepted"),
+    [(AdmissionOutcome.REPLAYED, True), (AdmissionOutcome.REFUSED_DUPLICATE, False)],
 )
-def test_a_duplicate_is_not_new(outcome: Outcome, *, is_accepted: bool) -> None:
+def test_a_duplicate_is_not_new(outcome: AdmissionOutcome, *, is_accepted: bool) -> None:
     answer = AdmissionResult(outcome=outcome, job_id="other")
 
     assert (answer.is_new, answer.is_accepted) == (False, is_accepted)

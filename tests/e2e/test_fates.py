@@ -8,11 +8,11 @@ import pytest
 
 from gcsched.adapters.mongo.codec import encode
 from gcsched.pb import task_pb2
-from tests.support.app import Running, a_setting, running
+from tests.support.app import RunningApp, make_settings, running_app
 from tests.support.builders import a_job
 from tests.support.relay.server import Answer, At, LoseReply, Relay
 from tests.support.rows import Row
-from tests.support.service import a_meet, scheduler
+from tests.support.service import a_meet, scheduler_stub
 from tests.support.wait import until
 
 GONE = "gone@example.org"
@@ -20,14 +20,14 @@ NO_SUCH_USER = Answer(550, "5.1.1 <gone@example.org>: no such user")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Post:
+class ServedApp:
     """A served application with a relay, and what a test wants to do with them."""
 
-    app: Running
+    app: RunningApp
     relay: Relay
 
-    async def ask(self, request: task_pb2.MeetRequest) -> str:
-        async with scheduler(self.app.target) as stub:
+    async def schedule(self, request: task_pb2.MeetRequest) -> str:
+        async with scheduler_stub(self.app.target) as stub:
             return str((await stub.ScheduleMeet(request)).job_id)
 
     async def job(self, job_id: str) -> Row:
@@ -35,59 +35,63 @@ class Post:
         assert found is not None
         return found
 
-    async def became(self, job_id: str, state: str) -> Row:
+    async def wait_for_state(self, job_id: str, state: str) -> Row:
         """Wait until the job is in *state*; give its document."""
 
-        async def there() -> Row | None:
+        async def find_in_state() -> Row | None:
             found = await self.job(job_id)
             return found if found["state"] == state else None
 
-        found = await until(there)
+        found = await until(find_in_state)
         assert found is not None
         return found
 
-    async def blocked(self) -> list[Row]:
+    async def suppressions(self) -> list[Row]:
         return await self.app.resources.mongo.suppressions.find().to_list(None)
 
 
 @pytest.fixture
-async def post(mongo_uri: str, redis_url: str, on_uncertain: str) -> AsyncIterator[Post]:
+async def served_app(mongo_uri: str, redis_url: str, on_uncertain: str) -> AsyncIterator[ServedApp]:
     async with Relay() as relay:
-        settings = a_setting(
+        settings = make_settings(
             mongo=mongo_uri,
             redis=redis_url,
             relay_port=relay.port,
             retry_waits_seconds="0.1",
             on_uncertain=on_uncertain,
         )
-        async with running(settings) as app:
-            yield Post(app=app, relay=relay)
+        async with running_app(settings) as app:
+            yield ServedApp(app=app, relay=relay)
         assert relay.violations == []
 
 
-async def test_after_an_unknown_recipient_the_next_mail_is_not_even_tried(post: Post) -> None:
+async def test_after_an_unknown_recipient_the_next_mail_is_not_even_tried(post: ServedApp) -> None:
     post.relay.script(At.RCPT, NO_SUCH_USER, to=GONE)
 
-    first = await post.became(await post.ask(a_meet(1, emailID=GONE)), "FAILED")
-    said = len(post.relay.heard)
-    second = await post.became(await post.ask(a_meet(2, emailID="gone@EXAMPLE.org")), "SUPPRESSED")
+    first = await post.wait_for_state(await post.schedule(a_meet(1, emailID=GONE)), "FAILED")
+    said = len(post.relay.commands)
+    second = await post.wait_for_state(
+        await post.schedule(a_meet(2, emailID="gone@EXAMPLE.org")), "SUPPRESSED"
+    )
 
-    [blocked] = await post.blocked()
+    [blocked] = await post.suppressions()
     assert (blocked["_id"], blocked["job_id"]) == (GONE, first["_id"])
     assert blocked["until"] - blocked["since"] == timedelta(days=30)
-    assert len(post.relay.heard) == said
+    assert len(post.relay.commands) == said
     assert (second["attempts"], second["attempt"]) == ([], 0)
     assert "550 5.1.1 at RCPT: <gone@example.org>: no such user" in second["reason"]
 
 
-async def test_a_mail_that_failed_or_was_passed_over_may_be_asked_for_again(post: Post) -> None:
+async def test_a_mail_that_failed_or_was_passed_over_may_be_asked_for_again(
+    post: ServedApp,
+) -> None:
     post.relay.script(At.RCPT, NO_SUCH_USER, to=GONE)
-    first = await post.ask(a_meet(1, emailID=GONE))
-    await post.became(first, "FAILED")
+    first = await post.schedule(a_meet(1, emailID=GONE))
+    await post.wait_for_state(first, "FAILED")
 
-    second = await post.ask(a_meet(1, emailID=GONE))
-    ended = await post.became(second, "SUPPRESSED")
-    third = await post.ask(a_meet(1, emailID=GONE))
+    second = await post.schedule(a_meet(1, emailID=GONE))
+    ended = await post.wait_for_state(second, "SUPPRESSED")
+    third = await post.schedule(a_meet(1, emailID=GONE))
 
     assert len({first, second, third}) == 3
     assert "dedup_key" not in ended
@@ -104,22 +108,26 @@ async def test_a_mail_that_failed_or_was_passed_over_may_be_asked_for_again(post
     ids=["spam", "too large", "policy"],
 )
 async def test_a_refusal_that_is_not_about_the_address_blocks_nobody(
-    post: Post, at: str, answer: Answer
+    post: ServedApp, at: str, answer: Answer
 ) -> None:
     post.relay.script(at, answer, nth=1)
 
-    failed = await post.became(await post.ask(a_meet(1, emailID="ada@example.org")), "FAILED")
-    sent = await post.became(await post.ask(a_meet(2, emailID="ada@example.org")), "SENT")
+    failed = await post.wait_for_state(
+        await post.schedule(a_meet(1, emailID="ada@example.org")), "FAILED"
+    )
+    sent = await post.wait_for_state(
+        await post.schedule(a_meet(2, emailID="ada@example.org")), "SENT"
+    )
 
     assert failed["reason"].startswith(str(answer.code))
     assert sent["attempt"] == 1
-    assert await post.blocked() == []
+    assert await post.suppressions() == []
 
 
-async def test_a_greylisted_mail_is_tried_again_and_its_history_says_so(post: Post) -> None:
+async def test_a_greylisted_mail_is_tried_again_and_its_history_says_so(post: ServedApp) -> None:
     post.relay.script(At.RCPT, Answer(450, "4.2.0 greylisted"), nth=1)
 
-    sent = await post.became(await post.ask(a_meet(1)), "SENT")
+    sent = await post.wait_for_state(await post.schedule(a_meet(1)), "SENT")
 
     assert sent["attempt"] == 2
     assert [
@@ -134,14 +142,14 @@ async def test_a_greylisted_mail_is_tried_again_and_its_history_says_so(post: Po
     assert len(post.relay.ledger) == 1
 
 
-async def test_a_mail_past_its_time_expires_without_a_conversation(post: Post) -> None:
+async def test_a_mail_past_its_time_expires_without_a_conversation(post: ServedApp) -> None:
     """As after an outage of ours that was longer than the mail is worth."""
     now = datetime.now(UTC).replace(microsecond=0)
     late = a_job(email="late@example.org", due_time=now, expire_time=now - timedelta(seconds=1))
     await post.app.resources.mongo.jobs.insert_one(encode(late))
 
-    await post.ask(a_meet(1))  # rings
-    expired = await post.became("job-1", "EXPIRED")
+    await post.schedule(a_meet(1))  # rings
+    expired = await post.wait_for_state("job-1", "EXPIRED")
 
     await until(lambda: post.relay.ledger)
     assert [kept.recipient for kept in post.relay.ledger] == ["1-1672531200@bench.test"]
@@ -149,24 +157,26 @@ async def test_a_mail_past_its_time_expires_without_a_conversation(post: Post) -
     assert expired["reason"] == f"not sent by {late.expire_time.isoformat()}"
 
 
-async def test_a_mail_put_off_beyond_its_time_expires_with_the_relays_words(post: Post) -> None:
+async def test_a_mail_put_off_beyond_its_time_expires_with_the_relays_words(
+    post: ServedApp,
+) -> None:
     now = datetime.now(UTC).replace(microsecond=0)
     tight = a_job(email="tight@example.org", due_time=now, expire_time=now + timedelta(minutes=5))
     post.relay.script(At.RCPT, Answer(450, "4.2.0 wait 10 minutes"), to="tight@example.org")
     await post.app.resources.mongo.jobs.insert_one(encode(tight))
 
-    await post.ask(a_meet(1))  # rings
-    expired = await post.became("job-1", "EXPIRED")
+    await post.schedule(a_meet(1))  # rings
+    expired = await post.wait_for_state("job-1", "EXPIRED")
 
     assert (expired["attempt"], len(expired["attempts"])) == (1, 1)
     assert expired["reason"].endswith("last attempt: 450 4.2.0 at RCPT: wait 10 minutes")
 
 
 @pytest.mark.parametrize("on_uncertain", ["resend"], indirect=True)
-async def test_a_lost_reply_brings_the_same_mail_again(post: Post) -> None:
+async def test_a_lost_reply_brings_the_same_mail_again(post: ServedApp) -> None:
     post.relay.script(At.BODY, LoseReply(), nth=1)
 
-    sent = await post.became(await post.ask(a_meet(1)), "SENT")
+    sent = await post.wait_for_state(await post.schedule(a_meet(1)), "SENT")
 
     first, second = post.relay.ledger
     assert first.content == second.content
@@ -175,12 +185,12 @@ async def test_a_lost_reply_brings_the_same_mail_again(post: Post) -> None:
 
 
 @pytest.mark.parametrize("on_uncertain", ["hold"], indirect=True)
-async def test_a_lost_reply_is_held_and_no_other_mail_with_it(post: Post) -> None:
+async def test_a_lost_reply_is_held_and_no_other_mail_with_it(post: ServedApp) -> None:
     post.relay.script(At.BODY, LoseReply(), nth=1)
-    job_id = await post.ask(a_meet(1))
-    await post.became(job_id, "UNCERTAIN")
+    job_id = await post.schedule(a_meet(1))
+    await post.wait_for_state(job_id, "UNCERTAIN")
 
-    await post.became(await post.ask(a_meet(2)), "SENT")
+    await post.wait_for_state(await post.schedule(a_meet(2)), "SENT")
 
     held = await post.job(job_id)
     assert held["state"] == "UNCERTAIN"
@@ -189,11 +199,13 @@ async def test_a_lost_reply_is_held_and_no_other_mail_with_it(post: Post) -> Non
 
 
 @pytest.mark.parametrize("answer", [Answer(503, "5.5.1 MAIL first"), Answer(500, "5.5.2 what")])
-async def test_a_relay_that_is_out_of_step_uses_up_no_attempt(post: Post, answer: Answer) -> None:
+async def test_a_relay_that_is_out_of_step_uses_up_no_attempt(
+    post: ServedApp, answer: Answer
+) -> None:
     post.relay.script(At.RCPT, answer, nth=1)  # in a group: sent again at once
     post.relay.script(At.RCPT, answer, nth=2)  # alone
 
-    sent = await post.became(await post.ask(a_meet(1)), "SENT")
+    sent = await post.wait_for_state(await post.schedule(a_meet(1)), "SENT")
 
     assert sent["attempt"] == 1
     assert [each["kind"] for each in sent["attempts"]] == ["OURS", "ACCEPTED"]

@@ -13,20 +13,20 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.launch import Launch, forked
+from tests.support.launch import Launch, fork_service
 from tests.support.log_troubles import (
     ALL_CLOSED,
-    MUCH_LOGGED,
+    VERBOSE_GRPC,
     a_small_pipe,
-    in_a_shell,
-    unwritable,
-    write_at_most,
-    write_to,
+    execute_in_shell,
+    open_unwritable,
+    limit_log_size,
+    redirect_stderr,
 )
 from tests.support.ports import free_port
-from tests.support.probes import looking_at
+from tests.support.probes import probe_http
 from tests.support.relay.server import Relay
-from tests.support.service import ServiceProcess, a_meet, environment, scheduler
+from tests.support.service import ServiceProcess, a_meet, environment, scheduler_stub
 from tests.support.wait import until
 
 MAILS = 30
@@ -34,15 +34,15 @@ ENDS_WITHIN_SECONDS = 60  # imports take two seconds of a processor that others 
 
 
 def a_service(folder: Path, settings: dict[str, str], before: Callable[[], None]) -> ServiceProcess:
-    begin: Launch = partial(forked, before=before)
+    begin: Launch = partial(fork_service, before=before)
     log = folder / "service.log"
-    return ServiceProcess(environment=settings, log_file=log, port=free_port(), begin=begin)
+    return ServiceProcess(environment=settings, log_file=log, port=free_port(), launcher=begin)
 
 
-async def sends(running: ServiceProcess, relay: Relay, *, begin: int = 0) -> float:
+async def send_mails(running: ServiceProcess, relay: Relay, *, begin: int = 0) -> float:
     """See that mails leave; give the longest call in seconds."""
     longest = 0.0
-    async with scheduler(running.target) as stub:
+    async with scheduler_stub(running.target) as stub:
         for number in range(begin, begin + MAILS):
             called = time.monotonic()
             assert (await stub.ScheduleMeet(a_meet(number), timeout=5)).success
@@ -58,9 +58,11 @@ async def test_at_the_start_and_on(
     reading = -1
     if trouble in {"no reader", "full pipe", "slow pipe"}:
         reading, path = a_small_pipe(tmp_path, is_full=trouble == "full pipe")
-        before = partial(write_to, path)
+        before = partial(redirect_stderr, path)
     else:
-        before = partial(os.close, 2) if trouble == "closed" else partial(write_to, "/dev/full")
+        before = (
+            partial(os.close, 2) if trouble == "closed" else partial(redirect_stderr, "/dev/full")
+        )
     async with Relay() as relay:
         settings = environment(
             mongo=mongo_uri, redis=redis_url, relay_port=relay.port, log_level="DEBUG"
@@ -70,13 +72,13 @@ async def test_at_the_start_and_on(
             await running.start()
             if trouble == "no reader":
                 os.close(reading)
-            longest = await sends(running, relay)
-            async with looking_at(running.http) as look:
+            longest = await send_mails(running, relay)
+            async with probe_http(running.http) as look:
                 scrape = await look.scrape()
             begun = time.monotonic()
             code = await running.stop()
         finally:
-            await running.end()
+            await running.kill_if_running()
 
     assert code == 0
     assert longest < 2
@@ -91,17 +93,17 @@ async def test_on_a_disk_that_fills_and_is_emptied_again_no_line_is_torn(
     log.touch()
     async with Relay() as relay:
         settings = environment(mongo=mongo_uri, redis=redis_url, relay_port=relay.port)
-        running = a_service(tmp_path, settings, partial(write_at_most, str(log), 1500))
+        running = a_service(tmp_path, settings, partial(limit_log_size, str(log), 1500))
         try:
             await running.start()
-            await sends(running, relay)
+            await send_mails(running, relay)
             await until(lambda: log.stat().st_size == 1500)
 
             resource.prlimit(running.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
             await until(lambda: log.read_text().count('"job sent"') == MAILS)
             code = await running.stop()
         finally:
-            await running.end()
+            await running.kill_if_running()
 
     assert code == 0
     events = [json.loads(line)["event"] for line in log.read_text().splitlines()]
@@ -120,16 +122,16 @@ async def test_what_c_libraries_and_closed_descriptors_do_reaches_no_socket(
             environment=settings,
             log_file=tmp_path / "none",
             port=free_port(),
-            begin=partial(in_a_shell, streams=ALL_CLOSED),
+            launcher=partial(execute_in_shell, streams=ALL_CLOSED),
         )
         try:
             await running.start()
-            await sends(running, relay)
+            await send_mails(running, relay)
             opened = Path(f"/proc/{running.pid}/fd")
             found = {str((opened / number).readlink()) for number in "01"}
             code = await running.stop()
         finally:
-            await running.end()
+            await running.kill_if_running()
 
     assert code == 0
     assert found == {os.devnull}
@@ -141,21 +143,21 @@ async def test_what_grpc_says_to_the_very_end_holds_up_no_end(
     how: str, tmp_path: Path, mongo_uri: str, redis_url: str
 ) -> None:
     """Its threads write until the process is gone, long after our log has ended."""
-    output = unwritable(tmp_path, how)
+    output = open_unwritable(tmp_path, how)
     async with Relay() as relay:
         settings = environment(mongo=mongo_uri, redis=redis_url, relay_port=relay.port)
         running = ServiceProcess(
-            environment={**settings, **MUCH_LOGGED},
+            environment={**settings, **VERBOSE_GRPC},
             log_file=tmp_path / "none",
             port=free_port(),
-            begin=partial(in_a_shell, stderr=output),
+            launcher=partial(execute_in_shell, stderr=output),
         )
         try:
             await running.start()
-            await sends(running, relay)
+            await send_mails(running, relay)
             code = await running.stop(within=6)
         finally:
-            await running.end()
+            await running.kill_if_running()
             os.close(output)
 
     assert code == 0
@@ -163,7 +165,7 @@ async def test_what_grpc_says_to_the_very_end_holds_up_no_end(
 
 @pytest.mark.parametrize("how", ["full disk", "no reader", "full pipe", "closed"])
 async def test_wrong_settings_keep_their_exit_code(how: str, tmp_path: Path) -> None:
-    output = subprocess.DEVNULL if how == "closed" else unwritable(tmp_path, how)
+    output = subprocess.DEVNULL if how == "closed" else open_unwritable(tmp_path, how)
     shell = f'exec "{sys.executable}" -m gcsched serve' + (" 2>&-" if how == "closed" else "")
     process = await asyncio.create_subprocess_shell(
         shell, env={"PATH": os.environ["PATH"]}, stdout=asyncio.subprocess.PIPE, stderr=output

@@ -11,8 +11,15 @@ import pytest
 
 from gcsched.config.settings import Settings
 from gcsched.wiring.resources import Resources
-from tests.support.app import Running, a_setting, all_are_sent, ask_for, jobs, running
-from tests.support.log_events import Events, named
+from tests.support.app import (
+    RunningApp,
+    make_settings,
+    read_jobs_if_all_sent,
+    schedule_mails,
+    read_jobs,
+    running_app,
+)
+from tests.support.log_events import Events, find_events
 from tests.support.ports import free_port
 from tests.support.relay.server import Answer, At, Relay
 from tests.support.wait import until
@@ -22,18 +29,18 @@ MakeSettings = Callable[..., Settings]
 
 @pytest.fixture
 def setting(mongo_uri: str, redis_url: str, on_uncertain: str) -> MakeSettings:
-    return partial(a_setting, mongo=mongo_uri, redis=redis_url, on_uncertain=on_uncertain)
+    return partial(make_settings, mongo=mongo_uri, redis=redis_url, on_uncertain=on_uncertain)
 
 
-async def ask_until(app: Running, condition: Callable[[], object], *, begin: int) -> int:
+async def schedule_until(app: RunningApp, condition: Callable[[], object], *, begin: int) -> int:
     """Ask for one mail after the other until *condition*; give the next number."""
     numbers = itertools.count(begin)
 
-    async def asked() -> object:
-        await ask_for(app, 1, begin=next(numbers))
+    async def schedule_next() -> object:
+        await schedule_mails(app, 1, first=next(numbers))
         return condition()
 
-    await until(asked, every=0.1)
+    await until(schedule_next, every=0.1)
     return next(numbers)
 
 
@@ -47,21 +54,21 @@ async def test_a_relay_that_is_down_costs_a_few_connections_and_all_leave_when_i
     async with Relay() as relay:
         relay.script(At.CONNECT, Answer(421, "4.3.2 not now"))
         settings = setting(relay_port=relay.port)
-        async with running(settings) as app:
-            await ask_for(app, 400)
-            await until(lambda: named(events, "relay is down"))
+        async with running_app(settings) as app:
+            await schedule_mails(app, 400)
+            await until(lambda: find_events(events, "relay is down"))
             await until(lambda: nothing_is_claimed(app.resources))
             tried = relay.sessions
 
-            relay.forgive()
-            sent = await until(lambda: all_are_sent(app.resources), within=10)
+            relay.clear_rules()
+            sent = await until(lambda: read_jobs_if_all_sent(app.resources), within=10)
 
     assert tried <= 16 + 5 + 2, "beside the mails, the checks of a second"
     assert len(relay.ledger) == len(relay.per_recipient) == 400
     assert {job["attempt"] for job in sent} == {1}
     warnings = [each["event"] for each in events if each["log_level"] == "warning"]
     assert warnings == ["relay is down"]
-    assert len(named(events, "relay is back")) == 1
+    assert len(find_events(events, "relay is back")) == 1
 
 
 async def test_a_relay_that_is_not_there_yet_gets_its_mails_when_it_comes(
@@ -69,13 +76,13 @@ async def test_a_relay_that_is_not_there_yet_gets_its_mails_when_it_comes(
 ) -> None:
     port = free_port()
     settings = setting(relay_port=port)
-    async with running(settings) as app:
-        await ask_for(app, 50)
-        await until(lambda: named(events, "relay is down"))
+    async with running_app(settings) as app:
+        await schedule_mails(app, 50)
+        await until(lambda: find_events(events, "relay is down"))
 
         async with Relay(port=port) as relay:
             await until(lambda: len(relay.per_recipient) == 50)
-            await until(lambda: all_are_sent(app.resources))
+            await until(lambda: read_jobs_if_all_sent(app.resources))
 
     assert len(relay.ledger) == 50
 
@@ -86,15 +93,15 @@ async def test_while_the_relay_is_down_probes_and_checks_are_all_it_sees(
     async with Relay() as relay:
         relay.script(At.CONNECT, Answer(421, "4.3.2 not now"))
         settings = setting(relay_port=relay.port)
-        async with running(settings) as app:
-            await ask_for(app, 200)
-            await until(lambda: named(events, "relay is down"))
+        async with running_app(settings) as app:
+            await schedule_mails(app, 200)
+            await until(lambda: find_events(events, "relay is down"))
             await until(lambda: nothing_is_claimed(app.resources))
             before = relay.sessions
 
             await until(lambda: relay.sessions >= before + 2)
 
-            attempts = sum([len(job.get("attempts", ())) for job in await jobs(app.resources)])
+            attempts = sum([len(job.get("attempts", ())) for job in await read_jobs(app.resources)])
             assert attempts <= relay.sessions
 
 
@@ -109,21 +116,21 @@ async def test_a_wrong_password_uses_up_no_attempt_and_a_corrected_file_is_enoug
             smtp_username="anna",
             secrets_dir=str(tmp_path),
         )
-        async with running(settings) as app:
-            await ask_for(app, 30)
-            await until(lambda: named(events, "relay is down"))
+        async with running_app(settings) as app:
+            await schedule_mails(app, 30)
+            await until(lambda: find_events(events, "relay is down"))
             await until(lambda: nothing_is_claimed(app.resources))
-            before = relay.times("AUTH")
-            await until(lambda: relay.times("AUTH") > before)  # a probe fails, too
-            attempts = {job["attempt"] for job in await jobs(app.resources)}
+            before = relay.count_commands("AUTH")
+            await until(lambda: relay.count_commands("AUTH") > before)  # a probe fails, too
+            attempts = {job["attempt"] for job in await read_jobs(app.resources)}
 
             await asyncio.to_thread(password.write_text, "right\n")
-            sent = await until(lambda: all_are_sent(app.resources), within=15)
+            sent = await until(lambda: read_jobs_if_all_sent(app.resources), within=15)
 
     assert attempts == {0}
     assert {job["attempt"] for job in sent} == {1}
     assert len(relay.ledger) == 30
-    (line,) = named(events, "relay is down")
+    (line,) = find_events(events, "relay is down")
     assert line["advice"] == (
         "the relay refuses the login: correct GCSCHED_SMTP_PASSWORD or its file; sending waits"
     )
@@ -139,15 +146,15 @@ async def test_a_fallback_takes_over_and_hands_back(setting: MakeSettings, event
             fallback_smtp_port=str(second.port),
             fallback_smtp_security="none",
         )
-        async with running(settings) as app:
-            await ask_for(app, 100)
-            await until(lambda: all_are_sent(app.resources))
+        async with running_app(settings) as app:
+            await schedule_mails(app, 100)
+            await until(lambda: read_jobs_if_all_sent(app.resources))
             by_second = len(second.ledger)
 
-            first.forgive()
-            asked = await ask_until(app, lambda: first.ledger, begin=100)
-            await ask_for(app, 50, begin=asked)
-            sent = await until(lambda: all_are_sent(app.resources))
+            first.clear_rules()
+            asked = await schedule_until(app, lambda: first.ledger, begin=100)
+            await schedule_mails(app, 50, first=asked)
+            sent = await until(lambda: read_jobs_if_all_sent(app.resources))
 
     assert by_second == 100
     assert len(first.ledger) >= 51
@@ -156,6 +163,6 @@ async def test_a_fallback_takes_over_and_hands_back(setting: MakeSettings, event
     told_by_jobs = Counter(job["attempts"][-1]["relay"] for job in sent)
     assert told_by_jobs[f"127.0.0.1:{first.port}"] == len(first.ledger)
     assert told_by_jobs[f"127.0.0.1:{second.port}"] == len(second.ledger)
-    (down,), (back,) = named(events, "relay is down"), named(events, "relay is back")
+    (down,), (back,) = find_events(events, "relay is down"), find_events(events, "relay is back")
     assert down["relay"] == back["relay"] == f"127.0.0.1:{first.port}"
     assert str(down["advice"]).endswith("the fallback takes over")

@@ -12,13 +12,13 @@ from gcsched.domain.job import Job
 from gcsched.domain.mail import Mail
 from gcsched.logs import configure
 from gcsched.pb import task_pb2
-from tests.support.app import a_setting, running
+from tests.support.app import make_settings, running_app
 from tests.support.relay.server import Answer, At, Relay
-from tests.support.service import a_meet, scheduler
+from tests.support.service import a_meet, scheduler_stub
 from tests.support.wait import until
 
 NAME, SUBJECT = "Zoë Quackenbush", "Kündigungsgespräch am Waldsee"
-SAID = (
+REPLY_TEXT = (
     f"5.7.1 <zoe.q@example.org>: message '{SUBJECT}' for QUACKENBUSH, Zoë"
     f" ({base64.b64encode(SUBJECT.encode()).decode()}) looks like spam"
 )
@@ -37,11 +37,11 @@ def log() -> Iterator[StringIO]:
 async def test_a_refusal_is_logged_without_what_it_repeats_and_kept_with_it(
     mongo_uri: str, redis_url: str, log: StringIO, code: int
 ) -> None:
-    said = f"{code // 100}{SAID[1:]}"
+    said = f"{code // 100}{REPLY_TEXT[1:]}"
     async with Relay() as relay:
         relay.script(At.BODY, Answer(code, said))
-        settings = a_setting(mongo=mongo_uri, redis=redis_url, relay_port=relay.port)
-        async with running(settings) as app, scheduler(app.target) as stub:
+        settings = make_settings(mongo=mongo_uri, redis=redis_url, relay_port=relay.port)
+        async with running_app(settings) as app, scheduler_stub(app.target) as stub:
             meet = a_meet(empName=NAME, message=SUBJECT, emailID="zoe.q@example.org")
             reply = await stub.ScheduleMeet(meet)
             await until(lambda: "job failed" in log.getvalue() or "postponed" in log.getvalue())
@@ -59,8 +59,8 @@ async def test_a_defect_is_logged_with_its_frames_and_without_what_it_repeats(
         raise RuntimeError(f"cannot encode {job.message!r} for {job.name}")
 
     monkeypatch.setattr(Composer, "compose", compose)
-    settings = a_setting(mongo=mongo_uri, redis=redis_url, relay_port=9)
-    async with running(settings) as app, scheduler(app.target) as stub:
+    settings = make_settings(mongo=mongo_uri, redis=redis_url, relay_port=9)
+    async with running_app(settings) as app, scheduler_stub(app.target) as stub:
         await stub.ScheduleMeet(a_meet(empName=NAME, message=SUBJECT))
         await until(lambda: "delivery broke" in log.getvalue())
 

@@ -43,7 +43,7 @@ WORDS = [
 ]
 
 
-def a_text(chance: random.Random, longest: int) -> str:
+def random_text(chance: random.Random, longest: int) -> str:
     low, high = chance.choice(RANGES)
     length = chance.choice([1, 2, longest, chance.randrange(1, longest + 1)])
     text = "".join(chr(chance.randrange(low, high + 1)) for _ in range(length))
@@ -54,18 +54,18 @@ def a_text(chance: random.Random, longest: int) -> str:
     return allowed.strip()[:longest].strip() or "x"
 
 
-def a_random_job(chance: random.Random, number: int) -> Job:
+def random_job(chance: random.Random, number: int) -> Job:
     return replace(
         a_job(),
         id=f"{number:032x}",
-        message=a_text(chance, 998),
-        name=a_text(chance, 256),
-        empid=a_text(chance, 128),
+        message=random_text(chance, 998),
+        name=random_text(chance, 256),
+        empid=random_text(chance, 128),
         message_id=f"{number:032x}@example.org",
     )
 
 
-def faults(job: Job, content: bytes) -> list[str]:
+def find_faults(job: Job, content: bytes) -> list[str]:
     """Say in what the mail differs from *job*, by either parser, or breaks RFC 5322's limits."""
     found = []
     text = content.decode()
@@ -101,8 +101,8 @@ def main() -> None:
     )
     unequal: list[Any] = []
     for number in range(options.count):
-        job = a_random_job(chance, number)
-        if found := faults(job, composer.compose(job).content):
+        job = random_job(chance, number)
+        if found := find_faults(job, composer.compose(job).content):
             unequal.append({"number": number, "faults": found, "subject": job.message[:80]})
     figures = {
         "command": " ".join(["python -m tests.measure.composed", *sys.argv[1:]]),

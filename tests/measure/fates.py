@@ -11,10 +11,10 @@ import json
 import sys
 from pathlib import Path
 
-from gcsched.cli.commands.serve import fastest_loop
+from gcsched.cli.commands.serve import find_loop_factory
 from gcsched.dev.stores.valkey import ValkeyOptions
-from tests.measure.spine import Figures, a_folder, surroundings
-from tests.scenarios.random_faults import Scenario, figures, play
+from tests.measure.spine import Figures, a_temporary_folder, run_metadata
+from tests.scenarios.random_faults import Scenario, figures, run_scenario
 from tests.support.stores import DATABASES, own_mongod, own_valkey, with_database, with_number
 
 FIRST_SEED = 101
@@ -23,7 +23,7 @@ COMMAND = " ".join(["python -m tests.measure.fates", *sys.argv[1:]])
 
 
 async def measure(folder: Path, options: argparse.Namespace) -> None:
-    before, seen = {**surroundings(), "command": COMMAND}, list[Figures]()
+    before, seen = {**run_metadata(), "command": COMMAND}, list[Figures]()
     async with (
         own_mongod(folder) as mongo,
         own_valkey(folder, ValkeyOptions(databases=DATABASES)) as valkey,
@@ -37,13 +37,13 @@ async def measure(folder: Path, options: argparse.Namespace) -> None:
                     with_number(valkey.uri, number + 1),
                 ),
             )
-            seen.append(figures(await play(scenario)))
+            seen.append(figures(await run_scenario(scenario)))
             print(json.dumps(seen[-1]), flush=True)
             if options.json is not None:
-                keep(options.json, {"surroundings": before, "runs": seen})
+                write_json(options.json, {"surroundings": before, "runs": seen})
 
 
-def keep(file: Path, seen: Figures) -> None:
+def write_json(file: Path, seen: Figures) -> None:
     file.write_text(json.dumps(seen, indent=1) + "\n")
 
 
@@ -51,7 +51,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--json", type=Path)
-    with a_folder() as folder, asyncio.Runner(loop_factory=fastest_loop()) as runner:
+    with a_temporary_folder() as folder, asyncio.Runner(loop_factory=find_loop_factory()) as runner:
         runner.run(measure(folder, parser.parse_args()))
 
 

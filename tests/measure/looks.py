@@ -22,13 +22,13 @@ from tempfile import TemporaryDirectory
 from gcsched.adapters.mail.template_folder import default_folder
 from gcsched.adapters.mail.template_variables import Variables
 from gcsched.adapters.mail.templates import Templates
-from tests.measure.spine import surroundings
+from tests.measure.spine import run_metadata
 
 WIDTHS = (320, 375, 600)
 HEIGHT = 560
 SCHEMES = {"light": "1", "dark": "0"}
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-LOOK = """
+MEASURE_SCRIPT = """
 const look = frame => {
   const page = frame.contentDocument, heading = page.querySelector("h1");
   const style = frame.contentWindow.getComputedStyle(heading);
@@ -47,7 +47,7 @@ window.addEventListener("load", () => {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class MailSample:
     """A person and a message, and the direction in which the message must be set."""
 
     username: str
@@ -57,33 +57,35 @@ class Look:
     direction: str = "ltr"
 
 
-LOOKS = {
-    "plain": Look(username="Zoë O'Neil", message="Interview on Friday at three, room 4.2"),
-    "nobody": Look(username="", message="Interview on Friday", empid=""),
-    "arabic": Look(
+MAIL_SAMPLES = {
+    "plain": MailSample(username="Zoë O'Neil", message="Interview on Friday at three, room 4.2"),
+    "nobody": MailSample(username="", message="Interview on Friday", empid=""),
+    "arabic": MailSample(
         username="سارة العلي",
         message="مقابلة يوم الجمعة في الساعة 15:00 (room 4.2)",
         direction="rtl",
     ),
-    "hebrew": Look(
+    "hebrew": MailSample(
         username="דנה כהן",
         message="15:00: ראיון ביום שישי, חדר 4.2",
         empid="עובד-17",
         direction="rtl",
     ),
-    "mixed": Look(username="דנה כהן", message="Meet דנה כהן on Friday!"),
-    "unbroken": Look(
+    "mixed": MailSample(username="דנה כהן", message="Meet דנה כהן on Friday!"),
+    "unbroken": MailSample(
         username="W" * 256,
         message="https://example.org/" + "a" * 400,
         email="x" * 64 + "@" + "long." * 35 + "example",
         empid="M" * 128,
     ),
-    "unbroken rtl": Look(username="ש" * 256, message="ש" * 400, empid="ש" * 128, direction="rtl"),
-    "cjk": Look(username="山田太郎" * 20, message="金曜日の面接" * 30),
+    "unbroken rtl": MailSample(
+        username="ש" * 256, message="ש" * 400, empid="ש" * 128, direction="rtl"
+    ),
+    "cjk": MailSample(username="山田太郎" * 20, message="金曜日の面接" * 30),
 }
 
 
-def page_of(look: Look) -> str:
+def render_page(look: MailSample) -> str:
     variables = Variables(
         username=look.username,
         message=look.message,
@@ -95,22 +97,22 @@ def page_of(look: Look) -> str:
     return Templates.load(default_folder()).render("doc", variables).html
 
 
-def frames() -> str:
+def page_of_frames() -> str:
     """Make one page with a frame for each look and width."""
     shown = "".join(
         f'<iframe name="{name}" width="{width}" height="{HEIGHT}" frameborder="0"'
-        f' srcdoc="{escape(page_of(look))}"></iframe>'
-        for name, look in LOOKS.items()
+        f' srcdoc="{escape(render_page(look))}"></iframe>'
+        for name, look in MAIL_SAMPLES.items()
         for width in WIDTHS
     )
     style = f"body {{ margin: 0; background: gray; width: {sum(WIDTHS) + 30}px }}"
     return (
         f'<!DOCTYPE html><meta charset="utf-8"><style>{style}</style>'
-        f"<script>{LOOK}</script>{shown}<pre id=seen></pre>"
+        f"<script>{MEASURE_SCRIPT}</script>{shown}<pre id=seen></pre>"
     )
 
 
-def browse(page: Path, *options: str) -> str:
+def run_browser(page: Path, *options: str) -> str:
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
     if browser is None:
         sys.exit(f"none of {', '.join(BROWSERS)} is installed; Debian: apt-get install chromium")
@@ -123,7 +125,7 @@ def browse(page: Path, *options: str) -> str:
     return done.stdout
 
 
-def faults(seen: list[dict[str, object]]) -> list[str]:
+def find_faults(seen: list[dict[str, object]]) -> list[str]:
     found = [
         f"{each['name']} at {each['width']} px: scrolls to {each['scrolls']} px"
         for each in seen
@@ -132,22 +134,22 @@ def faults(seen: list[dict[str, object]]) -> list[str]:
     found += [
         f"{each['name']}: is set {each['direction']}"
         for each in seen
-        if each["direction"] != LOOKS[str(each["name"])].direction
+        if each["direction"] != MAIL_SAMPLES[str(each["name"])].direction
     ]
     return found
 
 
-def look_at(pictures: Path) -> list[dict[str, object]]:
+def render_in_browser(pictures: Path) -> list[dict[str, object]]:
     pictures.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory() as folder:
         page = Path(folder) / "looks.html"
-        page.write_text(frames(), "utf-8")
-        dom = browse(page, "--dump-dom")
+        page.write_text(page_of_frames(), "utf-8")
+        dom = run_browser(page, "--dump-dom")
         for scheme, number in SCHEMES.items():
-            browse(
+            run_browser(
                 page,
                 f"--screenshot={pictures / scheme}.png",
-                f"--window-size={sum(WIDTHS) + 30},{len(LOOKS) * (HEIGHT + 5)}",
+                f"--window-size={sum(WIDTHS) + 30},{len(MAIL_SAMPLES) * (HEIGHT + 5)}",
                 f"--blink-settings=preferredColorScheme={number}",
             )
     found = re.search(r'<pre id="seen">(.+?)</pre>', dom, re.DOTALL)
@@ -162,10 +164,10 @@ def main() -> None:
     parser.add_argument("pictures", type=Path)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    seen = look_at(options.pictures)
+    seen = render_in_browser(options.pictures)
     figures = {
-        "surroundings": {**surroundings(), "command": "python -m tests.measure.looks PICTURES"},
-        "faults": faults(seen),
+        "surroundings": {**run_metadata(), "command": "python -m tests.measure.looks PICTURES"},
+        "faults": find_faults(seen),
         "seen": seen,
     }
     print(json.dumps(figures, indent=1))

@@ -21,7 +21,7 @@ from typing import Any
 
 from pymongo import MongoClient
 
-from tests.scenarios.cluster import Call, Stage, a_stage, lateness, quantile
+from tests.scenarios.cluster import Call, Cluster, a_cluster, lateness, quantile
 from tests.support.service import a_meet
 from tests.support.wait import until
 
@@ -29,11 +29,11 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 Figures = dict[str, Any]
 
 
-def soon(seconds: float) -> int:
+def seconds_from_now(seconds: float) -> int:
     return int(time.time() + seconds)
 
 
-async def arrived(stage: Stage, count: int, *, within: float) -> dict[str, list[float]]:
+async def wait_for_mails(stage: Cluster, count: int, *, within: float) -> dict[str, list[float]]:
     """Wait until *count* recipients have mail, then a moment longer for any duplicates."""
     try:
         await until(lambda: len(stage.arrivals()) >= count, within=within, every=0.2)
@@ -43,11 +43,11 @@ async def arrived(stage: Stage, count: int, *, within: float) -> dict[str, list[
     return stage.arrivals()
 
 
-def mails(stage: Stage, count: int) -> Figures:
+def mail_figures(stage: Cluster, count: int) -> Figures:
     """Tell what reached the relay, and whether each duplicate was UNCERTAIN."""
     arrivals = stage.arrivals()
     double = {recipient for recipient, times in arrivals.items() if len(times) > 1}
-    uncertain = stage.uncertain()
+    uncertain = stage.uncertain_recipients()
     return {
         "wanted": count,
         "missing": count - len(arrivals),
@@ -58,14 +58,14 @@ def mails(stage: Stage, count: int) -> Figures:
     }
 
 
-def states(stage: Stage) -> dict[str, int]:
+def states(stage: Cluster) -> dict[str, int]:
     found: dict[str, int] = {}
     for job in stage.jobs():
         found[job["state"]] = found.get(job["state"], 0) + 1
     return found
 
 
-def late(arrivals: dict[str, list[float]]) -> Figures:
+def lateness_figures(arrivals: dict[str, list[float]]) -> Figures:
     values = lateness(arrivals)
     return {
         "late_p50_ms": round(quantile(values, 0.5) * 1e3, 1),
@@ -75,7 +75,7 @@ def late(arrivals: dict[str, list[float]]) -> Figures:
     }
 
 
-def calls(made: list[Call]) -> Figures:
+def call_figures(made: list[Call]) -> Figures:
     took = sorted(call.seconds for call in made)
     return {
         "calls": len(made),
@@ -89,27 +89,27 @@ def calls(made: list[Call]) -> Figures:
 
 async def one_second(folder: Path) -> Figures:
     """200 jobs due in the same coming second."""
-    async with a_stage(folder) as stage:
-        due = soon(4)
+    async with a_cluster(folder) as stage:
+        due = seconds_from_now(4)
         await stage.call(a_meet(n, timestamp=due) for n in range(200))
-        arrivals = await arrived(stage, 200, within=30)
-        return {**late(arrivals), **mails(stage, 200)}
+        arrivals = await wait_for_mails(stage, 200, within=30)
+        return {**lateness_figures(arrivals), **mail_figures(stage, 200)}
 
 
 async def steady(folder: Path) -> Figures:
     """50 jobs/s for 20 s, each due some seconds after its call."""
-    async with a_stage(folder) as stage:
-        begin = soon(3)
+    async with a_cluster(folder) as stage:
+        begin = seconds_from_now(3)
         requests = (a_meet(n, timestamp=begin + n // 50) for n in range(1000))
         made = await stage.call(requests, per_second=50)
-        arrivals = await arrived(stage, 1000, within=60)
-        return {**late(arrivals), **calls(made), **mails(stage, 1000)}
+        arrivals = await wait_for_mails(stage, 1000, within=60)
+        return {**lateness_figures(arrivals), **call_figures(made), **mail_figures(stage, 1000)}
 
 
-async def killed_after_replies(folder: Path) -> Figures:
+async def kill_after_replies(folder: Path) -> Figures:
     """300 jobs due 15 s later; SIGKILL of service and both stores right after the replies."""
-    async with a_stage(folder) as stage:
-        due = soon(15)
+    async with a_cluster(folder) as stage:
+        due = seconds_from_now(15)
         made = await stage.call(a_meet(n, timestamp=due) for n in range(300))
         await stage.services[0].kill()
         stage.mongo.kill()
@@ -117,13 +117,13 @@ async def killed_after_replies(folder: Path) -> Figures:
         await stage.mongo.start()
         await stage.valkey.start()
         await stage.services[0].start()
-        arrivals = await arrived(stage, 300, within=90)
-        return {**calls(made), **late(arrivals), **mails(stage, 300)}
+        arrivals = await wait_for_mails(stage, 300, within=90)
+        return {**call_figures(made), **lateness_figures(arrivals), **mail_figures(stage, 300)}
 
 
-async def killed_while_sending(folder: Path) -> Figures:
+async def kill_while_sending(folder: Path) -> Figures:
     """300 jobs due now; SIGKILL of the service in the middle of sending, then a restart."""
-    async with a_stage(folder, smtp_sessions="4") as stage:
+    async with a_cluster(folder, smtp_sessions="4") as stage:
         sending = asyncio.ensure_future(stage.call(a_meet(n, timestamp=1) for n in range(300)))
         await until(lambda: len(stage.arrivals()) >= 60, within=30, every=0.002)
         await stage.services[0].kill()
@@ -132,96 +132,104 @@ async def killed_while_sending(folder: Path) -> Figures:
         at_kill = len(stage.arrivals())
         await stage.services[0].start()
         again = await stage.call(a_meet(n, timestamp=1) for n in range(300))
-        await arrived(stage, 300, within=90)
+        await wait_for_mails(stage, 300, within=90)
         return {
             "accepted_before_kill": accepted,
             "arrived_at_kill": at_kill,
-            "asked_again_failed": calls(again)["failed"],
-            **mails(stage, 300),
+            "asked_again_failed": call_figures(again)["failed"],
+            **mail_figures(stage, 300),
         }
 
 
-async def redis_trouble(folder: Path, trouble: str) -> Figures:
+async def redis_failure(folder: Path, trouble: str) -> Figures:
     """50 calls/s for 40 s with mails due all the time; trouble from second 5 to second 25."""
-    async with a_stage(folder) as stage:
-        begin = soon(3)
+    async with a_cluster(folder) as stage:
+        begin = seconds_from_now(3)
         requests = (a_meet(n, timestamp=begin + n // 50) for n in range(2000))
         calling = asyncio.ensure_future(stage.call(requests, per_second=50))
         await asyncio.sleep(5)
         if trouble == "killed":
             stage.valkey.kill()
         elif trouble == "frozen":
-            stage.valkey.stop_signal()
+            stage.valkey.freeze()
         else:
             await stage.flush_redis()
         await asyncio.sleep(20)
         if trouble == "killed":
             await stage.valkey.start()
         elif trouble == "frozen":
-            stage.valkey.cont()
+            stage.valkey.resume()
         made = await calling
-        arrivals = await arrived(stage, 2000, within=60)
-        return {**calls(made), **late(arrivals), **mails(stage, 2000)}
+        arrivals = await wait_for_mails(stage, 2000, within=60)
+        return {**call_figures(made), **lateness_figures(arrivals), **mail_figures(stage, 2000)}
 
 
 async def two_services(folder: Path) -> Figures:
     """2,000 jobs due in one second on two services."""
-    async with a_stage(folder, services=2) as stage:
-        due = soon(12)
+    async with a_cluster(folder, services=2) as stage:
+        due = seconds_from_now(12)
         await stage.call(a_meet(n, timestamp=due) for n in range(2000))
-        arrivals = await arrived(stage, 2000, within=60)
-        return {"sent_by": sent_by(stage), **late(arrivals), **mails(stage, 2000)}
+        arrivals = await wait_for_mails(stage, 2000, within=60)
+        return {
+            "sent_by": count_sent_by_service(stage),
+            **lateness_figures(arrivals),
+            **mail_figures(stage, 2000),
+        }
 
 
-def sent_by(stage: Stage) -> list[int]:
+def count_sent_by_service(stage: Cluster) -> list[int]:
     return [each.log.count('"job sent"') for each in stage.services]
 
 
-async def one_paused(folder: Path) -> Figures:
+async def pause_one_service(folder: Path) -> Figures:
     """Two services, one of them SIGSTOPped for 40 s while it sends, then SIGCONT."""
-    async with a_stage(folder, services=2, smtp_sessions="4") as stage:
-        due = soon(12)
+    async with a_cluster(folder, services=2, smtp_sessions="4") as stage:
+        due = seconds_from_now(12)
         await stage.call(a_meet(n, timestamp=due) for n in range(2000))
         await until(lambda: len(stage.arrivals()) >= 100, within=60, every=0.005)
         stage.services[0].freeze()
         await asyncio.sleep(40)
         stage.services[0].signal(signal.SIGCONT)
-        await arrived(stage, 2000, within=90)
-        return {"sent_by": sent_by(stage), **mails(stage, 2000)}
+        await wait_for_mails(stage, 2000, within=90)
+        return {"sent_by": count_sent_by_service(stage), **mail_figures(stage, 2000)}
 
 
 async def identical(folder: Path) -> Figures:
     """200 identical calls at the same moment, spread over two services."""
-    async with a_stage(folder, services=2) as stage:
-        made = await stage.call(a_meet(1, timestamp=soon(2)) for _ in range(200))
-        await arrived(stage, 1, within=30)
-        return {"job_ids": len({call.job_id for call in made}), **calls(made), **mails(stage, 1)}
+    async with a_cluster(folder, services=2) as stage:
+        made = await stage.call(a_meet(1, timestamp=seconds_from_now(2)) for _ in range(200))
+        await wait_for_mails(stage, 1, within=30)
+        return {
+            "job_ids": len({call.job_id for call in made}),
+            **call_figures(made),
+            **mail_figures(stage, 1),
+        }
 
 
 async def daily(folder: Path) -> Figures:
     """Timestamp 0: nothing before the daily run, everything after it; a missed run is made up."""
     at = time.gmtime(time.time() + 75)
     run_at = time.time() + 75 - at.tm_sec
-    async with a_stage(folder, daily_at=time.strftime("%H:%M", at)) as stage:
+    async with a_cluster(folder, daily_at=time.strftime("%H:%M", at)) as stage:
         await stage.call(a_meet(n, timestamp=0) for n in range(50))
         await asyncio.sleep(max(0.0, run_at - 1 - time.time()))
         before = len(stage.arrivals())
-        await arrived(stage, 50, within=30)
+        await wait_for_mails(stage, 50, within=30)
         after = [times[0] - run_at for times in stage.arrivals().values()]
         await stage.services[0].stop()
         requeue(stage)
         await stage.services[0].start()
-        await until(lambda: len(stage.entries()) >= 100, within=40, every=0.2)
+        await until(lambda: len(stage.ledger_entries()) >= 100, within=40, every=0.2)
         await asyncio.sleep(15)
         return {
             "before_the_run": before,
             "seconds_after_the_run_max": round(max(after), 3),
-            "made_up": len(stage.entries()) - 50,
+            "made_up": len(stage.ledger_entries()) - 50,
             "states": states(stage),
         }
 
 
-def requeue(stage: Stage) -> None:
+def requeue(stage: Cluster) -> None:
     """Put all jobs back as if today's run had been missed while the service was down."""
     with MongoClient[dict[str, Any]](stage.mongo.uri) as client:
         database = client.get_default_database()
@@ -235,24 +243,24 @@ SCENARIOS: dict[str, Callable[[Path], Coroutine[Any, Any, Figures]]] = {
     "one_second": one_second,
     "steady": steady,
     "daily": daily,
-    "killed_after_replies": killed_after_replies,
-    "killed_while_sending": killed_while_sending,
-    "redis_killed": lambda folder: redis_trouble(folder, "killed"),
-    "redis_frozen": lambda folder: redis_trouble(folder, "frozen"),
-    "redis_flushed": lambda folder: redis_trouble(folder, "flushed"),
+    "killed_after_replies": kill_after_replies,
+    "killed_while_sending": kill_while_sending,
+    "redis_killed": lambda folder: redis_failure(folder, "killed"),
+    "redis_frozen": lambda folder: redis_failure(folder, "frozen"),
+    "redis_flushed": lambda folder: redis_failure(folder, "flushed"),
     "two_services": two_services,
-    "one_paused": one_paused,
+    "one_paused": pause_one_service,
     "identical": identical,
 }
 
 
 @contextmanager
-def a_folder() -> Iterator[Path]:
+def a_temporary_folder() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="gcsched-measure-") as folder:
         yield Path(folder)
 
 
-def surroundings() -> Figures:
+def run_metadata() -> Figures:
     commit = subprocess.run(
         ["git", "describe", "--always", "--dirty"],  # noqa: S607  # git from the PATH
         cwd=ROOT,
@@ -273,9 +281,9 @@ def main() -> None:
     parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", default=list(SCENARIOS))
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    figures: Figures = {"surroundings": surroundings()}
+    figures: Figures = {"surroundings": run_metadata()}
     for name in options.scenarios:
-        with a_folder() as folder:
+        with a_temporary_folder() as folder:
             figures[name] = asyncio.run(SCENARIOS[name](folder))
         print(name, json.dumps(figures[name]), flush=True)
         if options.json:

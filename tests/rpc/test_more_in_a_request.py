@@ -10,11 +10,11 @@ import grpc
 import pytest
 
 from gcsched.pb import task_pb2
-from tests.support.app import Running
-from tests.support.relay.script import Kept
+from tests.support.app import RunningApp
+from tests.support.relay.script import KeptMail
 from tests.support.relay.server import Relay
 from tests.support.service import Stub, a_meet
-from tests.support.status_details import reason, status_of, violations
+from tests.support.status_details import error_reason, status_of, violations
 from tests.support.wait import until
 
 Response = task_pb2.MeetResponse
@@ -34,21 +34,21 @@ def app_settings(folder: Path) -> dict[str, str]:
     return {"templates_dir": str(folder)}
 
 
-def soon() -> int:
+def in_an_hour() -> int:
     return int(time.time()) + HOUR
 
 
-async def refused(stub: Stub, request: task_pb2.MeetRequest) -> Any:
+async def expect_error(stub: Stub, request: task_pb2.MeetRequest) -> Any:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await stub.ScheduleMeet(request)
     return caught.value
 
 
-async def jobs_of(app: Running) -> list[dict[str, Any]]:
+async def jobs_of(app: RunningApp) -> list[dict[str, Any]]:
     return await app.resources.mongo.jobs.find().to_list(None)
 
 
-def texts_of(mail: Kept) -> list[str]:
+def texts_of(mail: KeptMail) -> list[str]:
     parts = BytesParser(policy=policy.default).parsebytes(mail.content).iter_parts()
     return [part.get_content().replace("\r\n", "\n") for part in parts]
 
@@ -56,7 +56,7 @@ def texts_of(mail: Kept) -> list[str]:
 async def test_the_answer_says_what_was_done_and_when_the_job_acts(
     stub: Stub,
 ) -> None:
-    due = soon()
+    due = in_an_hour()
 
     first = await stub.ScheduleMeet(a_meet(1, timestamp=due))
     again = await stub.ScheduleMeet(a_meet(1, timestamp=due))
@@ -90,8 +90,8 @@ async def test_a_mail_is_made_of_all_that_was_asked_for(stub: Stub, relay: Relay
     assert relay.violations == []
 
 
-async def test_what_was_said_is_kept_with_the_job(stub: Stub, app: Running) -> None:
-    due = soon()
+async def test_what_was_said_is_kept_with_the_job(stub: Stub, app: RunningApp) -> None:
+    due = in_an_hour()
 
     await stub.ScheduleMeet(
         a_meet(
@@ -110,24 +110,24 @@ async def test_what_was_said_is_kept_with_the_job(stub: Stub, app: Running) -> N
     assert (job["request_id"], job["priority"], job["template"]) == ("R-1", "URGENT", "doc")
 
 
-async def test_a_request_id_stands_for_its_content(stub: Stub, app: Running) -> None:
-    due = soon()
+async def test_a_request_id_stands_for_its_content(stub: Stub, app: RunningApp) -> None:
+    due = in_an_hour()
     mine: dict[str, Any] = {"timestamp": due, "request_id": "0b9a7c1e"}
 
     first = await stub.ScheduleMeet(a_meet(1, **mine))
     again = await stub.ScheduleMeet(a_meet(1, template="doc", **mine))
     twin = await stub.ScheduleMeet(a_meet(1, timestamp=due, request_id="another"))
-    error = await refused(stub, a_meet(2, **mine))
+    error = await expect_error(stub, a_meet(2, **mine))
 
     assert (again.outcome, again.job_id) == (Response.REPLAYED, first.job_id)
     assert (twin.outcome, twin.job_id != first.job_id) == (Response.CREATED, True)
     assert error.code() is grpc.StatusCode.ALREADY_EXISTS
-    assert reason(status_of(error)) == ("REQUEST_ID_REUSED", {"job_id": first.job_id})
+    assert error_reason(status_of(error)) == ("REQUEST_ID_REUSED", {"job_id": first.job_id})
     assert len(await jobs_of(app)) == 2
 
 
 async def test_what_is_wrong_with_the_new_fields_is_told_by_their_names(
-    stub: Stub, app: Running
+    stub: Stub, app: RunningApp
 ) -> None:
     request = a_meet(
         1,
@@ -140,7 +140,7 @@ async def test_what_is_wrong_with_the_new_fields_is_told_by_their_names(
     )
     request.MergeFromString(b"\x60\x07")  # priority 7: a number of a contract to come
 
-    error = await refused(stub, request)
+    error = await expect_error(stub, request)
 
     told = violations(status_of(error))
     assert [field for field, _ in told] == [
@@ -151,9 +151,9 @@ async def test_what_is_wrong_with_the_new_fields_is_told_by_their_names(
 
 
 async def test_validate_only_shows_the_mail_and_stores_nothing(
-    stub: Stub, app: Running, relay: Relay
+    stub: Stub, app: RunningApp, relay: Relay
 ) -> None:
-    due = soon()
+    due = in_an_hour()
     request = a_meet(
         1,
         timestamp=due,
@@ -181,9 +181,9 @@ async def test_validate_only_shows_the_mail_and_stores_nothing(
 
 
 async def test_validate_only_names_the_job_that_is_there_already_and_a_blocked_address(
-    stub: Stub, app: Running
+    stub: Stub, app: RunningApp
 ) -> None:
-    due = soon()
+    due = in_an_hour()
     first = await stub.ScheduleMeet(a_meet(1, timestamp=due, emailID="gone@example.org"))
     await app.resources.mongo.suppressions.insert_one(
         {
@@ -208,9 +208,9 @@ async def test_validate_only_names_the_job_that_is_there_already_and_a_blocked_a
 async def test_validate_only_says_how_the_job_stands_that_is_there_already(
     stub: Stub,
 ) -> None:
-    wish = a_meet(1, timestamp=soon())
+    wish = a_meet(1, timestamp=in_an_hour())
     first = await stub.ScheduleMeet(wish)
-    elsewhere = soon() + 1_000
+    elsewhere = in_an_hour() + 1_000
     await stub.RescheduleJob(
         task_pb2.RescheduleJobRequest(job_id=first.job_id, timestamp=elsewhere)
     )
@@ -223,10 +223,12 @@ async def test_validate_only_says_how_the_job_stands_that_is_there_already(
 
 
 async def test_validate_only_finds_the_same_errors(stub: Stub) -> None:
-    await stub.ScheduleMeet(a_meet(1, timestamp=soon(), request_id="R"))
+    await stub.ScheduleMeet(a_meet(1, timestamp=in_an_hour(), request_id="R"))
 
-    reused = await refused(stub, a_meet(2, timestamp=soon(), request_id="R", validate_only=True))
-    needs = await refused(stub, a_meet(2, template="interview", validate_only=True))
+    reused = await expect_error(
+        stub, a_meet(2, timestamp=in_an_hour(), request_id="R", validate_only=True)
+    )
+    needs = await expect_error(stub, a_meet(2, template="interview", validate_only=True))
 
-    assert reason(status_of(reused))[0] == "REQUEST_ID_REUSED"
+    assert error_reason(status_of(reused))[0] == "REQUEST_ID_REUSED"
     assert [field for field, _ in violations(status_of(needs))] == ["variables"]

@@ -8,8 +8,8 @@ from typing import Any
 import grpc
 import pytest
 
-from gcsched.errors import MalformedMessage, MessageLate
-from gcsched.rpc.reads import Reads
+from gcsched.errors import MalformedMessage, MessageTimeout
+from gcsched.rpc.reads import ReadLimiter
 from tests.support.wait import until
 
 
@@ -28,21 +28,21 @@ class Sender:
         return message
 
 
-class Ticking(Reads):
+class ManualReadLimiter(ReadLimiter):
     """Reads whose ticks a test makes."""
 
     def tick(self) -> None:
-        self._look()
+        self._cut_off_late_reads()
 
 
-def reading(reads: Reads, senders: list[Sender]) -> list[asyncio.Task[bytes]]:
+def start_reads(reads: ReadLimiter, senders: list[Sender]) -> list[asyncio.Task[bytes]]:
     contexts: list[Any] = [*senders]
-    return [asyncio.create_task(reads.only(context)) for context in contexts]
+    return [asyncio.create_task(reads.read_single(context)) for context in contexts]
 
 
 async def test_a_message_is_given_as_it_came() -> None:
     sender = Sender()
-    [task] = reading(Reads(), [sender])
+    [task] = start_reads(ReadLimiter(), [sender])
     sender.message.set_result(b"\x0a\x01a")
 
     assert await task == b"\x0a\x01a"
@@ -50,7 +50,7 @@ async def test_a_message_is_given_as_it_came() -> None:
 
 async def test_a_call_that_ends_without_one_is_malformed() -> None:
     sender = Sender()
-    [task] = reading(Reads(), [sender])
+    [task] = start_reads(ReadLimiter(), [sender])
     sender.message.set_result(grpc.aio.EOF)
 
     with pytest.raises(MalformedMessage, match="exactly one message"):
@@ -58,32 +58,32 @@ async def test_a_call_that_ends_without_one_is_malformed() -> None:
 
 
 async def test_no_read_is_for_ever() -> None:
-    [task] = reading(Reads(longest=timedelta(milliseconds=50)), [Sender()])
+    [task] = start_reads(ReadLimiter(longest=timedelta(milliseconds=50)), [Sender()])
 
-    with pytest.raises(MessageLate, match=r"within 0\.\d s"):
+    with pytest.raises(MessageTimeout, match=r"within 0\.\d s"):
         await asyncio.wait_for(task, 5)
 
 
 async def test_where_too_many_are_slow_the_newest_are_cut_off() -> None:
     senders = [Sender() for _ in range(5)]
-    tasks = reading(Reads(slow=2), senders)
+    tasks = start_reads(ReadLimiter(max_slow=2), senders)
 
     done, _ = await asyncio.wait(tasks[2:], timeout=5)
     for sender in senders[:2]:
         sender.message.set_result(b"x")
 
     assert len(done) == 3
-    assert {type(task.exception()) for task in done} == {MessageLate}
+    assert {type(task.exception()) for task in done} == {MessageTimeout}
     assert await asyncio.gather(*tasks[:2]) == [b"x", b"x"]
 
 
 async def test_one_that_is_slow_for_over_a_second_makes_room() -> None:
-    reads, old, new = Reads(slow=1), Sender(), Sender()
-    [first] = reading(reads, [old])
+    reads, old, new = ReadLimiter(max_slow=1), Sender(), Sender()
+    [first] = start_reads(reads, [old])
     await asyncio.wait([first], timeout=1.3)
-    [second] = reading(reads, [new])
+    [second] = start_reads(reads, [new])
 
-    with pytest.raises(MessageLate):
+    with pytest.raises(MessageTimeout):
         await asyncio.wait_for(first, 5)
     new.message.set_result(b"x")
 
@@ -92,7 +92,7 @@ async def test_one_that_is_slow_for_over_a_second_makes_room() -> None:
 
 async def test_those_who_wait_to_be_read_are_read_when_others_are() -> None:
     senders = [Sender() for _ in range(3)]
-    tasks = reading(Reads(at_once=1), senders)
+    tasks = start_reads(ReadLimiter(max_reads=1), senders)
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     begun = [sender.is_read for sender in senders]
@@ -106,14 +106,14 @@ async def test_those_who_wait_to_be_read_are_read_when_others_are() -> None:
 
 
 async def test_who_comes_between_an_end_and_the_next_begin_waits_behind_it() -> None:
-    reads, senders = Reads(at_once=2), [Sender() for _ in range(4)]
-    tasks = reading(reads, senders)
+    reads, senders = ReadLimiter(max_reads=2), [Sender() for _ in range(4)]
+    tasks = start_reads(reads, senders)
     await asyncio.sleep(0)
     newcomers = [Sender() for _ in range(2)]
     for sender in senders[:2]:
         sender.message.set_result(b"x")
     # The tasks of newcomers begin right after those that end, before those that waited are awake.
-    tasks += reading(reads, newcomers)
+    tasks += start_reads(reads, newcomers)
     for _ in range(5):
         await asyncio.sleep(0)
     begun = [sender.is_read for sender in [*senders, *newcomers]]
@@ -121,7 +121,7 @@ async def test_who_comes_between_an_end_and_the_next_begin_waits_behind_it() -> 
         sender.message.set_result(b"x")
     await asyncio.gather(*tasks)
     again = [Sender() for _ in range(3)]
-    last = reading(reads, again)
+    last = start_reads(reads, again)
     for _ in range(2):
         await asyncio.sleep(0)
     begun_again = [sender.is_read for sender in again]
@@ -134,8 +134,8 @@ async def test_who_comes_between_an_end_and_the_next_begin_waits_behind_it() -> 
 
 
 async def test_a_place_given_to_a_caller_who_leaves_is_the_next_ones() -> None:
-    reads, senders = Reads(at_once=1), [Sender() for _ in range(3)]
-    tasks = reading(reads, senders)
+    reads, senders = ReadLimiter(max_reads=1), [Sender() for _ in range(3)]
+    tasks = start_reads(reads, senders)
     await asyncio.sleep(0)
     senders[0].message.set_result(b"x")
     await asyncio.sleep(0)  # the first has ended, and the second is not awake yet
@@ -148,8 +148,8 @@ async def test_a_place_given_to_a_caller_who_leaves_is_the_next_ones() -> None:
 
 async def test_a_message_that_has_arrived_is_not_cut_off() -> None:
     loop = asyncio.get_running_loop()
-    reads, sender = Ticking(longest=timedelta(milliseconds=50)), Sender()
-    [task] = reading(reads, [sender])
+    reads, sender = ManualReadLimiter(longest=timedelta(milliseconds=50)), Sender()
+    [task] = start_reads(reads, [sender])
     await until(lambda: sender.is_read)
     arrived = asyncio.Event()
 
@@ -167,7 +167,7 @@ async def test_a_message_that_has_arrived_is_not_cut_off() -> None:
 
 
 async def test_a_caller_who_hangs_up_is_no_late_sender() -> None:
-    [task] = reading(Reads(), [Sender()])
+    [task] = start_reads(ReadLimiter(), [Sender()])
     await asyncio.sleep(0)
     task.cancel()
 
@@ -181,16 +181,18 @@ async def test_grpcs_read_goes_on_when_its_call_does_not(
 ) -> None:
     """A read of gRPC's that is cancelled never frees the message that it has got meanwhile."""
     sender, next_one = Sender(), Sender()
-    reads = Reads(at_once=1, longest=timedelta(milliseconds=50))
-    tasks = reading(reads, [sender])
+    reads = ReadLimiter(max_reads=1, longest=timedelta(milliseconds=50))
+    tasks = start_reads(reads, [sender])
     await until(lambda: sender.is_read)
     if leave is not None:
         leave(tasks[0])
-    tasks += reading(reads, [next_one])
+    tasks += start_reads(reads, [next_one])
     await asyncio.wait(tasks[:1], timeout=5)
     sender.message.set_result(b"x")
     await until(lambda: sender.has_read)
     next_one.message.set_result(b"y")
 
-    assert isinstance(tasks[0].exception(), MessageLate) if leave is None else tasks[0].cancelled()
+    assert (
+        isinstance(tasks[0].exception(), MessageTimeout) if leave is None else tasks[0].cancelled()
+    )
     assert await tasks[1] == b"y"

@@ -8,9 +8,9 @@ import pytest
 
 from gcsched import __version__
 from gcsched.pb import task_pb2
-from tests.support.app import a_setting, running
+from tests.support.app import make_settings, running_app
 from tests.support.relay.server import Relay
-from tests.support.service import Stub, a_meet, scheduler
+from tests.support.service import Stub, a_meet, scheduler_stub
 from tests.support.stores import own_mongod
 from tests.support.wait import until
 
@@ -20,7 +20,7 @@ def app_settings() -> dict[str, str]:
     return {"suppression_days": "7", "smtp_rate": "1000"}
 
 
-async def become(state: task_pb2.Job.State, job_id: str, stub: Stub) -> task_pb2.Job:
+async def wait_for_state(state: task_pb2.Job.State, job_id: str, stub: Stub) -> task_pb2.Job:
     """Wait until the job is in *state*; give it."""
 
     async def read() -> list[task_pb2.Job]:
@@ -31,8 +31,8 @@ async def become(state: task_pb2.Job.State, job_id: str, stub: Stub) -> task_pb2
     return job
 
 
-async def sent(stub: Stub, job_id: str) -> task_pb2.Job:
-    return await become(task_pb2.Job.SENT, job_id, stub)
+async def wait_until_sent(stub: Stub, job_id: str) -> task_pb2.Job:
+    return await wait_for_state(task_pb2.Job.SENT, job_id, stub)
 
 
 async def test_a_mail_can_be_followed_from_the_request_to_the_relays_words(
@@ -40,7 +40,7 @@ async def test_a_mail_can_be_followed_from_the_request_to_the_relays_words(
 ) -> None:
     job_id = (await stub.ScheduleMeet(a_meet(1, empName="Zoë"))).job_id
 
-    job = await sent(stub, job_id)
+    job = await wait_until_sent(stub, job_id)
     listed = await stub.ListJobs(
         task_pb2.ListJobsRequest(filter=task_pb2.JobFilter(empid="EMP000001"))
     )
@@ -72,7 +72,7 @@ async def is_known(stub: Stub) -> bool:
 
 async def test_a_recipient_is_known_and_forgotten(stub: Stub) -> None:
     job_id = (await stub.ScheduleMeet(a_meet(1))).job_id
-    await sent(stub, job_id)
+    await wait_until_sent(stub, job_id)
 
     await until(lambda: is_known(stub))
     forgotten = await stub.ForgetRecipient(task_pb2.ForgetRecipientRequest(empid="EMP000001"))
@@ -89,11 +89,11 @@ async def test_a_blocked_address_gets_no_mail_until_it_is_freed(stub: Stub, rela
     )
     job_id = (await stub.ScheduleMeet(a_meet(1))).job_id
 
-    job = await become(task_pb2.Job.SUPPRESSED, job_id, stub)
+    job = await wait_for_state(task_pb2.Job.SUPPRESSED, job_id, stub)
     await stub.RemoveSuppression(task_pb2.RemoveSuppressionRequest(email=address))
     again = (await stub.ScheduleMeet(a_meet(1))).job_id
 
-    await sent(stub, again)
+    await wait_until_sent(stub, again)
     assert blocked.expire_time.seconds - blocked.create_time.seconds == 7 * 86_400
     assert "asked for it" in job.reason
     assert len(relay.ledger) == 1
@@ -103,13 +103,13 @@ async def test_the_status_tells_of_the_mails_the_relay_and_the_jobs(
     stub: Stub, relay: Relay
 ) -> None:
     job_id = (await stub.ScheduleMeet(a_meet(1))).job_id
-    await sent(stub, job_id)
+    await wait_until_sent(stub, job_id)
 
-    async def told() -> list[task_pb2.StatusReport]:
+    async def find_full_status() -> list[task_pb2.StatusReport]:
         report = await stub.GetStatus(task_pb2.GetStatusRequest())
         return [report] if report.lateness.mails and report.counts else []
 
-    [report] = await until(told)
+    [report] = await until(find_full_status)
 
     [first] = report.relays
     assert report.lateness.mails == 1
@@ -127,13 +127,13 @@ async def test_the_status_is_told_at_once_while_mongodb_is_silent(
     tmp_path: Path, redis_url: str, relay: Relay
 ) -> None:
     async with own_mongod(tmp_path) as mongod:
-        settings = a_setting(mongo=mongod.uri, redis=redis_url, relay_port=relay.port)
-        async with running(settings) as app, scheduler(app.target) as stub:
-            mongod.stop_signal()
+        settings = make_settings(mongo=mongod.uri, redis=redis_url, relay_port=relay.port)
+        async with running_app(settings) as app, scheduler_stub(app.target) as stub:
+            mongod.freeze()
             begun = time.monotonic()
             report = await stub.GetStatus(task_pb2.GetStatusRequest(), timeout=2)
             took = time.monotonic() - begun
-            mongod.cont()
+            mongod.resume()
 
     assert report.version == __version__
     assert took < 1

@@ -14,13 +14,13 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from structlog.testing import capture_logs
 
 from gcsched.pb import task_pb2
-from gcsched.rpc.server import Most, serving_grpc
+from gcsched.rpc.server import ServerLimits, serving_grpc
 from gcsched.rpc.servicer import SchedulerServicer
-from gcsched.rpc.stream_limits import MOST_CONVERSATIONS
-from tests.support.handlers import METHODS, handlers_of
-from tests.support.raw_calls import NO_WINDOW, RawConnection, message, raw_connection
-from tests.support.rpc_server import Refusal, refused, serving
-from tests.support.service import is_serving, scheduler
+from gcsched.rpc.stream_limits import MAX_BIDI_STREAMS
+from tests.support.handlers import METHOD_NAMES, handlers_of
+from tests.support.raw_calls import NO_WINDOW, RawConnection, frame_message, raw_connection
+from tests.support.rpc_server import ErrorStatus, read_error_status, serve_servicer
+from tests.support.service import is_serving, scheduler_stub
 from tests.support.wait import until
 
 NOT_UTF_8 = b"\x0a\x02\xff\xfe"
@@ -31,7 +31,7 @@ REFLECTION = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
 
 @pytest.fixture
 async def target() -> AsyncIterator[str]:
-    async with serving(SchedulerServicer(handlers_of())) as target:
+    async with serve_servicer(SchedulerServicer(handlers_of())) as target:
         yield target
 
 
@@ -50,22 +50,22 @@ async def messages(*octets: bytes) -> AsyncIterator[bytes]:
         yield each
 
 
-def is_malformed(refusal: Refusal) -> bool:
+def is_malformed(refusal: ErrorStatus) -> bool:
     return (refusal.code, refusal.reason) == (
         grpc.StatusCode.INVALID_ARGUMENT,
         "MALFORMED_MESSAGE",
     )
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", METHOD_NAMES)
 async def test_no_message_and_one_that_cannot_be_parsed_are_invalid(
     channel: grpc.aio.Channel, method: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     ask: Any = channel.unary_unary(path(method))
     stream: Any = channel.stream_unary(path(method))
     with capture_logs() as logs:
-        seen = [await refused(stream(messages(), timeout=5))]
-        seen.append(await refused(ask(GARBAGE, timeout=5)))
+        seen = [await read_error_status(stream(messages(), timeout=5))]
+        seen.append(await read_error_status(ask(GARBAGE, timeout=5)))
 
     assert all(is_malformed(each) for each in seen)
     assert logs == []
@@ -73,7 +73,7 @@ async def test_no_message_and_one_that_cannot_be_parsed_are_invalid(
 
 
 @pytest.mark.parametrize("raw", [GARBAGE, b"\n\x04" + NOT_UTF_8], ids=["garbage", "not UTF-8"])
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", METHOD_NAMES)
 async def test_what_cannot_be_parsed_is_named_as_in_the_contract(
     channel: grpc.aio.Channel, method: str, raw: bytes
 ) -> None:
@@ -85,13 +85,13 @@ async def test_what_cannot_be_parsed_is_named_as_in_the_contract(
     assert task_pb2.DESCRIPTOR.package not in str(caught.value.details())
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", METHOD_NAMES)
 async def test_a_frame_that_is_cut_off_is_invalid(target: str, method: str) -> None:
     async with raw_connection(target) as connection:
-        whole, cut_off = connection.begin(method), connection.begin(method)
+        whole, cut_off = connection.start_call(method), connection.start_call(method)
         connection.send(whole, b"\0\0", end=True)
-        connection.send(cut_off, message(b"ab", announced=100), end=True)
-        await until(lambda: {whole, cut_off} <= connection.ended)
+        connection.send(cut_off, frame_message(b"ab", declared_size=100), end=True)
+        await until(lambda: {whole, cut_off} <= connection.ended_streams)
 
     for stream in (whole, cut_off):
         assert b"grpc-status\x013" in connection.answers[stream]
@@ -113,7 +113,7 @@ async def test_text_that_is_not_utf_8_says_so(channel: grpc.aio.Channel) -> None
 async def test_a_request_of_four_mib_is_refused_unparsed(channel: grpc.aio.Channel) -> None:
     ask: Any = channel.unary_unary(path("GetJob"))
 
-    refusal = await refused(ask(b"\xff" * 4_000_000, timeout=5))
+    refusal = await read_error_status(ask(b"\xff" * 4_000_000, timeout=5))
 
     assert refusal.reason == "REQUEST_TOO_LARGE"
 
@@ -123,14 +123,14 @@ async def test_two_million_requests_of_a_batch_are_refused_unparsed(
 ) -> None:
     ask: Any = channel.unary_unary(path("BatchScheduleMeets"))
 
-    assert is_malformed(await refused(ask(b"\n\0" * 2_000_000, timeout=5)))
+    assert is_malformed(await read_error_status(ask(b"\n\0" * 2_000_000, timeout=5)))
 
 
-class Counting:
+class SizedReplies:
     """Answers GetJob and CancelJob with as much as is asked for, ScheduleMeet when let go."""
 
     def __init__(self) -> None:
-        self.let_go = asyncio.Event()
+        self.release = asyncio.Event()
         self.handlers = SimpleNamespace(
             GetJob=self.get_job, ScheduleMeet=self.schedule_meet, CancelJob=self.get_job
         )
@@ -139,26 +139,26 @@ class Counting:
         return task_pb2.Job(reason="x" * int(request.job_id))
 
     async def schedule_meet(self, *_: object) -> task_pb2.MeetResponse:
-        await self.let_go.wait()
+        await self.release.wait()
         return task_pb2.MeetResponse(success=True)
 
 
 async def test_what_calls_hold_is_limited_and_free_again_when_they_end() -> None:
-    counting = Counting()
+    counting = SizedReplies()
     server = serving_grpc(
         SchedulerServicer(handlers_of(counting.handlers)),
         listen="127.0.0.1:0",
         on_call=lambda *_: None,
-        most=Most(call_octets=10 * 32 * 1024),
+        limits=ServerLimits(call_octets=10 * 32 * 1024),
     )
-    async with server as running, scheduler(f"127.0.0.1:{running.port}") as stub:
+    async with server as running, scheduler_stub(f"127.0.0.1:{running.port}") as stub:
         ask = task_pb2.MeetRequest()
         calls = [asyncio.ensure_future(stub.ScheduleMeet(ask, timeout=20)) for _ in range(9)]
-        await until(lambda: running.calls.begun == 9)
-        refusal = await refused(stub.ScheduleMeet(ask, timeout=5))
+        await until(lambda: running.calls.call_count == 9)
+        refusal = await read_error_status(stub.ScheduleMeet(ask, timeout=5))
         small = await stub.GetJob(task_pb2.GetJobRequest(job_id="10"), timeout=5)
         assert await is_serving(f"127.0.0.1:{running.port}")
-        counting.let_go.set()
+        counting.release.set()
         replies = await asyncio.gather(*calls)
         again = await stub.ScheduleMeet(ask, timeout=5)
 
@@ -169,18 +169,18 @@ async def test_what_calls_hold_is_limited_and_free_again_when_they_end() -> None
 
 async def test_answers_that_nobody_reads_are_counted_until_their_caller_leaves() -> None:
     server = serving_grpc(
-        SchedulerServicer(handlers_of(Counting().handlers)),
+        SchedulerServicer(handlers_of(SizedReplies().handlers)),
         listen="127.0.0.1:0",
         on_call=lambda *_: None,
-        most=Most(call_octets=2 * 2**20),
+        limits=ServerLimits(call_octets=2 * 2**20),
     )
     ask = task_pb2.GetJobRequest(job_id="400000")
-    async with server as running, scheduler(f"127.0.0.1:{running.port}") as stub:
+    async with server as running, scheduler_stub(f"127.0.0.1:{running.port}") as stub:
         target = f"127.0.0.1:{running.port}"
         async with raw_connection(target, settings=NO_WINDOW) as slow:
-            slow.send(slow.begin("GetJob"), message(ask.SerializeToString()))
-            await until(lambda: running.calls.begun == 1)
-            refusal = await refused(stub.GetJob(ask, timeout=5))
+            slow.send(slow.start_call("GetJob"), frame_message(ask.SerializeToString()))
+            await until(lambda: running.calls.call_count == 1)
+            refusal = await read_error_status(stub.GetJob(ask, timeout=5))
         await until(lambda: is_answered(stub, ask))
 
     assert refusal.reason == "MEMORY_FULL"
@@ -188,16 +188,16 @@ async def test_answers_that_nobody_reads_are_counted_until_their_caller_leaves()
 
 async def test_what_was_changed_is_told_however_full_the_memory_is() -> None:
     server = serving_grpc(
-        SchedulerServicer(handlers_of(Counting().handlers)),
+        SchedulerServicer(handlers_of(SizedReplies().handlers)),
         listen="127.0.0.1:0",
         on_call=lambda *_: None,
-        most=Most(call_octets=2**20),
+        limits=ServerLimits(call_octets=2**20),
     )
-    async with server as running, scheduler(f"127.0.0.1:{running.port}") as stub:
+    async with server as running, scheduler_stub(f"127.0.0.1:{running.port}") as stub:
         cancel = task_pb2.CancelJobRequest(job_id="3000000")
         told = [await stub.CancelJob(cancel, timeout=5) for _ in range(3)]
         ask = task_pb2.GetJobRequest(job_id="3000000")
-        refusal = await refused(stub.GetJob(ask, timeout=5))
+        refusal = await read_error_status(stub.GetJob(ask, timeout=5))
         await until(lambda: is_answered(stub, task_pb2.GetJobRequest(job_id="10")))
 
     assert [len(each.reason) for each in told] == [3_000_000] * 3
@@ -211,23 +211,23 @@ async def is_answered(stub: Any, ask: task_pb2.GetJobRequest) -> bool:
         return False
 
 
-class Held:
+class HeldObject:
     """What a handler holds of its request."""
 
 
 async def test_a_refused_request_is_forgotten_at_once() -> None:
-    kept: list[weakref.ref[Held]] = []
+    kept: list[weakref.ref[HeldObject]] = []
 
     async def refuse(_: object, context: Any) -> None:
 
-        held = Held()
+        held = HeldObject()
         kept.append(weakref.ref(held))
         await context.abort(grpc.StatusCode.NOT_FOUND, f"not found: {held}")
 
     gc.disable()
     try:
         servicer = SchedulerServicer(handlers_of(SimpleNamespace(ScheduleMeet=refuse)))
-        async with serving(servicer) as target, scheduler(target) as stub:
+        async with serve_servicer(servicer) as target, scheduler_stub(target) as stub:
             with pytest.raises(grpc.aio.AioRpcError):
                 await stub.ScheduleMeet(task_pb2.MeetRequest(), timeout=5)
             [reference] = kept
@@ -252,25 +252,25 @@ async def test_a_watch_is_served_and_one_without_a_message_is_invalid(target: st
 async def test_only_so_many_converse_with_reflection_and_the_next_when_one_ends(
     target: str,
 ) -> None:
-    ask = message(b"\x3a\x00")
+    ask = frame_message(b"\x3a\x00")
 
-    def begun(connection: RawConnection) -> int:
-        stream = connection.begin(REFLECTION)
+    def start_stream(connection: RawConnection) -> int:
+        stream = connection.start_call(REFLECTION)
         connection.send(stream, ask, end=False)
         return stream
 
     async with raw_connection(target) as connection:
-        streams = [begun(connection) for _ in range(MOST_CONVERSATIONS)]
+        streams = [start_stream(connection) for _ in range(MAX_BIDI_STREAMS)]
         await until(lambda: connection.answers.keys() >= set(streams))
-        refused_one = begun(connection)
-        await until(lambda: refused_one in connection.ended)
+        refused_one = start_stream(connection)
+        await until(lambda: refused_one in connection.ended_streams)
         connection.reset(streams[0])
-        await until(lambda: is_conversing(connection, begun(connection)))
+        await until(lambda: is_stream_answered(connection, start_stream(connection)))
 
     assert b"grpc-status\x018" in connection.answers[refused_one]
 
 
-async def is_conversing(connection: RawConnection, stream: int) -> bool:
+async def is_stream_answered(connection: RawConnection, stream: int) -> bool:
     await until(lambda: stream in connection.answers)
     return b"scheduler.Scheduler" in connection.answers[stream]
 
@@ -279,13 +279,15 @@ async def test_health_is_told_while_the_messages_of_a_flood_do_not_end(target: s
     async with raw_connection(target) as one, raw_connection(target) as two:
         for connection in (one, two):
             for _ in range(450):
-                connection.send(connection.begin("GetJob"), message(b"a", announced=9), end=False)
-        await until(lambda: one.ended and two.ended)
+                connection.send(
+                    connection.start_call("GetJob"), frame_message(b"a", declared_size=9), end=False
+                )
+        await until(lambda: one.ended_streams and two.ended_streams)
 
         async with grpc.aio.insecure_channel(target) as channel:
             health = health_pb2_grpc.HealthStub(channel)
             reply = await health.Check(health_pb2.HealthCheckRequest(), timeout=0.7)
-        behind = 900 - len(one.ended) - len(two.ended)
+        behind = 900 - len(one.ended_streams) - len(two.ended_streams)
 
     assert reply.status == health_pb2.HealthCheckResponse.SERVING
     assert behind > 64

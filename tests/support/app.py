@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from gcsched import app
-from gcsched.config.settings import Settings, load
+from gcsched.config.settings import Settings, read_settings
 from gcsched.wiring.resources import Resources
 from tests.support.ports import free_port
-from tests.support.service import a_meet, environment, is_serving, scheduler
+from tests.support.service import a_meet, environment, is_serving, scheduler_stub
 from tests.support.wait import until
 
 Documents = list[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Running:
+class RunningApp:
     """A served application; *stop* ends it in order."""
 
     target: str
@@ -26,22 +26,24 @@ class Running:
     stop: asyncio.Event
 
 
-def a_setting(*, mongo: str, redis: str, relay_port: int, **others: str) -> Settings:
+def make_settings(*, mongo: str, redis: str, relay_port: int, **others: str) -> Settings:
     listen = {"grpc_listen": f"127.0.0.1:{free_port()}", "http_listen": "127.0.0.1:0"}
-    return load(environment(mongo=mongo, redis=redis, relay_port=relay_port, **listen, **others))
+    return read_settings(
+        environment(mongo=mongo, redis=redis, relay_port=relay_port, **listen, **others)
+    )
 
 
 @asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[Running]:
+async def running_app(settings: Settings) -> AsyncIterator[RunningApp]:
     """Run *settings*' application for a block, and stop it in order."""
     stop = asyncio.Event()
-    async with app.opened(settings) as resources, asyncio.TaskGroup() as tasks:
-        assert await app.store_is_ready(resources, stop)
+    async with app.open_resources(settings) as resources, asyncio.TaskGroup() as tasks:
+        assert await app.wait_for_store(resources, stop)
         tasks.create_task(app.run(settings, resources, stop), name="app")
         target = settings.grpc_listen
         await until(lambda: is_serving(target))
         try:
-            yield Running(
+            yield RunningApp(
                 target=target,
                 http=f"http://127.0.0.1:{resources.http_port}",
                 resources=resources,
@@ -51,17 +53,17 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             stop.set()
 
 
-async def ask_for(app: Running, count: int, *, begin: int = 0) -> None:
+async def schedule_mails(app: RunningApp, count: int, *, first: int = 0) -> None:
     """Ask for *count* mails that are due now, to recipients from number *begin* on."""
-    async with scheduler(app.target) as stub:
-        calls = [stub.ScheduleMeet(a_meet(number)) for number in range(begin, begin + count)]
+    async with scheduler_stub(app.target) as stub:
+        calls = [stub.ScheduleMeet(a_meet(number)) for number in range(first, first + count)]
         assert all([(await call).success for call in calls])
 
 
-async def jobs(resources: Resources) -> Documents:
+async def read_jobs(resources: Resources) -> Documents:
     return [document async for document in resources.mongo.jobs.find()]
 
 
-async def all_are_sent(resources: Resources) -> Documents:
-    found = await jobs(resources)
+async def read_jobs_if_all_sent(resources: Resources) -> Documents:
+    found = await read_jobs(resources)
     return found if {job["state"] for job in found} == {"SENT"} else []

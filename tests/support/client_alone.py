@@ -45,11 +45,11 @@ COMMANDS: Sequence[tuple[str, int]] = (
 """Each command of `gcsched` that the client alone can run, and its exit code."""
 
 
-SERVICES = ("serve", "dev --data /dev/null/data", "template check /dev/null")
+SERVER_COMMANDS = ("serve", "dev --data /dev/null/data", "template check /dev/null")
 """The commands that need more than the client; where it is there, they end at once as well."""
 
 
-class Missing(MetaPathFinder):
+class MissingModules(MetaPathFinder):
     """Find no module below *names*, as if its package were not installed."""
 
     def __init__(self, names: Sequence[str]) -> None:
@@ -60,7 +60,7 @@ class Missing(MetaPathFinder):
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 
-def run(line: str) -> tuple[int, str, str]:
+def run_command(line: str) -> tuple[int, str, str]:
     main = importlib.import_module("gcsched.cli.main").main
     out, err = io.StringIO(), io.StringIO()
     with redirect_stdout(out), redirect_stderr(err):
@@ -71,23 +71,23 @@ def run(line: str) -> tuple[int, str, str]:
     return code, out.getvalue(), err.getvalue()
 
 
-def use(missing: Sequence[str]) -> dict[str, object]:
+def run_all_commands(missing: Sequence[str]) -> dict[str, object]:
     """Run every command; the service is where GCSCHED_TARGET says."""
-    sys.meta_path.insert(0, Missing(missing))
+    sys.meta_path.insert(0, MissingModules(missing))
     (first, _), *others = COMMANDS
-    code, out, err = run(first)
+    code, out, err = run_command(first)
     came_to = {first: (code, err)}
     job = json.loads(out)["job_id"] if code == 0 else ""
     for line, _ in others:
-        code, _, err = run(line.format(job=job))
+        code, _, err = run_command(line.format(job=job))
         came_to[line] = (code, err)
     importlib.import_module("gcsched.cli.terminal")  # where standard output is a terminal
     loaded = sorted(sys.modules)
-    for line in SERVICES:
-        code, _, err = run(line)
+    for line in SERVER_COMMANDS:
+        code, _, err = run_command(line)
         came_to[line] = (code, err)
     return {"came_to": came_to, "loaded": loaded}
 
 
 if __name__ == "__main__":
-    json.dump(use(json.loads(sys.argv[1])), sys.stdout)
+    json.dump(run_all_commands(json.loads(sys.argv[1])), sys.stdout)

@@ -12,15 +12,15 @@ from pathlib import Path
 from uv import find_uv_bin
 
 from tests.support import client_alone
-from tests.support.readme import CLIENT_EXAMPLES, PLACE
+from tests.support.readme import CLIENT_EXAMPLES, EXAMPLE_TARGET
 
 ROOT = Path(__file__).resolve().parents[2]
 
-Ended = subprocess.CompletedProcess[str]
+CompletedRun = subprocess.CompletedProcess[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Environment:
+class VirtualEnvironment:
     """A virtual environment in *folder*, where commands run and nothing of a checkout is found."""
 
     folder: Path
@@ -33,7 +33,7 @@ class Environment:
     def gcsched(self) -> str:
         return str(self.folder / "venv" / "bin" / "gcsched")
 
-    async def run(self, *command: str, **environ: str) -> Ended:
+    async def run(self, *command: str, **environ: str) -> CompletedRun:
         return await run(*command, folder=self.folder, **environ)
 
     async def install(self, *arguments: str) -> None:
@@ -46,49 +46,57 @@ class Environment:
         return dict(pairs)
 
 
-async def built_wheel(folder: Path) -> Path:
+async def build_wheel(folder: Path) -> Path:
     command = ("-m", "hatchling", "build", "-t", "wheel", "-d", str(folder))
-    await checked(sys.executable, *command, folder=ROOT)
+    await run_checked(sys.executable, *command, folder=ROOT)
     return await asyncio.to_thread(lambda: next(folder.glob("*.whl")))
 
 
-async def bare(folder: Path, *, python: str = sys.executable) -> Environment:
+async def create_environment(folder: Path, *, python: str = sys.executable) -> VirtualEnvironment:
     """Make an environment without a package in it."""
     found = ["--no-python-downloads", "--python", python]  # it has to be in PATH
     await uv("venv", "--no-project", *found, str(folder / "venv"))
-    return Environment(folder=folder)
+    return VirtualEnvironment(folder=folder)
 
 
-async def with_newest(
-    environment: Environment, wheel: Path, *, extra: str = "", beside: Sequence[str] = ()
+async def install_newest(
+    environment: VirtualEnvironment,
+    wheel: Path,
+    *,
+    extra: str = "",
+    other_packages: Sequence[str] = (),
 ) -> None:
     """Install *wheel* with the newest of all that it allows, and *beside* in the same step."""
     name = f"gcsched[{extra}]" if extra else "gcsched"
-    await environment.install(f"{name} @ {wheel.as_uri()}", *beside)
+    await environment.install(f"{name} @ {wheel.as_uri()}", *other_packages)
 
 
-async def with_oldest(
-    environment: Environment, wheel: Path, *, extra: str = "", beside: Sequence[str] = ()
+async def install_oldest(
+    environment: VirtualEnvironment,
+    wheel: Path,
+    *,
+    extra: str = "",
+    other_packages: Sequence[str] = (),
 ) -> None:
     """Install *wheel* with the oldest of each package that it names."""
     extras = ["--extra", extra] if extra else []
     lowest = ["--resolution", "lowest-direct", "--requirements", str(ROOT / "pyproject.toml")]
-    await environment.install(*lowest, *extras, *beside)
+    await environment.install(*lowest, *extras, *other_packages)
     await environment.install("--no-deps", str(wheel))
 
 
-async def problems_of_use(environment: Environment, target: str) -> list[str]:
+async def find_client_problems(environment: VirtualEnvironment, target: str) -> list[str]:
     """Run the README's examples of the client, and each command; return what went wrong."""
     problems = []
     for example in CLIENT_EXAMPLES:
-        program = example.replace(PLACE, target)
+        program = example.replace(EXAMPLE_TARGET, target)
         done = await environment.run(environment.python, "-W", "error", "-c", program)
         problems += [done.stderr] if done.returncode else []
     script = client_alone.__file__
     done = await environment.run(environment.python, script, "[]", GCSCHED_TARGET=target)
     if done.returncode != 0:
         return [*problems, done.stderr]
-    expected = {**dict(client_alone.COMMANDS), **dict.fromkeys(client_alone.SERVICES, 2)}
+    expected = {**dict(client_alone.COMMANDS), **dict.fromkeys(client_alone.SERVER_COMMANDS, 2)}
     came_to = json.loads(done.stdout)["came_to"]
     return problems + [
         f"{line}: {came_to[line]}, not {code}"
@@ -98,17 +106,17 @@ async def problems_of_use(environment: Environment, target: str) -> list[str]:
 
 
 async def uv(*arguments: str) -> str:
-    return await checked(find_uv_bin(), "--quiet", *arguments)
+    return await run_checked(find_uv_bin(), "--quiet", *arguments)
 
 
-async def checked(*command: str, folder: Path = ROOT) -> str:
+async def run_checked(*command: str, folder: Path = ROOT) -> str:
     """Run *command*; return its output."""
     done = await run(*command, folder=folder)
     assert done.returncode == 0, f"{' '.join(command)}: {done.stdout}{done.stderr}"
     return done.stdout
 
 
-async def run(*command: str, folder: Path, **environ: str) -> Ended:
+async def run(*command: str, folder: Path, **environ: str) -> CompletedRun:
     inherited = {k: v for k, v in os.environ.items() if not k.startswith(("GCSCHED_", "PYTHON"))}
     return await asyncio.to_thread(
         subprocess.run,

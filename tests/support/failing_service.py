@@ -16,20 +16,20 @@ from gcsched.config.settings import Settings
 from gcsched.wiring.assembly import Service, assemble
 from gcsched.wiring.background import Loop, NamedLoop
 from gcsched.wiring.resources import Resources
-from tests.support.launch import Launch, executed, forked
+from tests.support.launch import Launch, execute_service, fork_service
 
-WAYS = ("raises", "returns", "is cancelled")
-HARD_WAYS = ("leaves a deaf task", "holds the loop")
+FAILURES = ("raises", "returns", "is cancelled")
+HARD_FAILURES = ("leaves a deaf task", "holds the loop")
 
 
-left_behind: list[asyncio.Future[None]] = []
+leaked_tasks: list[asyncio.Future[None]] = []
 
 
 class Injected(Exception):
     """What a defect might raise."""
 
 
-def ending(loop: Loop, how: str) -> Loop:
+def fail_on_signal(loop: Loop, how: str) -> Loop:
     """Return *loop* as it is, until SIGUSR1 ends it in the way *how*."""
 
     async def run(stop: asyncio.Event) -> None:
@@ -49,7 +49,7 @@ def ending(loop: Loop, how: str) -> Loop:
             case "is cancelled":
                 raise asyncio.CancelledError
             case "leaves a deaf task":
-                left_behind.append(asyncio.ensure_future(deaf()))
+                leaked_tasks.append(asyncio.ensure_future(ignore_cancel()))
                 raise Injected
             case "holds the loop":
                 asyncio.get_running_loop().call_later(0.02, time.sleep, 60)
@@ -59,40 +59,42 @@ def ending(loop: Loop, how: str) -> Loop:
     return run
 
 
-async def deaf() -> None:
+async def ignore_cancel() -> None:
     """Overhear every cancel, as asyncio.wait_for may up to Python 3.11."""
     while True:
         with suppress(asyncio.CancelledError):
             await asyncio.sleep(60)
 
 
-def failing(part: str, how: str, hard_end_seconds: float = app.HARD_END_SECONDS) -> None:
+def inject_failure(
+    part: str, how: str, hard_end_seconds: float = app.FAILURE_DEADLINE_SECONDS
+) -> None:
     """Have the service of this process fail by *part* when it is told to."""
 
-    def assembled(settings: Settings, resources: Resources) -> Service:
+    def assemble_failing(settings: Settings, resources: Resources) -> Service:
         service = assemble(settings, resources)
 
-        def changed(named: NamedLoop) -> NamedLoop:
+        def replace_loop(named: NamedLoop) -> NamedLoop:
             name, loop = named
-            return (name, ending(loop, how)) if name == part else named
+            return (name, fail_on_signal(loop, how)) if name == part else named
 
         assert part in {name for name, _ in service.loops}, part
-        object.__setattr__(service, "loops", tuple(map(changed, service.loops)))
+        object.__setattr__(service, "loops", tuple(map(replace_loop, service.loops)))
         return service
 
-    vars(app).update(assemble=assembled, HARD_END_SECONDS=hard_end_seconds)
+    vars(app).update(assemble=assemble_failing, HARD_END_SECONDS=hard_end_seconds)
 
 
-def forked_to_fail(
-    part: str, how: str, *, hard_end_seconds: float = app.HARD_END_SECONDS
+def fork_with_failure(
+    part: str, how: str, *, hard_end_seconds: float = app.FAILURE_DEADLINE_SECONDS
 ) -> Launch:
-    return partial(forked, before=partial(failing, part, how, hard_end_seconds))
+    return partial(fork_service, before=partial(inject_failure, part, how, hard_end_seconds))
 
 
-def executed_to_fail(part: str, how: str) -> Launch:
-    return partial(executed, command=("-m", "tests.support.failing_service", part, how))
+def execute_with_failure(part: str, how: str) -> Launch:
+    return partial(execute_service, command=("-m", "tests.support.failing_service", part, how))
 
 
 if __name__ == "__main__":
-    failing(sys.argv[1], sys.argv[2])
+    inject_failure(sys.argv[1], sys.argv[2])
     sys.exit(main(["serve"]))

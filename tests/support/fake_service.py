@@ -16,12 +16,12 @@ from grpc_status import rpc_status
 from gcsched.errors import GcschedError
 from gcsched.pb import task_pb2
 from gcsched.rpc.servicer import SchedulerServicer
-from gcsched.rpc.status import abort, duration, packed
+from gcsched.rpc.status import abort, duration, pack_any
 from tests.support.handlers import handlers_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
+class ErrorAnswer:
     """A status with its details, as AIP-193 has them, or with *trailing* metadata instead."""
 
     code: grpc.StatusCode
@@ -47,44 +47,44 @@ class Refusal:
             status_pb2.Status(
                 code=self.code.value[0],
                 message=self.message,
-                details=[packed(each) for each in given],
+                details=[pack_any(each) for each in given],
             )
         )
 
 
-Answer = Message | Refusal | grpc.StatusCode | GcschedError
+FakeAnswer = Message | ErrorAnswer | grpc.StatusCode | GcschedError
 ACCEPTED = task_pb2.MeetResponse(success=True, job_id="7")
 
 
 @dataclass(kw_only=True, eq=False)
-class Answering:
+class FakeScheduler:
     """Gives each method's answers one after the other, the last for ever; keeps what was asked."""
 
     target: str
-    answers: dict[str, list[Answer]]
-    asked: list[Message] = field(default_factory=list)
+    answers: dict[str, list[FakeAnswer]]
+    requests: list[Message] = field(default_factory=list)
 
-    def methods(self) -> SchedulerServicer:
-        each = {name: self._method(name) for name in self.answers}
+    def build_servicer(self) -> SchedulerServicer:
+        each = {name: self._build_method(name) for name in self.answers}
         return SchedulerServicer(handlers_of(SimpleNamespace(**each)))
 
-    def _method(self, name: str) -> Any:
-        async def answered(request: Message, context: Any) -> Answer:
+    def _build_method(self, name: str) -> Any:
+        async def respond(request: Message, context: Any) -> FakeAnswer:
             left = self.answers[name]
             answer = left.pop(0) if len(left) > 1 else left[0]
-            self.asked.append(request)
+            self.requests.append(request)
             if isinstance(answer, grpc.StatusCode):
-                answer = Refusal(code=answer)
+                answer = ErrorAnswer(code=answer)
             if isinstance(answer, GcschedError):
                 await abort(context, answer)
-            if isinstance(answer, Refusal):
+            if isinstance(answer, ErrorAnswer):
                 status = answer.status()
                 await context.abort(
                     status.code, status.details, answer.trailing or status.trailing_metadata
                 )
             return answer
 
-        return answered
+        return respond
 
 
 async def add_health(server: grpc.aio.Server) -> None:
@@ -95,9 +95,11 @@ async def add_health(server: grpc.aio.Server) -> None:
 
 
 @asynccontextmanager
-async def answering(
-    credentials: grpc.ServerCredentials | None = None, /, **answers: Answer | Sequence[Answer]
-) -> AsyncIterator[Answering]:
+async def fake_scheduler(
+    credentials: grpc.ServerCredentials | None = None,
+    /,
+    **answers: FakeAnswer | Sequence[FakeAnswer],
+) -> AsyncIterator[FakeScheduler]:
     """Serve *answers*, by the names of their methods; the others are UNIMPLEMENTED."""
     server, anywhere = grpc.aio.server(), "127.0.0.1:0"
     port = (
@@ -109,8 +111,8 @@ async def answering(
         name: list(given) if isinstance(given, Sequence) else [given]
         for name, given in answers.items()
     }
-    service = Answering(target=f"127.0.0.1:{port}", answers=lists)
-    service.methods().add_to(server)
+    service = FakeScheduler(target=f"127.0.0.1:{port}", answers=lists)
+    service.build_servicer().add_to(server)
     await add_health(server)
     await server.start()
     try:

@@ -11,25 +11,25 @@ from pathlib import Path
 
 from tests.support.launch import Child
 
-SMALLEST_PIPE = 4096
+MIN_PIPE_OCTETS = 4096
 ALL_CLOSED = "<&- >&- 2>&-"
 # Some 9 kB a call; our own lines are one a mail, whatever the level.
-MUCH_LOGGED = {"GRPC_VERBOSITY": "debug", "GRPC_TRACE": "http,tcp,api"}
+VERBOSE_GRPC = {"GRPC_VERBOSITY": "debug", "GRPC_TRACE": "http,tcp,api"}
 
 
-def write_to(path: str) -> None:
+def redirect_stderr(path: str) -> None:
     os.dup2(os.open(path, os.O_WRONLY | os.O_APPEND), 2)
 
 
-def write_at_most(path: str, size: int) -> None:
+def limit_log_size(path: str, size: int) -> None:
     """Let files grow to *size* only, as on a disk that fills; the hard limit stays."""
     _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    write_to(path)
+    redirect_stderr(path)
 
 
-def in_a_shell(
+def execute_in_shell(
     environment: Mapping[str, str],
     log_file: Path,
     *,
@@ -48,14 +48,14 @@ def a_small_pipe(folder: Path, *, is_full: bool) -> tuple[int, str]:
     os.mkfifo(path)
     reading = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     writing = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
-    fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, SMALLEST_PIPE)
+    fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, MIN_PIPE_OCTETS)
     if is_full:
-        os.write(writing, b"\n" * SMALLEST_PIPE)
+        os.write(writing, b"\n" * MIN_PIPE_OCTETS)
     os.close(writing)
     return reading, str(path)
 
 
-def unwritable(folder: Path, how: str) -> int:
+def open_unwritable(folder: Path, how: str) -> int:
     """Open what no line can be written to."""
     if how == "full disk":
         return os.open("/dev/full", os.O_WRONLY)

@@ -5,13 +5,13 @@ from contextlib import asynccontextmanager
 
 from redis.asyncio import Redis
 
-from gcsched.adapters.redis.connection import RedisMarks, open_pool
+from gcsched.adapters.redis.connection import RedisSentMarkerStore, open_pool
 
 
 @asynccontextmanager
-async def marks_at(url: str) -> AsyncIterator[RedisMarks]:
+async def open_sent_markers(url: str) -> AsyncIterator[RedisSentMarkerStore]:
     client = Redis(connection_pool=open_pool(url))
     try:
-        yield RedisMarks(redis=client)
+        yield RedisSentMarkerStore(redis=client)
     finally:
         await client.aclose(close_connection_pool=True)

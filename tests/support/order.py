@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-LONGEST = [
+LONGEST_FILES = [
     "e2e/test_random_faults.py",
     "e2e/test_serve.py",
     "e2e/test_stores_in_trouble.py",
@@ -22,8 +22,8 @@ def longest_first(items: Sequence[pytest.Item], workers: int) -> Iterator[pytest
     Whoever met one of them last would be waited for by all. xdist's ``worksteal`` deals even,
     contiguous shares at first.
     """
-    long = [[item for item in items if item.path == ROOT / name] for name in LONGEST]
-    rest = [item for item in items if item.path not in {ROOT / name for name in LONGEST}]
+    long = [[item for item in items if item.path == ROOT / name] for name in LONGEST_FILES]
+    rest = [item for item in items if item.path not in {ROOT / name for name in LONGEST_FILES}]
     left = len(items)
     for worker in range(workers):
         share = left // (workers - worker)

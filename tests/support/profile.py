@@ -10,7 +10,7 @@ from tests.support.rows import Row
 Use = Callable[[Mongo], Awaitable[object]]
 
 
-async def profiled(mongo: Mongo, raw: Database[Row], use: Use) -> list[Row]:
+async def profile_commands(mongo: Mongo, raw: Database[Row], use: Use) -> list[Row]:
     """Let *use* work, and give the server's profile of every command on jobs and addresses."""
     raw.command("profile", 0)
     raw["system.profile"].drop()

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 README = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
-PLACE = "localhost:50051"
+EXAMPLE_TARGET = "localhost:50051"
 
 
 def blocks(language: str) -> list[str]:

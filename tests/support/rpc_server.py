@@ -12,20 +12,20 @@ from grpc_status import rpc_status
 from gcsched.rpc.server import serving_grpc
 from gcsched.rpc.servicer import SchedulerServicer
 from tests.support.handlers import handlers_of
-from tests.support.service import Stub, scheduler
+from tests.support.service import Stub, scheduler_stub
 
 
 @asynccontextmanager
-async def served(*handlers: object) -> AsyncIterator[Stub]:
+async def serve_handlers(*handlers: object) -> AsyncIterator[Stub]:
     async with (
-        serving(SchedulerServicer(handlers_of(*handlers))) as target,
-        scheduler(target) as stub,
+        serve_servicer(SchedulerServicer(handlers_of(*handlers))) as target,
+        scheduler_stub(target) as stub,
     ):
         yield stub
 
 
 @asynccontextmanager
-async def serving(servicer: SchedulerServicer) -> AsyncIterator[str]:
+async def serve_servicer(servicer: SchedulerServicer) -> AsyncIterator[str]:
     """Give where *servicer* can be called."""
     open_server = serving_grpc(servicer, listen="127.0.0.1:0", on_call=lambda *_: None)
     async with open_server as server:
@@ -33,7 +33,7 @@ async def serving(servicer: SchedulerServicer) -> AsyncIterator[str]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
+class ErrorStatus:
     """A status as its caller reads it: code, ErrorInfo, and the fields of a BadRequest."""
 
     code: grpc.StatusCode
@@ -42,7 +42,7 @@ class Refusal:
     violations: dict[str, str]
 
 
-async def refused(call: Awaitable[object]) -> Refusal:
+async def read_error_status(call: Awaitable[object]) -> ErrorStatus:
     """Await *call*, see that it is refused, and with exactly one ErrorInfo of ours."""
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await call
@@ -53,7 +53,7 @@ async def refused(call: Awaitable[object]) -> Refusal:
     assert info.domain == "gcsched"
     for each in status.details:
         each.Unpack(bad)
-    return Refusal(
+    return ErrorStatus(
         code=caught.value.code(),
         reason=info.reason,
         metadata=dict(info.metadata),

@@ -15,7 +15,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from gcsched.client import service_config
 from gcsched.pb import task_pb2, task_pb2_grpc
 from tests.support.freeze import freeze
-from tests.support.launch import Child, Launch, executed
+from tests.support.launch import Child, Launch, execute_service
 from tests.support.ports import free_port
 from tests.support.wait import until
 
@@ -25,7 +25,7 @@ else:
     Stub = task_pb2_grpc.SchedulerStub
 
 READY_WITHIN_SECONDS = 30.0
-start_service: Launch = executed  # the suite sets another, see tests/conftest.py
+start_service: Launch = execute_service  # the suite sets another, see tests/conftest.py
 
 
 @dataclass(kw_only=True, eq=False)
@@ -36,7 +36,7 @@ class ServiceProcess:
     log_file: Path
     port: int
     http_port: int = field(default_factory=free_port)
-    begin: Launch | None = None  # unset: as the suite begins them all
+    launcher: Launch | None = None  # unset: as the suite begins them all
     _process: Child | None = field(default=None, init=False)
 
     @property
@@ -72,7 +72,7 @@ class ServiceProcess:
                     raise AssertionError(f"ended with {code}:\n{self.log}")
                 await asyncio.sleep(0.02)
 
-    async def says(self, event: str) -> None:
+    async def wait_for_event(self, event: str) -> None:
         """Wait until it has logged *event*: on a port of several, health may be another's."""
         async with asyncio.timeout(READY_WITHIN_SECONDS):
             while f'"{event}"' not in self.log:
@@ -86,7 +86,7 @@ class ServiceProcess:
             "GCSCHED_HTTP_LISTEN": f"127.0.0.1:{self.http_port}",
         }
         environment = {**os.environ, **self.environment, **listen}
-        self._process = (self.begin or start_service)(environment, self.log_file)
+        self._process = (self.launcher or start_service)(environment, self.log_file)
 
     def signal(self, number: int) -> None:
         code = self._running.poll()
@@ -102,21 +102,21 @@ class ServiceProcess:
     async def kill(self) -> None:
         """SIGKILL: gone when this returns."""
         self._running.send_signal(signal.SIGKILL)
-        await self.ended()
+        await self.wait_for_exit()
 
     async def stop(self, *, within: float = 40.0) -> int:
         """SIGTERM; give the exit code."""
         self.signal(signal.SIGTERM)
-        return await self.ended(within=within)
+        return await self.wait_for_exit(within=within)
 
-    async def ended(self, *, within: float = 30.0) -> int:
+    async def wait_for_exit(self, *, within: float = 30.0) -> int:
         """Wait for the end by itself; give the exit code."""
         await until(lambda: self._running.poll() is not None, within=within)
         code = self._running.poll()
         assert code is not None
         return code
 
-    async def end(self) -> None:
+    async def kill_if_running(self) -> None:
         if self._process is not None and self._process.poll() is None:
             self.signal(signal.SIGCONT)
             await self.kill()
@@ -148,7 +148,7 @@ def environment(*, mongo: str, redis: str, relay_port: int, **others: str) -> di
 
 
 @asynccontextmanager
-async def service(
+async def running_service(
     folder: Path, settings: Mapping[str, str], *, name: str = "service"
 ) -> AsyncIterator[ServiceProcess]:
     """Run one service for a block; whatever is left of it then is killed."""
@@ -159,11 +159,11 @@ async def service(
         await process.start()
         yield process
     finally:
-        await process.end()
+        await process.kill_if_running()
 
 
 @asynccontextmanager
-async def scheduler(target: str) -> AsyncIterator[Stub]:
+async def scheduler_stub(target: str) -> AsyncIterator[Stub]:
     """Open a channel of its own to *target*."""
     options = [("grpc.use_local_subchannel_pool", 1)]
     async with grpc.aio.insecure_channel(target, options=options) as channel:
@@ -171,7 +171,7 @@ async def scheduler(target: str) -> AsyncIterator[Stub]:
 
 
 @asynccontextmanager
-async def published(target: str) -> AsyncIterator[Stub]:
+async def stub_with_service_config(target: str) -> AsyncIterator[Stub]:
     """Open a channel that knows the published service config, and nothing else of ours."""
     options = [
         ("grpc.service_config", service_config().read_text(encoding="utf-8")),

@@ -15,17 +15,17 @@ from tests.support.builders import NOW, a_job
 from tests.support.clocks import DAY
 from tests.support.rows import Row
 
-LASTING = datetime(2100, 1, 1, tzinfo=UTC)
+FAR_FUTURE = datetime(2100, 1, 1, tzinfo=UTC)
 
 
-def old_row(address: str, **fields: Any) -> Row:
+def an_unfolded_suppression(address: str, **fields: Any) -> Row:
     """Make a suppression as a version before stores it."""
-    ordinary = {"reason": "asked us to", "job_id": "", "since": NOW, "until": LASTING}
+    ordinary = {"reason": "asked us to", "job_id": "", "since": NOW, "until": FAR_FUTURE}
     return {"_id": address, **ordinary, **fields}
 
 
 @contextmanager
-def taken_away(raw: Database[Row], collection: str, *, is_hidden: bool) -> Iterator[None]:
+def remove_index(raw: Database[Row], collection: str, *, is_hidden: bool) -> Iterator[None]:
     """Hide or drop the index on folded addresses; another test may get the database next."""
     if not is_hidden:
         raw[collection].drop_index("folded_id")
@@ -39,14 +39,14 @@ def taken_away(raw: Database[Row], collection: str, *, is_hidden: bool) -> Itera
         raw.command("collMod", collection, index={"name": "folded_id", "hidden": False})
 
 
-def old_job(number: int, email: object, **fields: Any) -> Row:
+def an_unfolded_job(number: int, email: object, **fields: Any) -> Row:
     """Make a job as a version before stores it."""
     made = a_job(id=new_id(NOW + number * DAY), dedup_key=f"key-{number}")
     document = encode(made) | {"email": email, **fields}
     return {name: value for name, value in document.items() if name != "folded"}
 
 
-def without_text(name: str) -> RawBSONDocument:
+def a_non_utf8_row(name: str) -> RawBSONDocument:
     """Make a document in which the field *name* holds octets that are no UTF-8."""
-    octets = bson.encode({"_id": "spoilt", name: "XXXX@example.org", "until": LASTING})
+    octets = bson.encode({"_id": "spoilt", name: "XXXX@example.org", "until": FAR_FUTURE})
     return RawBSONDocument(octets.replace(b"XXXX", b"X\xff\xfeX"))

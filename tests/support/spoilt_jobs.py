@@ -10,17 +10,19 @@ from tests.support.rows import Row
 PAST = datetime(2025, 7, 1, 12, tzinfo=UTC)
 
 
-KEEP = timedelta(days=36500)  # else the TTL monitor deletes what ended at the time of the builders
+RETENTION = timedelta(
+    days=36500
+)  # else the TTL monitor deletes what ended at the time of the builders
 
 
-def due(name: str, **spoilt: Any) -> Row:
+def a_due_row(name: str, **spoilt: Any) -> Row:
     return encode(a_job(id=name, dedup_key=name, due_time=PAST)) | spoilt
 
 
-def orphan(name: str, **spoilt: Any) -> Row:
+def an_orphan_row(name: str, **spoilt: Any) -> Row:
     job = a_claimed_job(id=name, dedup_key=name)
     return encode(job) | {"lease": PAST} | spoilt
 
 
-def without(row: Row, *names: str) -> Row:
+def without_fields(row: Row, *names: str) -> Row:
     return {name: value for name, value in row.items() if name not in names}

@@ -34,14 +34,14 @@ class Version:
         assert place.is_relative_to(self.folder), f"{self.name} would run {place}"
 
 
-async def present() -> Version:
-    return Version(name="new", folder=ROOT, commit=await described(ROOT))
+async def current_version() -> Version:
+    return Version(name="new", folder=ROOT, commit=await describe_commit(ROOT))
 
 
-async def other(place: str, folder: Path) -> Version:
+async def other_version(place: str, folder: Path) -> Version:
     """Return the version in the folder *place*, or that commit's, extracted below *folder*."""
-    if (checkout := a_checkout(place)) is not None:
-        return Version(name="old", folder=checkout, commit=await described(checkout))
+    if (checkout := find_checkout(place)) is not None:
+        return Version(name="old", folder=checkout, commit=await describe_commit(checkout))
     commit = (await output("git", "rev-parse", "--verify", f"{place}^{{commit}}")).decode().strip()
     packed = await output("git", "archive", commit, "gcsched", "templates")
     target = folder / "old"
@@ -50,11 +50,11 @@ async def other(place: str, folder: Path) -> Version:
     return Version(name="old", folder=target, commit=commit)
 
 
-def a_checkout(place: str) -> Path | None:
+def find_checkout(place: str) -> Path | None:
     return Path(place).resolve() if Path(place, "gcsched").is_dir() else None
 
 
-async def described(folder: Path) -> str:
+async def describe_commit(folder: Path) -> str:
     command = ("git", "describe", "--always", "--dirty", "--abbrev=12")
     return (await output(*command, cwd=folder)).decode().strip()
 

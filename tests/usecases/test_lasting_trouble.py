@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
-from gcsched.usecases.lasting_trouble import LastingTrouble
+from gcsched.usecases.lasting_trouble import ProblemLog
 
 MINUTE = 60.0
 
@@ -30,8 +30,8 @@ def clock() -> Ticks:
 
 
 @pytest.fixture
-def trouble(clock: Ticks) -> LastingTrouble:
-    return LastingTrouble(event="claiming waits", over="claiming resumed", clock=clock)
+def problem_log(clock: Ticks) -> ProblemLog:
+    return ProblemLog(event="claiming waits", end_event="claiming resumed", clock=clock)
 
 
 @pytest.fixture
@@ -41,12 +41,12 @@ def logs() -> Iterator[list[EventDict]]:
 
 
 def test_it_is_logged_at_its_begin_every_five_minutes_and_at_its_end(
-    trouble: LastingTrouble, clock: Ticks, logs: list[EventDict]
+    trouble: ProblemLog, clock: Ticks, logs: list[EventDict]
 ) -> None:
     for _ in range(12 * 60):
-        trouble.met("no answer", waiting=3)
+        trouble.record_failure("no answer", waiting=3)
         clock.now += 1
-    trouble.ended()
+    trouble.record_success()
 
     waits = {"event": "claiming waits", "log_level": "warning", "error": "no answer", "waiting": 3}
     assert logs == [
@@ -63,21 +63,21 @@ def test_it_is_logged_at_its_begin_every_five_minutes_and_at_its_end(
 
 
 def test_another_error_is_news_and_the_first_one_again_is_not(
-    trouble: LastingTrouble, logs: list[EventDict]
+    trouble: ProblemLog, logs: list[EventDict]
 ) -> None:
     for _ in range(50):
-        trouble.met("refused")
-        trouble.met("silent")
+        trouble.record_failure("refused")
+        trouble.record_failure("silent")
 
     assert [each["error"] for each in logs] == ["refused", "silent"]
 
 
 def test_a_second_trouble_is_news_after_the_first_has_ended(
-    trouble: LastingTrouble, logs: list[EventDict]
+    trouble: ProblemLog, logs: list[EventDict]
 ) -> None:
-    trouble.met("refused")
-    trouble.ended()
-    trouble.met("refused")
+    trouble.record_failure("refused")
+    trouble.record_success()
+    trouble.record_failure("refused")
 
     assert [each["event"] for each in logs] == [
         "claiming waits",
@@ -88,44 +88,44 @@ def test_a_second_trouble_is_news_after_the_first_has_ended(
 
 
 def test_an_outage_after_many_blips_is_the_last_line(
-    trouble: LastingTrouble, clock: Ticks, logs: list[EventDict]
+    trouble: ProblemLog, clock: Ticks, logs: list[EventDict]
 ) -> None:
     for _ in range(40):
-        trouble.met("refused")
-        trouble.ended()
+        trouble.record_failure("refused")
+        trouble.record_success()
         clock.now += 1
     for _ in range(250):
-        trouble.met("refused")
+        trouble.record_failure("refused")
         clock.now += 1
 
     assert logs[-1]["event"] == "claiming waits"
 
 
 def test_one_that_came_and_went_too_often_is_over_when_there_is_a_place_again(
-    trouble: LastingTrouble, clock: Ticks, logs: list[EventDict]
+    trouble: ProblemLog, clock: Ticks, logs: list[EventDict]
 ) -> None:
     for _ in range(15):
-        trouble.met("refused")
+        trouble.record_failure("refused")
         clock.now += 1
-        trouble.ended()
+        trouble.record_success()
     clock.now = 299.0
-    trouble.ended()
+    trouble.record_success()
     assert logs[-1]["event"] == "claiming waits"
 
     clock.now = 300.0
-    trouble.ended()
+    trouble.record_success()
 
     ended = {"event": "claiming resumed", "log_level": "info"}
     assert logs[-1] == ended | {"times": 6, "lasted_seconds": 6.0}
 
 
 def test_words_that_differ_leave_a_place_for_the_end(
-    trouble: LastingTrouble, logs: list[EventDict]
+    trouble: ProblemLog, logs: list[EventDict]
 ) -> None:
     for number in range(12):
-        trouble.met(f"gave up after {number} ms")
-    trouble.ended()
-    trouble.met("refused")
+        trouble.record_failure(f"gave up after {number} ms")
+    trouble.record_success()
+    trouble.record_failure("refused")
 
     *_, waits, resumed, again = logs
     assert (waits["event"], waits["times"]) == ("claiming waits", 9)
@@ -142,10 +142,10 @@ STEPS = st.tuples(
 @given(st.lists(STEPS, max_size=200))
 def test_the_last_line_is_true_and_the_log_stays_short(steps: list[tuple[str, float]]) -> None:
     clock, written = Ticks(), list[tuple[float, str]]()
-    trouble = LastingTrouble(event="waits", over="resumed", clock=clock)
+    trouble = ProblemLog(event="waits", end_event="resumed", clock=clock)
     for error, seconds in steps:
         with capture_logs() as logs:
-            trouble.met(error) if error else trouble.ended()
+            trouble.record_failure(error) if error else trouble.record_success()
         written += [(clock.now, each["event"]) for each in logs]
         recent = [event for at, event in written if clock.now - at < 5 * MINUTE]
 
@@ -157,7 +157,7 @@ def test_the_last_line_is_true_and_the_log_stays_short(steps: list[tuple[str, fl
         clock.now += seconds
 
 
-def test_what_never_was_has_no_end(trouble: LastingTrouble, logs: list[EventDict]) -> None:
-    trouble.ended()
+def test_what_never_was_has_no_end(trouble: ProblemLog, logs: list[EventDict]) -> None:
+    trouble.record_success()
 
     assert logs == []

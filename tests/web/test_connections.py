@@ -9,10 +9,10 @@ from typing import NoReturn
 import pytest
 from prometheus_client import CollectorRegistry, Gauge
 
-from gcsched.web.connections import Connections
+from gcsched.web.connections import ConnectionLimiter
 from gcsched.web.readiness import Readiness
-from gcsched.web.server import Pages, serving_http
-from tests.support.probes import looking_at
+from gcsched.web.server import Endpoints, serve_http
+from tests.support.probes import probe_http
 from tests.support.wait import until
 
 LONGEST = 0.3
@@ -54,13 +54,15 @@ NOT_HTTP = {
 
 
 @asynccontextmanager
-async def served(connections: Connections, registry: CollectorRegistry) -> AsyncIterator[int]:
-    pages = Pages(registry=registry, readiness=Readiness())
-    async with serving_http(pages, listen="127.0.0.1:0", connections=connections) as port:
+async def run_server(
+    connections: ConnectionLimiter, registry: CollectorRegistry
+) -> AsyncIterator[int]:
+    pages = Endpoints(registry=registry, readiness=Readiness())
+    async with serve_http(pages, listen="127.0.0.1:0", limiter=connections) as port:
         yield port
 
 
-async def until_closed(reader: asyncio.StreamReader) -> bytes:
+async def read_until_closed(reader: asyncio.StreamReader) -> bytes:
     """Give what came until the end."""
     came = b""
     async with asyncio.timeout(10):
@@ -74,12 +76,12 @@ async def until_closed(reader: asyncio.StreamReader) -> bytes:
 
 @pytest.mark.parametrize("kind", UNFINISHED)
 async def test_what_gets_no_answer_is_closed(kind: str) -> None:
-    connections = Connections(most=10, longest_seconds=LONGEST)
-    async with served(connections, CollectorRegistry()) as port:
+    connections = ConnectionLimiter(max_connections=10, max_idle_seconds=LONGEST)
+    async with run_server(connections, CollectorRegistry()) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(UNFINISHED[kind])
 
-        await until_closed(reader)
+        await read_until_closed(reader)
         writer.close()
 
 
@@ -87,8 +89,8 @@ async def test_what_gets_no_answer_is_closed(kind: str) -> None:
 async def test_what_is_not_http_is_answered_and_leaves_no_line(
     kind: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    connections = Connections(most=10, longest_seconds=60)
-    async with served(connections, CollectorRegistry()) as port:
+    connections = ConnectionLimiter(max_connections=10, max_idle_seconds=60)
+    async with run_server(connections, CollectorRegistry()) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(NOT_HTTP[kind])
 
@@ -106,12 +108,12 @@ async def test_what_fails_here_is_logged(caplog: pytest.LogCaptureFixture) -> No
         def collect(self) -> NoReturn:
             raise RuntimeError("a defect")
 
-    connections = Connections(most=10, longest_seconds=60)
+    connections = ConnectionLimiter(max_connections=10, max_idle_seconds=60)
     async with (
-        served(connections, Broken()) as port,
-        looking_at(f"http://127.0.0.1:{port}") as look,
+        run_server(connections, Broken()) as port,
+        probe_http(f"http://127.0.0.1:{port}") as look,
     ):
-        status, _ = await look.ask("/metrics")
+        status, _ = await look.request("/metrics")
 
     [line] = [each for each in caplog.records if each.name == "aiohttp.server"]
     assert (status, line.levelname) == (500, "ERROR")
@@ -119,8 +121,8 @@ async def test_what_fails_here_is_logged(caplog: pytest.LogCaptureFixture) -> No
 
 
 async def test_headers_that_drip_do_not_prolong_it() -> None:
-    connections = Connections(most=10, longest_seconds=LONGEST)
-    async with served(connections, CollectorRegistry()) as port:
+    connections = ConnectionLimiter(max_connections=10, max_idle_seconds=LONGEST)
+    async with run_server(connections, CollectorRegistry()) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
 
         async def drip() -> None:
@@ -130,7 +132,7 @@ async def test_headers_that_drip_do_not_prolong_it() -> None:
 
         writer.write(b"GET /livez HTTP/1.1\r\n")
         dripping = asyncio.create_task(drip())
-        await until_closed(reader)
+        await read_until_closed(reader)
         dripping.cancel()
         writer.close()
 
@@ -140,30 +142,30 @@ async def test_an_answer_that_nobody_reads_is_given_up() -> None:
     large = Gauge("large", "Large.", ["label"], registry=registry)
     for number in range(2000):
         large.labels("x" * 1000 + str(number)).set(number)
-    connections = Connections(most=10, longest_seconds=LONGEST)
-    async with served(connections, registry) as port:
+    connections = ConnectionLimiter(max_connections=10, max_idle_seconds=LONGEST)
+    async with run_server(connections, registry) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1)
         for _ in range(20):
             writer.write(b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n")
 
         await until(lambda: connections.count == 1)
         await until(lambda: connections.count == 0)
-        came = await until_closed(reader)
+        came = await read_until_closed(reader)
         writer.close()
 
     assert len(came) < 20 * 2_000_000
 
 
 async def test_probes_get_in_while_others_only_hold_connections() -> None:
-    connections = Connections(most=10, longest_seconds=60)
-    async with served(connections, CollectorRegistry()) as port:
+    connections = ConnectionLimiter(max_connections=10, max_idle_seconds=60)
+    async with run_server(connections, CollectorRegistry()) as port:
         held = [await asyncio.open_connection("127.0.0.1", port) for _ in range(30)]
 
-        async with looking_at(f"http://127.0.0.1:{port}") as look:
-            answers = [await look.ask("/livez") for _ in range(5)]
+        async with probe_http(f"http://127.0.0.1:{port}") as look:
+            answers = [await look.request("/livez") for _ in range(5)]
 
         for reader, _ in held[:20]:
-            await until_closed(reader)
+            await read_until_closed(reader)
         for _, writer in held:
             writer.close()
 
@@ -171,9 +173,9 @@ async def test_probes_get_in_while_others_only_hold_connections() -> None:
 
 
 async def test_who_asks_again_and_again_keeps_the_connection() -> None:
-    connections = Connections(most=10, longest_seconds=LONGEST)
+    connections = ConnectionLimiter(max_connections=10, max_idle_seconds=LONGEST)
     ask = b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n"
-    async with served(connections, CollectorRegistry()) as port:
+    async with run_server(connections, CollectorRegistry()) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         clock = asyncio.get_running_loop().time
         end = clock() + 5 * LONGEST

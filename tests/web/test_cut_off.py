@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from gcsched.usecases.monitoring.heartbeat import PATIENCE_SECONDS
-from tests.support.app import a_setting, running
-from tests.support.probes import Looker, is_, looking_at
+from gcsched.usecases.monitoring.heartbeat import CUT_OFF_AFTER_SECONDS
+from tests.support.app import make_settings, running_app
+from tests.support.probes import HttpProbe, has_status, probe_http
 from tests.support.proxy import a_proxy
 from tests.support.relay.server import Relay
 from tests.support.stores import own_mongod
@@ -15,13 +15,13 @@ from tests.support.wait import until
 OK = (200, "ok\n")
 
 
-async def is_cut_off(look: Looker) -> bool:
-    status, text = await look.ask("/servez")
+async def is_isolated(look: HttpProbe) -> bool:
+    status, text = await look.request("/servez")
     return status == 503 and "has not reached MongoDB" in text
 
 
-async def is_wanted(look: Looker) -> bool:
-    return await look.ask("/servez") == OK
+async def is_serving(look: HttpProbe) -> bool:
+    return await look.request("/servez") == OK
 
 
 async def test_one_that_is_cut_off_leaves_and_comes_back_and_all_together_stay(
@@ -32,26 +32,26 @@ async def test_one_that_is_cut_off_leaves_and_comes_back_and_all_together_stay(
     async with own_mongod(tmp_path) as mongod, a_proxy(mongod.port) as proxy, Relay() as relay:
         near = mongod.uri
         far = near.replace(f":{mongod.port}", f":{proxy.port}")
-        one = a_setting(mongo=far, redis=redis_url, relay_port=relay.port)
-        other = a_setting(mongo=near, redis=redis_url, relay_port=relay.port)
+        one = make_settings(mongo=far, redis=redis_url, relay_port=relay.port)
+        other = make_settings(mongo=near, redis=redis_url, relay_port=relay.port)
         async with (
-            running(one) as cut,
-            running(other) as whole,
-            looking_at(cut.http) as look_at_cut,
-            looking_at(whole.http) as look_at_whole,
+            running_app(one) as cut,
+            running_app(other) as whole,
+            probe_http(cut.http) as look_at_cut,
+            probe_http(whole.http) as look_at_whole,
         ):
-            await until(lambda: is_("ready", look_at_cut))
+            await until(lambda: has_status("ready", look_at_cut))
             proxy.cut()
-            await until(lambda: is_("unavailable", look_at_cut))
-            assert await look_at_cut.ask("/servez") == OK, "a blink is no reason"
+            await until(lambda: has_status("unavailable", look_at_cut))
+            assert await look_at_cut.request("/servez") == OK, "a blink is no reason"
 
-            await until(lambda: is_cut_off(look_at_cut), within=2 * PATIENCE_SECONDS)
-            assert await look_at_whole.ask("/servez") == OK
+            await until(lambda: is_isolated(look_at_cut), within=2 * CUT_OFF_AFTER_SECONDS)
+            assert await look_at_whole.request("/servez") == OK
 
-            mongod.stop_signal()
-            await until(lambda: is_wanted(look_at_cut), within=20)
-            assert await look_at_whole.ask("/servez") == OK
-            mongod.cont()
+            mongod.freeze()
+            await until(lambda: is_serving(look_at_cut), within=20)
+            assert await look_at_whole.request("/servez") == OK
+            mongod.resume()
             proxy.heal()
-            await until(lambda: is_("ready", look_at_cut), within=20)
-            assert await look_at_cut.ask("/servez") == OK
+            await until(lambda: has_status("ready", look_at_cut), within=20)
+            assert await look_at_cut.request("/servez") == OK

@@ -13,7 +13,7 @@ from pymongo.errors import OperationFailure
 
 from gcsched.adapters.mongo.connection import Collection, Document, Mongo
 from gcsched.adapters.mongo.documents import BY_FOLDED, BY_ID
-from gcsched.adapters.mongo.driver_errors import Problem, problem_of
+from gcsched.adapters.mongo.driver_errors import Problem, classify_error
 from gcsched.domain.caseless import fold_address
 
 Query = dict[str, Any]
@@ -24,7 +24,7 @@ HAS_FOLDED = {"$eq": [{"$type": f"${FOLDED}"}, "string"]}
 TO_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
 
-def spelled_like(address: str, field: str, *, or_not_ascii: bool = False) -> Query:
+def filter_any_spelling(address: str, field: str, *, include_non_ascii: bool = False) -> Query:
     """Make the filter for *address* in any spelling; *field* is where it is as written.
 
     Of what has no `folded` yet, the server compares the letters of ASCII without case, and others
@@ -35,13 +35,13 @@ def spelled_like(address: str, field: str, *, or_not_ascii: bool = False) -> Que
     # A document whose field is no text must not fail the statement for all others.
     text = {"$cond": [{"$eq": [{"$type": f"${field}"}, "string"]}, f"${field}", ""]}
     accepted: list[Query] = [HAS_FOLDED, {"$in": [{"$toLower": text}, {"$literal": lowered}]}]
-    if or_not_ascii:
+    if include_non_ascii:
         # No regular expression: it fails at octets that are no UTF-8.
         accepted.append({"$ne": [{"$strLenBytes": text}, {"$strLenCP": text}]})
     return {FOLDED: {"$in": [None, fold]}, "$expr": {"$or": accepted}}
 
 
-def folded_as(address: str) -> Query:
+def filter_folded(address: str) -> Query:
     """Make the filter for *address* in any spelling where all documents have `folded`."""
     return {FOLDED: fold_address(address)}
 
@@ -49,17 +49,17 @@ def folded_as(address: str) -> Query:
 async def has_all_folded(collection: Collection) -> bool:
     """Tell whether all documents have `folded`, by one look at its index."""
 
-    async def missing(index: str) -> Document | None:
+    async def find_unfolded(index: str) -> Document | None:
         if index != BY_FOLDED:
             return {}  # to look without the index would cost as much as what is to be saved
         query = {FOLDED: None, "_id": {"$gte": ""}}
         found: Document | None = await collection.find_one(query, {"_id": 1}, hint=index)
         return found
 
-    return await by_index(missing) is None
+    return await read_by_index(find_unfolded) is None
 
 
-async def if_indexed(mongo: Mongo, read: Awaitable[T]) -> T | None:
+async def read_if_indexed(mongo: Mongo, read: Awaitable[T]) -> T | None:
     """Return what *read* finds; None while the index that it names is not there.
 
     The index is missing, hidden or being built. That is no refusal to be noted: the care for
@@ -68,13 +68,13 @@ async def if_indexed(mongo: Mongo, read: Awaitable[T]) -> T | None:
     try:
         return await read
     except OperationFailure as error:
-        if problem_of(error) is not Problem.INDEX:
+        if classify_error(error) is not Problem.INDEX:
             raise
-    mongo.refusals.on_index()
+    mongo.refusals.on_missing_index()
     return None
 
 
-async def by_index(read: Callable[[str], Awaitable[T]], index: str = BY_FOLDED) -> T:
+async def read_by_index(read: Callable[[str], Awaitable[T]], index: str = BY_FOLDED) -> T:
     """Return what *read* finds by *index*; slowly by id while `folded` has no index yet.
 
     A process that starts after an upgrade goes on meanwhile, and so do the others. For callers
@@ -83,6 +83,6 @@ async def by_index(read: Callable[[str], Awaitable[T]], index: str = BY_FOLDED) 
     try:
         return await read(index)
     except OperationFailure as error:
-        if index != BY_FOLDED or problem_of(error) is not Problem.INDEX:
+        if index != BY_FOLDED or classify_error(error) is not Problem.INDEX:
             raise
     return await read(BY_ID)

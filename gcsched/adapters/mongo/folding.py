@@ -7,17 +7,17 @@ from typing import Any
 from pymongo import UpdateOne
 
 from gcsched.adapters.mongo.bulk_write import write_each
-from gcsched.adapters.mongo.caseless import FOLDED, if_indexed
+from gcsched.adapters.mongo.caseless import FOLDED, read_if_indexed
 from gcsched.adapters.mongo.connection import Document, Mongo, store_errors
 from gcsched.adapters.mongo.documents import BY_ERASED, BY_FOLDED, BY_ID
-from gcsched.adapters.mongo.field_checks import NO_CHARACTER
-from gcsched.adapters.mongo.majority_read import LONGEST_READ_MS
+from gcsched.adapters.mongo.field_checks import INVALID_UTF8_MARK
+from gcsched.adapters.mongo.majority_read import READ_TIMEOUT_MS
 from gcsched.domain.caseless import fold_address
 from gcsched.usecases.ports import AddressStore, FoldedPage
 
 Query = dict[str, Any]
 
-WRITTEN_IN: Mapping[AddressStore, str] = {
+ADDRESS_FIELDS: Mapping[AddressStore, str] = {
     AddressStore.SUPPRESSIONS: "_id",
     AddressStore.RECIPIENTS: "email",
     AddressStore.JOBS: "email",
@@ -26,7 +26,7 @@ WRITTEN_IN: Mapping[AddressStore, str] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MongoFolding:
+class MongoAddressFolding:
     mongo: Mongo
 
     async def fill(self, kind: AddressStore, after: str, *, most: int) -> FoldedPage | None:
@@ -35,56 +35,56 @@ class MongoFolding:
         None: its index is not there. To look for them without it would read all there is, each
         time and in each process.
         """
-        missing = self._page(kind, {FOLDED: None, "_id": {"$gt": after}}, BY_FOLDED, most)
+        missing = self._read_page(kind, {FOLDED: None, "_id": {"$gt": after}}, BY_FOLDED, most)
         with store_errors("folding addresses"):
-            page = await if_indexed(self.mongo, missing)
+            page = await read_if_indexed(self.mongo, missing)
             return None if page is None else await self._write(kind, page, most)
 
     async def check(self, kind: AddressStore, after: str, *, most: int) -> FoldedPage:
         """Put it right in the *most* documents that follow *after*, whether they have it or not."""
         with store_errors("checking folded addresses"):
-            page = await self._page(kind, {"_id": {"$gt": after}}, BY_ID, most)
+            page = await self._read_page(kind, {"_id": {"$gt": after}}, BY_ID, most)
             return await self._write(kind, page, most)
 
-    async def empty_erased(self, *, most: int) -> int:
+    async def clear_erased(self, *, most: int) -> int:
         """Empty it in *most* jobs that a process of the version before has erased.
 
         That process empties the address and does not know of the other field.
         """
         left = {"email": "", FOLDED: {"$gt": ""}}
-        jobs, options = self.mongo.jobs, {"hint": BY_ERASED, "max_time_ms": LONGEST_READ_MS}
+        jobs, options = self.mongo.jobs, {"hint": BY_ERASED, "max_time_ms": READ_TIMEOUT_MS}
         with store_errors("looking for erased jobs"):
             reading = jobs.find(left, {"_id": 1}, limit=most, **options).to_list(most)
-            if not (found := await if_indexed(self.mongo, reading)):
+            if not (found := await read_if_indexed(self.mongo, reading)):
                 return 0
             ids = {"_id": {"$in": [each["_id"] for each in found]}}
             answer = await jobs.update_many(ids | left, {"$set": {FOLDED: ""}}, hint=BY_ID)
         return int(answer.modified_count)
 
-    async def _page(
+    async def _read_page(
         self, kind: AddressStore, query: Query, index: str, most: int
     ) -> list[Document]:
-        wanted = {WRITTEN_IN[kind]: 1, FOLDED: 1}
-        options = {"hint": index, "limit": most, "batch_size": most, "max_time_ms": LONGEST_READ_MS}
+        wanted = {ADDRESS_FIELDS[kind]: 1, FOLDED: 1}
+        options = {"hint": index, "limit": most, "batch_size": most, "max_time_ms": READ_TIMEOUT_MS}
         found = self.mongo.database[kind.value].find(query, wanted, sort=[("_id", 1)], **options)
         return await found.to_list(most)
 
     async def _write(self, kind: AddressStore, page: Sequence[Document], most: int) -> FoldedPage:
-        writes = list(foldings(page, WRITTEN_IN[kind]))
+        writes = list(build_writes(page, ADDRESS_FIELDS[kind]))
         collection = self.mongo.database[kind.value]
         count, failed = await write_each(collection, writes) if writes else (0, [])
         is_last = len(page) < most
         return FoldedPage(
             count=count,
-            left=len(failed) + sum(not is_address(each, WRITTEN_IN[kind]) for each in page),
+            failed=len(failed) + sum(not has_address(each, ADDRESS_FIELDS[kind]) for each in page),
             last=None if is_last else page[-1]["_id"],
         )
 
 
-def foldings(page: Sequence[Document], written_in: str) -> Iterator[UpdateOne]:
+def build_writes(page: Sequence[Document], written_in: str) -> Iterator[UpdateOne]:
     """Make the write for each whose field is another than its address gives, if it still is so."""
     for document in page:
-        if not is_address(document, written_in):
+        if not has_address(document, written_in):
             continue
         written, before = document[written_in], document.get(FOLDED)
         if (folded := fold_address(written)) != before:
@@ -95,7 +95,7 @@ def foldings(page: Sequence[Document], written_in: str) -> Iterator[UpdateOne]:
             yield UpdateOne(seen, {"$set": {FOLDED: folded}}, hint=BY_ID)
 
 
-def is_address(document: Document, written_in: str) -> bool:
+def has_address(document: Document, written_in: str) -> bool:
     """Tell whether it can be folded: a text, and no octets of it are lost."""
     written = document.get(written_in)
-    return isinstance(written, str) and NO_CHARACTER not in written
+    return isinstance(written, str) and INVALID_UTF8_MARK not in written

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import pymongo
 
 from gcsched.adapters.mongo.connection import Mongo, store_errors
-from gcsched.adapters.mongo.driver_errors import NO_WRITES
+from gcsched.adapters.mongo.driver_errors import BLOCKS_ALL_WRITES
 from gcsched.adapters.mongo.write_failures import WRITE_FAILURES
 from gcsched.errors import StoreRefused, StoreUnavailable
-from gcsched.usecases.loops import periodically
+from gcsched.usecases.loops import run_periodically
 from gcsched.usecases.monitoring.store_check import EVERY
 
-PROBE = "probe"  # of the runs, whose ids are other words: it is never stored
-LONGEST_TRY_SECONDS = 5.0  # as long as a majority is waited for
+PROBE_ID = "probe"  # of the runs, whose ids are other words: it is never stored
+PROBE_TIMEOUT_SECONDS = 5.0  # as long as a majority is waited for
 
 
 @contextmanager
@@ -29,36 +29,36 @@ def write_errors(doing: str) -> Iterator[None]:
         with store_errors(doing):
             yield
     except StoreRefused as refused:
-        if failures is not None and refused.problem in NO_WRITES:
-            failures.failed(doing, refused.sentence)
+        if failures is not None and refused.problem in BLOCKS_ALL_WRITES:
+            failures.record_failure(doing, refused.sentence)
         raise
     except StoreUnavailable as error:
         if failures is not None:
-            failures.failed(doing, error.why)
+            failures.record_failure(doing, error.why)
         raise
     if failures is not None:
-        failures.confirmed(doing)
+        failures.record_success(doing)
 
 
-async def try_to_write(mongo: Mongo) -> None:
+async def probe_write(mongo: Mongo) -> None:
     """Ask for a write that finds nothing to change; raises StoreUnavailable.
 
     A majority must confirm it all the same: MongoDB waits for what was written last before it.
     """
-    with write_errors("trying to write"), pymongo.timeout(LONGEST_TRY_SECONDS):
-        await mongo.runs.update_one({"_id": PROBE}, {"$set": {"tried": True}})
+    with write_errors("trying to write"), pymongo.timeout(PROBE_TIMEOUT_SECONDS):
+        await mongo.runs.update_one({"_id": PROBE_ID}, {"$set": {"tried": True}})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WriteWatch:
+class WriteProbe:
     """Try to write where that is in doubt, one try at a time; what fails is noted."""
 
     mongo: Mongo
 
     async def run(self, stop: asyncio.Event) -> None:
-        await periodically(self.look, every=EVERY, stop=stop)
+        await run_periodically(self.check, every=EVERY, stop=stop)
 
-    async def look(self) -> None:
-        if self.mongo.write_failures.is_in_doubt:
+    async def check(self) -> None:
+        if self.mongo.write_failures.needs_probe:
             with suppress(StoreUnavailable):
-                await try_to_write(self.mongo)
+                await probe_write(self.mongo)

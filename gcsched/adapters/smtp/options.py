@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 
 HOSTNAME = re.compile(r"[!-~]{1,253}")
-Password = Callable[[], str | None]
+PasswordSource = Callable[[], str | None]
 """Asked at each login, so that a password file that was corrected counts at once."""
 
 
@@ -28,7 +28,7 @@ class RelaySettings:
     port: int
     security: Security
     username: str | None = None
-    password: Password | None = None
+    password: PasswordSource | None = None
     ca_file: Path | None = None  # trusted instead of the system's authorities
     local_hostname: str | None = None  # unset: our address as a literal, RFC 5321 section 4.1.4
 
@@ -39,7 +39,7 @@ class RelaySettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class Timeouts:
     """How long each answer may take: RFC 5321 section 4.5.3.2, where it says something."""
 
     connect: timedelta = timedelta(seconds=30)
@@ -47,14 +47,14 @@ class Limits:
     mail: timedelta = timedelta(minutes=5)
     rcpt: timedelta = timedelta(minutes=5)
     data: timedelta = timedelta(minutes=2)
-    block: timedelta = timedelta(minutes=3)  # without any octet of the body leaving
+    body_stall: timedelta = timedelta(minutes=3)  # without any octet of the body leaving
     dot: timedelta = timedelta(minutes=10)
     quit: timedelta = timedelta(seconds=2)
     check: timedelta = timedelta(minutes=1)  # all of it; longer than relays let strangers wait
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Keep:
+class PoolLimits:
     """How many sessions there may be, and when one is worn out."""
 
     sessions: int = 16

@@ -5,15 +5,15 @@ from typing import TYPE_CHECKING
 
 from gcsched.cli import arguments
 from gcsched.cli.commands import template
-from gcsched.cli.values import MOMENTS
+from gcsched.cli.values import TIME_FORMS_WITHOUT_DAILY
 
 if TYPE_CHECKING:
-    from gcsched.client import Wishes
+    from gcsched.client import OptionalFields
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     add = parser.add_argument_group("more about the mail").add_argument
-    text = arguments.text
+    text = arguments.parse_text
     add(
         "--request-id",
         default="",
@@ -25,23 +25,23 @@ def add_arguments(parser: ArgumentParser) -> None:
     template.add_variables(parser)
     add(
         "--not-after",
-        type=arguments.second,
+        type=arguments.parse_second,
         metavar="TIME",
-        help=f"do not send it after then: {MOMENTS}",
+        help=f"do not send it after then: {TIME_FORMS_WITHOUT_DAILY}",
     )
     add("--reply-to", default="", type=text, metavar="ADDRESS", help="where replies go")
     add(
         "--label",
         action="append",
         default=[],
-        type=arguments.pair,
+        type=arguments.parse_pair,
         metavar="KEY=VALUE",
         help="a mark of yours, kept with the job; may be repeated",
     )
     add("--urgent", action="store_true", help="take the next free session")
 
 
-def chosen_wishes(chosen: Namespace) -> "Wishes":
+def read_optional_fields(chosen: Namespace) -> "OptionalFields":
     return {
         "request_id": chosen.request_id,
         "template": chosen.template,

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Protocol, TypeVar
 
 
-class Server(Protocol):
+class StoreServer(Protocol):
     def launch(self) -> None:
         """Start the process; in the main thread, see Child."""
 
@@ -17,11 +17,11 @@ class Server(Protocol):
         """End the process and wait for that."""
 
 
-S = TypeVar("S", bound=Server)
+S = TypeVar("S", bound=StoreServer)
 
 
 @asynccontextmanager
-async def running(server: S) -> AsyncIterator[S]:
+async def run_server(server: S) -> AsyncIterator[S]:
     server.launch()
     try:
         await asyncio.to_thread(server.wait_ready)

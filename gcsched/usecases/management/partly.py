@@ -4,20 +4,25 @@ from collections.abc import Sequence
 
 from gcsched.errors import StoreRefused
 
-MOST_NAMED = 10
+MAX_NAMED = 10
 
 
-class PartlyChanged(Exception):
+class PartialChange(Exception):
     """What became of a lot: *changed*, *lost* to others, and *stuck*, which no write can change."""
 
-    def __init__(self, changed: int, lost: int, stuck: Sequence[str], problem: str) -> None:
-        super().__init__(f"{len(stuck)} jobs cannot be changed: {problem}")
-        self.changed, self.lost, self.stuck, self.problem = changed, lost, stuck, problem
+    def __init__(self, changed: int, lost: int, unchangeable: Sequence[str], problem: str) -> None:
+        super().__init__(f"{len(unchangeable)} jobs cannot be changed: {problem}")
+        self.changed, self.lost, self.unchangeable, self.problem = (
+            changed,
+            lost,
+            unchangeable,
+            problem,
+        )
 
 
-def some_stay(stuck: Sequence[str], problem: str, *, changed: int) -> StoreRefused:
+def make_unchangeable_error(stuck: Sequence[str], problem: str, *, changed: int) -> StoreRefused:
     """Make the error that tells which jobs stay as they are."""
-    named = ", ".join(stuck[:MOST_NAMED]) + (" and others" if len(stuck) > MOST_NAMED else "")
+    named = ", ".join(stuck[:MAX_NAMED]) + (" and others" if len(stuck) > MAX_NAMED else "")
     sentence = (
         f"{len(stuck)} jobs stay as they are ({named}) and {changed} were changed: a document is"
         " too large or has a value that cannot be stored, or a validation rule of the collection"

@@ -21,12 +21,12 @@ class JobCounts:
     unreadable: int = 0
 
 
-class Tally(Protocol):
+class JobCounter(Protocol):
     async def count(self, *, now: datetime) -> JobCounts:
         """Count the jobs of all processes."""
 
 
-class Sessions(Protocol):
+class RelaySessions(Protocol):
     """The connections with one relay."""
 
     @property
@@ -37,13 +37,13 @@ class Sessions(Protocol):
     def busy(self) -> int: ...
 
 
-class Beats(Protocol):
+class HeartbeatStore(Protocol):
     """Where processes that reach the same MongoDB say so."""
 
-    async def beat(self, mark: str) -> None:
+    async def write(self, mark: str) -> None:
         """Store *mark* as the latest beat; raises BellUnavailable."""
 
-    async def latest(self) -> str | None:
+    async def read_latest(self) -> str | None:
         """Return the latest beat, None if there is none; raises BellUnavailable."""
 
 

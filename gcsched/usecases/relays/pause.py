@@ -6,20 +6,20 @@ from functools import partial
 
 import structlog
 
-from gcsched.domain.caller_text import one_line
+from gcsched.domain.caller_text import format_line
 from gcsched.domain.mail import Mail
 from gcsched.domain.pause import Pause
 from gcsched.domain.permit import Permit
 from gcsched.domain.smtp_reply import Withheld
 from gcsched.errors import StoreUnavailable
-from gcsched.usecases.loops import periodically
-from gcsched.usecases.ports import Begin, Carried, GatedCarrier, Pauses
+from gcsched.usecases.loops import run_periodically
+from gcsched.usecases.ports import Begin, SendResult, GatedTransport, PauseStore
 
-EVERY = timedelta(seconds=1)
-PAUSED = Carried(relay="", transmission=Withheld("sending is paused"))
+REFRESH_EVERY = timedelta(seconds=1)
+PAUSED = SendResult(relay="", transmission=Withheld("sending is paused"))
 
 
-class Pausing:
+class PausableTransport:
     """A carrier and its gate, both shut while sending is paused.
 
     What has begun its body is finished; what is claimed and has not begun finds no carrier and is
@@ -27,8 +27,8 @@ class Pausing:
     is away leaves everything as it was.
     """
 
-    def __init__(self, carrier: GatedCarrier, pauses: Pauses) -> None:
-        self._carrier = carrier
+    def __init__(self, transport: GatedTransport, pauses: PauseStore) -> None:
+        self._transport = transport
         self._pauses = pauses
         self._pause: Pause | None = None
         self._may_send = asyncio.Event()
@@ -48,28 +48,28 @@ class Pausing:
         """Note *pause* for every process; this one obeys at once. Raises StoreUnavailable."""
         try:
             async with asyncio.timeout(within.total_seconds()):
-                noted = await self._pauses.note(pause)
+                noted = await self._pauses.save(pause)
         except TimeoutError as error:
             raise StoreUnavailable("noting a pause") from error
         self._changes += 1
-        self._learn(noted)
+        self._update(noted)
         return noted
 
     async def resume_sending(self, by: str, *, within: timedelta) -> Pause | None:
         """End the pause; give it, if there was one. Raises StoreUnavailable."""
         try:
             async with asyncio.timeout(within.total_seconds()):
-                ended = await self._pauses.end()
+                ended = await self._pauses.delete()
         except TimeoutError as error:
             raise StoreUnavailable("ending a pause") from error
         self._changes += 1
-        self._learn(None, by=by)
+        self._update(None, by=by)
         return ended
 
     async def run(self, stop: asyncio.Event) -> None:
-        await periodically(self.look, every=EVERY, stop=stop)
+        await run_periodically(self.refresh, every=REFRESH_EVERY, stop=stop)
 
-    async def look(self) -> None:
+    async def refresh(self) -> None:
         """Learn what another process was told."""
         changes = self._changes
         try:
@@ -77,14 +77,16 @@ class Pausing:
         except StoreUnavailable:
             return  # it is told by whoever watches MongoDB
         if changes == self._changes:  # else what was read is older than what we were told
-            self._learn(pause)
+            self._update(pause)
 
-    def _learn(self, pause: Pause | None, *, by: str = "") -> None:
+    def _update(self, pause: Pause | None, *, by: str = "") -> None:
         log, before = structlog.get_logger(), self._pause
         if pause is not None and pause != before:
-            log.warning("sending paused", **words_of(pause))
+            log.warning("sending paused", **pause_fields(pause))
         if pause is None and before is not None:
-            log.warning("sending resumed", **words_of(before), caller_resumed_by=one_line(by))
+            log.warning(
+                "sending resumed", **pause_fields(before), caller_resumed_by=format_line(by)
+            )
         self._pause, self._is_known = pause, True
         if pause is None:
             self._may_send.set()
@@ -94,25 +96,25 @@ class Pausing:
     async def wait_open(self) -> None:
         while True:
             await self._may_send.wait()
-            await self._carrier.wait_open()
+            await self._transport.wait_open()
             if self._may_send.is_set():
                 return
 
     async def grant(self, most: int) -> int:
-        return await self._carrier.grant(most) if self._may_send.is_set() else 0
+        return await self._transport.grant(most) if self._may_send.is_set() else 0
 
     async def refund(self, count: int) -> None:
-        await self._carrier.refund(count)
+        await self._transport.refund(count)
 
-    async def carry(self, mail: Mail, begin: Begin) -> Carried:
+    async def send(self, mail: Mail, begin: Begin) -> SendResult:
         if not self._may_send.is_set():
             return PAUSED
-        return await self._carrier.carry(mail, partial(self._begin, begin))
+        return await self._transport.send(mail, partial(self._begin, begin))
 
     async def _begin(self, begin: Begin) -> Permit | None:
         return await begin() if self._may_send.is_set() else None
 
 
-def words_of(pause: Pause) -> dict[str, str]:
+def pause_fields(pause: Pause) -> dict[str, str]:
     """Return who has paused and why for a log; the names mark them as a caller's words."""
-    return {"caller_by": one_line(pause.by), "caller_reason": one_line(pause.reason)}
+    return {"caller_by": format_line(pause.by), "caller_reason": format_line(pause.reason)}

@@ -5,20 +5,20 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from gcsched.domain.masking import Letter, masked
-from gcsched.domain.relay_advice import HELD, WAITING, advice_on
-from gcsched.domain.relay_health import Heard, is_login_refused, is_of_session
+from gcsched.domain.masking import PersonalTexts, mask
+from gcsched.domain.relay_advice import HELD_ADVICE, DEFAULT_ADVICE, find_advice
+from gcsched.domain.relay_health import RelayObservation, is_login_refused, is_session_failure
 from gcsched.domain.smtp_reply import Answered, Broken
 
-OnHeard = Callable[[Heard], None]
+OnObservation = Callable[[RelayObservation], None]
 
 
-def nobody_listens(_: Heard) -> None:
+def ignore_observation(_: RelayObservation) -> None:
     """Be the *on_heard* of a relay whose health is not kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class BreakerStatus:
     """Whether mails are held back from a relay after what was heard, and whether since that only.
 
     *is_held* is whether it refuses one recipient after the other.
@@ -30,62 +30,66 @@ class Standing:
 
 
 @dataclass(kw_only=True, eq=False)
-class RelayTrouble:
+class RelayProblemReporter:
     """Tells *on_heard* of every mail and check, and the log when mails begin to be held back.
 
     *login* says where the password comes from, *meanwhile* what happens while the relay is down.
     """
 
     relay: str
-    login: str
-    meanwhile: str
-    on_heard: OnHeard = nobody_listens
+    password_variable: str
+    while_down: str
+    on_observation: OnObservation = ignore_observation
     needs_mail: bool = field(default=False, init=False)
     """Whether no check disproves what is wrong: mails were refused or left unanswered."""
 
-    def of_mail(self, trouble: Answered | Broken, letter: Letter | None, now: Standing) -> None:
+    def report_mail_failure(
+        self, trouble: Answered | Broken, letter: PersonalTexts | None, now: BreakerStatus
+    ) -> None:
         """Tell what a mail met; *letter* None: it was no single mail's."""
-        if now.is_held or letter is None or not is_of_session(trouble):
+        if now.is_held or letter is None or not is_session_failure(trouble):
             self.needs_mail = True
-        self._tell(trouble, letter, now)
+        self._report_failure(trouble, letter, now)
 
-    def of_check(self, trouble: Answered | Broken, now: Standing) -> None:
+    def report_check_failure(self, trouble: Answered | Broken, now: BreakerStatus) -> None:
         """Tell why a check failed; it may have been the one that opened the breaker."""
         if now.is_new:
             self.needs_mail = False  # mails are held back because no session stands
-        self._tell(trouble, None, now, is_check=True)
+        self._report_failure(trouble, None, now, is_check=True)
 
-    def mail_went_well(self) -> None:
+    def report_mail_success(self) -> None:
         self.needs_mail = False
-        self.on_heard(Heard())
+        self.on_observation(RelayObservation())
 
-    def mail_proved_nothing(self) -> None:
+    def report_answer(self) -> None:
         """Tell that the relay answers; what other mails met is as it was."""
-        self.on_heard(Heard(heals=False))
+        self.on_observation(RelayObservation(clears_error=False))
 
-    def check_went_well(self, *, is_down: bool) -> None:
-        self.on_heard(Heard(is_check=True, heals=not self.needs_mail, is_down=is_down))
+    def report_check_success(self, *, is_down: bool) -> None:
+        self.on_observation(
+            RelayObservation(is_check=True, clears_error=not self.needs_mail, is_down=is_down)
+        )
 
-    def ended(self, probes: int) -> None:
+    def report_recovery(self, probes: int) -> None:
         structlog.get_logger().info("relay is back", relay=self.relay, probes=probes)
 
-    def _tell(
+    def _report_failure(
         self,
         trouble: Answered | Broken,
-        letter: Letter | None,
-        now: Standing,
+        letter: PersonalTexts | None,
+        now: BreakerStatus,
         *,
         is_check: bool = False,
     ) -> None:
-        error = masked(words_of(trouble), letter)
+        error = mask(describe_failure(trouble), letter)
         advice = self._advice_on(trouble, is_held=now.is_held)
-        self.on_heard(
-            Heard(
+        self.on_observation(
+            RelayObservation(
                 # That mails are held back is what its state says.
-                error=error if advice == WAITING else f"{error}; {advice}",
+                error=error if advice == DEFAULT_ADVICE else f"{error}; {advice}",
                 is_check=is_check,
                 is_login_refused=is_login_refused(trouble),
-                heals=not self.needs_mail,
+                clears_error=not self.needs_mail,
                 is_down=now.is_down,
             )
         )
@@ -94,17 +98,17 @@ class RelayTrouble:
                 "relay is held" if now.is_held else "relay is down",
                 relay=self.relay,
                 error=error,
-                advice=f"{advice}; {self.meanwhile}",
+                advice=f"{advice}; {self.while_down}",
             )
 
     def _advice_on(self, trouble: Answered | Broken, *, is_held: bool) -> str:
-        advice = advice_on(trouble, prefix=self.login.removesuffix("PASSWORD"))
+        advice = find_advice(trouble, prefix=self.password_variable.removesuffix("PASSWORD"))
         if not is_held:
             return advice
-        return HELD if advice == WAITING else f"{HELD}; {advice}"
+        return HELD_ADVICE if advice == DEFAULT_ADVICE else f"{HELD_ADVICE}; {advice}"
 
 
-def words_of(trouble: Answered | Broken) -> str:
+def describe_failure(trouble: Answered | Broken) -> str:
     if isinstance(trouble, Answered):
         return str(trouble.reply)
     return f"{trouble.stage}: {trouble.reason}"

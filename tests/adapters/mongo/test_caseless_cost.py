@@ -7,39 +7,41 @@ import pytest
 from pymongo.database import Database
 
 from gcsched.adapters.mongo.connection import Mongo
-from gcsched.adapters.mongo.folding import MongoFolding
-from gcsched.adapters.mongo.suppressions import MOST_COMPARED, MongoSuppressions
+from gcsched.adapters.mongo.folding import MongoAddressFolding
+from gcsched.adapters.mongo.suppressions import MAX_COMPARED, MongoSuppressions
 from gcsched.usecases.recovery.folding import Folding
 from tests.support.builders import NOW, a_suppression
-from tests.support.profile import profiled, stages
+from tests.support.profile import profile_commands, stages
 from tests.support.rows import Row
-from tests.support.spellings import LASTING, old_row, taken_away
+from tests.support.spellings import FAR_FUTURE, an_unfolded_suppression, remove_index
 from tests.support.wait import until
 
 
-def many_blocked(raw: Database[Row]) -> int:
+def store_many(raw: Database[Row]) -> int:
     """Store more suppressions without the field than are compared; return the number of the last.
 
     It is the last by id, too.
     """
     last = 3_999
-    raw["suppressions"].insert_many([old_row(f"Someone{n}@example.org") for n in range(last + 1)])
-    raw["suppressions"].insert_one(old_row("someone@example.org"))
+    raw["suppressions"].insert_many(
+        [an_unfolded_suppression(f"Someone{n}@example.org") for n in range(last + 1)]
+    )
+    raw["suppressions"].insert_one(an_unfolded_suppression("someone@example.org"))
     return last
 
 
-async def blocked_by_hand(suppressions: MongoSuppressions) -> None:
-    await suppressions.block(a_suppression(address="Zoe@example.org", expire_time=LASTING))
+async def add_by_hand(suppressions: MongoSuppressions) -> None:
+    await suppressions.add_one(a_suppression(address="Zoe@example.org", expire_time=FAR_FUTURE))
 
 
 @pytest.fixture(params=["missing", "hidden"])
 def without_index(request: pytest.FixtureRequest, raw: Database[Row]) -> Iterator[str]:
     """Take the index away, in one of two ways."""
-    with taken_away(raw, "suppressions", is_hidden=request.param == "hidden"):
+    with remove_index(raw, "suppressions", is_hidden=request.param == "hidden"):
         yield str(request.param)
 
 
-async def all_filled(folding: Folding, raw: Database[Row]) -> bool:
+async def is_all_filled(folding: Folding, raw: Database[Row]) -> bool:
     await folding.fold()
     return not await asyncio.to_thread(
         raw["suppressions"].count_documents, {"folded": {"$exists": False}}
@@ -53,15 +55,15 @@ async def test_blocks_are_found_among_very_many_without_the_field(
 
     What has the field is found in any spelling.
     """
-    last = many_blocked(raw)
-    await blocked_by_hand(suppressions)
+    last = store_many(raw)
+    await add_by_hand(suppressions)
     at_once = {f"Someone{last - 1}@example.org", "SOMEONE@example.org", "ZOE@example.org"}
     later = {f"SOMEONE{last}@example.org"}
 
-    before = await suppressions.among([*at_once, *later, "eve@example.org"], now=NOW)
-    folding = Folding(store=MongoFolding(mongo=mongo))
-    await until(lambda: all_filled(folding, raw))
-    after = await suppressions.among([*at_once, *later, "eve@example.org"], now=NOW)
+    before = await suppressions.find_active([*at_once, *later, "eve@example.org"], now=NOW)
+    folding = Folding(store=MongoAddressFolding(mongo=mongo))
+    await until(lambda: is_all_filled(folding, raw))
+    after = await suppressions.find_active([*at_once, *later, "eve@example.org"], now=NOW)
 
     assert set(before) == at_once
     assert set(after) == at_once | later
@@ -70,58 +72,56 @@ async def test_blocks_are_found_among_very_many_without_the_field(
 async def test_a_look_reads_little_though_very_many_lack_the_field(
     suppressions: MongoSuppressions, raw: Database[Row], mongo: Mongo
 ) -> None:
-    many_blocked(raw)
+    store_many(raw)
 
-    profile = await profiled(mongo, raw, lambda _: look_for_four(suppressions))
+    profile = await profile_commands(mongo, raw, lambda _: find_four(suppressions))
 
-    assert sum(each["docsExamined"] for each in profile) < 2 * MOST_COMPARED
-    assert sum(each["keysExamined"] for each in profile) < 2 * MOST_COMPARED
+    assert sum(each["docsExamined"] for each in profile) < 2 * MAX_COMPARED
+    assert sum(each["keysExamined"] for each in profile) < 2 * MAX_COMPARED
 
 
 @pytest.mark.usefixtures("without_index")
 async def test_a_look_reads_little_though_there_is_no_index(
     suppressions: MongoSuppressions, raw: Database[Row], mongo: Mongo
 ) -> None:
-    many_blocked(raw)
+    store_many(raw)
     nudged: list[str] = []
-    mongo.refusals.on_index = lambda: nudged.append("look at the indexes")
+    mongo.refusals.on_missing_index = lambda: nudged.append("look at the indexes")
 
-    profile = await profiled(mongo, raw, lambda _: look_for_four(suppressions))
+    profile = await profile_commands(mongo, raw, lambda _: find_four(suppressions))
 
-    assert sum(each.get("docsExamined", 0) for each in profile) < 2 * MOST_COMPARED
-    assert "COLLSCAN" not in [stage for each in profile for stage in stages_of(each)]
+    assert sum(each.get("docsExamined", 0) for each in profile) < 2 * MAX_COMPARED
+    assert "COLLSCAN" not in [stage for each in profile for stage in read_stages(each)]
     assert nudged == ["look at the indexes"]
-    assert mongo.refusals.trouble is None
+    assert mongo.refusals.problem is None
 
 
-async def look_for_four(suppressions: MongoSuppressions) -> None:
+async def find_four(suppressions: MongoSuppressions) -> None:
     asked = ["Someone3999@example.org", "SOMEONE@example.org", "SOMEONE0@example.org"]
-    assert set(await suppressions.among([*asked, "eve@example.org"], now=NOW)) == set(asked)
+    assert set(await suppressions.find_active([*asked, "eve@example.org"], now=NOW)) == set(asked)
 
 
-def stages_of(profile: Row) -> list[str]:
+def read_stages(profile: Row) -> list[str]:
     return stages(profile["execStats"]) if "execStats" in profile else []
 
 
 async def test_all_spellings_are_freed_though_very_many_lack_the_field(
     suppressions: MongoSuppressions, raw: Database[Row]
 ) -> None:
-    await freed_in_another_spelling(suppressions, raw, many_blocked(raw))
+    await check_removal(suppressions, raw, store_many(raw))
 
 
 @pytest.mark.usefixtures("without_index")
 async def test_all_spellings_are_freed_without_an_index(
     suppressions: MongoSuppressions, raw: Database[Row]
 ) -> None:
-    await freed_in_another_spelling(suppressions, raw, many_blocked(raw))
+    await check_removal(suppressions, raw, store_many(raw))
 
 
-async def freed_in_another_spelling(
-    suppressions: MongoSuppressions, raw: Database[Row], last: int
-) -> None:
-    raw["suppressions"].insert_one(old_row(f"sOmEoNe{last}@example.org"))
+async def check_removal(suppressions: MongoSuppressions, raw: Database[Row], last: int) -> None:
+    raw["suppressions"].insert_one(an_unfolded_suppression(f"sOmEoNe{last}@example.org"))
 
-    freed = await suppressions.free(f"SOMEONE{last}@example.org", now=NOW)
+    freed = await suppressions.remove(f"SOMEONE{last}@example.org", now=NOW)
 
     assert freed is not None
     alike = {"_id": {"$regex": f"^someone{last}@", "$options": "i"}}
@@ -132,11 +132,13 @@ async def freed_in_another_spelling(
 async def test_a_look_is_one_statement_by_index_also_beside_some_without_the_field(
     mongo: Mongo, suppressions: MongoSuppressions, raw: Database[Row]
 ) -> None:
-    raw["suppressions"].insert_many([old_row(f"Someone{n}@example.org") for n in range(100)])
+    raw["suppressions"].insert_many(
+        [an_unfolded_suppression(f"Someone{n}@example.org") for n in range(100)]
+    )
 
     async def use(_: Mongo) -> None:
-        assert len(await suppressions.among(["someone7@example.org"], now=NOW)) == 1
+        assert len(await suppressions.find_active(["someone7@example.org"], now=NOW)) == 1
 
-    [done] = await profiled(mongo, raw, use)
+    [done] = await profile_commands(mongo, raw, use)
 
     assert not {"COLLSCAN", "SORT"} & set(stages(done["execStats"]))

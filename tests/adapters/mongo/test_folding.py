@@ -8,30 +8,30 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 
 from gcsched.adapters.mongo.connection import Mongo
-from gcsched.adapters.mongo.folding import MongoFolding
+from gcsched.adapters.mongo.folding import MongoAddressFolding
 from gcsched.adapters.mongo.recipient_writer import MongoRecipients
 from gcsched.adapters.mongo.recipients import MongoPersonalData
 from gcsched.domain.job import State
 from gcsched.usecases.ports import AddressStore, FoldedPage
 from gcsched.usecases.recovery.folding import Folding
 from tests.support.builders import NOW, a_job
-from tests.support.profile import profiled, stages
+from tests.support.profile import profile_commands, stages
 from tests.support.rows import Row
-from tests.support.spellings import old_job, old_row, without_text
+from tests.support.spellings import an_unfolded_job, an_unfolded_suppression, a_non_utf8_row
 
 PAGE = 500
 
 
 @pytest.fixture
-def folding(mongo: Mongo) -> MongoFolding:
-    return MongoFolding(mongo=mongo)
+def folding(mongo: Mongo) -> MongoAddressFolding:
+    return MongoAddressFolding(mongo=mongo)
 
 
-async def all_folded(store: MongoFolding) -> None:
+async def fold_all(store: MongoAddressFolding) -> None:
     await Folding(store=store).fold()
 
 
-def folds(rows: Collection[Row]) -> dict[Any, Any]:
+def read_folds(rows: Collection[Row]) -> dict[Any, Any]:
     return {row["_id"]: row.get("folded", "missing") for row in rows.find()}
 
 
@@ -41,52 +41,58 @@ def an_old_recipient(empid: str, email: str) -> Row:
 
 
 async def test_what_versions_before_have_stored_is_filled_in_all_collections(
-    folding: MongoFolding, raw: Database[Row]
+    folding: MongoAddressFolding, raw: Database[Row]
 ) -> None:
-    raw["suppressions"].insert_many(map(old_row, ["Boss@example.org", "ZOË@example.org"]))
+    raw["suppressions"].insert_many(
+        map(an_unfolded_suppression, ["Boss@example.org", "ZOË@example.org"])
+    )
     raw["recipients"].insert_one(an_old_recipient("E1", "Ada@example.org"))
-    raw["jobs"].insert_many([old_job(n, f"User{n}@example.org") for n in range(2 * PAGE + 1)])
+    raw["jobs"].insert_many(
+        [an_unfolded_job(n, f"User{n}@example.org") for n in range(2 * PAGE + 1)]
+    )
 
-    await all_folded(folding)
+    await fold_all(folding)
 
-    assert folds(raw["suppressions"]) == {
+    assert read_folds(raw["suppressions"]) == {
         "Boss@example.org": "boss@example.org",
         "ZOË@example.org": "zoë@example.org",
     }
-    assert folds(raw["recipients"]) == {"E1": "ada@example.org"}
+    assert read_folds(raw["recipients"]) == {"E1": "ada@example.org"}
     wanted = {f"user{n}@example.org" for n in range(2 * PAGE + 1)}
-    assert set(folds(raw["jobs"]).values()) == wanted
+    assert set(read_folds(raw["jobs"]).values()) == wanted
 
 
-async def test_filling_changes_nothing_else(folding: MongoFolding, jobs: Collection[Row]) -> None:
-    before = old_job(1, "Boss@example.org", state="SENDING", claim="c", begun=NOW)
+async def test_filling_changes_nothing_else(
+    folding: MongoAddressFolding, jobs: Collection[Row]
+) -> None:
+    before = an_unfolded_job(1, "Boss@example.org", state="SENDING", claim="c", begun=NOW)
     jobs.insert_one(before)
 
-    await all_folded(folding)
+    await fold_all(folding)
 
     assert list(jobs.find()) == [before | {"folded": "boss@example.org"}]
 
 
 async def test_jobs_that_cannot_be_read_are_passed_by_and_stop_no_other(
-    folding: MongoFolding, jobs: Collection[Row]
+    folding: MongoAddressFolding, jobs: Collection[Row]
 ) -> None:
     odd: list[object] = [{"a": 1}, None, 7, ["Boss@example.org"]]
-    jobs.insert_many([old_job(number, email) for number, email in enumerate(odd)])
+    jobs.insert_many([an_unfolded_job(number, email) for number, email in enumerate(odd)])
     jobs.insert_one({"_id": 7, "email": "odd@example.org"})
-    jobs.database.command("insert", "jobs", documents=[without_text("email")])
-    jobs.insert_one(old_job(9, "Boss@example.org"))
+    jobs.database.command("insert", "jobs", documents=[a_non_utf8_row("email")])
+    jobs.insert_one(an_unfolded_job(9, "Boss@example.org"))
 
     page = await folding.fill(AddressStore.JOBS, "", most=100)
     again = await folding.fill(AddressStore.JOBS, "", most=100)
 
-    assert page == FoldedPage(count=1, left=len(odd) + 1, last=None)
-    assert again == FoldedPage(count=0, left=len(odd) + 1, last=None)
+    assert page == FoldedPage(count=1, failed=len(odd) + 1, last=None)
+    assert again == FoldedPage(count=0, failed=len(odd) + 1, last=None)
 
 
 async def test_a_collection_whose_rule_forbids_the_field_is_told_and_passed_by(
-    folding: MongoFolding, jobs: Collection[Row]
+    folding: MongoAddressFolding, jobs: Collection[Row]
 ) -> None:
-    jobs.insert_many([old_job(n, f"{n}@example.org") for n in range(3)])
+    jobs.insert_many([an_unfolded_job(n, f"{n}@example.org") for n in range(3)])
     rule = {"$or": [{"email": {"$ne": "1@example.org"}}, {"folded": {"$exists": False}}]}
     jobs.database.command("collMod", "jobs", validator=rule)
     try:
@@ -94,35 +100,37 @@ async def test_a_collection_whose_rule_forbids_the_field_is_told_and_passed_by(
     finally:
         jobs.database.command("collMod", "jobs", validator={})
 
-    assert page == FoldedPage(count=2, left=1, last=None)
+    assert page == FoldedPage(count=2, failed=1, last=None)
 
 
 async def test_an_address_that_changes_between_look_and_write_is_not_overwritten(
     mongo: Mongo, jobs: Collection[Row]
 ) -> None:
-    jobs.insert_one(old_job(1, "Boss@example.org"))
+    jobs.insert_one(an_unfolded_job(1, "Boss@example.org"))
 
-    class Meddled(MongoFolding):
+    class ErasedMeanwhile(MongoAddressFolding):
         """Something erases the job right after it was looked at."""
 
-        async def _page(self, *arguments: Any) -> list[Row]:
-            page = await super()._page(*arguments)
+        async def _read_page(self, *arguments: Any) -> list[Row]:
+            page = await super()._read_page(*arguments)
             jobs.update_one({}, {"$set": {"email": ""}})
             return page
 
-    page = await Meddled(mongo=mongo).fill(AddressStore.JOBS, "", most=100)
+    page = await ErasedMeanwhile(mongo=mongo).fill(AddressStore.JOBS, "", most=100)
 
-    assert page == FoldedPage(count=0, left=0, last=None)
+    assert page == FoldedPage(count=0, failed=0, last=None)
     assert [row.get("folded") for row in jobs.find()] == [None]
 
 
 async def test_what_is_filled_is_looked_at_no_more(
-    mongo: Mongo, folding: MongoFolding, raw: Database[Row]
+    mongo: Mongo, folding: MongoAddressFolding, raw: Database[Row]
 ) -> None:
-    raw["jobs"].insert_many([old_job(n, f"{n}@example.org") for n in range(100)])
-    await all_folded(folding)
+    raw["jobs"].insert_many([an_unfolded_job(n, f"{n}@example.org") for n in range(100)])
+    await fold_all(folding)
 
-    profile = await profiled(mongo, raw, lambda _: folding.fill(AddressStore.JOBS, "", most=PAGE))
+    profile = await profile_commands(
+        mongo, raw, lambda _: folding.fill(AddressStore.JOBS, "", most=PAGE)
+    )
 
     [done] = profile
     assert done["docsExamined"] == 0
@@ -132,29 +140,31 @@ async def test_what_is_filled_is_looked_at_no_more(
 async def test_two_processes_fill_at_once(
     mongo: Mongo, another_mongo: Mongo, jobs: Collection[Row]
 ) -> None:
-    jobs.insert_many([old_job(n, f"User{n}@example.org") for n in range(700)])
+    jobs.insert_many([an_unfolded_job(n, f"User{n}@example.org") for n in range(700)])
 
-    await asyncio.gather(*(all_folded(MongoFolding(mongo=each)) for each in (mongo, another_mongo)))
+    await asyncio.gather(
+        *(fold_all(MongoAddressFolding(mongo=each)) for each in (mongo, another_mongo))
+    )
 
-    assert set(folds(jobs).values()) == {f"user{n}@example.org" for n in range(700)}
+    assert set(read_folds(jobs).values()) == {f"user{n}@example.org" for n in range(700)}
 
 
 @pytest.mark.parametrize("is_hidden", [False, True], ids=["missing", "hidden"])
 async def test_without_its_index_it_reads_nothing_and_goes_on_once_it_is_there(
-    mongo: Mongo, folding: MongoFolding, raw: Database[Row], *, is_hidden: bool
+    mongo: Mongo, folding: MongoAddressFolding, raw: Database[Row], *, is_hidden: bool
 ) -> None:
-    raw["jobs"].insert_many([old_job(n, f"User{n}@example.org") for n in range(20)])
-    raw["suppressions"].insert_one(old_row("Boss@example.org"))
+    raw["jobs"].insert_many([an_unfolded_job(n, f"User{n}@example.org") for n in range(20)])
+    raw["suppressions"].insert_one(an_unfolded_suppression("Boss@example.org"))
     going, nudged = Folding(store=folding), list[str]()
-    mongo.refusals.on_index = lambda: nudged.append("look at the indexes")
+    mongo.refusals.on_missing_index = lambda: nudged.append("look at the indexes")
     for name in ("folded_id", "email_folded"):
         if is_hidden:
             raw.command("collMod", "jobs", index={"name": name, "hidden": True})
         else:
             raw["jobs"].drop_index(name)
 
-    profile = await profiled(mongo, raw, lambda _: going.fold())
-    before = set(folds(raw["jobs"]).values())
+    profile = await profile_commands(mongo, raw, lambda _: going.fold())
+    before = set(read_folds(raw["jobs"]).values())
     for name in ("folded_id", "email_folded"):
         if is_hidden:
             raw.command("collMod", "jobs", index={"name": name, "hidden": False})
@@ -165,52 +175,57 @@ async def test_without_its_index_it_reads_nothing_and_goes_on_once_it_is_there(
     assert sum(each.get("docsExamined", 0) for each in of_jobs) == 0
     assert before == {"missing"}
     assert set(nudged) == {"look at the indexes"}
-    assert mongo.refusals.trouble is None
-    assert folds(raw["suppressions"]) == {"Boss@example.org": "boss@example.org"}
-    assert all(each.startswith("user") for each in folds(raw["jobs"]).values())
+    assert mongo.refusals.problem is None
+    assert read_folds(raw["suppressions"]) == {"Boss@example.org": "boss@example.org"}
+    assert all(each.startswith("user") for each in read_folds(raw["jobs"]).values())
 
 
 async def test_a_recipient_whose_address_a_process_of_the_version_before_changes_is_put_right(
-    mongo: Mongo, folding: MongoFolding, raw: Database[Row]
+    mongo: Mongo, folding: MongoAddressFolding, raw: Database[Row]
 ) -> None:
     """It sets the address and leaves alone what it does not know."""
     await MongoRecipients(mongo=mongo).save([a_job(email="Ada@example.org")])
-    assert folds(raw["recipients"]) == {"E1": "ada@example.org"}
+    assert read_folds(raw["recipients"]) == {"E1": "ada@example.org"}
     raw["recipients"].update_one({"_id": "E1"}, {"$set": {"email": "Zoë@example.org"}})
 
-    await all_folded(folding)
+    await fold_all(folding)
 
-    assert folds(raw["recipients"]) == {"E1": "zoë@example.org"}
+    assert read_folds(raw["recipients"]) == {"E1": "zoë@example.org"}
 
 
 async def test_a_suppression_that_was_replaced_or_spoilt_is_put_right(
-    folding: MongoFolding, raw: Database[Row]
+    folding: MongoAddressFolding, raw: Database[Row]
 ) -> None:
     rows = raw["suppressions"]
-    rows.insert_many([old_row("Boss@example.org", folded=7), old_row("BOSS@x.org", folded="x")])
+    rows.insert_many(
+        [
+            an_unfolded_suppression("Boss@example.org", folded=7),
+            an_unfolded_suppression("BOSS@x.org", folded="x"),
+        ]
+    )
 
-    await all_folded(folding)
+    await fold_all(folding)
 
-    assert folds(rows) == {"Boss@example.org": "boss@example.org", "BOSS@x.org": "boss@x.org"}
+    assert read_folds(rows) == {"Boss@example.org": "boss@example.org", "BOSS@x.org": "boss@x.org"}
 
 
 async def test_checking_goes_through_all_page_by_page(
-    folding: MongoFolding, raw: Database[Row]
+    folding: MongoAddressFolding, raw: Database[Row]
 ) -> None:
     wrong = {f"E{n:04}": an_old_recipient(f"E{n:04}", f"U{n}@x.org") for n in range(PAGE + 10)}
     raw["recipients"].insert_many([each | {"folded": "stale"} for each in wrong.values()])
     going = Folding(store=folding)
 
     await going.fold()
-    first = list(folds(raw["recipients"]).values()).count("stale")
+    first = list(read_folds(raw["recipients"]).values()).count("stale")
     await going.fold()
-    second = list(folds(raw["recipients"]).values()).count("stale")
+    second = list(read_folds(raw["recipients"]).values()).count("stale")
 
     assert (first, second) == (10, 0)
 
 
 async def test_checking_begins_anew_once_a_process_of_the_version_before_has_stored_a_job(
-    folding: MongoFolding, raw: Database[Row]
+    folding: MongoAddressFolding, raw: Database[Row]
 ) -> None:
     raw["recipients"].insert_one(an_old_recipient("E1", "Ada@x.org"))
     going = Folding(store=folding)
@@ -218,52 +233,58 @@ async def test_checking_begins_anew_once_a_process_of_the_version_before_has_sto
     await going.fold()
     await going.fold()
 
-    raw["jobs"].insert_one(old_job(1, "New@x.org"))
+    raw["jobs"].insert_one(an_unfolded_job(1, "New@x.org"))
     await going.fold()
     raw["recipients"].update_one({"_id": "E1"}, {"$set": {"email": "New@x.org"}})
     await going.fold()
 
-    assert folds(raw["recipients"]) == {"E1": "new@x.org"}
+    assert read_folds(raw["recipients"]) == {"E1": "new@x.org"}
 
 
 async def test_erasing_leaves_no_folded_address(mongo: Mongo, raw: Database[Row]) -> None:
     ended = {"state": State.SENT.value}
-    rows = [old_job(1, "Ada@example.org", **ended), old_job(2, "ADA@example.org", **ended)]
+    rows = [
+        an_unfolded_job(1, "Ada@example.org", **ended),
+        an_unfolded_job(2, "ADA@example.org", **ended),
+    ]
     raw["jobs"].insert_many([rows[0], rows[1] | {"folded": "ada@example.org"}])
 
-    await MongoPersonalData(mongo=mongo).erase("E1", after="", most=10, now=NOW)
+    await MongoPersonalData(mongo=mongo).erase_jobs("E1", after="", most=10, now=NOW)
 
-    assert list(folds(raw["jobs"]).values()) == ["", ""]
+    assert list(read_folds(raw["jobs"]).values()) == ["", ""]
     assert "ada@" not in str(list(raw["jobs"].find())).lower()
 
 
 async def test_what_a_process_of_the_version_before_erases_is_erased_whole(
-    mongo: Mongo, folding: MongoFolding, raw: Database[Row]
+    mongo: Mongo, folding: MongoAddressFolding, raw: Database[Row]
 ) -> None:
     """It empties the address and leaves alone what it does not know."""
     raw["jobs"].insert_many(
-        [old_job(n, "", folded="ada@example.org") for n in range(PAGE + 1)]
-        + [old_job(9_000, "", folded=""), old_job(9_001, "Ada@x.org", folded="ada@x.org")]
+        [an_unfolded_job(n, "", folded="ada@example.org") for n in range(PAGE + 1)]
+        + [
+            an_unfolded_job(9_000, "", folded=""),
+            an_unfolded_job(9_001, "Ada@x.org", folded="ada@x.org"),
+        ]
     )
 
     async def use(_: Mongo) -> None:
-        await all_folded(folding)
+        await fold_all(folding)
 
-    await all_folded(folding)
-    profile = await profiled(mongo, raw, use)
+    await fold_all(folding)
+    profile = await profile_commands(mongo, raw, use)
 
-    left = [each for each in folds(raw["jobs"]).values() if each]
+    left = [each for each in read_folds(raw["jobs"]).values() if each]
     assert left == ["ada@x.org"]
     assert sum(each.get("docsExamined", 0) for each in profile) == 0
 
 
 async def test_erased_jobs_of_versions_before_are_not_met_again_and_again(
-    folding: MongoFolding, raw: Database[Row]
+    folding: MongoAddressFolding, raw: Database[Row]
 ) -> None:
-    raw["jobs"].insert_many([old_job(n, "") for n in range(3)])
+    raw["jobs"].insert_many([an_unfolded_job(n, "") for n in range(3)])
 
     first = await folding.fill(AddressStore.JOBS, "", most=10)
     second = await folding.fill(AddressStore.JOBS, "", most=10)
 
-    assert first == FoldedPage(count=3, left=0, last=None)
-    assert second == FoldedPage(count=0, left=0, last=None)
+    assert first == FoldedPage(count=3, failed=0, last=None)
+    assert second == FoldedPage(count=0, failed=0, last=None)

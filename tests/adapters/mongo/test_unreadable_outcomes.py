@@ -8,32 +8,32 @@ from structlog.testing import capture_logs
 
 from gcsched.adapters.mongo.codec import encode
 from gcsched.adapters.mongo.connection import Mongo
-from gcsched.adapters.mongo.job_changes import MongoSteering
+from gcsched.adapters.mongo.job_changes import MongoJobChanges
 from gcsched.adapters.mongo.job_reader import MongoJobList
 from gcsched.adapters.mongo.outcomes import MongoOutcomes
 from gcsched.adapters.mongo.recovery import MongoRecovery
 from gcsched.adapters.mongo.runs import MongoRuns
 from gcsched.domain.job import State
-from gcsched.domain.job_list import JobFilter, Listing, Order
+from gcsched.domain.job_list import JobFilter, JobListQuery, JobOrder
 from gcsched.domain.smtp_reply import Kind
 from gcsched.errors import UnreadableJob
 from gcsched.usecases.ports import Conclusion
 from tests.support.builders import a_claimed_job, an_attempt
 from tests.support.poisons import VALUES
 from tests.support.rows import Row
-from tests.support.spoilt_jobs import KEEP, PAST, due, orphan, without
+from tests.support.spoilt_jobs import RETENTION, PAST, a_due_row, an_orphan_row, without_fields
 
 
 async def test_an_outcome_is_written_though_its_job_was_set_aside_meanwhile(
     mongo: Mongo, recovery: MongoRecovery, jobs: Collection[Row]
 ) -> None:
     """Its owner stood still past the lease, and knows what the relay said."""
-    jobs.insert_one(orphan("odd", begun=PAST, attempts="x"))
-    await recovery.orphans(10)
+    jobs.insert_one(an_orphan_row("odd", begun=PAST, attempts="x"))
+    await recovery.find_orphans(10)
     job = a_claimed_job(id="odd", dedup_key="odd")
     sent = job.sent(an_attempt(kind=Kind.ACCEPTED, code=250))
 
-    lost = await MongoOutcomes(mongo=mongo, retention=KEEP).conclude(
+    lost = await MongoOutcomes(mongo=mongo, retention=RETENTION).conclude(
         [Conclusion(claim="claim-1", job=sent)]
     )
 
@@ -51,7 +51,7 @@ async def test_an_outcome_that_cannot_be_stored_even_in_short_is_given_up_as_los
     conclusion = Conclusion(claim="claim-1", job=failed)
 
     with capture_logs() as logs:
-        lost = await MongoOutcomes(mongo=mongo, retention=KEEP).conclude([conclusion])
+        lost = await MongoOutcomes(mongo=mongo, retention=RETENTION).conclude([conclusion])
 
     assert lost == [conclusion]
     assert [(log["event"], log["error"]) for log in logs] == [
@@ -72,7 +72,7 @@ async def test_an_outcome_that_cannot_be_stored_whole_is_stored_in_short_beside_
     ]
 
     with capture_logs() as logs:
-        lost = await MongoOutcomes(mongo=mongo, retention=KEEP).conclude(
+        lost = await MongoOutcomes(mongo=mongo, retention=RETENTION).conclude(
             [Conclusion(claim="claim-1", job=job) for job in sent]
         )
 
@@ -92,7 +92,7 @@ async def test_a_proof_of_a_spoilt_job_stops_no_other_proof(
     jobs.insert_many([waiting[0] | {"version": "x", "attempts": 5}, *waiting[1:]])
     proofs = [job.sent(an_attempt(kind=Kind.ACCEPTED, code=250)) for job in held]
 
-    await MongoOutcomes(mongo=mongo, retention=KEEP).conclude(
+    await MongoOutcomes(mongo=mongo, retention=RETENTION).conclude(
         [Conclusion(claim="claim-1", job=job) for job in proofs]
     )
 
@@ -102,9 +102,9 @@ async def test_a_proof_of_a_spoilt_job_stops_no_other_proof(
 async def test_a_lease_that_no_clock_reaches_ends_as_others_do(
     recovery: MongoRecovery, jobs: Collection[Row]
 ) -> None:
-    jobs.insert_one(orphan("odd", lease=VALUES["far date"]))
+    jobs.insert_one(an_orphan_row("odd", lease=VALUES["far date"]))
 
-    assert await recovery.look_at_unreadable(10) == 1
+    assert await recovery.check_unreadable(10) == 1
 
     [row] = jobs.find()
     assert row["lease"] < datetime.now(UTC) + timedelta(minutes=1)
@@ -116,11 +116,11 @@ async def test_the_daily_run_moves_the_others_whatever_one_holds(
     fields = ("version", "due_at", "not_after", "not_after_asked")
     kinds = VALUES.keys() - {"missing"}
     jobs.insert_many(
-        due(f"{name} {kind}", state="QUEUED", **{name: VALUES[kind]})
+        a_due_row(f"{name} {kind}", state="QUEUED", **{name: VALUES[kind]})
         for name in fields
         for kind in kinds
     )
-    jobs.insert_one(without(due("missing", state="QUEUED"), *fields))
+    jobs.insert_one(without_fields(a_due_row("missing", state="QUEUED"), *fields))
     now = datetime.now(UTC)
 
     found, moved = await MongoRuns(mongo=mongo).move_queued(
@@ -134,25 +134,25 @@ async def test_the_daily_run_moves_the_others_whatever_one_holds(
 async def test_one_that_is_asked_for_is_told_with_its_field(
     mongo: Mongo, jobs: Collection[Row]
 ) -> None:
-    jobs.insert_one(due("odd", state="UNREADABLE", aside="RETRYING", attempt=-1))
+    jobs.insert_one(a_due_row("odd", state="UNREADABLE", aside="RETRYING", attempt=-1))
 
     with pytest.raises(UnreadableJob, match="field attempt is the number -1"):
-        await MongoSteering(mongo=mongo, retention=KEEP).find("odd")
+        await MongoJobChanges(mongo=mongo, retention=RETENTION).find("odd")
 
 
 async def test_a_list_goes_on_after_a_page_that_ends_with_several_due_times(
     mongo: Mongo, jobs: Collection[Row]
 ) -> None:
-    sent = [due(f"job-{number}", state="SENT") for number in range(4)]
-    sent[1]["due"] = [PAST, PAST + KEEP]
+    sent = [a_due_row(f"job-{number}", state="SENT") for number in range(4)]
+    sent[1]["due"] = [PAST, PAST + RETENTION]
     jobs.insert_many(sent)
-    wanted = Listing(filter=JobFilter(state=State.SENT), order=Order.DUE_TIME_ASC)
+    wanted = JobListQuery(filter=JobFilter(state=State.SENT), order=JobOrder.DUE_TIME_ASC)
     jobs_list, after, seen = MongoJobList(mongo=mongo), None, list[str]()
 
     for _ in range(10):
-        page = await jobs_list.page(wanted, after, most=2, is_full=False)
+        page = await jobs_list.read_page(wanted, after, most=2, is_full=False)
         seen += [job.id for job in page.jobs]
-        if (after := page.following) is None:
+        if (after := page.next_cursor) is None:
             break
 
     assert after is None

@@ -9,106 +9,109 @@ import pytest
 import redis
 from structlog.testing import capture_logs
 
-from gcsched.adapters.redis.arq import ArqBell
-from gcsched.errors import BellUnavailable, StoreUnavailable
+from gcsched.adapters.redis.arq import ArqWakeUpQueue
+from gcsched.errors import RedisUnavailable, StoreUnavailable
 from tests.support.arq_pools import (
     LONG_AGO,
-    Heard,
-    a_pool,
-    a_quiet_pool,
-    bell_at,
+    ReceivedWakeUps,
+    an_arq_pool,
+    a_pool_without_crons,
+    wake_ups_at,
     keys,
-    nothing,
-    second,
-    wakes_again,
+    do_nothing,
+    unix_second,
+    receives_again,
 )
 from tests.support.background import in_background
 from tests.support.stores import OwnServer, own_valkey
 from tests.support.wait import until
 
 
-async def rung_and_heard(bell: ArqBell, heard: Heard, due: int) -> None:
-    await bell.ring(due)
-    await until(lambda: due in heard.wakes)
+async def schedule_and_receive(bell: ArqWakeUpQueue, heard: ReceivedWakeUps, due: int) -> None:
+    await bell.enqueue(due)
+    await until(lambda: due in heard.seconds)
 
 
 async def test_a_store_that_is_away_after_a_wake_up_ends_no_worker(
-    bell: ArqBell, heard: Heard, redis_url: str
+    bell: ArqWakeUpQueue, heard: ReceivedWakeUps, redis_url: str
 ) -> None:
-    async def away() -> None:
+    async def raise_unavailable() -> None:
         raise StoreUnavailable("looking for due jobs")
 
-    heard.after_wake = away
+    heard.after_wake_up = raise_unavailable
     with capture_logs() as logs:
-        async with in_background(a_pool(redis_url, heard).run):
+        async with in_background(an_arq_pool(redis_url, heard).run):
             for number in range(3):
-                await rung_and_heard(bell, heard, LONG_AGO + number)
+                await schedule_and_receive(bell, heard, LONG_AGO + number)
 
-    assert heard.wakes == [LONG_AGO, LONG_AGO + 1, LONG_AGO + 2]
+    assert heard.seconds == [LONG_AGO, LONG_AGO + 1, LONG_AGO + 2]
     assert logs == []
 
 
 async def test_a_defect_after_a_wake_up_costs_a_worker_and_is_told_and_another_takes_over(
-    bell: ArqBell, heard: Heard, redis_url: str
+    bell: ArqWakeUpQueue, heard: ReceivedWakeUps, redis_url: str
 ) -> None:
-    async def broken() -> None:
-        heard.after_wake = nothing
+    async def raise_defect() -> None:
+        heard.after_wake_up = do_nothing
         raise ZeroDivisionError
 
-    heard.after_wake = broken
+    heard.after_wake_up = raise_defect
     with capture_logs() as logs:
-        async with in_background(a_pool(redis_url, heard).run):
-            await bell.ring(LONG_AGO)
+        async with in_background(an_arq_pool(redis_url, heard).run):
+            await bell.enqueue(LONG_AGO)
             await until(lambda: logs)
-            await bell.ring(LONG_AGO + 1)
-            await until(lambda: heard.wakes == [LONG_AGO, LONG_AGO + 1])
+            await bell.enqueue(LONG_AGO + 1)
+            await until(lambda: heard.seconds == [LONG_AGO, LONG_AGO + 1])
 
     assert [log["error"] for log in logs] == ["ZeroDivisionError"]
 
 
 async def test_it_wakes_again_after_everything_was_flushed(
-    bell: ArqBell, heard: Heard, redis_url: str
+    bell: ArqWakeUpQueue, heard: ReceivedWakeUps, redis_url: str
 ) -> None:
-    due = second(ahead=1)
+    due = unix_second(ahead=1)
     with capture_logs() as logs:
-        async with in_background(a_pool(redis_url, heard).run):
-            await bell.ring(due)
+        async with in_background(an_arq_pool(redis_url, heard).run):
+            await bell.enqueue(due)
             await until(lambda: "gcsched:health" in keys(redis_url))
             with redis.Redis.from_url(redis_url) as raw:
                 raw.flushdb()
-            await bell.ring(due)
-            await until(lambda: heard.wakes)
+            await bell.enqueue(due)
+            await until(lambda: heard.seconds)
 
-    assert heard.wakes == [due]
+    assert heard.seconds == [due]
     assert logs == []
 
 
 async def test_a_wake_up_whose_data_are_lost_is_a_word_and_no_traceback(
-    bell: ArqBell, heard: Heard, redis_url: str, caplog: pytest.LogCaptureFixture
+    bell: ArqWakeUpQueue, heard: ReceivedWakeUps, redis_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with redis.Redis.from_url(redis_url) as raw:
         raw.zadd("gcsched:queue", {"gcsched:wake:lost": 1})
-        async with in_background(a_pool(redis_url, heard).run):
+        async with in_background(an_arq_pool(redis_url, heard).run):
             await until(lambda: "expired" in caplog.text)
-            await bell.ring(second())
-            await until(lambda: heard.wakes)
+            await bell.enqueue(unix_second())
+            await until(lambda: heard.seconds)
         assert raw.zscore("gcsched:queue", "gcsched:wake:lost") is None
 
     assert "Traceback" not in caplog.text
 
 
 async def test_a_redis_that_died_and_came_back_is_listened_to_again(
-    heard: Heard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    heard: ReceivedWakeUps, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("gcsched.usecases.lasting_trouble.EVERY_SECONDS", 0.0)  # each try is news
     with capture_logs() as logs:
-        async with own_valkey(tmp_path) as server, in_background(a_pool(server.uri, heard).run):
-            assert await wakes_again(server, heard)
+        async with (
+            own_valkey(tmp_path) as server,
+            in_background(an_arq_pool(server.uri, heard).run),
+        ):
+            assert await receives_again(server, heard)
             server.kill()
             await until(lambda: len(logs) >= 2)
             await server.start()
 
-            assert await wakes_again(server, heard)
+            assert await receives_again(server, heard)
 
     assert {log["event"] for log in logs} <= {"arq worker ended", "arq worker lives again"}
     waits = [log["again_in_seconds"] for log in logs if "again_in_seconds" in log]
@@ -116,22 +119,25 @@ async def test_a_redis_that_died_and_came_back_is_listened_to_again(
 
 
 async def test_a_redis_that_was_silent_and_speaks_again_is_listened_to_again(
-    heard: Heard, tmp_path: Path
+    heard: ReceivedWakeUps, tmp_path: Path
 ) -> None:
     with capture_logs() as logs:
-        async with own_valkey(tmp_path) as server, in_background(a_pool(server.uri, heard).run):
-            assert await wakes_again(server, heard)
-            server.stop_signal()
+        async with (
+            own_valkey(tmp_path) as server,
+            in_background(an_arq_pool(server.uri, heard).run),
+        ):
+            assert await receives_again(server, heard)
+            server.freeze()
             await until(lambda: logs)
-            server.cont()
+            server.resume()
 
-            assert await wakes_again(server, heard)
+            assert await receives_again(server, heard)
 
     assert {log["error"] for log in logs} == {"TimeoutError"}
 
 
 async def test_a_worker_that_a_silent_redis_ended_leaves_no_connection_open(
-    heard: Heard, tmp_path: Path
+    heard: ReceivedWakeUps, tmp_path: Path
 ) -> None:
     def connections(server: OwnServer) -> int:
         with redis.Redis.from_url(server.uri) as raw:
@@ -140,17 +146,17 @@ async def test_a_worker_that_a_silent_redis_ended_leaves_no_connection_open(
     with capture_logs() as logs:
         async with own_valkey(tmp_path) as server:
             async with (
-                in_background(a_quiet_pool(server.uri, heard).run),
-                bell_at(server.uri) as bell,
+                in_background(a_pool_without_crons(server.uri, heard).run),
+                wake_ups_at(server.uri) as bell,
             ):
                 for number in range(20):
-                    await bell.ring(LONG_AGO + number)
-                await until(lambda: len(heard.wakes) == 20)
+                    await bell.enqueue(LONG_AGO + number)
+                await until(lambda: len(heard.seconds) == 20)
                 several = connections(server) - 1
-                server.stop_signal()
+                server.freeze()
                 await until(lambda: logs)
-                server.cont()
-                await rung_and_heard(bell, heard, LONG_AGO + 20)
+                server.resume()
+                await schedule_and_receive(bell, heard, LONG_AGO + 20)
 
             await until(lambda: connections(server) == 0)
 
@@ -158,57 +164,61 @@ async def test_a_worker_that_a_silent_redis_ended_leaves_no_connection_open(
 
 
 async def test_a_bell_gives_up_on_a_silent_redis_after_two_seconds(tmp_path: Path) -> None:
-    async with own_valkey(tmp_path) as server, bell_at(server.uri) as bell:
-        await bell.ring(LONG_AGO)
-        server.stop_signal()
+    async with own_valkey(tmp_path) as server, wake_ups_at(server.uri) as bell:
+        await bell.enqueue(LONG_AGO)
+        server.freeze()
 
         begun = time.monotonic()
-        with pytest.raises(BellUnavailable):
-            await bell.ring(LONG_AGO + 1)
+        with pytest.raises(RedisUnavailable):
+            await bell.enqueue(LONG_AGO + 1)
 
         assert 1.9 < time.monotonic() - begun < 2.9
-        server.cont()
-        await bell.ring(LONG_AGO + 2)
+        server.resume()
+        await bell.enqueue(LONG_AGO + 2)
 
 
 async def test_a_bell_tells_a_dead_redis_at_once(tmp_path: Path) -> None:
-    async with own_valkey(tmp_path) as server, bell_at(server.uri) as bell:
-        await bell.ring(LONG_AGO)
+    async with own_valkey(tmp_path) as server, wake_ups_at(server.uri) as bell:
+        await bell.enqueue(LONG_AGO)
         server.kill()
 
         begun = time.monotonic()
-        with pytest.raises(BellUnavailable):
-            await bell.ring(LONG_AGO + 1)
+        with pytest.raises(RedisUnavailable):
+            await bell.enqueue(LONG_AGO + 1)
 
         assert time.monotonic() - begun < 1
 
 
-async def test_a_worker_that_died_is_trouble_until_one_lives(heard: Heard, tmp_path: Path) -> None:
+async def test_a_worker_that_died_is_trouble_until_one_lives(
+    heard: ReceivedWakeUps, tmp_path: Path
+) -> None:
     with capture_logs():
         async with own_valkey(tmp_path) as server:
-            pool = a_pool(server.uri, heard)
+            pool = an_arq_pool(server.uri, heard)
             async with in_background(pool.run):
-                assert await wakes_again(server, heard)
-                assert pool.trouble is None
+                assert await receives_again(server, heard)
+                assert pool.problem is None
                 server.kill()
-                await until(lambda: pool.trouble)
-                assert str(pool.trouble).startswith("takes no wake-ups: a worker ended: ")
+                await until(lambda: pool.problem)
+                assert str(pool.problem).startswith("takes no wake-ups: a worker ended: ")
                 await server.start()
 
-                await until(lambda: pool.trouble is None)
+                await until(lambda: pool.problem is None)
 
 
-async def test_a_worker_whose_jobs_cannot_begin_is_trouble(heard: Heard, tmp_path: Path) -> None:
+async def test_a_worker_whose_jobs_cannot_begin_is_trouble(
+    heard: ReceivedWakeUps, tmp_path: Path
+) -> None:
     async with own_valkey(tmp_path) as server:
         with redis.Redis.from_url(server.uri) as raw:
             rules = ("on", ">s3cret", "~gcsched:*", "~arq:job:*", "+@all")
             raw.execute_command("ACL", "SETUSER", "ada", *rules)
             raw.zadd("gcsched:queue", {"gcsched:wake:1": 1})
-        pool = a_quiet_pool(f"redis://ada:s3cret@127.0.0.1:{server.port}", heard)
+        pool = a_pool_without_crons(f"redis://ada:s3cret@127.0.0.1:{server.port}", heard)
         with capture_logs() as logs:
             async with in_background(pool.run):
                 await until(lambda: logs)
-                trouble = pool.trouble
+                trouble = pool.problem
 
     assert trouble is not None
     assert trouble.startswith("takes no wake-ups: a worker ended: ")
@@ -218,7 +228,7 @@ async def test_a_worker_whose_jobs_cannot_begin_is_trouble(heard: Heard, tmp_pat
 SECRET = "secret-of-a-neighbour"
 
 
-OTHERS: dict[str, Any] = {
+FOREIGN_JOBS: dict[str, Any] = {
     "another function": {"f": SECRET, "a": [], "k": {}, "t": None, "et": 1},
     "a function of octets": {"f": SECRET.encode() + b"\x80\x04", "a": [], "k": {}, "t": None},
     "a function that is a list": {"f": [SECRET], "a": [], "k": {}, "t": None, "et": 1},
@@ -230,20 +240,24 @@ OTHERS: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("kind", [*OTHERS, "a pickle", "octets"])
+@pytest.mark.parametrize("kind", [*FOREIGN_JOBS, "a pickle", "octets"])
 async def test_what_others_store_as_a_job_is_not_repeated_in_the_log(
-    bell: ArqBell, heard: Heard, redis_url: str, caplog: pytest.LogCaptureFixture, kind: str
+    bell: ArqWakeUpQueue,
+    heard: ReceivedWakeUps,
+    redis_url: str,
+    caplog: pytest.LogCaptureFixture,
+    kind: str,
 ) -> None:
     octets = {"a pickle": b"\x80\x04\x95X" + SECRET.encode() + b"\x94.", "octets": b"\xff" * 99}
-    stored = octets.get(kind) or msgpack.packb(OTHERS[kind])
+    stored = octets.get(kind) or msgpack.packb(FOREIGN_JOBS[kind])
     with redis.Redis.from_url(redis_url) as raw, capture_logs() as logs:
         raw.set("arq:job:gcsched:wake:other", stored)
         raw.zadd("gcsched:queue", {"gcsched:wake:other": 1})
-        async with in_background(a_quiet_pool(redis_url, heard).run):
+        async with in_background(a_pool_without_crons(redis_url, heard).run):
             await until(lambda: not raw.exists("arq:job:gcsched:wake:other"))
-            await rung_and_heard(bell, heard, LONG_AGO)
+            await schedule_and_receive(bell, heard, LONG_AGO)
 
     written = caplog.text + "".join(map(str, logs))
     assert "gcsched:wake:other" in written, "it is told that it was thrown away"
     assert [word for word in (SECRET, "\\x", "\x80", "\xff") if word in written] == []
-    assert heard.wakes == [LONG_AGO]
+    assert heard.seconds == [LONG_AGO]

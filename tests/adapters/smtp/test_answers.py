@@ -5,17 +5,17 @@ from datetime import timedelta
 
 import pytest
 
-from gcsched.adapters.smtp.options import Limits
-from gcsched.adapters.smtp.pipelining import Progress
+from gcsched.adapters.smtp.options import Timeouts
+from gcsched.adapters.smtp.pipelining import EnvelopeProgress
 from gcsched.domain.smtp_reply import Answered, Broken, Reply, Stage, Transmission
-from tests.support.mails import CONTENT, Permit, a_mail
-from tests.support.relay.client import ACCEPTED, BOTH_WAYS, a_session, gone, send
+from tests.support.mails import CONTENT, GrantPermit, a_mail
+from tests.support.relay.client import ACCEPTED, BOTH_WAYS, a_session, quit_session, send
 from tests.support.relay.server import (
     Action,
     Answer,
     At,
     Drop,
-    GoDeaf,
+    StopReading,
     Hang,
     LoseReply,
     Raw,
@@ -33,19 +33,21 @@ SOON = timedelta(seconds=0.2)
 async def test_a_refusal_is_told_and_the_next_mail_follows_on_the_same_session(
     at: At, offers: frozenset[str], *, unforgiving: bool
 ) -> None:
-    async with Relay(offers=offers, unforgiving=unforgiving) as relay:
+    async with Relay(offers=offers, requires_rset=unforgiving) as relay:
         relay.script(at, Answer(550, "5.7.1 no"), nth=1)
         session = await a_session(relay)
-        begin = Permit()
+        begin = GrantPermit()
 
         refused = await send(session, begin=begin)
         accepted = await send(session)
 
-        assert refused == Answered(Reply(stage=Stage(at), code=550, enhanced_code="5.7.1", text="no"))
+        assert refused == Answered(
+            Reply(stage=Stage(at), code=550, enhanced_code="5.7.1", text="no")
+        )
         assert accepted == Answered(ACCEPTED)
-        assert begin.asked == (at == At.BODY)
-        assert (relay.times("RSET"), relay.sessions, len(relay.ledger)) == (1, 1, 1)
-        assert await gone(session)
+        assert begin.calls == (at == At.BODY)
+        assert (relay.count_commands("RSET"), relay.sessions, len(relay.ledger)) == (1, 1, 1)
+        assert await quit_session(session)
         assert relay.violations == []
 
 
@@ -69,13 +71,13 @@ async def test_an_accepted_data_after_a_refusal_never_becomes_an_empty_mail(at: 
     async with Relay(always_354=True) as relay:
         relay.script(at, Answer(550, "5.1.1 no such user"))
         session = await a_session(relay)
-        begin = Permit()
+        begin = GrantPermit()
 
         outcome = await send(session, begin=begin)
 
         assert isinstance(outcome, Answered)
         assert (outcome.reply.stage, outcome.reply.enhanced_code) == (Stage(at), "5.1.1")
-        assert begin.asked == 0
+        assert begin.calls == 0
         assert not session.is_alive
         await until(lambda: not relay.open)
         assert (relay.ledger, relay.violations) == ([], [])
@@ -86,7 +88,7 @@ async def test_a_refusal_counts_whatever_becomes_of_the_rest_of_its_group(action
     async with Relay(always_354=True) as relay:
         relay.script(At.RCPT, Answer(550, "5.1.1 no such user"))
         relay.script(At.DATA, action)
-        session = await a_session(relay, Limits(data=SOON))
+        session = await a_session(relay, Timeouts(data=SOON))
 
         outcome = await send(session)
 
@@ -99,13 +101,13 @@ async def test_a_refusal_counts_though_the_relay_then_falls_silent() -> None:
     async with Relay(always_354=True) as relay:
         relay.script(At.RCPT, Answer(550, "5.1.1 no such user"))
         relay.script(At.DATA, Hang())
-        session = await a_session(relay, Limits(data=SOON))
+        session = await a_session(relay, Timeouts(data=SOON))
 
         outcome = await send(session)
 
         assert isinstance(outcome, Answered)
         assert outcome.reply.enhanced_code == "5.1.1"
-        assert session.progress == Progress(in_group=True, understood=2, has_stalled=True)
+        assert session.progress == EnvelopeProgress(in_group=True, understood=2, has_stalled=True)
         assert not session.is_alive
 
 
@@ -120,7 +122,7 @@ async def test_a_reply_of_several_lines_is_one_text_that_steers_no_terminal() ->
         assert isinstance(outcome, Answered)
         assert outcome.reply.enhanced_code == "5.1.1"
         assert outcome.reply.text == "no such user \ufffdä?[2J here"
-        assert await gone(session)
+        assert await quit_session(session)
 
 
 BAD_REPLIES = {
@@ -145,13 +147,13 @@ async def test_a_malformed_reply_breaks_the_session(octets: bytes, offers: froze
     async with Relay(offers=offers) as relay:
         relay.script(At.MAIL, Raw(octets))
         session = await a_session(relay)
-        begin = Permit()
+        begin = GrantPermit()
 
         outcome = await send(session, begin=begin)
 
         assert isinstance(outcome, Broken)
         assert outcome.stage is Stage.MAIL
-        assert begin.asked == 0
+        assert begin.calls == 0
         assert not session.is_alive
 
 
@@ -160,12 +162,12 @@ async def test_what_follows_the_354_unasked_breaks_the_session(more: bytes) -> N
     async with Relay() as relay:
         relay.script(At.DATA, Raw(b"354 go on\r\n" + more))
         session = await a_session(relay)
-        begin = Permit()
+        begin = GrantPermit()
 
         outcome = await send(session, begin=begin)
 
         assert outcome == Broken(Stage.DATA, "the relay spoke without being asked")
-        assert begin.asked == 0
+        assert begin.calls == 0
 
 
 async def test_garbage_after_the_last_reply_ends_the_session_but_not_what_was_accepted() -> None:
@@ -197,7 +199,7 @@ async def test_each_stage_has_its_own_limit(at: At, action: Action) -> None:
     limits = {At.MAIL: "mail", At.RCPT: "rcpt", At.DATA: "data", At.BODY: "dot"}
     async with Relay() as relay:
         relay.script(at, action)
-        session = await a_session(relay, Limits(**{limits[at]: SOON}))
+        session = await a_session(relay, Timeouts(**{limits[at]: SOON}))
 
         outcome = await send(session)
 
@@ -223,8 +225,8 @@ async def test_a_hang_up_is_told_with_its_stage(at: At, action: Action) -> None:
 
 async def test_a_body_that_no_longer_leaves_has_a_limit_of_its_own() -> None:
     async with Relay() as relay:
-        relay.script(At.DATA, GoDeaf())
-        session = await a_session(relay, Limits(block=SOON))
+        relay.script(At.DATA, StopReading())
+        session = await a_session(relay, Timeouts(body_stall=SOON))
 
         outcome = await send(session, a_mail(content=CONTENT + b"x\r\n" * 3_000_000))
 
@@ -237,13 +239,13 @@ async def test_an_answer_in_the_middle_of_the_body_is_a_refusal_or_nothing(
     code: int, kind: type[Transmission]
 ) -> None:
     async with Relay() as relay, asyncio.TaskGroup() as tasks:
-        relay.script(At.DATA, GoDeaf())
+        relay.script(At.DATA, StopReading())
         session = await a_session(relay)
 
-        big, begin = a_mail(content=CONTENT + b"x\r\n" * 3_000_000), Permit()
+        big, begin = a_mail(content=CONTENT + b"x\r\n" * 3_000_000), GrantPermit()
         sending = tasks.create_task(send(session, big, begin))
-        await until(lambda: begin.asked)
-        relay.tell_all(b"%d enough\r\n" % code)
+        await until(lambda: begin.calls)
+        relay.send_to_all(b"%d enough\r\n" % code)
 
         assert isinstance(await sending, kind)
         assert not session.is_alive

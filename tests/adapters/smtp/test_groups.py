@@ -6,15 +6,15 @@ from datetime import timedelta
 import pytest
 from structlog.testing import capture_logs
 
-from gcsched.adapters.smtp.options import Limits
-from gcsched.adapters.smtp.pool import Pool
+from gcsched.adapters.smtp.options import Timeouts
+from gcsched.adapters.smtp.pool import SmtpSessionPool
 from gcsched.domain.smtp_reply import Answered, Broken, Stage, Transmission
 from tests.support.relay.client import ACCEPTED, a_pool, deliver, deliver_many
 from tests.support.relay.server import Action, Answer, At, Drop, Hang, Relay
 
 
 async def test_a_relay_that_loses_pipelined_commands_is_asked_one_by_one_from_then_on() -> None:
-    limits = Limits(rcpt=timedelta(seconds=0.2))
+    limits = Timeouts(rcpt=timedelta(seconds=0.2))
     async with Relay(loses_pipelined=True) as relay, a_pool(relay, limits) as pool:
         with capture_logs() as events:
             first, alone, second, *others = [await deliver(pool) for _ in range(5)]
@@ -31,9 +31,11 @@ async def test_a_relay_that_answers_503_to_a_group_gets_its_mails_one_command_at
         assert len(relay.ledger) == len(relay.per_recipient) == 20
         assert relay.violations == []
         assert relay.most_open <= 4
-        before = relay.times("RSET")
+        before = relay.count_commands("RSET")
         assert await deliver_many(pool, 8) == [Answered(ACCEPTED)] * 8
-        assert relay.times("RSET") - before <= 4  # a session that lost a group begins with one
+        assert (
+            relay.count_commands("RSET") - before <= 4
+        )  # a session that lost a group begins with one
 
 
 @pytest.mark.parametrize("at", [At.MAIL, At.RCPT, At.DATA])
@@ -65,13 +67,16 @@ async def test_a_relay_that_answers_503_to_single_commands_too_goes_on_getting_g
 
         with capture_logs() as events:
             outcome = await deliver(pool)
-            tried = relay.times(at.name)
+            tried = relay.count_commands(at.name)
             again = await deliver(pool)
 
         assert isinstance(outcome, Answered)
         assert (outcome.reply.stage.name, outcome.reply.code) == (at.name, 503)
         assert again == outcome
-        assert (tried, relay.times(at.name)) == (2, 4)  # in a group, then alone; and so again
+        assert (tried, relay.count_commands(at.name)) == (
+            2,
+            4,
+        )  # in a group, then alone; and so again
         assert events == []
 
 
@@ -85,10 +90,10 @@ async def test_what_single_commands_get_further_with_was_the_groups_fault_and_is
 
         with capture_logs() as events:
             await deliver_many(pool, 20)
-            before = relay.times("RCPT")
+            before = relay.count_commands("RCPT")
             await deliver_many(pool, 8)
 
-        assert relay.times("RCPT") - before == 8
+        assert relay.count_commands("RCPT") - before == 8
         name = f"127.0.0.1:{relay.port}"
         assert events == [{"event": "pipelining given up", "relay": name, "log_level": "warning"}]
 
@@ -106,7 +111,7 @@ async def test_single_commands_that_a_relay_hangs_up_on_prove_nothing_about_grou
             relay.script(At.RCPT, Answer(503, "5.5.1 bad sequence"), nth=3)
             assert await deliver(pool) == Answered(ACCEPTED)
 
-        assert relay.times("RCPT") == 4  # the third came in a group again
+        assert relay.count_commands("RCPT") == 4  # the third came in a group again
         assert [event["event"] for event in events] == ["pipelining given up"]
 
 
@@ -123,7 +128,7 @@ async def test_a_session_that_cannot_be_reset_is_no_sign_about_groups() -> None:
 
 
 async def test_a_kept_session_that_had_died_proves_nothing_about_a_group_that_stalled() -> None:
-    limits = Limits(rcpt=timedelta(seconds=0.2))
+    limits = Timeouts(rcpt=timedelta(seconds=0.2))
     async with Relay(loses_pipelined=True) as relay, a_pool(relay, limits, sessions=2) as pool:
         assert isinstance(await deliver(pool), Broken)
         await pool.check()  # and keep its session
@@ -131,60 +136,62 @@ async def test_a_kept_session_that_had_died_proves_nothing_about_a_group_that_st
 
         with capture_logs() as events:
             assert await deliver(pool) == Answered(ACCEPTED)
-            assert relay.times("MAIL") == 3
+            assert relay.count_commands("MAIL") == 3
             relay.loses_pipelined = False
             assert await deliver_many(pool, 4) == [Answered(ACCEPTED)] * 4
 
         assert events == []
 
 
-async def silence_to_a_group(pool: Pool, relay: Relay) -> Transmission:
-    relay.script(At.RCPT, Hang(asyncio.Event()), nth=relay.times("RCPT") + 1)
+async def time_out_group(pool: SmtpSessionPool, relay: Relay) -> Transmission:
+    relay.script(At.RCPT, Hang(asyncio.Event()), nth=relay.count_commands("RCPT") + 1)
     return await deliver(pool)
 
 
-async def is_sent_in_a_group(pool: Pool, relay: Relay) -> bool:
+async def is_pipelined(pool: SmtpSessionPool, relay: Relay) -> bool:
     """Return whether the next mail says DATA before the answer to a recipient that is refused."""
-    relay.script(At.RCPT, Answer(550, "5.1.1 no such user"), nth=relay.times("RCPT") + 1)
-    before = relay.times("DATA")
+    relay.script(At.RCPT, Answer(550, "5.1.1 no such user"), nth=relay.count_commands("RCPT") + 1)
+    before = relay.count_commands("DATA")
     refused = await deliver(pool)
     assert isinstance(refused, Answered)
     assert refused.reply.enhanced_code == "5.1.1"
-    return relay.times("DATA") > before
+    return relay.count_commands("DATA") > before
 
 
 async def test_one_silence_to_a_group_does_not_end_groups_however_well_a_single_mail_goes() -> None:
-    limits = Limits(rcpt=timedelta(seconds=0.2))
+    limits = Timeouts(rcpt=timedelta(seconds=0.2))
     async with Relay() as relay, a_pool(relay, limits) as pool:
         with capture_logs() as events:
             for _ in range(3):  # what a good group made good is forgotten
-                assert isinstance(await silence_to_a_group(pool, relay), Broken)
+                assert isinstance(await time_out_group(pool, relay), Broken)
                 assert await deliver(pool) == Answered(ACCEPTED)
-                assert await is_sent_in_a_group(pool, relay)
-                assert await is_sent_in_a_group(pool, relay)
+                assert await is_pipelined(pool, relay)
+                assert await is_pipelined(pool, relay)
 
         assert events == []
 
 
 async def test_a_second_silence_after_a_good_single_mail_ends_groups() -> None:
-    limits = Limits(rcpt=timedelta(seconds=0.2))
+    limits = Timeouts(rcpt=timedelta(seconds=0.2))
     async with Relay() as relay, a_pool(relay, limits) as pool:
         with capture_logs() as events:
-            await silence_to_a_group(pool, relay)
+            await time_out_group(pool, relay)
             assert await deliver(pool) == Answered(ACCEPTED)
-            await silence_to_a_group(pool, relay)
+            await time_out_group(pool, relay)
 
         assert [event["event"] for event in events] == ["pipelining given up"]
-        assert not await is_sent_in_a_group(pool, relay)
+        assert not await is_pipelined(pool, relay)
 
 
 async def test_a_second_group_that_was_refused_at_once_shows_nothing_and_is_tried_again() -> None:
-    limits = Limits(rcpt=timedelta(seconds=0.2))
+    limits = Timeouts(rcpt=timedelta(seconds=0.2))
     async with Relay() as relay, a_pool(relay, limits) as pool:
         with capture_logs() as events:
-            await silence_to_a_group(pool, relay)
+            await time_out_group(pool, relay)
             assert await deliver(pool) == Answered(ACCEPTED)
-            relay.script(At.MAIL, Answer(451, "4.3.0 not now"), nth=relay.times("MAIL") + 1)
+            relay.script(
+                At.MAIL, Answer(451, "4.3.0 not now"), nth=relay.count_commands("MAIL") + 1
+            )
             assert isinstance(await deliver(pool), Answered)
             relay.script(At.RCPT, Hang(asyncio.Event()))
             assert isinstance(await deliver(pool), Broken)
@@ -193,7 +200,7 @@ async def test_a_second_group_that_was_refused_at_once_shows_nothing_and_is_trie
 
 
 async def test_of_many_mails_after_a_silence_one_alone_risks_a_group() -> None:
-    limits = Limits(rcpt=timedelta(seconds=0.2))
+    limits = Timeouts(rcpt=timedelta(seconds=0.2))
     async with Relay(loses_pipelined=True) as relay, a_pool(relay, limits, sessions=4) as pool:
         with capture_logs() as events:
             silent = await deliver_many(pool, 4)  # all four in groups, before anything is known
@@ -206,7 +213,7 @@ async def test_of_many_mails_after_a_silence_one_alone_risks_a_group() -> None:
 
 
 async def test_a_relay_that_fell_silent_once_is_tried_alone_and_then_in_groups_again() -> None:
-    limits = Limits(rcpt=timedelta(seconds=0.2))
+    limits = Timeouts(rcpt=timedelta(seconds=0.2))
     async with Relay() as relay, a_pool(relay, limits) as pool:
         relay.script(At.RCPT, Hang(asyncio.Event()), nth=1)
         relay.script(At.MAIL, Answer(451, "4.3.0 not now"), nth=2)
@@ -218,7 +225,7 @@ async def test_a_relay_that_fell_silent_once_is_tried_alone_and_then_in_groups_a
 
         assert isinstance(silent, Broken)
         assert isinstance(alone, Answered)
-        assert relay.times("RCPT") == 3  # silent; in a group; alone
+        assert relay.count_commands("RCPT") == 3  # silent; in a group; alone
         assert [event["event"] for event in events] == ["pipelining given up"]
 
 
@@ -230,4 +237,4 @@ async def test_an_address_with_an_odd_name_is_no_complaint_about_groups() -> Non
 
         assert isinstance(refused, Answered)
         assert refused.reply.enhanced_code == "5.1.1"
-        assert relay.times("RCPT") == 1
+        assert relay.count_commands("RCPT") == 1

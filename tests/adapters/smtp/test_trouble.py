@@ -8,50 +8,50 @@ from typing import Any
 
 import pytest
 
-from gcsched.adapters.smtp.options import Limits
-from gcsched.adapters.smtp.pool import Pool
+from gcsched.adapters.smtp.options import Timeouts
+from gcsched.adapters.smtp.pool import SmtpSessionPool
 from gcsched.domain.smtp_reply import Answered, Broken, Stage, Transmission
 from gcsched.errors import MalformedMail
-from tests.support.mails import CONTENT, Permit, a_mail, refuse
+from tests.support.mails import CONTENT, GrantPermit, a_mail, refuse_permit
 from tests.support.ports import free_port
 from tests.support.relay.client import ACCEPTED, a_pool, deliver, deliver_many
 from tests.support.relay.server import Action, Answer, At, Drop, Faults, Hang, Relay
 from tests.support.wait import until
 
 
-async def ignored(relay: Relay, pool: Pool) -> None:
-    relay.tell_all(b"421 4.4.2 idle for too long\r\n")
+async def close_with_421(relay: Relay, pool: SmtpSessionPool) -> None:
+    relay.send_to_all(b"421 4.4.2 idle for too long\r\n")
     await until(lambda: not pool.idle)
 
 
-async def noticed(relay: Relay, pool: Pool) -> None:
+async def drop_and_wait(relay: Relay, pool: SmtpSessionPool) -> None:
     relay.drop_all()
     await until(lambda: not pool.idle)
 
 
-async def unnoticed(relay: Relay, _: Pool) -> None:
+async def drop(relay: Relay, _: SmtpSessionPool) -> None:
     relay.drop_all()
 
 
-async def on_use(relay: Relay, _: Pool) -> None:
+async def drop_on_use(relay: Relay, _: SmtpSessionPool) -> None:
     relay.script(At.MAIL, Drop(), nth=2)
 
 
-async def on_use_with_421(relay: Relay, _: Pool) -> None:
+async def refuse_on_use(relay: Relay, _: SmtpSessionPool) -> None:
     relay.script(At.MAIL, Answer(421, "4.4.2 idle for too long"), nth=2)
 
 
-@pytest.mark.parametrize("death", [ignored, noticed, unnoticed, on_use, on_use_with_421])
+@pytest.mark.parametrize("death", [close_with_421, drop_and_wait, drop, drop_on_use, refuse_on_use])
 async def test_nobody_notices_that_a_kept_session_had_died(death: Callable[..., Any]) -> None:
     async with Relay() as relay, a_pool(relay) as pool:
         await deliver(pool)
-        begin = Permit()
+        begin = GrantPermit()
 
         await death(relay, pool)
         outcome = await pool.send(a_mail(), begin)
 
         assert outcome == Answered(ACCEPTED)
-        assert begin.asked == 1
+        assert begin.calls == 1
         assert (relay.sessions, len(relay.ledger)) == (2, 2)
 
 
@@ -81,7 +81,7 @@ async def test_a_session_that_cannot_be_reset_is_replaced() -> None:
 
 async def test_a_mail_that_got_no_permit_leaves_no_trace() -> None:
     async with Relay() as relay, a_pool(relay, sessions=1) as pool:
-        await pool.send(a_mail(), refuse)
+        await pool.send(a_mail(), refuse_permit)
 
         assert await deliver(pool) == Answered(ACCEPTED)
         assert (relay.sessions, len(relay.ledger), relay.violations) == (2, 1, [])
@@ -91,7 +91,7 @@ async def test_a_relay_that_never_answers_one_dot_holds_up_that_mail_only() -> N
     async with Relay() as relay, a_pool(relay, sessions=2) as pool, asyncio.TaskGroup() as tasks:
         relay.script(At.BODY, Hang(asyncio.Event()), to="slow@example.org")
         slow = tasks.create_task(deliver(pool, a_mail(recipient="slow@example.org")))
-        await until(lambda: relay.acted)
+        await until(lambda: relay.applied_actions)
 
         async with asyncio.timeout(1):
             assert await deliver_many(pool, 50) == [Answered(ACCEPTED)] * 50
@@ -132,25 +132,25 @@ async def test_cancelled_mails_take_no_place_with_them() -> None:
     async with Relay() as relay, a_pool(relay, sessions=2) as pool, asyncio.TaskGroup() as tasks:
         relay.script(At.DATA, Hang())
         sending = [tasks.create_task(deliver(pool)) for _ in range(5)]
-        await until(lambda: len(relay.acted) == 2)
+        await until(lambda: len(relay.applied_actions) == 2)
 
         for task in sending:
             task.cancel()
         await asyncio.wait(sending)
-        relay.forgive()
+        relay.clear_rules()
 
         assert await deliver_many(pool, 4) == [Answered(ACCEPTED)] * 4
         assert len(relay.ledger) == 4
 
 
 async def test_on_closing_idle_sessions_say_quit_and_wait_no_longer_than_allowed() -> None:
-    limits = Limits(quit=timedelta(seconds=0.1))
+    limits = Timeouts(quit=timedelta(seconds=0.1))
     async with Relay() as relay:
         relay.script(At.QUIT, Hang(), nth=1)
         async with asyncio.timeout(1), a_pool(relay, limits) as pool:
             await deliver_many(pool, 3)
 
-        assert (relay.times("QUIT"), pool.connections) == (3, 0)
+        assert (relay.count_commands("QUIT"), pool.connections) == (3, 0)
         await until(lambda: not relay.open)
 
 
@@ -160,7 +160,7 @@ async def test_on_closing_a_mail_under_way_becomes_an_outcome() -> None:
         async with a_pool(relay, sessions=1) as pool:
             begun = tasks.create_task(deliver(pool))
             waiting = tasks.create_task(deliver(pool))
-            await until(lambda: relay.acted)
+            await until(lambda: relay.applied_actions)
 
         assert await begun == Broken(Stage.BODY, "the session was given up")
         assert await waiting == Broken(Stage.CONNECT, "the mailer is closing")
@@ -172,7 +172,7 @@ async def test_a_session_that_opens_while_the_pool_closes_is_given_up() -> None:
         relay.script(At.EHLO, Hang(go_on))
         async with a_pool(relay) as pool:
             sending = tasks.create_task(deliver(pool))
-            await until(lambda: relay.acted)
+            await until(lambda: relay.applied_actions)
         go_on.set()
 
         assert await sending == Broken(Stage.CONNECT, "the mailer is closing")
@@ -182,21 +182,21 @@ async def test_a_session_that_opens_while_the_pool_closes_is_given_up() -> None:
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 async def test_whatever_the_relay_does_an_outcome_never_lies(seed: int) -> None:
-    async with Relay(unforgiving=True, always_354=seed == 2) as relay:
-        relay.rule(Faults(seed=seed, share=0.2))
+    async with Relay(requires_rset=True, always_354=seed == 2) as relay:
+        relay.add_rule(Faults(seed=seed, share=0.2))
         async with a_pool(relay, sessions=8, mails=20) as pool:
             outcomes = await deliver_many(pool, 400)
         await until(lambda: not relay.open)
 
         kept = Counter(mail.recipient for mail in relay.ledger)
         for number, outcome in enumerate(outcomes):
-            assert kept[f"r{number}@example.org"] in possible(outcome), outcome
+            assert kept[f"r{number}@example.org"] in possible_copies(outcome), outcome
         assert all(mail.content == CONTENT for mail in relay.ledger)
         assert relay.most_open <= 8
         assert relay.violations == []
 
 
-def possible(outcome: Transmission) -> set[int]:
+def possible_copies(outcome: Transmission) -> set[int]:
     """How often a mail with this outcome may be at the relay."""
     match outcome:
         case Answered(reply) if reply == ACCEPTED:

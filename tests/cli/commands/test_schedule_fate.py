@@ -10,15 +10,15 @@ import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from gcsched.pb import task_pb2
-from tests.support.app import a_setting, running
-from tests.support.command import Done, command, gcsched
-from tests.support.fake_service import Refusal, answering
+from tests.support.app import make_settings, running_app
+from tests.support.command import CommandResult, run_command, run_gcsched
+from tests.support.fake_service import ErrorAnswer, fake_scheduler
 from tests.support.relay.server import Relay
 from tests.support.wait import until
 
-WISH = ("schedule", "--to=ada@example.org", "--empid=E1815", "--message=Interview")
+SCHEDULE_COMMAND = ("schedule", "--to=ada@example.org", "--empid=E1815", "--message=Interview")
 DUE = datetime(2030, 1, 5, 9, tzinfo=UTC)
-HERE = DUE.astimezone().isoformat()
+DUE_TEXT = DUE.astimezone().isoformat()
 STATES = task_pb2.Job.State.keys()
 WAITING = {"STATE_UNSPECIFIED", "QUEUED", "SCHEDULED", "RETRYING"}
 MAY_STILL_LEAVE = {*WAITING, "SENDING", "UNCERTAIN"}
@@ -27,29 +27,31 @@ PAUSED = task_pb2.StatusReport(pause=PAUSE)
 
 
 def reply(state: str, outcome: str = "REPLAYED") -> task_pb2.MeetResponse:
-    return task_pb2.MeetResponse(success=True, job_id="7", due_time=DUE, outcome=outcome, state=state)
+    return task_pb2.MeetResponse(
+        success=True, job_id="7", due_time=DUE, outcome=outcome, state=state
+    )
 
 
 def a_suppression(until: datetime) -> task_pb2.Suppression:
     return task_pb2.Suppression(email="ada@example.org", reason="bounced", expire_time=until)
 
 
-FOR_LONG = a_suppression(DUE + timedelta(seconds=1))
+OUTLASTING_SUPPRESSION = a_suppression(DUE + timedelta(seconds=1))
 
 
-async def said(*options: str, **answers: Any) -> Done:
-    async with answering(**answers) as service:
-        return await command(*WISH, *options, "--target", service.target)
+async def run_schedule(*options: str, **answers: Any) -> CommandResult:
+    async with fake_scheduler(**answers) as service:
+        return await run_command(*SCHEDULE_COMMAND, *options, "--target", service.target)
 
 
 @pytest.mark.parametrize(
     ("state", "words"),
     [
-        ("STATE_UNSPECIFIED", f"due {HERE}"),
+        ("STATE_UNSPECIFIED", f"due {DUE_TEXT}"),
         ("QUEUED", "due with the next daily run"),
-        ("SCHEDULED", f"due {HERE}"),
+        ("SCHEDULED", f"due {DUE_TEXT}"),
         ("SENDING", "SENDING: the mail is on its way to the relay"),
-        ("RETRYING", f"RETRYING: the next attempt is due {HERE}"),
+        ("RETRYING", f"RETRYING: the next attempt is due {DUE_TEXT}"),
         ("UNCERTAIN", "UNCERTAIN: the relay may have taken the mail; "),
         ("SENT", "already SENT: no second mail is sent"),
         ("FAILED", "already FAILED: no mail is sent; "),
@@ -63,7 +65,7 @@ async def said(*options: str, **answers: Any) -> Done:
 )
 async def test_a_repeated_wish_is_told_what_its_job_came_to(state: str, words: str) -> None:
     at = "daily" if state == "QUEUED" else "now"
-    done = await said("--at", at, ScheduleMeet=reply(state))
+    done = await run_schedule("--at", at, ScheduleMeet=reply(state))
 
     assert done.code == 0
     assert done.out.startswith(f"accepted before: job 7, {words}")
@@ -72,7 +74,9 @@ async def test_a_repeated_wish_is_told_what_its_job_came_to(state: str, words: s
 
 @pytest.mark.parametrize("state", STATES)
 async def test_a_blocked_address_is_told_where_a_mail_could_still_leave(state: str) -> None:
-    done = await said(ScheduleMeet=reply(state), GetSuppression=FOR_LONG, GetStatus=PAUSED)
+    done = await run_schedule(
+        ScheduleMeet=reply(state), GetSuppression=OUTLASTING_SUPPRESSION, GetStatus=PAUSED
+    )
 
     assert ("ada@example.org gets no mail until" in done.out) is (state in WAITING)
     assert ("sending is paused by" in done.out) is (state in WAITING)
@@ -81,11 +85,13 @@ async def test_a_blocked_address_is_told_where_a_mail_could_still_leave(state: s
 
 
 async def test_a_blocked_address_is_told_with_reason_and_end() -> None:
-    done = await said(ScheduleMeet=reply("SCHEDULED", "CREATED"), GetSuppression=FOR_LONG)
+    done = await run_schedule(
+        ScheduleMeet=reply("SCHEDULED", "CREATED"), GetSuppression=OUTLASTING_SUPPRESSION
+    )
 
-    until = FOR_LONG.expire_time.ToDatetime(UTC).astimezone().isoformat()
+    until = OUTLASTING_SUPPRESSION.expire_time.ToDatetime(UTC).astimezone().isoformat()
     assert done.out == (
-        f"accepted: job 7, due {HERE}; but ada@example.org gets no mail until {until}"
+        f"accepted: job 7, due {DUE_TEXT}; but ada@example.org gets no mail until {until}"
         ' ("bounced"): the job ends SUPPRESSED unless `gcsched suppression remove` frees the'
         " address\n"
     )
@@ -104,7 +110,7 @@ async def test_a_blocked_mail_that_is_due_now_is_retried_unless_a_pause_holds_it
     due_now = task_pb2.MeetResponse(
         success=True, job_id="7", due_time=datetime.now(UTC), outcome="CREATED", state="SCHEDULED"
     )
-    done = await said(ScheduleMeet=due_now, GetSuppression=FOR_LONG, **pause)
+    done = await run_schedule(ScheduleMeet=due_now, GetSuppression=OUTLASTING_SUPPRESSION, **pause)
 
     assert f"the job ends SUPPRESSED{advice}" in done.out
 
@@ -114,20 +120,20 @@ async def test_what_it_advises_for_a_blocked_mail_that_is_due_now_sends_it(
 ) -> None:
     async with (
         Relay() as relay,
-        running(a_setting(mongo=mongo_uri, redis=redis_url, relay_port=relay.port)) as app,
+        running_app(make_settings(mongo=mongo_uri, redis=redis_url, relay_port=relay.port)) as app,
     ):
         to = ("--target", app.target)
-        await gcsched("suppression", "add", "ada@example.org", "--reason=left", *to)
-        blocked = await gcsched(*WISH, "--at=now", *to)
+        await run_gcsched("suppression", "add", "ada@example.org", "--reason=left", *to)
+        blocked = await run_gcsched(*SCHEDULE_COMMAND, "--at=now", *to)
         [free, retry] = [each.split() for each in re.findall(r"`gcsched (.+?)`", blocked.stdout)]
 
         async def is_suppressed() -> bool:
-            shown = await gcsched("job", "show", retry[-1], "--json", *to)
+            shown = await run_gcsched("job", "show", retry[-1], "--json", *to)
             return bool(json.loads(shown.stdout)["state"] == "SUPPRESSED")
 
         await until(is_suppressed)
-        await gcsched(*free, "ada@example.org", *to)
-        retried = await gcsched(*retry, *to)
+        await run_gcsched(*free, "ada@example.org", *to)
+        retried = await run_gcsched(*retry, *to)
         await until(lambda: len(relay.ledger) == 1)
 
     assert retried.returncode == 0, retried.stderr
@@ -135,23 +141,23 @@ async def test_what_it_advises_for_a_blocked_mail_that_is_due_now_sends_it(
 
 async def test_a_suppression_that_is_over_by_then_is_not_in_the_way() -> None:
     ends = a_suppression(DUE)
-    done = await said(ScheduleMeet=reply("SCHEDULED", "CREATED"), GetSuppression=ends)
+    done = await run_schedule(ScheduleMeet=reply("SCHEDULED", "CREATED"), GetSuppression=ends)
 
-    assert done.out == f"accepted: job 7, due {HERE}\n"
+    assert done.out == f"accepted: job 7, due {DUE_TEXT}\n"
 
 
 async def test_a_pause_is_told_with_who_and_why() -> None:
-    done = await said(ScheduleMeet=reply("SCHEDULED", "CREATED"), GetStatus=PAUSED)
+    done = await run_schedule(ScheduleMeet=reply("SCHEDULED", "CREATED"), GetStatus=PAUSED)
 
     assert done.out == (
-        f'accepted: job 7, due {HERE}; but sending is paused by "ada@desk" since {HERE}'
+        f'accepted: job 7, due {DUE_TEXT}; but sending is paused by "ada@desk" since {DUE_TEXT}'
         ' ("the relay moves"): mails wait until `gcsched resume`\n'
     )
 
 
 async def test_json_has_what_is_in_the_way() -> None:
-    found = {"GetSuppression": FOR_LONG, "GetStatus": PAUSED}
-    done = await said("--json", ScheduleMeet=reply("SCHEDULED", "CREATED"), **found)
+    found = {"GetSuppression": OUTLASTING_SUPPRESSION, "GetStatus": PAUSED}
+    done = await run_schedule("--json", ScheduleMeet=reply("SCHEDULED", "CREATED"), **found)
 
     told = json.loads(done.out)
     assert done.out.count("\n") == 1
@@ -166,17 +172,19 @@ async def test_json_has_what_is_in_the_way() -> None:
 async def test_an_accepted_job_stays_accepted_when_the_look_for_obstacles_fails(
     code: grpc.StatusCode,
 ) -> None:
-    no = Refusal(code=code)
-    done = await said(ScheduleMeet=reply("SCHEDULED", "CREATED"), GetSuppression=no, GetStatus=no)
+    no = ErrorAnswer(code=code)
+    done = await run_schedule(
+        ScheduleMeet=reply("SCHEDULED", "CREATED"), GetSuppression=no, GetStatus=no
+    )
 
-    assert (done.code, done.out, done.err) == (0, f"accepted: job 7, due {HERE}\n", "")
+    assert (done.code, done.out, done.err) == (0, f"accepted: job 7, due {DUE_TEXT}\n", "")
 
 
 async def test_words_of_others_do_not_move_the_cursor() -> None:
     forged = task_pb2.Suppression(
         email="a\x1b[2J@example.org", reason='x"\n\x1b[2J', expire_time=Timestamp(seconds=2**33)
     )
-    done = await said(ScheduleMeet=reply("SCHEDULED", "CREATED"), GetSuppression=forged)
+    done = await run_schedule(ScheduleMeet=reply("SCHEDULED", "CREATED"), GetSuppression=forged)
 
     assert "\x1b" not in done.out
     assert done.out.count("\n") == 1
@@ -185,14 +193,14 @@ async def test_words_of_others_do_not_move_the_cursor() -> None:
 async def test_a_real_service_says_that_an_address_is_blocked_and_sending_paused(
     mongo_uri: str, redis_url: str
 ) -> None:
-    async with running(a_setting(mongo=mongo_uri, redis=redis_url, relay_port=9)) as app:
+    async with running_app(make_settings(mongo=mongo_uri, redis=redis_url, relay_port=9)) as app:
         to = ("--target", app.target)
-        await gcsched("suppression", "add", "ADA@example.org", "--reason=left", *to)
-        await gcsched("pause", "--reason=the relay moves", "--by=ada@desk", *to)
-        blocked = await gcsched(*WISH, "--at=+1h", *to)
-        await gcsched("suppression", "remove", "ada@example.org", *to)
-        await gcsched("resume", "--by=ada@desk", *to)
-        free = await gcsched(*WISH, "--at=+2h", *to)
+        await run_gcsched("suppression", "add", "ADA@example.org", "--reason=left", *to)
+        await run_gcsched("pause", "--reason=the relay moves", "--by=ada@desk", *to)
+        blocked = await run_gcsched(*SCHEDULE_COMMAND, "--at=+1h", *to)
+        await run_gcsched("suppression", "remove", "ada@example.org", *to)
+        await run_gcsched("resume", "--by=ada@desk", *to)
+        free = await run_gcsched(*SCHEDULE_COMMAND, "--at=+2h", *to)
 
     assert "gets no mail until" in blocked.stdout
     assert '("left")' in blocked.stdout

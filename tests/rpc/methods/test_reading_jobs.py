@@ -13,36 +13,38 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from gcsched.adapters.mongo.codec import encode
 from gcsched.adapters.mongo.connection import Mongo, open_mongo
-from gcsched.adapters.mongo.job_reader import MongoJobList, MongoJobs
+from gcsched.adapters.mongo.job_reader import MongoJobList, MongoJobReader
 from gcsched.domain.ids import etag_of, new_id
 from gcsched.domain.job import Job, Priority, State
-from gcsched.domain.job_list import Order
+from gcsched.domain.job_list import JobOrder
 from gcsched.domain.smtp_reply import Kind
 from gcsched.pb import task_pb2
 from gcsched.rpc.methods.jobs import ReadJobMethods
 from gcsched.usecases.management.read_jobs import ReadJobs
 from tests.support.builders import NOON, NOW, a_job, an_attempt
 from tests.support.clocks import SECOND
-from tests.support.rpc_server import refused, served
+from tests.support.rpc_server import read_error_status, serve_handlers
 from tests.support.service import Stub
 from tests.support.stores import own_mongod
 
 
 @pytest.fixture
 async def stub(mongo: Mongo) -> AsyncIterator[Stub]:
-    async with served(handler(mongo)) as stub:
+    async with serve_handlers(create_handler(mongo)) as stub:
         yield stub
 
 
-def handler(mongo: Mongo) -> ReadJobMethods:
-    return ReadJobMethods(read=ReadJobs(reader=MongoJobs(), list=MongoJobList(mongo=mongo)))
+def create_handler(mongo: Mongo) -> ReadJobMethods:
+    return ReadJobMethods(
+        read=ReadJobs(reader=MongoJobReader(), job_list=MongoJobList(mongo=mongo))
+    )
 
 
-async def stored(mongo: Mongo, *jobs: Job) -> None:
+async def insert_jobs(mongo: Mongo, *jobs: Job) -> None:
     await mongo.jobs.insert_many([encode(job) for job in jobs])
 
 
-def some(count: int, **others: Any) -> list[Job]:
+def make_jobs(count: int, **others: Any) -> list[Job]:
     """Make *count* jobs, created one after the other."""
     moments = [NOW + number * timedelta(milliseconds=1) for number in range(count)]
     return [
@@ -51,17 +53,17 @@ def some(count: int, **others: Any) -> list[Job]:
     ]
 
 
-def a_listing(**fields: Any) -> task_pb2.ListJobsRequest:
+def a_list_request(**fields: Any) -> task_pb2.ListJobsRequest:
     """Make a request; what is of the filter is named like its fields."""
     names = task_pb2.JobFilter.DESCRIPTOR.fields_by_name
     wanted = {name: fields.pop(name) for name in tuple(fields) if name in names}
     return task_pb2.ListJobsRequest(filter=task_pb2.JobFilter(**wanted), **fields)
 
 
-async def all_pages(stub: Stub, **fields: Any) -> list[list[str]]:
+async def read_all_pages(stub: Stub, **fields: Any) -> list[list[str]]:
     pages, token = [], None
     while token != "":
-        page = await stub.ListJobs(a_listing(page_token=token or "", **fields))
+        page = await stub.ListJobs(a_list_request(page_token=token or "", **fields))
         pages.append([job.job_id for job in page.jobs])
         token = page.next_page_token
     return pages
@@ -87,7 +89,7 @@ async def test_a_job_is_read_whole(stub: Stub, mongo: Mongo) -> None:
         lease_expirations=1,
         attempts=(an_attempt(kind=Kind.RELAY, code=None, relay=""), refusal),
     )
-    await stored(mongo, job)
+    await insert_jobs(mongo, job)
 
     answer = await stub.GetJob(task_pb2.GetJobRequest(job_id="job-1"))
 
@@ -136,7 +138,7 @@ async def test_a_job_is_read_whole(stub: Stub, mongo: Mongo) -> None:
 
 @pytest.mark.parametrize("state", list(State))
 async def test_each_state_has_its_name(stub: Stub, mongo: Mongo, state: State) -> None:
-    await stored(mongo, a_job(state=state))
+    await insert_jobs(mongo, a_job(state=state))
 
     answer = await stub.GetJob(task_pb2.GetJobRequest(job_id="job-1"))
 
@@ -144,7 +146,7 @@ async def test_each_state_has_its_name(stub: Stub, mongo: Mongo, state: State) -
 
 
 async def test_a_job_that_is_not_there_is_not_found(stub: Stub) -> None:
-    refusal = await refused(stub.GetJob(task_pb2.GetJobRequest(job_id="job-9")))
+    refusal = await read_error_status(stub.GetJob(task_pb2.GetJobRequest(job_id="job-9")))
 
     assert refusal.code is grpc.StatusCode.NOT_FOUND
     assert refusal.reason == "JOB_NOT_FOUND"
@@ -153,7 +155,7 @@ async def test_a_job_that_is_not_there_is_not_found(stub: Stub) -> None:
 
 @pytest.mark.parametrize("job_id", ["", "x" * 129, "x" * 60_000, "a\nb"])
 async def test_what_cannot_be_an_id_is_invalid(stub: Stub, job_id: str) -> None:
-    refusal = await refused(stub.GetJob(task_pb2.GetJobRequest(job_id=job_id)))
+    refusal = await read_error_status(stub.GetJob(task_pb2.GetJobRequest(job_id=job_id)))
 
     assert refusal.code is grpc.StatusCode.INVALID_ARGUMENT
     assert set(refusal.violations) == {"job_id"}
@@ -163,15 +165,15 @@ async def test_what_cannot_be_an_id_is_invalid(stub: Stub, job_id: str) -> None:
 async def test_a_damaged_job_says_so(stub: Stub, mongo: Mongo, field: str) -> None:
     await mongo.jobs.insert_one(encode(a_job()) | {field: "damaged"})
 
-    refusal = await refused(stub.GetJob(task_pb2.GetJobRequest(job_id="job-1")))
+    refusal = await read_error_status(stub.GetJob(task_pb2.GetJobRequest(job_id="job-1")))
 
     assert (refusal.code, refusal.reason) == (grpc.StatusCode.INTERNAL, "JOB_UNREADABLE")
     assert refusal.metadata == {"job_id": "job-1"}
 
 
 async def test_a_list_has_the_newest_first_and_no_texts(stub: Stub, mongo: Mongo) -> None:
-    jobs = some(3, variables={"room": "A"}, labels={"team": "red"}, attempts=(an_attempt(),))
-    await stored(mongo, *jobs)
+    jobs = make_jobs(3, variables={"room": "A"}, labels={"team": "red"}, attempts=(an_attempt(),))
+    await insert_jobs(mongo, *jobs)
 
     answer = await stub.ListJobs(task_pb2.ListJobsRequest())
 
@@ -183,20 +185,20 @@ async def test_a_list_has_the_newest_first_and_no_texts(stub: Stub, mongo: Mongo
 
 
 async def test_a_full_list_has_what_get_job_has(stub: Stub, mongo: Mongo) -> None:
-    [job] = some(1, variables={"room": "A"}, attempts=(an_attempt(),))
-    await stored(mongo, job)
+    [job] = make_jobs(1, variables={"room": "A"}, attempts=(an_attempt(),))
+    await insert_jobs(mongo, job)
 
-    listed = await stub.ListJobs(a_listing(view=task_pb2.Job.FULL))
+    listed = await stub.ListJobs(a_list_request(view=task_pb2.Job.FULL))
 
     assert list(listed.jobs) == [await stub.GetJob(task_pb2.GetJobRequest(job_id=job.id))]
     assert listed.jobs[0].variables["room"] == "A"
 
 
 async def test_pages_lead_from_one_to_the_next(stub: Stub, mongo: Mongo) -> None:
-    jobs = some(7, state=State.FAILED)
-    await stored(mongo, *jobs)
+    jobs = make_jobs(7, state=State.FAILED)
+    await insert_jobs(mongo, *jobs)
 
-    pages = await all_pages(stub, state=task_pb2.Job.FAILED, page_size=3)
+    pages = await read_all_pages(stub, state=task_pb2.Job.FAILED, page_size=3)
 
     ids = [job.id for job in jobs]
     assert pages == [ids[:3], ids[3:6], ids[6:]]
@@ -206,9 +208,9 @@ async def test_pages_lead_from_one_to_the_next(stub: Stub, mongo: Mongo) -> None
 async def test_a_page_has_fifty_jobs_or_what_was_asked_for_up_to_two_hundred(
     stub: Stub, mongo: Mongo, asked: int, given: int
 ) -> None:
-    await stored(mongo, *some(201))
+    await insert_jobs(mongo, *make_jobs(201))
 
-    answer = await stub.ListJobs(a_listing(page_size=asked))
+    answer = await stub.ListJobs(a_list_request(page_size=asked))
 
     assert len(answer.jobs) == given
     assert answer.next_page_token
@@ -217,32 +219,34 @@ async def test_a_page_has_fifty_jobs_or_what_was_asked_for_up_to_two_hundred(
 async def test_due_is_from_the_first_moment_on_and_before_the_second(
     stub: Stub, mongo: Mongo
 ) -> None:
-    await stored(mongo, *[a_job(id=f"{n}", dedup_key=None, due_time=NOW + n * SECOND) for n in range(5)])
+    await insert_jobs(
+        mongo, *[a_job(id=f"{n}", dedup_key=None, due_time=NOW + n * SECOND) for n in range(5)]
+    )
     between = {"due_from": Timestamp(seconds=NOON + 1), "due_before": Timestamp(seconds=NOON + 3)}
 
-    up = await all_pages(stub, state="SCHEDULED", **between)
-    down = await all_pages(stub, state="SCHEDULED", order="DUE_DESC", **between)
+    up = await read_all_pages(stub, state="SCHEDULED", **between)
+    down = await read_all_pages(stub, state="SCHEDULED", order="DUE_DESC", **between)
 
     assert (up, down) == ([["1", "2"]], [["2", "1"]])
 
 
 async def test_an_address_is_found_however_it_is_written(stub: Stub, mongo: Mongo) -> None:
-    await stored(mongo, a_job(email="Ada@example.org"))
+    await insert_jobs(mongo, a_job(email="Ada@example.org"))
 
-    assert await all_pages(stub, email="Ada@EXAMPLE.org") == [["job-1"]]
-    assert await all_pages(stub, email="ADA@example.org") == [["job-1"]]
-    assert await all_pages(stub, email="adam@example.org") == [[]]
+    assert await read_all_pages(stub, email="Ada@EXAMPLE.org") == [["job-1"]]
+    assert await read_all_pages(stub, email="ADA@example.org") == [["job-1"]]
+    assert await read_all_pages(stub, email="adam@example.org") == [[]]
 
 
 async def test_jobs_of_an_employee(stub: Stub, mongo: Mongo) -> None:
-    await stored(mongo, *some(2), a_job(id="other", dedup_key=None, empid="E2"))
+    await insert_jobs(mongo, *make_jobs(2), a_job(id="other", dedup_key=None, empid="E2"))
 
-    assert await all_pages(stub, empid="E2") == [["other"]]
+    assert await read_all_pages(stub, empid="E2") == [["other"]]
 
 
 async def test_jobs_are_found_by_the_id_that_their_caller_gave(stub: Stub, mongo: Mongo) -> None:
     released = {"request_id": "a-uuid", "dedup_key": None}
-    await stored(
+    await insert_jobs(
         mongo,
         a_job(id="1-failed", state=State.FAILED, **released),
         a_job(id="2-cancelled", state=State.CANCELLED, **released),
@@ -251,8 +255,10 @@ async def test_jobs_are_found_by_the_id_that_their_caller_gave(stub: Stub, mongo
         a_job(id="without", dedup_key=None),
     )
 
-    assert await all_pages(stub, request_id="a-uuid") == [["3-holds-it", "2-cancelled", "1-failed"]]
-    assert await all_pages(stub, request_id="unknown") == [[]]
+    assert await read_all_pages(stub, request_id="a-uuid") == [
+        ["3-holds-it", "2-cancelled", "1-failed"]
+    ]
+    assert await read_all_pages(stub, request_id="unknown") == [[]]
     counted = await stub.CountJobs(
         task_pb2.CountJobsRequest(filter=task_pb2.JobFilter(request_id="a-uuid"))
     )
@@ -262,17 +268,17 @@ async def test_jobs_are_found_by_the_id_that_their_caller_gave(stub: Stub, mongo
 async def test_a_page_that_would_be_too_long_for_a_message_is_shorter(
     stub: Stub, mongo: Mongo
 ) -> None:
-    jobs = some(200, variables={"text": "x" * 24_000})
-    await stored(mongo, *jobs)
+    jobs = make_jobs(200, variables={"text": "x" * 24_000})
+    await insert_jobs(mongo, *jobs)
 
-    pages = await all_pages(stub, view="FULL", order="CREATED_ASC", page_size=200)
+    pages = await read_all_pages(stub, view="FULL", order="CREATED_ASC", page_size=200)
 
     assert len(pages) == 2
     assert [job_id for page in pages for job_id in page] == [job.id for job in jobs]
 
 
 async def test_an_empty_list_is_no_error(stub: Stub) -> None:
-    assert await all_pages(stub) == [[]]
+    assert await read_all_pages(stub) == [[]]
 
 
 @pytest.mark.parametrize(
@@ -302,7 +308,7 @@ async def test_an_empty_list_is_no_error(stub: Stub) -> None:
 async def test_all_that_is_wrong_is_told(
     stub: Stub, fields: dict[str, Any], wrong: set[str]
 ) -> None:
-    refusal = await refused(stub.ListJobs(a_listing(**fields)))
+    refusal = await read_error_status(stub.ListJobs(a_list_request(**fields)))
 
     assert (refusal.code, refusal.reason) == (
         grpc.StatusCode.INVALID_ARGUMENT,
@@ -312,21 +318,21 @@ async def test_all_that_is_wrong_is_told(
 
 
 async def test_a_token_of_another_list_is_invalid(stub: Stub, mongo: Mongo) -> None:
-    await stored(mongo, *some(3))
-    token = (await stub.ListJobs(a_listing(page_size=1))).next_page_token
+    await insert_jobs(mongo, *make_jobs(3))
+    token = (await stub.ListJobs(a_list_request(page_size=1))).next_page_token
 
     refusals = [
-        await refused(stub.ListJobs(a_listing(page_token=token, **others)))
+        await read_error_status(stub.ListJobs(a_list_request(page_token=token, **others)))
         for others in ({"order": "CREATED_ASC"}, {"empid": "E1"}, {"state": "SCHEDULED"})
     ]
 
     assert [set(each.violations) for each in refusals] == [{"page_token"}] * 3
-    same = await stub.ListJobs(a_listing(page_token=token, order="CREATED_DESC"))
+    same = await stub.ListJobs(a_list_request(page_token=token, order="CREATED_DESC"))
     assert len(same.jobs) == 2
 
 
 async def test_a_count_is_of_the_filter(stub: Stub, mongo: Mongo) -> None:
-    await stored(mongo, *some(3), *some(2, state=State.SENT))
+    await insert_jobs(mongo, *make_jobs(3), *make_jobs(2, state=State.SENT))
 
     counted = await stub.CountJobs(
         task_pb2.CountJobsRequest(filter=task_pb2.JobFilter(state="SENT"))
@@ -341,7 +347,7 @@ async def test_a_count_ends_at_ten_thousand(stub: Stub, mongo: Mongo) -> None:
         [encode(a_job(dedup_key=None)) | {"_id": f"{n}"} for n in range(10_000)]
     )
     exact = await stub.CountJobs(task_pb2.CountJobsRequest())
-    await stored(mongo, a_job())
+    await insert_jobs(mongo, a_job())
 
     more = await stub.CountJobs(task_pb2.CountJobsRequest())
 
@@ -354,9 +360,9 @@ async def test_jobs_are_found_by_the_beginning_of_their_ids(
     stub: Stub, mongo: Mongo, order: str
 ) -> None:
     ids = ["0189", "0190", "019000", "0190a", "0190ff", "0191", "019"]
-    await stored(mongo, *[a_job(id=each, dedup_key=None) for each in ids])
+    await insert_jobs(mongo, *[a_job(id=each, dedup_key=None) for each in ids])
 
-    pages = await all_pages(stub, id_prefix="0190", order=order, page_size=2)
+    pages = await read_all_pages(stub, id_prefix="0190", order=order, page_size=2)
     counted = await stub.CountJobs(
         task_pb2.CountJobsRequest(filter=task_pb2.JobFilter(id_prefix="0190"))
     )
@@ -378,7 +384,7 @@ async def test_jobs_are_found_by_the_beginning_of_their_ids(
 async def test_the_beginning_of_an_id_stands_alone_and_is_short(
     stub: Stub, wanted: dict[str, Any], field: str
 ) -> None:
-    refusal = await refused(stub.ListJobs(a_listing(**wanted)))
+    refusal = await read_error_status(stub.ListJobs(a_list_request(**wanted)))
 
     assert set(refusal.violations) == {field}
 
@@ -386,25 +392,25 @@ async def test_the_beginning_of_an_id_stands_alone_and_is_short(
 async def test_a_count_of_what_no_index_serves_is_invalid(stub: Stub) -> None:
     wanted = task_pb2.JobFilter(empid="E1", email="ada@example.org")
 
-    refusal = await refused(stub.CountJobs(task_pb2.CountJobsRequest(filter=wanted)))
+    refusal = await read_error_status(stub.CountJobs(task_pb2.CountJobsRequest(filter=wanted)))
 
     assert set(refusal.violations) == {"filter"}
-    assert all(order in refusal.violations["filter"] for order in Order)
+    assert all(order in refusal.violations["filter"] for order in JobOrder)
 
 
 async def test_a_store_that_is_silent_makes_unavailable_within_the_deadline(tmp_path: Path) -> None:
     async with own_mongod(tmp_path) as mongod, open_mongo(mongod.uri) as mongo:
         await mongo.prepare()
-        async with served(handler(mongo)) as stub:
-            mongod.stop_signal()
+        async with serve_handlers(create_handler(mongo)) as stub:
+            mongod.freeze()
             begun = time.monotonic()
             refusals = await asyncio.gather(
-                refused(stub.GetJob(task_pb2.GetJobRequest(job_id="job-1"), timeout=3)),
-                refused(stub.ListJobs(a_listing(), timeout=3)),
-                refused(stub.CountJobs(task_pb2.CountJobsRequest(), timeout=3)),
+                read_error_status(stub.GetJob(task_pb2.GetJobRequest(job_id="job-1"), timeout=3)),
+                read_error_status(stub.ListJobs(a_list_request(), timeout=3)),
+                read_error_status(stub.CountJobs(task_pb2.CountJobsRequest(), timeout=3)),
             )
             took = time.monotonic() - begun
-            mongod.cont()
+            mongod.resume()
 
     assert took < 3
     assert {each.code for each in refusals} == {grpc.StatusCode.UNAVAILABLE}

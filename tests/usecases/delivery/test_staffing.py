@@ -8,30 +8,30 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from gcsched.usecases.delivery.deliver import Claimed, Deliver
-from gcsched.usecases.delivery.domain_queues import Lanes
-from gcsched.usecases.delivery.sent_markers import AcceptedMarks
-from gcsched.usecases.delivery.staffing import Staffing
-from gcsched.usecases.delivery.worker_pool import Crew
-from gcsched.usecases.ports import Conclusion, Marks
+from gcsched.usecases.delivery.deliver import ClaimedJob, Deliver
+from gcsched.usecases.delivery.domain_queues import DomainQueues
+from gcsched.usecases.delivery.sent_markers import SentMarkers
+from gcsched.usecases.delivery.staffing import WorkerScaler
+from gcsched.usecases.delivery.worker_pool import WorkerPool
+from gcsched.usecases.ports import Conclusion, SentMarkerStore
 from tests.support.background import in_background
 from tests.support.builders import NOW, FixedClock, a_claimed_job, a_conclusion
 from tests.support.wait import until
 
 if TYPE_CHECKING:
-    from gcsched.usecases.delivery.outcomes import Recorder
+    from gcsched.usecases.delivery.outcomes import OutcomeRecorder
 
-HURRY = timedelta(seconds=1)
+GRACE = timedelta(seconds=1)
 
 
 @pytest.fixture(autouse=True)
-def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+def short_intervals(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gcsched.usecases.delivery.staffing.STUCK_AFTER_SECONDS", 0.05)
     monkeypatch.setattr("gcsched.usecases.delivery.worker_pool.RELIEVE_EVERY_SECONDS", 0.02)
 
 
 @dataclass
-class Bodies:
+class FakeDeliver:
     """A Deliver whose bodies are all under way until *answered*; *most* were so at once."""
 
     begun: bool = True
@@ -39,7 +39,7 @@ class Bodies:
     most: int = 0
     answered: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def __call__(self, claimed: Claimed) -> Conclusion:
+    async def deliver(self, claimed: ClaimedJob) -> Conclusion:
         claimed.begun = NOW if self.begun else None
         self.under_way += 1
         self.most = max(self.most, self.under_way)
@@ -47,14 +47,14 @@ class Bodies:
         self.under_way -= 1
         return a_conclusion(claimed.job)
 
-    def given_back(self, claimed: Claimed) -> Conclusion:
-        return a_conclusion(claimed.job.given_back(NOW))
+    def give_back(self, claimed: ClaimedJob) -> Conclusion:
+        return a_conclusion(claimed.job.unclaimed(NOW))
 
-    interrupted = given_back
+    conclude_interrupted = give_back
 
 
 @dataclass
-class Kept:
+class FakeRecorder:
     """What was recorded."""
 
     conclusions: list[Conclusion] = field(default_factory=list)
@@ -63,30 +63,30 @@ class Kept:
         self.conclusions.append(conclusion)
 
 
-def a_crew(bodies: Bodies, staffing: Staffing, kept: Kept) -> Crew:
-    crew = Crew(
+def a_worker_pool(bodies: FakeDeliver, staffing: WorkerScaler, kept: FakeRecorder) -> WorkerPool:
+    crew = WorkerPool(
         deliver=cast("Deliver", bodies),
-        recorder=cast("Recorder", kept),
-        marks=AcceptedMarks(cast("Marks", None)),
-        lanes=Lanes(limit=0, now=FixedClock()),
-        staffing=staffing,
+        recorder=cast("OutcomeRecorder", kept),
+        sent_markers=SentMarkers(cast("SentMarkerStore", None)),
+        queues=DomainQueues(slots_per_domain=0, now=FixedClock()),
+        scaler=staffing,
     )
     for number in range(20):
-        crew.put(Claimed(job=a_claimed_job(id=f"job-{number}"), token="t"))
+        crew.put(ClaimedJob(job=a_claimed_job(id=f"job-{number}"), token="t"))
     return crew
 
 
 async def test_each_stuck_worker_is_relieved_up_to_the_limit_and_none_is_one_too_many() -> None:
-    bodies, staffing, kept = Bodies(), Staffing(size=2, relief=3), Kept()
-    crew = a_crew(bodies, staffing, kept)
+    bodies, staffing, kept = FakeDeliver(), WorkerScaler(size=2, max_extra=3), FakeRecorder()
+    crew = a_worker_pool(bodies, staffing, kept)
 
-    async with in_background(partial(crew.run, grace=HURRY)):
+    async with in_background(partial(crew.run, grace=GRACE)):
         await until(lambda: bodies.under_way == 5)
-        assert staffing.stuck() == 3
+        assert staffing.count_stuck() == 3
         bodies.begun = False
         bodies.answered.set()
         await until(lambda: len(kept.conclusions) == 20)
-        stuck, wanted = staffing.stuck(), staffing.wanted()
+        stuck, wanted = staffing.count_stuck(), staffing.compute_target()
 
     assert bodies.most == 5
     assert (stuck, wanted) == (0, 2)
@@ -96,10 +96,10 @@ async def test_each_stuck_worker_is_relieved_up_to_the_limit_and_none_is_one_too
 async def test_without_another_relay_or_before_the_body_nobody_is_relieved(
     relief: int, *, begun: bool
 ) -> None:
-    bodies, kept = Bodies(begun=begun), Kept()
-    crew = a_crew(bodies, Staffing(size=2, relief=relief), kept)
+    bodies, kept = FakeDeliver(begun=begun), FakeRecorder()
+    crew = a_worker_pool(bodies, WorkerScaler(size=2, max_extra=relief), kept)
 
-    async with in_background(partial(crew.run, grace=HURRY)):
+    async with in_background(partial(crew.run, grace=GRACE)):
         await until(lambda: bodies.under_way == 2)
         asyncio.get_running_loop().call_later(0.3, bodies.answered.set)
         await until(lambda: len(kept.conclusions) == 20)

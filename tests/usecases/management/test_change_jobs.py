@@ -10,8 +10,8 @@ from gcsched.adapters.mongo.suppressions import MongoSuppressions
 from gcsched.domain.job import State
 from gcsched.domain.job_list import JobFilter
 from gcsched.errors import StoreRefused
-from gcsched.usecases.management.change_jobs import ChangeJobs, Lot
-from gcsched.usecases.ports import Pair
+from gcsched.usecases.management.change_jobs import ApplyBulkChange, BulkChange
+from gcsched.usecases.ports import JobUpdate
 from tests.support.builders import NOW, a_job, a_suppression
 from tests.support.bulk_changes import (
     CANCEL,
@@ -19,47 +19,49 @@ from tests.support.bulk_changes import (
     LATER,
     RETRY,
     SOON,
-    Meddled,
+    InterferingStore,
     many,
     one_of_each_state,
-    states,
-    store,
+    read_states,
+    insert_jobs,
 )
 from tests.support.clocks import DAY
-from tests.support.poisons import forbidden
+from tests.support.poisons import forbid_changes
 from tests.support.rows import Rows
 
 FAR = NOW + 36_500 * DAY  # the server itself deletes what is over by its own clock
 
 
-async def test_all_that_wait_are_cancelled_and_no_other(change: ChangeJobs, jobs: Rows) -> None:
-    store(jobs, one_of_each_state())
+async def test_all_that_wait_are_cancelled_and_no_other(
+    change: ApplyBulkChange, jobs: Rows
+) -> None:
+    insert_jobs(jobs, one_of_each_state())
 
-    assert await change(Lot(filter=EVERYTHING, wish=CANCEL), within=SOON) == 4
+    assert await change.apply(BulkChange(filter=EVERYTHING, command=CANCEL), within=SOON) == 4
 
     cancelled = dict.fromkeys(("QUEUED", "SCHEDULED", "RETRYING", "SENDING"), "CANCELLED")
-    assert states(jobs) == {state: state for state in State} | cancelled
+    assert read_states(jobs) == {state: state for state in State} | cancelled
     assert {row["reason"] for row in jobs.find({"version": 1})} == {"called off"}
 
 
 async def test_all_that_ended_unsent_are_opened_again_and_no_other(
-    change: ChangeJobs, jobs: Rows, nudges: list[str]
+    change: ApplyBulkChange, jobs: Rows, nudges: list[str]
 ) -> None:
-    store(jobs, one_of_each_state())
+    insert_jobs(jobs, one_of_each_state())
 
-    assert await change(Lot(filter=EVERYTHING, wish=RETRY), within=SOON) == 4
+    assert await change.apply(BulkChange(filter=EVERYTHING, command=RETRY), within=SOON) == 4
 
     opened = dict.fromkeys(("FAILED", "EXPIRED", "UNCERTAIN", "SUPPRESSED"), "RETRYING")
-    assert states(jobs) == {state: state for state in State} | opened
+    assert read_states(jobs) == {state: state for state in State} | opened
     assert nudges, "they are due now"
 
 
-async def test_what_is_only_counted_stays(change: ChangeJobs, jobs: Rows) -> None:
-    store(jobs, one_of_each_state())
+async def test_what_is_only_counted_stays(change: ApplyBulkChange, jobs: Rows) -> None:
+    insert_jobs(jobs, one_of_each_state())
     before = list(jobs.find())
 
     counted = [
-        await change(Lot(filter=EVERYTHING, wish=wish, only_count=True), within=SOON)
+        await change.apply(BulkChange(filter=EVERYTHING, command=wish, is_dry_run=True), within=SOON)
         for wish in (CANCEL, RETRY)
     ]
 
@@ -84,39 +86,41 @@ async def test_what_is_only_counted_stays(change: ChangeJobs, jobs: Rows) -> Non
     ids=lambda given: str(given) if isinstance(given, JobFilter) else " ".join(sorted(given)),
 )
 async def test_a_filter_says_which(
-    change: ChangeJobs, jobs: Rows, wanted: JobFilter, changed: set[str]
+    change: ApplyBulkChange, jobs: Rows, wanted: JobFilter, changed: set[str]
 ) -> None:
-    store(jobs, one_of_each_state())
+    insert_jobs(jobs, one_of_each_state())
 
-    count = await change(Lot(filter=wanted, wish=CANCEL), within=SOON)
+    count = await change.apply(BulkChange(filter=wanted, command=CANCEL), within=SOON)
 
     assert count == len(changed)
     assert {row["_id"] for row in jobs.find({"version": 1})} == changed
 
 
-async def test_more_than_one_batch_is_changed_to_the_last(change: ChangeJobs, jobs: Rows) -> None:
-    store(jobs, many(1_201))
+async def test_more_than_one_batch_is_changed_to_the_last(
+    change: ApplyBulkChange, jobs: Rows
+) -> None:
+    insert_jobs(jobs, many(1_201))
 
-    assert await change(Lot(filter=EVERYTHING, wish=CANCEL), within=SOON) == 1_201
+    assert await change.apply(BulkChange(filter=EVERYTHING, command=CANCEL), within=SOON) == 1_201
 
-    assert set(states(jobs).values()) == {"CANCELLED"}
-    assert await change(Lot(filter=EVERYTHING, wish=CANCEL), within=SOON) == 0
+    assert set(read_states(jobs).values()) == {"CANCELLED"}
+    assert await change.apply(BulkChange(filter=EVERYTHING, command=CANCEL), within=SOON) == 0
 
 
 async def test_what_cannot_be_opened_again_is_passed_over(
-    change: ChangeJobs, mongo: Mongo, jobs: Rows
+    change: ApplyBulkChange, mongo: Mongo, jobs: Rows
 ) -> None:
     """One whose key another job has, one whose address is blocked, and one without a fault."""
     others = {"state": State.SUPPRESSED, "dedup_key": None}
     twin = a_job(id="twin", **others, released_key="key-1", email="bob@example.org")
     blocked = a_job(id="blocked", **others, released_key="key-2")
     good = a_job(id="good", **others, released_key="key-3", email="eve@example.org")
-    store(jobs, [a_job(id="holder"), twin, blocked, good])
+    insert_jobs(jobs, [a_job(id="holder"), twin, blocked, good])
     await MongoSuppressions(mongo=mongo).add([a_suppression(expire_time=FAR)])
 
-    assert await change(Lot(filter=EVERYTHING, wish=RETRY), within=SOON) == 1
+    assert await change.apply(BulkChange(filter=EVERYTHING, command=RETRY), within=SOON) == 1
 
-    assert states(jobs) == {
+    assert read_states(jobs) == {
         "holder": "SCHEDULED",
         "twin": "SUPPRESSED",
         "blocked": "SUPPRESSED",
@@ -125,48 +129,54 @@ async def test_what_cannot_be_opened_again_is_passed_over(
 
 
 async def test_what_fails_again_meanwhile_is_not_opened_twice(
-    change: ChangeJobs, jobs: Rows
+    change: ApplyBulkChange, jobs: Rows
 ) -> None:
-    store(jobs, many(501, state=State.FAILED, dedup_key=None))
+    insert_jobs(jobs, many(501, state=State.FAILED, dedup_key=None))
 
-    def fail_again(_: Sequence[Pair]) -> None:
+    def fail_again(_: Sequence[JobUpdate]) -> None:
         jobs.update_many(
             {"state": "RETRYING"},
             {"$set": {"state": "FAILED", "since": LATER + DAY, "due": LATER + DAY}},
         )
 
-    change = replace(change, store=Meddled(change.store, fail_again))
+    change = replace(change, store=InterferingStore(change.store, fail_again))
 
-    assert await change(Lot(filter=EVERYTHING, wish=RETRY), within=SOON) == 501
+    assert await change.apply(BulkChange(filter=EVERYTHING, command=RETRY), within=SOON) == 501
 
 
-async def test_as_many_as_are_counted_are_cancelled(change: ChangeJobs, jobs: Rows) -> None:
-    store(jobs, [*one_of_each_state(), *many(600, state=State.RETRYING)])
+async def test_as_many_as_are_counted_are_cancelled(change: ApplyBulkChange, jobs: Rows) -> None:
+    insert_jobs(jobs, [*one_of_each_state(), *many(600, state=State.RETRYING)])
 
-    counted = await change(Lot(filter=EVERYTHING, wish=CANCEL, only_count=True), within=SOON)
+    counted = await change.apply(
+        BulkChange(filter=EVERYTHING, command=CANCEL, is_dry_run=True), within=SOON
+    )
 
-    assert counted == await change(Lot(filter=EVERYTHING, wish=CANCEL), within=SOON) == 604
+    assert (
+        counted == await change.apply(BulkChange(filter=EVERYTHING, command=CANCEL), within=SOON) == 604
+    )
 
 
 async def test_what_has_begun_is_neither_counted_nor_cancelled(
-    change: ChangeJobs, jobs: Rows
+    change: ApplyBulkChange, jobs: Rows
 ) -> None:
     claimed = {"state": State.SENDING, "claim": "claim-1"}
-    store(jobs, [*many(3, **claimed), a_job(id="begun", dedup_key="k", **claimed, begun=NOW)])
+    insert_jobs(jobs, [*many(3, **claimed), a_job(id="begun", dedup_key="k", **claimed, begun=NOW)])
 
-    counted = await change(Lot(filter=EVERYTHING, wish=CANCEL, only_count=True), within=SOON)
+    counted = await change.apply(
+        BulkChange(filter=EVERYTHING, command=CANCEL, is_dry_run=True), within=SOON
+    )
 
-    assert counted == await change(Lot(filter=EVERYTHING, wish=CANCEL), within=SOON) == 3
-    assert states(jobs)["begun"] == "SENDING"
+    assert counted == await change.apply(BulkChange(filter=EVERYTHING, command=CANCEL), within=SOON) == 3
+    assert read_states(jobs)["begun"] == "SENDING"
 
 
 async def test_a_job_that_cannot_be_changed_stops_no_other_and_is_no_success(
-    change: ChangeJobs, jobs: Rows
+    change: ApplyBulkChange, jobs: Rows
 ) -> None:
-    store(jobs, many(5))
+    insert_jobs(jobs, many(5))
 
-    with forbidden(jobs, "job-00002"), pytest.raises(StoreRefused) as told:
-        await change(Lot(filter=EVERYTHING, wish=CANCEL), within=SOON)
+    with forbid_changes(jobs, "job-00002"), pytest.raises(StoreRefused) as told:
+        await change.apply(BulkChange(filter=EVERYTHING, command=CANCEL), within=SOON)
 
     assert "1 jobs stay as they are (job-00002) and 4 were changed" in str(told.value)
     assert told.value.problem == "validation"

@@ -10,19 +10,19 @@ from pymongo import MongoClient
 
 from gcsched.adapters.mongo.codec import encode
 from gcsched.adapters.mongo.connection import Mongo, open_mongo
-from gcsched.adapters.mongo.job_changes import MongoSteering
+from gcsched.adapters.mongo.job_changes import MongoJobChanges
 from gcsched.adapters.mongo.job_reader import MongoJobList
 from gcsched.adapters.mongo.suppressions import MongoSuppressions
 from gcsched.dev.stores.mongod import MongodOptions
-from gcsched.domain.commands import Cancel, Reopen
+from gcsched.domain.commands import Cancel, Retry
 from gcsched.domain.job import State
 from gcsched.domain.job_list import JobFilter
-from gcsched.usecases.management.change_jobs import ChangeJobs, Lot
-from gcsched.usecases.wakeups import Ringer
+from gcsched.usecases.management.change_jobs import ApplyBulkChange, BulkChange
+from gcsched.usecases.wakeups import WakeUps
 from tests.support.builders import NOW, a_job
 from tests.support.clocks import DAY
 from tests.support.stores import own_mongod
-from tests.support.wakeups import SilentBell
+from tests.support.wakeups import NoWakeUpQueue
 
 SOON = timedelta(seconds=20)
 
@@ -31,7 +31,7 @@ NOT_CONFIRMED = {"code": 64, "errmsg": "waiting for replication timed out"}
 Client = MongoClient[dict[str, Any]]
 
 
-class Ticking:
+class TickingClock:
     """A clock that goes on by a millisecond whenever it is looked at."""
 
     def __init__(self) -> None:
@@ -62,7 +62,7 @@ def client(uri: str) -> Iterator[Client]:
         yield client
 
 
-def fail(client: Client, *, times: int, skip: int = 0) -> None:
+def fail_writes(client: Client, *, times: int, skip: int = 0) -> None:
     """Have *times* updates made and not confirmed, after *skip* good ones."""
     client.admin.command(
         "configureFailPoint",
@@ -73,34 +73,34 @@ def fail(client: Client, *, times: int, skip: int = 0) -> None:
 
 
 @pytest.fixture
-def change(mongo: Mongo) -> ChangeJobs:
-    clock = Ticking()
-    return ChangeJobs(
-        list=MongoJobList(mongo=mongo),
-        certain=MongoJobList(mongo=mongo, is_certain=True),
-        store=MongoSteering(mongo=mongo, retention=timedelta(days=36_500)),
+def bulk_change(mongo: Mongo) -> ApplyBulkChange:
+    clock = TickingClock()
+    return ApplyBulkChange(
+        job_list=MongoJobList(mongo=mongo),
+        majority_list=MongoJobList(mongo=mongo, is_majority_read=True),
+        store=MongoJobChanges(mongo=mongo, retention=timedelta(days=36_500)),
         suppressions=MongoSuppressions(mongo=mongo),
-        ringer=Ringer(bell=SilentBell(), nudge=lambda: None, now=clock),
+        wake_ups=WakeUps(queue=NoWakeUpQueue(), nudge=lambda: None, now=clock),
         now=clock,
     )
 
 
-CASES: dict[str, tuple[Cancel | Reopen, State, str]] = {
+CASES: dict[str, tuple[Cancel | Retry, State, str]] = {
     "cancel": (Cancel(), State.SCHEDULED, "CANCELLED"),
-    "retry": (Reopen(keep_trying=DAY, window=DAY), State.FAILED, "RETRYING"),
+    "retry": (Retry(keep_trying=DAY, window=DAY), State.FAILED, "RETRYING"),
 }
 
 
-async def test_each_job_is_counted_once(change: ChangeJobs, client: Client) -> None:
+async def test_each_job_is_counted_once(change: ApplyBulkChange, client: Client) -> None:
     jobs = client["gcsched"]["jobs"]
     for name, (wish, state, becomes) in CASES.items():
         for times, skip in ((2, 0), (1, 1)):
             jobs.delete_many({})
             some = [a_job(id=f"{n:05d}", state=state, dedup_key=f"{n}") for n in range(540)]
             jobs.insert_many([encode(job) for job in some])
-            fail(client, times=times, skip=skip)
+            fail_writes(client, times=times, skip=skip)
 
-            count = await change(Lot(filter=JobFilter(), wish=wish), within=SOON)
+            count = await change.apply(BulkChange(filter=JobFilter(), command=wish), within=SOON)
 
             assert (name, times, skip, count) == (name, times, skip, 540)
             assert jobs.count_documents({"state": becomes, "version": 1}) == 540

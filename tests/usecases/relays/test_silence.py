@@ -10,18 +10,18 @@ from datetime import timedelta
 
 import pytest
 
-from gcsched.adapters.smtp.options import Limits
+from gcsched.adapters.smtp.options import Timeouts
 from gcsched.domain import permit
 from gcsched.domain.mail import Mail
 from gcsched.domain.smtp_reply import Answered, Broken, Reply, Stage, Transmission
 from gcsched.usecases.ports import Begin
-from gcsched.usecases.relays.failover import Relays
-from gcsched.usecases.relays.protected_relay import GuardedRelay
+from gcsched.usecases.relays.failover import FailoverTransport
+from gcsched.usecases.relays.protected_relay import ProtectedRelay
 from tests.support.builders import NOW
 from tests.support.log_events import Events
-from tests.support.mails import Permit, a_mail
+from tests.support.mails import GrantPermit, a_mail
 from tests.support.relay.client import a_pool
-from tests.support.relay.pair import PATIENCE, SOON, a_guard, a_pair
+from tests.support.relay.pair import LEAST_SILENCE, SOON, a_protected_relay, a_pair
 from tests.support.relay.server import Answer, At, Hang, Relay, Trickle
 from tests.support.wait import until
 
@@ -38,14 +38,14 @@ async def test_a_relay_that_is_silent_before_the_body_hands_its_mails_to_the_nex
     async with a_pair() as pair:
         pair.first.script(at, Hang())
 
-        took = await pair.carry_timed(16)
+        took = await pair.send_timed(16)
 
         assert len(pair.second.per_recipient) == len(pair.second.ledger) == 16
         assert pair.first.ledger == []
-        assert PATIENCE <= took < SOON
+        assert LEAST_SILENCE <= took < SOON
         await until(lambda: pair.pool.connections == 0)
     [down] = [each for each in events if each["event"] == "relay is down"]
-    assert down["error"] == f"CONNECT: the relay gave no sign of life for {PATIENCE:g} seconds"
+    assert down["error"] == f"CONNECT: the relay gave no sign of life for {LEAST_SILENCE:g} seconds"
     assert str(down["advice"]).endswith("the fallback takes over")
 
 
@@ -57,7 +57,7 @@ async def test_a_relay_that_is_silent_in_the_tls_handshake_or_at_login_is_left()
         async with a_pair(first=first, login=login) as pair:
             pair.first.script(at, Hang())
 
-            assert await pair.carry_timed() < SOON
+            assert await pair.send_timed() < SOON
             assert len(pair.second.ledger) == 1
 
 
@@ -76,7 +76,7 @@ def a_port_that_drops() -> Iterator[int]:
 async def test_a_relay_whose_system_drops_connections_is_left() -> None:
     with a_port_that_drops() as port:
         async with a_pair(login={"port": port}) as pair:
-            assert PATIENCE <= await pair.carry_timed(4) < SOON
+            assert LEAST_SILENCE <= await pair.send_timed(4) < SOON
             assert len(pair.second.ledger) == 4
 
 
@@ -84,17 +84,17 @@ async def test_octets_that_drip_are_no_sign_of_life() -> None:
     async with a_pair() as pair:
         pair.first.script(At.CONNECT, Trickle(every=0.2))
 
-        assert await pair.carry_timed() < SOON
+        assert await pair.send_timed() < SOON
         assert len(pair.second.ledger) == 1
 
 
 async def test_a_kept_session_that_falls_silent_is_left_and_the_idle_ones_are_dropped() -> None:
     async with a_pair() as pair:
-        await pair.carry_timed(4)
+        await pair.send_timed(4)
         assert pair.pool.idle == 4
         pair.first.script(At.MAIL, Hang())
 
-        assert await pair.carry_timed() < SOON
+        assert await pair.send_timed() < SOON
 
         assert len(pair.second.ledger) == 1
         await until(lambda: pair.pool.connections == 0)
@@ -103,13 +103,13 @@ async def test_a_kept_session_that_falls_silent_is_left_and_the_idle_ones_are_dr
 async def test_the_next_mails_do_not_wait_while_one_probes() -> None:
     async with a_pair(least=LONGER) as pair:
         pair.first.script(At.CONNECT, Hang())
-        await pair.carry_timed()
-        await until(lambda: pair.relays.all[0].seconds_until_try() == 0)
+        await pair.send_timed()
+        await until(lambda: pair.relays.relays[0].seconds_until_try() == 0)
         sessions = pair.first.sessions
 
-        probe = asyncio.create_task(pair.carry_timed())
+        probe = asyncio.create_task(pair.send_timed())
         await until(lambda: pair.first.sessions > sessions)
-        await pair.carry_timed(4)
+        await pair.send_timed(4)
         was_probing = not probe.done()
         took = await probe
 
@@ -122,12 +122,12 @@ async def test_the_next_mails_do_not_wait_while_one_probes() -> None:
 async def test_a_slow_relay_is_found_usable_by_its_probe_and_does_not_flap(events: Events) -> None:
     async with a_pair() as pair:
         pair.first.script(At.CONNECT, Hang())
-        await pair.carry_timed(4)  # they go to the second
-        await until(lambda: pair.relays.all[0].seconds_until_try() == 0)
+        await pair.send_timed(4)  # they go to the second
+        await until(lambda: pair.relays.relays[0].seconds_until_try() == 0)
         for count in (1, 4, 4, 4):
-            pair.pool.drop_idle()
-            greet_after(1.5 * PATIENCE, pair.first)
-            await pair.carry_timed(count)
+            pair.pool.close_idle()
+            greet_after(1.5 * LEAST_SILENCE, pair.first)
+            await pair.send_timed(count)
 
     assert len(pair.first.ledger) == 1 + 3 * 4
     assert [each["event"] for each in events] == ["relay is down", "relay is back"]
@@ -135,54 +135,54 @@ async def test_a_slow_relay_is_found_usable_by_its_probe_and_does_not_flap(event
 
 def greet_after(seconds: float, relay: Relay) -> None:
     greeting = asyncio.Event()
-    relay.forgive()
+    relay.clear_rules()
     relay.script(At.CONNECT, Hang(until=greeting))
     asyncio.get_running_loop().call_later(seconds, greeting.set)
 
 
 async def test_without_another_relay_the_long_limits_stay(events: Events) -> None:
-    limits = Limits(greeting=timedelta(seconds=3 * PATIENCE))
+    limits = Timeouts(greeting=timedelta(seconds=3 * LEAST_SILENCE))
     async with Relay() as relay, a_pool(relay, limits) as pool:
         relay.script(At.CONNECT, Hang())
-        relays = Relays([a_guard(pool)])
+        relays = FailoverTransport([a_protected_relay(pool)])
 
         begun = time.monotonic()
-        carried = await relays.carry(a_mail(), Permit())
+        carried = await relays.send(a_mail(), GrantPermit())
 
-    assert time.monotonic() - begun >= 3 * PATIENCE
+    assert time.monotonic() - begun >= 3 * LEAST_SILENCE
     assert isinstance(carried.transmission, Broken)
     assert events == []
 
 
 async def test_while_the_other_relay_is_down_the_long_limits_stay() -> None:
-    limits = Limits(greeting=timedelta(seconds=3 * PATIENCE))
+    limits = Timeouts(greeting=timedelta(seconds=3 * LEAST_SILENCE))
     async with a_pair(limits) as pair:
         pair.second.script(At.CONNECT, Answer(421, "4.3.2 not now"))
         pair.first.script(At.CONNECT, Answer(421, "4.3.2 not now"), nth=1)
-        await fall(pair.relays.all[1])
-        pair.first.forgive()
+        await send_until_down(pair.relays.relays[1])
+        pair.first.clear_rules()
         pair.first.script(At.CONNECT, Hang())
 
         begun = time.monotonic()
-        await pair.carry()
+        await pair.send()
 
-    assert time.monotonic() - begun >= 3 * PATIENCE
+    assert time.monotonic() - begun >= 3 * LEAST_SILENCE
 
 
-async def fall(relay: GuardedRelay) -> None:
+async def send_until_down(relay: ProtectedRelay) -> None:
     while not relay.is_down:
-        await relay.send(a_mail(), Permit())
+        await relay.send(a_mail(), GrantPermit())
 
 
 async def test_silence_after_the_body_began_is_waited_for() -> None:
-    limits = Limits(dot=timedelta(seconds=3 * PATIENCE))
+    limits = Timeouts(dot=timedelta(seconds=3 * LEAST_SILENCE))
     async with a_pair(limits) as pair:
         pair.first.script(At.BODY, Hang())
 
         begun = time.monotonic()
-        [carried] = await pair.carry()
+        [carried] = await pair.send()
 
-        assert time.monotonic() - begun >= 3 * PATIENCE
+        assert time.monotonic() - begun >= 3 * LEAST_SILENCE
         assert isinstance(carried.transmission, Broken)
         assert carried.transmission.stage is Stage.BODY
         assert pair.second.ledger == []
@@ -195,10 +195,12 @@ async def test_a_mail_that_asked_for_its_permit_is_not_broken_off() -> None:
         async def slow_fence() -> permit.Permit:
             nonlocal asked
             asked += 1
-            await asyncio.wait([asyncio.get_running_loop().create_future()], timeout=2 * PATIENCE)
+            await asyncio.wait(
+                [asyncio.get_running_loop().create_future()], timeout=2 * LEAST_SILENCE
+            )
             return permit.Permit(until=time.monotonic() + 30, date=NOW)
 
-        carried = await pair.relays.carry(a_mail(), slow_fence)
+        carried = await pair.relays.send(a_mail(), slow_fence)
 
         assert asked == 1
         assert carried.relay == pair.pool.name
@@ -210,13 +212,13 @@ async def test_while_other_mails_are_taken_a_slow_one_is_waited_for() -> None:
         go_on = asyncio.Event()
         pair.first.script(At.RCPT, Hang(until=go_on), to="slow@example.org")
         slow = asyncio.create_task(
-            pair.relays.carry(a_mail(recipient="slow@example.org"), Permit())
+            pair.relays.send(a_mail(recipient="slow@example.org"), GrantPermit())
         )
 
         begun = time.monotonic()
 
         async def has_carried_for_long() -> bool:
-            await pair.carry()
+            await pair.send()
             return time.monotonic() - begun > 1.5 * LONGER
 
         await until(has_carried_for_long, every=0.05)
@@ -229,10 +231,10 @@ async def test_a_process_that_stood_still_blames_no_relay(events: Events) -> Non
     async with a_pair() as pair:
         answer = asyncio.Event()
         pair.first.script(At.RCPT, Hang(until=answer))
-        carrying = asyncio.create_task(pair.carry())
-        await until(lambda: pair.first.times("RCPT"))
+        carrying = asyncio.create_task(pair.send())
+        await until(lambda: pair.first.count_commands("RCPT"))
 
-        stand_still(2 * PATIENCE)
+        block_loop(2 * LEAST_SILENCE)
         answer.set()
         [carried] = await carrying
 
@@ -240,34 +242,34 @@ async def test_a_process_that_stood_still_blames_no_relay(events: Events) -> Non
     assert events == []
 
 
-def stand_still(seconds: float) -> None:
+def block_loop(seconds: float) -> None:
     """Do what a stopped process does: run nothing, and find all of it waiting afterwards."""
     time.sleep(seconds)
 
 
 @dataclass(eq=False)
-class LastMoment:
+class LateRelay:
     """A relay that waits for the body in the moment in which it is given up."""
 
     name: str = "late:25"
     given_up: asyncio.Event = field(default_factory=asyncio.Event)
     fence_passed: bool = False
 
-    def drop_idle(self) -> None:
+    def close_idle(self) -> None:
         self.given_up.set()
 
     async def send(
-        self, _: Mail, begin: Begin, *, on_place: Callable[[], None] | None = None
+        self, _: Mail, begin: Begin, *, on_session: Callable[[], None] | None = None
     ) -> Transmission:
-        if on_place is not None:
-            on_place()
+        if on_session is not None:
+            on_session()
         await self.given_up.wait()
         self.fence_passed = await begin() is not None
         return Answered(Reply(stage=Stage.BODY, code=250))
 
 
 async def test_a_mail_that_comes_to_its_body_while_it_is_given_up_is_not_cut_off() -> None:
-    mailer = LastMoment()
+    mailer = LateRelay()
     asked = 0
 
     async def slow_fence() -> permit.Permit:
@@ -277,8 +279,8 @@ async def test_a_mail_that_comes_to_its_body_while_it_is_given_up_is_not_cut_off
         return permit.Permit(until=time.monotonic() + 30, date=NOW)
 
     async with Relay() as second, a_pool(second) as other:
-        relays = Relays([a_guard(mailer), a_guard(other)])
-        carried = await relays.carry(a_mail(), slow_fence)
+        relays = FailoverTransport([a_protected_relay(mailer), a_protected_relay(other)])
+        carried = await relays.send(a_mail(), slow_fence)
 
         assert (carried.relay, asked, mailer.fence_passed) == ("late:25", 1, True)
         assert second.ledger == []
