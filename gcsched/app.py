@@ -32,20 +32,20 @@ from gcsched.rpc.server import (
     GRPC_LISTEN,
     MAX_QUIET_CHECKS,
     QUIET_SECONDS,
-    ServerLimits,
     RpcServer,
+    ServerLimits,
     serving_grpc,
 )
 from gcsched.rpc.servicer import SchedulerServicer
-from gcsched.usecases.lasting_trouble import ProblemLog
 from gcsched.usecases.loops import cancel_until_done, log_unexpected_failure, sleep_unless
-from gcsched.web.connections import ConnectionLimiter
+from gcsched.usecases.problem_log import ProblemLog
+from gcsched.web.connection_limiter import ConnectionLimiter
 from gcsched.web.gauges import DroppedLogLines
 from gcsched.web.metrics import Metrics
 from gcsched.web.readiness import Readiness
 from gcsched.web.server import Endpoints, serve_http
 from gcsched.wiring.assembly import Service, assemble
-from gcsched.wiring.background import SHORTEST_GRACE, CANCEL_WITHIN, BackgroundTasks
+from gcsched.wiring.background import CANCEL_WITHIN, MIN_GRACE, BackgroundTasks
 from gcsched.wiring.capacity import share_descriptors
 from gcsched.wiring.relays import build_pools
 from gcsched.wiring.resources import Resources
@@ -62,7 +62,7 @@ CANCEL_TASKS_TIMEOUT = timedelta(seconds=2)
 FAILURE_DEADLINE_SECONDS = (
     MAX_QUIET_CHECKS * QUIET_SECONDS
     + (streams.END_TIMEOUT + FAILURE_GRACE).total_seconds()
-    + (FAILURE_GRACE + CANCEL_WITHIN + SHORTEST_GRACE).total_seconds()
+    + (FAILURE_GRACE + CANCEL_WITHIN + MIN_GRACE).total_seconds()
     + CANCEL_TASKS_TIMEOUT.total_seconds()
     + 2.0
 )
@@ -108,7 +108,7 @@ class ProcessHooks:
 async def serve(settings: Settings, hooks: ProcessHooks) -> int:
     """Run the service until SIGTERM or SIGINT; return the exit code.
 
-    Raises TemplateProblem, CannotListen, which keep it from starting, and PartEnded. Logs are set
+    Raises TemplateProblem, CannotListen, which keep it from starting, and BackgroundTaskEnded. Logs are set
     up already.
     """
     stop = asyncio.Event()
@@ -225,7 +225,7 @@ async def run(
     """Start the parts, serve, and at *stop* end it all in the order that loses nothing.
 
     *on_serving* is told the service and the port, once calls are taken. A part that ends by itself
-    sets *stop*. Raises CannotListen, and PartEnded after the end.
+    sets *stop*. Raises CannotListen, and BackgroundTaskEnded after the end.
     """
     service = assemble(settings, resources)
 

@@ -12,12 +12,12 @@ import structlog
 
 from gcsched.adapters.mongo.connection import Mongo, open_mongo
 from tests.support import launch as launching
-from tests.support import service
-from tests.support.order import longest_first
+from tests.support import service_process
+from tests.support.collection_order import longest_first
 from tests.support.stores import (
     Databases,
-    flush,
     count_databases,
+    flush,
     session_mongod,
     session_valkey,
     with_number,
@@ -52,7 +52,7 @@ def restore_logging() -> Iterator[None]:
 def fork_services(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Save services their imports, but where a test wants them begun as operators do."""
     if "executed" not in request.keywords:
-        monkeypatch.setattr(service, "start_service", launching.fork_service)
+        monkeypatch.setattr(service_process, "start_service", launching.fork_service)
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,12 @@ from structlog.testing import capture_logs
 from gcsched import app
 from gcsched.errors import CannotListen, StoreUnavailable
 from gcsched.wiring.assembly import Service
-from tests.support.app import make_settings, read_jobs_if_all_sent, schedule_mails, running_app
+from tests.support.in_process_app import (
+    make_settings,
+    read_jobs_if_all_sent,
+    running_app,
+    schedule_mails,
+)
 from tests.support.relay.server import Relay
 from tests.support.wait import until
 

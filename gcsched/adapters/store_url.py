@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import unquote
 
-from gcsched.domain.contradiction import InvalidSetting
+from gcsched.domain.invalid_setting import InvalidSetting
 
 ESCAPING_ADVICE = (
     "write special characters of user and password as %XX"
@@ -57,7 +57,7 @@ def call_driver(
 ) -> Answer:
     """Call *ask*, which uses a driver; where it fails, raise what *refused* makes of its error.
 
-    *own* is what the driver's errors are; beside them it raises whatever it meets in a URL. The
+    *driver_error* is what the driver's errors are; beside them it raises whatever it meets in a URL. The
     error goes no further, because its text may hold the password; warnings are left out.
     """
     with warnings.catch_warnings():

@@ -4,7 +4,7 @@ from argparse import ArgumentTypeError
 from datetime import UTC, datetime
 from pathlib import Path
 
-from gcsched.cli import values as when
+from gcsched.cli import times as when
 
 
 def parse_text(given: str) -> str:

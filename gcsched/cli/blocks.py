@@ -13,7 +13,7 @@ COLUMN_GAP = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """Cells in columns; without *columns* there is no heading. The first *kept* are never cut."""
+    """Cells in columns; without *columns* there is no heading. The first *uncut_columns* are never cut."""
 
     rows: Sequence[Sequence[str]]
     columns: Sequence[str] = ()

@@ -40,7 +40,7 @@ class NotDone(CommandFailed):
 
 
 class WrongUsage(CommandFailed):
-    """What was written on the command line cannot be meant; *before* is the usage to show first."""
+    """What was written on the command line cannot be meant; *prefix* is the usage to show first."""
 
     exit_code = WRONG_USAGE
     reason = "WRONG_USAGE"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from gcsched.cli import arguments
 from gcsched.cli.failure import NotDone, WrongUsage
-from gcsched.cli.values import TIME_FORMS_WITHOUT_DAILY
+from gcsched.cli.times import TIME_FORMS_WITHOUT_DAILY
 
 if TYPE_CHECKING:
     from gcsched.pb import task_pb2

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 UUID_PREFIX = re.compile("[0-9a-fA-F-]*[0-9a-fA-F][0-9a-fA-F-]*")
 FULL_LENGTH = 32
-SHORTEST_PREFIX = 4
-MOST_CANDIDATES = 5
+MIN_PREFIX = 4
+MAX_CANDIDATES = 5
 
 
 def expand_job_id(service: "Client", given: str) -> str:
@@ -27,9 +27,9 @@ def expand_job_id(service: "Client", given: str) -> str:
     """
     if UUID_PREFIX.fullmatch(given):
         given = given.replace("-", "").lower()
-    if len(given) < SHORTEST_PREFIX:
+    if len(given) < MIN_PREFIX:
         raise WrongUsage(
-            f"{given!r} is too short for the id of a job; write at least {SHORTEST_PREFIX} characters"
+            f"{given!r} is too short for the id of a job; write at least {MIN_PREFIX} characters"
         )
     if len(given) >= FULL_LENGTH:
         return given
@@ -45,7 +45,7 @@ def find_by_prefix(service: "Client", given: str) -> "Sequence[task_pb2.Job]":
     from gcsched.pb import task_pb2
 
     wanted = task_pb2.JobFilter(id_prefix=given)
-    request = task_pb2.ListJobsRequest(filter=wanted, page_size=MOST_CANDIDATES + 1)
+    request = task_pb2.ListJobsRequest(filter=wanted, page_size=MAX_CANDIDATES + 1)
     try:
         page: task_pb2.ListJobsResponse = service.call("ListJobs", request)
     except CallFailed as error:
@@ -64,10 +64,10 @@ def ambiguous_id_error(given: str, found: "Sequence[task_pb2.Job]") -> WrongUsag
         + "  ".join(
             fields.format_field(job, name) for name in ("job_id", "state", "due_time", "email")
         )
-        for job in found[:MOST_CANDIDATES]
+        for job in found[:MAX_CANDIDATES]
     ]
-    more = ["  and more"] if len(found) > MOST_CANDIDATES else []
-    ids = ",".join(job.job_id for job in found[:MOST_CANDIDATES])
+    more = ["  and more"] if len(found) > MAX_CANDIDATES else []
+    ids = ",".join(job.job_id for job in found[:MAX_CANDIDATES])
     return WrongUsage(
         f"several jobs have ids that begin with {given!r}; write more of the id:",
         advice=[*rows, *more],

@@ -25,7 +25,7 @@ from gcsched.cli.commands import (
 )
 from gcsched.cli.exit_codes import INTERRUPTED, OUTPUT_CLOSED
 from gcsched.cli.failure import CommandFailed, describe_error, print_failure
-from gcsched.cli.parser import Parser, join_negative_values, has_json_option
+from gcsched.cli.parser import Parser, has_json_option, join_negative_values
 from gcsched.cli.standard_streams import best_effort_stderr
 from gcsched.errors import GcschedError
 

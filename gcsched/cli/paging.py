@@ -10,7 +10,7 @@ from gcsched.cli import arguments, output
 if TYPE_CHECKING:
     from gcsched.client import Client
 
-LARGEST_PAGE = 200
+MAX_PAGE = 200
 DEFAULT_LIMIT = 50
 
 
@@ -30,7 +30,7 @@ def iterate_items(
     """Yield what the *field* of each page has; a note says when there is more than *limit*."""
     left = limit or sys.maxsize
     while True:
-        request.page_size = min(left, LARGEST_PAGE)
+        request.page_size = min(left, MAX_PAGE)
         page = service.call(method, request)
         found = getattr(page, field)[:left]
         yield from found

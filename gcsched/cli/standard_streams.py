@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TextIO
 
-LONGEST_WAIT_SECONDS = 1.0
+MAX_WAIT_SECONDS = 1.0
 
 
 class BestEffortStream(io.TextIOBase):
@@ -48,7 +48,7 @@ def write_unbuffered(text: str, stream: TextIO) -> None:
 def wait_until_writable(stream: TextIO) -> bool:
     """Wait a second at most until *stream* takes a few lines."""
     try:
-        _, is_ready, _ = select.select([], [stream.fileno()], [], LONGEST_WAIT_SECONDS)
+        _, is_ready, _ = select.select([], [stream.fileno()], [], MAX_WAIT_SECONDS)
     except (OSError, ValueError):
         return True  # nothing that can be waited for, such as a file on Windows
     return bool(is_ready)

@@ -8,16 +8,16 @@ from gcsched.client.client import (
     TIMEOUT_SECONDS,
     AsyncClient,
     Client,
-    ScheduledJob,
     OptionalFields,
+    ScheduledJob,
     channel_options,
     service_config,
 )
 from gcsched.client.errors import (
     CallFailed,
+    DeadlineExceeded,
     InvalidArgument,
     ResourceExhausted,
-    DeadlineExceeded,
     Unavailable,
 )
 from gcsched.errors import Violation
@@ -27,13 +27,13 @@ __all__ = [
     "AsyncClient",
     "CallFailed",
     "Client",
+    "DeadlineExceeded",
     "InvalidArgument",
+    "OptionalFields",
     "ResourceExhausted",
     "ScheduledJob",
-    "DeadlineExceeded",
     "Unavailable",
     "Violation",
-    "OptionalFields",
     "channel_options",
     "service_config",
 ]

@@ -23,10 +23,10 @@ from gcsched.client.errors import (
     CallFailed,
     convert_error,
 )
-from gcsched.client.option_values import check_seconds, check_text, check_text_mapping, check_bool
-from gcsched.client.spelling import refuse_unknown, suggest_name
+from gcsched.client.option_values import check_bool, check_seconds, check_text, check_text_mapping
+from gcsched.client.suggestions import refuse_unknown, suggest_name
 from gcsched.pb import task_pb2, task_pb2_grpc
-from gcsched.process.shipped import find_package_folder
+from gcsched.process.package_files import find_package_folder
 from gcsched.proxies import proxy_options
 
 TIMEOUT_SECONDS = 5.0
@@ -40,7 +40,7 @@ REFUSALS: dict[int, str] = {
 class ScheduledJob:
     """An accepted invitation; asked for again, it has the same id and is equal.
 
-    *outcome* and *state* are the contract's names, *due* is when the job acts next; all three are
+    *outcome* and *state* are the contract's names, *due_time* is when the job acts next; all three are
     empty when the service is older than they are.
     """
 

@@ -10,7 +10,7 @@ from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
-from gcsched.client.spelling import refuse_unknown
+from gcsched.client.suggestions import refuse_unknown
 from gcsched.errors import GcschedError, Violation
 
 

@@ -9,13 +9,13 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, FilePath, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from gcsched.adapters.mongo.uri import validate_uri, parse_database
+from gcsched.adapters.mongo.uri import parse_database, validate_uri
 from gcsched.adapters.redis.url import validate_url
 from gcsched.adapters.store_url import find_ca_problem
 from gcsched.config import fields as formats
 from gcsched.config.fields import PREFIX, setting, variable_name
 from gcsched.config.helo import parse_helo_name
-from gcsched.domain.contradiction import InvalidSetting
+from gcsched.domain.invalid_setting import InvalidSetting
 
 SECURITY_OF_PORT = {465: "tls", 587: "starttls"}
 MIN_RATE = 0.01

@@ -11,7 +11,7 @@ from pydantic import Field, ValidationInfo
 from gcsched.domain.address import parse_address
 from gcsched.domain.address_rules import AddressRules
 from gcsched.domain.checks import require_valid
-from gcsched.domain.contradiction import InvalidSetting
+from gcsched.domain.invalid_setting import InvalidSetting
 from gcsched.errors import InvalidRequest
 
 EXAMPLE_DOMAINS = "corp.local,localhost,[10.0.0.0/8]"

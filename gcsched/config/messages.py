@@ -9,7 +9,7 @@ from pydantic_core import ErrorDetails
 
 from gcsched.adapters.store_url import quote_value
 from gcsched.config.fields import variable_name
-from gcsched.domain.contradiction import InvalidSetting
+from gcsched.domain.invalid_setting import InvalidSetting
 
 TRY_DEV = "(for a try-out without any server run: python -m gcsched dev)"
 Fields = type[BaseModel]

@@ -28,10 +28,10 @@ from gcsched.config import fields as formats
 from gcsched.config.connections import ConnectionSettings
 from gcsched.config.fields import PREFIX, setting, variable_name
 from gcsched.config.messages import describe_error
-from gcsched.config.sender import encode_sender_address, validate_sender_name
+from gcsched.config.sender_checks import encode_sender_address, validate_sender_name
 from gcsched.config.service_links import find_service_links
 from gcsched.domain.address_rules import AddressRules
-from gcsched.domain.contradiction import InvalidSetting
+from gcsched.domain.invalid_setting import InvalidSetting
 from gcsched.errors import SettingsProblems
 
 CLIENT_VARIABLES = {"GCSCHED_TARGET"}  # what the command line reads when it calls a service
@@ -241,7 +241,7 @@ class Settings(ConnectionSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Leave the environment to `load`, which is given one; then come the secret files."""
+        """Leave the environment to `read_settings`, which is given one; then come the secret files."""
         del settings_cls, env_settings, dotenv_settings
         return init_settings, file_secret_settings
 

@@ -10,10 +10,10 @@ from typing import Self
 
 from gcsched.domain.caller_text import replace_unprintable
 
-MOST_QUEUED_LINES = 1000
-MOST_PER_SECOND = 10
-LONGEST_FLUSH_SECONDS = 1.0
-LONGEST_PHRASE = 100
+MAX_QUEUED_LINES = 1000
+MAX_PER_SECOND = 10
+MAX_FLUSH_SECONDS = 1.0
+MAX_PHRASE = 100
 
 
 class Console:
@@ -21,7 +21,7 @@ class Console:
 
     def __init__(self, output: int) -> None:
         self._output = output
-        self._lines: Queue[str | None] = Queue(MOST_QUEUED_LINES)
+        self._lines: Queue[str | None] = Queue(MAX_QUEUED_LINES)
         self._writer = Thread(target=self._write, name="console", daemon=True)
         self._announced = 0
         self._more = 0
@@ -39,7 +39,7 @@ class Console:
             self._next_second.cancel()
             self._on_next_second()
         self._enqueue(None)
-        self._writer.join(LONGEST_FLUSH_SECONDS)
+        self._writer.join(MAX_FLUSH_SECONDS)
 
     def print_lines(self, *lines: str) -> None:
         for line in lines:
@@ -50,7 +50,7 @@ class Console:
         if self._next_second is None:
             loop = asyncio.get_running_loop()
             self._next_second = loop.call_later(1.0, self._on_next_second)
-        if self._announced < MOST_PER_SECOND:
+        if self._announced < MAX_PER_SECOND:
             self._announced += 1
             self.print_lines(line)
         else:
@@ -84,4 +84,4 @@ PrintLines = Callable[..., None]
 def shorten_printable(text: str) -> str:
     """Make foreign words fit for a terminal: one short line, nothing that moves the cursor."""
     shown = replace_unprintable(text)
-    return shown if len(shown) <= LONGEST_PHRASE else f"{shown[: LONGEST_PHRASE - 3]}..."
+    return shown if len(shown) <= MAX_PHRASE else f"{shown[: MAX_PHRASE - 3]}..."

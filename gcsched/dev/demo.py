@@ -16,7 +16,7 @@ from gcsched.proxies import DIRECT
 
 SHORT_DELAY = timedelta(seconds=3)
 POLL_INTERVAL_SECONDS = 0.05
-LONGEST_WAIT_SECONDS = 30.0
+MAX_WAIT_SECONDS = 30.0
 CALL_TIMEOUT_SECONDS = 10.0
 
 E = TypeVar("E", bound=BaseException)
@@ -83,7 +83,7 @@ class Demo:
                 self.print_lines(f"  {act.label:14} {describe_end(seen, seconds)}")
                 self._print_first_mail(act)
                 return
-            if seconds > LONGEST_WAIT_SECONDS:
+            if seconds > MAX_WAIT_SECONDS:
                 self.print_lines(f"  {act.label:14} still waits after {seconds:.0f} s; it goes on")
                 return
             await asyncio.sleep(POLL_INTERVAL_SECONDS)

@@ -5,7 +5,7 @@ from gcsched.process.listening import check_can_listen
 
 
 def choose_free_address(address: str, *, avoid: str) -> str:
-    """Give *address*, or any free port of its host when it is taken or will be by *beside*."""
+    """Give *address*, or any free port of its host when it is taken or will be by *avoid*."""
     host, _, port = address.rpartition(":")
     any_port = f"{host}:0"
     if port == avoid.rpartition(":")[2]:

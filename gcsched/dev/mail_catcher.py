@@ -18,9 +18,9 @@ import structlog
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 LOOPBACK = "127.0.0.1"
-LARGEST_MAIL = 32 * 1024 * 1024
-LONGEST_NAME = 80
-LONGEST_TEXT = 10_000
+MAX_MAIL = 32 * 1024 * 1024
+MAX_NAME = 80
+MAX_TEXT = 10_000
 UNSAFE = re.compile(r"[^A-Za-z0-9@._+-]+")
 TIMESTAMP_STEP = timedelta(microseconds=1)
 
@@ -71,7 +71,7 @@ class MailCatcher:
         if self._latest is not None and moment <= self._latest:
             moment = self._latest + TIMESTAMP_STEP
         self._latest = moment
-        name = UNSAFE.sub("_", recipient)[:LONGEST_NAME]
+        name = UNSAFE.sub("_", recipient)[:MAX_NAME]
         return self.folder / f"{moment:%Y%m%dT%H%M%S.%fZ}-{name}"
 
 
@@ -87,7 +87,7 @@ async def run_mail_catcher(
     def connection() -> SMTP:
         protocol = SMTP(
             SimpleNamespace(handle_DATA=catcher.handle_mail),
-            data_size_limit=LARGEST_MAIL,
+            data_size_limit=MAX_MAIL,
             enable_SMTPUTF8=True,
             hostname="localhost",
             ident="gcsched mail catcher",
@@ -121,7 +121,7 @@ def store_mail(stem: Path, recipient: str, content: bytes) -> CaughtMail:
     return CaughtMail(
         recipient=recipient,
         subject=read_or_default(lambda: str(message["subject"] or ""), otherwise="(unreadable)"),
-        text=(text or "")[:LONGEST_TEXT],
+        text=(text or "")[:MAX_TEXT],
         eml=eml,
         html=page,
     )

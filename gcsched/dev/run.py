@@ -16,11 +16,11 @@ from gcsched.dev.console import Console, shorten_printable
 from gcsched.dev.demo import Demo
 from gcsched.dev.listen import choose_free_address
 from gcsched.dev.mail_catcher import CaughtMail, run_mail_catcher
-from gcsched.dev.settings import DEFAULT_HTTP_LISTEN, DevEndpoints, load_dev_settings, find_ignored
+from gcsched.dev.settings import DEFAULT_HTTP_LISTEN, DevEndpoints, find_ignored, load_dev_settings
 from gcsched.dev.stores.children import ChildProcess
 from gcsched.dev.stores.stores import EmbeddedStores, embedded_stores
 from gcsched.dev.templates import ReloadingTemplates, reload_on_change
-from gcsched.errors import CannotListen, BackgroundTaskEnded
+from gcsched.errors import BackgroundTaskEnded, CannotListen
 from gcsched.process.listening import IN_USE
 from gcsched.process.stop_signals import stop_on_signals
 from gcsched.proxies import callable_host
@@ -39,7 +39,7 @@ DEFAULT_TARGET = "127.0.0.1:50051"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dev:
-    """One run on one data folder; *began* is the ``time.monotonic()`` of its start."""
+    """One run on one data folder; *start_monotonic* is the ``time.monotonic()`` of its start."""
 
     folder: Path
     grpc_listen: str

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, suppress
 from itertools import islice
 from pathlib import Path
 
-from gcsched.adapters.mail.template_check import Names
+from gcsched.adapters.mail.template_analysis import Names
 from gcsched.adapters.mail.template_variables import NO_VARIABLES, Variables
 from gcsched.adapters.mail.templates import RenderedParts, Templates
 from gcsched.dev.console import PrintLines
@@ -17,7 +17,7 @@ from gcsched.errors import TemplateProblem
 from gcsched.usecases.loops import log_unexpected_failure
 
 POLL_INTERVAL_SECONDS = 0.2
-MOST_FILES = 1_000
+MAX_FILES = 1_000
 
 Snapshot = Mapping[Path, tuple[int, int, int]]
 
@@ -114,7 +114,7 @@ async def reload_on_change(templates: ReloadingTemplates) -> AsyncIterator[None]
 def take_snapshot(folder: Path) -> Snapshot:
     """Return what shows that a file has changed: its time, its size, and which file it is."""
     seen = {}
-    for path in islice(find_files(folder), MOST_FILES):
+    for path in islice(find_files(folder), MAX_FILES):
         with suppress(OSError):  # it may be gone by now, or be a link to nothing
             status = path.stat()
             seen[path] = (status.st_mtime_ns, status.st_size, status.st_ino)

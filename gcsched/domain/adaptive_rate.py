@@ -65,7 +65,7 @@ class AdaptiveRate:
     def throttled(self, now: float, *, recent_rate: float) -> "AdaptiveRate":
         """Halve it; complaints in the second after that are about the mails from before.
 
-        *took* is how many mails a second the relay took lately. If it was none, it cannot find us
+        *recent_rate* is how many mails a second the relay took lately. If it was none, it cannot find us
         too fast: it is away, and that is the breaker's business.
         """
         if not recent_rate or (self.slowed_to and now - self.slowed_at < REACTION_SECONDS):

@@ -38,7 +38,7 @@ BRACKETED_AT = re.compile(r"[\[({]\s?(?:at|@)\s?[\])}]", re.IGNORECASE)
 
 
 def mask_addresses(text: str, mask: str = "(address)") -> str:
-    """Return *text* with *instead* in the place of each address."""
+    """Return *text* with *mask* in the place of each address."""
     if not may_contain_address(text):
         return text
     return AT_IN_WORDS.sub(rf"\g<before>{mask}", ADDRESS.sub(mask, text))

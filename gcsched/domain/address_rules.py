@@ -15,9 +15,9 @@ Network = IPv4Network | IPv6Network
 
 @dataclass(frozen=True, slots=True)
 class AddressRules:
-    """What an operator allows: none of what is reserved, *everything*, or what is listed.
+    """What an operator allows: none of what is reserved, *allows_any*, or what is listed.
 
-    Each of *names* allows itself and its subdomains, each of *above* only its subdomains; address
+    Each of *names* allows itself and its subdomains, each of *parents* only its subdomains; address
     literals are allowed by *networks*. Names are as ``known_domain`` spells them.
     """
 

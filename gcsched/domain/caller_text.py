@@ -12,7 +12,7 @@ def format_line(text: str) -> str:
 
 
 def quote(text: str) -> str:
-    """Return `one_line` of *text* in quotes; a quote within is escaped, so that none can end it."""
+    """Return `format_line` of *text* in quotes; a quote within is escaped, so that none can end it."""
     return (
         f'"{format_line(text.replace(BACKSLASH, BACKSLASH * 2).replace(QUOTE, BACKSLASH + QUOTE))}"'
     )

@@ -18,7 +18,7 @@ After a violation it returns a value that breaks no other rule, so that the chec
 
 
 def require_valid(check: Checked[T]) -> T:
-    """Return the value of *reading*. Raises InvalidRequest with all violations that it yields."""
+    """Return the value of *check*. Raises InvalidRequest with all violations that it yields."""
     violations = list[Violation]()
     try:
         while True:

@@ -40,8 +40,8 @@ class BreakerPolicy:
 class Breaker:
     """Closed: mails flow. Open: nothing but a probe at *probe_at*, the next one later each time.
 
-    *troubles* counts those in a row while it is closed, *probes* those tried since it opened,
-    *unanswered* the latest of those: the waits double with them.
+    *failures* counts those in a row while it is closed, *probes* those tried since it opened,
+    *unanswered_probes* the latest of those: the waits double with them.
     """
 
     policy: BreakerPolicy
@@ -78,7 +78,7 @@ class Breaker:
     def opened(
         self, now: float, *, chance: float, failed_probes: int = SILENCE_COUNTS_AS_PROBES
     ) -> "Breaker":
-        """Open at once, however few the troubles were, and wait as *after* so many probes in vain.
+        """Open at once, however few the troubles were, and wait as *failed_probes* so many probes in vain.
 
         A probe of a relay that is silent costs its mail more than one that is refused.
         """
@@ -90,7 +90,9 @@ class Breaker:
         """Note that a probe sets out; it learns `succeeded`, `answered` or `failed`."""
         unanswered = self.unanswered_probes + 1
         wait = self.policy.wait_seconds(unanswered, chance)
-        return replace(self, probes=self.probes + 1, unanswered_probes=unanswered, probe_at=now + wait)
+        return replace(
+            self, probes=self.probes + 1, unanswered_probes=unanswered, probe_at=now + wait
+        )
 
     def answered(self, now: float, *, chance: float) -> "Breaker":
         """Stay open, and probe again after the second wait: the relay answers, and loses no time.

@@ -27,7 +27,7 @@ class Cancel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reschedule:
-    """Send it at *due*, at once when that is over, or with the daily run that comes then.
+    """Send it at *schedule_time*, at once when that is over, or with the daily run that comes then.
 
     It may be sent for *keep_trying* after that at least.
     """
@@ -113,7 +113,7 @@ def is_satisfied(command: JobCommand, job: Job, *, now: datetime) -> bool:
 
 
 def is_applied(expected: Job, stored: Job) -> bool:
-    """Return whether *found* is *wanted*, or became of it: the change to *wanted* was made.
+    """Return whether *stored* is *job_filter*, or became of it: the change to *job_filter* was made.
 
     Two changes of one version differ in their millisecond. What has gone on since, as a job that
     was opened again does, still has the end of its time that the change gave it.
@@ -155,5 +155,5 @@ def apply(command: JobCommand, job: Job, *, suppression: Suppression | None, now
 
 
 def not_in_past(due: datetime, now: datetime) -> datetime:
-    """Give *due* as the engine sees it: what is over is due now."""
+    """Give *schedule_time* as the engine sees it: what is over is due now."""
     return max(due, now.replace(microsecond=0))

@@ -76,7 +76,7 @@ class DedupRule:
 class KeyHolder:
     """What the store tells of a job that has what another one would need.
 
-    *state* and *due* are None where somebody has spoilt them: that is no reason to mail twice.
+    *state* and *due_time* are None where somebody has spoilt them: that is no reason to mail twice.
     """
 
     job_id: str
@@ -104,7 +104,7 @@ class AdmissionResult:
     """The answer to a call for a job: its *outcome*, and the job that it is about.
 
     *job_id* is the new job, the same one of an earlier call, or the one that stands against it.
-    *state* and *due* are those of an accepted job as it is stored; None: they cannot be read.
+    *state* and *due_time* are those of an accepted job as it is stored; None: they cannot be read.
     """
 
     outcome: AdmissionOutcome

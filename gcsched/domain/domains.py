@@ -28,7 +28,7 @@ NUMBER = re.compile(r"(?:.*\.)?[0-9]+", re.DOTALL)
 
 
 class Domain(NamedTuple):
-    """A domain in its normalised spelling; *reserved* says why the public internet has none such.
+    """A domain in its normalised spelling; *reserved_reason* says why the public internet has none such.
 
     ``name`` is in lower case, with U-labels; an address literal has its brackets.
     """

@@ -100,7 +100,7 @@ class Job:
     """One mail to be sent.
 
     ``due_at`` is the second that was asked for (or given by the daily run) and never earlier than
-    ``created``; ``due`` is when the engine acts next, and after ``not_after`` it does not send any
+    ``created``; ``due_time`` is when the engine acts next, and after ``expire_time`` it does not send any
     more; ``not_after_asked`` says that the caller has set it, so that no daily run may move it.
     ``attempt`` counts outcomes, not starts. ``since`` is when ``state`` was entered.
     ``claim`` is the token of the process that is to send it, ``begun`` when that process was
@@ -173,7 +173,7 @@ class Job:
         return self._concluded(State.FAILED, attempt, reason=reason, charged=charged)
 
     def expired(self, attempt: Attempt, *, reason: str, charged: bool) -> "Job":
-        """End because the next try would come after ``not_after``."""
+        """End because the next try would come after ``expire_time``."""
         return self._concluded(State.EXPIRED, attempt, reason=reason, charged=charged)
 
     def skipped(self, state: State, now: datetime, *, reason: str) -> "Job":
@@ -181,7 +181,7 @@ class Job:
         return self._released(state, now, reason=reason)
 
     def retried(self, attempt: Attempt, *, due_time: datetime, charged: bool) -> "Job":
-        """Put off until *due*; *charged* says whether this outcome uses up an attempt."""
+        """Put off until *due_time*; *charged* says whether this outcome uses up an attempt."""
         return replace(
             self._concluded(State.RETRYING, attempt, reason=attempt.text, charged=charged),
             due_time=due_time,
@@ -197,7 +197,7 @@ class Job:
         return self._transition(state, now)
 
     def postponed(self, due_time: datetime, now: datetime) -> "Job":
-        """Undo a claim until *due*; nothing is charged."""
+        """Undo a claim until *due_time*; nothing is charged."""
         return replace(self.unclaimed(now), due_time=max(due_time, now))
 
     def cancelled(self, now: datetime, *, reason: str) -> "Job":
@@ -212,9 +212,9 @@ class Job:
     def rescheduled(
         self, schedule_time: datetime, now: datetime, *, is_daily: bool, expire_time: datetime
     ) -> "Job":
-        """Wait for *due* instead; it may be sent until *not_after* at least.
+        """Wait for *due_time* instead; it may be sent until *expire_time* at least.
 
-        Where its caller has said himself until when, that stays, unless it would be over by *due*.
+        Where its caller has said himself until when, that stays, unless it would be over by *due_time*.
         Its dedup key stays that of the time first asked for.
         """
         timed = State.RETRYING if self.attempts else State.SCHEDULED
@@ -233,7 +233,7 @@ class Job:
     ) -> "Job":
         """Be due now, as if never tried but for the history, and take the dedup key again.
 
-        What its caller has said of `not_after` stays, unless it is over.
+        What its caller has said of `expire_time` stays, unless it is over.
         """
         self._require_state(RETRYABLE, State.RETRYING)
         if self.is_erased:

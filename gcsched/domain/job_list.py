@@ -92,7 +92,7 @@ class JobFilter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cursor:
-    """Where in a list a page ends: after this job. *due* only in lists by due."""
+    """Where in a list a page ends: after this job. *due_time* only in lists by due."""
 
     id: str
     due_time: datetime | None = None
@@ -109,7 +109,7 @@ class JobListQuery:
         return Cursor(id=job.id, due_time=job.due_time if self.order.is_by_due_time else None)
 
     def encode_cursor(self, cursor: Cursor | None) -> str:
-        """Give the token for what follows *place*; "" where nothing does."""
+        """Give the token for what follows *cursor*; "" where nothing does."""
         if cursor is None:
             return ""
         if cursor.due_time is None:
@@ -119,7 +119,7 @@ class JobListQuery:
         )
 
     def parse_cursor(self, token: str) -> Checked[Cursor | None]:
-        """Read the place that *token* leads to; None: the first page."""
+        """Read the place that *encode_cursor* leads to; None: the first page."""
         match (
             yield from parse_page_token(
                 str(self), token, parts=2 if self.order.is_by_due_time else 1

@@ -11,12 +11,12 @@ class Mail:
 
     ``content`` is a complete RFC 5322 message: CRLF line ends, lines of at most 998 octets, *not*
     dot-stuffed. ``sender`` and ``recipient`` are the envelope addresses, domains in ASCII;
-    ``smtputf8`` is true when an address has a local part that is not ASCII (RFC 6531). ``plain`` is
+    ``smtputf8`` is true when an address has a local part that is not ASCII (RFC 6531). ``ascii_fallback`` is
     the same mail for where that is not possible, if its recipient needs none of it; in that one
     ``left_out`` names the header and the address that it lacks.
-    ``date_at`` is where in ``content`` the value of its Date header begins: whoever writes the body
+    ``date_offset`` is where in ``content`` the value of its Date header begins: whoever writes the body
     puts the date in, as many octets as are there. None: the content stays as it is.
-    ``letter`` is what was composed: what a relay says of this mail is logged without its words.
+    ``personal_texts`` is what was composed: what a relay says of this mail is logged without its words.
     """
 
     sender: str
@@ -41,7 +41,7 @@ class MailPreview:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TemplateInfo:
-    """A template: the variables it *needs*, and whether it has a text part of its own."""
+    """A template: the variables it *required_variables*, and whether it has a text part of its own."""
 
     name: str
     required_variables: tuple[str, ...]

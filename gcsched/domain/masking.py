@@ -71,7 +71,7 @@ class PersonalTexts(Protocol):
 
 
 def mask(text: str, personal: PersonalTexts | None) -> str:
-    """Return *text* without addresses, and without the words of *letter* if one is at hand.
+    """Return *text* without addresses, and without the words of *personal* if one is at hand.
 
     The text becomes one line. Takes time linear in the text and the letter, both bounded.
     """
@@ -79,7 +79,7 @@ def mask(text: str, personal: PersonalTexts | None) -> str:
 
 
 def mask_words(words: "PersonalWords | None", text: str) -> str:
-    """Return what `masked` does, for whoever has several texts on one letter."""
+    """Return what `mask` does, for whoever has several texts on one letter."""
     line = mask_addresses(CONTROLS.sub(" ", text[:MAX_LENGTH]), ADDRESS)
     if words is not None:
         line = MASKS.sub(HIDDEN, _mask_text(line, words))

@@ -28,7 +28,7 @@ from gcsched.domain.suppression import Suppression
 MAX_TEXT_LENGTH = 512
 INTERRUPTED = "cut off after the body had begun: the relay may have taken the mail"
 MAX_LEASE_EXPIRATIONS = 10
-DIED_TOO_OFTEN = "its worker died ten times"  # as many as MOST_TAKEBACKS
+DIED_TOO_OFTEN = "its worker died ten times"  # as many as MAX_LEASE_EXPIRATIONS
 DOUBTED = "not counted: the relay refuses one recipient after the other"
 FOUND_ACCEPTED = "accepted by the relay; its worker died before recording it"
 
@@ -119,7 +119,7 @@ def apply_interruption(
 ) -> Job:
     """Give *job* as it is after its delivery was cut off, by a stop or a death of its worker.
 
-    *begun* is when its body was about to be written, with this *date*; None means that nothing was
+    *start_time* is when its body was about to be written, with this *date*; None means that nothing was
     transmitted. No attempt is charged either way.
     """
     if begun is None:
@@ -135,7 +135,7 @@ def apply_interruption(
 def apply_lease_expiration(
     job: Job, *, begun: datetime | None, policy: RetryPolicy, now: datetime
 ) -> Job:
-    """Give *job* as it is after its lease ran out: as if interrupted, but MOST_TAKEBACKS times."""
+    """Give *job* as it is after its lease ran out: as if interrupted, but MAX_LEASE_EXPIRATIONS times."""
     job = replace(job, lease_expirations=job.lease_expirations + 1)
     is_held = begun is not None and policy.on_uncertain is OnUncertain.HOLD
     if job.lease_expirations >= MAX_LEASE_EXPIRATIONS and not is_held:

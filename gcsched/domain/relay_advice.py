@@ -19,9 +19,9 @@ HELD_ADVICE = (
 
 @dataclass(frozen=True, slots=True)
 class AdviceRow:
-    """What to do about a *trouble* at one of the stages. ``{P}`` stands for the settings' prefix.
+    """What to do about a *failure* at one of the stages. ``{P}`` stands for the settings' prefix.
 
-    *trouble* is the kind of it; *words* are looked for in the reply, or in our words about it.
+    *failure* is the kind of it; *words* are looked for in the reply, or in our words about it.
     """
 
     advice: str
@@ -174,7 +174,7 @@ ADVICE_BY_CODE = (
 
 
 def find_advice(failure: Answered | Broken, *, prefix: str) -> str:
-    """Return what to do about *trouble*; *prefix* is that of the relay's settings."""
+    """Return what to do about *failure*; *prefix* is that of the relay's settings."""
     text, code = read_text_and_code(failure)
     for line in TABLE:
         if (

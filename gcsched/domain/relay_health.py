@@ -36,7 +36,7 @@ class HealthReport:
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """A check came to an end: *trouble* is why no session stands; None: one does, and answers."""
+    """A check came to an end: *failure* is why no session stands; None: one does, and answers."""
 
     failure: Answered | Broken | None = None
 
@@ -45,7 +45,7 @@ class CheckResult:
 class RelayObservation:
     """What a mail or a check said about its relay; *error* is "" where nothing is wrong.
 
-    *heals* is False for a check that passed while mails were refused: that takes a mail.
+    *clears_error* is False for a check that passed while mails were refused: that takes a mail.
     *is_down* is whether the breaker is open after it.
     """
 
@@ -71,7 +71,7 @@ def next_state(state: RelayState, observation: RelayObservation) -> RelayState:
 class CheckSchedule:
     """When a relay is checked: at once, then while it is idle, and sooner while it fails.
 
-    *failed* counts the failed checks in a row; *is_suspect*: a mail was in trouble since.
+    *failed_checks* counts the failed checks in a row; *is_suspect*: a mail was in trouble since.
     """
 
     policy: BreakerPolicy = field(default_factory=BreakerPolicy)

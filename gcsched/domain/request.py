@@ -59,7 +59,7 @@ class MeetRequest:
 class RequestContext:
     """What a request may refer to: each template with the variables it needs, the daily run.
 
-    *given* are the names that every mail has; nobody's variables may have one of them. *addresses*
+    *reserved_names* are the names that every mail has; nobody's variables may have one of them. *address_rules*
     says which domains beside those of the public internet may be written to.
     """
 
@@ -118,7 +118,7 @@ def batch_violations(count: int) -> Checked[None]:
 def second_violations(
     field: str, second: int, after: datetime, *, zero_means: str
 ) -> Checked[None]:
-    """Check Unix seconds that are at most ten years after *after*; 0 means *zero*."""
+    """Check Unix seconds that are at most ten years after *after*; 0 means *zero_means*."""
     if second < 0:
         yield Violation(field, f"must not be negative; 0 means {zero_means}")
     elif second in MILLISECOND_RANGE:

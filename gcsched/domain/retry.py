@@ -73,7 +73,7 @@ class RetryPolicy:
     """Back-off with full jitter, two limits, and what a lost reply means.
 
     The wait before try n+1 is drawn from 0 to the n-th of *waits*, or the last one (AWS
-    Architecture Blog, "Exponential Backoff And Jitter"). *attempts* limits what relays refuse for
+    Architecture Blog, "Exponential Backoff And Jitter"). *max_attempts* limits what relays refuse for
     the moment, the job's ``not_after`` limits everything: trouble of ours uses up no attempt, and
     waits less: the breaker spares the relay, and a mail should leave soon after it is back.
     """

@@ -15,7 +15,7 @@ class SilenceLimit:
     """Twice what the relay needed at most until it took a body, in this hour and the one before.
 
     So a relay that is merely slow is soon known to be so. *slowest* and *slowest_before* are
-    seconds in the two periods, *since* is when the present one began.
+    seconds in the two periods, *period_start* is when the present one began.
     """
 
     min_seconds: float = MIN_SECONDS

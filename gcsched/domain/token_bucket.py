@@ -58,7 +58,7 @@ class Bucket:
     def reserve_slot(
         self, limit: RateLimit, *, max_wait: float, now: float
     ) -> tuple["Bucket", float | None]:
-        """Give the next mail its slot: in how many seconds; None if later than *patience*."""
+        """Give the next mail its slot: in how many seconds; None if later than *max_wait*."""
         paid_until = max(self.paid_until, now) + limit.seconds_per_mail
         wait = max(0.0, paid_until - limit.burst * limit.seconds_per_mail - now)
         return (self, None) if wait > max_wait else (Bucket(paid_until=paid_until), wait)

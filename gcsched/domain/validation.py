@@ -57,7 +57,7 @@ def request_id_violations(request_id: str, field: str = "request_id") -> Checked
 def variable_violations(
     variables: Mapping[str, str], *, required: Collection[str], reserved: Collection[str]
 ) -> Checked[None]:
-    """Check the data for a template that *needs* these; nobody may give what is *given*."""
+    """Check the data for a template that *required* these; nobody may give what is *reserved*."""
     if len(variables) > MAX_VARIABLES:
         problem = f"must be {MAX_VARIABLES} at most, are {len(variables)}"
         yield Violation("variables", problem)

@@ -38,7 +38,7 @@ class ConnectionLimits:
 
 
 def divide_descriptors(limit: int, *, needed: int) -> ConnectionLimits:
-    """Divide among callers what is left of *limit* when stores and relays have what they need."""
+    """Divide among callers what is left of *read_limit* when stores and relays have what they need."""
     left = limit - RESERVED - needed
     http = max(MIN_HTTP, min(MAX_HTTP, left // 4))
     grpc = max(MIN_GRPC, min(MAX_GRPC, left - http))

@@ -14,7 +14,7 @@ def stop_on_signals(
     on_signal: Callable[[], object] = lambda: None,
     before_exit: Callable[[], object] = lambda: None,
 ) -> Iterator[None]:
-    """Set *stop* at SIGTERM or SIGINT; a second signal ends the process right after *last_act*.
+    """Set *stop* at SIGTERM or SIGINT; a second signal ends the process right after *before_exit*.
 
     *on_signal* is called at each signal, even while something holds the loop.
     """

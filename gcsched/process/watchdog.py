@@ -43,7 +43,7 @@ class Deadline:
 class Watchdog:
     """A thread, because the loop may be what hangs; the earliest of several orders counts.
 
-    *last_act* writes what the log still holds. *traces* gets where every thread is if even this
+    *before_exit* writes what the log still holds. *trace_file* gets where every thread is if even this
     thread cannot run, because something holds the interpreter; then C code ends the process. None:
     nothing does, as inside a test.
     """

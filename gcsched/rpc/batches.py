@@ -15,12 +15,12 @@ from gcsched.pb import task_pb2
 from gcsched.rpc.contract import replace_internal_names
 from gcsched.rpc.requests import request_from
 
-LARGEST_PARSED_WHOLE = 128 * 1024
+MAX_PARSED_WHOLE = 128 * 1024
 MAX_FIELDS = 2_000
 REQUESTS_TAG = 1 << 3 | 2
 FIXED_SIZES = {1: 8, 5: 4}
 VARINT, DELIMITED = 0, 2
-LONGEST_VARINT = 10
+MAX_VARINT = 10
 CONTINUATION_BIT = 0x80
 
 
@@ -96,7 +96,7 @@ BatchMessage = task_pb2.BatchScheduleMeetsRequest | UnparsedBatch
 
 def parse_batch(raw: bytes) -> BatchMessage:
     """Parse a batch, or cut it up. Raises DecodeError or MalformedMessage."""
-    if len(raw) <= LARGEST_PARSED_WHOLE:
+    if len(raw) <= MAX_PARSED_WHOLE:
         return task_pb2.BatchScheduleMeetsRequest.FromString(raw)
     return UnparsedBatch(list(split_batch(raw)))
 
@@ -131,7 +131,7 @@ def split_batch(raw: bytes) -> Iterator[memoryview]:
 def read_varint(raw: bytes, at: int) -> tuple[int, int]:
     """Return the number at *at*, and where it ends."""
     number = 0
-    for shift, octet in enumerate(raw[at : at + LONGEST_VARINT]):
+    for shift, octet in enumerate(raw[at : at + MAX_VARINT]):
         number |= (octet & 0x7F) << (7 * shift)
         if octet < CONTINUATION_BIT:
             return number, at + shift + 1

@@ -22,7 +22,7 @@ MAX_WAITING = 4_000
 
 
 class CallLimiter:
-    """Let *at_once* calls work at the same time and *waiting* more wait for them."""
+    """Let *max_concurrent* calls work at the same time and *max_waiting* more wait for them."""
 
     def __init__(
         self, *, max_concurrent: int = MAX_CONCURRENT, max_waiting: int = MAX_WAITING

@@ -9,8 +9,8 @@ import grpc
 
 from gcsched.errors import Stopping
 from gcsched.rpc.call import Context, Handler
-from gcsched.rpc.reads import create_health_read_limiter
-from gcsched.rpc.receiving import HEALTH_PREFIX, Receiver, UnaryMethod
+from gcsched.rpc.read_limiter import create_health_read_limiter
+from gcsched.rpc.receiver import HEALTH_PREFIX, Receiver, UnaryMethod
 from gcsched.rpc.status import abort
 
 OnCall = Callable[[str, str, float], None]

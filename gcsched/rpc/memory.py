@@ -16,7 +16,7 @@ def share_for_size(octets: int) -> float:
 
 
 class MemoryBudget:
-    """The octets that calls hold of *most*."""
+    """The octets that calls hold of *limit*."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit

@@ -43,7 +43,7 @@ def request_from(message: task_pb2.MeetRequest) -> MeetRequest:
 
 
 def copy_bounded(given: Mapping[str, str], *, limit: int) -> Mapping[str, str]:
-    """Return a copy of *given*; itself if it has more than *most* and will be refused."""
+    """Return a copy of *given*; itself if it has more than *limit* and will be refused."""
     return dict(given) if len(given) <= limit else given
 
 

@@ -15,17 +15,17 @@ from gcsched.process.listening import IN_USE, check_can_listen
 from gcsched.rpc.contract import SERVICE, ReflectionPool, build_descriptor_pool
 from gcsched.rpc.interceptor import CallInterceptor, OnCall
 from gcsched.rpc.memory import MemoryBudget
-from gcsched.rpc.receiving import Receiver
+from gcsched.rpc.receiver import Receiver
 from gcsched.rpc.servicer import SchedulerServicer
 from gcsched.rpc.stream_limits import StreamLimitInterceptor
 from gcsched.rpc.streams import StreamInterceptor
 
 GRPC_LISTEN = "GCSCHED_GRPC_LISTEN"
-LARGEST_MESSAGE = 4 * 1024 * 1024
+MAX_MESSAGE = 4 * 1024 * 1024
 MAX_PENDING_CALLS = 4_000  # at some 20 KB each; as many as eight connections may have
 MAX_CALLS_PER_CONNECTION = 500  # calls at once; a client keeps what is more until others end
 MAX_CONNECTIONS = 2_000
-LARGEST_METADATA = 8 * 1024
+MAX_METADATA = 8 * 1024
 UNREAD_OCTETS = 16 * 1024  # of each call whose message is not read yet
 CALL_MEMORY = 160 * 1024 * 1024
 QUIET_SECONDS, MAX_QUIET_CHECKS = 0.05, 20  # half of them before callers are sent away, half after
@@ -37,12 +37,12 @@ OPTIONS = [
     ("grpc.max_concurrent_streams", MAX_CALLS_PER_CONNECTION),
     # It counts streams that have just ended: a client that keeps to the limit met UNAVAILABLE.
     ("grpc.http.overload_protection", 0),
-    ("grpc.max_metadata_size", LARGEST_METADATA),
-    ("grpc.absolute_max_metadata_size", 2 * LARGEST_METADATA),
+    ("grpc.max_metadata_size", MAX_METADATA),
+    ("grpc.absolute_max_metadata_size", 2 * MAX_METADATA),
     ("grpc.http2.bdp_probe", 0),  # it would widen what unread messages may fill
     ("grpc.http2.lookahead_bytes", UNREAD_OCTETS),
-    ("grpc.max_receive_message_length", LARGEST_MESSAGE),
-    ("grpc.max_send_message_length", LARGEST_MESSAGE),
+    ("grpc.max_receive_message_length", MAX_MESSAGE),
+    ("grpc.max_send_message_length", MAX_MESSAGE),
 ]
 CONNECTION_OPTIONS = [
     # A descriptor for each connection: what says nothing, half a preface or no SETTINGS is closed.
@@ -105,7 +105,7 @@ class RpcServer:
 
 
 def build_server_options(most: ServerLimits, *, reuse_port: bool) -> list[tuple[str, int]]:
-    """Return the options of a server that holds no more than *most*."""
+    """Return the options of a server that holds no more than *limits*."""
     return [
         # gRPC's own default shares the port without a word: half of the calls would go astray.
         ("grpc.so_reuseport", int(reuse_port)),

@@ -15,18 +15,18 @@ from grpc_status import rpc_status
 
 from gcsched.errors import (
     AdmissionClosed,
-    JobContended,
+    BulkNotFinished,
     DeadlineOver,
-    InternalError,
     DuplicateJob,
     EtagMismatch,
     GcschedError,
     IllegalTransition,
+    InternalError,
     InvalidRequest,
+    JobContended,
     MalformedMessage,
     MemoryFull,
     MessageTimeout,
-    BulkNotFinished,
     Overloaded,
     RequestIdReused,
     RequestTooLarge,
@@ -42,8 +42,8 @@ from gcsched.errors import (
 
 DOMAIN = "gcsched"
 # A status travels in trailers, its text twice, its details as base64; clients take 8 KiB of them.
-LONGEST_TEXT_BYTES = 800
-LARGEST_VIOLATIONS_BYTES = 2_800
+MAX_TEXT_BYTES = 800
+MAX_VIOLATIONS_BYTES = 2_800
 
 STATUS: dict[type[GcschedError], tuple[int, str]] = {
     InvalidRequest: (code_pb2.INVALID_ARGUMENT, "INVALID_REQUEST"),
@@ -84,9 +84,9 @@ def status_of(error: GcschedError) -> status_pb2.Status:
 
 def truncate(text: str) -> str:
     octets = text.encode()
-    if len(octets) <= LONGEST_TEXT_BYTES:
+    if len(octets) <= MAX_TEXT_BYTES:
         return text
-    return octets[:LONGEST_TEXT_BYTES].decode(errors="ignore") + " …"
+    return octets[:MAX_TEXT_BYTES].decode(errors="ignore") + " …"
 
 
 def build_details(error: GcschedError, reason: str) -> list[Message]:
@@ -102,7 +102,7 @@ def build_details(error: GcschedError, reason: str) -> list[Message]:
 
 def build_bad_request(violations: Sequence[Violation]) -> error_details_pb2.BadRequest:
     """Tell all *violations*, as far as they fit; then how many are left."""
-    told, left = error_details_pb2.BadRequest(), LARGEST_VIOLATIONS_BYTES
+    told, left = error_details_pb2.BadRequest(), MAX_VIOLATIONS_BYTES
     for number, each in enumerate(violations):
         problem = truncate(each.problem)
         left -= len(each.field.encode()) + len(problem.encode())

@@ -13,15 +13,15 @@ import grpc
 
 from gcsched.errors import GcschedError, Overloaded, RequestTooLarge
 from gcsched.rpc.call import Context, Handler
-from gcsched.rpc.reads import ReadLimiter, create_health_read_limiter
-from gcsched.rpc.receiving import parse_message
+from gcsched.rpc.read_limiter import ReadLimiter, create_health_read_limiter
+from gcsched.rpc.receiver import parse_message
 from gcsched.rpc.status import abort
 from gcsched.rpc.streams import write_responses
-from gcsched.rpc.watches import WatchLimiter
+from gcsched.rpc.watch_limiter import WatchLimiter
 
 MAX_BIDI_STREAMS = 16  # of up to 4 MiB each
-LARGEST_WATCH_REQUEST = 1024  # it is kept as long as the stream
-LONGEST_SILENCE = timedelta(seconds=60)
+MAX_WATCH_REQUEST = 1024  # it is kept as long as the stream
+MAX_SILENCE = timedelta(seconds=60)
 WATCH_EVICTED = (
     "as many watch health as this replica lets, and the oldest makes room; open it again"
 )
@@ -38,7 +38,7 @@ class StreamLimitInterceptor(grpc.aio.ServerInterceptor):
         self._watch_reads = create_health_read_limiter()
         self._watches = watches or WatchLimiter()
         self._bidi_reads = ReadLimiter(
-            max_reads=MAX_BIDI_STREAMS, max_slow=MAX_BIDI_STREAMS, longest=LONGEST_SILENCE
+            max_reads=MAX_BIDI_STREAMS, max_slow=MAX_BIDI_STREAMS, longest=MAX_SILENCE
         )
         self._bidi_streams = 0
 
@@ -73,8 +73,8 @@ class StreamLimitInterceptor(grpc.aio.ServerInterceptor):
     async def _answer_watch(self, handler: Any, context: Context) -> None:
         """Read which service is watched, and tell of it until an end comes from outside."""
         raw = await self._watch_reads.read_single(context)
-        if len(raw) > LARGEST_WATCH_REQUEST:
-            raise RequestTooLarge(len(raw), LARGEST_WATCH_REQUEST)
+        if len(raw) > MAX_WATCH_REQUEST:
+            raise RequestTooLarge(len(raw), MAX_WATCH_REQUEST)
         request = parse_message(handler.request_deserializer, raw)
         await write_responses(handler.unary_stream(request, context), context)
 

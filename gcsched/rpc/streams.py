@@ -41,7 +41,9 @@ class StreamInterceptor(grpc.aio.ServerInterceptor):
         handler = await continuation(handler_call_details)
         if handler is None or not handler.response_streaming:
             return handler
-        call: Any = handler.stream_stream  # StreamLimits, which is next, makes all of them so
+        call: Any = (
+            handler.stream_stream
+        )  # StreamLimitInterceptor, which is next, makes all of them so
         return grpc.stream_stream_rpc_method_handler(
             partial(self._answer, call),
             response_serializer=handler.response_serializer,

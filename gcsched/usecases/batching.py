@@ -19,7 +19,7 @@ class GroupCommit(Generic[Item, Result]):
 
     A lone caller never waits for company; when several came while a write was under way, the
     next one lingers for *linger*, so that more can join. The write belongs to no caller: one who
-    is cancelled takes nothing along. At most *waiting* items wait, those in the write under way
+    is cancelled takes nothing along. At most *max_waiting* items wait, those in the write under way
     and those for the next one, or one caller's however many they are; who gives up makes room at
     once.
     """
@@ -54,7 +54,7 @@ class GroupCommit(Generic[Item, Result]):
         """Return the answer to *item*.
 
         Raises what the write raised, Overloaded or Stopping, and TimeoutError when there is none
-        *until* that ``time.monotonic()``.
+        *deadline* that ``time.monotonic()``.
         """
         self.check_room()
         answer: asyncio.Future[Result] = asyncio.get_running_loop().create_future()

@@ -55,9 +55,9 @@ async def flush_until(
     requested: asyncio.Event,
     is_left: Callable[[], bool] = nothing_left,
 ) -> None:
-    """Call *flush* each time *asked* is set, until *stop* is set and nothing *is_left*.
+    """Call *flush* each time *requested* is set, until *stop* is set and nothing *is_left*.
 
-    *asked* is cleared before each flush, so one that is asked for meanwhile is not missed. A loop
+    *requested* is cleared before each flush, so one that is asked for meanwhile is not missed. A loop
     that is idle at the stop flushes once more. How long draining may take is for the caller to
     limit.
     """

@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from gcsched.errors import RedisUnavailable
-from gcsched.usecases.lasting_trouble import ProblemLog
 from gcsched.usecases.loops import flush_until, sleep_unless
-from gcsched.usecases.ports import WakeUpQueue, Clock
+from gcsched.usecases.ports import Clock, WakeUpQueue
+from gcsched.usecases.problem_log import ProblemLog
 
 HORIZON = timedelta(seconds=60)
-LONGEST_WAIT_FOR_QUEUE = timedelta(milliseconds=50)
+MAX_WAIT_FOR_QUEUE = timedelta(milliseconds=50)
 BACK_OFF_SECONDS = 2.0
 TIMER_MARGIN_SECONDS = 0.001  # timers of the loop may be a millisecond early
 
@@ -38,7 +38,7 @@ class WakeUps:
     async def schedule_and_wait(self, due: datetime) -> None:
         """See to it that *due* is not missed; waits for the bell at most 50 ms, never fails."""
         if (rung := self.schedule(due)) is not None:
-            await asyncio.wait([rung], timeout=LONGEST_WAIT_FOR_QUEUE.total_seconds())
+            await asyncio.wait([rung], timeout=MAX_WAIT_FOR_QUEUE.total_seconds())
 
     def schedule(self, due: datetime) -> asyncio.Future[None] | None:
         """Ring soon, without waiting; the future is done when the bell has heard it."""

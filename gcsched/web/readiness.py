@@ -27,7 +27,7 @@ TAKES_CALLS = frozenset({ReadinessStatus.READY, ReadinessStatus.DEGRADED})
 class Dependency:
     """Without one that *is_needed* no call can be answered well.
 
-    One that is not *is_always_told* is named only while something is wrong with it.
+    One that is not *is_always_reported* is named only while something is wrong with it.
     """
 
     name: str

@@ -17,7 +17,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
 from gcsched.process.listening import make_listen_error
-from gcsched.web.connections import ConnectionLimiter, ProtocolFactory
+from gcsched.web.connection_limiter import ConnectionLimiter, ProtocolFactory
 from gcsched.web.readiness import Readiness
 
 NOT_FOUND = "Nothing is here. There are /metrics, /livez, /servez and /readyz.\n"
@@ -79,9 +79,9 @@ class ServerErrorLogger(logging.LoggerAdapter[logging.Logger]):
 async def serve_http(
     endpoints: Endpoints, *, listen: str, limiter: ConnectionLimiter
 ) -> AsyncIterator[int]:
-    """Serve *pages* on *listen* (``host:port``) and give the port; raises CannotListen.
+    """Serve *endpoints* on *listen* (``host:port``) and give the port; raises CannotListen.
 
-    *connections* says how many there may be, and for how long.
+    *limiter* says how many there may be, and for how long.
     """
     app = web.Application(middlewares=[track_answers(limiter), explain_not_found])
     app.router.add_get("/metrics", endpoints.metrics)
@@ -116,7 +116,7 @@ async def start_listening(factory: ProtocolFactory, listen: str) -> asyncio.Serv
 
 
 def track_answers(limiter: ConnectionLimiter) -> Middleware:
-    """Return what tells *connections* of each request that came whole and was answered."""
+    """Return what tells *limiter* of each request that came whole and was answered."""
 
     @web.middleware
     async def note(request: web.Request, handler: Handler) -> web.StreamResponse:

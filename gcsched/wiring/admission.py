@@ -14,7 +14,7 @@ from gcsched.domain.request import RequestContext
 from gcsched.rpc.methods.schedule import ScheduleMethods
 from gcsched.rpc.methods.templates import TemplateMethods
 from gcsched.usecases.admission.job_factory import JobFactory, Submission
-from gcsched.usecases.admission.preview import PreviewTemplate, DryRun
+from gcsched.usecases.admission.preview import DryRun, PreviewTemplate
 from gcsched.usecases.admission.recipient_writer import RecipientWriter
 from gcsched.usecases.admission.submit import AdmissionWriter, SubmissionResult, Submit
 from gcsched.usecases.batching import GroupCommit

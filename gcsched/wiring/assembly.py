@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass
 from functools import partial
 
-from gcsched.adapters.mongo.index_care import MongoIndexes
+from gcsched.adapters.mongo.index_repair import MongoIndexes
 from gcsched.adapters.mongo.job_reader import MongoJobReader
 from gcsched.adapters.redis.arq import ArqWakeUpQueue
 from gcsched.config.settings import Settings
@@ -12,7 +12,7 @@ from gcsched.rpc.methods.sending import SendingMethods
 from gcsched.rpc.servicer import Handlers
 from gcsched.usecases.admission.submit import Submit
 from gcsched.usecases.recovery.daily_run import DailyRun
-from gcsched.usecases.recovery.indexes import IndexKeeper
+from gcsched.usecases.recovery.index_keeper import IndexKeeper
 from gcsched.usecases.wakeups import WakeUps
 from gcsched.wiring import management, policies
 from gcsched.wiring.admission import (

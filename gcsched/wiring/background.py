@@ -12,7 +12,7 @@ import structlog
 from gcsched.errors import BackgroundTaskEnded
 from gcsched.usecases.loops import cancel_until_done
 
-SHORTEST_GRACE = timedelta(seconds=1)
+MIN_GRACE = timedelta(seconds=1)
 CANCEL_WITHIN = timedelta(seconds=2)
 
 RUNNING, STOPPING, STOPPED = "running", "stopping", "stopped"
@@ -64,7 +64,7 @@ class BackgroundTasks:
         """Leave none behind: ask those that still run to stop, and soon cancel them all."""
         left = self._running[::-1]
         try:
-            async with asyncio.timeout(SHORTEST_GRACE.total_seconds()):
+            async with asyncio.timeout(MIN_GRACE.total_seconds()):
                 for part in left:
                     part.stop.set()
                     await asyncio.wait({part.task})
@@ -111,7 +111,7 @@ class BackgroundTasks:
         until = clock() + within.total_seconds()
         while self._running:
             left = timedelta(seconds=until - clock())
-            await self.stop_last(within=max(left, SHORTEST_GRACE))
+            await self.stop_last(within=max(left, MIN_GRACE))
 
     def _on_end(self, part: BackgroundTask) -> None:
         error = None if part.task.cancelled() else part.task.exception()

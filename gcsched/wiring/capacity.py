@@ -5,7 +5,7 @@ import structlog
 from gcsched.adapters.mongo import WORKERS
 from gcsched.adapters.redis.connection import MAX_CONNECTIONS
 from gcsched.config.settings import Settings
-from gcsched.process.descriptors import ConnectionLimits, read_limit, divide_descriptors
+from gcsched.process.descriptors import ConnectionLimits, divide_descriptors, read_limit
 
 MONGO_WATCHES = 21  # three for each of seven members
 REDIS_POOLS = 3  # ours, ARQ's for enqueueing, and that of its worker

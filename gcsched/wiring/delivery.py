@@ -23,10 +23,10 @@ from gcsched.usecases.delivery.engine import Engine
 from gcsched.usecases.delivery.leases import Leases
 from gcsched.usecases.delivery.outcomes import OutcomeRecorder, SuppressingOutcomes
 from gcsched.usecases.delivery.sent_markers import SentMarkers
-from gcsched.usecases.delivery.staffing import WorkerScaler
 from gcsched.usecases.delivery.worker_pool import WorkerPool
+from gcsched.usecases.delivery.worker_scaler import WorkerScaler
 from gcsched.usecases.monitoring.lateness import Lateness
-from gcsched.usecases.ports import Transport, Conclusion, Outcomes, BatchStep
+from gcsched.usecases.ports import BatchStep, Conclusion, Outcomes, Transport
 from gcsched.usecases.wakeups import WakeUps
 from gcsched.web.metrics import Metrics
 from gcsched.wiring import policies

@@ -8,8 +8,8 @@ from gcsched.config.settings import Settings
 from gcsched.rpc.methods.jobs import ChangeJobMethods, ReadJobMethods
 from gcsched.rpc.methods.recipients import RecipientMethods
 from gcsched.rpc.methods.suppressions import SuppressionMethods
+from gcsched.usecases.management.bulk_change import ApplyBulkChange
 from gcsched.usecases.management.change_job import ChangeJob
-from gcsched.usecases.management.change_jobs import ApplyBulkChange
 from gcsched.usecases.management.read_jobs import ReadJobs
 from gcsched.usecases.management.recipients import ManageRecipients
 from gcsched.usecases.management.suppressions import ManageSuppressions

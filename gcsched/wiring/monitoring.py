@@ -9,12 +9,12 @@ from gcsched import __version__
 from gcsched.adapters.mongo.job_counts import MongoJobCounter
 from gcsched.rpc.methods.status import StatusMethods
 from gcsched.usecases.monitoring.job_counts import CachedJobCounts
-from gcsched.usecases.monitoring.status import ServiceInfo, ReadStatus
+from gcsched.usecases.monitoring.status import ReadStatus, ServiceInfo
 from gcsched.usecases.relays.health import RelayHealth
 from gcsched.web.gauges import Gauges
 from gcsched.web.loop_lag import LoopLag
 from gcsched.web.readiness import Dependency
-from gcsched.web.relay_trouble import describe_relay_problem
+from gcsched.web.relay_problem import describe_relay_problem
 from gcsched.wiring.delivery import Delivery
 from gcsched.wiring.relays import RelaySubsystem
 from gcsched.wiring.resources import Resources

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from functools import partial
 
+from gcsched.adapters.mongo.address_folding import MongoAddressFolding
 from gcsched.adapters.mongo.claims import MongoClaims
-from gcsched.adapters.mongo.folding import MongoAddressFolding
 from gcsched.adapters.mongo.recovery import MongoRecovery
 from gcsched.adapters.mongo.runs import MongoRuns
-from gcsched.adapters.redis.arq import ArqWorkerPool, ArqTasks
+from gcsched.adapters.redis.arq import ArqTasks, ArqWorkerPool
 from gcsched.adapters.redis.arq_client import open_arq
 from gcsched.adapters.redis.clock import RedisClockCheck
 from gcsched.adapters.redis.connection import RedisSentMarkerStore

@@ -7,8 +7,8 @@ from functools import partial
 from gcsched.adapters.mongo.pauses import MongoPauses
 from gcsched.adapters.redis.clients import RedisClients
 from gcsched.adapters.redis.rate_limit import RedisBucket
-from gcsched.adapters.smtp.options import PoolLimits, RelaySettings, Security
 from gcsched.adapters.smtp.pool import SmtpSessionPool
+from gcsched.adapters.smtp.session_options import PoolLimits, RelaySettings, Security
 from gcsched.config.fields import variable_name
 from gcsched.config.helo import find_machine_name
 from gcsched.config.settings import Settings
@@ -17,11 +17,11 @@ from gcsched.usecases.ports import Mailer
 from gcsched.usecases.relays.checks import RelayChecks
 from gcsched.usecases.relays.failover import FailoverTransport
 from gcsched.usecases.relays.health import RelayHealth
-from gcsched.usecases.relays.pause import PausableTransport
 from gcsched.usecases.relays.protected_relay import ProtectedRelay
 from gcsched.usecases.relays.rate_allowance import LocalRateAllowance, SharedRateAllowance
 from gcsched.usecases.relays.rate_limiter import RateLimiter
-from gcsched.usecases.relays.refusals import LastAcceptance
+from gcsched.usecases.relays.refusal_tracker import LastAcceptance
+from gcsched.usecases.relays.sending_pause import PausableTransport
 from gcsched.wiring.resources import Resources
 
 SILENCE_LIMIT = SilenceLimit()
@@ -62,7 +62,7 @@ def fallback_settings(settings: Settings) -> RelaySettings | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RelaySubsystem:
-    """*relays* in the order of preference behind *pausing*; the rest is by a relay's name."""
+    """*failover* in the order of preference behind *transport*; the rest is by a relay's name."""
 
     failover: FailoverTransport
     transport: PausableTransport

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gcsched.adapters.mongo.writing import WriteProbe
+from gcsched.adapters.mongo.write_checks import WriteProbe
 from gcsched.adapters.redis.failures import remember_failures
 from gcsched.adapters.redis.heartbeats import RedisHeartbeatStore, hash_mongo_location
 from gcsched.adapters.redis.probe import RedisProbe
@@ -11,7 +11,7 @@ from gcsched.config.settings import Settings
 from gcsched.usecases.monitoring.heartbeat import Heartbeat
 from gcsched.usecases.monitoring.store_check import StoreCheck
 from gcsched.usecases.monitoring.store_health import StoreHealth
-from gcsched.usecases.recovery.indexes import IndexKeeper
+from gcsched.usecases.recovery.index_keeper import IndexKeeper
 from gcsched.web.readiness import Dependency
 from gcsched.wiring.recovery import Recovery
 from gcsched.wiring.resources import Resources

@@ -20,7 +20,7 @@ from redis.exceptions import ResponseError
 from gcsched.adapters.mongo.advice import describe_mongo_error
 from gcsched.adapters.mongo.connection import open_mongo, store_errors
 from gcsched.adapters.redis.advice import describe_redis_error
-from gcsched.adapters.redis.connection import redis_errors, close, open_pool
+from gcsched.adapters.redis.connection import close, open_pool, redis_errors
 from gcsched.dev.stores.mongod import MongodOptions
 from gcsched.dev.stores.replica_set import Login
 from gcsched.dev.stores.valkey import ValkeyOptions

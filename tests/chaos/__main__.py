@@ -14,7 +14,7 @@ from pathlib import Path
 
 from gcsched.cli.commands.serve import find_loop_factory
 from tests.chaos.scenario import Scenario, run_scenario
-from tests.measure.spine import a_temporary_folder, run_metadata
+from tests.measure.delivery import a_temporary_folder, run_metadata
 
 POLICIES = ("hold", "resend")  # of even seeds, of odd ones
 

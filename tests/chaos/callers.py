@@ -13,10 +13,10 @@ import grpc
 
 from gcsched.pb import task_pb2
 from tests.support.relay.script import repeatable
-from tests.support.service import Stub, a_meet, stub_with_service_config
+from tests.support.service_process import Stub, a_meet, stub_with_service_config
 
 CALL_TIMEOUT_SECONDS = 5.0
-FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.2, 4.0
+FIRST_WAIT_SECONDS, MAX_WAIT_SECONDS = 0.2, 4.0
 
 
 @dataclass(kw_only=True, eq=False)
@@ -39,12 +39,12 @@ class Callers:
     async def call(self, count: int, *, faults_over: asyncio.Event, max_wait: float) -> None:
         """Ask for *count* mails, however slow this machine is.
 
-        Whoever has no answer when *over* is set goes on for *patience* at most.
+        Whoever has no answer when *faults_over* is set goes on for *max_wait* at most.
         """
         await self._call(range(count), faults_over, max_wait)
 
     async def call_until(self, stop: asyncio.Event, *, max_wait: float) -> None:
-        """Ask until *stop*; whoever has no answer then goes on for *patience* at most."""
+        """Ask until *stop*; whoever has no answer then goes on for *max_wait* at most."""
         numbers = itertools.takewhile(lambda _: not stop.is_set(), itertools.count())
         await self._call(numbers, stop, max_wait)
 
@@ -78,7 +78,7 @@ class Callers:
                 self.codes[error.code().name] += 1
                 self.error_details[error.code().name] = error.details() or ""
                 await asyncio.sleep(wait)
-                wait = min(wait * 2, LONGEST_WAIT_SECONDS)
+                wait = min(wait * 2, MAX_WAIT_SECONDS)
             else:
                 self.codes["OK"] += 1
                 self.accepted[request.emailID].add(reply.job_id)

@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.chaos.links import Link, a_link
 from tests.chaos.replica_set import ReplicaSet, a_replica_set
 from tests.support.relay.server import Relay
-from tests.support.service import ServiceProcess, environment, running_service
+from tests.support.service_process import ServiceProcess, environment, running_service
 from tests.support.stores import OwnServer, own_valkey
 
 

@@ -27,7 +27,7 @@ from tests.support.relay.script import (
 
 ALL_STAGES = {At.CONNECT, At.MAIL, At.RCPT, At.DATA, At.BODY}
 SLOW_REPLY = Trickle(0.01)  # an octet, of about twenty
-LONGEST_DELAY_SECONDS = 0.15
+MAX_DELAY_SECONDS = 0.15
 MAX_CLOCK_OFFSET_SECONDS = 300
 CLAIM_SECONDS = 2.0
 LIBFAKETIME = Path(libfaketime.__file__).parent / "vendor/libfaketime/src/libfaketime.so.1"
@@ -140,7 +140,7 @@ def cut_off_primary(*, refuses: bool) -> Injector:
 @asynccontextmanager
 async def slow_mongo(stage: ChaosCluster, fault: Fault) -> AsyncIterator[None]:
     async with inject_into_links(
-        stage.mongo_links, delay_seconds=fault.random_value * LONGEST_DELAY_SECONDS
+        stage.mongo_links, delay_seconds=fault.random_value * MAX_DELAY_SECONDS
     ):
         yield
 
@@ -218,7 +218,7 @@ async def roll_back_redis(stage: ChaosCluster, _: Fault) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def slow_redis(stage: ChaosCluster, fault: Fault) -> AsyncIterator[None]:
-    delay = fault.random_value * LONGEST_DELAY_SECONDS
+    delay = fault.random_value * MAX_DELAY_SECONDS
     async with inject_into_links(stage.redis_links, delay_seconds=delay):
         yield
 

@@ -82,7 +82,7 @@ SHARED_FAULTS: Sequence[Mapping[FaultKind, SecondsRange]] = (
         FaultKind.RELAY_SLOW: (2.0, 10.0),
     },
 )
-LONGEST_GAP = 30.0
+MAX_GAP = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +104,7 @@ class FaultTimeline:
     services: Sequence[int]
 
     def draw(self, chance: Random, seconds: float, pace: float) -> Iterator[Fault]:
-        at = chance.uniform(0.0, LONGEST_GAP) / pace
+        at = chance.uniform(0.0, MAX_GAP) / pace
         while at < seconds:
             kind = chance.choice(list(self.kinds))
             lasting = min(chance.uniform(*self.kinds[kind]) / pace, seconds - at)
@@ -115,7 +115,7 @@ class FaultTimeline:
                 service=chance.choice(self.services),
                 random_value=chance.random(),
             )
-            at += lasting + chance.uniform(1.0, LONGEST_GAP) / pace
+            at += lasting + chance.uniform(1.0, MAX_GAP) / pace
 
 
 def draw_faults(
@@ -123,7 +123,7 @@ def draw_faults(
 ) -> Sequence[Sequence[Fault]]:
     """Draw a list of faults for each thing that can fail; those of one list do not overlap.
 
-    *pace* divides all durations: a short run meets more of them. All are over after *seconds*.
+    *speedup* divides all durations: a short run meets more of them. All are over after *seconds*.
     """
     chance = repeatable(seed)
     each = [FaultTimeline(kinds=SERVICE_FAULTS, services=[number]) for number in range(services)]

@@ -23,7 +23,7 @@ SETTINGS = {"retry_waits_seconds": "1,2,4", "retry_attempts": "50", "smtp_sessio
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """How much chaos: *pace* divides how long each fault lasts, and the pauses between them."""
+    """How much chaos: *speedup* divides how long each fault lasts, and the pauses between them."""
 
     seed: int
     on_uncertain: str

@@ -5,7 +5,7 @@ import time
 
 from gcsched.pb import task_pb2
 from tests.chaos.callers import Callers
-from tests.support.fake_service import fake_scheduler
+from tests.support.fake_scheduler import fake_scheduler
 from tests.support.ports import free_port
 
 OK = task_pb2.MeetResponse(success=True, job_id="job-1")

@@ -13,7 +13,7 @@ from gcsched.cli.main import COMMANDS
 from gcsched.pb import task_pb2
 from tests.cli.test_proxies import ARGUMENTS
 from tests.support.command import run_command, run_shell
-from tests.support.fake_service import ErrorAnswer, fake_scheduler
+from tests.support.fake_scheduler import ErrorAnswer, fake_scheduler
 from tests.support.ports import free_port
 
 REQUIRED_OPTIONS = ("--to=ada@example.org", "--empid=E1", "--message=Hi")

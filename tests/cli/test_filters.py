@@ -8,7 +8,7 @@ from gcsched.cli import filters
 from gcsched.domain.job_list import ALLOWED_ORDERS
 from gcsched.pb import task_pb2
 from tests.support.command import run_command
-from tests.support.fake_service import fake_scheduler
+from tests.support.fake_scheduler import fake_scheduler
 
 OPTIONS = {
     "state": "--state=sent",

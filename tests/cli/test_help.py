@@ -10,7 +10,7 @@ from gcsched.cli.command import Command, CommandGroup
 from gcsched.cli.main import COMMANDS
 from gcsched.pb import task_pb2
 from tests.support.command import run_command
-from tests.support.fake_service import fake_scheduler
+from tests.support.fake_scheduler import fake_scheduler
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from gcsched.cli.output import format_plain
 from gcsched.domain.caller_text import replace_unprintable
 from gcsched.pb import task_pb2
 from tests.support.command import run_shell
-from tests.support.fake_service import fake_scheduler
+from tests.support.fake_scheduler import fake_scheduler
 from tests.support.terminal import run_on_terminal
 
 ID = "0190a6e2c3d47b5f8a9b0c1d2e3f4a5b"

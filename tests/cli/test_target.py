@@ -8,7 +8,7 @@ import pytest
 from gcsched.cli.target import add_default_port
 from gcsched.pb import task_pb2
 from tests.support.command import run_command, run_gcsched
-from tests.support.fake_service import fake_scheduler
+from tests.support.fake_scheduler import fake_scheduler
 from tests.support.ports import free_port
 
 TWO_ADDRESSES = "ipv6:%5bfd00::7%5d:6000,%5bfd00::8%5d:6000"

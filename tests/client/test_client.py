@@ -18,10 +18,10 @@ from gcsched.client import (
     Unavailable,
 )
 from gcsched.pb import task_pb2
-from tests.support.app import RunningApp
 from tests.support.client_calls import REQUEST, ScheduleCall
 from tests.support.command import run_python
-from tests.support.fake_service import ACCEPTED, fake_scheduler
+from tests.support.fake_scheduler import ACCEPTED, fake_scheduler
+from tests.support.in_process_app import RunningApp
 from tests.support.proxy import a_proxy
 from tests.support.relay.server import Relay
 from tests.support.wait import until

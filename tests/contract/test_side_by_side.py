@@ -6,8 +6,8 @@ import pytest
 from grpc_tools import protoc
 
 from tests.generate.proto import BUNDLED, PROTO
-from tests.support.app import RunningApp
 from tests.support.command import run_python
+from tests.support.in_process_app import RunningApp
 from tests.support.relay.server import Relay
 from tests.support.wait import until
 

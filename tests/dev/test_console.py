@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from gcsched.dev.console import MOST_QUEUED_LINES, Console, shorten_printable
+from gcsched.dev.console import MAX_QUEUED_LINES, Console, shorten_printable
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def test_a_reader_that_does_not_read_holds_nothing_up(pipe: Pipe) -> None:
     began = time.monotonic()
 
     with Console(pipe.writer) as console:
-        for _ in range(MOST_QUEUED_LINES * 10):
+        for _ in range(MAX_QUEUED_LINES * 10):
             console.print_lines("x" * 1000)
 
     assert time.monotonic() - began < 5
@@ -61,7 +61,7 @@ def test_a_reader_that_is_gone_holds_nothing_up() -> None:
     os.close(reader)
 
     with Console(writer) as console:
-        for _ in range(MOST_QUEUED_LINES * 2):
+        for _ in range(MAX_QUEUED_LINES * 2):
             console.print_lines("x")
 
     os.close(writer)

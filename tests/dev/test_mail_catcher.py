@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from gcsched.adapters.smtp.options import RelaySettings, Security
 from gcsched.adapters.smtp.pool import SmtpSessionPool
-from gcsched.dev.mail_catcher import LARGEST_MAIL, CaughtMail, run_mail_catcher
+from gcsched.adapters.smtp.session_options import RelaySettings, Security
+from gcsched.dev.mail_catcher import MAX_MAIL, CaughtMail, run_mail_catcher
 from gcsched.domain.smtp_reply import Answered, Kind, kind_of
 from tests.support.builders import NOW, FixedClock
 from tests.support.mails import CONTENT, a_mail
@@ -100,7 +100,7 @@ async def test_a_mail_of_nearly_32_mib_is_taken_and_a_bigger_one_refused(
     catch: MailCatcherSetup,
 ) -> None:
     line = b"x" * 70 + b".\r\n"
-    lines, too_many = (LARGEST_MAIL - 1000) // len(line), LARGEST_MAIL // len(line) + 1
+    lines, too_many = (MAX_MAIL - 1000) // len(line), MAX_MAIL // len(line) + 1
 
     large = await deliver(catch.mailer, a_mail(content=CONTENT + line * lines))
     larger = await deliver(catch.mailer, a_mail(content=CONTENT + line * too_many))

@@ -7,7 +7,7 @@ import pytest
 
 from gcsched.config.settings import Settings
 from gcsched.dev.data_folder import default_folder
-from gcsched.dev.settings import IGNORED_SETTINGS, DevEndpoints, load_dev_settings, find_ignored
+from gcsched.dev.settings import IGNORED_SETTINGS, DevEndpoints, find_ignored, load_dev_settings
 
 ENDPOINTS = DevEndpoints(
     mongo_uri="mongodb://127.0.0.1:1/gcsched",

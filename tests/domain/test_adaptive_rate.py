@@ -1,6 +1,6 @@
 import pytest
 
-from gcsched.domain.adaptive_rate import RateMeter, AdaptiveRate
+from gcsched.domain.adaptive_rate import AdaptiveRate, RateMeter
 
 NOW = 1000.0
 FULL_RECOVERY = 300.0

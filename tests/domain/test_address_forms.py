@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gcsched.domain.address_forms import may_contain_address, mask_addresses
+from gcsched.domain.address_forms import mask_addresses, may_contain_address
 
 
 @pytest.mark.parametrize(

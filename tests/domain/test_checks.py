@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 import gcsched
-from gcsched.domain.checks import Checked, require_valid, accept_value
+from gcsched.domain.checks import Checked, accept_value, require_valid
 from gcsched.errors import InvalidRequest, Violation
 
 BAD = Violation("empid", "is empty")

@@ -9,7 +9,7 @@ import pytest
 
 from gcsched.domain import commands as wishes
 from gcsched.domain.checks import require_valid
-from gcsched.domain.commands import Cancel, Retry, Reschedule, Resolve, JobCommand
+from gcsched.domain.commands import Cancel, JobCommand, Reschedule, Resolve, Retry
 from gcsched.domain.due import DailyPlan
 from gcsched.domain.job import Job, State
 from gcsched.domain.smtp_reply import Kind

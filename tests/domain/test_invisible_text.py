@@ -8,7 +8,7 @@ import pytest
 
 from gcsched.domain.checks import require_valid
 from gcsched.domain.invisible_text import INVISIBLE, invisible_violations
-from gcsched.domain.pause import parse_pause, parse_optional_by
+from gcsched.domain.pause import parse_optional_by, parse_pause
 from gcsched.domain.request import validate_request
 from gcsched.errors import InvalidRequest, Violation
 from tests.support.builders import DOC_ONLY, NOW, a_request

@@ -11,10 +11,10 @@ import pytest
 from gcsched.domain.job import State
 from gcsched.domain.job_list import (
     ALLOWED_ORDERS,
+    Cursor,
     JobFilter,
     JobListQuery,
     JobOrder,
-    Cursor,
     filter_violations,
     parse_list_query,
 )

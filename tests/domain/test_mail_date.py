@@ -5,7 +5,7 @@ from datetime import datetime
 import pytest
 
 from gcsched.domain.job import Job, State
-from gcsched.domain.mail_date import find_date_to_keep, choose_date
+from gcsched.domain.mail_date import choose_date, find_date_to_keep
 from gcsched.domain.smtp_reply import Kind
 from tests.support.builders import NOW, a_claimed_job, a_job, an_attempt
 from tests.support.clocks import HOUR

@@ -6,12 +6,12 @@ import pytest
 from gcsched.domain.attempt import Attempt
 from gcsched.domain.job import State
 from gcsched.domain.outcome import (
-    apply_attempt,
-    make_attempt,
-    end_before_attempt,
-    apply_interruption,
     apply_acceptance,
+    apply_attempt,
+    apply_interruption,
     apply_lease_expiration,
+    end_before_attempt,
+    make_attempt,
 )
 from gcsched.domain.retry import GiveUp, OnUncertain, RetryPolicy, TryAgain, Verdict
 from gcsched.domain.retry_hint import parse_retry_hint

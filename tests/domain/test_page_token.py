@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from gcsched.domain.page_token import (
     INVALID_PAGE_TOKEN,
-    parse_page_size,
     encode_page_token,
+    parse_page_size,
     parse_page_token,
 )
 from gcsched.errors import Violation

@@ -5,9 +5,9 @@ from itertools import pairwise
 import pytest
 
 from gcsched.domain.relay_health import (
+    CheckSchedule,
     RelayObservation,
     RelayState,
-    CheckSchedule,
     is_login_refused,
     is_session_failure,
     next_state,

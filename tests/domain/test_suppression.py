@@ -4,7 +4,7 @@ import pytest
 
 from gcsched.domain.job import Job, State
 from gcsched.domain.smtp_reply import Kind
-from gcsched.domain.suppression import Suppression, suppression_from, expire_time_violations
+from gcsched.domain.suppression import Suppression, expire_time_violations, suppression_from
 from tests.support.builders import NOW, a_claimed_job, a_job, a_suppression, an_attempt
 
 MONTH = timedelta(days=30)

@@ -10,9 +10,9 @@ import structlog
 
 from gcsched.logs import configure
 from gcsched.pb import task_pb2
-from tests.support.app import make_settings, read_jobs_if_all_sent, running_app
+from tests.support.in_process_app import make_settings, read_jobs_if_all_sent, running_app
 from tests.support.relay.server import Answer, At, Relay
-from tests.support.service import a_meet, scheduler_stub
+from tests.support.service_process import a_meet, scheduler_stub
 from tests.support.wait import until
 
 INTERNAL = {

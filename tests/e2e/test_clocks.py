@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.relay.server import Relay
-from tests.support.service import a_meet, environment, scheduler_stub, running_service
+from tests.support.service_process import a_meet, environment, running_service, scheduler_stub
 from tests.support.wait import until
 
 libfaketime = pytest.importorskip("libfaketime", reason="its wheel is for Linux on x86_64")

@@ -12,7 +12,7 @@ from tests.support.launch import fork_service
 from tests.support.ports import free_port
 from tests.support.probes import probe_http
 from tests.support.relay.server import Relay
-from tests.support.service import ServiceProcess, a_meet, environment, scheduler_stub
+from tests.support.service_process import ServiceProcess, a_meet, environment, scheduler_stub
 from tests.support.wait import until
 
 DESCRIPTORS = 256

@@ -12,15 +12,15 @@ from gcsched.adapters.smtp.pool import SmtpSessionPool
 from gcsched.domain.mail import Mail
 from gcsched.domain.smtp_reply import Transmission
 from gcsched.usecases.ports import Begin
-from tests.support.app import (
+from tests.support.in_process_app import (
     RunningApp,
     make_settings,
-    read_jobs_if_all_sent,
     read_jobs,
+    read_jobs_if_all_sent,
     running_app,
 )
 from tests.support.relay.server import Action, At, Hang, Moment, Relay
-from tests.support.service import a_meet, scheduler_stub
+from tests.support.service_process import a_meet, scheduler_stub
 from tests.support.wait import until
 
 SLOW = "slow.test"

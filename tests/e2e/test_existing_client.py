@@ -12,7 +12,7 @@ from grpc_tools import protoc
 
 from gcsched.rpc.contract import build_published_file
 from tests.support.relay.server import Relay
-from tests.support.service import environment, running_service
+from tests.support.service_process import environment, running_service
 from tests.support.wait import until
 
 OLD_CLIENT = Path(__file__).parent / "old_client"

@@ -8,12 +8,12 @@ import pytest
 
 from tests.scenarios.floods import memory_peak_mb, no_message, resets, wrong_variables
 from tests.support.relay.server import Relay
-from tests.support.service import (
+from tests.support.service_process import (
     ServiceProcess,
     a_meet,
     environment,
-    scheduler_stub,
     running_service,
+    scheduler_stub,
 )
 from tests.support.wait import until
 

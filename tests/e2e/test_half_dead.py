@@ -12,20 +12,20 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
-from tests.support.failing_service import fork_with_failure
 from tests.support.launch import Launch
 from tests.support.ports import free_port
 from tests.support.probes import probe_http
 from tests.support.relay.script import At, Hang
 from tests.support.relay.server import Relay
-from tests.support.service import (
+from tests.support.service_process import (
     ServiceProcess,
     Stub,
     a_meet,
     environment,
-    scheduler_stub,
     running_service,
+    scheduler_stub,
 )
+from tests.support.service_with_failing_task import fork_with_failure
 from tests.support.wait import until
 
 MAILS = 40

@@ -1,6 +1,11 @@
 """What the whole application sends to a relay under limits, and to one that complains."""
 
-from tests.support.app import make_settings, read_jobs_if_all_sent, schedule_mails, running_app
+from tests.support.in_process_app import (
+    make_settings,
+    read_jobs_if_all_sent,
+    running_app,
+    schedule_mails,
+)
 from tests.support.relay.server import Relay, Throttle
 from tests.support.wait import until
 

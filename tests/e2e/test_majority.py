@@ -13,9 +13,9 @@ import pytest
 from gcsched.adapters.mongo import connection
 from gcsched.pb import task_pb2
 from tests.chaos.replica_set import PARAMETERS, Member, ReplicaSet, a_replica_set
-from tests.support.app import make_settings, schedule_mails, running_app
+from tests.support.in_process_app import make_settings, running_app, schedule_mails
 from tests.support.relay.server import Relay
-from tests.support.service import Stub, a_meet, scheduler_stub
+from tests.support.service_process import Stub, a_meet, scheduler_stub
 from tests.support.wait import until
 
 CALL_TIMEOUT_SECONDS, WTIMEOUT_MS = 4.5, 1_500  # long enough for a second try after a write failed

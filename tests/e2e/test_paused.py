@@ -6,13 +6,13 @@ from pathlib import Path
 import grpc
 
 from gcsched.pb import task_pb2
-from tests.support.service import (
+from tests.support.service_process import (
     Stub,
     a_meet,
     environment,
     is_serving,
-    scheduler_stub,
     running_service,
+    scheduler_stub,
 )
 
 MORE_THAN_GRPC_HOLDS = 3_500  # of itself: it would answer CANCELLED to a part of them, at random

@@ -7,11 +7,17 @@ from typing import Any
 
 from pymongo import MongoClient
 
-from tests.support.app import RunningApp, make_settings, schedule_mails, read_jobs, running_app
+from tests.support.fake_redis import REPLIES, a_fake_redis
+from tests.support.in_process_app import (
+    RunningApp,
+    make_settings,
+    read_jobs,
+    running_app,
+    schedule_mails,
+)
 from tests.support.log_events import Events
-from tests.support.nonsense_redis import REPLIES, a_fake_redis
 from tests.support.relay.server import Relay
-from tests.support.service import a_meet, scheduler_stub
+from tests.support.service_process import a_meet, scheduler_stub
 from tests.support.wait import until
 
 TESTED_KINDS = (

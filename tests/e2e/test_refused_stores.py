@@ -7,7 +7,7 @@ import pytest
 from tests.support.command import run_gcsched
 from tests.support.ports import free_port
 from tests.support.probes import probe_http
-from tests.support.service import ServiceProcess, environment
+from tests.support.service_process import ServiceProcess, environment
 from tests.support.stores import BareMongod, run_own
 from tests.support.wait import until
 

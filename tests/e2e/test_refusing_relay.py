@@ -6,17 +6,17 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from tests.support.app import (
+from tests.support.in_process_app import (
     RunningApp,
     make_settings,
-    read_jobs_if_all_sent,
     read_jobs,
+    read_jobs_if_all_sent,
     running_app,
 )
 from tests.support.log_events import Events, find_events
 from tests.support.probes import probe_http
 from tests.support.relay.server import Answer, At, Relay
-from tests.support.service import a_meet, scheduler_stub
+from tests.support.service_process import a_meet, scheduler_stub
 from tests.support.wait import until
 
 

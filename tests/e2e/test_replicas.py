@@ -10,7 +10,7 @@ import psutil
 
 from tests.scenarios.cluster import time_call
 from tests.support.ports import free_port
-from tests.support.service import (
+from tests.support.service_process import (
     ServiceProcess,
     Stub,
     a_meet,

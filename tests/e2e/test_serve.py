@@ -20,12 +20,12 @@ from gcsched.dev.stores.valkey import ValkeyOptions
 from tests.support.ports import free_port
 from tests.support.proxy import a_proxy
 from tests.support.relay.server import At, Hang, Relay
-from tests.support.service import (
+from tests.support.service_process import (
     ServiceProcess,
     a_meet,
     environment,
-    scheduler_stub,
     running_service,
+    scheduler_stub,
 )
 from tests.support.stores import own_mongod, own_valkey
 from tests.support.wait import until

@@ -10,12 +10,12 @@ from pymongo import MongoClient
 
 from gcsched.config.settings import Settings
 from gcsched.domain.silence_limit import SilenceLimit
-from tests.support.app import (
+from tests.support.in_process_app import (
     RunningApp,
     make_settings,
     read_jobs_if_all_sent,
-    schedule_mails,
     running_app,
+    schedule_mails,
 )
 from tests.support.log_events import Events
 from tests.support.relay.server import At, Hang, Relay
@@ -28,12 +28,12 @@ MakeSettings = Callable[[Relay, Relay], Settings]
 @pytest.fixture(autouse=True)
 def short_silence_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "gcsched.wiring.relays.PATIENCE", SilenceLimit(min_seconds=SILENCE_LIMIT_SECONDS)
+        "gcsched.wiring.relays.SILENCE_LIMIT", SilenceLimit(min_seconds=SILENCE_LIMIT_SECONDS)
     )
     monkeypatch.setattr(
-        "gcsched.usecases.delivery.staffing.STUCK_AFTER_SECONDS", SILENCE_LIMIT_SECONDS
+        "gcsched.usecases.delivery.worker_scaler.STUCK_AFTER_SECONDS", SILENCE_LIMIT_SECONDS
     )
-    monkeypatch.setattr("gcsched.usecases.delivery.worker_pool.RELIEVE_EVERY_SECONDS", 0.1)
+    monkeypatch.setattr("gcsched.usecases.delivery.worker_pool.SCALE_EVERY_SECONDS", 0.1)
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ import pytest
 
 from tests.support.ports import free_port
 from tests.support.relay.server import Relay
-from tests.support.service import ServiceProcess, a_meet, environment, scheduler_stub
+from tests.support.service_process import ServiceProcess, a_meet, environment, scheduler_stub
 from tests.support.stores import own_mongod, own_valkey
 from tests.support.wait import until
 

@@ -7,19 +7,19 @@ from pathlib import Path
 import pytest
 import redis
 
-from tests.support.app import (
+from tests.support.in_process_app import (
     RunningApp,
     make_settings,
     read_jobs_if_all_sent,
-    schedule_mails,
     running_app,
+    schedule_mails,
 )
 from tests.support.log_events import Events
 from tests.support.probes import HttpProbe, has_status, probe_http
 from tests.support.relay.server import Relay
-from tests.support.service import a_meet, scheduler_stub
+from tests.support.service_process import a_meet, scheduler_stub
 from tests.support.stores import own_valkey
-from tests.support.unusable_redis import SUFFICIENT_RULES, WAYS, run_unusable, add_user
+from tests.support.unusable_redis import SUFFICIENT_RULES, WAYS, add_user, run_unusable
 from tests.support.wait import until
 
 EXPECTED_EVENTS = ("bell not rung", "rate limit kept without the others", "arq worker ended")

@@ -16,9 +16,9 @@ import grpc
 import psutil
 
 from gcsched.pb import task_pb2
-from tests.measure.spine import Figures, a_temporary_folder, run_metadata
+from tests.measure.delivery import Figures, a_temporary_folder, run_metadata
 from tests.scenarios.cluster import Cluster, a_cluster
-from tests.support.service import a_meet
+from tests.support.service_process import a_meet
 
 BATCH = 500
 SINGLE_CALLS = 5_000

@@ -17,14 +17,14 @@ from pathlib import Path
 import grpc
 import psutil
 
-from tests.measure.spine import Figures
+from tests.measure.delivery import Figures
 from tests.measure.survive import Scenarios, run_scenarios
 from tests.scenarios.cluster import Cluster, a_cluster, quantile
 from tests.support.half_connections import HALF_GRPC, HALF_HTTP, hold_connections
 from tests.support.launch import execute_service
 from tests.support.ports import free_port
 from tests.support.probes import probe_http
-from tests.support.service import ServiceProcess, Stub, a_meet, environment, scheduler_stub
+from tests.support.service_process import ServiceProcess, Stub, a_meet, environment, scheduler_stub
 from tests.support.wait import until
 
 DESCRIPTORS = 256

@@ -14,10 +14,10 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from gcsched.pb import task_pb2
-from tests.measure.spine import Figures, seconds_from_now
+from tests.measure.delivery import Figures, seconds_from_now
 from tests.measure.survive import A_MONTH_SECONDS, Scenarios, run_scenarios
 from tests.scenarios.cluster import a_cluster
-from tests.support.service import Stub, a_meet, scheduler_stub
+from tests.support.service_process import Stub, a_meet, scheduler_stub
 
 CALLS = 500
 WINDOW_SECONDS = 18

@@ -20,19 +20,19 @@ from pathlib import Path
 
 from grpc_tools import protoc
 
-from tests.measure.spine import Figures, a_temporary_folder, run_metadata
+from tests.measure.delivery import Figures, a_temporary_folder, run_metadata
 from tests.scenarios.cluster import Cluster, a_cluster
-from tests.support.environments import (
+from tests.support.launch import Child
+from tests.support.ports import free_port
+from tests.support.service_process import ServiceProcess, environment
+from tests.support.virtual_environments import (
     VirtualEnvironment,
-    create_environment,
     build_wheel,
+    create_environment,
     find_client_problems,
     install_newest,
     install_oldest,
 )
-from tests.support.launch import Child
-from tests.support.ports import free_port
-from tests.support.service import ServiceProcess, environment
 from tests.support.wait import until
 
 COMMAND = " ".join(["python -m tests.measure.environments", *sys.argv[1:]])

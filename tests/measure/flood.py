@@ -19,11 +19,11 @@ from pathlib import Path
 from psutil import Process
 
 from gcsched.pb import task_pb2
-from tests.measure.spine import Figures, a_temporary_folder, run_metadata
+from tests.measure.delivery import Figures, a_temporary_folder, run_metadata
 from tests.scenarios.cluster import Call, Cluster, a_cluster, quantile, time_call
 from tests.scenarios.floods import FLOODS, Codes, batch, memory_peak_mb, send_all
 from tests.support.probes import probe_http
-from tests.support.service import ServiceProcess, Stub, a_meet, scheduler_stub
+from tests.support.service_process import ServiceProcess, Stub, a_meet, scheduler_stub
 from tests.support.wait import until
 
 CALL_INTERVAL_SECONDS = 0.1

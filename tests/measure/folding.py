@@ -21,10 +21,10 @@ from statistics import median
 from pymongo import MongoClient
 from pymongo.database import Database
 
+from gcsched.adapters.mongo.address_folding import MongoAddressFolding
 from gcsched.adapters.mongo.codec import encode
 from gcsched.adapters.mongo.connection import Mongo, open_mongo
 from gcsched.adapters.mongo.documents import BY_ID
-from gcsched.adapters.mongo.folding import MongoAddressFolding
 from gcsched.adapters.mongo.job_reader import MongoJobList
 from gcsched.adapters.mongo.suppressions import MongoSuppressions
 from gcsched.domain.ids import new_id
@@ -34,14 +34,14 @@ from gcsched.errors import StoreUnavailable
 from gcsched.pb import task_pb2
 from gcsched.usecases.ports import AddressStore
 from gcsched.usecases.recovery.folding import Folding
-from tests.measure.spine import Figures, a_temporary_folder, run_metadata
+from tests.measure.delivery import Figures, a_temporary_folder, run_metadata
 from tests.support.builders import a_job
 from tests.support.ports import free_port
+from tests.support.program_versions import Version, current_version, other_version
 from tests.support.relay.server import Relay
 from tests.support.rows import Row
-from tests.support.service import ServiceProcess, Stub, a_meet, environment, scheduler_stub
+from tests.support.service_process import ServiceProcess, Stub, a_meet, environment, scheduler_stub
 from tests.support.stores import own_mongod, own_valkey
-from tests.support.versions import Version, other_version, current_version
 from tests.support.wait import until
 
 COMMAND = " ".join(["python -m tests.measure.folding", *sys.argv[1:]])

@@ -16,12 +16,12 @@ from typing import Any
 
 from gcsched.cli.commands.serve import find_loop_factory
 from tests.chaos.callers import Callers
-from tests.measure.spine import Figures, a_temporary_folder, run_metadata
+from tests.measure.delivery import Figures, a_temporary_folder, run_metadata
 from tests.scenarios.cluster import Cluster, a_cluster
-from tests.support.failing_service import HARD_FAILURES, FAILURES, execute_with_failure
 from tests.support.ports import free_port
 from tests.support.probes import probe_http
-from tests.support.service import ServiceProcess, environment
+from tests.support.service_process import ServiceProcess, environment
+from tests.support.service_with_failing_task import FAILURES, HARD_FAILURES, execute_with_failure
 from tests.support.wait import until
 
 PER_SECOND = 40.0

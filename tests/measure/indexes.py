@@ -18,18 +18,18 @@ from pymongo import IndexModel, MongoClient
 from pymongo.database import Database
 
 from gcsched.adapters.mongo.documents import INDEXES
-from tests.measure.spine import Figures, seconds_from_now
+from tests.measure.delivery import Figures, seconds_from_now
 from tests.measure.survive import Scenarios, run_scenarios
 from tests.scenarios.cluster import Cluster, a_cluster, time_call
 from tests.support.rows import Row
-from tests.support.service import a_meet, scheduler_stub
+from tests.support.service_process import a_meet, scheduler_stub
 from tests.support.wait import until
 
 Base = Database[Row]
 ALL_INDEXES = [(name, each.document["name"]) for name, models in INDEXES.items() for each in models]
 PER_SECOND = 20
 SETTLE_SECONDS = 1.5
-LONGEST_SECONDS = 40.0
+MAX_SECONDS = 40.0
 
 
 @dataclass(kw_only=True, eq=False)
@@ -129,7 +129,7 @@ def do_nothing() -> None:
 
 async def wait_for_indexes(base: Base) -> None:
     with suppress(AssertionError):  # told as not whole
-        await until(lambda: has_all_indexes(base), within=LONGEST_SECONDS, every=0.05)
+        await until(lambda: has_all_indexes(base), within=MAX_SECONDS, every=0.05)
 
 
 def has_all_indexes(base: Base) -> bool:

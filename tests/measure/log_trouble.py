@@ -24,21 +24,21 @@ from pathlib import Path
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from tests.measure.flood import read_lag_histogram, max_lag_bound, probe_livez
-from tests.measure.spine import Figures, states
+from tests.measure.delivery import Figures, states
+from tests.measure.flood import max_lag_bound, probe_livez, read_lag_histogram
 from tests.measure.survive import Scenarios, run_scenarios
 from tests.scenarios.cluster import Call, Cluster, a_cluster, quantile, time_call
 from tests.support.launch import Launch
-from tests.support.log_troubles import (
+from tests.support.ports import free_port
+from tests.support.probes import probe_http
+from tests.support.service_process import ServiceProcess, Stub, a_meet, environment, scheduler_stub
+from tests.support.unwritable_logs import (
     ALL_CLOSED,
     VERBOSE_GRPC,
     a_small_pipe,
     execute_in_shell,
     open_unwritable,
 )
-from tests.support.ports import free_port
-from tests.support.probes import probe_http
-from tests.support.service import ServiceProcess, Stub, a_meet, environment, scheduler_stub
 from tests.support.wait import until
 
 MAILS = 500

@@ -17,15 +17,15 @@ from typing import Any
 
 from pymongo import MongoClient
 
-from tests.measure.spine import Figures, a_temporary_folder, run_metadata
-from tests.support.nonsense_redis import REPLIES, FakeRedis, a_fake_redis
+from tests.measure.delivery import Figures, a_temporary_folder, run_metadata
+from tests.support.fake_redis import REPLIES, FakeRedis, a_fake_redis
 from tests.support.relay.server import Relay
-from tests.support.service import (
+from tests.support.service_process import (
     ServiceProcess,
     a_meet,
     environment,
-    scheduler_stub,
     running_service,
+    scheduler_stub,
 )
 from tests.support.stores import own_mongod
 from tests.support.wait import until

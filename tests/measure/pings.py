@@ -17,7 +17,7 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from gcsched.client import service_config
-from tests.measure.spine import Figures, a_temporary_folder, run_metadata
+from tests.measure.delivery import Figures, a_temporary_folder, run_metadata
 from tests.scenarios.cluster import a_cluster
 
 PING_MS = 10_000

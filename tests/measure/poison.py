@@ -20,7 +20,7 @@ from pymongo import MongoClient
 from pymongo.database import Database
 
 from gcsched.pb import task_pb2
-from tests.measure.spine import Figures, seconds_from_now
+from tests.measure.delivery import Figures, seconds_from_now
 from tests.measure.survive import Scenarios, run_scenarios
 from tests.scenarios.cluster import Cluster, a_cluster
 from tests.support.poisons import (
@@ -31,7 +31,7 @@ from tests.support.poisons import (
     poison_runs,
     store_poisons,
 )
-from tests.support.service import Stub, a_meet, scheduler_stub
+from tests.support.service_process import Stub, a_meet, scheduler_stub
 from tests.support.wait import until
 
 MAILS = 10

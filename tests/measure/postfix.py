@@ -24,10 +24,10 @@ from typing import Any
 
 from pymongo import MongoClient
 
-from tests.measure.spine import Figures, a_temporary_folder, run_metadata
+from tests.measure.delivery import Figures, a_temporary_folder, run_metadata
 from tests.support.ports import free_port
 from tests.support.probes import probe_http
-from tests.support.service import a_meet, environment, scheduler_stub, running_service
+from tests.support.service_process import a_meet, environment, running_service, scheduler_stub
 from tests.support.stores import own_mongod, own_valkey
 from tests.support.wait import until
 

@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 
 from gcsched.cli.commands.serve import find_loop_factory
-from tests.measure.spine import Figures, a_temporary_folder, run_metadata
+from tests.measure.delivery import Figures, a_temporary_folder, run_metadata
 from tests.scenarios import claimed_races
 from tests.scenarios.races import Scenario, figures, run_scenario
 

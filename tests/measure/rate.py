@@ -11,9 +11,9 @@ import json
 from bisect import bisect_left
 from pathlib import Path
 
-from tests.measure.spine import Figures, a_temporary_folder, count_sent_by_service, run_metadata
+from tests.measure.delivery import Figures, a_temporary_folder, count_sent_by_service, run_metadata
 from tests.scenarios.cluster import Cluster, a_cluster
-from tests.support.service import a_meet
+from tests.support.service_process import a_meet
 from tests.support.wait import until
 
 RATE, BURST, SERVICES = 50, 10, 3

@@ -21,14 +21,21 @@ from typing import Any
 import grpc
 
 from gcsched.dev.stores.mongod import MongodOptions
-from tests.measure.spine import Figures
+from tests.measure.delivery import Figures
+from tests.measure.readiness_cases import (
+    FAILURE_CASES,
+    RELAY,
+    STARTING,
+    FailureCase,
+    FaultStep,
+    Servers,
+)
 from tests.measure.survive import Scenarios, run_scenarios
-from tests.measure.unready import RELAY, FAILURE_CASES, STARTING, FaultStep, Servers, FailureCase
 from tests.support.command import run_gcsched
 from tests.support.ports import free_port
 from tests.support.probes import HttpProbe, probe_http
 from tests.support.relay.server import Relay
-from tests.support.service import ServiceProcess, a_meet, environment, scheduler_stub
+from tests.support.service_process import ServiceProcess, a_meet, environment, scheduler_stub
 from tests.support.stores import BareMongod, own_mongod, own_valkey, run_own
 from tests.support.wait import until
 

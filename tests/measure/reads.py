@@ -25,13 +25,13 @@ from gcsched.adapters.mongo.codec import encode
 from gcsched.domain.attempt import Attempt
 from gcsched.domain.ids import new_id
 from gcsched.domain.job import Job, State
-from gcsched.domain.job_list import ALLOWED_ORDERS, JobFilter, JobListQuery, Cursor
+from gcsched.domain.job_list import ALLOWED_ORDERS, Cursor, JobFilter, JobListQuery
 from gcsched.domain.smtp_reply import Kind
 from gcsched.pb import task_pb2
-from tests.measure.spine import Figures, a_temporary_folder, run_metadata
+from tests.measure.delivery import Figures, a_temporary_folder, run_metadata
 from tests.scenarios.cluster import a_cluster, quantile
 from tests.support.rows import Row
-from tests.support.service import Stub, scheduler_stub
+from tests.support.service_process import Stub, scheduler_stub
 
 EMPLOYEES = 10_000
 DAYS = 30

@@ -13,9 +13,9 @@ import sys
 from pathlib import Path
 
 from gcsched.cli.commands.serve import find_loop_factory
-from tests.measure.spine import Figures, a_temporary_folder, run_metadata
+from tests.measure.delivery import Figures, a_temporary_folder, run_metadata
 from tests.scenarios.rolling import Scenario, figures, run_scenario
-from tests.support.versions import Version, other_version, current_version
+from tests.support.program_versions import Version, current_version, other_version
 
 COMMAND = " ".join(["python -m tests.measure.rolling", *sys.argv[1:]])
 

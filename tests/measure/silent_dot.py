@@ -15,10 +15,10 @@ from pathlib import Path
 
 import structlog
 
-from tests.measure.spine import Figures, a_temporary_folder, run_metadata
-from tests.support.app import make_settings, running_app
+from tests.measure.delivery import Figures, a_temporary_folder, run_metadata
+from tests.support.in_process_app import make_settings, running_app
 from tests.support.relay.server import At, Hang, Relay
-from tests.support.service import a_meet, scheduler_stub
+from tests.support.service_process import a_meet, scheduler_stub
 from tests.support.stores import own_mongod, own_valkey
 from tests.support.wait import until
 

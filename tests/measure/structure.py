@@ -19,7 +19,7 @@ from pathlib import Path
 
 import grimp
 
-from tests.support.versions import describe_commit
+from tests.support.program_versions import describe_commit
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = "gcsched"

@@ -20,17 +20,17 @@ from gcsched.cli.commands.serve import find_loop_factory
 from gcsched.pb import task_pb2
 from tests.chaos.callers import Callers
 from tests.chaos.verdict import Evidence, problems
-from tests.measure.spine import (
+from tests.measure.delivery import (
     Figures,
     a_temporary_folder,
     mail_figures,
+    run_metadata,
     seconds_from_now,
     states,
-    run_metadata,
 )
 from tests.scenarios.cluster import Cluster, a_cluster, quantile, time_call
 from tests.support.relay.script import repeatable
-from tests.support.service import Stub, a_meet, stub_with_service_config
+from tests.support.service_process import Stub, a_meet, stub_with_service_config
 from tests.support.wait import until
 
 Scenarios = dict[str, Callable[[Path], Coroutine[Any, Any, Figures]]]

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tests.support import prose
-from tests.support.program_versions import described
+from tests.support.program_versions import describe_commit
 
 
 def main() -> None:
@@ -26,7 +26,7 @@ def main() -> None:
     root = options.root.resolve()
     figures = {
         "command": f"python -m tests.measure.words --label {options.label}",
-        "commit": asyncio.run(described(root)),
+        "commit": asyncio.run(describe_commit(root)),
         "package": count_code(root, "gcsched"),
         "tests": count_code(root, "tests"),
         **count_pages(root),

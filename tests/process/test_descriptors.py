@@ -5,7 +5,7 @@ import pytest
 from gcsched.config.settings import read_settings
 from gcsched.process.descriptors import RESERVED, divide_descriptors
 from gcsched.wiring.capacity import count_connections
-from tests.support.service import environment
+from tests.support.service_process import environment
 
 
 @pytest.mark.parametrize(

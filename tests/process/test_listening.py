@@ -9,7 +9,7 @@ import pytest
 
 from gcsched.dev.listen import choose_free_address
 from gcsched.errors import CannotListen
-from gcsched.process.listening import make_listen_error, check_can_listen
+from gcsched.process.listening import check_can_listen, make_listen_error
 from tests.support.ports import free_port
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from gcsched.process.standard_error import redirect_standard_error, reopen_nonblocking
-from tests.support.log_troubles import a_small_pipe
+from tests.support.unwritable_logs import a_small_pipe
 from tests.support.wait import until
 
 

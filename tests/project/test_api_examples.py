@@ -3,8 +3,8 @@
 import re
 
 from tests.generate.api_reference import PAGE
-from tests.support.app import RunningApp
 from tests.support.command import run_python, run_shell
+from tests.support.in_process_app import RunningApp
 
 EXAMPLE_TARGET = "localhost:50051"
 TEXT = PAGE.read_text(encoding="utf-8")

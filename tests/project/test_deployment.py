@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from gcsched import __version__
-from gcsched.config.settings import Settings, read_settings, find_unknown_names
+from gcsched.config.settings import Settings, find_unknown_names, read_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.app import RunningApp
-from tests.support.environments import (
+from tests.support.in_process_app import RunningApp
+from tests.support.readme_examples import CLIENT_EXAMPLES
+from tests.support.virtual_environments import (
     VirtualEnvironment,
-    create_environment,
     build_wheel,
+    create_environment,
     find_client_problems,
     install_newest,
     install_oldest,
 )
-from tests.support.readme import CLIENT_EXAMPLES
 
 pytestmark = pytest.mark.registry
 FLOORS = {

@@ -21,7 +21,7 @@ def find_code_spans(cell: str) -> set[str]:
 
 
 LEVELS = {"debug", "info", "warning", "error", "critical", "exception"}
-LASTING_PROBLEM_MODULE = "gcsched/usecases/lasting_trouble.py"
+LASTING_PROBLEM_MODULE = "gcsched/usecases/problem_log.py"
 MODULES = {
     str(file.relative_to(ROOT)): ast.parse(file.read_text(encoding="utf-8"))
     for file in (ROOT / "gcsched").rglob("*.py")

@@ -12,11 +12,11 @@ from gcsched.cli.main import COMMANDS as COMMANDS_THERE_ARE
 from gcsched.cli.main import build_parser
 from gcsched.pb import task_pb2
 from gcsched.rpc.contract import build_descriptor_pool
-from tests.support.app import RunningApp
 from tests.support.command import run_gcsched, run_python
-from tests.support.readme import EXAMPLE_TARGET, PYTHON, README, blocks
+from tests.support.in_process_app import RunningApp
+from tests.support.readme_examples import EXAMPLE_TARGET, PYTHON, README, blocks
 from tests.support.relay.server import Relay
-from tests.support.service import scheduler_stub
+from tests.support.service_process import scheduler_stub
 from tests.support.wait import until
 
 CLI = (Path(__file__).resolve().parents[2] / "docs" / "cli.md").read_text(encoding="utf-8")

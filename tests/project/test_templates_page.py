@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from gcsched.adapters.mail.template_examination import GMAIL_CLIP_OCTETS
 from gcsched.adapters.mail.template_folder import MAX_FILE_OCTETS, default_folder
+from gcsched.adapters.mail.template_validation import GMAIL_CLIP_OCTETS
 from gcsched.adapters.mail.template_variables import Variables
 from gcsched.adapters.mail.templates import Templates
 from tests.adapters.mail.test_templates import sample_variables

@@ -9,9 +9,9 @@ import grpc
 import pytest
 
 from gcsched.pb import task_pb2
-from tests.support.app import RunningApp, make_settings, running_app
+from tests.support.in_process_app import RunningApp, make_settings, running_app
 from tests.support.relay.server import Relay
-from tests.support.service import Stub, a_meet, scheduler_stub
+from tests.support.service_process import Stub, a_meet, scheduler_stub
 from tests.support.status_details import error_reason, status_of, violations
 from tests.support.wait import until
 

@@ -6,14 +6,14 @@ from google.protobuf.message import DecodeError
 from gcsched.errors import MalformedMessage
 from gcsched.pb import task_pb2
 from gcsched.rpc.batches import (
-    LARGEST_PARSED_WHOLE,
+    MAX_PARSED_WHOLE,
     ConvertedRequests,
+    as_requests,
     parse_batch,
     split_batch,
-    as_requests,
 )
 from gcsched.rpc.requests import request_from
-from tests.support.service import a_meet
+from tests.support.service_process import a_meet
 
 
 def a_large_batch(count: int = 40) -> task_pb2.BatchScheduleMeetsRequest:
@@ -27,7 +27,7 @@ def test_the_requests_are_those_that_protobuf_reads() -> None:
     raw = batch.SerializeToString()
     found = as_requests(parse_batch(raw))
 
-    assert len(raw) > LARGEST_PARSED_WHOLE
+    assert len(raw) > MAX_PARSED_WHOLE
     assert [found.read(number) for number in range(len(found))] == list(batch.requests)
     assert [found.size_of(n) for n in range(len(found))] == [r.ByteSize() for r in batch.requests]
 

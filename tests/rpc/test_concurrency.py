@@ -16,9 +16,9 @@ from gcsched.errors import Overloaded, StoreUnavailable
 from gcsched.pb import task_pb2
 from gcsched.rpc.concurrency import CallLimiter, CallLimits
 from gcsched.rpc.servicer import SchedulerServicer
+from tests.support.handler_server import read_error_status, serve_servicer
 from tests.support.handlers import METHOD_NAMES, handlers_of
-from tests.support.rpc_server import read_error_status, serve_servicer
-from tests.support.service import scheduler_stub
+from tests.support.service_process import scheduler_stub
 
 SOON = timedelta(seconds=10)
 METHODS_BY_LIMITER = {

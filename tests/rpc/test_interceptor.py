@@ -10,7 +10,7 @@ import pytest
 
 from gcsched.rpc.interceptor import CallInterceptor
 from gcsched.rpc.memory import MemoryBudget
-from gcsched.rpc.receiving import Receiver
+from gcsched.rpc.receiver import Receiver
 from tests.support.wait import until
 
 Context = Any

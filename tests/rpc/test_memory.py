@@ -5,9 +5,9 @@ import pytest
 from gcsched.errors import MemoryFull
 from gcsched.rpc.memory import (
     CALL_OCTETS,
-    SCHEDULE_SHARE,
     LARGE_SHARE,
     MEDIUM_SHARE,
+    SCHEDULE_SHARE,
     MemoryBudget,
     share_for_size,
 )

@@ -10,9 +10,9 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from gcsched.rpc import server
 from gcsched.rpc.servicer import SchedulerServicer
+from tests.support.handler_server import serve_servicer
 from tests.support.handlers import handlers_of
 from tests.support.raw_calls import PING, frame, raw_connection
-from tests.support.rpc_server import serve_servicer
 from tests.support.wait import until
 
 SPEEDUP = 20  # times faster: ping intervals, timeouts and patience alike

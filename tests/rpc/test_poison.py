@@ -12,16 +12,16 @@ from structlog.testing import capture_logs
 
 from gcsched.adapters.mongo.connection import open_mongo
 from gcsched.pb import task_pb2
-from tests.support.app import make_settings, schedule_mails, running_app
+from tests.support.in_process_app import make_settings, running_app, schedule_mails
 from tests.support.poisons import (
+    a_non_utf8_job,
     poison_jobs,
     poison_other_collections,
-    a_non_utf8_job,
     store_poisons,
 )
 from tests.support.relay.server import Relay
 from tests.support.rows import Row
-from tests.support.service import Stub, scheduler_stub
+from tests.support.service_process import Stub, scheduler_stub
 from tests.support.status_details import error_reason, status_of
 from tests.support.wait import until
 

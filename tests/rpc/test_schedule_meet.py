@@ -15,10 +15,10 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
 )
 
 from gcsched.pb import task_pb2
-from tests.support.app import RunningApp, make_settings, running_app
+from tests.support.in_process_app import RunningApp, make_settings, running_app
 from tests.support.relay.script import repeatable
 from tests.support.relay.server import Relay
-from tests.support.service import Stub, a_meet, scheduler_stub
+from tests.support.service_process import Stub, a_meet, scheduler_stub
 from tests.support.status_details import details, status_of
 from tests.support.stores import own_mongod
 from tests.support.wait import until

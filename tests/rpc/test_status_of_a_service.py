@@ -7,19 +7,24 @@ from pathlib import Path
 import pytest
 
 from gcsched.pb import task_pb2
-from tests.support.app import make_settings, read_jobs_if_all_sent, schedule_mails, running_app
+from tests.support.in_process_app import (
+    make_settings,
+    read_jobs_if_all_sent,
+    running_app,
+    schedule_mails,
+)
 from tests.support.relay.server import Relay
-from tests.support.service import Stub, scheduler_stub
+from tests.support.service_process import Stub, scheduler_stub
 from tests.support.stores import own_mongod, own_valkey
 from tests.support.wait import until
 
-LONGEST_SECONDS = 1.5  # half a second, on a machine that does much else
+MAX_SECONDS = 1.5  # half a second, on a machine that does much else
 
 
 async def get_report(stub: Stub) -> task_pb2.StatusReport:
     begun = time.monotonic()
     answer: task_pb2.StatusReport = await stub.GetStatus(task_pb2.GetStatusRequest())
-    assert time.monotonic() - begun < LONGEST_SECONDS
+    assert time.monotonic() - begun < MAX_SECONDS
     return answer
 
 

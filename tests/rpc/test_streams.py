@@ -18,7 +18,7 @@ from gcsched.rpc.server import RpcServer, serving_grpc
 from gcsched.rpc.servicer import SchedulerServicer
 from gcsched.rpc.stream_limits import StreamLimitInterceptor
 from gcsched.rpc.streams import StreamInterceptor
-from gcsched.rpc.watches import MAX_WATCHES_PER_CONNECTION, WatchLimiter
+from gcsched.rpc.watch_limiter import MAX_WATCHES_PER_CONNECTION, WatchLimiter
 from tests.support.handlers import handlers_of
 from tests.support.wait import until
 

@@ -5,10 +5,10 @@ from functools import partial
 from typing import Any
 
 from gcsched.pb import task_pb2
-from tests.support.app import RunningApp, make_settings, schedule_mails, running_app
+from tests.support.in_process_app import RunningApp, make_settings, running_app, schedule_mails
 from tests.support.relay.script import Hang
 from tests.support.relay.server import Relay
-from tests.support.service import a_meet, scheduler_stub
+from tests.support.service_process import a_meet, scheduler_stub
 from tests.support.wait import until
 
 FULL_CLAIM_COUNT = 9  # of the 16 that are claimed for one session at most

@@ -20,7 +20,7 @@ from gcsched.pb import task_pb2
 from tests.scenarios.cluster import Cluster, a_cluster, read_json_lines
 from tests.scenarios.races import CALL_TIMEOUT_SECONDS, FINAL, TOO_LATE, error_reason
 from tests.support.relay.script import repeatable
-from tests.support.service import Stub, a_meet, scheduler_stub
+from tests.support.service_process import Stub, a_meet, scheduler_stub
 from tests.support.wait import until
 
 CANCEL, CANCEL_MANY, SUPPRESS = "CancelJob", "CancelJobs", "AddSuppression"
@@ -31,7 +31,7 @@ DOMAINS = 40
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """*longest* is how many seconds a reply of the relay may take."""
+    """*max_reply_seconds* is how many seconds a reply of the relay may take."""
 
     seed: int
     jobs: int = 2000

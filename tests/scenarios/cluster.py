@@ -17,7 +17,13 @@ from redis.asyncio import Redis
 from gcsched.pb import task_pb2
 from tests.support.ports import free_port
 from tests.support.relay.server import relay_command
-from tests.support.service import ServiceProcess, Stub, environment, scheduler_stub, running_service
+from tests.support.service_process import (
+    ServiceProcess,
+    Stub,
+    environment,
+    running_service,
+    scheduler_stub,
+)
 from tests.support.stores import OwnServer, own_mongod, own_valkey
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -14,7 +14,7 @@ import grpc
 
 from gcsched.pb import task_pb2
 from tests.support.raw_calls import NO_WINDOW, RawConnection, frame_message, raw_connection
-from tests.support.service import a_meet
+from tests.support.service_process import a_meet
 from tests.support.wait import until
 
 Codes = Counter[str]

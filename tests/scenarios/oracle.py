@@ -120,7 +120,7 @@ class FinalState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaultPlan:
-    """The faults that one recipient's mail meets: *troubles* once each, then *ending*."""
+    """The faults that one recipient's mail meets: *transient_faults* once each, then *final_fault*."""
 
     transient_faults: tuple[Fault, ...]
     final_fault: Fault | None

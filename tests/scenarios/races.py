@@ -19,7 +19,7 @@ from grpc_status import rpc_status
 from gcsched.pb import task_pb2
 from tests.scenarios.cluster import Cluster, a_cluster
 from tests.support.relay.script import repeatable
-from tests.support.service import Stub, a_meet, scheduler_stub
+from tests.support.service_process import Stub, a_meet, scheduler_stub
 from tests.support.wait import until
 
 FINAL = {"SENT", "CANCELLED", "FAILED", "EXPIRED", "SUPPRESSED"}
@@ -133,7 +133,7 @@ async def call_for_each_job(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Calls once; who *insists* calls again while the job is only being sent."""
+    """Calls once; who *retries_while_sending* calls again while the job is only being sent."""
 
     stub: Stub
     retries_while_sending: bool

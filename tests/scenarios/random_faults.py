@@ -16,17 +16,23 @@ from gcsched.pb import task_pb2
 from gcsched.wiring.resources import Resources
 from tests.scenarios.oracle import (
     SUPPRESSED,
-    ThrottleReplies,
-    FinalState,
     FaultPlan,
+    FinalState,
     PlannedFaults,
     RandomRelayFaults,
+    ThrottleReplies,
     draw_plans,
 )
-from tests.support.app import Documents, RunningApp, make_settings, read_jobs, running_app
+from tests.support.in_process_app import (
+    Documents,
+    RunningApp,
+    make_settings,
+    read_jobs,
+    running_app,
+)
 from tests.support.relay.script import KeptMail, repeatable
 from tests.support.relay.server import Relay
-from tests.support.service import a_meet, scheduler_stub
+from tests.support.service_process import a_meet, scheduler_stub
 from tests.support.wait import until
 
 SETTLED = ["SENT", "FAILED", "SUPPRESSED", "EXPIRED", "UNCERTAIN"]
@@ -60,7 +66,7 @@ class Scenario:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScenarioResult:
-    """What the two sides have at the end; *asked* says to whom the mail of each job goes."""
+    """What the two sides have at the end; *recipient_by_job* says to whom the mail of each job goes."""
 
     scenario: Scenario
     recipient_by_job: Mapping[str, str]

@@ -13,14 +13,14 @@ from pymongo import MongoClient
 
 from tests.chaos import verdict
 from tests.chaos.verdict import Evidence
-from tests.scenarios.crowd import MixedCallers
+from tests.scenarios.mixed_callers import MixedCallers
 from tests.scenarios.races import FINAL
 from tests.support.ports import free_port
+from tests.support.program_versions import Version
 from tests.support.relay.script import Action, At, KeptMail, Moment, Trickle, repeatable
 from tests.support.relay.server import Relay
-from tests.support.service import ServiceProcess, environment
+from tests.support.service_process import ServiceProcess, environment
 from tests.support.stores import OwnServer, own_mongod, own_valkey
-from tests.support.versions import Version
 from tests.support.wait import until
 
 PROCESSES = 3

@@ -4,10 +4,10 @@ import pytest
 
 from tests.scenarios.oracle import (
     UNKNOWN_USER,
-    FinalState,
-    FaultPlan,
-    PlannedFaults,
     Fault,
+    FaultPlan,
+    FinalState,
+    PlannedFaults,
     draw_plans,
 )
 from tests.support.relay.script import Answer, At, Drop, LoseReply, Moment

@@ -6,17 +6,17 @@ from typing import Any
 
 import pytest
 
-from tests.scenarios.crowd import MixedCallers, CallResult
+from tests.scenarios.mixed_callers import CallResult, MixedCallers
 from tests.scenarios.rolling import (
     Fleet,
-    ScenarioResult,
     Replacement,
     Scenario,
+    ScenarioResult,
     gather_evidence,
     problems,
 )
+from tests.support.program_versions import Version
 from tests.support.relay.script import KeptMail
-from tests.support.versions import Version
 
 OLD, NEW = (Version(name=name, folder=Path(), commit=name) for name in ("old", "new"))
 ANNA, BEN, CLEO = "anna@x.test", "ben@x.test", "cleo@x.test"

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import redis
 from arq.cron import CronJob
 
-from gcsched.adapters.redis.arq import ArqWakeUpQueue, ArqWorkerPool, ArqTasks
+from gcsched.adapters.redis.arq import ArqTasks, ArqWakeUpQueue, ArqWorkerPool
 from gcsched.adapters.redis.arq_client import open_arq
 from gcsched.domain.due import DailyPlan
 from tests.support.stores import OwnServer

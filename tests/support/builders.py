@@ -6,7 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from gcsched.domain.attempt import Attempt
-from gcsched.domain.dedup import AdmissionResult, DedupRule, AdmissionOutcome
+from gcsched.domain.dedup import AdmissionOutcome, AdmissionResult, DedupRule
 from gcsched.domain.due import DailyPlan
 from gcsched.domain.job import Job, State
 from gcsched.domain.request import MeetRequest, RequestContext

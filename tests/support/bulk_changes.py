@@ -28,7 +28,7 @@ EVERYTHING = JobFilter()
 
 @dataclass
 class InterferingStore:
-    """A store in which *meddle* comes before each change."""
+    """A store in which *interfere* comes before each change."""
 
     store: BulkJobChanges
     interfere: Callable[[Sequence[JobUpdate]], object]

@@ -42,7 +42,7 @@ async def run_python(*arguments: str, **environ: str) -> subprocess.CompletedPro
 
 
 async def run_shell(script: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    """Run *script* up to the first command that fails; `gcsched` is this one."""
+    """Run *script* up to the first command that fails; `run_gcsched` is this one."""
     ours = f'gcsched() {{ "{sys.executable}" -m gcsched "$@"; }}'
     return await run_process("sh", "-euc", f"{ours}\n{script}", **environ)
 

@@ -19,7 +19,7 @@ import psutil
 from gcsched.pb import task_pb2, task_pb2_grpc
 from tests.support.ports import free_port
 
-LONGEST_WAIT_SECONDS = 30.0
+MAX_WAIT_SECONDS = 30.0
 
 
 @dataclass(kw_only=True, eq=False)
@@ -55,7 +55,7 @@ class DevProcess:
             return next((line for line in self.lines if re.search(pattern, line)), None)
 
         with self.line_arrived:
-            self.line_arrived.wait_for(lambda: self.has_ended or find_line(), LONGEST_WAIT_SECONDS)
+            self.line_arrived.wait_for(lambda: self.has_ended or find_line(), MAX_WAIT_SECONDS)
             line = find_line()
         assert line is not None, f"no line with {pattern!r} in:\n{self.output}"
         return line
@@ -68,7 +68,7 @@ class DevProcess:
             return next((each for each in after if re.search(pattern, each)), None)
 
         with self.line_arrived:
-            self.line_arrived.wait_for(lambda: self.has_ended or find_line(), LONGEST_WAIT_SECONDS)
+            self.line_arrived.wait_for(lambda: self.has_ended or find_line(), MAX_WAIT_SECONDS)
             found_line = find_line()
         assert found_line is not None, f"no line with {pattern!r} after {line!r}:\n{self.output}"
         return found_line
@@ -84,7 +84,7 @@ class DevProcess:
         self.process.send_signal(number)
 
     def wait_for_exit(self) -> int:
-        return self.process.wait(LONGEST_WAIT_SECONDS)
+        return self.process.wait(MAX_WAIT_SECONDS)
 
     def stop(self) -> int:
         """Press Ctrl-C; give the exit code."""
@@ -124,7 +124,7 @@ def clean_environment(**ours: str) -> dict[str, str]:
 def run_dev(
     folder: Path, *arguments: str, environment: Mapping[str, str] | None = None
 ) -> Iterator[DevProcess]:
-    """Run `dev` on *folder* for a block; whatever is left of it then is killed."""
+    """Run `run_dev` on *folder* for a block; whatever is left of it then is killed."""
     port = free_port()
     where = ["--data", str(folder), "--grpc", f"127.0.0.1:{port}"]
     with subprocess.Popen(

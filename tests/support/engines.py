@@ -19,9 +19,9 @@ from gcsched.usecases.delivery.engine import Engine
 from gcsched.usecases.delivery.leases import Leases
 from gcsched.usecases.delivery.outcomes import OutcomeRecorder
 from gcsched.usecases.delivery.sent_markers import SentMarkers
-from gcsched.usecases.delivery.staffing import WorkerScaler
 from gcsched.usecases.delivery.worker_pool import WorkerPool
-from gcsched.usecases.ports import ClaimedBatch, Begin, Conclusion, Gate
+from gcsched.usecases.delivery.worker_scaler import WorkerScaler
+from gcsched.usecases.ports import Begin, ClaimedBatch, Conclusion, Gate
 from gcsched.usecases.relays.failover import FailoverTransport
 from gcsched.usecases.relays.protected_relay import ProtectedRelay
 from gcsched.usecases.relays.rate_allowance import LocalRateAllowance
@@ -36,7 +36,7 @@ from tests.support.mails import a_mail
 
 @dataclass
 class FakeStore:
-    """Keeps what it is told, in order; is away for the next *hiccups* calls of a kind."""
+    """Keeps what it is told, in order; is away for the next *failures* calls of a kind."""
 
     calls: list[str] = field(default_factory=list)
     suppressions: dict[str, Suppression] = field(default_factory=dict)

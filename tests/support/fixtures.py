@@ -9,11 +9,11 @@ from pymongo import MongoClient
 from pymongo.database import Database
 from structlog.testing import capture_logs
 
-from tests.support.app import RunningApp, make_settings, running_app
+from tests.support.in_process_app import RunningApp, make_settings, running_app
 from tests.support.log_events import Events
 from tests.support.relay.server import Relay
 from tests.support.rows import Row, Rows
-from tests.support.service import Stub, scheduler_stub
+from tests.support.service_process import Stub, scheduler_stub
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from gcsched.pb import task_pb2
 from tests.support.command import CommandResult, run_command
-from tests.support.fake_service import ErrorAnswer, fake_scheduler
+from tests.support.fake_scheduler import ErrorAnswer, fake_scheduler
 
 ID = "0190a6e2c3d47b5f8a9b0c1d2e3f4a5b"
 

@@ -42,10 +42,15 @@ PHRASES = {
 }
 
 IRREGULAR = frozenset(
-    "begun bent bound bought broken brought built caught chosen drawn fed felt found forgotten"
-    " fought frozen given gone got grown heard held hidden kept known laid led left lent lost made"
-    " meant met paid rung said seen sent shaken shown slept sold sought spent spoilt spoken stood"
-    " struck stuck taken taught thought thrown told understood won worn woken written".split()
+    {
+        *("begun", "bent", "bound", "bought", "broken", "brought", "built", "caught", "chosen"),
+        *("drawn", "fed", "felt", "found", "forgotten", "fought", "frozen", "given", "gone"),
+        *("got", "grown", "heard", "held", "hidden", "kept", "known", "laid", "led", "left"),
+        *("lent", "lost", "made", "meant", "met", "paid", "rung", "said", "seen", "sent"),
+        *("shaken", "shown", "slept", "sold", "sought", "spent", "spoilt", "spoken", "stood"),
+        *("struck", "stuck", "taken", "taught", "thought", "thrown", "told", "understood"),
+        *("won", "worn", "woken", "written"),
+    }
 )
 NO_PARTICIPLES = frozenset(
     {"bed", "embed", "exceed", "feed", "need", "proceed", "seed", "shed", "speed", "succeed"}
@@ -114,9 +119,12 @@ def docstrings(path: Path, tree: ast.Module) -> Iterator[Text]:
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             if words := ast.get_docstring(node):
                 yield Text(path, node.body[0].lineno, "docstring", words)
-        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
-            if isinstance(node.value.value, str):
-                yield Text(path, node.lineno, "docstring", node.value.value)
+        elif isinstance(node, ast.Expr) and _is_string(node.value):
+            yield Text(path, node.lineno, "docstring", ast.literal_eval(node.value))
+
+
+def _is_string(node: ast.AST) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
 
 
 def messages(path: Path, tree: ast.Module) -> Iterator[Text]:
@@ -124,7 +132,8 @@ def messages(path: Path, tree: ast.Module) -> Iterator[Text]:
     statements = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            if " " in node.value.strip() and id(node) not in statements:
+            is_message = " " in node.value.strip() and id(node) not in statements
+            if is_message:
                 yield Text(path, node.lineno, "message", node.value)
 
 
@@ -192,13 +201,13 @@ LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 
 def broken_links(paths: Iterable[Path]) -> list[str]:
     """Return the links between files of the project that lead nowhere, anchors included."""
-    broken = []
-    for path in paths:
-        for number, line in _lines_outside_code(path):
-            for target in LINK.findall(line):
-                if not re.match(r"[a-z]+:", target) and not _leads_somewhere(path, target):
-                    broken.append(f"{path}:{number}: {target}")
-    return broken
+    return [
+        f"{path}:{number}: {target}"
+        for path in paths
+        for number, line in _lines_outside_code(path)
+        for target in LINK.findall(line)
+        if not re.match(r"[a-z]+:", target) and not _leads_somewhere(path, target)
+    ]
 
 
 def _leads_somewhere(page: Path, target: str) -> bool:

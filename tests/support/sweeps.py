@@ -18,8 +18,8 @@ from gcsched.usecases.recovery.daily_run import DailyRun
 from gcsched.usecases.recovery.sweep import Repair, Sweep
 from gcsched.usecases.wakeups import WakeUps
 from tests.support.builders import FixedClock, a_claimed_job
-from tests.support.marks import open_sent_markers
 from tests.support.rows import Row
+from tests.support.sent_markers import open_sent_markers
 from tests.support.wakeups import FakeWakeUpQueue
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 async def run_on_terminal(
     arguments: Sequence[str], *, columns: int = 80, input_text: str = ""
 ) -> tuple[int, str]:
-    """Run the command, type what is *typed*; give the exit code and what was to be seen."""
+    """Run the command, type what is *input_text*; give the exit code and what was to be seen."""
     return await asyncio.to_thread(_run_in_pty, arguments, columns, input_text)
 
 

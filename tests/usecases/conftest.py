@@ -4,7 +4,7 @@ import pytest
 
 from gcsched.usecases.wakeups import WakeUps
 from tests.support.builders import FixedClock
-from tests.support.wakeups import Nudges, FakeWakeUpQueue
+from tests.support.wakeups import FakeWakeUpQueue, Nudges
 
 
 @pytest.fixture

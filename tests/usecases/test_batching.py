@@ -6,7 +6,7 @@ import pytest
 from gcsched.errors import Stopping, StoreUnavailable
 from gcsched.usecases.batching import GroupCommit
 from tests.support.background import in_background
-from tests.support.batches import DoublingWriter, submit_each, submit_during_write
+from tests.support.batches import DoublingWriter, submit_during_write, submit_each
 from tests.support.wait import until
 
 AN_HOUR = timedelta(hours=1)

@@ -7,7 +7,7 @@ import pytest
 from gcsched.errors import Overloaded, Stopping, StoreUnavailable
 from gcsched.usecases.batching import GroupCommit
 from tests.support.background import in_background
-from tests.support.batches import DoublingWriter, submit_each, submit_during_write
+from tests.support.batches import DoublingWriter, submit_during_write, submit_each
 
 
 async def test_who_finds_too_many_waiting_is_told_how_many() -> None:

@@ -9,7 +9,7 @@ from tests.support.background import in_background
 from tests.support.builders import NOON, NOW, FixedClock
 from tests.support.clocks import SECOND
 from tests.support.wait import until
-from tests.support.wakeups import IN_20_MS, Nudges, FakeWakeUpQueue, seconds_since
+from tests.support.wakeups import IN_20_MS, FakeWakeUpQueue, Nudges, seconds_since
 
 
 async def test_a_wake_up_on_time_or_late_nudges_at_once(ringer: WakeUps, nudges: Nudges) -> None:

@@ -8,12 +8,12 @@ from tests.support.background import in_background
 from tests.support.builders import NOON, NOW, FixedClock
 from tests.support.clocks import SECOND
 from tests.support.wait import until
-from tests.support.wakeups import IN_20_MS, Nudges, FakeWakeUpQueue, seconds_since
+from tests.support.wakeups import IN_20_MS, FakeWakeUpQueue, Nudges, seconds_since
 
 
 @pytest.fixture
 def short_quiet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gcsched.usecases.wakeups.QUIET_SECONDS", 0.05)
+    monkeypatch.setattr("gcsched.usecases.wakeups.BACK_OFF_SECONDS", 0.05)
 
 
 async def test_a_second_is_rung_once_however_many_jobs_are_due_then(

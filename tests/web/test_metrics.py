@@ -28,17 +28,17 @@ from gcsched.usecases.ports import AdmissionError
 from gcsched.usecases.recovery.sweep import Repair
 from gcsched.web.metric_definitions import ADMISSION_LABELS
 from gcsched.web.metrics import Metrics
-from tests.support.app import (
+from tests.support.builders import NOW, a_claimed_job, an_attempt
+from tests.support.in_process_app import (
     RunningApp,
     make_settings,
     read_jobs_if_all_sent,
-    schedule_mails,
     running_app,
+    schedule_mails,
 )
-from tests.support.builders import NOW, a_claimed_job, an_attempt
 from tests.support.probes import HttpProbe, Scrape, probe_http
 from tests.support.relay.server import Answer, At, Relay
-from tests.support.service import a_meet, scheduler_stub
+from tests.support.service_process import a_meet, scheduler_stub
 from tests.support.wait import until
 
 README = (Path(__file__).resolve().parent.parent.parent / "README.md").read_text(encoding="utf-8")

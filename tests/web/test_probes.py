@@ -8,11 +8,11 @@ import pytest
 
 from gcsched import app
 from gcsched.errors import CannotListen
-from tests.support.app import RunningApp, make_settings, running_app
+from tests.support.in_process_app import RunningApp, make_settings, running_app
 from tests.support.ports import free_port
 from tests.support.probes import HttpProbe, has_status, probe_http
 from tests.support.relay.server import Relay
-from tests.support.service import ServiceProcess, environment
+from tests.support.service_process import ServiceProcess, environment
 from tests.support.stores import own_mongod, own_valkey
 from tests.support.wait import until
 

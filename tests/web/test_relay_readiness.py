@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from gcsched.pb import task_pb2
-from tests.support.app import RunningApp, make_settings, running_app
+from tests.support.in_process_app import RunningApp, make_settings, running_app
 from tests.support.ports import free_port
 from tests.support.probes import HttpProbe, probe_http
 from tests.support.relay.server import At, Hang, Relay
-from tests.support.service import scheduler_stub
+from tests.support.service_process import scheduler_stub
 from tests.support.wait import until
 
 RelayStatus = task_pb2.StatusReport.Relay

@@ -6,7 +6,7 @@ from typing import Any
 
 from pymongo import MongoClient
 
-from tests.support.app import make_settings, running_app
+from tests.support.in_process_app import make_settings, running_app
 from tests.support.probes import has_status, probe_http
 from tests.support.relay.server import Relay
 from tests.support.stores import own_mongod

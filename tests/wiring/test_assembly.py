@@ -7,7 +7,7 @@ import pytest
 from gcsched import app
 from gcsched.config.settings import read_settings
 from gcsched.wiring.assembly import assemble
-from tests.support.service import environment
+from tests.support.service_process import environment
 
 MONITORING_LOOPS = (
     "watch over mongodb",

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from gcsched.errors import BackgroundTaskEnded
-from gcsched.wiring.background import Loop, BackgroundTasks
+from gcsched.wiring.background import BackgroundTasks, Loop
 from tests.support.wait import until
 
 SOON = timedelta(seconds=0.1)

@@ -6,7 +6,7 @@ from gcsched import app
 from gcsched.adapters.mongo.uri import mongo_location
 from gcsched.adapters.redis.url import format_redis_place
 from gcsched.wiring.start_line import start_facts
-from tests.support.app import make_settings
+from tests.support.in_process_app import make_settings
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ from pathlib import Path
 from structlog.testing import capture_logs
 
 from gcsched.wiring.templates import load_templates
-from tests.support.app import make_settings
+from tests.support.in_process_app import make_settings
 
 
 def test_a_start_logs_each_warning_about_the_template_folder(tmp_path: Path) -> None:

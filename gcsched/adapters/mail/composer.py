@@ -3,18 +3,18 @@
 from dataclasses import dataclass, field, replace
 from zoneinfo import ZoneInfo
 
-from gcsched.adapters.mail.headers import (
-    encode_domain,
+from gcsched.adapters.mail.header_encoding import (
     clean_display_name,
+    encode_domain,
     encode_mailbox,
-    format_message_id,
     encode_unstructured,
+    format_message_id,
 )
 from gcsched.adapters.mail.mime import Headers, Skeleton
 from gcsched.adapters.mail.template_variables import Variables
 from gcsched.adapters.mail.templates import RenderedParts, TemplateSet
 from gcsched.domain.job import Job
-from gcsched.domain.mail import MailPreview, Mail
+from gcsched.domain.mail import Mail, MailPreview
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,7 +41,7 @@ class Body(NamedTuple):
 class Skeleton:
     """A multipart/alternative message in pieces: a constant, a slot's name, a constant, ...
 
-    *date_after* is how many octets precede its date, those of To and Subject not counted.
+    *octets_before_date* is how many octets precede its date, those of To and Subject not counted.
     """
 
     pieces: tuple[bytes, ...]
@@ -60,7 +60,7 @@ class Skeleton:
     def fill(self, headers: Headers, *, job_id: str, text: str, html: str) -> bytes:
         """Give the message's octets; the same arguments always give the same octets.
 
-        Its date is ANY_DATE, at `date_at`.
+        Its date is DATE_PLACEHOLDER, at `date_offset`.
         """
         boundary = derive_boundary(job_id)
         text_body, html_body = encode_body(text, boundary), encode_body(html, boundary)

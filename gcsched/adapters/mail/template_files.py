@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from gcsched.adapters.mail.template_check import Finding, is_partial, describe_missing_file
+from gcsched.adapters.mail.template_analysis import Finding, describe_missing_file, is_partial
 
 REQUIRED_FILE = "doc.html"
 SUFFIXES = (".html", ".txt")

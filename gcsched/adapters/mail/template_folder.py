@@ -5,8 +5,8 @@ from pathlib import Path
 from jinja2 import FunctionLoader, StrictUndefined, TemplateSyntaxError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from gcsched.adapters.mail.template_check import UnusableFile
-from gcsched.process.shipped import find_package_folder
+from gcsched.adapters.mail.template_analysis import UnusableFile
+from gcsched.process.package_files import find_package_folder
 
 MAX_FILE_OCTETS = 10 * 1024 * 1024
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")

@@ -6,7 +6,7 @@ from typing import TypedDict
 
 from jinja2.defaults import DEFAULT_NAMESPACE
 
-from gcsched.adapters.mail.template_check import Names
+from gcsched.adapters.mail.template_analysis import Names
 
 
 class Variables(TypedDict):

@@ -9,19 +9,19 @@ import jinja2
 from inscriptis import get_text
 from inscriptis.model.config import ParserConfig
 
-from gcsched.adapters.mail.template_check import (
+from gcsched.adapters.mail.template_analysis import (
     TEMPLATE_ERRORS,
     Finding,
     Names,
-    make_finding,
     find_required_variables,
+    make_finding,
 )
-from gcsched.adapters.mail.template_examination import (
+from gcsched.adapters.mail.template_validation import (
     FolderValidation,
     PartTemplates,
     validate_folder,
 )
-from gcsched.adapters.mail.template_variables import STANDARD_VARIABLES, NO_VARIABLES, Variables
+from gcsched.adapters.mail.template_variables import NO_VARIABLES, STANDARD_VARIABLES, Variables
 from gcsched.domain.mail import TemplateInfo
 from gcsched.errors import TemplateProblem
 
@@ -36,7 +36,7 @@ class RenderedParts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Template:
-    """The compiled parts, and the names that *needs* lists beside the standard ones."""
+    """The compiled parts, and the names that *required_variables* lists beside the standard ones."""
 
     html: jinja2.Template
     text: jinja2.Template | None

@@ -14,7 +14,7 @@ from gcsched.adapters.mongo.codec import encode
 from gcsched.adapters.mongo.connection import Mongo, store_errors
 from gcsched.adapters.mongo.documents import BY_DEDUP_KEY
 from gcsched.adapters.mongo.key_holders import MongoKeyHolders
-from gcsched.adapters.mongo.writing import write_errors
+from gcsched.adapters.mongo.write_checks import write_errors
 from gcsched.domain.dedup import AdmissionAnswer, answer_conflict, answer_created
 from gcsched.domain.job import Job
 from gcsched.errors import StoreUnavailable

@@ -13,15 +13,15 @@ from pymongo.errors import WriteError
 from gcsched.adapters.mongo.bulk_write import UpdatePipeline, update_each
 from gcsched.adapters.mongo.codec import UnreadableDocument, decode_each
 from gcsched.adapters.mongo.connection import Mongo, store_errors
-from gcsched.adapters.mongo.documents import BY_CLAIM, BY_ID, BY_STATE_AND_DUE, BY_PRIORITY
+from gcsched.adapters.mongo.documents import BY_CLAIM, BY_ID, BY_PRIORITY, BY_STATE_AND_DUE
 from gcsched.adapters.mongo.driver_errors import is_document_error
-from gcsched.adapters.mongo.unreadable import (
+from gcsched.adapters.mongo.quarantine import (
     DEFAULT_QUARANTINE,
     Quarantine,
     UnreadableLog,
     quarantine,
 )
-from gcsched.adapters.mongo.writing import write_errors
+from gcsched.adapters.mongo.write_checks import write_errors
 from gcsched.domain.job import CLAIMABLE, LEASE, Priority, State
 from gcsched.usecases.ports import ClaimedBatch
 

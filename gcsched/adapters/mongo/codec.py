@@ -9,10 +9,10 @@ from typing import Any, TypeGuard
 
 from gcsched.adapters.mongo.field_checks import (
     check_address,
-    check_times,
-    check_optional_time,
     check_optional_texts,
+    check_optional_time,
     check_texts,
+    check_times,
     decode_count,
     decode_documents,
     decode_flag,
@@ -20,8 +20,8 @@ from gcsched.adapters.mongo.field_checks import (
     decode_text_map,
     make_field_error,
 )
+from gcsched.domain.address_folding import fold_address
 from gcsched.domain.attempt import Attempt
-from gcsched.domain.caseless import fold_address
 from gcsched.domain.due import KEEP_TRYING
 from gcsched.domain.job import Job, Priority, State
 from gcsched.domain.smtp_reply import Kind

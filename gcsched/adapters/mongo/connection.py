@@ -34,23 +34,23 @@ from gcsched.adapters.mongo.documents import (
     SuppressionDocument,
 )
 from gcsched.adapters.mongo.driver_errors import (
+    ENCODING_ERRORS,
     LOGIN_REFUSED,
     SENTENCES,
-    ENCODING_ERRORS,
     Problem,
     Refusals,
     classify_error,
 )
 from gcsched.adapters.mongo.field_checks import INVALID_UTF8_HANDLER
 from gcsched.adapters.mongo.topology import (
-    STANDALONE_RISK,
     STANDALONE,
+    STANDALONE_RISK,
     WITHOUT_REPLICA_SET,
-    DeploymentKind,
     DeploymentCheck,
+    DeploymentKind,
     classify_hosts,
 )
-from gcsched.adapters.mongo.uri import SCHEMES, parse_options, build_seed_uris
+from gcsched.adapters.mongo.uri import SCHEMES, build_seed_uris, parse_options
 from gcsched.adapters.mongo.write_failures import WRITE_FAILURES, WriteFailures
 from gcsched.adapters.store_url import call_driver, parse_url
 from gcsched.errors import SettingsProblems, StoreRefused, StoreUnavailable

@@ -14,7 +14,7 @@ MAX_ATTEMPTS = 4 * MAX_ATTEMPTS_KEPT
 MAX_COUNT = 2**31 - 2  # one more still fits into a message
 FIRST_YEAR, LAST_YEAR = 1970, 9000  # a zone or a wait further is still a date that Python knows
 INVALID_UTF8_MARK = "\uffff"
-"""What `NO_TEXT_HANDLER` reads for octets that are no UTF-8: no address that was accepted has it.
+"""What `INVALID_UTF8_HANDLER` reads for octets that are no UTF-8: no address that was accepted has it.
 
 Unicode assigns it to nothing for ever. U+FFFD would not do: a caller may have sent it.
 """

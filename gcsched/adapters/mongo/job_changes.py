@@ -12,23 +12,23 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError
 from pymongo.read_concern import ReadConcern
 
 from gcsched.adapters.mongo.admissions import release_expired_keys
-from gcsched.adapters.mongo.caseless import filter_any_spelling
 from gcsched.adapters.mongo.codec import DECODE_ERRORS, decode, decode_each, explain_unreadable
 from gcsched.adapters.mongo.connection import Mongo, store_errors
 from gcsched.adapters.mongo.documents import BY_DEDUP_KEY, BY_ID, BY_REQUEST_ID, BY_STATE_AND_DUE
 from gcsched.adapters.mongo.driver_errors import (
     DUPLICATE_KEY,
     Problem,
-    is_document_error_code,
     classify_code,
+    is_document_error_code,
 )
+from gcsched.adapters.mongo.folded_queries import filter_any_spelling
 from gcsched.adapters.mongo.majority_read import READ_TIMEOUT_MS, read_majority
 from gcsched.adapters.mongo.outcomes import encode_outcome
-from gcsched.adapters.mongo.writing import write_errors
-from gcsched.domain.caseless import is_same_address
+from gcsched.adapters.mongo.write_checks import write_errors
+from gcsched.domain.address_folding import is_same_address
 from gcsched.domain.job import FINAL_STATES, Job, State
 from gcsched.errors import DuplicateJob, UnreadableJob
-from gcsched.usecases.management.partly import MAX_NAMED, PartialChange
+from gcsched.usecases.management.partial_change import MAX_NAMED, PartialChange
 
 Document = dict[str, Any]
 
@@ -78,7 +78,7 @@ class MongoJobChanges:
         """Change jobs (seen, changed) that are as they were seen; whose key is taken, stays.
 
         Gives how many were changed, and how many are to be looked at again: they were not as they
-        were seen, or their key has just become free. Raises PartlyChanged where some documents
+        were seen, or their key has just become free. Raises PartialChange where some documents
         cannot be changed, after all others were.
         """
         writes = [

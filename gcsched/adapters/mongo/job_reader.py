@@ -5,33 +5,33 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from gcsched.adapters.mongo.caseless import (
-    read_by_index,
-    filter_folded,
-    has_all_folded,
-    filter_any_spelling,
-)
 from gcsched.adapters.mongo.codec import (
     DECODE_ERRORS,
     decode,
-    is_list,
     decode_each,
     explain_unreadable,
+    is_list,
 )
 from gcsched.adapters.mongo.connection import Collection, Document, Mongo, store_errors
 from gcsched.adapters.mongo.documents import (
-    BY_REQUEST_ID_AND_ID,
     BY_EMPID,
     BY_FOLDED,
     BY_ID,
+    BY_REQUEST_ID_AND_ID,
     BY_STATE_AND_DUE,
     JobDocument,
 )
+from gcsched.adapters.mongo.folded_queries import (
+    filter_any_spelling,
+    filter_folded,
+    has_all_folded,
+    read_by_index,
+)
 from gcsched.adapters.mongo.majority_read import READ_TIMEOUT_MS, read_majority
-from gcsched.adapters.mongo.unreadable import UnreadableLog
+from gcsched.adapters.mongo.quarantine import UnreadableLog
 from gcsched.domain.ids import EPOCH
 from gcsched.domain.job import Job
-from gcsched.domain.job_list import JobFilter, JobListQuery, Cursor
+from gcsched.domain.job_list import Cursor, JobFilter, JobListQuery
 from gcsched.errors import UnreadableJob
 from gcsched.usecases.ports import Page
 
@@ -44,7 +44,7 @@ DEFAULT_FIELDS: Document = {"message": "", "attempts": []}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MongoJobList:
-    """Pages as the primary has them; where *is_certain*, as a majority has them."""
+    """Pages as the primary has them; where *is_majority_read*, as a majority has them."""
 
     mongo: Mongo
     is_majority_read: bool = False

@@ -6,9 +6,9 @@ from typing import Any
 
 from pymongo import ReturnDocument
 
-from gcsched.adapters.mongo.codec import read_time, read_text
+from gcsched.adapters.mongo.codec import read_text, read_time
 from gcsched.adapters.mongo.connection import Mongo, store_errors
-from gcsched.adapters.mongo.writing import write_errors
+from gcsched.adapters.mongo.write_checks import write_errors
 from gcsched.domain.pause import Pause
 
 PAUSE = "pause"

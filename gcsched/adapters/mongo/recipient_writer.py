@@ -11,8 +11,8 @@ from pymongo.errors import BulkWriteError
 
 from gcsched.adapters.mongo.connection import Mongo
 from gcsched.adapters.mongo.driver_errors import DUPLICATE_KEY, is_document_error_code
-from gcsched.adapters.mongo.writing import write_errors
-from gcsched.domain.caseless import fold_address
+from gcsched.adapters.mongo.write_checks import write_errors
+from gcsched.domain.address_folding import fold_address
 from gcsched.domain.job import Job
 
 MAX_NAMED = 10
@@ -104,7 +104,7 @@ def build_write(empid: str, jobs: Sequence[Job], save_id: SaveId) -> UpdateOne:
     """Make the usual write for one employee.
 
     It finds none to change where *save_id* was counted before, and where two processes meet an
-    employee at the same time: both end as a duplicate key, and `guarded` tells them apart.
+    employee at the same time: both end as a duplicate key, and `build_guarded_write` tells them apart.
     """
     latest, created = jobs[-1], [job.create_time for job in jobs]
     (mine, other), this = save_id.lists, str(save_id)

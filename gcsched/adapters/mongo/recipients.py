@@ -9,12 +9,12 @@ from typing import Any
 
 from pymongo import UpdateOne
 
-from gcsched.adapters.mongo.caseless import FOLDED
-from gcsched.adapters.mongo.codec import read_count, read_time, read_text, is_list
+from gcsched.adapters.mongo.codec import is_list, read_count, read_text, read_time
 from gcsched.adapters.mongo.connection import Collection, Document, Mongo, store_errors
 from gcsched.adapters.mongo.documents import BY_EMPID, BY_ID
+from gcsched.adapters.mongo.folded_queries import FOLDED
 from gcsched.adapters.mongo.majority_read import READ_TIMEOUT_MS, read_majority
-from gcsched.adapters.mongo.writing import write_errors
+from gcsched.adapters.mongo.write_checks import write_errors
 from gcsched.domain.job import FINAL_STATES
 from gcsched.domain.masking import PersonalWords
 from gcsched.domain.recipient import (

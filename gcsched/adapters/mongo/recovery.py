@@ -12,12 +12,7 @@ from gcsched.adapters.mongo.codec import UnreadableDocument, decode_each
 from gcsched.adapters.mongo.connection import Document, Mongo, store_errors
 from gcsched.adapters.mongo.documents import BY_ID, BY_LEASE, BY_STATE_AND_DUE
 from gcsched.adapters.mongo.outcomes import encode_outcome
-from gcsched.adapters.mongo.repairs import (
-    reset_endless_leases,
-    lease_unheld,
-    release_stale_claims,
-)
-from gcsched.adapters.mongo.unreadable import (
+from gcsched.adapters.mongo.quarantine import (
     Quarantine,
     UnreadableLog,
     quarantine,
@@ -25,7 +20,12 @@ from gcsched.adapters.mongo.unreadable import (
     release_repaired,
     warn_unknown_states,
 )
-from gcsched.adapters.mongo.writing import write_errors
+from gcsched.adapters.mongo.repairs import (
+    lease_unheld,
+    release_stale_claims,
+    reset_endless_leases,
+)
+from gcsched.adapters.mongo.write_checks import write_errors
 from gcsched.domain.job import CLAIMABLE, Job, State
 from gcsched.usecases.ports import Clock, Conclusion, Orphan
 

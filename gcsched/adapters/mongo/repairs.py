@@ -6,7 +6,7 @@ from typing import Any
 from gcsched.adapters.mongo.claims import LEASE_END
 from gcsched.adapters.mongo.connection import Collection as Jobs
 from gcsched.adapters.mongo.documents import BY_CLAIM, BY_ID, BY_LEASE, BY_STATE_AND_DUE
-from gcsched.adapters.mongo.unreadable import CLAIM_OR_NONE
+from gcsched.adapters.mongo.quarantine import CLAIM_OR_NONE
 from gcsched.domain.job import State
 
 Query = dict[str, Any]

@@ -12,7 +12,7 @@ from gcsched.adapters.mongo.claims import NEXT_VERSION
 from gcsched.adapters.mongo.connection import Collection, Mongo, store_errors
 from gcsched.adapters.mongo.documents import BY_STATE_AND_DUE
 from gcsched.adapters.mongo.majority_read import READ_TIMEOUT_MS, read_majority
-from gcsched.adapters.mongo.writing import write_errors
+from gcsched.adapters.mongo.write_checks import write_errors
 from gcsched.domain.job import State
 
 SWEEP = "sweep"

@@ -11,19 +11,19 @@ from typing import Any
 
 from pymongo import ReplaceOne, ReturnDocument
 
-from gcsched.adapters.mongo.caseless import (
-    FOLDED,
-    Query,
-    read_by_index,
-    read_if_indexed,
-    filter_any_spelling,
-)
-from gcsched.adapters.mongo.codec import read_latest_time, read_time, read_text
+from gcsched.adapters.mongo.codec import read_latest_time, read_text, read_time
 from gcsched.adapters.mongo.connection import Document, Mongo, store_errors
 from gcsched.adapters.mongo.documents import BY_FOLDED, BY_ID
+from gcsched.adapters.mongo.folded_queries import (
+    FOLDED,
+    Query,
+    filter_any_spelling,
+    read_by_index,
+    read_if_indexed,
+)
 from gcsched.adapters.mongo.majority_read import READ_TIMEOUT_MS
-from gcsched.adapters.mongo.writing import write_errors
-from gcsched.domain.caseless import is_same_address, fold_address
+from gcsched.adapters.mongo.write_checks import write_errors
+from gcsched.domain.address_folding import fold_address, is_same_address
 from gcsched.domain.suppression import Suppression
 
 MAX_COMPARED = 500  # as many as a process of the version before may write until the next filling
@@ -61,7 +61,7 @@ class MongoSuppressions:
 
         In all spellings, and in one statement as a rule. Each claim asks this, so what it reads
         has a limit. Where `folded` does not tell of all, because its index is not there or very
-        many lack the field, the first MOST_COMPARED are compared here, and others found as they
+        many lack the field, the first MAX_COMPARED are compared here, and others found as they
         are written and in small letters: until the index is made and the field filled.
         """
         addresses, folds = spelled.keys(), set(spelled.values())

@@ -21,18 +21,18 @@ from gcsched.adapters.store_url import (
     ESCAPING_ADVICE,
     StoreUrl,
     call_driver,
-    find_ca_problem,
     decode_part,
-    first_clause,
-    parse_host_and_port,
+    find_ca_problem,
     find_key_problem,
-    parse_pairs,
-    refuse_repeated,
-    quote_option,
-    parse_url,
+    first_clause,
     make_url_error,
+    parse_host_and_port,
+    parse_pairs,
+    parse_url,
+    quote_option,
+    refuse_repeated,
 )
-from gcsched.domain.contradiction import InvalidSetting
+from gcsched.domain.invalid_setting import InvalidSetting
 
 DEFAULT_DATABASE = "gcsched"
 

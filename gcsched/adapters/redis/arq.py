@@ -19,13 +19,13 @@ from arq.worker import Worker, func
 
 from gcsched.adapters.redis.advice import describe_redis_error
 from gcsched.adapters.redis.arq_client import DAILY, QUEUE, SWEEP, WAKE, pack_job, unpack_job
-from gcsched.adapters.redis.connection import redis_errors, close
+from gcsched.adapters.redis.connection import close, redis_errors
 from gcsched.adapters.redis.replies import expect_values
 from gcsched.domain.due import DailyPlan
 from gcsched.errors import GcschedError
-from gcsched.usecases.lasting_trouble import ProblemLog
 from gcsched.usecases.loops import cancel_until_done, retrieve_task_exception, sleep_unless
 from gcsched.usecases.ports import Clock
+from gcsched.usecases.problem_log import ProblemLog
 
 HEALTH_KEY = "gcsched:health"
 TIMEOUT = timedelta(seconds=5)
@@ -49,7 +49,7 @@ class ArqWakeUpQueue:
     now: Clock
 
     async def enqueue(self, second: int) -> None:
-        """Wake some process at Unix *second*; raises BellUnavailable."""
+        """Wake some process at Unix *second*; raises RedisUnavailable."""
         # A time in the past would make ARQ's PSETEX fail.
         until = datetime.fromtimestamp(second, UTC) if second > self.now().timestamp() else None
         with redis_errors("ringing the bell"):
@@ -58,7 +58,7 @@ class ArqWakeUpQueue:
             )
 
     async def find_missing(self, seconds: Collection[int]) -> Collection[int]:
-        """Give those of *seconds* that Redis does not have; raises BellUnavailable."""
+        """Give those of *seconds* that Redis does not have; raises RedisUnavailable."""
         asked = list(seconds)
         with redis_errors("looking for what was rung"):
             keys = [f"{job_key_prefix}{WAKE}:{each}" for each in asked]

@@ -34,7 +34,7 @@ class ForeignJob(Exception):
 
 
 def unpack_job(data: bytes) -> Any:
-    """Unpack a job; raises NotOurs unless it is as the service makes them.
+    """Unpack a job; raises ForeignJob unless it is as the service makes them.
 
     Of a job whose function or arguments do not fit ARQ logs the names, which may be anybody's data.
     """

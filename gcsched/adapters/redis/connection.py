@@ -12,7 +12,7 @@ import structlog
 from redis.asyncio import ConnectionPool, Redis
 from redis.exceptions import NoScriptError
 
-from gcsched.adapters.redis.advice import is_refusal, describe_redis_error
+from gcsched.adapters.redis.advice import describe_redis_error, is_refusal
 from gcsched.adapters.redis.failures import FAILURES
 from gcsched.adapters.redis.replies import InvalidReply, expect_integer, expect_null, expect_values
 from gcsched.adapters.redis.url import pool_options
@@ -121,7 +121,7 @@ class RedisSentMarkerStore:
             expect_integer(await self.redis.unlink(*keys), least=0, most=len(keys))
 
     async def find(self, marks: Sequence[tuple[str, str]]) -> Collection[tuple[str, str]]:
-        """Return those of *marks* that were noted; raise BellUnavailable unless that is exact.
+        """Return those of *marks* that were noted; raise RedisUnavailable unless that is exact.
 
         A noted mark is proof that a mail was sent. So one key that was never written is asked for
         as well: a Redis that has a value for it has one for every key.

@@ -28,7 +28,7 @@ def hash_mongo_location(uri: str) -> str:
 
 @dataclass(kw_only=True, eq=False)
 class RedisHeartbeatStore:
-    """Keep the latest beat of those that reach the MongoDB at *place*."""
+    """Keep the latest beat of those that reach the MongoDB at *mongo_location*."""
 
     redis: Redis
     mongo_location: str

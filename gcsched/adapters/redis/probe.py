@@ -57,7 +57,7 @@ class RedisProbe:
         self._script = Script(self.redis, PROBE_SCRIPT)
 
     async def check(self) -> None:
-        """Raise BellUnavailable unless Redis takes what the service writes, and gives it back."""
+        """Raise RedisUnavailable unless Redis takes what the service writes, and gives it back."""
         now = self.clock()
         if (
             self._checked_writes_at is not None

@@ -20,17 +20,17 @@ from gcsched.adapters.redis.replies import LimitedParser
 from gcsched.adapters.store_url import (
     StoreUrl,
     call_driver,
-    find_ca_problem,
     decode_part,
-    parse_host_and_port,
+    find_ca_problem,
     find_key_problem,
-    parse_pairs,
-    refuse_repeated,
-    quote_option,
-    parse_url,
     make_url_error,
+    parse_host_and_port,
+    parse_pairs,
+    parse_url,
+    quote_option,
+    refuse_repeated,
 )
-from gcsched.domain.contradiction import InvalidSetting
+from gcsched.domain.invalid_setting import InvalidSetting
 
 TIMEOUT_SECONDS = 2.0
 MAX_TIMEOUT_SECONDS = 60.0

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from gcsched.adapters.mail.headers import DATE_OCTETS, format_date
+from gcsched.adapters.mail.header_encoding import DATE_OCTETS, format_date
 from gcsched.domain.mail import Mail
 from gcsched.domain.smtp_reply import Reply, Stage
 from gcsched.errors import MalformedMail

@@ -10,14 +10,14 @@ from typing import NamedTuple
 
 from gcsched.adapters.smtp.conversation import (
     REFUSALS,
-    RawReply,
     Conversation,
     ConversationLost,
+    RawReply,
     ReplyTimeout,
 )
 from gcsched.adapters.smtp.envelope import Capabilities, EncodedMail
-from gcsched.adapters.smtp.options import Timeouts
 from gcsched.adapters.smtp.pipelining import EnvelopeProgress
+from gcsched.adapters.smtp.session_options import Timeouts
 from gcsched.domain.smtp_reply import (
     COMMAND_ERRORS,
     SERVICE_CLOSING,

@@ -4,7 +4,7 @@ from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
 from gcsched.cli import filters, output, paging
-from gcsched.cli.call import with_client_arguments, with_client
+from gcsched.cli.call import with_client, with_client_arguments
 from gcsched.cli.command import Command, CommandGroup
 from gcsched.cli.commands import job_actions, job_view
 from gcsched.cli.exit_codes import DONE

@@ -4,8 +4,8 @@ from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
 from gcsched.cli import arguments
-from gcsched.cli import values as when
-from gcsched.cli.call import with_client_arguments, with_client
+from gcsched.cli import times as when
+from gcsched.cli.call import with_client, with_client_arguments
 from gcsched.cli.command import Command
 from gcsched.cli.commands import job_view
 from gcsched.cli.job_ids import expand_job_id

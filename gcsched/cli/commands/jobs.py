@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gcsched.cli import arguments, confirm, filters, output
-from gcsched.cli.call import BULK_TIMEOUT_SECONDS, RunWithClient, with_client_arguments, with_client
+from gcsched.cli.call import BULK_TIMEOUT_SECONDS, RunWithClient, with_client, with_client_arguments
 from gcsched.cli.command import Command, CommandGroup
 from gcsched.cli.exit_codes import DONE
 from gcsched.cli.failure import WrongUsage

@@ -4,7 +4,7 @@ from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
 from gcsched.cli import arguments, confirm, fields, output
-from gcsched.cli.call import BULK_TIMEOUT_SECONDS, with_client_arguments, with_client
+from gcsched.cli.call import BULK_TIMEOUT_SECONDS, with_client, with_client_arguments
 from gcsched.cli.command import Command, CommandGroup
 from gcsched.cli.commands.jobs import format_job_count
 from gcsched.cli.exit_codes import DONE

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from gcsched.cli import call as calling
 from gcsched.cli import fields, output
-from gcsched.cli import values as when
+from gcsched.cli import times as when
 from gcsched.cli.arguments import parse_text
 from gcsched.cli.command import Command
-from gcsched.cli.commands import schedule_view, template, wishes
+from gcsched.cli.commands import optional_fields, schedule_view, template
+from gcsched.cli.delivery_blockers import DeliveryBlockers, find_blockers
 from gcsched.cli.exit_codes import DONE, REFUSED
 from gcsched.cli.failure import NotDone, WrongUsage
-from gcsched.cli.obstacles import DeliveryBlockers, find_blockers
 
 if TYPE_CHECKING:
     from gcsched.client import Client, ScheduledJob
@@ -52,7 +52,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     add("--name", default="", type=parse_text, metavar="NAME", help="{{username}} in the template")
     add("--at", default="now", metavar="TIME", help=f"{when.TIME_FORMS} (%(default)s)")
     add("--validate-only", action="store_true", help="store nothing, show how it would look")
-    wishes.add_arguments(parser)
+    optional_fields.add_arguments(parser)
 
 
 def schedule_mail(service: "Client", chosen: Namespace) -> int:
@@ -92,7 +92,7 @@ def parse_at(at: str, now: datetime) -> int:
 def send_request(service: "Client", chosen: Namespace, at: int) -> "task_pb2.MeetResponse":
     from gcsched.client.client import build_request
 
-    more = wishes.read_optional_fields(chosen)
+    more = optional_fields.read_optional_fields(chosen)
     request = build_request(chosen.empid, chosen.to, chosen.message, chosen.name, at, **more)
     request.validate_only = chosen.validate_only
     reply: task_pb2.MeetResponse = service.call("ScheduleMeet", request)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from gcsched.cli import fields
-from gcsched.domain.caller_text import replace_unprintable, quote
+from gcsched.domain.caller_text import quote, replace_unprintable
 
 if TYPE_CHECKING:
     from gcsched.client import ScheduledJob

@@ -5,8 +5,8 @@ import socket
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
-from gcsched.cli import arguments, confirm, fields, obstacles, output
-from gcsched.cli.call import BULK_TIMEOUT_SECONDS, with_client_arguments, with_client
+from gcsched.cli import arguments, confirm, delivery_blockers, fields, output
+from gcsched.cli.call import BULK_TIMEOUT_SECONDS, with_client, with_client_arguments
 from gcsched.cli.command import Command, CommandGroup
 from gcsched.cli.commands import schedule_view
 from gcsched.cli.commands.jobs import format_job_count
@@ -52,7 +52,7 @@ def print_daily_run(chosen: Namespace, reply: "task_pb2.RunDailyQueueResponse") 
 
 
 def find_pause_note(chosen: Namespace) -> str:
-    pause = obstacles.find_pause(chosen)
+    pause = delivery_blockers.find_pause(chosen)
     return "" if pause is None else schedule_view.describe_pause(pause)
 
 

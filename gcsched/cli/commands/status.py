@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from gcsched.cli import output, target
-from gcsched.cli.call import with_client_arguments, with_client, describe_call_failure, is_no_answer
+from gcsched.cli.call import describe_call_failure, is_no_answer, with_client, with_client_arguments
 from gcsched.cli.command import Command
 from gcsched.cli.commands import status_view
 from gcsched.cli.exit_codes import DONE

@@ -4,10 +4,10 @@ from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
 from gcsched.cli import arguments, fields, output, paging
-from gcsched.cli.call import with_client_arguments, with_client
+from gcsched.cli.call import with_client, with_client_arguments
 from gcsched.cli.command import Command, CommandGroup
 from gcsched.cli.exit_codes import DONE
-from gcsched.cli.values import TIME_FORMS_WITHOUT_DAILY
+from gcsched.cli.times import TIME_FORMS_WITHOUT_DAILY
 
 if TYPE_CHECKING:
     from gcsched.client import Client

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from gcsched.cli import arguments, fields, output, output_file
 from gcsched.cli.blocks import Block
-from gcsched.cli.call import with_client_arguments, with_client
+from gcsched.cli.call import with_client, with_client_arguments
 from gcsched.cli.command import Command, CommandGroup
 from gcsched.cli.commands import template_folder
 from gcsched.cli.exit_codes import DONE

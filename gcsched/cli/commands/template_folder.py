@@ -17,8 +17,8 @@ from gcsched.cli.failure import WrongUsage
 from gcsched.domain.caller_text import replace_unprintable
 
 if TYPE_CHECKING:
-    from gcsched.adapters.mail.template_check import Finding
-    from gcsched.adapters.mail.template_examination import FolderValidation
+    from gcsched.adapters.mail.template_analysis import Finding
+    from gcsched.adapters.mail.template_validation import FolderValidation
     from gcsched.adapters.mail.templates import Templates
     from gcsched.pb import task_pb2
 
@@ -35,7 +35,7 @@ def add_check_arguments(parser: ArgumentParser) -> None:
 def check(chosen: Namespace) -> int:
     """Print what a service would find at its start in the folder; 2 if it would not start."""
     with require_extra(SERVER, command="gcsched template check"):
-        from gcsched.adapters.mail.template_examination import validate_folder
+        from gcsched.adapters.mail.template_validation import validate_folder
         from gcsched.adapters.mail.templates import Templates
 
     found = validate_folder(chosen.folder)

@@ -7,7 +7,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from gcsched.dev.stores.machine import Machine, find_pycurl_libcurl, explain_unsupported_mongod
+from gcsched.dev.stores.machine import Machine, explain_unsupported_mongod, find_pycurl_libcurl
 from gcsched.errors import EmbeddedStoreProblem
 
 INSTALL_ADVICE = "run `pip install 'gcsched[embedded]'`"

@@ -16,7 +16,7 @@ from gcsched.dev.stores.binaries import find_mongod, mongod_environment
 from gcsched.dev.stores.children import LOOPBACK, ChildProcess, free_port, is_listening
 from gcsched.dev.stores.machine import this_machine
 from gcsched.dev.stores.replica_set import SET_NAME, Login, SingleNode, initialize_node
-from gcsched.dev.stores.running import run_server
+from gcsched.dev.stores.server import run_server
 
 # The log files of WiredTiger are what a small database weighs: 17 MB on disk instead of 315.
 SMALL_DATABASE_FLAGS = [

@@ -15,9 +15,9 @@ from redis.exceptions import ConnectionError as NotReady
 from gcsched.dev.stores.binaries import find_valkey
 from gcsched.dev.stores.children import LOOPBACK, ChildProcess, free_port
 from gcsched.dev.stores.machine import ensure_supported_system
-from gcsched.dev.stores.running import run_server
+from gcsched.dev.stores.server import run_server
 
-LONGEST_SOCKET_PATH = 100  # bytes: the kernel takes 107 on Linux, 103 on macOS
+MAX_SOCKET_PATH = 100  # bytes: the kernel takes 107 on Linux, 103 on macOS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +98,7 @@ def run_valkey(
 def socket_path(folder: Path) -> Path:
     """Return where the socket of *folder* lives: inside, or elsewhere when that is too long."""
     inside = folder / "valkey.sock"
-    if len(bytes(inside)) <= LONGEST_SOCKET_PATH:
+    if len(bytes(inside)) <= MAX_SOCKET_PATH:
         return inside
     return Path(tempfile.gettempdir()) / f"gcsched-{secrets.token_hex(8)}" / "valkey.sock"
 

@@ -6,29 +6,29 @@ from datetime import timedelta
 from typing import Protocol
 
 from gcsched.domain import commands as wishes
-from gcsched.domain.checks import Checked, require_valid, accept_value
-from gcsched.domain.commands import Cancel, Retry, Resolve, JobCommand, bulk_violations
+from gcsched.domain.checks import Checked, accept_value, require_valid
+from gcsched.domain.commands import Cancel, JobCommand, Resolve, Retry, bulk_violations
 from gcsched.domain.due import DailyPlan
 from gcsched.domain.job import Job, State
-from gcsched.domain.job_list import JobListQuery, Cursor
+from gcsched.domain.job_list import Cursor, JobListQuery
 from gcsched.domain.page_token import parse_page_size
 from gcsched.domain.validation import job_id_violations
 from gcsched.pb import task_pb2
-from gcsched.rpc.call import LONGEST_BULK_CALL, Context, timed_call_scope, call_scope
+from gcsched.rpc.call import MAX_BULK_CALL, Context, call_scope, timed_call_scope
 from gcsched.rpc.messages import View, job_message
 from gcsched.rpc.requests import filter_from, full_view_from, listing_from, state_from
 from gcsched.usecases.loop_share import LoopShare
+from gcsched.usecases.management.bulk_change import ApplyBulkChange, BulkChange
 from gcsched.usecases.management.change_job import ChangeJob
-from gcsched.usecases.management.change_jobs import ApplyBulkChange, BulkChange
 from gcsched.usecases.management.read_jobs import ReadJobs
 from gcsched.usecases.ports import Clock
 
-LARGEST_PAGE_BYTES = 3 * 1024 * 1024  # gRPC's own clients take 4 MiB
+MAX_PAGE_BYTES = 3 * 1024 * 1024  # gRPC's own clients take 4 MiB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageRequest:
-    """One page of a list: the *most* jobs *after* a place."""
+    """One page of a list: the *limit* jobs *after* a place."""
 
     listing: JobListQuery
     after: Cursor | None
@@ -119,13 +119,13 @@ class ChangeJobMethods:
     async def CancelJobs(
         self, request: task_pb2.ChangeJobsRequest, context: Context
     ) -> task_pb2.ChangeJobsResponse:
-        async with call_scope(request, context, longest=LONGEST_BULK_CALL) as within:
+        async with call_scope(request, context, longest=MAX_BULK_CALL) as within:
             return await self._apply_to_jobs(request, wishes.parse_cancel(request.reason), within)
 
     async def RetryJobs(
         self, request: task_pb2.ChangeJobsRequest, context: Context
     ) -> task_pb2.ChangeJobsResponse:
-        async with call_scope(request, context, longest=LONGEST_BULK_CALL) as within:
+        async with call_scope(request, context, longest=MAX_BULK_CALL) as within:
             return await self._apply_to_jobs(request, self._retry_command(), within)
 
     def _retry_command(self) -> Checked[Retry]:
@@ -167,7 +167,7 @@ async def build_fitting_messages(
 ) -> list[task_pb2.Job]:
     """Give as many messages as fit into one answer, one at least; AIP-158 lets a page be short."""
     messages: list[task_pb2.Job] = []
-    left = LARGEST_PAGE_BYTES
+    left = MAX_PAGE_BYTES
     for job in jobs:
         if share.is_used_up():
             await share.wait()

@@ -6,7 +6,7 @@ from gcsched.domain.checks import require_valid
 from gcsched.domain.recipient import Recipient
 from gcsched.domain.validation import empid_violations
 from gcsched.pb import task_pb2
-from gcsched.rpc.call import LONGEST_BULK_CALL, Context, timed_call_scope
+from gcsched.rpc.call import MAX_BULK_CALL, Context, timed_call_scope
 from gcsched.usecases.management.recipients import ManageRecipients
 
 
@@ -25,7 +25,7 @@ class RecipientMethods:
         self, request: task_pb2.ForgetRecipientRequest, context: Context
     ) -> task_pb2.ForgetRecipientResponse:
         doing = "forgetting an employee"
-        async with timed_call_scope(request, context, doing, longest=LONGEST_BULK_CALL):
+        async with timed_call_scope(request, context, doing, longest=MAX_BULK_CALL):
             require_valid(empid_violations(request.empid))
             forgotten = await self.recipients.forget(request.empid)
             return task_pb2.ForgetRecipientResponse(

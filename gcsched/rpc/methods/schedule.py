@@ -9,10 +9,10 @@ from gcsched.domain.checks import require_valid
 from gcsched.domain.request import MeetRequest, batch_violations
 from gcsched.errors import GcschedError, RequestTooLarge
 from gcsched.pb import task_pb2
-from gcsched.rpc.batches import BatchMessage, ConvertedRequests, BatchRequests, as_requests
-from gcsched.rpc.call import LARGEST_REQUEST, Context, check_size, time_left
+from gcsched.rpc.batches import BatchMessage, BatchRequests, ConvertedRequests, as_requests
+from gcsched.rpc.call import MAX_REQUEST, Context, check_size, time_left
 from gcsched.rpc.concurrency import CallLimiter
-from gcsched.rpc.messages import Answer, batch_answer, meet_response, dry_run_response
+from gcsched.rpc.messages import Answer, batch_answer, dry_run_response, meet_response
 from gcsched.rpc.requests import request_from
 from gcsched.rpc.status import ErrorsAsStatus
 from gcsched.usecases.admission.preview import DryRun
@@ -21,7 +21,7 @@ from gcsched.usecases.loop_share import LoopShare
 
 PREVIEWS_PER_SLOT = 50  # in one turn; then it may be somebody else's
 BRIEF_SUBJECT_LENGTH = 100
-LARGEST_ANSWERS_BYTES = 3 * 1024 * 1024  # a client takes 4 MiB; beyond this each is told in brief
+MAX_ANSWERS_BYTES = 3 * 1024 * 1024  # a client takes 4 MiB; beyond this each is told in brief
 
 Reply = task_pb2.MeetResponse | GcschedError
 
@@ -66,8 +66,8 @@ class ScheduleMethods:
         for number in range(len(requests)):
             if self.share.is_used_up():
                 await self.share.wait()
-            if (octets := requests.size_of(number)) > LARGEST_REQUEST:
-                answers[number] = RequestTooLarge(octets, LARGEST_REQUEST)
+            if (octets := requests.size_of(number)) > MAX_REQUEST:
+                answers[number] = RequestTooLarge(octets, MAX_REQUEST)
             else:
                 (shown if requests.read(number).validate_only else wanted).append(number)
         answers |= zip(
@@ -81,7 +81,7 @@ class ScheduleMethods:
 
     async def _preview_all(self, raws: ConvertedRequests, until: float) -> list[Reply]:
         """Rehearse all; keep no more whole previews than one answer has room for."""
-        replies, left = list[Reply](), LARGEST_ANSWERS_BYTES
+        replies, left = list[Reply](), MAX_ANSWERS_BYTES
         for begin in range(0, len(raws), PREVIEWS_PER_SLOT):
             some = raws[begin : begin + PREVIEWS_PER_SLOT]
             for reply in await self._dry_run_all(some, time_until(until)):
@@ -108,7 +108,7 @@ class ScheduleMethods:
         self, response: task_pb2.BatchScheduleMeetsResponse, replies: Iterable[Reply]
     ) -> None:
         """Add an answer for each of *replies*, in brief where the message would be too large."""
-        left = LARGEST_ANSWERS_BYTES
+        left = MAX_ANSWERS_BYTES
         for reply in replies:
             if self.share.is_used_up():
                 await self.share.wait()

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 
 from gcsched.domain.checks import require_valid
-from gcsched.domain.pause import parse_pause, parse_optional_by
+from gcsched.domain.pause import parse_optional_by, parse_pause
 from gcsched.pb import task_pb2
-from gcsched.rpc.call import LONGEST_BULK_CALL, Context, timed_call_scope, call_scope
+from gcsched.rpc.call import MAX_BULK_CALL, Context, call_scope, timed_call_scope
 from gcsched.rpc.methods.status import pause_message
 from gcsched.usecases.ports import Clock
 from gcsched.usecases.recovery.daily_run import DailyRun
-from gcsched.usecases.relays.pause import PausableTransport
+from gcsched.usecases.relays.sending_pause import PausableTransport
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +22,7 @@ class SendingMethods:
         self, request: task_pb2.RunDailyQueueRequest, context: Context
     ) -> task_pb2.RunDailyQueueResponse:
         doing = "moving the daily queue"
-        async with timed_call_scope(request, context, doing, longest=LONGEST_BULK_CALL):
+        async with timed_call_scope(request, context, doing, longest=MAX_BULK_CALL):
             return task_pb2.RunDailyQueueResponse(count=await self.daily_run.run_now())
 
     async def PauseSending(

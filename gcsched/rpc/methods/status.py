@@ -7,7 +7,7 @@ from gcsched.domain.pause import Pause
 from gcsched.pb import task_pb2
 from gcsched.rpc.call import Context, timed_call_scope
 from gcsched.usecases.monitoring.lateness import LatenessQuantiles
-from gcsched.usecases.monitoring.status import RelayReport, StatusReport, ReadStatus
+from gcsched.usecases.monitoring.status import ReadStatus, RelayReport, StatusReport
 from gcsched.usecases.monitoring.store_health import StoreReport
 from gcsched.usecases.ports import JobCounts
 

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from gcsched.domain.address import parse_stored_address, parse_new_address
+from gcsched.domain.address import parse_new_address, parse_stored_address
 from gcsched.domain.address_rules import AddressRules
 from gcsched.domain.checks import Checked, require_valid
-from gcsched.domain.page_token import parse_page_size, encode_page_token, parse_page_token
+from gcsched.domain.page_token import encode_page_token, parse_page_size, parse_page_token
 from gcsched.domain.suppression import expire_time_violations
 from gcsched.domain.validation import reason_violations
 from gcsched.pb import task_pb2

@@ -12,9 +12,9 @@ from gcsched.errors import InvalidRequest
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
-    """One caller's job on its way into the store; if it comes *too_late*, only to be found there.
+    """One caller's job on its way into the store; if it comes *late_error*, only to be found there.
 
-    The caller waits *until* that ``time.monotonic()``.
+    The caller waits *deadline* that ``time.monotonic()``.
     """
 
     job: Job

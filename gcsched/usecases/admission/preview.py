@@ -118,7 +118,7 @@ class PreviewTemplate:
     now: Clock
 
     def preview(self, sample: SampleRecipient) -> MailPreview:
-        """Show the mail of *specimen*, as if it were due now; raises InvalidRequest."""
+        """Show the mail of *sample*, as if it were due now; raises InvalidRequest."""
         now = self.now()
         raw = MeetRequest(
             empid=sample.empid,

@@ -7,13 +7,13 @@ from functools import partial
 
 from gcsched.domain.job import Job
 from gcsched.errors import StoreUnavailable
-from gcsched.usecases.lasting_trouble import ProblemLog
 from gcsched.usecases.loops import sleep_unless
 from gcsched.usecases.ports import Recipients
+from gcsched.usecases.problem_log import ProblemLog
 
 MAX_WAITING = 20_000
 MAX_BATCH_SIZE = 500
-LONGEST_DELAY = timedelta(seconds=5)
+MAX_DELAY = timedelta(seconds=5)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -29,7 +29,9 @@ class RecipientWriter:
     _batch: int = field(default=0, init=False)
     _failures: int = field(default=0, init=False)
     _problem_log: ProblemLog = field(
-        default_factory=partial(ProblemLog, event="user details wait", end_event="user details written"),
+        default_factory=partial(
+            ProblemLog, event="user details wait", end_event="user details written"
+        ),
         init=False,
     )
 
@@ -46,7 +48,7 @@ class RecipientWriter:
     def delay(self) -> timedelta:
         """How long to wait for the next save: twice as long after each failure."""
         longer: timedelta = self.interval * (1 << min(self._failures, 20))
-        return max(self.interval, min(longer, LONGEST_DELAY))
+        return max(self.interval, min(longer, MAX_DELAY))
 
     async def flush(self) -> None:
         """Keep what waits; what the store does not take waits for the next time.

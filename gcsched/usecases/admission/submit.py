@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TypeVar
 
-from gcsched.domain.dedup import AdmissionAnswer, AdmissionResult, AdmissionOutcome, is_new_job
+from gcsched.domain.dedup import AdmissionAnswer, AdmissionOutcome, AdmissionResult, is_new_job
 from gcsched.domain.job import Job, State
 from gcsched.domain.request import MeetRequest
 from gcsched.errors import (
@@ -22,18 +22,18 @@ from gcsched.usecases.admission.recipient_writer import RecipientWriter
 from gcsched.usecases.batching import GroupCommit
 from gcsched.usecases.loop_share import LoopShare
 from gcsched.usecases.ports import (
+    AdmissionCheck,
     AdmissionError,
     Admissions,
     Clock,
-    AdmissionCheck,
-    Observer,
     NullObserver,
+    Observer,
     admit_always,
 )
-from gcsched.usecases.wakeups import LONGEST_WAIT_FOR_QUEUE, WakeUps
+from gcsched.usecases.wakeups import MAX_WAIT_FOR_QUEUE, WakeUps
 
-LONGEST_WRITE = timedelta(seconds=3)  # a silent primary leaves time to find the next one
-SHORTEST_WRITE = timedelta(seconds=1)
+MAX_WRITE = timedelta(seconds=3)  # a silent primary leaves time to find the next one
+MIN_WRITE = timedelta(seconds=1)
 RETRY_INTERVAL_SECONDS = 0.1
 Made = TypeVar("Made")
 
@@ -71,9 +71,7 @@ class AdmissionWriter:
             left = [each.deadline - now for each in group if each.deadline > now]
             within = timedelta(seconds=min(left, default=0.0))
             try:
-                answers = await self._admit_once(
-                    jobs, late, min(max(within, SHORTEST_WRITE), LONGEST_WRITE)
-                )
+                answers = await self._admit_once(jobs, late, min(max(within, MIN_WRITE), MAX_WRITE))
             except AdmissionClosed:
                 raise
             except StoreUnavailable:
@@ -221,7 +219,7 @@ async def run_in_share(work: Awaitable[Made], share: LoopShare, seconds: float) 
 async def wait_for_wake_ups(rings: Iterable[asyncio.Future[None] | None]) -> None:
     """Wait for the bell, and not for long: a reply does not depend on it."""
     if out := {rung for rung in rings if rung is not None}:
-        await asyncio.wait(out, timeout=LONGEST_WAIT_FOR_QUEUE.total_seconds())
+        await asyncio.wait(out, timeout=MAX_WAIT_FOR_QUEUE.total_seconds())
 
 
 def resolve_answer(

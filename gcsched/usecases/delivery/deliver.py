@@ -16,9 +16,9 @@ from gcsched.domain.masking import mask
 from gcsched.domain.outcome import (
     MAX_TEXT_LENGTH,
     apply_attempt,
-    make_attempt,
-    end_before_attempt,
     apply_interruption,
+    end_before_attempt,
+    make_attempt,
 )
 from gcsched.domain.permit import Permit
 from gcsched.domain.retry import RetryPolicy
@@ -33,11 +33,11 @@ from gcsched.errors import (
 )
 from gcsched.usecases.batching import GroupCommit
 from gcsched.usecases.ports import (
-    Transport,
     Claims,
     Clock,
-    MailComposer,
     Conclusion,
+    MailComposer,
+    Transport,
 )
 
 
@@ -110,7 +110,7 @@ class Deliver:
     chance: Callable[[], float]
 
     async def deliver(self, claimed: ClaimedJob) -> Conclusion:
-        """Deliver once. Whatever is cancelled here, ``interrupted`` says what it came to."""
+        """Deliver once. Whatever is cancelled here, ``conclude_interrupted`` says what it came to."""
         started = self.now()
         ended = end_before_attempt(claimed.job, suppression=claimed.suppression, now=started)
         if ended is not None:

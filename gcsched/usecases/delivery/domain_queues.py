@@ -14,8 +14,8 @@ from gcsched.usecases.ports import Clock
 WAITING_PER_SLOT = 4
 MAX_WAITING_PER_SLOT = 250
 ACCEPTABLE_WAIT = timedelta(seconds=2)
-SHORTEST_DELAY = timedelta(seconds=1)
-LONGEST_DELAY = timedelta(seconds=59)  # rounded up it still lies within what the ringer remembers
+MIN_DELAY = timedelta(seconds=1)
+MAX_DELAY = timedelta(seconds=59)  # rounded up it still lies within what the ringer remembers
 MAX_QUEUES = 1_000
 MEAN_WEIGHT = 1 / 8
 URGENT_FIRST = -(2**62)  # before the number of any other
@@ -25,9 +25,9 @@ NumberedJob = tuple[int, ClaimedJob]
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class DomainQueue:
-    """One domain: who is in a conversation on one of its *places*, and who waits, in order.
+    """One domain: who is in a conversation on one of its *slots*, and who waits, in order.
 
-    The first *turns* of those who wait have a place as soon as a session is free.
+    The first *reserved_slots* of those who wait have a place as soon as a session is free.
     """
 
     slots: int
@@ -76,17 +76,17 @@ class DomainQueue:
     def estimate_start_time(self, now: datetime) -> datetime:
         """Guess when the next one that cannot wait here has its turn, each after the other."""
         step = self.estimate_duration(now) / self.slots
-        soonest = now + max(SHORTEST_DELAY, step * self.waiting_for_slot)
-        slot = min(max(self.next_start_time or soonest, soonest), now + LONGEST_DELAY)
-        self.next_start_time = min(slot + step, now + LONGEST_DELAY)
+        soonest = now + max(MIN_DELAY, step * self.waiting_for_slot)
+        slot = min(max(self.next_start_time or soonest, soonest), now + MAX_DELAY)
+        self.next_start_time = min(slot + step, now + MAX_DELAY)
         return round_up_to_second(slot)
 
 
 class DomainQueues:
-    """A queue in which each domain has *limit* places: in conversation or next in turn.
+    """A queue in which each domain has *slots_per_domain* places: in conversation or next in turn.
 
     In order of arrival but for those whose domain is full; urgent ones go before all others. A
-    *limit* of 0: nothing but that order.
+    *slots_per_domain* of 0: nothing but that order.
     """
 
     def __init__(self, *, slots_per_domain: int, now: Clock) -> None:

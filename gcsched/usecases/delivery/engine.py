@@ -12,32 +12,32 @@ from gcsched.errors import StoreUnavailable
 from gcsched.usecases.delivery.deliver import ClaimedJob
 from gcsched.usecases.delivery.leases import Leases
 from gcsched.usecases.delivery.worker_pool import WorkerPool
-from gcsched.usecases.lasting_trouble import ProblemLog
 from gcsched.usecases.loops import cancel_until_done, finish
 from gcsched.usecases.ports import (
+    BatchStep,
     ClaimedBatch,
     Claims,
     Clock,
     Gate,
-    Observer,
-    BatchStep,
-    Suppressions,
     NullObserver,
+    Observer,
+    Suppressions,
 )
+from gcsched.usecases.problem_log import ProblemLog
 
 POLL_INTERVAL_SECONDS = 0.01
 URGENT_INTERVAL_SECONDS = 0.1
 MAX_IDLE_CLAIMS = 50
 AFTER_FAILURE_SECONDS = 0.5
-LONGEST_CLAIM = timedelta(seconds=15)
+MAX_CLAIM = timedelta(seconds=15)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Engine:
     """Claim at every nudge. A nudge says that something may be due; what, is asked of the store.
 
-    A claim takes *bite* jobs at most: the first mails leave while the next ones are claimed, and
-    replicas that wake together share a second evenly. *ring_for_others* is called when more is
+    A claim takes *batch_size* jobs at most: the first mails leave while the next ones are claimed, and
+    replicas that wake together share a second evenly. *wake_others* is called when more is
     due than this process took. The *gate* says how many mails may leave; shut, nothing is claimed.
     """
 
@@ -112,7 +112,7 @@ class Engine:
     async def _claim_uncancelled(self, *, urgent_only: bool = False) -> ClaimedBatch | None:
         # A claim cut off half-way would keep its jobs from everybody for the time of a lease.
         claim = self._claim_granted(urgent_only=urgent_only)
-        return await finish(claim, within=LONGEST_CLAIM)
+        return await finish(claim, within=MAX_CLAIM)
 
     async def _claim_granted(self, *, urgent_only: bool) -> ClaimedBatch | None:
         """Claim as many as there is room for and the gate lets through; None for nothing at all."""

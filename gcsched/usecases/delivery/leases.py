@@ -6,9 +6,9 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from gcsched.errors import StoreUnavailable
-from gcsched.usecases.lasting_trouble import ProblemLog
 from gcsched.usecases.loops import sleep_unless
 from gcsched.usecases.ports import ClaimedBatch, Claims, Conclusion
+from gcsched.usecases.problem_log import ProblemLog
 
 RENEW_EVERY = timedelta(seconds=10)
 AFTER_FAILURE = timedelta(seconds=1)
@@ -17,7 +17,7 @@ AFTER_FAILURE = timedelta(seconds=1)
 class Leases:
     """Count the jobs still held under each claim token, renew those tokens, and tell the room.
 
-    Those that *parked* counts take no room: they do not wait for what others wait for.
+    Those that *exempt_count* counts take no room: they do not wait for what others wait for.
     """
 
     def __init__(

@@ -17,9 +17,9 @@ from gcsched.domain.masking import mask
 from gcsched.domain.smtp_reply import Kind
 from gcsched.domain.suppression import suppression_from
 from gcsched.errors import StoreRefused, StoreUnavailable
-from gcsched.usecases.lasting_trouble import ProblemLog
 from gcsched.usecases.loops import flush_until
 from gcsched.usecases.ports import Conclusion, Outcomes, Suppressions
+from gcsched.usecases.problem_log import ProblemLog
 
 MAX_BATCH_SIZE = 500
 END_EVENTS = {

@@ -12,7 +12,7 @@ from gcsched.usecases.delivery.deliver import ClaimedJob, Deliver
 from gcsched.usecases.delivery.domain_queues import DomainQueues
 from gcsched.usecases.delivery.outcomes import OutcomeRecorder
 from gcsched.usecases.delivery.sent_markers import SentMarkers
-from gcsched.usecases.delivery.staffing import WorkerScaler
+from gcsched.usecases.delivery.worker_scaler import WorkerScaler
 from gcsched.usecases.loops import cancel_until_done
 from gcsched.usecases.ports import Conclusion
 

@@ -7,18 +7,18 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from gcsched.domain.commands import Retry, JobCommand, apply, is_satisfied
+from gcsched.domain.commands import JobCommand, Retry, apply, is_satisfied
 from gcsched.domain.ids import etag_of
 from gcsched.domain.job import CLAIMABLE, Job
 from gcsched.domain.suppression import Suppression
-from gcsched.errors import JobContended, EtagMismatch, StoreUnavailable, UnknownJob
-from gcsched.usecases.ports import Clock, AdmissionCheck, JobChanges, Suppressions, admit_always
+from gcsched.errors import EtagMismatch, JobContended, StoreUnavailable, UnknownJob
+from gcsched.usecases.ports import AdmissionCheck, Clock, JobChanges, Suppressions, admit_always
 from gcsched.usecases.wakeups import WakeUps
 
 MAX_TRIES = 5
 RACE_INTERVAL_SECONDS = 0.02
 RETRY_INTERVAL_SECONDS = 0.1
-SHORTEST_WRITE = timedelta(milliseconds=500)
+MIN_WRITE = timedelta(milliseconds=500)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +90,7 @@ class ChangeJob:
         suppression = await self._find_suppression(job) if isinstance(wish, Retry) else None
         changed = apply(wish, job, suppression=suppression, now=now)
         left = timedelta(seconds=until - time.monotonic())
-        if not await self.store.change(job, changed, within=max(left, SHORTEST_WRITE)):
+        if not await self.store.change(job, changed, within=max(left, MIN_WRITE)):
             return None
         name = type(wish).__name__.lower()
         log = structlog.get_logger()

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from gcsched.domain.job import Job
-from gcsched.domain.job_list import JobFilter, JobListQuery, Cursor
+from gcsched.domain.job_list import Cursor, JobFilter, JobListQuery
 from gcsched.errors import UnknownJob
 from gcsched.usecases.ports import JobList, JobReader, Page
 

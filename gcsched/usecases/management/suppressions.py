@@ -10,11 +10,11 @@ import structlog
 
 from gcsched.domain.outcome import end_before_attempt
 from gcsched.domain.suppression import Suppression
-from gcsched.domain.token_bucket import SHARED_BUCKET_TIMEOUT_SECONDS, MAX_SLOT_WAIT_SECONDS
+from gcsched.domain.token_bucket import MAX_SLOT_WAIT_SECONDS, SHARED_BUCKET_TIMEOUT_SECONDS
 from gcsched.errors import UnknownSuppression
 from gcsched.usecases.management.change_job import truncate_to_millisecond
-from gcsched.usecases.management.partly import PartialChange, make_unchangeable_error
-from gcsched.usecases.ports import SuppressionStore, InFlightJobs, Clock
+from gcsched.usecases.management.partial_change import PartialChange, make_unchangeable_error
+from gcsched.usecases.ports import Clock, InFlightJobs, SuppressionStore
 
 LOOP_TURN_SECONDS = 0.5
 BODY_START_WAIT_SECONDS = (
@@ -38,7 +38,7 @@ class SuppressionPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ManageSuppressions:
-    """*lasting* is how long an address is blocked unless somebody says until when."""
+    """*default_duration* is how long an address is blocked unless somebody says until when."""
 
     store: SuppressionStore
     jobs: InFlightJobs
@@ -61,7 +61,7 @@ class ManageSuppressions:
     async def add(self, address: str, *, reason: str, until: datetime | None) -> Suppression:
         """Block *address*: no claim may begin a body to it after this. Raises StoreUnavailable.
 
-        A body that was allowed to begin before is waited for, as long as `_let_bodies_begin` does.
+        A body that was allowed to begin before is waited for, as long as `_wait_for_begun_bodies` does.
 
         First the suppression, then the claims: what is claimed after the suppression was written
         meets it, as each claim is followed by a look at the suppressions.

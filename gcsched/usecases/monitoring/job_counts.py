@@ -7,12 +7,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from gcsched.errors import StoreUnavailable
-from gcsched.usecases.lasting_trouble import ProblemLog
 from gcsched.usecases.loops import run_until, sleep_unless
-from gcsched.usecases.ports import Clock, JobCounts, JobCounter
+from gcsched.usecases.ports import Clock, JobCounter, JobCounts
+from gcsched.usecases.problem_log import ProblemLog
 
 EVERY = timedelta(minutes=1)
-LONGEST_AGE = timedelta(minutes=3)
+MAX_AGE = timedelta(minutes=3)
 # A count looks at each index entry of a state: 10 ms for some thousand jobs, seconds for millions.
 # Each process counts for itself. So at least two seconds pass before the next, and nineteen times
 # what a dear one took, however many look: what is cheap costs MongoDB a fortieth of one core for
@@ -20,17 +20,17 @@ LONGEST_AGE = timedelta(minutes=3)
 FAST_SECONDS = 0.05
 PAUSE_AFTER_FAST_SECONDS, PAUSE_FACTOR_AFTER_SLOW = 2.0, 19.0
 AFTER_FAILURE_SECONDS = 5.0
-LONGEST_WAIT_SECONDS = 0.5
+MAX_WAIT_SECONDS = 0.5
 
 
 async def count_none() -> int:
-    """Be the *unreadable* where no job can be."""
+    """Be the *count_unreadable* where no job can be."""
     return 0
 
 
 @dataclass(kw_only=True, eq=False)
 class CachedJobCounts:
-    """*unreadable* counts the jobs that cannot be read.
+    """*count_unreadable* counts the jobs that cannot be read.
 
     One count at a time, in the loop `run`, which belongs to no caller: all who ask meanwhile share
     it, and none of them can cancel it.
@@ -55,7 +55,7 @@ class CachedJobCounts:
     @property
     def latest(self) -> JobCounts | None:
         """The latest counts; None when they are unknown or too old to be true."""
-        is_true = self.clock() - self._counted_at <= LONGEST_AGE.total_seconds()
+        is_true = self.clock() - self._counted_at <= MAX_AGE.total_seconds()
         return self._counts if is_true else None
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -66,7 +66,7 @@ class CachedJobCounts:
         if self.clock() < self._not_before:
             return
         self._requested.set()
-        await sleep_unless(self._done, LONGEST_WAIT_SECONDS)
+        await sleep_unless(self._done, MAX_WAIT_SECONDS)
 
     async def _count_repeatedly(self) -> None:
         while True:

@@ -7,7 +7,7 @@ from datetime import datetime
 from gcsched.domain.pause import Pause
 from gcsched.domain.relay_health import HealthReport
 from gcsched.usecases.monitoring.job_counts import CachedJobCounts
-from gcsched.usecases.monitoring.lateness import LatenessQuantiles, Lateness
+from gcsched.usecases.monitoring.lateness import Lateness, LatenessQuantiles
 from gcsched.usecases.monitoring.store_health import StoreHealth, StoreReport
 from gcsched.usecases.ports import Clock, JobCounts, RelayInUse, RelaySessions
 
@@ -36,7 +36,7 @@ class ServiceInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusReport:
-    """*counts* were made at *counted*; None: unknown, because MongoDB is away.
+    """*counts* were made at *count_time*; None: unknown, because MongoDB is away.
 
     The report itself was made at *report_time*.
     """
@@ -57,7 +57,7 @@ def no_pause() -> None:
 
 
 def unknown_health(_: str) -> HealthReport:
-    """Be the *health* of relays that nobody keeps in mind."""
+    """Be the *relay_health* of relays that nobody keeps in mind."""
     return HealthReport()
 
 
@@ -70,7 +70,7 @@ def no_problems() -> Sequence[str]:
 class ReadStatus:
     """*pause* tells the pause that this process knows of, *problems* what an operator must mend.
 
-    *health* tells of the relay of this name whether it can be used.
+    *relay_health* tells of the relay of this name whether it can be used.
     """
 
     job_counts: CachedJobCounts

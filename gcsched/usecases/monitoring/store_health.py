@@ -13,7 +13,7 @@ EVERY = timedelta(seconds=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreReport:
-    """*trouble* is what is wrong, None: nothing; either has been so since *state_time*."""
+    """*problem* is what is wrong, None: nothing; either has been so since *state_time*."""
 
     name: str
     problem: str | None
@@ -24,7 +24,7 @@ class StoreReport:
 class StoreHealth:
     """Remember when the store *name* fell into trouble, or out of it.
 
-    Of *troubles*, each of which returns None where nothing is wrong, the first one counts.
+    Of *problem_checks*, each of which returns None where nothing is wrong, the first one counts.
     """
 
     name: str

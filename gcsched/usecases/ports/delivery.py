@@ -12,9 +12,9 @@ from gcsched.domain.suppression import Suppression
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimedBatch:
-    """Jobs claimed together, and how many due jobs the claim *saw*.
+    """Jobs claimed together, and how many due jobs the claim *due_count*.
 
-    *until* is the end of the lease by ``time.monotonic()``, told cautiously.
+    *lease_end* is the end of the lease by ``time.monotonic()``, told cautiously.
     """
 
     token: str
@@ -27,7 +27,7 @@ class ClaimedBatch:
 class Conclusion:
     """What became of a claimed job: written only while *claim* still holds it.
 
-    *instead* is what the job was found to be where the claim was lost; None: it is gone.
+    *found_state* is what the job was found to be where the claim was lost; None: it is gone.
     """
 
     claim: str
@@ -84,7 +84,7 @@ class SentMarkerStore(Protocol):
         """Drop what the database knows by now."""
 
     async def find(self, marks: Sequence[tuple[str, str]]) -> Collection[tuple[str, str]]:
-        """Give those of *marks* that were noted; raises BellUnavailable when nobody can tell."""
+        """Give those of *marks* that were noted; raises RedisUnavailable when nobody can tell."""
 
 
 class MailComposer(Protocol):

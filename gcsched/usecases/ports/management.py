@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from gcsched.domain.job import Job
-from gcsched.domain.job_list import JobFilter, JobListQuery, Cursor
+from gcsched.domain.job_list import Cursor, JobFilter, JobListQuery
 from gcsched.domain.recipient import Recipient
 from gcsched.domain.suppression import Suppression
 
@@ -57,7 +57,7 @@ class BulkJobChanges(Protocol):
         """Change jobs that are as they were seen; whose dedup key is taken, stays.
 
         Gives how many were changed, and how many are to be looked at again. After StoreUnavailable
-        some may be changed, for good or not. Raises PartlyChanged where some cannot be changed,
+        some may be changed, for good or not. Raises PartialChange where some cannot be changed,
         after all others were.
         """
 
@@ -91,7 +91,7 @@ class InFlightJobs(Protocol):
     async def change_all(self, pairs: Sequence[tuple[Job, Job]]) -> tuple[int, int]:
         """Change jobs (seen, changed) that are as they were seen; say how many were, and not.
 
-        Raises PartlyChanged where some cannot be changed, after all others were.
+        Raises PartialChange where some cannot be changed, after all others were.
         """
 
 

@@ -12,7 +12,7 @@ from gcsched.domain.job import State
 class JobCounts:
     """How many jobs are in each state, where that could be counted in time.
 
-    *oldest_due* is how late the longest waiting of those that are due was then; 0: none was due.
+    *oldest_due_age* is how late the longest waiting of those that are due was then; 0: none was due.
     *unreadable* are those that are set aside, and those in states that are not ours.
     """
 
@@ -41,10 +41,10 @@ class HeartbeatStore(Protocol):
     """Where processes that reach the same MongoDB say so."""
 
     async def write(self, mark: str) -> None:
-        """Store *mark* as the latest beat; raises BellUnavailable."""
+        """Store *mark* as the latest beat; raises RedisUnavailable."""
 
     async def read_latest(self) -> str | None:
-        """Return the latest beat, None if there is none; raises BellUnavailable."""
+        """Return the latest beat, None if there is none; raises RedisUnavailable."""
 
 
 class RelayInUse(Protocol):

@@ -79,7 +79,7 @@ class IndexFault(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexProblem:
-    """What is wrong with one index, and *why* it stays so; "": nothing stands in the way."""
+    """What is wrong with one index, and *reason* it stays so; "": nothing stands in the way."""
 
     collection: str
     name: str
@@ -104,7 +104,7 @@ class Indexes(Protocol):
         """Return what is wrong with the indexes now."""
 
     async def create(self, problem: IndexProblem) -> IndexProblem | None:
-        """Make the index of *trouble*; return what stands in the way."""
+        """Make the index of *problem*; return what stands in the way."""
 
 
 class AddressStore(StrEnum):

@@ -35,7 +35,7 @@ class Mailer(Protocol):
     ) -> Transmission:
         """Carry *mail* to the relay; write its body only after *begin* has given a permit.
 
-        *on_place* is called when the mail has a session, or may open one.
+        *on_session* is called when the mail has a session, or may open one.
         """
 
     def close_idle(self) -> None:
@@ -50,10 +50,10 @@ class Transport(Protocol):
 
 
 class RateAllowance(Protocol):
-    """How many mails one relay may get now. One that is shared may raise BellUnavailable."""
+    """How many mails one relay may get now. One that is shared may raise RedisUnavailable."""
 
     async def reserve(self, most: int, limit: RateLimit) -> RateGrant:
-        """Take *most* mails, or as many as *speed* allows now."""
+        """Take *most* mails, or as many as *limit* allows now."""
 
     async def refund(self, count: int, limit: RateLimit) -> None:
         """Give back what was taken last and did not leave."""
@@ -61,7 +61,7 @@ class RateAllowance(Protocol):
     async def reserve_slot(self, limit: RateLimit, *, max_wait: float) -> float | None:
         """Give one mail, about to leave, its slot among all that leave: in how many seconds.
 
-        None: later than *patience* seconds; it has no slot then.
+        None: later than *max_wait* seconds; it has no slot then.
         """
 
 

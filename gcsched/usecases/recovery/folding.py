@@ -9,13 +9,13 @@ from datetime import timedelta
 import structlog
 
 from gcsched.errors import StoreUnavailable
-from gcsched.usecases.lasting_trouble import ProblemLog
 from gcsched.usecases.loops import run_periodically
 from gcsched.usecases.ports import AddressStore, FoldedAddresses
+from gcsched.usecases.problem_log import ProblemLog
 
 EVERY = timedelta(seconds=10)  # as often as a sweep
 MAX_BATCH_SIZE = 500
-LONGEST_REST_SECONDS = 1.0
+MAX_REST_SECONDS = 1.0
 
 
 CHECKED_STORES = (AddressStore.SUPPRESSIONS, AddressStore.RECIPIENTS)
@@ -96,7 +96,7 @@ class Folding:
             if page.last is None:
                 break
             after = page.last
-            await self.rest(min(self.clock() - begun, LONGEST_REST_SECONDS))
+            await self.rest(min(self.clock() - begun, MAX_REST_SECONDS))
         if (count or left) and kind not in self._logged:
             # Once: what comes later is of processes of the version before.
             log = structlog.get_logger()

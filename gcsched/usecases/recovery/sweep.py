@@ -13,22 +13,22 @@ from functools import partial
 import structlog
 
 from gcsched.domain.job import Job, State
-from gcsched.domain.outcome import end_before_attempt, apply_acceptance, apply_lease_expiration
+from gcsched.domain.outcome import apply_acceptance, apply_lease_expiration, end_before_attempt
 from gcsched.domain.retry import RetryPolicy
 from gcsched.errors import RedisUnavailable, StoreRefused, StoreUnavailable
-from gcsched.usecases.lasting_trouble import REPEAT_AFTER_SECONDS, ProblemLog
 from gcsched.usecases.loops import sleep_unless
 from gcsched.usecases.ports import (
     Claims,
     Clock,
     Conclusion,
-    SentMarkerStore,
+    NullObserver,
     Observer,
     Orphan,
     RecoveryStore,
     RunStore,
-    NullObserver,
+    SentMarkerStore,
 )
+from gcsched.usecases.problem_log import REPEAT_AFTER_SECONDS, ProblemLog
 from gcsched.usecases.recovery.daily_run import DailyRun
 from gcsched.usecases.wakeups import HORIZON, WakeUps
 
@@ -44,7 +44,7 @@ class Repair(StrEnum):
     """What a sweep repairs; the names are those of the metrics.
 
     A second that comes inside the horizon is rung by the sweep, which is no repair. It is
-    NOT_RUNG when two sweeps should have rung it before this one and Redis does not have it: Redis
+    WAKE_UP_LOST when two sweeps should have rung it before this one and Redis does not have it: Redis
     was away or lost it, or whoever accepted its jobs died before ringing. IMPOSSIBLE is what the
     code never writes: SENDING without claim or lease, or a claim or lease without SENDING.
     """

@@ -18,7 +18,7 @@ LOGIN_POLL_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RelayChecks:
-    """*wake* is called when a relay that was down is found up: mails may wait for it.
+    """*on_up* is called when a relay that was down is found up: mails may wait for it.
 
     *clock* is monotonic.
     """

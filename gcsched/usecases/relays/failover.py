@@ -15,7 +15,7 @@ from gcsched.usecases.relays.protected_relay import OTHER_DOMAIN_FIRST, Protecte
 NO_USABLE_RELAY = SendResult(relay="", transmission=Withheld("no relay can be used now"))
 PROBE_GRANT_SECONDS = 1.0
 BARRED_PROBE_PAUSE_SECONDS = 0.5
-LONGEST_WAIT_SECONDS = 60.0
+MAX_WAIT_SECONDS = 60.0
 
 
 class FailoverTransport:
@@ -76,7 +76,7 @@ class FailoverTransport:
     async def wait_open(self) -> None:
         while (wait := self._seconds_until_open()) > 0:
             self._changed.clear()
-            await sleep_unless(self._changed, min(wait, LONGEST_WAIT_SECONDS))
+            await sleep_unless(self._changed, min(wait, MAX_WAIT_SECONDS))
 
     async def grant(self, most: int) -> int:
         self._granted_by = self._first_up()

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from gcsched.domain.relay_health import (
+    CheckSchedule,
     HealthReport,
     RelayObservation,
     RelayState,
-    CheckSchedule,
     next_state,
 )
 from gcsched.usecases.ports import Clock

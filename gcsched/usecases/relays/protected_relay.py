@@ -27,15 +27,15 @@ from gcsched.domain.relay_health import CheckResult, is_login_refused
 from gcsched.domain.silence_limit import SilenceLimit
 from gcsched.domain.smtp_reply import Answered, Broken, Stage, Transmission, Withheld
 from gcsched.usecases.ports import Begin, Mailer
-from gcsched.usecases.relays.rate_limiter import RateLimiter
-from gcsched.usecases.relays.refusals import LastAcceptance, RefusalTracker
-from gcsched.usecases.relays.silence import SilenceDetector, InFlightMail
-from gcsched.usecases.relays.trouble import (
+from gcsched.usecases.relays.problem_reporter import (
+    BreakerStatus,
     OnObservation,
     RelayProblemReporter,
-    BreakerStatus,
     ignore_observation,
 )
+from gcsched.usecases.relays.rate_limiter import RateLimiter
+from gcsched.usecases.relays.refusal_tracker import LastAcceptance, RefusalTracker
+from gcsched.usecases.relays.silence_detector import InFlightMail, SilenceDetector
 
 HasOther = Callable[[], bool]
 
@@ -52,9 +52,9 @@ class ProtectedRelay:
     It opens after five troubles in a row, and when the relay refuses one recipient after the other:
     then it is *held*, and closes with the next mail that the relay accepts.
 
-    *login* says where its password comes from, *meanwhile* what happens while it is down: for the
-    operator who reads that event. *clock* is monotonic. All relays of a process share *accepted*.
-    *on_heard* is told what each mail and each check said about the relay.
+    *password_variable* says where its password comes from, *while_down* what happens while it is down: for the
+    operator who reads that event. *clock* is monotonic. All relays of a process share *last_acceptance*.
+    *on_observation* is told what each mail and each check said about the relay.
     """
 
     mailer: Mailer

@@ -36,7 +36,7 @@ class LocalRateAllowance:
         return self.reserve_slot_after(0.0, limit, max_wait=max_wait)
 
     def reserve_slot_after(self, wait: float, speed: RateLimit, *, max_wait: float) -> float | None:
-        """Return a mail's slot, in *wait* seconds at the earliest; None: later than *patience*."""
+        """Return a mail's slot, in *wait* seconds at the earliest; None: later than *max_wait*."""
         now, left = self.clock() + wait, max_wait - wait
         self._slots, more = self._slots.reserve_slot(speed, max_wait=left, now=now)
         return None if more is None else wait + more

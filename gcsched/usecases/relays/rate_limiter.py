@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from gcsched.domain.adaptive_rate import RateMeter, AdaptiveRate
+from gcsched.domain.adaptive_rate import AdaptiveRate, RateMeter
 from gcsched.domain.masking import PersonalTexts, mask
 from gcsched.domain.smtp_reply import Answered, Kind, Reply, Transmission, is_throttling, kind_of
 from gcsched.domain.token_bucket import MAX_SLOT_WAIT_SECONDS, RateLimit

@@ -17,7 +17,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gcsched.adapters.mail.composer import Composer
-from gcsched.adapters.mail.headers import clean_display_name, encode_mailbox
+from gcsched.adapters.mail.header_encoding import clean_display_name, encode_mailbox
 from gcsched.adapters.mail.template_folder import default_folder
 from gcsched.adapters.mail.templates import Templates
 from gcsched.adapters.smtp.envelope import EncodedMail

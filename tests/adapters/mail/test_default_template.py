@@ -1,6 +1,6 @@
 """The markup of the template that comes with gcsched, read as a mail client reads it.
 
-`python -m tests.measure.looks` shows the same in a browser.
+`python -m tests.measure.mail_rendering` shows the same in a browser.
 """
 
 from dataclasses import dataclass, field

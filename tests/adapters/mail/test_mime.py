@@ -11,7 +11,11 @@ from fast_mail_parser import parse_email, parse_email_tree
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from gcsched.adapters.mail.headers import encode_domain, format_message_id, encode_unstructured
+from gcsched.adapters.mail.header_encoding import (
+    encode_domain,
+    encode_unstructured,
+    format_message_id,
+)
 from gcsched.adapters.mail.mime import Headers, Skeleton, derive_boundary
 
 SENDER = b"Scheduler <no-reply@example.org>"

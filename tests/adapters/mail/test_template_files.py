@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from gcsched.adapters.mail.template_examination import validate_folder
 from gcsched.adapters.mail.template_folder import default_folder
+from gcsched.adapters.mail.template_validation import validate_folder
 from gcsched.adapters.mail.templates import Templates
 from gcsched.errors import TemplateProblem
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from gcsched.adapters.mail import template_files
-from gcsched.adapters.mail.template_check import Finding
-from gcsched.adapters.mail.template_examination import validate_folder
+from gcsched.adapters.mail.template_analysis import Finding
+from gcsched.adapters.mail.template_validation import validate_folder
 
 ENDLESS = "it extends, includes or calls itself without end"
 
@@ -73,7 +73,7 @@ def test_what_is_nested_too_deeply_is_not_said_to_refer_to_itself(tmp_path: Path
 def test_a_folder_that_is_too_large_to_be_looked_at_is_said_to_be(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int, *, is_cut: bool
 ) -> None:
-    monkeypatch.setattr(template_files, "MOST_LOOKED_AT", most)
+    monkeypatch.setattr(template_files, "MAX_LOOKED_AT", most)
     (tmp_path / "doc.html").write_text("<p>{{ username }}")
     for name in ("a/1", "b/1", "b/2", "b/3", "b/4", "b/5"):
         (tmp_path / name[0]).mkdir(exist_ok=True)

@@ -28,7 +28,7 @@ from gcsched.domain.smtp_reply import Kind
 from gcsched.usecases.ports import Conclusion
 from tests.support.builders import a_job, a_suppression, an_attempt, is_new
 from tests.support.clocks import SECOND
-from tests.support.profile import Use, profile_commands, stages
+from tests.support.mongo_profile import Use, profile_commands, stages
 from tests.support.rows import Row
 from tests.support.wait import until
 

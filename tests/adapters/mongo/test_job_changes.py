@@ -14,7 +14,7 @@ from gcsched.adapters.mongo.connection import Mongo
 from gcsched.adapters.mongo.job_changes import MongoJobChanges
 from gcsched.domain.job import Job, State
 from gcsched.errors import DuplicateJob, UnreadableJob
-from gcsched.usecases.management.partly import PartialChange
+from gcsched.usecases.management.partial_change import PartialChange
 from tests.support.builders import NOW, a_job, an_attempt
 from tests.support.clocks import DAY, SECOND
 from tests.support.poisons import forbid_changes

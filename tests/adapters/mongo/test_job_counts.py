@@ -71,7 +71,7 @@ async def test_a_state_that_cannot_be_counted_in_time_is_left_out(
 ) -> None:
     many = 20_000
     raw["jobs"].insert_many([row(number, State.SENT, -SECOND) for number in range(many)])
-    monkeypatch.setattr(tally_module, "LONGEST_COUNT_MS", 1)
+    monkeypatch.setattr(tally_module, "MAX_COUNT_MS", 1)
 
     counts = await MongoJobCounter(mongo=mongo).count(now=NOW)
 

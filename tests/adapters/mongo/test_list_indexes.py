@@ -10,10 +10,10 @@ from gcsched.adapters.mongo.connection import Mongo
 from gcsched.adapters.mongo.job_reader import MongoJobList
 from gcsched.domain.ids import new_id
 from gcsched.domain.job import State
-from gcsched.domain.job_list import ALLOWED_ORDERS, JobFilter, JobListQuery, Cursor
+from gcsched.domain.job_list import ALLOWED_ORDERS, Cursor, JobFilter, JobListQuery
 from tests.support.builders import NOW, a_job
 from tests.support.clocks import SECOND
-from tests.support.profile import profile_commands, stages
+from tests.support.mongo_profile import profile_commands, stages
 from tests.support.rows import Row
 
 MANY, IN_ONE_SECOND, EMPLOYEES = 100_000, 10_000, 100

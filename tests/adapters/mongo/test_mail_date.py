@@ -27,7 +27,7 @@ from gcsched.domain.retry import RetryPolicy
 from gcsched.domain.smtp_reply import Kind, Withheld
 from gcsched.usecases.batching import GroupCommit
 from gcsched.usecases.delivery.deliver import ClaimedJob, Deliver, Fence
-from gcsched.usecases.ports import Begin, SendResult, Transport, Conclusion, Mailer
+from gcsched.usecases.ports import Begin, Conclusion, Mailer, SendResult, Transport
 from tests.support.background import in_background
 from tests.support.builders import FixedClock, a_job, an_attempt
 from tests.support.clocks import HOUR

@@ -16,7 +16,7 @@ from gcsched.domain.recipient import Recipient
 from gcsched.domain.smtp_reply import Kind
 from gcsched.usecases.ports import ErasedBatch
 from tests.support.builders import NOW, a_job, an_attempt
-from tests.support.profile import profile_commands, stages
+from tests.support.mongo_profile import profile_commands, stages
 from tests.support.rows import Row
 
 NOT_FINAL = sorted(set(State) - FINAL_STATES)

@@ -14,8 +14,8 @@ from gcsched.adapters.mongo.connection import open_mongo
 from gcsched.adapters.mongo.topology import (
     NEVER_INITIATED,
     UNCONFIGURED,
-    DeploymentKind,
     DeploymentCheck,
+    DeploymentKind,
     classify_host,
     classify_hosts,
 )

@@ -12,12 +12,12 @@ from pymongo import MongoClient
 
 from gcsched.adapters.mongo.admissions import MongoAdmissions
 from gcsched.adapters.mongo.connection import Mongo, open_mongo
+from gcsched.adapters.mongo.write_checks import probe_write
 from gcsched.adapters.mongo.write_failures import (
     QUIET_SECONDS,
     REMEMBERED_SECONDS,
     WriteFailures,
 )
-from gcsched.adapters.mongo.writing import probe_write
 from gcsched.dev.stores.mongod import MongodOptions
 from gcsched.errors import StoreUnavailable
 from tests.chaos.replica_set import PARAMETERS, a_replica_set

@@ -15,8 +15,8 @@ from gcsched.domain.due import DailyPlan
 from tests.support.arq_pools import (
     LONG_AGO,
     ReceivedWakeUps,
-    an_arq_pool,
     a_pool_without_crons,
+    an_arq_pool,
     keys,
     unix_second,
 )

@@ -18,13 +18,13 @@ from gcsched.adapters.redis.arq_client import open_arq
 from tests.support.arq_pools import (
     LONG_AGO,
     NOT_NOW,
-    ReceivedWakeUps,
     PoolWithoutCrons,
+    ReceivedWakeUps,
     an_arq_pool,
-    wake_ups_at,
     keys,
     now,
     receives_again,
+    wake_ups_at,
 )
 from tests.support.background import in_background
 from tests.support.stores import own_valkey

@@ -51,7 +51,7 @@ async def test_a_difference_is_told_with_its_size_and_told_again_only_when_it_ch
 
 
 async def test_it_is_watched_again_and_again(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gcsched.adapters.redis.clock.EVERY_SECONDS", 0.01)
+    monkeypatch.setattr("gcsched.adapters.redis.clock.MEASURE_INTERVAL_SECONDS", 0.01)
     local = LocalClock()
     watch = RedisClockCheck(redis=redis, now=local)
 
@@ -64,7 +64,7 @@ async def test_it_is_watched_again_and_again(redis: Redis, monkeypatch: pytest.M
 async def test_a_redis_that_is_away_is_asked_again(
     unused_tcp_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gcsched.adapters.redis.clock.EVERY_SECONDS", 0.01)
+    monkeypatch.setattr("gcsched.adapters.redis.clock.MEASURE_INTERVAL_SECONDS", 0.01)
     client = Redis(connection_pool=open_pool(f"redis://127.0.0.1:{unused_tcp_port}"))
     watch = RedisClockCheck(redis=client, now=LocalClock())
 

@@ -22,9 +22,9 @@ from gcsched.adapters.redis.connection import (
 )
 from gcsched.dev.stores.valkey import Valkey, ValkeyOptions
 from gcsched.errors import RedisUnavailable
-from tests.support.marks import open_sent_markers
 from tests.support.ports import free_port
 from tests.support.proxy import a_proxy
+from tests.support.sent_markers import open_sent_markers
 from tests.support.stores import own_valkey, run_own
 
 A_DAY = 24 * 60 * 60

@@ -16,7 +16,7 @@ from gcsched.adapters.redis.connection import open_pool
 from gcsched.adapters.redis.probe import BETWEEN_WRITES_SECONDS, RedisProbe
 from gcsched.errors import RedisUnavailable
 from tests.support.stores import own_valkey
-from tests.support.unusable_redis import COMMANDS, SUFFICIENT_RULES, WAYS, run_unusable, add_user
+from tests.support.unusable_redis import COMMANDS, SUFFICIENT_RULES, WAYS, add_user, run_unusable
 
 README = Path(__file__).resolve().parents[3] / "README.md"
 

@@ -19,8 +19,8 @@ from gcsched.usecases.relays.failover import FailoverTransport
 from gcsched.usecases.relays.protected_relay import ProtectedRelay
 from gcsched.usecases.relays.rate_allowance import SharedRateAllowance
 from gcsched.usecases.relays.rate_limiter import RateLimiter
+from tests.support.fake_redis import a_fake_redis
 from tests.support.mails import GrantPermit, a_mail
-from tests.support.nonsense_redis import a_fake_redis
 from tests.support.relay.client import a_pool
 from tests.support.relay.server import Relay
 from tests.support.stores import own_valkey

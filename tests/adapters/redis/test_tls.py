@@ -7,7 +7,7 @@ import pytest
 import trustme
 from redis.asyncio import Redis
 
-from gcsched.adapters.redis.connection import redis_errors, close, open_pool
+from gcsched.adapters.redis.connection import close, open_pool, redis_errors
 from gcsched.errors import RedisUnavailable
 from tests.support.proxy import a_proxy
 from tests.support.stores import own_valkey

@@ -19,7 +19,7 @@ from gcsched.app import ProcessHooks
 from gcsched.cli.main import main
 from gcsched.dev.stores import mongod as mongod_module
 from gcsched.dev.stores.machine import Machine
-from tests.support.dev_program import DevProcess, run_dev, clean_environment
+from tests.support.dev_program import DevProcess, clean_environment, run_dev
 
 ANY_PORT = ["--grpc", "127.0.0.1:0"]
 

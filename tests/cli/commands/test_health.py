@@ -8,8 +8,8 @@ import pytest
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from gcsched.cli import target
-from tests.support.app import make_settings, running_app
 from tests.support.command import run_gcsched, run_python
+from tests.support.in_process_app import make_settings, running_app
 from tests.support.ports import free_port
 
 

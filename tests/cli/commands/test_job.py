@@ -8,7 +8,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from gcsched.pb import task_pb2
 from tests.support.command import run_command
-from tests.support.fake_service import ErrorAnswer
+from tests.support.fake_scheduler import ErrorAnswer
 from tests.support.job_commands import BARE, DUE, ID, JOB, run_with_answers
 from tests.support.ports import free_port
 

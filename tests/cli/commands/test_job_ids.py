@@ -8,9 +8,9 @@ import grpc
 import pytest
 
 from gcsched.pb import task_pb2
-from tests.support.app import make_settings, running_app
 from tests.support.command import CommandResult, run_command, run_gcsched
-from tests.support.fake_service import ErrorAnswer, fake_scheduler
+from tests.support.fake_scheduler import ErrorAnswer, fake_scheduler
+from tests.support.in_process_app import make_settings, running_app
 
 ID = "0190a6e2c3d47b5f8a9b0c1d2e3f4a5b"
 OTHERS = [f"0190a6e2{number:024}" for number in range(6)]

@@ -8,7 +8,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from gcsched.cli.filters import STATES
 from gcsched.pb import task_pb2
 from tests.support.command import run_command
-from tests.support.fake_service import fake_scheduler
+from tests.support.fake_scheduler import fake_scheduler
 from tests.support.job_commands import BARE, DUE, ID, JOB
 
 

@@ -4,7 +4,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from gcsched.pb import task_pb2
 from tests.support.command import run_command
-from tests.support.fake_service import ErrorAnswer, fake_scheduler
+from tests.support.fake_scheduler import ErrorAnswer, fake_scheduler
 from tests.support.terminal import run_on_terminal
 
 MANY = task_pb2.ChangeJobsResponse(count=1234)

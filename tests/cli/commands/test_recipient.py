@@ -5,7 +5,7 @@ import pytest
 
 from gcsched.pb import task_pb2
 from tests.support.command import run_command
-from tests.support.fake_service import fake_scheduler
+from tests.support.fake_scheduler import fake_scheduler
 from tests.support.terminal import run_on_terminal
 
 ERASED_EXCEPT_UNFINISHED = (

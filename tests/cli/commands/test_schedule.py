@@ -7,9 +7,9 @@ import grpc
 import pytest
 
 from gcsched.pb import task_pb2
-from tests.support.app import RunningApp
 from tests.support.command import run_command, run_gcsched
-from tests.support.fake_service import ACCEPTED, ErrorAnswer, fake_scheduler
+from tests.support.fake_scheduler import ACCEPTED, ErrorAnswer, fake_scheduler
+from tests.support.in_process_app import RunningApp
 from tests.support.ports import free_port
 from tests.support.relay.server import Relay
 from tests.support.wait import until

@@ -11,7 +11,7 @@ import pytest
 from gcsched.cli.commands import status_view
 from gcsched.pb import task_pb2
 from tests.support.command import run_command
-from tests.support.fake_service import FakeScheduler, ErrorAnswer, fake_scheduler
+from tests.support.fake_scheduler import ErrorAnswer, FakeScheduler, fake_scheduler
 from tests.support.terminal import run_on_terminal
 
 STARTED = datetime(2026, 1, 5, 9, tzinfo=UTC)

@@ -6,7 +6,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from gcsched.pb import task_pb2
 from tests.support.command import run_command
-from tests.support.fake_service import ErrorAnswer, fake_scheduler
+from tests.support.fake_scheduler import ErrorAnswer, fake_scheduler
 
 UNTIL = datetime(2026, 1, 5, 9, tzinfo=UTC)
 SUPPRESSION = task_pb2.Suppression(

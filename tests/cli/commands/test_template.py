@@ -10,7 +10,7 @@ from gcsched.cli import output_file
 from gcsched.cli.output_file import FileNotWritten
 from gcsched.pb import task_pb2
 from tests.support.command import CommandResult, run_command, run_gcsched
-from tests.support.fake_service import fake_scheduler
+from tests.support.fake_scheduler import fake_scheduler
 
 PREVIEW = task_pb2.Preview(
     subject="Interview", text="Hello Ada,\n\nroom 4.2\x1b[2J", html="<p>Hello</p>", size_bytes=2048

@@ -11,7 +11,7 @@ from gcsched.dev.stores.binaries import (
     find_valkey,
     mongod_environment,
 )
-from gcsched.dev.stores.children import find_error_line, explain_exit
+from gcsched.dev.stores.children import explain_exit, find_error_line
 from gcsched.dev.stores.machine import Machine, explain_unsupported_mongod
 from gcsched.errors import EmbeddedStoreProblem
 

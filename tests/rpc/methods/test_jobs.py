@@ -9,10 +9,10 @@ import pytest
 from google.protobuf.message import Message
 
 from gcsched.pb import task_pb2
-from tests.support.app import make_settings, running_app
+from tests.support.handler_server import read_error_status
+from tests.support.in_process_app import make_settings, running_app
 from tests.support.relay.server import Answer, At, LoseReply, Relay
-from tests.support.rpc_server import read_error_status
-from tests.support.service import Stub, a_meet, scheduler_stub
+from tests.support.service_process import Stub, a_meet, scheduler_stub
 from tests.support.stores import own_mongod
 from tests.support.wait import until
 

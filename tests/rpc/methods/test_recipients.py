@@ -18,8 +18,8 @@ from gcsched.rpc.methods.recipients import RecipientMethods
 from gcsched.usecases.management.read_jobs import ReadJobs
 from gcsched.usecases.management.recipients import ManageRecipients
 from tests.support.builders import NOON, FixedClock, a_job
-from tests.support.rpc_server import read_error_status, serve_handlers
-from tests.support.service import Stub
+from tests.support.handler_server import read_error_status, serve_handlers
+from tests.support.service_process import Stub
 
 GET = task_pb2.GetRecipientRequest(empid="E1")
 FORGET = task_pb2.ForgetRecipientRequest(empid="E1")

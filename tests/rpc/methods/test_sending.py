@@ -8,18 +8,18 @@ from contextlib import asynccontextmanager
 import grpc
 
 from gcsched.pb import task_pb2
-from tests.support.app import (
+from tests.support.handler_server import read_error_status
+from tests.support.in_process_app import (
     RunningApp,
     make_settings,
-    read_jobs_if_all_sent,
-    schedule_mails,
     read_jobs,
+    read_jobs_if_all_sent,
     running_app,
+    schedule_mails,
 )
 from tests.support.probes import HttpProbe, probe_http
 from tests.support.relay.server import At, Hang, Relay
-from tests.support.rpc_server import read_error_status
-from tests.support.service import Stub, a_meet, scheduler_stub
+from tests.support.service_process import Stub, a_meet, scheduler_stub
 from tests.support.wait import until
 
 A_PAUSE = task_pb2.PauseSendingRequest(by="ada", reason="the relay moves")

@@ -12,7 +12,7 @@ from gcsched.domain.relay_health import HealthReport, RelayState
 from gcsched.pb import task_pb2
 from gcsched.rpc.methods.status import report_message
 from gcsched.usecases.monitoring.lateness import LatenessQuantiles
-from gcsched.usecases.monitoring.status import ServiceInfo, RelayReport, StatusReport
+from gcsched.usecases.monitoring.status import RelayReport, ServiceInfo, StatusReport
 from gcsched.usecases.monitoring.store_health import StoreReport
 from gcsched.usecases.ports import JobCounts
 from tests.support.builders import NOON, NOW

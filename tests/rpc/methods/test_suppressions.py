@@ -15,8 +15,8 @@ from gcsched.pb import task_pb2
 from gcsched.rpc.methods.suppressions import SuppressionMethods
 from gcsched.usecases.management.suppressions import ManageSuppressions
 from tests.support.builders import FixedClock, a_suppression
-from tests.support.rpc_server import read_error_status, serve_handlers
-from tests.support.service import Stub
+from tests.support.handler_server import read_error_status, serve_handlers
+from tests.support.service_process import Stub
 
 # Ahead of every clock: the server deletes what is over by its own.
 NOW = datetime(2100, 1, 1, tzinfo=UTC)

@@ -6,8 +6,8 @@ import grpc
 import pytest
 
 from gcsched.pb import task_pb2
-from tests.support.app import RunningApp
-from tests.support.service import Stub
+from tests.support.in_process_app import RunningApp
+from tests.support.service_process import Stub
 from tests.support.status_details import status_of, violations
 
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from gcsched.adapters.smtp.options import Timeouts
 from gcsched.adapters.smtp.pool import SmtpSessionPool
+from gcsched.adapters.smtp.session_options import Timeouts
 from gcsched.domain.circuit_breaker import BreakerPolicy
 from gcsched.domain.silence_limit import SilenceLimit
 from gcsched.domain.smtp_reply import Answered
-from gcsched.usecases.ports import SendResult, Mailer
+from gcsched.usecases.ports import Mailer, SendResult
 from gcsched.usecases.relays.failover import FailoverTransport
 from gcsched.usecases.relays.protected_relay import ProtectedRelay
 from gcsched.usecases.relays.rate_allowance import LocalRateAllowance
@@ -22,7 +22,7 @@ from tests.support.mails import GrantPermit, a_mail
 from tests.support.relay.client import a_pool
 from tests.support.relay.server import Relay
 
-LEAST_SILENCE = 0.4
+MIN_SILENCE = 0.4
 SOON = 5.0  # the limits of the RFC are minutes
 
 
@@ -53,7 +53,7 @@ def code_of(carried: SendResult) -> int:
     return transmission.reply.code if isinstance(transmission, Answered) else 0
 
 
-def a_protected_relay(pool: Mailer, *, least: float = LEAST_SILENCE) -> ProtectedRelay:
+def a_protected_relay(pool: Mailer, *, least: float = MIN_SILENCE) -> ProtectedRelay:
     allowance = LocalRateAllowance()
     pacer = RateLimiter(relay=pool.name, per_second=0, burst=10, allowance=allowance)
     policy = BreakerPolicy(initial_wait=timedelta(seconds=0.1), max_wait=timedelta(seconds=0.1))
@@ -73,7 +73,7 @@ async def a_pair(
     *,
     first: Relay | None = None,
     login: dict[str, Any] | None = None,
-    least: float = LEAST_SILENCE,
+    least: float = MIN_SILENCE,
     sessions: int = 16,
 ) -> AsyncIterator[RelayPair]:
     async with (

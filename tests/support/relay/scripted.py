@@ -9,11 +9,11 @@ from gcsched.domain.smtp_reply import Answered, Reply, Stage, Transmission
 from gcsched.usecases.ports import Begin
 from gcsched.usecases.relays.failover import FailoverTransport
 from gcsched.usecases.relays.health import RelayHealth
+from gcsched.usecases.relays.problem_reporter import ignore_observation
 from gcsched.usecases.relays.protected_relay import ProtectedRelay
 from gcsched.usecases.relays.rate_allowance import LocalRateAllowance
 from gcsched.usecases.relays.rate_limiter import RateLimiter
-from gcsched.usecases.relays.refusals import LastAcceptance
-from gcsched.usecases.relays.trouble import ignore_observation
+from gcsched.usecases.relays.refusal_tracker import LastAcceptance
 from tests.support.clocks import FakeMonotonicClock
 
 ACCEPTED = Answered(Reply.parse(Stage.BODY, 250, "2.0.0 ok"))
@@ -21,9 +21,9 @@ ACCEPTED = Answered(Reply.parse(Stage.BODY, 250, "2.0.0 ok"))
 
 @dataclass
 class ScriptedMailer:
-    """A relay that says the same to all, but for the domains in *but*; *asked*: of whom.
+    """A relay that says the same to all, but for the domains in *outcomes_by_domain*; *recipients*: of whom.
 
-    It hangs until *answers* is set.
+    It hangs until *may_answer* is set.
     """
 
     name: str = "first:25"

@@ -21,7 +21,7 @@ from typing import Any, Self
 import trustme
 import uvloop
 
-from gcsched.adapters.smtp.options import RelaySettings, Security
+from gcsched.adapters.smtp.session_options import RelaySettings, Security
 from tests.support.relay.script import (
     Action,
     Answer,
@@ -29,17 +29,17 @@ from tests.support.relay.script import (
     BodyStart,
     Drop,
     Faults,
-    StopReading,
     Greylist,
     Hang,
     KeptMail,
     Late,
     LoseReply,
     Moment,
-    ScriptedRule,
     Raw,
     Rule,
+    ScriptedRule,
     SlowReplies,
+    StopReading,
     Throttle,
     Trickle,
 )
@@ -52,17 +52,17 @@ __all__ = [
     "At",
     "Drop",
     "Faults",
-    "StopReading",
     "Greylist",
     "Hang",
     "KeptMail",
     "Late",
     "LoseReply",
     "Moment",
-    "ScriptedRule",
     "Raw",
     "Relay",
     "Rule",
+    "ScriptedRule",
+    "StopReading",
     "Throttle",
     "Trickle",
     "relay_command",
@@ -147,7 +147,7 @@ class Relay:
         self.add_rule(ScriptedRule(at=at, action=action, nth=nth, to=to))
 
     def add_rule(self, rule: Rule) -> None:
-        """Ask *rule* at every stage; the first rule with an action wins."""
+        """Ask *add_rule* at every stage; the first rule with an action wins."""
         self._rules.append(rule)
 
     def clear_rules(self) -> None:

@@ -15,15 +15,15 @@ from tests.support.relay.script import (
     At,
     BodyStart,
     Drop,
-    StopReading,
     Hang,
     KeptMail,
     Late,
     Raw,
+    StopReading,
     Trickle,
     code_of,
-    hangs_up,
     find_problems,
+    hangs_up,
 )
 from tests.support.relay.wire import Disconnected, Wire
 

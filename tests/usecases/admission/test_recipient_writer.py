@@ -128,7 +128,7 @@ async def test_a_store_that_is_away_does_not_hold_up_the_stop(store: FakeRecipie
 async def test_a_flood_is_bounded(
     store: FakeRecipients, notes: RecipientWriter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gcsched.usecases.admission.recipient_writer.MOST_WAITING", 3)
+    monkeypatch.setattr("gcsched.usecases.admission.recipient_writer.MAX_WAITING", 3)
     add_jobs(notes, 10)
 
     await notes.flush()
@@ -139,7 +139,7 @@ async def test_a_flood_is_bounded(
 async def test_in_a_flood_the_newest_are_not_noted(
     store: FakeRecipients, notes: RecipientWriter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gcsched.usecases.admission.recipient_writer.MOST_WAITING", 3)
+    monkeypatch.setattr("gcsched.usecases.admission.recipient_writer.MAX_WAITING", 3)
     add_jobs(notes, 10)
 
     await notes.flush()

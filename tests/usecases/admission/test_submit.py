@@ -22,7 +22,7 @@ from gcsched.adapters.mongo.connection import Mongo, open_mongo
 from gcsched.adapters.mongo.recipient_writer import MongoRecipients
 from gcsched.adapters.redis.arq import ArqWakeUpQueue
 from gcsched.adapters.redis.arq_client import open_arq
-from gcsched.domain.dedup import AdmissionResult, Dedup, DedupRule, AdmissionOutcome
+from gcsched.domain.dedup import AdmissionOutcome, AdmissionResult, Dedup, DedupRule
 from gcsched.errors import InvalidRequest, Overloaded, RequestIdReused, StoreUnavailable
 from gcsched.usecases.admission.job_factory import Submission
 from gcsched.usecases.admission.recipient_writer import RecipientWriter
@@ -50,7 +50,7 @@ from tests.support.stores import OwnServer, own_mongod, own_valkey
 from tests.support.wait import until
 
 SOON = timedelta(milliseconds=300)
-LONGEST_REPLY_SECONDS = 0.05 + 0.15  # seconds: for the bell, and for the write on a busy machine
+MAX_REPLY_SECONDS = 0.05 + 0.15  # seconds: for the bell, and for the write on a busy machine
 
 
 @asynccontextmanager
@@ -264,7 +264,7 @@ async def test_a_bell_that_is_away_delays_a_reply_by_50_ms_at_most_and_fails_non
                 took.append(time.monotonic() - begun)
 
         server.resume()
-    assert max(took) < LONGEST_REPLY_SECONDS
+    assert max(took) < MAX_REPLY_SECONDS
     assert jobs.count_documents({}) == 11
 
 
@@ -324,7 +324,9 @@ async def test_a_store_that_comes_back_within_the_callers_time_is_no_trouble_for
         server.kill()
 
         patient = asyncio.create_task(submit.submit(a_request(), within=15 * SECOND))
-        others = [submit.submit(a_request(empid="other"), within=within) for within in in_company_of]
+        others = [
+            submit.submit(a_request(empid="other"), within=within) for within in in_company_of
+        ]
         told = await asyncio.gather(*others, return_exceptions=True)
         await server.start()
 

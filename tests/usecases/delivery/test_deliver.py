@@ -16,7 +16,7 @@ from gcsched.domain.smtp_reply import Answered, Kind, Reply, Stage, Withheld
 from gcsched.errors import MalformedMail, Overloaded, Stopping, StoreUnavailable, TemplateProblem
 from gcsched.usecases.batching import GroupCommit
 from gcsched.usecases.delivery.deliver import ClaimedJob, Deliver, Fence
-from gcsched.usecases.ports import Begin, SendResult, Transport, Claims, Clock, MailComposer
+from gcsched.usecases.ports import Begin, Claims, Clock, MailComposer, SendResult, Transport
 from tests.support.background import in_background
 from tests.support.builders import NOW, FixedClock, a_claimed_job
 from tests.support.clocks import SECOND
@@ -25,7 +25,7 @@ from tests.support.engines import FakeComposer
 
 @dataclass
 class FakeClaims:
-    """What the store has under each claim; *asked* is what it was asked to begin."""
+    """What the store has under each claim; *requests* is what it was asked to begin."""
 
     claims: dict[str, set[str]]
     requests: list[tuple[str, set[str]]] = field(default_factory=list)

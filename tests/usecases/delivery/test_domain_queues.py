@@ -183,7 +183,7 @@ async def test_after_a_drain_all_places_are_free(clock: FixedClock) -> None:
 async def test_domains_without_a_mail_are_forgotten_when_there_are_too_many(
     clock: FixedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gcsched.usecases.delivery.domain_queues.MOST_LANES", 3)
+    monkeypatch.setattr("gcsched.usecases.delivery.domain_queues.MAX_QUEUES", 3)
     lanes = fill_queues(clock, *mails("a", 2), limit=1)
     [busy] = await take(lanes, 1)
 

@@ -15,9 +15,9 @@ from tests.support.builders import (
 )
 from tests.support.engines import (
     CountingGate,
-    SlowGate,
     FakeMailer,
     FakeStore,
+    SlowGate,
     an_engine,
 )
 from tests.support.wait import until

@@ -97,7 +97,7 @@ async def test_a_store_that_is_away_is_tried_until_it_takes_them(
     settled: list[Conclusion],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("gcsched.usecases.delivery.outcomes.BETWEEN_TRIES_SECONDS", 0.001)
+    monkeypatch.setattr("gcsched.usecases.delivery.outcomes.RETRY_INTERVAL_SECONDS", 0.001)
     outcomes.is_away = True
     both = conclusions(2)
 
@@ -119,7 +119,7 @@ async def test_a_stop_waits_until_everything_is_written(
     settled: list[Conclusion],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("gcsched.usecases.delivery.outcomes.BETWEEN_TRIES_SECONDS", 0.001)
+    monkeypatch.setattr("gcsched.usecases.delivery.outcomes.RETRY_INTERVAL_SECONDS", 0.001)
     outcomes.is_away = True
     both = conclusions(2)
 

@@ -121,7 +121,7 @@ async def test_a_mark_forgotten_while_it_is_written_is_forgotten_after_it(
 async def test_a_store_that_is_away_is_not_asked_again_for_the_same(
     store: FakeSentMarkerStore, marks: SentMarkers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gcsched.usecases.delivery.sent_markers.QUIET_SECONDS", 0.02)
+    monkeypatch.setattr("gcsched.usecases.delivery.sent_markers.BACK_OFF_SECONDS", 0.02)
     store.is_away = True
 
     async with in_background(marks.run):
@@ -152,7 +152,7 @@ async def test_a_stop_does_not_wait_for_a_store_that_is_away(
 async def test_no_more_marks_wait_than_the_limit(
     store: FakeSentMarkerStore, marks: SentMarkers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gcsched.usecases.delivery.sent_markers.MOST_WAITING", 2)
+    monkeypatch.setattr("gcsched.usecases.delivery.sent_markers.MAX_WAITING", 2)
     for number in range(4):
         marks.add(conclusion(number))
     for number in range(10, 14):

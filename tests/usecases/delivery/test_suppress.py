@@ -51,7 +51,7 @@ async def test_where_nobody_was_refused_only_the_outcomes_are_written(
 async def test_a_store_that_is_away_for_a_moment_loses_neither(
     outcomes: SuppressingOutcomes, store: FakeStore, monkeypatch: pytest.MonkeyPatch, away: str
 ) -> None:
-    monkeypatch.setattr("gcsched.usecases.delivery.outcomes.BETWEEN_TRIES_SECONDS", 0.001)
+    monkeypatch.setattr("gcsched.usecases.delivery.outcomes.RETRY_INTERVAL_SECONDS", 0.001)
     store.failures[away] = 3
     settled: list[object] = []
     recorder = OutcomeRecorder(outcomes, on_recorded=settled.append)

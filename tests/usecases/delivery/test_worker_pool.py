@@ -10,8 +10,8 @@ import pytest
 
 from gcsched.domain.job import State
 from gcsched.usecases.delivery.deliver import ClaimedJob
-from gcsched.usecases.delivery.staffing import WorkerScaler
 from gcsched.usecases.delivery.worker_pool import WorkerPool
+from gcsched.usecases.delivery.worker_scaler import WorkerScaler
 from gcsched.usecases.loops import run_periodically
 from tests.support.wait import until
 

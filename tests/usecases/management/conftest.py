@@ -8,7 +8,7 @@ from gcsched.adapters.mongo.connection import Mongo
 from gcsched.adapters.mongo.job_changes import MongoJobChanges
 from gcsched.adapters.mongo.job_reader import MongoJobList
 from gcsched.adapters.mongo.suppressions import MongoSuppressions
-from gcsched.usecases.management.change_jobs import ApplyBulkChange
+from gcsched.usecases.management.bulk_change import ApplyBulkChange
 from gcsched.usecases.wakeups import WakeUps
 from tests.support.builders import FixedClock
 from tests.support.bulk_changes import LATER

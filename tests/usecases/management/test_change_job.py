@@ -15,14 +15,14 @@ from gcsched.adapters.mongo.job_changes import MongoJobChanges
 from gcsched.adapters.mongo.suppressions import MongoSuppressions
 from gcsched.domain import commands as wishes
 from gcsched.domain.checks import require_valid
-from gcsched.domain.commands import Cancel, Retry, JobCommand
+from gcsched.domain.commands import Cancel, JobCommand, Retry
 from gcsched.domain.due import DailyPlan
 from gcsched.domain.ids import etag_of
 from gcsched.domain.job import Job, State
 from gcsched.errors import (
-    JobContended,
     EtagMismatch,
     IllegalTransition,
+    JobContended,
     StoreUnavailable,
     UnknownJob,
 )
@@ -62,7 +62,7 @@ class RecordingQueue:
 
 @dataclass
 class InterferingStore:
-    """A store in which *meddle* comes between looking and changing."""
+    """A store in which *interfere* comes between looking and changing."""
 
     store: JobChanges
     interfere: Callable[[Job], Awaitable[None]]

@@ -3,7 +3,7 @@ from collections.abc import Mapping
 import pytest
 
 from gcsched.domain.job import Job
-from gcsched.domain.job_list import JobFilter, JobListQuery, Cursor
+from gcsched.domain.job_list import Cursor, JobFilter, JobListQuery
 from gcsched.errors import UnknownJob
 from gcsched.usecases.management.read_jobs import CappedCount, ReadJobs
 from gcsched.usecases.ports import Page

@@ -25,7 +25,7 @@ ADDRESS = "ada@example.org"
 
 @dataclass
 class InterferingStore:
-    """A store in which *meddle* comes before each change, and *looked* before each look."""
+    """A store in which *interfere* comes before each change, and *on_read* before each look."""
 
     store: InFlightJobs
     interfere: Callable[[], object] = lambda: None

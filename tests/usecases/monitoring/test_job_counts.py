@@ -5,13 +5,13 @@ import pytest
 
 from gcsched.domain.job import State
 from gcsched.usecases.monitoring.job_counts import (
+    MAX_AGE,
     PAUSE_AFTER_FAST_SECONDS,
-    LONGEST_AGE,
     CachedJobCounts,
 )
 from tests.support.background import in_background
 from tests.support.builders import NOW, FixedClock
-from tests.support.tally import COUNTS, FakeJobCounter
+from tests.support.job_counts import COUNTS, FakeJobCounter
 from tests.support.wait import until
 
 
@@ -41,7 +41,7 @@ async def test_what_is_too_old_is_not_told_any_more() -> None:
     tally.is_away = True
     await census.count()
 
-    seconds = LONGEST_AGE.total_seconds()
+    seconds = MAX_AGE.total_seconds()
     assert census.latest == COUNTS
     seconds += 1
     assert census.latest is None

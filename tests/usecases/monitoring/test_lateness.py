@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from gcsched.domain.lateness import lateness_of
 from gcsched.domain.smtp_reply import Kind
-from gcsched.usecases.monitoring.lateness import LatenessQuantiles, Lateness
+from gcsched.usecases.monitoring.lateness import Lateness, LatenessQuantiles
 from tests.support.builders import NOW, a_claimed_job, a_job, an_attempt
 from tests.support.clocks import SECOND, FakeMonotonicClock
 

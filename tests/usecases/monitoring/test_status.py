@@ -8,14 +8,14 @@ from gcsched.domain.relay_health import HealthReport, RelayState
 from gcsched.domain.smtp_reply import Transmission
 from gcsched.usecases.monitoring.job_counts import CachedJobCounts
 from gcsched.usecases.monitoring.lateness import Lateness
-from gcsched.usecases.monitoring.status import ServiceInfo, RelayReport, ReadStatus
+from gcsched.usecases.monitoring.status import ReadStatus, RelayReport, ServiceInfo
 from gcsched.usecases.ports import Begin
 from gcsched.usecases.relays.protected_relay import ProtectedRelay
 from gcsched.usecases.relays.rate_allowance import LocalRateAllowance
 from gcsched.usecases.relays.rate_limiter import RateLimiter
 from tests.support.builders import NOW, FixedClock
+from tests.support.job_counts import COUNTS, FakeJobCounter
 from tests.support.relay.sessions import FakeSessions
-from tests.support.tally import COUNTS, FakeJobCounter
 
 ABOUT = ServiceInfo(version="1.2.3", python="3.11.9", start_time=NOW)
 
@@ -104,7 +104,9 @@ def test_each_relay_has_its_own_sessions_and_speed() -> None:
 def test_what_is_known_of_a_relay_is_told_beside_its_name() -> None:
     plain = a_status(a_relay("first:25"), a_relay("second:25"))
     failed = HealthReport(state=RelayState.FAILED, error="CONNECT: refused", state_time=NOW)
-    status = replace(plain, relay_health={"first:25": HealthReport(), "second:25": failed}.__getitem__)
+    status = replace(
+        plain, relay_health={"first:25": HealthReport(), "second:25": failed}.__getitem__
+    )
 
     assert [each.health for each in plain.read().relays] == [HealthReport()] * 2
     assert [each.health for each in status.read().relays] == [HealthReport(), failed]

@@ -17,7 +17,7 @@ from gcsched.usecases.wakeups import WakeUps
 from tests.support.builders import FixedClock, a_job
 from tests.support.clocks import DAY, SECOND
 from tests.support.rows import Row
-from tests.support.wakeups import Nudges, NoWakeUpQueue
+from tests.support.wakeups import NoWakeUpQueue, Nudges
 
 AT_TEN = DailyPlan(at=time(10), zone=ZoneInfo("Europe/Berlin"))
 TEN = datetime(2026, 7, 1, 8, tzinfo=UTC)
@@ -238,7 +238,7 @@ async def test_more_than_one_statement_moves_is_moved_to_the_last(
     nudges: Nudges,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("gcsched.usecases.recovery.daily_run.MOVED_AT_ONCE", 3)
+    monkeypatch.setattr("gcsched.usecases.recovery.daily_run.BATCH_SIZE", 3)
     queued = [
         a_job(id=f"{n}", dedup_key=f"{n}", state=State.QUEUED, due_time=TEN) for n in range(7)
     ]

@@ -9,7 +9,7 @@ from gcsched.errors import StoreUnavailable
 from gcsched.usecases.ports import AddressStore, FoldedPage
 from gcsched.usecases.recovery import folding
 from gcsched.usecases.recovery.folding import Folding
-from tests.support.background import LONGEST_TEST_SECONDS
+from tests.support.background import MAX_TEST_SECONDS
 
 NOTHING = FoldedPage(count=0, failed=0, last=None)
 
@@ -78,7 +78,7 @@ async def test_it_rests_as_long_as_a_page_took_but_not_for_ever() -> None:
 
     await Folding(store=store, rest=rest, clock=lambda: next(moments)).fold()
 
-    assert rests == [0.25, folding.LONGEST_REST_SECONDS]
+    assert rests == [0.25, folding.MAX_REST_SECONDS]
 
 
 async def test_what_was_filled_is_told_once() -> None:
@@ -187,7 +187,7 @@ async def test_a_store_that_is_away_is_told_once_and_tried_again() -> None:
         for _ in range(4):
             await going.try_fold()
         stop.set()
-        async with asyncio.timeout(LONGEST_TEST_SECONDS):
+        async with asyncio.timeout(MAX_TEST_SECONDS):
             await going.run(stop)
 
     assert [each["event"] for each in logs] == [

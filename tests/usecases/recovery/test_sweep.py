@@ -19,8 +19,8 @@ from tests.support.sweeps import (
     AHEAD,
     LONG_AGO,
     Replicas,
-    without_zeros,
     an_orphan,
+    without_zeros,
 )
 from tests.support.wait import until
 
@@ -145,7 +145,7 @@ async def test_the_tenth_take_back_is_the_last(
 async def test_more_orphans_than_fit_in_one_write_are_repaired_in_one_pass(
     replicas: Replicas, raw: Database[Row], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gcsched.usecases.recovery.sweep.MOST_AT_ONCE", 10)
+    monkeypatch.setattr("gcsched.usecases.recovery.sweep.MAX_BATCH_SIZE", 10)
     raw["jobs"].insert_many([an_orphan(number) for number in range(35)])
     here = await replicas.open()
 
@@ -243,7 +243,7 @@ async def test_nobody_rings_for_what_has_expired(replicas: Replicas, raw: Databa
 async def test_a_sweep_ends_so_many_and_the_next_one_the_next(
     replicas: Replicas, raw: Database[Row], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gcsched.usecases.recovery.sweep.MOST_AT_ONCE", 10)
+    monkeypatch.setattr("gcsched.usecases.recovery.sweep.MAX_BATCH_SIZE", 10)
     raw["jobs"].insert_many(
         encode(a_job(id=f"{n}", dedup_key=f"{n}", expire_time=NOW - SECOND)) for n in range(25)
     )

@@ -11,7 +11,7 @@ from gcsched.adapters.mongo.codec import encode
 from gcsched.usecases.recovery.sweep import Repair
 from tests.support.builders import a_job
 from tests.support.rows import Row
-from tests.support.sweeps import AHEAD, LONG_AGO, Replicas, without_zeros, an_orphan
+from tests.support.sweeps import AHEAD, LONG_AGO, Replicas, an_orphan, without_zeros
 
 
 @pytest.mark.parametrize("begun", [None, LONG_AGO], ids=["not begun", "begun"])
@@ -43,7 +43,7 @@ async def test_what_is_being_sent_by_nobody_is_leased_and_then_taken_back(
 async def test_a_claim_of_what_is_not_being_sent_goes_and_hides_no_orphan(
     replicas: Replicas, raw: Database[Row], monkeypatch: pytest.MonkeyPatch, state: str
 ) -> None:
-    monkeypatch.setattr("gcsched.usecases.recovery.sweep.MOST_AT_ONCE", 5)
+    monkeypatch.setattr("gcsched.usecases.recovery.sweep.MAX_BATCH_SIZE", 5)
     held = {"state": state, "due": AHEAD}
     raw["jobs"].insert_many(an_orphan(n, begun=LONG_AGO) | held for n in range(8))
     raw["jobs"].insert_many(without_lease(an_orphan(n) | held) for n in range(8, 16))
@@ -67,7 +67,7 @@ def without_lease(row: Row) -> Row:
 async def test_unreadable_orphans_hide_no_others_and_are_told_now_and_then(
     replicas: Replicas, raw: Database[Row], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gcsched.usecases.recovery.sweep.MOST_AT_ONCE", 3)
+    monkeypatch.setattr("gcsched.usecases.recovery.sweep.MAX_BATCH_SIZE", 3)
     broken: Row = {"attempts": "none", "lease": datetime(2019, 1, 1, tzinfo=UTC)}
     raw["jobs"].insert_many(an_orphan(n) | broken for n in range(3))
     raw["jobs"].insert_one(an_orphan(9))

@@ -22,8 +22,8 @@ from tests.support.rows import Row
 from tests.support.sweeps import (
     LONG_AGO,
     Replicas,
-    without_zeros,
     an_orphan,
+    without_zeros,
 )
 from tests.support.wait import until
 
@@ -89,7 +89,7 @@ async def test_of_all_who_find_no_sweep_noted_one_sweeps(
 async def test_every_process_sweeps_by_itself_when_nobody_did(
     replicas: Replicas, raw: Database[Row], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gcsched.usecases.recovery.sweep.LOOK_EVERY", timedelta(milliseconds=10))
+    monkeypatch.setattr("gcsched.usecases.recovery.sweep.CHECK_EVERY", timedelta(milliseconds=10))
     raw["jobs"].insert_one(an_orphan())
     here = await replicas.open()
 
@@ -100,7 +100,7 @@ async def test_every_process_sweeps_by_itself_when_nobody_did(
 async def test_what_died_does_not_wait_for_the_next_sweep(
     replicas: Replicas, raw: Database[Row], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gcsched.usecases.recovery.sweep.LOOK_EVERY", timedelta(milliseconds=10))
+    monkeypatch.setattr("gcsched.usecases.recovery.sweep.CHECK_EVERY", timedelta(milliseconds=10))
     here = await replicas.open()
     await here.sweep.sweep_if_due(12 * SECOND)  # the next one is due in twelve seconds
     raw["jobs"].insert_one(an_orphan())
@@ -113,7 +113,7 @@ async def test_what_died_does_not_wait_for_the_next_sweep(
 async def test_a_store_that_is_away_is_tried_again(
     replicas: Replicas, monkeypatch: pytest.MonkeyPatch, unused_tcp_port: int
 ) -> None:
-    monkeypatch.setattr("gcsched.usecases.recovery.sweep.LOOK_EVERY", timedelta(milliseconds=10))
+    monkeypatch.setattr("gcsched.usecases.recovery.sweep.CHECK_EVERY", timedelta(milliseconds=10))
     replicas.mongo_uri = f"mongodb://127.0.0.1:{unused_tcp_port}/?serverSelectionTimeoutMS=10"
     here = await replicas.open()
 

@@ -6,17 +6,17 @@ from datetime import timedelta
 
 import pytest
 
-from gcsched.adapters.smtp.options import Timeouts
+from gcsched.adapters.smtp.session_options import Timeouts
 from gcsched.domain import permit
 from tests.support.builders import NOW
 from tests.support.log_events import Events
 from tests.support.mails import GrantPermit, a_mail
-from tests.support.relay.pair import LEAST_SILENCE, SOON, RelayPair, a_pair, code_of
+from tests.support.relay.pair import MIN_SILENCE, SOON, RelayPair, a_pair, code_of
 from tests.support.relay.server import At, Hang, Late
 from tests.support.wait import until
 
-LATE = 1.5 * LEAST_SILENCE
-SILENT_BODIES = 4 * LEAST_SILENCE  # how long all bodies may be unanswered
+LATE = 1.5 * MIN_SILENCE
+SILENT_BODIES = 4 * MIN_SILENCE  # how long all bodies may be unanswered
 SESSIONS = 2
 
 
@@ -44,7 +44,7 @@ async def test_the_patience_is_not_learned_from_the_wait_for_a_session() -> None
 
         took = await pair.send_timed()
 
-        assert LEAST_SILENCE <= took < 4 * LATE  # twice the longest wait would be eight times that
+        assert MIN_SILENCE <= took < 4 * LATE  # twice the longest wait would be eight times that
         assert len(pair.second.ledger) == 1
 
 
@@ -57,7 +57,7 @@ async def test_when_silence_is_noticed_the_mails_without_a_session_are_given_up_
 
         took = await pair.send_timed(16)
 
-        assert LEAST_SILENCE <= took < SOON
+        assert MIN_SILENCE <= took < SOON
         assert len(pair.second.per_recipient) == len(pair.second.ledger) == 16
         assert pair.first.sessions == SESSIONS  # none had a try of its own
     assert [each["event"] for each in events] == ["relay is down"]
@@ -73,7 +73,7 @@ async def test_a_probe_that_finds_no_session_lets_its_mail_go_elsewhere(events: 
         took_probe = await pair.send_timed()
 
         assert SILENT_BODIES / 2 <= took < SOON
-        assert 2 * LEAST_SILENCE <= took_probe < SOON
+        assert 2 * MIN_SILENCE <= took_probe < SOON
         assert len(pair.second.ledger) == 5
         assert not any(each.done() for each in stuck)  # a mail is not sent twice
         assert len(pair.first.bodies) == SESSIONS
@@ -133,7 +133,7 @@ async def test_a_mail_has_its_place_when_no_other_mail_keeps_it_from_a_session()
         second = asyncio.create_task(
             pair.pool.send(a_mail(), GrantPermit(), on_session=lambda: placed.append("second"))
         )
-        await asyncio.wait({second}, timeout=LEAST_SILENCE)
+        await asyncio.wait({second}, timeout=MIN_SILENCE)
         before = [*placed]
         stuck.set()
         await asyncio.gather(first, second)

@@ -9,11 +9,11 @@ from structlog.testing import capture_logs
 
 from gcsched.domain.checks import require_valid
 from gcsched.domain.mail import Mail
-from gcsched.domain.pause import Pause, parse_pause, parse_optional_by
+from gcsched.domain.pause import Pause, parse_optional_by, parse_pause
 from gcsched.domain.smtp_reply import Answered, Reply, Stage, Withheld
 from gcsched.errors import InvalidRequest, StoreUnavailable
 from gcsched.usecases.ports import Begin, SendResult
-from gcsched.usecases.relays.pause import PausableTransport
+from gcsched.usecases.relays.sending_pause import PausableTransport
 from tests.support.background import in_background
 from tests.support.builders import NOW
 from tests.support.mails import GrantPermit, a_mail

@@ -15,10 +15,10 @@ from tests.support.relay.refusals import (
     OUR_SENDER,
     UNKNOWN,
     WORDLESS,
-    send_to,
-    kinds_of,
     addresses_in_domains,
+    kinds_of,
     parse_refusal,
+    send_to,
 )
 from tests.support.relay.scripted import ACCEPTED, ScriptedMailer, make_relays
 
