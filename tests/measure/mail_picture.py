@@ -21,7 +21,7 @@ from zoneinfo import ZoneInfo
 from gcsched.adapters.mail.composer import Composer
 from gcsched.adapters.mail.template_folder import default_folder
 from gcsched.adapters.mail.templates import Templates
-from tests.measure.looks import SCHEMES, browse
+from tests.measure.mail_rendering import SCHEMES, run_browser
 from tests.support.builders import a_job
 
 PICTURE = Path(__file__).resolve().parents[2] / "docs" / "images" / "mail.png"
@@ -97,12 +97,12 @@ def draw(mail: EmailMessage, picture: Path) -> None:
         page = Path(folder) / "mail.html"
         page.write_text(page_of(mail), "utf-8")
         # The height depends on the fonts, so the page reports it before the picture is taken.
-        seen = browse(page, "--dump-dom", f"--window-size={WIDTH},800", light)
+        seen = run_browser(page, "--dump-dom", f"--window-size={WIDTH},800", light)
         found = re.search(r'id="height" hidden="">(\d+)<', seen)
         if found is None:
             sys.exit("the browser did not show the page")
         picture.parent.mkdir(parents=True, exist_ok=True)
-        browse(
+        run_browser(
             page,
             f"--screenshot={picture.resolve()}",
             f"--window-size={WIDTH},{found[1]}",
