@@ -37,6 +37,14 @@ class Body(NamedTuple):
     octets: bytes
 
 
+class Bodies(NamedTuple):
+    """Both parts of a mail, and the *boundary* between them, which occurs in neither."""
+
+    boundary: bytes
+    text: Body
+    html: Body
+
+
 @dataclass(frozen=True, slots=True)
 class Skeleton:
     """A multipart/alternative message in pieces: a constant, a slot's name, a constant, ...
@@ -57,19 +65,18 @@ class Skeleton:
         to_subject_and_date = pieces[0], pieces[2], pieces[4].partition(DATE_PLACEHOLDER)[0]
         return cls(pieces, sum(map(len, to_subject_and_date)))
 
-    def fill(self, headers: Headers, *, job_id: str, text: str, html: str) -> bytes:
-        """Give the message's octets; the same arguments always give the same octets.
+    def fill(self, headers: Headers, bodies: Bodies) -> bytes:
+        """Return the message's octets; the same arguments always give the same octets.
 
         Its date is DATE_PLACEHOLDER, at `date_offset`.
         """
-        boundary = derive_boundary(job_id)
-        text_body, html_body = encode_body(text, boundary), encode_body(html, boundary)
+        boundary, text, html = bodies
         filled = list(self.pieces)
         *rest, reply_to = headers
         filled[1::2] = (
             *(*rest, reply_to and REPLY_TO + reply_to, boundary),
-            *(boundary, *text_body),
-            *(boundary, *html_body, boundary),
+            *(boundary, *text),
+            *(boundary, *html, boundary),
         )
         return b"".join(filled)
 

@@ -1,18 +1,21 @@
 """The mail templates: loaded and checked all at once at start-up, rendered once per mail."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol, Self
+from typing import NamedTuple, Protocol, Self
 
 import jinja2
 from inscriptis import get_text
 from inscriptis.model.config import ParserConfig
+from jinja2 import nodes
 
+from gcsched.adapters.mail.prerendering import Prerenderer, qualifies, uses_due
 from gcsched.adapters.mail.template_analysis import (
     TEMPLATE_ERRORS,
     Finding,
     Names,
+    collect_reachable,
     find_required_variables,
     make_finding,
 )
@@ -26,8 +29,7 @@ from gcsched.domain.mail import TemplateInfo
 from gcsched.errors import TemplateProblem
 
 
-@dataclass(frozen=True, slots=True)
-class RenderedParts:
+class RenderedParts(NamedTuple):
     """The two parts of one mail."""
 
     html: str
@@ -41,6 +43,7 @@ class Template:
     html: jinja2.Template
     text: jinja2.Template | None
     required_variables: Names
+    prerenderer: Prerenderer | None = None
 
     def render(self, variables: Variables, data: Mapping[str, str]) -> RenderedParts:
         values = {**data, **variables}
@@ -63,6 +66,7 @@ class TemplateSet(Protocol):
     def render(
         self, name: str, variables: Variables, data: Mapping[str, str] = NO_VARIABLES
     ) -> RenderedParts: ...
+    def find_prerenderer(self, name: str) -> Prerenderer | None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,10 +96,15 @@ class Templates:
             for name in part.names
         }
         by_name = {
-            Path(name).stem: Template(
-                html=load_template(html.environment, name),
-                text=load_text_part(text, name),
-                required_variables=needed[name] | needed.get(f"{Path(name).stem}.txt", frozenset()),
+            Path(name).stem: with_prerenderer(
+                Template(
+                    html=load_template(html.environment, name),
+                    text=load_text_part(text, name),
+                    required_variables=needed[name]
+                    | needed.get(f"{Path(name).stem}.txt", frozenset()),
+                ),
+                collect_reachable(name, html.parsed.trees),
+                collect_reachable(f"{Path(name).stem}.txt", text.parsed.trees),
             )
             for name in html.sendable_names()
         }
@@ -116,6 +125,11 @@ class Templates:
             for name, each in sorted(self.by_name.items())
         ]
 
+    def find_prerenderer(self, name: str) -> Prerenderer | None:
+        """Return what renders template *name* once for many mails; None if it does not qualify."""
+        template = self.by_name.get(name)
+        return None if template is None else template.prerenderer
+
     def render(
         self, name: str, variables: Variables, data: Mapping[str, str] = NO_VARIABLES
     ) -> RenderedParts:
@@ -129,6 +143,22 @@ class Templates:
             return self.by_name[name].render(variables, data)
         except TEMPLATE_ERRORS as error:
             raise TemplateProblem(*make_finding(error, f"{name}.html", self.folder)) from error
+
+
+def with_prerenderer(
+    template: Template, html: Mapping[str, nodes.Template], text: Mapping[str, nodes.Template]
+) -> Template:
+    """Return *template*, made of the trees *html* and *text*, with a prerenderer if it qualifies.
+
+    One without a text part does not: its text is laid out anew for each mail.
+    """
+    if template.text is None or not (qualifies(html) and qualifies(text)):
+        return template
+    made = Prerenderer(
+        lambda variables: template.render(variables, NO_VARIABLES),
+        uses_due=uses_due(html) or uses_due(text),
+    )
+    return replace(template, prerenderer=made)
 
 
 def load_text_part(text: PartTemplates, html_name: str) -> jinja2.Template | None:
