@@ -16,6 +16,8 @@ class Mail:
     ``left_out`` names the header and the address that it lacks.
     ``date_offset`` is where in ``content`` the value of its Date header begins: whoever writes the body
     puts the date in, as many octets as are there. None: the content stays as it is.
+    ``is_canonical`` says that every line ends with CRLF, also the last one, and that none begins with
+    a dot, so that nobody need look again; False: that is not known.
     ``personal_texts`` is what was composed: what a relay says of this mail is logged without its words.
     """
 
@@ -27,6 +29,7 @@ class Mail:
     left_out: str = ""
     date_offset: int | None = None
     personal_texts: PersonalTexts | None = field(default=None, compare=False, repr=False)
+    is_canonical: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -93,6 +93,7 @@ class Composer:
             smtputf8=not (recipient + reply_to).isascii(),
             date_offset=self.skeleton.date_offset(headers),
             personal_texts=job,
+            is_canonical=bodies.is_canonical,
         )
 
     def build_variables(self, job: Job) -> Variables:

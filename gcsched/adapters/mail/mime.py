@@ -17,6 +17,7 @@ MAX_LINE_OCTETS = 998  # RFC 5322 section 2.1.1, without CRLF
 BASE64_LINE = 76  # RFC 2045 section 6.8
 PLAIN = bytes([*b"\t\n", *range(0x20, 0x7F)])
 PLACEHOLDER = re.compile(rb"gcsched-slot-([a-z]+)")
+BOUNDARY_PREFIX = "=_"
 REPLY_TO = b"\r\nReply-To: "
 DATE_PLACEHOLDER = b"Thu, 01 Jan 1970 00:00:00 +0000"  # in the place of one that is not known yet
 
@@ -38,11 +39,16 @@ class Body(NamedTuple):
 
 
 class Bodies(NamedTuple):
-    """Both parts of a mail, and the *boundary* between them, which occurs in neither."""
+    """Both parts of a mail, and the *boundary* between them, which occurs in neither.
+
+    *is_canonical* says that all their line ends are CRLF and that none of their lines begins with a
+    dot; False: that is not known.
+    """
 
     boundary: bytes
     text: Body
     html: Body
+    is_canonical: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +76,7 @@ class Skeleton:
 
         Its date is DATE_PLACEHOLDER, at `date_offset`.
         """
-        boundary, text, html = bodies
+        boundary, text, html, _ = bodies
         filled = list(self.pieces)
         *rest, reply_to = headers
         filled[1::2] = (
@@ -119,7 +125,7 @@ def derive_boundary(job_id: str) -> bytes:
 
     An underscore is in no base64 alphabet: a boundary can occur in a plain body only.
     """
-    return b"=_" + blake2b(job_id.encode(), digest_size=12).hexdigest().encode()
+    return BOUNDARY_PREFIX.encode() + blake2b(job_id.encode(), digest_size=12).hexdigest().encode()
 
 
 def encode_body(content: str, boundary: bytes) -> Body:

@@ -18,7 +18,14 @@ from zoneinfo import ZoneInfo
 from jinja2 import nodes
 from markupsafe import escape
 
-from gcsched.adapters.mail.mime import MAX_LINE_OCTETS, PLAIN, Bodies, Body, normalize_newlines
+from gcsched.adapters.mail.mime import (
+    BOUNDARY_PREFIX,
+    MAX_LINE_OCTETS,
+    PLAIN,
+    Bodies,
+    Body,
+    normalize_newlines,
+)
 from gcsched.adapters.mail.template_analysis import TEMPLATE_ERRORS
 from gcsched.adapters.mail.template_variables import Variables
 
@@ -27,6 +34,7 @@ NAMES = ("username", "empid", "email", "message", "job_id")
 
 # Characters for private use: no escaping changes them, and only templates in ASCII qualify.
 MARKER = re.compile("\ue000([0-9])\ue001")
+ESCAPED_IN_HTML = re.compile("[&<>\"']")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MAX_CACHED = 64  # renderings of one template, some 10 KB each
 
@@ -124,38 +132,49 @@ def _children_are_from_due(node: nodes.Node) -> bool:
 class PrerenderedPart:
     """One part of a mail without its values: a constant, a value's name, a constant, ...
 
-    The constants are octets as they go over the wire, line ends included. *slack* is how many
-    octets the values may have together so that no line becomes longer than RFC 5322 allows.
+    The constants have CRLF line ends. *slack* is how many octets the values may have together so
+    that no line becomes longer than RFC 5322 allows. *has_dot_line* says whether a line of the
+    constants begins with a dot, *line_starts* which values may begin a line.
     """
 
-    constants: tuple[bytes, ...]
+    constants: tuple[str, ...]
     names: tuple[str, ...]
     slack: int
+    has_dot_line: bool
+    line_starts: frozenset[str]
 
     @classmethod
     def split(cls, rendered: str) -> Self | None:
-        """Split *rendered* at its markers; None where its own text is not plain ASCII."""
+        """Split *rendered* at its markers; None where its own text may need an encoding."""
         lines = normalize_newlines(rendered)
-        constants = MARKER.split(lines.removesuffix("\n").replace("\n", "\r\n"))
-        numbers, constants = constants[1::2], constants[::2]
-        octets = "".join(constants).encode()
-        if octets.translate(None, PLAIN + b"\r"):
+        pieces = MARKER.split(lines.removesuffix("\n").replace("\n", "\r\n"))
+        constants, names = pieces[::2], [NAMES[int(number)] for number in pieces[1::2]]
+        text = "".join(constants)
+        if text.encode().translate(None, PLAIN + b"\r") or BOUNDARY_PREFIX in text:
             return None
-        longest = max(map(len, MARKER.sub("", lines).split("\n")))
+        # The part begins on a line of its own, as if a line end came before it.
+        before = [f"\r\n{constants[0]}", *constants[1:]]
         return cls(
-            constants=tuple(constant.encode() for constant in constants),
-            names=tuple(NAMES[int(number)] for number in numbers),
-            slack=MAX_LINE_OCTETS - longest,
+            constants=tuple(constants),
+            names=tuple(names),
+            slack=MAX_LINE_OCTETS - max(map(len, MARKER.sub("", lines).split("\n"))),
+            has_dot_line=any("\r\n." in constant for constant in before),
+            line_starts=frozenset(
+                name for at, name in enumerate(names) if before[at].endswith("\r\n")
+            ),
         )
 
-    def fill(self, values: Mapping[str, bytes]) -> bytes | None:
+    def fill(self, values: Mapping[str, str]) -> bytes | None:
         """Return the octets with *values* put in; None where a line could be too long."""
         filled = [values[name] for name in self.names]
         if sum(map(len, filled)) > self.slack:
             return None
-        pieces = [b""] * (2 * len(filled) + 1)
+        pieces = [""] * (2 * len(filled) + 1)
         pieces[::2], pieces[1::2] = self.constants, filled
-        return b"".join(pieces)
+        return "".join(pieces).encode()
+
+    def may_have_dot_line(self, values: Mapping[str, str]) -> bool:
+        return self.has_dot_line or any(values[name][0] == "." for name in self.line_starts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,13 +187,18 @@ class PrerenderedMail:
     def fill(self, values: Mapping[str, str], boundary: bytes) -> Bodies | None:
         """Return the bodies with *values*, which are printable ASCII, put in.
 
-        None where one of them needs an encoding: then the mail is rendered and encoded as a whole.
+        None where one of them may need an encoding: then the mail is rendered and encoded whole.
         """
-        text = self.text.fill({name: value.encode() for name, value in values.items()})
-        html = self.html.fill({name: escape(value).encode() for name, value in values.items()})
-        if text is None or html is None or boundary in text or boundary in html:
+        joined, escaped = "\n".join(values.values()), values
+        if BOUNDARY_PREFIX in joined:
             return None
-        return Bodies(boundary, Body(b"7bit", text), Body(b"7bit", html))
+        if ESCAPED_IN_HTML.search(joined):
+            escaped = {name: str(escape(value)) for name, value in values.items()}
+        text, html = self.text.fill(values), self.html.fill(escaped)
+        if text is None or html is None:
+            return None
+        has_dots = self.text.may_have_dot_line(values) or self.html.may_have_dot_line(escaped)
+        return Bodies(boundary, Body(b"7bit", text), Body(b"7bit", html), is_canonical=not has_dots)
 
 
 class Prerenderer:
