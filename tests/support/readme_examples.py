@@ -1,4 +1,4 @@
-"""The examples of the README."""
+"""The Python examples of the README."""
 
 import re
 from pathlib import Path
