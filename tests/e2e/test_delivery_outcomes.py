@@ -147,7 +147,7 @@ async def test_a_greylisted_mail_is_retried_and_its_history_shows_both_attempts(
 
 
 async def test_a_job_after_its_expire_time_expires_without_an_attempt(service: ServedApp) -> None:
-    """So it is after an outage that lasted beyond the expire time."""
+    """This happens after an outage that lasts beyond the expire time."""
     now = datetime.now(UTC).replace(microsecond=0)
     late = a_job(email="late@example.org", due_time=now, expire_time=now - timedelta(seconds=1))
     await service.app.resources.mongo.jobs.insert_one(encode(late))

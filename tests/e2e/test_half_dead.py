@@ -64,7 +64,7 @@ def parse_line(line: str) -> dict[str, object]:
 
 @pytest.mark.parametrize(
     ("task", "how"),
-    [("marks", "raises"), ("arq workers", "returns"), ("engine", "is cancelled")],
+    [("sent markers", "raises"), ("arq workers", "returns"), ("engine", "is cancelled")],
 )
 async def test_the_process_ends_and_the_other_replica_goes_on_sending(
     task: str, how: str, tmp_path: Path, mongo_uri: str, redis_url: str
@@ -92,8 +92,8 @@ async def test_the_process_ends_and_the_other_replica_goes_on_sending(
     (event,) = critical_events(victim.log)
     assert code == 1
     assert seconds < 12
-    assert (event["event"], event["part"]) == ("part ended", task)
-    assert f"the part '{task}' of the service ended" in victim.log.splitlines()[-1]
+    assert (event["event"], event["task"]) == ("background task ended", task)
+    assert f"'{task}' of the service ended" in victim.log.splitlines()[-1]
     assert {len(kept) for kept in relay.per_recipient.values()} == {1}
 
 
@@ -102,15 +102,15 @@ async def test_a_process_that_cannot_end_in_order_is_aborted(
     how: str, tmp_path: Path, mongo_uri: str, redis_url: str
 ) -> None:
     settings = environment(mongo=mongo_uri, redis=redis_url, relay_port=9)
-    launcher = fork_with_failure("census", how, deadline_seconds=3)
+    launcher = fork_with_failure("job counts", how, deadline_seconds=3)
     async with a_victim(tmp_path, settings, launcher) as victim:
         victim.signal(signal.SIGUSR1)
         code = await victim.wait_for_exit(within=15)
 
     assert code == 1
     assert [event["event"] for event in critical_events(victim.log)] == [
-        "part ended",
-        "process ended hard",
+        "background task ended",
+        "process aborted",
     ]
 
 
@@ -136,9 +136,9 @@ async def test_outcomes_are_written_before_the_abort_although_a_relay_is_silent(
     with MongoClient[dict[str, Any]](mongo_uri) as client:
         found = list(client.get_default_database()["jobs"].find())
     assert code == 1
-    assert [event["event"] for event in critical_events(victim.log)] == ["part ended"]
+    assert [each["event"] for each in critical_events(victim.log)] == ["background task ended"]
     assert [(job["state"], len(job["attempts"])) for job in found] == [("RETRYING", 1)] * 5
-    assert seconds < 7.5  # mails are given three of these
+    assert seconds < 7.5  # attempts get three of these: FAILURE_GRACE in app.py
 
 
 async def test_the_probes_name_the_task_that_ended(
@@ -159,9 +159,10 @@ async def test_the_probes_name_the_task_that_ended(
         await until(has_failed, every=0.005)
         alive, ready = await probe.request("/livez"), await probe.get_readiness()
 
-    assert set(before[1]["parts"].values()) == {"running"}
-    assert {"engine", "crew", "marks", "recorder", "sweep"} <= set(before[1]["parts"])
-    assert alive == (503, "part sweep ended: Injected\n")
+    assert set(before[1]["tasks"].values()) == {"running"}
+    expected = {"engine", "workers", "sent markers", "outcome recorder", "sweep"}
+    assert expected <= set(before[1]["tasks"])
+    assert alive == (503, "background task sweep ended: Injected\n")
     assert (ready[0], ready[1]["status"]) == (503, "failed")
-    assert ready[1]["reason"] == "part sweep ended: Injected"
-    assert ready[1]["parts"]["sweep"] == "ended: Injected"
+    assert ready[1]["reason"] == "background task sweep ended: Injected"
+    assert ready[1]["tasks"]["sweep"] == "ended: Injected"

@@ -62,9 +62,9 @@ async def test_a_defect_is_logged_with_its_traceback_and_without_the_private_tex
     settings = make_settings(mongo=mongo_uri, redis=redis_url, relay_port=9)
     async with running_app(settings) as app, scheduler_stub(app.target) as stub:
         await stub.ScheduleMeet(a_meet(empName=NAME, message=SUBJECT))
-        await until(lambda: "delivery broke" in log.getvalue())
+        await until(lambda: "delivery crashed" in log.getvalue())
 
-    [crash] = [line for line in log.getvalue().splitlines() if "delivery broke" in line]
+    [crash] = [line for line in log.getvalue().splitlines() if "delivery crashed" in line]
     assert "in compose" in crash
     assert "RuntimeError: cannot encode '(hidden)' for (hidden)" in crash
     assert not [each for each in PRIVATE if each in log.getvalue().lower()]

@@ -18,7 +18,7 @@ from tests.support.relay.server import Relay
 from tests.support.service_process import Stub, a_meet, scheduler_stub
 from tests.support.wait import until
 
-CALL_TIMEOUT_SECONDS, WTIMEOUT_MS = 4.5, 1_500  # a call has time for a second write after one
+CALL_TIMEOUT_SECONDS, WTIMEOUT_MS = 4.5, 1_500  # time for a second write after a failed one
 JOBS = 20
 MAX_TRIES = 5
 ADDRESS = "ada@example.org"

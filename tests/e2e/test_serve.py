@@ -147,7 +147,7 @@ async def test_stores_with_tls_are_used_and_their_certificates_checked(tmp_path:
         ):
             await stub.ScheduleMeet(a_meet(1, timestamp=int(time.time()) + 2))
             await until(lambda: relay.ledger)
-            assert "bell not rung" not in running.log
+            assert "wake-up failed, retrying" not in running.log
 
         untrusted = f"rediss://127.0.0.1:{proxy.port}/0"
         settings = environment(mongo=mongod.uri, redis=untrusted, relay_port=relay.port)

@@ -22,7 +22,7 @@ from tests.support.stores import own_valkey
 from tests.support.unusable_redis import SUFFICIENT_RULES, WAYS, add_user, run_unusable
 from tests.support.wait import until
 
-EXPECTED_EVENTS = ("bell not rung", "rate limit kept without the others", "arq worker ended")
+EXPECTED_EVENTS = ("wake-up failed, retrying", "rate limit no longer shared", "arq worker ended")
 ONLY_AT_CONNECT = {"no more clients"}  # only a new connection fails: see test_redis_probe
 
 

@@ -2,7 +2,7 @@
 
     python -m tests.measure.batch [--jobs 50000] [--json docs/measurements/batch.json]
 
-The jobs are due tomorrow, so that nothing is delivered meanwhile. Prints figures without a verdict.
+The jobs are due tomorrow, so that nothing is delivered meanwhile. Prints figures and checks nothing.
 """
 
 import argparse

@@ -2,7 +2,7 @@
 
     python -m tests.measure.delivery [SCENARIO …] --json docs/measurements/spine.json
 
-Each scenario prints its figures without a verdict.
+Each scenario prints its figures; nothing is checked.
 """
 
 import argparse

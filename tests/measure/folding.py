@@ -3,7 +3,7 @@
     python -m tests.measure.folding --old COMMIT [--jobs 200000] \\
         --json docs/measurements/folding.json
 
-Prints figures without a verdict.
+Prints figures and checks nothing.
 """
 
 import argparse

@@ -31,7 +31,7 @@ BEFORE_SECONDS, AFTER_SECONDS = 1.0, 1.5
 async def task_names(cluster: Cluster) -> list[str]:
     async with probe_http(cluster.services[0].http) as probe:
         _, ready = await probe.get_readiness()
-        return list(ready["parts"])
+        return list(ready["tasks"])
 
 
 async def end_task(cluster: Cluster, victim: ServiceProcess) -> Figures:

@@ -2,7 +2,7 @@
 
     python -m tests.measure.pings [--seconds 180] [--json docs/measurements/pings.json]
 
-Prints the state changes of each channel without a verdict.
+Prints the state changes of each channel and checks nothing.
 """
 
 import argparse

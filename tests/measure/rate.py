@@ -2,7 +2,7 @@
 
     python -m tests.measure.rate [--seconds 60] [--json docs/measurements/rate.json]
 
-Prints what the relay received without a verdict.
+Prints what the relay received and checks nothing.
 """
 
 import argparse

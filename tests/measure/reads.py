@@ -4,7 +4,7 @@
 
 The jobs are written to MongoDB directly: most are in a final state, some wait, and each day at ten
 many are due in the same second. First pages and deep pages are read; a deep page starts after one
-of the sampled jobs, the same in each run. Prints figures without a verdict.
+of the sampled jobs, the same in each run. Prints figures and checks nothing.
 """
 
 import argparse

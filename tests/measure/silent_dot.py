@@ -3,7 +3,7 @@
     python -m tests.measure.silent_dot [--seconds 15] [--json docs/measurements/silent_dot.json]
 
 50 mails a second are sent through 4 sessions; the relay reads the fifth mail's body and never
-answers it. Prints the pauses between the mails of each other session, without a verdict.
+answers it. Prints the pauses between the mails of each other session and checks nothing.
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """`python -m gcsched serve` with a background task that fails at SIGUSR1, in one of several ways.
 
-python -m tests.support.service_with_failing_task marks raises
+python -m tests.support.service_with_failing_task sweep raises
 """
 
 import asyncio
