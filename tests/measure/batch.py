@@ -2,7 +2,7 @@
 
     python -m tests.measure.batch [--jobs 50000] [--json docs/measurements/batch.json]
 
-The jobs are due tomorrow, so that nothing is delivered meanwhile. Prints figures and checks nothing.
+The jobs are due tomorrow, so that nothing is delivered meanwhile. Prints figures; checks nothing.
 """
 
 import argparse
