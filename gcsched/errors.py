@@ -122,7 +122,7 @@ class AdmissionClosed(StoreUnavailable):
         self.retry_after = timedelta(seconds=5)
 
 
-class BellUnavailable(GcschedError):
+class RedisUnavailable(GcschedError):
     """Redis did not answer in time, refused, or cannot be read; what is due is found without it."""
 
     def __init__(self, doing: str, why: str, *, is_refusal: bool = False) -> None:
@@ -169,7 +169,7 @@ class MalformedMessage(GcschedError):
         )
 
 
-class MessageLate(GcschedError):
+class MessageTimeout(GcschedError):
     """The message of a call did not arrive in time; nothing was done."""
 
     retry_after = timedelta(seconds=1)
@@ -184,12 +184,14 @@ class MessageLate(GcschedError):
 class IllegalTransition(GcschedError):
     """A job was asked to take a step that its state does not allow."""
 
-    def __init__(self, job_id: str, state: str, wanted: str, *, since: datetime, why: str) -> None:
-        second = since.isoformat(timespec="seconds")
+    def __init__(
+        self, job_id: str, state: str, wanted: str, *, state_time: datetime, why: str
+    ) -> None:
+        second = state_time.isoformat(timespec="seconds")
         super().__init__(
             f"job {job_id} is {state} since {second} and cannot become {wanted}: {why}"
         )
-        self.metadata = {"job_id": job_id, "state": state, "state_time": since.isoformat()}
+        self.metadata = {"job_id": job_id, "state": state, "state_time": state_time.isoformat()}
 
 
 class DuplicateJob(GcschedError):
@@ -211,7 +213,7 @@ class EtagMismatch(GcschedError):
         self.metadata = {"job_id": job_id}
 
 
-class Contended(GcschedError):
+class JobContended(GcschedError):
     """A job changed each time while we were about to change it."""
 
     def __init__(self, job_id: str, looks: int) -> None:
@@ -219,7 +221,7 @@ class Contended(GcschedError):
         self.metadata = {"job_id": job_id}
 
 
-class NotFinished(GcschedError):
+class BulkNotFinished(GcschedError):
     """The time of a call that changes or counts many jobs was over before the last one."""
 
     def __init__(self, count: int, *, is_changing: bool = True) -> None:
@@ -238,7 +240,7 @@ class DeadlineOver(GcschedError):
         super().__init__("the deadline was over on arrival; call again with a later one")
 
 
-class Defect(GcschedError):
+class InternalError(GcschedError):
     """Something in this service is broken; what, its log says."""
 
     def __init__(self) -> None:
@@ -261,7 +263,7 @@ class TemplateProblem(GcschedError):
         super().__init__(f"template {where}: {problem}")
 
     @classmethod
-    def several(cls, problems: list["TemplateProblem"]) -> "TemplateProblem":
+    def join(cls, problems: list["TemplateProblem"]) -> "TemplateProblem":
         """Join several problems into one error, a line each."""
         joined = cls.__new__(cls)
         Exception.__init__(joined, "\n".join(str(problem) for problem in problems))
@@ -283,13 +285,13 @@ class EmbeddedStoreProblem(GcschedError):
     """An embedded MongoDB or Valkey cannot be used here; the text says what to do."""
 
 
-class PartEnded(GcschedError):
+class BackgroundTaskEnded(GcschedError):
     """A part of the service ended though it was not asked to; the whole process ends then."""
 
-    def __init__(self, part: str, how: str) -> None:
+    def __init__(self, task: str, how: str) -> None:
         super().__init__(
-            f"the part {part!r} of the service {how}; the process stops, its log says why: "
+            f"the part {task!r} of the service {how}; the process stops, its log says why: "
             "start it again, and tell the operator of gcsched when it recurs"
         )
-        self.part = part
+        self.task = task
         self.how = how

@@ -6,11 +6,11 @@ from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from urllib.parse import unquote
 
-STRAIGHT = [("grpc.enable_http_proxy", 0)]
+DIRECT = [("grpc.enable_http_proxy", 0)]
 """The options of a channel that asks no proxy."""
 
 SOCKETS = ("unix", "unix-abstract", "vsock")
-EXCEPTIONS = ("no_grpc_proxy", "no_proxy", "NO_PROXY")
+NO_PROXY_VARIABLES = ("no_grpc_proxy", "no_proxy", "NO_PROXY")
 LOOPBACK_NAMES = frozenset(
     {
         *("localhost", "localhost.localdomain", "localhost4", "localhost4.localdomain4"),
@@ -28,18 +28,18 @@ def proxy_options(target: str, environ: Mapping[str, str]) -> list[tuple[str, in
     nor `*`, `*.example.org`, `host:port` or `[::1]`. All else goes as gRPC decides, by
     `grpc_proxy`, `https_proxy` or `http_proxy`.
     """
-    places = list(places_in(target))
-    exceptions = excepted(environ)
+    places = list(parse_target(target))
+    exceptions = read_no_proxy(environ)
     is_ours = target == own_target(environ)
     is_straight = (
         is_ours
         or not places
         or any(
-            is_here(host) or any(covers(entry, host, port) for entry in exceptions)
+            is_local(host) or any(covers(entry, host, port) for entry in exceptions)
             for host, port in places
         )
     )
-    return STRAIGHT if is_straight else []
+    return DIRECT if is_straight else []
 
 
 def own_target(environ: Mapping[str, str]) -> str | None:
@@ -53,13 +53,13 @@ def own_target(environ: Mapping[str, str]) -> str | None:
 
 def callable_host(host: str) -> str:
     """Return where to call a service that listens on *host*: one on every address, on loopback."""
-    address = address_of(host.strip("[]"))
+    address = parse_ip(host.strip("[]"))
     if address is None or not address.is_unspecified:
         return host
     return "[::1]" if isinstance(address, IPv6Address) else "127.0.0.1"
 
 
-def places_in(target: str) -> Iterator[tuple[str, str]]:
+def parse_target(target: str) -> Iterator[tuple[str, str]]:
     """Yield host and port of each address in *target*, any of gRPC's names; none for a socket.
 
     Source: gRPC's naming document, as `dns:///host:port` or `ipv4:10.0.0.1:50051,10.0.0.2:50051`.
@@ -70,10 +70,10 @@ def places_in(target: str) -> Iterator[tuple[str, str]]:
     if colon and (rest.startswith("//") or scheme.lower() in {"dns", "ipv4", "ipv6"}):
         target = rest.partition("//")[2].partition("/")[2] if rest.startswith("//") else rest
     for each in unquote(target).strip("/").split(","):  # gRPC reads a URI
-        yield split(each)
+        yield split_host_port(each)
 
 
-def split(place: str) -> tuple[str, str]:
+def split_host_port(place: str) -> tuple[str, str]:
     """Return host and port of ``host:port``, ``[address]:port``, or one without a port."""
     if place.startswith("["):
         host, _, port = place[1:].partition("]")
@@ -84,16 +84,16 @@ def split(place: str) -> tuple[str, str]:
     return host, port
 
 
-def is_here(host: str) -> bool:
+def is_local(host: str) -> bool:
     """Return whether *host* names this machine's loopback, or every address of it."""
     name = host.lower().rstrip(".")
     if name in LOOPBACK_NAMES or name.endswith(".localhost") or not name:  # RFC 6761 section 6.3
         return True
-    address = address_of(host)
+    address = parse_ip(host)
     return address is not None and (address.is_loopback or address.is_unspecified)
 
 
-def address_of(host: str) -> Address | None:
+def parse_ip(host: str) -> Address | None:
     """Return the address that *host* spells, `127.1` and `::ffff:127.0.0.1` too; None: a name."""
     host, scoped, scope = host.partition("%")  # an interface of this machine, as in fe80::1%eth0
     if scoped and not scope:
@@ -107,9 +107,11 @@ def address_of(host: str) -> Address | None:
     return None
 
 
-def excepted(environ: Mapping[str, str]) -> list[str]:
+def read_no_proxy(environ: Mapping[str, str]) -> list[str]:
     """Return the entries of the first variable that says something, as gRPC ranks them."""
-    said = next((text for name in EXCEPTIONS if (text := environ.get(name, "").strip())), "")
+    said = next(
+        (text for name in NO_PROXY_VARIABLES if (text := environ.get(name, "").strip())), ""
+    )
     return [entry for part in said.split(",") if (entry := part.strip())]
 
 
@@ -118,20 +120,20 @@ def covers(entry: str, host: str, port: str) -> bool:
     if entry == "*":
         return True
     if "/" in entry:
-        return is_in_net(entry, host)
-    its_host, its_port = split(entry)
+        return is_in_network(entry, host)
+    its_host, its_port = split_host_port(entry)
     if its_port not in {"", port}:
         return False
-    address = address_of(its_host)
+    address = parse_ip(its_host)
     if address is not None:
-        return address == address_of(host)
+        return address == parse_ip(host)
     name = its_host.lower().removeprefix("*").strip(".")
     asked = host.lower().rstrip(".")
     return bool(name) and (asked == name or asked.endswith(f".{name}"))
 
 
-def is_in_net(entry: str, host: str) -> bool:
-    address = address_of(host)
+def is_in_network(entry: str, host: str) -> bool:
+    address = parse_ip(host)
     with suppress(ValueError):
         return address is not None and address in ip_network(entry.strip("[]"), strict=False)
     return False

@@ -12,12 +12,12 @@ import structlog
 
 from gcsched.adapters.mongo.connection import Mongo, open_mongo
 from tests.support import launch as launching
-from tests.support import service
-from tests.support.order import longest_first
+from tests.support import service_process
+from tests.support.collection_order import longest_first
 from tests.support.stores import (
     Databases,
+    count_databases,
     flush,
-    how_many_databases,
     session_mongod,
     session_valkey,
     with_number,
@@ -38,7 +38,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(autouse=True)
-def logs_as_at_first() -> Iterator[None]:
+def restore_logging() -> Iterator[None]:
     """Forget how a test had the logs written: its stream is closed when it ends."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
@@ -49,10 +49,10 @@ def logs_as_at_first() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def services_fork(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+def fork_services(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Save services their imports, but where a test wants them begun as operators do."""
     if "executed" not in request.keywords:
-        monkeypatch.setattr(service, "start_service", launching.forked)
+        monkeypatch.setattr(service_process, "start_service", launching.fork_service)
 
 
 @pytest.fixture(scope="session")
@@ -70,14 +70,14 @@ def databases(mongo_server: str) -> Iterator[Databases]:
 @pytest.fixture
 def mongo_uri(databases: Databases) -> Iterator[str]:
     """A MongoDB database of the test's own, without a document; it may have our indexes."""
-    with databases.lent() as uri:
+    with databases.lend() as uri:
         yield uri
 
 
 @pytest.fixture
 def new_mongo_uri(databases: Databases) -> Iterator[str]:
     """A MongoDB database that nobody has used, for whoever looks at collections and indexes."""
-    with databases.made() as uri:
+    with databases.create() as uri:
         yield uri
 
 
@@ -98,7 +98,7 @@ def redis_server() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def redis_numbers(redis_server: str) -> Iterator[int]:
     """Count through the databases, round and round; 0 may be somebody's."""
-    return itertools.cycle(range(1, how_many_databases(redis_server)))
+    return itertools.cycle(range(1, count_databases(redis_server)))
 
 
 @pytest.fixture

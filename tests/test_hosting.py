@@ -5,7 +5,7 @@ import json
 import socket
 import sys
 
-from tests.support.service import environment
+from tests.support.service_process import environment
 
 PROGRAM = """
 import os, time

@@ -10,12 +10,14 @@ NO_SUCH_HOST = (
     "|DNS|nameserver|resolution lifetime"
 )
 NO_TLS = "does that port speak TLS? Check scheme, port and TLS options of {setting}"
-SILENT = (
+NO_ANSWER = (
     "is it running, does the network let it through, and do both speak TLS or neither? Check"
     " {setting}"
 )
-ENDED = "it ended the connection; where that stays, does its port ask for TLS? Check {setting}"
-OF_CONNECTIONS: Advice = (
+CONNECTION_CLOSED = (
+    "it ended the connection; where that stays, does its port ask for TLS? Check {setting}"
+)
+CONNECTION_ADVICE: Advice = (
     ("unable to get (local )?issuer|self.signed", "name its authority: {ca} in {setting}"),
     ("hostname mismatch|IP address mismatch", "name it in {setting} as its certificate does"),
     ("certificate has expired", "renew the server's certificate"),
@@ -28,12 +30,12 @@ OF_CONNECTIONS: Advice = (
     ("no such file", "is it running? Check the path in {setting}"),
     ("permission denied", "this user may not use it: mend the rights, or {setting}"),
     ("unreachable|no route", "check host and network of {setting}"),
-    ("timed? ?out|no answer", SILENT),
-    ("closed|reset by peer|EOF|broken pipe|incomplete", ENDED),
+    ("timed? ?out|no answer", NO_ANSWER),
+    ("closed|reset by peer|EOF|broken pipe|incomplete", CONNECTION_CLOSED),
 )
 
 
-def with_advice(text: str, advice: Advice, *, setting: str, ca: str) -> str:
+def add_advice(text: str, advice: Advice, *, setting: str, ca: str) -> str:
     for pattern, what in advice:
         if re.search(pattern, text, re.IGNORECASE):
             return f"{text}: {what.format(setting=setting, ca=ca)}"

@@ -7,18 +7,18 @@ from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from gcsched.cli.exit_codes import EXPLAINED
+from gcsched.cli.exit_codes import EXIT_CODES_HELP
 from gcsched.cli.parser import Parser
 
 
-def no_arguments(_: ArgumentParser) -> None:
+def add_no_arguments(_: ArgumentParser) -> None:
     """Leave the parser as it is."""
 
 
 def add_exit_codes(parser: ArgumentParser) -> None:
     """Let the help of every command end with the one table."""
     notes = f"{parser.epilog}\n\n" if parser.epilog else ""
-    parser.epilog = f"{notes}{EXPLAINED}"
+    parser.epilog = f"{notes}{EXIT_CODES_HELP}"
     parser.formatter_class = RawDescriptionHelpFormatter
 
 
@@ -29,23 +29,23 @@ class Command:
     name: str
     help: str
     run: Callable[[Namespace], int]
-    arguments: Callable[[ArgumentParser], None] = no_arguments
+    arguments: Callable[[ArgumentParser], None] = add_no_arguments
 
-    def describe(self, parser: Parser) -> None:
+    def configure(self, parser: Parser) -> None:
         self.arguments(parser)
         add_exit_codes(parser)
         parser.set_defaults(run=self.run, parser=parser)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
+class CommandGroup:
     """Commands under one name, as in `gcsched job list`."""
 
     name: str
     help: str
-    commands: Sequence["Command | Group"]
+    commands: Sequence["Command | CommandGroup"]
 
-    def describe(self, parser: Parser) -> None:
+    def configure(self, parser: Parser) -> None:
         add_exit_codes(parser)
         parser.commands = [command.name for command in self.commands]
         choices = parser.add_subparsers(
@@ -55,6 +55,6 @@ class Group:
             required=True,
         )
         for command in self.commands:
-            command.describe(
+            command.configure(
                 choices.add_parser(command.name, help=command.help, description=command.help)
             )

@@ -5,20 +5,20 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gcsched.cli import filters, output
-from gcsched.cli.arguments import path
+from gcsched.cli.arguments import parse_path
 from gcsched.cli.command import Command
 from gcsched.cli.exit_codes import DONE
 
 SHELLS = ("bash", "zsh", "fish")
-HOW = """\
+INSTALL_HELP = """\
 To have it in every new shell:
   bash  gcsched completion bash > ~/.local/share/bash-completion/completions/gcsched
   zsh   gcsched completion zsh > "${fpath[1]}/_gcsched"
   fish  gcsched completion fish > ~/.config/fish/completions/gcsched.fish"""
 
 
-def arguments(parser: ArgumentParser) -> None:
-    parser.epilog = HOW
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.epilog = INSTALL_HELP
     parser.add_argument("shell", choices=SHELLS, help=", ".join(SHELLS))
 
 
@@ -26,27 +26,27 @@ def run(chosen: Namespace) -> int:
     import shtab
 
     parser = chosen.whole
-    for action in actions_of(parser):
-        if action.type is filters.state:
+    for action in walk_actions(parser):
+        if action.type is filters.parse_state:
             action.choices = [state.lower() for state in filters.STATES]
-        elif action.type is path:
+        elif action.type is parse_path:
             action.complete = shtab.DIRECTORY if action.metavar == "FOLDER" else shtab.FILE
-    output.say(shtab.complete(parser, shell=chosen.shell))
+    output.print_lines(shtab.complete(parser, shell=chosen.shell))
     return DONE
 
 
-def actions_of(parser: ArgumentParser) -> Iterator[Any]:
+def walk_actions(parser: ArgumentParser) -> Iterator[Any]:
     """Yield the options and arguments of *parser* and of all commands below it."""
     for action in vars(parser)["_actions"]:  # argparse lists them nowhere else; shtab reads it too
         yield action
         if isinstance(action.choices, Mapping):
             for below in action.choices.values():
-                yield from actions_of(below)
+                yield from walk_actions(below)
 
 
 COMMAND = Command(
     name="completion",
     help="Print a script that completes commands and options in a shell.",
     run=run,
-    arguments=arguments,
+    arguments=add_arguments,
 )

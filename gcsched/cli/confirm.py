@@ -10,15 +10,15 @@ def add_argument(parser: ArgumentParser) -> None:
     parser.add_argument("--yes", action="store_true", help="do not ask")
 
 
-def ensure_possible(chosen: Namespace) -> None:
+def ensure_can_ask(chosen: Namespace) -> None:
     """Raise WrongUsage where a question is due and there is no terminal to ask on."""
     if not chosen.yes and not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise WrongUsage("there is no terminal to ask on; --yes does it without asking")
 
 
-def permission(chosen: Namespace, question: str) -> None:
+def require_confirmation(chosen: Namespace, question: str) -> None:
     """Return when it may be done. Raises NotDone, WrongUsage."""
-    ensure_possible(chosen)
+    ensure_can_ask(chosen)
     if chosen.yes:
         return
     print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)

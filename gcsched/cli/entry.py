@@ -3,12 +3,12 @@
 import sys
 
 from gcsched.cli.exit_codes import INTERRUPTED
-from gcsched.process.early_signals import end_at_signals
+from gcsched.process.early_signals import exit_on_signals
 
 
 def main() -> int:
     """Run the command line of this process; return the exit code."""
-    end_at_signals(sys.argv[1:])
+    exit_on_signals(sys.argv[1:])
     try:
         from gcsched.cli.main import main as run
     except KeyboardInterrupt:

@@ -2,12 +2,12 @@
 
 DONE = 0
 REFUSED = 1
-WRONG = 2
+WRONG_USAGE = 2
 NO_ANSWER = 3
 INTERRUPTED = 130
-UNREAD = 141
+OUTPUT_CLOSED = 141
 
-EXPLAINED = """\
+EXIT_CODES_HELP = """\
 exit codes:
   0    done: accepted, SERVING, or changed as asked
   1    not done: the service or you said no, or the command failed

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from gcsched.cli.exit_codes import WRONG
+from gcsched.cli.exit_codes import WRONG_USAGE
 from gcsched.cli.failure import CommandFailed
 
 SERVER = "server"
@@ -13,7 +13,7 @@ EMBEDDED = "embedded"
 class NotInstalled(CommandFailed):
     """A command needs packages that are not installed."""
 
-    exit_code = WRONG
+    exit_code = WRONG_USAGE
     reason = "NOT_INSTALLED"
 
     def __init__(self, command: str, extra: str, missing: str) -> None:
@@ -24,7 +24,7 @@ class NotInstalled(CommandFailed):
 
 
 @contextmanager
-def needing(extra: str, *, command: str) -> Iterator[None]:
+def require_extra(extra: str, *, command: str) -> Iterator[None]:
     """Import in the block what *command* needs; raise NotInstalled where *extra* is missing."""
     try:
         yield

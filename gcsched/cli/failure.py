@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import ClassVar
 
-from gcsched.cli.exit_codes import REFUSED, WRONG
-from gcsched.domain.caller_text import printable
+from gcsched.cli.exit_codes import REFUSED, WRONG_USAGE
+from gcsched.domain.caller_text import replace_unprintable
 from gcsched.errors import GcschedError, SettingsProblems, Violation
 
 
@@ -22,13 +22,13 @@ class CommandFailed(GcschedError):
         self,
         sentence: str,
         *,
-        before: str = "",
+        prefix: str = "",
         advice: Sequence[str] = (),
         metadata: Mapping[str, str] | None = None,
     ) -> None:
         """*metadata*: what of *advice* a program may have; the lines are for people then."""
         super().__init__(sentence)
-        self.before = before
+        self.prefix = prefix
         self.advice = advice
         self.metadata = metadata or {}
 
@@ -40,14 +40,14 @@ class NotDone(CommandFailed):
 
 
 class WrongUsage(CommandFailed):
-    """What was written on the command line cannot be meant; *before* is the usage to show first."""
+    """What was written on the command line cannot be meant; *prefix* is the usage to show first."""
 
-    exit_code = WRONG
+    exit_code = WRONG_USAGE
     reason = "WRONG_USAGE"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
+class FailureReport:
     """What is known of a failure. *code* is gRPC's name of it; empty: it was found here."""
 
     message: str
@@ -75,27 +75,27 @@ class Failure:
         return json.dumps({"error": told})
 
 
-def report(failure: Failure, *, as_json: bool) -> int:
+def print_failure(failure: FailureReport, *, as_json: bool) -> int:
     """Write *failure* on standard error; return its exit code."""
     lines = [failure.as_json()] if as_json else failure.lines or [failure.message]
     print(*lines, sep="\n", file=sys.stderr)
     return failure.exit_code
 
 
-def found_here(error: GcschedError) -> Failure:
+def describe_error(error: GcschedError) -> FailureReport:
     """Describe a failure that was found without the service."""
     if not isinstance(error, CommandFailed):
         is_setting = isinstance(error, SettingsProblems)
-        return Failure(
+        return FailureReport(
             message=str(error),
-            exit_code=WRONG if is_setting else REFUSED,
+            exit_code=WRONG_USAGE if is_setting else REFUSED,
             reason="WRONG_SETTINGS" if is_setting else "FAILED",
         )
-    sentence = printable(str(error))
-    return Failure(
+    sentence = replace_unprintable(str(error))
+    return FailureReport(
         message=str(error) if error.metadata else "\n".join([str(error), *error.advice]),
         exit_code=error.exit_code,
         reason=error.reason,
         metadata=error.metadata,
-        lines=[f"{error.before}{sentence}", *map(printable, error.advice)],
+        lines=[f"{error.prefix}{sentence}", *map(replace_unprintable, error.advice)],
     )

@@ -13,39 +13,39 @@ if TYPE_CHECKING:
     from gcsched.client import Client
     from gcsched.pb import task_pb2
 
-UUID = re.compile("[0-9a-fA-F-]*[0-9a-fA-F][0-9a-fA-F-]*")
-WHOLE = 32
-SHORTEST = 4
-SHOWN = 5
+UUID_PREFIX = re.compile("[0-9a-fA-F-]*[0-9a-fA-F][0-9a-fA-F-]*")
+FULL_LENGTH = 32
+MIN_PREFIX = 4
+MAX_CANDIDATES = 5
 
 
-def whole(service: "Client", given: str) -> str:
+def expand_job_id(service: "Client", given: str) -> str:
     """Return the id that *given* begins; *given* itself where no job is known to have such an id.
 
     Then the service says so. It may be written as a UUID. Raises WrongUsage where it is too short
     or several ids begin with it, CallFailed.
     """
-    if UUID.fullmatch(given):
+    if UUID_PREFIX.fullmatch(given):
         given = given.replace("-", "").lower()
-    if len(given) < SHORTEST:
+    if len(given) < MIN_PREFIX:
         raise WrongUsage(
-            f"{given!r} is too short for the id of a job; write at least {SHORTEST} characters"
+            f"{given!r} is too short for the id of a job; write at least {MIN_PREFIX} characters"
         )
-    if len(given) >= WHOLE:
+    if len(given) >= FULL_LENGTH:
         return given
-    found = beginning_with(service, given)
+    found = find_by_prefix(service, given)
     ids = [job.job_id for job in found]
     if len(ids) > 1 and given not in ids:
-        raise ambiguous(given, found)
+        raise ambiguous_id_error(given, found)
     return ids[0] if len(ids) == 1 else given
 
 
-def beginning_with(service: "Client", given: str) -> "Sequence[task_pb2.Job]":
+def find_by_prefix(service: "Client", given: str) -> "Sequence[task_pb2.Job]":
     from gcsched.client import CallFailed
     from gcsched.pb import task_pb2
 
     wanted = task_pb2.JobFilter(id_prefix=given)
-    request = task_pb2.ListJobsRequest(filter=wanted, page_size=SHOWN + 1)
+    request = task_pb2.ListJobsRequest(filter=wanted, page_size=MAX_CANDIDATES + 1)
     try:
         page: task_pb2.ListJobsResponse = service.call("ListJobs", request)
     except CallFailed as error:
@@ -58,13 +58,16 @@ def beginning_with(service: "Client", given: str) -> "Sequence[task_pb2.Job]":
     return page.jobs if is_by_prefix else []
 
 
-def ambiguous(given: str, found: "Sequence[task_pb2.Job]") -> WrongUsage:
+def ambiguous_id_error(given: str, found: "Sequence[task_pb2.Job]") -> WrongUsage:
     rows = [
-        "  " + "  ".join(fields.text(job, name) for name in ("job_id", "state", "due_time", "email"))
-        for job in found[:SHOWN]
+        "  "
+        + "  ".join(
+            fields.format_field(job, name) for name in ("job_id", "state", "due_time", "email")
+        )
+        for job in found[:MAX_CANDIDATES]
     ]
-    more = ["  and more"] if len(found) > SHOWN else []
-    ids = ",".join(job.job_id for job in found[:SHOWN])
+    more = ["  and more"] if len(found) > MAX_CANDIDATES else []
+    ids = ",".join(job.job_id for job in found[:MAX_CANDIDATES])
     return WrongUsage(
         f"several jobs have ids that begin with {given!r}; write more of the id:",
         advice=[*rows, *more],

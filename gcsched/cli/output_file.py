@@ -6,18 +6,18 @@ import sys
 from pathlib import Path
 
 from gcsched.cli.failure import CommandFailed
-from gcsched.domain.caller_text import printable
+from gcsched.domain.caller_text import replace_unprintable
 
 STANDARD_OUTPUT = Path("-")
 
 
-class Unwritten(CommandFailed):
+class FileNotWritten(CommandFailed):
     """A file was not written; the text says why, and what to do."""
 
     reason = "NOT_WRITTEN"
 
 
-def write(file: Path, text: str, *, option: str, force: bool) -> None:
+def write_file(file: Path, text: str, *, option: str, force: bool) -> None:
     """Write *text* in UTF-8 to *file*, or to standard output for ``-``; raise Unwritten.
 
     A file that exists stays as it is without *force*; a device or a pipe has nothing to lose.
@@ -32,7 +32,9 @@ def write(file: Path, text: str, *, option: str, force: bool) -> None:
         else:
             write_new(file, content)
     except (OSError, ValueError) as error:
-        raise Unwritten(printable(f"{option}: {reason(file, error)}")) from error
+        raise FileNotWritten(
+            replace_unprintable(f"{option}: {explain_error(file, error)}")
+        ) from error
 
 
 def write_to_standard_output(content: bytes) -> None:
@@ -75,7 +77,7 @@ def write_all(descriptor: int, content: bytes) -> None:
         content = content[os.write(descriptor, content) :]
 
 
-def reason(file: Path, error: Exception) -> str:
+def explain_error(file: Path, error: Exception) -> str:
     if isinstance(error, FileExistsError):
         return f"{file} exists already: name another file, or add --force to overwrite it"
     if isinstance(error, IsADirectoryError):

@@ -10,25 +10,27 @@ from gcsched.cli import arguments, output
 if TYPE_CHECKING:
     from gcsched.client import Client
 
-LARGEST_PAGE = 200
-USUAL = 50
+MAX_PAGE = 200
+DEFAULT_LIMIT = 50
 
 
 def add_argument(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--limit",
-        type=arguments.how_many,
-        default=USUAL,
+        type=arguments.parse_count,
+        default=DEFAULT_LIMIT,
         metavar="N",
         help="how many at most (%(default)s); 0: all",
     )
 
 
-def items(service: "Client", method: str, request: Any, *, field: str, limit: int) -> Iterator[Any]:
+def iterate_items(
+    service: "Client", method: str, request: Any, *, field: str, limit: int
+) -> Iterator[Any]:
     """Yield what the *field* of each page has; a note says when there is more than *limit*."""
     left = limit or sys.maxsize
     while True:
-        request.page_size = min(left, LARGEST_PAGE)
+        request.page_size = min(left, MAX_PAGE)
         page = service.call(method, request)
         found = getattr(page, field)[:left]
         yield from found
@@ -37,11 +39,11 @@ def items(service: "Client", method: str, request: Any, *, field: str, limit: in
         if not page.next_page_token:
             return
         if left == 0:
-            output.note(f"there are more than {limit}; --limit N shows more, 0 all")
+            output.print_note(f"there are more than {limit}; --limit N shows more, 0 all")
             return
 
 
-def as_json(items: Iterator[Any]) -> None:
+def print_json_lines(items: Iterator[Any]) -> None:
     """Print a line for each, as it comes."""
     for item in items:
-        output.say(output.as_json(item))
+        output.print_lines(output.as_json(item))

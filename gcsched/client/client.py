@@ -21,12 +21,12 @@ from google.protobuf.message import Message
 
 from gcsched.client.errors import (
     CallFailed,
-    failure,
+    convert_error,
 )
-from gcsched.client.option_values import seconds, text, texts, yes_or_no
-from gcsched.client.spelling import refuse_unknown, suggestion
+from gcsched.client.option_values import check_bool, check_seconds, check_text, check_text_mapping
+from gcsched.client.suggestions import refuse_unknown, suggest_name
 from gcsched.pb import task_pb2, task_pb2_grpc
-from gcsched.process.shipped import shipped_folder
+from gcsched.process.package_files import find_package_folder
 from gcsched.proxies import proxy_options
 
 TIMEOUT_SECONDS = 5.0
@@ -37,10 +37,10 @@ REFUSALS: dict[int, str] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scheduled:
+class ScheduledJob:
     """An accepted invitation; asked for again, it has the same id and is equal.
 
-    *outcome* and *state* are the contract's names, *due* is when the job acts next; all three are
+    *outcome* and *state* are the contract's names, *due_time* is when the job acts next; all three are
     empty when the service is older than they are.
     """
 
@@ -50,7 +50,7 @@ class Scheduled:
     state: str = field(default="", compare=False)
 
 
-class Wishes(TypedDict, total=False):
+class OptionalFields(TypedDict, total=False):
     """What may be said beside whom, what and when; the contract tells the rules of each."""
 
     request_id: str
@@ -76,7 +76,7 @@ class Connection:
     ) -> None:
         self._target = target
         self._timeout = timeout
-        chosen = [*options(), *proxy_options(target, os.environ)]
+        chosen = [*channel_options(), *proxy_options(target, os.environ)]
         self._channel = (
             self._api.insecure_channel(target, options=chosen)
             if credentials is None
@@ -87,7 +87,7 @@ class Connection:
     def _method(self, name: str) -> Any:
         known = task_pb2.DESCRIPTOR.services_by_name["Scheduler"].methods_by_name
         if name not in known:
-            raise AttributeError(f"the contract has no method {name!r}{suggestion(name, known)}")
+            raise AttributeError(f"the contract has no method {name!r}{suggest_name(name, known)}")
         return getattr(self._scheduler, name)
 
 
@@ -104,14 +104,14 @@ class Client(Connection):
         message: str,
         name: str = "",
         at: datetime | int | None,
-        **wishes: Unpack[Wishes],
-    ) -> Scheduled:
+        **wishes: Unpack[OptionalFields],
+    ) -> ScheduledJob:
         """Have *message* mailed to *email* at *at*; raises CallFailed.
 
         *at* is an aware datetime or Unix seconds, in the past: now; None: the next daily run.
         """
-        request = request_for(empid, email, message, name, at, **wishes)
-        return scheduled(self.call("ScheduleMeet", request))
+        request = build_request(empid, email, message, name, at, **wishes)
+        return parse_reply(self.call("ScheduleMeet", request))
 
     def call(self, method: str, request: Message) -> Any:
         """Call any *method* of the contract; raises CallFailed."""
@@ -119,7 +119,7 @@ class Client(Connection):
         try:
             return ask(request, timeout=self._timeout)
         except grpc.RpcError as error:
-            raise failure(error, self._target, self._timeout) from error
+            raise convert_error(error, self._target, self._timeout) from error
 
     def close(self) -> None:
         self._channel.close()
@@ -144,11 +144,11 @@ class AsyncClient(Connection):
         message: str,
         name: str = "",
         at: datetime | int | None,
-        **wishes: Unpack[Wishes],
-    ) -> Scheduled:
+        **wishes: Unpack[OptionalFields],
+    ) -> ScheduledJob:
         """Do what Client.schedule_meet does."""
-        request = request_for(empid, email, message, name, at, **wishes)
-        return scheduled(await self.call("ScheduleMeet", request))
+        request = build_request(empid, email, message, name, at, **wishes)
+        return parse_reply(await self.call("ScheduleMeet", request))
 
     async def call(self, method: str, request: Message) -> Any:
         """Do what Client.call does."""
@@ -156,7 +156,7 @@ class AsyncClient(Connection):
         try:
             return await ask(request, timeout=self._timeout)
         except grpc.aio.AioRpcError as error:
-            raise failure(error, self._target, self._timeout) from error
+            raise convert_error(error, self._target, self._timeout) from error
 
     async def close(self) -> None:
         await self._channel.close()
@@ -168,7 +168,7 @@ class AsyncClient(Connection):
         await self.close()
 
 
-def options() -> list[tuple[str, Any]]:
+def channel_options() -> list[tuple[str, Any]]:
     """Set a channel up: retries by the published service config, and a quick reconnect."""
     return [
         ("grpc.service_config", service_config().read_text(encoding="utf-8")),
@@ -180,31 +180,31 @@ def options() -> list[tuple[str, Any]]:
 
 def service_config() -> Path:
     """Return where the published file is, which clients in any language can use."""
-    return shipped_folder("proto") / "service_config.json"
+    return find_package_folder("proto") / "service_config.json"
 
 
-def request_for(
+def build_request(
     empid: str,
     email: str,
     message: str,
     name: str,
     at: datetime | int | None,
-    **wishes: Unpack[Wishes],
+    **wishes: Unpack[OptionalFields],
 ) -> task_pb2.MeetRequest:
-    refuse_unknown(wishes, Wishes.__optional_keys__, caller="schedule_meet")
-    is_urgent = yes_or_no("urgent", wishes.get("urgent"))
+    refuse_unknown(wishes, OptionalFields.__optional_keys__, caller="schedule_meet")
+    is_urgent = check_bool("urgent", wishes.get("urgent"))
     return task_pb2.MeetRequest(
-        empid=text("empid", empid),
-        emailID=text("email", email),
-        message=text("message", message),
-        empName=text("name", name),
+        empid=check_text("empid", empid),
+        emailID=check_text("email", email),
+        message=check_text("message", message),
+        empName=check_text("name", name),
         timestamp=unix_seconds(at),
-        request_id=text("request_id", wishes.get("request_id")),
-        template=text("template", wishes.get("template")),
-        variables=texts("variables", wishes.get("variables")),
+        request_id=check_text("request_id", wishes.get("request_id")),
+        template=check_text("template", wishes.get("template")),
+        variables=check_text_mapping("variables", wishes.get("variables")),
         not_after=unix_seconds(wishes.get("not_after"), name="not_after"),
-        reply_to=text("reply_to", wishes.get("reply_to")),
-        labels=texts("labels", wishes.get("labels")),
+        reply_to=check_text("reply_to", wishes.get("reply_to")),
+        labels=check_text_mapping("labels", wishes.get("labels")),
         priority=task_pb2.URGENT if is_urgent else task_pb2.NORMAL,
     )
 
@@ -217,15 +217,15 @@ def unix_seconds(at: datetime | int | None, *, name: str = "at") -> int:
         if at.utcoffset() is None:
             raise ValueError(f"{name} has no time zone; write datetime.now(UTC), or add a tzinfo")
         return max(1, math.ceil(at.timestamp()))  # 0 would be the daily run
-    return seconds(name, at)
+    return check_seconds(name, at)
 
 
-def scheduled(reply: task_pb2.MeetResponse) -> Scheduled:
+def parse_reply(reply: task_pb2.MeetResponse) -> ScheduledJob:
     outcome = name_of(task_pb2.MeetResponse.Outcome, reply.outcome)
     if not reply.success:
         refused = REFUSALS.get(reply.outcome, "the service did not accept the job")
         raise CallFailed(refused, reason=outcome or "NO_SUCCESS")
-    return Scheduled(
+    return ScheduledJob(
         job_id=reply.job_id,
         outcome=outcome,
         due_time=reply.due_time.ToDatetime(UTC) if reply.HasField("due_time") else None,

@@ -10,11 +10,11 @@ from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
-from gcsched.client.spelling import refuse_unknown
+from gcsched.client.suggestions import refuse_unknown
 from gcsched.errors import GcschedError, Violation
 
 
-class Details(TypedDict, total=False):
+class FailureDetails(TypedDict, total=False):
     """What is known of a failed call beside the sentence."""
 
     code: str
@@ -27,8 +27,8 @@ class Details(TypedDict, total=False):
 class CallFailed(GcschedError):
     """The service did not say yes; which subclass it is says what can be done about it."""
 
-    def __init__(self, sentence: str, **known: Unpack[Details]) -> None:
-        refuse_unknown(known, Details.__optional_keys__, caller=type(self).__name__)
+    def __init__(self, sentence: str, **known: Unpack[FailureDetails]) -> None:
+        refuse_unknown(known, FailureDetails.__optional_keys__, caller=type(self).__name__)
         super().__init__(sentence)
         self.code = known.get("code", "UNKNOWN")
         self.reason = known.get("reason", "")
@@ -37,7 +37,7 @@ class CallFailed(GcschedError):
         self.metadata = known.get("metadata", {})
 
 
-class InvalidRequest(CallFailed):
+class InvalidArgument(CallFailed):
     """The request breaks rules; `violations` names them all, by the fields of task.proto."""
 
 
@@ -45,25 +45,25 @@ class Unavailable(CallFailed):
     """Nothing was promised, in up to five attempts: ask again later, with the same `at`."""
 
 
-class Overloaded(CallFailed):
+class ResourceExhausted(CallFailed):
     """The service has too much to do: ask again after `retry_after`."""
 
 
-class TimedOut(CallFailed):
+class DeadlineExceeded(CallFailed):
     """Nobody knows whether it was accepted: ask again, with the same `at` it is the same job."""
 
 
-KINDS: dict[grpc.StatusCode, type[CallFailed]] = {
-    grpc.StatusCode.INVALID_ARGUMENT: InvalidRequest,
+CLASS_BY_CODE: dict[grpc.StatusCode, type[CallFailed]] = {
+    grpc.StatusCode.INVALID_ARGUMENT: InvalidArgument,
     grpc.StatusCode.UNAVAILABLE: Unavailable,
-    grpc.StatusCode.RESOURCE_EXHAUSTED: Overloaded,
-    grpc.StatusCode.DEADLINE_EXCEEDED: TimedOut,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: ResourceExhausted,
+    grpc.StatusCode.DEADLINE_EXCEEDED: DeadlineExceeded,
 }
 
 
-def failure(error: grpc.RpcError, target: str, timeout: float) -> CallFailed:
+def convert_error(error: grpc.RpcError, target: str, timeout: float) -> CallFailed:
     """Make what a caller catches of gRPC's *error* and the details of its status (AIP-193)."""
-    code, said, known = error.code(), error.details() or "", details(error)
+    code, said, known = error.code(), error.details() or "", read_details(error)
     if code is grpc.StatusCode.INVALID_ARGUMENT:
         sentence = said
     elif code is grpc.StatusCode.UNAVAILABLE:
@@ -72,10 +72,10 @@ def failure(error: grpc.RpcError, target: str, timeout: float) -> CallFailed:
         sentence = f"{target} did not answer within {timeout:g} s"
     else:
         sentence = f"{target} answered {code.name}: {said}"
-    return KINDS.get(code, CallFailed)(sentence, **known)
+    return CLASS_BY_CODE.get(code, CallFailed)(sentence, **known)
 
 
-def details(error: grpc.RpcError) -> Details:
+def read_details(error: grpc.RpcError) -> FailureDetails:
     info = error_details_pb2.ErrorInfo()
     bad = error_details_pb2.BadRequest()
     retry = error_details_pb2.RetryInfo()

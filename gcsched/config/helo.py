@@ -9,11 +9,11 @@ import idna
 from gcsched.domain.domains import is_public_name
 
 LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
-LONGEST_NAME = 253
+MAX_NAME_LENGTH = 253
 LITERAL = re.compile(r"\[(IPv6:)?([^\[\]]+)\]", re.IGNORECASE)
 
 
-def helo_name(text: str) -> str:
+def parse_helo_name(text: str) -> str:
     """Return *text*, a domain name or an address literal as `[192.0.2.1]`; or raise ValueError."""
     if (literal := LITERAL.fullmatch(text)) is not None:
         if "%" in literal[2]:  # it names an interface of this machine
@@ -29,10 +29,10 @@ def helo_name(text: str) -> str:
 def is_domain_name(name: str) -> bool:
     *_, last = labels = name.split(".")
     is_spelled = all(LABEL.fullmatch(label) for label in labels)
-    return is_spelled and len(name) <= LONGEST_NAME and not last.isdigit()
+    return is_spelled and len(name) <= MAX_NAME_LENGTH and not last.isdigit()
 
 
-def machine_name() -> str | None:
+def find_machine_name() -> str | None:
     """Return the machine's name where relays can look it up, as `mail.example.org`; else None.
 
     Only the kernel is asked: `getfqdn` asks DNS, which may take its time, or answer otherwise.

@@ -9,8 +9,10 @@ from collections.abc import Collection, Mapping
 
 from gcsched.config.fields import PREFIX
 
-PLACE = re.compile(r"(tcp|udp|sctp)://(\[[0-9A-Fa-f:.]+\]|[^\[\]/:@?#]+):[0-9]{1,5}", re.IGNORECASE)
-NAME = re.compile(
+LINK_URL = re.compile(
+    r"(tcp|udp|sctp)://(\[[0-9A-Fa-f:.]+\]|[^\[\]/:@?#]+):[0-9]{1,5}", re.IGNORECASE
+)
+LINK_NAME = re.compile(
     PREFIX
     + r"""(?:[A-Z0-9_]+_)?
     (?: SERVICE_HOST
@@ -21,7 +23,7 @@ NAME = re.compile(
 )
 
 
-def service_links(environ: Mapping[str, str], *, settings: Collection[str]) -> list[str]:
+def find_service_links(environ: Mapping[str, str], *, settings: Collection[str]) -> list[str]:
     """Return the names in *environ* that Kubernetes has made, in order.
 
     Some are names of *settings* too: there only the value can tell.
@@ -29,10 +31,10 @@ def service_links(environ: Mapping[str, str], *, settings: Collection[str]) -> l
     return sorted(
         name
         for name, value in environ.items()
-        if is_port_of_service(name, value) or (name not in settings and NAME.fullmatch(name))
+        if is_port_of_service(name, value) or (name not in settings and LINK_NAME.fullmatch(name))
     )
 
 
 def is_port_of_service(name: str, value: str) -> bool:
     is_port = name == f"{PREFIX}PORT" or (name.startswith(PREFIX) and name.endswith("_PORT"))
-    return is_port and bool(PLACE.fullmatch(value))
+    return is_port and bool(LINK_URL.fullmatch(value))

@@ -25,50 +25,50 @@ from pydantic_settings import (
 )
 
 from gcsched.config import fields as formats
-from gcsched.config.connections import Connections
-from gcsched.config.fields import PREFIX, setting, variable
-from gcsched.config.messages import sentence
-from gcsched.config.sender import sendable_address, showable_name
-from gcsched.config.service_links import service_links
+from gcsched.config.connections import ConnectionSettings
+from gcsched.config.fields import PREFIX, setting, variable_name
+from gcsched.config.messages import describe_error
+from gcsched.config.sender_checks import encode_sender_address, validate_sender_name
+from gcsched.config.service_links import find_service_links
 from gcsched.domain.address_rules import AddressRules
-from gcsched.domain.contradiction import Contradiction
+from gcsched.domain.invalid_setting import InvalidSetting
 from gcsched.errors import SettingsProblems
 
-CALLERS_OWN = {"GCSCHED_TARGET"}  # what the command line reads when it calls a service
-NOT_TEXT = re.compile("[\ud800-\udfff]")  # octets of the environment that were not decoded
+CLIENT_VARIABLES = {"GCSCHED_TARGET"}  # what the command line reads when it calls a service
+UNDECODED = re.compile("[\ud800-\udfff]")  # octets of the environment that were not decoded
 
 
-class Settings(Connections):
+class Settings(ConnectionSettings):
     """What an operator can say. A later field may be checked against earlier ones."""
 
     internal_domains: Annotated[
-        AddressRules, NoDecode, BeforeValidator(formats.internal_domains)
+        AddressRules, NoDecode, BeforeValidator(formats.parse_internal_domains)
     ] = setting(
         "Domains that the public internet cannot have and that mails go to all the same, separated "
         "by commas: `corp.local`, `localhost` or `mailhost` with all below it, `.lan` for what is "
         "below it only, the address literals `[192.0.2.1]`, `[10.0.0.0/8]` or `[IPv6:fd00::/8]`, "
         "or `*` for all. Unset: none.",
-        f"give domains separated by commas, e.g. {formats.DOMAINS}",
+        f"give domains separated by commas, e.g. {formats.EXAMPLE_DOMAINS}",
         default="",
     )
     sender_email: Annotated[
-        str, AfterValidator(formats.mail_address), AfterValidator(sendable_address)
+        str, AfterValidator(formats.parse_mail_address), AfterValidator(encode_sender_address)
     ] = setting(
         "The address that mails come from; before the @ in ASCII characters.",
         "give the address that mails come from, e.g. no-reply@example.org",
     )
-    sender_name: Annotated[str, BeforeValidator(showable_name)] = setting(
+    sender_name: Annotated[str, BeforeValidator(validate_sender_name)] = setting(
         "The name shown beside that address.",
         "give a name of at most 256 characters without line breaks",
         default="",
         max_length=256,
     )
-    grpc_listen: Annotated[str, AfterValidator(formats.listen_address)] = setting(
+    grpc_listen: Annotated[str, AfterValidator(formats.parse_listen_address)] = setting(
         "Where gRPC listens, as `host:port`; `0.0.0.0:50051` or `[::]:50051` for all interfaces.",
         "give host:port, e.g. 127.0.0.1:50051, 0.0.0.0:50051 or [::1]:50051",
         default="127.0.0.1:50051",
     )
-    http_listen: Annotated[str, AfterValidator(formats.another_listen_address)] = setting(
+    http_listen: Annotated[str, AfterValidator(formats.parse_http_listen)] = setting(
         "Where HTTP listens for `/metrics`, `/livez`, `/servez` and `/readyz`, as `host:port`.",
         "give host:port, e.g. 127.0.0.1:8080, 0.0.0.0:8080 or [::1]:8080",
         default="127.0.0.1:8080",
@@ -103,7 +103,7 @@ class Settings(Connections):
         "say content or employee",
         default="content",
     )
-    dedup_window: Annotated[timedelta, BeforeValidator(formats.span)] = setting(
+    dedup_window: Annotated[timedelta, BeforeValidator(formats.parse_duration)] = setting(
         "With `employee`: for how long after an accepted request that employee gets no other; a "
         "number with `s`, `m`, `h` or `d`.",
         "give a number with its unit, from 1s to 365d, e.g. 24h or 90m",
@@ -111,7 +111,7 @@ class Settings(Connections):
         ge=timedelta(seconds=1),
         le=timedelta(days=365),
     )
-    daily_at: Annotated[time, BeforeValidator(formats.time_of_day)] = setting(
+    daily_at: Annotated[time, BeforeValidator(formats.parse_time_of_day)] = setting(
         "When the daily queue (timestamp 0) is sent.",
         "give a time of day as HH:MM, e.g. 10:00",
         default="10:00",
@@ -146,14 +146,14 @@ class Settings(Connections):
         ge=1,
         le=50,
     )
-    retry_waits_seconds: Annotated[tuple[float, ...], NoDecode, BeforeValidator(formats.waits)] = (
-        setting(
-            "The longest waits after the first, second … attempt, the last one for all that "
-            "follow; each wait is drawn at random from 0 to there. A relay that says when is "
-            "obeyed.",
-            "give seconds separated by commas, each more than 0 and at most 86400",
-            default="60,300,900,3600,7200,14400",
-        )
+    retry_waits_seconds: Annotated[
+        tuple[float, ...], NoDecode, BeforeValidator(formats.parse_waits)
+    ] = setting(
+        "The longest waits after the first, second … attempt, the last one for all that "
+        "follow; each wait is drawn at random from 0 to there. A relay that says when is "
+        "obeyed.",
+        "give seconds separated by commas, each more than 0 and at most 86400",
+        default="60,300,900,3600,7200,14400",
     )
     not_after_hours: float = setting(
         "How long after its time a mail may still be sent; then it has expired.",
@@ -209,26 +209,26 @@ class Settings(Connections):
 
     @field_validator("retention_days")
     @classmethod
-    def _outlasts_the_window(cls, days: int, info: ValidationInfo) -> int:
+    def _check_retention(cls, days: int, info: ValidationInfo) -> int:
         window = info.data.get("dedup_window")
         if info.data.get("dedup") == "employee" and window and window > timedelta(days=days):
-            raise Contradiction(
-                f"is less than {variable('dedup_window')}: the job that tells when an employee had"
+            raise InvalidSetting(
+                f"is less than {variable_name('dedup_window')}: the job that tells when an employee had"
                 " the last mail would be gone before; keep jobs for as long at least"
             )
         return days
 
-    def told(self, by_environment: Collection[str]) -> Self:
+    def note_environment(self, given: Collection[str]) -> Self:
         """Note what the environment gave: that is settled, a file may change."""
-        self._from_environment = frozenset(by_environment)
+        self._from_environment = frozenset(given)
         return self
 
-    def secret(self, field: str) -> str | None:
+    def read_secret(self, field: str) -> str | None:
         """Give the secret *field* as it is now; what came from a file is read again."""
         known: SecretStr | None = getattr(self, field)
         if self.secrets_dir is not None and field not in self._from_environment:
             for file in self.secrets_dir.iterdir():
-                if file.name.lower() == variable(field).lower():
+                if file.name.lower() == variable_name(field).lower():
                     return file.read_text(encoding="utf-8").strip()
         return None if known is None else known.get_secret_value()
 
@@ -241,43 +241,47 @@ class Settings(Connections):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Leave the environment to `load`, which is given one; then come the secret files."""
+        """Leave the environment to `read_settings`, which is given one; then come the secret files."""
         del settings_cls, env_settings, dotenv_settings
         return init_settings, file_secret_settings
 
 
-def load(environ: Mapping[str, str]) -> Settings:
+def read_settings(environ: Mapping[str, str]) -> Settings:
     """Read *environ* and the secret files, or raise SettingsProblems with all that is wrong."""
-    links = links_ignored(environ)
-    given = {field: environ.get(variable(field)) for field in Settings.model_fields}
+    links = find_ignored_links(environ)
+    given = {field: environ.get(variable_name(field)) for field in Settings.model_fields}
     said: dict[str, Any] = {
-        field: text for field, text in given.items() if text and variable(field) not in links
+        field: text for field, text in given.items() if text and variable_name(field) not in links
     }
-    if undecoded := [field for field, text in said.items() if NOT_TEXT.search(text)]:
+    if undecoded := [field for field, text in said.items() if UNDECODED.search(text)]:
         octets = "cannot be used: it holds octets that are not UTF-8: write it anew"
-        raise SettingsProblems([f"{variable(field)} {octets}" for field in undecoded])
+        raise SettingsProblems([f"{variable_name(field)} {octets}" for field in undecoded])
     folder = said.get("secrets_dir")
     if folder and Path(folder).is_dir():
         said["_secrets_dir"] = folder
     try:
-        return Settings(**said).told(by_environment=said)
+        return Settings(**said).note_environment(given=said)
     except ValidationError as error:
-        problems = [sentence(each, Settings, said) for each in error.errors(include_url=False)]
+        problems = [
+            describe_error(each, Settings, said) for each in error.errors(include_url=False)
+        ]
     except (OSError, SettingsError):
-        problems = [f"{variable('secrets_dir')} holds a file that cannot be read as UTF-8 text"]
+        problems = [
+            f"{variable_name('secrets_dir')} holds a file that cannot be read as UTF-8 text"
+        ]
     raise SettingsProblems(problems)
 
 
-def unknown_names(environ: Mapping[str, str]) -> list[str]:
+def find_unknown_names(environ: Mapping[str, str]) -> list[str]:
     """Variables that look like ours and mean nothing: most often a slip of the pen."""
-    known = names() | CALLERS_OWN | set(links_ignored(environ))
+    known = variable_names() | CLIENT_VARIABLES | set(find_ignored_links(environ))
     return sorted(name for name in environ if name.upper().startswith(PREFIX) and name not in known)
 
 
-def links_ignored(environ: Mapping[str, str]) -> list[str]:
+def find_ignored_links(environ: Mapping[str, str]) -> list[str]:
     """Return those variables that are no settings but Kubernetes' words on a Service."""
-    return service_links(environ, settings=names())
+    return find_service_links(environ, settings=variable_names())
 
 
-def names() -> set[str]:
-    return {variable(field) for field in Settings.model_fields}
+def variable_names() -> set[str]:
+    return {variable_name(field) for field in Settings.model_fields}

@@ -8,12 +8,12 @@ from threading import Thread
 from types import TracebackType
 from typing import Self
 
-from gcsched.domain.caller_text import printable
+from gcsched.domain.caller_text import replace_unprintable
 
-MOST_WAITING = 1000
-MOST_PER_SECOND = 10
-LONGEST_FAREWELL_SECONDS = 1.0
-LONGEST_PHRASE = 100
+MAX_QUEUED_LINES = 1000
+MAX_PER_SECOND = 10
+MAX_FLUSH_SECONDS = 1.0
+MAX_PHRASE = 100
 
 
 class Console:
@@ -21,7 +21,7 @@ class Console:
 
     def __init__(self, output: int) -> None:
         self._output = output
-        self._lines: Queue[str | None] = Queue(MOST_WAITING)
+        self._lines: Queue[str | None] = Queue(MAX_QUEUED_LINES)
         self._writer = Thread(target=self._write, name="console", daemon=True)
         self._announced = 0
         self._more = 0
@@ -38,30 +38,30 @@ class Console:
         if self._next_second is not None:
             self._next_second.cancel()
             self._on_next_second()
-        self._put(None)
-        self._writer.join(LONGEST_FAREWELL_SECONDS)
+        self._enqueue(None)
+        self._writer.join(MAX_FLUSH_SECONDS)
 
-    def say(self, *lines: str) -> None:
+    def print_lines(self, *lines: str) -> None:
         for line in lines:
-            self._put(line)
+            self._enqueue(line)
 
     def announce(self, line: str) -> None:
         """Say *line*, unless there were many in this second: then only how many more there were."""
         if self._next_second is None:
             loop = asyncio.get_running_loop()
             self._next_second = loop.call_later(1.0, self._on_next_second)
-        if self._announced < MOST_PER_SECOND:
+        if self._announced < MAX_PER_SECOND:
             self._announced += 1
-            self.say(line)
+            self.print_lines(line)
         else:
             self._more += 1
 
     def _on_next_second(self) -> None:
         more, self._announced, self._more, self._next_second = self._more, 0, 0, None
         if more:
-            self.say(f"caught {more} more")
+            self.print_lines(f"caught {more} more")
 
-    def _put(self, line: str | None) -> None:
+    def _enqueue(self, line: str | None) -> None:
         try:
             self._lines.put_nowait(line)
         except Full:
@@ -78,10 +78,10 @@ class Console:
                 return
 
 
-Say = Callable[..., None]
+PrintLines = Callable[..., None]
 
 
-def phrase(text: str) -> str:
+def shorten_printable(text: str) -> str:
     """Make foreign words fit for a terminal: one short line, nothing that moves the cursor."""
-    shown = printable(text)
-    return shown if len(shown) <= LONGEST_PHRASE else f"{shown[: LONGEST_PHRASE - 3]}..."
+    shown = replace_unprintable(text)
+    return shown if len(shown) <= MAX_PHRASE else f"{shown[: MAX_PHRASE - 3]}..."

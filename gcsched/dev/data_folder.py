@@ -7,19 +7,19 @@ from pathlib import Path
 
 from gcsched.errors import EmbeddedStoreProblem
 
-NAME = "gcsched"
+FOLDER_NAME = "gcsched"
 
 
 def default_folder(environ: Mapping[str, str], *, system: str = sys.platform) -> Path:
     """Give the user's data folder for us: XDG's, or where macOS keeps such things."""
     if system == "darwin":
-        return Path.home() / "Library" / "Application Support" / NAME
+        return Path.home() / "Library" / "Application Support" / FOLDER_NAME
     said = Path(environ.get("XDG_DATA_HOME", ""))
     # The XDG specification says to ignore a relative path.
-    return (said if said.is_absolute() else Path.home() / ".local" / "share") / NAME
+    return (said if said.is_absolute() else Path.home() / ".local" / "share") / FOLDER_NAME
 
 
-def prepared(folder: Path) -> Path:
+def prepare_folder(folder: Path) -> Path:
     """Make *folder* where it is missing; raise EmbeddedStoreProblem if it cannot be used."""
     try:
         folder.mkdir(parents=True, exist_ok=True)

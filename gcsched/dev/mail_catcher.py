@@ -18,17 +18,17 @@ import structlog
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 LOOPBACK = "127.0.0.1"
-LARGEST_MAIL = 32 * 1024 * 1024
-LONGEST_NAME = 80
-LONGEST_TEXT = 10_000
+MAX_MAIL = 32 * 1024 * 1024
+MAX_NAME = 80
+MAX_TEXT = 10_000
 UNSAFE = re.compile(r"[^A-Za-z0-9@._+-]+")
-BETWEEN_MAILS = timedelta(microseconds=1)
+TIMESTAMP_STEP = timedelta(microseconds=1)
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Caught:
+class CaughtMail:
     """One mail, how its text begins, and the files it lies in; without an HTML part only one."""
 
     recipient: str
@@ -39,11 +39,11 @@ class Caught:
 
 
 T = TypeVar("T")
-OnCaught = Callable[[Caught], None]
+OnCaught = Callable[[CaughtMail], None]
 
 
 @dataclass(kw_only=True, eq=False)
-class Catcher:
+class MailCatcher:
     """What aiosmtpd asks for each mail; *now* names the files, in the order of arrival."""
 
     folder: Path
@@ -51,14 +51,14 @@ class Catcher:
     now: Callable[[], datetime]
     _latest: datetime | None = field(default=None, init=False)
 
-    async def take(self, _: SMTP, __: Session, envelope: Envelope) -> str:
+    async def handle_mail(self, _: SMTP, __: Session, envelope: Envelope) -> str:
         """Keep the mail; what is answered with 250 is on disk."""
         recipient = ", ".join(envelope.rcpt_tos)
         content = envelope.content
         if not isinstance(content, bytes):
             raise TypeError("aiosmtpd was told not to decode")
         try:
-            caught = await asyncio.to_thread(keep, self._stem(recipient), recipient, content)
+            caught = await asyncio.to_thread(store_mail, self._stem(recipient), recipient, content)
         except OSError as error:
             why = error.strerror or type(error).__name__
             log.warning("mail not kept", folder=str(self.folder), error=why)
@@ -69,25 +69,25 @@ class Catcher:
     def _stem(self, recipient: str) -> Path:
         moment = self.now()
         if self._latest is not None and moment <= self._latest:
-            moment = self._latest + BETWEEN_MAILS
+            moment = self._latest + TIMESTAMP_STEP
         self._latest = moment
-        name = UNSAFE.sub("_", recipient)[:LONGEST_NAME]
+        name = UNSAFE.sub("_", recipient)[:MAX_NAME]
         return self.folder / f"{moment:%Y%m%dT%H%M%S.%fZ}-{name}"
 
 
 @asynccontextmanager
-async def catching(
+async def run_mail_catcher(
     folder: Path, on_caught: OnCaught, *, now: Callable[[], datetime]
 ) -> AsyncIterator[int]:
     """Catch mails on a free port of this machine and keep them in *folder*; give the port."""
-    catcher = Catcher(folder=folder, on_caught=on_caught, now=now)
+    catcher = MailCatcher(folder=folder, on_caught=on_caught, now=now)
     loop = asyncio.get_running_loop()
     connections: WeakSet[SMTP] = WeakSet()
 
     def connection() -> SMTP:
         protocol = SMTP(
-            SimpleNamespace(handle_DATA=catcher.take),
-            data_size_limit=LARGEST_MAIL,
+            SimpleNamespace(handle_DATA=catcher.handle_mail),
+            data_size_limit=MAX_MAIL,
             enable_SMTPUTF8=True,
             hostname="localhost",
             ident="gcsched mail catcher",
@@ -106,28 +106,28 @@ async def catching(
                 protocol.transport.close()
 
 
-def keep(stem: Path, recipient: str, content: bytes) -> Caught:
+def store_mail(stem: Path, recipient: str, content: bytes) -> CaughtMail:
     """Write the mail and its HTML part beside each other; the .eml comes last and whole."""
     stem.parent.mkdir(parents=True, exist_ok=True)  # somebody may have cleared it away
     message = message_from_bytes(content, policy=default)
-    html = readable(lambda: part(message, "html"), otherwise=None)
-    text = readable(lambda: part(message, "plain"), otherwise=None)
+    html = read_or_default(lambda: decode_part(message, "html"), otherwise=None)
+    text = read_or_default(lambda: decode_part(message, "plain"), otherwise=None)
     page = stem.with_name(f"{stem.name}.html") if html is not None else None
     if page is not None and html is not None:
         # The mark tells a browser the encoding, which the mail's header told before.
-        replace(page, html.encode("utf-8-sig"))
+        replace_file(page, html.encode("utf-8-sig"))
     eml = stem.with_name(f"{stem.name}.eml")
-    replace(eml, content)
-    return Caught(
+    replace_file(eml, content)
+    return CaughtMail(
         recipient=recipient,
-        subject=readable(lambda: str(message["subject"] or ""), otherwise="(unreadable)"),
-        text=(text or "")[:LONGEST_TEXT],
+        subject=read_or_default(lambda: str(message["subject"] or ""), otherwise="(unreadable)"),
+        text=(text or "")[:MAX_TEXT],
         eml=eml,
         html=page,
     )
 
 
-def replace(path: Path, content: bytes) -> None:
+def replace_file(path: Path, content: bytes) -> None:
     """Write *content* so that whoever sees *path* sees all of it."""
     unfinished = path.with_name(f".{path.name}.part")
     try:
@@ -137,7 +137,7 @@ def replace(path: Path, content: bytes) -> None:
         unfinished.unlink(missing_ok=True)
 
 
-def part(message: EmailMessage, kind: str) -> str | None:
+def decode_part(message: EmailMessage, kind: str) -> str | None:
     """Give the body of that *kind*, read as its header says, or as well as can be."""
     found = message.get_body((kind,))
     content = None if found is None else found.get_payload(decode=True)
@@ -145,7 +145,7 @@ def part(message: EmailMessage, kind: str) -> str | None:
     return content.decode(charset, "replace") if isinstance(content, bytes) else None
 
 
-def readable(read: Callable[[], T], *, otherwise: T) -> T:
+def read_or_default(read: Callable[[], T], *, otherwise: T) -> T:
     try:
         return read()
     except Exception:  # noqa: BLE001  # a mail the parser breaks at is kept all the same

@@ -4,16 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gcsched.config import settings
-from gcsched.config.fields import variable
+from gcsched.config.fields import variable_name
 from gcsched.config.settings import Settings
 
-USUAL_HTTP = "127.0.0.1:8080"
+DEFAULT_HTTP_LISTEN = "127.0.0.1:8080"
 DEFAULTS = {
     "sender_email": "no-reply@example.org",
     "sender_name": "gcsched dev",
     "log_level": "WARNING",  # what happens is told on stdout
 }
-EMBEDDED = frozenset(
+IGNORED_SETTINGS = frozenset(
     {
         "mongo_uri",
         "redis_url",
@@ -37,7 +37,7 @@ EMBEDDED = frozenset(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Brought:
+class DevEndpoints:
     """Where the stores and the relay are that dev brings along, and where we shall listen.
 
     *http_listen* gives way to the operator's wish.
@@ -47,10 +47,10 @@ class Brought:
     redis_url: str
     smtp_port: int
     grpc_listen: str
-    http_listen: str = USUAL_HTTP
+    http_listen: str = DEFAULT_HTTP_LISTEN
 
 
-def dev_settings(environ: Mapping[str, str], brought: Brought) -> Settings:
+def load_dev_settings(environ: Mapping[str, str], brought: DevEndpoints) -> Settings:
     """Give the settings of the service; raises SettingsProblems."""
     ours = {
         "mongo_uri": brought.mongo_uri,
@@ -60,28 +60,28 @@ def dev_settings(environ: Mapping[str, str], brought: Brought) -> Settings:
         "smtp_security": "none",
         "grpc_listen": brought.grpc_listen,
     }
-    ignored_here = ignored(environ)
+    ignored_here = find_ignored(environ)
     said = {name: value for name, value in environ.items() if name not in ignored_here and value}
     defaults = {**DEFAULTS, "http_listen": brought.http_listen}
-    return settings.load({**named(defaults), **said, **named(ours)})
+    return settings.read_settings({**to_environ(defaults), **said, **to_environ(ours)})
 
 
-def checked(environ: Mapping[str, str], *, grpc_listen: str) -> Settings:
+def check_settings(environ: Mapping[str, str], *, grpc_listen: str) -> Settings:
     """Find what is wrong before anything is started; stores and relay are stand-ins."""
-    brought = Brought(
+    brought = DevEndpoints(
         mongo_uri="mongodb://127.0.0.1/gcsched",
         redis_url="redis://127.0.0.1",
         smtp_port=25,
         grpc_listen=grpc_listen,
         http_listen="127.0.0.1:0",
     )
-    return dev_settings(environ, brought)
+    return load_dev_settings(environ, brought)
 
 
-def ignored(environ: Mapping[str, str]) -> list[str]:
+def find_ignored(environ: Mapping[str, str]) -> list[str]:
     """Give those settings in *environ* that mean nothing here."""
-    return sorted(name for name in map(variable, EMBEDDED) if environ.get(name))
+    return sorted(name for name in map(variable_name, IGNORED_SETTINGS) if environ.get(name))
 
 
-def named(values: Mapping[str, str]) -> dict[str, str]:
-    return {variable(field): value for field, value in values.items()}
+def to_environ(values: Mapping[str, str]) -> dict[str, str]:
+    return {variable_name(field): value for field, value in values.items()}

@@ -7,40 +7,40 @@ from contextlib import asynccontextmanager, suppress
 from itertools import islice
 from pathlib import Path
 
-from gcsched.adapters.mail.template_check import Names
-from gcsched.adapters.mail.template_variables import NOTHING, Variables
-from gcsched.adapters.mail.templates import Rendered, Templates
-from gcsched.dev.console import Say
-from gcsched.domain.caller_text import printable
-from gcsched.domain.mail import TemplateFacts
+from gcsched.adapters.mail.template_analysis import Names
+from gcsched.adapters.mail.template_variables import NO_VARIABLES, Variables
+from gcsched.adapters.mail.templates import RenderedParts, Templates
+from gcsched.dev.console import PrintLines
+from gcsched.domain.caller_text import replace_unprintable
+from gcsched.domain.mail import TemplateInfo
 from gcsched.errors import TemplateProblem
-from gcsched.usecases.loops import note_failure
+from gcsched.usecases.loops import log_unexpected_failure
 
-BETWEEN_LOOKS_SECONDS = 0.2
-MOST_FILES = 1_000
+POLL_INTERVAL_SECONDS = 0.2
+MAX_FILES = 1_000
 
 Snapshot = Mapping[Path, tuple[int, int, int]]
 
 
-class ReloadedTemplates:
+class ReloadingTemplates:
     """The last good templates of *folder*; raises TemplateProblem if there are none yet."""
 
-    def __init__(self, folder: Path, say: Say) -> None:
-        self.folder, self._say = folder, say
-        self._seen = self._pending = snapshot(folder)
+    def __init__(self, folder: Path, say: PrintLines) -> None:
+        self.folder, self._print_lines = folder, say
+        self._seen = self._pending = take_snapshot(folder)
         self._current = Templates.load(folder)
         self._warn(self._current, known=())
 
     def render(
-        self, name: str, variables: Variables, data: Mapping[str, str] = NOTHING
-    ) -> Rendered:
+        self, name: str, variables: Variables, data: Mapping[str, str] = NO_VARIABLES
+    ) -> RenderedParts:
         return self._current.render(name, variables, data)
 
-    def facts(self) -> list[TemplateFacts]:
-        return self._current.facts()
+    def list_info(self) -> list[TemplateInfo]:
+        return self._current.list_info()
 
     @property
-    def needs(self) -> Mapping[str, Names]:
+    def required_variables(self) -> Mapping[str, Names]:
         """Return what each needs, as it is whenever this mapping is asked."""
         return CurrentNeeds(self)
 
@@ -48,12 +48,12 @@ class ReloadedTemplates:
     def current(self) -> Templates:
         return self._current
 
-    def look(self) -> None:
+    def poll(self) -> None:
         """Load the folder again once its files have changed and then stayed the same for a look.
 
         An editor writes a file in several steps; what lies there between them is not meant.
         """
-        found = snapshot(self.folder)
+        found = take_snapshot(self.folder)
         if found == self._seen or found != self._pending:
             self._pending = found
             return
@@ -61,32 +61,36 @@ class ReloadedTemplates:
         try:
             loaded = Templates.load(self.folder)
         except TemplateProblem as problem:
-            self._say("templates not loaded, the last good ones stay in use:")
-            self._say(*(f"  {printable(line)}" for line in str(problem).splitlines()))
+            self._print_lines("templates not loaded, the last good ones stay in use:")
+            self._print_lines(
+                *(f"  {replace_unprintable(line)}" for line in str(problem).splitlines())
+            )
             return
         known, self._current = self._current.warnings, loaded
-        self._say(f"templates loaded again: {printable(', '.join(sorted(loaded.by_name)))}")
+        self._print_lines(
+            f"templates loaded again: {replace_unprintable(', '.join(sorted(loaded.by_name)))}"
+        )
         self._warn(loaded, known=known)
 
     def _warn(self, loaded: Templates, *, known: tuple[object, ...]) -> None:
         for warning in loaded.warnings:
             if warning not in known:
-                self._say(printable(f"  {warning.file}: {warning.problem}"))
+                self._print_lines(replace_unprintable(f"  {warning.file}: {warning.problem}"))
 
     async def run(self) -> None:
         while True:
-            await asyncio.sleep(BETWEEN_LOOKS_SECONDS)
-            self.look()
+            await asyncio.sleep(POLL_INTERVAL_SECONDS)
+            self.poll()
 
 
 class CurrentNeeds(Mapping[str, Names]):
     """What each of *templates* needs at the moment of asking."""
 
-    def __init__(self, templates: ReloadedTemplates) -> None:
+    def __init__(self, templates: ReloadingTemplates) -> None:
         self._templates = templates
 
     def __getitem__(self, name: str) -> Names:
-        return self._templates.current.by_name[name].needs
+        return self._templates.current.by_name[name].required_variables
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._templates.current.by_name)
@@ -96,7 +100,7 @@ class CurrentNeeds(Mapping[str, Names]):
 
 
 @asynccontextmanager
-async def reloading(templates: ReloadedTemplates) -> AsyncIterator[None]:
+async def reload_on_change(templates: ReloadingTemplates) -> AsyncIterator[None]:
     """Keep *templates* as their files are, for a block."""
     task = asyncio.create_task(templates.run(), name="templates")
     try:
@@ -104,20 +108,20 @@ async def reloading(templates: ReloadedTemplates) -> AsyncIterator[None]:
     finally:
         task.cancel()
         await asyncio.wait({task})
-        note_failure(task)
+        log_unexpected_failure(task)
 
 
-def snapshot(folder: Path) -> Snapshot:
+def take_snapshot(folder: Path) -> Snapshot:
     """Return what shows that a file has changed: its time, its size, and which file it is."""
     seen = {}
-    for path in islice(files_in(folder), MOST_FILES):
+    for path in islice(find_files(folder), MAX_FILES):
         with suppress(OSError):  # it may be gone by now, or be a link to nothing
             status = path.stat()
             seen[path] = (status.st_mtime_ns, status.st_size, status.st_ino)
     return seen
 
 
-def files_in(folder: Path) -> Iterator[Path]:
+def find_files(folder: Path) -> Iterator[Path]:
     for where, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         yield from (Path(where) / name for name in sorted(files))

@@ -5,31 +5,33 @@ Additive increase, multiplicative decrease, as TCP does it (Chiu and Jain, 1989)
 
 from dataclasses import dataclass, replace
 
-LEAST_PER_SECOND = 0.2
+MIN_PER_SECOND = 0.2
 REACTION_SECONDS = 1.0
 RECOVERY_SECONDS = 300.0
-ENOUGH = 2.0  # times the speed of the first complaint: then an unlimited relay is so again
+UNLIMITED_FACTOR = (
+    2.0  # times the speed of the first complaint: then an unlimited relay is so again
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Meter:
+class RateMeter:
     """How many mails a relay took in the last seconds."""
 
     second: int = 0
     count: int = 0
-    before: int = 0
+    previous_count: int = 0
 
-    def counted(self, now: float) -> "Meter":
+    def counted(self, now: float) -> "RateMeter":
         if int(now) == self.second:
             return replace(self, count=self.count + 1)
         before = self.count if int(now) == self.second + 1 else 0
-        return Meter(second=int(now), count=1, before=before)
+        return RateMeter(second=int(now), count=1, previous_count=before)
 
     def per_second(self, now: float) -> int:
         """Give what it took in the last full second, or in this one if that is more already."""
         match int(now) - self.second:
             case 0:
-                return max(self.count, self.before)
+                return max(self.count, self.previous_count)
             case 1:
                 return self.count
             case _:
@@ -37,7 +39,7 @@ class Meter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
+class AdaptiveRate:
     """At *slowed_at* it was set to *slowed_to*; from there it grows back towards *normal*.
 
     *configured* is what the operator allows. Everywhere 0 means: no limit.
@@ -55,23 +57,23 @@ class Pace:
         grown = self.slowed_to + self.normal * passed
         if self.configured:
             return min(grown, self.configured)
-        return grown if grown < self.normal * ENOUGH else 0.0
+        return grown if grown < self.normal * UNLIMITED_FACTOR else 0.0
 
     def is_slow(self, now: float) -> bool:
         return self.per_second(now) != self.configured
 
-    def throttled(self, now: float, *, took: float) -> "Pace":
+    def throttled(self, now: float, *, recent_rate: float) -> "AdaptiveRate":
         """Halve it; complaints in the second after that are about the mails from before.
 
-        *took* is how many mails a second the relay took lately. If it was none, it cannot find us
+        *recent_rate* is how many mails a second the relay took lately. If it was none, it cannot find us
         too fast: it is away, and that is the breaker's business.
         """
-        if not took or (self.slowed_to and now - self.slowed_at < REACTION_SECONDS):
+        if not recent_rate or (self.slowed_to and now - self.slowed_at < REACTION_SECONDS):
             return self
-        speed = self.per_second(now) or took
+        speed = self.per_second(now) or recent_rate
         return replace(
             self,
             normal=self.normal if self.is_slow(now) else speed,
-            slowed_to=max(speed / 2, min(speed, LEAST_PER_SECOND)),
+            slowed_to=max(speed / 2, min(speed, MIN_PER_SECOND)),
             slowed_at=now,
         )

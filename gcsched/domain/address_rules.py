@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import ClassVar
 
-from gcsched.domain.domains import known_domain
+from gcsched.domain.domains import parse_domain
 
-ANYTHING = "*"
+ANY_DOMAIN = "*"
 IPV6 = "ipv6:"  # RFC 5321, section 4.1.3
 
 Network = IPv4Network | IPv6Network
@@ -15,9 +15,9 @@ Network = IPv4Network | IPv6Network
 
 @dataclass(frozen=True, slots=True)
 class AddressRules:
-    """What an operator allows: none of what is reserved, *everything*, or what is listed.
+    """What an operator allows: none of what is reserved, *allows_any*, or what is listed.
 
-    Each of *names* allows itself and its subdomains, each of *above* only its subdomains; address
+    Each of *names* allows itself and its subdomains, each of *parents* only its subdomains; address
     literals are allowed by *networks*. Names are as ``known_domain`` spells them.
     """
 
@@ -25,9 +25,9 @@ class AddressRules:
     ANY: ClassVar["AddressRules"]
 
     names: frozenset[str] = frozenset()
-    above: frozenset[str] = frozenset()
+    parents: frozenset[str] = frozenset()
     networks: tuple[Network, ...] = ()
-    everything: bool = False
+    allows_any: bool = False
 
     @classmethod
     def parse(cls, text: str) -> "AddressRules":
@@ -40,43 +40,43 @@ class AddressRules:
         entries = [entry.strip() for entry in text.split(",")]
         for entry in entries:
             if entry.startswith("["):
-                networks.append(network_in(entry))
-            elif entry != ANYTHING:
+                networks.append(parse_network(entry))
+            elif entry != ANY_DOMAIN:
                 bare = entry.removeprefix("*").removeprefix(".")
-                (names if bare == entry else above).add(name_in(entry, bare))
-        return cls(frozenset(names), frozenset(above), tuple(networks), ANYTHING in entries)
+                (names if bare == entry else above).add(parse_name(entry, bare))
+        return cls(frozenset(names), frozenset(above), tuple(networks), ANY_DOMAIN in entries)
 
-    def allow(self, domain: str) -> bool:
+    def allows(self, domain: str) -> bool:
         """Tell whether an address may have *domain*, which is reserved and normalised."""
-        if self.everything:
+        if self.allows_any:
             return True
         if domain.startswith("["):
-            address = address_in(domain)
+            address = parse_literal(domain)
             return any(address in network for network in self.networks)
         if domain in self.names:
             return True
-        return any(name in self.names or name in self.above for name in names_above(domain))
+        return any(name in self.names or name in self.parents for name in parent_domains(domain))
 
 
 AddressRules.PUBLIC = AddressRules()
-AddressRules.ANY = AddressRules(everything=True)
+AddressRules.ANY = AddressRules(allows_any=True)
 
 
-def names_above(domain: str) -> Iterator[str]:
+def parent_domains(domain: str) -> Iterator[str]:
     """Yield `b.c` and `c` for `a.b.c`."""
     while "." in domain:
         domain = domain.partition(".")[2]
         yield domain
 
 
-def name_in(entry: str, bare: str) -> str:
-    known = known_domain(bare) if entry.removesuffix(bare) in {"", ".", "*."} else None
+def parse_name(entry: str, bare: str) -> str:
+    known = parse_domain(bare) if entry.removesuffix(bare) in {"", ".", "*."} else None
     if known is None or "[" in known.name:
         raise ValueError(f"{entry!r} is not a domain")
     return known.name
 
 
-def network_in(entry: str) -> Network:
+def parse_network(entry: str) -> Network:
     """Return the addresses of `[192.0.2.1]`, `[10.0.0.0/8]` or `[IPv6:fd00::/8]`."""
     inner = entry[1:-1]
     is_ipv6 = inner.lower().startswith(IPV6)
@@ -89,6 +89,6 @@ def network_in(entry: str) -> Network:
     return network
 
 
-def address_in(literal: str) -> IPv4Address | IPv6Address:
+def parse_literal(literal: str) -> IPv4Address | IPv6Address:
     inner = literal[1:-1]
     return ip_address(inner[len(IPV6) :] if inner.lower().startswith(IPV6) else inner)

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from gcsched.domain.smtp_reply import Kind, blames_full_mailbox
 
-MOST_ATTEMPTS_KEPT = 50
+MAX_ATTEMPTS_KEPT = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,9 +30,9 @@ class Attempt:
         return blames_full_mailbox(self.code, self.enhanced_code, self.text)
 
 
-def kept(attempts: tuple[Attempt, ...]) -> tuple[Attempt, ...]:
+def trim_attempts(attempts: tuple[Attempt, ...]) -> tuple[Attempt, ...]:
     """Give the latest attempts; an UNCERTAIN one goes last: it says why a mail came twice (P3)."""
-    if len(attempts) <= MOST_ATTEMPTS_KEPT:
+    if len(attempts) <= MAX_ATTEMPTS_KEPT:
         return attempts
     certain = (n for n, each in enumerate(attempts) if each.kind is not Kind.UNCERTAIN)
     dropped = next(certain, 0)

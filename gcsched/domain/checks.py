@@ -17,12 +17,12 @@ After a violation it returns a value that breaks no other rule, so that the chec
 """
 
 
-def checked(reading: Checked[T]) -> T:
-    """Return the value of *reading*. Raises InvalidRequest with all violations that it yields."""
+def require_valid(check: Checked[T]) -> T:
+    """Return the value of *check*. Raises InvalidRequest with all violations that it yields."""
     violations = list[Violation]()
     try:
         while True:
-            violations.append(next(reading))
+            violations.append(next(check))
     except StopIteration as end:
         if violations:
             raise InvalidRequest(violations) from None
@@ -30,7 +30,7 @@ def checked(reading: Checked[T]) -> T:
         return value
 
 
-def sound(value: T) -> Checked[T]:
+def accept_value(value: T) -> Checked[T]:
     """Read *value*, with which nothing is wrong."""
     yield from ()
     return value

@@ -67,16 +67,16 @@ class DedupRule:
             return request_key(request.request_id)
         return dedup_key(request, daily=daily)
 
-    def until(self, now: datetime) -> datetime | None:
+    def dedup_until(self, now: datetime) -> datetime | None:
         """Give the time at which the key is another's for the asking; None: while it is held."""
         return now + self.window if self.by is Dedup.EMPLOYEE else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Holder:
+class KeyHolder:
     """What the store tells of a job that has what another one would need.
 
-    *state* and *due* are None where somebody has spoilt them: that is no reason to mail twice.
+    *state* and *due_time* are None where somebody has spoilt them: that is no reason to mail twice.
     """
 
     job_id: str
@@ -87,7 +87,7 @@ class Holder:
     dedup_until: datetime | None = None
 
 
-class Outcome(StrEnum):
+class AdmissionOutcome(StrEnum):
     """What an accepted or refused call came to, by the names of MeetResponse.Outcome."""
 
     CREATED = "CREATED"
@@ -96,7 +96,7 @@ class Outcome(StrEnum):
     REFUSED_DUPLICATE = "REFUSED_DUPLICATE"
 
 
-NEW = (Outcome.CREATED, Outcome.QUEUED_FOR_DAILY)
+NEW_JOB_OUTCOMES = (AdmissionOutcome.CREATED, AdmissionOutcome.QUEUED_FOR_DAILY)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,22 +104,22 @@ class AdmissionResult:
     """The answer to a call for a job: its *outcome*, and the job that it is about.
 
     *job_id* is the new job, the same one of an earlier call, or the one that stands against it.
-    *state* and *due* are those of an accepted job as it is stored; None: they cannot be read.
+    *state* and *due_time* are those of an accepted job as it is stored; None: they cannot be read.
     """
 
-    outcome: Outcome
+    outcome: AdmissionOutcome
     job_id: str
     state: State | None = None
     due_time: datetime | None = None
 
     @property
     def is_accepted(self) -> bool:
-        return self.outcome is not Outcome.REFUSED_DUPLICATE
+        return self.outcome is not AdmissionOutcome.REFUSED_DUPLICATE
 
     @property
     def is_new(self) -> bool:
         """Whether this call made the job."""
-        return self.outcome in NEW
+        return self.outcome in NEW_JOB_OUTCOMES
 
 
 AdmissionAnswer = AdmissionResult | RequestIdReused
@@ -129,30 +129,37 @@ def is_new_job(answer: AdmissionAnswer) -> bool:
     return isinstance(answer, AdmissionResult) and answer.is_new
 
 
-def created(job: Job) -> AdmissionResult:
+def answer_created(job: Job) -> AdmissionResult:
     """Answer the call that made *job*."""
-    return new_in(job.state, job_id=job.id, due=job.due_time)
+    return answer_new_job(job.state, job_id=job.id, due_time=job.due_time)
 
 
-def new_in(state: State | None, *, job_id: str, due: datetime | None) -> AdmissionResult:
-    outcome = Outcome.QUEUED_FOR_DAILY if state is State.QUEUED else Outcome.CREATED
-    return AdmissionResult(outcome=outcome, job_id=job_id, state=state, due_time=due)
+def answer_new_job(
+    state: State | None, *, job_id: str, due_time: datetime | None
+) -> AdmissionResult:
+    outcome = (
+        AdmissionOutcome.QUEUED_FOR_DAILY if state is State.QUEUED else AdmissionOutcome.CREATED
+    )
+    return AdmissionResult(outcome=outcome, job_id=job_id, state=state, due_time=due_time)
 
 
-def answer_to(job: Job, holder: Holder) -> AdmissionAnswer | None:
+def answer_conflict(job: Job, holder: KeyHolder) -> AdmissionAnswer | None:
     """Answer the call for *job*, which was not stored because of *holder*.
 
     None: the holder's window is over, so that it has to let the key go.
     """
     if holder.job_id == job.id:  # a write that was repeated finds its own job
-        return new_in(holder.state, job_id=holder.job_id, due=holder.due_time)
+        return answer_new_job(holder.state, job_id=holder.job_id, due_time=holder.due_time)
     has_same_id = bool(job.request_id) and holder.request_id == job.request_id
     if has_same_id and holder.fingerprint != job.fingerprint:
         return RequestIdReused(job.request_id, holder.job_id)
     if has_same_id or job.dedup_until is None:
         return AdmissionResult(
-            outcome=Outcome.REPLAYED, job_id=holder.job_id, state=holder.state, due_time=holder.due_time
+            outcome=AdmissionOutcome.REPLAYED,
+            job_id=holder.job_id,
+            state=holder.state,
+            due_time=holder.due_time,
         )
     if holder.dedup_until is not None and holder.dedup_until <= job.create_time:
         return None
-    return AdmissionResult(outcome=Outcome.REFUSED_DUPLICATE, job_id=holder.job_id)
+    return AdmissionResult(outcome=AdmissionOutcome.REFUSED_DUPLICATE, job_id=holder.job_id)

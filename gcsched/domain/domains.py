@@ -17,8 +17,8 @@ from email_validator import (
     validate_email,
 )
 
-STAND_IN = "test"  # callers' own test suites use it (RFC 2606), so it is never reserved here
-SPECIAL_USE = tuple(name for name in SPECIAL_USE_DOMAIN_NAMES if name != STAND_IN)
+PLACEHOLDER_TLD = "test"  # callers' own test suites use it (RFC 2606), so it is never reserved here
+SPECIAL_USE = tuple(name for name in SPECIAL_USE_DOMAIN_NAMES if name != PLACEHOLDER_TLD)
 NOT_PUBLIC = (*SPECIAL_USE_DOMAIN_NAMES, "localdomain", "example", "test", "internal", "intranet")
 NOT_PUBLIC += ("private", "lan", "home", "corp", "mail")
 """What the public DNS has nothing within: by RFC 2606, 6761, 6762, 7686 and 8375, for ever by
@@ -28,13 +28,13 @@ NUMBER = re.compile(r"(?:.*\.)?[0-9]+", re.DOTALL)
 
 
 class Domain(NamedTuple):
-    """A domain in its normalised spelling; *reserved* says why the public internet has none such.
+    """A domain in its normalised spelling; *reserved_reason* says why the public internet has none such.
 
     ``name`` is in lower case, with U-labels; an address literal has its brackets.
     """
 
     name: str
-    reserved: str = ""
+    reserved_reason: str = ""
 
 
 def is_public_name(name: str) -> bool:
@@ -45,48 +45,48 @@ def is_public_name(name: str) -> bool:
 
 
 @lru_cache(maxsize=10_000)
-def known_domain(domain: str) -> Domain | None:
+def parse_domain(domain: str) -> Domain | None:
     """Return *domain* as it is kept, None where it is not a domain."""
     try:
-        return read(f"x@{domain}")[1]
+        return split_address(f"x@{domain}")[1]
     except EmailNotValidError:
         return None
 
 
-def read(email: str) -> tuple[str, Domain]:
+def split_address(email: str) -> tuple[str, Domain]:
     """Return the normalised local part of *email* and its domain. Raises EmailNotValidError.
 
     By RFC 5321, 5322 and 6531; a quoted local part has the fewest quotes that it can have.
     """
     try:
-        found = _validated(email)
+        found = _validate(email)
     except EmailSyntaxError as error:
-        return _read_reserved(email, error)
+        return _split_reserved(email, error)
     literal = getattr(found, "domain_address", None) is not None
-    return _local(found), Domain(found.domain, "is an IP address" if literal else "")
+    return _local_part(found), Domain(found.domain, "is an IP address" if literal else "")
 
 
-def _read_reserved(email: str, error: EmailSyntaxError) -> tuple[str, Domain]:
+def _split_reserved(email: str, error: EmailSyntaxError) -> tuple[str, Domain]:
     """Read an address whose domain may be one that is reserved; raise *error* if it is not."""
     before, _, written = email.rpartition("@")
-    domain = _mapped(written)
+    domain = _map_domain(written)
     if NUMBER.fullmatch(domain):
         raise EmailSyntaxError(IN_BRACKETS) from error
     for name in SPECIAL_USE:
         if domain == name or domain.endswith(f".{name}"):
             above = domain.removesuffix(name)
-            found = _validated(f"{before}@{above}{STAND_IN}")
-            known = found.domain.removesuffix(STAND_IN) + name
-            return _local(found), Domain(known, f"is within {name!r}, a special-use name")
+            found = _validate(f"{before}@{above}{PLACEHOLDER_TLD}")
+            known = found.domain.removesuffix(PLACEHOLDER_TLD) + name
+            return _local_part(found), Domain(known, f"is within {name!r}, a special-use name")
     try:
-        found = _validated(email, is_public=False)
+        found = _validate(email, is_public=False)
     except EmailSyntaxError:
         raise error from None
     kind = "is not within a top-level domain" if "." in found.domain else "is a bare host name"
-    return _local(found), Domain(found.domain, kind)
+    return _local_part(found), Domain(found.domain, kind)
 
 
-def _mapped(domain: str) -> str:
+def _map_domain(domain: str) -> str:
     """Return *domain* in lower case and with plain dots, as the library compares it (UTS 46)."""
     if domain.isascii():
         return domain.lower()
@@ -96,11 +96,11 @@ def _mapped(domain: str) -> str:
         return domain
 
 
-def _local(found: ValidatedEmail) -> str:
+def _local_part(found: ValidatedEmail) -> str:
     return str(found.local_part)
 
 
-def _validated(email: str, *, is_public: bool = True) -> ValidatedEmail:
+def _validate(email: str, *, is_public: bool = True) -> ValidatedEmail:
     return validate_email(
         email,
         allow_quoted_local=True,

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from urllib.parse import unquote_plus
 
-LONGEST = 1024
+MAX_CHUNK_LENGTH = 1024
 ENCODED_WORD = re.compile(r"=\?[^?\s]{1,75}\?[bq]\?", re.IGNORECASE)  # RFC 2047, or its begin
 HEX = re.compile(r"[%=+][0-9A-F]{2}", re.IGNORECASE)
 XTEXT = re.compile(r"\+([0-9A-F]{2})", re.IGNORECASE)  # RFC 3461, section 4
@@ -24,7 +24,7 @@ def is_encoded_word(chunk: str) -> bool:
 
 def decodings(chunk: str) -> Iterator[str]:
     """Yield what *chunk*, which holds no white space, may mean beside what it says."""
-    chunk = chunk[:LONGEST]
+    chunk = chunk[:MAX_CHUNK_LENGTH]
     if HEX.search(chunk):
         yield unquote_plus(chunk)
         # Quoted-printable, as in a body and as in an encoded word (RFC 2047, section 4.2).
@@ -37,12 +37,12 @@ def decodings(chunk: str) -> Iterator[str]:
         octets = OCTAL.sub(lambda found: chr(int(found[1], 8)), ESCAPE.sub(_character, chunk))
         yield _text(octets.encode("latin-1", "ignore"))
     if not chunk.isascii():
-        yield from _read_wrongly(chunk)
+        yield from _repair_mojibake(chunk)
     for found in BASE64.finditer(chunk):
         yield from _from_base64(found[0])
 
 
-def _read_wrongly(chunk: str) -> Iterator[str]:
+def _repair_mojibake(chunk: str) -> Iterator[str]:
     """Yield UTF-8 that somebody has read as another charset, put right."""
     for charset in ("latin-1", "cp1252"):
         yield _text(chunk.encode(charset, "ignore"))

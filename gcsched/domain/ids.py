@@ -28,7 +28,7 @@ def new_id(now: datetime) -> str:
     return f"{high << 64 | low:032x}"
 
 
-LENGTH = 16
+ETAG_LENGTH = 16
 
 
 def etag_of(job: Job) -> str:
@@ -36,4 +36,4 @@ def etag_of(job: Job) -> str:
 
     It is of this job alone, so that the mark of another one never fits by chance.
     """
-    return sha256(f"{job.id}:{job.version}".encode()).hexdigest()[:LENGTH]
+    return sha256(f"{job.id}:{job.version}".encode()).hexdigest()[:ETAG_LENGTH]

@@ -18,36 +18,42 @@ IGNORABLE = (
     "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 )
 # Every space but U+0020 (category Zs), and the blank of Braille.
-LIKE_A_SPACE = "\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000\u2800"
+SPACE_LIKE = "\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000\u2800"
 # Without a glyph of their own, though Unicode does not call them ignorable: annotations and the
 # object replacement, joiners and fillers of scripts, the null note head.
 WITHOUT_A_GLYPH = "\u2d7f\ufff9-\ufffc\U00013430-\U0001343f\U00016fe4\U0001d159"
 # Private-use and unassigned characters are allowed. Most fonts show them as a box, and a later
 # Unicode may assign them: the same id would be valid or not by the version of Python.
-UNSEEN = re.compile(f"[{IGNORABLE}{LIKE_A_SPACE}{WITHOUT_A_GLYPH}]")
+INVISIBLE = re.compile(f"[{IGNORABLE}{SPACE_LIKE}{WITHOUT_A_GLYPH}]")
 
 
-def unseen_violations(field: str, text: str) -> Checked[None]:
+def invisible_violations(field: str, text: str) -> Checked[None]:
     """Name the first character of each kind with which two identifiers would look alike."""
     if text.isascii():
         return
-    if found := UNSEEN.search(text):
-        yield Violation(field, f"must not contain {described(found[0])} {PLACE % found.start()}")
+    if found := INVISIBLE.search(text):
+        yield Violation(
+            field,
+            f"must not contain {describe_character(found[0])} {INVISIBLE_PROBLEM % found.start()}",
+        )
     if (place := text.find(REPLACEMENT)) >= 0:
-        yield Violation(field, f"must not contain {described(REPLACEMENT)} {LOST % place}")
+        yield Violation(
+            field,
+            f"must not contain {describe_character(REPLACEMENT)} {REPLACEMENT_PROBLEM % place}",
+        )
 
 
-PLACE = (
+INVISIBLE_PROBLEM = (
     "after %d characters: it is invisible or looks like a space, so that two different values"
     " would look alike; remove it or use a plain space"
 )
 REPLACEMENT = "\ufffd"
-LOST = (
+REPLACEMENT_PROBLEM = (
     "after %d characters: a program writes it for a character that it could not read, so that two"
     " different values would look alike; send the original text as UTF-8"
 )
 
 
-def described(character: str) -> str:
+def describe_character(character: str) -> str:
     """Return the code point and the name of *character*, as Unicode's charts have them."""
     return f"U+{ord(character):04X} {unicodedata.name(character, '')}".rstrip()

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from gcsched.domain.attempt import Attempt, kept
-from gcsched.domain.mail_date import kept_date
+from gcsched.domain.attempt import Attempt, trim_attempts
+from gcsched.domain.mail_date import find_date_to_keep
 from gcsched.errors import IllegalTransition
 
 
@@ -72,16 +72,16 @@ NEXT: Mapping[State, AbstractSet[State]] = {
     State.SUPPRESSED: {State.RETRYING},
 }
 
-FINAL = frozenset(
+FINAL_STATES = frozenset(
     {State.SENT, State.FAILED, State.CANCELLED, State.EXPIRED, State.SUPPRESSED},
 )
 CLAIMABLE = (State.SCHEDULED, State.RETRYING)
 WAITING = (State.QUEUED, *CLAIMABLE)
 WITHDRAWABLE = (*WAITING, State.SENDING)  # SENDING only until the body has begun
-REOPENABLE = (State.FAILED, State.EXPIRED, State.UNCERTAIN, State.SUPPRESSED)
-KEEPS_DEDUP_KEY = frozenset(State) - FINAL | {State.SENT}
+RETRYABLE = (State.FAILED, State.EXPIRED, State.UNCERTAIN, State.SUPPRESSED)
+KEEPS_DEDUP_KEY = frozenset(State) - FINAL_STATES | {State.SENT}
 
-WHY_NOT: Mapping[State, str] = {
+REFUSAL_REASONS: Mapping[State, str] = {
     **dict.fromkeys(WAITING, "it waits to be sent; reschedule it instead"),
     State.SENDING: "it is claimed to be sent now; look again in a minute",
     State.UNCERTAIN: "nobody knows whether its mail was taken; retry or resolve it",
@@ -89,7 +89,7 @@ WHY_NOT: Mapping[State, str] = {
     State.CANCELLED: "what is cancelled stays so",
     **dict.fromkeys((State.FAILED, State.EXPIRED, State.SUPPRESSED), "it has ended; retry it"),
 }
-HAS_BEGUN = "its body has begun, so the relay may have it; look again in a minute"
+BODY_HAS_BEGUN = "its body has begun, so the relay may have it; look again in a minute"
 
 LEASE = timedelta(seconds=30)
 LEASE_LEFT_AT_BODY = timedelta(seconds=5)
@@ -100,7 +100,7 @@ class Job:
     """One mail to be sent.
 
     ``due_at`` is the second that was asked for (or given by the daily run) and never earlier than
-    ``created``; ``due`` is when the engine acts next, and after ``not_after`` it does not send any
+    ``created``; ``due_time`` is when the engine acts next, and after ``expire_time`` it does not send any
     more; ``not_after_asked`` says that the caller has set it, so that no daily run may move it.
     ``attempt`` counts outcomes, not starts. ``since`` is when ``state`` was entered.
     ``claim`` is the token of the process that is to send it, ``begun`` when that process was
@@ -173,31 +173,32 @@ class Job:
         return self._concluded(State.FAILED, attempt, reason=reason, charged=charged)
 
     def expired(self, attempt: Attempt, *, reason: str, charged: bool) -> "Job":
-        """End because the next try would come after ``not_after``."""
+        """End because the next try would come after ``expire_time``."""
         return self._concluded(State.EXPIRED, attempt, reason=reason, charged=charged)
 
-    def passed_over(self, state: State, now: datetime, *, reason: str) -> "Job":
+    def skipped(self, state: State, now: datetime, *, reason: str) -> "Job":
         """End as EXPIRED or SUPPRESSED without a conversation: no attempt is made."""
         return self._released(state, now, reason=reason)
 
-    def retried(self, attempt: Attempt, *, due: datetime, charged: bool) -> "Job":
-        """Put off until *due*; *charged* says whether this outcome uses up an attempt."""
+    def retried(self, attempt: Attempt, *, due_time: datetime, charged: bool) -> "Job":
+        """Put off until *due_time*; *charged* says whether this outcome uses up an attempt."""
         return replace(
-            self._concluded(State.RETRYING, attempt, reason=attempt.text, charged=charged), due_time=due
+            self._concluded(State.RETRYING, attempt, reason=attempt.text, charged=charged),
+            due_time=due_time,
         )
 
     def held(self, attempt: Attempt, *, reason: str, charged: bool = True) -> "Job":
         """Leave it UNCERTAIN for an operator to decide."""
         return self._concluded(State.UNCERTAIN, attempt, reason=reason, charged=charged)
 
-    def given_back(self, now: datetime) -> "Job":
+    def unclaimed(self, now: datetime) -> "Job":
         """Undo a claim whose body never began; nothing is charged."""
         state = State.RETRYING if self.attempts else State.SCHEDULED
-        return self._become(state, now)
+        return self._transition(state, now)
 
-    def put_off(self, due: datetime, now: datetime) -> "Job":
-        """Undo a claim until *due*; nothing is charged."""
-        return replace(self.given_back(now), due_time=max(due, now))
+    def postponed(self, due_time: datetime, now: datetime) -> "Job":
+        """Undo a claim until *due_time*; nothing is charged."""
+        return replace(self.unclaimed(now), due_time=max(due_time, now))
 
     def cancelled(self, now: datetime, *, reason: str) -> "Job":
         """End before it was sent; an attempt that is UNCERTAIN may have been taken all the same.
@@ -205,62 +206,66 @@ class Job:
         A claim is no obstacle: its holder asks again before it writes the body, and loses it there.
         """
         if not self.is_withdrawable:
-            raise self.refusal(State.CANCELLED)
+            raise self.transition_error(State.CANCELLED)
         return self._released(State.CANCELLED, now, reason=reason)
 
     def rescheduled(
-        self, due: datetime, now: datetime, *, is_daily: bool, not_after: datetime
+        self, schedule_time: datetime, now: datetime, *, is_daily: bool, expire_time: datetime
     ) -> "Job":
-        """Wait for *due* instead; it may be sent until *not_after* at least.
+        """Wait for *due_time* instead; it may be sent until *expire_time* at least.
 
-        Where its caller has said himself until when, that stays, unless it would be over by *due*.
+        Where its caller has said himself until when, that stays, unless it would be over by *due_time*.
         Its dedup key stays that of the time first asked for.
         """
         timed = State.RETRYING if self.attempts else State.SCHEDULED
         state = State.QUEUED if is_daily else timed
         if not self.is_withdrawable:
-            raise self.refusal(state)
-        is_told = self.has_own_expire_time and due <= self.expire_time
-        not_after = self.expire_time if is_told else max(self.expire_time, not_after)
-        date = kept_date(self)
-        return self._become(state, now, due_at=due, due=due, not_after=not_after, date=date)
+            raise self.transition_error(state)
+        is_told = self.has_own_expire_time and schedule_time <= self.expire_time
+        expire_time = self.expire_time if is_told else max(self.expire_time, expire_time)
+        date = find_date_to_keep(self)
+        return self._transition(
+            state, now, due_at=schedule_time, due=schedule_time, not_after=expire_time, date=date
+        )
 
-    def reopened(self, now: datetime, *, not_after: datetime, dedup_until: datetime) -> "Job":
+    def reset_for_retry(
+        self, now: datetime, *, expire_time: datetime, dedup_until: datetime
+    ) -> "Job":
         """Be due now, as if never tried but for the history, and take the dedup key again.
 
-        What its caller has said of `not_after` stays, unless it is over.
+        What its caller has said of `expire_time` stays, unless it is over.
         """
-        self._refuse_unless(REOPENABLE, State.RETRYING)
+        self._require_state(RETRYABLE, State.RETRYING)
         if self.is_erased:
-            raise self.refusal(State.RETRYING, why="its employee was forgotten")
+            raise self.transition_error(State.RETRYING, why="its employee was forgotten")
         is_told = self.has_own_expire_time and now <= self.expire_time
-        return self._become(
+        return self._transition(
             State.RETRYING,
             now,
             due=now.replace(microsecond=0),
-            not_after=self.expire_time if is_told else max(self.expire_time, not_after),
+            not_after=self.expire_time if is_told else max(self.expire_time, expire_time),
             reason="",
             attempt=0,
             takebacks=0,
             dedup_key=self.released_key or self.dedup_key,
             dedup_until=self.dedup_until and dedup_until,
             released_key=None,
-            date=kept_date(self),
+            date=find_date_to_keep(self),
         )
 
     def resolved(self, state: State, now: datetime, *, reason: str) -> "Job":
         """End an uncertainty: somebody found out that it is SENT or FAILED."""
-        self._refuse_unless((State.UNCERTAIN,), state)
+        self._require_state((State.UNCERTAIN,), state)
         return self._released(state, now, reason=reason)
 
-    def refusal(self, wanted: State, *, why: str = "") -> IllegalTransition:
+    def transition_error(self, wanted: State, *, why: str = "") -> IllegalTransition:
         """Say why it cannot become *wanted*."""
-        why = why or (HAS_BEGUN if self.has_begun else WHY_NOT[self.state])
-        return IllegalTransition(self.id, self.state, wanted, since=self.state_time, why=why)
+        why = why or (BODY_HAS_BEGUN if self.has_begun else REFUSAL_REASONS[self.state])
+        return IllegalTransition(self.id, self.state, wanted, state_time=self.state_time, why=why)
 
-    def _refuse_unless(self, states: Collection[State], wanted: State) -> None:
+    def _require_state(self, states: Collection[State], wanted: State) -> None:
         if self.state not in states:
-            raise self.refusal(wanted)
+            raise self.transition_error(wanted)
 
     def _concluded(
         self, state: State, attempt: Attempt, *, reason: str, charged: bool = True
@@ -270,13 +275,13 @@ class Job:
             attempt.end_time,
             reason=reason,
             attempt=self.attempt + charged,
-            attempts=kept((*self.attempts, attempt)),
+            attempts=trim_attempts((*self.attempts, attempt)),
             date=self.date or attempt.date,
         )
 
     def _released(self, state: State, now: datetime, *, reason: str, **changes: Any) -> "Job":
         keeps_key = state in KEEPS_DEDUP_KEY
-        return self._become(
+        return self._transition(
             state,
             now,
             reason=reason,
@@ -285,8 +290,8 @@ class Job:
             **changes,
         )
 
-    def _become(self, state: State, now: datetime, **changes: Any) -> "Job":
+    def _transition(self, state: State, now: datetime, **changes: Any) -> "Job":
         if state not in NEXT[self.state]:
-            raise self.refusal(state)
+            raise self.transition_error(state)
         entered: dict[str, Any] = {"state": state, "state_time": now, "version": self.version + 1}
         return replace(self, **entered, claim=None, begun=None, **changes)  # none enters SENDING

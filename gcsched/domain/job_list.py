@@ -9,17 +9,17 @@ from enum import StrEnum
 from gcsched.domain.checks import Checked
 from gcsched.domain.ids import EPOCH, MILLISECOND
 from gcsched.domain.job import Job, State
-from gcsched.domain.page_token import NOT_OURS, page_token, place_in
+from gcsched.domain.page_token import INVALID_PAGE_TOKEN, encode_page_token, parse_page_token
 from gcsched.domain.validation import (
-    LONGEST_EMPID,
-    LONGEST_ID,
+    MAX_EMPID_LENGTH,
+    MAX_ID_LENGTH,
     request_id_violations,
     text_violations,
 )
 from gcsched.errors import Violation
 
 
-class Order(StrEnum):
+class JobOrder(StrEnum):
     CREATE_TIME_DESC = "CREATE_TIME_DESC"
     CREATE_TIME_ASC = "CREATE_TIME_ASC"
     DUE_TIME_ASC = "DUE_TIME_ASC"
@@ -31,21 +31,21 @@ class Order(StrEnum):
 
     @property
     def is_descending(self) -> bool:
-        return self in {Order.CREATE_TIME_DESC, Order.DUE_TIME_DESC}
+        return self in {JobOrder.CREATE_TIME_DESC, JobOrder.DUE_TIME_DESC}
 
 
-BY_CREATE_TIME = (Order.CREATE_TIME_DESC, Order.CREATE_TIME_ASC)
-BY_DUE_TIME = (Order.DUE_TIME_ASC, Order.DUE_TIME_DESC)
+BY_CREATE_TIME = (JobOrder.CREATE_TIME_DESC, JobOrder.CREATE_TIME_ASC)
+BY_DUE_TIME = (JobOrder.DUE_TIME_ASC, JobOrder.DUE_TIME_DESC)
 
-IN_TOKENS: Mapping[Order, str] = {
-    Order.CREATE_TIME_DESC: "CREATED_DESC",
-    Order.CREATE_TIME_ASC: "CREATED_ASC",
-    Order.DUE_TIME_ASC: "DUE_ASC",
-    Order.DUE_TIME_DESC: "DUE_DESC",
+IN_TOKENS: Mapping[JobOrder, str] = {
+    JobOrder.CREATE_TIME_DESC: "CREATED_DESC",
+    JobOrder.CREATE_TIME_ASC: "CREATED_ASC",
+    JobOrder.DUE_TIME_ASC: "DUE_ASC",
+    JobOrder.DUE_TIME_DESC: "DUE_DESC",
 }
 """Orders as page tokens name them, so that processes of both versions read each other's tokens."""
 
-ALLOWED: Mapping[tuple[str, ...], Sequence[Order]] = {
+ALLOWED_ORDERS: Mapping[tuple[str, ...], Sequence[JobOrder]] = {
     (): BY_CREATE_TIME,
     ("state",): BY_DUE_TIME,
     ("state", "due_time"): BY_DUE_TIME,
@@ -70,7 +70,7 @@ class JobFilter:
     id_prefix: str = ""
 
     @property
-    def names(self) -> tuple[str, ...]:
+    def given_fields(self) -> tuple[str, ...]:
         """What it names, as in ALLOWED."""
         given = {
             "state": self.state is not None,
@@ -91,38 +91,44 @@ class JobFilter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where in a list a page ends: after this job. *due* only in lists by due."""
+class Cursor:
+    """Where in a list a page ends: after this job. *due_time* only in lists by due."""
 
     id: str
     due_time: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listing:
+class JobListQuery:
     """A filter and an order that it allows."""
 
     filter: JobFilter
-    order: Order
+    order: JobOrder
 
-    def place_of(self, job: Job) -> Place:
-        return Place(id=job.id, due_time=job.due_time if self.order.is_by_due_time else None)
+    def cursor_after(self, job: Job) -> Cursor:
+        return Cursor(id=job.id, due_time=job.due_time if self.order.is_by_due_time else None)
 
-    def token(self, place: Place | None) -> str:
-        """Give the token for what follows *place*; "" where nothing does."""
-        if place is None:
+    def encode_cursor(self, cursor: Cursor | None) -> str:
+        """Give the token for what follows *cursor*; "" where nothing does."""
+        if cursor is None:
             return ""
-        if place.due_time is None:
-            return page_token(str(self), [place.id])
-        return page_token(str(self), [place.id, str((place.due_time - EPOCH) // MILLISECOND)])
+        if cursor.due_time is None:
+            return encode_page_token(str(self), [cursor.id])
+        return encode_page_token(
+            str(self), [cursor.id, str((cursor.due_time - EPOCH) // MILLISECOND)]
+        )
 
-    def place(self, token: str) -> Checked[Place | None]:
-        """Read the place that *token* leads to; None: the first page."""
-        match (yield from place_in(str(self), token, parts=2 if self.order.is_by_due_time else 1)):
+    def parse_cursor(self, token: str) -> Checked[Cursor | None]:
+        """Read the place that *encode_cursor* leads to; None: the first page."""
+        match (
+            yield from parse_page_token(
+                str(self), token, parts=2 if self.order.is_by_due_time else 1
+            )
+        ):
             case [id_]:
-                return Place(id=id_)
+                return Cursor(id=id_)
             case [id_, milliseconds]:
-                return (yield from place_by_due(id_, milliseconds))
+                return (yield from parse_due_cursor(id_, milliseconds))
             case _:
                 return None
 
@@ -130,44 +136,44 @@ class Listing:
         return f"jobs {IN_TOKENS[self.order]} {self.filter}"
 
 
-def place_by_due(id_: str, milliseconds: str) -> Checked[Place | None]:
+def parse_due_cursor(id_: str, milliseconds: str) -> Checked[Cursor | None]:
     try:
-        return Place(id=id_, due_time=EPOCH + timedelta(milliseconds=int(milliseconds)))
+        return Cursor(id=id_, due_time=EPOCH + timedelta(milliseconds=int(milliseconds)))
     except (ValueError, OverflowError):
-        yield NOT_OURS
+        yield INVALID_PAGE_TOKEN
         return None
 
 
 def text_filter_violations(*, empid: str, request_id: str, id_prefix: str) -> Checked[None]:
     """Check the texts of a filter but its address, which has rules of its own."""
-    yield from text_violations("filter.empid", empid, at_least=0, at_most=LONGEST_EMPID)
+    yield from text_violations("filter.empid", empid, at_least=0, at_most=MAX_EMPID_LENGTH)
     if request_id:
         yield from request_id_violations(request_id, "filter.request_id")
-    yield from text_violations("filter.id_prefix", id_prefix, at_least=0, at_most=LONGEST_ID)
+    yield from text_violations("filter.id_prefix", id_prefix, at_least=0, at_most=MAX_ID_LENGTH)
 
 
 def filter_violations(wanted: JobFilter) -> Checked[None]:
     """Refuse a filter that no index serves."""
-    if wanted.names not in ALLOWED:
-        yield Violation("filter", f"must be one of: {TABLE}")
+    if wanted.given_fields not in ALLOWED_ORDERS:
+        yield Violation("filter", f"must be one of: {ALLOWED_TEXT}")
 
 
-def listing(wanted: JobFilter, order: Order | None) -> Checked[Listing]:
+def parse_list_query(wanted: JobFilter, order: JobOrder | None) -> Checked[JobListQuery]:
     """Read the list of *wanted* in *order*, or in the first one that it allows."""
     yield from filter_violations(wanted)
-    orders = ALLOWED.get(wanted.names, tuple(Order))
+    orders = ALLOWED_ORDERS.get(wanted.given_fields, tuple(JobOrder))
     if order is not None and order not in orders:
-        yield Violation("order", f"must be one that the filter allows: {TABLE}")
-    return Listing(filter=wanted, order=order or orders[0])
+        yield Violation("order", f"must be one that the filter allows: {ALLOWED_TEXT}")
+    return JobListQuery(filter=wanted, order=order or orders[0])
 
 
-def table() -> str:
+def format_allowed() -> str:
     """Write ALLOWED for people."""
     rows = [
         f"{' with '.join(names) or 'nothing'} ({', '.join(orders)})"
-        for names, orders in ALLOWED.items()
+        for names, orders in ALLOWED_ORDERS.items()
     ]
     return "; ".join(rows)
 
 
-TABLE = table()
+ALLOWED_TEXT = format_allowed()

@@ -24,12 +24,12 @@ class Dated(Protocol):
     def attempts(self) -> Sequence[Attempt]: ...
 
 
-def settled_date(job: Dated) -> datetime | None:
+def choose_date(job: Dated) -> datetime | None:
     """Return the date that the next body of *job* must have; None: that of the second it leaves."""
-    return job.date or kept_date(job)
+    return job.date or find_date_to_keep(job)
 
 
-def kept_date(job: Dated) -> datetime | None:
+def find_date_to_keep(job: Dated) -> datetime | None:
     """Return the date that *job* keeps when a caller moves or reopens it; None: it gets a new one.
 
     A mail that a relay may have taken already must be the same mail when it comes again. One that

@@ -14,14 +14,14 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Protocol
 
-from gcsched.domain.address_forms import without_addresses
+from gcsched.domain.address_forms import mask_addresses
 from gcsched.domain.encodings import decodings, is_encoded_word
-from gcsched.domain.invisible_text import UNSEEN
+from gcsched.domain.invisible_text import INVISIBLE
 
-LONGEST = 2048  # characters of a text; a job's reason has some 600
-LONGEST_VALUES = 16 * 1024  # as in a request: more is not looked at
+MAX_LENGTH = 2048  # characters of a text; a job's reason has some 600
+MAX_VALUES_LENGTH = 16 * 1024  # as in a request: more is not looked at
 HIDDEN, ADDRESS = "\x00", "\x01"  # stand for masks until the end: no text has control characters
-SHORTEST_PART = 4  # of a word that a relay has cut off; 2 where a letter says more than in ASCII
+MIN_PART_LENGTH = 4  # of a word that a relay has cut off; 2 where a letter says more than in ASCII
 CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
 # A word ends at white space and punctuation, and not at the vowel signs that \w does not know.
@@ -33,7 +33,7 @@ NOT_ASCII, UNREADABLE = re.compile(r"[^\x00-\x7f]"), "\ufffd"
 MASKS = re.compile(rf"{HIDDEN}(?:[^\w{ADDRESS}{HIDDEN}]*+{HIDDEN})*+")
 
 # Words of ordinary replies tell nothing about one mail, unless they are somebody's name.
-ORDINARY_WORDS = """
+STOP_WORD_LIST = """
 a about access account action address addresses administrator after again all allowed already an
 and any are as at authentication auth bad be because been before blocked body bounce but by busy
 can cannot check client closed code command complete connect connection contact content could
@@ -50,10 +50,10 @@ system taken temporarily temporary test than that the their there this time time
 transaction transfer try unable unavailable unknown until up us use user users valid via was we
 were what when which while will with without would wrong you your
 """
-ORDINARY = frozenset(ORDINARY_WORDS.split())
+STOP_WORDS = frozenset(STOP_WORD_LIST.split())
 
 
-class Letter(Protocol):
+class PersonalTexts(Protocol):
     """What a mail says and to whom; a Job is one."""
 
     @property
@@ -70,97 +70,99 @@ class Letter(Protocol):
     def variables(self) -> Mapping[str, str]: ...
 
 
-def masked(text: str, letter: Letter | None) -> str:
-    """Return *text* without addresses, and without the words of *letter* if one is at hand.
+def mask(text: str, personal: PersonalTexts | None) -> str:
+    """Return *text* without addresses, and without the words of *personal* if one is at hand.
 
     The text becomes one line. Takes time linear in the text and the letter, both bounded.
     """
-    return masked_by(None if letter is None else Words(letter), text)
+    return mask_words(None if personal is None else PersonalWords(personal), text)
 
 
-def masked_by(words: "Words | None", text: str) -> str:
-    """Return what `masked` does, for whoever has several texts on one letter."""
-    line = without_addresses(CONTROLS.sub(" ", text[:LONGEST]), ADDRESS)
+def mask_words(words: "PersonalWords | None", text: str) -> str:
+    """Return what `mask` does, for whoever has several texts on one letter."""
+    line = mask_addresses(CONTROLS.sub(" ", text[:MAX_LENGTH]), ADDRESS)
     if words is not None:
-        line = MASKS.sub(HIDDEN, _without(line, words))
+        line = MASKS.sub(HIDDEN, _mask_text(line, words))
     return line.replace(HIDDEN, "(hidden)").replace(ADDRESS, "(address)")
 
 
-def masked_traceback(trace: str, letter: Letter) -> str:
+def mask_traceback(trace: str, personal: PersonalTexts) -> str:
     """Return *trace* with its messages masked; its frames, which are indented, stay whole."""
     lines = trace.splitlines()
-    return "\n".join(line if line.startswith(" ") else masked(line, letter) for line in lines)
+    return "\n".join(line if line.startswith(" ") else mask(line, personal) for line in lines)
 
 
 @dataclass(frozen=True)
-class Words:
+class PersonalWords:
     """The words of a letter, folded: those that tell something by themselves, and their order."""
 
-    letter: Letter
+    personal: PersonalTexts
 
     @cached_property
-    def told(self) -> frozenset[str]:
+    def masked_anywhere(self) -> frozenset[str]:
         """Words that are masked wherever they stand."""
-        letter = self.letter
-        names = (letter.name, UNSEEN.sub("", letter.name), _local(letter.email))
-        people = {word for text in names for word in _folded(text)}
-        others = {word for text in self.texts for word in (*_folded(text), *_misread(text))}
-        others -= ORDINARY
+        letter = self.personal
+        names = (letter.name, INVISIBLE.sub("", letter.name), _local_part(letter.email))
+        people = {word for text in names for word in _fold_words(text)}
+        others = {
+            word for text in self.texts for word in (*_fold_words(text), *_garble_words(text))
+        }
+        others -= STOP_WORDS
         telling = {word for word in people | others if len(word) > 1}
-        return frozenset({*telling, fold(_local(letter.email))} - {""})
+        return frozenset({*telling, fold_word(_local_part(letter.email))} - {""})
 
     @cached_property
     def texts(self) -> tuple[str, ...]:
-        letter = self.letter
-        values = " ".join(letter.variables.values())[:LONGEST_VALUES]
-        locals_ = (_local(letter.email), _local(letter.reply_to))
+        letter = self.personal
+        values = " ".join(letter.variables.values())[:MAX_VALUES_LENGTH]
+        locals_ = (_local_part(letter.email), _local_part(letter.reply_to))
         given = (letter.message, letter.name, values, letter.empid, *locals_)
         # A relay may drop what cannot be seen, and so join what it parts.
-        return (*given, *(UNSEEN.sub("", text) for text in given if not text.isascii()))
+        return (*given, *(INVISIBLE.sub("", text) for text in given if not text.isascii()))
 
     @cached_property
     def pairs(self) -> frozenset[tuple[str, str]]:
         """Words that follow one another."""
-        return frozenset(pair for text in self.texts for pair in pairwise(_folded(text)))
+        return frozenset(pair for text in self.texts for pair in pairwise(_fold_words(text)))
 
     @cached_property
     def triples(self) -> frozenset[tuple[str, ...]]:
-        orders = [list(_folded(text)) for text in self.texts]
+        orders = [list(_fold_words(text)) for text in self.texts]
         return frozenset(
             triple for words in orders for triple in zip(words, words[1:], words[2:], strict=False)
         )
 
     @cached_property
     def _sorted(self) -> tuple[list[str], list[str]]:
-        return sorted(self.told), sorted(word[::-1] for word in self.told)
+        return sorted(self.masked_anywhere), sorted(word[::-1] for word in self.masked_anywhere)
 
     @cached_property
-    def _foreign(self) -> tuple[str, ...]:
+    def _not_ascii(self) -> tuple[str, ...]:
         """Words of scripts that may write no spaces between words."""
-        return tuple(word for word in self.told if not word.isascii())[:200]
+        return tuple(word for word in self.masked_anywhere if not word.isascii())[:200]
 
-    def tell(self, word: str) -> bool:
+    def matches(self, word: str) -> bool:
         """Tell whether *word* (folded) is one of them, a part of one, or holds one."""
-        if word in self.told:
+        if word in self.masked_anywhere:
             return True
-        if word in ORDINARY or len(word) < (SHORTEST_PART if word.isascii() else 2):
+        if word in STOP_WORDS or len(word) < (MIN_PART_LENGTH if word.isascii() else 2):
             return False
         forward, backward = self._sorted
-        if _begins_one(word, forward) or _begins_one(word[::-1], backward):
+        if _is_prefix_of_any(word, forward) or _is_prefix_of_any(word[::-1], backward):
             return True
-        return not word.isascii() and any(each in word for each in self._foreign)
+        return not word.isascii() and any(each in word for each in self._not_ascii)
 
 
-def _begins_one(part: str, words: list[str]) -> bool:
+def _is_prefix_of_any(part: str, words: list[str]) -> bool:
     place = bisect_left(words, part)
     return place < len(words) and words[place].startswith(part)
 
 
-def _local(address: str) -> str:
+def _local_part(address: str) -> str:
     return address.rpartition("@")[0]
 
 
-def fold(word: str) -> str:
+def fold_word(word: str) -> str:
     """Return *word* as it is compared: without case, width and accents."""
     if word.isascii():
         return word.lower()
@@ -168,35 +170,37 @@ def fold(word: str) -> str:
     return "".join(each for each in plain if not unicodedata.combining(each))
 
 
-def _folded(text: str) -> Iterator[str]:
+def _fold_words(text: str) -> Iterator[str]:
     for found in WORD.finditer(unicodedata.normalize("NFC", text)):
-        yield fold(found[0])
+        yield fold_word(found[0])
 
 
-def _misread(text: str) -> Iterator[str]:
+def _garble_words(text: str) -> Iterator[str]:
     """Yield the words of *text* as we read them from a relay that answers in another charset."""
     for word in () if text.isascii() else WORD.findall(unicodedata.normalize("NFC", text)):
         if not word.isascii():
-            yield fold(NOT_ASCII.sub(UNREADABLE, word))
+            yield fold_word(NOT_ASCII.sub(UNREADABLE, word))
 
 
-def _without(text: str, words: Words) -> str:
+def _mask_text(text: str, words: PersonalWords) -> str:
     """Mask the encoded pieces that hold words of the letter, then these words."""
     facts = [range(*found.span()) for found in FACT.finditer(text)]
     pieces: list[str] = []
     for found in CHUNK.finditer(text):
-        hides = not any(found.start() in fact for fact in facts) and _is_telling(found[0], words)
+        hides = not any(found.start() in fact for fact in facts) and _has_personal_words(
+            found[0], words
+        )
         pieces.append(HIDDEN if hides else found[0])
-    return _without_plain(" ".join(pieces), words)
+    return _mask_plain(" ".join(pieces), words)
 
 
-def _is_telling(chunk: str, words: Words) -> bool:
+def _has_personal_words(chunk: str, words: PersonalWords) -> bool:
     return is_encoded_word(chunk) or any(
-        _without_plain(text, words) != text for text in decodings(chunk)
+        _mask_plain(text, words) != text for text in decodings(chunk)
     )
 
 
-def _without_plain(text: str, words: Words) -> str:
+def _mask_plain(text: str, words: PersonalWords) -> str:
     text = unicodedata.normalize("NFC", text)
     facts = [range(*found.span()) for found in FACT.finditer(text)]
     spans = [
@@ -204,17 +208,19 @@ def _without_plain(text: str, words: Words) -> str:
         for found in WORD.finditer(text)
         if not any(found.start() in fact for fact in facts)
     ]
-    hidden = _hidden(words, [fold(text[a:b]) for a, b in spans])
-    return _cut(text, [span for span, is_hidden in zip(spans, hidden, strict=True) if is_hidden])
+    hidden = _find_hidden(words, [fold_word(text[a:b]) for a, b in spans])
+    return _hide_spans(
+        text, [span for span, is_hidden in zip(spans, hidden, strict=True) if is_hidden]
+    )
 
 
-def _hidden(words: Words, said: list[str]) -> list[bool]:
+def _find_hidden(words: PersonalWords, said: list[str]) -> list[bool]:
     """Say which of the words that were *said* are to be masked.
 
     Three that follow one another as in the letter are, whatever they are; and what stands beside a
     masked one as it does in the letter.
     """
-    hidden = [words.tell(word) for word in said]
+    hidden = [words.matches(word) for word in said]
     for place in range(len(said) - 2):
         if tuple(said[place : place + 3]) in words.triples:
             hidden[place : place + 3] = [True] * 3
@@ -226,7 +232,7 @@ def _hidden(words: Words, said: list[str]) -> list[bool]:
     return hidden
 
 
-def _cut(text: str, spans: Iterable[tuple[int, int]]) -> str:
+def _hide_spans(text: str, spans: Iterable[tuple[int, int]]) -> str:
     pieces, done = [], 0
     for begin, end in spans:
         pieces += [text[done:begin], HIDDEN]

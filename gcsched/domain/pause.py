@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gcsched.domain.checks import Checked
-from gcsched.domain.invisible_text import unseen_violations
+from gcsched.domain.invisible_text import invisible_violations
 from gcsched.domain.validation import reason_violations, text_violations
 
-LONGEST_BY = 128
+MAX_BY_LENGTH = 128
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,15 +17,15 @@ class Pause:
     start_time: datetime
 
 
-def a_pause(by: str, reason: str, *, since: datetime) -> Checked[Pause]:
-    yield from text_violations("by", by, at_least=1, at_most=LONGEST_BY)
-    yield from unseen_violations("by", by)
+def parse_pause(by: str, reason: str, *, start_time: datetime) -> Checked[Pause]:
+    yield from text_violations("by", by, at_least=1, at_most=MAX_BY_LENGTH)
+    yield from invisible_violations("by", by)
     yield from reason_violations(reason, at_least=1)
-    return Pause(by=by, reason=reason, start_time=since)
+    return Pause(by=by, reason=reason, start_time=start_time)
 
 
-def who(by: str) -> Checked[str]:
+def parse_optional_by(by: str) -> Checked[str]:
     """Read *by*, who ends a pause and need not say so."""
-    yield from text_violations("by", by, at_least=0, at_most=LONGEST_BY)
-    yield from unseen_violations("by", by)
+    yield from text_violations("by", by, at_least=0, at_most=MAX_BY_LENGTH)
+    yield from invisible_violations("by", by)
     return by

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from gcsched.domain.masking import Words, masked_by
+from gcsched.domain.masking import PersonalWords, mask_words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,15 +19,15 @@ class Recipient:
     accepted_count: int
 
 
-EMPTIED = ("name", "email", "message")
+EMPTIED_FIELDS = ("name", "email", "message")
 """Fields of a job that are empty afterwards; no other job has an empty address."""
 
-REMOVED = ("variables", "labels", "reply_to", "released_key")
+REMOVED_FIELDS = ("variables", "labels", "reply_to", "released_key")
 """Fields that it has no more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
+class JobTexts:
     """What a finished job tells of its employee: a relay may have repeated any of it."""
 
     email: str = ""
@@ -38,11 +38,11 @@ class Known:
     variables: Mapping[str, str] = field(default_factory=dict)
 
 
-def erased_reason(reason: str, known: Words, *, now: datetime) -> str:
+def redact_reason(reason: str, words: PersonalWords, *, now: datetime) -> str:
     """Return the reason of an erased job: it says so, and keeps why the job ended."""
-    return "; ".join(filter(None, [f"erased on {now.date()}", erased_text(reason, known)]))
+    return "; ".join(filter(None, [f"erased on {now.date()}", redact_text(reason, words)]))
 
 
-def erased_text(text: str, known: Words) -> str:
+def redact_text(text: str, words: PersonalWords) -> str:
     """Return a relay's words without addresses and without what the job tells."""
-    return masked_by(known, text)
+    return mask_words(words, text)

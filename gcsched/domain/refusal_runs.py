@@ -4,38 +4,38 @@ from dataclasses import dataclass, replace
 
 from gcsched.domain.smtp_reply import Answered, Kind, Stage, Transmission
 
-MOST_FAILED = 5
-FEWEST_DOMAINS = 2
+MAX_REFUSED = 5
+MIN_DOMAINS = 2
 BELIEVED_AFTER_SECONDS = 15 * 60.0
 OTHER_DOMAIN_WITHIN_SECONDS = 5.0
 REPEATS_COUNT_AFTER_SECONDS = 60.0
-MOST_DOMAINS_KEPT = 1_000
-FINAL = frozenset({Kind.RECIPIENT, Kind.CONTENT, Kind.POLICY})
-OF_A_MAIL = frozenset({Stage.RCPT, Stage.DATA, Stage.BODY})
+MAX_DOMAINS_KEPT = 1_000
+PERMANENT_KINDS = frozenset({Kind.RECIPIENT, Kind.CONTENT, Kind.POLICY})
+MAIL_STAGES = frozenset({Stage.RCPT, Stage.DATA, Stage.BODY})
 
 
 def domain_of(recipient: str) -> str:
     return recipient.rpartition("@")[2].lower()
 
 
-def is_final(transmission: Answered) -> bool:
+def is_permanent_refusal(transmission: Answered) -> bool:
     """Return whether the relay refuses the mail for good; our own refusals in its name do not."""
-    return transmission.kind in FINAL and transmission.reply.stage in OF_A_MAIL
+    return transmission.kind in PERMANENT_KINDS and transmission.reply.stage in MAIL_STAGES
 
 
 def is_accepted(transmission: Transmission) -> bool:
     return isinstance(transmission, Answered) and transmission.kind is Kind.ACCEPTED
 
 
-def is_answer_for_good(transmission: Transmission) -> bool:
+def is_permanent_or_doubted(transmission: Transmission) -> bool:
     """Return whether the relay answered at once and refused for good, believed or doubted."""
     return isinstance(transmission, Answered) and (
-        transmission.is_doubted or is_final(transmission)
+        transmission.is_doubted or is_permanent_refusal(transmission)
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Refusals:
+class RefusalRun:
     """What a relay has refused for good without accepting anything between.
 
     Five recipients of more than one domain are too many to be chance: from the fifth on the relay
@@ -54,33 +54,33 @@ class Refusals:
     def is_held(self) -> bool:
         return self.held_since is not None
 
-    def doubts(self, kind: Kind, *, accepted_at: float, now: float) -> bool:
+    def is_doubted(self, kind: Kind, *, accepted_at: float, now: float) -> bool:
         """Return whether a refusal of *kind* does not count; *accepted_at*: by any relay, last."""
         if self.held_since is None:
             return False
         is_sure = kind is Kind.RECIPIENT
         return not is_sure or now - max(self.held_since, accepted_at) < BELIEVED_AFTER_SECONDS
 
-    def refused(self, recipient: str, now: float) -> "Refusals":
+    def refused(self, recipient: str, now: float) -> "RefusalRun":
         """Count a refusal for good."""
         if self.is_held:
             return self
         recipients, domains = self.recipients, self.domains
-        if len(recipients) < MOST_FAILED:
+        if len(recipients) < MAX_REFUSED:
             recipients |= {recipient.lower()}
-        if len(domains) < FEWEST_DOMAINS:
+        if len(domains) < MIN_DOMAINS:
             domains |= {domain_of(recipient)}
-        is_enough = len(recipients) >= MOST_FAILED and len(domains) >= FEWEST_DOMAINS
+        is_enough = len(recipients) >= MAX_REFUSED and len(domains) >= MIN_DOMAINS
         return replace(
             self, recipients=recipients, domains=domains, held_since=now if is_enough else None
         )
 
-    def accepted(self) -> "Refusals":
-        return Refusals() if self.recipients else self
+    def accepted(self) -> "RefusalRun":
+        return RefusalRun() if self.recipients else self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unwanted:
+class RefusedRecipients:
     """The recipients whose mails a relay refused for a reason of ours since it accepted one.
 
     A mail that is refused so again may be to blame itself, so it is one trouble. Where nothing was
@@ -89,20 +89,20 @@ class Unwanted:
     """
 
     recipients: frozenset[str] = frozenset()
-    since: float = 0.0
+    start_time: float = 0.0
 
     def __bool__(self) -> bool:
         return bool(self.recipients)
 
-    def refused(self, recipient: str, now: float) -> "Unwanted":
-        since = self.since if self.recipients else now
-        return Unwanted(recipients=self.recipients | {recipient.lower()}, since=since)
+    def refused(self, recipient: str, now: float) -> "RefusedRecipients":
+        since = self.start_time if self.recipients else now
+        return RefusedRecipients(recipients=self.recipients | {recipient.lower()}, start_time=since)
 
-    def counts(self, recipient: str, now: float) -> bool:
+    def counts_as_failure(self, recipient: str, now: float) -> bool:
         """Return whether one more refusal of *recipient* is one more trouble of the relay."""
         if recipient.lower() not in self.recipients:
             return True
-        return now - self.since >= REPEATS_COUNT_AFTER_SECONDS
+        return now - self.start_time >= REPEATS_COUNT_AFTER_SECONDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,13 +115,13 @@ class ProbedDomains:
 
     domains: frozenset[str] = frozenset()
 
-    def bars(self, recipient: str, *, overdue_seconds: float) -> bool:
+    def should_wait(self, recipient: str, *, overdue_seconds: float) -> bool:
         """Return whether a probe with *recipient* is to wait for one of another domain."""
         is_known = domain_of(recipient) in self.domains
         return is_known and overdue_seconds < OTHER_DOMAIN_WITHIN_SECONDS
 
     def refused(self, recipient: str) -> "ProbedDomains":
         domain = domain_of(recipient)
-        if domain in self.domains or len(self.domains) >= MOST_DOMAINS_KEPT:
+        if domain in self.domains or len(self.domains) >= MAX_DOMAINS_KEPT:
             return ProbedDomains(domains=frozenset({domain}))  # all were tried: from the beginning
         return ProbedDomains(domains=self.domains | {domain})

@@ -15,7 +15,7 @@ unit only here: "451 s" has no cue.
 import re
 from datetime import timedelta
 
-LONGEST_HINT = timedelta(hours=4)
+MAX_HINT = timedelta(hours=4)
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 _NUMBER = r"[0-9]{1,5}(?:\.[0-9]{1,3})?"
@@ -57,43 +57,43 @@ _AWAY = (
 _RETRY = r"(?:\w{1,12}\s){0,3}(?:re-?)?(?:try|send)(?:ing)?\b(?!\s(?:again\s)?later)"
 
 
-def _pattern(text: str) -> re.Pattern[str]:
+def _compile(text: str) -> re.Pattern[str]:
     return re.compile(text, re.IGNORECASE | re.ASCII)
 
 
-def _cued(time: str, *, leads: str) -> re.Pattern[str]:
+def _build_cue_pattern(time: str, *, leads: str) -> re.Pattern[str]:
     to_do = rf"\b(?:{_TO_DO})\b{_BETWEEN}(?:{leads}):?\s\(?"
     again = r"\bagain\s(?:within\s|(?:later\s)?\()|\bnot\s(?:re)?try\s(?:again\s)?(?:for|before)\s"
     lasting = rf"\b(?:{_LASTING})\b{_BETWEEN}(?:for|{leads})\s"
     waiting = rf"\b(?:{_WAITING})\b{_BETWEEN}"
-    return _pattern(f"(?:{to_do}|{again}|{lasting}|{waiting}){_ABOUT}{_RANGE}{time}")
+    return _compile(f"(?:{to_do}|{again}|{lasting}|{waiting}){_ABOUT}{_RANGE}{time}")
 
 
-AWAY = _pattern(_AWAY)
+AWAY = _compile(_AWAY)
 TIMES = (
-    _cued(_DURATION, leads="in|after"),
-    _pattern(rf"\b(?:{_HOLDING})\b{_GAP}(?:of\s)?{_ABOUT}{_RANGE}{_DURATION}"),
-    _pattern(rf"(?<![\w.,:/-]){_DURATION}\s(?:before|until|till|and|then)\s{_RETRY}"),
-    _pattern(
+    _build_cue_pattern(_DURATION, leads="in|after"),
+    _compile(rf"\b(?:{_HOLDING})\b{_GAP}(?:of\s)?{_ABOUT}{_RANGE}{_DURATION}"),
+    _compile(rf"(?<![\w.,:/-]){_DURATION}\s(?:before|until|till|and|then)\s{_RETRY}"),
+    _compile(
         rf"(?:\A|[.,:;!(]\s?|\bplease\s)(?:in|after)\s{_ABOUT}{_RANGE}{_DURATION},?\s{_RETRY}"
     ),
 )
-BEFORE_CLOCK = _cued(_CLOCK, leads="in")
+BEFORE_CLOCK = _build_cue_pattern(_CLOCK, leads="in")
 PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([smhd])", re.IGNORECASE | re.ASCII)
 
 
-def hinted_wait(text: str) -> timedelta | None:
+def parse_retry_hint(text: str) -> timedelta | None:
     """Read "try again in 300 seconds" out of a reply; at most four hours are believed."""
     text = AWAY.sub(" ", text)
     if (clock := BEFORE_CLOCK.search(text)) is not None:
         hours, minutes, seconds = map(int, clock.groups())
-        return believed(3600 * hours + 60 * minutes + seconds)
+        return limit_hint(3600 * hours + 60 * minutes + seconds)
     found = next(filter(None, (time.search(text) for time in TIMES)), None)
     if found is None:
         return None
     parts = PART.findall(found[1])
-    return believed(sum(float(number) * SECONDS[unit.lower()] for number, unit in parts))
+    return limit_hint(sum(float(number) * SECONDS[unit.lower()] for number, unit in parts))
 
 
-def believed(seconds: float) -> timedelta | None:
-    return min(timedelta(seconds=seconds), LONGEST_HINT) or None
+def limit_hint(seconds: float) -> timedelta | None:
+    return min(timedelta(seconds=seconds), MAX_HINT) or None

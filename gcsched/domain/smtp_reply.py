@@ -55,7 +55,9 @@ class Reply:
         """
         found = ENHANCED.match(text)
         if found and found[1][0] == str(code)[0]:
-            return cls(stage=stage, code=code, enhanced_code=found[1], text=text[found.end() :].strip())
+            return cls(
+                stage=stage, code=code, enhanced_code=found[1], text=text[found.end() :].strip()
+            )
         found = ENHANCED_LAST.search(text)
         enhanced = found[1] if found and found[1][0] == str(code)[0] else None
         return cls(stage=stage, code=code, enhanced_code=enhanced, text=text.strip())
@@ -105,14 +107,14 @@ Transmission = Answered | Broken | Withheld
 
 OK = range(200, 300)
 TRANSIENT = range(400, 500)
-FINAL = range(500, 600)
+PERMANENT = range(500, 600)
 SERVICE_CLOSING = 421
 NO_MAIL_HERE = 521  # RFC 7504
-FULL = 552  # RFC 5321, section 4.2.2: exceeded storage allocation
+STORAGE_EXCEEDED = 552  # RFC 5321, section 4.2.2: exceeded storage allocation
 AUTH_CODES = frozenset({530, 534, 535, 538})  # RFC 4954, section 6
-OUT_OF_STEP = frozenset({500, 502, 503})  # RFC 5321, section 4.2.4: commands, not mails
-NOT_UNDERSTOOD = frozenset({501, 504, 555})  # what a command was given
-OPENING = frozenset({Stage.CONNECT, Stage.TLS, Stage.AUTH})
+COMMAND_ERRORS = frozenset({500, 502, 503})  # RFC 5321, section 4.2.4: commands, not mails
+PARAMETER_ERRORS = frozenset({501, 504, 555})  # what a command was given
+OPENING_STAGES = frozenset({Stage.CONNECT, Stage.TLS, Stage.AUTH})
 MAIL, RCPT, BODY = (frozenset({stage}) for stage in (Stage.MAIL, Stage.RCPT, Stage.BODY))
 ENVELOPE, WITH_CONTENT = MAIL | RCPT, BODY | {Stage.DATA}
 AFTER_MAIL = frozenset({Stage.RCPT, Stage.DATA, Stage.BODY})
@@ -122,22 +124,22 @@ ENHANCED = re.compile(r"#?([245]\.[0-9]{1,3}\.[0-9]{1,3})(?:[\s:,]+|$)")
 ENHANCED_LAST = re.compile(r"\(#([245]\.[0-9]{1,3}\.[0-9]{1,3})[^()]*\)\s*$")
 
 NO_CODE = "(?:)"  # a reply without an enhanced code
-OF_A_USER = r"5\.1\.(1|6|10)|5\.2\.1"
-OF_A_DOMAIN = r"5\.1\.[23]"
-OF_A_MAILBOX = r"[45]\.2\.2"
-OF_SIZE = r"5\.2\.3|5\.3\.4"
-OF_FORM = r"5\.(2\.3|3\.3|6\..*)"
-OF_ONE_MAIL = r"4\.(2\.[23]|3\.[34]|6\..*)"
+USER_CODES = r"5\.1\.(1|6|10)|5\.2\.1"
+DOMAIN_CODES = r"5\.1\.[23]"
+MAILBOX_CODES = r"[45]\.2\.2"
+SIZE_CODES = r"5\.2\.3|5\.3\.4"
+FORMAT_CODES = r"5\.(2\.3|3\.3|6\..*)"
+SINGLE_MAIL_CODES = r"4\.(2\.[23]|3\.[34]|6\..*)"
 # RFC 3463 and 5248, RFC 7372 (SPF, DKIM), RFC 4954 (AUTH), RFC 3207 (TLS); then Exchange's own.
-OF_OURS = (
+RELAY_CODES = (
     r"[45]\.1\.[78]|[45]\.7\.(8|9|1[0-4]|2[0-9]|30)"
     r"|[45]\.3\.[15]|5\.3\.2|[45]\.4\.5|4\.7\.[56][0-9][0-9]"
     r"|5\.7\.(3|5[47]|6[04]|50[12368]|509|51[15]|52[0-9]|60[6-9]|6[1-4][0-9]|7[0-4][0-9]|750)"
 )
 # A filter's "not now" for one mail carries them as well: these two say less than they seem to.
-OF_SOME_SYSTEM = r"4\.3\.[02]"
-OF_ONE_SYSTEM = r"(?:[45]\.([2456]\..*|3\.[0-4]))?"  # or none
-OF_A_CHOOSY_RECIPIENT = r"5\.7\.(2|17|18|50[457]|51[03]|12[0-9]|13[346])"
+UNCLEAR_SYSTEM_CODES = r"4\.3\.[02]"
+SYSTEM_CODES = r"(?:[45]\.([2456]\..*|3\.[0-4]))?"  # or none
+RESTRICTION_CODES = r"5\.7\.(2|17|18|50[457]|51[03]|12[0-9]|13[346])"
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,15 +147,15 @@ class Row:
     """One line of the table. What it does not name may be anything; *enhanced* is a pattern."""
 
     kind: Kind
-    at: Container[Stage] = frozenset(Stage)
+    stages: Container[Stage] = frozenset(Stage)
     codes: Container[int] = range(1000)
     enhanced: str = ""
     words: re.Pattern[str] | None = None
 
-    def fits(self, reply: Reply, text: str) -> bool:
+    def matches(self, reply: Reply, text: str) -> bool:
         """Return whether *reply* is meant; *text* is what it says without addresses."""
         return (
-            reply.stage in self.at
+            reply.stage in self.stages
             and reply.code in self.codes
             and (not self.enhanced or bool(re.fullmatch(self.enhanced, reply.enhanced_code or "")))
             and (self.words is None or bool(self.words.search(text)))
@@ -163,64 +165,70 @@ class Row:
 # Read downwards: the first row that fits decides. RFC 5321 section 4.2, RFC 3463, RFC 5248.
 TABLE = (
     # Between us and the relay, and no fault of this mail.
-    Row(Kind.RELAY, OPENING),
-    Row(Kind.RELAY, codes={SERVICE_CLOSING, NO_MAIL_HERE} | AUTH_CODES | OUT_OF_STEP),
+    Row(Kind.RELAY, OPENING_STAGES),
+    Row(Kind.RELAY, codes={SERVICE_CLOSING, NO_MAIL_HERE} | AUTH_CODES | COMMAND_ERRORS),
     # Codes and words that leave no doubt whom they mean.
     Row(Kind.DEFERRED, AFTER_MAIL, words=said.BUSY_RECIPIENT),
     Row(Kind.DEFERRED, codes=TRANSIENT, words=said.GREYLISTED),
-    Row(Kind.CONTENT, codes=FINAL, enhanced=OF_SIZE),
-    Row(Kind.POLICY, AFTER_MAIL, FINAL, OF_A_CHOOSY_RECIPIENT),
+    Row(Kind.CONTENT, codes=PERMANENT, enhanced=SIZE_CODES),
+    Row(Kind.POLICY, AFTER_MAIL, PERMANENT, RESTRICTION_CODES),
     # Some check that our sender exists: "no such user" is it then, whatever the code.
-    Row(Kind.POLICY, AFTER_MAIL, FINAL, words=said.RESTRICTED),
+    Row(Kind.POLICY, AFTER_MAIL, PERMANENT, words=said.RESTRICTED),
     Row(Kind.RELAY, words=said.SENDER),
-    Row(Kind.RECIPIENT, AFTER_MAIL, FINAL, rf"{OF_A_USER}|5\.3\.0", said.NO_USER),
+    Row(Kind.RECIPIENT, AFTER_MAIL, PERMANENT, rf"{USER_CODES}|5\.3\.0", said.NO_USER),
     Row(Kind.DEFERRED, AFTER_MAIL, enhanced=r"[45]\.3\.[01]", words=said.THE_MAILBOX_IS_FULL),
-    Row(Kind.DEFERRED, AFTER_MAIL, {*TRANSIENT, FULL}, OF_ONE_SYSTEM, said.RECIPIENTS_SYSTEM),
-    Row(Kind.DEFERRED, BODY, TRANSIENT, OF_ONE_SYSTEM, said.FILTERS_SYSTEM),
-    Row(Kind.RELAY, enhanced=OF_OURS),
+    Row(
+        Kind.DEFERRED,
+        AFTER_MAIL,
+        {*TRANSIENT, STORAGE_EXCEEDED},
+        SYSTEM_CODES,
+        said.RECIPIENTS_SYSTEM,
+    ),
+    Row(Kind.DEFERRED, BODY, TRANSIENT, SYSTEM_CODES, said.FILTERS_SYSTEM),
+    Row(Kind.RELAY, enhanced=RELAY_CODES),
     # Ours, in words: what we say we are, what proves it, where we are, how much we send.
     Row(Kind.RELAY, words=said.HELO),
     Row(Kind.RELAY, words=said.SENDING),
     Row(Kind.RELAY, words=said.PROOF),
-    Row(Kind.POLICY, BODY, FINAL, r"5\.7\..*", said.SPAM),
-    Row(Kind.CONTENT, BODY, FINAL, words=said.SPAM),
+    Row(Kind.POLICY, BODY, PERMANENT, r"5\.7\..*", said.SPAM),
+    Row(Kind.CONTENT, BODY, PERMANENT, words=said.SPAM),
     Row(Kind.RELAY, words=said.CLIENT),
     Row(Kind.RELAY, words=said.RELAYING),
     Row(Kind.RELAY, words=said.LOGIN),
     Row(Kind.RELAY, words=said.ENCRYPTION),
     Row(Kind.DEFERRED, AFTER_MAIL, words=said.RECIPIENTS_RATE),
-    Row(Kind.DEFERRED, AFTER_MAIL, TRANSIENT, OF_ONE_SYSTEM, said.USERS_RATE),
+    Row(Kind.DEFERRED, AFTER_MAIL, TRANSIENT, SYSTEM_CODES, said.USERS_RATE),
     Row(Kind.DEFERRED, AFTER_MAIL, enhanced=r"4\.2\.[01]", words=said.NOT_WHAT_WE_SEND),
     Row(Kind.RELAY, words=said.QUOTA),
     Row(Kind.RELAY, words=said.PIPELINED),
-    Row(Kind.RELAY, codes=FINAL, words=said.RELAY),
-    Row(Kind.RELAY, codes=TRANSIENT, enhanced=OF_SOME_SYSTEM, words=said.RELAY),
+    Row(Kind.RELAY, codes=PERMANENT, words=said.RELAY),
+    Row(Kind.RELAY, codes=TRANSIENT, enhanced=UNCLEAR_SYSTEM_CODES, words=said.RELAY),
     Row(Kind.RELAY, codes=TRANSIENT, enhanced=NO_CODE, words=said.SYSTEM),
     # At MAIL nothing but our sender and the mail's size and form is in question.
-    Row(Kind.DEFERRED, MAIL, TRANSIENT, OF_ONE_MAIL),
+    Row(Kind.DEFERRED, MAIL, TRANSIENT, SINGLE_MAIL_CODES),
     Row(Kind.DEFERRED, MAIL, TRANSIENT, NO_CODE, said.LARGE_MAIL),
     Row(Kind.RELAY, MAIL, TRANSIENT),
     Row(Kind.RELAY, MAIL, enhanced=r"5\.[17]\..*"),
     # For this mail, not now.
-    Row(Kind.DEFERRED, AFTER_MAIL, enhanced=OF_A_MAILBOX),
+    Row(Kind.DEFERRED, AFTER_MAIL, enhanced=MAILBOX_CODES),
     Row(Kind.DEFERRED, AFTER_MAIL, words=said.FULL_MAILBOX),
     Row(Kind.DEFERRED, codes=TRANSIENT),
     # For this mail, never.
-    Row(Kind.RECIPIENT, AFTER_MAIL, enhanced=f"{OF_A_USER}|{OF_A_DOMAIN}"),
+    Row(Kind.RECIPIENT, AFTER_MAIL, enhanced=f"{USER_CODES}|{DOMAIN_CODES}"),
     Row(Kind.RECIPIENT, AFTER_MAIL, enhanced=r"5\.4\.1", words=said.REJECTED_RECIPIENT),
     Row(Kind.RECIPIENT, RCPT, enhanced=r"5\.1\.0", words=said.REJECTED_ADDRESS),
     Row(Kind.RECIPIENT, AFTER_MAIL, words=said.NO_USER),
-    Row(Kind.POLICY, AFTER_MAIL, NOT_UNDERSTOOD, words=said.BAD_ADDRESS),
-    Row(Kind.RELAY, codes=NOT_UNDERSTOOD),
+    Row(Kind.POLICY, AFTER_MAIL, PARAMETER_ERRORS, words=said.BAD_ADDRESS),
+    Row(Kind.RELAY, codes=PARAMETER_ERRORS),
     Row(Kind.POLICY, enhanced=r"5\.7\..*"),
-    Row(Kind.CONTENT, ENVELOPE, enhanced=OF_FORM),
-    Row(Kind.CONTENT, MAIL, {FULL}),
-    Row(Kind.CONTENT, RCPT, {FULL}, NO_CODE, said.TOO_LARGE),
+    Row(Kind.CONTENT, ENVELOPE, enhanced=FORMAT_CODES),
+    Row(Kind.CONTENT, MAIL, {STORAGE_EXCEEDED}),
+    Row(Kind.CONTENT, RCPT, {STORAGE_EXCEEDED}, NO_CODE, said.TOO_LARGE),
     Row(Kind.CONTENT, MAIL, words=said.TOO_LARGE),
     Row(Kind.RELAY, MAIL),
     # Of the content nothing is known before DATA.
     Row(Kind.CONTENT, WITH_CONTENT, enhanced=r"5\..*"),  # 5.6.x and the like
-    Row(Kind.CONTENT, WITH_CONTENT, {FULL, 554}),
+    Row(Kind.CONTENT, WITH_CONTENT, {STORAGE_EXCEEDED, 554}),
     Row(Kind.CONTENT, BODY),
     Row(Kind.POLICY),
 )
@@ -236,16 +244,16 @@ def kind_of(reply: Reply) -> Kind:
 @lru_cache(maxsize=256)
 def kind_of_refusal(reply: Reply) -> Kind:
     """Look *reply* up in the table; one refusal is asked about some times, by all who handle it."""
-    text = said.spoken(reply.text)
-    return next(row.kind for row in TABLE if row.fits(reply, text))
+    text = said.strip_addresses(reply.text)
+    return next(row.kind for row in TABLE if row.matches(reply, text))
 
 
 def blames_full_mailbox(code: int | None, enhanced: str | None, text: str) -> bool:
     """Return whether a reply that is for later says that the recipient's mailbox is full."""
-    if code is None or re.fullmatch(f"{OF_A_USER}|{OF_A_DOMAIN}", enhanced or ""):
+    if code is None or re.fullmatch(f"{USER_CODES}|{DOMAIN_CODES}", enhanced or ""):
         return False
-    is_named = bool(re.fullmatch(OF_A_MAILBOX, enhanced or ""))
-    return is_named or bool(said.FULL_MAILBOX.search(said.spoken(text)))
+    is_named = bool(re.fullmatch(MAILBOX_CODES, enhanced or ""))
+    return is_named or bool(said.FULL_MAILBOX.search(said.strip_addresses(text)))
 
 
 def is_throttling(reply: Reply) -> bool:

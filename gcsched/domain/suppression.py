@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from gcsched.domain.attempt import Attempt
-from gcsched.domain.caller_text import quoted
+from gcsched.domain.caller_text import quote
 from gcsched.domain.checks import Checked
 from gcsched.domain.job import Job, State
 from gcsched.domain.smtp_reply import Kind
@@ -25,7 +25,7 @@ class Suppression:
     create_time: datetime
     expire_time: datetime
 
-    def bars(self, job: Job) -> bool:
+    def applies_to(self, job: Job) -> bool:
         """Tell whether *job* must not be sent.
 
         Never by its own refusal: it met that one again after a crash, or an operator retries it.
@@ -35,18 +35,18 @@ class Suppression:
     def __str__(self) -> str:
         until = self.expire_time.date().isoformat()
         since = f", since job {self.job_id}" if self.job_id else ""
-        why = self.reason if self.job_id else f"a caller gave the reason {quoted(self.reason)}"
+        why = self.reason if self.job_id else f"a caller gave the reason {quote(self.reason)}"
         return f"the address is blocked until {until}{since}: {why}"
 
 
-def until_violations(until: datetime, *, now: datetime) -> Checked[None]:
-    if until <= now:
+def expire_time_violations(expire_time: datetime, *, now: datetime) -> Checked[None]:
+    if expire_time <= now:
         yield Violation(
             "expire_time", f"must be in the future; now it is {now.isoformat(timespec='seconds')}"
         )
 
 
-def suppression_from(job: Job, *, lasting: timedelta) -> Suppression | None:
+def suppression_from(job: Job, *, duration: timedelta) -> Suppression | None:
     """Give what the end of *job* means for its address; None when it says nothing against it."""
     match job.attempts:
         case [*_, Attempt(kind=Kind.RECIPIENT, blames_full_mailbox=False) as refused] if (
@@ -57,7 +57,7 @@ def suppression_from(job: Job, *, lasting: timedelta) -> Suppression | None:
                 reason=refused.text,
                 job_id=job.id,
                 create_time=refused.end_time,
-                expire_time=refused.end_time + lasting,
+                expire_time=refused.end_time + duration,
             )
         case _:
             return None

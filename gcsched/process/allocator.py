@@ -3,10 +3,10 @@
 import ctypes
 
 M_ARENA_MAX = -8  # glibc's malloc.h
-MOST_ARENAS = 2
+MAX_ARENAS = 2
 
 
-def keep_heaps_few() -> None:
+def limit_malloc_arenas() -> None:
     """Let all threads share two heaps; nothing where the C library is not glibc.
 
     To be called first of all: a thread that has a heap keeps it.
@@ -17,4 +17,4 @@ def keep_heaps_few() -> None:
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
-        mallopt(M_ARENA_MAX, MOST_ARENAS)
+        mallopt(M_ARENA_MAX, MAX_ARENAS)

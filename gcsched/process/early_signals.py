@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from types import FrameType
 
 SERVICES = ("serve", "dev")
-INIT = 1
+INIT_PID = 1
 
 
-def end_at_signals(arguments: Sequence[str]) -> None:
+def exit_on_signals(arguments: Sequence[str]) -> None:
     """Have this process end at SIGTERM or SIGINT, at once, until the command installs its own.
 
     A service has begun nothing by then: 0, as after any stop. A command that is process 1 ends
@@ -21,15 +21,15 @@ def end_at_signals(arguments: Sequence[str]) -> None:
     """
     if arguments and arguments[0] in SERVICES:
         for number in (signal.SIGINT, signal.SIGTERM):  # Python has one of its own for the first
-            signal.signal(number, leave)
-    elif os.getpid() == INIT:
-        signal.signal(signal.SIGTERM, give_up)
+            signal.signal(number, exit_cleanly)
+    elif os.getpid() == INIT_PID:
+        signal.signal(signal.SIGTERM, exit_by_signal)
 
 
-def leave(_: int, __: FrameType | None) -> None:
+def exit_cleanly(_: int, __: FrameType | None) -> None:
     # Not an exception: what is being imported, or collected, may swallow it or print it.
     os._exit(0)
 
 
-def give_up(number: int, _: FrameType | None) -> None:
+def exit_by_signal(number: int, _: FrameType | None) -> None:
     os._exit(128 + number)

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from gcsched.errors import CannotListen
 
-FIRST_FREE_FOR_ALL = 1024
+FIRST_UNPRIVILEGED_PORT = 1024
 IN_USE = "another program listens there; stop it or set {setting} to another address"
 PROBLEMS: Mapping[int, str] = {
     errno.EADDRINUSE: IN_USE,
@@ -25,7 +25,7 @@ UNKNOWN = (
 )
 
 
-def refuse_taken(address: str, setting: str, *, is_shared: bool = False) -> None:
+def check_can_listen(address: str, setting: str, *, is_shared: bool = False) -> None:
     """Raise CannotListen, naming *setting*, when nothing can listen on *address* now.
 
     *is_shared*: others may listen there that share the port as well. gRPC finds all this out too,
@@ -37,17 +37,17 @@ def refuse_taken(address: str, setting: str, *, is_shared: bool = False) -> None
             place.hostname, place.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )
     except (OSError, UnicodeError) as error:
-        raise cannot_listen(error, address, setting) from error
-    tried = [failure(each, is_shared=is_shared) for each in found]
+        raise make_listen_error(error, address, setting) from error
+    tried = [try_bind(each, is_shared=is_shared) for each in found]
     failures = [each for each in tried if each is not None]
     taken = [each for each in failures if each.errno == errno.EADDRINUSE]
     # Where a name has an IPv6 address too, a machine without IPv6 listens on the other one.
     if taken or len(failures) == len(found):
         first = [*taken, *failures][0]
-        raise cannot_listen(first, address, setting) from first
+        raise make_listen_error(first, address, setting) from first
 
 
-def failure(found: tuple[Any, ...], *, is_shared: bool) -> OSError | None:
+def try_bind(found: tuple[Any, ...], *, is_shared: bool) -> OSError | None:
     """Bind to one address and let it go; return why that failed."""
     family, kind, protocol, _, where = found
     try:
@@ -61,12 +61,12 @@ def failure(found: tuple[Any, ...], *, is_shared: bool) -> OSError | None:
     return None
 
 
-def cannot_listen(error: OSError | UnicodeError, address: str, setting: str) -> CannotListen:
+def make_listen_error(error: OSError | UnicodeError, address: str, setting: str) -> CannotListen:
     """Make the error that says what *error* means to the operator who chose *address*."""
     port = address.rpartition(":")[2]
     if isinstance(error, socket.gaierror | UnicodeError):
         problem = UNKNOWN
-    elif error.errno == errno.EACCES and int(port) < FIRST_FREE_FOR_ALL:
+    elif error.errno == errno.EACCES and int(port) < FIRST_UNPRIVILEGED_PORT:
         problem = LOW_PORT
     else:
         other = f"{error.strerror or error}; set {{setting}} to another address"

@@ -10,11 +10,11 @@ from threading import Event, RLock, Thread
 from types import TracebackType
 from typing import Self
 
-MOST_LINES = 20_000
-MOST_BYTES = 8 * 1024 * 1024
-TOGETHER_SECONDS = 0.03
-BETWEEN_TRIES_SECONDS = 0.5
-LONGEST_FAREWELL_SECONDS = 1.0
+MAX_LINES = 20_000
+MAX_BYTES = 8 * 1024 * 1024
+BATCH_SECONDS = 0.03
+RETRY_SECONDS = 0.5
+MAX_DRAIN_SECONDS = 1.0
 ATOMIC_BYTES = 4096  # what a pipe takes in one piece, though others write to it, too
 
 Token = Event | None
@@ -32,11 +32,11 @@ class LogSink:
         self,
         output: int,
         *,
-        most_lines: int = MOST_LINES,
-        most_bytes: int = MOST_BYTES,
-        tell_dropped: Callable[[int], str] = "{} log lines dropped\n".format,
+        most_lines: int = MAX_LINES,
+        most_bytes: int = MAX_BYTES,
+        format_dropped: Callable[[int], str] = "{} log lines dropped\n".format,
     ) -> None:
-        self.tell_dropped = tell_dropped
+        self.format_dropped = format_dropped
         self.dropped = 0
         """How many lines were dropped so far."""
         self._output = output
@@ -47,9 +47,9 @@ class LogSink:
         self._lock = RLock()
         self._wakes: SimpleQueue[Token] = SimpleQueue()
         self._is_awake = False
-        self._told = 0
-        self._ends_at = math.inf
-        self._writer = Thread(target=self._write_on, name="log", daemon=True)
+        self._reported = 0
+        self._deadline = math.inf
+        self._writer = Thread(target=self._run, name="log", daemon=True)
 
     def __enter__(self) -> Self:
         self._writer.start()
@@ -59,7 +59,7 @@ class LogSink:
         self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None
     ) -> None:
         """Wait a second at most for what is left; the thread may be left behind."""
-        self._ends_at = time.monotonic() + LONGEST_FAREWELL_SECONDS
+        self._deadline = time.monotonic() + MAX_DRAIN_SECONDS
         self.drain()
 
     def write(self, text: str) -> int:
@@ -83,7 +83,7 @@ class LogSink:
     def isatty(self) -> bool:
         return os.isatty(self._output)
 
-    def drain(self, within: float = LONGEST_FAREWELL_SECONDS) -> bool:
+    def drain(self, within: float = MAX_DRAIN_SECONDS) -> bool:
         """Wait until all that was taken is written, *within* seconds; return whether it is.
 
         After the farewell it is written from here; the descriptor must still be the same then.
@@ -97,7 +97,7 @@ class LogSink:
 
     def _write_late(self, within: float) -> bool:
         """Write what came when the thread had ended, unless nobody takes it *within* seconds."""
-        left, until = b"".join(self._taken()), time.monotonic() + within
+        left, until = b"".join(self._take_lines()), time.monotonic() + within
         poll = select.poll()
         poll.register(self._output, select.POLLOUT)
         while left and poll.poll(max(0.0, until - time.monotonic()) * 1000):
@@ -108,43 +108,43 @@ class LogSink:
                 return False
         return not left
 
-    def _write_on(self) -> None:
+    def _run(self) -> None:
         while True:
             token = self._wakes.get()
             if token is None:
-                time.sleep(TOGETHER_SECONDS)  # one wake-up for many lines
+                time.sleep(BATCH_SECONDS)  # one wake-up for many lines
             self._is_awake = False
             self._write_all()
             if token is not None:
                 token.set()
-                if self._ends_at < math.inf:
+                if self._deadline < math.inf:
                     return
 
     def _write_all(self) -> None:
-        while lines := self._taken():
-            for chunk in chunks(lines):
-                self._put_out(chunk)
-        if (dropped := self.dropped) > self._told:
-            self._put_out(self.tell_dropped(dropped - self._told).encode())
-            self._told = dropped
+        while lines := self._take_lines():
+            for chunk in join_lines(lines):
+                self._write_chunk(chunk)
+        if (dropped := self.dropped) > self._reported:
+            self._write_chunk(self.format_dropped(dropped - self._reported).encode())
+            self._reported = dropped
 
-    def _taken(self) -> list[bytes]:
+    def _take_lines(self) -> list[bytes]:
         with self._lock:
             lines, self._lines, self._bytes = self._lines, [], 0
         return lines
 
-    def _put_out(self, left: bytes) -> None:
+    def _write_chunk(self, left: bytes) -> None:
         """Write all of *left*, however often it fails: half a line would spoil the next one."""
         # After the farewell the descriptor's number may be another's.
-        while left and time.monotonic() < self._ends_at:
+        while left and time.monotonic() < self._deadline:
             try:
                 left = left[os.write(self._output, left) :]
             except OSError:
                 # No space, nobody reads, a broken disk: each may pass. Lines that come are counted.
-                time.sleep(BETWEEN_TRIES_SECONDS)
+                time.sleep(RETRY_SECONDS)
 
 
-def chunks(lines: list[bytes]) -> list[bytes]:
+def join_lines(lines: list[bytes]) -> list[bytes]:
     """Join *lines* to pieces of whole lines that a pipe takes at once."""
     pieces, piece, size = [], list[bytes](), 0
     for line in lines:

@@ -12,9 +12,9 @@ from threading import Thread
 
 STANDARD_ERROR = 2
 PIPE_BYTES = 1024 * 1024
-MOST_BYTES = 64 * 1024
-TOGETHER_MILLISECONDS = 20
-LONGEST_FAREWELL_SECONDS = 1.0
+MAX_BYTES = 64 * 1024
+BATCH_MILLISECONDS = 20
+MAX_JOIN_SECONDS = 1.0
 
 
 class StandardError(io.TextIOBase):
@@ -33,7 +33,7 @@ class StandardError(io.TextIOBase):
 
 
 @contextmanager
-def redirected(on_text: Callable[[str], None]) -> Iterator[None]:
+def redirect_standard_error(on_text: Callable[[str], None]) -> Iterator[None]:
     """Give *on_text* what is written to descriptor 2 meanwhile, from a thread, some lines at once.
 
     C libraries write there while they hold the interpreter's lock, which the thread needs to read:
@@ -44,7 +44,9 @@ def redirected(on_text: Callable[[str], None]) -> Iterator[None]:
     with suppress(OSError):  # beyond what this user may have
         fcntl.fcntl(writing, getattr(fcntl, "F_SETPIPE_SZ", 1031), PIPE_BYTES)
     kept, stream = os.dup(STANDARD_ERROR), sys.stderr
-    reader = Thread(target=read_on, args=(reading, on_text), name="standard error", daemon=True)
+    reader = Thread(
+        target=read_until_closed, args=(reading, on_text), name="standard error", daemon=True
+    )
     os.dup2(writing, STANDARD_ERROR)
     os.close(writing)
     sys.stderr = StandardError()
@@ -53,38 +55,38 @@ def redirected(on_text: Callable[[str], None]) -> Iterator[None]:
         yield
     finally:
         sys.stderr = stream
-        give_back(kept)  # closes our end, which ends the reader
+        restore_descriptor(kept)  # closes our end, which ends the reader
         os.close(kept)
-        reader.join(LONGEST_FAREWELL_SECONDS)
+        reader.join(MAX_JOIN_SECONDS)
 
 
-def read_on(reading: int, on_text: Callable[[str], None]) -> None:
+def read_until_closed(reading: int, on_text: Callable[[str], None]) -> None:
     """Read until the other end is closed; what is written in pieces is put together."""
     poll = select.poll()
     poll.register(reading, select.POLLIN)
-    while text := os.read(reading, MOST_BYTES):
-        while len(text) < MOST_BYTES and poll.poll(TOGETHER_MILLISECONDS):
-            if not (more := os.read(reading, MOST_BYTES)):
+    while text := os.read(reading, MAX_BYTES):
+        while len(text) < MAX_BYTES and poll.poll(BATCH_MILLISECONDS):
+            if not (more := os.read(reading, MAX_BYTES)):
                 break
             text += more
         on_text(text.decode(errors="backslashreplace").rstrip("\n"))
     os.close(reading)
 
 
-def give_back(kept: int) -> None:
+def restore_descriptor(kept: int) -> None:
     """Let descriptor 2 lead to where *kept* does, so that no last word waits there.
 
     gRPC's threads write until the process is gone; a reader that stands still would hold that up.
     """
     if stat.S_ISREG(os.fstat(kept).st_mode):
         os.dup2(kept, STANDARD_ERROR)  # a file never waits, and others share the place in it
-    elif again := without_waiting(kept):
+    elif again := reopen_nonblocking(kept):
         with again:
             os.dup2(again.fileno(), STANDARD_ERROR)
     elif has_room(kept):
         os.dup2(kept, STANDARD_ERROR)
     else:
-        with nowhere() as nothing:
+        with open_null() as nothing:
             os.dup2(nothing.fileno(), STANDARD_ERROR)
 
 
@@ -95,12 +97,12 @@ def has_room(output: int) -> bool:
     return bool(poll.poll(0))
 
 
-def nowhere() -> io.TextIOWrapper:
+def open_null() -> io.TextIOWrapper:
     """Open what takes everything and keeps nothing."""
     return os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
 
 
-def without_waiting(output: int) -> io.TextIOWrapper | None:
+def reopen_nonblocking(output: int) -> io.TextIOWrapper | None:
     """Open what *output* leads to once more, so that no write there waits; None: it cannot be.
 
     The flag for that belongs to what was opened, and others share it; this is a new one.

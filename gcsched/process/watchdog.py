@@ -11,20 +11,20 @@ from typing import Protocol, TextIO
 
 import structlog
 
-FAILED = 1
-AFTER_THE_THREAD_SECONDS = 5.0
+EXIT_FAILURE = 1
+LAST_RESORT_DELAY_SECONDS = 5.0
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 
-class Watching(Protocol):
+class WatchdogProtocol(Protocol):
     """What the service asks of a watchdog."""
 
     def arm(self, seconds: float, why: str) -> None:
         """End the process in *seconds*, unless it has ended by then."""
 
 
-class Unwatched:
+class NoWatchdog:
     """Watch nothing: for a service inside another program."""
 
     def arm(self, seconds: float, why: str) -> None:
@@ -32,7 +32,7 @@ class Unwatched:
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class Deadline:
     """When to end the process, by ``time.monotonic()``, and why."""
 
     at: float
@@ -43,29 +43,29 @@ class Order:
 class Watchdog:
     """A thread, because the loop may be what hangs; the earliest of several orders counts.
 
-    *last_act* writes what the log still holds. *traces* gets where every thread is if even this
+    *before_exit* writes what the log still holds. *trace_file* gets where every thread is if even this
     thread cannot run, because something holds the interpreter; then C code ends the process. None:
     nothing does, as inside a test.
     """
 
-    last_act: Callable[[], object] = lambda: None
+    before_exit: Callable[[], object] = lambda: None
     end: Callable[[int], object] = os._exit
-    traces: TextIO | None = None
+    trace_file: TextIO | None = None
     # Its put is safe in a signal handler and in a destructor; that of other queues is not.
-    _orders: SimpleQueue[Order] = field(default_factory=SimpleQueue, init=False)
+    _deadlines: SimpleQueue[Deadline] = field(default_factory=SimpleQueue, init=False)
 
     def start(self) -> None:
         Thread(target=self._watch, name="watchdog", daemon=True).start()
 
     def arm(self, seconds: float, why: str) -> None:
-        self._orders.put(Order(time.monotonic() + seconds, why))
+        self._deadlines.put(Deadline(time.monotonic() + seconds, why))
 
     def _watch(self) -> None:
-        due: Order | None = None
+        due: Deadline | None = None
         while True:
             try:
                 left = None if due is None else max(0.0, due.at - time.monotonic())
-                order = self._orders.get(timeout=left)
+                order = self._deadlines.get(timeout=left)
             except Empty:
                 break
             if due is None or order.at < due.at:
@@ -73,12 +73,12 @@ class Watchdog:
                 self._arm_last_resort(order)
         self._end("" if due is None else due.why)
 
-    def _arm_last_resort(self, order: Order) -> None:
-        if self.traces is not None:
-            left = order.at - time.monotonic() + AFTER_THE_THREAD_SECONDS
-            faulthandler.dump_traceback_later(left, exit=True, file=self.traces)
+    def _arm_last_resort(self, order: Deadline) -> None:
+        if self.trace_file is not None:
+            left = order.at - time.monotonic() + LAST_RESORT_DELAY_SECONDS
+            faulthandler.dump_traceback_later(left, exit=True, file=self.trace_file)
 
     def _end(self, why: str) -> None:
-        log.critical("process ended hard", reason=why, exit_code=FAILED)
-        self.last_act()
-        self.end(FAILED)
+        log.critical("process ended hard", reason=why, exit_code=EXIT_FAILURE)
+        self.before_exit()
+        self.end(EXIT_FAILURE)

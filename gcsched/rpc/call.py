@@ -15,13 +15,13 @@ from gcsched.rpc.status import ErrorsAsStatus
 Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
 
-LARGEST_REQUEST = 64 * 1024
-LONGEST_CALL = timedelta(seconds=10)
-LONGEST_OF_MANY = timedelta(seconds=60)  # where a call may change or count all jobs
-FOR_THE_REPLY = timedelta(milliseconds=100)
+MAX_REQUEST = 64 * 1024
+MAX_CALL = timedelta(seconds=10)
+MAX_BULK_CALL = timedelta(seconds=60)  # where a call may change or count all jobs
+REPLY_MARGIN = timedelta(milliseconds=100)
 
 
-def time_left(context: Context, *, longest: timedelta = LONGEST_CALL) -> timedelta:
+def time_left(context: Context, *, longest: timedelta = MAX_CALL) -> timedelta:
     """Return the time to work in, *longest* at most. Raises DeadlineOver."""
     remaining = context.time_remaining()
     if remaining is None:
@@ -29,17 +29,17 @@ def time_left(context: Context, *, longest: timedelta = LONGEST_CALL) -> timedel
     if remaining <= 0:
         raise DeadlineOver
     left = timedelta(seconds=remaining)
-    return min(max(left - FOR_THE_REPLY, left / 2), longest)
+    return min(max(left - REPLY_MARGIN, left / 2), longest)
 
 
 def check_size(request: Message) -> None:
-    if (octets := request.ByteSize()) > LARGEST_REQUEST:
-        raise RequestTooLarge(octets, LARGEST_REQUEST)
+    if (octets := request.ByteSize()) > MAX_REQUEST:
+        raise RequestTooLarge(octets, MAX_REQUEST)
 
 
 @asynccontextmanager
-async def working(
-    request: Message, context: Context, *, longest: timedelta = LONGEST_CALL
+async def call_scope(
+    request: Message, context: Context, *, longest: timedelta = MAX_CALL
 ) -> AsyncIterator[timedelta]:
     """Provide the time to work on *request* in; our errors become its status."""
     async with ErrorsAsStatus(context):
@@ -49,11 +49,11 @@ async def working(
 
 
 @asynccontextmanager
-async def answering(
-    request: Message, context: Context, doing: str, *, longest: timedelta = LONGEST_CALL
+async def timed_call_scope(
+    request: Message, context: Context, doing: str, *, longest: timedelta = MAX_CALL
 ) -> AsyncIterator[None]:
     """Work on *request* in the time that the caller has; *doing* says at what."""
-    async with working(request, context, longest=longest) as within:
+    async with call_scope(request, context, longest=longest) as within:
         try:
             async with asyncio.timeout(within.total_seconds()):
                 yield

@@ -17,26 +17,26 @@ SERVICE = f"{PACKAGE}.Scheduler"
 INTERNAL_PACKAGE = task_pb2.DESCRIPTOR.package
 
 
-def published_text(text: str) -> str:
+def replace_internal_names(text: str) -> str:
     """Return *text*, such as an error of protobuf, with the published names of messages."""
     return text.replace(f"{INTERNAL_PACKAGE}.", f"{PACKAGE}.")
 
 
-def published_file() -> FileDescriptorProto:
+def build_published_file() -> FileDescriptorProto:
     """Return the contract as protoc makes it of proto/task.proto."""
     file = FileDescriptorProto()
     task_pb2.DESCRIPTOR.CopyToProto(file)
     file.name, file.package = FILE, PACKAGE
     for message in file.message_type:
-        _publish(message)
+        _publish_message(message)
     for service in file.service:
         for method in service.method:
-            method.input_type = _published(method.input_type)
-            method.output_type = _published(method.output_type)
+            method.input_type = _publish_name(method.input_type)
+            method.output_type = _publish_name(method.output_type)
     return file
 
 
-class ReflectedPool:
+class ReflectionPool:
     """A pool that also finds the file of a method, which protobuf's own does not.
 
     Server reflection is asked for methods too: `grpcurl describe scheduler.Scheduler.GetJob`.
@@ -58,7 +58,7 @@ class ReflectedPool:
             return found.methods_by_name[method].containing_service.file
 
 
-def published_pool(*others: FileDescriptor) -> DescriptorPool:
+def build_descriptor_pool(*others: FileDescriptor) -> DescriptorPool:
     """Return a pool of the contract, the files *others*, and all that these import."""
     pool, added = DescriptorPool(), set[str]()
 
@@ -71,19 +71,19 @@ def published_pool(*others: FileDescriptor) -> DescriptorPool:
 
     for file in (*task_pb2.DESCRIPTOR.dependencies, *others):
         add(file)
-    pool.AddSerializedFile(published_file().SerializeToString())
+    pool.AddSerializedFile(build_published_file().SerializeToString())
     return pool
 
 
-def _publish(message: DescriptorProto) -> None:
+def _publish_message(message: DescriptorProto) -> None:
     for field in message.field:
         if field.type_name:  # even an empty one would make a message of a string
-            field.type_name = _published(field.type_name)
+            field.type_name = _publish_name(field.type_name)
     for nested in message.nested_type:
-        _publish(nested)
+        _publish_message(nested)
 
 
-def _published(name: str) -> str:
+def _publish_name(name: str) -> str:
     """Return the published form of *name*, which begins with a dot; other packages keep theirs."""
     internal = f".{INTERNAL_PACKAGE}."
     return f".{PACKAGE}.{name.removeprefix(internal)}" if name.startswith(internal) else name

@@ -4,12 +4,12 @@ from gcsched.domain.attempt import Attempt
 from gcsched.domain.dedup import AdmissionResult
 from gcsched.domain.ids import etag_of
 from gcsched.domain.job import Job
-from gcsched.domain.mail import Draft
+from gcsched.domain.mail import MailPreview
 from gcsched.domain.suppression import Suppression
 from gcsched.errors import GcschedError
 from gcsched.pb import task_pb2
 from gcsched.rpc.status import status_of
-from gcsched.usecases.admission.preview import Rehearsal
+from gcsched.usecases.admission.preview import DryRunResult
 
 View = task_pb2.Job.View
 
@@ -79,10 +79,10 @@ def batch_answer(answer: task_pb2.MeetResponse | GcschedError) -> Answer:
     return Answer(response=answer)
 
 
-def rehearsed(rehearsal: Rehearsal) -> task_pb2.MeetResponse:
+def dry_run_response(rehearsal: DryRunResult) -> task_pb2.MeetResponse:
     """Say what would become of a request, and show its mail."""
     result = rehearsal.result
-    shown = preview(rehearsal.draft)
+    shown = preview_message(rehearsal.draft)
     if not result.is_new:
         shown.duplicate_of = result.job_id
     if rehearsal.suppression is not None:
@@ -97,7 +97,7 @@ def rehearsed(rehearsal: Rehearsal) -> task_pb2.MeetResponse:
     )
 
 
-def preview(draft: Draft) -> task_pb2.Preview:
+def preview_message(draft: MailPreview) -> task_pb2.Preview:
     return task_pb2.Preview(
         subject=draft.subject, text=draft.text, html=draft.html, size_bytes=draft.size
     )

@@ -11,38 +11,38 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 from gcsched.errors import CannotListen
-from gcsched.process.listening import IN_USE, refuse_taken
-from gcsched.rpc.contract import SERVICE, ReflectedPool, published_pool
+from gcsched.process.listening import IN_USE, check_can_listen
+from gcsched.rpc.contract import SERVICE, ReflectionPool, build_descriptor_pool
 from gcsched.rpc.interceptor import CallInterceptor, OnCall
-from gcsched.rpc.memory import Memory
-from gcsched.rpc.receiving import Receiver
+from gcsched.rpc.memory import MemoryBudget
+from gcsched.rpc.receiver import Receiver
 from gcsched.rpc.servicer import SchedulerServicer
-from gcsched.rpc.stream_limits import StreamLimits
+from gcsched.rpc.stream_limits import StreamLimitInterceptor
 from gcsched.rpc.streams import StreamInterceptor
 
 GRPC_LISTEN = "GCSCHED_GRPC_LISTEN"
-LARGEST_MESSAGE = 4 * 1024 * 1024
-MOST_UNREAD = 4_000  # at some 20 KB each; as many as eight connections may have
-MOST_OF_A_CONNECTION = 500  # calls at once; a client keeps what is more until others end
-MOST_CONNECTIONS = 2_000
-LARGEST_METADATA = 8 * 1024
+MAX_MESSAGE = 4 * 1024 * 1024
+MAX_PENDING_CALLS = 4_000  # at some 20 KB each; as many as eight connections may have
+MAX_CALLS_PER_CONNECTION = 500  # calls at once; a client keeps what is more until others end
+MAX_CONNECTIONS = 2_000
+MAX_METADATA = 8 * 1024
 UNREAD_OCTETS = 16 * 1024  # of each call whose message is not read yet
 CALL_MEMORY = 160 * 1024 * 1024
-QUIET_SECONDS, MOST_LOOKS = 0.05, 20  # half of them before callers are sent away, half after
+QUIET_SECONDS, MAX_QUIET_CHECKS = 0.05, 20  # half of them before callers are sent away, half after
 OPTIONS = [
     # What Python has not taken up yet. gRPC's own 1,000 to 3,000 are full in the first instant of
     # a flood, and it answers CANCELLED then: no word of when to call again.
-    ("grpc.server.max_pending_requests", MOST_UNREAD),
-    ("grpc.server.max_pending_requests_hard_limit", MOST_UNREAD + 1),
-    ("grpc.max_concurrent_streams", MOST_OF_A_CONNECTION),
+    ("grpc.server.max_pending_requests", MAX_PENDING_CALLS),
+    ("grpc.server.max_pending_requests_hard_limit", MAX_PENDING_CALLS + 1),
+    ("grpc.max_concurrent_streams", MAX_CALLS_PER_CONNECTION),
     # It counts streams that have just ended: a client that keeps to the limit met UNAVAILABLE.
     ("grpc.http.overload_protection", 0),
-    ("grpc.max_metadata_size", LARGEST_METADATA),
-    ("grpc.absolute_max_metadata_size", 2 * LARGEST_METADATA),
+    ("grpc.max_metadata_size", MAX_METADATA),
+    ("grpc.absolute_max_metadata_size", 2 * MAX_METADATA),
     ("grpc.http2.bdp_probe", 0),  # it would widen what unread messages may fill
     ("grpc.http2.lookahead_bytes", UNREAD_OCTETS),
-    ("grpc.max_receive_message_length", LARGEST_MESSAGE),
-    ("grpc.max_send_message_length", LARGEST_MESSAGE),
+    ("grpc.max_receive_message_length", MAX_MESSAGE),
+    ("grpc.max_send_message_length", MAX_MESSAGE),
 ]
 CONNECTION_OPTIONS = [
     # A descriptor for each connection: what says nothing, half a preface or no SETTINGS is closed.
@@ -64,10 +64,10 @@ CONNECTION_OPTIONS = [
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Most:
+class ServerLimits:
     """How many connections callers may hold, and how many octets their calls may fill."""
 
-    connections: int = MOST_CONNECTIONS
+    connections: int = MAX_CONNECTIONS
     call_octets: int = CALL_MEMORY
 
 
@@ -81,7 +81,7 @@ class RpcServer:
     streams: StreamInterceptor
     port: int
 
-    async def wind_down(self, grace: timedelta) -> None:
+    async def stop_gracefully(self, grace: timedelta) -> None:
         """Send callers elsewhere, then refuse new calls and let those under way finish in *grace*.
 
         To what arrives as it begins to stop, gRPC answers CANCELLED, and nobody knows whether it
@@ -89,23 +89,23 @@ class RpcServer:
         Node's clients, are then sent away: they wait before they call again.
         """
         await self.health.enter_graceful_shutdown()
-        await self._quiet()
-        self.calls.send_away()
+        await self._wait_for_quiet()
+        self.calls.reject_new_calls()
         await self.streams.end()  # they would last until the end of the grace
-        await self._quiet()
+        await self._wait_for_quiet()
         await self.server.stop(grace.total_seconds())
 
-    async def _quiet(self) -> None:
+    async def _wait_for_quiet(self) -> None:
         """Wait until no call has come for a moment, or for half a second."""
-        for _ in range(MOST_LOOKS // 2):
-            seen = self.calls.begun
+        for _ in range(MAX_QUIET_CHECKS // 2):
+            seen = self.calls.call_count
             await asyncio.sleep(QUIET_SECONDS)
-            if self.calls.begun == seen:
+            if self.calls.call_count == seen:
                 return
 
 
-def options(most: Most, *, reuse_port: bool) -> list[tuple[str, int]]:
-    """Return the options of a server that holds no more than *most*."""
+def build_server_options(most: ServerLimits, *, reuse_port: bool) -> list[tuple[str, int]]:
+    """Return the options of a server that holds no more than *limits*."""
     return [
         # gRPC's own default shares the port without a word: half of the calls would go astray.
         ("grpc.so_reuseport", int(reuse_port)),
@@ -120,8 +120,8 @@ def add_health_and_reflection(server: grpc.aio.Server) -> health.aio.HealthServi
     servicer = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
     names = (SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
-    pool = published_pool(health_pb2.DESCRIPTOR, reflection_pb2.DESCRIPTOR)
-    reflection.enable_server_reflection(names, server, pool=ReflectedPool(pool))
+    pool = build_descriptor_pool(health_pb2.DESCRIPTOR, reflection_pb2.DESCRIPTOR)
+    reflection.enable_server_reflection(names, server, pool=ReflectionPool(pool))
     return servicer
 
 
@@ -132,22 +132,23 @@ async def serving_grpc(
     listen: str,
     on_call: OnCall,
     reuse_port: bool = False,
-    most: Most | None = None,
+    limits: ServerLimits | None = None,
 ) -> AsyncIterator[RpcServer]:
     """Serve on *listen* (``host:port``), with others if they all *reuse_port*; tell of each call.
 
     Raises CannotListen.
     """
-    most = most or Most()
+    limits = limits or ServerLimits()
     # In this order: what it knows already, the first one answers alone.
     streams = StreamInterceptor()
-    calls = CallInterceptor(on_call, Receiver(Memory(most.call_octets)))
+    calls = CallInterceptor(on_call, Receiver(MemoryBudget(limits.call_octets)))
     server = grpc.aio.server(
-        options=options(most, reuse_port=reuse_port), interceptors=[calls, streams, StreamLimits()]
+        options=build_server_options(limits, reuse_port=reuse_port),
+        interceptors=[calls, streams, StreamLimitInterceptor()],
     )
     servicer.add_to(server)
     health_servicer = add_health_and_reflection(server)
-    refuse_taken(listen, GRPC_LISTEN, is_shared=reuse_port)
+    check_can_listen(listen, GRPC_LISTEN, is_shared=reuse_port)
     try:
         port = server.add_insecure_port(listen)
     except RuntimeError as error:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import grpc
 
 from gcsched.pb import task_pb2, task_pb2_grpc
-from gcsched.rpc.batches import Batch
+from gcsched.rpc.batches import BatchMessage
 from gcsched.rpc.call import Context
 from gcsched.rpc.concurrency import CallLimits
 from gcsched.rpc.methods.jobs import ChangeJobMethods, ReadJobMethods
@@ -53,7 +53,7 @@ class SchedulerServicer(task_pb2_grpc.SchedulerServicer):
         return await self._handlers.schedule.ScheduleMeet(request, context)
 
     async def BatchScheduleMeets(
-        self, request: Batch, context: Context
+        self, request: BatchMessage, context: Context
     ) -> task_pb2.BatchScheduleMeetsResponse:
         return await self._handlers.schedule.BatchScheduleMeets(request, context)
 

@@ -10,10 +10,10 @@ from typing import Any
 import grpc
 
 from gcsched.rpc.call import Context, Handler
-from gcsched.usecases.loops import cancel_until_done, hear
+from gcsched.usecases.loops import cancel_until_done, retrieve_exception
 
 STOPPING = "the service is stopping; open the stream again at another replica"
-TO_END = timedelta(seconds=1)
+END_TIMEOUT = timedelta(seconds=1)
 
 
 class StreamInterceptor(grpc.aio.ServerInterceptor):
@@ -31,7 +31,7 @@ class StreamInterceptor(grpc.aio.ServerInterceptor):
     async def end(self) -> None:
         """End all streams with UNAVAILABLE, and from now on each one that begins."""
         self._is_ending = True
-        await cancel_until_done(self._open, within=TO_END)
+        await cancel_until_done(self._open, within=END_TIMEOUT)
 
     async def intercept_service(
         self,
@@ -41,7 +41,9 @@ class StreamInterceptor(grpc.aio.ServerInterceptor):
         handler = await continuation(handler_call_details)
         if handler is None or not handler.response_streaming:
             return handler
-        call: Any = handler.stream_stream  # StreamLimits, which is next, makes all of them so
+        call: Any = (
+            handler.stream_stream
+        )  # StreamLimitInterceptor, which is next, makes all of them so
         return grpc.stream_stream_rpc_method_handler(
             partial(self._answer, call),
             response_serializer=handler.response_serializer,
@@ -51,9 +53,9 @@ class StreamInterceptor(grpc.aio.ServerInterceptor):
         """Let *call* answer until it, its caller or the server ends it."""
         if self._is_ending:
             await context.abort(grpc.StatusCode.UNAVAILABLE, STOPPING)
-        task = asyncio.create_task(answered(call(request, context), context))
+        task = asyncio.create_task(write_responses(call(request, context), context))
         self._open.add(task)
-        task.add_done_callback(hear)  # its caller may have hung up
+        task.add_done_callback(retrieve_exception)  # its caller may have hung up
         try:
             await asyncio.wait({task})
         finally:
@@ -64,7 +66,7 @@ class StreamInterceptor(grpc.aio.ServerInterceptor):
         task.result()
 
 
-async def answered(answers: Any, context: Context) -> None:
+async def write_responses(answers: Any, context: Context) -> None:
     """Write what a handler yields; one that writes by itself is awaited."""
     if inspect.isawaitable(answers):
         await answers

@@ -11,37 +11,37 @@ from gcsched.usecases.deadlines import Deadlines
 from gcsched.usecases.loops import flush_until
 
 Item = TypeVar("Item")
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 
-class Group(Generic[Item, Answer]):
+class GroupCommit(Generic[Item, Result]):
     """Carry many callers' items to *write* in as few calls as their arrival allows.
 
     A lone caller never waits for company; when several came while a write was under way, the
     next one lingers for *linger*, so that more can join. The write belongs to no caller: one who
-    is cancelled takes nothing along. At most *waiting* items wait, those in the write under way
+    is cancelled takes nothing along. At most *max_waiting* items wait, those in the write under way
     and those for the next one, or one caller's however many they are; who gives up makes room at
     once.
     """
 
     def __init__(
         self,
-        write: Callable[[Sequence[Item]], Awaitable[Sequence[Answer]]],
+        write: Callable[[Sequence[Item]], Awaitable[Sequence[Result]]],
         *,
-        most: int = 500,
-        waiting: int = 10_000,
+        max_batch_size: int = 500,
+        max_waiting: int = 10_000,
         linger: timedelta = timedelta(0),
         on_batch: Callable[[int], None] = lambda _: None,
     ) -> None:
         self._write = write
-        self._most = most
-        self._waiting = waiting
+        self._max_batch_size = max_batch_size
+        self._max_waiting = max_waiting
         self._linger = linger.total_seconds()
         self._on_batch = on_batch
-        self._items: dict[asyncio.Future[Answer], Item] = {}
-        self._asking = 0
+        self._items: dict[asyncio.Future[Result], Item] = {}
+        self._pending = 0
         self._deadlines = Deadlines()
-        self._arrived = asyncio.Event()
+        self._has_items = asyncio.Event()
         self._is_busy = False
         self._is_closed = False
 
@@ -50,39 +50,39 @@ class Group(Generic[Item, Answer]):
         """Count the callers whose items are in no write yet."""
         return len(self._items)
 
-    async def ask(self, item: Item, *, until: float | None = None) -> Answer:
+    async def submit(self, item: Item, *, deadline: float | None = None) -> Result:
         """Return the answer to *item*.
 
         Raises what the write raised, Overloaded or Stopping, and TimeoutError when there is none
-        *until* that ``time.monotonic()``.
+        *deadline* that ``time.monotonic()``.
         """
         self.check_room()
-        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._items[answer] = item
-        self._asking += 1
-        self._arrived.set()
-        if until is not None:
-            self._deadlines.set(answer, until)
+        self._pending += 1
+        self._has_items.set()
+        if deadline is not None:
+            self._deadlines.set(answer, deadline)
         try:
             return await answer
         finally:
-            self._asking -= 1
+            self._pending -= 1
             self._items.pop(answer, None)
             self._deadlines.drop(answer)
 
-    async def ask_all(self, items: Sequence[Item]) -> list[Answer | GcschedError]:
+    async def submit_all(self, items: Sequence[Item]) -> list[Result | GcschedError]:
         """Give the answer to each of *items*, or our error instead; raises Overloaded, Stopping.
 
         They go into the same write, as far as that takes so many.
         """
         self.check_room(len(items))
         create_future = asyncio.get_running_loop().create_future
-        asked: dict[asyncio.Future[Answer], Item] = {create_future(): item for item in items}
+        asked: dict[asyncio.Future[Result], Item] = {create_future(): item for item in items}
         self._items.update(asked)
-        self._asking += len(items)
-        self._arrived.set()
+        self._pending += len(items)
+        self._has_items.set()
         try:
-            answers: list[Answer | GcschedError] = []
+            answers: list[Result | GcschedError] = []
             for answer in asked:
                 try:
                     answers.append(await answer)
@@ -90,7 +90,7 @@ class Group(Generic[Item, Answer]):
                     answers.append(error)
             return answers
         finally:
-            self._asking -= len(items)
+            self._pending -= len(items)
             for answer in asked:
                 self._items.pop(answer, None)
                 if not answer.cancel() and not answer.cancelled():
@@ -101,18 +101,18 @@ class Group(Generic[Item, Answer]):
         if self._is_closed:
             raise Stopping
         # What is more than all places is let in alone: refused, it would never get in.
-        if self._asking and self._asking + count > self._waiting:
-            raise Overloaded(self._asking)
+        if self._pending and self._pending + count > self._max_waiting:
+            raise Overloaded(self._pending)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Write until *stop* is set and nobody waits; whoever still waits at a cut hears so."""
         try:
             await flush_until(
-                stop, self._flush, asked=self._arrived, is_left=lambda: bool(self._items)
+                stop, self._flush, requested=self._has_items, is_left=lambda: bool(self._items)
             )
         finally:
             self._is_closed = True
-            give_up(self._items)
+            fail_pending(self._items)
             self._items.clear()
 
     async def _flush(self) -> None:
@@ -120,12 +120,14 @@ class Group(Generic[Item, Answer]):
         await self._write_next()
         self._is_busy = len(self._items) > 1
         if self._items:
-            self._arrived.set()
+            self._has_items.set()
         else:
-            self._arrived.clear()  # those who came while it lingered had their part in the write
+            self._has_items.clear()  # those who came while it lingered had their part in the write
 
     async def _write_next(self) -> None:
-        batch = [each for each in islice(self._items.items(), self._most) if not each[0].done()]
+        batch = [
+            each for each in islice(self._items.items(), self._max_batch_size) if not each[0].done()
+        ]
         for answer, _ in batch:
             del self._items[answer]
         if not batch:
@@ -142,10 +144,10 @@ class Group(Generic[Item, Answer]):
                 if not answer.done():
                     answer.set_result(value)
         finally:
-            give_up(answer for answer, _ in batch)
+            fail_pending(answer for answer, _ in batch)
 
 
-def give_up(answers: Iterable[asyncio.Future[Answer]]) -> None:
+def fail_pending(answers: Iterable[asyncio.Future[Result]]) -> None:
     """Tell those who have no answer yet that they get none here."""
     for answer in answers:
         if not answer.done():

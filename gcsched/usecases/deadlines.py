@@ -5,7 +5,7 @@ import math
 import time
 from typing import Any
 
-BETWEEN_LOOKS_SECONDS = 0.01
+POLL_INTERVAL_SECONDS = 0.01
 
 
 class Deadlines:
@@ -24,20 +24,20 @@ class Deadlines:
     def set(self, future: asyncio.Future[Any], until: float) -> None:
         self._until[future] = until
         if until < self._next:
-            self._look_at(until)
+            self._wake_at(until)
 
     def drop(self, future: asyncio.Future[Any]) -> None:
         """Forget *future*; one that has no deadline is ignored."""
         self._until.pop(future, None)
 
-    def _look_at(self, until: float) -> None:
+    def _wake_at(self, until: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
         self._next = until
         wait = max(0.0, until - time.monotonic())
-        self._timer = asyncio.get_running_loop().call_later(wait, self._look)
+        self._timer = asyncio.get_running_loop().call_later(wait, self._expire)
 
-    def _look(self) -> None:
+    def _expire(self) -> None:
         self._timer, self._next = None, math.inf
         now = time.monotonic()
         over = [future for future, until in self._until.items() if until <= now]
@@ -46,4 +46,4 @@ class Deadlines:
             if not future.done():
                 future.set_exception(TimeoutError())
         if self._until:
-            self._look_at(max(min(self._until.values()), now + BETWEEN_LOOKS_SECONDS))
+            self._wake_at(max(min(self._until.values()), now + POLL_INTERVAL_SECONDS))

@@ -5,7 +5,7 @@ import time
 from collections import deque
 from datetime import timedelta
 
-LONGEST_HOLD = timedelta(milliseconds=5)
+MAX_HOLD = timedelta(milliseconds=5)
 
 
 class LoopShare:
@@ -16,7 +16,7 @@ class LoopShare:
     order in which they came.
     """
 
-    def __init__(self, longest: timedelta = LONGEST_HOLD) -> None:
+    def __init__(self, longest: timedelta = MAX_HOLD) -> None:
         self._longest = longest.total_seconds()
         self._until = 0.0  # of the turn under way; 0: nobody has worked in it yet
         self._waiting: deque[asyncio.Future[None]] = deque()

@@ -22,17 +22,17 @@ async def sleep_unless(event: asyncio.Event, seconds: float) -> None:
             await event.wait()
 
 
-async def periodically(
+async def run_periodically(
     act: Callable[[], Awaitable[None]], *, every: timedelta, stop: asyncio.Event
 ) -> None:
     """Call *act* with pauses of *every*; what is under way at *stop* is cancelled."""
 
-    async def again_and_again() -> None:
+    async def repeat() -> None:
         while True:
             await act()
             await asyncio.sleep(every.total_seconds())
 
-    await run_until(stop, again_and_again(), name="periodically")
+    await run_until(stop, repeat(), name="periodically")
 
 
 async def run_until(stop: asyncio.Event, work: Coroutine[None, None, None], *, name: str) -> None:
@@ -52,20 +52,20 @@ async def flush_until(
     stop: asyncio.Event,
     flush: Callable[[], Awaitable[None]],
     *,
-    asked: asyncio.Event,
+    requested: asyncio.Event,
     is_left: Callable[[], bool] = nothing_left,
 ) -> None:
-    """Call *flush* each time *asked* is set, until *stop* is set and nothing *is_left*.
+    """Call *flush* each time *requested* is set, until *stop* is set and nothing *is_left*.
 
-    *asked* is cleared before each flush, so one that is asked for meanwhile is not missed. A loop
+    *requested* is cleared before each flush, so one that is asked for meanwhile is not missed. A loop
     that is idle at the stop flushes once more. How long draining may take is for the caller to
     limit.
     """
-    async with waking(asked, on=stop):
+    async with waking(requested, on=stop):
         while is_left() or not stop.is_set():
-            await asked.wait()
+            await requested.wait()
             if not stop.is_set():  # else nobody sets it again, and what is left would wait for ever
-                asked.clear()
+                requested.clear()
             await flush()
 
 
@@ -83,7 +83,7 @@ async def waking(event: asyncio.Event, *, on: asyncio.Event) -> AsyncIterator[No
         waker.cancel()
 
 
-BETWEEN_CANCELS_SECONDS = 0.1
+CANCEL_INTERVAL_SECONDS = 0.1
 
 T = TypeVar("T")
 
@@ -105,7 +105,7 @@ async def finish(work: Coroutine[Any, Any, T], *, within: timedelta) -> T:
         task.cancel()
         await asyncio.wait({task})
     if cancelled is not None:
-        note_failure(task)  # nobody is left who asks how it ended
+        log_unexpected_failure(task)  # nobody is left who asks how it ended
         raise cancelled
     if task.cancelled():
         raise TimeoutError
@@ -126,11 +126,11 @@ async def cancel_until_done(
     while waiting and (until is None or clock() < until):
         for task in waiting:
             task.cancel()
-        _, waiting = await asyncio.wait(waiting, timeout=BETWEEN_CANCELS_SECONDS)
+        _, waiting = await asyncio.wait(waiting, timeout=CANCEL_INTERVAL_SECONDS)
     return not waiting
 
 
-def note_failure(task: asyncio.Task[Any]) -> None:
+def log_unexpected_failure(task: asyncio.Task[Any]) -> None:
     """Take what ended *task* off asyncio's hands, which would log it as an error at any time.
 
     A store that is away is no news at a stop. Anything else is a defect, and is logged here.
@@ -141,7 +141,7 @@ def note_failure(task: asyncio.Task[Any]) -> None:
         structlog.get_logger().error("task failed at its end", task=name, exc_info=error)
 
 
-def hear(future: asyncio.Future[Any]) -> None:
+def retrieve_exception(future: asyncio.Future[Any]) -> None:
     """Let what ended *future* count as heard where nobody is left to be told: asyncio logs it else.
 
     Who awaits a task by `asyncio.wait` or `shield` and is cancelled leaves it unheard.
@@ -150,7 +150,7 @@ def hear(future: asyncio.Future[Any]) -> None:
         future.exception()
 
 
-def hear_this_task() -> None:
+def retrieve_task_exception() -> None:
     """Let how the current task ends count as heard; who still waits for it is told as ever."""
     if (task := asyncio.current_task()) is not None:
-        task.add_done_callback(hear)
+        task.add_done_callback(retrieve_exception)

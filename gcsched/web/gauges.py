@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from gcsched.usecases.ports import JobCounts, Sessions
+from gcsched.usecases.ports import JobCounts, RelaySessions
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Levels(Collector):
+class Gauges(Collector):
     """A gauge whose value is unknown is absent: a wrong one would be believed."""
 
-    sessions: Sequence[Sessions]
+    sessions: Sequence[RelaySessions]
     relays_down: Callable[[], Mapping[str, bool]]
     relays_up: Callable[[], Mapping[str, bool]]
     is_paused: Callable[[], bool | None]
@@ -22,20 +22,20 @@ class Levels(Collector):
     job_counts: Callable[[], JobCounts | None]
 
     def collect(self) -> Iterator[Metric]:
-        yield by_label(
+        yield make_labelled_gauge(
             "gcsched_smtp_sessions_open",
             "Connections that the relay may see from this process.",
             relay={each.name: each.connections for each in self.sessions},
         )
-        yield by_label(
+        yield make_labelled_gauge(
             "gcsched_smtp_sessions_busy",
             "Those of them that carry a mail or are being opened.",
             relay={each.name: each.busy for each in self.sessions},
         )
-        yield by_label(
+        yield make_labelled_gauge(
             "gcsched_breaker_open", "1: the relay is left alone.", relay=self.relays_down()
         )
-        yield by_label(
+        yield make_labelled_gauge(
             "gcsched_relay_up",
             "1: the relay answers; 0: no session with it stands, or mails are held back from it.",
             relay=self.relays_up(),
@@ -53,11 +53,11 @@ class Levels(Collector):
             value=self.admissions_waiting(),
         )
         if (counts := self.job_counts()) is not None:
-            yield from of_all_processes(counts)
+            yield from make_job_gauges(counts)
 
 
 @dataclass(frozen=True, eq=False)
-class DroppedLines(Collector):
+class DroppedLogLines(Collector):
     """How many log lines were dropped, as the log itself counts them."""
 
     count: Callable[[], int]
@@ -70,8 +70,8 @@ class DroppedLines(Collector):
         )
 
 
-def of_all_processes(counts: JobCounts) -> Iterator[Metric]:
-    yield by_label(
+def make_job_gauges(counts: JobCounts) -> Iterator[Metric]:
+    yield make_labelled_gauge(
         "gcsched_jobs",
         "Jobs of all processes by state, counted once a minute, and for each report of status.",
         state={state.value: count for state, count in counts.by_state.items()},
@@ -88,7 +88,7 @@ def of_all_processes(counts: JobCounts) -> Iterator[Metric]:
     )
 
 
-def by_label(name: str, documentation: str, **labelled: Mapping[str, float]) -> Metric:
+def make_labelled_gauge(name: str, documentation: str, **labelled: Mapping[str, float]) -> Metric:
     """Make a gauge with one label, which maps to its values."""
     ((label, values),) = labelled.items()
     family = GaugeMetricFamily(name, documentation, labels=[label])

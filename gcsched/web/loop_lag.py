@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
-EVERY_SECONDS = 0.05
+MEASURE_INTERVAL_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,6 +15,6 @@ class LoopLag:
         clock = asyncio.get_running_loop().time
         while not stop.is_set():
             # A plain sleep: waiting for *stop* would measure its own machinery, too.
-            until = clock() + EVERY_SECONDS
-            await asyncio.sleep(EVERY_SECONDS)
+            until = clock() + MEASURE_INTERVAL_SECONDS
+            await asyncio.sleep(MEASURE_INTERVAL_SECONDS)
             self.observe(max(0.0, clock() - until))

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from gcsched.domain.dedup import Outcome
+from gcsched.domain.dedup import AdmissionOutcome
 from gcsched.domain.smtp_reply import Kind
 from gcsched.errors import (
     InvalidRequest,
@@ -15,7 +15,7 @@ from gcsched.errors import (
     Stopping,
     StoreUnavailable,
 )
-from gcsched.usecases.ports import AdmissionError, Step
+from gcsched.usecases.ports import AdmissionError, BatchStep
 from gcsched.usecases.recovery.sweep import Repair
 
 NO_RELAY = "none"
@@ -23,15 +23,15 @@ CALL_SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 1
 LATE_SECONDS = (0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 5, 10, 20, 60, 300, 900, 3600, 14400, 86400)
 LAG_SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.04, 0.05, 0.075, 0.1, 0.2, 0.5, 1)
 ADMISSION_LABELS: Mapping[object, str] = {
-    Outcome.CREATED: "created",
-    Outcome.QUEUED_FOR_DAILY: "created",
-    Outcome.REPLAYED: "replayed",
+    AdmissionOutcome.CREATED: "created",
+    AdmissionOutcome.QUEUED_FOR_DAILY: "created",
+    AdmissionOutcome.REPLAYED: "replayed",
     InvalidRequest: "invalid",
     Overloaded: "overloaded",
     StoreUnavailable: "unavailable",
     Stopping: "stopping",
     CancelledError: "cancelled",
-    Outcome.REFUSED_DUPLICATE: "refused",
+    AdmissionOutcome.REFUSED_DUPLICATE: "refused",
     RequestIdReused: "refused",
 }
 BATCH_JOBS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
@@ -53,11 +53,11 @@ def admissions(registry: CollectorRegistry) -> Mapping[str, Counter]:
     return {label: family.labels(label) for label in ADMISSION_LABELS.values()}
 
 
-def admission_label(came_to: Outcome | AdmissionError) -> str:
+def admission_label(result: AdmissionOutcome | AdmissionError) -> str:
     """Return the label of an outcome, or of an error by the nearest class that has one."""
-    if isinstance(came_to, Outcome):
-        return ADMISSION_LABELS[came_to]
-    labels = (ADMISSION_LABELS[kind] for kind in type(came_to).mro() if kind in ADMISSION_LABELS)
+    if isinstance(result, AdmissionOutcome):
+        return ADMISSION_LABELS[result]
+    labels = (ADMISSION_LABELS[kind] for kind in type(result).mro() if kind in ADMISSION_LABELS)
     return next(labels, "invalid")
 
 
@@ -84,7 +84,7 @@ def repairs(registry: CollectorRegistry) -> Mapping[str, Counter]:
     return {reason.value: family.labels(reason.value) for reason in Repair}
 
 
-def batch_jobs(registry: CollectorRegistry) -> Mapping[Step, Histogram]:
+def batch_jobs(registry: CollectorRegistry) -> Mapping[BatchStep, Histogram]:
     family = Histogram(
         "gcsched_batch_jobs",
         "Jobs for which a step was done together.",
@@ -92,7 +92,7 @@ def batch_jobs(registry: CollectorRegistry) -> Mapping[Step, Histogram]:
         buckets=BATCH_JOBS,
         registry=registry,
     )
-    return {step: family.labels(step.value) for step in Step}
+    return {step: family.labels(step.value) for step in BatchStep}
 
 
 def lateness(registry: CollectorRegistry) -> Histogram:

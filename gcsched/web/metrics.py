@@ -5,10 +5,10 @@ from functools import cache
 
 from prometheus_client import CollectorRegistry, ProcessCollector, disable_created_metrics
 
-from gcsched.domain.dedup import Outcome
+from gcsched.domain.dedup import AdmissionOutcome
 from gcsched.domain.job import Job
 from gcsched.domain.lateness import lateness_of
-from gcsched.usecases.ports import AdmissionError, Step
+from gcsched.usecases.ports import AdmissionError, BatchStep
 from gcsched.web import metric_definitions
 
 
@@ -29,13 +29,13 @@ class Metrics:
         self._call_seconds = cache(metric_definitions.rpc_call_seconds(registry).labels)
         self._event_loop_lag = metric_definitions.event_loop_lag(registry)
 
-    def admission(self, came_to: Outcome | AdmissionError) -> None:
-        self._admissions[metric_definitions.admission_label(came_to)].inc()
+    def on_admission(self, result: AdmissionOutcome | AdmissionError) -> None:
+        self._admissions[metric_definitions.admission_label(result)].inc()
 
-    def batch(self, step: Step, jobs: int) -> None:
+    def on_batch(self, step: BatchStep, jobs: int) -> None:
         self._batch_jobs[step].observe(jobs)
 
-    def concluded(self, job: Job) -> None:
+    def on_conclusion(self, job: Job) -> None:
         """Count the attempt, if there was one; what was accepted has its lateness."""
         if (attempt := job.new_attempt) is None:
             return
@@ -43,14 +43,14 @@ class Metrics:
         if (lateness := lateness_of(job)) is not None:
             self._lateness.observe(lateness.total_seconds())
 
-    def repaired(self, reason: str, count: int) -> None:
+    def on_repair(self, reason: str, count: int) -> None:
         self._repairs[reason].inc(count)
 
-    def call(self, method: str, code: str, seconds: float) -> None:
+    def on_call(self, method: str, code: str, seconds: float) -> None:
         """Hear how one call ended."""
         self._calls(method, code).inc()
         self._call_seconds(method).observe(seconds)
 
-    def loop_lag(self, seconds: float) -> None:
+    def on_loop_lag(self, seconds: float) -> None:
         """Hear how late the event loop was."""
         self._event_loop_lag.observe(seconds)

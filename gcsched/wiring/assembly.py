@@ -4,16 +4,16 @@ import asyncio
 from dataclasses import dataclass
 from functools import partial
 
-from gcsched.adapters.mongo.index_care import MongoIndexes
-from gcsched.adapters.mongo.job_reader import MongoJobs
-from gcsched.adapters.redis.arq import ArqBell
+from gcsched.adapters.mongo.index_repair import MongoIndexes
+from gcsched.adapters.mongo.job_reader import MongoJobReader
+from gcsched.adapters.redis.arq import ArqWakeUpQueue
 from gcsched.config.settings import Settings
 from gcsched.rpc.methods.sending import SendingMethods
 from gcsched.rpc.servicer import Handlers
 from gcsched.usecases.admission.submit import Submit
 from gcsched.usecases.recovery.daily_run import DailyRun
-from gcsched.usecases.recovery.indexes import IndexCare
-from gcsched.usecases.wakeups import Ringer
+from gcsched.usecases.recovery.index_keeper import IndexKeeper
+from gcsched.usecases.wakeups import WakeUps
 from gcsched.wiring import management, policies
 from gcsched.wiring.admission import (
     Admission,
@@ -25,9 +25,9 @@ from gcsched.wiring.background import NamedLoop
 from gcsched.wiring.delivery import Delivery, build_delivery
 from gcsched.wiring.monitoring import Monitoring, build_monitoring, status_methods
 from gcsched.wiring.recovery import Recovery, build_recovery
-from gcsched.wiring.relays import RelayParts, build_relays
+from gcsched.wiring.relays import RelaySubsystem, build_relays
 from gcsched.wiring.resources import Resources
-from gcsched.wiring.stores import StoreWatch, build_store_watch
+from gcsched.wiring.stores import StoreMonitoring, build_store_monitoring
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +37,7 @@ class Service:
     handlers: Handlers
     submit: Submit
     daily_run: DailyRun
-    jobs: MongoJobs
+    jobs: MongoJobReader
     loops: tuple[NamedLoop, ...]
 
 
@@ -45,39 +45,39 @@ class Service:
 class Subsystems:
     """All parts of a service, built in the order of these lines: each may use those above it."""
 
-    ringer: Ringer
-    indexes: IndexCare
-    relays: RelayParts
+    wake_ups: WakeUps
+    indexes: IndexKeeper
+    relays: RelaySubsystem
     delivery: Delivery
     admission: Admission
     recovery: Recovery
-    stores: StoreWatch
+    stores: StoreMonitoring
     monitoring: Monitoring
 
 
 def assemble(settings: Settings, resources: Resources) -> Service:
     """Build all objects: plain constructor calls, which neither wait nor start anything."""
-    built = build(settings, resources)
+    built = build_subsystems(settings, resources)
     return Service(
         handlers=handlers(settings, resources, built),
         submit=built.admission.submit,
         daily_run=built.recovery.daily_run,
-        jobs=MongoJobs(),
+        jobs=MongoJobReader(),
         loops=start_order(settings, resources, built),
     )
 
 
-def build(settings: Settings, resources: Resources) -> Subsystems:
+def build_subsystems(settings: Settings, resources: Resources) -> Subsystems:
     nudged = asyncio.Event()
-    bell = ArqBell(redis=resources.redis.arq, now=resources.clock)
-    ringer = Ringer(bell=bell, nudge=nudged.set, now=resources.clock)
-    indexes = IndexCare(indexes=MongoIndexes(mongo=resources.mongo))
-    resources.mongo.refusals.on_index = indexes.nudged.set
+    bell = ArqWakeUpQueue(redis=resources.redis.arq, now=resources.clock)
+    ringer = WakeUps(queue=bell, nudge=nudged.set, now=resources.clock)
+    indexes = IndexKeeper(indexes=MongoIndexes(mongo=resources.mongo))
+    resources.mongo.refusals.on_missing_index = indexes.nudged.set
     relays = build_relays(settings, resources)
     delivery = build_delivery(settings, resources, ringer, relays, nudged)
-    admission = build_admission(settings, resources, ringer, indexes.may_admit)
+    admission = build_admission(settings, resources, ringer, indexes.check_admission)
     recovery = build_recovery(settings, resources, ringer, delivery.claims)
-    stores = build_store_watch(settings, resources, recovery, indexes)
+    stores = build_store_monitoring(settings, resources, recovery, indexes)
     monitoring = build_monitoring(
         resources,
         delivery,
@@ -86,7 +86,7 @@ def build(settings: Settings, resources: Resources) -> Subsystems:
         admissions_waiting=lambda: admission.group.waiting,
     )
     return Subsystems(
-        ringer=ringer,
+        wake_ups=ringer,
         indexes=indexes,
         relays=relays,
         delivery=delivery,
@@ -99,18 +99,18 @@ def build(settings: Settings, resources: Resources) -> Subsystems:
 
 def handlers(settings: Settings, resources: Resources, built: Subsystems) -> Handlers:
     """Build what answers the methods of the contract."""
-    may_admit, submit = built.indexes.may_admit, built.admission.submit
+    may_admit, submit = built.indexes.check_admission, built.admission.submit
     return Handlers(
         schedule=schedule_methods(settings, resources, submit),
         read_jobs=management.read_job_methods(resources),
-        change_jobs=management.change_job_methods(settings, resources, built.ringer, may_admit),
+        change_jobs=management.change_job_methods(settings, resources, built.wake_ups, may_admit),
         sending=SendingMethods(
             daily_run=built.recovery.daily_run,
-            pausing=built.relays.pausing,
+            pausing=built.relays.transport,
             now=resources.clock,
         ),
         status=status_methods(
-            resources, built.delivery, built.relays, built.stores, built.monitoring.census
+            resources, built.delivery, built.relays, built.stores, built.monitoring.job_counts
         ),
         suppressions=management.suppression_methods(settings, resources),
         recipients=management.recipient_methods(resources),
@@ -124,7 +124,7 @@ def start_order(
     """Return all loops: they start from the top and stop one by one from the bottom."""
     delivery, recovery, stores = built.delivery, built.recovery, built.stores
     mailers, checks = resources.mailers, built.relays.checks
-    crew = partial(delivery.crew.run, grace=policies.stop_grace(settings))
+    crew = partial(delivery.workers.run, grace=policies.stop_grace(settings))
     return (
         # What only looks stops last: an operator sees the stores until all others have ended.
         ("watch over mongodb", stores.mongodb.run),
@@ -133,10 +133,10 @@ def start_order(
         ("health of mongodb", stores.mongodb_health.run),
         ("health of redis", stores.redis_health.run),
         ("heartbeat", stores.heartbeat.run),
-        ("census", built.monitoring.census.run),
+        ("census", built.monitoring.job_counts.run),
         ("event loop lag", built.monitoring.loop_lag.run),
         ("indexes", built.indexes.run),  # admission asks it before each write
-        ("ringer", built.ringer.run),  # all below ask for wake-ups, the last of them at their end
+        ("ringer", built.wake_ups.run),  # all below ask for wake-ups, the last of them at their end
         ("sweep", recovery.sweep.run),  # the workers call it
         ("folding", recovery.folding.run),  # repairs too
         ("arq workers", recovery.workers.run),  # hear wake-ups, which the engine no longer needs
@@ -144,8 +144,8 @@ def start_order(
         ("clock of Redis", recovery.redis_clock.run),  # only compares it with the other
         ("recipients", built.admission.recipients.run),  # each write of admission leaves it some
         ("admission", built.admission.group.run),  # no call is under way any more: see app.py
-        ("pause", built.relays.pausing.run),  # the gate of the engine and of the crew
-        ("marks", delivery.marks.run),  # the crew makes them, the recorder deletes them
+        ("pause", built.relays.transport.run),  # the gate of the engine and of the crew
+        ("marks", delivery.sent_markers.run),  # the crew makes them, the recorder deletes them
         ("leases", delivery.leases.run),  # kept until the outcomes are written
         ("recorder", delivery.recorder.run),  # writes the crew's last outcomes
         ("fence", delivery.fence.run),  # the crew passes it before each body

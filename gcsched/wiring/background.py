@@ -9,11 +9,11 @@ from typing import Self
 
 import structlog
 
-from gcsched.errors import PartEnded
+from gcsched.errors import BackgroundTaskEnded
 from gcsched.usecases.loops import cancel_until_done
 
-LEAST = timedelta(seconds=1)
-TO_CUT_OFF = timedelta(seconds=2)
+MIN_GRACE = timedelta(seconds=1)
+CANCEL_WITHIN = timedelta(seconds=2)
 
 RUNNING, STOPPING, STOPPED = "running", "stopping", "stopped"
 
@@ -24,7 +24,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Part:
+class BackgroundTask:
     """One loop that runs, and the event that asks it to stop."""
 
     task: asyncio.Task[None]
@@ -35,7 +35,7 @@ class Part:
         return self.task.get_name()
 
 
-class Parts:
+class BackgroundTasks:
     """Start loops and stop them; a loop that ends without being asked is a failure of all.
 
     As a context, it ends what still runs when its block ends, in three seconds at most.
@@ -43,11 +43,11 @@ class Parts:
     Not an asyncio.TaskGroup: it waits without a limit for a child that overheard its one cancel.
     """
 
-    def __init__(self, on_failure: Callable[[PartEnded], None] = lambda _: None) -> None:
+    def __init__(self, on_failure: Callable[[BackgroundTaskEnded], None] = lambda _: None) -> None:
         self._on_failure = on_failure
-        self._running: list[Part] = []
+        self._running: list[BackgroundTask] = []
         self._states: dict[str, str] = {}
-        self.failure: PartEnded | None = None
+        self.failure: BackgroundTaskEnded | None = None
         """The first part that ended by itself, with its exception as the cause."""
 
     @property
@@ -64,7 +64,7 @@ class Parts:
         """Leave none behind: ask those that still run to stop, and soon cancel them all."""
         left = self._running[::-1]
         try:
-            async with asyncio.timeout(LEAST.total_seconds()):
+            async with asyncio.timeout(MIN_GRACE.total_seconds()):
                 for part in left:
                     part.stop.set()
                     await asyncio.wait({part.task})
@@ -73,10 +73,10 @@ class Parts:
         finally:
             await self._cancel(left)
 
-    async def _cancel(self, left: list[Part]) -> None:
+    async def _cancel(self, left: list[BackgroundTask]) -> None:
         for part in left:
             part.stop.set()
-        if not await cancel_until_done({part.task for part in left}, within=TO_CUT_OFF):
+        if not await cancel_until_done({part.task for part in left}, within=CANCEL_WITHIN):
             names = [part.name for part in left if not part.task.done()]
             log.error("parts do not end", parts=names)
 
@@ -86,10 +86,10 @@ class Parts:
         async def run() -> None:
             await loop(stop)
 
-        part = Part(task=asyncio.create_task(run(), name=name), stop=stop)
+        part = BackgroundTask(task=asyncio.create_task(run(), name=name), stop=stop)
         self._states[name] = RUNNING
         self._running.append(part)
-        part.task.add_done_callback(lambda _: self._ended(part))
+        part.task.add_done_callback(lambda _: self._on_end(part))
 
     async def stop_last(self, *, within: timedelta) -> None:
         """Ask the loop that was started last to stop; cut it off when it takes too long."""
@@ -100,7 +100,7 @@ class Parts:
         _, late = await asyncio.wait({part.task}, timeout=within.total_seconds())
         if late:
             log.warning("part cut off", part=part.name)
-            if not await cancel_until_done({part.task}, within=TO_CUT_OFF):
+            if not await cancel_until_done({part.task}, within=CANCEL_WITHIN):
                 log.error("part does not end", part=part.name)
         # Not before: whoever is cancelled here leaves it to `__aexit__`.
         self._running.remove(part)
@@ -111,14 +111,14 @@ class Parts:
         until = clock() + within.total_seconds()
         while self._running:
             left = timedelta(seconds=until - clock())
-            await self.stop_last(within=max(left, LEAST))
+            await self.stop_last(within=max(left, MIN_GRACE))
 
-    def _ended(self, part: Part) -> None:
+    def _on_end(self, part: BackgroundTask) -> None:
         error = None if part.task.cancelled() else part.task.exception()
         if error is None and part.stop.is_set():
             self._states[part.name] = STOPPED
             return
-        failure = PartEnded(part.name, how_it_ended(part.task, error))
+        failure = BackgroundTaskEnded(part.name, describe_end(part.task, error))
         failure.__cause__ = error
         self._states[part.name] = failure.how
         log.critical("part ended", part=part.name, error=failure.how, exc_info=error)
@@ -127,7 +127,7 @@ class Parts:
             self._on_failure(failure)
 
 
-def how_it_ended(task: asyncio.Task[None], error: BaseException | None) -> str:
+def describe_end(task: asyncio.Task[None], error: BaseException | None) -> str:
     """Say in a few words what became of a loop that was to run on."""
     while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
         error = error.exceptions[0]  # of a TaskGroup inside the loop

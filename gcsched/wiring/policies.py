@@ -8,30 +8,30 @@ from gcsched.domain.due import DailyPlan
 from gcsched.domain.retry import OnUncertain, RetryPolicy
 
 CLAIMED_PER_SESSION = 16
-BITE_PER_SESSION = 4
+BATCH_PER_SESSION = 4
 
 
-def bite(settings: Settings) -> int:
-    return settings.smtp_sessions * BITE_PER_SESSION
+def batch_size(settings: Settings) -> int:
+    return settings.smtp_sessions * BATCH_PER_SESSION
 
 
-def most_claimed(settings: Settings) -> int:
+def max_claimed(settings: Settings) -> int:
     """Claim enough for the sessions to stay busy.
 
     Under a limit no more than they carry at once: granted mails that wait here behind a slow relay
     would all leave together afterwards. Twice as many where slow domains may hold almost all
     sessions: claiming goes on while half of the room is free.
     """
-    under_limit = 2 if places_per_domain(settings) else 1
+    under_limit = 2 if slots_per_domain(settings) else 1
     return settings.smtp_sessions * (under_limit if settings.smtp_rate else CLAIMED_PER_SESSION)
 
 
-def relief(settings: Settings) -> int:
+def max_extra_workers(settings: Settings) -> int:
     """Relieve as many stuck workers as there are sessions; none where no other relay helps."""
     return settings.smtp_sessions if settings.fallback_smtp_host is not None else 0
 
 
-def places_per_domain(settings: Settings) -> int:
+def slots_per_domain(settings: Settings) -> int:
     """Give 0 where the sessions are the limit anyway."""
     places = settings.smtp_sessions_per_domain
     return places if places < settings.smtp_sessions else 0
@@ -43,7 +43,7 @@ def daily_plan(settings: Settings) -> DailyPlan:
 
 def retry_policy(settings: Settings) -> RetryPolicy:
     return RetryPolicy(
-        attempts=settings.retry_attempts,
+        max_attempts=settings.retry_attempts,
         waits=tuple(timedelta(seconds=seconds) for seconds in settings.retry_waits_seconds),
         on_uncertain=OnUncertain(settings.on_uncertain),
     )
@@ -61,11 +61,11 @@ def stop_grace(settings: Settings) -> timedelta:
     return timedelta(seconds=settings.stop_grace_seconds)
 
 
-def suppression(settings: Settings) -> timedelta:
+def suppression_duration(settings: Settings) -> timedelta:
     return timedelta(days=settings.suppression_days)
 
 
-def dedup(settings: Settings) -> DedupRule:
+def dedup_rule(settings: Settings) -> DedupRule:
     return DedupRule(by=Dedup(settings.dedup), window=settings.dedup_window)
 
 

@@ -7,7 +7,7 @@ from gcsched.adapters.mail.templates import TemplateSet
 from gcsched.adapters.mongo.clock import ServerClock
 from gcsched.adapters.mongo.connection import Mongo
 from gcsched.adapters.redis.clients import RedisClients
-from gcsched.adapters.smtp.pool import Pool
+from gcsched.adapters.smtp.pool import SmtpSessionPool
 from gcsched.web.metrics import Metrics
 from gcsched.web.readiness import Readiness
 
@@ -18,10 +18,10 @@ class Resources:
 
     mongo: Mongo
     redis: RedisClients
-    mailers: Sequence[Pool]
+    mailers: Sequence[SmtpSessionPool]
     templates: TemplateSet
     clock: ServerClock
     metrics: Metrics
     readiness: Readiness
     http_port: int
-    most_grpc_connections: int
+    max_grpc_connections: int

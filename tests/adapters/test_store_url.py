@@ -7,7 +7,7 @@ import trustme
 from cryptography.hazmat.primitives import serialization as forms
 
 from gcsched.adapters.redis.connection import open_pool
-from gcsched.config.settings import Settings, load
+from gcsched.config.settings import Settings, read_settings
 from gcsched.errors import SettingsProblems
 
 NEEDED = {
@@ -21,13 +21,13 @@ SPECIAL = "write special characters of user and password as %XX"
 BROKEN = f"{SECRET}#x", f"{SECRET}/x", f"{SECRET}?x", f"{SECRET}?db=x", "6379#S3cr3tPW"
 
 
-def loaded(**given: str) -> Settings:
-    return load(NEEDED | {f"GCSCHED_{name}": value for name, value in given.items()})
+def load_settings(**given: str) -> Settings:
+    return read_settings(NEEDED | {f"GCSCHED_{name}": value for name, value in given.items()})
 
 
-def problem(**given: str) -> str:
+def find_problem(**given: str) -> str:
     with pytest.raises(SettingsProblems) as caught:
-        loaded(**given)
+        load_settings(**given)
     (sentence,) = caught.value.sentences
     (name,) = given
     assert sentence.startswith(f"GCSCHED_{name} cannot be used: ")
@@ -36,16 +36,18 @@ def problem(**given: str) -> str:
     return sentence
 
 
-def redis(url: str) -> str:
-    return problem(REDIS_URL=url)
+def find_redis_problem(url: str) -> str:
+    return find_problem(REDIS_URL=url)
 
 
-def mongo(uri: str) -> str:
-    return problem(MONGO_URI=uri)
+def find_mongo_problem(uri: str) -> str:
+    return find_problem(MONGO_URI=uri)
 
 
-def options_of(url: str) -> dict[str, object]:
-    return dict(open_pool(loaded(REDIS_URL=url).redis_url.get_secret_value()).connection_kwargs)
+def parse_options(url: str) -> dict[str, object]:
+    return dict(
+        open_pool(load_settings(REDIS_URL=url).redis_url.get_secret_value()).connection_kwargs
+    )
 
 
 @pytest.mark.parametrize("password", BROKEN)
@@ -53,16 +55,16 @@ def options_of(url: str) -> dict[str, object]:
 def test_a_bare_special_character_in_a_password_is_told_and_the_password_is_not(
     scheme: str, password: str
 ) -> None:
-    tell = redis if scheme.startswith("redis") else mongo
+    tell = find_redis_problem if scheme.startswith("redis") else find_mongo_problem
 
     assert SPECIAL in tell(f"{scheme}://ada:{password}@host.example.org/0")
     assert SPECIAL in tell(f"{scheme}://ada:{password}@host.example.org:1234/0")
 
 
 def test_a_bare_at_or_colon_is_read_by_redis_as_ever_and_refused_by_mongodb() -> None:
-    assert options_of("redis://:a@b:c@host")["password"] == "a@b:c"
+    assert parse_options("redis://:a@b:c@host")["password"] == "a@b:c"
     for password in (f"{SECRET}@x", f"{SECRET}:x", f"{SECRET}%x", "%", f"{SECRET}[x"):
-        assert SPECIAL in mongo(f"mongodb://ada:{password}@host/db")
+        assert SPECIAL in find_mongo_problem(f"mongodb://ada:{password}@host/db")
 
 
 @pytest.mark.parametrize(
@@ -133,7 +135,7 @@ def test_a_bare_at_or_colon_is_read_by_redis_as_ever_and_refused_by_mongodb() ->
     ],
 )
 def test_what_redis_or_its_driver_would_refuse_is_a_sentence(url: str, what: str) -> None:
-    assert what in redis(url)
+    assert what in find_redis_problem(url)
 
 
 @pytest.mark.parametrize(
@@ -170,7 +172,7 @@ def test_what_redis_or_its_driver_would_refuse_is_a_sentence(url: str, what: str
     ],
 )
 def test_what_redis_takes_is_read(url: str, expected: dict[str, object]) -> None:
-    options = options_of(url)
+    options = parse_options(url)
 
     assert {name: options.get(name) for name in expected} == expected
 
@@ -216,7 +218,7 @@ def test_what_redis_takes_is_read(url: str, expected: dict[str, object]) -> None
     ],
 )
 def test_what_mongodb_s_driver_would_refuse_is_a_sentence(uri: str, what: str) -> None:
-    assert what in mongo(uri)
+    assert what in find_mongo_problem(uri)
 
 
 @pytest.mark.parametrize(
@@ -242,7 +244,7 @@ def test_what_mongodb_s_driver_would_refuse_is_a_sentence(uri: str, what: str) -
     ],
 )
 def test_what_mongodb_s_driver_takes_is_taken(uri: str) -> None:
-    assert loaded(MONGO_URI=uri).mongo_uri.get_secret_value() == uri.strip()
+    assert load_settings(MONGO_URI=uri).mongo_uri.get_secret_value() == uri.strip()
 
 
 def test_certificates_that_are_there_are_taken(tmp_path: Path) -> None:
@@ -253,7 +255,7 @@ def test_certificates_that_are_there_are_taken(tmp_path: Path) -> None:
 
     uri = f"mongodb://h/?tls=true&tlsCAFile={file}&tlsCertificateKeyFile={pair}"
     url = f"rediss://h?ssl_ca_certs={file}&ssl_certfile={pair}&ssl_keyfile={pair}"
-    taken = loaded(MONGO_URI=uri, REDIS_URL=url)
+    taken = load_settings(MONGO_URI=uri, REDIS_URL=url)
 
     assert taken.mongo_uri.get_secret_value() == uri
     assert taken.redis_url.get_secret_value() == url
@@ -268,8 +270,8 @@ def test_an_encrypted_key_without_its_password_is_told_and_asks_nobody(tmp_path:
     pair.write_bytes(locked + leaf.cert_chain_pems[0].bytes())
     uri = f"mongodb://h/?tls=true&tlsCertificateKeyFile={pair}"
 
-    assert "the key needs another password" in mongo(uri)
-    sentence = problem(MONGO_URI=f"{uri}&tlsCertificateKeyFilePassword={SECRET}")
+    assert "the key needs another password" in find_mongo_problem(uri)
+    sentence = find_problem(MONGO_URI=f"{uri}&tlsCertificateKeyFilePassword={SECRET}")
     assert "the key needs another password" in sentence
     unlocked = f"{uri}&tlsCertificateKeyFilePassword=right"
-    assert loaded(MONGO_URI=unlocked).mongo_uri.get_secret_value() == unlocked
+    assert load_settings(MONGO_URI=unlocked).mongo_uri.get_secret_value() == unlocked

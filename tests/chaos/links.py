@@ -13,15 +13,15 @@ OWNER = re.compile(rb"chaos-[a-z0-9]+")  # MongoDB's drivers begin by naming the
 
 
 @dataclass(kw_only=True, eq=False)
-class Trouble:
+class LinkFault:
     """What befalls the connections of *owner*, or all of them if there is none."""
 
     owner: str = ""
     delay_seconds: float = 0.0
     refuses: bool = False  # breaks connections; silent otherwise: they stay, nothing passes
-    over: asyncio.Event = field(default_factory=asyncio.Event)
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def meets(self, owner: str) -> bool:
+    def applies_to(self, owner: str) -> bool:
         return self.owner in {"", owner}
 
 
@@ -42,21 +42,21 @@ class Link:
         self.to_port = to_port
         self.port = 0
         self._owner = owner
-        self._troubles: list[Trouble] = []
+        self._faults: list[LinkFault] = []
         self._connections: set[Connection] = set()
-        self._guests: set[asyncio.StreamWriter] = set()
+        self._clients: set[asyncio.StreamWriter] = set()
 
     @contextmanager
-    def troubled(self, trouble: Trouble) -> Iterator[None]:
+    def inject(self, trouble: LinkFault) -> Iterator[None]:
         """Let *trouble* befall this link for a block."""
-        self._troubles.append(trouble)
+        self._faults.append(trouble)
         if trouble.refuses:
             self.reset(trouble.owner)
         try:
             yield
         finally:
-            self._troubles.remove(trouble)
-            trouble.over.set()
+            self._faults.remove(trouble)
+            trouble.ended.set()
 
     def reset(self, owner: str = "") -> None:
         """Break every connection of *owner*, or of all; new ones are welcome."""
@@ -65,22 +65,22 @@ class Link:
                 connection.reset()
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._guests.add(writer)
+        self._clients.add(writer)
         with suppress(OSError):
-            await self._carry(reader, writer)
+            await self._forward(reader, writer)
         writer.transport.abort()
-        self._guests.discard(writer)
+        self._clients.discard(writer)
 
     async def end(self) -> None:
         """Break all connections; none is left when this returns."""
-        for writer in self._guests:
+        for writer in self._clients:
             writer.transport.abort()
-        await until(lambda: not self._guests)
+        await until(lambda: not self._clients)
 
-    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         first = await reader.read(CHUNK)
         owner = self._owner or owner_in(first)
-        if any(each.refuses for each in self._met(owner)):
+        if any(each.refuses for each in self._faults_of(owner)):
             return
         there_reader, there_writer = await asyncio.open_connection("127.0.0.1", self.to_port)
         connection = Connection(owner, (writer, there_writer))
@@ -93,8 +93,8 @@ class Link:
             self._connections.discard(connection)
             connection.reset()
 
-    def _met(self, owner: str) -> list[Trouble]:
-        return [trouble for trouble in self._troubles if trouble.meets(owner)]
+    def _faults_of(self, owner: str) -> list[LinkFault]:
+        return [trouble for trouble in self._faults if trouble.applies_to(owner)]
 
     async def _pump(
         self,
@@ -106,8 +106,8 @@ class Link:
         """Carry octets one way until either side has gone; then end the other way too."""
         with suppress(ConnectionError):
             while data := data or await reader.read(CHUNK):
-                if self._troubles:
-                    await self._suffer(owner)
+                if self._faults:
+                    await self._apply_faults(owner)
                 if writer.is_closing():  # uvloop's would raise
                     break
                 writer.write(data)
@@ -115,12 +115,12 @@ class Link:
                 data = b""
         writer.transport.abort()
 
-    async def _suffer(self, owner: str) -> None:
-        for trouble in self._met(owner):
+    async def _apply_faults(self, owner: str) -> None:
+        for trouble in self._faults_of(owner):
             if trouble.delay_seconds:
                 await asyncio.sleep(trouble.delay_seconds)
             elif not trouble.refuses:
-                await trouble.over.wait()
+                await trouble.ended.wait()
 
 
 def owner_in(first: bytes) -> str:

@@ -67,13 +67,13 @@ class ReplicaSet:
         hosts = ",".join(f"127.0.0.1:{member.link.port}" for member in self.members)
         return f"mongodb://{hosts}/{DATABASE}?replicaSet={SET_NAME}&appName={owner}"
 
-    async def primary(self) -> Member:
+    async def wait_for_primary(self) -> Member:
         """Give the member that takes writes, as soon as there is one."""
 
-        async def found() -> list[Member]:
+        async def find_primaries() -> list[Member]:
             return [each for each in self.members if await asyncio.to_thread(each.is_primary)]
 
-        return (await until(found, within=30, every=0.1))[0]
+        return (await until(find_primaries, within=30, every=0.1))[0]
 
     def read(self, collection: str) -> list[dict[str, Any]]:
         """Read what a majority has."""
@@ -81,9 +81,9 @@ class ReplicaSet:
             found = client.get_default_database()[collection]
             return list(found.with_options(read_concern=ReadConcern("majority")).find())
 
-    def replicate(self, members: Sequence[Member], *, goes_on: bool) -> None:
+    def set_replication(self, members: Sequence[Member], *, enabled: bool) -> None:
         """Let *members* fetch what the primary writes, or not; they stay in touch with it."""
-        point = {"configureFailPoint": "stopReplProducer", "mode": "off" if goes_on else "alwaysOn"}
+        point = {"configureFailPoint": "stopReplProducer", "mode": "off" if enabled else "alwaysOn"}
         for member in members:
             assert member.command(point), "the set is to run with enableTestCommands"
 
@@ -100,7 +100,7 @@ class ReplicaSet:
             },
         }
         await asyncio.to_thread(self.members[0].command, "replSetInitiate", config)
-        await self.primary()
+        await self.wait_for_primary()
 
 
 @asynccontextmanager

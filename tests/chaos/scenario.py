@@ -9,41 +9,44 @@ from pathlib import Path
 from typing import Any
 
 from tests.chaos.callers import Callers
-from tests.chaos.cluster import Stage, a_stage
-from tests.chaos.fault_injection import befalling
-from tests.chaos.faults import Fault, draw
-from tests.chaos.verdict import LATEST_SECONDS, SETTLED, Evidence, problems
+from tests.chaos.cluster import ChaosCluster, a_chaos_cluster
+from tests.chaos.fault_injection import inject
+from tests.chaos.faults import Fault, draw_faults
+from tests.chaos.verdict import DEADLINE_SECONDS, SETTLED, Evidence, problems
 from tests.scenarios.cluster import quantile
 from tests.support.relay.script import Hang, Trickle
 from tests.support.wait import until
 
-MOMENT_SECONDS = 5.0
+MARGIN_SECONDS = 5.0
 SETTINGS = {"retry_waits_seconds": "1,2,4", "retry_attempts": "50", "smtp_sessions": "8"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """How much chaos: *pace* divides how long each fault lasts, and the pauses between them."""
+    """How much chaos: *speedup* divides how long each fault lasts, and the pauses between them."""
 
     seed: int
     on_uncertain: str
     services: int
     seconds: float
     per_second: float
-    pace: float = 1.0
+    speedup: float = 1.0
 
     @property
     def calls(self) -> int:
         return round(self.seconds * self.per_second)
 
 
-async def play(scenario: Scenario, folder: Path) -> dict[str, Any]:
+async def run_scenario(scenario: Scenario, folder: Path) -> dict[str, Any]:
     """Give the report on *scenario*; its `problems` are to be none."""
-    lanes = draw(
-        scenario.seed, services=scenario.services, seconds=scenario.seconds, pace=scenario.pace
+    lanes = draw_faults(
+        scenario.seed,
+        services=scenario.services,
+        seconds=scenario.seconds,
+        speedup=scenario.speedup,
     )
     settings = {**SETTINGS, "on_uncertain": scenario.on_uncertain}
-    async with a_stage(folder, services=scenario.services, **settings) as stage:
+    async with a_chaos_cluster(folder, services=scenario.services, **settings) as stage:
         callers = Callers(
             targets=[service.target for service in stage.services],
             seed=scenario.seed,
@@ -51,23 +54,25 @@ async def play(scenario: Scenario, folder: Path) -> dict[str, Any]:
         )
         async with asyncio.TaskGroup() as tasks:
             over = asyncio.Event()
-            tasks.create_task(callers.call(scenario.calls, over=over, patience=LATEST_SECONDS))
-            ended = await befall(stage, lanes)
+            tasks.create_task(
+                callers.call(scenario.calls, faults_over=over, max_wait=DEADLINE_SECONDS)
+            )
+            ended = await inject_faults(stage, lanes)
             over.set()
-        await settle(stage, callers, scenario)
-        evidence = await gather(stage, callers, scenario, ended)
+        await wait_until_settled(stage, callers, scenario)
+        evidence = await gather_evidence(stage, callers, scenario, ended)
     return report(scenario, lanes, evidence)
 
 
-async def befall(stage: Stage, lanes: Sequence[Sequence[Fault]]) -> float:
+async def inject_faults(stage: ChaosCluster, lanes: Sequence[Sequence[Fault]]) -> float:
     """Let the faults of all *lanes* befall the stage; give when the last one had ended."""
     begun = time.monotonic()
 
     async def follow(lane: Sequence[Fault]) -> None:
         for fault in lane:
-            await asyncio.sleep(begun + fault.at - time.monotonic())
-            async with befalling(stage, fault):
-                await asyncio.sleep(fault.lasting)
+            await asyncio.sleep(begun + fault.start - time.monotonic())
+            async with inject(stage, fault):
+                await asyncio.sleep(fault.duration)
 
     async with asyncio.TaskGroup() as tasks:
         for lane in lanes:
@@ -75,7 +80,7 @@ async def befall(stage: Stage, lanes: Sequence[Sequence[Fault]]) -> float:
     return time.time()
 
 
-async def settle(stage: Stage, callers: Callers, scenario: Scenario) -> None:
+async def wait_until_settled(stage: ChaosCluster, callers: Callers, scenario: Scenario) -> None:
     """Wait until all is in its final state, or for as long as it may take."""
 
     async def is_settled() -> bool:
@@ -84,24 +89,26 @@ async def settle(stage: Stage, callers: Callers, scenario: Scenario) -> None:
 
     latest = max([time.time(), *callers.due.values()]) - time.time()
     try:
-        await until(is_settled, within=latest + LATEST_SECONDS + MOMENT_SECONDS, every=0.5)
+        await until(is_settled, within=latest + DEADLINE_SECONDS + MARGIN_SECONDS, every=0.5)
     except AssertionError:
         return  # the verdict names what is left
 
 
-async def gather(stage: Stage, callers: Callers, scenario: Scenario, ended: float) -> Evidence:
+async def gather_evidence(
+    stage: ChaosCluster, callers: Callers, scenario: Scenario, ended: float
+) -> Evidence:
     return Evidence(
         on_uncertain=scenario.on_uncertain,
         due=callers.due,
         accepted=callers.accepted,
         codes=callers.codes,
-        words=callers.words,
-        gave_up=callers.gave_up,
+        error_details=callers.error_details,
+        unanswered=callers.unanswered,
         documents=await asyncio.to_thread(stage.replica_set.read, "jobs"),
         arrivals=[(kept.recipient, kept.time) for kept in stage.relay.ledger],
         relay_faults=Counter(
             moment.recipient
-            for moment, action in stage.relay.acted
+            for moment, action in stage.relay.applied_actions
             if not isinstance(action, Trickle | Hang)  # these only take their time
         ),
         faults_ended=ended,

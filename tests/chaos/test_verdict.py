@@ -22,7 +22,7 @@ def a_job(recipient: str = "anna", **fields: Any) -> dict[str, Any]:
     }
 
 
-def seen(**fields: Any) -> Evidence:
+def make_evidence(**fields: Any) -> Evidence:
     known: dict[str, Any] = {
         "on_uncertain": "resend",
         "due": {"anna": DUE},
@@ -39,7 +39,7 @@ def seen(**fields: Any) -> Evidence:
 
 
 def test_nothing_is_found_where_all_is_well() -> None:
-    assert problems(seen()) == []
+    assert problems(make_evidence()) == []
 
 
 UNCERTAIN = [{"kind": "UNCERTAIN"}, {"kind": "ACCEPTED"}]
@@ -75,7 +75,7 @@ TWICE = [("anna", 1000.2), ("anna", 1030.0)]
     ],
 )
 def test_what_is_wrong_is_found(planted: dict[str, Any]) -> None:
-    assert problems(seen(**planted))
+    assert problems(make_evidence(**planted))
 
 
 @pytest.mark.parametrize(
@@ -97,4 +97,4 @@ def test_what_is_wrong_is_found(planted: dict[str, Any]) -> None:
     ],
 )
 def test_what_may_be_is_not_held_against_it(harmless: dict[str, Any]) -> None:
-    assert problems(seen(**harmless)) == []
+    assert problems(make_evidence(**harmless)) == []

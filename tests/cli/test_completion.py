@@ -5,10 +5,10 @@ import shutil
 import pytest
 
 from gcsched.cli.completion import SHELLS
-from tests.support.command import command, run
+from tests.support.command import run_command, run_process
 
 BASH = shutil.which("bash")
-ASK = """
+COMPLETE_SCRIPT = """
 eval "$1"; shift
 COMP_WORDS=(gcsched "$@"); COMP_CWORD=$#; COMP_LINE="${COMP_WORDS[*]}"; COMP_POINT=${#COMP_LINE}
 $(complete -p gcsched | sed -E 's/.*-F ([^ ]+) .*/\\1/') gcsched "${COMP_WORDS[COMP_CWORD]}"
@@ -16,10 +16,10 @@ printf '%s\n' "${COMPREPLY[@]}"
 """
 
 
-async def offered(*words: str) -> set[str]:
+async def complete_words(*words: str) -> set[str]:
     assert BASH is not None, "bash is needed: install it, as every Debian has it"
-    script = (await command("completion", "bash")).out
-    done = await run(BASH, "--norc", "-c", ASK, "bash", script, *words)
+    script = (await run_command("completion", "bash")).out
+    done = await run_process(BASH, "--norc", "-c", COMPLETE_SCRIPT, "bash", script, *words)
     assert done.returncode == 0, done.stderr
     return {line.strip() for line in done.stdout.splitlines()} - {""}
 
@@ -38,7 +38,7 @@ async def offered(*words: str) -> set[str]:
     ],
 )
 async def test_bash_offers_what_can_follow(words: list[str], wanted: set[str]) -> None:
-    found = await offered(*words)
+    found = await complete_words(*words)
 
     assert found >= wanted
     assert all(each.startswith(words[-1]) for each in found)
@@ -46,7 +46,7 @@ async def test_bash_offers_what_can_follow(words: list[str], wanted: set[str]) -
 
 @pytest.mark.parametrize("shell", SHELLS)
 async def test_each_shell_has_a_script_that_knows_the_commands(shell: str) -> None:
-    done = await command("completion", shell)
+    done = await run_command("completion", shell)
 
     assert (done.code, done.err) == (0, "")
     assert "gcsched" in done.out
@@ -54,7 +54,7 @@ async def test_each_shell_has_a_script_that_knows_the_commands(shell: str) -> No
 
 
 async def test_another_shell_is_answered_with_those_there_are() -> None:
-    done = await command("completion", "nushell")
+    done = await run_command("completion", "nushell")
 
     assert done.code == 2
     assert all(shell in done.err for shell in SHELLS)

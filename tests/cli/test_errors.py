@@ -12,11 +12,11 @@ import pytest
 from gcsched.cli.main import COMMANDS
 from gcsched.pb import task_pb2
 from tests.cli.test_proxies import ARGUMENTS
-from tests.support.command import command, shell
-from tests.support.fake_service import Refusal, answering
+from tests.support.command import run_command, run_shell
+from tests.support.fake_scheduler import ErrorAnswer, fake_scheduler
 from tests.support.ports import free_port
 
-WISH = ("--to=ada@example.org", "--empid=E1", "--message=Hi")
+REQUIRED_OPTIONS = ("--to=ada@example.org", "--empid=E1", "--message=Hi")
 KEYS = {
     *("message", "code", "reason", "violations", "metadata", "retry_after_seconds", "exit_code"),
 }
@@ -52,7 +52,10 @@ def web_server() -> Iterator[str]:
     [
         ([], f"gcsched: error: say which command: {', '.join(NAMES)}"),
         (["job"], "gcsched job: error: say which command: show, list, count"),
-        (["shedule", *WISH], "there is no command 'shedule'. Did you mean schedule? The commands"),
+        (
+            ["shedule", *REQUIRED_OPTIONS],
+            "there is no command 'shedule'. Did you mean schedule? The commands",
+        ),
         (["zzz"], "there is no command 'zzz'. The commands are dev, serve, "),
         (["job", "lst"], "gcsched job: error: there is no command 'lst'. Did you mean list?"),
         (["job", "zzz"], "there is no command 'zzz'. The commands are show, list, "),
@@ -62,7 +65,10 @@ def web_server() -> Iterator[str]:
             "required: --to, --empid, --message; unrecognized: --email\n",
         ),
         (["schedule", "-to", "a@b"], "--message; unrecognized: -to. Did you mean --to?\n"),
-        (["schedule", *WISH[:2], "--mesage", "x"], "--mesage. Did you mean --message?\n"),
+        (
+            ["schedule", *REQUIRED_OPTIONS[:2], "--mesage", "x"],
+            "--mesage. Did you mean --message?\n",
+        ),
         (["job", "reschedule", "1", "--on=x"], "--at --daily is required; unrecognized: --on\n"),
         (["status", "--bogus"], "gcsched status: error: unrecognized arguments: --bogus\n"),
         (["--target", "host", "status"], "after the command: gcsched status --target host\n"),
@@ -76,12 +82,24 @@ def web_server() -> Iterator[str]:
             ["dev", "--data", ""],
             "argument --data: '' is not a path; write . for the current folder",
         ),
-        (["schedule", *WISH, "--targt=x"], "unrecognized arguments: --targt=x. Did you mean --tar"),
-        (["schedule", *WISH, "on", "Friday"], "on Friday; put a value with spaces into quotes"),
+        (
+            ["schedule", *REQUIRED_OPTIONS, "--targt=x"],
+            "unrecognized arguments: --targt=x. Did you mean --tar",
+        ),
+        (
+            ["schedule", *REQUIRED_OPTIONS, "on", "Friday"],
+            "on Friday; put a value with spaces into quotes",
+        ),
         (["--json", "health"], "write options after the command: gcsched health --json"),
-        (["schedule", *WISH, "--name"], "a value that begins with '-' as --name=-value"),
-        (["schedule", *WISH, "--name", "-x"], "a value that begins with '-' as --name=-value"),
-        (["schedule", *WISH, "--var=room"], "'room' is not a pair; write name=value"),
+        (
+            ["schedule", *REQUIRED_OPTIONS, "--name"],
+            "a value that begins with '-' as --name=-value",
+        ),
+        (
+            ["schedule", *REQUIRED_OPTIONS, "--name", "-x"],
+            "a value that begins with '-' as --name=-value",
+        ),
+        (["schedule", *REQUIRED_OPTIONS, "--var=room"], "'room' is not a pair; write name=value"),
         (["job", "list", "--limit", "-1"], "'-1' is not a number; write 0 or more"),
         (["health", "--timeout", "-1"], "'-1' is not a number of seconds above 0; write"),
         (["health", "--timeout=5s"], "'5s' is not a number of seconds above 0; write e.g. 2.5"),
@@ -93,7 +111,7 @@ def web_server() -> Iterator[str]:
 async def test_wrong_usage_is_answered_with_what_to_write(
     arguments: list[str], advice: str
 ) -> None:
-    done = await command(*arguments)
+    done = await run_command(*arguments)
 
     assert (done.code, done.out) == (2, "")
     assert advice in done.err
@@ -101,7 +119,7 @@ async def test_wrong_usage_is_answered_with_what_to_write(
 
 
 async def test_no_command_shows_the_help() -> None:
-    done = await command()
+    done = await run_command()
 
     assert "exit codes:" in done.err
     assert all(f"\n    {name}" in done.err for name in NAMES)
@@ -110,21 +128,21 @@ async def test_no_command_shows_the_help() -> None:
 @pytest.mark.parametrize("at", ["-5m", "-2h"])
 async def test_a_time_that_is_over_may_begin_with_a_minus(at: str) -> None:
     listed = task_pb2.ListJobsResponse()
-    async with answering(ListJobs=listed) as service:
+    async with fake_scheduler(ListJobs=listed) as service:
         where = ("--target", service.target)
-        done = await command("job", "list", "--state=sent", "--due-from", at, *where)
+        done = await run_command("job", "list", "--state=sent", "--due-from", at, *where)
 
     assert done.code == 0, done.err
-    assert isinstance(service.asked[0], task_pb2.ListJobsRequest)
-    assert service.asked[0].filter.due_time_from.seconds > 0
+    assert isinstance(service.requests[0], task_pb2.ListJobsRequest)
+    assert service.requests[0].filter.due_time_from.seconds > 0
 
 
 @pytest.mark.parametrize("arguments", [["job", "count"], ["health"]])
 async def test_another_programs_port_is_said_to_be_one(
     arguments: list[str], web_server: str
 ) -> None:
-    done = await command(*arguments, "--target", web_server)
-    as_json = await command(*arguments, "--json", "--target", web_server)
+    done = await run_command(*arguments, "--target", web_server)
+    as_json = await run_command(*arguments, "--json", "--target", web_server)
 
     advice = "What answers there is not gRPC in plain text: it is another program, or TLS."
     assert (done.code, as_json.code) == (3, 3)
@@ -136,7 +154,7 @@ async def test_another_programs_port_is_said_to_be_one(
 @pytest.mark.parametrize("name", ARGUMENTS)
 async def test_no_answer_is_one_document_of_json_and_3_from_every_command(name: str) -> None:
     where = ("--target", f"127.0.0.1:{free_port()}")
-    done = await command(*name.split(), *ARGUMENTS[name], "--json", "--timeout=0.2", *where)
+    done = await run_command(*name.split(), *ARGUMENTS[name], "--json", "--timeout=0.2", *where)
 
     error = json.loads(done.err)["error"]
     assert (done.code, done.out, done.err.count("\n")) == (3, "", 1)
@@ -147,7 +165,7 @@ async def test_no_answer_is_one_document_of_json_and_3_from_every_command(name: 
 
 
 async def test_what_the_service_says_is_in_the_json() -> None:
-    refusal = Refusal(
+    refusal = ErrorAnswer(
         code=grpc.StatusCode.INVALID_ARGUMENT,
         message="two things",
         fields=(("emailID", "must be one"), ("empid", "is none")),
@@ -155,8 +173,10 @@ async def test_what_the_service_says_is_in_the_json() -> None:
         metadata=(("a", "b"),),
         retry_after=timedelta(seconds=1.5),
     )
-    async with answering(ScheduleMeet=refusal) as service:
-        done = await command("schedule", *WISH, "--json", "--target", service.target)
+    async with fake_scheduler(ScheduleMeet=refusal) as service:
+        done = await run_command(
+            "schedule", *REQUIRED_OPTIONS, "--json", "--target", service.target
+        )
 
     assert (done.code, done.out) == (2, "")
     assert json.loads(done.err) == {
@@ -178,7 +198,7 @@ async def test_what_the_service_says_is_in_the_json() -> None:
 @pytest.mark.parametrize(
     ("arguments", "exit_code", "words"),
     [
-        (["schedule", *WISH, "--at=soon", "--json"], 2, "--at: 'soon' is not a time"),
+        (["schedule", *REQUIRED_OPTIONS, "--at=soon", "--json"], 2, "--at: 'soon' is not a time"),
         (["schedule", "--json"], 2, "arguments are required: --to"),
         (["job", "list", "--json", "--state=x"], 2, "'x' is not a state"),
         (["job", "list", "--js", "--state=x"], 2, "'x' is not a state"),
@@ -191,7 +211,7 @@ async def test_what_the_service_says_is_in_the_json() -> None:
 async def test_what_is_found_here_is_json_too(
     arguments: list[str], exit_code: int, words: str
 ) -> None:
-    done = await command(*arguments)
+    done = await run_command(*arguments)
 
     error = json.loads(done.err)["error"]
     assert (done.code, done.out, error["exit_code"]) == (exit_code, "", exit_code)
@@ -228,20 +248,20 @@ async def test_what_is_found_here_is_json_too(
 async def test_a_field_that_is_wrong_has_the_name_of_its_option(
     arguments: list[str], method: str, field: str, option: str
 ) -> None:
-    wrong = Refusal(
+    wrong = ErrorAnswer(
         code=grpc.StatusCode.INVALID_ARGUMENT, message=f"{field}: no", fields=((field, "no"),)
     )
-    async with answering(**{method: wrong}) as service:
-        done = await command(*arguments, "--target", service.target)
+    async with fake_scheduler(**{method: wrong}) as service:
+        done = await run_command(*arguments, "--target", service.target)
 
     assert (done.code, done.err) == (2, f"refused:\n  {option}: no\n")
 
 
 async def test_a_page_that_fails_leaves_the_lines_before_it_whole() -> None:
     first = task_pb2.ListJobsResponse(jobs=[task_pb2.Job(job_id="1")], next_page_token="next")
-    gone = Refusal(code=grpc.StatusCode.UNAVAILABLE, reason="STORE_UNAVAILABLE")
-    async with answering(ListJobs=[first, gone]) as service:
-        done = await command("job", "list", "--json", "--target", service.target)
+    gone = ErrorAnswer(code=grpc.StatusCode.UNAVAILABLE, reason="STORE_UNAVAILABLE")
+    async with fake_scheduler(ListJobs=[first, gone]) as service:
+        done = await run_command("job", "list", "--json", "--target", service.target)
 
     assert done.code == 3
     assert [json.loads(line)["job_id"] for line in done.out.splitlines()] == ["1"]
@@ -249,8 +269,8 @@ async def test_a_page_that_fails_leaves_the_lines_before_it_whole() -> None:
 
 
 async def test_a_full_disk_is_json_too() -> None:
-    async with answering(GetJob=task_pb2.Job(job_id="1")) as service:
-        done = await shell(f"gcsched job show 0190 --json --target {service.target} >/dev/full")
+    async with fake_scheduler(GetJob=task_pb2.Job(job_id="1")) as service:
+        done = await run_shell(f"gcsched job show 0190 --json --target {service.target} >/dev/full")
 
     assert done.returncode == 1
     assert json.loads(done.stderr)["error"]["message"] == (

@@ -6,7 +6,7 @@ from argparse import Namespace
 import pytest
 
 from gcsched import __version__
-from gcsched.cli.command import Command, Group
+from gcsched.cli.command import Command, CommandGroup
 from gcsched.cli.main import main
 from gcsched.errors import GcschedError
 
@@ -24,7 +24,7 @@ HEAVY = {
 }
 
 
-def gcsched(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+def run_gcsched(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
     without_ours = {k: v for k, v in os.environ.items() if not k.startswith("GCSCHED_")}
     return subprocess.run(
         [sys.executable, "-m", "gcsched", *arguments],
@@ -35,11 +35,11 @@ def gcsched(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]
     )
 
 
-def failing_with(error: BaseException) -> Group:
+def failing_with(error: BaseException) -> CommandGroup:
     def run(_: Namespace) -> int:
         raise error
 
-    return Group(name="gcsched", help="", commands=[Command(name="fail", help="", run=run)])
+    return CommandGroup(name="gcsched", help="", commands=[Command(name="fail", help="", run=run)])
 
 
 def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
@@ -68,14 +68,14 @@ def test_help_is_fast_because_it_imports_nothing_heavy(arguments: list[str]) -> 
 
 
 def test_no_command_is_wrong_usage() -> None:
-    done = gcsched()
+    done = run_gcsched()
 
     assert done.returncode == 2
     assert "COMMAND" in done.stderr
 
 
 def test_serve_without_settings_says_all_that_is_missing_and_ends_with_2() -> None:
-    done = gcsched("serve", GCSCHED_DAILY_AT="noon")
+    done = run_gcsched("serve", GCSCHED_DAILY_AT="noon")
 
     assert done.returncode == 2
     assert [line.split()[0] for line in done.stderr.splitlines()] == [
@@ -103,6 +103,6 @@ def test_an_interrupt_is_no_traceback() -> None:
 
 def test_commands_can_be_grouped() -> None:
     listing = Command(name="list", help="", run=lambda _: 7)
-    job = Group(name="job", help="", commands=[listing])
+    job = CommandGroup(name="job", help="", commands=[listing])
 
-    assert main(["job", "list"], Group(name="gcsched", help="", commands=[job])) == 7
+    assert main(["job", "list"], CommandGroup(name="gcsched", help="", commands=[job])) == 7

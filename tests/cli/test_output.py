@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from gcsched.cli.blocks import Table
-from gcsched.cli.output import plain
-from gcsched.domain.caller_text import printable
+from gcsched.cli.output import format_plain
+from gcsched.domain.caller_text import replace_unprintable
 from gcsched.pb import task_pb2
-from tests.support.command import shell
-from tests.support.fake_service import answering
-from tests.support.terminal import on_a_terminal
+from tests.support.command import run_shell
+from tests.support.fake_scheduler import fake_scheduler
+from tests.support.terminal import run_on_terminal
 
 ID = "0190a6e2c3d47b5f8a9b0c1d2e3f4a5b"
 JOBS = task_pb2.ListJobsResponse(
@@ -31,9 +31,9 @@ JOBS = task_pb2.ListJobsResponse(
 
 @pytest.mark.parametrize("columns", [40, 80, 200])
 async def test_on_a_terminal_of_any_width_an_id_and_a_state_stay_whole(columns: int) -> None:
-    async with answering(ListJobs=JOBS) as service:
+    async with fake_scheduler(ListJobs=JOBS) as service:
         arguments = ["job", "list", "--target", service.target]
-        code, shown = await on_a_terminal(arguments, columns=columns)
+        code, shown = await run_on_terminal(arguments, columns=columns)
 
     assert code == 0
     assert "\x1b[" in shown
@@ -42,13 +42,13 @@ async def test_on_a_terminal_of_any_width_an_id_and_a_state_stay_whole(columns: 
 
 
 def test_foreign_words_do_not_move_the_cursor() -> None:
-    assert printable("a\x1b[2Jb\nc\u202ed\u00e9") == "a?[2Jb?c?d\u00e9"
+    assert replace_unprintable("a\x1b[2Jb\nc\u202ed\u00e9") == "a?[2Jb?c?d\u00e9"
 
 
 def test_columns_are_as_wide_as_they_must_be_and_end_without_blanks() -> None:
     table = Table(columns=["A", "LONG"], rows=[["x" * 300, ""], ["1", "2"]])
 
-    assert plain([table, "done"]) == [
+    assert format_plain([table, "done"]) == [
         f"A{' ' * 299}  LONG",
         f"{'x' * 300}  -",
         f"1{' ' * 299}  2",
@@ -60,12 +60,12 @@ def test_columns_are_as_wide_as_they_must_be_and_end_without_blanks() -> None:
 def test_no_word_of_others_looks_like_a_column_of_its_own() -> None:
     table = Table(columns=["ID", "REASON", "STATE"], rows=[["1", "no  SENT   ", "FAILED"]])
 
-    assert plain([table])[1] == "1   no SENT   FAILED"
+    assert format_plain([table])[1] == "1   no SENT   FAILED"
 
 
 async def test_a_reader_that_goes_away_is_no_trouble() -> None:
     jobs = [task_pb2.Job(job_id=f"{n:032}", email="x" * 200) for n in range(1000)]
-    async with answering(ListJobs=task_pb2.ListJobsResponse(jobs=jobs)) as service:
+    async with fake_scheduler(ListJobs=task_pb2.ListJobsResponse(jobs=jobs)) as service:
         reading, writing = os.pipe()
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "gcsched", "job", "list", "--json", "--limit=1000"),
@@ -83,7 +83,7 @@ async def test_a_reader_that_goes_away_is_no_trouble() -> None:
 
 async def test_a_terminal_that_knows_no_unicode_gets_question_marks() -> None:
     job = task_pb2.Job(job_id=ID, name="Zo\u00eb")
-    async with answering(GetJob=job) as service:
+    async with fake_scheduler(GetJob=job) as service:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "gcsched", "job", "show", ID, "--target", service.target),
             stdout=subprocess.PIPE,
@@ -95,8 +95,8 @@ async def test_a_terminal_that_knows_no_unicode_gets_question_marks() -> None:
 
 
 async def test_an_output_that_is_closed_is_no_trouble() -> None:
-    async with answering(GetJob=task_pb2.Job(job_id=ID)) as service:
-        done = await shell(f"gcsched job show {ID} --target {service.target} >&-")
+    async with fake_scheduler(GetJob=task_pb2.Job(job_id=ID)) as service:
+        done = await run_shell(f"gcsched job show {ID} --target {service.target} >&-")
 
     assert (done.returncode, done.stderr) == (0, "")
 
@@ -112,9 +112,9 @@ async def test_an_output_that_is_closed_is_no_trouble() -> None:
 async def test_output_that_cannot_be_written_is_a_sentence(
     tmp_path: Path, limit: str, file: str, why: str
 ) -> None:
-    async with answering(GetJob=task_pb2.Job(job_id=ID)) as service:
+    async with fake_scheduler(GetJob=task_pb2.Job(job_id=ID)) as service:
         asked = f"gcsched job show {ID} --target {service.target}"
-        done = await shell(f"{limit}{asked} >{tmp_path / file}")
+        done = await run_shell(f"{limit}{asked} >{tmp_path / file}")
 
     assert (done.returncode, done.stderr) == (
         1,

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from gcsched.cli.standard_streams import Unfailing, unfailing_stderr
+from gcsched.cli.standard_streams import BestEffortStream, best_effort_stderr
 
 
 def test_words_reach_a_stream_that_takes_them(capsys: pytest.CaptureFixture[str]) -> None:
-    with unfailing_stderr():
+    with best_effort_stderr():
         sys.stderr.write("a word\n")
 
     assert capsys.readouterr().err == "a word\n"
@@ -20,12 +20,12 @@ def test_words_reach_a_stream_that_takes_them(capsys: pytest.CaptureFixture[str]
 
 def test_words_that_nothing_takes_are_lost_without_an_error() -> None:
     with Path("/dev/full").open("w") as full:
-        Unfailing(full).write("lost\n")
+        BestEffortStream(full).write("lost\n")
 
-    Unfailing(None).write("lost\n")
-    assert not Unfailing(None).isatty()
+    BestEffortStream(None).write("lost\n")
+    assert not BestEffortStream(None).isatty()
     with pytest.raises(io.UnsupportedOperation):
-        Unfailing(None).fileno()
+        BestEffortStream(None).fileno()
 
 
 def test_a_pipe_that_nobody_reads_is_waited_for_a_second_at_most() -> None:
@@ -40,7 +40,7 @@ def test_a_pipe_that_nobody_reads_is_waited_for_a_second_at_most() -> None:
         os.set_blocking(writing, True)
         begun = time.monotonic()
 
-        Unfailing(pipe).write("lost\n")
+        BestEffortStream(pipe).write("lost\n")
 
         assert 0.9 < time.monotonic() - begun < 3
 
@@ -49,6 +49,6 @@ def test_words_that_the_encoding_lacks_are_written_with_escapes(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     with os.fdopen(os.dup(2), "w", encoding="ascii") as stream:
-        Unfailing(stream).write("half a pair \ud83d, an umlaut ä\n")
+        BestEffortStream(stream).write("half a pair \ud83d, an umlaut ä\n")
 
     assert capfd.readouterr().err == "half a pair \\ud83d, an umlaut \\xe4\n"

@@ -5,13 +5,13 @@ from argparse import ArgumentTypeError
 
 import pytest
 
-from gcsched.cli.target import with_port
+from gcsched.cli.target import add_default_port
 from gcsched.pb import task_pb2
-from tests.support.command import command, gcsched
-from tests.support.fake_service import answering
+from tests.support.command import run_command, run_gcsched
+from tests.support.fake_scheduler import fake_scheduler
 from tests.support.ports import free_port
 
-BOTH = "ipv6:%5bfd00::7%5d:6000,%5bfd00::8%5d:6000"
+TWO_ADDRESSES = "ipv6:%5bfd00::7%5d:6000,%5bfd00::8%5d:6000"
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ BOTH = "ipv6:%5bfd00::7%5d:6000,%5bfd00::8%5d:6000"
         ("ipv6:%5B::1%5D", "ipv6:%5B::1%5D:50051"),
         ("ipv6:%5Bfe80::1%25eth0%5D:6000", "ipv6:%5Bfe80::1%25eth0%5D:6000"),
         ("ipv6:[fd00::7]%2C[fd00::8]%3A6000", "ipv6:[fd00::7]:50051,[fd00::8]%3A6000"),
-        ("ipv6:%5bfd00::7%5d:6000%2c%5bfd00::8%5d:6000", BOTH),
+        ("ipv6:%5bfd00::7%5d:6000%2c%5bfd00::8%5d:6000", TWO_ADDRESSES),
         ("ipv6:%3A%3A1", "ipv6:[%3A%3A1]:50051"),
         ("%5B::1%5D:6000", "%5B::1%5D:6000"),
         ("unix:/run/gcsched.sock", "unix:/run/gcsched.sock"),
@@ -48,7 +48,7 @@ BOTH = "ipv6:%5bfd00::7%5d:6000,%5bfd00::8%5d:6000"
     ],
 )
 def test_a_target_without_a_port_has_ours(given: str, asked: str) -> None:
-    assert with_port(given) == asked
+    assert add_default_port(given) == asked
 
 
 @pytest.mark.parametrize(
@@ -74,19 +74,19 @@ def test_a_target_without_a_port_has_ours(given: str, asked: str) -> None:
 )
 def test_what_is_not_a_target_is_answered_with_what_to_write(given: str, words: str) -> None:
     with pytest.raises(ArgumentTypeError, match="write host:port") as caught:
-        with_port(given)
+        add_default_port(given)
 
     assert words in str(caught.value)
 
 
 async def test_a_variable_without_a_port_is_asked_at_ours() -> None:
-    done = await gcsched("health", "--timeout=0.5", GCSCHED_TARGET="127.0.0.9")
+    done = await run_gcsched("health", "--timeout=0.5", GCSCHED_TARGET="127.0.0.9")
 
     assert done.stderr.startswith("127.0.0.9:50051 is unavailable: ")
 
 
 async def test_a_wrong_target_asks_nothing() -> None:
-    done = await command("job", "list", "--target", f"http://127.0.0.1:{free_port()}")
+    done = await run_command("job", "list", "--target", f"http://127.0.0.1:{free_port()}")
 
     assert done.code == 2
     assert "is a URL" in done.err
@@ -108,8 +108,8 @@ async def test_a_variable_that_is_wrong_is_named_with_its_value(
     name: str, said: str, words: str, arguments: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(name, said)
-    done = await command(*arguments)
-    as_json = await command(*arguments, "--json")
+    done = await run_command(*arguments)
+    as_json = await run_command(*arguments, "--json")
 
     assert (done.code, done.out) == (2, "")
     assert done.err.startswith(f"{name}: {said!r} {words}")
@@ -120,8 +120,8 @@ async def test_a_variable_that_is_wrong_does_not_matter_beside_the_option(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("GCSCHED_TARGET", "http://localhost")
-    async with answering(CountJobs=task_pb2.CountJobsResponse(count=7)) as service:
-        done = await command("job", "count", "--target", service.target)
+    async with fake_scheduler(CountJobs=task_pb2.CountJobsResponse(count=7)) as service:
+        done = await run_command("job", "count", "--target", service.target)
 
     assert (done.code, done.out) == (0, "7\n")
 
@@ -131,7 +131,7 @@ async def test_a_variable_that_is_wrong_does_not_matter_beside_the_option(
 async def test_a_target_that_grpc_cannot_read_is_wrong_usage(
     given: str, arguments: list[str]
 ) -> None:
-    done = await command(*arguments, "--target", given)
+    done = await run_command(*arguments, "--target", given)
 
     assert done.code == 2
     assert "the target uri is not valid" in done.err
@@ -142,8 +142,8 @@ async def test_a_target_that_grpc_cannot_read_is_wrong_usage(
     "form", ["ipv4:127.0.0.1:{}", "ipv4:127.0.0.1%3A{}", "dns:///127.0.0.1:{}"]
 )
 async def test_a_form_of_grpcs_reaches_the_service(form: str) -> None:
-    async with answering(CountJobs=task_pb2.CountJobsResponse(count=7)) as service:
+    async with fake_scheduler(CountJobs=task_pb2.CountJobsResponse(count=7)) as service:
         place = form.format(service.target.rpartition(":")[2])
-        done = await command("job", "count", "--target", place)
+        done = await run_command("job", "count", "--target", place)
 
     assert (done.code, done.out) == (0, "7\n"), done.err

@@ -2,11 +2,11 @@
 
 import pytest
 
-from tests.support.client_calls import Ask, ask_async, ask_plainly
+from tests.support.client_calls import ScheduleCall, schedule_async, schedule_blocking
 
 
-@pytest.fixture(params=[ask_plainly, ask_async])
-def ask(request: pytest.FixtureRequest) -> Ask:
+@pytest.fixture(params=[schedule_blocking, schedule_async])
+def schedule_meet(request: pytest.FixtureRequest) -> ScheduleCall:
     """Every promise is kept by both clients."""
-    chosen: Ask = request.param
+    chosen: ScheduleCall = request.param
     return chosen

@@ -7,22 +7,22 @@ from typing import Any
 
 import pytest
 
-from gcsched.client import AsyncClient, CallFailed, Client, InvalidRequest
-from gcsched.client.client import request_for
+from gcsched.client import AsyncClient, CallFailed, Client, InvalidArgument
+from gcsched.client.client import build_request
 from gcsched.pb import task_pb2
 
-WISH: dict[str, Any] = {"empid": "E1", "email": "ada@example.org", "message": "Hi", "at": None}
+REQUEST: dict[str, Any] = {"empid": "E1", "email": "ada@example.org", "message": "Hi", "at": None}
 NOWHERE = "127.0.0.1:9"
 
 Schedule = Callable[..., object]
 
 
-def plainly(**options: Any) -> object:
+def schedule_blocking(**options: Any) -> object:
     with Client(NOWHERE) as client:
         return client.schedule_meet(**options)
 
 
-def asynchronously(**options: Any) -> object:
+def schedule_async(**options: Any) -> object:
     async def ask() -> object:
         async with AsyncClient(NOWHERE) as client:
             return await client.schedule_meet(**options)
@@ -30,11 +30,11 @@ def asynchronously(**options: Any) -> object:
     return asyncio.run(ask())
 
 
-def as_message(**options: Any) -> object:
-    return request_for("E1", "ada@example.org", "Hi", "", None, **options)
+def build_message(**options: Any) -> object:
+    return build_request("E1", "ada@example.org", "Hi", "", None, **options)
 
 
-@pytest.mark.parametrize("schedule", [plainly, asynchronously])
+@pytest.mark.parametrize("schedule", [schedule_blocking, schedule_async])
 @pytest.mark.parametrize(
     ("misspelt", "meant"),
     [
@@ -51,12 +51,12 @@ def test_a_misspelt_option_is_refused_with_what_was_meant(
     schedule: Schedule, misspelt: str, meant: str
 ) -> None:
     with pytest.raises(TypeError, match=rf"{misspelt!r} \(did you mean {meant!r}\?\)"):
-        schedule(**WISH, **{misspelt: "x"})
+        schedule(**REQUEST, **{misspelt: "x"})
 
 
 def test_all_misspelt_options_are_named_at_once_with_those_there_are() -> None:
     with pytest.raises(TypeError) as caught:
-        as_message(requestid="1", colour="red", urgent=True)
+        build_message(requestid="1", colour="red", urgent=True)
 
     assert str(caught.value) == (
         "schedule_meet() got unexpected keyword arguments 'requestid' (did you mean 'request_id'?),"
@@ -64,7 +64,7 @@ def test_all_misspelt_options_are_named_at_once_with_those_there_are() -> None:
     )
 
 
-@pytest.mark.parametrize("kind", [CallFailed, InvalidRequest])
+@pytest.mark.parametrize("kind", [CallFailed, InvalidArgument])
 def test_an_error_is_made_of_what_it_knows_and_nothing_else(kind: type[CallFailed]) -> None:
     details: dict[str, Any] = {"resaon": "OVERLOADED"}
 
@@ -81,17 +81,17 @@ def test_a_client_refuses_options_that_it_has_not(kind: Callable[..., object]) -
 @pytest.mark.parametrize("option", ["at", "not_after"])
 @pytest.mark.parametrize("given", [1767603600.5, "2026-01-05", date(2026, 1, 5), True, False])
 def test_a_time_of_another_kind_is_named_with_what_may_be_given(option: str, given: object) -> None:
-    options: dict[str, Any] = {**WISH, option: given}
+    options: dict[str, Any] = {**REQUEST, option: given}
 
     with pytest.raises(TypeError) as caught:
-        plainly(**options)
+        schedule_blocking(**options)
 
     assert str(caught.value) == (
         f"{option} is {given!r}; give an aware datetime, whole Unix seconds or None"
     )
 
 
-@pytest.mark.parametrize("schedule", [plainly, asynchronously])
+@pytest.mark.parametrize("schedule", [schedule_blocking, schedule_async])
 @pytest.mark.parametrize(
     ("option", "given", "said"),
     [
@@ -112,7 +112,7 @@ def test_a_time_of_another_kind_is_named_with_what_may_be_given(option: str, giv
 def test_a_value_of_another_kind_is_named_with_its_option(
     schedule: Schedule, option: str, given: object, said: str
 ) -> None:
-    options: dict[str, Any] = {**WISH, option: given}
+    options: dict[str, Any] = {**REQUEST, option: given}
 
     with pytest.raises(TypeError) as caught:
         schedule(**options)
@@ -130,35 +130,35 @@ def test_a_value_of_another_kind_is_named_with_its_option(
 def test_a_value_that_the_wire_has_not_is_named_with_its_option(
     option: str, given: object, said: str
 ) -> None:
-    options: dict[str, Any] = {**WISH, option: given}
+    options: dict[str, Any] = {**REQUEST, option: given}
 
     with pytest.raises(ValueError, match=f"^{option} is") as caught:
-        plainly(**options)
+        schedule_blocking(**options)
 
     assert str(caught.value) == said
 
 
 @pytest.mark.parametrize("given", ["Ad\ud800", b"Ad\xff"])
 def test_a_text_that_is_none_is_named_with_its_option(given: object) -> None:
-    options: dict[str, Any] = {**WISH, "name": given}
+    options: dict[str, Any] = {**REQUEST, "name": given}
 
     with pytest.raises(ValueError, match=r"^name is b?'Ad.*give text that UTF-8 can have: .* 2"):
-        plainly(**options)
+        schedule_blocking(**options)
 
 
 def test_none_is_an_option_left_out() -> None:
     options = ("request_id", "template", "variables", "not_after", "reply_to", "labels", "urgent")
 
-    assert as_message(**dict.fromkeys(options)) == as_message()
+    assert build_message(**dict.fromkeys(options)) == build_message()
 
 
 @pytest.mark.parametrize("option", ["at", "not_after"])
 def test_a_time_without_a_zone_is_named(option: str) -> None:
     naive = datetime(2026, 1, 5, 9, tzinfo=UTC).replace(tzinfo=None)
-    options: dict[str, Any] = {**WISH, option: naive}
+    options: dict[str, Any] = {**REQUEST, option: naive}
 
     with pytest.raises(ValueError, match=f"^{option} has no time zone"):
-        plainly(**options)
+        schedule_blocking(**options)
 
 
 @pytest.mark.parametrize("method", ["GetJbo", "getjob", "__init__"])

@@ -4,9 +4,9 @@ from ipaddress import IPv4Address
 
 import pytest
 
-from gcsched.proxies import STRAIGHT, callable_host, proxy_options
+from gcsched.proxies import DIRECT, callable_host, proxy_options
 
-HERE = [
+LOCAL_TARGETS = [
     "127.0.0.1:50051",
     "127.8.9.10:50051",
     "127.1:50051",
@@ -40,7 +40,7 @@ HERE = [
     "unix-abstract:gcsched",
     "vsock:2:50051",
 ]
-FAR = [
+REMOTE_TARGETS = [
     "gcsched.example.org:50051",
     "10.0.0.7:50051",
     "[2001:db8::1]:50051",
@@ -52,9 +52,9 @@ FAR = [
 ]
 
 
-@pytest.mark.parametrize("target", HERE)
+@pytest.mark.parametrize("target", LOCAL_TARGETS)
 def test_this_machine_is_never_asked_through_a_proxy(target: str) -> None:
-    assert proxy_options(target, {}) == STRAIGHT
+    assert proxy_options(target, {}) == DIRECT
 
 
 @pytest.mark.parametrize(
@@ -69,11 +69,11 @@ def test_this_machine_is_never_asked_through_a_proxy(target: str) -> None:
 def test_where_the_service_of_this_environment_listens_is_here(listen: str, target: str) -> None:
     environ = {"GCSCHED_GRPC_LISTEN": listen}
 
-    assert proxy_options(target, environ) == STRAIGHT
+    assert proxy_options(target, environ) == DIRECT
     assert proxy_options("gcsched.example.org:50051", environ) == []
 
 
-@pytest.mark.parametrize("target", FAR)
+@pytest.mark.parametrize("target", REMOTE_TARGETS)
 def test_what_is_far_goes_as_grpc_decides(target: str) -> None:
     assert proxy_options(target, {}) == []
     assert proxy_options(target, {"no_proxy": "other.example.net,192.168.0.0/16"}) == []
@@ -101,7 +101,7 @@ def test_what_is_far_goes_as_grpc_decides(target: str) -> None:
     ],
 )
 def test_what_no_proxy_names_is_never_asked_through_one(name: str, entry: str, target: str) -> None:
-    assert proxy_options(target, {name: entry}) == STRAIGHT
+    assert proxy_options(target, {name: entry}) == DIRECT
 
 
 @pytest.mark.parametrize(

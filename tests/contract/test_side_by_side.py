@@ -6,8 +6,8 @@ import pytest
 from grpc_tools import protoc
 
 from tests.generate.proto import BUNDLED, PROTO
-from tests.support.app import Running
-from tests.support.command import python
+from tests.support.command import run_python
+from tests.support.in_process_app import RunningApp
 from tests.support.relay.server import Relay
 from tests.support.wait import until
 
@@ -50,11 +50,11 @@ def stubs(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("theirs_first", [True, False], ids=["theirs first", "ours first"])
 async def test_each_asks_for_the_same_job(
-    stubs: Path, app: Running, relay: Relay, *, theirs_first: bool
+    stubs: Path, app: RunningApp, relay: Relay, *, theirs_first: bool
 ) -> None:
     imports = [THEIRS, *OURS] if theirs_first else [*OURS, THEIRS]
 
-    done = await python("-c", "\n".join([*imports, CALLS]), app.target, PYTHONPATH=str(stubs))
+    done = await run_python("-c", "\n".join([*imports, CALLS]), app.target, PYTHONPATH=str(stubs))
 
     assert done.returncode == 0, done.stderr
     by_theirs, by_ours, by_client = done.stdout.split()

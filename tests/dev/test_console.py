@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from gcsched.dev.console import MOST_WAITING, Console, phrase
+from gcsched.dev.console import MAX_QUEUED_LINES, Console, shorten_printable
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ def pipe() -> Iterator[Pipe]:
 
 def test_lines_come_in_order_and_all_of_them(pipe: Pipe) -> None:
     with Console(pipe.writer) as console:
-        console.say("one", "two")
-        console.say("Grüße")
+        console.print_lines("one", "two")
+        console.print_lines("Grüße")
 
     assert pipe.read() == ["one", "two", "Grüße"]
 
@@ -49,8 +49,8 @@ def test_a_reader_that_does_not_read_holds_nothing_up(pipe: Pipe) -> None:
     began = time.monotonic()
 
     with Console(pipe.writer) as console:
-        for _ in range(MOST_WAITING * 10):
-            console.say("x" * 1000)
+        for _ in range(MAX_QUEUED_LINES * 10):
+            console.print_lines("x" * 1000)
 
     assert time.monotonic() - began < 5
     os.close(pipe.writer)
@@ -61,13 +61,13 @@ def test_a_reader_that_is_gone_holds_nothing_up() -> None:
     os.close(reader)
 
     with Console(writer) as console:
-        for _ in range(MOST_WAITING * 2):
-            console.say("x")
+        for _ in range(MAX_QUEUED_LINES * 2):
+            console.print_lines("x")
 
     os.close(writer)
 
 
 def test_foreign_words_are_one_short_line() -> None:
-    assert phrase("Grüße, 会議") == "Grüße, 会議"
-    assert phrase("\x1b[2J\nhidden") == "?[2J?hidden"
-    assert phrase("x" * 101) == "x" * 97 + "..."
+    assert shorten_printable("Grüße, 会議") == "Grüße, 会議"
+    assert shorten_printable("\x1b[2J\nhidden") == "?[2J?hidden"
+    assert shorten_printable("x" * 101) == "x" * 97 + "..."

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from gcsched.dev.demo import Demo, ending, invitations
+from gcsched.dev.demo import Demo, describe_end, make_invitations
 from gcsched.domain.job import Job
 from tests.support.builders import NOW, a_claimed_job, an_attempt
 from tests.support.ports import free_port
@@ -19,7 +19,7 @@ async def none_queued() -> int:
 async def test_a_service_that_does_not_answer_breaks_it_off_in_a_sentence() -> None:
     said: list[str] = []
 
-    await Demo(say=lambda *lines: said.extend(lines), now=lambda: NOW).play(
+    await Demo(print_lines=lambda *lines: said.extend(lines), now=lambda: NOW).run(
         f"127.0.0.1:{free_port()}", nothing, none_queued
     )
 
@@ -30,7 +30,7 @@ async def test_a_service_that_does_not_answer_breaks_it_off_in_a_sentence() -> N
 
 def test_another_second_asks_for_other_jobs() -> None:
     def keys(number: int) -> set[str]:
-        acts = invitations(NOW + timedelta(seconds=number))
+        acts = make_invitations(NOW + timedelta(seconds=number))
         return {f"{act.request.empid} {act.request.message}" for act in acts}
 
     assert len(keys(0) | keys(1)) == 6
@@ -39,14 +39,14 @@ def test_another_second_asks_for_other_jobs() -> None:
 def test_one_is_due_now_one_in_three_seconds_one_with_the_daily_run() -> None:
     now = int(NOW.timestamp())
 
-    assert [act.request.timestamp for act in invitations(NOW)] == [now, now + 3, 0]
+    assert [act.request.timestamp for act in make_invitations(NOW)] == [now, now + 3, 0]
 
 
 def test_only_the_mails_it_asked_for_are_remembered() -> None:
-    demo = Demo(say=lambda *_: None, now=lambda: NOW, texts={"Interview": ""})
+    demo = Demo(print_lines=lambda *_: None, now=lambda: NOW, texts={"Interview": ""})
 
-    demo.hear("Somebody else's", "text")
-    demo.hear("Interview", "Hello Ada")
+    demo.record_mail("Somebody else's", "text")
+    demo.record_mail("Interview", "Hello Ada")
 
     assert demo.texts == {"Interview": "Hello Ada"}
 
@@ -54,5 +54,5 @@ def test_only_the_mails_it_asked_for_are_remembered() -> None:
 def test_each_end_of_a_job_is_a_few_words() -> None:
     failed = a_claimed_job().failed(an_attempt(), reason="550 at RCPT: no")
 
-    assert ending(a_claimed_job().sent(an_attempt()), 0.123) == "sent after 0.1 s"
-    assert ending(failed, 2.0) == "failed after 2.0 s: 550 at RCPT: no"
+    assert describe_end(a_claimed_job().sent(an_attempt()), 0.123) == "sent after 0.1 s"
+    assert describe_end(failed, 2.0) == "failed after 2.0 s: 550 at RCPT: no"

@@ -7,9 +7,9 @@ import pytest
 
 from gcsched.config.settings import Settings
 from gcsched.dev.data_folder import default_folder
-from gcsched.dev.settings import EMBEDDED, Brought, dev_settings, ignored
+from gcsched.dev.settings import IGNORED_SETTINGS, DevEndpoints, find_ignored, load_dev_settings
 
-BROUGHT = Brought(
+ENDPOINTS = DevEndpoints(
     mongo_uri="mongodb://127.0.0.1:1/gcsched",
     redis_url="unix:///valkey.sock",
     smtp_port=2525,
@@ -26,10 +26,10 @@ PRODUCTION = {
 
 
 def test_nothing_needs_to_be_said() -> None:
-    settings = dev_settings({}, BROUGHT)
+    settings = load_dev_settings({}, ENDPOINTS)
 
-    assert settings.mongo_uri.get_secret_value() == BROUGHT.mongo_uri
-    assert settings.redis_url.get_secret_value() == BROUGHT.redis_url
+    assert settings.mongo_uri.get_secret_value() == ENDPOINTS.mongo_uri
+    assert settings.redis_url.get_secret_value() == ENDPOINTS.redis_url
     assert (settings.smtp_host, settings.smtp_port) == ("127.0.0.1", 2525)
     assert settings.smtp_security == "none"
     assert settings.grpc_listen == "127.0.0.1:7"
@@ -47,7 +47,7 @@ def test_what_is_said_of_the_service_counts(tmp_path: Path) -> None:
         "GCSCHED_HTTP_LISTEN": "127.0.0.1:9",
     }
 
-    settings = dev_settings(said, BROUGHT)
+    settings = load_dev_settings(said, ENDPOINTS)
 
     assert settings.templates_dir == tmp_path
     assert settings.daily_at == time(9, 30)
@@ -58,8 +58,8 @@ def test_what_is_said_of_the_service_counts(tmp_path: Path) -> None:
 
 
 def test_no_store_and_no_relay_of_the_environment_is_ever_used() -> None:
-    assert dev_settings(PRODUCTION, BROUGHT) == dev_settings({}, BROUGHT)
-    assert ignored(PRODUCTION) == sorted(PRODUCTION)
+    assert load_dev_settings(PRODUCTION, ENDPOINTS) == load_dev_settings({}, ENDPOINTS)
+    assert find_ignored(PRODUCTION) == sorted(PRODUCTION)
 
 
 def test_every_setting_of_a_store_or_a_relay_is_known_as_such() -> None:
@@ -71,7 +71,7 @@ def test_every_setting_of_a_store_or_a_relay_is_known_as_such() -> None:
         if name.startswith(("mongo", "redis", "smtp", "fallback"))
     }
 
-    assert found - harmless <= EMBEDDED
+    assert found - harmless <= IGNORED_SETTINGS
 
 
 @pytest.mark.parametrize(

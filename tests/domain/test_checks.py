@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 import gcsched
-from gcsched.domain.checks import Checked, checked, sound
+from gcsched.domain.checks import Checked, accept_value, require_valid
 from gcsched.errors import InvalidRequest, Violation
 
 BAD = Violation("empid", "is empty")
@@ -23,17 +23,17 @@ def no_address() -> Checked[None]:
 def several() -> Checked[tuple[str, int]]:
     empid = yield from empty()
     yield from no_address()
-    number = yield from sound(5)
+    number = yield from accept_value(5)
     return empid, number
 
 
 def test_what_is_good_is_taken_as_it_is() -> None:
-    assert checked(sound(5)) == 5
+    assert require_valid(accept_value(5)) == 5
 
 
 def test_all_that_is_wrong_is_told_at_once_in_order() -> None:
     with pytest.raises(InvalidRequest) as caught:
-        checked(several())
+        require_valid(several())
 
     assert caught.value.violations == [BAD, ANOTHER]
 
@@ -46,7 +46,7 @@ def test_a_check_goes_on_with_what_stands_for_a_bad_value() -> None:
         next(reading)
 
 
-def unused_rules(source: str) -> list[int]:
+def find_unused_rules(source: str) -> list[int]:
     """Return the lines that call a rule and drop what it yields; the type checker allows that."""
     return [
         each.lineno
@@ -60,9 +60,9 @@ def unused_rules(source: str) -> list[int]:
 def test_no_rule_is_called_without_yield_from() -> None:
     modules = list(Path(gcsched.__file__).parent.rglob("*.py"))
 
-    assert unused_rules(
+    assert find_unused_rules(
         "def check():\n    empid_violations(1)\n    yield from x_violations(2)"
     ) == [2]
-    assert {str(each): unused_rules(each.read_text("utf-8")) for each in modules} == {
+    assert {str(each): find_unused_rules(each.read_text("utf-8")) for each in modules} == {
         str(each): [] for each in modules
     }

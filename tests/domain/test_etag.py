@@ -11,7 +11,7 @@ def test_the_same_version_has_the_same_mark_and_plain_text() -> None:
 
 def test_each_step_gives_a_new_mark() -> None:
     claimed = a_claimed_job()
-    given_back = claimed.given_back(NOW)
+    given_back = claimed.unclaimed(NOW)
 
     assert len({etag_of(job) for job in (a_job(), claimed, given_back)}) == 3
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from gcsched.domain.checks import checked
-from gcsched.domain.invisible_text import UNSEEN, unseen_violations
-from gcsched.domain.pause import a_pause, who
-from gcsched.domain.request import validated
+from gcsched.domain.checks import require_valid
+from gcsched.domain.invisible_text import INVISIBLE, invisible_violations
+from gcsched.domain.pause import parse_optional_by, parse_pause
+from gcsched.domain.request import validate_request
 from gcsched.errors import InvalidRequest, Violation
 from tests.support.builders import DOC_ONLY, NOW, a_request
 
@@ -29,12 +29,12 @@ def is_never_seen(character: str) -> bool:
 
 
 def test_what_unicode_calls_a_format_a_space_or_a_filler_is_refused() -> None:
-    assert [ascii(each) for each in ALL if is_never_seen(each) and not UNSEEN.match(each)] == []
+    assert [ascii(each) for each in ALL if is_never_seen(each) and not INVISIBLE.match(each)] == []
 
 
 def test_letters_digits_and_signs_of_every_script_are_taken() -> None:
     seen = [each for each in ALL if unicodedata.category(each)[0] in "LNPS" or each == " "]
-    refused = {each for each in seen if UNSEEN.match(each)}
+    refused = {each for each in seen if INVISIBLE.match(each)}
 
     # Fillers, the blank of Braille, the note head without a head, the object replacement.
     assert refused == {*"\u115f\u1160\u3164\uffa0\u2800\ufffc\U0001d159"}
@@ -42,7 +42,7 @@ def test_letters_digits_and_signs_of_every_script_are_taken() -> None:
 
 @pytest.mark.parametrize("private", ["\ue000", "\U000f0000", "\u0378"])
 def test_a_rule_does_not_change_with_the_version_of_unicode(private: str) -> None:
-    assert list(unseen_violations("empid", f"EMP{private}")) == []
+    assert list(invisible_violations("empid", f"EMP{private}")) == []
 
 
 @pytest.mark.parametrize(
@@ -108,17 +108,17 @@ def test_names_and_subjects_and_values_may_join_an_emoji() -> None:
 
     request = a_request(name=emoji, message=emoji, labels={"mood": emoji})
 
-    assert validated(request, now=NOW, offer=DOC_ONLY) == request
+    assert validate_request(request, now=NOW, context=DOC_ONLY) == request
 
 
 def test_who_pauses_or_resumes_cannot_look_like_another() -> None:
     with pytest.raises(InvalidRequest, match=r"by: must not contain U\+200B"):
-        checked(a_pause("ad\u200ba", "why", since=NOW))
+        require_valid(parse_pause("ad\u200ba", "why", start_time=NOW))
     with pytest.raises(InvalidRequest, match=r"by: must not contain U\+200B"):
-        checked(who("ad\u200ba"))
+        require_valid(parse_optional_by("ad\u200ba"))
 
 
 def violations(**others: Any) -> list[Violation]:
     with pytest.raises(InvalidRequest) as caught:
-        validated(a_request(**others), now=NOW, offer=DOC_ONLY)
+        validate_request(a_request(**others), now=NOW, context=DOC_ONLY)
     return caught.value.violations

@@ -7,10 +7,10 @@ import pytest
 
 from gcsched.domain.job import (
     CLAIMABLE,
-    FINAL,
+    FINAL_STATES,
     KEEPS_DEDUP_KEY,
     NEXT,
-    REOPENABLE,
+    RETRYABLE,
     WAITING,
     Job,
     State,
@@ -63,11 +63,11 @@ Move = Callable[[Job], Job]
 MOVES: dict[str, Move] = {
     "SENT": lambda job: job.sent(an_attempt()),
     "FAILED": lambda job: job.failed(an_attempt(), reason="no"),
-    "RETRYING": lambda job: job.retried(an_attempt(), due=NOW, charged=True),
+    "RETRYING": lambda job: job.retried(an_attempt(), due_time=NOW, charged=True),
     "UNCERTAIN": lambda job: job.held(an_attempt(), reason="lost"),
-    "SCHEDULED": lambda job: job.given_back(NOW),
+    "SCHEDULED": lambda job: job.unclaimed(NOW),
     "EXPIRED": lambda job: job.expired(an_attempt(), reason="too late", charged=True),
-    "SUPPRESSED": lambda job: job.passed_over(State.SUPPRESSED, NOW, reason="no such user"),
+    "SUPPRESSED": lambda job: job.skipped(State.SUPPRESSED, NOW, reason="no such user"),
 }
 
 
@@ -91,7 +91,7 @@ def test_a_job_makes_a_legal_move_and_refuses_any_other(state: State, wanted: st
 
 def test_a_refused_move_says_what_was_wanted_of_which_job() -> None:
     with pytest.raises(IllegalTransition) as caught:
-        a_job(state=State.SENT).given_back(NOW)
+        a_job(state=State.SENT).unclaimed(NOW)
 
     assert str(caught.value) == (
         "job job-1 is SENT since 2026-07-01T12:00:00+00:00 and cannot become SCHEDULED:"
@@ -105,10 +105,10 @@ def test_a_refused_move_says_what_was_wanted_of_which_job() -> None:
 
 
 def test_the_groups_of_states_are_those_of_the_design() -> None:
-    assert {"SENT", "FAILED", "CANCELLED", "EXPIRED", "SUPPRESSED"} == FINAL
+    assert {"SENT", "FAILED", "CANCELLED", "EXPIRED", "SUPPRESSED"} == FINAL_STATES
     assert {"SCHEDULED", "RETRYING"} == set(CLAIMABLE)
     assert {"QUEUED", "SCHEDULED", "RETRYING"} == set(WAITING)
-    assert {"FAILED", "EXPIRED", "UNCERTAIN", "SUPPRESSED"} == set(REOPENABLE)
+    assert {"FAILED", "EXPIRED", "UNCERTAIN", "SUPPRESSED"} == set(RETRYABLE)
     assert {
         "QUEUED",
         "SCHEDULED",
@@ -175,7 +175,7 @@ def test_a_job_that_expires_after_an_attempt_tells_of_it_and_lets_its_key_go() -
 def test_a_job_that_is_passed_over_made_no_attempt_and_lets_its_key_go(state: State) -> None:
     job = a_claimed_job(attempt=1, attempts=(an_attempt(),))
 
-    ended = job.passed_over(state, NOW, reason="not to be sent")
+    ended = job.skipped(state, NOW, reason="not to be sent")
 
     assert ended == a_job(
         state=state,
@@ -193,7 +193,7 @@ def test_a_job_that_is_passed_over_made_no_attempt_and_lets_its_key_go(state: St
 def test_a_retried_job_is_due_later_and_keeps_its_second_asked_for() -> None:
     later = NOW + timedelta(minutes=5)
 
-    retried = a_claimed_job().retried(an_attempt(), due=later, charged=True)
+    retried = a_claimed_job().retried(an_attempt(), due_time=later, charged=True)
 
     assert (retried.state, retried.due_time, retried.schedule_time) == (State.RETRYING, later, NOW)
     assert (retried.attempt, retried.reason) == (1, "450 at RCPT: busy")
@@ -227,7 +227,7 @@ def test_an_outcome_that_is_not_charged_is_still_told(move: Move) -> None:
 def test_a_job_given_back_is_as_if_it_had_not_been_claimed() -> None:
     now = NOW + timedelta(seconds=3)
 
-    given_back = a_claimed_job().given_back(now)
+    given_back = a_claimed_job().unclaimed(now)
 
     assert given_back == a_job(state_time=now, version=2)
 
@@ -235,7 +235,7 @@ def test_a_job_given_back_is_as_if_it_had_not_been_claimed() -> None:
 def test_a_job_given_back_that_was_tried_before_is_still_retrying() -> None:
     job = a_claimed_job(attempt=1, attempts=(an_attempt(),), reason="450 at RCPT: busy")
 
-    given_back = job.given_back(NOW)
+    given_back = job.unclaimed(NOW)
 
     assert given_back.state is State.RETRYING
     assert (given_back.attempt, given_back.attempts) == (1, (an_attempt(),))
@@ -245,7 +245,7 @@ def test_a_job_given_back_that_was_tried_before_is_still_retrying() -> None:
 def test_a_job_given_back_is_still_retrying_even_if_no_try_was_charged() -> None:
     job = a_claimed_job(attempt=0, attempts=(an_attempt(kind=Kind.RELAY, code=None),))
 
-    given_back = job.given_back(NOW)
+    given_back = job.unclaimed(NOW)
 
     assert given_back.state is State.RETRYING
 
@@ -254,21 +254,24 @@ def test_a_job_put_off_is_given_back_for_later_and_nothing_is_charged() -> None:
     now, later = NOW + timedelta(seconds=3), NOW + timedelta(seconds=9)
     tried = a_claimed_job(attempt=1, attempts=(an_attempt(),))
 
-    assert a_claimed_job().put_off(later, now) == a_job(state_time=now, due_time=later, version=2)
-    assert (tried.put_off(later, now).state, tried.put_off(later, now).attempt) == ("RETRYING", 1)
+    assert a_claimed_job().postponed(later, now) == a_job(state_time=now, due_time=later, version=2)
+    assert (tried.postponed(later, now).state, tried.postponed(later, now).attempt) == (
+        "RETRYING",
+        1,
+    )
 
 
 def test_a_job_is_not_put_off_to_what_is_over() -> None:
     now = NOW + timedelta(seconds=3)
 
-    assert a_claimed_job().put_off(NOW, now).due_time == now
+    assert a_claimed_job().postponed(NOW, now).due_time == now
 
 
 def test_the_history_keeps_the_latest_fifty_attempts() -> None:
     earlier = tuple(an_attempt(text=str(number)) for number in range(50))
     job = a_claimed_job(attempt=50, attempts=earlier)
 
-    retried = job.retried(an_attempt(text="50"), due=NOW, charged=True)
+    retried = job.retried(an_attempt(text="50"), due_time=NOW, charged=True)
 
     assert [attempt.text for attempt in retried.attempts] == [str(n) for n in range(1, 51)]
     assert retried.attempt == 51
@@ -279,7 +282,7 @@ def test_the_history_keeps_what_was_uncertain_longest() -> None:
     earlier = (lost, *(an_attempt(text=str(number)) for number in range(1, 50)))
     job = a_claimed_job(attempt=50, attempts=earlier)
 
-    retried = job.retried(an_attempt(text="50"), due=NOW, charged=True)
+    retried = job.retried(an_attempt(text="50"), due_time=NOW, charged=True)
 
     assert [each.text for each in retried.attempts] == ["lost", *(str(n) for n in range(2, 51))]
 
@@ -299,18 +302,18 @@ def test_a_job_cannot_be_changed() -> None:
 
 def test_the_attempt_that_led_to_a_state_is_told_apart_from_older_ones() -> None:
     attempt = an_attempt()
-    retried = a_claimed_job().retried(attempt, due=NOW, charged=True)
+    retried = a_claimed_job().retried(attempt, due_time=NOW, charged=True)
     claimed_again = a_claimed_job(attempts=retried.attempts)
 
     assert a_job().new_attempt is None
     assert retried.new_attempt == attempt
-    assert claimed_again.given_back(NOW + timedelta(minutes=1)).new_attempt is None
+    assert claimed_again.unclaimed(NOW + timedelta(minutes=1)).new_attempt is None
 
 
 def test_a_step_that_is_refused_is_told_with_the_second_since_when() -> None:
     since = NOW + timedelta(milliseconds=123)
 
-    refused = IllegalTransition("j1", "SENT", "CANCELLED", since=since, why="it has left")
+    refused = IllegalTransition("j1", "SENT", "CANCELLED", state_time=since, why="it has left")
 
     assert str(refused) == (
         "job j1 is SENT since 2026-07-01T12:00:00+00:00 and cannot become CANCELLED: it has left"

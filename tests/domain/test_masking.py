@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gcsched.domain.masking import LONGEST, masked, masked_traceback
+from gcsched.domain.masking import MAX_LENGTH, mask, mask_traceback
 from tests.support.builders import a_job
 
 SUBJECT = "Kündigung: Gespräch mit Dr. Al 5 in Raum B7"
@@ -28,23 +28,23 @@ JOB = a_job(
 BEFORE = "554 5.7.1 at BODY: spam:"
 
 
-def xtext(text: str) -> str:
+def encode_xtext(text: str) -> str:
     """Encode by RFC 3461, section 4."""
     octets = text.encode()
     return "".join(chr(o) if 33 <= o <= 126 and o not in b"+=" else f"+{o:02X}" for o in octets)
 
 
-def entities(text: str) -> str:
+def encode_entities(text: str) -> str:
     return "".join(
         f"&{codepoint2name[ord(each)]};" if ord(each) in codepoint2name else each for each in text
     )
 
 
-def quoted_printable(text: str) -> str:
+def encode_quoted_printable(text: str) -> str:
     return quopri.encodestring(text.encode(), quotetabs=True).decode().replace("=\n", "")
 
 
-def base64_(text: str) -> str:
+def encode_base64(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
 
 
@@ -65,15 +65,15 @@ ENCODINGS: dict[str, Callable[[str], str]] = {
         + "?="
     ),
     "RFC 2047, cut off": lambda text: Header(text, "utf-8").encode()[:28],
-    "quoted-printable": quoted_printable,
-    "base64": base64_,
+    "quoted-printable": encode_quoted_printable,
+    "base64": encode_base64,
     "base64, url-safe": lambda text: base64.urlsafe_b64encode(text.encode()).decode(),
-    "base64, cut on both sides": lambda text: base64_(text)[5:-5],
-    "base64, glued": lambda text: f"x{base64_(text)}",
-    "xtext": xtext,
+    "base64, cut on both sides": lambda text: encode_base64(text)[5:-5],
+    "base64, glued": lambda text: f"x{encode_base64(text)}",
+    "xtext": encode_xtext,
     "percent": quote,
     "form": quote_plus,
-    "entities": entities,
+    "entities": encode_entities,
     "escapes": ascii,
     "octal": lambda text: "".join(chr(o) if o < 128 else f"\\{o:03o}" for o in text.encode()),
 }
@@ -81,7 +81,7 @@ ENCODINGS: dict[str, Callable[[str], str]] = {
 
 @pytest.mark.parametrize("encode", ENCODINGS.values(), ids=ENCODINGS)
 def test_a_subject_is_masked_however_it_is_repeated(encode: Callable[[str], str]) -> None:
-    told = masked(f"{BEFORE} [{encode(SUBJECT)}] refused", JOB)
+    told = mask(f"{BEFORE} [{encode(SUBJECT)}] refused", JOB)
 
     assert told.startswith(BEFORE)
     assert "(hidden)" in told
@@ -106,21 +106,21 @@ def test_a_subject_is_masked_however_it_is_repeated(encode: Callable[[str], str]
     ],
 )
 def test_names_parts_and_values_are_masked_and_the_rest_stays(text: str, left: str) -> None:
-    assert masked(text, JOB) == left
+    assert mask(text, JOB) == left
 
 
 def test_ordinary_words_are_masked_where_three_of_them_are_the_subject() -> None:
     job = a_job(message="Your mailbox is full")
 
-    assert masked("452 at RCPT: mailbox full", job) == "452 at RCPT: mailbox full"
-    assert masked("554 at BODY: your Mailbox is full", job) == "554 at BODY: (hidden)"
+    assert mask("452 at RCPT: mailbox full", job) == "452 at RCPT: mailbox full"
+    assert mask("554 at BODY: your Mailbox is full", job) == "554 at BODY: (hidden)"
 
 
 def test_a_script_without_spaces_is_masked_within_a_sentence() -> None:
     job = a_job(message="会議のお知らせ", name="山田太郎")
 
     assert (
-        masked("550 at RCPT: 件名会議のお知らせは山田太郎様に送れません", job)
+        mask("550 at RCPT: 件名会議のお知らせは山田太郎様に送れません", job)
         == "550 at RCPT: (hidden)"
     )
 
@@ -128,12 +128,12 @@ def test_a_script_without_spaces_is_masked_within_a_sentence() -> None:
 def test_what_cannot_be_seen_parts_no_word() -> None:
     job = a_job(message="Qua\u200bcken\u00adbush am See", name="Zo\u2060ra")
 
-    assert masked("554 at BODY: Quackenbush am See, Zora", job) == "554 at BODY: (hidden)"
-    assert masked("554 at BODY: Qua\u200bcken\u00adbush", job) == "554 at BODY: (hidden)"
+    assert mask("554 at BODY: Quackenbush am See, Zora", job) == "554 at BODY: (hidden)"
+    assert mask("554 at BODY: Qua\u200bcken\u00adbush", job) == "554 at BODY: (hidden)"
 
 
 def test_where_no_mail_is_at_hand_addresses_are_masked() -> None:
-    assert masked("421 at CONNECT: ada@example.org\nis\x1b[31m slow", None) == (
+    assert mask("421 at CONNECT: ada@example.org\nis\x1b[31m slow", None) == (
         "421 at CONNECT: (address) is [31m slow"
     )
 
@@ -141,7 +141,7 @@ def test_where_no_mail_is_at_hand_addresses_are_masked() -> None:
 def test_a_traceback_keeps_its_frames() -> None:
     trace = "Traceback (most recent call last):\n  File \"x.py\", line 4711\nValueError: 'Sahara'"
 
-    told = masked_traceback(trace, JOB)
+    told = mask_traceback(trace, JOB)
 
     assert told.splitlines()[1] == '  File "x.py", line 4711'
     assert told.splitlines()[2] == "ValueError: '(hidden)'"
@@ -168,7 +168,7 @@ def test_no_syllable_of_a_mail_gets_through(
     cut %= len(subject[0]) - 3  # four letters of a word are left: fewer tell little
     repeated = [" ".join(subject)[cut:], ", ".join(reversed(name)), "'" + "' '".join(value) + "'"]
 
-    told = masked(f"550 at BODY: {' / '.join(ENCODINGS[how](each) for each in repeated)} !", job)
+    told = mask(f"550 at BODY: {' / '.join(ENCODINGS[how](each) for each in repeated)} !", job)
 
     long_enough = [each for each in SYLLABLES if len(each) > 2]
     assert not [each for each in long_enough if each in told.lower()], told
@@ -181,7 +181,7 @@ def test_a_hostile_reply_to_a_large_mail_costs_little(piece: str) -> None:
     begun = time.process_time()
 
     for _ in range(5):
-        masked(piece * LONGEST, job)
+        mask(piece * MAX_LENGTH, job)
 
     # 15 ms each were measured.
     assert (time.process_time() - begun) / 5 < 0.25

@@ -2,9 +2,9 @@
 
 import pytest
 
-from gcsched.domain.relay_advice import WAITING, advice_on
+from gcsched.domain.relay_advice import DEFAULT_ADVICE, find_advice
 from gcsched.domain.smtp_reply import Answered, Broken, Reply, Stage
-from tests.domain.real_replies import ALL, OURS
+from tests.domain.real_replies import ALL, RELAY
 
 PREFIX = "GCSCHED_FALLBACK_SMTP_"
 CONNECT, TLS, AUTH, RCPT, BODY = Stage.CONNECT, Stage.TLS, Stage.AUTH, Stage.RCPT, Stage.BODY
@@ -41,7 +41,7 @@ CONNECT, TLS, AUTH, RCPT, BODY = Stage.CONNECT, Stage.TLS, Stage.AUTH, Stage.RCP
 def test_a_session_that_cannot_be_opened_names_the_setting(
     stage: Stage, reason: str, names: str
 ) -> None:
-    told = advice_on(Broken(stage, reason), prefix=PREFIX)
+    told = find_advice(Broken(stage, reason), prefix=PREFIX)
 
     assert names in told
     assert "{P}" not in told
@@ -72,7 +72,7 @@ def test_a_relay_that_says_what_it_holds_against_us_is_translated(
 ) -> None:
     reply = Reply.parse(stage, int(line[:3]), line[4:])
 
-    assert names in advice_on(Answered(reply), prefix=PREFIX)
+    assert names in find_advice(Answered(reply), prefix=PREFIX)
 
 
 @pytest.mark.parametrize(
@@ -85,12 +85,12 @@ def test_a_relay_that_says_what_it_holds_against_us_is_translated(
     ],
 )
 def test_what_nobody_has_to_mend_waits(trouble: Answered | Broken) -> None:
-    assert advice_on(trouble, prefix=PREFIX) == WAITING
+    assert find_advice(trouble, prefix=PREFIX) == DEFAULT_ADVICE
 
 
 @pytest.mark.parametrize(("stage", "line", "kind"), ALL, ids=[line for _, line, _ in ALL])
 def test_no_advice_repeats_the_relay(stage: Stage, line: str, kind: object) -> None:
-    told = advice_on(Answered(Reply.parse(stage, int(line[:3]), line[4:])), prefix=PREFIX)
+    told = find_advice(Answered(Reply.parse(stage, int(line[:3]), line[4:])), prefix=PREFIX)
 
-    assert told == WAITING or kind is not OURS or "GCSCHED_" in told or "relay" in told
+    assert told == DEFAULT_ADVICE or kind is not RELAY or "GCSCHED_" in told or "relay" in told
     assert "@" not in told

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gcsched.domain.request import MeetRequest, validated
+from gcsched.domain.request import MeetRequest, validate_request
 from gcsched.errors import InvalidRequest, Violation
 from tests.support.builders import DOC_ONLY, NOON, NOW, a_request
 
@@ -16,24 +16,24 @@ LINE_BREAKS = ["\n", "\r", "\r\n", "\v", "\f", "\x1c", "\x85", "\u2028", "\u2029
 CONTROLS = ["\x00", "\t", "\x1b", "\x7f", "\x9f", *LINE_BREAKS]
 
 
-def accepted(**others: Any) -> MeetRequest:
-    return validated(a_request(**others), now=NOW, offer=DOC_ONLY)
+def validate(**others: Any) -> MeetRequest:
+    return validate_request(a_request(**others), now=NOW, context=DOC_ONLY)
 
 
 def violations(**others: Any) -> list[Violation]:
     with pytest.raises(InvalidRequest) as caught:
-        accepted(**others)
+        validate(**others)
     return caught.value.violations
 
 
 def test_a_good_request_is_taken_as_it_is() -> None:
-    assert accepted() == a_request()
+    assert validate() == a_request()
 
 
 def test_a_request_says_when_it_wants_its_mail() -> None:
     request = a_request(timestamp=1_672_531_200)
 
-    assert request.asked_for == datetime(2023, 1, 1, tzinfo=UTC)
+    assert request.requested_time == datetime(2023, 1, 1, tzinfo=UTC)
     assert not request.is_daily
     assert a_request(timestamp=0).is_daily
 
@@ -52,7 +52,7 @@ def test_every_violation_is_told_at_once_by_the_names_of_the_contract() -> None:
 
 def test_the_error_is_one_readable_line() -> None:
     with pytest.raises(InvalidRequest) as caught:
-        accepted(empid="", timestamp=-1)
+        validate(empid="", timestamp=-1)
 
     assert str(caught.value) == (
         "empid: must have 1 to 128 characters, has 0; "
@@ -72,7 +72,7 @@ def test_the_error_is_one_readable_line() -> None:
     ],
 )
 def test_a_text_may_be_as_short_or_long_as_its_limits(field: str, text: str) -> None:
-    request = accepted(**{field: text})
+    request = validate(**{field: text})
 
     assert getattr(request, field) == text
 
@@ -115,13 +115,13 @@ def test_a_text_can_be_too_long_and_have_control_characters_too() -> None:
 
 
 def test_space_around_the_message_is_trimmed_before_it_is_counted() -> None:
-    request = accepted(message=" \t" + "x" * 998 + "\r\n")
+    request = validate(message=" \t" + "x" * 998 + "\r\n")
 
     assert request.message == "x" * 998
 
 
 def test_text_of_every_script_is_welcome() -> None:
-    request = accepted(
+    request = validate(
         empid="社員-1", message="Grüße · שלום · 👩‍💻 · a\u00a0b", name="Ðóra O'Neill"
     )
 
@@ -144,7 +144,7 @@ def test_text_of_every_script_is_welcome() -> None:
     ],
 )
 def test_an_address_is_taken_with_its_domain_normalised(email: str, normalised: str) -> None:
-    request = accepted(email=email)
+    request = validate(email=email)
 
     assert request.email == normalised
 
@@ -182,7 +182,7 @@ def test_what_is_not_one_address_is_refused(email: str) -> None:
 
 @pytest.mark.parametrize("timestamp", [0, 1, 1_672_531_200, NOON, NOON + 1, TEN_YEARS])
 def test_a_time_from_the_past_to_ten_years_ahead_is_taken(timestamp: int) -> None:
-    request = accepted(timestamp=timestamp)
+    request = validate(timestamp=timestamp)
 
     assert request.timestamp == timestamp
 
@@ -224,7 +224,7 @@ def test_any_other_time_is_told_what_is_wrong_with_it(timestamp: int, problem: s
 def test_ten_years_are_counted_from_the_present() -> None:
     request = a_request(timestamp=TEN_YEARS + 86_400)
 
-    assert validated(request, now=NOW + timedelta(days=1), offer=DOC_ONLY) == request
+    assert validate_request(request, now=NOW + timedelta(days=1), context=DOC_ONLY) == request
 
 
 @given(
@@ -240,10 +240,10 @@ def test_ten_years_are_counted_from_the_present() -> None:
 @settings(deadline=None, max_examples=200)
 def test_whatever_is_asked_is_taken_clean_or_refused(raw: MeetRequest) -> None:
     try:
-        request = validated(raw, now=NOW, offer=DOC_ONLY)
+        request = validate_request(raw, now=NOW, context=DOC_ONLY)
     except InvalidRequest:
         return
 
     texts = request.empid + request.email + request.message + request.name
     assert not {unicodedata.category(character) for character in texts} & {"Cc", "Zl", "Zp"}
-    assert validated(request, now=NOW, offer=DOC_ONLY) == request
+    assert validate_request(request, now=NOW, context=DOC_ONLY) == request

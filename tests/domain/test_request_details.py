@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from gcsched.domain.job import Priority
-from gcsched.domain.request import MeetRequest, validated
-from gcsched.domain.validation import MOST_TOLD, has_controls
+from gcsched.domain.request import MeetRequest, validate_request
+from gcsched.domain.validation import MAX_VIOLATIONS, has_controls
 from gcsched.errors import InvalidRequest, Violation
 from tests.support.builders import DOC_ONLY, NOON, NOW, a_request
 
@@ -18,13 +18,13 @@ NEXT_DAILY = 1_782_979_200  # 2026-07-02, ten o'clock in Berlin
 TEN_YEARS = 3653 * 86_400
 
 
-def accepted(**others: Any) -> MeetRequest:
-    return validated(a_request(**others), now=NOW, offer=OFFER)
+def validate(**others: Any) -> MeetRequest:
+    return validate_request(a_request(**others), now=NOW, context=OFFER)
 
 
 def violations(**others: Any) -> list[Violation]:
     with pytest.raises(InvalidRequest) as caught:
-        accepted(**others)
+        validate(**others)
     return caught.value.violations
 
 
@@ -49,11 +49,11 @@ def violations(**others: Any) -> list[Violation]:
     ids=str,
 )
 def test_everything_within_its_limits_is_taken_as_it_is(good: dict[str, Any]) -> None:
-    assert accepted(**good) == a_request(**good)
+    assert validate(**good) == a_request(**good)
 
 
 def test_a_reply_address_is_normalised_like_any_other() -> None:
-    assert accepted(reply_to="Bob@EXAMPLE.org").reply_to == "Bob@example.org"
+    assert validate(reply_to="Bob@EXAMPLE.org").reply_to == "Bob@example.org"
 
 
 @pytest.mark.parametrize(
@@ -136,8 +136,8 @@ def test_of_thousands_that_are_wrong_the_first_are_named_and_the_number() -> Non
 
     told = violations(variables=names, labels=names)
 
-    assert [each.field for each in told].count("variables") == 1 + MOST_TOLD + 1
-    assert [each.field for each in told].count("labels") == 1 + MOST_TOLD + 1
+    assert [each.field for each in told].count("variables") == 1 + MAX_VIOLATIONS + 1
+    assert [each.field for each in told].count("labels") == 1 + MAX_VIOLATIONS + 1
     assert "50 at most, are 5800" in told[0].problem
     assert "mend what is named first" in told[-1].problem
 

@@ -68,19 +68,19 @@ def test_the_eighth_attempt_is_the_last(kind: Kind) -> None:
 
 
 def test_all_attempts_together_fit_into_the_time_that_a_job_has() -> None:
-    waits = [POLICY.wait(tries, 1.0) for tries in range(1, POLICY.attempts)]
+    waits = [POLICY.wait(tries, 1.0) for tries in range(1, POLICY.max_attempts)]
 
     assert timedelta(hours=11) < sum(waits, timedelta(0)) < KEEP_TRYING
 
 
 def test_a_policy_of_one_attempt_never_tries_again() -> None:
-    verdict = RetryPolicy(attempts=1).judge(a_claimed_job(), an_attempt(), chance=0.5)
+    verdict = RetryPolicy(max_attempts=1).judge(a_claimed_job(), an_attempt(), chance=0.5)
 
     assert isinstance(verdict, GiveUp)
 
 
 def test_the_last_wait_holds_for_all_that_follow() -> None:
-    patient = RetryPolicy(attempts=50)
+    patient = RetryPolicy(max_attempts=50)
 
     waits = [
         seconds_until_next(an_attempt(), job=a_claimed_job(attempt=before), policy=patient)
@@ -157,7 +157,9 @@ def test_what_a_relay_asks_for_all_its_mails_is_obeyed_for_a_quarter_of_an_hour_
 )
 def test_what_would_be_tried_again_too_late_expires_at_once(kind: Kind, *, charged: bool) -> None:
     put_off = an_attempt(kind=kind, text="450 at RCPT: busy")
-    job = a_claimed_job(expire_time=put_off.end_time + timedelta(seconds=59), attempts=(put_off,) * 6)
+    job = a_claimed_job(
+        expire_time=put_off.end_time + timedelta(seconds=59), attempts=(put_off,) * 6
+    )
 
     assert POLICY.judge(job, put_off, chance=0.9) == TryAgain(
         at=put_off.end_time + timedelta(seconds=54), charged=charged

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gcsched.domain.retry_hint import LONGEST_HINT, hinted_wait
+from gcsched.domain.retry_hint import MAX_HINT, parse_retry_hint
 from tests.domain.temporary_replies import ALL as TEMPORARY
 
 
@@ -134,7 +134,7 @@ from tests.domain.temporary_replies import ALL as TEMPORARY
 def test_a_hint_to_wait_is_read_but_not_believed_without_limit(
     text: str, wait: timedelta | None
 ) -> None:
-    assert hinted_wait(text) == wait
+    assert parse_retry_hint(text) == wait
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_a_hint_to_wait_is_read_but_not_believed_without_limit(
 def test_of_what_relays_really_say_only_a_wait_is_read_as_one(
     line: str, wait: timedelta | None
 ) -> None:
-    assert hinted_wait(line) == (wait and min(wait, LONGEST_HINT))
+    assert parse_retry_hint(line) == (wait and min(wait, MAX_HINT))
 
 
 MORE_WORDS = ["in 5 minutes, ", "is back ", "on leave ", "greylisted ", "delay of ", "a few "]
@@ -157,7 +157,7 @@ MORE_WORDS = ["in 5 minutes, ", "is back ", "on leave ", "greylisted ", "delay o
 def test_the_longest_reply_is_read_in_no_time(word: str) -> None:
     before = time.process_time()
 
-    hinted_wait(word * (32_768 // len(word)))
+    parse_retry_hint(word * (32_768 // len(word)))
 
     assert time.process_time() - before < 1
 
@@ -168,6 +168,6 @@ def test_the_longest_reply_is_read_in_no_time(word: str) -> None:
     | st.from_regex(r"(in|for|after) [0-9]{1,5}:?[0-9. ]{0,6}(s|min|hours|\u017f|d)*")
 )
 def test_no_text_breaks_it_and_no_wait_is_negative_or_too_long(text: str) -> None:
-    wait = hinted_wait(text)
+    wait = parse_retry_hint(text)
 
-    assert wait is None or timedelta(0) < wait <= LONGEST_HINT
+    assert wait is None or timedelta(0) < wait <= MAX_HINT

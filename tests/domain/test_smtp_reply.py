@@ -19,7 +19,7 @@ from tests.domain.temporary_replies import ALL as TEMPORARY
 
 OPENING = [Stage.CONNECT, Stage.TLS, Stage.AUTH]
 CONVERSATION = [Stage.MAIL, Stage.RCPT, Stage.DATA, Stage.BODY]
-SYSTEM_TROUBLE = [
+SYSTEM_PROBLEMS = [
     "452 4.3.1 Insufficient system storage",
     "452 4.3.1",
     "451 4.3.5 Server configuration error",
@@ -39,13 +39,13 @@ SYSTEM_TROUBLE = [
 ]
 
 
-def the_kind(stage: Stage, line: str) -> Kind:
+def classify(stage: Stage, line: str) -> Kind:
     return kind_of(Reply.parse(stage, int(line[:3]), line[4:]))
 
 
 @pytest.mark.parametrize("line", ["250 2.0.0 ok", "250", "251 forwarded", "250 2.6.0 queued as 7"])
 def test_only_a_2xx_to_the_dot_means_accepted(line: str) -> None:
-    assert the_kind(Stage.BODY, line) is Kind.ACCEPTED
+    assert classify(Stage.BODY, line) is Kind.ACCEPTED
 
 
 @pytest.mark.parametrize("stage", OPENING)
@@ -53,13 +53,13 @@ def test_only_a_2xx_to_the_dot_means_accepted(line: str) -> None:
 def test_before_the_first_mail_everything_is_between_us_and_the_relay(
     stage: Stage, line: str
 ) -> None:
-    assert the_kind(stage, line) is Kind.RELAY
+    assert classify(stage, line) is Kind.RELAY
 
 
 @pytest.mark.parametrize("stage", CONVERSATION)
 @pytest.mark.parametrize("line", ["421 4.3.2 going down", "421", "530 5.7.0 log in", "535 no"])
 def test_a_closing_or_a_missing_login_is_ours_at_every_stage(stage: Stage, line: str) -> None:
-    assert the_kind(stage, line) is Kind.RELAY
+    assert classify(stage, line) is Kind.RELAY
 
 
 @pytest.mark.parametrize("stage", CONVERSATION)
@@ -68,7 +68,7 @@ def test_a_closing_or_a_missing_login_is_ours_at_every_stage(stage: Stage, line:
     ["500 5.5.2 what", "502 5.5.1 not here", "503 5.5.1 bad sequence", "503 5.1.1 MAIL first"],
 )
 def test_a_conversation_out_of_step_is_ours_at_every_stage(stage: Stage, line: str) -> None:
-    assert the_kind(stage, line) is Kind.RELAY
+    assert classify(stage, line) is Kind.RELAY
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_a_conversation_out_of_step_is_ours_at_every_stage(stage: Stage, line: s
     ],
 )
 def test_only_our_sender_is_in_question_at_mail(line: str) -> None:
-    assert the_kind(Stage.MAIL, line) is Kind.RELAY
+    assert classify(Stage.MAIL, line) is Kind.RELAY
 
 
 @pytest.mark.parametrize("stage", [Stage.RCPT, Stage.BODY])
@@ -91,7 +91,7 @@ def test_only_our_sender_is_in_question_at_mail(line: str) -> None:
     "line", ["552 too large", "552 5.3.4 too large", "550 5.3.4 too large", "550 5.2.3 too large"]
 )
 def test_what_is_too_large_is_never_the_recipients_fault(stage: Stage, line: str) -> None:
-    assert the_kind(stage, line) is Kind.CONTENT
+    assert classify(stage, line) is Kind.CONTENT
 
 
 @pytest.mark.parametrize(
@@ -137,16 +137,16 @@ def test_what_is_too_large_is_never_the_recipients_fault(stage: Stage, line: str
     ],
 )
 def test_each_row_of_the_table(stage: Stage, line: str, kind: Kind) -> None:
-    assert the_kind(stage, line) is kind
+    assert classify(stage, line) is kind
 
 
 @pytest.mark.parametrize("enhanced", ["5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"])
 def test_some_codes_blame_the_recipient_except_at_mail(enhanced: str) -> None:
     line = f"550 {enhanced} no such user"
 
-    assert the_kind(Stage.RCPT, line) is Kind.RECIPIENT
-    assert the_kind(Stage.BODY, line) is Kind.RECIPIENT
-    assert the_kind(Stage.MAIL, line) is not Kind.RECIPIENT
+    assert classify(Stage.RCPT, line) is Kind.RECIPIENT
+    assert classify(Stage.BODY, line) is Kind.RECIPIENT
+    assert classify(Stage.MAIL, line) is not Kind.RECIPIENT
 
 
 def test_nothing_but_a_2xx_to_the_dot_is_ever_accepted_and_no_reply_is_uncertain() -> None:
@@ -221,13 +221,13 @@ def test_a_reply_reads_well_and_is_bounded() -> None:
 def test_what_relays_really_say_blames_whom_an_administrator_would(
     stage: Stage, line: str, kind: Kind
 ) -> None:
-    assert the_kind(stage, line) is kind
+    assert classify(stage, line) is kind
 
 
-@pytest.mark.parametrize("line", SYSTEM_TROUBLE)
+@pytest.mark.parametrize("line", SYSTEM_PROBLEMS)
 @pytest.mark.parametrize("stage", CONVERSATION)
 def test_trouble_of_the_whole_relay_is_ours_at_every_stage(stage: Stage, line: str) -> None:
-    assert the_kind(stage, line) is Kind.RELAY
+    assert classify(stage, line) is Kind.RELAY
 
 
 @pytest.mark.parametrize(
@@ -238,28 +238,28 @@ def test_trouble_of_the_whole_relay_is_ours_at_every_stage(stage: Stage, line: s
 def test_what_relays_say_for_the_moment_blames_whom_an_administrator_would(
     stage: Stage, line: str, kind: Kind
 ) -> None:
-    assert the_kind(stage, line) is kind
+    assert classify(stage, line) is kind
 
 
 def test_the_real_replies_are_many_and_none_is_there_twice() -> None:
     assert len(ALL) == len({(stage, line) for stage, line, _ in ALL}) >= 140
 
 
-OURS_ANYWHERE = [(line, kind) for _, line, kind in ALL if kind is Kind.RELAY]
+RELAY_ANYWHERE = [(line, kind) for _, line, kind in ALL if kind is Kind.RELAY]
 
 
 @pytest.mark.parametrize("stage", CONVERSATION)
-@pytest.mark.parametrize("line", [line for line, _ in OURS_ANYWHERE if line != "550 go away"])
+@pytest.mark.parametrize("line", [line for line, _ in RELAY_ANYWHERE if line != "550 go away"])
 def test_our_own_fault_is_ours_at_every_stage(stage: Stage, line: str) -> None:
-    assert the_kind(stage, line) is Kind.RELAY
+    assert classify(stage, line) is Kind.RELAY
 
 
 @pytest.mark.parametrize(
     "address", ["relay-access-denied@y.org", "spf@y.org", "helo@y.org", "starttls@helo.y.org"]
 )
 def test_an_address_that_a_reply_repeats_says_nothing(address: str) -> None:
-    assert the_kind(Stage.RCPT, f"550 5.7.1 <{address}>: no") is Kind.POLICY
-    assert the_kind(Stage.RCPT, f"550 5.7.1 {address}: no") is Kind.POLICY
+    assert classify(Stage.RCPT, f"550 5.7.1 <{address}>: no") is Kind.POLICY
+    assert classify(Stage.RCPT, f"550 5.7.1 {address}: no") is Kind.POLICY
 
 
 @given(

@@ -10,7 +10,7 @@ from gcsched.domain.smtp_reply import Kind, Reply, Stage, kind_of
 AFTER_MAIL = [Stage.RCPT, Stage.DATA, Stage.BODY]
 
 
-def the_kind(stage: Stage, line: str) -> Kind:
+def classify(stage: Stage, line: str) -> Kind:
     return kind_of(Reply.parse(stage, int(line[:3]), line[4:]))
 
 
@@ -37,7 +37,7 @@ def the_kind(stage: Stage, line: str) -> Kind:
     ],
 )
 def test_at_mail_every_not_now_is_trouble_of_the_relay(line: str) -> None:
-    assert the_kind(Stage.MAIL, line) is Kind.RELAY
+    assert classify(Stage.MAIL, line) is Kind.RELAY
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_at_mail_every_not_now_is_trouble_of_the_relay(line: str) -> None:
 def test_at_mail_the_size_and_the_form_are_the_mails_own_and_greylisting_is_a_first_contact(
     line: str,
 ) -> None:
-    assert the_kind(Stage.MAIL, line) is Kind.DEFERRED
+    assert classify(Stage.MAIL, line) is Kind.DEFERRED
 
 
 @pytest.mark.parametrize("stage", AFTER_MAIL)
@@ -83,7 +83,7 @@ def test_at_mail_the_size_and_the_form_are_the_mails_own_and_greylisting_is_a_fi
     ],
 )
 def test_the_rate_limit_of_a_recipient_is_not_ours(stage: Stage, line: str) -> None:
-    assert the_kind(stage, line) is Kind.DEFERRED
+    assert classify(stage, line) is Kind.DEFERRED
 
 
 @pytest.mark.parametrize("stage", AFTER_MAIL)
@@ -111,7 +111,7 @@ def test_the_rate_limit_of_a_recipient_is_not_ours(stage: Stage, line: str) -> N
     ],
 )
 def test_a_rate_limit_that_names_us_or_no_recipient_is_ours(stage: Stage, line: str) -> None:
-    assert the_kind(stage, line) is Kind.RELAY
+    assert classify(stage, line) is Kind.RELAY
 
 
 @pytest.mark.parametrize("stage", AFTER_MAIL)
@@ -136,7 +136,7 @@ def test_a_rate_limit_that_names_us_or_no_recipient_is_ours(stage: Stage, line: 
 def test_the_storage_and_the_system_of_a_recipient_are_not_the_relays(
     stage: Stage, line: str
 ) -> None:
-    assert the_kind(stage, line) is Kind.DEFERRED
+    assert classify(stage, line) is Kind.DEFERRED
 
 
 @pytest.mark.parametrize("stage", AFTER_MAIL)
@@ -160,7 +160,7 @@ def test_the_storage_and_the_system_of_a_recipient_are_not_the_relays(
 def test_trouble_of_the_relay_is_its_own_also_where_users_are_spoken_of(
     stage: Stage, line: str
 ) -> None:
-    assert the_kind(stage, line) is Kind.RELAY
+    assert classify(stage, line) is Kind.RELAY
 
 
 @pytest.mark.parametrize(
@@ -173,8 +173,8 @@ def test_trouble_of_the_relay_is_its_own_also_where_users_are_spoken_of(
     ],
 )
 def test_a_filter_may_fail_at_one_mail_but_only_after_its_content(line: str) -> None:
-    assert the_kind(Stage.BODY, line) is Kind.DEFERRED
-    assert the_kind(Stage.RCPT, line) is Kind.RELAY
+    assert classify(Stage.BODY, line) is Kind.DEFERRED
+    assert classify(Stage.RCPT, line) is Kind.RELAY
 
 
 @pytest.mark.parametrize(
@@ -203,10 +203,10 @@ def test_a_filter_may_fail_at_one_mail_but_only_after_its_content(line: str) -> 
 def test_before_any_content_only_its_announced_size_and_form_can_be_refused(
     line: str, kind: Kind
 ) -> None:
-    assert the_kind(Stage.RCPT, line) is kind
+    assert classify(Stage.RCPT, line) is kind
 
 
 @pytest.mark.parametrize("stage", [Stage.DATA, Stage.BODY])
 @pytest.mark.parametrize("line", ["554 no", "552 no", "550 5.2.0 no", "554 5.6.0 malformed"])
 def test_what_is_refused_with_the_content_is_the_contents_fault(stage: Stage, line: str) -> None:
-    assert the_kind(stage, line) is Kind.CONTENT
+    assert classify(stage, line) is Kind.CONTENT

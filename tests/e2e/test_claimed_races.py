@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from tests.scenarios.claimed_races import Scenario, figures, play
+from tests.scenarios.claimed_races import Scenario, figures, run_scenario
 
 
 async def test_no_body_begins_after_a_cancel_or_a_block_of_a_claimed_job(tmp_path: Path) -> None:
-    found = await play(tmp_path, Scenario(seed=1, jobs=160, longest=0.4))
+    found = await run_scenario(tmp_path, Scenario(seed=1, jobs=160, max_reply_seconds=0.4))
 
     seen = figures(found)
 

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from tests.support.relay.server import Relay
-from tests.support.service import a_meet, environment, scheduler, service
+from tests.support.service_process import a_meet, environment, running_service, scheduler_stub
 from tests.support.wait import until
 
 libfaketime = pytest.importorskip("libfaketime", reason="its wheel is for Linux on x86_64")
 
 
-def wrong_by(seconds: int) -> dict[str, str]:
+def clock_offset(seconds: int) -> dict[str, str]:
     """Give the environment of a process whose wall clock is wrong; monotonic time stays right."""
     folder = Path(libfaketime.__file__).parent / "vendor" / "libfaketime" / "src"
     return {
@@ -30,8 +30,8 @@ async def test_with_a_clock_ten_minutes_off_mails_leave_on_time(
 ) -> None:
     async with Relay() as relay:
         settings = environment(mongo=mongo_uri, redis=redis_url, relay_port=relay.port)
-        async with service(tmp_path, settings | wrong_by(seconds)) as running:
-            async with scheduler(running.target) as stub:
+        async with running_service(tmp_path, settings | clock_offset(seconds)) as running:
+            async with scheduler_stub(running.target) as stub:
                 due = int(time.time()) + 4
                 requests = [a_meet(number, timestamp=due) for number in range(20)]
                 await asyncio.gather(*(stub.ScheduleMeet(each, timeout=5) for each in requests))
@@ -54,9 +54,9 @@ async def test_a_replica_whose_clock_is_wrong_spoils_nothing_for_the_others(
     async with Relay() as relay:
         settings = environment(mongo=mongo_uri, redis=redis_url, relay_port=relay.port)
         async with (
-            service(tmp_path, settings | wrong_by(seconds), name="wrong"),
-            service(tmp_path, settings, name="right") as right,
-            scheduler(right.target) as stub,
+            running_service(tmp_path, settings | clock_offset(seconds), name="wrong"),
+            running_service(tmp_path, settings, name="right") as right,
+            scheduler_stub(right.target) as stub,
         ):
             begin = int(time.time()) + 4
             requests = [a_meet(number, timestamp=begin + number % 3) for number in range(30)]

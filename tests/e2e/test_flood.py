@@ -8,7 +8,13 @@ import pytest
 
 from tests.scenarios.floods import memory_peak_mb, no_message, resets, wrong_variables
 from tests.support.relay.server import Relay
-from tests.support.service import ServiceProcess, a_meet, environment, scheduler, service
+from tests.support.service_process import (
+    ServiceProcess,
+    a_meet,
+    environment,
+    running_service,
+    scheduler_stub,
+)
 from tests.support.wait import until
 
 LIMIT_MB = 512  # of deploy/kubernetes.yaml
@@ -16,19 +22,19 @@ LEFT_MB = 150  # for what a longer flood adds
 
 
 @pytest.fixture
-async def served(
+async def flooded_service(
     tmp_path: Path, mongo_uri: str, redis_url: str, relay: Relay
 ) -> AsyncIterator[ServiceProcess]:
     settings = environment(mongo=mongo_uri, redis=redis_url, relay_port=relay.port)
-    async with service(tmp_path, settings) as running:
+    async with running_service(tmp_path, settings) as running:
         yield running
 
 
 async def test_floods_fill_no_memory_and_keep_nobody_from_mail(
     served: ServiceProcess, relay: Relay
 ) -> None:
-    async with scheduler(served.target) as stub, asyncio.TaskGroup() as tasks:
-        flood = tasks.create_task(one_after_the_other(served.target))
+    async with scheduler_stub(served.target) as stub, asyncio.TaskGroup() as tasks:
+        flood = tasks.create_task(send_floods(served.target))
         number, accepted = 0, 0
         while not flood.done():
             await asyncio.wait([flood], timeout=0.1)
@@ -45,8 +51,8 @@ async def test_floods_fill_no_memory_and_keep_nobody_from_mail(
     assert "Traceback" not in served.log
 
 
-async def one_after_the_other(target: str) -> dict[str, int]:
+async def send_floods(target: str) -> dict[str, int]:
     variables = await wrong_variables(target)
-    unread = await no_message(target, of_each=200)
-    await resets(target, of_each=300)  # more than 4,000 at once fill gRPC's own queue
+    unread = await no_message(target, per_connection=200)
+    await resets(target, per_connection=300)  # more than 4,000 at once fill gRPC's own queue
     return dict(variables + unread)

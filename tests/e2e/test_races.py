@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from tests.scenarios.races import Scenario, figures, play
+from tests.scenarios.races import Scenario, figures, run_scenario
 
 
 async def test_a_change_and_the_delivery_never_both_win(tmp_path: Path) -> None:
-    found = await play(tmp_path, Scenario(seed=1, jobs=200, spread_seconds=0.5))
+    found = await run_scenario(tmp_path, Scenario(seed=1, jobs=200, spread_seconds=0.5))
 
     seen = figures(found)
 

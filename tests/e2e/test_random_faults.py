@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.scenarios.random_faults import Scenario, figures, play
+from tests.scenarios.random_faults import Scenario, figures, run_scenario
 
 
 @pytest.mark.parametrize(
@@ -11,7 +11,7 @@ from tests.scenarios.random_faults import Scenario, figures, play
 async def test_each_mail_meets_its_fate(
     mongo_uri: str, redis_url: str, seed: int, on_uncertain: str
 ) -> None:
-    found = await play(
+    found = await run_scenario(
         Scenario(seed=seed, on_uncertain=on_uncertain, stores=(mongo_uri, redis_url))
     )
 

@@ -18,7 +18,7 @@ import pytest
 
 from tests.support.ports import free_port
 from tests.support.relay.server import Relay
-from tests.support.service import ServiceProcess, a_meet, environment, scheduler
+from tests.support.service_process import ServiceProcess, a_meet, environment, scheduler_stub
 from tests.support.stores import own_mongod, own_valkey
 from tests.support.wait import until
 
@@ -28,7 +28,7 @@ PROGRAMS = {
     "script": [str(SCRIPT), "serve"],
     "dev": [sys.executable, "-m", "gcsched", "dev"],
 }
-MOMENTS = [0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0]
+DELAYS_SECONDS = [0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0]
 """Seconds after the first handler, over the imports and into the service."""
 
 
@@ -37,7 +37,7 @@ def status_of(pid: int) -> dict[str, str]:
     return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
 
 
-def catches(pid: int, number: signal.Signals) -> bool:
+def has_handler(pid: int, number: signal.Signals) -> bool:
     """Return whether the kernel would hand *number* to a handler of the process."""
     return bool(int(status_of(pid)["SigCgt"], 16) >> (number - 1) & 1)
 
@@ -51,7 +51,7 @@ def own_namespace() -> list[str]:
     return command if subprocess.run([*command, "true"], check=False).returncode == 0 else []
 
 
-def deaf() -> list[str]:
+def ignoring_signals() -> list[str]:
     """Give what lets a program lose signals until it has a handler, as process 1 does.
 
     A signal that is ignored stays so in what is executed.
@@ -65,7 +65,7 @@ def child_of(pid: int) -> int:
     return int(children[0]) if children else 0
 
 
-def is_ours(pid: int) -> bool:
+def is_gcsched(pid: int) -> bool:
     return "gcsched" in Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8")
 
 
@@ -77,7 +77,7 @@ def has_ended(process: subprocess.Popen[bytes]) -> bool:
     return process.poll() is not None
 
 
-def launched(program: list[str], folder: Path) -> subprocess.Popen[bytes]:
+def launch_program(program: list[str], folder: Path) -> subprocess.Popen[bytes]:
     """Start *program* on stores that are away, so that a signal without a handler is lost."""
     given = environment(
         mongo=f"mongodb://127.0.0.1:{free_port()}/x?replicaSet=rs0",
@@ -91,15 +91,15 @@ def launched(program: list[str], folder: Path) -> subprocess.Popen[bytes]:
         return subprocess.Popen(program, env=given, stdout=log, stderr=log, start_new_session=True)
 
 
-async def hearing(process: subprocess.Popen[bytes], program: list[str]) -> int:
+async def wait_for_handler(process: subprocess.Popen[bytes], program: list[str]) -> int:
     """Wait until the program of *process* has a handler for SIGTERM; give whom to signal."""
     pid = process.pid
     if program[0] in own_namespace()[:1]:
         pid = await until(partial(child_of, process.pid), every=0.001)
-        await until(partial(is_ours, pid), every=0.001)
+        await until(partial(is_gcsched, pid), every=0.001)
         assert status_of(pid)["NSpid"].split()[-1] == "1"
     # Python has a handler for SIGINT from the beginning; ours for it comes before that for SIGTERM.
-    await until(partial(catches, pid, signal.SIGTERM), every=0.001)
+    await until(partial(has_handler, pid, signal.SIGTERM), every=0.001)
     return pid
 
 
@@ -111,11 +111,11 @@ async def test_a_stop_in_the_first_second_is_obeyed(
 ) -> None:
     if how == "process 1" and not own_namespace():
         pytest.skip("no process namespaces here; the emulated run stands for it")
-    program = [*(own_namespace() if how == "process 1" else deaf()), *PROGRAMS[name]]
-    for moment in MOMENTS:
-        process = launched(program, tmp_path)
+    program = [*(own_namespace() if how == "process 1" else ignoring_signals()), *PROGRAMS[name]]
+    for moment in DELAYS_SECONDS:
+        process = launch_program(program, tmp_path)
         try:
-            pid = await hearing(process, program)
+            pid = await wait_for_handler(process, program)
             await until(partial(is_past, time.monotonic() + moment), every=0.001)
             os.kill(pid, number)
 
@@ -137,9 +137,9 @@ async def test_a_command_that_is_process_1_ends_at_sigterm(tmp_path: Path) -> No
         where = f"127.0.0.1:{silent.getsockname()[1]}"
         ask = ["status", "--target", where, "--timeout", "60"]
         program = [*own_namespace(), sys.executable, "-m", "gcsched", *ask]
-        process = launched(program, tmp_path)
+        process = launch_program(program, tmp_path)
         try:
-            os.kill(await hearing(process, program), signal.SIGTERM)
+            os.kill(await wait_for_handler(process, program), signal.SIGTERM)
 
             await until(partial(has_ended, process), within=20)
         finally:
@@ -149,7 +149,7 @@ async def test_a_command_that_is_process_1_ends_at_sigterm(tmp_path: Path) -> No
     assert process.returncode == 128 + signal.SIGTERM
 
 
-async def stopped_while_mongodb_is_away(how: str, folder: Path) -> tuple[int, str]:
+async def stop_while_mongodb_is_away(how: str, folder: Path) -> tuple[int, str]:
     """Return the exit code and the log.
 
     What was under way is a claim, a sweep, and calls whose callers go at the same time.
@@ -166,10 +166,10 @@ async def stopped_while_mongodb_is_away(how: str, folder: Path) -> tuple[int, st
         )
         try:
             await running.start()
-            async with scheduler(running.target) as stub:
+            async with scheduler_stub(running.target) as stub:
                 due = int(time.time()) + 2
                 await stub.ScheduleMeet(a_meet(1, timestamp=due), timeout=5)
-                (mongod.stop_signal if how == "frozen" else mongod.kill)()
+                (mongod.freeze if how == "frozen" else mongod.kill)()
                 calls = [stub.ScheduleMeet(a_meet(number), timeout=10) for number in range(2, 8)]
                 # No word tells that the claim of the due job has begun.
                 await until(lambda: time.time() > due + 0.5)
@@ -179,7 +179,7 @@ async def stopped_while_mongodb_is_away(how: str, folder: Path) -> tuple[int, st
                 for call in calls:
                     call.cancel()
         finally:
-            await running.end()
+            await running.kill_if_running()
     return code, running.log
 
 
@@ -189,7 +189,7 @@ async def test_a_stop_while_mongodb_is_away_is_no_error(tmp_path: Path) -> None:
     for folder in folders.values():
         folder.mkdir()
 
-    ends = await asyncio.gather(*itertools.starmap(stopped_while_mongodb_is_away, folders.items()))
+    ends = await asyncio.gather(*itertools.starmap(stop_while_mongodb_is_away, folders.items()))
 
     for how, (code, log) in zip(folders, ends, strict=True):
         assert code == 0, how

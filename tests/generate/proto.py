@@ -23,15 +23,15 @@ BUNDLED = files("grpc_tools") / "_proto"  # google/protobuf/*.proto, as every pr
 
 def regenerate(target: Path) -> None:
     """Generate below *target*; protoc sees proto/ as gcsched/pb/, so that imports are right."""
-    run(PROTO, [f"--grpc_python_out={target}", f"--mypy_grpc_out={target}"])
+    run_protoc(PROTO, [f"--grpc_python_out={target}", f"--mypy_grpc_out={target}"])
     with tempfile.TemporaryDirectory() as folder:
         for file in PROTO.glob("*.proto"):
-            text = internal(file.read_text(encoding="utf-8"))
+            text = rename_package(file.read_text(encoding="utf-8"))
             Path(folder, file.name).write_text(text, encoding="utf-8")
-        run(Path(folder), [f"--python_out={target}", f"--pyi_out={target}"])
+        run_protoc(Path(folder), [f"--python_out={target}", f"--pyi_out={target}"])
 
 
-def internal(text: str) -> str:
+def rename_package(text: str) -> str:
     """Return the contract *text* with its package renamed; its own names in it are all relative."""
     lines = text.splitlines(keepends=True)
     if lines.count(f"{PUBLISHED}\n") != 1:
@@ -40,7 +40,7 @@ def internal(text: str) -> str:
     return "".join(lines)
 
 
-def run(contract: Path, outputs: Sequence[str]) -> None:
+def run_protoc(contract: Path, outputs: Sequence[str]) -> None:
     """Run protoc over *contract*, a folder; the plugin for types is the one beside this Python."""
     os.environ["PATH"] = os.pathsep.join([sysconfig.get_path("scripts"), os.environ["PATH"]])
     arguments = [

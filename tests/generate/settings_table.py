@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic.fields import FieldInfo
 
-from gcsched.config.fields import variable
+from gcsched.config.fields import variable_name
 from gcsched.config.settings import Settings
 
 README = Path(__file__).resolve().parents[2] / "README.md"
@@ -16,12 +16,12 @@ def settings_table() -> str:
     return "\n".join(["| variable | default | meaning |", "|---|---|---|", *rows, ""])
 
 
-def table_in(readme: str) -> str:
+def extract_table(readme: str) -> str:
     return readme.partition(BEGIN)[2].partition(END)[0]
 
 
 def _row(name: str, field: FieldInfo) -> str:
-    return f"| `{variable(name)}` | {_default(field)} | {field.description} |"
+    return f"| `{variable_name(name)}` | {_default(field)} | {field.description} |"
 
 
 def _default(field: FieldInfo) -> str:
@@ -33,5 +33,5 @@ def _default(field: FieldInfo) -> str:
 if __name__ == "__main__":
     text = README.read_text(encoding="utf-8")
     README.write_text(
-        text.replace(BEGIN + table_in(text), BEGIN + settings_table()), encoding="utf-8"
+        text.replace(BEGIN + extract_table(text), BEGIN + settings_table()), encoding="utf-8"
     )

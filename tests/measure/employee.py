@@ -14,54 +14,56 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from gcsched.pb import task_pb2
-from tests.measure.spine import Figures, soon
+from tests.measure.delivery import Figures, seconds_from_now
 from tests.measure.survive import A_MONTH_SECONDS, Scenarios, run_scenarios
-from tests.scenarios.cluster import a_stage
-from tests.support.service import Stub, a_meet, scheduler
+from tests.scenarios.cluster import a_cluster
+from tests.support.service_process import Stub, a_meet, scheduler_stub
 
 CALLS = 500
 WINDOW_SECONDS = 18
-CALL_SECONDS = 10.0
+CALL_TIMEOUT_SECONDS = 10.0
 
 
 async def one_employee(folder: Path) -> Figures:
     """500 calls over two processes, then 500 more when the window is over."""
     async with (
-        a_stage(folder, services=2, dedup="employee", dedup_window=f"{WINDOW_SECONDS}s") as stage,
+        a_cluster(folder, services=2, dedup="employee", dedup_window=f"{WINDOW_SECONDS}s") as stage,
         AsyncExitStack() as stack,
     ):
-        stubs = [await stack.enter_async_context(scheduler(each.target)) for each in stage.services]
+        stubs = [
+            await stack.enter_async_context(scheduler_stub(each.target)) for each in stage.services
+        ]
         begun = time.time()
-        first = await wave(stubs, "first")
+        first = await send_wave(stubs, "first")
         first_took = time.time() - begun
         await asyncio.sleep(begun + first_took + WINDOW_SECONDS - time.time())
-        second = await wave(stubs, "second")
+        second = await send_wave(stubs, "second")
         stored = [job["_id"] for job in stage.jobs()]
     return {
         "processes": len(stubs),
         "calls_in_each_wave": CALLS,
         "window_seconds": WINDOW_SECONDS,
         "first_wave_seconds": round(first_took, 2),
-        "first_wave": answers(first),
-        "second_wave": answers(second),
+        "first_wave": count_outcomes(first),
+        "second_wave": count_outcomes(second),
         "stored": len(stored),
         "problems": list(problems(first, second, stored, first_took)),
     }
 
 
-async def wave(stubs: Sequence[Stub], name: str) -> Sequence[task_pb2.MeetResponse]:
+async def send_wave(stubs: Sequence[Stub], name: str) -> Sequence[task_pb2.MeetResponse]:
     """Send all at once, each with a text of its own, to the processes in turn."""
-    due = soon(A_MONTH_SECONDS)
+    due = seconds_from_now(A_MONTH_SECONDS)
     asked = [  # a call of grpc.aio is on its way as soon as it is made
         stubs[number % len(stubs)].ScheduleMeet(
-            a_meet(1, timestamp=due, message=f"{name} {number}"), timeout=CALL_SECONDS
+            a_meet(1, timestamp=due, message=f"{name} {number}"), timeout=CALL_TIMEOUT_SECONDS
         )
         for number in range(CALLS)
     ]
     return [await each for each in asked]
 
 
-def answers(replies: Sequence[task_pb2.MeetResponse]) -> dict[str, int]:
+def count_outcomes(replies: Sequence[task_pb2.MeetResponse]) -> dict[str, int]:
     return dict(Counter(task_pb2.MeetResponse.Outcome.Name(reply.outcome) for reply in replies))
 
 

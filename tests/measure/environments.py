@@ -20,30 +20,38 @@ from pathlib import Path
 
 from grpc_tools import protoc
 
-from tests.measure.spine import Figures, a_folder, surroundings
-from tests.scenarios.cluster import Stage, a_stage
-from tests.support.environments import (
-    Environment,
-    bare,
-    built_wheel,
-    problems_of_use,
-    with_newest,
-    with_oldest,
-)
+from tests.measure.delivery import Figures, a_temporary_folder, run_metadata
+from tests.scenarios.cluster import Cluster, a_cluster
 from tests.support.launch import Child
 from tests.support.ports import free_port
-from tests.support.service import ServiceProcess, environment
+from tests.support.service_process import ServiceProcess, environment
+from tests.support.virtual_environments import (
+    VirtualEnvironment,
+    build_wheel,
+    create_environment,
+    find_client_problems,
+    install_newest,
+    install_oldest,
+)
 from tests.support.wait import until
 
 COMMAND = " ".join(["python -m tests.measure.environments", *sys.argv[1:]])
 PYTHONS = ["3.11", "3.12", "3.13"]
 Install = Callable[..., Awaitable[None]]
 INSTALLS: dict[str, Install] = {
-    "oldest": with_oldest,
-    "newest": with_newest,
-    "newest beside redis>=6": partial(with_newest, beside=["redis>=6"]),
+    "oldest": install_oldest,
+    "newest": install_newest,
+    "newest beside redis>=6": partial(install_newest, other_packages=["redis>=6"]),
 }
-SHOWN = ["grpcio", "grpcio-health-checking", "grpcio-status", "protobuf", "redis", "rich", "arq"]
+REPORTED_PACKAGES = [
+    "grpcio",
+    "grpcio-health-checking",
+    "grpcio-status",
+    "protobuf",
+    "redis",
+    "rich",
+    "arq",
+]
 OLD_CONTRACT = """\
 syntax = "proto3";
 package scheduler;
@@ -70,12 +78,12 @@ OLD, NEW = "import task_pb2, task_pb2_grpc", "from gcsched.client import Client"
 ORDERS = {"old stubs first": f"{OLD}\n{NEW}", "client first": f"{NEW}\n{OLD}"}
 
 
-async def client(stage: Stage, made: Environment, install: Install) -> list[str]:
+async def use_client(stage: Cluster, made: VirtualEnvironment, install: Install) -> list[str]:
     await install()
-    return await problems_of_use(made, stage.services[0].target)
+    return await find_client_problems(made, stage.services[0].target)
 
 
-async def old_stubs(stage: Stage, made: Environment, install: Install) -> list[str]:
+async def use_old_stubs(stage: Cluster, made: VirtualEnvironment, install: Install) -> list[str]:
     """Use stubs of the first contract and the client in one process, in both orders."""
     await install()
     old = made.folder / "old"
@@ -96,20 +104,22 @@ def generate(old: Path) -> None:
     assert protoc.main(["protoc", f"-I{old}", *outputs, "task.proto"]) == 0
 
 
-async def service(stage: Stage, made: Environment, install: Install) -> list[str]:
+async def use_service(stage: Cluster, made: VirtualEnvironment, install: Install) -> list[str]:
     """Serve from the extra, have each command answered and a mail sent, and stop."""
     await install(extra="server")
-    before = stage.size_of_ledger()
+    before = stage.count_mails()
     given = environment(mongo=stage.mongo.uri, redis=stage.valkey.uri, relay_port=stage.relay_port)
-    async with serving(made, given) as process:
-        problems = await problems_of_use(made, process.target)
-        await until(lambda: stage.size_of_ledger() > before, within=20)
+    async with run_service(made, given) as process:
+        problems = await find_client_problems(made, process.target)
+        await until(lambda: stage.count_mails() > before, within=20)
         code = await process.stop()
     return problems + [f"it ended with {code}"] * (code != 0)
 
 
 @asynccontextmanager
-async def serving(made: Environment, given: Mapping[str, str]) -> AsyncIterator[ServiceProcess]:
+async def run_service(
+    made: VirtualEnvironment, given: Mapping[str, str]
+) -> AsyncIterator[ServiceProcess]:
     def begin(environ: Mapping[str, str], log_file: Path) -> Child:
         with log_file.open("ab") as log:
             return subprocess.Popen(
@@ -117,34 +127,39 @@ async def serving(made: Environment, given: Mapping[str, str]) -> AsyncIterator[
             )
 
     process = ServiceProcess(
-        environment=given, log_file=made.folder / "log", port=free_port(), begin=begin
+        environment=given, log_file=made.folder / "log", port=free_port(), launcher=begin
     )
     try:
         await process.start()
         yield process
     finally:
-        await process.end()
+        await process.kill_if_running()
 
 
-USES = {"client": client, "old stubs and client": old_stubs, "service": service}
+USES = {"client": use_client, "old stubs and client": use_old_stubs, "service": use_service}
 
 
 async def measure(folder: Path, pythons: Sequence[str], uses: Sequence[str]) -> list[Figures]:
-    wheel = await built_wheel(folder)
+    wheel = await build_wheel(folder)
     rows = list[Figures]()
     for name in ("called", "served"):
         (folder / name).mkdir()
-    async with a_stage(folder / "called") as called, a_stage(folder / "served", services=0) as own:
+    async with (
+        a_cluster(folder / "called") as called,
+        a_cluster(folder / "served", services=0) as own,
+    ):
         for number, (python, use, packages) in enumerate(product(pythons, uses, INSTALLS)):
             if use == "service" and "redis" in packages:
                 continue  # arq needs redis below 6
-            made = await bare(folder / str(number), python=python)
+            made = await create_environment(folder / str(number), python=python)
             install = partial(INSTALLS[packages], made, wheel)
             stage = own if use == "service" else called
             rows.append({"python": python, "what": use, "packages": packages})
             rows[-1]["problems"] = await USES[use](stage, made, install)
             installed = await made.versions()
-            rows[-1]["installed"] = {name: installed[name] for name in SHOWN if name in installed}
+            rows[-1]["installed"] = {
+                name: installed[name] for name in REPORTED_PACKAGES if name in installed
+            }
             print(json.dumps(rows[-1]), flush=True)
     return rows
 
@@ -155,8 +170,8 @@ def main() -> int:
     parser.add_argument("--uses", nargs="+", choices=USES, default=list(USES))
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    before = {**surroundings(), "command": COMMAND}
-    with a_folder() as folder:
+    before = {**run_metadata(), "command": COMMAND}
+    with a_temporary_folder() as folder:
         rows = asyncio.run(measure(folder, options.pythons, options.uses))
     if options.json is not None:
         options.json.write_text(json.dumps({"surroundings": before, "rows": rows}, indent=1) + "\n")

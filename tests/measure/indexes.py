@@ -18,42 +18,42 @@ from pymongo import IndexModel, MongoClient
 from pymongo.database import Database
 
 from gcsched.adapters.mongo.documents import INDEXES
-from tests.measure.spine import Figures, soon
+from tests.measure.delivery import Figures, seconds_from_now
 from tests.measure.survive import Scenarios, run_scenarios
-from tests.scenarios.cluster import Stage, a_stage, timed
+from tests.scenarios.cluster import Cluster, a_cluster, time_call
 from tests.support.rows import Row
-from tests.support.service import a_meet, scheduler
+from tests.support.service_process import a_meet, scheduler_stub
 from tests.support.wait import until
 
 Base = Database[Row]
-EACH = [(name, each.document["name"]) for name, models in INDEXES.items() for each in models]
+ALL_INDEXES = [(name, each.document["name"]) for name, models in INDEXES.items() for each in models]
 PER_SECOND = 20
 SETTLE_SECONDS = 1.5
-LONGEST_SECONDS = 40.0
+MAX_SECONDS = 40.0
 
 
 @dataclass(kw_only=True, eq=False)
 class Load:
     """What was asked for: recipient → when it was asked; and how each call ended, and when."""
 
-    asked: dict[str, float] = field(default_factory=dict)
+    requested: dict[str, float] = field(default_factory=dict)
     codes: list[tuple[float, str]] = field(default_factory=list)
 
 
 @asynccontextmanager
-async def loaded(stage: Stage) -> AsyncIterator[Load]:
+async def run_load(stage: Cluster) -> AsyncIterator[Load]:
     load = Load()
 
     async def ask() -> None:
         number = 0
         while True:
             service = stage.services[number % len(stage.services)]
-            request = a_meet(number, timestamp=soon(0))
-            async with scheduler(service.target) as stub:
-                call = await timed(stub, request)
+            request = a_meet(number, timestamp=seconds_from_now(0))
+            async with scheduler_stub(service.target) as stub:
+                call = await time_call(stub, request)
             load.codes.append((time.time(), call.code))
             if call.code == "OK":
-                load.asked[request.emailID] = time.time()
+                load.requested[request.emailID] = time.time()
             number += 1
             await asyncio.sleep(1 / PER_SECOND)
 
@@ -64,70 +64,75 @@ async def loaded(stage: Stage) -> AsyncIterator[Load]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Under:
+class LoadedCluster:
     """Two processes and their callers, and the database behind their backs."""
 
-    stage: Stage
+    cluster: Cluster
     load: Load
-    base: Base
+    database: Base
 
-    async def until_back(self, act: Callable[[], object], cure: Callable[[], object]) -> Figures:
+    async def measure_recovery(
+        self, act: Callable[[], object], cure: Callable[[], object]
+    ) -> Figures:
         """Act, cure, and tell in how many seconds all is whole and when calls were refused."""
         begun = time.time()
         act()
-        if cure is not by_itself:
+        if cure is not do_nothing:
             await asyncio.sleep(5)
             cure()
         cured = time.time()
-        await whole_again(self.base)
+        await wait_for_indexes(self.database)
         whole = time.time()
         await asyncio.sleep(SETTLE_SECONDS)
         refused = [at - begun for at, code in self.load.codes if at > begun and code != "OK"]
         return {
             "whole_after_cure_seconds": round(whole - cured, 2),
-            "is_whole": is_whole(self.base),
+            "is_whole": has_all_indexes(self.database),
             "refused_calls": len(refused),
             "last_refused_after_seconds": round(max(refused, default=0.0), 2),
-            "slowest_mail_seconds": round(max(self.waits(begun - 1), default=0.0), 2),
+            "slowest_mail_seconds": round(max(self.mail_delays(begun - 1), default=0.0), 2),
         }
 
-    def waits(self, since: float) -> list[float]:
-        arrivals, asked = self.stage.arrivals(), self.load.asked.items()
+    def mail_delays(self, since: float) -> list[float]:
+        arrivals, asked = self.cluster.arrivals(), self.load.requested.items()
         return [arrivals[to][0] - at for to, at in asked if at > since and to in arrivals]
 
 
 async def each_index(folder: Path) -> Figures:
     """Drop and hide each in turn, put another in the place of two, and drop the collection."""
-    async with a_stage(folder, services=2) as stage, loaded(stage) as load:
+    async with a_cluster(folder, services=2) as stage, run_load(stage) as load:
         with MongoClient[Row](stage.mongo.uri) as client:
             base = client.get_default_database()
-            under = Under(stage=stage, load=load, base=base)
+            under = LoadedCluster(cluster=stage, load=load, database=base)
             seen: Figures = {}
-            for collection, name in EACH:
+            for collection, name in ALL_INDEXES:
                 drop = partial(base[collection].drop_index, name)
-                seen[f"drop {name}"] = await under.until_back(drop, by_itself)
-                hidden = partial(hide, base, collection, name)
-                seen[f"hide {name}"] = await under.until_back(hidden, by_itself)
+                seen[f"drop {name}"] = await under.measure_recovery(drop, do_nothing)
+                hidden = partial(hide_index, base, collection, name)
+                seen[f"hide {name}"] = await under.measure_recovery(hidden, do_nothing)
             for name in ("claim", "dedup_key"):
-                other, drop = partial(replace, base, name), partial(base["jobs"].drop_index, name)
-                seen[f"replace {name}"] = await under.until_back(other, drop)
+                other, drop = (
+                    partial(replace_index, base, name),
+                    partial(base["jobs"].drop_index, name),
+                )
+                seen[f"replace {name}"] = await under.measure_recovery(other, drop)
             await asyncio.sleep(3)
-            missing = [each for each in load.asked if each not in stage.arrivals()]
-            seen["drop jobs"] = await under.until_back(base["jobs"].drop, by_itself)
+            missing = [each for each in load.requested if each not in stage.arrivals()]
+            seen["drop jobs"] = await under.measure_recovery(base["jobs"].drop, do_nothing)
     codes = Counter(code for _, code in load.codes)
     return {"calls": dict(codes), "accepted_and_not_mailed": len(missing), "each": seen}
 
 
-def by_itself() -> None:
+def do_nothing() -> None:
     """Be the cure where nobody does anything."""
 
 
-async def whole_again(base: Base) -> None:
+async def wait_for_indexes(base: Base) -> None:
     with suppress(AssertionError):  # told as not whole
-        await until(lambda: is_whole(base), within=LONGEST_SECONDS, every=0.05)
+        await until(lambda: has_all_indexes(base), within=MAX_SECONDS, every=0.05)
 
 
-def is_whole(base: Base) -> bool:
+def has_all_indexes(base: Base) -> bool:
     for collection, models in INDEXES.items():
         there = {each["name"]: each for each in base[collection].list_indexes()}
         for model in models:
@@ -137,18 +142,18 @@ def is_whole(base: Base) -> bool:
     return True
 
 
-def hide(base: Base, collection: str, name: str) -> None:
+def hide_index(base: Base, collection: str, name: str) -> None:
     base.command("collMod", collection, index={"name": name, "hidden": True})
 
 
-def replace(base: Base, name: str) -> None:
+def replace_index(base: Base, name: str) -> None:
     base["jobs"].drop_index(name)
     base["jobs"].create_indexes([IndexModel([("other", 1)], name=name)])
 
 
 async def duplicates(folder: Path) -> Figures:
     """Two jobs get the same key while the unique index is gone, and the processes begin anew."""
-    async with a_stage(folder, services=2) as stage, loaded(stage) as load:
+    async with a_cluster(folder, services=2) as stage, run_load(stage) as load:
         await asyncio.sleep(3)
         with MongoClient[Row](stage.mongo.uri) as client:
             base = client.get_default_database()
@@ -163,7 +168,7 @@ async def duplicates(folder: Path) -> Figures:
             await asyncio.sleep(3)
             base["jobs"].update_one({"_id": "second"}, {"$unset": {"dedup_key": ""}})
             cured = time.time()
-            await whole_again(base)
+            await wait_for_indexes(base)
             whole = time.time()
             await asyncio.sleep(3)
     while_open = [code for at, code in load.codes if begun + 2.5 < at < cured]

@@ -17,8 +17,8 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from gcsched.client import service_config
-from tests.measure.spine import Figures, a_folder, surroundings
-from tests.scenarios.cluster import a_stage
+from tests.measure.delivery import Figures, a_temporary_folder, run_metadata
+from tests.scenarios.cluster import a_cluster
 
 PING_MS = 10_000
 Options = list[tuple[str, Any]]
@@ -41,7 +41,7 @@ CLIENTS: dict[str, Options] = {
 
 
 async def measure(folder: Path, seconds: float) -> Figures:
-    async with a_stage(folder, services=1) as stage, asyncio.TaskGroup() as tasks:
+    async with a_cluster(folder, services=1) as stage, asyncio.TaskGroup() as tasks:
         target = stage.services[0].target
         states = {
             name: tasks.create_task(
@@ -81,12 +81,12 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=180)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    with a_folder() as folder:
+    with a_temporary_folder() as folder:
         measured = asyncio.run(measure(folder, options.seconds))
     print(json.dumps(measured), flush=True)
     if options.json:
         command = f"python -m tests.measure.pings --json {options.json}"
-        where = {**surroundings(), "command": command}
+        where = {**run_metadata(), "command": command}
         text = json.dumps({"surroundings": where, "pings": measured}, indent=1)
         options.json.write_text(text + "\n")
 

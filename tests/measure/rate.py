@@ -11,9 +11,9 @@ import json
 from bisect import bisect_left
 from pathlib import Path
 
-from tests.measure.spine import Figures, a_folder, sent_by, surroundings
-from tests.scenarios.cluster import Stage, a_stage
-from tests.support.service import a_meet
+from tests.measure.delivery import Figures, a_temporary_folder, count_sent_by_service, run_metadata
+from tests.scenarios.cluster import Cluster, a_cluster
+from tests.support.service_process import a_meet
 from tests.support.wait import until
 
 RATE, BURST, SERVICES = 50, 10, 3
@@ -23,18 +23,18 @@ async def measure(folder: Path, seconds: float) -> Figures:
     """Have more mails due than may leave, and look at *seconds* of it from the first mail on."""
     count = int(RATE * seconds) + 10 * BURST
     limits = {"smtp_rate": str(RATE), "smtp_burst": str(BURST)}
-    async with a_stage(folder, services=SERVICES, **limits) as stage:
+    async with a_cluster(folder, services=SERVICES, **limits) as stage:
         await stage.call(a_meet(number, timestamp=1) for number in range(count))
         await until(lambda: has_lasted(stage, seconds), within=seconds * 1.5 + 30, every=0.5)
-        return {"sent_by": sent_by(stage), **figures(times_of(stage), seconds)}
+        return {"sent_by": count_sent_by_service(stage), **figures(arrival_times(stage), seconds)}
 
 
-def times_of(stage: Stage) -> list[float]:
-    return sorted(entry["time"] for entry in stage.entries())
+def arrival_times(stage: Cluster) -> list[float]:
+    return sorted(entry["time"] for entry in stage.ledger_entries())
 
 
-def has_lasted(stage: Stage, seconds: float) -> bool:
-    times = times_of(stage)
+def has_lasted(stage: Cluster, seconds: float) -> bool:
+    times = arrival_times(stage)
     return bool(times) and times[-1] - times[0] >= seconds
 
 
@@ -57,11 +57,11 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    with a_folder() as folder:
+    with a_temporary_folder() as folder:
         measured = asyncio.run(measure(folder, options.seconds))
     print(json.dumps(measured), flush=True)
     if options.json:
-        text = json.dumps({"surroundings": surroundings(), "rate": measured}, indent=1)
+        text = json.dumps({"surroundings": run_metadata(), "rate": measured}, indent=1)
         options.json.write_text(text + "\n")
 
 

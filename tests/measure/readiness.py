@@ -21,27 +21,34 @@ from typing import Any
 import grpc
 
 from gcsched.dev.stores.mongod import MongodOptions
-from tests.measure.spine import Figures
+from tests.measure.delivery import Figures
+from tests.measure.readiness_cases import (
+    FAILURE_CASES,
+    RELAY,
+    STARTING,
+    FailureCase,
+    FaultStep,
+    Servers,
+)
 from tests.measure.survive import Scenarios, run_scenarios
-from tests.measure.unready import OF_RELAY, ROWS, STARTING, Deed, Ground, Row
-from tests.support.command import gcsched
+from tests.support.command import run_gcsched
 from tests.support.ports import free_port
-from tests.support.probes import Looker, looking_at
+from tests.support.probes import HttpProbe, probe_http
 from tests.support.relay.server import Relay
-from tests.support.service import ServiceProcess, a_meet, environment, scheduler
-from tests.support.stores import BareMongod, own_mongod, own_valkey, owned
+from tests.support.service_process import ServiceProcess, a_meet, environment, scheduler_stub
+from tests.support.stores import BareMongod, own_mongod, own_valkey, run_own
 from tests.support.wait import until
 
-MENDED_WITHIN_SECONDS = 90.0
+REPAIRED_WITHIN_SECONDS = 90.0
 FIRST_DUE = 1
-OFTEN = 1.0
+CALL_INTERVAL_SECONDS = 1.0
 
 
 @asynccontextmanager
-async def a_ground(folder: Path) -> AsyncIterator[Ground]:
+async def run_servers(folder: Path) -> AsyncIterator[Servers]:
     parameters = {"enableTestCommands": "1"}
     async with AsyncExitStack() as stack:
-        ground = Ground(
+        ground = Servers(
             mongo=await stack.enter_async_context(
                 own_mongod(folder, MongodOptions(parameters=parameters))
             ),
@@ -58,76 +65,78 @@ async def a_ground(folder: Path) -> AsyncIterator[Ground]:
         yield ground
 
 
-async def seen(row: Row, folder: Path) -> Figures:
-    async with a_ground(folder) as ground:
-        row.before(ground)
+async def measure_case(row: FailureCase, folder: Path) -> Figures:
+    async with run_servers(folder) as ground:
+        row.configure(ground)
         service = ServiceProcess(
             environment=ground.settings, log_file=folder / "service.log", port=free_port()
         )
         service.launch()
-        caller = asyncio.create_task(call(service.target), name="caller")
+        caller = asyncio.create_task(call_every_second(service.target), name="caller")
         try:
-            async with looking_at(service.http) as look:
-                return await watched(row, ground, service, look)
+            async with probe_http(service.http) as look:
+                return await measure_failure(row, ground, service, look)
         finally:
             caller.cancel()
             await asyncio.wait([caller])
-            await service.end()
+            await service.kill_if_running()
 
 
-async def watched(row: Row, ground: Ground, service: ServiceProcess, look: Looker) -> Figures:
+async def measure_failure(
+    row: FailureCase, ground: Servers, service: ServiceProcess, look: HttpProbe
+) -> Figures:
     if row.ready is not STARTING:
         await until(partial(is_serving, look), within=30)
     log_before = len(service.log)
-    await done(row.harm, ground)
+    await apply_step(row.inject, ground)
     begun = time.monotonic()
-    is_told = await eventually(partial(says, row, look), row.told_within)
+    is_told = await eventually(partial(is_reported, row, look), row.report_within)
     figures: Figures = {
         "told_after_s": round(time.monotonic() - begun, 1),
-        **await told_by(service, look, row),
+        **await read_reports(service, look, row),
         "log": events(service.log[log_before:] if row.ready is not STARTING else service.log),
         "is_true": is_told,
     }
-    if row.mend is not None:
+    if row.repair is not None:
         begun = time.monotonic()
-        await done(row.mend, ground)
-        figures["is_true"] &= await eventually(partial(is_ready, look), MENDED_WITHIN_SECONDS)
+        await apply_step(row.repair, ground)
+        figures["is_true"] &= await eventually(partial(is_ready, look), REPAIRED_WITHIN_SECONDS)
         figures["ready_again_after_s"] = round(time.monotonic() - begun, 1)
     return figures
 
 
-async def told_by(service: ServiceProcess, look: Looker, row: Row) -> Figures:
-    code, ready = await look.ready()
-    serves, _ = await look.ask("/servez")
-    status = await gcsched("status", GCSCHED_TARGET=service.target)
+async def read_reports(service: ServiceProcess, look: HttpProbe, row: FailureCase) -> Figures:
+    code, ready = await look.get_readiness()
+    serves, _ = await look.request("/servez")
+    status = await run_gcsched("status", GCSCHED_TARGET=service.target)
     return {
         "readyz": f"{code} {ready['status']}",
-        "readyz_says": says_of(row, ready),
+        "readyz_says": reason_of(row, ready),
         "servez": serves,
         "status_exit_code": status.returncode,
-        "status": lines_of(row, status.stdout + status.stderr),
+        "status": status_lines(row, status.stdout + status.stderr),
     }
 
 
-async def says(row: Row, look: Looker) -> bool:
-    if not await answers(look):
+async def is_reported(row: FailureCase, look: HttpProbe) -> bool:
+    if not await is_answering(look):
         return False
-    code, ready = await look.ready()
-    serves, _ = await look.ask("/servez")
-    is_so = (code, ready["status"]) == row.ready and serves == row.serves
-    return is_so and re.search(row.words, says_of(row, ready)) is not None
+    code, ready = await look.get_readiness()
+    serves, _ = await look.request("/servez")
+    is_so = (code, ready["status"]) == row.ready and serves == row.servez_code
+    return is_so and re.search(row.reason_pattern, reason_of(row, ready)) is not None
 
 
-def says_of(row: Row, ready: dict[str, Any]) -> str:
+def reason_of(row: FailureCase, ready: dict[str, Any]) -> str:
     """Give what /readyz says of the broken dependency; a relay is named by host and port."""
     told = dict(ready["dependencies"])
-    of = [text for name, text in told.items() if name.startswith(row.of)]
+    of = [text for name, text in told.items() if name.startswith(row.dependency)]
     return "; ".join(of) or str(ready.get("reason", ""))
 
 
-def lines_of(row: Row, text: str) -> list[str]:
+def status_lines(row: FailureCase, text: str) -> list[str]:
     """Give those lines of `gcsched status` that tell of it; of a relay, those with a port."""
-    pattern = r":\d+ " if row.of == OF_RELAY else f"^{row.of}|UNAVAILABLE|unavailable"
+    pattern = r":\d+ " if row.dependency == RELAY else f"^{row.dependency}|UNAVAILABLE|unavailable"
     return [line.rstrip() for line in text.splitlines() if re.search(pattern, line)]
 
 
@@ -146,17 +155,17 @@ def events(log: str) -> list[str]:
     return [*found]
 
 
-async def call(target: str) -> None:
+async def call_every_second(target: str) -> None:
     """Ask for a mail each second, to another domain each; who is refused asks again."""
-    async with scheduler(target) as stub:
+    async with scheduler_stub(target) as stub:
         for number in range(1_000):
             request = a_meet(number, emailID=f"a@d{number}.example", timestamp=FIRST_DUE)
             with suppress(grpc.aio.AioRpcError):
                 await stub.ScheduleMeet(request, timeout=5, wait_for_ready=True)
-            await asyncio.sleep(OFTEN)
+            await asyncio.sleep(CALL_INTERVAL_SECONDS)
 
 
-async def done(deed: Deed, ground: Ground) -> None:
+async def apply_step(deed: FaultStep, ground: Servers) -> None:
     doing = deed(ground)
     if doing is not None:
         await doing
@@ -169,39 +178,39 @@ async def eventually(condition: Callable[[], Awaitable[bool]], within: float) ->
         return False
 
 
-async def answers(look: Looker) -> bool:
+async def is_answering(look: HttpProbe) -> bool:
     try:
-        await look.ready()
+        await look.get_readiness()
     except OSError:
         return False
     return True
 
 
-async def is_serving(look: Looker) -> bool:
-    return await answers(look) and (await look.ask("/servez"))[0] == 200
+async def is_serving(look: HttpProbe) -> bool:
+    return await is_answering(look) and (await look.request("/servez"))[0] == 200
 
 
-async def is_ready(look: Looker) -> bool:
-    return await look.status() == "ready"
+async def is_ready(look: HttpProbe) -> bool:
+    return await look.get_status() == "ready"
 
 
-async def refused_standalone(folder: Path) -> Figures:
+async def measure_standalone(folder: Path) -> Figures:
     """A mongod that is no set ends the service: nothing is served."""
-    async with owned(BareMongod(folder / "mongod", standalone=True)) as server, Relay() as its:
+    async with run_own(BareMongod(folder / "mongod", standalone=True)) as server, Relay() as its:
         uri = f"mongodb://127.0.0.1:{server.port}/gcsched"
         settings = environment(mongo=uri, redis="redis://127.0.0.1:1", relay_port=its.port)
         service = ServiceProcess(
             environment=settings, log_file=folder / "service.log", port=free_port()
         )
         service.launch()
-        code = await service.ended()
+        code = await service.wait_for_exit()
     said = [line for line in service.log.splitlines() if "standalone" in line]
     return {"exit_code": code, "log": said, "is_true": code == 2 and bool(said)}
 
 
 SCENARIOS: Scenarios = {
-    **{name: partial(seen, row) for name, row in ROWS.items()},
-    "mongodb standalone": refused_standalone,
+    **{name: partial(measure_case, row) for name, row in FAILURE_CASES.items()},
+    "mongodb standalone": measure_standalone,
 }
 
 if __name__ == "__main__":

@@ -18,10 +18,10 @@ from typing import Any
 
 from pymongo import MongoClient
 
-from tests.measure.spine import Figures, a_folder, surroundings
+from tests.measure.delivery import Figures, a_temporary_folder, run_metadata
 from tests.scenarios.cluster import quantile
-from tests.support.relay.server import At, Hang, Kept, Relay
-from tests.support.service import a_meet, environment, scheduler, service
+from tests.support.relay.server import At, Hang, KeptMail, Relay
+from tests.support.service_process import a_meet, environment, running_service, scheduler_stub
 from tests.support.stores import own_mongod, own_valkey
 
 PER_SECOND, BEFORE_SECONDS = 10, 10
@@ -44,12 +44,15 @@ async def measure(folder: Path, stage: At, seconds: int) -> Figures:
             fallback_smtp_security="none",
             stop_grace_seconds="1",
         )
-        async with service(folder, given) as running, scheduler(running.target) as stub:
+        async with (
+            running_service(folder, given) as running,
+            scheduler_stub(running.target) as stub,
+        ):
             begun, asked = time.time(), {}
             for number in range(seconds * PER_SECOND):
                 await asyncio.sleep(max(0.0, begun + number / PER_SECOND - time.time()))
                 if number == BEFORE_SECONDS * PER_SECOND:
-                    fall_silent(first, stage)
+                    silence_relay(first, stage)
                 meet = a_meet(number, timestamp=1)
                 asked[meet.emailID] = time.time()
                 await stub.ScheduleMeet(meet, timeout=5)
@@ -64,7 +67,7 @@ async def measure(folder: Path, stage: At, seconds: int) -> Figures:
     }
 
 
-def fall_silent(relay: Relay, stage: At) -> None:
+def silence_relay(relay: Relay, stage: At) -> None:
     order = list(At)
     for at in order[order.index(stage) :]:
         relay.script(at, Hang())
@@ -72,7 +75,7 @@ def fall_silent(relay: Relay, stage: At) -> None:
         relay.drop_all()
 
 
-def figures(kept: list[Kept], asked: dict[str, float], since: float) -> Figures:
+def figures(kept: list[KeptMail], asked: dict[str, float], since: float) -> Figures:
     late = sorted(each.time - asked[each.recipient] for each in kept if each.time >= since)
     return {
         "asked": len(asked),
@@ -92,10 +95,10 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     command = " ".join(["python -m tests.measure.silence", *sys.argv[1:]])
-    about = {**surroundings(), "command": command}
+    about = {**run_metadata(), "command": command}
     seen: Figures = {"surroundings": about}
     for stage in options.stages:
-        with a_folder() as folder:
+        with a_temporary_folder() as folder:
             seen[stage] = asyncio.run(measure(folder, At(stage), options.seconds))
         print(stage, json.dumps(seen[stage]), flush=True)
     if options.json:

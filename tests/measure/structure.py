@@ -19,13 +19,13 @@ from pathlib import Path
 
 import grimp
 
-from tests.support.versions import described
+from tests.support.program_versions import describe_commit
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = "gcsched"
 GENERATED = f"{PACKAGE}.pb"
 SHORT_FILE_LINES = 60
-Arrows = Mapping[str, AbstractSet[str]]
+Imports = Mapping[str, AbstractSet[str]]
 
 
 def main() -> None:
@@ -35,10 +35,10 @@ def main() -> None:
     options = parser.parse_args()
     figures = {
         "command": f"python -m tests.measure.structure --label {options.label}",
-        "commit": asyncio.run(described(ROOT)),
-        "files": of_files(),
-        "functions": of_functions(),
-        "rooms": {name: of_rooms(name) for name in packages()},
+        "commit": asyncio.run(describe_commit(ROOT)),
+        "files": measure_files(),
+        "functions": measure_functions(),
+        "rooms": {name: measure_imports(name) for name in packages()},
     }
     print(json.dumps(figures, indent=1))
     if options.json is not None:
@@ -50,7 +50,7 @@ def sources() -> list[Path]:
     return sorted(path for path in (ROOT / PACKAGE).rglob("*.py") if path.parent.name != "pb")
 
 
-def of_files() -> dict[str, object]:
+def measure_files() -> dict[str, object]:
     lines = {path: path.read_text().count("\n") for path in sources()}
     named = {path: count for path, count in lines.items() if path.name != "__init__.py"}
     largest = max(named, key=named.__getitem__)
@@ -64,7 +64,7 @@ def of_files() -> dict[str, object]:
     }
 
 
-def of_functions() -> dict[str, object]:
+def measure_functions() -> dict[str, object]:
     sizes = sorted(
         (node.end_lineno - node.lineno + 1, f"{path.relative_to(ROOT)} {node.name}")
         for path in sources()
@@ -82,7 +82,7 @@ def of_functions() -> dict[str, object]:
 
 
 @cache
-def graph() -> grimp.ImportGraph:
+def import_graph() -> grimp.ImportGraph:
     return grimp.build_graph(PACKAGE, cache_dir=None)
 
 
@@ -90,34 +90,37 @@ def packages() -> list[str]:
     """Return the package and each package in it that has rooms of its own."""
     names = {f"{PACKAGE}.{path.parent.relative_to(ROOT / PACKAGE)}" for path in sources()}
     inner = sorted(name.replace("/", ".") for name in names if not name.endswith("."))
-    return [PACKAGE, *(name for name in inner if len(rooms_of(name)) > 1)]
+    return [PACKAGE, *(name for name in inner if len(components_of(name)) > 1)]
 
 
-def rooms_of(package: str) -> list[str]:
-    return sorted(room for room in graph().find_children(package) if room != GENERATED)
+def components_of(package: str) -> list[str]:
+    return sorted(room for room in import_graph().find_children(package) if room != GENERATED)
 
 
-def of_rooms(package: str) -> dict[str, object]:
-    arrows = {room: set(below(room, rooms_of(package))) for room in rooms_of(package)}
-    circles = circles_of(arrows)
+def measure_imports(package: str) -> dict[str, object]:
+    arrows = {
+        room: set(imported_components(room, components_of(package)))
+        for room in components_of(package)
+    }
+    circles = cycles_of(arrows)
     return {
         "rooms": len(arrows),
         "arrows": sum(len(targets) for targets in arrows.values()),
-        "floors": floors_of(arrows, circles),
+        "floors": count_layers(arrows, circles),
         "circles": [sorted(circle) for circle in circles],
     }
 
 
-def below(room: str, rooms: list[str]) -> Iterator[str]:
-    inside = {room, *graph().find_descendants(room)}
+def imported_components(room: str, rooms: list[str]) -> Iterator[str]:
+    inside = {room, *import_graph().find_descendants(room)}
     for module in inside:
-        for imported in graph().find_modules_directly_imported_by(module):
+        for imported in import_graph().find_modules_directly_imported_by(module):
             for other in rooms:
                 if other != room and (imported == other or imported.startswith(f"{other}.")):
                     yield other
 
 
-def reached(arrows: Arrows, start: str) -> set[str]:
+def reachable_from(arrows: Imports, start: str) -> set[str]:
     found: set[str] = set()
     ahead = list(arrows[start])
     while ahead:
@@ -127,9 +130,9 @@ def reached(arrows: Arrows, start: str) -> set[str]:
     return found
 
 
-def circles_of(arrows: Arrows) -> list[frozenset[str]]:
+def cycles_of(arrows: Imports) -> list[frozenset[str]]:
     """Return the groups of rooms each of which reaches every other one of its group."""
-    ways = {room: reached(arrows, room) for room in arrows}
+    ways = {room: reachable_from(arrows, room) for room in arrows}
     groups = {
         frozenset(other for other in arrows if other in ways[room] and room in ways[other])
         for room in arrows
@@ -137,7 +140,7 @@ def circles_of(arrows: Arrows) -> list[frozenset[str]]:
     return sorted((group for group in groups if group), key=sorted)
 
 
-def floors_of(arrows: Arrows, circles: list[frozenset[str]]) -> int:
+def count_layers(arrows: Imports, circles: list[frozenset[str]]) -> int:
     group_of = {room: circle for circle in circles for room in circle}
 
     def group(room: str) -> frozenset[str]:

@@ -16,21 +16,21 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from gcsched.cli.commands.serve import fastest_loop
+from gcsched.cli.commands.serve import find_loop_factory
 from gcsched.pb import task_pb2
 from tests.chaos.callers import Callers
 from tests.chaos.verdict import Evidence, problems
-from tests.measure.spine import (
+from tests.measure.delivery import (
     Figures,
-    a_folder,
-    mails,
-    soon,
+    a_temporary_folder,
+    mail_figures,
+    run_metadata,
+    seconds_from_now,
     states,
-    surroundings,
 )
-from tests.scenarios.cluster import Stage, a_stage, quantile, timed
+from tests.scenarios.cluster import Cluster, a_cluster, quantile, time_call
 from tests.support.relay.script import repeatable
-from tests.support.service import Stub, a_meet, published
+from tests.support.service_process import Stub, a_meet, stub_with_service_config
 from tests.support.wait import until
 
 Scenarios = dict[str, Callable[[Path], Coroutine[Any, Any, Figures]]]
@@ -44,29 +44,31 @@ A_MONTH_SECONDS = 30 * 24 * 3600.0
 
 
 @asynccontextmanager
-async def called(stage: Stage, *, per_second: float, seed: int = 1) -> AsyncIterator[Callers]:
+async def run_callers(
+    stage: Cluster, *, per_second: float, seed: int = 1
+) -> AsyncIterator[Callers]:
     """Let callers ask *per_second* while the block lasts, then wait until all is sent."""
     targets = [service.target for service in stage.services]
     callers = Callers(targets=targets, seed=seed, per_second=per_second, latest_due_seconds=4.0)
     stop = asyncio.Event()
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(callers.call_until(stop, patience=60))
+        tasks.create_task(callers.call_until(stop, max_wait=60))
         yield callers
         stop.set()
-    await until(lambda: stage.arrived() >= len(callers.due), within=120, every=0.5)
+    await until(lambda: stage.count_recipients() >= len(callers.due), within=120, every=0.5)
     await until(lambda: set(states(stage)) == {"SENT"}, within=60, every=1)
 
 
-def evidence(stage: Stage, callers: Callers, faults_ended: float) -> Evidence:
+def gather_evidence(stage: Cluster, callers: Callers, faults_ended: float) -> Evidence:
     return Evidence(
         on_uncertain="resend",
         due=callers.due,
         accepted=callers.accepted,
         codes=callers.codes,
-        words=callers.words,
-        gave_up=callers.gave_up,
+        error_details=callers.error_details,
+        unanswered=callers.unanswered,
         documents=stage.jobs(),
-        arrivals=[(entry["recipient"], entry["time"]) for entry in stage.entries()],
+        arrivals=[(entry["recipient"], entry["time"]) for entry in stage.ledger_entries()],
         relay_faults=Counter(),
         faults_ended=faults_ended,
     )
@@ -89,42 +91,42 @@ def figures(seen: Evidence) -> Figures:
 async def kills(folder: Path) -> Figures:
     """SIGKILL one of three replicas at random instants, 100 times, under 200 mails/s."""
     chance = repeatable("kills")
-    async with a_stage(folder, services=3) as stage:
-        async with called(stage, per_second=MAILS_PER_SECOND) as callers:
+    async with a_cluster(folder, services=3) as stage:
+        async with run_callers(stage, per_second=MAILS_PER_SECOND) as callers:
             for _ in range(KILLS):
                 await asyncio.sleep(chance.uniform(0.2, 2.0))
                 victim = chance.choice(stage.services)
                 await victim.kill()
                 await asyncio.sleep(chance.uniform(0.0, 1.0))
                 await victim.start()
-        return {"kills": KILLS, **figures(evidence(stage, callers, time.time()))}
+        return {"kills": KILLS, **figures(gather_evidence(stage, callers, time.time()))}
 
 
 async def redis_away(folder: Path, trouble: str) -> Figures:
     """Redis stopped or frozen for two minutes while 200 mails/s are due."""
-    async with a_stage(folder, services=2) as stage:
-        async with called(stage, per_second=MAILS_PER_SECOND) as callers:
+    async with a_cluster(folder, services=2) as stage:
+        async with run_callers(stage, per_second=MAILS_PER_SECOND) as callers:
             await asyncio.sleep(BEFORE_SECONDS)
             if trouble == "stopped":
                 stage.valkey.kill()
             else:
-                stage.valkey.stop_signal()
+                stage.valkey.freeze()
             await asyncio.sleep(AWAY_SECONDS)
             if trouble == "stopped":
                 await stage.valkey.start()
             else:
-                stage.valkey.cont()
+                stage.valkey.resume()
             await asyncio.sleep(AFTER_SECONDS)
-        return figures(evidence(stage, callers, time.time()))
+        return figures(gather_evidence(stage, callers, time.time()))
 
 
 async def rolling(folder: Path) -> Figures:
     """Replace three replicas one after the other, twice, under 300 calls/s and 200 mails/s."""
-    async with a_stage(folder, services=3) as stage:
+    async with a_cluster(folder, services=3) as stage:
         target = "ipv4:" + ",".join(service.target for service in stage.services)
         calls, stop = Counter[str](), asyncio.Event()
-        async with published(target) as stub, asyncio.TaskGroup() as tasks:
-            asking = tasks.create_task(ask_on_and_on(stub, calls, stop))
+        async with stub_with_service_config(target) as stub, asyncio.TaskGroup() as tasks:
+            asking = tasks.create_task(call_continuously(stub, calls, stop))
             for service in [*stage.services, *stage.services]:
                 await asyncio.sleep(BETWEEN_RESTARTS_SECONDS)
                 await service.stop()
@@ -132,27 +134,27 @@ async def rolling(folder: Path) -> Figures:
             await asyncio.sleep(BETWEEN_RESTARTS_SECONDS)
             stop.set()
             asked = await asking
-        await until(lambda: stage.arrived() >= asked, within=60, every=0.5)
+        await until(lambda: stage.count_recipients() >= asked, within=60, every=0.5)
         await until(lambda: states(stage)["SENT"] >= asked, within=60, every=1)
         jobs = [job for job in stage.jobs() if job["state"] == "SENT"]
         return {
             "restarts": 2 * len(stage.services),
             "calls": dict(calls),
-            **mails(stage, asked),
+            **mail_figures(stage, asked),
             "attempts_charged": dict(Counter(job["attempt"] for job in jobs)),
         }
 
 
-async def ask_on_and_on(stub: Stub, codes: Counter[str], stop: asyncio.Event) -> int:
+async def call_continuously(stub: Stub, codes: Counter[str], stop: asyncio.Event) -> int:
     """Ask 300 times a second; give how many of the mails were due, two of three."""
     begun, number = time.monotonic(), 0
 
     async def ask(request: task_pb2.MeetRequest) -> None:
-        codes[(await timed(stub, request)).code] += 1
+        codes[(await time_call(stub, request)).code] += 1
 
     async with asyncio.TaskGroup() as tasks:
         while not stop.is_set():
-            due = soon(2) if number % 3 else soon(A_MONTH_SECONDS)
+            due = seconds_from_now(2) if number % 3 else seconds_from_now(A_MONTH_SECONDS)
             tasks.create_task(ask(a_meet(number, timestamp=due)))
             number += 1
             await asyncio.sleep(begun + number / 300 - time.monotonic())
@@ -174,9 +176,12 @@ def run_scenarios(module: str, about: str | None, scenarios: Scenarios) -> None:
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     command = " ".join(["python -m", module, *sys.argv[1:]])
-    seen: Figures = {"surroundings": {**surroundings(), "command": command}}
+    seen: Figures = {"surroundings": {**run_metadata(), "command": command}}
     for name in options.scenarios:
-        with a_folder() as folder, asyncio.Runner(loop_factory=fastest_loop()) as runner:
+        with (
+            a_temporary_folder() as folder,
+            asyncio.Runner(loop_factory=find_loop_factory()) as runner,
+        ):
             seen[name] = runner.run(scenarios[name](folder))
         print(name, json.dumps(seen[name]), flush=True)
         if options.json:

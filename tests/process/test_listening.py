@@ -7,28 +7,28 @@ from collections.abc import Iterator
 
 import pytest
 
-from gcsched.dev.listen import free_or_any
+from gcsched.dev.listen import choose_free_address
 from gcsched.errors import CannotListen
-from gcsched.process.listening import cannot_listen, refuse_taken
+from gcsched.process.listening import check_can_listen, make_listen_error
 from tests.support.ports import free_port
 
 
 @pytest.fixture
-def taken() -> Iterator[int]:
+def taken_port() -> Iterator[int]:
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield server.getsockname()[1]
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:0", "0.0.0.0:0", "localhost:0"])
 def test_a_free_address_is_no_trouble(address: str) -> None:
-    refuse_taken(address, "--grpc")
+    check_can_listen(address, "--grpc")
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:", "0.0.0.0:", "localhost:"])
 def test_a_taken_one_is_refused_by_the_name_of_its_option(taken: int, host: str) -> None:
     address = f"{host}{taken}"
     with pytest.raises(CannotListen) as caught:
-        refuse_taken(address, "--grpc")
+        check_can_listen(address, "--grpc")
 
     assert str(caught.value) == (
         f"cannot listen on {address}: another program listens there; "
@@ -39,9 +39,9 @@ def test_a_taken_one_is_refused_by_the_name_of_its_option(taken: int, host: str)
 def test_a_port_is_shared_with_those_who_share_it_only() -> None:
     with socket.create_server(("127.0.0.1", 0), reuse_port=True) as server:
         address = f"127.0.0.1:{server.getsockname()[1]}"
-        refuse_taken(address, "--grpc", is_shared=True)
+        check_can_listen(address, "--grpc", is_shared=True)
         with pytest.raises(CannotListen):
-            refuse_taken(address, "--grpc")
+            check_can_listen(address, "--grpc")
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_a_port_is_shared_with_those_who_share_it_only() -> None:
 )
 def test_an_address_that_is_not_ours_is_refused(address: str, words: str) -> None:
     with pytest.raises(CannotListen) as caught:
-        refuse_taken(address, "--grpc")
+        check_can_listen(address, "--grpc")
 
     assert str(caught.value) == f"cannot listen on {address}: {words}"
 
@@ -105,7 +105,9 @@ def test_what_the_system_does_not_allow_says_what_to_do(
 ) -> None:
     error = OSError(number, os.strerror(number))
 
-    assert str(cannot_listen(error, address, "--grpc")) == f"cannot listen on {address}: {words}"
+    assert (
+        str(make_listen_error(error, address, "--grpc")) == f"cannot listen on {address}: {words}"
+    )
 
 
 def test_a_port_whose_last_connection_just_ended_is_free() -> None:
@@ -119,15 +121,15 @@ def test_a_port_whose_last_connection_just_ended_is_free() -> None:
         accepted.close()
         client.recv(1)
 
-    refuse_taken(f"127.0.0.1:{port}", "--grpc")
+    check_can_listen(f"127.0.0.1:{port}", "--grpc")
 
 
 def test_a_taken_address_gives_way_to_any_free_port_of_its_host(taken: int) -> None:
-    assert free_or_any(f"127.0.0.1:{taken}", beside="127.0.0.1:1") == "127.0.0.1:0"
+    assert choose_free_address(f"127.0.0.1:{taken}", avoid="127.0.0.1:1") == "127.0.0.1:0"
 
 
 def test_a_free_address_is_taken_unless_somebody_else_is_to_have_it() -> None:
     free = f"127.0.0.1:{free_port()}"
 
-    assert free_or_any(free, beside="127.0.0.1:1") == free
-    assert free_or_any(free, beside=free) == "127.0.0.1:0"
+    assert choose_free_address(free, avoid="127.0.0.1:1") == free
+    assert choose_free_address(free, avoid=free) == "127.0.0.1:0"

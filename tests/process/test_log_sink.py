@@ -21,7 +21,7 @@ def a_pipe() -> Iterator[tuple[int, int]]:
             os.close(end)
 
 
-def fill(writing: int) -> int:
+def fill_pipe(writing: int) -> int:
     """Write until the pipe takes no more; give how much it took. Nobody reads."""
     os.set_blocking(writing, False)
     took = 0
@@ -33,7 +33,7 @@ def fill(writing: int) -> int:
     return took
 
 
-def read(reading: int, count: int) -> list[str]:
+def read_lines(reading: int, count: int) -> list[str]:
     """Read *count* lines; give them without their breaks."""
     text = b""
     while text.count(b"\n") < count:
@@ -47,14 +47,14 @@ def test_lines_come_out_whole_and_in_their_order() -> None:
         for first in range(0, 2000, 10):
             for line in lines[first : first + 10]:
                 sink.write(line + "\n")
-            assert read(reading, 10) == lines[first : first + 10]
+            assert read_lines(reading, 10) == lines[first : first + 10]
 
     assert sink.dropped == 0
 
 
 async def test_while_nobody_reads_lines_are_dropped_counted_and_told_of() -> None:
     with a_pipe() as (reading, writing), LogSink(writing, most_lines=50) as sink:
-        took = fill(writing)
+        took = fill_pipe(writing)
         begun = time.perf_counter()
         for number in range(1000):
             sink.write(f"line {number}\n")
@@ -66,7 +66,7 @@ async def test_while_nobody_reads_lines_are_dropped_counted_and_told_of() -> Non
         kept = 1000 - sink.dropped
         while took > 0:
             took -= len(os.read(reading, min(took, 65536)))
-        lines = read(reading, kept + 1)
+        lines = read_lines(reading, kept + 1)
 
         assert lines == [
             *(f"line {number}" for number in range(50)),
@@ -80,7 +80,7 @@ async def test_while_nobody_reads_lines_are_dropped_counted_and_told_of() -> Non
 
 def test_octets_are_limited_as_lines_are() -> None:
     with a_pipe() as (_, writing), LogSink(writing, most_bytes=1000) as sink:
-        fill(writing)
+        fill_pipe(writing)
         for _ in range(10):
             sink.write("x" * 499 + "\n")
 
@@ -91,7 +91,7 @@ def test_octets_are_limited_as_lines_are() -> None:
 def test_the_farewell_to_a_pipe_that_nobody_reads_takes_a_second_at_most() -> None:
     with a_pipe() as (_, writing):
         with LogSink(writing) as sink:
-            fill(writing)
+            fill_pipe(writing)
             sink.write("last words\n")
             begun = time.perf_counter()
 
@@ -119,7 +119,7 @@ def test_text_that_is_no_unicode_is_written_with_escapes() -> None:
     with a_pipe() as (reading, writing), LogSink(writing) as sink:
         sink.write("half a pair: \ud83d, an umlaut: ä\n")
 
-        assert read(reading, 1) == ["half a pair: \\ud83d, an umlaut: ä"]
+        assert read_lines(reading, 1) == ["half a pair: \\ud83d, an umlaut: ä"]
 
 
 async def test_a_line_written_by_a_destructor_inside_write_deadlocks_nothing() -> None:
@@ -135,7 +135,7 @@ async def test_a_line_written_by_a_destructor_inside_write_deadlocks_nothing() -
         sink.write(Nested("outer\n"))
 
         await until(lambda: sink.drain(0.5))
-        assert sorted(read(reading, 2)) == ["inner", "outer"]
+        assert sorted(read_lines(reading, 2)) == ["inner", "outer"]
 
 
 def test_a_line_after_the_farewell_is_written_by_whoever_drains() -> None:
@@ -145,14 +145,14 @@ def test_a_line_after_the_farewell_is_written_by_whoever_drains() -> None:
         sink.write("process ended hard " + "x" * 5000 + "\n")
 
         assert sink.drain()
-        assert read(reading, 2) == ["in time", "process ended hard " + "x" * 5000]
+        assert read_lines(reading, 2) == ["in time", "process ended hard " + "x" * 5000]
 
 
 def test_a_line_after_the_farewell_waits_for_no_reader() -> None:
     with a_pipe() as (_, writing):
         with LogSink(writing) as sink:
             pass
-        fill(writing)
+        fill_pipe(writing)
         sink.write("lost\n")
         begun = time.perf_counter()
 

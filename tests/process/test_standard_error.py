@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from gcsched.process.standard_error import redirected, without_waiting
-from tests.support.log_troubles import a_small_pipe
+from gcsched.process.standard_error import redirect_standard_error, reopen_nonblocking
+from tests.support.unwritable_logs import a_small_pipe
 from tests.support.wait import until
 
 
@@ -37,7 +37,7 @@ def divide_by(number: int) -> float:
 async def test_libraries_and_tracebacks_are_heard(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(threading, "excepthook", threading.__excepthook__)  # pytest has its own
     heard: list[str] = []
-    with redirected(heard.append):
+    with redirect_standard_error(heard.append):
         os.write(2, b"E0000 01:02:03 1 chttp2_transport.cc:1] words of C\n")
         await until(lambda: len(heard) == 1)
         traceback.print_exception(ZeroDivisionError())
@@ -54,7 +54,7 @@ async def test_libraries_and_tracebacks_are_heard(monkeypatch: pytest.MonkeyPatc
 def test_afterwards_all_is_as_before() -> None:
     stream, before = sys.stderr, os.fstat(2)
 
-    with redirected(lambda _: None):
+    with redirect_standard_error(lambda _: None):
         assert os.fstat(2) != before
 
     assert sys.stderr is stream
@@ -68,7 +68,7 @@ def test_a_flood_while_nothing_is_read_holds_up_nobody() -> None:
     def on_text(_: str) -> None:
         hold.wait(10)
 
-    with redirected(on_text):
+    with redirect_standard_error(on_text):
         begun = time.perf_counter()
         for _ in range(200):
             sys.stderr.write("x" * 65_536)
@@ -83,7 +83,7 @@ def test_last_words_do_not_wait_for_a_pipe_that_stands_still(tmp_path: Path) -> 
     reading, path = a_small_pipe(tmp_path, is_full=True)
     writing = os.open(path, os.O_WRONLY)
     with os.fdopen(reading, "rb"), os.fdopen(writing, "wb"), standard_error_at(writing):
-        with redirected(lambda _: None):
+        with redirect_standard_error(lambda _: None):
             pass
 
         assert not os.get_blocking(2)
@@ -104,7 +104,7 @@ def test_last_words_go_to_a_socket_that_has_room(*, is_full: bool) -> None:
         with suppress(BlockingIOError):
             while is_full:
                 theirs.send(b"x", socket.MSG_DONTWAIT)
-        with redirected(lambda _: None):
+        with redirect_standard_error(lambda _: None):
             pass
 
         assert select.select([], [2], [], 0)[1], "else the write would wait"
@@ -117,7 +117,7 @@ def test_last_words_come_after_what_others_wrote_to_the_same_file(tmp_path: Path
     """Those who share an opened file share the place in it: a new opening would not."""
     log = tmp_path / "log"
     with log.open("wb", buffering=0) as shared, standard_error_at(shared.fileno()):
-        with redirected(lambda _: None):
+        with redirect_standard_error(lambda _: None):
             pass
         os.write(2, b"ours\n")
         shared.write(b"theirs\n")
@@ -129,7 +129,7 @@ def test_last_words_come_after_what_others_wrote_to_the_same_file(tmp_path: Path
 def test_what_must_not_wait_gets_an_opening_of_its_own() -> None:
     reading, writing = os.pipe()
     with os.fdopen(reading, "rb"), os.fdopen(writing, "wb"):
-        traces = without_waiting(writing)
+        traces = reopen_nonblocking(writing)
 
         assert traces is not None
         assert not os.get_blocking(traces.fileno())

@@ -2,12 +2,12 @@
 
 import time
 
-from gcsched.process.watchdog import FAILED, Watchdog
+from gcsched.process.watchdog import EXIT_FAILURE, Watchdog
 from tests.support.wait import until
 
 
 def a_watchdog(ends: list[object]) -> Watchdog:
-    dog = Watchdog(last_act=lambda: ends.append("last act"), end=ends.append)
+    dog = Watchdog(before_exit=lambda: ends.append("last act"), end=ends.append)
     dog.start()
     return dog
 
@@ -18,7 +18,7 @@ async def test_it_ends_the_process_after_the_last_act() -> None:
     a_watchdog(ends).arm(0.05, "it hangs")
 
     await until(lambda: len(ends) == 2)
-    assert ends == ["last act", FAILED]
+    assert ends == ["last act", EXIT_FAILURE]
 
 
 async def test_the_earliest_order_counts() -> None:

@@ -5,14 +5,14 @@ import re
 from gcsched.pb import task_pb2
 from gcsched.rpc.status import STATUS
 from tests.generate import contract
-from tests.generate.api_reference import PAGE, fresh
+from tests.generate.api_reference import PAGE, regenerate_page
 
 TEXT = PAGE.read_text(encoding="utf-8")
 HEADINGS = re.findall(r"^#+ (.+)$", TEXT, re.MULTILINE)
 
 
 def test_the_reference_is_up_to_date() -> None:
-    assert fresh(TEXT) == TEXT, "docs/api.md is out of date: run `poe api-docs`"
+    assert regenerate_page(TEXT) == TEXT, "docs/api.md is out of date: run `poe api-docs`"
 
 
 def test_every_name_of_the_contract_is_told_once() -> None:
@@ -42,8 +42,8 @@ def test_a_comment_before_or_behind_is_the_meaning() -> None:
 
 
 def test_every_message_method_and_reason_says_something() -> None:
-    read = contract.read()
-    silent = [each.name for each in read.methods() if not each.says]
+    read = contract.read_contract()
+    silent = [each.name for each in read.methods() if not each.comment]
 
     assert silent == []
     assert all(f"| `{reason}` |" in TEXT for _, reason in STATUS.values())

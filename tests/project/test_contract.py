@@ -9,7 +9,7 @@ from google.protobuf.message import DecodeError
 from grpc_tools import protoc
 
 from gcsched.pb import task_pb2
-from gcsched.rpc.contract import published_file, published_text
+from gcsched.rpc.contract import build_published_file, replace_internal_names
 from tests.generate import contract
 
 OLD = Path(__file__).parents[1] / "e2e" / "old_client"
@@ -27,7 +27,7 @@ def old(tmp_path_factory: pytest.TempPathFactory) -> descriptor_pb2.FileDescript
 
 @pytest.fixture(scope="module")
 def new() -> descriptor_pb2.FileDescriptorProto:
-    return contract.read().file
+    return contract.read_contract().file
 
 
 def fields(file: descriptor_pb2.FileDescriptorProto) -> Iterator[tuple[object, ...]]:
@@ -88,7 +88,7 @@ def test_what_the_service_publishes_is_what_protoc_reads(
     for message in as_read.message_type:
         without_json_names(message)
 
-    assert published_file() == as_read
+    assert build_published_file() == as_read
 
 
 def without_json_names(message: descriptor_pb2.DescriptorProto) -> None:
@@ -103,4 +103,4 @@ def test_an_error_of_protobuf_names_the_published_message() -> None:
     with pytest.raises(DecodeError) as caught:
         task_pb2.MeetRequest.FromString(b"\xff")
 
-    assert "'scheduler.MeetRequest'" in published_text(str(caught.value))
+    assert "'scheduler.MeetRequest'" in replace_internal_names(str(caught.value))

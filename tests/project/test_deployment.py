@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from gcsched import __version__
-from gcsched.config.settings import Settings, load, unknown_names
+from gcsched.config.settings import Settings, find_unknown_names, read_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
@@ -24,7 +24,7 @@ SERVICES: dict[str, Any] = COMPOSE["services"]
 DEPLOYMENT, _ = yaml.safe_load_all((ROOT / "deploy/kubernetes.yaml").read_text(encoding="utf-8"))
 POD = DEPLOYMENT["spec"]["template"]["spec"]
 SECRETS = ROOT / "deploy" / "secrets"
-WRITTEN = [ROOT / "Dockerfile", ROOT / "compose.yaml", ROOT / "deploy/kubernetes.yaml"]
+DEPLOYMENT_FILES = [ROOT / "Dockerfile", ROOT / "compose.yaml", ROOT / "deploy/kubernetes.yaml"]
 
 
 def instructions(name: str) -> list[str]:
@@ -51,12 +51,12 @@ def secrets(tmp_path: Path) -> Path:
     return Path(shutil.copytree(SECRETS, tmp_path / "secrets", ignore=made_here))
 
 
-@pytest.mark.parametrize("file", WRITTEN, ids=lambda file: file.name)
+@pytest.mark.parametrize("file", DEPLOYMENT_FILES, ids=lambda file: file.name)
 def test_only_settings_that_exist_are_named(file: Path) -> None:
     named = set(re.findall(r"GCSCHED_[A-Z_]+", file.read_text(encoding="utf-8")))
     as_files = set(re.findall(r"\bgcsched_[a-z_]+", file.read_text(encoding="utf-8")))
 
-    unknown = unknown_names(dict.fromkeys(named | {name.upper() for name in as_files}, "x"))
+    unknown = find_unknown_names(dict.fromkeys(named | {name.upper() for name in as_files}, "x"))
     assert unknown == []
 
 
@@ -102,7 +102,7 @@ def test_gcsched_and_its_stores_know_the_same_passwords(secrets: Path) -> None:
     make_secrets(secrets)
     given = SERVICES["gcsched"]["environment"] | {"GCSCHED_SECRETS_DIR": str(secrets)}
 
-    settings = load(given)
+    settings = read_settings(given)
 
     password = (secrets / "mongo_gcsched_password").read_text().strip()
     assert f"//gcsched:{password}@mongo:27017/" in settings.mongo_uri.get_secret_value()
@@ -116,7 +116,7 @@ def test_the_manifest_is_a_complete_set_of_settings(secrets: Path) -> None:
     (secrets / "gcsched_smtp_password").write_text("s3cret")
     given = {variable["name"]: variable["value"] for variable in POD["containers"][0]["env"]}
 
-    settings = load(given | {"GCSCHED_SECRETS_DIR": str(secrets)})
+    settings = read_settings(given | {"GCSCHED_SECRETS_DIR": str(secrets)})
 
     assert settings.smtp_security == "starttls"
 

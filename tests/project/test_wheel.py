@@ -35,7 +35,7 @@ def output_of(*arguments: str | Path, folder: Path, path: Path | None = None) ->
 
 
 @pytest.fixture(scope="module")
-def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def unpacked_wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
     output_of("-m", "hatchling", "build", "-t", "wheel", "-d", folder, folder=ROOT)
     (wheel,) = folder.glob("*.whl")

@@ -9,10 +9,10 @@ import grpc
 import pytest
 
 from gcsched.pb import task_pb2
-from tests.support.app import Running, a_setting, running
+from tests.support.in_process_app import RunningApp, make_settings, running_app
 from tests.support.relay.server import Relay
-from tests.support.service import Stub, a_meet, scheduler
-from tests.support.status_details import reason, status_of, violations
+from tests.support.service_process import Stub, a_meet, scheduler_stub
+from tests.support.status_details import error_reason, status_of, violations
 from tests.support.wait import until
 
 Response = task_pb2.MeetResponse
@@ -25,7 +25,7 @@ async def batch(stub: Stub, requests: Iterable[task_pb2.MeetRequest]) -> Answers
     return list(reply.answers)
 
 
-async def ids(app: Running) -> dict[str, str]:
+async def ids(app: RunningApp) -> dict[str, str]:
     """Give employee → job id, as MongoDB has them."""
     return {job["empid"]: job["_id"] async for job in app.resources.mongo.jobs.find()}
 
@@ -34,7 +34,9 @@ def later(number: int, **others: Any) -> task_pb2.MeetRequest:
     return a_meet(number, timestamp=int(time.time()) // HOUR * HOUR + 2 * HOUR, **others)
 
 
-async def test_a_thousand_are_stored_and_answered_in_their_order(stub: Stub, app: Running) -> None:
+async def test_a_thousand_are_stored_and_answered_in_their_order(
+    stub: Stub, app: RunningApp
+) -> None:
     requests = [later(number) for number in range(1_000)]
 
     answers = await batch(stub, requests)
@@ -52,7 +54,7 @@ async def test_what_is_due_is_mailed(stub: Stub, relay: Relay) -> None:
     assert relay.violations == []
 
 
-async def test_one_that_is_wrong_never_spoils_its_neighbours(stub: Stub, app: Running) -> None:
+async def test_one_that_is_wrong_never_spoils_its_neighbours(stub: Stub, app: RunningApp) -> None:
     await stub.ScheduleMeet(later(1, request_id="R"))
     requests = [
         later(2, emailID="nobody", empName="\n"),
@@ -73,8 +75,8 @@ async def test_one_that_is_wrong_never_spoils_its_neighbours(stub: Stub, app: Ru
     assert [field for field, _ in violations(wrong.error)] == ["emailID", "empName"]
     assert (good.response.success, good.response.job_id) == (True, stored["EMP000003"])
     assert replayed.response.outcome == Response.REPLAYED
-    assert reason(reused.error) == ("REQUEST_ID_REUSED", {"job_id": stored["EMP000001"]})
-    assert reason(large.error)[0] == "REQUEST_TOO_LARGE"
+    assert error_reason(reused.error) == ("REQUEST_ID_REUSED", {"job_id": stored["EMP000001"]})
+    assert error_reason(large.error)[0] == "REQUEST_TOO_LARGE"
     assert (twin.response.outcome, twin.response.job_id) == (
         Response.REPLAYED,
         good.response.job_id,
@@ -97,7 +99,7 @@ async def test_an_error_in_a_batch_is_the_one_that_the_single_call_has(
 
 
 @pytest.mark.parametrize("count", [0, 1_001])
-async def test_a_batch_has_one_to_a_thousand(stub: Stub, app: Running, count: int) -> None:
+async def test_a_batch_has_one_to_a_thousand(stub: Stub, app: RunningApp, count: int) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await batch(stub, [later(number) for number in range(count)])
 
@@ -109,10 +111,10 @@ async def test_a_batch_has_one_to_a_thousand(stub: Stub, app: Running, count: in
 async def test_a_batch_counts_as_many_as_it_has(
     mongo_uri: str, redis_url: str, relay: Relay
 ) -> None:
-    settings = a_setting(
+    settings = make_settings(
         mongo=mongo_uri, redis=redis_url, relay_port=relay.port, admission_waiting="10"
     )
-    async with running(settings) as app, scheduler(app.target) as stub:
+    async with running_app(settings) as app, scheduler_stub(app.target) as stub:
         alone = await batch(stub, [later(number) for number in range(11)])
         answers = await asyncio.gather(
             *(batch(stub, [later(100 * n + number) for number in range(6)]) for n in range(1, 51)),
@@ -122,15 +124,17 @@ async def test_a_batch_counts_as_many_as_it_has(
         assert {answer.response.success for answer in alone} == {True}
         refused = [each for each in answers if isinstance(each, grpc.aio.AioRpcError)]
         assert {each.code() for each in refused} == {grpc.StatusCode.RESOURCE_EXHAUSTED}
-        assert {reason(status_of(each))[0] for each in refused} == {"OVERLOADED"}
+        assert {error_reason(status_of(each))[0] for each in refused} == {"OVERLOADED"}
         assert len(await ids(app)) == 11 + 6 * (50 - len(refused))
 
 
 async def test_one_notification_per_employee_and_window(
     mongo_uri: str, redis_url: str, relay: Relay
 ) -> None:
-    settings = a_setting(mongo=mongo_uri, redis=redis_url, relay_port=relay.port, dedup="employee")
-    async with running(settings) as app, scheduler(app.target) as stub:
+    settings = make_settings(
+        mongo=mongo_uri, redis=redis_url, relay_port=relay.port, dedup="employee"
+    )
+    async with running_app(settings) as app, scheduler_stub(app.target) as stub:
         first = await stub.ScheduleMeet(later(1, request_id="R"))
         again = await stub.ScheduleMeet(later(1, request_id="R"))
         other = await stub.ScheduleMeet(later(1, message="Something else"))
@@ -167,12 +171,12 @@ async def test_a_thousand_requests_with_everything_wrong_fit_into_one_answer(
 
     answers = await batch(stub, [later(n, labels=labels) for n in range(1_000)])
 
-    assert {reason(answer.error)[0] for answer in answers} == {"INVALID_REQUEST"}
+    assert {error_reason(answer.error)[0] for answer in answers} == {"INVALID_REQUEST"}
     assert len(violations(answers[0].error)) > 5
 
 
 async def test_what_is_too_late_is_told_for_itself_and_what_was_made_in_time_is_found(
-    stub: Stub, app: Running, relay: Relay
+    stub: Stub, app: RunningApp, relay: Relay
 ) -> None:
     then = int(time.time()) - 60
     first = await stub.ScheduleMeet(a_meet(1, timestamp=then))

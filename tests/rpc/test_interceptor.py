@@ -9,19 +9,19 @@ import grpc
 import pytest
 
 from gcsched.rpc.interceptor import CallInterceptor
-from gcsched.rpc.memory import Memory
-from gcsched.rpc.receiving import Receiver
+from gcsched.rpc.memory import MemoryBudget
+from gcsched.rpc.receiver import Receiver
 from tests.support.wait import until
 
 Context = Any
-Told = list[tuple[str, str, float]]
+ReportedCalls = list[tuple[str, str, float]]
 
 
-class Toy:
+class FakeService:
     """A service whose one method does what a test wants."""
 
     def __init__(self, act: Callable[[bytes, Context], Any]) -> None:
-        self.told: Told = []
+        self.reported: ReportedCalls = []
         self._act = act
         self.began = asyncio.Event()
 
@@ -33,9 +33,9 @@ class Toy:
         yield request
 
     @asynccontextmanager
-    async def served(self) -> AsyncIterator[grpc.aio.Channel]:
-        receiver = Receiver(Memory(2**20))
-        interceptor = CallInterceptor(lambda *told: self.told.append(told), receiver)
+    async def serve(self) -> AsyncIterator[grpc.aio.Channel]:
+        receiver = Receiver(MemoryBudget(2**20))
+        interceptor = CallInterceptor(lambda *told: self.reported.append(told), receiver)
         server = grpc.aio.server(interceptors=[interceptor])
         handlers: dict[str, Any] = {
             "Call": grpc.unary_unary_rpc_method_handler(self.call),
@@ -55,29 +55,29 @@ def call(channel: grpc.aio.Channel, timeout: float | None = None) -> Any:
     return channel.unary_unary("/toy.Toy/Call", bytes, bytes)(b"hello", timeout=timeout)
 
 
-def codes(toy: Toy) -> list[tuple[str, str]]:
-    return [(method, code) for method, code, _ in toy.told]
+def codes(toy: FakeService) -> list[tuple[str, str]]:
+    return [(method, code) for method, code, _ in toy.reported]
 
 
 async def test_an_answer_is_told_as_ok_with_its_time() -> None:
     async def echo(request: bytes, _: Context) -> bytes:
         return request
 
-    toy = Toy(echo)
-    async with toy.served() as channel:
+    toy = FakeService(echo)
+    async with toy.serve() as channel:
         answers = [await call(channel), await call(channel)]
 
     assert answers == [b"hello", b"hello"]
     assert codes(toy) == [("toy.Toy/Call", "OK")] * 2
-    assert all(0 <= seconds < 5 for *_, seconds in toy.told)
+    assert all(0 <= seconds < 5 for *_, seconds in toy.reported)
 
 
 async def test_an_abort_reaches_the_caller_as_it_was_made() -> None:
     async def refuse(_: bytes, context: Context) -> None:
         await context.abort(grpc.StatusCode.NOT_FOUND, "not here", (("why", "because"),))
 
-    toy = Toy(refuse)
-    async with toy.served() as channel:
+    toy = FakeService(refuse)
+    async with toy.serve() as channel:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await call(channel)
 
@@ -91,8 +91,8 @@ async def test_a_defect_is_told_as_unknown() -> None:
     async def break_(_: bytes, __: Context) -> None:
         raise ZeroDivisionError
 
-    toy = Toy(break_)
-    async with toy.served() as channel:
+    toy = FakeService(break_)
+    async with toy.serve() as channel:
         with pytest.raises(grpc.aio.AioRpcError):
             await call(channel)
 
@@ -104,34 +104,34 @@ async def hang(_: bytes, __: Context) -> None:
 
 
 async def test_a_caller_who_hangs_up_has_cancelled() -> None:
-    toy = Toy(hang)
-    async with toy.served() as channel:
+    toy = FakeService(hang)
+    async with toy.serve() as channel:
         under_way = call(channel)
         await until(toy.began.is_set)
 
         under_way.cancel()
-        await until(lambda: toy.told)
+        await until(lambda: toy.reported)
 
     await until(lambda: codes(toy) == [("toy.Toy/Call", "CANCELLED")])
 
 
 @pytest.mark.parametrize("seconds", [0.2, 1.0])  # the latter is rounded up on its way
 async def test_a_deadline_that_is_over_is_told_as_such(seconds: float) -> None:
-    toy = Toy(hang)
-    async with toy.served() as channel:
+    toy = FakeService(hang)
+    async with toy.serve() as channel:
         await channel.channel_ready()  # else the deadline may be over before the server hears of it
         with pytest.raises(grpc.aio.AioRpcError):
             await call(channel, timeout=seconds)
-        await until(lambda: toy.told)
+        await until(lambda: toy.reported)
 
     await until(lambda: codes(toy) == [("toy.Toy/Call", "DEADLINE_EXCEEDED")])
 
 
 async def test_a_stream_passes_untold() -> None:
-    toy = Toy(hang)
-    async with toy.served() as channel:
+    toy = FakeService(hang)
+    async with toy.serve() as channel:
         stream = channel.unary_stream("/toy.Toy/Stream", bytes, bytes)(b"hello")
         answers = [answer async for answer in stream]
 
     assert answers == [b"hello"]
-    assert toy.told == []
+    assert toy.reported == []

@@ -12,18 +12,23 @@ from structlog.testing import capture_logs
 
 from gcsched.adapters.mongo.connection import open_mongo
 from gcsched.pb import task_pb2
-from tests.support.app import a_setting, ask_for, running
-from tests.support.poisons import in_jobs, in_other_collections, no_text, store
+from tests.support.in_process_app import make_settings, running_app, schedule_mails
+from tests.support.poisons import (
+    a_non_utf8_job,
+    poison_jobs,
+    poison_other_collections,
+    store_poisons,
+)
 from tests.support.relay.server import Relay
 from tests.support.rows import Row
-from tests.support.service import Stub, scheduler
-from tests.support.status_details import reason, status_of
+from tests.support.service_process import Stub, scheduler_stub
+from tests.support.status_details import error_reason, status_of
 from tests.support.wait import until
 
 List = task_pb2.ListJobsRequest
 GOOD = 30
-IN_THE_SUITE = ("SCHEDULED", "QUEUED", "begun orphan")
-TOLD_TO_CALLERS = {"JOB_UNREADABLE", "RECIPIENT_NOT_FOUND"}
+SUITE_STATES = ("SCHEDULED", "QUEUED", "begun orphan")
+EXPECTED_REASONS = {"JOB_UNREADABLE", "RECIPIENT_NOT_FOUND"}
 EVENTS_OF_DEFECTS = {"call failed", "delivery broke", "sweep waits", "claiming waits"}
 
 
@@ -35,12 +40,12 @@ def raw(raw: Database[Row]) -> Database[Row]:
 
 
 @pytest.fixture
-async def spoilt(mongo_uri: str, raw: Database[Row]) -> int:
+async def poisoned_count(mongo_uri: str, raw: Database[Row]) -> int:
     """Spoil every field in every way, before the service begins."""
     async with open_mongo(mongo_uri) as mongo:
         await mongo.prepare()
-    stored = store(raw, [*in_jobs(states=IN_THE_SUITE), *in_other_collections()])
-    raw["jobs"].insert_one(no_text())
+    stored = store_poisons(raw, [*poison_jobs(states=SUITE_STATES), *poison_other_collections()])
+    raw["jobs"].insert_one(a_non_utf8_job())
     raw["runs"].insert_one({"_id": "sweep", "started": "x"})
     raw["runs"].insert_one({"_id": f"daily:{datetime.now(UTC).date()}", "moved": "x"})
     return stored
@@ -49,25 +54,25 @@ async def spoilt(mongo_uri: str, raw: Database[Row]) -> int:
 async def test_whatever_is_spoilt_the_others_are_sent_and_told(
     spoilt: int, mongo_uri: str, redis_url: str, relay: Relay, raw: Database[Row]
 ) -> None:
-    settings = a_setting(mongo=mongo_uri, redis=redis_url, relay_port=relay.port)
+    settings = make_settings(mongo=mongo_uri, redis=redis_url, relay_port=relay.port)
 
     with capture_logs() as logs:
-        async with running(settings) as app, scheduler(app.target) as stub:
-            await ask_for(app, GOOD)
-            await until(lambda: good(relay) == GOOD, within=30)
+        async with running_app(settings) as app, scheduler_stub(app.target) as stub:
+            await schedule_mails(app, GOOD)
+            await until(lambda: count_good_mails(relay) == GOOD, within=30)
             await until(lambda: has_swept(raw), within=30)
-            reasons = {each async for each in refusals(stub, raw)}
-            await ask_for(app, GOOD, begin=GOOD)
-            await until(lambda: good(relay) == 2 * GOOD, within=30)
+            reasons = {each async for each in call_all_methods(stub, raw)}
+            await schedule_mails(app, GOOD, first=GOOD)
+            await until(lambda: count_good_mails(relay) == 2 * GOOD, within=30)
 
     assert spoilt > 3_000
-    assert reasons <= TOLD_TO_CALLERS
+    assert reasons <= EXPECTED_REASONS
     assert {log["event"] for log in logs}.isdisjoint(EVENTS_OF_DEFECTS)
     assert "job unreadable" in {log["event"] for log in logs}
     assert raw["jobs"].count_documents({"state": "UNREADABLE"}) > 1_000
 
 
-def good(relay: Relay) -> int:
+def count_good_mails(relay: Relay) -> int:
     return len({kept.recipient for kept in relay.ledger if kept.recipient.endswith("@bench.test")})
 
 
@@ -78,7 +83,7 @@ def has_swept(raw: Database[Row]) -> bool:
     return isinstance(note.get("started"), datetime) and not raw["jobs"].count_documents(queued)
 
 
-async def refusals(stub: Stub, raw: Database[Row]) -> AsyncIterator[str]:
+async def call_all_methods(stub: Stub, raw: Database[Row]) -> AsyncIterator[str]:
     """Call what reads or changes many jobs, and what asks for one; give why it was refused."""
     empid = task_pb2.JobFilter(empid="POISON")
     calls: list[tuple[str, Any]] = [
@@ -93,7 +98,7 @@ async def refusals(stub: Stub, raw: Database[Row]) -> AsyncIterator[str]:
         ("ForgetRecipient", task_pb2.ForgetRecipientRequest(empid="POISON")),
     ]
     for name, request in calls:
-        if (why := await refusal(stub, name, request)) is not None:
+        if (why := await read_error_reason(stub, name, request)) is not None:
             yield why
     for request in listings():
         seen = 0
@@ -121,9 +126,9 @@ def ids(raw: Database[Row], collection: str) -> list[str]:
     return [row["_id"] for row in found if 0 < len(row["_id"]) < 100][::25]
 
 
-async def refusal(stub: Stub, name: str, request: Any) -> str | None:
+async def read_error_reason(stub: Stub, name: str, request: Any) -> str | None:
     try:
         await getattr(stub, name)(request, timeout=20)
     except grpc.aio.AioRpcError as error:
-        return reason(status_of(error))[0]
+        return error_reason(status_of(error))[0]
     return None

@@ -15,10 +15,10 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
 )
 
 from gcsched.pb import task_pb2
-from tests.support.app import Running, a_setting, running
+from tests.support.in_process_app import RunningApp, make_settings, running_app
 from tests.support.relay.script import repeatable
 from tests.support.relay.server import Relay
-from tests.support.service import Stub, a_meet, scheduler
+from tests.support.service_process import Stub, a_meet, scheduler_stub
 from tests.support.status_details import details, status_of
 from tests.support.stores import own_mongod
 from tests.support.wait import until
@@ -94,7 +94,7 @@ async def test_a_request_over_64_kib_is_refused(stub: Stub) -> None:
 
 
 async def test_a_caller_who_hangs_up_loses_only_the_answer(
-    stub: Stub, relay: Relay, app: Running
+    stub: Stub, relay: Relay, app: RunningApp
 ) -> None:
     call = stub.ScheduleMeet(a_meet(1))
     await call.wait_for_connection()
@@ -112,14 +112,14 @@ async def test_a_store_that_is_silent_makes_unavailable_within_the_deadline(
     tmp_path: Path, redis_url: str, relay: Relay
 ) -> None:
     async with own_mongod(tmp_path) as mongod:
-        settings = a_setting(mongo=mongod.uri, redis=redis_url, relay_port=relay.port)
-        async with running(settings) as app, scheduler(app.target) as stub:
-            mongod.stop_signal()
+        settings = make_settings(mongo=mongod.uri, redis=redis_url, relay_port=relay.port)
+        async with running_app(settings) as app, scheduler_stub(app.target) as stub:
+            mongod.freeze()
             begun = time.monotonic()
             with pytest.raises(grpc.aio.AioRpcError) as caught:
                 await stub.ScheduleMeet(a_meet(1), timeout=1.5)
             took = time.monotonic() - begun
-            mongod.cont()
+            mongod.resume()
             first = await stub.ScheduleMeet(a_meet(1), timeout=20)
             again = await stub.ScheduleMeet(a_meet(1), timeout=20)
 
@@ -138,13 +138,13 @@ async def test_a_store_that_is_silent_ends_a_rehearsal_within_the_deadline(
     rehearsal = a_meet(1, validate_only=True)
     batch = task_pb2.BatchScheduleMeetsRequest(requests=[rehearsal, rehearsal])
     async with own_mongod(tmp_path) as mongod:
-        settings = a_setting(mongo=mongod.uri, redis=redis_url, relay_port=relay.port)
-        async with running(settings) as app, scheduler(app.target) as stub:
-            mongod.stop_signal()
+        settings = make_settings(mongo=mongod.uri, redis=redis_url, relay_port=relay.port)
+        async with running_app(settings) as app, scheduler_stub(app.target) as stub:
+            mongod.freeze()
             alone = stub.ScheduleMeet(rehearsal, timeout=1.5)
             together = await stub.BatchScheduleMeets(batch, timeout=1.5)
             code = await alone.code()
-            mongod.cont()
+            mongod.resume()
 
     assert code is grpc.StatusCode.UNAVAILABLE
     assert [each.error.code for each in together.answers] == [code_pb2.UNAVAILABLE] * 2
@@ -155,15 +155,15 @@ async def test_a_frozen_store_holds_so_many_calls_and_no_more(
 ) -> None:
     most, rest = 20, 2_480  # more than gRPC itself would keep unread
     async with own_mongod(tmp_path) as mongod:
-        settings = a_setting(
+        settings = make_settings(
             mongo=mongod.uri,
             redis=redis_url,
             relay_port=relay.port,
             admission_waiting=str(most),
         )
-        async with running(settings) as app, scheduler(app.target) as stub:
+        async with running_app(settings) as app, scheduler_stub(app.target) as stub:
             await stub.ScheduleMeet(a_meet(0))
-            mongod.stop_signal()
+            mongod.freeze()
             begun = time.monotonic()
             calls = [
                 asyncio.ensure_future(stub.ScheduleMeet(a_meet(n), timeout=20))
@@ -174,7 +174,7 @@ async def test_a_frozen_store_holds_so_many_calls_and_no_more(
             with pytest.raises(grpc.aio.AioRpcError) as unread:
                 await stub.ScheduleMeet(a_meet(1, emailID="nobody"))
             refused = [call for call in calls if call.done()]
-            mongod.cont()
+            mongod.resume()
             kept = await asyncio.gather(*(call for call in calls if call not in refused))
 
     errors = [call.exception() for call in refused] + [unread.value]
@@ -215,7 +215,7 @@ def a_bad_request(chance: random.Random) -> task_pb2.MeetRequest:
     """Spoil one to three fields of a good request."""
     evil = "\r\n\x00\x85\u2028\u2029\x1b\x7f"
 
-    def spoiled(text: str) -> str:
+    def inject_text(text: str) -> str:
         where = chance.randrange(len(text))
         return text[:where] + chance.choice(evil) + "Bcc: x@evil.test" + text[where:]
 
@@ -226,14 +226,20 @@ def a_bad_request(chance: random.Random) -> task_pb2.MeetRequest:
                 request.timestamp = chance.choice([-1, -(2**63), 2**63 - 1, 1672531200000, 10**10])
             case "emailID":
                 request.emailID = chance.choice(
-                    [spoiled("ada@example.org"), "", "a@b@c.org", "a b@c.org", "x" * 300 + "@c.org"]
+                    [
+                        inject_text("ada@example.org"),
+                        "",
+                        "a@b@c.org",
+                        "a b@c.org",
+                        "x" * 300 + "@c.org",
+                    ]
                 )
             case _:
-                setattr(request, field, spoiled("y" * chance.randrange(3, 200)))
+                setattr(request, field, inject_text("y" * chance.randrange(3, 200)))
     return request
 
 
-async def test_health_and_reflection_tell_about_the_service(app: Running) -> None:
+async def test_health_and_reflection_tell_about_the_service(app: RunningApp) -> None:
     async with grpc.aio.insecure_channel(app.target) as channel:
         ask = health_pb2_grpc.HealthStub(channel)
         answer = await ask.Check(health_pb2.HealthCheckRequest(service="scheduler.Scheduler"))

@@ -13,12 +13,12 @@ from gcsched.errors import GcschedError, InvalidRequest, UnknownJob, Violation
 from gcsched.rpc.status import STATUS, status_of
 from tests.support.builders import NOW
 
-NEVER_REACH_A_CALLER = {
+INTERNAL_ERRORS = {
     errors.CannotListen,
-    errors.BellUnavailable,
+    errors.RedisUnavailable,
     errors.EmbeddedStoreProblem,
     errors.MalformedMail,
-    errors.PartEnded,
+    errors.BackgroundTaskEnded,
     errors.SettingsProblems,
     errors.TemplateProblem,
 }
@@ -30,17 +30,17 @@ EXAMPLES: list[GcschedError] = [
     errors.UnreadableJob("job-1"),
     errors.UnknownSuppression(),
     errors.UnknownRecipient("E1"),
-    errors.IllegalTransition("job-1", "SENT", "CANCELLED", since=NOW, why="its mail was sent"),
+    errors.IllegalTransition("job-1", "SENT", "CANCELLED", state_time=NOW, why="its mail was sent"),
     errors.DuplicateJob("job-1", "job-2"),
     errors.EtagMismatch("job-1"),
-    errors.Contended("job-1", 5),
-    errors.NotFinished(500),
+    errors.JobContended("job-1", 5),
+    errors.BulkNotFinished(500),
     errors.DeadlineOver(),
-    errors.Defect(),
+    errors.InternalError(),
     errors.Overloaded(3),
     errors.MemoryFull(2**27, 2**28),
     errors.MalformedMessage("it has no message"),
-    errors.MessageLate(timedelta(seconds=1)),
+    errors.MessageTimeout(timedelta(seconds=1)),
     errors.Stopping(),
     errors.StoreUnavailable("reading a job"),
     errors.StoreRefused("reading a job", "permission", "the user may not read"),
@@ -57,7 +57,7 @@ def all_errors(of: type[GcschedError] = GcschedError) -> Iterator[type[GcschedEr
 def test_no_error_that_can_reach_a_caller_lacks_a_row() -> None:
     ours = {each for each in all_errors() if each.__module__ == errors.__name__}
 
-    assert set(STATUS) == ours - NEVER_REACH_A_CALLER
+    assert set(STATUS) == ours - INTERNAL_ERRORS
 
 
 def test_each_reason_is_one_errors_own() -> None:

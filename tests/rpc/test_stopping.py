@@ -18,14 +18,16 @@ from tests.support.handlers import handlers_of
 from tests.support.wait import until
 
 CALLERS = 8
-ALONE = [("grpc.use_local_subchannel_pool", 1), ("grpc.enable_retries", 0)]
+OWN_CONNECTION = [("grpc.use_local_subchannel_pool", 1), ("grpc.enable_retries", 0)]
 
 
 async def accept(*_: object) -> task_pb2.MeetResponse:
     return task_pb2.MeetResponse(success=True, job_id="7")
 
 
-async def calls_on(channel: grpc.aio.Channel, answered: list[str]) -> grpc.aio.AioRpcError:
+async def call_until_failure(
+    channel: grpc.aio.Channel, answered: list[str]
+) -> grpc.aio.AioRpcError:
     """Call without a pause until a call fails; return how."""
     stub: Any = task_pb2_grpc.SchedulerStub(channel)
     while True:
@@ -51,12 +53,14 @@ async def test_who_calls_on_without_a_pause_is_told_to_go_elsewhere() -> None:
     async with serving as server, AsyncExitStack() as stack:
         target = f"127.0.0.1:{server.port}"
         channels = [
-            await stack.enter_async_context(grpc.aio.insecure_channel(target, options=ALONE))
+            await stack.enter_async_context(
+                grpc.aio.insecure_channel(target, options=OWN_CONNECTION)
+            )
             for _ in range(CALLERS)
         ]
-        calling = [asyncio.create_task(calls_on(each, answered)) for each in channels]
+        calling = [asyncio.create_task(call_until_failure(each, answered)) for each in channels]
         await until(lambda: len(answered) > CALLERS)
-        await server.wind_down(timedelta(seconds=5))
+        await server.stop_gracefully(timedelta(seconds=5))
         ends = await asyncio.wait_for(asyncio.gather(*calling), 5)
 
     assert [(end.code(), reason(end)) for end in ends] == [
@@ -70,7 +74,7 @@ async def test_health_is_answered_while_calls_are_sent_away() -> None:
     )
     async with serving as server, grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
         await server.health.enter_graceful_shutdown()
-        server.calls.send_away()
+        server.calls.reject_new_calls()
         seen = await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest())
 
     assert seen.status == health_pb2.HealthCheckResponse.NOT_SERVING

@@ -16,8 +16,14 @@ from redis.asyncio import Redis
 
 from gcsched.pb import task_pb2
 from tests.support.ports import free_port
-from tests.support.relay.server import command
-from tests.support.service import ServiceProcess, Stub, environment, scheduler, service
+from tests.support.relay.server import relay_command
+from tests.support.service_process import (
+    ServiceProcess,
+    Stub,
+    environment,
+    running_service,
+    scheduler_stub,
+)
 from tests.support.stores import OwnServer, own_mongod, own_valkey
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,7 +40,7 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stage:
+class Cluster:
     folder: Path
     mongo: OwnServer
     valkey: OwnServer
@@ -45,27 +51,27 @@ class Stage:
     def arrivals(self) -> dict[str, list[float]]:
         """Read the ledger: recipient → times of arrival."""
         kept: dict[str, list[float]] = defaultdict(list)
-        for entry in self.entries():
+        for entry in self.ledger_entries():
             kept[entry["recipient"]].append(entry["time"])
         return dict(kept)
 
-    def arrived(self) -> int:
+    def count_recipients(self) -> int:
         """Count the recipients that have mail."""
-        return len({entry["recipient"] for entry in self.entries()})
+        return len({entry["recipient"] for entry in self.ledger_entries()})
 
-    def size_of_ledger(self) -> int:
+    def count_mails(self) -> int:
         """Count the mails without reading them."""
         return self.ledger.read_bytes().count(b"\n") if self.ledger.exists() else 0
 
-    def entries(self) -> list[dict[str, Any]]:
-        return lines(self.ledger)
+    def ledger_entries(self) -> list[dict[str, Any]]:
+        return read_json_lines(self.ledger)
 
     def jobs(self) -> list[dict[str, Any]]:
         """Read every job as MongoDB has it."""
         with MongoClient[dict[str, Any]](self.mongo.uri, tz_aware=True) as client:
             return list(client.get_default_database()["jobs"].find())
 
-    def uncertain(self) -> set[str]:
+    def uncertain_recipients(self) -> set[str]:
         """Give the recipients of jobs that were UNCERTAIN at some time."""
         return {
             job["email"]
@@ -84,25 +90,26 @@ class Stage:
         """Send *requests* to the services in turn, all at once or evenly *per_second*."""
         async with AsyncExitStack() as stack, asyncio.TaskGroup() as tasks:
             stubs = [
-                await stack.enter_async_context(scheduler(each.target)) for each in self.services
+                await stack.enter_async_context(scheduler_stub(each.target))
+                for each in self.services
             ]
             begun, calls = time.monotonic(), []
             for number, request in enumerate(requests):
                 if per_second is not None:
                     await asyncio.sleep(max(0.0, begun + number / per_second - time.monotonic()))
                 stub = stubs[number % len(stubs)]
-                calls.append(tasks.create_task(timed(stub, request)))
+                calls.append(tasks.create_task(time_call(stub, request)))
             return [await each for each in calls]
 
 
-def lines(file: Path) -> list[dict[str, Any]]:
+def read_json_lines(file: Path) -> list[dict[str, Any]]:
     """Read what a relay has written to *file* until now."""
     written = file.read_bytes() if file.exists() else b""
     *whole, _ = written.split(b"\n")  # the last line may be half written
     return [json.loads(line) for line in whole]
 
 
-async def timed(stub: Stub, request: task_pb2.MeetRequest) -> Call:
+async def time_call(stub: Stub, request: task_pb2.MeetRequest) -> Call:
     begun = time.perf_counter()
     try:
         reply = await stub.ScheduleMeet(request, timeout=CALL_TIMEOUT_SECONDS)
@@ -112,19 +119,19 @@ async def timed(stub: Stub, request: task_pb2.MeetRequest) -> Call:
 
 
 @asynccontextmanager
-async def a_stage(
+async def a_cluster(
     folder: Path, *, services: int = 1, relay: Sequence[str] = (), **settings: str
-) -> AsyncIterator[Stage]:
+) -> AsyncIterator[Cluster]:
     """Open everything, on ports of its own; it all ends with the block."""
     async with AsyncExitStack() as stack:
         mongo = await stack.enter_async_context(own_mongod(folder))
         valkey = await stack.enter_async_context(own_valkey(folder))
         ledger, port = folder / "ledger.jsonl", free_port()
         await stack.enter_async_context(a_relay(ledger, port, relay))
-        stage = Stage(folder=folder, mongo=mongo, valkey=valkey, relay_port=port, ledger=ledger)
+        stage = Cluster(folder=folder, mongo=mongo, valkey=valkey, relay_port=port, ledger=ledger)
         given = environment(mongo=mongo.uri, redis=valkey.uri, relay_port=port, **settings)
         for number in range(services):
-            running = service(folder, given, name=f"service-{number}")
+            running = running_service(folder, given, name=f"service-{number}")
             stage.services.append(await stack.enter_async_context(running))
         yield stage
 
@@ -132,7 +139,9 @@ async def a_stage(
 @asynccontextmanager
 async def a_relay(ledger: Path, port: int, others: Sequence[str] = ()) -> AsyncIterator[None]:
     process = await asyncio.create_subprocess_exec(
-        *command(port=port, ledger=ledger, others=others), cwd=ROOT, stdout=asyncio.subprocess.PIPE
+        *relay_command(port=port, ledger=ledger, others=others),
+        cwd=ROOT,
+        stdout=asyncio.subprocess.PIPE,
     )
     try:
         assert process.stdout is not None

@@ -22,7 +22,7 @@ from tests.support.relay.script import (
 STAGES = (At.RCPT, At.DATA, At.BODY)  # where the relay knows whose mail it is
 
 # Faults of one mail that are over once they were met.
-TROUBLES: Mapping[At, Sequence[Action]] = {
+TRANSIENT_FAULTS: Mapping[At, Sequence[Action]] = {
     At.RCPT: (
         Answer(450, "4.2.0 greylisted"),
         Answer(451, "4.7.1 greylisted"),
@@ -48,7 +48,7 @@ TROUBLES: Mapping[At, Sequence[Action]] = {
     ),
 }
 # Faults that meet whichever mail or session comes by, and the share of moments they come in.
-WEATHER: Mapping[str, tuple[float, Sequence[Action]]] = {
+RELAY_FAULTS: Mapping[str, tuple[float, Sequence[Action]]] = {
     At.CONNECT: (
         0.06,
         (
@@ -98,19 +98,19 @@ REFUSALS = (
     Fault(At.BODY, Answer(554, "5.6.0 not like this")),
     Fault(At.BODY, Answer(552, "5.3.4 too large")),
 )
-ODDITIES = (  # which keep no mail from being sent
+HARMLESS_FAULTS = (  # which keep no mail from being sent
     Fault(At.RCPT, Trickle(0.001)),
     Fault(At.DATA, Trickle(0.001)),
     Fault(At.BODY, Trickle(0.001)),
     Fault(At.BODY, Drop(after=True)),
 )
-MOST_TROUBLES = 3
-TROUBLES_WEIGHTS = (80, 14, 4, 2)
-UNKNOWN_SHARE, REFUSED_SHARE, ODD_SHARE = 0.05, 0.08, 0.06
+MAX_TRANSIENT_FAULTS = 3
+TRANSIENT_FAULT_WEIGHTS = (80, 14, 4, 2)
+UNKNOWN_SHARE, REFUSED_SHARE, HARMLESS_SHARE = 0.05, 0.08, 0.06
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class End:
+class FinalState:
     """A state, what its reason must contain, and how many copies the relay has."""
 
     state: str
@@ -119,92 +119,95 @@ class End:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fate:
-    """The faults that one recipient's mail meets: *troubles* once each, then *ending*."""
+class FaultPlan:
+    """The faults that one recipient's mail meets: *transient_faults* once each, then *final_fault*."""
 
-    troubles: tuple[Fault, ...]
-    ending: Fault | None
+    transient_faults: tuple[Fault, ...]
+    final_fault: Fault | None
 
     @property
     def is_unknown(self) -> bool:
-        return self.ending == UNKNOWN_USER
+        return self.final_fault == UNKNOWN_USER
 
-    def ends(self, on_uncertain: str) -> list[End]:
+    def possible_states(self, on_uncertain: str) -> list[FinalState]:
         """List what may become of it, worked out from the faults alone."""
-        copies, possible = 0, list[End]()
-        for at, action in self.troubles:
+        copies, possible = 0, list[FinalState]()
+        for at, action in self.transient_faults:
             copies += at is At.BODY and isinstance(action, LoseReply)
             if on_uncertain == "hold" and at is At.BODY and isinstance(action, Drop | LoseReply):
-                return [*possible, End(state="UNCERTAIN", copies=copies)]
+                return [*possible, FinalState(state="UNCERTAIN", copies=copies)]
             if on_uncertain == "hold" and (at, action) == (At.DATA, Drop(after=True)):
                 # Whether the first octets cross the hang-up on their way is a matter of luck.
-                possible.append(End(state="UNCERTAIN", copies=copies))
-        match self.ending:
+                possible.append(FinalState(state="UNCERTAIN", copies=copies))
+        match self.final_fault:
             case Fault(at, Answer(code, text)):
                 reason = f"{code} {text.split()[0]} at {at}"
-                return [*possible, End(state="FAILED", copies=copies, reason=reason)]
-        return [*possible, End(state="SENT", copies=copies + 1)]
+                return [*possible, FinalState(state="FAILED", copies=copies, reason=reason)]
+        return [*possible, FinalState(state="SENT", copies=copies + 1)]
 
 
-SUPPRESSED = End(state="SUPPRESSED", copies=0, reason="550 5.1.1 at RCPT")
+SUPPRESSED = FinalState(state="SUPPRESSED", copies=0, reason="550 5.1.1 at RCPT")
 
 
-def draw(seed: int, recipients: Sequence[str]) -> dict[str, Fate]:
+def draw_plans(seed: int, recipients: Sequence[str]) -> dict[str, FaultPlan]:
     chance = repeatable(seed)
-    return {recipient: a_fate(chance) for recipient in recipients}
+    return {recipient: draw_plan(chance) for recipient in recipients}
 
 
-def a_fate(chance: Random) -> Fate:
-    ending = an_ending(chance.random(), chance)
+def draw_plan(chance: Random) -> FaultPlan:
+    ending = draw_final_fault(chance.random(), chance)
     is_refused = ending is not None and isinstance(ending.action, Answer)
     # Nothing follows a refusal: what is met before it lies at its stage at the latest.
     stages = STAGES[: STAGES.index(ending.at) + 1] if ending and is_refused else STAGES
-    [count] = chance.choices(range(MOST_TROUBLES + 1), TROUBLES_WEIGHTS)
+    [count] = chance.choices(range(MAX_TRANSIENT_FAULTS + 1), TRANSIENT_FAULT_WEIGHTS)
     met = sorted((chance.choice(stages) for _ in range(count)), key=STAGES.index)
-    return Fate(troubles=tuple(Fault(at, chance.choice(TROUBLES[at])) for at in met), ending=ending)
+    return FaultPlan(
+        transient_faults=tuple(Fault(at, chance.choice(TRANSIENT_FAULTS[at])) for at in met),
+        final_fault=ending,
+    )
 
 
-def an_ending(drawn: float, chance: Random) -> Fault | None:
+def draw_final_fault(drawn: float, chance: Random) -> Fault | None:
     if drawn < UNKNOWN_SHARE:
         return UNKNOWN_USER
     if drawn < UNKNOWN_SHARE + REFUSED_SHARE:
         return chance.choice(REFUSALS)
-    if drawn < UNKNOWN_SHARE + REFUSED_SHARE + ODD_SHARE:
-        return chance.choice(ODDITIES)
+    if drawn < UNKNOWN_SHARE + REFUSED_SHARE + HARMLESS_SHARE:
+        return chance.choice(HARMLESS_FAULTS)
     return None
 
 
-class Fates:
+class PlannedFaults:
     """Do to each recipient's mail what was drawn for it."""
 
-    def __init__(self, fates: Mapping[str, Fate]) -> None:
-        self._fates = fates
-        self._left = {recipient: [*fate.troubles] for recipient, fate in fates.items()}
+    def __init__(self, fates: Mapping[str, FaultPlan]) -> None:
+        self._plans = fates
+        self._left = {recipient: [*fate.transient_faults] for recipient, fate in fates.items()}
 
     def __call__(self, moment: Moment) -> Action | None:
-        if moment.recipient not in self._fates:
+        if moment.recipient not in self._plans:
             return None
-        left, ending = self._left[moment.recipient], self._fates[moment.recipient].ending
+        left, ending = self._left[moment.recipient], self._plans[moment.recipient].final_fault
         if left and left[0].at == moment.at:
             return left.pop(0).action
         return ending.action if ending and ending.at == moment.at else None
 
 
-class Weather:
+class RandomRelayFaults:
     """Trouble with the relay itself; the same at the same moments for the same seed."""
 
     def __init__(self, seed: int) -> None:
-        self._chances = {at: repeatable(f"{seed} {at}") for at in WEATHER}
+        self._chances = {at: repeatable(f"{seed} {at}") for at in RELAY_FAULTS}
 
     def __call__(self, moment: Moment) -> Action | None:
-        if moment.at not in WEATHER:
+        if moment.at not in RELAY_FAULTS:
             return None
-        share, actions = WEATHER[moment.at]
+        share, actions = RELAY_FAULTS[moment.at]
         chance = self._chances[moment.at]
         return chance.choice(actions) if chance.random() < share else None
 
 
-class Complaints:
+class ThrottleReplies:
     """Once *after* bodies came, complain of too many mails, once at each stage.
 
     All at about the same time: each complaint a second after the one before halves the pace, which

@@ -17,15 +17,15 @@ from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
 from gcsched.pb import task_pb2
-from tests.scenarios.cluster import Stage, a_stage
+from tests.scenarios.cluster import Cluster, a_cluster
 from tests.support.relay.script import repeatable
-from tests.support.service import Stub, a_meet, scheduler
+from tests.support.service_process import Stub, a_meet, scheduler_stub
 from tests.support.wait import until
 
 FINAL = {"SENT", "CANCELLED", "FAILED", "EXPIRED", "SUPPRESSED"}
 FREEZE_AFTER_SECONDS, FROZEN_SECONDS = 0.3, 40.0
-AGAIN_EVERY_SECONDS = 0.2
-CALL_SECONDS = 20.0
+RETRY_INTERVAL_SECONDS = 0.2
+CALL_TIMEOUT_SECONDS = 20.0
 TOO_LATE, SENDING = "ILLEGAL_TRANSITION", "SENDING"
 Stubs = Sequence[Stub]
 
@@ -39,7 +39,7 @@ class Scenario:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class CallResult:
     """What a caller wanted of one job, and what it was told: OK, a reason or a status code.
 
     *at* is when it was told. *due* is the time of a job that was moved; 0: the daily queue; None:
@@ -58,22 +58,22 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class ScenarioResult:
     scenario: Scenario
-    told: Sequence[Told]
+    call_results: Sequence[CallResult]
     documents: Mapping[str, Mapping[str, Any]]
     arrivals: Mapping[str, Sequence[float]]
     seconds: float
 
-    def is_uncertain(self, told: Told) -> bool:
+    def is_uncertain(self, told: CallResult) -> bool:
         """Tell whether an attempt came to nobody knows what: it may have been taken."""
         attempts = self.documents[told.job_id]["attempts"]
         return any(attempt["kind"] == "UNCERTAIN" for attempt in attempts)
 
 
-async def play(folder: Path, scenario: Scenario) -> Found:
+async def run_scenario(folder: Path, scenario: Scenario) -> ScenarioResult:
     begun = time.monotonic()
-    async with a_stage(folder, services=2) as stage:
+    async with a_cluster(folder, services=2) as stage:
         due = int(time.time() + 5 + scenario.jobs / 300)
         meets = [a_meet(number, timestamp=due) for number in range(scenario.jobs)]
         calls = await stage.call(meets)
@@ -81,23 +81,23 @@ async def play(folder: Path, scenario: Scenario) -> Found:
         assert time.time() < due, "all are accepted before they are due"
         ids = {meet.emailID: call.job_id for meet, call in zip(meets, calls, strict=True)}
         async with asyncio.TaskGroup() as tasks:
-            telling = tasks.create_task(told_by_all(stage, scenario, ids, due))
+            telling = tasks.create_task(call_for_each_job(stage, scenario, ids, due))
             if scenario.is_frozen:
-                tasks.create_task(one_frozen(stage, due))
+                tasks.create_task(freeze_first_service(stage, due))
         told = telling.result()
-        async with scheduler(stage.services[1].target) as stub:
-            await stub.RunDailyQueue(task_pb2.RunDailyQueueRequest(), timeout=CALL_SECONDS)
+        async with scheduler_stub(stage.services[1].target) as stub:
+            await stub.RunDailyQueue(task_pb2.RunDailyQueueRequest(), timeout=CALL_TIMEOUT_SECONDS)
         await until(lambda: all_have_ended(stage), within=120, every=0.5)
-        return Found(
+        return ScenarioResult(
             scenario=scenario,
-            told=told,
+            call_results=told,
             documents={job["_id"]: job for job in stage.jobs()},
             arrivals=stage.arrivals(),
             seconds=round(time.monotonic() - begun, 1),
         )
 
 
-async def one_frozen(stage: Stage, due: int) -> None:
+async def freeze_first_service(stage: Cluster, due: int) -> None:
     """Freeze the first replica in the midst of it, and let it go when its leases are long over."""
     await asyncio.sleep(due + FREEZE_AFTER_SECONDS - time.time())
     stage.services[0].freeze()
@@ -105,20 +105,20 @@ async def one_frozen(stage: Stage, due: int) -> None:
     stage.services[0].thaw()
 
 
-def all_have_ended(stage: Stage) -> bool:
+def all_have_ended(stage: Cluster) -> bool:
     return {job["state"] for job in stage.jobs()} <= FINAL
 
 
-async def told_by_all(
-    stage: Stage, scenario: Scenario, ids: Mapping[str, str], due: int
-) -> list[Told]:
+async def call_for_each_job(
+    stage: Cluster, scenario: Scenario, ids: Mapping[str, str], due: int
+) -> list[CallResult]:
     """Let a caller of its own want something of each job, about when it is due."""
     # Of the replicas one may be frozen: it would answer nobody.
     services = stage.services[1:] if scenario.is_frozen else stage.services
     chance = repeatable(f"races {scenario.seed}")
     async with (
-        scheduler(services[0].target) as one,
-        scheduler(services[-1].target) as other,
+        scheduler_stub(services[0].target) as one,
+        scheduler_stub(services[-1].target) as other,
         asyncio.TaskGroup() as tasks,
     ):
         telling = []
@@ -126,53 +126,55 @@ async def told_by_all(
             at = due + chance.uniform(-scenario.spread_seconds / 2, scenario.spread_seconds)
             wanted = chance.choice([None, None, 0, due + chance.randrange(4, 9)])
             stub = chance.choice([one, other])
-            caller = Caller(stub=stub, insists=scenario.is_frozen)
-            telling.append(tasks.create_task(caller.tell(job_id, email, wanted, at=at)))
+            caller = Caller(stub=stub, retries_while_sending=scenario.is_frozen)
+            telling.append(tasks.create_task(caller.call_at(job_id, email, wanted, at=at)))
         return [await each for each in telling]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Calls once; who *insists* calls again while the job is only being sent."""
+    """Calls once; who *retries_while_sending* calls again while the job is only being sent."""
 
     stub: Stub
-    insists: bool
+    retries_while_sending: bool
 
-    async def tell(self, job_id: str, email: str, due: int | None, *, at: float) -> Told:
+    async def call_at(self, job_id: str, email: str, due: int | None, *, at: float) -> CallResult:
         await asyncio.sleep(max(0.0, at - time.time()))
-        answer, state = await self.ask(job_id, due)
-        while self.insists and (answer, state) == (TOO_LATE, SENDING):
-            await asyncio.sleep(AGAIN_EVERY_SECONDS)
-            answer, state = await self.ask(job_id, due)
-        return Told(job_id=job_id, email=email, due=due, answer=answer, at=time.time())
+        answer, state = await self.call_once(job_id, due)
+        while self.retries_while_sending and (answer, state) == (TOO_LATE, SENDING):
+            await asyncio.sleep(RETRY_INTERVAL_SECONDS)
+            answer, state = await self.call_once(job_id, due)
+        return CallResult(job_id=job_id, email=email, due=due, answer=answer, at=time.time())
 
-    async def ask(self, job_id: str, due: int | None) -> tuple[str, str]:
+    async def call_once(self, job_id: str, due: int | None) -> tuple[str, str]:
         """Give the answer, and the state in which a job was too late."""
         cancel = task_pb2.CancelJobRequest(job_id=job_id)
         move = task_pb2.RescheduleJobRequest(job_id=job_id, timestamp=due or 0)
         try:
             if due is None:
-                await self.stub.CancelJob(cancel, timeout=CALL_SECONDS)
+                await self.stub.CancelJob(cancel, timeout=CALL_TIMEOUT_SECONDS)
             else:
-                await self.stub.RescheduleJob(move, timeout=CALL_SECONDS)
+                await self.stub.RescheduleJob(move, timeout=CALL_TIMEOUT_SECONDS)
         except grpc.aio.AioRpcError as error:
-            return why(error)
+            return error_reason(error)
         return "OK", ""
 
 
-def why(error: grpc.aio.AioRpcError) -> tuple[str, str]:
+def error_reason(error: grpc.aio.AioRpcError) -> tuple[str, str]:
     status, info = rpc_status.from_call(error), error_details_pb2.ErrorInfo()
     for detail in status.details if status is not None else ():
         detail.Unpack(info)
     return info.reason or error.code().name, info.metadata.get("state", "")
 
 
-def problems(found: Found) -> list[str]:
+def problems(found: ScenarioResult) -> list[str]:
     """Say of each job what is not as it has to be."""
-    return [f"{told}: {wrong}" for told in found.told for wrong in wrongs(found, told)]
+    return [
+        f"{told}: {wrong}" for told in found.call_results for wrong in call_problems(found, told)
+    ]
 
 
-def wrongs(found: Found, told: Told) -> Iterator[str]:
+def call_problems(found: ScenarioResult, told: CallResult) -> Iterator[str]:
     state = found.documents[told.job_id]["state"]
     mails = found.arrivals.get(told.email, ())
     is_uncertain = found.is_uncertain(told)
@@ -195,12 +197,14 @@ def wrongs(found: Found, told: Told) -> Iterator[str]:
         yield f"ended as {state}"
 
 
-def figures(found: Found) -> dict[str, Any]:
+def figures(found: ScenarioResult) -> dict[str, Any]:
     """Give what is worth keeping of *found*."""
     wanted = {None: "cancel", 0: "to the daily queue"}
-    answers = Counter(f"{wanted.get(each.due, 'move')}: {each.answer}" for each in found.told)
-    cancelled = [each for each in found.told if each.is_ok and each.due is None]
-    uncertain = [each for each in found.told if found.is_uncertain(each)]
+    answers = Counter(
+        f"{wanted.get(each.due, 'move')}: {each.answer}" for each in found.call_results
+    )
+    cancelled = [each for each in found.call_results if each.is_ok and each.due is None]
+    uncertain = [each for each in found.call_results if found.is_uncertain(each)]
     wrong = problems(found)
     return {
         "seed": found.scenario.seed,

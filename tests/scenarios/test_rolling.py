@@ -6,10 +6,17 @@ from typing import Any
 
 import pytest
 
-from tests.scenarios.crowd import Crowd, Told
-from tests.scenarios.rolling import Fleet, Found, Roll, Scenario, gathered, problems
-from tests.support.relay.script import Kept
-from tests.support.versions import Version
+from tests.scenarios.mixed_callers import CallResult, MixedCallers
+from tests.scenarios.rolling import (
+    Fleet,
+    Replacement,
+    Scenario,
+    ScenarioResult,
+    gather_evidence,
+    problems,
+)
+from tests.support.program_versions import Version
+from tests.support.relay.script import KeptMail
 
 OLD, NEW = (Version(name=name, folder=Path(), commit=name) for name in ("old", "new"))
 ANNA, BEN, CLEO = "anna@x.test", "ben@x.test", "cleo@x.test"
@@ -21,22 +28,22 @@ def a_job(recipient: str, **fields: Any) -> dict[str, Any]:
     return {"_id": f"job of {recipient}", "email": recipient, **ordinary, **fields}
 
 
-def found(
+def a_result(
     *,
     jobs: Mapping[str, Mapping[str, Any]] | None = None,
     mails: tuple[str, ...] = (ANNA,),
-    told: tuple[Told, ...] = (),
+    told: tuple[CallResult, ...] = (),
     log: str = "",
     exit_code: int = 0,
-) -> Found:
+) -> ScenarioResult:
     """Anna's mail was sent, Ben's was cancelled, and Cleo's address was blocked."""
-    crowd = Crowd(targets=[], seed=1, per_second=1)
+    crowd = MixedCallers(targets=[], seed=1, per_second=1)
     crowd.due |= dict.fromkeys((ANNA, BEN, CLEO), 1000)
     for recipient in crowd.due:
         crowd.accepted[recipient].add(f"job of {recipient}")
-    crowd.told += [
-        Told(recipient=BEN, wanted="cancel", answer="OK", at=1002.0),
-        Told(recipient=CLEO, wanted="block", answer="OK", at=1002.0),
+    crowd.results += [
+        CallResult(recipient=BEN, requested="cancel", answer="OK", at=1002.0),
+        CallResult(recipient=CLEO, requested="block", answer="OK", at=1002.0),
         *told,
     ]
     kept = {
@@ -46,23 +53,27 @@ def found(
         **(jobs or {}),
     }
     ledger = [
-        Kept(sender="", recipient=each, content=b"", time=1003.0, session=1) for each in mails
+        KeptMail(sender="", recipient=each, content=b"", time=1003.0, session=1) for each in mails
     ]
     fleet = Fleet(processes=[], versions=(OLD, NEW))
-    fleet.rolls.append(Roll(process=0, how="SIGTERM", exit_code=exit_code, now="new"))
+    fleet.replacements.append(
+        Replacement(process=0, signal="SIGTERM", exit_code=exit_code, new_version="new")
+    )
     scenario = Scenario(seed=1, seconds=1, per_second=1, versions=(OLD, NEW))
-    evidence = gathered(crowd, ledger, list(kept.values()), 1003.0)
-    return Found(scenario=scenario, crowd=crowd, fleet=fleet, evidence=evidence, logs=[log])
+    evidence = gather_evidence(crowd, ledger, list(kept.values()), 1003.0)
+    return ScenarioResult(
+        scenario=scenario, callers=crowd, fleet=fleet, evidence=evidence, logs=[log]
+    )
 
 
 def test_nothing_is_found_where_all_is_well() -> None:
-    assert problems(found()) == []
+    assert problems(a_result()) == []
 
 
 def test_a_second_mail_is_no_problem_after_a_doubt() -> None:
     doubted = {ANNA: a_job(ANNA, attempts=UNCERTAIN)}
 
-    assert problems(found(jobs=doubted, mails=(ANNA, ANNA))) == []
+    assert problems(a_result(jobs=doubted, mails=(ANNA, ANNA))) == []
 
 
 @pytest.mark.parametrize(
@@ -80,10 +91,10 @@ def test_a_second_mail_is_no_problem_after_a_doubt() -> None:
         pytest.param({"exit_code": 1}, id="a stop that failed"),
         pytest.param({"log": '{"event": "delivery broke"}'}, id="a defect in a log"),
         pytest.param(
-            {"told": (Told(recipient=ANNA, wanted="cancel", answer="INTERNAL", at=1.0),)},
+            {"told": (CallResult(recipient=ANNA, requested="cancel", answer="INTERNAL", at=1.0),)},
             id="a defect answered",
         ),
     ],
 )
 def test_what_is_wrong_is_found(planted: dict[str, Any]) -> None:
-    assert problems(found(**planted))
+    assert problems(a_result(**planted))

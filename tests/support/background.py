@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
-LONGEST_TEST_SECONDS = 20
-LONGEST_STOP_SECONDS = 5
+MAX_TEST_SECONDS = 20
+MAX_STOP_SECONDS = 5
 
 
 @asynccontextmanager
@@ -21,8 +21,8 @@ async def in_background(
     task = asyncio.create_task(run(), name="loop under test")
     await asyncio.sleep(0)  # it has begun before anything can stop it
     try:
-        async with asyncio.timeout(LONGEST_TEST_SECONDS):
+        async with asyncio.timeout(MAX_TEST_SECONDS):
             yield stop
     finally:
         stop.set()
-        await asyncio.wait_for(task, LONGEST_STOP_SECONDS)
+        await asyncio.wait_for(task, MAX_STOP_SECONDS)

@@ -6,15 +6,15 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from gcsched.domain.attempt import Attempt
-from gcsched.domain.dedup import AdmissionResult, DedupRule, Outcome
+from gcsched.domain.dedup import AdmissionOutcome, AdmissionResult, DedupRule
 from gcsched.domain.due import DailyPlan
 from gcsched.domain.job import Job, State
-from gcsched.domain.request import MeetRequest, Offer
+from gcsched.domain.request import MeetRequest, RequestContext
 from gcsched.domain.smtp_reply import Kind
 from gcsched.domain.suppression import Suppression
 from gcsched.errors import RequestIdReused
 from gcsched.usecases.admission.job_factory import JobFactory
-from gcsched.usecases.ports import Batch, Conclusion
+from gcsched.usecases.ports import ClaimedBatch, Conclusion
 
 NOW = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
 NOON = 1_782_907_200
@@ -30,7 +30,7 @@ class FixedClock:
     def __call__(self) -> datetime:
         return self.now
 
-    def forward(self, by: timedelta) -> None:
+    def advance(self, by: timedelta) -> None:
         self.now += by
 
 
@@ -46,10 +46,10 @@ def a_request(**others: Any) -> MeetRequest:
     return MeetRequest(**{**ordinary, **others})
 
 
-DOC_ONLY = Offer(
+DOC_ONLY = RequestContext(
     templates={"doc": ()},
-    given={"username", "empid"},
-    daily=DailyPlan(at=time(10), zone=ZoneInfo("Europe/Berlin")),
+    reserved_names={"username", "empid"},
+    daily_plan=DailyPlan(at=time(10), zone=ZoneInfo("Europe/Berlin")),
 )
 
 
@@ -67,20 +67,20 @@ def a_job_factory(**others: Any) -> JobFactory:
 def an_admitted(job: Job | None = None, *, is_new: bool = True) -> AdmissionResult:
     """Make the answer that *job*, or an ordinary one, is stored as it is."""
     job = job or a_job()
-    outcome = Outcome.CREATED if is_new else Outcome.REPLAYED
+    outcome = AdmissionOutcome.CREATED if is_new else AdmissionOutcome.REPLAYED
     return AdmissionResult(outcome=outcome, job_id=job.id, state=job.state, due_time=job.due_time)
 
 
 def a_refusal(job_id: str) -> AdmissionResult:
     """Make the answer that job *job_id* was too lately for the employee to get another one."""
-    return AdmissionResult(outcome=Outcome.REFUSED_DUPLICATE, job_id=job_id)
+    return AdmissionResult(outcome=AdmissionOutcome.REFUSED_DUPLICATE, job_id=job_id)
 
 
 def is_new(answer: object) -> bool:
     return isinstance(answer, AdmissionResult) and answer.is_new
 
 
-def reused_of(answer: object) -> str | None:
+def find_reused_id(answer: object) -> str | None:
     """Return the id of the job that has the request id of a call; None: *answer* is another."""
     return answer.metadata["job_id"] if isinstance(answer, RequestIdReused) else None
 
@@ -142,5 +142,5 @@ def a_conclusion(job: Job | None = None, *, claim: str = "claim-1") -> Conclusio
     )
 
 
-def a_batch(*jobs: Job, claim: str = "claim-1") -> Batch:
-    return Batch(token=claim, jobs=jobs, until=0.0, saw=len(jobs))
+def a_batch(*jobs: Job, claim: str = "claim-1") -> ClaimedBatch:
+    return ClaimedBatch(token=claim, jobs=jobs, lease_end=0.0, due_count=len(jobs))

@@ -2,15 +2,15 @@
 
 from typing import TypeVar
 
-from gcsched.domain.checks import Checked, checked
+from gcsched.domain.checks import Checked, require_valid
 from gcsched.errors import InvalidRequest, Violation
 
 T = TypeVar("T")
 
 
-def found(reading: Checked[T]) -> T | Violation:
+def read_or_violation(reading: Checked[T]) -> T | Violation:
     try:
-        return checked(reading)
+        return require_valid(reading)
     except InvalidRequest as error:
         [violation] = error.violations
         return violation

@@ -9,7 +9,7 @@ DAY = timedelta(days=1)
 
 
 @dataclass
-class Seconds:
+class FakeMonotonicClock:
     """A monotonic clock."""
 
     now: float = 100.0

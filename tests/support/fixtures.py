@@ -9,11 +9,11 @@ from pymongo import MongoClient
 from pymongo.database import Database
 from structlog.testing import capture_logs
 
-from tests.support.app import Running, a_setting, running
+from tests.support.in_process_app import RunningApp, make_settings, running_app
 from tests.support.log_events import Events
 from tests.support.relay.server import Relay
 from tests.support.rows import Row, Rows
-from tests.support.service import Stub, scheduler
+from tests.support.service_process import Stub, scheduler_stub
 
 
 @pytest.fixture
@@ -39,15 +39,17 @@ def app_settings() -> dict[str, str]:
 @pytest.fixture
 async def app(
     mongo_uri: str, redis_url: str, relay: Relay, app_settings: dict[str, str]
-) -> AsyncIterator[Running]:
-    settings = a_setting(mongo=mongo_uri, redis=redis_url, relay_port=relay.port, **app_settings)
-    async with running(settings) as app:
+) -> AsyncIterator[RunningApp]:
+    settings = make_settings(
+        mongo=mongo_uri, redis=redis_url, relay_port=relay.port, **app_settings
+    )
+    async with running_app(settings) as app:
         yield app
 
 
 @pytest.fixture
-async def stub(app: Running) -> AsyncIterator[Stub]:
-    async with scheduler(app.target) as stub:
+async def stub(app: RunningApp) -> AsyncIterator[Stub]:
+    async with scheduler_stub(app.target) as stub:
         yield stub
 
 

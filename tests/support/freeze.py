@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-LONGEST_SECONDS = 5.0
-STILL = set("TtZX")  # stopped, traced, ended
+TIMEOUT_SECONDS = 5.0
+STOPPED_STATES = set("TtZX")  # stopped, traced, ended
 
 
 def freeze(pid: int) -> None:
@@ -17,13 +17,13 @@ def freeze(pid: int) -> None:
     os.kill(pid, signal.SIGSTOP)
     if sys.platform != "linux":
         return
-    end = time.monotonic() + LONGEST_SECONDS
+    end = time.monotonic() + TIMEOUT_SECONDS
     while time.monotonic() < end:
-        if STILL.issuperset(states(pid)):
+        if STOPPED_STATES.issuperset(thread_states(pid)):
             return
 
 
-def states(pid: int) -> Iterator[str]:
+def thread_states(pid: int) -> Iterator[str]:
     """Give the letter of each thread's state; source: proc_pid_stat(5)."""
     for stat in Path(f"/proc/{pid}/task").glob("*/stat"):
         with suppress(OSError):  # that thread has ended

@@ -30,7 +30,7 @@ DRIP_SECONDS = 1.0
 
 
 @dataclass(kw_only=True, eq=False)
-class Held:
+class HeldConnections:
     """Connections to *port* that said something and wait; `open` counts those not closed yet.
 
     `is_settled` when each one was either accepted or refused.
@@ -38,17 +38,17 @@ class Held:
 
     port: int
     open: int = 0
-    _answered: int = 0
+    _settled_count: int = 0
     drip: bytes = b""
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
-    def begin(self, words: bytes, count: int) -> None:
+    def start(self, words: bytes, count: int) -> None:
         for _ in range(count):
             self._tasks.append(asyncio.create_task(self._hold(words)))
 
     @property
     def is_settled(self) -> bool:
-        return self._answered == len(self._tasks)
+        return self._settled_count == len(self._tasks)
 
     async def _hold(self, words: bytes) -> None:
         try:
@@ -56,7 +56,7 @@ class Held:
         except OSError:
             return
         finally:
-            self._answered += 1
+            self._settled_count += 1
         self.open += 1
         try:
             writer.write(words)
@@ -76,19 +76,21 @@ class Held:
             self.open -= 1
             writer.transport.abort()
 
-    async def let_go(self) -> None:
+    async def close(self) -> None:
         for task in self._tasks:
             task.cancel()
         await asyncio.wait(self._tasks)
 
 
 @asynccontextmanager
-async def holding(port: int, kinds: Mapping[str, bytes], *, each: int) -> AsyncIterator[Held]:
+async def hold_connections(
+    port: int, kinds: Mapping[str, bytes], *, each: int
+) -> AsyncIterator[HeldConnections]:
     """Hold *each* connections of each of *kinds* for a block."""
-    held = Held(port=port)
+    held = HeldConnections(port=port)
     for words in kinds.values():
-        held.begin(words, each)
+        held.start(words, each)
     try:
         yield held
     finally:
-        await held.let_go()
+        await held.close()

@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 
 from gcsched.pb import task_pb2
-from tests.support.command import Done, command
-from tests.support.fake_service import Refusal, answering
+from tests.support.command import CommandResult, run_command
+from tests.support.fake_scheduler import ErrorAnswer, fake_scheduler
 
 ID = "0190a6e2c3d47b5f8a9b0c1d2e3f4a5b"
 
@@ -39,7 +39,9 @@ JOB = task_pb2.Job(
 BARE = task_pb2.Job(job_id=ID)
 
 
-async def asked(*arguments: str, **answers: task_pb2.Job | Refusal) -> tuple[Done, list[object]]:
-    async with answering(**answers) as service:
-        done = await command(*arguments, "--target", service.target)
-    return done, list(service.asked)
+async def run_with_answers(
+    *arguments: str, **answers: task_pb2.Job | ErrorAnswer
+) -> tuple[CommandResult, list[object]]:
+    async with fake_scheduler(**answers) as service:
+        done = await run_command(*arguments, "--target", service.target)
+    return done, list(service.requests)

@@ -36,7 +36,7 @@ class Child(Protocol):
 Launch = Callable[[Mapping[str, str], Path], Child]
 
 
-def executed(
+def execute_service(
     environment: Mapping[str, str], log_file: Path, command: Sequence[str] = COMMAND
 ) -> Child:
     """Begin ``python -m gcsched serve`` as an operator does."""
@@ -51,7 +51,7 @@ def executed(
         )
 
 
-def forked(
+def fork_service(
     environment: Mapping[str, str], log_file: Path, before: Callable[[], None] | None = None
 ) -> Child:
     """Fork a process of one thread that has imported the program and opened nothing yet.
@@ -59,7 +59,7 @@ def forked(
     *before*, which must be importable, is called in it first.
     """
     if "LD_PRELOAD" in environment:
-        return executed(environment, log_file)
+        return execute_service(environment, log_file)
     return _Fork(environment, log_file, before)
 
 

@@ -24,17 +24,17 @@ def a_mail(**others: Any) -> Mail:
 
 
 @dataclass
-class Permit:
+class GrantPermit:
     """A Begin that says yes and counts how often it was asked."""
 
     seconds: float = 25.0
     date: datetime = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
-    asked: int = 0
+    calls: int = 0
 
     async def __call__(self) -> permit.Permit:
-        self.asked += 1
+        self.calls += 1
         return permit.Permit(until=time.monotonic() + self.seconds, date=self.date)
 
 
-async def refuse() -> None:
+async def refuse_permit() -> None:
     """Be a Begin whose job is not ours any more."""

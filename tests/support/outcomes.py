@@ -14,7 +14,7 @@ from tests.support.builders import (
 )
 
 
-class ToyOutcomes:
+class FakeOutcomes:
     """Keeps what was concluded, group by group; can be away, and can say that a claim was lost."""
 
     def __init__(self) -> None:

@@ -22,14 +22,14 @@ from gcsched.domain.job import State
 from tests.support.builders import a_claimed_job, a_job, a_suppression, an_attempt
 from tests.support.rows import Row
 
-GONE = object()
+MISSING = object()
 """Stands for a field that is missing."""
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 HUGE = 70_000
 
 VALUES: Mapping[str, Any] = {
-    "missing": GONE,
+    "missing": MISSING,
     "null": None,
     "text": "x",
     "empty text": "",
@@ -57,7 +57,7 @@ VALUES: Mapping[str, Any] = {
     "timestamp": Timestamp(1, 1),
 }
 
-IN_JOBS = (
+JOB_FIELDS = (
     *("_id", "state", "empid", "email", "message", "name", "created", "due_at", "due", "not_after"),
     *("since", "message_id", "dedup_key", "released_key", "template", "variables", "labels"),
     *("reply_to", "request_id", "fingerprint", "dedup_until", "not_after_asked", "priority"),
@@ -83,14 +83,14 @@ class Poison:
         return f"{self.collection}.{self.field}: {self.value}"
 
 
-def in_jobs(
-    fields: Sequence[str] = IN_JOBS,
+def poison_jobs(
+    fields: Sequence[str] = JOB_FIELDS,
     states: Sequence[str] = STATES,
     values: Mapping[str, Any] = VALUES,
 ) -> Iterator[Poison]:
     for state, field, (kind, value) in itertools.product(states, fields, values.items()):
         row = a_row(state, f"{state} {field} {kind}")
-        spoil(row, field, value)
+        corrupt(row, field, value)
         yield Poison(collection="jobs", field=field, value=f"{kind} ({state})", row=row)
 
 
@@ -116,13 +116,13 @@ def a_row(state: str, name: str) -> Row:
     return encode(a_job(state=State(state), **common))
 
 
-def spoil(row: Row, field: str, value: object) -> None:
+def corrupt(row: Row, field: str, value: object) -> None:
     place: Any = row
     *path, last = field.split(".")
     for step in path:
         place = place[int(step)] if step.isdigit() else place.setdefault(step, {})
     key: Any = int(last) if last.isdigit() else last
-    if value is not GONE:
+    if value is not MISSING:
         place[key] = value
     elif isinstance(place, dict):
         place.pop(key, None)
@@ -130,7 +130,7 @@ def spoil(row: Row, field: str, value: object) -> None:
         place.pop()
 
 
-def in_other_collections(values: Mapping[str, Any] = VALUES) -> Iterator[Poison]:
+def poison_other_collections(values: Mapping[str, Any] = VALUES) -> Iterator[Poison]:
     ahead = datetime.now(UTC) + timedelta(days=9)
     recipient: Row = {"name": "Ada", "email": "ada@example.org", "accepted": 1, "saves": []}
     recipient |= {"first_seen": LONG_AGO, "last_seen": LONG_AGO}
@@ -139,11 +139,11 @@ def in_other_collections(values: Mapping[str, Any] = VALUES) -> Iterator[Poison]
     for collection, ordinary in kinds.items():
         for field, (kind, value) in itertools.product(ordinary, values.items()):
             row = ordinary | {"_id": f"poison {field} {kind}@example.org"}
-            spoil(row, field, value)
+            corrupt(row, field, value)
             yield Poison(collection=collection, field=field, value=kind, row=row)
 
 
-def in_runs(day: str, values: Mapping[str, Any] = VALUES) -> Iterator[Poison]:
+def poison_runs(day: str, values: Mapping[str, Any] = VALUES) -> Iterator[Poison]:
     """Spoil what there is one of each only: these come one after the other."""
     runs: dict[str, Row] = {
         "sweep": {"started": LONG_AGO},
@@ -152,18 +152,18 @@ def in_runs(day: str, values: Mapping[str, Any] = VALUES) -> Iterator[Poison]:
     for name, ordinary in runs.items():
         for field, (kind, value) in itertools.product(ordinary, values.items()):
             row = ordinary | {"_id": name}
-            spoil(row, field, value)
+            corrupt(row, field, value)
             yield Poison(collection="runs", field=f"{name}.{field}", value=kind, row=row)
 
 
-def no_text() -> RawBSONDocument:
+def a_non_utf8_job() -> RawBSONDocument:
     """Make the BSON of a document whose octets are no UTF-8, as a program in C may store it."""
     good = a_row("SCHEDULED", "octets")
     octets = encode_bson(good | {"message": "ABCDEFGH"})
     return RawBSONDocument(octets.replace(b"ABCDEFGH", b"AB\xff\xfeEFGH"))
 
 
-def store(database: Database[Row], poisons: Sequence[Poison]) -> int:
+def store_poisons(database: Database[Row], poisons: Sequence[Poison]) -> int:
     """Store what MongoDB takes; return how many. A key that is taken is no poison of ours."""
     stored = 0
     by_collection: dict[str, list[Row]] = {}
@@ -179,7 +179,7 @@ def store(database: Database[Row], poisons: Sequence[Poison]) -> int:
 
 
 @contextmanager
-def forbidden(collection: Collection[Row], row_id: str) -> Iterator[None]:
+def forbid_changes(collection: Collection[Row], row_id: str) -> Iterator[None]:
     """Have MongoDB refuse every change of one document, as where it is as large as can be."""
     rule = {"_id": {"$ne": row_id}}
     collection.database.command("collMod", collection.name, validator=rule)

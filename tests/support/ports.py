@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import IO
 
 NOT_EPHEMERAL = range(12_000, 32_000)
-PORTS_IN_A_BLOCK = 200
+PORTS_PER_BLOCK = 200
 LOCKS = Path(tempfile.gettempdir(), f"gcsched-test-ports-{os.getuid()}")
 
 
-class NoPortLeft(Exception):
+class NoFreePort(Exception):
     """Other processes hold all ports."""
 
     def __init__(self, ports: Sequence[int], locks: Path) -> None:
@@ -35,27 +35,27 @@ class Ports:
         ports: Sequence[int] = NOT_EPHEMERAL,
         locks: Path = LOCKS,
         *,
-        block: int = PORTS_IN_A_BLOCK,
+        block: int = PORTS_PER_BLOCK,
     ) -> None:
         self._ports = ports
         self._folder = locks
         self._block = block
         self._locked: list[IO[bytes]] = []  # until this process ends
-        self._left = self._mine()
+        self._remaining = self._lock_blocks()
 
-    def free(self) -> int:
+    def next_free(self) -> int:
         """Return a port on which a server can listen at 127.0.0.1."""
-        for port in self._left:
+        for port in self._remaining:
             if is_free(port):
                 return port
-        raise NoPortLeft(self._ports, self._folder)
+        raise NoFreePort(self._ports, self._folder)
 
     def close(self) -> None:
         """Leave the blocks to others."""
         for lock in self._locked:
             lock.close()
 
-    def _mine(self) -> Iterator[int]:
+    def _lock_blocks(self) -> Iterator[int]:
         self._folder.mkdir(mode=0o700, exist_ok=True)
         for first in range(0, len(self._ports), self._block):
             if self._lock(self._folder / str(self._ports[first])):
@@ -86,4 +86,4 @@ _ports = Ports()
 
 def free_port() -> int:
     """Return a port of 127.0.0.1 that nothing else gets, in this run or in one beside it."""
-    return _ports.free()
+    return _ports.next_free()

@@ -26,7 +26,7 @@ def details(status: status_pb2.Status, kind: type[M]) -> list[M]:
     return found
 
 
-def reason(status: status_pb2.Status) -> tuple[str, dict[str, str]]:
+def error_reason(status: status_pb2.Status) -> tuple[str, dict[str, str]]:
     """Give reason and metadata of the one ErrorInfo."""
     [info] = details(status, error_details_pb2.ErrorInfo)
     return info.reason, dict(info.metadata)

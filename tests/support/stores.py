@@ -25,8 +25,8 @@ from tests.support.freeze import freeze
 from tests.support.ports import free_port
 
 DATABASES = 256
-AT_REST = 8  # databases that nobody gets for a while
-SYSTEM = re.compile("^system[.]")
+MIN_RESTING = 8  # databases that nobody gets for a while
+SYSTEM_COLLECTION = re.compile("^system[.]")
 
 S = TypeVar("S", Mongod, Valkey)
 
@@ -54,14 +54,14 @@ class OwnServer:
         """SIGKILL: gone when this returns."""
         self._server.child.kill()
 
-    def stop_signal(self) -> None:
+    def freeze(self) -> None:
         """SIGSTOP: the server is silent but connections stay open."""
         freeze(self._server.child.pid)
 
-    def cont(self) -> None:
+    def resume(self) -> None:
         self._server.child.send_signal(signal.SIGCONT)
 
-    async def end(self) -> None:
+    async def stop(self) -> None:
         """Stop in order."""
         await asyncio.to_thread(self._server.close)
 
@@ -96,7 +96,7 @@ async def own_mongod(
     folder: Path, options: MongodOptions | None = None
 ) -> AsyncIterator[OwnServer]:
     chosen = replace(options or MongodOptions(), port=free_port())
-    async with owned(Mongod(folder / "own_mongod", chosen)) as server:
+    async with run_own(Mongod(folder / "own_mongod", chosen)) as server:
         yield server
 
 
@@ -105,12 +105,12 @@ async def own_valkey(
     folder: Path, options: ValkeyOptions | None = None
 ) -> AsyncIterator[OwnServer]:
     chosen = replace(options or ValkeyOptions(), port=free_port())
-    async with owned(Valkey(folder / "own_valkey", chosen)) as server:
+    async with run_own(Valkey(folder / "own_valkey", chosen)) as server:
         yield server
 
 
 @asynccontextmanager
-async def owned(server: Mongod | Valkey) -> AsyncIterator[OwnServer]:
+async def run_own(server: Mongod | Valkey) -> AsyncIterator[OwnServer]:
     own = OwnServer(server)
     try:
         await own.start()
@@ -120,7 +120,7 @@ async def owned(server: Mongod | Valkey) -> AsyncIterator[OwnServer]:
 
 
 @contextmanager
-def discarded(server: S) -> Iterator[S]:
+def run_disposable(server: S) -> Iterator[S]:
     """Run *server* for a block; kill it then, because nobody wants its data any more."""
     try:
         server.launch()
@@ -137,7 +137,7 @@ def session_mongod() -> Iterator[str]:
         yield uri
         return
     options = MongodOptions(port=free_port(), parameters={"ttlMonitorSleepSecs": "1"})
-    with temporary_folder() as folder, discarded(Mongod(folder, options)) as server:
+    with temporary_folder() as folder, run_disposable(Mongod(folder, options)) as server:
         yield server.uri
 
 
@@ -148,7 +148,7 @@ def session_valkey() -> Iterator[str]:
         yield url
         return
     options = ValkeyOptions(port=free_port(), databases=DATABASES)
-    with temporary_folder() as folder, discarded(Valkey(folder, options)) as server:
+    with temporary_folder() as folder, run_disposable(Valkey(folder, options)) as server:
         yield server.url
 
 
@@ -164,33 +164,35 @@ class Databases:
     def __init__(self, server: str) -> None:
         self._server = server
         self._client = MongoClient[dict[str, Any]](server)
-        self._at_rest: deque[str] = deque()
+        self._resting: deque[str] = deque()
 
     def close(self) -> None:
-        for name in self._at_rest:
+        for name in self._resting:
             self._client.drop_database(name)
         self._client.close()
 
     @contextmanager
-    def lent(self) -> Iterator[str]:
+    def lend(self) -> Iterator[str]:
         """Give the URI of an empty one, which was long not in use or is new."""
         # Whoever had it before may have been killed: what it sent last must have come to its end.
-        name = self._at_rest.popleft() if len(self._at_rest) >= AT_REST else unused()
+        name = self._resting.popleft() if len(self._resting) >= MIN_RESTING else make_name()
         database = self._client[name]
-        for collection in database.list_collection_names(filter={"name": {"$not": SYSTEM}}):
+        for collection in database.list_collection_names(
+            filter={"name": {"$not": SYSTEM_COLLECTION}}
+        ):
             database[collection].delete_many({})
         yield with_database(self._server, name)
-        self._at_rest.append(name)
+        self._resting.append(name)
 
     @contextmanager
-    def made(self) -> Iterator[str]:
+    def create(self) -> Iterator[str]:
         """Give the URI of one that is not there yet, and drop it."""
-        name = unused()
+        name = make_name()
         yield with_database(self._server, name)
         self._client.drop_database(name)
 
 
-def unused() -> str:
+def make_name() -> str:
     return f"gcsched_test_{secrets.token_hex(4)}"
 
 
@@ -208,7 +210,7 @@ def with_number(url: str, number: int) -> str:
     return urlsplit(url)._replace(path=f"/{number}").geturl()
 
 
-def how_many_databases(url: str) -> int:
+def count_databases(url: str) -> int:
     """Ask Redis; 16 is what it has unless somebody said otherwise, and some refuse to say."""
     with Redis.from_url(url) as client:
         try:

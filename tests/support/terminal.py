@@ -9,14 +9,14 @@ import termios
 from collections.abc import Sequence
 
 
-async def on_a_terminal(
-    arguments: Sequence[str], *, columns: int = 80, typed: str = ""
+async def run_on_terminal(
+    arguments: Sequence[str], *, columns: int = 80, input_text: str = ""
 ) -> tuple[int, str]:
-    """Run the command, type what is *typed*; give the exit code and what was to be seen."""
-    return await asyncio.to_thread(_shown, arguments, columns, typed)
+    """Run the command, type what is *input_text*; give the exit code and what was to be seen."""
+    return await asyncio.to_thread(_run_in_pty, arguments, columns, input_text)
 
 
-def _shown(arguments: Sequence[str], columns: int, typed: str) -> tuple[int, str]:
+def _run_in_pty(arguments: Sequence[str], columns: int, typed: str) -> tuple[int, str]:
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (24, columns))
     with subprocess.Popen(

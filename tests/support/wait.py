@@ -7,7 +7,7 @@ from typing import Any, TypeVar, overload
 
 T = TypeVar("T")
 
-FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.01, 0.2
+FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 0.01, 0.2
 PAUSE_SHARE = 0.02  # of the time waited: whoever waits for long need not ask often
 
 
@@ -40,4 +40,4 @@ async def until(
 
 
 def pause_after(waited: float) -> float:
-    return max(FIRST_PAUSE_SECONDS, min(waited * PAUSE_SHARE, LONGEST_PAUSE_SECONDS))
+    return max(FIRST_PAUSE_SECONDS, min(waited * PAUSE_SHARE, MAX_PAUSE_SECONDS))

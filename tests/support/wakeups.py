@@ -4,40 +4,40 @@ import asyncio
 from collections.abc import Collection
 from datetime import timedelta
 
-from gcsched.errors import BellUnavailable
+from gcsched.errors import RedisUnavailable
 from tests.support.builders import NOW
 
 
-class ToyBell:
+class FakeWakeUpQueue:
     """Keeps what it took. It can refuse, and it can be silent: then nobody gets an answer."""
 
     def __init__(self) -> None:
         self.tried: list[int] = []
-        self.rung: list[int] = []
-        self.refuses = False
-        self.speaks = asyncio.Event()
-        self.speaks.set()
+        self.enqueued: list[int] = []
+        self.is_refusing = False
+        self.answers = asyncio.Event()
+        self.answers.set()
 
-    async def ring(self, second: int) -> None:
+    async def enqueue(self, second: int) -> None:
         self.tried.append(second)
-        await self.speaks.wait()
-        if self.refuses:
-            raise BellUnavailable("ringing the bell", "connection refused")
-        self.rung.append(second)
+        await self.answers.wait()
+        if self.is_refusing:
+            raise RedisUnavailable("ringing the bell", "connection refused")
+        self.enqueued.append(second)
 
-    async def missing(self, seconds: Collection[int]) -> Collection[int]:
-        if self.refuses:
-            raise BellUnavailable("looking for what was rung", "connection refused")
-        return set(seconds).difference(self.rung)
+    async def find_missing(self, seconds: Collection[int]) -> Collection[int]:
+        if self.is_refusing:
+            raise RedisUnavailable("looking for what was rung", "connection refused")
+        return set(seconds).difference(self.enqueued)
 
 
-class SilentBell:
+class NoWakeUpQueue:
     """Rings for no process: the ringer nudges its own, and the sweep finds all bells missing."""
 
-    async def ring(self, second: int) -> None:
+    async def enqueue(self, second: int) -> None:
         del second
 
-    async def missing(self, seconds: Collection[int]) -> Collection[int]:
+    async def find_missing(self, seconds: Collection[int]) -> Collection[int]:
         return set(seconds)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from gcsched.usecases.batching import Group
+from gcsched.usecases.batching import GroupCommit
 from gcsched.usecases.deadlines import Deadlines
 
 
@@ -34,9 +34,9 @@ async def test_many_that_end_one_after_the_other_take_few_looks() -> None:
     looks: list[float] = []
 
     class Counted(Deadlines):
-        def _look(self) -> None:
+        def _expire(self) -> None:
             looks.append(time.monotonic())
-            super()._look()
+            super()._expire()
 
     deadlines, now = Counted(), time.monotonic()
     many = futures(500)
@@ -71,13 +71,13 @@ async def test_a_caller_of_a_group_whose_time_is_over_leaves_the_write_to_the_ot
         await release.wait()
         return [item.upper() for item in items]
 
-    group: Group[str, str] = Group(write)
+    group: GroupCommit[str, str] = GroupCommit(write)
     stop = asyncio.Event()
     running = asyncio.create_task(group.run(stop))
-    patient = asyncio.create_task(group.ask("a", until=time.monotonic() + 60))
+    patient = asyncio.create_task(group.submit("a", deadline=time.monotonic() + 60))
 
     with pytest.raises(TimeoutError):
-        await group.ask("b", until=time.monotonic() + 0.02)
+        await group.submit("b", deadline=time.monotonic() + 0.02)
     release.set()
 
     assert await patient == "A"

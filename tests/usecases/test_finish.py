@@ -7,18 +7,18 @@ import pytest
 from structlog.testing import capture_logs
 
 from gcsched.errors import StoreUnavailable
-from gcsched.usecases.loops import cancel_until_done, finish, hear
+from gcsched.usecases.loops import cancel_until_done, finish, retrieve_exception
 
 LONG = timedelta(seconds=10)
 
 
-def told_by_asyncio(caplog: pytest.LogCaptureFixture) -> list[str]:
+def read_asyncio_log(caplog: pytest.LogCaptureFixture) -> list[str]:
     """Give what asyncio complains of, once nothing refers to a task or future any more."""
     gc.collect()
     return [each.getMessage() for each in caplog.records if each.name == "asyncio"]
 
 
-async def cancelled_while_it_fails(error: Exception) -> None:
+async def cancel_while_failing(error: Exception) -> None:
     gate = asyncio.Event()
 
     async def work() -> None:
@@ -58,12 +58,12 @@ async def test_its_result_and_its_errors_pass_through() -> None:
     async def five() -> int:
         return 5
 
-    async def broken() -> int:
+    async def fail() -> int:
         raise ValueError("five")
 
     assert await finish(five(), within=LONG) == 5
     with pytest.raises(ValueError, match="five"):
-        await finish(broken(), within=LONG)
+        await finish(fail(), within=LONG)
 
 
 async def test_what_takes_too_long_is_cut_off() -> None:
@@ -123,29 +123,29 @@ async def test_a_store_that_fails_behind_a_cancel_is_no_news(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with capture_logs() as logs:
-        await cancelled_while_it_fails(StoreUnavailable("claiming"))
+        await cancel_while_failing(StoreUnavailable("claiming"))
 
-    assert told_by_asyncio(caplog) == []
+    assert read_asyncio_log(caplog) == []
     assert logs == []
 
 
 async def test_a_defect_behind_a_cancel_is_told(caplog: pytest.LogCaptureFixture) -> None:
     with capture_logs() as logs:
-        await cancelled_while_it_fails(LookupError("made up"))
+        await cancel_while_failing(LookupError("made up"))
 
     (line,) = logs
     assert line["event"] == "task failed at its end"
     assert isinstance(line["exc_info"], LookupError)
-    assert told_by_asyncio(caplog) == []
+    assert read_asyncio_log(caplog) == []
 
 
 async def test_what_failed_unheard_can_be_heard_later(caplog: pytest.LogCaptureFixture) -> None:
     future = asyncio.get_running_loop().create_future()
-    hear(future)
+    retrieve_exception(future)
     assert not future.done()
 
     future.set_exception(LookupError())
-    hear(future)
+    retrieve_exception(future)
     del future
 
-    assert told_by_asyncio(caplog) == []
+    assert read_asyncio_log(caplog) == []

@@ -9,19 +9,19 @@ from gcsched.usecases.loops import flush_until, run_until, sleep_unless
 NEVER_SECONDS = 3_600.0
 
 
-class Box:
+class Collector:
     """Collect items, and flush them all at once; a flush lasts until it *may_end*."""
 
     def __init__(self) -> None:
         self.items: list[str] = []
         self.flushed: list[list[str]] = []
-        self.asked = asyncio.Event()
+        self.requested = asyncio.Event()
         self.may_end = asyncio.Event()
         self.may_end.set()
 
     def put(self, item: str) -> None:
         self.items.append(item)
-        self.asked.set()
+        self.requested.set()
 
     async def flush(self) -> None:
         items, self.items = self.items, []
@@ -29,16 +29,16 @@ class Box:
         await self.may_end.wait()
 
 
-async def settle() -> None:
+async def run_ready() -> None:
     """Run everything that is ready to."""
     for _ in range(10):
         await asyncio.sleep(0)
 
 
 @asynccontextmanager
-async def begun(work: Coroutine[None, None, None]) -> AsyncIterator[asyncio.Task[None]]:
+async def start(work: Coroutine[None, None, None]) -> AsyncIterator[asyncio.Task[None]]:
     task = asyncio.create_task(work)
-    await settle()
+    await run_ready()
     try:
         yield task
         async with asyncio.timeout(5):
@@ -54,8 +54,8 @@ def stop() -> asyncio.Event:
 
 
 @pytest.fixture
-def box() -> Box:
-    return Box()
+def box() -> Collector:
+    return Collector()
 
 
 async def test_a_pause_ends_with_its_time(stop: asyncio.Event) -> None:
@@ -64,7 +64,7 @@ async def test_a_pause_ends_with_its_time(stop: asyncio.Event) -> None:
 
 
 async def test_a_pause_ends_as_soon_as_it_is_to_stop(stop: asyncio.Event) -> None:
-    async with begun(sleep_unless(stop, NEVER_SECONDS)) as pause:
+    async with start(sleep_unless(stop, NEVER_SECONDS)) as pause:
         assert not pause.done()
 
         stop.set()
@@ -72,7 +72,7 @@ async def test_a_pause_ends_as_soon_as_it_is_to_stop(stop: asyncio.Event) -> Non
 
 async def test_a_pause_hears_a_cancel_that_comes_as_it_ends(stop: asyncio.Event) -> None:
     # asyncio.wait_for of Python 3.11 returns here as if the task had not been cancelled.
-    async with begun(sleep_unless(stop, NEVER_SECONDS)) as pause:
+    async with start(sleep_unless(stop, NEVER_SECONDS)) as pause:
         stop.set()
         pause.cancel()
 
@@ -80,7 +80,7 @@ async def test_a_pause_hears_a_cancel_that_comes_as_it_ends(stop: asyncio.Event)
 
 
 async def test_endless_work_is_cancelled_at_the_stop(stop: asyncio.Event) -> None:
-    async with begun(run_until(stop, asyncio.sleep(NEVER_SECONDS), name="asleep")) as running:
+    async with start(run_until(stop, asyncio.sleep(NEVER_SECONDS), name="asleep")) as running:
         assert not running.done()
 
         stop.set()
@@ -88,33 +88,37 @@ async def test_endless_work_is_cancelled_at_the_stop(stop: asyncio.Event) -> Non
     assert running.exception() is None
 
 
-async def test_it_flushes_when_asked_and_not_before(stop: asyncio.Event, box: Box) -> None:
-    async with begun(flush_until(stop, box.flush, asked=box.asked)):
+async def test_it_flushes_when_asked_and_not_before(stop: asyncio.Event, box: Collector) -> None:
+    async with start(flush_until(stop, box.flush, requested=box.requested)):
         assert box.flushed == []
         box.put("one")
-        await settle()
+        await run_ready()
         box.put("two")
-        await settle()
+        await run_ready()
 
         assert box.flushed == [["one"], ["two"]]
         stop.set()
 
 
-async def test_what_comes_during_a_flush_has_the_next_one(stop: asyncio.Event, box: Box) -> None:
-    async with begun(flush_until(stop, box.flush, asked=box.asked)):
+async def test_what_comes_during_a_flush_has_the_next_one(
+    stop: asyncio.Event, box: Collector
+) -> None:
+    async with start(flush_until(stop, box.flush, requested=box.requested)):
         box.may_end.clear()
         box.put("one")
-        await settle()
+        await run_ready()
         box.put("two")
         box.may_end.set()
-        await settle()
+        await run_ready()
 
         assert box.flushed == [["one"], ["two"]]
         stop.set()
 
 
-async def test_an_idle_loop_flushes_once_more_at_the_stop(stop: asyncio.Event, box: Box) -> None:
-    async with begun(flush_until(stop, box.flush, asked=box.asked)):
+async def test_an_idle_loop_flushes_once_more_at_the_stop(
+    stop: asyncio.Event, box: Collector
+) -> None:
+    async with start(flush_until(stop, box.flush, requested=box.requested)):
         stop.set()
 
     assert box.flushed == [[]]
@@ -124,28 +128,28 @@ async def test_an_idle_loop_flushes_once_more_at_the_stop(stop: asyncio.Event, b
     ("is_drained", "flushed"), [(True, [["one"], ["two"]]), (False, [["one"]])]
 )
 async def test_what_is_left_at_the_stop_is_flushed_only_where_it_counts(
-    stop: asyncio.Event, box: Box, *, is_drained: bool, flushed: list[list[str]]
+    stop: asyncio.Event, box: Collector, *, is_drained: bool, flushed: list[list[str]]
 ) -> None:
     def is_left() -> bool:
         return is_drained and bool(box.items)
 
-    async with begun(flush_until(stop, box.flush, asked=box.asked, is_left=is_left)):
+    async with start(flush_until(stop, box.flush, requested=box.requested, is_left=is_left)):
         box.may_end.clear()
         box.put("one")
-        await settle()
+        await run_ready()
         box.put("two")
         stop.set()
-        await settle()
+        await run_ready()
         box.may_end.set()
 
     assert box.flushed == flushed
 
 
-async def test_a_flush_that_fails_ends_the_loop(stop: asyncio.Event, box: Box) -> None:
+async def test_a_flush_that_fails_ends_the_loop(stop: asyncio.Event, box: Collector) -> None:
     async def fail() -> None:
         raise OSError("disk full")
 
-    async with begun(flush_until(stop, fail, asked=box.asked)) as running:
+    async with start(flush_until(stop, fail, requested=box.requested)) as running:
         box.put("one")
 
     with pytest.raises(ExceptionGroup, match="unhandled") as failure:

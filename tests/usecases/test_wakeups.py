@@ -3,145 +3,145 @@ from datetime import timedelta
 
 import pytest
 
-from gcsched.usecases.wakeups import Ringer
+from gcsched.usecases.wakeups import WakeUps
 from tests.support.background import in_background
 from tests.support.builders import NOON, NOW, FixedClock
 from tests.support.clocks import SECOND
 from tests.support.wait import until
-from tests.support.wakeups import IN_20_MS, Nudges, ToyBell, seconds_since
+from tests.support.wakeups import IN_20_MS, FakeWakeUpQueue, Nudges, seconds_since
 
 
 @pytest.fixture
 def short_quiet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gcsched.usecases.wakeups.QUIET_SECONDS", 0.05)
+    monkeypatch.setattr("gcsched.usecases.wakeups.BACK_OFF_SECONDS", 0.05)
 
 
 async def test_a_second_is_rung_once_however_many_jobs_are_due_then(
-    ringer: Ringer, bell: ToyBell, nudges: Nudges
+    ringer: WakeUps, bell: FakeWakeUpQueue, nudges: Nudges
 ) -> None:
     due = NOW + 30 * SECOND
 
     async with in_background(ringer.run):
-        await asyncio.gather(*[ringer.ring(due) for _ in range(1000)])
-        await ringer.ring(due)
+        await asyncio.gather(*[ringer.schedule_and_wait(due) for _ in range(1000)])
+        await ringer.schedule_and_wait(due)
 
     assert bell.tried == [NOON + 30]
     assert nudges.count == 0
 
 
-async def test_each_second_is_rung(ringer: Ringer, bell: ToyBell) -> None:
+async def test_each_second_is_rung(ringer: WakeUps, bell: FakeWakeUpQueue) -> None:
     async with in_background(ringer.run):
-        await asyncio.gather(*[ringer.ring(NOW + n * SECOND) for n in (3, 1, 2, 1)])
+        await asyncio.gather(*[ringer.schedule_and_wait(NOW + n * SECOND) for n in (3, 1, 2, 1)])
 
-    assert bell.rung == [NOON + 3, NOON + 1, NOON + 2]
+    assert bell.enqueued == [NOON + 3, NOON + 1, NOON + 2]
 
 
-async def test_a_part_of_a_second_is_rounded_up(ringer: Ringer, bell: ToyBell) -> None:
+async def test_a_part_of_a_second_is_rounded_up(ringer: WakeUps, bell: FakeWakeUpQueue) -> None:
     async with in_background(ringer.run):
-        await ringer.ring(NOW + timedelta(seconds=30, microseconds=1))
+        await ringer.schedule_and_wait(NOW + timedelta(seconds=30, microseconds=1))
 
-    assert bell.rung == [NOON + 31]
+    assert bell.enqueued == [NOON + 31]
 
 
 @pytest.mark.parametrize("late", [timedelta(0), SECOND, timedelta(days=400)], ids=str)
 async def test_what_is_due_rings_under_the_present_second_and_nudges(
-    ringer: Ringer, bell: ToyBell, nudges: Nudges, clock: FixedClock, late: timedelta
+    ringer: WakeUps, bell: FakeWakeUpQueue, nudges: Nudges, clock: FixedClock, late: timedelta
 ) -> None:
-    clock.forward(timedelta(milliseconds=700))
+    clock.advance(timedelta(milliseconds=700))
 
     async with in_background(ringer.run):
-        await ringer.ring(NOW - late)
+        await ringer.schedule_and_wait(NOW - late)
 
-    assert bell.rung == [NOON]
+    assert bell.enqueued == [NOON]
     assert nudges.count == 1
 
 
 async def test_everything_due_in_one_present_second_is_one_ring_and_a_nudge_each(
-    ringer: Ringer, bell: ToyBell, nudges: Nudges, clock: FixedClock
+    ringer: WakeUps, bell: FakeWakeUpQueue, nudges: Nudges, clock: FixedClock
 ) -> None:
     async with in_background(ringer.run):
         for late in range(3):
-            await ringer.ring(NOW - late * SECOND)
-        clock.forward(SECOND)
-        await ringer.ring(NOW)
+            await ringer.schedule_and_wait(NOW - late * SECOND)
+        clock.advance(SECOND)
+        await ringer.schedule_and_wait(NOW)
 
-    assert bell.rung == [NOON, NOON + 1]
+    assert bell.enqueued == [NOON, NOON + 1]
     assert nudges.count == 4
 
 
-async def test_beyond_the_horizon_nothing_is_rung(ringer: Ringer, bell: ToyBell) -> None:
+async def test_beyond_the_horizon_nothing_is_rung(ringer: WakeUps, bell: FakeWakeUpQueue) -> None:
     async with in_background(ringer.run):
-        beyond = ringer.ask(NOW + timedelta(seconds=60, microseconds=1))
-        await ringer.ring(NOW + 60 * SECOND)
+        beyond = ringer.schedule(NOW + timedelta(seconds=60, microseconds=1))
+        await ringer.schedule_and_wait(NOW + 60 * SECOND)
 
     assert beyond is None
     assert bell.tried == [NOON + 60]
 
 
 async def test_what_came_inside_the_horizon_is_rung(
-    ringer: Ringer, bell: ToyBell, clock: FixedClock
+    ringer: WakeUps, bell: FakeWakeUpQueue, clock: FixedClock
 ) -> None:
     due = NOW + 90 * SECOND
 
     async with in_background(ringer.run):
-        await ringer.ring(due)
-        clock.forward(30 * SECOND)
-        await ringer.ring(due)
+        await ringer.schedule_and_wait(due)
+        clock.advance(30 * SECOND)
+        await ringer.schedule_and_wait(due)
 
-    assert bell.rung == [NOON + 90]
+    assert bell.enqueued == [NOON + 90]
 
 
 async def test_an_answer_to_an_ask_comes_when_the_bell_has_heard(
-    ringer: Ringer, bell: ToyBell
+    ringer: WakeUps, bell: FakeWakeUpQueue
 ) -> None:
-    bell.speaks.clear()
+    bell.answers.clear()
 
     async with in_background(ringer.run):
-        rung = ringer.ask(NOW + SECOND)
+        rung = ringer.schedule(NOW + SECOND)
         assert rung is not None
         await until(lambda: bell.tried)
         was_done_before = rung.done()
-        bell.speaks.set()
+        bell.answers.set()
         await rung
 
     assert not was_done_before
-    assert bell.rung == [NOON + 1]
+    assert bell.enqueued == [NOON + 1]
 
 
 async def test_nobody_waits_longer_than_50_ms_for_a_silent_bell(
-    ringer: Ringer, bell: ToyBell
+    ringer: WakeUps, bell: FakeWakeUpQueue
 ) -> None:
-    bell.speaks.clear()
+    bell.answers.clear()
     started = asyncio.get_running_loop().time()
 
     async with in_background(ringer.run):
-        await asyncio.gather(*[ringer.ring(NOW + n * SECOND) for n in range(50)])
+        await asyncio.gather(*[ringer.schedule_and_wait(NOW + n * SECOND) for n in range(50)])
         waited = seconds_since(started)
-        bell.speaks.set()
+        bell.answers.set()
 
     assert 0.045 < waited < 0.5
 
 
 @pytest.mark.usefixtures("short_quiet")
-async def test_a_bell_that_refuses_fails_nobody(ringer: Ringer, bell: ToyBell) -> None:
-    bell.refuses = True
+async def test_a_bell_that_refuses_fails_nobody(ringer: WakeUps, bell: FakeWakeUpQueue) -> None:
+    bell.is_refusing = True
 
     async with in_background(ringer.run):
-        await asyncio.gather(*[ringer.ring(NOW + n * SECOND) for n in range(50)])
+        await asyncio.gather(*[ringer.schedule_and_wait(NOW + n * SECOND) for n in range(50)])
 
-    assert bell.rung == []
+    assert bell.enqueued == []
 
 
 @pytest.mark.usefixtures("short_quiet")
 async def test_with_the_bell_away_a_timer_of_our_own_nudges_at_the_second(
-    ringer: Ringer, bell: ToyBell, nudges: Nudges, clock: FixedClock
+    ringer: WakeUps, bell: FakeWakeUpQueue, nudges: Nudges, clock: FixedClock
 ) -> None:
-    bell.refuses = True
+    bell.is_refusing = True
     clock.now = IN_20_MS
     started = asyncio.get_running_loop().time()
 
     async with in_background(ringer.run):
-        await ringer.ring(NOW)
+        await ringer.schedule_and_wait(NOW)
         clock.now = NOW
         await until(lambda: nudges.count, every=0.001)
         waited = seconds_since(started)
@@ -152,26 +152,28 @@ async def test_with_the_bell_away_a_timer_of_our_own_nudges_at_the_second(
 
 @pytest.mark.usefixtures("short_quiet")
 async def test_a_bell_that_refuses_is_left_alone_for_a_while_and_then_rung_again(
-    ringer: Ringer, bell: ToyBell
+    ringer: WakeUps, bell: FakeWakeUpQueue
 ) -> None:
-    bell.refuses = True
+    bell.is_refusing = True
 
     async with in_background(ringer.run):
-        await ringer.ring(NOW + SECOND)
-        meanwhile = ringer.ask(NOW + 2 * SECOND)
-        bell.refuses = False
-        await until(lambda: ringer.ask(NOW + SECOND) is None and bell.rung == [NOON + 1])
-        await ringer.ring(NOW + 2 * SECOND)
+        await ringer.schedule_and_wait(NOW + SECOND)
+        meanwhile = ringer.schedule(NOW + 2 * SECOND)
+        bell.is_refusing = False
+        await until(lambda: ringer.schedule(NOW + SECOND) is None and bell.enqueued == [NOON + 1])
+        await ringer.schedule_and_wait(NOW + 2 * SECOND)
 
     assert meanwhile is None
     assert bell.tried == [NOON + 1, NOON + 1, NOON + 2]
 
 
-async def test_a_stop_does_not_wait_for_the_quiet_to_end(ringer: Ringer, bell: ToyBell) -> None:
-    bell.refuses = True
+async def test_a_stop_does_not_wait_for_the_quiet_to_end(
+    ringer: WakeUps, bell: FakeWakeUpQueue
+) -> None:
+    bell.is_refusing = True
     started = asyncio.get_running_loop().time()
 
     async with in_background(ringer.run):
-        await ringer.ring(NOW + SECOND)
+        await ringer.schedule_and_wait(NOW + SECOND)
 
     assert seconds_since(started) < 1

@@ -7,9 +7,9 @@ from gcsched.web.readiness import Dependency, Readiness
 
 def a_readiness(*, mongodb: str | None = None, redis: str | None = None) -> Readiness:
     readiness = Readiness()
-    readiness.started(
-        Dependency(name="mongodb", trouble=lambda: mongodb, is_needed=True),
-        Dependency(name="redis", trouble=lambda: redis),
+    readiness.set_dependencies(
+        Dependency(name="mongodb", problem=lambda: mongodb, is_needed=True),
+        Dependency(name="redis", problem=lambda: redis),
     )
     return readiness
 
@@ -48,21 +48,21 @@ def test_calls_are_wanted_from_the_start_of_serving_until_the_stop_whatever_is_a
     readiness = a_readiness(mongodb="away", redis="away")
     assert readiness.why_not_serving() == "it does not serve yet"
 
-    readiness.serving()
+    readiness.mark_serving()
     assert readiness.why_not_serving() is None
     assert not readiness.report().is_ready
 
-    readiness.stopping()
+    readiness.mark_stopping()
     assert readiness.why_not_serving() == "it was told to stop"
 
 
 def test_one_that_alone_is_cut_off_wants_no_calls() -> None:
     why: list[str | None] = ["another reaches it"]
     readiness = a_readiness(mongodb="away")
-    readiness.watch_for_cut_off(lambda: why[0])
+    readiness.set_isolation_check(lambda: why[0])
     assert readiness.why_not_serving() == "it does not serve yet"
 
-    readiness.serving()
+    readiness.mark_serving()
     assert readiness.why_not_serving() == "another reaches it"
 
     why[0] = None
@@ -71,14 +71,14 @@ def test_one_that_alone_is_cut_off_wants_no_calls() -> None:
 
 def test_one_whose_part_has_ended_wants_no_calls() -> None:
     readiness = a_readiness()
-    readiness.serving()
-    readiness.failed("part sweep ended: it returned")
+    readiness.mark_serving()
+    readiness.mark_failed("part sweep ended: it returned")
 
     assert readiness.why_not_serving() == "part sweep ended: it returned"
 
 
 def test_stopping_outweighs_everything() -> None:
     readiness = a_readiness(redis="away")
-    readiness.stopping()
+    readiness.mark_stopping()
 
     assert (readiness.report().status, readiness.report().is_ready) == ("stopping", False)

@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator
 import pytest
 
 from gcsched import app
-from gcsched.config.settings import load
+from gcsched.config.settings import read_settings
 from gcsched.wiring.assembly import assemble
-from tests.support.service import environment
+from tests.support.service_process import environment
 
-LOOKS = (
+MONITORING_LOOPS = (
     "watch over mongodb",
     "watch over mongodb's writes",
     "watch over redis",
@@ -29,14 +29,14 @@ async def order() -> AsyncIterator[list[str]]:
         fallback_smtp_host="127.0.0.2",
         http_listen="127.0.0.1:0",
     )
-    settings = load(nowhere)
-    async with app.opened(settings) as resources:
+    settings = read_settings(nowhere)
+    async with app.open_resources(settings) as resources:
         yield [name for name, _ in assemble(settings, resources).loops]
 
 
 def test_the_engine_stops_first_and_what_shows_the_stores_last(order: list[str]) -> None:
     assert order[-1] == "engine"
-    assert set(order[: len(LOOKS)]) == set(LOOKS)
+    assert set(order[: len(MONITORING_LOOPS)]) == set(MONITORING_LOOPS)
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from gcsched.errors import PartEnded
-from gcsched.wiring.background import Loop, Parts
+from gcsched.errors import BackgroundTaskEnded
+from gcsched.wiring.background import BackgroundTasks, Loop
 from tests.support.wait import until
 
 SOON = timedelta(seconds=0.1)
@@ -30,11 +30,11 @@ async def raising_from_a_group(_: asyncio.Event) -> None:
         tasks.create_task(raising(asyncio.Event()))
 
 
-async def cancelled(_: asyncio.Event) -> None:
+async def cancelling(_: asyncio.Event) -> None:
     raise asyncio.CancelledError
 
 
-async def hard_of_hearing(_: asyncio.Event) -> None:
+async def ignoring_first_cancel(_: asyncio.Event) -> None:
     """Overhear the first cancel, as asyncio.wait_for may up to Python 3.11."""
     with suppress(asyncio.CancelledError):
         await asyncio.Event().wait()
@@ -42,7 +42,7 @@ async def hard_of_hearing(_: asyncio.Event) -> None:
 
 
 async def test_what_is_asked_to_stop_is_no_failure() -> None:
-    parts = Parts()
+    parts = BackgroundTasks()
     parts.start("first", obedient)
     parts.start("second", obedient)
     assert parts.states == {"first": "running", "second": "running"}
@@ -59,12 +59,12 @@ async def test_what_is_asked_to_stop_is_no_failure() -> None:
         (raising, "ended: ValueError"),
         (raising_from_a_group, "ended: ValueError"),
         (returning, "ended: it returned"),
-        (cancelled, "ended: it was cancelled"),
+        (cancelling, "ended: it was cancelled"),
     ],
 )
 async def test_what_ends_by_itself_is_told_at_once_and_once(loop: Loop, how: str) -> None:
-    failures: list[PartEnded] = []
-    parts = Parts(failures.append)
+    failures: list[BackgroundTaskEnded] = []
+    parts = BackgroundTasks(failures.append)
     parts.start("good", obedient)
 
     parts.start("bad", loop)
@@ -73,16 +73,16 @@ async def test_what_ends_by_itself_is_told_at_once_and_once(loop: Loop, how: str
     await until(lambda: parts.states["also bad"] != "running")
     await parts.stop(within=SOON)
 
-    assert [(each.part, each.how) for each in failures] == [("bad", how)]
+    assert [(each.task, each.how) for each in failures] == [("bad", how)]
     assert parts.failure is failures[0]
     assert parts.states == {"good": "stopped", "bad": how, "also bad": "ended: it returned"}
-    assert all(isinstance(each, PartEnded) for each in failures)
+    assert all(isinstance(each, BackgroundTaskEnded) for each in failures)
     assert isinstance(failures[0].__cause__, ValueError) == (loop is raising)
 
 
 async def test_what_overhears_a_cancel_is_cancelled_again() -> None:
-    parts = Parts()
-    parts.start("deaf", hard_of_hearing)
+    parts = BackgroundTasks()
+    parts.start("deaf", ignoring_first_cancel)
     await asyncio.sleep(0)
 
     async with asyncio.timeout(5):
@@ -93,17 +93,17 @@ async def test_what_overhears_a_cancel_is_cancelled_again() -> None:
 
 
 async def test_a_block_that_is_left_early_leaves_no_part_behind() -> None:
-    parts = Parts()
+    parts = BackgroundTasks()
 
-    async def left_early() -> None:
+    async def leave_early() -> None:
         async with parts:
             parts.start("obedient", obedient)
-            parts.start("deaf", hard_of_hearing)
+            parts.start("deaf", ignoring_first_cancel)
             await asyncio.sleep(0)
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        await asyncio.wait_for(left_early(), 10)
+        await asyncio.wait_for(leave_early(), 10)
 
     assert parts.states == {"obedient": "stopped", "deaf": "stopped"}
     assert parts.failure is None
@@ -111,12 +111,12 @@ async def test_a_block_that_is_left_early_leaves_no_part_behind() -> None:
 
 async def test_a_stop_that_is_cancelled_leaves_no_part_behind() -> None:
     async def stopping() -> None:
-        async with Parts() as parts:
-            parts.start("deaf", hard_of_hearing)
+        async with BackgroundTasks() as parts:
+            parts.start("deaf", ignoring_first_cancel)
             told.append(parts)
             await parts.stop(within=timedelta(minutes=1))
 
-    told: list[Parts] = []
+    told: list[BackgroundTasks] = []
     task = asyncio.create_task(stopping())
     await until(lambda: told)
     await asyncio.sleep(0)

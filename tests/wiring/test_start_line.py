@@ -3,10 +3,10 @@
 import pytest
 
 from gcsched import app
-from gcsched.adapters.mongo.uri import mongo_place
-from gcsched.adapters.redis.url import redis_place
+from gcsched.adapters.mongo.uri import mongo_location
+from gcsched.adapters.redis.url import format_redis_place
 from gcsched.wiring.start_line import start_facts
-from tests.support.app import a_setting
+from tests.support.in_process_app import make_settings
 
 
 @pytest.mark.parametrize(
@@ -19,7 +19,7 @@ from tests.support.app import a_setting
     ],
 )
 def test_the_place_of_mongodb_holds_no_login_and_no_option(uri: str, place: str) -> None:
-    assert mongo_place(uri) == place
+    assert mongo_location(uri) == place
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def test_the_place_of_mongodb_holds_no_login_and_no_option(uri: str, place: str)
     ],
 )
 def test_the_place_of_redis_holds_no_login_and_no_option(url: str, place: str) -> None:
-    assert redis_place(url) == place
+    assert format_redis_place(url) == place
 
 
 async def test_it_says_where_it_listens_and_what_it_works_with(
@@ -45,8 +45,8 @@ async def test_it_says_where_it_listens_and_what_it_works_with(
         "daily_at": "09:30",
         "timezone": "Europe/Berlin",
     }
-    settings = a_setting(mongo=mongo_uri, redis=redis_url, relay_port=2525, **more)
-    async with app.opened(settings) as resources:
+    settings = make_settings(mongo=mongo_uri, redis=redis_url, relay_port=2525, **more)
+    async with app.open_resources(settings) as resources:
         facts = start_facts(settings, resources, grpc_port=50051)
 
     assert facts["grpc"] == "127.0.0.1:50051"

@@ -12,27 +12,27 @@ from pymongo.errors import (
     WriteConcernError,
 )
 
-from gcsched.adapters.store_advice import OF_CONNECTIONS, Advice, with_advice
+from gcsched.adapters.store_advice import CONNECTION_ADVICE, Advice, add_advice
 from gcsched.adapters.store_url import first_clause
 
 AUTHENTICATION_FAILED = 18
 NO_PRIMARY = "its set has no primary: look at rs.status(), and at the hosts in {setting}"
-OF_MONGODB: Advice = (
+MONGO_ADVICE: Advice = (
     ("replica set members available for", "check hosts and replicaSet in {setting}"),
     (r"not ?primary|notwritableprimary|no primary|primary\(\)|available for writes", NO_PRIMARY),
     ("WriteConcern", "a majority of its set is away or behind: look at rs.status()"),
     ("authentication failed", "check user, password and authSource in {setting}"),
-    *OF_CONNECTIONS,
+    *CONNECTION_ADVICE,
 )
 
 
-def mongo_words(error: Exception) -> str:
+def describe_mongo_error(error: Exception) -> str:
     """Say why MongoDB did not confirm or refused, without a value of any document."""
-    text = mongo_clause(error)
-    return with_advice(text, OF_MONGODB, setting="GCSCHED_MONGO_URI", ca="tlsCAFile=…")
+    text = summarize_mongo_error(error)
+    return add_advice(text, MONGO_ADVICE, setting="GCSCHED_MONGO_URI", ca="tlsCAFile=…")
 
 
-def mongo_clause(error: Exception) -> str:
+def summarize_mongo_error(error: Exception) -> str:
     """Return what the driver or the server says; of statements only the name of their error."""
     if isinstance(error, OperationFailure) and error.code == AUTHENTICATION_FAILED:
         return "Authentication failed"

@@ -9,25 +9,29 @@ from pymongo.errors import BulkWriteError, WriteError
 
 from gcsched.adapters.mongo.connection import Collection
 from gcsched.adapters.mongo.documents import BY_ID
-from gcsched.adapters.mongo.driver_errors import UNFIT, is_of_document, is_of_document_code
+from gcsched.adapters.mongo.driver_errors import (
+    ENCODING_ERRORS,
+    is_document_error,
+    is_document_error_code,
+)
 
-MOST_OFFENDERS = 8  # where more fail, it is the collection's fault and not theirs
+MAX_OFFENDERS = 8  # where more fail, it is the collection's fault and not theirs
 
-Change = list[dict[str, Any]]
+UpdatePipeline = list[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Updated:
+class BulkUpdate:
     """How many documents were found, and which cannot be updated.
 
     *refusal* is the error at which it was given up, as too many cannot: the rest is not tried.
     """
 
-    found: int
+    matched: int
     offenders: Sequence[Any] = ()
     refusal: WriteError | None = None
 
-    def or_raise(self) -> "Updated":
+    def raise_refusal(self) -> "BulkUpdate":
         """Raise the refusal, if there is one: for whoever has nothing to do with the offenders."""
         if self.refusal is not None:
             raise self.refusal
@@ -38,9 +42,9 @@ async def update_each(
     jobs: Collection,
     ids: Sequence[Any],
     guard: Mapping[str, Any],
-    change: Change,
-    most: int = MOST_OFFENDERS,
-) -> Updated:
+    change: UpdatePipeline,
+    most: int = MAX_OFFENDERS,
+) -> BulkUpdate:
     """Update those of *ids* that *guard* finds, until more than *most* of them cannot be.
 
     A statement ends at the first document that it fails at. Then it is repeated for halves, until
@@ -53,7 +57,7 @@ async def update_each(
         try:
             answer = await jobs.update_many({"_id": {"$in": some}, **guard}, change, hint=BY_ID)
         except WriteError as error:
-            if not is_of_document(error):
+            if not is_document_error(error):
                 raise
             half = len(some) // 2
             if half:
@@ -61,10 +65,10 @@ async def update_each(
                 continue
             offenders += some
             if len(offenders) > most:
-                return Updated(found=found, offenders=offenders, refusal=error)
+                return BulkUpdate(matched=found, offenders=offenders, refusal=error)
         else:
             found += answer.matched_count
-    return Updated(found=found, offenders=offenders)
+    return BulkUpdate(matched=found, offenders=offenders)
 
 
 async def write_each(jobs: Collection, writes: Sequence[UpdateOne]) -> tuple[int, list[int]]:
@@ -78,10 +82,10 @@ async def write_each(jobs: Collection, writes: Sequence[UpdateOne]) -> tuple[int
     except BulkWriteError as error:
         details: dict[str, Any] = dict(error.details or {})
         failed = details.get("writeErrors") or []
-        if details.get("writeConcernErrors") or not all(map(is_of_document_code, failed)):
+        if details.get("writeConcernErrors") or not all(map(is_document_error_code, failed)):
             raise
         return int(details["nMatched"]), [each["index"] for each in failed]
-    except UNFIT:
+    except ENCODING_ERRORS:
         half = len(writes) // 2
         if not half:
             return 0, [0]

@@ -13,10 +13,10 @@ from gcsched.adapters.mongo.connection import Mongo, store_errors
 from gcsched.errors import StoreUnavailable
 from gcsched.usecases.loops import sleep_unless
 
-NEGLIGIBLE = timedelta(milliseconds=100)
+TOLERANCE = timedelta(milliseconds=100)
 SAMPLES = 3
-EVERY_SECONDS = 60.0
-LOOK_EVERY_SECONDS = 1.0
+MEASURE_INTERVAL_SECONDS = 60.0
+CHECK_INTERVAL_SECONDS = 1.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -30,29 +30,32 @@ class ServerClock:
     mongo: Mongo
     local: Callable[[], datetime]
     offset: timedelta = field(default=timedelta(0), init=False)
-    _ahead: float = field(init=False)
+    _monotonic_offset: float = field(init=False)
 
     def __post_init__(self) -> None:
-        self._ahead = self._ahead_of_monotonic()
+        self._monotonic_offset = self._find_monotonic_offset()
 
     def __call__(self) -> datetime:
-        return datetime.fromtimestamp(time.monotonic() + self._ahead, UTC) + self.offset
+        return datetime.fromtimestamp(time.monotonic() + self._monotonic_offset, UTC) + self.offset
 
     async def run(self, stop: asyncio.Event) -> None:
         """Measure again once a minute, and within a second when somebody has set our clock."""
         while not stop.is_set():
-            await self._wait_for_a_reason(stop)
+            await self._wait_until_measuring(stop)
             with suppress(StoreUnavailable):
                 await self.measure()
 
-    async def _wait_for_a_reason(self, stop: asyncio.Event) -> None:
-        until = time.monotonic() + EVERY_SECONDS
+    async def _wait_until_measuring(self, stop: asyncio.Event) -> None:
+        until = time.monotonic() + MEASURE_INTERVAL_SECONDS
         while not stop.is_set() and (left := until - time.monotonic()) > 0:
-            await sleep_unless(stop, min(left, LOOK_EVERY_SECONDS))
-            if abs(self._ahead_of_monotonic() - self._ahead) > NEGLIGIBLE.total_seconds():
+            await sleep_unless(stop, min(left, CHECK_INTERVAL_SECONDS))
+            if (
+                abs(self._find_monotonic_offset() - self._monotonic_offset)
+                > TOLERANCE.total_seconds()
+            ):
                 return
 
-    def _ahead_of_monotonic(self) -> float:
+    def _find_monotonic_offset(self) -> float:
         """Give a number that stays the same until somebody sets the clock."""
         return self.local().timestamp() - time.monotonic()
 
@@ -61,14 +64,14 @@ class ServerClock:
 
         Of a few samples the one with the shortest round trip counts (RFC 5905, section 10).
         """
-        ahead = self._ahead_of_monotonic()
+        ahead = self._find_monotonic_offset()
         difference = min([await self._sample() for _ in range(SAMPLES)])[1]
-        offset = difference if abs(difference) > NEGLIGIBLE else timedelta(0)
-        if abs(offset - self.offset) > NEGLIGIBLE:
+        offset = difference if abs(difference) > TOLERANCE else timedelta(0)
+        if abs(offset - self.offset) > TOLERANCE:
             structlog.get_logger().warning(
                 "clock differs from MongoDB's", seconds=round(difference.total_seconds(), 3)
             )
-        self.offset, self._ahead = offset, ahead
+        self.offset, self._monotonic_offset = offset, ahead
         return difference
 
     async def _sample(self) -> tuple[float, timedelta]:

@@ -14,8 +14,8 @@ BY_DEDUP_KEY = "dedup_key"
 BY_LEASE = "lease"
 BY_REQUEST_ID = "request_id"
 BY_STATE_AND_DUE = "state_due_id"
-BY_URGENCY = "priority_state_due"
-BY_ASKED_ID = "request_id_id"
+BY_PRIORITY = "priority_state_due"
+BY_REQUEST_ID_AND_ID = "request_id_id"
 BY_EMPID = "empid_id"
 BY_EMAIL = "email_id"
 BY_FOLDED = "folded_id"
@@ -23,7 +23,7 @@ BY_ERASED = "email_folded"
 
 # Those above took their places: an index cannot change its keys. `state_due` did too, but processes
 # of the version before name it in every claim, so it is left to whoever knows that none is running.
-RETIRED = ("empid_created", "email_created")
+RETIRED_INDEXES = ("empid_created", "email_created")
 
 
 class NamedDocument(Document):
@@ -90,7 +90,7 @@ class JobDocument(NamedDocument):
             # For lists: those that let the id go, too. That one above holds one job of each id.
             IndexModel(
                 [("request_id", ASCENDING), ("_id", ASCENDING)],
-                name=BY_ASKED_ID,
+                name=BY_REQUEST_ID_AND_ID,
                 partialFilterExpression={"request_id": {"$exists": True}},
             ),
             # The id comes last in all lists, so that a page can begin after any job.
@@ -101,7 +101,7 @@ class JobDocument(NamedDocument):
             # Beanie keeps one index for each list of fields, so this one begins otherwise.
             IndexModel(
                 [("priority", ASCENDING), ("state", ASCENDING), ("due", ASCENDING)],
-                name=BY_URGENCY,
+                name=BY_PRIORITY,
                 partialFilterExpression={"priority": "URGENT"},
             ),
             IndexModel(

@@ -19,12 +19,14 @@ from pymongo.errors import (
     WriteError,
 )
 
-from gcsched.adapters.mongo.advice import mongo_clause
+from gcsched.adapters.mongo.advice import summarize_mongo_error
 from gcsched.errors import StoreRefused
 
 REMEMBERED_SECONDS = 30.0
-TOLD_EVERY_SECONDS = 60.0
-FIRST_NAMELESS = 10_000  # the server calls errors of expressions and limits "Location" and a number
+LOG_INTERVAL_SECONDS = 60.0
+FIRST_UNNAMED_CODE = (
+    10_000  # the server calls errors of expressions and limits "Location" and a number
+)
 DUPLICATE_KEY = 11000
 ATLAS_ERROR = 8000  # MongoDB Atlas uses it for logins and for its limits
 OVER_QUOTA = re.compile(r"\b(space|storage|disk) (quota|limit)", re.IGNORECASE)
@@ -62,7 +64,7 @@ LOGIN_REFUSED = (
     "it does not accept the login: check user, password and authSource in GCSCHED_MONGO_URI"
 )
 
-BY_CODE: dict[int, Problem] = {
+PROBLEM_BY_CODE: dict[int, Problem] = {
     **dict.fromkeys((27, 85, 86, 291), Problem.INDEX),
     **dict.fromkeys((11, 13, 18, 31, 33, ATLAS_ERROR), Problem.PERMISSION),
     14031: Problem.DISK_FULL,
@@ -72,7 +74,7 @@ BY_CODE: dict[int, Problem] = {
     **dict.fromkeys((20, 59, 72, 115, 238, 303, 323, 40324), Problem.WRONG_KIND),
 }
 
-PASSING = frozenset(
+TRANSIENT_CODES = frozenset(
     # Elections, shutdowns, interruptions, time limits, locks, lost cursors: the next try may do.
     (
         *(6, 7, 24, 43, 46, 50, 63, 64, 79, 89, 91, 100, 112, 133, 150, 175, 189, 202, 234, 237),
@@ -80,67 +82,67 @@ PASSING = frozenset(
         *(13435, 13436),
     )
 )
-NO_WRITES = frozenset({Problem.DISK_FULL, Problem.READ_ONLY})
+BLOCKS_ALL_WRITES = frozenset({Problem.DISK_FULL, Problem.READ_ONLY})
 """What keeps MongoDB from every write, not from one collection or document only."""
-ITS_OWN = frozenset({Problem.DOCUMENT, Problem.VALIDATION})
-OF_ITS_VERSION = re.compile("wire version|not supported by this|requires? MongoDB", re.IGNORECASE)
-UNFIT = (BSONError, OverflowError, UnicodeError)
+DOCUMENT_PROBLEMS = frozenset({Problem.DOCUMENT, Problem.VALIDATION})
+VERSION_ERROR = re.compile("wire version|not supported by this|requires? MongoDB", re.IGNORECASE)
+ENCODING_ERRORS = (BSONError, OverflowError, UnicodeError)
 """What the driver raises where a value does not fit into a document, or a document's bytes do not
 fit their type: no errors of PyMongo."""
 
 
-def problem_of(error: Exception) -> Problem | None:
+def classify_error(error: Exception) -> Problem | None:
     """Return what MongoDB refuses for; None where it only did not confirm in time."""
-    if isinstance(error, UNFIT):
+    if isinstance(error, ENCODING_ERRORS):
         return Problem.DOCUMENT
     if isinstance(error, ConfigurationError):
         # What DNS says of a mongodb+srv:// comes as this, too, and passes.
         is_of_dns = type(error.__cause__).__module__.partition(".")[0] == "dns"
         if is_of_dns:
             return None
-        return Problem.WRONG_KIND if OF_ITS_VERSION.search(str(error)) else Problem.OTHER
+        return Problem.WRONG_KIND if VERSION_ERROR.search(str(error)) else Problem.OTHER
     if isinstance(error, BulkWriteError):
-        return problem_of_bulk(error)
+        return classify_bulk_error(error)
     if isinstance(error, ConnectionFailure | WriteConcernError) or not isinstance(
         error, OperationFailure
     ):
         return None
-    return problem_of_code(error.code, str(error), is_of_document=isinstance(error, WriteError))
+    return classify_code(error.code, str(error), is_write_error=isinstance(error, WriteError))
 
 
-def problem_of_bulk(error: BulkWriteError) -> Problem | None:
+def classify_bulk_error(error: BulkWriteError) -> Problem | None:
     details = error.details or {}
     errors = details.get("writeErrors") or []
     if details.get("writeConcernErrors") or not errors:
         return None
     first = errors[0]
-    return problem_of_code(first.get("code"), str(first.get("errmsg", "")), is_of_document=True)
+    return classify_code(first.get("code"), str(first.get("errmsg", "")), is_write_error=True)
 
 
-def problem_of_code(code: int | None, text: str, *, is_of_document: bool) -> Problem | None:
-    if code is None or code in PASSING:
+def classify_code(code: int | None, text: str, *, is_write_error: bool) -> Problem | None:
+    if code is None or code in TRANSIENT_CODES:
         return None
     if BAD_HINT in text:
         return Problem.INDEX
     if code == ATLAS_ERROR and OVER_QUOTA.search(text):
         return Problem.DISK_FULL
-    known = BY_CODE.get(code)
-    if known is None and is_of_document and code >= FIRST_NAMELESS and code != DUPLICATE_KEY:
+    known = PROBLEM_BY_CODE.get(code)
+    if known is None and is_write_error and code >= FIRST_UNNAMED_CODE and code != DUPLICATE_KEY:
         return Problem.DOCUMENT
-    if known is Problem.DOCUMENT and not is_of_document:
+    if known is Problem.DOCUMENT and not is_write_error:
         return Problem.OTHER
     return known or Problem.OTHER
 
 
-def is_of_document(error: Exception) -> bool:
+def is_document_error(error: Exception) -> bool:
     """Tell whether one document or value of a statement is to blame, and others may succeed."""
-    return problem_of(error) in ITS_OWN
+    return classify_error(error) in DOCUMENT_PROBLEMS
 
 
-def is_of_document_code(error: Mapping[str, Any]) -> bool:
+def is_document_error_code(error: Mapping[str, Any]) -> bool:
     """Tell the same of one of the errors of a bulk."""
     code, text = error.get("code"), str(error.get("errmsg", ""))
-    return problem_of_code(code, text, is_of_document=True) in ITS_OWN
+    return classify_code(code, text, is_write_error=True) in DOCUMENT_PROBLEMS
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -148,37 +150,40 @@ class Refusals:
     """Remember the latest refusal for those who ask how MongoDB is, and log each kind at times."""
 
     clock: Callable[[], float] = time.monotonic
-    on_index: Callable[[], None] = lambda: None
+    on_missing_index: Callable[[], None] = lambda: None
     _latest: StoreRefused | None = field(default=None, init=False)
-    _at: float = field(default=0.0, init=False)
-    _told: dict[tuple[str, str], float] = field(default_factory=dict, init=False)
+    _latest_at: float = field(default=0.0, init=False)
+    _logged_at: dict[tuple[str, str], float] = field(default_factory=dict, init=False)
 
     @property
-    def trouble(self) -> str | None:
+    def problem(self) -> str | None:
         """What MongoDB refused within the last half minute; None: nothing."""
-        is_recent = self.clock() - self._at <= REMEMBERED_SECONDS
+        is_recent = self.clock() - self._latest_at <= REMEMBERED_SECONDS
         return f"refuses: {self._latest.sentence}" if self._latest and is_recent else None
 
-    def note(self, refused: StoreRefused, doing: str, cause: Exception) -> None:
-        self._latest, self._at = refused, self.clock()
+    def record(self, refused: StoreRefused, doing: str, cause: Exception) -> None:
+        self._latest, self._latest_at = refused, self.clock()
         if refused.problem == Problem.INDEX:
-            self.on_index()
+            self.on_missing_index()
         kind = (refused.problem, doing)
-        if self._at - self._told.get(kind, -TOLD_EVERY_SECONDS) >= TOLD_EVERY_SECONDS:
-            self._told[kind] = self._at
+        if (
+            self._latest_at - self._logged_at.get(kind, -LOG_INTERVAL_SECONDS)
+            >= LOG_INTERVAL_SECONDS
+        ):
+            self._logged_at[kind] = self._latest_at
             # Not the server's text: it repeats values, such as addresses.
             structlog.get_logger().error(
                 "store refused",
                 problem=refused.problem,
                 statement=doing,
                 error=type(cause).__name__,
-                **code_of(cause),
-                says=mongo_clause(cause),
+                **extract_code(cause),
+                says=summarize_mongo_error(cause),
                 do=refused.sentence,
             )
 
 
-def code_of(cause: Exception) -> dict[str, object]:
+def extract_code(cause: Exception) -> dict[str, object]:
     """Return the code of *cause* and its name, as far as the server gave them; never a value."""
     if not isinstance(cause, PyMongoError):
         return {}

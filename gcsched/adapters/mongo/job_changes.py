@@ -11,30 +11,30 @@ from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 from pymongo.read_concern import ReadConcern
 
-from gcsched.adapters.mongo.admissions import free_if_over
-from gcsched.adapters.mongo.caseless import spelled_like
-from gcsched.adapters.mongo.codec import UNREADABLE, decode, sorted_out, unreadable
+from gcsched.adapters.mongo.admissions import release_expired_keys
+from gcsched.adapters.mongo.codec import DECODE_ERRORS, decode, decode_each, explain_unreadable
 from gcsched.adapters.mongo.connection import Mongo, store_errors
 from gcsched.adapters.mongo.documents import BY_DEDUP_KEY, BY_ID, BY_REQUEST_ID, BY_STATE_AND_DUE
 from gcsched.adapters.mongo.driver_errors import (
     DUPLICATE_KEY,
     Problem,
-    is_of_document_code,
-    problem_of_code,
+    classify_code,
+    is_document_error_code,
 )
-from gcsched.adapters.mongo.majority_read import LONGEST_READ_MS, certain
-from gcsched.adapters.mongo.outcomes import concluded
-from gcsched.adapters.mongo.writing import write_errors
-from gcsched.domain.caseless import are_alike
-from gcsched.domain.job import FINAL, Job, State
+from gcsched.adapters.mongo.folded_queries import filter_any_spelling
+from gcsched.adapters.mongo.majority_read import READ_TIMEOUT_MS, read_majority
+from gcsched.adapters.mongo.outcomes import encode_outcome
+from gcsched.adapters.mongo.write_checks import write_errors
+from gcsched.domain.address_folding import is_same_address
+from gcsched.domain.job import FINAL_STATES, Job, State
 from gcsched.errors import DuplicateJob, UnreadableJob
-from gcsched.usecases.management.partly import MOST_NAMED, PartlyChanged
+from gcsched.usecases.management.partial_change import MAX_NAMED, PartialChange
 
 Document = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MongoSteering:
+class MongoJobChanges:
     mongo: Mongo
     retention: timedelta
 
@@ -46,30 +46,30 @@ class MongoSteering:
             return None
         try:
             return decode(document)
-        except UNREADABLE as error:
-            raise UnreadableJob(job_id, unreadable(document, error)) from error
+        except DECODE_ERRORS as error:
+            raise UnreadableJob(job_id, explain_unreadable(document, error)) from error
 
-    async def is_settled(self, job: Job) -> bool:
+    async def is_committed(self, job: Job) -> bool:
         """Tell whether a majority has *job* as it is."""
         jobs = self.mongo.jobs.with_options(read_concern=ReadConcern("majority"))
         with store_errors("reading a job"):
-            return await jobs.find_one(as_it_was(job), {"_id": 1}, hint=BY_ID) is not None
+            return await jobs.find_one(filter_unchanged(job), {"_id": 1}, hint=BY_ID) is not None
 
     async def change(self, seen: Job, changed: Job, *, within: timedelta) -> bool:
         """Make *changed* of the job if it is as it was *seen*; False when it is not.
 
         Raises DuplicateJob when another job holds the dedup key or the request id it would take.
         """
-        query, change = as_it_was(seen), change_to(changed, self.retention)
+        query, change = filter_unchanged(seen), build_change(changed, self.retention)
         with write_errors("changing a job"), pymongo.timeout(within.total_seconds()):
             try:
                 answer = await self.mongo.jobs.update_one(query, change, hint=BY_ID)
             except DuplicateKeyError:
                 # A job that keeps its key has just lost it: that is a change like any other.
                 takes = changed.dedup_key != seen.dedup_key
-                if not takes or await self._free([changed]):
+                if not takes or await self._release_expired_keys([changed]):
                     return False
-                if (holder := await self._holder(changed)) is None:
+                if (holder := await self._find_holder(changed)) is None:
                     return False
                 raise DuplicateJob(seen.id, holder) from None
         return answer.matched_count == 1
@@ -78,69 +78,71 @@ class MongoSteering:
         """Change jobs (seen, changed) that are as they were seen; whose key is taken, stays.
 
         Gives how many were changed, and how many are to be looked at again: they were not as they
-        were seen, or their key has just become free. Raises PartlyChanged where some documents
+        were seen, or their key has just become free. Raises PartialChange where some documents
         cannot be changed, after all others were.
         """
         writes = [
-            UpdateOne(as_it_was(seen), change_to(changed, self.retention), hint=BY_ID)
+            UpdateOne(filter_unchanged(seen), build_change(changed, self.retention), hint=BY_ID)
             for seen, changed in pairs
         ]
         with write_errors("changing jobs"):
             try:
                 answer = await self.mongo.jobs.bulk_write(writes, ordered=False)
             except BulkWriteError as error:
-                return await self._partly(pairs, error)
+                return await self._resolve_partial_failure(pairs, error)
         return answer.modified_count, len(pairs) - answer.modified_count
 
-    async def _partly(
+    async def _resolve_partial_failure(
         self, pairs: Sequence[tuple[Job, Job]], error: BulkWriteError
     ) -> tuple[int, int]:
         """Tell how far a bulk came that failed at some documents."""
-        keys, own = failed_documents(error)
+        keys, own = split_write_errors(error)
         taken = [changed for _, changed in map(pairs.__getitem__, keys)]
         count = int((error.details or {})["nModified"])
-        freed = await self._free(taken) if taken else 0
+        freed = await self._release_expired_keys(taken) if taken else 0
         lost = len(pairs) - len(taken) - len(own) - count + freed
         if not own:
             return count, lost
         stuck = [pairs[place][0].id for place in own]
-        structlog.get_logger().error("jobs not changed", count=len(stuck), jobs=stuck[:MOST_NAMED])
-        raise PartlyChanged(count, lost, stuck, str(problem_of_one(error, own[0]))) from error
+        structlog.get_logger().error("jobs not changed", count=len(stuck), jobs=stuck[:MAX_NAMED])
+        raise PartialChange(count, lost, stuck, str(classify_error_at(error, own[0]))) from error
 
-    async def settled(self, ids: Collection[str]) -> Sequence[Job]:
+    async def find_committed(self, ids: Collection[str]) -> Sequence[Job]:
         """Return the jobs with these *ids* as a majority has them."""
-        query, limit = {"_id": {"$in": list(ids)}}, LONGEST_READ_MS
+        query, limit = {"_id": {"$in": list(ids)}}, READ_TIMEOUT_MS
         with store_errors("reading jobs"):
-            found = await certain(
+            found = await read_majority(
                 lambda jobs: jobs.find(query, hint=BY_ID, max_time_ms=limit).to_list(None),
                 self.mongo.jobs,
             )
-        return [job for _, job in sorted_out(found)[0]]
+        return [job for _, job in decode_each(found)[0]]
 
-    async def claimed(self, address: str) -> Sequence[Job]:
+    async def find_claimed(self, address: str) -> Sequence[Job]:
         """Return the jobs to *address*, in any spelling, that are being sent.
 
         They are looked for among all that are: their number has a limit, that of one address none.
         """
-        alike = spelled_like(address, "email", or_not_ascii=True)
+        alike = filter_any_spelling(address, "email", include_non_ascii=True)
         query = {"state": State.SENDING.value, **alike}
         with store_errors("looking for claimed jobs"):
-            found = self.mongo.jobs.find(query, hint=BY_STATE_AND_DUE, max_time_ms=LONGEST_READ_MS)
-            readable, _ = sorted_out(await found.to_list(None))
-        return [job for _, job in readable if are_alike(job.email, address)]
+            found = self.mongo.jobs.find(query, hint=BY_STATE_AND_DUE, max_time_ms=READ_TIMEOUT_MS)
+            readable, _ = decode_each(await found.to_list(None))
+        return [job for _, job in readable if is_same_address(job.email, address)]
 
-    async def still_begun(self, ids: Collection[str]) -> Collection[tuple[str, str]]:
+    async def find_begun(self, ids: Collection[str]) -> Collection[tuple[str, str]]:
         """Return the ids and claims of those of *ids* whose bodies have begun and not ended."""
         query = {"_id": {"$in": list(ids)}, "state": State.SENDING.value, "begun": {"$ne": None}}
         with store_errors("looking for begun jobs"):
             found = self.mongo.jobs.find(query, {"claim": 1}, hint=BY_ID)
             return [(each["_id"], str(each.get("claim"))) async for each in found]
 
-    async def _free(self, wanted: Sequence[Job]) -> int:
+    async def _release_expired_keys(self, wanted: Sequence[Job]) -> int:
         """Take the keys of *wanted* from those whose window is over; give how many were taken."""
-        return await free_if_over(self.mongo, [(job.dedup_key, job.state_time) for job in wanted])
+        return await release_expired_keys(
+            self.mongo, [(job.dedup_key, job.state_time) for job in wanted]
+        )
 
-    async def _holder(self, wanted: Job) -> str | None:
+    async def _find_holder(self, wanted: Job) -> str | None:
         """Give who has the key or the request id of *wanted*; None: they have just let it go."""
         jobs = self.mongo.jobs
         others: Document = {"_id": {"$ne": wanted.id}}
@@ -152,7 +154,7 @@ class MongoSteering:
         return None if found is None else str(found["_id"])
 
 
-def failed_documents(error: BulkWriteError) -> tuple[list[int], list[int]]:
+def split_write_errors(error: BulkWriteError) -> tuple[list[int], list[int]]:
     """Return the places that failed on a taken key, and at their own document.
 
     Anything else in *error* is raised again: together with it, nothing is known of the others.
@@ -160,19 +162,19 @@ def failed_documents(error: BulkWriteError) -> tuple[list[int], list[int]]:
     details: Document = dict(error.details or {})
     errors = details.get("writeErrors") or []
     keys = [each["index"] for each in errors if each["code"] == DUPLICATE_KEY]
-    own = [each["index"] for each in errors if is_of_document_code(each)]
+    own = [each["index"] for each in errors if is_document_error_code(each)]
     if details.get("writeConcernErrors") or len(keys) + len(own) < len(errors):
         raise error
     return keys, own
 
 
-def problem_of_one(error: BulkWriteError, place: int) -> Problem | None:
+def classify_error_at(error: BulkWriteError, place: int) -> Problem | None:
     errors = (error.details or {})["writeErrors"]
     [one] = [each for each in errors if each["index"] == place]
-    return problem_of_code(one["code"], str(one.get("errmsg", "")), is_of_document=True)
+    return classify_code(one["code"], str(one.get("errmsg", "")), is_write_error=True)
 
 
-def as_it_was(seen: Job) -> Document:
+def filter_unchanged(seen: Job) -> Document:
     """Return the filter for *seen*; a claimed job only under that claim and before its body.
 
     The fence leaves the version as it is, so that the version alone would let a job be changed
@@ -184,9 +186,9 @@ def as_it_was(seen: Job) -> Document:
     return query
 
 
-def change_to(job: Job, retention: timedelta) -> Document:
+def build_change(job: Job, retention: timedelta) -> Document:
     """Return what makes *job* of the document of a job; a claim on it ends."""
-    fields, gone = concluded(job, retention)
+    fields, gone = encode_outcome(job, retention)
     fields |= {"due_at": job.schedule_time, "not_after": job.expire_time}
     if job.date is not None:
         fields["date"] = job.date
@@ -196,6 +198,6 @@ def change_to(job: Job, retention: timedelta) -> Document:
         fields["dedup_until"] = job.dedup_until
     if job.released_key is None:
         gone.append("released_key")
-    if job.state not in FINAL:
+    if job.state not in FINAL_STATES:
         gone.append("delete_after")
     return {"$set": fields, "$unset": dict.fromkeys(gone, "")}

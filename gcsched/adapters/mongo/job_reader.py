@@ -5,86 +5,100 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from gcsched.adapters.mongo.caseless import by_index, folded_as, has_all_folded, spelled_like
-from gcsched.adapters.mongo.codec import UNREADABLE, decode, is_list, sorted_out, unreadable
+from gcsched.adapters.mongo.codec import (
+    DECODE_ERRORS,
+    decode,
+    decode_each,
+    explain_unreadable,
+    is_list,
+)
 from gcsched.adapters.mongo.connection import Collection, Document, Mongo, store_errors
 from gcsched.adapters.mongo.documents import (
-    BY_ASKED_ID,
     BY_EMPID,
     BY_FOLDED,
     BY_ID,
+    BY_REQUEST_ID_AND_ID,
     BY_STATE_AND_DUE,
     JobDocument,
 )
-from gcsched.adapters.mongo.majority_read import LONGEST_READ_MS, certain
-from gcsched.adapters.mongo.unreadable import Told
+from gcsched.adapters.mongo.folded_queries import (
+    filter_any_spelling,
+    filter_folded,
+    has_all_folded,
+    read_by_index,
+)
+from gcsched.adapters.mongo.majority_read import READ_TIMEOUT_MS, read_majority
+from gcsched.adapters.mongo.quarantine import UnreadableLog
 from gcsched.domain.ids import EPOCH
 from gcsched.domain.job import Job
-from gcsched.domain.job_list import JobFilter, Listing, Place
+from gcsched.domain.job_list import Cursor, JobFilter, JobListQuery
 from gcsched.errors import UnreadableJob
 from gcsched.usecases.ports import Page
 
 Query = dict[str, Any]
 
-NOT_IN_BASIC = {"message": 0, "variables": 0, "attempts": 0}
+BASIC_PROJECTION = {"message": 0, "variables": 0, "attempts": 0}
 LAST_CHARACTER = "\U0010ffff"
-NOTHING: Document = {"message": "", "attempts": []}
+DEFAULT_FIELDS: Document = {"message": "", "attempts": []}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MongoJobList:
-    """Pages as the primary has them; where *is_certain*, as a majority has them."""
+    """Pages as the primary has them; where *is_majority_read*, as a majority has them."""
 
     mongo: Mongo
-    is_certain: bool = False
-    told: Told = field(default_factory=Told)
+    is_majority_read: bool = False
+    unreadable_log: UnreadableLog = field(default_factory=UnreadableLog)
 
-    async def page(
-        self, listing: Listing, after: Place | None, *, most: int, is_full: bool
+    async def read_page(
+        self, listing: JobListQuery, after: Cursor | None, *, most: int, is_full: bool
     ) -> Page:
         """Give the *most* jobs that follow *after*; without their texts unless *is_full*.
 
         One more is looked at, to know whether there is a next page.
         """
         found: list[Document] = []
-        projection = None if is_full else NOT_IN_BASIC
+        projection = None if is_full else BASIC_PROJECTION
         with store_errors("listing jobs"):
-            for query in ranges(listing, after):
+            for query in split_ranges(listing, after):
                 if (left := most + 1 - len(found)) > 0:
-                    look = Look(
+                    look = JobQuery(
                         query=query,
                         projection=projection,
-                        index=index_for(listing.filter),
-                        options=reading(listing, left),
+                        index=choose_index(listing.filter),
+                        options=build_options(listing, left),
                     )
-                    found += await self._found(look)
+                    found += await self._run(look)
         shown = found[:most]
         # By the document: a last one that cannot be read must not end the list.
-        following = place_of(shown[-1], listing) if len(found) > most else None
-        readable, unreadable = sorted_out(NOTHING | document for document in shown)
-        self.told.tell(unreadable)
-        return Page(jobs=tuple(job for _, job in readable), following=following)
+        following = find_place(shown[-1], listing) if len(found) > most else None
+        readable, unreadable = decode_each(DEFAULT_FIELDS | document for document in shown)
+        self.unreadable_log.warn(unreadable)
+        return Page(jobs=tuple(job for _, job in readable), next_cursor=following)
 
-    async def _found(self, look: "Look") -> list[Document]:
+    async def _run(self, look: "JobQuery") -> list[Document]:
         jobs = self.mongo.jobs
-        return await (certain(look.at, jobs) if self.is_certain else look.at(jobs))
+        return await (read_majority(look.run, jobs) if self.is_majority_read else look.run(jobs))
 
     async def count(self, wanted: JobFilter, *, most: int) -> int:
         """Count what *wanted* takes in, up to *most*."""
-        query, jobs = everything(wanted), self.mongo.jobs
+        query, jobs = build_filter(wanted), self.mongo.jobs
 
-        async def counted(index: str) -> int:
-            options: dict[str, Any] = {"limit": most, "maxTimeMS": LONGEST_READ_MS}
+        async def count_by(index: str) -> int:
+            options: dict[str, Any] = {"limit": most, "maxTimeMS": READ_TIMEOUT_MS}
             return int(await jobs.count_documents(query, hint=index, **options))
 
         with store_errors("counting jobs"):
             if wanted.email and await has_all_folded(jobs):
-                query = {"_id": {"$gte": ""}, **folded_as(wanted.email)}  # the index alone tells
-            return await by_index(counted, index_for(wanted))
+                query = {
+                    "_id": {"$gte": ""},
+                    **filter_folded(wanted.email),
+                }  # the index alone tells
+            return await read_by_index(count_by, choose_index(wanted))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class JobQuery:
     """One statement that reads jobs, all in one answer."""
 
     query: Query
@@ -92,41 +106,41 @@ class Look:
     index: str
     options: Mapping[str, Any]
 
-    async def at(self, jobs: Collection) -> list[Document]:
-        async def found(index: str) -> list[Document]:
+    async def run(self, jobs: Collection) -> list[Document]:
+        async def read(index: str) -> list[Document]:
             cursor = jobs.find(self.query, self.projection, hint=index, **self.options)
             return await cursor.to_list(None)
 
-        return await by_index(found, self.index)
+        return await read_by_index(read, self.index)
 
 
-def reading(listing: Listing, most: int) -> dict[str, Any]:
+def build_options(listing: JobListQuery, most: int) -> dict[str, Any]:
     direction = -1 if listing.order.is_descending else 1
     keys = ["due", "_id"] if listing.order.is_by_due_time else ["_id"]
     return {
         "sort": [(key, direction) for key in keys],
         "limit": most,
         "batch_size": most,
-        "max_time_ms": LONGEST_READ_MS,
+        "max_time_ms": READ_TIMEOUT_MS,
     }
 
 
-def index_for(wanted: JobFilter) -> str:
+def choose_index(wanted: JobFilter) -> str:
     if wanted.state is not None:
         return BY_STATE_AND_DUE
     if wanted.empid:
         return BY_EMPID
     if wanted.request_id:
-        return BY_ASKED_ID
+        return BY_REQUEST_ID_AND_ID
     return BY_FOLDED if wanted.email else BY_ID
 
 
-def ranges(listing: Listing, after: Place | None) -> Iterator[Query]:
+def split_ranges(listing: JobListQuery, after: Cursor | None) -> Iterator[Query]:
     """Give what to look for, one after the other: first the rest of those due when *after* was.
 
     Not as one `$or`: how that is read is the planner's choice, and it remembers wrong ones.
     """
-    query = everything(listing.filter)
+    query = build_filter(listing.filter)
     beyond = "$lt" if listing.order.is_descending else "$gt"
     if after is None:
         yield query
@@ -140,7 +154,7 @@ def ranges(listing: Listing, after: Place | None) -> Iterator[Query]:
         yield query | {"due": due | {beyond: after.due_time}}
 
 
-def everything(wanted: JobFilter) -> Query:
+def build_filter(wanted: JobFilter) -> Query:
     """Give the whole of *wanted*. Bounds also say of which type: others have no place in a list."""
     query: Query = {"_id": {"$gte": wanted.id_prefix}}
     if wanted.id_prefix:
@@ -152,18 +166,18 @@ def everything(wanted: JobFilter) -> Query:
     if wanted.empid:
         query["empid"] = wanted.empid
     if wanted.email:
-        query |= spelled_like(wanted.email, "email")
+        query |= filter_any_spelling(wanted.email, "email")
     if wanted.request_id:
         query["request_id"] = wanted.request_id
     return query
 
 
-def place_of(document: Document, listing: Listing) -> Place:
-    due = due_of(document, listing) if listing.order.is_by_due_time else None
-    return Place(id=document["_id"], due_time=due)
+def find_place(document: Document, listing: JobListQuery) -> Cursor:
+    due = find_due(document, listing) if listing.order.is_by_due_time else None
+    return Cursor(id=document["_id"], due_time=due)
 
 
-def due_of(document: Document, listing: Listing) -> datetime:
+def find_due(document: Document, listing: JobListQuery) -> datetime:
     """Return the time by which *document* has its place; of several, the one that counts here."""
     found = document["due"]
     moments = [
@@ -173,7 +187,7 @@ def due_of(document: Document, listing: Listing) -> datetime:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MongoJobs:
+class MongoJobReader:
     async def get(self, job_id: str) -> Job | None:
         """Give the job, if there is one; raises UnreadableJob where it is none of ours."""
         # Not as a Beanie document: pydantic takes "1" for 1, and then others find it unreadable.
@@ -184,5 +198,5 @@ class MongoJobs:
             return None
         try:
             return decode(document)
-        except UNREADABLE as error:
-            raise UnreadableJob(job_id, unreadable(document, error)) from error
+        except DECODE_ERRORS as error:
+            raise UnreadableJob(job_id, explain_unreadable(document, error)) from error

@@ -11,13 +11,13 @@ from gcsched.adapters.mongo.documents import BY_ID
 
 T = TypeVar("T")
 
-LONGEST_READ_MS = 5_000
+READ_TIMEOUT_MS = 5_000
 NOT_A_REPLICA_SET = 123
 LINEARIZABLE = ReadConcern("linearizable")
 NO_JOB = "none"
 
 
-async def certain(read: Callable[[Collection], Awaitable[T]], collection: Collection) -> T:
+async def read_majority(read: Callable[[Collection], Awaitable[T]], collection: Collection) -> T:
     """Return what *read* finds in *collection*, once nothing of it can be rolled back any more.
 
     After the read, the server writes a mark to its log and waits until a majority has it: so an

@@ -6,9 +6,9 @@ from typing import Any
 
 from pymongo import ReturnDocument
 
-from gcsched.adapters.mongo.codec import a_moment, a_text
+from gcsched.adapters.mongo.codec import read_text, read_time
 from gcsched.adapters.mongo.connection import Mongo, store_errors
-from gcsched.adapters.mongo.writing import write_errors
+from gcsched.adapters.mongo.write_checks import write_errors
 from gcsched.domain.pause import Pause
 
 PAUSE = "pause"
@@ -20,9 +20,9 @@ class MongoPauses:
 
     async def get(self) -> Pause | None:
         with store_errors("looking for a pause"):
-            return pause_from(await self.mongo.runs.find_one({"_id": PAUSE}))
+            return decode_pause(await self.mongo.runs.find_one({"_id": PAUSE}))
 
-    async def note(self, pause: Pause) -> Pause:
+    async def save(self, pause: Pause) -> Pause:
         """Note *pause*; where there is one already, its words change and not its begin."""
         words = {"by": pause.by, "reason": pause.reason}
         with write_errors("noting a pause"):
@@ -32,17 +32,17 @@ class MongoPauses:
                 upsert=True,
                 return_document=ReturnDocument.AFTER,
             )
-        return pause_from(noted) or pause
+        return decode_pause(noted) or pause
 
-    async def end(self) -> Pause | None:
+    async def delete(self) -> Pause | None:
         """Forget the pause; give it, if there was one."""
         with write_errors("ending a pause"):
-            return pause_from(await self.mongo.runs.find_one_and_delete({"_id": PAUSE}))
+            return decode_pause(await self.mongo.runs.find_one_and_delete({"_id": PAUSE}))
 
 
-def pause_from(document: Mapping[str, Any] | None) -> Pause | None:
+def decode_pause(document: Mapping[str, Any] | None) -> Pause | None:
     if document is None:
         return None
     # Whoever noted it by hand meant it, whatever is missing.
-    by, reason = a_text(document, "by"), a_text(document, "reason")
-    return Pause(by=by, reason=reason, start_time=a_moment(document, "started"))
+    by, reason = read_text(document, "by"), read_text(document, "reason")
+    return Pause(by=by, reason=reason, start_time=read_time(document, "started"))

@@ -10,13 +10,13 @@ from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError
 
 from gcsched.adapters.mongo.connection import Mongo
-from gcsched.adapters.mongo.driver_errors import DUPLICATE_KEY, is_of_document_code
-from gcsched.adapters.mongo.writing import write_errors
-from gcsched.domain.caseless import fold_address
+from gcsched.adapters.mongo.driver_errors import DUPLICATE_KEY, is_document_error_code
+from gcsched.adapters.mongo.write_checks import write_errors
+from gcsched.domain.address_folding import fold_address
 from gcsched.domain.job import Job
 
-MOST_NAMED = 10
-KEPT = 20
+MAX_NAMED = 10
+MAX_SAVES = 20
 """How many saves a list of a recipient holds: some of each process that saves at one time.
 
 A process saves into one list and takes its earlier ones out of the other, in turn (MongoDB cannot
@@ -48,8 +48,10 @@ class SaveId:
 @dataclass(slots=True, kw_only=True, eq=False)
 class MongoRecipients:
     mongo: Mongo
-    _unsure: Sequence[str] = field(default=(), init=False)
-    _latest: SaveId = field(default_factory=lambda: SaveId(secrets.token_urlsafe(6)), init=False)
+    _unconfirmed_ids: Sequence[str] = field(default=(), init=False)
+    _latest_save: SaveId = field(
+        default_factory=lambda: SaveId(secrets.token_urlsafe(6)), init=False
+    )
 
     async def save(self, jobs: Sequence[Job]) -> None:
         """Note name and address of each job's employee, and count what was accepted for them.
@@ -58,24 +60,28 @@ class MongoRecipients:
         be changed is left out and logged; the others are kept.
         """
         ids = [job.id for job in jobs]
-        if ids != self._unsure:
-            self._latest = self._latest.following()
-        self._unsure = ids
-        await self._save(jobs, self._latest)
-        self._unsure = ()
+        if ids != self._unconfirmed_ids:
+            self._latest_save = self._latest_save.following()
+        self._unconfirmed_ids = ids
+        await self._save(jobs, self._latest_save)
+        self._unconfirmed_ids = ()
 
     async def _save(self, jobs: Sequence[Job], save_id: SaveId) -> None:
         of_each: dict[str, list[Job]] = {}
         for job in jobs:
             of_each.setdefault(job.empid, []).append(job)
         with write_errors("keeping user details"):
-            left = await self._write(of_each, [seen(*each, save_id) for each in of_each.items()])
+            left = await self._write(
+                of_each, [build_write(*each, save_id) for each in of_each.items()]
+            )
             if not left:
                 return
-            left = await self._write(left, [guarded(*each, save_id) for each in left.items()])
+            left = await self._write(
+                left, [build_guarded_write(*each, save_id) for each in left.items()]
+            )
         if left:
             latest = [theirs[-1].id for theirs in left.values()]
-            structlog.get_logger().error("user details not kept", latest_jobs=latest[:MOST_NAMED])
+            structlog.get_logger().error("user details not kept", latest_jobs=latest[:MAX_NAMED])
 
     async def _write(
         self, of_each: Mapping[str, list[Job]], writes: list[UpdateOne]
@@ -86,7 +92,7 @@ class MongoRecipients:
         except BulkWriteError as error:
             details: dict[str, Any] = dict(error.details or {})
             failed = details.get("writeErrors", [])
-            is_theirs = all(e["code"] == DUPLICATE_KEY or is_of_document_code(e) for e in failed)
+            is_theirs = all(e["code"] == DUPLICATE_KEY or is_document_error_code(e) for e in failed)
             if details.get("writeConcernErrors") or not is_theirs:
                 raise
             employees = list(of_each)
@@ -94,11 +100,11 @@ class MongoRecipients:
         return {}
 
 
-def seen(empid: str, jobs: Sequence[Job], save_id: SaveId) -> UpdateOne:
+def build_write(empid: str, jobs: Sequence[Job], save_id: SaveId) -> UpdateOne:
     """Make the usual write for one employee.
 
     It finds none to change where *save_id* was counted before, and where two processes meet an
-    employee at the same time: both end as a duplicate key, and `guarded` tells them apart.
+    employee at the same time: both end as a duplicate key, and `build_guarded_write` tells them apart.
     """
     latest, created = jobs[-1], [job.create_time for job in jobs]
     (mine, other), this = save_id.lists, str(save_id)
@@ -113,41 +119,41 @@ def seen(empid: str, jobs: Sequence[Job], save_id: SaveId) -> UpdateOne:
             "$min": {"first_seen": min(created)},
             "$max": {"last_seen": max(created)},
             "$inc": {"accepted": len(jobs)},
-            "$push": {mine: {"$each": [this], "$slice": -KEPT}},
+            "$push": {mine: {"$each": [this], "$slice": -MAX_SAVES}},
             "$pull": {other: {"$regex": f"^{save_id.process}:"}},
         },
         upsert=True,
     )
 
 
-def guarded(empid: str, jobs: Sequence[Job], save_id: SaveId) -> UpdateOne:
+def build_guarded_write(empid: str, jobs: Sequence[Job], save_id: SaveId) -> UpdateOne:
     """Make the write that fails at no type and counts nothing twice, at four times the cost.
 
     It is one expression with a guard for each field: one that is spoilt is begun anew.
     """
     latest = jobs[-1]
     mine, other = save_id.lists
-    saves = array(mine)
+    saves = array_or_empty(mine)
     accepted = {"$cond": [{"$isNumber": "$accepted"}, "$accepted", 0]}
     first, last = min(job.create_time for job in jobs), max(job.create_time for job in jobs)
     fields: dict[str, Any] = {
         "name": {"$literal": latest.name},
         "email": {"$literal": latest.email},
         "folded": {"$literal": fold_address(latest.email)},
-        "first_seen": {"$min": [moment("first_seen", first), first]},
-        "last_seen": {"$max": [moment("last_seen", last), last]},
+        "first_seen": {"$min": [date_or_default("first_seen", first), first]},
+        "last_seen": {"$max": [date_or_default("last_seen", last), last]},
         "accepted": {"$add": [accepted, len(jobs)]},
-        mine: {"$slice": [{"$concatArrays": [saves, [str(save_id)]]}, -KEPT]},
-        other: {"$slice": [array(other), -KEPT]},
+        mine: {"$slice": [{"$concatArrays": [saves, [str(save_id)]]}, -MAX_SAVES]},
+        other: {"$slice": [array_or_empty(other), -MAX_SAVES]},
     }
     is_counted = {"$in": [str(save_id), saves]}
     counted = {"$cond": [is_counted, "$$ROOT", {"$mergeObjects": ["$$ROOT", fields]}]}
     return UpdateOne({"_id": empid}, [{"$replaceWith": counted}], upsert=True)
 
 
-def array(name: str) -> dict[str, Any]:
+def array_or_empty(name: str) -> dict[str, Any]:
     return {"$cond": [{"$isArray": f"${name}"}, f"${name}", []]}
 
 
-def moment(name: str, otherwise: object) -> dict[str, Any]:
+def date_or_default(name: str, otherwise: object) -> dict[str, Any]:
     return {"$cond": [{"$eq": [{"$type": f"${name}"}, "date"]}, f"${name}", otherwise]}

@@ -11,19 +11,19 @@ from gcsched.adapters.mongo.bulk_write import update_each
 from gcsched.adapters.mongo.claims import NEXT_VERSION
 from gcsched.adapters.mongo.connection import Collection, Mongo, store_errors
 from gcsched.adapters.mongo.documents import BY_STATE_AND_DUE
-from gcsched.adapters.mongo.majority_read import LONGEST_READ_MS, certain
-from gcsched.adapters.mongo.writing import write_errors
+from gcsched.adapters.mongo.majority_read import READ_TIMEOUT_MS, read_majority
+from gcsched.adapters.mongo.write_checks import write_errors
 from gcsched.domain.job import State
 
 SWEEP = "sweep"
-MOVED_BEFORE = {"$cond": [{"$isNumber": "$moved"}, "$moved", 0]}
+STORED_MOVED = {"$cond": [{"$isNumber": "$moved"}, "$moved", 0]}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MongoRuns:
     mongo: Mongo
 
-    async def sweep_is_new(self, *, within: timedelta, now: datetime) -> bool:
+    async def begin_sweep(self, *, within: timedelta, now: datetime) -> bool:
         """Note a sweep at *now*, unless one was noted *within* this time before.
 
         One that is noted in the future, or is no date, counts for nothing: it would keep everybody
@@ -48,7 +48,9 @@ class MongoRuns:
         """Insert ``daily:<day>``; False when it is there already."""
         with store_errors("beginning the daily run"):
             try:
-                await self.mongo.runs.insert_one({"_id": daily(day), "started": now, "moved": 0})
+                await self.mongo.runs.insert_one(
+                    {"_id": daily_run_id(day), "started": now, "moved": 0}
+                )
             except DuplicateKeyError:
                 return False
         return True
@@ -63,52 +65,54 @@ class MongoRuns:
         A run that was made up late gives its jobs the time it took from them, where the caller has
         not said himself until when.
         """
-        queued = queued_until(until)
+        queued = filter_queued(until)
         with store_errors("moving the daily queue"):
             # Certain: "nothing is queued" must be no belief of a node without a majority.
-            ids = await certain(partial(first_ids, queued, most), self.mongo.jobs)
+            ids = await read_majority(partial(find_first_ids, queued, most), self.mongo.jobs)
             if not ids:
                 return 0, 0
-            change = [{"$set": moved(now, not_after)}]
+            change = [{"$set": build_move(now, not_after)}]
             with write_errors("moving the daily queue"):
                 updated = await update_each(self.mongo.jobs, ids, queued, change)
-            updated.or_raise()
-            count, offenders = updated.found, updated.offenders
+            updated.raise_refusal()
+            count, offenders = updated.matched, updated.offenders
         # Those that cannot be changed would be found again and again.
         return len(ids) - len(offenders), count
 
     async def finish_daily(self, day: date, moved: int, *, now: datetime) -> None:
         with write_errors("finishing the daily run"):
             started = {"$ifNull": ["$started", now]}
-            change = {"started": started, "finished": now, "moved": {"$add": [MOVED_BEFORE, moved]}}
-            await self.mongo.runs.update_one({"_id": daily(day)}, [{"$set": change}], upsert=True)
+            change = {"started": started, "finished": now, "moved": {"$add": [STORED_MOVED, moved]}}
+            await self.mongo.runs.update_one(
+                {"_id": daily_run_id(day)}, [{"$set": change}], upsert=True
+            )
 
-    async def note_manual(self, moved: int, *, started: datetime, now: datetime) -> None:
+    async def record_manual(self, moved: int, *, started: datetime, now: datetime) -> None:
         with write_errors("noting a run by hand"):
-            total = {"$add": [MOVED_BEFORE, moved]}  # others may have begun in the same moment
+            total = {"$add": [STORED_MOVED, moved]}  # others may have begun in the same moment
             change = {"started": started, "finished": now, "moved": total}
             run = {"_id": f"daily:manual:{started.isoformat()}"}
             await self.mongo.runs.update_one(run, [{"$set": change}], upsert=True)
 
-    async def is_queued(self, *, until: datetime) -> bool:
+    async def has_queued(self, *, until: datetime) -> bool:
         with store_errors("looking at the daily queue"):
             left = await self.mongo.jobs.find_one(
-                queued_until(until), {"_id": 1}, hint=BY_STATE_AND_DUE
+                filter_queued(until), {"_id": 1}, hint=BY_STATE_AND_DUE
             )
         return left is not None
 
 
-async def first_ids(query: dict[str, Any], most: int, jobs: Collection) -> list[str]:
-    options = {"limit": most, "batch_size": most, "max_time_ms": LONGEST_READ_MS}
+async def find_first_ids(query: dict[str, Any], most: int, jobs: Collection) -> list[str]:
+    options = {"limit": most, "batch_size": most, "max_time_ms": READ_TIMEOUT_MS}
     found = jobs.find(query, {"_id": 1}, hint=BY_STATE_AND_DUE, **options)
     return [document["_id"] for document in await found.to_list(most)]
 
 
-def queued_until(until: datetime) -> dict[str, Any]:
+def filter_queued(until: datetime) -> dict[str, Any]:
     return {"state": State.QUEUED.value, "due": {"$lte": until}}
 
 
-def moved(now: datetime, not_after: datetime) -> dict[str, Any]:
+def build_move(now: datetime, not_after: datetime) -> dict[str, Any]:
     later = {"$max": ["$not_after", not_after]}
     return {
         "state": State.SCHEDULED.value,
@@ -121,5 +125,5 @@ def moved(now: datetime, not_after: datetime) -> dict[str, Any]:
     }
 
 
-def daily(day: date) -> str:
+def daily_run_id(day: date) -> str:
     return f"daily:{day.isoformat()}"

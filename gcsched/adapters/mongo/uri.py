@@ -18,28 +18,28 @@ from pymongo.errors import PyMongoError
 from pymongo.uri_parser import split_options
 
 from gcsched.adapters.store_url import (
-    SPECIAL,
+    ESCAPING_ADVICE,
     StoreUrl,
-    ask_driver,
-    ca_problem,
-    decoded,
+    call_driver,
+    decode_part,
+    find_ca_problem,
+    find_key_problem,
     first_clause,
-    host_and_port,
-    key_problem,
-    pairs,
+    make_url_error,
+    parse_host_and_port,
+    parse_pairs,
+    parse_url,
+    quote_option,
     refuse_repeated,
-    shown_option,
-    take_apart,
-    unusable,
 )
-from gcsched.domain.contradiction import Contradiction
+from gcsched.domain.invalid_setting import InvalidSetting
 
 DEFAULT_DATABASE = "gcsched"
 
 SCHEMES = ("mongodb", "mongodb+srv")
 DEFAULT_PORT = 27017
-NOT_FOR_JOBS = frozenset({"config", "local"})  # the second is not replicated
-HARMLESS = frozenset(
+RESERVED_DATABASES = frozenset({"config", "local"})  # the second is not replicated
+PUBLIC_OPTIONS = frozenset(
     (
         *("appname", "authsource", "compressors", "connecttimeoutms"),
         *("datetime_conversion", "directconnection", "heartbeatfrequencyms", "journal"),
@@ -61,71 +61,73 @@ NEEDED_MODULES = {
 }
 """One of these modules is needed for a mechanism, and the extra of PyMongo that brings it."""
 
-UNLOCKS_KEY = "tlscertificatekeyfilepassword"
-REPEATABLE = "readpreferencetags"
+KEY_PASSWORD_OPTION = "tlscertificatekeyfilepassword"
+REPEATABLE_OPTION = "readpreferencetags"
 LOGIN_OPTIONS = frozenset({"authmechanism", "authmechanismproperties", "authsource"})
-OF_ITS_SET = frozenset({"replicaset", "loadbalanced", "directconnection"})
-LEFT_OUT = LOGIN_OPTIONS | OF_ITS_SET | {"serverselectiontimeoutms", "minpoolsize"}
+DEPLOYMENT_OPTIONS = frozenset({"replicaset", "loadbalanced", "directconnection"})
+NOT_FOR_SEEDS = LOGIN_OPTIONS | DEPLOYMENT_OPTIONS | {"serverselectiontimeoutms", "minpoolsize"}
 
 
-def mongo_database(uri: str) -> str | None:
+def parse_database(uri: str) -> str | None:
     """Return the database that *uri* names, or ours; None where its path is no name of one."""
     path = uri.partition("://")[2].partition("?")[0].partition("/")[2]
     name = unquote(path) or DEFAULT_DATABASE
     return name if re.fullmatch(r"[A-Za-z0-9_-]{1,63}", name) else None
 
 
-def checked_uri(uri: SecretStr) -> SecretStr:
+def validate_uri(uri: SecretStr) -> SecretStr:
     """Check *uri* as a setting; return it without blanks around it. Raises Contradiction."""
     text = uri.get_secret_value().strip()
-    parts = take_apart(text, SCHEMES)
+    parts = parse_url(text, SCHEMES)
     check_login(parts.user_info)
     check_hosts(parts)
-    if (name := mongo_database(text)) is None or name.lower() in NOT_FOR_JOBS:
-        raise unusable(
+    if (name := parse_database(text)) is None or name.lower() in RESERVED_DATABASES:
+        raise make_url_error(
             "its path is not the name of a database: up to 63 letters, digits, _ and -, and"
-            f" neither config nor local; {SPECIAL}"
+            f" neither config nor local; {ESCAPING_ADVICE}"
         )
-    options = options_of(parts)
+    options = parse_options(parts)
     check_options(options, is_doubtful="@" in parts.query)
-    check_construction(text, secrets_of(parts.user_info, options))
+    check_construction(text, collect_secrets(parts.user_info, options))
     check_modules(options)
     return SecretStr(text)
 
 
-def mongo_place(uri: str) -> str:
+def mongo_location(uri: str) -> str:
     """Return the hosts and the database of *uri*, which was checked: no user, no option."""
-    return f"{take_apart(uri, SCHEMES).place}/{mongo_database(uri)}"
+    return f"{parse_url(uri, SCHEMES).hosts}/{parse_database(uri)}"
 
 
 def check_login(user_info: str) -> None:
     user, _, password = user_info.partition(":")
     if "@" in user_info or ":" in password or "[" in user_info or "]" in user_info:
-        raise unusable(f"its user or password holds a bare : @ [ or ]: {SPECIAL}")
+        raise make_url_error(f"its user or password holds a bare : @ [ or ]: {ESCAPING_ADVICE}")
     for text, what in ((user, "its user"), (password, "its password")):
-        decoded(text, what)
+        decode_part(text, what)
         if any(unquote_plus(f"%{each[:2]}") == f"%{each[:2]}" for each in text.split("%")[1:]):
-            raise unusable(f"{what} holds a bare %: {SPECIAL}, and % is %25")
+            raise make_url_error(f"{what} holds a bare %: {ESCAPING_ADVICE}, and % is %25")
 
 
 def check_hosts(parts: StoreUrl) -> None:
-    hosts = parts.place.split(",")
-    if parts.scheme == "mongodb+srv" and (len(hosts) > 1 or ":" in parts.place):
-        raise unusable("with mongodb+srv:// it names one host and no port: DNS knows the others")
-    if parts.scheme == "mongodb+srv" and re.fullmatch(r"[0-9.]+", parts.place):
-        raise unusable("with mongodb+srv:// it names a host, not an IP address")
+    hosts = parts.hosts.split(",")
+    if parts.scheme == "mongodb+srv" and (len(hosts) > 1 or ":" in parts.hosts):
+        raise make_url_error(
+            "with mongodb+srv:// it names one host and no port: DNS knows the others"
+        )
+    if parts.scheme == "mongodb+srv" and re.fullmatch(r"[0-9.]+", parts.hosts):
+        raise make_url_error("with mongodb+srv:// it names a host, not an IP address")
     for host in hosts:
         if host.endswith(".sock"):
-            decoded(host, "the path of its socket")
+            decode_part(host, "the path of its socket")
         else:
-            host_and_port(host, DEFAULT_PORT)
+            parse_host_and_port(host, DEFAULT_PORT)
 
 
-def options_of(parts: StoreUrl) -> list[tuple[str, str]]:
+def parse_options(parts: StoreUrl) -> list[tuple[str, str]]:
     """Split the options, still encoded. Raises Contradiction."""
     if ";" in parts.query and "&" in parts.query:
-        raise unusable("its options are joined by & and by ; in turn: join all of them by &")
-    return pairs(parts.query, ";" if ";" in parts.query else "&")
+        raise make_url_error("its options are joined by & and by ; in turn: join all of them by &")
+    return parse_pairs(parts.query, ";" if ";" in parts.query else "&")
 
 
 def check_options(options: list[tuple[str, str]], *, is_doubtful: bool = False) -> None:
@@ -136,37 +138,39 @@ def check_options(options: list[tuple[str, str]], *, is_doubtful: bool = False) 
     files: dict[str, str] = {}
     for name, value in options:
         what = "one of its options" if is_doubtful else f"its option {name}"
-        text = decoded(value.replace("+", " "), what)
+        text = decode_part(value.replace("+", " "), what)
         if name.lower().startswith("tls") and name.lower().endswith("file"):
             files[name.lower()] = text
-        elif name.lower() == UNLOCKS_KEY:
-            files[UNLOCKS_KEY] = text
+        elif name.lower() == KEY_PASSWORD_OPTION:
+            files[KEY_PASSWORD_OPTION] = text
         else:
             check_option(name, value, text, is_doubtful=is_doubtful)
-    refuse_repeated(name for name, _ in options if name.lower() != REPEATABLE)
+    refuse_repeated(name for name, _ in options if name.lower() != REPEATABLE_OPTION)
     check_files(files)
 
 
 def check_option(name: str, value: str, text: str, *, is_doubtful: bool) -> None:
-    def refused(_: Exception) -> Contradiction:
-        is_known = name.lower() in HARMLESS
-        given = shown_option(name, text, () if is_doubtful else HARMLESS) or "what is given"
+    def make_option_error(_: Exception) -> InvalidSetting:
+        is_known = name.lower() in PUBLIC_OPTIONS
+        given = quote_option(name, text, () if is_doubtful else PUBLIC_OPTIONS) or "what is given"
         named = f"its option {name}" if is_known or not is_doubtful else "one of its options"
         otherwise = "" if is_known else ", or MongoDB's driver has no such option"
-        return unusable(f"{named} cannot be {given}{otherwise}")
+        return make_url_error(f"{named} cannot be {given}{otherwise}")
 
     split = partial(split_options, f"{name}={value}", warn=False)
-    ask_driver(split, refused, own=PyMongoError)
+    call_driver(split, make_option_error, driver_error=PyMongoError)
 
 
 def check_files(files: dict[str, str]) -> None:
     """Refuse files of certificates that cannot be read. Raises Contradiction."""
     for option, name in (("tlscafile", "tlsCAFile"), ("tlscrlfile", "tlsCRLFile")):
-        if option in files and (problem := ca_problem(files[option])):
-            raise unusable(f"its option {name} {problem}")
+        if option in files and (problem := find_ca_problem(files[option])):
+            raise make_url_error(f"its option {name} {problem}")
     pair = files.get("tlscertificatekeyfile")
-    if pair is not None and (problem := key_problem(pair, None, files.get(UNLOCKS_KEY))):
-        raise unusable(f"its option tlsCertificateKeyFile {problem}")
+    if pair is not None and (
+        problem := find_key_problem(pair, None, files.get(KEY_PASSWORD_OPTION))
+    ):
+        raise make_url_error(f"its option tlsCertificateKeyFile {problem}")
 
 
 def check_modules(options: Iterable[tuple[str, str]]) -> None:
@@ -175,7 +179,7 @@ def check_modules(options: Iterable[tuple[str, str]]) -> None:
         if name.lower() == "authmechanism" and (needed := NEEDED_MODULES.get(unquote_plus(value))):
             modules, extra = needed
             if not any(map(is_importable, modules)):
-                raise unusable(
+                raise make_url_error(
                     f"its option {name}={value} needs a Python module that is not installed:"
                     f" install pymongo[{extra}] where the service is, or choose another mechanism"
                 )
@@ -188,10 +192,10 @@ def is_importable(module: str) -> bool:
     return False
 
 
-def secrets_of(user_info: str, options: Iterable[tuple[str, str]]) -> set[str]:
+def collect_secrets(user_info: str, options: Iterable[tuple[str, str]]) -> set[str]:
     """Return what no text may repeat, encoded and decoded: not the user, who may be called `a`."""
     _, _, password = user_info.partition(":")
-    texts = [password, *(value for name, value in options if name.lower() not in HARMLESS)]
+    texts = [password, *(value for name, value in options if name.lower() not in PUBLIC_OPTIONS)]
     return {way(text) for text in texts if text for way in (str, unquote, unquote_plus)}
 
 
@@ -205,20 +209,24 @@ def check_construction(uri: str, secrets: set[str]) -> None:
         with closing(MongoClient[dict[str, Any]](uri, connect=False)):
             pass
 
-    def refused(error: Exception) -> Contradiction:
+    def make_driver_error(error: Exception) -> InvalidSetting:
         words = str(error)
         is_safe = words and not any(secret in words for secret in secrets)
         why = first_clause(words) if is_safe else "its options contradict each other or its hosts"
-        return unusable(f"MongoDB's driver does not take it: {why}")
+        return make_url_error(f"MongoDB's driver does not take it: {why}")
 
-    ask_driver(build, refused, own=PyMongoError)
+    call_driver(build, make_driver_error, driver_error=PyMongoError)
 
 
-def seeds(uri: str) -> list[str]:
+def build_seed_uris(uri: str) -> list[str]:
     """Return for each host of *uri* a string that asks it alone, with TLS but without a login."""
-    parts = take_apart(uri, SCHEMES)
+    parts = parse_url(uri, SCHEMES)
     if parts.scheme == "mongodb+srv":
         return []
-    kept = [f"{name}={value}" for name, value in options_of(parts) if name.lower() not in LEFT_OUT]
+    kept = [
+        f"{name}={value}"
+        for name, value in parse_options(parts)
+        if name.lower() not in NOT_FOR_SEEDS
+    ]
     query = "&".join([*kept, "directConnection=true", "serverSelectionTimeoutMS=1000"])
-    return [f"mongodb://{host}/?{query}" for host in parts.place.split(",")]
+    return [f"mongodb://{host}/?{query}" for host in parts.hosts.split(",")]

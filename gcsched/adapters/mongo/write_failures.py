@@ -11,7 +11,7 @@ QUIET_SECONDS = 5.0  # so long without a confirmed write, and one is tried that 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
+class WriteFailure:
     """*times*: how often in a row, without a success of the same between."""
 
     at: float
@@ -28,39 +28,39 @@ class WriteFailures:
     """
 
     clock: Callable[[], float] = time.monotonic
-    _failed: dict[str, Failure] = field(default_factory=dict, init=False)
+    _failures: dict[str, WriteFailure] = field(default_factory=dict, init=False)
     _confirmed_at: float | None = field(default=None, init=False)
 
     @property
-    def trouble(self) -> str | None:
+    def problem(self) -> str | None:
         """Return what failed last and is not cleared; None: nothing."""
-        if not self._failed:
+        if not self._failures:
             return None
-        doing, failure = max(self._failed.items(), key=lambda item: item[1].at)
+        doing, failure = max(self._failures.items(), key=lambda item: item[1].at)
         return f"writes are not confirmed: failed while {doing}: {failure.why or 'no answer'}"
 
     @property
-    def is_in_doubt(self) -> bool:
+    def needs_probe(self) -> bool:
         """Whether one should be tried: because some failed, or because none was confirmed lately.
 
         All processes try alike, so that all find out within the time in which none leaves.
         """
-        if self._failed or self._confirmed_at is None:
+        if self._failures or self._confirmed_at is None:
             return True
         return self.clock() - self._confirmed_at >= QUIET_SECONDS
 
-    def failed(self, doing: str, why: str) -> None:
-        before = self._failed.get(doing)
+    def record_failure(self, doing: str, why: str) -> None:
+        before = self._failures.get(doing)
         times = before.times + 1 if before else 1
-        self._failed[doing] = Failure(at=self.clock(), why=why, times=times)
+        self._failures[doing] = WriteFailure(at=self.clock(), why=why, times=times)
 
-    def confirmed(self, doing: str) -> None:
+    def record_success(self, doing: str) -> None:
         self._confirmed_at = now = self.clock()
-        if self._failed:
-            self._failed.pop(doing, None)
-            self._failed = {
+        if self._failures:
+            self._failures.pop(doing, None)
+            self._failures = {
                 each: failure
-                for each, failure in self._failed.items()
+                for each, failure in self._failures.items()
                 if failure.times > 1 and now - failure.at <= REMEMBERED_SECONDS
             }
 

@@ -23,28 +23,28 @@ DAILY = "gcsched:daily"
 ABORTED = abort_jobs_ss
 
 
-def packed(value: Any) -> bytes:
+def pack_job(value: Any) -> bytes:
     """Pack *value*; the errors among the results that ARQ makes itself become words."""
     data: bytes = msgpack.packb(value, default=repr)
     return data
 
 
-class NotOurs(Exception):
+class ForeignJob(Exception):
     """Something under the name of a job is none that the service made."""
 
 
-def unpacked(data: bytes) -> Any:
-    """Unpack a job; raises NotOurs unless it is as the service makes them.
+def unpack_job(data: bytes) -> Any:
+    """Unpack a job; raises ForeignJob unless it is as the service makes them.
 
     Of a job whose function or arguments do not fit ARQ logs the names, which may be anybody's data.
     """
     job = msgpack.unpackb(data)
-    if not isinstance(job, dict) or not is_ours(job):
-        raise NotOurs("the data of a job are not those that the service stores")
+    if not isinstance(job, dict) or not is_own_job(job):
+        raise ForeignJob("the data of a job are not those that the service stores")
     return job
 
 
-def is_ours(job: dict[Any, Any]) -> bool:
+def is_own_job(job: dict[Any, Any]) -> bool:
     seconds = job.get("a")
     return (
         job.get("f") in (WAKE, SWEEP, DAILY)
@@ -54,7 +54,7 @@ def is_ours(job: dict[Any, Any]) -> bool:
     )
 
 
-class Transaction(Pipeline):
+class ReleasingPipeline(Pipeline):
     """A pipeline that always releases its connection: redis-py's keeps it where UNWATCH fails.
 
     Its errors name the command that failed, without the arguments: those are a job's packed data.
@@ -79,20 +79,20 @@ class Transaction(Pipeline):
             raise
 
 
-class Client(ArqRedis):
+class ArqClient(ArqRedis):
     """ARQ's client; each of its pipelines is a transaction."""
 
-    def pipeline(self, *_: Any, **__: Any) -> Transaction:
+    def pipeline(self, *_: Any, **__: Any) -> ReleasingPipeline:
         pool, callbacks = self.connection_pool, self.response_callbacks
-        return Transaction(pool, callbacks, transaction=True, shard_hint=None)
+        return ReleasingPipeline(pool, callbacks, transaction=True, shard_hint=None)
 
 
 def open_arq(url: str) -> ArqRedis:
     """Make ARQ's client; msgpack, because whoever can write to Redis could run a pickle."""
-    return Client(
+    return ArqClient(
         open_pool(url),
-        job_serializer=packed,
-        job_deserializer=unpacked,
+        job_serializer=pack_job,
+        job_deserializer=unpack_job,
         default_queue_name=QUEUE,
     )
 

@@ -12,20 +12,20 @@ import structlog
 from redis.asyncio import ConnectionPool, Redis
 from redis.exceptions import NoScriptError
 
-from gcsched.adapters.redis.advice import is_refusal, redis_words
+from gcsched.adapters.redis.advice import describe_redis_error, is_refusal
 from gcsched.adapters.redis.failures import FAILURES
-from gcsched.adapters.redis.replies import Nonsense, integer, nothing, texts
+from gcsched.adapters.redis.replies import InvalidReply, expect_integer, expect_null, expect_values
 from gcsched.adapters.redis.url import pool_options
-from gcsched.errors import BellUnavailable
+from gcsched.errors import RedisUnavailable
 
-MOST_CONNECTIONS = 32  # beside one for each session, which may all ask for a slot at once
-FEWEST_CONNECTIONS = 32  # with fewer some of the service's own parts find none free
-MARK_LIFE = timedelta(days=1)
+MAX_CONNECTIONS = 32  # beside one for each session, which may all ask for a slot at once
+MIN_CONNECTIONS = 32  # with fewer some of the service's own parts find none free
+MARK_TTL = timedelta(days=1)
 PREFIX = "gcsched:sent"
-NOTED = b"1"
+MARK_VALUE = b"1"
 
 # One command for all marks: packing and parsing one for each is work on the loop.
-NOTE = """
+ADD_MARKS = """
 for _, key in ipairs(KEYS) do
   redis.call('SET', key, '1', 'EX', ARGV[1])
 end
@@ -34,9 +34,9 @@ end
 
 def open_pool(url: str, *, sessions: int = 0) -> ConnectionPool:
     """Open a pool for *url* (redis, rediss or unix); every wait of it has a limit."""
-    options = {"max_connections": MOST_CONNECTIONS + sessions, **pool_options(url)}
+    options = {"max_connections": MAX_CONNECTIONS + sessions, **pool_options(url)}
     if is_too_small(options["max_connections"]):
-        options["max_connections"] = FEWEST_CONNECTIONS
+        options["max_connections"] = MIN_CONNECTIONS
     return ConnectionPool(**options)
 
 
@@ -47,13 +47,13 @@ def warn_of_too_few_connections(url: str) -> None:
         structlog.get_logger().warning(
             "max_connections of GCSCHED_REDIS_URL is too small",
             given=given,
-            used=FEWEST_CONNECTIONS,
+            used=MIN_CONNECTIONS,
             do="leave it out",
         )
 
 
 def is_too_small(most_connections: int) -> bool:
-    return 0 < most_connections < FEWEST_CONNECTIONS  # 0: without a limit
+    return 0 < most_connections < MIN_CONNECTIONS  # 0: without a limit
 
 
 async def close(redis: Redis) -> None:
@@ -63,7 +63,7 @@ async def close(redis: Redis) -> None:
 
 
 @contextmanager
-def bell_errors(doing: str) -> Iterator[None]:
+def redis_errors(doing: str) -> Iterator[None]:
     """Translate whatever an exchange with Redis raises, so put nothing else inside.
 
     The client's libraries raise anything when a reply has another shape than they expect. What
@@ -73,12 +73,12 @@ def bell_errors(doing: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        why, refuses = redis_words(error), is_refusal(error)
+        why, refuses = describe_redis_error(error), is_refusal(error)
         if failures is not None:
-            failures.failed(doing, why)
-        raise BellUnavailable(doing, why, is_refusal=refuses) from error
+            failures.record_failure(doing, why)
+        raise RedisUnavailable(doing, why, is_refusal=refuses) from error
     if failures is not None:
-        failures.succeeded(doing)
+        failures.record_success(doing)
 
 
 class Script:
@@ -101,40 +101,40 @@ class Script:
 
 
 @dataclass(kw_only=True, eq=False)
-class RedisMarks:
+class RedisSentMarkerStore:
     """Keep ``gcsched:sent:<job>:<claim>`` for each accepted mail whose outcome is on its way."""
 
     redis: Redis
-    _note: Script = field(init=False)
+    _add_script: Script = field(init=False)
 
     def __post_init__(self) -> None:
-        self._note = Script(self.redis, NOTE)
+        self._add_script = Script(self.redis, ADD_MARKS)
 
-    async def note(self, marks: Sequence[tuple[str, str]]) -> None:
-        keys, life = [key(mark) for mark in marks], int(MARK_LIFE.total_seconds())
-        with bell_errors("noting accepted mails"):
-            nothing(await self._note.run(keys, life))
+    async def add(self, marks: Sequence[tuple[str, str]]) -> None:
+        keys, life = [mark_key(mark) for mark in marks], int(MARK_TTL.total_seconds())
+        with redis_errors("noting accepted mails"):
+            expect_null(await self._add_script.run(keys, life))
 
-    async def forget(self, marks: Sequence[tuple[str, str]]) -> None:
-        keys = [key(mark) for mark in marks]
-        with bell_errors("forgetting recorded mails"):
-            integer(await self.redis.unlink(*keys), least=0, most=len(keys))
+    async def remove(self, marks: Sequence[tuple[str, str]]) -> None:
+        keys = [mark_key(mark) for mark in marks]
+        with redis_errors("forgetting recorded mails"):
+            expect_integer(await self.redis.unlink(*keys), least=0, most=len(keys))
 
-    async def noted(self, marks: Sequence[tuple[str, str]]) -> Collection[tuple[str, str]]:
-        """Return those of *marks* that were noted; raise BellUnavailable unless that is exact.
+    async def find(self, marks: Sequence[tuple[str, str]]) -> Collection[tuple[str, str]]:
+        """Return those of *marks* that were noted; raise RedisUnavailable unless that is exact.
 
         A noted mark is proof that a mail was sent. So one key that was never written is asked for
         as well: a Redis that has a value for it has one for every key.
         """
-        keys = [*map(key, marks), f"{PREFIX}:never:{secrets.token_hex(8)}"]
-        with bell_errors("looking for accepted mails"):
-            *values, never = texts(await self.redis.mget(keys), len(keys))
+        keys = [*map(mark_key, marks), f"{PREFIX}:never:{secrets.token_hex(8)}"]
+        with redis_errors("looking for accepted mails"):
+            *values, never = expect_values(await self.redis.mget(keys), len(keys))
             for value in (*values, never):
-                if value not in {None, NOTED}:
-                    raise Nonsense(value, "null or 1")
-            nothing(never)
-        return {mark for mark, value in zip(marks, values, strict=True) if value == NOTED}
+                if value not in {None, MARK_VALUE}:
+                    raise InvalidReply(value, "null or 1")
+            expect_null(never)
+        return {mark for mark, value in zip(marks, values, strict=True) if value == MARK_VALUE}
 
 
-def key(mark: tuple[str, str]) -> str:
+def mark_key(mark: tuple[str, str]) -> str:
     return f"{PREFIX}:{mark[0]}:{mark[1]}"

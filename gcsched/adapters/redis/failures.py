@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 # While mails leave, marks, rings and the rate are tried again within 2 s, so a failure that lasts
 # is told without a gap; one that has passed is forgotten soon.
-REMEMBERED_SECONDS = 5.0
+RETENTION_SECONDS = 5.0
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -18,19 +18,19 @@ class RedisFailures:
     _failed: dict[str, tuple[float, str]] = field(default_factory=dict, init=False)
 
     @property
-    def trouble(self) -> str | None:
+    def problem(self) -> str | None:
         """Return what failed last, within the last five seconds; None: nothing."""
-        too_old = self.clock() - REMEMBERED_SECONDS
+        too_old = self.clock() - RETENTION_SECONDS
         self._failed = {doing: each for doing, each in self._failed.items() if each[0] > too_old}
         if not self._failed:
             return None
         doing, (_, why) = max(self._failed.items(), key=lambda item: item[1][0])
         return f"failed while {doing}: {why}"
 
-    def failed(self, doing: str, why: str) -> None:
+    def record_failure(self, doing: str, why: str) -> None:
         self._failed[doing] = (self.clock(), why)
 
-    def succeeded(self, doing: str) -> None:
+    def record_success(self, doing: str) -> None:
         if self._failed:
             self._failed.pop(doing, None)
 

@@ -15,16 +15,16 @@ from redis.asyncio import Redis
 
 from gcsched.adapters.redis.arq_client import ABORTED, QUEUE, job_keys
 from gcsched.adapters.redis.connection import PREFIX as SENT
-from gcsched.adapters.redis.connection import Script, bell_errors
+from gcsched.adapters.redis.connection import Script, redis_errors
 from gcsched.adapters.redis.rate_limit import PREFIX as RATE
-from gcsched.adapters.redis.replies import Nonsense, nothing
+from gcsched.adapters.redis.replies import InvalidReply, expect_null
 
 # A little less than five looks of the watch, so that it is every fifth.
-BETWEEN_TRIES_SECONDS = 4.5
-LIFE_MS = 10_000  # of what a Redis leaves behind that takes the writes and dies, or may not delete
+BETWEEN_WRITES_SECONDS = 4.5
+TTL_MS = 10_000  # of what a Redis leaves behind that takes the writes and dies, or may not delete
 
 # The commands of NOTE, TAKE and SLOT.
-LIKE_SCRIPTS = """
+PROBE_SCRIPT = """
 redis.call('TIME')
 local kept = {}
 for place, key in ipairs(KEYS) do
@@ -49,35 +49,38 @@ class RedisProbe:
     redis: Redis
     arq: ArqRedis
     clock: Callable[[], float] = time.monotonic
-    _tried_at: float | None = field(default=None, init=False)
+    _checked_writes_at: float | None = field(default=None, init=False)
     _mark: str = field(default_factory=lambda: secrets.token_hex(8), init=False)
     _script: Script = field(init=False)
 
     def __post_init__(self) -> None:
-        self._script = Script(self.redis, LIKE_SCRIPTS)
+        self._script = Script(self.redis, PROBE_SCRIPT)
 
-    async def ask(self) -> None:
-        """Raise BellUnavailable unless Redis takes what the service writes, and gives it back."""
+    async def check(self) -> None:
+        """Raise RedisUnavailable unless Redis takes what the service writes, and gives it back."""
         now = self.clock()
-        if self._tried_at is not None and now - self._tried_at < BETWEEN_TRIES_SECONDS:
-            await self._read()
+        if (
+            self._checked_writes_at is not None
+            and now - self._checked_writes_at < BETWEEN_WRITES_SECONDS
+        ):
+            await self._check_reads()
             return
-        self._tried_at = None  # what fails is tried again at once
-        await self._try()
-        self._tried_at = now
+        self._checked_writes_at = None  # what fails is tried again at once
+        await self._check_writes()
+        self._checked_writes_at = now
 
-    async def _read(self) -> None:
-        with bell_errors("reading from Redis"):
-            nothing(await self.redis.get(f"{RATE}:probe:{self._mark}"))
+    async def _check_reads(self) -> None:
+        with redis_errors("reading from Redis"):
+            expect_null(await self.redis.get(f"{RATE}:probe:{self._mark}"))
 
-    async def _try(self) -> None:
+    async def _check_writes(self) -> None:
         ours = [f"{prefix}:probe:{self._mark}" for prefix in (SENT, RATE)]
-        with bell_errors("trying what the service does with Redis"):
-            kept = await self._script.run(ours, self._mark, LIFE_MS)
-            self._check(kept, len(ours))
-            await self._as_arq(ours, *job_keys(f"gcsched:probe:{self._mark}"))
+        with redis_errors("trying what the service does with Redis"):
+            kept = await self._script.run(ours, self._mark, TTL_MS)
+            self._expect_mark(kept, len(ours))
+            await self._check_arq_commands(ours, *job_keys(f"gcsched:probe:{self._mark}"))
 
-    async def _as_arq(
+    async def _check_arq_commands(
         self, ours: list[str], job: str, in_progress: str, retries: str, result: str
     ) -> None:
         async with self.arq.pipeline(transaction=True) as pipeline:
@@ -85,11 +88,11 @@ class RedisProbe:
             await transaction.watch(job)
             await transaction.exists(job, result)
             transaction.multi()
-            transaction.psetex(job, LIFE_MS, self._mark)
-            transaction.psetex(in_progress, LIFE_MS, self._mark)
-            transaction.pexpire(in_progress, LIFE_MS)
+            transaction.psetex(job, TTL_MS, self._mark)
+            transaction.psetex(in_progress, TTL_MS, self._mark)
+            transaction.pexpire(in_progress, TTL_MS)
             transaction.incr(retries)
-            transaction.expire(retries, LIFE_MS // 1000)
+            transaction.expire(retries, TTL_MS // 1000)
             transaction.zadd(QUEUE, {self._mark: 0}, xx=True)  # only what is there: nothing
             transaction.zscore(QUEUE, self._mark)
             transaction.zcard(QUEUE)
@@ -101,8 +104,8 @@ class RedisProbe:
             transaction.unlink(*ours)
             transaction.delete(job, in_progress, retries)
             *_, kept, _, _ = await transaction.execute()
-        self._check(kept, 2)
+        self._expect_mark(kept, 2)
 
-    def _check(self, answer: object, count: int) -> None:
+    def _expect_mark(self, answer: object, count: int) -> None:
         if answer != [self._mark.encode()] * count:  # text is wrong, too: readers expect octets
-            raise Nonsense(answer, "what it was sent")
+            raise InvalidReply(answer, "what it was sent")

@@ -10,14 +10,14 @@ from datetime import timedelta
 
 from redis.asyncio import Redis
 
-from gcsched.adapters.redis.connection import Script, bell_errors
-from gcsched.adapters.redis.replies import Nonsense, integer, integers
-from gcsched.domain.token_bucket import Grant, Speed
+from gcsched.adapters.redis.connection import Script, redis_errors
+from gcsched.adapters.redis.replies import InvalidReply, expect_integer, expect_integers
+from gcsched.domain.token_bucket import RateGrant, RateLimit
 
 PREFIX = "gcsched:rate"
-LONGEST_WAIT = timedelta(milliseconds=250)  # mails wait for this answer
+ANSWER_TIMEOUT = timedelta(milliseconds=250)  # mails wait for this answer
 MICROSECONDS = 1_000_000
-SLOWEST_BURST_MICROSECONDS = 5_000_000  # as in TAKE: what a slower replica may have paid for
+MAX_MICROSECONDS_PER_MAIL = 5_000_000  # as in TAKE: what a slower replica may have paid for
 ANY_WAIT = 2**62
 
 # As gcsched.domain.token_bucket.Bucket, in whole microseconds. Less than nothing wanted: a refund.
@@ -44,7 +44,7 @@ return {count, math.max(0, paid_until - now - (burst - 1) * per_mail)}
 """
 
 # As Bucket.line_up.
-SLOT = """
+RESERVE_SLOT = """
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local per_mail, ahead, patience = tonumber(ARGV[1]), ARGV[1] * ARGV[2], tonumber(ARGV[3])
@@ -70,44 +70,48 @@ class RedisBucket:
 
     redis: Redis
     relay: str
-    _take: Script = field(init=False)
-    _slot: Script = field(init=False)
+    _take_script: Script = field(init=False)
+    _slot_script: Script = field(init=False)
 
     def __post_init__(self) -> None:
-        self._take = Script(self.redis, TAKE)
-        self._slot = Script(self.redis, SLOT)
+        self._take_script = Script(self.redis, TAKE)
+        self._slot_script = Script(self.redis, RESERVE_SLOT)
 
-    async def reserve(self, most: int, speed: Speed) -> Grant:
-        with bell_errors("asking for the rate"):
-            answer = await self._run(most, speed)
-            count, wait = integers(answer, (0, most), (0, longest_wait(speed)))
+    async def reserve(self, most: int, limit: RateLimit) -> RateGrant:
+        with redis_errors("asking for the rate"):
+            answer = await self._run_take(most, limit)
+            count, wait = expect_integers(answer, (0, most), (0, max_wait_microseconds(limit)))
             if count == 0 and wait == 0:  # it would be asked for ever
-                raise Nonsense(answer, "a grant or a wait")
-        return Grant(count=count, wait_seconds=wait / MICROSECONDS)
+                raise InvalidReply(answer, "a grant or a wait")
+        return RateGrant(count=count, wait_seconds=wait / MICROSECONDS)
 
-    async def refund(self, count: int, speed: Speed) -> None:
-        with bell_errors("giving back to the rate"):
-            integers(await self._run(-count, speed), (-count, -count), (0, ANY_WAIT))
+    async def refund(self, count: int, limit: RateLimit) -> None:
+        with redis_errors("giving back to the rate"):
+            expect_integers(await self._run_take(-count, limit), (-count, -count), (0, ANY_WAIT))
 
-    async def slot(self, speed: Speed, *, patience: float) -> float | None:
-        most = round(patience * MICROSECONDS)
-        with bell_errors("asking for a slot"):
-            async with asyncio.timeout(LONGEST_WAIT.total_seconds()):
+    async def reserve_slot(self, limit: RateLimit, *, max_wait: float) -> float | None:
+        most = round(max_wait * MICROSECONDS)
+        with redis_errors("asking for a slot"):
+            async with asyncio.timeout(ANSWER_TIMEOUT.total_seconds()):
                 keys = [f"{PREFIX}:{self.relay}:slots"]
-                answer = await self._slot.run(keys, in_microseconds(speed), speed.burst, most)
-            wait = integer(answer, least=-1, most=most)
+                answer = await self._slot_script.run(
+                    keys, microseconds_per_mail(limit), limit.burst, most
+                )
+            wait = expect_integer(answer, least=-1, most=most)
         return None if wait < 0 else wait / MICROSECONDS
 
-    async def _run(self, count: int, speed: Speed) -> object:
-        async with asyncio.timeout(LONGEST_WAIT.total_seconds()):
+    async def _run_take(self, count: int, speed: RateLimit) -> object:
+        async with asyncio.timeout(ANSWER_TIMEOUT.total_seconds()):
             keys = [f"{PREFIX}:{self.relay}"]
-            return await self._take.run(keys, count, in_microseconds(speed), speed.burst)
+            return await self._take_script.run(
+                keys, count, microseconds_per_mail(speed), speed.burst
+            )
 
 
-def longest_wait(speed: Speed) -> int:
+def max_wait_microseconds(limit: RateLimit) -> int:
     """Return the microseconds that TAKE answers at most: its bucket is never fuller than that."""
-    return (speed.burst + 1) * max(in_microseconds(speed), SLOWEST_BURST_MICROSECONDS)
+    return (limit.burst + 1) * max(microseconds_per_mail(limit), MAX_MICROSECONDS_PER_MAIL)
 
 
-def in_microseconds(speed: Speed) -> int:
-    return max(1, round(speed.seconds_per_mail * MICROSECONDS))
+def microseconds_per_mail(limit: RateLimit) -> int:
+    return max(1, round(limit.seconds_per_mail * MICROSECONDS))

@@ -13,17 +13,17 @@ import aiosmtplib
 from aiohappyeyeballs import AddrInfoType, start_connection
 
 from gcsched.adapters.smtp.conversation import REFUSALS, Conversation
-from gcsched.adapters.smtp.envelope import Offer
-from gcsched.adapters.smtp.options import Limits, RelaySettings, Security
+from gcsched.adapters.smtp.envelope import Capabilities
 from gcsched.adapters.smtp.session import Session
-from gcsched.domain.caller_text import printable
+from gcsched.adapters.smtp.session_options import RelaySettings, Security, Timeouts
+from gcsched.domain.caller_text import replace_unprintable
 from gcsched.domain.smtp_reply import Answered, Broken, Reply, Stage
 
-NEXT_ADDRESS_AFTER_SECONDS = 0.25  # RFC 8305 section 8
+HAPPY_EYEBALLS_DELAY_SECONDS = 0.25  # RFC 8305 section 8
 TRY_ANOTHER_MECHANISM = {504, 534}  # RFC 4954 section 6
 
 
-class Unusable(Exception):
+class RelayUnusable(Exception):
     """The relay cannot be used now, in words that hold no secret."""
 
 
@@ -32,51 +32,51 @@ class Connector:
     """Opens sessions with one relay."""
 
     relay: RelaySettings
-    limits: Limits
-    trust: ssl.SSLContext | None
+    timeouts: Timeouts
+    tls_context: ssl.SSLContext | None
 
     async def open(self) -> Session | Answered | Broken:
         """Give a session that is ready for MAIL, or say at which stage it failed and why."""
-        return await Opening(self).run()
+        return await ConnectionAttempt(self).run()
 
 
-class Opening:
+class ConnectionAttempt:
     """One try to open a session; remembers how far it came."""
 
     def __init__(self, connector: Connector) -> None:
         self._relay = connector.relay
-        self._limits = connector.limits
-        self._trust = connector.trust
+        self._timeouts = connector.timeouts
+        self._tls_context = connector.tls_context
         self._stage = Stage.CONNECT
         self._secrets: list[str] = []
 
     async def run(self) -> Session | Answered | Broken:
         try:
-            return await self._open(await self._socket())
+            return await self._open_session(await self._socket())
         except aiosmtplib.SMTPResponseException as refused:
-            return self._answer(refused)
-        except (Unusable, OSError, aiosmtplib.SMTPException) as error:
-            return Broken(self._stage, reason(error))
+            return self._parse_refusal(refused)
+        except (RelayUnusable, OSError, aiosmtplib.SMTPException) as error:
+            return Broken(self._stage, describe_failure(error))
 
     async def _socket(self) -> socket.socket:
         loop = asyncio.get_running_loop()
-        async with asyncio.timeout(self._limits.connect.total_seconds()):
+        async with asyncio.timeout(self._timeouts.connect.total_seconds()):
             try:
                 found = await loop.getaddrinfo(
                     self._relay.host, self._relay.port, type=socket.SOCK_STREAM
                 )
             except UnicodeError as error:  # of the IDNA codec: a label is too long or empty
-                raise Unusable("the relay's name is no host name") from error
-            return await first_that_connects(found)
+                raise RelayUnusable("the relay's name is no host name") from error
+            return await connect_to_first(found)
 
-    async def _open(self, sock: socket.socket) -> Session:
+    async def _open_session(self, sock: socket.socket) -> Session:
         smtp = self._client(sock)
         try:
             await self._greet(smtp)
-            await self._secure(smtp)
-            await hello(smtp)
+            await self._start_tls(smtp)
+            await send_ehlo(smtp)
             await self._login(smtp)
-            return self._take_over(smtp)
+            return self._make_session(smtp)
         finally:
             # Ours by now, and then aiosmtplib has nothing left to close; or it failed.
             if smtp.transport is not None:
@@ -86,11 +86,11 @@ class Opening:
         return aiosmtplib.SMTP(
             hostname=self._relay.host,
             sock=sock,
-            timeout=self._limits.greeting.total_seconds(),
+            timeout=self._timeouts.greeting.total_seconds(),
             use_tls=self._relay.security is Security.TLS,
             start_tls=False,  # done by hand, so that a failure has a stage
-            tls_context=self._trust,
-            local_hostname=self._relay.local_hostname or literal(sock),
+            tls_context=self._tls_context,
+            local_hostname=self._relay.local_hostname or address_literal(sock),
         )
 
     async def _greet(self, smtp: aiosmtplib.SMTP) -> None:
@@ -102,13 +102,13 @@ class Opening:
                 self._stage = Stage.TLS
             raise
 
-    async def _secure(self, smtp: aiosmtplib.SMTP) -> None:
+    async def _start_tls(self, smtp: aiosmtplib.SMTP) -> None:
         if self._relay.security is not Security.STARTTLS:
             return
-        await hello(smtp)
+        await send_ehlo(smtp)
         self._stage = Stage.TLS
         if not smtp.supports_extension("starttls"):
-            raise Unusable("the relay does not offer STARTTLS, and nothing is sent without it")
+            raise RelayUnusable("the relay does not offer STARTTLS, and nothing is sent without it")
         await smtp.starttls()
         self._stage = Stage.CONNECT
 
@@ -117,7 +117,7 @@ class Opening:
             return
         self._stage = Stage.AUTH
         username, password = self._relay.username, self._password()
-        self._secrets = secrets_in(username, password)
+        self._secrets = list_secret_forms(username, password)
         login = {
             "plain": smtp.auth_plain,
             "login": smtp.auth_login,
@@ -125,7 +125,7 @@ class Opening:
         }
         offered = [name for name in login if name in smtp.server_auth_methods]
         if not offered:
-            raise Unusable("the relay offers no AUTH mechanism that we speak")
+            raise RelayUnusable("the relay offers no AUTH mechanism that we speak")
         # aiosmtplib's login() tries every mechanism: three wrong passwords where there was one.
         for name in offered:
             try:
@@ -142,42 +142,44 @@ class Opening:
             if password:
                 password.encode()
         except (OSError, ValueError) as error:
-            raise Unusable("the password cannot be read") from error
+            raise RelayUnusable("the password cannot be read") from error
         if not password:
-            raise Unusable("there is a username but no password")
+            raise RelayUnusable("there is a username but no password")
         return password
 
-    def _take_over(self, smtp: aiosmtplib.SMTP) -> Session:
+    def _make_session(self, smtp: aiosmtplib.SMTP) -> Session:
         if not smtp.is_connected:
-            raise Unusable("the relay closed the connection")
+            raise RelayUnusable("the relay closed the connection")
         transport = cast("asyncio.Transport", smtp.transport)
         smtp.transport = smtp.protocol = None
         talk = Conversation(transport)
-        return Session(talk, Offer.read(smtp.esmtp_extensions), self._limits)
+        return Session(talk, Capabilities.parse(smtp.esmtp_extensions), self._timeouts)
 
-    def _answer(self, refused: aiosmtplib.SMTPResponseException) -> Answered | Broken:
+    def _parse_refusal(self, refused: aiosmtplib.SMTPResponseException) -> Answered | Broken:
         if refused.code not in REFUSALS:
             return Broken(self._stage, "the relay sent a reply that has no meaning there")
         text = refused.message.encode(errors="replace").decode()
         if any(secret in text for secret in self._secrets):
             text = "(the relay's text is not shown, it repeats the login)"
-        return Answered(Reply.parse(self._stage, refused.code, printable(" ".join(text.split()))))
+        return Answered(
+            Reply.parse(self._stage, refused.code, replace_unprintable(" ".join(text.split())))
+        )
 
 
-async def first_that_connects(addresses: Sequence[AddrInfoType]) -> socket.socket:
+async def connect_to_first(addresses: Sequence[AddrInfoType]) -> socket.socket:
     """Try one address after the other, the next one while one is silent: RFC 8305 section 5.
 
     Raises OSError when all refuse; those that stay silent are waited for.
     """
     try:
-        return await start_connection(addresses, happy_eyeballs_delay=NEXT_ADDRESS_AFTER_SECONDS)
+        return await start_connection(addresses, happy_eyeballs_delay=HAPPY_EYEBALLS_DELAY_SECONDS)
     except OSError as error:
         if error.errno is None:  # each has an error of its own
-            raise Unusable("none of the relay's addresses takes a connection") from error
+            raise RelayUnusable("none of the relay's addresses takes a connection") from error
         raise
 
 
-async def hello(smtp: aiosmtplib.SMTP) -> None:
+async def send_ehlo(smtp: aiosmtplib.SMTP) -> None:
     """Say EHLO once, or HELO to a relay that does not know it: RFC 5321 section 3.2."""
     if not smtp.is_ehlo_or_helo_needed:
         return
@@ -189,13 +191,13 @@ async def hello(smtp: aiosmtplib.SMTP) -> None:
         await smtp.helo()
 
 
-def literal(sock: socket.socket) -> str:
+def address_literal(sock: socket.socket) -> str:
     """Name ourselves by our address: always valid, and never waits for DNS."""
     address = str(sock.getsockname()[0])
     return f"[IPv6:{address.partition('%')[0]}]" if ":" in address else f"[{address}]"
 
 
-def trust_in(relay: RelaySettings) -> ssl.SSLContext | None:
+def make_tls_context(relay: RelaySettings) -> ssl.SSLContext | None:
     """Verify certificate and name, by the system's authorities or by *relay*'s own file only."""
     if relay.security is Security.NONE:
         return None
@@ -204,17 +206,17 @@ def trust_in(relay: RelaySettings) -> ssl.SSLContext | None:
     return trust
 
 
-def secrets_in(username: str, password: str) -> list[str]:
+def list_secret_forms(username: str, password: str) -> list[str]:
     """List in which forms the relay could repeat the login."""
     both = f"\0{username}\0{password}"
     return [password, *(base64.b64encode(secret.encode()).decode() for secret in (password, both))]
 
 
-def reason(error: Exception) -> str:
+def describe_failure(error: Exception) -> str:
     """Say what failed; texts of the relay are left out, they may hold anything."""
     cause = error.__cause__ if isinstance(error, aiosmtplib.SMTPException) else error
     match cause:
-        case Unusable():
+        case RelayUnusable():
             return str(cause)
         case ssl.SSLError():
             return f"TLS failed: {getattr(cause, 'verify_message', cause.reason)}"

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from gcsched.adapters.mail.headers import DATE_OCTETS, date_header
+from gcsched.adapters.mail.header_encoding import DATE_OCTETS, format_date
 from gcsched.domain.mail import Mail
 from gcsched.domain.smtp_reply import Reply, Stage
 from gcsched.errors import MalformedMail
@@ -20,7 +20,7 @@ SIZE = re.compile(r"[0-9]{1,20}")  # RFC 1870 section 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parcel:
+class EncodedMail:
     """A mail that was checked and is safe to write into a conversation."""
 
     sender: bytes
@@ -28,45 +28,45 @@ class Parcel:
     content: bytes
     smtputf8: bool
     eight_bit: bool
-    plain: "Parcel | None" = None
+    ascii_fallback: "EncodedMail | None" = None
     left_out: str = ""
-    date_at: int | None = None
+    date_offset: int | None = None
 
     @classmethod
-    def pack(cls, mail: Mail) -> "Parcel":
+    def encode(cls, mail: Mail) -> "EncodedMail":
         """Check *mail*; raises MalformedMail when whoever composed it made a mistake."""
         encoding = "utf-8" if mail.smtputf8 else "ascii"
         return cls(
-            sender=checked(mail.sender, encoding),
-            recipient=checked(mail.recipient, encoding) or no_recipient(),
-            content=complete(mail.content),
+            sender=encode_address(mail.sender, encoding),
+            recipient=encode_address(mail.recipient, encoding) or raise_no_recipient(),
+            content=ensure_final_crlf(mail.content),
             smtputf8=mail.smtputf8,
             eight_bit=not mail.content.isascii(),
-            plain=None if mail.plain is None else cls.pack(mail.plain),
+            ascii_fallback=None if mail.ascii_fallback is None else cls.encode(mail.ascii_fallback),
             left_out=mail.left_out,
-            date_at=mail.date_at,
+            date_offset=mail.date_offset,
         )
 
     @property
-    def note(self) -> str:
+    def left_out_note(self) -> str:
         """Tell what is missing, for the job's history."""
         return f"sent without {self.left_out}, which needs SMTPUTF8"
 
-    def without_smtputf8(self, reply: Reply) -> "Parcel | None":
+    def without_smtputf8(self, reply: Reply) -> "EncodedMail | None":
         """Return the plain form, if there is one and *reply* refuses this one for SMTPUTF8.
 
         A relay that offers it may know that the next one does not.
         """
-        return self.plain if reply.enhanced_code in NO_SMTPUTF8 else None
+        return self.ascii_fallback if reply.enhanced_code in NO_SMTPUTF8 else None
 
-    def stuffed(self, date: datetime) -> bytes:
+    def dot_stuff(self, date: datetime) -> bytes:
         """Give the content of *date* as DATA wants it, with the final dot.
 
         RFC 5321 section 4.5.2. The octets stay as many as SIZE announced.
         """
         pieces = [self.content]
-        if (at := self.date_at) is not None:
-            pieces = [self.content[:at], date_header(date), self.content[at + DATE_OCTETS :]]
+        if (at := self.date_offset) is not None:
+            pieces = [self.content[:at], format_date(date), self.content[at + DATE_OCTETS :]]
         if b"\r\n." in self.content:  # never at a seam: before and after a date is no dot
             pieces = [piece.replace(b"\r\n.", b"\r\n..") for piece in pieces]
         first = b"." if self.content.startswith(b".") else b""
@@ -74,7 +74,7 @@ class Parcel:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Offer:
+class Capabilities:
     """What the relay offered in its answer to EHLO."""
 
     pipelining: bool = False
@@ -83,7 +83,7 @@ class Offer:
     size: int | None = None  # None: it does not speak of sizes; 0: no limit
 
     @classmethod
-    def read(cls, extensions: Mapping[str, str]) -> "Offer":
+    def parse(cls, extensions: Mapping[str, str]) -> "Capabilities":
         """Read aiosmtplib's table of extensions; its keys are in lower case."""
         size = extensions.get("size")
         return cls(
@@ -93,13 +93,13 @@ class Offer:
             size=None if size is None else int(size) if SIZE.fullmatch(size) else 0,
         )
 
-    def suited(self, parcel: Parcel) -> Parcel:
+    def select_form(self, parcel: EncodedMail) -> EncodedMail:
         """Return *parcel*, or its plain form where only that can be sent (RFC 6531 section 3.1)."""
-        if parcel.plain is not None and not (self.smtputf8 and self.eight_bit):
-            return parcel.plain
+        if parcel.ascii_fallback is not None and not (self.smtputf8 and self.eight_bit):
+            return parcel.ascii_fallback
         return parcel
 
-    def refusal(self, parcel: Parcel) -> Reply | None:
+    def find_refusal(self, parcel: EncodedMail) -> Reply | None:
         """Refuse in the relay's place what it said that it cannot take."""
         if parcel.smtputf8 and not self.smtputf8:
             address = parcel.recipient.decode()
@@ -113,17 +113,17 @@ class Offer:
             return Reply(stage=Stage.MAIL, code=552, enhanced_code="5.3.4", text=text)
         return None
 
-    def mail_command(self, parcel: Parcel) -> bytes:
+    def mail_command(self, parcel: EncodedMail) -> bytes:
         size = b"" if self.size is None else b" SIZE=%d" % len(parcel.content)
         body = b" BODY=8BITMIME" if parcel.eight_bit else b""
         utf8 = b" SMTPUTF8" if parcel.smtputf8 else b""
         return b"MAIL FROM:<%b>%b%b%b\r\n" % (parcel.sender, size, body, utf8)
 
-    def rcpt_command(self, parcel: Parcel) -> bytes:
+    def rcpt_command(self, parcel: EncodedMail) -> bytes:
         return b"RCPT TO:<%b>\r\n" % parcel.recipient
 
 
-def checked(address: str, encoding: str) -> bytes:
+def encode_address(address: str, encoding: str) -> bytes:
     try:
         octets = address.encode(encoding)
     except UnicodeEncodeError as error:
@@ -134,11 +134,11 @@ def checked(address: str, encoding: str) -> bytes:
     return octets
 
 
-def no_recipient() -> bytes:
+def raise_no_recipient() -> bytes:
     raise MalformedMail("the envelope names no recipient")
 
 
-def complete(content: bytes) -> bytes:
+def ensure_final_crlf(content: bytes) -> bytes:
     """End *content* with CRLF; a lone CR or LF could be read as the final dot's line end."""
     ends = content.count(b"\r\n")
     if content.count(b"\n") != ends or content.count(b"\r") != ends:

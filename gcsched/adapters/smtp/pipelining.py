@@ -10,7 +10,7 @@ import structlog
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class EnvelopeProgress:
     """How one envelope went: *understood* are the steps that the relay answered to the point."""
 
     in_group: bool
@@ -19,7 +19,7 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class PipeliningChoice:
     """How one mail is to be sent, and what its end can show.
 
     *lost_after* is what its single commands are to be compared with; None: with nothing.
@@ -32,7 +32,7 @@ class Choice:
 
 
 @dataclass(kw_only=True, eq=False)
-class Grouping:
+class PipeliningPolicy:
     """What *relay* is known to do with groups; kept for as long as the process runs.
 
     After a silence the next mail is sent one command at a time. Where that gets further, one group
@@ -45,16 +45,16 @@ class Grouping:
     _doubted_after: int | None = field(default=None, init=False)  # one more group is next
     _is_second_under_way: bool = field(default=False, init=False)
 
-    def choose(self, own: int | None) -> Choice:
+    def choose(self, own: int | None) -> PipeliningChoice:
         """Choose how to send the next mail; *own*: where a group of the same mail was lost."""
         if own is not None:
-            return Choice(in_group=False, lost_after=own, is_own=True)
+            return PipeliningChoice(in_group=False, lost_after=own, is_own=True)
         if self._is_given_up or self._stalled_after is not None or self._is_second_under_way:
-            return Choice(in_group=False, lost_after=self._stalled_after)
+            return PipeliningChoice(in_group=False, lost_after=self._stalled_after)
         self._is_second_under_way = self._doubted_after is not None
-        return Choice(in_group=True, is_second=self._is_second_under_way)
+        return PipeliningChoice(in_group=True, is_second=self._is_second_under_way)
 
-    def learn(self, progress: Progress | None, choice: Choice) -> None:
+    def learn(self, progress: EnvelopeProgress | None, choice: PipeliningChoice) -> None:
         """Learn from one mail; None: the relay said nothing about it, a kept session was dead."""
         if choice.is_second:
             self._is_second_under_way = False
@@ -69,13 +69,13 @@ class Grouping:
         elif choice.lost_after is not None:
             self._compare(progress.understood, choice)
 
-    def _learn_from_second(self, progress: Progress) -> None:
+    def _learn_from_second(self, progress: EnvelopeProgress) -> None:
         if progress.has_stalled:
             self._give_up()
         elif self._doubted_after is not None and progress.understood > self._doubted_after:
             self._doubted_after = None
 
-    def _compare(self, understood: int, choice: Choice) -> None:
+    def _compare(self, understood: int, choice: PipeliningChoice) -> None:
         lost_after, self._stalled_after = choice.lost_after or 0, None
         if understood <= lost_after:
             return

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 from gcsched.cli import call as calling
 from gcsched.cli import fields, output
-from gcsched.cli import values as when
-from gcsched.cli.arguments import text
+from gcsched.cli import times as when
+from gcsched.cli.arguments import parse_text
 from gcsched.cli.command import Command
-from gcsched.cli.commands import schedule_view, template, wishes
+from gcsched.cli.commands import optional_fields, schedule_view, template
+from gcsched.cli.delivery_blockers import DeliveryBlockers, find_blockers
 from gcsched.cli.exit_codes import DONE, REFUSED
 from gcsched.cli.failure import NotDone, WrongUsage
-from gcsched.cli.obstacles import Obstacles, obstacles
 
 if TYPE_CHECKING:
-    from gcsched.client import Client, Scheduled
+    from gcsched.client import Client, ScheduledJob
     from gcsched.pb import task_pb2
 
 NOTES = """\
@@ -24,7 +24,7 @@ The same invitation (same --empid, --to, --message and second) is one job, howev
 asked for. `now` and `+10m` mean another second each time; to repeat a command, name the second
 or give it a --request-id."""
 
-OPTIONS = {
+OPTION_NAMES = {
     "empid": "--empid",
     "emailID": "--to",
     "message": "--message",
@@ -43,71 +43,73 @@ AT_ONCE = timedelta(seconds=5)
 """A mail that is due so soon leaves before its sender can type another command."""
 
 
-def arguments(parser: ArgumentParser) -> None:
+def add_arguments(parser: ArgumentParser) -> None:
     parser.epilog = NOTES
     add = parser.add_argument
-    add("--to", required=True, type=text, metavar="ADDRESS", help="the recipient's address")
-    add("--empid", required=True, type=text, metavar="ID", help="the recipient's employee id")
-    add("--message", required=True, type=text, metavar="TEXT", help="the subject of the mail")
-    add("--name", default="", type=text, metavar="NAME", help="{{username}} in the template")
-    add("--at", default="now", metavar="TIME", help=f"{when.FORMS} (%(default)s)")
+    add("--to", required=True, type=parse_text, metavar="ADDRESS", help="the recipient's address")
+    add("--empid", required=True, type=parse_text, metavar="ID", help="the recipient's employee id")
+    add("--message", required=True, type=parse_text, metavar="TEXT", help="the subject of the mail")
+    add("--name", default="", type=parse_text, metavar="NAME", help="{{username}} in the template")
+    add("--at", default="now", metavar="TIME", help=f"{when.TIME_FORMS} (%(default)s)")
     add("--validate-only", action="store_true", help="store nothing, show how it would look")
-    wishes.add_arguments(parser)
+    optional_fields.add_arguments(parser)
 
 
-def ask(service: "Client", chosen: Namespace) -> int:
+def schedule_mail(service: "Client", chosen: Namespace) -> int:
     from gcsched.client import CallFailed
-    from gcsched.client.client import scheduled
+    from gcsched.client.client import parse_reply
 
     now = datetime.now(UTC)
-    at = second(chosen.at, now)
+    at = parse_at(chosen.at, now)
     try:
-        reply = answer(service, chosen, at)
+        reply = send_request(service, chosen, at)
     except CallFailed as error:
         if calling.is_no_answer(error):
             again = "daily" if at == when.DAILY else at
             error.add_note(f"To ask again without a second mail, use --at {again}.")
         raise
     if chosen.validate_only:
-        return previewed(chosen, reply)
-    job = scheduled(reply)
-    due = when.due(at, now=now)
+        return print_validation(chosen, reply)
+    job = parse_reply(reply)
+    due = when.format_due_time(at, now=now)
     if job.due_time is not None and job.state != "QUEUED":
-        due = schedule_view.utc(job.due_time)
+        due = schedule_view.format_utc(job.due_time)
     is_waiting = job.state in schedule_view.WAITING
-    found = obstacles(chosen, due=job.due_time) if is_waiting else Obstacles()
-    output.say(as_json(job, due, found) if chosen.json else as_sentence(job, due, found, now))
+    found = find_blockers(chosen, due=job.due_time) if is_waiting else DeliveryBlockers()
+    output.print_lines(
+        as_json(job, due, found) if chosen.json else as_sentence(job, due, found, now)
+    )
     return DONE
 
 
-def second(at: str, now: datetime) -> int:
+def parse_at(at: str, now: datetime) -> int:
     try:
-        return when.unix_seconds(at, now=now)
+        return when.parse_time(at, now=now)
     except ValueError as error:
         raise WrongUsage(f"--at: {error}") from error
 
 
-def answer(service: "Client", chosen: Namespace, at: int) -> "task_pb2.MeetResponse":
-    from gcsched.client.client import request_for
+def send_request(service: "Client", chosen: Namespace, at: int) -> "task_pb2.MeetResponse":
+    from gcsched.client.client import build_request
 
-    more = wishes.chosen_wishes(chosen)
-    request = request_for(chosen.empid, chosen.to, chosen.message, chosen.name, at, **more)
+    more = optional_fields.read_optional_fields(chosen)
+    request = build_request(chosen.empid, chosen.to, chosen.message, chosen.name, at, **more)
     request.validate_only = chosen.validate_only
     reply: task_pb2.MeetResponse = service.call("ScheduleMeet", request)
     return reply
 
 
-def previewed(chosen: Namespace, reply: "task_pb2.MeetResponse") -> int:
+def print_validation(chosen: Namespace, reply: "task_pb2.MeetResponse") -> int:
     if not reply.HasField("preview"):
         raise NotDone(
             f"this service is older than --validate-only and has accepted job {reply.job_id}"
         )
-    fate = fields.facts(reply, without=["success", "preview"])
-    output.tell(chosen, reply, lambda: [fate, *template.previewing(reply.preview)])
+    fate = fields.tabulate_fields(reply, without=["success", "preview"])
+    output.print_message(chosen, reply, lambda: [fate, *template.format_preview(reply.preview)])
     return DONE if reply.success else REFUSED
 
 
-def as_json(job: "Scheduled", due: str | None, found: Obstacles) -> str:
+def as_json(job: "ScheduledJob", due: str | None, found: DeliveryBlockers) -> str:
     told = {"outcome": job.outcome, "state": job.state}
     given = {name: value for name, value in told.items() if value}
     in_the_way = {"suppression": found.suppression, "pause": found.pause}
@@ -115,20 +117,22 @@ def as_json(job: "Scheduled", due: str | None, found: Obstacles) -> str:
     return json.dumps({"job_id": job.job_id, "due_time": due, **given, **messages})
 
 
-def as_sentence(job: "Scheduled", due: str | None, found: Obstacles, now: datetime) -> str:
-    said = schedule_view.sentence(job, due)
+def as_sentence(
+    job: "ScheduledJob", due: str | None, found: DeliveryBlockers, now: datetime
+) -> str:
+    said = schedule_view.describe_result(job, due)
     if found.suppression is not None:
         is_due = job.due_time is not None and job.due_time <= now + AT_ONCE
         at_once = is_due and found.pause is None
-        said += schedule_view.blocked(found.suppression, job.job_id, at_once=at_once)
+        said += schedule_view.describe_suppression(found.suppression, job.job_id, at_once=at_once)
     if found.pause is not None:
-        said += schedule_view.paused(found.pause)
+        said += schedule_view.describe_pause(found.pause)
     return said
 
 
 COMMAND = Command(
     name="schedule",
     help="Ask a running service to mail somebody an invitation at a time.",
-    run=calling.calling(ask, OPTIONS),
-    arguments=calling.addressed(arguments),
+    run=calling.with_client(schedule_mail, OPTION_NAMES),
+    arguments=calling.with_client_arguments(add_arguments),
 )

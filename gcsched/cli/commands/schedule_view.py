@@ -5,15 +5,15 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from gcsched.cli import fields
-from gcsched.domain.caller_text import printable, quoted
+from gcsched.domain.caller_text import quote, replace_unprintable
 
 if TYPE_CHECKING:
-    from gcsched.client import Scheduled
+    from gcsched.client import ScheduledJob
     from gcsched.pb import task_pb2
 
 WAITING = {"", "QUEUED", "SCHEDULED", "RETRYING"}
 """States from which a mail may still be sent; empty: the service is older than the field."""
-ENDED: Mapping[str, str] = {
+STATE_DESCRIPTIONS: Mapping[str, str] = {
     "SENT": "already SENT: no second mail is sent",
     "SENDING": "SENDING: the mail is on its way to the relay",
     "UNCERTAIN": "UNCERTAIN: the relay may have taken the mail; `gcsched job resolve` decides",
@@ -27,44 +27,44 @@ ENDED: Mapping[str, str] = {
 }
 
 
-def sentence(job: "Scheduled", due: str | None) -> str:
+def describe_result(job: "ScheduledJob", due: str | None) -> str:
     """Say what was done and what will happen; *due* in UTC, None: with the next daily run."""
     done = "accepted before" if job.outcome == "REPLAYED" else "accepted"
-    return f"{done}: job {job.job_id}, {fate(job, due)}"
+    return f"{done}: job {job.job_id}, {describe_state(job, due)}"
 
 
-def fate(job: "Scheduled", due: str | None) -> str:
+def describe_state(job: "ScheduledJob", due: str | None) -> str:
     if job.state in WAITING:
-        when = f"due {here(due)}" if due else "due with the next daily run"
+        when = f"due {format_local(due)}" if due else "due with the next daily run"
         return f"RETRYING: the next attempt is {when}" if job.state == "RETRYING" else when
-    return ENDED.get(job.state, f"{job.state} now")
+    return STATE_DESCRIPTIONS.get(job.state, f"{job.state} now")
 
 
-def blocked(found: "task_pb2.Suppression", job_id: str, *, at_once: bool) -> str:
+def describe_suppression(found: "task_pb2.Suppression", job_id: str, *, at_once: bool) -> str:
     """Say that the address is blocked; *at_once*: the job ends before the address can be freed."""
-    until = fields.text(found, "expire_time")
+    until = fields.format_field(found, "expire_time")
     advice = (
         "free the address with `gcsched suppression remove`, then `gcsched job retry"
-        f" {printable(job_id)}` sends the mail"
+        f" {replace_unprintable(job_id)}` sends the mail"
     )
     ends = f"; {advice}" if at_once else " unless `gcsched suppression remove` frees the address"
     return (
-        f"; but {printable(found.email)} gets no mail until {until} ({quoted(found.reason)}):"
+        f"; but {replace_unprintable(found.email)} gets no mail until {until} ({quote(found.reason)}):"
         f" the job ends SUPPRESSED{ends}"
     )
 
 
-def paused(pause: "task_pb2.Pause") -> str:
-    since = fields.text(pause, "start_time")
+def describe_pause(pause: "task_pb2.Pause") -> str:
+    since = fields.format_field(pause, "start_time")
     return (
-        f"; but sending is paused by {quoted(pause.by)} since {since} ({quoted(pause.reason)}):"
+        f"; but sending is paused by {quote(pause.by)} since {since} ({quote(pause.reason)}):"
         " mails wait until `gcsched resume`"
     )
 
 
-def utc(moment: datetime) -> str:
+def format_utc(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def here(due: str) -> str:
+def format_local(due: str) -> str:
     return datetime.fromisoformat(due).astimezone().isoformat()

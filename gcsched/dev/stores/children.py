@@ -33,7 +33,7 @@ os.execv(command[0], command)
 
 
 @dataclass(kw_only=True)
-class Child:
+class ChildProcess:
     """A server process. The kernel ties it to the *thread* that launches it: use the main one."""
 
     name: str
@@ -41,13 +41,13 @@ class Child:
     log: Path
     environment: Mapping[str, str] = field(default_factory=dict)
     lock: int | None = None  # a locked file descriptor that the child shall hold too
-    patience_seconds: float = 30.0
+    start_timeout_seconds: float = 30.0
     grace_seconds: float = 10.0
     process: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
     @property
     def pid(self) -> int:
-        return self._started().pid
+        return self._require_process().pid
 
     def launch(self) -> None:
         if self.process is not None and self.process.poll() is None:
@@ -66,20 +66,20 @@ class Child:
 
     def wait_for(self, condition: Callable[[], bool]) -> None:
         """Block until *condition* holds; give up when the child dies or patience ends."""
-        deadline = time.monotonic() + self.patience_seconds
+        deadline = time.monotonic() + self.start_timeout_seconds
         while not condition():
-            exit_code = self._started().poll()
+            exit_code = self._require_process().poll()
             if exit_code is not None:
                 log = self.log.read_text(errors="replace")
-                raise EmbeddedStoreProblem(why_it_died(self.name, exit_code, log))
+                raise EmbeddedStoreProblem(explain_exit(self.name, exit_code, log))
             if time.monotonic() > deadline:
                 raise EmbeddedStoreProblem(
-                    f"{self.name} was not ready after {self.patience_seconds:g} s; see {self.log}"
+                    f"{self.name} was not ready after {self.start_timeout_seconds:g} s; see {self.log}"
                 )
             time.sleep(0.01)
 
     def send_signal(self, number: signal.Signals) -> None:
-        self._started().send_signal(number)
+        self._require_process().send_signal(number)
 
     def kill(self) -> None:
         """SIGKILL the child, if there is one, and reap it."""
@@ -98,7 +98,7 @@ class Child:
         except subprocess.TimeoutExpired:
             self.kill()
 
-    def _started(self) -> subprocess.Popen[bytes]:
+    def _require_process(self) -> subprocess.Popen[bytes]:
         if self.process is None:
             raise EmbeddedStoreProblem(f"{self.name} was not started")
         return self.process
@@ -126,33 +126,33 @@ def is_listening(port: int) -> bool:
     return True
 
 
-def why_it_died(name: str, exit_code: int, log: str) -> str:
+def explain_exit(name: str, exit_code: int, log: str) -> str:
     if exit_code == -signal.SIGILL:
         return (
             f"{name} died of an illegal instruction: it needs a newer processor; "
             "use a machine that has one, or servers of your own with `python -m gcsched serve`"
         )
-    return f"{name} died at start ({_ending(exit_code)}); its last words: {last_words(log)}"
+    return f"{name} died at start ({_describe_exit(exit_code)}); its last words: {find_error_line(log)}"
 
 
-def last_words(log: str) -> str:
+def find_error_line(log: str) -> str:
     """Return the last line that names an error; when none does, the last line."""
     lines = [line.strip() for line in log.splitlines() if line.strip()]
     errors = [line for line in lines if _is_error(line)]
-    return _readable((errors or lines or ["nothing at all"])[-1])
+    return _format_log_line((errors or lines or ["nothing at all"])[-1])
 
 
-def _ending(exit_code: int) -> str:
+def _describe_exit(exit_code: int) -> str:
     return f"exit code {exit_code}" if exit_code >= 0 else signal.Signals(-exit_code).name
 
 
 def _is_error(line: str) -> bool:
-    entry = _mongod_entry(line)
+    entry = _parse_mongod_entry(line)
     return entry.get("s") in {"E", "F"} if entry else " # " in line or "error" in line
 
 
-def _readable(line: str) -> str:
-    entry = _mongod_entry(line)
+def _format_log_line(line: str) -> str:
+    entry = _parse_mongod_entry(line)
     if not entry:
         return line
     error = entry.get("attr", {}).get("error", "")
@@ -160,7 +160,7 @@ def _readable(line: str) -> str:
     return f"{entry.get('msg', line)}: {detail}" if detail else str(entry.get("msg", line))
 
 
-def _mongod_entry(line: str) -> dict[str, Any]:
+def _parse_mongod_entry(line: str) -> dict[str, Any]:
     """Parse a line of mongod's JSON log; {} when it is anything else."""
     try:
         entry = json.loads(line)

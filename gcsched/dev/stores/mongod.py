@@ -13,13 +13,13 @@ from pathlib import Path
 from urllib.parse import quote, urlencode
 
 from gcsched.dev.stores.binaries import find_mongod, mongod_environment
-from gcsched.dev.stores.children import LOOPBACK, Child, free_port, is_listening
+from gcsched.dev.stores.children import LOOPBACK, ChildProcess, free_port, is_listening
 from gcsched.dev.stores.machine import this_machine
-from gcsched.dev.stores.replica_set import SET_NAME, Login, LoneNode, make_ready
-from gcsched.dev.stores.running import running
+from gcsched.dev.stores.replica_set import SET_NAME, Login, SingleNode, initialize_node
+from gcsched.dev.stores.server import run_server
 
 # The log files of WiredTiger are what a small database weighs: 17 MB on disk instead of 315.
-SMALL = [
+SMALL_DATABASE_FLAGS = [
     *("--oplogSize", "64", "--wiredTigerCacheSizeGB", "0.25"),
     *("--wiredTigerEngineConfigString", "log=(file_max=16MB,prealloc=false)"),
 ]
@@ -46,7 +46,7 @@ class MongodOptions:
     tls: Tls | None = None
     parameters: Mapping[str, str] = field(default_factory=dict)
     borrow_libcurl: bool = False  # even where the machine has its own
-    patience: timedelta = timedelta(seconds=30)
+    start_timeout: timedelta = timedelta(seconds=30)
 
 
 class Mongod:
@@ -60,7 +60,7 @@ class Mongod:
         self.port = free_port(self.options.port)
         folder.mkdir(parents=True, exist_ok=True)
         binary = find_mongod(self.options.binary)
-        self.child = Child(
+        self.child = ChildProcess(
             name="mongod",
             command=[str(binary.path), *self._flags()],
             log=folder / "mongod.log",
@@ -71,7 +71,7 @@ class Mongod:
                 borrow_libcurl=self.options.borrow_libcurl,
             ),
             lock=lock,
-            patience_seconds=self.options.patience.total_seconds(),
+            start_timeout_seconds=self.options.start_timeout.total_seconds(),
         )
 
     @property
@@ -92,8 +92,8 @@ class Mongod:
 
     def wait_ready(self) -> None:
         self.child.wait_for(lambda: is_listening(self.port))
-        node = LoneNode(port=self.port, options=self._driver_tls())
-        make_ready(node, self.options.login, self.child.wait_for)
+        node = SingleNode(port=self.port, options=self._driver_tls())
+        initialize_node(node, self.options.login, self.child.wait_for)
 
     def close(self) -> None:
         self.child.close()
@@ -101,7 +101,15 @@ class Mongod:
     def _flags(self) -> list[str]:
         data = self.folder / "data"
         data.mkdir(exist_ok=True)
-        flags = ["--dbpath", str(data), "--replSet", SET_NAME, "--port", str(self.port), *SMALL]
+        flags = [
+            "--dbpath",
+            str(data),
+            "--replSet",
+            SET_NAME,
+            "--port",
+            str(self.port),
+            *SMALL_DATABASE_FLAGS,
+        ]
         flags += ["--bind_ip", LOOPBACK, "--nounixsocket", "--quiet"]
         for name, value in {**PARAMETERS, **self.options.parameters}.items():
             flags += ["--setParameter", f"{name}={value}"]
@@ -117,11 +125,11 @@ class Mongod:
         return {"tls": "true", "tlsCAFile": str(tls.authority)} if tls else {}
 
 
-def mongod(
+def run_mongod(
     folder: Path, options: MongodOptions | None = None, *, lock: int | None = None
 ) -> AbstractAsyncContextManager[Mongod]:
     """Run a mongod on *folder* for as long as the block lasts; ready once it takes writes."""
-    return running(Mongod(folder, options, lock=lock))
+    return run_server(Mongod(folder, options, lock=lock))
 
 
 def _key_file(folder: Path) -> Path:

@@ -13,10 +13,10 @@ from gcsched.errors import EmbeddedStoreProblem
 SET_NAME = "gcsched"
 ALREADY_INITIALIZED = 23
 AUTHENTICATION_FAILED = 18
-NOT_YET = {94, 109}  # the node is still reading its configuration, or is taking one up
+NOT_READY_CODES = {94, 109}  # the node is still reading its configuration, or is taking one up
 UNAUTHORIZED = 13
 
-Client = MongoClient[dict[str, Any]]
+PymongoClient = MongoClient[dict[str, Any]]
 WaitFor = Callable[[Callable[[], bool]], None]
 
 
@@ -27,7 +27,7 @@ class Login:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LoneNode:
+class SingleNode:
     """How to reach the node: everything but the user."""
 
     port: int
@@ -37,17 +37,17 @@ class LoneNode:
     def address(self) -> str:
         return f"127.0.0.1:{self.port}"
 
-    def connect(self, login: Login | None = None) -> AbstractContextManager[Client]:
+    def connect(self, login: Login | None = None) -> AbstractContextManager[PymongoClient]:
         options = {**self.options, "directConnection": True, "serverSelectionTimeoutMS": 2000}
         if login:
             options |= {"username": login.username, "password": login.password}
         return MongoClient(self.address, **options)
 
 
-def make_ready(node: LoneNode, login: Login | None, wait_for: WaitFor) -> None:
+def initialize_node(node: SingleNode, login: Login | None, wait_for: WaitFor) -> None:
     """Configure the set where that is needed and wait until the node takes writes."""
     try:
-        _make_ready(node, login, wait_for)
+        _initialize_node(node, login, wait_for)
     except OperationFailure as error:
         if error.code != UNAUTHORIZED:
             raise
@@ -59,8 +59,8 @@ def make_ready(node: LoneNode, login: Login | None, wait_for: WaitFor) -> None:
         raise EmbeddedStoreProblem(f"mongod went away while it was set up: {error}") from error
 
 
-def _make_ready(node: LoneNode, login: Login | None, wait_for: WaitFor) -> None:
-    known = login if login and _knows(node, login) else None
+def _initialize_node(node: SingleNode, login: Login | None, wait_for: WaitFor) -> None:
+    known = login if login and _has_user(node, login) else None
     with node.connect(known) as client:
         wait_for(lambda: _is_primary(client, node.address))
         if login and not known:
@@ -68,7 +68,7 @@ def _make_ready(node: LoneNode, login: Login | None, wait_for: WaitFor) -> None:
             client.admin.command("createUser", login.username, pwd=login.password, roles=["root"])
 
 
-def _knows(node: LoneNode, login: Login) -> bool:
+def _has_user(node: SingleNode, login: Login) -> bool:
     with node.connect(login) as client:
         try:
             client.admin.command("ping")
@@ -79,7 +79,7 @@ def _knows(node: LoneNode, login: Login) -> bool:
     return True
 
 
-def _is_primary(client: Client, address: str) -> bool:
+def _is_primary(client: PymongoClient, address: str) -> bool:
     try:
         hello = client.admin.command("hello")
         if "me" not in hello:  # a new folder, or one whose data were served on another port
@@ -91,24 +91,24 @@ def _is_primary(client: Client, address: str) -> bool:
     return bool(hello.get("isWritablePrimary"))
 
 
-def _configure(client: Client, address: str) -> None:
+def _configure(client: PymongoClient, address: str) -> None:
     try:
         client.admin.command(
             "replSetInitiate", {"_id": SET_NAME, "members": [{"_id": 0, "host": address}]}
         )
     except OperationFailure as error:
         if error.code == ALREADY_INITIALIZED:
-            _move(client, address)
-        elif error.code not in NOT_YET:
+            _change_address(client, address)
+        elif error.code not in NOT_READY_CODES:
             raise
 
 
-def _move(client: Client, address: str) -> None:
+def _change_address(client: PymongoClient, address: str) -> None:
     try:
         config = client.admin.command("replSetGetConfig")["config"]
         config["members"][0]["host"] = address
         config["version"] += 1
         client.admin.command("replSetReconfig", config, force=True)
     except OperationFailure as error:
-        if error.code not in NOT_YET:
+        if error.code not in NOT_READY_CODES:
             raise

@@ -5,9 +5,9 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from gcsched.dev.stores.machine import refuse_foreign_system
-from gcsched.dev.stores.mongod import Mongod, MongodOptions, mongod
-from gcsched.dev.stores.valkey import Valkey, valkey
+from gcsched.dev.stores.machine import ensure_supported_system
+from gcsched.dev.stores.mongod import Mongod, MongodOptions, run_mongod
+from gcsched.dev.stores.valkey import Valkey, run_valkey
 from gcsched.errors import EmbeddedStoreProblem
 
 
@@ -22,11 +22,11 @@ async def embedded_stores(
     folder: Path, mongod_options: MongodOptions | None = None
 ) -> AsyncIterator[EmbeddedStores]:
     """Start both at once; what is kept in *folder* survives a restart and a kill."""
-    refuse_foreign_system()
-    with locked(folder) as lock:
+    ensure_supported_system()
+    with lock_folder(folder) as lock:
         async with (
-            valkey(folder / "valkey", lock=lock) as bell,
-            mongod(folder / "mongo", mongod_options, lock=lock) as truth,
+            run_valkey(folder / "valkey", lock=lock) as bell,
+            run_mongod(folder / "mongo", mongod_options, lock=lock) as truth,
         ):
             yield EmbeddedStores(mongod=truth, valkey=bell)
 
@@ -36,7 +36,7 @@ with suppress(ImportError):  # Windows has none; machine.py refuses it before we
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[int]:
+def lock_folder(folder: Path) -> Iterator[int]:
     """Lock *folder* and give the descriptor: children that inherit it hold the lock as well.
 
     That matters after a kill: a second Valkey would take over the files of one still running.

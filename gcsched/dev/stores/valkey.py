@@ -13,11 +13,11 @@ from redis import Redis
 from redis.exceptions import ConnectionError as NotReady
 
 from gcsched.dev.stores.binaries import find_valkey
-from gcsched.dev.stores.children import LOOPBACK, Child, free_port
-from gcsched.dev.stores.machine import refuse_foreign_system
-from gcsched.dev.stores.running import running
+from gcsched.dev.stores.children import LOOPBACK, ChildProcess, free_port
+from gcsched.dev.stores.machine import ensure_supported_system
+from gcsched.dev.stores.server import run_server
 
-LONGEST_SOCKET_PATH = 100  # bytes: the kernel takes 107 on Linux, 103 on macOS
+MAX_SOCKET_PATH = 100  # bytes: the kernel takes 107 on Linux, 103 on macOS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +25,7 @@ class ValkeyOptions:
     port: int | None = None  # None: a unix socket; 0: any free port
     password: str | None = None
     databases: int = 16
-    patience: timedelta = timedelta(seconds=30)
+    start_timeout: timedelta = timedelta(seconds=30)
 
 
 class Valkey:
@@ -34,19 +34,19 @@ class Valkey:
     def __init__(
         self, folder: Path, options: ValkeyOptions | None = None, *, lock: int | None = None
     ) -> None:
-        refuse_foreign_system()
+        ensure_supported_system()
         self.folder = folder.resolve()
         self.options = options or ValkeyOptions()
         wanted = self.options.port
         self.port = None if wanted is None else free_port(wanted)
         folder.mkdir(parents=True, exist_ok=True)
         self.socket = socket_path(self.folder)
-        self.child = Child(
+        self.child = ChildProcess(
             name="valkey-server",
             command=[str(find_valkey()), *self._flags()],
             log=folder / "valkey.log",
             lock=lock,
-            patience_seconds=self.options.patience.total_seconds(),
+            start_timeout_seconds=self.options.start_timeout.total_seconds(),
         )
 
     @property
@@ -88,17 +88,17 @@ class Valkey:
         return flags
 
 
-def valkey(
+def run_valkey(
     folder: Path, options: ValkeyOptions | None = None, *, lock: int | None = None
 ) -> AbstractAsyncContextManager[Valkey]:
     """Run a Valkey on *folder* for as long as the block lasts; ready once it answers."""
-    return running(Valkey(folder, options, lock=lock))
+    return run_server(Valkey(folder, options, lock=lock))
 
 
 def socket_path(folder: Path) -> Path:
     """Return where the socket of *folder* lives: inside, or elsewhere when that is too long."""
     inside = folder / "valkey.sock"
-    if len(bytes(inside)) <= LONGEST_SOCKET_PATH:
+    if len(bytes(inside)) <= MAX_SOCKET_PATH:
         return inside
     return Path(tempfile.gettempdir()) / f"gcsched-{secrets.token_hex(8)}" / "valkey.sock"
 

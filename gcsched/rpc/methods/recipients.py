@@ -2,31 +2,31 @@
 
 from dataclasses import dataclass
 
-from gcsched.domain.checks import checked
+from gcsched.domain.checks import require_valid
 from gcsched.domain.recipient import Recipient
 from gcsched.domain.validation import empid_violations
 from gcsched.pb import task_pb2
-from gcsched.rpc.call import LONGEST_OF_MANY, Context, answering
-from gcsched.usecases.management.recipients import KnowRecipients
+from gcsched.rpc.call import MAX_BULK_CALL, Context, timed_call_scope
+from gcsched.usecases.management.recipients import ManageRecipients
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecipientMethods:
-    recipients: KnowRecipients
+    recipients: ManageRecipients
 
     async def GetRecipient(
         self, request: task_pb2.GetRecipientRequest, context: Context
     ) -> task_pb2.Recipient:
-        async with answering(request, context, "reading user details"):
-            checked(empid_violations(request.empid))
+        async with timed_call_scope(request, context, "reading user details"):
+            require_valid(empid_violations(request.empid))
             return recipient_message(await self.recipients.get(request.empid))
 
     async def ForgetRecipient(
         self, request: task_pb2.ForgetRecipientRequest, context: Context
     ) -> task_pb2.ForgetRecipientResponse:
         doing = "forgetting an employee"
-        async with answering(request, context, doing, longest=LONGEST_OF_MANY):
-            checked(empid_violations(request.empid))
+        async with timed_call_scope(request, context, doing, longest=MAX_BULK_CALL):
+            require_valid(empid_violations(request.empid))
             forgotten = await self.recipients.forget(request.empid)
             return task_pb2.ForgetRecipientResponse(
                 erased_jobs=forgotten.erased_jobs,

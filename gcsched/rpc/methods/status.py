@@ -5,28 +5,28 @@ from dataclasses import dataclass
 
 from gcsched.domain.pause import Pause
 from gcsched.pb import task_pb2
-from gcsched.rpc.call import Context, answering
-from gcsched.usecases.monitoring.lateness import Figures
-from gcsched.usecases.monitoring.status import RelayReport, Report, Status
+from gcsched.rpc.call import Context, timed_call_scope
+from gcsched.usecases.monitoring.lateness import LatenessQuantiles
+from gcsched.usecases.monitoring.status import ReadStatus, RelayReport, StatusReport
 from gcsched.usecases.monitoring.store_health import StoreReport
 from gcsched.usecases.ports import JobCounts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusMethods:
-    status: Status
+    status: ReadStatus
 
     async def GetStatus(
         self,
         request: task_pb2.GetStatusRequest,
         context: Context,
     ) -> task_pb2.StatusReport:
-        async with answering(request, context, "looking how things are"):
-            return report_message(await self.status.counted_anew())
+        async with timed_call_scope(request, context, "looking how things are"):
+            return report_message(await self.status.read_with_fresh_counts())
 
 
-def report_message(report: Report) -> task_pb2.StatusReport:
-    counts, about = report.counts, report.about
+def report_message(report: StatusReport) -> task_pb2.StatusReport:
+    counts, about = report.counts, report.service
     late = counts.oldest_due_lateness if counts is not None else None
     return task_pb2.StatusReport(
         counts=count_messages(counts) if counts is not None else (),
@@ -50,7 +50,7 @@ def count_messages(counts: JobCounts) -> Iterator[task_pb2.StatusReport.StateCou
         yield task_pb2.StatusReport.StateCount(state=state.value, count=count)
 
 
-def lateness_message(figures: Figures) -> task_pb2.StatusReport.Lateness:
+def lateness_message(figures: LatenessQuantiles) -> task_pb2.StatusReport.Lateness:
     if not figures.mails:
         return task_pb2.StatusReport.Lateness()
     return task_pb2.StatusReport.Lateness(mails=figures.mails, p50=figures.p50, p99=figures.p99)

@@ -9,16 +9,16 @@ from functools import partial
 import structlog
 
 from gcsched.domain.attempt import Attempt
-from gcsched.domain.due import whole_second
+from gcsched.domain.due import round_up_to_second
 from gcsched.domain.job import LEASE, LEASE_LEFT_AT_BODY, Job
-from gcsched.domain.mail_date import settled_date
-from gcsched.domain.masking import masked
+from gcsched.domain.mail_date import choose_date
+from gcsched.domain.masking import mask
 from gcsched.domain.outcome import (
-    LONGEST_TEXT,
-    after_attempt,
-    attempt_from,
-    before_attempt,
-    interrupted,
+    MAX_TEXT_LENGTH,
+    apply_attempt,
+    apply_interruption,
+    end_before_attempt,
+    make_attempt,
 )
 from gcsched.domain.permit import Permit
 from gcsched.domain.retry import RetryPolicy
@@ -31,18 +31,18 @@ from gcsched.errors import (
     StoreUnavailable,
     TemplateProblem,
 )
-from gcsched.usecases.batching import Group
+from gcsched.usecases.batching import GroupCommit
 from gcsched.usecases.ports import (
-    Carrier,
     Claims,
     Clock,
-    Composer,
     Conclusion,
+    MailComposer,
+    Transport,
 )
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
-class Claimed:
+class ClaimedJob:
     """A job in our hands. *begun* is set when its body may be on its way to the relay.
 
     *suppression* is that of its address, as it was right after the claim. *date* is the Date of
@@ -67,15 +67,17 @@ class Fence:
     claims: Claims
     now: Clock
 
-    async def __call__(self, asking: Sequence[Claimed]) -> list[Permit | None]:
+    async def begin(self, asking: Sequence[ClaimedJob]) -> list[Permit | None]:
         untils: dict[str, float] = {}
-        for (token, date), ids in self._together(asking).items():
+        for (token, date), ids in self._group_by_date(asking).items():
             until = time.monotonic() + (LEASE - LEASE_LEFT_AT_BODY).total_seconds()
             for job_id in await self.claims.begin(token, ids, date=date):
                 untils[token + job_id] = until
-        return [permit(claimed, untils.get(claimed.token + claimed.job.id)) for claimed in asking]
+        return [
+            make_permit(claimed, untils.get(claimed.token + claimed.job.id)) for claimed in asking
+        ]
 
-    def _together(self, asking: Sequence[Claimed]) -> dict[tuple[str, datetime], list[str]]:
+    def _group_by_date(self, asking: Sequence[ClaimedJob]) -> dict[tuple[str, datetime], list[str]]:
         """Settle the date of each mail, and group the ids: one write for each claim and date.
 
         Nearly all have the present second, and one that is stored stays whatever is written. Only
@@ -86,13 +88,13 @@ class Fence:
         together: dict[tuple[str, datetime], list[str]] = {}
         for claimed in asking:
             if claimed.date is None:
-                claimed.date = settled_date(claimed.job) or second
+                claimed.date = choose_date(claimed.job) or second
             date = claimed.date if claimed.job.date is None else second
             together.setdefault((claimed.token, date), []).append(claimed.job.id)
         return together
 
 
-def permit(claimed: Claimed, until: float | None) -> Permit | None:
+def make_permit(claimed: ClaimedJob, until: float | None) -> Permit | None:
     if until is None or claimed.date is None:
         return None
     return Permit(until=until, date=claimed.date)
@@ -100,69 +102,69 @@ def permit(claimed: Claimed, until: float | None) -> Permit | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deliver:
-    composer: Composer
-    carrier: Carrier
-    fence: Group[Claimed, Permit | None]
+    composer: MailComposer
+    transport: Transport
+    fence: GroupCommit[ClaimedJob, Permit | None]
     policy: RetryPolicy
     now: Clock
     chance: Callable[[], float]
 
-    async def __call__(self, claimed: Claimed) -> Conclusion:
-        """Deliver once. Whatever is cancelled here, ``interrupted`` says what it came to."""
+    async def deliver(self, claimed: ClaimedJob) -> Conclusion:
+        """Deliver once. Whatever is cancelled here, ``conclude_interrupted`` says what it came to."""
         started = self.now()
-        ended = before_attempt(claimed.job, suppression=claimed.suppression, now=started)
+        ended = end_before_attempt(claimed.job, suppression=claimed.suppression, now=started)
         if ended is not None:
             return Conclusion(claim=claimed.token, job=ended)
         try:
             mail = self.composer.compose(claimed.job)
         except (TemplateProblem, ValueError) as problem:
-            return self._unfit(claimed, started, problem)
+            return self._reject_content(claimed, started, problem)
         try:
-            carried = await self.carrier.carry(mail, partial(self._begin, claimed))
+            carried = await self.transport.send(mail, partial(self._begin, claimed))
         except MalformedMail as problem:
-            return self._unfit(claimed, started, problem)
+            return self._reject_content(claimed, started, problem)
         except (StoreUnavailable, Stopping, Overloaded):
             # Nobody said that the claim still holds, so nothing was sent.
-            return self.given_back(claimed)
+            return self.give_back(claimed)
         match carried.transmission:
             case Withheld(wait=wait):
-                return self._withheld(claimed, wait)
+                return self._conclude_withheld(claimed, wait)
             case Answered() | Broken() as transmission:
-                tell_note(claimed.job, transmission)
-                attempt = attempt_from(
+                log_relay_note(claimed.job, transmission)
+                attempt = make_attempt(
                     transmission,
                     relay=carried.relay,
-                    begun=started,
-                    ended=self.now(),
+                    start_time=started,
+                    end_time=self.now(),
                     date=claimed.date,
                 )
-                return self._concluded(claimed, attempt)
+                return self._conclude(claimed, attempt)
 
-    def _withheld(self, claimed: Claimed, wait: timedelta | None) -> Conclusion:
+    def _conclude_withheld(self, claimed: ClaimedJob, wait: timedelta | None) -> Conclusion:
         if wait is None:
-            return self.given_back(claimed)
-        return self.put_off(claimed, whole_second(self.now() + wait))
+            return self.give_back(claimed)
+        return self.postpone(claimed, round_up_to_second(self.now() + wait))
 
-    async def _begin(self, claimed: Claimed) -> Permit | None:
+    async def _begin(self, claimed: ClaimedJob) -> Permit | None:
         if self.now() > claimed.job.expire_time:  # a relay may take minutes until here
             return None
-        permit = await self.fence.ask(claimed)
+        permit = await self.fence.submit(claimed)
         if permit is not None:
             claimed.begun = self.now()
         return permit
 
-    def given_back(self, claimed: Claimed) -> Conclusion:
-        return Conclusion(claim=claimed.token, job=claimed.job.given_back(self.now()))
+    def give_back(self, claimed: ClaimedJob) -> Conclusion:
+        return Conclusion(claim=claimed.token, job=claimed.job.unclaimed(self.now()))
 
-    def put_off(self, claimed: Claimed, due: datetime) -> Conclusion:
+    def postpone(self, claimed: ClaimedJob, due: datetime) -> Conclusion:
         """Undo the claim until *due*, unless the job is not to be sent at all."""
         job, now = claimed.job, self.now()
-        ended = before_attempt(job, suppression=claimed.suppression, now=now)
-        return Conclusion(claim=claimed.token, job=ended or job.put_off(due, now))
+        ended = end_before_attempt(job, suppression=claimed.suppression, now=now)
+        return Conclusion(claim=claimed.token, job=ended or job.postponed(due, now))
 
-    def interrupted(self, claimed: Claimed) -> Conclusion:
+    def conclude_interrupted(self, claimed: ClaimedJob) -> Conclusion:
         """Say what a delivery came to that was cancelled."""
-        job = interrupted(
+        job = apply_interruption(
             claimed.job,
             begun=claimed.begun,
             date=claimed.date,
@@ -171,30 +173,34 @@ class Deliver:
         )
         return Conclusion(claim=claimed.token, job=job)
 
-    def broken(self, claimed: Claimed, error: Exception) -> Conclusion:
+    def conclude_crashed(self, claimed: ClaimedJob, error: Exception) -> Conclusion:
         """Return what a delivery came to that ran into a defect of ours.
 
         Before the body the mail is not to blame: no attempt is charged, and the wait grows.
         """
         kind = Kind.RELAY if claimed.begun is None else Kind.UNCERTAIN
         text = f"internal error: {type(error).__name__}"
-        failure = self._failure(claimed.begun or self.now(), kind, text)
+        failure = self._make_attempt(claimed.begun or self.now(), kind, text)
         date = None if claimed.begun is None else claimed.date
-        return self._concluded(claimed, replace(failure, date=date))
+        return self._conclude(claimed, replace(failure, date=date))
 
-    def _unfit(self, claimed: Claimed, started: datetime, problem: Exception) -> Conclusion:
-        return self._concluded(claimed, self._failure(started, Kind.CONTENT, str(problem)))
+    def _reject_content(
+        self, claimed: ClaimedJob, started: datetime, problem: Exception
+    ) -> Conclusion:
+        return self._conclude(claimed, self._make_attempt(started, Kind.CONTENT, str(problem)))
 
-    def _failure(self, begun: datetime, kind: Kind, text: str) -> Attempt:
-        return Attempt(start_time=begun, end_time=self.now(), kind=kind, text=text[:LONGEST_TEXT])
+    def _make_attempt(self, begun: datetime, kind: Kind, text: str) -> Attempt:
+        return Attempt(
+            start_time=begun, end_time=self.now(), kind=kind, text=text[:MAX_TEXT_LENGTH]
+        )
 
-    def _concluded(self, claimed: Claimed, attempt: Attempt) -> Conclusion:
-        job = after_attempt(claimed.job, attempt, policy=self.policy, chance=self.chance())
+    def _conclude(self, claimed: ClaimedJob, attempt: Attempt) -> Conclusion:
+        job = apply_attempt(claimed.job, attempt, policy=self.policy, chance=self.chance())
         return Conclusion(claim=claimed.token, job=job)
 
 
-def tell_note(job: Job, transmission: Answered | Broken) -> None:
+def log_relay_note(job: Job, transmission: Answered | Broken) -> None:
     """Log that the relay took another form of the mail than was asked for."""
     if isinstance(transmission, Answered) and transmission.note:
         log = structlog.get_logger()
-        log.warning("mail changed for the relay", job_id=job.id, how=masked(transmission.note, job))
+        log.warning("mail changed for the relay", job_id=job.id, how=mask(transmission.note, job))

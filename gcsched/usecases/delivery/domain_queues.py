@@ -6,59 +6,59 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import count
 
-from gcsched.domain.due import whole_second
+from gcsched.domain.due import round_up_to_second
 from gcsched.domain.job import Priority
-from gcsched.usecases.delivery.deliver import Claimed
+from gcsched.usecases.delivery.deliver import ClaimedJob
 from gcsched.usecases.ports import Clock
 
-WAITING_PER_PLACE = 4
-MOST_WAITING_PER_PLACE = 250
-WORTH_WAITING = timedelta(seconds=2)
-SOONEST = timedelta(seconds=1)
-LATEST = timedelta(seconds=59)  # rounded up it still lies within what the ringer remembers
-MOST_LANES = 1_000
-WEIGHT = 1 / 8
+WAITING_PER_SLOT = 4
+MAX_WAITING_PER_SLOT = 250
+ACCEPTABLE_WAIT = timedelta(seconds=2)
+MIN_DELAY = timedelta(seconds=1)
+MAX_DELAY = timedelta(seconds=59)  # rounded up it still lies within what the ringer remembers
+MAX_QUEUES = 1_000
+MEAN_WEIGHT = 1 / 8
 URGENT_FIRST = -(2**62)  # before the number of any other
 
-Numbered = tuple[int, Claimed]
+NumberedJob = tuple[int, ClaimedJob]
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
-class Lane:
-    """One domain: who is in a conversation on one of its *places*, and who waits, in order.
+class DomainQueue:
+    """One domain: who is in a conversation on one of its *slots*, and who waits, in order.
 
-    The first *turns* of those who wait have a place as soon as a session is free.
+    The first *reserved_slots* of those who wait have a place as soon as a session is free.
     """
 
-    places: int
-    turns: int = 0
-    begun: dict[Claimed, datetime] = field(default_factory=dict)
-    waiting: list[Numbered] = field(default_factory=list)
-    mean: timedelta | None = None
-    next_slot: datetime | None = None
+    slots: int
+    reserved_slots: int = 0
+    begun: dict[ClaimedJob, datetime] = field(default_factory=dict)
+    entries: list[NumberedJob] = field(default_factory=list)
+    mean_duration: timedelta | None = None
+    next_start_time: datetime | None = None
 
     @property
-    def taken(self) -> int:
-        return len(self.begun) + self.turns
+    def used_slots(self) -> int:
+        return len(self.begun) + self.reserved_slots
 
     @property
     def is_full(self) -> bool:
-        return self.taken >= self.places
+        return self.used_slots >= self.slots
 
     @property
-    def parked(self) -> int:
-        return len(self.waiting) - self.turns
+    def waiting_for_slot(self) -> int:
+        return len(self.entries) - self.reserved_slots
 
-    def note(self, duration: timedelta) -> None:
+    def record_duration(self, duration: timedelta) -> None:
         """Let the running mean follow the mails of this domain."""
         duration = max(duration, timedelta(0))
-        known = duration if self.mean is None else self.mean
-        self.mean = known + (duration - known) * WEIGHT
+        known = duration if self.mean_duration is None else self.mean_duration
+        self.mean_duration = known + (duration - known) * MEAN_WEIGHT
 
-    def duration(self, now: datetime) -> timedelta:
+    def estimate_duration(self, now: datetime) -> timedelta:
         """Guess how long a mail takes; not less than all that are begun have taken already."""
-        mean = self.mean or timedelta(0)
-        if len(self.begun) < self.places:
+        mean = self.mean_duration or timedelta(0)
+        if len(self.begun) < self.slots:
             return mean
         return max(mean, now - max(self.begun.values()))
 
@@ -67,98 +67,102 @@ class Lane:
 
         Of urgent ones as many again: those that wait already are not before them.
         """
-        most = WAITING_PER_PLACE
-        if self.mean is not None:
-            duration = max(self.duration(now), WORTH_WAITING / MOST_WAITING_PER_PLACE)
-            most = max(most, int(WORTH_WAITING / duration))
-        return self.parked < most * self.places * (1 + is_urgent)
+        most = WAITING_PER_SLOT
+        if self.mean_duration is not None:
+            duration = max(self.estimate_duration(now), ACCEPTABLE_WAIT / MAX_WAITING_PER_SLOT)
+            most = max(most, int(ACCEPTABLE_WAIT / duration))
+        return self.waiting_for_slot < most * self.slots * (1 + is_urgent)
 
-    def slot(self, now: datetime) -> datetime:
+    def estimate_start_time(self, now: datetime) -> datetime:
         """Guess when the next one that cannot wait here has its turn, each after the other."""
-        step = self.duration(now) / self.places
-        soonest = now + max(SOONEST, step * self.parked)
-        slot = min(max(self.next_slot or soonest, soonest), now + LATEST)
-        self.next_slot = min(slot + step, now + LATEST)
-        return whole_second(slot)
+        step = self.estimate_duration(now) / self.slots
+        soonest = now + max(MIN_DELAY, step * self.waiting_for_slot)
+        slot = min(max(self.next_start_time or soonest, soonest), now + MAX_DELAY)
+        self.next_start_time = min(slot + step, now + MAX_DELAY)
+        return round_up_to_second(slot)
 
 
-class Lanes:
-    """A queue in which each domain has *limit* places: in conversation or next in turn.
+class DomainQueues:
+    """A queue in which each domain has *slots_per_domain* places: in conversation or next in turn.
 
     In order of arrival but for those whose domain is full; urgent ones go before all others. A
-    *limit* of 0: nothing but that order.
+    *slots_per_domain* of 0: nothing but that order.
     """
 
-    def __init__(self, *, limit: int, now: Clock) -> None:
-        self._limit = limit
+    def __init__(self, *, slots_per_domain: int, now: Clock) -> None:
+        self._slots_per_domain = slots_per_domain
         self._now = now
-        self._lanes: dict[str, Lane] = {}
-        self._ready: asyncio.PriorityQueue[tuple[int, Claimed | Lane]] = asyncio.PriorityQueue()
+        self._queues: dict[str, DomainQueue] = {}
+        self._ready: asyncio.PriorityQueue[tuple[int, ClaimedJob | DomainQueue]] = (
+            asyncio.PriorityQueue()
+        )
         self._numbers = count()
-        self._parked = 0
+        self._waiting_for_slot = 0
 
-    def parked(self) -> int:
+    def count_waiting(self) -> int:
         """Count those that wait for a place in their domain, however many sessions are free."""
-        return self._parked
+        return self._waiting_for_slot
 
-    def put(self, claimed: Claimed) -> datetime | None:
+    def put(self, claimed: ClaimedJob) -> datetime | None:
         """Queue *claimed*; or, where too many wait already, give the time to put it off to."""
         is_urgent = claimed.job.priority is Priority.URGENT
         number = next(self._numbers) + (URGENT_FIRST if is_urgent else 0)
-        if not self._limit:
+        if not self._slots_per_domain:
             self._ready.put_nowait((number, claimed))
             return None
-        lane = self._lane(claimed)
+        lane = self._queue_of(claimed)
         has_turn = not lane.is_full
         if not (has_turn or lane.may_wait(self._now(), is_urgent=is_urgent)):
-            return lane.slot(self._now())
-        insort(lane.waiting, (number, claimed))
-        lane.turns += has_turn
-        self._parked += not has_turn
-        if has_turn or (is_urgent and lane.turns):  # it takes the turn of one that waits
+            return lane.estimate_start_time(self._now())
+        insort(lane.entries, (number, claimed))
+        lane.reserved_slots += has_turn
+        self._waiting_for_slot += not has_turn
+        if has_turn or (is_urgent and lane.reserved_slots):  # it takes the turn of one that waits
             self._ready.put_nowait((number, lane))
         return None
 
-    async def get(self) -> Claimed:
+    async def get(self) -> ClaimedJob:
         """Wait for the next; its place is taken until it is `done`."""
         while True:
             number, following = await self._ready.get()
-            if isinstance(following, Claimed):
+            if isinstance(following, ClaimedJob):
                 return following
             # An urgent one may have had the turn of this one, who gets another number then.
-            if following.turns and following.waiting[0][0] == number:
-                following.turns -= 1
-                _, claimed = following.waiting.pop(0)
+            if following.reserved_slots and following.entries[0][0] == number:
+                following.reserved_slots -= 1
+                _, claimed = following.entries.pop(0)
                 following.begun[claimed] = self._now()
                 return claimed
 
-    def done(self, claimed: Claimed) -> None:
+    def done(self, claimed: ClaimedJob) -> None:
         """Let the next of its domain have the place of *claimed*."""
-        if not self._limit:
+        if not self._slots_per_domain:
             return
-        lane = self._lane(claimed)
-        lane.note(self._now() - lane.begun.pop(claimed))
-        if lane.parked:
-            number, _ = lane.waiting[lane.turns]
-            lane.turns += 1
-            self._parked -= 1
+        lane = self._queue_of(claimed)
+        lane.record_duration(self._now() - lane.begun.pop(claimed))
+        if lane.waiting_for_slot:
+            number, _ = lane.entries[lane.reserved_slots]
+            lane.reserved_slots += 1
+            self._waiting_for_slot -= 1
             self._ready.put_nowait((number, lane))
 
-    def drain(self) -> list[Claimed]:
+    def drain(self) -> list[ClaimedJob]:
         """Take out all that wait."""
         ready = [self._ready.get_nowait() for _ in range(self._ready.qsize())]
-        drained = [each for _, each in ready if isinstance(each, Claimed)]
-        for lane in self._lanes.values():
-            drained += [claimed for _, claimed in lane.waiting]
-            lane.waiting.clear()
-            lane.turns = 0
-        self._parked = 0
+        drained = [each for _, each in ready if isinstance(each, ClaimedJob)]
+        for lane in self._queues.values():
+            drained += [claimed for _, claimed in lane.entries]
+            lane.entries.clear()
+            lane.reserved_slots = 0
+        self._waiting_for_slot = 0
         return drained
 
-    def _lane(self, claimed: Claimed) -> Lane:
+    def _queue_of(self, claimed: ClaimedJob) -> DomainQueue:
         domain = claimed.job.email.rpartition("@")[2].lower()
-        if (lane := self._lanes.get(domain)) is None:
-            if len(self._lanes) >= MOST_LANES:
-                self._lanes = {name: each for name, each in self._lanes.items() if each.taken}
-            lane = self._lanes[domain] = Lane(places=self._limit)
+        if (lane := self._queues.get(domain)) is None:
+            if len(self._queues) >= MAX_QUEUES:
+                self._queues = {
+                    name: each for name, each in self._queues.items() if each.used_slots
+                }
+            lane = self._queues[domain] = DomainQueue(slots=self._slots_per_domain)
         return lane

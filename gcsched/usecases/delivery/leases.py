@@ -6,9 +6,9 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from gcsched.errors import StoreUnavailable
-from gcsched.usecases.lasting_trouble import LastingTrouble
 from gcsched.usecases.loops import sleep_unless
-from gcsched.usecases.ports import Batch, Claims, Conclusion
+from gcsched.usecases.ports import ClaimedBatch, Claims, Conclusion
+from gcsched.usecases.problem_log import ProblemLog
 
 RENEW_EVERY = timedelta(seconds=10)
 AFTER_FAILURE = timedelta(seconds=1)
@@ -17,26 +17,26 @@ AFTER_FAILURE = timedelta(seconds=1)
 class Leases:
     """Count the jobs still held under each claim token, renew those tokens, and tell the room.
 
-    Those that *parked* counts take no room: they do not wait for what others wait for.
+    Those that *exempt_count* counts take no room: they do not wait for what others wait for.
     """
 
     def __init__(
-        self, claims: Claims, *, capacity: int, parked: Callable[[], int] = lambda: 0
+        self, claims: Claims, *, capacity: int, exempt_count: Callable[[], int] = lambda: 0
     ) -> None:
         self._claims = claims
         self._capacity = capacity
-        self._parked = parked
+        self._exempt_count = exempt_count
         self._tokens: Counter[str] = Counter()
         self._changed = asyncio.Event()
-        self._trouble = LastingTrouble(event="leases not renewed", over="leases renewed")
+        self._problem_log = ProblemLog(event="leases not renewed", end_event="leases renewed")
 
     @property
-    def held(self) -> int:
+    def held_count(self) -> int:
         return self._tokens.total()
 
     @property
     def room(self) -> int:
-        return self._capacity - self.held + self._parked()
+        return self._capacity - self.held_count + self._exempt_count()
 
     @property
     def is_short_of_room(self) -> bool:
@@ -47,11 +47,11 @@ class Leases:
         """Tell the room of those that do not wait until the others are done."""
         return self.room + self._capacity
 
-    def hold(self, batch: Batch) -> None:
+    def add(self, batch: ClaimedBatch) -> None:
         if batch.jobs:
             self._tokens[batch.token] += len(batch.jobs)
 
-    def settle(self, conclusion: Conclusion) -> None:
+    def release(self, conclusion: Conclusion) -> None:
         """Let go of one job: the store knows what became of it."""
         token = conclusion.claim
         self._tokens[token] -= 1
@@ -78,7 +78,7 @@ class Leases:
         try:
             await self._claims.renew(list(self._tokens))
         except StoreUnavailable as error:
-            self._trouble.met(error.for_log, held=self.held)
+            self._problem_log.record_failure(error.for_log, held=self.held_count)
             return False
-        self._trouble.ended()
+        self._problem_log.record_success()
         return True

@@ -13,25 +13,25 @@ import structlog
 
 from gcsched.domain.job import Job, State
 from gcsched.domain.lateness import lateness_of
-from gcsched.domain.masking import masked
+from gcsched.domain.masking import mask
 from gcsched.domain.smtp_reply import Kind
 from gcsched.domain.suppression import suppression_from
 from gcsched.errors import StoreRefused, StoreUnavailable
-from gcsched.usecases.lasting_trouble import LastingTrouble
 from gcsched.usecases.loops import flush_until
 from gcsched.usecases.ports import Conclusion, Outcomes, Suppressions
+from gcsched.usecases.problem_log import ProblemLog
 
-MOST_AT_ONCE = 500
-ENDED = {
+MAX_BATCH_SIZE = 500
+END_EVENTS = {
     State.FAILED: "job failed",
     State.EXPIRED: "job expired",
     State.SUPPRESSED: "job suppressed",
 }
-BETWEEN_TRIES_SECONDS = 0.5
+RETRY_INTERVAL_SECONDS = 0.5
 LINGER_SECONDS = 0.02
 
 
-class Recorder:
+class OutcomeRecorder:
     """Collect conclusions and write them; *on_recorded* hears of each one that is settled.
 
     The first is written at once; what comes meanwhile is collected for a moment.
@@ -50,19 +50,19 @@ class Recorder:
         self._on_recorded = on_recorded
         self._on_batch = on_batch
         self._waiting: list[Conclusion] = []
-        self._asked = asyncio.Event()
-        self._trouble = LastingTrouble(event="outcomes wait", over="outcomes written")
+        self._requested = asyncio.Event()
+        self._problem_log = ProblemLog(event="outcomes wait", end_event="outcomes written")
 
     def record(self, conclusion: Conclusion) -> None:
         self._waiting.append(conclusion)
-        self._asked.set()
+        self._requested.set()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Write until *stop* is set and nothing waits; who stops us limits how long we try."""
         await flush_until(
             stop,
             partial(self._write_all, stop),
-            asked=self._asked,
+            requested=self._requested,
             is_left=lambda: bool(self._waiting),
         )
 
@@ -73,26 +73,26 @@ class Recorder:
                 # The fence waits for the same journal, and each write has it flushed.
                 await asyncio.sleep(LINGER_SECONDS)
             is_busy = True
-            batch = self._waiting[:MOST_AT_ONCE]
+            batch = self._waiting[:MAX_BATCH_SIZE]
             try:
                 lost = await self._outcomes.conclude(batch)
             except StoreUnavailable as error:
-                self._trouble.met(error.for_log, waiting=len(self._waiting))
-                await asyncio.sleep(BETWEEN_TRIES_SECONDS)
+                self._problem_log.record_failure(error.for_log, waiting=len(self._waiting))
+                await asyncio.sleep(RETRY_INTERVAL_SECONDS)
                 continue
-            self._trouble.ended()
+            self._problem_log.record_success()
             del self._waiting[: len(batch)]
             self._on_batch(len(batch))
             claims_lost = {(each.claim, each.job.id): each for each in lost}
             for conclusion in batch:
                 if (found := claims_lost.get((conclusion.claim, conclusion.job.id))) is not None:
-                    report_lost(found)
+                    log_lost_claim(found)
                 else:
-                    report(conclusion.job)
+                    log_outcome(conclusion.job)
                 self._on_recorded(conclusion)
 
 
-def report_lost(conclusion: Conclusion) -> None:
+def log_lost_claim(conclusion: Conclusion) -> None:
     """Log that a claim was lost: a warning only where a mail was on its way under it.
 
     Without an attempt nothing was transmitted: a caller has cancelled or moved the job or blocked
@@ -100,30 +100,30 @@ def report_lost(conclusion: Conclusion) -> None:
     """
     job, log = conclusion.job, structlog.get_logger()
     tell = log.info if job.new_attempt is None else log.warning
-    tell("claim lost", job_id=job.id, state=job.state.value, instead=conclusion.instead)
+    tell("claim lost", job_id=job.id, state=job.state.value, instead=conclusion.found_state)
 
 
-def report(job: Job) -> None:
+def log_outcome(job: Job) -> None:
     """Log the one event that this outcome is. No log is to hold an address or a mail's words."""
     log = structlog.get_logger()
     match job.state:
         case State.SENT:
-            log.info("job sent", job_id=job.id, attempt=job.attempt, **how_it_left(job))
+            log.info("job sent", job_id=job.id, attempt=job.attempt, **describe_sending(job))
         case State.FAILED | State.EXPIRED | State.SUPPRESSED:
-            reason = told(job)
-            log.warning(ENDED[job.state], job_id=job.id, attempt=job.attempt, reason=reason)
+            reason = format_reason(job)
+            log.warning(END_EVENTS[job.state], job_id=job.id, attempt=job.attempt, reason=reason)
         case State.UNCERTAIN:
-            log.warning("job held uncertain", job_id=job.id, reason=told(job))
+            log.warning("job held uncertain", job_id=job.id, reason=format_reason(job))
         case State.RETRYING if job.new_attempt is not None:
             # Trouble with a relay is told once, by its breaker, and not for each mail.
             tell = log.info if job.new_attempt.kind is Kind.RELAY else log.warning
-            until, reason = job.due_time.isoformat(), told(job)
+            until, reason = job.due_time.isoformat(), format_reason(job)
             tell("job postponed", job_id=job.id, attempt=job.attempt, until=until, reason=reason)
         case _:
             log.debug("job given back", job_id=job.id)
 
 
-def how_it_left(job: Job) -> dict[str, object]:
+def describe_sending(job: Job) -> dict[str, object]:
     """Return which relay has accepted *job* and how late, as far as this attempt tells it."""
     late = lateness_of(job)
     if job.new_attempt is None or late is None:
@@ -131,15 +131,15 @@ def how_it_left(job: Job) -> dict[str, object]:
     return {"relay": job.new_attempt.relay, "late_seconds": round(late.total_seconds(), 3)}
 
 
-def told(job: Job) -> str:
+def format_reason(job: Job) -> str:
     """Return the reason of *job* for a log."""
     if job.state is State.SUPPRESSED:
         # What follows are a relay's words on an earlier mail, or those of whoever blocked it.
         return job.reason.partition(": ")[0]
-    return masked(job.reason, job)
+    return mask(job.reason, job)
 
 
-ITS_OWN = frozenset({"document", "validation"})
+DOCUMENT_PROBLEMS = frozenset({"document", "validation"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,16 +152,16 @@ class SuppressingOutcomes:
 
     outcomes: Outcomes
     suppressions: Suppressions
-    lasting: timedelta
+    duration: timedelta
 
     async def conclude(self, conclusions: Sequence[Conclusion]) -> Collection[Conclusion]:
         """Write what became of claimed jobs; give those that were not ours any more."""
-        found = [suppression_from(each.job, lasting=self.lasting) for each in conclusions]
+        found = [suppression_from(each.job, duration=self.duration) for each in conclusions]
         if refused := [suppression for suppression in found if suppression is not None]:
             try:
                 await self.suppressions.add(refused)
             except StoreRefused as error:
-                if error.problem not in ITS_OWN:
+                if error.problem not in DOCUMENT_PROBLEMS:
                     raise
                 # Of one that cannot be stored, whatever is tried; the outcomes are not to wait.
                 structlog.get_logger().error("suppression not stored", error=str(error))

@@ -7,20 +7,20 @@ from datetime import timedelta
 import structlog
 
 from gcsched.domain.job import State
-from gcsched.domain.masking import masked_traceback
-from gcsched.usecases.delivery.deliver import Claimed, Deliver
-from gcsched.usecases.delivery.domain_queues import Lanes
-from gcsched.usecases.delivery.outcomes import Recorder
-from gcsched.usecases.delivery.sent_markers import AcceptedMarks
-from gcsched.usecases.delivery.staffing import Staffing
+from gcsched.domain.masking import mask_traceback
+from gcsched.usecases.delivery.deliver import ClaimedJob, Deliver
+from gcsched.usecases.delivery.domain_queues import DomainQueues
+from gcsched.usecases.delivery.outcomes import OutcomeRecorder
+from gcsched.usecases.delivery.sent_markers import SentMarkers
+from gcsched.usecases.delivery.worker_scaler import WorkerScaler
 from gcsched.usecases.loops import cancel_until_done
 from gcsched.usecases.ports import Conclusion
 
-AFTER_DEFECT = timedelta(seconds=3)
-RELIEVE_EVERY_SECONDS = 1.0
+GRACE_AFTER_DEFECT = timedelta(seconds=3)
+SCALE_EVERY_SECONDS = 1.0
 
 
-class Crew:
+class WorkerPool:
     """Run workers over one queue; every job put in comes out as one conclusion.
 
     For each worker that is stuck another one is added, so that other mails can go to another relay
@@ -31,23 +31,23 @@ class Crew:
         self,
         *,
         deliver: Deliver,
-        recorder: Recorder,
-        marks: AcceptedMarks,
-        lanes: Lanes,
-        staffing: Staffing,
+        recorder: OutcomeRecorder,
+        sent_markers: SentMarkers,
+        queues: DomainQueues,
+        scaler: WorkerScaler,
     ) -> None:
         self._deliver = deliver
         self._recorder = recorder
-        self._marks = marks
-        self._staffing = staffing
-        self._lanes = lanes
-        self._at_work: dict[asyncio.Task[None], Claimed] = {}
+        self._sent_markers = sent_markers
+        self._scaler = scaler
+        self._queues = queues
+        self._at_work: dict[asyncio.Task[None], ClaimedJob] = {}
         self._workers: set[asyncio.Task[None]] = set()
         self._is_closing = False
-        self._vanished: str | None = None
-        self._over = asyncio.Event()
+        self._cancelled_task: str | None = None
+        self._ended = asyncio.Event()
 
-    def put(self, claimed: Claimed) -> bool:
+    def put(self, claimed: ClaimedJob) -> bool:
         """Take over *claimed*; False: it came too late, or its domain has too many, and went back.
 
         Either way it comes out as a conclusion.
@@ -55,14 +55,14 @@ class Crew:
         if self._is_closing:
             self.give_back(claimed)
             return False
-        if (later := self._lanes.put(claimed)) is not None:
-            self._recorder.record(self._deliver.put_off(claimed, later))
+        if (later := self._queues.put(claimed)) is not None:
+            self._recorder.record(self._deliver.postpone(claimed, later))
             return False
         return True
 
-    def give_back(self, claimed: Claimed) -> None:
+    def give_back(self, claimed: ClaimedJob) -> None:
         """Undo the claim of what has not begun."""
-        self._recorder.record(self._deliver.given_back(claimed))
+        self._recorder.record(self._deliver.give_back(claimed))
 
     async def run(self, stop: asyncio.Event, *, grace: timedelta) -> None:
         """Work until *stop*; then let what has begun finish within *grace*.
@@ -70,15 +70,15 @@ class Crew:
         A worker that ends before is a defect: it is raised, after the others were ended.
         """
         stopping = asyncio.create_task(stop.wait(), name="crew stop")
-        stopping.add_done_callback(lambda _: self._over.set())
-        relieving = asyncio.create_task(self._relieve(), name="relief")
+        stopping.add_done_callback(lambda _: self._ended.set())
+        relieving = asyncio.create_task(self._scale(), name="relief")
         relieving.add_done_callback(self._on_end)
         self._add_workers()
         try:
-            await self._over.wait()
-            self.dismiss()
-            if begun := self._begun():
-                left = grace if stop.is_set() else min(grace, AFTER_DEFECT)
+            await self._ended.wait()
+            self.drain()
+            if begun := self._begun_workers():
+                left = grace if stop.is_set() else min(grace, GRACE_AFTER_DEFECT)
                 await asyncio.wait(begun, timeout=left.total_seconds())
         finally:
             # Not a TaskGroup, which cancels once: what a worker waits for may overhear it.
@@ -86,11 +86,13 @@ class Crew:
         for task in (relieving, *self._workers):
             if not task.cancelled():
                 task.result()
-        if self._vanished is not None:
-            raise RuntimeError(f"a task of the crew was cancelled, not by it: {self._vanished}")
+        if self._cancelled_task is not None:
+            raise RuntimeError(
+                f"a task of the crew was cancelled, not by it: {self._cancelled_task}"
+            )
 
     def _add_workers(self) -> None:
-        for _ in range(self._staffing.wanted() - len(self._workers)):
+        for _ in range(self._scaler.compute_target() - len(self._workers)):
             worker = asyncio.create_task(self._work(), name="worker")
             self._workers.add(worker)
             worker.add_done_callback(self._on_end)
@@ -99,63 +101,63 @@ class Crew:
         """Let go of a worker that left in order; one that failed ends them all."""
         is_vanished = task.cancelled() and not self._is_closing
         if is_vanished:
-            self._vanished = task.get_name()
+            self._cancelled_task = task.get_name()
         if is_vanished or not (task.cancelled() or task.exception() is None):
-            self._over.set()
+            self._ended.set()
         else:
             self._workers.discard(task)
 
-    async def _relieve(self) -> None:
-        while self._staffing.relief and not self._is_closing:
-            await asyncio.sleep(RELIEVE_EVERY_SECONDS)
+    async def _scale(self) -> None:
+        while self._scaler.max_extra and not self._is_closing:
+            await asyncio.sleep(SCALE_EVERY_SECONDS)
             begun = [each for each in self._at_work.values() if each.begun is not None]
-            self._staffing.look(begun)
+            self._scaler.update(begun)
             self._add_workers()
 
-    def _has_place(self) -> bool:
+    def _is_needed(self) -> bool:
         """Return whether a worker goes on; a surplus one ends when a stuck one is free again."""
-        return not self._is_closing and len(self._workers) <= self._staffing.wanted()
+        return not self._is_closing and len(self._workers) <= self._scaler.compute_target()
 
-    def dismiss(self) -> None:
+    def drain(self) -> None:
         """Begin nothing any more: give back what has not begun, at once."""
         self._is_closing = True
-        for claimed in self._lanes.drain():
+        for claimed in self._queues.drain():
             self.give_back(claimed)
-        for worker in self._workers - self._begun():
+        for worker in self._workers - self._begun_workers():
             worker.cancel()
 
-    def _begun(self) -> set[asyncio.Task[None]]:
+    def _begun_workers(self) -> set[asyncio.Task[None]]:
         return {task for task, claimed in self._at_work.items() if claimed.begun is not None}
 
     async def _work(self) -> None:
         task = asyncio.current_task()
         if task is None:
             raise RuntimeError("a worker is a task")
-        while self._has_place():
-            claimed = await self._lanes.get()
+        while self._is_needed():
+            claimed = await self._queues.get()
             self._at_work[task] = claimed
             try:
-                conclusion = await self._carry(claimed)
+                conclusion = await self._deliver_job(claimed)
             except asyncio.CancelledError:
-                self._recorder.record(self._deliver.interrupted(claimed))
+                self._recorder.record(self._deliver.conclude_interrupted(claimed))
                 raise
             finally:
                 del self._at_work[task]
-                self._staffing.forget(claimed)
-                self._lanes.done(claimed)
+                self._scaler.remove(claimed)
+                self._queues.done(claimed)
             self._conclude(conclusion)
         self._workers.discard(task)  # at once: others conclude in this turn, and count
 
-    async def _carry(self, claimed: Claimed) -> Conclusion:
+    async def _deliver_job(self, claimed: ClaimedJob) -> Conclusion:
         try:
-            return await self._deliver(claimed)
+            return await self._deliver.deliver(claimed)
         except Exception as error:  # noqa: BLE001  # a defect costs a delay, not a worker
             # Not as `exc_info`: a defect's message may repeat what the mail says.
-            trace = masked_traceback(traceback.format_exc(), claimed.job)
+            trace = mask_traceback(traceback.format_exc(), claimed.job)
             structlog.get_logger().error("delivery broke", job_id=claimed.job.id, exception=trace)
-            return self._deliver.broken(claimed, error)
+            return self._deliver.conclude_crashed(claimed, error)
 
     def _conclude(self, conclusion: Conclusion) -> None:
         if conclusion.job.state is State.SENT:
-            self._marks.note(conclusion)
+            self._sent_markers.add(conclusion)
         self._recorder.record(conclusion)

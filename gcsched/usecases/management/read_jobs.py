@@ -3,15 +3,15 @@
 from dataclasses import dataclass
 
 from gcsched.domain.job import Job
-from gcsched.domain.job_list import JobFilter, Listing, Place
+from gcsched.domain.job_list import Cursor, JobFilter, JobListQuery
 from gcsched.errors import UnknownJob
 from gcsched.usecases.ports import JobList, JobReader, Page
 
-MOST_COUNTED = 10_000
+MAX_COUNTED = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Count:
+class CappedCount:
     """How many there are; or, where *is_more*, that there are more."""
 
     jobs: int
@@ -21,7 +21,7 @@ class Count:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadJobs:
     reader: JobReader
-    list: JobList
+    job_list: JobList
 
     async def get(self, job_id: str) -> Job:
         """Give the job with its attempts. Raises UnknownJob, UnreadableJob, StoreUnavailable."""
@@ -30,12 +30,12 @@ class ReadJobs:
             raise UnknownJob(job_id)
         return job
 
-    async def page(
-        self, listing: Listing, after: Place | None, *, most: int, is_full: bool
+    async def read_page(
+        self, listing: JobListQuery, after: Cursor | None, *, most: int, is_full: bool
     ) -> Page:
-        return await self.list.page(listing, after, most=most, is_full=is_full)
+        return await self.job_list.read_page(listing, after, most=most, is_full=is_full)
 
-    async def count(self, wanted: JobFilter) -> Count:
+    async def count(self, wanted: JobFilter) -> CappedCount:
         """Count exactly up to 10,000: more than that nobody waits for."""
-        counted = await self.list.count(wanted, most=MOST_COUNTED + 1)
-        return Count(jobs=min(counted, MOST_COUNTED), is_more=counted > MOST_COUNTED)
+        counted = await self.job_list.count(wanted, most=MAX_COUNTED + 1)
+        return CappedCount(jobs=min(counted, MAX_COUNTED), is_more=counted > MAX_COUNTED)

@@ -9,12 +9,12 @@ from datetime import timedelta
 
 WINDOW_SECONDS = 300
 SLOT_SECONDS = 10
-LEAST = timedelta(milliseconds=1)
-STEP = 1.05
+SMALLEST_BUCKET = timedelta(milliseconds=1)
+BUCKET_RATIO = 1.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Figures:
+class LatenessQuantiles:
     """Of *mails* mails, half were at most *p50* late, and 99 of 100 at most *p99*."""
 
     mails: int
@@ -33,35 +33,37 @@ class Lateness:
     clock: Callable[[], float] = time.monotonic
     _slots: deque[tuple[int, Counter[int]]] = field(default_factory=deque, init=False)
 
-    def note(self, late: timedelta) -> None:
+    def record(self, late: timedelta) -> None:
         slot = int(self.clock() // SLOT_SECONDS)
         if not self._slots or self._slots[-1][0] != slot:
             self._forget(slot)
             self._slots.append((slot, Counter()))
-        self._slots[-1][1][size_of(late)] += 1
+        self._slots[-1][1][find_bucket(late)] += 1
 
-    def latest(self) -> Figures:
+    def summarize(self) -> LatenessQuantiles:
         self._forget(int(self.clock() // SLOT_SECONDS))
         sizes: Counter[int] = Counter()
         for _, counted in self._slots:
             sizes.update(counted)
-        return Figures(mails=sizes.total(), p50=quantile(sizes, 0.5), p99=quantile(sizes, 0.99))
+        return LatenessQuantiles(
+            mails=sizes.total(), p50=compute_quantile(sizes, 0.5), p99=compute_quantile(sizes, 0.99)
+        )
 
     def _forget(self, slot: int) -> None:
         while self._slots and self._slots[0][0] <= slot - WINDOW_SECONDS // SLOT_SECONDS:
             self._slots.popleft()
 
 
-def size_of(late: timedelta) -> int:
+def find_bucket(late: timedelta) -> int:
     """Give the power of 1.05 that *late*, in milliseconds, does not exceed."""
-    return math.ceil(round(math.log(max(late, LEAST) / LEAST, STEP), 9))
+    return math.ceil(round(math.log(max(late, SMALLEST_BUCKET) / SMALLEST_BUCKET, BUCKET_RATIO), 9))
 
 
-def quantile(sizes: Counter[int], share: float) -> timedelta:
+def compute_quantile(sizes: Counter[int], share: float) -> timedelta:
     """Give what a *share* of all does not exceed."""
     left = math.ceil(sizes.total() * share)
     for size in sorted(sizes):
         left -= sizes[size]
         if left <= 0:
-            return LEAST * STEP**size
+            return SMALLEST_BUCKET * BUCKET_RATIO**size
     return timedelta(0)

@@ -6,10 +6,10 @@ from datetime import datetime
 
 from gcsched.domain.pause import Pause
 from gcsched.domain.relay_health import HealthReport
-from gcsched.usecases.monitoring.job_counts import Census
-from gcsched.usecases.monitoring.lateness import Figures, Lateness
+from gcsched.usecases.monitoring.job_counts import CachedJobCounts
+from gcsched.usecases.monitoring.lateness import Lateness, LatenessQuantiles
 from gcsched.usecases.monitoring.store_health import StoreHealth, StoreReport
-from gcsched.usecases.ports import Clock, JobCounts, RelayInUse, Sessions
+from gcsched.usecases.ports import Clock, JobCounts, RelayInUse, RelaySessions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +26,7 @@ class RelayReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class About:
+class ServiceInfo:
     """What runs, and since when."""
 
     version: str
@@ -35,29 +35,29 @@ class About:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
-    """*counts* were made at *counted*; None: unknown, because MongoDB is away.
+class StatusReport:
+    """*counts* were made at *count_time*; None: unknown, because MongoDB is away.
 
     The report itself was made at *report_time*.
     """
 
     counts: JobCounts | None
     count_time: datetime | None
-    lateness: Figures
+    lateness: LatenessQuantiles
     relays: Sequence[RelayReport]
     pause: Pause | None
-    about: About
+    service: ServiceInfo
     report_time: datetime
     problems: Sequence[str] = ()
     stores: Sequence[StoreReport] = ()
 
 
-def not_paused() -> None:
+def no_pause() -> None:
     """Be the *pause* of a service that nobody can pause."""
 
 
-def nothing_heard(_: str) -> HealthReport:
-    """Be the *health* of relays that nobody keeps in mind."""
+def unknown_health(_: str) -> HealthReport:
+    """Be the *relay_health* of relays that nobody keeps in mind."""
     return HealthReport()
 
 
@@ -67,49 +67,51 @@ def no_problems() -> Sequence[str]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Status:
+class ReadStatus:
     """*pause* tells the pause that this process knows of, *problems* what an operator must mend.
 
-    *health* tells of the relay of this name whether it can be used.
+    *relay_health* tells of the relay of this name whether it can be used.
     """
 
-    census: Census
+    job_counts: CachedJobCounts
     lateness: Lateness
     relays: Sequence[RelayInUse]
-    sessions: Sequence[Sessions]
-    about: About
+    sessions: Sequence[RelaySessions]
+    service: ServiceInfo
     now: Clock
-    pause: Callable[[], Pause | None] = not_paused
+    pause: Callable[[], Pause | None] = no_pause
     problems: Callable[[], Sequence[str]] = no_problems
     stores: Sequence[StoreHealth] = ()
 
-    async def counted_anew(self) -> Report:
+    async def read_with_fresh_counts(self) -> StatusReport:
         """Return the report with counts of this moment, where they are cheap and made in time."""
-        await self.census.freshen()
-        return self()
+        await self.job_counts.refresh()
+        return self.read()
 
-    health: Callable[[str], HealthReport] = nothing_heard
+    relay_health: Callable[[str], HealthReport] = unknown_health
 
-    def __call__(self) -> Report:
-        counts = self.census.latest
+    def read(self) -> StatusReport:
+        counts = self.job_counts.latest
         sessions = {each.name: each for each in self.sessions}
-        return Report(
+        return StatusReport(
             counts=counts,
-            count_time=self.census.count_time if counts is not None else None,
-            lateness=self.lateness.latest(),
+            count_time=self.job_counts.count_time if counts is not None else None,
+            lateness=self.lateness.summarize(),
             relays=[
-                report_of(relay, sessions[relay.name], self.health(relay.name))
+                make_relay_report(relay, sessions[relay.name], self.relay_health(relay.name))
                 for relay in self.relays
             ],
             pause=self.pause(),
-            about=self.about,
+            service=self.service,
             report_time=self.now(),
             problems=self.problems(),
             stores=[each.report() for each in self.stores],
         )
 
 
-def report_of(relay: RelayInUse, sessions: Sessions, health: HealthReport) -> RelayReport:
+def make_relay_report(
+    relay: RelayInUse, sessions: RelaySessions, health: HealthReport
+) -> RelayReport:
     return RelayReport(
         name=relay.name,
         is_down=relay.is_down,

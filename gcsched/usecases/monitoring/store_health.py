@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from gcsched.usecases.loops import periodically
+from gcsched.usecases.loops import run_periodically
 from gcsched.usecases.ports import Clock
 
 EVERY = timedelta(seconds=1)
@@ -13,7 +13,7 @@ EVERY = timedelta(seconds=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreReport:
-    """*trouble* is what is wrong, None: nothing; either has been so since *state_time*."""
+    """*problem* is what is wrong, None: nothing; either has been so since *state_time*."""
 
     name: str
     problem: str | None
@@ -24,11 +24,11 @@ class StoreReport:
 class StoreHealth:
     """Remember when the store *name* fell into trouble, or out of it.
 
-    Of *troubles*, each of which returns None where nothing is wrong, the first one counts.
+    Of *problem_checks*, each of which returns None where nothing is wrong, the first one counts.
     """
 
     name: str
-    troubles: Sequence[Callable[[], str | None]]
+    problem_checks: Sequence[Callable[[], str | None]]
     now: Clock
     _is_well: bool | None = field(default=None, init=False)
     _state_time: datetime = field(init=False)
@@ -37,11 +37,11 @@ class StoreHealth:
         self._state_time = self.now()
 
     @property
-    def trouble(self) -> str | None:
-        return next((text for each in self.troubles if (text := each())), None)
+    def problem(self) -> str | None:
+        return next((text for each in self.problem_checks if (text := each())), None)
 
     def report(self) -> StoreReport:
-        trouble = self.trouble
+        trouble = self.problem
         is_well = trouble is None
         if is_well != self._is_well:
             self._is_well, self._state_time = is_well, self.now()
@@ -49,7 +49,7 @@ class StoreHealth:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Look once a second, so that the time is right also when nobody asks."""
-        await periodically(self._look, every=EVERY, stop=stop)
+        await run_periodically(self._refresh, every=EVERY, stop=stop)
 
-    async def _look(self) -> None:
+    async def _refresh(self) -> None:
         self.report()

@@ -6,9 +6,9 @@ from typing import Protocol
 
 from gcsched.domain.dedup import AdmissionAnswer
 from gcsched.domain.job import Job
-from gcsched.domain.mail import Draft
+from gcsched.domain.mail import MailPreview
 
-MayAdmit = Callable[[], Awaitable[None]]
+AdmissionCheck = Callable[[], Awaitable[None]]
 """Asked before a dedup key is taken; raises AdmissionClosed while nothing would keep it unique."""
 
 
@@ -20,7 +20,7 @@ class Admissions(Protocol):
     async def admit(self, jobs: Sequence[Job], *, within: timedelta) -> list[AdmissionAnswer]:
         """Store those of *jobs* whose key is free; say for each which job holds its key."""
 
-    async def foresee(self, jobs: Sequence[Job], *, within: timedelta) -> list[AdmissionAnswer]:
+    async def dry_run(self, jobs: Sequence[Job], *, within: timedelta) -> list[AdmissionAnswer]:
         """Say what `admit` would; store nothing."""
 
 
@@ -30,5 +30,5 @@ class Recipients(Protocol):
 
 
 class Drafter(Protocol):
-    def draft(self, job: Job) -> Draft:
+    def draft(self, job: Job) -> MailPreview:
         """Show the mail of *job*; raises TemplateProblem when its template does not take it."""

@@ -11,34 +11,34 @@ from gcsched.domain.suppression import Suppression
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
-    """Jobs claimed together, and how many due jobs the claim *saw*.
+class ClaimedBatch:
+    """Jobs claimed together, and how many due jobs the claim *due_count*.
 
-    *until* is the end of the lease by ``time.monotonic()``, told cautiously.
+    *lease_end* is the end of the lease by ``time.monotonic()``, told cautiously.
     """
 
     token: str
     jobs: tuple[Job, ...]
-    until: float
-    saw: int
+    lease_end: float
+    due_count: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conclusion:
     """What became of a claimed job: written only while *claim* still holds it.
 
-    *instead* is what the job was found to be where the claim was lost; None: it is gone.
+    *found_state* is what the job was found to be where the claim was lost; None: it is gone.
     """
 
     claim: str
     job: Job
-    instead: str | None = field(default=None, compare=False)
+    found_state: str | None = field(default=None, compare=False)
 
 
 class Claims(Protocol):
     async def claim(
         self, token: str, most: int, *, now: datetime, urgent_only: bool = False
-    ) -> Batch:
+    ) -> ClaimedBatch:
         """Claim at most *most* due jobs under *token*, urgent ones first."""
 
     async def release(self, tokens: Sequence[str]) -> None:
@@ -53,7 +53,7 @@ class Claims(Protocol):
     async def renew(self, tokens: Sequence[str]) -> None:
         """Give the jobs claimed under *tokens* a new lease."""
 
-    async def next_due(self, *, now: datetime) -> bool:
+    async def has_due_jobs(self, *, now: datetime) -> bool:
         """Tell whether anything waits that is due."""
 
 
@@ -68,25 +68,25 @@ class Suppressions(Protocol):
     async def add(self, suppressions: Sequence[Suppression]) -> None:
         """Keep *suppressions*; the latest one of an address counts."""
 
-    async def among(
+    async def find_active(
         self, addresses: Collection[str], *, now: datetime
     ) -> Mapping[str, Suppression]:
         """Give those of *addresses* that are blocked at *now*, in one look."""
 
 
-class Marks(Protocol):
+class SentMarkerStore(Protocol):
     """Which bodies the relay accepted: proof that outlives a crash before the outcome."""
 
-    async def note(self, marks: Sequence[tuple[str, str]]) -> None:
+    async def add(self, marks: Sequence[tuple[str, str]]) -> None:
         """Remember that the relay accepted these (job, claim)."""
 
-    async def forget(self, marks: Sequence[tuple[str, str]]) -> None:
+    async def remove(self, marks: Sequence[tuple[str, str]]) -> None:
         """Drop what the database knows by now."""
 
-    async def noted(self, marks: Sequence[tuple[str, str]]) -> Collection[tuple[str, str]]:
-        """Give those of *marks* that were noted; raises BellUnavailable when nobody can tell."""
+    async def find(self, marks: Sequence[tuple[str, str]]) -> Collection[tuple[str, str]]:
+        """Give those of *marks* that were noted; raises RedisUnavailable when nobody can tell."""
 
 
-class Composer(Protocol):
+class MailComposer(Protocol):
     def compose(self, job: Job) -> Mail:
         """Make the mail of *job*; raises TemplateProblem when its template does not take it."""

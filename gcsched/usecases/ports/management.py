@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from gcsched.domain.job import Job
-from gcsched.domain.job_list import JobFilter, Listing, Place
+from gcsched.domain.job_list import Cursor, JobFilter, JobListQuery
 from gcsched.domain.recipient import Recipient
 from gcsched.domain.suppression import Suppression
 
@@ -16,7 +16,7 @@ class Page:
     """Jobs in the order of their list, and where it goes on; None: this is all."""
 
     jobs: tuple[Job, ...]
-    following: Place | None
+    next_cursor: Cursor | None
 
 
 class JobReader(Protocol):
@@ -25,8 +25,8 @@ class JobReader(Protocol):
 
 
 class JobList(Protocol):
-    async def page(
-        self, listing: Listing, after: Place | None, *, most: int, is_full: bool
+    async def read_page(
+        self, listing: JobListQuery, after: Cursor | None, *, most: int, is_full: bool
     ) -> Page:
         """Give the *most* jobs that follow *after*; without their texts unless *is_full*."""
 
@@ -34,11 +34,11 @@ class JobList(Protocol):
         """Count what *wanted* takes in, up to *most*."""
 
 
-class Steering(Protocol):
+class JobChanges(Protocol):
     async def find(self, job_id: str) -> Job | None:
         """Give the job as it is now; raises UnreadableJob where it is none of ours."""
 
-    async def is_settled(self, job: Job) -> bool:
+    async def is_committed(self, job: Job) -> bool:
         """Tell whether *job* is so for good, and not only where it was read."""
 
     async def change(self, seen: Job, changed: Job, *, within: timedelta) -> bool:
@@ -48,74 +48,74 @@ class Steering(Protocol):
         """
 
 
-Pair = tuple[Job, Job]
+JobUpdate = tuple[Job, Job]
 """A job as it was seen, and as it is wanted."""
 
 
-class ManyJobs(Protocol):
-    async def change_all(self, pairs: Sequence[Pair]) -> tuple[int, int]:
+class BulkJobChanges(Protocol):
+    async def change_all(self, pairs: Sequence[JobUpdate]) -> tuple[int, int]:
         """Change jobs that are as they were seen; whose dedup key is taken, stays.
 
         Gives how many were changed, and how many are to be looked at again. After StoreUnavailable
-        some may be changed, for good or not. Raises PartlyChanged where some cannot be changed,
+        some may be changed, for good or not. Raises PartialChange where some cannot be changed,
         after all others were.
         """
 
-    async def settled(self, ids: Collection[str]) -> Sequence[Job]:
+    async def find_committed(self, ids: Collection[str]) -> Sequence[Job]:
         """Return the jobs with these *ids* as they are for good, and not only where it was read."""
 
 
-class BlockedAddresses(Protocol):
-    async def page(self, after: str, *, most: int, now: datetime) -> list[Suppression]:
+class SuppressionStore(Protocol):
+    async def read_page(self, after: str, *, most: int, now: datetime) -> list[Suppression]:
         """Give the *most* addresses that follow *after*, of those that are blocked at *now*."""
 
-    async def among(
+    async def find_active(
         self, addresses: Collection[str], *, now: datetime
     ) -> Mapping[str, Suppression]:
         """Give those of *addresses* that are blocked at *now* in any spelling, in one look."""
 
-    async def block(self, wanted: Suppression) -> Suppression:
+    async def add_one(self, wanted: Suppression) -> Suppression:
         """Keep *wanted*; where its address is blocked already, it has been since then."""
 
-    async def free(self, address: str, *, now: datetime) -> Suppression | None:
+    async def remove(self, address: str, *, now: datetime) -> Suppression | None:
         """Let *address* have mail again; give what blocked it, if anything did at *now*."""
 
 
-class ClaimedJobs(Protocol):
-    async def claimed(self, address: str) -> Sequence[Job]:
+class InFlightJobs(Protocol):
+    async def find_claimed(self, address: str) -> Sequence[Job]:
         """Return the jobs to *address* that are being sent."""
 
-    async def still_begun(self, ids: Collection[str]) -> Collection[tuple[str, str]]:
+    async def find_begun(self, ids: Collection[str]) -> Collection[tuple[str, str]]:
         """Return the ids and claims of those of *ids* whose bodies have begun and not ended."""
 
     async def change_all(self, pairs: Sequence[tuple[Job, Job]]) -> tuple[int, int]:
         """Change jobs (seen, changed) that are as they were seen; say how many were, and not.
 
-        Raises PartlyChanged where some cannot be changed, after all others were.
+        Raises PartialChange where some cannot be changed, after all others were.
         """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Erased:
+class ErasedBatch:
     """How many jobs of a batch were erased; how many were not, because somebody was faster.
 
     *last* is where the next batch begins; None: this was the last one.
     """
 
     jobs: int
-    missed: int
+    skipped: int
     last: str | None
 
 
 class PersonalData(Protocol):
-    async def recipient(self, empid: str) -> Recipient | None:
+    async def find_recipient(self, empid: str) -> Recipient | None:
         """Give the user details, if there are any."""
 
-    async def unfinished(self, empid: str) -> int:
+    async def count_unfinished(self, empid: str) -> int:
         """Count the jobs that have not ended."""
 
-    async def erase(self, empid: str, *, after: str, most: int, now: datetime) -> Erased:
+    async def erase_jobs(self, empid: str, *, after: str, most: int, now: datetime) -> ErasedBatch:
         """Erase *most* finished jobs that follow *after*, each only as it was seen."""
 
-    async def remove(self, empid: str) -> bool:
+    async def delete_recipient(self, empid: str) -> bool:
         """Delete the user details; return whether there were any."""

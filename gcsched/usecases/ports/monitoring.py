@@ -12,7 +12,7 @@ from gcsched.domain.job import State
 class JobCounts:
     """How many jobs are in each state, where that could be counted in time.
 
-    *oldest_due* is how late the longest waiting of those that are due was then; 0: none was due.
+    *oldest_due_age* is how late the longest waiting of those that are due was then; 0: none was due.
     *unreadable* are those that are set aside, and those in states that are not ours.
     """
 
@@ -21,12 +21,12 @@ class JobCounts:
     unreadable: int = 0
 
 
-class Tally(Protocol):
+class JobCounter(Protocol):
     async def count(self, *, now: datetime) -> JobCounts:
         """Count the jobs of all processes."""
 
 
-class Sessions(Protocol):
+class RelaySessions(Protocol):
     """The connections with one relay."""
 
     @property
@@ -37,14 +37,14 @@ class Sessions(Protocol):
     def busy(self) -> int: ...
 
 
-class Beats(Protocol):
+class HeartbeatStore(Protocol):
     """Where processes that reach the same MongoDB say so."""
 
-    async def beat(self, mark: str) -> None:
-        """Store *mark* as the latest beat; raises BellUnavailable."""
+    async def write(self, mark: str) -> None:
+        """Store *mark* as the latest beat; raises RedisUnavailable."""
 
-    async def latest(self) -> str | None:
-        """Return the latest beat, None if there is none; raises BellUnavailable."""
+    async def read_latest(self) -> str | None:
+        """Return the latest beat, None if there is none; raises RedisUnavailable."""
 
 
 class RelayInUse(Protocol):

@@ -19,31 +19,31 @@ class Orphan:
     begun: datetime | None
 
 
-class Recovery(Protocol):
-    async def seconds_due(self, after: datetime, until: datetime) -> Collection[int]:
+class RecoveryStore(Protocol):
+    async def find_due_seconds(self, after: datetime, until: datetime) -> Collection[int]:
         """Give the distinct due seconds of waiting jobs in (after, until]."""
 
-    async def put_right(self, most: int) -> int:
+    async def repair(self, most: int) -> int:
         """Repair states that cannot be, *most* of each kind; give how many."""
 
-    async def look_at_unreadable(self, most: int) -> int:
+    async def check_unreadable(self, most: int) -> int:
         """Set aside what cannot be read, take up what was mended; give how many leases ended."""
 
-    async def orphans(self, most: int) -> list[Orphan]:
+    async def find_orphans(self, most: int) -> list[Orphan]:
         """Give claimed jobs whose lease is over by the server's clock."""
 
-    async def take_back(self, conclusions: Sequence[tuple[Orphan, Conclusion]]) -> int:
+    async def conclude_orphans(self, conclusions: Sequence[tuple[Orphan, Conclusion]]) -> int:
         """Write what becomes of orphans, if they still are; give how many were."""
 
-    async def too_late(self, most: int) -> list[Job]:
+    async def find_expired(self, most: int) -> list[Job]:
         """Give those past their time among the *most* jobs that have been due for longest."""
 
-    async def end(self, ended: Sequence[Job]) -> int:
+    async def expire(self, ended: Sequence[Job]) -> int:
         """Write jobs that ended while they waited, if they still do; give how many did."""
 
 
-class Runs(Protocol):
-    async def sweep_is_new(self, *, within: timedelta, now: datetime) -> bool:
+class RunStore(Protocol):
+    async def begin_sweep(self, *, within: timedelta, now: datetime) -> bool:
         """Note a sweep at *now*, unless somebody noted one *within* this time."""
 
     async def begin_daily(self, day: date, *, now: datetime) -> bool:
@@ -62,10 +62,10 @@ class Runs(Protocol):
     async def finish_daily(self, day: date, moved: int, *, now: datetime) -> None:
         """Note that *day*'s run has moved *moved* jobs more and is finished."""
 
-    async def note_manual(self, moved: int, *, started: datetime, now: datetime) -> None:
+    async def record_manual(self, moved: int, *, started: datetime, now: datetime) -> None:
         """Note a run that somebody asked for, beside those of the days."""
 
-    async def is_queued(self, *, until: datetime) -> bool:
+    async def has_queued(self, *, until: datetime) -> bool:
         """Tell whether a QUEUED job of a run up to *until* is left."""
 
 
@@ -78,33 +78,33 @@ class IndexFault(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class IndexTrouble:
-    """What is wrong with one index, and *why* it stays so; "": nothing stands in the way."""
+class IndexProblem:
+    """What is wrong with one index, and *reason* it stays so; "": nothing stands in the way."""
 
     collection: str
     name: str
     is_unique: bool
     fault: IndexFault
-    why: str = ""
+    reason: str = ""
 
     @property
     def key(self) -> tuple[str, str]:
         return self.collection, self.name
 
-    def because(self, fault: IndexFault, why: str) -> "IndexTrouble":
-        return replace(self, fault=fault, why=why)
+    def with_fault(self, fault: IndexFault, why: str) -> "IndexProblem":
+        return replace(self, fault=fault, reason=why)
 
     def __str__(self) -> str:
-        why = f": {self.why}" if self.why else ""
+        why = f": {self.reason}" if self.reason else ""
         return f"index {self.name} of {self.collection} {self.fault.value}{why}"
 
 
 class Indexes(Protocol):
-    async def look(self) -> list[IndexTrouble]:
+    async def check(self) -> list[IndexProblem]:
         """Return what is wrong with the indexes now."""
 
-    async def make(self, trouble: IndexTrouble) -> IndexTrouble | None:
-        """Make the index of *trouble*; return what stands in the way."""
+    async def create(self, problem: IndexProblem) -> IndexProblem | None:
+        """Make the index of *problem*; return what stands in the way."""
 
 
 class AddressStore(StrEnum):
@@ -123,7 +123,7 @@ class FoldedPage:
     """
 
     count: int
-    left: int
+    failed: int
     last: str | None
 
 
@@ -137,5 +137,5 @@ class FoldedAddresses(Protocol):
     async def check(self, kind: AddressStore, after: str, *, most: int) -> FoldedPage:
         """Put the folded address right in the *most* documents that follow *after*."""
 
-    async def empty_erased(self, *, most: int) -> int:
+    async def clear_erased(self, *, most: int) -> int:
         """Empty the folded address of *most* erased jobs that still have one; give how many."""

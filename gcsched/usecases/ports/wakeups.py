@@ -7,9 +7,9 @@ from typing import Protocol
 Clock = Callable[[], datetime]
 
 
-class Bell(Protocol):
-    async def ring(self, second: int) -> None:
+class WakeUpQueue(Protocol):
+    async def enqueue(self, second: int) -> None:
         """Wake some process at Unix *second*, once however often it is asked."""
 
-    async def missing(self, seconds: Collection[int]) -> Collection[int]:
+    async def find_missing(self, seconds: Collection[int]) -> Collection[int]:
         """Give those of *seconds* at which nobody would be woken."""

@@ -9,16 +9,16 @@ from datetime import timedelta
 import structlog
 
 from gcsched.errors import StoreUnavailable
-from gcsched.usecases.lasting_trouble import LastingTrouble
-from gcsched.usecases.loops import periodically
+from gcsched.usecases.loops import run_periodically
 from gcsched.usecases.ports import AddressStore, FoldedAddresses
+from gcsched.usecases.problem_log import ProblemLog
 
 EVERY = timedelta(seconds=10)  # as often as a sweep
-MOST_AT_ONCE = 500
-LONGEST_REST_SECONDS = 1.0
+MAX_BATCH_SIZE = 500
+MAX_REST_SECONDS = 1.0
 
 
-CHECKED = (AddressStore.SUPPRESSIONS, AddressStore.RECIPIENTS)
+CHECKED_STORES = (AddressStore.SUPPRESSIONS, AddressStore.RECIPIENTS)
 """Where another value than the address gives may stand: a process of the version before changes a
 recipient's address alone, and anything may be changed by hand. Of jobs it changes no address but
 when it erases one."""
@@ -38,27 +38,27 @@ class Folding:
     rest: Callable[[float], Awaitable[None]] = asyncio.sleep
     clock: Callable[[], float] = time.monotonic
     _checking: dict[AddressStore, str] = field(init=False)
-    _is_to_check_again: bool = field(default=False, init=False)
-    _told: set[AddressStore] = field(default_factory=set, init=False)
-    _trouble: LastingTrouble = field(init=False)
+    _needs_recheck: bool = field(default=False, init=False)
+    _logged: set[AddressStore] = field(default_factory=set, init=False)
+    _problem_log: ProblemLog = field(init=False)
 
     def __post_init__(self) -> None:
-        self._checking = dict.fromkeys(CHECKED, "")
-        self._trouble = LastingTrouble(
-            event="folding addresses waits", over="folding addresses resumed"
+        self._checking = dict.fromkeys(CHECKED_STORES, "")
+        self._problem_log = ProblemLog(
+            event="folding addresses waits", end_event="folding addresses resumed"
         )
 
     async def run(self, stop: asyncio.Event) -> None:
-        await periodically(self.guarded, every=EVERY, stop=stop)
+        await run_periodically(self.try_fold, every=EVERY, stop=stop)
 
-    async def guarded(self) -> None:
+    async def try_fold(self) -> None:
         """Fold; a store that is away is tried again at the next time."""
         try:
             await self.fold()
         except StoreUnavailable as error:
-            self._trouble.met(error.for_log)
+            self._problem_log.record_failure(error.for_log)
         else:
-            self._trouble.ended()
+            self._problem_log.record_success()
 
     async def fold(self) -> None:
         """Fill all that is missing now, and check one page more of what may be wrong."""
@@ -68,37 +68,37 @@ class Folding:
         await self._check()
 
     async def _empty_erased(self) -> None:
-        while await self.store.empty_erased(most=MOST_AT_ONCE) == MOST_AT_ONCE:
+        while await self.store.clear_erased(most=MAX_BATCH_SIZE) == MAX_BATCH_SIZE:
             await self.rest(0)
 
     async def _check(self) -> None:
         """Check the next page of each that is not through yet."""
         for kind, after in list(self._checking.items()):
-            page = await self.store.check(kind, after, most=MOST_AT_ONCE)
+            page = await self.store.check(kind, after, most=MAX_BATCH_SIZE)
             if page.last is None:
                 del self._checking[kind]
             else:
                 self._checking[kind] = page.last
-        if self._is_to_check_again and not self._checking:
+        if self._needs_recheck and not self._checking:
             # From the next time on: a job is stored a moment before its recipient.
-            self._checking, self._is_to_check_again = dict.fromkeys(CHECKED, ""), False
+            self._checking, self._needs_recheck = dict.fromkeys(CHECKED_STORES, ""), False
 
     async def _fill(self, kind: AddressStore) -> None:
         """Fill until the last page; what cannot be filled is passed by, and met again next time."""
         count, left, after = 0, 0, ""
         while True:
             begun = self.clock()
-            page = await self.store.fill(kind, after, most=MOST_AT_ONCE)
+            page = await self.store.fill(kind, after, most=MAX_BATCH_SIZE)
             if page is None:
                 return
-            self._is_to_check_again = self._is_to_check_again or page.count > 0
-            count, left = count + page.count, left + page.left
+            self._needs_recheck = self._needs_recheck or page.count > 0
+            count, left = count + page.count, left + page.failed
             if page.last is None:
                 break
             after = page.last
-            await self.rest(min(self.clock() - begun, LONGEST_REST_SECONDS))
-        if (count or left) and kind not in self._told:
+            await self.rest(min(self.clock() - begun, MAX_REST_SECONDS))
+        if (count or left) and kind not in self._logged:
             # Once: what comes later is of processes of the version before.
             log = structlog.get_logger()
             log.info("addresses folded", collection=kind.value, count=count, left=left)
-        self._told.add(kind)
+        self._logged.add(kind)

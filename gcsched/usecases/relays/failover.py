@@ -5,20 +5,20 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-from gcsched.domain.circuit_breaker import is_early_trouble
+from gcsched.domain.circuit_breaker import is_failure_before_body
 from gcsched.domain.mail import Mail
 from gcsched.domain.smtp_reply import Withheld
 from gcsched.usecases.loops import sleep_unless
-from gcsched.usecases.ports import Begin, Carried
-from gcsched.usecases.relays.protected_relay import ANOTHER_FIRST, GuardedRelay
+from gcsched.usecases.ports import Begin, SendResult
+from gcsched.usecases.relays.protected_relay import OTHER_DOMAIN_FIRST, ProtectedRelay
 
-NO_RELAY = Carried(relay="", transmission=Withheld("no relay can be used now"))
-PROBE_IS_TAKEN_WITHIN_SECONDS = 1.0
-NO_PROBE_AFTER_BARRED_SECONDS = 0.5
-LONGEST_WAIT_SECONDS = 60.0
+NO_USABLE_RELAY = SendResult(relay="", transmission=Withheld("no relay can be used now"))
+PROBE_GRANT_SECONDS = 1.0
+BARRED_PROBE_PAUSE_SECONDS = 0.5
+MAX_WAIT_SECONDS = 60.0
 
 
-class Relays:
+class FailoverTransport:
     """The relays in the order of preference: a Carrier, and the Gate that belongs to it.
 
     A mail goes to the first relay that is up, or whose probe is due: so a fallback takes over and
@@ -27,17 +27,17 @@ class Relays:
     """
 
     def __init__(
-        self, relays: Sequence[GuardedRelay], *, clock: Callable[[], float] = time.monotonic
+        self, relays: Sequence[ProtectedRelay], *, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._relays = relays
         self._clock = clock
-        self._granted_by: GuardedRelay | None = None
+        self._granted_by: ProtectedRelay | None = None
         self._probe_granted_until = 0.0
         self._no_probe_until = 0.0
         self._changed = asyncio.Event()
 
     @property
-    def all(self) -> Sequence[GuardedRelay]:
+    def relays(self) -> Sequence[ProtectedRelay]:
         return self._relays
 
     @property
@@ -45,38 +45,38 @@ class Relays:
         """Say of each relay by name whether it is left alone."""
         return {relay.name: relay.is_down for relay in self._relays}
 
-    async def carry(self, mail: Mail, begin: Begin) -> Carried:
-        carried = NO_RELAY
+    async def send(self, mail: Mail, begin: Begin) -> SendResult:
+        carried = NO_USABLE_RELAY
         for relay in self._relays:
             if relay.seconds_until_try() > 0:
                 continue
-            carried = await self._carry_by(relay, mail, begin)
+            carried = await self._send_by(relay, mail, begin)
             # A probe in vain, or a silent relay: the next one may have the mail, if there is one.
-            if not (relay.is_down and is_early_trouble(carried.transmission)):
+            if not (relay.is_down and is_failure_before_body(carried.transmission)):
                 break
         return carried
 
-    async def _carry_by(self, relay: GuardedRelay, mail: Mail, begin: Begin) -> Carried:
+    async def _send_by(self, relay: ProtectedRelay, mail: Mail, begin: Begin) -> SendResult:
         self._probe_granted_until = 0.0
         is_alone = len(self._relays) == 1
         has_other = None if is_alone else partial(self._has_other_than, relay)
         try:
             transmission = await relay.send(mail, begin, has_other=has_other)
-            if transmission is ANOTHER_FIRST:
+            if transmission is OTHER_DOMAIN_FIRST:
                 # A queue of one domain would be claimed and put off as fast as the store can.
-                self._no_probe_until = self._clock() + NO_PROBE_AFTER_BARRED_SECONDS
-            return Carried(relay=relay.name, transmission=transmission)
+                self._no_probe_until = self._clock() + BARRED_PROBE_PAUSE_SECONDS
+            return SendResult(relay=relay.name, transmission=transmission)
         finally:
             self._changed.set()
 
-    def wake(self) -> None:
+    def notify_up(self) -> None:
         """Look at the gate anew: a relay was found up without a mail."""
         self._changed.set()
 
     async def wait_open(self) -> None:
         while (wait := self._seconds_until_open()) > 0:
             self._changed.clear()
-            await sleep_unless(self._changed, min(wait, LONGEST_WAIT_SECONDS))
+            await sleep_unless(self._changed, min(wait, MAX_WAIT_SECONDS))
 
     async def grant(self, most: int) -> int:
         self._granted_by = self._first_up()
@@ -84,7 +84,7 @@ class Relays:
             return await self._granted_by.reserve(most)
         if self._seconds_until_open() > 0:
             return 0
-        self._probe_granted_until = self._clock() + PROBE_IS_TAKEN_WITHIN_SECONDS
+        self._probe_granted_until = self._clock() + PROBE_GRANT_SECONDS
         return 1
 
     async def refund(self, count: int) -> None:
@@ -93,10 +93,10 @@ class Relays:
         elif count:
             self._probe_granted_until = 0.0
 
-    def _first_up(self) -> GuardedRelay | None:
+    def _first_up(self) -> ProtectedRelay | None:
         return next((relay for relay in self._relays if not relay.is_down), None)
 
-    def _has_other_than(self, relay: GuardedRelay) -> bool:
+    def _has_other_than(self, relay: ProtectedRelay) -> bool:
         return any(not other.is_down for other in self._relays if other is not relay)
 
     def _seconds_until_open(self) -> float:

@@ -5,7 +5,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from gcsched.domain.relay_health import HealthReport, Heard, RelayState, Schedule, state_after
+from gcsched.domain.relay_health import (
+    CheckSchedule,
+    HealthReport,
+    RelayObservation,
+    RelayState,
+    next_state,
+)
 from gcsched.usecases.ports import Clock
 
 
@@ -16,9 +22,9 @@ class RelayHealth:
     relay: str
     now: Clock
     clock: Callable[[], float] = time.monotonic
-    schedule: Schedule = field(default_factory=Schedule, init=False)
-    heard_at: float = field(default=0.0, init=False)
-    troubled: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+    schedule: CheckSchedule = field(default_factory=CheckSchedule, init=False)
+    observed_at: float = field(default=0.0, init=False)
+    has_failed: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     """Set at each trouble: the next check may be due sooner."""
     _report: HealthReport = field(init=False)
 
@@ -34,21 +40,21 @@ class RelayHealth:
         state = self._report.state
         return None if state is RelayState.UNKNOWN else state is RelayState.UP
 
-    def note(self, heard: Heard) -> None:
+    def record(self, heard: RelayObservation) -> None:
         """Learn from a mail or a check."""
         before = self._report
-        self.heard_at = self.clock()
+        self.observed_at = self.clock()
         self.schedule = self.schedule.after(heard)
-        state = state_after(before.state, heard)
-        error = heard.error or ("" if heard.heals else before.error)
+        state = next_state(before.state, heard)
+        error = heard.error or ("" if heard.clears_error else before.error)
         if (state, error) != (before.state, before.error):
             is_same = state is before.state
             since = before.state_time if is_same else self.now()
             self._report = HealthReport(state=state, error=error, state_time=since)
         if heard.error:
-            self.troubled.set()
+            self.has_failed.set()
 
-    def put_off(self) -> None:
+    def postpone_check(self) -> None:
         """Wait once more before the next check: mails are on their way, and will tell."""
-        self.heard_at = self.clock()
+        self.observed_at = self.clock()
         self.schedule = replace(self.schedule, is_new=False)

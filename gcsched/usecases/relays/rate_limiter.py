@@ -7,17 +7,17 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from gcsched.domain.adaptive_rate import Meter, Pace
-from gcsched.domain.masking import Letter, masked
+from gcsched.domain.adaptive_rate import AdaptiveRate, RateMeter
+from gcsched.domain.masking import PersonalTexts, mask
 from gcsched.domain.smtp_reply import Answered, Kind, Reply, Transmission, is_throttling, kind_of
-from gcsched.domain.token_bucket import SLOT_PATIENCE_SECONDS, Speed
-from gcsched.usecases.ports import Allowance
+from gcsched.domain.token_bucket import MAX_SLOT_WAIT_SECONDS, RateLimit
+from gcsched.usecases.ports import RateAllowance
 
-WORTH_A_CLAIM_SECONDS = 0.05
+CLAIM_WAIT_SECONDS = 0.05
 
 
 @dataclass(kw_only=True, eq=False)
-class Pacer:
+class RateLimiter:
     """Grants mails for *relay*: *per_second* over the long run (0: no limit), *burst* at once.
 
     What is claimed at the rate may bunch up on its way to the relay: so each mail also gets a slot
@@ -28,22 +28,22 @@ class Pacer:
     relay: str
     per_second: float
     burst: int
-    allowance: Allowance
+    allowance: RateAllowance
     share: Callable[[], float] = lambda: 1.0
     clock: Callable[[], float] = time.monotonic
-    _pace: Pace = field(init=False)
-    _meter: Meter = field(default_factory=Meter, init=False)
-    _reserved_at: Speed | None = field(default=None, init=False)
+    _rate: AdaptiveRate = field(init=False)
+    _meter: RateMeter = field(default_factory=RateMeter, init=False)
+    _reserved_at: RateLimit | None = field(default=None, init=False)
     _next_at: float = field(default=0.0, init=False)
     _is_full_until: float = field(default=0.0, init=False)
 
     def __post_init__(self) -> None:
-        self._pace = Pace(configured=self.per_second)
+        self._rate = AdaptiveRate(configured=self.per_second)
 
     @property
     def effective_per_second(self) -> float:
         """How many mails a second are aimed at now; 0: no limit."""
-        return self._pace.per_second(self.clock()) * self.share()
+        return self._rate.per_second(self.clock()) * self.share()
 
     def seconds_until_next(self) -> float:
         return max(0.0, self._next_at - self.clock())
@@ -51,14 +51,14 @@ class Pacer:
     async def reserve(self, most: int) -> int:
         """Give how many of *most* mails may leave now."""
         now = self.clock()
-        per_second = self._pace.per_second(now)
+        per_second = self._rate.per_second(now)
         if not per_second:
             self._reserved_at = None
             return most
-        self._reserved_at = speed = Speed(per_second=per_second, burst=self.burst)
+        self._reserved_at = speed = RateLimit(per_second=per_second, burst=self.burst)
         grant = await self.allowance.reserve(most, speed)
         if grant.count < most:
-            self._next_at = now + max(grant.wait_seconds, worth_a_claim(speed))
+            self._next_at = now + max(grant.wait_seconds, compute_claim_wait(speed))
         return grant.count
 
     async def refund(self, count: int) -> None:
@@ -73,18 +73,18 @@ class Pacer:
 
     async def wait_for_slot(self) -> bool:
         """Wait until this mail may leave; False if its session would have to wait for too long."""
-        per_second = self._pace.per_second(self.clock())
+        per_second = self._rate.per_second(self.clock())
         if not per_second:
             return True
-        speed = Speed(per_second=per_second, burst=self.burst)
-        wait = await self.allowance.slot(speed, patience=SLOT_PATIENCE_SECONDS)
+        speed = RateLimit(per_second=per_second, burst=self.burst)
+        wait = await self.allowance.reserve_slot(speed, max_wait=MAX_SLOT_WAIT_SECONDS)
         if wait is None:
             self._is_full_until = self.clock() + speed.seconds_per_mail
             return False
         await asyncio.sleep(wait)
         return True
 
-    def learn(self, transmission: Transmission, letter: Letter | None = None) -> None:
+    def record(self, transmission: Transmission, letter: PersonalTexts | None = None) -> None:
         """Count what the relay took; slow down when it complains, of the mail with *letter*."""
         if not isinstance(transmission, Answered):
             return
@@ -94,18 +94,18 @@ class Pacer:
         elif is_throttling(transmission.reply):
             self._slow_down(now, transmission.reply, letter)
 
-    def _slow_down(self, now: float, complaint: Reply, letter: Letter | None) -> None:
-        before = self._pace
-        self._pace = before.throttled(now, took=self._meter.per_second(now))
-        if self._pace is not before and not before.is_slow(now):
+    def _slow_down(self, now: float, complaint: Reply, letter: PersonalTexts | None) -> None:
+        before = self._rate
+        self._rate = before.throttled(now, recent_rate=self._meter.per_second(now))
+        if self._rate is not before and not before.is_slow(now):
             structlog.get_logger().warning(
                 "relay throttles",
                 relay=self.relay,
-                error=masked(str(complaint), letter),
-                per_second=round(self._pace.per_second(now), 1),
+                error=mask(str(complaint), letter),
+                per_second=round(self._rate.per_second(now), 1),
             )
 
 
-def worth_a_claim(speed: Speed) -> float:
+def compute_claim_wait(speed: RateLimit) -> float:
     """Wait for a few mails rather than for one; not so long that a full burst goes to waste."""
-    return min(WORTH_A_CLAIM_SECONDS, speed.burst * speed.seconds_per_mail / 2)
+    return min(CLAIM_WAIT_SECONDS, speed.burst * speed.seconds_per_mail / 2)

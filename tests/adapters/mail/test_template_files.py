@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from gcsched.adapters.mail.template_examination import examine
 from gcsched.adapters.mail.template_folder import default_folder
+from gcsched.adapters.mail.template_validation import validate_folder
 from gcsched.adapters.mail.templates import Templates
 from gcsched.errors import TemplateProblem
 
@@ -28,7 +28,7 @@ def warnings(folder: Path) -> dict[str, str]:
 def problems(folder: Path) -> dict[str, str]:
     with pytest.raises(TemplateProblem):
         Templates.load(folder)
-    return {file: problem for file, _, problem in examine(folder).problems}
+    return {file: problem for file, _, problem in validate_folder(folder).problems}
 
 
 def test_the_templates_that_come_along_are_all_right() -> None:

@@ -21,7 +21,7 @@ def a_folder(path: Path, **files: str) -> Path:
     return path
 
 
-def variables(
+def sample_variables(
     *,
     username: str = "Zoë",
     empid: str = "E-17",
@@ -35,7 +35,7 @@ def variables(
     )
 
 
-def problem_of(folder: Path) -> str:
+def load_problem(folder: Path) -> str:
     with pytest.raises(TemplateProblem) as caught:
         Templates.load(folder)
     return str(caught.value)
@@ -44,7 +44,7 @@ def problem_of(folder: Path) -> str:
 def test_the_default_templates_say_who_and_what_in_both_parts_and_no_time() -> None:
     templates = Templates.load(default_folder())
 
-    rendered = templates.render("doc", variables())
+    rendered = templates.render("doc", sample_variables())
 
     for part in (re.sub("<[^>]*>", "", rendered.html), rendered.text):
         assert all(said in part for said in ("Hello Zoë,", "Review", "E-17", "j1"))
@@ -54,7 +54,7 @@ def test_the_default_templates_say_who_and_what_in_both_parts_and_no_time() -> N
 def test_a_template_of_ones_own_still_has_the_time_asked_for(tmp_path: Path) -> None:
     (tmp_path / "doc.html").write_text("{{ due.strftime('%d %B %Y at %H:%M %Z') }}", "utf-8")
 
-    rendered = Templates.load(tmp_path).render("doc", variables())
+    rendered = Templates.load(tmp_path).render("doc", sample_variables())
 
     assert rendered.html == "24 November 2025 at 09:30 UTC"
 
@@ -62,7 +62,7 @@ def test_a_template_of_ones_own_still_has_the_time_asked_for(tmp_path: Path) -> 
 def test_the_default_templates_greet_somebody_without_a_name() -> None:
     templates = Templates.load(default_folder())
 
-    rendered = templates.render("doc", variables(username="", empid=""))
+    rendered = templates.render("doc", sample_variables(username="", empid=""))
 
     assert "Hello,</p>" in rendered.html
     assert rendered.text.startswith("Hello,\n")
@@ -80,7 +80,7 @@ def test_a_folder_with_only_a_username_in_doc_html_renders_as_it_is(tmp_path: Pa
     source = '<h1>Hi {{username}}</h1><p>See <a href="https://example.org/x">this</a></p>'
     templates = Templates.load(a_folder(tmp_path, doc_html=source))
 
-    rendered = templates.render("doc", variables(username="Ann"))
+    rendered = templates.render("doc", sample_variables(username="Ann"))
 
     assert rendered.html == source.replace("{{username}}", "Ann")
     assert rendered.text.split() == ["Hi", "Ann", "See", "[this](https://example.org/x)"]
@@ -90,7 +90,7 @@ def test_a_text_part_is_escaped_for_nobody_and_an_html_part_for_everybody(tmp_pa
     source = "{{ username }}"
     templates = Templates.load(a_folder(tmp_path, doc_html=source, doc_txt=source))
 
-    rendered = templates.render("doc", variables(username="<b>&'"))
+    rendered = templates.render("doc", sample_variables(username="<b>&'"))
 
     assert rendered.html == "&lt;b&gt;&amp;&#39;"
     assert rendered.text == "<b>&'"
@@ -100,7 +100,7 @@ def test_a_text_file_included_by_html_is_escaped_too(tmp_path: Path) -> None:
     files = {"doc_html": "{% include 'sign.txt' %}", "sign_txt": "{{ username }}"}
     templates = Templates.load(a_folder(tmp_path, **files))
 
-    rendered = templates.render("doc", variables(username="<b>"))
+    rendered = templates.render("doc", sample_variables(username="<b>"))
 
     assert rendered.html == "&lt;b&gt;"
 
@@ -111,7 +111,7 @@ def test_what_a_caller_sends_is_never_run_as_a_template(tmp_path: Path) -> None:
     sent = "{{ 7*7 }}{% include doc.txt %}"
 
     rendered = templates.render(
-        "doc", variables(username=sent, empid=sent, email=sent, message=sent, job_id=sent)
+        "doc", sample_variables(username=sent, empid=sent, email=sent, message=sent, job_id=sent)
     )
 
     assert rendered.text == rendered.html == "|".join([sent] * 5)
@@ -121,7 +121,7 @@ def test_every_further_html_file_is_one_more_template(tmp_path: Path) -> None:
     folder = a_folder(tmp_path, note_html="<i>{{ message }}</i>", note_txt="- {{ message }}")
     templates = Templates.load(folder)
 
-    rendered = templates.render("note", variables(message="Soon"))
+    rendered = templates.render("note", sample_variables(message="Soon"))
 
     assert rendered.html == "<i>Soon</i>"
     assert rendered.text == "- Soon"
@@ -139,7 +139,7 @@ def test_templates_may_extend_include_and_import_within_their_folder(tmp_path: P
     }
     templates = Templates.load(a_folder(tmp_path, **files))
 
-    rendered = templates.render("doc", variables(username="A&B"))
+    rendered = templates.render("doc", sample_variables(username="A&B"))
 
     assert rendered.html == "<main><b>A&amp;B</b>Yours zoe@example.org</main>"
 
@@ -166,7 +166,7 @@ def test_nothing_outside_the_folder_can_be_read(tmp_path: Path, way_out: str) ->
     (tmp_path / "outside.html").write_text("secret", "utf-8")
     (inside / "link.html").symlink_to(tmp_path / "outside.html")
 
-    problem = problem_of(a_folder(inside, doc_html=way_out))
+    problem = load_problem(a_folder(inside, doc_html=way_out))
 
     assert "there is no file" in problem
 
@@ -192,7 +192,7 @@ def test_nothing_outside_the_folder_can_be_read(tmp_path: Path, way_out: str) ->
 def test_a_template_that_would_fail_later_fails_at_load_naming_file_and_line(
     tmp_path: Path, source: str, problem: str
 ) -> None:
-    assert problem in problem_of(a_folder(tmp_path, doc_html=f"\n{source}"))
+    assert problem in load_problem(a_folder(tmp_path, doc_html=f"\n{source}"))
 
 
 def test_all_problems_are_named_at_once_and_each_once(tmp_path: Path) -> None:
@@ -201,7 +201,7 @@ def test_all_problems_are_named_at_once_and_each_once(tmp_path: Path) -> None:
         "doc_txt": "{% endif %}",
         "note_html": "{{ message | nothing }}",
     }
-    problem = problem_of(a_folder(tmp_path, **files))
+    problem = load_problem(a_folder(tmp_path, **files))
 
     places = [line.split(":")[0].removeprefix("template ") for line in problem.splitlines()]
     assert sorted(places) == [
@@ -214,7 +214,7 @@ def test_a_failing_part_is_named_itself_not_the_file_that_includes_it(tmp_path: 
     (tmp_path / "parts").mkdir()
     (tmp_path / "parts" / "foot.html").write_text("\n\n{{ email // 2 }}", "utf-8")
 
-    problem = problem_of(a_folder(tmp_path, doc_html="{% include 'parts/foot.html' %}"))
+    problem = load_problem(a_folder(tmp_path, doc_html="{% include 'parts/foot.html' %}"))
 
     assert problem.startswith("template parts/foot.html, line 3: unsupported operand")
 
@@ -222,7 +222,7 @@ def test_a_failing_part_is_named_itself_not_the_file_that_includes_it(tmp_path: 
 def test_a_file_that_may_be_missing_is_no_problem(tmp_path: Path) -> None:
     folder = a_folder(tmp_path, doc_html="a{% include 'maybe.html' ignore missing %}b")
 
-    rendered = Templates.load(folder).render("doc", variables())
+    rendered = Templates.load(folder).render("doc", sample_variables())
 
     assert rendered.html == "ab"
 
@@ -231,29 +231,29 @@ def test_a_file_that_is_not_utf8_is_named_with_its_line(tmp_path: Path) -> None:
     folder = a_folder(tmp_path)
     (folder / "doc.html").write_bytes(b"<p>\nGr\xfc\xdfe</p>")
 
-    assert problem_of(folder) == "template doc.html, line 2: this line is not UTF-8"
+    assert load_problem(folder) == "template doc.html, line 2: this line is not UTF-8"
 
 
 def test_a_byte_order_mark_is_not_part_of_the_mail(tmp_path: Path) -> None:
     folder = a_folder(tmp_path)
     (folder / "doc.html").write_bytes(b"\xef\xbb\xbf<p>{{ username }}</p>")
 
-    assert Templates.load(folder).render("doc", variables()).html == "<p>Zoë</p>"
+    assert Templates.load(folder).render("doc", sample_variables()).html == "<p>Zoë</p>"
 
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
-    assert "absent: there is no such folder" in problem_of(tmp_path / "absent")
+    assert "absent: there is no such folder" in load_problem(tmp_path / "absent")
 
 
 def test_a_folder_without_doc_html_says_which_file_it_must_hold(tmp_path: Path) -> None:
-    assert "doc.html: this file is missing" in problem_of(tmp_path)
+    assert "doc.html: this file is missing" in load_problem(tmp_path)
 
 
 def test_an_unknown_template_is_named_when_rendered(tmp_path: Path) -> None:
     templates = Templates.load(a_folder(tmp_path))
 
     with pytest.raises(TemplateProblem, match=r"template gone\.html: there is no such template"):
-        templates.render("gone", variables())
+        templates.render("gone", sample_variables())
 
 
 def test_a_template_that_fails_for_one_person_names_its_line(tmp_path: Path) -> None:
@@ -261,18 +261,18 @@ def test_a_template_that_fails_for_one_person_names_its_line(tmp_path: Path) -> 
     templates = Templates.load(a_folder(tmp_path, doc_html=source))
 
     with pytest.raises(TemplateProblem, match=r"template doc\.html, line 2: integer division"):
-        templates.render("doc", variables(username="Bob"))
+        templates.render("doc", sample_variables(username="Bob"))
 
 
 def test_a_file_changed_after_loading_changes_no_mail(tmp_path: Path) -> None:
     templates = Templates.load(a_folder(tmp_path, doc_html="old"))
     a_folder(tmp_path, doc_html="new")
 
-    assert templates.render("doc", variables()).html == "old"
+    assert templates.render("doc", sample_variables()).html == "old"
 
 
-def needs(folder: Path) -> dict[str, tuple[str, ...]]:
-    return {each.name: each.needs for each in Templates.load(folder).facts()}
+def list_required_variables(folder: Path) -> dict[str, tuple[str, ...]]:
+    return {each.name: each.required_variables for each in Templates.load(folder).list_info()}
 
 
 @pytest.mark.parametrize(
@@ -297,21 +297,24 @@ def test_what_a_template_needs_is_read_from_it(
 ) -> None:
     parts = {"_part_html": "{{ city }}", "_base_html": "{{ city }}{% block main %}{% endblock %}"}
 
-    assert needs(a_folder(tmp_path, note_html=source, **parts)) == {"doc": (), "note": needed}
+    assert list_required_variables(a_folder(tmp_path, note_html=source, **parts)) == {
+        "doc": (),
+        "note": needed,
+    }
 
 
 def test_a_template_needs_what_either_of_its_parts_needs(tmp_path: Path) -> None:
     folder = a_folder(tmp_path, note_html="{{ room }}", note_txt="{{ link }}", other_html="-")
-    facts = {each.name: each for each in Templates.load(folder).facts()}
+    facts = {each.name: each for each in Templates.load(folder).list_info()}
 
-    assert facts["note"].needs == ("link", "room")
+    assert facts["note"].required_variables == ("link", "room")
     assert [facts[name].has_text for name in ("note", "other", "doc")] == [True, False, False]
 
 
 def test_what_is_optional_in_one_place_only_is_found_at_load(tmp_path: Path) -> None:
     source = "{% if room is defined %}!{% endif %}\n{{ room }}"
 
-    problem = problem_of(a_folder(tmp_path, note_html=source))
+    problem = load_problem(a_folder(tmp_path, note_html=source))
 
     assert problem == "template note.html, line 2: 'room' is undefined"
 
@@ -320,7 +323,7 @@ def test_data_fills_a_template_and_is_never_run_as_one(tmp_path: Path) -> None:
     folder = a_folder(tmp_path, note_html="{{ room }}", note_txt="{{ room }}")
     sent = "<b>{{ 7 * 7 }}</b>{% include 'doc.html' %}"
 
-    rendered = Templates.load(folder).render("note", variables(), {"room": sent})
+    rendered = Templates.load(folder).render("note", sample_variables(), {"room": sent})
 
     assert rendered.text == sent
     assert rendered.html == sent.replace("<", "&lt;").replace(">", "&gt;").replace("'", "&#39;")
@@ -329,6 +332,8 @@ def test_data_fills_a_template_and_is_never_run_as_one(tmp_path: Path) -> None:
 def test_data_cannot_take_the_place_of_what_every_mail_has(tmp_path: Path) -> None:
     folder = a_folder(tmp_path, note_html="{{ username }}")
 
-    rendered = Templates.load(folder).render("note", variables(), {"username": "Eve", "self": ""})
+    rendered = Templates.load(folder).render(
+        "note", sample_variables(), {"username": "Eve", "self": ""}
+    )
 
     assert rendered.html == "Zoë"

@@ -11,8 +11,8 @@ from gcsched.adapters.mongo.connection import Mongo, open_mongo
 from gcsched.adapters.mongo.recovery import MongoRecovery
 from gcsched.adapters.mongo.suppressions import MongoSuppressions
 from tests.support.builders import FixedClock
+from tests.support.corrupt_jobs import RETENTION
 from tests.support.rows import Row
-from tests.support.spoilt_jobs import KEEP
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def raw(raw: Database[Row], mongo: Mongo) -> Database[Row]:
 
 @pytest.fixture
 def recovery(mongo: Mongo) -> MongoRecovery:
-    return MongoRecovery(mongo=mongo, retention=KEEP, now=FixedClock(datetime.now(UTC)))
+    return MongoRecovery(mongo=mongo, retention=RETENTION, now=FixedClock(datetime.now(UTC)))
 
 
 @pytest.fixture

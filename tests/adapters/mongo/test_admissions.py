@@ -13,10 +13,10 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError
 
-from gcsched.adapters.mongo.admissions import MongoAdmissions, duplicates
+from gcsched.adapters.mongo.admissions import MongoAdmissions, find_duplicates
 from gcsched.adapters.mongo.codec import decode, encode
 from gcsched.adapters.mongo.connection import Mongo, open_mongo
-from gcsched.adapters.mongo.job_reader import MongoJobs
+from gcsched.adapters.mongo.job_reader import MongoJobReader
 from gcsched.adapters.mongo.outcomes import MongoOutcomes
 from gcsched.dev.stores.mongod import MongodOptions
 from gcsched.domain.dedup import AdmissionAnswer, AdmissionResult
@@ -46,7 +46,7 @@ async def admit(mongo: Mongo, *jobs: Job) -> list[AdmissionAnswer]:
     return await MongoAdmissions(mongo=mongo).admit(jobs, within=timedelta(seconds=5))
 
 
-def numbered(count: int, *, start: int = 0) -> list[Job]:
+def some_jobs(count: int, *, start: int = 0) -> list[Job]:
     """Make *count* calls of one caller who is not patient: the same wish, a job id each."""
     return [a_job(id=f"job-{number}") for number in range(start, start + count)]
 
@@ -89,8 +89,8 @@ async def test_every_field_of_a_job_comes_back(jobs: Collection[Row]) -> None:
     )
     jobs.insert_one(encode(job))
 
-    assert await MongoJobs().get("job-1") == job
-    assert await MongoJobs().get("job-2") is None
+    assert await MongoJobReader().get("job-1") == job
+    assert await MongoJobReader().get("job-2") is None
 
 
 def test_a_job_written_before_there_was_a_limit_may_be_sent_for_a_day() -> None:
@@ -120,7 +120,7 @@ async def test_a_group_is_one_write_confirmed_by_a_majority_and_its_journals(
 
 
 async def test_the_same_wish_again_is_the_first_job(mongo: Mongo, jobs: Collection[Row]) -> None:
-    first, again = numbered(2)
+    first, again = some_jobs(2)
     await admit(mongo, first)
     [before] = jobs.find()
 
@@ -155,7 +155,7 @@ async def test_in_one_group_old_wishes_and_new_ones_each_get_their_own_answer(
 async def test_200_callers_with_one_wish_at_two_replicas_get_one_job(
     mongo: Mongo, another_mongo: Mongo, jobs: Collection[Row]
 ) -> None:
-    wishes = numbered(200)
+    wishes = some_jobs(200)
     calls = [admit((mongo, another_mongo)[n % 2], wish) for n, wish in enumerate(wishes)]
 
     answers = [each for [each] in await asyncio.gather(*calls) if isinstance(each, AdmissionResult)]
@@ -185,7 +185,7 @@ async def test_a_caller_who_writes_the_same_job_again_is_still_the_one_who_made_
 async def test_a_wish_that_came_to_nothing_may_be_asked_for_again(
     mongo: Mongo, jobs: Collection[Row], state: State
 ) -> None:
-    await ended(mongo, jobs, replace(a_claimed_job(version=2), state=state, dedup_key=None))
+    await conclude(mongo, jobs, replace(a_claimed_job(version=2), state=state, dedup_key=None))
 
     assert await admit(mongo, a_job(id="job-2")) == [an_admitted(a_job(id="job-2"))]
 
@@ -196,7 +196,7 @@ async def test_a_wish_that_came_to_nothing_may_be_asked_for_again(
 
 
 async def test_a_mail_that_was_sent_is_not_sent_again(mongo: Mongo, jobs: Collection[Row]) -> None:
-    await ended(mongo, jobs, a_claimed_job().sent(an_attempt()))
+    await conclude(mongo, jobs, a_claimed_job().sent(an_attempt()))
 
     assert await admit(mongo, a_job(id="job-2")) == [
         an_admitted(a_job(state=State.SENT), is_new=False)
@@ -205,7 +205,7 @@ async def test_a_mail_that_was_sent_is_not_sent_again(mongo: Mongo, jobs: Collec
     assert [row["_id"] for row in jobs.find()] == ["job-1"]
 
 
-async def ended(mongo: Mongo, jobs: Collection[Row], job: Job) -> None:
+async def conclude(mongo: Mongo, jobs: Collection[Row], job: Job) -> None:
     jobs.insert_one(encode(a_claimed_job()))
     outcomes = MongoOutcomes(mongo=mongo, retention=36500 * DAY)
     assert not await outcomes.conclude([Conclusion(claim="claim-1", job=job)])
@@ -217,9 +217,9 @@ async def test_a_key_let_go_between_the_write_and_the_look_is_taken(
     class JustTooLate(MongoAdmissions):
         """Its rival fails in that very moment, and lets the key go."""
 
-        async def _answers(self, clashing: Sequence[Job]) -> dict[str, AdmissionAnswer]:
+        async def _resolve_clashes(self, clashing: Sequence[Job]) -> dict[str, AdmissionAnswer]:
             jobs.update_one({"_id": "rival"}, {"$unset": {"dedup_key": ""}})
-            return await super()._answers(clashing)
+            return await super()._resolve_clashes(clashing)
 
     jobs.insert_one(encode(a_job(id="rival")))
 
@@ -230,21 +230,21 @@ async def test_a_key_let_go_between_the_write_and_the_look_is_taken(
 
 
 async def test_a_key_whose_holder_no_majority_has_yet_is_nobodys_success(mongo: Mongo) -> None:
-    class NobodySeen(MongoAdmissions):
-        async def _answers(self, clashing: Sequence[Job]) -> dict[str, AdmissionAnswer]:
+    class NoHolderFound(MongoAdmissions):
+        async def _resolve_clashes(self, clashing: Sequence[Job]) -> dict[str, AdmissionAnswer]:
             assert clashing
             return {}
 
     await admit(mongo, a_job(id="rival"))
 
     with pytest.raises(StoreUnavailable):
-        await NobodySeen(mongo=mongo).admit([a_job()], within=timedelta(seconds=5))
+        await NoHolderFound(mongo=mongo).admit([a_job()], within=timedelta(seconds=5))
 
 
 def test_taken_keys_are_duplicates() -> None:
     error = BulkWriteError({"writeErrors": [TAKEN, {**TAKEN, "index": 4}]})
 
-    assert duplicates(error) == [1, 4]
+    assert find_duplicates(error) == [1, 4]
 
 
 @pytest.mark.parametrize(
@@ -260,7 +260,7 @@ def test_a_taken_key_beside_any_other_error_is_nobodys_success(details: Row) -> 
     error = BulkWriteError(details)
 
     with pytest.raises(BulkWriteError) as raised:
-        duplicates(error)
+        find_duplicates(error)
 
     assert raised.value is error
 
@@ -272,8 +272,8 @@ async def test_what_a_majority_did_not_confirm_is_found_when_the_caller_calls_ag
     async with own_mongod(tmp_path, options) as server, open_mongo(server.uri) as mongo:
         await mongo.prepare()
         with MongoClient[Row](server.uri) as driver:
-            without_a_majority(driver, times=2)
-            first, second, third = numbered(3)
+            withhold_confirmation(driver, times=2)
+            first, second, third = some_jobs(3)
 
             with pytest.raises(StoreUnavailable):
                 await admit(mongo, first)
@@ -286,7 +286,7 @@ async def test_what_a_majority_did_not_confirm_is_found_when_the_caller_calls_ag
     assert [row["_id"] for row in rows] == [first.id]
 
 
-def without_a_majority(driver: MongoClient[Row], *, times: int) -> None:
+def withhold_confirmation(driver: MongoClient[Row], *, times: int) -> None:
     """Let the next inserts be carried out but not confirmed, as when the majority is away."""
     driver.admin.command(
         {

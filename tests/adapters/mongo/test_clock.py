@@ -83,7 +83,7 @@ async def test_a_clock_that_somebody_set_right_is_trusted_again(mongo: Mongo) ->
 async def test_it_is_measured_again_and_again(
     mongo: Mongo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gcsched.adapters.mongo.clock.EVERY_SECONDS", 0.01)
+    monkeypatch.setattr("gcsched.adapters.mongo.clock.MEASURE_INTERVAL_SECONDS", 0.01)
     local = LocalClock()
     clock = ServerClock(mongo=mongo, local=local)
 
@@ -125,7 +125,7 @@ async def test_a_clock_that_is_set_changes_nothing_before_it_is_measured(mongo: 
 async def test_with_the_store_away_it_goes_on_as_it_was(
     unused_tcp_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gcsched.adapters.mongo.clock.EVERY_SECONDS", 0.01)
+    monkeypatch.setattr("gcsched.adapters.mongo.clock.MEASURE_INTERVAL_SECONDS", 0.01)
     away = f"mongodb://127.0.0.1:{unused_tcp_port}/?serverSelectionTimeoutMS=50"
     local = LocalClock()
     async with open_mongo(away) as mongo:

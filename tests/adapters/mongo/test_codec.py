@@ -41,7 +41,7 @@ def test_what_is_accepted_can_be_read_again(
     # Each alone as well: one that is refused must not hide the others.
     for fields in (*({name: value} for name, value in good.items()), *others):
         with suppress(InvalidRequest):
-            job = factory(a_request(**fields), now=NOW)
+            job = factory.create(a_request(**fields), now=NOW)
             assert decode(encode(job)) == job
 
 
@@ -49,8 +49,12 @@ async def test_octets_that_are_no_text_are_told_from_a_replacement_character(
     mongo: Mongo, jobs: Collection[Row]
 ) -> None:
     """An older version accepted U+FFFD in an address: such a job is sent."""
-    accepted = encode(a_job(id="accepted", dedup_key="1", due_time=PAST, email="a\ufffd@example.org"))
-    octets = bson.encode(encode(a_job(id="lost", dedup_key="2", due_time=PAST, email="abc@example.org")))
+    accepted = encode(
+        a_job(id="accepted", dedup_key="1", due_time=PAST, email="a\ufffd@example.org")
+    )
+    octets = bson.encode(
+        encode(a_job(id="lost", dedup_key="2", due_time=PAST, email="abc@example.org"))
+    )
     jobs.insert_one(accepted)
     lost: Any = RawBSONDocument(octets.replace(b"abc@", b"a\xff\xfe@"))
     jobs.insert_one(lost)

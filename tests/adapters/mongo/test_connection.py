@@ -58,20 +58,22 @@ USES: dict[str, Use] = {
     "claim": lambda mongo: MongoClaims(mongo=mongo).claim("token", 1, now=NOW),
     "begin": lambda mongo: MongoClaims(mongo=mongo).begin("token", ["job-1"], date=NOW),
     "renew": lambda mongo: MongoClaims(mongo=mongo).renew(["token"]),
-    "next_due": lambda mongo: MongoClaims(mongo=mongo).next_due(now=NOW),
+    "next_due": lambda mongo: MongoClaims(mongo=mongo).has_due_jobs(now=NOW),
     "conclude": lambda mongo: outcomes(mongo).conclude([a_conclusion()]),
-    "seconds_due": lambda mongo: recovery(mongo).seconds_due(NOW, NOW + SECOND),
-    "orphans": lambda mongo: recovery(mongo).orphans(1),
-    "take_back": lambda mongo: recovery(mongo).take_back([(ORPHAN, a_conclusion())]),
-    "sweep_is_new": lambda mongo: MongoRuns(mongo=mongo).sweep_is_new(within=SECOND, now=NOW),
+    "seconds_due": lambda mongo: recovery(mongo).find_due_seconds(NOW, NOW + SECOND),
+    "orphans": lambda mongo: recovery(mongo).find_orphans(1),
+    "take_back": lambda mongo: recovery(mongo).conclude_orphans([(ORPHAN, a_conclusion())]),
+    "sweep_is_new": lambda mongo: MongoRuns(mongo=mongo).begin_sweep(within=SECOND, now=NOW),
     "begin_daily": lambda mongo: MongoRuns(mongo=mongo).begin_daily(TODAY, now=NOW),
     "move_queued": lambda mongo: MongoRuns(mongo=mongo).move_queued(
         until=NOW, now=NOW, not_after=NOW, most=1
     ),
     "finish_daily": lambda mongo: MongoRuns(mongo=mongo).finish_daily(TODAY, 1, now=NOW),
-    "is_queued": lambda mongo: MongoRuns(mongo=mongo).is_queued(until=NOW),
+    "is_queued": lambda mongo: MongoRuns(mongo=mongo).has_queued(until=NOW),
     "block": lambda mongo: MongoSuppressions(mongo=mongo).add([a_suppression()]),
-    "blocked": lambda mongo: MongoSuppressions(mongo=mongo).among(["ada@example.org"], now=NOW),
+    "blocked": lambda mongo: MongoSuppressions(mongo=mongo).find_active(
+        ["ada@example.org"], now=NOW
+    ),
     "recipients": lambda mongo: MongoRecipients(mongo=mongo).save([a_job()]),
 }
 
@@ -171,7 +173,7 @@ async def test_a_uri_that_cannot_be_used_is_told_in_a_sentence_without_its_passw
     assert "p@ss" not in str(raised.value)
 
 
-async def reads_and_writes(uri: str) -> bool:
+async def can_read_and_write(uri: str) -> bool:
     async with open_mongo(uri) as mongo:
         await mongo.prepare()
         [answer] = await MongoAdmissions(mongo=mongo).admit([a_job()], within=5 * SECOND)
@@ -183,10 +185,10 @@ async def test_a_user_with_a_password_gets_in_and_nobody_else(tmp_path: Path) ->
 
     async with own_mongod(tmp_path, MongodOptions(login=login)) as server:
         assert "p%40ss%2Fw%3Ard%25" in server.uri
-        assert await reads_and_writes(server.uri)
+        assert await can_read_and_write(server.uri)
         for stranger in (server.uri.replace("p%40ss", "guess"), without_login(server.uri)):
             with pytest.raises(StoreUnavailable):
-                await reads_and_writes(stranger)
+                await can_read_and_write(stranger)
 
 
 def without_login(uri: str) -> str:
@@ -202,12 +204,12 @@ async def test_tls_is_spoken_and_the_certificate_is_checked(tmp_path: Path) -> N
     stranger.cert_pem.write_to_path(other)
 
     async with own_mongod(tmp_path, MongodOptions(tls=tls)) as server:
-        assert await reads_and_writes(server.uri)
+        assert await can_read_and_write(server.uri)
         assert speaks_tls(server.port, tls.authority)
         in_a_hurry = f"{server.uri}&serverSelectionTimeoutMS=300"
         for wrong in (in_a_hurry.replace("ca.pem", "other.pem"), without_tls(in_a_hurry)):
             with pytest.raises(StoreUnavailable):
-                await reads_and_writes(wrong)
+                await can_read_and_write(wrong)
 
 
 def without_tls(uri: str) -> str:
@@ -227,13 +229,13 @@ def speaks_tls(port: int, authority: Path) -> bool:
 async def test_closing_ends_every_connection(mongo_uri: str, mongo_server: str) -> None:
     with MongoClient[dict[str, Any]](mongo_server) as driver:
 
-        def ours() -> int:
+        def count_connections() -> int:
             connections = {"$currentOp": {"idleConnections": True}}
             found = driver.admin.aggregate([connections, {"$match": {"appName": "gcsched"}}])
             return len(list(found))
 
         async with open_mongo(mongo_uri) as mongo:
             await mongo.ping()
-            assert ours() > 0
+            assert count_connections() > 0
 
-        await until(lambda: ours() == 0)
+        await until(lambda: count_connections() == 0)

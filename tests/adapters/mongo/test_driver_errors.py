@@ -24,7 +24,7 @@ from structlog.testing import capture_logs
 from gcsched.adapters.mongo.admissions import MongoAdmissions
 from gcsched.adapters.mongo.claims import MongoClaims
 from gcsched.adapters.mongo.connection import Mongo, open_mongo
-from gcsched.adapters.mongo.driver_errors import SENTENCES, Problem, Refusals, problem_of
+from gcsched.adapters.mongo.driver_errors import SENTENCES, Problem, Refusals, classify_error
 from gcsched.dev.stores.mongod import MongodOptions
 from gcsched.dev.stores.replica_set import Login
 from gcsched.errors import StoreRefused
@@ -87,12 +87,12 @@ REFUSED = [
 
 @pytest.mark.parametrize("error", NOT_IN_TIME, ids=lambda error: f"{error!r:.60}")
 def test_what_the_next_try_may_cure_is_no_refusal(error: Exception) -> None:
-    assert problem_of(error) is None
+    assert classify_error(error) is None
 
 
 @pytest.mark.parametrize(("error", "problem"), REFUSED, ids=lambda each: f"{each!r:.60}")
 def test_each_refusal_is_told_by_what_it_is(error: Exception, problem: str) -> None:
-    assert problem_of(error) == problem
+    assert classify_error(error) == problem
 
 
 def test_each_has_a_sentence() -> None:
@@ -106,10 +106,10 @@ def test_a_refusal_is_told_for_half_a_minute_and_logged_once_a_minute() -> None:
 
     with capture_logs() as logs:
         for _ in range(3):
-            refusals.note(error, "claiming due jobs", OperationFailure("find x@example.org", 13))
+            refusals.record(error, "claiming due jobs", OperationFailure("find x@example.org", 13))
 
-    assert refusals.trouble == "refuses: the user may not"
-    assert refusals.trouble is None
+    assert refusals.problem == "refuses: the user may not"
+    assert refusals.problem is None
     assert [(each["statement"], each["code"]) for each in logs] == [("claiming due jobs", 13)] * 2
     assert "example.org" not in str(logs)
 
@@ -125,7 +125,7 @@ async def test_an_index_that_is_missing_is_named_as_such(
 ) -> None:
     jobs.drop_index("claim")
     nudges: list[None] = []
-    mongo.refusals.on_index = lambda: nudges.append(None)
+    mongo.refusals.on_missing_index = lambda: nudges.append(None)
     try:
         with pytest.raises(StoreRefused, match="index") as raised:
             await MongoClaims(mongo=mongo).renew(["token"])
@@ -133,7 +133,7 @@ async def test_an_index_that_is_missing_is_named_as_such(
         await mongo.prepare()
 
     assert (raised.value.problem, nudges) == ("index", [None])
-    assert mongo.refusals.trouble is not None
+    assert mongo.refusals.problem is not None
 
 
 async def test_a_user_without_rights_and_a_server_without_writes_are_told(tmp_path: Path) -> None:
@@ -144,11 +144,11 @@ async def test_a_user_without_rights_and_a_server_without_writes_are_told(tmp_pa
             admin.command("createUser", "reader", pwd="s3cret", roles=[reader])
             with capture_logs() as logs:
                 ours = server.uri.replace("ada:p%40ss%2Fw%3Ard%25", "reader:s3cret")
-                by_reader = await admission_refused(ours)
-                by_stranger = await admission_refused(ours.replace("s3cret", "guess"))
+                by_reader = await find_refusal(ours)
+                by_stranger = await find_refusal(ours.replace("s3cret", "guess"))
                 admin.command({"setUserWriteBlockMode": 1, "global": True})
                 admin.command("grantRolesToUser", "reader", roles=["readWriteAnyDatabase"])
-                blocked = await admission_refused(ours)
+                blocked = await find_refusal(ours)
 
     problems = [each.problem for each in (by_reader, by_stranger, blocked)]
     assert problems == ["permission", "permission", "read_only"]
@@ -157,7 +157,7 @@ async def test_a_user_without_rights_and_a_server_without_writes_are_told(tmp_pa
     assert {each["code_name"] for each in logs} >= {"Unauthorized", "AuthenticationFailed"}
 
 
-async def admission_refused(uri: str) -> StoreRefused:
+async def find_refusal(uri: str) -> StoreRefused:
     async with open_mongo(uri) as mongo:
         with pytest.raises(StoreRefused) as raised:
             await MongoAdmissions(mongo=mongo).admit([a_job(create_time=NOW)], within=5 * SECOND)

@@ -11,13 +11,13 @@ from pymongo.collection import Collection
 from gcsched.adapters.mongo.claims import MongoClaims
 from gcsched.adapters.mongo.codec import encode
 from gcsched.adapters.mongo.connection import Mongo
-from gcsched.adapters.mongo.job_changes import MongoSteering
+from gcsched.adapters.mongo.job_changes import MongoJobChanges
 from gcsched.domain.job import Job, State
 from gcsched.errors import DuplicateJob, UnreadableJob
-from gcsched.usecases.management.partly import PartlyChanged
+from gcsched.usecases.management.partial_change import PartialChange
 from tests.support.builders import NOW, a_job, an_attempt
 from tests.support.clocks import DAY, SECOND
-from tests.support.poisons import forbidden
+from tests.support.poisons import forbid_changes
 from tests.support.rows import Row
 
 RETENTION = timedelta(days=36500)  # the monitor of the tests looks every second
@@ -25,8 +25,8 @@ LATER = NOW + timedelta(minutes=5)
 
 
 @pytest.fixture
-def steering(mongo: Mongo) -> MongoSteering:
-    return MongoSteering(mongo=mongo, retention=RETENTION)
+def job_changes(mongo: Mongo) -> MongoJobChanges:
+    return MongoJobChanges(mongo=mongo, retention=RETENTION)
 
 
 def a_failed_job(**others: Any) -> Job:
@@ -43,11 +43,11 @@ def a_failed_job(**others: Any) -> Job:
     return a_job(**{**ordinary, **others})
 
 
-def ended(job: Job) -> Row:
+def a_final_row(job: Job) -> Row:
     return encode(job) | {"delete_after": job.state_time + RETENTION}
 
 
-async def test_a_job_is_found_as_it_is(steering: MongoSteering, jobs: Collection[Row]) -> None:
+async def test_a_job_is_found_as_it_is(steering: MongoJobChanges, jobs: Collection[Row]) -> None:
     jobs.insert_one(encode(a_failed_job()))
 
     assert await steering.find("job-1") == a_failed_job()
@@ -55,17 +55,17 @@ async def test_a_job_is_found_as_it_is(steering: MongoSteering, jobs: Collection
 
 
 async def test_a_job_is_settled_as_a_majority_has_it(
-    steering: MongoSteering, jobs: Collection[Row]
+    steering: MongoJobChanges, jobs: Collection[Row]
 ) -> None:
     jobs.insert_one(encode(a_failed_job()))
 
-    assert await steering.is_settled(a_failed_job())
-    assert not await steering.is_settled(a_failed_job(version=10))
-    assert not await steering.is_settled(a_job(id="job-2"))
+    assert await steering.is_committed(a_failed_job())
+    assert not await steering.is_committed(a_failed_job(version=10))
+    assert not await steering.is_committed(a_job(id="job-2"))
 
 
 async def test_a_job_that_cannot_be_read_is_told(
-    steering: MongoSteering, jobs: Collection[Row]
+    steering: MongoJobChanges, jobs: Collection[Row]
 ) -> None:
     jobs.insert_one(encode(a_job()) | {"state": "ASLEEP"})
 
@@ -74,22 +74,22 @@ async def test_a_job_that_cannot_be_read_is_told(
 
 
 async def test_a_cancelled_job_has_an_end_and_no_key(
-    steering: MongoSteering, jobs: Collection[Row]
+    steering: MongoJobChanges, jobs: Collection[Row]
 ) -> None:
     jobs.insert_one(encode(a_job()))
     cancelled = a_job().cancelled(LATER, reason="$$ROOT")
 
     assert await steering.change(a_job(), cancelled, within=SECOND)
 
-    assert list(jobs.find()) == [ended(cancelled)]
+    assert list(jobs.find()) == [a_final_row(cancelled)]
 
 
 @pytest.mark.parametrize("daily", [{"is_daily": True}, {"is_daily": False}], ids=str)
 async def test_a_rescheduled_job_has_its_new_times(
-    steering: MongoSteering, jobs: Collection[Row], daily: dict[str, bool]
+    steering: MongoJobChanges, jobs: Collection[Row], daily: dict[str, bool]
 ) -> None:
     jobs.insert_one(encode(a_job()))
-    moved = a_job().rescheduled(NOW + DAY, LATER, not_after=NOW + 2 * DAY, **daily)
+    moved = a_job().rescheduled(NOW + DAY, LATER, expire_time=NOW + 2 * DAY, **daily)
 
     assert await steering.change(a_job(), moved, within=SECOND)
 
@@ -97,10 +97,12 @@ async def test_a_rescheduled_job_has_its_new_times(
 
 
 async def test_a_reopened_job_is_kept_again_and_has_its_key(
-    steering: MongoSteering, jobs: Collection[Row]
+    steering: MongoJobChanges, jobs: Collection[Row]
 ) -> None:
-    jobs.insert_one(ended(a_failed_job()))
-    reopened = a_failed_job().reopened(LATER, not_after=LATER + DAY, dedup_until=LATER + DAY)
+    jobs.insert_one(a_final_row(a_failed_job()))
+    reopened = a_failed_job().reset_for_retry(
+        LATER, expire_time=LATER + DAY, dedup_until=LATER + DAY
+    )
 
     assert await steering.change(a_failed_job(), reopened, within=SECOND)
 
@@ -111,12 +113,12 @@ async def test_a_reopened_job_is_kept_again_and_has_its_key(
 
 
 async def test_a_reopened_job_keeps_others_of_its_employee_out_for_a_window_more(
-    steering: MongoSteering, jobs: Collection[Row]
+    steering: MongoJobChanges, jobs: Collection[Row]
 ) -> None:
     failed = a_failed_job(dedup_until=NOW + DAY)
-    jobs.insert_one(ended(failed))
+    jobs.insert_one(a_final_row(failed))
 
-    reopened = failed.reopened(LATER, not_after=LATER + DAY, dedup_until=LATER + DAY)
+    reopened = failed.reset_for_retry(LATER, expire_time=LATER + DAY, dedup_until=LATER + DAY)
     assert await steering.change(failed, reopened, within=SECOND)
 
     [row] = jobs.find()
@@ -124,11 +126,13 @@ async def test_a_reopened_job_keeps_others_of_its_employee_out_for_a_window_more
 
 
 async def test_who_holds_the_key_meanwhile_is_named(
-    steering: MongoSteering, jobs: Collection[Row]
+    steering: MongoJobChanges, jobs: Collection[Row]
 ) -> None:
-    rows = [ended(a_failed_job()), encode(a_job(id="job-2"))]
+    rows = [a_final_row(a_failed_job()), encode(a_job(id="job-2"))]
     jobs.insert_many(rows)
-    reopened = a_failed_job().reopened(LATER, not_after=LATER + DAY, dedup_until=LATER + DAY)
+    reopened = a_failed_job().reset_for_retry(
+        LATER, expire_time=LATER + DAY, dedup_until=LATER + DAY
+    )
 
     with pytest.raises(DuplicateJob) as caught:
         await steering.change(a_failed_job(), reopened, within=SECOND)
@@ -138,11 +142,13 @@ async def test_who_holds_the_key_meanwhile_is_named(
 
 
 async def test_a_holder_whose_window_is_over_lets_its_key_go(
-    steering: MongoSteering, jobs: Collection[Row]
+    steering: MongoJobChanges, jobs: Collection[Row]
 ) -> None:
     holder = a_job(id="job-2", state=State.SENT, request_id="R", dedup_until=LATER)
-    jobs.insert_many([ended(a_failed_job()), encode(holder)])
-    reopened = a_failed_job().reopened(LATER, not_after=LATER + DAY, dedup_until=LATER + DAY)
+    jobs.insert_many([a_final_row(a_failed_job()), encode(holder)])
+    reopened = a_failed_job().reset_for_retry(
+        LATER, expire_time=LATER + DAY, dedup_until=LATER + DAY
+    )
 
     assert not await steering.change(a_failed_job(), reopened, within=SECOND)  # look again
     assert await steering.change(a_failed_job(), reopened, within=SECOND)
@@ -153,16 +159,17 @@ async def test_a_holder_whose_window_is_over_lets_its_key_go(
 
 
 async def test_of_many_those_whose_key_has_become_free_are_looked_at_again(
-    steering: MongoSteering, jobs: Collection[Row]
+    steering: MongoJobChanges, jobs: Collection[Row]
 ) -> None:
     failed = [a_failed_job(id=f"job-{n}", released_key=f"key-{n}") for n in range(2)]
     over, lasting = (
         a_job(id=f"holder-{n}", state=State.SENT, dedup_key=f"key-{n}", dedup_until=until)
         for n, until in enumerate([LATER, LATER + SECOND])
     )
-    jobs.insert_many([*map(ended, failed), encode(over), encode(lasting)])
+    jobs.insert_many([*map(a_final_row, failed), encode(over), encode(lasting)])
     pairs = [
-        (job, job.reopened(LATER, not_after=LATER + DAY, dedup_until=LATER + DAY)) for job in failed
+        (job, job.reset_for_retry(LATER, expire_time=LATER + DAY, dedup_until=LATER + DAY))
+        for job in failed
     ]
 
     assert await steering.change_all(pairs) == (0, 1)
@@ -180,7 +187,7 @@ async def test_of_many_those_whose_key_has_become_free_are_looked_at_again(
     ids=lambda row: f"{row['state']} {row['version']}",
 )
 async def test_a_job_that_is_not_as_it_was_seen_stays_as_it_is(
-    steering: MongoSteering, jobs: Collection[Row], there: Row
+    steering: MongoJobChanges, jobs: Collection[Row], there: Row
 ) -> None:
     jobs.insert_one(there)
 
@@ -190,7 +197,7 @@ async def test_a_job_that_is_not_as_it_was_seen_stays_as_it_is(
 
 
 async def test_a_claimed_job_is_changed_only_under_the_claim_that_was_seen(
-    steering: MongoSteering, jobs: Collection[Row]
+    steering: MongoJobChanges, jobs: Collection[Row]
 ) -> None:
     there = encode(a_job(state=State.SENDING, version=1, claim="claim-2"))
     jobs.insert_one(there)
@@ -204,7 +211,7 @@ async def test_a_claimed_job_is_changed_only_under_the_claim_that_was_seen(
 
 
 async def test_of_a_claim_and_a_cancel_one_wins(
-    steering: MongoSteering, another_mongo: Mongo, jobs: Collection[Row]
+    steering: MongoJobChanges, another_mongo: Mongo, jobs: Collection[Row]
 ) -> None:
     waiting = [a_job(id=f"job-{n}", dedup_key=f"key-{n}") for n in range(200)]
     jobs.insert_many([encode(job) for job in waiting])
@@ -225,7 +232,7 @@ async def test_of_a_claim_and_a_cancel_one_wins(
 
 
 async def test_a_job_that_is_gone_is_not_made_again(
-    steering: MongoSteering, jobs: Collection[Row]
+    steering: MongoJobChanges, jobs: Collection[Row]
 ) -> None:
     assert not await steering.change(a_job(), a_job().cancelled(LATER, reason=""), within=SECOND)
 
@@ -233,14 +240,17 @@ async def test_a_job_that_is_gone_is_not_made_again(
 
 
 async def test_of_many_those_that_are_as_seen_are_changed(
-    steering: MongoSteering, jobs: Collection[Row]
+    steering: MongoJobChanges, jobs: Collection[Row]
 ) -> None:
     failed = [a_failed_job(id=f"job-{n}", released_key=f"key-{n}") for n in range(3)]
     holder = a_job(id="holder", dedup_key="key-1")
     elsewhere = replace(failed[2], version=20)
-    jobs.insert_many([ended(failed[0]), ended(failed[1]), encode(holder), encode(elsewhere)])
+    jobs.insert_many(
+        [a_final_row(failed[0]), a_final_row(failed[1]), encode(holder), encode(elsewhere)]
+    )
     pairs = [
-        (job, job.reopened(LATER, not_after=LATER + DAY, dedup_until=LATER + DAY)) for job in failed
+        (job, job.reset_for_retry(LATER, expire_time=LATER + DAY, dedup_until=LATER + DAY))
+        for job in failed
     ]
 
     changed, lost = await steering.change_all(pairs)
@@ -249,19 +259,19 @@ async def test_of_many_those_that_are_as_seen_are_changed(
     found = {row["_id"]: row for row in jobs.find()}
     assert found == {
         "job-0": encode(pairs[0][1]),
-        "job-1": ended(failed[1]),
+        "job-1": a_final_row(failed[1]),
         "job-2": encode(elsewhere),
         "holder": encode(holder),
     }
 
 
 async def test_who_holds_the_request_id_meanwhile_is_named(
-    steering: MongoSteering, jobs: Collection[Row]
+    steering: MongoJobChanges, jobs: Collection[Row]
 ) -> None:
     failed = a_failed_job(request_id="R")
     holder = a_job(id="job-2", request_id="R", dedup_key="over job-2")
-    jobs.insert_many([ended(failed), encode(holder)])
-    reopened = failed.reopened(LATER, not_after=LATER + DAY, dedup_until=LATER + DAY)
+    jobs.insert_many([a_final_row(failed), encode(holder)])
+    reopened = failed.reset_for_retry(LATER, expire_time=LATER + DAY, dedup_until=LATER + DAY)
 
     with pytest.raises(DuplicateJob) as caught:
         await steering.change(failed, reopened, within=SECOND)
@@ -270,26 +280,26 @@ async def test_who_holds_the_request_id_meanwhile_is_named(
 
 
 async def test_a_job_that_loses_its_key_meanwhile_is_looked_at_again(
-    steering: MongoSteering, jobs: Collection[Row]
+    steering: MongoJobChanges, jobs: Collection[Row]
 ) -> None:
     seen = a_job()
     jobs.insert_many([encode(seen) | {"dedup_key": "over job-1"}, encode(a_job(id="job-2"))])
 
-    moved = seen.rescheduled(NOW + DAY, LATER, is_daily=False, not_after=NOW + 2 * DAY)
+    moved = seen.rescheduled(NOW + DAY, LATER, is_daily=False, expire_time=NOW + 2 * DAY)
     assert not await steering.change(seen, moved, within=SECOND)
 
 
 async def test_of_many_one_that_cannot_be_changed_stops_no_other(
-    steering: MongoSteering, jobs: Collection[Row]
+    steering: MongoJobChanges, jobs: Collection[Row]
 ) -> None:
     waiting = [a_job(id=f"job-{n}", dedup_key=f"key-{n}") for n in range(3)]
     jobs.insert_many([encode(job) for job in waiting])
     pairs = [(job, job.cancelled(LATER, reason="")) for job in waiting]
 
-    with forbidden(jobs, "job-1"), pytest.raises(PartlyChanged) as told:
+    with forbid_changes(jobs, "job-1"), pytest.raises(PartialChange) as told:
         await steering.change_all(pairs)
 
-    assert (told.value.changed, told.value.lost, told.value.stuck) == (2, 0, ["job-1"])
+    assert (told.value.changed, told.value.lost, told.value.unchangeable) == (2, 0, ["job-1"])
     assert told.value.problem == "validation"
     states = {row["_id"]: row["state"] for row in jobs.find()}
     assert states == {"job-0": "CANCELLED", "job-1": "SCHEDULED", "job-2": "CANCELLED"}

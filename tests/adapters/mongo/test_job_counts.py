@@ -6,7 +6,7 @@ from pymongo.database import Database
 from gcsched.adapters.mongo import job_counts as tally_module
 from gcsched.adapters.mongo.codec import encode
 from gcsched.adapters.mongo.connection import Mongo
-from gcsched.adapters.mongo.job_counts import MongoTally
+from gcsched.adapters.mongo.job_counts import MongoJobCounter
 from gcsched.domain.job import State
 from tests.support.builders import NOW, a_job
 from tests.support.clocks import SECOND
@@ -14,11 +14,13 @@ from tests.support.rows import Row
 
 
 def row(number: int, state: State, due: timedelta) -> Row:
-    return encode(a_job(id=f"job-{number}", dedup_key=f"key-{number}", state=state, due_time=NOW + due))
+    return encode(
+        a_job(id=f"job-{number}", dedup_key=f"key-{number}", state=state, due_time=NOW + due)
+    )
 
 
 async def test_each_state_is_counted_even_where_there_is_nothing(mongo: Mongo) -> None:
-    counts = await MongoTally(mongo=mongo).count(now=NOW)
+    counts = await MongoJobCounter(mongo=mongo).count(now=NOW)
 
     assert counts.by_state == dict.fromkeys(State, 0)
     assert counts.oldest_due_lateness == timedelta(0)
@@ -38,7 +40,7 @@ async def test_the_oldest_due_is_the_one_that_waits_for_longest(
         ]
     )
 
-    counts = await MongoTally(mongo=mongo).count(now=NOW)
+    counts = await MongoJobCounter(mongo=mongo).count(now=NOW)
 
     assert counts.oldest_due_lateness == 3 * SECOND
     assert {state: count for state, count in counts.by_state.items() if count} == {
@@ -55,7 +57,7 @@ async def test_a_count_reads_no_job_but_only_the_index(mongo: Mongo, raw: Databa
     raw["system.profile"].drop()  # another test may have had this database before
     raw.command("profile", 2)
 
-    await MongoTally(mongo=mongo).count(now=NOW)
+    await MongoJobCounter(mongo=mongo).count(now=NOW)
     raw.command("profile", 0)
 
     entries = list(raw["system.profile"].find({"ns": f"{raw.name}.jobs"}))
@@ -69,8 +71,8 @@ async def test_a_state_that_cannot_be_counted_in_time_is_left_out(
 ) -> None:
     many = 20_000
     raw["jobs"].insert_many([row(number, State.SENT, -SECOND) for number in range(many)])
-    monkeypatch.setattr(tally_module, "LONGEST_COUNT_MS", 1)
+    monkeypatch.setattr(tally_module, "MAX_COUNT_MS", 1)
 
-    counts = await MongoTally(mongo=mongo).count(now=NOW)
+    counts = await MongoJobCounter(mongo=mongo).count(now=NOW)
 
     assert State.SENT not in counts.by_state

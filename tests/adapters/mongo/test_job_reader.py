@@ -10,10 +10,10 @@ from pymongo.collection import Collection
 from gcsched.adapters.mongo.codec import encode
 from gcsched.adapters.mongo.connection import Mongo
 from gcsched.adapters.mongo.job_reader import MongoJobList
-from gcsched.domain.checks import checked
+from gcsched.domain.checks import require_valid
 from gcsched.domain.ids import new_id
 from gcsched.domain.job import Job, State
-from gcsched.domain.job_list import ALLOWED, JobFilter, Listing, Order
+from gcsched.domain.job_list import ALLOWED_ORDERS, JobFilter, JobListQuery, JobOrder
 from tests.support.builders import NOW, a_job, an_attempt
 from tests.support.clocks import SECOND
 from tests.support.rows import Row
@@ -23,19 +23,21 @@ FILTERS: dict[str, JobFilter] = {
     "state": JobFilter(state=State.SENT),
     "state from": JobFilter(state=State.SENT, due_time_from=NOW + 2 * SECOND),
     "state before": JobFilter(state=State.SENT, due_time_before=NOW + 3 * SECOND),
-    "state due": JobFilter(state=State.SENT, due_time_from=NOW + SECOND, due_time_before=NOW + 4 * SECOND),
+    "state due": JobFilter(
+        state=State.SENT, due_time_from=NOW + SECOND, due_time_before=NOW + 4 * SECOND
+    ),
     "empid": JobFilter(empid="E1"),
     "email": JobFilter(email="1@example.org"),
     "request_id": JobFilter(request_id="request-1"),
 }
 LISTINGS = [
-    pytest.param(Listing(filter=wanted, order=order), id=f"{name} {order}")
+    pytest.param(JobListQuery(filter=wanted, order=order), id=f"{name} {order}")
     for name, wanted in FILTERS.items()
-    for order in ALLOWED[wanted.names]
+    for order in ALLOWED_ORDERS[wanted.given_fields]
 ]
 
 
-def some(count: int, *, created_at_once: int = 3, due_at_once: int = 40) -> Iterator[Job]:
+def some_jobs(count: int, *, created_at_once: int = 3, due_at_once: int = 40) -> Iterator[Job]:
     """Make jobs of which several are created in one millisecond and due in one second."""
     for number in range(count):
         created = NOW + timedelta(milliseconds=number // created_at_once)
@@ -55,7 +57,7 @@ def some(count: int, *, created_at_once: int = 3, due_at_once: int = 40) -> Iter
         )
 
 
-def expected(jobs: list[Job], asked: Listing) -> list[str]:
+def select_ids(jobs: list[Job], asked: JobListQuery) -> list[str]:
     """Give the ids as Python filters and sorts them."""
     wanted = asked.filter
     found = [
@@ -68,15 +70,17 @@ def expected(jobs: list[Job], asked: Listing) -> list[str]:
         and (wanted.due_time_from is None or wanted.due_time_from <= job.due_time)
         and (wanted.due_time_before is None or job.due_time < wanted.due_time_before)
     ]
-    by_due = asked.order in {Order.DUE_TIME_ASC, Order.DUE_TIME_DESC}
-    is_down = asked.order in {Order.DUE_TIME_DESC, Order.CREATE_TIME_DESC}
-    found.sort(key=lambda job: (job.due_time if by_due else job.create_time, job.id), reverse=is_down)
+    by_due = asked.order in {JobOrder.DUE_TIME_ASC, JobOrder.DUE_TIME_DESC}
+    is_down = asked.order in {JobOrder.DUE_TIME_DESC, JobOrder.CREATE_TIME_DESC}
+    found.sort(
+        key=lambda job: (job.due_time if by_due else job.create_time, job.id), reverse=is_down
+    )
     return [job.id for job in found]
 
 
-async def read_through(
+async def read_all_pages(
     mongo: Mongo,
-    asked: Listing,
+    asked: JobListQuery,
     *,
     most: int,
     between: Callable[[], object] = lambda: None,
@@ -85,9 +89,9 @@ async def read_through(
     ids: list[str] = []
     token = None
     while token != "":
-        after = checked(asked.place(token or ""))
-        page = await MongoJobList(mongo=mongo).page(asked, after, most=most, is_full=False)
-        token = asked.token(page.following)
+        after = require_valid(asked.parse_cursor(token or ""))
+        page = await MongoJobList(mongo=mongo).read_page(asked, after, most=most, is_full=False)
+        token = asked.encode_cursor(page.next_cursor)
         assert len(page.jobs) == most or not token
         ids += [job.id for job in page.jobs]
         between()
@@ -96,14 +100,14 @@ async def read_through(
 
 @pytest.mark.parametrize("asked", LISTINGS)
 async def test_pages_give_each_job_once_in_order(
-    mongo: Mongo, jobs: Collection[Row], asked: Listing
+    mongo: Mongo, jobs: Collection[Row], asked: JobListQuery
 ) -> None:
-    stored = list(some(300))
+    stored = list(some_jobs(300))
     shuffled = sorted(stored, key=lambda job: job.id[::-1])
     jobs.insert_many([encode(job) for job in shuffled])
 
-    wanted = expected(stored, asked)
-    ids = await read_through(mongo, asked, most=7)
+    wanted = select_ids(stored, asked)
+    ids = await read_all_pages(mongo, asked, most=7)
 
     assert wanted
     assert ids == wanted
@@ -111,23 +115,23 @@ async def test_pages_give_each_job_once_in_order(
 
 @pytest.mark.parametrize("asked", LISTINGS)
 async def test_a_list_that_ends_with_its_page_leads_nowhere(
-    mongo: Mongo, jobs: Collection[Row], asked: Listing
+    mongo: Mongo, jobs: Collection[Row], asked: JobListQuery
 ) -> None:
-    stored = list(some(300))
+    stored = list(some_jobs(300))
     jobs.insert_many([encode(job) for job in stored])
-    count = len(expected(stored, asked))
+    count = len(select_ids(stored, asked))
 
-    page = await MongoJobList(mongo=mongo).page(asked, None, most=count, is_full=False)
+    page = await MongoJobList(mongo=mongo).read_page(asked, None, most=count, is_full=False)
 
     assert len(page.jobs) == count
-    assert page.following is None
+    assert page.next_cursor is None
 
 
 @pytest.mark.parametrize("asked", LISTINGS)
 async def test_jobs_that_come_meanwhile_make_none_appear_twice_or_not_at_all(
-    mongo: Mongo, jobs: Collection[Row], asked: Listing
+    mongo: Mongo, jobs: Collection[Row], asked: JobListQuery
 ) -> None:
-    stored = list(some(300))
+    stored = list(some_jobs(300))
     jobs.insert_many([encode(job) for job in stored[::2]])
     coming = iter(stored[1::2])
 
@@ -135,34 +139,34 @@ async def test_jobs_that_come_meanwhile_make_none_appear_twice_or_not_at_all(
         if (job := next(coming, None)) is not None:
             jobs.insert_one(encode(job))
 
-    ids = await read_through(mongo, asked, most=7, between=one_more)
+    ids = await read_all_pages(mongo, asked, most=7, between=one_more)
 
     assert len(ids) == len(set(ids))
-    assert set(expected(stored[::2], asked)) <= set(ids)
-    assert ids == [each for each in expected(stored, asked) if each in set(ids)]
+    assert set(select_ids(stored[::2], asked)) <= set(ids)
+    assert ids == [each for each in select_ids(stored, asked) if each in set(ids)]
 
 
 async def test_the_job_where_a_page_ended_may_be_gone(mongo: Mongo, jobs: Collection[Row]) -> None:
-    asked = Listing(filter=FILTERS["state"], order=Order.DUE_TIME_ASC)
-    stored = list(some(300))
+    asked = JobListQuery(filter=FILTERS["state"], order=JobOrder.DUE_TIME_ASC)
+    stored = list(some_jobs(300))
     jobs.insert_many([encode(job) for job in stored])
     lists = MongoJobList(mongo=mongo)
-    first = await lists.page(asked, None, most=10, is_full=False)
+    first = await lists.read_page(asked, None, most=10, is_full=False)
     jobs.delete_one({"_id": first.jobs[-1].id})
 
-    second = await lists.page(asked, first.following, most=10, is_full=False)
+    second = await lists.read_page(asked, first.next_cursor, most=10, is_full=False)
 
-    assert [job.id for job in second.jobs] == expected(stored, asked)[10:20]
+    assert [job.id for job in second.jobs] == select_ids(stored, asked)[10:20]
 
 
 async def test_a_list_without_texts_does_not_read_them(mongo: Mongo, jobs: Collection[Row]) -> None:
-    [job] = some(1)
+    [job] = some_jobs(1)
     jobs.insert_one(encode(job))
-    asked = Listing(filter=JobFilter(), order=Order.CREATE_TIME_ASC)
+    asked = JobListQuery(filter=JobFilter(), order=JobOrder.CREATE_TIME_ASC)
     lists = MongoJobList(mongo=mongo)
 
-    full = await lists.page(asked, None, most=1, is_full=True)
-    basic = await lists.page(asked, None, most=1, is_full=False)
+    full = await lists.read_page(asked, None, most=1, is_full=True)
+    basic = await lists.read_page(asked, None, most=1, is_full=False)
 
     assert full.jobs == (job,)
     assert (basic.jobs[0].message, basic.jobs[0].variables, basic.jobs[0].attempts) == ("", {}, ())
@@ -173,15 +177,15 @@ async def test_a_list_without_texts_does_not_read_them(mongo: Mongo, jobs: Colle
 async def test_a_job_that_cannot_be_read_does_not_end_the_list(
     mongo: Mongo, jobs: Collection[Row]
 ) -> None:
-    stored = sorted(some(30), key=lambda job: job.id)
+    stored = sorted(some_jobs(30), key=lambda job: job.id)
     jobs.insert_many([encode(job) for job in stored])
-    asked = Listing(filter=JobFilter(), order=Order.CREATE_TIME_ASC)
+    asked = JobListQuery(filter=JobFilter(), order=JobOrder.CREATE_TIME_ASC)
     spoiled = {stored[9].id, stored[10].id}
     jobs.update_many({"_id": {"$in": list(spoiled)}}, {"$set": {"created": "yesterday"}})
     lists = MongoJobList(mongo=mongo)
 
-    first = await lists.page(asked, None, most=10, is_full=False)
-    second = await lists.page(asked, first.following, most=20, is_full=False)
+    first = await lists.read_page(asked, None, most=10, is_full=False)
+    second = await lists.read_page(asked, first.next_cursor, most=20, is_full=False)
 
     ids = [job.id for job in (*first.jobs, *second.jobs)]
     assert ids == [job.id for job in stored if job.id not in spoiled]
@@ -189,28 +193,28 @@ async def test_a_job_that_cannot_be_read_does_not_end_the_list(
 
 @pytest.mark.parametrize("asked", LISTINGS)
 async def test_what_has_no_place_in_a_list_is_passed_over(
-    mongo: Mongo, jobs: Collection[Row], asked: Listing
+    mongo: Mongo, jobs: Collection[Row], asked: JobListQuery
 ) -> None:
     """A hand has left it: without a due time there is no order by it, nor without an id of ours."""
-    stored = list(some(60))
+    stored = list(some_jobs(60))
     jobs.insert_many([encode(job) for job in stored])
     strange = encode(a_job(state=State.SENT, email="1@example.org", due_time=NOW + 2 * SECOND))
     jobs.insert_one(strange | {"_id": ObjectId(), "dedup_key": "strange"})
     if asked.order.is_by_due_time:
         jobs.insert_one(strange | {"due": "tomorrow", "dedup_key": "strange, too"})
 
-    ids = await read_through(mongo, asked, most=1)
+    ids = await read_all_pages(mongo, asked, most=1)
 
-    assert ids == expected(stored, asked)
+    assert ids == select_ids(stored, asked)
 
 
 @pytest.mark.parametrize("wanted", [pytest.param(f, id=name) for name, f in FILTERS.items()])
 async def test_a_count_is_that_of_the_list_up_to_its_limit(
     mongo: Mongo, jobs: Collection[Row], wanted: JobFilter
 ) -> None:
-    stored = list(some(300))
+    stored = list(some_jobs(300))
     jobs.insert_many([encode(job) for job in stored])
-    there = len(expected(stored, Listing(filter=wanted, order=Order.CREATE_TIME_ASC)))
+    there = len(select_ids(stored, JobListQuery(filter=wanted, order=JobOrder.CREATE_TIME_ASC)))
 
     lists = MongoJobList(mongo=mongo)
 

@@ -10,10 +10,10 @@ from gcsched.adapters.mongo.connection import Mongo
 from gcsched.adapters.mongo.job_reader import MongoJobList
 from gcsched.domain.ids import new_id
 from gcsched.domain.job import State
-from gcsched.domain.job_list import ALLOWED, JobFilter, Listing, Place
+from gcsched.domain.job_list import ALLOWED_ORDERS, Cursor, JobFilter, JobListQuery
 from tests.support.builders import NOW, a_job
 from tests.support.clocks import SECOND
-from tests.support.profile import profiled, stages
+from tests.support.mongo_profile import profile_commands, stages
 from tests.support.rows import Row
 
 MANY, IN_ONE_SECOND, EMPLOYEES = 100_000, 10_000, 100
@@ -33,7 +33,7 @@ FILTERS = [
 ]
 
 
-def many() -> Iterator[Row]:
+def many_rows() -> Iterator[Row]:
     """Make jobs of which 10,000 at a time are due in one second, half of them still waiting.
 
     None has a dedup key, as if each had been asked for again by the same id when it had ended.
@@ -54,7 +54,7 @@ def many() -> Iterator[Row]:
         }
 
 
-def middle(rows: list[Row], wanted: JobFilter) -> Place:
+def find_middle(rows: list[Row], wanted: JobFilter) -> Cursor:
     """Give a place deep in the list, amid many that are due in the same second."""
     state = wanted.state or State.SCHEDULED
     employees = {f"E{each}" for each in range(EMPLOYEES)} if not wanted.empid else {wanted.empid}
@@ -64,36 +64,36 @@ def middle(rows: list[Row], wanted: JobFilter) -> Place:
         employees = {"E" + wanted.request_id.removeprefix("request-")}
     half = rows[MANY // 2 + IN_ONE_SECOND // 2 :]
     row = next(row for row in half if row["state"] == state and row["empid"] in employees)
-    return Place(id=row["_id"], due_time=row["due"])
+    return Cursor(id=row["_id"], due_time=row["due"])
 
 
 async def test_each_page_and_count_looks_only_at_what_it_gives(
     mongo: Mongo, raw: Database[Row]
 ) -> None:
-    rows = list(many())
+    rows = list(many_rows())
     raw["jobs"].insert_many(rows, ordered=False)
     wasteful = []
     for wanted in FILTERS:
-        for order in ALLOWED[wanted.names]:
-            asked = Listing(filter=wanted, order=order)
-            for after in (None, middle(rows, wanted)):
-                wasteful += await looked_too_much(mongo, raw, asked, after)
-        wasteful += await counted_too_much(mongo, raw, wanted)
+        for order in ALLOWED_ORDERS[wanted.given_fields]:
+            asked = JobListQuery(filter=wanted, order=order)
+            for after in (None, find_middle(rows, wanted)):
+                wasteful += await find_wasteful_reads(mongo, raw, asked, after)
+        wasteful += await find_wasteful_counts(mongo, raw, wanted)
 
     assert wasteful == []
 
 
-async def looked_too_much(
-    mongo: Mongo, raw: Database[Row], asked: Listing, after: Place | None
+async def find_wasteful_reads(
+    mongo: Mongo, raw: Database[Row], asked: JobListQuery, after: Cursor | None
 ) -> list[str]:
     """Read a page; tell of each query that scanned, sorted, or looked at more than twice of it."""
 
     async def use(mongo: Mongo) -> None:
         lists = MongoJobList(mongo=mongo)
-        page = await lists.page(asked, after, most=PAGE, is_full=False)
+        page = await lists.read_page(asked, after, most=PAGE, is_full=False)
         assert len(page.jobs) == PAGE
 
-    profile = await profiled(mongo, raw, use)
+    profile = await profile_commands(mongo, raw, use)
     assert profile, "nothing was profiled"
     return [
         f"{asked} after {after}: {stages(each['execStats'])}, {each['keysExamined']} keys"
@@ -103,14 +103,14 @@ async def looked_too_much(
     ]
 
 
-async def counted_too_much(mongo: Mongo, raw: Database[Row], wanted: JobFilter) -> list[str]:
+async def find_wasteful_counts(mongo: Mongo, raw: Database[Row], wanted: JobFilter) -> list[str]:
     """Count up to 10,000; tell of a count that scanned, or looked at more than keys and limit."""
     counts = []
 
     async def use(mongo: Mongo) -> None:
         counts.append(await MongoJobList(mongo=mongo).count(wanted, most=10_001))
 
-    *looks, done = await profiled(mongo, raw, use)
+    *looks, done = await profile_commands(mongo, raw, use)
     [count] = counts
     assert all(each["keysExamined"] <= 2 for each in looks), looks
     looked = f"count of {wanted}: {done['planSummary']}, {done['keysExamined']} keys"

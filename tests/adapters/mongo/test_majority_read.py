@@ -7,20 +7,20 @@ from pathlib import Path
 
 from gcsched.adapters.mongo.codec import encode
 from gcsched.adapters.mongo.connection import Mongo, open_mongo
-from gcsched.adapters.mongo.job_changes import MongoSteering
+from gcsched.adapters.mongo.job_changes import MongoJobChanges
 from gcsched.adapters.mongo.job_reader import MongoJobList
 from gcsched.adapters.mongo.recipients import MongoPersonalData
 from gcsched.adapters.mongo.runs import MongoRuns
 from gcsched.dev.stores.children import is_listening
 from gcsched.dev.stores.mongod import Mongod, MongodOptions
 from gcsched.domain.job import State
-from gcsched.domain.job_list import JobFilter, Listing, Order
+from gcsched.domain.job_list import JobFilter, JobListQuery, JobOrder
 from tests.support.builders import NOW, a_job
 from tests.support.clocks import DAY
 from tests.support.ports import free_port
 from tests.support.wait import until
 
-ALL = Listing(filter=JobFilter(), order=Order.CREATE_TIME_ASC)
+ALL = JobListQuery(filter=JobFilter(), order=JobOrder.CREATE_TIME_ASC)
 
 
 @asynccontextmanager
@@ -47,12 +47,12 @@ async def test_a_node_that_stands_alone_answers_too(tmp_path: Path) -> None:
         await mongo.jobs.insert_many([encode(waiting), encode(ended)])
         data = MongoPersonalData(mongo=mongo)
 
-        lists = MongoJobList(mongo=mongo, is_certain=True)
-        page = await lists.page(ALL, None, most=5, is_full=True)
-        settled = await MongoSteering(mongo=mongo, retention=DAY).settled(["sent", "none"])
-        unfinished = await data.unfinished("E1")
-        erased = await data.erase("E1", after="", most=5, now=NOW)
-        again = await data.erase("E1", after="", most=5, now=NOW)
+        lists = MongoJobList(mongo=mongo, is_majority_read=True)
+        page = await lists.read_page(ALL, None, most=5, is_full=True)
+        settled = await MongoJobChanges(mongo=mongo, retention=DAY).find_committed(["sent", "none"])
+        unfinished = await data.count_unfinished("E1")
+        erased = await data.erase_jobs("E1", after="", most=5, now=NOW)
+        again = await data.erase_jobs("E1", after="", most=5, now=NOW)
         moved = await MongoRuns(mongo=mongo).move_queued(
             until=NOW + DAY, now=NOW, not_after=NOW, most=5
         )

@@ -11,7 +11,7 @@ from gcsched.adapters.mongo.codec import encode
 from gcsched.adapters.mongo.connection import Mongo
 from gcsched.adapters.mongo.outcomes import MongoOutcomes
 from gcsched.domain.attempt import Attempt
-from gcsched.domain.job import FINAL, Job, State
+from gcsched.domain.job import FINAL_STATES, Job, State
 from gcsched.domain.smtp_reply import Kind
 from gcsched.usecases.ports import Conclusion
 from tests.support.builders import NOW, a_claimed_job, a_job, an_attempt
@@ -19,7 +19,7 @@ from tests.support.rows import Row
 
 RETENTION = timedelta(days=36500)  # the monitor of the tests looks every second
 LATER = NOW + timedelta(minutes=5)
-HELD: Row = {"lease": NOW + timedelta(seconds=30), "begun": NOW}
+CLAIM_FIELDS: Row = {"lease": NOW + timedelta(seconds=30), "begun": NOW}
 ACCEPTED = an_attempt(kind=Kind.ACCEPTED, code=250, text="250 at BODY: queued")
 PUT_OFF = an_attempt()
 
@@ -29,16 +29,16 @@ def outcomes(mongo: Mongo) -> MongoOutcomes:
     return MongoOutcomes(mongo=mongo, retention=RETENTION)
 
 
-def concluded(job: Job, *, claim: str = "claim-1") -> Conclusion:
+def make_conclusion(job: Job, *, claim: str = "claim-1") -> Conclusion:
     return Conclusion(claim=claim, job=job)
 
 
 def a_row(**others: Any) -> Row:
     """Make the document of a job whose body has begun under claim-1."""
-    return encode(a_claimed_job(**others)) | HELD
+    return encode(a_claimed_job(**others)) | CLAIM_FIELDS
 
 
-def told(attempt: Attempt) -> Row:
+def attempt_row(attempt: Attempt) -> Row:
     """Say *attempt* in the words of the database."""
     return {
         "begun": attempt.start_time,
@@ -55,9 +55,9 @@ async def test_a_job_put_off_waits_again_with_its_history_and_belongs_to_nobody(
     outcomes: MongoOutcomes, jobs: Collection[Row]
 ) -> None:
     jobs.insert_one(a_row())
-    job = a_claimed_job().retried(PUT_OFF, due=LATER, charged=True)
+    job = a_claimed_job().retried(PUT_OFF, due_time=LATER, charged=True)
 
-    assert not await outcomes.conclude([concluded(job)])
+    assert not await outcomes.conclude([make_conclusion(job)])
 
     changed = {
         "state": "RETRYING",
@@ -66,7 +66,7 @@ async def test_a_job_put_off_waits_again_with_its_history_and_belongs_to_nobody(
         "reason": "450 at RCPT: busy",
         "attempt": 1,
         "version": 2,
-        "attempts": [told(PUT_OFF)],
+        "attempts": [attempt_row(PUT_OFF)],
     }
     expected = encode(a_claimed_job()) | changed
     del expected["claim"]
@@ -80,13 +80,13 @@ async def test_what_a_relay_says_is_no_expression_of_the_database(
     jobs.insert_one(a_row())
     refused = an_attempt(text=words)
 
-    await outcomes.conclude([concluded(a_claimed_job().failed(refused, reason=words))])
+    await outcomes.conclude([make_conclusion(a_claimed_job().failed(refused, reason=words))])
 
     [row] = jobs.find()
     assert (row["reason"], row["attempts"][0]["text"]) == (words, words)
 
 
-def an_end_of_its_own(job: Job) -> Job:
+def finish_by_version(job: Job) -> Job:
     attempt = an_attempt(text=f"words for {job.id}")
     match job.version % 3:
         case 0:
@@ -95,7 +95,7 @@ def an_end_of_its_own(job: Job) -> Job:
             return job.failed(attempt, reason=f"reason of {job.id}")
         case _:
             due = LATER + timedelta(seconds=job.version)
-            return job.retried(attempt, due=due, charged=True)
+            return job.retried(attempt, due_time=due, charged=True)
 
 
 async def test_each_of_many_gets_its_own_outcome(
@@ -106,17 +106,17 @@ async def test_each_of_many_gets_its_own_outcome(
         a_claimed_job(id=f"job-{n}", dedup_key=f"key-{n}", claim=f"claim-{n % 2}", version=n)
         for n in range(40)
     ]
-    jobs.insert_many([encode(job) | HELD for job in claimed])
-    ends = [an_end_of_its_own(job) for job in claimed]
+    jobs.insert_many([encode(job) | CLAIM_FIELDS for job in claimed])
+    ends = [finish_by_version(job) for job in claimed]
 
     lost = await outcomes.conclude(
-        [concluded(end, claim=f"claim-{n % 2}") for n, end in enumerate(ends)]
+        [make_conclusion(end, claim=f"claim-{n % 2}") for n, end in enumerate(ends)]
     )
 
     assert not lost
     found = {row["_id"]: row for row in jobs.find()}
     for end in ends:
-        kept = {"delete_after": end.state_time + RETENTION} if end.state in FINAL else {}
+        kept = {"delete_after": end.state_time + RETENTION} if end.state in FINAL_STATES else {}
         assert found[end.id] == encode(end) | kept
 
 
@@ -127,20 +127,20 @@ async def test_only_the_final_states_have_an_end_of_their_keeping(
     jobs.insert_one(a_row())
     job = replace(a_claimed_job(version=2), state=state, state_time=LATER)
 
-    await outcomes.conclude([concluded(job)])
+    await outcomes.conclude([make_conclusion(job)])
 
     [row] = jobs.find()
     assert row["state"] == state
-    assert row.get("delete_after") == (LATER + RETENTION if state in FINAL else None)
+    assert row.get("delete_after") == (LATER + RETENTION if state in FINAL_STATES else None)
 
 
 @pytest.mark.parametrize(
     ("job", "key"),
     [
         (a_claimed_job().sent(ACCEPTED), "key-1"),
-        (a_claimed_job().retried(PUT_OFF, due=LATER, charged=True), "key-1"),
+        (a_claimed_job().retried(PUT_OFF, due_time=LATER, charged=True), "key-1"),
         (a_claimed_job().held(PUT_OFF, reason="who knows"), "key-1"),
-        (a_claimed_job().given_back(LATER), "key-1"),
+        (a_claimed_job().unclaimed(LATER), "key-1"),
         (a_claimed_job().failed(PUT_OFF, reason="no such user"), None),
     ],
     ids=lambda value: value.state.value if isinstance(value, Job) else "",
@@ -150,7 +150,7 @@ async def test_a_job_that_failed_lets_its_key_go_and_no_other_does(
 ) -> None:
     jobs.insert_one(a_row())
 
-    await outcomes.conclude([concluded(job)])
+    await outcomes.conclude([make_conclusion(job)])
 
     [row] = jobs.find()
     assert row.get("dedup_key") == key
@@ -162,10 +162,10 @@ async def test_a_job_that_failed_lets_its_key_go_and_no_other_does(
     "job",
     [
         a_claimed_job().sent(ACCEPTED),
-        a_claimed_job().retried(PUT_OFF, due=LATER, charged=True),
+        a_claimed_job().retried(PUT_OFF, due_time=LATER, charged=True),
         a_claimed_job().failed(PUT_OFF, reason="no such user"),
         a_claimed_job().held(PUT_OFF, reason="who knows"),
-        a_claimed_job().given_back(LATER),
+        a_claimed_job().unclaimed(LATER),
     ],
     ids=lambda job: job.state.value,
 )
@@ -174,10 +174,10 @@ async def test_what_is_written_a_second_time_is_neither_lost_nor_changed(
 ) -> None:
     """As after a write that was carried out but not confirmed."""
     jobs.insert_one(a_row())
-    await outcomes.conclude([concluded(job)])
+    await outcomes.conclude([make_conclusion(job)])
     [before] = jobs.find()
 
-    assert not await outcomes.conclude([concluded(job)])
+    assert not await outcomes.conclude([make_conclusion(job)])
 
     assert list(jobs.find()) == [before]
 
@@ -185,10 +185,10 @@ async def test_what_is_written_a_second_time_is_neither_lost_nor_changed(
 @pytest.mark.parametrize(
     "job",
     [
-        a_claimed_job().retried(PUT_OFF, due=LATER, charged=True),
+        a_claimed_job().retried(PUT_OFF, due_time=LATER, charged=True),
         a_claimed_job().failed(PUT_OFF, reason="no such user"),
         a_claimed_job().held(PUT_OFF, reason="who knows"),
-        a_claimed_job().given_back(LATER),
+        a_claimed_job().unclaimed(LATER),
     ],
     ids=lambda job: job.state.value,
 )
@@ -207,7 +207,7 @@ async def test_whoever_lost_the_claim_changes_nothing_and_is_told(
 ) -> None:
     jobs.insert_one(there)
 
-    assert list(await outcomes.conclude([concluded(job)])) == [concluded(job)]
+    assert list(await outcomes.conclude([make_conclusion(job)])) == [make_conclusion(job)]
 
     assert list(jobs.find()) == [there]
 
@@ -219,9 +219,9 @@ async def test_of_many_only_the_lost_ones_are_told(
     jobs.insert_many([a_row(**ids["ours"]), a_row(**ids["theirs"], claim="claim-2")])
     jobs.insert_one(a_row(**ids["again"]))
     ends = {name: a_claimed_job(**ids[name]).failed(PUT_OFF, reason="no") for name in ids}
-    await outcomes.conclude([concluded(ends["again"])])
+    await outcomes.conclude([make_conclusion(ends["again"])])
 
-    lost = await outcomes.conclude([concluded(job) for job in ends.values()])
+    lost = await outcomes.conclude([make_conclusion(job) for job in ends.values()])
 
     assert {conclusion.job.id for conclusion in lost} == {"theirs", "deleted"}
     found = {row["_id"]: row["state"] for row in jobs.find()}
@@ -251,14 +251,14 @@ NEWER = {"claim": "claim-2", "version": 3}
 async def test_a_late_250_proves_that_the_mail_was_sent(
     outcomes: MongoOutcomes, jobs: Collection[Row], there: Row
 ) -> None:
-    history = [told(PUT_OFF)]
+    history = [attempt_row(PUT_OFF)]
     jobs.insert_one(there | {"attempts": history, "reason": "who knows"})
 
-    await outcomes.conclude([concluded(a_claimed_job().sent(ACCEPTED))])
+    await outcomes.conclude([make_conclusion(a_claimed_job().sent(ACCEPTED))])
 
     [row] = jobs.find()
     assert (row["state"], row["reason"], row["dedup_key"]) == ("SENT", "", "key-1")
-    assert row["attempts"] == [*history, told(ACCEPTED)]
+    assert row["attempts"] == [*history, attempt_row(ACCEPTED)]
     assert row["version"] == there["version"] + 1
     assert row["since"] == ACCEPTED.end_time
     assert row["delete_after"] == ACCEPTED.end_time + RETENTION
@@ -269,10 +269,12 @@ async def test_a_late_250_takes_nothing_away_of_what_was_counted_meanwhile(
     outcomes: MongoOutcomes, jobs: Collection[Row]
 ) -> None:
     """Taken back once, tried and put off once: then the first worker wakes, with its 250."""
-    meanwhile = a_job(state=State.RETRYING, version=4, lease_expirations=1, attempt=1, attempts=(PUT_OFF,))
+    meanwhile = a_job(
+        state=State.RETRYING, version=4, lease_expirations=1, attempt=1, attempts=(PUT_OFF,)
+    )
     jobs.insert_one(encode(meanwhile))
 
-    await outcomes.conclude([concluded(a_claimed_job(version=1).sent(ACCEPTED))])
+    await outcomes.conclude([make_conclusion(a_claimed_job(version=1).sent(ACCEPTED))])
 
     [row] = jobs.find()
     assert row["state"] == "SENT"
@@ -284,23 +286,23 @@ async def test_a_late_250_counts_also_beside_the_end_of_a_newer_claim(
     outcomes: MongoOutcomes, jobs: Collection[Row], *, newer_first: bool
 ) -> None:
     """Taken back and claimed again by the same process, which writes both ends together."""
-    jobs.insert_one(encode(a_claimed_job(**NEWER)) | HELD)
-    late = concluded(a_claimed_job().sent(ACCEPTED))
-    put_off = a_claimed_job(**NEWER).retried(PUT_OFF, due=LATER, charged=True)
-    newer = concluded(put_off, claim="claim-2")
+    jobs.insert_one(encode(a_claimed_job(**NEWER)) | CLAIM_FIELDS)
+    late = make_conclusion(a_claimed_job().sent(ACCEPTED))
+    put_off = a_claimed_job(**NEWER).retried(PUT_OFF, due_time=LATER, charged=True)
+    newer = make_conclusion(put_off, claim="claim-2")
 
     lost = await outcomes.conclude([newer, late] if newer_first else [late, newer])
 
     [row] = jobs.find()
     assert list(lost) == [late]
     assert (row["state"], row["version"]) == ("SENT", put_off.version + 1)
-    assert row["attempts"] == [told(PUT_OFF), told(ACCEPTED)]
+    assert row["attempts"] == [attempt_row(PUT_OFF), attempt_row(ACCEPTED)]
 
 
 @pytest.mark.parametrize(
     "there",
     [
-        encode(a_claimed_job(**NEWER)) | HELD,
+        encode(a_claimed_job(**NEWER)) | CLAIM_FIELDS,
         encode(a_job(state=State.CANCELLED, version=4)),
         encode(a_job(state=State.SENT, version=4)),
         encode(a_job(state=State.FAILED, version=4)),
@@ -314,7 +316,7 @@ async def test_a_late_250_changes_nothing_else(
 ) -> None:
     jobs.insert_one(there)
 
-    sent = concluded(a_claimed_job().sent(ACCEPTED))
+    sent = make_conclusion(a_claimed_job().sent(ACCEPTED))
     assert list(await outcomes.conclude([sent])) == [sent]
 
     assert list(jobs.find()) == [there]

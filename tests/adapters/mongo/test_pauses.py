@@ -20,20 +20,20 @@ async def test_a_pause_is_seen_by_everybody_until_it_ends(
 ) -> None:
     ours, theirs = MongoPauses(mongo=mongo), MongoPauses(mongo=another_mongo)
 
-    noted = await ours.note(PAUSE)
+    noted = await ours.save(PAUSE)
     seen = await theirs.get()
-    ended = await theirs.end()
+    ended = await theirs.delete()
 
     assert noted == seen == ended == PAUSE
     assert await ours.get() is None
-    assert await ours.end() is None
+    assert await ours.delete() is None
 
 
 async def test_a_second_pause_has_the_last_word_and_the_first_begin(mongo: Mongo) -> None:
     pauses = MongoPauses(mongo=mongo)
-    await pauses.note(PAUSE)
+    await pauses.save(PAUSE)
 
-    noted = await pauses.note(Pause(by="bob", reason="still", start_time=NOW + timedelta(hours=1)))
+    noted = await pauses.save(Pause(by="bob", reason="still", start_time=NOW + timedelta(hours=1)))
 
     assert noted == replace(PAUSE, by="bob", reason="still")
 

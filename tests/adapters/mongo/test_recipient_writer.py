@@ -15,7 +15,7 @@ from gcsched.adapters.mongo.recipients import MongoPersonalData
 from gcsched.errors import StoreUnavailable
 from tests.support.builders import NOW, a_job
 from tests.support.clocks import DAY
-from tests.support.poisons import VALUES, forbidden
+from tests.support.poisons import VALUES, forbid_changes
 from tests.support.rows import Row
 
 WITHOUT_SAVES = {"saves": 0, "other_saves": 0}
@@ -30,7 +30,7 @@ ADA = {
 }
 
 
-def found(raw: Database[Row]) -> list[Row]:
+def read_recipients(raw: Database[Row]) -> list[Row]:
     """Give all but which saves were counted."""
     return list(raw["recipients"].find({}, WITHOUT_SAVES))
 
@@ -43,7 +43,7 @@ def recipients(mongo: Mongo) -> MongoRecipients:
 async def test_a_new_employee_is_kept(recipients: MongoRecipients, raw: Database[Row]) -> None:
     await recipients.save([a_job()])
 
-    assert found(raw) == [ADA]
+    assert read_recipients(raw) == [ADA]
 
 
 async def test_the_latest_name_and_address_count_and_every_job_is_counted(
@@ -52,9 +52,11 @@ async def test_the_latest_name_and_address_count_and_every_job_is_counted(
     await recipients.save([a_job()])
 
     married = {"name": "Ada King", "email": "King@example.org"}
-    await recipients.save([a_job(create_time=NOW + DAY), a_job(create_time=NOW + 2 * DAY, **married)])
+    await recipients.save(
+        [a_job(create_time=NOW + DAY), a_job(create_time=NOW + 2 * DAY, **married)]
+    )
 
-    assert found(raw) == [
+    assert read_recipients(raw) == [
         ADA | married | {"folded": "king@example.org", "last_seen": NOW + 2 * DAY, "accepted": 3}
     ]
 
@@ -145,7 +147,7 @@ async def test_a_recipient_that_is_spoilt_costs_no_other(
     assert good == ADA | {"_id": "good"}
     assert raw["recipients"].count_documents({"email": "ada@example.org"}) == len(VALUES) + 1
     for kind in VALUES:
-        assert await MongoPersonalData(mongo=recipients.mongo).recipient(kind)
+        assert await MongoPersonalData(mongo=recipients.mongo).find_recipient(kind)
 
 
 async def test_a_recipient_that_cannot_be_changed_is_left_out_and_named_by_the_job(
@@ -153,7 +155,7 @@ async def test_a_recipient_that_cannot_be_changed_is_left_out_and_named_by_the_j
 ) -> None:
     raw["recipients"].insert_one({"_id": "full"})
 
-    with forbidden(raw["recipients"], "full"), capture_logs() as logs:
+    with forbid_changes(raw["recipients"], "full"), capture_logs() as logs:
         await recipients.save([a_job(id="job-2", empid="full"), a_job(empid="E1")])
 
     assert raw["recipients"].find_one({"_id": "E1"}, WITHOUT_SAVES) == ADA

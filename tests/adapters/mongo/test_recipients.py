@@ -11,15 +11,15 @@ from gcsched.adapters.mongo.codec import decode, encode
 from gcsched.adapters.mongo.connection import Mongo
 from gcsched.adapters.mongo.recipient_writer import MongoRecipients
 from gcsched.adapters.mongo.recipients import MongoPersonalData
-from gcsched.domain.job import FINAL, Job, State
+from gcsched.domain.job import FINAL_STATES, Job, State
 from gcsched.domain.recipient import Recipient
 from gcsched.domain.smtp_reply import Kind
-from gcsched.usecases.ports import Erased
+from gcsched.usecases.ports import ErasedBatch
 from tests.support.builders import NOW, a_job, an_attempt
-from tests.support.profile import profiled, stages
+from tests.support.mongo_profile import profile_commands, stages
 from tests.support.rows import Row
 
-NOT_FINAL = sorted(set(State) - FINAL)
+NOT_FINAL = sorted(set(State) - FINAL_STATES)
 
 
 @pytest.fixture
@@ -49,10 +49,15 @@ def a_failed_job(**others: Any) -> Job:
 async def test_user_details_come_back_whole(mongo: Mongo, personal: MongoPersonalData) -> None:
     await MongoRecipients(mongo=mongo).save([a_job(), a_job()])
 
-    assert await personal.recipient("E1") == Recipient(
-        empid="E1", name="Ada", email="ada@example.org", first_seen_time=NOW, last_seen_time=NOW, accepted_count=2
+    assert await personal.find_recipient("E1") == Recipient(
+        empid="E1",
+        name="Ada",
+        email="ada@example.org",
+        first_seen_time=NOW,
+        last_seen_time=NOW,
+        accepted_count=2,
     )
-    assert await personal.recipient("E2") is None
+    assert await personal.find_recipient("E2") is None
 
 
 async def test_user_details_are_deleted(
@@ -60,8 +65,8 @@ async def test_user_details_are_deleted(
 ) -> None:
     await MongoRecipients(mongo=mongo).save([a_job(), a_job(empid="E2")])
 
-    await personal.remove("E1")
-    await personal.remove("E1")
+    await personal.delete_recipient("E1")
+    await personal.delete_recipient("E1")
 
     assert [row["_id"] for row in raw["recipients"].find()] == ["E2"]
 
@@ -72,12 +77,12 @@ async def test_an_erased_job_keeps_its_state_its_times_and_its_kind_of_end(
     before = encode(a_failed_job()) | {"delete_after": NOW + timedelta(days=36500)}
     jobs.insert_one(before)
 
-    erased = await personal.erase("E1", after="", most=10, now=NOW)
+    erased = await personal.erase_jobs("E1", after="", most=10, now=NOW)
 
     [row] = jobs.find()
     [attempt] = before["attempts"]
     removed = {"variables", "labels", "reply_to", "released_key"}
-    assert erased == Erased(jobs=1, missed=0, last=None)
+    assert erased == ErasedBatch(jobs=1, skipped=0, last=None)
     assert row == {name: value for name, value in before.items() if name not in removed} | {
         "name": "",
         "email": "",
@@ -91,14 +96,14 @@ async def test_an_erased_job_keeps_its_state_its_times_and_its_kind_of_end(
     assert decode(row).is_erased
 
 
-@pytest.mark.parametrize("state", sorted(FINAL))
+@pytest.mark.parametrize("state", sorted(FINAL_STATES))
 async def test_whatever_has_ended_is_erased(
     personal: MongoPersonalData, jobs: Collection[Row], state: State
 ) -> None:
     jobs.insert_one(encode(a_failed_job(state=state)))
 
-    assert (await personal.erase("E1", after="", most=10, now=NOW)).jobs == 1
-    assert await personal.unfinished("E1") == 0
+    assert (await personal.erase_jobs("E1", after="", most=10, now=NOW)).jobs == 1
+    assert await personal.count_unfinished("E1") == 0
 
 
 @pytest.mark.parametrize("state", NOT_FINAL)
@@ -108,8 +113,8 @@ async def test_whatever_has_not_ended_is_left_alone_and_counted(
     before = encode(a_failed_job(state=state))
     jobs.insert_one(before)
 
-    assert (await personal.erase("E1", after="", most=10, now=NOW)).jobs == 0
-    assert await personal.unfinished("E1") == 1
+    assert (await personal.erase_jobs("E1", after="", most=10, now=NOW)).jobs == 0
+    assert await personal.count_unfinished("E1") == 1
     assert list(jobs.find()) == [before]
 
 
@@ -117,9 +122,9 @@ async def test_others_are_left_alone(personal: MongoPersonalData, jobs: Collecti
     before = encode(a_failed_job(empid="E2"))
     jobs.insert_one(before)
 
-    await personal.erase("E1", after="", most=10, now=NOW)
+    await personal.erase_jobs("E1", after="", most=10, now=NOW)
 
-    assert await personal.unfinished("E1") == 0
+    assert await personal.count_unfinished("E1") == 0
     assert list(jobs.find()) == [before]
 
 
@@ -128,13 +133,13 @@ async def test_batches_follow_each_other_and_what_is_erased_is_not_erased_again(
 ) -> None:
     jobs.insert_many([encode(a_failed_job(id=f"job-{number}")) for number in range(5)])
 
-    first = await personal.erase("E1", after="", most=3, now=NOW)
-    second = await personal.erase("E1", after="job-2", most=3, now=NOW)
-    again = await personal.erase("E1", after="", most=3, now=NOW)
+    first = await personal.erase_jobs("E1", after="", most=3, now=NOW)
+    second = await personal.erase_jobs("E1", after="job-2", most=3, now=NOW)
+    again = await personal.erase_jobs("E1", after="", most=3, now=NOW)
 
-    assert first == Erased(jobs=3, missed=0, last="job-2")
-    assert second == Erased(jobs=2, missed=0, last=None)
-    assert again == Erased(jobs=0, missed=0, last=None)
+    assert first == ErasedBatch(jobs=3, skipped=0, last="job-2")
+    assert second == ErasedBatch(jobs=2, skipped=0, last=None)
+    assert again == ErasedBatch(jobs=0, skipped=0, last=None)
     assert {row["version"] for row in jobs.find()} == {4}
 
 
@@ -146,7 +151,7 @@ async def test_a_job_that_cannot_be_read_is_erased_all_the_same(
 ) -> None:
     jobs.insert_one(encode(a_failed_job()) | damage)
 
-    assert (await personal.erase("E1", after="", most=10, now=NOW)).jobs == 1
+    assert (await personal.erase_jobs("E1", after="", most=10, now=NOW)).jobs == 1
 
     [row] = jobs.find()
     assert (row["name"], row["email"], row["message"]) == ("", "", "")
@@ -162,10 +167,10 @@ async def test_it_looks_only_at_the_jobs_of_that_employee(
 
     async def forget(mongo: Mongo) -> None:
         personal = MongoPersonalData(mongo=mongo)
-        assert await personal.unfinished("E1") == 0
-        assert (await personal.erase("E1", after="", most=500, now=NOW)).jobs == 20
+        assert await personal.count_unfinished("E1") == 0
+        assert (await personal.erase_jobs("E1", after="", most=500, now=NOW)).jobs == 20
 
-    profile = await profiled(mongo, raw, forget)
+    profile = await profile_commands(mongo, raw, forget)
 
     assert len(profile) >= 3
     assert all(each["docsExamined"] <= 20 and each["keysExamined"] <= 21 for each in profile)

@@ -147,14 +147,14 @@ async def test_the_daily_queue_knows_what_a_run_has_left(
 ) -> None:
     jobs.insert_one(encode(a_job(state=state, due_time=due)))
 
-    assert await runs.is_queued(until=NOW) is left
+    assert await runs.has_queued(until=NOW) is left
 
 
 async def test_of_all_replicas_one_sweeps_in_a_window(
     replicas: list[MongoRuns], raw: Database[Row]
 ) -> None:
     async def sweepers(now: Any) -> int:
-        asking = [each.sweep_is_new(within=WINDOW, now=now) for each in replicas]
+        asking = [each.begin_sweep(within=WINDOW, now=now) for each in replicas]
         return sum(await asyncio.gather(*asking))
 
     assert await sweepers(NOW) == 1
@@ -168,5 +168,5 @@ async def test_a_sweep_that_is_noted_in_the_future_keeps_nobody_from_sweeping(
 ) -> None:
     raw["runs"].insert_one({"_id": "sweep", "started": NOW + timedelta(hours=1)})
 
-    assert await runs.sweep_is_new(within=WINDOW, now=NOW)
-    assert not await runs.sweep_is_new(within=WINDOW, now=NOW + SECOND)
+    assert await runs.begin_sweep(within=WINDOW, now=NOW)
+    assert not await runs.begin_sweep(within=WINDOW, now=NOW + SECOND)

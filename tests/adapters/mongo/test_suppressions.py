@@ -36,13 +36,15 @@ async def test_a_suppression_is_kept_under_its_address(
 async def test_those_that_are_blocked_are_found_among_many_and_come_back_whole(
     suppressions: MongoSuppressions,
 ) -> None:
-    ada, bob = (a_suppression(address=f"{n}@example.org", expire_time=LASTING) for n in ("ada", "bob"))
+    ada, bob = (
+        a_suppression(address=f"{n}@example.org", expire_time=LASTING) for n in ("ada", "bob")
+    )
     await suppressions.add([ada, bob])
 
-    found = await suppressions.among({"ada@example.org", "eve@example.org"}, now=NOW)
+    found = await suppressions.find_active({"ada@example.org", "eve@example.org"}, now=NOW)
 
     assert found == {"ada@example.org": ada}
-    assert await suppressions.among([], now=NOW) == {}
+    assert await suppressions.find_active([], now=NOW) == {}
 
 
 async def test_a_refusal_of_one_spelling_blocks_the_others(suppressions: MongoSuppressions) -> None:
@@ -51,7 +53,7 @@ async def test_a_refusal_of_one_spelling_blocks_the_others(suppressions: MongoSu
     await suppressions.add([refused])
 
     spellings = ["ada@example.org", "ADA@example.org"]
-    assert await suppressions.among(spellings, now=NOW) == dict.fromkeys(spellings, refused)
+    assert await suppressions.find_active(spellings, now=NOW) == dict.fromkeys(spellings, refused)
 
 
 async def test_what_is_over_blocks_nobody_though_it_is_still_there(
@@ -59,8 +61,8 @@ async def test_what_is_over_blocks_nobody_though_it_is_still_there(
 ) -> None:
     await suppressions.add([a_suppression(expire_time=LASTING)])
 
-    assert await suppressions.among(["ada@example.org"], now=LASTING - DAY)
-    assert not await suppressions.among(["ada@example.org"], now=LASTING)
+    assert await suppressions.find_active(["ada@example.org"], now=LASTING - DAY)
+    assert not await suppressions.find_active(["ada@example.org"], now=LASTING)
 
 
 async def test_keeping_one_again_changes_nothing(
@@ -110,8 +112,8 @@ async def test_pages_are_alphabetical_and_without_what_is_over(
     over = a_suppression(address="amy@example.org", expire_time=LASTING - DAY)
     await suppressions.add([over])
 
-    first = await suppressions.page("", most=3, now=LASTING - DAY)
-    second = await suppressions.page(first[-1].address, most=3, now=LASTING - DAY)
+    first = await suppressions.read_page("", most=3, now=LASTING - DAY)
+    second = await suppressions.read_page(first[-1].address, most=3, now=LASTING - DAY)
 
     assert [each.address.partition("@")[0] for each in first] == ["Ada", "Cat", "bob"]
     assert [each.address.partition("@")[0] for each in second] == ["dan", "eve"]
@@ -122,15 +124,17 @@ async def test_an_address_that_is_blocked_by_hand_is_kept_as_it_was_said(
 ) -> None:
     wanted = a_suppression(job_id="", reason="$since asked by Ada", expire_time=LASTING)
 
-    assert await suppressions.block(wanted) == wanted
-    assert await suppressions.among([wanted.address], now=NOW) == {wanted.address: wanted}
+    assert await suppressions.add_one(wanted) == wanted
+    assert await suppressions.find_active([wanted.address], now=NOW) == {wanted.address: wanted}
 
 
 async def test_blocking_again_changes_all_but_since_when(suppressions: MongoSuppressions) -> None:
     await suppressions.add([a_suppression(expire_time=LASTING)])
-    wanted = a_suppression(job_id="", reason="asked by Ada", create_time=NOW + DAY, expire_time=LASTING + DAY)
+    wanted = a_suppression(
+        job_id="", reason="asked by Ada", create_time=NOW + DAY, expire_time=LASTING + DAY
+    )
 
-    blocked = await suppressions.block(wanted)
+    blocked = await suppressions.add_one(wanted)
 
     assert blocked == replace(wanted, create_time=NOW)
 
@@ -139,7 +143,7 @@ async def test_what_was_over_is_blocked_anew(suppressions: MongoSuppressions) ->
     await suppressions.add([a_suppression(expire_time=LASTING)])
     wanted = a_suppression(create_time=LASTING + DAY, expire_time=LASTING + 2 * DAY)
 
-    assert await suppressions.block(wanted) == wanted
+    assert await suppressions.add_one(wanted) == wanted
 
 
 async def test_two_who_block_the_same_address_at_once_leave_one(
@@ -147,7 +151,7 @@ async def test_two_who_block_the_same_address_at_once_leave_one(
 ) -> None:
     replicas = [suppressions, MongoSuppressions(mongo=another_mongo)] * 10
 
-    await asyncio.gather(*[each.block(a_suppression(expire_time=LASTING)) for each in replicas])
+    await asyncio.gather(*[each.add_one(a_suppression(expire_time=LASTING)) for each in replicas])
 
     assert raw["suppressions"].count_documents({}) == 1
 
@@ -158,15 +162,15 @@ async def test_a_freed_address_is_told_as_it_was(
     blocked = a_suppression(expire_time=LASTING)
     await suppressions.add([blocked])
 
-    assert await suppressions.free(blocked.address, now=NOW) == blocked
-    assert await suppressions.free(blocked.address, now=NOW) is None
+    assert await suppressions.remove(blocked.address, now=NOW) == blocked
+    assert await suppressions.remove(blocked.address, now=NOW) is None
     assert raw["suppressions"].count_documents({}) == 0
 
 
 async def test_what_is_over_is_not_there_to_be_freed(suppressions: MongoSuppressions) -> None:
     await suppressions.add([a_suppression(expire_time=LASTING)])
 
-    assert await suppressions.free("ada@example.org", now=LASTING) is None
+    assert await suppressions.remove("ada@example.org", now=LASTING) is None
 
 
 async def test_a_suppression_is_deleted_when_it_is_over(
@@ -186,8 +190,8 @@ async def test_of_a_list_that_was_imported_address_and_time_suffice(
 ) -> None:
     raw["suppressions"].insert_one({"_id": "ada@example.org", "until": LASTING, "job_id": 7})
 
-    found = await suppressions.among(["ada@example.org"], now=NOW)
-    page = await suppressions.page("", most=10, now=NOW)
+    found = await suppressions.find_active(["ada@example.org"], now=NOW)
+    page = await suppressions.read_page("", most=10, now=NOW)
 
     unknown = datetime(1970, 1, 1, tzinfo=UTC)
     assert list(found.values()) == page

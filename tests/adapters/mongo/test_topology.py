@@ -12,16 +12,16 @@ from structlog.testing import capture_logs
 
 from gcsched.adapters.mongo.connection import open_mongo
 from gcsched.adapters.mongo.topology import (
-    INITIATE,
+    NEVER_INITIATED,
     UNCONFIGURED,
-    Kind,
-    Looks,
-    kind_of,
-    kind_of_seeds,
+    DeploymentCheck,
+    DeploymentKind,
+    classify_host,
+    classify_hosts,
 )
 from gcsched.errors import SettingsProblems, StoreRefused, StoreUnavailable
 from tests.support.ports import free_port
-from tests.support.stores import BareMongod, OwnServer, owned
+from tests.support.stores import BareMongod, OwnServer, run_own
 
 SET = {"setName": "rs0", "isWritablePrimary": True}
 MONGOS = {"msg": "isdbgrid", "isWritablePrimary": True}
@@ -37,51 +37,51 @@ FORMS = {
 @pytest.mark.parametrize(
     ("hello", "kind"),
     [
-        (SET, Kind.KEEPS),
-        ({"setName": "rs0", "secondary": True}, Kind.KEEPS),
-        (MONGOS, Kind.KEEPS),
-        (ALONE, Kind.STANDALONE),
-        (NOT_INITIATED, Kind.UNCONFIGURED),
-        ({}, Kind.STANDALONE),
+        (SET, DeploymentKind.REPLICATED),
+        ({"setName": "rs0", "secondary": True}, DeploymentKind.REPLICATED),
+        (MONGOS, DeploymentKind.REPLICATED),
+        (ALONE, DeploymentKind.STANDALONE),
+        (NOT_INITIATED, DeploymentKind.UNCONFIGURED),
+        ({}, DeploymentKind.STANDALONE),
     ],
 )
-def test_an_answer_tells_the_kind(hello: Mapping[str, Any], kind: Kind) -> None:
-    assert kind_of(hello) is kind
+def test_an_answer_tells_the_kind(hello: Mapping[str, Any], kind: DeploymentKind) -> None:
+    assert classify_host(hello) is kind
 
 
 def test_one_host_of_several_that_stands_alone_for_a_while_refuses_nothing() -> None:
     away = ConnectionError()
-    assert kind_of_seeds([ALONE, away]) is None
-    assert kind_of_seeds([ALONE, SET]) is Kind.KEEPS
-    assert kind_of_seeds([away, NOT_INITIATED]) is Kind.UNCONFIGURED
-    assert kind_of_seeds([ALONE, NOT_INITIATED]) is Kind.UNCONFIGURED
-    assert kind_of_seeds([SET, NOT_INITIATED]) is Kind.KEEPS
-    assert kind_of_seeds([NOT_INITIATED, NOT_INITIATED]) is Kind.UNINITIATED
-    assert kind_of_seeds([ALONE, ALONE]) is Kind.STANDALONE
-    assert kind_of_seeds([away]) is None
-    assert kind_of_seeds([]) is None
+    assert classify_hosts([ALONE, away]) is None
+    assert classify_hosts([ALONE, SET]) is DeploymentKind.REPLICATED
+    assert classify_hosts([away, NOT_INITIATED]) is DeploymentKind.UNCONFIGURED
+    assert classify_hosts([ALONE, NOT_INITIATED]) is DeploymentKind.UNCONFIGURED
+    assert classify_hosts([SET, NOT_INITIATED]) is DeploymentKind.REPLICATED
+    assert classify_hosts([NOT_INITIATED, NOT_INITIATED]) is DeploymentKind.UNINITIATED
+    assert classify_hosts([ALONE, ALONE]) is DeploymentKind.STANDALONE
+    assert classify_hosts([away]) is None
+    assert classify_hosts([]) is None
 
 
 def test_a_set_is_called_uninitiated_only_when_two_looks_in_a_row_say_so() -> None:
-    looks = Looks()
+    looks = DeploymentCheck()
 
-    def look(kind: Kind | None) -> str | None:
-        looks.begin()
-        return looks.words(kind)
+    def check(kind: DeploymentKind | None) -> str | None:
+        looks.start()
+        return looks.describe(kind)
 
-    assert look(Kind.UNINITIATED) == UNCONFIGURED
-    assert look(Kind.UNCONFIGURED) == UNCONFIGURED
-    assert look(Kind.UNINITIATED) == UNCONFIGURED
-    looks.begin()  # no answer
-    assert look(Kind.UNINITIATED) == UNCONFIGURED
-    assert look(Kind.UNINITIATED) == INITIATE
-    assert look(Kind.KEEPS) is None
-    assert look(Kind.UNINITIATED) == UNCONFIGURED
+    assert check(DeploymentKind.UNINITIATED) == UNCONFIGURED
+    assert check(DeploymentKind.UNCONFIGURED) == UNCONFIGURED
+    assert check(DeploymentKind.UNINITIATED) == UNCONFIGURED
+    looks.start()  # no answer
+    assert check(DeploymentKind.UNINITIATED) == UNCONFIGURED
+    assert check(DeploymentKind.UNINITIATED) == NEVER_INITIATED
+    assert check(DeploymentKind.REPLICATED) is None
+    assert check(DeploymentKind.UNINITIATED) == UNCONFIGURED
 
 
 @asynccontextmanager
 async def a_mongod(folder: Path, *, standalone: bool) -> AsyncIterator[OwnServer]:
-    async with owned(BareMongod(folder / "mongod", standalone=standalone)) as server:
+    async with run_own(BareMongod(folder / "mongod", standalone=standalone)) as server:
         yield server
 
 
@@ -90,7 +90,7 @@ async def test_a_standalone_mongod_is_refused_unless_that_is_allowed(tmp_path: P
         for form in FORMS.values():
             async with open_mongo(f"mongodb://127.0.0.1:{server.port}/{form}") as mongo:
                 with pytest.raises(SettingsProblems) as refused:
-                    await mongo.check_kind()
+                    await mongo.check_deployment()
             (sentence,) = refused.value.sentences
             assert sentence.startswith("GCSCHED_MONGO_URI cannot be used: it is a standalone")
             for what in ("--replSet rs0", "rs.initiate()", "GCSCHED_ALLOW_STANDALONE=1"):
@@ -98,15 +98,15 @@ async def test_a_standalone_mongod_is_refused_unless_that_is_allowed(tmp_path: P
 
         uri = f"mongodb://127.0.0.1:{server.port}/{FORMS['plain']}"
         with capture_logs() as logs:
-            async with open_mongo(uri, may_be_standalone=True) as mongo:
-                await mongo.check_kind()
+            async with open_mongo(uri, allow_standalone=True) as mongo:
+                await mongo.check_deployment()
                 await mongo.ping()
         assert [line["event"] for line in logs] == ["standalone MongoDB allowed"]
 
         of_a_set = f"mongodb://127.0.0.1:{server.port}/{FORMS['of a set']}"
-        async with open_mongo(of_a_set, may_be_standalone=True) as mongo:
+        async with open_mongo(of_a_set, allow_standalone=True) as mongo:
             with pytest.raises(StoreUnavailable) as waits:
-                await mongo.check_kind()
+                await mongo.check_deployment()
         assert "leave replicaSet out" in waits.value.why
 
 
@@ -125,9 +125,9 @@ async def test_a_set_that_was_never_initiated_is_waited_for_and_told(tmp_path: P
         for form in FORMS.values():
             async with open_mongo(f"mongodb://127.0.0.1:{server.port}/{form}") as mongo:
                 with pytest.raises(StoreUnavailable) as first:
-                    await mongo.check_kind()
+                    await mongo.check_deployment()
                 with pytest.raises(StoreUnavailable) as waits:
-                    await mongo.check_kind()
+                    await mongo.check_deployment()
             assert first.value.why == UNCONFIGURED
             assert "rs.initiate()" in waits.value.why
 
@@ -136,7 +136,7 @@ async def test_a_set_that_was_never_initiated_is_waited_for_and_told(tmp_path: P
         async with open_mongo(of_two) as mongo:
             for _ in range(2):
                 with pytest.raises(StoreUnavailable) as partly:
-                    await mongo.check_kind()
+                    await mongo.check_deployment()
         assert partly.value.why == UNCONFIGURED
 
         direct = f"mongodb://127.0.0.1:{server.port}/?directConnection=true"
@@ -146,10 +146,10 @@ async def test_a_set_that_was_never_initiated_is_waited_for_and_told(tmp_path: P
                 name = operator.admin.command("getCmdLineOpts")["parsed"]["replication"]["replSet"]
                 config = {"_id": name, "members": members}
                 await asyncio.to_thread(operator.admin.command, "replSetInitiate", config)
-            await mongo.check_kind()
+            await mongo.check_deployment()
 
 
 async def test_a_replica_set_is_taken(mongo_uri: str) -> None:
     async with open_mongo(mongo_uri) as mongo:
-        await mongo.check_kind()
+        await mongo.check_deployment()
         await mongo.ping()

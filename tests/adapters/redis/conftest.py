@@ -4,16 +4,16 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from gcsched.adapters.redis.arq import ArqBell
-from tests.support.arq_pools import Heard, bell_at
+from gcsched.adapters.redis.arq import ArqWakeUpQueue
+from tests.support.arq_pools import ReceivedWakeUps, wake_ups_at
 
 
 @pytest.fixture
-async def bell(redis_url: str) -> AsyncIterator[ArqBell]:
-    async with bell_at(redis_url) as bell:
+async def wake_ups(redis_url: str) -> AsyncIterator[ArqWakeUpQueue]:
+    async with wake_ups_at(redis_url) as bell:
         yield bell
 
 
 @pytest.fixture
-def heard() -> Heard:
-    return Heard()
+def received() -> ReceivedWakeUps:
+    return ReceivedWakeUps()

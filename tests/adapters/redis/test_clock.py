@@ -7,9 +7,9 @@ import pytest
 from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
-from gcsched.adapters.redis.clock import RedisClockWatch
+from gcsched.adapters.redis.clock import RedisClockCheck
 from gcsched.adapters.redis.connection import open_pool
-from gcsched.errors import BellUnavailable
+from gcsched.errors import RedisUnavailable
 from tests.support.background import in_background
 from tests.support.wait import until
 
@@ -35,7 +35,7 @@ async def test_a_difference_is_told_with_its_size_and_told_again_only_when_it_ch
     redis: Redis,
 ) -> None:
     local = LocalClock()
-    watch = RedisClockWatch(redis=redis, now=local)
+    watch = RedisClockCheck(redis=redis, now=local)
 
     with capture_logs() as logs:
         await watch.measure()
@@ -51,9 +51,9 @@ async def test_a_difference_is_told_with_its_size_and_told_again_only_when_it_ch
 
 
 async def test_it_is_watched_again_and_again(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gcsched.adapters.redis.clock.EVERY_SECONDS", 0.01)
+    monkeypatch.setattr("gcsched.adapters.redis.clock.MEASURE_INTERVAL_SECONDS", 0.01)
     local = LocalClock()
-    watch = RedisClockWatch(redis=redis, now=local)
+    watch = RedisClockCheck(redis=redis, now=local)
 
     with capture_logs() as logs:
         async with in_background(watch.run):
@@ -64,11 +64,11 @@ async def test_it_is_watched_again_and_again(redis: Redis, monkeypatch: pytest.M
 async def test_a_redis_that_is_away_is_asked_again(
     unused_tcp_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gcsched.adapters.redis.clock.EVERY_SECONDS", 0.01)
+    monkeypatch.setattr("gcsched.adapters.redis.clock.MEASURE_INTERVAL_SECONDS", 0.01)
     client = Redis(connection_pool=open_pool(f"redis://127.0.0.1:{unused_tcp_port}"))
-    watch = RedisClockWatch(redis=client, now=LocalClock())
+    watch = RedisClockCheck(redis=client, now=LocalClock())
 
-    with pytest.raises(BellUnavailable):
+    with pytest.raises(RedisUnavailable):
         await watch.measure()
     async with in_background(watch.run):
         pass

@@ -6,7 +6,7 @@ import pytest
 
 
 @pytest.fixture(autouse=True)
-def nothing_fails_behind_our_back(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+def no_failed_callbacks(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     """See that no callback failed: asyncio only logs it."""
     yield
     assert [r for r in caplog.get_records("call") if r.name == "asyncio"] == []

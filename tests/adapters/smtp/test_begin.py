@@ -7,7 +7,7 @@ import pytest
 from gcsched.adapters.smtp.session import Stale
 from gcsched.domain import permit
 from gcsched.domain.smtp_reply import Broken, Stage, Withheld
-from tests.support.mails import Permit, refuse
+from tests.support.mails import GrantPermit, refuse_permit
 from tests.support.relay.client import a_session, send
 from tests.support.relay.server import (
     Action,
@@ -24,7 +24,7 @@ async def test_without_a_permit_nothing_is_transmitted() -> None:
     async with Relay() as relay:
         session = await a_session(relay)
 
-        outcome = await send(session, begin=refuse)
+        outcome = await send(session, begin=refuse_permit)
 
         assert isinstance(outcome, Withheld)
         assert not session.is_alive
@@ -36,7 +36,7 @@ async def test_a_permit_that_ran_out_is_no_permit() -> None:
     async with Relay() as relay:
         session = await a_session(relay)
 
-        outcome = await send(session, begin=Permit(seconds=-0.001))
+        outcome = await send(session, begin=GrantPermit(seconds=-0.001))
 
         assert isinstance(outcome, Withheld)
         await until(lambda: not relay.open)
@@ -65,7 +65,7 @@ async def test_a_hang_up_while_the_permit_is_awaited_is_not_uncertain() -> None:
         async def slow() -> permit.Permit:
             relay.drop_all()
             await until(lambda: not session.is_alive)
-            return await Permit()()
+            return await GrantPermit()()
 
         outcome = await send(session, begin=slow)
 
@@ -101,7 +101,7 @@ async def test_cancelled_after_the_body_began_the_session_is_closed_and_the_mail
     async with Relay() as relay, asyncio.TaskGroup() as tasks:
         relay.script(At.BODY, Hang(asyncio.Event()))
         session = await a_session(relay)
-        begin = Permit()
+        begin = GrantPermit()
         sending = tasks.create_task(send(session, begin=begin))
         await until(lambda: relay.ledger)
 
@@ -109,7 +109,7 @@ async def test_cancelled_after_the_body_began_the_session_is_closed_and_the_mail
         await asyncio.wait([sending])
 
         assert sending.cancelled()
-        assert (begin.asked, session.is_alive) == (1, False)
+        assert (begin.calls, session.is_alive) == (1, False)
 
 
 @pytest.mark.parametrize("action", [Drop(), Answer(421, "4.4.2 idle too long")])
@@ -119,12 +119,12 @@ async def test_a_kept_session_that_was_dead_says_so_and_a_fresh_one_does_not(
     async with Relay() as relay:
         relay.script(At.MAIL, action, nth=2)
         relay.script(At.MAIL, action, nth=3)
-        kept, begin = await a_session(relay), Permit()
+        kept, begin = await a_session(relay), GrantPermit()
         await send(kept)
 
         assert await send(kept, begin=begin) == Stale()
         assert not isinstance(await send(await a_session(relay), begin=begin), Stale)
-        assert begin.asked == 0
+        assert begin.calls == 0
 
 
 async def test_a_failed_rset_makes_a_session_stale() -> None:

@@ -5,23 +5,23 @@ from datetime import timedelta
 
 import pytest
 
-from gcsched.adapters.smtp.options import Limits, RelaySettings, Security
-from gcsched.adapters.smtp.pool import Pool
-from gcsched.domain.relay_health import Checked
+from gcsched.adapters.smtp.pool import SmtpSessionPool
+from gcsched.adapters.smtp.session_options import RelaySettings, Security, Timeouts
+from gcsched.domain.relay_health import CheckResult
 from gcsched.domain.smtp_reply import Answered, Broken, Stage
 from tests.support.ports import free_port
 from tests.support.relay.client import ACCEPTED, a_pool, deliver
 from tests.support.relay.server import Action, Answer, At, Drop, Hang, Raw, Relay
 from tests.support.wait import until
 
-WELL = Checked()
-NOT_ASKED = None
-SOON = Limits(check=timedelta(seconds=0.2))
+HEALTHY = CheckResult()
+NOT_CHECKED = None
+SOON = Timeouts(check=timedelta(seconds=0.2))
 
 
-def stage_and_words(checked: Checked | None) -> tuple[Stage, str]:
+def describe_problem(checked: CheckResult | None) -> tuple[Stage, str]:
     assert checked is not None
-    match checked.trouble:
+    match checked.failure:
         case Answered(reply):
             return reply.stage, f"{reply.code} {reply.text}"
         case Broken(stage, reason):
@@ -34,33 +34,33 @@ async def test_a_session_that_stands_is_kept_for_the_first_mail(security: str) -
     async with Relay(security=security, users={"anna": "right"}) as relay:
         login = {"username": "anna", "password": lambda: "right"}
         async with a_pool(relay, login=login) as pool:
-            assert await pool.check() == WELL
-            said = [verb for _, verb in relay.heard]
+            assert await pool.check() == HEALTHY
+            said = [verb for _, verb in relay.commands]
             assert (pool.connections, pool.idle) == (1, 1)
 
             assert await deliver(pool) == Answered(ACCEPTED)
 
         assert said[-2:] == ["AUTH", "NOOP"]
         assert {"MAIL", "RCPT", "DATA"}.isdisjoint(said)
-        assert (relay.sessions, relay.times("AUTH"), relay.violations) == (1, 1, [])
+        assert (relay.sessions, relay.count_commands("AUTH"), relay.violations) == (1, 1, [])
 
 
 async def test_an_idle_session_is_asked_before_a_new_one_is_opened() -> None:
     async with Relay() as relay, a_pool(relay) as pool:
         await deliver(pool)
 
-        assert [await pool.check(), await pool.check()] == [WELL, WELL]
+        assert [await pool.check(), await pool.check()] == [HEALTHY, HEALTHY]
 
-        assert (relay.sessions, relay.times("NOOP"), pool.idle) == (1, 2, 1)
+        assert (relay.sessions, relay.count_commands("NOOP"), pool.idle) == (1, 2, 1)
 
 
 async def test_idle_sessions_that_the_relay_closed_are_no_trouble() -> None:
     async with Relay() as relay, a_pool(relay) as pool:
         await pool.check()
-        relay.tell_all(b"421 4.4.2 idle for too long\r\n")
+        relay.send_to_all(b"421 4.4.2 idle for too long\r\n")
         relay.drop_all()
 
-        assert await pool.check() == WELL
+        assert await pool.check() == HEALTHY
         await until(lambda: pool.connections == 1)
         assert (relay.sessions, pool.idle) == (2, 1)
 
@@ -92,20 +92,20 @@ async def test_what_keeps_sessions_away_is_told_and_then_that_it_is_mended(
 ) -> None:
     async with Relay() as relay, a_pool(relay, SOON) as pool:
         relay.script(at, action)
-        found, told = stage_and_words(await pool.check())
+        found, told = describe_problem(await pool.check())
         assert found is stage
         assert words in told
 
-        relay.forgive()
-        assert await pool.check() == WELL
-        assert relay.times("MAIL") == 0
+        relay.clear_rules()
+        assert await pool.check() == HEALTHY
+        assert relay.count_commands("MAIL") == 0
 
 
 async def test_nothing_that_listens_and_no_such_host_are_told() -> None:
     for host, port in (("127.0.0.1", free_port()), ("no-such-host.invalid", 25)):
         relay = RelaySettings(host=host, port=port, security=Security.NONE)
-        async with Pool(relay=relay) as pool:
-            stage, words = stage_and_words(await pool.check())
+        async with SmtpSessionPool(relay=relay) as pool:
+            stage, words = describe_problem(await pool.check())
 
         assert stage is Stage.CONNECT
         assert words
@@ -116,7 +116,7 @@ async def test_a_certificate_of_another_is_told() -> None:
         Relay(security="starttls", certificate_for="other.test") as relay,
         a_pool(relay) as pool,
     ):
-        stage, words = stage_and_words(await pool.check())
+        stage, words = describe_problem(await pool.check())
 
     assert stage is Stage.TLS
     assert "certificate" in words
@@ -128,13 +128,13 @@ async def test_a_login_that_is_refused_is_told_and_another_password_noticed() ->
         login = {"username": "anna", "password": lambda: password[0]}
         async with a_pool(relay, login=login) as pool:
             assert not pool.has_new_login
-            stage, words = stage_and_words(await pool.check())
+            stage, words = describe_problem(await pool.check())
             assert (stage, pool.has_new_login) == (Stage.AUTH, False)
             assert words.startswith("535")
 
             password[0] = "right"
             assert pool.has_new_login
-            assert await pool.check() == WELL
+            assert await pool.check() == HEALTHY
             assert not pool.has_new_login
             assert "right" not in repr(pool)
 
@@ -146,22 +146,22 @@ async def test_while_a_mail_is_under_way_nothing_is_asked() -> None:
         mail = tasks.create_task(deliver(pool))
         await until(lambda: relay.bodies)
 
-        assert await pool.check() is NOT_ASKED
+        assert await pool.check() is NOT_CHECKED
 
         answer.set()
         assert await mail == Answered(ACCEPTED)
-        assert relay.times("NOOP") == 0
+        assert relay.count_commands("NOOP") == 0
 
 
 async def test_a_mail_that_needs_the_place_ends_the_check() -> None:
     async with Relay() as relay, a_pool(relay, sessions=1) as pool, asyncio.TaskGroup() as tasks:
         relay.script(At.CONNECT, Hang(), nth=1)
         check = tasks.create_task(pool.check())
-        await until(lambda: relay.acted)
+        await until(lambda: relay.applied_actions)
 
         assert await deliver(pool) == Answered(ACCEPTED)
 
-        assert await check is NOT_ASKED
+        assert await check is NOT_CHECKED
         assert relay.sessions == 2
 
 
@@ -170,13 +170,13 @@ async def test_beside_free_places_a_mail_and_a_check_do_not_meet() -> None:
         greet = asyncio.Event()
         relay.script(At.CONNECT, Hang(greet), nth=1)
         check = tasks.create_task(pool.check())
-        await until(lambda: relay.acted)
+        await until(lambda: relay.applied_actions)
 
         assert await deliver(pool) == Answered(ACCEPTED)
         assert not check.done()
 
         greet.set()
-        assert await check == WELL
+        assert await check == HEALTHY
         assert (relay.sessions, pool.idle) == (2, 2)
 
 
@@ -184,7 +184,7 @@ async def test_a_check_that_is_cancelled_leaves_no_connection() -> None:
     async with Relay() as relay, a_pool(relay) as pool:
         relay.script(At.CONNECT, Hang())
         check = asyncio.ensure_future(pool.check())
-        await until(lambda: relay.acted)
+        await until(lambda: relay.applied_actions)
 
         check.cancel()
         await asyncio.wait({check})

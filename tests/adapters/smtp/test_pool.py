@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gcsched.adapters.smtp.options import Limits
+from gcsched.adapters.smtp.session_options import Timeouts
 from gcsched.domain.smtp_reply import Answered
 from tests.support.relay.client import ACCEPTED, a_pool, deliver, deliver_many
 from tests.support.relay.server import At, Drop, Hang, Relay
@@ -51,10 +51,10 @@ async def test_an_idle_session_is_closed_with_quit() -> None:
     async with Relay() as relay, a_pool(relay, idle=NOW) as pool:
         await deliver(pool)
 
-        pool.sweep()
+        pool.close_expired()
 
         await until(lambda: not pool.connections and not relay.open)
-        assert relay.times("QUIT") == 1
+        assert relay.count_commands("QUIT") == 1
 
 
 async def test_a_session_that_was_idle_for_too_long_is_not_used_again() -> None:
@@ -73,7 +73,7 @@ async def test_the_sweep_runs_until_it_is_stopped() -> None:
             await until(lambda: not relay.open)
             stop.set()
 
-        assert relay.times("QUIT") == 1
+        assert relay.count_commands("QUIT") == 1
 
 
 @pytest.mark.parametrize(("keep", "most"), [({"mails": 10}, 10), ({"age": NOW}, 1)])
@@ -87,11 +87,11 @@ async def test_a_worn_session_leaves_and_never_counts_beside_its_successor(
         most_carried = max(Counter(kept.session for kept in relay.ledger).values())
         assert outcomes == [Answered(ACCEPTED)] * 40
         assert most_carried == most
-        assert (relay.most_open, relay.times("QUIT")) == (2, relay.sessions)
+        assert (relay.most_open, relay.count_commands("QUIT")) == (2, relay.sessions)
 
 
 async def test_a_session_that_takes_leave_keeps_its_place_until_it_is_gone() -> None:
-    limits = Limits(quit=timedelta(seconds=0.1))
+    limits = Timeouts(quit=timedelta(seconds=0.1))
     async with Relay() as relay, a_pool(relay, limits, sessions=1, mails=1) as pool:
         relay.script(At.QUIT, Hang())
 

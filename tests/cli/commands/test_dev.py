@@ -15,11 +15,11 @@ import psutil
 import pytest
 
 from gcsched import hosting
-from gcsched.app import Surroundings
+from gcsched.app import ProcessHooks
 from gcsched.cli.main import main
 from gcsched.dev.stores import mongod as mongod_module
 from gcsched.dev.stores.machine import Machine
-from tests.support.dev_program import DevProcess, dev, environ
+from tests.support.dev_program import DevProcess, clean_environment, run_dev
 
 ANY_PORT = ["--grpc", "127.0.0.1:0"]
 
@@ -29,7 +29,7 @@ linux_only = pytest.mark.skipif(sys.platform != "linux", reason="Linux alone pro
 @pytest.fixture(autouse=True)
 def not_hosted(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let nothing end this process, in which some of these tests run the command."""
-    monkeypatch.setattr(hosting, "hosted", lambda *_: nullcontext(Surroundings()))
+    monkeypatch.setattr(hosting, "hosted", lambda *_: nullcontext(ProcessHooks()))
 
 
 @pytest.fixture(scope="module")
@@ -44,16 +44,16 @@ def running(tmp_path_factory: pytest.TempPathFactory, templates: Path) -> Iterat
     """One that serves, for the tests that leave it as it is."""
     ignored = {"GCSCHED_MONGO_URI": "mongodb://nowhere/x", "GCSCHED_SMTP_PORT": "587"}
     environment = {**ignored, "GCSCHED_TEMPLATES_DIR": str(templates)}
-    with dev(tmp_path_factory.mktemp("dev"), environment=environment) as running:
+    with run_dev(tmp_path_factory.mktemp("dev"), environment=environment) as running:
         running.wait_ready()
         yield running
 
 
-def ended_at_once(*arguments: str, **ours: str) -> subprocess.CompletedProcess[str]:
+def run_dev_to_exit(*arguments: str, **ours: str) -> subprocess.CompletedProcess[str]:
     """Run `dev` where it must not come to serving."""
     return subprocess.run(
         [sys.executable, "-m", "gcsched", "dev", *ANY_PORT, *arguments],
-        env=environ(**ours),
+        env=clean_environment(**ours),
         capture_output=True,
         text=True,
         check=False,
@@ -63,7 +63,7 @@ def ended_at_once(*arguments: str, **ours: str) -> subprocess.CompletedProcess[s
 
 def test_the_demo_shows_three_mails_and_does_so_again_on_kept_data(tmp_path: Path) -> None:
     for run in (1, 2):
-        with dev(tmp_path, "--demo") as first:
+        with run_dev(tmp_path, "--demo") as first:
             first.wait_ready()
             served = time.monotonic()
             first.wait_for("caught a mail for ada@example.org: Interview on Friday")
@@ -85,18 +85,18 @@ def test_the_demo_shows_three_mails_and_does_so_again_on_kept_data(tmp_path: Pat
 def test_what_was_accepted_before_an_end_is_sent_after_the_next_start(
     tmp_path: Path, number: signal.Signals
 ) -> None:
-    with dev(tmp_path) as first:
+    with run_dev(tmp_path) as first:
         first.wait_ready()
         first.schedule(in_seconds=-1, message="Before")
         first.wait_for("caught a mail for ada@example.org: Before")
         first.schedule(in_seconds=2, message="After")
         children = first.children()
         first.signal(number)
-        assert first.ended() == (0 if number == signal.SIGINT else -signal.SIGKILL)
+        assert first.wait_for_exit() == (0 if number == signal.SIGINT else -signal.SIGKILL)
         _, alive = psutil.wait_procs(children, timeout=5)
         assert alive == []
 
-    with dev(tmp_path) as second:
+    with run_dev(tmp_path) as second:
         second.wait_for("caught a mail for ada@example.org: After")
         assert len(second.mails("eml")) == 2
         assert "Before" in second.mails("eml")[0].read_text()
@@ -104,7 +104,7 @@ def test_what_was_accepted_before_an_end_is_sent_after_the_next_start(
 
 @linux_only
 def test_a_second_ctrl_c_ends_it_at_once_and_leaves_no_child(tmp_path: Path) -> None:
-    with dev(tmp_path) as running:
+    with run_dev(tmp_path) as running:
         running.wait_ready()
         children = running.children()
 
@@ -112,7 +112,7 @@ def test_a_second_ctrl_c_ends_it_at_once_and_leaves_no_child(tmp_path: Path) -> 
         running.wait_for("stopping: .*Ctrl-C again ends it at once")
         running.signal(signal.SIGINT)
 
-        assert running.ended() == 128 + signal.SIGINT
+        assert running.wait_for_exit() == 128 + signal.SIGINT
         _, alive = psutil.wait_procs(children, timeout=5)
         assert alive == []
 
@@ -127,14 +127,16 @@ def test_it_says_where_everything_is_and_a_command_that_works(running: DevProces
     line = running.wait_for(r"try .* --at \+10s").partition("try")[2]
 
     command = [part.replace("+10s", "now") for part in shlex.split(line)]
-    done = subprocess.run(command, env=environ(), capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, env=clean_environment(), capture_output=True, text=True, check=False
+    )
 
     assert done.returncode == 0, done.stderr
     running.wait_for("caught a mail for ada@example.org: Interview on Friday")
 
 
 def test_a_second_one_on_the_same_folder_is_told_so(running: DevProcess) -> None:
-    done = ended_at_once("--data", str(running.folder))
+    done = run_dev_to_exit("--data", str(running.folder))
 
     sentence = f"another gcsched dev uses {running.folder}; stop it or give --data another folder\n"
     assert (done.returncode, done.stderr) == (1, sentence)
@@ -143,7 +145,7 @@ def test_a_second_one_on_the_same_folder_is_told_so(running: DevProcess) -> None
 def test_a_port_in_use_is_told_by_the_option_that_changes_it(
     running: DevProcess, tmp_path: Path
 ) -> None:
-    done = ended_at_once("--data", str(tmp_path), "--grpc", running.target)
+    done = run_dev_to_exit("--data", str(tmp_path), "--grpc", running.target)
 
     assert done.returncode == 1
     assert done.stderr == (
@@ -152,7 +154,7 @@ def test_a_port_in_use_is_told_by_the_option_that_changes_it(
     )
 
 
-def caught_page(running: DevProcess, message: str) -> str:
+def read_caught_page(running: DevProcess, message: str) -> str:
     """Wait for the mail with *message*; return its HTML."""
     heard = running.wait_for(f"caught a mail for .*: {message}$")
     page = running.wait_after(heard, r"\.html$")
@@ -166,13 +168,13 @@ def test_templates_follow_their_files_while_it_runs(running: DevProcess, templat
     running.schedule(
         in_seconds=-1, message="New", empid="T1", template="note", variables={"room": "4.2"}
     )
-    new = caught_page(running, "New")
+    new = read_caught_page(running, "New")
     (templates / "note.html").write_text("<p>\n{{ 1 | nothing }}</p>")
     running.wait_for(r"  template note\.html, line 2: No filter named 'nothing'\.")
     running.schedule(
         in_seconds=-1, message="Kept", empid="T2", template="note", variables={"room": "4.3"}
     )
-    kept = caught_page(running, "Kept")
+    kept = read_caught_page(running, "Kept")
 
     assert (new, kept) == ("<p>Room 4.2</p>", "<p>Room 4.3</p>")
 
@@ -182,7 +184,7 @@ def test_a_template_with_an_unknown_variable_is_named(tmp_path: Path) -> None:
     templates.mkdir()
     (templates / "doc.html").write_text("<p>Hello\n{{ usernam }}</p>")
 
-    done = ended_at_once("--data", str(tmp_path / "data"), GCSCHED_TEMPLATES_DIR=str(templates))
+    done = run_dev_to_exit("--data", str(tmp_path / "data"), GCSCHED_TEMPLATES_DIR=str(templates))
 
     assert done.returncode == 1
     assert done.stderr.startswith("template doc.html, line 2: unknown variable")
@@ -193,7 +195,7 @@ def test_a_template_with_an_unknown_variable_is_named(tmp_path: Path) -> None:
 def test_settings_of_the_service_count_and_wrong_ones_stop_it_before_anything_starts(
     tmp_path: Path,
 ) -> None:
-    done = ended_at_once("--data", str(tmp_path / "data"), GCSCHED_DAILY_AT="noon")
+    done = run_dev_to_exit("--data", str(tmp_path / "data"), GCSCHED_DAILY_AT="noon")
 
     assert done.returncode == 2
     assert done.stderr.startswith("GCSCHED_DAILY_AT cannot be used: 'noon' is not valid: ")
@@ -210,7 +212,7 @@ def test_an_address_that_is_none_is_wrong_usage(capsys: pytest.CaptureFixture[st
 def test_a_folder_that_cannot_be_used_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
 
-    done = ended_at_once("--data", str(tmp_path / "file"))
+    done = run_dev_to_exit("--data", str(tmp_path / "file"))
 
     assert done.returncode == 1
     assert done.stderr == (

@@ -8,20 +8,22 @@ import pytest
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from gcsched.cli import target
-from tests.support.app import a_setting, running
-from tests.support.command import gcsched, python
+from tests.support.command import run_gcsched, run_python
+from tests.support.in_process_app import make_settings, running_app
 from tests.support.ports import free_port
 
 
 async def test_a_running_service_is_serving(mongo_uri: str, redis_url: str) -> None:
-    settings = a_setting(mongo=mongo_uri, redis=redis_url, relay_port=9)
-    async with running(settings) as app:
-        whole = await gcsched("health", "--target", app.target)
-        ours = await gcsched("health", "--service=scheduler.Scheduler", GCSCHED_TARGET=app.target)
-        nearby = await gcsched("health", GCSCHED_GRPC_LISTEN=app.target)
-        unknown = await gcsched("health", "--service", "another.One", "--target", app.target)
-        as_json = await gcsched("health", "--json", "--target", app.target)
-        no_json = await gcsched("health", "--json", "--service=x", "--target", app.target)
+    settings = make_settings(mongo=mongo_uri, redis=redis_url, relay_port=9)
+    async with running_app(settings) as app:
+        whole = await run_gcsched("health", "--target", app.target)
+        ours = await run_gcsched(
+            "health", "--service=scheduler.Scheduler", GCSCHED_TARGET=app.target
+        )
+        nearby = await run_gcsched("health", GCSCHED_GRPC_LISTEN=app.target)
+        unknown = await run_gcsched("health", "--service", "another.One", "--target", app.target)
+        as_json = await run_gcsched("health", "--json", "--target", app.target)
+        no_json = await run_gcsched("health", "--json", "--service=x", "--target", app.target)
 
     for each in (whole, ours, nearby):
         assert (each.returncode, each.stdout) == (0, f"{app.target} SERVING\n")
@@ -37,7 +39,7 @@ async def test_a_running_service_is_serving(mongo_uri: str, redis_url: str) -> N
 
 
 @asynccontextmanager
-async def answering_health(
+async def serve_health(
     status: health_pb2.HealthCheckResponse.ServingStatus,
 ) -> AsyncIterator[str]:
     server, servicer = grpc.aio.server(), health.aio.HealthServicer()
@@ -52,9 +54,9 @@ async def answering_health(
 
 
 async def test_a_service_that_does_not_serve_is_no_success() -> None:
-    async with answering_health(health_pb2.HealthCheckResponse.NOT_SERVING) as where:
-        done = await gcsched("health", "--target", where)
-        as_json = await gcsched("health", "--json", "--target", where)
+    async with serve_health(health_pb2.HealthCheckResponse.NOT_SERVING) as where:
+        done = await run_gcsched("health", "--target", where)
+        as_json = await run_gcsched("health", "--json", "--target", where)
 
     assert (done.returncode, done.stdout) == (1, f"{where} NOT_SERVING\n")
     assert (as_json.returncode, as_json.stderr) == (1, "")
@@ -64,7 +66,7 @@ async def test_a_service_that_does_not_serve_is_no_success() -> None:
 async def test_nobody_there_is_told_with_where_else_to_look() -> None:
     where = f"127.0.0.1:{free_port()}"
 
-    done = await gcsched("health", "--target", where)
+    done = await run_gcsched("health", "--target", where)
 
     assert done.returncode == 3
     assert done.stdout == ""
@@ -76,7 +78,7 @@ async def test_nobody_there_is_told_with_where_else_to_look() -> None:
 async def test_silence_ends_with_the_timeout() -> None:
     with socket.create_server(("127.0.0.1", 0)) as accepts_and_never_answers:
         where = f"127.0.0.1:{accepts_and_never_answers.getsockname()[1]}"
-        done = await gcsched("health", "--target", where, "--timeout", "0.2")
+        done = await run_gcsched("health", "--target", where, "--timeout", "0.2")
 
     assert done.returncode == 3
     assert done.stderr.startswith(f"{where} did not answer within 0.2 s\nNothing answers there")
@@ -86,14 +88,14 @@ async def test_a_proxy_in_the_environment_is_not_asked() -> None:
     nobody = f"http://127.0.0.1:{free_port()}"
     where = f"127.0.0.1:{free_port()}"
 
-    done = await gcsched("health", "--target", where, http_proxy=nobody, no_proxy="")
+    done = await run_gcsched("health", "--target", where, http_proxy=nobody, no_proxy="")
 
     assert where in done.stderr.partition("is unavailable: ")[2]
 
 
 @pytest.mark.parametrize("given", ["0", "-1", "inf", "nan", "soon"])
 async def test_a_timeout_that_is_none_is_wrong_usage(given: str) -> None:
-    done = await gcsched("health", f"--timeout={given}")
+    done = await run_gcsched("health", f"--timeout={given}")
 
     assert done.returncode == 2
     assert f"'{given}' is not a number of seconds above 0; write e.g. 2.5" in done.stderr
@@ -113,15 +115,15 @@ async def test_a_timeout_that_is_none_is_wrong_usage(given: str) -> None:
 def test_a_service_that_listens_everywhere_is_asked_nearby(
     environ: dict[str, str], asked: str
 ) -> None:
-    assert target.chosen_target(None, environ) == asked
-    assert target.chosen_target("near:1", environ) == "near:1"
+    assert target.choose_target(None, environ) == asked
+    assert target.choose_target("near:1", environ) == "near:1"
 
 
 async def test_it_imports_only_what_it_needs() -> None:
     program = "import sys; from gcsched.cli.main import main\nmain(['health']); print(*sys.modules)"
 
-    async with answering_health(health_pb2.HealthCheckResponse.SERVING) as where:
-        done = await python("-c", program, GCSCHED_TARGET=where)
+    async with serve_health(health_pb2.HealthCheckResponse.SERVING) as where:
+        done = await run_python("-c", program, GCSCHED_TARGET=where)
 
     imported = set(done.stdout.split())
     assert "grpc" in imported

@@ -7,8 +7,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from gcsched.cli.filters import STATES
 from gcsched.pb import task_pb2
-from tests.support.command import command
-from tests.support.fake_service import answering
+from tests.support.command import run_command
+from tests.support.fake_scheduler import fake_scheduler
 from tests.support.job_commands import BARE, DUE, ID, JOB
 
 
@@ -19,15 +19,15 @@ def page(*numbers: int, token: str = "") -> task_pb2.ListJobsResponse:
 
 async def test_a_list_has_a_row_for_each_job_and_a_dash_for_nothing() -> None:
     full = task_pb2.ListJobsResponse(jobs=[JOB, BARE])
-    async with answering(ListJobs=full) as service:
-        done = await command("job", "list", "--target", service.target)
+    async with fake_scheduler(ListJobs=full) as service:
+        done = await run_command("job", "list", "--target", service.target)
 
     here = DUE.astimezone().isoformat()
     heading, first, second = done.out.splitlines()
     assert heading.split() == ["JOB_ID", "STATE", "DUE", "EMPID", "EMAIL", "REASON"]
     assert first == f"{ID}  RETRYING           {here}  E1815  ada@example.org  451 later"
     assert second.split() == [ID, "STATE_UNSPECIFIED", "-", "-", "-", "-"]
-    assert service.asked == [task_pb2.ListJobsRequest(page_size=50)]
+    assert service.requests == [task_pb2.ListJobsRequest(page_size=50)]
 
 
 @pytest.mark.parametrize(
@@ -51,11 +51,11 @@ async def test_every_filter_reaches_its_field(
     options: list[str], wanted: task_pb2.JobFilter, order: str
 ) -> None:
     more = ("--order", order, "--full", "--limit", "7")
-    async with answering(ListJobs=page(), CountJobs=task_pb2.CountJobsResponse()) as service:
-        await command("job", "list", *options, *more, "--target", service.target)
-        await command("job", "count", *options, "--target", service.target)
+    async with fake_scheduler(ListJobs=page(), CountJobs=task_pb2.CountJobsResponse()) as service:
+        await run_command("job", "list", *options, *more, "--target", service.target)
+        await run_command("job", "count", *options, "--target", service.target)
 
-    listing, counting = service.asked
+    listing, counting = service.requests
     assert listing == task_pb2.ListJobsRequest(
         filter=wanted,
         order=order.upper().replace("-", "_"),
@@ -78,22 +78,22 @@ def of_requests(*ids: str, token: str = "") -> task_pb2.ListJobsResponse:
 async def test_jobs_of_a_request_id_are_listed_and_counted_by_what_they_are() -> None:
     pages = [of_requests("a-uuid", token="next"), of_requests("a-uuid", "a-uuid")]
     options = ("--request-id=a-uuid", "--json", "--target")
-    async with answering(ListJobs=pages * 2) as service:
-        listed = await command("job", "list", *options, service.target)
-        counted = await command("job", "count", *options, service.target)
+    async with fake_scheduler(ListJobs=pages * 2) as service:
+        listed = await run_command("job", "list", *options, service.target)
+        counted = await run_command("job", "count", *options, service.target)
 
     assert (listed.code, len(listed.out.splitlines())) == (0, 3)
     assert (counted.code, json.loads(counted.out)["count"]) == (0, "3")
     wanted = task_pb2.JobFilter(request_id="a-uuid")
-    asked = [each for each in service.asked if isinstance(each, task_pb2.ListJobsRequest)]
+    asked = [each for each in service.requests if isinstance(each, task_pb2.ListJobsRequest)]
     assert [each.filter for each in asked] == [wanted] * 4
 
 
 @pytest.mark.parametrize("method", ["list", "count"])
 @pytest.mark.parametrize("other", ["", "another"])
 async def test_a_service_older_than_request_ids_is_not_believed(method: str, other: str) -> None:
-    async with answering(ListJobs=of_requests("a-uuid", other)) as service:
-        done = await command("job", method, "--request-id=a-uuid", "--target", service.target)
+    async with fake_scheduler(ListJobs=of_requests("a-uuid", other)) as service:
+        done = await run_command("job", method, "--request-id=a-uuid", "--target", service.target)
 
     assert (done.code, done.out) == (1, "")
     assert done.err == (
@@ -104,10 +104,10 @@ async def test_a_service_older_than_request_ids_is_not_believed(method: str, oth
 
 async def test_pages_are_read_up_to_the_limit_and_a_note_tells_of_more() -> None:
     pages = [page(1, 2, token="next"), page(3, token="more")]
-    async with answering(ListJobs=pages) as service:
-        done = await command("job", "list", "--json", "--limit=3", "--target", service.target)
+    async with fake_scheduler(ListJobs=pages) as service:
+        done = await run_command("job", "list", "--json", "--limit=3", "--target", service.target)
 
-    first, second = service.asked
+    first, second = service.requests
     assert first == task_pb2.ListJobsRequest(page_size=3)
     assert second == task_pb2.ListJobsRequest(page_size=1, page_token="next")
     ids = [json.loads(line)["job_id"] for line in done.out.splitlines()]
@@ -116,19 +116,19 @@ async def test_pages_are_read_up_to_the_limit_and_a_note_tells_of_more() -> None
 
 
 async def test_no_limit_reads_all_pages_and_the_last_one_needs_no_note() -> None:
-    async with answering(ListJobs=[page(1, token="next"), page(2)]) as service:
-        done = await command("job", "list", "--limit=0", "--target", service.target)
+    async with fake_scheduler(ListJobs=[page(1, token="next"), page(2)]) as service:
+        done = await run_command("job", "list", "--limit=0", "--target", service.target)
 
     assert len(done.out.splitlines()) == 3
     assert done.err == ""
-    assert service.asked[0] == task_pb2.ListJobsRequest(page_size=200)
+    assert service.requests[0] == task_pb2.ListJobsRequest(page_size=200)
 
 
 async def test_a_full_list_shows_each_job_as_show_does() -> None:
     jobs = task_pb2.ListJobsResponse(jobs=[JOB, JOB])
-    async with answering(ListJobs=jobs, GetJob=JOB) as service:
-        full = await command("job", "list", "--full", "--target", service.target)
-        shown = await command("job", "show", ID, "--target", service.target)
+    async with fake_scheduler(ListJobs=jobs, GetJob=JOB) as service:
+        full = await run_command("job", "list", "--full", "--target", service.target)
+        shown = await run_command("job", "show", ID, "--target", service.target)
 
     assert full.out == f"{shown.out}\n{shown.out}"
 
@@ -143,8 +143,8 @@ async def test_a_full_list_shows_each_job_as_show_does() -> None:
 async def test_a_count_is_a_number_or_says_that_there_are_more(
     answer: task_pb2.CountJobsResponse, said: str
 ) -> None:
-    async with answering(CountJobs=answer) as service:
-        done = await command("job", "count", "--target", service.target)
+    async with fake_scheduler(CountJobs=answer) as service:
+        done = await run_command("job", "count", "--target", service.target)
 
     assert (done.code, done.out) == (0, said)
 

@@ -9,7 +9,7 @@ import pytest
 from gcsched.adapters.mail.template_folder import default_folder
 from gcsched.adapters.mail.templates import Templates
 from gcsched.errors import TemplateProblem
-from tests.support.command import Done, command, gcsched
+from tests.support.command import CommandResult, run_command, run_gcsched
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 async def test_a_good_folder_is_listed_with_what_its_templates_need(folder: Path) -> None:
-    done = await command("template", "check", str(folder))
+    done = await run_command("template", "check", str(folder))
 
     assert (done.code, done.err) == (0, "")
     assert [line.split() for line in done.out.splitlines()] == [
@@ -36,7 +36,7 @@ async def test_all_problems_and_warnings_are_told_at_once_as_at_a_start(folder: 
     (folder / "note.html").write_text("{% if %}")
     (folder / "old.html~").touch()
 
-    done = await command("template", "check", str(folder))
+    done = await run_command("template", "check", str(folder))
 
     with pytest.raises(TemplateProblem) as caught:
         Templates.load(folder)
@@ -50,7 +50,7 @@ async def test_all_problems_and_warnings_are_told_at_once_as_at_a_start(folder: 
 async def test_warnings_alone_do_not_fail_a_check(folder: Path) -> None:
     (folder / "inter\x1b[2Jview.html").touch()
 
-    done = await command("template", "check", str(folder))
+    done = await run_command("template", "check", str(folder))
 
     assert done.code == 0
     assert done.err.startswith("warning: inter?[2Jview.html: ignored: no request can name it")
@@ -58,9 +58,9 @@ async def test_warnings_alone_do_not_fail_a_check(folder: Path) -> None:
 
 async def test_a_check_can_be_read_by_a_program(folder: Path) -> None:
     (folder / "old.htm").touch()
-    good = await command("template", "check", str(folder), "--json")
+    good = await run_command("template", "check", str(folder), "--json")
     (folder / "doc.html").write_text("\n{{ nothing }}")
-    bad = await command("template", "check", str(folder), "--json")
+    bad = await run_command("template", "check", str(folder), "--json")
 
     assert (good.code, bad.code, good.err, bad.err) == (0, 2, "", "")
     found, wrong = json.loads(good.out), json.loads(bad.out)
@@ -78,29 +78,29 @@ async def test_a_check_can_be_read_by_a_program(folder: Path) -> None:
     ],
 )
 async def test_a_folder_that_is_none_is_wrong_input(folder: Path, name: str, problem: str) -> None:
-    done = await command("template", "check", str(folder / name))
+    done = await run_command("template", "check", str(folder / name))
 
     assert done.code == 2
     assert problem in done.err
 
 
 async def test_neither_settings_nor_a_service_are_needed(folder: Path) -> None:
-    checked = await gcsched("template", "check", str(default_folder()))
-    shown = await gcsched("template", "preview", "doc", "--folder", str(folder), "--text")
+    checked = await run_gcsched("template", "check", str(default_folder()))
+    shown = await run_gcsched("template", "preview", "doc", "--folder", str(folder), "--text")
 
     assert (checked.returncode, checked.stderr) == (0, "")
     assert (shown.returncode, shown.stderr) == (0, "")
     assert shown.stdout.split() == ["Release", "review", "&", "retrospective", "Zoë", "O'Neil"]
 
 
-async def preview(folder: Path, *arguments: str) -> Done:
-    return await command("template", "preview", *arguments, "--folder", str(folder))
+async def run_preview(folder: Path, *arguments: str) -> CommandResult:
+    return await run_command("template", "preview", *arguments, "--folder", str(folder))
 
 
 async def test_a_preview_is_made_of_what_is_given(folder: Path) -> None:
     given = ("--var", "room=<4>", "--message", "Come", "--to", "ada@printer.local")
-    shown = await preview(folder, "note", *given)
-    html = await preview(folder, "note", *given, "--html", str(folder.parent / "page.html"))
+    shown = await run_preview(folder, "note", *given)
+    html = await run_preview(folder, "note", *given, "--html", str(folder.parent / "page.html"))
 
     subject, size, blank, text = shown.out.splitlines()
     assert (subject.split(), size.split()[0], blank) == (["subject", "Come"], "size_bytes", "")
@@ -114,7 +114,7 @@ async def test_the_time_is_shown_in_the_zone_of_the_environment(
 ) -> None:
     monkeypatch.setenv("GCSCHED_TIMEZONE", zone)
 
-    done = await preview(folder, "note", "--var", "room=4", "--html", "-")
+    done = await run_preview(folder, "note", "--var", "room=4", "--html", "-")
 
     assert f" {shown} 4</p>" in done.out
 
@@ -124,7 +124,7 @@ async def test_a_zone_that_is_unknown_is_told(
 ) -> None:
     monkeypatch.setenv("GCSCHED_TIMEZONE", "Europe/Berl")
 
-    done = await preview(folder, "doc")
+    done = await run_preview(folder, "doc")
 
     assert (done.code, done.err) == (
         2,
@@ -146,7 +146,7 @@ async def test_a_zone_that_is_unknown_is_told(
 async def test_what_does_not_suit_is_told_as_the_service_would(
     folder: Path, arguments: list[str], lines: list[str]
 ) -> None:
-    done = await preview(folder, *arguments)
+    done = await run_preview(folder, *arguments)
 
     assert (done.code, done.out) == (2, "")
     for told, expected in zip(done.err.splitlines(), lines, strict=True):
@@ -156,7 +156,7 @@ async def test_what_does_not_suit_is_told_as_the_service_would(
 async def test_a_broken_folder_is_told_as_by_a_check(folder: Path) -> None:
     (folder / "note.html").write_text("{% if %}")
 
-    done = await preview(folder, "doc")
+    done = await run_preview(folder, "doc")
 
     assert (done.code, done.err[:30]) == (2, "template note.html, line 1: Ex")
 
@@ -164,7 +164,7 @@ async def test_a_broken_folder_is_told_as_by_a_check(folder: Path) -> None:
 async def test_a_preview_does_not_overwrite_the_template_that_it_shows(folder: Path) -> None:
     source = (folder / "doc.html").read_text()
 
-    done = await preview(folder, "doc", "--html", str(folder / "doc.html"))
+    done = await run_preview(folder, "doc", "--html", str(folder / "doc.html"))
 
     assert (done.code, (folder / "doc.html").read_text()) == (1, source)
 
@@ -177,7 +177,10 @@ async def test_without_the_packages_of_the_service_one_sentence_says_what_to_ins
     for name in [each for each in sys.modules if each.startswith("gcsched.adapters.mail.template")]:
         monkeypatch.delitem(sys.modules, name)
 
-    checked, shown = await command("template", "check", str(folder)), await preview(folder, "doc")
+    checked, shown = (
+        await run_command("template", "check", str(folder)),
+        await run_preview(folder, "doc"),
+    )
 
     assert (checked.code, shown.code) == (2, 2)
     assert [each.err for each in (checked, shown)] == [

@@ -11,8 +11,8 @@ from gcsched.dev.stores.binaries import (
     find_valkey,
     mongod_environment,
 )
-from gcsched.dev.stores.children import last_words, why_it_died
-from gcsched.dev.stores.machine import Machine, why_no_mongod
+from gcsched.dev.stores.children import explain_exit, find_error_line
+from gcsched.dev.stores.machine import Machine, explain_unsupported_mongod
 from gcsched.errors import EmbeddedStoreProblem
 
 
@@ -65,7 +65,7 @@ GOOD = Machine(
     ],
 )
 def test_a_good_machine_runs_mongod(machine: Machine) -> None:
-    assert why_no_mongod(machine) is None
+    assert explain_unsupported_mongod(machine) is None
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_a_good_machine_runs_mongod(machine: Machine) -> None:
     ],
 )
 def test_a_machine_that_cannot_run_mongod_is_told_what_to_do(machine: Machine, words: str) -> None:
-    assert words in (why_no_mongod(machine) or "")
+    assert words in (explain_unsupported_mongod(machine) or "")
 
 
 def test_only_the_wheels_mongod_is_judged_and_given_a_libcurl(tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_only_the_wheels_mongod_is_judged_and_given_a_libcurl(tmp_path: Path) ->
     ],
 )
 def test_the_last_words_are_the_error_and_not_the_farewell(log: str, words: str) -> None:
-    assert words in last_words(log)
+    assert words in find_error_line(log)
 
 
 @pytest.mark.parametrize(
@@ -117,4 +117,4 @@ def test_the_last_words_are_the_error_and_not_the_farewell(log: str, words: str)
     [(48, "exit code 48"), (-9, "SIGKILL"), (-4, "needs a newer processor")],
 )
 def test_a_death_is_told_in_a_sentence(exit_code: int, words: str) -> None:
-    assert words in why_it_died("mongod", exit_code, "")
+    assert words in explain_exit("mongod", exit_code, "")

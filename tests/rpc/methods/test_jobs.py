@@ -9,10 +9,10 @@ import pytest
 from google.protobuf.message import Message
 
 from gcsched.pb import task_pb2
-from tests.support.app import a_setting, running
+from tests.support.handler_server import read_error_status
+from tests.support.in_process_app import make_settings, running_app
 from tests.support.relay.server import Answer, At, LoseReply, Relay
-from tests.support.rpc_server import refused
-from tests.support.service import Stub, a_meet, scheduler
+from tests.support.service_process import Stub, a_meet, scheduler_stub
 from tests.support.stores import own_mongod
 from tests.support.wait import until
 
@@ -34,15 +34,15 @@ async def a_waiting_job(stub: Stub, number: int = 1, *, ahead: int = DAY) -> str
 async def a_job_in(stub: Stub, state: int, number: int = 1) -> task_pb2.Job:
     """Ask for a mail now, and wait for what the relay makes of it."""
     reply = await stub.ScheduleMeet(a_meet(number))
-    return await come_to(stub, reply.job_id, state)
+    return await wait_for_state(stub, reply.job_id, state)
 
 
-async def come_to(stub: Stub, job_id: str, state: int) -> task_pb2.Job:
-    async def there() -> task_pb2.Job | None:
+async def wait_for_state(stub: Stub, job_id: str, state: int) -> task_pb2.Job:
+    async def find_job_in_state() -> task_pb2.Job | None:
         job: task_pb2.Job = await stub.GetJob(task_pb2.GetJobRequest(job_id=job_id))
         return job if job.state == state else None
 
-    job = await until(there)
+    job = await until(find_job_in_state)
     assert job is not None
     return job
 
@@ -58,7 +58,7 @@ async def test_a_cancelled_job_is_not_mailed(stub: Stub, relay: Relay) -> None:
     job = await stub.CancelJob(task_pb2.CancelJobRequest(job_id=cancelled, reason="moved"))
 
     assert (job.state, job.reason, job.job_id) == (State.CANCELLED, "moved", cancelled)
-    await come_to(stub, kept, State.SENT)
+    await wait_for_state(stub, kept, State.SENT)
     assert recipients(relay) == ["2"]
     again = await stub.CancelJob(task_pb2.CancelJobRequest(job_id=cancelled, etag="old"))
     assert again == job
@@ -67,7 +67,7 @@ async def test_a_cancelled_job_is_not_mailed(stub: Stub, relay: Relay) -> None:
 async def test_too_late_to_cancel_is_told_with_state_and_since(stub: Stub) -> None:
     sent = await a_job_in(stub, State.SENT)
 
-    refusal = await refused(stub.CancelJob(task_pb2.CancelJobRequest(job_id=sent.job_id)))
+    refusal = await read_error_status(stub.CancelJob(task_pb2.CancelJobRequest(job_id=sent.job_id)))
 
     assert refusal.code is grpc.StatusCode.FAILED_PRECONDITION
     assert refusal.reason == "ILLEGAL_TRANSITION"
@@ -89,7 +89,7 @@ async def test_a_rescheduled_job_leaves_at_its_new_time(
     due = moved.due_time.ToDatetime().timestamp() if ahead < 0 else int(asked) + ahead
     assert moved.state == State.SCHEDULED
     assert moved.due_time == moved.schedule_time
-    await come_to(stub, job_id, State.SENT)
+    await wait_for_state(stub, job_id, State.SENT)
     assert ahead < 0 or 0 <= relay.ledger[0].time - due < 1
     assert relay.ledger[0].time - asked < ahead + DAY + 1
 
@@ -103,8 +103,8 @@ async def test_a_job_that_was_put_off_does_not_leave_at_the_earlier_time(
 
     await stub.RescheduleJob(task_pb2.RescheduleJobRequest(job_id=put_off, timestamp=later))
 
-    await come_to(stub, marker, State.SENT)
-    await come_to(stub, put_off, State.SENT)
+    await wait_for_state(stub, marker, State.SENT)
+    await wait_for_state(stub, put_off, State.SENT)
     assert recipients(relay) == ["2", "1"]
     assert 0 <= relay.ledger[1].time - later < 1
 
@@ -118,11 +118,11 @@ async def test_a_job_in_the_daily_queue_waits_for_its_run_or_for_a_time(
         assert queued.state == State.QUEUED
 
     await stub.RescheduleJob(task_pb2.RescheduleJobRequest(job_id=by_time, timestamp=1))
-    await come_to(stub, by_time, State.SENT)
+    await wait_for_state(stub, by_time, State.SENT)
     run = await stub.RunDailyQueue(task_pb2.RunDailyQueueRequest())
 
     assert run.count == 1
-    await come_to(stub, by_run, State.SENT)
+    await wait_for_state(stub, by_run, State.SENT)
     assert recipients(relay) == ["2", "1"]
 
 
@@ -133,7 +133,7 @@ async def test_a_retried_job_is_mailed_with_the_same_message_id(stub: Stub, rela
     opened = await stub.RetryJob(task_pb2.RetryJobRequest(job_id=failed.job_id, etag=failed.etag))
 
     assert (opened.state, opened.attempt) == (State.RETRYING, 0)
-    sent = await come_to(stub, failed.job_id, State.SENT)
+    sent = await wait_for_state(stub, failed.job_id, State.SENT)
     assert relay.ledger[0].header("Message-ID") == f"<{failed.message_id}>"
     assert sent.message_id == failed.message_id
     assert [attempt.code for attempt in sent.attempts] == [554, 250]
@@ -146,7 +146,7 @@ async def test_a_job_whose_wish_another_one_carries_is_not_opened_again(
     failed = await a_job_in(stub, State.FAILED)
     twin = await a_job_in(stub, State.SENT)
 
-    refusal = await refused(stub.RetryJob(task_pb2.RetryJobRequest(job_id=failed.job_id)))
+    refusal = await read_error_status(stub.RetryJob(task_pb2.RetryJobRequest(job_id=failed.job_id)))
 
     assert refusal.code is grpc.StatusCode.ALREADY_EXISTS
     assert (refusal.reason, refusal.metadata["job_id"]) == ("DUPLICATE_JOB", twin.job_id)
@@ -183,7 +183,7 @@ async def test_only_the_job_that_was_read_is_changed(stub: Stub) -> None:
         task_pb2.RescheduleJobRequest(job_id=job_id, etag=read.etag, timestamp=0)
     )
 
-    refusal = await refused(
+    refusal = await read_error_status(
         stub.CancelJob(task_pb2.CancelJobRequest(job_id=job_id, etag=read.etag))
     )
     cancelled = await stub.CancelJob(task_pb2.CancelJobRequest(job_id=job_id, etag=moved.etag))
@@ -215,7 +215,7 @@ async def test_jobs_are_not_changed_by_the_beginning_of_their_ids(stub: Stub, me
     job_id = await a_waiting_job(stub)
     wanted = task_pb2.ChangeJobsRequest(filter=a_filter(id_prefix=job_id[:8]))
 
-    refusal = await refused(getattr(stub, method)(wanted))
+    refusal = await read_error_status(getattr(stub, method)(wanted))
 
     assert refusal.code is grpc.StatusCode.INVALID_ARGUMENT
     assert set(refusal.violations) == {"filter.id_prefix"}
@@ -232,21 +232,21 @@ async def test_all_that_failed_are_mailed_after_a_retry(stub: Stub, relay: Relay
 
     assert answer.count == 2
     for job in failed:
-        await come_to(stub, job.job_id, State.SENT)
+        await wait_for_state(stub, job.job_id, State.SENT)
 
 
 async def test_a_silent_store_makes_unavailable_within_the_deadline_and_then_the_same_answer(
     tmp_path: Path, redis_url: str, relay: Relay
 ) -> None:
     async with own_mongod(tmp_path) as mongod:
-        settings = a_setting(mongo=mongod.uri, redis=redis_url, relay_port=relay.port)
-        async with running(settings) as app, scheduler(app.target) as stub:
+        settings = make_settings(mongo=mongod.uri, redis=redis_url, relay_port=relay.port)
+        async with running_app(settings) as app, scheduler_stub(app.target) as stub:
             request = task_pb2.CancelJobRequest(job_id=await a_waiting_job(stub), reason="moved")
-            mongod.stop_signal()
+            mongod.freeze()
             begun = time.monotonic()
-            refusal = await refused(stub.CancelJob(request, timeout=1.5))
+            refusal = await read_error_status(stub.CancelJob(request, timeout=1.5))
             took = time.monotonic() - begun
-            mongod.cont()
+            mongod.resume()
             cancelled = await stub.CancelJob(request, timeout=20)
 
     assert (refusal.code, refusal.reason) == (grpc.StatusCode.UNAVAILABLE, "STORE_UNAVAILABLE")
@@ -291,7 +291,7 @@ BAD: dict[str, tuple[str, Message, set[str]]] = {
 async def test_what_the_contract_does_not_allow_is_named(stub: Stub, name: str) -> None:
     method, request, fields = BAD[name]
 
-    refusal = await refused(getattr(stub, method)(request))
+    refusal = await read_error_status(getattr(stub, method)(request))
 
     assert refusal.code is grpc.StatusCode.INVALID_ARGUMENT
     assert set(refusal.violations) == fields
@@ -301,7 +301,7 @@ async def test_what_the_contract_does_not_allow_is_named(stub: Stub, name: str) 
 async def test_a_job_that_is_not_there_is_not_found(stub: Stub, method: str) -> None:
     request = getattr(task_pb2, f"{method}Request")(job_id=NO_SUCH_JOB)
 
-    refusal = await refused(getattr(stub, method)(request))
+    refusal = await read_error_status(getattr(stub, method)(request))
 
     assert (refusal.code, refusal.reason) == (grpc.StatusCode.NOT_FOUND, "JOB_NOT_FOUND")
 
@@ -328,6 +328,6 @@ STATE_99 = b"\x18\x63"  # on the wire: field 3 of a ResolveJobRequest
 async def test_all_that_is_wrong_is_told_at_once(
     stub: Stub, method: str, request_: Message, fields: set[str]
 ) -> None:
-    refusal = await refused(getattr(stub, method)(request_))
+    refusal = await read_error_status(getattr(stub, method)(request_))
 
     assert refusal.violations.keys() == fields

@@ -8,7 +8,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from gcsched.adapters.mongo.codec import encode
 from gcsched.adapters.mongo.connection import Mongo
-from gcsched.adapters.mongo.job_reader import MongoJobList, MongoJobs
+from gcsched.adapters.mongo.job_reader import MongoJobList, MongoJobReader
 from gcsched.adapters.mongo.recipient_writer import MongoRecipients
 from gcsched.adapters.mongo.recipients import MongoPersonalData
 from gcsched.domain.job import State
@@ -16,10 +16,10 @@ from gcsched.pb import task_pb2
 from gcsched.rpc.methods.jobs import ReadJobMethods
 from gcsched.rpc.methods.recipients import RecipientMethods
 from gcsched.usecases.management.read_jobs import ReadJobs
-from gcsched.usecases.management.recipients import KnowRecipients
+from gcsched.usecases.management.recipients import ManageRecipients
 from tests.support.builders import NOON, FixedClock, a_job
-from tests.support.rpc_server import refused, served
-from tests.support.service import Stub
+from tests.support.handler_server import read_error_status, serve_handlers
+from tests.support.service_process import Stub
 
 GET = task_pb2.GetRecipientRequest(empid="E1")
 FORGET = task_pb2.ForgetRecipientRequest(empid="E1")
@@ -27,9 +27,11 @@ FORGET = task_pb2.ForgetRecipientRequest(empid="E1")
 
 @pytest.fixture
 async def stub(mongo: Mongo) -> AsyncIterator[Stub]:
-    recipients = KnowRecipients(data=MongoPersonalData(mongo=mongo), now=FixedClock())
-    read = ReadJobs(reader=MongoJobs(), list=MongoJobList(mongo=mongo))
-    async with served(RecipientMethods(recipients=recipients), ReadJobMethods(read=read)) as stub:
+    recipients = ManageRecipients(data=MongoPersonalData(mongo=mongo), now=FixedClock())
+    read = ReadJobs(reader=MongoJobReader(), job_list=MongoJobList(mongo=mongo))
+    async with serve_handlers(
+        RecipientMethods(recipients=recipients), ReadJobMethods(read=read)
+    ) as stub:
         yield stub
 
 
@@ -48,7 +50,7 @@ async def test_what_callers_told_is_read(stub: Stub, mongo: Mongo) -> None:
 
 @pytest.mark.parametrize("empid", ["E1", "Zoë", "名" * 128])
 async def test_an_employee_of_whom_nobody_told_is_not_found(stub: Stub, empid: str) -> None:
-    refusal = await refused(stub.GetRecipient(task_pb2.GetRecipientRequest(empid=empid)))
+    refusal = await read_error_status(stub.GetRecipient(task_pb2.GetRecipientRequest(empid=empid)))
 
     assert refusal.code is grpc.StatusCode.NOT_FOUND
     assert refusal.reason == "RECIPIENT_NOT_FOUND"
@@ -80,7 +82,7 @@ async def test_a_forgotten_employee_leaves_finished_jobs_that_say_so(
     assert (erased.state, erased.state_time) == (task_pb2.Job.SENT, Timestamp(seconds=NOON))
     assert erased.etag != read_before.etag
     assert held.name == other.name == "Ada"
-    assert (await refused(stub.GetRecipient(GET))).reason == "RECIPIENT_NOT_FOUND"
+    assert (await read_error_status(stub.GetRecipient(GET))).reason == "RECIPIENT_NOT_FOUND"
 
 
 async def test_an_employee_of_whom_nobody_told_is_forgotten_already(stub: Stub) -> None:
@@ -94,8 +96,8 @@ async def test_what_cannot_be_an_empid_is_invalid(stub: Stub, empid: str) -> Non
     forget = task_pb2.ForgetRecipientRequest(empid=empid)
 
     refusals = [
-        await refused(stub.GetRecipient(asked)),
-        await refused(stub.ForgetRecipient(forget)),
+        await read_error_status(stub.GetRecipient(asked)),
+        await read_error_status(stub.ForgetRecipient(forget)),
     ]
 
     assert [set(each.violations) for each in refusals] == [{"empid"}] * 2

@@ -11,19 +11,21 @@ from gcsched.domain.pause import Pause
 from gcsched.domain.relay_health import HealthReport, RelayState
 from gcsched.pb import task_pb2
 from gcsched.rpc.methods.status import report_message
-from gcsched.usecases.monitoring.lateness import Figures
-from gcsched.usecases.monitoring.status import About, RelayReport, Report
+from gcsched.usecases.monitoring.lateness import LatenessQuantiles
+from gcsched.usecases.monitoring.status import RelayReport, ServiceInfo, StatusReport
 from gcsched.usecases.monitoring.store_health import StoreReport
 from gcsched.usecases.ports import JobCounts
 from tests.support.builders import NOON, NOW
 
-ABOUT = About(version="1.2.3", python="3.11.9", start_time=NOW)
-NONE_SENT = Figures(mails=0, p50=timedelta(0), p99=timedelta(0))
+ABOUT = ServiceInfo(version="1.2.3", python="3.11.9", start_time=NOW)
+NONE_SENT = LatenessQuantiles(mails=0, p50=timedelta(0), p99=timedelta(0))
 NOON_STAMP = Timestamp(seconds=NOON)
 
 
 def test_all_that_is_known_is_told() -> None:
-    counts = JobCounts(by_state={State.SENT: 3, State.FAILED: 0}, oldest_due_lateness=timedelta(seconds=90))
+    counts = JobCounts(
+        by_state={State.SENT: 3, State.FAILED: 0}, oldest_due_lateness=timedelta(seconds=90)
+    )
     relay = RelayReport(
         name="smtp.example.org:587",
         is_down=True,
@@ -33,13 +35,15 @@ def test_all_that_is_known_is_told() -> None:
         effective_rate=12.5,
         health=HealthReport(state=RelayState.DOWN, error="CONNECT: refused", state_time=NOW),
     )
-    report = Report(
+    report = StatusReport(
         counts=counts,
         count_time=NOW,
-        lateness=Figures(mails=7, p50=timedelta(milliseconds=250), p99=timedelta(seconds=2)),
+        lateness=LatenessQuantiles(
+            mails=7, p50=timedelta(milliseconds=250), p99=timedelta(seconds=2)
+        ),
         relays=[relay],
         pause=Pause(by="Bob", reason="wrong template", start_time=NOW),
-        about=ABOUT,
+        service=ABOUT,
         report_time=NOW + timedelta(seconds=2),
         stores=[
             StoreReport(name="mongodb", problem=None, state_time=NOW),
@@ -92,13 +96,13 @@ def test_each_state_of_a_relay_has_its_value(state: RelayState) -> None:
     "counts", [None, JobCounts(by_state={State.SENT: 3}, oldest_due_lateness=timedelta(0))]
 )
 def test_what_is_unknown_or_not_there_is_absent(counts: JobCounts | None) -> None:
-    report = Report(
+    report = StatusReport(
         counts=counts,
         count_time=None,
         lateness=NONE_SENT,
         relays=(),
         pause=None,
-        about=ABOUT,
+        service=ABOUT,
         report_time=NOW,
     )
 

@@ -9,39 +9,43 @@ import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from gcsched.adapters.mongo.connection import Mongo
-from gcsched.adapters.mongo.job_changes import MongoSteering
+from gcsched.adapters.mongo.job_changes import MongoJobChanges
 from gcsched.adapters.mongo.suppressions import MongoSuppressions
 from gcsched.pb import task_pb2
 from gcsched.rpc.methods.suppressions import SuppressionMethods
-from gcsched.usecases.management.suppressions import Blocklist
+from gcsched.usecases.management.suppressions import ManageSuppressions
 from tests.support.builders import FixedClock, a_suppression
-from tests.support.rpc_server import refused, served
-from tests.support.service import Stub
+from tests.support.handler_server import read_error_status, serve_handlers
+from tests.support.service_process import Stub
 
 # Ahead of every clock: the server deletes what is over by its own.
 NOW = datetime(2100, 1, 1, tzinfo=UTC)
-LASTING = timedelta(days=30)
+DEFAULT_DURATION = timedelta(days=30)
 
 
 @pytest.fixture
 async def stub(mongo: Mongo) -> AsyncIterator[Stub]:
     store = MongoSuppressions(mongo=mongo)
-    jobs = MongoSteering(mongo=mongo, retention=LASTING)
-    blocklist = Blocklist(store=store, jobs=jobs, lasting=LASTING, now=FixedClock(NOW))
-    async with served(SuppressionMethods(blocklist=blocklist, now=blocklist.now)) as stub:
+    jobs = MongoJobChanges(mongo=mongo, retention=DEFAULT_DURATION)
+    blocklist = ManageSuppressions(
+        store=store, jobs=jobs, default_duration=DEFAULT_DURATION, now=FixedClock(NOW)
+    )
+    async with serve_handlers(
+        SuppressionMethods(suppressions=blocklist, now=blocklist.now)
+    ) as stub:
         yield stub
 
 
-def seconds(moment: datetime) -> Timestamp:
+def to_timestamp(moment: datetime) -> Timestamp:
     return Timestamp(seconds=int(moment.timestamp()))
 
 
-def a_wish(**fields: Any) -> task_pb2.AddSuppressionRequest:
+def an_add_request(**fields: Any) -> task_pb2.AddSuppressionRequest:
     ordinary: dict[str, Any] = {"email": "Ada@EXAMPLE.org", "reason": " asked for it "}
     return task_pb2.AddSuppressionRequest(**{**ordinary, **fields})
 
 
-async def listed(stub: Stub, **fields: Any) -> task_pb2.ListSuppressionsResponse:
+async def list_suppressions(stub: Stub, **fields: Any) -> task_pb2.ListSuppressionsResponse:
     answer = await stub.ListSuppressions(task_pb2.ListSuppressionsRequest(**fields))
     assert isinstance(answer, task_pb2.ListSuppressionsResponse)
     return answer
@@ -50,9 +54,11 @@ async def listed(stub: Stub, **fields: Any) -> task_pb2.ListSuppressionsResponse
 async def test_a_domain_that_is_not_public_is_refused_here_and_freed_all_the_same(
     stub: Stub, mongo: Mongo
 ) -> None:
-    refusal = await refused(stub.AddSuppression(a_wish(email="ada@corp.local")))
-    stored = a_suppression(address="ada@corp.local", create_time=NOW, expire_time=NOW + LASTING)
-    await MongoSuppressions(mongo=mongo).block(stored)
+    refusal = await read_error_status(stub.AddSuppression(an_add_request(email="ada@corp.local")))
+    stored = a_suppression(
+        address="ada@corp.local", create_time=NOW, expire_time=NOW + DEFAULT_DURATION
+    )
+    await MongoSuppressions(mongo=mongo).add_one(stored)
 
     freed = await stub.RemoveSuppression(task_pb2.RemoveSuppressionRequest(email="ada@CORP.local"))
 
@@ -62,34 +68,36 @@ async def test_a_domain_that_is_not_public_is_refused_here_and_freed_all_the_sam
 
 
 async def test_an_address_is_blocked_listed_and_freed(stub: Stub) -> None:
-    blocked = await stub.AddSuppression(a_wish())
-    there = await listed(stub)
+    blocked = await stub.AddSuppression(an_add_request())
+    there = await list_suppressions(stub)
     freed = await stub.RemoveSuppression(task_pb2.RemoveSuppressionRequest(email="Ada@Example.ORG"))
 
     assert blocked == task_pb2.Suppression(
         email="Ada@example.org",
         reason="asked for it",
-        create_time=seconds(NOW),
-        expire_time=seconds(NOW + LASTING),
+        create_time=to_timestamp(NOW),
+        expire_time=to_timestamp(NOW + DEFAULT_DURATION),
     )
     assert list(there.suppressions) == [blocked]
     assert freed.suppression == blocked
-    assert list((await listed(stub)).suppressions) == []
+    assert list((await list_suppressions(stub)).suppressions) == []
 
 
 async def test_the_end_can_be_said_and_changed(stub: Stub) -> None:
-    await stub.AddSuppression(a_wish())
+    await stub.AddSuppression(an_add_request())
 
-    changed = await stub.AddSuppression(a_wish(expire_time=seconds(NOW + timedelta(seconds=1))))
+    changed = await stub.AddSuppression(
+        an_add_request(expire_time=to_timestamp(NOW + timedelta(seconds=1)))
+    )
 
-    assert changed.expire_time == seconds(NOW + timedelta(seconds=1))
+    assert changed.expire_time == to_timestamp(NOW + timedelta(seconds=1))
 
 
 async def test_the_job_that_found_out_is_named(stub: Stub, mongo: Mongo) -> None:
-    found_out = a_suppression(expire_time=NOW + LASTING)
+    found_out = a_suppression(expire_time=NOW + DEFAULT_DURATION)
     await MongoSuppressions(mongo=mongo).add([found_out])
 
-    [told] = (await listed(stub)).suppressions
+    [told] = (await list_suppressions(stub)).suppressions
 
     assert (told.job_id, told.reason) == ("job-0", "550 5.1.1 at RCPT: no such user")
 
@@ -97,15 +105,17 @@ async def test_the_job_that_found_out_is_named(stub: Stub, mongo: Mongo) -> None
 async def test_freeing_what_is_not_blocked_is_not_found(stub: Stub) -> None:
     free = task_pb2.RemoveSuppressionRequest(email="ada@example.org")
 
-    refusal = await refused(stub.RemoveSuppression(free))
+    refusal = await read_error_status(stub.RemoveSuppression(free))
 
     assert refusal.code is grpc.StatusCode.NOT_FOUND
     assert refusal.reason == "SUPPRESSION_NOT_FOUND"
 
 
 async def test_all_that_is_wrong_is_told(stub: Stub) -> None:
-    refusal = await refused(
-        stub.AddSuppression(a_wish(email="nobody", reason=" ", expire_time=seconds(NOW)))
+    refusal = await read_error_status(
+        stub.AddSuppression(
+            an_add_request(email="nobody", reason=" ", expire_time=to_timestamp(NOW))
+        )
     )
 
     assert refusal.code is grpc.StatusCode.INVALID_ARGUMENT
@@ -124,13 +134,13 @@ async def test_all_that_is_wrong_is_told(stub: Stub) -> None:
 async def test_what_is_out_of_bounds_is_refused(
     stub: Stub, fields: dict[str, Any], wrong: str
 ) -> None:
-    refusal = await refused(stub.AddSuppression(a_wish(**fields)))
+    refusal = await read_error_status(stub.AddSuppression(an_add_request(**fields)))
 
     assert set(refusal.violations) == {wrong}
 
 
 async def test_an_address_to_free_must_be_one(stub: Stub) -> None:
-    refusal = await refused(stub.RemoveSuppression(task_pb2.RemoveSuppressionRequest()))
+    refusal = await read_error_status(stub.RemoveSuppression(task_pb2.RemoveSuppressionRequest()))
 
     assert set(refusal.violations) == {"email"}
 
@@ -138,11 +148,11 @@ async def test_an_address_to_free_must_be_one(stub: Stub) -> None:
 async def test_pages_are_alphabetical_and_lead_to_the_end(stub: Stub) -> None:
     names = ["zoë", "ada", "bob", "eve", "dan"]
     for name in names:
-        await stub.AddSuppression(a_wish(email=f"{name}@example.org"))
+        await stub.AddSuppression(an_add_request(email=f"{name}@example.org"))
 
     pages, token = [], None
     while token != "":
-        page = await listed(stub, page_size=2, page_token=token or "")
+        page = await list_suppressions(stub, page_size=2, page_token=token or "")
         pages.append([each.email.partition("@")[0] for each in page.suppressions])
         token = page.next_page_token
 
@@ -152,24 +162,24 @@ async def test_pages_are_alphabetical_and_lead_to_the_end(stub: Stub) -> None:
 async def test_a_wrong_page_is_refused(stub: Stub) -> None:
     wrong = task_pb2.ListSuppressionsRequest(page_size=-1, page_token="garbage")
 
-    refusal = await refused(stub.ListSuppressions(wrong))
+    refusal = await read_error_status(stub.ListSuppressions(wrong))
 
     assert set(refusal.violations) == {"page_size", "page_token"}
 
 
 async def test_an_address_that_looks_like_another_is_not_blocked_in_its_place(stub: Stub) -> None:
-    wish = a_wish(email="ada\u3164@example.org")
+    wish = an_add_request(email="ada\u3164@example.org")
 
-    refusal = await refused(stub.AddSuppression(wish))
+    refusal = await read_error_status(stub.AddSuppression(wish))
 
     assert refusal.code is grpc.StatusCode.INVALID_ARGUMENT
     assert set(refusal.violations) == {"email"}
-    assert list((await listed(stub)).suppressions) == []
+    assert list((await list_suppressions(stub)).suppressions) == []
 
 
 @pytest.mark.parametrize("asked_for", ["ada@example.org", "ADA@Example.Org"])
 async def test_what_blocks_an_address_is_read_in_any_spelling(stub: Stub, asked_for: str) -> None:
-    blocked = await stub.AddSuppression(a_wish())
+    blocked = await stub.AddSuppression(an_add_request())
 
     found = await stub.GetSuppression(task_pb2.GetSuppressionRequest(email=asked_for))
 
@@ -177,12 +187,16 @@ async def test_what_blocks_an_address_is_read_in_any_spelling(stub: Stub, asked_
 
 
 async def test_an_address_that_gets_mail_has_no_suppression(stub: Stub) -> None:
-    over = a_wish(email="past@example.org", expire_time=seconds(NOW + timedelta(seconds=1)))
+    over = an_add_request(
+        email="past@example.org", expire_time=to_timestamp(NOW + timedelta(seconds=1))
+    )
     await stub.AddSuppression(over)
     asked = task_pb2.GetSuppressionRequest(email="ada@example.org")
 
-    refusal = await refused(stub.GetSuppression(asked))
-    wrong = await refused(stub.GetSuppression(task_pb2.GetSuppressionRequest(email="nobody")))
+    refusal = await read_error_status(stub.GetSuppression(asked))
+    wrong = await read_error_status(
+        stub.GetSuppression(task_pb2.GetSuppressionRequest(email="nobody"))
+    )
 
     assert (refusal.code, refusal.reason) == (grpc.StatusCode.NOT_FOUND, "SUPPRESSION_NOT_FOUND")
     assert set(wrong.violations) == {"email"}

@@ -6,8 +6,8 @@ import grpc
 import pytest
 
 from gcsched.pb import task_pb2
-from tests.support.app import Running
-from tests.support.service import Stub
+from tests.support.in_process_app import RunningApp
+from tests.support.service_process import Stub
 from tests.support.status_details import status_of, violations
 
 
@@ -27,14 +27,16 @@ async def test_all_templates_are_listed_with_what_each_needs(
 ) -> None:
     reply = await stub.ListTemplates(task_pb2.ListTemplatesRequest())
 
-    assert [(each.name, list(each.required_variables), each.has_text) for each in reply.templates] == [
+    assert [
+        (each.name, list(each.required_variables), each.has_text) for each in reply.templates
+    ] == [
         ("doc", [], False),
         ("room", ["count", "room"], True),
     ]
 
 
 async def test_a_preview_of_nobody_in_particular_is_full_of_examples(
-    stub: Stub, app: Running
+    stub: Stub, app: RunningApp
 ) -> None:
     shown = await stub.PreviewTemplate(task_pb2.PreviewTemplateRequest())
 

@@ -65,7 +65,7 @@ class Late:
 
 
 @dataclass(frozen=True, slots=True)
-class GoDeaf:
+class StopReading:
     """Give the ordinary reply, then read nothing more."""
 
 
@@ -81,7 +81,7 @@ class LoseReply:
     """Do what was asked (at BODY: keep the mail), then hang up without a reply."""
 
 
-Action = Answer | Raw | Hang | Late | Trickle | GoDeaf | Drop | LoseReply
+Action = Answer | Raw | Hang | Late | Trickle | StopReading | Drop | LoseReply
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +98,7 @@ Rule = Callable[[Moment], Action | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Only:
+class ScriptedRule:
     """Do `action` the `nth` time at this stage, or every time; `to`: only for this recipient."""
 
     at: str
@@ -192,7 +192,7 @@ class Faults:
         return self._random.choice(FAULTS[moment.at])
 
 
-class Slow:
+class SlowReplies:
     """Let each recipient, DATA and final dot wait, up to *longest* seconds each."""
 
     def __init__(self, *, seed: int, longest: float) -> None:
@@ -206,7 +206,7 @@ class Slow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Body:
+class BodyStart:
     """The first octets of a body came, at *time* by `time.monotonic()`."""
 
     recipient: str
@@ -217,7 +217,7 @@ class Body:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Kept:
+class KeptMail:
     """One mail for one recipient, taken over by the relay."""
 
     sender: str
@@ -265,7 +265,7 @@ def hangs_up(action: Action | None) -> bool:
     return False
 
 
-def problems_in(content: bytes, parameters: dict[str, str]) -> list[str]:
+def find_problems(content: bytes, parameters: dict[str, str]) -> list[str]:
     """List what a client must not send as the content of a mail."""
     lines = content.split(b"\r\n")
     inside = b"".join(lines)

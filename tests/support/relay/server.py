@@ -21,29 +21,29 @@ from typing import Any, Self
 import trustme
 import uvloop
 
-from gcsched.adapters.smtp.options import RelaySettings, Security
+from gcsched.adapters.smtp.session_options import RelaySettings, Security
 from tests.support.relay.script import (
     Action,
     Answer,
     At,
-    Body,
+    BodyStart,
     Drop,
     Faults,
-    GoDeaf,
     Greylist,
     Hang,
-    Kept,
+    KeptMail,
     Late,
     LoseReply,
     Moment,
-    Only,
     Raw,
     Rule,
-    Slow,
+    ScriptedRule,
+    SlowReplies,
+    StopReading,
     Throttle,
     Trickle,
 )
-from tests.support.relay.session import Guest
+from tests.support.relay.session import ServerSession
 from tests.support.relay.wire import Wire
 
 __all__ = [
@@ -52,20 +52,20 @@ __all__ = [
     "At",
     "Drop",
     "Faults",
-    "GoDeaf",
     "Greylist",
     "Hang",
-    "Kept",
+    "KeptMail",
     "Late",
     "LoseReply",
     "Moment",
-    "Only",
     "Raw",
     "Relay",
     "Rule",
+    "ScriptedRule",
+    "StopReading",
     "Throttle",
     "Trickle",
-    "command",
+    "relay_command",
 ]
 
 
@@ -82,17 +82,19 @@ class Relay:
     certificate_for: str = "127.0.0.1"
     loses_pipelined: bool = False  # throws away what came together with a command
     refuses_groups: bool = False  # answers 503 to what came together with a command before it
-    unforgiving: bool = False  # after a refused MAIL or RCPT: 503 to everything until RSET
+    requires_rset: bool = False  # after a refused MAIL or RCPT: 503 to everything until RSET
     always_354: bool = False  # accepts DATA even without a recipient
     refuses_literals: int | None = None  # with this code, who names itself by an address
     ledger_file: Path | None = None
     bodies_file: Path | None = None
-    ledger: list[Kept] = field(default_factory=list, init=False)
-    bodies: list[Body] = field(default_factory=list, init=False)  # begun, kept or not
+    ledger: list[KeptMail] = field(default_factory=list, init=False)
+    bodies: list[BodyStart] = field(default_factory=list, init=False)  # begun, kept or not
     violations: list[str] = field(default_factory=list, init=False)
-    heard: list[tuple[int, str]] = field(default_factory=list, init=False)  # (session, verb)
-    greeted: list[str] = field(default_factory=list, init=False)  # names, as EHLO or HELO gave them
-    acted: list[tuple[Moment, Action]] = field(default_factory=list, init=False)
+    commands: list[tuple[int, str]] = field(default_factory=list, init=False)  # (session, verb)
+    ehlo_names: list[str] = field(
+        default_factory=list, init=False
+    )  # names, as EHLO or HELO gave them
+    applied_actions: list[tuple[Moment, Action]] = field(default_factory=list, init=False)
     sessions: int = field(default=0, init=False)  # ever opened
     most_open: int = field(default=0, init=False)  # at the same time
 
@@ -110,7 +112,7 @@ class Relay:
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.get_running_loop().create_server(
-            self._wire,
+            self._make_wire,
             "127.0.0.1",
             self.port,
             ssl=self.tls if self.security == "tls" else None,
@@ -142,13 +144,13 @@ class Relay:
 
     def script(self, at: str, action: Action, *, nth: int | None = None, to: str = "") -> None:
         """Do *action* the *nth* time at this stage, or each time; *to*: only for this recipient."""
-        self.rule(Only(at=at, action=action, nth=nth, to=to))
+        self.add_rule(ScriptedRule(at=at, action=action, nth=nth, to=to))
 
-    def rule(self, rule: Rule) -> None:
-        """Ask *rule* at every stage; the first rule with an action wins."""
+    def add_rule(self, rule: Rule) -> None:
+        """Ask *add_rule* at every stage; the first rule with an action wins."""
         self._rules.append(rule)
 
-    def forgive(self) -> None:
+    def clear_rules(self) -> None:
         """Forget all rules."""
         self._rules.clear()
 
@@ -157,10 +159,10 @@ class Relay:
         for wire in self._wires:
             wire.transport.abort()
 
-    def tell_all(self, octets: bytes) -> None:
+    def send_to_all(self, octets: bytes) -> None:
         """Say something to every session without being asked."""
         for wire in self._wires:
-            wire.say(octets)
+            wire.write(octets)
 
     # Reading
 
@@ -169,8 +171,8 @@ class Relay:
         return len(self._wires)
 
     @property
-    def per_recipient(self) -> dict[str, list[Kept]]:
-        found: dict[str, list[Kept]] = defaultdict(list)
+    def per_recipient(self) -> dict[str, list[KeptMail]]:
+        found: dict[str, list[KeptMail]] = defaultdict(list)
         for kept in self.ledger:
             found[kept.recipient].append(kept)
         return dict(found)
@@ -180,9 +182,9 @@ class Relay:
         """Give what came in and waits behind the command that is being answered."""
         return b"".join(bytes(wire.buffer) for wire in self._wires)
 
-    def times(self, verb: str) -> int:
+    def count_commands(self, verb: str) -> int:
         """Count how often clients said *verb*."""
-        return sum(said == verb for _, said in self.heard)
+        return sum(said == verb for _, said in self.commands)
 
     # What its sessions tell it
 
@@ -191,38 +193,38 @@ class Relay:
         moment = Moment(at=at, nth=self._counts[at], session=session, recipient=recipient)
         for rule in self._rules:
             if (action := rule(moment)) is not None:
-                self.acted.append((moment, action))
+                self.applied_actions.append((moment, action))
                 return action
         return None
 
-    def begin(self, body: Body) -> None:
+    def record_body(self, body: BodyStart) -> None:
         self.bodies.append(body)
         if self._bodies is not None:
             self._bodies.write(body.as_json() + "\n")
 
-    def keep(self, kept: Kept) -> None:
+    def record_mail(self, kept: KeptMail) -> None:
         self.ledger.append(kept)
         if self._file is not None:
             self._file.write(kept.as_json() + "\n")
 
-    def _welcome(self, wire: Wire) -> None:
+    def _on_open(self, wire: Wire) -> None:
         self._wires.add(wire)
         self.most_open = max(self.most_open, len(self._wires))
-        task = asyncio.get_running_loop().create_task(Guest(wire, self).stay())
+        task = asyncio.get_running_loop().create_task(ServerSession(wire, self).serve())
         self._tasks.add(task)
-        task.add_done_callback(self._ended)
+        task.add_done_callback(self._on_task_done)
 
-    def _forget(self, wire: Wire) -> None:
+    def _on_close(self, wire: Wire) -> None:
         self._wires.discard(wire)
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
+    def _on_task_done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             self.violations.append(f"the relay itself failed: {error!r}")
 
-    def _wire(self) -> Wire:
+    def _make_wire(self) -> Wire:
         self.sessions += 1
-        return Wire(self.sessions, welcome=self._welcome, forget=self._forget)
+        return Wire(self.sessions, on_open=self._on_open, on_close=self._on_close)
 
     def _certificate(self) -> ssl.SSLContext:
         authority = trustme.CA()
@@ -232,7 +234,7 @@ class Relay:
         return context
 
 
-def command(*, port: int, ledger: Path, others: Sequence[str] = ()) -> list[str]:
+def relay_command(*, port: int, ledger: Path, others: Sequence[str] = ()) -> list[str]:
     """Give the command line of a relay as a process; start it in the repository's root."""
     options = ["--port", str(port), "--ledger", str(ledger), *others]
     return [sys.executable, "-m", "tests.support.relay.server", *options]
@@ -243,9 +245,9 @@ async def serve(options: argparse.Namespace) -> None:
         port=options.port, ledger_file=options.ledger, bodies_file=options.bodies
     ) as relay:
         if options.slow:
-            relay.rule(Slow(seed=options.seed or 0, longest=options.slow))
+            relay.add_rule(SlowReplies(seed=options.seed or 0, longest=options.slow))
         elif options.seed is not None:
-            relay.rule(Faults(seed=options.seed, share=options.share))
+            relay.add_rule(Faults(seed=options.seed, share=options.share))
         sys.stdout.write(f"listening on {relay.port}\n")
         sys.stdout.flush()
         await asyncio.Event().wait()

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class ToySessions:
+class FakeSessions:
     name: str
     connections: int = 0
     busy: int = 0

@@ -7,57 +7,57 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gcsched.domain.job import Priority
-from gcsched.usecases.delivery.deliver import Claimed
-from gcsched.usecases.delivery.domain_queues import Lanes
+from gcsched.usecases.delivery.deliver import ClaimedJob
+from gcsched.usecases.delivery.domain_queues import DomainQueues
 from tests.support.builders import NOW, FixedClock, a_claimed_job
 from tests.support.clocks import SECOND
-from tests.support.domain_queues import filled, mail, mails, names, put_off, taken, urgent
+from tests.support.domain_queues import fill_queues, mail, mails, names, put_off, take, urgent
 
 
-async def carry(lanes: Lanes, clock: FixedClock, took: timedelta) -> None:
-    [claimed] = await taken(lanes, 1)
-    clock.forward(took)
+async def deliver(lanes: DomainQueues, clock: FixedClock, took: timedelta) -> None:
+    [claimed] = await take(lanes, 1)
+    clock.advance(took)
     lanes.done(claimed)
 
 
 async def test_without_a_limit_it_is_a_queue_and_takes_all(clock: FixedClock) -> None:
     waiting = [*mails("a", 300), *mails("b", 2)]
-    lanes = filled(clock, *waiting, limit=0)
+    lanes = fill_queues(clock, *waiting, limit=0)
 
-    out = await taken(lanes, 302)
+    out = await take(lanes, 302)
     for each in out:
         lanes.done(each)
 
     assert out == waiting
-    assert lanes.parked() == 0
+    assert lanes.count_waiting() == 0
 
 
 async def test_others_overtake_a_full_domain(clock: FixedClock) -> None:
-    lanes = filled(clock, *mails("a", 4), *mails("b", 2), limit=2)
+    lanes = fill_queues(clock, *mails("a", 4), *mails("b", 2), limit=2)
 
-    out = await taken(lanes, 4)
+    out = await take(lanes, 4)
 
     assert names(out) == ["a0", "a1", "b0", "b1"]
-    assert lanes.parked() == 2
+    assert lanes.count_waiting() == 2
 
 
 async def test_a_place_that_is_free_again_goes_to_the_oldest_of_its_domain(
     clock: FixedClock,
 ) -> None:
-    lanes = filled(clock, *mails("a", 3), *mails("b", 1), limit=1)
-    [first] = await taken(lanes, 1)
+    lanes = fill_queues(clock, *mails("a", 3), *mails("b", 1), limit=1)
+    [first] = await take(lanes, 1)
 
     lanes.done(first)
 
-    assert names(await taken(lanes, 2)) == ["a1", "b0"]
-    assert lanes.parked() == 1
+    assert names(await take(lanes, 2)) == ["a1", "b0"]
+    assert lanes.count_waiting() == 1
 
 
 async def test_who_waits_for_a_mail_gets_the_one_whose_place_becomes_free(
     clock: FixedClock,
 ) -> None:
-    lanes = filled(clock, *mails("a", 2), limit=1)
-    [first] = await taken(lanes, 1)
+    lanes = fill_queues(clock, *mails("a", 2), limit=1)
+    [first] = await take(lanes, 1)
     getting = asyncio.create_task(lanes.get())
     await asyncio.sleep(0)
     assert not getting.done()
@@ -69,27 +69,27 @@ async def test_who_waits_for_a_mail_gets_the_one_whose_place_becomes_free(
 
 
 async def test_a_domain_is_the_same_however_it_is_written(clock: FixedClock) -> None:
-    lanes = filled(clock, *mails("a", 1), limit=1)
+    lanes = fill_queues(clock, *mails("a", 1), limit=1)
 
     job = a_claimed_job(id="a1", email='"a@b"@A.Example')
-    lanes.put(Claimed(job=job, token="claim-1"))
+    lanes.put(ClaimedJob(job=job, token="claim-1"))
 
-    assert lanes.parked() == 1
+    assert lanes.count_waiting() == 1
 
 
 async def test_of_a_full_domain_only_a_few_wait_and_the_rest_is_put_off(clock: FixedClock) -> None:
-    lanes = filled(clock, *mails("a", 2 + 8), limit=2)
+    lanes = fill_queues(clock, *mails("a", 2 + 8), limit=2)
 
     [due] = put_off(lanes, "a", 1)
 
     assert due == NOW + SECOND
-    assert lanes.parked() == 8
+    assert lanes.count_waiting() == 8
     assert lanes.put(mail("b0")) is None
 
 
 async def test_each_one_put_off_gets_the_slot_after_the_one_before(clock: FixedClock) -> None:
-    lanes = filled(clock, *mails("a", 1 + 4), limit=1)
-    await carry(lanes, clock, 3 * SECOND)
+    lanes = fill_queues(clock, *mails("a", 1 + 4), limit=1)
+    await deliver(lanes, clock, 3 * SECOND)
     lanes.put(mail("a-fifth"))
 
     due = put_off(lanes, "a", 4)
@@ -100,9 +100,9 @@ async def test_each_one_put_off_gets_the_slot_after_the_one_before(clock: FixedC
 async def test_nobody_is_put_off_by_less_than_a_second_or_more_than_a_minute(
     clock: FixedClock,
 ) -> None:
-    lanes = filled(clock, *mails("a", 1 + 4), limit=1)
+    lanes = fill_queues(clock, *mails("a", 1 + 4), limit=1)
     soon = put_off(lanes, "a", 1)
-    await carry(lanes, clock, timedelta(minutes=5, milliseconds=1))
+    await deliver(lanes, clock, timedelta(minutes=5, milliseconds=1))
     lanes.put(mail("a-fifth"))
 
     late = put_off(lanes, "a", 50)
@@ -113,9 +113,9 @@ async def test_nobody_is_put_off_by_less_than_a_second_or_more_than_a_minute(
 
 
 async def test_mails_that_hang_count_for_as_long_as_they_hang(clock: FixedClock) -> None:
-    lanes = filled(clock, *mails("a", 2 + 8), limit=2)
-    await taken(lanes, 2)
-    clock.forward(5 * SECOND)
+    lanes = fill_queues(clock, *mails("a", 2 + 8), limit=2)
+    await take(lanes, 2)
+    clock.advance(5 * SECOND)
 
     due = put_off(lanes, "a", 3)
 
@@ -124,11 +124,11 @@ async def test_mails_that_hang_count_for_as_long_as_they_hang(clock: FixedClock)
 
 
 async def test_the_slots_of_the_past_are_forgotten(clock: FixedClock) -> None:
-    lanes = filled(clock, *mails("a", 1 + 4), limit=1)
-    await carry(lanes, clock, 3 * SECOND)
+    lanes = fill_queues(clock, *mails("a", 1 + 4), limit=1)
+    await deliver(lanes, clock, 3 * SECOND)
     lanes.put(mail("a-fifth"))
     put_off(lanes, "a", 500)
-    clock.forward(100 * SECOND)
+    clock.advance(100 * SECOND)
 
     [due] = put_off(lanes, "a", 1)
 
@@ -136,29 +136,29 @@ async def test_the_slots_of_the_past_are_forgotten(clock: FixedClock) -> None:
 
 
 async def test_of_a_quick_domain_more_may_wait(clock: FixedClock) -> None:
-    lanes = filled(clock, *mails("a", 1), limit=1)
-    await carry(lanes, clock, SECOND / 50)
+    lanes = fill_queues(clock, *mails("a", 1), limit=1)
+    await deliver(lanes, clock, SECOND / 50)
 
     due = put_off(lanes, "a", 1 + 100 + 3)
 
-    assert lanes.parked() == 100
+    assert lanes.count_waiting() == 100
     assert len(due) == 3
 
 
 async def test_even_of_the_quickest_domain_not_all_wait(clock: FixedClock) -> None:
-    lanes = filled(clock, *mails("a", 2), limit=2)
-    await carry(lanes, clock, timedelta(0))
+    lanes = fill_queues(clock, *mails("a", 2), limit=2)
+    await deliver(lanes, clock, timedelta(0))
 
     put_off(lanes, "a", 2_000)
 
-    assert lanes.parked() == 500
+    assert lanes.count_waiting() == 500
 
 
 async def test_drained_is_all_that_waits_and_nothing_that_is_being_carried(
     clock: FixedClock,
 ) -> None:
-    lanes = filled(clock, *mails("a", 4), *mails("b", 2), limit=2)
-    out = await taken(lanes, 3)
+    lanes = fill_queues(clock, *mails("a", 4), *mails("b", 2), limit=2)
+    out = await take(lanes, 3)
 
     drained = lanes.drain()
     for each in out:
@@ -166,33 +166,33 @@ async def test_drained_is_all_that_waits_and_nothing_that_is_being_carried(
 
     assert names(out) == ["a0", "a1", "b0"]
     assert sorted(names(drained)) == ["a2", "a3", "b1"]
-    assert (lanes.drain(), lanes.parked()) == ([], 0)
+    assert (lanes.drain(), lanes.count_waiting()) == ([], 0)
 
 
 async def test_after_a_drain_all_places_are_free(clock: FixedClock) -> None:
-    lanes = filled(clock, *mails("a", 4), limit=2)
+    lanes = fill_queues(clock, *mails("a", 4), limit=2)
     lanes.drain()
 
     again = mails("a", 2)
     for each in again:
         lanes.put(each)
 
-    assert await taken(lanes, 2) == again
+    assert await take(lanes, 2) == again
 
 
 async def test_domains_without_a_mail_are_forgotten_when_there_are_too_many(
     clock: FixedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gcsched.usecases.delivery.domain_queues.MOST_LANES", 3)
-    lanes = filled(clock, *mails("a", 2), limit=1)
-    [busy] = await taken(lanes, 1)
+    monkeypatch.setattr("gcsched.usecases.delivery.domain_queues.MAX_QUEUES", 3)
+    lanes = fill_queues(clock, *mails("a", 2), limit=1)
+    [busy] = await take(lanes, 1)
 
     for domain in "bcdefgh":
         lanes.put(mail(f"{domain}0"))
-        await carry(lanes, clock, SECOND)
+        await deliver(lanes, clock, SECOND)
     lanes.done(busy)
 
-    assert names(await taken(lanes, 1)) == ["a1"]
+    assert names(await take(lanes, 1)) == ["a1"]
 
 
 @given(data=st.data())
@@ -200,15 +200,15 @@ async def test_domains_without_a_mail_are_forgotten_when_there_are_too_many(
 def test_nobody_is_lost_no_domain_has_too_many_and_no_place_is_left_empty(
     data: st.DataObject,
 ) -> None:
-    asyncio.run(play(data))
+    asyncio.run(run_scenario(data))
 
 
-async def play(data: st.DataObject) -> None:
+async def run_scenario(data: st.DataObject) -> None:
     """Put, take and finish at random; every mail comes out once, the urgent ones first."""
     limit = data.draw(st.integers(1, 3))
-    lanes = Lanes(limit=limit, now=FixedClock())
-    inside: list[Claimed] = []
-    out: list[Claimed] = []
+    lanes = DomainQueues(slots_per_domain=limit, now=FixedClock())
+    inside: list[ClaimedJob] = []
+    out: list[ClaimedJob] = []
     for number, step in enumerate(data.draw(st.lists(st.sampled_from("pugdpg"), max_size=40))):
         if step in "pu":
             name = data.draw(st.sampled_from("ab"))
@@ -218,14 +218,14 @@ async def play(data: st.DataObject) -> None:
         elif step == "d" and out:
             lanes.done(out.pop(0))
         elif step == "g" and (best := next_in_order(inside, out, limit)):
-            [each] = await taken(lanes, 1)
+            [each] = await take(lanes, 1)
             assert each is best
             inside.remove(each)
             out.append(each)
     assert sorted(names(lanes.drain())) == sorted(names(inside))
 
 
-def next_in_order(inside: list[Claimed], out: list[Claimed], limit: int) -> Claimed | None:
+def next_in_order(inside: list[ClaimedJob], out: list[ClaimedJob], limit: int) -> ClaimedJob | None:
     """Give the first urgent one, else the first one, of those whose domain has a place."""
     busy = Counter(each.job.email[-9] for each in out)
     free = [each for each in inside if busy[each.job.email[-9]] < limit]
@@ -245,11 +245,11 @@ async def test_literals_bare_hosts_and_quoted_addresses_have_the_lane_of_their_d
     clock: FixedClock, one: str, same: str, other: str
 ) -> None:
     waiting = [
-        Claimed(job=a_claimed_job(id=email, email=email), token="claim-1")
+        ClaimedJob(job=a_claimed_job(id=email, email=email), token="claim-1")
         for email in (one, same, other)
     ]
 
-    lanes = filled(clock, *waiting, limit=1)
+    lanes = fill_queues(clock, *waiting, limit=1)
 
-    assert names(await taken(lanes, 2)) == [one, other]
-    assert lanes.parked() == 1
+    assert names(await take(lanes, 2)) == [one, other]
+    assert lanes.count_waiting() == 1

@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from gcsched.usecases.delivery.outcomes import Recorder
+from gcsched.usecases.delivery.outcomes import OutcomeRecorder
 from gcsched.usecases.ports import Conclusion
 from tests.support.background import in_background
 from tests.support.builders import (
@@ -12,12 +12,12 @@ from tests.support.builders import (
     an_attempt,
 )
 from tests.support.log_events import Events
-from tests.support.outcomes import LATER, ToyOutcomes, conclusions
+from tests.support.outcomes import LATER, FakeOutcomes, conclusions
 from tests.support.wait import until
 
 
 async def test_what_is_recorded_is_written_and_settled(
-    recorder: Recorder, outcomes: ToyOutcomes, settled: list[Conclusion]
+    recorder: OutcomeRecorder, outcomes: FakeOutcomes, settled: list[Conclusion]
 ) -> None:
     async with in_background(recorder.run):
         recorder.record(a_conclusion())
@@ -28,7 +28,7 @@ async def test_what_is_recorded_is_written_and_settled(
 
 
 async def test_nothing_is_settled_before_the_store_has_it(
-    recorder: Recorder, outcomes: ToyOutcomes, settled: list[Conclusion]
+    recorder: OutcomeRecorder, outcomes: FakeOutcomes, settled: list[Conclusion]
 ) -> None:
     outcomes.gate.clear()
 
@@ -43,7 +43,7 @@ async def test_nothing_is_settled_before_the_store_has_it(
 
 
 async def test_what_comes_while_a_write_runs_shares_the_next(
-    recorder: Recorder, outcomes: ToyOutcomes, settled: list[Conclusion]
+    recorder: OutcomeRecorder, outcomes: FakeOutcomes, settled: list[Conclusion]
 ) -> None:
     first, *others = conclusions(4)
     outcomes.gate.clear()
@@ -60,7 +60,7 @@ async def test_what_comes_while_a_write_runs_shares_the_next(
 
 
 async def test_what_comes_while_it_is_busy_is_collected_for_a_moment(
-    recorder: Recorder, outcomes: ToyOutcomes, settled: list[Conclusion]
+    recorder: OutcomeRecorder, outcomes: FakeOutcomes, settled: list[Conclusion]
 ) -> None:
     first, second, *others = conclusions(6)
     outcomes.gate.clear()
@@ -79,7 +79,7 @@ async def test_what_comes_while_it_is_busy_is_collected_for_a_moment(
 
 
 async def test_a_write_has_at_most_500(
-    recorder: Recorder, outcomes: ToyOutcomes, settled: list[Conclusion]
+    recorder: OutcomeRecorder, outcomes: FakeOutcomes, settled: list[Conclusion]
 ) -> None:
     many = conclusions(1201)
 
@@ -92,12 +92,12 @@ async def test_a_write_has_at_most_500(
 
 
 async def test_a_store_that_is_away_is_tried_until_it_takes_them(
-    recorder: Recorder,
-    outcomes: ToyOutcomes,
+    recorder: OutcomeRecorder,
+    outcomes: FakeOutcomes,
     settled: list[Conclusion],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("gcsched.usecases.delivery.outcomes.BETWEEN_TRIES_SECONDS", 0.001)
+    monkeypatch.setattr("gcsched.usecases.delivery.outcomes.RETRY_INTERVAL_SECONDS", 0.001)
     outcomes.is_away = True
     both = conclusions(2)
 
@@ -114,12 +114,12 @@ async def test_a_store_that_is_away_is_tried_until_it_takes_them(
 
 
 async def test_a_stop_waits_until_everything_is_written(
-    recorder: Recorder,
-    outcomes: ToyOutcomes,
+    recorder: OutcomeRecorder,
+    outcomes: FakeOutcomes,
     settled: list[Conclusion],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("gcsched.usecases.delivery.outcomes.BETWEEN_TRIES_SECONDS", 0.001)
+    monkeypatch.setattr("gcsched.usecases.delivery.outcomes.RETRY_INTERVAL_SECONDS", 0.001)
     outcomes.is_away = True
     both = conclusions(2)
 
@@ -134,7 +134,7 @@ async def test_a_stop_waits_until_everything_is_written(
 
 
 async def test_what_waits_is_written_even_when_the_stop_came_first(
-    recorder: Recorder, settled: list[Conclusion]
+    recorder: OutcomeRecorder, settled: list[Conclusion]
 ) -> None:
     recorder.record(a_conclusion())
     stop = asyncio.Event()
@@ -146,7 +146,7 @@ async def test_what_waits_is_written_even_when_the_stop_came_first(
 
 
 async def test_a_stop_with_nothing_waiting_writes_nothing(
-    recorder: Recorder, outcomes: ToyOutcomes
+    recorder: OutcomeRecorder, outcomes: FakeOutcomes
 ) -> None:
     async with in_background(recorder.run):
         pass
@@ -155,9 +155,9 @@ async def test_a_stop_with_nothing_waiting_writes_nothing(
 
 
 async def test_a_claim_that_was_lost_is_settled_too_and_told(
-    recorder: Recorder, outcomes: ToyOutcomes, settled: list[Conclusion], events: Events
+    recorder: OutcomeRecorder, outcomes: FakeOutcomes, settled: list[Conclusion], events: Events
 ) -> None:
-    outcomes.lost = [replace(a_conclusion(), instead="RETRYING")]
+    outcomes.lost = [replace(a_conclusion(), found_state="RETRYING")]
 
     async with in_background(recorder.run):
         recorder.record(a_conclusion())
@@ -175,10 +175,10 @@ async def test_a_claim_that_was_lost_is_settled_too_and_told(
 
 
 async def test_a_claim_that_was_withdrawn_before_anything_was_sent_alarms_nobody(
-    recorder: Recorder, outcomes: ToyOutcomes, settled: list[Conclusion], events: Events
+    recorder: OutcomeRecorder, outcomes: FakeOutcomes, settled: list[Conclusion], events: Events
 ) -> None:
-    given_back = a_conclusion(a_claimed_job(attempts=(an_attempt(),)).given_back(LATER))
-    outcomes.lost = [replace(given_back, instead="CANCELLED")]
+    given_back = a_conclusion(a_claimed_job(attempts=(an_attempt(),)).unclaimed(LATER))
+    outcomes.lost = [replace(given_back, found_state="CANCELLED")]
 
     async with in_background(recorder.run):
         recorder.record(given_back)
@@ -196,7 +196,7 @@ async def test_a_claim_that_was_withdrawn_before_anything_was_sent_alarms_nobody
 
 
 async def test_of_two_claims_of_one_job_the_lost_one_is_told(
-    recorder: Recorder, outcomes: ToyOutcomes, settled: list[Conclusion], events: Events
+    recorder: OutcomeRecorder, outcomes: FakeOutcomes, settled: list[Conclusion], events: Events
 ) -> None:
     ours = a_conclusion(a_claimed_job().failed(an_attempt(), reason="no"), claim="claim-2")
     outcomes.lost = [a_conclusion()]

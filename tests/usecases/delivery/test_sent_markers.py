@@ -3,8 +3,8 @@ from collections.abc import Collection, Sequence
 
 import pytest
 
-from gcsched.errors import BellUnavailable
-from gcsched.usecases.delivery.sent_markers import AcceptedMarks
+from gcsched.errors import RedisUnavailable
+from gcsched.usecases.delivery.sent_markers import SentMarkers
 from gcsched.usecases.ports import Conclusion
 from tests.support.background import in_background
 from tests.support.builders import a_claimed_job, a_conclusion, an_attempt
@@ -13,7 +13,7 @@ from tests.support.wait import until
 Mark = tuple[str, str]
 
 
-class ToyMarks:
+class FakeSentMarkerStore:
     """Keeps marks as Redis does; can be away, and can be slow."""
 
     def __init__(self) -> None:
@@ -23,32 +23,32 @@ class ToyMarks:
         self.gate = asyncio.Event()
         self.gate.set()
 
-    async def note(self, marks: Sequence[Mark]) -> None:
+    async def add(self, marks: Sequence[Mark]) -> None:
         await self._write("note", marks)
         self.kept |= set(marks)
 
-    async def forget(self, marks: Sequence[Mark]) -> None:
+    async def remove(self, marks: Sequence[Mark]) -> None:
         await self._write("forget", marks)
         self.kept -= set(marks)
 
-    async def noted(self, marks: Sequence[Mark]) -> Collection[Mark]:
+    async def find(self, marks: Sequence[Mark]) -> Collection[Mark]:
         return self.kept & set(marks)
 
     async def _write(self, what: str, marks: Sequence[Mark]) -> None:
         self.writes.append((what, list(marks)))
         await self.gate.wait()
         if self.is_away:
-            raise BellUnavailable("noting accepted mails", "no answer")
+            raise RedisUnavailable("noting accepted mails", "no answer")
 
 
 @pytest.fixture
-async def store() -> ToyMarks:
-    return ToyMarks()
+async def store() -> FakeSentMarkerStore:
+    return FakeSentMarkerStore()
 
 
 @pytest.fixture
-def marks(store: ToyMarks) -> AcceptedMarks:
-    return AcceptedMarks(store)
+def markers(store: FakeSentMarkerStore) -> SentMarkers:
+    return SentMarkers(store)
 
 
 def conclusion(number: int) -> Conclusion:
@@ -57,21 +57,21 @@ def conclusion(number: int) -> Conclusion:
 
 
 async def test_what_the_relay_accepted_is_noted_under_job_and_claim(
-    store: ToyMarks, marks: AcceptedMarks
+    store: FakeSentMarkerStore, marks: SentMarkers
 ) -> None:
     async with in_background(marks.run):
-        marks.note(conclusion(1))
+        marks.add(conclusion(1))
         await until(lambda: store.kept)
 
     assert store.kept == {("job-1", "claim-1")}
 
 
 async def test_marks_that_come_together_are_one_write(
-    store: ToyMarks, marks: AcceptedMarks
+    store: FakeSentMarkerStore, marks: SentMarkers
 ) -> None:
     async with in_background(marks.run):
         for number in range(3):
-            marks.note(conclusion(number))
+            marks.add(conclusion(number))
         await until(lambda: store.kept)
 
     noted = [("job-0", "claim-0"), ("job-1", "claim-1"), ("job-2", "claim-2")]
@@ -79,23 +79,23 @@ async def test_marks_that_come_together_are_one_write(
 
 
 async def test_a_mark_is_forgotten_once_the_database_knows(
-    store: ToyMarks, marks: AcceptedMarks
+    store: FakeSentMarkerStore, marks: SentMarkers
 ) -> None:
     async with in_background(marks.run):
-        marks.note(conclusion(1))
+        marks.add(conclusion(1))
         await until(lambda: store.kept)
-        marks.forget(conclusion(1))
+        marks.remove(conclusion(1))
         await until(lambda: not store.kept)
 
     assert [what for what, _ in store.writes] == ["note", "forget"]
 
 
 async def test_a_mark_forgotten_before_it_was_written_never_is(
-    store: ToyMarks, marks: AcceptedMarks
+    store: FakeSentMarkerStore, marks: SentMarkers
 ) -> None:
-    marks.note(conclusion(1))
-    marks.note(conclusion(2))
-    marks.forget(conclusion(1))
+    marks.add(conclusion(1))
+    marks.add(conclusion(2))
+    marks.remove(conclusion(1))
 
     async with in_background(marks.run):
         await until(lambda: store.kept)
@@ -104,14 +104,14 @@ async def test_a_mark_forgotten_before_it_was_written_never_is(
 
 
 async def test_a_mark_forgotten_while_it_is_written_is_forgotten_after_it(
-    store: ToyMarks, marks: AcceptedMarks
+    store: FakeSentMarkerStore, marks: SentMarkers
 ) -> None:
     store.gate.clear()
 
     async with in_background(marks.run):
-        marks.note(conclusion(1))
+        marks.add(conclusion(1))
         await until(lambda: store.writes)
-        marks.forget(conclusion(1))
+        marks.remove(conclusion(1))
         store.gate.set()
         await until(lambda: len(store.writes) == 2 and not store.kept)
 
@@ -119,15 +119,15 @@ async def test_a_mark_forgotten_while_it_is_written_is_forgotten_after_it(
 
 
 async def test_a_store_that_is_away_is_not_asked_again_for_the_same(
-    store: ToyMarks, marks: AcceptedMarks, monkeypatch: pytest.MonkeyPatch
+    store: FakeSentMarkerStore, marks: SentMarkers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gcsched.usecases.delivery.sent_markers.QUIET_SECONDS", 0.02)
+    monkeypatch.setattr("gcsched.usecases.delivery.sent_markers.BACK_OFF_SECONDS", 0.02)
     store.is_away = True
 
     async with in_background(marks.run):
-        marks.note(conclusion(1))
+        marks.add(conclusion(1))
         await until(lambda: store.writes)
-        marks.note(conclusion(2))
+        marks.add(conclusion(2))
         store.is_away = False
         await until(lambda: store.kept)
 
@@ -136,27 +136,27 @@ async def test_a_store_that_is_away_is_not_asked_again_for_the_same(
 
 
 async def test_a_stop_does_not_wait_for_a_store_that_is_away(
-    store: ToyMarks, marks: AcceptedMarks
+    store: FakeSentMarkerStore, marks: SentMarkers
 ) -> None:
     store.is_away = True
     loop = asyncio.get_running_loop()
     started = loop.time()
 
     async with in_background(marks.run):
-        marks.note(conclusion(1))
+        marks.add(conclusion(1))
         await until(lambda: store.writes)
 
     assert loop.time() - started < 0.9
 
 
 async def test_no_more_marks_wait_than_the_limit(
-    store: ToyMarks, marks: AcceptedMarks, monkeypatch: pytest.MonkeyPatch
+    store: FakeSentMarkerStore, marks: SentMarkers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gcsched.usecases.delivery.sent_markers.MOST_WAITING", 2)
+    monkeypatch.setattr("gcsched.usecases.delivery.sent_markers.MAX_WAITING", 2)
     for number in range(4):
-        marks.note(conclusion(number))
+        marks.add(conclusion(number))
     for number in range(10, 14):
-        marks.forget(conclusion(number))
+        marks.remove(conclusion(number))
 
     async with in_background(marks.run):
         await until(lambda: len(store.writes) == 2)
@@ -168,9 +168,9 @@ async def test_no_more_marks_wait_than_the_limit(
 
 
 async def test_what_waits_at_the_stop_is_still_written(
-    store: ToyMarks, marks: AcceptedMarks
+    store: FakeSentMarkerStore, marks: SentMarkers
 ) -> None:
     async with in_background(marks.run):
-        marks.note(conclusion(1))
+        marks.add(conclusion(1))
 
     assert store.kept == {("job-1", "claim-1")}

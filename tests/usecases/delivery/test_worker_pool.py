@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from gcsched.domain.job import State
-from gcsched.usecases.delivery.deliver import Claimed
-from gcsched.usecases.delivery.staffing import Staffing
-from gcsched.usecases.delivery.worker_pool import Crew
-from gcsched.usecases.loops import periodically
+from gcsched.usecases.delivery.deliver import ClaimedJob
+from gcsched.usecases.delivery.worker_pool import WorkerPool
+from gcsched.usecases.delivery.worker_scaler import WorkerScaler
+from gcsched.usecases.loops import run_periodically
 from tests.support.wait import until
 
 
-class BrokenLanes:
+class BrokenQueues:
     """Let the first worker fail; the others wait and overhear the first cancel."""
 
     def __init__(self, error: BaseException) -> None:
@@ -24,7 +24,7 @@ class BrokenLanes:
         self.fail = asyncio.Event()
         self._error = error
 
-    async def get(self) -> Claimed:
+    async def get(self) -> ClaimedJob:
         self.waiting += 1
         if self.waiting == 1:
             await self.fail.wait()
@@ -34,11 +34,11 @@ class BrokenLanes:
         await asyncio.Event().wait()
         raise AssertionError
 
-    def drain(self) -> list[Claimed]:
+    def drain(self) -> list[ClaimedJob]:
         return []
 
 
-class FilledLanes:
+class FilledQueues:
     """Give *count* mails at once; whoever comes later waits."""
 
     def __init__(self, count: int) -> None:
@@ -52,10 +52,10 @@ class FilledLanes:
         self.waiting += 1
         return await asyncio.Event().wait()
 
-    def done(self, claimed: Claimed) -> None:
+    def done(self, claimed: ClaimedJob) -> None:
         pass
 
-    def drain(self) -> list[Claimed]:
+    def drain(self) -> list[ClaimedJob]:
         return []
 
 
@@ -66,11 +66,13 @@ class FilledLanes:
 async def test_a_worker_that_ends_by_itself_is_an_end_of_all_in_time(
     error: BaseException, raised: type[Exception]
 ) -> None:
-    lanes = BrokenLanes(error)
+    lanes = BrokenQueues(error)
     unused: Any = None
     broken: Any = lanes
-    three = Staffing(size=3)
-    crew = Crew(deliver=unused, recorder=unused, marks=unused, lanes=broken, staffing=three)
+    three = WorkerScaler(size=3)
+    crew = WorkerPool(
+        deliver=unused, recorder=unused, sent_markers=unused, queues=broken, scaler=three
+    )
     running = asyncio.create_task(crew.run(asyncio.Event(), grace=timedelta(minutes=1)))
     await until(lambda: lanes.waiting == 3)
 
@@ -83,16 +85,18 @@ async def test_a_worker_that_ends_by_itself_is_an_end_of_all_in_time(
 async def test_of_workers_that_conclude_in_one_turn_only_the_surplus_leaves() -> None:
     release, stop, begun = asyncio.Event(), asyncio.Event(), list[Any]()
     parts: Any = SimpleNamespace(record=lambda _: None)
-    lanes: Any = FilledLanes(4)
+    lanes: Any = FilledQueues(4)
 
-    async def deliver(claimed: Claimed) -> Any:
+    async def deliver(claimed: ClaimedJob) -> Any:
         begun.append(claimed)
         await release.wait()
         return SimpleNamespace(job=SimpleNamespace(state=State.FAILED))
 
     delivering: Any = deliver
-    staffing = Staffing(size=4)
-    crew = Crew(deliver=delivering, recorder=parts, marks=parts, lanes=lanes, staffing=staffing)
+    staffing = WorkerScaler(size=4)
+    crew = WorkerPool(
+        deliver=delivering, recorder=parts, sent_markers=parts, queues=lanes, scaler=staffing
+    )
     running = asyncio.create_task(crew.run(stop, grace=timedelta(0)))
     await until(lambda: len(begun) == 4)
 
@@ -114,7 +118,7 @@ async def test_what_is_done_periodically_stops_though_it_overhears_a_cancel() ->
         with suppress(asyncio.CancelledError) if is_first else nullcontext():
             await asyncio.Event().wait()
 
-    running = asyncio.create_task(periodically(act, every=timedelta(0), stop=stop))
+    running = asyncio.create_task(run_periodically(act, every=timedelta(0), stop=stop))
     await acting.wait()
 
     stop.set()

@@ -6,7 +6,7 @@ from tests.support.builders import NOW, FixedClock
 from tests.support.wait import until
 
 
-class Troubles:
+class FakeProblem:
     """What is wrong by one way to look, as a test says."""
 
     def __init__(self, text: str | None = None) -> None:
@@ -24,40 +24,40 @@ def a_report(trouble: str | None, *, minutes: int = 0) -> StoreReport:
 
 
 def test_the_time_is_that_of_the_change_not_of_the_words() -> None:
-    clock, trouble = FixedClock(), Troubles()
-    health = StoreHealth(name="redis", troubles=[trouble], now=clock)
+    clock, trouble = FixedClock(), FakeProblem()
+    health = StoreHealth(name="redis", problem_checks=[trouble], now=clock)
     assert health.report() == a_report(None)
 
-    clock.forward(timedelta(minutes=1))
+    clock.advance(timedelta(minutes=1))
     trouble.text = "no answer for 2 s"
     assert health.report() == a_report("no answer for 2 s", minutes=1)
 
-    clock.forward(timedelta(minutes=1))
+    clock.advance(timedelta(minutes=1))
     trouble.text = "no answer for 62 s"
     assert health.report() == a_report("no answer for 62 s", minutes=1)
 
-    clock.forward(timedelta(minutes=1))
+    clock.advance(timedelta(minutes=1))
     trouble.text = None
     assert health.report() == a_report(None, minutes=3)
 
 
 def test_the_first_trouble_counts_and_one_is_enough() -> None:
-    first, second = Troubles(), Troubles("full")
-    health = StoreHealth(name="redis", troubles=[first, second], now=FixedClock())
-    assert health.trouble == "full"
+    first, second = FakeProblem(), FakeProblem("full")
+    health = StoreHealth(name="redis", problem_checks=[first, second], now=FixedClock())
+    assert health.problem == "full"
 
     first.text = "away"
-    assert health.trouble == "away"
+    assert health.problem == "away"
 
 
 async def test_the_time_is_right_also_when_nobody_asked_meanwhile() -> None:
-    clock, trouble = FixedClock(), Troubles("away")
-    health = StoreHealth(name="redis", troubles=[trouble], now=clock)
+    clock, trouble = FixedClock(), FakeProblem("away")
+    health = StoreHealth(name="redis", problem_checks=[trouble], now=clock)
     async with in_background(health.run):
         await until(lambda: trouble.asked)
-        clock.forward(timedelta(minutes=1))
+        clock.advance(timedelta(minutes=1))
         trouble.text, trouble.asked = None, 0
         await until(lambda: trouble.asked)
-        clock.forward(timedelta(minutes=1))
+        clock.advance(timedelta(minutes=1))
 
     assert health.report() == a_report(None, minutes=1)

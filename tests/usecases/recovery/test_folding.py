@@ -9,9 +9,9 @@ from gcsched.errors import StoreUnavailable
 from gcsched.usecases.ports import AddressStore, FoldedPage
 from gcsched.usecases.recovery import folding
 from gcsched.usecases.recovery.folding import Folding
-from tests.support.background import LONGEST_TEST_SECONDS
+from tests.support.background import MAX_TEST_SECONDS
 
-NOTHING = FoldedPage(count=0, left=0, last=None)
+NOTHING = FoldedPage(count=0, failed=0, last=None)
 
 
 @dataclass
@@ -30,7 +30,7 @@ class CountingStore:
         if self.failures:
             self.failures -= 1
             raise StoreUnavailable("folding addresses")
-        assert most == folding.MOST_AT_ONCE
+        assert most == folding.MAX_BATCH_SIZE
         if not self.has_index:
             return None
         return self.pages.pop(0) if kind is AddressStore.JOBS and self.pages else NOTHING
@@ -46,13 +46,13 @@ class CountingStore:
         self.calls.clear()
         return made
 
-    async def empty_erased(self, *, most: int) -> int:
+    async def clear_erased(self, *, most: int) -> int:
         self.calls.append("erased")
         return min(most, self.erased.pop(0)) if self.erased else 0
 
 
 async def test_suppressions_come_first_and_each_page_follows_the_one_before() -> None:
-    pages = [FoldedPage(count=500, left=0, last="b"), FoldedPage(count=3, left=0, last=None)]
+    pages = [FoldedPage(count=500, failed=0, last="b"), FoldedPage(count=3, failed=0, last=None)]
     store = CountingStore(pages=pages)
 
     await Folding(store=store).fold()
@@ -73,16 +73,16 @@ async def test_it_rests_as_long_as_a_page_took_but_not_for_ever() -> None:
     async def rest(seconds: float) -> None:
         rests.append(seconds)
 
-    pages = [FoldedPage(count=500, left=0, last=each) for each in "ab"]
+    pages = [FoldedPage(count=500, failed=0, last=each) for each in "ab"]
     store = CountingStore(pages=pages)
 
     await Folding(store=store, rest=rest, clock=lambda: next(moments)).fold()
 
-    assert rests == [0.25, folding.LONGEST_REST_SECONDS]
+    assert rests == [0.25, folding.MAX_REST_SECONDS]
 
 
 async def test_what_was_filled_is_told_once() -> None:
-    store = CountingStore(pages=[FoldedPage(count=7, left=2, last=None)] * 2)
+    store = CountingStore(pages=[FoldedPage(count=7, failed=2, last=None)] * 2)
     going = Folding(store=store)
 
     with capture_logs() as logs:
@@ -107,7 +107,7 @@ async def test_nothing_is_told_where_nothing_was_missing() -> None:
 
 
 async def test_erased_jobs_are_emptied_until_none_is_left() -> None:
-    store = CountingStore(erased=[folding.MOST_AT_ONCE, folding.MOST_AT_ONCE, 3])
+    store = CountingStore(erased=[folding.MAX_BATCH_SIZE, folding.MAX_BATCH_SIZE, 3])
 
     await Folding(store=store).fold()
 
@@ -115,7 +115,7 @@ async def test_erased_jobs_are_emptied_until_none_is_left() -> None:
 
 
 async def test_what_may_be_wrong_is_checked_once_and_then_no_more() -> None:
-    store = CountingStore(checked=[FoldedPage(count=1, left=0, last="E500"), NOTHING])
+    store = CountingStore(checked=[FoldedPage(count=1, failed=0, last="E500"), NOTHING])
     going = Folding(store=store)
     rounds = []
 
@@ -132,7 +132,10 @@ async def test_what_may_be_wrong_is_checked_once_and_then_no_more() -> None:
 
 
 async def test_it_is_checked_once_more_after_something_was_missing_and_never_cut_short() -> None:
-    filled, more = FoldedPage(count=1, left=0, last=None), FoldedPage(count=0, left=0, last="E500")
+    filled, more = (
+        FoldedPage(count=1, failed=0, last=None),
+        FoldedPage(count=0, failed=0, last="E500"),
+    )
     store = CountingStore(pages=[filled, filled], checked=[more, more])
     going = Folding(store=store)
     rounds = []
@@ -151,7 +154,7 @@ async def test_it_is_checked_once_more_after_something_was_missing_and_never_cut
 
 
 async def test_what_cannot_be_filled_asks_for_no_further_check() -> None:
-    unreadable = FoldedPage(count=0, left=3, last=None)
+    unreadable = FoldedPage(count=0, failed=3, last=None)
     store = CountingStore(pages=[unreadable] * 3)
     going = Folding(store=store)
 
@@ -163,7 +166,7 @@ async def test_what_cannot_be_filled_asks_for_no_further_check() -> None:
 
 
 async def test_what_is_filled_once_the_index_is_there_is_told() -> None:
-    store = CountingStore(pages=[FoldedPage(count=7, left=0, last=None)], has_index=False)
+    store = CountingStore(pages=[FoldedPage(count=7, failed=0, last=None)], has_index=False)
     going = Folding(store=store)
 
     with capture_logs() as logs:
@@ -182,9 +185,9 @@ async def test_a_store_that_is_away_is_told_once_and_tried_again() -> None:
 
     with capture_logs() as logs:
         for _ in range(4):
-            await going.guarded()
+            await going.try_fold()
         stop.set()
-        async with asyncio.timeout(LONGEST_TEST_SECONDS):
+        async with asyncio.timeout(MAX_TEST_SECONDS):
             await going.run(stop)
 
     assert [each["event"] for each in logs] == [

@@ -19,8 +19,8 @@ from tests.support.sweeps import (
     AHEAD,
     LONG_AGO,
     Replicas,
-    counted,
-    orphan,
+    an_orphan,
+    without_zeros,
 )
 from tests.support.wait import until
 
@@ -40,9 +40,9 @@ async def test_where_nothing_is_wrong_nothing_is_repaired(
     here = await replicas.open()
 
     with capture_logs() as logs:
-        report = await here.sweep()
+        report = await here.sweep.sweep()
 
-    assert counted(report) == {}
+    assert without_zeros(report) == {}
     assert list(raw["jobs"].find()) == fine
     assert (here.nudges, logs) == ([], [])
 
@@ -50,41 +50,41 @@ async def test_where_nothing_is_wrong_nothing_is_repaired(
 async def test_what_had_not_begun_is_given_back_uncharged_and_due_again(
     replicas: Replicas, raw: Database[Row]
 ) -> None:
-    raw["jobs"].insert_one(orphan(takebacks=3))
+    raw["jobs"].insert_one(an_orphan(takebacks=3))
     here = await replicas.open()
 
-    report = await here.sweep()
+    report = await here.sweep.sweep()
 
     [row] = raw["jobs"].find()
     assert (row["state"], row["due"], row["takebacks"]) == ("SCHEDULED", NOW, 4)
     assert (row["attempt"], row["attempts"]) == (0, [])
     assert {"claim", "lease", "begun"}.isdisjoint(row)
-    assert counted(report) == {Repair.NOT_BEGUN: 1, Repair.OVERDUE: 1}
+    assert without_zeros(report) == {Repair.NOT_BEGUN: 1, Repair.OVERDUE: 1}
     assert here.nudges
 
 
 async def test_what_redis_says_was_accepted_is_sent(replicas: Replicas, raw: Database[Row]) -> None:
-    raw["jobs"].insert_one(orphan(begun=LONG_AGO))
+    raw["jobs"].insert_one(an_orphan(begun=LONG_AGO))
     here = await replicas.open()
-    await here.marks.note([("job-1", "claim-1")])
+    await here.sent_markers.add([("job-1", "claim-1")])
 
-    report = await here.sweep()
+    report = await here.sweep.sweep()
 
     [row] = raw["jobs"].find()
     assert (row["state"], row["dedup_key"]) == ("SENT", "key-1")
     assert [(a["kind"], a["begun"]) for a in row["attempts"]] == [("ACCEPTED", LONG_AGO)]
     assert "delete_after" in row
-    assert counted(report) == {Repair.ACCEPTED: 1}
+    assert without_zeros(report) == {Repair.ACCEPTED: 1}
 
 
 async def test_a_mark_of_an_earlier_claim_proves_nothing(
     replicas: Replicas, raw: Database[Row]
 ) -> None:
-    raw["jobs"].insert_one(orphan(begun=LONG_AGO))
+    raw["jobs"].insert_one(an_orphan(begun=LONG_AGO))
     here = await replicas.open()
-    await here.marks.note([("job-1", "claim-0"), ("job-2", "claim-1")])
+    await here.sent_markers.add([("job-1", "claim-0"), ("job-2", "claim-1")])
 
-    await here.sweep()
+    await here.sweep.sweep()
 
     [row] = raw["jobs"].find()
     assert row["state"] == "RETRYING"
@@ -98,10 +98,10 @@ async def test_a_mark_of_an_earlier_claim_proves_nothing(
 async def test_what_had_begun_and_nobody_knows_more_of_is_uncertain(
     replicas: Replicas, raw: Database[Row], on_uncertain: OnUncertain, state: str
 ) -> None:
-    raw["jobs"].insert_one(orphan(begun=LONG_AGO, attempt=2))
+    raw["jobs"].insert_one(an_orphan(begun=LONG_AGO, attempt=2))
     here = await replicas.open(on_uncertain=on_uncertain)
 
-    report = await here.sweep()
+    report = await here.sweep.sweep()
 
     [row] = raw["jobs"].find()
     assert (row["state"], row["due"], row["attempt"], row["takebacks"]) == (state, NOW, 2, 1)
@@ -113,29 +113,29 @@ async def test_what_had_begun_and_nobody_knows_more_of_is_uncertain(
 async def test_without_redis_what_had_begun_is_uncertain_too(
     replicas: Replicas, raw: Database[Row]
 ) -> None:
-    raw["jobs"].insert_many([orphan(1, begun=LONG_AGO), orphan(2)])
+    raw["jobs"].insert_many([an_orphan(1, begun=LONG_AGO), an_orphan(2)])
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         away = f"redis://127.0.0.1:{nobody.getsockname()[1]}"
         here = await replicas.open(redis_url=away)
 
-        report = await here.sweep()
+        report = await here.sweep.sweep()
 
     assert {row["_id"]: row["state"] for row in raw["jobs"].find()} == {
         "job-1": "RETRYING",
         "job-2": "SCHEDULED",
     }
-    assert counted(report) == {Repair.UNCERTAIN: 1, Repair.NOT_BEGUN: 1, Repair.OVERDUE: 1}
+    assert without_zeros(report) == {Repair.UNCERTAIN: 1, Repair.NOT_BEGUN: 1, Repair.OVERDUE: 1}
 
 
 @pytest.mark.parametrize("begun", [None, LONG_AGO], ids=["not begun", "begun"])
 async def test_the_tenth_take_back_is_the_last(
     replicas: Replicas, raw: Database[Row], begun: datetime | None
 ) -> None:
-    raw["jobs"].insert_one(orphan(begun=begun, takebacks=9))
+    raw["jobs"].insert_one(an_orphan(begun=begun, takebacks=9))
     here = await replicas.open()
 
-    await here.sweep()
+    await here.sweep.sweep()
 
     [row] = raw["jobs"].find()
     assert (row["state"], row["reason"]) == ("FAILED", "its worker died ten times")
@@ -145,11 +145,11 @@ async def test_the_tenth_take_back_is_the_last(
 async def test_more_orphans_than_fit_in_one_write_are_repaired_in_one_pass(
     replicas: Replicas, raw: Database[Row], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gcsched.usecases.recovery.sweep.MOST_AT_ONCE", 10)
-    raw["jobs"].insert_many([orphan(number) for number in range(35)])
+    monkeypatch.setattr("gcsched.usecases.recovery.sweep.MAX_BATCH_SIZE", 10)
+    raw["jobs"].insert_many([an_orphan(number) for number in range(35)])
     here = await replicas.open()
 
-    report = await here.sweep()
+    report = await here.sweep.sweep()
 
     assert {(row["state"], row["takebacks"]) for row in raw["jobs"].find()} == {("SCHEDULED", 1)}
     assert report[Repair.NOT_BEGUN] == 35
@@ -165,13 +165,13 @@ async def test_overdue_work_and_seconds_coming_near_are_rung(
     )
     here = await replicas.open()
 
-    report = await here.sweep()
+    report = await here.sweep.sweep()
 
-    async with in_background(here.ringer.run):
-        await until(lambda: len(here.bell.rung) == 3)
-    assert sorted(here.bell.rung) == [NOON, NOON + 20, NOON + 60]
+    async with in_background(here.wake_ups.run):
+        await until(lambda: len(here.queue.enqueued) == 3)
+    assert sorted(here.queue.enqueued) == [NOON, NOON + 20, NOON + 60]
     assert len(here.nudges) == 1
-    assert counted(report) == {Repair.OVERDUE: 1, Repair.NOT_RUNG: 1}
+    assert without_zeros(report) == {Repair.OVERDUE: 1, Repair.WAKE_UP_LOST: 1}
 
 
 async def test_a_second_that_the_bell_lost_is_rung_again_and_counted_once(
@@ -180,16 +180,20 @@ async def test_a_second_that_the_bell_lost_is_rung_again_and_counted_once(
     raw["jobs"].insert_one(encode(a_job(due_time=NOW + 30 * SECOND)))
     here = await replicas.open()
 
-    async with in_background(here.ringer.run):
-        await here.ringer.ring(NOW + 30 * SECOND)
-        before = await here.sweep()
-        here.bell.rung.clear()  # as FLUSHALL does
-        lost = await here.sweep()
-        await until(lambda: here.bell.rung)
-        after = await here.sweep()
+    async with in_background(here.wake_ups.run):
+        await here.wake_ups.schedule_and_wait(NOW + 30 * SECOND)
+        before = await here.sweep.sweep()
+        here.queue.enqueued.clear()  # as FLUSHALL does
+        lost = await here.sweep.sweep()
+        await until(lambda: here.queue.enqueued)
+        after = await here.sweep.sweep()
 
-    assert here.bell.rung == [NOON + 30]
-    assert [counted(report) for report in (before, lost, after)] == [{}, {Repair.NOT_RUNG: 1}, {}]
+    assert here.queue.enqueued == [NOON + 30]
+    assert [without_zeros(report) for report in (before, lost, after)] == [
+        {},
+        {Repair.WAKE_UP_LOST: 1},
+        {},
+    ]
 
 
 async def test_a_second_that_comes_inside_the_horizon_is_no_repair(
@@ -198,9 +202,9 @@ async def test_a_second_that_comes_inside_the_horizon_is_no_repair(
     raw["jobs"].insert_one(encode(a_job(due_time=NOW + 41 * SECOND)))
     here = await replicas.open()
 
-    report = await here.sweep()
+    report = await here.sweep.sweep()
 
-    assert counted(report) == {}
+    assert without_zeros(report) == {}
 
 
 @pytest.mark.parametrize("state", [State.SCHEDULED, State.RETRYING])
@@ -214,7 +218,7 @@ async def test_what_waits_beyond_its_time_expires_without_a_claim(
     raw["jobs"].insert_many([encode(late), encode(in_time)])
     here = await replicas.open()
 
-    report = await here.sweep()
+    report = await here.sweep.sweep()
 
     row, other = raw["jobs"].find().sort("_id", -1)
     assert (row["state"], row["since"], row["version"]) == ("EXPIRED", NOW, 5)
@@ -224,14 +228,14 @@ async def test_what_waits_beyond_its_time_expires_without_a_claim(
     assert ("dedup_key" in row, row["attempt"], len(row["attempts"])) == (False, 1, 1)
     assert row["delete_after"] == NOW + timedelta(days=36500)
     assert other == encode(in_time)
-    assert counted(report) == {Repair.EXPIRED: 1, Repair.OVERDUE: 1}
+    assert without_zeros(report) == {Repair.EXPIRED: 1, Repair.OVERDUE: 1}
 
 
 async def test_nobody_rings_for_what_has_expired(replicas: Replicas, raw: Database[Row]) -> None:
     raw["jobs"].insert_one(encode(a_job(expire_time=NOW - SECOND)))
     here = await replicas.open()
 
-    await here.sweep()
+    await here.sweep.sweep()
 
     assert here.nudges == []
 
@@ -239,13 +243,13 @@ async def test_nobody_rings_for_what_has_expired(replicas: Replicas, raw: Databa
 async def test_a_sweep_ends_so_many_and_the_next_one_the_next(
     replicas: Replicas, raw: Database[Row], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gcsched.usecases.recovery.sweep.MOST_AT_ONCE", 10)
+    monkeypatch.setattr("gcsched.usecases.recovery.sweep.MAX_BATCH_SIZE", 10)
     raw["jobs"].insert_many(
         encode(a_job(id=f"{n}", dedup_key=f"{n}", expire_time=NOW - SECOND)) for n in range(25)
     )
     here = await replicas.open()
 
-    ended = [(await here.sweep())[Repair.EXPIRED] for _ in range(4)]
+    ended = [(await here.sweep.sweep())[Repair.EXPIRED] for _ in range(4)]
 
     assert ended == [10, 10, 5, 0]
 
@@ -258,8 +262,8 @@ async def test_a_missed_daily_run_is_made_up(replicas: Replicas, raw: Database[R
     )
     here = await replicas.open()
 
-    report = await here.sweep()
+    report = await here.sweep.sweep()
 
     assert {(row["state"], row["due"]) for row in raw["jobs"].find()} == {("SCHEDULED", NOW)}
-    assert counted(report) == {Repair.DAILY: 3, Repair.OVERDUE: 1}
+    assert without_zeros(report) == {Repair.DAILY: 3, Repair.OVERDUE: 1}
     assert here.nudges

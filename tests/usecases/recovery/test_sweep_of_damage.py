@@ -11,7 +11,7 @@ from gcsched.adapters.mongo.codec import encode
 from gcsched.usecases.recovery.sweep import Repair
 from tests.support.builders import a_job
 from tests.support.rows import Row
-from tests.support.sweeps import AHEAD, LONG_AGO, Replicas, counted, orphan
+from tests.support.sweeps import AHEAD, LONG_AGO, Replicas, an_orphan, without_zeros
 
 
 @pytest.mark.parametrize("begun", [None, LONG_AGO], ids=["not begun", "begun"])
@@ -19,19 +19,19 @@ from tests.support.sweeps import AHEAD, LONG_AGO, Replicas, counted, orphan
 async def test_what_is_being_sent_by_nobody_is_leased_and_then_taken_back(
     replicas: Replicas, raw: Database[Row], lacking: list[str], begun: datetime | None
 ) -> None:
-    row = orphan(begun=begun)
+    row = an_orphan(begun=begun)
     raw["jobs"].insert_one({name: value for name, value in row.items() if name not in lacking})
     here = await replicas.open()
 
-    leased = await here.sweep()
+    leased = await here.sweep.sweep()
     over = {"$set": {"lease": LONG_AGO}}
     found = raw["jobs"].find_one_and_update({"lease": {"$gt": LONG_AGO}}, over)
-    taken = await here.sweep()
+    taken = await here.sweep.sweep()
 
     repair = Repair.NOT_BEGUN if begun is None else Repair.UNCERTAIN
     assert found is not None
-    assert counted(leased) == {Repair.IMPOSSIBLE: 1}
-    assert counted(taken) == {repair: 1, Repair.OVERDUE: 1}
+    assert without_zeros(leased) == {Repair.IMPOSSIBLE: 1}
+    assert without_zeros(taken) == {repair: 1, Repair.OVERDUE: 1}
     [row] = raw["jobs"].find()
     assert row["state"] == ("SCHEDULED" if begun is None else "RETRYING")
     assert (row["attempt"], {"claim", "lease", "begun"}.isdisjoint(row)) == (0, True)
@@ -43,14 +43,14 @@ async def test_what_is_being_sent_by_nobody_is_leased_and_then_taken_back(
 async def test_a_claim_of_what_is_not_being_sent_goes_and_hides_no_orphan(
     replicas: Replicas, raw: Database[Row], monkeypatch: pytest.MonkeyPatch, state: str
 ) -> None:
-    monkeypatch.setattr("gcsched.usecases.recovery.sweep.MOST_AT_ONCE", 5)
+    monkeypatch.setattr("gcsched.usecases.recovery.sweep.MAX_BATCH_SIZE", 5)
     held = {"state": state, "due": AHEAD}
-    raw["jobs"].insert_many(orphan(n, begun=LONG_AGO) | held for n in range(8))
-    raw["jobs"].insert_many(without_lease(orphan(n) | held) for n in range(8, 16))
-    raw["jobs"].insert_one(orphan(99))
+    raw["jobs"].insert_many(an_orphan(n, begun=LONG_AGO) | held for n in range(8))
+    raw["jobs"].insert_many(without_lease(an_orphan(n) | held) for n in range(8, 16))
+    raw["jobs"].insert_one(an_orphan(99))
     here = await replicas.open()
 
-    reports = [await here.sweep() for _ in range(4)]
+    reports = [await here.sweep.sweep() for _ in range(4)]
 
     counts = [report[Repair.IMPOSSIBLE] for report in reports]
     assert counts[-1] == 0
@@ -67,14 +67,14 @@ def without_lease(row: Row) -> Row:
 async def test_unreadable_orphans_hide_no_others_and_are_told_now_and_then(
     replicas: Replicas, raw: Database[Row], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gcsched.usecases.recovery.sweep.MOST_AT_ONCE", 3)
+    monkeypatch.setattr("gcsched.usecases.recovery.sweep.MAX_BATCH_SIZE", 3)
     broken: Row = {"attempts": "none", "lease": datetime(2019, 1, 1, tzinfo=UTC)}
-    raw["jobs"].insert_many(orphan(n) | broken for n in range(3))
-    raw["jobs"].insert_one(orphan(9))
+    raw["jobs"].insert_many(an_orphan(n) | broken for n in range(3))
+    raw["jobs"].insert_one(an_orphan(9))
     here = await replicas.open()
 
     with capture_logs() as logs:
-        reports = [await here.sweep() for _ in range(3)]
+        reports = [await here.sweep.sweep() for _ in range(3)]
 
     assert [report.get(Repair.NOT_BEGUN, 0) for report in reports] == [0, 1, 0]
     assert [log["event"] for log in logs].count("job unreadable") == 3
@@ -87,10 +87,10 @@ async def test_a_date_that_python_does_not_know_stops_nobody(
     replicas: Replicas, raw: Database[Row], not_after: object
 ) -> None:
     waiting = encode(a_job(id="odd", dedup_key="odd")) | {"not_after": not_after}
-    raw["jobs"].insert_many([waiting, orphan(1) | {"not_after": not_after}, orphan(2)])
+    raw["jobs"].insert_many([waiting, an_orphan(1) | {"not_after": not_after}, an_orphan(2)])
     here = await replicas.open()
 
-    report = await here.sweep()
+    report = await here.sweep.sweep()
 
     readable = 1 if not_after == "tomorrow" else 2
     assert report.get(Repair.NOT_BEGUN, 0) == readable
@@ -103,14 +103,14 @@ async def test_a_date_that_python_does_not_know_stops_nobody(
 async def test_states_that_nobody_knows_are_told_once_a_sweep_and_left_alone(
     replicas: Replicas, raw: Database[Row]
 ) -> None:
-    strange = [orphan(n) | {"state": state} for n, state in enumerate(["DONE", "DONE", "sent"])]
+    strange = [an_orphan(n) | {"state": state} for n, state in enumerate(["DONE", "DONE", "sent"])]
     raw["jobs"].insert_many(strange)
     here = await replicas.open()
 
     with capture_logs() as logs:
-        report = await here.sweep()
+        report = await here.sweep.sweep()
 
-    assert counted(report) == {}
+    assert without_zeros(report) == {}
     assert list(raw["jobs"].find()) == strange
     assert [(log["event"], log["jobs"]) for log in logs] == [
         ("jobs in unknown states", {"DONE": 2, "sent": 1})

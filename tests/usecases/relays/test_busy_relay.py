@@ -6,17 +6,17 @@ from datetime import timedelta
 
 import pytest
 
-from gcsched.adapters.smtp.options import Limits
+from gcsched.adapters.smtp.session_options import Timeouts
 from gcsched.domain import permit
 from tests.support.builders import NOW
 from tests.support.log_events import Events
-from tests.support.mails import Permit, a_mail
-from tests.support.relay.pair import PATIENCE, SOON, Pair, a_pair, code_of
+from tests.support.mails import GrantPermit, a_mail
+from tests.support.relay.pair import MIN_SILENCE, SOON, RelayPair, a_pair, code_of
 from tests.support.relay.server import At, Hang, Late
 from tests.support.wait import until
 
-LATE = 1.5 * PATIENCE
-SILENT_BODIES = 4 * PATIENCE  # how long all bodies may be unanswered
+LATE = 1.5 * MIN_SILENCE
+SILENT_BODIES = 4 * MIN_SILENCE  # how long all bodies may be unanswered
 SESSIONS = 2
 
 
@@ -26,7 +26,7 @@ async def test_mails_that_wait_for_a_session_do_not_make_a_busy_relay_a_silent_o
     async with a_pair(sessions=SESSIONS) as pair:
         pair.first.script(At.BODY, Late(LATE))
 
-        took = await pair.carry_timed(10)
+        took = await pair.send_timed(10)
 
         assert took >= 5 * LATE  # the last waited for a session for longer than any patience
         assert len(pair.first.ledger) == 10
@@ -38,13 +38,13 @@ async def test_mails_that_wait_for_a_session_do_not_make_a_busy_relay_a_silent_o
 async def test_the_patience_is_not_learned_from_the_wait_for_a_session() -> None:
     async with a_pair(sessions=SESSIONS) as pair:
         pair.first.script(At.BODY, Late(LATE))
-        await pair.carry_timed(10)
-        pair.first.forgive()
+        await pair.send_timed(10)
+        pair.first.clear_rules()
         pair.first.script(At.MAIL, Hang())
 
-        took = await pair.carry_timed()
+        took = await pair.send_timed()
 
-        assert PATIENCE <= took < 4 * LATE  # twice the longest wait would be eight times that
+        assert MIN_SILENCE <= took < 4 * LATE  # twice the longest wait would be eight times that
         assert len(pair.second.ledger) == 1
 
 
@@ -55,25 +55,25 @@ async def test_when_silence_is_noticed_the_mails_without_a_session_are_given_up_
     async with a_pair(sessions=SESSIONS) as pair:
         pair.first.script(at, Hang())
 
-        took = await pair.carry_timed(16)
+        took = await pair.send_timed(16)
 
-        assert PATIENCE <= took < SOON
+        assert MIN_SILENCE <= took < SOON
         assert len(pair.second.per_recipient) == len(pair.second.ledger) == 16
         assert pair.first.sessions == SESSIONS  # none had a try of its own
     assert [each["event"] for each in events] == ["relay is down"]
 
 
 async def test_a_probe_that_finds_no_session_lets_its_mail_go_elsewhere(events: Events) -> None:
-    limits = Limits(dot=timedelta(seconds=4 * SOON))
+    limits = Timeouts(dot=timedelta(seconds=4 * SOON))
     async with a_pair(limits, sessions=SESSIONS) as pair:
         stuck = await fill_with_bodies(pair)
 
-        took = await pair.carry_timed(4)
-        await until(lambda: pair.relays.all[0].seconds_until_try() == 0)
-        took_probe = await pair.carry_timed()
+        took = await pair.send_timed(4)
+        await until(lambda: pair.relays.relays[0].seconds_until_try() == 0)
+        took_probe = await pair.send_timed()
 
         assert SILENT_BODIES / 2 <= took < SOON
-        assert 2 * PATIENCE <= took_probe < SOON
+        assert 2 * MIN_SILENCE <= took_probe < SOON
         assert len(pair.second.ledger) == 5
         assert not any(each.done() for each in stuck)  # a mail is not sent twice
         assert len(pair.first.bodies) == SESSIONS
@@ -81,10 +81,10 @@ async def test_a_probe_that_finds_no_session_lets_its_mail_go_elsewhere(events: 
     assert [each["event"] for each in events] == ["relay is down"]
 
 
-async def fill_with_bodies(pair: Pair) -> list[asyncio.Task[object]]:
+async def fill_with_bodies(pair: RelayPair) -> list[asyncio.Task[object]]:
     """Let each session of the first relay carry a body that it never answers."""
     pair.first.script(At.BODY, Hang())
-    carrying = [asyncio.ensure_future(pair.carry()) for _ in range(SESSIONS)]
+    carrying = [asyncio.ensure_future(pair.send()) for _ in range(SESSIONS)]
     await until(lambda: len(pair.first.bodies) == SESSIONS)
     return [*carrying]
 
@@ -93,9 +93,9 @@ async def test_a_relay_known_to_need_long_for_bodies_is_given_that_time(events: 
     async with a_pair(sessions=SESSIONS) as pair:
         pair.first.script(At.BODY, Late(0.75 * SILENT_BODIES), nth=1)
         pair.first.script(At.BODY, Late(1.25 * SILENT_BODIES))
-        await pair.carry_timed()
+        await pair.send_timed()
 
-        await pair.carry_timed(4)
+        await pair.send_timed(4)
 
         assert len(pair.first.ledger) == 5
     assert events == []
@@ -112,7 +112,7 @@ async def test_sessions_that_wait_for_our_own_fence_do_not_make_the_relay_silent
 
     async with a_pair(sessions=SESSIONS) as pair:
         mails = [a_mail(recipient=f"r{number}@example.org") for number in range(6)]
-        carrying = asyncio.gather(*[pair.relays.carry(mail, slow_fence) for mail in mails])
+        carrying = asyncio.gather(*[pair.relays.send(mail, slow_fence) for mail in mails])
         asyncio.get_running_loop().call_later(1.5 * SILENT_BODIES, opened.set)
         carried = await carrying
 
@@ -127,13 +127,13 @@ async def test_a_mail_has_its_place_when_no_other_mail_keeps_it_from_a_session()
         pair.first.script(At.BODY, Hang(until=stuck), nth=1)
         placed: list[str] = []
         first = asyncio.create_task(
-            pair.pool.send(a_mail(), Permit(), on_place=lambda: placed.append("first"))
+            pair.pool.send(a_mail(), GrantPermit(), on_session=lambda: placed.append("first"))
         )
         await until(lambda: pair.first.bodies)
         second = asyncio.create_task(
-            pair.pool.send(a_mail(), Permit(), on_place=lambda: placed.append("second"))
+            pair.pool.send(a_mail(), GrantPermit(), on_session=lambda: placed.append("second"))
         )
-        await asyncio.wait({second}, timeout=PATIENCE)
+        await asyncio.wait({second}, timeout=MIN_SILENCE)
         before = [*placed]
         stuck.set()
         await asyncio.gather(first, second)

@@ -7,56 +7,56 @@ from datetime import timedelta
 import pytest
 from structlog.testing import capture_logs
 
-from gcsched.domain.checks import checked
+from gcsched.domain.checks import require_valid
 from gcsched.domain.mail import Mail
-from gcsched.domain.pause import Pause, a_pause, who
+from gcsched.domain.pause import Pause, parse_optional_by, parse_pause
 from gcsched.domain.smtp_reply import Answered, Reply, Stage, Withheld
 from gcsched.errors import InvalidRequest, StoreUnavailable
-from gcsched.usecases.ports import Begin, Carried
-from gcsched.usecases.relays.pause import Pausing
+from gcsched.usecases.ports import Begin, SendResult
+from gcsched.usecases.relays.sending_pause import PausableTransport
 from tests.support.background import in_background
 from tests.support.builders import NOW
-from tests.support.mails import Permit, a_mail
+from tests.support.mails import GrantPermit, a_mail
 from tests.support.wait import until
 
 PAUSE = Pause(by="ada", reason="the relay moves", start_time=NOW)
-WITHHELD = Carried(relay="", transmission=Withheld("sending is paused"))
-NOT_OURS = Carried(relay="first:25", transmission=Withheld("the job is not ours any more"))
-TAKEN = Carried(relay="first:25", transmission=Answered(Reply(stage=Stage.BODY, code=250)))
+WITHHELD = SendResult(relay="", transmission=Withheld("sending is paused"))
+NOT_OURS = SendResult(relay="first:25", transmission=Withheld("the job is not ours any more"))
+TAKEN = SendResult(relay="first:25", transmission=Answered(Reply(stage=Stage.BODY, code=250)))
 SOON = timedelta(seconds=5)
 
 
 @dataclass
-class Shared:
+class FakePauseStore:
     """What all processes see; *is_away*: nobody sees anything."""
 
     pause: Pause | None = None
     is_away: bool = False
-    looks: int = 0
+    read_count: int = 0
     answers: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
         self.answers.set()
 
     async def get(self) -> Pause | None:
-        self.looks += 1
+        self.read_count += 1
         if self.is_away:
             raise StoreUnavailable("looking for a pause")
         seen = self.pause
         await self.answers.wait()
         return seen
 
-    async def note(self, pause: Pause) -> Pause:
+    async def save(self, pause: Pause) -> Pause:
         self.pause = pause
         return pause
 
-    async def end(self) -> Pause | None:
+    async def delete(self) -> Pause | None:
         ended, self.pause = self.pause, None
         return ended
 
 
 @dataclass
-class OpenRoad:
+class FakeTransport:
     """A carrier that takes all that it may, and whose gate is open; *busy* while it is not."""
 
     refunded: int = 0
@@ -66,7 +66,7 @@ class OpenRoad:
     def __post_init__(self) -> None:
         self.goes_on.set()
 
-    async def carry(self, mail: Mail, begin: Begin) -> Carried:
+    async def send(self, mail: Mail, begin: Begin) -> SendResult:
         del mail
         self.reached.set()
         await self.goes_on.wait()
@@ -84,21 +84,21 @@ class OpenRoad:
 
 
 @pytest.fixture
-def shared() -> Shared:
-    return Shared()
+def store() -> FakePauseStore:
+    return FakePauseStore()
 
 
 @pytest.fixture
-def road() -> OpenRoad:
-    return OpenRoad()
+def transport() -> FakeTransport:
+    return FakeTransport()
 
 
 @pytest.fixture
-def pausing(shared: Shared, road: OpenRoad) -> Pausing:
-    return Pausing(road, shared)
+def pausable(shared: FakePauseStore, road: FakeTransport) -> PausableTransport:
+    return PausableTransport(road, shared)
 
 
-async def is_open(pausing: Pausing) -> bool:
+async def is_open(pausing: PausableTransport) -> bool:
     waiting = asyncio.ensure_future(pausing.wait_open())
     for _ in range(5):
         await asyncio.sleep(0)
@@ -108,58 +108,60 @@ async def is_open(pausing: Pausing) -> bool:
         waiting.cancel()
 
 
-async def test_nothing_is_claimed_before_anybody_knows(pausing: Pausing, shared: Shared) -> None:
+async def test_nothing_is_claimed_before_anybody_knows(
+    pausing: PausableTransport, shared: FakePauseStore
+) -> None:
     shared.is_away = True
-    await pausing.look()
+    await pausing.refresh()
 
     assert not await is_open(pausing)
     assert await pausing.grant(5) == 0
     assert pausing.is_paused is None
 
 
-async def test_without_a_pause_all_pass(pausing: Pausing, road: OpenRoad) -> None:
-    await pausing.look()
+async def test_without_a_pause_all_pass(pausing: PausableTransport, road: FakeTransport) -> None:
+    await pausing.refresh()
 
     assert await is_open(pausing)
     assert await pausing.grant(5) == 5
-    assert await pausing.carry(a_mail(), Permit()) == TAKEN
+    assert await pausing.send(a_mail(), GrantPermit()) == TAKEN
     await pausing.refund(3)
     assert road.refunded == 3
     assert pausing.is_paused is False
 
 
-async def test_a_pause_shuts_gate_and_road(pausing: Pausing, road: OpenRoad) -> None:
-    await pausing.look()
+async def test_a_pause_shuts_gate_and_road(pausing: PausableTransport, road: FakeTransport) -> None:
+    await pausing.refresh()
 
     assert await pausing.pause_sending(PAUSE, within=SOON) == PAUSE
 
     assert not await is_open(pausing)
     assert await pausing.grant(5) == 0
-    assert await pausing.carry(a_mail(), Permit()) == WITHHELD
+    assert await pausing.send(a_mail(), GrantPermit()) == WITHHELD
     assert not road.reached.is_set()
     assert (pausing.is_paused, pausing.pause) == (True, PAUSE)
 
 
 async def test_what_has_not_begun_when_the_pause_comes_does_not_begin(
-    pausing: Pausing, road: OpenRoad
+    pausing: PausableTransport, road: FakeTransport
 ) -> None:
-    await pausing.look()
+    await pausing.refresh()
     road.goes_on.clear()
-    permit = Permit()
-    carrying = asyncio.ensure_future(pausing.carry(a_mail(), permit))
+    permit = GrantPermit()
+    carrying = asyncio.ensure_future(pausing.send(a_mail(), permit))
     await road.reached.wait()
 
     await pausing.pause_sending(PAUSE, within=SOON)
     road.goes_on.set()
 
     assert await carrying == NOT_OURS
-    assert permit.asked == 0
+    assert permit.calls == 0
 
 
 async def test_whoever_waits_for_the_relay_is_not_let_through_by_it(
-    pausing: Pausing, road: OpenRoad
+    pausing: PausableTransport, road: FakeTransport
 ) -> None:
-    await pausing.look()
+    await pausing.refresh()
     road.goes_on.clear()
     waiting = asyncio.ensure_future(pausing.wait_open())
     await road.reached.wait()
@@ -175,9 +177,9 @@ async def test_whoever_waits_for_the_relay_is_not_let_through_by_it(
 
 
 async def test_other_processes_hear_of_it_and_of_its_end(
-    pausing: Pausing, shared: Shared, road: OpenRoad
+    pausing: PausableTransport, shared: FakePauseStore, road: FakeTransport
 ) -> None:
-    other = Pausing(road, shared)
+    other = PausableTransport(road, shared)
     async with in_background(other.run):
         await until(lambda: other.is_paused is False)
 
@@ -190,24 +192,24 @@ async def test_other_processes_hear_of_it_and_of_its_end(
 
 @pytest.mark.parametrize("pause", [PAUSE, None])
 async def test_a_store_that_goes_away_leaves_it_as_it_was(
-    pausing: Pausing, shared: Shared, pause: Pause | None
+    pausing: PausableTransport, shared: FakePauseStore, pause: Pause | None
 ) -> None:
     shared.pause = pause
-    await pausing.look()
+    await pausing.refresh()
 
     shared.is_away, shared.pause = True, None
-    await pausing.look()
+    await pausing.refresh()
 
     assert pausing.pause == pause
     assert await is_open(pausing) is (pause is None)
 
 
 async def test_a_look_that_began_before_the_pause_does_not_undo_it(
-    pausing: Pausing, shared: Shared
+    pausing: PausableTransport, shared: FakePauseStore
 ) -> None:
     shared.answers.clear()
-    looking = asyncio.ensure_future(pausing.look())
-    await until(lambda: shared.looks)
+    looking = asyncio.ensure_future(pausing.refresh())
+    await until(lambda: shared.read_count)
 
     await pausing.pause_sending(PAUSE, within=SOON)
     shared.answers.set()
@@ -216,17 +218,17 @@ async def test_a_look_that_began_before_the_pause_does_not_undo_it(
     assert pausing.pause == PAUSE
 
 
-async def test_to_resume_what_is_not_paused_is_no_error(pausing: Pausing) -> None:
+async def test_to_resume_what_is_not_paused_is_no_error(pausing: PausableTransport) -> None:
     assert await pausing.resume_sending("ada", within=SOON) is None
     assert await is_open(pausing)
 
 
-async def test_who_and_why_are_told_once(pausing: Pausing) -> None:
+async def test_who_and_why_are_told_once(pausing: PausableTransport) -> None:
     with capture_logs() as logs:
         await pausing.pause_sending(PAUSE, within=SOON)
-        await pausing.look()
+        await pausing.refresh()
         await pausing.resume_sending("bob", within=SOON)
-        await pausing.look()
+        await pausing.refresh()
 
     told = [{key: event[key] for key in event if key != "log_level"} for event in logs]
     why = "the relay moves"
@@ -243,13 +245,16 @@ async def test_who_and_why_are_told_once(pausing: Pausing) -> None:
 
 def test_a_pause_says_who_and_why() -> None:
     with pytest.raises(InvalidRequest) as caught:
-        checked(a_pause("", "x" * 257, since=NOW))
+        require_valid(parse_pause("", "x" * 257, start_time=NOW))
 
     assert [each.field for each in caught.value.violations] == ["by", "reason"]
-    assert checked(a_pause("ada", "the relay moves", since=NOW)) == PAUSE
+    assert require_valid(parse_pause("ada", "the relay moves", start_time=NOW)) == PAUSE
 
 
 def test_who_resumes_need_not_say_so() -> None:
-    assert (checked(who("")), checked(who("ada"))) == ("", "ada")
+    assert (require_valid(parse_optional_by("")), require_valid(parse_optional_by("ada"))) == (
+        "",
+        "ada",
+    )
     with pytest.raises(InvalidRequest):
-        checked(who("x" * 129))
+        require_valid(parse_optional_by("x" * 129))

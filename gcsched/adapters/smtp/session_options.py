@@ -1,0 +1,63 @@
+"""What the pool is told: which relay, how long to wait, how many sessions to keep."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+
+HOSTNAME = re.compile(r"[!-~]{1,253}")
+PasswordSource = Callable[[], str | None]
+"""Asked at each login, so that a password file that was corrected counts at once."""
+
+
+class Security(StrEnum):
+    """How the way to the relay is protected; never less than what was asked for."""
+
+    NONE = "none"
+    STARTTLS = "starttls"
+    TLS = "tls"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelaySettings:
+    """Where a relay is and how to log in; its certificate is always verified."""
+
+    host: str
+    port: int
+    security: Security
+    username: str | None = None
+    password: PasswordSource | None = None
+    ca_file: Path | None = None  # trusted instead of the system's authorities
+    local_hostname: str | None = None  # unset: our address as a literal, RFC 5321 section 4.1.4
+
+    def __post_init__(self) -> None:
+        for name in (self.host, self.local_hostname):
+            if name is not None and not HOSTNAME.fullmatch(name):
+                raise ValueError("a host name contains a character that cannot be part of one")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts:
+    """How long each answer may take: RFC 5321 section 4.5.3.2, where it says something."""
+
+    connect: timedelta = timedelta(seconds=30)
+    greeting: timedelta = timedelta(minutes=5)  # each answer until the login is done
+    mail: timedelta = timedelta(minutes=5)
+    rcpt: timedelta = timedelta(minutes=5)
+    data: timedelta = timedelta(minutes=2)
+    body_stall: timedelta = timedelta(minutes=3)  # without any octet of the body leaving
+    dot: timedelta = timedelta(minutes=10)
+    quit: timedelta = timedelta(seconds=2)
+    check: timedelta = timedelta(minutes=1)  # all of it; longer than relays let strangers wait
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolLimits:
+    """How many sessions there may be, and when one is worn out."""
+
+    sessions: int = 16
+    mails: int = 100
+    idle: timedelta = timedelta(seconds=30)
+    age: timedelta = timedelta(minutes=10)

@@ -1,0 +1,67 @@
+"""What would keep mails from leaving, asked of the service once a command has done its work."""
+
+from argparse import Namespace
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
+
+    from gcsched.client import Client
+    from gcsched.pb import task_pb2
+
+MAX_LOOKUP_SECONDS = 1.0
+"""The job is accepted by then: the caller must not wait long for a hint."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryBlockers:
+    """What stands in the way at the moment; None: nothing, or the service does not say."""
+
+    suppression: "task_pb2.Suppression | None" = None
+    pause: "task_pb2.Pause | None" = None
+
+
+def find_blockers(chosen: Namespace, *, due: datetime | None) -> DeliveryBlockers:
+    """Look for what keeps a mail to ``chosen.to`` that is *due* then from leaving."""
+    from gcsched.pb import task_pb2
+
+    with make_impatient_client(chosen) as service:
+        asked = task_pb2.GetSuppressionRequest(email=chosen.to)
+        suppression = call_or_none(service, "GetSuppression", asked)
+    if suppression is not None and due is not None and ends_before(suppression, due):
+        suppression = None
+    return DeliveryBlockers(suppression=suppression, pause=find_pause(chosen))
+
+
+def find_pause(chosen: Namespace) -> "task_pb2.Pause | None":
+    """Return the pause of sending, if there is one."""
+    from gcsched.pb import task_pb2
+
+    with make_impatient_client(chosen) as service:
+        status = call_or_none(service, "GetStatus", task_pb2.GetStatusRequest())
+    return status.pause if status is not None and status.HasField("pause") else None
+
+
+def make_impatient_client(chosen: Namespace) -> "Client":
+    """Make a client that does not wait long; gRPC gives it the connection that is there."""
+    from gcsched.client import Client
+
+    return Client(chosen.target, timeout=min(chosen.timeout, MAX_LOOKUP_SECONDS))
+
+
+def call_or_none(service: "Client", method: str, request: "Message") -> Any:
+    """Return the answer; None where there is none, or the service does not know the method."""
+    from gcsched.client import CallFailed
+
+    try:
+        return service.call(method, request)
+    except CallFailed:
+        return None
+
+
+def ends_before(suppression: "task_pb2.Suppression", due: datetime) -> bool:
+    return (
+        suppression.HasField("expire_time") and suppression.expire_time.seconds <= due.timestamp()
+    )

@@ -1,0 +1,114 @@
+"""Say what is wrong with one relay, in the same words to its health and to the log."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import structlog
+
+from gcsched.domain.masking import PersonalTexts, mask
+from gcsched.domain.relay_advice import DEFAULT_ADVICE, HELD_ADVICE, find_advice
+from gcsched.domain.relay_health import RelayObservation, is_login_refused, is_session_failure
+from gcsched.domain.smtp_reply import Answered, Broken
+
+OnObservation = Callable[[RelayObservation], None]
+
+
+def ignore_observation(_: RelayObservation) -> None:
+    """Be the *on_observation* of a relay whose health is not kept."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreakerStatus:
+    """Whether mails are held back from a relay after what was heard, and whether since that only.
+
+    *is_held* is whether it refuses one recipient after the other.
+    """
+
+    is_down: bool
+    is_new: bool
+    is_held: bool
+
+
+@dataclass(kw_only=True, eq=False)
+class RelayProblemReporter:
+    """Tells *on_observation* of every mail and check, and the log when mails begin to be held back.
+
+    *password_variable* says where the password comes from, *while_down* what happens while the relay is down.
+    """
+
+    relay: str
+    password_variable: str
+    while_down: str
+    on_observation: OnObservation = ignore_observation
+    needs_mail: bool = field(default=False, init=False)
+    """Whether no check disproves what is wrong: mails were refused or left unanswered."""
+
+    def report_mail_failure(
+        self, trouble: Answered | Broken, letter: PersonalTexts | None, now: BreakerStatus
+    ) -> None:
+        """Tell what a mail met; *letter* None: it was no single mail's."""
+        if now.is_held or letter is None or not is_session_failure(trouble):
+            self.needs_mail = True
+        self._report_failure(trouble, letter, now)
+
+    def report_check_failure(self, trouble: Answered | Broken, now: BreakerStatus) -> None:
+        """Tell why a check failed; it may have been the one that opened the breaker."""
+        if now.is_new:
+            self.needs_mail = False  # mails are held back because no session stands
+        self._report_failure(trouble, None, now, is_check=True)
+
+    def report_mail_success(self) -> None:
+        self.needs_mail = False
+        self.on_observation(RelayObservation())
+
+    def report_answer(self) -> None:
+        """Tell that the relay answers; what other mails met is as it was."""
+        self.on_observation(RelayObservation(clears_error=False))
+
+    def report_check_success(self, *, is_down: bool) -> None:
+        self.on_observation(
+            RelayObservation(is_check=True, clears_error=not self.needs_mail, is_down=is_down)
+        )
+
+    def report_recovery(self, probes: int) -> None:
+        structlog.get_logger().info("relay is back", relay=self.relay, probes=probes)
+
+    def _report_failure(
+        self,
+        trouble: Answered | Broken,
+        letter: PersonalTexts | None,
+        now: BreakerStatus,
+        *,
+        is_check: bool = False,
+    ) -> None:
+        error = mask(describe_failure(trouble), letter)
+        advice = self._advice_on(trouble, is_held=now.is_held)
+        self.on_observation(
+            RelayObservation(
+                # That mails are held back is what its state says.
+                error=error if advice == DEFAULT_ADVICE else f"{error}; {advice}",
+                is_check=is_check,
+                is_login_refused=is_login_refused(trouble),
+                clears_error=not self.needs_mail,
+                is_down=now.is_down,
+            )
+        )
+        if now.is_new:
+            structlog.get_logger().warning(
+                "relay is held" if now.is_held else "relay is down",
+                relay=self.relay,
+                error=error,
+                advice=f"{advice}; {self.while_down}",
+            )
+
+    def _advice_on(self, trouble: Answered | Broken, *, is_held: bool) -> str:
+        advice = find_advice(trouble, prefix=self.password_variable.removesuffix("PASSWORD"))
+        if not is_held:
+            return advice
+        return HELD_ADVICE if advice == DEFAULT_ADVICE else f"{HELD_ADVICE}; {advice}"
+
+
+def describe_failure(trouble: Answered | Broken) -> str:
+    if isinstance(trouble, Answered):
+        return str(trouble.reply)
+    return f"{trouble.stage}: {trouble.reason}"

@@ -1,0 +1,120 @@
+"""Pause and resume: while a pause is noted, no process claims, and nothing new is begun."""
+
+import asyncio
+from datetime import timedelta
+from functools import partial
+
+import structlog
+
+from gcsched.domain.caller_text import format_line
+from gcsched.domain.mail import Mail
+from gcsched.domain.pause import Pause
+from gcsched.domain.permit import Permit
+from gcsched.domain.smtp_reply import Withheld
+from gcsched.errors import StoreUnavailable
+from gcsched.usecases.loops import run_periodically
+from gcsched.usecases.ports import Begin, GatedTransport, PauseStore, SendResult
+
+REFRESH_EVERY = timedelta(seconds=1)
+PAUSED = SendResult(relay="", transmission=Withheld("sending is paused"))
+
+
+class PausableTransport:
+    """A carrier and its gate, both shut while sending is paused.
+
+    What has begun its body is finished; what is claimed and has not begun finds no carrier and is
+    given back. Before the store has been asked nobody knows, and nothing is claimed; a store that
+    is away leaves everything as it was.
+    """
+
+    def __init__(self, transport: GatedTransport, pauses: PauseStore) -> None:
+        self._transport = transport
+        self._pauses = pauses
+        self._pause: Pause | None = None
+        self._may_send = asyncio.Event()
+        self._is_known = False
+        self._changes = 0
+
+    @property
+    def pause(self) -> Pause | None:
+        return self._pause
+
+    @property
+    def is_paused(self) -> bool | None:
+        """Tell whether sending is paused; None while nobody knows."""
+        return self._pause is not None if self._is_known else None
+
+    async def pause_sending(self, pause: Pause, *, within: timedelta) -> Pause:
+        """Note *pause* for every process; this one obeys at once. Raises StoreUnavailable."""
+        try:
+            async with asyncio.timeout(within.total_seconds()):
+                noted = await self._pauses.save(pause)
+        except TimeoutError as error:
+            raise StoreUnavailable("noting a pause") from error
+        self._changes += 1
+        self._update(noted)
+        return noted
+
+    async def resume_sending(self, by: str, *, within: timedelta) -> Pause | None:
+        """End the pause; give it, if there was one. Raises StoreUnavailable."""
+        try:
+            async with asyncio.timeout(within.total_seconds()):
+                ended = await self._pauses.delete()
+        except TimeoutError as error:
+            raise StoreUnavailable("ending a pause") from error
+        self._changes += 1
+        self._update(None, by=by)
+        return ended
+
+    async def run(self, stop: asyncio.Event) -> None:
+        await run_periodically(self.refresh, every=REFRESH_EVERY, stop=stop)
+
+    async def refresh(self) -> None:
+        """Learn what another process was told."""
+        changes = self._changes
+        try:
+            pause = await self._pauses.get()
+        except StoreUnavailable:
+            return  # it is told by whoever watches MongoDB
+        if changes == self._changes:  # else what was read is older than what we were told
+            self._update(pause)
+
+    def _update(self, pause: Pause | None, *, by: str = "") -> None:
+        log, before = structlog.get_logger(), self._pause
+        if pause is not None and pause != before:
+            log.warning("sending paused", **pause_fields(pause))
+        if pause is None and before is not None:
+            log.warning(
+                "sending resumed", **pause_fields(before), caller_resumed_by=format_line(by)
+            )
+        self._pause, self._is_known = pause, True
+        if pause is None:
+            self._may_send.set()
+        else:
+            self._may_send.clear()
+
+    async def wait_open(self) -> None:
+        while True:
+            await self._may_send.wait()
+            await self._transport.wait_open()
+            if self._may_send.is_set():
+                return
+
+    async def grant(self, most: int) -> int:
+        return await self._transport.grant(most) if self._may_send.is_set() else 0
+
+    async def refund(self, count: int) -> None:
+        await self._transport.refund(count)
+
+    async def send(self, mail: Mail, begin: Begin) -> SendResult:
+        if not self._may_send.is_set():
+            return PAUSED
+        return await self._transport.send(mail, partial(self._begin, begin))
+
+    async def _begin(self, begin: Begin) -> Permit | None:
+        return await begin() if self._may_send.is_set() else None
+
+
+def pause_fields(pause: Pause) -> dict[str, str]:
+    """Return who has paused and why for a log; the names mark them as a caller's words."""
+    return {"caller_by": format_line(pause.by), "caller_reason": format_line(pause.reason)}

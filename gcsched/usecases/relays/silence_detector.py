@@ -1,0 +1,184 @@
+"""Notice that a relay has fallen silent, and end the conversations that wait for it."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+from gcsched.domain.silence_limit import SilenceLimit
+
+CHECKS_PER_LIMIT = 20  # in one patience; a silence is noticed at most a twentieth of it late
+
+
+class Phase(Enum):
+    """What a mail waits for."""
+
+    SESSION = auto()  # a session: for our other mails, not for the relay
+    ENVELOPE = auto()  # the relay, from connecting on, until it waits for the body
+    FENCE = auto()  # us: the permit and the slot
+    BODY = auto()  # the relay's reply to the body
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class InFlightMail:
+    """A mail on its way to one relay, and the *phase* that it is in since *phase_start*.
+
+    *timeout* ends it; it is given up only while *has_other* says that the mail could go elsewhere.
+    *max_seconds* is how long a probe may take; None: as long as the relay shows signs of life.
+    """
+
+    timeout: asyncio.Timeout
+    phase_start: float
+    has_other: Callable[[], bool]
+    max_seconds: float | None = None
+    phase: Phase = Phase.SESSION
+    give_up_reason: str = ""
+
+
+@dataclass(kw_only=True, eq=False)
+class SilenceDetector:
+    """Watch the mails on their way to one relay.
+
+    The relay shows a sign of life when it waits for a body or decides about a mail. Octets alone
+    are no sign, nor is a connection that breaks. It is silent when a conversation has not come to
+    its body within the *limit*, or when all sessions wait for the replies to bodies, for longer
+    than the relay may take for one, while mails wait for a session. How long a mail waits for a
+    session says nothing about the relay. *on_silent* is told why, before the mails are given up.
+    A mail is never given up from its fence on.
+    """
+
+    on_silent: Callable[[str], None]
+    limit: SilenceLimit = field(default_factory=SilenceLimit)
+    clock: Callable[[], float] = time.monotonic
+    body_limit: SilenceLimit = field(init=False)
+    _mails: set[InFlightMail] = field(default_factory=set, init=False)
+    _last_sign: float = field(default=0.0, init=False)
+    _silent_probes: int = field(default=0, init=False)
+    _next_check: float | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        self.body_limit = self.limit.for_body()
+
+    def watch(self, waiting: InFlightMail) -> None:
+        self._mails.add(waiting)
+        if self._next_check is None:
+            self._schedule_check()
+
+    def unwatch(self, waiting: InFlightMail) -> None:
+        """Watch *waiting* no longer; what it came to is no sign of life."""
+        self._mails.discard(waiting)
+
+    def compute_probe_limit(self) -> float:
+        """Return for how long the next probe may take if its mail could go elsewhere."""
+        return self.limit.for_probe(self._silent_probes + 1)
+
+    def record_session(self, waiting: InFlightMail) -> None:
+        """Note that the mail has a session, or may open one: now it waits for the relay."""
+        self._enter(waiting, Phase.ENVELOPE, self.clock())
+
+    def record_sign_of_life(self, waiting: InFlightMail) -> None:
+        """Note a sign of life: the relay waits for the body."""
+        now = self._note_sign(waiting)
+        self._enter(waiting, Phase.FENCE, now)
+        self.watch(waiting)  # it may just have been given up
+
+    def record_body(self, waiting: InFlightMail) -> None:
+        """Note that the body leaves now."""
+        self._enter(waiting, Phase.BODY, self.clock())
+
+    def record_decision(self, waiting: InFlightMail) -> None:
+        """Note a sign of life: the relay has decided about the mail, with its body or without."""
+        now = self._note_sign(waiting)
+        if waiting.phase is Phase.BODY:
+            self.body_limit = self.body_limit.learned(now - waiting.phase_start, now=now)
+        self._mails.discard(waiting)
+
+    def _enter(self, waiting: InFlightMail, phase: Phase, now: float) -> None:
+        waiting.phase = phase
+        waiting.phase_start = now
+
+    def _note_sign(self, waiting: InFlightMail) -> float:
+        self._last_sign = now = self.clock()
+        self._silent_probes = 0
+        if waiting.phase is Phase.ENVELOPE:
+            self._adapt_limit(waiting, now)
+        return now
+
+    def _adapt_limit(self, waiting: InFlightMail, now: float) -> None:
+        if waiting in self._mails:
+            self.limit = self.limit.learned(now - waiting.phase_start, now=now)
+        elif waiting.timeout.when() is not None and not waiting.timeout.expired():
+            waiting.timeout.reschedule(None)  # it spoke in the very moment of being given up
+
+    def _schedule_check(self) -> None:
+        interval = self.limit.seconds / CHECKS_PER_LIMIT
+        self._next_check = self.clock() + interval
+        asyncio.get_running_loop().call_later(interval, self._check)
+
+    def _check(self) -> None:
+        now, due = self.clock(), self._next_check
+        self._next_check = None
+        if due is not None and now - due > self.limit.seconds / CHECKS_PER_LIMIT:
+            self._last_sign = now  # this process stood still: what was said meanwhile is unread yet
+        if silent := [
+            each for each in self._in_phases(Phase.ENVELOPE) if self._is_silent(each, now)
+        ]:
+            self._silent_probes += any(each.max_seconds is not None for each in silent)
+            self._give_up(silent, self.limit.seconds)
+        elif self._is_silent_about_bodies(now):
+            self._give_up([], self.body_limit.seconds)
+        self._end_probes_without_session(now)
+        if self._mails:
+            self._schedule_check()
+
+    def _in_phases(self, *phases: Phase) -> list[InFlightMail]:
+        return [each for each in self._mails if each.phase in phases]
+
+    def _is_silent(self, waiting: InFlightMail, now: float) -> bool:
+        most = self.limit.seconds if waiting.max_seconds is None else waiting.max_seconds
+        return now - max(self._last_sign, waiting.phase_start) >= most and waiting.has_other()
+
+    def _is_silent_about_bodies(self, now: float) -> bool:
+        """Return whether mails wait for a session while all sessions wait too long for replies."""
+        bodies = self._in_phases(Phase.BODY)
+        if not bodies or self._in_phases(Phase.ENVELOPE, Phase.FENCE):
+            return False
+        since = max(self._last_sign, *[each.phase_start for each in bodies])
+        return now - since >= self.body_limit.seconds and bool(self._replaceable_in(Phase.SESSION))
+
+    def _replaceable_in(self, *phases: Phase) -> list[InFlightMail]:
+        """List the mails that could go elsewhere; a probe goes when its own time is over."""
+        return [
+            each
+            for each in self._in_phases(*phases)
+            if each.max_seconds is None and each.has_other()
+        ]
+
+    def _give_up(self, silent: list[InFlightMail], seconds: float) -> None:
+        """End the *silent* conversations; with them all that wait for the same relay, but a probe.
+
+        The relay is as silent to a mail that came a moment ago, or has no session yet.
+        """
+        why = f"the relay gave no sign of life for {seconds:g} seconds"
+        others = self._replaceable_in(Phase.SESSION, Phase.ENVELOPE)
+        self.on_silent(why)
+        self._end({*silent, *others}, why)
+
+    def _end_probes_without_session(self, now: float) -> None:
+        """Let the mail of a probe go elsewhere when no session became free; no relay's fault."""
+        for each in self._in_phases(Phase.SESSION):
+            if (
+                each.max_seconds is not None
+                and now - each.phase_start >= each.max_seconds
+                and each.has_other()
+            ):
+                self._end(
+                    [each], f"no session with the relay was free for {each.max_seconds:g} seconds"
+                )
+
+    def _end(self, given_up: Iterable[InFlightMail], why: str) -> None:
+        for each in given_up:
+            self._mails.remove(each)
+            each.give_up_reason = why
+            each.timeout.reschedule(asyncio.get_running_loop().time())

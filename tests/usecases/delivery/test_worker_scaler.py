@@ -1,0 +1,107 @@
+"""How many workers there are while some wait for a relay's last word about a body."""
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING, cast
+
+import pytest
+
+from gcsched.usecases.delivery.deliver import ClaimedJob, Deliver
+from gcsched.usecases.delivery.domain_queues import DomainQueues
+from gcsched.usecases.delivery.sent_markers import SentMarkers
+from gcsched.usecases.delivery.worker_pool import WorkerPool
+from gcsched.usecases.delivery.worker_scaler import WorkerScaler
+from gcsched.usecases.ports import Conclusion, SentMarkerStore
+from tests.support.background import in_background
+from tests.support.builders import NOW, FixedClock, a_claimed_job, a_conclusion
+from tests.support.wait import until
+
+if TYPE_CHECKING:
+    from gcsched.usecases.delivery.outcomes import OutcomeRecorder
+
+GRACE = timedelta(seconds=1)
+
+
+@pytest.fixture(autouse=True)
+def short_intervals(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gcsched.usecases.delivery.worker_scaler.STUCK_AFTER_SECONDS", 0.05)
+    monkeypatch.setattr("gcsched.usecases.delivery.worker_pool.SCALE_EVERY_SECONDS", 0.02)
+
+
+@dataclass
+class FakeDeliver:
+    """A Deliver whose bodies are all under way until *answered*; *most* were so at once."""
+
+    begun: bool = True
+    under_way: int = 0
+    most: int = 0
+    answered: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def deliver(self, claimed: ClaimedJob) -> Conclusion:
+        claimed.begun = NOW if self.begun else None
+        self.under_way += 1
+        self.most = max(self.most, self.under_way)
+        await self.answered.wait()
+        self.under_way -= 1
+        return a_conclusion(claimed.job)
+
+    def give_back(self, claimed: ClaimedJob) -> Conclusion:
+        return a_conclusion(claimed.job.unclaimed(NOW))
+
+    conclude_interrupted = give_back
+
+
+@dataclass
+class FakeRecorder:
+    """What was recorded."""
+
+    conclusions: list[Conclusion] = field(default_factory=list)
+
+    def record(self, conclusion: Conclusion) -> None:
+        self.conclusions.append(conclusion)
+
+
+def a_worker_pool(bodies: FakeDeliver, staffing: WorkerScaler, kept: FakeRecorder) -> WorkerPool:
+    crew = WorkerPool(
+        deliver=cast("Deliver", bodies),
+        recorder=cast("OutcomeRecorder", kept),
+        sent_markers=SentMarkers(cast("SentMarkerStore", None)),
+        queues=DomainQueues(slots_per_domain=0, now=FixedClock()),
+        scaler=staffing,
+    )
+    for number in range(20):
+        crew.put(ClaimedJob(job=a_claimed_job(id=f"job-{number}"), token="t"))
+    return crew
+
+
+async def test_each_stuck_worker_is_relieved_up_to_the_limit_and_none_is_one_too_many() -> None:
+    bodies, staffing, kept = FakeDeliver(), WorkerScaler(size=2, max_extra=3), FakeRecorder()
+    crew = a_worker_pool(bodies, staffing, kept)
+
+    async with in_background(partial(crew.run, grace=GRACE)):
+        await until(lambda: bodies.under_way == 5)
+        assert staffing.count_stuck() == 3
+        bodies.begun = False
+        bodies.answered.set()
+        await until(lambda: len(kept.conclusions) == 20)
+        stuck, wanted = staffing.count_stuck(), staffing.compute_target()
+
+    assert bodies.most == 5
+    assert (stuck, wanted) == (0, 2)
+
+
+@pytest.mark.parametrize(("relief", "begun"), [(0, True), (3, False)], ids=["alone", "not begun"])
+async def test_without_another_relay_or_before_the_body_nobody_is_relieved(
+    relief: int, *, begun: bool
+) -> None:
+    bodies, kept = FakeDeliver(begun=begun), FakeRecorder()
+    crew = a_worker_pool(bodies, WorkerScaler(size=2, max_extra=relief), kept)
+
+    async with in_background(partial(crew.run, grace=GRACE)):
+        await until(lambda: bodies.under_way == 2)
+        asyncio.get_running_loop().call_later(0.3, bodies.answered.set)
+        await until(lambda: len(kept.conclusions) == 20)
+
+    assert bodies.most == 2

@@ -1,0 +1,191 @@
+"""Change many jobs on a real store; oracle: what the driver finds there."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from gcsched.adapters.mongo.connection import Mongo
+from gcsched.adapters.mongo.suppressions import MongoSuppressions
+from gcsched.domain.job import State
+from gcsched.domain.job_list import JobFilter
+from gcsched.errors import StoreRefused
+from gcsched.usecases.management.bulk_change import ApplyBulkChange, BulkChange
+from gcsched.usecases.ports import JobUpdate
+from tests.support.builders import NOW, a_job, a_suppression
+from tests.support.bulk_changes import (
+    CANCEL,
+    EVERYTHING,
+    LATER,
+    RETRY,
+    SOON,
+    InterferingStore,
+    insert_jobs,
+    many,
+    one_of_each_state,
+    read_states,
+)
+from tests.support.clocks import DAY
+from tests.support.poisons import forbid_changes
+from tests.support.rows import Rows
+
+FAR = NOW + 36_500 * DAY  # the server itself deletes what is over by its own clock
+
+
+async def test_all_that_wait_are_cancelled_and_no_other(
+    change: ApplyBulkChange, jobs: Rows
+) -> None:
+    insert_jobs(jobs, one_of_each_state())
+
+    assert await change.apply(BulkChange(filter=EVERYTHING, command=CANCEL), within=SOON) == 4
+
+    cancelled = dict.fromkeys(("QUEUED", "SCHEDULED", "RETRYING", "SENDING"), "CANCELLED")
+    assert read_states(jobs) == {state: state for state in State} | cancelled
+    assert {row["reason"] for row in jobs.find({"version": 1})} == {"called off"}
+
+
+async def test_all_that_ended_unsent_are_opened_again_and_no_other(
+    change: ApplyBulkChange, jobs: Rows, nudges: list[str]
+) -> None:
+    insert_jobs(jobs, one_of_each_state())
+
+    assert await change.apply(BulkChange(filter=EVERYTHING, command=RETRY), within=SOON) == 4
+
+    opened = dict.fromkeys(("FAILED", "EXPIRED", "UNCERTAIN", "SUPPRESSED"), "RETRYING")
+    assert read_states(jobs) == {state: state for state in State} | opened
+    assert nudges, "they are due now"
+
+
+async def test_what_is_only_counted_stays(change: ApplyBulkChange, jobs: Rows) -> None:
+    insert_jobs(jobs, one_of_each_state())
+    before = list(jobs.find())
+
+    counted = [
+        await change.apply(
+            BulkChange(filter=EVERYTHING, command=wish, is_dry_run=True), within=SOON
+        )
+        for wish in (CANCEL, RETRY)
+    ]
+
+    assert counted == [4, 4]
+    assert list(jobs.find()) == before
+
+
+@pytest.mark.parametrize(
+    ("wanted", "changed"),
+    [
+        (JobFilter(state=State.QUEUED), {"QUEUED"}),
+        (JobFilter(state=State.SENT), set()),
+        (JobFilter(empid="E-RETRYING"), {"RETRYING"}),
+        (JobFilter(empid="E-SENDING"), {"SENDING"}),
+        (JobFilter(state=State.SENDING), {"SENDING"}),
+        (JobFilter(request_id="request-QUEUED"), {"QUEUED"}),
+        (JobFilter(request_id="request-SENT"), set()),
+        (JobFilter(email="ada@example.org"), {"QUEUED", "SCHEDULED", "RETRYING", "SENDING"}),
+        (JobFilter(state=State.SCHEDULED, due_time_before=NOW), set()),
+        (JobFilter(state=State.SCHEDULED, due_time_from=NOW), {"SCHEDULED"}),
+    ],
+    ids=lambda given: str(given) if isinstance(given, JobFilter) else " ".join(sorted(given)),
+)
+async def test_a_filter_says_which(
+    change: ApplyBulkChange, jobs: Rows, wanted: JobFilter, changed: set[str]
+) -> None:
+    insert_jobs(jobs, one_of_each_state())
+
+    count = await change.apply(BulkChange(filter=wanted, command=CANCEL), within=SOON)
+
+    assert count == len(changed)
+    assert {row["_id"] for row in jobs.find({"version": 1})} == changed
+
+
+async def test_more_than_one_batch_is_changed_to_the_last(
+    change: ApplyBulkChange, jobs: Rows
+) -> None:
+    insert_jobs(jobs, many(1_201))
+
+    assert await change.apply(BulkChange(filter=EVERYTHING, command=CANCEL), within=SOON) == 1_201
+
+    assert set(read_states(jobs).values()) == {"CANCELLED"}
+    assert await change.apply(BulkChange(filter=EVERYTHING, command=CANCEL), within=SOON) == 0
+
+
+async def test_what_cannot_be_opened_again_is_passed_over(
+    change: ApplyBulkChange, mongo: Mongo, jobs: Rows
+) -> None:
+    """One whose key another job has, one whose address is blocked, and one without a fault."""
+    others = {"state": State.SUPPRESSED, "dedup_key": None}
+    twin = a_job(id="twin", **others, released_key="key-1", email="bob@example.org")
+    blocked = a_job(id="blocked", **others, released_key="key-2")
+    good = a_job(id="good", **others, released_key="key-3", email="eve@example.org")
+    insert_jobs(jobs, [a_job(id="holder"), twin, blocked, good])
+    await MongoSuppressions(mongo=mongo).add([a_suppression(expire_time=FAR)])
+
+    assert await change.apply(BulkChange(filter=EVERYTHING, command=RETRY), within=SOON) == 1
+
+    assert read_states(jobs) == {
+        "holder": "SCHEDULED",
+        "twin": "SUPPRESSED",
+        "blocked": "SUPPRESSED",
+        "good": "RETRYING",
+    }
+
+
+async def test_what_fails_again_meanwhile_is_not_opened_twice(
+    change: ApplyBulkChange, jobs: Rows
+) -> None:
+    insert_jobs(jobs, many(501, state=State.FAILED, dedup_key=None))
+
+    def fail_again(_: Sequence[JobUpdate]) -> None:
+        jobs.update_many(
+            {"state": "RETRYING"},
+            {"$set": {"state": "FAILED", "since": LATER + DAY, "due": LATER + DAY}},
+        )
+
+    change = replace(change, store=InterferingStore(change.store, fail_again))
+
+    assert await change.apply(BulkChange(filter=EVERYTHING, command=RETRY), within=SOON) == 501
+
+
+async def test_as_many_as_are_counted_are_cancelled(change: ApplyBulkChange, jobs: Rows) -> None:
+    insert_jobs(jobs, [*one_of_each_state(), *many(600, state=State.RETRYING)])
+
+    counted = await change.apply(
+        BulkChange(filter=EVERYTHING, command=CANCEL, is_dry_run=True), within=SOON
+    )
+
+    assert (
+        counted
+        == await change.apply(BulkChange(filter=EVERYTHING, command=CANCEL), within=SOON)
+        == 604
+    )
+
+
+async def test_what_has_begun_is_neither_counted_nor_cancelled(
+    change: ApplyBulkChange, jobs: Rows
+) -> None:
+    claimed = {"state": State.SENDING, "claim": "claim-1"}
+    insert_jobs(jobs, [*many(3, **claimed), a_job(id="begun", dedup_key="k", **claimed, begun=NOW)])
+
+    counted = await change.apply(
+        BulkChange(filter=EVERYTHING, command=CANCEL, is_dry_run=True), within=SOON
+    )
+
+    assert (
+        counted
+        == await change.apply(BulkChange(filter=EVERYTHING, command=CANCEL), within=SOON)
+        == 3
+    )
+    assert read_states(jobs)["begun"] == "SENDING"
+
+
+async def test_a_job_that_cannot_be_changed_stops_no_other_and_is_no_success(
+    change: ApplyBulkChange, jobs: Rows
+) -> None:
+    insert_jobs(jobs, many(5))
+
+    with forbid_changes(jobs, "job-00002"), pytest.raises(StoreRefused) as told:
+        await change.apply(BulkChange(filter=EVERYTHING, command=CANCEL), within=SOON)
+
+    assert "1 jobs stay as they are (job-00002) and 4 were changed" in str(told.value)
+    assert told.value.problem == "validation"
+    assert jobs.count_documents({"state": "CANCELLED"}) == 4

@@ -1,0 +1,167 @@
+"""Bulk changes while the store is away or slow: what was done is told, and counted once."""
+
+import asyncio
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+import pytest
+
+from gcsched.domain.job import Job
+from gcsched.errors import BulkNotFinished, StoreUnavailable
+from gcsched.usecases.management.bulk_change import ApplyBulkChange, BulkChange
+from gcsched.usecases.ports import BulkJobChanges, JobUpdate
+from tests.support.builders import NOW
+from tests.support.bulk_changes import (
+    CANCEL,
+    EVERYTHING,
+    RETRY,
+    SOON,
+    InterferingStore,
+    insert_jobs,
+    many,
+    one_of_each_state,
+    read_states,
+)
+from tests.support.rows import Rows
+
+
+@dataclass
+class HangingStore:
+    """A store that takes *batches* batches, and the next one for ever."""
+
+    store: BulkJobChanges
+    batches: int
+
+    async def change_all(self, pairs: Sequence[JobUpdate]) -> tuple[int, int]:
+        if not self.batches:
+            await asyncio.Event().wait()
+        self.batches -= 1
+        return await self.store.change_all(pairs)
+
+    async def find_committed(self, ids: Collection[str]) -> Sequence[Job]:
+        return await self.store.find_committed(ids)
+
+
+@dataclass
+class AwayStore:
+    """A store that is away *times* times, after it has taken the first batch."""
+
+    store: BulkJobChanges
+    times: int
+    taken: int = 0
+
+    async def change_all(self, pairs: Sequence[JobUpdate]) -> tuple[int, int]:
+        if self.taken and self.times:
+            self.times -= 1
+            raise StoreUnavailable("changing jobs")
+        self.taken += 1
+        return await self.store.change_all(pairs)
+
+    async def find_committed(self, ids: Collection[str]) -> Sequence[Job]:
+        return await self.store.find_committed(ids)
+
+
+@dataclass
+class UnconfirmedStore:
+    """A store that makes its first *fails* changes and says that nobody confirmed them."""
+
+    store: BulkJobChanges
+    fails: int
+
+    async def change_all(self, pairs: Sequence[JobUpdate]) -> tuple[int, int]:
+        changed = await self.store.change_all(pairs)
+        if self.fails:
+            self.fails -= 1
+            raise StoreUnavailable("changing jobs")
+        return changed
+
+    async def find_committed(self, ids: Collection[str]) -> Sequence[Job]:
+        return await self.store.find_committed(ids)
+
+
+@pytest.mark.parametrize("fails", [1, 2, 3])
+async def test_what_was_changed_by_a_write_that_failed_is_counted_once(
+    change: ApplyBulkChange, jobs: Rows, fails: int
+) -> None:
+    insert_jobs(jobs, many(1_200))
+    failing = replace(change, store=UnconfirmedStore(change.store, fails))
+
+    assert await failing.apply(BulkChange(filter=EVERYTHING, command=CANCEL), within=SOON) == 1_200
+
+    assert set(read_states(jobs).values()) == {"CANCELLED"}
+
+
+async def test_what_others_changed_meanwhile_is_not_counted_after_a_write_that_failed(
+    change: ApplyBulkChange, jobs: Rows
+) -> None:
+    insert_jobs(jobs, many(10))
+    theirs = {"$set": {"state": "CANCELLED", "since": NOW}, "$inc": {"version": 1}}
+    some = {"_id": {"$in": ["job-00003", "job-00007"]}, "version": 0}
+    meddled = InterferingStore(change.store, lambda _: jobs.update_many(some, theirs))
+    failing = replace(change, store=UnconfirmedStore(meddled, 1))
+
+    assert await failing.apply(BulkChange(filter=EVERYTHING, command=CANCEL), within=SOON) == 8
+
+
+async def test_what_is_done_when_the_time_is_over_stays_done(
+    change: ApplyBulkChange, jobs: Rows
+) -> None:
+    insert_jobs(jobs, many(600))
+    slow = replace(change, store=HangingStore(change.store, batches=1))
+    lot = BulkChange(filter=EVERYTHING, command=CANCEL)
+
+    with pytest.raises(BulkNotFinished) as caught:
+        await slow.apply(lot, within=timedelta(seconds=1))
+
+    assert caught.value.metadata == {"count": "500"}
+    assert sorted(read_states(jobs).values()) == ["CANCELLED"] * 500 + ["SCHEDULED"] * 100
+    assert await change.apply(lot, within=SOON) == 100
+
+
+async def test_a_store_that_is_away_for_a_moment_is_waited_for_and_nothing_is_counted_twice(
+    change: ApplyBulkChange, jobs: Rows
+) -> None:
+    insert_jobs(jobs, many(600))
+    away = replace(change, store=AwayStore(change.store, times=1))
+
+    assert await away.apply(BulkChange(filter=EVERYTHING, command=CANCEL), within=SOON) == 600
+
+    assert set(read_states(jobs).values()) == {"CANCELLED"}
+
+
+async def test_what_was_done_before_the_store_went_away_is_told(
+    change: ApplyBulkChange, jobs: Rows
+) -> None:
+    insert_jobs(jobs, many(600))
+    away = replace(change, store=AwayStore(change.store, times=1_000))
+
+    with pytest.raises(BulkNotFinished) as caught:
+        await away.apply(BulkChange(filter=EVERYTHING, command=CANCEL), within=timedelta(seconds=1))
+
+    assert caught.value.metadata == {"count": "500"}
+
+
+async def test_a_store_that_is_away_all_the_time_is_said_to_be(
+    change: ApplyBulkChange, jobs: Rows
+) -> None:
+    insert_jobs(jobs, many(1))
+    away = replace(change, store=AwayStore(change.store, times=1_000, taken=1))
+
+    with pytest.raises(StoreUnavailable):
+        await away.apply(
+            BulkChange(filter=EVERYTHING, command=CANCEL), within=timedelta(seconds=0.2)
+        )
+
+
+async def test_a_count_that_is_not_finished_says_that_nothing_was_changed(
+    change: ApplyBulkChange, jobs: Rows
+) -> None:
+    insert_jobs(jobs, one_of_each_state())
+
+    with pytest.raises(BulkNotFinished) as caught:
+        await change.apply(
+            BulkChange(filter=EVERYTHING, command=RETRY, is_dry_run=True), within=timedelta(0)
+        )
+
+    assert "nothing was changed" in str(caught.value)

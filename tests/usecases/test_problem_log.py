@@ -1,0 +1,163 @@
+"""What is logged of a trouble that lasts, for someone who reads the log and not each try."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from structlog.testing import capture_logs
+from structlog.typing import EventDict
+
+from gcsched.usecases.problem_log import ProblemLog
+
+MINUTE = 60.0
+
+
+@dataclass
+class Ticks:
+    """A monotonic clock that only goes when told to."""
+
+    now: float = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Ticks:
+    return Ticks()
+
+
+@pytest.fixture
+def problem_log(clock: Ticks) -> ProblemLog:
+    return ProblemLog(event="claiming waits", end_event="claiming resumed", clock=clock)
+
+
+@pytest.fixture
+def logs() -> Iterator[list[EventDict]]:
+    with capture_logs() as logs:
+        yield logs
+
+
+def test_it_is_logged_at_its_begin_every_five_minutes_and_at_its_end(
+    trouble: ProblemLog, clock: Ticks, logs: list[EventDict]
+) -> None:
+    for _ in range(12 * 60):
+        trouble.record_failure("no answer", waiting=3)
+        clock.now += 1
+    trouble.record_success()
+
+    waits = {"event": "claiming waits", "log_level": "warning", "error": "no answer", "waiting": 3}
+    assert logs == [
+        waits,
+        waits | {"times": 301},
+        waits | {"times": 601},
+        {
+            "event": "claiming resumed",
+            "log_level": "info",
+            "times": 720,
+            "lasted_seconds": 12 * MINUTE,
+        },
+    ]
+
+
+def test_another_error_is_news_and_the_first_one_again_is_not(
+    trouble: ProblemLog, logs: list[EventDict]
+) -> None:
+    for _ in range(50):
+        trouble.record_failure("refused")
+        trouble.record_failure("silent")
+
+    assert [each["error"] for each in logs] == ["refused", "silent"]
+
+
+def test_a_second_trouble_is_news_after_the_first_has_ended(
+    trouble: ProblemLog, logs: list[EventDict]
+) -> None:
+    trouble.record_failure("refused")
+    trouble.record_success()
+    trouble.record_failure("refused")
+
+    assert [each["event"] for each in logs] == [
+        "claiming waits",
+        "claiming resumed",
+        "claiming waits",
+    ]
+    assert "times" not in logs[2]
+
+
+def test_an_outage_after_many_blips_is_the_last_line(
+    trouble: ProblemLog, clock: Ticks, logs: list[EventDict]
+) -> None:
+    for _ in range(40):
+        trouble.record_failure("refused")
+        trouble.record_success()
+        clock.now += 1
+    for _ in range(250):
+        trouble.record_failure("refused")
+        clock.now += 1
+
+    assert logs[-1]["event"] == "claiming waits"
+
+
+def test_one_that_came_and_went_too_often_is_over_when_there_is_a_place_again(
+    trouble: ProblemLog, clock: Ticks, logs: list[EventDict]
+) -> None:
+    for _ in range(15):
+        trouble.record_failure("refused")
+        clock.now += 1
+        trouble.record_success()
+    clock.now = 299.0
+    trouble.record_success()
+    assert logs[-1]["event"] == "claiming waits"
+
+    clock.now = 300.0
+    trouble.record_success()
+
+    ended = {"event": "claiming resumed", "log_level": "info"}
+    assert logs[-1] == ended | {"times": 6, "lasted_seconds": 6.0}
+
+
+def test_words_that_differ_leave_a_place_for_the_end(
+    trouble: ProblemLog, logs: list[EventDict]
+) -> None:
+    for number in range(12):
+        trouble.record_failure(f"gave up after {number} ms")
+    trouble.record_success()
+    trouble.record_failure("refused")
+
+    *_, waits, resumed, again = logs
+    assert (waits["event"], waits["times"]) == ("claiming waits", 9)
+    assert (resumed["event"], resumed["times"]) == ("claiming resumed", 12)
+    assert (again["event"], again["error"]) == ("claiming waits", "refused")
+
+
+STEPS = st.tuples(
+    st.sampled_from(["", "refused", "silent", "gave up", "cut off"]),  # empty: a success
+    st.sampled_from([0.0, 0.5, 1.0, 20.0, 100.0, 299.0, 300.0, 900.0]),
+)
+
+
+@given(st.lists(STEPS, max_size=200))
+def test_the_last_line_is_true_and_the_log_stays_short(steps: list[tuple[str, float]]) -> None:
+    clock, written = Ticks(), list[tuple[float, str]]()
+    trouble = ProblemLog(event="waits", end_event="resumed", clock=clock)
+    for error, seconds in steps:
+        with capture_logs() as logs:
+            trouble.record_failure(error) if error else trouble.record_success()
+        written += [(clock.now, each["event"]) for each in logs]
+        recent = [event for at, event in written if clock.now - at < 5 * MINUTE]
+
+        assert len(recent) <= 20
+        if error:
+            assert written[-1][1] == "waits"
+        elif recent.count("waits") < 10:
+            assert not written or written[-1][1] == "resumed"
+        clock.now += seconds
+
+
+def test_what_never_was_has_no_end(trouble: ProblemLog, logs: list[EventDict]) -> None:
+    trouble.record_success()
+
+    assert logs == []

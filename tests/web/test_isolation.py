@@ -1,0 +1,57 @@
+"""A process that alone does not reach MongoDB says so at /servez; the others go on."""
+
+from pathlib import Path
+
+import pytest
+
+from gcsched.usecases.monitoring.heartbeat import CUT_OFF_AFTER_SECONDS
+from tests.support.in_process_app import make_settings, running_app
+from tests.support.probes import HttpProbe, has_status, probe_http
+from tests.support.proxy import a_proxy
+from tests.support.relay.server import Relay
+from tests.support.stores import own_mongod
+from tests.support.wait import until
+
+OK = (200, "ok\n")
+
+
+async def is_isolated(look: HttpProbe) -> bool:
+    status, text = await look.request("/servez")
+    return status == 503 and "has not reached MongoDB" in text
+
+
+async def is_serving(look: HttpProbe) -> bool:
+    return await look.request("/servez") == OK
+
+
+async def test_one_that_is_cut_off_leaves_and_comes_back_and_all_together_stay(
+    tmp_path: Path, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # One MongoDB, which one of them sees through a proxy: outside tests both have one URI.
+    monkeypatch.setattr("gcsched.wiring.stores.place_of", lambda _: "here")
+    async with own_mongod(tmp_path) as mongod, a_proxy(mongod.port) as proxy, Relay() as relay:
+        near = mongod.uri
+        far = near.replace(f":{mongod.port}", f":{proxy.port}")
+        one = make_settings(mongo=far, redis=redis_url, relay_port=relay.port)
+        other = make_settings(mongo=near, redis=redis_url, relay_port=relay.port)
+        async with (
+            running_app(one) as cut,
+            running_app(other) as whole,
+            probe_http(cut.http) as look_at_cut,
+            probe_http(whole.http) as look_at_whole,
+        ):
+            await until(lambda: has_status("ready", look_at_cut))
+            proxy.cut()
+            await until(lambda: has_status("unavailable", look_at_cut))
+            assert await look_at_cut.request("/servez") == OK, "a blink is no reason"
+
+            await until(lambda: is_isolated(look_at_cut), within=2 * CUT_OFF_AFTER_SECONDS)
+            assert await look_at_whole.request("/servez") == OK
+
+            mongod.freeze()
+            await until(lambda: is_serving(look_at_cut), within=20)
+            assert await look_at_whole.request("/servez") == OK
+            mongod.resume()
+            proxy.heal()
+            await until(lambda: has_status("ready", look_at_cut), within=20)
+            assert await look_at_cut.request("/servez") == OK
