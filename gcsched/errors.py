@@ -1,7 +1,4 @@
-"""The errors that callers and operators see, as one class hierarchy. Imports no library.
-
-The docstrings of those that reach callers are the table of errors in docs/api.md.
-"""
+"""The errors that callers and operators see; docs/api.md shows the docstrings to callers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -51,10 +48,7 @@ class UnknownJob(GcschedError):
     """No job has this id: it never existed, or its retention time is over."""
 
     def __init__(self, job_id: str) -> None:
-        super().__init__(
-            f"no job with id {job_id!r}: it never existed, or its retention time is over;"
-            " check the id"
-        )
+        super().__init__(f"no job with id {job_id!r}: check the id; its retention may be over")
         self.metadata = {"job_id": job_id}
 
 
@@ -80,9 +74,7 @@ class UnknownRecipient(GcschedError):
     """No user details are stored for this employee: none were sent, or they were erased."""
 
     def __init__(self, empid: str) -> None:
-        super().__init__(
-            f"no user details of employee {empid!r}: schedule a mail for the employee first"
-        )
+        super().__init__(f"no user details of employee {empid!r}: schedule a mail to them first")
         self.metadata = {"empid": empid}
 
 
@@ -131,10 +123,7 @@ class AdmissionClosed(StoreUnavailable):
 
 
 class RedisUnavailable(GcschedError):
-    """Redis did not answer in time, refused, or sent an invalid reply.
-
-    Jobs that are due are found without it, by timers and sweeps.
-    """
+    """Redis did not answer in time, refused, or sent an invalid reply; sweeps find due jobs."""
 
     def __init__(self, doing: str, why: str, *, is_refusal: bool = False) -> None:
         super().__init__(f"Redis is unavailable while {doing}: {why}")
@@ -289,10 +278,7 @@ class MalformedMail(GcschedError):
 
 
 class CannotListen(GcschedError):
-    """The address to listen on is in use, not of this machine or not allowed.
-
-    *problem* says what is wrong and what to do.
-    """
+    """The address to listen on cannot be used; *problem* says why and what to do."""
 
     def __init__(self, address: str, problem: str) -> None:
         super().__init__(f"cannot listen on {address}: {problem}")
