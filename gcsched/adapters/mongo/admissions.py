@@ -42,6 +42,7 @@ class MongoAdmissions:
         answers: dict[str, AdmissionAnswer] = {}
         left = list(jobs)
         for _ in range(MAX_LOOKUPS):
+            # The driver shares this limit between the statements of a round (maxTimeMS, sockets).
             with write_errors("storing the job"), pymongo.timeout(within.total_seconds()):
                 duplicates = await self._insert(left)
                 if duplicates:

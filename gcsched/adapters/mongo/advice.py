@@ -17,6 +17,7 @@ from gcsched.adapters.store_url import first_clause
 
 AUTHENTICATION_FAILED = 18
 NO_PRIMARY = "its replica set has no primary: check rs.status() and the hosts in {setting}"
+# The first match counts. `{setting}` is filled in by `add_advice`.
 MONGO_ADVICE: Advice = (
     ("replica set members available for", "check hosts and replicaSet in {setting}"),
     (r"not ?primary|notwritableprimary|no primary|primary\(\)|available for writes", NO_PRIMARY),
@@ -38,6 +39,7 @@ def summarize_mongo_error(error: Exception) -> str:
         return "Authentication failed"
     if isinstance(error, OperationFailure | BulkWriteError | WriteConcernError):
         details = error.details or {}
+        # A bulk error has the codes of its writes; the first one counts.
         first = [*(details.get("writeConcernErrors") or ()), *(details.get("writeErrors") or ())]
         named = {**details, **(first[0] if first else {})}
         return str(named.get("codeName") or f"error {named.get('code', error.code)}")

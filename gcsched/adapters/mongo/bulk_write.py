@@ -60,6 +60,7 @@ async def update_each(
         except WriteError as error:
             if not is_document_error(error):
                 raise
+            # The error does not name the document, so search for it by halves.
             half = len(batch) // 2
             if half:
                 pending += [batch[half:], batch[:half]]
@@ -80,6 +81,7 @@ async def write_each(jobs: Collection, writes: Sequence[UpdateOne]) -> tuple[int
     driver's error if no document is to blame.
     """
     try:
+        # Unordered, so that a failed write does not stop those after it.
         result = await jobs.bulk_write(writes, ordered=False)
     except BulkWriteError as error:
         details: dict[str, Any] = dict(error.details or {})

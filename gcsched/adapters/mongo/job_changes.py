@@ -99,6 +99,7 @@ class MongoJobChanges:
         keys, own = split_write_errors(error)
         taken = [changed for _, changed in map(pairs.__getitem__, keys)]
         count = int((error.details or {})["nModified"])
+        # A key whose window is over is freed; the next call for that job can take it.
         freed = await self._release_expired_keys(taken) if taken else 0
         lost = len(pairs) - len(taken) - len(own) - count + freed
         if not own:

@@ -35,7 +35,7 @@ class MongoJobCounter:
                     {"state": state.value}, hint=BY_STATE_AND_DUE, maxTimeMS=COUNT_TIMEOUT_MS
                 )
             )
-        except ExecutionTimeout:
+        except ExecutionTimeout:  # too many to count in time
             return None
 
     async def count_unreadable(self) -> int:

@@ -28,6 +28,7 @@ class MongoKeyHolders:
 
     async def find(self, jobs: Sequence[Job]) -> Mapping[str, KeyHolder]:
         """Return job id → the holder of its request id, else of its key, else itself if stored."""
+        # The holder of the request id takes precedence over that of the dedup key.
         found = {**await self._find_by_key(jobs), **await self._find_by_request_id(jobs)}
         # The job itself may be stored by an earlier try, and even have ended and freed its key.
         rest = [job.id for job in jobs if job.id not in found]

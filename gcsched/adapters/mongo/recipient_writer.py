@@ -61,6 +61,7 @@ class MongoRecipients:
         be changed is skipped and logged; the others are stored.
         """
         ids = [job.id for job in jobs]
+        # The same ids after an error are the same save: its number must not change.
         if ids != self._unconfirmed_ids:
             self._latest_save = self._latest_save.next()
         self._unconfirmed_ids = ids
@@ -77,6 +78,7 @@ class MongoRecipients:
             )
             if not left:
                 return
+            # Few are left: the slower write is only for duplicate keys and damaged documents.
             left = await self._write(
                 left, [build_guarded_write(*each, save_id) for each in left.items()]
             )
@@ -121,6 +123,7 @@ def build_write(empid: str, jobs: Sequence[Job], save_id: SaveId) -> UpdateOne:
             "$min": {"first_seen": min(created)},
             "$max": {"last_seen": max(created)},
             "$inc": {"accepted": len(jobs)},
+            # A negative slice keeps the latest saves.
             "$push": {mine: {"$each": [this], "$slice": -MAX_SAVES}},
             "$pull": {other: {"$regex": f"^{save_id.process}:"}},
         },
@@ -138,6 +141,7 @@ def build_guarded_write(empid: str, jobs: Sequence[Job], save_id: SaveId) -> Upd
     saves = array_or_empty(mine)
     accepted = {"$cond": [{"$isNumber": "$accepted"}, "$accepted", 0]}
     first, last = min(job.create_time for job in jobs), max(job.create_time for job in jobs)
+    # `$literal`, because a name such as "$email" would be read as a field.
     fields: dict[str, Any] = {
         "name": {"$literal": latest.name},
         "email": {"$literal": latest.email},

@@ -43,6 +43,7 @@ WITHOUT_REPLICA_SET = (
 
 def classify_host(hello: Mapping[str, Any]) -> DeploymentKind:
     """Return the kind that a reply to `hello` shows."""
+    # A mongos replies "isdbgrid"; a member without a configuration has `isreplicaset`.
     if hello.get("setName") or hello.get("msg") == "isdbgrid":
         return DeploymentKind.REPLICATED
     return DeploymentKind.UNCONFIGURED if hello.get("isreplicaset") else DeploymentKind.STANDALONE
