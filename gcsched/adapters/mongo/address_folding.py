@@ -31,6 +31,8 @@ ADDRESS_FIELDS: Mapping[AddressStore, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MongoAddressFolding:
+    """The port `FoldedAddresses` on MongoDB."""
+
     mongo: Mongo
 
     async def fill(self, kind: AddressStore, after: str, *, most: int) -> FoldedPage | None:

@@ -30,6 +30,8 @@ LOOKUP_INTERVAL_SECONDS = 0.02
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MongoAdmissions:
+    """The port `Admissions` on MongoDB."""
+
     mongo: Mongo
 
     async def admit(self, jobs: Sequence[Job], *, within: timedelta) -> list[AdmissionAnswer]:

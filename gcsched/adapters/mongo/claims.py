@@ -53,6 +53,8 @@ FoundIds = list[dict[str, Any]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MongoClaims:
+    """The port `Claims` on MongoDB."""
+
     mongo: Mongo
     unreadable_log: UnreadableLog = field(default_factory=UnreadableLog)
     # Job ids that MongoDB cannot even quarantine, and until when this process skips them.

@@ -69,7 +69,7 @@ NOT_PRIMARY = (
     " name all members and replicaSet in GCSCHED_MONGO_URI, without directConnection"
 )
 WTIMEOUT_MS = 5_000
-# The driver's own limits are 30 s or none. A value in the connection string takes precedence.
+# The driver's own limits are 20 s and more, or none. A value in the connection string wins.
 DEFAULT_OPTIONS = {
     "appname": "gcsched",
     "serverselectiontimeoutms": 3_000,

@@ -23,6 +23,8 @@ Specification = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MongoIndexes:
+    """The port `Indexes` on MongoDB."""
+
     mongo: Mongo
 
     async def check(self) -> list[IndexProblem]:

@@ -35,6 +35,8 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MongoJobChanges:
+    """The ports `JobChanges`, `BulkJobChanges` and `InFlightJobs` on MongoDB."""
+
     mongo: Mongo
     retention: timedelta
 

@@ -18,6 +18,8 @@ MAX_EXAMINED = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MongoJobCounter:
+    """The port `JobCounter` on MongoDB."""
+
     mongo: Mongo
 
     async def count(self, *, now: datetime) -> JobCounts:

@@ -192,6 +192,8 @@ def find_due(document: Document, listing: JobListQuery) -> datetime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MongoJobReader:
+    """The port `JobReader` on MongoDB."""
+
     async def get(self, job_id: str) -> Job | None:
         """Return the job, if there is one; raises UnreadableJob if its document is not valid."""
         # Not as a Beanie document: pydantic accepts "1" for 1, but a claim would quarantine it.

@@ -29,6 +29,8 @@ IS_LIST = {"$isArray": "$attempts"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MongoOutcomes:
+    """The port `Outcomes` on MongoDB."""
+
     mongo: Mongo
     retention: timedelta
 

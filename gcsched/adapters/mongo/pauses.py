@@ -16,6 +16,8 @@ PAUSE = "pause"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MongoPauses:
+    """The port `PauseStore` on MongoDB."""
+
     mongo: Mongo
 
     async def get(self) -> Pause | None:

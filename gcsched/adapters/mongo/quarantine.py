@@ -36,16 +36,11 @@ NO_CLAIM = "nobody"  # the claim of a job that has none, so that a sweep finds i
 CLAIM_OR_NONE = {"$cond": [{"$eq": [{"$type": "$claim"}, "string"]}, "$claim", NO_CLAIM]}
 LOG_INTERVAL_SECONDS = 600.0
 RETRY_INTERVAL_MS = 600_000
-MAX_REMEMBERED, MAX_LOG_LINES, MAX_STATE_NAMES, MAX_NAME_LENGTH, MAX_COUNTED = (
-    10_000,
-    20,
-    10,
-    64,
-    10_000,
-)
+MAX_REMEMBERED, MAX_COUNTED = 10_000, 10_000
+MAX_LOG_LINES, MAX_STATE_NAMES, MAX_NAME_LENGTH = 20, 10, 64
 BATCH_SIZE, MAX_ROUNDS = 100, 10
 MIN_OVERDUE = timedelta(seconds=5)  # by then it is claimed, unless no claim can read it
-# Every BSON type but dates, null and arrays, which have queries of their own.
+# Every BSON type but dates; null and the empty array have a query of their own.
 NON_DATE_TYPES = [
     *("minKey", "number", "string", "object", "binData", "objectId", "bool", "timestamp"),
     *("regex", "dbPointer", "javascript", "symbol", "maxKey"),
@@ -103,7 +98,7 @@ class Quarantine:
     reason: str = ""
 
     @property
-    def build_change(self) -> list[Query]:
+    def change(self) -> list[Query]:
         fields: Query = {"aside": self.previous_state, "state": QUARANTINED}
         removed = [*self.unset]
         if self.reason:
@@ -126,7 +121,7 @@ async def quarantine(
 
     The offenders in the returned update are the documents that MongoDB cannot change at all.
     """
-    ids, change = [document["_id"] for document, _ in unreadable], how.build_change
+    ids, change = [document["_id"] for document, _ in unreadable], how.change
     return await update_each(jobs, ids, guard, change)
 
 

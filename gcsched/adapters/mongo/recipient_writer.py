@@ -48,6 +48,8 @@ class SaveId:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class MongoRecipients:
+    """The port `Recipients` on MongoDB."""
+
     mongo: Mongo
     _unconfirmed_ids: Sequence[str] = field(default=(), init=False)
     _latest_save: SaveId = field(

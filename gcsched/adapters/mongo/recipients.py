@@ -38,6 +38,8 @@ ERASURE_PROJECTION = dict.fromkeys(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MongoPersonalData:
+    """The port `PersonalData` on MongoDB."""
+
     mongo: Mongo
 
     async def find_recipient(self, empid: str) -> Recipient | None:

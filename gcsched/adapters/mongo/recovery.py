@@ -38,6 +38,8 @@ LEASE_EXPIRED = {"$expr": {"$lte": ["$lease", "$$NOW"]}}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MongoRecovery:
+    """The port `RecoveryStore` on MongoDB."""
+
     mongo: Mongo
     retention: timedelta
     now: Clock

@@ -22,6 +22,8 @@ STORED_MOVED = {"$cond": [{"$isNumber": "$moved"}, "$moved", 0]}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MongoRuns:
+    """The port `RunStore` on MongoDB."""
+
     mongo: Mongo
 
     async def begin_sweep(self, *, within: timedelta, now: datetime) -> bool:

@@ -33,6 +33,8 @@ BATCH_SIZE = 1_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MongoSuppressions:
+    """The ports `Suppressions` and `SuppressionStore` on MongoDB."""
+
     mongo: Mongo
 
     async def add(self, suppressions: Sequence[Suppression]) -> None:
@@ -132,7 +134,7 @@ class MongoSuppressions:
     async def _upsert(self, suppression: Suppression, since: datetime | None) -> Document:
         """Write *suppression*; *since* is when another spelling was suppressed, if one is.
 
-        One statement: the document may expire, or be deleted, between a read and a write.
+        One statement, because another call or the TTL monitor may change the document in between.
         """
         is_active = {"$gt": ["$until", suppression.create_time]}
         default = since or suppression.create_time

@@ -61,7 +61,7 @@ NEEDED_MODULES = {
 }
 """By authentication mechanism: the modules of which one is needed, and the extra of PyMongo."""
 
-KEY_PASSWORD_OPTION = "tlscertificatekeyfilepassword"  # noqa: S105 - the name of an option
+KEY_PASSWORD_OPTION = "tlscertificatekeyfilepassword"  # noqa: S105  # the name of an option
 REPEATABLE_OPTION = "readpreferencetags"
 LOGIN_OPTIONS = frozenset({"authmechanism", "authmechanismproperties", "authsource"})
 DEPLOYMENT_OPTIONS = frozenset({"replicaset", "loadbalanced", "directconnection"})
