@@ -47,15 +47,16 @@ class NamedDocument(Document):
 class JobDocument(NamedDocument):
     """One job, from the call until `delete_after`. Its id sorts by creation.
 
-    The comment after a field that the domain calls otherwise gives that name.
+    If the domain has another name for a field, its comment begins with that name. A quarantined job
+    has two more fields, see `quarantine`: `aside` (its state before) and `unfit` (why, and when).
     """
 
-    state: str  # a `State`, or UNREADABLE for a quarantined job (its state is then in `aside`)
-    empid: str
+    state: str  # a `State`, or UNREADABLE for a quarantined job
+    empid: str  # the employee, by the id that callers use
     email: str  # as the caller wrote it; "" once the employee is forgotten
     folded: str | None = None  # the address without case, for lists and suppressions (ADR 0025)
-    message: str
-    name: str
+    message: str  # the text of the mail; "" once the employee is forgotten
+    name: str  # of the employee, for the greeting; "" once forgotten
     created: datetime  # create_time
     due_at: datetime  # schedule_time: what the caller asked for
     due: datetime  # due_time: when the service acts next
@@ -66,11 +67,11 @@ class JobDocument(NamedDocument):
     # keeps its key, so that a retry can take it again. `dedup_until` ends an employee's window.
     dedup_key: str | None = None
     released_key: str | None = None
-    template: str = "doc"
-    variables: dict[str, str] | None = None
-    labels: dict[str, str] | None = None
-    reply_to: str | None = None
-    request_id: str | None = None
+    template: str = "doc"  # the name of its template
+    variables: dict[str, str] | None = None  # values for the template
+    labels: dict[str, str] | None = None  # for the caller, returned as they were given
+    reply_to: str | None = None  # the Reply-To header
+    request_id: str | None = None  # the caller's id of the request, unique while the key is held
     fingerprint: str | None = None  # a digest of the content, to refuse a reused request id
     dedup_until: datetime | None = None
     not_after_asked: bool | None = None  # has_own_expire_time: a daily run must not move it
@@ -84,7 +85,9 @@ class JobDocument(NamedDocument):
     lease: datetime | None = None
     begun: datetime | None = None
     date: datetime | None = None  # the Date header: the fence stores it, a resend repeats it
-    reason: str = ""
+    reason: str = ""  # why the job is in `state`, for people
+    # The history, the latest last: begun, ended, kind (LATER and OURS are DEFERRED and RELAY in the
+    # domain), relay, code, enhanced and text of each attempt.
     attempts: list[dict[str, Any]] = Field(default_factory=list)
     delete_after: datetime | None = None  # set in final states only
 
@@ -125,15 +128,15 @@ class JobDocument(NamedDocument):
                 [("state", ASCENDING), ("due", ASCENDING), ("_id", ASCENDING)],
                 name=BY_STATE_AND_DUE,
             ),
-            # Claims of urgent jobs, which must not wait behind a backlog of normal ones. `priority`
-            # comes first because Beanie keeps only one index for each list of fields.
+            # Claims of urgent jobs, which must not wait behind a backlog of normal ones. It starts
+            # with `priority` because Beanie keeps only one index for each list of fields.
             IndexModel(
                 [("priority", ASCENDING), ("state", ASCENDING), ("due", ASCENDING)],
                 name=BY_PRIORITY,
                 partialFilterExpression={"priority": "URGENT"},
             ),
-            # What a claim has taken, its renewal and its release; repairs of stale claims. Partial:
-            # it holds only what is being sent, at most some thousand jobs.
+            # The jobs that a claim has taken, its renewal and its release; repairs of stale claims.
+            # Partial, so that it holds only the jobs that are being sent.
             IndexModel(
                 [("claim", ASCENDING)],
                 name=BY_CLAIM,
@@ -173,8 +176,8 @@ class RecipientDocument(NamedDocument):
 
     name: str  # of the latest job, as is `email`
     email: str
-    folded: str | None = None
-    first_seen: datetime
+    folded: str | None = None  # the address without case; no statement finds recipients by it yet
+    first_seen: datetime  # create time of the first job and of the latest
     last_seen: datetime
     accepted: int = 0  # jobs accepted for this employee
 
@@ -194,8 +197,8 @@ class SuppressionDocument(NamedDocument):
     Processes of the previous version look only for that spelling, so the id is not folded.
     """
 
-    folded: str | None = None
-    reason: str
+    folded: str | None = None  # the address without case, by which it is found
+    reason: str  # the relay's reply, or the text of the caller
     job_id: str  # the job whose relay refused the address; "" when a caller added it
     since: datetime  # create_time
     until: datetime  # expire_time
@@ -219,8 +222,8 @@ class RunDocument(NamedDocument):
     started, ``sweep`` for the latest sweep, or ``pause`` while sending is paused.
     """
 
-    started: datetime
-    finished: datetime | None = None
+    started: datetime  # of a pause: its start time
+    finished: datetime | None = None  # absent while a daily run is in progress, or was interrupted
     moved: int = 0  # jobs that a daily run made due
     by: str | None = None  # of a pause, as is `reason`
     reason: str | None = None
