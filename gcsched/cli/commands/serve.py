@@ -62,6 +62,6 @@ def find_loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 COMMAND = Command(
     name="serve",
-    help="Run the service. It is set up by GCSCHED_* variables; the README lists them.",
+    help="Run the service. It is set up by GCSCHED_* variables; docs/settings.md lists them.",
     run=run,
 )
