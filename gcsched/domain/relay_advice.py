@@ -153,8 +153,8 @@ TABLE = (
         f"the relay does not relay for us: {ALLOW_US}", words=phrases.RELAYING, failure=Answered
     ),
     AdviceRow(
-        "the sender's domain does not authorize our mails: correct its SPF, DKIM and DMARC records, or"
-        " correct GCSCHED_SENDER_EMAIL",
+        "the sender's domain does not authorize our mails: correct its SPF, DKIM and DMARC"
+        " records, or GCSCHED_SENDER_EMAIL",
         words=phrases.PROOF,
         failure=Answered,
     ),

@@ -113,7 +113,7 @@ class RetryPolicy:
 
 
 def final_kind(attempt: Attempt) -> Kind | None:
-    """Return the kind of the last attempt after the limit: a mailbox that stays full is RECIPIENT."""
+    """Return the kind at the limit of attempts: RECIPIENT if the mailbox stays full, else None."""
     is_full = attempt.kind is Kind.DEFERRED and attempt.blames_full_mailbox
     return Kind.RECIPIENT if is_full else None
 

@@ -42,7 +42,7 @@ class SilenceLimit:
         )
 
     def for_probe(self, number: int) -> float:
-        """Return how long the *number*-th probe in a row may wait if its mail can use another relay.
+        """Return the limit of the *number*-th probe in a row if its mail can use another relay.
 
         Twice as long as another mail; every fourth probe twice as long as that, every eighth four
         times, and so on. So a relay that became slower than ever is found usable again, while few
