@@ -101,13 +101,13 @@ class Client(Connection):
         message: str,
         name: str = "",
         at: datetime | int | None,
-        **wishes: Unpack[OptionalFields],
+        **options: Unpack[OptionalFields],
     ) -> ScheduledJob:
         """Schedule a mail of *message* to *email* at *at*. Raises CallFailed.
 
         *at* is an aware datetime or Unix seconds; a past time means now, None the next daily run.
         """
-        request = build_request(empid, email, message, name, at, **wishes)
+        request = build_request(empid, email, message, name, at, **options)
         return parse_reply(self.call("ScheduleMeet", request))
 
     def call(self, method: str, request: Message) -> Any:
@@ -141,10 +141,10 @@ class AsyncClient(Connection):
         message: str,
         name: str = "",
         at: datetime | int | None,
-        **wishes: Unpack[OptionalFields],
+        **options: Unpack[OptionalFields],
     ) -> ScheduledJob:
         """Do what Client.schedule_meet does."""
-        request = build_request(empid, email, message, name, at, **wishes)
+        request = build_request(empid, email, message, name, at, **options)
         return parse_reply(await self.call("ScheduleMeet", request))
 
     async def call(self, method: str, request: Message) -> Any:
@@ -186,22 +186,22 @@ def build_request(
     message: str,
     name: str,
     at: datetime | int | None,
-    **wishes: Unpack[OptionalFields],
+    **options: Unpack[OptionalFields],
 ) -> task_pb2.MeetRequest:
-    refuse_unknown(wishes, OptionalFields.__optional_keys__, caller="schedule_meet")
-    is_urgent = check_bool("urgent", wishes.get("urgent"))
+    refuse_unknown(options, OptionalFields.__optional_keys__, caller="schedule_meet")
+    is_urgent = check_bool("urgent", options.get("urgent"))
     return task_pb2.MeetRequest(
         empid=check_text("empid", empid),
         emailID=check_text("email", email),
         message=check_text("message", message),
         empName=check_text("name", name),
         timestamp=unix_seconds(at),
-        request_id=check_text("request_id", wishes.get("request_id")),
-        template=check_text("template", wishes.get("template")),
-        variables=check_text_mapping("variables", wishes.get("variables")),
-        not_after=unix_seconds(wishes.get("not_after"), name="not_after"),
-        reply_to=check_text("reply_to", wishes.get("reply_to")),
-        labels=check_text_mapping("labels", wishes.get("labels")),
+        request_id=check_text("request_id", options.get("request_id")),
+        template=check_text("template", options.get("template")),
+        variables=check_text_mapping("variables", options.get("variables")),
+        not_after=unix_seconds(options.get("not_after"), name="not_after"),
+        reply_to=check_text("reply_to", options.get("reply_to")),
+        labels=check_text_mapping("labels", options.get("labels")),
         priority=task_pb2.URGENT if is_urgent else task_pb2.NORMAL,
     )
 

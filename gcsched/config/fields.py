@@ -106,7 +106,7 @@ PREFIX = "GCSCHED_"
 
 
 def setting(description: str, give: str, *, default: Any = ..., **more: Any) -> Any:
-    """Declare a field: *description* is its row in docs/settings.md, *give* the advice in errors."""
+    """Declare a field: *description* is its row in docs/settings.md, *give* its advice in errors."""
     return Field(default, description=description, json_schema_extra={"give": give}, **more)
 
 

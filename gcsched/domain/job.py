@@ -188,12 +188,12 @@ class Job:
         return self._concluded(State.UNCERTAIN, attempt, reason=reason, charged=charged)
 
     def unclaimed(self, now: datetime) -> "Job":
-        """Give up a claim whose body never began; nothing is charged."""
+        """Release a claim whose body never began; nothing is charged."""
         state = State.RETRYING if self.attempts else State.SCHEDULED
         return self._transition(state, now)
 
     def postponed(self, due_time: datetime, now: datetime) -> "Job":
-        """Give up a claim and wait until *due_time*; nothing is charged."""
+        """Release a claim and wait until *due_time*; nothing is charged."""
         return replace(self.unclaimed(now), due_time=max(due_time, now))
 
     def cancelled(self, now: datetime, *, reason: str) -> "Job":
