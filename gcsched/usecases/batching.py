@@ -77,13 +77,15 @@ class GroupCommit(Generic[Item, Result]):
         """
         self.check_room(len(items))
         create_future = asyncio.get_running_loop().create_future
-        asked: dict[asyncio.Future[Result], Item] = {create_future(): item for item in items}
-        self._items.update(asked)
+        items_by_answer: dict[asyncio.Future[Result], Item] = {
+            create_future(): item for item in items
+        }
+        self._items.update(items_by_answer)
         self._pending += len(items)
         self._has_items.set()
         try:
             answers: list[Result | GcschedError] = []
-            for answer in asked:
+            for answer in items_by_answer:
                 try:
                     answers.append(await answer)
                 except GcschedError as error:
@@ -91,7 +93,7 @@ class GroupCommit(Generic[Item, Result]):
             return answers
         finally:
             self._pending -= len(items)
-            for answer in asked:
+            for answer in items_by_answer:
                 self._items.pop(answer, None)
                 if not answer.cancel() and not answer.cancelled():
                     answer.exception()  # it is heard, even if nobody is left to be told

@@ -38,9 +38,9 @@ async def run_periodically(
 async def run_until(stop: asyncio.Event, work: Coroutine[None, None, None], *, name: str) -> None:
     """Run *work*, which does not end by itself, and cancel it at *stop*."""
     async with asyncio.TaskGroup() as tasks:
-        working = tasks.create_task(work, name=name)
+        task = tasks.create_task(work, name=name)
         await stop.wait()
-        await cancel_until_done({working})
+        await cancel_until_done({task})
 
 
 def nothing_left() -> bool:
@@ -96,9 +96,9 @@ async def finish(work: Coroutine[Any, Any, T], *, within: timedelta) -> T:
     task, cancelled = asyncio.ensure_future(work), None
     clock = asyncio.get_running_loop().time
     until = clock() + within.total_seconds()
-    while not task.done() and (left := until - clock()) > 0:
+    while not task.done() and (remaining := until - clock()) > 0:
         try:
-            await asyncio.wait({task}, timeout=left)
+            await asyncio.wait({task}, timeout=remaining)
         except asyncio.CancelledError as error:
             cancelled = error
     if not task.done():
@@ -122,12 +122,12 @@ async def cancel_until_done(
     """
     clock = asyncio.get_running_loop().time
     until = None if within is None else clock() + within.total_seconds()
-    waiting = {task for task in tasks if not task.done()}
-    while waiting and (until is None or clock() < until):
-        for task in waiting:
+    pending = {task for task in tasks if not task.done()}
+    while pending and (until is None or clock() < until):
+        for task in pending:
             task.cancel()
-        _, waiting = await asyncio.wait(waiting, timeout=CANCEL_INTERVAL_SECONDS)
-    return not waiting
+        _, pending = await asyncio.wait(pending, timeout=CANCEL_INTERVAL_SECONDS)
+    return not pending
 
 
 def log_unexpected_failure(task: asyncio.Task[Any]) -> None:

@@ -40,10 +40,10 @@ class ProblemLog:
         self._logged = {
             each: at for each, at in self._logged.items() if now - at < REPEAT_AFTER_SECONDS
         }
-        words = f"{error} {reason}"
-        if words in self._logged or self._lines_left(now) < (1 if is_new else 2):
+        key = f"{error} {reason}"
+        if key in self._logged or self._lines_left(now) < (1 if is_new else 2):
             return
-        self._logged[words] = now
+        self._logged[key] = now
         self._lines.append(now)
         if reason:
             fields["reason"] = reason

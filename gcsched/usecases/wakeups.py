@@ -37,8 +37,8 @@ class WakeUps:
 
     async def schedule_and_wait(self, due: datetime) -> None:
         """See to it that *due* is not missed; waits for the bell at most 50 ms, never fails."""
-        if (rung := self.schedule(due)) is not None:
-            await asyncio.wait([rung], timeout=MAX_WAIT_FOR_QUEUE.total_seconds())
+        if (enqueued := self.schedule(due)) is not None:
+            await asyncio.wait([enqueued], timeout=MAX_WAIT_FOR_QUEUE.total_seconds())
 
     def schedule(self, due: datetime) -> asyncio.Future[None] | None:
         """Ring soon, without waiting; the future is done when the bell has heard it."""
@@ -57,11 +57,11 @@ class WakeUps:
 
         Nothing while nobody can tell, and nothing of what is being rung just now.
         """
-        asked = [second for second in seconds if second not in self._to_enqueue]
-        if self._is_away or not asked:
+        candidates = [second for second in seconds if second not in self._to_enqueue]
+        if self._is_away or not candidates:
             return ()
         try:
-            missing = await self._queue.find_missing(asked)
+            missing = await self._queue.find_missing(candidates)
         except RedisUnavailable:
             return ()
         missing = set(missing).difference(self._to_enqueue)
@@ -93,11 +93,11 @@ class WakeUps:
         known = self._scheduled.get(second)
         if known is not None:
             return None if known.done() else known
-        rung = asyncio.get_running_loop().create_future()
-        self._scheduled[second] = rung
+        enqueued = asyncio.get_running_loop().create_future()
+        self._scheduled[second] = enqueued
         self._to_enqueue.append(second)
         self._requested.set()
-        return rung
+        return enqueued
 
     def _set_timer(self, second: int, now: datetime) -> None:
         # The bell may lose what it took (P4), so this process also remembers by itself.

@@ -113,29 +113,29 @@ class Readiness:
         return replace(self._report(), tasks=dict(self._tasks()))
 
     def _report(self) -> ReadinessReport:
-        troubles = {each: each.problem() for each in self._dependencies}
-        told = {
-            each.name: trouble or OK
-            for each, trouble in troubles.items()
-            if trouble or each.is_always_reported
+        problems = {each: each.problem() for each in self._dependencies}
+        reported = {
+            each.name: problem or OK
+            for each, problem in problems.items()
+            if problem or each.is_always_reported
         }
         if self.failure is not None:
             return ReadinessReport(
-                status=ReadinessStatus.FAILED, dependencies=told, reason=self.failure
+                status=ReadinessStatus.FAILED, dependencies=reported, reason=self.failure
             )
         if self._is_stopping:
             return ReadinessReport(
-                status=ReadinessStatus.STOPPING, dependencies=told, reason=STOPPING
+                status=ReadinessStatus.STOPPING, dependencies=reported, reason=STOPPING
             )
-        if not troubles:
+        if not problems:
             waiting = {"mongodb": self._waiting_reason}
             return ReadinessReport(
                 status=ReadinessStatus.STARTING, dependencies=waiting, reason=self._waiting_reason
             )
-        wrong = [each for each, trouble in troubles.items() if trouble]
-        if not wrong:
-            return ReadinessReport(status=ReadinessStatus.READY, dependencies=told)
-        is_needed = any(each.is_needed for each in wrong)
-        reason = "; ".join(f"{each.name} {told[each.name]}" for each in wrong)
+        failing = [each for each, problem in problems.items() if problem]
+        if not failing:
+            return ReadinessReport(status=ReadinessStatus.READY, dependencies=reported)
+        is_needed = any(each.is_needed for each in failing)
+        reason = "; ".join(f"{each.name} {reported[each.name]}" for each in failing)
         status = ReadinessStatus.UNAVAILABLE if is_needed else ReadinessStatus.DEGRADED
-        return ReadinessReport(status=status, dependencies=told, reason=reason)
+        return ReadinessReport(status=status, dependencies=reported, reason=reason)

@@ -13,8 +13,8 @@ PROBLEMS: Mapping[RelayState, str] = {
 
 def describe_relay_problem(report: HealthReport) -> str | None:
     """Return what is wrong with a relay, since when, and its last error; None: it is up."""
-    words = PROBLEMS.get(report.state)
-    if words is None or report.state is RelayState.UNKNOWN or report.state_time is None:
-        return words
+    text = PROBLEMS.get(report.state)
+    if text is None or report.state is RelayState.UNKNOWN or report.state_time is None:
+        return text
     since = report.state_time.isoformat(timespec="seconds")
-    return f"{words}, since {since}: {report.error}" if report.error else f"{words}, since {since}"
+    return f"{text}, since {since}: {report.error}" if report.error else f"{text}, since {since}"

@@ -44,21 +44,21 @@ class Endpoints:
         return web.Response(text="ok\n")
 
     async def servez(self, _: web.Request) -> web.Response:
-        why_not = self.readiness.why_not_serving()
-        if why_not is not None:
-            return web.Response(text=f"{why_not}\n", status=503)
+        reason = self.readiness.why_not_serving()
+        if reason is not None:
+            return web.Response(text=f"{reason}\n", status=503)
         return web.Response(text="ok\n")
 
     async def readyz(self, _: web.Request) -> web.Response:
         report = self.readiness.report()
-        told = {
+        body = {
             "status": report.status.value,
             "dependencies": report.dependencies,
             "parts": report.tasks,
         }
         if report.reason is not None:
-            told["reason"] = report.reason
-        return web.json_response(told, status=200 if report.is_ready else 503)
+            body["reason"] = report.reason
+        return web.json_response(body, status=200 if report.is_ready else 503)
 
 
 class ServerErrorLogger(logging.LoggerAdapter[logging.Logger]):
@@ -68,8 +68,8 @@ class ServerErrorLogger(logging.LoggerAdapter[logging.Logger]):
     """
 
     def log(self, level: int, msg: object, *args: Any, **more: Any) -> None:
-        given = more.get("exc_info")
-        error = given if isinstance(given, BaseException) else sys.exception()
+        exc_info = more.get("exc_info")
+        error = exc_info if isinstance(exc_info, BaseException) else sys.exception()
         super().log(
             logging.DEBUG if isinstance(error, CLIENT_ERRORS) else level, msg, *args, **more
         )
@@ -107,10 +107,12 @@ async def serve_http(
 
 async def start_listening(factory: ProtocolFactory, listen: str) -> asyncio.Server:
     """Listen on ``host:port``; raises CannotListen."""
-    place = urlsplit(f"//{listen}")
-    host = None if place.hostname == ALL_ADDRESSES else place.hostname  # IPv4, too, as gRPC does
+    address = urlsplit(f"//{listen}")
+    host = (
+        None if address.hostname == ALL_ADDRESSES else address.hostname
+    )  # IPv4, too, as gRPC does
     try:
-        return await asyncio.get_running_loop().create_server(factory, host, place.port or 0)
+        return await asyncio.get_running_loop().create_server(factory, host, address.port or 0)
     except (OSError, UnicodeError) as error:
         raise make_listen_error(error, listen, "GCSCHED_HTTP_LISTEN") from error
 

@@ -69,14 +69,14 @@ def assemble(settings: Settings, resources: Resources) -> Service:
 
 def build_subsystems(settings: Settings, resources: Resources) -> Subsystems:
     nudged = asyncio.Event()
-    bell = ArqWakeUpQueue(redis=resources.redis.arq, now=resources.clock)
-    ringer = WakeUps(queue=bell, nudge=nudged.set, now=resources.clock)
+    queue = ArqWakeUpQueue(redis=resources.redis.arq, now=resources.clock)
+    wake_ups = WakeUps(queue=queue, nudge=nudged.set, now=resources.clock)
     indexes = IndexKeeper(indexes=MongoIndexes(mongo=resources.mongo))
     resources.mongo.refusals.on_missing_index = indexes.nudged.set
     relays = build_relays(settings, resources)
-    delivery = build_delivery(settings, resources, ringer, relays, nudged)
-    admission = build_admission(settings, resources, ringer, indexes.check_admission)
-    recovery = build_recovery(settings, resources, ringer, delivery.claims)
+    delivery = build_delivery(settings, resources, wake_ups, relays, nudged)
+    admission = build_admission(settings, resources, wake_ups, indexes.check_admission)
+    recovery = build_recovery(settings, resources, wake_ups, delivery.claims)
     stores = build_store_monitoring(settings, resources, recovery, indexes)
     monitoring = build_monitoring(
         resources,
@@ -86,7 +86,7 @@ def build_subsystems(settings: Settings, resources: Resources) -> Subsystems:
         admissions_waiting=lambda: admission.group.waiting,
     )
     return Subsystems(
-        wake_ups=ringer,
+        wake_ups=wake_ups,
         indexes=indexes,
         relays=relays,
         delivery=delivery,
@@ -99,11 +99,13 @@ def build_subsystems(settings: Settings, resources: Resources) -> Subsystems:
 
 def handlers(settings: Settings, resources: Resources, built: Subsystems) -> Handlers:
     """Build what answers the methods of the contract."""
-    may_admit, submit = built.indexes.check_admission, built.admission.submit
+    check_admission, submit = built.indexes.check_admission, built.admission.submit
     return Handlers(
         schedule=schedule_methods(settings, resources, submit),
         read_jobs=management.read_job_methods(resources),
-        change_jobs=management.change_job_methods(settings, resources, built.wake_ups, may_admit),
+        change_jobs=management.change_job_methods(
+            settings, resources, built.wake_ups, check_admission
+        ),
         sending=SendingMethods(
             daily_run=built.recovery.daily_run,
             pausing=built.relays.transport,
@@ -124,7 +126,7 @@ def start_order(
     """Return all loops: they start from the top and stop one by one from the bottom."""
     delivery, recovery, stores = built.delivery, built.recovery, built.stores
     mailers, checks = resources.mailers, built.relays.checks
-    crew = partial(delivery.workers.run, grace=policies.stop_grace(settings))
+    workers = partial(delivery.workers.run, grace=policies.stop_grace(settings))
     return (
         # What only looks stops last: an operator sees the stores until all others have ended.
         ("watch over mongodb", stores.mongodb.run),
@@ -151,7 +153,7 @@ def start_order(
         ("fence", delivery.fence.run),  # the crew passes it before each body
         # The crew and the checks use the sessions; these loops close idle ones.
         *[(f"sessions with {mailer.name}", mailer.run) for mailer in mailers],
-        ("crew", crew),  # has the whole grace: what is below ends at once
+        ("crew", workers),  # has the whole grace: what is below ends at once
         *[(f"checks of {name}", check.run) for name, check in checks.items()],
         ("engine", delivery.engine.run),  # first to stop, beside the calls: claims nothing more
     )

@@ -65,19 +65,19 @@ class BackgroundTasks:
         left = self._running[::-1]
         try:
             async with asyncio.timeout(MIN_GRACE.total_seconds()):
-                for part in left:
-                    part.stop.set()
-                    await asyncio.wait({part.task})
+                for entry in left:
+                    entry.stop.set()
+                    await asyncio.wait({entry.task})
         except TimeoutError:
             pass  # they are cancelled below
         finally:
             await self._cancel(left)
 
     async def _cancel(self, left: list[BackgroundTask]) -> None:
-        for part in left:
-            part.stop.set()
-        if not await cancel_until_done({part.task for part in left}, within=CANCEL_WITHIN):
-            names = [part.name for part in left if not part.task.done()]
+        for entry in left:
+            entry.stop.set()
+        if not await cancel_until_done({entry.task for entry in left}, within=CANCEL_WITHIN):
+            names = [entry.name for entry in left if not entry.task.done()]
             log.error("parts do not end", parts=names)
 
     def start(self, name: str, loop: Loop) -> None:
@@ -86,24 +86,24 @@ class BackgroundTasks:
         async def run() -> None:
             await loop(stop)
 
-        part = BackgroundTask(task=asyncio.create_task(run(), name=name), stop=stop)
+        entry = BackgroundTask(task=asyncio.create_task(run(), name=name), stop=stop)
         self._states[name] = RUNNING
-        self._running.append(part)
-        part.task.add_done_callback(lambda _: self._on_end(part))
+        self._running.append(entry)
+        entry.task.add_done_callback(lambda _: self._on_end(entry))
 
     async def stop_last(self, *, within: timedelta) -> None:
         """Ask the loop that was started last to stop; cut it off when it takes too long."""
-        part = self._running[-1]
-        part.stop.set()
-        if self._states[part.name] == RUNNING:
-            self._states[part.name] = STOPPING
-        _, late = await asyncio.wait({part.task}, timeout=within.total_seconds())
+        entry = self._running[-1]
+        entry.stop.set()
+        if self._states[entry.name] == RUNNING:
+            self._states[entry.name] = STOPPING
+        _, late = await asyncio.wait({entry.task}, timeout=within.total_seconds())
         if late:
-            log.warning("part cut off", part=part.name)
-            if not await cancel_until_done({part.task}, within=CANCEL_WITHIN):
-                log.error("part does not end", part=part.name)
+            log.warning("part cut off", part=entry.name)
+            if not await cancel_until_done({entry.task}, within=CANCEL_WITHIN):
+                log.error("part does not end", part=entry.name)
         # Not before: whoever is cancelled here leaves it to `__aexit__`.
-        self._running.remove(part)
+        self._running.remove(entry)
 
     async def stop(self, *, within: timedelta) -> None:
         """Stop one after the other, *within* this time for all; each gets a second at least."""
@@ -113,15 +113,15 @@ class BackgroundTasks:
             left = timedelta(seconds=until - clock())
             await self.stop_last(within=max(left, MIN_GRACE))
 
-    def _on_end(self, part: BackgroundTask) -> None:
-        error = None if part.task.cancelled() else part.task.exception()
-        if error is None and part.stop.is_set():
-            self._states[part.name] = STOPPED
+    def _on_end(self, entry: BackgroundTask) -> None:
+        error = None if entry.task.cancelled() else entry.task.exception()
+        if error is None and entry.stop.is_set():
+            self._states[entry.name] = STOPPED
             return
-        failure = BackgroundTaskEnded(part.name, describe_end(part.task, error))
+        failure = BackgroundTaskEnded(entry.name, describe_end(entry.task, error))
         failure.__cause__ = error
-        self._states[part.name] = failure.how
-        log.critical("part ended", part=part.name, error=failure.how, exc_info=error)
+        self._states[entry.name] = failure.how
+        log.critical("part ended", part=entry.name, error=failure.how, exc_info=error)
         if self.failure is None:
             self.failure = failure
             self._on_failure(failure)

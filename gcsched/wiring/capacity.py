@@ -23,11 +23,11 @@ def count_connections(settings: Settings) -> int:
 
 def share_descriptors(settings: Settings) -> ConnectionLimits:
     """Divide the descriptors of this process; warn when there are few."""
-    found = divide_descriptors(most := read_limit(), needed=count_connections(settings))
+    found = divide_descriptors(limit := read_limit(), needed=count_connections(settings))
     if found.is_short:
         log.warning(
             "few file descriptors",
-            limit=most,
+            limit=limit,
             needed_by_stores_and_relays=count_connections(settings),
             grpc_connections=found.grpc,
             http_connections=found.http,

@@ -38,9 +38,9 @@ def build_monitoring(
     admissions_waiting: Callable[[], int],
 ) -> Monitoring:
     """Show what there is from now on."""
-    tally = MongoJobCounter(mongo=resources.mongo)
-    census = CachedJobCounts(
-        counter=tally, now=resources.clock, count_unreadable=tally.count_unreadable
+    counter = MongoJobCounter(mongo=resources.mongo)
+    job_counts = CachedJobCounts(
+        counter=counter, now=resources.clock, count_unreadable=counter.count_unreadable
     )
     resources.metrics.registry.register(
         Gauges(
@@ -50,7 +50,7 @@ def build_monitoring(
             is_paused=lambda: relays.transport.is_paused,
             claimed_jobs=lambda: delivery.leases.held_count,
             admissions_waiting=admissions_waiting,
-            job_counts=lambda: census.latest,
+            job_counts=lambda: job_counts.latest,
         )
     )
     resources.readiness.set_dependencies(
@@ -58,7 +58,9 @@ def build_monitoring(
         *[make_relay_dependency(health) for health in relays.healths.values()],
     )
     resources.readiness.set_isolation_check(lambda: stores.heartbeat.problem)
-    return Monitoring(job_counts=census, loop_lag=LoopLag(observe=resources.metrics.on_loop_lag))
+    return Monitoring(
+        job_counts=job_counts, loop_lag=LoopLag(observe=resources.metrics.on_loop_lag)
+    )
 
 
 def make_relay_dependency(health: RelayHealth) -> Dependency:
@@ -77,18 +79,18 @@ def status_methods(
     delivery: Delivery,
     relays: RelaySubsystem,
     stores: StoreMonitoring,
-    census: CachedJobCounts,
+    job_counts: CachedJobCounts,
 ) -> StatusMethods:
     """Build what tells how things are, from what this process knows already."""
-    about = ServiceInfo(
+    service = ServiceInfo(
         version=__version__, python=platform.python_version(), start_time=resources.clock()
     )
     status = ReadStatus(
-        job_counts=census,
+        job_counts=job_counts,
         lateness=delivery.lateness,
         relays=relays.failover.relays,
         sessions=resources.mailers,
-        service=about,
+        service=service,
         pause=lambda: relays.transport.pause,
         problems=stores.problems,
         relay_health=lambda relay: relays.healths[relay].report(),

@@ -22,8 +22,8 @@ def max_claimed(settings: Settings) -> int:
     would all leave together afterwards. Twice as many where slow domains may hold almost all
     sessions: claiming goes on while half of the room is free.
     """
-    under_limit = 2 if slots_per_domain(settings) else 1
-    return settings.smtp_sessions * (under_limit if settings.smtp_rate else CLAIMED_PER_SESSION)
+    factor = 2 if slots_per_domain(settings) else 1
+    return settings.smtp_sessions * (factor if settings.smtp_rate else CLAIMED_PER_SESSION)
 
 
 def max_extra_workers(settings: Settings) -> int:
@@ -33,8 +33,8 @@ def max_extra_workers(settings: Settings) -> int:
 
 def slots_per_domain(settings: Settings) -> int:
     """Give 0 where the sessions are the limit anyway."""
-    places = settings.smtp_sessions_per_domain
-    return places if places < settings.smtp_sessions else 0
+    slots = settings.smtp_sessions_per_domain
+    return slots if slots < settings.smtp_sessions else 0
 
 
 def daily_plan(settings: Settings) -> DailyPlan:

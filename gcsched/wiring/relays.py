@@ -30,8 +30,12 @@ SILENCE_LIMIT = SilenceLimit()
 def build_pools(settings: Settings) -> list[SmtpSessionPool]:
     """Make the pools of sessions, the preferred relay's first; they are to be entered."""
     relays = [primary_settings(settings), fallback_settings(settings)]
-    keep = PoolLimits(sessions=settings.smtp_sessions)
-    return [SmtpSessionPool(relay=relay, pool_limits=keep) for relay in relays if relay is not None]
+    pool_limits = PoolLimits(sessions=settings.smtp_sessions)
+    return [
+        SmtpSessionPool(relay=relay, pool_limits=pool_limits)
+        for relay in relays
+        if relay is not None
+    ]
 
 
 def primary_settings(settings: Settings) -> RelaySettings:
@@ -122,7 +126,7 @@ class RelayFactory:
 
     def build_relay(self, mailer: Mailer, password: str, *, while_down: str) -> ProtectedRelay:
         allowance = self.build_allowance(mailer.name)
-        pacer = RateLimiter(
+        rate_limiter = RateLimiter(
             relay=mailer.name,
             per_second=self.per_second,
             burst=self.burst,
@@ -131,7 +135,7 @@ class RelayFactory:
         )
         return ProtectedRelay(
             mailer=mailer,
-            rate_limiter=pacer,
+            rate_limiter=rate_limiter,
             password_variable=variable_name(password),
             while_down=while_down,
             silence_limit=SILENCE_LIMIT,

@@ -21,7 +21,7 @@ def build_template_preview(
     templates: TemplateSet, *, zone: ZoneInfo, now: Clock
 ) -> PreviewTemplate:
     """Return what previews *templates*; ``due`` is shown in *zone*."""
-    offer = RequestContext(
+    context = RequestContext(
         templates=templates.required_variables,
         reserved_names=RESERVED_NAMES,
         daily_plan=DailyPlan(at=time(10), zone=zone),
@@ -29,7 +29,7 @@ def build_template_preview(
     )
     return PreviewTemplate(
         job_factory=JobFactory(
-            context=offer,
+            context=context,
             dedup=DedupRule(),
             message_id_domain=SENDER.rpartition("@")[2],
             keep_trying=KEEP_TRYING,

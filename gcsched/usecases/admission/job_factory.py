@@ -41,7 +41,7 @@ class JobFactory:
         """Make the job of *raw*; raises InvalidRequest with all that is wrong."""
         request = validate_request(raw, now=now, context=self.context)
         day = self.context.daily_plan.next_run_day(now) if request.is_daily else None
-        due_at = self.context.schedule_time(request, now=now)
+        schedule_time = self.context.schedule_time(request, now=now)
         job_id = new_id(now)
         return Job(
             id=job_id,
@@ -51,9 +51,9 @@ class JobFactory:
             message=request.message,
             name=request.name,
             create_time=now,
-            schedule_time=due_at,
-            due_time=due_at,
-            expire_time=self._expire_time(request, due_at),
+            schedule_time=schedule_time,
+            due_time=schedule_time,
+            expire_time=self._expire_time(request, schedule_time),
             has_own_expire_time=request.not_after > 0,
             state_time=now,
             message_id=f"{job_id}@{self.message_id_domain}",
@@ -77,26 +77,26 @@ class JobFactory:
         """
         try:
             return Submission(job=self.create(raw, now=now), deadline=deadline)
-        except InvalidRequest as wrong:
+        except InvalidRequest as error:
             job = self._create_before_expiry(raw, now)
-            wrong = wrong.with_traceback(None)  # it would keep the whole request
+            error = error.with_traceback(None)  # it would keep the whole request
             return (
-                wrong if job is None else Submission(job=job, deadline=deadline, late_error=wrong)
+                error if job is None else Submission(job=job, deadline=deadline, late_error=error)
             )
 
     def _create_before_expiry(self, raw: MeetRequest, now: datetime) -> Job | None:
         if not 0 < raw.not_after <= now.timestamp():
             return None
-        then = datetime.fromtimestamp(raw.not_after, UTC)
+        expire_time = datetime.fromtimestamp(raw.not_after, UTC)
         if raw.timestamp == 0:
             daily = self.context.daily_plan
-            then = daily.run_time(daily.last_run_day(then)) - timedelta(seconds=1)
+            expire_time = daily.run_time(daily.last_run_day(expire_time)) - timedelta(seconds=1)
         try:
-            return replace(self.create(raw, now=then), create_time=now)
+            return replace(self.create(raw, now=expire_time), create_time=now)
         except InvalidRequest:
             return None
 
-    def _expire_time(self, request: MeetRequest, due_at: datetime) -> datetime:
+    def _expire_time(self, request: MeetRequest, schedule_time: datetime) -> datetime:
         if request.not_after:
             return datetime.fromtimestamp(request.not_after, UTC)
-        return due_at + self.keep_trying
+        return schedule_time + self.keep_trying

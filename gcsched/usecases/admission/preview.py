@@ -92,8 +92,8 @@ class DryRun:
             return answer
         try:
             draft = draft_mail(self.drafter, job)
-        except InvalidRequest as unsuited:
-            return unsuited.with_traceback(None)  # it would keep the whole request
+        except InvalidRequest as error:
+            return error.with_traceback(None)  # it would keep the whole request
         return DryRunResult(draft=draft, result=answer, suppression=suppression)
 
 
@@ -144,5 +144,5 @@ def draft_mail(drafter: Drafter, job: Job) -> MailPreview:
     try:
         return drafter.draft(job)
     except TemplateProblem as problem:
-        told = f"do not suit the template: {problem}"
-        raise InvalidRequest([Violation("variables", told)]) from problem
+        problem_text = f"do not suit the template: {problem}"
+        raise InvalidRequest([Violation("variables", problem_text)]) from problem

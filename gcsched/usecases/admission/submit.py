@@ -179,18 +179,18 @@ class Submit:
         made = await run_in_share(
             self._create_submissions(raws, until), self.bulk_share, within.total_seconds()
         )
-        asked = [each for each in made if isinstance(each, Submission)]
+        submissions = [each for each in made if isinstance(each, Submission)]
         try:
             async with asyncio.timeout(until - time.monotonic()):
-                answers = await self.group.submit_all(asked)
+                answers = await self.group.submit_all(submissions)
         except TimeoutError as error:
             raise StoreUnavailable("storing the job") from error
         await wait_for_wake_ups(
             each.wake_up for each in answers if isinstance(each, SubmissionResult)
         )
-        answered = iter(answers)
+        remaining = iter(answers)
         return [
-            resolve_answer(each, next(answered)) if isinstance(each, Submission) else each
+            resolve_answer(each, next(remaining)) if isinstance(each, Submission) else each
             for each in made
         ]
 
@@ -216,10 +216,10 @@ async def run_in_share(work: Awaitable[Made], share: LoopShare, seconds: float) 
         raise Overloaded(share.waiting) from error
 
 
-async def wait_for_wake_ups(rings: Iterable[asyncio.Future[None] | None]) -> None:
+async def wait_for_wake_ups(wake_ups: Iterable[asyncio.Future[None] | None]) -> None:
     """Wait for the bell, and not for long: a reply does not depend on it."""
-    if out := {rung for rung in rings if rung is not None}:
-        await asyncio.wait(out, timeout=MAX_WAIT_FOR_QUEUE.total_seconds())
+    if pending := {wake_up for wake_up in wake_ups if wake_up is not None}:
+        await asyncio.wait(pending, timeout=MAX_WAIT_FOR_QUEUE.total_seconds())
 
 
 def resolve_answer(

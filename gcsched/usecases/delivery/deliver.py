@@ -67,17 +67,18 @@ class Fence:
     claims: Claims
     now: Clock
 
-    async def begin(self, asking: Sequence[ClaimedJob]) -> list[Permit | None]:
-        untils: dict[str, float] = {}
-        for (token, date), ids in self._group_by_date(asking).items():
+    async def begin(self, batch: Sequence[ClaimedJob]) -> list[Permit | None]:
+        permit_ends: dict[str, float] = {}
+        for (token, date), ids in self._group_by_date(batch).items():
             until = time.monotonic() + (LEASE - LEASE_LEFT_AT_BODY).total_seconds()
             for job_id in await self.claims.begin(token, ids, date=date):
-                untils[token + job_id] = until
+                permit_ends[token + job_id] = until
         return [
-            make_permit(claimed, untils.get(claimed.token + claimed.job.id)) for claimed in asking
+            make_permit(claimed, permit_ends.get(claimed.token + claimed.job.id))
+            for claimed in batch
         ]
 
-    def _group_by_date(self, asking: Sequence[ClaimedJob]) -> dict[tuple[str, datetime], list[str]]:
+    def _group_by_date(self, batch: Sequence[ClaimedJob]) -> dict[tuple[str, datetime], list[str]]:
         """Settle the date of each mail, and group the ids: one write for each claim and date.
 
         Nearly all have the present second, and one that is stored stays whatever is written. Only
@@ -85,13 +86,13 @@ class Fence:
         earlier write whose answer was lost may have stored that date.
         """
         second = self.now().replace(microsecond=0)
-        together: dict[tuple[str, datetime], list[str]] = {}
-        for claimed in asking:
+        ids_by_group: dict[tuple[str, datetime], list[str]] = {}
+        for claimed in batch:
             if claimed.date is None:
                 claimed.date = choose_date(claimed.job) or second
             date = claimed.date if claimed.job.date is None else second
-            together.setdefault((claimed.token, date), []).append(claimed.job.id)
-        return together
+            ids_by_group.setdefault((claimed.token, date), []).append(claimed.job.id)
+        return ids_by_group
 
 
 def make_permit(claimed: ClaimedJob, until: float | None) -> Permit | None:
@@ -120,20 +121,20 @@ class Deliver:
         except (TemplateProblem, ValueError) as problem:
             return self._reject_content(claimed, started, problem)
         try:
-            carried = await self.transport.send(mail, partial(self._begin, claimed))
+            result = await self.transport.send(mail, partial(self._begin, claimed))
         except MalformedMail as problem:
             return self._reject_content(claimed, started, problem)
         except (StoreUnavailable, Stopping, Overloaded):
             # Nobody said that the claim still holds, so nothing was sent.
             return self.give_back(claimed)
-        match carried.transmission:
+        match result.transmission:
             case Withheld(wait=wait):
                 return self._conclude_withheld(claimed, wait)
             case Answered() | Broken() as transmission:
                 log_relay_note(claimed.job, transmission)
                 attempt = make_attempt(
                     transmission,
-                    relay=carried.relay,
+                    relay=result.relay,
                     start_time=started,
                     end_time=self.now(),
                     date=claimed.date,

@@ -52,8 +52,8 @@ class DomainQueue:
     def record_duration(self, duration: timedelta) -> None:
         """Let the running mean follow the mails of this domain."""
         duration = max(duration, timedelta(0))
-        known = duration if self.mean_duration is None else self.mean_duration
-        self.mean_duration = known + (duration - known) * MEAN_WEIGHT
+        mean = duration if self.mean_duration is None else self.mean_duration
+        self.mean_duration = mean + (duration - mean) * MEAN_WEIGHT
 
     def estimate_duration(self, now: datetime) -> timedelta:
         """Guess how long a mail takes; not less than all that are begun have taken already."""
@@ -67,19 +67,19 @@ class DomainQueue:
 
         Of urgent ones as many again: those that wait already are not before them.
         """
-        most = WAITING_PER_SLOT
+        limit = WAITING_PER_SLOT
         if self.mean_duration is not None:
             duration = max(self.estimate_duration(now), ACCEPTABLE_WAIT / MAX_WAITING_PER_SLOT)
-            most = max(most, int(ACCEPTABLE_WAIT / duration))
-        return self.waiting_for_slot < most * self.slots * (1 + is_urgent)
+            limit = max(limit, int(ACCEPTABLE_WAIT / duration))
+        return self.waiting_for_slot < limit * self.slots * (1 + is_urgent)
 
     def estimate_start_time(self, now: datetime) -> datetime:
         """Guess when the next one that cannot wait here has its turn, each after the other."""
         step = self.estimate_duration(now) / self.slots
-        soonest = now + max(MIN_DELAY, step * self.waiting_for_slot)
-        slot = min(max(self.next_start_time or soonest, soonest), now + MAX_DELAY)
-        self.next_start_time = min(slot + step, now + MAX_DELAY)
-        return round_up_to_second(slot)
+        earliest = now + max(MIN_DELAY, step * self.waiting_for_slot)
+        start_time = min(max(self.next_start_time or earliest, earliest), now + MAX_DELAY)
+        self.next_start_time = min(start_time + step, now + MAX_DELAY)
+        return round_up_to_second(start_time)
 
 
 class DomainQueues:
@@ -110,59 +110,59 @@ class DomainQueues:
         if not self._slots_per_domain:
             self._ready.put_nowait((number, claimed))
             return None
-        lane = self._queue_of(claimed)
-        has_turn = not lane.is_full
-        if not (has_turn or lane.may_wait(self._now(), is_urgent=is_urgent)):
-            return lane.estimate_start_time(self._now())
-        insort(lane.entries, (number, claimed))
-        lane.reserved_slots += has_turn
-        self._waiting_for_slot += not has_turn
-        if has_turn or (is_urgent and lane.reserved_slots):  # it takes the turn of one that waits
-            self._ready.put_nowait((number, lane))
+        queue = self._queue_of(claimed)
+        has_slot = not queue.is_full
+        if not (has_slot or queue.may_wait(self._now(), is_urgent=is_urgent)):
+            return queue.estimate_start_time(self._now())
+        insort(queue.entries, (number, claimed))
+        queue.reserved_slots += has_slot
+        self._waiting_for_slot += not has_slot
+        if has_slot or (is_urgent and queue.reserved_slots):  # it takes the turn of one that waits
+            self._ready.put_nowait((number, queue))
         return None
 
     async def get(self) -> ClaimedJob:
         """Wait for the next; its place is taken until it is `done`."""
         while True:
-            number, following = await self._ready.get()
-            if isinstance(following, ClaimedJob):
-                return following
+            number, entry = await self._ready.get()
+            if isinstance(entry, ClaimedJob):
+                return entry
             # An urgent one may have had the turn of this one, who gets another number then.
-            if following.reserved_slots and following.entries[0][0] == number:
-                following.reserved_slots -= 1
-                _, claimed = following.entries.pop(0)
-                following.begun[claimed] = self._now()
+            if entry.reserved_slots and entry.entries[0][0] == number:
+                entry.reserved_slots -= 1
+                _, claimed = entry.entries.pop(0)
+                entry.begun[claimed] = self._now()
                 return claimed
 
     def done(self, claimed: ClaimedJob) -> None:
         """Let the next of its domain have the place of *claimed*."""
         if not self._slots_per_domain:
             return
-        lane = self._queue_of(claimed)
-        lane.record_duration(self._now() - lane.begun.pop(claimed))
-        if lane.waiting_for_slot:
-            number, _ = lane.entries[lane.reserved_slots]
-            lane.reserved_slots += 1
+        queue = self._queue_of(claimed)
+        queue.record_duration(self._now() - queue.begun.pop(claimed))
+        if queue.waiting_for_slot:
+            number, _ = queue.entries[queue.reserved_slots]
+            queue.reserved_slots += 1
             self._waiting_for_slot -= 1
-            self._ready.put_nowait((number, lane))
+            self._ready.put_nowait((number, queue))
 
     def drain(self) -> list[ClaimedJob]:
         """Take out all that wait."""
         ready = [self._ready.get_nowait() for _ in range(self._ready.qsize())]
         drained = [each for _, each in ready if isinstance(each, ClaimedJob)]
-        for lane in self._queues.values():
-            drained += [claimed for _, claimed in lane.entries]
-            lane.entries.clear()
-            lane.reserved_slots = 0
+        for queue in self._queues.values():
+            drained += [claimed for _, claimed in queue.entries]
+            queue.entries.clear()
+            queue.reserved_slots = 0
         self._waiting_for_slot = 0
         return drained
 
     def _queue_of(self, claimed: ClaimedJob) -> DomainQueue:
         domain = claimed.job.email.rpartition("@")[2].lower()
-        if (lane := self._queues.get(domain)) is None:
+        if (queue := self._queues.get(domain)) is None:
             if len(self._queues) >= MAX_QUEUES:
                 self._queues = {
                     name: each for name, each in self._queues.items() if each.used_slots
                 }
-            lane = self._queues[domain] = DomainQueue(slots=self._slots_per_domain)
-        return lane
+            queue = self._queues[domain] = DomainQueue(slots=self._slots_per_domain)
+        return queue

@@ -75,15 +75,17 @@ class Engine:
             try:
                 await self.claim_due()
             except (StoreUnavailable, TimeoutError) as error:
-                why = error.for_log if isinstance(error, StoreUnavailable) else "it took too long"
-                self._problem_log.record_failure(why)
+                reason = (
+                    error.for_log if isinstance(error, StoreUnavailable) else "it took too long"
+                )
+                self._problem_log.record_failure(reason)
                 await asyncio.sleep(AFTER_FAILURE_SECONDS)
                 self.nudge()
 
     async def claim_due(self) -> None:
         """Claim batch after batch until nothing due is left, or others have it."""
-        idle_looks, is_nudged = 0, True
-        while idle_looks < MAX_IDLE_CLAIMS:
+        idle_claims, is_nudged = 0, True
+        while idle_claims < MAX_IDLE_CLAIMS:
             await self._wait_for_room(is_nudged=is_nudged)
             is_nudged = False
             await self.gate.wait_open()
@@ -94,7 +96,7 @@ class Engine:
             if batch.due_count == 0:
                 return
             # Seen but not claimed: others were quicker, or the server's clock is behind ours.
-            idle_looks = 0 if batch.jobs else idle_looks + 1
+            idle_claims = 0 if batch.jobs else idle_claims + 1
             if not batch.jobs:
                 await asyncio.sleep(POLL_INTERVAL_SECONDS)
 
@@ -117,8 +119,8 @@ class Engine:
     async def _claim_granted(self, *, urgent_only: bool) -> ClaimedBatch | None:
         """Claim as many as there is room for and the gate lets through; None for nothing at all."""
         room = self.leases.room_for_urgent if urgent_only else self.leases.room
-        wanted = max(0, min(room, self.batch_size))
-        granted = await self.gate.grant(wanted) if wanted else 0
+        requested = max(0, min(room, self.batch_size))
+        granted = await self.gate.grant(requested) if requested else 0
         if granted == 0:
             return None
         taken = 0
@@ -126,7 +128,7 @@ class Engine:
             batch, taken = await self._claim_and_hand_over(granted, urgent_only=urgent_only)
         finally:
             await self.gate.refund(granted - taken)
-        if granted == wanted and batch.due_count > len(batch.jobs):
+        if granted == requested and batch.due_count > len(batch.jobs):
             self.wake_others()
         return batch
 
@@ -156,14 +158,14 @@ class Engine:
 
     async def _hand_over(self, batch: ClaimedBatch) -> int:
         """Give *batch* to the crew; which addresses are suppressed is looked up once for all."""
-        held = [ClaimedJob(job=job, token=batch.token) for job in batch.jobs]
+        claimed_jobs = [ClaimedJob(job=job, token=batch.token) for job in batch.jobs]
         try:
             addresses = {job.email for job in batch.jobs}
             suppressed = await self.suppressions.find_active(addresses, now=self.now())
         except BaseException:
-            for claimed in held:  # nobody can say what may be sent
+            for claimed in claimed_jobs:  # nobody can say what may be sent
                 self.workers.give_back(claimed)
             raise
-        for claimed in held:
+        for claimed in claimed_jobs:
             claimed.suppression = suppressed.get(claimed.job.email)
-        return sum(self.workers.put(claimed) for claimed in held)
+        return sum(self.workers.put(claimed) for claimed in claimed_jobs)

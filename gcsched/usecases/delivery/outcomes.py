@@ -99,8 +99,8 @@ def log_lost_claim(conclusion: Conclusion) -> None:
     its address, or the sweep has taken it back, and that was told in its place.
     """
     job, log = conclusion.job, structlog.get_logger()
-    tell = log.info if job.new_attempt is None else log.warning
-    tell("claim lost", job_id=job.id, state=job.state.value, instead=conclusion.found_state)
+    log_event = log.info if job.new_attempt is None else log.warning
+    log_event("claim lost", job_id=job.id, state=job.state.value, instead=conclusion.found_state)
 
 
 def log_outcome(job: Job) -> None:
@@ -116,9 +116,11 @@ def log_outcome(job: Job) -> None:
             log.warning("job held uncertain", job_id=job.id, reason=format_reason(job))
         case State.RETRYING if job.new_attempt is not None:
             # Trouble with a relay is told once, by its breaker, and not for each mail.
-            tell = log.info if job.new_attempt.kind is Kind.RELAY else log.warning
+            log_event = log.info if job.new_attempt.kind is Kind.RELAY else log.warning
             until, reason = job.due_time.isoformat(), format_reason(job)
-            tell("job postponed", job_id=job.id, attempt=job.attempt, until=until, reason=reason)
+            log_event(
+                "job postponed", job_id=job.id, attempt=job.attempt, until=until, reason=reason
+            )
         case _:
             log.debug("job given back", job_id=job.id)
 

@@ -43,13 +43,13 @@ class SentMarkers:
         await flush_until(stop, partial(self._write, stop), requested=self._requested)
 
     async def _write(self, stop: asyncio.Event) -> None:
-        noting, self._to_add = list(self._to_add), {}
-        forgetting, self._to_remove = self._to_remove, []
+        to_add, self._to_add = list(self._to_add), {}
+        to_remove, self._to_remove = self._to_remove, []
         try:
-            if noting:
-                await self._store.add(noting)
-            if forgetting:
-                await self._store.remove(forgetting)
+            if to_add:
+                await self._store.add(to_add)
+            if to_remove:
+                await self._store.remove(to_remove)
         except RedisUnavailable as error:
             # Not tried again: what was to be forgotten expires, what was to be noted is a guess.
             structlog.get_logger().debug("marks not written", error=error.for_log)

@@ -55,8 +55,8 @@ class WorkerPool:
         if self._is_closing:
             self.give_back(claimed)
             return False
-        if (later := self._queues.put(claimed)) is not None:
-            self._recorder.record(self._deliver.postpone(claimed, later))
+        if (postponed_to := self._queues.put(claimed)) is not None:
+            self._recorder.record(self._deliver.postpone(claimed, postponed_to))
             return False
         return True
 
@@ -71,19 +71,19 @@ class WorkerPool:
         """
         stopping = asyncio.create_task(stop.wait(), name="crew stop")
         stopping.add_done_callback(lambda _: self._ended.set())
-        relieving = asyncio.create_task(self._scale(), name="relief")
-        relieving.add_done_callback(self._on_end)
+        scaling = asyncio.create_task(self._scale(), name="relief")
+        scaling.add_done_callback(self._on_end)
         self._add_workers()
         try:
             await self._ended.wait()
             self.drain()
             if begun := self._begun_workers():
-                left = grace if stop.is_set() else min(grace, GRACE_AFTER_DEFECT)
-                await asyncio.wait(begun, timeout=left.total_seconds())
+                timeout = grace if stop.is_set() else min(grace, GRACE_AFTER_DEFECT)
+                await asyncio.wait(begun, timeout=timeout.total_seconds())
         finally:
             # Not a TaskGroup, which cancels once: what a worker waits for may overhear it.
-            await cancel_until_done({stopping, relieving, *self._workers})
-        for task in (relieving, *self._workers):
+            await cancel_until_done({stopping, scaling, *self._workers})
+        for task in (scaling, *self._workers):
             if not task.cancelled():
                 task.result()
         if self._cancelled_task is not None:

@@ -70,13 +70,15 @@ class BulkChange:
 
     def listings(self) -> Iterator[JobListQuery]:
         """Give the lists that hold them all, each served by an index."""
-        wanted = self.filter
+        job_filter = self.filter
         if self.is_by_create_time:
-            yield JobListQuery(filter=wanted, order=JobOrder.CREATE_TIME_ASC)
+            yield JobListQuery(filter=job_filter, order=JobOrder.CREATE_TIME_ASC)
             return
         for state in self.states:
-            if wanted.state in {None, state}:
-                yield JobListQuery(filter=replace(wanted, state=state), order=JobOrder.DUE_TIME_ASC)
+            if job_filter.state in {None, state}:
+                yield JobListQuery(
+                    filter=replace(job_filter, state=state), order=JobOrder.DUE_TIME_ASC
+                )
 
 
 @dataclass(slots=True, kw_only=True)
@@ -142,63 +144,72 @@ class ApplyBulkChange:
             )
         return progress.changed
 
-    async def _apply_with_retries(self, lot: BulkChange, progress: BulkChangeProgress) -> None:
+    async def _apply_with_retries(self, change: BulkChange, progress: BulkChangeProgress) -> None:
         while True:
             try:
-                return await self._run_passes(lot, progress)
+                return await self._run_passes(change, progress)
             except AdmissionClosed:
                 raise
             except StoreUnavailable as error:
                 progress.last_failure = error
-                if lot.is_dry_run:
+                if change.is_dry_run:
                     progress.changed = 0  # all are counted anew
                 await asyncio.sleep(AFTER_FAILURE_SECONDS)
 
-    async def _run_passes(self, lot: BulkChange, progress: BulkChangeProgress) -> None:
-        await self._run_pass(self.job_list, lot, progress)
-        if lot.is_dry_run:
+    async def _run_passes(self, change: BulkChange, progress: BulkChangeProgress) -> None:
+        await self._run_pass(self.job_list, change, progress)
+        if change.is_dry_run:
             return
         progress.left_count = 1
         while progress.left_count:
-            await self._run_pass(self.majority_list, lot, progress)
-            if not progress.left_count and lot.may_return_to_waiting:
-                await self._run_pass(self.majority_list, lot, progress, again=True)
-        await self._count_unconfirmed(lot, progress)
+            await self._run_pass(self.majority_list, change, progress)
+            if not progress.left_count and change.may_return_to_waiting:
+                await self._run_pass(self.majority_list, change, progress, is_repeat=True)
+        await self._count_unconfirmed(change, progress)
 
     async def _run_pass(
-        self, jobs: JobList, lot: BulkChange, progress: BulkChangeProgress, *, again: bool = False
+        self,
+        jobs: JobList,
+        change: BulkChange,
+        progress: BulkChangeProgress,
+        *,
+        is_repeat: bool = False,
     ) -> None:
         progress.left_count = 0
-        for listing in lot.listings():
-            if again and listing.filter.state is State.SENDING:
+        for listing in change.listings():
+            if is_repeat and listing.filter.state is State.SENDING:
                 continue
-            if lot.is_countable(listing):
+            if change.is_countable(listing):
                 progress.changed += await jobs.count(listing.filter, most=MAX_COUNTED)
             else:
-                await self._change_pages(jobs, listing, lot, progress)
+                await self._change_pages(jobs, listing, change, progress)
 
     async def _change_pages(
-        self, jobs: JobList, listing: JobListQuery, lot: BulkChange, progress: BulkChangeProgress
+        self, jobs: JobList, listing: JobListQuery, change: BulkChange, progress: BulkChangeProgress
     ) -> None:
         after, is_last = None, False
         while not is_last:
-            page = await jobs.read_page(listing, after, most=BATCH_SIZE, is_full=not lot.is_dry_run)
-            await self._change_page(page.jobs, lot, progress)
+            page = await jobs.read_page(
+                listing, after, most=BATCH_SIZE, is_full=not change.is_dry_run
+            )
+            await self._change_page(page.jobs, change, progress)
             after, is_last = page.next_cursor, page.next_cursor is None
 
     async def _change_page(
-        self, jobs: Sequence[Job], lot: BulkChange, progress: BulkChangeProgress
+        self, jobs: Sequence[Job], change: BulkChange, progress: BulkChangeProgress
     ) -> None:
         now = truncate_to_millisecond(self.now())
-        if isinstance(lot.command, Retry):
+        if isinstance(change.command, Retry):
             # What has been opened here and ended again meanwhile would go round and round.
             jobs = [job for job in jobs if job.state_time < progress.start_time]
         jobs = [job for job in jobs if job.id not in progress.unchangeable]
-        pairs = list(plan_changes(jobs, lot.command, await self._find_suppressions(jobs), now=now))
-        if lot.is_dry_run or not pairs:
+        pairs = list(
+            plan_changes(jobs, change.command, await self._find_suppressions(jobs), now=now)
+        )
+        if change.is_dry_run or not pairs:
             progress.changed += len(pairs)
             return
-        if isinstance(lot.command, Retry):  # they take their dedup keys again
+        if isinstance(change.command, Retry):  # they take their dedup keys again
             await self.check_admission()
         changed, lost = await self._write(pairs, progress)
         progress.changed += changed
@@ -207,7 +218,7 @@ class ApplyBulkChange:
         # What came after the call may come for ever. Another process's clock may be a bit ahead.
         if any(seen.create_time <= progress.start_time + MAX_CLOCK_SKEW for seen, _ in pairs):
             progress.left_count += changed + lost
-        if changed and isinstance(lot.command, Retry):
+        if changed and isinstance(change.command, Retry):
             self.wake_ups.schedule(now)
 
     async def _write(
@@ -223,18 +234,18 @@ class ApplyBulkChange:
             progress.problem = error.problem
             return error.changed, error.lost
 
-    async def _count_unconfirmed(self, lot: BulkChange, progress: BulkChangeProgress) -> None:
+    async def _count_unconfirmed(self, change: BulkChange, progress: BulkChangeProgress) -> None:
         """Count what was changed by writes that failed, each job once."""
         while unconfirmed := progress.unconfirmed[:BATCH_SIZE]:
             found = {
                 job.id: job for job in await self.store.find_committed({j.id for j in unconfirmed})
             }
-            came = sum(
+            applied = sum(
                 each.id in found and is_applied(each, found[each.id]) for each in unconfirmed
             )
             del progress.unconfirmed[:BATCH_SIZE]
-            progress.changed += came
-            if came and isinstance(lot.command, Retry):
+            progress.changed += applied
+            if applied and isinstance(change.command, Retry):
                 self.wake_ups.schedule(self.now())
 
     async def _find_suppressions(self, jobs: Sequence[Job]) -> Mapping[str, Suppression]:
@@ -244,17 +255,17 @@ class ApplyBulkChange:
 
 def plan_changes(
     jobs: Sequence[Job],
-    wish: Cancel | Retry,
+    command: Cancel | Retry,
     suppressed: Mapping[str, Suppression],
     *,
     now: datetime,
 ) -> Iterator[JobUpdate]:
     """Give those of *jobs* that can be changed, with what they become."""
     for job in jobs:
-        if is_satisfied(wish, job, now=now):
+        if is_satisfied(command, job, now=now):
             continue
         try:
-            changed = apply(wish, job, suppression=suppressed.get(job.email), now=now)
+            changed = apply(command, job, suppression=suppressed.get(job.email), now=now)
         except IllegalTransition:
             continue
         yield job, changed

@@ -56,13 +56,13 @@ class ChangeJob:
         return job
 
     async def _change_with_retries(
-        self, job_id: str, wish: JobCommand, etag: str, until: float
+        self, job_id: str, command: JobCommand, etag: str, until: float
     ) -> Job:
         """Look again after a lost race, LOOKS times at most; a silent store is asked on."""
-        looks = 0
-        while looks < MAX_TRIES:
+        tries = 0
+        while tries < MAX_TRIES:
             try:
-                job = await self._change_once(job_id, wish, etag, until)
+                job = await self._change_once(job_id, command, etag, until)
             except StoreUnavailable:
                 if time.monotonic() + RETRY_INTERVAL_SECONDS > until:
                     raise
@@ -70,29 +70,29 @@ class ChangeJob:
                 continue
             if job is not None:
                 return job
-            looks += 1
+            tries += 1
             await asyncio.sleep(RACE_INTERVAL_SECONDS)
         raise JobContended(job_id, MAX_TRIES)
 
     async def _change_once(
-        self, job_id: str, wish: JobCommand, etag: str, until: float
+        self, job_id: str, command: JobCommand, etag: str, until: float
     ) -> Job | None:
         """Look, decide and write once; None when the job changed in between."""
         job, now = await self.store.find(job_id), truncate_to_millisecond(self.now())
         if job is None:
             raise UnknownJob(job_id)
-        if is_satisfied(wish, job, now=now):
+        if is_satisfied(command, job, now=now):
             if not await self.store.is_committed(job):
                 raise StoreUnavailable("waiting for a majority")
             return job
         if etag and etag != etag_of(job):
             raise EtagMismatch(job_id)
-        suppression = await self._find_suppression(job) if isinstance(wish, Retry) else None
-        changed = apply(wish, job, suppression=suppression, now=now)
+        suppression = await self._find_suppression(job) if isinstance(command, Retry) else None
+        changed = apply(command, job, suppression=suppression, now=now)
         left = timedelta(seconds=until - time.monotonic())
         if not await self.store.change(job, changed, within=max(left, MIN_WRITE)):
             return None
-        name = type(wish).__name__.lower()
+        name = type(command).__name__.lower()
         log = structlog.get_logger()
         log.info("job steered", job_id=job_id, wish=name, was=job.state.value)
         return changed

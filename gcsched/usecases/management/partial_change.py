@@ -20,12 +20,12 @@ class PartialChange(Exception):
         )
 
 
-def make_unchangeable_error(stuck: Sequence[str], problem: str, *, changed: int) -> StoreRefused:
+def make_unchangeable_error(job_ids: Sequence[str], problem: str, *, changed: int) -> StoreRefused:
     """Make the error that tells which jobs stay as they are."""
-    named = ", ".join(stuck[:MAX_NAMED]) + (" and others" if len(stuck) > MAX_NAMED else "")
-    sentence = (
-        f"{len(stuck)} jobs stay as they are ({named}) and {changed} were changed: a document is"
+    named = ", ".join(job_ids[:MAX_NAMED]) + (" and others" if len(job_ids) > MAX_NAMED else "")
+    message = (
+        f"{len(job_ids)} jobs stay as they are ({named}) and {changed} were changed: a document is"
         " too large or has a value that cannot be stored, or a validation rule of the collection"
         " forbids the change"
     )
-    return StoreRefused("changing jobs", problem, sentence)
+    return StoreRefused("changing jobs", problem, message)

@@ -35,7 +35,7 @@ class ReadJobs:
     ) -> Page:
         return await self.job_list.read_page(listing, after, most=most, is_full=is_full)
 
-    async def count(self, wanted: JobFilter) -> CappedCount:
+    async def count(self, job_filter: JobFilter) -> CappedCount:
         """Count exactly up to 10,000: more than that nobody waits for."""
-        counted = await self.job_list.count(wanted, most=MAX_COUNTED + 1)
+        counted = await self.job_list.count(job_filter, most=MAX_COUNTED + 1)
         return CappedCount(jobs=min(counted, MAX_COUNTED), is_more=counted > MAX_COUNTED)

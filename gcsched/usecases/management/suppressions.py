@@ -47,9 +47,9 @@ class ManageSuppressions:
 
     async def read_page(self, after: str, *, most: int) -> SuppressionPage:
         found = await self.store.read_page(after, most=most + 1, now=self.now())
-        shown = found[:most]
-        following = shown[-1].address if len(found) > most else ""
-        return SuppressionPage(suppressions=shown, next_address=following)
+        page = found[:most]
+        next_address = page[-1].address if len(found) > most else ""
+        return SuppressionPage(suppressions=page, next_address=next_address)
 
     async def find(self, address: str) -> Suppression:
         """Return what blocks *address*. Raises UnknownSuppression, StoreUnavailable."""
@@ -67,18 +67,18 @@ class ManageSuppressions:
         meets it, as each claim is followed by a look at the suppressions.
         """
         now = truncate_to_millisecond(self.now())
-        end = until or now + self.default_duration
-        wanted = Suppression(
-            address=address, reason=reason, job_id="", create_time=now, expire_time=end
+        expire_time = until or now + self.default_duration
+        suppression = Suppression(
+            address=address, reason=reason, job_id="", create_time=now, expire_time=expire_time
         )
-        blocked = await self.store.add_one(wanted)
-        await self._withdraw_claims(blocked, now)
-        return blocked
+        stored = await self.store.add_one(suppression)
+        await self._withdraw_claims(stored, now)
+        return stored
 
-    async def _withdraw_claims(self, blocked: Suppression, now: datetime) -> None:
-        claimed = await self.jobs.find_claimed(blocked.address)
+    async def _withdraw_claims(self, stored: Suppression, now: datetime) -> None:
+        claimed = await self.jobs.find_claimed(stored.address)
         ends = [
-            (job, end_before_attempt(job, suppression=blocked, now=now))
+            (job, end_before_attempt(job, suppression=stored, now=now))
             for job in claimed
             if not job.has_begun
         ]
@@ -109,7 +109,7 @@ class ManageSuppressions:
 
     async def remove(self, address: str) -> Suppression:
         """Free *address*; give what blocked it. Raises UnknownSuppression, StoreUnavailable."""
-        freed = await self.store.remove(address, now=self.now())
-        if freed is None:
+        removed = await self.store.remove(address, now=self.now())
+        if removed is None:
             raise UnknownSuppression
-        return freed
+        return removed

@@ -83,8 +83,8 @@ class Heartbeat:
         if self._away_since is None:
             self._away_since = self.clock()
         before, self._latest = self._latest, await self.store.read_latest()
-        looked_at, self._listened_at = self._listened_at, self.clock()
-        if self._listened_at - looked_at > RECENT_SECONDS:
+        previous_at, self._listened_at = self._listened_at, self.clock()
+        if self._listened_at - previous_at > RECENT_SECONDS:
             return  # as after a freeze: what was there before may have changed long ago
         if self._is_of_another(before) and self._is_of_another(self._latest):
             self._compare(before)

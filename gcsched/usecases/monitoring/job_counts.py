@@ -77,7 +77,7 @@ class CachedJobCounts:
             await sleep_unless(self._requested, EVERY.total_seconds())
 
     async def count(self) -> None:
-        now, begun = self.now(), self.clock()
+        now, started = self.now(), self.clock()
         try:
             counts = await self.counter.count(now=now)
             self._counts = replace(counts, unreadable=await self.count_unreadable())
@@ -87,7 +87,7 @@ class CachedJobCounts:
         else:
             self._problem_log.record_success()
             self._counted_at, self.count_time = self.clock(), now
-            self._durations = (self._durations[-1], self._counted_at - begun)
-            took = min(self._durations)  # one may hang, or be the first, without being dear
-            pause = 0.0 if took <= FAST_SECONDS else PAUSE_FACTOR_AFTER_SLOW * took
+            self._durations = (self._durations[-1], self._counted_at - started)
+            duration = min(self._durations)  # one may hang, or be the first, without being dear
+            pause = 0.0 if duration <= FAST_SECONDS else PAUSE_FACTOR_AFTER_SLOW * duration
             self._not_before = self._counted_at + max(pause, PAUSE_AFTER_FAST_SECONDS)

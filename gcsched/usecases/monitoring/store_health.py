@@ -41,11 +41,11 @@ class StoreHealth:
         return next((text for each in self.problem_checks if (text := each())), None)
 
     def report(self) -> StoreReport:
-        trouble = self.problem
-        is_well = trouble is None
+        problem = self.problem
+        is_well = problem is None
         if is_well != self._is_well:
             self._is_well, self._state_time = is_well, self.now()
-        return StoreReport(name=self.name, problem=trouble, state_time=self._state_time)
+        return StoreReport(name=self.name, problem=problem, state_time=self._state_time)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Look once a second, so that the time is right also when nobody asks."""

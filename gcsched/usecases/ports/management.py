@@ -30,8 +30,8 @@ class JobList(Protocol):
     ) -> Page:
         """Give the *most* jobs that follow *after*; without their texts unless *is_full*."""
 
-    async def count(self, wanted: JobFilter, *, most: int) -> int:
-        """Count what *wanted* takes in, up to *most*."""
+    async def count(self, job_filter: JobFilter, *, most: int) -> int:
+        """Count what *job_filter* takes in, up to *most*."""
 
 
 class JobChanges(Protocol):
@@ -74,8 +74,8 @@ class SuppressionStore(Protocol):
     ) -> Mapping[str, Suppression]:
         """Give those of *addresses* that are blocked at *now* in any spelling, in one look."""
 
-    async def add_one(self, wanted: Suppression) -> Suppression:
-        """Keep *wanted*; where its address is blocked already, it has been since then."""
+    async def add_one(self, job_filter: Suppression) -> Suppression:
+        """Keep *job_filter*; where its address is blocked already, it has been since then."""
 
     async def remove(self, address: str, *, now: datetime) -> Suppression | None:
         """Let *address* have mail again; give what blocked it, if anything did at *now*."""

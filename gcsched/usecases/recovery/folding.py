@@ -87,7 +87,7 @@ class Folding:
         """Fill until the last page; what cannot be filled is passed by, and met again next time."""
         count, left, after = 0, 0, ""
         while True:
-            begun = self.clock()
+            started = self.clock()
             page = await self.store.fill(kind, after, most=MAX_BATCH_SIZE)
             if page is None:
                 return
@@ -96,7 +96,7 @@ class Folding:
             if page.last is None:
                 break
             after = page.last
-            await self.rest(min(self.clock() - begun, MAX_REST_SECONDS))
+            await self.rest(min(self.clock() - started, MAX_REST_SECONDS))
         if (count or left) and kind not in self._logged:
             # Once: what comes later is of processes of the version before.
             log = structlog.get_logger()

@@ -43,7 +43,7 @@ class IndexKeeper:
     @property
     def problems(self) -> Sequence[str]:
         """What is wrong, one sentence for each index."""
-        return [str(trouble) for trouble in self._problems.values()]
+        return [str(problem) for problem in self._problems.values()]
 
     @property
     def problem(self) -> str | None:
@@ -53,9 +53,9 @@ class IndexKeeper:
     async def check_admission(self) -> None:
         """Return where keys are unique; raises AdmissionClosed where they are not."""
         await self._checked.wait()
-        for trouble in self._problems.values():
-            if trouble.is_unique:
-                raise AdmissionClosed(str(trouble))
+        for problem in self._problems.values():
+            if problem.is_unique:
+                raise AdmissionClosed(str(problem))
 
     async def run(self, stop: asyncio.Event) -> None:
         try:
@@ -69,11 +69,11 @@ class IndexKeeper:
             await self._cancel_builds()
 
     async def _cancel_builds(self) -> None:
-        making = {*self._builds.values()}
-        for task in making:
+        builds = {*self._builds.values()}
+        for task in builds:
             task.cancel()
-        if making:
-            await asyncio.wait(making, timeout=1)
+        if builds:
+            await asyncio.wait(builds, timeout=1)
 
     async def check(self) -> None:
         """Learn what is wrong now, and begin to mend it."""
@@ -88,8 +88,8 @@ class IndexKeeper:
             return
         self._last_failure = ""
         self._update({each.key: self._restore_reason(each) for each in seen})
-        for trouble in self._problems.values():
-            self._repair(trouble)
+        for problem in self._problems.values():
+            self._repair(problem)
 
     def _restore_reason(self, seen: IndexProblem) -> IndexProblem:
         """Return *seen* with what an earlier try to mend it has found out."""
@@ -100,29 +100,29 @@ class IndexKeeper:
         is_tried = before.fault is IndexFault.DUPLICATES and seen.fault is IndexFault.MISSING
         return before if is_same or is_tried else seen
 
-    def _update(self, troubles: Mapping[Key, IndexProblem]) -> None:
+    def _update(self, problems: Mapping[Key, IndexProblem]) -> None:
         log = structlog.get_logger()
-        for key, trouble in troubles.items():
-            if trouble != self._problems.get(key):
-                log.error("index not whole", index=trouble.name, problem=str(trouble))
-        for key in self._problems.keys() - troubles.keys():
+        for key, problem in problems.items():
+            if problem != self._problems.get(key):
+                log.error("index not whole", index=problem.name, problem=str(problem))
+        for key in self._problems.keys() - problems.keys():
             log.warning("index whole again", collection=key[0], index=key[1])
             self._pauses.pop(key, None)
-        self._problems = dict(troubles)
+        self._problems = dict(problems)
         self._checked.set()
 
-    def _repair(self, trouble: IndexProblem) -> None:
-        key, now = trouble.key, self.clock()
+    def _repair(self, problem: IndexProblem) -> None:
+        key, now = problem.key, self.clock()
         not_before, pause = self._pauses.get(key, (now, FIRST_PAUSE_SECONDS))
-        if trouble.fault not in REPAIRABLE or key in self._builds or now < not_before:
+        if problem.fault not in REPAIRABLE or key in self._builds or now < not_before:
             return
         self._pauses[key] = now + pause, min(pause * 2, MAX_PAUSE_SECONDS)
-        self._builds[key] = task = asyncio.create_task(self._build(trouble), name=str(trouble))
+        self._builds[key] = task = asyncio.create_task(self._build(problem), name=str(problem))
         task.add_done_callback(lambda _: self._builds.pop(key, None))
 
-    async def _build(self, trouble: IndexProblem) -> None:
+    async def _build(self, problem: IndexProblem) -> None:
         with suppress(StoreUnavailable):  # told by `store refused`; built there meanwhile, or not
-            in_the_way = await self.indexes.create(trouble)
-            if in_the_way is not None:
-                self._update({**self._problems, trouble.key: in_the_way})
+            remaining = await self.indexes.create(problem)
+            if remaining is not None:
+                self._update({**self._problems, problem.key: remaining})
         self.nudged.set()

@@ -191,8 +191,8 @@ class Sweep:
         """Ring the seconds inside the horizon; note how many of them were lost."""
         now = self.now()
         seconds = await self.recovery.find_due_seconds(now, now + HORIZON)
-        begin, end = (now + CLOCK_TOLERANCE).timestamp(), (now + SURELY_SCHEDULED).timestamp()
-        lost = await self.wake_ups.find_lost([each for each in seconds if begin < each <= end])
+        start, end = (now + CLOCK_TOLERANCE).timestamp(), (now + SURELY_SCHEDULED).timestamp()
+        lost = await self.wake_ups.find_lost([each for each in seconds if start < each <= end])
         for second in seconds:
             self.wake_ups.schedule(datetime.fromtimestamp(second, now.tzinfo))
         report[Repair.WAKE_UP_LOST] = len(lost)
@@ -200,12 +200,12 @@ class Sweep:
     async def _end_expired(self, report: RepairCounts) -> None:
         """End what waits for a gate that has been shut for too long, or for a claim."""
         late, now = await self.recovery.find_expired(MAX_BATCH_SIZE), self.now()
-        judged = [end_before_attempt(job, suppression=None, now=now) for job in late]
-        ended = [job for job in judged if job is not None]
+        decided = [end_before_attempt(job, suppression=None, now=now) for job in late]
+        ended = [job for job in decided if job is not None]
         report[Repair.EXPIRED] = await self.recovery.expire(ended) if ended else 0
 
     async def _find_accepted(self, orphans: Sequence[Orphan]) -> Collection[tuple[str, str]]:
-        begun = [(o.job.id, o.claim) for o in orphans if o.begun is not None]
+        begun = [(orphan.job.id, orphan.claim) for orphan in orphans if orphan.begun is not None]
         if not begun:
             return ()
         try:

@@ -35,12 +35,12 @@ class RelayChecks:
 
     async def check(self) -> None:
         """Check once, and let breaker and health learn from it."""
-        checked = await self.sessions.check()
-        if checked is None:
+        result = await self.sessions.check()
+        if result is None:
             self.health.postpone_check()
             return
         was_down = self.relay.is_down
-        self.relay.record_check(checked)
+        self.relay.record_check(result)
         if was_down and not self.relay.is_down:
             self.on_up()
 

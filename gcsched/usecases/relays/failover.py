@@ -46,15 +46,15 @@ class FailoverTransport:
         return {relay.name: relay.is_down for relay in self._relays}
 
     async def send(self, mail: Mail, begin: Begin) -> SendResult:
-        carried = NO_USABLE_RELAY
+        result = NO_USABLE_RELAY
         for relay in self._relays:
             if relay.seconds_until_try() > 0:
                 continue
-            carried = await self._send_by(relay, mail, begin)
+            result = await self._send_by(relay, mail, begin)
             # A probe in vain, or a silent relay: the next one may have the mail, if there is one.
-            if not (relay.is_down and is_failure_before_body(carried.transmission)):
+            if not (relay.is_down and is_failure_before_body(result.transmission)):
                 break
-        return carried
+        return result
 
     async def _send_by(self, relay: ProtectedRelay, mail: Mail, begin: Begin) -> SendResult:
         self._probe_granted_until = 0.0

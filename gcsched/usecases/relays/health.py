@@ -40,18 +40,18 @@ class RelayHealth:
         state = self._report.state
         return None if state is RelayState.UNKNOWN else state is RelayState.UP
 
-    def record(self, heard: RelayObservation) -> None:
+    def record(self, observation: RelayObservation) -> None:
         """Learn from a mail or a check."""
         before = self._report
         self.observed_at = self.clock()
-        self.schedule = self.schedule.after(heard)
-        state = next_state(before.state, heard)
-        error = heard.error or ("" if heard.clears_error else before.error)
+        self.schedule = self.schedule.after(observation)
+        state = next_state(before.state, observation)
+        error = observation.error or ("" if observation.clears_error else before.error)
         if (state, error) != (before.state, before.error):
             is_same = state is before.state
             since = before.state_time if is_same else self.now()
             self._report = HealthReport(state=state, error=error, state_time=since)
-        if heard.error:
+        if observation.error:
             self.has_failed.set()
 
     def postpone_check(self) -> None:

@@ -44,18 +44,21 @@ class RelayProblemReporter:
     """Whether no check disproves what is wrong: mails were refused or left unanswered."""
 
     def report_mail_failure(
-        self, trouble: Answered | Broken, letter: PersonalTexts | None, now: BreakerStatus
+        self,
+        failure: Answered | Broken,
+        personal_texts: PersonalTexts | None,
+        status: BreakerStatus,
     ) -> None:
-        """Tell what a mail met; *letter* None: it was no single mail's."""
-        if now.is_held or letter is None or not is_session_failure(trouble):
+        """Tell what a mail met; *personal_texts* None: it was no single mail's."""
+        if status.is_held or personal_texts is None or not is_session_failure(failure):
             self.needs_mail = True
-        self._report_failure(trouble, letter, now)
+        self._report_failure(failure, personal_texts, status)
 
-    def report_check_failure(self, trouble: Answered | Broken, now: BreakerStatus) -> None:
+    def report_check_failure(self, failure: Answered | Broken, status: BreakerStatus) -> None:
         """Tell why a check failed; it may have been the one that opened the breaker."""
-        if now.is_new:
+        if status.is_new:
             self.needs_mail = False  # mails are held back because no session stands
-        self._report_failure(trouble, None, now, is_check=True)
+        self._report_failure(failure, None, status, is_check=True)
 
     def report_mail_success(self) -> None:
         self.needs_mail = False
@@ -75,40 +78,40 @@ class RelayProblemReporter:
 
     def _report_failure(
         self,
-        trouble: Answered | Broken,
-        letter: PersonalTexts | None,
-        now: BreakerStatus,
+        failure: Answered | Broken,
+        personal_texts: PersonalTexts | None,
+        status: BreakerStatus,
         *,
         is_check: bool = False,
     ) -> None:
-        error = mask(describe_failure(trouble), letter)
-        advice = self._advice_on(trouble, is_held=now.is_held)
+        error = mask(describe_failure(failure), personal_texts)
+        advice = self._advice_on(failure, is_held=status.is_held)
         self.on_observation(
             RelayObservation(
                 # That mails are held back is what its state says.
                 error=error if advice == DEFAULT_ADVICE else f"{error}; {advice}",
                 is_check=is_check,
-                is_login_refused=is_login_refused(trouble),
+                is_login_refused=is_login_refused(failure),
                 clears_error=not self.needs_mail,
-                is_down=now.is_down,
+                is_down=status.is_down,
             )
         )
-        if now.is_new:
+        if status.is_new:
             structlog.get_logger().warning(
-                "relay is held" if now.is_held else "relay is down",
+                "relay is held" if status.is_held else "relay is down",
                 relay=self.relay,
                 error=error,
                 advice=f"{advice}; {self.while_down}",
             )
 
-    def _advice_on(self, trouble: Answered | Broken, *, is_held: bool) -> str:
-        advice = find_advice(trouble, prefix=self.password_variable.removesuffix("PASSWORD"))
+    def _advice_on(self, failure: Answered | Broken, *, is_held: bool) -> str:
+        advice = find_advice(failure, prefix=self.password_variable.removesuffix("PASSWORD"))
         if not is_held:
             return advice
         return HELD_ADVICE if advice == DEFAULT_ADVICE else f"{HELD_ADVICE}; {advice}"
 
 
-def describe_failure(trouble: Answered | Broken) -> str:
-    if isinstance(trouble, Answered):
-        return str(trouble.reply)
-    return f"{trouble.stage}: {trouble.reason}"
+def describe_failure(failure: Answered | Broken) -> str:
+    if isinstance(failure, Answered):
+        return str(failure.reply)
+    return f"{failure.stage}: {failure.reason}"

@@ -116,13 +116,13 @@ class ProtectedRelay:
         """Return how long to wait until its rate allows another mail."""
         return self.rate_limiter.seconds_until_next()
 
-    async def reserve(self, most: int) -> int:
-        """Take *most* mails of its rate, or as many as it allows now; return how many."""
-        return await self.rate_limiter.reserve(most)
+    async def reserve(self, max_seconds: int) -> int:
+        """Take *max_seconds* mails of its rate, or as many as it allows now; return how many."""
+        return await self.rate_limiter.reserve(max_seconds)
 
-    async def refund(self, count: int) -> None:
-        """Undo the reservation of *count* mails."""
-        await self.rate_limiter.refund(count)
+    async def refund(self, next_breaker: int) -> None:
+        """Undo the reservation of *next_breaker* mails."""
+        await self.rate_limiter.refund(next_breaker)
 
     async def send(
         self, mail: Mail, begin: Begin, *, has_other: HasOther | None = None
@@ -143,36 +143,36 @@ class ProtectedRelay:
         return await self._converse(mail, begin, has_other)
 
     async def _converse(
-        self, mail: Mail, begin: Begin, has_other: HasOther | None, most: float | None = None
+        self, mail: Mail, begin: Begin, has_other: HasOther | None, max_seconds: float | None = None
     ) -> Transmission:
         if has_other is None:
             begin_in_slot = partial(self._begin_in_slot, begin)
             return self._record(mail, await self.mailer.send(mail, begin_in_slot))
-        limit = asyncio.timeout(None)
-        waiting = InFlightMail(
-            timeout=limit, phase_start=self.clock(), has_other=has_other, max_seconds=most
+        timeout = asyncio.timeout(None)
+        in_flight = InFlightMail(
+            timeout=timeout, phase_start=self.clock(), has_other=has_other, max_seconds=max_seconds
         )
-        fence = partial(self._begin, begin, waiting)
-        on_place = partial(self._silence_detector.record_session, waiting)
-        self._silence_detector.watch(waiting)
+        begin_watched = partial(self._begin, begin, in_flight)
+        on_session = partial(self._silence_detector.record_session, in_flight)
+        self._silence_detector.watch(in_flight)
         try:
-            async with limit:
-                transmission = await self.mailer.send(mail, fence, on_session=on_place)
+            async with timeout:
+                transmission = await self.mailer.send(mail, begin_watched, on_session=on_session)
                 if not isinstance(transmission, Broken):
-                    self._silence_detector.record_decision(waiting)
+                    self._silence_detector.record_decision(in_flight)
         except TimeoutError:
-            if not limit.expired():
+            if not timeout.expired():
                 raise
-            return Broken(Stage.CONNECT, waiting.give_up_reason)
+            return Broken(Stage.CONNECT, in_flight.give_up_reason)
         finally:
-            self._silence_detector.unwatch(waiting)
+            self._silence_detector.unwatch(in_flight)
         return self._record(mail, transmission)
 
-    async def _begin(self, begin: Begin, waiting: InFlightMail) -> Permit | None:
-        self._silence_detector.record_sign_of_life(waiting)
+    async def _begin(self, begin: Begin, in_flight: InFlightMail) -> Permit | None:
+        self._silence_detector.record_sign_of_life(in_flight)
         permit = await self._begin_in_slot(begin)
         if permit is not None:
-            self._silence_detector.record_body(waiting)
+            self._silence_detector.record_body(in_flight)
         return permit
 
     async def _begin_in_slot(self, begin: Begin) -> Permit | None:
@@ -190,13 +190,13 @@ class ProtectedRelay:
         finally:
             self._is_probing = False
 
-    def _on_silent(self, why: str) -> None:
+    def _on_silent(self, reason: str) -> None:
         before = self._breaker
         self._breaker = before.opened(self.clock(), chance=self.chance())
         self.mailer.close_idle()
         # It may be silent in the middle of a mail only: no check disproves that.
         self._problem_reporter.report_mail_failure(
-            Broken(Stage.CONNECT, why), None, self._breaker_status(before)
+            Broken(Stage.CONNECT, reason), None, self._breaker_status(before)
         )
 
     def _record(self, mail: Mail, transmission: Transmission) -> Transmission:
@@ -210,19 +210,19 @@ class ProtectedRelay:
             self._record_success(transmission)
         return transmission
 
-    def record_check(self, checked: CheckResult) -> None:
+    def record_check(self, result: CheckResult) -> None:
         """Count a failed check as one trouble; close the breaker if a session stands again.
 
         Not if mails were refused or left unanswered: they would be again. While the breaker is
         open a failed check changes nothing, so the probes that carry mails are not put off.
         """
-        before, trouble = self._breaker, checked.failure
-        if trouble is not None:
+        before, failure = self._breaker, result.failure
+        if failure is not None:
             if not before.is_open:
                 # A login that was refused once is refused again: it is not tried five times.
-                count = before.opened if is_login_refused(trouble) else before.failed
-                self._breaker = count(self.clock(), chance=self.chance())
-            self._problem_reporter.report_check_failure(trouble, self._breaker_status(before))
+                next_breaker = before.opened if is_login_refused(failure) else before.failed
+                self._breaker = next_breaker(self.clock(), chance=self.chance())
+            self._problem_reporter.report_check_failure(failure, self._breaker_status(before))
             return
         if not self._problem_reporter.needs_mail:
             self._close()
@@ -243,18 +243,18 @@ class ProtectedRelay:
                 transmission, mail.personal_texts, self._breaker_status(before)
             )
 
-    def _record_failure(self, mail: Mail, trouble: Answered | Broken) -> None:
+    def _record_failure(self, mail: Mail, failure: Answered | Broken) -> None:
         before = self._breaker
-        if before.is_open or self._counts_as_failure(mail, trouble):
+        if before.is_open or self._counts_as_failure(mail, failure):
             self._breaker = before.failed(self.clock(), chance=self.chance())
         if self.is_down:
-            self._record_probed_domain(mail, trouble)
+            self._record_probed_domain(mail, failure)
         self._problem_reporter.report_mail_failure(
-            trouble, mail.personal_texts, self._breaker_status(before)
+            failure, mail.personal_texts, self._breaker_status(before)
         )
 
-    def _counts_as_failure(self, mail: Mail, trouble: Answered | Broken) -> bool:
-        if not may_be_caused_by_mail(trouble):
+    def _counts_as_failure(self, mail: Mail, failure: Answered | Broken) -> bool:
+        if not may_be_caused_by_mail(failure):
             return True
         before, now = self._refused_recipients, self.clock()
         self._refused_recipients = before.refused(mail.recipient, now)
@@ -284,6 +284,6 @@ class ProtectedRelay:
             is_held=self._refusal_tracker.is_held,
         )
 
-    def _record_probed_domain(self, mail: Mail, trouble: Answered | Broken) -> None:
-        if may_be_caused_by_mail(trouble):
+    def _record_probed_domain(self, mail: Mail, failure: Answered | Broken) -> None:
+        if may_be_caused_by_mail(failure):
             self._probed_domains = self._probed_domains.refused(mail.recipient)

@@ -35,11 +35,11 @@ class LocalRateAllowance:
     async def reserve_slot(self, limit: RateLimit, *, max_wait: float) -> float | None:
         return self.reserve_slot_after(0.0, limit, max_wait=max_wait)
 
-    def reserve_slot_after(self, wait: float, speed: RateLimit, *, max_wait: float) -> float | None:
+    def reserve_slot_after(self, wait: float, limit: RateLimit, *, max_wait: float) -> float | None:
         """Return a mail's slot, in *wait* seconds at the earliest; None: later than *max_wait*."""
         now, left = self.clock() + wait, max_wait - wait
-        self._slots, more = self._slots.reserve_slot(speed, max_wait=left, now=now)
-        return None if more is None else wait + more
+        self._slots, slot_wait = self._slots.reserve_slot(limit, max_wait=left, now=now)
+        return None if slot_wait is None else wait + slot_wait
 
 
 @dataclass(kw_only=True, eq=False)
@@ -79,16 +79,16 @@ class SharedRateAllowance:
             await self._local.refund(own.count - grant.count, limit)
         return grant if grant.count < own.count else own
 
-    async def _reserve(self, most: int, speed: RateLimit) -> RateGrant:
+    async def _reserve(self, most: int, limit: RateLimit) -> RateGrant:
         if self.clock() >= self._fallback_until:
             try:
-                grant = await self.shared.reserve(most, speed)
+                grant = await self.shared.reserve(most, limit)
             except RedisUnavailable as error:
                 self._fall_back(error)
             else:
                 self._rejoin()
                 return grant
-        return await self._fallback.reserve(most, speed.divided(REPLICAS_ASSUMED))
+        return await self._fallback.reserve(most, limit.divided(REPLICAS_ASSUMED))
 
     async def reserve_slot(self, limit: RateLimit, *, max_wait: float) -> float | None:
         wait = await self._reserve_slot(limit, max_wait=max_wait)
@@ -99,13 +99,13 @@ class SharedRateAllowance:
             wait, limit, max_wait=max_wait + SHARED_BUCKET_TIMEOUT_SECONDS
         )
 
-    async def _reserve_slot(self, speed: RateLimit, *, max_wait: float) -> float | None:
+    async def _reserve_slot(self, limit: RateLimit, *, max_wait: float) -> float | None:
         if self.clock() >= self._fallback_until:
             try:
-                return await self.shared.reserve_slot(speed, max_wait=max_wait)
+                return await self.shared.reserve_slot(limit, max_wait=max_wait)
             except RedisUnavailable as error:
                 self._fall_back(error)
-        return await self._fallback.reserve_slot(speed.divided(REPLICAS_ASSUMED), max_wait=max_wait)
+        return await self._fallback.reserve_slot(limit.divided(REPLICAS_ASSUMED), max_wait=max_wait)
 
     async def refund(self, count: int, limit: RateLimit) -> None:
         await self._local.refund(count, limit)

@@ -55,10 +55,10 @@ class RateLimiter:
         if not per_second:
             self._reserved_at = None
             return most
-        self._reserved_at = speed = RateLimit(per_second=per_second, burst=self.burst)
-        grant = await self.allowance.reserve(most, speed)
+        self._reserved_at = limit = RateLimit(per_second=per_second, burst=self.burst)
+        grant = await self.allowance.reserve(most, limit)
         if grant.count < most:
-            self._next_at = now + max(grant.wait_seconds, compute_claim_wait(speed))
+            self._next_at = now + max(grant.wait_seconds, compute_claim_wait(limit))
         return grant.count
 
     async def refund(self, count: int) -> None:
@@ -76,36 +76,38 @@ class RateLimiter:
         per_second = self._rate.per_second(self.clock())
         if not per_second:
             return True
-        speed = RateLimit(per_second=per_second, burst=self.burst)
-        wait = await self.allowance.reserve_slot(speed, max_wait=MAX_SLOT_WAIT_SECONDS)
+        limit = RateLimit(per_second=per_second, burst=self.burst)
+        wait = await self.allowance.reserve_slot(limit, max_wait=MAX_SLOT_WAIT_SECONDS)
         if wait is None:
-            self._is_full_until = self.clock() + speed.seconds_per_mail
+            self._is_full_until = self.clock() + limit.seconds_per_mail
             return False
         await asyncio.sleep(wait)
         return True
 
-    def record(self, transmission: Transmission, letter: PersonalTexts | None = None) -> None:
-        """Count what the relay took; slow down when it complains, of the mail with *letter*."""
+    def record(
+        self, transmission: Transmission, personal_texts: PersonalTexts | None = None
+    ) -> None:
+        """Count what the relay took; slow down when it complains, of the mail with *personal_texts*."""
         if not isinstance(transmission, Answered):
             return
         now = self.clock()
         if kind_of(transmission.reply) is Kind.ACCEPTED:
             self._meter = self._meter.counted(now)
         elif is_throttling(transmission.reply):
-            self._slow_down(now, transmission.reply, letter)
+            self._slow_down(now, transmission.reply, personal_texts)
 
-    def _slow_down(self, now: float, complaint: Reply, letter: PersonalTexts | None) -> None:
+    def _slow_down(self, now: float, reply: Reply, personal_texts: PersonalTexts | None) -> None:
         before = self._rate
         self._rate = before.throttled(now, recent_rate=self._meter.per_second(now))
         if self._rate is not before and not before.is_slow(now):
             structlog.get_logger().warning(
                 "relay throttles",
                 relay=self.relay,
-                error=mask(str(complaint), letter),
+                error=mask(str(reply), personal_texts),
                 per_second=round(self._rate.per_second(now), 1),
             )
 
 
-def compute_claim_wait(speed: RateLimit) -> float:
+def compute_claim_wait(limit: RateLimit) -> float:
     """Wait for a few mails rather than for one; not so long that a full burst goes to waste."""
-    return min(CLAIM_WAIT_SECONDS, speed.burst * speed.seconds_per_mail / 2)
+    return min(CLAIM_WAIT_SECONDS, limit.burst * limit.seconds_per_mail / 2)

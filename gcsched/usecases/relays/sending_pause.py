@@ -48,12 +48,12 @@ class PausableTransport:
         """Note *pause* for every process; this one obeys at once. Raises StoreUnavailable."""
         try:
             async with asyncio.timeout(within.total_seconds()):
-                noted = await self._pauses.save(pause)
+                stored = await self._pauses.save(pause)
         except TimeoutError as error:
             raise StoreUnavailable("noting a pause") from error
         self._changes += 1
-        self._update(noted)
-        return noted
+        self._update(stored)
+        return stored
 
     async def resume_sending(self, by: str, *, within: timedelta) -> Pause | None:
         """End the pause; give it, if there was one. Raises StoreUnavailable."""

@@ -60,56 +60,56 @@ class SilenceDetector:
     def __post_init__(self) -> None:
         self.body_limit = self.limit.for_body()
 
-    def watch(self, waiting: InFlightMail) -> None:
-        self._mails.add(waiting)
+    def watch(self, mail: InFlightMail) -> None:
+        self._mails.add(mail)
         if self._next_check is None:
             self._schedule_check()
 
-    def unwatch(self, waiting: InFlightMail) -> None:
-        """Watch *waiting* no longer; what it came to is no sign of life."""
-        self._mails.discard(waiting)
+    def unwatch(self, mail: InFlightMail) -> None:
+        """Watch *mail* no longer; what it came to is no sign of life."""
+        self._mails.discard(mail)
 
     def compute_probe_limit(self) -> float:
         """Return for how long the next probe may take if its mail could go elsewhere."""
         return self.limit.for_probe(self._silent_probes + 1)
 
-    def record_session(self, waiting: InFlightMail) -> None:
+    def record_session(self, mail: InFlightMail) -> None:
         """Note that the mail has a session, or may open one: now it waits for the relay."""
-        self._enter(waiting, Phase.ENVELOPE, self.clock())
+        self._enter(mail, Phase.ENVELOPE, self.clock())
 
-    def record_sign_of_life(self, waiting: InFlightMail) -> None:
+    def record_sign_of_life(self, mail: InFlightMail) -> None:
         """Note a sign of life: the relay waits for the body."""
-        now = self._note_sign(waiting)
-        self._enter(waiting, Phase.FENCE, now)
-        self.watch(waiting)  # it may just have been given up
+        now = self._note_sign(mail)
+        self._enter(mail, Phase.FENCE, now)
+        self.watch(mail)  # it may just have been given up
 
-    def record_body(self, waiting: InFlightMail) -> None:
+    def record_body(self, mail: InFlightMail) -> None:
         """Note that the body leaves now."""
-        self._enter(waiting, Phase.BODY, self.clock())
+        self._enter(mail, Phase.BODY, self.clock())
 
-    def record_decision(self, waiting: InFlightMail) -> None:
+    def record_decision(self, mail: InFlightMail) -> None:
         """Note a sign of life: the relay has decided about the mail, with its body or without."""
-        now = self._note_sign(waiting)
-        if waiting.phase is Phase.BODY:
-            self.body_limit = self.body_limit.learned(now - waiting.phase_start, now=now)
-        self._mails.discard(waiting)
+        now = self._note_sign(mail)
+        if mail.phase is Phase.BODY:
+            self.body_limit = self.body_limit.learned(now - mail.phase_start, now=now)
+        self._mails.discard(mail)
 
-    def _enter(self, waiting: InFlightMail, phase: Phase, now: float) -> None:
-        waiting.phase = phase
-        waiting.phase_start = now
+    def _enter(self, mail: InFlightMail, phase: Phase, now: float) -> None:
+        mail.phase = phase
+        mail.phase_start = now
 
-    def _note_sign(self, waiting: InFlightMail) -> float:
+    def _note_sign(self, mail: InFlightMail) -> float:
         self._last_sign = now = self.clock()
         self._silent_probes = 0
-        if waiting.phase is Phase.ENVELOPE:
-            self._adapt_limit(waiting, now)
+        if mail.phase is Phase.ENVELOPE:
+            self._adapt_limit(mail, now)
         return now
 
-    def _adapt_limit(self, waiting: InFlightMail, now: float) -> None:
-        if waiting in self._mails:
-            self.limit = self.limit.learned(now - waiting.phase_start, now=now)
-        elif waiting.timeout.when() is not None and not waiting.timeout.expired():
-            waiting.timeout.reschedule(None)  # it spoke in the very moment of being given up
+    def _adapt_limit(self, mail: InFlightMail, now: float) -> None:
+        if mail in self._mails:
+            self.limit = self.limit.learned(now - mail.phase_start, now=now)
+        elif mail.timeout.when() is not None and not mail.timeout.expired():
+            mail.timeout.reschedule(None)  # it spoke in the very moment of being given up
 
     def _schedule_check(self) -> None:
         interval = self.limit.seconds / CHECKS_PER_LIMIT
@@ -135,9 +135,9 @@ class SilenceDetector:
     def _in_phases(self, *phases: Phase) -> list[InFlightMail]:
         return [each for each in self._mails if each.phase in phases]
 
-    def _is_silent(self, waiting: InFlightMail, now: float) -> bool:
-        most = self.limit.seconds if waiting.max_seconds is None else waiting.max_seconds
-        return now - max(self._last_sign, waiting.phase_start) >= most and waiting.has_other()
+    def _is_silent(self, mail: InFlightMail, now: float) -> bool:
+        most = self.limit.seconds if mail.max_seconds is None else mail.max_seconds
+        return now - max(self._last_sign, mail.phase_start) >= most and mail.has_other()
 
     def _is_silent_about_bodies(self, now: float) -> bool:
         """Return whether mails wait for a session while all sessions wait too long for replies."""
@@ -160,10 +160,10 @@ class SilenceDetector:
 
         The relay is as silent to a mail that came a moment ago, or has no session yet.
         """
-        why = f"the relay gave no sign of life for {seconds:g} seconds"
+        reason = f"the relay gave no sign of life for {seconds:g} seconds"
         others = self._replaceable_in(Phase.SESSION, Phase.ENVELOPE)
-        self.on_silent(why)
-        self._end({*silent, *others}, why)
+        self.on_silent(reason)
+        self._end({*silent, *others}, reason)
 
     def _end_probes_without_session(self, now: float) -> None:
         """Let the mail of a probe go elsewhere when no session became free; no relay's fault."""
@@ -177,8 +177,8 @@ class SilenceDetector:
                     [each], f"no session with the relay was free for {each.max_seconds:g} seconds"
                 )
 
-    def _end(self, given_up: Iterable[InFlightMail], why: str) -> None:
+    def _end(self, given_up: Iterable[InFlightMail], reason: str) -> None:
         for each in given_up:
             self._mails.remove(each)
-            each.give_up_reason = why
+            each.give_up_reason = reason
             each.timeout.reschedule(asyncio.get_running_loop().time())

@@ -82,8 +82,8 @@ async def test_a_batch_is_one_look_after_its_claim(store: FakeStore) -> None:
         await engine.claim_due()
         await until(lambda: len(store.concluded) == 80)
 
-    asked = [what for what in store.calls if what != "conclude"]
-    assert asked == ["claim", "among", "claim", "among", "claim"]
+    requested = [what for what in store.calls if what != "conclude"]
+    assert requested == ["claim", "among", "claim", "among", "claim"]
     assert store.looked_up == [set(addresses[:50]), set(addresses[50:])]
 
 
