@@ -100,7 +100,7 @@ async def test_wishes_calls_mails_and_lateness_are_counted(
 
 
 @pytest.mark.parametrize(
-    ("came_to", "label"),
+    ("result", "label"),
     [
         (AdmissionOutcome.CREATED, "created"),
         (AdmissionOutcome.QUEUED_FOR_DAILY, "created"),

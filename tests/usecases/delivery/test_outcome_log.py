@@ -109,7 +109,7 @@ async def test_each_outcome_is_one_event(
 
 
 @pytest.mark.parametrize(
-    ("said", "logged"),
+    ("reason", "logged"),
     [
         (
             "550 5.1.1 at RCPT: <Ada@example.org>: unknown",

@@ -92,7 +92,7 @@ async def test_of_workers_that_conclude_in_one_turn_only_the_surplus_leaves() ->
         await release.wait()
         return SimpleNamespace(job=SimpleNamespace(state=State.FAILED))
 
-    delivering: Any = deliver
+    delivering: Any = SimpleNamespace(deliver=deliver)
     scaler = WorkerScaler(size=4)
     workers = WorkerPool(
         deliver=delivering, recorder=parts, sent_markers=parts, queues=queues, scaler=scaler

@@ -62,9 +62,9 @@ async def test_what_is_only_counted_stays(bulk_change: ApplyBulkChange, jobs: Ro
 
     counted = [
         await bulk_change.apply(
-            BulkChange(filter=EVERYTHING, command=request, is_dry_run=True), within=SOON
+            BulkChange(filter=EVERYTHING, command=command, is_dry_run=True), within=SOON
         )
-        for request in (CANCEL, RETRY)
+        for command in (CANCEL, RETRY)
     ]
 
     assert counted == [4, 4]
@@ -72,7 +72,7 @@ async def test_what_is_only_counted_stays(bulk_change: ApplyBulkChange, jobs: Ro
 
 
 @pytest.mark.parametrize(
-    ("wanted", "changed"),
+    ("job_filter", "changed"),
     [
         (JobFilter(state=State.QUEUED), {"QUEUED"}),
         (JobFilter(state=State.SENT), set()),
@@ -88,11 +88,11 @@ async def test_what_is_only_counted_stays(bulk_change: ApplyBulkChange, jobs: Ro
     ids=lambda given: str(given) if isinstance(given, JobFilter) else " ".join(sorted(given)),
 )
 async def test_a_filter_says_which(
-    bulk_change: ApplyBulkChange, jobs: Rows, expected: JobFilter, changed: set[str]
+    bulk_change: ApplyBulkChange, jobs: Rows, job_filter: JobFilter, changed: set[str]
 ) -> None:
     insert_jobs(jobs, one_of_each_state())
 
-    count = await bulk_change.apply(BulkChange(filter=expected, command=CANCEL), within=SOON)
+    count = await bulk_change.apply(BulkChange(filter=job_filter, command=CANCEL), within=SOON)
 
     assert count == len(changed)
     assert {row["_id"] for row in jobs.find({"version": 1})} == changed

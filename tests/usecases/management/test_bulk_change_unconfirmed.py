@@ -93,7 +93,7 @@ CASES: dict[str, tuple[Cancel | Retry, State, str]] = {
 
 async def test_each_job_is_counted_once(bulk_change: ApplyBulkChange, client: Client) -> None:
     jobs = client["gcsched"]["jobs"]
-    for name, (request, state, becomes) in CASES.items():
+    for name, (command, state, becomes) in CASES.items():
         for times, skip in ((2, 0), (1, 1)):
             jobs.delete_many({})
             some = [a_job(id=f"{n:05d}", state=state, dedup_key=f"{n}") for n in range(540)]
@@ -101,7 +101,7 @@ async def test_each_job_is_counted_once(bulk_change: ApplyBulkChange, client: Cl
             fail_writes(client, times=times, skip=skip)
 
             count = await bulk_change.apply(
-                BulkChange(filter=JobFilter(), command=request), within=SOON
+                BulkChange(filter=JobFilter(), command=command), within=SOON
             )
 
             assert (name, times, skip, count) == (name, times, skip, 540)

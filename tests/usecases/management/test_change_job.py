@@ -259,16 +259,16 @@ async def test_whoever_has_an_etag_does_not_try_again(
 
 
 @pytest.mark.parametrize(
-    "wish", [Cancel(), a_reschedule(NOON + 90), a_reschedule(0)], ids=["cancel", "time", "daily"]
+    "command", [Cancel(), a_reschedule(NOON + 90), a_reschedule(0)], ids=["cancel", "time", "daily"]
 )
 async def test_a_job_that_is_claimed_in_that_moment_loses_its_claim(
-    change_job: ChangeJob, store: MongoJobChanges, jobs: Rows, request: JobCommand
+    change_job: ChangeJob, store: MongoJobChanges, jobs: Rows, command: JobCommand
 ) -> None:
     jobs.insert_one(encode(a_job()))
     claim = bump_version(jobs, 1, state="SENDING", since=LATER, claim="claim-1", lease=LATER + DAY)
     change_job = replace(change_job, store=InterferingStore(store, claim))
 
-    changed = await change_job.change("job-1", request, etag="", within=SOON)
+    changed = await change_job.change("job-1", command, etag="", within=SOON)
 
     assert changed == the_job(jobs)
     assert changed.state in {"CANCELLED", "SCHEDULED", "QUEUED"}
@@ -306,7 +306,7 @@ async def test_a_job_whose_body_has_begun_cannot_be_cancelled(
     assert raised.value.metadata == {
         "job_id": "job-1",
         "state": "SENDING",
-        "since": "2026-07-01T12:01:00+00:00",
+        "state_time": "2026-07-01T12:01:00+00:00",
     }
 
 

@@ -47,7 +47,7 @@ async def test_a_job_that_is_not_there_is_unknown() -> None:
 
 
 @pytest.mark.parametrize(
-    ("jobs", "told"), [(0, (0, False)), (10_000, (10_000, False)), (10_001, (10_000, True))]
+    ("jobs", "reported"), [(0, (0, False)), (10_000, (10_000, False)), (10_001, (10_000, True))]
 )
 async def test_it_counts_exactly_to_ten_thousand(jobs: int, reported: tuple[int, bool]) -> None:
     counted = await a_reader(FakeJobs({}, others=jobs)).count(JobFilter())

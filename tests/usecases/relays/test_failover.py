@@ -258,6 +258,6 @@ async def test_trouble_is_told_without_the_words_of_the_mail_that_met_it(
     relays = make_relays(clock, mailer)
 
     for _ in range(20):
-        await relays.send(a_mail(letter=a_job()), GrantPermit())
+        await relays.send(a_mail(personal_texts=a_job()), GrantPermit())
 
     assert events[0]["error"] == "421 4.3.0 at RCPT: going down, '(hidden)' for <(hidden)> waits"

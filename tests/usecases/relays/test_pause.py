@@ -94,8 +94,8 @@ def transport() -> FakeTransport:
 
 
 @pytest.fixture
-def pausable(shared: FakePauseStore, transport: FakeTransport) -> PausableTransport:
-    return PausableTransport(transport, shared)
+def pausable(store: FakePauseStore, transport: FakeTransport) -> PausableTransport:
+    return PausableTransport(transport, store)
 
 
 async def is_open(pausable: PausableTransport) -> bool:
@@ -109,9 +109,9 @@ async def is_open(pausable: PausableTransport) -> bool:
 
 
 async def test_nothing_is_claimed_before_anybody_knows(
-    pausable: PausableTransport, shared: FakePauseStore
+    pausable: PausableTransport, store: FakePauseStore
 ) -> None:
-    shared.is_away = True
+    store.is_away = True
     await pausable.refresh()
 
     assert not await is_open(pausable)
@@ -181,9 +181,9 @@ async def test_whoever_waits_for_the_relay_is_not_let_through_by_it(
 
 
 async def test_other_processes_hear_of_it_and_of_its_end(
-    pausable: PausableTransport, shared: FakePauseStore, transport: FakeTransport
+    pausable: PausableTransport, store: FakePauseStore, transport: FakeTransport
 ) -> None:
-    other = PausableTransport(transport, shared)
+    other = PausableTransport(transport, store)
     async with in_background(other.run):
         await until(lambda: other.is_paused is False)
 
@@ -196,12 +196,12 @@ async def test_other_processes_hear_of_it_and_of_its_end(
 
 @pytest.mark.parametrize("pause", [PAUSE, None])
 async def test_a_store_that_goes_away_leaves_it_as_it_was(
-    pausable: PausableTransport, shared: FakePauseStore, pause: Pause | None
+    pausable: PausableTransport, store: FakePauseStore, pause: Pause | None
 ) -> None:
-    shared.pause = pause
+    store.pause = pause
     await pausable.refresh()
 
-    shared.is_away, shared.pause = True, None
+    store.is_away, store.pause = True, None
     await pausable.refresh()
 
     assert pausable.pause == pause
@@ -209,14 +209,14 @@ async def test_a_store_that_goes_away_leaves_it_as_it_was(
 
 
 async def test_a_look_that_began_before_the_pause_does_not_undo_it(
-    pausable: PausableTransport, shared: FakePauseStore
+    pausable: PausableTransport, store: FakePauseStore
 ) -> None:
-    shared.answers.clear()
+    store.answers.clear()
     looking = asyncio.ensure_future(pausable.refresh())
-    await until(lambda: shared.read_count)
+    await until(lambda: store.read_count)
 
     await pausable.pause_sending(PAUSE, within=SOON)
-    shared.answers.set()
+    store.answers.set()
     await looking
 
     assert pausable.pause == PAUSE
