@@ -1,4 +1,4 @@
-"""Build what accepts requests: each in a group that shares one write."""
+"""Builds admission: requests are written in groups."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -24,13 +24,16 @@ from gcsched.wiring import policies
 from gcsched.wiring.delivery import build_composer
 from gcsched.wiring.resources import Resources
 
-MAX_BATCH_SIZE = 1_000  # a whole batch
+MAX_BATCH_SIZE = 1_000  # the largest batch of one call fits into one write
 LINGER = timedelta(milliseconds=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admission:
-    """*group* writes the requests that *submit* takes; *recipients* what they say of employees."""
+    """The use cases of admission, and the loops behind them.
+
+    *group* writes the requests that *submit* accepts, *recipients* the user details in them.
+    """
 
     submit: Submit
     group: GroupCommit[Submission, SubmissionResult]

@@ -1,4 +1,4 @@
-"""Build what claims due jobs and carries them through."""
+"""Builds delivery: the engine, the worker pool, and the recorder."""
 
 import asyncio
 import random
@@ -36,7 +36,7 @@ from gcsched.wiring.resources import Resources
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """The engine claims, the crew sends, the recorder writes what came of it."""
+    """The engine claims jobs, the workers send them, the recorder writes their outcomes."""
 
     claims: MongoClaims
     leases: Leases
@@ -55,7 +55,7 @@ def build_delivery(
     relays: RelaySubsystem,
     nudged: asyncio.Event,
 ) -> Delivery:
-    """Build it around *relays*; whatever sets *nudged* has the engine look for due jobs."""
+    """Build delivery around *relays*; setting *nudged* makes the engine claim due jobs."""
     claims = MongoClaims(mongo=resources.mongo)
     sent_markers = SentMarkers(RedisSentMarkerStore(redis=resources.redis.keys))
     queues = DomainQueues(slots_per_domain=policies.slots_per_domain(settings), now=resources.clock)
@@ -128,7 +128,7 @@ def build_outcomes(settings: Settings, resources: Resources) -> Outcomes:
 
 
 def make_outcome_observer(metrics: Metrics, lateness: Lateness) -> Callable[[Job], None]:
-    """Give what hears of every outcome."""
+    """Return the function that counts every outcome."""
 
     def observe(job: Job) -> None:
         metrics.on_conclusion(job)
@@ -141,7 +141,7 @@ def make_outcome_observer(metrics: Metrics, lateness: Lateness) -> Callable[[Job
 def make_on_recorded(
     leases: Leases, sent_markers: SentMarkers, wake_ups: WakeUps, observe: Callable[[Job], None]
 ) -> Callable[[Conclusion], None]:
-    """Give what is to be done when the store knows what became of a claimed job."""
+    """Return the function that is called for each claimed job whose outcome is stored."""
 
     def on_recorded(conclusion: Conclusion) -> None:
         leases.release(conclusion)

@@ -1,4 +1,4 @@
-"""Build what answers about jobs, employees, addresses and the sending, and what changes them."""
+"""Builds the methods that read and change jobs, suppressions and recipients."""
 
 from gcsched.adapters.mongo.job_changes import MongoJobChanges
 from gcsched.adapters.mongo.job_reader import MongoJobList, MongoJobReader

@@ -1,4 +1,4 @@
-"""Build what lets operators see: gauges, readiness, the counts by state, the status report."""
+"""Builds monitoring: gauges, readiness, job counts, and the status report."""
 
 import platform
 from collections.abc import Callable, Mapping
@@ -23,7 +23,7 @@ from gcsched.wiring.stores import StoreMonitoring
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Monitoring:
-    """What counts jobs, and measures how long the event loop is busy with one thing."""
+    """The loops that count jobs, and that measure the lag of the event loop."""
 
     job_counts: CachedJobCounts
     loop_lag: LoopLag
@@ -37,7 +37,7 @@ def build_monitoring(
     *,
     admissions_waiting: Callable[[], int],
 ) -> Monitoring:
-    """Show what there is from now on."""
+    """Build monitoring, and register its gauges and dependencies."""
     counter = MongoJobCounter(mongo=resources.mongo)
     job_counts = CachedJobCounts(
         counter=counter, now=resources.clock, count_unreadable=counter.count_unreadable
@@ -48,7 +48,7 @@ def build_monitoring(
             relays_down=lambda: relays.failover.down,
             relays_up=partial(find_relays_up, relays.healths),
             is_paused=lambda: relays.transport.is_paused,
-            claimed_jobs=lambda: delivery.leases.held_count,
+            claimed_jobs=lambda: delivery.leases.job_count,
             admissions_waiting=admissions_waiting,
             job_counts=lambda: job_counts.latest,
         )
@@ -70,7 +70,7 @@ def make_relay_dependency(health: RelayHealth) -> Dependency:
 
 
 def find_relays_up(healths: Mapping[str, RelayHealth]) -> dict[str, bool]:
-    """Say of each relay that was tried whether it can be used."""
+    """Return for each relay that was tried whether it can be used."""
     return {name: is_up for name, each in healths.items() if (is_up := each.is_up) is not None}
 
 
@@ -81,7 +81,7 @@ def status_methods(
     stores: StoreMonitoring,
     job_counts: CachedJobCounts,
 ) -> StatusMethods:
-    """Build what tells how things are, from what this process knows already."""
+    """Build the status report, from what this process knows already."""
     service = ServiceInfo(
         version=__version__, python=platform.python_version(), start_time=resources.clock()
     )

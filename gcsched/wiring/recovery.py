@@ -1,4 +1,4 @@
-"""Build what happens by itself: the sweep, the daily run, ARQ's workers, the server's clock."""
+"""Builds what runs by itself: the sweep, the daily run, the ARQ workers, the clock check."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -22,7 +22,7 @@ from gcsched.wiring.resources import Resources
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recovery:
-    """The sweep repairs, the daily run makes due, the workers hear wake-ups."""
+    """The sweep repairs, the daily run makes jobs due, the ARQ workers receive wake-ups."""
 
     daily_run: DailyRun
     sweep: Sweep

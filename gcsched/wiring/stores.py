@@ -1,4 +1,4 @@
-"""Build the watch over the stores: whether they can be used, and who reaches them."""
+"""Builds the checks of the stores: whether they can be used, and which processes reach them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,9 +19,9 @@ from gcsched.wiring.resources import Resources
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreMonitoring:
-    """Whether the stores can be used: what asks them, and *dependencies* in a probe's words.
+    """The checks of the stores, and their results as *dependencies* of the probes.
 
-    *problems* tells what an operator has to mend.
+    *problems* returns what an operator has to repair.
     """
 
     mongodb: StoreCheck
@@ -37,7 +37,10 @@ class StoreMonitoring:
 def build_store_monitoring(
     settings: Settings, resources: Resources, recovery: Recovery, indexes: IndexKeeper
 ) -> StoreMonitoring:
-    """Watch from now on; what is begun later notes its failures with Redis."""
+    """Build the checks of MongoDB and Redis.
+
+    From this call on, failures of Redis in this process are remembered for its health.
+    """
     writes, refusals = resources.mongo.write_failures, resources.mongo.refusals
     mongodb_check = StoreCheck(name="mongodb", ping=resources.mongo.ping)
     probe = RedisProbe(redis=resources.redis.keys, arq=resources.redis.arq)
@@ -90,7 +93,7 @@ def build_redis_health(
     failures = remember_failures()
     return StoreHealth(
         name="redis",
-        # The worker before single failures: it says what they lead to.
+        # The worker comes before single failures: its problem says what they lead to.
         problem_checks=(
             lambda: redis_check.problem,
             lambda: recovery.workers.problem,

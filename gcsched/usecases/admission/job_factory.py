@@ -1,4 +1,4 @@
-"""Make the job that a request asks for."""
+"""Builds the job that a request describes."""
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -12,9 +12,10 @@ from gcsched.errors import InvalidRequest
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
-    """One caller's job on its way into the store; if it comes *late_error*, only to be found there.
+    """One caller's job on its way into the store.
 
-    The caller waits *deadline* that ``time.monotonic()``.
+    A job with a *late_error* came after its expire time: it is only looked up, not stored.
+    *deadline* is until when the caller waits, by ``time.monotonic()``.
     """
 
     job: Job
@@ -26,19 +27,21 @@ class Submission:
         return self.late_error is not None
 
     def answer(self, found: AdmissionAnswer) -> AdmissionAnswer | InvalidRequest:
-        """Answer the caller; a job that would be new and comes too late is refused."""
+        """Return the caller's answer; refuse a job that would be new and comes too late."""
         return self.late_error if self.late_error is not None and is_new_job(found) else found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobFactory:
+    """Builds jobs by the rules of one service."""
+
     context: RequestContext
     dedup: DedupRule
     message_id_domain: str
     keep_trying: timedelta
 
     def create(self, raw: MeetRequest, *, now: datetime) -> Job:
-        """Make the job of *raw*; raises InvalidRequest with all that is wrong."""
+        """Build the job of *raw*. Raises InvalidRequest with all its violations."""
         request = validate_request(raw, now=now, context=self.context)
         day = self.context.daily_plan.next_run_day(now) if request.is_daily else None
         schedule_time = self.context.schedule_time(request, now=now)
@@ -71,28 +74,33 @@ class JobFactory:
     def create_submission(
         self, raw: MeetRequest, *, now: datetime, deadline: float
     ) -> Submission | InvalidRequest:
-        """Make the submission of *raw*, also where it was to be asked for before its ``not_after``.
+        """Build the submission of *raw*, also when its ``not_after`` has passed.
 
-        Whoever repeats a call is to be told of the job it made in time.
+        A caller that repeats a call has to get the job that it made in time.
         """
         try:
             return Submission(job=self.create(raw, now=now), deadline=deadline)
         except InvalidRequest as error:
             job = self._create_before_expiry(raw, now)
-            error = error.with_traceback(None)  # it would keep the whole request
+            error = error.with_traceback(None)  # it would keep the request in memory
             return (
                 error if job is None else Submission(job=job, deadline=deadline, late_error=error)
             )
 
     def _create_before_expiry(self, raw: MeetRequest, now: datetime) -> Job | None:
+        """Build the job as if *raw* had come just before its ``not_after``; None if invalid.
+
+        The job has the dedup key that the call in time had, so it finds the job of that call.
+        """
         if not 0 < raw.not_after <= now.timestamp():
             return None
-        expire_time = datetime.fromtimestamp(raw.not_after, UTC)
+        call_time = datetime.fromtimestamp(raw.not_after, UTC)
         if raw.timestamp == 0:
+            # The last daily run before it: a job for that run was accepted before the run started.
             daily = self.context.daily_plan
-            expire_time = daily.run_time(daily.last_run_day(expire_time)) - timedelta(seconds=1)
+            call_time = daily.run_time(daily.last_run_day(call_time)) - timedelta(seconds=1)
         try:
-            return replace(self.create(raw, now=expire_time), create_time=now)
+            return replace(self.create(raw, now=call_time), create_time=now)
         except InvalidRequest:
             return None
 

@@ -1,4 +1,4 @@
-"""Change all jobs of a filter as a caller wishes: batch after batch, each job guarded."""
+"""Bulk changes: apply one command to all jobs of a filter, batch by batch, each job guarded."""
 
 import asyncio
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -25,51 +25,52 @@ from gcsched.usecases.ports import (
 )
 from gcsched.usecases.wakeups import WakeUps
 
-BATCH_SIZE = 500
+BATCH_SIZE = 500  # jobs in one write
 AFTER_FAILURE_SECONDS = 0.5
 MAX_COUNTED = 1_000_000_000
-MAX_CLOCK_SKEW = timedelta(seconds=2)
+MAX_CLOCK_SKEW = timedelta(seconds=2)  # between the clocks of two processes
+BULK_EVENTS = {Cancel: "jobs cancelled", Retry: "jobs retried"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BulkChange:
-    """Which jobs are to be changed, and how; or only to be counted."""
+    """A command for all jobs of a filter; with *is_dry_run* they are only counted."""
 
     filter: JobFilter
     command: Cancel | Retry
     is_dry_run: bool = False
 
     def is_countable(self, listing: JobListQuery) -> bool:
-        """Return whether all that *listing* holds would be changed, so that nobody need look at it.
+        """Return whether every job of *listing* would be changed: the store just counts them.
 
-        Not what is being sent: of some of it the body has begun.
+        Jobs in SENDING are excluded: those whose body has begun cannot be cancelled.
         """
         is_waiting = listing.filter.state not in {None, State.SENDING}
         return self.is_dry_run and is_waiting and isinstance(self.command, Cancel)
 
     @property
     def is_by_create_time(self) -> bool:
-        """Return whether one list in the order of creation holds them all."""
+        """Return whether one list, in order of creation, holds all the jobs."""
         return bool(self.filter.empid or self.filter.email or self.filter.request_id)
 
     @property
     def may_return_to_waiting(self) -> bool:
-        """Return whether a job may leave SENDING for a list that was read before that one."""
+        """Return whether a job may leave SENDING for a list that was read before."""
         return not (self.is_by_create_time or self.filter.state) and isinstance(
             self.command, Cancel
         )
 
     @property
     def states(self) -> Sequence[State]:
-        """Return the states of what it may hold, in the order in which most jobs pass them.
+        """Return the states to change, in the order in which most jobs pass through them.
 
-        A job that is claimed during the walk is found in a later list then. One that goes back
-        is found where the waiting ones are read once more, after the last pass.
+        So a job that is claimed during the pass is found in a later list. A job that is given back
+        is found when the lists of waiting jobs are read once more, after the last pass.
         """
         return WITHDRAWABLE if isinstance(self.command, Cancel) else RETRYABLE
 
     def listings(self) -> Iterator[JobListQuery]:
-        """Give the lists that hold them all, each served by an index."""
+        """Yield the lists that hold all the jobs, each of which an index serves."""
         job_filter = self.filter
         if self.is_by_create_time:
             yield JobListQuery(filter=job_filter, order=JobOrder.CREATE_TIME_ASC)
@@ -83,10 +84,11 @@ class BulkChange:
 
 @dataclass(slots=True, kw_only=True)
 class BulkChangeProgress:
-    """How far a walk is. *left_count* counts what its latest pass changed or lost to others.
+    """The progress of a bulk change.
 
-    *unconfirmed* are jobs as they were to become by writes that failed: some may have become so.
-    *unchangeable* are those that no write can change, with the *problem* of the latest.
+    *left_count* is how many jobs the latest pass changed or lost to other writers. *unconfirmed*
+    are jobs as failed writes were to leave them: some of those writes may have taken effect.
+    *unchangeable* are jobs that no write can change, with the *problem* of the latest of them.
     """
 
     start_time: datetime
@@ -98,17 +100,16 @@ class BulkChangeProgress:
     problem: str = ""
 
     def confirm(self, ids: Collection[str]) -> None:
-        """Forget what failed for *ids* before: it was not made, as their change was made now."""
+        """Remove *ids* from the unconfirmed jobs: as they changed now, the failed write did not."""
         self.unconfirmed = [job for job in self.unconfirmed if job.id not in ids]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApplyBulkChange:
-    """Walk through a lot, again and again, until a pass finds nothing to change and loses nothing.
+    """Passes over all jobs of a bulk change until a pass finds nothing to change and loses no race.
 
-    That pass reads the *majority_list* list, which holds what a majority has: an OK is no belief of a
-    node that has lost its majority. To call again is harmless: what is changed already is not of
-    the lot any more.
+    The last pass reads *majority_list*, with read concern majority: success must not rest on a node
+    that has lost its majority. Calling again is harmless: changed jobs do not match any more.
     """
 
     job_list: JobList
@@ -120,11 +121,11 @@ class ApplyBulkChange:
     check_admission: AdmissionCheck = admit_always
 
     async def apply(self, change: BulkChange, *, within: timedelta) -> int:
-        """Change or count a lot within the time the caller has; give how many jobs it was.
+        """Change or count the jobs within the time of the caller; return how many jobs it was.
 
-        A store that is away is waited for. Raises BulkNotFinished when a part is done at the end of
-        that time, StoreUnavailable when nothing is, and StoreRefused when all is done but of jobs
-        that cannot be changed.
+        While the store is away it is retried. When the time is over it raises BulkNotFinished if
+        some jobs were changed, or StoreUnavailable if none was. Raises StoreRefused when all jobs
+        are changed except those that cannot be.
         """
         progress = BulkChangeProgress(start_time=self.now())
         try:
@@ -136,8 +137,8 @@ class ApplyBulkChange:
             raise BulkNotFinished(progress.changed, is_changing=not change.is_dry_run) from error
         finally:
             if progress.changed and not change.is_dry_run:
-                name, count = type(change.command).__name__.lower(), progress.changed
-                structlog.get_logger().info("jobs steered", wish=name, count=count)
+                event = BULK_EVENTS[type(change.command)]
+                structlog.get_logger().info(event, count=progress.changed)
         if progress.unchangeable:
             raise make_unchangeable_error(
                 [*progress.unchangeable], progress.problem, changed=progress.changed
@@ -153,7 +154,7 @@ class ApplyBulkChange:
             except StoreUnavailable as error:
                 progress.last_failure = error
                 if change.is_dry_run:
-                    progress.changed = 0  # all are counted anew
+                    progress.changed = 0  # the next try counts from the start
                 await asyncio.sleep(AFTER_FAILURE_SECONDS)
 
     async def _run_passes(self, change: BulkChange, progress: BulkChangeProgress) -> None:
@@ -200,7 +201,7 @@ class ApplyBulkChange:
     ) -> None:
         now = truncate_to_millisecond(self.now())
         if isinstance(change.command, Retry):
-            # What has been opened here and ended again meanwhile would go round and round.
+            # A job that was retried here and has failed again would be retried forever.
             jobs = [job for job in jobs if job.state_time < progress.start_time]
         jobs = [job for job in jobs if job.id not in progress.unchangeable]
         pairs = list(
@@ -209,13 +210,13 @@ class ApplyBulkChange:
         if change.is_dry_run or not pairs:
             progress.changed += len(pairs)
             return
-        if isinstance(change.command, Retry):  # they take their dedup keys again
+        if isinstance(change.command, Retry):  # a retried job takes its dedup key again
             await self.check_admission()
         changed, lost = await self._write(pairs, progress)
         progress.changed += changed
         if changed == len(pairs):
             progress.confirm({seen.id for seen, _ in pairs})
-        # What came after the call may come for ever. Another process's clock may be a bit ahead.
+        # Jobs created after the call do not keep it going: there may always be new ones.
         if any(seen.create_time <= progress.start_time + MAX_CLOCK_SKEW for seen, _ in pairs):
             progress.left_count += changed + lost
         if changed and isinstance(change.command, Retry):
@@ -235,7 +236,7 @@ class ApplyBulkChange:
             return error.changed, error.lost
 
     async def _count_unconfirmed(self, change: BulkChange, progress: BulkChangeProgress) -> None:
-        """Count what was changed by writes that failed, each job once."""
+        """Count the jobs that failed writes did change, each job once."""
         while unconfirmed := progress.unconfirmed[:BATCH_SIZE]:
             found = {
                 job.id: job for job in await self.store.find_committed({j.id for j in unconfirmed})
@@ -260,7 +261,7 @@ def plan_changes(
     *,
     now: datetime,
 ) -> Iterator[JobUpdate]:
-    """Give those of *jobs* that can be changed, with what they become."""
+    """Yield those of *jobs* that can be changed, each with what it becomes."""
     for job in jobs:
         if is_satisfied(command, job, now=now):
             continue

@@ -1,4 +1,4 @@
-"""Look after the indexes: make again what is missing, and take no requests without a unique one."""
+"""Keeps the indexes: rebuilds missing ones, and closes admission while a unique one is missing."""
 
 import asyncio
 import time
@@ -13,9 +13,9 @@ from gcsched.errors import AdmissionClosed, StoreRefused, StoreUnavailable
 from gcsched.usecases.loops import sleep_unless, waking
 from gcsched.usecases.ports import Indexes, IndexFault, IndexProblem
 
-EVERY = timedelta(seconds=2)  # well within a sweep
-MIN_PAUSE_SECONDS = 0.5  # between looks: each statement that fails for an index asks for one
-FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 2.0, 30.0  # each try reads the whole collection
+EVERY = timedelta(seconds=2)  # much shorter than the interval of sweeps
+MIN_PAUSE_SECONDS = 0.5  # between checks: each statement that lacks an index nudges
+FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 2.0, 30.0  # each build reads the whole collection
 
 Key = tuple[str, str]
 
@@ -25,10 +25,11 @@ REPAIRABLE = frozenset({IndexFault.MISSING, IndexFault.HIDDEN, IndexFault.DUPLIC
 
 @dataclass(kw_only=True, eq=False)
 class IndexKeeper:
-    """Look every two seconds, in each process; a nudge has it look at once, or half a second later.
+    """Checks the indexes every two seconds, in each process; a nudge brings the next check forward.
 
-    An index that is missing is made beside the looking, however long that takes: others make the
-    same one at the same time without harm. What another program has put in its place stays.
+    A missing index is built in a task of its own, however long that takes; several processes may
+    build the same index without harm. An index with another definition, made by another program,
+    stays.
     """
 
     indexes: Indexes
@@ -42,16 +43,16 @@ class IndexKeeper:
 
     @property
     def problems(self) -> Sequence[str]:
-        """What is wrong, one sentence for each index."""
+        """The problems, one sentence for each index."""
         return [str(problem) for problem in self._problems.values()]
 
     @property
     def problem(self) -> str | None:
-        """What is wrong, as one text; None: nothing."""
+        """The problems as one text, or None."""
         return "; ".join(self.problems) or None
 
     async def check_admission(self) -> None:
-        """Return where keys are unique; raises AdmissionClosed where they are not."""
+        """Raise AdmissionClosed while a unique index is missing; wait for the first check."""
         await self._checked.wait()
         for problem in self._problems.values():
             if problem.is_unique:
@@ -76,14 +77,17 @@ class IndexKeeper:
             await asyncio.wait(builds, timeout=1)
 
     async def check(self) -> None:
-        """Learn what is wrong now, and begin to mend it."""
+        """Find out what is wrong now, and start repairing it."""
         try:
             seen = await self.indexes.check()
         except StoreUnavailable as error:
             if error.for_log != self._last_failure:
                 self._last_failure = error.for_log
-                structlog.get_logger().warning("indexes not looked at", error=self._last_failure)
-            if isinstance(error, StoreRefused):  # what cannot be known is no reason to take nothing
+                structlog.get_logger().warning(
+                    "index check failed, retrying", error=self._last_failure
+                )
+            # A server that refuses the check still accepts jobs: admission need not stay closed.
+            if isinstance(error, StoreRefused):
                 self._checked.set()
             return
         self._last_failure = ""
@@ -92,7 +96,7 @@ class IndexKeeper:
             self._repair(problem)
 
     def _restore_reason(self, seen: IndexProblem) -> IndexProblem:
-        """Return *seen* with what an earlier try to mend it has found out."""
+        """Return *seen* with the reason that an earlier attempt to repair it found."""
         before = self._problems.get(seen.key)
         if before is None or not before.reason:
             return seen
@@ -104,9 +108,9 @@ class IndexKeeper:
         log = structlog.get_logger()
         for key, problem in problems.items():
             if problem != self._problems.get(key):
-                log.error("index not whole", index=problem.name, problem=str(problem))
+                log.error("index missing or changed", index=problem.name, problem=str(problem))
         for key in self._problems.keys() - problems.keys():
-            log.warning("index whole again", collection=key[0], index=key[1])
+            log.warning("index restored", collection=key[0], index=key[1])
             self._pauses.pop(key, None)
         self._problems = dict(problems)
         self._checked.set()
@@ -121,7 +125,7 @@ class IndexKeeper:
         task.add_done_callback(lambda _: self._builds.pop(key, None))
 
     async def _build(self, problem: IndexProblem) -> None:
-        with suppress(StoreUnavailable):  # told by `store refused`; built there meanwhile, or not
+        with suppress(StoreUnavailable):  # logged by the adapter; the next check sees the result
             remaining = await self.indexes.create(problem)
             if remaining is not None:
                 self._update({**self._problems, problem.key: remaining})

@@ -1,4 +1,4 @@
-"""Say what is wrong with one relay, in the same words to its health and to the log."""
+"""Reports what is wrong with one relay, in the same words to its health and to the log."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,14 +14,14 @@ OnObservation = Callable[[RelayObservation], None]
 
 
 def ignore_observation(_: RelayObservation) -> None:
-    """Be the *on_observation* of a relay whose health is not kept."""
+    """Do nothing: the *on_observation* of a relay whose health is not kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BreakerStatus:
-    """Whether mails are held back from a relay after what was heard, and whether since that only.
+    """The state of a breaker after a result: *is_new* is whether this result has opened it.
 
-    *is_held* is whether it refuses one recipient after the other.
+    *is_held* is whether the relay refuses one recipient after the other.
     """
 
     is_down: bool
@@ -31,9 +31,10 @@ class BreakerStatus:
 
 @dataclass(kw_only=True, eq=False)
 class RelayProblemReporter:
-    """Tells *on_observation* of every mail and check, and the log when mails begin to be held back.
+    """Passes every result to *on_observation*, and logs when mails begin to be held back.
 
-    *password_variable* says where the password comes from, *while_down* what happens while the relay is down.
+    *password_variable* names the environment variable of the password, *while_down* says what
+    happens while the relay is down.
     """
 
     relay: str
@@ -41,7 +42,7 @@ class RelayProblemReporter:
     while_down: str
     on_observation: OnObservation = ignore_observation
     needs_mail: bool = field(default=False, init=False)
-    """Whether no check disproves what is wrong: mails were refused or left unanswered."""
+    """Whether only a mail can show a recovery: mails were refused or got no reply."""
 
     def report_mail_failure(
         self,
@@ -49,15 +50,15 @@ class RelayProblemReporter:
         personal_texts: PersonalTexts | None,
         status: BreakerStatus,
     ) -> None:
-        """Tell what a mail met; *personal_texts* None: it was no single mail's."""
+        """Report the failure of a mail; *personal_texts* is None if several mails met it."""
         if status.is_held or personal_texts is None or not is_session_failure(failure):
             self.needs_mail = True
         self._report_failure(failure, personal_texts, status)
 
     def report_check_failure(self, failure: Answered | Broken, status: BreakerStatus) -> None:
-        """Tell why a check failed; it may have been the one that opened the breaker."""
+        """Report the failure of a check; it may be the one that opened the breaker."""
         if status.is_new:
-            self.needs_mail = False  # mails are held back because no session stands
+            self.needs_mail = False  # mails are held back because no session can be opened
         self._report_failure(failure, None, status, is_check=True)
 
     def report_mail_success(self) -> None:
@@ -65,7 +66,7 @@ class RelayProblemReporter:
         self.on_observation(RelayObservation())
 
     def report_answer(self) -> None:
-        """Tell that the relay answers; what other mails met is as it was."""
+        """Report that the relay replies; the error that other mails met stays."""
         self.on_observation(RelayObservation(clears_error=False))
 
     def report_check_success(self, *, is_down: bool) -> None:
@@ -88,7 +89,7 @@ class RelayProblemReporter:
         advice = self._advice_on(failure, is_held=status.is_held)
         self.on_observation(
             RelayObservation(
-                # That mails are held back is what its state says.
+                # The default advice says that mails are held back, as the state does.
                 error=error if advice == DEFAULT_ADVICE else f"{error}; {advice}",
                 is_check=is_check,
                 is_login_refused=is_login_refused(failure),

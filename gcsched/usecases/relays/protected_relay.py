@@ -1,4 +1,4 @@
-"""One relay, spared by a breaker and by a pace: says whether it may be tried, learns from it."""
+"""One relay behind a circuit breaker and a rate limiter, which learn from each mail."""
 
 import asyncio
 import math
@@ -49,12 +49,12 @@ OTHER_DOMAIN_FIRST = Withheld(
 class ProtectedRelay:
     """A Mailer that logs one event when its breaker opens and one when it closes.
 
-    It opens after five troubles in a row, and when the relay refuses one recipient after the other:
-    then it is *held*, and closes with the next mail that the relay accepts.
+    The breaker opens after five failures in a row, and when the relay refuses one recipient after
+    the other: then the relay is *held*, and the breaker closes with the next mail that it accepts.
 
-    *password_variable* says where its password comes from, *while_down* what happens while it is down: for the
-    operator who reads that event. *clock* is monotonic. All relays of a process share *last_acceptance*.
-    *on_observation* is told what each mail and each check said about the relay.
+    *password_variable* and *while_down* are for the operator who reads the event: where the
+    password comes from, and what happens meanwhile. *clock* is monotonic. All relays of a process
+    share *last_acceptance*. *on_observation* gets what each mail and each check has shown.
     """
 
     mailer: Mailer
@@ -100,38 +100,38 @@ class ProtectedRelay:
 
     @property
     def rate(self) -> float:
-        """Return how many mails a second the operator allows; 0: no limit."""
+        """The number of mails per second that the operator allows; 0: no limit."""
         return self.rate_limiter.per_second
 
     @property
     def effective_rate(self) -> float:
-        """Return how many mails a second are aimed at now; 0: no limit."""
+        """The number of mails per second that are aimed at now; 0: no limit."""
         return self.rate_limiter.effective_per_second
 
     def seconds_until_try(self) -> float:
-        """Give how long to leave it alone; endless while a probe is under way."""
+        """Return how long not to use the relay; infinite while a probe is under way."""
         return math.inf if self._is_probing else self._breaker.seconds_until_try(self.clock())
 
     def seconds_until_next(self) -> float:
-        """Return how long to wait until its rate allows another mail."""
+        """Return how long to wait until the rate limit allows another mail."""
         return self.rate_limiter.seconds_until_next()
 
     async def reserve(self, max_seconds: int) -> int:
-        """Take *max_seconds* mails of its rate, or as many as it allows now; return how many."""
+        """Reserve *most* mails of the rate limit, or as many as it allows now; return how many."""
         return await self.rate_limiter.reserve(max_seconds)
 
     async def refund(self, next_breaker: int) -> None:
-        """Undo the reservation of *next_breaker* mails."""
+        """Undo the reservation of *count* mails."""
         await self.rate_limiter.refund(next_breaker)
 
     async def send(
         self, mail: Mail, begin: Begin, *, has_other: HasOther | None = None
     ) -> Transmission:
-        """Try it; while it is down, this mail is the probe.
+        """Send *mail*; while the relay is down, this mail is the probe.
 
-        *has_other* says whether another relay could take the mail: then a silent one is not waited
-        for as long as RFC 5321 section 4.5.3.2 allows, but broken off before the body. None: there
-        is no other relay, and nobody watches for silence.
+        *has_other* returns whether another relay could take the mail. If it could, a silent relay
+        does not get the time that RFC 5321 section 4.5.3.2 allows: the mail is given up before its
+        body. None: there is no other relay, and silence is not watched for.
         """
         if self.rate_limiter.is_full:
             return RATE_LIMITED
@@ -176,7 +176,7 @@ class ProtectedRelay:
         return permit
 
     async def _begin_in_slot(self, begin: Begin) -> Permit | None:
-        # The slot comes last: whatever took long before it would bunch the mails up.
+        # The slot comes last: mails that were delayed after it would leave at the same time.
         permit = await begin()
         return permit if permit is not None and await self.rate_limiter.wait_for_slot() else None
 
@@ -194,7 +194,7 @@ class ProtectedRelay:
         before = self._breaker
         self._breaker = before.opened(self.clock(), chance=self.chance())
         self.mailer.close_idle()
-        # It may be silent in the middle of a mail only: no check disproves that.
+        # It may be silent in the middle of a mail only, which a check would not show.
         self._problem_reporter.report_mail_failure(
             Broken(Stage.CONNECT, reason), None, self._breaker_status(before)
         )
@@ -211,15 +211,15 @@ class ProtectedRelay:
         return transmission
 
     def record_check(self, result: CheckResult) -> None:
-        """Count a failed check as one trouble; close the breaker if a session stands again.
+        """Count a failed check as one failure; close the breaker if a session can be opened again.
 
-        Not if mails were refused or left unanswered: they would be again. While the breaker is
-        open a failed check changes nothing, so the probes that carry mails are not put off.
+        The breaker stays open if mails were refused or got no reply: they would again. While it is
+        open, a failed check changes nothing, so probes are not delayed.
         """
         before, failure = self._breaker, result.failure
         if failure is not None:
             if not before.is_open:
-                # A login that was refused once is refused again: it is not tried five times.
+                # A refused login is refused again: the breaker opens without four more tries.
                 next_breaker = before.opened if is_login_refused(failure) else before.failed
                 self._breaker = next_breaker(self.clock(), chance=self.chance())
             self._problem_reporter.report_check_failure(failure, self._breaker_status(before))
@@ -229,7 +229,7 @@ class ProtectedRelay:
         self._problem_reporter.report_check_success(is_down=self.is_down)
 
     def _hold(self, mail: Mail, transmission: Transmission) -> None:
-        """Keep the mails back, whatever this one came to: it was not accepted."""
+        """Hold back mails after any result of this one, as it was not accepted."""
         before, now, chance = self._breaker, self.clock(), self.chance()
         if not before.is_open:
             self._breaker = before.opened(now, chance=chance, failed_probes=0)
@@ -264,7 +264,7 @@ class ProtectedRelay:
         if self.is_down or is_accepted(transmission):
             self._refused_recipients = RefusedRecipients()
         if self._refused_recipients:
-            # It refuses mails for a reason of ours, and has accepted none since: that stands.
+            # It refused mails for a reason on our side and has accepted none since then.
             self._problem_reporter.report_answer()
             return
         self._close()

@@ -98,7 +98,7 @@ async def test_what_another_program_put_in_the_place_of_an_index_is_told_and_sta
 
     assert (read_definition(raw, "jobs", name) or {})["key"] == {"other": 1}
     assert care.problem is not None
-    assert f"index {name} of jobs is not ours" in care.problem
+    assert f"index {name} of jobs has another definition" in care.problem
     if name == "dedup_key":
         with pytest.raises(AdmissionClosed, match="drop it"):
             await care.check_admission()

@@ -97,7 +97,7 @@ async def test_when_nobody_can_say_who_is_blocked_the_batch_is_given_back(store:
             await engine.claim_due()
         await until(lambda: len(store.concluded) == 2)
 
-        assert engine.leases.held_count == 0
+        assert engine.leases.job_count == 0
     assert {job.state for job in store.concluded.values()} == {State.SCHEDULED}
     assert mailer.recipients == []
 

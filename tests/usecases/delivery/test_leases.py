@@ -55,7 +55,7 @@ def test_room_is_what_is_not_held(claims: FakeClaims) -> None:
     leases.add(a_claimed_batch(3, claim="claim-2"))
     leases.release(a_conclusion(claim="claim-1"))
 
-    assert (leases.held_count, leases.room) == (6, 4)
+    assert (leases.job_count, leases.room) == (6, 4)
 
 
 async def test_what_is_parked_takes_no_room(claims: FakeClaims) -> None:
@@ -63,7 +63,7 @@ async def test_what_is_parked_takes_no_room(claims: FakeClaims) -> None:
     leases = Leases(claims, capacity=10, exempt_count=lambda: waiting)
     leases.add(a_claimed_batch(9))
 
-    assert (leases.held_count, leases.room) == (9, 8)
+    assert (leases.job_count, leases.room) == (9, 8)
     await leases.wait_for_room()
 
 
