@@ -50,7 +50,9 @@ COMMANDS: dict[str, tuple[JobCommand, set[str]]] = {
 
 @pytest.mark.parametrize("state", State)
 @pytest.mark.parametrize("name", COMMANDS)
-def test_a_command_applies_in_the_states_of_the_contract_and_no_other(name: str, state: State) -> None:
+def test_a_command_applies_in_the_states_of_the_contract_and_no_other(
+    name: str, state: State
+) -> None:
     command, states = COMMANDS[name]
     job = a_job(state=state, state_time=NOW)
     if state in states:

@@ -169,9 +169,7 @@ def check_files(files: dict[str, str]) -> None:
         if option in files and (problem := find_ca_problem(files[option])):
             raise make_url_error(f"its option {name} {problem}")
     pair = files.get("tlscertificatekeyfile")
-    if pair is not None and (
-        problem := find_key_problem(pair, None, files.get(KEY_UNLOCK_OPTION))
-    ):
+    if pair is not None and (problem := find_key_problem(pair, None, files.get(KEY_UNLOCK_OPTION))):
         raise make_url_error(f"its option tlsCertificateKeyFile {problem}")
 
 

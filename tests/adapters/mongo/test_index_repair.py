@@ -98,7 +98,7 @@ async def test_a_foreign_index_with_the_name_of_ours_is_reported_and_kept(
 
     assert (read_definition(raw, "jobs", name) or {})["key"] == {"other": 1}
     assert keeper.problem is not None
-    assert f"index {name} of jobs is not ours" in keeper.problem
+    assert f"index {name} of jobs has another definition" in keeper.problem
     if name == "dedup_key":
         with pytest.raises(AdmissionClosed, match="drop it"):
             await keeper.check_admission()
