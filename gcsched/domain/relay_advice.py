@@ -90,7 +90,7 @@ TABLE = (
         "correct {P}HOST, or this machine's DNS",
         CONNECT,
         Broken,
-        said.compile_phrases("cannot be resolved", "is no host name"),
+        said.compile_phrases("cannot be resolved", "is not a host name"),
     ),
     AdviceRow(
         "nothing listens there: correct {P}HOST and {P}PORT, or start the relay",

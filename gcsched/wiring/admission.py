@@ -61,7 +61,7 @@ def build_admission(
 
 def build_job_factory(settings: Settings, templates: TemplateSet) -> JobFactory:
     offer = RequestContext(
-        templates=templates.required_variables,
+        templates=templates.variables_by_template,
         reserved_names=RESERVED_NAMES,
         daily_plan=policies.daily_plan(settings),
         address_rules=settings.internal_domains,

@@ -22,7 +22,7 @@ def build_template_preview(
 ) -> PreviewTemplate:
     """Return what previews *templates*; ``due`` is shown in *zone*."""
     offer = RequestContext(
-        templates=templates.required_variables,
+        templates=templates.variables_by_template,
         reserved_names=RESERVED_NAMES,
         daily_plan=DailyPlan(at=time(10), zone=zone),
         address_rules=AddressRules.ANY,  # which may be written to, only a service knows
