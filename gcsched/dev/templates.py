@@ -40,7 +40,7 @@ class ReloadingTemplates:
         return self._current.list_info()
 
     @property
-    def required_variables(self) -> Mapping[str, Names]:
+    def variables_by_template(self) -> Mapping[str, Names]:
         """Return what each needs, as it is whenever this mapping is asked."""
         return CurrentNeeds(self)
 

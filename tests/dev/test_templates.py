@@ -81,7 +81,7 @@ def test_a_broken_edit_keeps_the_last_good_ones_and_is_said_once_with_file_and_l
         "  template note.html, line 1",
         "  template doc.html, line 2",
     ]
-    assert (render_html(templates), set(templates.required_variables)) == ("first Zoë", {"doc"})
+    assert (render_html(templates), set(templates.variables_by_template)) == ("first Zoë", {"doc"})
 
 
 def test_after_a_broken_edit_the_next_good_one_counts(
@@ -97,7 +97,7 @@ def test_after_a_broken_edit_the_next_good_one_counts(
 def test_templates_come_and_go_and_what_they_need_with_them(
     templates: ReloadingTemplates, tmp_path: Path, said: list[str]
 ) -> None:
-    needs = templates.required_variables  # as the service keeps it
+    needs = templates.variables_by_template  # as the service keeps it
     (tmp_path / "note.html").write_text("{{ room }}")
     poll_twice(templates)
     with_note = ({name: set(each) for name, each in needs.items()}, templates.list_info())

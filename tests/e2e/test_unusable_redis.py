@@ -100,7 +100,7 @@ async def test_marks_that_fail_count_although_the_probe_succeeds(
             await until(lambda: has_status("degraded", look))
 
             told = await redis_status(look)
-            assert told.startswith("failed while noting accepted mails: ")
+            assert told.startswith("failed while marking accepted mails: ")
             assert "give its user the keys" in told
 
 
