@@ -1,6 +1,6 @@
-"""What a command is: a name, a line of help, its arguments, and a function that runs it.
+"""A command: a name, a line of help, its arguments, and the function that runs it.
 
-A module of a command imports what it runs inside that function, so that `--help` stays fast.
+Modules of commands import what they need inside that function, so that `--help` stays fast.
 """
 
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
@@ -16,7 +16,7 @@ def add_no_arguments(_: ArgumentParser) -> None:
 
 
 def add_exit_codes(parser: ArgumentParser) -> None:
-    """Let the help of every command end with the one table."""
+    """Append the table of exit codes to the help of *parser*."""
     notes = f"{parser.epilog}\n\n" if parser.epilog else ""
     parser.epilog = f"{notes}{EXIT_CODES_HELP}"
     parser.formatter_class = RawDescriptionHelpFormatter
@@ -24,7 +24,7 @@ def add_exit_codes(parser: ArgumentParser) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """Something to run; *run* returns the exit code."""
+    """A command; *run* returns the exit code."""
 
     name: str
     help: str
@@ -39,7 +39,7 @@ class Command:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandGroup:
-    """Commands under one name, as in `gcsched job list`."""
+    """A group of commands under one name, as in `gcsched job list`."""
 
     name: str
     help: str
@@ -50,7 +50,7 @@ class CommandGroup:
         parser.commands = [command.name for command in self.commands]
         choices = parser.add_subparsers(
             title="commands",
-            description=f"`{parser.prog} help COMMAND` shows what a command takes.",
+            description=f"`{parser.prog} help COMMAND` lists the options of a command.",
             metavar="COMMAND",
             required=True,
         )

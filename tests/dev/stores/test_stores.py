@@ -19,7 +19,7 @@ from redis import AuthenticationError, Redis
 from gcsched.dev.stores.children import ChildProcess
 from gcsched.dev.stores.mongod import Mongod, MongodOptions, Tls, run_mongod
 from gcsched.dev.stores.replica_set import Login
-from gcsched.dev.stores.stores import embedded_stores, lock_folder
+from gcsched.dev.stores.stores import run_embedded_stores, lock_folder
 from gcsched.dev.stores.valkey import ValkeyOptions, run_valkey
 from gcsched.errors import EmbeddedStoreProblem
 from tests.support.stores import own_mongod
@@ -29,10 +29,10 @@ linux_only = pytest.mark.skipif(sys.platform != "linux", reason="Linux alone pro
 
 PARENT = """
 import asyncio, pathlib, sys
-from gcsched.dev.stores.stores import embedded_stores
+from gcsched.dev.stores.stores import run_embedded_stores
 
 async def main():
-    async with embedded_stores(pathlib.Path(sys.argv[1])) as stores:
+    async with run_embedded_stores(pathlib.Path(sys.argv[1])) as stores:
         print(stores.mongod.pid, stores.valkey.pid, flush=True)
         await asyncio.Event().wait()
 
@@ -72,13 +72,13 @@ def is_free(folder: Path) -> bool:
 
 
 async def test_a_restart_on_other_ports_keeps_what_was_written(tmp_path: Path) -> None:
-    async with embedded_stores(tmp_path) as stores:
+    async with run_embedded_stores(tmp_path) as stores:
         first = stores.mongod.port
         write_note(stores.mongod.uri)
         with Redis.from_url(stores.valkey.url) as redis:
             redis.set("note", "kept")
 
-    async with embedded_stores(tmp_path) as stores:
+    async with run_embedded_stores(tmp_path) as stores:
         with Redis.from_url(stores.valkey.url) as redis:
             assert redis.get("note") == b"kept"
         assert stores.mongod.port != first
@@ -88,7 +88,7 @@ async def test_a_restart_on_other_ports_keeps_what_was_written(tmp_path: Path) -
 async def test_a_second_start_on_the_same_folder_is_refused(tmp_path: Path) -> None:
     sentence = f"another gcsched dev uses {tmp_path}; stop it or give --data another folder"
     with lock_folder(tmp_path), pytest.raises(EmbeddedStoreProblem, match=sentence):
-        async with embedded_stores(tmp_path):
+        async with run_embedded_stores(tmp_path):
             pass
 
 
