@@ -18,7 +18,7 @@ class NotInstalled(CommandFailed):
 
     def __init__(self, command: str, extra: str, missing: str) -> None:
         super().__init__(
-            f"{command} needs the module {missing}, which is not installed:"
+            f"{command} cannot run: the module {missing} is not installed;"
             f" run `pip install 'gcsched[{extra}]'`"
         )
 

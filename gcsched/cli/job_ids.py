@@ -69,7 +69,7 @@ def ambiguous_id_error(given: str, found: "Sequence[task_pb2.Job]") -> WrongUsag
     more = ["  and more"] if len(found) > MAX_CANDIDATES else []
     ids = ",".join(job.job_id for job in found[:MAX_CANDIDATES])
     return WrongUsage(
-        f"ambiguous job id {given!r}: write more of it; it matches",
+        f"ambiguous job id {given!r}: several jobs match, write more of it",
         advice=[*rows, *more],
         metadata={"job_ids": ids, **({"more": "true"} if more else {})},
     )

@@ -94,7 +94,10 @@ def add_port_to_address(address: str, text: str) -> str:
     if not colon:
         return f"{address}:{DEFAULT_PORT}"
     if not (port.isascii() and port.isdecimal() and 0 < int(port) < 2**16):
-        raise ArgumentTypeError(f"invalid port in {text!r}: write host:port, e.g. {DEFAULT_TARGET}")
+        raise ArgumentTypeError(
+            f"invalid address {text!r}, which has no valid port: write host:port,"
+            f" e.g. {DEFAULT_TARGET}"
+        )
     return address
 
 
