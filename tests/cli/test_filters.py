@@ -12,7 +12,7 @@ from tests.support.fake_scheduler import fake_scheduler
 
 OPTIONS = {
     "state": "--state=sent",
-    "due": "--due-time-from=1",
+    "due_time": "--due-time-from=1",
     "empid": "--empid=E1",
     "email": "--email=ada@example.org",
     "request_id": "--request-id=R1",

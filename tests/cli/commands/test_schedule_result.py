@@ -59,7 +59,7 @@ async def run_schedule(*options: str, **answers: Any) -> CommandResult:
         ("EXPIRED", "already EXPIRED: no mail is sent; "),
         (
             "SUPPRESSED",
-            "already SUPPRESSED: no mail is sent while the address is suppressed; to send it, use `g",
+            "already SUPPRESSED: no mail is sent while the address is suppressed; to send it, use",
         ),
     ],
 )
