@@ -13,7 +13,7 @@ COLUMN_GAP = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """Rows of cells, with a heading if there are *columns*; *uncut_columns* of them stay whole."""
+    """Rows of cells, with a heading if there are *columns*; *uncut_columns* cells stay whole."""
 
     rows: Sequence[Sequence[str]]
     columns: Sequence[str] = ()

@@ -44,7 +44,9 @@ COMMON_OPTION_NAMES: OptionNames = MappingProxyType(
         },
     }
 )
+# Exit code 2: the same command fails again until it is corrected.
 INVALID_CODES = {"INVALID_ARGUMENT", "OUT_OF_RANGE"}
+# Exit code 3: the same command may succeed later.
 NO_ANSWER_CODES = {"UNAVAILABLE", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "CANCELLED"}
 NOT_GRPC_ERRORS = ("Failed parsing HTTP/2", "http1.x", "Socket closed", "Connection reset by peer")
 """Parts of gRPC's error messages for a port that speaks another protocol."""
@@ -78,6 +80,7 @@ def with_client(
     """Run *act* with a client; report a failed call on stderr and return its exit code."""
 
     def run(chosen: Namespace) -> int:
+        # gRPC takes a while to import: --help and completion must not wait for it.
         from gcsched.client import CallFailed, Client
 
         chosen.target = target.choose_target(chosen.target, os.environ)
@@ -125,6 +128,7 @@ def is_no_answer(error: "CallFailed") -> bool:
 
 def is_not_grpc(error: "CallFailed") -> bool:
     """Return whether the peer speaks another protocol."""
+    # An error with a reason comes from gcsched, which speaks gRPC.
     is_of_grpc = error.code in {"UNAVAILABLE", "INTERNAL"} and not error.reason
     return is_of_grpc and any(words in str(error) for words in NOT_GRPC_ERRORS)
 
@@ -153,7 +157,7 @@ def format_call_error(error: "CallFailed", options: OptionNames = COMMON_OPTION_
 
 def find_hints(error: "CallFailed") -> list[str]:
     """Return hints where else to look when the service did not answer."""
-    if error.reason:
+    if error.reason:  # the service itself answered, and says what to do
         return []
     if is_not_grpc(error):
         return [f"{NOT_GRPC_ADVICE} {OTHER_TARGET_ADVICE}"]

@@ -19,6 +19,7 @@ def add_exit_codes(parser: ArgumentParser) -> None:
     """Append the table of exit codes to the help of *parser*."""
     notes = f"{parser.epilog}\n\n" if parser.epilog else ""
     parser.epilog = f"{notes}{EXIT_CODES_HELP}"
+    # argparse would otherwise join the lines of the table.
     parser.formatter_class = RawDescriptionHelpFormatter
 
 
@@ -34,6 +35,7 @@ class Command:
     def configure(self, parser: Parser) -> None:
         self.arguments(parser)
         add_exit_codes(parser)
+        # main calls *run*; *parser* reports unknown arguments with the usage of this command.
         parser.set_defaults(run=self.run, parser=parser)
 
 
@@ -47,6 +49,7 @@ class CommandGroup:
 
     def configure(self, parser: Parser) -> None:
         add_exit_codes(parser)
+        # For errors and `help`: argparse has no public list of them.
         parser.commands = [command.name for command in self.commands]
         choices = parser.add_subparsers(
             title="commands",

@@ -28,6 +28,7 @@ def run(chosen: Namespace) -> int:
     parser = chosen.whole
     for action in walk_actions(parser):
         if action.type is filters.parse_state:
+            # parse_state takes both cases; completion offers the one of --help.
             action.choices = [state.lower() for state in filters.STATES]
         elif action.type is parse_path:
             action.complete = shtab.DIRECTORY if action.metavar == "FOLDER" else shtab.FILE

@@ -23,6 +23,7 @@ def require_confirmation(chosen: Namespace, question: str) -> None:
     ensure_can_ask(chosen)
     if chosen.yes:
         return
+    # On standard error: standard output may be a file or JSON for a program.
     print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
         raise NotDone("nothing was changed")

@@ -30,6 +30,7 @@ def find_blockers(chosen: Namespace, *, due: datetime | None) -> DeliveryBlocker
     with make_lookup_client(chosen) as service:
         request = task_pb2.GetSuppressionRequest(email=chosen.to)
         suppression = call_or_none(service, "GetSuppression", request)
+    # A suppression that expires before the mail is due does not block it.
     if suppression is not None and due is not None and ends_before(suppression, due):
         suppression = None
     return DeliveryBlockers(suppression=suppression, pause=find_pause(chosen))

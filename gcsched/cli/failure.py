@@ -91,6 +91,7 @@ def describe_error(error: GcschedError) -> FailureReport:
             exit_code=WRONG_USAGE if is_setting else REFUSED,
             reason="WRONG_SETTINGS" if is_setting else "FAILED",
         )
+    # The message may quote arguments: they must not move the cursor of a terminal.
     sentence = replace_unprintable(str(error))
     return FailureReport(
         message=str(error) if error.metadata else "\n".join([str(error), *error.advice]),

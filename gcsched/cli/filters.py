@@ -64,7 +64,7 @@ class FilterAction(Action):
         try:
             for name, value in map(arguments.parse_pair, str(values).split()):
                 set_once(namespace, parse_field_name(name), value)
-        except ArgumentTypeError as error:
+        except ArgumentTypeError as error:  # argparse converts it in a *type*, not in an action
             raise ArgumentError(self, str(error)) from error
 
 
@@ -118,6 +118,7 @@ def ensure_supported(chosen: Namespace, *, order: str = "") -> None:
     The check is made here too, because a service that is older than request ids ignores that field
     and would apply the rest of the filter.
     """
+    # A state and its due times are one kind: the same index serves them.
     given = [name for name in FIELD_PARSERS if getattr(chosen, name) is not None]
     kinds = {"state" if name in STATE_FIELDS else name for name in given}
     if len(kinds) > 1:

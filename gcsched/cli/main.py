@@ -64,7 +64,7 @@ def execute(arguments: Sequence[str], commands: CommandGroup) -> int:
     try:
         chosen = parse_arguments(arguments, commands)
         code = int(chosen.run(chosen))
-        print(end="", flush=True)
+        print(end="", flush=True)  # at exit a failure could not be reported
     except OSError as error:
         if error.errno not in UNWRITABLE_ERRNOS:
             raise
@@ -78,6 +78,7 @@ def execute(arguments: Sequence[str], commands: CommandGroup) -> int:
 
 def parse_arguments(arguments: Sequence[str], commands: CommandGroup) -> Namespace:
     """Parse *arguments*; raise WrongUsage if they are invalid."""
+    # Not parse_args: it reports unknown arguments with the usage of the whole program.
     chosen: Namespace
     chosen, unknown = build_parser(commands).parse_known_args(join_negative_values(arguments))
     if unknown:

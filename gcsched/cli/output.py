@@ -51,6 +51,7 @@ def is_terminal() -> bool:
 
 
 def print_lines(*lines: str) -> None:
+    # A terminal that lacks a character gets a question mark, not a traceback.
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     for line in lines:
         print(line.encode(encoding, "replace").decode(encoding))

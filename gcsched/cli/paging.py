@@ -38,7 +38,7 @@ def iterate_items(
         request.page_token = page.next_page_token
         if not page.next_page_token:
             return
-        if left == 0:
+        if left == 0:  # checked after the token: the last page may end exactly at the limit
             output.print_note(
                 f"there are more than {limit}: use --limit N to show more, --limit 0 to show all"
             )

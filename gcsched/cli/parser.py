@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 from gcsched.cli.failure import WrongUsage
 
 NEGATIVE = re.compile(r"-[0-9]")
+# The messages of argparse that are replaced or extended below.
 UNKNOWN_COMMAND = re.compile(r"argument COMMAND: invalid choice: '(.*?)' \(choose from ")
 VALUE_MISSING = re.compile(r"argument (?:\S+/)?(--\S+): expected (?:one|at least one) argument")
 REQUIRED = re.compile(r"arguments are required: |one of the arguments .* is required")
@@ -65,6 +66,7 @@ class Parser(ArgumentParser):
 
     def _explain_unknown_command(self, word: str) -> str:
         known = ", ".join(self.commands)
+        # `--target host status`: argparse takes `host` for the command.
         before = self.given[: self.given.index(word)] if word in self.given else []
         if not before:
             suggested = format_suggestion(word, self.commands) or "."

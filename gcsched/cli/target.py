@@ -51,6 +51,7 @@ def choose_target(given: str | None, environ: Mapping[str, str]) -> str:
             return add_default_port(value)
         return add_default_port(own_target(environ) or DEFAULT_TARGET)
     except ArgumentTypeError as error:
+        # The error shows the value of the variable, not the loopback address made from it.
         why = str(error).replace(repr(own_target(environ)), repr(value))
         raise WrongUsage(f"{name}: {why}") from error
 
@@ -62,6 +63,7 @@ def add_default_port(text: str) -> str:
     """
     if not text or not text.isprintable() or " " in text:
         raise ArgumentTypeError(f"invalid address {text!r}: write host:port, e.g. {DEFAULT_TARGET}")
+    # First: a Unix socket may be written as unix:///path, which is not a URL.
     if PORTLESS_NAME.match(text):
         return text
     if named := GRPC_NAME.fullmatch(text):
@@ -83,6 +85,7 @@ def add_port_to_address(address: str, text: str) -> str:
     The address may be percent-encoded, as gRPC prints ``[``, and stays so.
     """
     plain = unquote(address)
+    # More than one colon and no brackets: a bare IPv6 address has no port.
     if plain.count(":") > 1 and not plain.startswith("["):
         return f"[{address}]:{DEFAULT_PORT}"
     host, bracket, rest = plain.partition("]") if plain.startswith("[") else ("", "", plain)

@@ -30,6 +30,7 @@ def parse_time(text: str, *, now: datetime) -> int:
         return int(text)
     if relative := RELATIVE.fullmatch(text):
         sign, amount, unit = relative.groups()
+        # Rounded up: a mail must not be sent early.
         return max(
             FIRST_SECOND, math.ceil(now.timestamp()) + int(sign + amount) * SECONDS_PER[unit]
         )

@@ -38,7 +38,7 @@ class Console:
         if self._next_second is not None:
             self._next_second.cancel()
             self._on_next_second()
-        self._enqueue(None)
+        self._enqueue(None)  # ends the thread; a stuck one is a daemon and is abandoned
         self._writer.join(MAX_FLUSH_SECONDS)
 
     def print_lines(self, *lines: str) -> None:

@@ -50,6 +50,7 @@ class Demo:
         self.print_lines("demo: three invitations")
         problems: list[str] = []
         try:
+            # DIRECT: a proxy in the environment does not apply to this machine.
             async with grpc.aio.insecure_channel(target, options=DIRECT) as channel:
                 await self._run(task_pb2_grpc.SchedulerStub(channel), job, run_daily)
         except* grpc.aio.AioRpcError as group:
@@ -66,6 +67,7 @@ class Demo:
         run_daily: Callable[[], Awaitable[int]],
     ) -> None:
         invitations = make_invitations(self.now())
+        # Before the first call: its mail may be caught before the reply arrives.
         self.texts.update({each.request.message: "" for each in invitations})
         async with asyncio.TaskGroup() as tasks:
             for each in invitations:

@@ -8,6 +8,7 @@ def choose_free_address(address: str, *, avoid: str) -> str:
     """Return *address*; if it is taken, or has the port of *avoid*, any free port of its host."""
     host, _, port = address.rpartition(":")
     any_port = f"{host}:0"
+    # gRPC listens there later: the port still looks free.
     if port == avoid.rpartition(":")[2]:
         return any_port
     try:

@@ -58,6 +58,7 @@ class MailCatcher:
         if not isinstance(content, bytes):
             raise TypeError("aiosmtpd decoded the mail: its decode_data must be off")
         try:
+            # In a thread: the event loop also runs the service.
             caught = await asyncio.to_thread(store_mail, self._stem(recipient), recipient, content)
         except OSError as error:
             why = error.strerror or type(error).__name__
@@ -102,6 +103,7 @@ async def run_mail_catcher(
         yield server.sockets[0].getsockname()[1]
     finally:
         server.close()
+        # close() only stops listening; open sessions would keep the loop busy.
         for protocol in connections:
             if protocol.transport is not None:
                 protocol.transport.close()

@@ -73,6 +73,7 @@ class Dev:
             self.console.print_lines(f"gcsched {__version__}: starting MongoDB and Valkey")
             try:
                 async with run_embedded_stores(self.folder) as stores:
+                    # For a forced exit, which skips the ends of all blocks.
                     self.children.extend([stores.mongod.child, stores.valkey.child])
                     with around.arm_on_failure():
                         await self._serve_on(stores, around)
@@ -103,6 +104,7 @@ class Dev:
                 http_listen=choose_free_address(DEFAULT_HTTP_LISTEN, avoid=self.grpc_listen),
             )
             settings = load_dev_settings(self.environ, endpoints)
+            # A folder with an invalid template raises here, before anything serves.
             templates = ReloadingTemplates(template_folder(settings), self.console.print_lines)
             async with (
                 app.open_resources(settings, around, templates) as resources,

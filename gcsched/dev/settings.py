@@ -63,6 +63,7 @@ def load_dev_settings(environ: Mapping[str, str], endpoints: DevEndpoints) -> Se
     ignored = find_ignored(environ)
     given = {name: value for name, value in environ.items() if name not in ignored and value}
     defaults = {**DEFAULTS, "http_listen": endpoints.http_listen}
+    # The last one wins: defaults, then the operator's settings, then what dev must set itself.
     return settings.read_settings({**to_environ(defaults), **given, **to_environ(fixed)})
 
 

@@ -17,7 +17,7 @@ from gcsched.errors import TemplateProblem
 from gcsched.usecases.loops import log_unexpected_failure
 
 POLL_INTERVAL_SECONDS = 0.2
-MAX_FILES = 1_000
+MAX_FILES = 1_000  # a wrong folder, such as a home, must not be walked completely
 
 Snapshot = Mapping[Path, tuple[int, int, int]]
 
@@ -27,6 +27,7 @@ class ReloadingTemplates:
 
     def __init__(self, folder: Path, print_lines: PrintLines) -> None:
         self.folder, self._print_lines = folder, print_lines
+        # Before the load: an edit during it is then seen as a change.
         self._seen = self._pending = take_snapshot(folder)
         self._current = Templates.load(folder)
         self._warn(self._current, known=())
@@ -123,5 +124,6 @@ def take_snapshot(folder: Path) -> Snapshot:
 
 def find_files(folder: Path) -> Iterator[Path]:
     for where, folders, files in os.walk(folder):
+        # In place, so that os.walk skips hidden folders such as .git.
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         yield from (Path(where) / name for name in sorted(files))

@@ -36,7 +36,7 @@ class Connection:
 
 
 class Link:
-    """Listens on its own port for the server on *to_port*; *owner*, if set, owns all connections."""
+    """Listens on its own port for the server on *to_port*; *owner*, if set, owns them all."""
 
     def __init__(self, to_port: int, *, owner: str = "") -> None:
         self.to_port = to_port

@@ -36,10 +36,7 @@ async def send_all(
         codes[(await call.code()).name] += 1
 
     async with AsyncExitStack() as stack, asyncio.TaskGroup() as tasks:
-        options = [
-            ("grpc.use_local_subchannel_pool", 1),
-            ("grpc.max_receive_message_length", -1),
-        ]
+        options = [("grpc.use_local_subchannel_pool", 1), ("grpc.max_receive_message_length", -1)]
         opened = [
             await stack.enter_async_context(grpc.aio.insecure_channel(target, options=options))
             for _ in range(channels)
@@ -101,11 +98,7 @@ async def large_messages(target: str) -> Codes:
 async def map_of_4_mib(target: str) -> Codes:
     """Single requests of 4 MiB with some 400,000 variables each."""
     body = a_meet(1, variables={f"{n:x}": "" for n in range(330_000)}).SerializeToString()
-    return await send_all(
-        target,
-        "ScheduleMeet",
-        [body[:MAX_MESSAGE_OCTETS] if len(body) > MAX_MESSAGE_OCTETS else body] * 12,
-    )
+    return await send_all(target, "ScheduleMeet", [body[:MAX_MESSAGE_OCTETS]] * 12)
 
 
 async def long_domains(target: str) -> Codes:
@@ -123,15 +116,9 @@ async def long_domains(target: str) -> Codes:
 async def previews(target: str) -> Codes:
     """Batches of 240 previews, each with variables of 16 KB."""
     text = {"text": "<" * 16_000}
-    bodies = [
-        batch(
-            *(
-                a_meet(n, timestamp=FAR_FUTURE, variables=text, validate_only=True)
-                for n in range(240)
-            )
-        )
-    ]
-    return await send_all(target, "BatchScheduleMeets", bodies * 20)
+    fields: dict[str, Any] = {"variables": text, "validate_only": True}
+    body = batch(*(a_meet(n, timestamp=FAR_FUTURE, **fields) for n in range(240)))
+    return await send_all(target, "BatchScheduleMeets", [body] * 20)
 
 
 async def long_texts(target: str) -> Codes:
@@ -249,13 +236,12 @@ async def slow_readers(target: str) -> Codes:
 
 async def watches(target: str) -> Codes:
     """6,000 watches of health and 1,000 conversations with reflection, over ten connections."""
+    health = "/grpc.health.v1.Health/Watch"
     reflection = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
 
     def both(each: RawConnection) -> None:
         for _ in range(6):
-            each.send(
-                each.start_call("/grpc.health.v1.Health/Watch"), frame_message(b""), end=False
-            )
+            each.send(each.start_call(health), frame_message(b""), end=False)
         each.send(each.start_call(reflection), frame_message(b"\x3a\x00"), end=False)
 
     async with open_raw_connections(target, 10) as connections:
@@ -271,9 +257,8 @@ async def invalid_calls(target: str) -> Codes:
     async with open_raw_connections(target, 4) as connections:
 
         def truncate_frame(each: RawConnection) -> None:
-            each.send(
-                each.start_call("ScheduleMeet"), frame_message(b"\n\x02ab", declared_size=100)
-            )
+            stream = each.start_call("ScheduleMeet")
+            each.send(stream, frame_message(b"\n\x02ab", declared_size=100))
 
         await write_to_all(connections, 750, truncate_frame)
         await asyncio.sleep(2)

@@ -31,13 +31,7 @@ SLOW_SHARE, SLOW_REPLY = (
     0.3,
     Trickle(0.05),
 )  # of each byte of about twenty: processes die while a body is begun
-EXPECTED_CODES = {
-    "OK",
-    "UNAVAILABLE",
-    "DEADLINE_EXCEEDED",
-    "RESOURCE_EXHAUSTED",
-    "FAILED_PRECONDITION",
-}
+EXPECTED_CODES = {*verdict.EXPECTED_CODES, "FAILED_PRECONDITION"}
 # The logs are of two versions; "delivery broke" is the event of the older ones.
 DEFECTS = ("call failed", "delivery crashed", "delivery broke", "Traceback", "job unreadable")
 MAX_REPORTED = 20

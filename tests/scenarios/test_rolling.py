@@ -28,15 +28,7 @@ def a_job(recipient: str, **fields: Any) -> dict[str, Any]:
     return {"_id": f"job of {recipient}", "email": recipient, **ordinary, **fields}
 
 
-def a_result(
-    *,
-    jobs: Mapping[str, Mapping[str, Any]] | None = None,
-    mails: tuple[str, ...] = (ANNA,),
-    results: tuple[CallResult, ...] = (),
-    log: str = "",
-    exit_code: int = 0,
-) -> ScenarioResult:
-    """Anna's mail was sent, Ben's was cancelled, and Cleo's address was suppressed."""
+def some_callers(results: tuple[CallResult, ...]) -> MixedCallers:
     callers = MixedCallers(targets=[], seed=1, per_second=1)
     callers.due |= dict.fromkeys((ANNA, BEN, CLEO), 1000)
     for recipient in callers.due:
@@ -46,6 +38,19 @@ def a_result(
         CallResult(recipient=CLEO, requested="suppress", answer="OK", at=1002.0),
         *results,
     ]
+    return callers
+
+
+def a_result(
+    *,
+    jobs: Mapping[str, Mapping[str, Any]] | None = None,
+    mails: tuple[str, ...] = (ANNA,),
+    results: tuple[CallResult, ...] = (),
+    log: str = "",
+    exit_code: int = 0,
+) -> ScenarioResult:
+    """Anna's mail was sent, Ben's was cancelled, and Cleo's address was suppressed."""
+    callers = some_callers(results)
     documents = {
         ANNA: a_job(ANNA),
         BEN: a_job(BEN, state="CANCELLED", attempt=0, attempts=[]),

@@ -42,7 +42,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(chosen: Namespace) -> int:
     start_monotonic = time.monotonic()
-    limit_malloc_arenas()
+    limit_malloc_arenas()  # before the imports below start threads
     from gcsched.dev.stores.machine import ensure_supported_system
     from gcsched.process.listening import check_can_listen
 
@@ -50,6 +50,7 @@ def run(chosen: Namespace) -> int:
     _ensure_installed()
     listen = choose_listen_address(chosen.grpc)
     with _host_process(listen) as around:
+        # Before the stores start, which takes seconds.
         check_can_listen(listen, "--grpc")
         return _run_until_stopped(chosen, listen, start_monotonic, around)
 

@@ -38,6 +38,7 @@ def run(chosen: Namespace) -> int:
 
     chosen.target = target.choose_target(chosen.target, os.environ)
     options = proxy_options(chosen.target, os.environ)
+    # The standard protocol, so that the command can check any gRPC server.
     request = health_pb2.HealthCheckRequest(service=chosen.service)
     with grpc.insecure_channel(chosen.target, options=options) as channel:
         try:

@@ -44,18 +44,20 @@ def add_bulk_cancel_arguments(parser: ArgumentParser) -> None:
 
 def make_runner(change: BulkCommand) -> RunWithClient:
     def act(service: "Client", chosen: Namespace) -> int:
+        # Neither could mean all jobs by mistake, and both contradict each other.
         if chosen.all is not filters.is_empty(chosen):
             raise WrongUsage("specify a filter or --all")
         filters.ensure_supported(chosen)
         request = build_request(chosen)
         if chosen.yes or chosen.dry_run:
             return print_change(change, chosen, service.call(change.method, request))
-        confirm.ensure_can_ask(chosen)
+        confirm.ensure_can_ask(chosen)  # before the count, which may take long
         counted = service.call(change.method, as_dry_run(request))
         if not counted.count:
             return print_change(change, chosen, counted)
         question = f"{change.verb.capitalize()} {format_job_count(counted.count)}?"
         confirm.require_confirmation(chosen, question)
+        # Jobs may have changed since the count: the reply has the number that was changed.
         return print_change(change, chosen, service.call(change.method, request))
 
     return act

@@ -63,6 +63,7 @@ def schedule_mail(service: "Client", chosen: Namespace) -> int:
     try:
         reply = send_request(service, chosen, at)
     except CallFailed as error:
+        # The service may have accepted the job: with the same second, a repetition is that job.
         if calling.is_no_answer(error):
             again = "daily" if at == times.DAILY else at
             error.add_note(f"To repeat the command without a second mail, use --at {again}.")
@@ -71,8 +72,10 @@ def schedule_mail(service: "Client", chosen: Namespace) -> int:
         return print_validation(chosen, reply)
     job = parse_reply(reply)
     due = times.format_due_time(at, now=now)
+    # A job that was accepted before may have another due time than this command.
     if job.due_time is not None and job.state != "QUEUED":
         due = schedule_view.format_utc(job.due_time)
+    # A suppression or a pause can only block a job that waits.
     is_waiting = job.state in schedule_view.WAITING
     found = find_blockers(chosen, due=job.due_time) if is_waiting else DeliveryBlockers()
     output.print_lines(

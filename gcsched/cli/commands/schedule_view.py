@@ -44,6 +44,7 @@ def describe_suppression(found: "task_pb2.Suppression", job_id: str, *, ends_now
     """Describe the suppression; *ends_now*: the job ends before it can be removed."""
     email, reason = replace_unprintable(found.email), quote(found.reason)
     until = fields.format_field(found, "expire_time")
+    # A job that waits can still be sent; one that ends now has to be retried.
     advice = (
         "to send the mail, use `gcsched suppression remove`, then `gcsched job retry"
         f" {replace_unprintable(job_id)}`"

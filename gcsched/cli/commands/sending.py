@@ -34,7 +34,7 @@ def run_daily(service: "Client", chosen: Namespace) -> int:
     confirm.ensure_can_ask(chosen)
     if not chosen.yes:
         counted = count_queued(service)
-        if not counted.count:
+        if not counted.count:  # no run: jobs that are queued from now on were not confirmed
             return print_daily_run(chosen, task_pb2.RunDailyQueueResponse())
         confirm.require_confirmation(
             chosen, f"Send {format_queue_count(counted)} of the daily queue now?"

@@ -62,7 +62,7 @@ def repeat(service: "Client", chosen: Namespace, show: Callable[[Any], None]) ->
         try:
             report = get_status(service)
         except CallFailed as error:
-            if not is_no_answer(error):
+            if not is_no_answer(error):  # a refusal would only be repeated
                 raise
             show_no_answer(error, chosen, show)
         else:

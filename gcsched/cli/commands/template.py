@@ -42,30 +42,13 @@ def list_templates(service: "Client", chosen: Namespace) -> int:
 
 def add_preview_arguments(parser: ArgumentParser) -> None:
     add = parser.add_argument
-    add("name", type=arguments.parse_text, metavar="NAME", help="a name from `template list`")
+    text = arguments.parse_text
+    add("name", type=text, metavar="NAME", help="a name from `template list`")
     add_variables(parser)
-    add(
-        "--to",
-        default="",
-        type=arguments.parse_text,
-        metavar="ADDRESS",
-        help="the recipient's address",
-    )
-    add(
-        "--empid",
-        default="",
-        type=arguments.parse_text,
-        metavar="ID",
-        help="the recipient's employee id",
-    )
-    add(
-        "--username",
-        default="",
-        type=arguments.parse_text,
-        metavar="NAME",
-        help="the recipient's name",
-    )
-    add("--message", default="", type=arguments.parse_text, metavar="TEXT", help="the subject")
+    add("--to", default="", type=text, metavar="ADDRESS", help="the recipient's address")
+    add("--empid", default="", type=text, metavar="ID", help="the recipient's employee id")
+    add("--username", default="", type=text, metavar="NAME", help="the recipient's name")
+    add("--message", default="", type=text, metavar="TEXT", help="the subject")
     add(
         "--folder",
         type=arguments.parse_path,

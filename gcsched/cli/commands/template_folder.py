@@ -102,6 +102,7 @@ def preview(
 
     zone = read_time_zone()
     try:
+        # The wiring of the service itself, so that both render and refuse alike.
         template_preview = build_template_preview(
             Templates.load(folder), zone=zone, now=lambda: datetime.now(UTC)
         )

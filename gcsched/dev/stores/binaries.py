@@ -73,7 +73,7 @@ def _link_libcurl(folder: Path) -> dict[str, str]:
         )
     folder.mkdir(parents=True, exist_ok=True)
     link = folder / "libcurl.so.4"
-    link.unlink(missing_ok=True)
+    link.unlink(missing_ok=True)  # it may point to a pycurl that was upgraded since
     link.symlink_to(copy)
     paths = [str(folder), str(copy.parent), os.environ.get("LD_LIBRARY_PATH", "")]
     return {"LD_LIBRARY_PATH": os.pathsep.join(path for path in paths if path)}

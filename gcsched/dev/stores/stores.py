@@ -46,7 +46,7 @@ def lock_folder(folder: Path) -> Iterator[int]:
     with (folder / "lock").open("ab") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+        except BlockingIOError as error:  # held by another process, or by its children
             raise EmbeddedStoreProblem(
                 f"another gcsched dev uses {folder}: stop it, or use --data with another folder"
             ) from error

@@ -76,6 +76,8 @@ class Valkey:
             shutil.rmtree(self.socket.parent, ignore_errors=True)
 
     def _flags(self) -> list[str]:
+        # A crash may lose the last second of wake-ups, which the sweep restores from MongoDB. They
+        # must not be evicted. No snapshots: the append-only file is enough.
         flags = ["--dir", str(self.folder), "--appendonly", "yes", "--appendfsync", "everysec"]
         flags += ["--save", "", "--maxmemory-policy", "noeviction", "--daemonize", "no"]
         flags += ["--databases", str(self.options.databases)]

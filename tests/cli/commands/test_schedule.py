@@ -14,13 +14,11 @@ from tests.support.ports import free_port
 from tests.support.relay.server import Relay
 from tests.support.wait import until
 
-REQUIRED_OPTIONS = ("--to=ada@example.org", "--empid=E1815", "--message=Interview on Friday")
+SCHEDULE = ("schedule", *("--to=ada@example.org", "--empid=E1815", "--message=Interview on Friday"))
 
 
 async def test_an_invitation_is_accepted_and_mailed_now(app: RunningApp, relay: Relay) -> None:
-    done = await run_gcsched(
-        "schedule", *REQUIRED_OPTIONS, "--name", "Ada", GCSCHED_TARGET=app.target
-    )
+    done = await run_gcsched(*SCHEDULE, "--name", "Ada", GCSCHED_TARGET=app.target)
 
     await until(lambda: relay.ledger)
     accepted = re.fullmatch(r"accepted: job (\S+), due \S+\n", done.stdout)
@@ -36,7 +34,7 @@ async def test_an_invitation_is_accepted_and_mailed_now(app: RunningApp, relay: 
 async def test_json_is_one_line_with_job_and_due_time(app: RunningApp) -> None:
     at = ("--at", "2030-01-05T10:00:00+01:00")
     first, again, daily = [
-        await run_gcsched("schedule", *REQUIRED_OPTIONS, *at, "--json", "--target", app.target)
+        await run_gcsched(*SCHEDULE, *at, "--json", "--target", app.target)
         for at in (at, at, ("--at", "daily"))
     ]
 
@@ -48,22 +46,16 @@ async def test_json_is_one_line_with_job_and_due_time(app: RunningApp) -> None:
 
 
 async def test_the_daily_queue_is_described_in_words(app: RunningApp) -> None:
-    done = await run_gcsched("schedule", *REQUIRED_OPTIONS, "--at", "daily", "--target", app.target)
+    done = await run_gcsched(*SCHEDULE, "--at", "daily", "--target", app.target)
 
     assert done.returncode == 0
     assert done.stdout.endswith(", due with the next daily run\n")
 
 
 async def test_a_refusal_names_the_options_and_exits_with_2(app: RunningApp) -> None:
-    invalid = (
-        "--to=nobody",
-        "--empid=",
-        "--message=a\nb",
-        f"--name={'x' * 257}",
-        "--at=1672531200000",
-    )
-
-    done = await run_gcsched("schedule", *invalid, "--target", app.target)
+    invalid = ("--to=nobody", "--empid=", "--message=a\nb", "--at=1672531200000")
+    name = f"--name={'x' * 257}"
+    done = await run_gcsched("schedule", *invalid, name, "--target", app.target)
 
     first, *lines = done.stderr.splitlines()
     advice = dict(line.strip().split(": ", 1) for line in lines)
@@ -74,9 +66,7 @@ async def test_a_refusal_names_the_options_and_exits_with_2(app: RunningApp) -> 
 
 
 async def test_a_refusal_without_fields_shows_its_message(app: RunningApp) -> None:
-    done = await run_gcsched(
-        "schedule", *REQUIRED_OPTIONS, f"--name={'x' * 70_000}", "--target", app.target
-    )
+    done = await run_gcsched(*SCHEDULE, f"--name={'x' * 70_000}", "--target", app.target)
 
     assert done.returncode == 2
     assert "  the request has 7" in done.stderr
@@ -86,7 +76,7 @@ async def test_a_refusal_without_fields_shows_its_message(app: RunningApp) -> No
 async def test_no_answer_exits_with_3_and_says_what_to_do() -> None:
     where = f"127.0.0.1:{free_port()}"
 
-    done = await run_gcsched("schedule", *REQUIRED_OPTIONS, "--at", "+10m", "--target", where)
+    done = await run_gcsched(*SCHEDULE, "--at", "+10m", "--target", where)
 
     unavailable, look_elsewhere, repeat = done.stderr.splitlines()
     second = re.search(r"use --at ([0-9]+)\.", repeat)
@@ -99,13 +89,9 @@ async def test_no_answer_exits_with_3_and_says_what_to_do() -> None:
 
 async def test_a_repeated_call_has_the_same_second() -> None:
     async with fake_scheduler(ScheduleMeet=grpc.StatusCode.UNAVAILABLE) as away:
-        first = await run_gcsched(
-            "schedule", *REQUIRED_OPTIONS, "--at", "daily", "--target", away.target
-        )
+        first = await run_gcsched(*SCHEDULE, "--at", "daily", "--target", away.target)
     async with fake_scheduler(ScheduleMeet=[grpc.StatusCode.UNAVAILABLE, ACCEPTED]) as hiccup:
-        second = await run_gcsched(
-            "schedule", *REQUIRED_OPTIONS, "--at", "+1h", "--target", hiccup.target
-        )
+        second = await run_gcsched(*SCHEDULE, "--at", "+1h", "--target", hiccup.target)
 
     assert "use --at daily." in first.stderr
     assert (second.returncode, second.stderr) == (0, "")
@@ -114,14 +100,7 @@ async def test_a_repeated_call_has_the_same_second() -> None:
 
 async def test_every_option_reaches_its_field() -> None:
     async with fake_scheduler(ScheduleMeet=ACCEPTED) as server:
-        await run_gcsched(
-            "schedule",
-            *REQUIRED_OPTIONS,
-            "--name=Ada",
-            "--at=1672531200",
-            "--target",
-            server.target,
-        )
+        await run_gcsched(*SCHEDULE, "--name=Ada", "--at=1672531200", "--target", server.target)
 
     assert server.requests == [
         task_pb2.MeetRequest(
@@ -141,9 +120,7 @@ async def test_every_optional_field_reaches_the_request() -> None:
         *("--label=team=hr", "--at=1672531200"),
     )
     async with fake_scheduler(ScheduleMeet=ACCEPTED) as service:
-        done = await run_command(
-            "schedule", *REQUIRED_OPTIONS, *options, "--target", service.target
-        )
+        done = await run_command(*SCHEDULE, *options, "--target", service.target)
 
     assert done.code == 0
     assert service.requests == [
@@ -203,7 +180,7 @@ async def test_the_result_is_shown(
     answer: task_pb2.MeetResponse, at: str, sentence: str, document: dict[str, str | None]
 ) -> None:
     async with fake_scheduler(ScheduleMeet=answer) as service:
-        command = ("schedule", *REQUIRED_OPTIONS, "--at", at, "--target", service.target)
+        command = (*SCHEDULE, "--at", at, "--target", service.target)
         words = await run_command(*command)
         line = await run_command(*command, "--json")
 
@@ -220,7 +197,7 @@ async def test_a_validated_request_shows_the_mail() -> None:
     )
     answer = task_pb2.MeetResponse(success=True, state="SCHEDULED", preview=preview)
     async with fake_scheduler(ScheduleMeet=answer) as service:
-        command = ("schedule", *REQUIRED_OPTIONS, "--validate-only", "--target", service.target)
+        command = (*SCHEDULE, "--validate-only", "--target", service.target)
         done = await run_command(*command)
         line = await run_command(*command, "--json")
 
@@ -251,9 +228,7 @@ async def test_a_validated_request_shows_why_it_would_be_refused() -> None:
         preview=task_pb2.Preview(subject="Interview on Friday", duplicate_of="7"),
     )
     async with fake_scheduler(ScheduleMeet=refused) as service:
-        done = await run_command(
-            "schedule", *REQUIRED_OPTIONS, "--validate-only", "--target", service.target
-        )
+        done = await run_command(*SCHEDULE, "--validate-only", "--target", service.target)
 
     assert done.code == 1
     assert "REFUSED_DUPLICATE" in done.out
@@ -262,9 +237,7 @@ async def test_a_validated_request_shows_why_it_would_be_refused() -> None:
 
 async def test_a_service_older_than_validation_is_detected() -> None:
     async with fake_scheduler(ScheduleMeet=ACCEPTED) as service:
-        done = await run_command(
-            "schedule", *REQUIRED_OPTIONS, "--validate-only", "--target", service.target
-        )
+        done = await run_command(*SCHEDULE, "--validate-only", "--target", service.target)
 
     assert (done.code, done.out) == (1, "")
     assert done.err == "this service is older than --validate-only and accepted job 7\n"
@@ -287,7 +260,7 @@ async def test_a_conflicting_second_request_is_refused(
     answer: task_pb2.MeetResponse | ErrorAnswer, words: str
 ) -> None:
     async with fake_scheduler(ScheduleMeet=answer) as service:
-        done = await run_command("schedule", *REQUIRED_OPTIONS, "--target", service.target)
+        done = await run_command(*SCHEDULE, "--target", service.target)
 
     assert (done.code, done.out) == (1, "")
     assert words in done.err
@@ -295,7 +268,7 @@ async def test_a_conflicting_second_request_is_refused(
 
 async def test_an_error_of_another_kind_has_no_false_advice() -> None:
     async with fake_scheduler(ScheduleMeet=grpc.StatusCode.UNAUTHENTICATED) as server:
-        done = await run_gcsched("schedule", *REQUIRED_OPTIONS, "--target", server.target)
+        done = await run_gcsched(*SCHEDULE, "--target", server.target)
 
     assert done.returncode == 1
     assert done.stderr == f"{server.target} answered UNAUTHENTICATED: as the test says\n"
@@ -303,14 +276,14 @@ async def test_an_error_of_another_kind_has_no_false_advice() -> None:
 
 @pytest.mark.parametrize("arguments", [("--at", "soon"), ("--at", "2026-01-05T09:00")])
 async def test_an_invalid_time_is_wrong_usage(arguments: tuple[str, str]) -> None:
-    done = await run_gcsched("schedule", *REQUIRED_OPTIONS, *arguments)
+    done = await run_gcsched(*SCHEDULE, *arguments)
 
     assert done.returncode == 2
     assert done.stderr.startswith(f"--at: invalid time '{arguments[1]}'")
 
 
 async def test_bytes_that_are_not_utf_8_are_wrong_usage() -> None:
-    done = await run_gcsched("schedule", *REQUIRED_OPTIONS, "--name", "\udcff")
+    done = await run_gcsched(*SCHEDULE, "--name", "\udcff")
 
     assert done.returncode == 2
     assert "expected valid UTF-8" in done.stderr
