@@ -28,7 +28,7 @@ def parse_pair(given: str) -> tuple[str, str]:
 
 
 def parse_second(given: str) -> int:
-    """Return the Unix second of a time; refuse ``daily``, which stands for no time of its own."""
+    """Parse a time into Unix seconds; refuse ``daily``, which is not an instant."""
     try:
         found = times.parse_time(given, now=datetime.now(UTC))
     except ValueError as error:

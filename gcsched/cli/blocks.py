@@ -13,7 +13,10 @@ COLUMN_GAP = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """Rows of cells, with a heading if there are *columns*; *uncut_columns* cells stay whole."""
+    """Rows of cells, with a heading if there are *columns*.
+
+    The first *uncut_columns* are never cut, however narrow the terminal is.
+    """
 
     rows: Sequence[Sequence[str]]
     columns: Sequence[str] = ()

@@ -7,7 +7,7 @@ from gcsched.cli.failure import NotDone, WrongUsage
 
 
 def add_argument(parser: ArgumentParser) -> None:
-    parser.add_argument("--yes", action="store_true", help="do not ask")
+    parser.add_argument("--yes", action="store_true", help="do not ask for confirmation")
 
 
 def ensure_can_ask(chosen: Namespace) -> None:

@@ -20,7 +20,7 @@ def add_argument(parser: ArgumentParser) -> None:
         type=arguments.parse_count,
         default=DEFAULT_LIMIT,
         metavar="N",
-        help="the most to show (%(default)s); 0: all",
+        help="the maximum number to show (%(default)s); 0: all",
     )
 
 

@@ -208,7 +208,7 @@ def figures(found: ScenarioResult) -> dict[str, Any]:
     """Return the figures of the run for a report."""
     kinds = {None: "cancel", 0: "to the daily queue"}
     answers = Counter(
-        f"{kinds.get(each.due, 'reschedule')}: {each.answer}" for each in found.call_results
+        f"{kinds.get(each.due, 'move')}: {each.answer}" for each in found.call_results
     )
     cancelled = [each for each in found.call_results if each.is_ok and each.due is None]
     uncertain = [each for each in found.call_results if found.is_uncertain(each)]
