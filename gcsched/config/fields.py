@@ -106,7 +106,7 @@ PREFIX = "GCSCHED_"
 
 
 def setting(description: str, give: str, *, default: Any = ..., **more: Any) -> Any:
-    """Describe a field: *description* is its row in the README, *give* says how to put it right."""
+    """Describe a field: *description* is its row in docs/settings.md, *give* says what to do."""
     return Field(default, description=description, json_schema_extra={"give": give}, **more)
 
 

@@ -33,7 +33,7 @@ REDIS_ADVICE: Advice = (
     ("MISCONF", "its disk takes no writes: mend that"),
     *CONNECTION_ADVICE,
 )
-ACL_RULES = "~gcsched:* ~arq:*:gcsched:* ~arq:abort +@all -@admin -@dangerous"  # as in README.md
+ACL_RULES = "~gcsched:* ~arq:*:gcsched:* ~arq:abort +@all -@admin -@dangerous"  # as in docs/operations.md
 ADVICE_BY_ERROR: Sequence[tuple[type[Exception], str]] = (
     (NoPermissionError, f"give its user the keys and commands {ACL_RULES}, see {{setting}}"),
     (ReadOnlyError, "it is a replica: name the Redis that takes writes in {setting}"),

@@ -62,6 +62,6 @@ def find_loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 COMMAND = Command(
     name="serve",
-    help="Run the service. GCSCHED_* variables configure it: see docs/settings.md.",
+    help="Run the service. GCSCHED_* variables configure it; docs/settings.md lists them.",
     run=run,
 )
