@@ -8,7 +8,7 @@ from gcsched.adapters.mail.header_encoding import format_message_id
 from gcsched.config.settings import find_unknown_names, read_settings
 from gcsched.errors import SettingsProblems
 from gcsched.wiring.policies import message_id_domain
-from tests.generate.settings_table import README, extract_table, settings_table
+from tests.generate.settings_table import PAGE, extract_table, settings_table
 from tests.support.settings import REQUIRED, load_settings, settings_problems
 
 
@@ -104,9 +104,9 @@ def test_variables_that_mean_nothing_are_found() -> None:
     assert find_unknown_names(environ) == ["GCSCHED_MONGO_URL", "gcsched_smtp_host"]
 
 
-def test_the_readme_lists_all_settings() -> None:
-    assert extract_table(README.read_text(encoding="utf-8")) == settings_table(), (
-        "the settings in README.md are out of date: run `poe settings`"
+def test_the_page_on_settings_lists_all() -> None:
+    assert extract_table(PAGE.read_text(encoding="utf-8")) == settings_table(), (
+        "docs/settings.md is out of date: run `poe settings`"
     )
 
 

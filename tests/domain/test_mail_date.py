@@ -1,4 +1,4 @@
-"""Which Date a mail has: the table says for what has happened to it."""
+"""The Date header of a mail, by the history of its job."""
 
 from datetime import datetime
 
@@ -27,7 +27,7 @@ UNCERTAIN, LATER = an_attempt(kind=Kind.UNCERTAIN), an_attempt(kind=Kind.DEFERRE
     ],
     ids=["new", "put off before", "put off after", "in doubt", "in doubt, old", "asked for late"],
 )
-def test_the_date_of_the_next_body_and_the_one_that_a_caller_leaves(
+def test_the_date_of_the_next_body_and_the_one_that_stays_after_a_command(
     job: Job, settled: datetime | None, kept: datetime | None
 ) -> None:
     assert choose_date(job) == settled
@@ -35,7 +35,7 @@ def test_the_date_of_the_next_body_and_the_one_that_a_caller_leaves(
 
 
 @pytest.mark.parametrize("attempts", [(LATER,), (LATER, UNCERTAIN)])
-def test_moving_and_reopening_clear_the_date_unless_the_mail_may_be_there(
+def test_rescheduling_and_retrying_clear_the_date_unless_the_relay_may_have_the_mail(
     attempts: tuple[object, ...],
 ) -> None:
     left = {"attempts": attempts, "date": STORED}
@@ -50,7 +50,7 @@ def test_moving_and_reopening_clear_the_date_unless_the_mail_may_be_there(
     assert (moved.date, daily.date, again.date) == (kept, kept, kept)
 
 
-def test_a_mail_of_the_version_before_keeps_the_date_it_had_before_it_was_moved() -> None:
+def test_a_mail_of_the_version_before_keeps_the_date_it_had_before_it_was_rescheduled() -> None:
     job = a_job(state=State.RETRYING, attempts=(UNCERTAIN,))
 
     moved = job.rescheduled(NOW + 9 * HOUR, NOW, is_daily=False, expire_time=NOW + 10 * HOUR)

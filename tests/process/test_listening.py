@@ -1,4 +1,4 @@
-"""Whether we could listen somewhere, asked of the machine itself."""
+"""Whether the service can listen on an address, checked on this machine."""
 
 import errno
 import os
@@ -14,19 +14,19 @@ from tests.support.ports import free_port
 
 
 @pytest.fixture
-def taken_port() -> Iterator[int]:
+def port_in_use() -> Iterator[int]:
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield server.getsockname()[1]
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:0", "0.0.0.0:0", "localhost:0"])
-def test_a_free_address_is_no_trouble(address: str) -> None:
+def test_a_free_address_passes(address: str) -> None:
     check_can_listen(address, "--grpc")
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:", "0.0.0.0:", "localhost:"])
-def test_a_taken_one_is_refused_by_the_name_of_its_option(taken: int, host: str) -> None:
-    address = f"{host}{taken}"
+def test_a_taken_one_is_refused_by_the_name_of_its_option(port_in_use: int, host: str) -> None:
+    address = f"{host}{port_in_use}"
     with pytest.raises(CannotListen) as caught:
         check_can_listen(address, "--grpc")
 
@@ -50,7 +50,7 @@ def test_a_port_is_shared_with_those_who_share_it_only() -> None:
         (
             "192.0.2.1:50051",
             (
-                "this machine has no such address; set --grpc to one that it has, such as"
+                "this machine does not have this address; set --grpc to one that it has, such as"
                 " 127.0.0.1:50051, or to 0.0.0.0:50051 for all of them"
             ),
         ),
@@ -124,8 +124,8 @@ def test_a_port_whose_last_connection_just_ended_is_free() -> None:
     check_can_listen(f"127.0.0.1:{port}", "--grpc")
 
 
-def test_a_taken_address_gives_way_to_any_free_port_of_its_host(taken: int) -> None:
-    assert choose_free_address(f"127.0.0.1:{taken}", avoid="127.0.0.1:1") == "127.0.0.1:0"
+def test_a_taken_address_gives_way_to_any_free_port_of_its_host(port_in_use: int) -> None:
+    assert choose_free_address(f"127.0.0.1:{port_in_use}", avoid="127.0.0.1:1") == "127.0.0.1:0"
 
 
 def test_a_free_address_is_taken_unless_somebody_else_is_to_have_it() -> None:

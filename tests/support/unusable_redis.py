@@ -14,7 +14,7 @@ from tests.support.stores import OwnServer, own_valkey, run_own
 from tests.support.wait import until
 
 PASSWORD = "s3cret"
-# The rights that the documentation requires.
+# docs/operations.md repeats these rules for operators; a test compares the two.
 SUFFICIENT_RULES = (
     "~gcsched:*",
     "~arq:*:gcsched:*",

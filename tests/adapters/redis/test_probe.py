@@ -18,7 +18,7 @@ from gcsched.errors import RedisUnavailable
 from tests.support.stores import own_valkey
 from tests.support.unusable_redis import COMMANDS, SUFFICIENT_RULES, WAYS, add_user, run_unusable
 
-README = Path(__file__).resolve().parents[3] / "README.md"
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "operations.md"
 
 
 @asynccontextmanager
@@ -64,13 +64,13 @@ async def test_a_redis_that_answers_and_cannot_be_used_is_reported(
             assert not re.search("[0-9a-f]{16}", str(error.value)), "no written value in the text"
 
 
-async def test_a_user_with_the_documented_rights_is_enough(tmp_path: Path) -> None:
+async def test_a_user_with_the_rules_of_the_operations_page_is_enough(tmp_path: Path) -> None:
     async with (
         own_valkey(tmp_path) as server,
         a_probe(add_user(server, *SUFFICIENT_RULES)) as probe,
     ):
         await probe.check()
-    assert " ".join(SUFFICIENT_RULES) in README.read_text(encoding="utf-8")
+    assert " ".join(SUFFICIENT_RULES) in PAGE.read_text(encoding="utf-8")
 
 
 async def test_the_probe_notices_each_missing_command(tmp_path: Path) -> None:
