@@ -1,4 +1,4 @@
-"""Stores that an earlier version filled: everything in them is found as it was.
+"""Stores of an earlier version: this version finds everything in them unchanged.
 
 tests/generate/filled_stores.py wrote the files: documents, indexes, and the answers of that
 version's service, octet for octet. The names of the contract changed since, its numbers did not.
@@ -41,23 +41,23 @@ ALL_STATES = set(task_pb2.Job.State.keys()) - {"STATE_UNSPECIFIED"}
 
 
 @pytest.fixture(params=FILES, ids=lambda path: path.stem)
-def kept(request: pytest.FixtureRequest) -> dict[str, Any]:
+def export(request: pytest.FixtureRequest) -> dict[str, Any]:
     loaded: dict[str, Any] = json_util.loads(request.param.read_text(encoding="utf-8"))
     return loaded
 
 
 @pytest.fixture
-def filled(kept: Mapping[str, Any], mongo: Mongo, raw: Database[Row]) -> Database[Row]:
+def earlier_rows(export: Mapping[str, Any], mongo: Mongo, raw: Database[Row]) -> Database[Row]:
     """Return the test's database with the documents of the earlier version in it."""
-    del mongo  # its indexes are there
-    for name, store in kept["stores"].items():
+    del mongo  # requested for its indexes
+    for name, store in export["stores"].items():
         raw[name].insert_many(store["documents"])
     return raw
 
 
 @pytest.fixture
-async def stub(mongo: Mongo, kept: Mapping[str, Any]) -> AsyncIterator[Stub]:
-    now = FixedClock(latest_time(kept))
+async def stub(mongo: Mongo, export: Mapping[str, Any]) -> AsyncIterator[Stub]:
+    now = FixedClock(latest_time(export))
     suppressions = ManageSuppressions(
         store=MongoSuppressions(mongo=mongo),
         jobs=MongoJobChanges(mongo=mongo, retention=SECOND),
@@ -74,66 +74,66 @@ async def stub(mongo: Mongo, kept: Mapping[str, Any]) -> AsyncIterator[Stub]:
         yield stub
 
 
-def latest_time(kept: Mapping[str, Any]) -> datetime:
-    """Return when the stores were kept: the time of the pause, which came last."""
-    [pause] = kept["stores"]["runs"]["documents"]
+def latest_time(export: Mapping[str, Any]) -> datetime:
+    """Return the time of the export, which is that of the pause, its last step."""
+    [pause] = export["stores"]["runs"]["documents"]
     started = pause["started"]
     assert isinstance(started, datetime)
     return started
 
 
-def ask(stub: Stub, question: str) -> Awaitable[Message]:
-    method, _, about = question.partition(" ")
+def send_request(stub: Stub, request: str) -> Awaitable[Message]:
+    method, _, argument = request.partition(" ")
     match method:
         case "GetJob":
-            return stub.GetJob(task_pb2.GetJobRequest(job_id=about))
+            return stub.GetJob(task_pb2.GetJobRequest(job_id=argument))
         case "GetRecipient":
-            return stub.GetRecipient(task_pb2.GetRecipientRequest(empid=about))
+            return stub.GetRecipient(task_pb2.GetRecipientRequest(empid=argument))
         case "GetSuppression":
-            return stub.GetSuppression(task_pb2.GetSuppressionRequest(email=about))
+            return stub.GetSuppression(task_pb2.GetSuppressionRequest(email=argument))
         case "ListSuppressions":
             return stub.ListSuppressions(task_pb2.ListSuppressionsRequest())
         case "CountJobs":
-            wanted = task_pb2.JobFilter(state=about)
-            return stub.CountJobs(task_pb2.CountJobsRequest(filter=wanted))
+            by_state = task_pb2.JobFilter(state=argument)
+            return stub.CountJobs(task_pb2.CountJobsRequest(filter=by_state))
         case "ListJobs":
-            wanted = task_pb2.JobFilter(state=about)
+            by_state = task_pb2.JobFilter(state=argument)
             return stub.ListJobs(
-                task_pb2.ListJobsRequest(filter=wanted, page_size=1, view=task_pb2.Job.FULL)
+                task_pb2.ListJobsRequest(filter=by_state, page_size=1, view=task_pb2.Job.FULL)
             )
-    raise AssertionError(question)
+    raise AssertionError(request)
 
 
-@pytest.mark.usefixtures("filled")
-async def test_each_question_is_answered_as_by_the_version_that_filled_the_stores(
-    stub: Stub, kept: Mapping[str, Any]
+@pytest.mark.usefixtures("earlier_rows")
+async def test_each_request_is_answered_as_by_the_version_that_filled_the_stores(
+    stub: Stub, export: Mapping[str, Any]
 ) -> None:
-    questions = [name for name in kept["answers"] if name != "Pause"]
+    requests = [name for name in export["answers"] if name != "Pause"]
 
-    answers = {name: await ask(stub, name) for name in questions}
+    answers = {name: await send_request(stub, name) for name in requests}
 
     for name, answer in answers.items():
-        before = type(answer).FromString(base64.b64decode(kept["answers"][name]))
+        before = type(answer).FromString(base64.b64decode(export["answers"][name]))
         assert answer == before, name
     jobs = [answer for answer in answers.values() if isinstance(answer, task_pb2.Job)]
     assert {task_pb2.Job.State.Name(job.state) for job in jobs} == ALL_STATES
 
 
-@pytest.mark.usefixtures("filled")
-async def test_the_pause_is_still_there(mongo: Mongo, kept: Mapping[str, Any]) -> None:
+@pytest.mark.usefixtures("earlier_rows")
+async def test_the_pause_is_still_there(mongo: Mongo, export: Mapping[str, Any]) -> None:
     pause = await MongoPauses(mongo=mongo).get()
 
     assert pause is not None
     assert pause_message(pause) == task_pb2.Pause.FromString(
-        base64.b64decode(kept["answers"]["Pause"])
+        base64.b64decode(export["answers"]["Pause"])
     )
 
 
 def test_the_indexes_have_the_names_and_keys_that_they_had(
-    filled: Database[Row], kept: Mapping[str, Any]
+    earlier_rows: Database[Row], export: Mapping[str, Any]
 ) -> None:
-    for name, store in kept["stores"].items():
-        now = {each: index["key"] for each, index in filled[name].index_information().items()}
+    for name, store in export["stores"].items():
+        now = {each: index["key"] for each, index in earlier_rows[name].index_information().items()}
         before = {each: as_pairs(index["key"]) for each, index in store["indexes"].items()}
         assert now == before, name
 
@@ -142,8 +142,8 @@ def as_pairs(keys: list[list[Any]]) -> list[tuple[str, Any]]:
     return [(field, direction) for field, direction in keys]
 
 
-def test_each_job_is_stored_again_as_it_was(filled: Database[Row]) -> None:
-    for document in filled["jobs"].find():
-        # Claims write the lease, outcomes the time of deletion; neither belongs to the job.
+def test_each_job_is_stored_again_as_it_was(earlier_rows: Database[Row]) -> None:
+    for document in earlier_rows["jobs"].find():
+        # Claims write the lease, outcomes the time of deletion; neither is part of the job.
         before = {k: v for k, v in document.items() if k not in {"lease", "delete_after"}}
         assert encode(decode(document)) == before
