@@ -22,12 +22,12 @@ class FakeWakeUpQueue:
         self.tried.append(second)
         await self.answers.wait()
         if self.is_refusing:
-            raise RedisUnavailable("ringing the bell", "connection refused")
+            raise RedisUnavailable("enqueuing a wake-up", "connection refused")
         self.enqueued.append(second)
 
     async def find_missing(self, seconds: Collection[int]) -> Collection[int]:
         if self.is_refusing:
-            raise RedisUnavailable("looking for what was rung", "connection refused")
+            raise RedisUnavailable("looking for wake-ups", "connection refused")
         return set(seconds).difference(self.enqueued)
 
 
