@@ -46,7 +46,7 @@ def fail_on_serving(_: Service, __: int) -> None:
     raise Injected
 
 
-async def test_a_failure_while_serving_ends_all_parts_before_the_stores_close(
+async def test_a_failure_while_serving_ends_all_tasks_before_the_stores_close(
     mongo_uri: str, redis_url: str
 ) -> None:
     orders = FakeWatchdog()
@@ -67,7 +67,7 @@ async def test_a_failure_while_serving_ends_all_parts_before_the_stores_close(
     assert orders.seconds == [app.FAILURE_DEADLINE_SECONDS + 30.0]
 
 
-async def test_what_keeps_it_from_starting_ends_it_in_time(mongo_uri: str, redis_url: str) -> None:
+async def test_a_failed_start_ends_in_time(mongo_uri: str, redis_url: str) -> None:
     orders = FakeWatchdog()
     async with Relay() as taker:
         settings = make_settings(mongo=mongo_uri, redis=redis_url, relay_port=9)
@@ -79,7 +79,7 @@ async def test_what_keeps_it_from_starting_ends_it_in_time(mongo_uri: str, redis
     assert set(orders.seconds) == {app.FAILURE_DEADLINE_SECONDS}
 
 
-async def test_a_grpc_port_that_is_taken_is_told_before_any_store_is_waited_for() -> None:
+async def test_a_grpc_port_in_use_is_reported_before_any_wait_for_a_store() -> None:
     async with Relay() as taker:
         listen = f"127.0.0.1:{taker.port}"
         away = {"mongo": "mongodb://127.0.0.1:1/gcsched", "redis": "redis://127.0.0.1:1/0"}
@@ -89,7 +89,7 @@ async def test_a_grpc_port_that_is_taken_is_told_before_any_store_is_waited_for(
             await asyncio.wait_for(app.serve(settings, app.ProcessHooks()), 5)
 
 
-async def test_what_a_store_does_to_the_last_tasks_is_no_error(
+async def test_a_store_failure_in_the_last_tasks_is_not_logged_as_an_error(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async def fails_at_its_end() -> None:
@@ -112,7 +112,7 @@ def test_the_end_after_a_failure_is_soon() -> None:
     assert app.FAILURE_DEADLINE_SECONDS == 15  # as docs/reliability.md says
 
 
-async def test_a_pool_too_small_for_the_service_is_warned_of_once_and_sends_all_the_same(
+async def test_a_pool_that_is_too_small_is_logged_once_and_mails_are_sent_anyway(
     mongo_uri: str, redis_url: str
 ) -> None:
     name = f"small-{uuid4().hex}"

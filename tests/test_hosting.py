@@ -19,7 +19,7 @@ time.sleep(60)
 """
 
 
-async def test_the_hard_end_after_the_block_is_told_to_a_socket() -> None:
+async def test_an_abort_after_the_block_is_logged_to_a_socket() -> None:
     ours, theirs = socket.socketpair()
     with ours:
         with theirs:

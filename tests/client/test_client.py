@@ -43,7 +43,7 @@ SERVER_ONLY = {
 }
 
 
-async def test_what_is_asked_for_is_mailed(
+async def test_a_scheduled_request_is_mailed(
     ask: ScheduleCall, app: RunningApp, relay: Relay
 ) -> None:
     job = await ask(app.target, {**REQUEST, "name": "Ada", "at": datetime.now(UTC)})
@@ -56,7 +56,7 @@ async def test_what_is_asked_for_is_mailed(
     assert b"Ada" in mail.content
 
 
-async def test_the_same_wish_again_is_the_same_job(ask: ScheduleCall, app: RunningApp) -> None:
+async def test_the_same_request_again_is_the_same_job(ask: ScheduleCall, app: RunningApp) -> None:
     first = await ask(app.target, REQUEST)
     again = await ask(app.target, REQUEST)
     other = await ask(app.target, {**REQUEST, "at": None})
@@ -65,7 +65,7 @@ async def test_the_same_wish_again_is_the_same_job(ask: ScheduleCall, app: Runni
     assert other != first
 
 
-async def test_a_refused_wish_names_every_violation(ask: ScheduleCall, app: RunningApp) -> None:
+async def test_a_refused_request_names_every_violation(ask: ScheduleCall, app: RunningApp) -> None:
     wish = {"empid": "", "email": "nobody", "message": "a\nb", "at": 1672531200000}
 
     with pytest.raises(InvalidArgument) as caught:
@@ -78,7 +78,7 @@ async def test_a_refused_wish_names_every_violation(ask: ScheduleCall, app: Runn
     assert f"emailID: {named['emailID']}" in str(caught.value)
 
 
-async def test_a_wish_of_too_many_bytes_is_refused_in_words(
+async def test_a_request_of_too_many_bytes_is_refused_with_the_limit(
     ask: ScheduleCall, app: RunningApp
 ) -> None:
     with pytest.raises(InvalidArgument, match="at most 65536") as caught:
@@ -88,7 +88,7 @@ async def test_a_wish_of_too_many_bytes_is_refused_in_words(
     assert caught.value.violations == ()
 
 
-async def test_every_wish_reaches_its_field(ask: ScheduleCall) -> None:
+async def test_every_option_reaches_its_field(ask: ScheduleCall) -> None:
     wishes: dict[str, Any] = {
         "request_id": "a-uuid",
         "template": "reminder",
@@ -121,7 +121,7 @@ async def test_every_wish_reaches_its_field(ask: ScheduleCall) -> None:
     assert server.requests == [more, plain]
 
 
-async def test_it_is_told_what_became_of_the_wish_and_when_the_job_acts(ask: ScheduleCall) -> None:
+async def test_the_result_has_the_outcome_and_the_due_time(ask: ScheduleCall) -> None:
     due = datetime(2026, 1, 5, 9, tzinfo=UTC)
     answer = task_pb2.MeetResponse(
         success=True,
@@ -137,7 +137,7 @@ async def test_it_is_told_what_became_of_the_wish_and_when_the_job_acts(ask: Sch
     assert job == ScheduledJob(job_id="7")
 
 
-async def test_what_only_a_later_contract_knows_is_a_number(ask: ScheduleCall) -> None:
+async def test_a_value_of_a_later_contract_is_a_number(ask: ScheduleCall) -> None:
     later = task_pb2.MeetResponse.FromString(b"\x18\x63")  # outcome 99
     later.MergeFrom(ACCEPTED)
     async with fake_scheduler(ScheduleMeet=later) as server:
@@ -161,7 +161,7 @@ async def test_any_method_of_the_contract_can_be_called() -> None:
     assert older.value.code == "UNIMPLEMENTED"
 
 
-async def test_credentials_make_it_tls(ask: ScheduleCall) -> None:
+async def test_credentials_enable_tls(ask: ScheduleCall) -> None:
     authority = trustme.CA()
     issued = authority.issue_cert("127.0.0.1")
     chain = b"".join(each.bytes() for each in issued.cert_chain_pems)
@@ -176,7 +176,7 @@ async def test_credentials_make_it_tls(ask: ScheduleCall) -> None:
     assert job == ScheduledJob(job_id="7")
 
 
-async def test_a_kept_client_finds_a_service_that_comes_back(app: RunningApp) -> None:
+async def test_a_long_lived_client_reconnects_to_a_restarted_service(app: RunningApp) -> None:
     port = int(app.target.rpartition(":")[2])
     async with a_proxy(port) as proxy, AsyncClient(f"127.0.0.1:{proxy.port}") as kept:
         before = await kept.schedule_meet(**REQUEST)
@@ -201,7 +201,7 @@ async def test_a_kept_client_finds_a_service_that_comes_back(app: RunningApp) ->
         (datetime(1969, 7, 20, tzinfo=UTC), 1),
     ],
 )
-async def test_a_time_is_its_second_on_the_wire_and_never_earlier(
+async def test_a_time_is_a_whole_second_on_the_wire_and_never_early(
     ask: ScheduleCall, at: datetime | int | None, second: int
 ) -> None:
     async with fake_scheduler(ScheduleMeet=ACCEPTED) as server:
@@ -221,7 +221,7 @@ async def test_a_time_without_a_zone_is_not_sent(ask: ScheduleCall) -> None:
     assert server.requests == []
 
 
-async def test_importing_it_imports_nothing_of_the_server() -> None:
+async def test_importing_the_client_imports_nothing_of_the_server() -> None:
     done = await run_python("-c", "import gcsched.client, sys; print(*sys.modules)")
 
     imported = set(done.stdout.split())

@@ -25,7 +25,7 @@ from tests.support.fake_scheduler import ACCEPTED, ErrorAnswer, fake_scheduler
 from tests.support.ports import free_port
 
 
-async def test_nobody_there_is_unavailable_and_says_where(ask: ScheduleCall) -> None:
+async def test_a_missing_service_is_unavailable_and_names_its_target(ask: ScheduleCall) -> None:
     target = f"127.0.0.1:{free_port()}"
     begun = time.monotonic()
 
@@ -36,14 +36,14 @@ async def test_nobody_there_is_unavailable_and_says_where(ask: ScheduleCall) -> 
     assert caught.value.reason == ""
 
 
-async def test_silence_ends_with_the_deadline(ask: ScheduleCall) -> None:
+async def test_a_silent_service_ends_in_a_deadline_exceeded(ask: ScheduleCall) -> None:
     with socket.create_server(("127.0.0.1", 0)) as accepts_and_never_answers:
         target = f"127.0.0.1:{accepts_and_never_answers.getsockname()[1]}"
         with pytest.raises(DeadlineExceeded, match=f"{target} did not answer within 0.3 s"):
             await ask(target, REQUEST, timeout=0.3)
 
 
-async def test_what_a_server_that_ends_cancelled_is_tried_again(ask: ScheduleCall) -> None:
+async def test_a_call_that_a_stopping_server_cancelled_is_retried(ask: ScheduleCall) -> None:
     async with fake_scheduler(ScheduleMeet=[grpc.StatusCode.CANCELLED, ACCEPTED]) as server:
         job = await ask(server.target, REQUEST)
 
@@ -51,7 +51,7 @@ async def test_what_a_server_that_ends_cancelled_is_tried_again(ask: ScheduleCal
     assert len(server.requests) == 2
 
 
-async def test_unavailable_is_tried_again_and_a_defect_is_not(ask: ScheduleCall) -> None:
+async def test_unavailable_is_retried_and_an_internal_error_is_not(ask: ScheduleCall) -> None:
     unavailable = grpc.StatusCode.UNAVAILABLE
     async with (
         fake_scheduler(ScheduleMeet=[*[unavailable] * 4, ACCEPTED]) as recovers,
@@ -79,7 +79,7 @@ async def test_unavailable_is_tried_again_and_a_defect_is_not(ask: ScheduleCall)
         (errors.Stopping(retry_after=timedelta(seconds=3)), Unavailable, "STOPPING"),
     ],
 )
-async def test_a_service_that_cannot_now_says_when(
+async def test_an_overloaded_service_names_the_wait(
     ask: ScheduleCall, error: errors.GcschedError, kind: type[CallFailed], reason: str
 ) -> None:
     async with fake_scheduler(ScheduleMeet=error) as server:
@@ -90,7 +90,7 @@ async def test_a_service_that_cannot_now_says_when(
     assert caught.value.retry_after == timedelta(seconds=3)
 
 
-async def test_an_answer_without_success_is_no_success(ask: ScheduleCall) -> None:
+async def test_an_answer_without_success_is_a_failure(ask: ScheduleCall) -> None:
     async with fake_scheduler(
         ScheduleMeet=task_pb2.MeetResponse(success=False, job_id="7")
     ) as server:
@@ -98,7 +98,7 @@ async def test_an_answer_without_success_is_no_success(ask: ScheduleCall) -> Non
             await ask(server.target, REQUEST)
 
 
-async def test_a_reason_comes_with_what_there_is_to_know(ask: ScheduleCall) -> None:
+async def test_a_reason_comes_with_its_metadata(ask: ScheduleCall) -> None:
     refusal = ErrorAnswer(
         code=grpc.StatusCode.ALREADY_EXISTS, reason="REQUEST_ID_REUSED", metadata=(("job_id", "7"),)
     )
@@ -110,7 +110,7 @@ async def test_a_reason_comes_with_what_there_is_to_know(ask: ScheduleCall) -> N
     assert caught.value.metadata == {"job_id": "7"}
 
 
-async def test_a_second_notification_in_a_window_is_refused_in_words(ask: ScheduleCall) -> None:
+async def test_a_second_mail_in_a_window_is_refused_with_the_reason(ask: ScheduleCall) -> None:
     refused = task_pb2.MeetResponse(outcome=task_pb2.MeetResponse.REFUSED_DUPLICATE)
     async with fake_scheduler(ScheduleMeet=refused) as server:
         with pytest.raises(CallFailed, match="one notification per employee") as caught:
@@ -119,7 +119,7 @@ async def test_a_second_notification_in_a_window_is_refused_in_words(ask: Schedu
     assert caught.value.reason == "REFUSED_DUPLICATE"
 
 
-async def test_details_that_are_not_ours_do_no_harm(ask: ScheduleCall) -> None:
+async def test_foreign_status_details_are_ignored(ask: ScheduleCall) -> None:
     refusal = ErrorAnswer(
         code=grpc.StatusCode.PERMISSION_DENIED,
         trailing=(("grpc-status-details-bin", b"\xff\xff"),),
@@ -131,7 +131,7 @@ async def test_details_that_are_not_ours_do_no_harm(ask: ScheduleCall) -> None:
     assert caught.value.reason == ""
 
 
-def test_an_error_survives_the_way_between_processes() -> None:
+def test_an_error_can_be_pickled() -> None:
     error = InvalidArgument("no", reason="INVALID_REQUEST", violations=(Violation("empid", "no"),))
 
     again = copy(error)  # by the protocol that pickle uses

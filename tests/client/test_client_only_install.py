@@ -49,7 +49,7 @@ def test_each_command_is_tried() -> None:
     assert untried == [], "add it to tests/support/client_without_server.py"
 
 
-def test_the_service_needs_what_the_client_does_not() -> None:
+def test_the_service_needs_packages_that_the_client_does_not() -> None:
     missing = modules_beyond_the_client()
 
     assert {"aiohttp", "arq", "beanie", "jinja2", "pydantic", "redis", "structlog"} <= {*missing}

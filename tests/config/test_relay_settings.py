@@ -29,13 +29,13 @@ def test_the_name_for_relays_is_a_domain_name_or_a_literal(given: str, said: str
 
 
 @pytest.mark.parametrize("given", ["[IPv6:fe80::1%eth0]", "[IPv6:::1%1]", "[192.0.2.1%lo]"])
-def test_a_literal_that_names_an_interface_is_no_name_for_relays(given: str) -> None:
+def test_a_literal_with_an_interface_is_refused_as_a_helo_name(given: str) -> None:
     (sentence,) = settings_problems(SMTP_HELO_NAME=given)
 
     assert sentence.startswith("GCSCHED_SMTP_HELO_NAME ")
 
 
-def test_both_relays_hear_the_same_name() -> None:
+def test_both_relays_get_the_same_helo_name() -> None:
     settings = load_settings(
         SMTP_HELO_NAME="mail.example.org", FALLBACK_SMTP_HOST="smtp2.example.org"
     )
@@ -67,7 +67,7 @@ def test_both_relays_hear_the_same_name() -> None:
         ("", None),
     ],
 )
-def test_unset_the_machines_name_counts_where_it_is_a_full_one(
+def test_unset_the_machines_name_is_used_if_it_is_a_full_one(
     machine: str, said: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(socket, "gethostname", lambda: machine)
@@ -86,13 +86,13 @@ def test_unset_the_machines_name_counts_where_it_is_a_full_one(
         ({"SMTP_PORT": "25", "SMTP_SECURITY": "NONE"}, "none"),
     ],
 )
-def test_the_port_speaks_for_the_security_unless_it_is_said(
+def test_the_port_decides_the_security_unless_it_is_set(
     given: dict[str, str], expected: str
 ) -> None:
     assert load_settings(**given).smtp_security == expected
 
 
-def test_security_must_be_said_on_another_port() -> None:
+def test_security_is_required_on_another_port() -> None:
     (sentence,) = settings_problems(SMTP_PORT="2525")
 
     assert sentence.startswith("GCSCHED_SMTP_SECURITY is missing: say starttls, tls or none")
@@ -107,7 +107,7 @@ def test_a_login_is_a_name_and_a_password() -> None:
     ]
 
 
-def test_a_password_never_crosses_the_network_readable() -> None:
+def test_a_password_never_crosses_the_network_unencrypted() -> None:
     login = {"SMTP_USERNAME": "anna", "SMTP_PASSWORD": "s3cret", "SMTP_SECURITY": "none"}
 
     (sentence,) = settings_problems(**login)
@@ -117,7 +117,7 @@ def test_a_password_never_crosses_the_network_readable() -> None:
         assert load_settings(**login, SMTP_HOST=here).smtp_security == "none"
 
 
-def test_without_a_fallback_nothing_of_it_is_needed() -> None:
+def test_without_a_fallback_its_settings_are_not_needed() -> None:
     assert load_settings().fallback_smtp_host is None
 
 
@@ -145,7 +145,7 @@ def test_a_fallback_is_checked_like_the_first_relay(tmp_path: Path) -> None:
     )
 
 
-def test_a_login_of_a_fallback_without_its_host_is_a_slip() -> None:
+def test_a_login_of_a_fallback_without_its_host_is_refused() -> None:
     (sentence,) = settings_problems(FALLBACK_SMTP_USERNAME="anna", FALLBACK_SMTP_PASSWORD="s3cret")
 
     assert sentence == (

@@ -69,7 +69,7 @@ def test_keys_of_different_kinds_never_collide() -> None:
     ],
     ids=str,
 )
-def test_any_other_content_has_another_fingerprint(other: dict[str, Any]) -> None:
+def test_other_content_has_another_fingerprint(other: dict[str, Any]) -> None:
     assert fingerprint(a_request(**other)) != fingerprint(a_request())
 
 
@@ -131,7 +131,7 @@ def kind_of(answer: AdmissionAnswer | None) -> object:
     return answer and type(answer)
 
 
-def test_an_answer_names_the_job_that_has_the_key_and_how_it_is_now_if_it_is_accepted() -> None:
+def test_an_answer_names_the_holder_of_the_key_and_its_state_if_accepted() -> None:
     mine = {"request_id": "R", "fingerprint": "f"}
     others = a_key_holder(request_id="R", fingerprint="g", dedup_until=NOW + DAY)
 

@@ -125,14 +125,14 @@ def test_a_script_without_spaces_is_masked_within_a_sentence() -> None:
     )
 
 
-def test_what_cannot_be_seen_parts_no_word() -> None:
+def test_an_invisible_character_does_not_split_a_word() -> None:
     job = a_job(message="Qua\u200bcken\u00adbush am See", name="Zo\u2060ra")
 
     assert mask("554 at BODY: Quackenbush am See, Zora", job) == "554 at BODY: (hidden)"
     assert mask("554 at BODY: Qua\u200bcken\u00adbush", job) == "554 at BODY: (hidden)"
 
 
-def test_where_no_mail_is_at_hand_addresses_are_masked() -> None:
+def test_without_a_mail_addresses_are_masked() -> None:
     assert mask("421 at CONNECT: ada@example.org\nis\x1b[31m slow", None) == (
         "421 at CONNECT: (address) is [31m slow"
     )
@@ -161,7 +161,7 @@ HOWS = ["as it is", "upper case", "base64", "quoted-printable", "percent", "xtex
     cut=st.integers(0, 12),
 )
 @settings(max_examples=120, deadline=None)
-def test_no_syllable_of_a_mail_gets_through(
+def test_no_part_of_a_mail_remains(
     subject: list[str], name: list[str], value: list[str], how: str, cut: int
 ) -> None:
     job = a_job(message=" ".join(subject), name=" ".join(name), variables={"v": " ".join(value)})

@@ -67,9 +67,7 @@ def test_a_session_that_cannot_be_opened_names_the_setting(
         (BODY, "550 5.4.5 Daily user sending limit exceeded", "GCSCHED_SMTP_RATE"),
     ],
 )
-def test_a_relay_that_says_what_it_holds_against_us_is_translated(
-    stage: Stage, line: str, names: str
-) -> None:
+def test_a_refusal_of_us_is_translated_into_advice(stage: Stage, line: str, names: str) -> None:
     reply = Reply.parse(stage, int(line[:3]), line[4:])
 
     assert names in find_advice(Answered(reply), prefix=PREFIX)
@@ -84,7 +82,7 @@ def test_a_relay_that_says_what_it_holds_against_us_is_translated(
         Broken(Stage.BODY, "the connection broke"),
     ],
 )
-def test_what_nobody_has_to_mend_waits(trouble: Answered | Broken) -> None:
+def test_a_temporary_failure_gets_the_default_advice(trouble: Answered | Broken) -> None:
     assert find_advice(trouble, prefix=PREFIX) == DEFAULT_ADVICE
 
 

@@ -48,7 +48,7 @@ def violations(**others: Any) -> list[Violation]:
     ],
     ids=str,
 )
-def test_everything_within_its_limits_is_taken_as_it_is(good: dict[str, Any]) -> None:
+def test_a_request_within_its_limits_is_returned_unchanged(good: dict[str, Any]) -> None:
     assert validate(**good) == a_request(**good)
 
 
@@ -92,7 +92,7 @@ def test_a_reply_address_is_normalised_like_any_other() -> None:
         ({"priority": None}, "priority", "NORMAL (0) or URGENT (1)"),
     ],
 )
-def test_what_is_beyond_its_limits_is_told_what_is_allowed(
+def test_a_value_beyond_its_limits_is_refused_with_the_limits(
     bad: dict[str, Any], field: str, told: str
 ) -> None:
     [violation] = violations(**bad)
@@ -101,7 +101,7 @@ def test_what_is_beyond_its_limits_is_told_what_is_allowed(
     assert told in violation.problem
 
 
-def test_each_variable_that_the_template_needs_and_has_not_is_named() -> None:
+def test_each_missing_variable_of_the_template_is_named() -> None:
     told = violations(template="interview", variables={"city": "Bonn"})
 
     assert [each.field for each in told] == ["variables", "variables"]
@@ -109,7 +109,7 @@ def test_each_variable_that_the_template_needs_and_has_not_is_named() -> None:
     assert "'room'" in told[1].problem
 
 
-def test_all_that_is_wrong_is_told_at_once() -> None:
+def test_all_violations_are_reported_at_once() -> None:
     told = violations(
         empid="",
         request_id="\n",
@@ -127,11 +127,11 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
     ]
 
 
-def test_where_the_time_itself_is_wrong_nothing_is_measured_by_it() -> None:
+def test_an_invalid_timestamp_causes_no_further_violations() -> None:
     assert [each.field for each in violations(timestamp=-1, not_after=1)] == ["timestamp"]
 
 
-def test_of_thousands_that_are_wrong_the_first_are_named_and_the_number() -> None:
+def test_of_thousands_of_violations_the_first_are_reported() -> None:
     names = {f"-{number}": "\x00" for number in range(5_800)}
 
     told = violations(variables=names, labels=names)

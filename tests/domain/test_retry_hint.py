@@ -131,9 +131,7 @@ from tests.domain.temporary_replies import ALL as TEMPORARY
         ("wait until 14:30:00", None),
     ],
 )
-def test_a_hint_to_wait_is_read_but_not_believed_without_limit(
-    text: str, wait: timedelta | None
-) -> None:
+def test_a_hint_to_wait_is_parsed_up_to_a_limit(text: str, wait: timedelta | None) -> None:
     assert parse_retry_hint(text) == wait
 
 
@@ -142,9 +140,7 @@ def test_a_hint_to_wait_is_read_but_not_believed_without_limit(
     [(line, wait) for _, line, _, wait in TEMPORARY],
     ids=[line for _, line, *_ in TEMPORARY],
 )
-def test_of_what_relays_really_say_only_a_wait_is_read_as_one(
-    line: str, wait: timedelta | None
-) -> None:
+def test_in_real_replies_only_a_wait_is_parsed_as_one(line: str, wait: timedelta | None) -> None:
     assert parse_retry_hint(line) == (wait and min(wait, MAX_HINT))
 
 
@@ -154,7 +150,7 @@ MORE_WORDS = ["in 5 minutes, ", "is back ", "on leave ", "greylisted ", "delay o
 @pytest.mark.parametrize(
     "word", ["wait ", "again in ", "5 minutes ", "wait 5 m ", "retry, the ", *MORE_WORDS]
 )
-def test_the_longest_reply_is_read_in_no_time(word: str) -> None:
+def test_the_longest_reply_is_parsed_quickly(word: str) -> None:
     before = time.process_time()
 
     parse_retry_hint(word * (32_768 // len(word)))

@@ -21,7 +21,7 @@ def test_after_a_pause_a_burst_may_leave_at_once() -> None:
     assert grant.wait_seconds == pytest.approx(0.02)
 
 
-def test_who_wants_less_than_a_burst_may_have_another_one_at_once() -> None:
+def test_after_less_than_a_burst_another_mail_may_leave_at_once() -> None:
     _, grant = Bucket().take(3, LIMIT, now=100.0)
 
     assert grant == RateGrant(count=3, wait_seconds=0.0)
@@ -36,7 +36,7 @@ def test_after_the_burst_mails_leave_at_the_rate() -> None:
     assert counts == [10, 5, 5, 5, 5, 5]
 
 
-def test_a_pause_is_worth_a_burst_and_no_more() -> None:
+def test_a_pause_earns_one_burst_at_most() -> None:
     bucket, _ = take_mails(Bucket(), 64, now=100.0)
 
     _, count = take_mails(bucket, 64, now=3600.0)
@@ -44,7 +44,7 @@ def test_a_pause_is_worth_a_burst_and_no_more() -> None:
     assert count == 10
 
 
-def test_what_was_given_back_may_leave() -> None:
+def test_mails_that_were_given_back_may_leave() -> None:
     bucket, _ = take_mails(Bucket(), 10, now=100.0)
 
     _, count = take_mails(bucket.give_back(4, LIMIT), 64, now=100.0)
@@ -52,7 +52,7 @@ def test_what_was_given_back_may_leave() -> None:
     assert count == 4
 
 
-def test_giving_back_late_is_worth_no_more_than_a_burst() -> None:
+def test_giving_back_late_earns_one_burst_at_most() -> None:
     bucket, _ = take_mails(Bucket(), 10, now=100.0)
 
     _, count = take_mails(bucket.give_back(10, LIMIT), 64, now=200.0)
@@ -60,7 +60,7 @@ def test_giving_back_late_is_worth_no_more_than_a_burst() -> None:
     assert count == 10
 
 
-def test_a_part_of_a_speed_has_a_part_of_its_burst_and_at_least_one() -> None:
+def test_a_share_of_a_limit_has_a_share_of_its_burst_and_at_least_one() -> None:
     assert LIMIT.divided(4) == RateLimit(per_second=12.5, burst=2)
     assert RateLimit(per_second=8, burst=1).divided(4) == RateLimit(per_second=2, burst=1)
 
@@ -70,7 +70,7 @@ def test_a_part_of_a_speed_has_a_part_of_its_burst_and_at_least_one() -> None:
     wanted=st.integers(1, 64),
     back=st.integers(0, 3),
 )
-def test_no_second_sees_more_than_burst_and_rate(
+def test_no_second_has_more_than_burst_and_rate(
     pauses: list[float], wanted: int, back: int
 ) -> None:
     bucket, sent = Bucket(), []
@@ -85,7 +85,7 @@ def test_no_second_sees_more_than_burst_and_rate(
 
 
 @given(rate=st.floats(0.01, 100_000), burst=st.integers(1, 1000))
-def test_who_waits_as_long_as_told_gets_the_next_one(rate: float, burst: int) -> None:
+def test_after_the_reported_wait_the_next_mail_may_leave(rate: float, burst: int) -> None:
     speed = RateLimit(per_second=rate, burst=burst)
     bucket, first = Bucket().take(burst + 1, speed, now=1000.0)
 

@@ -19,7 +19,9 @@ from tests.support.service_process import environment
         (100, 8, 16, True),
     ],
 )
-def test_callers_share_what_is_left(limit: int, http: int, grpc: int, *, is_short: bool) -> None:
+def test_callers_share_the_remaining_descriptors(
+    limit: int, http: int, grpc: int, *, is_short: bool
+) -> None:
     found = divide_descriptors(limit, needed=200 - RESERVED)
 
     assert (found.http, found.grpc, found.is_short) == (http, grpc, is_short)

@@ -34,7 +34,9 @@ def divide_by(number: int) -> float:
     return 1 / number
 
 
-async def test_libraries_and_tracebacks_are_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_output_of_libraries_and_tracebacks_is_logged(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(threading, "excepthook", threading.__excepthook__)  # pytest has its own
     heard: list[str] = []
     with redirect_standard_error(heard.append):
@@ -51,7 +53,7 @@ async def test_libraries_and_tracebacks_are_heard(monkeypatch: pytest.MonkeyPatc
     assert heard[2].splitlines()[-1].startswith("ZeroDivisionError")
 
 
-def test_afterwards_all_is_as_before() -> None:
+def test_afterwards_standard_error_is_restored() -> None:
     stream, before = sys.stderr, os.fstat(2)
 
     with redirect_standard_error(lambda _: None):
@@ -62,7 +64,7 @@ def test_afterwards_all_is_as_before() -> None:
     assert "standard error" not in {thread.name for thread in threading.enumerate()}
 
 
-def test_a_flood_while_nothing_is_read_holds_up_nobody() -> None:
+def test_a_flood_without_a_reader_blocks_no_thread() -> None:
     hold = threading.Event()
 
     def on_text(_: str) -> None:
@@ -79,7 +81,7 @@ def test_a_flood_while_nothing_is_read_holds_up_nobody() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="descriptors are opened again by /proc")
-def test_last_words_do_not_wait_for_a_pipe_that_stands_still(tmp_path: Path) -> None:
+def test_the_last_writes_do_not_block_on_a_stalled_pipe(tmp_path: Path) -> None:
     reading, path = a_small_pipe(tmp_path, is_full=True)
     writing = os.open(path, os.O_WRONLY)
     with os.fdopen(reading, "rb"), os.fdopen(writing, "wb"), standard_error_at(writing):
@@ -97,7 +99,7 @@ def test_last_words_do_not_wait_for_a_pipe_that_stands_still(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("is_full", [False, True])
-def test_last_words_go_to_a_socket_that_has_room(*, is_full: bool) -> None:
+def test_the_last_writes_go_to_a_socket_that_has_room(*, is_full: bool) -> None:
     """A socket, as systemd gives, cannot be opened once more."""
     ours, theirs = socket.socketpair()
     with ours, theirs, standard_error_at(theirs.fileno()):
@@ -113,7 +115,7 @@ def test_last_words_go_to_a_socket_that_has_room(*, is_full: bool) -> None:
         assert ours.recv(4096).endswith(b"x" if is_full else b"last words of C\n")
 
 
-def test_last_words_come_after_what_others_wrote_to_the_same_file(tmp_path: Path) -> None:
+def test_the_last_writes_come_after_those_of_others_to_the_same_file(tmp_path: Path) -> None:
     """Those who share an opened file share the place in it: a new opening would not."""
     log = tmp_path / "log"
     with log.open("wb", buffering=0) as shared, standard_error_at(shared.fileno()):
@@ -126,7 +128,7 @@ def test_last_words_come_after_what_others_wrote_to_the_same_file(tmp_path: Path
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="descriptors are opened again by /proc")
-def test_what_must_not_wait_gets_an_opening_of_its_own() -> None:
+def test_a_nonblocking_stream_is_opened_anew() -> None:
     reading, writing = os.pipe()
     with os.fdopen(reading, "rb"), os.fdopen(writing, "wb"):
         traces = reopen_nonblocking(writing)
