@@ -92,8 +92,8 @@ def test_foreign_text_cannot_forge_a_line_or_move_a_cursor(log_format: LogFormat
 
     (line,) = stream.getvalue().splitlines()
     assert line.isprintable()
-    for said in (r"\x1b[2J", r"\x9bc", r"\u2028d", r"\u202ee"):
-        assert said in line.replace("\\\\", "\\")
+    for escape in (r"\x1b[2J", r"\x9bc", r"\u2028d", r"\u202ee"):
+        assert escape in line.replace("\\\\", "\\")
 
 
 def test_an_exception_is_logged_in_its_event() -> None:
@@ -181,9 +181,9 @@ def test_a_value_that_cannot_be_formatted_does_not_lose_its_line(
     structlog.get_logger().info("job sent")
 
     first, second = stream.getvalue().splitlines()
-    told = json.loads(first)
-    assert (told["event"], told["level"]) == ("<address> left", "warning")
-    assert (told["job_id"], told["not_logged"]) == ("7", ["value"])
+    event = json.loads(first)
+    assert (event["event"], event["level"]) == ("<address> left", "warning")
+    assert (event["job_id"], event["not_logged"]) == ("7", ["value"])
     assert "job sent" in second
 
 
@@ -222,9 +222,9 @@ def test_foreign_output_is_logged_with_addresses_masked() -> None:
 
 
 def test_dropped_lines_are_logged_as_an_event() -> None:
-    tell = configure("json", "ERROR", StringIO())
+    format_dropped = configure("json", "ERROR", StringIO())
 
-    event = json.loads(tell(7))
+    event = json.loads(format_dropped(7))
 
-    assert tell(7).endswith("}\n")
+    assert format_dropped(7).endswith("}\n")
     assert (event["event"], event["level"], event["count"]) == ("log lines dropped", "warning", 7)

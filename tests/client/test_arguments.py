@@ -1,4 +1,4 @@
-"""A mistake in a call of the client is told before anything is sent."""
+"""A mistake in a call of the client is reported before anything is sent."""
 
 import asyncio
 from collections.abc import Callable
@@ -23,11 +23,11 @@ def schedule_blocking(**options: Any) -> object:
 
 
 def schedule_async(**options: Any) -> object:
-    async def ask() -> object:
+    async def schedule() -> object:
         async with AsyncClient(NOWHERE) as client:
             return await client.schedule_meet(**options)
 
-    return asyncio.run(ask())
+    return asyncio.run(schedule())
 
 
 def build_message(**options: Any) -> object:
@@ -93,7 +93,7 @@ def test_a_time_of_another_type_is_refused_with_the_valid_types(option: str, giv
 
 @pytest.mark.parametrize("schedule", [schedule_blocking, schedule_async])
 @pytest.mark.parametrize(
-    ("option", "given", "said"),
+    ("option", "given", "expected"),
     [
         *(
             (name, 7, f"{name} is 7; give a str")
@@ -110,39 +110,39 @@ def test_a_time_of_another_type_is_refused_with_the_valid_types(option: str, giv
     ],
 )
 def test_a_value_of_another_type_is_named_with_its_option(
-    schedule: Schedule, option: str, given: object, said: str
+    schedule: Schedule, option: str, given: object, expected: str
 ) -> None:
     options: dict[str, Any] = {**REQUEST, option: given}
 
     with pytest.raises(TypeError) as caught:
         schedule(**options)
 
-    assert str(caught.value) == said
+    assert str(caught.value) == expected
 
 
 @pytest.mark.parametrize(
-    ("option", "given", "said"),
+    ("option", "given", "expected"),
     [
         ("at", 2**63, f"at is {2**63}; give Unix seconds below 2**63"),
         ("not_after", -(2**64), f"not_after is {-(2**64)}; give Unix seconds below 2**63"),
     ],
 )
 def test_a_value_outside_the_wires_range_is_named_with_its_option(
-    option: str, given: object, said: str
+    option: str, given: object, expected: str
 ) -> None:
     options: dict[str, Any] = {**REQUEST, option: given}
 
     with pytest.raises(ValueError, match=f"^{option} is") as caught:
         schedule_blocking(**options)
 
-    assert str(caught.value) == said
+    assert str(caught.value) == expected
 
 
 @pytest.mark.parametrize("given", ["Ad\ud800", b"Ad\xff"])
 def test_a_text_that_is_not_utf_8_is_named_with_its_option(given: object) -> None:
     options: dict[str, Any] = {**REQUEST, "name": given}
 
-    with pytest.raises(ValueError, match=r"^name is b?'Ad.*give text that UTF-8 can have: .* 2"):
+    with pytest.raises(ValueError, match=r"^name is b?'Ad.*give text that UTF-8 can encode: .* 2"):
         schedule_blocking(**options)
 
 

@@ -1,4 +1,4 @@
-"""Which targets are called straight, and where; the way itself is tried in tests/cli."""
+"""Which targets are called without a proxy; tests/cli tries a real proxy."""
 
 from ipaddress import IPv4Address
 

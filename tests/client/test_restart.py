@@ -1,4 +1,4 @@
-"""A lone process that restarts: the published schedule of retries outlasts two seconds of it."""
+"""A single process that restarts: the published retries outlast two seconds of it."""
 
 import asyncio
 import json

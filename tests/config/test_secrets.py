@@ -1,4 +1,4 @@
-"""Secrets come from files or the environment, and show up nowhere."""
+"""Secrets come from files or the environment, and are never shown."""
 
 from pathlib import Path
 

@@ -31,7 +31,7 @@ SERVICES = [
 def link_variables(
     service: str, *, address: str = "10.3.104.47", port: int = 25, protocol: str = "tcp"
 ) -> dict[str, str]:
-    """Give what a pod gets that starts after *service* was made, its port named `mail`."""
+    """Return the variables of a pod that starts after *service* was made, its port named `mail`."""
     name = service.upper().replace("-", "_")
     host = f"[{address}]" if ":" in address else address
     link = f"{name}_PORT_{port}_{protocol.upper()}"

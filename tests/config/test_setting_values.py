@@ -1,4 +1,4 @@
-"""What a single setting may hold, and how a refusal repeats it."""
+"""The valid values of single settings, and how an error quotes an invalid one."""
 
 from pathlib import Path
 

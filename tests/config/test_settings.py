@@ -63,13 +63,13 @@ def test_all_problems_are_reported_at_once() -> None:
 
 
 def test_jobs_are_kept_for_as_long_as_their_employee_gets_no_other_mail() -> None:
-    asked = {"DEDUP": "employee", "DEDUP_WINDOW": "10d"}
+    given = {"DEDUP": "employee", "DEDUP_WINDOW": "10d"}
 
-    (sentence,) = settings_problems(**asked, RETENTION_DAYS="9")
+    (sentence,) = settings_problems(**given, RETENTION_DAYS="9")
 
     assert sentence.startswith("GCSCHED_RETENTION_DAYS is less than GCSCHED_DEDUP_WINDOW: ")
-    assert load_settings(**asked, RETENTION_DAYS="10").retention_days == 10
-    assert load_settings(**asked | {"DEDUP": "content"}, RETENTION_DAYS="9").retention_days == 9
+    assert load_settings(**given, RETENTION_DAYS="10").retention_days == 10
+    assert load_settings(**given | {"DEDUP": "content"}, RETENTION_DAYS="9").retention_days == 9
 
 
 def test_certificates_without_tls_are_refused(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""URLs of stores: whatever stands there, no password is shown, and what is taken can be opened."""
+"""URLs of stores: no error shows a password, and an accepted URL can be opened."""
 
 import sys
 import traceback
@@ -35,20 +35,20 @@ TAILS = TEXTS | st.sampled_from(("h", "h:1/db", "[::1]/0", "a,b/db?w=1", "/run/a
 
 
 def open_all(name: str, url: str) -> str | None:
-    """Load *url* and build what the service builds of it; return what is said against it.
+    """Load *url* and build what the service builds of it; return the error, or None.
 
-    Any other error than the sentence fails the test.
+    Any other exception fails the test.
     """
     try:
-        taken = load_settings(**{name: url})
+        loaded = load_settings(**{name: url})
     except SettingsProblems as error:
         (sentence,) = error.sentences
         assert sentence.isprintable()
         return "".join(traceback.format_exception(error))
     if name == "REDIS_URL":
-        open_pool(taken.redis_url.get_secret_value())
+        open_pool(loaded.redis_url.get_secret_value())
         return None
-    uri = taken.mongo_uri.get_secret_value()
+    uri = loaded.mongo_uri.get_secret_value()
     create_client(uri).close()
     for seed in build_seed_uris(uri):
         create_client(seed).close()
@@ -57,10 +57,10 @@ def open_all(name: str, url: str) -> str | None:
 
 
 def read_stored_url(name: str, url: str) -> str:
-    told = open_all(name, url)
-    assert told is not None
-    assert SECRET not in told
-    return told
+    error = open_all(name, url)
+    assert error is not None
+    assert SECRET not in error
+    return error
 
 
 @settings(deadline=None)
@@ -135,9 +135,9 @@ def test_a_value_that_is_not_a_secret_is_shown() -> None:
 
 
 def test_a_short_user_name_does_not_hide_the_driver_s_reason() -> None:
-    told = read_stored_url("MONGO_URI", f"mongodb://a:{SECRET}@a,b/?directConnection=true")
+    error = read_stored_url("MONGO_URI", f"mongodb://a:{SECRET}@a,b/?directConnection=true")
 
-    assert "multiple hosts with directConnection=true" in told
+    assert "multiple hosts with directConnection=true" in error
 
 
 @pytest.mark.parametrize(

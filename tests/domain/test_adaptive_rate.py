@@ -13,10 +13,10 @@ def test_without_throttling_the_rate_is_the_configured_one() -> None:
 
 
 def test_throttling_halves_the_rate() -> None:
-    pace = AdaptiveRate(configured=50).throttled(NOW, recent_rate=30)
+    rate = AdaptiveRate(configured=50).throttled(NOW, recent_rate=30)
 
-    assert pace.per_second(NOW) == 25
-    assert pace.is_slow(NOW)
+    assert rate.per_second(NOW) == 25
+    assert rate.is_slow(NOW)
 
 
 def test_without_a_limit_throttling_halves_the_recent_rate() -> None:
@@ -28,24 +28,24 @@ def test_a_relay_that_took_nothing_is_not_throttling_us() -> None:
 
 
 def test_throttling_counts_once_a_second() -> None:
-    pace = AdaptiveRate(configured=48).throttled(NOW, recent_rate=30)
+    rate = AdaptiveRate(configured=48).throttled(NOW, recent_rate=30)
 
-    assert pace.throttled(NOW + 0.9, recent_rate=30) is pace
-    assert pace.throttled(NOW + 1, recent_rate=30).per_second(NOW + 1) == pytest.approx(12, abs=0.1)
+    assert rate.throttled(NOW + 0.9, recent_rate=30) is rate
+    assert rate.throttled(NOW + 1, recent_rate=30).per_second(NOW + 1) == pytest.approx(12, abs=0.1)
 
 
 def test_the_rate_recovers_linearly_up_to_the_configured_one() -> None:
-    pace = AdaptiveRate(configured=60).throttled(NOW, recent_rate=30)
+    rate = AdaptiveRate(configured=60).throttled(NOW, recent_rate=30)
 
-    after = [pace.per_second(NOW + FULL_RECOVERY * share) for share in (0.1, 0.25, 0.5, 5)]
+    after = [rate.per_second(NOW + FULL_RECOVERY * share) for share in (0.1, 0.25, 0.5, 5)]
 
     assert after == [36, 45, 60, 60]
-    assert not pace.is_slow(NOW + FULL_RECOVERY / 2)
+    assert not rate.is_slow(NOW + FULL_RECOVERY / 2)
 
 
 def test_after_a_second_throttling_it_recovers_as_fast_as_after_the_first() -> None:
-    pace = AdaptiveRate(configured=64).throttled(NOW, recent_rate=30)
-    again = pace.throttled(NOW + 30, recent_rate=30)
+    rate = AdaptiveRate(configured=64).throttled(NOW, recent_rate=30)
+    again = rate.throttled(NOW + 30, recent_rate=30)
 
     gained = again.per_second(NOW + 60) - again.per_second(NOW + 30)
 
@@ -53,28 +53,28 @@ def test_after_a_second_throttling_it_recovers_as_fast_as_after_the_first() -> N
 
 
 def test_without_a_limit_it_is_unlimited_again_at_twice_the_first_rate() -> None:
-    pace = AdaptiveRate().throttled(NOW, recent_rate=40)
+    rate = AdaptiveRate().throttled(NOW, recent_rate=40)
 
-    assert pace.per_second(NOW + FULL_RECOVERY) == 60
-    assert pace.per_second(NOW + FULL_RECOVERY * 1.49) == pytest.approx(79.6)
-    assert pace.per_second(NOW + FULL_RECOVERY * 1.5) == 0
+    assert rate.per_second(NOW + FULL_RECOVERY) == 60
+    assert rate.per_second(NOW + FULL_RECOVERY * 1.49) == pytest.approx(79.6)
+    assert rate.per_second(NOW + FULL_RECOVERY * 1.5) == 0
 
 
 def test_after_a_recovery_throttling_halves_the_rate_of_that_moment() -> None:
     recovered = NOW + 2 * FULL_RECOVERY
 
-    pace = AdaptiveRate().throttled(NOW, recent_rate=40).throttled(recovered, recent_rate=100)
+    rate = AdaptiveRate().throttled(NOW, recent_rate=40).throttled(recovered, recent_rate=100)
 
-    assert pace.per_second(recovered) == 50
-    assert pace.per_second(recovered + 30) == 60
+    assert rate.per_second(recovered) == 50
+    assert rate.per_second(recovered + 30) == 60
 
 
 def test_the_lowest_rate_is_a_mail_every_five_seconds() -> None:
-    pace = AdaptiveRate(configured=50)
+    rate = AdaptiveRate(configured=50)
     for second in range(60):
-        pace = pace.throttled(NOW + second, recent_rate=1)
+        rate = rate.throttled(NOW + second, recent_rate=1)
 
-    assert pace.per_second(NOW + 59) >= 0.2
+    assert rate.per_second(NOW + 59) >= 0.2
 
 
 def test_a_limit_below_that_is_kept() -> None:

@@ -1,4 +1,4 @@
-"""Addresses; oracles: the library that reads a public one in full, and the email package."""
+"""Addresses; oracles: the library that parses a public one, and the email package."""
 
 import time
 from email import message_from_string, policy
@@ -65,15 +65,15 @@ def test_an_address_is_what_the_library_returns_also_with_a_cached_domain(
 
     looks = [read_or_violation(parse_address(email)) for _ in range(2)]
 
-    told = normalise_by_library(email)
-    assert [None if isinstance(look, Violation) else look for look in looks] == [told, told]
+    expected = normalise_by_library(email)
+    assert [None if isinstance(look, Violation) else look for look in looks] == [expected, expected]
 
 
 def test_a_violation_has_the_name_of_the_field() -> None:
-    told = read_or_violation(parse_address("nobody", field="reply_to"))
+    violation = read_or_violation(parse_address("nobody", field="reply_to"))
 
-    assert isinstance(told, Violation)
-    assert told.field == "reply_to"
+    assert isinstance(violation, Violation)
+    assert violation.field == "reply_to"
 
 
 @pytest.mark.parametrize("email", ["a@" + "long." * 50 + "org", "x" * 255])
@@ -82,7 +82,7 @@ def test_no_address_is_longer_than_smtp_allows(email: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("email", "told"),
+    ("email", "expected"),
     [
         ("a@" + "漢" * 84 + ".com", "bytes in UTF-8"),
         ("é" * 128 + "@example.org", "bytes in UTF-8"),
@@ -90,18 +90,18 @@ def test_no_address_is_longer_than_smtp_allows(email: str) -> None:
     ],
     ids=["domain", "local part", "label"],
 )
-def test_a_length_is_checked_before_the_library_parses(email: str, told: str) -> None:
+def test_a_length_is_checked_before_the_library_parses(email: str, expected: str) -> None:
     took = []
     looks = []
-    for _ in range(3):  # the collector of garbage may run in one of them
+    for _ in range(3):  # a garbage collection may run in one of them
         begun = time.thread_time()
         looks += [read_or_violation(parse_address(email)) for _ in range(100)]
         took.append(time.thread_time() - begun)
 
-    assert min(took) < 0.1  # a look at the first would take 4 ms
+    assert min(took) < 0.1  # a parse of the first would take 4 ms
     for look in looks:
         assert isinstance(look, Violation)
-        assert told in look.problem
+        assert expected in look.problem
 
 
 RESERVED = {
@@ -131,11 +131,11 @@ RESERVED = {
 @pytest.mark.parametrize("email", RESERVED)
 def test_a_reserved_domain_needs_the_operators_permission(email: str) -> None:
     for _ in range(2):  # the second time its domain is known
-        told = read_or_violation(parse_address(email))
+        violation = read_or_violation(parse_address(email))
 
-        assert isinstance(told, Violation)
-        assert "GCSCHED_INTERNAL_DOMAINS" in told.problem
-        assert repr(RESERVED[email].rpartition("@")[2]) in told.problem
+        assert isinstance(violation, Violation)
+        assert "GCSCHED_INTERNAL_DOMAINS" in violation.problem
+        assert repr(RESERVED[email].rpartition("@")[2]) in violation.problem
         assert read_or_violation(parse_address(email, rules=AddressRules.ANY)) == RESERVED[email]
 
 
@@ -153,10 +153,10 @@ def test_a_reserved_domain_needs_the_operators_permission(email: str) -> None:
 )
 def test_syntax_is_checked_with_all_domains_allowed(email: str) -> None:
     for _ in range(2):
-        told = read_or_violation(parse_address(email, rules=AddressRules.ANY))
+        violation = read_or_violation(parse_address(email, rules=AddressRules.ANY))
 
-        assert isinstance(told, Violation)
-        assert "GCSCHED_INTERNAL_DOMAINS" not in told.problem
+        assert isinstance(violation, Violation)
+        assert "GCSCHED_INTERNAL_DOMAINS" not in violation.problem
 
 
 @given(

@@ -1,4 +1,4 @@
-"""Addresses in the words of others: each form that was seen or that a standard allows."""
+"""Addresses in foreign text, in each form that was seen or that a standard allows."""
 
 import string
 import time
@@ -91,7 +91,7 @@ def test_a_search_takes_linear_time(piece: str) -> None:
 
     mask_addresses(text)
 
-    # 0.2 s at most were measured; what goes over the text once for each character takes minutes.
+    # At most 0.2 s were measured; a quadratic search takes minutes.
     assert time.process_time() - begun < 3
 
 

@@ -81,7 +81,7 @@ def test_the_order_of_names_and_the_id_are_not_part_of_the_content() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ours", "theirs", "expected"),
+    ("new", "holder", "expected"),
     [
         ({}, {}, AdmissionOutcome.REPLAYED),
         (
@@ -119,9 +119,9 @@ def test_the_order_of_names_and_the_id_are_not_part_of_the_content() -> None:
     ],
 )
 def test_a_duplicate_is_judged_by_the_request_id_then_by_the_window(
-    ours: dict[str, Any], theirs: dict[str, Any], expected: object
+    new: dict[str, Any], holder: dict[str, Any], expected: object
 ) -> None:
-    assert kind_of(answer_conflict(a_job(**ours), a_key_holder(**theirs))) is expected
+    assert kind_of(answer_conflict(a_job(**new), a_key_holder(**holder))) is expected
 
 
 def kind_of(answer: AdmissionAnswer | None) -> object:

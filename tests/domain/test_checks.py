@@ -8,7 +8,7 @@ from gcsched.domain.checks import Checked, accept_value, require_valid
 from gcsched.errors import InvalidRequest, Violation
 
 BAD = Violation("empid", "is empty")
-ANOTHER = Violation("emailID", "is no address")
+ANOTHER = Violation("emailID", "is not an address")
 
 
 def empty() -> Checked[str]:

@@ -144,7 +144,7 @@ def test_a_failure_between_us_and_the_relay_counts_against_the_relay(
         an_answer(Stage.RCPT, "550 5.1.1 no such user"),
         an_answer(Stage.BODY, "554 5.6.0 not like this"),
         an_answer(Stage.RCPT, "550 5.7.1 policy"),
-        Withheld("the job is not ours any more"),
+        Withheld("the claim is lost"),
     ],
     ids=str,
 )

@@ -80,8 +80,8 @@ def test_two_requests_share_a_key_only_if_they_are_the_same(
     names = ("empid", "email", "message", "timestamp")
 
     keys = {
-        dedup_key(a_request(**dict(zip(names, wish, strict=True))), daily=None)
-        for wish in (one, other)
+        dedup_key(a_request(**dict(zip(names, content, strict=True))), daily=None)
+        for content in (one, other)
     }
 
     assert len(keys) == len({one, other})

@@ -62,12 +62,12 @@ def test_a_rule_does_not_change_with_the_version_of_unicode(private: str) -> Non
 def test_an_employee_id_is_refused_with_the_character_its_place_and_what_to_do(
     character: str, described: str
 ) -> None:
-    (told,) = violations(empid=f"EMP{character}7")
+    (violation,) = violations(empid=f"EMP{character}7")
 
-    assert told.field == "empid"
-    assert told.problem.startswith(f"must not contain {described} after 3 characters: ")
-    assert told.problem.endswith("remove it or use a plain space")
-    assert told.problem.isascii()
+    assert violation.field == "empid"
+    assert violation.problem.startswith(f"must not contain {described} after 3 characters: ")
+    assert violation.problem.endswith("remove it or use a plain space")
+    assert violation.problem.isascii()
 
 
 @pytest.mark.parametrize(
@@ -82,13 +82,13 @@ def test_an_employee_id_is_refused_with_the_character_its_place_and_what_to_do(
 def test_a_replacement_character_in_an_identifier_is_refused(
     fields: dict[str, Any], field: str
 ) -> None:
-    (told,) = violations(**fields)
+    (violation,) = violations(**fields)
 
-    assert told.field == field
-    assert told.problem.startswith(
+    assert violation.field == field
+    assert violation.problem.startswith(
         "must not contain U+FFFD REPLACEMENT CHARACTER after 3 characters: "
     )
-    assert told.problem.endswith("send the original text as UTF-8")
+    assert violation.problem.endswith("send the original text as UTF-8")
 
 
 @pytest.mark.parametrize(

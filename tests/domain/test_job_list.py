@@ -49,7 +49,7 @@ def read_published_orders() -> dict[tuple[str, ...], list[str]]:
     }
     table = {}
     for row in rows.splitlines():
-        what, orders = re.split(r"\s{3,}", row.removeprefix("//").strip())
+        what, orders = re.split(r"\s{2,}", row.removeprefix("//").strip())
         for each in names.pop(what):
             table[each] = orders.split(", ")
     assert not names
@@ -86,8 +86,10 @@ def test_a_filter_or_order_outside_the_table_is_refused_with_the_whole_table(
         assert result.field == ("order" if orders else "filter")
         assert result.problem.endswith(
             ": nothing (CREATE_TIME_DESC, CREATE_TIME_ASC); state (DUE_TIME_ASC, DUE_TIME_DESC);"
-            " state with due_time (DUE_TIME_ASC, DUE_TIME_DESC); empid (CREATE_TIME_DESC, CREATE_TIME_ASC);"
-            " email (CREATE_TIME_DESC, CREATE_TIME_ASC); request_id (CREATE_TIME_DESC, CREATE_TIME_ASC);"
+            " state with due_time (DUE_TIME_ASC, DUE_TIME_DESC);"
+            " empid (CREATE_TIME_DESC, CREATE_TIME_ASC);"
+            " email (CREATE_TIME_DESC, CREATE_TIME_ASC);"
+            " request_id (CREATE_TIME_DESC, CREATE_TIME_ASC);"
             " id_prefix (CREATE_TIME_DESC, CREATE_TIME_ASC)"
         )
 

@@ -51,7 +51,7 @@ def test_a_doubted_refusal_counts_for_the_relay_and_is_marked() -> None:
     attempt = attempt_after(Answered(reply, is_doubted=True))
 
     assert (attempt.kind, attempt.enhanced_code, len(attempt.text)) == (Kind.RELAY, "5.1.1", 512)
-    assert attempt.text.endswith("(not counted: the relay refuses one recipient after the other)")
+    assert attempt.text.endswith("(not counted: the relay refuses every recipient)")
     assert parse_retry_hint(attempt.text) is None
 
 
@@ -147,29 +147,30 @@ def test_a_job_after_its_expire_time_ends_without_an_attempt(last: str, reason: 
 
 
 def test_a_job_for_a_suppressed_address_is_skipped_with_the_reason() -> None:
-    blocked = end_before_attempt(a_claimed_job(), suppression=a_suppression(), now=LATER)
+    skipped = end_before_attempt(a_claimed_job(), suppression=a_suppression(), now=LATER)
 
     reason = (
-        "the address is blocked until 2026-07-31, since job job-0: 550 5.1.1 at RCPT: no such user"
+        "the address is suppressed until 2026-07-31, since job job-0:"
+        " 550 5.1.1 at RCPT: no such user"
     )
-    assert blocked == a_claimed_job().skipped(State.SUPPRESSED, LATER, reason=reason)
+    assert skipped == a_claimed_job().skipped(State.SUPPRESSED, LATER, reason=reason)
 
 
 def test_a_job_is_not_skipped_for_its_own_refusal() -> None:
-    """Its worker died between the suppression and the outcome."""
+    """Its process died between the suppression and the outcome."""
     own = a_suppression(job_id="job-1")
 
     assert end_before_attempt(a_claimed_job(), suppression=own, now=LATER) is None
 
 
 def test_a_deferral_beyond_the_expire_time_expires_the_job() -> None:
-    trouble = an_attempt(kind=Kind.RELAY, code=None, text="CONNECT: refused")
+    failure = an_attempt(kind=Kind.RELAY, code=None, text="CONNECT: refused")
 
-    job = apply_attempt(a_claimed_job(expire_time=NOW), trouble, policy=RESEND, chance=0.5)
+    job = apply_attempt(a_claimed_job(expire_time=NOW), failure, policy=RESEND, chance=0.5)
 
     reason = "not sent by 2026-07-01T12:00:00+00:00, the last attempt: CONNECT: refused"
     assert (job.state, job.reason, job.attempt) == (State.EXPIRED, reason, 0)
-    assert job.attempts == (trouble,)
+    assert job.attempts == (failure,)
 
 
 def test_an_accepted_mail_is_sent() -> None:
@@ -190,9 +191,9 @@ def test_a_deferred_mail_is_tried_again_after_the_wait() -> None:
 
 
 def test_a_failure_of_the_relay_uses_up_no_attempt() -> None:
-    trouble = an_attempt(kind=Kind.RELAY, code=None, text="CONNECT: refused")
+    failure = an_attempt(kind=Kind.RELAY, code=None, text="CONNECT: refused")
 
-    job = apply_attempt(a_claimed_job(attempt=4), trouble, policy=RESEND, chance=0.5)
+    job = apply_attempt(a_claimed_job(attempt=4), failure, policy=RESEND, chance=0.5)
 
     assert (job.state, job.attempt) == (State.RETRYING, 4)
     assert job.reason == "CONNECT: refused"
@@ -246,7 +247,7 @@ CUT_OFF = Attempt(
     start_time=BEGUN,
     end_time=LATER,
     kind=Kind.UNCERTAIN,
-    text="cut off after the body had begun: the relay may have taken the mail",
+    text="interrupted after the body had begun: the relay may have taken the mail",
 )
 
 

@@ -1,4 +1,4 @@
-"""When refusals in a row are the relay's affair, and which domain probes it next."""
+"""When refusals in a row hold a relay, and which domain probes it next."""
 
 from collections.abc import Iterable
 

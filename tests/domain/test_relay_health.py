@@ -1,4 +1,4 @@
-"""What a relay's state is after mails and checks, and when it is checked next."""
+"""The state of a relay after mails and checks, and its next check."""
 
 from itertools import pairwise
 
@@ -24,9 +24,9 @@ UNKNOWN, UP, DOWN = RelayState.UNKNOWN, RelayState.UP, RelayState.DOWN
 
 
 @pytest.mark.parametrize("state", RelayState)
-@pytest.mark.parametrize("heard", [PASSED, MAIL_SENT])
-def test_a_success_brings_it_up(state: RelayState, heard: RelayObservation) -> None:
-    assert next_state(state, heard) is UP
+@pytest.mark.parametrize("observation", [PASSED, MAIL_SENT])
+def test_a_success_brings_it_up(state: RelayState, observation: RelayObservation) -> None:
+    assert next_state(state, observation) is UP
 
 
 @pytest.mark.parametrize("state", RelayState)

@@ -39,9 +39,9 @@ def test_a_request_has_a_time_or_means_the_daily_run() -> None:
 
 
 def test_every_violation_is_reported_at_once_by_the_names_of_the_contract() -> None:
-    told = violations(empid="", email="nobody", message=" ", name="x" * 257, timestamp=-1)
+    problems = violations(empid="", email="nobody", message=" ", name="x" * 257, timestamp=-1)
 
-    assert [violation.field for violation in told] == [
+    assert [violation.field for violation in problems] == [
         "empid",
         "emailID",
         "message",
@@ -103,15 +103,15 @@ def test_a_text_beyond_its_limits_is_refused_with_the_limits(
 def test_control_characters_and_line_breaks_are_refused_anywhere(
     field: str, name: str, control: str
 ) -> None:
-    told = violations(**{field: f"a{control}Bcc: all@example.org"})
+    problems = violations(**{field: f"a{control}Bcc: all@example.org"})
 
-    assert told == [Violation(name, "must not contain line breaks or other control characters")]
+    assert problems == [Violation(name, "must not contain line breaks or other control characters")]
 
 
 def test_a_text_can_be_too_long_and_have_control_characters_too() -> None:
-    told = violations(empid="\n" * 129)
+    problems = violations(empid="\n" * 129)
 
-    assert [violation.field for violation in told] == ["empid", "empid"]
+    assert [violation.field for violation in problems] == ["empid", "empid"]
 
 
 def test_space_around_the_message_is_trimmed_before_it_is_counted() -> None:

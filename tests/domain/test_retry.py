@@ -98,10 +98,10 @@ def test_the_next_try_is_due_at_a_whole_second_rounded_up() -> None:
     ended = NOW + timedelta(seconds=1, microseconds=1)
 
     later = POLICY.judge(a_claimed_job(), an_attempt(end_time=ended), chance=0.5)
-    ours = POLICY.judge(a_claimed_job(), an_attempt(end_time=ended, kind=Kind.RELAY), chance=1.0)
+    verdict = POLICY.judge(a_claimed_job(), an_attempt(end_time=ended, kind=Kind.RELAY), chance=1.0)
 
     assert later == TryAgain(at=NOW + timedelta(seconds=32), charged=True)
-    assert ours == TryAgain(at=NOW + timedelta(seconds=3), charged=False)
+    assert verdict == TryAgain(at=NOW + timedelta(seconds=3), charged=False)
 
 
 def test_a_hint_of_the_relay_replaces_the_wait() -> None:
@@ -128,12 +128,12 @@ def test_a_hint_does_not_add_attempts() -> None:
 def test_a_failure_of_the_relay_is_never_charged_and_backs_off_a_minute_at_most(
     attempts_before: int, wait: int
 ) -> None:
-    trouble = an_attempt(kind=Kind.RELAY, code=None, text="CONNECT: refused")
-    job = a_claimed_job(attempt=7, attempts=(trouble,) * attempts_before)
+    failure = an_attempt(kind=Kind.RELAY, code=None, text="CONNECT: refused")
+    job = a_claimed_job(attempt=7, attempts=(failure,) * attempts_before)
 
-    verdict = POLICY.judge(job, trouble, chance=1.0)
+    verdict = POLICY.judge(job, failure, chance=1.0)
 
-    assert verdict == TryAgain(at=trouble.end_time + timedelta(seconds=wait), charged=False)
+    assert verdict == TryAgain(at=failure.end_time + timedelta(seconds=wait), charged=False)
 
 
 def test_a_hint_in_a_421_replaces_the_wait_too() -> None:

@@ -1,4 +1,4 @@
-"""How long a relay wants to be left alone: what its words say, and what they do not."""
+"""Waits that relays ask for, and times in replies that are not waits."""
 
 import time
 from datetime import timedelta
@@ -34,7 +34,7 @@ from tests.domain.temporary_replies import ALL as TEMPORARY
         ("retry after 1 hour, 5 minutes and 3 seconds", timedelta(hours=1, minutes=5, seconds=3)),
         ("retry in at least 90 s", timedelta(seconds=90)),
         ("back in 2 days", timedelta(hours=4)),
-        # A time of day, a number with a letter, what is over: none of them is a wait.
+        # A time of day, a number with a letter, a past time: none of them is a wait.
         ("retry after 14:30:00", None),
         ("at 00:05:00", None),
         ("4.7.1 code 451 s", None),
@@ -113,7 +113,7 @@ from tests.domain.temporary_replies import ALL as TEMPORARY
         ("try again later (5 messages)", None),
         ("blocked at 14:30:00", None),
         ("deferred 14:30:00", None),
-        # A time that nobody is to wait for: a limit, a term, what others do.
+        # Times that are not waits: a limit, a term, the action of another server.
         ("500 mails in 1 hour", None),
         ("limit 100 messages per 60 seconds", None),
         ("try again later, 100 messages per 60 seconds", None),

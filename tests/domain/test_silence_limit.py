@@ -1,4 +1,4 @@
-"""How long a silent relay is waited for; the numbers are written out by hand."""
+"""The limit on the silence of a relay; the numbers are written out by hand."""
 
 import pytest
 
@@ -8,11 +8,11 @@ HOUR = 3600.0
 
 
 def learn_all(*learned: tuple[float, float]) -> SilenceLimit:
-    """Give the patience after (what it took, when)."""
-    patience = SilenceLimit()
+    """Return the limit after mails of (seconds, time)."""
+    limit = SilenceLimit()
     for took, now in learned:
-        patience = patience.learned(took, now=now)
-    return patience
+        limit = limit.learned(took, now=now)
+    return limit
 
 
 def test_the_first_limit_is_twenty_seconds() -> None:

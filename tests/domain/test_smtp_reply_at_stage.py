@@ -1,6 +1,6 @@
-"""Replies that mean another at MAIL, where no recipient is known, at RCPT, and with the content.
+"""Replies whose meaning depends on the stage: MAIL without a recipient, RCPT, and content.
 
-Whom each of them blames is what an administrator who reads the line would say.
+The kind is as an administrator would read the line.
 """
 
 import pytest

@@ -63,7 +63,8 @@ def test_a_suppression_applies_to_every_job_but_the_one_that_caused_it() -> None
 
 def test_a_suppression_names_its_job_its_end_and_its_reason() -> None:
     assert str(a_suppression()) == (
-        "the address is blocked until 2026-07-31, since job job-0: 550 5.1.1 at RCPT: no such user"
+        "the address is suppressed until 2026-07-31, since job job-0:"
+        " 550 5.1.1 at RCPT: no such user"
     )
 
 
@@ -72,7 +73,7 @@ def test_a_suppression_by_a_caller_applies_to_every_job_and_names_none() -> None
 
     assert by_hand.applies_to(a_job())
     assert str(by_hand) == (
-        'the address is blocked until 2026-07-31: a caller gave the reason "asked for it"'
+        'the address is suppressed until 2026-07-31: a caller gave the reason "asked for it"'
     )
 
 
@@ -89,4 +90,4 @@ def test_a_past_expire_time_is_refused_with_the_present_second() -> None:
     [violation] = expire_time_violations(NOW, now=now)
 
     second = NOW.isoformat()
-    assert violation.problem == f"must be in the future; now it is {second}"
+    assert violation.problem == f"must be in the future; it is {second} now"

@@ -67,49 +67,49 @@ def test_a_share_of_a_limit_has_a_share_of_its_burst_and_at_least_one() -> None:
 
 @given(
     pauses=st.lists(st.floats(0, 0.5), min_size=1, max_size=80),
-    wanted=st.integers(1, 64),
+    most=st.integers(1, 64),
     back=st.integers(0, 3),
 )
-def test_no_second_has_more_than_burst_and_rate(
-    pauses: list[float], wanted: int, back: int
-) -> None:
+def test_no_second_has_more_than_burst_and_rate(pauses: list[float], most: int, back: int) -> None:
     bucket, sent = Bucket(), []
     for now in accumulate(pauses, initial=1000.0):
-        bucket, count = take_mails(bucket, wanted, now=now)
+        bucket, count = take_mails(bucket, most, now=now)
         unused = min(back, count)
         bucket = bucket.give_back(unused, LIMIT)
         sent.append((now, count - unused))
 
-    for begin, _ in sent:
-        assert sum(count for now, count in sent if begin <= now < begin + 1) <= 60
+    for start, _ in sent:
+        assert sum(count for now, count in sent if start <= now < start + 1) <= 60
 
 
 @given(rate=st.floats(0.01, 100_000), burst=st.integers(1, 1000))
 def test_after_the_reported_wait_the_next_mail_may_leave(rate: float, burst: int) -> None:
-    speed = RateLimit(per_second=rate, burst=burst)
-    bucket, first = Bucket().take(burst + 1, speed, now=1000.0)
+    limit = RateLimit(per_second=rate, burst=burst)
+    bucket, first = Bucket().take(burst + 1, limit, now=1000.0)
 
-    _, second = bucket.take(1, speed, now=1000.0 + first.wait_seconds)
+    _, second = bucket.take(1, limit, now=1000.0 + first.wait_seconds)
 
     assert (first.count, second.count) == (burst, 1)
 
 
 @given(
     pauses=st.lists(st.floats(0, 0.5), min_size=1, max_size=200),
-    patience=st.floats(0, 3),
+    max_wait=st.floats(0, 3),
 )
 def test_slots_keep_to_burst_and_rate_whenever_mails_come(
-    pauses: list[float], patience: float
+    pauses: list[float], max_wait: float
 ) -> None:
-    line, slots, refused = Bucket(), [], 0
+    bucket, slots, refused = Bucket(), [], 0
     for now in accumulate(pauses, initial=1000.0):
-        line, wait = line.reserve_slot(LIMIT, max_wait=patience, now=now)
+        bucket, wait = bucket.reserve_slot(LIMIT, max_wait=max_wait, now=now)
         refused += wait is None
         slots += [] if wait is None else [now + wait]
-        assert wait is None or 0 <= wait <= patience
+        assert wait is None or 0 <= wait <= max_wait
 
-    for begin in slots:
-        assert sum(begin <= slot < begin + 1 for slot in slots) <= 61  # fractions: one may touch
+    for start in slots:
+        assert (
+            sum(start <= slot < start + 1 for slot in slots) <= 61
+        )  # rounding errors: one more at the border
     assert len(slots) + refused == len(pauses) + 1
 
 

@@ -1,4 +1,4 @@
-"""What callers may hold is what stores and relays leave."""
+"""Callers get the descriptors that stores and relays leave."""
 
 import pytest
 
@@ -37,6 +37,6 @@ def test_more_sessions_and_a_second_relay_need_more() -> None:
         )
         return count_connections(read_settings(given))
 
-    # A session may ask Redis for a slot while it holds its connection to the relay.
+    # A session may reserve a slot in Redis while it holds its connection to the relay.
     assert count_needed("30") - count_needed("10") == 2 * 20
     assert count_needed("30", **other) - count_needed("30") == 30

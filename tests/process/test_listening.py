@@ -86,14 +86,14 @@ def test_an_address_of_another_machine_is_refused(address: str, words: str) -> N
             errno.EACCES,
             "0.0.0.0:80",
             (
-                "a port below 1024 needs a right that this process lacks; set --grpc to a port from"
-                " 1024 on"
+                "a port below 1024 needs a privilege that this process lacks;"
+                " set --grpc to a port from 1024 on"
             ),
         ),
         (
             errno.EACCES,
             "127.0.0.1:8080",
-            "the system does not allow it to this user; set --grpc to another address",
+            "the system does not allow it for this user; set --grpc to another address",
         ),
         (
             errno.EMFILE,

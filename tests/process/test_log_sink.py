@@ -1,4 +1,4 @@
-"""A log that cannot be written holds up nothing, and tells afterwards what is missing."""
+"""A log that cannot be written blocks nothing, and reports afterwards what was dropped."""
 
 import os
 import time
@@ -22,7 +22,7 @@ def a_pipe() -> Iterator[tuple[int, int]]:
 
 
 def fill_pipe(writing: int) -> int:
-    """Write until the pipe takes no more; give how much it took. Nobody reads."""
+    """Write until the pipe is full; return how many bytes it took."""
     os.set_blocking(writing, False)
     took = 0
     try:
@@ -34,7 +34,7 @@ def fill_pipe(writing: int) -> int:
 
 
 def read_lines(reading: int, count: int) -> list[str]:
-    """Read *count* lines; give them without their breaks."""
+    """Read *count* lines; return them without line breaks."""
     text = b""
     while text.count(b"\n") < count:
         text += os.read(reading, 65536)
@@ -60,7 +60,7 @@ async def test_without_a_reader_lines_are_dropped_counted_and_reported() -> None
             sink.write(f"line {number}\n")
         seconds = time.perf_counter() - begun
         assert not sink.drain(0.1)
-        # What the thread had taken before it got stuck is not in the queue any more.
+        # The lines that the thread took before it blocked are not in the queue.
         assert 900 <= sink.dropped <= 950
 
         kept = 1000 - sink.dropped
@@ -142,10 +142,10 @@ def test_a_line_after_the_threads_end_is_written_by_drain() -> None:
     with a_pipe() as (reading, writing):
         with LogSink(writing) as sink:
             sink.write("in time\n")
-        sink.write("process ended hard " + "x" * 5000 + "\n")
+        sink.write("process aborted " + "x" * 5000 + "\n")
 
         assert sink.drain()
-        assert read_lines(reading, 2) == ["in time", "process ended hard " + "x" * 5000]
+        assert read_lines(reading, 2) == ["in time", "process aborted " + "x" * 5000]
 
 
 def test_a_line_after_the_threads_end_does_not_wait_for_a_reader() -> None:

@@ -1,4 +1,4 @@
-"""What others write to standard error goes the way of the log, and is waited for by nobody."""
+"""Foreign output to standard error goes to the log and blocks nothing."""
 
 import os
 import select
@@ -13,14 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from gcsched.process.standard_error import redirect_standard_error, reopen_nonblocking
+from gcsched.process.standard_error import open_nonblocking, redirect_standard_error
 from tests.support.unwritable_logs import a_small_pipe
 from tests.support.wait import until
 
 
 @contextmanager
 def standard_error_at(output: int) -> Iterator[None]:
-    """Let descriptor 2 lead to *output*, as whoever begins a service decides."""
+    """Point descriptor 2 at *output*, as the parent of a service does."""
     kept = os.dup(2)
     os.dup2(output, 2)
     try:
@@ -38,19 +38,19 @@ async def test_output_of_libraries_and_tracebacks_is_logged(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(threading, "excepthook", threading.__excepthook__)  # pytest has its own
-    heard: list[str] = []
-    with redirect_standard_error(heard.append):
+    texts: list[str] = []
+    with redirect_standard_error(texts.append):
         os.write(2, b"E0000 01:02:03 1 chttp2_transport.cc:1] words of C\n")
-        await until(lambda: len(heard) == 1)
+        await until(lambda: len(texts) == 1)
         traceback.print_exception(ZeroDivisionError())
-        await until(lambda: len(heard) == 2)
+        await until(lambda: len(texts) == 2)
         threading.Thread(target=divide_by, args=(0,), name="dying").start()
-        await until(lambda: len(heard) == 3)
+        await until(lambda: len(texts) == 3)
 
-    assert heard[0].endswith("words of C")
-    assert heard[1] == "ZeroDivisionError"
-    assert "in thread dying" in heard[2].splitlines()[0]
-    assert heard[2].splitlines()[-1].startswith("ZeroDivisionError")
+    assert texts[0].endswith("words of C")
+    assert texts[1] == "ZeroDivisionError"
+    assert "in thread dying" in texts[2].splitlines()[0]
+    assert texts[2].splitlines()[-1].startswith("ZeroDivisionError")
 
 
 def test_afterwards_standard_error_is_restored() -> None:
@@ -100,23 +100,23 @@ def test_the_last_writes_do_not_block_on_a_stalled_pipe(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("is_full", [False, True])
 def test_the_last_writes_go_to_a_socket_that_has_room(*, is_full: bool) -> None:
-    """A socket, as systemd gives, cannot be opened once more."""
-    ours, theirs = socket.socketpair()
-    with ours, theirs, standard_error_at(theirs.fileno()):
+    """A socket, as systemd gives, cannot be opened again."""
+    reading, writing = socket.socketpair()
+    with reading, writing, standard_error_at(writing.fileno()):
         with suppress(BlockingIOError):
             while is_full:
-                theirs.send(b"x", socket.MSG_DONTWAIT)
+                writing.send(b"x", socket.MSG_DONTWAIT)
         with redirect_standard_error(lambda _: None):
             pass
 
         assert select.select([], [2], [], 0)[1], "else the write would wait"
         os.write(2, b"last words of C\n")
 
-        assert ours.recv(4096).endswith(b"x" if is_full else b"last words of C\n")
+        assert reading.recv(4096).endswith(b"x" if is_full else b"last words of C\n")
 
 
 def test_the_last_writes_come_after_those_of_others_to_the_same_file(tmp_path: Path) -> None:
-    """Those who share an opened file share the place in it: a new opening would not."""
+    """Processes that share an open file share its offset; a second open would not."""
     log = tmp_path / "log"
     with log.open("wb", buffering=0) as shared, standard_error_at(shared.fileno()):
         with redirect_standard_error(lambda _: None):
@@ -131,7 +131,7 @@ def test_the_last_writes_come_after_those_of_others_to_the_same_file(tmp_path: P
 def test_a_nonblocking_stream_is_opened_anew() -> None:
     reading, writing = os.pipe()
     with os.fdopen(reading, "rb"), os.fdopen(writing, "wb"):
-        traces = reopen_nonblocking(writing)
+        traces = open_nonblocking(writing)
 
         assert traces is not None
         assert not os.get_blocking(traces.fileno())

@@ -1,4 +1,4 @@
-"""A process that does not end by itself is ended."""
+"""A process that does not end by itself is aborted."""
 
 import time
 
