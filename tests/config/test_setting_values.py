@@ -144,7 +144,7 @@ def test_a_ca_file_must_hold_certificates(tmp_path: Path) -> None:
         (sentence,) = settings_problems(**given)
         name = next(name for name in given if name.endswith("CA_FILE"))
         assert sentence == (
-            f"GCSCHED_{name} cannot be used: '{file}': it holds no certificate as PEM"
+            f"GCSCHED_{name} cannot be used: '{file}': it contains no certificate in PEM format"
         )
     trustme.CA().cert_pem.write_to_path(file)
     assert load_settings(SMTP_CA_FILE=str(file)).smtp_ca_file == file

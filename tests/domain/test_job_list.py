@@ -38,10 +38,11 @@ BY_STATE = JobFilter(state=State.SENT)
 def read_published_orders() -> dict[tuple[str, ...], list[str]]:
     """Read the table above JobFilter."""
     text = PROTO.read_text(encoding="utf-8")
-    [rows] = re.findall(r"all are served by an index:\n//\n((?://   .*\n)+)", text)
+    [rows] = re.findall(r"no other filter is possible:\n//\n((?://   .*\n)+)", text)
     names: dict[str, list[tuple[str, ...]]] = {
-        "nothing": [()],
-        "one state, with or without due times": [("state",), ("state", "due_time")],
+        "no field": [()],
+        "state": [("state",)],
+        "state, due_time_from, due_time_before": [("state", "due_time")],
         "empid": [("empid",)],
         "email": [("email",)],
         "request_id": [("request_id",)],

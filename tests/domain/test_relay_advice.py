@@ -29,7 +29,7 @@ CONNECT, TLS, AUTH, RCPT, BODY = Stage.CONNECT, Stage.TLS, Stage.AUTH, Stage.RCP
         (CONNECT, "the relay's name cannot be resolved: Name or service not known", "HOST"),
         (CONNECT, "the relay's name is not a host name", "HOST"),
         (CONNECT, "the connection failed: Connection refused", "PORT"),
-        (CONNECT, "none of the relay's addresses takes a connection", "PORT"),
+        (CONNECT, "no address of the relay takes a connection", "PORT"),
         (CONNECT, "the connection failed: Network is unreachable", "HOST"),
         (CONNECT, "the connection failed: No route to host", "firewall"),
         (CONNECT, "the relay did not answer in time", "SECURITY to tls"),

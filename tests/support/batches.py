@@ -30,12 +30,12 @@ def submit_each(group: GroupCommit[int, int], *numbers: int) -> list[asyncio.Tas
 
 
 async def submit_during_write(
-    group: GroupCommit[int, int], register: DoublingWriter, *numbers: int
+    group: GroupCommit[int, int], writer: DoublingWriter, *numbers: int
 ) -> list[asyncio.Task[int]]:
     """Ask 1, and *numbers* as soon as 1 is being written; the gate stays closed."""
-    register.gate.clear()
+    writer.gate.clear()
     first = submit_each(group, 1)
-    await until(lambda: register.groups == [[1]])
+    await until(lambda: writer.groups == [[1]])
     others = submit_each(group, *numbers)
     await asyncio.sleep(0)
     return first + others

@@ -187,9 +187,15 @@ async def an_engine(
     leases = Leases(store, capacity=100)
     recorder = OutcomeRecorder(store, on_recorded=leases.release)
     fence = GroupCommit(Fence(claims=store, now=clock).begin)
-    pacer = RateLimiter(relay=mailer.name, per_second=0, burst=10, allowance=LocalRateAllowance())
+    rate_limiter = RateLimiter(
+        relay=mailer.name, per_second=0, burst=10, allowance=LocalRateAllowance()
+    )
     relays = FailoverTransport(
-        [ProtectedRelay(mailer=mailer, rate_limiter=pacer, password_variable="", while_down="")]
+        [
+            ProtectedRelay(
+                mailer=mailer, rate_limiter=rate_limiter, password_variable="", while_down=""
+            )
+        ]
     )
     deliver = Deliver(
         composer=FakeComposer(),
@@ -200,17 +206,17 @@ async def an_engine(
         chance=lambda: 0.5,
     )
     marks = SentMarkers(NoSentMarkers())
-    lanes = DomainQueues(slots_per_domain=slots_per_domain, now=clock)
-    crew = WorkerPool(
+    queues = DomainQueues(slots_per_domain=slots_per_domain, now=clock)
+    workers = WorkerPool(
         deliver=deliver,
         recorder=recorder,
         sent_markers=marks,
-        queues=lanes,
+        queues=queues,
         scaler=WorkerScaler(size=4),
     )
 
     async def work(stop: asyncio.Event) -> None:
-        await crew.run(stop, grace=timedelta(0))
+        await workers.run(stop, grace=timedelta(0))
 
     async with AsyncExitStack() as stack:
         for loop in (recorder.run, fence.run, work):
@@ -219,7 +225,7 @@ async def an_engine(
             claims=store,
             suppressions=store,
             leases=leases,
-            workers=crew,
+            workers=workers,
             gate=gate or relays,
             batch_size=50,
             wake_others=lambda: None,

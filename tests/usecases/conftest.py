@@ -23,5 +23,5 @@ def clock() -> FixedClock:
 
 
 @pytest.fixture
-def wake_ups(bell: FakeWakeUpQueue, nudges: Nudges, clock: FixedClock) -> WakeUps:
-    return WakeUps(queue=bell, nudge=nudges, now=clock)
+def wake_ups(queue: FakeWakeUpQueue, nudges: Nudges, clock: FixedClock) -> WakeUps:
+    return WakeUps(queue=queue, nudge=nudges, now=clock)

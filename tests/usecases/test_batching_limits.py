@@ -11,14 +11,14 @@ from tests.support.batches import DoublingWriter, submit_during_write, submit_ea
 
 
 async def test_who_finds_too_many_waiting_is_told_how_many() -> None:
-    register = DoublingWriter()
-    group = GroupCommit(register.write, max_waiting=3)
+    writer = DoublingWriter()
+    group = GroupCommit(writer.write, max_waiting=3)
 
     async with in_background(group.run):
-        callers = await submit_during_write(group, register, 2, 3)
+        callers = await submit_during_write(group, writer, 2, 3)
         with pytest.raises(Overloaded, match=r"^3 requests are waiting already"):
             await group.submit(4)
-        register.gate.set()
+        writer.gate.set()
         answers = await asyncio.gather(*callers)
         later = await group.submit(5)
 
@@ -27,11 +27,11 @@ async def test_who_finds_too_many_waiting_is_told_how_many() -> None:
 
 
 async def test_those_in_the_write_under_way_count_and_who_leaves_makes_room() -> None:
-    register = DoublingWriter()
-    group = GroupCommit(register.write, max_waiting=3)
+    writer = DoublingWriter()
+    group = GroupCommit(writer.write, max_waiting=3)
 
     async with in_background(group.run):
-        first, second, third = await submit_during_write(group, register, 2, 3)
+        first, second, third = await submit_during_write(group, writer, 2, 3)
         with pytest.raises(Overloaded):
             group.check_room()
         third.cancel()
@@ -40,26 +40,26 @@ async def test_those_in_the_write_under_way_count_and_who_leaves_makes_room() ->
         await asyncio.sleep(0)
         with pytest.raises(Overloaded):
             await group.submit(5)
-        register.gate.set()
+        writer.gate.set()
         answers = await asyncio.gather(first, second, fourth)
         group.check_room()
 
     assert list(answers) == [2, 4, 8]
-    assert register.groups == [[1], [2, 4]]
+    assert writer.groups == [[1], [2, 4]]
 
 
 async def test_a_stop_finishes_who_waits() -> None:
-    register = DoublingWriter()
-    group = GroupCommit(register.write, max_batch_size=2)
+    writer = DoublingWriter()
+    group = GroupCommit(writer.write, max_batch_size=2)
 
     async with in_background(group.run) as stop:
-        callers = await submit_during_write(group, register, 2, 3, 4)
+        callers = await submit_during_write(group, writer, 2, 3, 4)
         stop.set()
-        register.gate.set()
+        writer.gate.set()
         answers = await asyncio.gather(*callers)
 
     assert answers == [2, 4, 6, 8]
-    assert register.groups == [[1], [2, 3], [4]]
+    assert writer.groups == [[1], [2, 3], [4]]
 
 
 async def test_who_asked_before_the_start_is_answered_even_when_the_stop_came_first() -> None:
@@ -75,30 +75,30 @@ async def test_who_asked_before_the_start_is_answered_even_when_the_stop_came_fi
 
 
 async def test_a_stop_with_nobody_waiting_writes_nothing() -> None:
-    register = DoublingWriter()
+    writer = DoublingWriter()
 
-    async with in_background(GroupCommit(register.write).run):
+    async with in_background(GroupCommit(writer.write).run):
         pass
 
-    assert register.groups == []
+    assert writer.groups == []
 
 
 async def test_who_waits_and_how_many_share_a_write_can_be_seen() -> None:
-    register, sizes = DoublingWriter(), list[int]()
-    group = GroupCommit(register.write, on_batch=sizes.append)
+    writer, sizes = DoublingWriter(), list[int]()
+    group = GroupCommit(writer.write, on_batch=sizes.append)
 
     async with in_background(group.run):
-        callers = await submit_during_write(group, register, 2, 3)
+        callers = await submit_during_write(group, writer, 2, 3)
         assert group.waiting == 2
-        register.gate.set()
+        writer.gate.set()
         await asyncio.gather(*callers)
 
     assert (sizes, group.waiting) == ([1, 2], 0)
 
 
 async def test_who_asks_for_many_has_them_in_one_write_and_the_answers_in_order() -> None:
-    register = DoublingWriter()
-    group = GroupCommit(register.write)
+    writer = DoublingWriter()
+    group = GroupCommit(writer.write)
 
     async with in_background(group.run):
         many, [single] = await asyncio.gather(
@@ -107,24 +107,24 @@ async def test_who_asks_for_many_has_them_in_one_write_and_the_answers_in_order(
         nothing = await group.submit_all([])
 
     assert (many, single, nothing) == ([6, 2, 4], 8, [])
-    assert register.groups == [[4, 3, 1, 2]]
+    assert writer.groups == [[4, 3, 1, 2]]
 
 
 async def test_more_than_one_write_takes_are_answered_all_the_same() -> None:
-    register = DoublingWriter()
-    group = GroupCommit(register.write, max_batch_size=2)
+    writer = DoublingWriter()
+    group = GroupCommit(writer.write, max_batch_size=2)
 
     async with in_background(group.run):
         answers = await group.submit_all([1, 2, 3, 4, 5])
 
     assert answers == [2, 4, 6, 8, 10]
-    assert register.groups == [[1, 2], [3, 4], [5]]
+    assert writer.groups == [[1, 2], [3, 4], [5]]
 
 
 async def test_of_many_those_whose_write_failed_have_an_error_for_an_answer() -> None:
-    register = DoublingWriter()
-    register.failing = {3}
-    group = GroupCommit(register.write, max_batch_size=2)
+    writer = DoublingWriter()
+    writer.failing = {3}
+    group = GroupCommit(writer.write, max_batch_size=2)
 
     async with in_background(group.run):
         answers = await group.submit_all([1, 2, 3, 4, 5])
@@ -134,18 +134,18 @@ async def test_of_many_those_whose_write_failed_have_an_error_for_an_answer() ->
 
 
 async def test_each_of_many_counts_as_one_who_waits() -> None:
-    register = DoublingWriter()
-    group = GroupCommit(register.write, max_waiting=3)
+    writer = DoublingWriter()
+    group = GroupCommit(writer.write, max_waiting=3)
 
     async with in_background(group.run):
-        callers = await submit_during_write(group, register)
+        callers = await submit_during_write(group, writer)
         with pytest.raises(Overloaded):
             await group.submit_all([2, 3, 4])
         two = asyncio.create_task(group.submit_all([2, 3]))
         await asyncio.sleep(0)
         with pytest.raises(Overloaded):
             await group.submit(4)
-        register.gate.set()
+        writer.gate.set()
         await asyncio.gather(two, *callers)
         after = await group.submit_all([5, 6, 7])
 
@@ -153,22 +153,22 @@ async def test_each_of_many_counts_as_one_who_waits() -> None:
 
 
 async def test_who_asked_for_many_and_gave_up_makes_room_and_spoils_nothing() -> None:
-    register = DoublingWriter()
-    group = GroupCommit(register.write, max_waiting=3)
+    writer = DoublingWriter()
+    group = GroupCommit(writer.write, max_waiting=3)
 
     async with in_background(group.run):
-        callers = await submit_during_write(group, register)
+        callers = await submit_during_write(group, writer)
         many = asyncio.create_task(group.submit_all([2, 3]))
         await asyncio.sleep(0)
         many.cancel()
         await asyncio.wait({many})
         others = submit_each(group, 4, 5)
-        register.gate.set()
+        writer.gate.set()
         answers = await asyncio.gather(*callers, *others)
 
     assert many.cancelled()
     assert answers == [2, 8, 10]
-    assert register.groups == [[1], [4, 5]]
+    assert writer.groups == [[1], [4, 5]]
 
 
 async def test_who_asks_for_many_when_it_is_over_hears_so() -> None:
@@ -182,8 +182,8 @@ async def test_who_asks_for_many_when_it_is_over_hears_so() -> None:
 
 async def test_more_than_all_places_are_let_in_when_nobody_else_waits() -> None:
     """As a batch that is larger than the operator's limit: refused, it never would be."""
-    register = DoublingWriter()
-    group = GroupCommit(register.write, max_waiting=3)
+    writer = DoublingWriter()
+    group = GroupCommit(writer.write, max_waiting=3)
 
     async with in_background(group.run):
         answers = await group.submit_all([1, 2, 3, 4])

@@ -31,11 +31,11 @@ async def test_each_fails_at_its_own_time_whatever_came_before() -> None:
 
 
 async def test_many_that_end_one_after_the_other_take_few_looks() -> None:
-    looks: list[float] = []
+    checks: list[float] = []
 
     class Counted(Deadlines):
         def _expire(self) -> None:
-            looks.append(time.monotonic())
+            checks.append(time.monotonic())
             super()._expire()
 
     deadlines, now = Counted(), time.monotonic()
@@ -45,7 +45,7 @@ async def test_many_that_end_one_after_the_other_take_few_looks() -> None:
 
     await asyncio.wait(many)
 
-    assert len(looks) <= 1 + (looks[-1] - looks[0]) / 0.009
+    assert len(checks) <= 1 + (checks[-1] - checks[0]) / 0.009
     assert {type(future.exception()) for future in many} == {TimeoutError}
 
 

@@ -82,21 +82,21 @@ async def test_what_takes_too_long_is_cut_off() -> None:
 
 
 async def test_what_overhears_cancels_is_cancelled_until_it_ends() -> None:
-    heard = 0
+    received = 0
 
     async def hard_of_hearing() -> None:
-        nonlocal heard
-        while heard < 3:
+        nonlocal received
+        while received < 3:
             try:
                 await asyncio.Event().wait()
             except asyncio.CancelledError:
-                heard += 1
+                received += 1
 
     task = asyncio.create_task(hard_of_hearing())
     await asyncio.sleep(0)
 
     assert await cancel_until_done({task}, within=LONG)
-    assert heard == 3
+    assert received == 3
 
 
 async def test_what_never_ends_is_waited_for_only_so_long() -> None:

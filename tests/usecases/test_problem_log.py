@@ -41,12 +41,12 @@ def logs() -> Iterator[list[EventDict]]:
 
 
 def test_it_is_logged_at_its_begin_every_five_minutes_and_at_its_end(
-    trouble: ProblemLog, clock: Ticks, logs: list[EventDict]
+    problem_log: ProblemLog, clock: Ticks, logs: list[EventDict]
 ) -> None:
     for _ in range(12 * 60):
-        trouble.record_failure("no answer", waiting=3)
+        problem_log.record_failure("no answer", waiting=3)
         clock.now += 1
-    trouble.record_success()
+    problem_log.record_success()
 
     waits = {"event": "claiming waits", "log_level": "warning", "error": "no answer", "waiting": 3}
     assert logs == [
@@ -63,21 +63,21 @@ def test_it_is_logged_at_its_begin_every_five_minutes_and_at_its_end(
 
 
 def test_another_error_is_news_and_the_first_one_again_is_not(
-    trouble: ProblemLog, logs: list[EventDict]
+    problem_log: ProblemLog, logs: list[EventDict]
 ) -> None:
     for _ in range(50):
-        trouble.record_failure("refused")
-        trouble.record_failure("silent")
+        problem_log.record_failure("refused")
+        problem_log.record_failure("silent")
 
     assert [each["error"] for each in logs] == ["refused", "silent"]
 
 
 def test_a_second_trouble_is_news_after_the_first_has_ended(
-    trouble: ProblemLog, logs: list[EventDict]
+    problem_log: ProblemLog, logs: list[EventDict]
 ) -> None:
-    trouble.record_failure("refused")
-    trouble.record_success()
-    trouble.record_failure("refused")
+    problem_log.record_failure("refused")
+    problem_log.record_success()
+    problem_log.record_failure("refused")
 
     assert [each["event"] for each in logs] == [
         "claiming waits",
@@ -88,44 +88,44 @@ def test_a_second_trouble_is_news_after_the_first_has_ended(
 
 
 def test_an_outage_after_many_blips_is_the_last_line(
-    trouble: ProblemLog, clock: Ticks, logs: list[EventDict]
+    problem_log: ProblemLog, clock: Ticks, logs: list[EventDict]
 ) -> None:
     for _ in range(40):
-        trouble.record_failure("refused")
-        trouble.record_success()
+        problem_log.record_failure("refused")
+        problem_log.record_success()
         clock.now += 1
     for _ in range(250):
-        trouble.record_failure("refused")
+        problem_log.record_failure("refused")
         clock.now += 1
 
     assert logs[-1]["event"] == "claiming waits"
 
 
 def test_one_that_came_and_went_too_often_is_over_when_there_is_a_place_again(
-    trouble: ProblemLog, clock: Ticks, logs: list[EventDict]
+    problem_log: ProblemLog, clock: Ticks, logs: list[EventDict]
 ) -> None:
     for _ in range(15):
-        trouble.record_failure("refused")
+        problem_log.record_failure("refused")
         clock.now += 1
-        trouble.record_success()
+        problem_log.record_success()
     clock.now = 299.0
-    trouble.record_success()
+    problem_log.record_success()
     assert logs[-1]["event"] == "claiming waits"
 
     clock.now = 300.0
-    trouble.record_success()
+    problem_log.record_success()
 
     ended = {"event": "claiming resumed", "log_level": "info"}
     assert logs[-1] == ended | {"times": 6, "lasted_seconds": 6.0}
 
 
 def test_words_that_differ_leave_a_place_for_the_end(
-    trouble: ProblemLog, logs: list[EventDict]
+    problem_log: ProblemLog, logs: list[EventDict]
 ) -> None:
     for number in range(12):
-        trouble.record_failure(f"gave up after {number} ms")
-    trouble.record_success()
-    trouble.record_failure("refused")
+        problem_log.record_failure(f"gave up after {number} ms")
+    problem_log.record_success()
+    problem_log.record_failure("refused")
 
     *_, waits, resumed, again = logs
     assert (waits["event"], waits["times"]) == ("claiming waits", 9)
@@ -142,10 +142,10 @@ STEPS = st.tuples(
 @given(st.lists(STEPS, max_size=200))
 def test_the_last_line_is_true_and_the_log_stays_short(steps: list[tuple[str, float]]) -> None:
     clock, written = Ticks(), list[tuple[float, str]]()
-    trouble = ProblemLog(event="waits", end_event="resumed", clock=clock)
+    problem_log = ProblemLog(event="waits", end_event="resumed", clock=clock)
     for error, seconds in steps:
         with capture_logs() as logs:
-            trouble.record_failure(error) if error else trouble.record_success()
+            problem_log.record_failure(error) if error else problem_log.record_success()
         written += [(clock.now, each["event"]) for each in logs]
         recent = [event for at, event in written if clock.now - at < 5 * MINUTE]
 
@@ -157,7 +157,7 @@ def test_the_last_line_is_true_and_the_log_stays_short(steps: list[tuple[str, fl
         clock.now += seconds
 
 
-def test_what_never_was_has_no_end(trouble: ProblemLog, logs: list[EventDict]) -> None:
-    trouble.record_success()
+def test_what_never_was_has_no_end(problem_log: ProblemLog, logs: list[EventDict]) -> None:
+    problem_log.record_success()
 
     assert logs == []

@@ -28,7 +28,7 @@ async def test_one_that_is_cut_off_leaves_and_comes_back_and_all_together_stay(
     tmp_path: Path, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # One MongoDB, which one of them sees through a proxy: outside tests both have one URI.
-    monkeypatch.setattr("gcsched.wiring.stores.place_of", lambda _: "here")
+    monkeypatch.setattr("gcsched.wiring.stores.hash_mongo_location", lambda _: "here")
     async with own_mongod(tmp_path) as mongod, a_proxy(mongod.port) as proxy, Relay() as relay:
         near = mongod.uri
         far = near.replace(f":{mongod.port}", f":{proxy.port}")

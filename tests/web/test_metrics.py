@@ -100,7 +100,7 @@ async def test_wishes_calls_mails_and_lateness_are_counted(
 
 
 @pytest.mark.parametrize(
-    ("came_to", "label"),
+    ("result", "label"),
     [
         (AdmissionOutcome.CREATED, "created"),
         (AdmissionOutcome.QUEUED_FOR_DAILY, "created"),
@@ -118,11 +118,11 @@ async def test_wishes_calls_mails_and_lateness_are_counted(
     ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
 def test_what_a_call_came_to_is_counted_under_its_label(
-    came_to: AdmissionOutcome | AdmissionError, label: str
+    result: AdmissionOutcome | AdmissionError, label: str
 ) -> None:
     metrics = Metrics(version="1", relays=())
 
-    metrics.on_admission(came_to)
+    metrics.on_admission(result)
 
     [family] = [each for each in metrics.registry.collect() if each.name == "gcsched_admissions"]
     counts = {sample.labels["outcome"]: sample.value for sample in family.samples}
@@ -188,10 +188,10 @@ async def test_a_relay_that_is_left_alone_is_shown(
     async with run_with_probe(mongo_uri, redis_url, relay) as (app, look):
         await schedule_mails(app, 8)
         await wait_for_scrape(look, lambda now: now.value("gcsched_breaker_open", relay=name) == 1)
-        status, told = await look.get_readiness()
+        status, reported = await look.get_readiness()
 
-    assert (status, told["status"]) == (200, "degraded")
-    assert told["dependencies"][f"relay {name}"].startswith("down")
+    assert (status, reported["status"]) == (200, "degraded")
+    assert reported["dependencies"][f"relay {name}"].startswith("down")
 
 
 async def test_what_a_sweep_repairs_is_counted(

@@ -113,16 +113,16 @@ async def test_a_stop_that_is_cancelled_leaves_no_part_behind() -> None:
     async def stopping() -> None:
         async with BackgroundTasks() as parts:
             parts.start("deaf", ignoring_first_cancel)
-            told.append(parts)
+            reported.append(parts)
             await parts.stop(within=timedelta(minutes=1))
 
-    told: list[BackgroundTasks] = []
+    reported: list[BackgroundTasks] = []
     task = asyncio.create_task(stopping())
-    await until(lambda: told)
+    await until(lambda: reported)
     await asyncio.sleep(0)
 
     task.cancel()
     await asyncio.wait({task}, timeout=10)
 
     assert task.cancelled()
-    assert told[0].states == {"deaf": "stopped"}
+    assert reported[0].states == {"deaf": "stopped"}

@@ -58,17 +58,17 @@ async def run_submit(
     mongo: Mongo, redis_url: str, *, now: Clock, nudges: list[None] | None = None
 ) -> AsyncIterator[Submit]:
     """Run what accepts requests, as the service does."""
-    heard = [] if nudges is None else nudges
+    received = [] if nudges is None else nudges
     client = open_arq(redis_url)
-    bell = ArqWakeUpQueue(redis=client, now=now)
-    ringer = WakeUps(queue=bell, nudge=lambda: heard.append(None), now=now)
+    queue = ArqWakeUpQueue(redis=client, now=now)
+    wake_ups = WakeUps(queue=queue, nudge=lambda: received.append(None), now=now)
     notes = RecipientWriter(store=MongoRecipients(mongo=mongo), interval=timedelta(milliseconds=20))
     write = AdmissionWriter(
-        admissions=MongoAdmissions(mongo=mongo), wake_ups=ringer, recipients=notes
+        admissions=MongoAdmissions(mongo=mongo), wake_ups=wake_ups, recipients=notes
     )
     group = GroupCommit[Submission, SubmissionResult](write.write, linger=timedelta(milliseconds=2))
     try:
-        async with in_background(ringer.run), in_background(notes.run), in_background(group.run):
+        async with in_background(wake_ups.run), in_background(notes.run), in_background(group.run):
             yield Submit(job_factory=a_job_factory(), group=group, now=now)
     finally:
         await client.aclose(close_connection_pool=True)
@@ -327,11 +327,11 @@ async def test_a_store_that_comes_back_within_the_callers_time_is_no_trouble_for
         others = [
             submit.submit(a_request(empid="other"), within=within) for within in in_company_of
         ]
-        told = await asyncio.gather(*others, return_exceptions=True)
+        reported = await asyncio.gather(*others, return_exceptions=True)
         await server.start()
 
         assert is_new(await patient)
-    assert {type(answer) for answer in told} <= {StoreUnavailable}
+    assert {type(answer) for answer in reported} <= {StoreUnavailable}
 
 
 class CountingObserver(NullObserver):
@@ -348,7 +348,7 @@ async def test_of_many_each_is_answered_and_counted_for_itself(
     submit: Submit, jobs: Collection[Row]
 ) -> None:
     counting = CountingObserver()
-    wishes = [
+    requests = [
         a_request(request_id="R"),
         a_request(empid="E2", email="nobody"),
         a_request(empid="E3", request_id="R"),
@@ -356,7 +356,7 @@ async def test_of_many_each_is_answered_and_counted_for_itself(
         a_request(request_id="R"),
     ]
 
-    answers = await replace(submit, observer=counting).submit_all(wishes, within=SECOND)
+    answers = await replace(submit, observer=counting).submit_all(requests, within=SECOND)
 
     accepted = AdmissionResult
     kinds = [accepted, InvalidRequest, RequestIdReused, accepted, accepted]
@@ -413,17 +413,17 @@ async def test_a_repeated_request_is_the_same_job_when_its_time_is_over_too(
     submit: Submit, clock: FixedClock, jobs: Collection[Row], request_id: str
 ) -> None:
     due = int(NOW.timestamp())
-    wish = a_request(timestamp=due, not_after=due + 2, request_id=request_id)
-    first = await submit.submit(wish, within=10 * SECOND)
+    request = a_request(timestamp=due, not_after=due + 2, request_id=request_id)
+    first = await submit.submit(request, within=10 * SECOND)
     clock.advance(3 * SECOND)
 
-    again = await submit.submit(wish, within=10 * SECOND)
+    again = await submit.submit(request, within=10 * SECOND)
 
     assert first.is_accepted
     assert again == replace(first, outcome=AdmissionOutcome.REPLAYED)
-    with pytest.raises(InvalidRequest) as caught:
-        await submit.submit(replace(wish, message="another", request_id=""), within=10 * SECOND)
-    assert [each.field for each in caught.value.violations] == ["not_after"]
+    with pytest.raises(InvalidRequest) as raised:
+        await submit.submit(replace(request, message="another", request_id=""), within=10 * SECOND)
+    assert [each.field for each in raised.value.violations] == ["not_after"]
     assert jobs.count_documents({}) == 1
 
 
@@ -432,11 +432,11 @@ async def test_a_repeated_daily_request_is_the_same_job_when_its_time_is_over_to
 ) -> None:
     run = a_job_factory().context.daily_plan
     at = run.run_time(run.next_run_day(NOW))
-    wish = a_request(timestamp=0, not_after=int(at.timestamp()) + 60)
-    first = await submit.submit(wish, within=10 * SECOND)
+    request = a_request(timestamp=0, not_after=int(at.timestamp()) + 60)
+    first = await submit.submit(request, within=10 * SECOND)
     clock.now = at + timedelta(hours=1)
 
-    again = await submit.submit(wish, within=10 * SECOND)
+    again = await submit.submit(request, within=10 * SECOND)
 
     assert first.is_accepted
     assert again == replace(first, outcome=AdmissionOutcome.REPLAYED)

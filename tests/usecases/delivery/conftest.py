@@ -24,5 +24,5 @@ def recorded() -> list[Conclusion]:
 
 
 @pytest.fixture
-def recorder(outcomes: FakeOutcomes, settled: list[Conclusion]) -> OutcomeRecorder:
-    return OutcomeRecorder(outcomes, on_recorded=settled.append)
+def recorder(outcomes: FakeOutcomes, recorded: list[Conclusion]) -> OutcomeRecorder:
+    return OutcomeRecorder(outcomes, on_recorded=recorded.append)

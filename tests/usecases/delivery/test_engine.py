@@ -82,8 +82,8 @@ async def test_a_batch_is_one_look_after_its_claim(store: FakeStore) -> None:
         await engine.claim_due()
         await until(lambda: len(store.concluded) == 80)
 
-    asked = [what for what in store.calls if what != "conclude"]
-    assert asked == ["claim", "among", "claim", "among", "claim"]
+    requested = [what for what in store.calls if what != "conclude"]
+    assert requested == ["claim", "among", "claim", "among", "claim"]
     assert store.looked_up == [set(addresses[:50]), set(addresses[50:])]
 
 
@@ -97,7 +97,7 @@ async def test_when_nobody_can_say_who_is_blocked_the_batch_is_given_back(store:
             await engine.claim_due()
         await until(lambda: len(store.concluded) == 2)
 
-        assert engine.leases.held_count == 0
+        assert engine.leases.job_count == 0
     assert {job.state for job in store.concluded.values()} == {State.SCHEDULED}
     assert mailer.recipients == []
 

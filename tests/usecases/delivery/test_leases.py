@@ -55,15 +55,15 @@ def test_room_is_what_is_not_held(claims: FakeClaims) -> None:
     leases.add(a_claimed_batch(3, claim="claim-2"))
     leases.release(a_conclusion(claim="claim-1"))
 
-    assert (leases.held_count, leases.room) == (6, 4)
+    assert (leases.job_count, leases.room) == (6, 4)
 
 
 async def test_what_is_parked_takes_no_room(claims: FakeClaims) -> None:
-    parked = 7
-    leases = Leases(claims, capacity=10, exempt_count=lambda: parked)
+    waiting = 7
+    leases = Leases(claims, capacity=10, exempt_count=lambda: waiting)
     leases.add(a_claimed_batch(9))
 
-    assert (leases.held_count, leases.room) == (9, 8)
+    assert (leases.job_count, leases.room) == (9, 8)
     await leases.wait_for_room()
 
 
@@ -116,14 +116,14 @@ async def test_room_means_half_of_the_capacity(
     leases.add(a_claimed_batch(capacity))
     waiting = asyncio.create_task(leases.wait_for_room())
 
-    settled = 0
+    recorded = 0
     while not waiting.done():
         leases.release(a_conclusion())
-        settled += 1
+        recorded += 1
         for _ in range(3):
             await asyncio.sleep(0)
 
-    assert settled == settled_until_room
+    assert recorded == settled_until_room
 
 
 async def test_who_finds_room_does_not_wait(claims: FakeClaims) -> None:

@@ -96,20 +96,20 @@ from tests.support.wait import until
 )
 async def test_each_outcome_is_one_event(
     recorder: OutcomeRecorder,
-    settled: list[Conclusion],
+    recorded: list[Conclusion],
     events: Events,
     job: Job,
     expected: dict[str, object],
 ) -> None:
     async with in_background(recorder.run):
         recorder.record(a_conclusion(job))
-        await until(lambda: settled)
+        await until(lambda: recorded)
 
     assert events == [{"job_id": "job-1", **expected}]
 
 
 @pytest.mark.parametrize(
-    ("said", "logged"),
+    ("reason", "logged"),
     [
         (
             "550 5.1.1 at RCPT: <Ada@example.org>: unknown",
@@ -126,20 +126,20 @@ async def test_each_outcome_is_one_event(
     ],
 )
 async def test_what_a_relay_repeats_of_the_mail_is_not_logged(
-    recorder: OutcomeRecorder, settled: list[Conclusion], events: Events, said: str, logged: str
+    recorder: OutcomeRecorder, recorded: list[Conclusion], events: Events, reason: str, logged: str
 ) -> None:
-    failed = a_claimed_job().failed(an_attempt(), reason=said)
+    failed = a_claimed_job().failed(an_attempt(), reason=reason)
 
     async with in_background(recorder.run):
         recorder.record(a_conclusion(failed))
-        await until(lambda: settled)
+        await until(lambda: recorded)
 
     assert events[0]["reason"] == logged
 
 
 @pytest.mark.parametrize("state", [State.UNCERTAIN, State.RETRYING, State.EXPIRED])
 async def test_every_outcome_is_logged_without_the_words_of_the_mail(
-    recorder: OutcomeRecorder, settled: list[Conclusion], events: Events, state: State
+    recorder: OutcomeRecorder, recorded: list[Conclusion], events: Events, state: State
 ) -> None:
     attempt = an_attempt(text="451 at BODY: 'Stand-up' waits")
     ends = {
@@ -150,14 +150,14 @@ async def test_every_outcome_is_logged_without_the_words_of_the_mail(
 
     async with in_background(recorder.run):
         recorder.record(a_conclusion(ends[state]))
-        await until(lambda: settled)
+        await until(lambda: recorded)
 
     assert events[0]["reason"] == "451 at BODY: '(hidden)' waits"
     assert ends[state].attempts[-1].text == attempt.text
 
 
 async def test_what_blocked_an_address_is_not_logged_with_each_mail_to_it(
-    recorder: OutcomeRecorder, settled: list[Conclusion], events: Events
+    recorder: OutcomeRecorder, recorded: list[Conclusion], events: Events
 ) -> None:
     """It may be a relay's words on another mail, or a caller's."""
     blocked = a_suppression(reason="550 5.7.1 at BODY: 'Another subject' is spam")
@@ -165,6 +165,6 @@ async def test_what_blocked_an_address_is_not_logged_with_each_mail_to_it(
 
     async with in_background(recorder.run):
         recorder.record(a_conclusion(suppressed))
-        await until(lambda: settled)
+        await until(lambda: recorded)
 
     assert events[0]["reason"] == "the address is blocked until 2026-07-31, since job job-0"

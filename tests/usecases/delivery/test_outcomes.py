@@ -17,33 +17,33 @@ from tests.support.wait import until
 
 
 async def test_what_is_recorded_is_written_and_settled(
-    recorder: OutcomeRecorder, outcomes: FakeOutcomes, settled: list[Conclusion]
+    recorder: OutcomeRecorder, outcomes: FakeOutcomes, recorded: list[Conclusion]
 ) -> None:
     async with in_background(recorder.run):
         recorder.record(a_conclusion())
-        await until(lambda: settled)
+        await until(lambda: recorded)
 
     assert outcomes.groups == [[a_conclusion()]]
-    assert settled == [a_conclusion()]
+    assert recorded == [a_conclusion()]
 
 
 async def test_nothing_is_settled_before_the_store_has_it(
-    recorder: OutcomeRecorder, outcomes: FakeOutcomes, settled: list[Conclusion]
+    recorder: OutcomeRecorder, outcomes: FakeOutcomes, recorded: list[Conclusion]
 ) -> None:
     outcomes.gate.clear()
 
     async with in_background(recorder.run):
         recorder.record(a_conclusion())
         await until(lambda: outcomes.tries)
-        settled_meanwhile = list(settled)
+        settled_meanwhile = list(recorded)
         outcomes.gate.set()
 
     assert settled_meanwhile == []
-    assert settled == [a_conclusion()]
+    assert recorded == [a_conclusion()]
 
 
 async def test_what_comes_while_a_write_runs_shares_the_next(
-    recorder: OutcomeRecorder, outcomes: FakeOutcomes, settled: list[Conclusion]
+    recorder: OutcomeRecorder, outcomes: FakeOutcomes, recorded: list[Conclusion]
 ) -> None:
     first, *others = conclusions(4)
     outcomes.gate.clear()
@@ -54,13 +54,13 @@ async def test_what_comes_while_a_write_runs_shares_the_next(
         for conclusion in others:
             recorder.record(conclusion)
         outcomes.gate.set()
-        await until(lambda: len(settled) == 4)
+        await until(lambda: len(recorded) == 4)
 
     assert outcomes.groups == [[first], others]
 
 
 async def test_what_comes_while_it_is_busy_is_collected_for_a_moment(
-    recorder: OutcomeRecorder, outcomes: FakeOutcomes, settled: list[Conclusion]
+    recorder: OutcomeRecorder, outcomes: FakeOutcomes, recorded: list[Conclusion]
 ) -> None:
     first, second, *others = conclusions(6)
     outcomes.gate.clear()
@@ -70,16 +70,16 @@ async def test_what_comes_while_it_is_busy_is_collected_for_a_moment(
         await until(lambda: outcomes.tries)
         recorder.record(second)
         outcomes.gate.set()
-        await until(lambda: settled)
+        await until(lambda: recorded)
         for conclusion in others:
             recorder.record(conclusion)
-        await until(lambda: len(settled) == 6)
+        await until(lambda: len(recorded) == 6)
 
     assert outcomes.groups == [[first], [second, *others]]
 
 
 async def test_a_write_has_at_most_500(
-    recorder: OutcomeRecorder, outcomes: FakeOutcomes, settled: list[Conclusion]
+    recorder: OutcomeRecorder, outcomes: FakeOutcomes, recorded: list[Conclusion]
 ) -> None:
     many = conclusions(1201)
 
@@ -88,13 +88,13 @@ async def test_a_write_has_at_most_500(
             recorder.record(conclusion)
 
     assert [len(group) for group in outcomes.groups] == [500, 500, 201]
-    assert settled == many
+    assert recorded == many
 
 
 async def test_a_store_that_is_away_is_tried_until_it_takes_them(
     recorder: OutcomeRecorder,
     outcomes: FakeOutcomes,
-    settled: list[Conclusion],
+    recorded: list[Conclusion],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("gcsched.usecases.delivery.outcomes.RETRY_INTERVAL_SECONDS", 0.001)
@@ -105,18 +105,18 @@ async def test_a_store_that_is_away_is_tried_until_it_takes_them(
         recorder.record(both[0])
         await until(lambda: outcomes.tries >= 3)
         recorder.record(both[1])
-        settled_meanwhile = list(settled)
+        settled_meanwhile = list(recorded)
         outcomes.is_away = False
-        await until(lambda: len(settled) == 2)
+        await until(lambda: len(recorded) == 2)
 
     assert settled_meanwhile == []
-    assert settled == both
+    assert recorded == both
 
 
 async def test_a_stop_waits_until_everything_is_written(
     recorder: OutcomeRecorder,
     outcomes: FakeOutcomes,
-    settled: list[Conclusion],
+    recorded: list[Conclusion],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("gcsched.usecases.delivery.outcomes.RETRY_INTERVAL_SECONDS", 0.001)
@@ -130,11 +130,11 @@ async def test_a_stop_waits_until_everything_is_written(
         recorder.record(both[1])
         outcomes.is_away = False
 
-    assert settled == both
+    assert recorded == both
 
 
 async def test_what_waits_is_written_even_when_the_stop_came_first(
-    recorder: OutcomeRecorder, settled: list[Conclusion]
+    recorder: OutcomeRecorder, recorded: list[Conclusion]
 ) -> None:
     recorder.record(a_conclusion())
     stop = asyncio.Event()
@@ -142,7 +142,7 @@ async def test_what_waits_is_written_even_when_the_stop_came_first(
 
     await recorder.run(stop)
 
-    assert settled == [a_conclusion()]
+    assert recorded == [a_conclusion()]
 
 
 async def test_a_stop_with_nothing_waiting_writes_nothing(
@@ -155,13 +155,13 @@ async def test_a_stop_with_nothing_waiting_writes_nothing(
 
 
 async def test_a_claim_that_was_lost_is_settled_too_and_told(
-    recorder: OutcomeRecorder, outcomes: FakeOutcomes, settled: list[Conclusion], events: Events
+    recorder: OutcomeRecorder, outcomes: FakeOutcomes, recorded: list[Conclusion], events: Events
 ) -> None:
     outcomes.lost = [replace(a_conclusion(), found_state="RETRYING")]
 
     async with in_background(recorder.run):
         recorder.record(a_conclusion())
-        await until(lambda: settled)
+        await until(lambda: recorded)
 
     assert events == [
         {
@@ -175,14 +175,14 @@ async def test_a_claim_that_was_lost_is_settled_too_and_told(
 
 
 async def test_a_claim_that_was_withdrawn_before_anything_was_sent_alarms_nobody(
-    recorder: OutcomeRecorder, outcomes: FakeOutcomes, settled: list[Conclusion], events: Events
+    recorder: OutcomeRecorder, outcomes: FakeOutcomes, recorded: list[Conclusion], events: Events
 ) -> None:
     given_back = a_conclusion(a_claimed_job(attempts=(an_attempt(),)).unclaimed(LATER))
     outcomes.lost = [replace(given_back, found_state="CANCELLED")]
 
     async with in_background(recorder.run):
         recorder.record(given_back)
-        await until(lambda: settled)
+        await until(lambda: recorded)
 
     assert events == [
         {
@@ -196,7 +196,7 @@ async def test_a_claim_that_was_withdrawn_before_anything_was_sent_alarms_nobody
 
 
 async def test_of_two_claims_of_one_job_the_lost_one_is_told(
-    recorder: OutcomeRecorder, outcomes: FakeOutcomes, settled: list[Conclusion], events: Events
+    recorder: OutcomeRecorder, outcomes: FakeOutcomes, recorded: list[Conclusion], events: Events
 ) -> None:
     ours = a_conclusion(a_claimed_job().failed(an_attempt(), reason="no"), claim="claim-2")
     outcomes.lost = [a_conclusion()]
@@ -204,6 +204,6 @@ async def test_of_two_claims_of_one_job_the_lost_one_is_told(
     async with in_background(recorder.run):
         recorder.record(a_conclusion())
         recorder.record(ours)
-        await until(lambda: len(settled) == 2)
+        await until(lambda: len(recorded) == 2)
 
     assert [event["event"] for event in events] == ["claim lost", "job failed"]

@@ -53,12 +53,12 @@ async def test_a_store_that_is_away_for_a_moment_loses_neither(
 ) -> None:
     monkeypatch.setattr("gcsched.usecases.delivery.outcomes.RETRY_INTERVAL_SECONDS", 0.001)
     store.failures[away] = 3
-    settled: list[object] = []
-    recorder = OutcomeRecorder(outcomes, on_recorded=settled.append)
+    recorded: list[object] = []
+    recorder = OutcomeRecorder(outcomes, on_recorded=recorded.append)
 
     async with in_background(recorder.run):
         recorder.record(a_conclusion(REFUSED))
-        await until(lambda: settled)
+        await until(lambda: recorded)
 
     assert set(store.suppressions) == {"ada@example.org"}
     assert store.concluded == {"job-1": REFUSED}

@@ -82,10 +82,10 @@ class UnconfirmedStore:
 
 @pytest.mark.parametrize("fails", [1, 2, 3])
 async def test_what_was_changed_by_a_write_that_failed_is_counted_once(
-    change: ApplyBulkChange, jobs: Rows, fails: int
+    bulk_change: ApplyBulkChange, jobs: Rows, fails: int
 ) -> None:
     insert_jobs(jobs, many(1_200))
-    failing = replace(change, store=UnconfirmedStore(change.store, fails))
+    failing = replace(bulk_change, store=UnconfirmedStore(bulk_change.store, fails))
 
     assert await failing.apply(BulkChange(filter=EVERYTHING, command=CANCEL), within=SOON) == 1_200
 
@@ -93,37 +93,37 @@ async def test_what_was_changed_by_a_write_that_failed_is_counted_once(
 
 
 async def test_what_others_changed_meanwhile_is_not_counted_after_a_write_that_failed(
-    change: ApplyBulkChange, jobs: Rows
+    bulk_change: ApplyBulkChange, jobs: Rows
 ) -> None:
     insert_jobs(jobs, many(10))
     theirs = {"$set": {"state": "CANCELLED", "since": NOW}, "$inc": {"version": 1}}
     some = {"_id": {"$in": ["job-00003", "job-00007"]}, "version": 0}
-    meddled = InterferingStore(change.store, lambda _: jobs.update_many(some, theirs))
-    failing = replace(change, store=UnconfirmedStore(meddled, 1))
+    interfering = InterferingStore(bulk_change.store, lambda _: jobs.update_many(some, theirs))
+    failing = replace(bulk_change, store=UnconfirmedStore(interfering, 1))
 
     assert await failing.apply(BulkChange(filter=EVERYTHING, command=CANCEL), within=SOON) == 8
 
 
 async def test_what_is_done_when_the_time_is_over_stays_done(
-    change: ApplyBulkChange, jobs: Rows
+    bulk_change: ApplyBulkChange, jobs: Rows
 ) -> None:
     insert_jobs(jobs, many(600))
-    slow = replace(change, store=HangingStore(change.store, batches=1))
+    slow = replace(bulk_change, store=HangingStore(bulk_change.store, batches=1))
     lot = BulkChange(filter=EVERYTHING, command=CANCEL)
 
-    with pytest.raises(BulkNotFinished) as caught:
+    with pytest.raises(BulkNotFinished) as raised:
         await slow.apply(lot, within=timedelta(seconds=1))
 
-    assert caught.value.metadata == {"count": "500"}
+    assert raised.value.metadata == {"count": "500"}
     assert sorted(read_states(jobs).values()) == ["CANCELLED"] * 500 + ["SCHEDULED"] * 100
-    assert await change.apply(lot, within=SOON) == 100
+    assert await bulk_change.apply(lot, within=SOON) == 100
 
 
 async def test_a_store_that_is_away_for_a_moment_is_waited_for_and_nothing_is_counted_twice(
-    change: ApplyBulkChange, jobs: Rows
+    bulk_change: ApplyBulkChange, jobs: Rows
 ) -> None:
     insert_jobs(jobs, many(600))
-    away = replace(change, store=AwayStore(change.store, times=1))
+    away = replace(bulk_change, store=AwayStore(bulk_change.store, times=1))
 
     assert await away.apply(BulkChange(filter=EVERYTHING, command=CANCEL), within=SOON) == 600
 
@@ -131,22 +131,22 @@ async def test_a_store_that_is_away_for_a_moment_is_waited_for_and_nothing_is_co
 
 
 async def test_what_was_done_before_the_store_went_away_is_told(
-    change: ApplyBulkChange, jobs: Rows
+    bulk_change: ApplyBulkChange, jobs: Rows
 ) -> None:
     insert_jobs(jobs, many(600))
-    away = replace(change, store=AwayStore(change.store, times=1_000))
+    away = replace(bulk_change, store=AwayStore(bulk_change.store, times=1_000))
 
-    with pytest.raises(BulkNotFinished) as caught:
+    with pytest.raises(BulkNotFinished) as raised:
         await away.apply(BulkChange(filter=EVERYTHING, command=CANCEL), within=timedelta(seconds=1))
 
-    assert caught.value.metadata == {"count": "500"}
+    assert raised.value.metadata == {"count": "500"}
 
 
 async def test_a_store_that_is_away_all_the_time_is_said_to_be(
-    change: ApplyBulkChange, jobs: Rows
+    bulk_change: ApplyBulkChange, jobs: Rows
 ) -> None:
     insert_jobs(jobs, many(1))
-    away = replace(change, store=AwayStore(change.store, times=1_000, taken=1))
+    away = replace(bulk_change, store=AwayStore(bulk_change.store, times=1_000, taken=1))
 
     with pytest.raises(StoreUnavailable):
         await away.apply(
@@ -155,13 +155,13 @@ async def test_a_store_that_is_away_all_the_time_is_said_to_be(
 
 
 async def test_a_count_that_is_not_finished_says_that_nothing_was_changed(
-    change: ApplyBulkChange, jobs: Rows
+    bulk_change: ApplyBulkChange, jobs: Rows
 ) -> None:
     insert_jobs(jobs, one_of_each_state())
 
-    with pytest.raises(BulkNotFinished) as caught:
-        await change.apply(
+    with pytest.raises(BulkNotFinished) as raised:
+        await bulk_change.apply(
             BulkChange(filter=EVERYTHING, command=RETRY, is_dry_run=True), within=timedelta(0)
         )
 
-    assert "nothing was changed" in str(caught.value)
+    assert "nothing was changed" in str(raised.value)

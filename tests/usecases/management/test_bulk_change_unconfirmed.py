@@ -91,16 +91,18 @@ CASES: dict[str, tuple[Cancel | Retry, State, str]] = {
 }
 
 
-async def test_each_job_is_counted_once(change: ApplyBulkChange, client: Client) -> None:
+async def test_each_job_is_counted_once(bulk_change: ApplyBulkChange, client: Client) -> None:
     jobs = client["gcsched"]["jobs"]
-    for name, (wish, state, becomes) in CASES.items():
+    for name, (command, state, becomes) in CASES.items():
         for times, skip in ((2, 0), (1, 1)):
             jobs.delete_many({})
             some = [a_job(id=f"{n:05d}", state=state, dedup_key=f"{n}") for n in range(540)]
             jobs.insert_many([encode(job) for job in some])
             fail_writes(client, times=times, skip=skip)
 
-            count = await change.apply(BulkChange(filter=JobFilter(), command=wish), within=SOON)
+            count = await bulk_change.apply(
+                BulkChange(filter=JobFilter(), command=command), within=SOON
+            )
 
             assert (name, times, skip, count) == (name, times, skip, 540)
             assert jobs.count_documents({"state": becomes, "version": 1}) == 540

@@ -30,9 +30,9 @@ class FakeSuppressionStore:
         assert now == NOW
         return {each: self.suppressions[each] for each in addresses if each in self.suppressions}
 
-    async def add_one(self, wanted: Suppression) -> Suppression:
-        self.suppressions[wanted.address] = wanted
-        return wanted
+    async def add_one(self, expected: Suppression) -> Suppression:
+        self.suppressions[expected.address] = expected
+        return expected
 
     async def remove(self, address: str, *, now: datetime) -> Suppression | None:
         assert now == NOW
@@ -81,18 +81,18 @@ async def test_an_end_that_was_said_counts() -> None:
 
 
 async def test_freeing_tells_what_blocked() -> None:
-    blocklist = a_use_case(FakeSuppressionStore("a@x.org"))
+    suppressions = a_use_case(FakeSuppressionStore("a@x.org"))
 
-    assert (await blocklist.remove("a@x.org")).job_id == "job-0"
+    assert (await suppressions.remove("a@x.org")).job_id == "job-0"
     with pytest.raises(UnknownSuppression):
-        await blocklist.remove("a@x.org")
+        await suppressions.remove("a@x.org")
 
 
 async def test_the_last_page_leads_nowhere_even_when_it_is_full() -> None:
-    blocklist = a_use_case(FakeSuppressionStore("a@x.org", "b@x.org", "c@x.org", "d@x.org"))
+    suppressions = a_use_case(FakeSuppressionStore("a@x.org", "b@x.org", "c@x.org", "d@x.org"))
 
-    first = await blocklist.read_page("", most=2)
-    last = await blocklist.read_page(first.next_address, most=2)
+    first = await suppressions.read_page("", most=2)
+    last = await suppressions.read_page(first.next_address, most=2)
 
     assert first.next_address == "b@x.org"
     assert [each.address for each in last.suppressions] == ["c@x.org", "d@x.org"]

@@ -61,7 +61,7 @@ def insert_jobs(jobs: Rows, *some: Job) -> None:
 
 
 async def test_claims_on_the_address_end_and_no_others(
-    blocklist: ManageSuppressions, jobs: Rows
+    suppressions: ManageSuppressions, jobs: Rows
 ) -> None:
     waiting = a_job(id="waiting")
     late = a_claimed_job(id="late", expire_time=NOW - timedelta(seconds=1))
@@ -71,7 +71,7 @@ async def test_claims_on_the_address_end_and_no_others(
     insert_jobs(jobs, a_claimed_job(id="claimed"), spelled, waiting, late, other, begun)
     jobs.update_many({"state": "SENDING"}, {"$set": {"lease": NOW + FAR}})
 
-    await blocklist.add(ADDRESS, reason="asked us to", until=None)
+    await suppressions.add(ADDRESS, reason="asked us to", until=None)
 
     assert read_states(jobs) == {
         "claimed": "SUPPRESSED",
@@ -89,7 +89,7 @@ async def test_claims_on_the_address_end_and_no_others(
 
 
 async def test_a_body_that_has_begun_is_waited_for_and_stays(
-    blocklist: ManageSuppressions, jobs: Rows
+    suppressions: ManageSuppressions, jobs: Rows
 ) -> None:
     insert_jobs(jobs, a_claimed_job(begun=NOW))
 
@@ -97,16 +97,16 @@ async def test_a_body_that_has_begun_is_waited_for_and_stays(
         if look == 3:
             jobs.update_one({}, {"$set": {"state": "SENT"}})
 
-    meddled = InterferingStore(blocklist.jobs, on_read=end_at_third)
+    interfering = InterferingStore(suppressions.jobs, on_read=end_at_third)
 
-    await replace(blocklist, jobs=meddled).add(ADDRESS, reason="asked us to", until=None)
+    await replace(suppressions, jobs=interfering).add(ADDRESS, reason="asked us to", until=None)
 
-    assert meddled.read_count == 3
+    assert interfering.read_count == 3
     assert read_states(jobs) == {"job-1": "SENT"}
 
 
 async def test_a_body_that_begins_in_that_moment_is_waited_for_and_stays(
-    blocklist: ManageSuppressions, jobs: Rows
+    suppressions: ManageSuppressions, jobs: Rows
 ) -> None:
     """The fence leaves the version as it was: the guard must look at its mark."""
     insert_jobs(jobs, a_claimed_job(), a_claimed_job(id="job-2"))
@@ -118,22 +118,22 @@ async def test_a_body_that_begins_in_that_moment_is_waited_for_and_stays(
     def begin() -> None:
         jobs.update_one({"_id": "job-1"}, {"$set": {"begun": NOW}})
 
-    meddled = InterferingStore(blocklist.jobs, interfere=begin, on_read=end_at_third)
+    interfering = InterferingStore(suppressions.jobs, interfere=begin, on_read=end_at_third)
 
-    await replace(blocklist, jobs=meddled).add(ADDRESS, reason="asked us to", until=None)
+    await replace(suppressions, jobs=interfering).add(ADDRESS, reason="asked us to", until=None)
 
-    assert meddled.read_count == 3
+    assert interfering.read_count == 3
     assert read_states(jobs) == {"job-1": "SENT", "job-2": "SUPPRESSED"}
 
 
 async def test_a_relay_that_is_slow_with_a_body_is_not_waited_for(
-    blocklist: ManageSuppressions, jobs: Rows
+    suppressions: ManageSuppressions, jobs: Rows
 ) -> None:
     insert_jobs(jobs, a_claimed_job(begun=NOW))
 
     began = time.monotonic()
 
-    blocked = await blocklist.add(ADDRESS, reason="asked us to", until=None)
+    blocked = await suppressions.add(ADDRESS, reason="asked us to", until=None)
 
     assert blocked.address == ADDRESS
     assert read_states(jobs) == {"job-1": "SENDING"}
@@ -142,7 +142,7 @@ async def test_a_relay_that_is_slow_with_a_body_is_not_waited_for(
 
 
 async def test_claims_that_could_not_be_withdrawn_are_no_success_and_the_call_may_be_repeated(
-    blocklist: ManageSuppressions, jobs: Rows
+    suppressions: ManageSuppressions, jobs: Rows
 ) -> None:
     insert_jobs(jobs, a_claimed_job())
     left = iter([1])
@@ -151,7 +151,7 @@ async def test_claims_that_could_not_be_withdrawn_are_no_success_and_the_call_ma
         if next(left, None):
             raise StoreUnavailable("changing jobs")
 
-    unlucky = replace(blocklist, jobs=InterferingStore(blocklist.jobs, interfere=be_away))
+    unlucky = replace(suppressions, jobs=InterferingStore(suppressions.jobs, interfere=be_away))
 
     with pytest.raises(StoreUnavailable):
         await unlucky.add(ADDRESS, reason="asked us to", until=None)

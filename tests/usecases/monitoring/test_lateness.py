@@ -36,10 +36,10 @@ def test_each_figure_is_true_or_at_most_five_percent_too_high(values: list[timed
     figures = a_lateness(*values).summarize()
 
     assert figures.mails == len(values)
-    for share, told in ((0.5, figures.p50), (0.99, figures.p99)):
+    for share, reported in ((0.5, figures.p50), (0.99, figures.p99)):
         true = max(true_quantile(values, share), timedelta(milliseconds=1))
-        assert true - timedelta(microseconds=2) <= told
-        assert told <= true * 1.0501 + timedelta(microseconds=2)
+        assert true - timedelta(microseconds=2) <= reported
+        assert reported <= true * 1.0501 + timedelta(microseconds=2)
 
 
 def test_less_than_a_millisecond_is_told_as_one() -> None:

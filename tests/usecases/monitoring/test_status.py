@@ -34,21 +34,23 @@ class IdleMailer:
 
 
 def a_relay(name: str, *, per_second: float = 0.0) -> ProtectedRelay:
-    pacer = RateLimiter(relay=name, per_second=per_second, burst=10, allowance=LocalRateAllowance())
+    rate_limiter = RateLimiter(
+        relay=name, per_second=per_second, burst=10, allowance=LocalRateAllowance()
+    )
     return ProtectedRelay(
-        mailer=IdleMailer(name), rate_limiter=pacer, password_variable="", while_down=""
+        mailer=IdleMailer(name), rate_limiter=rate_limiter, password_variable="", while_down=""
     )
 
 
 def a_status(
     *relays: ProtectedRelay, is_store_away: bool = False, sessions: Sequence[FakeSessions] = ()
 ) -> ReadStatus:
-    tally = FakeJobCounter()
-    tally.is_away = is_store_away
+    counter = FakeJobCounter()
+    counter.is_away = is_store_away
     known = {each.name for each in sessions}
     others = [FakeSessions(relay.name) for relay in relays if relay.name not in known]
     return ReadStatus(
-        job_counts=CachedJobCounts(counter=tally, now=FixedClock()),
+        job_counts=CachedJobCounts(counter=counter, now=FixedClock()),
         lateness=Lateness(),
         relays=relays,
         sessions=[*sessions, *others],

@@ -18,26 +18,26 @@ class FakeProblem:
         return self.text
 
 
-def a_report(trouble: str | None, *, minutes: int = 0) -> StoreReport:
+def a_report(failure: str | None, *, minutes: int = 0) -> StoreReport:
     since = NOW + timedelta(minutes=minutes)
-    return StoreReport(name="redis", problem=trouble, state_time=since)
+    return StoreReport(name="redis", problem=failure, state_time=since)
 
 
 def test_the_time_is_that_of_the_change_not_of_the_words() -> None:
-    clock, trouble = FixedClock(), FakeProblem()
-    health = StoreHealth(name="redis", problem_checks=[trouble], now=clock)
+    clock, failure = FixedClock(), FakeProblem()
+    health = StoreHealth(name="redis", problem_checks=[failure], now=clock)
     assert health.report() == a_report(None)
 
     clock.advance(timedelta(minutes=1))
-    trouble.text = "no answer for 2 s"
+    failure.text = "no answer for 2 s"
     assert health.report() == a_report("no answer for 2 s", minutes=1)
 
     clock.advance(timedelta(minutes=1))
-    trouble.text = "no answer for 62 s"
+    failure.text = "no answer for 62 s"
     assert health.report() == a_report("no answer for 62 s", minutes=1)
 
     clock.advance(timedelta(minutes=1))
-    trouble.text = None
+    failure.text = None
     assert health.report() == a_report(None, minutes=3)
 
 
@@ -51,13 +51,13 @@ def test_the_first_trouble_counts_and_one_is_enough() -> None:
 
 
 async def test_the_time_is_right_also_when_nobody_asked_meanwhile() -> None:
-    clock, trouble = FixedClock(), FakeProblem("away")
-    health = StoreHealth(name="redis", problem_checks=[trouble], now=clock)
+    clock, failure = FixedClock(), FakeProblem("away")
+    health = StoreHealth(name="redis", problem_checks=[failure], now=clock)
     async with in_background(health.run):
-        await until(lambda: trouble.asked)
+        await until(lambda: failure.asked)
         clock.advance(timedelta(minutes=1))
-        trouble.text, trouble.asked = None, 0
-        await until(lambda: trouble.asked)
+        failure.text, failure.asked = None, 0
+        await until(lambda: failure.asked)
         clock.advance(timedelta(minutes=1))
 
     assert health.report() == a_report(None, minutes=1)

@@ -29,9 +29,9 @@ def clock() -> FixedClock:
 
 
 def a_run(mongo: Mongo, clock: FixedClock, nudges: Nudges) -> DailyRun:
-    ringer = WakeUps(queue=NoWakeUpQueue(), nudge=nudges, now=clock)
+    wake_ups = WakeUps(queue=NoWakeUpQueue(), nudge=nudges, now=clock)
     runs = MongoRuns(mongo=mongo)
-    return DailyRun(runs=runs, plan=AT_TEN, wake_ups=ringer, keep_trying=DAY, now=clock)
+    return DailyRun(runs=runs, plan=AT_TEN, wake_ups=wake_ups, keep_trying=DAY, now=clock)
 
 
 @pytest.fixture

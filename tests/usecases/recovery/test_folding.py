@@ -89,8 +89,8 @@ async def test_what_was_filled_is_told_once() -> None:
         await going.fold()
         await going.fold()
 
-    [told] = logs
-    assert told == {
+    [reported] = logs
+    assert reported == {
         "event": "addresses folded",
         "collection": "jobs",
         "count": 7,

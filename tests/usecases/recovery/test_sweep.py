@@ -50,7 +50,7 @@ async def test_where_nothing_is_wrong_nothing_is_repaired(
 async def test_what_had_not_begun_is_given_back_uncharged_and_due_again(
     replicas: Replicas, raw: Database[Row]
 ) -> None:
-    raw["jobs"].insert_one(an_orphan(takebacks=3))
+    raw["jobs"].insert_one(an_orphan(lease_expirations=3))
     here = await replicas.open()
 
     report = await here.sweep.sweep()
@@ -132,7 +132,7 @@ async def test_without_redis_what_had_begun_is_uncertain_too(
 async def test_the_tenth_take_back_is_the_last(
     replicas: Replicas, raw: Database[Row], begun: datetime | None
 ) -> None:
-    raw["jobs"].insert_one(an_orphan(begun=begun, takebacks=9))
+    raw["jobs"].insert_one(an_orphan(begun=begun, lease_expirations=9))
     here = await replicas.open()
 
     await here.sweep.sweep()

@@ -124,7 +124,7 @@ async def test_a_store_that_is_away_is_tried_again(
         tried.append(None)
         return await looking(most)
 
-    monkeypatch.setattr(MongoRecovery, "orphans", lambda _, most: counting(most))
+    monkeypatch.setattr(MongoRecovery, "find_orphans", lambda _, most: counting(most))
     with capture_logs() as logs:
         async with in_background(here.sweep.run):
             await until(lambda: len(tried) == 3)

@@ -114,9 +114,9 @@ async def test_sessions_that_wait_for_our_own_fence_do_not_make_the_relay_silent
         mails = [a_mail(recipient=f"r{number}@example.org") for number in range(6)]
         carrying = asyncio.gather(*[pair.relays.send(mail, slow_fence) for mail in mails])
         asyncio.get_running_loop().call_later(1.5 * SILENT_BODIES, opened.set)
-        carried = await carrying
+        result = await carrying
 
-        assert {code_of(each) for each in carried} == {250}
+        assert {code_of(each) for each in result} == {250}
         assert len(pair.first.ledger) == 6
     assert events == []
 

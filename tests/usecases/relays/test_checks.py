@@ -66,7 +66,7 @@ async def a_checked_relay(
     hour, seconds = FixedClock(), FakeMonotonicClock()
     async with a_pool(relay, limits) as pool:
         health = RelayHealth(relay=pool.name, now=hour, clock=seconds)
-        guard = ProtectedRelay(
+        protected = ProtectedRelay(
             mailer=pool,
             rate_limiter=RateLimiter(
                 relay=pool.name, per_second=0, burst=1, allowance=LocalRateAllowance()
@@ -76,14 +76,14 @@ async def a_checked_relay(
             policy=AWAY_FOR_LONG,
             on_observation=health.record,
         )
-        relays = FailoverTransport([guard])
+        relays = FailoverTransport([protected])
         checks = RelayChecks(
-            sessions=pool, relay=guard, health=health, on_up=relays.notify_up, clock=seconds
+            sessions=pool, relay=protected, health=health, on_up=relays.notify_up, clock=seconds
         )
         yield CheckedRelay(
             relay=relay,
             pool=pool,
-            protected=guard,
+            protected=protected,
             relays=relays,
             health=health,
             checks=checks,

@@ -34,10 +34,10 @@ async def test_five_troubles_shut_the_gate_and_what_is_claimed_already_tries_not
     mailer = ScriptedMailer(outcome=REFUSED)
     relays = make_relays(clock, mailer)
 
-    carried = await send_mails(relays, 50)
+    result = await send_mails(relays, 50)
 
     assert len(mailer.recipients) == 5
-    assert carried[5:] == [NO_RELAY] * 45
+    assert result[5:] == [NO_RELAY] * 45
     assert await relays.grant(64) == 0
 
 
@@ -126,14 +126,14 @@ async def test_a_probe_that_succeeds_opens_the_gate_for_all(clock: FakeMonotonic
 
 async def test_who_waits_is_woken_when_the_probe_is_due() -> None:
     mailer = ScriptedMailer(outcome=REFUSED)
-    guard = ProtectedRelay(
+    protected = ProtectedRelay(
         mailer=mailer,
         rate_limiter=a_rate_limiter(time.monotonic),
         password_variable="",
         while_down="",
         chance=lambda: 0.0,
     )
-    relays = FailoverTransport([guard])
+    relays = FailoverTransport([protected])
     await send_mails(relays, 5)
 
     async with asyncio.timeout(5):
@@ -162,9 +162,9 @@ async def test_while_the_first_is_down_the_second_takes_over(clock: FakeMonotoni
     first, second = ScriptedMailer("first:25", outcome=REFUSED), ScriptedMailer("second:25")
     relays = make_relays(clock, first, second)
 
-    carried = await send_mails(relays, 8)
+    result = await send_mails(relays, 8)
 
-    assert [each.relay for each in carried] == ["first:25"] * 4 + ["second:25"] * 4
+    assert [each.relay for each in result] == ["first:25"] * 4 + ["second:25"] * 4
     assert await relays.grant(64) == 64
 
 
@@ -176,13 +176,13 @@ async def test_the_first_is_probed_by_one_mail_and_handed_back_to_when_it_answer
     await send_mails(relays, 5)
 
     clock.now += 1.0
-    in_vain = await send_mails(relays, 3)
+    probed = await send_mails(relays, 3)
     first.outcome = ACCEPTED
     clock.now += 2.0
     answered = await send_mails(relays, 3)
 
     assert len(first.recipients) == 5 + 1 + 3
-    assert in_vain == [SendResult(relay="second:25", transmission=ACCEPTED)] * 3
+    assert probed == [SendResult(relay="second:25", transmission=ACCEPTED)] * 3
     assert [each.relay for each in answered] == ["first:25"] * 3
 
 
@@ -258,6 +258,6 @@ async def test_trouble_is_told_without_the_words_of_the_mail_that_met_it(
     relays = make_relays(clock, mailer)
 
     for _ in range(20):
-        await relays.send(a_mail(letter=a_job()), GrantPermit())
+        await relays.send(a_mail(personal_texts=a_job()), GrantPermit())
 
     assert events[0]["error"] == "421 4.3.0 at RCPT: going down, '(hidden)' for <(hidden)> waits"

@@ -59,9 +59,9 @@ async def test_with_the_first_accepted_mail_all_goes_on(
     clock.now += 1.0
     mailer.outcome = ACCEPTED
 
-    carried = await send_to(relays, *addresses_in_domains(20, begin=10))
+    result = await send_to(relays, *addresses_in_domains(20, start=10))
 
-    assert kinds_of(carried) == [Kind.ACCEPTED] * 20
+    assert kinds_of(result) == [Kind.ACCEPTED] * 20
     assert [each["event"] for each in events] == ["relay is held", "relay is back"]
     assert events[0]["error"] == "550 5.1.1 at RCPT: no such user"
     assert "five recipients of different domains" in events[0]["advice"]
@@ -74,9 +74,9 @@ async def test_a_greylisting_answer_does_not_end_a_hold(clock: FakeMonotonicCloc
     clock.now += 1.0
     mailer.outcome = parse_refusal(Stage.RCPT, "450 4.2.0 greylisted")
 
-    carried = await send_to(relays, "bob@x.org", "bob@y.org")
+    result = await send_to(relays, "bob@x.org", "bob@y.org")
 
-    assert kinds_of(carried) == [Kind.DEFERRED, None]
+    assert kinds_of(result) == [Kind.DEFERRED, None]
     assert relays.down == {"first:25": True}
 
 
@@ -108,25 +108,25 @@ async def test_while_another_relay_accepts_the_held_one_is_not_believed(
     relays = make_relays(clock, first, second)
     await send_to(relays, *addresses_in_domains(5))
 
-    carried = []
+    result = []
     for number in range(20):
         clock.now += MINUTE
-        carried += await send_to(relays, f"bob@x{number}.org")
+        result += await send_to(relays, f"bob@x{number}.org")
 
-    assert [each.relay for each in carried] == ["second:25"] * 20
-    assert kinds_of(carried) == [Kind.ACCEPTED] * 20
+    assert [each.relay for each in result] == ["second:25"] * 20
+    assert kinds_of(result) == [Kind.ACCEPTED] * 20
     assert len(first.recipients) == 25
 
 
 async def test_a_check_that_passes_ends_no_hold(clock: FakeMonotonicClock, events: Events) -> None:
     health = RelayHealth(relay="first:25", now=FixedClock())
     relays = make_relays(clock, ScriptedMailer(outcome=UNKNOWN), healths=[health])
-    [guard] = relays.relays
+    [protected] = relays.relays
     await send_to(relays, *addresses_in_domains(5))
 
-    guard.record_check(CheckResult())
-    guard.record_check(CheckResult(Broken(Stage.CONNECT, "refused")))
-    guard.record_check(CheckResult())
+    protected.record_check(CheckResult())
+    protected.record_check(CheckResult(Broken(Stage.CONNECT, "refused")))
+    protected.record_check(CheckResult())
 
     assert relays.down == {"first:25": True}
     assert health.report().state is RelayState.DOWN
@@ -139,15 +139,15 @@ async def test_probes_of_a_held_relay_that_answers_follow_each_other_soon(
 ) -> None:
     mailer = ScriptedMailer(outcome=UNKNOWN)
     relays = make_relays(clock, mailer)
-    [guard] = relays.relays
+    [protected] = relays.relays
     await send_to(relays, *addresses_in_domains(5))
 
     async def waits(says: Answered, begin: int, count: int) -> list[float]:
         mailer.outcome, found = says, []
-        for each in addresses_in_domains(count, begin=begin):
-            clock.now += guard.seconds_until_try()
+        for each in addresses_in_domains(count, start=begin):
+            clock.now += protected.seconds_until_try()
             await send_to(relays, each)
-            found.append(guard.seconds_until_try())
+            found.append(protected.seconds_until_try())
         return found
 
     greylisted, ours = parse_refusal(Stage.RCPT, "450 4.2.0 greylisted"), OUR_SENDER
@@ -186,8 +186,8 @@ async def test_a_queue_of_one_domain_is_not_claimed_in_a_hot_loop(
     for _ in range(10_000):
         clock.now += 0.01
         if await relays.grant(64):
-            [carried] = await send_to(relays, "bob@d4.org")
-            put_off += isinstance(carried.transmission, Withheld)
+            [result] = await send_to(relays, "bob@d4.org")
+            put_off += isinstance(result.transmission, Withheld)
 
     probes = len(mailer.recipients) - 5
     assert probes >= 10

@@ -94,12 +94,12 @@ def transport() -> FakeTransport:
 
 
 @pytest.fixture
-def pausable(shared: FakePauseStore, road: FakeTransport) -> PausableTransport:
-    return PausableTransport(road, shared)
+def pausable(store: FakePauseStore, transport: FakeTransport) -> PausableTransport:
+    return PausableTransport(transport, store)
 
 
-async def is_open(pausing: PausableTransport) -> bool:
-    waiting = asyncio.ensure_future(pausing.wait_open())
+async def is_open(pausable: PausableTransport) -> bool:
+    waiting = asyncio.ensure_future(pausable.wait_open())
     for _ in range(5):
         await asyncio.sleep(0)
     try:
@@ -109,130 +109,134 @@ async def is_open(pausing: PausableTransport) -> bool:
 
 
 async def test_nothing_is_claimed_before_anybody_knows(
-    pausing: PausableTransport, shared: FakePauseStore
+    pausable: PausableTransport, store: FakePauseStore
 ) -> None:
-    shared.is_away = True
-    await pausing.refresh()
+    store.is_away = True
+    await pausable.refresh()
 
-    assert not await is_open(pausing)
-    assert await pausing.grant(5) == 0
-    assert pausing.is_paused is None
-
-
-async def test_without_a_pause_all_pass(pausing: PausableTransport, road: FakeTransport) -> None:
-    await pausing.refresh()
-
-    assert await is_open(pausing)
-    assert await pausing.grant(5) == 5
-    assert await pausing.send(a_mail(), GrantPermit()) == TAKEN
-    await pausing.refund(3)
-    assert road.refunded == 3
-    assert pausing.is_paused is False
+    assert not await is_open(pausable)
+    assert await pausable.grant(5) == 0
+    assert pausable.is_paused is None
 
 
-async def test_a_pause_shuts_gate_and_road(pausing: PausableTransport, road: FakeTransport) -> None:
-    await pausing.refresh()
+async def test_without_a_pause_all_pass(
+    pausable: PausableTransport, transport: FakeTransport
+) -> None:
+    await pausable.refresh()
 
-    assert await pausing.pause_sending(PAUSE, within=SOON) == PAUSE
+    assert await is_open(pausable)
+    assert await pausable.grant(5) == 5
+    assert await pausable.send(a_mail(), GrantPermit()) == TAKEN
+    await pausable.refund(3)
+    assert transport.refunded == 3
+    assert pausable.is_paused is False
 
-    assert not await is_open(pausing)
-    assert await pausing.grant(5) == 0
-    assert await pausing.send(a_mail(), GrantPermit()) == WITHHELD
-    assert not road.reached.is_set()
-    assert (pausing.is_paused, pausing.pause) == (True, PAUSE)
+
+async def test_a_pause_shuts_gate_and_road(
+    pausable: PausableTransport, transport: FakeTransport
+) -> None:
+    await pausable.refresh()
+
+    assert await pausable.pause_sending(PAUSE, within=SOON) == PAUSE
+
+    assert not await is_open(pausable)
+    assert await pausable.grant(5) == 0
+    assert await pausable.send(a_mail(), GrantPermit()) == WITHHELD
+    assert not transport.reached.is_set()
+    assert (pausable.is_paused, pausable.pause) == (True, PAUSE)
 
 
 async def test_what_has_not_begun_when_the_pause_comes_does_not_begin(
-    pausing: PausableTransport, road: FakeTransport
+    pausable: PausableTransport, transport: FakeTransport
 ) -> None:
-    await pausing.refresh()
-    road.goes_on.clear()
+    await pausable.refresh()
+    transport.goes_on.clear()
     permit = GrantPermit()
-    carrying = asyncio.ensure_future(pausing.send(a_mail(), permit))
-    await road.reached.wait()
+    carrying = asyncio.ensure_future(pausable.send(a_mail(), permit))
+    await transport.reached.wait()
 
-    await pausing.pause_sending(PAUSE, within=SOON)
-    road.goes_on.set()
+    await pausable.pause_sending(PAUSE, within=SOON)
+    transport.goes_on.set()
 
     assert await carrying == NOT_OURS
     assert permit.calls == 0
 
 
 async def test_whoever_waits_for_the_relay_is_not_let_through_by_it(
-    pausing: PausableTransport, road: FakeTransport
+    pausable: PausableTransport, transport: FakeTransport
 ) -> None:
-    await pausing.refresh()
-    road.goes_on.clear()
-    waiting = asyncio.ensure_future(pausing.wait_open())
-    await road.reached.wait()
-    await pausing.pause_sending(PAUSE, within=SOON)
+    await pausable.refresh()
+    transport.goes_on.clear()
+    waiting = asyncio.ensure_future(pausable.wait_open())
+    await transport.reached.wait()
+    await pausable.pause_sending(PAUSE, within=SOON)
 
-    road.goes_on.set()
+    transport.goes_on.set()
     for _ in range(5):
         await asyncio.sleep(0)
     assert not waiting.done()
-    await pausing.resume_sending("ada", within=SOON)
+    await pausable.resume_sending("ada", within=SOON)
 
     await asyncio.wait_for(waiting, 5)
 
 
 async def test_other_processes_hear_of_it_and_of_its_end(
-    pausing: PausableTransport, shared: FakePauseStore, road: FakeTransport
+    pausable: PausableTransport, store: FakePauseStore, transport: FakeTransport
 ) -> None:
-    other = PausableTransport(road, shared)
+    other = PausableTransport(transport, store)
     async with in_background(other.run):
         await until(lambda: other.is_paused is False)
 
-        await pausing.pause_sending(PAUSE, within=SOON)
+        await pausable.pause_sending(PAUSE, within=SOON)
         await until(lambda: other.pause == PAUSE, within=3)
-        await pausing.resume_sending("bob", within=SOON)
+        await pausable.resume_sending("bob", within=SOON)
 
         await until(lambda: other.is_paused is False, within=3)
 
 
 @pytest.mark.parametrize("pause", [PAUSE, None])
 async def test_a_store_that_goes_away_leaves_it_as_it_was(
-    pausing: PausableTransport, shared: FakePauseStore, pause: Pause | None
+    pausable: PausableTransport, store: FakePauseStore, pause: Pause | None
 ) -> None:
-    shared.pause = pause
-    await pausing.refresh()
+    store.pause = pause
+    await pausable.refresh()
 
-    shared.is_away, shared.pause = True, None
-    await pausing.refresh()
+    store.is_away, store.pause = True, None
+    await pausable.refresh()
 
-    assert pausing.pause == pause
-    assert await is_open(pausing) is (pause is None)
+    assert pausable.pause == pause
+    assert await is_open(pausable) is (pause is None)
 
 
 async def test_a_look_that_began_before_the_pause_does_not_undo_it(
-    pausing: PausableTransport, shared: FakePauseStore
+    pausable: PausableTransport, store: FakePauseStore
 ) -> None:
-    shared.answers.clear()
-    looking = asyncio.ensure_future(pausing.refresh())
-    await until(lambda: shared.read_count)
+    store.answers.clear()
+    looking = asyncio.ensure_future(pausable.refresh())
+    await until(lambda: store.read_count)
 
-    await pausing.pause_sending(PAUSE, within=SOON)
-    shared.answers.set()
+    await pausable.pause_sending(PAUSE, within=SOON)
+    store.answers.set()
     await looking
 
-    assert pausing.pause == PAUSE
+    assert pausable.pause == PAUSE
 
 
-async def test_to_resume_what_is_not_paused_is_no_error(pausing: PausableTransport) -> None:
-    assert await pausing.resume_sending("ada", within=SOON) is None
-    assert await is_open(pausing)
+async def test_to_resume_what_is_not_paused_is_no_error(pausable: PausableTransport) -> None:
+    assert await pausable.resume_sending("ada", within=SOON) is None
+    assert await is_open(pausable)
 
 
-async def test_who_and_why_are_told_once(pausing: PausableTransport) -> None:
+async def test_who_and_why_are_told_once(pausable: PausableTransport) -> None:
     with capture_logs() as logs:
-        await pausing.pause_sending(PAUSE, within=SOON)
-        await pausing.refresh()
-        await pausing.resume_sending("bob", within=SOON)
-        await pausing.refresh()
+        await pausable.pause_sending(PAUSE, within=SOON)
+        await pausable.refresh()
+        await pausable.resume_sending("bob", within=SOON)
+        await pausable.refresh()
 
-    told = [{key: event[key] for key in event if key != "log_level"} for event in logs]
+    reported = [{key: event[key] for key in event if key != "log_level"} for event in logs]
     why = "the relay moves"
-    assert told == [
+    assert reported == [
         {"event": "sending paused", "caller_by": "ada", "caller_reason": why},
         {
             "event": "sending resumed",
@@ -244,10 +248,10 @@ async def test_who_and_why_are_told_once(pausing: PausableTransport) -> None:
 
 
 def test_a_pause_says_who_and_why() -> None:
-    with pytest.raises(InvalidRequest) as caught:
+    with pytest.raises(InvalidRequest) as raised:
         require_valid(parse_pause("", "x" * 257, start_time=NOW))
 
-    assert [each.field for each in caught.value.violations] == ["by", "reason"]
+    assert [each.field for each in raised.value.violations] == ["by", "reason"]
     assert require_valid(parse_pause("ada", "the relay moves", start_time=NOW)) == PAUSE
 
 

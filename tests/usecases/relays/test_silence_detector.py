@@ -101,7 +101,7 @@ async def test_a_kept_session_that_falls_silent_is_left_and_the_idle_ones_are_dr
 
 
 async def test_the_next_mails_do_not_wait_while_one_probes() -> None:
-    async with a_pair(least=LONGER) as pair:
+    async with a_pair(min_silence=LONGER) as pair:
         pair.first.script(At.CONNECT, Hang())
         await pair.send_timed()
         await until(lambda: pair.relays.relays[0].seconds_until_try() == 0)
@@ -147,10 +147,10 @@ async def test_without_another_relay_the_long_limits_stay(events: Events) -> Non
         relays = FailoverTransport([a_protected_relay(pool)])
 
         begun = time.monotonic()
-        carried = await relays.send(a_mail(), GrantPermit())
+        result = await relays.send(a_mail(), GrantPermit())
 
     assert time.monotonic() - begun >= 3 * MIN_SILENCE
-    assert isinstance(carried.transmission, Broken)
+    assert isinstance(result.transmission, Broken)
     assert events == []
 
 
@@ -180,35 +180,35 @@ async def test_silence_after_the_body_began_is_waited_for() -> None:
         pair.first.script(At.BODY, Hang())
 
         begun = time.monotonic()
-        [carried] = await pair.send()
+        [result] = await pair.send()
 
         assert time.monotonic() - begun >= 3 * MIN_SILENCE
-        assert isinstance(carried.transmission, Broken)
-        assert carried.transmission.stage is Stage.BODY
+        assert isinstance(result.transmission, Broken)
+        assert result.transmission.stage is Stage.BODY
         assert pair.second.ledger == []
 
 
 async def test_a_mail_that_asked_for_its_permit_is_not_broken_off() -> None:
     async with a_pair() as pair:
-        asked = 0
+        requested = 0
 
         async def slow_fence() -> permit.Permit:
-            nonlocal asked
-            asked += 1
+            nonlocal requested
+            requested += 1
             await asyncio.wait(
                 [asyncio.get_running_loop().create_future()], timeout=2 * MIN_SILENCE
             )
             return permit.Permit(until=time.monotonic() + 30, date=NOW)
 
-        carried = await pair.relays.send(a_mail(), slow_fence)
+        result = await pair.relays.send(a_mail(), slow_fence)
 
-        assert asked == 1
-        assert carried.relay == pair.pool.name
+        assert requested == 1
+        assert result.relay == pair.pool.name
         assert len(pair.first.ledger) == 1
 
 
 async def test_while_other_mails_are_taken_a_slow_one_is_waited_for() -> None:
-    async with a_pair(least=LONGER) as pair:
+    async with a_pair(min_silence=LONGER) as pair:
         go_on = asyncio.Event()
         pair.first.script(At.RCPT, Hang(until=go_on), to="slow@example.org")
         slow = asyncio.create_task(
@@ -236,9 +236,9 @@ async def test_a_process_that_stood_still_blames_no_relay(events: Events) -> Non
 
         block_loop(2 * MIN_SILENCE)
         answer.set()
-        [carried] = await carrying
+        [result] = await carrying
 
-    assert carried.relay == pair.pool.name
+    assert result.relay == pair.pool.name
     assert events == []
 
 
@@ -270,17 +270,17 @@ class LateRelay:
 
 async def test_a_mail_that_comes_to_its_body_while_it_is_given_up_is_not_cut_off() -> None:
     mailer = LateRelay()
-    asked = 0
+    requested = 0
 
     async def slow_fence() -> permit.Permit:
-        nonlocal asked
-        asked += 1
+        nonlocal requested
+        requested += 1
         await asyncio.wait([asyncio.get_running_loop().create_future()], timeout=0.1)
         return permit.Permit(until=time.monotonic() + 30, date=NOW)
 
     async with Relay() as second, a_pool(second) as other:
         relays = FailoverTransport([a_protected_relay(mailer), a_protected_relay(other)])
-        carried = await relays.send(a_mail(), slow_fence)
+        result = await relays.send(a_mail(), slow_fence)
 
-        assert (carried.relay, asked, mailer.fence_passed) == ("late:25", 1, True)
+        assert (result.relay, requested, mailer.fence_passed) == ("late:25", 1, True)
         assert second.ledger == []
