@@ -56,7 +56,7 @@ DOC_ONLY = RequestContext(
 def a_job_factory(**others: Any) -> JobFactory:
     """Build the factory of a service with one template without required variables."""
     ordinary: dict[str, Any] = {
-        "offer": DOC_ONLY,
+        "context": DOC_ONLY,
         "dedup": DedupRule(),
         "message_id_domain": "example.org",
         "keep_trying": timedelta(hours=6),
