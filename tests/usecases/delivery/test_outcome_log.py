@@ -167,4 +167,4 @@ async def test_what_blocked_an_address_is_not_logged_with_each_mail_to_it(
         recorder.record(a_conclusion(suppressed))
         await until(lambda: recorded)
 
-    assert events[0]["reason"] == "the address is blocked until 2026-07-31, since job job-0"
+    assert events[0]["reason"] == "the address is suppressed until 2026-07-31, since job job-0"
