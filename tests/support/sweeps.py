@@ -1,4 +1,4 @@
-"""Replicas that sweep real stores, and what an orphan looks like there."""
+"""Replicas that sweep real stores, and orphans as they look there."""
 
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -33,7 +33,7 @@ AT_TEN = DailyPlan(at=time(10), zone=ZoneInfo("UTC"))
 
 @dataclass(kw_only=True)
 class Replica:
-    """A sweep, and what it rang and nudged."""
+    """A sweep, and the wake-ups and nudges that it made."""
 
     sweep: Sweep
     wake_ups: WakeUps
@@ -44,7 +44,7 @@ class Replica:
 
 @dataclass(kw_only=True)
 class Replicas:
-    """Open as many replicas on the test's own stores as are wanted."""
+    """Opens any number of replicas on the test's own stores."""
 
     mongo_uri: str
     redis_url: str
@@ -55,12 +55,18 @@ class Replicas:
         self, *, on_uncertain: OnUncertain = OnUncertain.RESEND, redis_url: str | None = None
     ) -> Replica:
         mongo = await self.stack.enter_async_context(open_mongo(self.mongo_uri))
-        sent_markers = await self.stack.enter_async_context(open_sent_markers(redis_url or self.redis_url))
+        sent_markers = await self.stack.enter_async_context(
+            open_sent_markers(redis_url or self.redis_url)
+        )
         nudges: list[None] = []
         queue = FakeWakeUpQueue()
         wake_ups = WakeUps(queue=queue, nudge=lambda: nudges.append(None), now=self.clock)
-        sweep = a_sweep(mongo, sent_markers, wake_ups, self.clock, RetryPolicy(on_uncertain=on_uncertain))
-        return Replica(sweep=sweep, wake_ups=wake_ups, queue=queue, nudges=nudges, sent_markers=sent_markers)
+        sweep = a_sweep(
+            mongo, sent_markers, wake_ups, self.clock, RetryPolicy(on_uncertain=on_uncertain)
+        )
+        return Replica(
+            sweep=sweep, wake_ups=wake_ups, queue=queue, nudges=nudges, sent_markers=sent_markers
+        )
 
 
 def a_sweep(

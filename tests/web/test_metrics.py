@@ -1,4 +1,4 @@
-"""What /metrics says after we did something is what we did."""
+"""What /metrics shows after calls and mails matches them."""
 
 import asyncio
 import re
@@ -55,7 +55,7 @@ async def run_with_probe(
 
 
 async def wait_for_scrape(look: HttpProbe, condition: Callable[[Scrape], bool]) -> Scrape:
-    """Look until *condition* holds; give what was seen then."""
+    """Scrape until *condition* holds; return the last result."""
     scrapes: list[Scrape] = []
 
     async def holds() -> bool:
@@ -66,7 +66,7 @@ async def wait_for_scrape(look: HttpProbe, condition: Callable[[Scrape], bool]) 
     return scrapes[-1]
 
 
-async def test_wishes_calls_mails_and_lateness_are_counted(
+async def test_requests_calls_mails_and_lateness_are_counted(
     mongo_uri: str, redis_url: str, relay: Relay
 ) -> None:
     name = f"127.0.0.1:{relay.port}"
@@ -117,7 +117,7 @@ async def test_wishes_calls_mails_and_lateness_are_counted(
     ],
     ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
-def test_what_a_call_came_to_is_counted_under_its_label(
+def test_the_result_of_a_call_is_counted_under_its_label(
     result: AdmissionOutcome | AdmissionError, label: str
 ) -> None:
     metrics = Metrics(version="1", relays=())
@@ -148,9 +148,7 @@ async def test_calls_for_health_are_counted_and_unknown_methods_are_not(
     assert set(scrape.by("method", "gcsched_rpc_calls_total")) == {"grpc.health.v1.Health/Check"}
 
 
-async def test_jobs_are_counted_by_state_when_there_has_been_time_to(
-    mongo_uri: str, redis_url: str, relay: Relay
-) -> None:
+async def test_jobs_are_counted_by_state(mongo_uri: str, redis_url: str, relay: Relay) -> None:
     async with run_with_probe(mongo_uri, redis_url, relay) as (_, look):
         scrape = await wait_for_scrape(
             look, lambda now: now.value("gcsched_jobs", state="SENT") is not None
@@ -180,9 +178,7 @@ async def test_the_loop_and_the_process_are_measured(
     assert {0.001, 0.05, 1.0} <= set(below)
 
 
-async def test_a_relay_that_is_left_alone_is_shown(
-    mongo_uri: str, redis_url: str, relay: Relay
-) -> None:
+async def test_an_open_breaker_is_shown(mongo_uri: str, redis_url: str, relay: Relay) -> None:
     name = f"127.0.0.1:{relay.port}"
     relay.script(At.MAIL, Answer(421, "4.3.2 closing"))
     async with run_with_probe(mongo_uri, redis_url, relay) as (app, look):
@@ -194,9 +190,7 @@ async def test_a_relay_that_is_left_alone_is_shown(
     assert reported["dependencies"][f"relay {name}"].startswith("down")
 
 
-async def test_what_a_sweep_repairs_is_counted(
-    mongo_uri: str, redis_url: str, relay: Relay
-) -> None:
+async def test_repairs_of_a_sweep_are_counted(mongo_uri: str, redis_url: str, relay: Relay) -> None:
     async with run_with_probe(mongo_uri, redis_url, relay) as (app, look):
         app.resources.metrics.on_repair(Repair.OVERDUE, 2)
 
@@ -217,7 +211,7 @@ def test_lateness_counts_from_when_the_mail_could_leave(due: datetime, late: flo
     assert metrics.registry.get_sample_value("gcsched_lateness_seconds_sum") == late
 
 
-def test_what_came_without_an_attempt_counts_as_none() -> None:
+def test_an_outcome_without_an_attempt_is_not_counted() -> None:
     metrics = Metrics(version="1", relays=[])
 
     metrics.on_conclusion(a_claimed_job(attempts=(an_attempt(),)).unclaimed(datetime.now(UTC)))

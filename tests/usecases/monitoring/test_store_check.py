@@ -8,7 +8,7 @@ from tests.support.wait import until
 
 
 class FakeStore:
-    """Answers, fails or hangs, as it is told."""
+    """Answers, fails or hangs, as a test sets it."""
 
     def __init__(self) -> None:
         self.is_away = False
@@ -23,7 +23,7 @@ class FakeStore:
             raise StoreUnavailable("looking for it", why="connection refused")
 
 
-async def test_before_the_first_answer_nobody_says_that_all_is_well() -> None:
+async def test_before_the_first_answer_there_is_a_problem() -> None:
     assert StoreCheck(name="toy", ping=FakeStore().ping).problem == NOT_CHECKED
 
 
@@ -42,7 +42,7 @@ async def test_the_latest_answer_counts() -> None:
     assert watch.problem is None
 
 
-async def test_one_that_is_silent_is_in_trouble_after_a_second_and_asked_only_once() -> None:
+async def test_a_silent_store_has_a_problem_after_a_second_and_is_pinged_once() -> None:
     store, clock = FakeStore(), FakeMonotonicClock(0.0)
     watch = StoreCheck(name="toy", ping=store.ping, clock=clock)
     await watch.check()

@@ -1,4 +1,4 @@
-"""The sweep on real stores: what was left behind is repaired, counted, and nothing else touched."""
+"""The sweep on real stores: jobs left behind are repaired and counted, and no other is touched."""
 
 import socket
 from datetime import datetime, timedelta
@@ -47,7 +47,7 @@ async def test_where_nothing_is_wrong_nothing_is_repaired(
     assert (here.nudges, logs) == ([], [])
 
 
-async def test_what_had_not_begun_is_given_back_uncharged_and_due_again(
+async def test_an_orphan_that_had_not_begun_is_due_again_without_a_charge(
     replicas: Replicas, raw: Database[Row]
 ) -> None:
     raw["jobs"].insert_one(an_orphan(lease_expirations=3))
@@ -63,7 +63,7 @@ async def test_what_had_not_begun_is_given_back_uncharged_and_due_again(
     assert here.nudges
 
 
-async def test_what_redis_says_was_accepted_is_sent(replicas: Replicas, raw: Database[Row]) -> None:
+async def test_an_orphan_with_a_sent_marker_is_sent(replicas: Replicas, raw: Database[Row]) -> None:
     raw["jobs"].insert_one(an_orphan(begun=LONG_AGO))
     here = await replicas.open()
     await here.sent_markers.add([("job-1", "claim-1")])
@@ -77,7 +77,7 @@ async def test_what_redis_says_was_accepted_is_sent(replicas: Replicas, raw: Dat
     assert without_zeros(report) == {Repair.ACCEPTED: 1}
 
 
-async def test_a_mark_of_an_earlier_claim_proves_nothing(
+async def test_a_marker_of_an_earlier_claim_proves_nothing(
     replicas: Replicas, raw: Database[Row]
 ) -> None:
     raw["jobs"].insert_one(an_orphan(begun=LONG_AGO))
@@ -95,7 +95,7 @@ async def test_a_mark_of_an_earlier_claim_proves_nothing(
     [(OnUncertain.RESEND, "RETRYING"), (OnUncertain.HOLD, "UNCERTAIN")],
     ids=["resend", "hold"],
 )
-async def test_what_had_begun_and_nobody_knows_more_of_is_uncertain(
+async def test_an_orphan_that_had_begun_is_uncertain(
     replicas: Replicas, raw: Database[Row], on_uncertain: OnUncertain, state: str
 ) -> None:
     raw["jobs"].insert_one(an_orphan(begun=LONG_AGO, attempt=2))
@@ -110,13 +110,13 @@ async def test_what_had_begun_and_nobody_knows_more_of_is_uncertain(
     assert report[Repair.UNCERTAIN] == 1
 
 
-async def test_without_redis_what_had_begun_is_uncertain_too(
+async def test_an_orphan_that_had_begun_is_uncertain_without_redis_too(
     replicas: Replicas, raw: Database[Row]
 ) -> None:
     raw["jobs"].insert_many([an_orphan(1, begun=LONG_AGO), an_orphan(2)])
-    with socket.socket() as nobody:
-        nobody.bind(("127.0.0.1", 0))
-        away = f"redis://127.0.0.1:{nobody.getsockname()[1]}"
+    with socket.socket() as unused_socket:
+        unused_socket.bind(("127.0.0.1", 0))
+        away = f"redis://127.0.0.1:{unused_socket.getsockname()[1]}"
         here = await replicas.open(redis_url=away)
 
         report = await here.sweep.sweep()
@@ -129,7 +129,7 @@ async def test_without_redis_what_had_begun_is_uncertain_too(
 
 
 @pytest.mark.parametrize("begun", [None, LONG_AGO], ids=["not begun", "begun"])
-async def test_the_tenth_take_back_is_the_last(
+async def test_the_tenth_lease_expiration_is_the_last(
     replicas: Replicas, raw: Database[Row], begun: datetime | None
 ) -> None:
     raw["jobs"].insert_one(an_orphan(begun=begun, lease_expirations=9))
@@ -155,7 +155,7 @@ async def test_more_orphans_than_fit_in_one_write_are_repaired_in_one_pass(
     assert report[Repair.NOT_BEGUN] == 35
 
 
-async def test_overdue_work_and_seconds_coming_near_are_rung(
+async def test_overdue_jobs_and_near_seconds_schedule_wake_ups(
     replicas: Replicas, raw: Database[Row]
 ) -> None:
     due = {"overdue": -5, "soon": 20, "soon too": 20, "at the horizon": 60, "beyond": 61}
@@ -174,7 +174,7 @@ async def test_overdue_work_and_seconds_coming_near_are_rung(
     assert without_zeros(report) == {Repair.OVERDUE: 1, Repair.WAKE_UP_LOST: 1}
 
 
-async def test_a_second_that_the_bell_lost_is_rung_again_and_counted_once(
+async def test_a_lost_wake_up_is_scheduled_again_and_counted_once(
     replicas: Replicas, raw: Database[Row]
 ) -> None:
     raw["jobs"].insert_one(encode(a_job(due_time=NOW + 30 * SECOND)))
@@ -196,7 +196,7 @@ async def test_a_second_that_the_bell_lost_is_rung_again_and_counted_once(
     ]
 
 
-async def test_a_second_that_comes_inside_the_horizon_is_no_repair(
+async def test_a_second_that_comes_within_the_horizon_is_not_a_repair(
     replicas: Replicas, raw: Database[Row]
 ) -> None:
     raw["jobs"].insert_one(encode(a_job(due_time=NOW + 41 * SECOND)))
@@ -208,7 +208,7 @@ async def test_a_second_that_comes_inside_the_horizon_is_no_repair(
 
 
 @pytest.mark.parametrize("state", [State.SCHEDULED, State.RETRYING])
-async def test_what_waits_beyond_its_time_expires_without_a_claim(
+async def test_a_job_that_waits_past_its_expire_time_expires_without_a_claim(
     replicas: Replicas, raw: Database[Row], state: State
 ) -> None:
     """As while the relay is away for days."""
@@ -231,7 +231,7 @@ async def test_what_waits_beyond_its_time_expires_without_a_claim(
     assert without_zeros(report) == {Repair.EXPIRED: 1, Repair.OVERDUE: 1}
 
 
-async def test_nobody_rings_for_what_has_expired(replicas: Replicas, raw: Database[Row]) -> None:
+async def test_an_expired_job_schedules_no_wake_up(replicas: Replicas, raw: Database[Row]) -> None:
     raw["jobs"].insert_one(encode(a_job(expire_time=NOW - SECOND)))
     here = await replicas.open()
 
@@ -240,7 +240,7 @@ async def test_nobody_rings_for_what_has_expired(replicas: Replicas, raw: Databa
     assert here.nudges == []
 
 
-async def test_a_sweep_ends_so_many_and_the_next_one_the_next(
+async def test_a_sweep_expires_one_batch_and_the_next_sweep_the_next(
     replicas: Replicas, raw: Database[Row], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("gcsched.usecases.recovery.sweep.MAX_BATCH_SIZE", 10)
@@ -254,7 +254,7 @@ async def test_a_sweep_ends_so_many_and_the_next_one_the_next(
     assert ended == [10, 10, 5, 0]
 
 
-async def test_a_missed_daily_run_is_made_up(replicas: Replicas, raw: Database[Row]) -> None:
+async def test_a_missed_daily_run_is_caught_up(replicas: Replicas, raw: Database[Row]) -> None:
     due = NOW - timedelta(hours=2)
     raw["jobs"].insert_many(
         encode(a_job(id=f"job-{n}", dedup_key=f"key-{n}", state=State.QUEUED, due_time=due))

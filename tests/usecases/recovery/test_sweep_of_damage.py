@@ -1,4 +1,4 @@
-"""The sweep where documents lack fields, or hold what nobody can read."""
+"""The sweep where documents lack fields, or hold values that cannot be read."""
 
 from datetime import UTC, datetime
 
@@ -16,7 +16,7 @@ from tests.support.sweeps import AHEAD, LONG_AGO, Replicas, an_orphan, without_z
 
 @pytest.mark.parametrize("begun", [None, LONG_AGO], ids=["not begun", "begun"])
 @pytest.mark.parametrize("lacking", [["lease"], ["claim"], ["claim", "lease"]])
-async def test_what_is_being_sent_by_nobody_is_leased_and_then_taken_back(
+async def test_a_sending_job_without_a_claim_gets_a_lease_and_is_an_orphan_later(
     replicas: Replicas, raw: Database[Row], lacking: list[str], begun: datetime | None
 ) -> None:
     row = an_orphan(begun=begun)
@@ -40,7 +40,7 @@ async def test_what_is_being_sent_by_nobody_is_leased_and_then_taken_back(
 @pytest.mark.parametrize(
     "state", ["QUEUED", "SCHEDULED", "RETRYING", "UNCERTAIN", "SENT", "FAILED"]
 )
-async def test_a_claim_of_what_is_not_being_sent_goes_and_hides_no_orphan(
+async def test_a_claim_on_a_job_that_is_not_sending_is_removed_and_hides_no_orphan(
     replicas: Replicas, raw: Database[Row], monkeypatch: pytest.MonkeyPatch, state: str
 ) -> None:
     monkeypatch.setattr("gcsched.usecases.recovery.sweep.MAX_BATCH_SIZE", 5)
@@ -64,7 +64,7 @@ def without_lease(row: Row) -> Row:
     return {name: value for name, value in row.items() if name not in {"lease", "begun"}}
 
 
-async def test_unreadable_orphans_hide_no_others_and_are_told_now_and_then(
+async def test_unreadable_orphans_hide_no_others_and_are_logged_occasionally(
     replicas: Replicas, raw: Database[Row], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("gcsched.usecases.recovery.sweep.MAX_BATCH_SIZE", 3)
@@ -83,7 +83,7 @@ async def test_unreadable_orphans_hide_no_others_and_are_told_now_and_then(
 
 
 @pytest.mark.parametrize("not_after", [DatetimeMS(8640000000000000), "tomorrow", None], ids=str)
-async def test_a_date_that_python_does_not_know_stops_nobody(
+async def test_a_date_outside_of_pythons_range_stops_no_other_job(
     replicas: Replicas, raw: Database[Row], not_after: object
 ) -> None:
     waiting = encode(a_job(id="odd", dedup_key="odd")) | {"not_after": not_after}
@@ -100,7 +100,7 @@ async def test_a_date_that_python_does_not_know_stops_nobody(
     }
 
 
-async def test_states_that_nobody_knows_are_told_once_a_sweep_and_left_alone(
+async def test_unknown_states_are_logged_once_a_sweep_and_left_alone(
     replicas: Replicas, raw: Database[Row]
 ) -> None:
     strange = [an_orphan(n) | {"state": state} for n, state in enumerate(["DONE", "DONE", "sent"])]

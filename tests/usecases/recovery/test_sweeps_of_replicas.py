@@ -1,4 +1,4 @@
-"""When which process sweeps, what two of them do at once, and what a store that is away costs."""
+"""Which process sweeps when, what two of them do at once, and sweeps while the store is away."""
 
 import asyncio
 from collections.abc import MutableMapping, Sequence
@@ -28,7 +28,7 @@ from tests.support.sweeps import (
 from tests.support.wait import until
 
 
-async def test_what_two_replicas_sweep_at_once_is_repaired_once_and_counted_once(
+async def test_two_replicas_that_sweep_at_once_repair_and_count_each_job_once(
     replicas: Replicas, raw: Database[Row]
 ) -> None:
     due = NOW - timedelta(hours=2)
@@ -71,7 +71,7 @@ async def test_a_second_pass_finds_nothing_more_to_repair(
     assert list(raw["jobs"].find()) == repaired
 
 
-async def test_of_all_who_find_no_sweep_noted_one_sweeps(
+async def test_only_one_replica_sweeps_when_a_sweep_is_due(
     replicas: Replicas, raw: Database[Row]
 ) -> None:
     raw["jobs"].insert_one(encode(a_job()))
@@ -86,7 +86,7 @@ async def test_of_all_who_find_no_sweep_noted_one_sweeps(
     assert len(here.nudges) + len(there.nudges) == 2
 
 
-async def test_every_process_sweeps_by_itself_when_nobody_did(
+async def test_every_process_sweeps_by_itself_if_no_other_did(
     replicas: Replicas, raw: Database[Row], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("gcsched.usecases.recovery.sweep.CHECK_EVERY", timedelta(milliseconds=10))
@@ -97,7 +97,7 @@ async def test_every_process_sweeps_by_itself_when_nobody_did(
         await until(lambda: raw["jobs"].count_documents({"takebacks": 1}))
 
 
-async def test_what_died_does_not_wait_for_the_next_sweep(
+async def test_orphans_do_not_wait_for_the_next_sweep(
     replicas: Replicas, raw: Database[Row], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("gcsched.usecases.recovery.sweep.CHECK_EVERY", timedelta(milliseconds=10))
@@ -110,7 +110,7 @@ async def test_what_died_does_not_wait_for_the_next_sweep(
         await until(lambda: here.nudges)
 
 
-async def test_a_store_that_is_away_is_tried_again(
+async def test_a_sweep_is_retried_while_the_store_is_away(
     replicas: Replicas, monkeypatch: pytest.MonkeyPatch, unused_tcp_port: int
 ) -> None:
     monkeypatch.setattr("gcsched.usecases.recovery.sweep.CHECK_EVERY", timedelta(milliseconds=10))
@@ -129,10 +129,10 @@ async def test_a_store_that_is_away_is_tried_again(
         async with in_background(here.sweep.run):
             await until(lambda: len(tried) == 3)
 
-    assert [log["event"] for log in logs] == ["sweep waits"]
+    assert [log["event"] for log in logs] == ["sweep failed, retrying"]
 
 
-async def test_that_jobs_are_overdue_is_logged_once_in_five_minutes_and_repairs_each_time(
+async def test_overdue_jobs_are_logged_every_five_minutes_and_repairs_each_time(
     replicas: Replicas, raw: Database[Row]
 ) -> None:
     here = await replicas.open()
