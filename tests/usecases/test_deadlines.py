@@ -74,12 +74,12 @@ async def test_a_caller_that_times_out_leaves_the_write_to_the_others() -> None:
     group: GroupCommit[str, str] = GroupCommit(write)
     stop = asyncio.Event()
     running = asyncio.create_task(group.run(stop))
-    patient = asyncio.create_task(group.submit("a", deadline=time.monotonic() + 60))
+    long_call = asyncio.create_task(group.submit("a", deadline=time.monotonic() + 60))
 
     with pytest.raises(TimeoutError):
         await group.submit("b", deadline=time.monotonic() + 0.02)
     release.set()
 
-    assert await patient == "A"
+    assert await long_call == "A"
     stop.set()
     await running

@@ -111,9 +111,9 @@ async def test_an_error_of_the_server_is_logged(caplog: pytest.LogCaptureFixture
     connections = ConnectionLimiter(max_connections=10, max_idle_seconds=60)
     async with (
         run_server(connections, Broken()) as port,
-        probe_http(f"http://127.0.0.1:{port}") as look,
+        probe_http(f"http://127.0.0.1:{port}") as probe,
     ):
-        status, _ = await look.request("/metrics")
+        status, _ = await probe.request("/metrics")
 
     [line] = [each for each in caplog.records if each.name == "aiohttp.server"]
     assert (status, line.levelname) == (500, "ERROR")
@@ -161,8 +161,8 @@ async def test_probes_get_in_while_others_only_hold_connections() -> None:
     async with run_server(connections, CollectorRegistry()) as port:
         held = [await asyncio.open_connection("127.0.0.1", port) for _ in range(30)]
 
-        async with probe_http(f"http://127.0.0.1:{port}") as look:
-            answers = [await look.request("/livez") for _ in range(5)]
+        async with probe_http(f"http://127.0.0.1:{port}") as probe:
+            answers = [await probe.request("/livez") for _ in range(5)]
 
         for reader, _ in held[:20]:
             await read_until_closed(reader)

@@ -15,13 +15,13 @@ from tests.support.wait import until
 OK = (200, "ok\n")
 
 
-async def is_isolated(look: HttpProbe) -> bool:
-    status, text = await look.request("/servez")
+async def is_isolated(probe: HttpProbe) -> bool:
+    status, text = await probe.request("/servez")
     return status == 503 and "has not reached MongoDB" in text
 
 
-async def is_serving(look: HttpProbe) -> bool:
-    return await look.request("/servez") == OK
+async def is_serving(probe: HttpProbe) -> bool:
+    return await probe.request("/servez") == OK
 
 
 async def test_an_isolated_process_stops_serving_and_returns_and_a_shared_outage_isolates_none(
@@ -36,22 +36,22 @@ async def test_an_isolated_process_stops_serving_and_returns_and_a_shared_outage
         other = make_settings(mongo=direct_uri, redis=redis_url, relay_port=relay.port)
         async with (
             running_app(one) as isolated,
-            running_app(other) as whole,
-            probe_http(isolated.http) as look_at_cut,
-            probe_http(whole.http) as look_at_whole,
+            running_app(other) as connected,
+            probe_http(isolated.http) as probe_isolated,
+            probe_http(connected.http) as probe_connected,
         ):
-            await until(lambda: has_status("ready", look_at_cut))
+            await until(lambda: has_status("ready", probe_isolated))
             proxy.cut()
-            await until(lambda: has_status("unavailable", look_at_cut))
-            assert await look_at_cut.request("/servez") == OK, "a short outage is not a reason"
+            await until(lambda: has_status("unavailable", probe_isolated))
+            assert await probe_isolated.request("/servez") == OK, "a short outage is not a reason"
 
-            await until(lambda: is_isolated(look_at_cut), within=2 * CUT_OFF_AFTER_SECONDS)
-            assert await look_at_whole.request("/servez") == OK
+            await until(lambda: is_isolated(probe_isolated), within=2 * CUT_OFF_AFTER_SECONDS)
+            assert await probe_connected.request("/servez") == OK
 
             mongod.freeze()
-            await until(lambda: is_serving(look_at_cut), within=20)
-            assert await look_at_whole.request("/servez") == OK
+            await until(lambda: is_serving(probe_isolated), within=20)
+            assert await probe_connected.request("/servez") == OK
             mongod.resume()
             proxy.heal()
-            await until(lambda: has_status("ready", look_at_cut), within=20)
-            assert await look_at_cut.request("/servez") == OK
+            await until(lambda: has_status("ready", probe_isolated), within=20)
+            assert await probe_isolated.request("/servez") == OK

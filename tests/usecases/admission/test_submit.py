@@ -62,13 +62,19 @@ async def run_submit(
     client = open_arq(redis_url)
     queue = ArqWakeUpQueue(redis=client, now=now)
     wake_ups = WakeUps(queue=queue, nudge=lambda: received.append(None), now=now)
-    notes = RecipientWriter(store=MongoRecipients(mongo=mongo), interval=timedelta(milliseconds=20))
+    recipients = RecipientWriter(
+        store=MongoRecipients(mongo=mongo), interval=timedelta(milliseconds=20)
+    )
     write = AdmissionWriter(
-        admissions=MongoAdmissions(mongo=mongo), wake_ups=wake_ups, recipients=notes
+        admissions=MongoAdmissions(mongo=mongo), wake_ups=wake_ups, recipients=recipients
     )
     group = GroupCommit[Submission, SubmissionResult](write.write, linger=timedelta(milliseconds=2))
     try:
-        async with in_background(wake_ups.run), in_background(notes.run), in_background(group.run):
+        async with (
+            in_background(wake_ups.run),
+            in_background(recipients.run),
+            in_background(group.run),
+        ):
             yield Submit(job_factory=a_job_factory(), group=group, now=now)
     finally:
         await client.aclose(close_connection_pool=True)
@@ -93,9 +99,9 @@ def read_wake_ups(redis_url: str) -> set[str]:
 
 
 async def test_the_job_of_an_answer_is_stored(submit: Submit, jobs: Collection[Row]) -> None:
-    raw_request = a_request(timestamp=NOON + 3600, message="  Stand-up ", email="Ada@EXAMPLE.org")
+    request = a_request(timestamp=NOON + 3600, message="  Stand-up ", email="Ada@EXAMPLE.org")
 
-    answer = await submit.submit(raw_request, within=SECOND)
+    answer = await submit.submit(request, within=SECOND)
 
     [row] = jobs.find()
     assert answer == an_admitted(a_job(id=row["_id"], due_time=NOW + timedelta(hours=1)))
@@ -202,13 +208,15 @@ async def test_the_same_daily_request_tomorrow_is_a_new_job(
     assert jobs.count_documents({"state": "QUEUED"}) == 2
 
 
-@pytest.mark.parametrize(("ahead", "rings"), [(1, True), (60, True), (61, False), (86_400, False)])
+@pytest.mark.parametrize(
+    ("ahead", "is_scheduled"), [(1, True), (60, True), (61, False), (86_400, False)]
+)
 async def test_only_jobs_due_within_a_minute_schedule_a_wake_up(
-    submit: Submit, redis_url: str, nudges: list[None], ahead: int, *, rings: bool
+    submit: Submit, redis_url: str, nudges: list[None], ahead: int, *, is_scheduled: bool
 ) -> None:
     await submit.submit(a_request(timestamp=NOON + ahead), within=SECOND)
 
-    assert read_wake_ups(redis_url) == ({f"gcsched:wake:{NOON + ahead}"} if rings else set())
+    assert read_wake_ups(redis_url) == ({f"gcsched:wake:{NOON + ahead}"} if is_scheduled else set())
     assert nudges == []
 
 
@@ -323,12 +331,12 @@ async def test_a_store_that_comes_back_within_the_callers_time_does_not_fail_the
         await mongo.prepare()
         server.kill()
 
-        patient = asyncio.create_task(submit.submit(a_request(), within=15 * SECOND))
+        long_call = asyncio.create_task(submit.submit(a_request(), within=15 * SECOND))
         others = [submit.submit(a_request(empid="other"), within=within) for within in other_limits]
         reported = await asyncio.gather(*others, return_exceptions=True)
         await server.start()
 
-        assert is_new(await patient)
+        assert is_new(await long_call)
     assert {type(answer) for answer in reported} <= {StoreUnavailable}
 
 

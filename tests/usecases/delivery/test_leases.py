@@ -108,9 +108,9 @@ async def test_a_failed_renewal_returns_false(claims: FakeClaims) -> None:
     assert not await leases.renew()
 
 
-@pytest.mark.parametrize(("capacity", "settled_until_room"), [(10, 5), (7, 4), (1, 1)])
+@pytest.mark.parametrize(("capacity", "released_until_room"), [(10, 5), (7, 4), (1, 1)])
 async def test_room_means_half_of_the_capacity(
-    claims: FakeClaims, capacity: int, settled_until_room: int
+    claims: FakeClaims, capacity: int, released_until_room: int
 ) -> None:
     leases = Leases(claims, capacity=capacity)
     leases.add(a_claimed_batch(capacity))
@@ -123,7 +123,7 @@ async def test_room_means_half_of_the_capacity(
         for _ in range(3):
             await asyncio.sleep(0)
 
-    assert conclusions == settled_until_room
+    assert conclusions == released_until_room
 
 
 async def test_a_caller_that_finds_room_does_not_wait(claims: FakeClaims) -> None:

@@ -35,10 +35,10 @@ async def test_no_conclusion_is_reported_before_it_is_stored(
     async with in_background(recorder.run):
         recorder.record(a_conclusion())
         await until(lambda: outcomes.tries)
-        settled_meanwhile = list(conclusion_log)
+        recorded_meanwhile = list(conclusion_log)
         outcomes.gate.set()
 
-    assert settled_meanwhile == []
+    assert recorded_meanwhile == []
     assert conclusion_log == [a_conclusion()]
 
 
@@ -105,11 +105,11 @@ async def test_a_write_is_retried_until_the_store_takes_it(
         recorder.record(both[0])
         await until(lambda: outcomes.tries >= 3)
         recorder.record(both[1])
-        settled_meanwhile = list(conclusion_log)
+        recorded_meanwhile = list(conclusion_log)
         outcomes.is_away = False
         await until(lambda: len(conclusion_log) == 2)
 
-    assert settled_meanwhile == []
+    assert recorded_meanwhile == []
     assert conclusion_log == both
 
 

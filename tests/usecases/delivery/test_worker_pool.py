@@ -84,7 +84,7 @@ async def test_a_worker_that_ends_by_itself_ends_all_in_time(
 
 async def test_of_workers_that_conclude_in_one_turn_only_the_surplus_leaves() -> None:
     release, stop, begun = asyncio.Event(), asyncio.Event(), list[Any]()
-    parts: Any = SimpleNamespace(record=lambda _: None)
+    unused: Any = SimpleNamespace(record=lambda _: None)
     queues: Any = FilledQueues(4)
 
     async def deliver(claimed: ClaimedJob) -> Any:
@@ -95,7 +95,7 @@ async def test_of_workers_that_conclude_in_one_turn_only_the_surplus_leaves() ->
     delivering: Any = SimpleNamespace(deliver=deliver)
     scaler = WorkerScaler(size=4)
     workers = WorkerPool(
-        deliver=delivering, recorder=parts, sent_markers=parts, queues=queues, scaler=scaler
+        deliver=delivering, recorder=unused, sent_markers=unused, queues=queues, scaler=scaler
     )
     running = asyncio.create_task(workers.run(stop, grace=timedelta(0)))
     await until(lambda: len(begun) == 4)
@@ -110,16 +110,16 @@ async def test_of_workers_that_conclude_in_one_turn_only_the_surplus_leaves() ->
 
 
 async def test_a_periodic_call_stops_though_it_swallows_a_cancellation() -> None:
-    acting, stop = asyncio.Event(), asyncio.Event()
+    started, stop = asyncio.Event(), asyncio.Event()
 
     async def act() -> None:
-        is_first = not acting.is_set()
-        acting.set()
+        is_first = not started.is_set()
+        started.set()
         with suppress(asyncio.CancelledError) if is_first else nullcontext():
             await asyncio.Event().wait()
 
     running = asyncio.create_task(run_periodically(act, every=timedelta(0), stop=stop))
-    await acting.wait()
+    await started.wait()
 
     stop.set()
 

@@ -116,10 +116,10 @@ async def test_jobs_that_cannot_be_retried_are_skipped(
 ) -> None:
     """One whose key is taken, one whose address is suppressed, and one that can be retried."""
     others = {"state": State.SUPPRESSED, "dedup_key": None}
-    twin = a_job(id="twin", **others, released_key="key-1", email="bob@example.org")
-    blocked = a_job(id="blocked", **others, released_key="key-2")
+    conflicting = a_job(id="twin", **others, released_key="key-1", email="bob@example.org")
+    suppressed = a_job(id="blocked", **others, released_key="key-2")
     good = a_job(id="good", **others, released_key="key-3", email="eve@example.org")
-    insert_jobs(jobs, [a_job(id="holder"), twin, blocked, good])
+    insert_jobs(jobs, [a_job(id="holder"), conflicting, suppressed, good])
     await MongoSuppressions(mongo=mongo).add([a_suppression(expire_time=FAR)])
 
     assert await bulk_change.apply(BulkChange(filter=EVERYTHING, command=RETRY), within=SOON) == 1

@@ -132,10 +132,10 @@ async def test_jobs_that_are_lost_repeatedly_are_not_reported_as_done(
     bulk_change: ApplyBulkChange, jobs: Rows
 ) -> None:
     insert_jobs(jobs, many(5))
-    touch = {"$inc": {"version": 1}}
+    bump = {"$inc": {"version": 1}}
     bulk_change = replace(
         bulk_change,
-        store=InterferingStore(bulk_change.store, lambda _: jobs.update_many({}, touch)),
+        store=InterferingStore(bulk_change.store, lambda _: jobs.update_many({}, bump)),
     )
 
     with pytest.raises(BulkNotFinished):

@@ -329,10 +329,10 @@ async def test_a_job_that_only_the_primary_has_is_not_confirmed(
     change_job: ChangeJob, store: MongoJobChanges, jobs: Rows
 ) -> None:
     jobs.insert_one(encode(a_job(state=State.CANCELLED)))
-    soon_back = replace(change_job, store=NotYetCommitted(store, 2))
+    back_soon = replace(change_job, store=NotYetCommitted(store, 2))
     for_long = replace(change_job, store=NotYetCommitted(store, 1000))
 
-    assert await soon_back.change("job-1", Cancel(), etag="", within=SOON) == the_job(jobs)
+    assert await back_soon.change("job-1", Cancel(), etag="", within=SOON) == the_job(jobs)
     with pytest.raises(StoreUnavailable):
         await for_long.change("job-1", Cancel(), etag="", within=timedelta(seconds=0.3))
 

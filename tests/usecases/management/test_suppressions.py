@@ -57,11 +57,11 @@ def a_use_case(store: FakeSuppressionStore) -> ManageSuppressions:
 
 
 async def test_an_address_is_suppressed_for_the_configured_time() -> None:
-    blocked = await a_use_case(FakeSuppressionStore()).add(
+    suppression = await a_use_case(FakeSuppressionStore()).add(
         "a@x.org", reason="asked for it", until=None
     )
 
-    assert blocked == Suppression(
+    assert suppression == Suppression(
         address="a@x.org",
         reason="asked for it",
         job_id="",
@@ -73,11 +73,11 @@ async def test_an_address_is_suppressed_for_the_configured_time() -> None:
 async def test_a_given_expire_time_is_used() -> None:
     end = NOW + timedelta(days=1)
 
-    blocked = await a_use_case(FakeSuppressionStore()).add(
+    suppression = await a_use_case(FakeSuppressionStore()).add(
         "a@x.org", reason="asked for it", until=end
     )
 
-    assert blocked.expire_time == end
+    assert suppression.expire_time == end
 
 
 async def test_removing_returns_the_suppression() -> None:

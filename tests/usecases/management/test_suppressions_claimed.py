@@ -65,10 +65,10 @@ async def test_claims_on_the_address_are_withdrawn_and_no_others(
 ) -> None:
     waiting = a_job(id="waiting")
     late = a_claimed_job(id="late", expire_time=NOW - timedelta(seconds=1))
-    spelled = a_claimed_job(id="spelled", email="ADA@example.org")
+    other_spelling = a_claimed_job(id="spelled", email="ADA@example.org")
     other = a_claimed_job(id="other", email="adam@example.org")
     begun = a_claimed_job(id="begun", email="bob@example.org", begun=NOW)
-    insert_jobs(jobs, a_claimed_job(id="claimed"), spelled, waiting, late, other, begun)
+    insert_jobs(jobs, a_claimed_job(id="claimed"), other_spelling, waiting, late, other, begun)
     jobs.update_many({"state": "SENDING"}, {"$set": {"lease": NOW + FAR}})
 
     await suppressions.add(ADDRESS, reason="asked us to", until=None)
@@ -133,9 +133,9 @@ async def test_a_relay_that_is_slow_with_a_body_is_not_waited_for(
 
     began = time.monotonic()
 
-    blocked = await suppressions.add(ADDRESS, reason="asked us to", until=None)
+    suppression = await suppressions.add(ADDRESS, reason="asked us to", until=None)
 
-    assert blocked.address == ADDRESS
+    assert suppression.address == ADDRESS
     assert read_states(jobs) == {"job-1": "SENDING"}
     # The wait for a slot is at most 2.25 s, after Redis had 0.25 s to answer.
     assert time.monotonic() - began > 2.5

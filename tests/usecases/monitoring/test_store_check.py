@@ -29,31 +29,31 @@ async def test_before_the_first_answer_there_is_a_problem() -> None:
 
 async def test_the_latest_answer_counts() -> None:
     store = FakeStore()
-    watch = StoreCheck(name="toy", ping=store.ping)
-    await watch.check()
-    assert watch.problem is None
+    check = StoreCheck(name="toy", ping=store.ping)
+    await check.check()
+    assert check.problem is None
 
     store.is_away = True
-    await watch.check()
-    assert watch.problem == "away: connection refused"
+    await check.check()
+    assert check.problem == "away: connection refused"
 
     store.is_away = False
-    await watch.check()
-    assert watch.problem is None
+    await check.check()
+    assert check.problem is None
 
 
 async def test_a_silent_store_has_a_problem_after_a_second_and_is_pinged_once() -> None:
     store, clock = FakeStore(), FakeMonotonicClock(0.0)
-    watch = StoreCheck(name="toy", ping=store.ping, clock=clock)
-    await watch.check()
+    check = StoreCheck(name="toy", ping=store.ping, clock=clock)
+    await check.check()
     store.answers.clear()
 
-    async with in_background(watch.run):
+    async with in_background(check.run):
         await until(lambda: store.ping_count == 2)
         clock.now = 0.9
-        assert watch.problem is None
+        assert check.problem is None
         clock.now = 7.0
-        assert watch.problem == "no answer for 7 s"
+        assert check.problem == "no answer for 7 s"
         assert store.ping_count == 2
         store.answers.set()
-        await until(lambda: watch.problem is None)
+        await until(lambda: check.problem is None)

@@ -125,18 +125,18 @@ async def test_a_mail_is_reported_to_have_a_session_when_no_other_mail_blocks_it
     async with a_pair(sessions=1) as pair:
         stuck = asyncio.Event()
         pair.first.script(At.BODY, Hang(until=stuck), nth=1)
-        placed: list[str] = []
+        has_session: list[str] = []
         first = asyncio.create_task(
-            pair.pool.send(a_mail(), GrantPermit(), on_session=lambda: placed.append("first"))
+            pair.pool.send(a_mail(), GrantPermit(), on_session=lambda: has_session.append("first"))
         )
         await until(lambda: pair.first.bodies)
         second = asyncio.create_task(
-            pair.pool.send(a_mail(), GrantPermit(), on_session=lambda: placed.append("second"))
+            pair.pool.send(a_mail(), GrantPermit(), on_session=lambda: has_session.append("second"))
         )
         await asyncio.wait({second}, timeout=MIN_SILENCE)
-        before = [*placed]
+        before = [*has_session]
         stuck.set()
         await asyncio.gather(first, second)
 
     assert before == ["first"]
-    assert placed == ["first", "second"]
+    assert has_session == ["first", "second"]

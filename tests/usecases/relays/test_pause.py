@@ -235,13 +235,13 @@ async def test_the_caller_and_the_reason_are_logged_once(pausable: PausableTrans
         await pausable.refresh()
 
     reported = [{key: event[key] for key in event if key != "log_level"} for event in logs]
-    why = "the relay moves"
+    reason = "the relay moves"
     assert reported == [
-        {"event": "sending paused", "caller_by": "ada", "caller_reason": why},
+        {"event": "sending paused", "caller_by": "ada", "caller_reason": reason},
         {
             "event": "sending resumed",
             "caller_by": "ada",
-            "caller_reason": why,
+            "caller_reason": reason,
             "caller_resumed_by": "bob",
         },
     ]

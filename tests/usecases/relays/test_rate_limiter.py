@@ -141,9 +141,9 @@ async def test_while_redis_is_away_slots_are_at_a_quarter_of_the_rate(
 ) -> None:
     allowance = SharedRateAllowance(shared=a_shared_bucket, clock=clock)
     a_shared_bucket.is_away = True
-    speed = RateLimit(per_second=40, burst=8)
+    limit = RateLimit(per_second=40, burst=8)
 
-    waits = [await allowance.reserve_slot(speed, max_wait=0.25) for _ in range(5)]
+    waits = [await allowance.reserve_slot(limit, max_wait=0.25) for _ in range(5)]
 
     assert waits == [0, 0, pytest.approx(0.1), pytest.approx(0.2), None]
     assert a_shared_bucket.call_count == 1
@@ -276,10 +276,10 @@ async def test_throttling_is_logged_without_the_text_of_the_mail(
     clock: FakeMonotonicClock, events: Events
 ) -> None:
     rate_limiter = a_rate_limiter(clock, LocalRateAllowance(clock=clock))
-    complaint = Reply(stage=Stage.BODY, code=421, text="'Stand-up' for Ada comes too soon")
+    reply = Reply(stage=Stage.BODY, code=421, text="'Stand-up' for Ada comes too soon")
     for _ in range(40):
         rate_limiter.record(TAKEN)
 
-    rate_limiter.record(Answered(complaint), a_job())
+    rate_limiter.record(Answered(reply), a_job())
 
     assert events[0]["error"] == "421 at BODY: '(hidden)' for (hidden) comes too soon"
