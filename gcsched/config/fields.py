@@ -105,9 +105,9 @@ def parse_waits(text: str) -> tuple[float, ...]:
 PREFIX = "GCSCHED_"
 
 
-def setting(description: str, give: str, *, default: Any = ..., **more: Any) -> Any:
-    """Declare a field: *description* is its row in docs/settings.md, *give* its advice in errors."""
-    return Field(default, description=description, json_schema_extra={"give": give}, **more)
+def setting(description: str, advice: str, *, default: Any = ..., **more: Any) -> Any:
+    """Declare a field: *description* is its row in docs/settings.md, *advice* ends its errors."""
+    return Field(default, description=description, json_schema_extra={"advice": advice}, **more)
 
 
 def variable_name(field: str) -> str:

@@ -46,4 +46,4 @@ def is_secret(fields: Fields, field: str) -> bool:
 
 def find_advice(fields: Fields, field: str) -> str:
     extra = fields.model_fields[field].json_schema_extra
-    return str(extra["give"]) if isinstance(extra, dict) else ""
+    return str(extra["advice"]) if isinstance(extra, dict) else ""

@@ -69,7 +69,7 @@ def test_keys_of_different_kinds_never_collide() -> None:
     ],
     ids=str,
 )
-def test_any_other_content_has_another_fingerprint(other: dict[str, Any]) -> None:
+def test_other_content_has_another_fingerprint(other: dict[str, Any]) -> None:
     assert fingerprint(a_request(**other)) != fingerprint(a_request())
 
 
@@ -81,7 +81,7 @@ def test_the_order_of_names_and_the_id_are_not_part_of_the_content() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ours", "theirs", "expected"),
+    ("new", "holder", "expected"),
     [
         ({}, {}, AdmissionOutcome.REPLAYED),
         (
@@ -119,9 +119,9 @@ def test_the_order_of_names_and_the_id_are_not_part_of_the_content() -> None:
     ],
 )
 def test_a_duplicate_is_judged_by_the_request_id_then_by_the_window(
-    ours: dict[str, Any], theirs: dict[str, Any], expected: object
+    new: dict[str, Any], holder: dict[str, Any], expected: object
 ) -> None:
-    assert kind_of(answer_conflict(a_job(**ours), a_key_holder(**theirs))) is expected
+    assert kind_of(answer_conflict(a_job(**new), a_key_holder(**holder))) is expected
 
 
 def kind_of(answer: AdmissionAnswer | None) -> object:
@@ -131,7 +131,7 @@ def kind_of(answer: AdmissionAnswer | None) -> object:
     return answer and type(answer)
 
 
-def test_an_answer_names_the_job_that_has_the_key_and_how_it_is_now_if_it_is_accepted() -> None:
+def test_an_answer_names_the_holder_of_the_key_and_its_state_if_accepted() -> None:
     mine = {"request_id": "R", "fingerprint": "f"}
     others = a_key_holder(request_id="R", fingerprint="g", dedup_until=NOW + DAY)
 

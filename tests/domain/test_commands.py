@@ -204,7 +204,7 @@ def test_zero_means_the_next_daily_run() -> None:
     assert queued.expire_time == TOMORROW_AT_TEN + DAY
 
 
-def test_a_retried_job_is_due_now_with_all_its_tries_and_its_key() -> None:
+def test_a_retried_job_is_due_now_with_all_attempts_left_and_its_key() -> None:
     now = NOW + 2 * DAY + timedelta(microseconds=5)
     failed = a_job(
         state=State.FAILED,

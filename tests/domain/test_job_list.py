@@ -50,7 +50,7 @@ def read_published_orders() -> dict[tuple[str, ...], list[str]]:
     }
     table = {}
     for row in rows.splitlines():
-        what, orders = re.split(r"\s{3,}", row.removeprefix("//").strip())
+        what, orders = re.split(r"\s{2,}", row.removeprefix("//").strip())
         for each in names.pop(what):
             table[each] = orders.split(", ")
     assert not names

@@ -21,7 +21,7 @@ UNCERTAIN, LATER = an_attempt(kind=Kind.UNCERTAIN), an_attempt(kind=Kind.DEFERRE
         (a_job(attempts=(LATER,)), None, None),
         (a_job(attempts=(LATER,), date=STORED), STORED, None),
         (a_job(attempts=(LATER, UNCERTAIN, LATER), date=STORED), STORED, STORED),
-        # Of the version before: it has written the later one of the two.
+        # Stored by the version before, which wrote the later one of the two.
         (a_job(attempts=(UNCERTAIN,), create_time=NOW - HOUR), NOW, NOW),
         (a_job(attempts=(UNCERTAIN,), create_time=STORED + HOUR / 7200), STORED, STORED),
     ],
