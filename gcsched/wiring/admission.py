@@ -67,7 +67,7 @@ def build_admission(
 
 def build_job_factory(settings: Settings, templates: TemplateSet) -> JobFactory:
     context = RequestContext(
-        templates=templates.required_variables,
+        templates=templates.variables_by_template,
         reserved_names=RESERVED_NAMES,
         daily_plan=policies.daily_plan(settings),
         address_rules=settings.internal_domains,

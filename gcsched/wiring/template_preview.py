@@ -22,7 +22,7 @@ def build_template_preview(
 ) -> PreviewTemplate:
     """Build the preview of *templates*; ``due`` is shown in *zone*."""
     context = RequestContext(
-        templates=templates.required_variables,
+        templates=templates.variables_by_template,
         reserved_names=RESERVED_NAMES,
         daily_plan=DailyPlan(at=time(10), zone=zone),
         address_rules=AddressRules.ANY,  # only a service knows which addresses it may write to

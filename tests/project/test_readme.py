@@ -1,8 +1,7 @@
-"""The examples of the README do what it says."""
+"""The README is short, and its examples and those of docs/migrating.md do what they say."""
 
 import re
 import shlex
-from pathlib import Path
 
 import pytest
 from google.protobuf import json_format
@@ -14,27 +13,49 @@ from gcsched.pb import task_pb2
 from gcsched.rpc.contract import build_descriptor_pool
 from tests.support.command import run_gcsched, run_python
 from tests.support.in_process_app import RunningApp
-from tests.support.readme_examples import EXAMPLE_TARGET, PYTHON, README, blocks
+from tests.support.readme_examples import EXAMPLE_TARGET, PYTHON, README, ROOT, blocks
 from tests.support.relay.server import Relay
 from tests.support.service_process import scheduler_stub
 from tests.support.wait import until
 
-CLI = (Path(__file__).resolve().parents[2] / "docs" / "cli.md").read_text(encoding="utf-8")
+CLI = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
 CLIENT_COMMAND = re.compile(r"(?:\S*/)?(?:python3? -m )?gcsched ((?:schedule|health)\b.*)")
 
 
 def commands() -> list[str]:
-    """Give the lines of all shell examples, continued ones as one."""
+    """Return the lines of all shell examples, continued ones as one."""
     return [line for block in blocks("sh") for line in block.replace("\\\n", " ").splitlines()]
 
 
 COMMANDS = [found[1] for line in commands() if (found := CLIENT_COMMAND.match(line))]
 JOB_COMMANDS = re.findall(
     r"(?:^\$ |`|^)(gcsched (?!COMMAND|help)[^`\n|>\\]+)",
-    CLI + README.partition("## See and steer\n")[2].partition("\n## ")[0],
+    CLI + README.partition("## Run it\n")[2].partition("\n## ")[0],
     re.MULTILINE,
 )
 GRPCURL = [line for line in commands() if line.startswith("grpcurl ")]
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+def test_the_readme_has_at_most_900_words() -> None:
+    assert len(README.split()) <= 900
+
+
+def test_every_page_is_linked_from_the_readme() -> None:
+    pages = {f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")}
+
+    assert pages - set(re.findall(r"\]\((docs/[^)#]+)", README)) == set()
+
+
+def test_the_picture_of_a_mail_is_a_png_of_twice_the_width_that_it_is_shown_at() -> None:
+    [(source, width)] = re.findall(r'<img src="([^"]+)" width="([0-9]+)" alt="[^"]+">', README)
+
+    picture = (ROOT / source).read_bytes()
+
+    assert picture.startswith(PNG)
+    assert picture[12:16] == b"IHDR"
+    assert int.from_bytes(picture[16:20], "big") == 2 * int(width)
+    assert len(picture) <= 150_000
 
 
 def test_there_is_an_example_of_each_way_to_call() -> None:
@@ -64,7 +85,7 @@ async def test_the_python_example_has_its_mail_sent(
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-async def test_the_command_of_the_readme_succeeds(command: str, app: RunningApp) -> None:
+async def test_the_command_of_a_page_succeeds(command: str, app: RunningApp) -> None:
     arguments = shlex.split(command.replace(EXAMPLE_TARGET, app.target), comments=True)
 
     done = await run_gcsched(*arguments, GCSCHED_TARGET=app.target)

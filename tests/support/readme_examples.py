@@ -1,14 +1,18 @@
-"""The examples of the README."""
+"""The examples of the README, and of the page for those who come from the Celery version."""
 
 import re
 from pathlib import Path
 
-README = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+MIGRATING = (ROOT / "docs" / "migrating.md").read_text(encoding="utf-8")
 EXAMPLE_TARGET = "localhost:50051"
 
 
 def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+    """Return the examples in *language* of both pages."""
+    pattern = re.compile(rf"^```{language}\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+    return [block for page in (README, MIGRATING) for block in pattern.findall(page)]
 
 
 PYTHON = [block for block in blocks("python") if "gcsched" in block]

@@ -41,7 +41,7 @@ from tests.support.relay.server import Answer, At, Relay
 from tests.support.service_process import a_meet, scheduler_stub
 from tests.support.wait import until
 
-README = (Path(__file__).resolve().parent.parent.parent / "README.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "operations.md").read_text(encoding="utf-8")
 METHOD = "scheduler.Scheduler/ScheduleMeet"
 
 
@@ -219,8 +219,9 @@ def test_an_outcome_without_an_attempt_is_not_counted() -> None:
     assert metrics.registry.get_sample_value("gcsched_lateness_seconds_count") == 0
 
 
-async def test_the_readme_lists_every_metric(mongo_uri: str, redis_url: str, relay: Relay) -> None:
-    cells = re.findall(r"^\| (`gcsched_[^|]+)", README, re.MULTILINE)
+async def test_the_page_lists_every_metric(mongo_uri: str, redis_url: str, relay: Relay) -> None:
+    table = PAGE.partition("| metric |")[2].partition("\n\n")[0]
+    cells = re.findall(r"^\| (`gcsched_[^|]+)", table, re.MULTILINE)
     listed = set(re.findall(r"gcsched_[a-z_]+", " ".join(cells)))
     async with run_with_probe(mongo_uri, redis_url, relay) as (_, probe):
         await wait_for_scrape(

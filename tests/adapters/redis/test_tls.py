@@ -1,4 +1,4 @@
-"""Redis with TLS: its certificate must name the host that was asked for."""
+"""Redis with TLS: its certificate must name the host of the URL."""
 
 import ssl
 from pathlib import Path
@@ -16,14 +16,14 @@ from tests.support.stores import own_valkey
 async def read_a_key(url: str) -> None:
     client = Redis(connection_pool=open_pool(url))
     try:
-        with redis_errors("asking"):
+        with redis_errors("reading a key"):
             await client.get("a key")
     finally:
         await close(client)
 
 
 @pytest.mark.parametrize("unchecked", ["ssl_check_hostname=false", "ssl_cert_reqs=none"])
-async def test_a_certificate_of_another_host_is_refused_unless_that_is_asked_for(
+async def test_a_certificate_of_another_host_is_refused_unless_the_check_is_off(
     tmp_path: Path, unchecked: str
 ) -> None:
     authority, file = trustme.CA(), tmp_path / "ca.pem"

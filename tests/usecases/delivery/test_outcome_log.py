@@ -171,4 +171,4 @@ async def test_the_reason_of_a_suppression_is_not_logged_with_each_mail(
         recorder.record(a_conclusion(suppressed))
         await until(lambda: conclusion_log)
 
-    assert events[0]["reason"] == "the address is blocked until 2026-07-31, since job job-0"
+    assert events[0]["reason"] == "the address is suppressed until 2026-07-31, since job job-0"

@@ -24,7 +24,7 @@ from tests.support.sweeps import (
 )
 from tests.support.wait import until
 
-CUT_OFF = "cut off after the body had begun: the relay may have taken the mail"
+INTERRUPTED = "interrupted after the body had begun: the relay may have taken the mail"
 
 
 async def test_where_nothing_is_wrong_nothing_is_repaired(
@@ -106,7 +106,7 @@ async def test_an_orphan_that_had_begun_is_uncertain(
     [row] = raw["jobs"].find()
     assert (row["state"], row["due"], row["attempt"], row["takebacks"]) == (state, NOW, 2, 1)
     [attempt] = row["attempts"]
-    assert (attempt["kind"], attempt["begun"], attempt["text"]) == ("UNCERTAIN", LONG_AGO, CUT_OFF)
+    assert (attempt["kind"], attempt["begun"], attempt["text"]) == ("UNCERTAIN", LONG_AGO, INTERRUPTED)
     assert report[Repair.UNCERTAIN] == 1
 
 

@@ -59,7 +59,7 @@ async def test_the_first_accepted_mail_ends_the_hold(
     clock.now += 1.0
     mailer.outcome = ACCEPTED
 
-    result = await send_to(relays, *addresses_in_domains(20, begin=10))
+    result = await send_to(relays, *addresses_in_domains(20, start=10))
 
     assert kinds_of(result) == [Kind.ACCEPTED] * 20
     assert [each["event"] for each in events] == ["relay is held", "relay is back"]
@@ -146,7 +146,7 @@ async def test_probes_of_a_held_relay_that_answers_follow_each_other_soon(
 
     async def waits(says: Answered, begin: int, count: int) -> list[float]:
         mailer.outcome, found = says, []
-        for each in addresses_in_domains(count, begin=begin):
+        for each in addresses_in_domains(count, start=begin):
             clock.now += protected.seconds_until_try()
             await send_to(relays, each)
             found.append(protected.seconds_until_try())

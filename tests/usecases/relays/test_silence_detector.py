@@ -101,7 +101,7 @@ async def test_a_session_that_falls_silent_is_given_up_and_the_idle_ones_are_clo
 
 
 async def test_the_next_mails_do_not_wait_for_a_probe() -> None:
-    async with a_pair(least=LONGER) as pair:
+    async with a_pair(min_silence=LONGER) as pair:
         pair.first.script(At.CONNECT, Hang())
         await pair.send_timed()
         await until(lambda: pair.relays.relays[0].seconds_until_try() == 0)
@@ -208,7 +208,7 @@ async def test_a_mail_that_waits_for_its_permit_is_not_given_up() -> None:
 
 
 async def test_while_other_mails_are_accepted_a_slow_one_is_waited_for() -> None:
-    async with a_pair(least=LONGER) as pair:
+    async with a_pair(min_silence=LONGER) as pair:
         go_on = asyncio.Event()
         pair.first.script(At.RCPT, Hang(until=go_on), to="slow@example.org")
         slow = asyncio.create_task(
