@@ -143,10 +143,8 @@ def start_order(
         ("wake-ups", built.wake_ups.run),
         ("sweep", recovery.sweep.run),  # the ARQ workers call it
         ("address folding", recovery.folding.run),  # repairs stored addresses
-        (
-            "arq workers",
-            recovery.workers.run,
-        ),  # receive wake-ups, which the stopped engine does not need
+        # They receive wake-ups, which the engine does not need once it has stopped.
+        ("arq workers", recovery.workers.run),
         ("clock", resources.clock.run),  # all others go on with the last offset
         ("redis clock", recovery.redis_clock.run),  # only compares the two clocks
         ("recipients", built.admission.recipients.run),  # each write of admission adds user details

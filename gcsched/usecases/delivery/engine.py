@@ -86,10 +86,9 @@ class Engine:
                     if isinstance(error, StoreUnavailable)
                     else "it took longer than 15 s"
                 )
-                # A failed claim is tried again without a nudge: its wake-up is gone.
                 self._problem_log.record_failure(reason)
                 await asyncio.sleep(AFTER_FAILURE_SECONDS)
-                self.nudge()
+                self.nudge()  # the wake-up of the failed claim does not come again
 
     async def claim_due(self) -> None:
         """Claim batch after batch until no due job is left, or other processes have them."""

@@ -26,6 +26,7 @@ from tests.support.bulk_changes import (
     read_states,
 )
 from tests.support.clocks import DAY
+from tests.support.log_events import Events, find_events
 from tests.support.poisons import forbid_changes
 from tests.support.rows import Rows
 
@@ -33,12 +34,13 @@ FAR = NOW + 36_500 * DAY  # the server deletes expired documents by its own cloc
 
 
 async def test_all_waiting_jobs_are_cancelled_and_no_others(
-    bulk_change: ApplyBulkChange, jobs: Rows
+    bulk_change: ApplyBulkChange, jobs: Rows, events: Events
 ) -> None:
     insert_jobs(jobs, one_of_each_state())
 
     assert await bulk_change.apply(BulkChange(filter=EVERYTHING, command=CANCEL), within=SOON) == 4
 
+    assert [each["count"] for each in find_events(events, "jobs cancelled")] == [4]
     cancelled = dict.fromkeys(("QUEUED", "SCHEDULED", "RETRYING", "SENDING"), "CANCELLED")
     assert read_states(jobs) == {state: state for state in State} | cancelled
     assert {row["reason"] for row in jobs.find({"version": 1})} == {"called off"}

@@ -15,7 +15,7 @@ from gcsched.adapters.mongo.job_changes import MongoJobChanges
 from gcsched.adapters.mongo.suppressions import MongoSuppressions
 from gcsched.domain import commands
 from gcsched.domain.checks import require_valid
-from gcsched.domain.commands import Cancel, JobCommand, Retry
+from gcsched.domain.commands import Cancel, JobCommand, Resolve, Retry
 from gcsched.domain.due import DailyPlan
 from gcsched.domain.ids import etag_of
 from gcsched.domain.job import Job, State
@@ -39,6 +39,7 @@ from tests.support.builders import (
     an_attempt,
 )
 from tests.support.clocks import DAY
+from tests.support.log_events import Events, find_events
 from tests.support.rows import Rows
 
 LATER = NOW + timedelta(minutes=1)
@@ -172,6 +173,29 @@ async def test_the_returned_job_is_the_stored_one(change_job: ChangeJob, jobs: R
 
     assert answered == the_job(jobs)
     assert (answered.state, answered.reason, answered.version) == ("CANCELLED", "moved", 1)
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        (State.SCHEDULED, Cancel(), "job cancelled"),
+        (State.SCHEDULED, a_reschedule(0), "job rescheduled"),
+        (State.FAILED, Retry(keep_trying=DAY, window=DAY), "job retried"),
+        (State.UNCERTAIN, Resolve(state=State.SENT, reason="seen"), "job resolved"),
+    ],
+    ids=lambda case: case[2],
+)
+async def test_a_change_is_logged_under_the_verb_of_its_command(
+    change_job: ChangeJob, jobs: Rows, events: Events, case: tuple[State, JobCommand, str]
+) -> None:
+    state, command, event = case
+    jobs.insert_one(encode(a_job(state=state)))
+
+    await change_job.change("job-1", command, etag="", within=SOON)
+
+    assert find_events(events, event) == [
+        {"event": event, "log_level": "info", "job_id": "job-1", "previous_state": state.value}
+    ]
 
 
 async def test_cancelling_again_changes_nothing(change_job: ChangeJob, jobs: Rows) -> None:
