@@ -106,7 +106,11 @@ async def test_what_had_begun_and_nobody_knows_more_of_is_uncertain(
     [row] = raw["jobs"].find()
     assert (row["state"], row["due"], row["attempt"], row["takebacks"]) == (state, NOW, 2, 1)
     [attempt] = row["attempts"]
-    assert (attempt["kind"], attempt["begun"], attempt["text"]) == ("UNCERTAIN", LONG_AGO, INTERRUPTED)
+    assert (attempt["kind"], attempt["begun"], attempt["text"]) == (
+        "UNCERTAIN",
+        LONG_AGO,
+        INTERRUPTED,
+    )
     assert report[Repair.UNCERTAIN] == 1
 
 
