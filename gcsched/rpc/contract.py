@@ -69,6 +69,7 @@ def build_descriptor_pool(*others: FileDescriptor) -> DescriptorPool:
                 add(imported)
             pool.AddSerializedFile(file.serialized_pb)
 
+    # The published file comes last, because a pool needs the imports of a file before it.
     for file in (*task_pb2.DESCRIPTOR.dependencies, *others):
         add(file)
     pool.AddSerializedFile(build_published_file().SerializeToString())

@@ -125,6 +125,16 @@ def add_health_and_reflection(server: grpc.aio.Server) -> health.aio.HealthServi
     return servicer
 
 
+def add_port(server: grpc.aio.Server, listen: str, *, reuse_port: bool) -> int:
+    """Bind *server* to *listen*; return the port. Raises CannotListen."""
+    # First by a socket of our own, because gRPC's error does not say what is wrong.
+    check_can_listen(listen, GRPC_LISTEN, is_shared=reuse_port)
+    try:
+        return server.add_insecure_port(listen)
+    except RuntimeError as error:
+        raise CannotListen(listen, IN_USE.format(setting=GRPC_LISTEN)) from error
+
+
 @asynccontextmanager
 async def serving_grpc(
     servicer: SchedulerServicer,
@@ -148,11 +158,7 @@ async def serving_grpc(
     )
     servicer.add_to(server)
     health_servicer = add_health_and_reflection(server)
-    check_can_listen(listen, GRPC_LISTEN, is_shared=reuse_port)
-    try:
-        port = server.add_insecure_port(listen)
-    except RuntimeError as error:
-        raise CannotListen(listen, IN_USE.format(setting=GRPC_LISTEN)) from error
+    port = add_port(server, listen, reuse_port=reuse_port)
     await server.start()
     for name in ("", SERVICE):
         await health_servicer.set(name, health_pb2.HealthCheckResponse.SERVING)

@@ -9,15 +9,15 @@ MAX_HOLD = timedelta(milliseconds=5)
 
 
 class LoopShare:
-    """Shares *longest* of each iteration of the event loop among all tasks that work on requests.
+    """Shares *max_hold* of each iteration of the event loop among all tasks that work on requests.
 
     A pause after a fixed number of requests is not enough: one request may take a thousand times as
     long as another, and two hundred callers may work in the same iteration. Tasks that wait are
     resumed one by one, in the order in which they came.
     """
 
-    def __init__(self, longest: timedelta = MAX_HOLD) -> None:
-        self._longest = longest.total_seconds()
+    def __init__(self, max_hold: timedelta = MAX_HOLD) -> None:
+        self._max_hold = max_hold.total_seconds()
         self._until = 0.0  # end of the current budget; 0.0: it is unused in this iteration
         self._waiting: deque[asyncio.Future[None]] = deque()
 
@@ -40,7 +40,7 @@ class LoopShare:
         await turn
 
     def _begin_turn(self) -> None:
-        self._until = time.perf_counter() + self._longest
+        self._until = time.perf_counter() + self._max_hold
         asyncio.get_running_loop().call_soon(self._next_turn)
 
     def _next_turn(self) -> None:

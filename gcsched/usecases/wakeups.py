@@ -89,7 +89,7 @@ class WakeUps:
         """Wake another process: more jobs are due than this process takes."""
         second = int(self._now().timestamp())
         if (known := self._scheduled.get(second)) is not None and known.done():
-            del self._scheduled[second]
+            del self._scheduled[second]  # its wake-up was consumed: enqueue another one
         self._request(second)
 
     def _request(self, second: int) -> asyncio.Future[None] | None:
@@ -140,6 +140,7 @@ class WakeUps:
     async def _back_off(self, error: RedisUnavailable, stop: asyncio.Event) -> None:
         """Leave an unavailable queue alone for 2 s; timers and sweeps do its work meanwhile."""
         self._problem_log.record_failure(error.for_log)
+        # Requests during the back-off are not queued: the sweep finds what Redis does not hold.
         self._is_away = True
         for second in self._to_enqueue:
             self._scheduled.pop(second).set_result(None)

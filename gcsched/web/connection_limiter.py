@@ -38,6 +38,7 @@ class ConnectionLimiter:
 
     def add(self, transport: asyncio.Transport) -> None:
         self._active_at[transport] = asyncio.get_running_loop().time()
+        # Closed after the new one was added: it is the most recent, so it is never closed itself.
         while len(self._active_at) > self.max_connections:
             self._abort(next(iter(self._active_at)))
         if self._timer is None:
@@ -46,6 +47,7 @@ class ConnectionLimiter:
     def mark_answered(self, transport: asyncio.Transport | None) -> None:
         """Record that *transport* sent a whole request whose response is on its way."""
         if transport is not None and self._active_at.pop(transport, None) is not None:
+            # Removed and added again: the dictionary stays in the order of the last response.
             self._active_at[transport] = asyncio.get_running_loop().time()
 
     def remove(self, transport: asyncio.Transport) -> None:

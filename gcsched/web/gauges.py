@@ -54,6 +54,7 @@ class Gauges(Collector):
             "Calls that wait for a group commit.",
             value=self.admissions_waiting(),
         )
+        # Counts are of the last minute, not of this scrape: counting may take seconds.
         if (counts := self.job_counts()) is not None:
             yield from make_job_gauges(counts)
 

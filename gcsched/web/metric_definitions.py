@@ -19,6 +19,7 @@ from gcsched.usecases.ports import AdmissionError, BatchStep
 from gcsched.usecases.recovery.sweep import Repair
 
 NO_RELAY = "none"
+# Upper bounds of the buckets, in seconds.
 CALL_SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 LATE_SECONDS = (0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 5, 10, 20, 60, 300, 900, 3600, 14400, 86400)
 LAG_SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.04, 0.05, 0.075, 0.1, 0.2, 0.5, 1)

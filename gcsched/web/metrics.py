@@ -29,6 +29,7 @@ class Metrics:
         self._repairs = metric_definitions.repairs(registry)
         self._batch_jobs = metric_definitions.batch_jobs(registry)
         self._lateness = metric_definitions.lateness(registry)
+        # Finding the labels takes longer than counting: each pair is looked up once.
         self._calls = cache(metric_definitions.rpc_calls(registry).labels)
         self._call_seconds = cache(metric_definitions.rpc_call_seconds(registry).labels)
         self._event_loop_lag = metric_definitions.event_loop_lag(registry)

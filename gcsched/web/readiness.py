@@ -124,6 +124,7 @@ class Readiness:
             for each, problem in problems.items()
             if problem or each.is_always_reported
         }
+        # In the order of severity: a failure outweighs a stop, and a stop any dependency.
         if self.failure is not None:
             return ReadinessReport(
                 status=ReadinessStatus.FAILED, dependencies=reported, reason=self.failure

@@ -125,6 +125,7 @@ def track_answers(limiter: ConnectionLimiter) -> Middleware:
         try:
             return await handler(request)
         finally:
+            # A body that has not arrived completely is not a request: it must not reset the limit.
             if request.content.is_eof():
                 limiter.mark_answered(request.transport)
 

@@ -25,7 +25,7 @@ from gcsched.wiring.delivery import build_composer
 from gcsched.wiring.resources import Resources
 
 MAX_BATCH_SIZE = 1_000  # the largest batch of one call fits into one write
-LINGER = timedelta(milliseconds=2)
+LINGER = timedelta(milliseconds=2)  # for larger writes under load; a single caller does not wait
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -72,6 +72,7 @@ def build_subsystems(settings: Settings, resources: Resources) -> Subsystems:
     queue = ArqWakeUpQueue(redis=resources.redis.arq, now=resources.clock)
     wake_ups = WakeUps(queue=queue, nudge=nudged.set, now=resources.clock)
     indexes = IndexKeeper(indexes=MongoIndexes(mongo=resources.mongo))
+    # A statement that fails for a missing index has the indexes checked at once.
     resources.mongo.refusals.on_missing_index = indexes.nudged.set
     relays = build_relays(settings, resources)
     delivery = build_delivery(settings, resources, wake_ups, relays, nudged)

@@ -65,6 +65,7 @@ def build_delivery(
     leases = Leases(
         claims,
         capacity=policies.max_claimed(settings),
+        # Jobs that wait for a slot, and stuck workers, must not stop claims for other domains.
         exempt_count=lambda: queues.count_waiting() + scaler.count_stuck(),
     )
     lateness = Lateness()
@@ -144,6 +145,7 @@ def make_on_recorded(
     """Return the function that is called for each claimed job whose outcome is stored."""
 
     def on_recorded(conclusion: Conclusion) -> None:
+        # Only now: until the outcome is stored the lease is renewed and the marker is needed.
         leases.release(conclusion)
         sent_markers.remove(conclusion)
         observe(conclusion.job)

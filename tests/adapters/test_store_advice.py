@@ -201,7 +201,7 @@ async def test_a_redis_that_refuses_a_command_leads_to_the_remedy(tmp_path: Path
 
     assert full.endswith("leave max_connections out of GCSCHED_REDIS_URL, or raise it")
     assert "too old, or that command was renamed" in unknown
-    assert aborted.endswith("look at its rights, memory and version")
+    assert aborted.endswith("check its rights, memory and version")
     assert alone.endswith("start its replicas, or lower its min-replicas-to-write")
 
 

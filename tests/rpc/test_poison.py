@@ -43,7 +43,7 @@ def raw(raw: Database[Row]) -> Database[Row]:
 
 
 @pytest.fixture
-async def poisoned_count(mongo_uri: str, raw: Database[Row]) -> int:
+async def poison_count(mongo_uri: str, raw: Database[Row]) -> int:
     """Poison every field in every way, before the service starts."""
     async with open_mongo(mongo_uri) as mongo:
         await mongo.prepare()
@@ -55,7 +55,7 @@ async def poisoned_count(mongo_uri: str, raw: Database[Row]) -> int:
 
 
 async def test_poisoned_jobs_never_affect_the_others(
-    poisoned_count: int, mongo_uri: str, redis_url: str, relay: Relay, raw: Database[Row]
+    poison_count: int, mongo_uri: str, redis_url: str, relay: Relay, raw: Database[Row]
 ) -> None:
     settings = make_settings(mongo=mongo_uri, redis=redis_url, relay_port=relay.port)
 
@@ -68,7 +68,7 @@ async def test_poisoned_jobs_never_affect_the_others(
             await schedule_mails(app, GOOD, first=GOOD)
             await until(lambda: count_good_mails(relay) == 2 * GOOD, within=30)
 
-    assert poisoned_count > 3_000
+    assert poison_count > 3_000
     assert reasons <= EXPECTED_REASONS
     assert {log["event"] for log in logs}.isdisjoint(EVENTS_OF_DEFECTS)
     assert "job unreadable" in {log["event"] for log in logs}

@@ -87,7 +87,7 @@ async def test_a_suppressed_address_gets_no_mail_until_the_suppression_is_remove
 ) -> None:
     address = a_meet(1).emailID
     added = await stub.AddSuppression(
-        task_pb2.AddSuppressionRequest(email=address, reason="asked for it")
+        task_pb2.AddSuppressionRequest(email=address, reason="requested")
     )
     job_id = (await stub.ScheduleMeet(a_meet(1))).job_id
 
@@ -97,7 +97,7 @@ async def test_a_suppressed_address_gets_no_mail_until_the_suppression_is_remove
 
     await wait_until_sent(stub, again)
     assert added.expire_time.seconds - added.create_time.seconds == 7 * 86_400
-    assert "asked for it" in job.reason
+    assert "requested" in job.reason
     assert len(relay.ledger) == 1
 
 

@@ -1,4 +1,4 @@
-"""Queues by domain, filled with mails."""
+"""Domain queues filled with mails."""
 
 import asyncio
 from dataclasses import replace
@@ -11,7 +11,7 @@ from tests.support.builders import FixedClock, a_claimed_job
 
 
 def mail(name: str) -> ClaimedJob:
-    """Make a mail of the domain that the first letter of *name* stands for."""
+    """Return a job to the domain that the first letter of *name* stands for."""
     job = a_claimed_job(id=name, email=f"{name}@{name[0]}.example")
     return ClaimedJob(job=job, token="claim-1")
 

@@ -25,7 +25,7 @@ def a_mail(**others: Any) -> Mail:
 
 @dataclass
 class GrantPermit:
-    """A Begin that grants the permit and counts its calls."""
+    """Grants the permit to send a body, and counts its calls."""
 
     seconds: float = 25.0
     date: datetime = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""Replicas that sweep real stores, and what an orphan looks like there."""
+"""Replicas that sweep real stores, and orphans as they look there."""
 
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -33,7 +33,7 @@ AT_TEN = DailyPlan(at=time(10), zone=ZoneInfo("UTC"))
 
 @dataclass(kw_only=True)
 class Replica:
-    """A sweep, and what it rang and nudged."""
+    """A sweep, and the wake-ups and nudges that it made."""
 
     sweep: Sweep
     wake_ups: WakeUps
@@ -44,7 +44,7 @@ class Replica:
 
 @dataclass(kw_only=True)
 class Replicas:
-    """Open as many replicas on the test's own stores as are wanted."""
+    """Opens any number of replicas on the test's own stores."""
 
     mongo_uri: str
     redis_url: str

@@ -1,4 +1,4 @@
-"""A ringer whose bell and nudges a test can look at."""
+"""Wake-ups with a fake queue, and nudges that a test can read."""
 
 import pytest
 

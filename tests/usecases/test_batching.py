@@ -12,7 +12,7 @@ from tests.support.wait import until
 AN_HOUR = timedelta(hours=1)
 
 
-async def test_a_lone_caller_does_not_wait_for_company() -> None:
+async def test_a_single_caller_does_not_wait_for_others() -> None:
     writer = DoublingWriter()
     group = GroupCommit(writer.write, linger=AN_HOUR)
 
@@ -23,7 +23,7 @@ async def test_a_lone_caller_does_not_wait_for_company() -> None:
     assert writer.groups == [[1], [2], [3]]
 
 
-async def test_callers_who_arrive_together_share_a_write() -> None:
+async def test_callers_that_arrive_together_share_a_write() -> None:
     writer = DoublingWriter()
     group = GroupCommit(writer.write)
 
@@ -34,7 +34,7 @@ async def test_callers_who_arrive_together_share_a_write() -> None:
     assert writer.groups == [[1, 2, 3]]
 
 
-async def test_callers_who_arrive_while_a_write_runs_share_the_next() -> None:
+async def test_callers_that_arrive_during_a_write_share_the_next() -> None:
     writer = DoublingWriter()
     group = GroupCommit(writer.write)
 
@@ -47,7 +47,7 @@ async def test_callers_who_arrive_while_a_write_runs_share_the_next() -> None:
     assert writer.groups == [[1], [2, 3, 4]]
 
 
-async def test_when_several_came_during_a_write_the_next_one_lingers_for_company() -> None:
+async def test_after_several_callers_during_a_write_the_next_write_lingers() -> None:
     writer = DoublingWriter()
     group = GroupCommit(writer.write, linger=timedelta(milliseconds=100))
     others: list[asyncio.Task[int]] = []
@@ -61,7 +61,7 @@ async def test_when_several_came_during_a_write_the_next_one_lingers_for_company
     assert writer.groups == [[1], [2, 3, 4]]
 
 
-async def test_a_lone_caller_does_not_wait_however_busy_it_was_before() -> None:
+async def test_a_single_caller_does_not_wait_after_a_busy_time() -> None:
     writer = DoublingWriter()
     group = GroupCommit(writer.write, linger=timedelta(seconds=30))
 
@@ -74,7 +74,7 @@ async def test_a_lone_caller_does_not_wait_however_busy_it_was_before() -> None:
     assert writer.groups == [[1, 2], [3]]
 
 
-async def test_whoever_waits_when_the_loop_is_cut_off_hears_so() -> None:
+async def test_callers_that_wait_when_the_loop_is_cancelled_get_stopping() -> None:
     writer = DoublingWriter()
     group = GroupCommit(writer.write)
 
@@ -88,7 +88,7 @@ async def test_whoever_waits_when_the_loop_is_cut_off_hears_so() -> None:
         await group.submit(3)
 
 
-async def test_a_write_takes_at_most_so_many() -> None:
+async def test_a_write_takes_at_most_its_batch_size() -> None:
     writer = DoublingWriter()
     group = GroupCommit(writer.write, max_batch_size=2)
 
@@ -125,7 +125,7 @@ async def test_a_caller_cancelled_while_waiting_is_not_written() -> None:
     assert writer.groups == [[1], [3]]
 
 
-async def test_a_caller_cancelled_while_written_takes_nothing_along() -> None:
+async def test_cancelling_a_caller_during_its_write_harms_no_other() -> None:
     writer = DoublingWriter()
     writer.gate.clear()
     group = GroupCommit(writer.write)
@@ -159,7 +159,7 @@ async def test_when_every_caller_was_cancelled_nothing_is_written() -> None:
     assert writer.groups == [[1], [4]]
 
 
-async def test_a_failed_write_fails_each_caller_of_its_group_and_nobody_else() -> None:
+async def test_a_failed_write_fails_each_caller_of_its_group_and_no_other() -> None:
     writer = DoublingWriter()
     writer.failing = {2}
     group = GroupCommit(writer.write)
@@ -175,7 +175,7 @@ async def test_a_failed_write_fails_each_caller_of_its_group_and_nobody_else() -
     assert isinstance(third, StoreUnavailable)
 
 
-async def test_a_failed_write_does_not_disturb_a_caller_who_left() -> None:
+async def test_a_failed_write_does_not_affect_a_cancelled_caller() -> None:
     writer = DoublingWriter()
     writer.failing = {1}
     writer.gate.clear()

@@ -1,4 +1,4 @@
-"""What is logged of a trouble that lasts, for someone who reads the log and not each try."""
+"""What is logged of a lasting problem, for an operator who reads the log."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ MINUTE = 60.0
 
 @dataclass
 class Ticks:
-    """A monotonic clock that only goes when told to."""
+    """A monotonic clock that advances only when a test sets it."""
 
     now: float = 0.0
 
@@ -31,7 +31,7 @@ def clock() -> Ticks:
 
 @pytest.fixture
 def problem_log(clock: Ticks) -> ProblemLog:
-    return ProblemLog(event="claiming waits", end_event="claiming resumed", clock=clock)
+    return ProblemLog(event="claim failed, retrying", end_event="claims resumed", clock=clock)
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def logs() -> Iterator[list[EventDict]]:
         yield logs
 
 
-def test_it_is_logged_at_its_begin_every_five_minutes_and_at_its_end(
+def test_a_problem_is_logged_at_its_start_every_five_minutes_and_at_its_end(
     problem_log: ProblemLog, clock: Ticks, logs: list[EventDict]
 ) -> None:
     for _ in range(12 * 60):
@@ -48,13 +48,18 @@ def test_it_is_logged_at_its_begin_every_five_minutes_and_at_its_end(
         clock.now += 1
     problem_log.record_success()
 
-    waits = {"event": "claiming waits", "log_level": "warning", "error": "no answer", "waiting": 3}
+    waits = {
+        "event": "claim failed, retrying",
+        "log_level": "warning",
+        "error": "no answer",
+        "waiting": 3,
+    }
     assert logs == [
         waits,
         waits | {"times": 301},
         waits | {"times": 601},
         {
-            "event": "claiming resumed",
+            "event": "claims resumed",
             "log_level": "info",
             "times": 720,
             "lasted_seconds": 12 * MINUTE,
@@ -62,7 +67,7 @@ def test_it_is_logged_at_its_begin_every_five_minutes_and_at_its_end(
     ]
 
 
-def test_another_error_is_news_and_the_first_one_again_is_not(
+def test_a_different_error_is_logged_and_a_repeated_one_is_not(
     problem_log: ProblemLog, logs: list[EventDict]
 ) -> None:
     for _ in range(50):
@@ -72,7 +77,7 @@ def test_another_error_is_news_and_the_first_one_again_is_not(
     assert [each["error"] for each in logs] == ["refused", "silent"]
 
 
-def test_a_second_trouble_is_news_after_the_first_has_ended(
+def test_a_second_problem_is_logged_after_the_first_has_ended(
     problem_log: ProblemLog, logs: list[EventDict]
 ) -> None:
     problem_log.record_failure("refused")
@@ -80,9 +85,9 @@ def test_a_second_trouble_is_news_after_the_first_has_ended(
     problem_log.record_failure("refused")
 
     assert [each["event"] for each in logs] == [
-        "claiming waits",
-        "claiming resumed",
-        "claiming waits",
+        "claim failed, retrying",
+        "claims resumed",
+        "claim failed, retrying",
     ]
     assert "times" not in logs[2]
 
@@ -98,10 +103,10 @@ def test_an_outage_after_many_blips_is_the_last_line(
         problem_log.record_failure("refused")
         clock.now += 1
 
-    assert logs[-1]["event"] == "claiming waits"
+    assert logs[-1]["event"] == "claim failed, retrying"
 
 
-def test_one_that_came_and_went_too_often_is_over_when_there_is_a_place_again(
+def test_the_end_of_a_frequent_problem_is_logged_once_a_line_is_free(
     problem_log: ProblemLog, clock: Ticks, logs: list[EventDict]
 ) -> None:
     for _ in range(15):
@@ -110,16 +115,16 @@ def test_one_that_came_and_went_too_often_is_over_when_there_is_a_place_again(
         problem_log.record_success()
     clock.now = 299.0
     problem_log.record_success()
-    assert logs[-1]["event"] == "claiming waits"
+    assert logs[-1]["event"] == "claim failed, retrying"
 
     clock.now = 300.0
     problem_log.record_success()
 
-    ended = {"event": "claiming resumed", "log_level": "info"}
+    ended = {"event": "claims resumed", "log_level": "info"}
     assert logs[-1] == ended | {"times": 6, "lasted_seconds": 6.0}
 
 
-def test_words_that_differ_leave_a_place_for_the_end(
+def test_errors_that_differ_leave_a_line_for_the_end(
     problem_log: ProblemLog, logs: list[EventDict]
 ) -> None:
     for number in range(12):
@@ -128,9 +133,9 @@ def test_words_that_differ_leave_a_place_for_the_end(
     problem_log.record_failure("refused")
 
     *_, waits, resumed, again = logs
-    assert (waits["event"], waits["times"]) == ("claiming waits", 9)
-    assert (resumed["event"], resumed["times"]) == ("claiming resumed", 12)
-    assert (again["event"], again["error"]) == ("claiming waits", "refused")
+    assert (waits["event"], waits["times"]) == ("claim failed, retrying", 9)
+    assert (resumed["event"], resumed["times"]) == ("claims resumed", 12)
+    assert (again["event"], again["error"]) == ("claim failed, retrying", "refused")
 
 
 STEPS = st.tuples(
@@ -157,7 +162,9 @@ def test_the_last_line_is_true_and_the_log_stays_short(steps: list[tuple[str, fl
         clock.now += seconds
 
 
-def test_what_never_was_has_no_end(problem_log: ProblemLog, logs: list[EventDict]) -> None:
+def test_success_without_a_problem_logs_nothing(
+    problem_log: ProblemLog, logs: list[EventDict]
+) -> None:
     problem_log.record_success()
 
     assert logs == []

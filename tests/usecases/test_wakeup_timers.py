@@ -19,7 +19,7 @@ async def test_a_wake_up_on_time_or_late_nudges_at_once(wake_ups: WakeUps, nudge
     assert nudges.count == 2
 
 
-async def test_a_wake_up_picked_too_early_waits_for_its_second(
+async def test_a_wake_up_that_is_received_early_waits_for_its_second(
     wake_ups: WakeUps, nudges: Nudges, clock: FixedClock
 ) -> None:
     clock.now = IN_20_MS
@@ -34,7 +34,7 @@ async def test_a_wake_up_picked_too_early_waits_for_its_second(
     assert seconds_since(started) >= 0.019
 
 
-async def test_a_timer_that_comes_too_early_by_the_clock_waits_for_its_second(
+async def test_a_timer_that_fires_early_by_the_clock_waits_for_its_second(
     wake_ups: WakeUps, nudges: Nudges, clock: FixedClock
 ) -> None:
     clock.now = IN_20_MS
@@ -51,7 +51,7 @@ async def test_a_timer_that_comes_too_early_by_the_clock_waits_for_its_second(
     assert nudged_too_early == 0
 
 
-async def test_one_second_is_one_timer(
+async def test_each_second_has_one_timer(
     wake_ups: WakeUps, nudges: Nudges, clock: FixedClock
 ) -> None:
     clock.now = IN_20_MS
@@ -79,7 +79,7 @@ async def test_others_are_woken_under_the_present_second_again(
     assert nudges.count == 1
 
 
-async def test_others_are_woken_once_while_the_bell_has_not_answered(
+async def test_others_are_woken_once_while_the_queue_has_not_answered(
     wake_ups: WakeUps, queue: FakeWakeUpQueue
 ) -> None:
     queue.answers.clear()
@@ -94,7 +94,7 @@ async def test_others_are_woken_once_while_the_bell_has_not_answered(
     assert queue.tried == [NOON]
 
 
-async def test_seconds_that_are_over_do_not_disturb_the_present(
+async def test_past_seconds_do_not_affect_the_present_one(
     wake_ups: WakeUps, queue: FakeWakeUpQueue, clock: FixedClock
 ) -> None:
     async with in_background(wake_ups.run):
@@ -105,9 +105,7 @@ async def test_seconds_that_are_over_do_not_disturb_the_present(
     assert queue.enqueued == list(range(NOON, NOON + 100))
 
 
-async def test_seconds_that_are_over_take_up_no_memory(
-    wake_ups: WakeUps, clock: FixedClock
-) -> None:
+async def test_past_seconds_take_up_no_memory(wake_ups: WakeUps, clock: FixedClock) -> None:
     async with in_background(wake_ups.run):
         first = wake_ups.schedule(NOW)
         assert first is not None
@@ -128,7 +126,7 @@ async def test_a_wake_up_beyond_the_horizon_keeps_no_timer(
     assert nudges.count == 99
 
 
-async def test_seconds_rung_before_the_clock_was_set_back_take_up_no_memory(
+async def test_seconds_enqueued_before_the_clock_was_set_back_take_up_no_memory(
     wake_ups: WakeUps, clock: FixedClock
 ) -> None:
     async with in_background(wake_ups.run):

@@ -12,11 +12,11 @@ from tests.support.wakeups import IN_20_MS, FakeWakeUpQueue, Nudges, seconds_sin
 
 
 @pytest.fixture
-def short_quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+def short_back_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gcsched.usecases.wakeups.BACK_OFF_SECONDS", 0.05)
 
 
-async def test_a_second_is_rung_once_however_many_jobs_are_due_then(
+async def test_a_second_is_enqueued_once_for_any_number_of_jobs(
     wake_ups: WakeUps, queue: FakeWakeUpQueue, nudges: Nudges
 ) -> None:
     due = NOW + 30 * SECOND
@@ -29,14 +29,16 @@ async def test_a_second_is_rung_once_however_many_jobs_are_due_then(
     assert nudges.count == 0
 
 
-async def test_each_second_is_rung(wake_ups: WakeUps, queue: FakeWakeUpQueue) -> None:
+async def test_each_second_is_enqueued(wake_ups: WakeUps, queue: FakeWakeUpQueue) -> None:
     async with in_background(wake_ups.run):
         await asyncio.gather(*[wake_ups.schedule_and_wait(NOW + n * SECOND) for n in (3, 1, 2, 1)])
 
     assert queue.enqueued == [NOON + 3, NOON + 1, NOON + 2]
 
 
-async def test_a_part_of_a_second_is_rounded_up(wake_ups: WakeUps, queue: FakeWakeUpQueue) -> None:
+async def test_a_fraction_of_a_second_is_rounded_up(
+    wake_ups: WakeUps, queue: FakeWakeUpQueue
+) -> None:
     async with in_background(wake_ups.run):
         await wake_ups.schedule_and_wait(NOW + timedelta(seconds=30, microseconds=1))
 
@@ -44,7 +46,7 @@ async def test_a_part_of_a_second_is_rounded_up(wake_ups: WakeUps, queue: FakeWa
 
 
 @pytest.mark.parametrize("late", [timedelta(0), SECOND, timedelta(days=400)], ids=str)
-async def test_what_is_due_rings_under_the_present_second_and_nudges(
+async def test_a_due_job_is_enqueued_under_the_present_second_and_nudges(
     wake_ups: WakeUps, queue: FakeWakeUpQueue, nudges: Nudges, clock: FixedClock, late: timedelta
 ) -> None:
     clock.advance(timedelta(milliseconds=700))
@@ -56,7 +58,7 @@ async def test_what_is_due_rings_under_the_present_second_and_nudges(
     assert nudges.count == 1
 
 
-async def test_everything_due_in_one_present_second_is_one_ring_and_a_nudge_each(
+async def test_jobs_due_in_the_present_second_share_one_wake_up_and_nudge_each(
     wake_ups: WakeUps, queue: FakeWakeUpQueue, nudges: Nudges, clock: FixedClock
 ) -> None:
     async with in_background(wake_ups.run):
@@ -69,7 +71,7 @@ async def test_everything_due_in_one_present_second_is_one_ring_and_a_nudge_each
     assert nudges.count == 4
 
 
-async def test_beyond_the_horizon_nothing_is_rung(
+async def test_nothing_is_enqueued_beyond_the_horizon(
     wake_ups: WakeUps, queue: FakeWakeUpQueue
 ) -> None:
     async with in_background(wake_ups.run):
@@ -80,7 +82,7 @@ async def test_beyond_the_horizon_nothing_is_rung(
     assert queue.tried == [NOON + 60]
 
 
-async def test_what_came_inside_the_horizon_is_rung(
+async def test_a_second_that_comes_within_the_horizon_is_enqueued(
     wake_ups: WakeUps, queue: FakeWakeUpQueue, clock: FixedClock
 ) -> None:
     due = NOW + 90 * SECOND
@@ -93,7 +95,7 @@ async def test_what_came_inside_the_horizon_is_rung(
     assert queue.enqueued == [NOON + 90]
 
 
-async def test_an_answer_to_an_ask_comes_when_the_bell_has_heard(
+async def test_the_future_is_done_when_the_queue_has_taken_the_wake_up(
     wake_ups: WakeUps, queue: FakeWakeUpQueue
 ) -> None:
     queue.answers.clear()
@@ -110,7 +112,7 @@ async def test_an_answer_to_an_ask_comes_when_the_bell_has_heard(
     assert queue.enqueued == [NOON + 1]
 
 
-async def test_nobody_waits_longer_than_50_ms_for_a_silent_bell(
+async def test_a_silent_queue_is_waited_for_at_most_50_ms(
     wake_ups: WakeUps, queue: FakeWakeUpQueue
 ) -> None:
     queue.answers.clear()
@@ -124,8 +126,10 @@ async def test_nobody_waits_longer_than_50_ms_for_a_silent_bell(
     assert 0.045 < waited < 0.5
 
 
-@pytest.mark.usefixtures("short_quiet")
-async def test_a_bell_that_refuses_fails_nobody(wake_ups: WakeUps, queue: FakeWakeUpQueue) -> None:
+@pytest.mark.usefixtures("short_back_off")
+async def test_a_queue_that_refuses_fails_no_caller(
+    wake_ups: WakeUps, queue: FakeWakeUpQueue
+) -> None:
     queue.is_refusing = True
 
     async with in_background(wake_ups.run):
@@ -134,8 +138,8 @@ async def test_a_bell_that_refuses_fails_nobody(wake_ups: WakeUps, queue: FakeWa
     assert queue.enqueued == []
 
 
-@pytest.mark.usefixtures("short_quiet")
-async def test_with_the_bell_away_a_timer_of_our_own_nudges_at_the_second(
+@pytest.mark.usefixtures("short_back_off")
+async def test_while_the_queue_is_away_a_local_timer_nudges_at_the_second(
     wake_ups: WakeUps, queue: FakeWakeUpQueue, nudges: Nudges, clock: FixedClock
 ) -> None:
     queue.is_refusing = True
@@ -152,8 +156,8 @@ async def test_with_the_bell_away_a_timer_of_our_own_nudges_at_the_second(
     assert waited >= 0.019
 
 
-@pytest.mark.usefixtures("short_quiet")
-async def test_a_bell_that_refuses_is_left_alone_for_a_while_and_then_rung_again(
+@pytest.mark.usefixtures("short_back_off")
+async def test_a_queue_that_refuses_is_left_alone_for_a_while_and_then_used_again(
     wake_ups: WakeUps, queue: FakeWakeUpQueue
 ) -> None:
     queue.is_refusing = True
@@ -171,7 +175,7 @@ async def test_a_bell_that_refuses_is_left_alone_for_a_while_and_then_rung_again
     assert queue.tried == [NOON + 1, NOON + 1, NOON + 2]
 
 
-async def test_a_stop_does_not_wait_for_the_quiet_to_end(
+async def test_a_stop_does_not_wait_for_the_back_off_to_end(
     wake_ups: WakeUps, queue: FakeWakeUpQueue
 ) -> None:
     queue.is_refusing = True

@@ -1,4 +1,4 @@
-"""The probes say what an orchestrator has to know, at the start, in trouble and at the end."""
+"""The probes report what an orchestrator has to know: at the start, in failures, at the stop."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -30,7 +30,7 @@ async def probe(service: RunningApp) -> AsyncIterator[HttpProbe]:
         yield probe
 
 
-async def test_all_is_well_and_each_dependency_is_named(probe: HttpProbe, relay: Relay) -> None:
+async def test_a_healthy_service_names_each_dependency(probe: HttpProbe, relay: Relay) -> None:
     await until(lambda: has_status("ready", probe))
 
     status, reported = await probe.get_readiness()
@@ -47,7 +47,7 @@ async def test_head_is_answered_without_a_body(path: str, probe: HttpProbe) -> N
     assert await probe.request(path, "HEAD") == (200, "")
 
 
-async def test_who_asks_for_anything_else_hears_what_there_is(probe: HttpProbe) -> None:
+async def test_a_request_for_another_path_gets_the_list_of_paths(probe: HttpProbe) -> None:
     status, text = await probe.request("/")
 
     assert status == 404
@@ -55,7 +55,7 @@ async def test_who_asks_for_anything_else_hears_what_there_is(probe: HttpProbe) 
 
 
 @pytest.mark.parametrize("how", ["killed", "frozen"])
-async def test_without_redis_it_is_ready_though_degraded(
+async def test_without_redis_the_service_is_ready_though_degraded(
     tmp_path: Path, mongo_uri: str, how: str, relay: Relay
 ) -> None:
     async with own_valkey(tmp_path) as valkey:
@@ -76,7 +76,7 @@ async def test_without_redis_it_is_ready_though_degraded(
 
 
 @pytest.mark.parametrize("how", ["killed", "frozen"])
-async def test_without_mongodb_it_is_alive_but_not_ready(
+async def test_without_mongodb_the_service_is_alive_but_not_ready(
     tmp_path: Path, redis_url: str, how: str, relay: Relay
 ) -> None:
     async with own_mongod(tmp_path) as mongod:
@@ -97,7 +97,7 @@ async def test_without_mongodb_it_is_alive_but_not_ready(
                 await until(lambda: has_status("ready", probe), within=20)
 
 
-async def test_before_mongodb_is_there_it_is_alive_and_starting(
+async def test_before_mongodb_is_up_the_service_is_alive_and_starting(
     tmp_path: Path, redis_url: str
 ) -> None:
     away = f"mongodb://127.0.0.1:{free_port()}/x?replicaSet=rs0"
@@ -115,12 +115,12 @@ async def test_before_mongodb_is_there_it_is_alive_and_starting(
             assert (status, reported["status"]) == (503, "starting")
             assert reported["reason"].startswith("waiting for MongoDB: 127.0.0.1:")
             assert await probe.request("/livez") == (200, "ok\n")
-            assert await probe.request("/servez") == (503, "it does not serve yet\n")
+            assert await probe.request("/servez") == (503, "the service does not serve yet\n")
     finally:
         await process.kill_if_running()
 
 
-async def test_while_it_stops_it_says_so_until_the_end(
+async def test_a_stopping_service_reports_so_until_the_end(
     mongo_uri: str, redis_url: str, relay: Relay
 ) -> None:
     settings = make_settings(mongo=mongo_uri, redis=redis_url, relay_port=relay.port)
@@ -135,13 +135,11 @@ async def test_while_it_stops_it_says_so_until_the_end(
             await done
             status, reported = await probe.get_readiness()
 
-            assert await probe.request("/servez") == (503, "it was told to stop\n")
+            assert await probe.request("/servez") == (503, "the service is stopping\n")
         assert (status, reported["status"]) == (503, "stopping")
 
 
-async def test_a_port_that_is_taken_is_named_with_its_setting(
-    mongo_uri: str, redis_url: str
-) -> None:
+async def test_a_used_port_is_named_with_its_setting(mongo_uri: str, redis_url: str) -> None:
     async with Relay() as relay:
         listen = f"127.0.0.1:{relay.port}"
         settings = make_settings(mongo=mongo_uri, redis=redis_url, relay_port=9)

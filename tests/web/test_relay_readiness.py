@@ -34,7 +34,7 @@ async def get_relay_status(app: RunningApp) -> RelayStatus:
     return relay
 
 
-async def test_a_relay_that_is_not_there_is_told_and_then_that_it_came(
+async def test_a_missing_relay_is_reported_and_then_its_return(
     mongo_uri: str, redis_url: str, events: list[MutableMapping[str, Any]]
 ) -> None:
     port = free_port()
@@ -46,14 +46,14 @@ async def test_a_relay_that_is_not_there_is_told_and_then_that_it_came(
 
     async with running_app(settings) as app, probe_http(app.http) as look:
         await until(lambda: stores_are_ok(look))
-        await until(lambda: has_status("failed: no session with it can be opened, since "))
+        await until(lambda: has_status("failed: no session can be opened, since "))
         reported = await get_relay_status(app)
         assert reported.state == RelayStatus.FAILED
         assert reported.last_error.startswith("CONNECT: ")
         assert reported.last_error in await get_dependency(look, f"relay {name}")
         assert (await look.scrape()).value("gcsched_relay_up", relay=name) == 0
 
-        await until(lambda: has_status("down: mails are held back from it, since "), within=30)
+        await until(lambda: has_status("down: mails are held back, since "), within=30)
         assert (await get_relay_status(app)).state == RelayStatus.DOWN
 
         async with Relay(port=port) as relay:
@@ -67,7 +67,7 @@ async def test_a_relay_that_is_not_there_is_told_and_then_that_it_came(
     assert about == ["relay is down", "relay is back"]
 
 
-async def test_a_relay_that_is_silent_is_unknown_and_holds_up_neither_start_nor_stop(
+async def test_a_silent_relay_is_unknown_and_delays_neither_start_nor_stop(
     mongo_uri: str, redis_url: str
 ) -> None:
     async with Relay() as relay:

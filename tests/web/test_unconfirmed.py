@@ -1,4 +1,4 @@
-"""A MongoDB that answers and confirms no write: told at /readyz, and callers still get answers."""
+"""A MongoDB that answers and confirms no write: shown at /readyz, and callers get answers."""
 
 import asyncio
 from pathlib import Path

@@ -46,6 +46,7 @@ def list_template_files(folder: Path) -> TemplateFiles:
             )
         else:
             names.append(entry.name)
+    # A doc.html that is a link to outside was reported already, with a better reason.
     if REQUIRED_FILE not in names and REQUIRED_FILE not in [found.file for found in problems]:
         problems.append(make_missing_finding(folder, [entry.name for entry in entries]))
     html, text = ([name for name in names if name.endswith(kind)] for kind in SUFFIXES)

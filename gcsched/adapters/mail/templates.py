@@ -43,6 +43,7 @@ class Template:
     required_variables: Names
 
     def render(self, variables: Variables, data: Mapping[str, str]) -> RenderedParts:
+        # The standard variables last, so that a caller cannot override them.
         values = {**data, **variables}
         html = self.html.render(values)
         return RenderedParts(html, self.text.render(values) if self.text else html_to_text(html))

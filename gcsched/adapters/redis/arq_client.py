@@ -72,6 +72,8 @@ class ReleasingPipeline(Pipeline):
         try:
             await base.reset()
         except Exception:
+            # Without this, each such error would cost the pool one connection. It may still be in
+            # a transaction, so it is closed first.
             if self.connection is not None:
                 self.connection = None
                 await connection.disconnect(nowait=True)
@@ -83,6 +85,7 @@ class ArqClient(ArqRedis):
     """ARQ's client, where each pipeline is a transaction."""
 
     def pipeline(self, *_: Any, **__: Any) -> ReleasingPipeline:
+        # ARQ's own calls ask for a transaction too, except one that only logs.
         pool, callbacks = self.connection_pool, self.response_callbacks
         return ReleasingPipeline(pool, callbacks, transaction=True, shard_hint=None)
 

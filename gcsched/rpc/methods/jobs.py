@@ -57,6 +57,7 @@ class ReadJobMethods:
             )
             messages = await build_fitting_messages(page.jobs, request.view, self.share)
             next_cursor = page.next_cursor
+            # Some jobs did not fit: the next page starts after the last one that did.
             if len(messages) < len(page.jobs):
                 next_cursor = requested.listing.cursor_after(page.jobs[len(messages) - 1])
             token = requested.listing.encode_cursor(next_cursor)

@@ -63,18 +63,18 @@ class DryRun:
     ) -> list[DryRunResult | GcschedError]:
         now = self.now()
         until = time.monotonic() + within.total_seconds()
-        made: list[Submission | InvalidRequest] = []
+        created: list[Submission | InvalidRequest] = []
         for raw in raws:
             if self.share.is_used_up():
                 await self.share.wait()
-            made.append(self.job_factory.create_submission(raw, now=now, deadline=until))
-        jobs = [each.job for each in made if isinstance(each, Submission)]
+            created.append(self.job_factory.create_submission(raw, now=now, deadline=until))
+        jobs = [each.job for each in created if isinstance(each, Submission)]
         if not jobs:
-            return [each for each in made if isinstance(each, GcschedError)]
+            return [each for each in created if isinstance(each, GcschedError)]
         found = iter(await self.admissions.dry_run(jobs, within=within))
         suppressed = await self.suppressions.find_active({job.email for job in jobs}, now=now)
         answers: list[DryRunResult | GcschedError] = []
-        for each in made:
+        for each in created:
             if self.share.is_used_up():
                 await self.share.wait()
             answers.append(

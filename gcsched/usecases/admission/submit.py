@@ -35,7 +35,7 @@ from gcsched.usecases.wakeups import MAX_WAIT_FOR_QUEUE, WakeUps
 MAX_WRITE = timedelta(seconds=3)  # short enough to try a new primary within the caller's time
 MIN_WRITE = timedelta(seconds=1)  # a shorter write would fail even where MongoDB is well
 RETRY_INTERVAL_SECONDS = 0.1
-Made = TypeVar("Made")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class AdmissionWriter:
     async def _admit_once(
         self, jobs: Sequence[Job], late: Sequence[Job], within: timedelta
     ) -> dict[str, AdmissionAnswer]:
-        if jobs:
+        if jobs:  # late jobs are only looked up and take no dedup key
             await self.check_admission()
         stored = await self.admissions.admit(jobs, within=within) if jobs else []
         found = await self.admissions.dry_run(late, within=within) if late else []
@@ -182,10 +182,10 @@ class Submit:
     ) -> list[AdmissionResult | GcschedError]:
         self.group.check_room(len(raws))
         until = time.monotonic() + within.total_seconds()
-        made = await run_in_share(
+        created = await run_in_share(
             self._create_submissions(raws, until), self.bulk_share, within.total_seconds()
         )
-        submissions = [each for each in made if isinstance(each, Submission)]
+        submissions = [each for each in created if isinstance(each, Submission)]
         try:
             async with asyncio.timeout(until - time.monotonic()):
                 answers = await self.group.submit_all(submissions)
@@ -197,23 +197,23 @@ class Submit:
         remaining = iter(answers)
         return [
             resolve_answer(each, next(remaining)) if isinstance(each, Submission) else each
-            for each in made
+            for each in created
         ]
 
     async def _create_submissions(
         self, raws: Sequence[MeetRequest], until: float
     ) -> list[Submission | InvalidRequest]:
         """Build the jobs; iterating *raws* may convert each request."""
-        made: list[Submission | InvalidRequest] = []
+        created: list[Submission | InvalidRequest] = []
         now = self.now()
         for raw in raws:
             if self.bulk_share.is_used_up():
                 await self.bulk_share.wait()
-            made.append(self.job_factory.create_submission(raw, now=now, deadline=until))
-        return made
+            created.append(self.job_factory.create_submission(raw, now=now, deadline=until))
+        return created
 
 
-async def run_in_share(work: Awaitable[Made], share: LoopShare, seconds: float) -> Made:
+async def run_in_share(work: Awaitable[T], share: LoopShare, seconds: float) -> T:
     """Await *work*, which takes turns in *share*. Raises Overloaded if that takes too long."""
     try:
         async with asyncio.timeout(seconds):

@@ -91,7 +91,7 @@ class DomainQueue:
     def estimate_start_time(self, now: datetime) -> datetime:
         """Estimate when a job that cannot wait here may start; each call returns a later time.
 
-        Jobs that are put off at once are so spread over the time that the domain needs for them.
+        This spreads jobs that are put off together over the time that the domain needs for them.
         """
         step = self.estimate_duration(now) / self.slots
         earliest = now + max(MIN_DELAY, step * self.waiting_for_slot)

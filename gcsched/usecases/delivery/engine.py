@@ -77,7 +77,7 @@ class Engine:
     async def _claim_on_nudges(self) -> None:
         while True:
             await self.nudged.wait()
-            self.nudged.clear()
+            self.nudged.clear()  # before the claim: a nudge that comes during it starts another one
             try:
                 await self.claim_due()
             except (StoreUnavailable, TimeoutError) as error:
@@ -86,6 +86,7 @@ class Engine:
                     if isinstance(error, StoreUnavailable)
                     else "it took longer than 15 s"
                 )
+                # A failed claim is tried again without a nudge: its wake-up is gone.
                 self._problem_log.record_failure(reason)
                 await asyncio.sleep(AFTER_FAILURE_SECONDS)
                 self.nudge()

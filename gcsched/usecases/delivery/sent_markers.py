@@ -36,11 +36,11 @@ class SentMarkers:
 
     def remove(self, conclusion: Conclusion) -> None:
         """Remove the marker once the outcome is stored, or do not write it at all."""
-        mark = (conclusion.job.id, conclusion.claim)
-        if mark in self._to_add:
-            del self._to_add[mark]
+        marker = (conclusion.job.id, conclusion.claim)
+        if marker in self._to_add:
+            del self._to_add[marker]
         elif len(self._to_remove) < MAX_WAITING:
-            self._to_remove.append(mark)
+            self._to_remove.append(marker)
             self._requested.set()
 
     async def run(self, stop: asyncio.Event) -> None:

@@ -41,7 +41,7 @@ class WorkerPool:
         self._sent_markers = sent_markers
         self._scaler = scaler
         self._queues = queues
-        self._at_work: dict[asyncio.Task[None], ClaimedJob] = {}
+        self._current_jobs: dict[asyncio.Task[None], ClaimedJob] = {}
         self._workers: set[asyncio.Task[None]] = set()
         self._is_closing = False
         self._cancelled_task: str | None = None
@@ -78,6 +78,7 @@ class WorkerPool:
         try:
             await self._ended.wait()
             self.drain()
+            # Only workers whose body has begun are left.
             if begun := self._find_begun_workers():
                 timeout = grace if stop.is_set() else min(grace, GRACE_AFTER_DEFECT)
                 await asyncio.wait(begun, timeout=timeout.total_seconds())
@@ -100,6 +101,7 @@ class WorkerPool:
 
     def _on_end(self, task: asyncio.Task[None]) -> None:
         """Remove a worker that ended in order; end all workers if it failed."""
+        # A worker that is cancelled from outside would otherwise reduce the pool unnoticed.
         is_vanished = task.cancelled() and not self._is_closing
         if is_vanished:
             self._cancelled_task = task.get_name()
@@ -111,7 +113,7 @@ class WorkerPool:
     async def _scale(self) -> None:
         while self._scaler.max_extra and not self._is_closing:
             await asyncio.sleep(SCALE_EVERY_SECONDS)
-            begun = [each for each in self._at_work.values() if each.begun is not None]
+            begun = [each for each in self._current_jobs.values() if each.begun is not None]
             self._scaler.update(begun)
             self._add_workers()
 
@@ -124,11 +126,12 @@ class WorkerPool:
         self._is_closing = True
         for claimed in self._queues.drain():
             self.give_back(claimed)
+        # A body that has begun cannot be taken back: those workers get the grace of `run`.
         for worker in self._workers - self._find_begun_workers():
             worker.cancel()
 
     def _find_begun_workers(self) -> set[asyncio.Task[None]]:
-        return {task for task, claimed in self._at_work.items() if claimed.begun is not None}
+        return {task for task, claimed in self._current_jobs.items() if claimed.begun is not None}
 
     async def _work(self) -> None:
         task = asyncio.current_task()
@@ -136,14 +139,15 @@ class WorkerPool:
             raise RuntimeError("a worker must run as a task")
         while self._is_needed():
             claimed = await self._queues.get()
-            self._at_work[task] = claimed
+            self._current_jobs[task] = claimed
             try:
                 conclusion = await self._deliver_job(claimed)
             except asyncio.CancelledError:
                 self._recorder.record(self._deliver.conclude_interrupted(claimed))
                 raise
             finally:
-                del self._at_work[task]
+                # Before the conclusion is recorded: the slot is free for the next job at once.
+                del self._current_jobs[task]
                 self._scaler.remove(claimed)
                 self._queues.done(claimed)
             self._conclude(conclusion)

@@ -18,7 +18,7 @@ class WorkerScaler:
     def __init__(self, *, size: int, max_extra: int = 0) -> None:
         self.size = size
         self.max_extra = max_extra
-        self._since: dict[ClaimedJob, float] = {}
+        self._body_started_at: dict[ClaimedJob, float] = {}
 
     def compute_target(self) -> int:
         """Return the number of workers there should be now."""
@@ -27,14 +27,18 @@ class WorkerScaler:
     def count_stuck(self) -> int:
         """Return the number of stuck workers that are replaced, at most *max_extra*."""
         now = asyncio.get_running_loop().time()
-        late = sum(now - since >= STUCK_AFTER_SECONDS for since in self._since.values())
+        late = sum(
+            now - started_at >= STUCK_AFTER_SECONDS for started_at in self._body_started_at.values()
+        )
         return min(late, self.max_extra)
 
     def update(self, begun: Collection[ClaimedJob]) -> None:
         """Record the deliveries whose body is under way now, and since when."""
         now = asyncio.get_running_loop().time()
-        self._since = {claimed: self._since.get(claimed, now) for claimed in begun}
+        self._body_started_at = {
+            claimed: self._body_started_at.get(claimed, now) for claimed in begun
+        }
 
     def remove(self, claimed: ClaimedJob) -> None:
         """Forget *claimed*, whose delivery has ended."""
-        self._since.pop(claimed, None)
+        self._body_started_at.pop(claimed, None)

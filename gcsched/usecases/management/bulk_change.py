@@ -150,7 +150,7 @@ class ApplyBulkChange:
             try:
                 return await self._run_passes(change, progress)
             except AdmissionClosed:
-                raise
+                raise  # an index is missing: that does not end within the time of a call
             except StoreUnavailable as error:
                 progress.last_failure = error
                 if change.is_dry_run:
@@ -158,12 +158,14 @@ class ApplyBulkChange:
                 await asyncio.sleep(AFTER_FAILURE_SECONDS)
 
     async def _run_passes(self, change: BulkChange, progress: BulkChangeProgress) -> None:
+        # The first pass need not read what a majority has: it changes most of the jobs.
         await self._run_pass(self.job_list, change, progress)
         if change.is_dry_run:
             return
         progress.left_count = 1
         while progress.left_count:
             await self._run_pass(self.majority_list, change, progress)
+            # A job that was given back after its list was read waits in a list that was read.
             if not progress.left_count and change.may_return_to_waiting:
                 await self._run_pass(self.majority_list, change, progress, is_repeat=True)
         await self._count_unconfirmed(change, progress)
@@ -216,7 +218,8 @@ class ApplyBulkChange:
         progress.changed += changed
         if changed == len(pairs):
             progress.confirm({seen.id for seen, _ in pairs})
-        # Jobs created after the call do not keep it going: there may always be new ones.
+        # Jobs created after the call are changed, but do not keep it going: there may always be
+        # new ones. A job of the call itself may seem newer by the clock of another process.
         if any(seen.create_time <= progress.start_time + MAX_CLOCK_SKEW for seen, _ in pairs):
             progress.left_count += changed + lost
         if changed and isinstance(change.command, Retry):

@@ -105,6 +105,7 @@ class ChangeJob:
         suppression = await self._find_suppression(job) if isinstance(command, Retry) else None
         changed = apply(command, job, suppression=suppression, now=now)
         left = timedelta(seconds=until - time.monotonic())
+        # A write that is cancelled early may still take effect, so it gets a minimum of time.
         if not await self.store.change(job, changed, within=max(left, MIN_WRITE)):
             return None
         event = EVENTS[type(command)]

@@ -88,7 +88,7 @@ class Heartbeat:
         previous_at, self._listened_at = self._listened_at, self.clock()
         if self._listened_at - previous_at > RECENT_SECONDS:
             return  # this process was suspended: the change may have happened long ago
-        if self._is_of_another(before) and self._is_of_another(self._latest):
+        if self._is_from_other(before) and self._is_from_other(self._latest):
             self._compare(before)
 
     def _compare(self, before: str | None) -> None:
@@ -97,5 +97,5 @@ class Heartbeat:
             recent = tuple(each for each in self._changes if now - each <= RECENT_SECONDS)
             self._changes = (*recent, now)[-REQUIRED_CHANGES:]
 
-    def _is_of_another(self, mark: str | None) -> bool:
-        return mark is not None and not mark.startswith(f"{self._name}:")
+    def _is_from_other(self, heartbeat: str | None) -> bool:
+        return heartbeat is not None and not heartbeat.startswith(f"{self._name}:")

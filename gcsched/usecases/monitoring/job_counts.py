@@ -74,6 +74,7 @@ class CachedJobCounts:
         while True:
             await self.count()
             self._requested.clear()
+            # Callers wait for the event of their count: the next count gets a new one.
             self._done.set()
             self._done = asyncio.Event()
             await sleep_unless(self._requested, EVERY.total_seconds())

@@ -36,12 +36,12 @@ class Lateness:
     def record(self, late: timedelta) -> None:
         slot = int(self.clock() // SLOT_SECONDS)
         if not self._slots or self._slots[-1][0] != slot:
-            self._forget(slot)
+            self._drop_old_slots(slot)
             self._slots.append((slot, Counter()))
         self._slots[-1][1][find_bucket(late)] += 1
 
     def summarize(self) -> LatenessQuantiles:
-        self._forget(int(self.clock() // SLOT_SECONDS))
+        self._drop_old_slots(int(self.clock() // SLOT_SECONDS))
         sizes: Counter[int] = Counter()
         for _, counted in self._slots:
             sizes.update(counted)
@@ -49,7 +49,7 @@ class Lateness:
             mails=sizes.total(), p50=compute_quantile(sizes, 0.5), p99=compute_quantile(sizes, 0.99)
         )
 
-    def _forget(self, slot: int) -> None:
+    def _drop_old_slots(self, slot: int) -> None:
         while self._slots and self._slots[0][0] <= slot - WINDOW_SECONDS // SLOT_SECONDS:
             self._slots.popleft()
 

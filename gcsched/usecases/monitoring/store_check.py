@@ -49,4 +49,5 @@ class StoreCheck:
         else:
             self._answer = None
         finally:
+            # Until here `problem` reports how long the ping has had no answer.
             self._started_at = None

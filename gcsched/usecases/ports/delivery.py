@@ -81,14 +81,14 @@ class Suppressions(Protocol):
 class SentMarkerStore(Protocol):
     """Which bodies the relay accepted: proof that outlives a crash before the outcome."""
 
-    async def add(self, marks: Sequence[tuple[str, str]]) -> None:
+    async def add(self, markers: Sequence[tuple[str, str]]) -> None:
         """Store a marker for each (job id, claim) that the relay accepted."""
 
-    async def remove(self, marks: Sequence[tuple[str, str]]) -> None:
+    async def remove(self, markers: Sequence[tuple[str, str]]) -> None:
         """Remove the markers of jobs whose outcome is stored."""
 
-    async def find(self, marks: Sequence[tuple[str, str]]) -> Collection[tuple[str, str]]:
-        """Return those of *marks* that are stored; raises RedisUnavailable."""
+    async def find(self, markers: Sequence[tuple[str, str]]) -> Collection[tuple[str, str]]:
+        """Return those of *markers* that are stored; raises RedisUnavailable."""
 
 
 class MailComposer(Protocol):

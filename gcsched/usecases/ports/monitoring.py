@@ -42,8 +42,8 @@ class RelaySessions(Protocol):
 class HeartbeatStore(Protocol):
     """Where processes that reach the same MongoDB leave their heartbeats."""
 
-    async def write(self, mark: str) -> None:
-        """Store *mark* as the latest heartbeat; raises RedisUnavailable."""
+    async def write(self, heartbeat: str) -> None:
+        """Store *heartbeat* as the latest heartbeat; raises RedisUnavailable."""
 
     async def read_latest(self) -> str | None:
         """Return the latest heartbeat, or None; raises RedisUnavailable."""

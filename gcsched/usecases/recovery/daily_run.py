@@ -67,5 +67,6 @@ class DailyRun:
             moved += count
             if count:
                 self.wake_ups.schedule(now)
+            # By *found*, not *count*: other processes may have moved the rest of a full batch.
             if found < BATCH_SIZE:
                 return moved

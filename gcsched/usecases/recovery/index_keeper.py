@@ -120,6 +120,7 @@ class IndexKeeper:
         not_before, pause = self._pauses.get(key, (now, FIRST_PAUSE_SECONDS))
         if problem.fault not in REPAIRABLE or key in self._builds or now < not_before:
             return
+        # Duplicates may stay until an operator removes them: the pause grows up to 30 s.
         self._pauses[key] = now + pause, min(pause * 2, MAX_PAUSE_SECONDS)
         self._builds[key] = task = asyncio.create_task(self._build(problem), name=str(problem))
         task.add_done_callback(lambda _: self._builds.pop(key, None))

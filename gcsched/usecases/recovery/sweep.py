@@ -113,6 +113,7 @@ class Sweep:
         """Make one pass; return the number of repairs by reason."""
         report: RepairCounts = {}
         refused: StoreRefused | None = None
+        # Orphans before expired and overdue jobs: what becomes due by them is found in this pass.
         for step in (
             self._repair_states,
             self._check_unreadable,
@@ -170,6 +171,7 @@ class Sweep:
                 repair = classify_repair(orphan, conclusion.job)
                 by_reason.setdefault(repair, []).append((orphan, conclusion))
             taken = await self._write_conclusions(by_reason, report)
+            # Without progress the same orphans would be found again.
             if not taken or len(orphans) < MAX_BATCH_SIZE:
                 return
 
@@ -214,7 +216,7 @@ class Sweep:
         try:
             return await self.sent_markers.find(begun)
         except RedisUnavailable:
-            return ()
+            return ()  # without markers the jobs are UNCERTAIN
 
     def _decide(self, orphan: Orphan, accepted: Collection[tuple[str, str]]) -> Job:
         now = self.now()

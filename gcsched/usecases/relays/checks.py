@@ -57,6 +57,7 @@ class RelayChecks:
                     return
                 # The relay is not asked, only the settings: a new password should be tried soon.
                 left = min(left, LOGIN_POLL_SECONDS)
+            # A mail may fail meanwhile, after which the next check is due sooner.
             self.health.has_failed.clear()
             await sleep_unless(self.health.has_failed, left)
 

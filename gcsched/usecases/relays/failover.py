@@ -67,6 +67,7 @@ class FailoverTransport:
                 self._no_probe_until = self._clock() + BARRED_PROBE_PAUSE_SECONDS
             return SendResult(relay=relay.name, transmission=transmission)
         finally:
+            # The result may have opened or closed a breaker: claims that wait check again.
             self._changed.set()
 
     def notify_up(self) -> None:
@@ -84,13 +85,14 @@ class FailoverTransport:
             return await self._granted_by.reserve(most)
         if self._seconds_until_open() > 0:
             return 0
+        # One mail only. The grant expires, in case no job is claimed or it does not get here.
         self._probe_granted_until = self._clock() + PROBE_GRANT_SECONDS
         return 1
 
     async def refund(self, count: int) -> None:
         if self._granted_by is not None:
             await self._granted_by.refund(count)
-        elif count:
+        elif count:  # the probe was not claimed: the next claim may have it
             self._probe_granted_until = 0.0
 
     def _first_up(self) -> ProtectedRelay | None:

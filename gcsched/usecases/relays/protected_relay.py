@@ -162,7 +162,7 @@ class ProtectedRelay:
                     self._silence_detector.record_decision(in_flight)
         except TimeoutError:
             if not timeout.expired():
-                raise
+                raise  # not from the silence detector, but from inside of the mailer
             return Broken(Stage.CONNECT, in_flight.give_up_reason)
         finally:
             self._silence_detector.unwatch(in_flight)
@@ -182,6 +182,7 @@ class ProtectedRelay:
 
     async def _probe(self, mail: Mail, begin: Begin, has_other: HasOther | None) -> Transmission:
         self._breaker = self._breaker.probed(self.clock(), chance=self.chance())
+        # One probe at a time: meanwhile `seconds_until_try` is infinite.
         self._is_probing = True
         try:
             return await self._converse(
@@ -193,6 +194,7 @@ class ProtectedRelay:
     def _on_silent(self, reason: str) -> None:
         before = self._breaker
         self._breaker = before.opened(self.clock(), chance=self.chance())
+        # The next probe should open a new session: an idle one may hang like the others.
         self.mailer.close_idle()
         # It may be silent in the middle of a mail only, which a check would not show.
         self._problem_reporter.report_mail_failure(

@@ -70,6 +70,7 @@ class SharedRateAllowance:
         return 1 / REPLICAS_ASSUMED if self._is_fallback else 1.0
 
     async def reserve(self, most: int, limit: RateLimit) -> RateGrant:
+        # The local bucket comes first: a claim that it refuses costs no round trip to Redis.
         own = await self._local.reserve(most, limit)
         if own.count == 0:
             return own
@@ -77,6 +78,7 @@ class SharedRateAllowance:
         try:
             grant = await self._reserve(own.count, limit)
         finally:
+            # Also after a cancellation: what Redis did not grant is free in the local bucket again.
             await self._local.refund(own.count - grant.count, limit)
         return grant if grant.count < own.count else own
 

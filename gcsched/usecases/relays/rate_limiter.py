@@ -80,6 +80,7 @@ class RateLimiter:
         limit = RateLimit(per_second=per_second, burst=self.burst)
         wait = await self.allowance.reserve_slot(limit, max_wait=MAX_SLOT_WAIT_SECONDS)
         if wait is None:
+            # The next mail would wait as long: it is refused without a round trip to Redis.
             self._is_full_until = self.clock() + limit.seconds_per_mail
             return False
         await asyncio.sleep(wait)

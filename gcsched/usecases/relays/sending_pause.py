@@ -97,6 +97,7 @@ class PausableTransport:
         while True:
             await self._may_send.wait()
             await self._transport.wait_open()
+            # A pause may have begun while the transport was waited for.
             if self._may_send.is_set():
                 return
 

@@ -114,6 +114,7 @@ class SilenceDetector:
     def _schedule_check(self) -> None:
         interval = self.limit.seconds / CHECKS_PER_LIMIT
         self._next_check = self.clock() + interval
+        # One timer for all mails; it is not set again once no mail is watched.
         asyncio.get_running_loop().call_later(interval, self._check)
 
     def _check(self) -> None:
@@ -181,4 +182,4 @@ class SilenceDetector:
         for each in given_up:
             self._mails.remove(each)
             each.give_up_reason = reason
-            each.timeout.reschedule(asyncio.get_running_loop().time())
+            each.timeout.reschedule(asyncio.get_running_loop().time())  # expires at once

@@ -61,7 +61,9 @@ def styles(attributes: dict[str, str]) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("name", ["username", "message", "empid", "email"])
-def test_texts_of_a_caller_have_the_direction_of_their_first_letter(page: Page, name: str) -> None:
+def test_texts_of_a_caller_have_the_direction_of_their_first_character(
+    page: Page, name: str
+) -> None:
     _, attributes = page.around_text(VALUES[name])[-1]
 
     assert attributes["dir"] == "auto"

@@ -142,8 +142,8 @@ async def test_silence_in_the_handshake_is_an_outcome() -> None:
 
 
 @pytest.fixture
-def unanswered_port() -> Iterator[int]:
-    """A port whose backlog is full: SYNs are not answered."""
+def port_without_answers() -> Iterator[int]:
+    """Yield a port whose backlog is full, so that SYNs get no answer."""
     with closing(socket.socket()) as listener, closing(socket.socket()) as first:
         listener.bind(("127.0.0.1", 0))
         listener.listen(0)
@@ -154,9 +154,9 @@ def unanswered_port() -> Iterator[int]:
             yield listener.getsockname()[1]
 
 
-async def test_a_host_that_does_not_answer_has_its_own_limit(unanswered_port: int) -> None:
+async def test_a_host_that_does_not_answer_has_its_own_limit(port_without_answers: int) -> None:
     async with Relay() as relay:
-        outcome = await open_session(relay, port=unanswered_port, hurry=True)
+        outcome = await open_session(relay, port=port_without_answers, hurry=True)
 
         assert outcome == Broken(Stage.CONNECT, "the relay did not answer in time")
 

@@ -226,7 +226,7 @@ async def test_it_notices_forbidden_commands(octets: bytes, violation: str) -> N
         assert violation in relay.violations
 
 
-async def test_it_notices_a_group_that_it_did_not_offer() -> None:
+async def test_it_notices_pipelining_that_it_did_not_announce() -> None:
     async with Relay(offers=frozenset()) as relay:
         await send_raw(relay, EHLO + MAIL + RCPT + b"QUIT\r\n")
 

@@ -20,7 +20,7 @@ async def deliver(queues: DomainQueues, clock: FixedClock, took: timedelta) -> N
     queues.done(claimed)
 
 
-async def test_without_a_limit_it_is_a_queue_and_takes_all(clock: FixedClock) -> None:
+async def test_without_slots_jobs_are_taken_in_order(clock: FixedClock) -> None:
     waiting = [*mails("a", 300), *mails("b", 2)]
     queues = fill_queues(clock, *waiting, limit=0)
 
@@ -41,7 +41,7 @@ async def test_others_overtake_a_full_domain(clock: FixedClock) -> None:
     assert queues.count_waiting() == 2
 
 
-async def test_a_place_that_is_free_again_goes_to_the_oldest_of_its_domain(
+async def test_a_freed_slot_goes_to_the_oldest_job_of_its_domain(
     clock: FixedClock,
 ) -> None:
     queues = fill_queues(clock, *mails("a", 3), *mails("b", 1), limit=1)
@@ -53,7 +53,7 @@ async def test_a_place_that_is_free_again_goes_to_the_oldest_of_its_domain(
     assert queues.count_waiting() == 1
 
 
-async def test_who_waits_for_a_mail_gets_the_one_whose_place_becomes_free(
+async def test_a_worker_that_waits_gets_the_job_whose_slot_becomes_free(
     clock: FixedClock,
 ) -> None:
     queues = fill_queues(clock, *mails("a", 2), limit=1)
@@ -77,7 +77,7 @@ async def test_a_domain_is_the_same_however_it_is_written(clock: FixedClock) -> 
     assert queues.count_waiting() == 1
 
 
-async def test_of_a_full_domain_only_a_few_wait_and_the_rest_is_put_off(clock: FixedClock) -> None:
+async def test_few_jobs_of_a_full_domain_wait_and_the_rest_is_put_off(clock: FixedClock) -> None:
     queues = fill_queues(clock, *mails("a", 2 + 8), limit=2)
 
     [due] = put_off(queues, "a", 1)
@@ -87,7 +87,7 @@ async def test_of_a_full_domain_only_a_few_wait_and_the_rest_is_put_off(clock: F
     assert queues.put(mail("b0")) is None
 
 
-async def test_each_one_put_off_gets_the_slot_after_the_one_before(clock: FixedClock) -> None:
+async def test_each_job_put_off_gets_a_later_time_than_the_one_before(clock: FixedClock) -> None:
     queues = fill_queues(clock, *mails("a", 1 + 4), limit=1)
     await deliver(queues, clock, 3 * SECOND)
     queues.put(mail("a-fifth"))
@@ -97,7 +97,7 @@ async def test_each_one_put_off_gets_the_slot_after_the_one_before(clock: FixedC
     assert due == [clock.now + seconds * SECOND for seconds in (12, 15, 18, 21)]
 
 
-async def test_nobody_is_put_off_by_less_than_a_second_or_more_than_a_minute(
+async def test_no_job_is_put_off_by_less_than_a_second_or_more_than_a_minute(
     clock: FixedClock,
 ) -> None:
     queues = fill_queues(clock, *mails("a", 1 + 4), limit=1)
@@ -123,7 +123,7 @@ async def test_mails_that_hang_count_for_as_long_as_they_hang(clock: FixedClock)
     assert due == sorted(due)
 
 
-async def test_the_slots_of_the_past_are_forgotten(clock: FixedClock) -> None:
+async def test_start_times_in_the_past_are_not_used_again(clock: FixedClock) -> None:
     queues = fill_queues(clock, *mails("a", 1 + 4), limit=1)
     await deliver(queues, clock, 3 * SECOND)
     queues.put(mail("a-fifth"))
@@ -135,7 +135,7 @@ async def test_the_slots_of_the_past_are_forgotten(clock: FixedClock) -> None:
     assert due == clock.now + 12 * SECOND
 
 
-async def test_of_a_quick_domain_more_may_wait(clock: FixedClock) -> None:
+async def test_more_jobs_of_a_fast_domain_may_wait(clock: FixedClock) -> None:
     queues = fill_queues(clock, *mails("a", 1), limit=1)
     await deliver(queues, clock, SECOND / 50)
 
@@ -145,7 +145,7 @@ async def test_of_a_quick_domain_more_may_wait(clock: FixedClock) -> None:
     assert len(due) == 3
 
 
-async def test_even_of_the_quickest_domain_not_all_wait(clock: FixedClock) -> None:
+async def test_not_all_jobs_of_the_fastest_domain_wait(clock: FixedClock) -> None:
     queues = fill_queues(clock, *mails("a", 2), limit=2)
     await deliver(queues, clock, timedelta(0))
 
@@ -154,7 +154,7 @@ async def test_even_of_the_quickest_domain_not_all_wait(clock: FixedClock) -> No
     assert queues.count_waiting() == 500
 
 
-async def test_drained_is_all_that_waits_and_nothing_that_is_being_carried(
+async def test_a_drain_returns_all_waiting_jobs_and_none_in_delivery(
     clock: FixedClock,
 ) -> None:
     queues = fill_queues(clock, *mails("a", 4), *mails("b", 2), limit=2)
@@ -169,7 +169,7 @@ async def test_drained_is_all_that_waits_and_nothing_that_is_being_carried(
     assert (queues.drain(), queues.count_waiting()) == ([], 0)
 
 
-async def test_after_a_drain_all_places_are_free(clock: FixedClock) -> None:
+async def test_after_a_drain_all_slots_are_free(clock: FixedClock) -> None:
     queues = fill_queues(clock, *mails("a", 4), limit=2)
     queues.drain()
 
@@ -180,7 +180,7 @@ async def test_after_a_drain_all_places_are_free(clock: FixedClock) -> None:
     assert await take(queues, 2) == again
 
 
-async def test_domains_without_a_mail_are_forgotten_when_there_are_too_many(
+async def test_idle_domains_are_dropped_when_there_are_too_many(
     clock: FixedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("gcsched.usecases.delivery.domain_queues.MAX_QUEUES", 3)
@@ -197,14 +197,14 @@ async def test_domains_without_a_mail_are_forgotten_when_there_are_too_many(
 
 @given(data=st.data())
 @settings(deadline=None, max_examples=200)
-def test_nobody_is_lost_no_domain_has_too_many_and_no_place_is_left_empty(
+def test_no_job_is_lost_no_domain_exceeds_its_slots_and_no_slot_stays_free(
     data: st.DataObject,
 ) -> None:
     asyncio.run(run_scenario(data))
 
 
 async def run_scenario(data: st.DataObject) -> None:
-    """Put, take and finish at random; every mail comes out once, the urgent ones first."""
+    """Put, get and finish jobs at random; each job comes out once, urgent ones first."""
     limit = data.draw(st.integers(1, 3))
     queues = DomainQueues(slots_per_domain=limit, now=FixedClock())
     inside: list[ClaimedJob] = []
@@ -226,7 +226,7 @@ async def run_scenario(data: st.DataObject) -> None:
 
 
 def next_in_order(inside: list[ClaimedJob], out: list[ClaimedJob], limit: int) -> ClaimedJob | None:
-    """Give the first urgent one, else the first one, of those whose domain has a place."""
+    """Return the first urgent job, else the first job, of those whose domain has a free slot."""
     busy = Counter(each.job.email[-9] for each in out)
     free = [each for each in inside if busy[each.job.email[-9]] < limit]
     free.sort(key=lambda each: each.job.priority is not Priority.URGENT)
@@ -241,7 +241,7 @@ def next_in_order(inside: list[ClaimedJob], out: list[ClaimedJob], limit: int) -
         ("a@mailhost", '"x@y.example"@mailhost', "a@y.example"),
     ],
 )
-async def test_literals_bare_hosts_and_quoted_addresses_have_the_lane_of_their_domain(
+async def test_literals_bare_hosts_and_quoted_addresses_have_the_queue_of_their_domain(
     clock: FixedClock, one: str, same: str, other: str
 ) -> None:
     waiting = [

@@ -14,7 +14,7 @@ Mark = tuple[str, str]
 
 
 class FakeSentMarkerStore:
-    """Keeps marks as Redis does; can be away, and can be slow."""
+    """Stores markers as Redis does; can be away or slow."""
 
     def __init__(self) -> None:
         self.kept: set[Mark] = set()
@@ -56,7 +56,7 @@ def conclusion(number: int) -> Conclusion:
     return a_conclusion(job, claim=f"claim-{number}")
 
 
-async def test_what_the_relay_accepted_is_noted_under_job_and_claim(
+async def test_a_marker_is_stored_under_job_and_claim(
     store: FakeSentMarkerStore, markers: SentMarkers
 ) -> None:
     async with in_background(markers.run):
@@ -66,7 +66,7 @@ async def test_what_the_relay_accepted_is_noted_under_job_and_claim(
     assert store.kept == {("job-1", "claim-1")}
 
 
-async def test_marks_that_come_together_are_one_write(
+async def test_markers_that_arrive_together_share_a_write(
     store: FakeSentMarkerStore, markers: SentMarkers
 ) -> None:
     async with in_background(markers.run):
@@ -78,7 +78,7 @@ async def test_marks_that_come_together_are_one_write(
     assert store.writes == [("note", noted)]
 
 
-async def test_a_mark_is_forgotten_once_the_database_knows(
+async def test_a_marker_is_removed_once_the_outcome_is_stored(
     store: FakeSentMarkerStore, markers: SentMarkers
 ) -> None:
     async with in_background(markers.run):
@@ -90,7 +90,7 @@ async def test_a_mark_is_forgotten_once_the_database_knows(
     assert [what for what, _ in store.writes] == ["note", "forget"]
 
 
-async def test_a_mark_forgotten_before_it_was_written_never_is(
+async def test_a_marker_removed_before_its_write_is_never_written(
     store: FakeSentMarkerStore, markers: SentMarkers
 ) -> None:
     markers.add(conclusion(1))
@@ -103,7 +103,7 @@ async def test_a_mark_forgotten_before_it_was_written_never_is(
     assert store.writes == [("note", [("job-2", "claim-2")])]
 
 
-async def test_a_mark_forgotten_while_it_is_written_is_forgotten_after_it(
+async def test_a_marker_removed_during_its_write_is_removed_afterwards(
     store: FakeSentMarkerStore, markers: SentMarkers
 ) -> None:
     store.gate.clear()
@@ -118,7 +118,7 @@ async def test_a_mark_forgotten_while_it_is_written_is_forgotten_after_it(
     assert [what for what, _ in store.writes] == ["note", "forget"]
 
 
-async def test_a_store_that_is_away_is_not_asked_again_for_the_same(
+async def test_a_failed_write_of_markers_is_not_retried(
     store: FakeSentMarkerStore, markers: SentMarkers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("gcsched.usecases.delivery.sent_markers.BACK_OFF_SECONDS", 0.02)
@@ -149,7 +149,7 @@ async def test_a_stop_does_not_wait_for_a_store_that_is_away(
     assert loop.time() - started < 0.9
 
 
-async def test_no_more_marks_wait_than_the_limit(
+async def test_no_more_markers_wait_than_the_limit(
     store: FakeSentMarkerStore, markers: SentMarkers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("gcsched.usecases.delivery.sent_markers.MAX_WAITING", 2)
@@ -167,7 +167,7 @@ async def test_no_more_marks_wait_than_the_limit(
     ]
 
 
-async def test_what_waits_at_the_stop_is_still_written(
+async def test_markers_that_wait_at_the_stop_are_written(
     store: FakeSentMarkerStore, markers: SentMarkers
 ) -> None:
     async with in_background(markers.run):

@@ -1,4 +1,4 @@
-"""Urgent mails in the queues by domain."""
+"""Urgent mails in the domain queues."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from tests.support.domain_queues import fill_queues, mail, mails, names, put_off
 
 
 @pytest.mark.parametrize("limit", [0, 10], ids=["no limit", "a limit"])
-async def test_an_urgent_mail_is_the_next_one_whatever_waits(clock: FixedClock, limit: int) -> None:
+async def test_an_urgent_mail_is_the_next_one(clock: FixedClock, limit: int) -> None:
     queues = fill_queues(clock, *mails("a", 5), *mails("b", 5), limit=limit)
     await take(queues, 1)
 
@@ -17,7 +17,7 @@ async def test_an_urgent_mail_is_the_next_one_whatever_waits(clock: FixedClock, 
     assert names(await take(queues, 4)) == ["c-first", "a-second", "a1", "a2"]
 
 
-async def test_an_urgent_mail_goes_before_those_of_its_own_full_domain(clock: FixedClock) -> None:
+async def test_an_urgent_mail_goes_before_others_of_its_full_domain(clock: FixedClock) -> None:
     queues = fill_queues(clock, *mails("a", 4), *mails("b", 1), limit=2)
     [first] = await take(queues, 1)
 
@@ -30,7 +30,7 @@ async def test_an_urgent_mail_goes_before_those_of_its_own_full_domain(clock: Fi
     assert queues.count_waiting() == 2
 
 
-async def test_urgent_mails_keep_to_the_places_of_their_domain(clock: FixedClock) -> None:
+async def test_urgent_mails_keep_to_the_slots_of_their_domain(clock: FixedClock) -> None:
     queues = fill_queues(clock, *mails("a", 2), limit=2)
     out = await take(queues, 2)
 
@@ -42,7 +42,7 @@ async def test_urgent_mails_keep_to_the_places_of_their_domain(clock: FixedClock
     assert names(await take(queues, 1)) == ["a-now"]
 
 
-async def test_an_urgent_mail_is_put_off_only_behind_as_many_others_again(
+async def test_an_urgent_mail_is_put_off_only_behind_twice_as_many(
     clock: FixedClock,
 ) -> None:
     queues = fill_queues(clock, *mails("a", 1 + 4), limit=1)

@@ -1,4 +1,4 @@
-"""How many workers there are while some wait for a relay's last word about a body."""
+"""How many workers there are while some wait for a relay's reply to a body."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -55,7 +55,7 @@ class FakeDeliver:
 
 @dataclass
 class FakeRecorder:
-    """What was recorded."""
+    """Records conclusions."""
 
     conclusions: list[Conclusion] = field(default_factory=list)
 
@@ -76,7 +76,7 @@ def a_worker_pool(bodies: FakeDeliver, scaler: WorkerScaler, recorder: FakeRecor
     return workers
 
 
-async def test_each_stuck_worker_is_relieved_up_to_the_limit_and_none_is_one_too_many() -> None:
+async def test_each_stuck_worker_is_replaced_up_to_the_limit() -> None:
     bodies, scaler, recorder = FakeDeliver(), WorkerScaler(size=2, max_extra=3), FakeRecorder()
     workers = a_worker_pool(bodies, scaler, recorder)
 
@@ -92,12 +92,14 @@ async def test_each_stuck_worker_is_relieved_up_to_the_limit_and_none_is_one_too
     assert (stuck, expected) == (0, 2)
 
 
-@pytest.mark.parametrize(("relief", "begun"), [(0, True), (3, False)], ids=["alone", "not begun"])
-async def test_without_another_relay_or_before_the_body_nobody_is_relieved(
-    relief: int, *, begun: bool
+@pytest.mark.parametrize(
+    ("max_extra", "begun"), [(0, True), (3, False)], ids=["alone", "not begun"]
+)
+async def test_no_worker_is_replaced_without_another_relay_or_before_the_body(
+    max_extra: int, *, begun: bool
 ) -> None:
     bodies, recorder = FakeDeliver(begun=begun), FakeRecorder()
-    workers = a_worker_pool(bodies, WorkerScaler(size=2, max_extra=relief), recorder)
+    workers = a_worker_pool(bodies, WorkerScaler(size=2, max_extra=max_extra), recorder)
 
     async with in_background(partial(workers.run, grace=GRACE)):
         await until(lambda: bodies.under_way == 2)

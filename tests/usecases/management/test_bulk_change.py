@@ -29,10 +29,10 @@ from tests.support.clocks import DAY
 from tests.support.poisons import forbid_changes
 from tests.support.rows import Rows
 
-FAR = NOW + 36_500 * DAY  # the server itself deletes what is over by its own clock
+FAR = NOW + 36_500 * DAY  # the server deletes expired documents by its own clock
 
 
-async def test_all_that_wait_are_cancelled_and_no_other(
+async def test_all_waiting_jobs_are_cancelled_and_no_others(
     bulk_change: ApplyBulkChange, jobs: Rows
 ) -> None:
     insert_jobs(jobs, one_of_each_state())
@@ -44,7 +44,7 @@ async def test_all_that_wait_are_cancelled_and_no_other(
     assert {row["reason"] for row in jobs.find({"version": 1})} == {"called off"}
 
 
-async def test_all_that_ended_unsent_are_opened_again_and_no_other(
+async def test_all_jobs_that_ended_unsent_are_retried_and_no_others(
     bulk_change: ApplyBulkChange, jobs: Rows, nudges: list[str]
 ) -> None:
     insert_jobs(jobs, one_of_each_state())
@@ -56,7 +56,7 @@ async def test_all_that_ended_unsent_are_opened_again_and_no_other(
     assert nudges, "they are due now"
 
 
-async def test_what_is_only_counted_stays(bulk_change: ApplyBulkChange, jobs: Rows) -> None:
+async def test_counted_jobs_are_not_changed(bulk_change: ApplyBulkChange, jobs: Rows) -> None:
     insert_jobs(jobs, one_of_each_state())
     before = list(jobs.find())
 
@@ -87,7 +87,7 @@ async def test_what_is_only_counted_stays(bulk_change: ApplyBulkChange, jobs: Ro
     ],
     ids=lambda given: str(given) if isinstance(given, JobFilter) else " ".join(sorted(given)),
 )
-async def test_a_filter_says_which(
+async def test_a_filter_selects_the_jobs(
     bulk_change: ApplyBulkChange, jobs: Rows, job_filter: JobFilter, changed: set[str]
 ) -> None:
     insert_jobs(jobs, one_of_each_state())
@@ -98,7 +98,7 @@ async def test_a_filter_says_which(
     assert {row["_id"] for row in jobs.find({"version": 1})} == changed
 
 
-async def test_more_than_one_batch_is_changed_to_the_last(
+async def test_more_than_one_batch_is_changed_completely(
     bulk_change: ApplyBulkChange, jobs: Rows
 ) -> None:
     insert_jobs(jobs, many(1_201))
@@ -111,15 +111,15 @@ async def test_more_than_one_batch_is_changed_to_the_last(
     assert await bulk_change.apply(BulkChange(filter=EVERYTHING, command=CANCEL), within=SOON) == 0
 
 
-async def test_what_cannot_be_opened_again_is_passed_over(
+async def test_jobs_that_cannot_be_retried_are_skipped(
     bulk_change: ApplyBulkChange, mongo: Mongo, jobs: Rows
 ) -> None:
-    """One whose key another job has, one whose address is blocked, and one without a fault."""
+    """One whose key is taken, one whose address is suppressed, and one that can be retried."""
     others = {"state": State.SUPPRESSED, "dedup_key": None}
-    twin = a_job(id="twin", **others, released_key="key-1", email="bob@example.org")
-    blocked = a_job(id="blocked", **others, released_key="key-2")
+    conflicting = a_job(id="twin", **others, released_key="key-1", email="bob@example.org")
+    suppressed = a_job(id="blocked", **others, released_key="key-2")
     good = a_job(id="good", **others, released_key="key-3", email="eve@example.org")
-    insert_jobs(jobs, [a_job(id="holder"), twin, blocked, good])
+    insert_jobs(jobs, [a_job(id="holder"), conflicting, suppressed, good])
     await MongoSuppressions(mongo=mongo).add([a_suppression(expire_time=FAR)])
 
     assert await bulk_change.apply(BulkChange(filter=EVERYTHING, command=RETRY), within=SOON) == 1
@@ -132,7 +132,7 @@ async def test_what_cannot_be_opened_again_is_passed_over(
     }
 
 
-async def test_what_fails_again_meanwhile_is_not_opened_twice(
+async def test_a_job_that_fails_again_meanwhile_is_not_retried_twice(
     bulk_change: ApplyBulkChange, jobs: Rows
 ) -> None:
     insert_jobs(jobs, many(501, state=State.FAILED, dedup_key=None))
@@ -148,7 +148,7 @@ async def test_what_fails_again_meanwhile_is_not_opened_twice(
     assert await bulk_change.apply(BulkChange(filter=EVERYTHING, command=RETRY), within=SOON) == 501
 
 
-async def test_as_many_as_are_counted_are_cancelled(
+async def test_as_many_jobs_are_cancelled_as_were_counted(
     bulk_change: ApplyBulkChange, jobs: Rows
 ) -> None:
     insert_jobs(jobs, [*one_of_each_state(), *many(600, state=State.RETRYING)])
@@ -164,7 +164,7 @@ async def test_as_many_as_are_counted_are_cancelled(
     )
 
 
-async def test_what_has_begun_is_neither_counted_nor_cancelled(
+async def test_a_job_whose_body_has_begun_is_neither_counted_nor_cancelled(
     bulk_change: ApplyBulkChange, jobs: Rows
 ) -> None:
     claimed = {"state": State.SENDING, "claim": "claim-1"}
@@ -182,7 +182,7 @@ async def test_what_has_begun_is_neither_counted_nor_cancelled(
     assert read_states(jobs)["begun"] == "SENDING"
 
 
-async def test_a_job_that_cannot_be_changed_stops_no_other_and_is_no_success(
+async def test_a_job_that_cannot_be_changed_stops_no_other_but_fails_the_call(
     bulk_change: ApplyBulkChange, jobs: Rows
 ) -> None:
     insert_jobs(jobs, many(5))

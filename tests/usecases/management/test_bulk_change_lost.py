@@ -1,4 +1,4 @@
-"""Bulk changes of jobs that others take, change or add meanwhile; oracle: what the driver finds."""
+"""Bulk changes of jobs that others change or add meanwhile; oracle: what the driver finds."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -27,7 +27,7 @@ from tests.support.bulk_changes import (
 from tests.support.rows import Rows
 
 
-async def test_jobs_lost_to_a_change_that_leaves_them_waiting_are_looked_at_again(
+async def test_jobs_lost_to_a_change_that_leaves_them_waiting_are_read_again(
     bulk_change: ApplyBulkChange, jobs: Rows
 ) -> None:
     insert_jobs(jobs, many(10))
@@ -68,10 +68,10 @@ async def test_jobs_lost_to_a_claim_are_cancelled_until_their_body_has_begun(
     assert jobs.count_documents(gone) == 0
 
 
-async def test_a_body_that_begins_in_that_moment_is_no_cancelled_job(
+async def test_a_job_whose_body_begins_at_that_moment_is_not_cancelled(
     bulk_change: ApplyBulkChange, jobs: Rows
 ) -> None:
-    """The fence leaves the version as it was: the guard must look at its mark."""
+    """The fence does not change the version, so the guard must check the begun mark."""
     insert_jobs(jobs, many(10, state=State.SENDING, claim="claim-1", version=1))
     some = {"_id": {"$in": ["job-00003", "job-00007"]}}
     begin = {"$set": {"begun": NOW}}
@@ -86,10 +86,10 @@ async def test_a_body_that_begins_in_that_moment_is_no_cancelled_job(
     assert left == ["job-00003", "job-00007"]
 
 
-async def test_jobs_that_are_claimed_and_given_back_during_the_walk_are_found(
+async def test_jobs_that_are_claimed_and_given_back_during_the_pass_are_found(
     bulk_change: ApplyBulkChange, jobs: Rows
 ) -> None:
-    """They pass from list to list, each time behind the back of the walk."""
+    """They move from list to list, each time to one that was read already."""
     insert_jobs(jobs, [*many(5), a_job(id="other", dedup_key="o", state=State.SENDING, claim="c")])
     moves = iter(
         [
@@ -110,7 +110,7 @@ async def test_jobs_that_are_claimed_and_given_back_during_the_walk_are_found(
     assert set(read_states(jobs).values()) == {"CANCELLED"}
 
 
-async def test_jobs_that_come_during_the_walk_do_not_keep_it_going(
+async def test_jobs_that_arrive_during_the_pass_do_not_keep_it_going(
     bulk_change: ApplyBulkChange, jobs: Rows
 ) -> None:
     insert_jobs(jobs, many(5))
@@ -128,14 +128,14 @@ async def test_jobs_that_come_during_the_walk_do_not_keep_it_going(
     assert next(new) < 10
 
 
-async def test_jobs_that_are_lost_again_and_again_are_not_said_to_be_done(
+async def test_jobs_that_are_lost_repeatedly_are_not_reported_as_done(
     bulk_change: ApplyBulkChange, jobs: Rows
 ) -> None:
     insert_jobs(jobs, many(5))
-    touch = {"$inc": {"version": 1}}
+    bump = {"$inc": {"version": 1}}
     bulk_change = replace(
         bulk_change,
-        store=InterferingStore(bulk_change.store, lambda _: jobs.update_many({}, touch)),
+        store=InterferingStore(bulk_change.store, lambda _: jobs.update_many({}, bump)),
     )
 
     with pytest.raises(BulkNotFinished):
@@ -146,7 +146,7 @@ async def test_jobs_that_are_lost_again_and_again_are_not_said_to_be_done(
 
 @dataclass
 class InterferingList:
-    """Lists of jobs; *interfere* comes before each page of what is being sent."""
+    """Lists of jobs; *interfere* is called before each page of SENDING jobs."""
 
     store: JobList
     interfere: Callable[[], object]
@@ -165,7 +165,7 @@ class InterferingList:
 async def test_a_job_that_goes_back_between_the_lists_is_cancelled(
     bulk_change: ApplyBulkChange, jobs: Rows
 ) -> None:
-    """Its state waits when the lists of what waits have been read for the last time."""
+    """It waits again when the lists of waiting jobs have been read for the last time."""
     insert_jobs(jobs, [replace(a_claimed_job(), begun=NOW)])
 
     def go_back() -> None:

@@ -1,4 +1,4 @@
-"""Count exactly what write concern errors left changed; a real mongod makes them without a loss."""
+"""Exact counts after write concern errors, which a real mongod makes without losing a write."""
 
 from collections.abc import AsyncIterator, Iterator
 from datetime import datetime, timedelta
@@ -32,7 +32,7 @@ Client = MongoClient[dict[str, Any]]
 
 
 class TickingClock:
-    """A clock that goes on by a millisecond whenever it is looked at."""
+    """A clock that advances by a millisecond each time it is read."""
 
     def __init__(self) -> None:
         self.now = NOW + DAY
@@ -63,7 +63,7 @@ def client(uri: str) -> Iterator[Client]:
 
 
 def fail_writes(client: Client, *, times: int, skip: int = 0) -> None:
-    """Have *times* updates made and not confirmed, after *skip* good ones."""
+    """Make *times* updates succeed without a confirmation, after *skip* good ones."""
     client.admin.command(
         "configureFailPoint",
         "failCommand",

@@ -1,4 +1,4 @@
-"""Steer one job on a real store, with others who change it at the same moment."""
+"""Change one job on a real store while others change it at the same moment."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
@@ -13,7 +13,7 @@ from gcsched.adapters.mongo.codec import decode, encode
 from gcsched.adapters.mongo.connection import Mongo
 from gcsched.adapters.mongo.job_changes import MongoJobChanges
 from gcsched.adapters.mongo.suppressions import MongoSuppressions
-from gcsched.domain import commands as wishes
+from gcsched.domain import commands
 from gcsched.domain.checks import require_valid
 from gcsched.domain.commands import Cancel, JobCommand, Retry
 from gcsched.domain.due import DailyPlan
@@ -49,7 +49,7 @@ PLAN = DailyPlan(at=time(10), zone=ZoneInfo("UTC"))
 
 @dataclass
 class RecordingQueue:
-    """Remembers the seconds that were rung."""
+    """Records the seconds that were enqueued."""
 
     enqueued: list[int] = field(default_factory=list)
 
@@ -62,7 +62,7 @@ class RecordingQueue:
 
 @dataclass
 class InterferingStore:
-    """A store in which *interfere* comes between looking and changing."""
+    """A store; *interfere* is called between the read and the change."""
 
     store: JobChanges
     interfere: Callable[[Job], Awaitable[None]]
@@ -82,7 +82,7 @@ class InterferingStore:
 
 @dataclass
 class LosesReplies:
-    """A store that changes what it is asked to, and says for *count* times that it did not."""
+    """A store that makes changes but raises an error instead of the reply, *count* times."""
 
     store: JobChanges
     count: int
@@ -103,7 +103,7 @@ class LosesReplies:
 
 @dataclass
 class NotYetCommitted:
-    """A store whose majority is away for so many looks."""
+    """A store whose majority is away for a number of reads."""
 
     store: JobChanges
     failures: int
@@ -150,7 +150,9 @@ def change_job(store: MongoJobChanges, mongo: Mongo, wake_ups: WakeUps) -> Chang
 
 
 def a_reschedule(timestamp: int) -> JobCommand:
-    return require_valid(wishes.parse_reschedule(timestamp, plan=PLAN, keep_trying=DAY, now=LATER))
+    return require_valid(
+        commands.parse_reschedule(timestamp, plan=PLAN, keep_trying=DAY, now=LATER)
+    )
 
 
 def the_job(jobs: Rows) -> Job:
@@ -158,12 +160,12 @@ def the_job(jobs: Rows) -> Job:
     return decode(row)
 
 
-async def test_a_job_that_nobody_knows_is_not_found(change_job: ChangeJob) -> None:
+async def test_an_unknown_job_is_not_found(change_job: ChangeJob) -> None:
     with pytest.raises(UnknownJob):
         await change_job.change("job-1", Cancel(), etag="", within=SOON)
 
 
-async def test_what_is_answered_is_what_is_stored(change_job: ChangeJob, jobs: Rows) -> None:
+async def test_the_returned_job_is_the_stored_one(change_job: ChangeJob, jobs: Rows) -> None:
     jobs.insert_one(encode(a_job()))
 
     answered = await change_job.change("job-1", Cancel(reason="moved"), etag="", within=SOON)
@@ -172,7 +174,7 @@ async def test_what_is_answered_is_what_is_stored(change_job: ChangeJob, jobs: R
     assert (answered.state, answered.reason, answered.version) == ("CANCELLED", "moved", 1)
 
 
-async def test_to_cancel_again_changes_nothing(change_job: ChangeJob, jobs: Rows) -> None:
+async def test_cancelling_again_changes_nothing(change_job: ChangeJob, jobs: Rows) -> None:
     jobs.insert_one(encode(a_job()))
     before = a_job()
     first = await change_job.change(
@@ -201,7 +203,7 @@ async def test_with_an_etag_only_the_job_that_was_read_is_changed(
     assert changed.state is State.CANCELLED
 
 
-async def test_a_changed_job_is_told_before_an_illegal_move(
+async def test_an_etag_mismatch_is_reported_before_an_illegal_move(
     change_job: ChangeJob, jobs: Rows
 ) -> None:
     jobs.insert_one(encode(a_job(state=State.SENT, version=5)))
@@ -213,7 +215,7 @@ async def test_a_changed_job_is_told_before_an_illegal_move(
 
 
 def bump_version(jobs: Rows, times: int, **change: Any) -> Callable[[Job], Awaitable[None]]:
-    """Give a meddler that makes another version of the job, so many *times*."""
+    """Return a function that makes another version of the job, *times* times."""
     left = iter(range(times))
 
     async def bump(job: Job) -> None:
@@ -223,7 +225,7 @@ def bump_version(jobs: Rows, times: int, **change: Any) -> Callable[[Job], Await
     return bump
 
 
-async def test_whoever_loses_the_race_looks_again(
+async def test_a_lost_race_is_retried(
     change_job: ChangeJob, store: MongoJobChanges, jobs: Rows
 ) -> None:
     jobs.insert_one(encode(a_job()))
@@ -234,7 +236,7 @@ async def test_whoever_loses_the_race_looks_again(
     assert (changed.state, changed.version) == ("CANCELLED", 5)
 
 
-async def test_but_five_times_at_most(
+async def test_a_lost_race_is_retried_five_times_at_most(
     change_job: ChangeJob, store: MongoJobChanges, jobs: Rows
 ) -> None:
     jobs.insert_one(encode(a_job()))
@@ -246,7 +248,7 @@ async def test_but_five_times_at_most(
     assert (the_job(jobs).state, the_job(jobs).version) == ("SCHEDULED", 5)
 
 
-async def test_whoever_has_an_etag_does_not_try_again(
+async def test_a_caller_with_an_etag_does_not_retry(
     change_job: ChangeJob, store: MongoJobChanges, jobs: Rows
 ) -> None:
     jobs.insert_one(encode(a_job()))
@@ -261,7 +263,7 @@ async def test_whoever_has_an_etag_does_not_try_again(
 @pytest.mark.parametrize(
     "command", [Cancel(), a_reschedule(NOON + 90), a_reschedule(0)], ids=["cancel", "time", "daily"]
 )
-async def test_a_job_that_is_claimed_in_that_moment_loses_its_claim(
+async def test_a_job_that_is_claimed_at_that_moment_loses_its_claim(
     change_job: ChangeJob, store: MongoJobChanges, jobs: Rows, command: JobCommand
 ) -> None:
     jobs.insert_one(encode(a_job()))
@@ -276,10 +278,10 @@ async def test_a_job_that_is_claimed_in_that_moment_loses_its_claim(
     assert {"claim", "lease", "begun"}.isdisjoint(row)
 
 
-async def test_a_job_whose_body_begins_in_that_moment_is_not_changed(
+async def test_a_job_whose_body_begins_at_that_moment_is_not_changed(
     change_job: ChangeJob, store: MongoJobChanges, jobs: Rows
 ) -> None:
-    """The fence leaves the version as it was: the guard must look at its mark."""
+    """The fence does not change the version, so the guard must check the begun mark."""
     jobs.insert_one(encode(a_claimed_job()))
 
     async def begin(job: Job) -> None:
@@ -311,7 +313,7 @@ async def test_a_job_whose_body_has_begun_cannot_be_cancelled(
 
 
 @pytest.mark.parametrize("etag", ["", etag_of(a_job())], ids=["no etag", "etag"])
-async def test_a_change_whose_answer_was_lost_is_found_to_be_done(
+async def test_a_change_whose_answer_was_lost_is_recognized(
     change_job: ChangeJob, store: MongoJobChanges, jobs: Rows, etag: str
 ) -> None:
     jobs.insert_one(encode(a_job()))
@@ -323,19 +325,19 @@ async def test_a_change_whose_answer_was_lost_is_found_to_be_done(
     assert changed.version == 1
 
 
-async def test_what_only_the_primary_has_is_no_answer(
+async def test_a_job_that_only_the_primary_has_is_not_confirmed(
     change_job: ChangeJob, store: MongoJobChanges, jobs: Rows
 ) -> None:
     jobs.insert_one(encode(a_job(state=State.CANCELLED)))
-    soon_back = replace(change_job, store=NotYetCommitted(store, 2))
+    back_soon = replace(change_job, store=NotYetCommitted(store, 2))
     for_long = replace(change_job, store=NotYetCommitted(store, 1000))
 
-    assert await soon_back.change("job-1", Cancel(), etag="", within=SOON) == the_job(jobs)
+    assert await back_soon.change("job-1", Cancel(), etag="", within=SOON) == the_job(jobs)
     with pytest.raises(StoreUnavailable):
         await for_long.change("job-1", Cancel(), etag="", within=timedelta(seconds=0.3))
 
 
-async def test_a_store_that_stays_silent_is_told_in_time(
+async def test_a_store_that_stays_silent_fails_the_call_in_time(
     change_job: ChangeJob, store: MongoJobChanges, jobs: Rows
 ) -> None:
     jobs.insert_one(encode(a_job()))
@@ -349,7 +351,7 @@ async def test_a_store_that_stays_silent_is_told_in_time(
         await change_job.change("job-1", Cancel(), etag="", within=timedelta(seconds=0.2))
 
 
-async def test_the_bell_is_rung_for_what_is_due_soon(
+async def test_a_wake_up_is_scheduled_for_a_job_due_soon(
     change_job: ChangeJob, jobs: Rows, queue: RecordingQueue
 ) -> None:
     jobs.insert_one(encode(a_job(due_time=NOW + DAY)))
@@ -360,7 +362,7 @@ async def test_the_bell_is_rung_for_what_is_due_soon(
     assert queue.enqueued == [soon]
 
 
-async def test_the_bell_is_rung_now_for_what_is_opened_again(
+async def test_a_wake_up_is_scheduled_now_for_a_retried_job(
     change_job: ChangeJob, jobs: Rows, queue: RecordingQueue
 ) -> None:
     jobs.insert_one(encode(a_job(state=State.EXPIRED, attempts=(an_attempt(),))))
@@ -373,7 +375,7 @@ async def test_the_bell_is_rung_now_for_what_is_opened_again(
     assert queue.enqueued == [NOON + 60]
 
 
-async def test_the_bell_is_silent_for_what_waits_for_the_daily_run(
+async def test_no_wake_up_is_scheduled_for_a_job_of_the_daily_run(
     change_job: ChangeJob, jobs: Rows, queue: RecordingQueue
 ) -> None:
     jobs.insert_one(encode(a_job()))
@@ -384,12 +386,12 @@ async def test_the_bell_is_silent_for_what_waits_for_the_daily_run(
     assert queue.enqueued == []
 
 
-async def test_a_suppressed_job_is_opened_again_once_its_address_is_free(
+async def test_a_suppressed_job_can_be_retried_once_its_suppression_is_removed(
     change_job: ChangeJob, mongo: Mongo, jobs: Rows
 ) -> None:
     jobs.insert_one(encode(a_job(state=State.SUPPRESSED)))
     suppressions = MongoSuppressions(mongo=mongo)
-    # Far: the server itself deletes what is over by its own clock.
+    # Far: the server deletes expired documents by its own clock.
     await suppressions.add([a_suppression(expire_time=LATER + 36_500 * DAY)])
     retry = Retry(keep_trying=DAY, window=DAY)
 

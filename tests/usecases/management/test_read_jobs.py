@@ -11,7 +11,7 @@ from tests.support.builders import a_job
 
 
 class FakeJobs:
-    """Has these jobs, and so many that nobody looks at."""
+    """These jobs, and a number of others that are only counted."""
 
     def __init__(self, jobs: Mapping[str, Job], *, others: int = 0) -> None:
         self._jobs = jobs
@@ -39,7 +39,7 @@ async def test_a_job_is_found_by_its_id() -> None:
     assert await read.get("job-1") == a_job()
 
 
-async def test_a_job_that_is_not_there_is_unknown() -> None:
+async def test_a_missing_job_is_unknown() -> None:
     with pytest.raises(UnknownJob) as raised:
         await a_reader(FakeJobs({})).get("job-1")
 

@@ -19,7 +19,7 @@ def count_sent(job_counts: CachedJobCounts) -> int | None:
     return None if job_counts.latest is None else job_counts.latest.by_state[State.SENT]
 
 
-async def test_it_counts_at_once_when_it_begins() -> None:
+async def test_jobs_are_counted_at_the_start() -> None:
     counter = FakeJobCounter()
     job_counts = CachedJobCounts(counter=counter, now=FixedClock())
     assert job_counts.latest is None
@@ -33,7 +33,7 @@ async def test_it_counts_at_once_when_it_begins() -> None:
     assert counter.count_times == [NOW]
 
 
-async def test_what_is_too_old_is_not_told_any_more() -> None:
+async def test_counts_that_are_too_old_are_not_reported() -> None:
     seconds = 0.0
     counter = FakeJobCounter()
     job_counts = CachedJobCounts(counter=counter, now=FixedClock(), clock=lambda: seconds)
@@ -53,7 +53,7 @@ async def test_what_is_too_old_is_not_told_any_more() -> None:
     assert count_sent(job_counts) == 3
 
 
-async def test_what_is_cheap_is_counted_anew_for_whoever_looks() -> None:
+async def test_a_fast_count_is_repeated_on_request() -> None:
     counter = FakeJobCounter()
     job_counts = CachedJobCounts(counter=counter, now=FixedClock(), clock=counter.clock)
     async with in_background(job_counts.run):
@@ -68,7 +68,7 @@ async def test_what_is_cheap_is_counted_anew_for_whoever_looks() -> None:
 @pytest.mark.parametrize(
     ("took", "pause"), [(0.0, 2.0), (0.01, 2.0), (0.05, 2.0), (0.06, 2.0), (0.2, 3.8), (2.0, 38.0)]
 )
-async def test_however_many_look_mongodb_counts_a_small_part_of_the_time(
+async def test_many_requests_keep_mongodb_busy_for_a_small_part_of_the_time(
     took: float, pause: float
 ) -> None:
     counter = FakeJobCounter()
@@ -87,7 +87,7 @@ async def test_however_many_look_mongodb_counts_a_small_part_of_the_time(
         assert len(counter.count_times) == 3
 
 
-async def test_all_who_look_at_once_share_one_count_and_none_can_cancel_it() -> None:
+async def test_concurrent_requests_share_one_count_and_none_can_cancel_it() -> None:
     counter = FakeJobCounter()
     job_counts = CachedJobCounts(counter=counter, now=FixedClock(), clock=counter.clock)
     async with in_background(job_counts.run):
@@ -105,7 +105,7 @@ async def test_all_who_look_at_once_share_one_count_and_none_can_cancel_it() -> 
     assert len(counter.count_times) == 2
 
 
-async def test_a_count_that_hangs_holds_up_a_look_for_half_a_second_only() -> None:
+async def test_a_count_that_hangs_delays_a_request_by_half_a_second_only() -> None:
     counter = FakeJobCounter()
     job_counts = CachedJobCounts(counter=counter, now=FixedClock(), clock=counter.clock)
     async with in_background(job_counts.run):
@@ -122,7 +122,7 @@ async def test_a_count_that_hangs_holds_up_a_look_for_half_a_second_only() -> No
         await until(lambda: count_sent(job_counts) == 2)
 
 
-async def test_one_count_that_hung_makes_the_next_no_rarer_but_two_do() -> None:
+async def test_one_slow_count_does_not_delay_the_next_but_two_do() -> None:
     counter = FakeJobCounter()
     job_counts = CachedJobCounts(counter=counter, now=FixedClock(), clock=counter.clock)
     await job_counts.count()
@@ -135,7 +135,7 @@ async def test_one_count_that_hung_makes_the_next_no_rarer_but_two_do() -> None:
         assert len(counter.count_times) == 3, "19 times 8 s must pass now"
 
 
-async def test_after_a_count_that_hung_once_the_next_is_no_later() -> None:
+async def test_after_one_count_that_hung_the_next_is_not_delayed() -> None:
     counter = FakeJobCounter()
     job_counts = CachedJobCounts(counter=counter, now=FixedClock(), clock=counter.clock)
     async with in_background(job_counts.run):
@@ -150,7 +150,7 @@ async def test_after_a_count_that_hung_once_the_next_is_no_later() -> None:
         assert count_sent(job_counts) == 3
 
 
-async def test_a_mongodb_that_is_away_is_not_asked_by_each_who_looks() -> None:
+async def test_while_mongodb_is_away_requests_do_not_each_query_it() -> None:
     counter = FakeJobCounter()
     counter.is_away = True
     job_counts = CachedJobCounts(counter=counter, now=FixedClock(), clock=counter.clock)

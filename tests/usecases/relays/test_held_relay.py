@@ -1,4 +1,4 @@
-"""A relay whose queue is held: who probes it, what ends the hold, and what is not believed."""
+"""A held relay: which mails probe it, what ends the hold, and which refusals do not count."""
 
 import pytest
 
@@ -21,7 +21,7 @@ from tests.support.relay.refusals import (
 from tests.support.relay.scripted import ACCEPTED, ScriptedMailer, make_relays
 
 
-async def test_probes_of_a_held_relay_differ_in_domain_and_fail_nobody(
+async def test_probes_of_a_held_relay_differ_in_domain_and_fail_no_mail(
     clock: FakeMonotonicClock,
 ) -> None:
     mailer = ScriptedMailer(outcome=UNKNOWN)
@@ -50,7 +50,7 @@ async def test_where_no_other_domain_comes_the_same_one_probes(clock: FakeMonoto
     assert mailer.recipients[5:] == ["bob@d4.org"]
 
 
-async def test_with_the_first_accepted_mail_all_goes_on(
+async def test_the_first_accepted_mail_ends_the_hold(
     clock: FakeMonotonicClock, events: Events
 ) -> None:
     mailer = ScriptedMailer(outcome=UNKNOWN)
@@ -67,7 +67,7 @@ async def test_with_the_first_accepted_mail_all_goes_on(
     assert "five recipients of different domains" in events[0]["advice"]
 
 
-async def test_a_greylisting_answer_does_not_end_a_hold(clock: FakeMonotonicClock) -> None:
+async def test_a_greylisting_reply_does_not_end_a_hold(clock: FakeMonotonicClock) -> None:
     mailer = ScriptedMailer(outcome=UNKNOWN)
     relays = make_relays(clock, mailer)
     await send_to(relays, *addresses_in_domains(5))
@@ -80,7 +80,7 @@ async def test_a_greylisting_answer_does_not_end_a_hold(clock: FakeMonotonicCloc
     assert relays.down == {"first:25": True}
 
 
-async def test_after_a_quarter_of_an_hour_without_any_acceptance_a_sure_refusal_counts(
+async def test_after_15_minutes_without_an_acceptance_a_permanent_refusal_counts(
     clock: FakeMonotonicClock,
 ) -> None:
     mailer = ScriptedMailer(outcome=UNKNOWN)
@@ -98,7 +98,7 @@ async def test_after_a_quarter_of_an_hour_without_any_acceptance_a_sure_refusal_
     assert kinds_of(early + late + unsure) == [Kind.RELAY, Kind.RECIPIENT, Kind.RELAY]
 
 
-async def test_while_another_relay_accepts_the_held_one_is_not_believed(
+async def test_while_another_relay_accepts_refusals_of_the_held_one_do_not_count(
     clock: FakeMonotonicClock,
 ) -> None:
     first, second = (
@@ -118,7 +118,9 @@ async def test_while_another_relay_accepts_the_held_one_is_not_believed(
     assert len(first.recipients) == 25
 
 
-async def test_a_check_that_passes_ends_no_hold(clock: FakeMonotonicClock, events: Events) -> None:
+async def test_a_successful_check_does_not_end_a_hold(
+    clock: FakeMonotonicClock, events: Events
+) -> None:
     health = RelayHealth(relay="first:25", now=FixedClock())
     relays = make_relays(clock, ScriptedMailer(outcome=UNKNOWN), healths=[health])
     [protected] = relays.relays
@@ -175,7 +177,7 @@ async def test_a_good_mail_among_many_bad_ones_is_not_kept_for_hours(
     assert clock.now - begun < 3_600
 
 
-async def test_a_queue_of_one_domain_is_not_claimed_in_a_hot_loop(
+async def test_jobs_of_one_domain_are_not_claimed_in_a_hot_loop(
     clock: FakeMonotonicClock,
 ) -> None:
     mailer = ScriptedMailer(outcome=UNKNOWN)

@@ -1,4 +1,4 @@
-"""A pause shuts the gate before the claiming, and the way to the relay for what has not begun."""
+"""A pause shuts the gate to claims, and the transport to bodies that have not begun."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -21,14 +21,14 @@ from tests.support.wait import until
 
 PAUSE = Pause(by="ada", reason="the relay moves", start_time=NOW)
 WITHHELD = SendResult(relay="", transmission=Withheld("sending is paused"))
-NOT_OURS = SendResult(relay="first:25", transmission=Withheld("the job is not ours any more"))
+CLAIM_LOST = SendResult(relay="first:25", transmission=Withheld("the claim was lost"))
 TAKEN = SendResult(relay="first:25", transmission=Answered(Reply(stage=Stage.BODY, code=250)))
 SOON = timedelta(seconds=5)
 
 
 @dataclass
 class FakePauseStore:
-    """What all processes see; *is_away*: nobody sees anything."""
+    """The store that all processes share; *is_away* makes it fail."""
 
     pause: Pause | None = None
     is_away: bool = False
@@ -57,7 +57,7 @@ class FakePauseStore:
 
 @dataclass
 class FakeTransport:
-    """A carrier that takes all that it may, and whose gate is open; *busy* while it is not."""
+    """A transport that sends every mail with a permit, and whose gate is open unless *busy*."""
 
     refunded: int = 0
     reached: asyncio.Event = field(default_factory=asyncio.Event)
@@ -70,7 +70,7 @@ class FakeTransport:
         del mail
         self.reached.set()
         await self.goes_on.wait()
-        return NOT_OURS if await begin() is None else TAKEN
+        return CLAIM_LOST if await begin() is None else TAKEN
 
     async def wait_open(self) -> None:
         self.reached.set()
@@ -108,7 +108,7 @@ async def is_open(pausable: PausableTransport) -> bool:
         waiting.cancel()
 
 
-async def test_nothing_is_claimed_before_anybody_knows(
+async def test_nothing_is_claimed_before_the_pause_was_read(
     pausable: PausableTransport, store: FakePauseStore
 ) -> None:
     store.is_away = True
@@ -119,7 +119,7 @@ async def test_nothing_is_claimed_before_anybody_knows(
     assert pausable.is_paused is None
 
 
-async def test_without_a_pause_all_pass(
+async def test_without_a_pause_all_mails_pass(
     pausable: PausableTransport, transport: FakeTransport
 ) -> None:
     await pausable.refresh()
@@ -132,7 +132,7 @@ async def test_without_a_pause_all_pass(
     assert pausable.is_paused is False
 
 
-async def test_a_pause_shuts_gate_and_road(
+async def test_a_pause_shuts_gate_and_transport(
     pausable: PausableTransport, transport: FakeTransport
 ) -> None:
     await pausable.refresh()
@@ -146,7 +146,7 @@ async def test_a_pause_shuts_gate_and_road(
     assert (pausable.is_paused, pausable.pause) == (True, PAUSE)
 
 
-async def test_what_has_not_begun_when_the_pause_comes_does_not_begin(
+async def test_a_body_that_has_not_begun_when_the_pause_comes_does_not_begin(
     pausable: PausableTransport, transport: FakeTransport
 ) -> None:
     await pausable.refresh()
@@ -158,11 +158,11 @@ async def test_what_has_not_begun_when_the_pause_comes_does_not_begin(
     await pausable.pause_sending(PAUSE, within=SOON)
     transport.goes_on.set()
 
-    assert await carrying == NOT_OURS
+    assert await carrying == CLAIM_LOST
     assert permit.calls == 0
 
 
-async def test_whoever_waits_for_the_relay_is_not_let_through_by_it(
+async def test_a_claim_that_waits_for_the_relay_waits_for_the_pause_too(
     pausable: PausableTransport, transport: FakeTransport
 ) -> None:
     await pausable.refresh()
@@ -180,7 +180,7 @@ async def test_whoever_waits_for_the_relay_is_not_let_through_by_it(
     await asyncio.wait_for(waiting, 5)
 
 
-async def test_other_processes_hear_of_it_and_of_its_end(
+async def test_other_processes_read_the_pause_and_its_end(
     pausable: PausableTransport, store: FakePauseStore, transport: FakeTransport
 ) -> None:
     other = PausableTransport(transport, store)
@@ -195,7 +195,7 @@ async def test_other_processes_hear_of_it_and_of_its_end(
 
 
 @pytest.mark.parametrize("pause", [PAUSE, None])
-async def test_a_store_that_goes_away_leaves_it_as_it_was(
+async def test_a_store_that_goes_away_leaves_the_pause_as_it_was(
     pausable: PausableTransport, store: FakePauseStore, pause: Pause | None
 ) -> None:
     store.pause = pause
@@ -208,7 +208,7 @@ async def test_a_store_that_goes_away_leaves_it_as_it_was(
     assert await is_open(pausable) is (pause is None)
 
 
-async def test_a_look_that_began_before_the_pause_does_not_undo_it(
+async def test_a_read_that_began_before_the_pause_does_not_undo_it(
     pausable: PausableTransport, store: FakePauseStore
 ) -> None:
     store.answers.clear()
@@ -222,12 +222,12 @@ async def test_a_look_that_began_before_the_pause_does_not_undo_it(
     assert pausable.pause == PAUSE
 
 
-async def test_to_resume_what_is_not_paused_is_no_error(pausable: PausableTransport) -> None:
+async def test_resuming_without_a_pause_is_not_an_error(pausable: PausableTransport) -> None:
     assert await pausable.resume_sending("ada", within=SOON) is None
     assert await is_open(pausable)
 
 
-async def test_who_and_why_are_told_once(pausable: PausableTransport) -> None:
+async def test_the_caller_and_the_reason_are_logged_once(pausable: PausableTransport) -> None:
     with capture_logs() as logs:
         await pausable.pause_sending(PAUSE, within=SOON)
         await pausable.refresh()
@@ -235,19 +235,19 @@ async def test_who_and_why_are_told_once(pausable: PausableTransport) -> None:
         await pausable.refresh()
 
     reported = [{key: event[key] for key in event if key != "log_level"} for event in logs]
-    why = "the relay moves"
+    reason = "the relay moves"
     assert reported == [
-        {"event": "sending paused", "caller_by": "ada", "caller_reason": why},
+        {"event": "sending paused", "caller_by": "ada", "caller_reason": reason},
         {
             "event": "sending resumed",
             "caller_by": "ada",
-            "caller_reason": why,
+            "caller_reason": reason,
             "caller_resumed_by": "bob",
         },
     ]
 
 
-def test_a_pause_says_who_and_why() -> None:
+def test_a_pause_has_a_caller_and_a_reason() -> None:
     with pytest.raises(InvalidRequest) as raised:
         require_valid(parse_pause("", "x" * 257, start_time=NOW))
 
@@ -255,7 +255,7 @@ def test_a_pause_says_who_and_why() -> None:
     assert require_valid(parse_pause("ada", "the relay moves", start_time=NOW)) == PAUSE
 
 
-def test_who_resumes_need_not_say_so() -> None:
+def test_the_caller_of_resume_is_optional() -> None:
     assert (require_valid(parse_optional_by("")), require_valid(parse_optional_by("ada"))) == (
         "",
         "ada",

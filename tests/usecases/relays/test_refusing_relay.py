@@ -1,4 +1,4 @@
-"""A relay that refuses one recipient after the other: what is lost, what waits, what probes it."""
+"""A relay that refuses one recipient after the other: what fails, what waits, what probes it."""
 
 import asyncio
 
@@ -24,7 +24,7 @@ from tests.support.relay.scripted import ACCEPTED, ScriptedMailer, make_relays
 
 
 @pytest.mark.parametrize("line", ["452 4.3.1 no storage", "450 4.3.2 shutting down"])
-async def test_a_relay_in_trouble_of_its_own_is_left_alone_and_no_mail_is_charged(
+async def test_a_relay_with_a_failure_of_its_own_is_left_alone_and_no_mail_is_charged(
     clock: FakeMonotonicClock, line: str
 ) -> None:
     mailer = ScriptedMailer(outcome=parse_refusal(Stage.RCPT, line))
@@ -37,7 +37,7 @@ async def test_a_relay_in_trouble_of_its_own_is_left_alone_and_no_mail_is_charge
     assert await relays.grant(64) == 0
 
 
-async def test_mails_of_others_go_on_while_one_relay_has_no_storage_for_one_recipient(
+async def test_mails_to_others_go_on_while_the_relay_has_no_storage_for_one_recipient(
     clock: FakeMonotonicClock,
 ) -> None:
     mailer = ScriptedMailer(
@@ -61,7 +61,7 @@ async def test_mails_of_others_go_on_while_one_relay_has_no_storage_for_one_reci
         "451 Temporary local problem",
     ],
 )
-async def test_what_a_relay_puts_off_recipient_by_recipient_holds_no_other_mail_back(
+async def test_temporary_refusals_of_recipients_hold_back_no_other_mail(
     clock: FakeMonotonicClock, line: str
 ) -> None:
     mailer = ScriptedMailer(outcome=parse_refusal(Stage.RCPT, line))
@@ -74,7 +74,7 @@ async def test_what_a_relay_puts_off_recipient_by_recipient_holds_no_other_mail_
 
 
 @pytest.mark.parametrize("refusal", [WORDLESS, UNKNOWN, parse_refusal(Stage.BODY, "554 no")])
-async def test_at_most_five_fail_before_the_queue_is_held_whatever_the_words(
+async def test_at_most_five_mails_fail_before_the_relay_is_held(
     clock: FakeMonotonicClock, refusal: Answered
 ) -> None:
     mailer = ScriptedMailer(outcome=refusal)
@@ -87,7 +87,7 @@ async def test_at_most_five_fail_before_the_queue_is_held_whatever_the_words(
     assert await relays.grant(64) == 0
 
 
-async def test_of_many_under_way_at_once_no_more_than_five_fail(clock: FakeMonotonicClock) -> None:
+async def test_of_many_concurrent_mails_no_more_than_five_fail(clock: FakeMonotonicClock) -> None:
     relays = make_relays(clock, ScriptedMailer(outcome=UNKNOWN))
 
     result = await asyncio.gather(*(send_to(relays, each) for each in addresses_in_domains(64)))
@@ -115,7 +115,7 @@ async def test_a_whole_domain_that_refuses_holds_nothing(clock: FakeMonotonicClo
     assert kinds_of(result) == [Kind.RECIPIENT] * 50
 
 
-async def test_what_is_ours_at_rcpt_loses_nothing_and_opens_the_breaker(
+async def test_a_refusal_of_the_client_at_rcpt_loses_nothing_and_opens_the_breaker(
     clock: FakeMonotonicClock, events: Events
 ) -> None:
     health = RelayHealth(relay="first:25", now=FixedClock())
@@ -133,7 +133,7 @@ async def test_what_is_ours_at_rcpt_loses_nothing_and_opens_the_breaker(
     )
 
 
-async def test_one_mail_that_is_refused_so_again_and_again_stops_no_other(
+async def test_one_mail_that_is_refused_so_repeatedly_stops_no_other(
     clock: FakeMonotonicClock,
 ) -> None:
     mailer = ScriptedMailer(outcome=ACCEPTED, outcomes_by_domain={"odd.org": OUR_SENDER})
@@ -152,7 +152,7 @@ async def test_one_mail_that_is_refused_so_again_and_again_stops_no_other(
     "between", [None, UNKNOWN, parse_refusal(Stage.RCPT, "450 4.2.0 greylisted")]
 )
 @pytest.mark.parametrize("recipients", [1, 4])
-async def test_few_recipients_that_are_refused_so_again_and_again_are_told(
+async def test_few_recipients_that_are_refused_so_repeatedly_open_the_breaker(
     clock: FakeMonotonicClock, events: Events, recipients: int, between: Answered | None
 ) -> None:
     health = RelayHealth(relay="first:25", now=FixedClock())
