@@ -185,11 +185,11 @@ class IllegalTransition(GcschedError):
     """The state of the job does not allow the change. The message says what to do instead."""
 
     def __init__(
-        self, job_id: str, state: str, wanted: str, *, state_time: datetime, why: str
+        self, job_id: str, state: str, target: str, *, state_time: datetime, why: str
     ) -> None:
         second = state_time.isoformat(timespec="seconds")
         super().__init__(
-            f"job {job_id} is {state} since {second} and cannot become {wanted}: {why}"
+            f"job {job_id} is {state} since {second} and cannot become {target}: {why}"
         )
         self.metadata = {"job_id": job_id, "state": state, "state_time": state_time.isoformat()}
 

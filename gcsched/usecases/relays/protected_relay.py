@@ -116,13 +116,13 @@ class ProtectedRelay:
         """Return how long to wait until the rate limit allows another mail."""
         return self.rate_limiter.seconds_until_next()
 
-    async def reserve(self, max_seconds: int) -> int:
+    async def reserve(self, most: int) -> int:
         """Reserve *most* mails of the rate limit, or as many as it allows now; return how many."""
-        return await self.rate_limiter.reserve(max_seconds)
+        return await self.rate_limiter.reserve(most)
 
-    async def refund(self, next_breaker: int) -> None:
+    async def refund(self, count: int) -> None:
         """Undo the reservation of *count* mails."""
-        await self.rate_limiter.refund(next_breaker)
+        await self.rate_limiter.refund(count)
 
     async def send(
         self, mail: Mail, begin: Begin, *, has_other: HasOther | None = None

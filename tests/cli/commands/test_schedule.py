@@ -252,7 +252,7 @@ async def test_a_service_older_than_validation_is_detected() -> None:
         ),
         (
             task_pb2.MeetResponse(outcome=OUTCOME.REFUSED_DUPLICATE),
-            "one notification per employee and window",
+            "one mail per employee and window",
         ),
     ],
 )
