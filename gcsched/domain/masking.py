@@ -21,7 +21,7 @@ from gcsched.domain.invisible_text import INVISIBLE
 MAX_LENGTH = 2048  # characters of a text; a job's reason has some 600
 MAX_VALUES_LENGTH = 16 * 1024  # as in a request: the rest is not searched for
 HIDDEN, ADDRESS = "\x00", "\x01"  # placeholders: the text has no control characters by then
-MIN_PART_LENGTH = 4  # of a word that a relay cut off; 2 in scripts with more letters than ASCII
+MIN_PART_LENGTH = 4  # of a word that a relay cut off; 2 outside ASCII, where a character says more
 CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
 # A word ends at white space and punctuation, but not at vowel signs, which \w lacks.
