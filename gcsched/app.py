@@ -1,6 +1,7 @@
 """The composition root: open resources, assemble the service, run it, stop it. Read this first.
 
-What stops first, and why, is said by `start_order` in wiring/assembly.py: it stops in reverse.
+`start_order` in wiring/assembly.py explains the order of the background tasks; they stop in
+reverse.
 """
 
 import asyncio
@@ -55,10 +56,10 @@ from gcsched.wiring.templates import load_templates
 STOP_OTHERS_TIMEOUT = timedelta(seconds=5)
 STOP_ENGINE_TIMEOUT = timedelta(seconds=16)  # a little more than the longest claim
 MAX_CALL_GRACE = timedelta(seconds=10)
-FAILURE_GRACE = timedelta(seconds=3)  # for calls, then for mails, when a part ended by itself
+FAILURE_GRACE = timedelta(seconds=3)  # for calls, then for mails, after a task ended by itself
 CANCEL_TASKS_TIMEOUT = timedelta(seconds=2)
-# After a failure: callers go and their calls end, mails end or are cut off, outcomes are written,
-# all is closed; 15 in all.
+# After a failure: callers leave and their calls end, mails end or are cancelled, outcomes are
+# written, resources close; 15 s in total.
 FAILURE_DEADLINE_SECONDS = (
     MAX_QUIET_CHECKS * QUIET_SECONDS
     + (streams.END_TIMEOUT + FAILURE_GRACE).total_seconds()
@@ -66,7 +67,7 @@ FAILURE_DEADLINE_SECONDS = (
     + CANCEL_TASKS_TIMEOUT.total_seconds()
     + 2.0
 )
-# Above all that an orderly stop may take beside the grace: the engine, the rest, and closing.
+# More than an orderly stop takes beyond the grace: the engine, the other tasks, and closing.
 STOP_DEADLINE_SECONDS = 32.0
 INITIAL_WAIT_SECONDS, MAX_WAIT_SECONDS = 0.5, 5.0
 
@@ -74,29 +75,29 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 
 def utc_now() -> datetime:
-    """Tell the time. Nothing else in gcsched asks the machine for it."""
+    """Return the machine's time. Nothing else in gcsched reads it."""
     return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessHooks:
-    """What the process around the service gives it; by default nothing, as inside a test."""
+    """What the hosting process provides to the service; by default nothing, as in a test."""
 
     watchdog: WatchdogProtocol = field(default_factory=NoWatchdog)
     log_lines_dropped: Callable[[], int] = lambda: 0
     before_exit: Callable[[], object] = lambda: None
     close_seconds: float = 0.0
-    """What the end of a process needs for more than the service."""
+    """How long the process needs to close what it runs beside the service."""
 
     def arm_watchdog(self, why: str) -> None:
-        """Have the process ended hard when what failed does not end and close in time."""
+        """Have the watchdog abort the process unless it ends in time after a failure."""
         self.watchdog.arm(FAILURE_DEADLINE_SECONDS + self.close_seconds, why)
 
     @contextmanager
     def arm_on_failure(self) -> Iterator[None]:
-        """Let a failure of the block be the last, however long what is around it takes to close.
+        """Arm the watchdog if the block fails, so that closing cannot keep the process alive.
 
-        What is closed may wait for threads, and asyncio's own runner does so without a limit.
+        Resources that close may wait for threads, and asyncio's runner does so without a limit.
         """
         try:
             yield
@@ -108,8 +109,8 @@ class ProcessHooks:
 async def serve(settings: Settings, hooks: ProcessHooks) -> int:
     """Run the service until SIGTERM or SIGINT; return the exit code.
 
-    Raises TemplateProblem, CannotListen, which keep it from starting, and BackgroundTaskEnded. Logs are set
-    up already.
+    Raises TemplateProblem and CannotListen if it cannot start, and BackgroundTaskEnded. Logging
+    must be configured before.
     """
     stop = asyncio.Event()
     to_stop = settings.stop_grace_seconds + STOP_DEADLINE_SECONDS
@@ -118,7 +119,7 @@ async def serve(settings: Settings, hooks: ProcessHooks) -> int:
         stop_on_signals(stop, on_signal=hurry, before_exit=hooks.before_exit),
         hooks.arm_on_failure(),
     ):
-        # Before anything is waited for; the server finds out once more when it begins to listen.
+        # Before any wait, so that the operator sees it at once; the server checks again later.
         check_can_listen(settings.grpc_listen, GRPC_LISTEN, is_shared=settings.reuse_port)
         try:
             async with open_resources(settings, hooks) as resources:
@@ -131,13 +132,13 @@ async def serve(settings: Settings, hooks: ProcessHooks) -> int:
 
 
 async def cancel_all_tasks() -> None:
-    """Cancel what is left on this loop: asyncio's own runner cancels once and waits for ever."""
+    """Cancel all other tasks: asyncio's own runner cancels once and waits without a limit."""
     left = asyncio.all_tasks() - {asyncio.current_task()}
     if not await cancel_until_done(left, within=CANCEL_TASKS_TIMEOUT):
         names = sorted(task.get_name() for task in left if not task.done())
-        log.error("tasks do not end", tasks=names)
+        log.error("tasks did not end", tasks=names)
     for task in left:
-        if task.done():
+        if task.done():  # the others would raise InvalidStateError
             log_unexpected_failure(task)
 
 
@@ -147,7 +148,7 @@ async def open_resources(
     hooks: ProcessHooks | None = None,
     templates: TemplateSet | None = None,
 ) -> AsyncIterator[Resources]:
-    """Open every resource; they close in reverse order, so that we can be seen until the end.
+    """Open every resource. They close in reverse order, so that HTTP answers until the end.
 
     Raises TemplateProblem, CannotListen.
     """
@@ -159,8 +160,8 @@ async def open_resources(
     async with AsyncExitStack() as stack, AsyncExitStack() as innermost:
         innermost.enter_context(hooks.arm_on_failure())
         pages = Endpoints(registry=metrics.registry, readiness=readiness)
-        most = share_descriptors(settings)
-        connections = ConnectionLimiter(max_connections=most.http)
+        limits = share_descriptors(settings)
+        connections = ConnectionLimiter(max_connections=limits.http)
         serving = serve_http(pages, listen=settings.http_listen, limiter=connections)
         http_port = await stack.enter_async_context(serving)
         uri, is_allowed = settings.mongo_uri.get_secret_value(), settings.allow_standalone
@@ -180,17 +181,17 @@ async def open_resources(
             metrics=metrics,
             readiness=readiness,
             http_port=http_port,
-            max_grpc_connections=most.grpc,
+            max_grpc_connections=limits.grpc,
         )
 
 
 async def wait_for_store(resources: Resources, stop: asyncio.Event) -> bool:
-    """Wait with back-off for MongoDB, then prepare it; False when stopped meanwhile.
+    """Wait with back-off for MongoDB, then prepare it; return False if stopped meanwhile.
 
-    Raises SettingsProblems at a standalone one that is not allowed.
+    Raises SettingsProblems if it is a standalone that the settings do not allow.
     """
     wait, is_known = INITIAL_WAIT_SECONDS, False
-    trouble = ProblemLog(event="waiting for MongoDB", end_event="MongoDB is there")
+    problems = ProblemLog(event="waiting for MongoDB", end_event="MongoDB is available")
     while not stop.is_set():
         try:
             if not is_known:
@@ -201,17 +202,17 @@ async def wait_for_store(resources: Resources, stop: asyncio.Event) -> bool:
         except StoreUnavailable as error:
             why = error.sentence if isinstance(error, StoreRefused) else error.why
             resources.readiness.set_waiting_reason(why)
-            trouble.record_failure(why, again_in_seconds=wait)
+            problems.record_failure(why, retry_in_seconds=wait)
             await sleep_unless(stop, wait)
             wait = min(wait * 2, MAX_WAIT_SECONDS)
         else:
-            trouble.record_success()
+            problems.record_success()
             return True
     return False
 
 
 def do_nothing(_: Service, __: int) -> None:
-    """Be the *on_serving* of whoever only serves."""
+    """Ignore the start of serving: the default *on_serving*."""
 
 
 async def run(
@@ -222,46 +223,46 @@ async def run(
     on_serving: Callable[[Service, int], None] = do_nothing,
     hooks: ProcessHooks | None = None,
 ) -> None:
-    """Start the parts, serve, and at *stop* end it all in the order that loses nothing.
+    """Start the background tasks, serve, and at *stop* end them in the order that loses nothing.
 
-    *on_serving* is told the service and the port, once calls are taken. A part that ends by itself
-    sets *stop*. Raises CannotListen, and BackgroundTaskEnded after the end.
+    *on_serving* gets the service and the port once calls are accepted. A background task that ends
+    by itself sets *stop*. Raises CannotListen, and BackgroundTaskEnded after the end.
     """
     service = assemble(settings, resources)
 
     def on_failure(failure: BackgroundTaskEnded) -> None:
-        resources.readiness.mark_failed(f"part {failure.task} {failure.how}")
+        resources.readiness.mark_failed(f"background task {failure.task} {failure.how}")
         if not stop.is_set():
-            surroundings.arm_watchdog(str(failure))
+            process.arm_watchdog(str(failure))
         stop.set()
 
-    surroundings = hooks or ProcessHooks()
-    parts = BackgroundTasks(on_failure)
-    # The port first: without it no part has begun anything that would be cut off.
+    process = hooks or ProcessHooks()
+    tasks = BackgroundTasks(on_failure)
+    # The port first: if it is taken, no task has started work that would be interrupted.
     async with (
         build_grpc_server(settings, resources, service) as server,
-        parts,
+        tasks,
         AsyncExitStack() as innermost,
     ):
-        innermost.enter_context(surroundings.arm_on_failure())
+        innermost.enter_context(process.arm_on_failure())
         for name, loop in service.loops:
-            parts.start(name, loop)
-        resources.readiness.set_tasks(lambda: parts.states)
+            tasks.start(name, loop)
+        resources.readiness.set_tasks(lambda: tasks.states)
         resources.readiness.mark_serving()
         log.info("serving", **start_facts(settings, resources, grpc_port=server.port))
         on_serving(service, server.port)
         await stop.wait()
         resources.readiness.mark_stopping()
-        await shut_down(server, parts, grace=timedelta(seconds=settings.stop_grace_seconds))
-    if parts.failure is not None:
-        raise parts.failure
+        await shut_down(server, tasks, grace=timedelta(seconds=settings.stop_grace_seconds))
+    if tasks.failure is not None:
+        raise tasks.failure
 
 
 def build_grpc_server(
     settings: Settings, resources: Resources, service: Service
 ) -> AbstractAsyncContextManager[RpcServer]:
-    """Return the server of *service*'s methods; it listens once it is entered."""
-    most = ServerLimits(
+    """Return the server of *service*'s methods; it listens while its context is entered."""
+    limits = ServerLimits(
         connections=resources.max_grpc_connections,
         call_octets=settings.call_memory_mb * 2**20,
     )
@@ -270,18 +271,18 @@ def build_grpc_server(
         listen=settings.grpc_listen,
         reuse_port=settings.reuse_port,
         on_call=resources.metrics.on_call,
-        limits=most,
+        limits=limits,
     )
 
 
-async def shut_down(server: RpcServer, parts: BackgroundTasks, *, grace: timedelta) -> None:
-    """Send callers elsewhere, begin nothing new, finish what has begun."""
-    to_stop_the_engine, to_stop_the_rest = STOP_ENGINE_TIMEOUT, grace + STOP_OTHERS_TIMEOUT
-    if parts.failure is not None:
-        to_stop_the_engine = to_stop_the_rest = grace = min(grace, FAILURE_GRACE)
+async def shut_down(server: RpcServer, tasks: BackgroundTasks, *, grace: timedelta) -> None:
+    """Turn callers away, start nothing new, finish what has begun."""
+    engine_timeout, others_timeout = STOP_ENGINE_TIMEOUT, grace + STOP_OTHERS_TIMEOUT
+    if tasks.failure is not None:
+        engine_timeout = others_timeout = grace = min(grace, FAILURE_GRACE)
     log.info("stopping", grace_seconds=grace.total_seconds())
     await asyncio.gather(
-        parts.stop_last(within=to_stop_the_engine),  # nothing new is claimed or begun
+        tasks.stop_last(within=engine_timeout),  # the engine: nothing new is claimed or begun
         server.stop_gracefully(min(grace, MAX_CALL_GRACE)),
     )
-    await parts.stop(within=to_stop_the_rest)
+    await tasks.stop(within=others_timeout)

@@ -1,4 +1,4 @@
-"""Say once how logs look: one line per event, no addresses, no words of a mail."""
+"""The format of the logs: one line per event, no addresses, no texts of a mail."""
 
 import json
 import logging
@@ -17,19 +17,19 @@ from gcsched.domain.caller_text import escape_character
 LogFormat = Literal["auto", "json", "console"]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
-# What could forge a line or move a cursor: controls, separators of lines, changes of direction.
+# Characters that could forge a line or move a cursor: controls, line separators, bidi controls.
 CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 PRIVATE = frozenset(
     {"email", "emailID", "empName", "folded", "message", "name", "subject", "username"}
 )
 
-# Who steers the service, by their own words: their address is not a recipient's.
+# Operators name themselves in these fields; an address there is not a recipient's.
 OPERATORS = frozenset({"caller_by", "caller_resumed_by"})
 
 
 class Stream(Protocol):
-    """What lines are written to."""
+    """The destination of log lines."""
 
     def write(self, text: str, /) -> int: ...
 
@@ -39,9 +39,9 @@ class Stream(Protocol):
 
 
 def configure(log_format: LogFormat, level: LogLevel, stream: Stream) -> Callable[[int], str]:
-    """Send our events from *level* on, and what libraries warn of, to *stream*.
+    """Write our events from *level* on, and warnings of libraries, to *stream*.
 
-    Return what makes the line that tells how many lines were dropped.
+    Returns the function that formats the line about dropped log lines.
     """
     threshold = logging.getLevelNamesMapping()[level]
     finish = make_fail_safe([drop_private_fields, _make_renderer(log_format, stream)])
@@ -57,7 +57,7 @@ def configure(log_format: LogFormat, level: LogLevel, stream: Stream) -> Callabl
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, finish],
         )
     )
-    # Not lower than WARNING: arq's lines below it print the arguments of its jobs.
+    # Not below WARNING: there arq logs the arguments of its jobs.
     logging.basicConfig(handlers=[handler], level=max(logging.WARNING, threshold), force=True)
     render = make_fail_safe([*_common_processors(), finish])
 
@@ -69,7 +69,7 @@ def configure(log_format: LogFormat, level: LogLevel, stream: Stream) -> Callabl
 
 
 def log_foreign_output(text: str) -> None:
-    """Log *text*, which somebody wrote to standard error past us: gRPC's core, a traceback."""
+    """Log *text* that other code wrote to standard error, such as gRPC's core or a traceback."""
     log = structlog.get_logger()
     if "\n" in text:
         log.error("written to standard error", exception=text)
@@ -78,32 +78,32 @@ def log_foreign_output(text: str) -> None:
 
 
 def make_fail_safe(processors: list[Processor]) -> Processor:
-    """Chain *processors*; an event at which one of them fails becomes a line that says so."""
+    """Chain *processors*; if one of them fails, log the values that cannot fail."""
 
     def process(logger: WrappedLogger, method: str, event: EventDict) -> Any:
-        done: Any = event
-        # A value whose str() raises, or nests too deep, must not stop the mail it tells of.
+        result: Any = event
+        # A value whose str() raises, or that nests too deeply, must not stop a delivery.
         with suppress(Exception):
             for each in processors:
-                done = each(logger, method, done)
-            return done
+                result = each(logger, method, result)
+            return result
         return format_minimal(method, event)
 
     return process
 
 
 def format_minimal(method: str, event: EventDict) -> str:
-    """Make a line of the values that cannot fail, and name those that are left out."""
+    """Format a line of the values that cannot fail, and name the fields that are left out."""
     name = event.get("event")
     kept = {key: _render_value(key, each) for key, each in event.items() if is_plain(key, each)}
-    told = {
+    shown = {
         **kept,
         "event": kept["event"] if type(name) is str else "unreadable event",
         "level": method,
         "timestamp": datetime.now(UTC).isoformat(),
     }
-    left_out = [key for key in event if type(key) is str and key not in told]
-    return json.dumps({**told, "not_logged": sorted(left_out)})
+    left_out = [key for key in event if type(key) is str and key not in shown]
+    return json.dumps({**shown, "not_logged": sorted(left_out)})
 
 
 def is_plain(key: object, value: object) -> bool:
@@ -111,7 +111,7 @@ def is_plain(key: object, value: object) -> bool:
 
 
 def drop_private_fields(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    """Drop what tells who gets a mail and what it says: the second line of defence."""
+    """Drop fields with personal texts: the second line of defence, after the masks."""
     return {key: _render_value(key, value) for key, value in event.items() if key not in PRIVATE}
 
 

@@ -1,4 +1,4 @@
-"""Whatever ends the service, nothing of it runs on, and the process is sure to end."""
+"""The end of the service: no task runs on, and the process ends in time."""
 
 import asyncio
 import gc
@@ -22,7 +22,7 @@ from tests.support.wait import until
 
 
 class FakeWatchdog:
-    """A watchdog that only notes when it is to end the process."""
+    """A watchdog that records when it would abort the process."""
 
     def __init__(self) -> None:
         self.seconds: list[float] = []
@@ -33,11 +33,11 @@ class FakeWatchdog:
 
 
 class Injected(Exception):
-    """What a defect might raise."""
+    """An unexpected error."""
 
 
 def connections_of(name: str, url: str) -> int:
-    """Count those that Redis has from *name*: a pool keeps what it once needed at a time."""
+    """Count the connections of *name* at Redis: a pool keeps its highest number."""
     with Redis.from_url(url) as raw:
         return [each["name"] for each in raw.client_list()].count(name)
 
@@ -46,40 +46,40 @@ def fail_on_serving(_: Service, __: int) -> None:
     raise Injected
 
 
-async def test_a_failure_while_serving_ends_all_parts_before_the_stores_close(
+async def test_a_failure_while_serving_ends_all_tasks_before_the_stores_close(
     mongo_uri: str, redis_url: str
 ) -> None:
-    orders = FakeWatchdog()
-    around = app.ProcessHooks(watchdog=orders, close_seconds=30.0)
+    watchdog = FakeWatchdog()
+    hooks = app.ProcessHooks(watchdog=watchdog, close_seconds=30.0)
     settings, stop = make_settings(mongo=mongo_uri, redis=redis_url, relay_port=9), asyncio.Event()
-    async with app.open_resources(settings, around) as resources:
+    async with app.open_resources(settings, hooks) as resources:
         assert await app.wait_for_store(resources, stop)
         before = asyncio.all_tasks()
 
         with pytest.raises(Injected):
-            await app.run(settings, resources, stop, on_serving=fail_on_serving, hooks=around)
+            await app.run(settings, resources, stop, on_serving=fail_on_serving, hooks=hooks)
 
         states = resources.readiness.report().tasks
         names = {task.get_name() for task in asyncio.all_tasks() - before}
     assert states
     assert set(states.values()) == {"stopped"}
     assert not names & set(states)
-    assert orders.seconds == [app.FAILURE_DEADLINE_SECONDS + 30.0]
+    assert watchdog.seconds == [app.FAILURE_DEADLINE_SECONDS + 30.0]
 
 
-async def test_what_keeps_it_from_starting_ends_it_in_time(mongo_uri: str, redis_url: str) -> None:
-    orders = FakeWatchdog()
+async def test_a_failed_start_ends_in_time(mongo_uri: str, redis_url: str) -> None:
+    watchdog = FakeWatchdog()
     async with Relay() as taker:
         settings = make_settings(mongo=mongo_uri, redis=redis_url, relay_port=9)
         taken = settings.model_copy(update={"http_listen": f"127.0.0.1:{taker.port}"})
 
         with pytest.raises(CannotListen):
-            await app.serve(taken, app.ProcessHooks(watchdog=orders))
+            await app.serve(taken, app.ProcessHooks(watchdog=watchdog))
 
-    assert set(orders.seconds) == {app.FAILURE_DEADLINE_SECONDS}
+    assert set(watchdog.seconds) == {app.FAILURE_DEADLINE_SECONDS}
 
 
-async def test_a_grpc_port_that_is_taken_is_told_before_any_store_is_waited_for() -> None:
+async def test_a_grpc_port_in_use_is_reported_before_any_wait_for_a_store() -> None:
     async with Relay() as taker:
         listen = f"127.0.0.1:{taker.port}"
         away = {"mongo": "mongodb://127.0.0.1:1/gcsched", "redis": "redis://127.0.0.1:1/0"}
@@ -89,7 +89,7 @@ async def test_a_grpc_port_that_is_taken_is_told_before_any_store_is_waited_for(
             await asyncio.wait_for(app.serve(settings, app.ProcessHooks()), 5)
 
 
-async def test_what_a_store_does_to_the_last_tasks_is_no_error(
+async def test_a_store_failure_in_the_last_tasks_is_not_logged_as_an_error(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async def fails_at_its_end() -> None:
@@ -112,7 +112,7 @@ def test_the_end_after_a_failure_is_soon() -> None:
     assert app.FAILURE_DEADLINE_SECONDS == 15  # as docs/reliability.md says
 
 
-async def test_a_pool_too_small_for_the_service_is_warned_of_once_and_sends_all_the_same(
+async def test_a_pool_that_is_too_small_is_logged_once_and_mails_are_sent_anyway(
     mongo_uri: str, redis_url: str
 ) -> None:
     name = f"small-{uuid4().hex}"
@@ -126,8 +126,8 @@ async def test_a_pool_too_small_for_the_service_is_warned_of_once_and_sends_all_
                 await until(lambda: read_jobs_if_all_sent(service.resources))
                 most = connections_of(name, redis_url)
 
-    told = [line for line in logs if "GCSCHED_REDIS_URL" in line["event"]]
-    assert [(line["given"], line["used"]) for line in told] == [(1, 32)]
+    warnings = [line for line in logs if "GCSCHED_REDIS_URL" in line["event"]]
+    assert [(line["given"], line["used"]) for line in warnings] == [(1, 32)]
     assert [line for line in logs if line["log_level"] == "error"] == []
     assert not [line for line in logs if "connections" in str(line.get("error"))]
-    assert 3 < most <= 2 * 32 + 32  # three pools: what was given would not have been enough
+    assert 3 < most <= 2 * 32 + 32  # three pools: the given size would not have been enough

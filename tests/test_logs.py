@@ -37,7 +37,7 @@ def test_an_event_is_one_json_object_with_its_time_in_utc() -> None:
     assert event == {"event": "job sent", "level": "info", "job_id": "7", "took_ms": 1.5}
 
 
-def test_values_are_told_as_a_reader_expects_them() -> None:
+def test_values_are_logged_readably() -> None:
     stream = configure_logs()
 
     structlog.get_logger().info("seen", at=datetime(2026, 1, 2, tzinfo=UTC), names=("ä", None))
@@ -48,7 +48,7 @@ def test_values_are_told_as_a_reader_expects_them() -> None:
 
 
 @pytest.mark.parametrize("by", ["ada@desk", "Ada <ada@example.org>", "ops at example.org"])
-def test_who_paused_is_shown_whole_and_an_address_in_the_reason_is_not(by: str) -> None:
+def test_an_operators_name_is_shown_whole_and_an_address_in_the_reason_is_not(by: str) -> None:
     stream = configure_logs()
 
     log = structlog.get_logger()
@@ -61,7 +61,7 @@ def test_who_paused_is_shown_whole_and_an_address_in_the_reason_is_not(by: str) 
     assert "bob" not in paused["caller_reason"]
 
 
-def test_no_address_and_no_words_of_a_mail_are_ever_logged() -> None:
+def test_no_address_and_no_text_of_a_mail_is_ever_logged() -> None:
     stream = configure_logs()
     private = {
         "email": "anna@example.org",
@@ -85,18 +85,18 @@ def test_no_address_and_no_words_of_a_mail_are_ever_logged() -> None:
 
 
 @pytest.mark.parametrize("log_format", ["json", "console"])
-def test_no_words_of_others_forge_a_line_or_move_a_cursor(log_format: LogFormat) -> None:
+def test_foreign_text_cannot_forge_a_line_or_move_a_cursor(log_format: LogFormat) -> None:
     stream = configure_logs(log_format)
 
     structlog.get_logger().info("seen", error="a\x1b[2Jb\x9bc\u2028d\u202ee\rf\ng")
 
     (line,) = stream.getvalue().splitlines()
     assert line.isprintable()
-    for said in (r"\x1b[2J", r"\x9bc", r"\u2028d", r"\u202ee"):
-        assert said in line.replace("\\\\", "\\")
+    for escape in (r"\x1b[2J", r"\x9bc", r"\u2028d", r"\u202ee"):
+        assert escape in line.replace("\\\\", "\\")
 
 
-def test_an_exception_is_told_in_its_event() -> None:
+def test_an_exception_is_logged_in_its_event() -> None:
     stream = configure_logs()
 
     try:
@@ -110,7 +110,7 @@ def test_an_exception_is_told_in_its_event() -> None:
 
 
 @pytest.mark.parametrize("library", ["arq.worker", "grpc", "motor", "aiosmtplib"])
-def test_libraries_are_heard_from_warnings_on_even_when_debugging(library: str) -> None:
+def test_libraries_are_logged_from_warnings_on_even_when_debugging(library: str) -> None:
     stream = configure_logs(level="DEBUG")
 
     logging.getLogger(library).info("0.00s → send(anna)")
@@ -124,7 +124,7 @@ def test_libraries_are_heard_from_warnings_on_even_when_debugging(library: str) 
     )
 
 
-def test_what_is_below_the_level_is_not_logged() -> None:
+def test_events_below_the_level_are_not_logged() -> None:
     stream = configure_logs(level="ERROR")
 
     structlog.get_logger().warning("job postponed")
@@ -172,7 +172,7 @@ def a_nested_list(depth: int) -> list[Any]:
 @pytest.mark.parametrize(
     "value", [Unprintable(), [Unprintable()], {"a": Unprintable()}, a_nested_list(5000)], ids=type
 )
-def test_a_value_that_cannot_be_told_costs_its_line_only_its_values(
+def test_a_value_that_cannot_be_formatted_does_not_lose_its_line(
     log_format: LogFormat, value: object
 ) -> None:
     stream = configure_logs(log_format)
@@ -181,13 +181,13 @@ def test_a_value_that_cannot_be_told_costs_its_line_only_its_values(
     structlog.get_logger().info("job sent")
 
     first, second = stream.getvalue().splitlines()
-    told = json.loads(first)
-    assert (told["event"], told["level"]) == ("<address> left", "warning")
-    assert (told["job_id"], told["not_logged"]) == ("7", ["value"])
+    event = json.loads(first)
+    assert (event["event"], event["level"]) == ("<address> left", "warning")
+    assert (event["job_id"], event["not_logged"]) == ("7", ["value"])
     assert "job sent" in second
 
 
-def test_an_event_that_is_no_text_is_told_as_such() -> None:
+def test_an_event_that_is_not_text_is_logged_as_unreadable() -> None:
     stream = configure_logs()
 
     structlog.get_logger().info(Unprintable())
@@ -196,7 +196,7 @@ def test_an_event_that_is_no_text_is_told_as_such() -> None:
     assert event["event"] == "unreadable event"
 
 
-def test_what_a_library_logs_with_such_a_value_raises_nothing(
+def test_a_librarys_log_call_with_such_a_value_raises_nothing(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     stream = configure_logs()
@@ -209,7 +209,7 @@ def test_what_a_library_logs_with_such_a_value_raises_nothing(
     assert "Logging error" in capsys.readouterr().err, "standard error is a part of the log"
 
 
-def test_words_of_others_are_told_with_addresses_masked() -> None:
+def test_foreign_output_is_logged_with_addresses_masked() -> None:
     stream = configure_logs()
 
     log_foreign_output("E0000 cannot reach anna@example.org")
@@ -221,10 +221,10 @@ def test_words_of_others_are_told_with_addresses_masked() -> None:
     assert trace["exception"].endswith("ValueError: <address>")
 
 
-def test_what_was_dropped_is_told_as_an_event() -> None:
-    tell = configure("json", "ERROR", StringIO())
+def test_dropped_lines_are_logged_as_an_event() -> None:
+    format_dropped = configure("json", "ERROR", StringIO())
 
-    event = json.loads(tell(7))
+    event = json.loads(format_dropped(7))
 
-    assert tell(7).endswith("}\n")
+    assert format_dropped(7).endswith("}\n")
     assert (event["event"], event["level"], event["count"]) == ("log lines dropped", "warning", 7)

@@ -1,4 +1,4 @@
-"""A command that calls the service: where it is, and what a failed call comes to."""
+"""Commands that call the service: the client they use and the report of a failed call."""
 
 import os
 from argparse import ArgumentParser, Namespace
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from gcsched.client import CallFailed, Client
 
 BULK_TIMEOUT_SECONDS = 60.0
-"""How long a command waits that may change many jobs."""
+"""The default ``--timeout`` of commands that may change many jobs."""
 
 AddArguments = Callable[[ArgumentParser], None]
 RunWithClient = Callable[["Client", Namespace], int]
 OptionNames = Mapping[str, str]
-"""What fields of proto/task.proto are called on the command line."""
+"""Field of proto/task.proto → its option on the command line."""
 
 COMMON_OPTION_NAMES: OptionNames = MappingProxyType(
     {
@@ -44,26 +44,30 @@ COMMON_OPTION_NAMES: OptionNames = MappingProxyType(
         },
     }
 )
+# Exit code 2: the same command fails again until it is corrected.
 INVALID_CODES = {"INVALID_ARGUMENT", "OUT_OF_RANGE"}
+# Exit code 3: the same command may succeed later.
 NO_ANSWER_CODES = {"UNAVAILABLE", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "CANCELLED"}
 NOT_GRPC_ERRORS = ("Failed parsing HTTP/2", "http1.x", "Socket closed", "Connection reset by peer")
-"""What gRPC says of a port where another protocol is spoken."""
+"""Parts of gRPC's error messages for a port that speaks another protocol."""
 INVALID_TARGET_ERROR = "the target uri is not valid"
-NOT_GRPC_ADVICE = "What answers there is not gRPC in plain text: it is another program, or TLS."
-OTHER_TARGET_ADVICE = "--target or GCSCHED_TARGET names another place."
+NOT_GRPC_ADVICE = (
+    "The peer does not speak plaintext gRPC: it is another program, or it expects TLS."
+)
+OTHER_TARGET_ADVICE = "Use --target or GCSCHED_TARGET to name another address."
 
 
 def with_client_arguments(
     arguments: AddArguments = add_no_arguments, *, timeout: float = target.DEFAULT_TIMEOUT_SECONDS
 ) -> AddArguments:
-    """Add to *arguments* what every client command has."""
+    """Add the options of every client command to *arguments*."""
 
     def add(parser: ArgumentParser) -> None:
         arguments(parser)
         parser.add_argument(
             "--json",
             action="store_true",
-            help="print JSON, one document a line; an error too, on standard error",
+            help="print JSON, one document per line; errors too, on standard error",
         )
         target.add_arguments(parser, timeout=timeout)
 
@@ -73,9 +77,10 @@ def with_client_arguments(
 def with_client(
     act: RunWithClient, options: OptionNames = COMMON_OPTION_NAMES
 ) -> Callable[[Namespace], int]:
-    """Run *act* with a client; a call that fails is written on stderr and is an exit code."""
+    """Run *act* with a client; report a failed call on stderr and return its exit code."""
 
     def run(chosen: Namespace) -> int:
+        # gRPC takes a while to import: --help and completion must not wait for it.
         from gcsched.client import CallFailed, Client
 
         chosen.target = target.choose_target(chosen.target, os.environ)
@@ -91,10 +96,10 @@ def with_client(
 def describe_call_failure(
     error: "CallFailed", options: OptionNames = COMMON_OPTION_NAMES
 ) -> FailureReport:
-    """Describe *error* for people and programs; notes of the command are advice to both."""
+    """Describe *error* for people and programs; notes that the command added go to both."""
     is_older = error.code == "UNIMPLEMENTED"
     lines = (
-        ["this service is older than this command"]
+        ["this service is older than this command: upgrade the service"]
         if is_older
         else format_call_error(error, options)
     )
@@ -122,20 +127,21 @@ def is_no_answer(error: "CallFailed") -> bool:
 
 
 def is_not_grpc(error: "CallFailed") -> bool:
-    """Return whether another protocol is spoken there."""
+    """Return whether the peer speaks another protocol."""
+    # An error with a reason comes from gcsched, which speaks gRPC.
     is_of_grpc = error.code in {"UNAVAILABLE", "INTERNAL"} and not error.reason
     return is_of_grpc and any(words in str(error) for words in NOT_GRPC_ERRORS)
 
 
 def is_invalid_target(error: "CallFailed") -> bool:
-    """Return whether gRPC cannot read the target, so that nothing was asked."""
+    """Return whether gRPC could not parse the target, so that no call was made."""
     return error.code == "UNKNOWN" and INVALID_TARGET_ERROR in str(error)
 
 
 def format_call_error(error: "CallFailed", options: OptionNames = COMMON_OPTION_NAMES) -> list[str]:
-    """Repeat what the service says: the sentence, each field, why, when to ask again."""
+    """Format the service's error: its message, each field, the reason, and when to try again."""
     fields = [f"{each.field}: {each.problem}" for each in error.violations]
-    # The service cuts off what is long; the fields say it all.
+    # The message repeats the fields, and the service truncates it with " …" where they are many.
     is_of_fields = fields and "; ".join(fields).startswith(str(error).removesuffix(" …"))
     is_bare = error.code in INVALID_CODES and not fields
     lines = ["refused:"] if is_of_fields or is_bare else [str(error)]
@@ -150,15 +156,15 @@ def format_call_error(error: "CallFailed", options: OptionNames = COMMON_OPTION_
 
 
 def find_hints(error: "CallFailed") -> list[str]:
-    """Say where else to look when the service has not answered."""
-    if error.reason:
+    """Return hints where else to look when the service did not answer."""
+    if error.reason:  # the service itself answered, and says what to do
         return []
     if is_not_grpc(error):
         return [f"{NOT_GRPC_ADVICE} {OTHER_TARGET_ADVICE}"]
     if is_invalid_target(error):
-        return [f"Write host:port, e.g. {target.DEFAULT_TARGET}; {OTHER_TARGET_ADVICE}"]
+        return [f"Write host:port, e.g. {target.DEFAULT_TARGET}. {OTHER_TARGET_ADVICE}"]
     if error.code == "UNAVAILABLE":
         return [f"Is gcsched running there? {OTHER_TARGET_ADVICE}"]
     if error.code == "DEADLINE_EXCEEDED":
-        return ["Nothing answers there, or the service waits for its stores: see its log."]
+        return ["Nothing answers there, or the service waits for its stores: check its log."]
     return []

@@ -1,6 +1,6 @@
-"""What a command is: a name, a line of help, its arguments, and a function that runs it.
+"""A command: a name, a line of help, its arguments, and the function that runs it.
 
-A module of a command imports what it runs inside that function, so that `--help` stays fast.
+Modules of commands import what they need inside that function, so that `--help` stays fast.
 """
 
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
@@ -16,15 +16,16 @@ def add_no_arguments(_: ArgumentParser) -> None:
 
 
 def add_exit_codes(parser: ArgumentParser) -> None:
-    """Let the help of every command end with the one table."""
+    """Append the table of exit codes to the help of *parser*."""
     notes = f"{parser.epilog}\n\n" if parser.epilog else ""
     parser.epilog = f"{notes}{EXIT_CODES_HELP}"
+    # argparse would otherwise join the lines of the table.
     parser.formatter_class = RawDescriptionHelpFormatter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """Something to run; *run* returns the exit code."""
+    """A command; *run* returns the exit code."""
 
     name: str
     help: str
@@ -34,12 +35,13 @@ class Command:
     def configure(self, parser: Parser) -> None:
         self.arguments(parser)
         add_exit_codes(parser)
+        # main calls *run*; *parser* reports unknown arguments with the usage of this command.
         parser.set_defaults(run=self.run, parser=parser)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandGroup:
-    """Commands under one name, as in `gcsched job list`."""
+    """A group of commands under one name, as in `gcsched job list`."""
 
     name: str
     help: str
@@ -47,10 +49,11 @@ class CommandGroup:
 
     def configure(self, parser: Parser) -> None:
         add_exit_codes(parser)
+        # For errors and `help`: argparse has no public list of them.
         parser.commands = [command.name for command in self.commands]
         choices = parser.add_subparsers(
             title="commands",
-            description=f"`{parser.prog} help COMMAND` shows what a command takes.",
+            description=f"`{parser.prog} help COMMAND` lists the options of a command.",
             metavar="COMMAND",
             required=True,
         )

@@ -1,4 +1,4 @@
-"""`gcsched completion`: a script that completes commands and options in a shell."""
+"""`gcsched completion`: print a script that completes commands and options in a shell."""
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Mapping
@@ -11,7 +11,7 @@ from gcsched.cli.exit_codes import DONE
 
 SHELLS = ("bash", "zsh", "fish")
 INSTALL_HELP = """\
-To have it in every new shell:
+To enable it in every new shell:
   bash  gcsched completion bash > ~/.local/share/bash-completion/completions/gcsched
   zsh   gcsched completion zsh > "${fpath[1]}/_gcsched"
   fish  gcsched completion fish > ~/.config/fish/completions/gcsched.fish"""
@@ -28,6 +28,7 @@ def run(chosen: Namespace) -> int:
     parser = chosen.whole
     for action in walk_actions(parser):
         if action.type is filters.parse_state:
+            # parse_state takes both cases; completion offers the one of --help.
             action.choices = [state.lower() for state in filters.STATES]
         elif action.type is parse_path:
             action.complete = shtab.DIRECTORY if action.metavar == "FOLDER" else shtab.FILE
@@ -37,11 +38,13 @@ def run(chosen: Namespace) -> int:
 
 def walk_actions(parser: ArgumentParser) -> Iterator[Any]:
     """Yield the options and arguments of *parser* and of all commands below it."""
-    for action in vars(parser)["_actions"]:  # argparse lists them nowhere else; shtab reads it too
+    for action in vars(parser)[
+        "_actions"
+    ]:  # argparse has no public list of them; shtab reads this one too
         yield action
         if isinstance(action.choices, Mapping):
-            for below in action.choices.values():
-                yield from walk_actions(below)
+            for subparser in action.choices.values():
+                yield from walk_actions(subparser)
 
 
 COMMAND = Command(

@@ -1,4 +1,4 @@
-"""What would keep mails from leaving, asked of the service once a command has done its work."""
+"""Suppressions and pauses that keep mails from leaving, for the hints that a command prints."""
 
 from argparse import Namespace
 from dataclasses import dataclass
@@ -12,24 +12,25 @@ if TYPE_CHECKING:
     from gcsched.pb import task_pb2
 
 MAX_LOOKUP_SECONDS = 1.0
-"""The job is accepted by then: the caller must not wait long for a hint."""
+"""The job is accepted by then: the operator must not wait long for a hint."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryBlockers:
-    """What stands in the way at the moment; None: nothing, or the service does not say."""
+    """What blocks delivery now; None: nothing does, or the service did not answer."""
 
     suppression: "task_pb2.Suppression | None" = None
     pause: "task_pb2.Pause | None" = None
 
 
 def find_blockers(chosen: Namespace, *, due: datetime | None) -> DeliveryBlockers:
-    """Look for what keeps a mail to ``chosen.to`` that is *due* then from leaving."""
+    """Return what blocks a mail to ``chosen.to`` that is due at *due*."""
     from gcsched.pb import task_pb2
 
-    with make_impatient_client(chosen) as service:
-        asked = task_pb2.GetSuppressionRequest(email=chosen.to)
-        suppression = call_or_none(service, "GetSuppression", asked)
+    with make_lookup_client(chosen) as service:
+        request = task_pb2.GetSuppressionRequest(email=chosen.to)
+        suppression = call_or_none(service, "GetSuppression", request)
+    # A suppression that expires before the mail is due does not block it.
     if suppression is not None and due is not None and ends_before(suppression, due):
         suppression = None
     return DeliveryBlockers(suppression=suppression, pause=find_pause(chosen))
@@ -39,20 +40,20 @@ def find_pause(chosen: Namespace) -> "task_pb2.Pause | None":
     """Return the pause of sending, if there is one."""
     from gcsched.pb import task_pb2
 
-    with make_impatient_client(chosen) as service:
+    with make_lookup_client(chosen) as service:
         status = call_or_none(service, "GetStatus", task_pb2.GetStatusRequest())
     return status.pause if status is not None and status.HasField("pause") else None
 
 
-def make_impatient_client(chosen: Namespace) -> "Client":
-    """Make a client that does not wait long; gRPC gives it the connection that is there."""
+def make_lookup_client(chosen: Namespace) -> "Client":
+    """Create a client with a short timeout; gRPC reuses the open connection."""
     from gcsched.client import Client
 
     return Client(chosen.target, timeout=min(chosen.timeout, MAX_LOOKUP_SECONDS))
 
 
 def call_or_none(service: "Client", method: str, request: "Message") -> Any:
-    """Return the answer; None where there is none, or the service does not know the method."""
+    """Return the answer; None if the call fails, as on a service without the method."""
     from gcsched.client import CallFailed
 
     try:

@@ -1,4 +1,4 @@
-"""Where the program begins: signals are heard first, and only then is the rest imported."""
+"""The entry point: it handles signals first, and imports the rest of the program after that."""
 
 import sys
 

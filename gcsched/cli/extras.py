@@ -1,4 +1,4 @@
-"""Commands that need more than the client: say what to install where it is missing."""
+"""Commands that need more packages than the client, and the error when they are missing."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,11 +25,11 @@ class NotInstalled(CommandFailed):
 
 @contextmanager
 def require_extra(extra: str, *, command: str) -> Iterator[None]:
-    """Import in the block what *command* needs; raise NotInstalled where *extra* is missing."""
+    """Raise NotInstalled if an import in the block fails because *extra* is not installed."""
     try:
         yield
     except ModuleNotFoundError as error:
         missing = (error.name or str(error)).partition(".")[0]
-        if missing == "gcsched":  # a broken package, which no extra repairs
+        if missing == "gcsched":  # the package itself is broken: no extra repairs it
             raise
         raise NotInstalled(command, extra, missing) from error

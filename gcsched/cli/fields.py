@@ -1,4 +1,4 @@
-"""Write a message's fields for people, by the names that the contract gives them."""
+"""The fields of a message as text for people, by their names in the contract."""
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def tabulate_fields(message: "Message", *, without: Sequence[str] = ()) -> Table:
-    """Give a line for each field that says something, in the order of the contract."""
+    """Return a row for each field that is set, in the order of the contract."""
     names = [field.name for field, _ in message.ListFields() if field.name not in without]
     return Table(rows=[(name, format_field(message, name)) for name in names])
 
@@ -22,7 +22,7 @@ def tabulate_fields(message: "Message", *, without: Sequence[str] = ()) -> Table
 def tabulate_messages(
     messages: Iterable["Message"], names: Sequence[str], *, uncut_columns: int = 1
 ) -> Table:
-    """Give a row for each message."""
+    """Return a row for each message, with a column for each of *names*."""
     return Table(
         columns=[name.upper() for name in names],
         rows=[[format_field(message, name) for name in names] for message in messages],
@@ -65,8 +65,8 @@ def format_message(value: Any) -> str:
 
 
 def format_local_time(moment: "Timestamp") -> str:
-    """Write *moment* in the zone of whoever reads, with its offset, as `--at` takes it."""
-    with suppress(ValueError, OverflowError):
+    """Format *moment* in the local time zone, with its offset, as `--at` takes it."""
+    with suppress(ValueError, OverflowError):  # years that datetime does not have
         return moment.ToDatetime(UTC).astimezone().isoformat(timespec="seconds")
     return f"{moment.seconds}"
 

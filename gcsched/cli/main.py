@@ -1,4 +1,4 @@
-"""The command line: find the command, run it, and say in one sentence what went wrong."""
+"""The command line: parse the arguments, run the command, report failures in one sentence."""
 
 import errno
 import os
@@ -52,7 +52,7 @@ COMMANDS = CommandGroup(
 
 
 UNWRITABLE_ERRNOS = {errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-"""Errors that come of where the output goes, not of the program."""
+"""Errors caused by the destination of the output, not by the program."""
 
 
 def main(arguments: Sequence[str] | None = None, commands: CommandGroup = COMMANDS) -> int:
@@ -64,7 +64,7 @@ def execute(arguments: Sequence[str], commands: CommandGroup) -> int:
     try:
         chosen = parse_arguments(arguments, commands)
         code = int(chosen.run(chosen))
-        print(end="", flush=True)
+        print(end="", flush=True)  # at exit a failure could not be reported
     except OSError as error:
         if error.errno not in UNWRITABLE_ERRNOS:
             raise
@@ -77,7 +77,8 @@ def execute(arguments: Sequence[str], commands: CommandGroup) -> int:
 
 
 def parse_arguments(arguments: Sequence[str], commands: CommandGroup) -> Namespace:
-    """Raise WrongUsage where *arguments* cannot be meant."""
+    """Parse *arguments*; raise WrongUsage if they are invalid."""
+    # Not parse_args: it reports unknown arguments with the usage of the whole program.
     chosen: Namespace
     chosen, unknown = build_parser(commands).parse_known_args(join_negative_values(arguments))
     if unknown:
@@ -86,18 +87,19 @@ def parse_arguments(arguments: Sequence[str], commands: CommandGroup) -> Namespa
 
 
 def report_unwritable_output(error: OSError, *, as_json: bool) -> int:
-    """Keep the interpreter from complaining at its end of what it could not say."""
+    """Report that the output cannot be written, and return the exit code."""
+    # The interpreter flushes stdout once more at exit, and would complain again.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     if error.errno == errno.EPIPE:
         return OUTPUT_CLOSED
     where = error.filename or "standard output"
-    sentence = f"{where} cannot be written ({error.strerror}); nothing more was printed"
+    sentence = f"cannot write to {where} ({error.strerror}): the output is incomplete"
     return print_failure(describe_error(CommandFailed(sentence)), as_json=as_json)
 
 
 def build_parser(commands: CommandGroup) -> Parser:
     parser = Parser(prog=commands.name, description=commands.help)
     parser.add_argument("--version", action="version", version=f"gcsched {__version__}")
-    parser.set_defaults(whole=parser)  # for the command that completes all others
+    parser.set_defaults(whole=parser)  # `completion` walks the whole tree of commands
     commands.configure(parser)
     return parser

@@ -1,4 +1,4 @@
-"""Write for people and for programs: tables on a terminal, plain columns elsewhere, or JSON."""
+"""Output for people and for programs: tables on a terminal, plain columns elsewhere, or JSON."""
 
 import sys
 from argparse import Namespace
@@ -22,14 +22,14 @@ def print_message(
 
 
 def as_json(message: "Message") -> str:
-    """Give *message* in one line, in ASCII, with all fields but absent messages."""
+    """Return *message* as one line of ASCII, with all fields except absent messages."""
     import json
 
     return json.dumps(as_dict(message))
 
 
 def as_dict(message: "Message") -> dict[str, Any]:
-    """Return *message* as ProtoJSON has it, by the names of the contract."""
+    """Return *message* as ProtoJSON, with the field names of the contract."""
     from google.protobuf import json_format
 
     return json_format.MessageToDict(
@@ -47,17 +47,18 @@ def print_blocks(blocks: Sequence[Block]) -> None:
 
 
 def is_terminal() -> bool:
-    return sys.stdout is not None and sys.stdout.isatty()  # `>&-` leaves None there
+    return sys.stdout is not None and sys.stdout.isatty()  # None after `>&-`
 
 
 def print_lines(*lines: str) -> None:
+    # A terminal that lacks a character gets a question mark, not a traceback.
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     for line in lines:
         print(line.encode(encoding, "replace").decode(encoding))
 
 
 def print_note(line: str) -> None:
-    """Say to people what is none of the output."""
+    """Print a note for people, which does not belong to the output, to standard error."""
     print(line, file=sys.stderr)
 
 

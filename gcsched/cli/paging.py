@@ -1,4 +1,4 @@
-"""Read a list page by page, as far as it is wanted."""
+"""Lists that are read page by page, up to a limit."""
 
 import sys
 from argparse import ArgumentParser
@@ -20,14 +20,14 @@ def add_argument(parser: ArgumentParser) -> None:
         type=arguments.parse_count,
         default=DEFAULT_LIMIT,
         metavar="N",
-        help="how many at most (%(default)s); 0: all",
+        help="the maximum number to show (%(default)s); 0: all",
     )
 
 
 def iterate_items(
     service: "Client", method: str, request: Any, *, field: str, limit: int
 ) -> Iterator[Any]:
-    """Yield what the *field* of each page has; a note says when there is more than *limit*."""
+    """Yield the items in *field* of each page; print a note if there are more than *limit*."""
     left = limit or sys.maxsize
     while True:
         request.page_size = min(left, MAX_PAGE)
@@ -38,12 +38,14 @@ def iterate_items(
         request.page_token = page.next_page_token
         if not page.next_page_token:
             return
-        if left == 0:
-            output.print_note(f"there are more than {limit}; --limit N shows more, 0 all")
+        if left == 0:  # checked after the token: the last page may end exactly at the limit
+            output.print_note(
+                f"there are more than {limit}: use --limit N to show more, --limit 0 to show all"
+            )
             return
 
 
 def print_json_lines(items: Iterator[Any]) -> None:
-    """Print a line for each, as it comes."""
+    """Print each item as one line, as soon as it arrives."""
     for item in items:
         output.print_lines(output.as_json(item))

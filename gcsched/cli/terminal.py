@@ -1,4 +1,4 @@
-"""Tables on a terminal: long words are folded, ids never, however narrow it is."""
+"""Tables on a terminal. Long words are folded; ids never are, however narrow the terminal."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,13 +18,14 @@ NARROWEST_COLUMN = 12
 def print_blocks(blocks: Sequence[Block]) -> None:
     console = Console()
     narrowest = max((sum(least_widths(each)) for each in select_tables(blocks)), default=0)
+    # A table wider than the terminal: the terminal wraps its lines, and rich cuts no id.
     console.width = max(console.width, narrowest)
     console.print(render(blocks), soft_wrap=True)
 
 
 @contextmanager
 def live_display() -> Iterator[Callable[[Sequence[Block]], None]]:
-    """Give what shows blocks in the place of those before."""
+    """Yield a function that shows blocks in place of the previous ones."""
     with Live(auto_refresh=False, vertical_overflow="visible") as live:
         yield lambda blocks: live.update(render(blocks), refresh=True)
 
@@ -45,7 +46,7 @@ def render(blocks: Sequence[Block]) -> Group:
 
 
 def least_widths(table: Table) -> list[int]:
-    """Give how narrow each column may become, the gap behind it included."""
+    """Return the least width of each column, with the gap after it."""
     widest = [max(map(len, column)) for column in zip(*table.cells(), strict=True)]
     return [
         COLUMN_GAP + (width if number < table.uncut_columns else min(width, NARROWEST_COLUMN))
@@ -56,16 +57,16 @@ def least_widths(table: Table) -> list[int]:
 def make_rich_table(table: Table) -> RichTable:
     rows = table.cells()
     heading = rows.pop(0) if table.columns else ()
-    framed = RichTable(
+    rich_table = RichTable(
         box=None, pad_edge=False, padding=(0, COLUMN_GAP, 0, 0), show_header=bool(heading)
     )
     for number, width in enumerate(least_widths(table)):
-        framed.add_column(
+        rich_table.add_column(
             Text(heading[number]) if heading else "",
             no_wrap=number < table.uncut_columns,
             overflow="fold",
             min_width=width - COLUMN_GAP,
         )
     for row in rows:
-        framed.add_row(*map(Text, row))
-    return framed
+        rich_table.add_row(*map(Text, row))
+    return rich_table

@@ -1,4 +1,4 @@
-"""Read a time as people write it, into the Unix seconds of the contract. Pure."""
+"""Times as people write them, parsed into the Unix seconds of the contract. Pure."""
 
 import math
 import re
@@ -21,7 +21,7 @@ TIME_FORMS_WITHOUT_DAILY = TIME_FORMS.replace("daily, ", "")
 
 
 def parse_time(text: str, *, now: datetime) -> int:
-    """Give the second that *text* means, never an earlier one; a ValueError says what to write."""
+    """Return the second of *text*, rounded up; raise a ValueError that says what to write."""
     if text == "now":
         return int(now.timestamp())
     if text == "daily":
@@ -30,30 +30,37 @@ def parse_time(text: str, *, now: datetime) -> int:
         return int(text)
     if relative := RELATIVE.fullmatch(text):
         sign, amount, unit = relative.groups()
+        # Rounded up: a mail must not be sent early.
         return max(
             FIRST_SECOND, math.ceil(now.timestamp()) + int(sign + amount) * SECONDS_PER[unit]
         )
     if LOCAL_TIME.fullmatch(text):
-        raise ValueError(f"{text!r} has no time zone; write {text}Z or {text}+01:00")
+        raise ValueError(
+            f"invalid time {text!r}, which has no time zone: write {text}Z or {text}+01:00"
+        )
     if DATE.fullmatch(text):
-        raise ValueError(f"{text!r} has no time of day; write {text}T09:00:00+01:00")
+        raise ValueError(
+            f"invalid time {text!r}, which has no time of day: write {text}T09:00:00+01:00"
+        )
     if UNSIGNED_DELAY.fullmatch(text):
-        raise ValueError(f"{text!r} has no sign; write +{text.replace(' ', '')} for later")
+        raise ValueError(
+            f"invalid time {text!r}, which has no sign: write +{text.replace(' ', '')}"
+        )
     return parse_rfc_3339(text)
 
 
 def parse_rfc_3339(text: str) -> int:
     if not RFC_3339.fullmatch(text):
-        raise ValueError(f"{text!r} is not a time; write {TIME_FORMS}")
+        raise ValueError(f"invalid time {text!r}: expected {TIME_FORMS}")
     try:
         moment = datetime.fromisoformat(text.upper())
     except ValueError as error:
-        raise ValueError(f"{text!r} is not a time: {error}") from error
+        raise ValueError(f"invalid time {text!r}: {error}") from error
     return max(FIRST_SECOND, math.ceil(moment.timestamp()))
 
 
 def format_due_time(second: int, *, now: datetime) -> str | None:
-    """Write when a job asked for *second* is due, in UTC; None: with the next daily run."""
+    """Format when a job scheduled for *second* is due, in UTC; None: with the next daily run."""
     if second == DAILY:
         return None
     moment = datetime.fromtimestamp(max(second, int(now.timestamp())), UTC)

@@ -1,7 +1,7 @@
 """Call a gcsched service from Python, blocking or with asyncio.
 
 with Client("localhost:50051") as gcsched:
-job = gcsched.schedule_meet(empid="E1815", email="ada@example.org", message="Hi", at=None)
+    job = gcsched.schedule_meet(empid="E1815", email="ada@example.org", message="Hi", at=None)
 """
 
 from gcsched.client.client import (

@@ -1,11 +1,11 @@
-"""What callers import: ask a gcsched service for invitations, from plain or from async code.
+"""The client of a gcsched service, for blocking and for asyncio code.
 
     with Client("localhost:50051") as gcsched:
         job = gcsched.schedule_meet(empid="E1815", email="ada@example.org", message="Hi", at=None)
 
-It has a deadline and repeats what was UNAVAILABLE, or CANCELLED by a server that ends: a repetition
-is the same job, never a second mail. (A service with GCSCHED_DEDUP=employee refuses it; there, give
-a request_id.) It imports nothing of the server.
+A call has a deadline and is retried after UNAVAILABLE, and after CANCELLED by a server that ends.
+A retry is the same job, never a second mail. (A service with GCSCHED_DEDUP=employee refuses it:
+give a request_id there.) The client imports nothing of the server.
 """
 
 import math
@@ -19,10 +19,7 @@ from typing import Any, ClassVar, Self, TypedDict, Unpack
 import grpc
 from google.protobuf.message import Message
 
-from gcsched.client.errors import (
-    CallFailed,
-    convert_error,
-)
+from gcsched.client.errors import CallFailed, convert_error
 from gcsched.client.option_values import check_bool, check_seconds, check_text, check_text_mapping
 from gcsched.client.suggestions import refuse_unknown, suggest_name
 from gcsched.pb import task_pb2, task_pb2_grpc
@@ -31,17 +28,17 @@ from gcsched.proxies import proxy_options
 
 TIMEOUT_SECONDS = 5.0
 REFUSALS: dict[int, str] = {
-    task_pb2.MeetResponse.REFUSED_DUPLICATE: "the service did not accept the job: it allows one "
-    "notification per employee and window, and there was one",
+    task_pb2.MeetResponse.REFUSED_DUPLICATE: "the service refused the request: it allows one "
+    "mail per employee and window, and there was one",
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduledJob:
-    """An accepted invitation; asked for again, it has the same id and is equal.
+    """An accepted request; a repeated one has the same id and is equal.
 
-    *outcome* and *state* are the contract's names, *due_time* is when the job acts next; all three are
-    empty when the service is older than they are.
+    *outcome* and *state* are the contract's names, *due_time* is when the service acts next on the
+    job. All three are empty if the service is older than these fields.
     """
 
     job_id: str
@@ -51,7 +48,7 @@ class ScheduledJob:
 
 
 class OptionalFields(TypedDict, total=False):
-    """What may be said beside whom, what and when; the contract tells the rules of each."""
+    """The optional fields of a request; proto/task.proto has the rules of each."""
 
     request_id: str
     template: str
@@ -92,7 +89,7 @@ class Connection:
 
 
 class Client(Connection):
-    """A connection to the service at *target* (``host:port``), for plain code and any thread."""
+    """A connection to the service at *target* (``host:port``), for blocking code and any thread."""
 
     _api: ClassVar[Any] = grpc
 
@@ -104,20 +101,20 @@ class Client(Connection):
         message: str,
         name: str = "",
         at: datetime | int | None,
-        **wishes: Unpack[OptionalFields],
+        **options: Unpack[OptionalFields],
     ) -> ScheduledJob:
-        """Have *message* mailed to *email* at *at*; raises CallFailed.
+        """Schedule a mail of *message* to *email* at *at*. Raises CallFailed.
 
-        *at* is an aware datetime or Unix seconds, in the past: now; None: the next daily run.
+        *at* is an aware datetime or Unix seconds; a past time means now, None the next daily run.
         """
-        request = build_request(empid, email, message, name, at, **wishes)
+        request = build_request(empid, email, message, name, at, **options)
         return parse_reply(self.call("ScheduleMeet", request))
 
     def call(self, method: str, request: Message) -> Any:
-        """Call any *method* of the contract; raises CallFailed."""
-        ask = self._method(method)
+        """Call any *method* of the contract. Raises CallFailed."""
+        stub_method = self._method(method)
         try:
-            return ask(request, timeout=self._timeout)
+            return stub_method(request, timeout=self._timeout)
         except grpc.RpcError as error:
             raise convert_error(error, self._target, self._timeout) from error
 
@@ -132,7 +129,7 @@ class Client(Connection):
 
 
 class AsyncClient(Connection):
-    """The same for asyncio; make it inside the running loop."""
+    """A connection like `Client`, for asyncio; create it inside the running loop."""
 
     _api: ClassVar[Any] = grpc.aio
 
@@ -144,17 +141,17 @@ class AsyncClient(Connection):
         message: str,
         name: str = "",
         at: datetime | int | None,
-        **wishes: Unpack[OptionalFields],
+        **options: Unpack[OptionalFields],
     ) -> ScheduledJob:
         """Do what Client.schedule_meet does."""
-        request = build_request(empid, email, message, name, at, **wishes)
+        request = build_request(empid, email, message, name, at, **options)
         return parse_reply(await self.call("ScheduleMeet", request))
 
     async def call(self, method: str, request: Message) -> Any:
         """Do what Client.call does."""
-        ask = self._method(method)
+        stub_method = self._method(method)
         try:
-            return await ask(request, timeout=self._timeout)
+            return await stub_method(request, timeout=self._timeout)
         except grpc.aio.AioRpcError as error:
             raise convert_error(error, self._target, self._timeout) from error
 
@@ -169,17 +166,17 @@ class AsyncClient(Connection):
 
 
 def channel_options() -> list[tuple[str, Any]]:
-    """Set a channel up: retries by the published service config, and a quick reconnect."""
+    """Return the options of a channel: retries by the service config, and a quick reconnect."""
     return [
         ("grpc.service_config", service_config().read_text(encoding="utf-8")),
-        # gRPC's own first wait is 1 s: all five attempts would be over before a second connect.
+        # gRPC's own first wait is 1 s: all five attempts would fail before a second connect.
         ("grpc.initial_reconnect_backoff_ms", 100),
         ("grpc.max_reconnect_backoff_ms", 1000),
     ]
 
 
 def service_config() -> Path:
-    """Return where the published file is, which clients in any language can use."""
+    """Return the path of the published service config, which clients in any language can use."""
     return find_package_folder("proto") / "service_config.json"
 
 
@@ -189,28 +186,28 @@ def build_request(
     message: str,
     name: str,
     at: datetime | int | None,
-    **wishes: Unpack[OptionalFields],
+    **options: Unpack[OptionalFields],
 ) -> task_pb2.MeetRequest:
-    refuse_unknown(wishes, OptionalFields.__optional_keys__, caller="schedule_meet")
-    is_urgent = check_bool("urgent", wishes.get("urgent"))
+    refuse_unknown(options, OptionalFields.__optional_keys__, caller="schedule_meet")
+    is_urgent = check_bool("urgent", options.get("urgent"))
     return task_pb2.MeetRequest(
         empid=check_text("empid", empid),
         emailID=check_text("email", email),
         message=check_text("message", message),
         empName=check_text("name", name),
         timestamp=unix_seconds(at),
-        request_id=check_text("request_id", wishes.get("request_id")),
-        template=check_text("template", wishes.get("template")),
-        variables=check_text_mapping("variables", wishes.get("variables")),
-        not_after=unix_seconds(wishes.get("not_after"), name="not_after"),
-        reply_to=check_text("reply_to", wishes.get("reply_to")),
-        labels=check_text_mapping("labels", wishes.get("labels")),
+        request_id=check_text("request_id", options.get("request_id")),
+        template=check_text("template", options.get("template")),
+        variables=check_text_mapping("variables", options.get("variables")),
+        not_after=unix_seconds(options.get("not_after"), name="not_after"),
+        reply_to=check_text("reply_to", options.get("reply_to")),
+        labels=check_text_mapping("labels", options.get("labels")),
         priority=task_pb2.URGENT if is_urgent else task_pb2.NORMAL,
     )
 
 
 def unix_seconds(at: datetime | int | None, *, name: str = "at") -> int:
-    """Return *at* as the wire has it: whole seconds, never early, and 0 for the daily run."""
+    """Return *at* as on the wire: whole seconds, never early, and 0 for the daily run."""
     if at is None:
         return 0
     if isinstance(at, datetime):
@@ -223,7 +220,7 @@ def unix_seconds(at: datetime | int | None, *, name: str = "at") -> int:
 def parse_reply(reply: task_pb2.MeetResponse) -> ScheduledJob:
     outcome = name_of(task_pb2.MeetResponse.Outcome, reply.outcome)
     if not reply.success:
-        refused = REFUSALS.get(reply.outcome, "the service did not accept the job")
+        refused = REFUSALS.get(reply.outcome, "the service refused the request")
         raise CallFailed(refused, reason=outcome or "NO_SUCCESS")
     return ScheduledJob(
         job_id=reply.job_id,
@@ -234,7 +231,7 @@ def parse_reply(reply: task_pb2.MeetResponse) -> ScheduledJob:
 
 
 def name_of(enum: Any, value: int) -> str:
-    """Give the contract's name of *value*; none when unset, the number when it is a later one."""
+    """Return the contract's name of *value*: "" if unset, the number if this client is older."""
     if value == 0:
         return ""
     return str(enum.Name(value)) if value in enum.values() else str(value)

@@ -1,11 +1,11 @@
-"""Name what a caller has misspelt, and what was probably meant. Pure."""
+"""Report misspelt names with a suggestion. Pure."""
 
 from collections.abc import Collection, Iterable
 from difflib import get_close_matches
 
 
 def refuse_unknown(given: Iterable[str], known: Collection[str], *, caller: str) -> None:
-    """Raise the TypeError of Python itself for each option of *given* that is not *known*."""
+    """Raise a TypeError like Python's own if any option of *given* is not *known*."""
     unknown = [f"{name!r}{suggest_name(name, known)}" for name in given if name not in known]
     if unknown:
         plural = "s" if len(unknown) > 1 else ""
@@ -16,6 +16,6 @@ def refuse_unknown(given: Iterable[str], known: Collection[str], *, caller: str)
 
 
 def suggest_name(name: str, known: Collection[str]) -> str:
-    """Return a question for the nearest of *known*, or nothing where none is near."""
+    """Return a question with the closest of *known*; "" if none is close."""
     near = get_close_matches(name, known, n=1)
     return f" (did you mean {near[0]!r}?)" if near else ""

@@ -1,6 +1,6 @@
-"""The settings of what gcsched connects to: stores and relays.
+"""The settings of stores and relays.
 
-Knows of the components only what checks the URLs of stores, and the drivers behind that.
+Of the adapters this imports only the checks of store URLs, and the drivers behind them.
 """
 
 from pathlib import Path
@@ -22,28 +22,28 @@ MIN_RATE = 0.01
 
 
 class ConnectionSettings(BaseSettings):
-    """The first part of the settings. A later field may be checked against earlier ones."""
+    """The first part of the settings. The check of a field may use the fields before it."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, frozen=True, extra="forbid", hide_input_in_errors=True
     )
 
     mongo_uri: Annotated[SecretStr, AfterValidator(validate_uri)] = setting(
-        "MongoDB, the truth: the `mongodb://` or `mongodb+srv://` string of a replica set; "
-        "its path names the database (`gcsched` if it has none).",
+        "MongoDB, which stores all jobs: the `mongodb://` or `mongodb+srv://` string of a replica "
+        "set; its path names the database (`gcsched` if it has none).",
         "give the MongoDB connection string, "
         "e.g. mongodb://user:password@host/gcsched?replicaSet=rs0, "
         "special characters in the password written as %XX",
     )
     allow_standalone: bool = setting(
-        "Whether a standalone mongod will do, which can lose what it confirmed, as for a try-out; "
-        "without it only a replica set (one member is enough) or a cluster is taken.",
-        "say 1 or 0",
+        "Whether to accept a standalone mongod, which can lose confirmed writes, for a try-out; "
+        "otherwise only a replica set (one member is enough) or a cluster is accepted.",
+        "give 1 or 0",
         default=False,
     )
     redis_url: Annotated[SecretStr, AfterValidator(validate_url)] = setting(
-        "Redis 6.2 or newer, or Valkey, the bell: `redis://`, `rediss://` (TLS) or `unix://`. With "
-        "TLS the certificate must name the host, unless `ssl_check_hostname=false` or "
+        "Redis 6.2 or newer, or Valkey, for wake-ups: `redis://`, `rediss://` (TLS) or `unix://`. "
+        "With TLS the certificate must name the host, unless `ssl_check_hostname=false` or "
         "`ssl_cert_reqs=none`.",
         "give the URL of Redis or Valkey, e.g. redis://:password@host:6379/0, "
         "special characters in the password written as %XX",
@@ -62,27 +62,26 @@ class ConnectionSettings(BaseSettings):
         "Password of that login.", "give a password", default=None, min_length=1
     )
     smtp_security: Literal["none", "starttls", "tls"] = setting(
-        "How the connection to the relay is protected: `starttls`, `tls` or `none`. "
-        "Unset: `tls` on port 465, `starttls` on 587; on any other port it must be said.",
-        "say starttls, tls or none (it is known by itself only on the ports 465 and 587)",
+        "How the connection to the relay is encrypted: `starttls`, `tls` or `none`. "
+        "Unset: `tls` on port 465, `starttls` on 587; required on any other port.",
+        "give starttls, tls or none (only the ports 465 and 587 have a default)",
         default="",
     )
     smtp_ca_file: FilePath | None = setting(
-        "Certificate authorities that the relay's certificate is checked against (PEM); "
-        "unset: those of the system.",
+        "Certificate authorities for the relay's certificate (PEM); unset: those of the system.",
         "give the path of a PEM file that exists",
         default=None,
     )
     smtp_sessions: int = setting(
-        "How many sessions with the relay are kept open at most.",
+        "How many sessions with the relay are open at most, in each process.",
         "give a whole number from 1 to 1000",
         default=16,
         ge=1,
         le=1000,
     )
     smtp_sessions_per_domain: int = setting(
-        "How many of them may carry mails for the same recipient domain at once, in each process; "
-        "0: no limit. So a domain that is slow does not hold up the others.",
+        "How many of them may send mails for the same recipient domain at once, in each process; "
+        "0: no limit. So a slow domain does not delay the others.",
         "give a whole number from 0 to 1000",
         default=0,
         ge=0,
@@ -90,8 +89,8 @@ class ConnectionSettings(BaseSettings):
     )
     smtp_rate: float = setting(
         "How many mails per second the relay gets from all processes together; 0: no limit. While "
-        "Redis is away each process keeps to a quarter of it, so that up to four stay below it. "
-        "The second relay has a limit of the same size of its own.",
+        "Redis is unavailable each process uses a quarter of it, so that up to four stay below it. "
+        "The second relay has its own limit of the same size.",
         "give mails per second, 0 or from 0.01 to 100000",
         default=0,
         ge=0,
@@ -99,23 +98,23 @@ class ConnectionSettings(BaseSettings):
         allow_inf_nan=False,
     )
     smtp_burst: int = setting(
-        "How many mails above that rate the relay may get at once, after a pause.",
+        "How many mails above that rate the relay may get at once, after idle time.",
         "give a whole number from 1 to 100000",
         default=10,
         ge=1,
         le=100_000,
     )
     smtp_helo_name: Annotated[str, AfterValidator(parse_helo_name)] | None = setting(
-        "How we name ourselves to either relay (HELO, EHLO): a domain name, or an address as "
-        "`[192.0.2.1]`. Unset: the machine's name where that is a full one (`hostname` prints a "
-        "dot) that the public DNS can have (not within `internal`, `local`, `lan` or the like), "
-        "else our address on the connection; some relays refuse such a one.",
+        "Our name in HELO and EHLO to either relay: a domain name, or an address as "
+        "`[192.0.2.1]`. Unset: the machine's name if it is a full one (`hostname` prints a dot) "
+        "that the public DNS can have (not within `internal`, `local`, `lan` or the like), else "
+        "our address on the connection, which some relays refuse.",
         "give a domain name, e.g. mail.example.org, or an address literal, e.g. [192.0.2.1] or "
         "[IPv6:2001:db8::1]",
         default=None,
     )
     fallback_smtp_host: Annotated[str, AfterValidator(formats.parse_host)] | None = setting(
-        "A second relay, which takes over while the first is down; unset: sending waits for it.",
+        "A second relay, which takes over while the first is down; unset: mails wait instead.",
         "give the host name or IP address of the second relay, e.g. smtp2.example.org",
         default=None,
     )
@@ -129,8 +128,8 @@ class ConnectionSettings(BaseSettings):
         "Password of that login.", "give a password", default=None, min_length=1
     )
     fallback_smtp_security: Literal["none", "starttls", "tls"] = setting(
-        "How the connection to the second relay is protected, as with the first.",
-        "say starttls, tls or none (it is known by itself only on the ports 465 and 587)",
+        "How the connection to the second relay is encrypted, as with the first.",
+        "give starttls, tls or none (only the ports 465 and 587 have a default)",
         default="",
     )
     fallback_smtp_ca_file: FilePath | None = setting(
@@ -183,8 +182,8 @@ class ConnectionSettings(BaseSettings):
         username = sibling_field(info, "username")
         if value == "none" and info.data.get(username) and not formats.is_loopback(host):
             raise InvalidSetting(
-                f"is none, so the password would cross the network to {host} readable by anybody: "
-                f"say starttls or tls, or give no {variable_name(username)}"
+                f"is none, so the password would cross the network to {host} unencrypted: "
+                f"give starttls or tls, or no {variable_name(username)}"
             )
         return value
 
@@ -202,6 +201,6 @@ class ConnectionSettings(BaseSettings):
 
 
 def sibling_field(info: ValidationInfo, name: str) -> str:
-    """Give the field *name* of the same relay: `smtp_port` beside `smtp_host`."""
+    """Return the field *name* of the same relay: `smtp_port` beside `smtp_host`."""
     first, _, _ = str(info.field_name).partition("smtp_")
     return f"{first}smtp_{name}"

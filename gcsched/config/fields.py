@@ -1,4 +1,4 @@
-"""Describe a setting, and check its text: each check returns the value or raises ValueError."""
+"""Declare a setting, and parse its text: a parser returns the value or raises ValueError."""
 
 import re
 from datetime import time, timedelta
@@ -41,8 +41,8 @@ def parse_internal_domains(text: str) -> AddressRules:
 
 
 def parse_mail_address(address: str, info: ValidationInfo) -> str:
-    """Return the sender's address; it may be internal where the setting before it allows that."""
-    # Where that setting is wrong, it is the only problem.
+    """Return the sender's address; it may be internal if `internal_domains` allows that."""
+    # If that setting is invalid, report only that one.
     rules = info.data.get("internal_domains", AddressRules.ANY)
     try:
         return require_valid(parse_address(address, rules=rules))
@@ -64,7 +64,7 @@ def parse_listen_address(address: str) -> str:
 
 
 def parse_http_listen(address: str, info: ValidationInfo) -> str:
-    """Return *address*, unless gRPC is to listen there as well."""
+    """Return *address*, unless gRPC listens there as well."""
     own, grpc = urlsplit(f"//{parse_listen_address(address)}"), info.data.get("grpc_listen", "")
     other = urlsplit(f"//{grpc}")
     hosts = {str(own.hostname), str(other.hostname)}
@@ -105,9 +105,9 @@ def parse_waits(text: str) -> tuple[float, ...]:
 PREFIX = "GCSCHED_"
 
 
-def setting(description: str, give: str, *, default: Any = ..., **more: Any) -> Any:
-    """Describe a field: *description* is its row in docs/settings.md, *give* says what to do."""
-    return Field(default, description=description, json_schema_extra={"give": give}, **more)
+def setting(description: str, advice: str, *, default: Any = ..., **more: Any) -> Any:
+    """Declare a field: *description* is its row in docs/settings.md, *advice* ends its errors."""
+    return Field(default, description=description, json_schema_extra={"advice": advice}, **more)
 
 
 def variable_name(field: str) -> str:

@@ -1,4 +1,4 @@
-"""Say what is wrong with a setting, and how to put it right. Never shows a secret."""
+"""Describe the error of a setting, and how to correct it. Never shows a secret."""
 
 import re
 from collections.abc import Mapping
@@ -15,8 +15,8 @@ TRY_DEV = "(for a try-out without any server run: python -m gcsched dev)"
 Fields = type[BaseModel]
 
 
-def describe_error(error: ErrorDetails, fields: Fields, said: Mapping[str, str]) -> str:
-    """Describe *error* in one of *fields*; *said* is what the environment gave."""
+def describe_error(error: ErrorDetails, fields: Fields, texts: Mapping[str, str]) -> str:
+    """Describe *error* in one of *fields*; *texts* are the values in the environment."""
     field = str(error["loc"][0])
     cause = error.get("ctx", {}).get("error")
     if isinstance(cause, InvalidSetting):
@@ -26,12 +26,14 @@ def describe_error(error: ErrorDetails, fields: Fields, said: Mapping[str, str])
         return f"{variable_name(field)} is missing: {advice} {TRY_DEV}"
     if error["input"] == "":
         return f"{variable_name(field)} is missing: {advice}"
-    given = "" if is_secret(fields, field) else describe_value(said.get(field, str(error["input"])))
+    given = (
+        "" if is_secret(fields, field) else describe_value(texts.get(field, str(error["input"])))
+    )
     return f"{variable_name(field)} cannot be used: {given}{advice}"
 
 
 def describe_value(value: str) -> str:
-    """Repeat *value*, but no login that it seems to hold, as a URL in a host may."""
+    """Quote *value* without a login that it seems to hold, as a URL instead of a host may."""
     before, _, after = value.rpartition("@")
     has_login = re.search(r"[:/]\S*$", before)
     return f"{quote_value(f'…@{after}' if has_login else value)} is not valid: "
@@ -44,4 +46,4 @@ def is_secret(fields: Fields, field: str) -> bool:
 
 def find_advice(fields: Fields, field: str) -> str:
     extra = fields.model_fields[field].json_schema_extra
-    return str(extra["give"]) if isinstance(extra, dict) else ""
+    return str(extra["advice"]) if isinstance(extra, dict) else ""

@@ -1,7 +1,7 @@
-"""Variables that Kubernetes makes for each Service of a namespace, where they look like ours.
+"""Detect variables that Kubernetes sets for a Service and that look like settings.
 
 A Service `gcsched-smtp` gives every pod that starts later `GCSCHED_SMTP_PORT=tcp://10.3.104.47:25`,
-the form of Docker's links, and six more. Source: Kubernetes, "Accessing the Service".
+in the form of Docker's links, and six more. Source: Kubernetes, "Accessing the Service".
 """
 
 import re
@@ -24,9 +24,9 @@ LINK_NAME = re.compile(
 
 
 def find_service_links(environ: Mapping[str, str], *, settings: Collection[str]) -> list[str]:
-    """Return the names in *environ* that Kubernetes has made, in order.
+    """Return the names in *environ* that Kubernetes has set, sorted.
 
-    Some are names of *settings* too: there only the value can tell.
+    Some are names of *settings* too: those are recognised by their value.
     """
     return sorted(
         name

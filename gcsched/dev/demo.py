@@ -1,4 +1,4 @@
-"""What a newcomer shall see: three invitations go in by gRPC, and come out as mails."""
+"""The demo for newcomers: it schedules three invitations by gRPC and shows what becomes of them."""
 
 import asyncio
 import time
@@ -25,7 +25,7 @@ ReadJob = Callable[[str], Awaitable[Job | None]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoInvitation:
-    """One invitation of the demo, and how it is called in what is said."""
+    """One invitation of the demo, and its label in the output."""
 
     label: str
     request: task_pb2.MeetRequest
@@ -34,15 +34,15 @@ class DemoInvitation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Demo:
-    """Ask, follow each job to its end, show the first mail. Every run asks for new jobs."""
+    """The demo: schedule new jobs, follow each to its final state, show the first mail."""
 
     print_lines: Callable[..., None]
     now: Callable[[], datetime]
     texts: dict[str, str] = field(default_factory=dict)
-    """Subject → text of those of its mails that were caught."""
+    """Subject → text of the demo's mails; empty until the mail is caught."""
 
     def record_mail(self, subject: str, text: str) -> None:
-        """Hear of any caught mail."""
+        """Keep the text of a caught mail if it is one of the demo's."""
         if subject in self.texts:
             self.texts[subject] = text
 
@@ -50,13 +50,14 @@ class Demo:
         self.print_lines("demo: three invitations")
         problems: list[str] = []
         try:
+            # DIRECT: a proxy in the environment does not apply to this machine.
             async with grpc.aio.insecure_channel(target, options=DIRECT) as channel:
                 await self._run(task_pb2_grpc.SchedulerStub(channel), job, run_daily)
         except* grpc.aio.AioRpcError as group:
             problems += [str(error.details()) for error in leaves(group)]
         except* GcschedError as group:
             problems += [str(error) for error in leaves(group)]
-        end = f"demo broken off ({problems[0]})" if problems else "demo done"
+        end = f"demo failed ({problems[0]})" if problems else "demo done"
         self.print_lines(f"{end}; the service goes on until Ctrl-C")
 
     async def _run(
@@ -65,42 +66,45 @@ class Demo:
         job: ReadJob,
         run_daily: Callable[[], Awaitable[int]],
     ) -> None:
-        acts = make_invitations(self.now())
-        self.texts.update({act.request.message: "" for act in acts})
+        invitations = make_invitations(self.now())
+        # Before the first call: its mail may be caught before the reply arrives.
+        self.texts.update({each.request.message: "" for each in invitations})
         async with asyncio.TaskGroup() as tasks:
-            for act in acts:
-                answer = await stub.ScheduleMeet(act.request, timeout=CALL_TIMEOUT_SECONDS)
-                self.print_lines(f"  {act.label:14} accepted as {answer.job_id}")
-                tasks.create_task(self._follow(act, answer.job_id, job), name=act.label)
+            for each in invitations:
+                reply = await stub.ScheduleMeet(each.request, timeout=CALL_TIMEOUT_SECONDS)
+                self.print_lines(f"  {each.label:14} accepted as {reply.job_id}")
+                tasks.create_task(self._follow(each, reply.job_id, job), name=each.label)
             self.print_lines(f"  daily run      started by hand, {await run_daily()} due now")
 
-    async def _follow(self, act: DemoInvitation, job_id: str, job: ReadJob) -> None:
-        """Wait for the end of one job and say what it was."""
+    async def _follow(self, invitation: DemoInvitation, job_id: str, job: ReadJob) -> None:
+        """Wait until the job is final and print its state."""
         accepted = time.monotonic()
         while True:
             seen, seconds = await job(job_id), time.monotonic() - accepted
             if seen is not None and seen.state in FINAL_STATES:
-                self.print_lines(f"  {act.label:14} {describe_end(seen, seconds)}")
-                self._print_first_mail(act)
+                self.print_lines(f"  {invitation.label:14} {describe_end(seen, seconds)}")
+                self._print_first_mail(invitation)
                 return
             if seconds > MAX_WAIT_SECONDS:
-                self.print_lines(f"  {act.label:14} still waits after {seconds:.0f} s; it goes on")
+                self.print_lines(
+                    f"  {invitation.label:14} still waiting after {seconds:.0f} s; the job goes on"
+                )
                 return
             await asyncio.sleep(POLL_INTERVAL_SECONDS)
 
-    def _print_first_mail(self, act: DemoInvitation) -> None:
-        if (text := self.texts[act.request.message].strip()) and act.is_first:
+    def _print_first_mail(self, invitation: DemoInvitation) -> None:
+        if (text := self.texts[invitation.request.message].strip()) and invitation.is_first:
             self.print_lines(
                 "one of these mails, as text:", *(f"  | {line}" for line in text.splitlines())
             )
 
 
 def make_invitations(now: datetime) -> list[DemoInvitation]:
-    """Give the requests; the time in the subject makes each run's a new one."""
+    """Return the requests; the time in the subjects makes them new jobs in each run."""
     at = f"{now:%H:%M:%S}"
     second = round(now.timestamp())
 
-    def invitation(label: str, *, to: str, message: str, timestamp: int) -> DemoInvitation:
+    def make(label: str, *, to: str, message: str, timestamp: int) -> DemoInvitation:
         request = task_pb2.MeetRequest(
             empid=f"demo-{now:%Y%m%d-%H%M%S}",
             emailID=f"{to.lower()}@example.org",
@@ -112,9 +116,9 @@ def make_invitations(now: datetime) -> list[DemoInvitation]:
 
     soon = second + int(SHORT_DELAY.total_seconds())
     return [
-        invitation("now", to="Ada", message="Interview on Friday", timestamp=second),
-        invitation("in 3 seconds", to="Grace", message="Code review at three", timestamp=soon),
-        invitation("daily queue", to="Alan", message="Your week at a glance", timestamp=0),
+        make("now", to="Ada", message="Interview on Friday", timestamp=second),
+        make("in 3 seconds", to="Grace", message="Code review at three", timestamp=soon),
+        make("daily queue", to="Alan", message="Your week at a glance", timestamp=0),
     ]
 
 

@@ -1,4 +1,4 @@
-"""The composition of `gcsched dev`: stores, a relay that delivers nothing, and our own service."""
+"""The composition of `gcsched dev`: stores, a relay that delivers nothing, and the service."""
 
 import asyncio
 import shlex
@@ -18,7 +18,7 @@ from gcsched.dev.listen import choose_free_address
 from gcsched.dev.mail_catcher import CaughtMail, run_mail_catcher
 from gcsched.dev.settings import DEFAULT_HTTP_LISTEN, DevEndpoints, find_ignored, load_dev_settings
 from gcsched.dev.stores.children import ChildProcess
-from gcsched.dev.stores.stores import EmbeddedStores, embedded_stores
+from gcsched.dev.stores.stores import EmbeddedStores, run_embedded_stores
 from gcsched.dev.templates import ReloadingTemplates, reload_on_change
 from gcsched.errors import BackgroundTaskEnded, CannotListen
 from gcsched.process.listening import IN_USE
@@ -32,8 +32,8 @@ EXAMPLE_OPTIONS = [
     *("--to", "ada@example.org", "--empid", "E1", "--name", "Ada"),
     *("--message", "Interview on Friday", "--at", "+10s"),
 ]
-HARD_STOP_SECONDS = 120.0  # above the longest that the service and then both stores may take
-STORES_STOP_SECONDS = 25.0  # each has ten until it is killed
+HARD_STOP_SECONDS = 120.0  # more than the service and then both stores may take
+STORES_STOP_SECONDS = 25.0  # each store is killed after ten
 DEFAULT_TARGET = "127.0.0.1:50051"
 
 
@@ -56,19 +56,24 @@ class Dev:
         return self.folder / "mails"
 
     async def run(self) -> int:
-        """Serve until SIGTERM or SIGINT; give the exit code.
+        """Serve until SIGTERM or SIGINT; return the exit code.
 
-        Raises EmbeddedStoreProblem, TemplateProblem, CannotListen: what keeps it from starting.
+        Raises EmbeddedStoreProblem, TemplateProblem or CannotListen if it cannot start.
         """
-        hurry = partial(self.around.watchdog.arm, HARD_STOP_SECONDS, "it did not stop in time")
+        arm_hard_stop = partial(
+            self.around.watchdog.arm, HARD_STOP_SECONDS, "it did not stop in time"
+        )
         around = replace(self.around, close_seconds=STORES_STOP_SECONDS)
         with (
-            stop_on_signals(self.stop, on_signal=hurry, before_exit=self._before_forced_exit),
+            stop_on_signals(
+                self.stop, on_signal=arm_hard_stop, before_exit=self._before_forced_exit
+            ),
             around.arm_on_failure(),
         ):
             self.console.print_lines(f"gcsched {__version__}: starting MongoDB and Valkey")
             try:
-                async with embedded_stores(self.folder) as stores:
+                async with run_embedded_stores(self.folder) as stores:
+                    # For a forced exit, which skips the ends of all blocks.
                     self.children.extend([stores.mongod.child, stores.valkey.child])
                     with around.arm_on_failure():
                         await self._serve_on(stores, around)
@@ -79,7 +84,7 @@ class Dev:
 
     def _before_forced_exit(self) -> None:
         self.around.before_exit()
-        # Linux ends the children with us; other systems do not.
+        # On Linux the kernel kills the children with this process; elsewhere they would live on.
         for child in self.children:
             child.kill()
 
@@ -91,14 +96,15 @@ class Dev:
             demo.record_mail(caught.subject, caught.text)
 
         async with run_mail_catcher(self.mails, on_caught, now=app.utc_now) as smtp_port:
-            brought = DevEndpoints(
+            endpoints = DevEndpoints(
                 mongo_uri=stores.mongod.uri,
                 redis_url=stores.valkey.url,
                 smtp_port=smtp_port,
                 grpc_listen=self.grpc_listen,
                 http_listen=choose_free_address(DEFAULT_HTTP_LISTEN, avoid=self.grpc_listen),
             )
-            settings = load_dev_settings(self.environ, brought)
+            settings = load_dev_settings(self.environ, endpoints)
+            # A folder with an invalid template raises here, before anything serves.
             templates = ReloadingTemplates(template_folder(settings), self.console.print_lines)
             async with (
                 app.open_resources(settings, around, templates) as resources,
@@ -110,50 +116,51 @@ class Dev:
     async def _serve(
         self, settings: Settings, resources: Resources, demo: Demo, around: app.ProcessHooks
     ) -> None:
-        ended: Exception | None = None
+        failure: Exception | None = None
         http = f"{settings.http_listen.rpartition(':')[0]}:{resources.http_port}"
         try:
             async with asyncio.TaskGroup() as tasks:
-                beside: list[asyncio.Task[None]] = []
+                helpers: list[asyncio.Task[None]] = []
 
                 def on_serving(service: Service, port: int) -> None:
                     target = self._print_welcome(port, http, template_folder(settings))
                     if self.has_demo:
-                        play = demo.run(target, service.jobs.get, service.daily_run.run_now)
-                        beside.append(tasks.create_task(play, name="demo"))
+                        demo_run = demo.run(target, service.jobs.get, service.daily_run.run_now)
+                        helpers.append(tasks.create_task(demo_run, name="demo"))
 
-                beside.append(tasks.create_task(self._print_stopping(), name="stopping"))
+                helpers.append(tasks.create_task(self._print_stopping(), name="stopping"))
                 await app.run(settings, resources, self.stop, on_serving=on_serving, hooks=around)
-                for task in beside:
+                for task in helpers:
                     task.cancel()
         except* (CannotListen, BackgroundTaskEnded) as errors:
-            ended = errors.exceptions[0]
-        if isinstance(ended, CannotListen):
+            failure = errors.exceptions[0]
+        if isinstance(failure, CannotListen):
+            # The service names its variable; here the address comes from an option.
             raise CannotListen(self.grpc_listen, IN_USE.format(setting="--grpc"))
-        if ended is not None:
-            raise ended
+        if failure is not None:
+            raise failure
 
     async def _print_stopping(self) -> None:
         await self.stop.wait()
         self.console.print_lines(
-            "stopping: what is being sent is finished; Ctrl-C again ends it at once"
+            "stopping: mails on their way are finished first; Ctrl-C again stops at once"
         )
 
     def _print_welcome(self, port: int, http: str, templates: Path) -> str:
-        """Say where everything is; give the address to call."""
+        """Print the addresses and folders; return the address for calls."""
         host = self.grpc_listen.rpartition(":")[0]
         target = f"{callable_host(host)}:{port}"
         seconds = time.monotonic() - self.start_monotonic
         self.console.print_lines(
-            f"serving after {seconds:.1f} s; Ctrl-C stops, and what is accepted is kept",
+            f"serving after {seconds:.1f} s; Ctrl-C stops it, accepted jobs are kept",
             f"  gRPC       {host}:{port}",
             f"  HTTP       {http}/metrics",
             f"  mails      {self.mails}  (caught, never delivered)",
-            f"  templates  {templates}  (read again when they change)",
+            f"  templates  {templates}  (reloaded when they change)",
             f"  try        {format_example_command(target)}",
         )
         if names := find_ignored(self.environ):
-            self.console.print_lines(f"  not used here: {', '.join(names)}")
+            self.console.print_lines(f"  ignored    {', '.join(names)}")
         return target
 
 
@@ -163,7 +170,7 @@ def format_announcement(caught: CaughtMail) -> str:
 
 
 def format_example_command(target: str) -> str:
-    """Give the line to type, as it works from where we were started."""
+    """Return a command line that works in the shell that started this process."""
     program = ["gcsched"] if shutil.which("gcsched") else [sys.executable, "-m", "gcsched"]
     where = [] if target == DEFAULT_TARGET else ["--target", target]
     return shlex.join([*program, "schedule", *EXAMPLE_OPTIONS, *where])

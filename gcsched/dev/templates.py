@@ -1,4 +1,4 @@
-"""Templates that are read again when their files change, so that an author sees each edit."""
+"""Templates that are reloaded when their files change, so that an author sees each edit."""
 
 import asyncio
 import os
@@ -18,16 +18,17 @@ from gcsched.errors import TemplateProblem
 from gcsched.usecases.loops import log_unexpected_failure
 
 POLL_INTERVAL_SECONDS = 0.2
-MAX_FILES = 1_000
+MAX_FILES = 1_000  # a wrong folder, such as a home, must not be walked completely
 
 Snapshot = Mapping[Path, tuple[int, int, int]]
 
 
 class ReloadingTemplates:
-    """The last good templates of *folder*; raises TemplateProblem if there are none yet."""
+    """The last valid templates of *folder*; raises TemplateProblem if the first load fails."""
 
-    def __init__(self, folder: Path, say: PrintLines) -> None:
-        self.folder, self._print_lines = folder, say
+    def __init__(self, folder: Path, print_lines: PrintLines) -> None:
+        self.folder, self._print_lines = folder, print_lines
+        # Before the load: an edit during it is then seen as a change.
         self._seen = self._pending = take_snapshot(folder)
         self._current = Templates.load(folder)
         self._warn(self._current, known=())
@@ -44,18 +45,18 @@ class ReloadingTemplates:
         return self._current.list_info()
 
     @property
-    def required_variables(self) -> Mapping[str, Names]:
-        """Return what each needs, as it is whenever this mapping is asked."""
-        return CurrentNeeds(self)
+    def variables_by_template(self) -> Mapping[str, Names]:
+        """Return a view of the variables that each template requires now."""
+        return CurrentRequirements(self)
 
     @property
     def current(self) -> Templates:
         return self._current
 
     def poll(self) -> None:
-        """Load the folder again once its files have changed and then stayed the same for a look.
+        """Reload the folder once its files have changed and then stayed the same for one interval.
 
-        An editor writes a file in several steps; what lies there between them is not meant.
+        An editor writes a file in several steps; the states between them are not templates.
         """
         found = take_snapshot(self.folder)
         if found == self._seen or found != self._pending:
@@ -65,14 +66,14 @@ class ReloadingTemplates:
         try:
             loaded = Templates.load(self.folder)
         except TemplateProblem as problem:
-            self._print_lines("templates not loaded, the last good ones stay in use:")
+            self._print_lines("templates not reloaded, the last valid ones stay in use:")
             self._print_lines(
                 *(f"  {replace_unprintable(line)}" for line in str(problem).splitlines())
             )
             return
         known, self._current = self._current.warnings, loaded
         self._print_lines(
-            f"templates loaded again: {replace_unprintable(', '.join(sorted(loaded.by_name)))}"
+            f"templates reloaded: {replace_unprintable(', '.join(sorted(loaded.by_name)))}"
         )
         self._warn(loaded, known=known)
 
@@ -87,8 +88,8 @@ class ReloadingTemplates:
             self.poll()
 
 
-class CurrentNeeds(Mapping[str, Names]):
-    """What each of *templates* needs at the moment of asking."""
+class CurrentRequirements(Mapping[str, Names]):
+    """The required variables of each of *templates*, as of each access."""
 
     def __init__(self, templates: ReloadingTemplates) -> None:
         self._templates = templates
@@ -105,7 +106,7 @@ class CurrentNeeds(Mapping[str, Names]):
 
 @asynccontextmanager
 async def reload_on_change(templates: ReloadingTemplates) -> AsyncIterator[None]:
-    """Keep *templates* as their files are, for a block."""
+    """Reload *templates* when their files change, until the block ends."""
     task = asyncio.create_task(templates.run(), name="templates")
     try:
         yield
@@ -116,10 +117,10 @@ async def reload_on_change(templates: ReloadingTemplates) -> AsyncIterator[None]
 
 
 def take_snapshot(folder: Path) -> Snapshot:
-    """Return what shows that a file has changed: its time, its size, and which file it is."""
+    """Return the modification time, size and inode of each file: one of them changes with it."""
     seen = {}
     for path in islice(find_files(folder), MAX_FILES):
-        with suppress(OSError):  # it may be gone by now, or be a link to nothing
+        with suppress(OSError):  # it may be gone by now, or be a broken link
             status = path.stat()
             seen[path] = (status.st_mtime_ns, status.st_size, status.st_ino)
     return seen
@@ -127,5 +128,6 @@ def take_snapshot(folder: Path) -> Snapshot:
 
 def find_files(folder: Path) -> Iterator[Path]:
     for where, folders, files in os.walk(folder):
+        # In place, so that os.walk skips hidden folders such as .git.
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         yield from (Path(where) / name for name in sorted(files))

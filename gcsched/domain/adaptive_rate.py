@@ -1,6 +1,6 @@
-"""How fast a relay wants us: half of it when it complains, slowly back to all of it. Pure.
+"""The rate at which a relay takes mails: halved when it throttles us, then raised slowly. Pure.
 
-Additive increase, multiplicative decrease, as TCP does it (Chiu and Jain, 1989).
+Additive increase, multiplicative decrease, as in TCP (Chiu and Jain, 1989).
 """
 
 from dataclasses import dataclass, replace
@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 MIN_PER_SECOND = 0.2
 REACTION_SECONDS = 1.0
 RECOVERY_SECONDS = 300.0
-UNLIMITED_FACTOR = (
-    2.0  # times the speed of the first complaint: then an unlimited relay is so again
-)
+# A relay without a configured limit is unlimited again at this multiple of the rate at which it
+# first throttled us.
+UNLIMITED_FACTOR = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateMeter:
-    """How many mails a relay took in the last seconds."""
+    """How many mails a relay took in this second and the one before."""
 
     second: int = 0
     count: int = 0
@@ -28,7 +28,7 @@ class RateMeter:
         return RateMeter(second=int(now), count=1, previous_count=before)
 
     def per_second(self, now: float) -> int:
-        """Give what it took in the last full second, or in this one if that is more already."""
+        """Return what it took in the last full second, or in this one if that is more already."""
         match int(now) - self.second:
             case 0:
                 return max(self.count, self.previous_count)
@@ -40,9 +40,9 @@ class RateMeter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdaptiveRate:
-    """At *slowed_at* it was set to *slowed_to*; from there it grows back towards *normal*.
+    """Mails per second: set to *slowed_to* at *slowed_at*, growing back towards *normal*.
 
-    *configured* is what the operator allows. Everywhere 0 means: no limit.
+    *configured* is the operator's limit. 0 means no limit in each of them.
     """
 
     configured: float = 0.0
@@ -63,11 +63,12 @@ class AdaptiveRate:
         return self.per_second(now) != self.configured
 
     def throttled(self, now: float, *, recent_rate: float) -> "AdaptiveRate":
-        """Halve it; complaints in the second after that are about the mails from before.
+        """Halve the rate, at most once a second.
 
-        *recent_rate* is how many mails a second the relay took lately. If it was none, it cannot find us
-        too fast: it is away, and that is the breaker's business.
+        *recent_rate* is how many mails per second the relay took lately. A relay that took none is
+        not throttling us: it is unavailable, and the circuit breaker handles that.
         """
+        # Complaints in the second after a change are about mails sent at the rate before it.
         if not recent_rate or (self.slowed_to and now - self.slowed_at < REACTION_SECONDS):
             return self
         speed = self.per_second(now) or recent_rate

@@ -1,15 +1,15 @@
-"""Compare e-mail addresses without regard to case, as mailboxes do in practice. Pure."""
+"""Compare e-mail addresses without regard to case, as mail servers do in practice. Pure."""
 
 import unicodedata
 
 
 def fold_address(address: str) -> str:
-    """Return what all spellings of *address* have in common; nothing is ever sent to that.
+    """Return *address* case-folded: a key for comparison; no mail is ever sent to it.
 
-    The part before the @ is folded by Unicode's canonical caseless matching (section 3.13, D145),
-    so `Straße` and `STRASSE` are one. Wide letters are not made narrow: NFKC would join mailboxes
-    that are different ones. The domain is normalised already; of a list that was imported it may
-    only be in capitals, and `ß` there is another domain than `ss` (RFC 5891).
+    The local part is folded by Unicode's canonical caseless matching (section 3.13, D145), so
+    `Straße` and `STRASSE` are equal. Wide letters stay wide: NFKC would join different mailboxes.
+    The domain is normalised already, or in capitals at most where a list was imported; it is only
+    put in lower case, because `ß` and `ss` are different domains (RFC 5891).
     """
     if address.isascii():
         return address.lower()
@@ -19,5 +19,5 @@ def fold_address(address: str) -> str:
 
 
 def is_same_address(one: str, other: str) -> bool:
-    """Tell whether two addresses differ in their spelling at most."""
+    """Return whether two addresses differ in case at most."""
     return fold_address(one) == fold_address(other)

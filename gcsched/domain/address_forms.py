@@ -1,9 +1,9 @@
-"""Find e-mail addresses in the words of others, in every form that a relay may repeat. Pure.
+"""Find e-mail addresses in foreign text, in every form in which a relay may repeat them. Pure.
 
 Beyond `ada@example.org`: quoted local parts, comments, address literals, SRS and VERP (RFC 3834 and
 Postfix's), SMTPUTF8 and IDN, the wide forms of `@`, `%40`, `=40`, `&#64;`, `ada (at) example.org`,
-`<ada at example.org>`. Linear in the length of the text: a run of characters is read from its begin
-only, and without giving back.
+`<ada at example.org>`. Takes time linear in the length of the text: a run of characters is matched
+from its start only, and possessive quantifiers (`++`) prevent backtracking.
 """
 
 import re
@@ -45,7 +45,7 @@ def mask_addresses(text: str, mask: str = "(address)") -> str:
 
 
 def may_contain_address(text: str) -> bool:
-    """Tell whether a search is worth its time: nearly all values of a log line hold none."""
+    """Return whether a full search can find anything; most values in a log line hold no address."""
     if "@" in text or " at " in text or "%40" in text or "=40" in text or "+40" in text:
         return True
     is_bracketed = "(" in text or "[" in text or "{" in text

@@ -1,4 +1,4 @@
-"""Which domains addresses may have beside those of the public internet. Pure."""
+"""The domains that addresses may have beside those of the public internet. Pure."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,10 +15,10 @@ Network = IPv4Network | IPv6Network
 
 @dataclass(frozen=True, slots=True)
 class AddressRules:
-    """What an operator allows: none of what is reserved, *allows_any*, or what is listed.
+    """The reserved domains that an operator allows: none, all (*allows_any*), or a list.
 
-    Each of *names* allows itself and its subdomains, each of *parents* only its subdomains; address
-    literals are allowed by *networks*. Names are as ``known_domain`` spells them.
+    Each of *names* allows itself and its subdomains, each of *parents* only its subdomains;
+    *networks* allow address literals. Names are spelled as ``parse_domain`` returns them.
     """
 
     PUBLIC: ClassVar["AddressRules"]
@@ -31,23 +31,23 @@ class AddressRules:
 
     @classmethod
     def parse(cls, text: str) -> "AddressRules":
-        """Read domains separated by commas. Raises ValueError, which names the one that is wrong.
+        """Parse domains separated by commas. Raises ValueError, which names the invalid one.
 
         ``corp.local`` or ``mailhost``, ``.corp.local`` or ``*.corp.local``, ``[192.0.2.1]``,
         ``[10.0.0.0/8]``, ``[IPv6:fd00::/8]``, or ``*``.
         """
-        names, above, networks = set[str](), set[str](), list[Network]()
+        names, parents, networks = set[str](), set[str](), list[Network]()
         entries = [entry.strip() for entry in text.split(",")]
         for entry in entries:
             if entry.startswith("["):
                 networks.append(parse_network(entry))
             elif entry != ANY_DOMAIN:
                 bare = entry.removeprefix("*").removeprefix(".")
-                (names if bare == entry else above).add(parse_name(entry, bare))
-        return cls(frozenset(names), frozenset(above), tuple(networks), ANY_DOMAIN in entries)
+                (names if bare == entry else parents).add(parse_name(entry, bare))
+        return cls(frozenset(names), frozenset(parents), tuple(networks), ANY_DOMAIN in entries)
 
     def allows(self, domain: str) -> bool:
-        """Tell whether an address may have *domain*, which is reserved and normalised."""
+        """Return whether an address may have *domain*, which is reserved and normalised."""
         if self.allows_any:
             return True
         if domain.startswith("["):
@@ -77,7 +77,7 @@ def parse_name(entry: str, bare: str) -> str:
 
 
 def parse_network(entry: str) -> Network:
-    """Return the addresses of `[192.0.2.1]`, `[10.0.0.0/8]` or `[IPv6:fd00::/8]`."""
+    """Return the network of `[192.0.2.1]`, `[10.0.0.0/8]` or `[IPv6:fd00::/8]`."""
     inner = entry[1:-1]
     is_ipv6 = inner.lower().startswith(IPV6)
     try:
@@ -85,7 +85,7 @@ def parse_network(entry: str) -> Network:
     except ValueError as error:
         raise ValueError(f"{entry!r} is not an address literal: {error}") from error
     if not entry.endswith("]") or is_ipv6 != isinstance(network, IPv6Network):
-        raise ValueError(f"{entry!r} is not an address literal, as [192.0.2.1] or [IPv6:::1] is")
+        raise ValueError(f"{entry!r} is not an address literal such as [192.0.2.1] or [IPv6:::1]")
     return network
 
 

@@ -1,4 +1,4 @@
-"""One try to deliver a job, and how many of them its history keeps. Pure."""
+"""One attempt to deliver a job, and how many attempts its history keeps. Pure."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,10 +10,10 @@ MAX_ATTEMPTS_KEPT = 50
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One try to deliver, as it is kept in the job's history.
+    """One conversation with a relay about a job, as kept in the job's history.
 
-    ``date`` is the Date header of the body that may have left; None: none has. The job keeps it,
-    not its history.
+    ``date`` is the Date header of the body that may have left, None if none has. It is stored with
+    the job, not in the history.
     """
 
     start_time: datetime
@@ -31,9 +31,10 @@ class Attempt:
 
 
 def trim_attempts(attempts: tuple[Attempt, ...]) -> tuple[Attempt, ...]:
-    """Give the latest attempts; an UNCERTAIN one goes last: it says why a mail came twice (P3)."""
+    """Drop the oldest attempt if there are too many; an UNCERTAIN one only if all are."""
     if len(attempts) <= MAX_ATTEMPTS_KEPT:
         return attempts
+    # An UNCERTAIN attempt explains why a mail came twice (docs/reliability.md).
     certain = (n for n, each in enumerate(attempts) if each.kind is not Kind.UNCERTAIN)
     dropped = next(certain, 0)
     return attempts[:dropped] + attempts[dropped + 1 :]

@@ -1,6 +1,6 @@
-"""Collect what is wrong with a request, so that a caller is told all of it at once. Pure.
+"""Collect the violations of a request, so that a caller gets all of them at once. Pure.
 
-Every rule is a generator of one kind, so that rules are put together by `yield from`.
+Every rule is a generator of the same type, so that `yield from` composes rules.
 """
 
 from collections.abc import Generator
@@ -11,9 +11,9 @@ from gcsched.errors import InvalidRequest, Violation
 T = TypeVar("T")
 
 Checked: TypeAlias = Generator[Violation, None, T]
-"""Yields each violation and returns the value that was read.
+"""Yields each violation and returns the parsed value.
 
-After a violation it returns a value that breaks no other rule, so that the check goes on.
+After a violation it returns a value that breaks no other rule, so that the check can go on.
 """
 
 
@@ -31,6 +31,6 @@ def require_valid(check: Checked[T]) -> T:
 
 
 def accept_value(value: T) -> Checked[T]:
-    """Read *value*, with which nothing is wrong."""
+    """Return *value* without any violation."""
     yield from ()
     return value

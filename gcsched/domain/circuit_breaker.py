@@ -1,4 +1,4 @@
-"""When a relay is worth trying. Pure: time is an argument, in seconds of a monotonic clock."""
+"""The circuit breaker of a relay. Pure: time is an argument, in seconds of a monotonic clock."""
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -24,24 +24,24 @@ BEFORE_DATA_ANSWERED = BEFORE_DATA | {Stage.RCPT}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BreakerPolicy:
-    """How many troubles in a row open a breaker, and how long the waits between probes are."""
+    """How many failures in a row open a breaker, and how long the waits between probes are."""
 
     failure_threshold: int = 5
     initial_wait: timedelta = timedelta(seconds=1)
     max_wait: timedelta = timedelta(seconds=60)
 
     def wait_seconds(self, probes: int, chance: float) -> float:
-        """Double with each failed probe; at least half of it, so that replicas spread out."""
+        """Return the wait after *probes*: doubled with each, with jitter to spread the replicas."""
         doubled = self.initial_wait.total_seconds() * (1 << min(probes, 30))
         return min(doubled, self.max_wait.total_seconds()) * (0.5 + chance / 2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Breaker:
-    """Closed: mails flow. Open: nothing but a probe at *probe_at*, the next one later each time.
+    """Closed: mails flow. Open (*probe_at* is set): one mail at a time probes the relay.
 
-    *failures* counts those in a row while it is closed, *probes* those tried since it opened,
-    *unanswered_probes* the latest of those: the waits double with them.
+    *failures* counts the failures in a row while it is closed, *probes* the probes since it
+    opened, *unanswered_probes* the latest of them without a reply: the waits double with these.
     """
 
     policy: BreakerPolicy
@@ -55,39 +55,39 @@ class Breaker:
         return self.probe_at is not None
 
     def seconds_until_try(self, now: float) -> float:
-        """Give how long to leave the relay alone; 0 while it is closed."""
+        """Return how long to leave the relay alone; 0 while the breaker is closed."""
         return 0.0 if self.probe_at is None else max(0.0, self.probe_at - now)
 
     def overdue_seconds(self, now: float) -> float:
-        """Return since when a probe is due; 0 before, and while it is closed."""
+        """Return for how long a probe has been due; 0 before, and while the breaker is closed."""
         return 0.0 if self.probe_at is None else max(0.0, now - self.probe_at)
 
     def succeeded(self) -> "Breaker":
-        """Close: the relay answered. A mail that was on its way since before tells that as well."""
+        """Close: the relay works, as a probe or a mail from before the breaker opened has shown."""
         return Breaker(policy=self.policy) if self.failures or self.is_open else self
 
     def failed(self, now: float, *, chance: float) -> "Breaker":
-        """Count one trouble. Open already: no probe before a whole wait from now."""
+        """Count one failure; while open, put off the next probe by a whole wait from now."""
         wait = self.policy.wait_seconds(self.unanswered_probes, chance)
         if self.probe_at is not None:
             return replace(self, probe_at=max(self.probe_at, now + wait))
-        troubles = self.failures + 1
-        is_enough = troubles >= self.policy.failure_threshold
-        return replace(self, failures=troubles, probe_at=now + wait if is_enough else None)
+        failures = self.failures + 1
+        is_enough = failures >= self.policy.failure_threshold
+        return replace(self, failures=failures, probe_at=now + wait if is_enough else None)
 
     def opened(
         self, now: float, *, chance: float, failed_probes: int = SILENCE_COUNTS_AS_PROBES
     ) -> "Breaker":
-        """Open at once, however few the troubles were, and wait as *failed_probes* so many probes in vain.
+        """Open at once, after any number of failures, and wait as after *failed_probes*.
 
-        A probe of a relay that is silent costs its mail more than one that is refused.
+        A silent relay gets the longer wait, because its probe holds a mail up until a time limit.
         """
         wait = self.policy.wait_seconds(max(self.unanswered_probes, failed_probes), chance)
         probe_at = max(self.probe_at or now, now + wait)
         return replace(self, failures=self.policy.failure_threshold, probe_at=probe_at)
 
     def probed(self, now: float, *, chance: float) -> "Breaker":
-        """Note that a probe sets out; it learns `succeeded`, `answered` or `failed`."""
+        """Note that a probe starts; `succeeded`, `answered` or `failed` reports how it ended."""
         unanswered = self.unanswered_probes + 1
         wait = self.policy.wait_seconds(unanswered, chance)
         return replace(
@@ -95,19 +95,19 @@ class Breaker:
         )
 
     def answered(self, now: float, *, chance: float) -> "Breaker":
-        """Stay open, and probe again after the second wait: the relay answers, and loses no time.
+        """Stay open after a probe that the relay refused, and probe again soon.
 
-        A relay whose next mail it would accept must not be kept waiting by refusals before it.
+        The relay answers and may accept the next mail, so the wait does not go on doubling.
         """
         wait = self.policy.wait_seconds(1, chance)
         return replace(self, unanswered_probes=0, probe_at=now + wait)
 
 
 def is_relay_failure(transmission: Transmission) -> TypeGuard[Answered | Broken]:
-    """Tell whether *transmission* speaks against the relay; what it says of a mail does not.
+    """Return whether *transmission* counts against the relay; a refusal of one mail does not.
 
-    A session that broke does, also after the body began: a relay that loses its replies should not
-    be fed. Withheld does not: the relay was waiting for the body by then.
+    A broken session counts, also after the body began: a relay that loses its replies should get
+    no more mails. Withheld does not: the relay was ready for the body.
     """
     if isinstance(transmission, Answered):
         return transmission.kind is Kind.RELAY
@@ -115,9 +115,9 @@ def is_relay_failure(transmission: Transmission) -> TypeGuard[Answered | Broken]
 
 
 def is_failure_before_body(transmission: Transmission) -> bool:
-    """Tell whether a session failed before the relay could wait for a body: another may try.
+    """Return whether the mail failed before its body could begin, so that another relay may try.
 
-    So it is with a recipient that was refused, and with a mail that waits for another probe.
+    This includes a refused recipient, and a mail that was held back for another probe.
     """
     if isinstance(transmission, Answered):
         return transmission.reply.stage in BEFORE_DATA_ANSWERED and is_relay_failure(transmission)
@@ -127,7 +127,7 @@ def is_failure_before_body(transmission: Transmission) -> bool:
 
 
 def may_be_caused_by_mail(transmission: Answered | Broken) -> bool:
-    """Return whether a relay that is troubled so by one mail may take another all the same."""
+    """Return whether this failure may be about the mail, so that the relay may take another."""
     if not isinstance(transmission, Answered):
         return False
     reply = transmission.reply

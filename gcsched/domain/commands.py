@@ -1,4 +1,4 @@
-"""What a caller may want of a job that is there already. Pure."""
+"""The commands that callers give for existing jobs. Pure."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,7 +14,7 @@ from gcsched.domain.validation import reason_violations
 from gcsched.errors import Violation
 
 RESOLUTIONS = (State.SENT, State.FAILED)
-ALL_REQUIRED = Violation("all", "must be true where no filter is given: all jobs would be changed")
+ALL_REQUIRED = Violation("all", "must be true if no filter is given, because this changes all jobs")
 ID_PREFIX_REFUSED = Violation(
     "filter.id_prefix", "must be empty here: use state, empid or email, or the methods for one job"
 )
@@ -22,12 +22,14 @@ ID_PREFIX_REFUSED = Violation(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cancel:
+    """Do not send the job; *reason* is the caller's, for the job's history."""
+
     reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reschedule:
-    """Send it at *schedule_time*, at once when that is over, or with the daily run that comes then.
+    """Send the job at *schedule_time*, at once if that is past, or with that daily run.
 
     It may be sent for *keep_trying* after that at least.
     """
@@ -39,7 +41,7 @@ class Reschedule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retry:
-    """Try again, now, for *keep_trying*; an employee gets no other mail for a *window* then."""
+    """Try again now, for *keep_trying*; in *employee* mode the dedup window starts again."""
 
     keep_trying: timedelta
     window: timedelta
@@ -47,7 +49,7 @@ class Retry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolve:
-    """Take somebody's word for what became of it."""
+    """Settle an UNCERTAIN job: an operator found out that it is SENT or FAILED."""
 
     state: State
     reason: str
@@ -64,16 +66,18 @@ def parse_cancel(reason: str) -> Checked[Cancel]:
 def parse_reschedule(
     timestamp: int, *, plan: DailyPlan, keep_trying: timedelta, now: datetime
 ) -> Checked[Reschedule]:
-    """Understand *timestamp* as in a request: Unix seconds, 0 = the next daily run."""
-    wrong = list(second_violations("timestamp", timestamp, now, zero_means="the next daily run"))
-    yield from wrong
-    is_daily = timestamp == 0 or bool(wrong)
-    due = (
+    """Parse *timestamp* as in a request: Unix seconds, 0 for the next daily run."""
+    violations = list(
+        second_violations("timestamp", timestamp, now, zero_means="the next daily run")
+    )
+    yield from violations
+    is_daily = timestamp == 0 or bool(violations)  # datetime cannot hold every invalid number
+    schedule_time = (
         plan.run_time(plan.next_run_day(now))
         if is_daily
         else datetime.fromtimestamp(timestamp, UTC)
     )
-    return Reschedule(schedule_time=due, is_daily=is_daily, keep_trying=keep_trying)
+    return Reschedule(schedule_time=schedule_time, is_daily=is_daily, keep_trying=keep_trying)
 
 
 def parse_resolve(state: State | None, reason: str) -> Checked[Resolve]:
@@ -85,7 +89,7 @@ def parse_resolve(state: State | None, reason: str) -> Checked[Resolve]:
 
 
 def bulk_violations(job_filter: JobFilter, *, is_all: bool) -> Checked[None]:
-    """Check which jobs are to be changed at once; all of them only where the caller *is_all*."""
+    """Check the filter of a bulk change; without a filter the caller must have set `all`."""
     if job_filter == JobFilter() and not is_all:
         yield ALL_REQUIRED
     if job_filter.id_prefix:
@@ -93,7 +97,7 @@ def bulk_violations(job_filter: JobFilter, *, is_all: bool) -> Checked[None]:
 
 
 def is_satisfied(command: JobCommand, job: Job, *, now: datetime) -> bool:
-    """Tell whether *job* is so already: whoever repeats a call gets the same answer."""
+    """Return whether *job* is as *command* makes it, so that a repeated call succeeds as well."""
     match command:
         case Cancel():
             return job.state is State.CANCELLED
@@ -113,10 +117,10 @@ def is_satisfied(command: JobCommand, job: Job, *, now: datetime) -> bool:
 
 
 def is_applied(expected: Job, stored: Job) -> bool:
-    """Return whether *stored* is *job_filter*, or became of it: the change to *job_filter* was made.
+    """Return whether *stored* is *expected* or a later version of it: the change was made.
 
-    Two changes of one version differ in their millisecond. What has gone on since, as a job that
-    was opened again does, still has the end of its time that the change gave it.
+    Two concurrent changes to the same version differ in their millisecond. A job that went on
+    since, as a retried one does at once, still has the expire time that the change gave it.
     """
     if stored.version == expected.version or expected.state is State.CANCELLED:
         return (stored.state, stored.state_time) == (expected.state, expected.state_time)
@@ -124,17 +128,18 @@ def is_applied(expected: Job, stored: Job) -> bool:
 
 
 def apply(command: JobCommand, job: Job, *, suppression: Suppression | None, now: datetime) -> Job:
-    """Give *job* as it is wanted, or raise IllegalTransition.
+    """Return *job* as *command* makes it. Raises IllegalTransition.
 
-    *suppression* is that of its address, if there is one.
+    *suppression* is the one of its address, if there is one.
     """
     match command:
         case Cancel():
             return job.cancelled(now, reason=command.reason)
         case Reschedule():
-            due = not_in_past(command.schedule_time, now)
+            schedule_time = not_in_past(command.schedule_time, now)
+            expire_time = schedule_time + command.keep_trying
             return job.rescheduled(
-                due, now, is_daily=command.is_daily, expire_time=due + command.keep_trying
+                schedule_time, now, is_daily=command.is_daily, expire_time=expire_time
             )
         case Retry():
             if (
@@ -154,6 +159,6 @@ def apply(command: JobCommand, job: Job, *, suppression: Suppression | None, now
             assert_never(never)
 
 
-def not_in_past(due: datetime, now: datetime) -> datetime:
-    """Give *schedule_time* as the engine sees it: what is over is due now."""
-    return max(due, now.replace(microsecond=0))
+def not_in_past(moment: datetime, now: datetime) -> datetime:
+    """Return *moment*, or the present second if that is later."""
+    return max(moment, now.replace(microsecond=0))

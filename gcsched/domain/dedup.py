@@ -1,4 +1,4 @@
-"""Which notifications are the same one, and what a caller is told who asks again. Pure."""
+"""Which requests are the same one, and the answer to a repeated request. Pure."""
 
 import json
 from dataclasses import dataclass
@@ -12,16 +12,16 @@ from gcsched.errors import RequestIdReused
 
 
 class Dedup(StrEnum):
-    """What makes two wishes the same one, where no request id says it."""
+    """What makes two requests without a request id the same one."""
 
     CONTENT = "content"
     EMPLOYEE = "employee"
 
 
 def dedup_key(request: MeetRequest, *, daily: date | None) -> str:
-    """Derive the key from employee, address, text, and the second or the daily run asked for.
+    """Derive the key from employee, address, text, and the requested second or daily run.
 
-    Never change what goes in here: a changed key makes a repeated call a second mail.
+    Never change what goes in here: with another key a repeated call becomes a second mail.
     """
     when = str(request.timestamp) if daily is None else f"daily:{daily.isoformat()}"
     return digest(b"v1", request.empid, request.email, request.message, when)
@@ -36,7 +36,7 @@ def employee_key(empid: str) -> str:
 
 
 def fingerprint(request: MeetRequest) -> str:
-    """Derive what two requests of one id must share: all that they ask for."""
+    """Derive a digest of all that a request asks for: equal in two requests of one id."""
     content = (
         *(request.empid, request.email, request.message, request.name, request.timestamp),
         *(request.template, sorted(request.variables.items()), request.not_after),
@@ -46,16 +46,17 @@ def fingerprint(request: MeetRequest) -> str:
 
 
 def digest(version: bytes, *parts: str) -> str:
-    made = sha256(version)
+    result = sha256(version)
     for part in parts:
         data = part.encode()
-        made.update(len(data).to_bytes(4, "big") + data)
-    return made.hexdigest()
+        # Each length goes in as well, so that ("ab", "c") and ("a", "bc") differ.
+        result.update(len(data).to_bytes(4, "big") + data)
+    return result.hexdigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DedupRule:
-    """How keys are made here; *window* is for how long an employee gets no second mail."""
+    """How keys are made; in *employee* mode an employee gets no second mail for *window*."""
 
     by: Dedup = Dedup.CONTENT
     window: timedelta = timedelta(hours=24)
@@ -68,15 +69,16 @@ class DedupRule:
         return dedup_key(request, daily=daily)
 
     def dedup_until(self, now: datetime) -> datetime | None:
-        """Give the time at which the key is another's for the asking; None: while it is held."""
+        """Return when another job may take the key; None: not while this one holds it."""
         return now + self.window if self.by is Dedup.EMPLOYEE else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyHolder:
-    """What the store tells of a job that has what another one would need.
+    """The job that holds the dedup key or the request id that another one needs.
 
-    *state* and *due_time* are None where somebody has spoilt them: that is no reason to mail twice.
+    *state* and *due_time* are None if the stored document is damaged: even then it holds its key,
+    so that no second mail leaves.
     """
 
     job_id: str
@@ -88,7 +90,7 @@ class KeyHolder:
 
 
 class AdmissionOutcome(StrEnum):
-    """What an accepted or refused call came to, by the names of MeetResponse.Outcome."""
+    """The result of an accepted or refused call, by the names of MeetResponse.Outcome."""
 
     CREATED = "CREATED"
     REPLAYED = "REPLAYED"
@@ -103,8 +105,8 @@ NEW_JOB_OUTCOMES = (AdmissionOutcome.CREATED, AdmissionOutcome.QUEUED_FOR_DAILY)
 class AdmissionResult:
     """The answer to a call for a job: its *outcome*, and the job that it is about.
 
-    *job_id* is the new job, the same one of an earlier call, or the one that stands against it.
-    *state* and *due_time* are those of an accepted job as it is stored; None: they cannot be read.
+    *job_id* is the new job, the one of an earlier equal call, or the one that caused the refusal.
+    *state* and *due_time* are those of an accepted job as stored; None if they cannot be read.
     """
 
     outcome: AdmissionOutcome
@@ -146,9 +148,9 @@ def answer_new_job(
 def answer_conflict(job: Job, holder: KeyHolder) -> AdmissionAnswer | None:
     """Answer the call for *job*, which was not stored because of *holder*.
 
-    None: the holder's window is over, so that it has to let the key go.
+    Returns None if the holder's window is over, so that *job* may take its key.
     """
-    if holder.job_id == job.id:  # a write that was repeated finds its own job
+    if holder.job_id == job.id:  # the driver repeated a write that had succeeded
         return answer_new_job(holder.state, job_id=holder.job_id, due_time=holder.due_time)
     has_same_id = bool(job.request_id) and holder.request_id == job.request_id
     if has_same_id and holder.fingerprint != job.fingerprint:

@@ -1,7 +1,7 @@
-"""The domain of an address: its one spelling, and whether the public internet can have it. Pure.
+"""The domain of an address: its normalised spelling, and whether it is reserved. Pure.
 
-The syntax is always checked. What is reserved (bare hosts, special-use names, address literals) is
-read here like any other; whether an address may have it is decided by AddressRules.
+The syntax is always checked. A reserved domain (a bare host, a special-use name, an address
+literal) parses like any other; AddressRules decide whether an address may have it.
 """
 
 import re
@@ -21,14 +21,14 @@ PLACEHOLDER_TLD = "test"  # callers' own test suites use it (RFC 2606), so it is
 SPECIAL_USE = tuple(name for name in SPECIAL_USE_DOMAIN_NAMES if name != PLACEHOLDER_TLD)
 NOT_PUBLIC = (*SPECIAL_USE_DOMAIN_NAMES, "localdomain", "example", "test", "internal", "intranet")
 NOT_PUBLIC += ("private", "lan", "home", "corp", "mail")
-"""What the public DNS has nothing within: by RFC 2606, 6761, 6762, 7686 and 8375, for ever by
-ICANN's resolutions, and what routers and cloud machines call themselves."""
+"""Names below which the public DNS has nothing: by RFC 2606, 6761, 6762, 7686 and 8375, by ICANN's
+resolutions, and those that routers and cloud machines give themselves."""
 IN_BRACKETS = "An IP address after the @-sign must be in brackets, as in ada@[192.0.2.1]."
 NUMBER = re.compile(r"(?:.*\.)?[0-9]+", re.DOTALL)
 
 
 class Domain(NamedTuple):
-    """A domain in its normalised spelling; *reserved_reason* says why the public internet has none such.
+    """A domain in its normalised spelling; *reserved_reason* is "" for a public one.
 
     ``name`` is in lower case, with U-labels; an address literal has its brackets.
     """
@@ -38,7 +38,7 @@ class Domain(NamedTuple):
 
 
 def is_public_name(name: str) -> bool:
-    """Return whether *name*, a host's in ASCII, is one that another network could look up."""
+    """Return whether another network could look up *name*, a host name in ASCII."""
     name = name.lower().rstrip(".")
     is_within = any(name == each or name.endswith(f".{each}") for each in NOT_PUBLIC)
     return "." in name and not is_within and not NUMBER.fullmatch(name)
@@ -46,7 +46,7 @@ def is_public_name(name: str) -> bool:
 
 @lru_cache(maxsize=10_000)
 def parse_domain(domain: str) -> Domain | None:
-    """Return *domain* as it is kept, None where it is not a domain."""
+    """Return *domain* normalised, or None if it is not a domain."""
     try:
         return split_address(f"x@{domain}")[1]
     except EmailNotValidError:
@@ -56,7 +56,7 @@ def parse_domain(domain: str) -> Domain | None:
 def split_address(email: str) -> tuple[str, Domain]:
     """Return the normalised local part of *email* and its domain. Raises EmailNotValidError.
 
-    By RFC 5321, 5322 and 6531; a quoted local part has the fewest quotes that it can have.
+    By RFC 5321, 5322 and 6531; a quoted local part loses the quotes that it does not need.
     """
     try:
         found = _validate(email)
@@ -67,7 +67,7 @@ def split_address(email: str) -> tuple[str, Domain]:
 
 
 def _split_reserved(email: str, error: EmailSyntaxError) -> tuple[str, Domain]:
-    """Read an address whose domain may be one that is reserved; raise *error* if it is not."""
+    """Split an address whose domain may be reserved; raise *error* if it is not."""
     before, _, written = email.rpartition("@")
     domain = _map_domain(written)
     if NUMBER.fullmatch(domain):
@@ -75,6 +75,7 @@ def _split_reserved(email: str, error: EmailSyntaxError) -> tuple[str, Domain]:
     for name in SPECIAL_USE:
         if domain == name or domain.endswith(f".{name}"):
             above = domain.removesuffix(name)
+            # The library refuses special-use names, so a name that it accepts stands in.
             found = _validate(f"{before}@{above}{PLACEHOLDER_TLD}")
             known = found.domain.removesuffix(PLACEHOLDER_TLD) + name
             return _local_part(found), Domain(known, f"is within {name!r}, a special-use name")

@@ -1,5 +1,5 @@
-"""A setting that does not fit: to another one, or to what it is for."""
+"""The error of a setting that contradicts another one or cannot be used."""
 
 
 class InvalidSetting(ValueError):
-    """A setting does not fit to another one; the text continues after the variable's name."""
+    """A setting cannot be used; the text is the sentence that follows the variable's name."""

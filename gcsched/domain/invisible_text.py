@@ -1,7 +1,7 @@
-"""Refuse characters that cannot be seen, or were lost, where a text identifies something. Pure.
+"""Refuse invisible and replacement characters in texts that identify something. Pure.
 
-Names, subjects and the values of variables and labels are not identifiers: there an emoji may be
-joined by U+200D.
+Names, subjects and the values of variables and labels are not identifiers: U+200D may join an emoji
+in them.
 """
 
 import re
@@ -11,7 +11,7 @@ from gcsched.domain.checks import Checked
 from gcsched.errors import Violation
 
 # Default_Ignorable_Code_Point of Unicode's DerivedCoreProperties.txt (14.0), unassigned ones
-# included: Unicode promises that what is ignorable stays so.
+# included: Unicode promises that an ignorable code point stays ignorable.
 IGNORABLE = (
     "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
     "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8"
@@ -19,16 +19,16 @@ IGNORABLE = (
 )
 # Every space but U+0020 (category Zs), and the blank of Braille.
 SPACE_LIKE = "\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000\u2800"
-# Without a glyph of their own, though Unicode does not call them ignorable: annotations and the
+# Without a glyph, though Unicode does not call them ignorable: annotations and the
 # object replacement, joiners and fillers of scripts, the null note head.
 WITHOUT_A_GLYPH = "\u2d7f\ufff9-\ufffc\U00013430-\U0001343f\U00016fe4\U0001d159"
 # Private-use and unassigned characters are allowed. Most fonts show them as a box, and a later
-# Unicode may assign them: the same id would be valid or not by the version of Python.
+# Unicode may assign them: the version of Python would decide whether an id is valid.
 INVISIBLE = re.compile(f"[{IGNORABLE}{SPACE_LIKE}{WITHOUT_A_GLYPH}]")
 
 
 def invisible_violations(field: str, text: str) -> Checked[None]:
-    """Name the first character of each kind with which two identifiers would look alike."""
+    """Report the first character of each kind that makes two identifiers look alike."""
     if text.isascii():
         return
     if found := INVISIBLE.search(text):
@@ -49,7 +49,7 @@ INVISIBLE_PROBLEM = (
 )
 REPLACEMENT = "\ufffd"
 REPLACEMENT_PROBLEM = (
-    "after %d characters: a program writes it for a character that it could not read, so that two"
+    "after %d characters: it replaces a character that a program could not decode, so that two"
     " different values would look alike; send the original text as UTF-8"
 )
 

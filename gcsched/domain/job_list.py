@@ -1,4 +1,4 @@
-"""Which jobs can be asked for, and in which order: only what an index serves. Pure."""
+"""The filters and orders of job lists: only those that an index serves. Pure."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -20,6 +20,8 @@ from gcsched.errors import Violation
 
 
 class JobOrder(StrEnum):
+    """The orders of a list, by the names of ListJobsRequest.Order."""
+
     CREATE_TIME_DESC = "CREATE_TIME_DESC"
     CREATE_TIME_ASC = "CREATE_TIME_ASC"
     DUE_TIME_ASC = "DUE_TIME_ASC"
@@ -43,7 +45,7 @@ IN_TOKENS: Mapping[JobOrder, str] = {
     JobOrder.DUE_TIME_ASC: "DUE_ASC",
     JobOrder.DUE_TIME_DESC: "DUE_DESC",
 }
-"""Orders as page tokens name them, so that processes of both versions read each other's tokens."""
+"""The names of orders in page tokens: processes of two versions read each other's tokens."""
 
 ALLOWED_ORDERS: Mapping[tuple[str, ...], Sequence[JobOrder]] = {
     (): BY_CREATE_TIME,
@@ -54,12 +56,12 @@ ALLOWED_ORDERS: Mapping[tuple[str, ...], Sequence[JobOrder]] = {
     ("request_id",): BY_CREATE_TIME,
     ("id_prefix",): BY_CREATE_TIME,
 }
-"""Filters by what they name, each with its orders; the first is meant where none is said."""
+"""The allowed filters, by the fields they name, each with its orders; the first is the default."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobFilter:
-    """Which jobs: those that are all of this. *email* is normalised; its case does not matter."""
+    """The jobs that match every given field. *email* is normalised; its case does not matter."""
 
     state: State | None = None
     due_time_from: datetime | None = None
@@ -71,7 +73,7 @@ class JobFilter:
 
     @property
     def given_fields(self) -> tuple[str, ...]:
-        """What it names, as in ALLOWED."""
+        """The fields that are set, as in ALLOWED_ORDERS."""
         given = {
             "state": self.state is not None,
             "due_time": self.due_time_from is not None or self.due_time_before is not None,
@@ -84,15 +86,16 @@ class JobFilter:
 
     def __str__(self) -> str:
         moments = [each and each.isoformat() for each in (self.due_time_from, self.due_time_before)]
-        # Page tokens are made of it, so what is unset adds nothing to those of the version before.
-        later = {"request_id": self.request_id, "id_prefix": self.id_prefix}
-        named = [f"{name}={value}" for name, value in later.items() if value]
+        # Page tokens are made of this text. Fields that were added later must not change it while
+        # they are unset: else tokens of the version before would be refused during an upgrade.
+        added = {"request_id": self.request_id, "id_prefix": self.id_prefix}
+        named = [f"{name}={value}" for name, value in added.items() if value]
         return json.dumps([self.state, *moments, self.empid, self.email, *named])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cursor:
-    """Where in a list a page ends: after this job. *due_time* only in lists by due."""
+    """The last job of a page. *due_time* is set only in lists by due time."""
 
     id: str
     due_time: datetime | None = None
@@ -109,7 +112,7 @@ class JobListQuery:
         return Cursor(id=job.id, due_time=job.due_time if self.order.is_by_due_time else None)
 
     def encode_cursor(self, cursor: Cursor | None) -> str:
-        """Give the token for what follows *cursor*; "" where nothing does."""
+        """Return the token of the page after *cursor*; "" if there is none."""
         if cursor is None:
             return ""
         if cursor.due_time is None:
@@ -119,7 +122,7 @@ class JobListQuery:
         )
 
     def parse_cursor(self, token: str) -> Checked[Cursor | None]:
-        """Read the place that *encode_cursor* leads to; None: the first page."""
+        """Parse a token of `encode_cursor`; None is the first page."""
         match (
             yield from parse_page_token(
                 str(self), token, parts=2 if self.order.is_by_due_time else 1
@@ -145,30 +148,30 @@ def parse_due_cursor(id_: str, milliseconds: str) -> Checked[Cursor | None]:
 
 
 def text_filter_violations(*, empid: str, request_id: str, id_prefix: str) -> Checked[None]:
-    """Check the texts of a filter but its address, which has rules of its own."""
+    """Check the texts of a filter except its address, which has rules of its own."""
     yield from text_violations("filter.empid", empid, at_least=0, at_most=MAX_EMPID_LENGTH)
     if request_id:
         yield from request_id_violations(request_id, "filter.request_id")
     yield from text_violations("filter.id_prefix", id_prefix, at_least=0, at_most=MAX_ID_LENGTH)
 
 
-def filter_violations(wanted: JobFilter) -> Checked[None]:
-    """Refuse a filter that no index serves."""
-    if wanted.given_fields not in ALLOWED_ORDERS:
+def filter_violations(job_filter: JobFilter) -> Checked[None]:
+    """Yield a violation if no index serves the filter."""
+    if job_filter.given_fields not in ALLOWED_ORDERS:
         yield Violation("filter", f"must be one of: {ALLOWED_TEXT}")
 
 
-def parse_list_query(wanted: JobFilter, order: JobOrder | None) -> Checked[JobListQuery]:
-    """Read the list of *wanted* in *order*, or in the first one that it allows."""
-    yield from filter_violations(wanted)
-    orders = ALLOWED_ORDERS.get(wanted.given_fields, tuple(JobOrder))
+def parse_list_query(job_filter: JobFilter, order: JobOrder | None) -> Checked[JobListQuery]:
+    """Parse a filter and its *order*; None is the first one that the filter allows."""
+    yield from filter_violations(job_filter)
+    orders = ALLOWED_ORDERS.get(job_filter.given_fields, tuple(JobOrder))
     if order is not None and order not in orders:
         yield Violation("order", f"must be one that the filter allows: {ALLOWED_TEXT}")
-    return JobListQuery(filter=wanted, order=order or orders[0])
+    return JobListQuery(filter=job_filter, order=order or orders[0])
 
 
 def format_allowed() -> str:
-    """Write ALLOWED for people."""
+    """Format ALLOWED_ORDERS for an error."""
     rows = [
         f"{' with '.join(names) or 'nothing'} ({', '.join(orders)})"
         for names, orders in ALLOWED_ORDERS.items()

@@ -10,15 +10,15 @@ class Mail:
     """A message ready for one SMTP transaction.
 
     ``content`` is a complete RFC 5322 message: CRLF line ends, lines of at most 998 octets, *not*
-    dot-stuffed. ``sender`` and ``recipient`` are the envelope addresses, domains in ASCII;
-    ``smtputf8`` is true when an address has a local part that is not ASCII (RFC 6531). ``ascii_fallback`` is
-    the same mail for where that is not possible, if its recipient needs none of it; in that one
-    ``left_out`` names the header and the address that it lacks.
-    ``date_offset`` is where in ``content`` the value of its Date header begins: whoever writes the body
-    puts the date in, as many octets as are there. None: the content stays as it is.
-    ``is_canonical`` says that every line ends with CRLF, also the last one, and that none begins with
-    a dot, so that nobody need look again; False: that is not known.
-    ``personal_texts`` is what was composed: what a relay says of this mail is logged without its words.
+    dot-stuffed. ``sender`` and ``recipient`` are the envelope addresses, with their domains in
+    ASCII; ``smtputf8`` is true if a local part is not ASCII (RFC 6531). ``ascii_fallback`` is the
+    same mail for a relay without SMTPUTF8, if the recipient's address does not need it; there
+    ``left_out`` names the header and the address that were dropped.
+    ``date_offset`` is the index in ``content`` of the value of the Date header: the transport
+    replaces it, in as many octets, when it writes the body. None: the content stays as it is.
+    ``is_canonical`` says that all line ends are CRLF, the last one too, and that no line begins
+    with a dot: nothing has to be checked or stuffed. False: that is not known.
+    ``personal_texts`` are the texts of the mail: they are masked in logs of the relay's replies.
     """
 
     sender: str
@@ -34,7 +34,7 @@ class Mail:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailPreview:
-    """What a mail would look like; *size* is in octets on the wire, before dot-stuffing."""
+    """A rendered mail that is not sent; *size* is in octets on the wire, before dot-stuffing."""
 
     subject: str
     text: str
@@ -44,7 +44,7 @@ class MailPreview:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TemplateInfo:
-    """A template: the variables it *required_variables*, and whether it has a text part of its own."""
+    """A template, the variables it requires, and whether it has a text part of its own."""
 
     name: str
     required_variables: tuple[str, ...]

@@ -1,8 +1,8 @@
-"""Mask in a relay's words what tells who gets a mail and what it says, for logs. Pure.
+"""Mask personal texts of a mail in a relay's reply, so that it can be logged. Pure.
 
-A relay may repeat a name or a subject in part, folded, or encoded. So the words of the mail are
-looked for one by one, and what is encoded is decoded first. Too much is masked rather than too
-little: the job's own history keeps the words, and an operator reads them by GetJob.
+A relay may repeat a name or a subject in part, folded, or encoded. So each word of the mail is
+searched for by itself, and encoded pieces are decoded first. Too much is masked rather than too
+little: the job's history keeps the full reply, and an operator reads it by GetJob.
 """
 
 import re
@@ -19,20 +19,20 @@ from gcsched.domain.encodings import decodings, is_encoded_word
 from gcsched.domain.invisible_text import INVISIBLE
 
 MAX_LENGTH = 2048  # characters of a text; a job's reason has some 600
-MAX_VALUES_LENGTH = 16 * 1024  # as in a request: more is not looked at
-HIDDEN, ADDRESS = "\x00", "\x01"  # stand for masks until the end: no text has control characters
-MIN_PART_LENGTH = 4  # of a word that a relay has cut off; 2 where a letter says more than in ASCII
+MAX_VALUES_LENGTH = 16 * 1024  # as in a request: the rest is not searched for
+HIDDEN, ADDRESS = "\x00", "\x01"  # placeholders: the text has no control characters by then
+MIN_PART_LENGTH = 4  # of a word that a relay cut off; 2 outside ASCII, where a character says more
 CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
-# A word ends at white space and punctuation, and not at the vowel signs that \w does not know.
+# A word ends at white space and punctuation, but not at vowel signs, which \w lacks.
 WORD = re.compile(r"[^\s\x00-\x1f!-/:-@\[-`{-\xbf\u2000-\u206f\u3000-\u303f\uff00-\uff0f]+")
 CHUNK = re.compile(r"\S+")
-# What this service itself writes before a relay's words.
+# Code and stage, which this service itself writes before a relay's text.
 FACT = re.compile(r"\b[245]\d\d(?: [245]\.\d{1,3}\.\d{1,3})? at [A-Z]+:")
 NOT_ASCII, UNREADABLE = re.compile(r"[^\x00-\x7f]"), "\ufffd"
 MASKS = re.compile(rf"{HIDDEN}(?:[^\w{ADDRESS}{HIDDEN}]*+{HIDDEN})*+")
 
-# Words of ordinary replies tell nothing about one mail, unless they are somebody's name.
+# Words of ordinary replies, which stay readable unless they are a part of the recipient's name.
 STOP_WORD_LIST = """
 a about access account action address addresses administrator after again all allowed already an
 and any are as at authentication auth bad be because been before blocked body bounce but by busy
@@ -54,7 +54,7 @@ STOP_WORDS = frozenset(STOP_WORD_LIST.split())
 
 
 class PersonalTexts(Protocol):
-    """What a mail says and to whom; a Job is one."""
+    """The texts of a mail that identify its recipient or its content; a Job has them."""
 
     @property
     def email(self) -> str: ...
@@ -71,15 +71,15 @@ class PersonalTexts(Protocol):
 
 
 def mask(text: str, personal: PersonalTexts | None) -> str:
-    """Return *text* without addresses, and without the words of *personal* if one is at hand.
+    """Return *text* in one line without addresses, and without the words of *personal* if given.
 
-    The text becomes one line. Takes time linear in the text and the letter, both bounded.
+    Takes time linear in the text and in the mail; both are bounded.
     """
     return mask_words(None if personal is None else PersonalWords(personal), text)
 
 
 def mask_words(words: "PersonalWords | None", text: str) -> str:
-    """Return what `mask` does, for whoever has several texts on one letter."""
+    """Do what `mask` does; the words can be used again for further texts about the same mail."""
     line = mask_addresses(CONTROLS.sub(" ", text[:MAX_LENGTH]), ADDRESS)
     if words is not None:
         line = MASKS.sub(HIDDEN, _mask_text(line, words))
@@ -94,35 +94,35 @@ def mask_traceback(trace: str, personal: PersonalTexts) -> str:
 
 @dataclass(frozen=True)
 class PersonalWords:
-    """The words of a letter, folded: those that tell something by themselves, and their order."""
+    """The words of a mail, folded: those that identify it by themselves, and their order."""
 
     personal: PersonalTexts
 
     @cached_property
     def masked_anywhere(self) -> frozenset[str]:
-        """Words that are masked wherever they stand."""
-        letter = self.personal
-        names = (letter.name, INVISIBLE.sub("", letter.name), _local_part(letter.email))
+        """Words that are masked wherever they occur."""
+        mail = self.personal
+        names = (mail.name, INVISIBLE.sub("", mail.name), _local_part(mail.email))
         people = {word for text in names for word in _fold_words(text)}
         others = {
             word for text in self.texts for word in (*_fold_words(text), *_garble_words(text))
         }
         others -= STOP_WORDS
-        telling = {word for word in people | others if len(word) > 1}
-        return frozenset({*telling, fold_word(_local_part(letter.email))} - {""})
+        identifying = {word for word in people | others if len(word) > 1}
+        return frozenset({*identifying, fold_word(_local_part(mail.email))} - {""})
 
     @cached_property
     def texts(self) -> tuple[str, ...]:
-        letter = self.personal
-        values = " ".join(letter.variables.values())[:MAX_VALUES_LENGTH]
-        locals_ = (_local_part(letter.email), _local_part(letter.reply_to))
-        given = (letter.message, letter.name, values, letter.empid, *locals_)
-        # A relay may drop what cannot be seen, and so join what it parts.
+        mail = self.personal
+        values = " ".join(mail.variables.values())[:MAX_VALUES_LENGTH]
+        locals_ = (_local_part(mail.email), _local_part(mail.reply_to))
+        given = (mail.message, mail.name, values, mail.empid, *locals_)
+        # A relay may drop invisible characters, and so join the words that they separate.
         return (*given, *(INVISIBLE.sub("", text) for text in given if not text.isascii()))
 
     @cached_property
     def pairs(self) -> frozenset[tuple[str, str]]:
-        """Words that follow one another."""
+        """Pairs of adjacent words."""
         return frozenset(pair for text in self.texts for pair in pairwise(_fold_words(text)))
 
     @cached_property
@@ -138,11 +138,11 @@ class PersonalWords:
 
     @cached_property
     def _not_ascii(self) -> tuple[str, ...]:
-        """Words of scripts that may write no spaces between words."""
+        """Words of scripts that may not put spaces between words."""
         return tuple(word for word in self.masked_anywhere if not word.isascii())[:200]
 
     def matches(self, word: str) -> bool:
-        """Tell whether *word* (folded) is one of them, a part of one, or holds one."""
+        """Return whether *word* (folded) is one of these words, a part of one, or contains one."""
         if word in self.masked_anywhere:
             return True
         if word in STOP_WORDS or len(word) < (MIN_PART_LENGTH if word.isascii() else 2):
@@ -163,7 +163,7 @@ def _local_part(address: str) -> str:
 
 
 def fold_word(word: str) -> str:
-    """Return *word* as it is compared: without case, width and accents."""
+    """Return *word* without case, width and accents, for comparison."""
     if word.isascii():
         return word.lower()
     plain = unicodedata.normalize("NFKD", word.casefold())
@@ -176,14 +176,14 @@ def _fold_words(text: str) -> Iterator[str]:
 
 
 def _garble_words(text: str) -> Iterator[str]:
-    """Yield the words of *text* as we read them from a relay that answers in another charset."""
+    """Yield the words of *text* as they arrive from a relay that answers in another charset."""
     for word in () if text.isascii() else WORD.findall(unicodedata.normalize("NFC", text)):
         if not word.isascii():
             yield fold_word(NOT_ASCII.sub(UNREADABLE, word))
 
 
 def _mask_text(text: str, words: PersonalWords) -> str:
-    """Mask the encoded pieces that hold words of the letter, then these words."""
+    """Mask the encoded pieces that hold words of the mail, then these words."""
     facts = [range(*found.span()) for found in FACT.finditer(text)]
     pieces: list[str] = []
     for found in CHUNK.finditer(text):
@@ -214,27 +214,28 @@ def _mask_plain(text: str, words: PersonalWords) -> str:
     )
 
 
-def _find_hidden(words: PersonalWords, said: list[str]) -> list[bool]:
-    """Say which of the words that were *said* are to be masked.
+def _find_hidden(words: PersonalWords, reply: list[str]) -> list[bool]:
+    """Return for each word of a *reply* whether it is masked.
 
-    Three that follow one another as in the letter are, whatever they are; and what stands beside a
-    masked one as it does in the letter.
+    Any three adjacent words of the mail are masked, even ordinary ones, and so is a word next to a
+    masked one if the two are adjacent in the mail.
     """
-    hidden = [words.matches(word) for word in said]
-    for place in range(len(said) - 2):
-        if tuple(said[place : place + 3]) in words.triples:
+    hidden = [words.matches(word) for word in reply]
+    for place in range(len(reply) - 2):
+        if tuple(reply[place : place + 3]) in words.triples:
             hidden[place : place + 3] = [True] * 3
-    for places in (range(len(said) - 1), range(len(said) - 2, -1, -1)):
+    # Forwards, then backwards: so a mask spreads along adjacent words in both directions.
+    for places in (range(len(reply) - 1), range(len(reply) - 2, -1, -1)):
         for place in places:
             one_is = hidden[place] or hidden[place + 1]
-            if one_is and (said[place], said[place + 1]) in words.pairs:
+            if one_is and (reply[place], reply[place + 1]) in words.pairs:
                 hidden[place] = hidden[place + 1] = True
     return hidden
 
 
 def _hide_spans(text: str, spans: Iterable[tuple[int, int]]) -> str:
     pieces, done = [], 0
-    for begin, end in spans:
-        pieces += [text[done:begin], HIDDEN]
+    for start, end in spans:
+        pieces += [text[done:start], HIDDEN]
         done = end
     return "".join([*pieces, text[done:]])

@@ -1,4 +1,4 @@
-"""From what the relay said to what becomes of the job. Pure."""
+"""Turn the outcome of an attempt into the next state of the job. Pure."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -26,10 +26,10 @@ from gcsched.domain.smtp_reply import (
 from gcsched.domain.suppression import Suppression
 
 MAX_TEXT_LENGTH = 512
-INTERRUPTED = "cut off after the body had begun: the relay may have taken the mail"
+INTERRUPTED = "interrupted after the body had begun: the relay may have taken the mail"
 MAX_LEASE_EXPIRATIONS = 10
 DIED_TOO_OFTEN = "its worker died ten times"  # as many as MAX_LEASE_EXPIRATIONS
-DOUBTED = "not counted: the relay refuses one recipient after the other"
+DOUBTED = "not counted: the relay refuses every recipient"
 FOUND_ACCEPTED = "accepted by the relay; its worker died before recording it"
 
 
@@ -41,7 +41,7 @@ def make_attempt(
     end_time: datetime,
     date: datetime | None = None,
 ) -> Attempt:
-    """Put what happened into the words of the job's history; *date* is that of the body."""
+    """Describe what happened for the job's history; *date* is the Date header of the body."""
     match transmission:
         case Answered(reply, note, is_doubted):
             return Attempt(
@@ -75,15 +75,15 @@ def make_attempt(
 
 
 def append_note(text: str, note: str) -> str:
-    """Return *text*, cut so that *note* has room behind it."""
-    behind = note and f" ({note})"
-    return text[: MAX_TEXT_LENGTH - len(behind)] + behind
+    """Return *text* with *note* behind it, cut to MAX_TEXT_LENGTH without losing the note."""
+    suffix = note and f" ({note})"
+    return text[: MAX_TEXT_LENGTH - len(suffix)] + suffix
 
 
 def end_before_attempt(job: Job, *, suppression: Suppression | None, now: datetime) -> Job | None:
-    """Give *job* as it ends without a conversation; None when it may be sent.
+    """Return *job* ended without an attempt, or None if it may be sent.
 
-    *suppression* is that of its address, if there is one.
+    *suppression* is the one of its address, if there is one.
     """
     if now > job.expire_time:
         return job.skipped(State.EXPIRED, now, reason=describe_expiry(job, last=job.reason))
@@ -93,7 +93,7 @@ def end_before_attempt(job: Job, *, suppression: Suppression | None, now: dateti
 
 
 def apply_attempt(job: Job, attempt: Attempt, *, policy: RetryPolicy, chance: float) -> Job:
-    """Give *job* as it is after *attempt*."""
+    """Return *job* after *attempt*."""
     match policy.judge(job, attempt, chance=chance):
         case Done():
             return job.sent(attempt)
@@ -117,10 +117,10 @@ def apply_interruption(
     now: datetime,
     date: datetime | None = None,
 ) -> Job:
-    """Give *job* as it is after its delivery was cut off, by a stop or a death of its worker.
+    """Return *job* after its delivery was interrupted, by a stop or the death of its process.
 
-    *start_time* is when its body was about to be written, with this *date*; None means that nothing was
-    transmitted. No attempt is charged either way.
+    *begun* is when its process got the permit to write the body, with this *date*; None means that
+    nothing was transmitted. No attempt is charged either way.
     """
     if begun is None:
         return job.unclaimed(now)
@@ -135,7 +135,8 @@ def apply_interruption(
 def apply_lease_expiration(
     job: Job, *, begun: datetime | None, policy: RetryPolicy, now: datetime
 ) -> Job:
-    """Give *job* as it is after its lease ran out: as if interrupted, but MAX_LEASE_EXPIRATIONS times."""
+    """Return *job* after its lease expired: interrupted, or FAILED after too many expirations."""
+    # A mail that kills each process that delivers it must not do so for ever.
     job = replace(job, lease_expirations=job.lease_expirations + 1)
     is_held = begun is not None and policy.on_uncertain is OnUncertain.HOLD
     if job.lease_expirations >= MAX_LEASE_EXPIRATIONS and not is_held:
@@ -148,7 +149,7 @@ def apply_lease_expiration(
 
 
 def apply_acceptance(job: Job, *, begun: datetime, now: datetime) -> Job:
-    """Give *job* as it is when its worker died after noting that the relay accepted the mail."""
+    """Return *job* SENT: its process died after it noted that the relay accepted the mail."""
     return job.sent(
         Attempt(start_time=begun, end_time=now, kind=Kind.ACCEPTED, text=FOUND_ACCEPTED)
     )

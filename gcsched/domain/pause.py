@@ -1,4 +1,4 @@
-"""That nothing is to be sent: who has said so, why, and since when. Pure."""
+"""The pause of all sending: who ordered it, why, and since when. Pure."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +12,8 @@ MAX_BY_LENGTH = 128
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pause:
+    """While it is stored, no process sends a mail."""
+
     by: str
     reason: str
     start_time: datetime
@@ -25,7 +27,7 @@ def parse_pause(by: str, reason: str, *, start_time: datetime) -> Checked[Pause]
 
 
 def parse_optional_by(by: str) -> Checked[str]:
-    """Read *by*, who ends a pause and need not say so."""
+    """Check *by*, the caller who ends a pause; it may be empty."""
     yield from text_violations("by", by, at_least=0, at_most=MAX_BY_LENGTH)
     yield from invisible_violations("by", by)
     return by

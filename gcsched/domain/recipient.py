@@ -1,4 +1,4 @@
-"""An employee as callers described them, and what a finished job loses when they are forgotten."""
+"""A recipient as callers described them, and the fields of a job that *forget* erases. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from gcsched.domain.masking import PersonalWords, mask_words
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipient:
-    """*accepted* counts the invitations; name and address are those of the latest."""
+    """An employee with the name and address of their latest accepted request."""
 
     empid: str
     name: str
@@ -20,15 +20,15 @@ class Recipient:
 
 
 EMPTIED_FIELDS = ("name", "email", "message")
-"""Fields of a job that are empty afterwards; no other job has an empty address."""
+"""Fields of a job that are "" after *forget*; no other job has an empty address."""
 
 REMOVED_FIELDS = ("variables", "labels", "reply_to", "released_key")
-"""Fields that it has no more."""
+"""Fields that *forget* removes from the stored job."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobTexts:
-    """What a finished job tells of its employee: a relay may have repeated any of it."""
+    """The personal texts of a finished job; a relay may have repeated any of them."""
 
     email: str = ""
     name: str = ""
@@ -39,10 +39,10 @@ class JobTexts:
 
 
 def redact_reason(reason: str, words: PersonalWords, *, now: datetime) -> str:
-    """Return the reason of an erased job: it says so, and keeps why the job ended."""
+    """Return the reason of an erased job: the date of erasure, and why the job ended."""
     return "; ".join(filter(None, [f"erased on {now.date()}", redact_text(reason, words)]))
 
 
 def redact_text(text: str, words: PersonalWords) -> str:
-    """Return a relay's words without addresses and without what the job tells."""
+    """Return a relay's text without addresses and without the personal texts of the job."""
     return mask_words(words, text)

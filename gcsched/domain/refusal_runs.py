@@ -1,4 +1,4 @@
-"""A relay that refuses one recipient after the other. Pure: time is an argument, in seconds."""
+"""Detect a relay that refuses every recipient. Pure: time is an argument, in seconds."""
 
 from dataclasses import dataclass, replace
 
@@ -19,7 +19,7 @@ def domain_of(recipient: str) -> str:
 
 
 def is_permanent_refusal(transmission: Answered) -> bool:
-    """Return whether the relay refuses the mail for good; our own refusals in its name do not."""
+    """Return whether the relay itself refused the mail permanently."""
     return transmission.kind in PERMANENT_KINDS and transmission.reply.stage in MAIL_STAGES
 
 
@@ -28,7 +28,7 @@ def is_accepted(transmission: Transmission) -> bool:
 
 
 def is_permanent_or_doubted(transmission: Transmission) -> bool:
-    """Return whether the relay answered at once and refused for good, believed or doubted."""
+    """Return whether the relay refused the mail permanently, believed or doubted."""
     return isinstance(transmission, Answered) and (
         transmission.is_doubted or is_permanent_refusal(transmission)
     )
@@ -36,14 +36,15 @@ def is_permanent_or_doubted(transmission: Transmission) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefusalRun:
-    """What a relay has refused for good without accepting anything between.
+    """Permanent refusals by one relay without an acceptance between them.
 
-    Five recipients of more than one domain are too many to be chance: from the fifth on the relay
-    is *held*, whatever its words are, and no refusal counts against its mail. Many recipients of
-    one domain are that domain's affair. One acceptance ends it. Where nothing was accepted for 15
-    minutes, the relay may be right: what it is sure of counts again.
+    Five recipients of more than one domain are not chance: from the fifth on the relay is *held*,
+    whatever its replies say, and its refusals do not count against their mails. Many recipients
+    of one domain prove nothing, because that domain may be the cause. One acceptance ends the run.
+    If nothing was accepted for 15 minutes, the relay may be right: its clear refusals of a
+    recipient count again.
 
-    *recipients* are the first five, *domains* the first two; *held_since* is None: not held.
+    *recipients* are the first five, *domains* the first two; *held_since* is None if not held.
     """
 
     recipients: frozenset[str] = frozenset()
@@ -55,14 +56,17 @@ class RefusalRun:
         return self.held_since is not None
 
     def is_doubted(self, kind: Kind, *, accepted_at: float, now: float) -> bool:
-        """Return whether a refusal of *kind* does not count; *accepted_at*: by any relay, last."""
+        """Return whether a refusal of *kind* does not count.
+
+        *accepted_at* is when any relay last accepted a mail.
+        """
         if self.held_since is None:
             return False
-        is_sure = kind is Kind.RECIPIENT
-        return not is_sure or now - max(self.held_since, accepted_at) < BELIEVED_AFTER_SECONDS
+        is_clear = kind is Kind.RECIPIENT
+        return not is_clear or now - max(self.held_since, accepted_at) < BELIEVED_AFTER_SECONDS
 
     def refused(self, recipient: str, now: float) -> "RefusalRun":
-        """Count a refusal for good."""
+        """Count a permanent refusal."""
         if self.is_held:
             return self
         recipients, domains = self.recipients, self.domains
@@ -81,11 +85,11 @@ class RefusalRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefusedRecipients:
-    """The recipients whose mails a relay refused for a reason of ours since it accepted one.
+    """The recipients whose mails a relay refused with Kind.RELAY since it last accepted a mail.
 
-    A mail that is refused so again may be to blame itself, so it is one trouble. Where nothing was
-    accepted for a minute since the first such refusal, its repeats count as well: where few
-    recipients wait, no others would come.
+    A mail that is refused again may itself be the cause, so it counts as one failure. If nothing
+    was accepted for a minute since the first such refusal, repeats count as well: with few
+    recipients no other mails may come.
     """
 
     recipients: frozenset[str] = frozenset()
@@ -95,11 +99,11 @@ class RefusedRecipients:
         return bool(self.recipients)
 
     def refused(self, recipient: str, now: float) -> "RefusedRecipients":
-        since = self.start_time if self.recipients else now
-        return RefusedRecipients(recipients=self.recipients | {recipient.lower()}, start_time=since)
+        start = self.start_time if self.recipients else now
+        return RefusedRecipients(recipients=self.recipients | {recipient.lower()}, start_time=start)
 
     def counts_as_failure(self, recipient: str, now: float) -> bool:
-        """Return whether one more refusal of *recipient* is one more trouble of the relay."""
+        """Return whether one more refusal of *recipient* is one more failure of the relay."""
         if recipient.lower() not in self.recipients:
             return True
         return now - self.start_time >= REPEATS_COUNT_AFTER_SECONDS
@@ -107,21 +111,21 @@ class RefusedRecipients:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbedDomains:
-    """The recipient domains whose mails a relay refused since it is left alone.
+    """The recipient domains of the probes that a relay refused since its breaker opened.
 
-    The next probe is to be for another domain: what one domain refuses, another may take. Where no
-    other comes within five seconds, the same one is as good.
+    The next probe should be for another domain, whose mails the relay may take. If none comes
+    within five seconds, a mail to the same domain probes again.
     """
 
     domains: frozenset[str] = frozenset()
 
     def should_wait(self, recipient: str, *, overdue_seconds: float) -> bool:
-        """Return whether a probe with *recipient* is to wait for one of another domain."""
+        """Return whether a probe with *recipient* should wait for one of another domain."""
         is_known = domain_of(recipient) in self.domains
         return is_known and overdue_seconds < OTHER_DOMAIN_WITHIN_SECONDS
 
     def refused(self, recipient: str) -> "ProbedDomains":
         domain = domain_of(recipient)
         if domain in self.domains or len(self.domains) >= MAX_DOMAINS_KEPT:
-            return ProbedDomains(domains=frozenset({domain}))  # all were tried: from the beginning
+            return ProbedDomains(domains=frozenset({domain}))  # all were tried: start again
         return ProbedDomains(domains=self.domains | {domain})

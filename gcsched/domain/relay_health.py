@@ -1,4 +1,4 @@
-"""What mails and checks say about a relay, and when to check it next. Pure: waits in seconds."""
+"""The health of a relay by its mails and checks, and the next check. Pure: waits in seconds."""
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -16,17 +16,17 @@ LOGIN_REFUSED_SECONDS = 300.0  # relays lock accounts after some wrong logins in
 class RelayState(StrEnum):
     """Whether a relay can be used, as far as a process knows."""
 
-    UNKNOWN = "UNKNOWN"  # neither a mail nor a check has come to an end
+    UNKNOWN = "UNKNOWN"  # no mail and no check has ended yet
     UP = "UP"  # it answered
-    FAILED = "FAILED"  # no session with it stood at the last check; mails are tried all the same
+    FAILED = "FAILED"  # the last check could not open a session; mails are still tried
     DOWN = "DOWN"  # its breaker is open: mails are held back from it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HealthReport:
-    """*error* is the latest trouble that nothing has disproved since; "": there is none.
+    """The *state* of a relay since *state_time*.
 
-    The relay has been in *state* since *state_time*.
+    *error* is the latest failure that nothing has disproved since; "" if there is none.
     """
 
     state: RelayState = RelayState.UNKNOWN
@@ -36,17 +36,17 @@ class HealthReport:
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """A check came to an end: *failure* is why no session stands; None: one does, and answers."""
+    """The end of a check: *failure* is why no session could be opened; None: one answers."""
 
     failure: Answered | Broken | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RelayObservation:
-    """What a mail or a check said about its relay; *error* is "" where nothing is wrong.
+    """What a mail or a check showed about its relay; *error* is "" if nothing is wrong.
 
-    *clears_error* is False for a check that passed while mails were refused: that takes a mail.
-    *is_down* is whether the breaker is open after it.
+    *clears_error* is False for a check that passed while mails were refused: only an accepted mail
+    disproves that. *is_down* is whether the breaker is open after it.
     """
 
     error: str = ""
@@ -57,12 +57,12 @@ class RelayObservation:
 
 
 def next_state(state: RelayState, observation: RelayObservation) -> RelayState:
-    """Return the state of a relay that was in *state*."""
+    """Return the state after *observation* of a relay that was in *state*."""
     if observation.is_down:
         return RelayState.DOWN
     if not observation.error:
         return RelayState.UP
-    # One mail in trouble proves little: a check follows soon, and the breaker counts.
+    # One failed mail proves little: a check follows soon, and the breaker counts failures.
     is_proven = observation.is_check or state is RelayState.UNKNOWN
     return RelayState.FAILED if is_proven else state
 
@@ -71,7 +71,7 @@ def next_state(state: RelayState, observation: RelayObservation) -> RelayState:
 class CheckSchedule:
     """When a relay is checked: at once, then while it is idle, and sooner while it fails.
 
-    *failed_checks* counts the failed checks in a row; *is_suspect*: a mail was in trouble since.
+    *failed_checks* counts the failed checks in a row; *is_suspect*: a mail or a check has failed.
     """
 
     policy: BreakerPolicy = field(default_factory=BreakerPolicy)
@@ -92,7 +92,7 @@ class CheckSchedule:
         )
 
     def wait_seconds(self, chance: float) -> float:
-        """Return how long nothing must be heard before a check; *chance* spreads the replicas."""
+        """Return how long a relay must be idle before a check; *chance* spreads the replicas."""
         if self.is_new:
             return 0.0
         if self.is_login_refused:
@@ -103,12 +103,12 @@ class CheckSchedule:
 
 
 def is_session_failure(failure: Answered | Broken) -> bool:
-    """Return whether no session could be opened, so that the next one that stands disproves it."""
+    """Return whether no session could be opened, so that the next open session disproves it."""
     return stage_of(failure) in SESSION_STAGES
 
 
 def is_login_refused(failure: Answered | Broken) -> bool:
-    """Return whether asking again would be one wrong login more."""
+    """Return whether the relay refused the login, so that another try is another wrong login."""
     if not isinstance(failure, Answered):
         return False
     return failure.reply.stage is Stage.AUTH and failure.reply.code not in TRANSIENT

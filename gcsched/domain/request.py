@@ -1,4 +1,4 @@
-"""What a caller may ask for: a request that breaks a rule names every broken rule. Pure."""
+"""Requests for a mail, and their validation: every broken rule is reported. Pure."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
@@ -27,10 +27,10 @@ MAX_REQUESTS = 1_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeetRequest:
-    """A wish: mail *message* to *email* at *timestamp* (Unix seconds, 0 = daily queue).
+    """A request: mail *message* to *email* at *timestamp* (Unix seconds, 0 = daily queue).
 
-    ``not_after`` is in Unix seconds too, 0 = as the operator has set it. A ``priority`` of None is
-    a number that the contract does not know.
+    ``not_after`` is in Unix seconds too, 0 for the operator's setting. A ``priority`` of None
+    stands for a number that is not in the contract.
     """
 
     empid: str
@@ -57,10 +57,10 @@ class MeetRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestContext:
-    """What a request may refer to: each template with the variables it needs, the daily run.
+    """The configuration that a request is validated against: templates, daily run, addresses.
 
-    *reserved_names* are the names that every mail has; nobody's variables may have one of them. *address_rules*
-    says which domains beside those of the public internet may be written to.
+    *templates* has the required variables of each. *reserved_names* are variables that every mail
+    has, so that no caller may set them. *address_rules* allow domains beside the public ones.
     """
 
     templates: Mapping[str, Collection[str]]
@@ -69,7 +69,7 @@ class RequestContext:
     address_rules: AddressRules = AddressRules.PUBLIC
 
     def schedule_time(self, request: MeetRequest, *, now: datetime) -> datetime:
-        """Give the second that *request* asks for; what is past is now."""
+        """Return the second that *request* asks for, or the present one if that is past."""
         if request.is_daily:
             return self.daily_plan.run_time(self.daily_plan.next_run_day(now))
         return max(request.requested_time, now.replace(microsecond=0))
@@ -83,30 +83,32 @@ def validate_request(raw: MeetRequest, *, now: datetime, context: RequestContext
     return require_valid(read_request(raw, now, context))
 
 
-def read_request(raw: MeetRequest, now: datetime, offer: RequestContext) -> Checked[MeetRequest]:
+def read_request(raw: MeetRequest, now: datetime, context: RequestContext) -> Checked[MeetRequest]:
     message = raw.message.strip()
     yield from empid_violations(raw.empid)
     yield from invisible_violations("empid", raw.empid)
-    email = yield from parse_new_address(raw.email, field="emailID", rules=offer.address_rules)
+    email = yield from parse_new_address(raw.email, field="emailID", rules=context.address_rules)
     yield from text_violations("message", message, at_least=1, at_most=MAX_MESSAGE_LENGTH)
     yield from text_violations("empName", raw.name, at_least=0, at_most=MAX_NAME_LENGTH)
-    when = list(second_violations("timestamp", raw.timestamp, now, zero_means="the next daily run"))
-    yield from when
+    time_violations = list(
+        second_violations("timestamp", raw.timestamp, now, zero_means="the next daily run")
+    )
+    yield from time_violations
     if raw.request_id:
         yield from request_id_violations(raw.request_id)
-    yield from template_violations(raw, offer)
-    if raw.not_after and not when:
-        yield from not_after_violations(raw, now, offer)
+    yield from template_violations(raw, context)
+    if raw.not_after and not time_violations:
+        yield from not_after_violations(raw, now, context)
     reply_to = ""
     if raw.reply_to:
         reply_to = yield from parse_new_address(
-            raw.reply_to, field="reply_to", rules=offer.address_rules
+            raw.reply_to, field="reply_to", rules=context.address_rules
         )
     if raw.labels:
         yield from label_violations(raw.labels)
     yield from priority_violations(raw.priority)
     if (email, message, reply_to) == (raw.email, raw.message, raw.reply_to):
-        return raw  # as nearly all are: a copy costs more than all the checks
+        return raw  # nearly always: a copy costs more than all the checks
     return replace(raw, email=email, message=message, reply_to=reply_to)
 
 
@@ -131,27 +133,27 @@ def second_violations(
         yield Violation(field, "must not be more than ten years ahead")
 
 
-def not_after_violations(raw: MeetRequest, now: datetime, offer: RequestContext) -> Checked[None]:
-    due_at = offer.schedule_time(raw, now=now)
-    wrong = list(
+def not_after_violations(raw: MeetRequest, now: datetime, context: RequestContext) -> Checked[None]:
+    scheduled = context.schedule_time(raw, now=now)
+    violations = list(
         second_violations(
-            "not_after", raw.not_after, due_at, zero_means="as the operator has set it"
+            "not_after", raw.not_after, scheduled, zero_means="the operator's setting"
         )
     )
-    yield from wrong
-    if not wrong and raw.not_after < due_at.timestamp():
-        due = f"{int(due_at.timestamp())} ({due_at.isoformat(timespec='seconds')})"
-        yield Violation("not_after", f"must not be before the time at which it is due, {due}")
+    yield from violations
+    if not violations and raw.not_after < scheduled.timestamp():
+        moment = f"{int(scheduled.timestamp())} ({scheduled.isoformat(timespec='seconds')})"
+        yield Violation("not_after", f"must not be before the schedule time, {moment}")
 
 
-def template_violations(raw: MeetRequest, offer: RequestContext) -> Checked[None]:
-    """Check the template, and the variables as far as can be told without one."""
-    needs = offer.templates.get(raw.template)
-    if needs is None:
-        yield Violation("template", f"must be one of {', '.join(sorted(offer.templates))}")
-    if raw.variables or needs:
+def template_violations(raw: MeetRequest, context: RequestContext) -> Checked[None]:
+    """Check the template, and the variables as far as possible without a valid template."""
+    required = context.templates.get(raw.template)
+    if required is None:
+        yield Violation("template", f"must be one of {', '.join(sorted(context.templates))}")
+    if raw.variables or required:
         yield from variable_violations(
-            raw.variables, required=needs or (), reserved=offer.reserved_names
+            raw.variables, required=required or (), reserved=context.reserved_names
         )
 
 

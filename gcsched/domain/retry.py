@@ -1,4 +1,4 @@
-"""Decide what follows an attempt. Pure: no clock, no I/O; chance is an argument."""
+"""Decide what follows an attempt. Pure: time and chance are arguments."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,7 +13,7 @@ from gcsched.domain.smtp_reply import Kind
 
 
 class OnUncertain(StrEnum):
-    """What to do with a mail that the relay may or may not have taken."""
+    """What to do with a mail if the relay's reply to its body was lost."""
 
     RESEND = "resend"
     HOLD = "hold"
@@ -26,7 +26,7 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class TryAgain:
-    """Deliver again at *at*; *charged* says whether an attempt is used up."""
+    """Deliver again at *at*; *charged* says whether this uses up an attempt."""
 
     at: datetime
     charged: bool = True
@@ -34,7 +34,7 @@ class TryAgain:
 
 @dataclass(frozen=True, slots=True)
 class GiveUp:
-    """End as FAILED; *kind* is what the last attempt counts as then, None: as what it was."""
+    """End as FAILED; *kind* replaces the kind of the last attempt; None keeps it."""
 
     reason: str
     kind: Kind | None = None
@@ -42,7 +42,7 @@ class GiveUp:
 
 @dataclass(frozen=True, slots=True)
 class Expire:
-    """End as EXPIRED: the next try would come too late."""
+    """End as EXPIRED: the next attempt would be too late."""
 
     reason: str
     charged: bool = True
@@ -59,7 +59,8 @@ Verdict = Done | TryAgain | GiveUp | Expire | Hold
 
 INITIAL_RELAY_WAIT = timedelta(seconds=1)
 MAX_RELAY_WAIT = timedelta(seconds=60)
-# What a relay says of one mail may be about all: none waits for hours after the relay is mended.
+# A relay's hint in a Kind.RELAY reply may concern all mails: none should wait for hours after the
+# relay has been repaired.
 MAX_RELAY_HINT = timedelta(minutes=15)
 LOST_REPLY = "the relay's reply to the body is unknown: it may have taken the mail"
 
@@ -70,12 +71,13 @@ MIN_WAIT = timedelta(seconds=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryPolicy:
-    """Back-off with full jitter, two limits, and what a lost reply means.
+    """Back-off with full jitter, two limits, and the choice after a lost reply.
 
-    The wait before try n+1 is drawn from 0 to the n-th of *waits*, or the last one (AWS
-    Architecture Blog, "Exponential Backoff And Jitter"). *max_attempts* limits what relays refuse for
-    the moment, the job's ``not_after`` limits everything: trouble of ours uses up no attempt, and
-    waits less: the breaker spares the relay, and a mail should leave soon after it is back.
+    The wait before attempt n+1 is drawn from 0 to the n-th of *waits*, or the last one (AWS
+    Architecture Blog, "Exponential Backoff And Jitter"). *max_attempts* limits deferrals; the
+    job's ``expire_time`` limits everything. A failure of the relay itself (Kind.RELAY) uses up no
+    attempt and waits less: the circuit breaker protects the relay, and the mail should leave soon
+    after it is back.
     """
 
     max_attempts: int = 8
@@ -83,7 +85,7 @@ class RetryPolicy:
     on_uncertain: OnUncertain = OnUncertain.RESEND
 
     def judge(self, job: Job, attempt: Attempt, *, chance: float) -> Verdict:
-        """Judge *attempt* at *job* (as it was before it); *chance* is uniform in 0..1."""
+        """Return what follows *attempt*; *job* is as before it, *chance* is uniform in 0..1."""
         match attempt.kind:
             case Kind.ACCEPTED:
                 return Done()
@@ -111,7 +113,7 @@ class RetryPolicy:
 
 
 def final_kind(attempt: Attempt) -> Kind | None:
-    """Return whom the end of the tries is blamed on: a mailbox that stays full is its owner's."""
+    """Return the kind at the limit of attempts: RECIPIENT if the mailbox stays full, else None."""
     is_full = attempt.kind is Kind.DEFERRED and attempt.blames_full_mailbox
     return Kind.RECIPIENT if is_full else None
 
@@ -122,9 +124,10 @@ def relay_wait(tries: int, chance: float) -> timedelta:
 
 
 def retry_or_expire(job: Job, attempt: Attempt, wait: timedelta, *, charged: bool) -> Verdict:
-    """Try again after the relay's own hint or *wait*; what would be too late expires at once.
+    """Try again after the relay's own hint or *wait*; expire at once if that is too late.
 
-    There is no last try at ``not_after``: all that were due together would make it together.
+    There is no last attempt at the expire time: all jobs that expire together would make it
+    together.
     """
     at = round_up_to_second(attempt.end_time + (read_hint(attempt) or wait))
     if at > job.expire_time:
@@ -133,8 +136,8 @@ def retry_or_expire(job: Job, attempt: Attempt, wait: timedelta, *, charged: boo
 
 
 def read_hint(attempt: Attempt) -> timedelta | None:
-    """Return how long the relay asks to be left alone, as far as it is obeyed."""
-    # Only a relay's own words are a hint; ours may say "no answer within 600 seconds".
+    """Return the wait that the relay asks for, limited to what the service accepts."""
+    # Only a relay's own text is a hint; ours may contain "no answer within 600 seconds".
     hint = parse_retry_hint(attempt.text) if attempt.code is not None else None
     if hint is None or attempt.kind is not Kind.RELAY:
         return hint
@@ -142,6 +145,6 @@ def read_hint(attempt: Attempt) -> timedelta | None:
 
 
 def describe_expiry(job: Job, *, last: str) -> str:
-    """Say that *job* expired, and what its *last* attempt came to, if there was one."""
+    """Return the reason of an expired *job*; *last* is the text of its last attempt, or ""."""
     limit = f"not sent by {job.expire_time.isoformat(timespec='seconds')}"
     return f"{limit}, the last attempt: {last}" if last else limit

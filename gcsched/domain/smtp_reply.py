@@ -1,7 +1,6 @@
-"""What a relay's answer means for the job. Pure tables over code, enhanced code and words.
+"""Classify a relay's reply: what it means for the job. Pure tables over codes and phrases.
 
-The stage says little: Postfix tells at RCPT what it holds against our sender, and Exchange after
-the dot.
+The stage says little: Postfix refuses our sender at RCPT, and Exchange after the final dot.
 """
 
 import re
@@ -11,11 +10,11 @@ from datetime import timedelta
 from enum import StrEnum
 from functools import lru_cache
 
-from gcsched.domain import smtp_reply_words as said
+from gcsched.domain import smtp_reply_words as phrases
 
 
 class Stage(StrEnum):
-    """Where in the conversation something happened."""
+    """The step of an SMTP conversation."""
 
     CONNECT = "CONNECT"
     TLS = "TLS"
@@ -27,20 +26,20 @@ class Stage(StrEnum):
 
 
 class Kind(StrEnum):
-    """What an attempt came to."""
+    """The outcome of an attempt."""
 
-    ACCEPTED = "ACCEPTED"
-    DEFERRED = "DEFERRED"
-    RECIPIENT = "RECIPIENT"
-    CONTENT = "CONTENT"
-    POLICY = "POLICY"
-    RELAY = "RELAY"
-    UNCERTAIN = "UNCERTAIN"
+    ACCEPTED = "ACCEPTED"  #: The relay took the mail.
+    DEFERRED = "DEFERRED"  #: A temporary refusal of this mail (4xx): try again later.
+    RECIPIENT = "RECIPIENT"  #: A permanent refusal: the address does not exist. It is suppressed.
+    CONTENT = "CONTENT"  #: A permanent refusal of what the mail contains.
+    POLICY = "POLICY"  #: A permanent refusal by a rule of the relay or of the recipient.
+    RELAY = "RELAY"  #: A failure between us and the relay; this mail is not the cause.
+    UNCERTAIN = "UNCERTAIN"  #: The body had begun and the reply was lost.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """One SMTP reply: basic code, enhanced code (RFC 3463) if it carries one, and its text."""
+    """One SMTP reply: basic code, enhanced code (RFC 3463) if present, and text."""
 
     stage: Stage
     code: int
@@ -49,7 +48,7 @@ class Reply:
 
     @classmethod
     def parse(cls, stage: Stage, code: int, text: str) -> "Reply":
-        """Split an enhanced code off the front of *text*, when it belongs to *code*'s class.
+        """Split an enhanced code off the start of *text* if it has the class of *code*.
 
         qmail writes it at the end, in brackets; there it stays in the text.
         """
@@ -69,10 +68,10 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The relay decided: it took the mail, or refused at some stage.
+    """The relay replied: it took the mail, or refused it at some stage.
 
-    *note* is what we add where it took another form of the mail than was asked for. *is_doubted*
-    says that it refuses one recipient after the other: that is no word on this one.
+    *note* is our remark where the relay took another form of the mail. *is_doubted*: the relay
+    refuses every recipient, so the reply says nothing about this one.
     """
 
     reply: Reply
@@ -86,7 +85,7 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """The session failed at *stage*; at BODY nobody knows whether the relay took the mail."""
+    """The session failed at *stage*; at BODY the relay may have taken the mail."""
 
     stage: Stage
     reason: str
@@ -96,7 +95,7 @@ class Broken:
 class Withheld:
     """Nothing was transmitted: the claim was gone, or too little of its lease was left.
 
-    *wait* is how long to leave the mail alone; None: it may be claimed again at once.
+    *wait* is how long the mail should wait; None: it may be claimed again at once.
     """
 
     reason: str
@@ -113,7 +112,7 @@ NO_MAIL_HERE = 521  # RFC 7504
 STORAGE_EXCEEDED = 552  # RFC 5321, section 4.2.2: exceeded storage allocation
 AUTH_CODES = frozenset({530, 534, 535, 538})  # RFC 4954, section 6
 COMMAND_ERRORS = frozenset({500, 502, 503})  # RFC 5321, section 4.2.4: commands, not mails
-PARAMETER_ERRORS = frozenset({501, 504, 555})  # what a command was given
+PARAMETER_ERRORS = frozenset({501, 504, 555})  # an invalid parameter of a command
 OPENING_STAGES = frozenset({Stage.CONNECT, Stage.TLS, Stage.AUTH})
 MAIL, RCPT, BODY = (frozenset({stage}) for stage in (Stage.MAIL, Stage.RCPT, Stage.BODY))
 ENVELOPE, WITH_CONTENT = MAIL | RCPT, BODY | {Stage.DATA}
@@ -136,7 +135,7 @@ RELAY_CODES = (
     r"|[45]\.3\.[15]|5\.3\.2|[45]\.4\.5|4\.7\.[56][0-9][0-9]"
     r"|5\.7\.(3|5[47]|6[04]|50[12368]|509|51[15]|52[0-9]|60[6-9]|6[1-4][0-9]|7[0-4][0-9]|750)"
 )
-# A filter's "not now" for one mail carries them as well: these two say less than they seem to.
+# A filter that defers one mail sends these two as well, so they do not prove a system failure.
 UNCLEAR_SYSTEM_CODES = r"4\.3\.[02]"
 SYSTEM_CODES = r"(?:[45]\.([2456]\..*|3\.[0-4]))?"  # or none
 RESTRICTION_CODES = r"5\.7\.(2|17|18|50[457]|51[03]|12[0-9]|13[346])"
@@ -144,7 +143,7 @@ RESTRICTION_CODES = r"5\.7\.(2|17|18|50[457]|51[03]|12[0-9]|13[346])"
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the table. What it does not name may be anything; *enhanced* is a pattern."""
+    """One row of the table. An omitted field matches anything; *enhanced* is a pattern."""
 
     kind: Kind
     stages: Container[Stage] = frozenset(Stage)
@@ -153,7 +152,7 @@ class Row:
     words: re.Pattern[str] | None = None
 
     def matches(self, reply: Reply, text: str) -> bool:
-        """Return whether *reply* is meant; *text* is what it says without addresses."""
+        """Return whether *reply* matches; *text* is its text without addresses."""
         return (
             reply.stage in self.stages
             and reply.code in self.codes
@@ -162,72 +161,72 @@ class Row:
         )
 
 
-# Read downwards: the first row that fits decides. RFC 5321 section 4.2, RFC 3463, RFC 5248.
+# The first row that matches decides. RFC 5321 section 4.2, RFC 3463, RFC 5248.
 TABLE = (
-    # Between us and the relay, and no fault of this mail.
+    # A failure between us and the relay; this mail is not the cause.
     Row(Kind.RELAY, OPENING_STAGES),
     Row(Kind.RELAY, codes={SERVICE_CLOSING, NO_MAIL_HERE} | AUTH_CODES | COMMAND_ERRORS),
-    # Codes and words that leave no doubt whom they mean.
-    Row(Kind.DEFERRED, AFTER_MAIL, words=said.BUSY_RECIPIENT),
-    Row(Kind.DEFERRED, codes=TRANSIENT, words=said.GREYLISTED),
+    # Codes and phrases that name the cause unambiguously.
+    Row(Kind.DEFERRED, AFTER_MAIL, words=phrases.BUSY_RECIPIENT),
+    Row(Kind.DEFERRED, codes=TRANSIENT, words=phrases.GREYLISTED),
     Row(Kind.CONTENT, codes=PERMANENT, enhanced=SIZE_CODES),
     Row(Kind.POLICY, AFTER_MAIL, PERMANENT, RESTRICTION_CODES),
-    # Some check that our sender exists: "no such user" is it then, whatever the code.
-    Row(Kind.POLICY, AFTER_MAIL, PERMANENT, words=said.RESTRICTED),
-    Row(Kind.RELAY, words=said.SENDER),
-    Row(Kind.RECIPIENT, AFTER_MAIL, PERMANENT, rf"{USER_CODES}|5\.3\.0", said.NO_USER),
-    Row(Kind.DEFERRED, AFTER_MAIL, enhanced=r"[45]\.3\.[01]", words=said.THE_MAILBOX_IS_FULL),
+    # Some relays verify that our sender exists: then "no such user" is the sender, at any code.
+    Row(Kind.POLICY, AFTER_MAIL, PERMANENT, words=phrases.RESTRICTED),
+    Row(Kind.RELAY, words=phrases.SENDER),
+    Row(Kind.RECIPIENT, AFTER_MAIL, PERMANENT, rf"{USER_CODES}|5\.3\.0", phrases.NO_USER),
+    Row(Kind.DEFERRED, AFTER_MAIL, enhanced=r"[45]\.3\.[01]", words=phrases.THE_MAILBOX_IS_FULL),
     Row(
         Kind.DEFERRED,
         AFTER_MAIL,
         {*TRANSIENT, STORAGE_EXCEEDED},
         SYSTEM_CODES,
-        said.RECIPIENTS_SYSTEM,
+        phrases.RECIPIENTS_SYSTEM,
     ),
-    Row(Kind.DEFERRED, BODY, TRANSIENT, SYSTEM_CODES, said.FILTERS_SYSTEM),
+    Row(Kind.DEFERRED, BODY, TRANSIENT, SYSTEM_CODES, phrases.FILTERS_SYSTEM),
     Row(Kind.RELAY, enhanced=RELAY_CODES),
-    # Ours, in words: what we say we are, what proves it, where we are, how much we send.
-    Row(Kind.RELAY, words=said.HELO),
-    Row(Kind.RELAY, words=said.SENDING),
-    Row(Kind.RELAY, words=said.PROOF),
-    Row(Kind.POLICY, BODY, PERMANENT, r"5\.7\..*", said.SPAM),
-    Row(Kind.CONTENT, BODY, PERMANENT, words=said.SPAM),
-    Row(Kind.RELAY, words=said.CLIENT),
-    Row(Kind.RELAY, words=said.RELAYING),
-    Row(Kind.RELAY, words=said.LOGIN),
-    Row(Kind.RELAY, words=said.ENCRYPTION),
-    Row(Kind.DEFERRED, AFTER_MAIL, words=said.RECIPIENTS_RATE),
-    Row(Kind.DEFERRED, AFTER_MAIL, TRANSIENT, SYSTEM_CODES, said.USERS_RATE),
-    Row(Kind.DEFERRED, AFTER_MAIL, enhanced=r"4\.2\.[01]", words=said.NOT_WHAT_WE_SEND),
-    Row(Kind.RELAY, words=said.QUOTA),
-    Row(Kind.RELAY, words=said.PIPELINED),
-    Row(Kind.RELAY, codes=PERMANENT, words=said.RELAY),
-    Row(Kind.RELAY, codes=TRANSIENT, enhanced=UNCLEAR_SYSTEM_CODES, words=said.RELAY),
-    Row(Kind.RELAY, codes=TRANSIENT, enhanced=NO_CODE, words=said.SYSTEM),
-    # At MAIL nothing but our sender and the mail's size and form is in question.
+    # Phrases about us: our name, its proof, our address, our volume.
+    Row(Kind.RELAY, words=phrases.HELO),
+    Row(Kind.RELAY, words=phrases.SENDING),
+    Row(Kind.RELAY, words=phrases.PROOF),
+    Row(Kind.POLICY, BODY, PERMANENT, r"5\.7\..*", phrases.SPAM),
+    Row(Kind.CONTENT, BODY, PERMANENT, words=phrases.SPAM),
+    Row(Kind.RELAY, words=phrases.CLIENT),
+    Row(Kind.RELAY, words=phrases.RELAYING),
+    Row(Kind.RELAY, words=phrases.LOGIN),
+    Row(Kind.RELAY, words=phrases.ENCRYPTION),
+    Row(Kind.DEFERRED, AFTER_MAIL, words=phrases.RECIPIENTS_RATE),
+    Row(Kind.DEFERRED, AFTER_MAIL, TRANSIENT, SYSTEM_CODES, phrases.USERS_RATE),
+    Row(Kind.DEFERRED, AFTER_MAIL, enhanced=r"4\.2\.[01]", words=phrases.NOT_WHAT_WE_SEND),
+    Row(Kind.RELAY, words=phrases.QUOTA),
+    Row(Kind.RELAY, words=phrases.PIPELINED),
+    Row(Kind.RELAY, codes=PERMANENT, words=phrases.RELAY),
+    Row(Kind.RELAY, codes=TRANSIENT, enhanced=UNCLEAR_SYSTEM_CODES, words=phrases.RELAY),
+    Row(Kind.RELAY, codes=TRANSIENT, enhanced=NO_CODE, words=phrases.SYSTEM),
+    # At MAIL the relay knows only our sender and the size and form of the mail.
     Row(Kind.DEFERRED, MAIL, TRANSIENT, SINGLE_MAIL_CODES),
-    Row(Kind.DEFERRED, MAIL, TRANSIENT, NO_CODE, said.LARGE_MAIL),
+    Row(Kind.DEFERRED, MAIL, TRANSIENT, NO_CODE, phrases.LARGE_MAIL),
     Row(Kind.RELAY, MAIL, TRANSIENT),
     Row(Kind.RELAY, MAIL, enhanced=r"5\.[17]\..*"),
-    # For this mail, not now.
+    # This mail, for now.
     Row(Kind.DEFERRED, AFTER_MAIL, enhanced=MAILBOX_CODES),
-    Row(Kind.DEFERRED, AFTER_MAIL, words=said.FULL_MAILBOX),
+    Row(Kind.DEFERRED, AFTER_MAIL, words=phrases.FULL_MAILBOX),
     Row(Kind.DEFERRED, codes=TRANSIENT),
-    # For this mail, never.
+    # This mail, permanently.
     Row(Kind.RECIPIENT, AFTER_MAIL, enhanced=f"{USER_CODES}|{DOMAIN_CODES}"),
-    Row(Kind.RECIPIENT, AFTER_MAIL, enhanced=r"5\.4\.1", words=said.REJECTED_RECIPIENT),
-    Row(Kind.RECIPIENT, RCPT, enhanced=r"5\.1\.0", words=said.REJECTED_ADDRESS),
-    Row(Kind.RECIPIENT, AFTER_MAIL, words=said.NO_USER),
-    Row(Kind.POLICY, AFTER_MAIL, PARAMETER_ERRORS, words=said.BAD_ADDRESS),
+    Row(Kind.RECIPIENT, AFTER_MAIL, enhanced=r"5\.4\.1", words=phrases.REJECTED_RECIPIENT),
+    Row(Kind.RECIPIENT, RCPT, enhanced=r"5\.1\.0", words=phrases.REJECTED_ADDRESS),
+    Row(Kind.RECIPIENT, AFTER_MAIL, words=phrases.NO_USER),
+    Row(Kind.POLICY, AFTER_MAIL, PARAMETER_ERRORS, words=phrases.BAD_ADDRESS),
     Row(Kind.RELAY, codes=PARAMETER_ERRORS),
     Row(Kind.POLICY, enhanced=r"5\.7\..*"),
     Row(Kind.CONTENT, ENVELOPE, enhanced=FORMAT_CODES),
     Row(Kind.CONTENT, MAIL, {STORAGE_EXCEEDED}),
-    Row(Kind.CONTENT, RCPT, {STORAGE_EXCEEDED}, NO_CODE, said.TOO_LARGE),
-    Row(Kind.CONTENT, MAIL, words=said.TOO_LARGE),
+    Row(Kind.CONTENT, RCPT, {STORAGE_EXCEEDED}, NO_CODE, phrases.TOO_LARGE),
+    Row(Kind.CONTENT, MAIL, words=phrases.TOO_LARGE),
     Row(Kind.RELAY, MAIL),
-    # Of the content nothing is known before DATA.
-    Row(Kind.CONTENT, WITH_CONTENT, enhanced=r"5\..*"),  # 5.6.x and the like
+    # The relay has not seen the content before DATA.
+    Row(Kind.CONTENT, WITH_CONTENT, enhanced=r"5\..*"),  # such as 5.6.x
     Row(Kind.CONTENT, WITH_CONTENT, {STORAGE_EXCEEDED, 554}),
     Row(Kind.CONTENT, BODY),
     Row(Kind.POLICY),
@@ -236,28 +235,28 @@ TABLE = (
 
 def kind_of(reply: Reply) -> Kind:
     """Classify one decisive reply."""
-    # Most replies are this one, each with words of its own: it reads none, and keeps none in mind.
+    # Most replies are an acceptance with a unique text (a queue id): they must not fill the cache.
     is_accepted = reply.stage is Stage.BODY and reply.code in OK
     return Kind.ACCEPTED if is_accepted else kind_of_refusal(reply)
 
 
 @lru_cache(maxsize=256)
 def kind_of_refusal(reply: Reply) -> Kind:
-    """Look *reply* up in the table; one refusal is asked about some times, by all who handle it."""
-    text = said.strip_addresses(reply.text)
+    """Find *reply* in the table; cached, because each refusal is classified several times."""
+    text = phrases.strip_addresses(reply.text)
     return next(row.kind for row in TABLE if row.matches(reply, text))
 
 
 def blames_full_mailbox(code: int | None, enhanced: str | None, text: str) -> bool:
-    """Return whether a reply that is for later says that the recipient's mailbox is full."""
+    """Return whether a deferral says that the recipient's mailbox is full."""
     if code is None or re.fullmatch(f"{USER_CODES}|{DOMAIN_CODES}", enhanced or ""):
         return False
     is_named = bool(re.fullmatch(MAILBOX_CODES, enhanced or ""))
-    return is_named or bool(said.FULL_MAILBOX.search(said.strip_addresses(text)))
+    return is_named or bool(phrases.FULL_MAILBOX.search(phrases.strip_addresses(text)))
 
 
 def is_throttling(reply: Reply) -> bool:
-    """Tell whether the relay finds us too fast; at RCPT x.7.x is greylisting, of one recipient."""
+    """Return whether the relay throttles us; at RCPT 4.7.x is greylisting of one recipient."""
     if reply.code == SERVICE_CLOSING:
         return True
     return reply.stage is not Stage.RCPT and (reply.enhanced_code or "").startswith("4.7.")

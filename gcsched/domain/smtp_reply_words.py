@@ -1,4 +1,4 @@
-"""What relays really say when they refuse, by whom they blame. Pure patterns, no decisions.
+"""Phrases of real refusals, grouped by the cause they name. Pure patterns, no decisions.
 
 Collected from Postfix, Exim, sendmail, qmail, Exchange and Office 365, Gmail, SES, SendGrid and
 Mailgun; tests/domain/real_replies.py has the replies themselves.
@@ -7,7 +7,7 @@ Mailgun; tests/domain/real_replies.py has the replies themselves.
 import re
 
 IN_BRACKETS = re.compile(r"<[^<>]*(?:>|$)")
-# A relay may send 32 KiB; what is wrong stands at the beginning, and a history keeps no more.
+# A relay may send 32 KiB; the cause is at the start, and a history keeps no more than this.
 MAX_TEXT_LENGTH = 512
 
 
@@ -16,14 +16,16 @@ def compile_phrases(*phrases: str) -> re.Pattern[str]:
 
 
 def either_order_pattern(one: str, other: str) -> str:
-    """Return a pattern of *one* and *other* within some words of one sentence."""
+    """Return a pattern of *one* and *other*, in either order, close together in one sentence."""
     return f"(?:{one})[^.;]{{0,40}}(?:{other})|(?:{other})[^.;]{{0,40}}(?:{one})"
 
 
 def strip_addresses(text: str) -> str:
-    """Return *text* without the addresses and commands it repeats: anybody may have chosen them."""
+    """Return *text* without the addresses and commands that it repeats: callers choose those."""
     if len(text) > MAX_TEXT_LENGTH:
-        text = text[:MAX_TEXT_LENGTH].rpartition(" ")[0]  # half an address is none of its words
+        text = text[:MAX_TEXT_LENGTH].rpartition(" ")[
+            0
+        ]  # drops a word that the cut may have halved
     return " ".join(word for word in IN_BRACKETS.sub(" ", text).split() if "@" not in word)
 
 
@@ -49,7 +51,7 @@ _SENDER = (
 )
 _IS = r"(?:(?:is|was|has been|does|did|could|can|currently) ?){0,2}"
 
-# Blamed is what we say we are.
+# The cause is our HELO name or our sender.
 HELO = compile_phrases(r"\b(?:helo|ehlo)\b")
 SENDER = compile_phrases(
     rf"{_SENDER} {_IS}{_REFUSED}",
@@ -69,11 +71,11 @@ SENDER = compile_phrases(
     r"domain of sender|sender'?s? domain|envelope[- ]sender|envelope from",
 )
 SENDING = compile_phrases(rf"not (?:be )?{_NOT_ALLOWED} to (?:send|use|perform)\b(?! to)")
-# Blamed is that nothing proves it.
+# The cause is a missing proof of our sender (SPF, DKIM, DMARC).
 PROOF = compile_phrases(
     r"\b(?:spf|dkim|dmarc)\b", r"unauthenticated (?:e-?mails?|mail|messages?|senders?)\b"
 )
-# Blamed is the machine that we speak from.
+# The cause is the machine that we connect from.
 CLIENT = compile_phrases(
     rf"(?:client|connecting|sending) (?:host|ip|server|address)\b.{{0,60}}{_REFUSED}",
     r"blocked using|\bdnsbl\b|\brbls?\b|spamhaus|spamcop|\bsorbs\b",
@@ -105,7 +107,7 @@ _LIMITED = (
     r"(?:max(?:imum)? (?:number of )?|limit(?:ed)?(?: is| of| to)?:? [0-9]{1,9} )"
     rf"(?:{_MAILS}|recipients) (?:per|in|an|each)|\brate[- ]?limit"
 )
-# "Recipient address rejected:" is how Postfix begins, and a table of users is the relay's.
+# Postfix starts with "Recipient address rejected:", and a user table is a part of the relay.
 _ONE = (
     r"(?<!your )(?<!sender )(?<!sender's )\b(?:{})\b"
     r"(?! (?:address|database|directory|lookup|table))"
@@ -137,7 +139,7 @@ QUOTA = compile_phrases(
     r"(?:is |was |has been )?(?:exceeded|reached|hit)",
     r"(?:exceed\w{0,4}|reached|hit|over) (?:the |your |our |a )?(?:\w{1,20} )?rate ?limit",
 )
-# Blamed is how we talk, or nobody but the relay.
+# The cause is our protocol, or the relay itself.
 PIPELINED = compile_phrases(r"pipelin", r"synchroni[sz]ation error")
 _SYSTEM = (
     r"config\w* (?:error|problem)|internal (?:server |software )?error|system error|queue file",
@@ -158,7 +160,7 @@ FILTERS_SYSTEM = compile_phrases(
     either_order_pattern(r"\b(?:filter|scanner|milter|anti-?virus)\b", _PROBLEM)
 )
 
-# Blamed is the recipient, for now or for good.
+# The cause is the recipient, for now or permanently.
 GREYLISTED = compile_phrases(
     r"gr[ae]y ?-?list", r"receiving (?:e?mail|messages) (?:at a rate|too quickly)"
 )
@@ -195,7 +197,7 @@ NO_USER = compile_phrases(
 BAD_ADDRESS = compile_phrases(r"recipient|rcpt|(?:bad|invalid|malformed) (?:e-?mail )?address")
 REJECTED_RECIPIENT = compile_phrases(r"recipient address rejected")
 REJECTED_ADDRESS = compile_phrases(r"\b(?:recipient|address) (?:was |is |has been )?rejected")
-# Blamed is the mail, unless the machine that it comes from is named as well.
+# The cause is the mail, unless the machine that it comes from is named as well.
 SPAM = compile_phrases(
     r"\A(?!.*(?:\bips?\b|client host|\bhost \[|spf|dkim|dmarc)).*(?:"
     rf"{_REFUSED} (?:as|for|because|due to|since) .{{0,30}}"

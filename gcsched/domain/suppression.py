@@ -1,4 +1,4 @@
-"""Addresses that a relay said do not exist, or that somebody blocked: no mail for a while. Pure."""
+"""Suppressions: addresses that get no mail until a time. Pure."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,10 +13,11 @@ from gcsched.errors import Violation
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suppression:
-    """A blocked *address*, and the job that found out; "": somebody has blocked it.
+    """An *address* that gets no mail until *expire_time*.
 
-    The address is normalised as that of a job: the domain in lower case, the local part as it was
-    given, because only its own host knows whether case matters there (RFC 5321, section 2.4).
+    *job_id* is the job whose refusal caused it; "" if a caller added it. The address is normalised
+    like that of a job: the domain in lower case, the local part as given, because only its own
+    host knows whether case matters there (RFC 5321, section 2.4).
     """
 
     address: str
@@ -26,9 +27,9 @@ class Suppression:
     expire_time: datetime
 
     def applies_to(self, job: Job) -> bool:
-        """Tell whether *job* must not be sent.
+        """Return whether *job* must not be sent.
 
-        Never by its own refusal: it met that one again after a crash, or an operator retries it.
+        A job's own refusal never stops it: it meets that again after a crash, or on a retry.
         """
         return job.id != self.job_id
 
@@ -36,18 +37,18 @@ class Suppression:
         until = self.expire_time.date().isoformat()
         since = f", since job {self.job_id}" if self.job_id else ""
         why = self.reason if self.job_id else f"a caller gave the reason {quote(self.reason)}"
-        return f"the address is blocked until {until}{since}: {why}"
+        return f"the address is suppressed until {until}{since}: {why}"
 
 
 def expire_time_violations(expire_time: datetime, *, now: datetime) -> Checked[None]:
     if expire_time <= now:
         yield Violation(
-            "expire_time", f"must be in the future; now it is {now.isoformat(timespec='seconds')}"
+            "expire_time", f"must be in the future; it is {now.isoformat(timespec='seconds')} now"
         )
 
 
 def suppression_from(job: Job, *, duration: timedelta) -> Suppression | None:
-    """Give what the end of *job* means for its address; None when it says nothing against it."""
+    """Return the suppression that the end of *job* causes; None if it causes none."""
     match job.attempts:
         case [*_, Attempt(kind=Kind.RECIPIENT, blames_full_mailbox=False) as refused] if (
             job.state is State.FAILED

@@ -1,11 +1,11 @@
-"""File descriptors: as many as this process may have, and who gets how many of them."""
+"""File descriptors: the limit of this process, and how it is divided."""
 
 import resource
 from contextlib import suppress
 from dataclasses import dataclass
 
-MAX_DESCRIPTORS = 1_048_576  # what no process needs more of; some systems have no limit at all
-RESERVED = 48  # listeners, the loop, gRPC's pollers, files, what is being accepted or closed
+MAX_DESCRIPTORS = 1_048_576  # a bound for systems without a limit
+RESERVED = 48  # listeners, the loop, gRPC's pollers, files, connections being accepted or closed
 MAX_GRPC = 2_000  # 17 KB of memory each while it is idle: measured with grpcio 1.85
 MAX_HTTP = 100
 MIN_GRPC, MIN_HTTP = 16, 8
@@ -13,13 +13,13 @@ ENOUGH_GRPC = 100
 
 
 def raise_limit() -> None:
-    """Raise the soft limit to the hard one, which is there for that."""
+    """Raise the soft limit to the hard one."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = MAX_DESCRIPTORS if hard == resource.RLIM_INFINITY else hard
-    if soft == resource.RLIM_INFINITY or soft >= wanted:
+    target = MAX_DESCRIPTORS if hard == resource.RLIM_INFINITY else hard
+    if soft == resource.RLIM_INFINITY or soft >= target:
         return
-    with suppress(ValueError, OSError):  # macOS has a limit of its own below
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    with suppress(ValueError, OSError):  # macOS has a lower limit of its own
+        resource.setrlimit(resource.RLIMIT_NOFILE, (target, hard))
 
 
 def read_limit() -> int:
@@ -30,7 +30,7 @@ def read_limit() -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionLimits:
-    """How many connections callers may hold at once; *is_short*: fewer than they should."""
+    """How many connections callers may hold at once; *is_short*: fewer than recommended."""
 
     http: int
     grpc: int
@@ -38,7 +38,7 @@ class ConnectionLimits:
 
 
 def divide_descriptors(limit: int, *, needed: int) -> ConnectionLimits:
-    """Divide among callers what is left of *read_limit* when stores and relays have what they need."""
+    """Divide among callers what stores and relays, which have *needed*, leave of *limit*."""
     left = limit - RESERVED - needed
     http = max(MIN_HTTP, min(MAX_HTTP, left // 4))
     grpc = max(MIN_GRPC, min(MAX_GRPC, left - http))

@@ -1,4 +1,4 @@
-"""SIGTERM and SIGINT while a service runs: the first asks it to stop, the second ends it."""
+"""SIGTERM and SIGINT while a service runs: the first stops it, the second ends it at once."""
 
 import asyncio
 import os
@@ -14,9 +14,9 @@ def stop_on_signals(
     on_signal: Callable[[], object] = lambda: None,
     before_exit: Callable[[], object] = lambda: None,
 ) -> Iterator[None]:
-    """Set *stop* at SIGTERM or SIGINT; a second signal ends the process right after *before_exit*.
+    """Set *stop* at SIGTERM or SIGINT; at a second signal call *before_exit* and end the process.
 
-    *on_signal* is called at each signal, even while something holds the loop.
+    *on_signal* is called at each signal, even while the event loop is blocked.
     """
     loop = asyncio.get_running_loop()
 
@@ -28,7 +28,7 @@ def stop_on_signals(
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, handle_signal, number)
-        # In place of the loop's own, which does nothing: the loop hears of signals by a descriptor.
+        # Replaces the loop's own handler, which does nothing: it learns of signals by a pipe.
         signal.signal(number, lambda *_: on_signal())
     try:
         yield

@@ -1,4 +1,4 @@
-"""End the process hard when it does not end by itself in time."""
+"""Abort the process if it does not end by itself in time."""
 
 import faulthandler
 import os
@@ -18,14 +18,14 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 
 class WatchdogProtocol(Protocol):
-    """What the service asks of a watchdog."""
+    """The watchdog as the service uses it."""
 
     def arm(self, seconds: float, why: str) -> None:
         """End the process in *seconds*, unless it has ended by then."""
 
 
 class NoWatchdog:
-    """Watch nothing: for a service inside another program."""
+    """A watchdog that does nothing, for a service inside another program."""
 
     def arm(self, seconds: float, why: str) -> None:
         pass
@@ -33,7 +33,7 @@ class NoWatchdog:
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """When to end the process, by ``time.monotonic()``, and why."""
+    """When to abort the process, by ``time.monotonic()``, and why."""
 
     at: float
     why: str
@@ -41,17 +41,17 @@ class Deadline:
 
 @dataclass(kw_only=True, eq=False)
 class Watchdog:
-    """A thread, because the loop may be what hangs; the earliest of several orders counts.
+    """A thread, because the event loop may be what hangs; the earliest deadline counts.
 
-    *before_exit* writes what the log still holds. *trace_file* gets where every thread is if even this
-    thread cannot run, because something holds the interpreter; then C code ends the process. None:
-    nothing does, as inside a test.
+    *before_exit* writes the queued log lines. If even this thread cannot run, because something
+    holds the interpreter's lock, C code writes the tracebacks of all threads to *trace_file* and
+    ends the process. None: nothing does, as in a test.
     """
 
     before_exit: Callable[[], object] = lambda: None
     end: Callable[[int], object] = os._exit
     trace_file: TextIO | None = None
-    # Its put is safe in a signal handler and in a destructor; that of other queues is not.
+    # A SimpleQueue, because its put is safe in signal handlers and destructors.
     _deadlines: SimpleQueue[Deadline] = field(default_factory=SimpleQueue, init=False)
 
     def start(self) -> None:
@@ -61,24 +61,24 @@ class Watchdog:
         self._deadlines.put(Deadline(time.monotonic() + seconds, why))
 
     def _watch(self) -> None:
-        due: Deadline | None = None
+        earliest: Deadline | None = None
         while True:
             try:
-                left = None if due is None else max(0.0, due.at - time.monotonic())
-                order = self._deadlines.get(timeout=left)
+                left = None if earliest is None else max(0.0, earliest.at - time.monotonic())
+                deadline = self._deadlines.get(timeout=left)
             except Empty:
                 break
-            if due is None or order.at < due.at:
-                due = order
-                self._arm_last_resort(order)
-        self._end("" if due is None else due.why)
+            if earliest is None or deadline.at < earliest.at:
+                earliest = deadline
+                self._arm_last_resort(deadline)
+        self._end("" if earliest is None else earliest.why)
 
-    def _arm_last_resort(self, order: Deadline) -> None:
+    def _arm_last_resort(self, deadline: Deadline) -> None:
         if self.trace_file is not None:
-            left = order.at - time.monotonic() + LAST_RESORT_DELAY_SECONDS
+            left = deadline.at - time.monotonic() + LAST_RESORT_DELAY_SECONDS
             faulthandler.dump_traceback_later(left, exit=True, file=self.trace_file)
 
     def _end(self, why: str) -> None:
-        log.critical("process ended hard", reason=why, exit_code=EXIT_FAILURE)
+        log.critical("process aborted", reason=why, exit_code=EXIT_FAILURE)
         self.before_exit()
         self.end(EXIT_FAILURE)

@@ -1,7 +1,7 @@
-"""The requests of a batch, parsed one at a time where all of them together could be too much.
+"""The requests of a batch; those of a large batch are parsed one at a time.
 
-A message of 4 MiB can hold two million empty requests, or map entries that take thirty times their
-octets once they are parsed. So a large one is cut into its requests first.
+A message of 4 MiB can hold two million empty requests, or map entries that need thirty times their
+octets once they are parsed. So a large batch is split into its requests first.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,16 +16,17 @@ from gcsched.rpc.contract import replace_internal_names
 from gcsched.rpc.requests import request_from
 
 MAX_PARSED_WHOLE = 128 * 1024
-MAX_FIELDS = 2_000
+MAX_FIELDS = 2_000  # more than MAX_REQUESTS, so that a batch that is too long gets its usual error
+# The wire format of protobuf: a tag is the field's number and its wire type.
 REQUESTS_TAG = 1 << 3 | 2
 FIXED_SIZES = {1: 8, 5: 4}
 VARINT, DELIMITED = 0, 2
-MAX_VARINT = 10
+MAX_VARINT_OCTETS = 10
 CONTINUATION_BIT = 0x80
 
 
 class BatchRequests(Protocol):
-    """The requests of a batch, by number."""
+    """The requests of a batch, by index."""
 
     def __len__(self) -> int: ...
 
@@ -51,7 +52,7 @@ class ParsedBatch:
 
 
 class UnparsedBatch:
-    """Requests that are parsed when they are looked at, each time anew."""
+    """Requests that are parsed at each access, and not kept."""
 
     def __init__(self, raws: list[memoryview]) -> None:
         self._raws = raws
@@ -67,12 +68,12 @@ class UnparsedBatch:
         try:
             return task_pb2.MeetRequest.FromString(bytes(self._raws[number]))
         except DecodeError as error:
-            said = replace_internal_names(str(error))
-            raise MalformedMessage(f"requests[{number}] cannot be parsed: {said}") from None
+            problem = replace_internal_names(str(error))
+            raise MalformedMessage(f"requests[{number}] cannot be parsed: {problem}") from None
 
 
 class ConvertedRequests(Sequence[MeetRequest]):
-    """Some of *requests*, each converted when it is asked for, so that not all are held."""
+    """Some of *requests*, each converted at its access, so that not all are held at once."""
 
     def __init__(self, requests: BatchRequests, numbers: Sequence[int]) -> None:
         self._requests = requests
@@ -95,7 +96,7 @@ BatchMessage = task_pb2.BatchScheduleMeetsRequest | UnparsedBatch
 
 
 def parse_batch(raw: bytes) -> BatchMessage:
-    """Parse a batch, or cut it up. Raises DecodeError or MalformedMessage."""
+    """Parse a batch, or split a large one. Raises DecodeError or MalformedMessage."""
     if len(raw) <= MAX_PARSED_WHOLE:
         return task_pb2.BatchScheduleMeetsRequest.FromString(raw)
     return UnparsedBatch(list(split_batch(raw)))
@@ -106,7 +107,10 @@ def as_requests(batch: BatchMessage) -> BatchRequests:
 
 
 def split_batch(raw: bytes) -> Iterator[memoryview]:
-    """Yield the octets of each request of a BatchScheduleMeetsRequest, without a copy."""
+    """Yield the octets of each request of a BatchScheduleMeetsRequest, without a copy.
+
+    Unknown fields are skipped, as protobuf does. Raises MalformedMessage.
+    """
     view, at = memoryview(raw), 0
     for _ in range(MAX_FIELDS):
         if at == len(raw):
@@ -119,7 +123,7 @@ def split_batch(raw: bytes) -> Iterator[memoryview]:
         if kind == VARINT:
             continue
         if not 0 <= size <= len(raw) - at:
-            raise MalformedMessage(f"its field at octet {at} is cut off or of unknown type")
+            raise MalformedMessage(f"its field at octet {at} is truncated or of unknown type")
         if tag == REQUESTS_TAG:
             yield view[at : at + size]
         at += size
@@ -129,10 +133,10 @@ def split_batch(raw: bytes) -> Iterator[memoryview]:
 
 
 def read_varint(raw: bytes, at: int) -> tuple[int, int]:
-    """Return the number at *at*, and where it ends."""
+    """Return the number at *at*, and the offset of its end. Raises MalformedMessage."""
     number = 0
-    for shift, octet in enumerate(raw[at : at + MAX_VARINT]):
+    for shift, octet in enumerate(raw[at : at + MAX_VARINT_OCTETS]):
         number |= (octet & 0x7F) << (7 * shift)
         if octet < CONTINUATION_BIT:
             return number, at + shift + 1
-    raise MalformedMessage(f"its number at octet {at} is cut off or too long")
+    raise MalformedMessage(f"its number at octet {at} is truncated or too long")

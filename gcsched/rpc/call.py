@@ -1,4 +1,4 @@
-"""What all calls have in common: their types, size and time, and our errors as their status."""
+"""The common parts of all calls: types, limits of size and time, errors as status."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -18,11 +18,11 @@ Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
 MAX_REQUEST = 64 * 1024
 MAX_CALL = timedelta(seconds=10)
 MAX_BULK_CALL = timedelta(seconds=60)  # where a call may change or count all jobs
-REPLY_MARGIN = timedelta(milliseconds=100)
+REPLY_MARGIN = timedelta(milliseconds=100)  # for the way of an error back to the caller
 
 
 def time_left(context: Context, *, longest: timedelta = MAX_CALL) -> timedelta:
-    """Return the time to work in, *longest* at most. Raises DeadlineOver."""
+    """Return the time for the work of a call, *longest* at most. Raises DeadlineOver."""
     remaining = context.time_remaining()
     if remaining is None:
         return longest
@@ -41,7 +41,7 @@ def check_size(request: Message) -> None:
 async def call_scope(
     request: Message, context: Context, *, longest: timedelta = MAX_CALL
 ) -> AsyncIterator[timedelta]:
-    """Provide the time to work on *request* in; our errors become its status."""
+    """Yield the time for the work on *request*; turn our errors into its status."""
     async with ErrorsAsStatus(context):
         within = time_left(context, longest=longest)
         check_size(request)
@@ -49,10 +49,10 @@ async def call_scope(
 
 
 @asynccontextmanager
-async def timed_call_scope(
+async def call_timeout_scope(
     request: Message, context: Context, doing: str, *, longest: timedelta = MAX_CALL
 ) -> AsyncIterator[None]:
-    """Work on *request* in the time that the caller has; *doing* says at what."""
+    """Limit the work on *request* to the caller's time; *doing* describes it in the error."""
     async with call_scope(request, context, longest=longest) as within:
         try:
             async with asyncio.timeout(within.total_seconds()):

@@ -1,4 +1,4 @@
-"""Limit how many calls work at the store: those who read or steer must not keep mails from it."""
+"""Limit how many calls use the store: those that read or change jobs must not delay mails."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -22,7 +22,7 @@ MAX_WAITING = 4_000
 
 
 class CallLimiter:
-    """Let *max_concurrent* calls work at the same time and *max_waiting* more wait for them."""
+    """Lets *max_concurrent* calls work at the same time and *max_waiting* more wait."""
 
     def __init__(
         self, *, max_concurrent: int = MAX_CONCURRENT, max_waiting: int = MAX_WAITING
@@ -35,9 +35,10 @@ class CallLimiter:
     async def slot(self, within: timedelta) -> AsyncIterator[None]:
         """Wait for a slot and hold it while the block lasts.
 
-        Raises Overloaded when too many wait already, StoreUnavailable when none came *within* that
-        time.
+        Raises Overloaded when too many calls wait already, and StoreUnavailable when no slot is
+        free *within* that time.
         """
+        # Refused at once: a queue without a limit would hold memory for calls that time out anyway.
         if self._admitted >= self._max_admitted:
             raise Overloaded(self._admitted)
         self._admitted += 1
@@ -46,7 +47,7 @@ class CallLimiter:
                 async with asyncio.timeout(within.total_seconds()):
                     await self._slots.acquire()
             except TimeoutError as error:
-                raise StoreUnavailable("waiting for a turn there") from error
+                raise StoreUnavailable("waiting for a free slot") from error
             try:
                 yield
             finally:
@@ -71,7 +72,7 @@ def create_bulk_limiter() -> CallLimiter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallLimits:
-    """Which calls wait for each other: those of one limiter do, and for no others."""
+    """The limiters of the calls; a call waits only for calls of its own limiter."""
 
     reading: CallLimiter = field(default_factory=CallLimiter)
     listing: CallLimiter = field(default_factory=create_bulk_limiter)

@@ -1,4 +1,4 @@
-"""Answers as messages of the contract: jobs, results, previews, suppressions; states, views."""
+"""Convert jobs, results, previews and suppressions to messages of the contract."""
 
 from gcsched.domain.attempt import Attempt
 from gcsched.domain.dedup import AdmissionResult
@@ -15,7 +15,7 @@ View = task_pb2.Job.View
 
 
 def job_message(job: Job, view: View) -> task_pb2.Job:
-    """Give *job*; its texts and attempts only in full view."""
+    """Convert *job*; its texts and attempts only in full view."""
     message = task_pb2.Job(
         job_id=job.id,
         state=job.state.value,
@@ -79,21 +79,22 @@ def batch_answer(answer: task_pb2.MeetResponse | GcschedError) -> Answer:
     return Answer(response=answer)
 
 
-def dry_run_response(rehearsal: DryRunResult) -> task_pb2.MeetResponse:
-    """Say what would become of a request, and show its mail."""
-    result = rehearsal.result
-    shown = preview_message(rehearsal.draft)
+def dry_run_response(dry_run: DryRunResult) -> task_pb2.MeetResponse:
+    """Convert what a request would come to, with a preview of its mail."""
+    result = dry_run.result
+    preview = preview_message(dry_run.draft)
+    # The result then names the job that the request would repeat.
     if not result.is_new:
-        shown.duplicate_of = result.job_id
-    if rehearsal.suppression is not None:
-        shown.suppression.CopyFrom(suppression_message(rehearsal.suppression))
+        preview.duplicate_of = result.job_id
+    if dry_run.suppression is not None:
+        preview.suppression.CopyFrom(suppression_message(dry_run.suppression))
     if not result.is_accepted:
-        return Response(outcome=result.outcome.value, preview=shown)
+        return Response(outcome=result.outcome.value, preview=preview)
     return Response(
         success=True,
         due_time=result.due_time,
         state=result.state and result.state.value,
-        preview=shown,
+        preview=preview,
     )
 
 
@@ -103,11 +104,11 @@ def preview_message(draft: MailPreview) -> task_pb2.Preview:
     )
 
 
-def suppression_message(of: Suppression) -> task_pb2.Suppression:
+def suppression_message(suppression: Suppression) -> task_pb2.Suppression:
     return task_pb2.Suppression(
-        email=of.address,
-        reason=of.reason,
-        job_id=of.job_id,
-        create_time=of.create_time,
-        expire_time=of.expire_time,
+        email=suppression.address,
+        reason=suppression.reason,
+        job_id=suppression.job_id,
+        create_time=suppression.create_time,
+        expire_time=suppression.expire_time,
     )

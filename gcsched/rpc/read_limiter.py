@@ -1,7 +1,7 @@
-"""Read the messages of calls: so many at a time, and none without a limit.
+"""Limit how many messages of calls are read at a time, and how long each read may take.
 
-While a read is pending, gRPC takes up to 4 MiB of a message that may never end; of a message that
-is not read it takes the first 16 KiB. So these limits decide how much memory senders can fill.
+While a read is pending, gRPC buffers up to 4 MiB of a message that may never end; of a message that
+is not read it buffers the first 16 KiB. So these limits decide how much memory senders can fill.
 """
 
 import asyncio
@@ -17,8 +17,8 @@ from gcsched.errors import MalformedMessage, MessageTimeout
 from gcsched.rpc.call import Context
 
 TICK = timedelta(milliseconds=10)
-# Ticks are turns of the loop too, at least: in so many, what has arrived already is read, also when
-# calls have piled up before a process that stood still.
+# Each tick is also at least one turn of the loop. In so many turns all that has arrived is read,
+# even if calls have piled up while the process stood still.
 SLOW_TICKS = 10
 SLOW_READ_GRACE = timedelta(seconds=1)
 MAX_READ = timedelta(seconds=10)
@@ -26,10 +26,10 @@ MAX_READ = timedelta(seconds=10)
 
 @dataclass(slots=True, eq=False)
 class PendingRead:
-    """A read that began at tick *start_tick*; its call awaits *message*, which may come to an end first.
+    """A read that started at tick *start_tick*; its call awaits *message*.
 
-    *task* is never cancelled: a message that gRPC has at that moment would never be freed. It ends
-    with its call, soon after the answer.
+    *task* is never cancelled: gRPC would never free a message that it holds at that moment. The
+    task ends with its call, soon after the answer.
     """
 
     start_tick: int
@@ -37,17 +37,19 @@ class PendingRead:
     task: asyncio.Task[None] | None = field(default=None)
 
     def has_arrived(self) -> bool:
-        """Tell whether the message is there, and the task that awaits it only not awake yet."""
-        waiter = getattr(self.task, "_fut_waiter", None)  # all tasks have it; asyncio reads it too
+        """Return whether the message is there, and only the task that awaits it has yet to run."""
+        waiter = getattr(
+            self.task, "_fut_waiter", None
+        )  # private, but asyncio needs it in all tasks
         return waiter is not None and waiter.done()
 
 
 class ReadLimiter:
-    """At most *max_reads* reads, of which *max_slow* may last longer than a moment, and none *longest*.
+    """Allows *max_reads* reads, *max_slow* of them over 100 ms, and none over *longest*.
 
-    Where more are slow, those that are so for over a second make room, then the newest are cut
-    off: a batch that is arriving is not given up for the next one. A tick counts their time, not a
-    clock: a loop that lags makes no caller late.
+    If more are slow, those over a second are cut off first, then the newest: a batch that is still
+    arriving is not dropped for the next one. Time is counted in ticks, not by a clock, so that a
+    lagging loop makes no caller late.
     """
 
     def __init__(
@@ -56,7 +58,7 @@ class ReadLimiter:
         self._free_slots = max_reads
         self._max_slow = max_slow
         self._max_ticks = longest // TICK
-        self._pending: dict[PendingRead, None] = {}  # in the order in which they began
+        self._pending: dict[PendingRead, None] = {}  # the oldest first
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._tick = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -65,9 +67,9 @@ class ReadLimiter:
         """Return the only message of a call. Raises MalformedMessage or MessageTimeout."""
         raw = await self.read_next(context)
         if raw is None:
-            # A caller who hangs up looks like this too, a moment before the cancel comes.
+            # A caller that hangs up looks the same, a moment before the cancellation arrives.
             await asyncio.sleep(0)
-            raise MalformedMessage("it has no message, or one that is cut off")
+            raise MalformedMessage("it has no message, or a truncated one")
         return raw
 
     async def read_next(self, context: Context) -> bytes | None:
@@ -86,10 +88,10 @@ class ReadLimiter:
         return None if raw is grpc.aio.EOF else raw
 
     async def _read(self, context: Context, read: PendingRead) -> None:
-        """Hand the message over; when its call was cut off or has left, drop it."""
+        """Pass the message to its call; drop it if the call was cut off or has ended."""
         try:
             raw = await context.read()
-        except Exception as error:  # noqa: BLE001  # it is for the call
+        except Exception as error:  # noqa: BLE001  # raised in the call
             if not read.message.done():
                 read.message.set_exception(error)
         else:
@@ -108,21 +110,21 @@ class ReadLimiter:
             self._free_slots += 1
 
     async def _wait_for_slot(self) -> None:
-        """Wait for the place of a read that ends; its limits are the limit of this wait."""
-        turn = asyncio.get_running_loop().create_future()
-        self._waiting.append(turn)
+        """Wait for the slot of a read that ends; the limits of reads limit this wait too."""
+        granted = asyncio.get_running_loop().create_future()
+        self._waiting.append(granted)
         try:
-            await turn
+            await granted
         except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():
-                self._release_slot()  # it was given to a caller who has left
+            if granted.done() and not granted.cancelled():
+                self._release_slot()  # it was granted to a caller that has left
             raise
 
     def _release_slot(self) -> None:
-        """Give a place to who has waited longest: it is taken until they read, a turn later."""
+        """Grant a slot to the call that waits longest; it counts as taken until that call reads."""
         while self._waiting:
-            if not (turn := self._waiting.popleft()).done():
-                turn.set_result(None)
+            if not (granted := self._waiting.popleft()).done():
+                granted.set_result(None)
                 return
         self._free_slots += 1
 
@@ -131,22 +133,23 @@ class ReadLimiter:
         self._timer = loop.call_later(TICK.total_seconds(), self._cut_off_late_reads)
 
     def _cut_off_late_reads(self) -> None:
-        """Cut off the reads that are too many to be slow, and each that has had its time."""
+        """Cut off the slow reads that are too many, and all that take too long."""
         self._tick += 1
         self._timer = None
+        # Reads are in order of their start, so the slow ones come first.
         slow = [*takewhile(lambda each: self._ticks(each) >= SLOW_TICKS, self._pending)]
         too_long = [*takewhile(lambda each: self._ticks(each) >= self._max_ticks, slow)]
-        over = max(0, len(slow) - len(too_long) - self._max_slow)
+        excess = max(0, len(slow) - len(too_long) - self._max_slow)
         rest = slow[len(too_long) :]
-        patient = sum(self._ticks(each) > SLOW_READ_GRACE // TICK for each in rest[:over])
-        for read in (*too_long, *rest[:patient], *rest[len(rest) - (over - patient) :]):
+        oldest = sum(self._ticks(each) > SLOW_READ_GRACE // TICK for each in rest[:excess])
+        for read in (*too_long, *rest[:oldest], *rest[len(rest) - (excess - oldest) :]):
             self._cut_off(read)
         if self._pending:
             self._schedule_check()
 
     def _cut_off(self, read: PendingRead) -> None:
         if read.has_arrived():
-            return
+            return  # it ends by itself, in this turn of the loop or the next
         if not read.message.done():
             read.message.set_exception(MessageTimeout(self._ticks(read) * TICK))
         self._end(read)
@@ -156,5 +159,5 @@ class ReadLimiter:
 
 
 def create_health_read_limiter() -> ReadLimiter:
-    """Return Reads for calls about health: they are short, and wait for no flood of others."""
+    """Return a limiter for calls about health, so that they wait for no flood of other calls."""
     return ReadLimiter(max_reads=8, max_slow=4, longest=timedelta(seconds=2))

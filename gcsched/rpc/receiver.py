@@ -1,7 +1,7 @@
-"""Answer a unary call from octets to octets: when its message is read, and what it may hold.
+"""Answer unary calls from octets to octets, with limits on reading and memory.
 
-gRPC itself reads before any code of ours runs, answers nothing to a call without a message, and
-logs a traceback for one that it cannot parse. So unary methods are served as client streams.
+gRPC itself reads a message before any of our code runs, does not answer a call without a message,
+and logs a traceback for one that it cannot parse. So unary methods are served as client streams.
 """
 
 from collections.abc import Awaitable, Callable
@@ -32,9 +32,8 @@ from gcsched.usecases.loop_share import LoopShare
 Method: TypeAlias = Callable[[Any, Context], Awaitable[Any]]
 
 MAX_BATCH = 4 * 1024 * 1024
-REQUEST_MEMORY_FACTOR = (
-    8  # octets held for each octet read: itself, its parsed texts, its documents
-)
+# Octets held for each octet of a request: the message, its parsed texts, the documents to store.
+REQUEST_MEMORY_FACTOR = 8
 REPLY_MEMORY_FACTOR = 2  # in Python, and in gRPC until the caller has read it
 PARSERS = {f"/{SERVICE}/BatchScheduleMeets": parse_batch}
 HEALTH_PREFIX = "/grpc.health."
@@ -44,9 +43,9 @@ READ_ONLY_PATHS = {f"/{SERVICE}/{name}" for name in READ_ONLY}
 
 @dataclass(frozen=True, slots=True)
 class UnaryMethod:
-    """A unary method; *parse* and *serialize* are None where it takes and gives octets.
+    """A unary method; *parse* and *serialize* are None where it takes and returns octets.
 
-    Only what *is_read_only* may be refused when its work is done: it has changed nothing.
+    Only a method that *is_read_only* may be refused after its work: it has changed nothing.
     """
 
     call: Method
@@ -69,7 +68,7 @@ class UnaryMethod:
 
 
 class Receiver:
-    """Reads, parses and answers; what a call holds is counted until its answer is out."""
+    """Reads, parses and answers calls, and counts their memory until the answer is sent."""
 
     def __init__(self, memory: MemoryBudget, reads: ReadLimiter | None = None) -> None:
         self._memory = memory
@@ -77,8 +76,9 @@ class Receiver:
         self._share = LoopShare()
 
     async def answer(self, method: UnaryMethod, context: Context) -> Any:
-        """Return the reply to a call, serialized; refuse what cannot be read or held."""
+        """Return the serialized reply to a call; abort a call that cannot be read or held."""
         try:
+            # Before the read, so that a flood of calls is refused while it is cheap.
             self._memory.reserve(CALL_OCTETS, share=method.memory_share)
             cast("Any", context).add_done_callback(self._memory.release_call)
             raw = await self._reads.read_single(context)
@@ -94,21 +94,22 @@ class Receiver:
         return octets
 
     def with_reads(self, reads: ReadLimiter) -> "Receiver":
-        """Return one that shares the memory, and whose calls wait for none of the others' reads."""
+        """Return a receiver with the same memory budget and its own limit of *reads*."""
         return Receiver(self._memory, reads)
 
     async def _reserve_for_request(
         self, method: UnaryMethod, octets: int, context: Context
     ) -> None:
-        """Count a request that is not small, and wait for time to parse it."""
-        if octets > method.largest_request:  # parsed, it could take thirty times as much
+        """Reserve memory for a request that is not small, and wait for time to parse it."""
+        if octets > method.largest_request:  # parsed, it could need thirty times as much
             raise RequestTooLarge(octets, method.largest_request)
         self._reserve(octets, REQUEST_MEMORY_FACTOR, context)
         if self._share.is_used_up():
             await self._share.wait()
 
     async def _reserve_for_reply(self, method: UnaryMethod, octets: int, context: Context) -> None:
-        """Count a reply that is not small; it is the only word of what a call has changed."""
+        """Reserve memory for a reply that is not small; only a read-only method may fail here."""
+        # The reply is the caller's only proof of a change, so it is sent whatever is reserved.
         if not method.is_read_only:
             self._memory.reserve_unchecked(octets * REPLY_MEMORY_FACTOR)
             self._release_at_end(octets * REPLY_MEMORY_FACTOR, context)
@@ -118,10 +119,10 @@ class Receiver:
         except GcschedError as error:
             await abort(context, error)
 
-    def _reserve(self, octets: int, times: int, context: Context) -> None:
-        """Hold *times* as much as *octets* until the call has ended. Raises MemoryFull."""
-        self._memory.reserve(octets * times, share=share_for_size(octets))
-        self._release_at_end(octets * times, context)
+    def _reserve(self, octets: int, factor: int, context: Context) -> None:
+        """Reserve *factor* times *octets* until the call has ended. Raises MemoryFull."""
+        self._memory.reserve(octets * factor, share=share_for_size(octets))
+        self._release_at_end(octets * factor, context)
 
     def _release_at_end(self, octets: int, context: Context) -> None:
         cast("Any", context).add_done_callback(partial(self._memory.release, octets))
@@ -138,5 +139,5 @@ def parse_message(parse: Callable[[bytes], Any], raw: bytes) -> Any:
     try:
         return parse(raw)
     except DecodeError as error:
-        said = replace_internal_names(str(error))
-        raise MalformedMessage(f"it cannot be parsed: {said}") from None
+        problem = replace_internal_names(str(error))
+        raise MalformedMessage(f"it cannot be parsed: {problem}") from None

@@ -1,4 +1,4 @@
-"""What callers send, from protobuf to the domain."""
+"""Convert requests from protobuf to the domain."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -43,29 +43,29 @@ def request_from(message: task_pb2.MeetRequest) -> MeetRequest:
 
 
 def copy_bounded(given: Mapping[str, str], *, limit: int) -> Mapping[str, str]:
-    """Return a copy of *given*; itself if it has more than *limit* and will be refused."""
+    """Return a copy of *given*; *given* itself if it exceeds *limit* and will be refused."""
     return dict(given) if len(given) <= limit else given
 
 
 def filter_from(message: task_pb2.JobFilter) -> Checked[JobFilter]:
-    """Read a filter that an index serves."""
-    wanted = yield from filter_fields_from(message)
-    yield from filter_violations(wanted)
-    return wanted
+    """Parse a filter, with a violation unless an index serves it."""
+    job_filter = yield from filter_fields_from(message)
+    yield from filter_violations(job_filter)
+    return job_filter
 
 
 def listing_from(message: task_pb2.ListJobsRequest) -> Checked[JobListQuery]:
-    """Read filter and order."""
-    wanted = yield from filter_fields_from(message.filter)
+    """Parse the filter and the order of a list."""
+    job_filter = yield from filter_fields_from(message.filter)
     order = yield from order_from(message.order)
-    return (yield from parse_list_query(wanted, order))
+    return (yield from parse_list_query(job_filter, order))
 
 
 def filter_fields_from(message: task_pb2.JobFilter) -> Checked[JobFilter]:
-    due: dict[str, datetime | None] = {}
+    due_times: dict[str, datetime | None] = {}
     for name in ("due_time_from", "due_time_before"):
         if message.HasField(name):
-            due[name] = yield from parse_timestamp(getattr(message, name), f"filter.{name}")
+            due_times[name] = yield from parse_timestamp(getattr(message, name), f"filter.{name}")
     yield from text_filter_violations(
         empid=message.empid, request_id=message.request_id, id_prefix=message.id_prefix
     )
@@ -75,8 +75,8 @@ def filter_fields_from(message: task_pb2.JobFilter) -> Checked[JobFilter]:
         email = yield from parse_stored_address(message.email, field="filter.email")
     return JobFilter(
         state=state,
-        due_time_from=due.get("due_time_from"),
-        due_time_before=due.get("due_time_before"),
+        due_time_from=due_times.get("due_time_from"),
+        due_time_before=due_times.get("due_time_before"),
         empid=message.empid,
         email=email,
         request_id=message.request_id,
@@ -85,35 +85,35 @@ def filter_fields_from(message: task_pb2.JobFilter) -> Checked[JobFilter]:
 
 
 def order_from(number: int) -> Checked[JobOrder | None]:
-    """Read an order that a caller named; 0: none."""
+    """Parse an order; None for 0."""
     try:
         return JobOrder(task_pb2.ListJobsRequest.Order.Name(number)) if number else None
     except ValueError:
-        yield Violation("order", f"must be one of {', '.join(JobOrder)}; {number} is none")
+        yield Violation("order", f"must be one of {', '.join(JobOrder)}, not {number}")
         return None
 
 
 def state_from(number: int, field: str, *, otherwise: State | None = None) -> Checked[State | None]:
-    """Read a state that a caller named; 0: none. *otherwise* stands for one that does not exist."""
+    """Parse a state; None for 0, *otherwise* for a number that is not a state."""
     try:
         return State(task_pb2.Job.State.Name(number)) if number else None
     except ValueError:
-        yield Violation(field, f"must be one of {', '.join(State)}; {number} is none")
+        yield Violation(field, f"must be one of {', '.join(State)}, not {number}")
         return otherwise
 
 
 def full_view_from(view: task_pb2.Job.View) -> Checked[bool]:
-    """Read whether jobs are wanted with all their texts."""
+    """Parse whether the caller requests jobs with all their texts."""
     if view not in VIEWS:
-        yield Violation("view", f"must be BASIC or FULL; {view} is neither")
+        yield Violation("view", f"must be BASIC or FULL, not {view}")
     return view == task_pb2.Job.FULL
 
 
 def parse_timestamp(given: Timestamp, field: str) -> Checked[datetime | None]:
-    """Read a moment; None where it is wrong. The other way protobuf itself takes datetimes."""
+    """Parse a time; None if it is invalid."""
     try:
         return given.ToDatetime(tzinfo=UTC)
     except (ValueError, OverflowError) as error:
-        problem = f"must be a moment of the years 1 to 9999: {error}"
+        problem = f"must be a time in the years 1 to 9999: {error}"
     yield Violation(field, problem)
     return None

@@ -1,4 +1,4 @@
-"""Our errors as the statuses that callers see: code, a sentence, and details."""
+"""Convert our errors to the status that callers see: code, message and details."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -41,7 +41,7 @@ from gcsched.errors import (
 )
 
 DOMAIN = "gcsched"
-# A status travels in trailers, its text twice, its details as base64; clients take 8 KiB of them.
+# A status is sent in trailers: its message twice, its details as base64. Clients accept 8 KiB.
 MAX_TEXT_BYTES = 800
 MAX_VIOLATIONS_BYTES = 2_800
 
@@ -73,7 +73,7 @@ STATUS: dict[type[GcschedError], tuple[int, str]] = {
 
 
 def status_of(error: GcschedError) -> status_pb2.Status:
-    """Give the google.rpc.Status of *error*: code, a sentence, and details (AIP-193)."""
+    """Return the google.rpc.Status of *error*: code, message and details (AIP-193)."""
     code, reason = STATUS[type(error)]
     return status_pb2.Status(
         code=code,
@@ -90,28 +90,28 @@ def truncate(text: str) -> str:
 
 
 def build_details(error: GcschedError, reason: str) -> list[Message]:
-    given: list[Message] = [
+    built: list[Message] = [
         error_details_pb2.ErrorInfo(reason=reason, domain=DOMAIN, metadata=error.metadata)
     ]
     if isinstance(error, InvalidRequest):
-        given.append(build_bad_request(error.violations))
+        built.append(build_bad_request(error.violations))
     if isinstance(error, Overloaded | MemoryFull | MessageTimeout | Stopping | StoreUnavailable):
-        given.append(error_details_pb2.RetryInfo(retry_delay=duration(error.retry_after)))
-    return given
+        built.append(error_details_pb2.RetryInfo(retry_delay=duration(error.retry_after)))
+    return built
 
 
 def build_bad_request(violations: Sequence[Violation]) -> error_details_pb2.BadRequest:
-    """Tell all *violations*, as far as they fit; then how many are left."""
-    told, left = error_details_pb2.BadRequest(), MAX_VIOLATIONS_BYTES
+    """List *violations* as far as they fit, then the number of the others."""
+    bad_request, left = error_details_pb2.BadRequest(), MAX_VIOLATIONS_BYTES
     for number, each in enumerate(violations):
         problem = truncate(each.problem)
         left -= len(each.field.encode()) + len(problem.encode())
         if left < 0:
-            rest = f"and {len(violations) - number} more from here on; mend those above first"
-            told.field_violations.add(field=each.field, description=rest)
+            rest = f"and {len(violations) - number} more from here on; correct those above first"
+            bad_request.field_violations.add(field=each.field, description=rest)
             break
-        told.field_violations.add(field=each.field, description=problem)
-    return told
+        bad_request.field_violations.add(field=each.field, description=problem)
+    return bad_request
 
 
 def pack_any(message: Message) -> AnyMessage:
@@ -120,16 +120,16 @@ def pack_any(message: Message) -> AnyMessage:
     return wrapped
 
 
-def duration(of: timedelta) -> Duration:
-    given = Duration()
-    given.FromTimedelta(of)
-    return given
+def duration(delta: timedelta) -> Duration:
+    message = Duration()
+    message.FromTimedelta(delta)
+    return message
 
 
 class ErrorsAsStatus:
-    """Answer our errors with their status; anything else is a defect, which the log describes.
+    """Answers our errors with their status; logs any other exception, which is a defect.
 
-    A class, not a generator: that takes 2 µs of each call more.
+    A class, because a generator costs 2 µs more per call.
     """
 
     __slots__ = ("_context",)
@@ -146,7 +146,7 @@ class ErrorsAsStatus:
         if isinstance(error, GcschedError):
             await abort(self._context, error)
         if isinstance(error, Exception) and not isinstance(error, grpc.aio.AbortError):
-            # A caller must not see what is inside.
+            # The log has the details; a caller must not see internals.
             structlog.get_logger().error("call failed", exc_info=error)
             await abort(self._context, InternalError())
 

@@ -1,7 +1,7 @@
-"""Limit what streams may hold: watches of health, and server reflection.
+"""Limit the streams: watches of health, and server reflection.
 
-Each holds memory as long as its caller likes, and gRPC would read 4 MiB of each before a handler
-begins. So they are counted, and their messages are read as those of other calls.
+A stream holds memory for as long as its caller likes, and gRPC would read 4 MiB of each before a
+handler starts. So streams are counted, and their messages are read as those of other calls.
 """
 
 import asyncio
@@ -20,18 +20,16 @@ from gcsched.rpc.streams import write_responses
 from gcsched.rpc.watch_limiter import WatchLimiter
 
 MAX_BIDI_STREAMS = 16  # of up to 4 MiB each
-MAX_WATCH_REQUEST = 1024  # it is kept as long as the stream
+MAX_WATCH_REQUEST = 1024  # octets, kept for as long as the stream
 MAX_SILENCE = timedelta(seconds=60)
-WATCH_EVICTED = (
-    "as many watch health as this replica lets, and the oldest makes room; open it again"
-)
+WATCH_EVICTED = "too many health watches, so the oldest one was closed; open the stream again"
 
 
 class StreamLimitInterceptor(grpc.aio.ServerInterceptor):
-    """Counts the streams under way.
+    """Counts the open streams and refuses or closes excess ones.
 
-    Conversations that are too many are RESOURCE_EXHAUSTED at once, as are watches of one connection
-    only: of all, the oldest makes room.
+    An excess bidirectional stream is RESOURCE_EXHAUSTED at once, and so is an excess watch of one
+    connection. If all connections together have too many watches, the oldest is closed.
     """
 
     def __init__(self, watches: WatchLimiter | None = None) -> None:
@@ -58,11 +56,11 @@ class StreamLimitInterceptor(grpc.aio.ServerInterceptor):
     def _limit_watch(self, handler: Any) -> Callable[..., Awaitable[None]]:
         async def serve_watch(_: object, context: Context) -> None:
             try:
-                with self._watches.slot(context.peer()) as place:
+                with self._watches.slot(context.peer()) as slot:
                     try:
                         await self._answer_watch(handler, context)
                     except asyncio.CancelledError:
-                        if not place.consume_eviction():
+                        if not slot.consume_eviction():
                             raise
                         await context.abort(grpc.StatusCode.UNAVAILABLE, WATCH_EVICTED)
             except GcschedError as error:
@@ -71,7 +69,7 @@ class StreamLimitInterceptor(grpc.aio.ServerInterceptor):
         return serve_watch
 
     async def _answer_watch(self, handler: Any, context: Context) -> None:
-        """Read which service is watched, and tell of it until an end comes from outside."""
+        """Read the name of the service to watch, and report its health until the stream ends."""
         raw = await self._watch_reads.read_single(context)
         if len(raw) > MAX_WATCH_REQUEST:
             raise RequestTooLarge(len(raw), MAX_WATCH_REQUEST)

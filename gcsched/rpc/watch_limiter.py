@@ -1,4 +1,4 @@
-"""Give watches of health their places: no client may take those of all others."""
+"""Limit the watches of health, in all and per connection."""
 
 import asyncio
 from collections import Counter
@@ -10,13 +10,13 @@ from typing import Any, cast
 from gcsched.errors import Overloaded
 
 MAX_WATCHES = 1_000  # some 30 KB each
-MAX_EVICTED_WATCHES = 1_000  # their callers read nothing, and so not how it ended
-MAX_WATCHES_PER_CONNECTION = 16  # a client has one for each service on each of its connections
+MAX_EVICTED_WATCHES = 1_000  # watches that do not end because their callers read nothing
+MAX_WATCHES_PER_CONNECTION = 16  # a client opens one per service and connection
 
 
 @dataclass(slots=True, eq=False)
 class WatchSlot:
-    """The place of one watch, and the task that has it."""
+    """The slot of one watch, and the task that holds it."""
 
     task: asyncio.Task[Any]
     is_evicted: bool = False
@@ -26,7 +26,7 @@ class WatchSlot:
         self.task.cancel()
 
     def consume_eviction(self) -> bool:
-        """Tell whether the cancel that came is that of `evict` alone, and take it back if so."""
+        """Return whether `evict` alone cancelled the task, and if so undo that cancellation."""
         if not self.is_evicted or self.task.cancelling() > 1:
             return False
         self.task.uncancel()
@@ -34,7 +34,7 @@ class WatchSlot:
 
 
 class WatchLimiter:
-    """At most *max_watches*, where the oldest ends for the newest, and *per_connection* of each."""
+    """Allows *max_watches*, where the oldest is closed for the newest, and *per_connection*."""
 
     def __init__(
         self, *, max_watches: int = MAX_WATCHES, per_connection: int = MAX_WATCHES_PER_CONNECTION
@@ -43,24 +43,24 @@ class WatchLimiter:
         self._max_per_connection = per_connection
         self._count_by_peer: Counter[str] = Counter()
         self._open: dict[WatchSlot, None] = {}  # the oldest first
-        self._count = 0  # with those that are ending
+        self._count = 0  # including evicted ones that have not ended yet
 
     @contextmanager
     def slot(self, peer: str) -> Iterator[WatchSlot]:
-        """Hold a place for the current task. Raises Overloaded if *peer* has too many."""
+        """Hold a slot for the current task. Raises Overloaded if *peer* has too many."""
         if self._count_by_peer[peer] >= self._max_per_connection:
             raise Overloaded(self._count_by_peer[peer])
         if self._count >= self._max_watches + MAX_EVICTED_WATCHES:
             raise Overloaded(self._count)
         self._evict_oldest_if_full()
-        place = WatchSlot(cast("asyncio.Task[Any]", asyncio.current_task()))
-        self._open[place] = None
+        slot = WatchSlot(cast("asyncio.Task[Any]", asyncio.current_task()))
+        self._open[slot] = None
         self._count_by_peer[peer] += 1
         self._count += 1
         try:
-            yield place
+            yield slot
         finally:
-            self._release(place, peer)
+            self._release(slot, peer)
 
     def _evict_oldest_if_full(self) -> None:
         if len(self._open) >= self._max_watches:
@@ -68,8 +68,8 @@ class WatchLimiter:
             del self._open[oldest]
             oldest.evict()
 
-    def _release(self, place: WatchSlot, peer: str) -> None:
-        self._open.pop(place, None)
+    def _release(self, slot: WatchSlot, peer: str) -> None:
+        self._open.pop(slot, None)
         self._count -= 1
         self._count_by_peer[peer] -= 1
         if not self._count_by_peer[peer]:

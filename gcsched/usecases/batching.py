@@ -1,4 +1,4 @@
-"""Group commit: callers who arrive while a write is under way share the next one."""
+"""Group commit: callers that arrive while a write is in progress share the next one."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -15,13 +15,13 @@ Result = TypeVar("Result")
 
 
 class GroupCommit(Generic[Item, Result]):
-    """Carry many callers' items to *write* in as few calls as their arrival allows.
+    """Passes the items of many callers to *write*, in as few calls as their arrival allows.
 
-    A lone caller never waits for company; when several came while a write was under way, the
-    next one lingers for *linger*, so that more can join. The write belongs to no caller: one who
-    is cancelled takes nothing along. At most *max_waiting* items wait, those in the write under way
-    and those for the next one, or one caller's however many they are; who gives up makes room at
-    once.
+    A single caller is written at once. When several callers arrived during a write, the next write
+    waits for *linger*, so that more can join. The write belongs to none of its callers: cancelling
+    one caller does not cancel the write. At most *max_waiting* items are pending, counting the
+    write in progress and the next one. One caller with more items than that is admitted when
+    nothing else is pending. A caller that is cancelled frees its place at once.
     """
 
     def __init__(
@@ -47,14 +47,14 @@ class GroupCommit(Generic[Item, Result]):
 
     @property
     def waiting(self) -> int:
-        """Count the callers whose items are in no write yet."""
+        """Return the number of items that no write has taken yet."""
         return len(self._items)
 
     async def submit(self, item: Item, *, deadline: float | None = None) -> Result:
-        """Return the answer to *item*.
+        """Return the result of *item*.
 
-        Raises what the write raised, Overloaded or Stopping, and TimeoutError when there is none
-        *deadline* that ``time.monotonic()``.
+        *deadline* is a ``time.monotonic()`` value; TimeoutError is raised when it passes first.
+        Raises Overloaded or Stopping, or the error that the write raised.
         """
         self.check_room()
         answer: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
@@ -71,19 +71,22 @@ class GroupCommit(Generic[Item, Result]):
             self._deadlines.drop(answer)
 
     async def submit_all(self, items: Sequence[Item]) -> list[Result | GcschedError]:
-        """Give the answer to each of *items*, or our error instead; raises Overloaded, Stopping.
+        """Return for each of *items* its result or its GcschedError, in order.
 
-        They go into the same write, as far as that takes so many.
+        All items go into the same write as far as *max_batch_size* allows. Raises Overloaded or
+        Stopping when none of them is accepted.
         """
         self.check_room(len(items))
         create_future = asyncio.get_running_loop().create_future
-        asked: dict[asyncio.Future[Result], Item] = {create_future(): item for item in items}
-        self._items.update(asked)
+        items_by_answer: dict[asyncio.Future[Result], Item] = {
+            create_future(): item for item in items
+        }
+        self._items.update(items_by_answer)
         self._pending += len(items)
         self._has_items.set()
         try:
             answers: list[Result | GcschedError] = []
-            for answer in asked:
+            for answer in items_by_answer:
                 try:
                     answers.append(await answer)
                 except GcschedError as error:
@@ -91,21 +94,28 @@ class GroupCommit(Generic[Item, Result]):
             return answers
         finally:
             self._pending -= len(items)
-            for answer in asked:
+            for answer in items_by_answer:
                 self._items.pop(answer, None)
                 if not answer.cancel() and not answer.cancelled():
-                    answer.exception()  # it is heard, even if nobody is left to be told
+                    # Retrieve the error: asyncio would log it, though the caller has left.
+                    answer.exception()
 
     def check_room(self, count: int = 1) -> None:
-        """Raise what asking for *count* items would raise now, before any work is put into one."""
+        """Raise Overloaded or Stopping if *count* items would be refused now.
+
+        Callers use it before they spend time on preparing an item.
+        """
         if self._is_closed:
             raise Stopping
-        # What is more than all places is let in alone: refused, it would never get in.
+        # A request larger than the limit is admitted when nothing is pending: it would never fit.
         if self._pending and self._pending + count > self._max_waiting:
             raise Overloaded(self._pending)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Write until *stop* is set and nobody waits; whoever still waits at a cut hears so."""
+        """Write until *stop* is set and no item waits.
+
+        If this loop is cancelled first, the callers that still wait get Stopping.
+        """
         try:
             await flush_until(
                 stop, self._flush, requested=self._has_items, is_left=lambda: bool(self._items)
@@ -122,7 +132,7 @@ class GroupCommit(Generic[Item, Result]):
         if self._items:
             self._has_items.set()
         else:
-            self._has_items.clear()  # those who came while it lingered had their part in the write
+            self._has_items.clear()  # items that arrived while it lingered were in this write
 
     async def _write_next(self) -> None:
         batch = [
@@ -135,7 +145,7 @@ class GroupCommit(Generic[Item, Result]):
         self._on_batch(len(batch))
         try:
             answers = await self._write([item for _, item in batch])
-        except Exception as error:  # noqa: BLE001  # it is each caller's, not this loop's
+        except Exception as error:  # noqa: BLE001  # raised in each caller; the loop goes on
             for answer, _ in batch:
                 if not answer.done():
                     answer.set_exception(error)
@@ -144,11 +154,12 @@ class GroupCommit(Generic[Item, Result]):
                 if not answer.done():
                     answer.set_result(value)
         finally:
+            # The write was cancelled: without this its callers would wait forever.
             fail_pending(answer for answer, _ in batch)
 
 
 def fail_pending(answers: Iterable[asyncio.Future[Result]]) -> None:
-    """Tell those who have no answer yet that they get none here."""
+    """Raise Stopping in the callers of *answers* that have no result yet."""
     for answer in answers:
         if not answer.done():
             answer.set_exception(Stopping())

@@ -1,4 +1,4 @@
-"""Which HTTP connections stay open: a limited number, each for a limited time without an answer."""
+"""Limits HTTP connections: their number, and how long each may go without a response."""
 
 import asyncio
 from collections.abc import Callable
@@ -14,45 +14,47 @@ ProtocolFactory = Callable[[], asyncio.Protocol]
 
 @dataclass(kw_only=True, eq=False)
 class ConnectionLimiter:
-    """Close each connection that got no answer for MAX_SECONDS, whatever it does meanwhile.
+    """Closes each connection that got no response for *max_idle_seconds*, whatever it sends.
 
-    That covers silence, headers and bodies that do not end, and answers that are not read. One
-    more than *max_connections* closes the one that got none for the longest time: so a probe gets in, while
-    others only hold connections.
+    That covers silence, headers and bodies that do not end, and responses that are not read. A
+    connection above *max_connections* closes the one that got no response for the longest time: so
+    probes are answered while other clients only hold connections.
     """
 
     max_connections: int
     max_idle_seconds: float = MAX_IDLE_SECONDS
-    # In the order of their last answer, the oldest first.
+    # In the order of their last response, the oldest first.
     _active_at: dict[asyncio.Transport, float] = field(default_factory=dict, init=False)
     _timer: asyncio.TimerHandle | None = field(default=None, init=False)
 
     @property
     def count(self) -> int:
-        """Return how many connections are open."""
+        """The number of open connections."""
         return len(self._active_at)
 
     def wrap(self, factory: ProtocolFactory) -> ProtocolFactory:
-        """Return *factory* with a watch over each of its connections."""
+        """Return *factory* with the limits applied to each of its connections."""
         return lambda: LimitedProtocol(protocol=factory(), limiter=self)
 
     def add(self, transport: asyncio.Transport) -> None:
         self._active_at[transport] = asyncio.get_running_loop().time()
+        # Closed after the new one was added: it is the most recent, so it is never closed itself.
         while len(self._active_at) > self.max_connections:
             self._abort(next(iter(self._active_at)))
         if self._timer is None:
             self._check_again()
 
     def mark_answered(self, transport: asyncio.Transport | None) -> None:
-        """Note that *transport* had a whole request, and that its answer is on its way."""
+        """Record that *transport* sent a whole request whose response is on its way."""
         if transport is not None and self._active_at.pop(transport, None) is not None:
+            # Removed and added again: the dictionary stays in the order of the last response.
             self._active_at[transport] = asyncio.get_running_loop().time()
 
     def remove(self, transport: asyncio.Transport) -> None:
         self._active_at.pop(transport, None)
 
     def close_idle(self) -> None:
-        """Close what had no answer for too long."""
+        """Close the connections that got no response for too long."""
         too_old = asyncio.get_running_loop().time() - self.max_idle_seconds
         for transport in [each for each, since in self._active_at.items() if since <= too_old]:
             self._abort(transport)
@@ -70,12 +72,12 @@ class ConnectionLimiter:
 
     def _abort(self, transport: asyncio.Transport) -> None:
         del self._active_at[transport]
-        transport.abort()  # not close(): that waits for what the other side does not read
+        transport.abort()  # not close(), which waits until the peer has read everything
 
 
 @dataclass(kw_only=True, eq=False)
 class LimitedProtocol(asyncio.Protocol):
-    """One connection: pass on to *protocol* what comes, and tell of its beginning and end."""
+    """One connection: passes all events to *protocol*, and its start and end to *limiter*."""
 
     protocol: asyncio.Protocol
     limiter: ConnectionLimiter
@@ -83,7 +85,9 @@ class LimitedProtocol(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.protocol.connection_made(transport)
-        self._transport = cast("asyncio.Transport", transport)  # uvloop's are of no such class
+        self._transport = cast(
+            "asyncio.Transport", transport
+        )  # uvloop's transports do not inherit from it
         self.limiter.add(self._transport)
 
     def data_received(self, data: bytes) -> None:

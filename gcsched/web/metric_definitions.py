@@ -1,4 +1,4 @@
-"""The metrics that are counted while it happens: their names, labels and buckets."""
+"""The metrics that are counted as events happen: their names, labels and buckets."""
 
 import platform
 from asyncio import CancelledError
@@ -19,6 +19,7 @@ from gcsched.usecases.ports import AdmissionError, BatchStep
 from gcsched.usecases.recovery.sweep import Repair
 
 NO_RELAY = "none"
+# Upper bounds of the buckets, in seconds.
 CALL_SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 LATE_SECONDS = (0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 5, 10, 20, 60, 300, 900, 3600, 14400, 86400)
 LAG_SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.04, 0.05, 0.075, 0.1, 0.2, 0.5, 1)
@@ -40,7 +41,7 @@ BATCH_JOBS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 def build_info(registry: CollectorRegistry, version: str) -> None:
     Gauge(
         "gcsched_build_info",
-        "1, with the version that runs.",
+        "1, labelled with the versions that run.",
         ["version", "python"],
         registry=registry,
     ).labels(version, platform.python_version()).set(1)
@@ -48,7 +49,7 @@ def build_info(registry: CollectorRegistry, version: str) -> None:
 
 def admissions(registry: CollectorRegistry) -> Mapping[str, Counter]:
     family = Counter(
-        "gcsched_admissions", "Wishes by how they ended.", ["outcome"], registry=registry
+        "gcsched_admissions", "Requests for jobs by their outcome.", ["outcome"], registry=registry
     )
     return {label: family.labels(label) for label in ADMISSION_LABELS.values()}
 
@@ -66,7 +67,7 @@ def attempts(
 ) -> Mapping[tuple[Kind, str], Counter]:
     family = Counter(
         "gcsched_attempts",
-        "Attempts to deliver by what they came to; relay none: it came to no conversation.",
+        "Delivery attempts by their outcome; relay none: no relay was contacted.",
         ["kind", "relay"],
         registry=registry,
     )
@@ -79,7 +80,7 @@ def attempts(
 
 def repairs(registry: CollectorRegistry) -> Mapping[str, Counter]:
     family = Counter(
-        "gcsched_repairs", "What sweeps repaired, by reason.", ["reason"], registry=registry
+        "gcsched_repairs", "Repairs by sweeps, by reason.", ["reason"], registry=registry
     )
     return {reason.value: family.labels(reason.value) for reason in Repair}
 
@@ -87,7 +88,7 @@ def repairs(registry: CollectorRegistry) -> Mapping[str, Counter]:
 def batch_jobs(registry: CollectorRegistry) -> Mapping[BatchStep, Histogram]:
     family = Histogram(
         "gcsched_batch_jobs",
-        "Jobs for which a step was done together.",
+        "Jobs that a step handled together.",
         ["step"],
         buckets=BATCH_JOBS,
         registry=registry,
@@ -98,7 +99,7 @@ def batch_jobs(registry: CollectorRegistry) -> Mapping[BatchStep, Histogram]:
 def lateness(registry: CollectorRegistry) -> Histogram:
     return Histogram(
         "gcsched_lateness_seconds",
-        "From the time at which a mail was due to the relay's acceptance.",
+        "Time from when a mail was due until the relay accepted it.",
         buckets=LATE_SECONDS,
         registry=registry,
     )
@@ -106,14 +107,14 @@ def lateness(registry: CollectorRegistry) -> Histogram:
 
 def rpc_calls(registry: CollectorRegistry) -> Counter:
     return Counter(
-        "gcsched_rpc_calls", "Unary calls by how they ended.", ["method", "code"], registry=registry
+        "gcsched_rpc_calls", "Unary calls by status code.", ["method", "code"], registry=registry
     )
 
 
 def rpc_call_seconds(registry: CollectorRegistry) -> Histogram:
     return Histogram(
         "gcsched_rpc_call_seconds",
-        "How long unary calls took.",
+        "Duration of unary calls.",
         ["method"],
         buckets=CALL_SECONDS,
         registry=registry,
@@ -123,7 +124,7 @@ def rpc_call_seconds(registry: CollectorRegistry) -> Histogram:
 def event_loop_lag(registry: CollectorRegistry) -> Histogram:
     return Histogram(
         "gcsched_event_loop_lag_seconds",
-        "How much later than asked for the event loop came back to a sleeper.",
+        "How late the event loop resumed a task after a sleep.",
         buckets=LAG_SECONDS,
         registry=registry,
     )

@@ -1,4 +1,4 @@
-"""What is counted while it happens: an Observer that keeps Prometheus metrics."""
+"""An Observer that keeps Prometheus metrics of events as they happen."""
 
 from collections.abc import Iterable
 from functools import cache
@@ -13,10 +13,14 @@ from gcsched.web import metric_definitions
 
 
 class Metrics:
-    """All label values are known beforehand, but for the codes of calls: so nothing can grow."""
+    """The counters and histograms of one process.
+
+    All label values are known beforehand, except the codes of calls: so the number of series is
+    bounded.
+    """
 
     def __init__(self, *, version: str, relays: Iterable[str]) -> None:
-        disable_created_metrics()  # a series more for each one; the process tells its own start
+        disable_created_metrics()  # they double the series; process_start_time_seconds exists
         self.registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         metric_definitions.build_info(registry, version)
@@ -25,6 +29,7 @@ class Metrics:
         self._repairs = metric_definitions.repairs(registry)
         self._batch_jobs = metric_definitions.batch_jobs(registry)
         self._lateness = metric_definitions.lateness(registry)
+        # Finding the labels takes longer than counting: each pair is looked up once.
         self._calls = cache(metric_definitions.rpc_calls(registry).labels)
         self._call_seconds = cache(metric_definitions.rpc_call_seconds(registry).labels)
         self._event_loop_lag = metric_definitions.event_loop_lag(registry)
@@ -36,7 +41,7 @@ class Metrics:
         self._batch_jobs[step].observe(jobs)
 
     def on_conclusion(self, job: Job) -> None:
-        """Count the attempt, if there was one; what was accepted has its lateness."""
+        """Count the attempt, if there was one, and the lateness of an accepted mail."""
         if (attempt := job.new_attempt) is None:
             return
         self._attempts[attempt.kind, attempt.relay].inc()
@@ -47,10 +52,10 @@ class Metrics:
         self._repairs[reason].inc(count)
 
     def on_call(self, method: str, code: str, seconds: float) -> None:
-        """Hear how one call ended."""
+        """Count one call and its duration."""
         self._calls(method, code).inc()
         self._call_seconds(method).observe(seconds)
 
     def on_loop_lag(self, seconds: float) -> None:
-        """Hear how late the event loop was."""
+        """Record how late the event loop was."""
         self._event_loop_lag.observe(seconds)

@@ -1,4 +1,4 @@
-"""A relay's health in the words of the probes."""
+"""The health of a relay in the words of the probes."""
 
 from collections.abc import Mapping
 
@@ -6,15 +6,15 @@ from gcsched.domain.relay_health import HealthReport, RelayState
 
 PROBLEMS: Mapping[RelayState, str] = {
     RelayState.UNKNOWN: "unknown: not tried yet",
-    RelayState.FAILED: "failed: no session with it can be opened",
-    RelayState.DOWN: "down: mails are held back from it",
+    RelayState.FAILED: "failed: no session can be opened",
+    RelayState.DOWN: "down: mails are held back",
 }
 
 
 def describe_relay_problem(report: HealthReport) -> str | None:
-    """Return what is wrong with a relay, since when, and its last error; None: it is up."""
-    words = PROBLEMS.get(report.state)
-    if words is None or report.state is RelayState.UNKNOWN or report.state_time is None:
-        return words
+    """Return what is wrong with a relay, since when, and its last error; None if it is up."""
+    text = PROBLEMS.get(report.state)
+    if text is None or report.state is RelayState.UNKNOWN or report.state_time is None:
+        return text
     since = report.state_time.isoformat(timespec="seconds")
-    return f"{words}, since {since}: {report.error}" if report.error else f"{words}, since {since}"
+    return f"{text}, since {since}: {report.error}" if report.error else f"{text}, since {since}"

@@ -1,4 +1,4 @@
-"""Build what accepts requests: each in a group that shares one write."""
+"""Builds admission: requests are written in groups."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -24,13 +24,16 @@ from gcsched.wiring import policies
 from gcsched.wiring.delivery import build_composer
 from gcsched.wiring.resources import Resources
 
-MAX_BATCH_SIZE = 1_000  # a whole batch
-LINGER = timedelta(milliseconds=2)
+MAX_BATCH_SIZE = 1_000  # the largest batch of one call fits into one write
+LINGER = timedelta(milliseconds=2)  # for larger writes under load; a single caller does not wait
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admission:
-    """*group* writes the requests that *submit* takes; *recipients* what they say of employees."""
+    """The use cases of admission, and the loops behind them.
+
+    *group* writes the requests that *submit* accepts, *recipients* the user details in them.
+    """
 
     submit: Submit
     group: GroupCommit[Submission, SubmissionResult]
@@ -38,12 +41,15 @@ class Admission:
 
 
 def build_admission(
-    settings: Settings, resources: Resources, ringer: WakeUps, may_admit: AdmissionCheck
+    settings: Settings, resources: Resources, wake_ups: WakeUps, check_admission: AdmissionCheck
 ) -> Admission:
     recipients = RecipientWriter(store=MongoRecipients(mongo=resources.mongo))
     admissions = MongoAdmissions(mongo=resources.mongo)
     write = AdmissionWriter(
-        admissions=admissions, wake_ups=ringer, recipients=recipients, check_admission=may_admit
+        admissions=admissions,
+        wake_ups=wake_ups,
+        recipients=recipients,
+        check_admission=check_admission,
     )
     group: GroupCommit[Submission, SubmissionResult] = GroupCommit(
         write.write,
@@ -60,14 +66,14 @@ def build_admission(
 
 
 def build_job_factory(settings: Settings, templates: TemplateSet) -> JobFactory:
-    offer = RequestContext(
-        templates=templates.required_variables,
+    context = RequestContext(
+        templates=templates.variables_by_template,
         reserved_names=RESERVED_NAMES,
         daily_plan=policies.daily_plan(settings),
         address_rules=settings.internal_domains,
     )
     return JobFactory(
-        context=offer,
+        context=context,
         dedup=policies.dedup_rule(settings),
         message_id_domain=policies.message_id_domain(settings),
         keep_trying=policies.keep_trying(settings),
@@ -75,14 +81,14 @@ def build_job_factory(settings: Settings, templates: TemplateSet) -> JobFactory:
 
 
 def schedule_methods(settings: Settings, resources: Resources, submit: Submit) -> ScheduleMethods:
-    rehearse = DryRun(
+    dry_run = DryRun(
         job_factory=submit.job_factory,
         drafter=build_composer(settings, resources.templates),
         admissions=MongoAdmissions(mongo=resources.mongo),
         suppressions=MongoSuppressions(mongo=resources.mongo),
         now=resources.clock,
     )
-    return ScheduleMethods(submit=submit, dry_run=rehearse)
+    return ScheduleMethods(submit=submit, dry_run=dry_run)
 
 
 def template_methods(settings: Settings, resources: Resources, submit: Submit) -> TemplateMethods:

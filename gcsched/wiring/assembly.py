@@ -1,4 +1,4 @@
-"""Build the service from settings and open resources, and put its parts in their order."""
+"""Builds the service from settings and open resources, and puts its loops in order."""
 
 import asyncio
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ from gcsched.wiring.stores import StoreMonitoring, build_store_monitoring
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """What answers calls, and the loops in the order to start them."""
+    """The handlers of calls, and the loops in the order in which to start them."""
 
     handlers: Handlers
     submit: Submit
@@ -43,7 +43,7 @@ class Service:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subsystems:
-    """All parts of a service, built in the order of these lines: each may use those above it."""
+    """All subsystems, in the order in which they are built: each may use those above it."""
 
     wake_ups: WakeUps
     indexes: IndexKeeper
@@ -56,7 +56,7 @@ class Subsystems:
 
 
 def assemble(settings: Settings, resources: Resources) -> Service:
-    """Build all objects: plain constructor calls, which neither wait nor start anything."""
+    """Build all objects by plain constructor calls, which neither wait nor start anything."""
     built = build_subsystems(settings, resources)
     return Service(
         handlers=handlers(settings, resources, built),
@@ -69,14 +69,15 @@ def assemble(settings: Settings, resources: Resources) -> Service:
 
 def build_subsystems(settings: Settings, resources: Resources) -> Subsystems:
     nudged = asyncio.Event()
-    bell = ArqWakeUpQueue(redis=resources.redis.arq, now=resources.clock)
-    ringer = WakeUps(queue=bell, nudge=nudged.set, now=resources.clock)
+    queue = ArqWakeUpQueue(redis=resources.redis.arq, now=resources.clock)
+    wake_ups = WakeUps(queue=queue, nudge=nudged.set, now=resources.clock)
     indexes = IndexKeeper(indexes=MongoIndexes(mongo=resources.mongo))
+    # A statement that fails for a missing index has the indexes checked at once.
     resources.mongo.refusals.on_missing_index = indexes.nudged.set
     relays = build_relays(settings, resources)
-    delivery = build_delivery(settings, resources, ringer, relays, nudged)
-    admission = build_admission(settings, resources, ringer, indexes.check_admission)
-    recovery = build_recovery(settings, resources, ringer, delivery.claims)
+    delivery = build_delivery(settings, resources, wake_ups, relays, nudged)
+    admission = build_admission(settings, resources, wake_ups, indexes.check_admission)
+    recovery = build_recovery(settings, resources, wake_ups, delivery.claims)
     stores = build_store_monitoring(settings, resources, recovery, indexes)
     monitoring = build_monitoring(
         resources,
@@ -86,7 +87,7 @@ def build_subsystems(settings: Settings, resources: Resources) -> Subsystems:
         admissions_waiting=lambda: admission.group.waiting,
     )
     return Subsystems(
-        wake_ups=ringer,
+        wake_ups=wake_ups,
         indexes=indexes,
         relays=relays,
         delivery=delivery,
@@ -98,12 +99,14 @@ def build_subsystems(settings: Settings, resources: Resources) -> Subsystems:
 
 
 def handlers(settings: Settings, resources: Resources, built: Subsystems) -> Handlers:
-    """Build what answers the methods of the contract."""
-    may_admit, submit = built.indexes.check_admission, built.admission.submit
+    """Build the handlers of the methods of the contract."""
+    check_admission, submit = built.indexes.check_admission, built.admission.submit
     return Handlers(
         schedule=schedule_methods(settings, resources, submit),
         read_jobs=management.read_job_methods(resources),
-        change_jobs=management.change_job_methods(settings, resources, built.wake_ups, may_admit),
+        change_jobs=management.change_job_methods(
+            settings, resources, built.wake_ups, check_admission
+        ),
         sending=SendingMethods(
             daily_run=built.recovery.daily_run,
             pausing=built.relays.transport,
@@ -121,37 +124,40 @@ def handlers(settings: Settings, resources: Resources, built: Subsystems) -> Han
 def start_order(
     settings: Settings, resources: Resources, built: Subsystems
 ) -> tuple[NamedLoop, ...]:
-    """Return all loops: they start from the top and stop one by one from the bottom."""
+    """Return all loops: they start from first to last and stop one by one from last to first."""
     delivery, recovery, stores = built.delivery, built.recovery, built.stores
     mailers, checks = resources.mailers, built.relays.checks
-    crew = partial(delivery.workers.run, grace=policies.stop_grace(settings))
+    workers = partial(delivery.workers.run, grace=policies.stop_grace(settings))
     return (
-        # What only looks stops last: an operator sees the stores until all others have ended.
-        ("watch over mongodb", stores.mongodb.run),
-        ("watch over mongodb's writes", stores.writes.run),
-        ("watch over redis", stores.redis.run),
-        ("health of mongodb", stores.mongodb_health.run),
-        ("health of redis", stores.redis_health.run),
+        # Checks stop last: operators see the state of the stores until all other loops have ended.
+        ("mongodb check", stores.mongodb.run),
+        ("mongodb write probe", stores.writes.run),
+        ("redis check", stores.redis.run),
+        ("mongodb health", stores.mongodb_health.run),
+        ("redis health", stores.redis_health.run),
         ("heartbeat", stores.heartbeat.run),
-        ("census", built.monitoring.job_counts.run),
+        ("job counts", built.monitoring.job_counts.run),
         ("event loop lag", built.monitoring.loop_lag.run),
-        ("indexes", built.indexes.run),  # admission asks it before each write
-        ("ringer", built.wake_ups.run),  # all below ask for wake-ups, the last of them at their end
-        ("sweep", recovery.sweep.run),  # the workers call it
-        ("folding", recovery.folding.run),  # repairs too
-        ("arq workers", recovery.workers.run),  # hear wake-ups, which the engine no longer needs
-        ("clock", resources.clock.run),  # all go on with what it measured last
-        ("clock of Redis", recovery.redis_clock.run),  # only compares it with the other
-        ("recipients", built.admission.recipients.run),  # each write of admission leaves it some
-        ("admission", built.admission.group.run),  # no call is under way any more: see app.py
-        ("pause", built.relays.transport.run),  # the gate of the engine and of the crew
-        ("marks", delivery.sent_markers.run),  # the crew makes them, the recorder deletes them
-        ("leases", delivery.leases.run),  # kept until the outcomes are written
-        ("recorder", delivery.recorder.run),  # writes the crew's last outcomes
-        ("fence", delivery.fence.run),  # the crew passes it before each body
-        # The crew and the checks use the sessions; these loops close idle ones.
+        ("indexes", built.indexes.run),  # admission checks them before each write
+        # All loops below schedule wake-ups, some of them as they end.
+        ("wake-ups", built.wake_ups.run),
+        ("sweep", recovery.sweep.run),  # the ARQ workers call it
+        ("address folding", recovery.folding.run),  # repairs stored addresses
+        # They receive wake-ups, which the engine does not need once it has stopped.
+        ("arq workers", recovery.workers.run),
+        ("clock", resources.clock.run),  # all others go on with the last offset
+        ("redis clock", recovery.redis_clock.run),  # only compares the two clocks
+        ("recipients", built.admission.recipients.run),  # each write of admission adds user details
+        ("admission", built.admission.group.run),  # calls have ended before: see app.py
+        ("sending pause", built.relays.transport.run),  # the gate of the engine and the workers
+        # The workers add markers, the recorder removes them.
+        ("sent markers", delivery.sent_markers.run),
+        ("leases", delivery.leases.run),  # renewed until the outcomes are written
+        ("outcome recorder", delivery.recorder.run),  # writes the last outcomes of the workers
+        ("fence", delivery.fence.run),  # the workers pass it before each body
+        # The workers and the checks use the sessions; these loops close idle ones.
         *[(f"sessions with {mailer.name}", mailer.run) for mailer in mailers],
-        ("crew", crew),  # has the whole grace: what is below ends at once
+        ("workers", workers),  # gets the whole grace: the loops below end at once
         *[(f"checks of {name}", check.run) for name, check in checks.items()],
-        ("engine", delivery.engine.run),  # first to stop, beside the calls: claims nothing more
+        ("engine", delivery.engine.run),  # stops first, together with the calls: no more claims
     )

@@ -1,4 +1,4 @@
-"""Build what claims due jobs and carries them through."""
+"""Builds delivery: the engine, the worker pool, and the recorder."""
 
 import asyncio
 import random
@@ -36,7 +36,7 @@ from gcsched.wiring.resources import Resources
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """The engine claims, the crew sends, the recorder writes what came of it."""
+    """The engine claims jobs, the workers send them, the recorder writes their outcomes."""
 
     claims: MongoClaims
     leases: Leases
@@ -51,45 +51,48 @@ class Delivery:
 def build_delivery(
     settings: Settings,
     resources: Resources,
-    ringer: WakeUps,
+    wake_ups: WakeUps,
     relays: RelaySubsystem,
     nudged: asyncio.Event,
 ) -> Delivery:
-    """Build it around *relays*; whatever sets *nudged* has the engine look for due jobs."""
+    """Build delivery around *relays*; setting *nudged* makes the engine claim due jobs."""
     claims = MongoClaims(mongo=resources.mongo)
-    marks = SentMarkers(RedisSentMarkerStore(redis=resources.redis.keys))
-    lanes = DomainQueues(slots_per_domain=policies.slots_per_domain(settings), now=resources.clock)
-    staffing = WorkerScaler(
+    sent_markers = SentMarkers(RedisSentMarkerStore(redis=resources.redis.keys))
+    queues = DomainQueues(slots_per_domain=policies.slots_per_domain(settings), now=resources.clock)
+    scaler = WorkerScaler(
         size=settings.smtp_sessions, max_extra=policies.max_extra_workers(settings)
     )
     leases = Leases(
         claims,
         capacity=policies.max_claimed(settings),
-        exempt_count=lambda: lanes.count_waiting() + staffing.count_stuck(),
+        # Jobs that wait for a slot, and stuck workers, must not stop claims for other domains.
+        exempt_count=lambda: queues.count_waiting() + scaler.count_stuck(),
     )
     lateness = Lateness()
     observe = make_outcome_observer(resources.metrics, lateness)
-    recorder = build_recorder(settings, resources, make_on_recorded(leases, marks, ringer, observe))
+    recorder = build_recorder(
+        settings, resources, make_on_recorded(leases, sent_markers, wake_ups, observe)
+    )
     fence = build_fence(resources, claims)
     deliver = build_deliver(relays.transport, fence, settings, resources)
-    crew = WorkerPool(
-        deliver=deliver, recorder=recorder, sent_markers=marks, queues=lanes, scaler=staffing
+    workers = WorkerPool(
+        deliver=deliver, recorder=recorder, sent_markers=sent_markers, queues=queues, scaler=scaler
     )
     return Delivery(
         claims=claims,
         leases=leases,
-        sent_markers=marks,
+        sent_markers=sent_markers,
         recorder=recorder,
         fence=fence,
-        workers=crew,
+        workers=workers,
         engine=Engine(
             claims=claims,
             suppressions=MongoSuppressions(mongo=resources.mongo),
             leases=leases,
-            workers=crew,
+            workers=workers,
             gate=relays.transport,
             batch_size=policies.batch_size(settings),
-            wake_others=ringer.wake_others,
+            wake_others=wake_ups.wake_others,
             now=resources.clock,
             nudged=nudged,
             observer=resources.metrics,
@@ -126,7 +129,7 @@ def build_outcomes(settings: Settings, resources: Resources) -> Outcomes:
 
 
 def make_outcome_observer(metrics: Metrics, lateness: Lateness) -> Callable[[Job], None]:
-    """Give what hears of every outcome."""
+    """Return the function that counts every outcome."""
 
     def observe(job: Job) -> None:
         metrics.on_conclusion(job)
@@ -137,29 +140,30 @@ def make_outcome_observer(metrics: Metrics, lateness: Lateness) -> Callable[[Job
 
 
 def make_on_recorded(
-    leases: Leases, marks: SentMarkers, ringer: WakeUps, observe: Callable[[Job], None]
+    leases: Leases, sent_markers: SentMarkers, wake_ups: WakeUps, observe: Callable[[Job], None]
 ) -> Callable[[Conclusion], None]:
-    """Give what is to be done when the store knows what became of a claimed job."""
+    """Return the function that is called for each claimed job whose outcome is stored."""
 
     def on_recorded(conclusion: Conclusion) -> None:
+        # Only now: until the outcome is stored the lease is renewed and the marker is needed.
         leases.release(conclusion)
-        marks.remove(conclusion)
+        sent_markers.remove(conclusion)
         observe(conclusion.job)
         if conclusion.job.state in CLAIMABLE:
-            ringer.schedule(conclusion.job.due_time)
+            wake_ups.schedule(conclusion.job.due_time)
 
     return on_recorded
 
 
 def build_deliver(
-    carrier: Transport,
+    transport: Transport,
     fence: GroupCommit[ClaimedJob, Permit | None],
     settings: Settings,
     resources: Resources,
 ) -> Deliver:
     return Deliver(
         composer=build_composer(settings, resources.templates),
-        transport=carrier,
+        transport=transport,
         fence=fence,
         policy=policies.retry_policy(settings),
         now=resources.clock,

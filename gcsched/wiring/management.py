@@ -1,4 +1,4 @@
-"""Build what answers about jobs, employees, addresses and the sending, and what changes them."""
+"""Builds the methods that read and change jobs, suppressions and recipients."""
 
 from gcsched.adapters.mongo.job_changes import MongoJobChanges
 from gcsched.adapters.mongo.job_reader import MongoJobList, MongoJobReader
@@ -25,7 +25,7 @@ def read_job_methods(resources: Resources) -> ReadJobMethods:
 
 
 def change_job_methods(
-    settings: Settings, resources: Resources, ringer: WakeUps, may_admit: AdmissionCheck
+    settings: Settings, resources: Resources, wake_ups: WakeUps, check_admission: AdmissionCheck
 ) -> ChangeJobMethods:
     mongo, now = resources.mongo, resources.clock
     store = MongoJobChanges(mongo=mongo, retention=policies.retention(settings))
@@ -34,18 +34,18 @@ def change_job_methods(
         change_job=ChangeJob(
             store=store,
             suppressions=suppressions,
-            wake_ups=ringer,
+            wake_ups=wake_ups,
             now=now,
-            check_admission=may_admit,
+            check_admission=check_admission,
         ),
         change_jobs=ApplyBulkChange(
             job_list=MongoJobList(mongo=mongo),
             majority_list=MongoJobList(mongo=mongo, is_majority_read=True),
             store=store,
             suppressions=suppressions,
-            wake_ups=ringer,
+            wake_ups=wake_ups,
             now=now,
-            check_admission=may_admit,
+            check_admission=check_admission,
         ),
         daily_plan=policies.daily_plan(settings),
         keep_trying=policies.keep_trying(settings),
@@ -55,14 +55,14 @@ def change_job_methods(
 
 
 def suppression_methods(settings: Settings, resources: Resources) -> SuppressionMethods:
-    blocklist = ManageSuppressions(
+    suppressions = ManageSuppressions(
         store=MongoSuppressions(mongo=resources.mongo),
         jobs=MongoJobChanges(mongo=resources.mongo, retention=policies.retention(settings)),
         default_duration=policies.suppression_duration(settings),
         now=resources.clock,
     )
     return SuppressionMethods(
-        suppressions=blocklist, now=resources.clock, addresses=settings.internal_domains
+        suppressions=suppressions, now=resources.clock, addresses=settings.internal_domains
     )
 
 

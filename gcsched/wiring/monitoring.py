@@ -1,4 +1,4 @@
-"""Build what lets operators see: gauges, readiness, the counts by state, the status report."""
+"""Builds monitoring: gauges, readiness, job counts, and the status report."""
 
 import platform
 from collections.abc import Callable, Mapping
@@ -23,7 +23,7 @@ from gcsched.wiring.stores import StoreMonitoring
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Monitoring:
-    """What counts jobs, and measures how long the event loop is busy with one thing."""
+    """The loops that count jobs, and that measure the lag of the event loop."""
 
     job_counts: CachedJobCounts
     loop_lag: LoopLag
@@ -37,10 +37,10 @@ def build_monitoring(
     *,
     admissions_waiting: Callable[[], int],
 ) -> Monitoring:
-    """Show what there is from now on."""
-    tally = MongoJobCounter(mongo=resources.mongo)
-    census = CachedJobCounts(
-        counter=tally, now=resources.clock, count_unreadable=tally.count_unreadable
+    """Build monitoring, and register its gauges and dependencies."""
+    counter = MongoJobCounter(mongo=resources.mongo)
+    job_counts = CachedJobCounts(
+        counter=counter, now=resources.clock, count_unreadable=counter.count_unreadable
     )
     resources.metrics.registry.register(
         Gauges(
@@ -48,9 +48,9 @@ def build_monitoring(
             relays_down=lambda: relays.failover.down,
             relays_up=partial(find_relays_up, relays.healths),
             is_paused=lambda: relays.transport.is_paused,
-            claimed_jobs=lambda: delivery.leases.held_count,
+            claimed_jobs=lambda: delivery.leases.job_count,
             admissions_waiting=admissions_waiting,
-            job_counts=lambda: census.latest,
+            job_counts=lambda: job_counts.latest,
         )
     )
     resources.readiness.set_dependencies(
@@ -58,7 +58,9 @@ def build_monitoring(
         *[make_relay_dependency(health) for health in relays.healths.values()],
     )
     resources.readiness.set_isolation_check(lambda: stores.heartbeat.problem)
-    return Monitoring(job_counts=census, loop_lag=LoopLag(observe=resources.metrics.on_loop_lag))
+    return Monitoring(
+        job_counts=job_counts, loop_lag=LoopLag(observe=resources.metrics.on_loop_lag)
+    )
 
 
 def make_relay_dependency(health: RelayHealth) -> Dependency:
@@ -68,7 +70,7 @@ def make_relay_dependency(health: RelayHealth) -> Dependency:
 
 
 def find_relays_up(healths: Mapping[str, RelayHealth]) -> dict[str, bool]:
-    """Say of each relay that was tried whether it can be used."""
+    """Return for each relay that was tried whether it can be used."""
     return {name: is_up for name, each in healths.items() if (is_up := each.is_up) is not None}
 
 
@@ -77,18 +79,18 @@ def status_methods(
     delivery: Delivery,
     relays: RelaySubsystem,
     stores: StoreMonitoring,
-    census: CachedJobCounts,
+    job_counts: CachedJobCounts,
 ) -> StatusMethods:
-    """Build what tells how things are, from what this process knows already."""
-    about = ServiceInfo(
+    """Build the status report, from what this process knows already."""
+    service = ServiceInfo(
         version=__version__, python=platform.python_version(), start_time=resources.clock()
     )
     status = ReadStatus(
-        job_counts=census,
+        job_counts=job_counts,
         lateness=delivery.lateness,
         relays=relays.failover.relays,
         sessions=resources.mailers,
-        service=about,
+        service=service,
         pause=lambda: relays.transport.pause,
         problems=stores.problems,
         relay_health=lambda relay: relays.healths[relay].report(),

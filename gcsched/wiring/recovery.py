@@ -1,4 +1,4 @@
-"""Build what happens by itself: the sweep, the daily run, ARQ's workers, the server's clock."""
+"""Builds what runs by itself: the sweep, the daily run, the ARQ workers, the clock check."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -22,7 +22,7 @@ from gcsched.wiring.resources import Resources
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recovery:
-    """The sweep repairs, the daily run makes due, the workers hear wake-ups."""
+    """The sweep repairs, the daily run makes jobs due, the ARQ workers receive wake-ups."""
 
     daily_run: DailyRun
     sweep: Sweep
@@ -32,19 +32,19 @@ class Recovery:
 
 
 def build_recovery(
-    settings: Settings, resources: Resources, ringer: WakeUps, claims: MongoClaims
+    settings: Settings, resources: Resources, wake_ups: WakeUps, claims: MongoClaims
 ) -> Recovery:
     daily_run = DailyRun(
         runs=MongoRuns(mongo=resources.mongo),
         plan=policies.daily_plan(settings),
-        wake_ups=ringer,
+        wake_ups=wake_ups,
         keep_trying=policies.keep_trying(settings),
         now=resources.clock,
     )
-    sweep = build_sweep(settings, resources, ringer, daily_run, claims)
+    sweep = build_sweep(settings, resources, wake_ups, daily_run, claims)
     workers = ArqWorkerPool(
         connect=partial(open_arq, settings.redis_url.get_secret_value()),
-        tasks=build_tasks(resources, ringer, sweep, claims),
+        tasks=build_tasks(resources, wake_ups, sweep, claims),
         daily=policies.daily_plan(settings),
         max_jobs=settings.worker_jobs,
         now=resources.clock,
@@ -61,7 +61,7 @@ def build_recovery(
 def build_sweep(
     settings: Settings,
     resources: Resources,
-    ringer: WakeUps,
+    wake_ups: WakeUps,
     daily_run: DailyRun,
     claims: MongoClaims,
 ) -> Sweep:
@@ -72,7 +72,7 @@ def build_sweep(
         runs=MongoRuns(mongo=mongo),
         sent_markers=RedisSentMarkerStore(redis=resources.redis.keys),
         daily_run=daily_run,
-        wake_ups=ringer,
+        wake_ups=wake_ups,
         policy=policies.retry_policy(settings),
         now=now,
         observer=resources.metrics,
@@ -80,15 +80,17 @@ def build_sweep(
 
 
 def build_tasks(
-    resources: Resources, ringer: WakeUps, sweep: Sweep, claims: MongoClaims
+    resources: Resources, wake_ups: WakeUps, sweep: Sweep, claims: MongoClaims
 ) -> ArqTasks:
     async def after_wake() -> None:
+        # One process took the wake-up; if it left due jobs, another one is woken for them.
         if await claims.has_due_jobs(now=resources.clock()):
-            ringer.wake_others()
+            wake_ups.wake_others()
 
     return ArqTasks(
-        on_wake_up=ringer.receive,
+        on_wake_up=wake_ups.receive,
         after_wake_up=after_wake,
+        # Half of the interval: two processes sweep once per interval, and jitter skips none.
         sweep=partial(sweep.sweep_if_due, EVERY / 2),
         daily_run=sweep.daily_run.run,
     )

@@ -1,4 +1,4 @@
-"""Build the relays from settings: a pool of sessions with each, and what chooses between them."""
+"""Builds the relays from settings: a pool of sessions for each, and the choice between them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,10 +28,14 @@ SILENCE_LIMIT = SilenceLimit()
 
 
 def build_pools(settings: Settings) -> list[SmtpSessionPool]:
-    """Make the pools of sessions, the preferred relay's first; they are to be entered."""
+    """Build the pools of sessions, the preferred relay first; they are context managers."""
     relays = [primary_settings(settings), fallback_settings(settings)]
-    keep = PoolLimits(sessions=settings.smtp_sessions)
-    return [SmtpSessionPool(relay=relay, pool_limits=keep) for relay in relays if relay is not None]
+    pool_limits = PoolLimits(sessions=settings.smtp_sessions)
+    return [
+        SmtpSessionPool(relay=relay, pool_limits=pool_limits)
+        for relay in relays
+        if relay is not None
+    ]
 
 
 def primary_settings(settings: Settings) -> RelaySettings:
@@ -62,7 +66,7 @@ def fallback_settings(settings: Settings) -> RelaySettings | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RelaySubsystem:
-    """*failover* in the order of preference behind *transport*; the rest is by a relay's name."""
+    """The relays: *failover* chooses one behind *transport*; the mappings are by relay name."""
 
     failover: FailoverTransport
     transport: PausableTransport
@@ -95,7 +99,7 @@ def build_relays(settings: Settings, resources: Resources) -> RelaySubsystem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RelayFactory:
-    """Puts before each mailer what spares its relay, and the choice before them all."""
+    """Puts a rate limiter and a breaker before each mailer, and the choice before all of them."""
 
     per_second: float
     burst: int
@@ -113,7 +117,7 @@ class RelayFactory:
                     self.build_relay(
                         mailer,
                         "fallback_smtp_password",
-                        while_down="sending waits if the first is down, too",
+                        while_down="sending waits if the first relay is down too",
                     )
                     for mailer in others
                 ],
@@ -122,7 +126,7 @@ class RelayFactory:
 
     def build_relay(self, mailer: Mailer, password: str, *, while_down: str) -> ProtectedRelay:
         allowance = self.build_allowance(mailer.name)
-        pacer = RateLimiter(
+        rate_limiter = RateLimiter(
             relay=mailer.name,
             per_second=self.per_second,
             burst=self.burst,
@@ -131,7 +135,7 @@ class RelayFactory:
         )
         return ProtectedRelay(
             mailer=mailer,
-            rate_limiter=pacer,
+            rate_limiter=rate_limiter,
             password_variable=variable_name(password),
             while_down=while_down,
             silence_limit=SILENCE_LIMIT,
@@ -140,7 +144,7 @@ class RelayFactory:
         )
 
     def build_allowance(self, relay: str) -> LocalRateAllowance | SharedRateAllowance:
-        """Share what the operator allows; what a relay asks of us is ours alone."""
+        """Build the allowance that all processes share, or a local one if there is no limit."""
         if not self.per_second:
             return LocalRateAllowance()
         return SharedRateAllowance(shared=RedisBucket(redis=self.redis.keys, relay=relay))

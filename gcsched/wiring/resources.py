@@ -1,4 +1,4 @@
-"""What is open while the service runs."""
+"""The resources that are open while the service runs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from gcsched.web.readiness import Readiness
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resources:
-    """*http_port* is where *metrics* and *readiness* can be seen."""
+    """The open resources; *metrics* and *readiness* are served on *http_port*."""
 
     mongo: Mongo
     redis: RedisClients

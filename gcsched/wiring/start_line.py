@@ -1,4 +1,4 @@
-"""What the first line of a service's log says: where it listens, and what it works with."""
+"""The first line of a service's log: where it listens, and what it is connected to."""
 
 from gcsched import __version__
 from gcsched.adapters.mongo.uri import mongo_location
@@ -9,7 +9,7 @@ from gcsched.wiring.resources import Resources
 
 
 def start_facts(settings: Settings, resources: Resources, *, grpc_port: int) -> dict[str, object]:
-    """Return the fields of the line; they hold no password and no user."""
+    """Return the fields of the line; they contain no password and no user name."""
     relays = [
         relay
         for relay in (primary_settings(settings), fallback_settings(settings))

@@ -1,4 +1,4 @@
-"""Build the watch over the stores: whether they can be used, and who reaches them."""
+"""Builds the checks of the stores: whether they can be used, and which processes reach them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,9 +19,9 @@ from gcsched.wiring.resources import Resources
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreMonitoring:
-    """Whether the stores can be used: what asks them, and *dependencies* in a probe's words.
+    """The checks of the stores, and their results as *dependencies* of the probes.
 
-    *problems* tells what an operator has to mend.
+    *problems* returns what an operator has to repair.
     """
 
     mongodb: StoreCheck
@@ -37,45 +37,48 @@ class StoreMonitoring:
 def build_store_monitoring(
     settings: Settings, resources: Resources, recovery: Recovery, indexes: IndexKeeper
 ) -> StoreMonitoring:
-    """Watch from now on; what is begun later notes its failures with Redis."""
+    """Build the checks of MongoDB and Redis.
+
+    From this call on, failures of Redis in this process are remembered for its health.
+    """
     writes, refusals = resources.mongo.write_failures, resources.mongo.refusals
-    asked = StoreCheck(name="mongodb", ping=resources.mongo.ping)
+    mongodb_check = StoreCheck(name="mongodb", ping=resources.mongo.ping)
     probe = RedisProbe(redis=resources.redis.keys, arq=resources.redis.arq)
-    probed = StoreCheck(name="redis", ping=probe.check)
-    redis = build_redis_health(resources, probed, recovery)
+    redis_check = StoreCheck(name="redis", ping=probe.check)
+    redis_health = build_redis_health(resources, redis_check, recovery)
 
     def why_away() -> str | None:
-        return asked.problem or writes.problem
+        return mongodb_check.problem or writes.problem
 
     def problems() -> list[str]:
-        refused = refusals.problem
-        return [*indexes.problems, *([f"MongoDB {refused}"] if refused else ())]
+        refusal = refusals.problem
+        return [*indexes.problems, *([f"MongoDB {refusal}"] if refusal else ())]
 
     return StoreMonitoring(
-        mongodb=asked,
+        mongodb=mongodb_check,
         writes=WriteProbe(mongo=resources.mongo),
-        redis=probed,
-        mongodb_health=build_mongodb_health(resources, asked, indexes),
-        redis_health=redis,
+        redis=redis_check,
+        mongodb_health=build_mongodb_health(resources, mongodb_check, indexes),
+        redis_health=redis_health,
         heartbeat=build_heartbeat(settings, resources, why_away),
         dependencies=(
             Dependency(name="mongodb", problem=why_away, is_needed=True),
             make_quiet_dependency("mongodb statements", lambda: refusals.problem),
             make_quiet_dependency("mongodb indexes", lambda: indexes.problem),
-            Dependency(name="redis", problem=lambda: redis.problem),
+            Dependency(name="redis", problem=lambda: redis_health.problem),
         ),
         problems=problems,
     )
 
 
 def build_mongodb_health(
-    resources: Resources, asked: StoreCheck, indexes: IndexKeeper
+    resources: Resources, mongodb_check: StoreCheck, indexes: IndexKeeper
 ) -> StoreHealth:
     writes, refusals = resources.mongo.write_failures, resources.mongo.refusals
     return StoreHealth(
         name="mongodb",
         problem_checks=(
-            lambda: asked.problem,
+            lambda: mongodb_check.problem,
             lambda: writes.problem,
             lambda: refusals.problem,
             lambda: indexes.problem,
@@ -84,13 +87,15 @@ def build_mongodb_health(
     )
 
 
-def build_redis_health(resources: Resources, probed: StoreCheck, recovery: Recovery) -> StoreHealth:
+def build_redis_health(
+    resources: Resources, redis_check: StoreCheck, recovery: Recovery
+) -> StoreHealth:
     failures = remember_failures()
     return StoreHealth(
         name="redis",
-        # The worker before single failures: it says what they lead to.
+        # The worker comes before single failures: its problem says what they lead to.
         problem_checks=(
-            lambda: probed.problem,
+            lambda: redis_check.problem,
             lambda: recovery.workers.problem,
             lambda: failures.problem,
         ),
@@ -101,13 +106,13 @@ def build_redis_health(resources: Resources, probed: StoreCheck, recovery: Recov
 def build_heartbeat(
     settings: Settings, resources: Resources, why_away: Callable[[], str | None]
 ) -> Heartbeat:
-    place = hash_mongo_location(settings.mongo_uri.get_secret_value())
+    location = hash_mongo_location(settings.mongo_uri.get_secret_value())
     return Heartbeat(
-        store=RedisHeartbeatStore(redis=resources.redis.keys, mongo_location=place),
+        store=RedisHeartbeatStore(redis=resources.redis.keys, mongo_location=location),
         is_reached=lambda: why_away() is None,
         is_serving=lambda: resources.readiness.is_serving,
     )
 
 
-def make_quiet_dependency(name: str, trouble: Callable[[], str | None]) -> Dependency:
-    return Dependency(name=name, problem=trouble, is_always_reported=False)
+def make_quiet_dependency(name: str, problem: Callable[[], str | None]) -> Dependency:
+    return Dependency(name=name, problem=problem, is_always_reported=False)

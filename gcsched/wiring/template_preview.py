@@ -1,4 +1,4 @@
-"""Preview the templates of a folder as the service would, without stores, settings or a sender."""
+"""Previews the templates of a folder as the service would, without stores, settings or a sender."""
 
 from datetime import time
 from zoneinfo import ZoneInfo
@@ -20,16 +20,16 @@ SENDER = "no-reply@example.org"
 def build_template_preview(
     templates: TemplateSet, *, zone: ZoneInfo, now: Clock
 ) -> PreviewTemplate:
-    """Return what previews *templates*; ``due`` is shown in *zone*."""
-    offer = RequestContext(
-        templates=templates.required_variables,
+    """Build the preview of *templates*; ``due`` is shown in *zone*."""
+    context = RequestContext(
+        templates=templates.variables_by_template,
         reserved_names=RESERVED_NAMES,
         daily_plan=DailyPlan(at=time(10), zone=zone),
-        address_rules=AddressRules.ANY,  # which may be written to, only a service knows
+        address_rules=AddressRules.ANY,  # only a service knows which addresses it may write to
     )
     return PreviewTemplate(
         job_factory=JobFactory(
-            context=offer,
+            context=context,
             dedup=DedupRule(),
             message_id_domain=SENDER.rpartition("@")[2],
             keep_trying=KEEP_TRYING,

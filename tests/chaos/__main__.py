@@ -1,8 +1,8 @@
-"""The long form of the chaos tests: as many seeds as wanted, each on a stage of its own.
+"""The long form of the chaos tests: any number of seeds, each on its own cluster.
 
     python -m tests.chaos [--seeds 10] [--minutes 5] [--services 3] [--json FILE]
 
-Prints one line of JSON per seed; `problems` lists what did not hold, and the exit code tells.
+Prints one line of JSON per seed; the exit code is 1 if any seed has `problems`.
 """
 
 import argparse
@@ -16,12 +16,12 @@ from gcsched.cli.commands.serve import find_loop_factory
 from tests.chaos.scenario import Scenario, run_scenario
 from tests.measure.delivery import a_temporary_folder, run_metadata
 
-POLICIES = ("hold", "resend")  # of even seeds, of odd ones
+POLICIES = ("hold", "resend")  # for even and for odd seeds
 
 
 async def run(options: argparse.Namespace) -> int:
     command = " ".join(["python -m tests.chaos", *sys.argv[1:]])
-    before, seen = {**run_metadata(), "command": command}, []
+    metadata, reports = {**run_metadata(), "command": command}, []
     for seed in range(options.first_seed, options.first_seed + options.seeds):
         scenario = Scenario(
             seed=seed,
@@ -33,13 +33,13 @@ async def run(options: argparse.Namespace) -> int:
         with a_temporary_folder() if options.keep is None else nullcontext(options.keep) as parent:
             folder = parent / f"seed-{scenario.seed}"
             folder.mkdir(parents=True)
-            seen.append(await run_scenario(scenario, folder))
-        sys.stdout.write(json.dumps(seen[-1]) + "\n")
+            reports.append(await run_scenario(scenario, folder))
+        sys.stdout.write(json.dumps(reports[-1]) + "\n")
         sys.stdout.flush()
         if options.json is not None:
-            kept = {"surroundings": before, "runs": seen}
-            options.json.write_text(json.dumps(kept, indent=1) + "\n")
-    return int(any(each["problems"] for each in seen))
+            document = {"surroundings": metadata, "runs": reports}
+            options.json.write_text(json.dumps(document, indent=1) + "\n")
+    return int(any(each["problems"] for each in reports))
 
 
 def main() -> int:

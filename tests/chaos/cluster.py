@@ -1,4 +1,4 @@
-"""The stage of the chaos tests: everything a service needs, and several of them, behind links."""
+"""The cluster of the chaos tests: stores, a relay and several services, connected by links."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -34,12 +34,12 @@ class ChaosCluster:
 async def a_chaos_cluster(
     folder: Path, *, services: int, **settings: str
 ) -> AsyncIterator[ChaosCluster]:
-    """Open everything; it all ends with the block."""
+    """Start the cluster; stop it when the block ends."""
     async with AsyncExitStack() as stack:
         replica_set = await stack.enter_async_context(a_replica_set(folder))
         valkey = await stack.enter_async_context(own_valkey(folder))
         relay = await stack.enter_async_context(Relay())
-        stage = ChaosCluster(
+        cluster = ChaosCluster(
             folder=folder,
             replica_set=replica_set,
             valkey=valkey,
@@ -51,22 +51,22 @@ async def a_chaos_cluster(
             services=[],
         )
         running = [
-            await stack.enter_async_context(a_service(stage, number, settings))
+            await stack.enter_async_context(a_service(cluster, number, settings))
             for number in range(services)
         ]
-        yield replace(stage, services=running)
+        yield replace(cluster, services=running)
 
 
 def a_service(
-    stage: ChaosCluster, number: int, settings: dict[str, str]
+    cluster: ChaosCluster, number: int, settings: dict[str, str]
 ) -> AbstractAsyncContextManager[ServiceProcess]:
-    given = environment(
-        mongo=stage.replica_set.uri(service_name(number)),
-        redis=f"redis://127.0.0.1:{stage.redis_links[number].port}",
-        relay_port=stage.relay.port,
+    variables = environment(
+        mongo=cluster.replica_set.uri(service_name(number)),
+        redis=f"redis://127.0.0.1:{cluster.redis_links[number].port}",
+        relay_port=cluster.relay.port,
         **settings,
     )
-    return running_service(stage.folder, given, name=service_name(number))
+    return running_service(cluster.folder, variables, name=service_name(number))
 
 
 def service_name(number: int) -> str:

@@ -1,4 +1,4 @@
-"""How each fault befalls the stage, and how it is undone."""
+"""The injection of each fault into the cluster, and how it is undone."""
 
 import asyncio
 import shutil
@@ -26,7 +26,7 @@ from tests.support.relay.script import (
 )
 
 ALL_STAGES = {At.CONNECT, At.MAIL, At.RCPT, At.DATA, At.BODY}
-SLOW_REPLY = Trickle(0.01)  # an octet, of about twenty
+SLOW_REPLY = Trickle(0.01)  # of each byte of about twenty
 MAX_DELAY_SECONDS = 0.15
 MAX_CLOCK_OFFSET_SECONDS = 300
 CLAIM_SECONDS = 2.0
@@ -35,70 +35,70 @@ LIBFAKETIME = Path(libfaketime.__file__).parent / "vendor/libfaketime/src/libfak
 Injector = Callable[[ChaosCluster, Fault], AbstractAsyncContextManager[None]]
 
 
-def inject(stage: ChaosCluster, fault: Fault) -> AbstractAsyncContextManager[None]:
-    """Give the block for which *fault* lasts."""
-    return INJECTORS[fault.kind](stage, fault)
+def inject(cluster: ChaosCluster, fault: Fault) -> AbstractAsyncContextManager[None]:
+    """Return the context in which *fault* lasts."""
+    return INJECTORS[fault.kind](cluster, fault)
 
 
 # Services
 
 
 @asynccontextmanager
-async def kill_service(stage: ChaosCluster, fault: Fault) -> AsyncIterator[None]:
-    await stage.services[fault.service].kill()
+async def kill_service(cluster: ChaosCluster, fault: Fault) -> AsyncIterator[None]:
+    await cluster.services[fault.service].kill()
     yield
-    stage.services[fault.service].launch()
+    cluster.services[fault.service].launch()
 
 
 @asynccontextmanager
-async def restart_service(stage: ChaosCluster, fault: Fault) -> AsyncIterator[None]:
-    await stage.services[fault.service].stop()
+async def restart_service(cluster: ChaosCluster, fault: Fault) -> AsyncIterator[None]:
+    await cluster.services[fault.service].stop()
     yield
-    stage.services[fault.service].launch()
+    cluster.services[fault.service].launch()
 
 
 @asynccontextmanager
-async def freeze_service(stage: ChaosCluster, fault: Fault) -> AsyncIterator[None]:
-    """Freeze it with mails in hand that it has not begun, which others take over meanwhile."""
-    async with silence_relay(stage, at=At.MAIL):
+async def freeze_service(cluster: ChaosCluster, fault: Fault) -> AsyncIterator[None]:
+    """Freeze it with claimed jobs that it has not begun; others take them over meanwhile."""
+    async with silence_relay(cluster, at=At.MAIL):
         await asyncio.sleep(CLAIM_SECONDS)
-        stage.services[fault.service].freeze()
+        cluster.services[fault.service].freeze()
     yield
-    stage.services[fault.service].thaw()
+    cluster.services[fault.service].thaw()
 
 
 @asynccontextmanager
-async def offset_clock(stage: ChaosCluster, fault: Fault) -> AsyncIterator[None]:
-    victim = stage.services[fault.service]
-    ordinary = victim.environment
+async def offset_clock(cluster: ChaosCluster, fault: Fault) -> AsyncIterator[None]:
+    service = cluster.services[fault.service]
+    original = service.environment
     offset = (fault.random_value * 2 - 1) * MAX_CLOCK_OFFSET_SECONDS
-    await victim.kill()
-    victim.environment = {
-        **ordinary,
+    await service.kill()
+    service.environment = {
+        **original,
         "LD_PRELOAD": str(LIBFAKETIME),
         "FAKETIME": f"{offset:+.1f}s",
         "DONT_FAKE_MONOTONIC": "1",
     }
-    victim.launch()
+    service.launch()
     yield
-    await victim.kill()
-    victim.environment = ordinary
-    victim.launch()
+    await service.kill()
+    service.environment = original
+    service.launch()
 
 
 # MongoDB
 
 
 @asynccontextmanager
-async def kill_primary(stage: ChaosCluster, _: Fault) -> AsyncIterator[None]:
-    async with kill_members([await stage.replica_set.wait_for_primary()]):
+async def kill_primary(cluster: ChaosCluster, _: Fault) -> AsyncIterator[None]:
+    async with kill_members([await cluster.replica_set.wait_for_primary()]):
         yield
 
 
 @asynccontextmanager
-async def kill_majority(stage: ChaosCluster, fault: Fault) -> AsyncIterator[None]:
-    spared = int(fault.random_value * len(stage.replica_set.members))
-    members = [m for number, m in enumerate(stage.replica_set.members) if number != spared]
+async def kill_majority(cluster: ChaosCluster, fault: Fault) -> AsyncIterator[None]:
+    survivor = int(fault.random_value * len(cluster.replica_set.members))
+    members = [m for number, m in enumerate(cluster.replica_set.members) if number != survivor]
     async with kill_members(members):
         yield
 
@@ -113,24 +113,24 @@ async def kill_members(members: Sequence[Member]) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def freeze_primary(stage: ChaosCluster, _: Fault) -> AsyncIterator[None]:
-    primary = await stage.replica_set.wait_for_primary()
+async def freeze_primary(cluster: ChaosCluster, _: Fault) -> AsyncIterator[None]:
+    primary = await cluster.replica_set.wait_for_primary()
     primary.server.freeze()
     yield
     primary.server.resume()
 
 
 @asynccontextmanager
-async def step_down_primary(stage: ChaosCluster, _: Fault) -> AsyncIterator[None]:
-    primary = await stage.replica_set.wait_for_primary()
+async def step_down_primary(cluster: ChaosCluster, _: Fault) -> AsyncIterator[None]:
+    primary = await cluster.replica_set.wait_for_primary()
     await asyncio.to_thread(primary.command, "replSetStepDown", 5)
     yield
 
 
 def cut_off_primary(*, refuses: bool) -> Injector:
     @asynccontextmanager
-    async def inject_fault(stage: ChaosCluster, _: Fault) -> AsyncIterator[None]:
-        primary = await stage.replica_set.wait_for_primary()
+    async def inject_fault(cluster: ChaosCluster, _: Fault) -> AsyncIterator[None]:
+        primary = await cluster.replica_set.wait_for_primary()
         with primary.link.inject(LinkFault(refuses=refuses)):
             yield
 
@@ -138,24 +138,24 @@ def cut_off_primary(*, refuses: bool) -> Injector:
 
 
 @asynccontextmanager
-async def slow_mongo(stage: ChaosCluster, fault: Fault) -> AsyncIterator[None]:
+async def slow_mongo(cluster: ChaosCluster, fault: Fault) -> AsyncIterator[None]:
     async with inject_into_links(
-        stage.mongo_links, delay_seconds=fault.random_value * MAX_DELAY_SECONDS
+        cluster.mongo_links, delay_seconds=fault.random_value * MAX_DELAY_SECONDS
     ):
         yield
 
 
 @asynccontextmanager
-async def reset_mongo_links(stage: ChaosCluster, _: Fault) -> AsyncIterator[None]:
-    for link in stage.mongo_links:
+async def reset_mongo_links(cluster: ChaosCluster, _: Fault) -> AsyncIterator[None]:
+    for link in cluster.mongo_links:
         link.reset()
     yield
 
 
 def cut_off_from_mongo(*, refuses: bool) -> Injector:
-    def inject_fault(stage: ChaosCluster, fault: Fault) -> AbstractAsyncContextManager[None]:
+    def inject_fault(cluster: ChaosCluster, fault: Fault) -> AbstractAsyncContextManager[None]:
         return inject_into_links(
-            stage.mongo_links, owner=service_name(fault.service), refuses=refuses
+            cluster.mongo_links, owner=service_name(fault.service), refuses=refuses
         )
 
     return inject_fault
@@ -167,8 +167,8 @@ async def inject_into_links(
 ) -> AsyncIterator[None]:
     async with AsyncExitStack() as stack:
         for link in links:
-            trouble = LinkFault(owner=owner, refuses=refuses, delay_seconds=delay_seconds)
-            stack.enter_context(link.inject(trouble))
+            fault = LinkFault(owner=owner, refuses=refuses, delay_seconds=delay_seconds)
+            stack.enter_context(link.inject(fault))
         yield
 
 
@@ -176,63 +176,63 @@ async def inject_into_links(
 
 
 @asynccontextmanager
-async def kill_redis(stage: ChaosCluster, _: Fault) -> AsyncIterator[None]:
-    stage.valkey.kill()
+async def kill_redis(cluster: ChaosCluster, _: Fault) -> AsyncIterator[None]:
+    cluster.valkey.kill()
     yield
-    await stage.valkey.start()
+    await cluster.valkey.start()
 
 
 @asynccontextmanager
-async def freeze_redis(stage: ChaosCluster, _: Fault) -> AsyncIterator[None]:
-    stage.valkey.freeze()
+async def freeze_redis(cluster: ChaosCluster, _: Fault) -> AsyncIterator[None]:
+    cluster.valkey.freeze()
     yield
-    stage.valkey.resume()
+    cluster.valkey.resume()
 
 
 @asynccontextmanager
-async def flush_redis(stage: ChaosCluster, _: Fault) -> AsyncIterator[None]:
-    async with Redis.from_url(stage.valkey.uri) as redis:
+async def flush_redis(cluster: ChaosCluster, _: Fault) -> AsyncIterator[None]:
+    async with Redis.from_url(cluster.valkey.uri) as redis:
         await redis.flushall()
     yield
 
 
 @asynccontextmanager
-async def empty_redis(stage: ChaosCluster, _: Fault) -> AsyncIterator[None]:
-    stage.valkey.kill()
-    shutil.rmtree(stage.redis_data)
+async def empty_redis(cluster: ChaosCluster, _: Fault) -> AsyncIterator[None]:
+    cluster.valkey.kill()
+    shutil.rmtree(cluster.redis_data)
     yield
-    await stage.valkey.start()
+    await cluster.valkey.start()
 
 
 @asynccontextmanager
-async def roll_back_redis(stage: ChaosCluster, _: Fault) -> AsyncIterator[None]:
-    """Go on with what Redis had at the beginning, as a replica that had lagged would."""
-    data, replica = stage.redis_data, stage.folder / "lagging"
+async def roll_back_redis(cluster: ChaosCluster, _: Fault) -> AsyncIterator[None]:
+    """Restore the data from the start of the fault, as a failover to a lagging replica does."""
+    data, replica = cluster.redis_data, cluster.folder / "lagging"
     shutil.copytree(data, replica)
     yield
-    stage.valkey.kill()
+    cluster.valkey.kill()
     shutil.rmtree(data)
     replica.rename(data)
-    await stage.valkey.start()
+    await cluster.valkey.start()
 
 
 @asynccontextmanager
-async def slow_redis(stage: ChaosCluster, fault: Fault) -> AsyncIterator[None]:
+async def slow_redis(cluster: ChaosCluster, fault: Fault) -> AsyncIterator[None]:
     delay = fault.random_value * MAX_DELAY_SECONDS
-    async with inject_into_links(stage.redis_links, delay_seconds=delay):
+    async with inject_into_links(cluster.redis_links, delay_seconds=delay):
         yield
 
 
 @asynccontextmanager
-async def reset_redis_links(stage: ChaosCluster, _: Fault) -> AsyncIterator[None]:
-    for link in stage.redis_links:
+async def reset_redis_links(cluster: ChaosCluster, _: Fault) -> AsyncIterator[None]:
+    for link in cluster.redis_links:
         link.reset()
     yield
 
 
 def cut_off_from_redis(*, refuses: bool) -> Injector:
-    def inject_fault(stage: ChaosCluster, fault: Fault) -> AbstractAsyncContextManager[None]:
-        return inject_into_links([stage.redis_links[fault.service]], refuses=refuses)
+    def inject_fault(cluster: ChaosCluster, fault: Fault) -> AbstractAsyncContextManager[None]:
+        return inject_into_links([cluster.redis_links[fault.service]], refuses=refuses)
 
     return inject_fault
 
@@ -241,11 +241,13 @@ def cut_off_from_redis(*, refuses: bool) -> Injector:
 
 
 @asynccontextmanager
-async def silence_relay(stage: ChaosCluster, *, at: str) -> AsyncIterator[None]:
-    """Let it hold back its replies to *at* until the block ends."""
+async def silence_relay(cluster: ChaosCluster, *, at: str) -> AsyncIterator[None]:
+    """Hold back the relay's replies at *at* until the block ends."""
     over = asyncio.Event()
     silence = Hang(until=over)
-    stage.relay.add_rule(lambda moment: silence if moment.at == at and not over.is_set() else None)
+    cluster.relay.add_rule(
+        lambda moment: silence if moment.at == at and not over.is_set() else None
+    )
     try:
         yield
     finally:
@@ -254,15 +256,15 @@ async def silence_relay(stage: ChaosCluster, *, at: str) -> AsyncIterator[None]:
 
 def script_relay(action: Action, *, at: AbstractSet[str], share: float = 1.0) -> Injector:
     @asynccontextmanager
-    async def inject_fault(stage: ChaosCluster, fault: Fault) -> AsyncIterator[None]:
+    async def inject_fault(cluster: ChaosCluster, fault: Fault) -> AsyncIterator[None]:
         chance = repeatable(str(fault.random_value))
 
         def rule(moment: Moment) -> Action | None:
             return action if moment.at in at and chance.random() < share else None
 
-        stage.relay.add_rule(rule)
+        cluster.relay.add_rule(rule)
         yield
-        stage.relay.clear_rules()
+        cluster.relay.clear_rules()
 
     return inject_fault
 

@@ -1,4 +1,4 @@
-"""Which faults befall the stage, and when: drawn from a seed. Pure."""
+"""The faults of a run and their times, drawn from a seed. Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from tests.support.relay.script import repeatable
 
 
 class FaultKind(StrEnum):
-    """The faults; each undoes itself when its time is over."""
+    """The kinds of faults; each is undone when its duration is over."""
 
     SERVICE_KILLED = "service killed"
     SERVICE_FROZEN = "service frozen"
@@ -87,45 +87,45 @@ MAX_GAP = 30.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """One fault: seconds from the beginning, how long it lasts, and which service it befalls."""
+    """One fault: its start and duration in seconds, and the service that it hits."""
 
     kind: FaultKind
     start: float
     duration: float
     service: int = 0
-    random_value: float = 0.5  # for whatever else it has to draw
+    random_value: float = 0.5  # for what else the injection has to draw
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaultTimeline:
-    """Faults of which one befalls the stage at a time, each one of *services*."""
+    """Faults that do not overlap, each of one of *services*."""
 
     kinds: Mapping[FaultKind, SecondsRange]
     services: Sequence[int]
 
-    def draw(self, chance: Random, seconds: float, pace: float) -> Iterator[Fault]:
-        at = chance.uniform(0.0, MAX_GAP) / pace
+    def draw(self, chance: Random, seconds: float, speedup: float) -> Iterator[Fault]:
+        at = chance.uniform(0.0, MAX_GAP) / speedup
         while at < seconds:
             kind = chance.choice(list(self.kinds))
-            lasting = min(chance.uniform(*self.kinds[kind]) / pace, seconds - at)
+            duration = min(chance.uniform(*self.kinds[kind]) / speedup, seconds - at)
             yield Fault(
                 kind=kind,
                 start=at,
-                duration=lasting,
+                duration=duration,
                 service=chance.choice(self.services),
                 random_value=chance.random(),
             )
-            at += lasting + chance.uniform(1.0, MAX_GAP) / pace
+            at += duration + chance.uniform(1.0, MAX_GAP) / speedup
 
 
 def draw_faults(
     seed: int, *, services: int, seconds: float, speedup: float = 1.0
 ) -> Sequence[Sequence[Fault]]:
-    """Draw a list of faults for each thing that can fail; those of one list do not overlap.
+    """Draw a timeline of faults for each part that can fail; faults of one timeline do not overlap.
 
-    *speedup* divides all durations: a short run meets more of them. All are over after *seconds*.
+    *speedup* divides all durations, so that a short run has more faults. All end within *seconds*.
     """
     chance = repeatable(seed)
     each = [FaultTimeline(kinds=SERVICE_FAULTS, services=[number]) for number in range(services)]
     shared = [FaultTimeline(kinds=kinds, services=range(services)) for kinds in SHARED_FAULTS]
-    return [list(lane.draw(chance, seconds, speedup)) for lane in (*each, *shared)]
+    return [list(timeline.draw(chance, seconds, speedup)) for timeline in (*each, *shared)]

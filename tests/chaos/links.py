@@ -1,4 +1,4 @@
-"""A TCP proxy whose connections belong to somebody, so that one process can be cut off alone."""
+"""A TCP proxy whose connections have an owner, so that one process can be cut off alone."""
 
 import asyncio
 import re
@@ -9,16 +9,16 @@ from dataclasses import dataclass, field
 from tests.support.wait import until
 
 CHUNK = 64 * 1024
-OWNER = re.compile(rb"chaos-[a-z0-9]+")  # MongoDB's drivers begin by naming their application
+OWNER = re.compile(rb"chaos-[a-z0-9]+")  # MongoDB drivers send the name of their application first
 
 
 @dataclass(kw_only=True, eq=False)
 class LinkFault:
-    """What befalls the connections of *owner*, or all of them if there is none."""
+    """A fault of the connections of *owner*, or of all connections if it is empty."""
 
     owner: str = ""
     delay_seconds: float = 0.0
-    refuses: bool = False  # breaks connections; silent otherwise: they stay, nothing passes
+    refuses: bool = False  # closes connections; otherwise they stay open and pass nothing
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     def applies_to(self, owner: str) -> bool:
@@ -36,7 +36,7 @@ class Connection:
 
 
 class Link:
-    """Listens on a port of its own for the server on *to_port*; *owner* is that of all, if said."""
+    """Listens on its own port for the server on *to_port*; *owner*, if set, owns them all."""
 
     def __init__(self, to_port: int, *, owner: str = "") -> None:
         self.to_port = to_port
@@ -47,19 +47,19 @@ class Link:
         self._clients: set[asyncio.StreamWriter] = set()
 
     @contextmanager
-    def inject(self, trouble: LinkFault) -> Iterator[None]:
-        """Let *trouble* befall this link for a block."""
-        self._faults.append(trouble)
-        if trouble.refuses:
-            self.reset(trouble.owner)
+    def inject(self, fault: LinkFault) -> Iterator[None]:
+        """Inject *fault* into this link until the block ends."""
+        self._faults.append(fault)
+        if fault.refuses:
+            self.reset(fault.owner)
         try:
             yield
         finally:
-            self._faults.remove(trouble)
-            trouble.ended.set()
+            self._faults.remove(fault)
+            fault.ended.set()
 
     def reset(self, owner: str = "") -> None:
-        """Break every connection of *owner*, or of all; new ones are welcome."""
+        """Close every connection of *owner*, or all; new ones are accepted."""
         for connection in self._connections:
             if owner in {"", connection.owner}:
                 connection.reset()
@@ -72,7 +72,7 @@ class Link:
         self._clients.discard(writer)
 
     async def end(self) -> None:
-        """Break all connections; none is left when this returns."""
+        """Close all connections and wait until none is left."""
         for writer in self._clients:
             writer.transport.abort()
         await until(lambda: not self._clients)
@@ -82,19 +82,19 @@ class Link:
         owner = self._owner or owner_in(first)
         if any(each.refuses for each in self._faults_of(owner)):
             return
-        there_reader, there_writer = await asyncio.open_connection("127.0.0.1", self.to_port)
-        connection = Connection(owner, (writer, there_writer))
+        server_reader, server_writer = await asyncio.open_connection("127.0.0.1", self.to_port)
+        connection = Connection(owner, (writer, server_writer))
         self._connections.add(connection)
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._pump(reader, there_writer, owner, first))
-                tasks.create_task(self._pump(there_reader, writer, owner))
+                tasks.create_task(self._pump(reader, server_writer, owner, first))
+                tasks.create_task(self._pump(server_reader, writer, owner))
         finally:
             self._connections.discard(connection)
             connection.reset()
 
     def _faults_of(self, owner: str) -> list[LinkFault]:
-        return [trouble for trouble in self._faults if trouble.applies_to(owner)]
+        return [fault for fault in self._faults if fault.applies_to(owner)]
 
     async def _pump(
         self,
@@ -103,12 +103,12 @@ class Link:
         owner: str,
         data: bytes = b"",
     ) -> None:
-        """Carry octets one way until either side has gone; then end the other way too."""
+        """Copy bytes one way until either side has gone; then close the other direction too."""
         with suppress(ConnectionError):
             while data := data or await reader.read(CHUNK):
                 if self._faults:
                     await self._apply_faults(owner)
-                if writer.is_closing():  # uvloop's would raise
+                if writer.is_closing():  # a write would raise with uvloop
                     break
                 writer.write(data)
                 await writer.drain()
@@ -116,11 +116,11 @@ class Link:
         writer.transport.abort()
 
     async def _apply_faults(self, owner: str) -> None:
-        for trouble in self._faults_of(owner):
-            if trouble.delay_seconds:
-                await asyncio.sleep(trouble.delay_seconds)
-            elif not trouble.refuses:
-                await trouble.ended.wait()
+        for fault in self._faults_of(owner):
+            if fault.delay_seconds:
+                await asyncio.sleep(fault.delay_seconds)
+            elif not fault.refuses:
+                await fault.ended.wait()
 
 
 def owner_in(first: bytes) -> str:

@@ -1,4 +1,4 @@
-"""Completion, tried in a real bash: what a user would be offered after Tab."""
+"""Completion, tried in a real bash: the words that Tab offers."""
 
 import shutil
 
@@ -17,7 +17,7 @@ printf '%s\n' "${COMPREPLY[@]}"
 
 
 async def complete_words(*words: str) -> set[str]:
-    assert BASH is not None, "bash is needed: install it, as every Debian has it"
+    assert BASH is not None, "this test needs bash: install it"
     script = (await run_command("completion", "bash")).out
     done = await run_process(BASH, "--norc", "-c", COMPLETE_SCRIPT, "bash", script, *words)
     assert done.returncode == 0, done.stderr
@@ -25,22 +25,22 @@ async def complete_words(*words: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    ("words", "wanted"),
+    ("words", "expected"),
     [
         (["sch"], {"schedule"}),
         (["s"], {"serve", "schedule", "status", "suppression"}),
         (["job", "re"], {"reschedule", "retry", "resolve"}),
         (["schedule", "--me"], {"--message"}),
         (["job", "list", "--state", "s"], {"scheduled", "sending", "sent", "suppressed"}),
-        (["job", "list", "--order", "due"], {"due-asc", "due-desc"}),
+        (["job", "list", "--order", "due"], {"due-time-asc", "due-time-desc"}),
         (["completion", ""], set(SHELLS)),
         (["recipient", ""], {"show", "forget"}),
     ],
 )
-async def test_bash_offers_what_can_follow(words: list[str], wanted: set[str]) -> None:
+async def test_bash_offers_the_words_that_can_follow(words: list[str], expected: set[str]) -> None:
     found = await complete_words(*words)
 
-    assert found >= wanted
+    assert found >= expected
     assert all(each.startswith(words[-1]) for each in found)
 
 
@@ -53,7 +53,7 @@ async def test_each_shell_has_a_script_that_knows_the_commands(shell: str) -> No
     assert all(name in done.out for name in ("reschedule", "dry-run", "forget"))
 
 
-async def test_another_shell_is_answered_with_those_there_are() -> None:
+async def test_the_error_for_another_shell_lists_the_supported_ones() -> None:
     done = await run_command("completion", "nushell")
 
     assert done.code == 2

@@ -1,4 +1,4 @@
-"""Which filters and orders are refused before a call. Oracle: the table that the service has."""
+"""Filters and orders that are refused before a call. Oracle: the table of the service."""
 
 from itertools import combinations
 
@@ -12,7 +12,7 @@ from tests.support.fake_scheduler import fake_scheduler
 
 OPTIONS = {
     "state": "--state=sent",
-    "due": "--due-from=1",
+    "due_time": "--due-time-from=1",
     "empid": "--empid=E1",
     "email": "--email=ada@example.org",
     "request_id": "--request-id=R1",
@@ -26,7 +26,7 @@ ANSWERS = {
 }
 
 
-async def test_what_the_service_would_refuse_is_refused_before_the_call() -> None:
+async def test_filters_that_the_service_would_refuse_are_refused_before_the_call() -> None:
     async with fake_scheduler(**ANSWERS) as service:
         for names in COMBINED:
             chosen = [OPTIONS[name] for name in names]
@@ -39,8 +39,8 @@ async def test_what_the_service_would_refuse_is_refused_before_the_call() -> Non
                 is_served = order in served if order else bool(served)
                 assert (done.code == 0) is is_served, (names, order, done.err)
 
-    asked = [each for each in service.requests if isinstance(each, task_pb2.ListJobsRequest)]
-    assert len(asked) == sum(
+    listings = [each for each in service.requests if isinstance(each, task_pb2.ListJobsRequest)]
+    assert len(listings) == sum(
         len(ALLOWED_ORDERS.get(names, ())) + (names in ALLOWED_ORDERS) for names in COMBINED
     )
 
@@ -48,30 +48,30 @@ async def test_what_the_service_would_refuse_is_refused_before_the_call() -> Non
 @pytest.mark.parametrize(
     "act", [["job", "count"], ["jobs", "cancel", "--yes"], ["jobs", "retry", "--dry-run"]]
 )
-async def test_each_command_with_a_filter_refuses_what_is_not_served(act: list[str]) -> None:
+async def test_each_command_with_a_filter_refuses_unsupported_combinations(act: list[str]) -> None:
     async with fake_scheduler(**ANSWERS) as service:
         where = ("--target", service.target)
-        done = await run_command(*act, "--empid=E1", "--filter=state=sent due_before=1", *where)
+        done = await run_command(
+            *act, "--empid=E1", "--filter=state=sent due_time_before=1", *where
+        )
 
     assert (done.code, done.out, service.requests) == (2, "", [])
     assert done.err == (
-        "--state, --due-before and --empid cannot be combined: name a state, with or without due"
-        " times, or an employee, or an address, or a request id\n"
+        "cannot combine --state, --due-time-before and --empid: filter by a state, with or without"
+        " due times, or by an employee, an address or a request id\n"
     )
 
 
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--due-from=1"], "--due-from must go with --state: add a state"),
-        (["--order=due-asc"], "--order due-asc cannot be had without --state: "),
-        (["--empid=E1", "--order=due-asc"], "--order due-asc cannot be had with --empid: "),
-        (["--state=sent", "--order=created-asc"], ": write due-asc or due-desc"),
+        (["--due-time-from=1"], "cannot use --due-time-from without --state: add a state"),
+        (["--order=due-time-asc"], "cannot use --order due-time-asc without --state: "),
+        (["--empid=E1", "--order=due-time-asc"], "cannot use --order due-time-asc with --empid: "),
+        (["--state=sent", "--order=create-time-asc"], ": use due-time-asc or due-time-desc"),
     ],
 )
-async def test_what_can_be_asked_for_is_said_in_the_words_of_options(
-    arguments: list[str], sentence: str
-) -> None:
+async def test_the_errors_name_the_options(arguments: list[str], sentence: str) -> None:
     done = await run_command("job", "list", *arguments)
 
     assert (done.code, done.out) == (2, "")

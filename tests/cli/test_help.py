@@ -1,4 +1,4 @@
-"""The help of each command, and the ways to ask for it."""
+"""The help of each command, and the ways to show it."""
 
 import re
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from tests.support.fake_scheduler import fake_scheduler
 
 
 @pytest.mark.parametrize(
-    ("arguments", "meant"),
+    ("arguments", "command"),
     [
         (["help"], []),
         (["help", "job"], ["job"]),
@@ -23,19 +23,19 @@ from tests.support.fake_scheduler import fake_scheduler
         (["job", "help", "list"], ["job", "list"]),
     ],
 )
-async def test_help_is_a_command_too(arguments: list[str], meant: list[str]) -> None:
+async def test_help_is_a_command_too(arguments: list[str], command: list[str]) -> None:
     helped = await run_command(*arguments)
-    asked = await run_command(*meant, "--help")
+    expected = await run_command(*command, "--help")
 
     assert helped.code == 0
-    assert helped == asked
+    assert helped == expected
 
 
 @pytest.mark.parametrize("group", [[], ["job"]])
-async def test_the_help_of_a_group_names_help(group: list[str]) -> None:
+async def test_the_help_of_a_group_mentions_help(group: list[str]) -> None:
     done = await run_command(*group, "--help")
 
-    assert f"`{' '.join(['gcsched', *group])} help COMMAND` shows" in done.out
+    assert f"`{' '.join(['gcsched', *group])} help COMMAND` lists" in done.out
 
 
 async def test_a_template_may_be_called_help() -> None:
@@ -48,21 +48,21 @@ async def test_a_template_may_be_called_help() -> None:
 
 
 def lines(each: Command | CommandGroup, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """Yield how *each* and all commands below it are called, the program first."""
+    """Yield the command lines of *each* and of all commands below it, the program first."""
     yield (line := (*above, each.name))
     for below in each.commands if isinstance(each, CommandGroup) else ():
         yield from lines(below, line)
 
 
 @pytest.mark.parametrize("line", list(lines(COMMANDS)), ids=" ".join)
-async def test_every_help_ends_with_the_one_table_of_exit_codes(line: tuple[str, ...]) -> None:
+async def test_every_help_ends_with_the_table_of_exit_codes(line: tuple[str, ...]) -> None:
     done = await run_command(*line[1:], "--help")
 
     assert done.out.endswith(f"\n\n{exit_codes.EXIT_CODES_HELP}\n")
     assert done.out.count("exit codes:") == 1
 
 
-def test_the_table_of_exit_codes_has_all_of_them() -> None:
+def test_the_table_of_exit_codes_is_complete() -> None:
     codes = [
         int(code) for code in re.findall(r"^  ([0-9]+) ", exit_codes.EXIT_CODES_HELP, re.MULTILINE)
     ]

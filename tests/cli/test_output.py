@@ -1,4 +1,4 @@
-"""What is written, where it is read: by a person at a terminal, by a program, or by nobody."""
+"""The output for its reader: a person at a terminal, a program, or none at all."""
 
 import asyncio
 import os
@@ -30,22 +30,22 @@ JOBS = task_pb2.ListJobsResponse(
 
 
 @pytest.mark.parametrize("columns", [40, 80, 200])
-async def test_on_a_terminal_of_any_width_an_id_and_a_state_stay_whole(columns: int) -> None:
+async def test_ids_and_states_stay_whole_on_a_terminal_of_any_width(columns: int) -> None:
     async with fake_scheduler(ListJobs=JOBS) as service:
         arguments = ["job", "list", "--target", service.target]
         code, shown = await run_on_terminal(arguments, columns=columns)
 
     assert code == 0
     assert "\x1b[" in shown
-    assert f"{ID}  SENT   -    E1815  " in shown
+    assert f"{ID}  SENT   -         E1815  " in shown
     assert shown.count("[bold]") == 1
 
 
-def test_foreign_words_do_not_move_the_cursor() -> None:
+def test_text_from_others_does_not_move_the_cursor() -> None:
     assert replace_unprintable("a\x1b[2Jb\nc\u202ed\u00e9") == "a?[2Jb?c?d\u00e9"
 
 
-def test_columns_are_as_wide_as_they_must_be_and_end_without_blanks() -> None:
+def test_columns_are_as_wide_as_needed_and_end_without_blanks() -> None:
     table = Table(columns=["A", "LONG"], rows=[["x" * 300, ""], ["1", "2"]])
 
     assert format_plain([table, "done"]) == [
@@ -57,13 +57,13 @@ def test_columns_are_as_wide_as_they_must_be_and_end_without_blanks() -> None:
     ]
 
 
-def test_no_word_of_others_looks_like_a_column_of_its_own() -> None:
+def test_text_from_others_does_not_look_like_another_column() -> None:
     table = Table(columns=["ID", "REASON", "STATE"], rows=[["1", "no  SENT   ", "FAILED"]])
 
     assert format_plain([table])[1] == "1   no SENT   FAILED"
 
 
-async def test_a_reader_that_goes_away_is_no_trouble() -> None:
+async def test_a_reader_that_goes_away_ends_the_command_quietly() -> None:
     jobs = [task_pb2.Job(job_id=f"{n:032}", email="x" * 200) for n in range(1000)]
     async with fake_scheduler(ListJobs=task_pb2.ListJobsResponse(jobs=jobs)) as service:
         reading, writing = os.pipe()
@@ -81,7 +81,7 @@ async def test_a_reader_that_goes_away_is_no_trouble() -> None:
     assert (process.returncode, err) == (141, b"")
 
 
-async def test_a_terminal_that_knows_no_unicode_gets_question_marks() -> None:
+async def test_an_output_without_unicode_gets_question_marks() -> None:
     job = task_pb2.Job(job_id=ID, name="Zo\u00eb")
     async with fake_scheduler(GetJob=job) as service:
         process = await asyncio.create_subprocess_exec(
@@ -94,14 +94,14 @@ async def test_a_terminal_that_knows_no_unicode_gets_question_marks() -> None:
     assert (process.returncode, out) == (0, f"job_id  {ID}\nname    Zo?\n".encode())
 
 
-async def test_an_output_that_is_closed_is_no_trouble() -> None:
+async def test_a_closed_output_is_ignored() -> None:
     async with fake_scheduler(GetJob=task_pb2.Job(job_id=ID)) as service:
         done = await run_shell(f"gcsched job show {ID} --target {service.target} >&-")
 
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="Linux alone has /dev/full")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has /dev/full")
 @pytest.mark.parametrize(
     ("limit", "file", "why"),
     [
@@ -109,14 +109,14 @@ async def test_an_output_that_is_closed_is_no_trouble() -> None:
         ("ulimit -f 0; ", "file", "File too large"),
     ],
 )
-async def test_output_that_cannot_be_written_is_a_sentence(
+async def test_an_output_that_cannot_be_written_is_reported_in_a_sentence(
     tmp_path: Path, limit: str, file: str, why: str
 ) -> None:
     async with fake_scheduler(GetJob=task_pb2.Job(job_id=ID)) as service:
-        asked = f"gcsched job show {ID} --target {service.target}"
-        done = await run_shell(f"{limit}{asked} >{tmp_path / file}")
+        command = f"gcsched job show {ID} --target {service.target}"
+        done = await run_shell(f"{limit}{command} >{tmp_path / file}")
 
     assert (done.returncode, done.stderr) == (
         1,
-        f"standard output cannot be written ({why}); nothing more was printed\n",
+        f"cannot write to standard output ({why}): the output is incomplete\n",
     )

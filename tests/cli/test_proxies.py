@@ -1,4 +1,4 @@
-"""Every command and both clients, with proxies in the environment; oracle: who was connected to."""
+"""Every command and both clients with proxies in the environment; oracle: who got a connection."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -32,7 +32,7 @@ ARGUMENTS = {
     "resume": [],
     "suppression list": [],
     "suppression show": ["ada@example.org"],
-    "suppression add": ["ada@example.org", "--reason=asked"],
+    "suppression add": ["ada@example.org", "--reason=requested"],
     "suppression remove": ["ada@example.org"],
     "recipient show": ["E1"],
     "recipient forget": ["E1", "--yes"],
@@ -45,7 +45,7 @@ TIMEOUT_SECONDS = 0.5
 
 @dataclass(kw_only=True)
 class Listener:
-    """Notes the first line of whoever connects, and hangs up."""
+    """Records the first line of each connection, then closes it."""
 
     port: int = 0
     request_lines: list[str] = field(default_factory=list)
@@ -70,7 +70,7 @@ async def a_listener() -> AsyncIterator[Listener]:
 
 @pytest.fixture
 async def proxy(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Listener]:
-    """A proxy that each variable names, and no exception from it."""
+    """A proxy that every proxy variable names, without exceptions from it."""
     async with a_listener() as proxy:
         for name in PROXIES:
             for each in (name, name.upper()):
@@ -95,12 +95,12 @@ def leaves(group: CommandGroup, above: str = "") -> Iterator[tuple[str, Command]
             yield name, each
 
 
-def test_no_command_is_left_out() -> None:
+def test_every_command_is_covered() -> None:
     assert {name for name, _ in leaves(COMMANDS)} - COMMANDS_WITHOUT_CALLS == set(ARGUMENTS)
 
 
 @pytest.mark.parametrize("name", ARGUMENTS)
-async def test_no_command_asks_a_proxy_for_this_machine(
+async def test_commands_use_no_proxy_for_this_machine(
     name: str, proxy: Listener, service: Listener
 ) -> None:
     where = f"127.0.0.1:{service.port}"
@@ -116,41 +116,43 @@ async def test_no_command_asks_a_proxy_for_this_machine(
 
 async def call_sync(target: str) -> None:
     def call() -> None:
-        with Client(target, timeout=TIMEOUT_SECONDS) as plain, pytest.raises(CallFailed):
-            plain.schedule_meet(empid="E1", email="ada@example.org", message="Hi", at=None)
+        with Client(target, timeout=TIMEOUT_SECONDS) as client, pytest.raises(CallFailed):
+            client.schedule_meet(empid="E1", email="ada@example.org", message="Hi", at=None)
 
     await asyncio.to_thread(call)
 
 
 async def call_async(target: str) -> None:
-    async with AsyncClient(target, timeout=TIMEOUT_SECONDS) as asking:
+    async with AsyncClient(target, timeout=TIMEOUT_SECONDS) as client:
         with pytest.raises(CallFailed):
-            await asking.schedule_meet(empid="E1", email="ada@example.org", message="Hi", at=None)
+            await client.schedule_meet(empid="E1", email="ada@example.org", message="Hi", at=None)
 
 
 CallTarget = Callable[[str], Awaitable[None]]
-BOTH_CLIENTS = pytest.mark.parametrize("ask", [call_sync, call_async])
+BOTH_CLIENTS = pytest.mark.parametrize("call_service", [call_sync, call_async])
 
 
 @BOTH_CLIENTS
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "dns:///localhost", "ipv4:127.0.0.1"])
-async def test_no_client_asks_a_proxy_for_this_machine(
-    ask: CallTarget, host: str, proxy: Listener, service: Listener
+async def test_clients_use_no_proxy_for_this_machine(
+    call_service: CallTarget, host: str, proxy: Listener, service: Listener
 ) -> None:
-    await ask(f"{host}:{service.port}")
+    await call_service(f"{host}:{service.port}")
 
     assert service.request_lines
     assert proxy.request_lines == []
 
 
 @BOTH_CLIENTS
-async def test_another_machine_is_asked_through_the_proxy(ask: CallTarget, proxy: Listener) -> None:
-    await ask("gcsched.test:50051")
+async def test_clients_call_another_machine_through_the_proxy(
+    call_service: CallTarget, proxy: Listener
+) -> None:
+    await call_service("gcsched.test:50051")
 
     assert proxy.request_lines[0] == "CONNECT gcsched.test:50051 HTTP/1.1"
 
 
-async def test_a_command_asks_another_machine_through_the_proxy(proxy: Listener) -> None:
+async def test_a_command_calls_another_machine_through_the_proxy(proxy: Listener) -> None:
     where = ["--target", "gcsched.test:50051", "--timeout=5"]
 
     await run_gcsched("health", *where)
@@ -162,11 +164,15 @@ async def test_a_command_asks_another_machine_through_the_proxy(proxy: Listener)
 @BOTH_CLIENTS
 @pytest.mark.parametrize("entry", ["gcsched.test", "*.test", "*", "gcsched.test:50051"])
 @pytest.mark.parametrize("name", EXCEPTIONS)
-async def test_an_exception_is_asked_straight(
-    ask: CallTarget, name: str, entry: str, proxy: Listener, monkeypatch: pytest.MonkeyPatch
+async def test_clients_call_an_exception_directly(
+    call_service: CallTarget,
+    name: str,
+    entry: str,
+    proxy: Listener,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv(name, entry)
 
-    await ask("gcsched.test:50051")
+    await call_service("gcsched.test:50051")
 
     assert proxy.request_lines == []

@@ -1,4 +1,4 @@
-"""Where `--target` leads. Oracle: gRPC's naming document, and that nothing is asked at port 443."""
+"""The addresses of `--target`. Oracle: gRPC Name Resolution, and no call to port 443."""
 
 import json
 from argparse import ArgumentTypeError
@@ -15,7 +15,7 @@ TWO_ADDRESSES = "ipv6:%5bfd00::7%5d:6000,%5bfd00::8%5d:6000"
 
 
 @pytest.mark.parametrize(
-    ("given", "asked"),
+    ("given", "expected"),
     [
         ("gcsched", "gcsched:50051"),
         ("gcsched.internal.", "gcsched.internal.:50051"),
@@ -47,15 +47,15 @@ TWO_ADDRESSES = "ipv6:%5bfd00::7%5d:6000,%5bfd00::8%5d:6000"
         ("unix-abstract:gcsched", "unix-abstract:gcsched"),
     ],
 )
-def test_a_target_without_a_port_has_ours(given: str, asked: str) -> None:
-    assert add_default_port(given) == asked
+def test_a_target_without_a_port_gets_the_default_port(given: str, expected: str) -> None:
+    assert add_default_port(given) == expected
 
 
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ("", "is not an address"),
-        ("a host", "is not an address"),
+        ("", "invalid address"),
+        ("a host", "invalid address"),
         (":50051", "has no host"),
         ("dns:///", "has no host"),
         ("dns:///:6000", "has no host"),
@@ -67,25 +67,25 @@ def test_a_target_without_a_port_has_ours(given: str, asked: str) -> None:
         ("[::1]6000", "has no host"),
         ("ipv6:%5B::1%5D:x", "has no valid port"),
         ("ipv6:%5B::1%5D:", "has no valid port"),
-        ("http://host:6000", "is a URL; write host:port, e.g. host:6000"),
-        ("https://host:6000/", "is a URL; write host:port, e.g. host:6000"),
-        ("grpc://host/path", "is a URL; write host:port, e.g. 127.0.0.1:50051"),
+        ("http://host:6000", "is a URL: write host:port, e.g. host:6000"),
+        ("https://host:6000/", "is a URL: write host:port, e.g. host:6000"),
+        ("grpc://host/path", "is a URL: write host:port, e.g. 127.0.0.1:50051"),
     ],
 )
-def test_what_is_not_a_target_is_answered_with_what_to_write(given: str, words: str) -> None:
+def test_the_error_for_an_invalid_target_says_what_to_write(given: str, words: str) -> None:
     with pytest.raises(ArgumentTypeError, match="write host:port") as caught:
         add_default_port(given)
 
     assert words in str(caught.value)
 
 
-async def test_a_variable_without_a_port_is_asked_at_ours() -> None:
+async def test_a_variable_without_a_port_gets_the_default_port() -> None:
     done = await run_gcsched("health", "--timeout=0.5", GCSCHED_TARGET="127.0.0.9")
 
     assert done.stderr.startswith("127.0.0.9:50051 is unavailable: ")
 
 
-async def test_a_wrong_target_asks_nothing() -> None:
+async def test_an_invalid_target_makes_no_call() -> None:
     done = await run_command("job", "list", "--target", f"http://127.0.0.1:{free_port()}")
 
     assert done.code == 2
@@ -93,30 +93,34 @@ async def test_a_wrong_target_asks_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "said", "words"),
+    ("name", "value", "words"),
     [
-        ("GCSCHED_TARGET", "http://localhost:50051", "is a URL; write host:port, e.g. localhost:5"),
-        ("GCSCHED_TARGET", "a host", "is not an address; write host:port"),
-        ("GCSCHED_TARGET", "host:x", "has no valid port; write host:port"),
-        ("GCSCHED_GRPC_LISTEN", "bogus", "has no host; write host:port"),
-        ("GCSCHED_GRPC_LISTEN", "0.0.0.0:x", "has no valid port; write host:port"),
-        ("GCSCHED_GRPC_LISTEN", "[::]:0", "has no valid port; write host:port"),
+        (
+            "GCSCHED_TARGET",
+            "http://localhost:50051",
+            ", which is a URL: write host:port, e.g. localhost:5",
+        ),
+        ("GCSCHED_TARGET", "a host", ": write host:port"),
+        ("GCSCHED_TARGET", "host:x", ", which has no valid port: write host:port"),
+        ("GCSCHED_GRPC_LISTEN", "bogus", ", which has no host: write host:port"),
+        ("GCSCHED_GRPC_LISTEN", "0.0.0.0:x", ", which has no valid port: write host:port"),
+        ("GCSCHED_GRPC_LISTEN", "[::]:0", ", which has no valid port: write host:port"),
     ],
 )
 @pytest.mark.parametrize("arguments", [["health"], ["job", "count"]])
-async def test_a_variable_that_is_wrong_is_named_with_its_value(
-    name: str, said: str, words: str, arguments: list[str], monkeypatch: pytest.MonkeyPatch
+async def test_an_invalid_variable_is_named_with_its_value(
+    name: str, value: str, words: str, arguments: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(name, said)
+    monkeypatch.setenv(name, value)
     done = await run_command(*arguments)
     as_json = await run_command(*arguments, "--json")
 
     assert (done.code, done.out) == (2, "")
-    assert done.err.startswith(f"{name}: {said!r} {words}")
+    assert done.err.startswith(f"{name}: invalid address {value!r}{words}")
     assert json.loads(as_json.err)["error"]["message"] == done.err.rstrip("\n")
 
 
-async def test_a_variable_that_is_wrong_does_not_matter_beside_the_option(
+async def test_an_invalid_variable_is_ignored_beside_the_option(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("GCSCHED_TARGET", "http://localhost")
@@ -128,7 +132,7 @@ async def test_a_variable_that_is_wrong_does_not_matter_beside_the_option(
 
 @pytest.mark.parametrize("given", ["ipv4:host:1", "ipv6:[zz]:1", "dns://authority"])
 @pytest.mark.parametrize("arguments", [["health"], ["job", "count"]])
-async def test_a_target_that_grpc_cannot_read_is_wrong_usage(
+async def test_a_target_that_grpc_cannot_parse_is_wrong_usage(
     given: str, arguments: list[str]
 ) -> None:
     done = await run_command(*arguments, "--target", given)
@@ -141,9 +145,9 @@ async def test_a_target_that_grpc_cannot_read_is_wrong_usage(
 @pytest.mark.parametrize(
     "form", ["ipv4:127.0.0.1:{}", "ipv4:127.0.0.1%3A{}", "dns:///127.0.0.1:{}"]
 )
-async def test_a_form_of_grpcs_reaches_the_service(form: str) -> None:
+async def test_a_grpc_name_reaches_the_service(form: str) -> None:
     async with fake_scheduler(CountJobs=task_pb2.CountJobsResponse(count=7)) as service:
-        place = form.format(service.target.rpartition(":")[2])
-        done = await run_command("job", "count", "--target", place)
+        address = form.format(service.target.rpartition(":")[2])
+        done = await run_command("job", "count", "--target", address)
 
     assert (done.code, done.out) == (0, "7\n"), done.err

@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from gcsched.cli import times as when
+from gcsched.cli import times
 from gcsched.client.client import unix_seconds
 
 NOW = datetime(2026, 7, 1, 12, 0, 0, 250_000, tzinfo=UTC)
@@ -27,7 +27,7 @@ NOON = 1_782_907_200
     ],
 )
 def test_each_form_means_its_second(text: str, second: int) -> None:
-    assert when.parse_time(text, now=NOW) == second
+    assert times.parse_time(text, now=NOW) == second
 
 
 @pytest.mark.parametrize(
@@ -37,25 +37,25 @@ def test_each_form_means_its_second(text: str, second: int) -> None:
         *[("-30s", -30), ("-5m", -300), ("-2h", -7200), ("-1d", -86400)],
     ],
 )
-def test_a_wait_counts_from_now_and_is_never_short(text: str, later: int) -> None:
-    wanted = NOW + timedelta(seconds=later)
+def test_a_delay_counts_from_now_and_is_never_short(text: str, later: int) -> None:
+    expected = NOW + timedelta(seconds=later)
 
-    second = when.parse_time(text, now=NOW)
+    second = times.parse_time(text, now=NOW)
 
-    assert 0 <= second - wanted.timestamp() < 1
+    assert 0 <= second - expected.timestamp() < 1
 
 
 @pytest.mark.parametrize("text", ["2026-01-05T08:59:59.000001Z", "2026-01-05T08:59:59.9Z"])
 def test_a_part_of_a_second_is_rounded_up_as_the_client_does(text: str) -> None:
-    second = when.parse_time(text, now=NOW)
+    second = times.parse_time(text, now=NOW)
 
     assert second == 1767603600
     assert second == unix_seconds(datetime.fromisoformat(text))
 
 
-def test_a_time_without_a_zone_is_answered_with_what_to_write() -> None:
-    with pytest.raises(ValueError, match="no time zone; write 2026-01-05T09:00:00Z or") as caught:
-        when.parse_time("2026-01-05T09:00:00", now=NOW)
+def test_the_error_for_a_time_without_a_zone_says_what_to_write() -> None:
+    with pytest.raises(ValueError, match="no time zone: write 2026-01-05T09:00:00Z or") as caught:
+        times.parse_time("2026-01-05T09:00:00", now=NOW)
 
     assert "2026-01-05T09:00:00+01:00" in str(caught.value)
 
@@ -64,32 +64,32 @@ def test_a_time_without_a_zone_is_answered_with_what_to_write() -> None:
     "text",
     ["", "soon", "tomorrow", "+10", "+1w", "-5", "+-5m", "1.5", "٣", "9" * 16, "NOW\n"],
 )
-def test_anything_else_is_answered_with_the_forms(text: str) -> None:
-    with pytest.raises(ValueError, match="is not a time; write now, daily, "):
-        when.parse_time(text, now=NOW)
+def test_the_error_for_anything_else_lists_the_forms(text: str) -> None:
+    with pytest.raises(ValueError, match=": expected now, daily, "):
+        times.parse_time(text, now=NOW)
 
 
-def test_a_wait_that_reaches_before_1970_is_still_a_time_and_not_the_daily_run() -> None:
-    assert when.parse_time("-99999d", now=NOW) == 1
+def test_a_delay_before_1970_is_a_time_and_not_the_daily_run() -> None:
+    assert times.parse_time("-99999d", now=NOW) == 1
 
 
 @pytest.mark.parametrize(
     ("text", "advice"),
     [
-        ("10m", "'10m' has no sign; write +10m for later"),
-        ("2 h", "'2 h' has no sign; write +2h for later"),
-        ("2026-01-05", "'2026-01-05' has no time of day; write 2026-01-05T09:00:00+01:00"),
+        ("10m", "invalid time '10m', which has no sign: write +10m"),
+        ("2 h", "invalid time '2 h', which has no sign: write +2h"),
+        ("2026-01-05", "'2026-01-05', which has no time of day: write 2026-01-05T09:00:00+01:00"),
     ],
 )
-def test_what_is_nearly_a_time_is_answered_with_what_is_missing(text: str, advice: str) -> None:
+def test_the_error_for_an_incomplete_time_says_what_is_missing(text: str, advice: str) -> None:
     with pytest.raises(ValueError, match=re.escape(advice)):
-        when.parse_time(text, now=NOW)
+        times.parse_time(text, now=NOW)
 
 
 @pytest.mark.parametrize("text", ["2026-02-30T09:00:00Z", "2026-01-05T25:00:00Z"])
-def test_a_day_or_hour_that_does_not_exist_is_named(text: str) -> None:
-    with pytest.raises(ValueError, match=f"'{text}' is not a time: .* (range|0\\.\\.23)"):
-        when.parse_time(text, now=NOW)
+def test_the_error_for_a_nonexistent_day_or_hour_names_it(text: str) -> None:
+    with pytest.raises(ValueError, match=f"invalid time '{text}': .* (range|0\\.\\.23)"):
+        times.parse_time(text, now=NOW)
 
 
 @pytest.mark.parametrize(
@@ -100,5 +100,5 @@ def test_a_day_or_hour_that_does_not_exist_is_named(text: str) -> None:
         (NOON + 60, "2026-07-01T12:01:00Z"),
     ],
 )
-def test_what_is_past_is_due_now_and_zero_with_the_daily_run(second: int, due: str | None) -> None:
-    assert when.format_due_time(second, now=NOW) == due
+def test_a_past_time_is_due_now_and_zero_with_the_daily_run(second: int, due: str | None) -> None:
+    assert times.format_due_time(second, now=NOW) == due

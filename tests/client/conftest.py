@@ -1,4 +1,4 @@
-"""Both clients: a test that asks runs with each."""
+"""Both clients: a test that uses the fixture runs with each."""
 
 import pytest
 
@@ -7,6 +7,6 @@ from tests.support.client_calls import ScheduleCall, schedule_async, schedule_bl
 
 @pytest.fixture(params=[schedule_blocking, schedule_async])
 def schedule_meet(request: pytest.FixtureRequest) -> ScheduleCall:
-    """Every promise is kept by both clients."""
+    """Schedule a mail with one of the two clients."""
     chosen: ScheduleCall = request.param
     return chosen

@@ -1,4 +1,4 @@
-"""What the client makes of a service that is away, refuses, or answers oddly."""
+"""The errors of the client when a service is unavailable, refuses, or answers oddly."""
 
 import socket
 import time
@@ -25,44 +25,50 @@ from tests.support.fake_scheduler import ACCEPTED, ErrorAnswer, fake_scheduler
 from tests.support.ports import free_port
 
 
-async def test_nobody_there_is_unavailable_and_says_where(ask: ScheduleCall) -> None:
+async def test_a_missing_service_is_unavailable_and_names_its_target(
+    schedule_meet: ScheduleCall,
+) -> None:
     target = f"127.0.0.1:{free_port()}"
     begun = time.monotonic()
 
     with pytest.raises(Unavailable, match=f"{target} is unavailable") as caught:
-        await ask(target, REQUEST)
+        await schedule_meet(target, REQUEST)
 
     assert time.monotonic() - begun < TIMEOUT_SECONDS
     assert caught.value.reason == ""
 
 
-async def test_silence_ends_with_the_deadline(ask: ScheduleCall) -> None:
+async def test_a_silent_service_ends_in_a_deadline_exceeded(schedule_meet: ScheduleCall) -> None:
     with socket.create_server(("127.0.0.1", 0)) as accepts_and_never_answers:
         target = f"127.0.0.1:{accepts_and_never_answers.getsockname()[1]}"
         with pytest.raises(DeadlineExceeded, match=f"{target} did not answer within 0.3 s"):
-            await ask(target, REQUEST, timeout=0.3)
+            await schedule_meet(target, REQUEST, timeout=0.3)
 
 
-async def test_what_a_server_that_ends_cancelled_is_tried_again(ask: ScheduleCall) -> None:
+async def test_a_call_that_a_stopping_server_cancelled_is_retried(
+    schedule_meet: ScheduleCall,
+) -> None:
     async with fake_scheduler(ScheduleMeet=[grpc.StatusCode.CANCELLED, ACCEPTED]) as server:
-        job = await ask(server.target, REQUEST)
+        job = await schedule_meet(server.target, REQUEST)
 
     assert job == ScheduledJob(job_id="7")
     assert len(server.requests) == 2
 
 
-async def test_unavailable_is_tried_again_and_a_defect_is_not(ask: ScheduleCall) -> None:
+async def test_unavailable_is_retried_and_an_internal_error_is_not(
+    schedule_meet: ScheduleCall,
+) -> None:
     unavailable = grpc.StatusCode.UNAVAILABLE
     async with (
         fake_scheduler(ScheduleMeet=[*[unavailable] * 4, ACCEPTED]) as recovers,
         fake_scheduler(ScheduleMeet=unavailable) as stays_away,
         fake_scheduler(ScheduleMeet=grpc.StatusCode.INTERNAL) as breaks,
     ):
-        job = await ask(recovers.target, REQUEST)
+        job = await schedule_meet(recovers.target, REQUEST)
         with pytest.raises(Unavailable):
-            await ask(stays_away.target, REQUEST)
+            await schedule_meet(stays_away.target, REQUEST)
         with pytest.raises(CallFailed) as broken:
-            await ask(breaks.target, REQUEST)
+            await schedule_meet(breaks.target, REQUEST)
 
     assert job == ScheduledJob(job_id="7")
     assert [len(each.requests) for each in (recovers, stays_away, breaks)] == [5, 5, 1]
@@ -79,59 +85,61 @@ async def test_unavailable_is_tried_again_and_a_defect_is_not(ask: ScheduleCall)
         (errors.Stopping(retry_after=timedelta(seconds=3)), Unavailable, "STOPPING"),
     ],
 )
-async def test_a_service_that_cannot_now_says_when(
-    ask: ScheduleCall, error: errors.GcschedError, kind: type[CallFailed], reason: str
+async def test_an_overloaded_service_names_the_wait(
+    schedule_meet: ScheduleCall, error: errors.GcschedError, kind: type[CallFailed], reason: str
 ) -> None:
     async with fake_scheduler(ScheduleMeet=error) as server:
         with pytest.raises(kind, match="call again") as caught:
-            await ask(server.target, REQUEST)
+            await schedule_meet(server.target, REQUEST)
 
     assert caught.value.reason == reason
     assert caught.value.retry_after == timedelta(seconds=3)
 
 
-async def test_an_answer_without_success_is_no_success(ask: ScheduleCall) -> None:
+async def test_an_answer_without_success_is_a_failure(schedule_meet: ScheduleCall) -> None:
     async with fake_scheduler(
         ScheduleMeet=task_pb2.MeetResponse(success=False, job_id="7")
     ) as server:
-        with pytest.raises(CallFailed, match="did not accept"):
-            await ask(server.target, REQUEST)
+        with pytest.raises(CallFailed, match="refused the request"):
+            await schedule_meet(server.target, REQUEST)
 
 
-async def test_a_reason_comes_with_what_there_is_to_know(ask: ScheduleCall) -> None:
+async def test_a_reason_comes_with_its_metadata(schedule_meet: ScheduleCall) -> None:
     refusal = ErrorAnswer(
         code=grpc.StatusCode.ALREADY_EXISTS, reason="REQUEST_ID_REUSED", metadata=(("job_id", "7"),)
     )
     async with fake_scheduler(ScheduleMeet=refusal) as server:
         with pytest.raises(CallFailed) as caught:
-            await ask(server.target, REQUEST)
+            await schedule_meet(server.target, REQUEST)
 
     assert caught.value.reason == "REQUEST_ID_REUSED"
     assert caught.value.metadata == {"job_id": "7"}
 
 
-async def test_a_second_notification_in_a_window_is_refused_in_words(ask: ScheduleCall) -> None:
+async def test_a_second_mail_in_a_window_is_refused_with_the_reason(
+    schedule_meet: ScheduleCall,
+) -> None:
     refused = task_pb2.MeetResponse(outcome=task_pb2.MeetResponse.REFUSED_DUPLICATE)
     async with fake_scheduler(ScheduleMeet=refused) as server:
-        with pytest.raises(CallFailed, match="one notification per employee") as caught:
-            await ask(server.target, REQUEST)
+        with pytest.raises(CallFailed, match="one mail per employee") as caught:
+            await schedule_meet(server.target, REQUEST)
 
     assert caught.value.reason == "REFUSED_DUPLICATE"
 
 
-async def test_details_that_are_not_ours_do_no_harm(ask: ScheduleCall) -> None:
+async def test_foreign_status_details_are_ignored(schedule_meet: ScheduleCall) -> None:
     refusal = ErrorAnswer(
         code=grpc.StatusCode.PERMISSION_DENIED,
         trailing=(("grpc-status-details-bin", b"\xff\xff"),),
     )
     async with fake_scheduler(ScheduleMeet=refusal) as server:
         with pytest.raises(CallFailed, match="PERMISSION_DENIED: as the test") as caught:
-            await ask(server.target, REQUEST)
+            await schedule_meet(server.target, REQUEST)
 
     assert caught.value.reason == ""
 
 
-def test_an_error_survives_the_way_between_processes() -> None:
+def test_an_error_can_be_pickled() -> None:
     error = InvalidArgument("no", reason="INVALID_REQUEST", violations=(Violation("empid", "no"),))
 
     again = copy(error)  # by the protocol that pickle uses

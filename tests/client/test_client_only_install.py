@@ -1,4 +1,4 @@
-"""The client and its commands need nothing of the service."""
+"""The client and its commands need none of the packages of the service."""
 
 import json
 import re
@@ -23,7 +23,7 @@ SHARED = {
     "gcsched.process.early_signals",
     "gcsched.proxies",
 }
-"""What the client and its commands share with the service: nothing that a library is needed for."""
+"""Modules that the client and its commands share with the service: none needs a library."""
 
 
 def list_command_lines(commands: Sequence[Command | CommandGroup], *before: str) -> Iterator[str]:
@@ -49,7 +49,7 @@ def test_each_command_is_tried() -> None:
     assert untried == [], "add it to tests/support/client_without_server.py"
 
 
-def test_the_service_needs_what_the_client_does_not() -> None:
+def test_the_service_needs_packages_that_the_client_does_not() -> None:
     missing = modules_beyond_the_client()
 
     assert {"aiohttp", "arq", "beanie", "jinja2", "pydantic", "redis", "structlog"} <= {*missing}
@@ -72,8 +72,8 @@ async def test_the_client_and_its_commands_do_without_the_packages_of_the_servic
     expected = dict(client_without_server.COMMANDS)
     codes = {line: code for line, (code, _) in used["came_to"].items() if line in expected}
     assert codes == expected, used["came_to"]
-    ours = {name for name in used["loaded"] if name.startswith("gcsched.")}
-    assert {name for name in ours if not name.startswith(CLIENT)} <= SHARED
+    own = {name for name in used["loaded"] if name.startswith("gcsched.")}
+    assert {name for name in own if not name.startswith(CLIENT)} <= SHARED
     assert_they_say_what_to_install(
         *(used["came_to"][line] for line in client_without_server.SERVER_COMMANDS)
     )
@@ -81,10 +81,10 @@ async def test_the_client_and_its_commands_do_without_the_packages_of_the_servic
 
 def assert_they_say_what_to_install(*came_to: tuple[int, str]) -> None:
     needs = (("serve", "server"), ("dev", "embedded"), ("template check", "server"))
-    for (code, said), (name, extra) in zip(came_to, needs, strict=True):
+    for (code, output), (name, extra) in zip(came_to, needs, strict=True):
         assert code == 2
         assert re.fullmatch(
             rf"gcsched {name} cannot run: the module \w+ is not installed;"
             rf" run `pip install 'gcsched\[{extra}\]'`\n",
-            said,
+            output,
         )

@@ -1,4 +1,4 @@
-"""A lone process that restarts: the published schedule of retries outlasts two seconds of it."""
+"""A single process that restarts: the published retries outlast two seconds of it."""
 
 import asyncio
 import json
@@ -50,7 +50,7 @@ def test_the_retries_outlast_a_restart_and_a_reconnect_and_end_before_the_deadli
     assert most < TIMEOUT_SECONDS
 
 
-def test_our_own_client_looks_often_enough_for_a_service_that_comes_back() -> None:
+def test_our_own_client_reconnects_often_enough_after_a_restart() -> None:
     chosen = dict(channel_options())
 
     assert chosen["grpc.initial_reconnect_backoff_ms"] == 100

@@ -1,4 +1,4 @@
-"""Settings of the relays: the name they hear, security, logins, the fallback."""
+"""Settings of the relays: the HELO name, security, logins, the fallback."""
 
 import socket
 from pathlib import Path
@@ -15,7 +15,7 @@ NOT_PUBLIC = (
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "expected"),
     [
         ("mail.example.org", "mail.example.org"),
         ("relay-7", "relay-7"),
@@ -24,18 +24,18 @@ NOT_PUBLIC = (
         ("[ipv6:2001:DB8::1]", "[IPv6:2001:db8::1]"),
     ],
 )
-def test_the_name_for_relays_is_a_domain_name_or_a_literal(given: str, said: str) -> None:
-    assert load_settings(SMTP_HELO_NAME=given).smtp_helo_name == said
+def test_the_name_for_relays_is_a_domain_name_or_a_literal(given: str, expected: str) -> None:
+    assert load_settings(SMTP_HELO_NAME=given).smtp_helo_name == expected
 
 
 @pytest.mark.parametrize("given", ["[IPv6:fe80::1%eth0]", "[IPv6:::1%1]", "[192.0.2.1%lo]"])
-def test_a_literal_that_names_an_interface_is_no_name_for_relays(given: str) -> None:
+def test_a_literal_with_an_interface_is_refused_as_a_helo_name(given: str) -> None:
     (sentence,) = settings_problems(SMTP_HELO_NAME=given)
 
     assert sentence.startswith("GCSCHED_SMTP_HELO_NAME ")
 
 
-def test_both_relays_hear_the_same_name() -> None:
+def test_both_relays_get_the_same_helo_name() -> None:
     settings = load_settings(
         SMTP_HELO_NAME="mail.example.org", FALLBACK_SMTP_HOST="smtp2.example.org"
     )
@@ -49,7 +49,7 @@ def test_both_relays_hear_the_same_name() -> None:
 
 
 @pytest.mark.parametrize(
-    ("machine", "said"),
+    ("machine", "expected"),
     [
         ("mail.example.org", "mail.example.org"),
         ("mail.example.org.", "mail.example.org"),
@@ -67,14 +67,14 @@ def test_both_relays_hear_the_same_name() -> None:
         ("", None),
     ],
 )
-def test_unset_the_machines_name_counts_where_it_is_a_full_one(
-    machine: str, said: str | None, monkeypatch: pytest.MonkeyPatch
+def test_unset_the_machines_name_is_used_if_it_is_a_full_one(
+    machine: str, expected: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(socket, "gethostname", lambda: machine)
-    monkeypatch.setattr(socket, "getaddrinfo", None)  # DNS is not asked
+    monkeypatch.setattr(socket, "getaddrinfo", None)  # no query of DNS
     monkeypatch.setattr(socket, "gethostbyaddr", None)
 
-    assert primary_settings(load_settings()).local_hostname == said
+    assert primary_settings(load_settings()).local_hostname == expected
 
 
 @pytest.mark.parametrize(
@@ -86,16 +86,16 @@ def test_unset_the_machines_name_counts_where_it_is_a_full_one(
         ({"SMTP_PORT": "25", "SMTP_SECURITY": "NONE"}, "none"),
     ],
 )
-def test_the_port_speaks_for_the_security_unless_it_is_said(
+def test_the_port_decides_the_security_unless_it_is_set(
     given: dict[str, str], expected: str
 ) -> None:
     assert load_settings(**given).smtp_security == expected
 
 
-def test_security_must_be_said_on_another_port() -> None:
+def test_security_is_required_on_another_port() -> None:
     (sentence,) = settings_problems(SMTP_PORT="2525")
 
-    assert sentence.startswith("GCSCHED_SMTP_SECURITY is missing: say starttls, tls or none")
+    assert sentence.startswith("GCSCHED_SMTP_SECURITY is missing: give starttls, tls or none")
 
 
 def test_a_login_is_a_name_and_a_password() -> None:
@@ -107,7 +107,7 @@ def test_a_login_is_a_name_and_a_password() -> None:
     ]
 
 
-def test_a_password_never_crosses_the_network_readable() -> None:
+def test_a_password_never_crosses_the_network_unencrypted() -> None:
     login = {"SMTP_USERNAME": "anna", "SMTP_PASSWORD": "s3cret", "SMTP_SECURITY": "none"}
 
     (sentence,) = settings_problems(**login)
@@ -117,7 +117,7 @@ def test_a_password_never_crosses_the_network_readable() -> None:
         assert load_settings(**login, SMTP_HOST=here).smtp_security == "none"
 
 
-def test_without_a_fallback_nothing_of_it_is_needed() -> None:
+def test_without_a_fallback_its_settings_are_not_needed() -> None:
     assert load_settings().fallback_smtp_host is None
 
 
@@ -133,7 +133,7 @@ def test_a_fallback_is_checked_like_the_first_relay(tmp_path: Path) -> None:
     assert (
         load_settings(FALLBACK_SMTP_HOST="smtp2.example.org").fallback_smtp_security == "starttls"
     )
-    assert only_problem(FALLBACK_SMTP_PORT="2525").startswith("SECURITY is missing: say starttls")
+    assert only_problem(FALLBACK_SMTP_PORT="2525").startswith("SECURITY is missing: give starttls")
     assert only_problem(FALLBACK_SMTP_USERNAME="anna") == (
         "PASSWORD is missing: GCSCHED_FALLBACK_SMTP_USERNAME is given, so give both or none"
     )
@@ -145,7 +145,7 @@ def test_a_fallback_is_checked_like_the_first_relay(tmp_path: Path) -> None:
     )
 
 
-def test_a_login_of_a_fallback_without_its_host_is_a_slip() -> None:
+def test_a_login_of_a_fallback_without_its_host_is_refused() -> None:
     (sentence,) = settings_problems(FALLBACK_SMTP_USERNAME="anna", FALLBACK_SMTP_PASSWORD="s3cret")
 
     assert sentence == (

@@ -1,11 +1,11 @@
-"""Secrets come from files or the environment, and show up nowhere."""
+"""Secrets come from files or the environment, and are never shown."""
 
 from pathlib import Path
 
 from tests.support.settings import load_settings, settings_problems
 
 
-def test_secrets_come_from_files_and_the_environment_wins(tmp_path: Path) -> None:
+def test_secrets_come_from_files_and_the_environment_has_priority(tmp_path: Path) -> None:
     (tmp_path / "gcsched_smtp_username").write_text("from the file\n")
     (tmp_path / "GCSCHED_SMTP_PASSWORD").write_text("also from a file\n")
 
@@ -30,7 +30,7 @@ def test_a_secret_from_a_file_is_read_again_when_it_is_needed(tmp_path: Path) ->
     assert (before, after, gone) == ("old", "new", "old")
 
 
-def test_a_secret_from_the_environment_stays_whatever_the_file_says(tmp_path: Path) -> None:
+def test_a_secret_from_the_environment_stays_when_the_file_changes(tmp_path: Path) -> None:
     (tmp_path / "gcsched_smtp_password").write_text("from the file\n")
     folder = str(tmp_path)
 
@@ -51,7 +51,7 @@ def test_a_secret_that_cannot_be_read_is_a_sentence(tmp_path: Path) -> None:
     assert sentence.startswith("GCSCHED_SECRETS_DIR holds a file that cannot be read")
 
 
-def test_secrets_show_up_nowhere() -> None:
+def test_secrets_are_never_shown() -> None:
     settings = load_settings(SMTP_USERNAME="anna", SMTP_PASSWORD="s3cret")
     refused = settings_problems(
         MONGO_URI="mysql://u:s3cret@h", REDIS_URL="s3cret", SMTP_PASSWORD="s3cret"

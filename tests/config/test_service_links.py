@@ -31,7 +31,7 @@ SERVICES = [
 def link_variables(
     service: str, *, address: str = "10.3.104.47", port: int = 25, protocol: str = "tcp"
 ) -> dict[str, str]:
-    """Give what a pod gets that starts after *service* was made, its port named `mail`."""
+    """Return the variables of a pod that starts after *service* was made, its port named `mail`."""
     name = service.upper().replace("-", "_")
     host = f"[{address}]" if ":" in address else address
     link = f"{name}_PORT_{port}_{protocol.upper()}"
@@ -72,7 +72,7 @@ def test_every_setting_that_a_service_can_name_is_ignored() -> None:
         assert read_settings(REQUIRED | {name: "tcp://10.3.104.47:25"}) == read_settings(REQUIRED)
 
 
-def test_they_are_told_in_one_line_with_what_holds_instead() -> None:
+def test_ignored_links_are_logged_in_one_line_with_the_values_used() -> None:
     environ = REQUIRED | link_variables("gcsched-smtp") | {"GCSCHED_MONGO_URL": "x"}
 
     with capture_logs() as logs:
@@ -87,7 +87,7 @@ def test_they_are_told_in_one_line_with_what_holds_instead() -> None:
     assert "enableServiceLinks: false" in links["remedy"]
 
 
-def test_without_them_there_is_no_word() -> None:
+def test_without_links_nothing_is_logged() -> None:
     with capture_logs() as logs:
         log_ignored_settings(read_settings(REQUIRED), REQUIRED)
 
@@ -105,7 +105,7 @@ def test_without_them_there_is_no_word() -> None:
         ("GCSCHED_GRPC_LISTEN", "tcp://10.3.104.47:50051"),
     ],
 )
-def test_what_no_service_makes_is_a_mistake_as_ever(name: str, value: str) -> None:
+def test_a_value_that_is_not_a_link_is_refused_as_ever(name: str, value: str) -> None:
     with pytest.raises(SettingsProblems) as caught:
         read_settings(REQUIRED | {name: value})
 
@@ -114,5 +114,5 @@ def test_what_no_service_makes_is_a_mistake_as_ever(name: str, value: str) -> No
 
 
 @pytest.mark.parametrize("name", ["GCSCHED_REPORT", "GCSCHED_SMTP_PORTS", "GCSCHED_SERVICE"])
-def test_a_slip_of_the_pen_is_still_found(name: str) -> None:
+def test_a_misspelt_variable_is_still_found(name: str) -> None:
     assert find_unknown_names(REQUIRED | {name: "tcp://10.3.104.47:25"}) == [name]

@@ -1,4 +1,4 @@
-"""What a single setting may hold, and how a refusal repeats it."""
+"""The valid values of single settings, and how an error quotes an invalid one."""
 
 from pathlib import Path
 
@@ -98,7 +98,7 @@ def test_a_malformed_value_is_refused_and_repeated_unless_it_is_a_secret(
         ("SENDER_NAME", "x" * 257, "at most 256 characters"),
     ],
 )
-def test_a_value_that_cannot_be_repeated_whole_is_told_by_what_is_wrong(
+def test_a_value_that_cannot_be_quoted_whole_is_described(
     name: str, value: str, words: str
 ) -> None:
     (sentence,) = settings_problems(**{name: value})
@@ -118,7 +118,7 @@ def test_a_value_is_repeated_on_one_line_and_shortened() -> None:
 
 @pytest.mark.parametrize("text", ["\udcff", "a\udcffb", "1\udcff"])
 @pytest.mark.parametrize("name", ["SMTP_HOST", "TIMEZONE", "SMTP_PORT", "TEMPLATES_DIR"])
-def test_octets_that_are_no_text_are_a_sentence(name: str, text: str) -> None:
+def test_octets_that_are_not_utf_8_are_reported_in_a_sentence(name: str, text: str) -> None:
     (sentence,) = settings_problems(**{name: text})
 
     assert sentence.startswith(f"GCSCHED_{name} cannot be used: ")
@@ -128,7 +128,7 @@ def test_octets_that_are_no_text_are_a_sentence(name: str, text: str) -> None:
 @pytest.mark.parametrize(
     "url", ["smtp://anna:s3cret@mail.example.org", "anna:s3cret@mail.example.org"]
 )
-def test_a_password_in_a_setting_that_is_no_secret_is_not_repeated(url: str) -> None:
+def test_a_password_in_a_setting_that_is_not_a_secret_is_not_repeated(url: str) -> None:
     (sentence,) = settings_problems(SMTP_HOST=url)
 
     assert "s3cret" not in sentence
@@ -144,7 +144,7 @@ def test_a_ca_file_must_hold_certificates(tmp_path: Path) -> None:
         (sentence,) = settings_problems(**given)
         name = next(name for name in given if name.endswith("CA_FILE"))
         assert sentence == (
-            f"GCSCHED_{name} cannot be used: '{file}': it holds no certificate as PEM"
+            f"GCSCHED_{name} cannot be used: '{file}': it contains no certificate in PEM format"
         )
     trustme.CA().cert_pem.write_to_path(file)
     assert load_settings(SMTP_CA_FILE=str(file)).smtp_ca_file == file
@@ -197,7 +197,7 @@ def test_a_senders_name_that_no_mail_can_show_is_refused_with_its_place(
         "  ",
     ],
 )
-def test_a_senders_name_may_be_anybodys(name: str) -> None:
+def test_a_senders_name_may_be_in_any_script(name: str) -> None:
     assert load_settings(SENDER_NAME=name).sender_name == name
 
 
@@ -228,7 +228,7 @@ def test_a_sender_that_needs_smtputf8_is_refused_with_its_place(
         ("BÜCHER.example.org", "xn--bcher-kva.example.org"),
     ],
 )
-def test_a_senders_domain_is_written_as_relays_take_it(domain: str, sent: str) -> None:
+def test_a_senders_domain_is_encoded_for_relays(domain: str, sent: str) -> None:
     settings = load_settings(SENDER_EMAIL=f"no-reply@{domain}")
 
     assert settings.sender_email == f"no-reply@{sent}"

@@ -40,13 +40,13 @@ def test_an_empty_variable_counts_as_unset() -> None:
     assert load_settings(SMTP_USERNAME="", SMTP_PORT="").smtp_port == 587
 
 
-def test_the_environment_of_the_process_is_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_of_the_process_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GCSCHED_SMTP_PORT", "465")
 
     assert load_settings().smtp_port == 587
 
 
-def test_all_problems_are_told_at_once() -> None:
+def test_all_problems_are_reported_at_once() -> None:
     names = [
         sentence.split()[0]
         for sentence in settings_problems(
@@ -63,16 +63,16 @@ def test_all_problems_are_told_at_once() -> None:
 
 
 def test_jobs_are_kept_for_as_long_as_their_employee_gets_no_other_mail() -> None:
-    asked = {"DEDUP": "employee", "DEDUP_WINDOW": "10d"}
+    given = {"DEDUP": "employee", "DEDUP_WINDOW": "10d"}
 
-    (sentence,) = settings_problems(**asked, RETENTION_DAYS="9")
+    (sentence,) = settings_problems(**given, RETENTION_DAYS="9")
 
     assert sentence.startswith("GCSCHED_RETENTION_DAYS is less than GCSCHED_DEDUP_WINDOW: ")
-    assert load_settings(**asked, RETENTION_DAYS="10").retention_days == 10
-    assert load_settings(**asked | {"DEDUP": "content"}, RETENTION_DAYS="9").retention_days == 9
+    assert load_settings(**given, RETENTION_DAYS="10").retention_days == 10
+    assert load_settings(**given | {"DEDUP": "content"}, RETENTION_DAYS="9").retention_days == 9
 
 
-def test_certificates_without_tls_contradict(tmp_path: Path) -> None:
+def test_certificates_without_tls_are_refused(tmp_path: Path) -> None:
     file = tmp_path / "ca.pem"
     file.touch()
 
@@ -98,7 +98,7 @@ def test_the_database_has_a_default_name() -> None:
     assert load_settings(MONGO_URI="mongodb://one,two:27018").mongo_database == "gcsched"
 
 
-def test_variables_that_mean_nothing_are_found() -> None:
+def test_unknown_variables_are_found() -> None:
     environ = REQUIRED | {"GCSCHED_MONGO_URL": "", "gcsched_smtp_host": "", "PATH": ""}
 
     assert find_unknown_names(environ) == ["GCSCHED_MONGO_URL", "gcsched_smtp_host"]
@@ -119,7 +119,7 @@ def test_the_page_on_settings_lists_all() -> None:
         ('"the team"@[IPv6:2001:db8::1]', "[IPv6:2001:db8::1]"),
     ],
 )
-def test_an_internal_sender_is_one_where_its_domain_is_allowed(sender: str, domain: str) -> None:
+def test_an_internal_sender_is_accepted_if_its_domain_is_allowed(sender: str, domain: str) -> None:
     assert load_settings(SENDER_EMAIL=sender, INTERNAL_DOMAINS=domain).sender_email == sender
 
     (sentence,) = settings_problems(SENDER_EMAIL=sender)
@@ -128,7 +128,7 @@ def test_an_internal_sender_is_one_where_its_domain_is_allowed(sender: str, doma
     assert "GCSCHED_INTERNAL_DOMAINS" in sentence
 
 
-def test_where_the_internal_domains_are_wrong_the_sender_is_not_blamed() -> None:
+def test_if_the_internal_domains_are_invalid_the_sender_is_not_reported() -> None:
     (sentence,) = settings_problems(SENDER_EMAIL="team@corp.local", INTERNAL_DOMAINS="corp local")
 
     assert sentence == (

@@ -1,4 +1,4 @@
-"""The examples of docs/clients.md do what it says, with no more than a copy of proto/ at hand."""
+"""The examples of docs/clients.md work as the page says, with only a copy of proto/."""
 
 import re
 import shlex
@@ -30,14 +30,14 @@ def blocks(language: str) -> list[str]:
 
 
 def commands(program: str) -> list[str]:
-    """Return the lines of all shell examples that run *program*, continued ones as one."""
+    """Return the shell examples that run *program*, each continued line joined."""
     lines = [line for block in blocks("sh") for line in block.replace("\\\n", " ").splitlines()]
     return [line for line in lines if line.startswith(f"{program} ")]
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder that holds nothing but a copy of proto/."""
+    """A folder with a copy of proto/ and nothing else."""
     shutil.copytree(PROTO, tmp_path / "proto")
     return tmp_path
 
@@ -47,7 +47,7 @@ def node_modules(request: pytest.FixtureRequest) -> Path:
     return ensure_installed(request.config.cache.mkdir("node"))
 
 
-async def is_mailed(printed: str, relay: Relay) -> None:
+async def check_mail(printed: str, relay: Relay) -> None:
     success, job_id = printed.split()
     assert success.lower() == "true"
     await until(lambda: relay.ledger)
@@ -57,7 +57,7 @@ async def is_mailed(printed: str, relay: Relay) -> None:
     assert mail.header("Subject") == "Interview on Friday"
 
 
-async def test_python_calls_with_stubs_of_its_own(
+async def test_the_python_example_calls_with_stubs_it_generates(
     folder: Path, app: RunningApp, relay: Relay
 ) -> None:
     [generate] = [line for line in commands("python") if "grpc_tools" in line]
@@ -65,10 +65,10 @@ async def test_python_calls_with_stubs_of_its_own(
     script = generate.replace("python", shlex.quote(sys.executable), 1)
     call = shlex.join([sys.executable, "-c", example.replace(EXAMPLE_TARGET, app.target)])
 
-    done = await run_shell(f"cd {shlex.quote(str(folder))}\n{script}\n{call}", **NO_PROXY)
+    completed = await run_shell(f"cd {shlex.quote(str(folder))}\n{script}\n{call}", **NO_PROXY)
 
-    assert done.returncode == 0, done.stderr
-    await is_mailed(done.stdout, relay)
+    assert completed.returncode == 0, completed.stderr
+    await check_mail(completed.stdout, relay)
 
 
 @pytest.fixture
@@ -82,38 +82,40 @@ def run_node(folder: Path, example: str) -> Awaitable[CompletedProcess[str]]:
     return run_shell(f"cd {shlex.quote(str(folder))}\nexec {NODE} example.js", **NO_PROXY)
 
 
-async def test_node_calls_by_the_proto_folder(
+async def test_the_node_example_calls_with_the_proto_folder(
     node_folder: Path, app: RunningApp, relay: Relay
 ) -> None:
     [example] = blocks("js")
 
-    done = await run_node(node_folder, example.replace(EXAMPLE_TARGET, app.target))
+    completed = await run_node(node_folder, example.replace(EXAMPLE_TARGET, app.target))
 
-    assert (done.returncode, done.stderr) == (0, "")
-    await is_mailed(done.stdout, relay)
+    assert (completed.returncode, completed.stderr) == (0, "")
+    await check_mail(completed.stdout, relay)
 
 
-async def test_node_repeats_what_a_server_that_ends_cancelled(node_folder: Path) -> None:
+async def test_the_node_example_retries_a_call_that_a_stopping_server_cancelled(
+    node_folder: Path,
+) -> None:
     [example] = blocks("js")
 
     async with fake_scheduler(ScheduleMeet=[grpc.StatusCode.CANCELLED, ACCEPTED]) as server:
-        done = await run_node(node_folder, example.replace(EXAMPLE_TARGET, server.target))
+        completed = await run_node(node_folder, example.replace(EXAMPLE_TARGET, server.target))
 
-    assert (done.returncode, done.stdout, done.stderr) == (0, "true 7\n", "")
+    assert (completed.returncode, completed.stdout, completed.stderr) == (0, "true 7\n", "")
     assert len(server.requests) == 2
 
 
-async def test_node_reads_what_is_wrong_with_a_request(
+async def test_the_node_example_prints_the_error_of_a_request(
     node_folder: Path, app: RunningApp, relay: Relay
 ) -> None:
     [example] = blocks("js")
     wrong = example.replace(EXAMPLE_TARGET, app.target).replace("ada@example.org", "ada")
 
-    done = await run_node(node_folder, wrong)
+    completed = await run_node(node_folder, wrong)
 
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith("INVALID_ARGUMENT ")
-    assert "emailID" in done.stderr
+    assert (completed.returncode, completed.stdout) == (1, "")
+    assert completed.stderr.startswith("INVALID_ARGUMENT ")
+    assert "emailID" in completed.stderr
     assert not relay.ledger
 
 
@@ -121,11 +123,11 @@ async def test_the_commands_of_buf_succeed(folder: Path, app: RunningApp) -> Non
     lines = [line.replace(EXAMPLE_TARGET, app.target) for line in commands("buf")]
     assert len(lines) == 5
 
-    done = await run_shell(
+    completed = await run_shell(
         "\n".join([f"cd {shlex.quote(str(folder))}", f'buf() {{ {BUF} "$@"; }}', *lines]),
         **NO_PROXY,
     )
 
-    assert done.returncode == 0, done.stderr
-    assert "scheduler.Scheduler/ScheduleMeet" in done.stdout
-    assert '"success": true' in done.stdout.replace('"success":true', '"success": true')
+    assert completed.returncode == 0, completed.stderr
+    assert "scheduler.Scheduler/ScheduleMeet" in completed.stdout
+    assert '"success": true' in completed.stdout.replace('"success":true', '"success": true')

@@ -1,4 +1,4 @@
-"""Reflection publishes the contract, and nothing of how this process has it."""
+"""Reflection publishes the contract, and not the internal package name of the generated code."""
 
 import asyncio
 import json
@@ -47,15 +47,15 @@ def open_reflection(
         yield channel, ProtoReflectionDescriptorDatabase(channel)
 
 
-async def look_up(look: Callable[[ProtoReflectionDescriptorDatabase], T]) -> T:
-    """Ask a server that has no handlers, in a thread, as *look* blocks."""
+async def look_up(query: Callable[[ProtoReflectionDescriptorDatabase], T]) -> T:
+    """Run *query*, which blocks, in a thread against a server without handlers."""
 
-    def ask(target: str) -> T:
+    def run_query(target: str) -> T:
         with open_reflection(target) as (_, database):
-            return look(database)
+            return query(database)
 
     async with serve_servicer(SchedulerServicer(handlers_of())) as target:
-        return await asyncio.to_thread(ask, target)
+        return await asyncio.to_thread(run_query, target)
 
 
 def names(file: FileDescriptorProto) -> tuple[str, str, set[str]]:
@@ -88,13 +88,13 @@ async def test_a_symbol_is_found_in_the_published_file(symbol: str) -> None:
         "google.protobuf.Timestamp",
     ],
 )
-async def test_what_else_is_served_or_imported_is_found(name: str) -> None:
+async def test_other_served_and_imported_symbols_are_found(name: str) -> None:
     file = await look_up(lambda database: database.FindFileContainingSymbol(name))
 
     assert file.package == name.rpartition(".")[0]
 
 
-async def test_files_are_found_by_the_names_that_an_import_has() -> None:
+async def test_files_are_found_by_the_name_in_an_import() -> None:
     file = await look_up(lambda database: database.FindFileByName("task.proto"))
 
     assert names(file) == names(contract.read_contract().file)
@@ -115,7 +115,7 @@ async def test_internal_and_unknown_names_are_not_found(name: str) -> None:
         await look_up(lambda database: database.FindFileContainingSymbol(name))
 
 
-async def test_a_caller_without_stubs_calls_by_what_reflection_says(
+async def test_a_caller_without_stubs_can_call_with_reflection_alone(
     app: RunningApp, relay: Relay
 ) -> None:
     def call() -> tuple[bool, str]:
@@ -124,12 +124,12 @@ async def test_a_caller_without_stubs_calls_by_what_reflection_says(
             method = service.methods_by_name["ScheduleMeet"]
             request = message_factory.GetMessageClass(method.input_type)
             response = message_factory.GetMessageClass(method.output_type)
-            ask = channel.unary_unary(
+            schedule = channel.unary_unary(
                 f"/{service.full_name}/{method.name}",
                 request_serializer=request.SerializeToString,
                 response_deserializer=response.FromString,
             )
-            reply: Any = ask(request(**FIELDS), timeout=5)
+            reply: Any = schedule(request(**FIELDS), timeout=5)
             return reply.success, reply.job_id
 
     success, job_id = await asyncio.to_thread(call)
@@ -143,8 +143,8 @@ async def test_buf_lists_all_methods_by_reflection() -> None:
     async with serve_servicer(SchedulerServicer(handlers_of())) as target:
         listed = await run_buf("curl", *OVER_GRPC, "--list-methods", f"http://{target}")
 
-    ours = {line for line in listed.splitlines() if line.startswith("scheduler.")}
-    assert ours == {f"scheduler.Scheduler/{name}" for name in METHOD_NAMES}
+    published = {line for line in listed.splitlines() if line.startswith("scheduler.")}
+    assert published == {f"scheduler.Scheduler/{name}" for name in METHOD_NAMES}
 
 
 @pytest.mark.parametrize("schema", [[], ["--schema", str(PROTO)]], ids=["reflection", "proto"])
@@ -156,7 +156,7 @@ async def test_buf_calls_the_service(schema: list[str], app: RunningApp) -> None
     assert json.loads(printed)["success"] is True
 
 
-async def test_buf_reads_what_is_wrong_with_a_request(app: RunningApp) -> None:
+async def test_buf_prints_the_details_of_a_refused_request(app: RunningApp) -> None:
     url = f"http://{app.target}/scheduler.Scheduler/ScheduleMeet"
     options = [*OVER_GRPC, "--schema", str(PROTO)]
 

@@ -1,4 +1,4 @@
-"""The mail catcher, spoken to by the pool that speaks to real relays."""
+"""The mail catcher, as a relay of the pool that production uses."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -32,7 +32,7 @@ BOTH_PARTS = (
 
 @dataclass(frozen=True)
 class MailCatcherSetup:
-    """A pool that sends into the catcher, and what was caught so far."""
+    """A pool that sends to the catcher, and the mails caught so far."""
 
     folder: Path
     mailer: SmtpSessionPool
@@ -58,7 +58,7 @@ async def catch(tmp_path: Path) -> AsyncIterator[MailCatcherSetup]:
         yield catch
 
 
-async def test_a_mail_is_kept_as_it_came_and_its_page_beside_it(catch: MailCatcherSetup) -> None:
+async def test_a_mail_is_stored_unchanged_with_its_html_beside_it(catch: MailCatcherSetup) -> None:
     answer = await deliver(catch.mailer, a_mail(content=BOTH_PARTS))
 
     assert isinstance(answer, Answered)
@@ -73,7 +73,7 @@ async def test_a_mail_is_kept_as_it_came_and_its_page_beside_it(catch: MailCatch
     assert caught.html.stem == caught.eml.stem == "20260701T120000.000000Z-ada@example.org"
 
 
-async def test_a_mail_without_a_page_is_one_file(catch: MailCatcherSetup) -> None:
+async def test_a_mail_without_html_is_one_file(catch: MailCatcherSetup) -> None:
     await deliver(catch.mailer)
 
     [caught] = catch.caught
@@ -96,7 +96,7 @@ async def test_it_takes_addresses_and_contents_that_are_not_ascii(catch: MailCat
     assert caught.eml.read_bytes() == content
 
 
-async def test_a_mail_of_nearly_32_mib_is_taken_and_a_bigger_one_refused(
+async def test_a_mail_of_nearly_32_mib_is_accepted_and_a_larger_one_refused(
     catch: MailCatcherSetup,
 ) -> None:
     line = b"x" * 70 + b".\r\n"
@@ -125,7 +125,7 @@ async def test_names_sort_by_arrival_even_when_the_clock_stands_or_goes_back(
     assert len(catch.caught) == 4
 
 
-async def test_many_at_once_are_all_kept(catch: MailCatcherSetup) -> None:
+async def test_many_mails_at_once_are_all_stored(catch: MailCatcherSetup) -> None:
     await deliver_many(catch.mailer, 100)
 
     assert len(catch.files("eml")) == len(catch.caught) == 100
@@ -133,7 +133,7 @@ async def test_many_at_once_are_all_kept(catch: MailCatcherSetup) -> None:
 
 
 @pytest.mark.parametrize("recipient", ["a/../../b@example.org", f"{'long' * 16}@example.org"])
-async def test_no_recipient_leads_out_of_the_folder(
+async def test_no_recipient_makes_a_path_outside_the_folder(
     catch: MailCatcherSetup, recipient: str
 ) -> None:
     await deliver(catch.mailer, a_mail(recipient=recipient))
@@ -153,7 +153,7 @@ async def test_no_recipient_leads_out_of_the_folder(
         b'Subject: x\r\nContent-Type: text/plain; charset="\r\n\r\n\xff\r\n',
     ],
 )
-async def test_a_mail_that_no_parser_likes_is_kept_all_the_same(
+async def test_a_mail_that_cannot_be_parsed_is_stored_all_the_same(
     catch: MailCatcherSetup, content: bytes
 ) -> None:
     answer = await deliver(catch.mailer, a_mail(content=content))
@@ -163,7 +163,7 @@ async def test_a_mail_that_no_parser_likes_is_kept_all_the_same(
     assert [caught.eml.read_bytes().rstrip() for caught in catch.caught] == [content.rstrip()]
 
 
-async def test_a_mail_that_cannot_be_kept_is_refused_for_now_and_said(
+async def test_a_mail_that_cannot_be_stored_is_deferred_and_logged(
     catch: MailCatcherSetup,
 ) -> None:
     catch.folder.write_text("in the way")
@@ -173,12 +173,12 @@ async def test_a_mail_that_cannot_be_kept_is_refused_for_now_and_said(
 
     assert isinstance(answer, Answered)
     assert kind_of(answer.reply) is Kind.RELAY
-    assert "the mail cannot be kept: File exists" in answer.reply.text
-    assert [event["event"] for event in events] == ["mail not kept"]
+    assert "the mail cannot be stored: File exists" in answer.reply.text
+    assert [event["event"] for event in events] == ["mail not stored"]
     assert catch.caught == []
 
 
-async def test_a_folder_that_was_cleared_away_is_made_again(catch: MailCatcherSetup) -> None:
+async def test_a_folder_that_was_removed_is_created_again(catch: MailCatcherSetup) -> None:
     await deliver(catch.mailer)
     catch.caught[0].eml.unlink()
     catch.folder.rmdir()
@@ -188,7 +188,7 @@ async def test_a_folder_that_was_cleared_away_is_made_again(catch: MailCatcherSe
     assert catch.files("eml") == [catch.caught[1].eml.name]
 
 
-async def test_at_its_end_it_hangs_up(tmp_path: Path) -> None:
+async def test_it_closes_its_connections_at_its_end(tmp_path: Path) -> None:
     caught: list[CaughtMail] = []
     async with run_mail_catcher(tmp_path, caught.append, now=FixedClock()) as port:
         relay = RelaySettings(host="127.0.0.1", port=port, security=Security.NONE)

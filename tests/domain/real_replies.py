@@ -1,8 +1,8 @@
-"""What relays answer: stage, reply, whom it blames.
+"""Permanent and temporary replies of relays: stage, reply, and the kind it means.
 
-Written down from what is known of the programs and services named, not copied from them; those of
-Postfix about sender, name and client were heard from a real one as well (tests/measure/postfix.py).
-The addresses are ours. The kind is what an administrator who reads the line would say.
+Written down from what is known of the named programs and services, not copied from them; those of
+Postfix about sender, name and client were observed with a real one too (tests/measure/postfix.py).
+The addresses are made up. The kind is as an administrator would read the line.
 """
 
 from gcsched.domain.smtp_reply import Kind, Stage
@@ -261,7 +261,7 @@ SERVICES: tuple[RealReply, ...] = (
     (RCPT, "550 5.7.1 Reverse DNS lookup failed for 192.0.2.1", RELAY),
     (MAIL, "550 go away", RELAY),
 )
-# Words that blame one side in the other's terms.
+# Replies that blame one side in terms of the other.
 CONFUSING: tuple[RealReply, ...] = (
     (RCPT, "550 5.1.1 Sender verify failed: no such user", RELAY),
     (RCPT, "550 5.1.1 Sender verification failed; user unknown", RELAY),

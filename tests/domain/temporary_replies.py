@@ -1,7 +1,7 @@
-"""What relays answer for the moment: stage, reply, whom it blames, and for how long, if they say.
+"""Temporary replies of relays: stage, reply, the kind it means, and the wait it asks for, if any.
 
-Written down from what is known of the programs and services named, not copied from them. Both
-readings are what an administrator who reads the line would say; a term or a limit is no wait.
+Written down from what is known of the named programs and services, not copied from them. Kind and
+wait are as an administrator would read the line; a term or a limit is not a wait.
 """
 
 from datetime import timedelta
@@ -34,7 +34,7 @@ POSTFIX: tuple[TemporaryReply, ...] = (
     (MAIL, "450 4.7.1 Error: too much mail from 192.0.2.1", RELAY, None),
     (RCPT, "450 4.7.1 Error: too many recipients from 192.0.2.1", RELAY, None),
     (RCPT, "421 4.3.2 mx.y.org: Service shutting down", RELAY, None),
-    # A table that knows nothing of one recipient now, a filter that has no word for this mail.
+    # A table without an answer for one recipient now, a filter without a verdict on this mail.
     (RCPT, "451 4.3.0 <ada@y.org>: Temporary lookup failure", DEFERRED, None),
     (RCPT, "451 4.7.1 Service unavailable - try again later", DEFERRED, None),
     (BODY, "451 4.7.1 Service unavailable - try again later", DEFERRED, None),
@@ -83,7 +83,7 @@ SENDMAIL: tuple[TemporaryReply, ...] = (
     (BODY, "451 4.3.0 Temporary system failure. Please try again later", RELAY, None),
     (RCPT, "450 4.7.1 Relaying temporarily denied. Cannot resolve PTR record", RELAY, None),
     (RCPT, "451 4.7.1 Greylisting in action, please come back in 00:05:00", DEFERRED, minutes(5)),
-    # What a milter says that says nothing: greylisting, or that it is not there.
+    # A milter without a text of its own: greylisting, or the milter is unavailable.
     (RCPT, "451 4.3.2 Please try again later", DEFERRED, None),
     (BODY, "451 4.3.2 Please try again later", DEFERRED, None),
     (RCPT, "452 4.5.3 Too many recipients", DEFERRED, None),

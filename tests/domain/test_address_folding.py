@@ -25,7 +25,7 @@ from gcsched.domain.address_folding import fold_address, is_same_address
         ("boss@[IPV6:2001:DB8::1]", "boss@[IPv6:2001:db8::1]"),
     ],
 )
-def test_spellings_of_one_address_are_alike(one: str, other: str) -> None:
+def test_spellings_of_one_address_fold_to_the_same(one: str, other: str) -> None:
     assert is_same_address(one, other)
     assert is_same_address(other, one)
 
@@ -48,7 +48,7 @@ def test_different_mailboxes_stay_different(one: str, other: str) -> None:
 
 
 @given(local=st.text(min_size=1, max_size=20))
-def test_folding_is_final_and_blind_to_case_and_composition(local: str) -> None:
+def test_folding_is_idempotent_and_ignores_case_and_composition(local: str) -> None:
     address = f"{local}@example.org"
     folded = fold_address(address)
 

@@ -1,4 +1,4 @@
-"""Addresses in the words of others: each form that was seen or that a standard allows."""
+"""Addresses in foreign text, in each form that was seen or that a standard allows."""
 
 import string
 import time
@@ -66,7 +66,7 @@ def test_an_address_is_found_in_every_form(text: str, left: str) -> None:
         "",
     ],
 )
-def test_what_is_no_address_stays(text: str) -> None:
+def test_text_without_an_address_stays(text: str) -> None:
     assert mask_addresses(text) == text
 
 
@@ -76,9 +76,7 @@ NAME = st.text(string.ascii_lowercase + string.digits, min_size=1, max_size=20)
 
 @given(local=ATOM, domain=NAME, before=st.sampled_from(["", "<", "to: ", "(", ","]))
 @settings(max_examples=300, deadline=None)
-def test_no_local_part_that_rfc_5321_allows_gets_through(
-    local: str, domain: str, before: str
-) -> None:
+def test_every_local_part_of_rfc_5321_is_masked(local: str, domain: str, before: str) -> None:
     marked = f"{before}{local}qqq@{domain}.example rest"
 
     assert "qqq" not in mask_addresses(marked)
@@ -93,7 +91,7 @@ def test_a_search_takes_linear_time(piece: str) -> None:
 
     mask_addresses(text)
 
-    # 0.2 s at most were measured; what goes over the text once for each character takes minutes.
+    # At most 0.2 s were measured; a quadratic search takes minutes.
     assert time.process_time() - begun < 3
 
 

@@ -45,7 +45,9 @@ def find_allowed(text: str, *domains: str) -> list[str]:
         ("example.org", ["example.org", "example.net", "mailhost"], ["example.org", "example.net"]),
     ],
 )
-def test_an_entry_allows_what_it_names(text: str, domains: list[str], expected: list[str]) -> None:
+def test_an_entry_allows_the_domains_it_names(
+    text: str, domains: list[str], expected: list[str]
+) -> None:
     assert find_allowed(text, *domains) == expected
 
 
@@ -68,7 +70,7 @@ def test_an_entry_allows_what_it_names(text: str, domains: list[str], expected: 
         *("[2001:db8::1]", "[IPv6:10.0.0.1]", "[]", "[IPv6:]", ".[192.0.2.1]", "corp_x.local"),
     ],
 )
-def test_an_entry_that_is_wrong_is_named(entry: str) -> None:
+def test_an_invalid_entry_is_named(entry: str) -> None:
     with pytest.raises(ValueError, match="is not a") as caught:
         AddressRules.parse(f"localhost,{entry}")
 

@@ -1,4 +1,4 @@
-"""Who is in whose way, and what that means for who asks again."""
+"""Which job holds a dedup key, and the answer to a repeated request."""
 
 from datetime import timedelta
 from typing import Any
@@ -27,7 +27,7 @@ from tests.support.clocks import DAY
 
 
 def a_key_holder(**others: Any) -> KeyHolder:
-    return KeyHolder(**{"job_id": "other", "state": State.SENT, "due": NOW, **others})
+    return KeyHolder(**{"job_id": "other", "state": State.SENT, "due_time": NOW, **others})
 
 
 def test_by_content_the_key_is_the_content_or_else_the_request_id() -> None:
@@ -55,7 +55,7 @@ def test_by_employee_the_key_is_the_employee_for_the_time_of_the_window() -> Non
     assert rule.dedup_until(NOW) == NOW + timedelta(hours=5)
 
 
-def test_keys_of_different_kinds_never_meet() -> None:
+def test_keys_of_different_kinds_never_collide() -> None:
     assert request_key("E1") != employee_key("E1")
 
 
@@ -69,11 +69,11 @@ def test_keys_of_different_kinds_never_meet() -> None:
     ],
     ids=str,
 )
-def test_any_other_content_has_another_fingerprint(other: dict[str, Any]) -> None:
+def test_other_content_has_another_fingerprint(other: dict[str, Any]) -> None:
     assert fingerprint(a_request(**other)) != fingerprint(a_request())
 
 
-def test_the_order_of_names_and_the_id_are_no_content() -> None:
+def test_the_order_of_names_and_the_id_are_not_part_of_the_content() -> None:
     one = a_request(request_id="R", variables={"a": "1", "b": "2"}, labels={"x": "1", "y": "2"})
     other = a_request(variables={"b": "2", "a": "1"}, labels={"y": "2", "x": "1"})
 
@@ -81,7 +81,7 @@ def test_the_order_of_names_and_the_id_are_no_content() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ours", "theirs", "told"),
+    ("new", "holder", "expected"),
     [
         ({}, {}, AdmissionOutcome.REPLAYED),
         (
@@ -119,9 +119,9 @@ def test_the_order_of_names_and_the_id_are_no_content() -> None:
     ],
 )
 def test_a_duplicate_is_judged_by_the_request_id_then_by_the_window(
-    ours: dict[str, Any], theirs: dict[str, Any], told: object
+    new: dict[str, Any], holder: dict[str, Any], expected: object
 ) -> None:
-    assert kind_of(answer_conflict(a_job(**ours), a_key_holder(**theirs))) is told
+    assert kind_of(answer_conflict(a_job(**new), a_key_holder(**holder))) is expected
 
 
 def kind_of(answer: AdmissionAnswer | None) -> object:
@@ -131,7 +131,7 @@ def kind_of(answer: AdmissionAnswer | None) -> object:
     return answer and type(answer)
 
 
-def test_an_answer_names_the_job_that_has_the_key_and_how_it_is_now_if_it_is_accepted() -> None:
+def test_an_answer_names_the_holder_of_the_key_and_its_state_if_accepted() -> None:
     mine = {"request_id": "R", "fingerprint": "f"}
     others = a_key_holder(request_id="R", fingerprint="g", dedup_until=NOW + DAY)
 
@@ -157,7 +157,7 @@ def test_an_answer_names_the_job_that_has_the_key_and_how_it_is_now_if_it_is_acc
         (None, AdmissionOutcome.CREATED),
     ],
 )
-def test_a_job_is_not_in_its_own_way(state: State | None, outcome: AdmissionOutcome) -> None:
+def test_a_repeated_write_finds_its_own_job(state: State | None, outcome: AdmissionOutcome) -> None:
     job = a_job(dedup_until=NOW + DAY)
 
     answer = answer_conflict(
@@ -174,7 +174,7 @@ def test_a_job_is_not_in_its_own_way(state: State | None, outcome: AdmissionOutc
         (State.SCHEDULED, AdmissionOutcome.CREATED),
     ],
 )
-def test_a_new_job_is_answered_with_how_it_was_stored(
+def test_the_answer_for_a_new_job_has_its_stored_state(
     state: State, outcome: AdmissionOutcome
 ) -> None:
     answer = answer_created(a_job(state=state))

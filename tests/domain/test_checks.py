@@ -8,7 +8,7 @@ from gcsched.domain.checks import Checked, accept_value, require_valid
 from gcsched.errors import InvalidRequest, Violation
 
 BAD = Violation("empid", "is empty")
-ANOTHER = Violation("emailID", "is no address")
+ANOTHER = Violation("emailID", "is not an address")
 
 
 def empty() -> Checked[str]:
@@ -27,18 +27,18 @@ def several() -> Checked[tuple[str, int]]:
     return empid, number
 
 
-def test_what_is_good_is_taken_as_it_is() -> None:
+def test_a_valid_value_is_returned_unchanged() -> None:
     assert require_valid(accept_value(5)) == 5
 
 
-def test_all_that_is_wrong_is_told_at_once_in_order() -> None:
+def test_all_violations_are_reported_at_once_in_order() -> None:
     with pytest.raises(InvalidRequest) as caught:
         require_valid(several())
 
     assert caught.value.violations == [BAD, ANOTHER]
 
 
-def test_a_check_goes_on_with_what_stands_for_a_bad_value() -> None:
+def test_a_check_goes_on_with_the_substitute_of_an_invalid_value() -> None:
     reading = several()
 
     assert list(reading) == [BAD, ANOTHER]

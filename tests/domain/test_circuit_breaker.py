@@ -28,12 +28,12 @@ def an_answer(stage: Stage, line: str) -> Answered:
     return Answered(Reply.parse(stage, int(line[:3]), line[4:]))
 
 
-def test_the_fifth_trouble_in_a_row_opens_it() -> None:
+def test_the_fifth_failure_in_a_row_opens_it() -> None:
     assert not fail_times(CLOSED, 4).is_open
     assert fail_times(CLOSED, 5).is_open
 
 
-def test_an_answer_in_between_starts_the_count_anew() -> None:
+def test_an_answer_in_between_resets_the_count() -> None:
     breaker = fail_times(fail_times(CLOSED, 4).succeeded(), 4)
 
     assert not breaker.is_open
@@ -70,7 +70,7 @@ def test_the_wait_counts_from_the_failure_of_a_probe_that_took_long() -> None:
     assert probing.failed(31.0, chance=1.0).seconds_until_try(31.0) == 2
 
 
-def test_a_straggler_that_fails_does_not_make_the_wait_grow() -> None:
+def test_a_late_failure_does_not_lengthen_the_wait() -> None:
     breaker = fail_times(fail_times(CLOSED, 5, now=0.0), 20, now=0.5)
 
     assert breaker.seconds_until_try(0.5) == 1
@@ -93,7 +93,7 @@ def test_a_probe_that_is_answered_makes_the_waits_short_again() -> None:
 @pytest.mark.parametrize(
     "breaker", [fail_times(CLOSED, 5), fail_times(CLOSED, 5).probed(101, chance=1)]
 )
-def test_any_answer_closes_it_and_all_is_forgotten(breaker: Breaker) -> None:
+def test_any_answer_closes_it_and_resets_its_counts(breaker: Breaker) -> None:
     assert breaker.succeeded() == CLOSED
 
 
@@ -104,7 +104,7 @@ def test_a_wait_is_between_half_and_the_whole_of_its_step(probes: int, chance: f
     assert step / 2 <= POLICY.wait_seconds(probes, chance) <= step
 
 
-def test_the_policy_is_obeyed() -> None:
+def test_the_policy_sets_threshold_and_waits() -> None:
     policy = BreakerPolicy(
         failure_threshold=1, initial_wait=timedelta(seconds=3), max_wait=timedelta(seconds=4)
     )
@@ -130,7 +130,9 @@ def test_the_policy_is_obeyed() -> None:
     ],
     ids=str,
 )
-def test_what_is_between_us_and_the_relay_is_trouble(transmission: Transmission) -> None:
+def test_a_failure_between_us_and_the_relay_counts_against_the_relay(
+    transmission: Transmission,
+) -> None:
     assert is_relay_failure(transmission)
 
 
@@ -142,11 +144,11 @@ def test_what_is_between_us_and_the_relay_is_trouble(transmission: Transmission)
         an_answer(Stage.RCPT, "550 5.1.1 no such user"),
         an_answer(Stage.BODY, "554 5.6.0 not like this"),
         an_answer(Stage.RCPT, "550 5.7.1 policy"),
-        Withheld("the job is not ours any more"),
+        Withheld("the claim is lost"),
     ],
     ids=str,
 )
-def test_what_the_relay_says_of_a_mail_is_no_trouble(transmission: Transmission) -> None:
+def test_a_refusal_of_a_mail_does_not_count_against_the_relay(transmission: Transmission) -> None:
     assert not is_relay_failure(transmission)
 
 
@@ -183,7 +185,7 @@ def test_a_silence_opens_it_at_once_for_longer_than_a_refusal(chance: float, wai
     assert not opened.succeeded().is_open
 
 
-def test_a_silent_probe_makes_the_next_wait_no_shorter() -> None:
+def test_a_silent_probe_does_not_shorten_the_next_wait() -> None:
     breaker = Breaker(policy=BreakerPolicy()).opened(100.0, chance=1.0)
     for _ in range(5):
         breaker = breaker.probed(110.0, chance=1.0)
@@ -204,13 +206,13 @@ def test_a_silent_probe_makes_the_next_wait_no_shorter() -> None:
     ],
     ids=str,
 )
-def test_what_may_concern_one_mail_only_is_told_from_what_ends_a_session(
+def test_failures_that_one_mail_may_cause_are_distinguished_from_those_of_a_session(
     transmission: Answered | Broken, *, expected: bool
 ) -> None:
     assert may_be_caused_by_mail(transmission) is expected
 
 
-def test_held_it_waits_no_longer_than_after_troubles() -> None:
+def test_a_held_relay_waits_no_longer_than_after_failures() -> None:
     held = CLOSED.opened(100.0, chance=1.0, failed_probes=0)
 
     assert held.seconds_until_try(100.0) == 1.0

@@ -1,4 +1,4 @@
-"""What callers may want of a job; oracle: the contract in proto/task.proto, case by case."""
+"""The commands for a job; oracle: the contract in proto/task.proto, case by case."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from gcsched.domain import commands as wishes
+from gcsched.domain import commands
 from gcsched.domain.checks import require_valid
 from gcsched.domain.commands import Cancel, JobCommand, Reschedule, Resolve, Retry
 from gcsched.domain.due import DailyPlan
@@ -26,13 +26,13 @@ LATER = NOW + MINUTE
 
 
 def a_reschedule(timestamp: int) -> JobCommand:
-    return require_valid(wishes.parse_reschedule(timestamp, plan=PLAN, keep_trying=DAY, now=NOW))
+    return require_valid(commands.parse_reschedule(timestamp, plan=PLAN, keep_trying=DAY, now=NOW))
 
 
 def apply_command(
     command: JobCommand, job: Job, *, now: datetime = LATER, suppression: Suppression | None = None
 ) -> Job:
-    return wishes.apply(command, job, suppression=suppression, now=now)
+    return commands.apply(command, job, suppression=suppression, now=now)
 
 
 COMMANDS: dict[str, tuple[JobCommand, set[str]]] = {
@@ -50,37 +50,39 @@ COMMANDS: dict[str, tuple[JobCommand, set[str]]] = {
 
 @pytest.mark.parametrize("state", State)
 @pytest.mark.parametrize("name", COMMANDS)
-def test_a_wish_is_for_the_states_of_the_contract_and_no_other(name: str, state: State) -> None:
-    wish, states = COMMANDS[name]
+def test_a_command_applies_in_the_states_of_the_contract_and_no_other(
+    name: str, state: State
+) -> None:
+    command, states = COMMANDS[name]
     job = a_job(state=state, state_time=NOW)
     if state in states:
-        assert apply_command(wish, job).version == job.version + 1
+        assert apply_command(command, job).version == job.version + 1
         return
 
     with pytest.raises(IllegalTransition) as caught:
-        apply_command(wish, job)
+        apply_command(command, job)
 
     assert caught.value.metadata == {
         "job_id": "job-1",
         "state": state.value,
-        "since": "2026-07-01T12:00:00+00:00",
+        "state_time": "2026-07-01T12:00:00+00:00",
     }
 
 
 @pytest.mark.parametrize("name", ["cancel", "reschedule", "to the daily queue"])
 def test_a_claimed_job_loses_its_claim_until_its_body_has_begun(name: str) -> None:
-    wish, _ = COMMANDS[name]
+    command, _ = COMMANDS[name]
 
-    changed = apply_command(wish, a_claimed_job())
+    changed = apply_command(command, a_claimed_job())
     with pytest.raises(IllegalTransition) as caught:
-        apply_command(wish, a_claimed_job(begun=NOW))
+        apply_command(command, a_claimed_job(begun=NOW))
 
     assert (changed.claim, changed.begun, changed.version) == (None, None, 2)
     assert "its body has begun" in str(caught.value)
-    assert "look again in a minute" in str(caught.value)
+    assert "try again in a minute" in str(caught.value)
 
 
-def test_a_waiting_job_with_a_mark_that_was_left_on_it_can_be_cancelled() -> None:
+def test_a_waiting_job_with_a_stale_begun_mark_can_be_cancelled() -> None:
     assert apply_command(Cancel(), a_job(begun=NOW)).state is State.CANCELLED
 
 
@@ -92,7 +94,7 @@ MOMENT = timedelta(milliseconds=1)
 
 
 @pytest.mark.parametrize(
-    ("wanted", "found", "is_made"),
+    ("expected", "stored", "is_made"),
     [
         (CANCELLED, CANCELLED, True),
         (CANCELLED, replace(CANCELLED, version=9, email=""), True),  # erased since
@@ -114,18 +116,18 @@ MOMENT = timedelta(milliseconds=1)
         (RESET_FOR_RETRY, a_job(state=State.FAILED, version=7), False),
     ],
 )
-def test_what_was_made_of_a_job_is_told_from_what_others_made(
-    wanted: Job, found: Job, *, is_made: bool
+def test_our_own_change_of_a_job_is_distinguished_from_those_of_others(
+    expected: Job, stored: Job, *, is_made: bool
 ) -> None:
-    assert wishes.is_applied(wanted, found) is is_made
+    assert commands.is_applied(expected, stored) is is_made
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_id_and_message_id_never_change(name: str) -> None:
-    wish, states = COMMANDS[name]
+    command, states = COMMANDS[name]
     job = a_job(state=State(min(states)), attempts=(an_attempt(),))
 
-    changed = apply_command(wish, job)
+    changed = apply_command(command, job)
 
     assert (changed.id, changed.message_id) == (job.id, job.message_id)
     assert changed.attempts == job.attempts
@@ -181,7 +183,7 @@ def test_a_later_limit_stays_when_a_job_is_rescheduled() -> None:
     assert moved.expire_time == limit
 
 
-def test_a_time_that_is_over_means_now() -> None:
+def test_a_past_time_means_now() -> None:
     now = LATER + timedelta(microseconds=5)
 
     moved = apply_command(
@@ -202,7 +204,7 @@ def test_zero_means_the_next_daily_run() -> None:
     assert queued.expire_time == TOMORROW_AT_TEN + DAY
 
 
-def test_a_reopened_job_is_due_now_with_all_its_tries_and_its_key() -> None:
+def test_a_retried_job_is_due_now_with_all_attempts_left_and_its_key() -> None:
     now = NOW + 2 * DAY + timedelta(microseconds=5)
     failed = a_job(
         state=State.FAILED,
@@ -215,9 +217,9 @@ def test_a_reopened_job_is_due_now_with_all_its_tries_and_its_key() -> None:
         version=7,
     )
 
-    reopened = apply_command(Retry(keep_trying=DAY, window=DAY), failed, now=now)
+    retried = apply_command(Retry(keep_trying=DAY, window=DAY), failed, now=now)
 
-    assert reopened == a_job(
+    assert retried == a_job(
         state=State.RETRYING,
         state_time=now,
         due_time=NOW + 2 * DAY,
@@ -230,23 +232,23 @@ def test_a_reopened_job_is_due_now_with_all_its_tries_and_its_key() -> None:
 @pytest.mark.parametrize(
     ("hours", "until"), [(2, NOW + 3 * HOUR), (3, NOW + 3 * HOUR), (4, NOW + 4 * HOUR + DAY)]
 )
-def test_a_caller_who_said_until_when_is_obeyed_unless_it_would_be_over(
+def test_an_expire_time_that_the_caller_set_stays_unless_it_would_be_over(
     hours: int, until: datetime
 ) -> None:
-    asked = a_job(expire_time=NOW + 3 * HOUR, has_own_expire_time=True)
-    wish = Reschedule(schedule_time=NOW + hours * HOUR, is_daily=False, keep_trying=DAY)
+    job = a_job(expire_time=NOW + 3 * HOUR, has_own_expire_time=True)
+    command = Reschedule(schedule_time=NOW + hours * HOUR, is_daily=False, keep_trying=DAY)
 
-    assert apply_command(wish, asked).expire_time == until
+    assert apply_command(command, job).expire_time == until
 
 
-def test_a_reopened_job_holds_an_employees_window_as_long_again() -> None:
+def test_a_retried_job_starts_an_employees_window_again() -> None:
     now = NOW + 2 * DAY
     failed = a_job(state=State.FAILED, create_time=NOW, dedup_until=NOW + DAY)
 
-    reopened = apply_command(Retry(keep_trying=DAY, window=DAY), failed, now=now)
+    retried = apply_command(Retry(keep_trying=DAY, window=DAY), failed, now=now)
 
-    assert reopened.dedup_until == now + DAY
-    again = replace(reopened, state=State.FAILED)
+    assert retried.dedup_until == now + DAY
+    again = replace(retried, state=State.FAILED)
     twice = apply_command(Retry(keep_trying=DAY, window=DAY), again, now=now + 3 * DAY)
     assert twice.dedup_until == now + 4 * DAY
 
@@ -254,43 +256,43 @@ def test_a_reopened_job_holds_an_employees_window_as_long_again() -> None:
 @pytest.mark.parametrize(
     ("after", "until"), [(HOUR, NOW + 2 * HOUR), (3 * HOUR, NOW + 3 * HOUR + DAY)]
 )
-def test_a_reopened_job_keeps_the_limit_its_caller_set_unless_it_is_over(
+def test_a_retried_job_keeps_the_limit_its_caller_set_unless_it_is_over(
     after: timedelta, until: datetime
 ) -> None:
     failed = a_job(state=State.FAILED, expire_time=NOW + 2 * HOUR, has_own_expire_time=True)
 
-    reopened = apply_command(Retry(keep_trying=DAY, window=DAY), failed, now=NOW + after)
+    retried = apply_command(Retry(keep_trying=DAY, window=DAY), failed, now=NOW + after)
 
-    assert reopened.expire_time == until
-
-
-def test_an_uncertain_job_has_its_key_still_when_it_is_reopened() -> None:
-    reopened = apply_command(Retry(keep_trying=DAY, window=DAY), a_job(state=State.UNCERTAIN))
-
-    assert (reopened.dedup_key, reopened.released_key) == ("key-1", None)
+    assert retried.expire_time == until
 
 
-def test_a_suppressed_job_is_not_reopened_before_its_address_is_free() -> None:
+def test_an_uncertain_job_still_has_its_key_when_it_is_retried() -> None:
+    retried = apply_command(Retry(keep_trying=DAY, window=DAY), a_job(state=State.UNCERTAIN))
+
+    assert (retried.dedup_key, retried.released_key) == ("key-1", None)
+
+
+def test_a_suppressed_job_is_not_retried_before_its_suppression_is_removed() -> None:
     suppressed, retry = a_job(state=State.SUPPRESSED), Retry(keep_trying=DAY, window=DAY)
 
     with pytest.raises(IllegalTransition) as caught:
         apply_command(retry, suppressed, suppression=a_suppression())
 
-    assert "blocked until 2026-07-31" in str(caught.value)
+    assert "suppressed until 2026-07-31" in str(caught.value)
     assert apply_command(retry, suppressed).state is State.RETRYING
 
 
-def test_a_job_that_failed_is_reopened_although_it_blocked_its_address() -> None:
+def test_a_job_that_failed_is_retried_although_it_suppressed_its_address() -> None:
     job = a_job(state=State.FAILED, attempts=(an_attempt(kind=Kind.RECIPIENT),))
 
-    reopened = apply_command(
+    retried = apply_command(
         Retry(keep_trying=DAY, window=DAY), job, suppression=a_suppression(job_id="job-1")
     )
 
-    assert reopened.state is State.RETRYING
+    assert retried.state is State.RETRYING
 
 
-def test_a_job_whose_employee_was_forgotten_is_not_reopened() -> None:
+def test_a_job_whose_recipient_was_forgotten_is_not_retried() -> None:
     erased = a_job(state=State.FAILED, email="", name="", message="", dedup_key=None)
 
     with pytest.raises(IllegalTransition) as caught:
@@ -299,14 +301,14 @@ def test_a_job_whose_employee_was_forgotten_is_not_reopened() -> None:
     assert "forgotten" in str(caught.value)
 
 
-def test_an_uncertain_job_becomes_what_somebody_found_out() -> None:
+def test_an_uncertain_job_is_resolved_as_an_operator_reports() -> None:
     uncertain = a_job(state=State.UNCERTAIN, attempt=1, attempts=(an_attempt(),))
 
     sent = apply_command(
-        require_valid(wishes.parse_resolve(State.SENT, "in the relay's log")), uncertain
+        require_valid(commands.parse_resolve(State.SENT, "in the relay's log")), uncertain
     )
     failed = apply_command(
-        require_valid(wishes.parse_resolve(State.FAILED, "not there")), uncertain
+        require_valid(commands.parse_resolve(State.FAILED, "not there")), uncertain
     )
 
     assert (sent.state, sent.reason, sent.dedup_key) == ("SENT", "in the relay's log", "key-1")
@@ -338,31 +340,31 @@ UNSATISFIED: list[tuple[JobCommand, Job]] = [
 ]
 
 
-@pytest.mark.parametrize(("wish", "job"), SATISFIED)
-def test_what_is_so_already_need_not_be_changed(wish: JobCommand, job: Job) -> None:
-    assert wishes.is_satisfied(wish, job, now=LATER)
+@pytest.mark.parametrize(("command", "job"), SATISFIED)
+def test_a_command_that_is_satisfied_changes_nothing(command: JobCommand, job: Job) -> None:
+    assert commands.is_satisfied(command, job, now=LATER)
 
 
-@pytest.mark.parametrize(("wish", "job"), UNSATISFIED)
-def test_what_is_not_so_is_not_taken_for_it(wish: JobCommand, job: Job) -> None:
-    assert not wishes.is_satisfied(wish, job, now=LATER)
+@pytest.mark.parametrize(("command", "job"), UNSATISFIED)
+def test_a_command_that_is_not_satisfied_is_recognised(command: JobCommand, job: Job) -> None:
+    assert not commands.is_satisfied(command, job, now=LATER)
 
 
 @pytest.mark.parametrize(
     ("make", "fields"),
     [
-        (lambda: require_valid(wishes.parse_cancel("x" * 257)), {"reason"}),
-        (lambda: require_valid(wishes.parse_cancel("a\nb")), {"reason"}),
+        (lambda: require_valid(commands.parse_cancel("x" * 257)), {"reason"}),
+        (lambda: require_valid(commands.parse_cancel("a\nb")), {"reason"}),
         (lambda: a_reschedule(-1), {"timestamp"}),
         (lambda: a_reschedule(NOON * 1000), {"timestamp"}),
         (
-            lambda: require_valid(wishes.parse_resolve(State.CANCELLED, "x" * 257)),
+            lambda: require_valid(commands.parse_resolve(State.CANCELLED, "x" * 257)),
             {"state", "reason"},
         ),
-        (lambda: require_valid(wishes.parse_resolve(None, "")), {"state"}),
+        (lambda: require_valid(commands.parse_resolve(None, "")), {"state"}),
     ],
 )
-def test_a_wish_that_breaks_the_contract_is_refused(
+def test_a_command_that_breaks_the_contract_is_refused(
     make: Callable[[], JobCommand], fields: set[str]
 ) -> None:
     with pytest.raises(InvalidRequest) as caught:

@@ -85,7 +85,7 @@ def test_a_wall_time_that_comes_twice_runs_once() -> None:
     ],
     ids=["just before", "on the second", "before midnight", "after midnight", "new year"],
 )
-def test_a_run_has_come_from_its_second_on(now: str, following: date, latest: date) -> None:
+def test_a_run_is_due_from_its_second_on(now: str, following: date, latest: date) -> None:
     assert AT_TEN.next_run_day(utc(now)) == following
     assert AT_TEN.last_run_day(utc(now)) == latest
 
@@ -99,13 +99,13 @@ def test_a_run_has_come_from_its_second_on(now: str, following: date, latest: da
         ("2026-10-25T00:30:00", date(2026, 10, 26)),
     ],
 )
-def test_on_the_days_of_a_clock_change_too(now: str, following: date) -> None:
+def test_a_run_is_due_from_its_second_on_at_clock_changes_too(now: str, following: date) -> None:
     plan = DailyPlan(at=time(2, 30), zone=BERLIN)
 
     assert plan.next_run_day(utc(now)) == following
 
 
-def test_a_run_that_a_clock_change_carries_over_midnight_is_still_to_come() -> None:
+def test_a_run_that_a_clock_change_moves_over_midnight_is_still_the_next() -> None:
     # Nuuk's clocks go from Saturday, 2026-03-28, 23:00 to Sunday 00:00: 23:30 is skipped.
     plan = DailyPlan(at=time(23, 30), zone=ZoneInfo("America/Nuuk"))
     early_on_sunday = utc("2026-03-29T01:10")

@@ -25,15 +25,15 @@ ADA = PersonalWords(
         ("451 busy", "451 busy"),
     ],
 )
-def test_what_a_relay_repeated_of_the_mail_is_blanked_out(text: str, left: str) -> None:
+def test_the_parts_of_a_mail_that_a_relay_repeated_are_masked(text: str, left: str) -> None:
     assert redact_text(text, ADA) == left
 
 
-def test_a_job_that_tells_nothing_blanks_out_nothing_more() -> None:
+def test_a_job_without_texts_masks_only_addresses() -> None:
     assert redact_text("451 busy", PersonalWords(JobTexts())) == "451 busy"
 
 
-def test_the_reason_says_that_the_job_was_erased_and_keeps_why_it_ended() -> None:
+def test_the_reason_has_the_erasure_and_why_the_job_ended() -> None:
     failed = redact_reason("550 no such user ada@example.org", ADA, now=NOW)
 
     assert failed == "erased on 2026-07-01; 550 no such user (address)"

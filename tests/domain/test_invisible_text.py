@@ -28,11 +28,11 @@ def is_never_seen(character: str) -> bool:
     return is_formatting or is_other_space or is_filler
 
 
-def test_what_unicode_calls_a_format_a_space_or_a_filler_is_refused() -> None:
+def test_format_characters_spaces_and_fillers_of_unicode_are_refused() -> None:
     assert [ascii(each) for each in ALL if is_never_seen(each) and not INVISIBLE.match(each)] == []
 
 
-def test_letters_digits_and_signs_of_every_script_are_taken() -> None:
+def test_letters_digits_and_signs_of_every_script_are_accepted() -> None:
     seen = [each for each in ALL if unicodedata.category(each)[0] in "LNPS" or each == " "]
     refused = {each for each in seen if INVISIBLE.match(each)}
 
@@ -62,12 +62,12 @@ def test_a_rule_does_not_change_with_the_version_of_unicode(private: str) -> Non
 def test_an_employee_id_is_refused_with_the_character_its_place_and_what_to_do(
     character: str, described: str
 ) -> None:
-    (told,) = violations(empid=f"EMP{character}7")
+    (violation,) = violations(empid=f"EMP{character}7")
 
-    assert told.field == "empid"
-    assert told.problem.startswith(f"must not contain {described} after 3 characters: ")
-    assert told.problem.endswith("remove it or use a plain space")
-    assert told.problem.isascii()
+    assert violation.field == "empid"
+    assert violation.problem.startswith(f"must not contain {described} after 3 characters: ")
+    assert violation.problem.endswith("remove it or use a plain space")
+    assert violation.problem.isascii()
 
 
 @pytest.mark.parametrize(
@@ -79,14 +79,16 @@ def test_an_employee_id_is_refused_with_the_character_its_place_and_what_to_do(
         ({"labels": {"EMP\ufffd": "x"}}, "labels"),
     ],
 )
-def test_a_character_that_was_lost_identifies_nobody(fields: dict[str, Any], field: str) -> None:
-    (told,) = violations(**fields)
+def test_a_replacement_character_in_an_identifier_is_refused(
+    fields: dict[str, Any], field: str
+) -> None:
+    (violation,) = violations(**fields)
 
-    assert told.field == field
-    assert told.problem.startswith(
+    assert violation.field == field
+    assert violation.problem.startswith(
         "must not contain U+FFFD REPLACEMENT CHARACTER after 3 characters: "
     )
-    assert told.problem.endswith("send the original text as UTF-8")
+    assert violation.problem.endswith("send the original text as UTF-8")
 
 
 @pytest.mark.parametrize(
@@ -97,7 +99,7 @@ def test_a_character_that_was_lost_identifies_nobody(fields: dict[str, Any], fie
         ({"labels": {"team\u200b": "x"}}, "labels"),
     ],
 )
-def test_every_other_identifier_of_a_request_is_held_to_the_same(
+def test_every_other_identifier_of_a_request_has_the_same_rule(
     fields: dict[str, Any], field: str
 ) -> None:
     assert [each.field for each in violations(**fields)] == [field]
@@ -111,7 +113,7 @@ def test_names_and_subjects_and_values_may_join_an_emoji() -> None:
     assert validate_request(request, now=NOW, context=DOC_ONLY) == request
 
 
-def test_who_pauses_or_resumes_cannot_look_like_another() -> None:
+def test_the_name_of_an_operator_cannot_look_like_another() -> None:
     with pytest.raises(InvalidRequest, match=r"by: must not contain U\+200B"):
         require_valid(parse_pause("ad\u200ba", "why", start_time=NOW))
     with pytest.raises(InvalidRequest, match=r"by: must not contain U\+200B"):

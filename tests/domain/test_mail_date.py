@@ -1,4 +1,4 @@
-"""Which Date a mail has: the table says for what has happened to it."""
+"""The Date header of a mail, by the history of its job."""
 
 from datetime import datetime
 
@@ -21,13 +21,13 @@ UNCERTAIN, LATER = an_attempt(kind=Kind.UNCERTAIN), an_attempt(kind=Kind.DEFERRE
         (a_job(attempts=(LATER,)), None, None),
         (a_job(attempts=(LATER,), date=STORED), STORED, None),
         (a_job(attempts=(LATER, UNCERTAIN, LATER), date=STORED), STORED, STORED),
-        # Of the version before: it has written the later one of the two.
+        # Stored by the version before, which wrote the later one of the two.
         (a_job(attempts=(UNCERTAIN,), create_time=NOW - HOUR), NOW, NOW),
         (a_job(attempts=(UNCERTAIN,), create_time=STORED + HOUR / 7200), STORED, STORED),
     ],
     ids=["new", "put off before", "put off after", "in doubt", "in doubt, old", "asked for late"],
 )
-def test_the_date_of_the_next_body_and_the_one_that_a_caller_leaves(
+def test_the_date_of_the_next_body_and_the_one_that_stays_after_a_command(
     job: Job, settled: datetime | None, kept: datetime | None
 ) -> None:
     assert choose_date(job) == settled
@@ -35,7 +35,7 @@ def test_the_date_of_the_next_body_and_the_one_that_a_caller_leaves(
 
 
 @pytest.mark.parametrize("attempts", [(LATER,), (LATER, UNCERTAIN)])
-def test_moving_and_reopening_clear_the_date_unless_the_mail_may_be_there(
+def test_rescheduling_and_retrying_clear_the_date_unless_the_relay_may_have_the_mail(
     attempts: tuple[object, ...],
 ) -> None:
     left = {"attempts": attempts, "date": STORED}
@@ -50,7 +50,7 @@ def test_moving_and_reopening_clear_the_date_unless_the_mail_may_be_there(
     assert (moved.date, daily.date, again.date) == (kept, kept, kept)
 
 
-def test_a_mail_of_the_version_before_keeps_the_date_it_had_before_it_was_moved() -> None:
+def test_a_mail_of_the_version_before_keeps_the_date_it_had_before_it_was_rescheduled() -> None:
     job = a_job(state=State.RETRYING, attempts=(UNCERTAIN,))
 
     moved = job.rescheduled(NOW + 9 * HOUR, NOW, is_daily=False, expire_time=NOW + 10 * HOUR)

@@ -1,4 +1,4 @@
-"""What a relay may repeat of a mail; oracle: the standard library encodes it, in many ways."""
+"""Masking of a mail's texts in replies; oracle: the standard library encodes them."""
 
 import base64
 import quopri
@@ -81,13 +81,13 @@ ENCODINGS: dict[str, Callable[[str], str]] = {
 
 @pytest.mark.parametrize("encode", ENCODINGS.values(), ids=ENCODINGS)
 def test_a_subject_is_masked_however_it_is_repeated(encode: Callable[[str], str]) -> None:
-    told = mask(f"{BEFORE} [{encode(SUBJECT)}] refused", JOB)
+    masked = mask(f"{BEFORE} [{encode(SUBJECT)}] refused", JOB)
 
-    assert told.startswith(BEFORE)
-    assert "(hidden)" in told
-    assert told.endswith((" refused", "] refused"))
+    assert masked.startswith(BEFORE)
+    assert "(hidden)" in masked
+    assert masked.endswith((" refused", "] refused"))
     for word in ("ndigung", "espr", "Al", "Raum", "B7", "igun"):
-        assert word.lower() not in told.removeprefix(BEFORE).lower()
+        assert word.lower() not in masked.removeprefix(BEFORE).lower()
 
 
 @pytest.mark.parametrize(
@@ -125,14 +125,14 @@ def test_a_script_without_spaces_is_masked_within_a_sentence() -> None:
     )
 
 
-def test_what_cannot_be_seen_parts_no_word() -> None:
+def test_an_invisible_character_does_not_split_a_word() -> None:
     job = a_job(message="Qua\u200bcken\u00adbush am See", name="Zo\u2060ra")
 
     assert mask("554 at BODY: Quackenbush am See, Zora", job) == "554 at BODY: (hidden)"
     assert mask("554 at BODY: Qua\u200bcken\u00adbush", job) == "554 at BODY: (hidden)"
 
 
-def test_where_no_mail_is_at_hand_addresses_are_masked() -> None:
+def test_without_a_mail_addresses_are_masked() -> None:
     assert mask("421 at CONNECT: ada@example.org\nis\x1b[31m slow", None) == (
         "421 at CONNECT: (address) is [31m slow"
     )
@@ -141,10 +141,10 @@ def test_where_no_mail_is_at_hand_addresses_are_masked() -> None:
 def test_a_traceback_keeps_its_frames() -> None:
     trace = "Traceback (most recent call last):\n  File \"x.py\", line 4711\nValueError: 'Sahara'"
 
-    told = mask_traceback(trace, JOB)
+    masked = mask_traceback(trace, JOB)
 
-    assert told.splitlines()[1] == '  File "x.py", line 4711'
-    assert told.splitlines()[2] == "ValueError: '(hidden)'"
+    assert masked.splitlines()[1] == '  File "x.py", line 4711'
+    assert masked.splitlines()[2] == "ValueError: '(hidden)'"
 
 
 SYLLABLES = ["qua", "zül", "wör", "xök", "jyß", "vũ", "ží", "кош", "дъщ", "ψυχ", "गति", "강산"]
@@ -161,17 +161,17 @@ HOWS = ["as it is", "upper case", "base64", "quoted-printable", "percent", "xtex
     cut=st.integers(0, 12),
 )
 @settings(max_examples=120, deadline=None)
-def test_no_syllable_of_a_mail_gets_through(
+def test_no_part_of_a_mail_remains(
     subject: list[str], name: list[str], value: list[str], how: str, cut: int
 ) -> None:
     job = a_job(message=" ".join(subject), name=" ".join(name), variables={"v": " ".join(value)})
-    cut %= len(subject[0]) - 3  # four letters of a word are left: fewer tell little
+    cut %= len(subject[0]) - 3  # fewer than four letters of a word may remain
     repeated = [" ".join(subject)[cut:], ", ".join(reversed(name)), "'" + "' '".join(value) + "'"]
 
-    told = mask(f"550 at BODY: {' / '.join(ENCODINGS[how](each) for each in repeated)} !", job)
+    masked = mask(f"550 at BODY: {' / '.join(ENCODINGS[how](each) for each in repeated)} !", job)
 
     long_enough = [each for each in SYLLABLES if len(each) > 2]
-    assert not [each for each in long_enough if each in told.lower()], told
+    assert not [each for each in long_enough if each in masked.lower()], masked
 
 
 @pytest.mark.parametrize("piece", ["a b c d ", "A1b2", "=41", "%41 ", "+41=", "é ", "\\x41", "&a;"])

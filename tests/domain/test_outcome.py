@@ -29,7 +29,7 @@ def attempt_after(transmission: Answered | Broken) -> Attempt:
     return make_attempt(transmission, relay="smtp.example.org", start_time=NOW, end_time=BEGUN)
 
 
-def test_an_answer_is_told_with_code_and_words() -> None:
+def test_an_answer_is_recorded_with_code_and_text() -> None:
     reply = Reply(stage=Stage.RCPT, code=550, enhanced_code="5.1.1", text="No such user")
 
     attempt = attempt_after(Answered(reply))
@@ -45,17 +45,17 @@ def test_an_answer_is_told_with_code_and_words() -> None:
     )
 
 
-def test_a_doubted_refusal_is_ours_and_says_so() -> None:
+def test_a_doubted_refusal_counts_for_the_relay_and_is_marked() -> None:
     reply = Reply(stage=Stage.RCPT, code=550, enhanced_code="5.1.1", text="x" * 5000)
 
     attempt = attempt_after(Answered(reply, is_doubted=True))
 
     assert (attempt.kind, attempt.enhanced_code, len(attempt.text)) == (Kind.RELAY, "5.1.1", 512)
-    assert attempt.text.endswith("(not counted: the relay refuses one recipient after the other)")
+    assert attempt.text.endswith("(not counted: the relay refuses every recipient)")
     assert parse_retry_hint(attempt.text) is None
 
 
-def test_a_mailbox_that_stays_full_fails_as_its_recipients_and_blocks_nobody() -> None:
+def test_a_mailbox_that_stays_full_fails_as_recipient_and_is_not_suppressed() -> None:
     reply = Reply.parse(Stage.RCPT, 552, "5.2.2 mailbox full")
     full = attempt_after(Answered(reply))
 
@@ -68,7 +68,7 @@ def test_a_mailbox_that_stays_full_fails_as_its_recipients_and_blocks_nobody() -
     assert suppression_from(last, duration=timedelta(days=30)) is None
 
 
-def test_what_else_stays_for_later_blames_nobody_at_last() -> None:
+def test_any_other_deferral_keeps_its_kind_at_the_last_attempt() -> None:
     job = apply_attempt(a_claimed_job(attempt=7), an_attempt(), policy=RESEND, chance=0.5)
 
     assert (job.state, job.attempts[-1].kind) == (State.FAILED, Kind.DEFERRED)
@@ -114,7 +114,7 @@ def test_the_history_quotes_at_most_512_characters(transmission: Answered | Brok
     assert len(attempt.text) == 512
 
 
-def test_what_was_withheld_is_no_attempt() -> None:
+def test_a_withheld_mail_is_not_an_attempt() -> None:
     withheld = cast("Broken", Withheld("the claim is gone"))
 
     with pytest.raises(AssertionError):
@@ -122,7 +122,7 @@ def test_what_was_withheld_is_no_attempt() -> None:
 
 
 @pytest.mark.parametrize("now", [NOW, NOW + timedelta(days=1)], ids=["in time", "just in time"])
-def test_nothing_speaks_against_an_ordinary_job(now: datetime) -> None:
+def test_an_ordinary_job_may_be_sent(now: datetime) -> None:
     assert end_before_attempt(a_claimed_job(), suppression=None, now=now) is None
 
 
@@ -137,7 +137,7 @@ def test_nothing_speaks_against_an_ordinary_job(now: datetime) -> None:
     ],
     ids=["never tried", "tried"],
 )
-def test_a_job_past_its_time_expires_untried(last: str, reason: str) -> None:
+def test_a_job_after_its_expire_time_ends_without_an_attempt(last: str, reason: str) -> None:
     now = NOW + timedelta(days=1, milliseconds=1)
     job = a_claimed_job(reason=last)
 
@@ -146,30 +146,31 @@ def test_a_job_past_its_time_expires_untried(last: str, reason: str) -> None:
     assert expired == job.skipped(State.EXPIRED, now, reason=reason)
 
 
-def test_a_job_for_a_blocked_address_is_passed_over_and_says_why() -> None:
-    blocked = end_before_attempt(a_claimed_job(), suppression=a_suppression(), now=LATER)
+def test_a_job_for_a_suppressed_address_is_skipped_with_the_reason() -> None:
+    skipped = end_before_attempt(a_claimed_job(), suppression=a_suppression(), now=LATER)
 
     reason = (
-        "the address is blocked until 2026-07-31, since job job-0: 550 5.1.1 at RCPT: no such user"
+        "the address is suppressed until 2026-07-31, since job job-0:"
+        " 550 5.1.1 at RCPT: no such user"
     )
-    assert blocked == a_claimed_job().skipped(State.SUPPRESSED, LATER, reason=reason)
+    assert skipped == a_claimed_job().skipped(State.SUPPRESSED, LATER, reason=reason)
 
 
-def test_a_job_is_not_passed_over_for_its_own_refusal() -> None:
-    """Its worker died between the suppression and the outcome."""
+def test_a_job_is_not_skipped_for_its_own_refusal() -> None:
+    """Its process died between the suppression and the outcome."""
     own = a_suppression(job_id="job-1")
 
     assert end_before_attempt(a_claimed_job(), suppression=own, now=LATER) is None
 
 
-def test_a_mail_put_off_beyond_its_time_has_expired() -> None:
-    trouble = an_attempt(kind=Kind.RELAY, code=None, text="CONNECT: refused")
+def test_a_deferral_beyond_the_expire_time_expires_the_job() -> None:
+    failure = an_attempt(kind=Kind.RELAY, code=None, text="CONNECT: refused")
 
-    job = apply_attempt(a_claimed_job(expire_time=NOW), trouble, policy=RESEND, chance=0.5)
+    job = apply_attempt(a_claimed_job(expire_time=NOW), failure, policy=RESEND, chance=0.5)
 
     reason = "not sent by 2026-07-01T12:00:00+00:00, the last attempt: CONNECT: refused"
     assert (job.state, job.reason, job.attempt) == (State.EXPIRED, reason, 0)
-    assert job.attempts == (trouble,)
+    assert job.attempts == (failure,)
 
 
 def test_an_accepted_mail_is_sent() -> None:
@@ -180,7 +181,7 @@ def test_an_accepted_mail_is_sent() -> None:
     assert job == a_claimed_job().sent(accepted)
 
 
-def test_a_mail_put_off_is_tried_again_after_the_wait() -> None:
+def test_a_deferred_mail_is_tried_again_after_the_wait() -> None:
     put_off = an_attempt(kind=Kind.DEFERRED, end_time=NOW)
 
     job = apply_attempt(a_claimed_job(), put_off, policy=RESEND, chance=0.5)
@@ -189,16 +190,16 @@ def test_a_mail_put_off_is_tried_again_after_the_wait() -> None:
     assert job.attempt == 1
 
 
-def test_trouble_of_ours_uses_up_no_attempt() -> None:
-    trouble = an_attempt(kind=Kind.RELAY, code=None, text="CONNECT: refused")
+def test_a_failure_of_the_relay_uses_up_no_attempt() -> None:
+    failure = an_attempt(kind=Kind.RELAY, code=None, text="CONNECT: refused")
 
-    job = apply_attempt(a_claimed_job(attempt=4), trouble, policy=RESEND, chance=0.5)
+    job = apply_attempt(a_claimed_job(attempt=4), failure, policy=RESEND, chance=0.5)
 
     assert (job.state, job.attempt) == (State.RETRYING, 4)
     assert job.reason == "CONNECT: refused"
 
 
-def test_a_refused_mail_has_failed_with_the_relays_words() -> None:
+def test_a_refused_mail_fails_with_the_relays_text() -> None:
     refused = an_attempt(kind=Kind.RECIPIENT, code=550, text="550 at RCPT: unknown")
 
     job = apply_attempt(a_claimed_job(), refused, policy=RESEND, chance=0.5)
@@ -206,7 +207,7 @@ def test_a_refused_mail_has_failed_with_the_relays_words() -> None:
     assert (job.state, job.reason) == (State.FAILED, "550 at RCPT: unknown")
 
 
-def test_a_lost_reply_is_held_when_an_operator_is_to_decide() -> None:
+def test_a_lost_reply_is_held_under_the_policy_hold() -> None:
     lost = an_attempt(kind=Kind.UNCERTAIN, code=None, text="BODY: connection reset")
 
     job = apply_attempt(a_claimed_job(), lost, policy=HOLD, chance=0.5)
@@ -216,7 +217,7 @@ def test_a_lost_reply_is_held_when_an_operator_is_to_decide() -> None:
     assert job.attempts == (lost,)
 
 
-def test_a_lost_reply_is_sent_again_otherwise() -> None:
+def test_a_lost_reply_is_sent_again_under_the_policy_resend() -> None:
     lost = an_attempt(kind=Kind.UNCERTAIN, code=None, text="BODY: connection reset", end_time=NOW)
 
     job = apply_attempt(a_claimed_job(), lost, policy=RESEND, chance=1.0)
@@ -225,7 +226,7 @@ def test_a_lost_reply_is_sent_again_otherwise() -> None:
     assert (job.attempts, job.message_id) == ((lost,), "job-1@example.org")
 
 
-def test_a_verdict_that_nobody_knows_is_a_defect() -> None:
+def test_an_unknown_verdict_is_a_defect() -> None:
     class Odd(RetryPolicy):
         def judge(self, *_: object, **__: object) -> Verdict:
             return cast("GiveUp | TryAgain", "perhaps")
@@ -235,7 +236,7 @@ def test_a_verdict_that_nobody_knows_is_a_defect() -> None:
 
 
 @pytest.mark.parametrize("policy", [RESEND, HOLD], ids=["resend", "hold"])
-def test_a_delivery_cut_off_before_its_body_is_given_back(policy: RetryPolicy) -> None:
+def test_a_delivery_interrupted_before_its_body_is_released(policy: RetryPolicy) -> None:
     job = apply_interruption(a_claimed_job(), begun=None, policy=policy, now=LATER)
 
     assert job == a_claimed_job().unclaimed(LATER)
@@ -246,18 +247,18 @@ CUT_OFF = Attempt(
     start_time=BEGUN,
     end_time=LATER,
     kind=Kind.UNCERTAIN,
-    text="cut off after the body had begun: the relay may have taken the mail",
+    text="interrupted after the body had begun: the relay may have taken the mail",
 )
 
 
-def test_a_delivery_cut_off_in_its_body_is_sent_again_at_once_and_charged_nothing() -> None:
+def test_a_delivery_interrupted_in_its_body_is_sent_again_at_once_uncharged() -> None:
     job = apply_interruption(a_claimed_job(attempt=4), begun=BEGUN, policy=RESEND, now=LATER)
 
     assert (job.state, job.due_time, job.attempt) == (State.RETRYING, LATER, 4)
     assert job.attempts == (CUT_OFF,)
 
 
-def test_a_delivery_cut_off_in_its_body_is_held_when_an_operator_is_to_decide() -> None:
+def test_a_delivery_interrupted_in_its_body_is_held_under_the_policy_hold() -> None:
     job = apply_interruption(a_claimed_job(attempt=4), begun=BEGUN, policy=HOLD, now=LATER)
 
     assert (job.state, job.attempt, job.attempts) == (State.UNCERTAIN, 4, (CUT_OFF,))
@@ -267,7 +268,7 @@ def test_a_delivery_cut_off_in_its_body_is_held_when_an_operator_is_to_decide() 
 @pytest.mark.parametrize(
     ("begun", "state"), [(None, State.SCHEDULED), (BEGUN, State.RETRYING)], ids=["not", "begun"]
 )
-def test_taking_back_counts_and_is_otherwise_an_interruption(
+def test_a_lease_expiration_is_counted_and_otherwise_an_interruption(
     begun: datetime | None, state: State
 ) -> None:
     job = apply_lease_expiration(
@@ -293,7 +294,7 @@ def test_a_job_whose_worker_died_ten_times_before_the_body_has_failed() -> None:
     )
 
 
-def test_a_job_whose_worker_died_ten_times_says_when_the_mail_may_be_out() -> None:
+def test_a_job_whose_worker_died_ten_times_records_when_the_mail_may_have_left() -> None:
     failed = apply_lease_expiration(
         a_claimed_job(lease_expirations=9), begun=BEGUN, policy=RESEND, now=LATER
     )

@@ -17,27 +17,27 @@ from tests.support.checks import read_or_violation
 PLACES = st.lists(st.text(), min_size=1, max_size=3)
 
 
-@pytest.mark.parametrize(("asked", "given"), [(0, 50), (1, 1), (200, 200), (2**31 - 1, 200)])
-def test_a_page_has_what_was_asked_for_within_bounds(asked: int, given: int) -> None:
-    assert read_or_violation(parse_page_size(asked)) == given
+@pytest.mark.parametrize(("requested", "size"), [(0, 50), (1, 1), (200, 200), (2**31 - 1, 200)])
+def test_a_page_has_the_requested_size_within_bounds(requested: int, size: int) -> None:
+    assert read_or_violation(parse_page_size(requested)) == size
 
 
-def test_a_negative_page_size_is_wrong() -> None:
+def test_a_negative_page_size_is_refused() -> None:
     wrong = read_or_violation(parse_page_size(-1))
 
     assert isinstance(wrong, Violation)
     assert wrong.field == "page_size"
 
 
-@given(asked_for=st.text(), place=PLACES)
-def test_a_token_leads_to_its_place_and_is_text_for_a_url(asked_for: str, place: list[str]) -> None:
-    token = encode_page_token(asked_for, place)
+@given(query=st.text(), place=PLACES)
+def test_a_token_leads_to_its_place_and_is_safe_in_a_url(query: str, place: list[str]) -> None:
+    token = encode_page_token(query, place)
 
-    assert read_or_violation(parse_page_token(asked_for, token, parts=len(place))) == place
+    assert read_or_violation(parse_page_token(query, token, parts=len(place))) == place
     assert re.fullmatch(r"[A-Za-z0-9_-]+", token)
 
 
-def test_no_token_is_the_begin() -> None:
+def test_no_token_means_the_first_page() -> None:
     assert read_or_violation(parse_page_token("jobs", "", parts=1)) == ()
 
 

@@ -1,4 +1,4 @@
-"""When refusals in a row are the relay's affair, and which domain probes it next."""
+"""When refusals in a row hold a relay, and which domain probes it next."""
 
 from collections.abc import Iterable
 
@@ -62,7 +62,7 @@ def test_while_held_no_refusal_counts_at_first(kind: Kind) -> None:
     assert held.is_doubted(kind, accepted_at=NEVER, now=NOW + 14.9 * MINUTE)
 
 
-def test_a_sure_one_counts_when_nothing_was_accepted_anywhere_for_a_quarter_of_an_hour() -> None:
+def test_a_clear_refusal_counts_after_a_quarter_of_an_hour_without_acceptance() -> None:
     held, now = refuse_all(of_domains(5)), NOW + 15 * MINUTE
 
     assert not held.is_doubted(Kind.RECIPIENT, accepted_at=NEVER, now=now)
@@ -71,7 +71,7 @@ def test_a_sure_one_counts_when_nothing_was_accepted_anywhere_for_a_quarter_of_a
     assert held.is_doubted(Kind.CONTENT, accepted_at=NEVER, now=now + 99 * MINUTE)
 
 
-def test_a_hold_begins_once() -> None:
+def test_a_hold_starts_once() -> None:
     assert refuse_all(of_domains(5)).refused("x@y.org", NOW + 999).held_since == NOW
 
 
@@ -88,7 +88,7 @@ def test_a_hold_begins_once() -> None:
         (Stage.MAIL, "552 5.3.4 the mail is too large for what the relay offers", False),
     ],
 )
-def test_refusals_are_what_is_final_and_of_the_mail(
+def test_only_permanent_refusals_of_a_mail_count(
     stage: Stage, line: str, *, expected: bool
 ) -> None:
     assert is_permanent_refusal(Answered(Reply.parse(stage, int(line[:3]), line[4:]))) is expected
@@ -110,7 +110,7 @@ def test_when_a_domain_was_probed_again_all_others_may_be() -> None:
     assert probed.should_wait("bob@one.org", overdue_seconds=0.0)
 
 
-def test_it_remembers_no_more_domains_than_it_can_hold() -> None:
+def test_it_remembers_a_limited_number_of_domains() -> None:
     probed = ProbedDomains()
     for number in range(1_001):
         probed = probed.refused(f"ada@d{number}.org")

@@ -1,4 +1,4 @@
-"""What a relay's state is after mails and checks, and when it is checked next."""
+"""The state of a relay after mails and checks, and its next check."""
 
 from itertools import pairwise
 
@@ -24,33 +24,33 @@ UNKNOWN, UP, DOWN = RelayState.UNKNOWN, RelayState.UP, RelayState.DOWN
 
 
 @pytest.mark.parametrize("state", RelayState)
-@pytest.mark.parametrize("heard", [PASSED, MAIL_SENT])
-def test_what_went_well_brings_it_up(state: RelayState, heard: RelayObservation) -> None:
-    assert next_state(state, heard) is UP
+@pytest.mark.parametrize("observation", [PASSED, MAIL_SENT])
+def test_a_success_brings_it_up(state: RelayState, observation: RelayObservation) -> None:
+    assert next_state(state, observation) is UP
 
 
 @pytest.mark.parametrize("state", RelayState)
-def test_a_check_that_fails_is_proof(state: RelayState) -> None:
+def test_a_failed_check_proves_a_failure(state: RelayState) -> None:
     assert next_state(state, FAILED) is RelayState.FAILED
 
 
-def test_one_mail_in_trouble_is_proof_only_where_nothing_was_known() -> None:
+def test_one_failed_mail_proves_a_failure_only_if_the_state_was_unknown() -> None:
     assert next_state(UP, MAIL_FAILED) is UP
     assert next_state(UNKNOWN, MAIL_FAILED) is RelayState.FAILED
 
 
 @pytest.mark.parametrize("error", ["", "CONNECT: refused"])
-def test_an_open_breaker_outweighs_what_was_heard(error: str) -> None:
+def test_an_open_breaker_outweighs_an_observation(error: str) -> None:
     assert next_state(UP, RelayObservation(error=error, is_down=True)) is DOWN
 
 
-def test_it_is_checked_at_once_and_then_about_a_minute_after_the_last_it_was_heard() -> None:
+def test_it_is_checked_at_once_and_then_after_about_a_minute_of_idleness() -> None:
     assert CheckSchedule().wait_seconds(chance=1.0) == 0
     assert CheckSchedule().after(PASSED).wait_seconds(chance=0.0) == 45
     assert CheckSchedule().after(MAIL_SENT).wait_seconds(chance=1.0) == 75
 
 
-def test_a_mail_in_trouble_brings_a_check_soon() -> None:
+def test_a_failed_mail_brings_a_check_soon() -> None:
     assert CheckSchedule().after(MAIL_SENT).after(MAIL_FAILED).wait_seconds(chance=1.0) == 1
 
 
@@ -66,7 +66,7 @@ def test_failed_checks_are_repeated_ever_more_seldom_up_to_once_a_minute() -> No
     assert schedule.after(PASSED).after(FAILED).wait_seconds(chance=1.0) == 1
 
 
-def test_a_login_that_was_refused_is_not_tried_again_soon() -> None:
+def test_a_refused_login_is_not_tried_again_soon() -> None:
     schedule = CheckSchedule().after(LOCKED_OUT)
 
     assert schedule.wait_seconds(chance=0.0) == 300

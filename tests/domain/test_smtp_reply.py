@@ -50,15 +50,13 @@ def test_only_a_2xx_to_the_dot_means_accepted(line: str) -> None:
 
 @pytest.mark.parametrize("stage", OPENING)
 @pytest.mark.parametrize("line", ["421 4.3.2 no", "454 4.7.0 no", "535 5.7.8 no", "554 go away"])
-def test_before_the_first_mail_everything_is_between_us_and_the_relay(
-    stage: Stage, line: str
-) -> None:
+def test_every_failure_before_the_first_mail_is_the_relays(stage: Stage, line: str) -> None:
     assert classify(stage, line) is Kind.RELAY
 
 
 @pytest.mark.parametrize("stage", CONVERSATION)
 @pytest.mark.parametrize("line", ["421 4.3.2 going down", "421", "530 5.7.0 log in", "535 no"])
-def test_a_closing_or_a_missing_login_is_ours_at_every_stage(stage: Stage, line: str) -> None:
+def test_a_closing_or_a_missing_login_is_the_relays_at_every_stage(stage: Stage, line: str) -> None:
     assert classify(stage, line) is Kind.RELAY
 
 
@@ -67,7 +65,7 @@ def test_a_closing_or_a_missing_login_is_ours_at_every_stage(stage: Stage, line:
     "line",
     ["500 5.5.2 what", "502 5.5.1 not here", "503 5.5.1 bad sequence", "503 5.1.1 MAIL first"],
 )
-def test_a_conversation_out_of_step_is_ours_at_every_stage(stage: Stage, line: str) -> None:
+def test_a_protocol_error_is_the_relays_at_every_stage(stage: Stage, line: str) -> None:
     assert classify(stage, line) is Kind.RELAY
 
 
@@ -82,7 +80,7 @@ def test_a_conversation_out_of_step_is_ours_at_every_stage(stage: Stage, line: s
         "450 4.1.8 sender's domain not found",
     ],
 )
-def test_only_our_sender_is_in_question_at_mail(line: str) -> None:
+def test_a_refusal_at_mail_is_about_our_sender(line: str) -> None:
     assert classify(Stage.MAIL, line) is Kind.RELAY
 
 
@@ -90,7 +88,7 @@ def test_only_our_sender_is_in_question_at_mail(line: str) -> None:
 @pytest.mark.parametrize(
     "line", ["552 too large", "552 5.3.4 too large", "550 5.3.4 too large", "550 5.2.3 too large"]
 )
-def test_what_is_too_large_is_never_the_recipients_fault(stage: Stage, line: str) -> None:
+def test_a_mail_that_is_too_large_never_blames_the_recipient(stage: Stage, line: str) -> None:
     assert classify(stage, line) is Kind.CONTENT
 
 
@@ -192,7 +190,7 @@ def test_the_enhanced_code_is_split_off(
 
 @pytest.mark.parametrize("stage", Stage)
 @pytest.mark.parametrize("line", ["421", "421 4.3.2 going down", "421 4.7.0 slow down"])
-def test_a_relay_that_hangs_up_finds_us_too_fast(stage: Stage, line: str) -> None:
+def test_a_421_is_throttling(stage: Stage, line: str) -> None:
     assert is_throttling(Reply.parse(stage, int(line[:3]), line[4:]))
 
 
@@ -218,7 +216,7 @@ def test_a_reply_reads_well_and_is_bounded() -> None:
 
 
 @pytest.mark.parametrize(("stage", "line", "kind"), ALL, ids=[line for _, line, _ in ALL])
-def test_what_relays_really_say_blames_whom_an_administrator_would(
+def test_real_replies_blame_the_side_that_an_administrator_would(
     stage: Stage, line: str, kind: Kind
 ) -> None:
     assert classify(stage, line) is kind
@@ -226,7 +224,7 @@ def test_what_relays_really_say_blames_whom_an_administrator_would(
 
 @pytest.mark.parametrize("line", SYSTEM_PROBLEMS)
 @pytest.mark.parametrize("stage", CONVERSATION)
-def test_trouble_of_the_whole_relay_is_ours_at_every_stage(stage: Stage, line: str) -> None:
+def test_a_failure_of_the_whole_relay_is_the_relays_at_every_stage(stage: Stage, line: str) -> None:
     assert classify(stage, line) is Kind.RELAY
 
 
@@ -235,13 +233,13 @@ def test_trouble_of_the_whole_relay_is_ours_at_every_stage(stage: Stage, line: s
     [(stage, line, kind) for stage, line, kind, _ in TEMPORARY],
     ids=[line for _, line, *_ in TEMPORARY],
 )
-def test_what_relays_say_for_the_moment_blames_whom_an_administrator_would(
+def test_temporary_replies_blame_the_side_that_an_administrator_would(
     stage: Stage, line: str, kind: Kind
 ) -> None:
     assert classify(stage, line) is kind
 
 
-def test_the_real_replies_are_many_and_none_is_there_twice() -> None:
+def test_the_real_replies_are_many_and_unique() -> None:
     assert len(ALL) == len({(stage, line) for stage, line, _ in ALL}) >= 140
 
 
@@ -250,14 +248,14 @@ RELAY_ANYWHERE = [(line, kind) for _, line, kind in ALL if kind is Kind.RELAY]
 
 @pytest.mark.parametrize("stage", CONVERSATION)
 @pytest.mark.parametrize("line", [line for line, _ in RELAY_ANYWHERE if line != "550 go away"])
-def test_our_own_fault_is_ours_at_every_stage(stage: Stage, line: str) -> None:
+def test_a_refusal_of_us_is_the_relays_at_every_stage(stage: Stage, line: str) -> None:
     assert classify(stage, line) is Kind.RELAY
 
 
 @pytest.mark.parametrize(
     "address", ["relay-access-denied@y.org", "spf@y.org", "helo@y.org", "starttls@helo.y.org"]
 )
-def test_an_address_that_a_reply_repeats_says_nothing(address: str) -> None:
+def test_an_address_that_a_reply_repeats_does_not_count(address: str) -> None:
     assert classify(Stage.RCPT, f"550 5.7.1 <{address}>: no") is Kind.POLICY
     assert classify(Stage.RCPT, f"550 5.7.1 {address}: no") is Kind.POLICY
 
@@ -274,7 +272,7 @@ def test_every_reply_has_a_meaning(stage: Stage, code: int, text: str) -> None:
     assert (kind_of(reply) is Kind.ACCEPTED) == (stage is Stage.BODY and code < 300)
 
 
-def test_the_longest_reply_is_read_in_no_time() -> None:
+def test_the_longest_reply_is_parsed_quickly() -> None:
     for word in ("sender ", "not allowed to ", "exceeded your ", "a", "<", "@", "mailbox over "):
         reply = Reply(stage=Stage.RCPT, code=550, text=word * (32_768 // len(word)))
 

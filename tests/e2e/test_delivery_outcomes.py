@@ -1,4 +1,4 @@
-"""What becomes of a mail whose relay refuses, puts off or falls silent; under both policies."""
+"""How a job ends whose relay refuses the mail, postpones it or falls silent; both policies."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ NO_SUCH_USER = Answer(550, "5.1.1 <gone@example.org>: no such user")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServedApp:
-    """A served application with a relay, and what a test wants to do with them."""
+    """A running application with a relay, and the steps that the tests take with them."""
 
     app: RunningApp
     relay: Relay
@@ -36,7 +36,7 @@ class ServedApp:
         return found
 
     async def wait_for_state(self, job_id: str, state: str) -> Row:
-        """Wait until the job is in *state*; give its document."""
+        """Wait until the job is in *state*; return its document."""
 
         async def find_in_state() -> Row | None:
             found = await self.job(job_id)
@@ -51,7 +51,7 @@ class ServedApp:
 
 
 @pytest.fixture
-async def served_app(mongo_uri: str, redis_url: str, on_uncertain: str) -> AsyncIterator[ServedApp]:
+async def service(mongo_uri: str, redis_url: str, on_uncertain: str) -> AsyncIterator[ServedApp]:
     async with Relay() as relay:
         settings = make_settings(
             mongo=mongo_uri,
@@ -65,33 +65,35 @@ async def served_app(mongo_uri: str, redis_url: str, on_uncertain: str) -> Async
         assert relay.violations == []
 
 
-async def test_after_an_unknown_recipient_the_next_mail_is_not_even_tried(post: ServedApp) -> None:
-    post.relay.script(At.RCPT, NO_SUCH_USER, to=GONE)
+async def test_after_an_unknown_recipient_the_next_mail_is_suppressed_without_an_attempt(
+    service: ServedApp,
+) -> None:
+    service.relay.script(At.RCPT, NO_SUCH_USER, to=GONE)
 
-    first = await post.wait_for_state(await post.schedule(a_meet(1, emailID=GONE)), "FAILED")
-    said = len(post.relay.commands)
-    second = await post.wait_for_state(
-        await post.schedule(a_meet(2, emailID="gone@EXAMPLE.org")), "SUPPRESSED"
+    first = await service.wait_for_state(await service.schedule(a_meet(1, emailID=GONE)), "FAILED")
+    sent_commands = len(service.relay.commands)
+    second = await service.wait_for_state(
+        await service.schedule(a_meet(2, emailID="gone@EXAMPLE.org")), "SUPPRESSED"
     )
 
-    [blocked] = await post.suppressions()
-    assert (blocked["_id"], blocked["job_id"]) == (GONE, first["_id"])
-    assert blocked["until"] - blocked["since"] == timedelta(days=30)
-    assert len(post.relay.commands) == said
+    [suppression] = await service.suppressions()
+    assert (suppression["_id"], suppression["job_id"]) == (GONE, first["_id"])
+    assert suppression["until"] - suppression["since"] == timedelta(days=30)
+    assert len(service.relay.commands) == sent_commands
     assert (second["attempts"], second["attempt"]) == ([], 0)
     assert "550 5.1.1 at RCPT: <gone@example.org>: no such user" in second["reason"]
 
 
-async def test_a_mail_that_failed_or_was_passed_over_may_be_asked_for_again(
-    post: ServedApp,
+async def test_a_failed_or_suppressed_mail_may_be_requested_again(
+    service: ServedApp,
 ) -> None:
-    post.relay.script(At.RCPT, NO_SUCH_USER, to=GONE)
-    first = await post.schedule(a_meet(1, emailID=GONE))
-    await post.wait_for_state(first, "FAILED")
+    service.relay.script(At.RCPT, NO_SUCH_USER, to=GONE)
+    first = await service.schedule(a_meet(1, emailID=GONE))
+    await service.wait_for_state(first, "FAILED")
 
-    second = await post.schedule(a_meet(1, emailID=GONE))
-    ended = await post.wait_for_state(second, "SUPPRESSED")
-    third = await post.schedule(a_meet(1, emailID=GONE))
+    second = await service.schedule(a_meet(1, emailID=GONE))
+    ended = await service.wait_for_state(second, "SUPPRESSED")
+    third = await service.schedule(a_meet(1, emailID=GONE))
 
     assert len({first, second, third}) == 3
     assert "dedup_key" not in ended
@@ -107,27 +109,29 @@ async def test_a_mail_that_failed_or_was_passed_over_may_be_asked_for_again(
     ],
     ids=["spam", "too large", "policy"],
 )
-async def test_a_refusal_that_is_not_about_the_address_blocks_nobody(
-    post: ServedApp, at: str, answer: Answer
+async def test_a_refusal_that_is_not_about_the_address_adds_no_suppression(
+    service: ServedApp, at: str, answer: Answer
 ) -> None:
-    post.relay.script(at, answer, nth=1)
+    service.relay.script(at, answer, nth=1)
 
-    failed = await post.wait_for_state(
-        await post.schedule(a_meet(1, emailID="ada@example.org")), "FAILED"
+    failed = await service.wait_for_state(
+        await service.schedule(a_meet(1, emailID="ada@example.org")), "FAILED"
     )
-    sent = await post.wait_for_state(
-        await post.schedule(a_meet(2, emailID="ada@example.org")), "SENT"
+    sent = await service.wait_for_state(
+        await service.schedule(a_meet(2, emailID="ada@example.org")), "SENT"
     )
 
     assert failed["reason"].startswith(str(answer.code))
     assert sent["attempt"] == 1
-    assert await post.suppressions() == []
+    assert await service.suppressions() == []
 
 
-async def test_a_greylisted_mail_is_tried_again_and_its_history_says_so(post: ServedApp) -> None:
-    post.relay.script(At.RCPT, Answer(450, "4.2.0 greylisted"), nth=1)
+async def test_a_greylisted_mail_is_retried_and_its_history_shows_both_attempts(
+    service: ServedApp,
+) -> None:
+    service.relay.script(At.RCPT, Answer(450, "4.2.0 greylisted"), nth=1)
 
-    sent = await post.wait_for_state(await post.schedule(a_meet(1)), "SENT")
+    sent = await service.wait_for_state(await service.schedule(a_meet(1)), "SENT")
 
     assert sent["attempt"] == 2
     assert [
@@ -137,75 +141,77 @@ async def test_a_greylisted_mail_is_tried_again_and_its_history_says_so(post: Se
         ("ACCEPTED", 250, "2.0.0", sent["attempts"][1]["text"]),
     ]
     for each in sent["attempts"]:
-        assert each["relay"] == f"127.0.0.1:{post.relay.port}"
+        assert each["relay"] == f"127.0.0.1:{service.relay.port}"
         assert each["begun"] <= each["ended"]
-    assert len(post.relay.ledger) == 1
+    assert len(service.relay.ledger) == 1
 
 
-async def test_a_mail_past_its_time_expires_without_a_conversation(post: ServedApp) -> None:
-    """As after an outage of ours that was longer than the mail is worth."""
+async def test_a_job_after_its_expire_time_expires_without_an_attempt(service: ServedApp) -> None:
+    """This happens after an outage that lasts beyond the expire time."""
     now = datetime.now(UTC).replace(microsecond=0)
     late = a_job(email="late@example.org", due_time=now, expire_time=now - timedelta(seconds=1))
-    await post.app.resources.mongo.jobs.insert_one(encode(late))
+    await service.app.resources.mongo.jobs.insert_one(encode(late))
 
-    await post.schedule(a_meet(1))  # rings
-    expired = await post.wait_for_state("job-1", "EXPIRED")
+    await service.schedule(a_meet(1))  # its wake-up makes the service claim both
+    expired = await service.wait_for_state("job-1", "EXPIRED")
 
-    await until(lambda: post.relay.ledger)
-    assert [kept.recipient for kept in post.relay.ledger] == ["1-1672531200@bench.test"]
+    await until(lambda: service.relay.ledger)
+    assert [kept.recipient for kept in service.relay.ledger] == ["1-1672531200@bench.test"]
     assert (expired["attempts"], "dedup_key" in expired) == ([], False)
     assert expired["reason"] == f"not sent by {late.expire_time.isoformat()}"
 
 
-async def test_a_mail_put_off_beyond_its_time_expires_with_the_relays_words(
-    post: ServedApp,
+async def test_a_job_postponed_beyond_its_expire_time_expires_with_the_relays_reply(
+    service: ServedApp,
 ) -> None:
     now = datetime.now(UTC).replace(microsecond=0)
     tight = a_job(email="tight@example.org", due_time=now, expire_time=now + timedelta(minutes=5))
-    post.relay.script(At.RCPT, Answer(450, "4.2.0 wait 10 minutes"), to="tight@example.org")
-    await post.app.resources.mongo.jobs.insert_one(encode(tight))
+    service.relay.script(At.RCPT, Answer(450, "4.2.0 wait 10 minutes"), to="tight@example.org")
+    await service.app.resources.mongo.jobs.insert_one(encode(tight))
 
-    await post.schedule(a_meet(1))  # rings
-    expired = await post.wait_for_state("job-1", "EXPIRED")
+    await service.schedule(a_meet(1))  # its wake-up makes the service claim both
+    expired = await service.wait_for_state("job-1", "EXPIRED")
 
     assert (expired["attempt"], len(expired["attempts"])) == (1, 1)
     assert expired["reason"].endswith("last attempt: 450 4.2.0 at RCPT: wait 10 minutes")
 
 
 @pytest.mark.parametrize("on_uncertain", ["resend"], indirect=True)
-async def test_a_lost_reply_brings_the_same_mail_again(post: ServedApp) -> None:
-    post.relay.script(At.BODY, LoseReply(), nth=1)
+async def test_under_resend_a_lost_reply_makes_the_same_mail_leave_again(
+    service: ServedApp,
+) -> None:
+    service.relay.script(At.BODY, LoseReply(), nth=1)
 
-    sent = await post.wait_for_state(await post.schedule(a_meet(1)), "SENT")
+    sent = await service.wait_for_state(await service.schedule(a_meet(1)), "SENT")
 
-    first, second = post.relay.ledger
+    first, second = service.relay.ledger
     assert first.content == second.content
     assert first.header("Message-ID") == f"<{sent['message_id']}>"
     assert [each["kind"] for each in sent["attempts"]] == ["UNCERTAIN", "ACCEPTED"]
 
 
 @pytest.mark.parametrize("on_uncertain", ["hold"], indirect=True)
-async def test_a_lost_reply_is_held_and_no_other_mail_with_it(post: ServedApp) -> None:
-    post.relay.script(At.BODY, LoseReply(), nth=1)
-    job_id = await post.schedule(a_meet(1))
-    await post.wait_for_state(job_id, "UNCERTAIN")
+async def test_under_hold_a_lost_reply_holds_that_mail_and_no_other(service: ServedApp) -> None:
+    service.relay.script(At.BODY, LoseReply(), nth=1)
+    job_id = await service.schedule(a_meet(1))
+    await service.wait_for_state(job_id, "UNCERTAIN")
 
-    await post.wait_for_state(await post.schedule(a_meet(2)), "SENT")
+    await service.wait_for_state(await service.schedule(a_meet(2)), "SENT")
 
-    held = await post.job(job_id)
+    held = await service.job(job_id)
     assert held["state"] == "UNCERTAIN"
     assert [each["kind"] for each in held["attempts"]] == ["UNCERTAIN"]
-    assert [kept.recipient[0] for kept in post.relay.ledger] == ["1", "2"]
+    assert [kept.recipient[0] for kept in service.relay.ledger] == ["1", "2"]
 
 
 @pytest.mark.parametrize("answer", [Answer(503, "5.5.1 MAIL first"), Answer(500, "5.5.2 what")])
-async def test_a_relay_that_is_out_of_step_uses_up_no_attempt(
-    post: ServedApp, answer: Answer
+async def test_a_relay_that_is_out_of_sync_uses_up_no_attempt(
+    service: ServedApp, answer: Answer
 ) -> None:
-    post.relay.script(At.RCPT, answer, nth=1)  # in a group: sent again at once
-    post.relay.script(At.RCPT, answer, nth=2)  # alone
+    service.relay.script(At.RCPT, answer, nth=1)  # pipelined: sent again at once
+    service.relay.script(At.RCPT, answer, nth=2)  # without pipelining
 
-    sent = await post.wait_for_state(await post.schedule(a_meet(1)), "SENT")
+    sent = await service.wait_for_state(await service.schedule(a_meet(1)), "SENT")
 
     assert sent["attempt"] == 1
     assert [each["kind"] for each in sent["attempts"]] == ["OURS", "ACCEPTED"]

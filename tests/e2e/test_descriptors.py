@@ -1,4 +1,4 @@
-"""Connections that callers only hold take no descriptor from calls, mails and probes of others."""
+"""Connections that callers only hold leave enough descriptors for calls, mails and probes."""
 
 import resource
 from contextlib import AsyncExitStack
@@ -31,7 +31,7 @@ def a_service(folder: Path, settings: dict[str, str], *, soft: int, hard: int) -
     )
 
 
-async def test_held_connections_keep_nobody_from_calling_and_no_mail_from_leaving(
+async def test_held_connections_prevent_no_call_mail_or_probe(
     tmp_path: Path, mongo_uri: str, redis_url: str
 ) -> None:
     async with Relay() as relay:
@@ -51,8 +51,8 @@ async def test_held_connections_keep_nobody_from_calling_and_no_mail_from_leavin
                 most = process.num_fds()
                 for number in range(1, 20):
                     assert (await stub.ScheduleMeet(a_meet(number), timeout=5)).success
-                async with probe_http(running.http) as look:
-                    alive = await look.request("/livez")
+                async with probe_http(running.http) as probe:
+                    alive = await probe.request("/livez")
                 await until(lambda: len(relay.ledger) == 20)
             await until(lambda: process.num_fds() < most - 20)
             assert await running.stop() == 0

@@ -1,4 +1,4 @@
-"""One recipient domain whose mails hang, and the mails of the others meanwhile."""
+"""A recipient domain whose mails hang does not hold up the mails for other domains."""
 
 import asyncio
 from collections.abc import Iterator
@@ -29,24 +29,24 @@ SLOTS = 2
 
 @dataclass
 class Tarpit:
-    """Let every mail for SLOW hang at its dot until *over*."""
+    """A rule that lets every mail for SLOW hang after its final dot, until *over*."""
 
     over: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __call__(self, moment: Moment) -> Action | None:
-        is_meant = moment.at == At.BODY and moment.recipient.endswith(f"@{SLOW}")
-        return Hang(self.over) if is_meant and not self.over.is_set() else None
+        is_slow = moment.at == At.BODY and moment.recipient.endswith(f"@{SLOW}")
+        return Hang(self.over) if is_slow and not self.over.is_set() else None
 
 
 @dataclass
 class Conversations:
-    """How many mails for SLOW were given to a relay at the same time."""
+    """The number of conversations about mails for SLOW: at present, and at most."""
 
     now: int = 0
     most: int = 0
 
     @contextmanager
-    def count_one(self) -> Iterator[None]:
+    def track(self) -> Iterator[None]:
         self.now += 1
         self.most = max(self.most, self.now)
         try:
@@ -57,21 +57,21 @@ class Conversations:
 
 @pytest.fixture
 def conversations(monkeypatch: pytest.MonkeyPatch) -> Conversations:
-    counted, send = Conversations(), SmtpSessionPool.send
+    tracked, send = Conversations(), SmtpSessionPool.send
 
-    async def counting(pool: SmtpSessionPool, mail: Mail, begin: Begin) -> Transmission:
+    async def send_tracked(pool: SmtpSessionPool, mail: Mail, begin: Begin) -> Transmission:
         if not mail.recipient.endswith(f"@{SLOW}"):
             return await send(pool, mail, begin)
-        with counted.count_one():
+        with tracked.track():
             return await send(pool, mail, begin)
 
-    monkeypatch.setattr(SmtpSessionPool, "send", counting)
-    return counted
+    monkeypatch.setattr(SmtpSessionPool, "send", send_tracked)
+    return tracked
 
 
-async def ask(app: RunningApp, domain: str, count: int, *, begin: int = 0) -> None:
+async def schedule(app: RunningApp, domain: str, count: int, *, first: int = 0) -> None:
     async with scheduler_stub(app.target) as stub:
-        for number in range(begin, begin + count):
+        for number in range(first, first + count):
             request = a_meet(number, emailID=f"r{number}@{domain}")
             assert (await stub.ScheduleMeet(request)).success
 
@@ -96,20 +96,20 @@ async def test_a_domain_whose_mails_hang_does_not_hold_up_the_others(
             **limits,
         )
         async with running_app(settings) as app:
-            await ask(app, SLOW, 20)
+            await schedule(app, SLOW, 20)
             await until(lambda: conversations.now == SLOTS)
-            await ask(app, "quick.test", 40, begin=20)
+            await schedule(app, "quick.test", 40, first=20)
             await until(lambda: count_arrived(relay, "quick.test") == 40)
-            meanwhile = [
+            postponed = [
                 job for job in await read_jobs(app.resources) if job["due"] != job["due_at"]
             ]
-            held_up = count_arrived(relay, SLOW)
+            hanging = count_arrived(relay, SLOW)
 
             tarpit.over.set()
-            # What was put off has a turn within a minute, however long the hanging took.
+            # A postponed job is due again within a minute, however long the domain was slow.
             sent = await until(lambda: read_jobs_if_all_sent(app.resources), within=75)
 
-    assert (held_up, conversations.most) == (SLOTS, SLOTS)
+    assert (hanging, conversations.most) == (SLOTS, SLOTS)
     assert len(relay.ledger) == len(relay.per_recipient) == len(sent) == 60
     assert {(job["attempt"], len(job["attempts"])) for job in sent} == {(1, 1)}
-    assert {job["email"].partition("@")[2] for job in meanwhile} == {SLOW}
+    assert {job["email"].partition("@")[2] for job in postponed} == {SLOW}

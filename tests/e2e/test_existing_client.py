@@ -1,4 +1,4 @@
-"""A client that was generated from the old contract goes on working, byte for byte."""
+"""A client that was generated from the old contract still works, byte for byte."""
 
 import asyncio
 import subprocess
@@ -20,20 +20,20 @@ OLD_CLIENT = Path(__file__).parent / "old_client"
 
 def generate(folder: Path) -> None:
     outputs = [f"--python_out={folder}", f"--grpc_python_out={folder}"]
-    described = f"--descriptor_set_out={folder / 'old.bin'}"
-    code = protoc.main(["protoc", f"-I{OLD_CLIENT}", *outputs, described, "task.proto"])
+    descriptors = f"--descriptor_set_out={folder / 'old.bin'}"
+    code = protoc.main(["protoc", f"-I{OLD_CLIENT}", *outputs, descriptors, "task.proto"])
     assert code == 0
 
 
 def call(folder: Path, *arguments: str) -> str:
-    done = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, str(OLD_CLIENT / "call.py"), *arguments],
         env={"PYTHONPATH": str(folder)},
         capture_output=True,
         text=True,
         check=True,
     )
-    return done.stdout
+    return completed.stdout
 
 
 async def test_the_old_example_arrives_with_subject_and_name(

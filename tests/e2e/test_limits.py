@@ -1,4 +1,4 @@
-"""What the whole application sends to a relay under limits, and to one that complains."""
+"""How fast the application sends under a rate limit, and to a relay that throttles it."""
 
 from tests.support.in_process_app import (
     make_settings,
@@ -12,10 +12,10 @@ from tests.support.wait import until
 
 def most_in_a_second(relay: Relay) -> int:
     times = [kept.time for kept in relay.ledger]
-    return max(sum(begin <= each < begin + 1 for each in times) for begin in times)
+    return max(sum(start <= each < start + 1 for each in times) for start in times)
 
 
-async def test_mails_leave_at_the_rate_and_none_is_claimed_to_be_put_back(
+async def test_mails_leave_at_the_rate_and_each_is_claimed_once(
     mongo_uri: str, redis_url: str
 ) -> None:
     async with Relay() as relay:
@@ -54,7 +54,7 @@ async def test_while_redis_is_away_mails_leave_at_a_quarter_of_the_rate(
     assert max(times) - min(times) > 2.2
 
 
-async def test_a_relay_that_complains_gets_its_mails_more_slowly_and_each_once(
+async def test_a_relay_that_throttles_gets_its_mails_more_slowly_and_each_once(
     mongo_uri: str, redis_url: str
 ) -> None:
     async with Relay() as relay:
@@ -64,7 +64,7 @@ async def test_a_relay_that_complains_gets_its_mails_more_slowly_and_each_once(
             await schedule_mails(app, 150)
             await until(lambda: read_jobs_if_all_sent(app.resources), within=18)
 
-            complaints = len(relay.applied_actions)
+            throttled = len(relay.applied_actions)
 
     assert len(relay.ledger) == len(relay.per_recipient) == 150
-    assert complaints < 150
+    assert throttled < 150

@@ -1,4 +1,4 @@
-"""A relay that repeats names and subjects: what the log shows, and what GetJob still tells."""
+"""A relay that repeats names and subjects: the log hides them, and GetJob returns them."""
 
 import base64
 from collections.abc import Iterator
@@ -34,25 +34,25 @@ def log() -> Iterator[StringIO]:
 
 
 @pytest.mark.parametrize("code", [550, 450, 421])
-async def test_a_refusal_is_logged_without_what_it_repeats_and_kept_with_it(
+async def test_a_refusal_is_logged_without_the_private_text_it_repeats_and_stored_with_it(
     mongo_uri: str, redis_url: str, log: StringIO, code: int
 ) -> None:
-    said = f"{code // 100}{REPLY_TEXT[1:]}"
+    text = f"{code // 100}{REPLY_TEXT[1:]}"
     async with Relay() as relay:
-        relay.script(At.BODY, Answer(code, said))
+        relay.script(At.BODY, Answer(code, text))
         settings = make_settings(mongo=mongo_uri, redis=redis_url, relay_port=relay.port)
         async with running_app(settings) as app, scheduler_stub(app.target) as stub:
             meet = a_meet(empName=NAME, message=SUBJECT, emailID="zoe.q@example.org")
             reply = await stub.ScheduleMeet(meet)
             await until(lambda: "job failed" in log.getvalue() or "postponed" in log.getvalue())
-            told = await stub.GetJob(task_pb2.GetJobRequest(job_id=reply.job_id))
+            job = await stub.GetJob(task_pb2.GetJobRequest(job_id=reply.job_id))
 
     assert "looks like spam" in log.getvalue()
     assert not [each for each in PRIVATE if each in log.getvalue().lower()]
-    assert SUBJECT in told.attempts[0].text
+    assert SUBJECT in job.attempts[0].text
 
 
-async def test_a_defect_is_logged_with_its_frames_and_without_what_it_repeats(
+async def test_a_defect_is_logged_with_its_traceback_and_without_the_private_text_in_it(
     mongo_uri: str, redis_url: str, log: StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def compose(_: Composer, job: Job) -> Mail:
@@ -62,9 +62,9 @@ async def test_a_defect_is_logged_with_its_frames_and_without_what_it_repeats(
     settings = make_settings(mongo=mongo_uri, redis=redis_url, relay_port=9)
     async with running_app(settings) as app, scheduler_stub(app.target) as stub:
         await stub.ScheduleMeet(a_meet(empName=NAME, message=SUBJECT))
-        await until(lambda: "delivery broke" in log.getvalue())
+        await until(lambda: "delivery crashed" in log.getvalue())
 
-    [told] = [line for line in log.getvalue().splitlines() if "delivery broke" in line]
-    assert "in compose" in told
-    assert "RuntimeError: cannot encode '(hidden)' for (hidden)" in told
+    [crash] = [line for line in log.getvalue().splitlines() if "delivery crashed" in line]
+    assert "in compose" in crash
+    assert "RuntimeError: cannot encode '(hidden)' for (hidden)" in crash
     assert not [each for each in PRIVATE if each in log.getvalue().lower()]

@@ -1,4 +1,4 @@
-"""An OK is only for what a majority has: three real nodes, of which two fetch nothing any more."""
+"""A call is answered OK only when a majority has the write: three nodes, two stop replicating."""
 
 import asyncio
 import time
@@ -18,7 +18,7 @@ from tests.support.relay.server import Relay
 from tests.support.service_process import Stub, a_meet, scheduler_stub
 from tests.support.wait import until
 
-CALL_TIMEOUT_SECONDS, WTIMEOUT_MS = 4.5, 1_500  # long enough for a second try after a write failed
+CALL_TIMEOUT_SECONDS, WTIMEOUT_MS = 4.5, 1_500  # time for a second write after a failed one
 JOBS = 20
 MAX_TRIES = 5
 ADDRESS = "ada@example.org"
@@ -30,14 +30,14 @@ class ReplicatedService:
     stub: Stub
 
     async def lose_majority(self) -> Member:
-        """Let nobody fetch what the primary writes; give the primary."""
+        """Stop the replication from the primary to the other members; return the primary."""
         primary = await self.nodes.wait_for_primary()
         others = [each for each in self.nodes.members if each is not primary]
         await asyncio.to_thread(self.nodes.set_replication, others, enabled=False)
         return primary
 
-    async def lose(self, primary: Member) -> None:
-        """Kill *primary*, with all that only it has; the others go on without."""
+    async def kill(self, primary: Member) -> None:
+        """Kill *primary*, so that writes only it has are lost; wait until another one leads."""
         primary.server.kill()
         others = [each for each in self.nodes.members if each is not primary]
         await asyncio.to_thread(self.nodes.set_replication, others, enabled=True)
@@ -49,7 +49,7 @@ def has_primary(members: list[Member]) -> bool:
 
 
 @pytest.fixture
-async def replicated(
+async def service(
     tmp_path: Path, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[ReplicatedService]:
     monkeypatch.setattr(connection, "WTIMEOUT_MS", WTIMEOUT_MS)
@@ -70,16 +70,16 @@ async def call_code(call: Awaitable[Any]) -> str:
     return "OK"
 
 
-async def test_what_only_the_primary_has_is_never_answered_with_ok(
-    scene: ReplicatedService,
+async def test_a_change_that_only_the_primary_has_is_never_answered_with_ok(
+    service: ReplicatedService,
 ) -> None:
-    stub, ahead = scene.stub, int(time.time()) + 3_600
+    stub, ahead = service.stub, int(time.time()) + 3_600
     for number in range(JOBS):
         await stub.ScheduleMeet(a_meet(number + 100, timestamp=ahead))
     queued = await stub.ScheduleMeet(a_meet(200, timestamp=0))
     await stub.PauseSending(task_pb2.PauseSendingRequest(by="ada", reason="the relay moves"))
     await stub.AddSuppression(task_pb2.AddSuppressionRequest(email=ADDRESS, reason="no more"))
-    primary = await scene.lose_majority()
+    primary = await service.lose_majority()
 
     calls: dict[str, Callable[[], Awaitable[Any]]] = {
         "CancelJobs": lambda: stub.CancelJobs(
@@ -106,23 +106,23 @@ async def test_what_only_the_primary_has_is_never_answered_with_ok(
         ),
     }
     codes = set(await asyncio.gather(*(call_code(call()) for call in calls.values())))
-    # The primary is to believe it all, however slow this machine is.
+    # On a slow machine the writes may need several calls to reach the primary.
     for _ in range(MAX_TRIES):
         if count_states(await asyncio.to_thread(primary.find, "jobs")).get("CANCELLED", 0) >= JOBS:
             break
         codes.add(await call_code(calls["CancelJobs"]()))
     codes |= set(await asyncio.gather(*(call_code(call()) for call in calls.values())))
     before = count_states(await asyncio.to_thread(primary.find, "jobs"))
-    await scene.lose(primary)
+    await service.kill(primary)
 
-    # The set has never heard of it.
+    # The replica set has none of these writes.
     assert before["CANCELLED"] >= JOBS
     assert codes <= {"UNAVAILABLE", "DEADLINE_EXCEEDED"}
-    after = count_states(await asyncio.to_thread(scene.nodes.read, "jobs"))
+    after = count_states(await asyncio.to_thread(service.nodes.read, "jobs"))
     assert after == {"SCHEDULED": JOBS, "QUEUED": 1, "SENT": 1}
     cancelled = await stub.CancelJobs(task_pb2.ChangeJobsRequest(all=True), timeout=30)
     assert cancelled.count == JOBS + 1
-    assert count_states(await asyncio.to_thread(scene.nodes.read, "jobs")) == {
+    assert count_states(await asyncio.to_thread(service.nodes.read, "jobs")) == {
         "CANCELLED": JOBS + 1,
         "SENT": 1,
     }

@@ -1,4 +1,4 @@
-"""A process that was paused answers what has piled up meanwhile."""
+"""A process that was paused answers the calls that piled up meanwhile."""
 
 from collections.abc import Awaitable
 from pathlib import Path
@@ -15,12 +15,12 @@ from tests.support.service_process import (
     scheduler_stub,
 )
 
-MORE_THAN_GRPC_HOLDS = 3_500  # of itself: it would answer CANCELLED to a part of them, at random
+MORE_THAN_GRPC_QUEUES = 3_500  # gRPC itself would answer CANCELLED to some of them, at random
 MAX_READ_AT_ONCE = 32
 
 
 async def is_rejected_as_late(call: Awaitable[task_pb2.MeetResponse]) -> bool:
-    """Tell whether the message of *call* came too late after its headers, as from a busy client."""
+    """Return whether *call* was refused because its message came too long after its headers."""
     try:
         assert (await call).success
     except grpc.aio.AioRpcError as error:
@@ -44,9 +44,9 @@ async def test_calls_that_piled_up_are_all_accepted(
         paused.freeze()
         calls = {
             number: stub.ScheduleMeet(a_meet(number), timeout=60)
-            for number in range(2, MORE_THAN_GRPC_HOLDS)
+            for number in range(2, MORE_THAN_GRPC_QUEUES)
         }
-        assert not await is_serving(paused.target)  # silent, while they pile up
+        assert not await is_serving(paused.target)  # it answers nothing while they pile up
         paused.thaw()
         late = [number for number, call in calls.items() if await is_rejected_as_late(call)]
         assert len(late) <= MAX_READ_AT_ONCE

@@ -1,4 +1,4 @@
-"""The whole application on a Redis that answers nonsense: mails leave, calls are answered."""
+"""The application with a Redis that sends invalid replies: mails leave, calls are answered."""
 
 import time
 from datetime import UTC, datetime
@@ -27,7 +27,7 @@ TESTED_KINDS = (
 MAILS_PER_KIND = 4
 
 
-async def ask_for_one_in_a_second(app: RunningApp, number: int) -> float:
+async def schedule_in_two_seconds(app: RunningApp, number: int) -> float:
     due = int(time.time()) + 2
     async with scheduler_stub(app.target) as stub:
         assert (await stub.ScheduleMeet(a_meet(number, timestamp=due))).success
@@ -35,14 +35,12 @@ async def ask_for_one_in_a_second(app: RunningApp, number: int) -> float:
 
 
 def an_orphan(number: int) -> dict[str, Any]:
-    """Make a job whose worker died between its fence and its outcome."""
+    """Return the fields of a job whose worker died between the fence and the outcome."""
     long_ago = datetime(2024, 1, 1, tzinfo=UTC)
     return {"state": "SENDING", "claim": f"dead-{number}", "begun": long_ago, "lease": long_ago}
 
 
-async def test_mails_leave_on_time_and_none_is_failed_or_believed_sent(
-    mongo_uri: str, events: Events
-) -> None:
+async def test_mails_leave_on_time_and_each_is_sent_once(mongo_uri: str, events: Events) -> None:
     async with Relay() as relay, a_fake_redis() as fake:
         settings = make_settings(
             mongo=mongo_uri, redis=fake.url, relay_port=relay.port, smtp_rate="2000"
@@ -52,10 +50,10 @@ async def test_mails_leave_on_time_and_none_is_failed_or_believed_sent(
                 fake.reply = REPLIES[kind]
                 fake.drop_all()
                 await schedule_mails(app, MAILS_PER_KIND, first=round_ * MAILS_PER_KIND)
-                asked = (round_ + 1) * MAILS_PER_KIND
-                await until(partial(has_mail_for, relay, asked), within=5)
-            due = await ask_for_one_in_a_second(app, 9000)
-            await until(lambda: len(relay.per_recipient) == asked + 1)
+                scheduled = (round_ + 1) * MAILS_PER_KIND
+                await until(partial(has_mail_for, relay, scheduled), within=5)
+            due = await schedule_in_two_seconds(app, 9000)
+            await until(lambda: len(relay.per_recipient) == scheduled + 1)
             late = time.time() - due
             found = await until(lambda: all_are_sent(app))
 
@@ -74,7 +72,9 @@ async def all_are_sent(app: RunningApp) -> list[dict[str, Any]]:
     return found if {job["state"] for job in found} == {"SENT"} else []
 
 
-async def test_a_redis_that_has_every_key_proves_no_mail(mongo_uri: str) -> None:
+async def test_a_redis_that_claims_to_have_every_key_does_not_prove_a_mail_sent(
+    mongo_uri: str,
+) -> None:
     async with Relay() as relay, a_fake_redis(REPLIES["ones"]) as fake:
         settings = make_settings(
             mongo=mongo_uri, redis=fake.url, relay_port=relay.port, on_uncertain="hold"
@@ -86,11 +86,11 @@ async def test_a_redis_that_has_every_key_proves_no_mail(mongo_uri: str) -> None
             with MongoClient[dict[str, Any]](mongo_uri) as raw:
                 collection = raw.get_default_database()["jobs"]
                 collection.update_one({}, {"$set": an_orphan(1)})
-            [job] = await until(lambda: settled_jobs(app), within=15)
+            [job] = await until(lambda: read_settled_jobs(app), within=15)
 
     assert job["state"] == "UNCERTAIN"
     assert len(relay.ledger) == before
 
 
-async def settled_jobs(app: RunningApp) -> list[dict[str, Any]]:
+async def read_settled_jobs(app: RunningApp) -> list[dict[str, Any]]:
     return [job for job in await read_jobs(app.resources) if job["state"] != "SENDING"]

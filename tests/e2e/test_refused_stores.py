@@ -1,4 +1,4 @@
-"""The program and stores that it cannot use: exit 2 and a sentence, or waiting with one."""
+"""Stores that the program cannot use: it exits with 2 and one line, or waits and says why."""
 
 from pathlib import Path
 
@@ -31,7 +31,7 @@ def a_service(folder: Path, *, mongo: str, redis: str) -> ServiceProcess:
         ("mongo", f"mongodb://ada:{SECRET}@127.0.0.1/db?tls=true&tlsCAFile=/etc/passwd"),
     ],
 )
-async def test_a_url_that_cannot_be_used_is_one_line_without_its_password(
+async def test_an_unusable_url_is_reported_in_one_line_without_its_password(
     name: str, url: str
 ) -> None:
     stores = {"mongo": "mongodb://127.0.0.1/db", "redis": "redis://127.0.0.1", name: url}
@@ -44,7 +44,7 @@ async def test_a_url_that_cannot_be_used_is_one_line_without_its_password(
     assert SECRET not in done.stderr + done.stdout
 
 
-async def test_a_standalone_mongod_that_comes_later_ends_it_with_the_line_that_helps(
+async def test_a_standalone_mongod_that_starts_later_ends_it_with_the_line_that_helps(
     tmp_path: Path, redis_url: str
 ) -> None:
     async with run_own(BareMongod(tmp_path / "mongod", standalone=True)) as server:
@@ -65,7 +65,7 @@ async def test_a_standalone_mongod_that_comes_later_ends_it_with_the_line_that_h
     assert "--replSet rs0" in process.log
 
 
-async def test_a_set_that_was_never_initiated_is_told_in_log_and_readiness(
+async def test_a_replica_set_that_was_never_initiated_is_reported_in_log_and_readiness(
     tmp_path: Path, redis_url: str
 ) -> None:
     async with run_own(BareMongod(tmp_path / "mongod", standalone=False)) as server:
@@ -74,10 +74,10 @@ async def test_a_set_that_was_never_initiated_is_told_in_log_and_readiness(
         try:
             process.launch()
             await until(lambda: "rs.initiate()" in process.log, within=30)
-            async with probe_http(process.http) as look:
-                status, told = await look.get_readiness()
+            async with probe_http(process.http) as probe:
+                status, ready = await probe.get_readiness()
         finally:
             await process.kill_if_running()
 
     assert status == 503
-    assert told["reason"].startswith("waiting for MongoDB: its replica set was never initiated")
+    assert ready["reason"].startswith("waiting for MongoDB: its replica set was never initiated")

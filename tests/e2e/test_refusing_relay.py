@@ -1,4 +1,4 @@
-"""The whole application with a relay that refuses us: nothing is lost, and all leave later."""
+"""The application with a relay that refuses the service: no job fails, all mails leave later."""
 
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -33,44 +33,44 @@ async def run_with_relay(stores: tuple[str, str], relay: Relay) -> AsyncIterator
         yield app
 
 
-async def ask_for(app: RunningApp, count: int, *, domains: int = 100) -> None:
+async def schedule_to_domains(app: RunningApp, count: int, *, domains: int = 100) -> None:
     async with scheduler_stub(app.target) as stub:
         for number in range(count):
             email = f"r{number}@d{number % domains}.example.com"
             assert (await stub.ScheduleMeet(a_meet(number, emailID=email))).success
 
 
-async def states(app: RunningApp) -> Counter[str]:
+async def count_states(app: RunningApp) -> Counter[str]:
     return Counter(job["state"] for job in await read_jobs(app.resources))
 
 
-async def relay_status(app: RunningApp, relay: Relay) -> str:
-    async with probe_http(app.http) as look:
-        _, seen = await look.get_readiness()
-    return str(seen["dependencies"][f"relay 127.0.0.1:{relay.port}"])
+async def read_relay_status(app: RunningApp, relay: Relay) -> str:
+    async with probe_http(app.http) as probe:
+        _, ready = await probe.get_readiness()
+    return str(ready["dependencies"][f"relay 127.0.0.1:{relay.port}"])
 
 
 SENDER = Answer(553, "5.7.1 sender is not yours")
 HELO = Answer(504, "5.5.2 <app>: Helo command rejected: need fully-qualified hostname")
 SEND_AS = Answer(550, "5.7.60 Client does not have permissions to send as this sender")
-OUR_FAULTS = [
+SENDER_REFUSALS = [
     (At.RCPT, SENDER, "GCSCHED_SENDER_EMAIL"),
     (At.RCPT, HELO, "GCSCHED_SMTP_HELO_NAME"),
     (At.BODY, SEND_AS, "GCSCHED_SENDER_EMAIL"),
 ]
 
 
-@pytest.mark.parametrize(("at", "answer", "setting"), OUR_FAULTS)
-async def test_a_relay_that_refuses_us_costs_no_job(
+@pytest.mark.parametrize(("at", "answer", "setting"), SENDER_REFUSALS)
+async def test_a_relay_that_refuses_the_service_fails_no_job(
     stores: tuple[str, str], events: Events, at: At, answer: Answer, setting: str
 ) -> None:
     async with Relay() as relay:
         relay.script(at, answer)
         async with run_with_relay(stores, relay) as app:
-            await ask_for(app, 100)
+            await schedule_to_domains(app, 100)
             await until(lambda: find_events(events, "relay is down"))
-            shown = await relay_status(app, relay)
-            before = await states(app)
+            shown = await read_relay_status(app, relay)
+            before = await count_states(app)
 
             relay.clear_rules()
             sent = await until(lambda: read_jobs_if_all_sent(app.resources), within=30)
@@ -82,27 +82,27 @@ async def test_a_relay_that_refuses_us_costs_no_job(
     assert len(relay.ledger) == len(relay.per_recipient) == 100
 
 
-async def test_refusals_in_a_row_in_words_that_nobody_knows_cost_five_jobs_at_most(
+async def test_refusals_in_a_row_for_an_unknown_reason_fail_five_jobs_at_most(
     stores: tuple[str, str], events: Events
 ) -> None:
     async with Relay() as relay:
         relay.script(At.RCPT, Answer(550, "5.1.1 no"))
         async with run_with_relay(stores, relay) as app:
-            await ask_for(app, 100)
+            await schedule_to_domains(app, 100)
             await until(lambda: find_events(events, "relay is held"))
             probed = relay.count_commands("RCPT")
             await until(lambda: relay.count_commands("RCPT") > probed)
-            shown = await relay_status(app, relay)
+            shown = await read_relay_status(app, relay)
 
             relay.clear_rules()
             await until(lambda: find_events(events, "relay is back"), within=30)
             ended = {"SENT", "FAILED"}
 
             async def all_ended() -> bool:
-                return set(await states(app)) <= ended
+                return set(await count_states(app)) <= ended
 
             await until(all_ended, within=30)
-            counted = await states(app)
+            counted = await count_states(app)
 
     assert "five recipients of different domains" in shown
     assert counted["FAILED"] <= 5
@@ -117,10 +117,10 @@ async def test_one_bad_recipient_among_a_hundred_good_ones_fails_alone(
     async with Relay() as relay:
         relay.script(At.RCPT, Answer(550, "5.1.1 no"), to="r7@d7.example.com")
         async with run_with_relay(stores, relay) as app:
-            await ask_for(app, 101)
+            await schedule_to_domains(app, 101)
 
             async def all_ended() -> bool:
-                return await states(app) == Counter(SENT=100, FAILED=1)
+                return await count_states(app) == Counter(SENT=100, FAILED=1)
 
             await until(all_ended, within=30)
 

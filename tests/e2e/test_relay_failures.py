@@ -1,4 +1,4 @@
-"""The whole application against a relay that is away, refuses the login, or comes back."""
+"""The application with a relay that is away, refuses the login, or comes back."""
 
 import asyncio
 import itertools
@@ -28,13 +28,13 @@ MakeSettings = Callable[..., Settings]
 
 
 @pytest.fixture
-def setting(mongo_uri: str, redis_url: str, on_uncertain: str) -> MakeSettings:
+def settings_for(mongo_uri: str, redis_url: str, on_uncertain: str) -> MakeSettings:
     return partial(make_settings, mongo=mongo_uri, redis=redis_url, on_uncertain=on_uncertain)
 
 
-async def schedule_until(app: RunningApp, condition: Callable[[], object], *, begin: int) -> int:
-    """Ask for one mail after the other until *condition*; give the next number."""
-    numbers = itertools.count(begin)
+async def schedule_until(app: RunningApp, condition: Callable[[], object], *, first: int) -> int:
+    """Schedule one mail after the other until *condition*; return the next number."""
+    numbers = itertools.count(first)
 
     async def schedule_next() -> object:
         await schedule_mails(app, 1, first=next(numbers))
@@ -49,11 +49,11 @@ async def nothing_is_claimed(resources: Resources) -> bool:
 
 
 async def test_a_relay_that_is_down_costs_a_few_connections_and_all_leave_when_it_is_back(
-    setting: MakeSettings, events: Events
+    settings_for: MakeSettings, events: Events
 ) -> None:
     async with Relay() as relay:
         relay.script(At.CONNECT, Answer(421, "4.3.2 not now"))
-        settings = setting(relay_port=relay.port)
+        settings = settings_for(relay_port=relay.port)
         async with running_app(settings) as app:
             await schedule_mails(app, 400)
             await until(lambda: find_events(events, "relay is down"))
@@ -63,7 +63,7 @@ async def test_a_relay_that_is_down_costs_a_few_connections_and_all_leave_when_i
             relay.clear_rules()
             sent = await until(lambda: read_jobs_if_all_sent(app.resources), within=10)
 
-    assert tried <= 16 + 5 + 2, "beside the mails, the checks of a second"
+    assert tried <= 16 + 5 + 2, "more than the mails and the checks of one second"
     assert len(relay.ledger) == len(relay.per_recipient) == 400
     assert {job["attempt"] for job in sent} == {1}
     warnings = [each["event"] for each in events if each["log_level"] == "warning"]
@@ -71,11 +71,11 @@ async def test_a_relay_that_is_down_costs_a_few_connections_and_all_leave_when_i
     assert len(find_events(events, "relay is back")) == 1
 
 
-async def test_a_relay_that_is_not_there_yet_gets_its_mails_when_it_comes(
-    setting: MakeSettings, events: Events
+async def test_a_relay_that_starts_later_gets_its_mails_then(
+    settings_for: MakeSettings, events: Events
 ) -> None:
     port = free_port()
-    settings = setting(relay_port=port)
+    settings = settings_for(relay_port=port)
     async with running_app(settings) as app:
         await schedule_mails(app, 50)
         await until(lambda: find_events(events, "relay is down"))
@@ -87,12 +87,12 @@ async def test_a_relay_that_is_not_there_yet_gets_its_mails_when_it_comes(
     assert len(relay.ledger) == 50
 
 
-async def test_while_the_relay_is_down_probes_and_checks_are_all_it_sees(
-    setting: MakeSettings, events: Events
+async def test_a_relay_that_is_down_gets_only_probes_and_checks(
+    settings_for: MakeSettings, events: Events
 ) -> None:
     async with Relay() as relay:
         relay.script(At.CONNECT, Answer(421, "4.3.2 not now"))
-        settings = setting(relay_port=relay.port)
+        settings = settings_for(relay_port=relay.port)
         async with running_app(settings) as app:
             await schedule_mails(app, 200)
             await until(lambda: find_events(events, "relay is down"))
@@ -106,12 +106,12 @@ async def test_while_the_relay_is_down_probes_and_checks_are_all_it_sees(
 
 
 async def test_a_wrong_password_uses_up_no_attempt_and_a_corrected_file_is_enough(
-    tmp_path: Path, setting: MakeSettings, events: Events
+    tmp_path: Path, settings_for: MakeSettings, events: Events
 ) -> None:
     password = tmp_path / "gcsched_smtp_password"
     password.write_text("wrong\n")
     async with Relay(users={"anna": "right"}) as relay:
-        settings = setting(
+        settings = settings_for(
             relay_port=relay.port,
             smtp_username="anna",
             secrets_dir=str(tmp_path),
@@ -121,7 +121,7 @@ async def test_a_wrong_password_uses_up_no_attempt_and_a_corrected_file_is_enoug
             await until(lambda: find_events(events, "relay is down"))
             await until(lambda: nothing_is_claimed(app.resources))
             before = relay.count_commands("AUTH")
-            await until(lambda: relay.count_commands("AUTH") > before)  # a probe fails, too
+            await until(lambda: relay.count_commands("AUTH") > before)  # a probe fails as well
             attempts = {job["attempt"] for job in await read_jobs(app.resources)}
 
             await asyncio.to_thread(password.write_text, "right\n")
@@ -137,10 +137,12 @@ async def test_a_wrong_password_uses_up_no_attempt_and_a_corrected_file_is_enoug
     assert [each for each in events if each["log_level"] == "warning"] == [line]
 
 
-async def test_a_fallback_takes_over_and_hands_back(setting: MakeSettings, events: Events) -> None:
+async def test_a_fallback_takes_over_and_hands_back(
+    settings_for: MakeSettings, events: Events
+) -> None:
     async with Relay() as first, Relay() as second:
         first.script(At.CONNECT, Answer(421, "4.3.2 not now"))
-        settings = setting(
+        settings = settings_for(
             relay_port=first.port,
             fallback_smtp_host="127.0.0.1",
             fallback_smtp_port=str(second.port),
@@ -152,17 +154,17 @@ async def test_a_fallback_takes_over_and_hands_back(setting: MakeSettings, event
             by_second = len(second.ledger)
 
             first.clear_rules()
-            asked = await schedule_until(app, lambda: first.ledger, begin=100)
-            await schedule_mails(app, 50, first=asked)
+            scheduled = await schedule_until(app, lambda: first.ledger, first=100)
+            await schedule_mails(app, 50, first=scheduled)
             sent = await until(lambda: read_jobs_if_all_sent(app.resources))
 
     assert by_second == 100
     assert len(first.ledger) >= 51
-    assert len(first.per_recipient | second.per_recipient) == len(sent) == asked + 50
+    assert len(first.per_recipient | second.per_recipient) == len(sent) == scheduled + 50
     assert len(first.ledger) + len(second.ledger) == len(sent)
-    told_by_jobs = Counter(job["attempts"][-1]["relay"] for job in sent)
-    assert told_by_jobs[f"127.0.0.1:{first.port}"] == len(first.ledger)
-    assert told_by_jobs[f"127.0.0.1:{second.port}"] == len(second.ledger)
+    by_relay = Counter(job["attempts"][-1]["relay"] for job in sent)
+    assert by_relay[f"127.0.0.1:{first.port}"] == len(first.ledger)
+    assert by_relay[f"127.0.0.1:{second.port}"] == len(second.ledger)
     (down,), (back,) = find_events(events, "relay is down"), find_events(events, "relay is back")
     assert down["relay"] == back["relay"] == f"127.0.0.1:{first.port}"
     assert str(down["advice"]).endswith("the fallback takes over")

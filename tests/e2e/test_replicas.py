@@ -1,4 +1,4 @@
-"""Several processes as one service: nobody's call fails while one of them stops."""
+"""Several processes as one service: no call fails while one of them stops."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -26,7 +26,7 @@ PER_SECOND = 60
 async def run_on_ports(
     folder: Path, settings: dict[str, str], ports: Sequence[int]
 ) -> AsyncIterator[list[ServiceProcess]]:
-    """Run a service on each of *ports*, which may be the same one."""
+    """Run a service on each of *ports*, which may be equal."""
     services = [
         ServiceProcess(environment=settings, log_file=folder / f"service-{number}.log", port=port)
         for number, port in enumerate(ports)
@@ -43,20 +43,20 @@ async def run_on_ports(
 
 @dataclass(kw_only=True)
 class CallStream:
-    """Calls at an even pace over *stubs* in turn, and what became of each."""
+    """Calls at an even rate over *stubs* in turn, and the status code of each."""
 
     stubs: Sequence[Stub]
     codes: list[str] = field(default_factory=list)
 
     async def run(self, stop: asyncio.Event) -> None:
         clock = asyncio.get_running_loop().time
-        begun = clock()
+        started = clock()
         async with asyncio.TaskGroup() as tasks:
             number = 0
             while not stop.is_set():
                 tasks.create_task(self._call(number))
                 number += 1
-                await asyncio.sleep(max(0.0, begun + number / PER_SECOND - clock()))
+                await asyncio.sleep(max(0.0, started + number / PER_SECOND - clock()))
 
     async def _call(self, number: int) -> None:
         stub = self.stubs[number % len(self.stubs)]
@@ -64,9 +64,9 @@ class CallStream:
         self.codes.append(call.code)
 
     async def wait_for_calls(self, count: int) -> None:
-        """Wait until *count* more calls have come back."""
-        wanted = len(self.codes) + count
-        await until(lambda: len(self.codes) >= wanted, within=30)
+        """Wait until *count* more calls have returned."""
+        expected = len(self.codes) + count
+        await until(lambda: len(self.codes) >= expected, within=30)
 
 
 @asynccontextmanager
@@ -89,11 +89,11 @@ def count_connections(service: ServiceProcess) -> int:
 
 
 async def wait_for_client(service: ServiceProcess) -> None:
-    """Wait until a client is back; whoever stops the next one earlier leaves it without any."""
+    """Wait until a client has reconnected; to stop the next replica earlier would leave it none."""
     await until(lambda: count_connections(service), within=30)
 
 
-async def test_processes_that_share_a_port_share_the_calls_and_one_may_stop(
+async def test_processes_that_share_a_port_share_the_calls_also_while_one_stops(
     tmp_path: Path, mongo_uri: str, redis_url: str
 ) -> None:
     settings = environment(mongo=mongo_uri, redis=redis_url, relay_port=9, reuse_port="1")
@@ -139,7 +139,7 @@ async def test_a_rolling_restart_of_two_replicas_fails_no_call(
     assert set(stream.codes) == {"OK"}
 
 
-async def test_a_process_that_does_not_share_is_refused_the_port_of_one_that_does(
+async def test_a_process_that_does_not_share_its_port_cannot_listen_on_a_shared_one(
     tmp_path: Path, mongo_uri: str, redis_url: str
 ) -> None:
     settings = environment(mongo=mongo_uri, redis=redis_url, relay_port=9)

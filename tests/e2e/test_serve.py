@@ -1,4 +1,4 @@
-"""The program as operators run it: start, refusals, stop, kills, outages."""
+"""The program as operators run it: start, refused settings, stop, and stores that are away."""
 
 import asyncio
 import os
@@ -48,7 +48,7 @@ def test_without_settings_it_names_all_that_is_missing_and_exits_2() -> None:
     assert "gcsched dev" in done.stderr
 
 
-async def test_a_port_in_use_is_said_and_ends_it(
+async def test_a_port_in_use_is_reported_and_ends_it(
     tmp_path: Path, mongo_uri: str, redis_url: str
 ) -> None:
     settings = environment(mongo=mongo_uri, redis=redis_url, relay_port=9)
@@ -66,7 +66,7 @@ async def test_a_port_in_use_is_said_and_ends_it(
 
 
 @pytest.mark.executed
-async def test_it_waits_for_mongodb_and_says_so(tmp_path: Path, redis_url: str) -> None:
+async def test_it_waits_for_mongodb_and_logs_that(tmp_path: Path, redis_url: str) -> None:
     async with own_mongod(tmp_path) as mongod:
         mongod.kill()
         settings = environment(mongo=mongod.uri, redis=redis_url, relay_port=9)
@@ -147,7 +147,7 @@ async def test_stores_with_tls_are_used_and_their_certificates_checked(tmp_path:
         ):
             await stub.ScheduleMeet(a_meet(1, timestamp=int(time.time()) + 2))
             await until(lambda: relay.ledger)
-            assert "bell not rung" not in running.log
+            assert "wake-up failed, retrying" not in running.log
 
         untrusted = f"rediss://127.0.0.1:{proxy.port}/0"
         settings = environment(mongo=mongod.uri, redis=untrusted, relay_port=relay.port)
@@ -156,7 +156,7 @@ async def test_stores_with_tls_are_used_and_their_certificates_checked(tmp_path:
 
 
 @pytest.mark.executed
-async def test_a_template_that_cannot_work_stops_the_start(
+async def test_a_template_with_an_unknown_variable_prevents_the_start(
     tmp_path: Path, mongo_uri: str, redis_url: str
 ) -> None:
     templates = tmp_path / "templates"
@@ -177,7 +177,7 @@ async def test_a_template_that_cannot_work_stops_the_start(
     assert "usernam" in process.log
 
 
-async def test_a_malformed_connection_string_is_said_without_its_password(
+async def test_a_malformed_connection_string_is_reported_without_its_password(
     tmp_path: Path, redis_url: str
 ) -> None:
     uri = "mongodb://user:p@ss@127.0.0.1:1/gcsched"
@@ -215,7 +215,7 @@ async def test_no_log_line_holds_an_address_or_a_word_of_the_mail(
         assert private not in running.log
 
 
-async def test_sigterm_lets_the_begun_mail_finish_and_gives_the_rest_back(
+async def test_sigterm_lets_the_begun_mail_finish_and_releases_the_others(
     tmp_path: Path, mongo_uri: str, redis_url: str
 ) -> None:
     async with Relay() as relay:
@@ -229,7 +229,7 @@ async def test_sigterm_lets_the_begun_mail_finish_and_gives_the_rest_back(
             scheduler_stub(running.target) as stub,
         ):
             await asyncio.gather(*(stub.ScheduleMeet(a_meet(n)) for n in range(5)))
-            await until(lambda: relay.applied_actions)  # its body is there
+            await until(lambda: relay.applied_actions)  # the relay has the first body
 
             running.signal(signal.SIGTERM)
             await until(lambda: "stopping" in running.log)
@@ -257,11 +257,11 @@ async def test_sigterm_with_open_streams_takes_no_longer_than_without(
         watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
         serving = await watch.read()
 
-        begun = time.monotonic()
+        started = time.monotonic()
         running.signal(signal.SIGTERM)
         not_serving = await watch.read()
         code = await running.wait_for_exit()
-        seconds = time.monotonic() - begun
+        seconds = time.monotonic() - started
 
         assert await watch.code() is grpc.StatusCode.UNAVAILABLE
     assert serving.status == health_pb2.HealthCheckResponse.SERVING
@@ -286,9 +286,9 @@ async def test_a_second_signal_stops_at_once(
             running.signal(signal.SIGTERM)
             await until(lambda: "stopping" in running.log)
 
-            begun = time.monotonic()
+            started = time.monotonic()
             running.signal(signal.SIGINT)
             code = await running.wait_for_exit()
 
     assert code == 128 + signal.SIGINT
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - started < 2

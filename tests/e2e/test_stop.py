@@ -1,4 +1,4 @@
-"""A stop at any moment: before the program is loaded, as process 1, and while MongoDB is away."""
+"""Stops at any moment: before the program is loaded, as process 1, and while MongoDB is away."""
 
 import asyncio
 import itertools
@@ -29,7 +29,7 @@ PROGRAMS = {
     "dev": [sys.executable, "-m", "gcsched", "dev"],
 }
 DELAYS_SECONDS = [0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0]
-"""Seconds after the first handler, over the imports and into the service."""
+"""Seconds after the first signal handler is set: during the imports, and in the service."""
 
 
 def status_of(pid: int) -> dict[str, str]:
@@ -38,13 +38,13 @@ def status_of(pid: int) -> dict[str, str]:
 
 
 def has_handler(pid: int, number: signal.Signals) -> bool:
-    """Return whether the kernel would hand *number* to a handler of the process."""
+    """Return whether the process has a handler for signal *number*."""
     return bool(int(status_of(pid)["SigCgt"], 16) >> (number - 1) & 1)
 
 
 @cache
 def own_namespace() -> list[str]:
-    """Give what makes a program process 1 of a namespace of its own; nothing where that fails."""
+    """Return the command that makes a program process 1 of its own namespace; [] if it fails."""
     if (unshare := shutil.which("unshare")) is None:
         return []
     command = [unshare, "--fork", "--pid", "--kill-child"]
@@ -52,15 +52,15 @@ def own_namespace() -> list[str]:
 
 
 def ignoring_signals() -> list[str]:
-    """Give what lets a program lose signals until it has a handler, as process 1 does.
+    """Return a command whose program loses signals until it has a handler, as process 1 does.
 
-    A signal that is ignored stays so in what is executed.
+    Ignored signals stay ignored in an executed program.
     """
     return ["/bin/sh", "-c", "trap '' TERM INT; exec \"$@\"", "sh"]
 
 
-def child_of(pid: int) -> int:
-    """Give the process that *pid* has begun, 0 before it has."""
+def find_child(pid: int) -> int:
+    """Return the child of *pid*, 0 while it has none."""
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()
     return int(children[0]) if children else 0
 
@@ -78,27 +78,29 @@ def has_ended(process: subprocess.Popen[bytes]) -> bool:
 
 
 def launch_program(program: list[str], folder: Path) -> subprocess.Popen[bytes]:
-    """Start *program* on stores that are away, so that a signal without a handler is lost."""
-    given = environment(
+    """Start *program* with stores that are away, so that it stays in its start."""
+    settings = environment(
         mongo=f"mongodb://127.0.0.1:{free_port()}/x?replicaSet=rs0",
         redis=f"redis://127.0.0.1:{free_port()}/0",
         relay_port=9,
         grpc_listen=f"127.0.0.1:{free_port()}",
         http_listen=f"127.0.0.1:{free_port()}",
     )
-    given |= {"HOME": str(folder), "XDG_DATA_HOME": str(folder), "PATH": os.environ["PATH"]}
+    settings |= {"HOME": str(folder), "XDG_DATA_HOME": str(folder), "PATH": os.environ["PATH"]}
     with (folder / "log").open("wb") as log:
-        return subprocess.Popen(program, env=given, stdout=log, stderr=log, start_new_session=True)
+        return subprocess.Popen(
+            program, env=settings, stdout=log, stderr=log, start_new_session=True
+        )
 
 
 async def wait_for_handler(process: subprocess.Popen[bytes], program: list[str]) -> int:
-    """Wait until the program of *process* has a handler for SIGTERM; give whom to signal."""
+    """Wait until the program of *process* has a handler for SIGTERM; return its process id."""
     pid = process.pid
     if program[0] in own_namespace()[:1]:
-        pid = await until(partial(child_of, process.pid), every=0.001)
+        pid = await until(partial(find_child, process.pid), every=0.001)
         await until(partial(is_gcsched, pid), every=0.001)
         assert status_of(pid)["NSpid"].split()[-1] == "1"
-    # Python has a handler for SIGINT from the beginning; ours for it comes before that for SIGTERM.
+    # Python itself handles SIGINT from the start; gcsched sets its handler before SIGTERM's.
     await until(partial(has_handler, pid, signal.SIGTERM), every=0.001)
     return pid
 
@@ -106,17 +108,17 @@ async def wait_for_handler(process: subprocess.Popen[bytes], program: list[str])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda each: each.name)
 @pytest.mark.parametrize("how", ["process 1", "emulated"])
 @pytest.mark.parametrize("name", PROGRAMS)
-async def test_a_stop_in_the_first_second_is_obeyed(
+async def test_a_signal_in_the_first_second_stops_it(
     name: str, how: str, number: signal.Signals, tmp_path: Path
 ) -> None:
     if how == "process 1" and not own_namespace():
-        pytest.skip("no process namespaces here; the emulated run stands for it")
+        pytest.skip("process namespaces are not available; the emulated run covers it")
     program = [*(own_namespace() if how == "process 1" else ignoring_signals()), *PROGRAMS[name]]
-    for moment in DELAYS_SECONDS:
+    for delay in DELAYS_SECONDS:
         process = launch_program(program, tmp_path)
         try:
             pid = await wait_for_handler(process, program)
-            await until(partial(is_past, time.monotonic() + moment), every=0.001)
+            await until(partial(is_past, time.monotonic() + delay), every=0.001)
             os.kill(pid, number)
 
             await until(partial(has_ended, process), within=20)
@@ -124,19 +126,19 @@ async def test_a_stop_in_the_first_second_is_obeyed(
             process.kill()
             process.wait()
 
-        said = (tmp_path / "log").read_text(encoding="utf-8")
-        assert process.returncode == 0, (moment, said)
-        assert "Traceback" not in said
-        assert "Exception" not in said
+        log = (tmp_path / "log").read_text(encoding="utf-8")
+        assert process.returncode == 0, (delay, log)
+        assert "Traceback" not in log
+        assert "Exception" not in log
 
 
 async def test_a_command_that_is_process_1_ends_at_sigterm(tmp_path: Path) -> None:
     if not own_namespace():
-        pytest.skip("no process namespaces here")
+        pytest.skip("process namespaces are not available")
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        where = f"127.0.0.1:{silent.getsockname()[1]}"
-        ask = ["status", "--target", where, "--timeout", "60"]
-        program = [*own_namespace(), sys.executable, "-m", "gcsched", *ask]
+        target = f"127.0.0.1:{silent.getsockname()[1]}"
+        command = ["status", "--target", target, "--timeout", "60"]
+        program = [*own_namespace(), sys.executable, "-m", "gcsched", *command]
         process = launch_program(program, tmp_path)
         try:
             os.kill(await wait_for_handler(process, program), signal.SIGTERM)
@@ -150,9 +152,9 @@ async def test_a_command_that_is_process_1_ends_at_sigterm(tmp_path: Path) -> No
 
 
 async def stop_while_mongodb_is_away(how: str, folder: Path) -> tuple[int, str]:
-    """Return the exit code and the log.
+    """Stop a service while MongoDB is away; return the exit code and the log.
 
-    What was under way is a claim, a sweep, and calls whose callers go at the same time.
+    A claim, a sweep and calls are under way, and the callers hang up at the same time.
     """
     async with (
         Relay() as relay,
@@ -171,7 +173,7 @@ async def stop_while_mongodb_is_away(how: str, folder: Path) -> tuple[int, str]:
                 await stub.ScheduleMeet(a_meet(1, timestamp=due), timeout=5)
                 (mongod.freeze if how == "frozen" else mongod.kill)()
                 calls = [stub.ScheduleMeet(a_meet(number), timeout=10) for number in range(2, 8)]
-                # No word tells that the claim of the due job has begun.
+                # Nothing in the log shows when the claim of the due job starts.
                 await until(lambda: time.time() > due + 0.5)
 
                 code = await running.stop(within=60)
@@ -183,8 +185,8 @@ async def stop_while_mongodb_is_away(how: str, folder: Path) -> tuple[int, str]:
     return code, running.log
 
 
-async def test_a_stop_while_mongodb_is_away_is_no_error(tmp_path: Path) -> None:
-    """Both ways beside each other: nearly all of it is waiting."""
+async def test_a_stop_while_mongodb_is_away_logs_no_error(tmp_path: Path) -> None:
+    """Both cases run at the same time, because each spends nearly all of it waiting."""
     folders = {how: tmp_path / how for how in ("frozen", "killed")}
     for folder in folders.values():
         folder.mkdir()
@@ -193,5 +195,5 @@ async def test_a_stop_while_mongodb_is_away_is_no_error(tmp_path: Path) -> None:
 
     for how, (code, log) in zip(folders, ends, strict=True):
         assert code == 0, how
-        levels = {event["level"]: event for event in map(json.loads, log.splitlines())}
-        assert not {"error", "critical"} & levels.keys(), (how, levels)
+        by_level = {event["level"]: event for event in map(json.loads, log.splitlines())}
+        assert not {"error", "critical"} & by_level.keys(), (how, by_level)

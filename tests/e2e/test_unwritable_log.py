@@ -1,4 +1,4 @@
-"""A log that cannot be written stops no start, no call, no mail and no end."""
+"""A log that cannot be written prevents no start, call, mail or stop."""
 
 import asyncio
 import json
@@ -30,39 +30,37 @@ from tests.support.unwritable_logs import (
 from tests.support.wait import until
 
 MAILS = 30
-ENDS_WITHIN_SECONDS = 60  # imports take two seconds of a processor that others share
+EXIT_WITHIN_SECONDS = 60  # imports take two seconds of CPU time, and the machine may be busy
 
 
 def a_service(folder: Path, settings: dict[str, str], before: Callable[[], None]) -> ServiceProcess:
-    begin: Launch = partial(fork_service, before=before)
+    launcher: Launch = partial(fork_service, before=before)
     log = folder / "service.log"
-    return ServiceProcess(environment=settings, log_file=log, port=free_port(), launcher=begin)
+    return ServiceProcess(environment=settings, log_file=log, port=free_port(), launcher=launcher)
 
 
-async def send_mails(running: ServiceProcess, relay: Relay, *, begin: int = 0) -> float:
-    """See that mails leave; give the longest call in seconds."""
+async def send_mails(running: ServiceProcess, relay: Relay) -> float:
+    """Send mails and wait until the relay has them; return the longest call in seconds."""
     longest = 0.0
     async with scheduler_stub(running.target) as stub:
-        for number in range(begin, begin + MAILS):
+        for number in range(MAILS):
             called = time.monotonic()
             assert (await stub.ScheduleMeet(a_meet(number), timeout=5)).success
             longest = max(longest, time.monotonic() - called)
-    await until(lambda: len(relay.ledger) == begin + MAILS)
+    await until(lambda: len(relay.ledger) == MAILS)
     return longest
 
 
-@pytest.mark.parametrize("trouble", ["full disk", "closed", "no reader", "full pipe", "slow pipe"])
-async def test_at_the_start_and_on(
-    trouble: str, tmp_path: Path, mongo_uri: str, redis_url: str
+@pytest.mark.parametrize("how", ["full disk", "closed", "no reader", "full pipe", "slow pipe"])
+async def test_an_unwritable_log_delays_no_start_call_or_stop(
+    how: str, tmp_path: Path, mongo_uri: str, redis_url: str
 ) -> None:
     reading = -1
-    if trouble in {"no reader", "full pipe", "slow pipe"}:
-        reading, path = a_small_pipe(tmp_path, is_full=trouble == "full pipe")
+    if how in {"no reader", "full pipe", "slow pipe"}:
+        reading, path = a_small_pipe(tmp_path, is_full=how == "full pipe")
         before = partial(redirect_stderr, path)
     else:
-        before = (
-            partial(os.close, 2) if trouble == "closed" else partial(redirect_stderr, "/dev/full")
-        )
+        before = partial(os.close, 2) if how == "closed" else partial(redirect_stderr, "/dev/full")
     async with Relay() as relay:
         settings = environment(
             mongo=mongo_uri, redis=redis_url, relay_port=relay.port, log_level="DEBUG"
@@ -70,23 +68,25 @@ async def test_at_the_start_and_on(
         running = a_service(tmp_path, settings, before)
         try:
             await running.start()
-            if trouble == "no reader":
+            if how == "no reader":
                 os.close(reading)
             longest = await send_mails(running, relay)
-            async with probe_http(running.http) as look:
-                scrape = await look.scrape()
-            begun = time.monotonic()
+            async with probe_http(running.http) as probe:
+                scrape = await probe.scrape()
+            started = time.monotonic()
             code = await running.stop()
         finally:
             await running.kill_if_running()
 
     assert code == 0
     assert longest < 2
-    assert time.monotonic() - begun < 6
-    assert scrape.value("gcsched_log_lines_dropped_total") == 0, "the queue holds some thousands"
+    assert time.monotonic() - started < 6
+    assert scrape.value("gcsched_log_lines_dropped_total") == 0, (
+        "the queue has room for thousands of lines"
+    )
 
 
-async def test_on_a_disk_that_fills_and_is_emptied_again_no_line_is_torn(
+async def test_on_a_disk_that_fills_and_has_room_again_no_line_is_torn(
     tmp_path: Path, mongo_uri: str, redis_url: str
 ) -> None:
     log = tmp_path / "kept.log"
@@ -112,10 +112,10 @@ async def test_on_a_disk_that_fills_and_is_emptied_again_no_line_is_torn(
 
 
 @pytest.mark.executed
-async def test_what_c_libraries_and_closed_descriptors_do_reaches_no_socket(
+async def test_with_closed_descriptors_log_lines_of_c_libraries_reach_no_socket(
     tmp_path: Path, mongo_uri: str, redis_url: str
 ) -> None:
-    """Without descriptors 0 to 2 the first sockets would get their numbers, and all words."""
+    """Otherwise the first sockets get descriptors 0 to 2, and what is written to the log."""
     async with Relay() as relay:
         settings = environment(mongo=mongo_uri, redis=redis_url, relay_port=relay.port)
         running = ServiceProcess(
@@ -139,10 +139,10 @@ async def test_what_c_libraries_and_closed_descriptors_do_reaches_no_socket(
 
 @pytest.mark.executed
 @pytest.mark.parametrize("how", ["full disk", "no reader", "full pipe"])
-async def test_what_grpc_says_to_the_very_end_holds_up_no_end(
+async def test_what_grpc_writes_during_the_stop_does_not_delay_it(
     how: str, tmp_path: Path, mongo_uri: str, redis_url: str
 ) -> None:
-    """Its threads write until the process is gone, long after our log has ended."""
+    """gRPC's threads write until the process is gone, long after the service's log is closed."""
     output = open_unwritable(tmp_path, how)
     async with Relay() as relay:
         settings = environment(mongo=mongo_uri, redis=redis_url, relay_port=relay.port)
@@ -171,10 +171,10 @@ async def test_wrong_settings_keep_their_exit_code(how: str, tmp_path: Path) -> 
         shell, env={"PATH": os.environ["PATH"]}, stdout=asyncio.subprocess.PIPE, stderr=output
     )
     try:
-        out, _ = await asyncio.wait_for(process.communicate(), ENDS_WITHIN_SECONDS)
+        out, _ = await asyncio.wait_for(process.communicate(), EXIT_WITHIN_SECONDS)
     finally:
         if process.returncode is None:
             process.kill()
 
     assert process.returncode == 2
-    assert out == b"", "nor goes to standard output what was meant for the other one"
+    assert out == b"", "the message went to standard output instead of standard error"

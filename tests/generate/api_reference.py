@@ -18,12 +18,12 @@ LOCAL = re.compile(r"^ {2,}", re.MULTILINE)
 
 
 def error_table() -> str:
-    """Give the table of all errors that reach a caller."""
+    """Return the table of the errors that reach a caller."""
     rows = sorted(
         (code_pb2.Code.Name(code), reason, inspect.getdoc(error) or "")
         for error, (code, reason) in STATUS.items()
     )
-    lines = [f"| `{code}` | `{reason}` | {cell(says)} |" for code, reason, says in rows]
+    lines = [f"| `{code}` | `{reason}` | {cell(meaning)} |" for code, reason, meaning in rows]
     return "\n".join(["| code | reason | what it means |", "|---|---|---|", *lines, ""])
 
 
@@ -36,7 +36,7 @@ def cell(text: str) -> str:
 
 
 def prose(text: str) -> list[str]:
-    """Give a comment as Markdown: what it indents is a table of its own."""
+    """Return a comment as Markdown: its indented lines become a code block."""
     return [LOCAL.sub("    ", text)] if text else []
 
 
@@ -45,7 +45,7 @@ def anchor(name: str) -> str:
 
 
 class Reference:
-    """The methods in their order, each with the messages that come up there first."""
+    """The methods in their order, each with the messages that it is the first to use."""
 
     def __init__(self, of: Contract) -> None:
         self._contract = of
@@ -68,14 +68,14 @@ class Reference:
             yield self._values(enum)
 
     def _method(self, method: ContractElement) -> Iterator[str]:
-        asks, answers = map(
+        request, response = map(
             self._local_name, (method.descriptor.input_type, method.descriptor.output_type)
         )
         yield f"### {method.name}"
         yield from prose(method.comment)
-        yield f"{anchor(asks)} → {anchor(answers)}"
-        yield from self._message_once(self._messages[asks])
-        yield from self._message_once(self._messages[answers])
+        yield f"{anchor(request)} → {anchor(response)}"
+        yield from self._message_once(self._messages[request])
+        yield from self._message_once(self._messages[response])
 
     def _message_once(self, message: ContractElement) -> Iterator[str]:
         if message.name in self._written:
@@ -87,8 +87,8 @@ class Reference:
 
     def _fields(self, message: ContractElement) -> str:
         rows = [
-            f"| {member.descriptor.number} | `{member.name}` | {self._type(member.descriptor, message)} |"
-            f" {cell(member.comment)} |"
+            f"| {member.descriptor.number} | `{member.name}` |"
+            f" {self._type(member.descriptor, message)} | {cell(member.comment)} |"
             for member in self._contract.members(message)
         ]
         if not rows:
@@ -117,8 +117,8 @@ class Reference:
         if not field.type_name:
             return Field.Type.Name(field.type).removeprefix("TYPE_").lower()
         name = self._local_name(field.type_name)
-        is_ours = name in self._messages or name in self._enums
-        return anchor(name) if is_ours else f"`{name.lstrip('.')}`"
+        is_in_contract = name in self._messages or name in self._enums
+        return anchor(name) if is_in_contract else f"`{name.lstrip('.')}`"
 
     def _local_name(self, name: str) -> str:
         return name.removeprefix(self._contract.package)
@@ -130,7 +130,7 @@ GENERATED_PARTS: Mapping[str, tuple[str, str]] = {
 
 
 def regenerate_page(page: str) -> str:
-    """Give *page* with its generated parts made anew."""
+    """Return *page* with its generated parts written again."""
     for name, make in (("errors", error_table), ("reference", reference_text)):
         begin, end = GENERATED_PARTS[name]
         before, _, rest = page.partition(begin)

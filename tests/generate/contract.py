@@ -27,7 +27,7 @@ MEMBERS = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContractElement:
-    """Something of the contract: its full name without the package, and what is said of it."""
+    """An element of the contract: its full name without the package, and its comment."""
 
     name: str
     comment: str
@@ -56,7 +56,7 @@ class Contract:
         ]
 
     def messages(self) -> dict[str, ContractElement]:
-        """Give all messages but those that a map is made of, each before those inside it."""
+        """Return all messages but the entries of maps, each before the messages inside it."""
         found = self._messages("", self.file.message_type, (MESSAGES,))
         return {each.name: each for each in found}
 
@@ -68,7 +68,7 @@ class Contract:
         return {each.name: each for each in found}
 
     def members(self, of: ContractElement) -> list[ContractElement]:
-        """Give the fields of a message, or the values of an enum."""
+        """Return the fields of a message, or the values of an enum."""
         is_message = isinstance(of.descriptor, DescriptorProto)
         members = of.descriptor.field if is_message else of.descriptor.value
         return [

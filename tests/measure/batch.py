@@ -2,7 +2,7 @@
 
     python -m tests.measure.batch [--jobs 50000] [--json docs/measurements/batch.json]
 
-The jobs are due tomorrow: nothing is delivered meanwhile. Prints figures; nothing is judged here.
+The jobs are due tomorrow, so that nothing is delivered meanwhile. Prints figures; checks nothing.
 """
 
 import argparse
@@ -30,40 +30,40 @@ async def measure(folder: Path, jobs: int) -> Figures:
     tomorrow = int(time.time()) + 86_400
     meets = [a_meet(number, timestamp=tomorrow) for number in range(jobs + SINGLE_CALLS)]
     batches = [
-        task_pb2.BatchScheduleMeetsRequest(requests=meets[begin : begin + BATCH])
-        for begin in range(0, jobs, BATCH)
+        task_pb2.BatchScheduleMeetsRequest(requests=meets[first : first + BATCH])
+        for first in range(0, jobs, BATCH)
     ]
     singles = [each.SerializeToString() for each in meets[jobs:]]
-    async with a_cluster(folder) as stage:
+    async with a_cluster(folder) as cluster:
         return {
             "batches": await measure_calls(
-                stage, "BatchScheduleMeets", [each.SerializeToString() for each in batches], BATCH
+                cluster, "BatchScheduleMeets", [each.SerializeToString() for each in batches], BATCH
             ),
-            "single_calls": await measure_calls(stage, "ScheduleMeet", singles, 1),
+            "single_calls": await measure_calls(cluster, "ScheduleMeet", singles, 1),
         }
 
 
 async def measure_calls(
-    stage: Cluster, method: str, requests: Sequence[bytes], jobs_each: int
+    cluster: Cluster, method: str, requests: Sequence[bytes], jobs_each: int
 ) -> Figures:
-    """Send *requests*, so many at once; what they made is counted in MongoDB."""
-    [service] = stage.services
+    """Send *requests*, CONCURRENCY at a time; the stored jobs are counted in MongoDB."""
+    [service] = cluster.services
     process = psutil.Process(service.pid)
-    waiting, before = list(reversed(requests)), len(stage.jobs())
+    waiting, before = list(reversed(requests)), len(cluster.jobs())
     async with grpc.aio.insecure_channel(service.target) as channel:
-        ask: RawCall = channel.unary_unary(f"/scheduler.Scheduler/{method}")
+        call: RawCall = channel.unary_unary(f"/scheduler.Scheduler/{method}")
         took: list[float] = []
 
         async def caller() -> None:
             while waiting:
                 sent = time.perf_counter()
-                await ask(waiting.pop(), timeout=20)
+                await call(waiting.pop(), timeout=20)
                 took.append(time.perf_counter() - sent)
 
-        begun, cpu = time.perf_counter(), sum(process.cpu_times()[:2])
+        started, cpu = time.perf_counter(), sum(process.cpu_times()[:2])
         await asyncio.gather(*(caller() for _ in range(CONCURRENCY[method])))
-        seconds, cpu = time.perf_counter() - begun, sum(process.cpu_times()[:2]) - cpu
-    stored = len(stage.jobs()) - before
+        seconds, cpu = time.perf_counter() - started, sum(process.cpu_times()[:2]) - cpu
+    stored = len(cluster.jobs()) - before
     return {
         "calls": len(requests),
         "jobs_stored": stored,

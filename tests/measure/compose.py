@@ -1,8 +1,9 @@
-"""Print, as JSON, what one mail costs: our skeleton and an EmailMessage per mail, side by side.
+"""Measure the CPU time of composing a mail: by the skeleton, and by an EmailMessage per mail.
 
-``python -m tests.measure.compose [mails-per-round rounds]``. The rounds of all variants are
-interleaved, so that a slow moment of the machine falls on each of them. Unit: microseconds of
-CPU time per mail.
+    python -m tests.measure.compose [MAILS_PER_ROUND ROUNDS]
+
+The rounds of all variants are interleaved, so that a slow moment of the machine affects each of
+them. Prints JSON; the unit is microseconds of CPU time per mail.
 """
 
 import json
@@ -28,7 +29,6 @@ from gcsched.domain.job import Job
 from tests.support.builders import a_job
 
 DUE = datetime(2025, 11, 24, 9, 30, tzinfo=UTC)
-
 
 PLAIN = a_job(
     id="01890a5d-ac96-774b-bcce-b302099a8057",
@@ -67,7 +67,7 @@ def as_email_message(job: Job, rendered: RenderedParts) -> bytes:
 
 
 def variants(composer: Composer, job: Job) -> dict[str, Callable[[], object]]:
-    """Give the work to compare: encoding alone, rendering alone, and both."""
+    """Return the functions to compare: encoding alone, rendering alone, and both."""
     values = composer.build_variables(job)
     rendered = composer.templates.render("doc", values)
     return {

@@ -1,8 +1,8 @@
-"""Measure the promises of the main job on real stores, under kills and outages.
+"""Measure whether mails leave on time and once, on real stores, under kills and outages.
 
     python -m tests.measure.delivery [SCENARIO …] --json docs/measurements/spine.json
 
-Each scenario prints what was seen; nothing is judged here.
+Each scenario prints its figures; nothing is checked.
 """
 
 import argparse
@@ -33,34 +33,34 @@ def seconds_from_now(seconds: float) -> int:
     return int(time.time() + seconds)
 
 
-async def wait_for_mails(stage: Cluster, count: int, *, within: float) -> dict[str, list[float]]:
+async def wait_for_mails(cluster: Cluster, count: int, *, within: float) -> dict[str, list[float]]:
     """Wait until *count* recipients have mail, then a moment longer for any duplicates."""
     try:
-        await until(lambda: len(stage.arrivals()) >= count, within=within, every=0.2)
+        await until(lambda: len(cluster.arrivals()) >= count, within=within, every=0.2)
     except AssertionError:
-        print(f"  only {len(stage.arrivals())} of {count} arrived", file=sys.stderr)
+        print(f"  only {len(cluster.arrivals())} of {count} arrived", file=sys.stderr)
     await asyncio.sleep(3)
-    return stage.arrivals()
+    return cluster.arrivals()
 
 
-def mail_figures(stage: Cluster, count: int) -> Figures:
-    """Tell what reached the relay, and whether each duplicate was UNCERTAIN."""
-    arrivals = stage.arrivals()
+def mail_figures(cluster: Cluster, count: int) -> Figures:
+    """Count what reached the relay, and the duplicates whose jobs were not UNCERTAIN."""
+    arrivals = cluster.arrivals()
     double = {recipient for recipient, times in arrivals.items() if len(times) > 1}
-    uncertain = stage.uncertain_recipients()
+    uncertain = cluster.uncertain_recipients()
     return {
         "wanted": count,
         "missing": count - len(arrivals),
         "duplicates": sum(len(times) - 1 for times in arrivals.values()),
         "uncertain_jobs": len(uncertain),
         "duplicates_not_uncertain": len(double - uncertain),
-        "states": states(stage),
+        "states": count_states(cluster),
     }
 
 
-def states(stage: Cluster) -> dict[str, int]:
+def count_states(cluster: Cluster) -> dict[str, int]:
     found: dict[str, int] = {}
-    for job in stage.jobs():
+    for job in cluster.jobs():
         found[job["state"]] = found.get(job["state"], 0) + 1
     return found
 
@@ -88,150 +88,150 @@ def call_figures(made: list[Call]) -> Figures:
 
 
 async def one_second(folder: Path) -> Figures:
-    """200 jobs due in the same coming second."""
-    async with a_cluster(folder) as stage:
+    """Run 200 jobs that are due in the same second."""
+    async with a_cluster(folder) as cluster:
         due = seconds_from_now(4)
-        await stage.call(a_meet(n, timestamp=due) for n in range(200))
-        arrivals = await wait_for_mails(stage, 200, within=30)
-        return {**lateness_figures(arrivals), **mail_figures(stage, 200)}
+        await cluster.call(a_meet(n, timestamp=due) for n in range(200))
+        arrivals = await wait_for_mails(cluster, 200, within=30)
+        return {**lateness_figures(arrivals), **mail_figures(cluster, 200)}
 
 
 async def steady(folder: Path) -> Figures:
-    """50 jobs/s for 20 s, each due some seconds after its call."""
-    async with a_cluster(folder) as stage:
-        begin = seconds_from_now(3)
-        requests = (a_meet(n, timestamp=begin + n // 50) for n in range(1000))
-        made = await stage.call(requests, per_second=50)
-        arrivals = await wait_for_mails(stage, 1000, within=60)
-        return {**lateness_figures(arrivals), **call_figures(made), **mail_figures(stage, 1000)}
+    """Schedule 50 jobs/s for 20 s, each due about 3 s after its call."""
+    async with a_cluster(folder) as cluster:
+        first_due = seconds_from_now(3)
+        requests = (a_meet(n, timestamp=first_due + n // 50) for n in range(1000))
+        made = await cluster.call(requests, per_second=50)
+        arrivals = await wait_for_mails(cluster, 1000, within=60)
+        return {**lateness_figures(arrivals), **call_figures(made), **mail_figures(cluster, 1000)}
 
 
 async def kill_after_replies(folder: Path) -> Figures:
-    """300 jobs due 15 s later; SIGKILL of service and both stores right after the replies."""
-    async with a_cluster(folder) as stage:
+    """Schedule 300 jobs due in 15 s; SIGKILL the service and both stores after the replies."""
+    async with a_cluster(folder) as cluster:
         due = seconds_from_now(15)
-        made = await stage.call(a_meet(n, timestamp=due) for n in range(300))
-        await stage.services[0].kill()
-        stage.mongo.kill()
-        stage.valkey.kill()
-        await stage.mongo.start()
-        await stage.valkey.start()
-        await stage.services[0].start()
-        arrivals = await wait_for_mails(stage, 300, within=90)
-        return {**call_figures(made), **lateness_figures(arrivals), **mail_figures(stage, 300)}
+        made = await cluster.call(a_meet(n, timestamp=due) for n in range(300))
+        await cluster.services[0].kill()
+        cluster.mongo.kill()
+        cluster.valkey.kill()
+        await cluster.mongo.start()
+        await cluster.valkey.start()
+        await cluster.services[0].start()
+        arrivals = await wait_for_mails(cluster, 300, within=90)
+        return {**call_figures(made), **lateness_figures(arrivals), **mail_figures(cluster, 300)}
 
 
 async def kill_while_sending(folder: Path) -> Figures:
-    """300 jobs due now; SIGKILL of the service in the middle of sending, then a restart."""
-    async with a_cluster(folder, smtp_sessions="4") as stage:
-        sending = asyncio.ensure_future(stage.call(a_meet(n, timestamp=1) for n in range(300)))
-        await until(lambda: len(stage.arrivals()) >= 60, within=30, every=0.002)
-        await stage.services[0].kill()
+    """Schedule 300 jobs due now; SIGKILL the service while it sends, then restart it."""
+    async with a_cluster(folder, smtp_sessions="4") as cluster:
+        sending = asyncio.ensure_future(cluster.call(a_meet(n, timestamp=1) for n in range(300)))
+        await until(lambda: len(cluster.arrivals()) >= 60, within=30, every=0.002)
+        await cluster.services[0].kill()
         made = await sending
         accepted = sum(call.code == "OK" for call in made)
-        at_kill = len(stage.arrivals())
-        await stage.services[0].start()
-        again = await stage.call(a_meet(n, timestamp=1) for n in range(300))
-        await wait_for_mails(stage, 300, within=90)
+        at_kill = len(cluster.arrivals())
+        await cluster.services[0].start()
+        again = await cluster.call(a_meet(n, timestamp=1) for n in range(300))
+        await wait_for_mails(cluster, 300, within=90)
         return {
             "accepted_before_kill": accepted,
             "arrived_at_kill": at_kill,
             "asked_again_failed": call_figures(again)["failed"],
-            **mail_figures(stage, 300),
+            **mail_figures(cluster, 300),
         }
 
 
-async def redis_failure(folder: Path, trouble: str) -> Figures:
-    """50 calls/s for 40 s with mails due all the time; trouble from second 5 to second 25."""
-    async with a_cluster(folder) as stage:
-        begin = seconds_from_now(3)
-        requests = (a_meet(n, timestamp=begin + n // 50) for n in range(2000))
-        calling = asyncio.ensure_future(stage.call(requests, per_second=50))
+async def redis_failure(folder: Path, how: str) -> Figures:
+    """Make 50 calls/s for 40 s with mails due all the time; Redis fails from second 5 to 25."""
+    async with a_cluster(folder) as cluster:
+        first_due = seconds_from_now(3)
+        requests = (a_meet(n, timestamp=first_due + n // 50) for n in range(2000))
+        calling = asyncio.ensure_future(cluster.call(requests, per_second=50))
         await asyncio.sleep(5)
-        if trouble == "killed":
-            stage.valkey.kill()
-        elif trouble == "frozen":
-            stage.valkey.freeze()
+        if how == "killed":
+            cluster.valkey.kill()
+        elif how == "frozen":
+            cluster.valkey.freeze()
         else:
-            await stage.flush_redis()
+            await cluster.flush_redis()
         await asyncio.sleep(20)
-        if trouble == "killed":
-            await stage.valkey.start()
-        elif trouble == "frozen":
-            stage.valkey.resume()
+        if how == "killed":
+            await cluster.valkey.start()
+        elif how == "frozen":
+            cluster.valkey.resume()
         made = await calling
-        arrivals = await wait_for_mails(stage, 2000, within=60)
-        return {**call_figures(made), **lateness_figures(arrivals), **mail_figures(stage, 2000)}
+        arrivals = await wait_for_mails(cluster, 2000, within=60)
+        return {**call_figures(made), **lateness_figures(arrivals), **mail_figures(cluster, 2000)}
 
 
 async def two_services(folder: Path) -> Figures:
-    """2,000 jobs due in one second on two services."""
-    async with a_cluster(folder, services=2) as stage:
+    """Run 2,000 jobs that are due in one second on two services."""
+    async with a_cluster(folder, services=2) as cluster:
         due = seconds_from_now(12)
-        await stage.call(a_meet(n, timestamp=due) for n in range(2000))
-        arrivals = await wait_for_mails(stage, 2000, within=60)
+        await cluster.call(a_meet(n, timestamp=due) for n in range(2000))
+        arrivals = await wait_for_mails(cluster, 2000, within=60)
         return {
-            "sent_by": count_sent_by_service(stage),
+            "sent_by": count_sent_by_service(cluster),
             **lateness_figures(arrivals),
-            **mail_figures(stage, 2000),
+            **mail_figures(cluster, 2000),
         }
 
 
-def count_sent_by_service(stage: Cluster) -> list[int]:
-    return [each.log.count('"job sent"') for each in stage.services]
+def count_sent_by_service(cluster: Cluster) -> list[int]:
+    return [each.log.count('"job sent"') for each in cluster.services]
 
 
 async def pause_one_service(folder: Path) -> Figures:
-    """Two services, one of them SIGSTOPped for 40 s while it sends, then SIGCONT."""
-    async with a_cluster(folder, services=2, smtp_sessions="4") as stage:
+    """Run two services and freeze one of them for 40 s while it sends."""
+    async with a_cluster(folder, services=2, smtp_sessions="4") as cluster:
         due = seconds_from_now(12)
-        await stage.call(a_meet(n, timestamp=due) for n in range(2000))
-        await until(lambda: len(stage.arrivals()) >= 100, within=60, every=0.005)
-        stage.services[0].freeze()
+        await cluster.call(a_meet(n, timestamp=due) for n in range(2000))
+        await until(lambda: len(cluster.arrivals()) >= 100, within=60, every=0.005)
+        cluster.services[0].freeze()
         await asyncio.sleep(40)
-        stage.services[0].signal(signal.SIGCONT)
-        await wait_for_mails(stage, 2000, within=90)
-        return {"sent_by": count_sent_by_service(stage), **mail_figures(stage, 2000)}
+        cluster.services[0].signal(signal.SIGCONT)
+        await wait_for_mails(cluster, 2000, within=90)
+        return {"sent_by": count_sent_by_service(cluster), **mail_figures(cluster, 2000)}
 
 
 async def identical(folder: Path) -> Figures:
-    """200 identical calls at the same moment, spread over two services."""
-    async with a_cluster(folder, services=2) as stage:
-        made = await stage.call(a_meet(1, timestamp=seconds_from_now(2)) for _ in range(200))
-        await wait_for_mails(stage, 1, within=30)
+    """Make 200 identical calls at the same time, spread over two services."""
+    async with a_cluster(folder, services=2) as cluster:
+        made = await cluster.call(a_meet(1, timestamp=seconds_from_now(2)) for _ in range(200))
+        await wait_for_mails(cluster, 1, within=30)
         return {
             "job_ids": len({call.job_id for call in made}),
             **call_figures(made),
-            **mail_figures(stage, 1),
+            **mail_figures(cluster, 1),
         }
 
 
 async def daily(folder: Path) -> Figures:
-    """Timestamp 0: nothing before the daily run, everything after it; a missed run is made up."""
+    """Queue jobs with timestamp 0; measure the daily run, and the catch-up after a missed one."""
     at = time.gmtime(time.time() + 75)
     run_at = time.time() + 75 - at.tm_sec
-    async with a_cluster(folder, daily_at=time.strftime("%H:%M", at)) as stage:
-        await stage.call(a_meet(n, timestamp=0) for n in range(50))
+    async with a_cluster(folder, daily_at=time.strftime("%H:%M", at)) as cluster:
+        await cluster.call(a_meet(n, timestamp=0) for n in range(50))
         await asyncio.sleep(max(0.0, run_at - 1 - time.time()))
-        before = len(stage.arrivals())
-        await wait_for_mails(stage, 50, within=30)
-        after = [times[0] - run_at for times in stage.arrivals().values()]
-        await stage.services[0].stop()
-        requeue(stage)
-        await stage.services[0].start()
-        await until(lambda: len(stage.ledger_entries()) >= 100, within=40, every=0.2)
+        before = len(cluster.arrivals())
+        await wait_for_mails(cluster, 50, within=30)
+        after = [times[0] - run_at for times in cluster.arrivals().values()]
+        await cluster.services[0].stop()
+        requeue(cluster)
+        await cluster.services[0].start()
+        await until(lambda: len(cluster.ledger_entries()) >= 100, within=40, every=0.2)
         await asyncio.sleep(15)
         return {
             "before_the_run": before,
             "seconds_after_the_run_max": round(max(after), 3),
-            "made_up": len(stage.ledger_entries()) - 50,
-            "states": states(stage),
+            "made_up": len(cluster.ledger_entries()) - 50,
+            "states": count_states(cluster),
         }
 
 
-def requeue(stage: Cluster) -> None:
-    """Put all jobs back as if today's run had been missed while the service was down."""
-    with MongoClient[dict[str, Any]](stage.mongo.uri) as client:
+def requeue(cluster: Cluster) -> None:
+    """Put all jobs back into the daily queue, as if the service was down at today's run."""
+    with MongoClient[dict[str, Any]](cluster.mongo.uri) as client:
         database = client.get_default_database()
         database["runs"].delete_many({})
         database["jobs"].update_many(

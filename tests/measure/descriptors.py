@@ -1,10 +1,10 @@
-"""Hold connections without a whole request while others call, and see what becomes of them.
+"""Hold connections without a complete request on a service, and measure its other callers.
 
     python -m tests.measure.descriptors --json docs/measurements/descriptors.json
 
-A service that may have 256 descriptors. For each kind: as many connections as that, made again as
-often as they are closed; meanwhile calls on a channel that was open before, mails, a probe on a
-new connection each time, and how long a newcomer's call had to try.
+The service may open 256 descriptors. For each kind of incomplete request, more connections than
+that are held; meanwhile there are calls on a channel that was open before, mails, probes on a new
+connection each, and one call on a new channel.
 """
 
 import asyncio
@@ -33,15 +33,15 @@ CLOSED_WITHIN_SECONDS = 90.0
 
 
 @asynccontextmanager
-async def a_limited_service(stage: Cluster) -> AsyncIterator[ServiceProcess]:
+async def a_limited_service(cluster: Cluster) -> AsyncIterator[ServiceProcess]:
     settings = environment(
-        mongo=stage.mongo.uri, redis=stage.valkey.uri, relay_port=stage.relay_port
+        mongo=cluster.mongo.uri, redis=cluster.valkey.uri, relay_port=cluster.relay_port
     )
     limit = f"import resource; resource.setrlimit(resource.RLIMIT_NOFILE, {(DESCRIPTORS,) * 2})"
     serve = "import sys; from gcsched.cli.main import main; sys.exit(main(['serve']))"
     running = ServiceProcess(
         environment=settings,
-        log_file=stage.folder / f"{time.time()}.log",
+        log_file=cluster.folder / f"{time.time()}.log",
         port=free_port(),
         launcher=partial(execute_service, command=("-c", f"{limit}; {serve}")),
     )
@@ -53,10 +53,10 @@ async def a_limited_service(stage: Cluster) -> AsyncIterator[ServiceProcess]:
 
 
 async def call_until(stub: Stub, end: float, seen: Figures) -> list[float]:
-    """Call until *end*, 20 times a second; give how long each took."""
+    """Call 20 times a second until *end*; return the seconds that each call took."""
     took = []
     while time.monotonic() < end:
-        begun = time.monotonic()
+        started = time.monotonic()
         number = seen["asked"]
         try:
             await stub.ScheduleMeet(a_meet(number, timestamp=int(time.time())), timeout=5)
@@ -64,41 +64,41 @@ async def call_until(stub: Stub, end: float, seen: Figures) -> list[float]:
             seen["failed"].append(error.code().name)
         else:
             seen["asked"] += 1
-            took.append(time.monotonic() - begun)
+            took.append(time.monotonic() - started)
         await asyncio.sleep(0.05)
     return took
 
 
 async def probe_until(http: str, end: float) -> tuple[list[float], int]:
-    """Ask /livez on a new connection each time; give the seconds, and how many failed."""
+    """Request /livez on a new connection each time; return the seconds and the failures."""
     took, failed = [], 0
     while time.monotonic() < end:
-        begun = time.monotonic()
+        started = time.monotonic()
         try:
-            async with asyncio.timeout(5), probe_http(http) as look:
-                assert (await look.request("/livez"))[0] == 200
+            async with asyncio.timeout(5), probe_http(http) as probe:
+                assert (await probe.request("/livez"))[0] == 200
         except (OSError, TimeoutError, AssertionError):
             failed += 1
         else:
-            took.append(time.monotonic() - begun)
+            took.append(time.monotonic() - started)
         await asyncio.sleep(0.1)
     return took, failed
 
 
 async def time_new_caller(target: str) -> float:
-    """Give after how long a caller with a new channel, who waits for it, has its answer."""
-    begun = time.monotonic()
+    """Return how many seconds a call on a new channel takes, including the connection."""
+    started = time.monotonic()
     async with scheduler_stub(target) as stub:
         await stub.ScheduleMeet(
             a_meet(999_999, timestamp=int(time.time())), timeout=80, wait_for_ready=True
         )
-    return time.monotonic() - begun
+    return time.monotonic() - started
 
 
 async def measure_held_connections(
     folder: Path, which: str, kinds: Mapping[str, bytes], drip: bytes = b""
 ) -> Figures:
-    async with a_cluster(folder, services=0) as stage, a_limited_service(stage) as running:
+    async with a_cluster(folder, services=0) as cluster, a_limited_service(cluster) as running:
         process = psutil.Process(running.pid)
         async with scheduler_stub(running.target) as stub:
             seen: Figures = {"asked": 0, "failed": []}
@@ -114,12 +114,12 @@ async def measure_held_connections(
                 most = process.num_fds()
                 new = asyncio.create_task(time_new_caller(running.target))
                 took, (probes, failed_probes) = await calling, await probing
-                begun = time.monotonic()
+                started = time.monotonic()
                 await until(lambda: not holders.open, within=CLOSED_WITHIN_SECONDS)
-                closed_after = HELD_SECONDS + time.monotonic() - begun
+                closed_after = HELD_SECONDS + time.monotonic() - started
                 wait_of_newcomer = await new
-            after = process.num_fds()  # more than before by what stores and relays took since
-            await until(lambda: stage.count_recipients() == seen["asked"] + 1, within=30)
+            after = process.num_fds()  # stores and relay sessions may have added some since
+            await until(lambda: cluster.count_recipients() == seen["asked"] + 1, within=30)
             code = await running.stop()
     return {
         "connections": (DESCRIPTORS // len(kinds) + 1) * len(kinds),

@@ -1,10 +1,10 @@
-"""Try the built wheel in clean environments: client and service, oldest and newest packages.
+"""Try the built wheel in virtual environments: client and service, oldest and newest packages.
 
     python -m tests.measure.environments [--pythons 3.11 3.12 3.13] [--json FILE]
 
-The Pythons have to be in PATH. Every row is an environment of its own. Prints one line of JSON per
-row; `problems` is what did not hold, and the exit code says whether there were any. It installs
-from the package index.
+The Pythons must be in PATH. Each row has its own environment, with packages from the package index.
+Prints one line of JSON per row; `problems` lists what was not as expected, and the exit code is 1
+if there were any.
 """
 
 import argparse
@@ -78,19 +78,19 @@ OLD, NEW = "import task_pb2, task_pb2_grpc", "from gcsched.client import Client"
 ORDERS = {"old stubs first": f"{OLD}\n{NEW}", "client first": f"{NEW}\n{OLD}"}
 
 
-async def use_client(stage: Cluster, made: VirtualEnvironment, install: Install) -> list[str]:
+async def use_client(cluster: Cluster, made: VirtualEnvironment, install: Install) -> list[str]:
     await install()
-    return await find_client_problems(made, stage.services[0].target)
+    return await find_client_problems(made, cluster.services[0].target)
 
 
-async def use_old_stubs(stage: Cluster, made: VirtualEnvironment, install: Install) -> list[str]:
+async def use_old_stubs(cluster: Cluster, made: VirtualEnvironment, install: Install) -> list[str]:
     """Use stubs of the first contract and the client in one process, in both orders."""
     await install()
     old = made.folder / "old"
     await asyncio.to_thread(generate, old)
     problems = []
     for order, imports in ORDERS.items():
-        program = CALL_BOTH.format(imports=imports, target=stage.services[0].target)
+        program = CALL_BOTH.format(imports=imports, target=cluster.services[0].target)
         done = await made.run(made.python, "-c", program, PYTHONPATH=str(old))
         if done.returncode != 0:
             problems.append(f"{order}: {done.stderr.strip().splitlines()[-1]}")
@@ -104,30 +104,32 @@ def generate(old: Path) -> None:
     assert protoc.main(["protoc", f"-I{old}", *outputs, "task.proto"]) == 0
 
 
-async def use_service(stage: Cluster, made: VirtualEnvironment, install: Install) -> list[str]:
-    """Serve from the extra, have each command answered and a mail sent, and stop."""
+async def use_service(cluster: Cluster, made: VirtualEnvironment, install: Install) -> list[str]:
+    """Serve from the extra `server`, run each command, have a mail sent, and stop."""
     await install(extra="server")
-    before = stage.count_mails()
-    given = environment(mongo=stage.mongo.uri, redis=stage.valkey.uri, relay_port=stage.relay_port)
-    async with run_service(made, given) as process:
+    before = cluster.count_mails()
+    settings = environment(
+        mongo=cluster.mongo.uri, redis=cluster.valkey.uri, relay_port=cluster.relay_port
+    )
+    async with run_service(made, settings) as process:
         problems = await find_client_problems(made, process.target)
-        await until(lambda: stage.count_mails() > before, within=20)
+        await until(lambda: cluster.count_mails() > before, within=20)
         code = await process.stop()
-    return problems + [f"it ended with {code}"] * (code != 0)
+    return problems + [f"the service exited with {code}"] * (code != 0)
 
 
 @asynccontextmanager
 async def run_service(
-    made: VirtualEnvironment, given: Mapping[str, str]
+    made: VirtualEnvironment, settings: Mapping[str, str]
 ) -> AsyncIterator[ServiceProcess]:
-    def begin(environ: Mapping[str, str], log_file: Path) -> Child:
+    def launch(environ: Mapping[str, str], log_file: Path) -> Child:
         with log_file.open("ab") as log:
             return subprocess.Popen(
                 [made.gcsched, "serve"], cwd=made.folder, env=environ, stdout=log, stderr=log
             )
 
     process = ServiceProcess(
-        environment=given, log_file=made.folder / "log", port=free_port(), launcher=begin
+        environment=settings, log_file=made.folder / "log", port=free_port(), launcher=launch
     )
     try:
         await process.start()
@@ -153,9 +155,9 @@ async def measure(folder: Path, pythons: Sequence[str], uses: Sequence[str]) -> 
                 continue  # arq needs redis below 6
             made = await create_environment(folder / str(number), python=python)
             install = partial(INSTALLS[packages], made, wheel)
-            stage = own if use == "service" else called
+            cluster = own if use == "service" else called
             rows.append({"python": python, "what": use, "packages": packages})
-            rows[-1]["problems"] = await USES[use](stage, made, install)
+            rows[-1]["problems"] = await USES[use](cluster, made, install)
             installed = await made.versions()
             rows[-1]["installed"] = {
                 name: installed[name] for name in REPORTED_PACKAGES if name in installed
@@ -170,11 +172,13 @@ def main() -> int:
     parser.add_argument("--uses", nargs="+", choices=USES, default=list(USES))
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    before = {**run_metadata(), "command": COMMAND}
+    metadata = {**run_metadata(), "command": COMMAND}
     with a_temporary_folder() as folder:
         rows = asyncio.run(measure(folder, options.pythons, options.uses))
     if options.json is not None:
-        options.json.write_text(json.dumps({"surroundings": before, "rows": rows}, indent=1) + "\n")
+        options.json.write_text(
+            json.dumps({"surroundings": metadata, "rows": rows}, indent=1) + "\n"
+        )
     return int(any(row["problems"] for row in rows))
 
 

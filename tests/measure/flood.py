@@ -2,7 +2,7 @@
 
     python -m tests.measure.flood [FLOOD …] --json docs/measurements/flood.json
 
-All floods come in turn, to the same process. `peak_mb` is VmHWM, begun anew for each flood.
+All floods go to the same process, one after the other. `peak_mb` is VmHWM, reset before each.
 """
 
 import argparse
@@ -33,7 +33,7 @@ FROZEN = "frozen_store"
 
 @dataclass(kw_only=True)
 class OtherCallers:
-    """What a caller and a probe beside the flood see."""
+    """The results of a caller and of a probe beside the flood."""
 
     first: int
     calls: list[Call] = field(default_factory=list)
@@ -44,7 +44,7 @@ class OtherCallers:
 
 @asynccontextmanager
 async def run_other_callers(service: ServiceProcess, first: int) -> AsyncIterator[OtherCallers]:
-    """Ask ten times a second for a mail that is due now, and look beside it."""
+    """Schedule ten mails a second that are due now, and probe /livez, while the block lasts."""
     seen, stop = OtherCallers(first=first), asyncio.Event()
 
     async def call() -> None:
@@ -73,15 +73,15 @@ async def run_other_callers(service: ServiceProcess, first: int) -> AsyncIterato
 
 @asynccontextmanager
 async def probe_livez(service: ServiceProcess) -> AsyncIterator[list[float]]:
-    """Ask for /livez twenty times a second; give how many seconds each answer took."""
+    """Request /livez twenty times a second; yield the seconds that each answer took."""
     took, stop = list[float](), asyncio.Event()
 
     async def probe() -> None:
-        async with probe_http(service.http) as looker:
+        async with probe_http(service.http) as http:
             while not stop.is_set():
-                begun = time.perf_counter()
-                await looker.request("/livez")
-                took.append(time.perf_counter() - begun)
+                started = time.perf_counter()
+                await http.request("/livez")
+                took.append(time.perf_counter() - started)
                 await asyncio.sleep(PROBE_INTERVAL_SECONDS)
 
     async with asyncio.TaskGroup() as tasks:
@@ -101,13 +101,13 @@ def reset_peak(pid: int) -> None:
 
 
 async def read_lag_histogram(service: ServiceProcess) -> dict[float, float]:
-    async with probe_http(service.http) as looker:
-        seen = (await looker.scrape()).by("le", "gcsched_event_loop_lag_seconds_bucket")
+    async with probe_http(service.http) as http:
+        seen = (await http.scrape()).by("le", "gcsched_event_loop_lag_seconds_bucket")
     return {float(bound): value for bound, value in seen.items()}
 
 
 def max_lag_bound(before: dict[float, float], after: dict[float, float]) -> str:
-    """Return the upper bound of the largest lag that came between."""
+    """Return the upper bound of the largest lag between the two histograms."""
     between = {bound: after[bound] - before.get(bound, 0) for bound in sorted(after)}
     return str(next(bound for bound, seen in between.items() if seen >= max(between.values())))
 
@@ -117,14 +117,14 @@ async def flood_from_process(name: str, target: str) -> Codes:
         *(sys.executable, "-m", "tests.scenarios.floods", name, target),
         stdout=asyncio.subprocess.PIPE,
     )
-    told, _ = await process.communicate()
-    return Codes(json.loads(told))
+    output, _ = await process.communicate()
+    return Codes(json.loads(output))
 
 
-async def flood_frozen_store(stage: Cluster) -> Codes:
-    """MongoDB stands still for 12 s: 5,000 single requests and 200 batches with long texts wait."""
-    target = stage.services[0].target
-    stage.mongo.freeze()
+async def flood_frozen_store(cluster: Cluster) -> Codes:
+    """MongoDB is frozen for 12 s: 5,000 single requests and 200 batches with long texts wait."""
+    target = cluster.services[0].target
+    cluster.mongo.freeze()
     try:
         async with asyncio.TaskGroup() as tasks:
             floods = [
@@ -132,32 +132,29 @@ async def flood_frozen_store(stage: Cluster) -> Codes:
                 for name in ("long_texts", "large_batches")
             ]
             await asyncio.sleep(12)
-            stage.mongo.resume()
+            cluster.mongo.resume()
     finally:
-        stage.mongo.resume()
+        cluster.mongo.resume()
     return floods[0].result() + floods[1].result()
 
 
-async def measure_flood(stage: Cluster, name: str, first: int) -> Figures:
-    [service] = stage.services
+async def measure_flood(cluster: Cluster, name: str, first: int) -> Figures:
+    [service] = cluster.services
     reset_peak(service.pid)
-    before, lags, begun = (
-        resident_mb(service.pid),
-        await read_lag_histogram(service),
-        time.monotonic(),
-    )
+    before, lags = resident_mb(service.pid), await read_lag_histogram(service)
+    started = time.monotonic()
     async with run_other_callers(service, first) as seen:
         await asyncio.sleep(0.5)
-        known = name in FLOODS
-        codes = await (
-            flood_from_process(name, service.target) if known else flood_frozen_store(stage)
-        )
+        if name == FROZEN:
+            codes = await flood_frozen_store(cluster)
+        else:
+            codes = await flood_from_process(name, service.target)
         await asyncio.sleep(0.5)
-    took = time.monotonic() - begun
-    asked = seen.accepted
-    await until(lambda: stage.arrivals().keys() >= asked, within=30, every=0.2)
-    arrived = stage.arrivals()
-    late = sorted(arrived[each][0] - seen.due[each] for each in asked)
+    took = time.monotonic() - started
+    accepted = seen.accepted
+    await until(lambda: cluster.arrivals().keys() >= accepted, within=30, every=0.2)
+    arrived = cluster.arrivals()
+    late = sorted(arrived[each][0] - seen.due[each] for each in accepted)
     seconds = sorted(call.seconds for call in seen.calls)
     return {
         "flood": (FLOODS.get(name, flood_frozen_store).__doc__ or "").strip(),
@@ -177,9 +174,9 @@ async def measure_flood(stage: Cluster, name: str, first: int) -> Figures:
     }
 
 
-async def store_long_jobs(stage: Cluster) -> None:
-    """Store jobs with long texts, so that there is something to list."""
-    [service] = stage.services
+async def store_long_jobs(cluster: Cluster) -> None:
+    """Store jobs with long texts for the floods that list jobs."""
+    [service] = cluster.services
     text = {"text": "x" * 15_000}
     far = int(time.time()) + 10**7
     body = batch(*(a_meet(10**6 + n, timestamp=far, variables=text) for n in range(200)))
@@ -188,12 +185,12 @@ async def store_long_jobs(stage: Cluster) -> None:
 
 async def measure(folder: Path, names: list[str]) -> Figures:
     seen: Figures = {}
-    async with a_cluster(folder) as stage:
-        await store_long_jobs(stage)
+    async with a_cluster(folder) as cluster:
+        await store_long_jobs(cluster)
         for place, name in enumerate(names, start=1):
-            seen[name] = await measure_flood(stage, name, place * 10_000)
+            seen[name] = await measure_flood(cluster, name, place * 10_000)
             print(name, json.dumps(seen[name]), flush=True)
-        log = stage.services[0].log
+        log = cluster.services[0].log
         seen["log"] = {"tracebacks": log.count("Traceback"), "lines": log.count("\n")}
     return seen
 
@@ -207,8 +204,8 @@ def main() -> None:
         seen = asyncio.run(measure(folder, options.floods))
     if options.json:
         command = " ".join(["python -m tests.measure.flood", *sys.argv[1:]])
-        told = {"surroundings": {**run_metadata(), "command": command}, **seen}
-        options.json.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+        report = {"surroundings": {**run_metadata(), "command": command}, **seen}
+        options.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

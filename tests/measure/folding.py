@@ -1,9 +1,9 @@
-"""Fill `folded` for what versions before have stored, and run one of them beside this one.
+"""Fill `folded` in documents of an earlier version, and run that version beside this one.
 
     python -m tests.measure.folding --old COMMIT [--jobs 200000] \\
         --json docs/measurements/folding.json
 
-Nothing is judged here but by whoever reads the figures.
+Prints figures and checks nothing.
 """
 
 import argparse
@@ -50,18 +50,18 @@ FAR = datetime.now(UTC) + timedelta(days=30)
 
 
 async def measure_backfill(folder: Path, count: int) -> Figures:
-    """Store as a version before does, look at it, fill it, and look again."""
+    """Store documents as the earlier version does, fill `folded`, and time look-ups meanwhile."""
     async with own_mongod(folder) as server, open_mongo(server.uri) as mongo:
         await mongo.prepare()
         with MongoClient[Row](server.uri) as client:
             store_as_before(client.get_default_database(), count)
         before = await measure_lookups(mongo)
-        begun = time.monotonic()
+        started = time.monotonic()
         filling = asyncio.create_task(Folding(store=MongoAddressFolding(mongo=mongo)).fold())
         await until(lambda: is_half(mongo, count), within=300, every=0.1)
         half = await measure_lookups(mongo)
         await filling
-        seconds = time.monotonic() - begun
+        seconds = time.monotonic() - started
         again = await median_ms(
             lambda: Folding(store=MongoAddressFolding(mongo=mongo)).fold(), times=5
         )
@@ -101,7 +101,7 @@ async def is_half(mongo: Mongo, count: int) -> bool:
 
 
 async def measure_lookups(mongo: Mongo) -> Figures:
-    """Tell how long a claimed batch's look takes, and one page of an address's jobs, in ms."""
+    """Time the look-up of a batch's suppressions, and a page of an address's jobs, in ms."""
     addresses = [f"someone{number}@x.test" for number in range(BATCH)]
     listing = JobListQuery(
         filter=JobFilter(email="someone7@x.test"), order=JobOrder.CREATE_TIME_DESC
@@ -121,7 +121,7 @@ async def measure_lookups(mongo: Mongo) -> Figures:
         nonlocal refused
         try:
             await whole_page()
-        except StoreUnavailable:  # more is to be read than there is time
+        except StoreUnavailable:  # the query exceeded its time limit
             refused += 1
 
     async def whole_page() -> None:
@@ -145,27 +145,27 @@ async def count_missing(mongo: Mongo, kind: AddressStore) -> int:
 
 
 async def median_ms(act: Callable[[], Awaitable[object]], *, times: int) -> float:
-    """Return the median of how many milliseconds *act* takes."""
+    """Return the median of the milliseconds that *act* takes."""
     taken = list[float]()
     for _ in range(times):
-        begun = time.perf_counter()
+        started = time.perf_counter()
         await act()
-        taken.append((time.perf_counter() - begun) * 1000)
+        taken.append((time.perf_counter() - started) * 1000)
     return round(median(taken), 2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BothVersions:
-    """Both versions on the same stores, and the database behind their backs."""
+    """Both versions on the same stores, and their database."""
 
     database: Database[Row]
     stubs: dict[str, Stub]
     processes: dict[str, ServiceProcess]
 
-    async def suppress_and_send(self, blocker: str, blocked: str, sender: str, to: str) -> str:
-        """Block by one process; tell what becomes of a mail that only *sender* can send."""
-        request = task_pb2.AddSuppressionRequest(email=blocked, reason="asked for it")
-        await self.stubs[blocker].AddSuppression(request)
+    async def suppress_and_send(self, by: str, suppressed: str, sender: str, to: str) -> str:
+        """Suppress an address by one process; return the final state of a mail of *sender*."""
+        request = task_pb2.AddSuppressionRequest(email=suppressed, reason="asked for it")
+        await self.stubs[by].AddSuppression(request)
         idle = next(name for name in self.processes if name != sender)
         self.processes[idle].freeze()
         try:
@@ -184,8 +184,8 @@ class BothVersions:
         return state()
 
     async def wait_until_filled(self) -> float:
-        """Tell in how many seconds nothing is left that lacks the field."""
-        begun = time.monotonic()
+        """Return the seconds until no document lacks the field."""
+        started = time.monotonic()
         await until(
             lambda: all(
                 self.database[kind.value].find_one({"folded": None}) is None
@@ -193,7 +193,7 @@ class BothVersions:
             ),
             within=60,
         )
-        return round(time.monotonic() - begun, 1)
+        return round(time.monotonic() - started, 1)
 
 
 @asynccontextmanager
@@ -204,12 +204,12 @@ async def run_both_versions(
         mongo = await stack.enter_async_context(own_mongod(folder))
         valkey = await stack.enter_async_context(own_valkey(folder))
         relay = await stack.enter_async_context(Relay())
-        given = environment(mongo=mongo.uri, redis=valkey.uri, relay_port=relay.port)
+        settings = environment(mongo=mongo.uri, redis=valkey.uri, relay_port=relay.port)
         client = stack.enter_context(MongoClient[Row](mongo.uri, tz_aware=True))
         stubs, processes = {}, {}
         for version in versions:
             process = ServiceProcess(
-                environment={**given, **version.environment},
+                environment={**settings, **version.environment},
                 log_file=folder / f"{version.name}.log",
                 port=free_port(),
             )
@@ -221,28 +221,26 @@ async def run_both_versions(
 
 
 async def measure_side_by_side(folder: Path, versions: tuple[Version, Version]) -> Figures:
-    """Block by each version, send by each, list and erase by each."""
+    """Suppress by each version, send by each, list and erase by each."""
     seen: Figures = {"old": versions[0].commit, "new": versions[1].commit}
-    async with run_both_versions(folder, versions) as stage:
-        for blocker in ("old", "new"):
+    async with run_both_versions(folder, versions) as both:
+        for by in ("old", "new"):
             for sender in ("old", "new"):
-                name = f"{blocker}-{sender}"
+                name = f"{by}-{sender}"
                 for kind, to in (("same", f"Boss.{name}@x.test"), ("other", f"boss.{name}@x.test")):
-                    key = f"blocked by {blocker}, sent by {sender}, {kind} spelling"
-                    seen[key] = await stage.suppress_and_send(
-                        blocker, f"Boss.{name}@x.test", sender, to
-                    )
-        seen["seconds_until_all_is_filled"] = await stage.wait_until_filled()
-        for name, stub in stage.stubs.items():
-            asked = task_pb2.JobFilter(email="BOSS.old-old@x.test")
-            answer = await stub.CountJobs(task_pb2.CountJobsRequest(filter=asked))
-            seen[f"jobs counted by {name} in a third spelling"] = answer.count
+                    key = f"suppressed by {by}, sent by {sender}, {kind} spelling"
+                    seen[key] = await both.suppress_and_send(by, f"Boss.{name}@x.test", sender, to)
+        seen["seconds_until_all_is_filled"] = await both.wait_until_filled()
+        for name, stub in both.stubs.items():
+            by_address = task_pb2.JobFilter(email="BOSS.old-old@x.test")
+            reply = await stub.CountJobs(task_pb2.CountJobsRequest(filter=by_address))
+            seen[f"jobs counted by {name} in a third spelling"] = reply.count
         forget = task_pb2.ForgetRecipientRequest(empid=a_meet(1, timestamp=0).empid)
-        erased = await stage.stubs["old"].ForgetRecipient(forget)
+        erased = await both.stubs["old"].ForgetRecipient(forget)
         left = {"email": "", "folded": {"$gt": ""}}
-        await until(lambda: stage.database["jobs"].find_one(left) is None, within=60)
+        await until(lambda: both.database["jobs"].find_one(left) is None, within=60)
         seen["erased by old"] = erased.erased_jobs
-        seen["of these with an address left"] = stage.database["jobs"].count_documents(left)
+        seen["of these with an address left"] = both.database["jobs"].count_documents(left)
     return seen
 
 

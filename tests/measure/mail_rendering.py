@@ -1,10 +1,10 @@
-"""Look at the default template with Chromium: narrow and wide, light and dark, in both directions.
+"""Render the default template in Chromium: narrow and wide, light and dark, in both directions.
 
     python -m tests.measure.mail_rendering PICTURES --json docs/measurements/looks.json
 
-Each mail is shown in a frame as wide as a client's pane. No frame may scroll sideways, and texts
-that begin with Arabic or Hebrew must be set right to left. PICTURES gets a PNG for each scheme.
-Needs Chromium: the Debian package ``chromium``.
+Each mail is rendered in a frame as wide as a mail client's pane. No frame may scroll sideways, and
+texts that begin with Arabic or Hebrew must be set right to left. One PNG per color scheme is
+written to the folder PICTURES. Needs Chromium: the Debian package ``chromium``.
 """
 
 import argparse
@@ -29,7 +29,7 @@ HEIGHT = 560
 SCHEMES = {"light": "1", "dark": "0"}
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 MEASURE_SCRIPT = """
-const look = frame => {
+const measure = frame => {
   const page = frame.contentDocument, heading = page.querySelector("h1");
   const style = frame.contentWindow.getComputedStyle(heading);
   const name = page.querySelector("p span");
@@ -41,7 +41,7 @@ const look = frame => {
 };
 window.addEventListener("load", () => {
   document.getElementById("seen").textContent =
-    JSON.stringify([...document.querySelectorAll("iframe")].map(look));
+    JSON.stringify([...document.querySelectorAll("iframe")].map(measure));
 });
 """
 
@@ -59,7 +59,7 @@ class MailSample:
 
 MAIL_SAMPLES = {
     "plain": MailSample(username="Zoë O'Neil", message="Interview on Friday at three, room 4.2"),
-    "nobody": MailSample(username="", message="Interview on Friday", empid=""),
+    "no name": MailSample(username="", message="Interview on Friday", empid=""),
     "arabic": MailSample(
         username="سارة العلي",
         message="مقابلة يوم الجمعة في الساعة 15:00 (room 4.2)",
@@ -85,12 +85,12 @@ MAIL_SAMPLES = {
 }
 
 
-def render_page(look: MailSample) -> str:
+def render_page(sample: MailSample) -> str:
     variables = Variables(
-        username=look.username,
-        message=look.message,
-        email=look.email,
-        empid=look.empid,
+        username=sample.username,
+        message=sample.message,
+        email=sample.email,
+        empid=sample.empid,
         due=datetime(2027, 1, 5, 9, tzinfo=UTC),
         job_id="4f1c62d89b3e4a0f8a5d7c1e2b6f9034",
     )
@@ -98,11 +98,11 @@ def render_page(look: MailSample) -> str:
 
 
 def page_of_frames() -> str:
-    """Make one page with a frame for each look and width."""
+    """Return a page with a frame for each sample and width."""
     shown = "".join(
         f'<iframe name="{name}" width="{width}" height="{HEIGHT}" frameborder="0"'
-        f' srcdoc="{escape(render_page(look))}"></iframe>'
-        for name, look in MAIL_SAMPLES.items()
+        f' srcdoc="{escape(render_page(sample))}"></iframe>'
+        for name, sample in MAIL_SAMPLES.items()
         for width in WIDTHS
     )
     style = f"body {{ margin: 0; background: gray; width: {sum(WIDTHS) + 30}px }}"

@@ -1,8 +1,8 @@
-"""Compose random mails and read them back with two parsers that share no code.
+"""Compose random mails, and compare what two independent parsers read from them.
 
     python -m tests.measure.mail_round_trip 10000 --seed 7 --json docs/measurements/composed.json
 
-Subjects, names and ids are drawn from all of Unicode that the service accepts, at every length.
+Subjects, names and ids are random texts of all Unicode that the service accepts, of any length.
 """
 
 import argparse
@@ -66,7 +66,7 @@ def random_job(chance: random.Random, number: int) -> Job:
 
 
 def find_faults(job: Job, content: bytes) -> list[str]:
-    """Say in what the mail differs from *job*, by either parser, or breaks RFC 5322's limits."""
+    """Return where the mail differs from *job* for a parser, or exceeds a limit of RFC 5322."""
     found = []
     text = content.decode()
     if "\r" in text.replace("\r\n", "") or "\n" in text.replace("\r\n", ""):

@@ -1,9 +1,9 @@
-"""Measure what a service does on a Redis that answers nonsense, one kind after the other.
+"""Measure a service on a Redis that sends invalid replies, one kind after the other.
 
     python -m tests.measure.nonsense [--json docs/measurements/nonsense.json]
 
-For each kind 20 mails, half of them due at once and half two seconds later, under a rate limit, so
-that every use of Redis is tried. `problems` lists what did not hold.
+For each kind, 20 mails are scheduled, half of them due at once and half two seconds later, under a
+rate limit, so that every use of Redis is exercised. `problems` lists what was not as expected.
 """
 
 import argparse
@@ -36,14 +36,14 @@ DEADLINE_SECONDS = 10.0
 
 async def measure(folder: Path) -> Figures:
     async with own_mongod(folder) as mongod, a_fake_redis() as fake, Relay() as relay:
-        given = environment(
+        settings = environment(
             mongo=mongod.uri, redis=fake.url, relay_port=relay.port, smtp_rate="1000"
         )
-        async with running_service(folder, given) as running:
+        async with running_service(folder, settings) as running:
             kinds = {kind: await measure_reply_kind(kind, fake, relay, running) for kind in REPLIES}
             kinds["a flood"] = await measure_reply_kind("a flood", fake, relay, running)
             exit_code = await running.stop()
-            told = Counter(json.loads(line)["event"] for line in running.log.splitlines())
+            events = Counter(json.loads(line)["event"] for line in running.log.splitlines())
         with MongoClient[dict[str, Any]](mongod.uri) as raw:
             jobs = list(raw.get_default_database()["jobs"].find())
     states = Counter(job["state"] for job in jobs)
@@ -58,7 +58,7 @@ async def measure(folder: Path) -> Figures:
         "sent_without_a_mail": len(unsent),
         "attempts": max(job["attempt"] for job in jobs),
         "exit_code": exit_code,
-        "events": dict(told.most_common(12)),
+        "events": dict(events.most_common(12)),
         "problems": [kind for kind, figures in kinds.items() if figures["late_max_s"] > 1.0]
         + [f"{state}: {count}" for state, count in states.items() if state != "SENT"]
         + (["second mails"] if doubled else [])
@@ -70,24 +70,26 @@ async def measure(folder: Path) -> Figures:
 async def measure_reply_kind(
     kind: str, fake: FakeRedis, relay: Relay, running: ServiceProcess
 ) -> Figures:
-    """Let Redis answer *kind*; give how late the mails were, the loop's pause included."""
+    """Make Redis reply with *kind*; return how late the mails were at most."""
     fake.floods = kind not in REPLIES
     fake.reply = REPLIES.get(kind, fake.reply)
     fake.drop_all()
-    begun, before, heard = time.time(), len(relay.ledger), len(fake.commands)
-    later = int(begun) + 2
-    number = int(begun * 1000) % 1_000_000_000
+    started, before, received = time.time(), len(relay.ledger), len(fake.commands)
+    later = int(started) + 2
+    number = int(started * 1000) % 1_000_000_000
     dues = {number + n: 1 if n < HALF else later for n in range(2 * HALF)}
     async with scheduler_stub(running.target) as stub:
         for each, due in dues.items():
             await stub.ScheduleMeet(a_meet(each, timestamp=due), timeout=5)
-    took = time.time() - begun
+    took = time.time() - started
     await until(lambda: len(relay.ledger) == before + 2 * HALF, within=DEADLINE_SECONDS)
-    late = [kept.time - max(begun + took, due_of(kept.recipient)) for kept in relay.ledger[before:]]
+    late = [
+        kept.time - max(started + took, due_of(kept.recipient)) for kept in relay.ledger[before:]
+    ]
     return {
         "late_max_s": round(max(late), 3),
         "calls_s": round(took, 3),
-        "commands": len(fake.commands) - heard,
+        "commands": len(fake.commands) - received,
     }
 
 

@@ -1,10 +1,10 @@
-"""Watch a real Postfix refuse us at RCPT: nothing is lost, and all leave when it is mended.
+"""Measure a service while a real Postfix refuses it at RCPT, and after Postfix is corrected.
 
     python -m tests.measure.postfix [--jobs 100] [--json FILE]
 
-Needs Debian's package `postfix` and root, because its master starts as root only. It runs with a
-configuration, a queue and a spool of its own in a temporary folder, listens on 127.0.0.1 and
-discards what it accepts; a Postfix of the machine is not touched.
+Needs Debian's package `postfix`, and root, because its master starts as root only. Its
+configuration, queue and spool are in a temporary folder; it listens on 127.0.0.1 and discards the
+mails that it accepts. A Postfix that is installed on the machine is not touched.
 """
 
 import argparse
@@ -75,7 +75,7 @@ anvil unix - - n - 1 anvil
 scache unix - - n - 1 scache
 postlog unix-dgram n - n - 1 postlogd
 """
-# smtpd_delay_reject is on by default: all of it is told at RCPT.
+# smtpd_delay_reject is on by default: Postfix sends all these refusals at RCPT.
 REFUSALS = {
     "sender": "smtpd_sender_restrictions = reject_unlisted_sender, "
     "check_sender_access inline:{{no-reply@example.org=REJECT}}",
@@ -110,7 +110,7 @@ class Postfix:
 
 @contextmanager
 def a_postfix(folder: Path, refusal: str) -> Iterator[Postfix]:
-    folder.chmod(0o755)  # its daemons are other users
+    folder.chmod(0o755)  # Postfix's daemons run as other users
     for name in ("etc", "queue", "data", "log"):
         (folder / name).mkdir()
     shutil.chown(folder / "data", "postfix")
@@ -128,10 +128,10 @@ def a_postfix(folder: Path, refusal: str) -> Iterator[Postfix]:
 
 
 async def measure(folder: Path, refusal: str, count: int) -> Figures:
-    """Ask for *count* mails while it refuses, mend it, and wait until all have ended."""
+    """Schedule *count* mails while Postfix refuses, correct it, and wait for final states."""
     with a_postfix(folder / "postfix", REFUSALS[refusal]) as postfix:
         async with own_mongod(folder) as mongod, own_valkey(folder) as valkey:
-            given = environment(mongo=mongod.uri, redis=valkey.uri, relay_port=postfix.port)
+            settings = environment(mongo=mongod.uri, redis=valkey.uri, relay_port=postfix.port)
             with MongoClient[dict[str, Any]](mongod.uri) as raw:
                 jobs = raw.get_default_database()["jobs"]
 
@@ -139,7 +139,7 @@ async def measure(folder: Path, refusal: str, count: int) -> Figures:
                     return Counter(job["state"] for job in jobs.find())
 
                 async with (
-                    running_service(folder, given) as running,
+                    running_service(folder, settings) as running,
                     scheduler_stub(running.target) as stub,
                 ):
                     for number in range(count):
@@ -154,12 +154,12 @@ async def measure_recovery(postfix: Postfix, http: str, states: Any, refusal: st
     if refusal == "one_recipient":
         await until(lambda: set(states()) <= {"SENT", "FAILED"}, within=60)
         return {"states": dict(states())}
-    async with probe_http(http) as look:
+    async with probe_http(http) as probe:
 
         async def read_degraded() -> str:
-            _, seen = await look.get_readiness()
-            told = str(seen["dependencies"][f"relay 127.0.0.1:{postfix.port}"])
-            return told if told.startswith("down") else ""
+            _, ready = await probe.get_readiness()
+            status = str(ready["dependencies"][f"relay 127.0.0.1:{postfix.port}"])
+            return status if status.startswith("down") else ""
 
         shown = await until(read_degraded, within=60)
         await asyncio.sleep(10)  # long enough for several probes
@@ -177,7 +177,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     if not (PROGRAMS / "master").exists() or os.geteuid() != 0:
-        sys.exit("this needs Debian's package postfix, and root")
+        sys.exit("Postfix or root is missing: install Debian's package postfix and run as root")
     command = " ".join(["python -m tests.measure.postfix", *sys.argv[1:]])
     seen: Figures = {"surroundings": {**run_metadata(), "command": command}}
     for refusal in options.refusals:

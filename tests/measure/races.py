@@ -1,10 +1,10 @@
-"""Cancel and move jobs at the moment they are due, with two replicas, one of them frozen or not.
+"""Cancel and reschedule jobs at the moment they are due, with two replicas, one frozen or not.
 
     python -m tests.measure.races [--seeds 3] [--jobs 2000] [--json docs/measurements/races.json]
     python -m tests.measure.races --claimed [--json docs/measurements/races_claimed.json]
 
-With --claimed, each job is cancelled or its address blocked while a slow relay is asked to take its
-mail. Prints one line per run; `first_problems` lists what was not as it has to be.
+With --claimed, each job is cancelled or its address suppressed while it is claimed and the relay is
+slow. Prints one line per run; `first_problems` lists what was not as expected.
 """
 
 import argparse
@@ -24,15 +24,15 @@ COMMAND = " ".join(["python -m tests.measure.races", *sys.argv[1:]])
 
 
 async def measure(folder: Path, options: argparse.Namespace) -> None:
-    before, seen = {**run_metadata(), "command": COMMAND}, list[Figures]()
+    metadata, seen = {**run_metadata(), "command": COMMAND}, list[Figures]()
     for number, run in enumerate(runs(options)):
-        own = folder / str(number)
-        own.mkdir()
-        seen.append(await run(own))
+        run_folder = folder / str(number)
+        run_folder.mkdir()
+        seen.append(await run(run_folder))
         print(json.dumps(seen[-1]), flush=True)
         if options.json is not None:
-            kept = {"surroundings": before, "runs": seen}
-            options.json.write_text(json.dumps(kept, indent=1) + "\n")
+            report = {"surroundings": metadata, "runs": seen}
+            options.json.write_text(json.dumps(report, indent=1) + "\n")
 
 
 def runs(options: argparse.Namespace) -> Iterator[Callable[[Path], Awaitable[Figures]]]:

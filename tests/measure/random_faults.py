@@ -1,8 +1,8 @@
-"""Play the random scenario with seeds that the suite does not use, on stores of its own.
+"""Run the scenario of random faults with seeds that the test suite does not use.
 
     python -m tests.measure.random_faults [--seeds 20] [--json docs/measurements/fates.json]
 
-Prints one line per seed; `problems` lists what was not as it has to be.
+Prints one line per seed; `problems` lists what was not as expected.
 """
 
 import argparse
@@ -23,7 +23,7 @@ COMMAND = " ".join(["python -m tests.measure.random_faults", *sys.argv[1:]])
 
 
 async def measure(folder: Path, options: argparse.Namespace) -> None:
-    before, seen = {**run_metadata(), "command": COMMAND}, list[Figures]()
+    metadata, seen = {**run_metadata(), "command": COMMAND}, list[Figures]()
     async with (
         own_mongod(folder) as mongo,
         own_valkey(folder, ValkeyOptions(databases=DATABASES)) as valkey,
@@ -33,14 +33,14 @@ async def measure(folder: Path, options: argparse.Namespace) -> None:
                 seed=FIRST_SEED + number,
                 on_uncertain=POLICIES[number % len(POLICIES)],
                 stores=(
-                    with_database(mongo.uri, f"fates_{number}"),
+                    with_database(mongo.uri, f"random_faults_{number}"),
                     with_number(valkey.uri, number + 1),
                 ),
             )
             seen.append(figures(await run_scenario(scenario)))
             print(json.dumps(seen[-1]), flush=True)
             if options.json is not None:
-                write_json(options.json, {"surroundings": before, "runs": seen})
+                write_json(options.json, {"surroundings": metadata, "runs": seen})
 
 
 def write_json(file: Path, seen: Figures) -> None:

@@ -2,7 +2,7 @@
 
     python -m tests.measure.rate [--seconds 60] [--json docs/measurements/rate.json]
 
-Prints what the relay received; nothing is judged here.
+Prints what the relay received and checks nothing.
 """
 
 import argparse
@@ -20,28 +20,31 @@ RATE, BURST, SERVICES = 50, 10, 3
 
 
 async def measure(folder: Path, seconds: float) -> Figures:
-    """Have more mails due than may leave, and look at *seconds* of it from the first mail on."""
+    """Schedule more mails than the limit allows; measure *seconds* from the first mail on."""
     count = int(RATE * seconds) + 10 * BURST
     limits = {"smtp_rate": str(RATE), "smtp_burst": str(BURST)}
-    async with a_cluster(folder, services=SERVICES, **limits) as stage:
-        await stage.call(a_meet(number, timestamp=1) for number in range(count))
-        await until(lambda: has_lasted(stage, seconds), within=seconds * 1.5 + 30, every=0.5)
-        return {"sent_by": count_sent_by_service(stage), **figures(arrival_times(stage), seconds)}
+    async with a_cluster(folder, services=SERVICES, **limits) as cluster:
+        await cluster.call(a_meet(number, timestamp=1) for number in range(count))
+        await until(lambda: has_lasted(cluster, seconds), within=seconds * 1.5 + 30, every=0.5)
+        return {
+            "sent_by": count_sent_by_service(cluster),
+            **figures(arrival_times(cluster), seconds),
+        }
 
 
-def arrival_times(stage: Cluster) -> list[float]:
-    return sorted(entry["time"] for entry in stage.ledger_entries())
+def arrival_times(cluster: Cluster) -> list[float]:
+    return sorted(entry["time"] for entry in cluster.ledger_entries())
 
 
-def has_lasted(stage: Cluster, seconds: float) -> bool:
-    times = arrival_times(stage)
+def has_lasted(cluster: Cluster, seconds: float) -> bool:
+    times = arrival_times(cluster)
     return bool(times) and times[-1] - times[0] >= seconds
 
 
 def figures(times: list[float], seconds: float) -> Figures:
     within = [each for each in times if each < times[0] + seconds]
-    windows = [bisect_left(within, begin + 1) - place for place, begin in enumerate(within)]
-    full = [count for count, begin in zip(windows, within, strict=True) if begin + 1 <= within[-1]]
+    windows = [bisect_left(within, start + 1) - place for place, start in enumerate(within)]
+    full = [count for count, start in zip(windows, within, strict=True) if start + 1 <= within[-1]]
     return {
         "limit": {"per_second": RATE, "burst": BURST, "services": SERVICES},
         "seconds": seconds,

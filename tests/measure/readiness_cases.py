@@ -1,4 +1,4 @@
-"""Each way in which the stores and the relay are broken, and what is to be told of it."""
+"""The cases of tests/measure/readiness.py: how each server is broken, and what must be reported."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ SILENCE_REPORT_WITHIN_SECONDS = 340.0  # RFC 5321 section 4.5.3.2.1: five minute
 
 @dataclass(kw_only=True, eq=False)
 class Servers:
-    """What a row may break, and the settings that it may change before the service starts."""
+    """The servers that a case may break, and the settings it may change before the start."""
 
     mongo: OwnServer
     valkey: OwnServer
@@ -39,7 +39,11 @@ FaultStep = Callable[[Servers], Awaitable[None] | None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailureCase:
-    """*ready* and *servez_code* are what is to be told, *reason_pattern* a pattern in what /readyz says of it."""
+    """A way to break *dependency*, and what must be reported within *report_within* seconds.
+
+    *ready* is the status of /readyz, *reason_pattern* a pattern in its reason, *servez_code* the
+    status code of /servez.
+    """
 
     dependency: str
     ready: tuple[int, str]
@@ -51,50 +55,52 @@ class FailureCase:
     repair: FaultStep | None = None
 
 
-def use_wrong_login(ground: Servers) -> None:
-    uri = ground.mongo.uri.replace("mongodb://", "mongodb://ada:S3cr3tPW@")
-    ground.settings["GCSCHED_MONGO_URI"] = with_database(uri, "gcsched")
+def use_wrong_login(servers: Servers) -> None:
+    uri = servers.mongo.uri.replace("mongodb://", "mongodb://ada:S3cr3tPW@")
+    servers.settings["GCSCHED_MONGO_URI"] = with_database(uri, "gcsched")
 
 
 def set_settings(**values: str) -> Callable[[Servers], None]:
     named = {f"GCSCHED_{name.upper()}": value for name, value in values.items()}
-    return lambda ground: ground.settings.update(named)
+    return lambda servers: servers.settings.update(named)
 
 
-def use_another_replica_set(ground: Servers) -> None:
-    uri = f"mongodb://127.0.0.1:{ground.mongo.port}/gcsched?replicaSet=another"
-    ground.settings["GCSCHED_MONGO_URI"] = f"{uri}&serverSelectionTimeoutMS=2000"
+def use_another_replica_set(servers: Servers) -> None:
+    uri = f"mongodb://127.0.0.1:{servers.mongo.port}/gcsched?replicaSet=another"
+    servers.settings["GCSCHED_MONGO_URI"] = f"{uri}&serverSelectionTimeoutMS=2000"
 
 
 def fail_writes(mode: str) -> FaultStep:
     data = {"failCommands": ["insert", "update", "findAndModify"], "errorCode": 14031}
-    return lambda ground: ground.mongodb(configureFailPoint="failCommand", mode=mode, data=data)
+    return lambda servers: servers.mongodb(configureFailPoint="failCommand", mode=mode, data=data)
 
 
-def use_closed_port(ground: Servers) -> None:
-    ground.settings["GCSCHED_SMTP_PORT"] = str(free_port())
+def use_closed_port(servers: Servers) -> None:
+    servers.settings["GCSCHED_SMTP_PORT"] = str(free_port())
 
 
-def use_unknown_host(ground: Servers) -> None:
-    ground.settings["GCSCHED_SMTP_HOST"] = "relay.invalid"
-    ground.settings["GCSCHED_SMTP_SECURITY"] = "starttls"  # or the password would be refused
+def use_unknown_host(servers: Servers) -> None:
+    servers.settings["GCSCHED_SMTP_HOST"] = "relay.invalid"
+    servers.settings["GCSCHED_SMTP_SECURITY"] = (
+        "starttls"  # a password without TLS would be refused
+    )
 
 
 def script_reply(at: At, code: int, text: str) -> FaultStep:
-    def inject(ground: Servers) -> None:
-        ground.relay.script(at, Answer(code, text))
-        ground.relay.drop_all()  # a kept session would go on carrying mails
+    def inject(servers: Servers) -> None:
+        servers.relay.script(at, Answer(code, text))
+        servers.relay.drop_all()  # an open session would go on sending mails
 
     return inject
 
 
-def silence_relay(ground: Servers) -> None:
-    ground.relay.script(At.CONNECT, Hang())
-    ground.relay.drop_all()
+def silence_relay(servers: Servers) -> None:
+    servers.relay.script(At.CONNECT, Hang())
+    servers.relay.drop_all()
 
 
-def clear_script(ground: Servers) -> None:
-    ground.relay.clear_rules()
+def clear_script(servers: Servers) -> None:
+    servers.relay.clear_rules()
 
 
 STARTING, AWAY, DEGRADED = (503, "starting"), (503, "unavailable"), (200, "degraded")
@@ -108,14 +114,14 @@ FAILURE_CASES: dict[str, FailureCase] = {
     "mongodb absent": mongodb(
         ready=AWAY,
         reason_pattern="refused",
-        inject=lambda ground: ground.mongo.kill(),
-        repair=lambda ground: ground.mongo.start(),
+        inject=lambda servers: servers.mongo.kill(),
+        repair=lambda servers: servers.mongo.start(),
     ),
     "mongodb silent": mongodb(
         ready=AWAY,
         reason_pattern="away",
-        inject=lambda ground: ground.mongo.freeze(),
-        repair=lambda ground: ground.mongo.resume(),
+        inject=lambda servers: servers.mongo.freeze(),
+        repair=lambda servers: servers.mongo.resume(),
     ),
     "mongodb refuses the login": mongodb(
         ready=STARTING,
@@ -138,41 +144,41 @@ FAILURE_CASES: dict[str, FailureCase] = {
     "mongodb read-only": mongodb(
         ready=AWAY,
         reason_pattern="primary",
-        inject=lambda ground: ground.mongodb(replSetStepDown=60, force=True),
-        repair=lambda ground: ground.mongodb(replSetFreeze=0),
+        inject=lambda servers: servers.mongodb(replSetStepDown=60, force=True),
+        repair=lambda servers: servers.mongodb(replSetFreeze=0),
     ),
     "redis absent": redis(
         reason_pattern="refused.*GCSCHED_REDIS_URL|away",
-        inject=lambda ground: ground.valkey.kill(),
-        repair=lambda ground: ground.valkey.start(),
+        inject=lambda servers: servers.valkey.kill(),
+        repair=lambda servers: servers.valkey.start(),
     ),
     "redis silent": redis(
         reason_pattern="away|answer",
-        inject=lambda ground: ground.valkey.freeze(),
-        repair=lambda ground: ground.valkey.resume(),
+        inject=lambda servers: servers.valkey.freeze(),
+        repair=lambda servers: servers.valkey.resume(),
     ),
     "redis refuses the login": redis(
         reason_pattern="password.*GCSCHED_REDIS_URL|login",
-        configure=lambda ground: ground.settings.update(
-            GCSCHED_REDIS_URL=f"redis://:S3cr3tPW@127.0.0.1:{ground.valkey.port}/0"
+        configure=lambda servers: servers.settings.update(
+            GCSCHED_REDIS_URL=f"redis://:S3cr3tPW@127.0.0.1:{servers.valkey.port}/0"
         ),
-        inject=lambda ground: ground.redis("CONFIG", "SET", "requirepass", "another"),
+        inject=lambda servers: servers.redis("CONFIG", "SET", "requirepass", "another"),
     ),
     "redis has no such database": redis(
         reason_pattern="DB index is out of range",
-        configure=lambda ground: ground.settings.update(
-            GCSCHED_REDIS_URL=f"redis://127.0.0.1:{ground.valkey.port}/9999"
+        configure=lambda servers: servers.settings.update(
+            GCSCHED_REDIS_URL=f"redis://127.0.0.1:{servers.valkey.port}/9999"
         ),
     ),
     "redis full": redis(
         reason_pattern="memory",
-        inject=lambda ground: ground.redis(*MAXMEMORY, "1mb"),
-        repair=lambda ground: ground.redis(*MAXMEMORY, "0"),
+        inject=lambda servers: servers.redis(*MAXMEMORY, "1mb"),
+        repair=lambda servers: servers.redis(*MAXMEMORY, "0"),
     ),
     "redis read-only": redis(
         reason_pattern="replica",
-        inject=lambda ground: ground.redis("REPLICAOF", "127.0.0.1", "1"),
-        repair=lambda ground: ground.redis("REPLICAOF", "NO", "ONE"),
+        inject=lambda servers: servers.redis("REPLICAOF", "127.0.0.1", "1"),
+        repair=lambda servers: servers.redis("REPLICAOF", "NO", "ONE"),
     ),
     "relay absent": relay(reason_pattern="refused.*GCSCHED_SMTP_", configure=use_closed_port),
     "relay of no such name": relay(reason_pattern="GCSCHED_SMTP_HOST", configure=use_unknown_host),

@@ -1,10 +1,10 @@
-"""Measure reads among a million jobs: as callers see them, over gRPC, one call at a time.
+"""Measure reads among a million jobs, as callers see them: over gRPC, one call at a time.
 
     python -m tests.measure.reads [--jobs 1000000] [--json docs/measurements/reads.json]
 
-The jobs are written to MongoDB directly: most are over, some wait, and each day at ten many are
-due in the same second. Pages are first ones and deep ones; a deep one begins after a job that was
-drawn, the same ones each time. Nothing is judged here.
+The jobs are written to MongoDB directly: most are in a final state, some wait, and each day at ten
+many are due in the same second. First pages and deep pages are read; a deep page starts after one
+of the sampled jobs, the same in each run. Prints figures and checks nothing.
 """
 
 import argparse
@@ -53,7 +53,7 @@ WAITING = {State.SCHEDULED, State.QUEUED, State.RETRYING}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredPlaces:
-    """Places of some jobs, for whoever wants to begin there."""
+    """The positions of a sample of the jobs; deep pages start there."""
 
     ids: list[str] = field(default_factory=list)
     by_state: dict[str, list[Cursor]] = field(default_factory=dict)
@@ -68,13 +68,13 @@ class StoredPlaces:
 
 
 def draw_number(number: int, what: str, below: int) -> int:
-    """Draw a number that is always the same for this job."""
+    """Return a pseudo-random number below *below*, the same for a job in each run."""
     digest = sha256(f"{what}{number}".encode()).digest()
     return int.from_bytes(digest[:8], "big") % below
 
 
 def make_rows(count: int, now: datetime, written: StoredPlaces) -> Iterator[Row]:
-    """Make *count* jobs that were created one after the other in the last days."""
+    """Yield *count* jobs that were created at even intervals in the last DAYS days."""
     step = timedelta(days=DAYS) / count
     mix = [state for state, share in STATE_WEIGHTS.items() for _ in range(share)]
     for number in range(count):
@@ -91,7 +91,7 @@ def make_rows(count: int, now: datetime, written: StoredPlaces) -> Iterator[Row]
 
 
 def due_time_of(number: int, state: State, created: datetime, now: datetime) -> datetime:
-    """Every other job is due in the second of a daily run; what waits is due in the future."""
+    """Return the due time: every other job's is a daily run, a waiting job's is in the future."""
     ahead = 1 if state is State.QUEUED else 1 + draw_number(number, "day", DAYS)
     day = now + timedelta(days=ahead) if state in WAITING else created
     ten = day.replace(hour=10, minute=0, second=0, microsecond=0) + timedelta(days=1)
@@ -133,8 +133,8 @@ def a_stored_job(number: int, employee: int, state: State, created: datetime, du
 
 
 def fill(uri: str, count: int, now: datetime) -> tuple[StoredPlaces, Figures]:
-    """Write the jobs into the database that the service has prepared."""
-    written, begun = StoredPlaces(), time.monotonic()
+    """Insert the jobs into the database that the service has prepared."""
+    written, started = StoredPlaces(), time.monotonic()
     with MongoClient[Row](uri, tz_aware=True) as client:
         database = client.get_default_database()
         batch: list[Row] = []
@@ -148,7 +148,7 @@ def fill(uri: str, count: int, now: datetime) -> tuple[StoredPlaces, Figures]:
         stats = database.command("collStats", "jobs")
     return written, {
         "jobs": stats["count"],
-        "took_seconds": round(time.monotonic() - begun, 1),
+        "took_seconds": round(time.monotonic() - started, 1),
         "data_mib": round(stats["size"] / 2**20, 1),
         "index_mib": {name: round(size / 2**20, 1) for name, size in stats["indexSizes"].items()},
     }
@@ -156,7 +156,7 @@ def fill(uri: str, count: int, now: datetime) -> tuple[StoredPlaces, Figures]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListQuery:
-    """One list as a caller asks for it, and the places where its deep pages begin."""
+    """A list request, and the positions where its deep pages start."""
 
     name: str
     filter: task_pb2.JobFilter
@@ -165,7 +165,7 @@ class ListQuery:
 
 
 def list_queries(written: StoredPlaces, now: datetime) -> Iterator[ListQuery]:
-    """Give one question for each row of the published table; by state one for each of some."""
+    """Yield one query for each row of the published table, and one for each of some states."""
     anywhere = [Cursor(id=job_id) for job_id in written.ids]
     yield ListQuery(
         name="nothing", filter=task_pb2.JobFilter(), domain_filter=JobFilter(), deep_places=anywhere
@@ -177,17 +177,17 @@ def list_queries(written: StoredPlaces, now: datetime) -> Iterator[ListQuery]:
             domain_filter=JobFilter(state=state),
             deep_places=written.by_state[state.value],
         )
-    begin, end = now - timedelta(days=20), now - timedelta(days=10)
+    start, end = now - timedelta(days=20), now - timedelta(days=10)
     between = task_pb2.JobFilter(state=State.SENT.value)
-    between.due_time_from.FromDatetime(begin)
+    between.due_time_from.FromDatetime(start)
     between.due_time_before.FromDatetime(end)
     sent = written.by_state[State.SENT.value]
     yield ListQuery(
         name="SENT due in ten days",
         filter=between,
-        domain_filter=JobFilter(state=State.SENT, due_time_from=begin, due_time_before=end),
+        domain_filter=JobFilter(state=State.SENT, due_time_from=start, due_time_before=end),
         deep_places=[
-            place for place in sent if place.due_time is not None and begin <= place.due_time < end
+            place for place in sent if place.due_time is not None and start <= place.due_time < end
         ],
     )
     busiest = written.of_busiest_employee
@@ -208,15 +208,15 @@ def list_queries(written: StoredPlaces, now: datetime) -> Iterator[ListQuery]:
 Request = task_pb2.ListJobsRequest
 
 
-def page_requests(asked: ListQuery) -> Iterator[tuple[str, list[Request], int]]:
-    """Give in each order first pages, deep pages, and long ones; each tenth call is a long one."""
-    for order in ALLOWED_ORDERS[asked.domain_filter.given_fields]:
-        plain: Row = {"filter": asked.filter, "order": order.value}
-        listing = JobListQuery(filter=asked.domain_filter, order=order)
-        mixed = sorted(asked.deep_places, key=lambda place: place.id[::-1])
+def page_requests(query: ListQuery) -> Iterator[tuple[str, list[Request], int]]:
+    """Yield for each order first, deep and long pages; the number divides the calls."""
+    for order in ALLOWED_ORDERS[query.domain_filter.given_fields]:
+        plain: Row = {"filter": query.filter, "order": order.value}
+        listing = JobListQuery(filter=query.domain_filter, order=order)
+        mixed = sorted(query.deep_places, key=lambda place: place.id[::-1])
         places = [each if order.is_by_due_time else Cursor(id=each.id) for each in mixed]
         deep = [Request(**plain, page_token=listing.encode_cursor(place)) for place in places]
-        name = f"ListJobs {asked.name} {order}"
+        name = f"ListJobs {query.name} {order}"
         yield f"{name}: first 50", [Request(**plain)], 1
         yield f"{name}: 50 from deep", deep, 1
         yield f"{name}: first 200 in full", [Request(**plain, page_size=200, view="FULL")], 10
@@ -225,12 +225,12 @@ def page_requests(asked: ListQuery) -> Iterator[tuple[str, list[Request], int]]:
 async def time_calls(
     call: Callable[[Any], Awaitable[Any]], requests: Sequence[Any], times: int
 ) -> Row:
-    """Make so many calls one after the other, with *requests* in turn; give how long they took."""
+    """Make *times* calls one after the other, with *requests* in turn; return their durations."""
     took = []
     for number in range(times):
-        begun = time.perf_counter()
+        started = time.perf_counter()
         await call(requests[number % len(requests)])
-        took.append(time.perf_counter() - begun)
+        took.append(time.perf_counter() - started)
     took.sort()
     return {
         "calls": times,
@@ -243,21 +243,21 @@ async def time_calls(
 async def measure_reads(stub: Stub, written: StoredPlaces, now: datetime, calls: int) -> Figures:
     ids = [task_pb2.GetJobRequest(job_id=job_id) for job_id in written.ids]
     figures = {"GetJob": await time_calls(stub.GetJob, ids[:: 1 + len(ids) // calls], calls)}
-    for asked in list_queries(written, now):
-        for name, requests, rarer in page_requests(asked):
+    for query in list_queries(written, now):
+        for name, requests, rarer in page_requests(query):
             figures[name] = await time_calls(stub.ListJobs, requests, max(1, calls // rarer))
-        count = task_pb2.CountJobsRequest(filter=asked.filter)
-        figures[f"CountJobs {asked.name}"] = await time_calls(stub.CountJobs, [count], calls)
+        count = task_pb2.CountJobsRequest(filter=query.filter)
+        figures[f"CountJobs {query.name}"] = await time_calls(stub.CountJobs, [count], calls)
     figures["GetStatus"] = await time_calls(stub.GetStatus, [task_pb2.GetStatusRequest()], calls)
     return figures
 
 
 async def measure(folder: Path, count: int, calls: int) -> Figures:
-    async with a_cluster(folder) as stage:
+    async with a_cluster(folder) as cluster:
         now = datetime.now(UTC)
-        written, stored = await asyncio.to_thread(fill, stage.mongo.uri, count, now)
+        written, stored = await asyncio.to_thread(fill, cluster.mongo.uri, count, now)
         print("stored", json.dumps(stored), flush=True)
-        async with scheduler_stub(stage.services[0].target) as stub:
+        async with scheduler_stub(cluster.services[0].target) as stub:
             return {"stored": stored, "reads": await measure_reads(stub, written, now, calls)}
 
 

@@ -2,8 +2,8 @@
 
     python -m tests.measure.silent_dot [--seconds 15] [--json docs/measurements/silent_dot.json]
 
-A steady flow of 50 mails a second through 4 sessions; the fifth mail's body is read and never
-answered. Prints the pauses between the mails that each other session brought; nothing is judged.
+50 mails a second are sent through 4 sessions; the relay reads the fifth mail's body and never
+answers it. Prints the pauses between the mails of each other session and checks nothing.
 """
 
 import argparse

@@ -1,8 +1,8 @@
-"""Measure the CPU that one mail costs us, against a sink in another process; prints JSON.
+"""Measure the CPU time that the SMTP sessions spend on a mail; print JSON.
 
-    python tests/measure/smtp_session.py PORT [--mails N] [--senders N] [--octets N] [--uvloop]
+    python -m tests.measure.smtp_session PORT [--mails N] [--senders N] [--octets N] [--uvloop]
 
-PORT is where a relay listens that accepts everything; run it as a process of its own.
+PORT is the port of a relay that accepts everything; run it as a separate process.
 """
 
 import argparse
@@ -45,9 +45,9 @@ async def send_all(pool: SmtpSessionPool, mails: list[Mail]) -> int:
 
 async def measure(options: argparse.Namespace) -> dict[str, float]:
     relay = RelaySettings(host="127.0.0.1", port=options.port, security=Security.NONE)
-    keep = PoolLimits(sessions=options.senders, mails=options.mails)
+    limits = PoolLimits(sessions=options.senders, mails=options.mails)
     mails = [a_mail(number, options.octets) for number in range(options.mails)]
-    async with SmtpSessionPool(relay=relay, pool_limits=keep) as pool:
+    async with SmtpSessionPool(relay=relay, pool_limits=limits) as pool:
         await asyncio.gather(*(send_all(pool, [mail]) for mail in mails[: options.senders]))
         cpu, wall = time.process_time(), time.perf_counter()
         accepted = await asyncio.gather(*(send_all(pool, mails) for _ in range(options.senders)))

@@ -2,9 +2,10 @@
 
     python -m tests.measure.structure --json docs/measurements/structure.json --label after
 
-A room is a folder or a loose module directly below the package that is looked at; generated code
-is left out. Floors are the rooms on the longest way down; where rooms import each other in a
-circle, they share a floor and are counted as one circle.
+The components of a package are the packages and modules directly below it, generated code left
+out. In the JSON, `rooms` counts them, `arrows` the imports between them, `floors` the components on
+the longest chain of imports, and `circles` lists the import cycles; the components of a cycle count
+as one in `floors`. The keys stay as they are, so that the labels of one file can be compared.
 """
 
 import argparse
@@ -87,71 +88,70 @@ def import_graph() -> grimp.ImportGraph:
 
 
 def packages() -> list[str]:
-    """Return the package and each package in it that has rooms of its own."""
+    """Return the package and each package in it that has more than one component."""
     names = {f"{PACKAGE}.{path.parent.relative_to(ROOT / PACKAGE)}" for path in sources()}
     inner = sorted(name.replace("/", ".") for name in names if not name.endswith("."))
     return [PACKAGE, *(name for name in inner if len(components_of(name)) > 1)]
 
 
 def components_of(package: str) -> list[str]:
-    return sorted(room for room in import_graph().find_children(package) if room != GENERATED)
+    return sorted(each for each in import_graph().find_children(package) if each != GENERATED)
 
 
 def measure_imports(package: str) -> dict[str, object]:
-    arrows = {
-        room: set(imported_components(room, components_of(package)))
-        for room in components_of(package)
-    }
-    circles = cycles_of(arrows)
+    components = components_of(package)
+    imports = {each: set(find_imported(each, components)) for each in components}
+    cycles = cycles_of(imports)
     return {
-        "rooms": len(arrows),
-        "arrows": sum(len(targets) for targets in arrows.values()),
-        "floors": count_layers(arrows, circles),
-        "circles": [sorted(circle) for circle in circles],
+        "rooms": len(imports),
+        "arrows": sum(len(targets) for targets in imports.values()),
+        "floors": count_layers(imports, cycles),
+        "circles": [sorted(cycle) for cycle in cycles],
     }
 
 
-def imported_components(room: str, rooms: list[str]) -> Iterator[str]:
-    inside = {room, *import_graph().find_descendants(room)}
-    for module in inside:
+def find_imported(component: str, components: list[str]) -> Iterator[str]:
+    """Yield the other components that a module of *component* imports."""
+    for module in {component, *import_graph().find_descendants(component)}:
         for imported in import_graph().find_modules_directly_imported_by(module):
-            for other in rooms:
-                if other != room and (imported == other or imported.startswith(f"{other}.")):
+            for other in components:
+                if other != component and (imported == other or imported.startswith(f"{other}.")):
                     yield other
 
 
-def reachable_from(arrows: Imports, start: str) -> set[str]:
+def reachable_from(imports: Imports, start: str) -> set[str]:
     found: set[str] = set()
-    ahead = list(arrows[start])
+    ahead = list(imports[start])
     while ahead:
-        if (room := ahead.pop()) not in found:
-            found.add(room)
-            ahead.extend(arrows[room])
+        if (component := ahead.pop()) not in found:
+            found.add(component)
+            ahead.extend(imports[component])
     return found
 
 
-def cycles_of(arrows: Imports) -> list[frozenset[str]]:
-    """Return the groups of rooms each of which reaches every other one of its group."""
-    ways = {room: reachable_from(arrows, room) for room in arrows}
+def cycles_of(imports: Imports) -> list[frozenset[str]]:
+    """Return the sets of components each of which reaches all others of its set."""
+    reached = {each: reachable_from(imports, each) for each in imports}
     groups = {
-        frozenset(other for other in arrows if other in ways[room] and room in ways[other])
-        for room in arrows
+        frozenset(other for other in imports if other in reached[each] and each in reached[other])
+        for each in imports
     }
     return sorted((group for group in groups if group), key=sorted)
 
 
-def count_layers(arrows: Imports, circles: list[frozenset[str]]) -> int:
-    group_of = {room: circle for circle in circles for room in circle}
+def count_layers(imports: Imports, cycles: list[frozenset[str]]) -> int:
+    """Return the length of the longest chain of imports; a cycle counts as one layer."""
+    cycle_of = {component: cycle for cycle in cycles for component in cycle}
 
-    def group(room: str) -> frozenset[str]:
-        return group_of.get(room, frozenset({room}))
+    def group(component: str) -> frozenset[str]:
+        return cycle_of.get(component, frozenset({component}))
 
     @cache
-    def height(rooms: frozenset[str]) -> int:
-        targets = {group(target) for room in rooms for target in arrows[room]} - {rooms}
+    def height(members: frozenset[str]) -> int:
+        targets = {group(target) for each in members for target in imports[each]} - {members}
         return 1 + max((height(target) for target in targets), default=0)
 
-    return max(height(group(room)) for room in arrows)
+    return max(height(group(component)) for component in imports)
 
 
 if __name__ == "__main__":

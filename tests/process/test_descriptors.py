@@ -1,4 +1,4 @@
-"""What callers may hold is what stores and relays leave."""
+"""Callers get the descriptors that stores and relays leave."""
 
 import pytest
 
@@ -19,7 +19,9 @@ from tests.support.service_process import environment
         (100, 8, 16, True),
     ],
 )
-def test_callers_share_what_is_left(limit: int, http: int, grpc: int, *, is_short: bool) -> None:
+def test_callers_share_the_remaining_descriptors(
+    limit: int, http: int, grpc: int, *, is_short: bool
+) -> None:
     found = divide_descriptors(limit, needed=200 - RESERVED)
 
     assert (found.http, found.grpc, found.is_short) == (http, grpc, is_short)
@@ -35,6 +37,6 @@ def test_more_sessions_and_a_second_relay_need_more() -> None:
         )
         return count_connections(read_settings(given))
 
-    # A session may ask Redis for a slot while it holds its connection to the relay.
+    # A session may reserve a slot in Redis while it holds its connection to the relay.
     assert count_needed("30") - count_needed("10") == 2 * 20
     assert count_needed("30", **other) - count_needed("30") == 30

@@ -1,4 +1,4 @@
-"""A process that does not end by itself is ended."""
+"""A process that does not end by itself is aborted."""
 
 import time
 
@@ -12,7 +12,7 @@ def a_watchdog(ends: list[object]) -> Watchdog:
     return dog
 
 
-async def test_it_ends_the_process_after_the_last_act() -> None:
+async def test_it_ends_the_process_after_before_exit() -> None:
     ends: list[object] = []
 
     a_watchdog(ends).arm(0.05, "it hangs")
@@ -21,7 +21,7 @@ async def test_it_ends_the_process_after_the_last_act() -> None:
     assert ends == ["last act", EXIT_FAILURE]
 
 
-async def test_the_earliest_order_counts() -> None:
+async def test_the_earliest_deadline_counts() -> None:
     ends: list[object] = []
     dog = a_watchdog(ends)
     begun = time.monotonic()

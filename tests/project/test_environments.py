@@ -1,4 +1,4 @@
-"""The built wheel in clean environments: the oldest and the newest packages that it allows."""
+"""The built wheel in virtual environments with the oldest and the newest allowed packages."""
 
 import re
 import sys
@@ -56,7 +56,7 @@ async def test_the_client_runs_on_the_oldest_packages_that_it_allows(
 
     installed = await oldest.versions()
     assert FLOORS.items() <= installed.items()
-    await assert_it_works(oldest, app)
+    await assert_client_works(oldest, app)
 
 
 async def test_the_client_runs_beside_a_newer_redis_on_the_newest_packages(
@@ -68,10 +68,10 @@ async def test_the_client_runs_beside_a_newer_redis_on_the_newest_packages(
     installed = await newest.versions()
     assert int(installed["redis"].partition(".")[0]) >= 6
     assert {"pydantic", "structlog", "motor"}.isdisjoint(installed)
-    await assert_it_works(newest, app)
+    await assert_client_works(newest, app)
 
 
-async def assert_it_works(environment: VirtualEnvironment, app: RunningApp) -> None:
+async def assert_client_works(environment: VirtualEnvironment, app: RunningApp) -> None:
     assert await find_client_problems(environment, app.target) == []
     served = await environment.run(environment.gcsched, "serve")
     assert re.fullmatch(r"gcsched serve cannot run: .*'gcsched\[server\]'`\n", served.stderr)

@@ -1,4 +1,4 @@
-"""The committed generated code is what proto/ says."""
+"""The committed generated code matches proto/."""
 
 import re
 import subprocess

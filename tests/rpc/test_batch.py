@@ -1,4 +1,4 @@
-"""Many invitations in one call, each answered for itself."""
+"""Batches of requests in one call, each answered by itself."""
 
 import asyncio
 import time
@@ -26,7 +26,7 @@ async def batch(stub: Stub, requests: Iterable[task_pb2.MeetRequest]) -> Answers
 
 
 async def ids(app: RunningApp) -> dict[str, str]:
-    """Give employee → job id, as MongoDB has them."""
+    """Return the job ids in MongoDB by employee."""
     return {job["empid"]: job["_id"] async for job in app.resources.mongo.jobs.find()}
 
 
@@ -47,17 +47,17 @@ async def test_a_thousand_are_stored_and_answered_in_their_order(
     assert len(stored) == 1_000
 
 
-async def test_what_is_due_is_mailed(stub: Stub, relay: Relay) -> None:
+async def test_due_jobs_are_mailed(stub: Stub, relay: Relay) -> None:
     await batch(stub, [a_meet(number) for number in range(50)])
 
     await until(lambda: len(relay.ledger) == 50)
     assert relay.violations == []
 
 
-async def test_one_that_is_wrong_never_spoils_its_neighbours(stub: Stub, app: RunningApp) -> None:
+async def test_an_invalid_request_never_affects_its_neighbours(stub: Stub, app: RunningApp) -> None:
     await stub.ScheduleMeet(later(1, request_id="R"))
     requests = [
-        later(2, emailID="nobody", empName="\n"),
+        later(2, emailID="no-at-sign", empName="\n"),
         later(3),
         later(1, request_id="R"),
         later(4, request_id="R"),
@@ -89,7 +89,7 @@ async def test_one_that_is_wrong_never_spoils_its_neighbours(stub: Stub, app: Ru
 async def test_an_error_in_a_batch_is_the_one_that_the_single_call_has(
     stub: Stub,
 ) -> None:
-    request = a_meet(1, emailID="nobody", timestamp=-1)
+    request = a_meet(1, emailID="no-at-sign", timestamp=-1)
 
     [answer] = await batch(stub, [request])
     with pytest.raises(grpc.aio.AioRpcError) as caught:
@@ -151,11 +151,11 @@ async def test_one_notification_per_employee_and_window(
     assert one.response.outcome == Response.CREATED
 
 
-async def test_a_thousand_previews_fit_into_one_answer_and_tell_their_size_at_least(
+async def test_a_thousand_previews_fit_into_one_answer_and_have_at_least_their_size(
     stub: Stub,
 ) -> None:
-    wish = {"message": "я" * 998, "validate_only": True}
-    answers = await batch(stub, [later(n, **wish) for n in range(1_000)])
+    fields = {"message": "я" * 998, "validate_only": True}
+    answers = await batch(stub, [later(n, **fields) for n in range(1_000)])
 
     previews = [answer.response.preview for answer in answers]
     whole = [preview for preview in previews if preview.html]
@@ -164,7 +164,7 @@ async def test_a_thousand_previews_fit_into_one_answer_and_tell_their_size_at_le
     assert all(preview.subject and preview.size_bytes > 1_000 for preview in previews)
 
 
-async def test_a_thousand_requests_with_everything_wrong_fit_into_one_answer(
+async def test_a_thousand_requests_with_all_fields_invalid_fit_into_one_answer(
     stub: Stub,
 ) -> None:
     labels = {f"label-{number}": "x" * 64 for number in range(30)}
@@ -175,7 +175,7 @@ async def test_a_thousand_requests_with_everything_wrong_fit_into_one_answer(
     assert len(violations(answers[0].error)) > 5
 
 
-async def test_what_is_too_late_is_told_for_itself_and_what_was_made_in_time_is_found(
+async def test_late_requests_fail_by_themselves_and_timely_jobs_are_found(
     stub: Stub, app: RunningApp, relay: Relay
 ) -> None:
     then = int(time.time()) - 60

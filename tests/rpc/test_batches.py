@@ -1,4 +1,4 @@
-"""A large batch is cut into the requests that protobuf itself finds in it."""
+"""A large batch is split into the same requests that protobuf parses."""
 
 import pytest
 from google.protobuf.message import DecodeError
@@ -59,9 +59,9 @@ def test_fields_of_a_later_contract_are_passed_over() -> None:
         b"\x0b",
         b"\n\0" * 2_001,
     ],
-    ids=["cut off", "a length without end", "no length", "a group", "too many"],
+    ids=["cut off", "an endless length", "no length", "a group", "too many"],
 )
-def test_what_is_no_batch_is_malformed(raw: bytes) -> None:
+def test_octets_that_are_not_a_batch_are_malformed(raw: bytes) -> None:
     with pytest.raises(MalformedMessage):
         list(split_batch(raw))
 

@@ -1,4 +1,4 @@
-"""What callers can still do when a job is claimed: a real channel, real stores and a slow relay."""
+"""Changes of claimed jobs, with a real channel, real stores and a slow relay."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -20,13 +20,13 @@ PAST_TIMESTAMP = 1_672_531_200
 
 
 async def hold_at_stage(stub: Stub, relay: Relay, at: At) -> tuple[task_pb2.Job, asyncio.Event]:
-    """Ask for a mail, and give it as it is while the relay keeps silent *at* this stage."""
-    free = asyncio.Event()
-    relay.script(at, Hang(free), nth=1)
+    """Schedule a mail; return its job while the relay hangs *at* this stage, and the release."""
+    released = asyncio.Event()
+    relay.script(at, Hang(released), nth=1)
     reply = await stub.ScheduleMeet(a_meet())
     await until(lambda: [moment for moment, _ in relay.applied_actions if moment.at == at])
     job = await stub.GetJob(task_pb2.GetJobRequest(job_id=reply.job_id))
-    return job, free
+    return job, released
 
 
 async def cancel(stub: Stub, job: task_pb2.Job) -> None:
@@ -34,8 +34,8 @@ async def cancel(stub: Stub, job: task_pb2.Job) -> None:
 
 
 async def cancel_all(stub: Stub, job: task_pb2.Job) -> None:
-    wanted = task_pb2.ChangeJobsRequest(filter=task_pb2.JobFilter(empid=job.empid))
-    assert (await stub.CancelJobs(wanted)).count == 1
+    request = task_pb2.ChangeJobsRequest(filter=task_pb2.JobFilter(empid=job.empid))
+    assert (await stub.CancelJobs(request)).count == 1
 
 
 async def suppress_address(stub: Stub, job: task_pb2.Job) -> None:
@@ -62,15 +62,15 @@ async def move_to_daily_queue(stub: Stub, job: task_pb2.Job) -> None:
         (move_to_daily_queue, "QUEUED"),
     ],
 )
-async def test_no_body_begins_of_a_claimed_job_that_was_changed(
+async def test_the_body_of_a_claimed_job_that_was_changed_never_starts(
     app: RunningApp, stub: Stub, relay: Relay, at: At, expected: tuple[Change, str]
 ) -> None:
     change, state = expected
-    job, free = await hold_at_stage(stub, relay, at)
+    job, released = await hold_at_stage(stub, relay, at)
     assert job.state == task_pb2.Job.SENDING
 
     await change(stub, job)
-    free.set()
+    released.set()
     other = await stub.ScheduleMeet(a_meet(2))
     await until(lambda: has_ended(app, other.job_id))
 
@@ -80,17 +80,17 @@ async def test_no_body_begins_of_a_claimed_job_that_was_changed(
     assert [body.recipient.partition("-")[0] for body in relay.bodies] == ["2"]
 
 
-async def test_a_job_whose_body_has_begun_is_not_cancelled_and_the_caller_is_told_why(
+async def test_a_job_whose_body_has_started_is_not_cancelled_and_the_caller_learns_why(
     app: RunningApp, stub: Stub, relay: Relay
 ) -> None:
-    job, free = await hold_at_stage(stub, relay, At.BODY)
+    job, released = await hold_at_stage(stub, relay, At.BODY)
 
     with pytest.raises(grpc.aio.AioRpcError, match="its body has begun"):
         await stub.CancelJob(task_pb2.CancelJobRequest(job_id=job.job_id))
     refusal = await read_error_status(stub.CancelJob(task_pb2.CancelJobRequest(job_id=job.job_id)))
     counted = await stub.CancelJobs(task_pb2.ChangeJobsRequest(all=True, validate_only=True))
     cancelled = await stub.CancelJobs(task_pb2.ChangeJobsRequest(all=True))
-    free.set()
+    released.set()
 
     assert refusal.code is grpc.StatusCode.FAILED_PRECONDITION
     assert (refusal.reason, refusal.metadata["state"]) == ("ILLEGAL_TRANSITION", "SENDING")
@@ -99,14 +99,14 @@ async def test_a_job_whose_body_has_begun_is_not_cancelled_and_the_caller_is_tol
     assert len(relay.ledger) == 1
 
 
-async def test_to_ask_again_for_what_is_being_sent_already_leaves_its_claim(
+async def test_a_request_for_a_claimed_job_keeps_its_claim(
     app: RunningApp, stub: Stub, relay: Relay
 ) -> None:
-    job, free = await hold_at_stage(stub, relay, At.RCPT)
+    job, released = await hold_at_stage(stub, relay, At.RCPT)
     to_now = task_pb2.RescheduleJobRequest(job_id=job.job_id, timestamp=PAST_TIMESTAMP)
 
     answer = await stub.RescheduleJob(to_now)
-    free.set()
+    released.set()
 
     assert (answer.state, answer.etag) == (task_pb2.Job.SENDING, job.etag)
     await until(lambda: has_ended(app, job.job_id))

@@ -1,4 +1,4 @@
-"""Callers who read or steer wait for each other, and not for ever; invitations wait for none."""
+"""Calls that read or change jobs wait for each other, with limits; invitations wait for none."""
 
 import asyncio
 from dataclasses import replace
@@ -33,7 +33,7 @@ METHODS_BY_LIMITER = {
 
 
 class BlockedReads:
-    """Answers GetJob once it is let go; ScheduleMeet at once."""
+    """Answers GetJob once it is released, and ScheduleMeet at once."""
 
     def __init__(self) -> None:
         self.waiting = 0
@@ -49,7 +49,7 @@ class BlockedReads:
         return task_pb2.MeetResponse(success=True)
 
 
-async def test_only_so_many_are_at_work_and_the_rest_has_its_turn() -> None:
+async def test_only_so_many_calls_work_and_the_others_get_their_turn() -> None:
     limiter, at_work, most = CallLimiter(max_concurrent=2, max_waiting=10), 0, 0
 
     async def work() -> None:
@@ -65,7 +65,7 @@ async def test_only_so_many_are_at_work_and_the_rest_has_its_turn() -> None:
     assert most == 2
 
 
-async def test_who_gives_up_leaves_his_place_to_others() -> None:
+async def test_a_caller_that_gives_up_leaves_its_slot_to_others() -> None:
     limiter = CallLimiter(max_concurrent=1, max_waiting=1)
     async with limiter.slot(SOON):
         for _ in range(3):
@@ -81,13 +81,13 @@ async def test_who_gives_up_leaves_his_place_to_others() -> None:
             await limiter.slot(timedelta(milliseconds=1)).__aenter__()
 
 
-async def test_a_flood_of_reads_is_told_to_come_again_and_invitations_pass_it() -> None:
+async def test_a_flood_of_reads_is_refused_with_a_retry_delay_and_invitations_pass_it() -> None:
     busy = BlockedReads()
     limits = CallLimits(reading=CallLimiter(max_concurrent=2, max_waiting=3))
     servicer = SchedulerServicer(handlers_of(busy.handlers), limits)
-    ask = task_pb2.GetJobRequest(job_id="job-1")
+    request = task_pb2.GetJobRequest(job_id="job-1")
     async with serve_servicer(servicer) as target, scheduler_stub(target) as stub:
-        calls = [asyncio.ensure_future(stub.GetJob(ask, timeout=20)) for _ in range(6)]
+        calls = [asyncio.ensure_future(stub.GetJob(request, timeout=20)) for _ in range(6)]
 
         done, waiting = await asyncio.wait(calls, return_when=asyncio.FIRST_COMPLETED)
         refusal = await read_error_status(done.pop())
@@ -108,7 +108,7 @@ FULL_LIMITER = CallLimiter(max_concurrent=0, max_waiting=0)
 
 
 class EveryMethod:
-    """Answers every method with an empty reply, and keeps the names of those that were called."""
+    """Answers every method with an empty reply, and records the names of the calls."""
 
     def __init__(self) -> None:
         self.called: list[str] = []
@@ -124,7 +124,7 @@ class EveryMethod:
 
 
 @pytest.mark.parametrize("full", METHODS_BY_LIMITER)
-async def test_each_method_has_its_handler_and_waits_for_its_like_or_for_none(full: str) -> None:
+async def test_each_method_has_its_handler_and_limiter(full: str) -> None:
     every, waiting = EveryMethod(), []
     limits = replace(CallLimits(), **{full: FULL_LIMITER})
     servicer = SchedulerServicer(handlers_of(every), limits)
@@ -143,7 +143,7 @@ async def test_each_method_has_its_handler_and_waits_for_its_like_or_for_none(fu
     assert every.called == [name for name in METHOD_NAMES if name not in METHODS_BY_LIMITER[full]]
 
 
-async def test_a_defect_is_told_without_what_is_inside() -> None:
+async def test_a_defect_is_reported_without_its_details() -> None:
     async def fail(*_: object) -> task_pb2.Job:
         raise ZeroDivisionError("mongodb://anna:secret@db")
 

@@ -1,4 +1,4 @@
-"""What calls hold is counted over all of them, and the last part is kept for the small ones."""
+"""The memory of all calls is counted together, and the last part is reserved for small ones."""
 
 import pytest
 
@@ -13,7 +13,7 @@ from gcsched.rpc.memory import (
 )
 
 
-def test_what_is_given_back_can_be_held_again() -> None:
+def test_released_memory_can_be_reserved_again() -> None:
     memory = MemoryBudget(100)
     memory.reserve(60)
     memory.reserve(40)
@@ -27,7 +27,7 @@ def test_what_is_given_back_can_be_held_again() -> None:
     assert memory.reserved == 100
 
 
-def test_a_call_gives_back_at_its_end_what_each_holds() -> None:
+def test_a_call_releases_its_memory_at_its_end() -> None:
     memory = MemoryBudget(2 * CALL_OCTETS)
     memory.reserve(CALL_OCTETS)
     memory.reserve(100)
@@ -37,7 +37,7 @@ def test_a_call_gives_back_at_its_end_what_each_holds() -> None:
     assert memory.reserved == 100
 
 
-def test_what_is_done_is_counted_beyond_the_limit_and_given_back() -> None:
+def test_finished_work_is_counted_beyond_the_limit_and_released() -> None:
     memory = MemoryBudget(100)
     memory.reserve(90)
     memory.reserve_unchecked(200)
@@ -59,7 +59,7 @@ def test_a_refusal_holds_nothing() -> None:
     assert memory.reserved == 0
 
 
-def test_the_larger_the_sooner_is_it_refused() -> None:
+def test_larger_requests_are_refused_sooner() -> None:
     assert LARGE_SHARE < MEDIUM_SHARE < SCHEDULE_SHARE < 1
     assert [share_for_size(octets) for octets in (4_097, 64 * 1024, 64 * 1024 + 1)] == [
         MEDIUM_SHARE,

@@ -1,4 +1,4 @@
-"""Request ids, templates, variables, limits in time, replies, labels: as a caller sees them."""
+"""Request ids, templates, variables, expire times, reply addresses and labels of requests."""
 
 import time
 from email import policy
@@ -53,7 +53,7 @@ def texts_of(mail: KeptMail) -> list[str]:
     return [part.get_content().replace("\r\n", "\n") for part in parts]
 
 
-async def test_the_answer_says_what_was_done_and_when_the_job_acts(
+async def test_the_answer_has_the_outcome_and_the_due_time(
     stub: Stub,
 ) -> None:
     due = in_an_hour()
@@ -70,7 +70,7 @@ async def test_the_answer_says_what_was_done_and_when_the_job_acts(
     assert daily.due_time.seconds > time.time()
 
 
-async def test_a_mail_is_made_of_all_that_was_asked_for(stub: Stub, relay: Relay) -> None:
+async def test_a_mail_is_made_of_all_fields_of_the_request(stub: Stub, relay: Relay) -> None:
     request = a_meet(
         1,
         empName="Zoë",
@@ -90,7 +90,7 @@ async def test_a_mail_is_made_of_all_that_was_asked_for(stub: Stub, relay: Relay
     assert relay.violations == []
 
 
-async def test_what_was_said_is_kept_with_the_job(stub: Stub, app: RunningApp) -> None:
+async def test_the_fields_of_a_request_are_kept_with_the_job(stub: Stub, app: RunningApp) -> None:
     due = in_an_hour()
 
     await stub.ScheduleMeet(
@@ -112,12 +112,12 @@ async def test_what_was_said_is_kept_with_the_job(stub: Stub, app: RunningApp) -
 
 async def test_a_request_id_stands_for_its_content(stub: Stub, app: RunningApp) -> None:
     due = in_an_hour()
-    mine: dict[str, Any] = {"timestamp": due, "request_id": "0b9a7c1e"}
+    same: dict[str, Any] = {"timestamp": due, "request_id": "0b9a7c1e"}
 
-    first = await stub.ScheduleMeet(a_meet(1, **mine))
-    again = await stub.ScheduleMeet(a_meet(1, template="doc", **mine))
+    first = await stub.ScheduleMeet(a_meet(1, **same))
+    again = await stub.ScheduleMeet(a_meet(1, template="doc", **same))
     twin = await stub.ScheduleMeet(a_meet(1, timestamp=due, request_id="another"))
-    error = await expect_error(stub, a_meet(2, **mine))
+    error = await expect_error(stub, a_meet(2, **same))
 
     assert (again.outcome, again.job_id) == (Response.REPLAYED, first.job_id)
     assert (twin.outcome, twin.job_id != first.job_id) == (Response.CREATED, True)
@@ -126,27 +126,25 @@ async def test_a_request_id_stands_for_its_content(stub: Stub, app: RunningApp) 
     assert len(await jobs_of(app)) == 2
 
 
-async def test_what_is_wrong_with_the_new_fields_is_told_by_their_names(
-    stub: Stub, app: RunningApp
-) -> None:
+async def test_violations_of_the_new_fields_use_their_names(stub: Stub, app: RunningApp) -> None:
     request = a_meet(
         1,
         request_id="é",
         template="interview",
         variables={"username": "Eve"},
         not_after=1,
-        reply_to="nobody",
+        reply_to="no-at-sign",
         labels={"": ""},
     )
-    request.MergeFromString(b"\x60\x07")  # priority 7: a number of a contract to come
+    request.MergeFromString(b"\x60\x07")  # priority 7, a number of a future contract
 
     error = await expect_error(stub, request)
 
-    told = violations(status_of(error))
-    assert [field for field, _ in told] == [
+    reported = violations(status_of(error))
+    assert [field for field, _ in reported] == [
         *("request_id", "variables", "variables", "not_after", "reply_to", "labels", "priority"),
     ]
-    assert "'room'" in told[2][1]
+    assert "'room'" in reported[2][1]
     assert await jobs_of(app) == []
 
 
@@ -166,21 +164,21 @@ async def test_validate_only_shows_the_mail_and_stores_nothing(
 
     reply = await stub.ScheduleMeet(request)
 
-    shown = reply.preview
+    preview = reply.preview
     assert (reply.success, reply.job_id, reply.outcome) == (True, "", 0)
     assert (reply.due_time.seconds, reply.state) == (due, task_pb2.Job.SCHEDULED)
-    assert (shown.subject, shown.text) == ("Interview", "Zoë in <4>")
-    assert shown.html == "<p>Zoë in &lt;4&gt;</p>"
-    assert (shown.duplicate_of, shown.HasField("suppression")) == ("", False)
+    assert (preview.subject, preview.text) == ("Interview", "Zoë in <4>")
+    assert preview.html == "<p>Zoë in &lt;4&gt;</p>"
+    assert (preview.duplicate_of, preview.HasField("suppression")) == ("", False)
     assert await jobs_of(app) == []
 
     request.validate_only, request.timestamp = False, 1
     await stub.ScheduleMeet(request)
     [mail] = await until(lambda: relay.ledger)
-    assert abs(len(mail.content) - shown.size_bytes) < 10  # another id, another date
+    assert abs(len(mail.content) - preview.size_bytes) < 10  # another id, another date
 
 
-async def test_validate_only_names_the_job_that_is_there_already_and_a_blocked_address(
+async def test_validate_only_names_the_existing_job_and_a_suppressed_address(
     stub: Stub, app: RunningApp
 ) -> None:
     due = in_an_hour()
@@ -205,18 +203,18 @@ async def test_validate_only_names_the_job_that_is_there_already_and_a_blocked_a
     assert len(await jobs_of(app)) == 1
 
 
-async def test_validate_only_says_how_the_job_stands_that_is_there_already(
+async def test_validate_only_reports_the_state_of_the_existing_job(
     stub: Stub,
 ) -> None:
-    wish = a_meet(1, timestamp=in_an_hour())
-    first = await stub.ScheduleMeet(wish)
+    request = a_meet(1, timestamp=in_an_hour())
+    first = await stub.ScheduleMeet(request)
     elsewhere = in_an_hour() + 1_000
     await stub.RescheduleJob(
         task_pb2.RescheduleJobRequest(job_id=first.job_id, timestamp=elsewhere)
     )
-    wish.validate_only = True
+    request.validate_only = True
 
-    reply = await stub.ScheduleMeet(wish)
+    reply = await stub.ScheduleMeet(request)
 
     assert (reply.success, reply.state) == (True, task_pb2.Job.SCHEDULED)
     assert reply.due_time.seconds == elsewhere
@@ -228,7 +226,7 @@ async def test_validate_only_finds_the_same_errors(stub: Stub) -> None:
     reused = await expect_error(
         stub, a_meet(2, timestamp=in_an_hour(), request_id="R", validate_only=True)
     )
-    needs = await expect_error(stub, a_meet(2, template="interview", validate_only=True))
+    incomplete = await expect_error(stub, a_meet(2, template="interview", validate_only=True))
 
     assert error_reason(status_of(reused))[0] == "REQUEST_ID_REUSED"
-    assert [field for field, _ in violations(status_of(needs))] == ["variables"]
+    assert [field for field, _ in violations(status_of(incomplete))] == ["variables"]

@@ -1,4 +1,4 @@
-"""Callers that ping without a call, in time-lapse: who keeps the pace stays, a flood is ended."""
+"""Callers that ping without a call, sped up: usual intervals are kept, a flood is ended."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -15,8 +15,8 @@ from tests.support.handlers import handlers_of
 from tests.support.raw_calls import PING, frame, raw_connection
 from tests.support.wait import until
 
-SPEEDUP = 20  # times faster: ping intervals, timeouts and patience alike
-USUAL_MS = 10_000 // SPEEDUP  # the least that grpc-go and Java allow, and Node's users set
+SPEEDUP = 20  # the factor for all intervals and timeouts
+USUAL_MS = 10_000 // SPEEDUP  # the shortest of grpc-go and Java, usual for Node
 PINGS = 8  # gRPC's own limits end a connection at the fourth
 ENHANCE_YOUR_CALM = 11
 
@@ -33,7 +33,7 @@ async def target(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[str]:
 
 
 async def stays_connected(channel: grpc.aio.Channel, *, for_seconds: float) -> bool:
-    """Return whether *channel* stays connected for so long."""
+    """Return whether *channel* stays connected for all of *for_seconds*."""
     await asyncio.wait_for(channel.channel_ready(), 5)
     with suppress(TimeoutError):
         ready = grpc.ChannelConnectivity.READY
@@ -43,7 +43,7 @@ async def stays_connected(channel: grpc.aio.Channel, *, for_seconds: float) -> b
 
 
 @pytest.mark.parametrize("watches", [False, True], ids=["without a call", "watching health"])
-async def test_a_client_that_pings_at_the_usual_pace_is_not_sent_away(
+async def test_a_client_that_pings_at_the_usual_interval_is_not_rejected(
     target: str, *, watches: bool
 ) -> None:
     options = [
@@ -73,7 +73,7 @@ async def test_a_flood_of_pings_is_ended_and_others_are_served(target: str) -> N
     assert not honest.is_closed
 
 
-async def test_a_caller_that_answers_no_ping_is_let_go_and_one_that_does_is_kept(
+async def test_a_caller_that_answers_no_ping_is_disconnected_and_one_that_does_is_kept(
     target: str,
 ) -> None:
     async with raw_connection(target) as silent, raw_connection(target) as answering:

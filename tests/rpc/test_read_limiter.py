@@ -1,4 +1,4 @@
-"""Reads end: by a message, by its sender, or because others are to be read too."""
+"""Reads end: by a message, by their sender, or because others wait to be read."""
 
 import asyncio
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from tests.support.wait import until
 
 
 class Sender:
-    """A call whose message comes when a test says so."""
+    """A call whose message a test sends."""
 
     def __init__(self) -> None:
         self.message: asyncio.Future[object] = asyncio.get_running_loop().create_future()
@@ -29,7 +29,7 @@ class Sender:
 
 
 class ManualReadLimiter(ReadLimiter):
-    """Reads whose ticks a test makes."""
+    """A read limiter whose ticks a test makes."""
 
     def tick(self) -> None:
         self._cut_off_late_reads()
@@ -57,7 +57,7 @@ async def test_a_call_that_ends_without_one_is_malformed() -> None:
         await task
 
 
-async def test_no_read_is_for_ever() -> None:
+async def test_every_read_has_a_time_limit() -> None:
     [task] = start_reads(ReadLimiter(longest=timedelta(milliseconds=50)), [Sender()])
 
     with pytest.raises(MessageTimeout, match=r"within 0\.\d s"):
@@ -77,7 +77,7 @@ async def test_where_too_many_are_slow_the_newest_are_cut_off() -> None:
     assert await asyncio.gather(*tasks[:2]) == [b"x", b"x"]
 
 
-async def test_one_that_is_slow_for_over_a_second_makes_room() -> None:
+async def test_a_read_that_is_slow_for_over_a_second_makes_room() -> None:
     reads, old, new = ReadLimiter(max_slow=1), Sender(), Sender()
     [first] = start_reads(reads, [old])
     await asyncio.wait([first], timeout=1.3)
@@ -90,33 +90,33 @@ async def test_one_that_is_slow_for_over_a_second_makes_room() -> None:
     assert await second == b"x"
 
 
-async def test_those_who_wait_to_be_read_are_read_when_others_are() -> None:
+async def test_waiting_reads_start_when_others_end() -> None:
     senders = [Sender() for _ in range(3)]
     tasks = start_reads(ReadLimiter(max_reads=1), senders)
     await asyncio.sleep(0)
     await asyncio.sleep(0)
-    begun = [sender.is_read for sender in senders]
+    started = [sender.is_read for sender in senders]
     tasks[1].cancel()
     for sender in senders:
         sender.message.set_result(b"x")
 
-    assert begun == [True, False, False]
+    assert started == [True, False, False]
     assert await tasks[0] == await tasks[2] == b"x"
     assert not senders[1].is_read
 
 
-async def test_who_comes_between_an_end_and_the_next_begin_waits_behind_it() -> None:
+async def test_a_call_between_an_end_and_the_next_start_waits_behind_it() -> None:
     reads, senders = ReadLimiter(max_reads=2), [Sender() for _ in range(4)]
     tasks = start_reads(reads, senders)
     await asyncio.sleep(0)
     newcomers = [Sender() for _ in range(2)]
     for sender in senders[:2]:
         sender.message.set_result(b"x")
-    # The tasks of newcomers begin right after those that end, before those that waited are awake.
+    # The tasks of newcomers start right after those that end, before the waiting ones run again.
     tasks += start_reads(reads, newcomers)
     for _ in range(5):
         await asyncio.sleep(0)
-    begun = [sender.is_read for sender in [*senders, *newcomers]]
+    started = [sender.is_read for sender in [*senders, *newcomers]]
     for sender in [*senders[2:], *newcomers]:
         sender.message.set_result(b"x")
     await asyncio.gather(*tasks)
@@ -124,21 +124,21 @@ async def test_who_comes_between_an_end_and_the_next_begin_waits_behind_it() -> 
     last = start_reads(reads, again)
     for _ in range(2):
         await asyncio.sleep(0)
-    begun_again = [sender.is_read for sender in again]
+    started_again = [sender.is_read for sender in again]
     for sender in again:
         sender.message.set_result(b"x")
     await asyncio.gather(*last)
 
-    assert begun == [True, True, True, True, False, False]
-    assert begun_again == [True, True, False]
+    assert started == [True, True, True, True, False, False]
+    assert started_again == [True, True, False]
 
 
-async def test_a_place_given_to_a_caller_who_leaves_is_the_next_ones() -> None:
+async def test_a_slot_granted_to_a_caller_that_leaves_passes_to_the_next() -> None:
     reads, senders = ReadLimiter(max_reads=1), [Sender() for _ in range(3)]
     tasks = start_reads(reads, senders)
     await asyncio.sleep(0)
     senders[0].message.set_result(b"x")
-    await asyncio.sleep(0)  # the first has ended, and the second is not awake yet
+    await asyncio.sleep(0)  # the first has ended, and the second has not run yet
     tasks[1].cancel()
     senders[2].message.set_result(b"y")
 
@@ -153,20 +153,20 @@ async def test_a_message_that_has_arrived_is_not_cut_off() -> None:
     await until(lambda: sender.is_read)
     arrived = asyncio.Event()
 
-    def arrive_and_look() -> None:
-        """Let the message come in the very turn in which its time is over."""
+    def arrive_at_the_limit() -> None:
+        """Send the message in the same turn of the loop in which its time is over."""
         sender.message.set_result(b"x")
         for _ in range(10):
             reads.tick()
         arrived.set()
 
-    loop.call_soon(arrive_and_look)
+    loop.call_soon(arrive_at_the_limit)
     await arrived.wait()
 
     assert await task == b"x"
 
 
-async def test_a_caller_who_hangs_up_is_no_late_sender() -> None:
+async def test_a_caller_that_hangs_up_is_not_a_late_sender() -> None:
     [task] = start_reads(ReadLimiter(), [Sender()])
     await asyncio.sleep(0)
     task.cancel()
@@ -176,10 +176,10 @@ async def test_a_caller_who_hangs_up_is_no_late_sender() -> None:
 
 
 @pytest.mark.parametrize("leave", [asyncio.Task.cancel, None], ids=["hung up", "cut off"])
-async def test_grpcs_read_goes_on_when_its_call_does_not(
+async def test_grpcs_read_continues_when_its_call_has_ended(
     leave: Callable[[asyncio.Task[bytes]], object] | None,
 ) -> None:
-    """A read of gRPC's that is cancelled never frees the message that it has got meanwhile."""
+    """A cancelled read of gRPC never frees a message that it received meanwhile."""
     sender, next_one = Sender(), Sender()
     reads = ReadLimiter(max_reads=1, longest=timedelta(milliseconds=50))
     tasks = start_reads(reads, [sender])

@@ -1,4 +1,4 @@
-"""The whole service: what is read is what was asked for and what became of it."""
+"""The methods that read, in the whole service: requests and their results."""
 
 import time
 from pathlib import Path
@@ -21,7 +21,7 @@ def app_settings() -> dict[str, str]:
 
 
 async def wait_for_state(state: task_pb2.Job.State, job_id: str, stub: Stub) -> task_pb2.Job:
-    """Wait until the job is in *state*; give it."""
+    """Wait until the job is in *state*; return it."""
 
     async def read() -> list[task_pb2.Job]:
         job = await stub.GetJob(task_pb2.GetJobRequest(job_id=job_id))
@@ -60,14 +60,14 @@ async def test_a_mail_can_be_followed_from_the_request_to_the_relays_words(
 
 
 async def is_known(stub: Stub) -> bool:
-    """Ask for the user details, which follow a little after the reply."""
+    """Return whether the recipient is stored, which follows a little after the reply."""
     try:
-        there = await stub.GetRecipient(task_pb2.GetRecipientRequest(empid="EMP000001"))
+        recipient = await stub.GetRecipient(task_pb2.GetRecipientRequest(empid="EMP000001"))
     except grpc.aio.AioRpcError as error:
         if error.code() is not grpc.StatusCode.NOT_FOUND:
             raise
         return False
-    return bool(there.accepted_count == 1)
+    return bool(recipient.accepted_count == 1)
 
 
 async def test_a_recipient_is_known_and_forgotten(stub: Stub) -> None:
@@ -82,10 +82,12 @@ async def test_a_recipient_is_known_and_forgotten(stub: Stub) -> None:
     assert (job.email, job.state) == ("", task_pb2.Job.SENT)
 
 
-async def test_a_blocked_address_gets_no_mail_until_it_is_freed(stub: Stub, relay: Relay) -> None:
+async def test_a_suppressed_address_gets_no_mail_until_the_suppression_is_removed(
+    stub: Stub, relay: Relay
+) -> None:
     address = a_meet(1).emailID
-    blocked = await stub.AddSuppression(
-        task_pb2.AddSuppressionRequest(email=address, reason="asked for it")
+    added = await stub.AddSuppression(
+        task_pb2.AddSuppressionRequest(email=address, reason="requested")
     )
     job_id = (await stub.ScheduleMeet(a_meet(1))).job_id
 
@@ -94,12 +96,12 @@ async def test_a_blocked_address_gets_no_mail_until_it_is_freed(stub: Stub, rela
     again = (await stub.ScheduleMeet(a_meet(1))).job_id
 
     await wait_until_sent(stub, again)
-    assert blocked.expire_time.seconds - blocked.create_time.seconds == 7 * 86_400
-    assert "asked for it" in job.reason
+    assert added.expire_time.seconds - added.create_time.seconds == 7 * 86_400
+    assert "requested" in job.reason
     assert len(relay.ledger) == 1
 
 
-async def test_the_status_tells_of_the_mails_the_relay_and_the_jobs(
+async def test_the_status_reports_the_mails_the_relay_and_the_jobs(
     stub: Stub, relay: Relay
 ) -> None:
     job_id = (await stub.ScheduleMeet(a_meet(1))).job_id
@@ -123,16 +125,16 @@ async def test_the_status_tells_of_the_mails_the_relay_and_the_jobs(
     assert not report.HasField("pause")
 
 
-async def test_the_status_is_told_at_once_while_mongodb_is_silent(
+async def test_the_status_is_returned_at_once_while_mongodb_is_silent(
     tmp_path: Path, redis_url: str, relay: Relay
 ) -> None:
     async with own_mongod(tmp_path) as mongod:
         settings = make_settings(mongo=mongod.uri, redis=redis_url, relay_port=relay.port)
         async with running_app(settings) as app, scheduler_stub(app.target) as stub:
             mongod.freeze()
-            begun = time.monotonic()
+            start = time.monotonic()
             report = await stub.GetStatus(task_pb2.GetStatusRequest(), timeout=2)
-            took = time.monotonic() - begun
+            took = time.monotonic() - start
             mongod.resume()
 
     assert report.version == __version__

@@ -1,4 +1,4 @@
-"""Calls without one good message are answered on every method, and in one way."""
+"""Calls without one valid message get the same answer from every method."""
 
 import asyncio
 import gc
@@ -74,7 +74,7 @@ async def test_no_message_and_one_that_cannot_be_parsed_are_invalid(
 
 @pytest.mark.parametrize("raw", [GARBAGE, b"\n\x04" + NOT_UTF_8], ids=["garbage", "not UTF-8"])
 @pytest.mark.parametrize("method", METHOD_NAMES)
-async def test_what_cannot_be_parsed_is_named_as_in_the_contract(
+async def test_an_unparsable_message_is_named_as_in_the_contract(
     channel: grpc.aio.Channel, method: str, raw: bytes
 ) -> None:
     ask: Any = channel.unary_unary(path(method))
@@ -98,7 +98,7 @@ async def test_a_frame_that_is_cut_off_is_invalid(target: str, method: str) -> N
         assert b"the call has no valid message" in connection.answers[stream]
 
 
-async def test_text_that_is_not_utf_8_says_so(channel: grpc.aio.Channel) -> None:
+async def test_text_that_is_not_utf_8_is_reported_as_such(channel: grpc.aio.Channel) -> None:
     in_a_batch = b"\x0a\x04" + NOT_UTF_8
     for method, octets in (
         ("ScheduleMeet", NOT_UTF_8),
@@ -127,7 +127,7 @@ async def test_two_million_requests_of_a_batch_are_refused_unparsed(
 
 
 class SizedReplies:
-    """Answers GetJob and CancelJob with as much as is asked for, ScheduleMeet when let go."""
+    """Answers GetJob and CancelJob in the requested size, and ScheduleMeet once released."""
 
     def __init__(self) -> None:
         self.release = asyncio.Event()
@@ -143,7 +143,7 @@ class SizedReplies:
         return task_pb2.MeetResponse(success=True)
 
 
-async def test_what_calls_hold_is_limited_and_free_again_when_they_end() -> None:
+async def test_the_memory_of_calls_is_limited_and_released_when_they_end() -> None:
     counting = SizedReplies()
     server = serving_grpc(
         SchedulerServicer(handlers_of(counting.handlers)),
@@ -167,7 +167,7 @@ async def test_what_calls_hold_is_limited_and_free_again_when_they_end() -> None
     assert all(reply.success for reply in [*replies, again])
 
 
-async def test_answers_that_nobody_reads_are_counted_until_their_caller_leaves() -> None:
+async def test_unread_answers_are_counted_until_their_caller_leaves() -> None:
     server = serving_grpc(
         SchedulerServicer(handlers_of(SizedReplies().handlers)),
         listen="127.0.0.1:0",
@@ -186,7 +186,7 @@ async def test_answers_that_nobody_reads_are_counted_until_their_caller_leaves()
     assert refusal.reason == "MEMORY_FULL"
 
 
-async def test_what_was_changed_is_told_however_full_the_memory_is() -> None:
+async def test_the_reply_to_a_change_is_sent_however_full_the_memory_is() -> None:
     server = serving_grpc(
         SchedulerServicer(handlers_of(SizedReplies().handlers)),
         listen="127.0.0.1:0",
@@ -195,12 +195,12 @@ async def test_what_was_changed_is_told_however_full_the_memory_is() -> None:
     )
     async with server as running, scheduler_stub(f"127.0.0.1:{running.port}") as stub:
         cancel = task_pb2.CancelJobRequest(job_id="3000000")
-        told = [await stub.CancelJob(cancel, timeout=5) for _ in range(3)]
+        replies = [await stub.CancelJob(cancel, timeout=5) for _ in range(3)]
         ask = task_pb2.GetJobRequest(job_id="3000000")
         refusal = await read_error_status(stub.GetJob(ask, timeout=5))
         await until(lambda: is_answered(stub, task_pb2.GetJobRequest(job_id="10")))
 
-    assert [len(each.reason) for each in told] == [3_000_000] * 3
+    assert [len(each.reason) for each in replies] == [3_000_000] * 3
     assert refusal.reason == "MEMORY_FULL"
 
 
@@ -212,14 +212,13 @@ async def is_answered(stub: Any, ask: task_pb2.GetJobRequest) -> bool:
 
 
 class HeldObject:
-    """What a handler holds of its request."""
+    """An object that a handler keeps while it answers."""
 
 
 async def test_a_refused_request_is_forgotten_at_once() -> None:
     kept: list[weakref.ref[HeldObject]] = []
 
     async def refuse(_: object, context: Any) -> None:
-
         held = HeldObject()
         kept.append(weakref.ref(held))
         await context.abort(grpc.StatusCode.NOT_FOUND, f"not found: {held}")
@@ -249,7 +248,7 @@ async def test_a_watch_is_served_and_one_without_a_message_is_invalid(target: st
     assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
 
 
-async def test_only_so_many_converse_with_reflection_and_the_next_when_one_ends(
+async def test_only_so_many_reflection_streams_are_open_and_the_next_when_one_ends(
     target: str,
 ) -> None:
     ask = frame_message(b"\x3a\x00")
@@ -275,7 +274,7 @@ async def is_stream_answered(connection: RawConnection, stream: int) -> bool:
     return b"scheduler.Scheduler" in connection.answers[stream]
 
 
-async def test_health_is_told_while_the_messages_of_a_flood_do_not_end(target: str) -> None:
+async def test_health_is_answered_while_the_messages_of_a_flood_do_not_end(target: str) -> None:
     async with raw_connection(target) as one, raw_connection(target) as two:
         for connection in (one, two):
             for _ in range(450):

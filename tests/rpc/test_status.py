@@ -48,8 +48,8 @@ EXAMPLES: list[GcschedError] = [
 ]
 
 
-def all_errors(of: type[GcschedError] = GcschedError) -> Iterator[type[GcschedError]]:
-    for each in of.__subclasses__():
+def all_errors(base: type[GcschedError] = GcschedError) -> Iterator[type[GcschedError]]:
+    for each in base.__subclasses__():
         yield each
         yield from all_errors(each)
 
@@ -60,7 +60,7 @@ def test_no_error_that_can_reach_a_caller_lacks_a_row() -> None:
     assert set(STATUS) == ours - INTERNAL_ERRORS
 
 
-def test_each_reason_is_one_errors_own() -> None:
+def test_each_reason_belongs_to_one_error() -> None:
     reasons = [reason for _, reason in STATUS.values()]
 
     assert len(reasons) == len(set(reasons))
@@ -90,27 +90,29 @@ def test_metadata_says_which_job() -> None:
     assert dict(info.metadata) == {"job_id": "job-1"}
 
 
-def test_all_violations_are_told() -> None:
-    wrong = InvalidRequest([Violation("empid", "is empty"), Violation("emailID", "is no address")])
+def test_all_violations_are_in_the_details() -> None:
+    error = InvalidRequest(
+        [Violation("empid", "is empty"), Violation("emailID", "is not an address")]
+    )
 
-    status = status_of(wrong)
+    status = status_of(error)
 
-    bad = error_details_pb2.BadRequest()
+    bad_request = error_details_pb2.BadRequest()
     assert status.code == code_pb2.INVALID_ARGUMENT
-    assert status.details[1].Unpack(bad)
-    told = [(each.field, each.description) for each in bad.field_violations]
-    assert told == [("empid", "is empty"), ("emailID", "is no address")]
+    assert status.details[1].Unpack(bad_request)
+    reported = [(each.field, each.description) for each in bad_request.field_violations]
+    assert reported == [("empid", "is empty"), ("emailID", "is not an address")]
 
 
-def test_however_much_is_wrong_it_fits_into_what_a_client_reads() -> None:
+def test_however_many_violations_the_status_fits_into_what_a_client_accepts() -> None:
     violations = [Violation(f"labels[{number}]", "ü" * 120) for number in range(200)]
 
     status = status_of(InvalidRequest(violations))
 
-    bad = error_details_pb2.BadRequest()
-    assert status.details[1].Unpack(bad)
-    *told, rest = bad.field_violations
-    assert [each.field for each in told] == [each.field for each in violations[: len(told)]]
-    assert rest.description.startswith(f"and {200 - len(told)} more")
+    bad_request = error_details_pb2.BadRequest()
+    assert status.details[1].Unpack(bad_request)
+    *reported, rest = bad_request.field_violations
+    assert [each.field for each in reported] == [each.field for each in violations[: len(reported)]]
+    assert rest.description.startswith(f"and {200 - len(reported)} more")
     in_header = len(quote(status.message)) + len(b64encode(status.SerializeToString()))
     assert in_header < 8_000

@@ -1,4 +1,4 @@
-"""GetStatus of the whole service: true at once, and answered while stores are away."""
+"""GetStatus of the whole service: up to date at once, and answered while stores are away."""
 
 import time
 from functools import partial
@@ -22,9 +22,9 @@ MAX_SECONDS = 1.5  # half a second, on a machine that does much else
 
 
 async def get_report(stub: Stub) -> task_pb2.StatusReport:
-    begun = time.monotonic()
+    start = time.monotonic()
     answer: task_pb2.StatusReport = await stub.GetStatus(task_pb2.GetStatusRequest())
-    assert time.monotonic() - begun < MAX_SECONDS
+    assert time.monotonic() - start < MAX_SECONDS
     return answer
 
 
@@ -40,7 +40,7 @@ async def are_healthy(stub: Stub) -> bool:
     return await get_store_problems(stub) == {"mongodb": "", "redis": ""}
 
 
-async def test_what_was_sent_a_moment_ago_is_counted(mongo_uri: str, redis_url: str) -> None:
+async def test_mails_sent_a_moment_ago_are_counted(mongo_uri: str, redis_url: str) -> None:
     async with Relay() as relay:
         settings = make_settings(mongo=mongo_uri, redis=redis_url, relay_port=relay.port)
         async with running_app(settings) as app, scheduler_stub(app.target) as stub:
@@ -56,24 +56,24 @@ async def is_counted(stub: Stub, sent: int) -> bool:
     return counts(seen).get("SENT") == sent and age.total_seconds() < 1
 
 
-@pytest.mark.parametrize("how", ["killed", "frozen"])
-async def test_a_mongodb_that_is_away_is_told_and_counts_show_their_age(
-    tmp_path: Path, redis_url: str, how: str
+@pytest.mark.parametrize("failure", ["killed", "frozen"])
+async def test_a_mongodb_that_is_away_is_reported_and_counts_show_their_age(
+    tmp_path: Path, redis_url: str, failure: str
 ) -> None:
     async with own_mongod(tmp_path) as mongod:
         settings = make_settings(mongo=mongod.uri, redis=redis_url, relay_port=9)
         async with running_app(settings) as app, scheduler_stub(app.target) as stub:
             await until(lambda: are_healthy(stub))
-            since = (await get_report(stub)).stores[0].state_time.ToDatetime()
-            (mongod.freeze if how == "frozen" else mongod.kill)()
+            state_time = (await get_report(stub)).stores[0].state_time.ToDatetime()
+            (mongod.freeze if failure == "frozen" else mongod.kill)()
 
             await until(lambda: has_problem(stub, "mongodb"))
             seen = await get_report(stub)
-            assert seen.stores[0].state_time.ToDatetime() >= since
+            assert seen.stores[0].state_time.ToDatetime() >= state_time
             assert seen.stores[1].problem == ""
             await until(lambda: is_old(stub, 3))
 
-            if how == "frozen":
+            if failure == "frozen":
                 mongod.resume()
                 await until(lambda: are_healthy(stub), within=20)
                 await until(lambda: is_fresh(stub), within=20)
@@ -96,22 +96,22 @@ async def age_of_counts(stub: Stub) -> float:
     return (seen.report_time.ToDatetime() - seen.count_time.ToDatetime()).total_seconds()
 
 
-@pytest.mark.parametrize("how", ["killed", "frozen"])
-async def test_a_redis_that_is_away_is_told_with_its_time(
-    tmp_path: Path, mongo_uri: str, how: str
+@pytest.mark.parametrize("failure", ["killed", "frozen"])
+async def test_a_redis_that_is_away_is_reported_with_its_time(
+    tmp_path: Path, mongo_uri: str, failure: str
 ) -> None:
     async with own_valkey(tmp_path) as valkey:
         settings = make_settings(mongo=mongo_uri, redis=valkey.uri, relay_port=9)
         async with running_app(settings) as app, scheduler_stub(app.target) as stub:
             await until(lambda: are_healthy(stub))
-            (valkey.freeze if how == "frozen" else valkey.kill)()
+            (valkey.freeze if failure == "frozen" else valkey.kill)()
 
             await until(lambda: has_problem(stub, "redis"))
 
             seen = await get_report(stub)
             assert seen.stores[0].problem == ""
-            since = seen.report_time.ToDatetime() - seen.stores[1].state_time.ToDatetime()
-            assert 0 <= since.total_seconds() < 3
-            if how == "frozen":
+            age = seen.report_time.ToDatetime() - seen.stores[1].state_time.ToDatetime()
+            assert 0 <= age.total_seconds() < 3
+            if failure == "frozen":
                 valkey.resume()
                 await until(lambda: are_healthy(stub), within=20)

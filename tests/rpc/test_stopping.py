@@ -1,4 +1,4 @@
-"""Callers that do not watch health, as Node's client, at an orderly stop."""
+"""Callers that do not watch health, Node's client for example, at a graceful stop."""
 
 import asyncio
 from contextlib import AsyncExitStack
@@ -28,7 +28,7 @@ async def accept(*_: object) -> task_pb2.MeetResponse:
 async def call_until_failure(
     channel: grpc.aio.Channel, answered: list[str]
 ) -> grpc.aio.AioRpcError:
-    """Call without a pause until a call fails; return how."""
+    """Call without a pause until a call fails; return its error."""
     stub: Any = task_pb2_grpc.SchedulerStub(channel)
     while True:
         try:
@@ -39,14 +39,14 @@ async def call_until_failure(
 
 
 def reason(error: grpc.aio.AioRpcError) -> str:
-    """Return the reason in the details of a status; none where gRPC itself has answered."""
+    """Return the reason in the details of a status; "" where gRPC itself has answered."""
     status, info = rpc_status.from_call(error), error_details_pb2.ErrorInfo()
     if status is not None:
         status.details[0].Unpack(info)
     return str(info.reason)
 
 
-async def test_who_calls_on_without_a_pause_is_told_to_go_elsewhere() -> None:
+async def test_a_caller_without_a_pause_is_redirected() -> None:
     servicer = SchedulerServicer(handlers_of(SimpleNamespace(ScheduleMeet=accept)))
     answered: list[str] = []
     serving = serving_grpc(servicer, listen="127.0.0.1:0", on_call=lambda *_: None)
@@ -68,7 +68,7 @@ async def test_who_calls_on_without_a_pause_is_told_to_go_elsewhere() -> None:
     ] * CALLERS
 
 
-async def test_health_is_answered_while_calls_are_sent_away() -> None:
+async def test_health_is_answered_while_calls_are_rejected() -> None:
     serving = serving_grpc(
         SchedulerServicer(handlers_of()), listen="127.0.0.1:0", on_call=lambda *_: None
     )

@@ -41,23 +41,23 @@ ALL_STATES = set(task_pb2.Job.State.keys()) - {"STATE_UNSPECIFIED"}
 
 
 @pytest.fixture(params=FILES, ids=lambda path: path.stem)
-def kept(request: pytest.FixtureRequest) -> dict[str, Any]:
+def old_stores(request: pytest.FixtureRequest) -> dict[str, Any]:
     loaded: dict[str, Any] = json_util.loads(request.param.read_text(encoding="utf-8"))
     return loaded
 
 
 @pytest.fixture
-def filled(kept: Mapping[str, Any], mongo: Mongo, raw: Database[Row]) -> Database[Row]:
+def database(old_stores: Mapping[str, Any], mongo: Mongo, raw: Database[Row]) -> Database[Row]:
     """Return the test's database with the documents of the earlier version in it."""
     del mongo  # its indexes are there
-    for name, store in kept["stores"].items():
+    for name, store in old_stores["stores"].items():
         raw[name].insert_many(store["documents"])
     return raw
 
 
 @pytest.fixture
-async def stub(mongo: Mongo, kept: Mapping[str, Any]) -> AsyncIterator[Stub]:
-    now = FixedClock(latest_time(kept))
+async def stub(mongo: Mongo, old_stores: Mapping[str, Any]) -> AsyncIterator[Stub]:
+    now = FixedClock(latest_time(old_stores))
     suppressions = ManageSuppressions(
         store=MongoSuppressions(mongo=mongo),
         jobs=MongoJobChanges(mongo=mongo, retention=SECOND),
@@ -74,9 +74,9 @@ async def stub(mongo: Mongo, kept: Mapping[str, Any]) -> AsyncIterator[Stub]:
         yield stub
 
 
-def latest_time(kept: Mapping[str, Any]) -> datetime:
+def latest_time(old_stores: Mapping[str, Any]) -> datetime:
     """Return when the stores were kept: the time of the pause, which came last."""
-    [pause] = kept["stores"]["runs"]["documents"]
+    [pause] = old_stores["stores"]["runs"]["documents"]
     started = pause["started"]
     assert isinstance(started, datetime)
     return started
@@ -104,36 +104,36 @@ def ask(stub: Stub, question: str) -> Awaitable[Message]:
     raise AssertionError(question)
 
 
-@pytest.mark.usefixtures("filled")
+@pytest.mark.usefixtures("database")
 async def test_each_question_is_answered_as_by_the_version_that_filled_the_stores(
-    stub: Stub, kept: Mapping[str, Any]
+    stub: Stub, old_stores: Mapping[str, Any]
 ) -> None:
-    questions = [name for name in kept["answers"] if name != "Pause"]
+    questions = [name for name in old_stores["answers"] if name != "Pause"]
 
     answers = {name: await ask(stub, name) for name in questions}
 
     for name, answer in answers.items():
-        before = type(answer).FromString(base64.b64decode(kept["answers"][name]))
+        before = type(answer).FromString(base64.b64decode(old_stores["answers"][name]))
         assert answer == before, name
     jobs = [answer for answer in answers.values() if isinstance(answer, task_pb2.Job)]
     assert {task_pb2.Job.State.Name(job.state) for job in jobs} == ALL_STATES
 
 
-@pytest.mark.usefixtures("filled")
-async def test_the_pause_is_still_there(mongo: Mongo, kept: Mapping[str, Any]) -> None:
+@pytest.mark.usefixtures("database")
+async def test_the_pause_is_still_there(mongo: Mongo, old_stores: Mapping[str, Any]) -> None:
     pause = await MongoPauses(mongo=mongo).get()
 
     assert pause is not None
     assert pause_message(pause) == task_pb2.Pause.FromString(
-        base64.b64decode(kept["answers"]["Pause"])
+        base64.b64decode(old_stores["answers"]["Pause"])
     )
 
 
 def test_the_indexes_have_the_names_and_keys_that_they_had(
-    filled: Database[Row], kept: Mapping[str, Any]
+    database: Database[Row], old_stores: Mapping[str, Any]
 ) -> None:
-    for name, store in kept["stores"].items():
-        now = {each: index["key"] for each, index in filled[name].index_information().items()}
+    for name, store in old_stores["stores"].items():
+        now = {each: index["key"] for each, index in database[name].index_information().items()}
         before = {each: as_pairs(index["key"]) for each, index in store["indexes"].items()}
         assert now == before, name
 
@@ -142,8 +142,8 @@ def as_pairs(keys: list[list[Any]]) -> list[tuple[str, Any]]:
     return [(field, direction) for field, direction in keys]
 
 
-def test_each_job_is_stored_again_as_it_was(filled: Database[Row]) -> None:
-    for document in filled["jobs"].find():
+def test_each_job_is_stored_again_as_it_was(database: Database[Row]) -> None:
+    for document in database["jobs"].find():
         # Claims write the lease, outcomes the time of deletion; neither belongs to the job.
         before = {k: v for k, v in document.items() if k not in {"lease", "delete_after"}}
         assert encode(decode(document)) == before

@@ -1,4 +1,4 @@
-"""Streams end first at a stop: they would hold it up for as long as it waits for calls."""
+"""Streams end first at a stop, as they would last for all of its grace period."""
 
 import asyncio
 import gc
@@ -46,7 +46,7 @@ async def read_stream(stream: Any, seen: list[Any]) -> None:
 
 
 async def open_reflection_stream(channel: grpc.aio.Channel) -> Any:
-    """Open a stream of reflection, ask once, and leave it open."""
+    """Open a stream of reflection, send one request, and leave it open."""
     stream = reflection_pb2_grpc.ServerReflectionStub(channel).ServerReflectionInfo()
     await stream.write(reflection_pb2.ServerReflectionRequest(list_services=""))
     return stream
@@ -56,32 +56,32 @@ async def test_watches_hear_that_it_stops_and_then_all_streams_end() -> None:
     async with serve_and_connect() as (server, channel):
         stub = health_pb2_grpc.HealthStub(channel)
         watched: list[list[Any]] = [[] for _ in range(MAX_WATCHES_PER_CONNECTION)]
-        asked: list[Any] = []
+        reflected: list[Any] = []
         following = [
             asyncio.create_task(read_stream(stub.Watch(health_pb2.HealthCheckRequest()), seen))
             for seen in watched
         ]
         following.append(
-            asyncio.create_task(read_stream(await open_reflection_stream(channel), asked))
+            asyncio.create_task(read_stream(await open_reflection_stream(channel), reflected))
         )
-        await until(lambda: all(watched) and asked)
+        await until(lambda: all(watched) and reflected)
 
-        begun = time.monotonic()
+        start = time.monotonic()
         await server.stop_gracefully(GRACE)
-        seconds = time.monotonic() - begun
+        seconds = time.monotonic() - start
         await asyncio.wait_for(asyncio.gather(*following), 5)
 
     for seen in watched:
         first, second, end = seen
         assert (first.status, second.status) == (SERVING, NOT_SERVING)
         assert end is grpc.StatusCode.UNAVAILABLE
-    answer, end = asked
+    answer, end = reflected
     assert "scheduler.Scheduler" in {each.name for each in answer.list_services_response.service}
     assert end is grpc.StatusCode.UNAVAILABLE
     assert seconds < 2
 
 
-async def test_a_stream_that_comes_too_late_is_sent_away() -> None:
+async def test_a_stream_that_comes_too_late_is_refused() -> None:
     async with serve_and_connect() as (server, channel):
         await server.streams.end()
 
@@ -93,7 +93,7 @@ async def test_a_stream_that_comes_too_late_is_sent_away() -> None:
     assert seen == [grpc.StatusCode.UNAVAILABLE]
 
 
-async def test_who_hangs_up_leaves_nothing_behind() -> None:
+async def test_a_caller_that_hangs_up_leaves_nothing_behind() -> None:
     async with serve_and_connect() as (server, channel):
         stream = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
         assert (await anext(aiter(stream))).status == SERVING
@@ -104,25 +104,25 @@ async def test_who_hangs_up_leaves_nothing_behind() -> None:
         await until(lambda: server.streams.count == 0)
 
 
-async def test_a_stream_that_fails_as_its_caller_leaves_is_no_error(
+async def test_a_stream_that_fails_as_its_caller_leaves_is_not_an_error(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    begun = asyncio.Event()
+    started = asyncio.Event()
 
-    async def fails_at_its_end(_: object, __: object) -> None:
-        begun.set()
+    async def fail_at_the_end(_: object, __: object) -> None:
+        started.set()
         try:
             await asyncio.Event().wait()
         finally:
             raise StoreUnavailable("watching")
 
     async def find_handler(_: grpc.HandlerCallDetails) -> Any:
-        return grpc.stream_stream_rpc_method_handler(fails_at_its_end)
+        return grpc.stream_stream_rpc_method_handler(fail_at_the_end)
 
-    asked: Any = None
-    handler: Any = await StreamInterceptor().intercept_service(find_handler, asked)
+    call_details: Any = None
+    handler: Any = await StreamInterceptor().intercept_service(find_handler, call_details)
     call = asyncio.create_task(handler.stream_stream(None, None))
-    await begun.wait()
+    await started.wait()
     call.cancel()
     await asyncio.wait({call})
     await until(lambda: asyncio.all_tasks() == {asyncio.current_task()})
@@ -131,7 +131,7 @@ async def test_a_stream_that_fails_as_its_caller_leaves_is_no_error(
     assert [each.getMessage() for each in caplog.records if each.name == "asyncio"] == []
 
 
-async def test_what_a_stream_refuses_is_refused_as_before() -> None:
+async def test_a_stream_passes_on_the_refusals_of_its_handler() -> None:
     async with serve_and_connect() as (_, channel):
         stream = await open_reflection_stream(channel)
         await stream.write(reflection_pb2.ServerReflectionRequest(file_containing_symbol="none"))
@@ -146,15 +146,15 @@ async def test_what_a_stream_refuses_is_refused_as_before() -> None:
 @pytest.mark.parametrize("grace", [0.0, 5.0])
 async def test_a_stop_with_no_stream_open_takes_no_longer(grace: float) -> None:
     async with serve_and_connect() as (server, _):
-        begun = time.monotonic()
+        start = time.monotonic()
         await server.stop_gracefully(timedelta(seconds=grace))
 
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - start < 2
 
 
 @asynccontextmanager
 async def serve_health(watches: WatchLimiter) -> AsyncIterator[str]:
-    """Serve health alone, to as many as *watches* lets."""
+    """Serve health only, with the limits of *watches*."""
     server = grpc.aio.server(interceptors=[StreamInterceptor(), StreamLimitInterceptor(watches)])
     servicer = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
@@ -173,14 +173,14 @@ def open_own_channel(target: str) -> grpc.aio.Channel:
 
 
 async def start_watch(channel: grpc.aio.Channel, seen: list[Any]) -> asyncio.Task[None]:
-    """Begin a watch; return when it has its first answer or its end."""
+    """Start a watch; return when it has its first answer or its end."""
     stream = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
     task = asyncio.create_task(read_stream(stream, seen))
     await until(lambda: seen)
     return task
 
 
-async def test_the_oldest_watch_makes_room_for_a_newcomer() -> None:
+async def test_the_oldest_watch_makes_room_for_a_new_one() -> None:
     seen: list[list[Any]] = [[] for _ in range(4)]
     async with (
         serve_health(WatchLimiter(max_watches=2, per_connection=2)) as target,
@@ -197,7 +197,7 @@ async def test_the_oldest_watch_makes_room_for_a_newcomer() -> None:
     assert ends == [[grpc.StatusCode.UNAVAILABLE]] * 2 + [[]] * 2
 
 
-async def test_a_connection_with_many_watches_takes_no_place_of_others() -> None:
+async def test_a_connection_with_many_watches_takes_no_slot_of_others() -> None:
     seen: list[list[Any]] = [[] for _ in range(4)]
     async with (
         serve_health(WatchLimiter(per_connection=2)) as target,

@@ -19,7 +19,7 @@ async def state_of(app: RunningApp, empid: str) -> Any:
     return job and job["state"]
 
 
-async def test_an_urgent_mail_overtakes_all_that_wait_for_a_busy_session(
+async def test_an_urgent_mail_overtakes_all_mails_that_wait_for_a_busy_session(
     mongo_uri: str, redis_url: str, relay: Relay
 ) -> None:
     free = asyncio.Event()

@@ -1,4 +1,4 @@
-"""Floods: what callers can send to fill a service's memory or to hold its event loop."""
+"""Floods: calls that try to fill a service's memory or to block its event loop."""
 
 import asyncio
 import itertools
@@ -27,19 +27,16 @@ MAX_MESSAGE_OCTETS = 4 * 1024 * 1024 - 1024
 async def send_all(
     target: str, method: str, bodies: Iterable[bytes], *, channels: int = 4
 ) -> Codes:
-    """Send octets as calls of *method*, all at once; count the codes."""
+    """Send each of *bodies* as a call of *method*, all at once; count the status codes."""
     codes = Codes()
 
     async def one(channel: grpc.aio.Channel, body: bytes) -> None:
-        ask: Any = channel.unary_unary(f"/scheduler.Scheduler/{method}")
-        call = ask(body, timeout=CALL_TIMEOUT_SECONDS)
+        method_call: Any = channel.unary_unary(f"/scheduler.Scheduler/{method}")
+        call = method_call(body, timeout=CALL_TIMEOUT_SECONDS)
         codes[(await call.code()).name] += 1
 
     async with AsyncExitStack() as stack, asyncio.TaskGroup() as tasks:
-        options = [
-            ("grpc.use_local_subchannel_pool", 1),
-            ("grpc.max_receive_message_length", -1),
-        ]
+        options = [("grpc.use_local_subchannel_pool", 1), ("grpc.max_receive_message_length", -1)]
         opened = [
             await stack.enter_async_context(grpc.aio.insecure_channel(target, options=options))
             for _ in range(channels)
@@ -53,7 +50,7 @@ async def send_all(
 
 
 def memory_peak_mb(pid: int) -> float:
-    """Return VmHWM: the most that was resident at any time."""
+    """Return VmHWM: the peak of resident memory."""
     status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
     line = next(line for line in status.splitlines() if line.startswith("VmHWM"))
     return int(line.split()[1]) / 1024
@@ -71,14 +68,14 @@ async def wrong_variables(target: str) -> Codes:
 
 
 async def many_labels(target: str) -> Codes:
-    """Batches of requests whose label maps take all the room there is."""
+    """Batches of requests whose label maps fill the whole message."""
     names = {f"{number:x}": "" for number in range(5_800)}
     body = batch(*(a_meet(n, timestamp=FAR_FUTURE, labels=names) for n in range(63)))
     return await send_all(target, "BatchScheduleMeets", [body] * 12)
 
 
 async def large_batches(target: str) -> Codes:
-    """200 batches of 3.7 MB at once, each good."""
+    """200 valid batches of 3.7 MB at once."""
     text = {"text": "x" * 16_000}
     bodies = (
         batch(*(a_meet(n, timestamp=FAR_FUTURE + number, variables=text) for n in range(230)))
@@ -101,15 +98,11 @@ async def large_messages(target: str) -> Codes:
 async def map_of_4_mib(target: str) -> Codes:
     """Single requests of 4 MiB with some 400,000 variables each."""
     body = a_meet(1, variables={f"{n:x}": "" for n in range(330_000)}).SerializeToString()
-    return await send_all(
-        target,
-        "ScheduleMeet",
-        [body[:MAX_MESSAGE_OCTETS] if len(body) > MAX_MESSAGE_OCTETS else body] * 12,
-    )
+    return await send_all(target, "ScheduleMeet", [body[:MAX_MESSAGE_OCTETS]] * 12)
 
 
 async def long_domains(target: str) -> Codes:
-    """Batches of 1,000 addresses whose domains take longest to look at."""
+    """Batches of 1,000 addresses whose domains take longest to check."""
     label = "".join(chr(0x4E00 + 37 * n) for n in range(59))
     arab = "xn--mgbaaadlceoa4agofcdhvuaj2armt2abjj"
 
@@ -123,19 +116,13 @@ async def long_domains(target: str) -> Codes:
 async def previews(target: str) -> Codes:
     """Batches of 240 previews, each with variables of 16 KB."""
     text = {"text": "<" * 16_000}
-    bodies = [
-        batch(
-            *(
-                a_meet(n, timestamp=FAR_FUTURE, variables=text, validate_only=True)
-                for n in range(240)
-            )
-        )
-    ]
-    return await send_all(target, "BatchScheduleMeets", bodies * 20)
+    fields: dict[str, Any] = {"variables": text, "validate_only": True}
+    body = batch(*(a_meet(n, timestamp=FAR_FUTURE, **fields) for n in range(240)))
+    return await send_all(target, "BatchScheduleMeets", [body] * 20)
 
 
 async def long_texts(target: str) -> Codes:
-    """5,000 good single requests with variables of 16 KB."""
+    """5,000 valid single requests with variables of 16 KB."""
     text = {"text": "x" * 16_000}
     bodies = (
         a_meet(n, timestamp=FAR_FUTURE + 1_000, variables=text).SerializeToString()
@@ -158,7 +145,7 @@ async def open_raw_connections(
 async def write_to_all(
     connections: list[RawConnection], count: int, write: Callable[[RawConnection], object]
 ) -> None:
-    """Carry out *write* so many times on each of *connections*, as fast as they take it."""
+    """Call *write* *count* times on each of *connections*, as fast as they accept it."""
     for number in range(count):
         for each in connections:
             write(each)
@@ -182,7 +169,7 @@ def count_ended(connections: list[RawConnection]) -> Codes:
 
 
 async def resets(target: str, *, per_connection: int = 10_000) -> Codes:
-    """100,000 streams that are reset at once, over ten connections."""
+    """100,000 streams that are reset immediately, over ten connections."""
     async with open_raw_connections(target, 10) as connections:
         await write_to_all(
             connections, per_connection, lambda each: each.reset(each.start_call("ScheduleMeet"))
@@ -213,20 +200,20 @@ async def silent_streams(target: str) -> Codes:
 
 
 async def endless_messages(target: str) -> Codes:
-    """2,000 calls that send all they may of a message that never ends, over 20 connections."""
+    """2,000 calls that fill their windows with a message that never ends, over 20 connections."""
     async with open_raw_connections(target, 20) as connections:
-        begun: list[tuple[RawConnection, int]] = []
+        started: list[tuple[RawConnection, int]] = []
 
-        def begin(each: RawConnection) -> None:
+        def start(each: RawConnection) -> None:
             stream = each.start_call("BatchScheduleMeets")
             each.send(stream, frame_message(b"", declared_size=MAX_MESSAGE_OCTETS), end=False)
             each.windows[stream] -= 5
             each.windows[0] -= 5
-            begun.append((each, stream))
+            started.append((each, stream))
 
-        await write_to_all(connections, 100, begin)
+        await write_to_all(connections, 100, start)
         for _ in range(80):
-            for each, stream in begun:
+            for each, stream in started:
                 if stream not in each.ended_streams and not each.is_closed:
                     each.fill_window(stream)
             await drain_all(connections)
@@ -235,7 +222,7 @@ async def endless_messages(target: str) -> Codes:
 
 
 async def slow_readers(target: str) -> Codes:
-    """400 lists of whole jobs whose callers never read, over 20 connections."""
+    """400 lists of full jobs whose callers never read, over 20 connections."""
     body = frame_message(
         task_pb2.ListJobsRequest(page_size=200, view=task_pb2.Job.FULL).SerializeToString()
     )
@@ -249,13 +236,12 @@ async def slow_readers(target: str) -> Codes:
 
 async def watches(target: str) -> Codes:
     """6,000 watches of health and 1,000 conversations with reflection, over ten connections."""
+    health = "/grpc.health.v1.Health/Watch"
     reflection = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
 
     def both(each: RawConnection) -> None:
         for _ in range(6):
-            each.send(
-                each.start_call("/grpc.health.v1.Health/Watch"), frame_message(b""), end=False
-            )
+            each.send(each.start_call(health), frame_message(b""), end=False)
         each.send(each.start_call(reflection), frame_message(b"\x3a\x00"), end=False)
 
     async with open_raw_connections(target, 10) as connections:
@@ -264,24 +250,23 @@ async def watches(target: str) -> Codes:
         return count_ended(connections)
 
 
-async def malformed(target: str) -> Codes:
-    """3,000 calls each with text that is not UTF-8, with garbage, and with a frame cut off."""
+async def invalid_calls(target: str) -> Codes:
+    """3,000 calls each with text that is not UTF-8, with garbage, and with a truncated frame."""
     bodies = [b"\n\x02\xff\xfe", b"\xff" * 30] * 3_000
     codes = await send_all(target, "ScheduleMeet", bodies)
     async with open_raw_connections(target, 4) as connections:
 
-        def cut_off(each: RawConnection) -> None:
-            each.send(
-                each.start_call("ScheduleMeet"), frame_message(b"\n\x02ab", declared_size=100)
-            )
+        def truncate_frame(each: RawConnection) -> None:
+            stream = each.start_call("ScheduleMeet")
+            each.send(stream, frame_message(b"\n\x02ab", declared_size=100))
 
-        await write_to_all(connections, 750, cut_off)
+        await write_to_all(connections, 750, truncate_frame)
         await asyncio.sleep(2)
         return codes + count_ended(connections)
 
 
 async def nothing(_: str) -> Codes:
-    """No flood: what the machine itself does meanwhile."""
+    """No flood: the baseline of the machine itself."""
     await asyncio.sleep(4)
     return Codes()
 
@@ -305,11 +290,11 @@ FLOODS: dict[str, Flood] = {
         endless_messages,
         slow_readers,
         watches,
-        malformed,
+        invalid_calls,
     )
 }
 
 
-if __name__ == "__main__":  # a flood in a process of its own holds up no measurement
+if __name__ == "__main__":  # a flood in its own process does not delay the measurement
     name, where = sys.argv[1:]
     sys.stdout.write(json.dumps(asyncio.run(FLOODS[name](where))))

@@ -1,4 +1,4 @@
-"""Callers that schedule, cancel and block at once, over several services that come and go."""
+"""Callers that schedule, cancel and suppress at once, on several services that come and go."""
 
 import asyncio
 import time
@@ -19,13 +19,20 @@ CALL_TIMEOUT_SECONDS = 5.0
 RETRY_INTERVAL_SECONDS = 0.2
 RETRYABLE_CODES = {"UNAVAILABLE", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED"}
 BULK_SIZE = 10
-# What is wanted, and of how many in a hundred.
-REQUEST_WEIGHTS = {"now": 35, "soon": 30, "daily": 10, "cancel": 15, "lot": 5, "block": 5}
+# The kinds of requests, with their percentages.
+REQUEST_WEIGHTS = {
+    "now": 35,
+    "soon": 30,
+    "daily": 10,
+    "cancel": 15,
+    "bulk cancel": 5,
+    "suppress": 5,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallResult:
-    """What a caller was told, and when: OK or a status code."""
+    """The answer to a caller, OK or a status code, and when it came."""
 
     recipient: str
     requested: str
@@ -35,7 +42,7 @@ class CallResult:
 
 @dataclass(kw_only=True, eq=False)
 class MixedCallers:
-    """Wants *per_second* mails of the services at *targets*, and sees some of them stopped."""
+    """Schedules *per_second* mails at *targets*, then cancels or suppresses some of them."""
 
     targets: Sequence[str]
     seed: int
@@ -49,31 +56,30 @@ class MixedCallers:
     _chance: Random = field(init=False)
 
     async def run(self, *, seconds: float) -> None:
-        """Ask for *seconds*; return when each caller has an answer, and the daily queue was run."""
+        """Call for *seconds*; return when each caller has an answer and the daily queue was run."""
         self._chance = repeatable(f"crowd {self.seed}")
-        begun = time.monotonic()
+        start = time.monotonic()
         async with AsyncExitStack() as stack:
-            opened = [
+            self._stubs = [
                 await stack.enter_async_context(stub_with_service_config(each))
                 for each in self.targets
             ]
-            self._stubs = opened
             async with asyncio.TaskGroup() as tasks:
                 for number in range(round(seconds * self.per_second)):
-                    [wanted] = self._chance.choices(
+                    [kind] = self._chance.choices(
                         list(REQUEST_WEIGHTS), list(REQUEST_WEIGHTS.values())
                     )
-                    tasks.create_task(self._perform(wanted, number))
-                    await asyncio.sleep(begun + (number + 1) / self.per_second - time.monotonic())
+                    tasks.create_task(self._perform(kind, number))
+                    await asyncio.sleep(start + (number + 1) / self.per_second - time.monotonic())
             empty = task_pb2.RunDailyQueueRequest()
             await self._call_until_answered(
                 lambda stub: stub.RunDailyQueue(empty, timeout=CALL_TIMEOUT_SECONDS)
             )
 
-    async def _perform(self, wanted: str, number: int) -> None:
+    async def _perform(self, kind: str, number: int) -> None:
         soon, lag = self._chance.uniform(2, 6), self._chance.uniform(-1.5, 0.5)
         at = time.time() + soon
-        match wanted:
+        match kind:
             case "now":
                 await self._schedule(a_meet(number, timestamp=int(time.time()) - 1))
             case "soon":
@@ -88,50 +94,50 @@ class MixedCallers:
                 answer = await self._call_until_answered(
                     lambda s: s.CancelJob(cancel, timeout=CALL_TIMEOUT_SECONDS)
                 )
-                self._record_result(meet.emailID, wanted, answer)
-            case "lot":
+                self._record_result(meet.emailID, kind, answer)
+            case "bulk cancel":
                 await self._cancel_in_bulk(number, at=at, lag=lag)
-            case "block":
+            case "suppress":
                 await self._schedule(meet := a_meet(number, timestamp=int(at)))
                 await asyncio.sleep(max(0.0, at + lag - time.time()))
-                block = task_pb2.AddSuppressionRequest(email=meet.emailID, reason="asked for it")
+                suppress = task_pb2.AddSuppressionRequest(email=meet.emailID, reason="on request")
                 answer = await self._call_until_answered(
-                    lambda s: s.AddSuppression(block, timeout=CALL_TIMEOUT_SECONDS)
+                    lambda s: s.AddSuppression(suppress, timeout=CALL_TIMEOUT_SECONDS)
                 )
-                self._record_result(meet.emailID, wanted, answer)
+                self._record_result(meet.emailID, kind, answer)
 
     async def _cancel_in_bulk(self, number: int, *, at: float, lag: float) -> None:
         meets = [
             a_meet(
-                number, timestamp=int(at), empid=f"LOT-{number}", emailID=f"{number}.{n}@lot.test"
+                number, timestamp=int(at), empid=f"BULK-{number}", emailID=f"{number}.{n}@bulk.test"
             )
             for n in range(BULK_SIZE)
         ]
         await asyncio.gather(*map(self._schedule, meets))
         await asyncio.sleep(max(0.0, at + lag - time.time()))
-        lot = task_pb2.ChangeJobsRequest(filter=task_pb2.JobFilter(empid=f"LOT-{number}"))
+        bulk = task_pb2.ChangeJobsRequest(filter=task_pb2.JobFilter(empid=f"BULK-{number}"))
         answer = await self._call_until_answered(
-            lambda stub: stub.CancelJobs(lot, timeout=CALL_TIMEOUT_SECONDS)
+            lambda stub: stub.CancelJobs(bulk, timeout=CALL_TIMEOUT_SECONDS)
         )
         for meet in meets:
-            self._record_result(meet.emailID, "lot", answer)
+            self._record_result(meet.emailID, "bulk cancel", answer)
 
     async def _schedule(self, meet: task_pb2.MeetRequest) -> str:
-        """Ask until it is accepted; return the job's id."""
+        """Call until the request is accepted; return the job's id."""
         self.due[meet.emailID] = meet.timestamp
         replies: list[task_pb2.MeetResponse] = []
 
-        async def ask(stub: Stub) -> None:
+        async def schedule(stub: Stub) -> None:
             replies.append(await stub.ScheduleMeet(meet, timeout=CALL_TIMEOUT_SECONDS))
 
-        answer = await self._call_until_answered(ask)
+        answer = await self._call_until_answered(schedule)
         if answer != "OK":
             return ""
         self.accepted[meet.emailID].add(replies[-1].job_id)
         return str(replies[-1].job_id)
 
     async def _call_until_answered(self, call: Callable[[Stub], Awaitable[Any]]) -> str:
-        """Ask the services in turn until one says yes or no."""
+        """Call the services in turn until one accepts or refuses; return the status code."""
         turn = self._chance.randrange(len(self._stubs))
         while True:
             try:
@@ -147,7 +153,7 @@ class MixedCallers:
             turn += 1
             await asyncio.sleep(RETRY_INTERVAL_SECONDS)
 
-    def _record_result(self, recipient: str, wanted: str, answer: str) -> None:
+    def _record_result(self, recipient: str, kind: str, answer: str) -> None:
         self.results.append(
-            CallResult(recipient=recipient, requested=wanted, answer=answer, at=time.time())
+            CallResult(recipient=recipient, requested=kind, answer=answer, at=time.time())
         )

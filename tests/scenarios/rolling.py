@@ -1,4 +1,4 @@
-"""Two versions on the same stores: processes of each die, and the other takes their place."""
+"""Two versions on the same stores: a process of one dies, a process of the other replaces it."""
 
 import asyncio
 import time
@@ -27,15 +27,13 @@ PROCESSES = 3
 SIGNALS = ("SIGKILL", "SIGTERM")
 SETTINGS = {"retry_waits_seconds": "1,2,4", "retry_attempts": "50", "smtp_sessions": "8"}
 SETTLED_WITHIN_SECONDS = 120.0
-SLOW_SHARE, SLOW_REPLY = 0.3, Trickle(0.05)  # an octet of about twenty: so deaths meet begun mails
-EXPECTED_CODES = {
-    "OK",
-    "UNAVAILABLE",
-    "DEADLINE_EXCEEDED",
-    "RESOURCE_EXHAUSTED",
-    "FAILED_PRECONDITION",
-}
-DEFECTS = ("call failed", "delivery broke", "Traceback", "job unreadable")
+SLOW_SHARE, SLOW_REPLY = (
+    0.3,
+    Trickle(0.05),
+)  # of each byte of about twenty: processes die while a body is begun
+EXPECTED_CODES = {*verdict.EXPECTED_CODES, "FAILED_PRECONDITION"}
+# The logs are of two versions; "delivery broke" is the event of the older ones.
+DEFECTS = ("call failed", "delivery crashed", "delivery broke", "Traceback", "job unreadable")
 MAX_REPORTED = 20
 
 
@@ -49,7 +47,7 @@ class Scenario:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replacement:
-    """One process replaced: how it ended, and which version took its place."""
+    """One replacement of a process: how the old one ended, and the version of the new one."""
 
     process: int
     signal: str
@@ -59,7 +57,7 @@ class Replacement:
 
 @dataclass(kw_only=True, eq=False)
 class Fleet:
-    """Processes, each of the one version or the other."""
+    """Processes, each of one of two versions."""
 
     processes: Sequence[ServiceProcess]
     versions: tuple[Version, Version]
@@ -77,7 +75,7 @@ class Fleet:
         process.environment = {**process.environment, **self.running[number].environment}
 
     async def replace_until(self, seed: int, stop: asyncio.Event) -> None:
-        """Replace one process after the other until *stop*, by the version that it was not."""
+        """Replace one process after another until *stop*, each by the other version."""
         chance = repeatable(f"rolling {seed}")
         while not stop.is_set():
             await asyncio.sleep(chance.uniform(0.5, 2.0))
@@ -119,30 +117,32 @@ async def run_scenario(folder: Path, scenario: Scenario) -> ScenarioResult:
         valkey = await stack.enter_async_context(own_valkey(folder))
         relay = await stack.enter_async_context(Relay())
         relay.add_rule(slow_bodies(scenario.seed))
-        given = environment(mongo=mongo.uri, redis=valkey.uri, relay_port=relay.port, **SETTINGS)
-        fleet = Fleet(processes=services(folder, given), versions=scenario.versions)
+        variables = environment(
+            mongo=mongo.uri, redis=valkey.uri, relay_port=relay.port, **SETTINGS
+        )
+        fleet = Fleet(processes=services(folder, variables), versions=scenario.versions)
         stack.push_async_callback(fleet.end)
         await fleet.start()
         targets = [each.target for each in fleet.processes]
-        crowd = MixedCallers(targets=targets, seed=scenario.seed, per_second=scenario.per_second)
+        callers = MixedCallers(targets=targets, seed=scenario.seed, per_second=scenario.per_second)
         stop = asyncio.Event()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(fleet.replace_until(scenario.seed, stop))
-            await crowd.run(seconds=scenario.seconds)
+            await callers.run(seconds=scenario.seconds)
             stop.set()
-        ended = time.time()
+        end = time.time()
         await wait_until_settled(mongo)
-        evidence = gather_evidence(crowd, relay.ledger, await read_jobs(mongo), ended)
+        evidence = gather_evidence(callers, relay.ledger, await read_jobs(mongo), end)
         logs = [process.log for process in fleet.processes]
     return ScenarioResult(
-        scenario=scenario, callers=crowd, fleet=fleet, evidence=evidence, logs=logs
+        scenario=scenario, callers=callers, fleet=fleet, evidence=evidence, logs=logs
     )
 
 
-def services(folder: Path, given: Mapping[str, str]) -> list[ServiceProcess]:
+def services(folder: Path, variables: Mapping[str, str]) -> list[ServiceProcess]:
     return [
         ServiceProcess(
-            environment=given, log_file=folder / f"process-{number}.log", port=free_port()
+            environment=variables, log_file=folder / f"process-{number}.log", port=free_port()
         )
         for number in range(PROCESSES)
     ]
@@ -166,7 +166,7 @@ async def read_jobs(mongo: OwnServer) -> list[dict[str, Any]]:
 
 
 async def wait_until_settled(mongo: OwnServer) -> None:
-    """Wait until each job has its final state, or for as long as that may take."""
+    """Wait until each job is final, or until that may have taken too long."""
 
     async def are_final() -> bool:
         return all(job["state"] in FINAL for job in await read_jobs(mongo))
@@ -174,18 +174,21 @@ async def wait_until_settled(mongo: OwnServer) -> None:
     try:
         await until(are_final, within=SETTLED_WITHIN_SECONDS, every=1.0)
     except AssertionError:
-        return  # the problems name what is left
+        return  # `problems` reports what is left
 
 
 def gather_evidence(
-    crowd: MixedCallers, ledger: Sequence[KeptMail], jobs: Sequence[Mapping[str, Any]], ended: float
+    callers: MixedCallers,
+    ledger: Sequence[KeptMail],
+    jobs: Sequence[Mapping[str, Any]],
+    ended: float,
 ) -> Evidence:
     return Evidence(
         on_uncertain="resend",
-        due=crowd.due,
-        accepted=crowd.accepted,
-        codes=crowd.codes,
-        error_details=crowd.error_details,
+        due=callers.due,
+        accepted=callers.accepted,
+        codes=callers.codes,
+        error_details=callers.error_details,
         unanswered=set(),
         documents=jobs,
         arrivals=[(kept.recipient, kept.time) for kept in ledger],
@@ -195,7 +198,7 @@ def gather_evidence(
 
 
 def problems(found: ScenarioResult) -> list[str]:
-    """List what must not be: a mail lost, doubled without a doubt, or sent in spite of an OK."""
+    """List mails that are lost, doubled without being UNCERTAIN, or sent although cancelled."""
     known = [problem for check in CHECKS for problem in check(found.evidence)]
     own = [problem for check in OWN_CHECKS for problem in check(found)]
     return [*known, *own][:MAX_REPORTED]
@@ -207,35 +210,33 @@ def check_ends_once(found: ScenarioResult) -> Iterator[str]:
             yield f"{recipient}: {[(job['state'], job['reason']) for job in jobs]}"
     states = {job["state"] for job in found.evidence.documents}
     if "SUPPRESSED" in states and not any(
-        told.requested == "block" for told in found.callers.results
+        result.requested == "suppress" for result in found.callers.results
     ):
-        yield "SUPPRESSED, and nobody has blocked an address"
+        yield "SUPPRESSED, although no address was suppressed"
 
 
-def check_stopped_for_good(found: ScenarioResult) -> Iterator[str]:
+def check_stopped_permanently(found: ScenarioResult) -> Iterator[str]:
     evidence = found.evidence
-    for told in found.callers.results:
-        states = {job["state"] for job in evidence.jobs.get(told.recipient, [])}
-        mails = evidence.times.get(told.recipient, [])
-        if told.requested == "cancel" and told.answer == "OK":
+    for result in found.callers.results:
+        states = {job["state"] for job in evidence.jobs.get(result.recipient, [])}
+        mails = evidence.times.get(result.recipient, [])
+        if result.requested == "cancel" and result.answer == "OK":
             if states != {"CANCELLED"}:
-                yield f"{told.recipient}: cancelled with OK, and {sorted(states)}"
-            if any(mail > told.at for mail in mails):
-                yield f"{told.recipient}: mailed after it was cancelled with OK"
-        if told.answer not in {"OK", "FAILED_PRECONDITION"}:
-            yield f"{told.recipient}: {told.requested} was answered {told.answer}"
+                yield f"{result.recipient}: cancelled with OK, and {sorted(states)}"
+            if any(mail > result.at for mail in mails):
+                yield f"{result.recipient}: mailed after it was cancelled with OK"
+        if result.answer not in {"OK", "FAILED_PRECONDITION"}:
+            yield f"{result.recipient}: {result.requested} was answered {result.answer}"
 
 
 def check_not_mailed(found: ScenarioResult) -> Iterator[str]:
-    evidence, wanted = (
-        found.evidence,
-        {each.recipient: each.requested for each in found.callers.results},
-    )
+    evidence = found.evidence
+    requested = {each.recipient for each in found.callers.results}
     for job in evidence.documents:
         recipient = job["email"]
         if job["state"] in {"CANCELLED", "SUPPRESSED"}:
-            if recipient not in wanted:
-                yield f"{recipient}: {job['state']}, and nobody wanted that"
+            if recipient not in requested:
+                yield f"{recipient}: {job['state']}, but that was not requested"
             if recipient in evidence.times and recipient not in evidence.uncertain:
                 yield f"{recipient}: {job['state']} and mailed"
 
@@ -252,7 +253,8 @@ def check_processes(found: ScenarioResult) -> Iterator[str]:
 
 def check_call_codes(found: ScenarioResult) -> Iterator[str]:
     for code in found.callers.codes.keys() - EXPECTED_CODES:
-        yield f"{found.callers.codes[code]} calls were answered {code}: {found.callers.error_details[code]}"
+        count, details = found.callers.codes[code], found.callers.error_details[code]
+        yield f"{count} calls were answered {code}: {details}"
 
 
 CHECKS = (
@@ -266,7 +268,7 @@ CHECKS = (
 )
 OWN_CHECKS = (
     check_ends_once,
-    check_stopped_for_good,
+    check_stopped_permanently,
     check_not_mailed,
     check_processes,
     check_call_codes,
@@ -274,9 +276,9 @@ OWN_CHECKS = (
 
 
 def figures(found: ScenarioResult) -> dict[str, Any]:
-    """Give what is worth keeping of *found*."""
+    """Return the figures of the run for a report."""
     evidence, rolls = found.evidence, found.fleet.replacements
-    stopped = Counter(f"{told.requested}: {told.answer}" for told in found.callers.results)
+    stopped = Counter(f"{result.requested}: {result.answer}" for result in found.callers.results)
     wrong = problems(found)
     return {
         "seed": found.scenario.seed,

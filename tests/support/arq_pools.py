@@ -1,4 +1,4 @@
-"""ARQ pools that keep what they heard, and the bell that wakes them."""
+"""ARQ pools that keep what they received, and the wake_ups that wakes them."""
 
 import datetime as dt
 import time
@@ -33,12 +33,12 @@ def unix_second(ahead: float = 0.0) -> int:
 
 
 async def do_nothing() -> None:
-    """Do what most tests want at a sweep and after a wake-up."""
+    """Do nothing at a sweep or after a wake-up."""
 
 
 @dataclass(kw_only=True)
 class ReceivedWakeUps:
-    """What the workers were told."""
+    """The wake-ups, sweeps and daily runs that the workers received."""
 
     seconds: list[int] = field(default_factory=list)
     sweeps: list[float] = field(default_factory=list)
@@ -64,21 +64,23 @@ class ReceivedWakeUps:
 
 
 class PoolWithoutCrons(ArqWorkerPool):
-    """A pool without crons: they come when the clock says so, in the middle of any test."""
+    """A pool without crons: they run by the clock, in the middle of any test."""
 
     def _crons(self) -> list[CronJob]:
         return []
 
 
-def a_pool_without_crons(url: str, heard: ReceivedWakeUps) -> ArqWorkerPool:
+def a_pool_without_crons(url: str, received: ReceivedWakeUps) -> ArqWorkerPool:
     return PoolWithoutCrons(
-        connect=partial(open_arq, url), tasks=heard.tasks(), daily=NOT_NOW, max_jobs=5, now=now
+        connect=partial(open_arq, url), tasks=received.tasks(), daily=NOT_NOW, max_jobs=5, now=now
     )
 
 
-def an_arq_pool(url: str, heard: ReceivedWakeUps, *, daily: DailyPlan = NOT_NOW) -> ArqWorkerPool:
+def an_arq_pool(
+    url: str, received: ReceivedWakeUps, *, daily: DailyPlan = NOT_NOW
+) -> ArqWorkerPool:
     return ArqWorkerPool(
-        connect=partial(open_arq, url), tasks=heard.tasks(), daily=daily, max_jobs=5, now=now
+        connect=partial(open_arq, url), tasks=received.tasks(), daily=daily, max_jobs=5, now=now
     )
 
 
@@ -96,12 +98,12 @@ def keys(url: str) -> set[str]:
         return set(raw.scan_iter())
 
 
-async def receives_again(server: OwnServer, heard: ReceivedWakeUps) -> bool:
-    before = len(heard.seconds)
+async def receives_again(server: OwnServer, received: ReceivedWakeUps) -> bool:
+    before = len(received.seconds)
 
     async def is_received() -> bool:
-        async with wake_ups_at(server.uri) as bell:
-            await bell.enqueue(unix_second())
-        return len(heard.seconds) > before
+        async with wake_ups_at(server.uri) as wake_ups:
+            await wake_ups.enqueue(unix_second())
+        return len(received.seconds) > before
 
     return await until(is_received, every=0.1)

@@ -12,14 +12,14 @@ MAX_STOP_SECONDS = 5
 async def in_background(
     loop: Callable[[asyncio.Event], Awaitable[None]],
 ) -> AsyncIterator[asyncio.Event]:
-    """Run *loop* meanwhile; stop it at the end, and see that it ends. What hangs fails."""
+    """Run *loop* during the block, then stop it; fail if it hangs."""
     stop = asyncio.Event()
 
     async def run() -> None:
         await loop(stop)
 
     task = asyncio.create_task(run(), name="loop under test")
-    await asyncio.sleep(0)  # it has begun before anything can stop it
+    await asyncio.sleep(0)  # it has started before anything can stop it
     try:
         async with asyncio.timeout(MAX_TEST_SECONDS):
             yield stop

@@ -1,4 +1,4 @@
-"""A group whose writes a test can see and hold."""
+"""A group whose writes a test can observe and hold."""
 
 import asyncio
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from tests.support.wait import until
 
 
 class DoublingWriter:
-    """Answers each number with its double; a closed gate holds a write, a refusal fails it."""
+    """Doubles each number; a closed gate holds a write, *failing* numbers fail it."""
 
     def __init__(self) -> None:
         self.groups: list[list[int]] = []
@@ -30,12 +30,12 @@ def submit_each(group: GroupCommit[int, int], *numbers: int) -> list[asyncio.Tas
 
 
 async def submit_during_write(
-    group: GroupCommit[int, int], register: DoublingWriter, *numbers: int
+    group: GroupCommit[int, int], writer: DoublingWriter, *numbers: int
 ) -> list[asyncio.Task[int]]:
-    """Ask 1, and *numbers* as soon as 1 is being written; the gate stays closed."""
-    register.gate.clear()
+    """Submit 1, and *numbers* while 1 is being written; the gate stays closed."""
+    writer.gate.clear()
     first = submit_each(group, 1)
-    await until(lambda: register.groups == [[1]])
+    await until(lambda: writer.groups == [[1]])
     others = submit_each(group, *numbers)
     await asyncio.sleep(0)
     return first + others

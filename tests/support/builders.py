@@ -1,4 +1,4 @@
-"""Values with one obvious default each; a clock that stands still."""
+"""Builders of values with ordinary defaults; a clock that stands still."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
@@ -23,7 +23,7 @@ NOON = 1_782_907_200
 
 @dataclass
 class FixedClock:
-    """A Clock that only goes when told to."""
+    """A clock that stands still until a test advances it."""
 
     now: datetime = NOW
 
@@ -35,7 +35,7 @@ class FixedClock:
 
 
 def a_request(**others: Any) -> MeetRequest:
-    """Make a good request: a mail at NOW."""
+    """Build a valid request for a mail at NOW."""
     ordinary: dict[str, Any] = {
         "empid": "E1",
         "email": "ada@example.org",
@@ -54,9 +54,9 @@ DOC_ONLY = RequestContext(
 
 
 def a_job_factory(**others: Any) -> JobFactory:
-    """Make the factory of a service with one template that needs nothing."""
+    """Build the factory of a service with one template without required variables."""
     ordinary: dict[str, Any] = {
-        "offer": DOC_ONLY,
+        "context": DOC_ONLY,
         "dedup": DedupRule(),
         "message_id_domain": "example.org",
         "keep_trying": timedelta(hours=6),
@@ -65,14 +65,14 @@ def a_job_factory(**others: Any) -> JobFactory:
 
 
 def an_admitted(job: Job | None = None, *, is_new: bool = True) -> AdmissionResult:
-    """Make the answer that *job*, or an ordinary one, is stored as it is."""
+    """Build the answer for *job*, or an ordinary one, as stored."""
     job = job or a_job()
     outcome = AdmissionOutcome.CREATED if is_new else AdmissionOutcome.REPLAYED
     return AdmissionResult(outcome=outcome, job_id=job.id, state=job.state, due_time=job.due_time)
 
 
 def a_refusal(job_id: str) -> AdmissionResult:
-    """Make the answer that job *job_id* was too lately for the employee to get another one."""
+    """Build the refusal because of *job_id*, whose window is not over."""
     return AdmissionResult(outcome=AdmissionOutcome.REFUSED_DUPLICATE, job_id=job_id)
 
 
@@ -81,12 +81,12 @@ def is_new(answer: object) -> bool:
 
 
 def find_reused_id(answer: object) -> str | None:
-    """Return the id of the job that has the request id of a call; None: *answer* is another."""
+    """Return the id of the job that has the call's request id; None for other answers."""
     return answer.metadata["job_id"] if isinstance(answer, RequestIdReused) else None
 
 
 def a_job(**others: Any) -> Job:
-    """Make a job that was accepted at NOW and is due then."""
+    """Build a job that was accepted at NOW and is due then."""
     ordinary: dict[str, Any] = {
         "id": "job-1",
         "state": State.SCHEDULED,
@@ -106,12 +106,12 @@ def a_job(**others: Any) -> Job:
 
 
 def a_claimed_job(**others: Any) -> Job:
-    """Make a job that is being sent."""
+    """Build a job that is being sent."""
     return a_job(**{"state": State.SENDING, "claim": "claim-1", "version": 1, **others})
 
 
 def an_attempt(**others: Any) -> Attempt:
-    """Make an attempt that began at NOW, took a second, and was put off by the relay."""
+    """Build an attempt that started at NOW, took a second, and was deferred by the relay."""
     ordinary: dict[str, Any] = {
         "start_time": NOW,
         "end_time": NOW + timedelta(seconds=1),
@@ -124,7 +124,7 @@ def an_attempt(**others: Any) -> Attempt:
 
 
 def a_suppression(**others: Any) -> Suppression:
-    """Make a suppression that an earlier job brought about at NOW."""
+    """Build a suppression that an earlier job caused at NOW."""
     ordinary: dict[str, Any] = {
         "address": "ada@example.org",
         "reason": "550 5.1.1 at RCPT: no such user",
@@ -136,7 +136,7 @@ def a_suppression(**others: Any) -> Suppression:
 
 
 def a_conclusion(job: Job | None = None, *, claim: str = "claim-1") -> Conclusion:
-    """Make the conclusion that *job*, or an ordinary one, was sent."""
+    """Build the conclusion that *job*, or an ordinary one, was sent."""
     return Conclusion(
         claim=claim, job=job or a_claimed_job().sent(an_attempt(kind=Kind.ACCEPTED, code=250))
     )

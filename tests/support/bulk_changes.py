@@ -1,4 +1,4 @@
-"""Jobs in every state, and stores that are meddled with, slow or away."""
+"""Jobs in every state, and stores that are interfered with, slow or away."""
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ EVERYTHING = JobFilter()
 
 @dataclass
 class InterferingStore:
-    """A store in which *interfere* comes before each change."""
+    """A store; *interfere* is called before each change."""
 
     store: BulkJobChanges
     interfere: Callable[[Sequence[JobUpdate]], object]

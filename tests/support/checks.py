@@ -1,4 +1,4 @@
-"""What a check of the domain found: the value, or the one thing that is wrong."""
+"""The result of a check of the domain: the value, or its one violation."""
 
 from typing import TypeVar
 

@@ -21,14 +21,14 @@ REQUEST: dict[str, Any] = {
 ScheduleCall = Callable[..., Awaitable[ScheduledJob]]
 
 
-async def schedule_blocking(target: str, wish: dict[str, Any], **others: Any) -> ScheduledJob:
-    def ask() -> ScheduledJob:
-        with Client(target, **others) as plain:
-            return plain.schedule_meet(**wish)
+async def schedule_blocking(target: str, request: dict[str, Any], **others: Any) -> ScheduledJob:
+    def schedule() -> ScheduledJob:
+        with Client(target, **others) as client:
+            return client.schedule_meet(**request)
 
-    return await asyncio.to_thread(ask)
+    return await asyncio.to_thread(schedule)
 
 
-async def schedule_async(target: str, wish: dict[str, Any], **others: Any) -> ScheduledJob:
-    async with AsyncClient(target, **others) as asking:
-        return await asking.schedule_meet(**wish)
+async def schedule_async(target: str, request: dict[str, Any], **others: Any) -> ScheduledJob:
+    async with AsyncClient(target, **others) as client:
+        return await client.schedule_meet(**request)

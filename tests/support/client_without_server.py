@@ -3,7 +3,7 @@
     python client_alone.py MODULES
 
 MODULES is a JSON list of names. Imports nothing of the tests, so that it runs in any environment.
-Prints a JSON object: what each command came to, and which modules the client's have loaded.
+Prints a JSON object: the result of each command, and the modules that the client's commands loaded.
 """
 
 import importlib
@@ -17,7 +17,7 @@ from importlib.abc import MetaPathFinder
 COMMANDS: Sequence[tuple[str, int]] = (
     ("schedule --to ada@example.org --empid E1 --message Hi --at +1d --json", 0),
     ("schedule --to ada@example.org --empid E1 --message Hi --at +1d --validate-only", 0),
-    ("schedule --to nobody --empid E1 --message Hi --at +1d", 2),
+    ("schedule --to not-an-address --empid E1 --message Hi --at +1d", 2),
     ("health", 0),
     ("status", 0),
     ("job show {job}", 0),

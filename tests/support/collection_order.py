@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LONGEST_FILES = [
     "e2e/test_random_faults.py",
     "e2e/test_serve.py",
-    "e2e/test_stores_in_trouble.py",
+    "e2e/test_store_failures.py",
     "chaos/test_chaos.py",
     "cli/commands/test_dev.py",
     "project/test_environments.py",
@@ -17,10 +17,10 @@ LONGEST_FILES = [
 
 
 def longest_first(items: Sequence[pytest.Item], workers: int) -> Iterator[pytest.Item]:
-    """Give *items* so that the share of each worker begins with a long file.
+    """Yield *items* so that the share of each worker starts with a long file.
 
-    Whoever met one of them last would be waited for by all. xdist's ``worksteal`` deals even,
-    contiguous shares at first.
+    A worker that started a long file last would keep all others waiting. xdist's ``worksteal``
+    first deals even, contiguous shares.
     """
     long = [[item for item in items if item.path == ROOT / name] for name in LONGEST_FILES]
     rest = [item for item in items if item.path not in {ROOT / name for name in LONGEST_FILES}]

@@ -1,4 +1,4 @@
-"""The command line, awaited, so that the test's loop can serve it: in a thread or as a process."""
+"""The command line in a thread or as a process, awaited, so that the test's loop can serve it."""
 
 import asyncio
 import io
@@ -19,7 +19,7 @@ class CommandResult:
 
 
 async def run_command(*arguments: str) -> CommandResult:
-    """Run it in a thread, where nothing is a terminal; one at a time."""
+    """Run a command in a thread, without a terminal; one at a time."""
     return await asyncio.to_thread(_run_main, arguments)
 
 
@@ -42,17 +42,17 @@ async def run_python(*arguments: str, **environ: str) -> subprocess.CompletedPro
 
 
 async def run_shell(script: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    """Run *script* up to the first command that fails; `run_gcsched` is this one."""
-    ours = f'gcsched() {{ "{sys.executable}" -m gcsched "$@"; }}'
-    return await run_process("sh", "-euc", f"{ours}\n{script}", **environ)
+    """Run *script* up to the first command that fails; `gcsched` in it is this program."""
+    function = f'gcsched() {{ "{sys.executable}" -m gcsched "$@"; }}'
+    return await run_process("sh", "-euc", f"{function}\n{script}", **environ)
 
 
 async def run_process(*command: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    without_ours = {k: v for k, v in os.environ.items() if not k.startswith("GCSCHED_")}
+    without_settings = {k: v for k, v in os.environ.items() if not k.startswith("GCSCHED_")}
     return await asyncio.to_thread(
         subprocess.run,
         command,
-        env=without_ours | environ,
+        env=without_settings | environ,
         capture_output=True,
         text=True,
         check=False,

@@ -1,4 +1,4 @@
-"""Jobs that are due or being sent, with fields that nobody can read."""
+"""Jobs that are due or being sent, with fields that cannot be decoded."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,20 +8,17 @@ from tests.support.builders import a_claimed_job, a_job
 from tests.support.rows import Row
 
 PAST = datetime(2025, 7, 1, 12, tzinfo=UTC)
+# Long, because the TTL monitor deletes jobs that ended at the time of the builders.
+RETENTION = timedelta(days=36500)
 
 
-RETENTION = timedelta(
-    days=36500
-)  # else the TTL monitor deletes what ended at the time of the builders
+def a_due_row(name: str, **corrupt: Any) -> Row:
+    return encode(a_job(id=name, dedup_key=name, due_time=PAST)) | corrupt
 
 
-def a_due_row(name: str, **spoilt: Any) -> Row:
-    return encode(a_job(id=name, dedup_key=name, due_time=PAST)) | spoilt
-
-
-def an_orphan_row(name: str, **spoilt: Any) -> Row:
+def an_orphan_row(name: str, **corrupt: Any) -> Row:
     job = a_claimed_job(id=name, dedup_key=name)
-    return encode(job) | {"lease": PAST} | spoilt
+    return encode(job) | {"lease": PAST} | corrupt
 
 
 def without_fields(row: Row, *names: str) -> Row:

@@ -1,4 +1,4 @@
-"""`python -m gcsched dev` as a process: its lines as they come, its children, its end."""
+"""`python -m gcsched dev` as a process: its output, its children, its exit."""
 
 import os
 import re
@@ -49,7 +49,7 @@ class DevProcess:
             self.line_arrived.notify_all()
 
     def wait_for(self, pattern: str) -> str:
-        """Wait for a line with *pattern*; give the line."""
+        """Wait for a line with *pattern*; return the line."""
 
         def find_line() -> str | None:
             return next((line for line in self.lines if re.search(pattern, line)), None)
@@ -61,7 +61,7 @@ class DevProcess:
         return line
 
     def wait_after(self, line: str, pattern: str) -> str:
-        """Wait for a line with *pattern* that follows *line*; give it."""
+        """Wait for a line with *pattern* after *line*; return it."""
 
         def find_line() -> str | None:
             after = self.lines[self.lines.index(line) + 1 :]
@@ -74,11 +74,11 @@ class DevProcess:
         return found_line
 
     def wait_ready(self) -> float:
-        """Give the seconds that it says it took."""
-        said = re.search(r"serving after ([0-9.]+) s", self.wait_for("serving after"))
-        assert said is not None
+        """Wait until it is ready; return the start time in seconds that it prints."""
+        match = re.search(r"serving after ([0-9.]+) s", self.wait_for("serving after"))
+        assert match is not None
         self.wait_for("  try ")
-        return float(said[1])
+        return float(match[1])
 
     def signal(self, number: int) -> None:
         self.process.send_signal(number)
@@ -87,7 +87,7 @@ class DevProcess:
         return self.process.wait(MAX_WAIT_SECONDS)
 
     def stop(self) -> int:
-        """Press Ctrl-C; give the exit code."""
+        """Send SIGINT, as Ctrl-C does; return the exit code."""
         self.signal(signal.SIGINT)
         return self.wait_for_exit()
 
@@ -100,8 +100,8 @@ class DevProcess:
         return sorted((self.folder / "mails").glob(f"*.{ending}"))
 
     def schedule(self, *, in_seconds: int | None, **others: Any) -> str:
-        """Ask by gRPC for a mail, or for one of the daily queue; give the job's id."""
-        given: dict[str, Any] = {
+        """Schedule a mail by gRPC (None: for the daily queue); return the job's id."""
+        fields: dict[str, Any] = {
             "empid": "E1",
             "emailID": "ada@example.org",
             "message": "Interview",
@@ -110,21 +110,21 @@ class DevProcess:
         timestamp = 0 if in_seconds is None else int(time.time()) + in_seconds
         with grpc.insecure_channel(self.target) as channel:
             stub = task_pb2_grpc.SchedulerStub(channel)
-            request = task_pb2.MeetRequest(timestamp=timestamp, **given)
+            request = task_pb2.MeetRequest(timestamp=timestamp, **fields)
             return str(stub.ScheduleMeet(request, timeout=10).job_id)
 
 
-def clean_environment(**ours: str) -> dict[str, str]:
-    """Give the environment without anybody's settings but *ours*."""
+def clean_environment(**settings: str) -> dict[str, str]:
+    """Return the environment with *settings* as the only settings of gcsched."""
     others = {name: value for name, value in os.environ.items() if not name.startswith("GCSCHED_")}
-    return others | ours
+    return others | settings
 
 
 @contextmanager
 def run_dev(
     folder: Path, *arguments: str, environment: Mapping[str, str] | None = None
 ) -> Iterator[DevProcess]:
-    """Run `run_dev` on *folder* for a block; whatever is left of it then is killed."""
+    """Run `gcsched dev` on *folder* until the block ends; then kill it if it still runs."""
     port = free_port()
     where = ["--data", str(folder), "--grpc", f"127.0.0.1:{port}"]
     with subprocess.Popen(

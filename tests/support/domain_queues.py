@@ -1,4 +1,4 @@
-"""Queues by domain, filled with mails."""
+"""Domain queues filled with mails."""
 
 import asyncio
 from dataclasses import replace
@@ -11,7 +11,7 @@ from tests.support.builders import FixedClock, a_claimed_job
 
 
 def mail(name: str) -> ClaimedJob:
-    """Make a mail of the domain that the first letter of *name* stands for."""
+    """Return a job to the domain that the first letter of *name* stands for."""
     job = a_claimed_job(id=name, email=f"{name}@{name[0]}.example")
     return ClaimedJob(job=job, token="claim-1")
 
@@ -24,23 +24,23 @@ def names(claimed: list[ClaimedJob]) -> list[str]:
     return [each.job.id for each in claimed]
 
 
-def fill_queues(clock: FixedClock, *waiting: ClaimedJob, limit: int) -> DomainQueues:
-    lanes = DomainQueues(slots_per_domain=limit, now=clock)
-    for each in waiting:
-        assert lanes.put(each) is None
-    return lanes
+def fill_queues(clock: FixedClock, *claimed: ClaimedJob, limit: int) -> DomainQueues:
+    queues = DomainQueues(slots_per_domain=limit, now=clock)
+    for each in claimed:
+        assert queues.put(each) is None
+    return queues
 
 
-async def take(lanes: DomainQueues, count: int) -> list[ClaimedJob]:
+async def take(queues: DomainQueues, count: int) -> list[ClaimedJob]:
     async with asyncio.timeout(1):
-        return [await lanes.get() for _ in range(count)]
+        return [await queues.get() for _ in range(count)]
 
 
-def put_off(lanes: DomainQueues, domain: str, count: int) -> list[datetime]:
-    given = [lanes.put(each) for each in mails(domain, count)]
-    return [due for due in given if due is not None]
+def put_off(queues: DomainQueues, domain: str, count: int) -> list[datetime]:
+    postponed = [queues.put(each) for each in mails(domain, count)]
+    return [due for due in postponed if due is not None]
 
 
 def urgent(name: str) -> ClaimedJob:
-    waiting = mail(name)
-    return replace(waiting, job=replace(waiting.job, priority=Priority.URGENT))
+    claimed = mail(name)
+    return replace(claimed, job=replace(claimed.job, priority=Priority.URGENT))

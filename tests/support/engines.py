@@ -36,7 +36,7 @@ from tests.support.mails import a_mail
 
 @dataclass
 class FakeStore:
-    """Keeps what it is told, in order; is away for the next *failures* calls of a kind."""
+    """Records all calls in order; is away for the next *failures* calls of a kind."""
 
     calls: list[str] = field(default_factory=list)
     suppressions: dict[str, Suppression] = field(default_factory=dict)
@@ -72,7 +72,7 @@ class FakeStore:
     async def find_active(
         self, addresses: Collection[str], *, now: datetime
     ) -> Mapping[str, Suppression]:
-        self._record_call("among")
+        self._record_call("find_active")
         self.looked_up.append(set(addresses))
         return {
             a: s for a, s in self.suppressions.items() if a in addresses and now < s.expire_time
@@ -100,7 +100,7 @@ class FakeStore:
         return ids
 
     async def renew(self, tokens: Sequence[str]) -> None:
-        """Nobody loses a lease here."""
+        """Do nothing: no lease expires here."""
 
     async def has_due_jobs(self, *, now: datetime) -> bool:
         assert now == NOW
@@ -109,13 +109,13 @@ class FakeStore:
 
 @dataclass
 class FakeMailer:
-    """Accepts everything and remembers to whom it talked."""
+    """Accepts every mail and records its recipient."""
 
     name: str = "smtp.example.org"
     recipients: list[str] = field(default_factory=list)
 
     def close_idle(self) -> None:
-        """Keep no sessions."""
+        """Do nothing: it keeps no sessions."""
 
     async def send(
         self, mail: Mail, begin: Begin, *, on_session: Callable[[], None] | None = None
@@ -129,12 +129,12 @@ class FakeMailer:
 
 @dataclass
 class CountingGate:
-    """Lets everything through and counts what was not refunded."""
+    """Grants everything and counts what was not refunded."""
 
     granted: int = 0
 
     async def wait_open(self) -> None:
-        """It is always open."""
+        """Return at once: it is always open."""
 
     async def grant(self, most: int) -> int:
         self.granted += most
@@ -146,7 +146,7 @@ class CountingGate:
 
 @dataclass
 class SlowGate(CountingGate):
-    """Opens after something has happened meanwhile, and keeps what it was asked for."""
+    """Opens after *while_closed* was called, and records what was requested."""
 
     while_closed: Callable[[], None] = lambda: None
     open_count: int = 0
@@ -169,10 +169,10 @@ class FakeComposer:
 
 class NoSentMarkers:
     async def add(self, marks: Sequence[tuple[str, str]]) -> None:
-        """Redis has nothing to do with it."""
+        """Do nothing: Redis is not tested here."""
 
     async def remove(self, marks: Sequence[tuple[str, str]]) -> None:
-        """Redis has nothing to do with it."""
+        """Do nothing: Redis is not tested here."""
 
     async def find(self, marks: Sequence[tuple[str, str]]) -> Collection[tuple[str, str]]:
         return marks
@@ -182,14 +182,20 @@ class NoSentMarkers:
 async def an_engine(
     store: FakeStore, mailer: FakeMailer, *, slots_per_domain: int = 0, gate: Gate | None = None
 ) -> AsyncIterator[Engine]:
-    """Run what carries claimed jobs through, as the service does."""
+    """Run an engine and its worker pool as the service does."""
     clock = FixedClock()
     leases = Leases(store, capacity=100)
     recorder = OutcomeRecorder(store, on_recorded=leases.release)
     fence = GroupCommit(Fence(claims=store, now=clock).begin)
-    pacer = RateLimiter(relay=mailer.name, per_second=0, burst=10, allowance=LocalRateAllowance())
+    rate_limiter = RateLimiter(
+        relay=mailer.name, per_second=0, burst=10, allowance=LocalRateAllowance()
+    )
     relays = FailoverTransport(
-        [ProtectedRelay(mailer=mailer, rate_limiter=pacer, password_variable="", while_down="")]
+        [
+            ProtectedRelay(
+                mailer=mailer, rate_limiter=rate_limiter, password_variable="", while_down=""
+            )
+        ]
     )
     deliver = Deliver(
         composer=FakeComposer(),
@@ -200,17 +206,17 @@ async def an_engine(
         chance=lambda: 0.5,
     )
     marks = SentMarkers(NoSentMarkers())
-    lanes = DomainQueues(slots_per_domain=slots_per_domain, now=clock)
-    crew = WorkerPool(
+    queues = DomainQueues(slots_per_domain=slots_per_domain, now=clock)
+    workers = WorkerPool(
         deliver=deliver,
         recorder=recorder,
         sent_markers=marks,
-        queues=lanes,
+        queues=queues,
         scaler=WorkerScaler(size=4),
     )
 
     async def work(stop: asyncio.Event) -> None:
-        await crew.run(stop, grace=timedelta(0))
+        await workers.run(stop, grace=timedelta(0))
 
     async with AsyncExitStack() as stack:
         for loop in (recorder.run, fence.run, work):
@@ -219,7 +225,7 @@ async def an_engine(
             claims=store,
             suppressions=store,
             leases=leases,
-            workers=crew,
+            workers=workers,
             gate=gate or relays,
             batch_size=50,
             wake_others=lambda: None,

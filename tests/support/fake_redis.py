@@ -1,4 +1,4 @@
-"""A server that speaks RESP over TCP and answers whatever a test wants, sense or nonsense."""
+"""A server that speaks RESP over TCP and sends the replies of a test, valid or not."""
 
 import asyncio
 import random
@@ -23,7 +23,7 @@ def always_reply(octets: bytes) -> Reply:
 
 
 def reply_ones(command: Command) -> bytes:
-    """Answer 1, in as many items as were asked for: the shape is right, the value no proof."""
+    """Answer 1 for each key: the shape is valid, but the value proves nothing."""
     count = len(command) - 1
     if command[0].upper() != b"MGET":
         return b":1\r\n"
@@ -86,9 +86,10 @@ REPLIES: Mapping[str, Reply] = {
 
 @dataclass(kw_only=True, eq=False)
 class FakeRedis:
-    """Answer each command by *reply*; the handshake of a connection is answered well if *accepts_handshake*.
+    """Answers each command by *reply*.
 
-    *floods*: answer with a text that never ends, as fast as it is read.
+    With *accepts_handshake*, the handshake of a connection gets valid replies. With *floods*, each
+    command gets an endless text, as fast as it is read.
     """
 
     reply: Reply = field(default=always_reply(b"+OK\r\n"))
@@ -100,7 +101,8 @@ class FakeRedis:
 
     @property
     def url(self) -> str:
-        return f"redis://:password@127.0.0.1:{self.port}/3"  # so that AUTH and SELECT are tried
+        # With a password and a number, so that clients send AUTH and SELECT.
+        return f"redis://:password@127.0.0.1:{self.port}/3"
 
     def drop_all(self) -> None:
         for writer in self._writers:
@@ -152,7 +154,7 @@ async def a_fake_redis(reply: Reply = REPLIES["OK"]) -> AsyncIterator[FakeRedis]
 
 
 def random_reply(chance: random.Random, *, depth: int = 0) -> bytes:
-    """Make a complete reply of any type, as likely nearly right as wrong."""
+    """Make a complete reply of any type, with values near the valid ones and far from them."""
     if depth < 3 and chance.random() < 0.4:
         items = [random_reply(chance, depth=depth + 1) for _ in range(chance.randrange(4))]
         return chance.choice([b"*", b"*", b"~", b">"]) + b"%d\r\n" % len(items) + b"".join(items)

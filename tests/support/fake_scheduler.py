@@ -1,4 +1,4 @@
-"""A real gRPC server for the whole contract: each method answers what the test says."""
+"""A real gRPC server for the whole contract, whose methods give the answers of the test."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -22,7 +22,7 @@ from tests.support.handlers import handlers_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorAnswer:
-    """A status with its details, as AIP-193 has them, or with *trailing* metadata instead."""
+    """A status with its details (AIP-193), or with *trailing* metadata instead."""
 
     code: grpc.StatusCode
     message: str = "as the test says"
@@ -36,18 +36,20 @@ class ErrorAnswer:
         info = error_details_pb2.ErrorInfo(
             reason=self.reason, domain="gcsched", metadata=dict(self.metadata)
         )
-        given: list[Message] = [info] if self.reason else []
+        details: list[Message] = [info] if self.reason else []
         if self.fields:
             violation = error_details_pb2.BadRequest.FieldViolation
-            broken = [violation(field=name, description=problem) for name, problem in self.fields]
-            given.append(error_details_pb2.BadRequest(field_violations=broken))
+            violations = [
+                violation(field=name, description=problem) for name, problem in self.fields
+            ]
+            details.append(error_details_pb2.BadRequest(field_violations=violations))
         if self.retry_after is not None:
-            given.append(error_details_pb2.RetryInfo(retry_delay=duration(self.retry_after)))
+            details.append(error_details_pb2.RetryInfo(retry_delay=duration(self.retry_after)))
         return rpc_status.to_status(
             status_pb2.Status(
                 code=self.code.value[0],
                 message=self.message,
-                details=[pack_any(each) for each in given],
+                details=[pack_any(each) for each in details],
             )
         )
 
@@ -58,7 +60,7 @@ ACCEPTED = task_pb2.MeetResponse(success=True, job_id="7")
 
 @dataclass(kw_only=True, eq=False)
 class FakeScheduler:
-    """Gives each method's answers one after the other, the last for ever; keeps what was asked."""
+    """Gives the answers of each method in order, the last one repeatedly; records the requests."""
 
     target: str
     answers: dict[str, list[FakeAnswer]]
@@ -70,8 +72,8 @@ class FakeScheduler:
 
     def _build_method(self, name: str) -> Any:
         async def respond(request: Message, context: Any) -> FakeAnswer:
-            left = self.answers[name]
-            answer = left.pop(0) if len(left) > 1 else left[0]
+            answers = self.answers[name]
+            answer = answers.pop(0) if len(answers) > 1 else answers[0]
             self.requests.append(request)
             if isinstance(answer, grpc.StatusCode):
                 answer = ErrorAnswer(code=answer)
@@ -88,7 +90,7 @@ class FakeScheduler:
 
 
 async def add_health(server: grpc.aio.Server) -> None:
-    """Let *server* be healthy: gRPC's client complains on stderr of one that does not say."""
+    """Report *server* as healthy: gRPC's client complains on stderr of a server without health."""
     servicer = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
     await servicer.set("scheduler.Scheduler", health_pb2.HealthCheckResponse.SERVING)
@@ -100,7 +102,7 @@ async def fake_scheduler(
     /,
     **answers: FakeAnswer | Sequence[FakeAnswer],
 ) -> AsyncIterator[FakeScheduler]:
-    """Serve *answers*, by the names of their methods; the others are UNIMPLEMENTED."""
+    """Serve *answers* by the names of their methods; other methods are UNIMPLEMENTED."""
     server, anywhere = grpc.aio.server(), "127.0.0.1:0"
     port = (
         server.add_insecure_port(anywhere)

@@ -1,4 +1,4 @@
-"""What tests of several folders ask for: a served application, its relay, its stores, its log."""
+"""Fixtures for several folders: the application, its relay, its stores and its log."""
 
 from collections.abc import AsyncIterator, Iterator
 from urllib.parse import urlsplit
@@ -18,7 +18,7 @@ from tests.support.service_process import Stub, scheduler_stub
 
 @pytest.fixture
 def events() -> Iterator[Events]:
-    """Capture what is logged."""
+    """Yield the log events of the test."""
     structlog.reset_defaults()  # another test may have set a level
     with capture_logs() as caught:
         yield caught
@@ -32,7 +32,7 @@ async def relay() -> AsyncIterator[Relay]:
 
 @pytest.fixture
 def app_settings() -> dict[str, str]:
-    """Override this where the application needs settings of its own."""
+    """Return the settings of the application; override this fixture to change them."""
     return {}
 
 
@@ -61,7 +61,7 @@ def driver(mongo_server: str) -> Iterator[MongoClient[Row]]:
 
 @pytest.fixture
 def raw(driver: MongoClient[Row], mongo_uri: str) -> Database[Row]:
-    """The test's database as the driver sees it, behind the adapters' back."""
+    """The test's database as the driver sees it, without the adapters."""
     return driver[urlsplit(mongo_uri).path[1:]]
 
 

@@ -1,4 +1,4 @@
-"""Serve some handlers on a real port, call them, and read what a refusal says."""
+"""A server of some handlers on a real port, and the errors that its caller reads."""
 
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
@@ -26,7 +26,7 @@ async def serve_handlers(*handlers: object) -> AsyncIterator[Stub]:
 
 @asynccontextmanager
 async def serve_servicer(servicer: SchedulerServicer) -> AsyncIterator[str]:
-    """Give where *servicer* can be called."""
+    """Yield the address at which *servicer* can be called."""
     open_server = serving_grpc(servicer, listen="127.0.0.1:0", on_call=lambda *_: None)
     async with open_server as server:
         yield f"127.0.0.1:{server.port}"
@@ -43,7 +43,7 @@ class ErrorStatus:
 
 
 async def read_error_status(call: Awaitable[object]) -> ErrorStatus:
-    """Await *call*, see that it is refused, and with exactly one ErrorInfo of ours."""
+    """Await *call*, which has to fail with exactly one ErrorInfo of this service."""
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await call
     status = rpc_status.from_call(caught.value)

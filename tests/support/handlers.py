@@ -1,4 +1,4 @@
-"""Handlers of some methods of the contract, for tests that serve no more than those."""
+"""Handlers of some methods of the contract, for tests that serve only those."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -17,7 +17,7 @@ async def abort_unimplemented(_: object, context: grpc.aio.ServicerContext[Any, 
 
 
 def handlers_of(*some: object) -> Handlers:
-    """Answer each method by the first of *some* that has it; UNIMPLEMENTED where none does."""
+    """Return handlers that use the first of *some* with the method, or abort with UNIMPLEMENTED."""
     methods = dict.fromkeys(METHOD_NAMES, abort_unimplemented)
     for handler in reversed(some):
         methods |= {name: getattr(handler, name) for name in METHOD_NAMES if hasattr(handler, name)}

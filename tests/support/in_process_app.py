@@ -1,4 +1,4 @@
-"""The real application inside the test's own loop: composition root, gRPC port and all."""
+"""The real application inside the test's own event loop, with its gRPC port."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -18,7 +18,7 @@ Documents = list[dict[str, Any]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunningApp:
-    """A served application; *stop* ends it in order."""
+    """A running application; *stop* ends it in order."""
 
     target: str
     http: str
@@ -35,7 +35,7 @@ def make_settings(*, mongo: str, redis: str, relay_port: int, **others: str) -> 
 
 @asynccontextmanager
 async def running_app(settings: Settings) -> AsyncIterator[RunningApp]:
-    """Run *settings*' application for a block, and stop it in order."""
+    """Run the application with *settings* during the block, and stop it in order."""
     stop = asyncio.Event()
     async with app.open_resources(settings) as resources, asyncio.TaskGroup() as tasks:
         assert await app.wait_for_store(resources, stop)
@@ -54,7 +54,7 @@ async def running_app(settings: Settings) -> AsyncIterator[RunningApp]:
 
 
 async def schedule_mails(app: RunningApp, count: int, *, first: int = 0) -> None:
-    """Ask for *count* mails that are due now, to recipients from number *first* on."""
+    """Schedule *count* mails that are due now, to recipients from number *first* on."""
     async with scheduler_stub(app.target) as stub:
         calls = [stub.ScheduleMeet(a_meet(number)) for number in range(first, first + count)]
         assert all([(await call).success for call in calls])

@@ -1,4 +1,4 @@
-"""Which installed modules belong to the base install of gcsched, and which to its extras."""
+"""Find which installed modules the base install of gcsched does not need."""
 
 import re
 from importlib import metadata
@@ -7,7 +7,7 @@ from packaging.requirements import Requirement
 
 
 def modules_beyond_the_client() -> list[str]:
-    """Return the top-level modules of all that is installed beside `pip install gcsched`."""
+    """Return the top-level modules that `pip install gcsched` alone would not install."""
     base = find_dependencies("gcsched")
     return sorted(
         module
@@ -17,7 +17,7 @@ def modules_beyond_the_client() -> list[str]:
 
 
 def find_dependencies(name: str, *extras: str) -> set[str]:
-    """Return *name* with *extras* and the distributions that it needs, as this machine does."""
+    """Return *name* with *extras* and all distributions that it requires on this machine."""
     found: set[tuple[str, frozenset[str]]] = set()
     todo = [(name, frozenset(extras))]
     while todo:

@@ -1,4 +1,4 @@
-"""What `gcsched job` is asked, and a job for the answer."""
+"""Runs of `gcsched job` against a fake service, and a job as its answer."""
 
 from datetime import UTC, datetime
 
@@ -8,9 +8,7 @@ from tests.support.fake_scheduler import ErrorAnswer, fake_scheduler
 
 ID = "0190a6e2c3d47b5f8a9b0c1d2e3f4a5b"
 
-
 DUE = datetime(2026, 1, 5, 9, tzinfo=UTC)
-
 
 JOB = task_pb2.Job(
     job_id=ID,
@@ -34,7 +32,6 @@ JOB = task_pb2.Job(
         )
     ],
 )
-
 
 BARE = task_pb2.Job(job_id=ID)
 

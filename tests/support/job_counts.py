@@ -13,9 +13,9 @@ COUNTS = JobCounts(by_state={State.SENT: 1}, oldest_due_lateness=timedelta(secon
 
 
 class FakeJobCounter:
-    """Counts one more SENT each time.
+    """Counts one more SENT job each time.
 
-    It takes *took* seconds by the clock that it moves; it hangs while *answers* is not set.
+    A count takes *took* seconds of its clock, and hangs while *answers* is not set.
     """
 
     def __init__(self, clock: FakeMonotonicClock | None = None) -> None:

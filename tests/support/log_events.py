@@ -7,5 +7,5 @@ Events = list[MutableMapping[str, Any]]
 
 
 def find_events(events: Events, event: str) -> Events:
-    """Return those of *events* that are called *event*."""
+    """Return the *events* whose name is *event*."""
     return [each for each in events if each["event"] == event]

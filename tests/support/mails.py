@@ -19,13 +19,13 @@ CONTENT = (
 
 
 def a_mail(**others: Any) -> Mail:
-    ordinary = {"sender": "team@example.org", "recipient": "ada@example.org", "content": CONTENT}
-    return Mail(**{**ordinary, **others})
+    defaults = {"sender": "team@example.org", "recipient": "ada@example.org", "content": CONTENT}
+    return Mail(**{**defaults, **others})
 
 
 @dataclass
 class GrantPermit:
-    """A Begin that says yes and counts how often it was asked."""
+    """Grants the permit to send a body, and counts its calls."""
 
     seconds: float = 25.0
     date: datetime = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
@@ -37,4 +37,4 @@ class GrantPermit:
 
 
 async def refuse_permit() -> None:
-    """Be a Begin whose job is not ours any more."""
+    """Return no permit, as Begin does for a job that another process has claimed."""

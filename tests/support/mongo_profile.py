@@ -1,4 +1,4 @@
-"""What the server itself says of the commands that the adapters made it carry out."""
+"""MongoDB's own profile of the commands that the adapters send."""
 
 from collections.abc import Awaitable, Callable
 
@@ -11,19 +11,19 @@ Use = Callable[[Mongo], Awaitable[object]]
 
 
 async def profile_commands(mongo: Mongo, raw: Database[Row], use: Use) -> list[Row]:
-    """Let *use* work, and give the server's profile of every command on jobs and addresses."""
+    """Run *use*, and return the server's profile of all its commands on jobs and addresses."""
     raw.command("profile", 0)
     raw["system.profile"].drop()
     raw.command("profile", 2)
     await use(mongo)
     raw.command("profile", 0)
     collections = [f"{raw.name}.jobs", f"{raw.name}.suppressions"]
-    ours = {"ns": {"$in": collections}, "op": {"$ne": "insert"}}
-    return list(raw["system.profile"].find(ours))
+    query = {"ns": {"$in": collections}, "op": {"$ne": "insert"}}
+    return list(raw["system.profile"].find(query))
 
 
 def stages(plan: Row) -> list[str]:
-    """List the stages of an executed plan, and of all that feed it."""
-    feeding = [plan[name] for name in ("inputStage", "queryPlan") if name in plan]
-    feeding += plan.get("inputStages", [])
-    return [plan["stage"], *(stage for each in feeding for stage in stages(each))]
+    """Return the stages of an executed plan and of its input plans."""
+    inputs = [plan[name] for name in ("inputStage", "queryPlan") if name in plan]
+    inputs += plan.get("inputStages", [])
+    return [plan["stage"], *(stage for each in inputs for stage in stages(each))]

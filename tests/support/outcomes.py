@@ -1,4 +1,4 @@
-"""Outcomes that a recorder writes."""
+"""A store of outcomes for a recorder."""
 
 import asyncio
 from collections.abc import Collection, Sequence
@@ -15,7 +15,7 @@ from tests.support.builders import (
 
 
 class FakeOutcomes:
-    """Keeps what was concluded, group by group; can be away, and can say that a claim was lost."""
+    """Records conclusions by batch; can be away, and can report that claims were lost."""
 
     def __init__(self) -> None:
         self.tries = 0

@@ -1,4 +1,4 @@
-"""Documents in which one field is what no program of ours writes: every field, many types."""
+"""Documents in which one field has a value the service never writes: every field, many types."""
 
 import itertools
 import re
@@ -23,7 +23,7 @@ from tests.support.builders import a_claimed_job, a_job, a_suppression, an_attem
 from tests.support.rows import Row
 
 MISSING = object()
-"""Stands for a field that is missing."""
+"""The value of a missing field."""
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 HUGE = 70_000
@@ -71,7 +71,7 @@ STATES = ("QUEUED", "SCHEDULED", "RETRYING", "orphan", "begun orphan", "SENT", "
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Poison:
-    """A document, and what is wrong with it."""
+    """A document with one wrong field."""
 
     collection: str
     field: str
@@ -95,17 +95,17 @@ def poison_jobs(
 
 
 def a_row(state: str, name: str) -> Row:
-    """Make a job in *state* that is due long since."""
+    """Make the document of a job in *state* that has been due for years."""
     common: Row = {
         "id": f"poison {name}",
         "dedup_key": f"poison {name}",
         "empid": "POISON",
-        "due": LONG_AGO,
-        "due_at": LONG_AGO,
-        "created": LONG_AGO,
-        "since": LONG_AGO,
+        "due_time": LONG_AGO,
+        "schedule_time": LONG_AGO,
+        "create_time": LONG_AGO,
+        "state_time": LONG_AGO,
         "email": "poison@example.org",
-        "not_after": datetime.now(UTC) + timedelta(days=1),
+        "expire_time": datetime.now(UTC) + timedelta(days=1),
         "attempts": (an_attempt(),),
     }
     if "orphan" in state or state == "UNREADABLE":
@@ -117,25 +117,25 @@ def a_row(state: str, name: str) -> Row:
 
 
 def corrupt(row: Row, field: str, value: object) -> None:
-    place: Any = row
+    container: Any = row
     *path, last = field.split(".")
     for step in path:
-        place = place[int(step)] if step.isdigit() else place.setdefault(step, {})
+        container = container[int(step)] if step.isdigit() else container.setdefault(step, {})
     key: Any = int(last) if last.isdigit() else last
     if value is not MISSING:
-        place[key] = value
-    elif isinstance(place, dict):
-        place.pop(key, None)
+        container[key] = value
+    elif isinstance(container, dict):
+        container.pop(key, None)
     else:
-        place.pop()
+        container.pop()
 
 
 def poison_other_collections(values: Mapping[str, Any] = VALUES) -> Iterator[Poison]:
     ahead = datetime.now(UTC) + timedelta(days=9)
     recipient: Row = {"name": "Ada", "email": "ada@example.org", "accepted": 1, "saves": []}
     recipient |= {"first_seen": LONG_AGO, "last_seen": LONG_AGO}
-    blocked = suppressions.encode(a_suppression(create_time=LONG_AGO, expire_time=ahead))
-    kinds: dict[str, Row] = {"recipients": recipient, "suppressions": blocked}
+    suppression = suppressions.encode(a_suppression(create_time=LONG_AGO, expire_time=ahead))
+    kinds: dict[str, Row] = {"recipients": recipient, "suppressions": suppression}
     for collection, ordinary in kinds.items():
         for field, (kind, value) in itertools.product(ordinary, values.items()):
             row = ordinary | {"_id": f"poison {field} {kind}@example.org"}
@@ -144,7 +144,7 @@ def poison_other_collections(values: Mapping[str, Any] = VALUES) -> Iterator[Poi
 
 
 def poison_runs(day: str, values: Mapping[str, Any] = VALUES) -> Iterator[Poison]:
-    """Spoil what there is one of each only: these come one after the other."""
+    """Yield damaged runs. There is one document of each, so they come one after the other."""
     runs: dict[str, Row] = {
         "sweep": {"started": LONG_AGO},
         f"daily:{day}": {"started": LONG_AGO, "finished": LONG_AGO, "moved": 1},
@@ -157,14 +157,14 @@ def poison_runs(day: str, values: Mapping[str, Any] = VALUES) -> Iterator[Poison
 
 
 def a_non_utf8_job() -> RawBSONDocument:
-    """Make the BSON of a document whose octets are no UTF-8, as a program in C may store it."""
+    """Make the BSON of a document with invalid UTF-8, as a program in C may store it."""
     good = a_row("SCHEDULED", "octets")
     octets = encode_bson(good | {"message": "ABCDEFGH"})
     return RawBSONDocument(octets.replace(b"ABCDEFGH", b"AB\xff\xfeEFGH"))
 
 
 def store_poisons(database: Database[Row], poisons: Sequence[Poison]) -> int:
-    """Store what MongoDB takes; return how many. A key that is taken is no poison of ours."""
+    """Store what MongoDB accepts; return how many. A duplicate key is not what is tested."""
     stored = 0
     by_collection: dict[str, list[Row]] = {}
     for poison in poisons:
@@ -180,7 +180,7 @@ def store_poisons(database: Database[Row], poisons: Sequence[Poison]) -> int:
 
 @contextmanager
 def forbid_changes(collection: Collection[Row], row_id: str) -> Iterator[None]:
-    """Have MongoDB refuse every change of one document, as where it is as large as can be."""
+    """Make MongoDB refuse every change of one document, as if it had the maximum size."""
     rule = {"_id": {"$ne": row_id}}
     collection.database.command("collMod", collection.name, validator=rule)
     try:

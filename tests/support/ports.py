@@ -1,7 +1,7 @@
-"""Ports for the servers of tests: each is handed out once, to one process of one run.
+"""Ports for the servers of tests: each is handed out once, to one process of one test run.
 
-A process locks blocks of ports of its own; all are below the range from which the kernel takes
-the ports of connections, so no connection takes one while its server is down for a moment.
+Every process locks blocks of ports. All are below the kernel's range of ephemeral ports, so no
+outgoing connection takes a port while its server is down for a moment.
 """
 
 import fcntl
@@ -18,17 +18,17 @@ LOCKS = Path(tempfile.gettempdir(), f"gcsched-test-ports-{os.getuid()}")
 
 
 class NoFreePort(Exception):
-    """Other processes hold all ports."""
+    """All ports are locked by other processes, or in use."""
 
     def __init__(self, ports: Sequence[int], locks: Path) -> None:
         super().__init__(
             f"no free port is left from {ports[0]} to {ports[-1]}:"
-            f" end test runs that hold the locks in {locks}"
+            f" stop the test runs that hold the locks in {locks}"
         )
 
 
 class Ports:
-    """Hands out each port of *ports* once; *locks* is a folder that all processes share."""
+    """A pool that hands out each of *ports* once; *locks* is a folder that all processes share."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class Ports:
         self._ports = ports
         self._folder = locks
         self._block = block
-        self._locked: list[IO[bytes]] = []  # until this process ends
+        self._locked: list[IO[bytes]] = []  # the kernel releases them when this process ends
         self._remaining = self._lock_blocks()
 
     def next_free(self) -> int:
@@ -51,7 +51,7 @@ class Ports:
         raise NoFreePort(self._ports, self._folder)
 
     def close(self) -> None:
-        """Leave the blocks to others."""
+        """Release the blocks for other processes."""
         for lock in self._locked:
             lock.close()
 
@@ -85,5 +85,5 @@ _ports = Ports()
 
 
 def free_port() -> int:
-    """Return a port of 127.0.0.1 that nothing else gets, in this run or in one beside it."""
+    """Return a port of 127.0.0.1 that no other test gets, in this run or a concurrent one."""
     return _ports.next_free()

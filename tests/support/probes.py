@@ -1,4 +1,4 @@
-"""Look at a running service by HTTP, as Prometheus and an orchestrator do."""
+"""Probe a running service by HTTP, as Prometheus and an orchestrator do."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -13,7 +13,7 @@ Samples = Mapping[tuple[str, frozenset[tuple[str, str]]], float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scrape:
-    """The samples of one look at /metrics."""
+    """The samples of one scrape of /metrics."""
 
     samples: Samples
 
@@ -21,7 +21,7 @@ class Scrape:
         return self.samples.get((name, frozenset(labels.items())))
 
     def by(self, label: str, name: str, **others: str) -> dict[str, float]:
-        """Give the values above 0 of *name* by *label*."""
+        """Return the values above 0 of *name* by *label*."""
         found = {}
         for (each, pairs), value in self.samples.items():
             labels = dict(pairs)
@@ -45,8 +45,8 @@ class HttpProbe:
             return answer.status, await answer.json()
 
     async def get_status(self) -> str:
-        _, told = await self.get_readiness()
-        return str(told["status"])
+        _, body = await self.get_readiness()
+        return str(body["status"])
 
     async def request(self, path: str, method: str = "GET") -> tuple[int, str]:
         async with self.session.request(method, path) as answer:
@@ -69,5 +69,5 @@ async def probe_http(http: str) -> AsyncIterator[HttpProbe]:
         yield HttpProbe(session=session)
 
 
-async def has_status(status: str, look: HttpProbe) -> bool:
-    return await look.get_status() == status
+async def has_status(status: str, probe: HttpProbe) -> bool:
+    return await probe.get_status() == status

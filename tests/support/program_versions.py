@@ -22,7 +22,7 @@ class Version:
 
     @property
     def environment(self) -> Mapping[str, str]:
-        # Before what is installed; and the current folder is not looked at.
+        # Before the installed package; the current folder is not searched.
         return {"PYTHONPATH": str(self.folder), "PYTHONSAFEPATH": "1"}
 
     async def check(self) -> None:
@@ -63,6 +63,6 @@ async def output(*command: str, cwd: Path = ROOT, env: Mapping[str, str] | None 
     process = await asyncio.create_subprocess_exec(
         *command, cwd=cwd, env=env, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
     )
-    said, complaint = await process.communicate()
-    assert process.returncode == 0, f"{' '.join(command)}: {complaint.decode(errors='replace')}"
-    return said
+    stdout, stderr = await process.communicate()
+    assert process.returncode == 0, f"{' '.join(command)}: {stderr.decode(errors='replace')}"
+    return stdout

@@ -170,7 +170,7 @@ def is_coined(name: str) -> bool:
 
 
 def bare_participles(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield the functions named by a participle that are not methods of a frozen value."""
+    """Yield the functions named by a participle; methods of frozen values and nouns may be."""
     yield from _participles(ast.parse(path.read_text(encoding="utf-8")), is_frozen=False)
 
 
@@ -180,11 +180,18 @@ def _participles(tree: ast.AST, *, is_frozen: bool) -> Iterator[tuple[int, str]]
             case ast.ClassDef():
                 yield from _participles(node, is_frozen=_is_frozen(node))
             case ast.FunctionDef() | ast.AsyncFunctionDef():
-                if not is_frozen and is_participle((words_of(node.name) or [""])[0]):
+                first = (words_of(node.name) or [""])[0]
+                if is_participle(first) and not (is_frozen or _is_noun(node)):
                     yield node.lineno, node.name
                 yield from _participles(node, is_frozen=False)
             case _:
                 yield from _participles(node, is_frozen=is_frozen)
+
+
+def _is_noun(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Return whether the name stands for a value: a property, or a fixture of pytest."""
+    marks = [ast.unparse(each) for each in node.decorator_list]
+    return any("property" in mark or "fixture" in mark for mark in marks)
 
 
 def is_participle(word: str) -> bool:

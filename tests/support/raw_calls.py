@@ -1,4 +1,4 @@
-"""Write gRPC calls as raw HTTP/2 frames: what no client library would send."""
+"""gRPC calls as raw HTTP/2 frames: what no client library would send."""
 
 import asyncio
 import struct
@@ -10,7 +10,7 @@ PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY, WINDOW_UPDATE = 0, 1, 3, 4, 6, 7, 8
 END_STREAM, END_HEADERS, ACK = 0x1, 0x4, 0x1
 INITIAL_WINDOW, DEFAULT_WINDOW = 4, 65_535
-NO_HEADER_TABLE = struct.pack(">HI", 1, 0)  # so that headers of answers can be read as they are
+NO_HEADER_TABLE = struct.pack(">HI", 1, 0)  # so that response headers are not compressed
 NO_WINDOW = struct.pack(">HI", INITIAL_WINDOW, 0)
 CANCEL = struct.pack(">I", 8)
 
@@ -24,11 +24,11 @@ def encode_header(name: bytes, value: bytes) -> bytes:
     return b"\0" + encode_hpack_integer(len(name)) + name + encode_hpack_integer(len(value)) + value
 
 
-def encode_hpack_integer(of: int) -> bytes:
-    """Return *of* as an HPACK integer with a prefix of seven bits."""
-    if of < 127:
-        return bytes([of])
-    octets, rest = bytearray([127]), of - 127
+def encode_hpack_integer(number: int) -> bytes:
+    """Return *number* as an HPACK integer with a prefix number seven bits."""
+    if number < 127:
+        return bytes([number])
+    octets, rest = bytearray([127]), number - 127
     while rest >= 128:
         octets.append(rest % 128 + 128)
         rest //= 128
@@ -50,13 +50,13 @@ def headers(method: str, *more: tuple[bytes, bytes]) -> bytes:
 
 
 def frame_message(octets: bytes, *, declared_size: int | None = None) -> bytes:
-    """Return *octets* with the prefix of a gRPC message, which may lie about their number."""
+    """Return *octets* with the prefix of a gRPC message, whose length may be wrong."""
     return struct.pack(">BI", 0, len(octets) if declared_size is None else declared_size) + octets
 
 
 @dataclass(kw_only=True, eq=False)
 class RawConnection:
-    """One HTTP/2 connection; answers are kept as octets by stream."""
+    """One HTTP/2 connection; responses are kept as octets by stream."""
 
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
@@ -72,7 +72,7 @@ class RawConnection:
     _next_stream: int = 1
 
     def start_call(self, method: str, *more: tuple[bytes, bytes], end: bool = False) -> int:
-        """Write the headers of a call; return its stream."""
+        """Write the headers of a call; return its stream id."""
         stream, self._next_stream = self._next_stream, self._next_stream + 2
         self.windows[stream] = self.initial_window
         flags = END_HEADERS | (END_STREAM if end else 0)
@@ -83,7 +83,7 @@ class RawConnection:
         self.writer.write(frame(DATA, END_STREAM if end else 0, stream, octets))
 
     def fill_window(self, stream: int) -> None:
-        """Send zeros of a message that never ends, as many as the server takes."""
+        """Send zeros of a message that never ends, as many as the server accepts."""
         while (room := min(self.windows[stream], self.windows[0], 16_384)) > 0:
             self.send(stream, bytes(room), end=False)
             self.windows[stream] -= room
@@ -93,7 +93,7 @@ class RawConnection:
         self.writer.write(frame(RST_STREAM, 0, stream, CANCEL))
 
     async def read(self) -> None:
-        """Keep what comes, answer settings and pings, until the connection ends."""
+        """Store what arrives and answer settings and pings, until the connection ends."""
         try:
             while True:
                 head = await self.reader.readexactly(9)
@@ -138,7 +138,7 @@ class RawConnection:
 
 @asynccontextmanager
 async def raw_connection(target: str, *, settings: bytes = b"") -> AsyncIterator[RawConnection]:
-    """Open a connection to *target* and read what comes meanwhile."""
+    """Open a connection to *target* and read from it during the block."""
     host, _, port = target.rpartition(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     writer.write(PREFACE + frame(SETTINGS, 0, 0, NO_HEADER_TABLE + settings))

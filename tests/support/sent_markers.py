@@ -1,4 +1,4 @@
-"""The marks of accepted mails on a real Redis."""
+"""The markers of accepted mails on a real Redis."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

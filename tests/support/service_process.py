@@ -25,18 +25,18 @@ else:
     Stub = task_pb2_grpc.SchedulerStub
 
 READY_WITHIN_SECONDS = 30.0
-start_service: Launch = execute_service  # the suite sets another, see tests/conftest.py
+start_service: Launch = execute_service  # tests/conftest.py replaces it
 
 
 @dataclass(kw_only=True, eq=False)
 class ServiceProcess:
-    """One ``python -m gcsched serve``; its log goes to *log_file*."""
+    """A process of ``python -m gcsched serve`` that logs to *log_file*."""
 
     environment: Mapping[str, str]
     log_file: Path
     port: int
     http_port: int = field(default_factory=free_port)
-    launcher: Launch | None = None  # unset: as the suite begins them all
+    launcher: Launch | None = None  # unset: start_service
     _process: Child | None = field(default=None, init=False)
 
     @property
@@ -61,7 +61,7 @@ class ServiceProcess:
         return self._process
 
     async def start(self) -> None:
-        """Start, and wait until its health says SERVING."""
+        """Start, and wait until its health is SERVING."""
         self.launch()
         await self.wait_ready()
 
@@ -73,14 +73,14 @@ class ServiceProcess:
                 await asyncio.sleep(0.02)
 
     async def wait_for_event(self, event: str) -> None:
-        """Wait until it has logged *event*: on a port of several, health may be another's."""
+        """Wait until it has logged *event*; on a shared port health may be another process's."""
         async with asyncio.timeout(READY_WITHIN_SECONDS):
             while f'"{event}"' not in self.log:
                 assert self._running.poll() is None, self.log
                 await asyncio.sleep(0.02)
 
     def launch(self) -> None:
-        """Start and do not wait."""
+        """Start without waiting."""
         listen = {
             "GCSCHED_GRPC_LISTEN": self.target,
             "GCSCHED_HTTP_LISTEN": f"127.0.0.1:{self.http_port}",
@@ -90,7 +90,7 @@ class ServiceProcess:
 
     def signal(self, number: int) -> None:
         code = self._running.poll()
-        assert code is None, f"it ended by itself with {code}:\n{self.log[-2000:]}"
+        assert code is None, f"it has ended with {code}:\n{self.log[-2000:]}"
         self._running.send_signal(number)
 
     def freeze(self) -> None:
@@ -100,17 +100,17 @@ class ServiceProcess:
         self.signal(signal.SIGCONT)
 
     async def kill(self) -> None:
-        """SIGKILL: gone when this returns."""
+        """Send SIGKILL, and wait until it is gone."""
         self._running.send_signal(signal.SIGKILL)
         await self.wait_for_exit()
 
     async def stop(self, *, within: float = 40.0) -> int:
-        """SIGTERM; give the exit code."""
+        """Send SIGTERM, and return the exit code."""
         self.signal(signal.SIGTERM)
         return await self.wait_for_exit(within=within)
 
     async def wait_for_exit(self, *, within: float = 30.0) -> int:
-        """Wait for the end by itself; give the exit code."""
+        """Wait until it has ended; return the exit code."""
         await until(lambda: self._running.poll() is not None, within=within)
         code = self._running.poll()
         assert code is not None
@@ -123,18 +123,18 @@ class ServiceProcess:
 
 
 async def is_serving(target: str) -> bool:
-    """Ask the health service at *target*."""
+    """Return whether the health service at *target* answers SERVING."""
     async with grpc.aio.insecure_channel(target) as channel:
-        ask = health_pb2_grpc.HealthStub(channel)
+        health = health_pb2_grpc.HealthStub(channel)
         try:
-            answer = await ask.Check(health_pb2.HealthCheckRequest(), timeout=1)
+            reply = await health.Check(health_pb2.HealthCheckRequest(), timeout=1)
         except grpc.aio.AioRpcError:
             return False
-        return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
+        return bool(reply.status == health_pb2.HealthCheckResponse.SERVING)
 
 
 def environment(*, mongo: str, redis: str, relay_port: int, **others: str) -> dict[str, str]:
-    """Give the settings of a service on these stores; *others* by lower-case names."""
+    """Return the settings of a service on these stores; *others* have lower-case names."""
     return {
         "GCSCHED_MONGO_URI": mongo,
         "GCSCHED_REDIS_URL": redis,
@@ -151,7 +151,7 @@ def environment(*, mongo: str, redis: str, relay_port: int, **others: str) -> di
 async def running_service(
     folder: Path, settings: Mapping[str, str], *, name: str = "service"
 ) -> AsyncIterator[ServiceProcess]:
-    """Run one service for a block; whatever is left of it then is killed."""
+    """Run a service for a block, and kill it if it still runs at the end."""
     process = ServiceProcess(
         environment=settings, log_file=folder / f"{name}.log", port=free_port()
     )
@@ -164,7 +164,7 @@ async def running_service(
 
 @asynccontextmanager
 async def scheduler_stub(target: str) -> AsyncIterator[Stub]:
-    """Open a channel of its own to *target*."""
+    """Open a separate channel to *target*."""
     options = [("grpc.use_local_subchannel_pool", 1)]
     async with grpc.aio.insecure_channel(target, options=options) as channel:
         yield task_pb2_grpc.SchedulerStub(channel)
@@ -172,7 +172,7 @@ async def scheduler_stub(target: str) -> AsyncIterator[Stub]:
 
 @asynccontextmanager
 async def stub_with_service_config(target: str) -> AsyncIterator[Stub]:
-    """Open a channel that knows the published service config, and nothing else of ours."""
+    """Open a channel with the published service config and no other option of gcsched's client."""
     options = [
         ("grpc.service_config", service_config().read_text(encoding="utf-8")),
         ("grpc.use_local_subchannel_pool", 1),
@@ -182,12 +182,12 @@ async def stub_with_service_config(target: str) -> AsyncIterator[Stub]:
 
 
 def a_meet(number: int = 1, *, timestamp: int = 1672531200, **fields: Any) -> task_pb2.MeetRequest:
-    """Make a request as existing clients send it; each number has a recipient of its own."""
-    given: dict[str, Any] = {
+    """Return a request as existing clients send it; each number has its own recipient."""
+    values: dict[str, Any] = {
         "empid": f"EMP{number:06d}",
         "emailID": f"{number}-{timestamp}@bench.test",
         "message": f"Scheduled chat number {number}",
         "empName": f"Person {number}",
         **fields,
     }
-    return task_pb2.MeetRequest(timestamp=timestamp, **given)
+    return task_pb2.MeetRequest(timestamp=timestamp, **values)

@@ -1,4 +1,4 @@
-"""Settings from a made-up environment, and what is wrong with one."""
+"""Settings from a made-up environment, and its problems."""
 
 import pytest
 

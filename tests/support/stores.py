@@ -25,14 +25,14 @@ from tests.support.freeze import freeze
 from tests.support.ports import free_port
 
 DATABASES = 256
-MIN_RESTING = 8  # databases that nobody gets for a while
+MIN_IDLE = 8  # a database is reused only after this many others
 SYSTEM_COLLECTION = re.compile("^system[.]")
 
 S = TypeVar("S", Mongod, Valkey)
 
 
 class OwnServer:
-    """A server that belongs to one test: kill it, freeze it, start it again where it was."""
+    """A server of one test, which can be killed, frozen and started again on its port."""
 
     def __init__(self, server: Mongod | Valkey) -> None:
         self._server = server
@@ -51,22 +51,22 @@ class OwnServer:
         return self._server.pid
 
     def kill(self) -> None:
-        """SIGKILL: gone when this returns."""
+        """Send SIGKILL and wait until the process has ended."""
         self._server.child.kill()
 
     def freeze(self) -> None:
-        """SIGSTOP: the server is silent but connections stay open."""
+        """Send SIGSTOP: the server is silent, but its connections stay open."""
         freeze(self._server.child.pid)
 
     def resume(self) -> None:
         self._server.child.send_signal(signal.SIGCONT)
 
     async def stop(self) -> None:
-        """Stop in order."""
+        """Stop the server cleanly."""
         await asyncio.to_thread(self._server.close)
 
     def launch(self) -> None:
-        """Start again on the same port and folder, and do not wait."""
+        """Start again on the same port and folder, without waiting."""
         self._server.launch()
 
     async def start(self) -> None:
@@ -76,7 +76,7 @@ class OwnServer:
 
 
 class BareMongod(Mongod):
-    """A mongod that nobody makes a set of: *standalone*, or waiting for rs.initiate()."""
+    """A mongod without an initiated replica set: *standalone*, or waiting for rs.initiate()."""
 
     def __init__(self, folder: Path, *, standalone: bool) -> None:
         self._is_standalone = standalone
@@ -121,7 +121,7 @@ async def run_own(server: Mongod | Valkey) -> AsyncIterator[OwnServer]:
 
 @contextmanager
 def run_disposable(server: S) -> Iterator[S]:
-    """Run *server* for a block; kill it then, because nobody wants its data any more."""
+    """Run *server* for a block, then kill it: its data is not needed any more."""
     try:
         server.launch()
         server.wait_ready()
@@ -132,7 +132,7 @@ def run_disposable(server: S) -> Iterator[S]:
 
 @contextmanager
 def session_mongod() -> Iterator[str]:
-    """Give the URI of the session's MongoDB: ours, unless the environment names another."""
+    """Yield the URI of the session's MongoDB: our own, unless the environment names another."""
     if uri := os.environ.get("GCSCHED_TEST_MONGO_URI"):
         yield uri
         return
@@ -143,7 +143,7 @@ def session_mongod() -> Iterator[str]:
 
 @contextmanager
 def session_valkey() -> Iterator[str]:
-    """Give the URL of the session's Redis: ours, unless the environment names another."""
+    """Yield the URL of the session's Redis: our own, unless the environment names another."""
     if url := os.environ.get("GCSCHED_TEST_REDIS_URL"):
         yield url
         return
@@ -159,34 +159,34 @@ def temporary_folder() -> Iterator[Path]:
 
 
 class Databases:
-    """The databases of one server, used again: to make one costs ten times as much."""
+    """The databases of one server, which are reused: creating one costs ten times as much."""
 
     def __init__(self, server: str) -> None:
         self._server = server
         self._client = MongoClient[dict[str, Any]](server)
-        self._resting: deque[str] = deque()
+        self._idle: deque[str] = deque()
 
     def close(self) -> None:
-        for name in self._resting:
+        for name in self._idle:
             self._client.drop_database(name)
         self._client.close()
 
     @contextmanager
     def lend(self) -> Iterator[str]:
-        """Give the URI of an empty one, which was long not in use or is new."""
-        # Whoever had it before may have been killed: what it sent last must have come to its end.
-        name = self._resting.popleft() if len(self._resting) >= MIN_RESTING else make_name()
+        """Yield the URI of an empty database, which is new or was not in use for a while."""
+        # A process that used it before may have been killed: its last statements must have ended.
+        name = self._idle.popleft() if len(self._idle) >= MIN_IDLE else make_name()
         database = self._client[name]
         for collection in database.list_collection_names(
             filter={"name": {"$not": SYSTEM_COLLECTION}}
         ):
             database[collection].delete_many({})
         yield with_database(self._server, name)
-        self._resting.append(name)
+        self._idle.append(name)
 
     @contextmanager
     def create(self) -> Iterator[str]:
-        """Give the URI of one that is not there yet, and drop it."""
+        """Yield the URI of a new database, and drop it afterwards."""
         name = make_name()
         yield with_database(self._server, name)
         self._client.drop_database(name)
@@ -197,7 +197,7 @@ def make_name() -> str:
 
 
 def with_database(uri: str, name: str) -> str:
-    """Return *uri* naming database *name*; a user stays one of the database named before."""
+    """Return *uri* with database *name*; its user is still authenticated in the original one."""
     parts = urlsplit(uri)
     query = dict(parse_qsl(parts.query))
     if parts.username:
@@ -211,7 +211,7 @@ def with_number(url: str, number: int) -> str:
 
 
 def count_databases(url: str) -> int:
-    """Ask Redis; 16 is what it has unless somebody said otherwise, and some refuse to say."""
+    """Return how many databases a Redis has: its default of 16 if CONFIG is not allowed."""
     with Redis.from_url(url) as client:
         try:
             return int(client.config_get("databases")["databases"])

@@ -1,4 +1,4 @@
-"""Replicas that sweep real stores, and what an orphan looks like there."""
+"""Replicas that sweep real stores, and orphans as they look there."""
 
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -33,7 +33,7 @@ AT_TEN = DailyPlan(at=time(10), zone=ZoneInfo("UTC"))
 
 @dataclass(kw_only=True)
 class Replica:
-    """A sweep, and what it rang and nudged."""
+    """A sweep, and the wake-ups and nudges that it made."""
 
     sweep: Sweep
     wake_ups: WakeUps
@@ -44,7 +44,7 @@ class Replica:
 
 @dataclass(kw_only=True)
 class Replicas:
-    """Open as many replicas on the test's own stores as are wanted."""
+    """Opens any number of replicas on the test's own stores."""
 
     mongo_uri: str
     redis_url: str
@@ -55,18 +55,24 @@ class Replicas:
         self, *, on_uncertain: OnUncertain = OnUncertain.RESEND, redis_url: str | None = None
     ) -> Replica:
         mongo = await self.stack.enter_async_context(open_mongo(self.mongo_uri))
-        marks = await self.stack.enter_async_context(open_sent_markers(redis_url or self.redis_url))
+        sent_markers = await self.stack.enter_async_context(
+            open_sent_markers(redis_url or self.redis_url)
+        )
         nudges: list[None] = []
-        bell = FakeWakeUpQueue()
-        ringer = WakeUps(queue=bell, nudge=lambda: nudges.append(None), now=self.clock)
-        sweep = a_sweep(mongo, marks, ringer, self.clock, RetryPolicy(on_uncertain=on_uncertain))
-        return Replica(sweep=sweep, wake_ups=ringer, queue=bell, nudges=nudges, sent_markers=marks)
+        queue = FakeWakeUpQueue()
+        wake_ups = WakeUps(queue=queue, nudge=lambda: nudges.append(None), now=self.clock)
+        sweep = a_sweep(
+            mongo, sent_markers, wake_ups, self.clock, RetryPolicy(on_uncertain=on_uncertain)
+        )
+        return Replica(
+            sweep=sweep, wake_ups=wake_ups, queue=queue, nudges=nudges, sent_markers=sent_markers
+        )
 
 
 def a_sweep(
     mongo: Mongo,
-    marks: RedisSentMarkerStore,
-    ringer: WakeUps,
+    sent_markers: RedisSentMarkerStore,
+    wake_ups: WakeUps,
     clock: FixedClock,
     policy: RetryPolicy,
 ) -> Sweep:
@@ -76,9 +82,9 @@ def a_sweep(
         claims=MongoClaims(mongo=mongo),
         recovery=MongoRecovery(mongo=mongo, retention=timedelta(days=36500), now=clock),
         runs=runs,
-        sent_markers=marks,
-        daily_run=DailyRun(runs=runs, plan=AT_TEN, wake_ups=ringer, keep_trying=day, now=clock),
-        wake_ups=ringer,
+        sent_markers=sent_markers,
+        daily_run=DailyRun(runs=runs, plan=AT_TEN, wake_ups=wake_ups, keep_trying=day, now=clock),
+        wake_ups=wake_ups,
         policy=policy,
         now=clock,
     )

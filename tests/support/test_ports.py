@@ -12,7 +12,7 @@ import pytest
 from tests.support.ports import NOT_EPHEMERAL, NoFreePort, Ports, free_port
 
 RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
-SOME = [free_port() for _ in range(12)]  # nobody else listens there
+SOME = [free_port() for _ in range(12)]  # no other program listens there
 BLOCK = 4
 
 Holder = Callable[[], Ports]

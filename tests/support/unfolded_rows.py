@@ -1,4 +1,4 @@
-"""Addresses in several spellings, and documents of a version that did not fold them."""
+"""Documents as versions stored them that did not fold addresses."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,14 +19,19 @@ FAR_FUTURE = datetime(2100, 1, 1, tzinfo=UTC)
 
 
 def an_unfolded_suppression(address: str, **fields: Any) -> Row:
-    """Make a suppression as a version before stores it."""
-    ordinary = {"reason": "asked us to", "job_id": "", "since": NOW, "until": FAR_FUTURE}
+    """Make a suppression as an older version stores it."""
+    ordinary = {
+        "reason": "requested by the recipient",
+        "job_id": "",
+        "since": NOW,
+        "until": FAR_FUTURE,
+    }
     return {"_id": address, **ordinary, **fields}
 
 
 @contextmanager
 def remove_index(raw: Database[Row], collection: str, *, is_hidden: bool) -> Iterator[None]:
-    """Hide or drop the index on folded addresses; another test may get the database next."""
+    """Hide or drop the index on folded addresses, and restore it for the next test."""
     if not is_hidden:
         raw[collection].drop_index("folded_id")
         yield
@@ -40,13 +45,13 @@ def remove_index(raw: Database[Row], collection: str, *, is_hidden: bool) -> Ite
 
 
 def an_unfolded_job(number: int, email: object, **fields: Any) -> Row:
-    """Make a job as a version before stores it."""
-    made = a_job(id=new_id(NOW + number * DAY), dedup_key=f"key-{number}")
-    document = encode(made) | {"email": email, **fields}
+    """Make a job as an older version stores it."""
+    job = a_job(id=new_id(NOW + number * DAY), dedup_key=f"key-{number}")
+    document = encode(job) | {"email": email, **fields}
     return {name: value for name, value in document.items() if name != "folded"}
 
 
 def a_non_utf8_row(name: str) -> RawBSONDocument:
-    """Make a document in which the field *name* holds octets that are no UTF-8."""
-    octets = bson.encode({"_id": "spoilt", name: "XXXX@example.org", "until": FAR_FUTURE})
+    """Make a document in which the field *name* holds invalid UTF-8."""
+    octets = bson.encode({"_id": "invalid", name: "XXXX@example.org", "until": FAR_FUTURE})
     return RawBSONDocument(octets.replace(b"XXXX", b"X\xff\xfeX"))

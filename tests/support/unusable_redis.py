@@ -1,4 +1,4 @@
-"""A real Valkey that answers every PING and is of no use to the service, in each way we know."""
+"""Real Valkeys that answer every PING but cannot serve the service, in each known way."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -27,14 +27,14 @@ Misconfigure = Callable[[Redis, Path], object]
 
 
 class ClusterMember(Valkey):
-    """A member of a cluster; before it has slots it serves no key at all."""
+    """A member of a cluster; before it has slots it serves no key."""
 
     def _flags(self) -> list[str]:
         return [*super()._flags(), "--cluster-enabled", "yes", "--cluster-port", str(free_port())]
 
 
 class WithoutPsetex(Valkey):
-    """A server whose operator has taken a command away."""
+    """A server whose operator has removed a command."""
 
     def _flags(self) -> list[str]:
         return [*super()._flags(), "--rename-command", "PSETEX", ""]
@@ -46,7 +46,7 @@ def lose_master(valkey: Redis, _: Path) -> None:
 
 
 def fail_saves(valkey: Redis, folder: Path) -> None:
-    """Let a save to disk fail: Valkey takes no write then."""
+    """Make a save to disk fail, after which Valkey refuses writes."""
     (folder / "own_valkey" / "dump.rdb").mkdir()
     valkey.config_set("save", "3600 1")
     valkey.bgsave()
@@ -57,7 +57,7 @@ MISCONFIGURATIONS: dict[str, Misconfigure] = {
     "full": lambda valkey, _: valkey.config_set("maxmemory", "1mb"),
     "not saved": fail_saves,
     "too few replicas": lambda valkey, _: valkey.config_set("min-replicas-to-write", "1"),
-    "a queue of another type": lambda valkey, _: valkey.set("gcsched:queue", "no queue"),
+    "a queue of another type": lambda valkey, _: valkey.set("gcsched:queue", "not a queue"),
 }
 USERS: dict[str, tuple[str, ...]] = {
     "none of our keys": ("~other:*", "+@all"),
@@ -80,7 +80,7 @@ WAYS = (
 
 @asynccontextmanager
 async def run_unusable(folder: Path, way: str) -> AsyncIterator[str]:
-    """Run a Valkey that is of no use in *way*; give its URL."""
+    """Run a Valkey that is unusable in this *way*; yield its URL."""
     async with AsyncExitStack() as stack:
         if way in USERS:
             server = await stack.enter_async_context(own_valkey(folder))
@@ -111,7 +111,7 @@ async def run_unusable(folder: Path, way: str) -> AsyncIterator[str]:
 
 
 def add_user(server: OwnServer, *rules: str) -> str:
-    """Make a user with *rules*; return the URL with its name."""
+    """Add a user with *rules*; return a URL with its login."""
     with Redis.from_url(server.uri) as control:
         control.execute_command("ACL", "SETUSER", "ada", "reset", "on", f">{PASSWORD}", *rules)
     return f"redis://ada:{PASSWORD}@127.0.0.1:{server.port}"
@@ -135,7 +135,7 @@ def cluster_info(control: Any) -> str:
 
 
 def refuses_writes(control: Redis) -> bool:
-    """Ask as an independent client: Valkey itself is the oracle that it is of no use."""
+    """Return whether an independent client is refused a write: Valkey itself is the oracle."""
     try:
         control.zadd("gcsched:queue", {"a test": 1})
         control.zrem("gcsched:queue", "a test")

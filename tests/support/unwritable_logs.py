@@ -1,4 +1,4 @@
-"""Ways in which a log cannot be written, for a service that is forked or executed with it."""
+"""Ways to make a service's log unwritable, for one that is forked or executed."""
 
 import fcntl
 import os
@@ -13,7 +13,7 @@ from tests.support.launch import Child
 
 MIN_PIPE_OCTETS = 4096
 ALL_CLOSED = "<&- >&- 2>&-"
-# Some 9 kB a call; our own lines are one a mail, whatever the level.
+# About 9 kB a call; the service itself logs one line a mail at any level.
 VERBOSE_GRPC = {"GRPC_VERBOSITY": "debug", "GRPC_TRACE": "http,tcp,api"}
 
 
@@ -22,7 +22,7 @@ def redirect_stderr(path: str) -> None:
 
 
 def limit_log_size(path: str, size: int) -> None:
-    """Let files grow to *size* only, as on a disk that fills; the hard limit stays."""
+    """Limit the size of files, as on a full disk; the hard limit stays, so a test can raise it."""
     _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
@@ -37,13 +37,13 @@ def execute_in_shell(
     streams: str = "",
     stderr: int | None = None,
 ) -> Child:
-    """Execute the service from a shell, with *streams* as its redirections; $0 is *log_file*."""
+    """Execute the service by a shell with the redirections *streams*; $0 is *log_file*."""
     shell = f'{before} exec "{sys.executable}" -m gcsched serve {streams}'
     return subprocess.Popen(["/bin/sh", "-c", shell, str(log_file)], env=environment, stderr=stderr)
 
 
 def a_small_pipe(folder: Path, *, is_full: bool) -> tuple[int, str]:
-    """Make a named pipe; give the end to read, which nobody does."""
+    """Make a named pipe; return its read end, which the caller may leave unread, and its path."""
     path = folder / "pipe"
     os.mkfifo(path)
     reading = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
@@ -56,7 +56,7 @@ def a_small_pipe(folder: Path, *, is_full: bool) -> tuple[int, str]:
 
 
 def open_unwritable(folder: Path, how: str) -> int:
-    """Open what no line can be written to."""
+    """Open a file descriptor to which no line can be written."""
     if how == "full disk":
         return os.open("/dev/full", os.O_WRONLY)
     reading, path = a_small_pipe(folder, is_full=how == "full pipe")

@@ -1,4 +1,4 @@
-"""Clean environments with the built wheel in them, as users have them."""
+"""Virtual environments with the built wheel in them, as users have them."""
 
 import asyncio
 import json
@@ -21,7 +21,7 @@ CompletedRun = subprocess.CompletedProcess[str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VirtualEnvironment:
-    """A virtual environment in *folder*, where commands run and nothing of a checkout is found."""
+    """A virtual environment in *folder*; commands run there, so that no checkout is imported."""
 
     folder: Path
 
@@ -40,7 +40,7 @@ class VirtualEnvironment:
         await uv("pip", "install", "--python", self.python, *arguments)
 
     async def versions(self) -> dict[str, str]:
-        """Return what is installed, by name."""
+        """Return the version of each installed distribution."""
         listed = await uv("pip", "freeze", "--python", self.python)
         pairs = (line.split("==") for line in listed.splitlines() if "==" in line)
         return dict(pairs)
@@ -53,9 +53,9 @@ async def build_wheel(folder: Path) -> Path:
 
 
 async def create_environment(folder: Path, *, python: str = sys.executable) -> VirtualEnvironment:
-    """Make an environment without a package in it."""
-    found = ["--no-python-downloads", "--python", python]  # it has to be in PATH
-    await uv("venv", "--no-project", *found, str(folder / "venv"))
+    """Make an environment without any package."""
+    interpreter = ["--no-python-downloads", "--python", python]  # it must be in PATH
+    await uv("venv", "--no-project", *interpreter, str(folder / "venv"))
     return VirtualEnvironment(folder=folder)
 
 
@@ -66,7 +66,7 @@ async def install_newest(
     extra: str = "",
     other_packages: Sequence[str] = (),
 ) -> None:
-    """Install *wheel* with the newest of all that it allows, and *other_packages* in the same step."""
+    """Install *wheel* and *other_packages* in one step, with the newest allowed versions."""
     name = f"gcsched[{extra}]" if extra else "gcsched"
     await environment.install(f"{name} @ {wheel.as_uri()}", *other_packages)
 
@@ -78,7 +78,7 @@ async def install_oldest(
     extra: str = "",
     other_packages: Sequence[str] = (),
 ) -> None:
-    """Install *wheel* with the oldest of each package that it names."""
+    """Install *wheel* with the oldest allowed version of each package that it names."""
     extras = ["--extra", extra] if extra else []
     lowest = ["--resolution", "lowest-direct", "--requirements", str(ROOT / "pyproject.toml")]
     await environment.install(*lowest, *extras, *other_packages)
@@ -86,25 +86,25 @@ async def install_oldest(
 
 
 async def find_client_problems(environment: VirtualEnvironment, target: str) -> list[str]:
-    """Run the README's examples of the client, and each command; return what went wrong."""
+    """Run the README's examples of the client, and each command; return what failed."""
     problems = []
     for example in CLIENT_EXAMPLES:
         program = example.replace(EXAMPLE_TARGET, target)
-        done = await environment.run(environment.python, "-W", "error", "-c", program)
-        problems += [done.stderr] if done.returncode else []
+        completed = await environment.run(environment.python, "-W", "error", "-c", program)
+        problems += [completed.stderr] if completed.returncode else []
     script = client_without_server.__file__
-    done = await environment.run(environment.python, script, "[]", GCSCHED_TARGET=target)
-    if done.returncode != 0:
-        return [*problems, done.stderr]
+    completed = await environment.run(environment.python, script, "[]", GCSCHED_TARGET=target)
+    if completed.returncode != 0:
+        return [*problems, completed.stderr]
     expected = {
         **dict(client_without_server.COMMANDS),
         **dict.fromkeys(client_without_server.SERVER_COMMANDS, 2),
     }
-    came_to = json.loads(done.stdout)["came_to"]
+    results = json.loads(completed.stdout)["came_to"]
     return problems + [
-        f"{line}: {came_to[line]}, not {code}"
+        f"{line}: {results[line]}, not {code}"
         for line, code in expected.items()
-        if came_to[line][0] != code
+        if results[line][0] != code
     ]
 
 
@@ -114,9 +114,9 @@ async def uv(*arguments: str) -> str:
 
 async def run_checked(*command: str, folder: Path = ROOT) -> str:
     """Run *command*; return its output."""
-    done = await run(*command, folder=folder)
-    assert done.returncode == 0, f"{' '.join(command)}: {done.stdout}{done.stderr}"
-    return done.stdout
+    completed = await run(*command, folder=folder)
+    assert completed.returncode == 0, f"{' '.join(command)}: {completed.stdout}{completed.stderr}"
+    return completed.stdout
 
 
 async def run(*command: str, folder: Path, **environ: str) -> CompletedRun:

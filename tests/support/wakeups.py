@@ -1,4 +1,4 @@
-"""Bells without Redis, and a nudge that counts."""
+"""Wake-up queues without Redis, and a nudge that counts."""
 
 import asyncio
 from collections.abc import Collection
@@ -9,7 +9,7 @@ from tests.support.builders import NOW
 
 
 class FakeWakeUpQueue:
-    """Keeps what it took. It can refuse, and it can be silent: then nobody gets an answer."""
+    """Records what it took. It can refuse, and it can be silent: then no call is answered."""
 
     def __init__(self) -> None:
         self.tried: list[int] = []
@@ -22,17 +22,17 @@ class FakeWakeUpQueue:
         self.tried.append(second)
         await self.answers.wait()
         if self.is_refusing:
-            raise RedisUnavailable("ringing the bell", "connection refused")
+            raise RedisUnavailable("enqueueing a wake-up", "connection refused")
         self.enqueued.append(second)
 
     async def find_missing(self, seconds: Collection[int]) -> Collection[int]:
         if self.is_refusing:
-            raise RedisUnavailable("looking for what was rung", "connection refused")
+            raise RedisUnavailable("looking for wake-ups", "connection refused")
         return set(seconds).difference(self.enqueued)
 
 
 class NoWakeUpQueue:
-    """Rings for no process: the ringer nudges its own, and the sweep finds all bells missing."""
+    """A queue that loses every wake-up: only local nudges and sweeps remain."""
 
     async def enqueue(self, second: int) -> None:
         del second
@@ -52,7 +52,7 @@ class Nudges:
 
 
 IN_20_MS = NOW - timedelta(milliseconds=20)
-"""A present whose next second, NOON, is 20 ms away."""
+"""A time 20 ms before the second NOON."""
 
 
 def seconds_since(started: float) -> float:

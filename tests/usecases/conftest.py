@@ -1,4 +1,4 @@
-"""A ringer whose bell and nudges a test can look at."""
+"""Wake-ups with a fake queue, and nudges that a test can read."""
 
 import pytest
 
@@ -23,5 +23,5 @@ def clock() -> FixedClock:
 
 
 @pytest.fixture
-def wake_ups(bell: FakeWakeUpQueue, nudges: Nudges, clock: FixedClock) -> WakeUps:
-    return WakeUps(queue=bell, nudge=nudges, now=clock)
+def wake_ups(queue: FakeWakeUpQueue, nudges: Nudges, clock: FixedClock) -> WakeUps:
+    return WakeUps(queue=queue, nudge=nudges, now=clock)

@@ -10,7 +10,7 @@ NEVER_SECONDS = 3_600.0
 
 
 class Collector:
-    """Collect items, and flush them all at once; a flush lasts until it *may_end*."""
+    """Collects items and flushes all of them at once; a flush lasts until *may_end* is set."""
 
     def __init__(self) -> None:
         self.items: list[str] = []
@@ -30,7 +30,7 @@ class Collector:
 
 
 async def run_ready() -> None:
-    """Run everything that is ready to."""
+    """Run all tasks that are ready."""
     for _ in range(10):
         await asyncio.sleep(0)
 
@@ -54,7 +54,7 @@ def stop() -> asyncio.Event:
 
 
 @pytest.fixture
-def box() -> Collector:
+def collector() -> Collector:
     return Collector()
 
 
@@ -63,14 +63,14 @@ async def test_a_pause_ends_with_its_time(stop: asyncio.Event) -> None:
         await sleep_unless(stop, 0.001)
 
 
-async def test_a_pause_ends_as_soon_as_it_is_to_stop(stop: asyncio.Event) -> None:
+async def test_a_pause_ends_as_soon_as_the_stop_is_set(stop: asyncio.Event) -> None:
     async with start(sleep_unless(stop, NEVER_SECONDS)) as pause:
         assert not pause.done()
 
         stop.set()
 
 
-async def test_a_pause_hears_a_cancel_that_comes_as_it_ends(stop: asyncio.Event) -> None:
+async def test_a_pause_does_not_swallow_a_cancellation_as_it_ends(stop: asyncio.Event) -> None:
     # asyncio.wait_for of Python 3.11 returns here as if the task had not been cancelled.
     async with start(sleep_unless(stop, NEVER_SECONDS)) as pause:
         stop.set()
@@ -88,69 +88,73 @@ async def test_endless_work_is_cancelled_at_the_stop(stop: asyncio.Event) -> Non
     assert running.exception() is None
 
 
-async def test_it_flushes_when_asked_and_not_before(stop: asyncio.Event, box: Collector) -> None:
-    async with start(flush_until(stop, box.flush, requested=box.requested)):
-        assert box.flushed == []
-        box.put("one")
+async def test_it_flushes_on_request_and_not_before(
+    stop: asyncio.Event, collector: Collector
+) -> None:
+    async with start(flush_until(stop, collector.flush, requested=collector.requested)):
+        assert collector.flushed == []
+        collector.put("one")
         await run_ready()
-        box.put("two")
+        collector.put("two")
         await run_ready()
 
-        assert box.flushed == [["one"], ["two"]]
+        assert collector.flushed == [["one"], ["two"]]
         stop.set()
 
 
-async def test_what_comes_during_a_flush_has_the_next_one(
-    stop: asyncio.Event, box: Collector
+async def test_an_item_that_arrives_during_a_flush_is_in_the_next_one(
+    stop: asyncio.Event, collector: Collector
 ) -> None:
-    async with start(flush_until(stop, box.flush, requested=box.requested)):
-        box.may_end.clear()
-        box.put("one")
+    async with start(flush_until(stop, collector.flush, requested=collector.requested)):
+        collector.may_end.clear()
+        collector.put("one")
         await run_ready()
-        box.put("two")
-        box.may_end.set()
+        collector.put("two")
+        collector.may_end.set()
         await run_ready()
 
-        assert box.flushed == [["one"], ["two"]]
+        assert collector.flushed == [["one"], ["two"]]
         stop.set()
 
 
 async def test_an_idle_loop_flushes_once_more_at_the_stop(
-    stop: asyncio.Event, box: Collector
+    stop: asyncio.Event, collector: Collector
 ) -> None:
-    async with start(flush_until(stop, box.flush, requested=box.requested)):
+    async with start(flush_until(stop, collector.flush, requested=collector.requested)):
         stop.set()
 
-    assert box.flushed == [[]]
+    assert collector.flushed == [[]]
 
 
 @pytest.mark.parametrize(
     ("is_drained", "flushed"), [(True, [["one"], ["two"]]), (False, [["one"]])]
 )
-async def test_what_is_left_at_the_stop_is_flushed_only_where_it_counts(
-    stop: asyncio.Event, box: Collector, *, is_drained: bool, flushed: list[list[str]]
+async def test_items_left_at_the_stop_are_flushed_only_if_is_left_says_so(
+    stop: asyncio.Event, collector: Collector, *, is_drained: bool, flushed: list[list[str]]
 ) -> None:
     def is_left() -> bool:
-        return is_drained and bool(box.items)
+        return is_drained and bool(collector.items)
 
-    async with start(flush_until(stop, box.flush, requested=box.requested, is_left=is_left)):
-        box.may_end.clear()
-        box.put("one")
+    async with start(
+        flush_until(stop, collector.flush, requested=collector.requested, is_left=is_left)
+    ):
+        collector.may_end.clear()
+        collector.put("one")
         await run_ready()
-        box.put("two")
+        collector.put("two")
         stop.set()
         await run_ready()
-        box.may_end.set()
+        collector.may_end.set()
 
-    assert box.flushed == flushed
+    assert collector.flushed == flushed
 
 
-async def test_a_flush_that_fails_ends_the_loop(stop: asyncio.Event, box: Collector) -> None:
+async def test_a_flush_that_fails_ends_the_loop(stop: asyncio.Event, collector: Collector) -> None:
     async def fail() -> None:
         raise OSError("disk full")
 
-    async with start(flush_until(stop, fail, requested=box.requested)) as running:
-        box.put("one")
+    async with start(flush_until(stop, fail, requested=collector.requested)) as running:
+        collector.put("one")
 
     with pytest.raises(ExceptionGroup, match="unhandled") as failure:
         running.result()

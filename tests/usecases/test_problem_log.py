@@ -1,4 +1,4 @@
-"""What is logged of a trouble that lasts, for someone who reads the log and not each try."""
+"""What is logged of a lasting problem, for an operator who reads the log."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ MINUTE = 60.0
 
 @dataclass
 class Ticks:
-    """A monotonic clock that only goes when told to."""
+    """A monotonic clock that advances only when a test sets it."""
 
     now: float = 0.0
 
@@ -31,7 +31,7 @@ def clock() -> Ticks:
 
 @pytest.fixture
 def problem_log(clock: Ticks) -> ProblemLog:
-    return ProblemLog(event="claiming waits", end_event="claiming resumed", clock=clock)
+    return ProblemLog(event="claim failed, retrying", end_event="claims resumed", clock=clock)
 
 
 @pytest.fixture
@@ -40,21 +40,26 @@ def logs() -> Iterator[list[EventDict]]:
         yield logs
 
 
-def test_it_is_logged_at_its_begin_every_five_minutes_and_at_its_end(
-    trouble: ProblemLog, clock: Ticks, logs: list[EventDict]
+def test_a_problem_is_logged_at_its_start_every_five_minutes_and_at_its_end(
+    problem_log: ProblemLog, clock: Ticks, logs: list[EventDict]
 ) -> None:
     for _ in range(12 * 60):
-        trouble.record_failure("no answer", waiting=3)
+        problem_log.record_failure("no answer", waiting=3)
         clock.now += 1
-    trouble.record_success()
+    problem_log.record_success()
 
-    waits = {"event": "claiming waits", "log_level": "warning", "error": "no answer", "waiting": 3}
+    waits = {
+        "event": "claim failed, retrying",
+        "log_level": "warning",
+        "error": "no answer",
+        "waiting": 3,
+    }
     assert logs == [
         waits,
         waits | {"times": 301},
         waits | {"times": 601},
         {
-            "event": "claiming resumed",
+            "event": "claims resumed",
             "log_level": "info",
             "times": 720,
             "lasted_seconds": 12 * MINUTE,
@@ -62,75 +67,75 @@ def test_it_is_logged_at_its_begin_every_five_minutes_and_at_its_end(
     ]
 
 
-def test_another_error_is_news_and_the_first_one_again_is_not(
-    trouble: ProblemLog, logs: list[EventDict]
+def test_a_different_error_is_logged_and_a_repeated_one_is_not(
+    problem_log: ProblemLog, logs: list[EventDict]
 ) -> None:
     for _ in range(50):
-        trouble.record_failure("refused")
-        trouble.record_failure("silent")
+        problem_log.record_failure("refused")
+        problem_log.record_failure("silent")
 
     assert [each["error"] for each in logs] == ["refused", "silent"]
 
 
-def test_a_second_trouble_is_news_after_the_first_has_ended(
-    trouble: ProblemLog, logs: list[EventDict]
+def test_a_second_problem_is_logged_after_the_first_has_ended(
+    problem_log: ProblemLog, logs: list[EventDict]
 ) -> None:
-    trouble.record_failure("refused")
-    trouble.record_success()
-    trouble.record_failure("refused")
+    problem_log.record_failure("refused")
+    problem_log.record_success()
+    problem_log.record_failure("refused")
 
     assert [each["event"] for each in logs] == [
-        "claiming waits",
-        "claiming resumed",
-        "claiming waits",
+        "claim failed, retrying",
+        "claims resumed",
+        "claim failed, retrying",
     ]
     assert "times" not in logs[2]
 
 
 def test_an_outage_after_many_blips_is_the_last_line(
-    trouble: ProblemLog, clock: Ticks, logs: list[EventDict]
+    problem_log: ProblemLog, clock: Ticks, logs: list[EventDict]
 ) -> None:
     for _ in range(40):
-        trouble.record_failure("refused")
-        trouble.record_success()
+        problem_log.record_failure("refused")
+        problem_log.record_success()
         clock.now += 1
     for _ in range(250):
-        trouble.record_failure("refused")
+        problem_log.record_failure("refused")
         clock.now += 1
 
-    assert logs[-1]["event"] == "claiming waits"
+    assert logs[-1]["event"] == "claim failed, retrying"
 
 
-def test_one_that_came_and_went_too_often_is_over_when_there_is_a_place_again(
-    trouble: ProblemLog, clock: Ticks, logs: list[EventDict]
+def test_the_end_of_a_frequent_problem_is_logged_once_a_line_is_free(
+    problem_log: ProblemLog, clock: Ticks, logs: list[EventDict]
 ) -> None:
     for _ in range(15):
-        trouble.record_failure("refused")
+        problem_log.record_failure("refused")
         clock.now += 1
-        trouble.record_success()
+        problem_log.record_success()
     clock.now = 299.0
-    trouble.record_success()
-    assert logs[-1]["event"] == "claiming waits"
+    problem_log.record_success()
+    assert logs[-1]["event"] == "claim failed, retrying"
 
     clock.now = 300.0
-    trouble.record_success()
+    problem_log.record_success()
 
-    ended = {"event": "claiming resumed", "log_level": "info"}
+    ended = {"event": "claims resumed", "log_level": "info"}
     assert logs[-1] == ended | {"times": 6, "lasted_seconds": 6.0}
 
 
-def test_words_that_differ_leave_a_place_for_the_end(
-    trouble: ProblemLog, logs: list[EventDict]
+def test_errors_that_differ_leave_a_line_for_the_end(
+    problem_log: ProblemLog, logs: list[EventDict]
 ) -> None:
     for number in range(12):
-        trouble.record_failure(f"gave up after {number} ms")
-    trouble.record_success()
-    trouble.record_failure("refused")
+        problem_log.record_failure(f"gave up after {number} ms")
+    problem_log.record_success()
+    problem_log.record_failure("refused")
 
     *_, waits, resumed, again = logs
-    assert (waits["event"], waits["times"]) == ("claiming waits", 9)
-    assert (resumed["event"], resumed["times"]) == ("claiming resumed", 12)
-    assert (again["event"], again["error"]) == ("claiming waits", "refused")
+    assert (waits["event"], waits["times"]) == ("claim failed, retrying", 9)
+    assert (resumed["event"], resumed["times"]) == ("claims resumed", 12)
+    assert (again["event"], again["error"]) == ("claim failed, retrying", "refused")
 
 
 STEPS = st.tuples(
@@ -142,10 +147,10 @@ STEPS = st.tuples(
 @given(st.lists(STEPS, max_size=200))
 def test_the_last_line_is_true_and_the_log_stays_short(steps: list[tuple[str, float]]) -> None:
     clock, written = Ticks(), list[tuple[float, str]]()
-    trouble = ProblemLog(event="waits", end_event="resumed", clock=clock)
+    problem_log = ProblemLog(event="waits", end_event="resumed", clock=clock)
     for error, seconds in steps:
         with capture_logs() as logs:
-            trouble.record_failure(error) if error else trouble.record_success()
+            problem_log.record_failure(error) if error else problem_log.record_success()
         written += [(clock.now, each["event"]) for each in logs]
         recent = [event for at, event in written if clock.now - at < 5 * MINUTE]
 
@@ -157,7 +162,9 @@ def test_the_last_line_is_true_and_the_log_stays_short(steps: list[tuple[str, fl
         clock.now += seconds
 
 
-def test_what_never_was_has_no_end(trouble: ProblemLog, logs: list[EventDict]) -> None:
-    trouble.record_success()
+def test_success_without_a_problem_logs_nothing(
+    problem_log: ProblemLog, logs: list[EventDict]
+) -> None:
+    problem_log.record_success()
 
     assert logs == []

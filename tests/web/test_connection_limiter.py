@@ -63,7 +63,7 @@ async def run_server(
 
 
 async def read_until_closed(reader: asyncio.StreamReader) -> bytes:
-    """Give what came until the end."""
+    """Return all that came until the connection was closed."""
     came = b""
     async with asyncio.timeout(10):
         try:
@@ -75,7 +75,7 @@ async def read_until_closed(reader: asyncio.StreamReader) -> bytes:
 
 
 @pytest.mark.parametrize("kind", UNFINISHED)
-async def test_what_gets_no_answer_is_closed(kind: str) -> None:
+async def test_a_connection_without_a_response_is_closed(kind: str) -> None:
     connections = ConnectionLimiter(max_connections=10, max_idle_seconds=LONGEST)
     async with run_server(connections, CollectorRegistry()) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -86,7 +86,7 @@ async def test_what_gets_no_answer_is_closed(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", NOT_HTTP)
-async def test_what_is_not_http_is_answered_and_leaves_no_line(
+async def test_a_request_that_is_not_http_is_answered_and_not_logged(
     kind: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     connections = ConnectionLimiter(max_connections=10, max_idle_seconds=60)
@@ -103,7 +103,7 @@ async def test_what_is_not_http_is_answered_and_leaves_no_line(
     assert [each for each in caplog.records if each.levelno >= logging.INFO] == []
 
 
-async def test_what_fails_here_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_error_of_the_server_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     class Broken(CollectorRegistry):
         def collect(self) -> NoReturn:
             raise RuntimeError("a defect")
@@ -111,16 +111,16 @@ async def test_what_fails_here_is_logged(caplog: pytest.LogCaptureFixture) -> No
     connections = ConnectionLimiter(max_connections=10, max_idle_seconds=60)
     async with (
         run_server(connections, Broken()) as port,
-        probe_http(f"http://127.0.0.1:{port}") as look,
+        probe_http(f"http://127.0.0.1:{port}") as probe,
     ):
-        status, _ = await look.request("/metrics")
+        status, _ = await probe.request("/metrics")
 
     [line] = [each for each in caplog.records if each.name == "aiohttp.server"]
     assert (status, line.levelname) == (500, "ERROR")
     assert "a defect" in str(line.exc_info)
 
 
-async def test_headers_that_drip_do_not_prolong_it() -> None:
+async def test_slow_headers_do_not_prolong_the_limit() -> None:
     connections = ConnectionLimiter(max_connections=10, max_idle_seconds=LONGEST)
     async with run_server(connections, CollectorRegistry()) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -137,7 +137,7 @@ async def test_headers_that_drip_do_not_prolong_it() -> None:
         writer.close()
 
 
-async def test_an_answer_that_nobody_reads_is_given_up() -> None:
+async def test_a_response_that_is_not_read_is_given_up() -> None:
     registry = CollectorRegistry()
     large = Gauge("large", "Large.", ["label"], registry=registry)
     for number in range(2000):
@@ -161,8 +161,8 @@ async def test_probes_get_in_while_others_only_hold_connections() -> None:
     async with run_server(connections, CollectorRegistry()) as port:
         held = [await asyncio.open_connection("127.0.0.1", port) for _ in range(30)]
 
-        async with probe_http(f"http://127.0.0.1:{port}") as look:
-            answers = [await look.request("/livez") for _ in range(5)]
+        async with probe_http(f"http://127.0.0.1:{port}") as probe:
+            answers = [await probe.request("/livez") for _ in range(5)]
 
         for reader, _ in held[:20]:
             await read_until_closed(reader)
@@ -172,7 +172,7 @@ async def test_probes_get_in_while_others_only_hold_connections() -> None:
     assert answers == [(200, "ok\n")] * 5
 
 
-async def test_who_asks_again_and_again_keeps_the_connection() -> None:
+async def test_a_client_with_repeated_requests_keeps_the_connection() -> None:
     connections = ConnectionLimiter(max_connections=10, max_idle_seconds=LONGEST)
     ask = b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n"
     async with run_server(connections, CollectorRegistry()) as port:

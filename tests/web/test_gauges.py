@@ -1,4 +1,4 @@
-"""Gauges tell what is, and nothing where nobody knows."""
+"""Gauges show what is known, and are absent where nothing is."""
 
 from datetime import timedelta
 
@@ -28,7 +28,7 @@ def scrape_gauges(counts: JobCounts | None, *, is_paused: bool | None = None) ->
     return parse_metrics(generate_latest(registry).decode())
 
 
-def test_each_relay_has_its_own() -> None:
+def test_each_relay_has_its_own_gauges() -> None:
     scrape = scrape_gauges(None)
 
     assert scrape.by("relay", "gcsched_smtp_sessions_open") == {"first:25": 3}
@@ -41,18 +41,18 @@ def test_each_relay_has_its_own() -> None:
     assert scrape.value("gcsched_admissions_waiting") == 5
 
 
-def test_counts_that_are_unknown_are_absent() -> None:
+def test_unknown_counts_are_absent() -> None:
     names = {name for name, _ in scrape_gauges(None).samples}
 
     assert names.isdisjoint({"gcsched_jobs", "gcsched_oldest_due_seconds", "gcsched_paused"})
 
 
-def test_a_pause_is_told() -> None:
+def test_a_pause_is_shown() -> None:
     assert scrape_gauges(None, is_paused=True).value("gcsched_paused") == 1
     assert scrape_gauges(None, is_paused=False).value("gcsched_paused") == 0
 
 
-def test_a_state_that_was_not_counted_is_absent_beside_those_that_were() -> None:
+def test_a_state_that_was_not_counted_is_absent() -> None:
     counts = JobCounts(by_state={State.FAILED: 2}, oldest_due_lateness=timedelta(seconds=90))
 
     scrape = scrape_gauges(counts)

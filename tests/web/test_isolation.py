@@ -1,4 +1,4 @@
-"""A process that alone does not reach MongoDB says so at /servez; the others go on."""
+"""A process that alone does not reach MongoDB reports so at /servez; the others go on."""
 
 from pathlib import Path
 
@@ -15,43 +15,43 @@ from tests.support.wait import until
 OK = (200, "ok\n")
 
 
-async def is_isolated(look: HttpProbe) -> bool:
-    status, text = await look.request("/servez")
+async def is_isolated(probe: HttpProbe) -> bool:
+    status, text = await probe.request("/servez")
     return status == 503 and "has not reached MongoDB" in text
 
 
-async def is_serving(look: HttpProbe) -> bool:
-    return await look.request("/servez") == OK
+async def is_serving(probe: HttpProbe) -> bool:
+    return await probe.request("/servez") == OK
 
 
-async def test_one_that_is_cut_off_leaves_and_comes_back_and_all_together_stay(
+async def test_an_isolated_process_stops_serving_and_returns_and_a_shared_outage_isolates_none(
     tmp_path: Path, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # One MongoDB, which one of them sees through a proxy: outside tests both have one URI.
-    monkeypatch.setattr("gcsched.wiring.stores.place_of", lambda _: "here")
+    # One MongoDB, which one process reaches through a proxy: outside of tests both have one URI.
+    monkeypatch.setattr("gcsched.wiring.stores.hash_mongo_location", lambda _: "here")
     async with own_mongod(tmp_path) as mongod, a_proxy(mongod.port) as proxy, Relay() as relay:
-        near = mongod.uri
-        far = near.replace(f":{mongod.port}", f":{proxy.port}")
-        one = make_settings(mongo=far, redis=redis_url, relay_port=relay.port)
-        other = make_settings(mongo=near, redis=redis_url, relay_port=relay.port)
+        direct_uri = mongod.uri
+        proxied_uri = direct_uri.replace(f":{mongod.port}", f":{proxy.port}")
+        one = make_settings(mongo=proxied_uri, redis=redis_url, relay_port=relay.port)
+        other = make_settings(mongo=direct_uri, redis=redis_url, relay_port=relay.port)
         async with (
-            running_app(one) as cut,
-            running_app(other) as whole,
-            probe_http(cut.http) as look_at_cut,
-            probe_http(whole.http) as look_at_whole,
+            running_app(one) as isolated,
+            running_app(other) as connected,
+            probe_http(isolated.http) as probe_isolated,
+            probe_http(connected.http) as probe_connected,
         ):
-            await until(lambda: has_status("ready", look_at_cut))
+            await until(lambda: has_status("ready", probe_isolated))
             proxy.cut()
-            await until(lambda: has_status("unavailable", look_at_cut))
-            assert await look_at_cut.request("/servez") == OK, "a blink is no reason"
+            await until(lambda: has_status("unavailable", probe_isolated))
+            assert await probe_isolated.request("/servez") == OK, "a short outage is not a reason"
 
-            await until(lambda: is_isolated(look_at_cut), within=2 * CUT_OFF_AFTER_SECONDS)
-            assert await look_at_whole.request("/servez") == OK
+            await until(lambda: is_isolated(probe_isolated), within=2 * CUT_OFF_AFTER_SECONDS)
+            assert await probe_connected.request("/servez") == OK
 
             mongod.freeze()
-            await until(lambda: is_serving(look_at_cut), within=20)
-            assert await look_at_whole.request("/servez") == OK
+            await until(lambda: is_serving(probe_isolated), within=20)
+            assert await probe_connected.request("/servez") == OK
             mongod.resume()
             proxy.heal()
-            await until(lambda: has_status("ready", look_at_cut), within=20)
-            assert await look_at_cut.request("/servez") == OK
+            await until(lambda: has_status("ready", probe_isolated), within=20)
+            assert await probe_isolated.request("/servez") == OK

@@ -5,7 +5,7 @@ from tests.support.background import in_background
 from tests.support.wait import until
 
 
-async def test_a_loop_that_was_held_up_is_seen_to_be_late() -> None:
+async def test_a_blocked_loop_is_measured_as_late() -> None:
     seen: list[float] = []
 
     async with in_background(LoopLag(observe=seen.append).run):

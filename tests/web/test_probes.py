@@ -1,4 +1,4 @@
-"""The probes say what an orchestrator has to know, at the start, in trouble and at the end."""
+"""The probes report what an orchestrator has to know: at the start, in failures, at the stop."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -20,84 +20,84 @@ from tests.support.wait import until
 @pytest.fixture
 async def service(mongo_uri: str, redis_url: str, relay: Relay) -> AsyncIterator[RunningApp]:
     settings = make_settings(mongo=mongo_uri, redis=redis_url, relay_port=relay.port)
-    async with running_app(settings) as served:
-        yield served
+    async with running_app(settings) as service:
+        yield service
 
 
 @pytest.fixture
-async def probe(served: RunningApp) -> AsyncIterator[HttpProbe]:
-    async with probe_http(served.http) as look:
-        yield look
+async def probe(service: RunningApp) -> AsyncIterator[HttpProbe]:
+    async with probe_http(service.http) as probe:
+        yield probe
 
 
-async def test_all_is_well_and_each_dependency_is_named(look: HttpProbe, relay: Relay) -> None:
-    await until(lambda: has_status("ready", look))
+async def test_a_healthy_service_names_each_dependency(probe: HttpProbe, relay: Relay) -> None:
+    await until(lambda: has_status("ready", probe))
 
-    status, told = await look.get_readiness()
+    status, reported = await probe.get_readiness()
 
     name = f"relay 127.0.0.1:{relay.port}"
     assert status == 200
-    assert told["dependencies"] == {"mongodb": "ok", "redis": "ok", name: "ok"}
+    assert reported["dependencies"] == {"mongodb": "ok", "redis": "ok", name: "ok"}
 
 
 @pytest.mark.parametrize("path", ["/livez", "/servez", "/readyz", "/metrics"])
-async def test_head_is_answered_without_a_body(path: str, look: HttpProbe) -> None:
-    await until(lambda: has_status("ready", look))
+async def test_head_is_answered_without_a_body(path: str, probe: HttpProbe) -> None:
+    await until(lambda: has_status("ready", probe))
 
-    assert await look.request(path, "HEAD") == (200, "")
+    assert await probe.request(path, "HEAD") == (200, "")
 
 
-async def test_who_asks_for_anything_else_hears_what_there_is(look: HttpProbe) -> None:
-    status, text = await look.request("/")
+async def test_a_request_for_another_path_gets_the_list_of_paths(probe: HttpProbe) -> None:
+    status, text = await probe.request("/")
 
     assert status == 404
     assert all(path in text for path in ("/metrics", "/livez", "/servez", "/readyz"))
 
 
 @pytest.mark.parametrize("how", ["killed", "frozen"])
-async def test_without_redis_it_is_ready_though_degraded(
+async def test_without_redis_the_service_is_ready_though_degraded(
     tmp_path: Path, mongo_uri: str, how: str, relay: Relay
 ) -> None:
     async with own_valkey(tmp_path) as valkey:
         settings = make_settings(mongo=mongo_uri, redis=valkey.uri, relay_port=relay.port)
-        async with running_app(settings) as served, probe_http(served.http) as look:
-            await until(lambda: has_status("ready", look))
+        async with running_app(settings) as service, probe_http(service.http) as probe:
+            await until(lambda: has_status("ready", probe))
 
             (valkey.freeze if how == "frozen" else valkey.kill)()
-            await until(lambda: has_status("degraded", look))
-            status, told = await look.get_readiness()
+            await until(lambda: has_status("degraded", probe))
+            status, reported = await probe.get_readiness()
 
             assert status == 200
-            assert told["dependencies"]["redis"] != "ok"
-            assert told["dependencies"]["mongodb"] == "ok"
+            assert reported["dependencies"]["redis"] != "ok"
+            assert reported["dependencies"]["mongodb"] == "ok"
             if how == "frozen":
                 valkey.resume()
-                await until(lambda: has_status("ready", look), within=20)
+                await until(lambda: has_status("ready", probe), within=20)
 
 
 @pytest.mark.parametrize("how", ["killed", "frozen"])
-async def test_without_mongodb_it_is_alive_but_not_ready(
+async def test_without_mongodb_the_service_is_alive_but_not_ready(
     tmp_path: Path, redis_url: str, how: str, relay: Relay
 ) -> None:
     async with own_mongod(tmp_path) as mongod:
         settings = make_settings(mongo=mongod.uri, redis=redis_url, relay_port=relay.port)
-        async with running_app(settings) as served, probe_http(served.http) as look:
-            await until(lambda: has_status("ready", look))
+        async with running_app(settings) as service, probe_http(service.http) as probe:
+            await until(lambda: has_status("ready", probe))
 
             (mongod.freeze if how == "frozen" else mongod.kill)()
-            await until(lambda: has_status("unavailable", look))
-            status, told = await look.get_readiness()
+            await until(lambda: has_status("unavailable", probe))
+            status, reported = await probe.get_readiness()
 
             assert status == 503
-            assert told["reason"].startswith("mongodb ")
-            assert await look.request("/livez") == (200, "ok\n")
-            assert await look.request("/servez") == (200, "ok\n"), "it is away for all"
+            assert reported["reason"].startswith("mongodb ")
+            assert await probe.request("/livez") == (200, "ok\n")
+            assert await probe.request("/servez") == (200, "ok\n"), "it is away for all"
             if how == "frozen":
                 mongod.resume()
-                await until(lambda: has_status("ready", look), within=20)
+                await until(lambda: has_status("ready", probe), within=20)
 
 
-async def test_before_mongodb_is_there_it_is_alive_and_starting(
+async def test_before_mongodb_is_up_the_service_is_alive_and_starting(
     tmp_path: Path, redis_url: str
 ) -> None:
     away = f"mongodb://127.0.0.1:{free_port()}/x?replicaSet=rs0"
@@ -109,18 +109,18 @@ async def test_before_mongodb_is_there_it_is_alive_and_starting(
     try:
         process.launch()
         await until(lambda: "waiting for MongoDB" in process.log)
-        async with probe_http(process.http) as look:
-            status, told = await look.get_readiness()
+        async with probe_http(process.http) as probe:
+            status, reported = await probe.get_readiness()
 
-            assert (status, told["status"]) == (503, "starting")
-            assert told["reason"].startswith("waiting for MongoDB: 127.0.0.1:")
-            assert await look.request("/livez") == (200, "ok\n")
-            assert await look.request("/servez") == (503, "it does not serve yet\n")
+            assert (status, reported["status"]) == (503, "starting")
+            assert reported["reason"].startswith("waiting for MongoDB: 127.0.0.1:")
+            assert await probe.request("/livez") == (200, "ok\n")
+            assert await probe.request("/servez") == (503, "the service does not serve yet\n")
     finally:
         await process.kill_if_running()
 
 
-async def test_while_it_stops_it_says_so_until_the_end(
+async def test_a_stopping_service_reports_so_until_the_end(
     mongo_uri: str, redis_url: str, relay: Relay
 ) -> None:
     settings = make_settings(mongo=mongo_uri, redis=redis_url, relay_port=relay.port)
@@ -128,22 +128,20 @@ async def test_while_it_stops_it_says_so_until_the_end(
     async with app.open_resources(settings) as resources, asyncio.TaskGroup() as tasks:
         assert await app.wait_for_store(resources, stop)
         done = tasks.create_task(app.run(settings, resources, stop))
-        async with probe_http(f"http://127.0.0.1:{resources.http_port}") as look:
-            await until(lambda: has_status("ready", look))
+        async with probe_http(f"http://127.0.0.1:{resources.http_port}") as probe:
+            await until(lambda: has_status("ready", probe))
 
             stop.set()
             await done
-            status, told = await look.get_readiness()
+            status, reported = await probe.get_readiness()
 
-            assert await look.request("/servez") == (503, "it was told to stop\n")
-        assert (status, told["status"]) == (503, "stopping")
+            assert await probe.request("/servez") == (503, "the service is stopping\n")
+        assert (status, reported["status"]) == (503, "stopping")
 
 
-async def test_a_port_that_is_taken_is_named_with_its_setting(
-    mongo_uri: str, redis_url: str
-) -> None:
-    async with Relay() as taker:
-        listen = f"127.0.0.1:{taker.port}"
+async def test_a_used_port_is_named_with_its_setting(mongo_uri: str, redis_url: str) -> None:
+    async with Relay() as relay:
+        listen = f"127.0.0.1:{relay.port}"
         settings = make_settings(mongo=mongo_uri, redis=redis_url, relay_port=9)
         taken = settings.model_copy(update={"http_listen": listen})
 

@@ -16,15 +16,15 @@ RelayStatus = task_pb2.StatusReport.Relay
 
 
 async def get_dependency(look: HttpProbe, name: str) -> str:
-    status, told = await look.get_readiness()
+    status, reported = await look.get_readiness()
     assert status == 200
-    assert (told["status"] == "ready") == (told["dependencies"][name] == "ok")
-    return str(told["dependencies"][name])
+    assert (reported["status"] == "ready") == (reported["dependencies"][name] == "ok")
+    return str(reported["dependencies"][name])
 
 
 async def stores_are_ok(look: HttpProbe) -> bool:
-    _, told = await look.get_readiness()
-    return {told["dependencies"].get(name) for name in ("mongodb", "redis")} == {"ok"}
+    _, reported = await look.get_readiness()
+    return {reported["dependencies"].get(name) for name in ("mongodb", "redis")} == {"ok"}
 
 
 async def get_relay_status(app: RunningApp) -> RelayStatus:
@@ -34,7 +34,7 @@ async def get_relay_status(app: RunningApp) -> RelayStatus:
     return relay
 
 
-async def test_a_relay_that_is_not_there_is_told_and_then_that_it_came(
+async def test_a_missing_relay_is_reported_and_then_its_return(
     mongo_uri: str, redis_url: str, events: list[MutableMapping[str, Any]]
 ) -> None:
     port = free_port()
@@ -46,20 +46,20 @@ async def test_a_relay_that_is_not_there_is_told_and_then_that_it_came(
 
     async with running_app(settings) as app, probe_http(app.http) as look:
         await until(lambda: stores_are_ok(look))
-        await until(lambda: has_status("failed: no session with it can be opened, since "))
-        told = await get_relay_status(app)
-        assert told.state == RelayStatus.FAILED
-        assert told.last_error.startswith("CONNECT: ")
-        assert told.last_error in await get_dependency(look, f"relay {name}")
+        await until(lambda: has_status("failed: no session can be opened, since "))
+        reported = await get_relay_status(app)
+        assert reported.state == RelayStatus.FAILED
+        assert reported.last_error.startswith("CONNECT: ")
+        assert reported.last_error in await get_dependency(look, f"relay {name}")
         assert (await look.scrape()).value("gcsched_relay_up", relay=name) == 0
 
-        await until(lambda: has_status("down: mails are held back from it, since "), within=30)
+        await until(lambda: has_status("down: mails are held back, since "), within=30)
         assert (await get_relay_status(app)).state == RelayStatus.DOWN
 
         async with Relay(port=port) as relay:
             await until(lambda: has_status("ok"), within=30)
-            told = await get_relay_status(app)
-            assert (told.state, told.last_error) == (RelayStatus.UP, "")
+            reported = await get_relay_status(app)
+            assert (reported.state, reported.last_error) == (RelayStatus.UP, "")
             assert (await look.scrape()).value("gcsched_relay_up", relay=name) == 1
             assert relay.count_commands("MAIL") == 0
 
@@ -67,7 +67,7 @@ async def test_a_relay_that_is_not_there_is_told_and_then_that_it_came(
     assert about == ["relay is down", "relay is back"]
 
 
-async def test_a_relay_that_is_silent_is_unknown_and_holds_up_neither_start_nor_stop(
+async def test_a_silent_relay_is_unknown_and_delays_neither_start_nor_stop(
     mongo_uri: str, redis_url: str
 ) -> None:
     async with Relay() as relay:

@@ -1,4 +1,4 @@
-"""A MongoDB that answers and confirms no write: told at /readyz, and callers still get answers."""
+"""A MongoDB that answers and confirms no write: shown at /readyz, and callers get answers."""
 
 import asyncio
 from pathlib import Path
@@ -24,9 +24,9 @@ async def test_a_locked_mongodb_is_unavailable_until_it_takes_writes(
                 await asyncio.to_thread(control.admin.command, "fsync", lock=True)
                 try:
                     await until(lambda: has_status("unavailable", look), within=20)
-                    status, told = await look.get_readiness()
+                    status, reported = await look.get_readiness()
                     assert status == 503
-                    assert told["dependencies"]["mongodb"].startswith(
+                    assert reported["dependencies"]["mongodb"].startswith(
                         "writes are not confirmed: failed while "
                     )
                     assert await look.request("/servez") == (200, "ok\n"), "all are as badly off"

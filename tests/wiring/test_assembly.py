@@ -1,4 +1,4 @@
-"""Parts stop from the last to the first: each after all that still need it."""
+"""Tasks stop from the last to the first: each after all tasks that need it."""
 
 from collections.abc import AsyncIterator
 
@@ -10,31 +10,31 @@ from gcsched.wiring.assembly import assemble
 from tests.support.service_process import environment
 
 MONITORING_LOOPS = (
-    "watch over mongodb",
-    "watch over mongodb's writes",
-    "watch over redis",
-    "health of mongodb",
-    "health of redis",
+    "mongodb check",
+    "mongodb write probe",
+    "redis check",
+    "mongodb health",
+    "redis health",
     "heartbeat",
 )
 
 
 @pytest.fixture
 async def order() -> AsyncIterator[list[str]]:
-    """Assemble a service with two relays, whose stores need not be there for that."""
-    nowhere = environment(
+    """Assemble a service with two relays; its stores need not be up for that."""
+    variables = environment(
         mongo="mongodb://127.0.0.1:9/x",
         redis="redis://127.0.0.1:9/0",
         relay_port=9,
         fallback_smtp_host="127.0.0.2",
         http_listen="127.0.0.1:0",
     )
-    settings = read_settings(nowhere)
+    settings = read_settings(variables)
     async with app.open_resources(settings) as resources:
         yield [name for name, _ in assemble(settings, resources).loops]
 
 
-def test_the_engine_stops_first_and_what_shows_the_stores_last(order: list[str]) -> None:
+def test_the_engine_stops_first_and_the_store_checks_last(order: list[str]) -> None:
     assert order[-1] == "engine"
     assert set(order[: len(MONITORING_LOOPS)]) == set(MONITORING_LOOPS)
 
@@ -42,22 +42,22 @@ def test_the_engine_stops_first_and_what_shows_the_stores_last(order: list[str])
 @pytest.mark.parametrize(
     ("first", "then"),
     [
-        ("engine", "crew"),
-        ("crew", "fence"),
-        ("crew", "sessions with 127.0.0.1:9"),
-        ("crew", "recorder"),
-        ("recorder", "leases"),
-        ("recorder", "marks"),
-        ("recorder", "ringer"),
+        ("engine", "workers"),
+        ("workers", "fence"),
+        ("workers", "sessions with 127.0.0.1:9"),
+        ("workers", "outcome recorder"),
+        ("outcome recorder", "leases"),
+        ("outcome recorder", "sent markers"),
+        ("outcome recorder", "wake-ups"),
         ("admission", "recipients"),
         ("admission", "indexes"),
-        ("admission", "ringer"),
+        ("admission", "wake-ups"),
         ("arq workers", "sweep"),
-        ("arq workers", "ringer"),
-        ("sweep", "ringer"),
+        ("arq workers", "wake-ups"),
+        ("sweep", "wake-ups"),
     ],
 )
-def test_a_part_stops_before_those_it_needs(order: list[str], first: str, then: str) -> None:
+def test_a_task_stops_before_those_it_needs(order: list[str], first: str, then: str) -> None:
     assert order.index(then) < order.index(first)
 
 

@@ -10,7 +10,7 @@ from tests.support.in_process_app import make_settings
 
 
 @pytest.mark.parametrize(
-    ("uri", "place"),
+    ("uri", "location"),
     [
         ("mongodb://ada:s3cret@h1:27017,h2/jobs?replicaSet=r", "h1:27017,h2/jobs"),
         ("mongodb://h", "h/gcsched"),
@@ -18,12 +18,12 @@ from tests.support.in_process_app import make_settings
         ("mongodb+srv://ada:s3cret@cluster.example.org/a", "cluster.example.org/a"),
     ],
 )
-def test_the_place_of_mongodb_holds_no_login_and_no_option(uri: str, place: str) -> None:
-    assert mongo_location(uri) == place
+def test_the_location_of_mongodb_holds_no_login_and_no_option(uri: str, location: str) -> None:
+    assert mongo_location(uri) == location
 
 
 @pytest.mark.parametrize(
-    ("url", "place"),
+    ("url", "location"),
     [
         ("redis://ada:s3cret@h:6380/7", "h:6380/7"),
         ("redis://h?password=s3cret", "h:6379/0"),
@@ -31,11 +31,11 @@ def test_the_place_of_mongodb_holds_no_login_and_no_option(uri: str, place: str)
         ("unix://:s3cret@/run/valkey.sock?db=3", "unix:/run/valkey.sock?db=3"),
     ],
 )
-def test_the_place_of_redis_holds_no_login_and_no_option(url: str, place: str) -> None:
-    assert format_redis_place(url) == place
+def test_the_location_of_redis_holds_no_login_and_no_option(url: str, location: str) -> None:
+    assert format_redis_place(url) == location
 
 
-async def test_it_says_where_it_listens_and_what_it_works_with(
+async def test_the_first_line_names_addresses_stores_and_relays(
     mongo_uri: str, redis_url: str
 ) -> None:
     more = {

@@ -1,4 +1,4 @@
-"""Turn a job into the mail for it: render, encode, address."""
+"""Compose the mail of a job: render the template, encode the headers, set the addresses."""
 
 from dataclasses import dataclass, field, replace
 from zoneinfo import ZoneInfo
@@ -19,12 +19,12 @@ from gcsched.domain.mail import Mail, MailPreview
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Composer:
-    """Compose mails from one sender; the same job always gives the same octets.
+    """Composes mails from one sender; the same job always gives the same octets.
 
-    Their date is not theirs: it is put in when a mail leaves.
+    Only the date is missing: it is inserted when a mail leaves.
 
-    Raises ValueError for a value that cannot stand in a header, TemplateProblem for a template
-    that is not there or fails.
+    Raises ValueError for a value that a header cannot hold, TemplateProblem for a template that is
+    missing or fails.
     """
 
     templates: TemplateSet
@@ -36,7 +36,7 @@ class Composer:
 
     def __post_init__(self) -> None:
         sender = encode_domain(self.sender_email)
-        if not sender.isascii():  # every relay would have to offer SMTPUTF8, for every mail
+        if not sender.isascii():  # else every mail would need a relay that offers SMTPUTF8
             raise ValueError("the sender's address must be ASCII before the @")
         skeleton = Skeleton.for_sender(encode_mailbox("From", self.sender_name.strip(), sender))
         object.__setattr__(self, "sender", sender)
@@ -47,7 +47,7 @@ class Composer:
         return self.build_mail(job, self._fill_bodies(job) or encode_bodies(job, self.render(job)))
 
     def draft(self, job: Job) -> MailPreview:
-        """Return what the mail of *job* looks like, as `compose` makes it."""
+        """Return a preview of the mail that `compose` makes of *job*."""
         rendered = self.render(job)
         size = len(self.build_mail(job, encode_bodies(job, rendered)).content)
         return MailPreview(subject=job.message, text=rendered.text, html=rendered.html, size=size)
@@ -79,7 +79,7 @@ class Composer:
         reply_to = encode_domain(job.reply_to) if job.reply_to else ""
         mail = self._assemble(job, bodies, recipient, reply_to)
         if mail.smtputf8 and recipient.isascii():
-            # Only the address for replies is in the way: better without it than not at all.
+            # Only the Reply-To address needs SMTPUTF8: a mail without it is better than no mail.
             plain = self._assemble(job, bodies, recipient, "")
             return replace(mail, ascii_fallback=replace(plain, left_out=f"Reply-To {job.reply_to}"))
         return mail
@@ -117,12 +117,12 @@ def encode_bodies(job: Job, rendered: RenderedParts) -> Bodies:
 
 
 def build_headers(job: Job, recipient: str, reply_to: str) -> Headers:
-    # RFC 6532: where SMTPUTF8 is needed anyway, the reader sees the address as it is spelled.
+    # RFC 6532: where the mail needs SMTPUTF8 anyway, headers show the address as it was given.
     to = recipient if recipient.isascii() else job.email
-    answers_to = reply_to if reply_to.isascii() else job.reply_to
+    shown_reply_to = reply_to if reply_to.isascii() else job.reply_to
     return Headers(
         to=encode_mailbox("To", clean_display_name(job.name), to),
         subject=encode_unstructured("Subject", job.message),
         message_id=format_message_id(job.message_id),
-        reply_to=answers_to.encode(),
+        reply_to=shown_reply_to.encode(),
     )

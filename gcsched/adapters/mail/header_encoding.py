@@ -1,4 +1,4 @@
-"""Encode header values and addresses so that every parser reads back what was meant."""
+"""Encode header values and addresses so that every parser reads back the same values."""
 
 import re
 from base64 import b64encode
@@ -10,7 +10,7 @@ from itertools import pairwise
 import idna
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # exactly Unicode's category Cc
-NOT_IN_ADDRESS = re.compile(r'[\s"(),:;<>\[\]\\]')  # RFC 5322 specials, less dot and at
+NOT_IN_ADDRESS = re.compile(r'[\s"(),:;<>\[\]\\]')  # RFC 5322 specials except . and @
 ATOMS = r'[^\s"(),:;<>@\[\]\\]+'
 ONE_ADDRESS = re.compile(
     rf"""
@@ -19,14 +19,15 @@ ONE_ADDRESS = re.compile(
     """,
     re.VERBOSE,
 )
-ORDINARY_NAME = re.compile(r"[A-Za-z0-9 .'-]+")  # stands between quotes as it is
+ORDINARY_NAME = re.compile(r"[A-Za-z0-9 .'-]+")  # needs quotes only, no escaping
 ESCAPED, BACKSLASHED = re.compile(r'["\\]'), r"\\\g<0>"  # RFC 5322 section 3.2.4
 CONTINUATION = range(0x80, 0xC0)  # second and later octets of a UTF-8 character
 LINE = 78  # RFC 5322 section 2.1.1, without CRLF
 WORD_LINE = 76  # RFC 2047 section 2, for a line that holds an encoded word
 WORD_FRAME = len("=?utf-8?b??=")
 DATE_OCTETS = len("Thu, 01 Jan 1970 00:00:00 +0000")
-# Line ends of any kind, and what would turn round the order in which the address beside it is read.
+# Line ends of any kind become spaces. The directional controls below are removed: they would
+# reverse how the address beside the name is displayed.
 LINE_ENDS = dict.fromkeys([*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029], " ")
 DISPLAY_NAME_TRANSLATION = {
     **LINE_ENDS,
@@ -35,9 +36,9 @@ DISPLAY_NAME_TRANSLATION = {
 
 
 def reject_controls(header: str, value: str) -> str:
-    """Return *value*, or raise ValueError if it could end the header line and begin another."""
+    """Return *value*. Raises ValueError if it could end the header line and start another."""
     if CONTROL.search(value):
-        raise ValueError(f"{header} holds a control character")
+        raise ValueError(f"{header} contains a control character")
     return value
 
 
@@ -52,11 +53,11 @@ def encode_unstructured(header: str, value: str) -> bytes:
 def encode_mailbox(header: str, name: str, address: str) -> bytes:
     """Encode ``name <address>`` (RFC 5322 section 3.4), or the bare address without a name.
 
-    Ours, because EmailMessage loses a space of a long name where it folds (Python 3.11).
+    Not EmailMessage, because it loses a space of a long name where it folds (Python 3.11).
     """
     short = f'"{name}" <{address}>'
     if len(short) <= WORD_LINE - len(header) - len(": ") and ORDINARY_NAME.fullmatch(name):
-        return short.encode()  # most names are: this is done for every mail
+        return short.encode()  # a shortcut for most names, as this runs for every mail
     if not reject_controls(header, name):
         return address.encode()
     *lines, last = encode_phrase(name, used=len(header) + len(": "))
@@ -65,15 +66,15 @@ def encode_mailbox(header: str, name: str, address: str) -> bytes:
 
 
 def clean_display_name(name: str) -> str:
-    """Return *name* as a mailbox can show it; what is stored may be older than the rules of today.
+    """Return *name* as a mailbox can show it; stored names may be older than the rules of today.
 
-    A name is an ornament of the address: odd characters in it must not keep the mail from leaving.
+    The name is optional: odd characters in it must not keep the mail from leaving.
     """
     return (name if name.isprintable() else name.translate(DISPLAY_NAME_TRANSLATION)).strip()
 
 
 def encode_phrase(name: str, *, used: int) -> list[str]:
-    """Give a display name as one quoted string, or where that cannot be as encoded words."""
+    """Encode a display name as one quoted string, or as encoded words where that is impossible."""
     if name.isascii() and "=?" not in name:
         quoted = f'"{ESCAPED.sub(BACKSLASHED, name)}"'
         if len(quoted) <= LINE - used:
@@ -82,12 +83,12 @@ def encode_phrase(name: str, *, used: int) -> list[str]:
 
 
 def fold_plain(value: str, *, first: int) -> list[str] | None:
-    """Give *value* as lines of plain ASCII, or None where a parser would read it differently."""
+    """Return *value* as lines of plain ASCII; None where a parser would read it differently."""
     if not value.isascii() or "=?" in value or value != value.strip(" "):
         return None
     if len(value) <= first:
         return [value]
-    # A fold inside a run of spaces leaves a line that begins or ends with one: relays trim those.
+    # A fold in a run of spaces leaves a line that starts or ends with one, and relays trim it.
     return None if "  " in value else fold_words(value.split(" "), first=first)
 
 
@@ -105,7 +106,7 @@ def fold_words(words: list[str], *, first: int) -> list[str] | None:
 
 
 def encode_words(value: str, *, first: int) -> list[str]:
-    """Give *value* as base64 encoded words of at most 75 characters, one to a line."""
+    """Encode *value* as base64 encoded words of at most 75 characters, one to a line."""
     octets = value.encode()
     if len(octets) <= octets_in(first):
         return [f"=?utf-8?b?{b64encode(octets).decode()}?="]
@@ -120,7 +121,7 @@ def octets_in(columns: int) -> int:
 
 
 def find_character_boundary(octets: bytes, end: int) -> int:
-    """Move *end* back to where a UTF-8 character begins: RFC 2047 section 5 lets none be split."""
+    """Move *end* back to the start of a UTF-8 character: RFC 2047 section 5 forbids a split."""
     while end < len(octets) and octets[end] in CONTINUATION:
         end -= 1
     return min(end, len(octets))
@@ -138,15 +139,15 @@ def encode_domain(address: str) -> str:
 
 @lru_cache(maxsize=64)
 def format_date(moment: datetime) -> bytes:
-    """Return *moment* as RFC 5322 wants it, DATE_OCTETS long up to the year 9999.
+    """Format *moment* by RFC 5322; the result has DATE_OCTETS octets up to the year 9999.
 
-    Kept, because many mails leave in the same second.
+    Cached, because many mails leave in the same second.
     """
     return format_datetime(moment.astimezone(UTC)).encode("ascii")
 
 
 def format_message_id(value: str) -> bytes:
-    """Put the angle brackets round a message id (RFC 5322 section 3.6.4)."""
+    """Return a message id in angle brackets (RFC 5322 section 3.6.4)."""
     if NOT_IN_ADDRESS.search(reject_controls("Message-ID", value)) or not value.isascii():
         raise ValueError("Message-ID is not one plain id@domain")
     return f"<{value}>".encode("ascii")

@@ -1,8 +1,8 @@
-"""One MIME skeleton, built by the standard library once and filled for every mail.
+"""One MIME skeleton, built once by the standard library and filled for every mail.
 
-Building an EmailMessage costs about two milliseconds, joining the skeleton's constant pieces with
-the encoded values of one mail about 0.04. Values are joined, never searched: content that looks
-like a placeholder stays content.
+Building an EmailMessage takes about 2 ms; joining the skeleton's constant pieces with the encoded
+values of one mail takes about 0.04 ms. Values are joined, never searched: content that looks like a
+placeholder stays content.
 """
 
 import re
@@ -19,7 +19,7 @@ PLAIN = bytes([*b"\t\n", *range(0x20, 0x7F)])
 PLACEHOLDER = re.compile(rb"gcsched-slot-([a-z]+)")
 BOUNDARY_PREFIX = "=_"
 REPLY_TO = b"\r\nReply-To: "
-DATE_PLACEHOLDER = b"Thu, 01 Jan 1970 00:00:00 +0000"  # in the place of one that is not known yet
+DATE_PLACEHOLDER = b"Thu, 01 Jan 1970 00:00:00 +0000"  # replaced when the mail leaves
 
 
 class Headers(NamedTuple):
@@ -32,7 +32,7 @@ class Headers(NamedTuple):
 
 
 class Body(NamedTuple):
-    """A transfer encoding (RFC 2045) and what it made; the last line's CRLF is the skeleton's."""
+    """A transfer encoding (RFC 2045) and its octets; the last CRLF belongs to the skeleton."""
 
     transfer_encoding: bytes
     octets: bytes
@@ -55,7 +55,7 @@ class Bodies(NamedTuple):
 class Skeleton:
     """A multipart/alternative message in pieces: a constant, a slot's name, a constant, ...
 
-    *octets_before_date* is how many octets precede its date, those of To and Subject not counted.
+    *octets_before_date* counts the octets before the date, without those of To and Subject.
     """
 
     pieces: tuple[bytes, ...]
@@ -64,7 +64,7 @@ class Skeleton:
     @classmethod
     def for_sender(cls, sender: bytes) -> Self:
         """Build the skeleton for mails from *sender*, the encoded value of the From header."""
-        # The header comes with its value or not at all.
+        # fill() inserts this header together with its value: a mail without one has no such line.
         octets = build_prototype().as_bytes().replace(REPLY_TO, b"", 1)
         before, _, after, *rest = PLACEHOLDER.split(octets)
         pieces = (before + sender + after, *rest)
@@ -74,11 +74,12 @@ class Skeleton:
     def fill(self, headers: Headers, bodies: Bodies) -> bytes:
         """Return the message's octets; the same arguments always give the same octets.
 
-        Its date is DATE_PLACEHOLDER, at `date_offset`.
+        The date is DATE_PLACEHOLDER, at `date_offset`.
         """
         boundary, text, html, _ = bodies
         filled = list(self.pieces)
         *rest, reply_to = headers
+        # Every second piece is a slot; the order is that of build_prototype().
         filled[1::2] = (
             *(*rest, reply_to and REPLY_TO + reply_to, boundary),
             *(boundary, *text),
@@ -87,19 +88,19 @@ class Skeleton:
         return b"".join(filled)
 
     def date_offset(self, headers: Headers) -> int:
-        """Tell where in a message with *headers* its date begins."""
+        """Return the offset of the date in a message with *headers*."""
         return self.octets_before_date + len(headers.to) + len(headers.subject)
 
 
 def build_prototype() -> EmailMessage:
-    """Build the message whose every varying value is a slot, in the order that fill() uses."""
+    """Build a message where each varying value is a slot, in the order that fill() uses."""
     message = EmailMessage(policy=SMTP)
     message["From"] = placeholder("from")
     message["To"] = placeholder("to")
     message["Subject"] = placeholder("subject")
     message["Date"] = DATE_PLACEHOLDER.decode()
     message["Message-ID"] = placeholder("id")
-    message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office replies, please
+    message["Auto-Submitted"] = "auto-generated"  # RFC 3834: prevents out-of-office replies
     message["Reply-To"] = placeholder("replyto")
     message.make_alternative(boundary=placeholder("boundary"))
     for subtype, name in (("plain", "text"), ("html", "html")):
@@ -123,7 +124,7 @@ def placeholder(name: str) -> str:
 def derive_boundary(job_id: str) -> bytes:
     """Derive the boundary from the job, so that a resend is byte-identical.
 
-    An underscore is in no base64 alphabet: a boundary can occur in a plain body only.
+    Base64 has no underscore, so a boundary can occur in a 7bit body only.
     """
     return BOUNDARY_PREFIX.encode() + blake2b(job_id.encode(), digest_size=12).hexdigest().encode()
 
@@ -131,8 +132,8 @@ def derive_boundary(job_id: str) -> bytes:
 def encode_body(content: str, boundary: bytes) -> Body:
     """Encode a body: 7bit where RFC 5322 allows it, otherwise base64.
 
-    7bit up to the 998 octets that every relay must take: the 78 of the same section are about
-    showing mail raw, and would make base64, which filters distrust, of most HTML.
+    The limit is the 998 octets per line that every relay must accept. The 78 of the same section
+    concern the display of raw mail, and would turn most HTML into base64, which filters distrust.
     """
     octets = normalize_newlines(content).encode()
     crlf = octets.replace(b"\n", b"\r\n")
@@ -142,7 +143,7 @@ def encode_body(content: str, boundary: bytes) -> Body:
 
 
 def normalize_newlines(content: str) -> str:
-    r"""Make every line end, the last one too, a single \n."""
+    r"""Return *content* with \n for every line end, and one at its end."""
     lines = content.replace("\r\n", "\n").replace("\r", "\n")
     return lines if lines.endswith("\n") else f"{lines}\n"
 

@@ -1,4 +1,4 @@
-"""Find what is wrong with templates before anybody is written to."""
+"""Find the problems of templates at start-up, before any mail is sent."""
 
 import posixpath
 from collections.abc import Iterable, Iterator, Mapping
@@ -22,13 +22,13 @@ TEMPLATE_ERRORS = (
     *(TemplateError, ArithmeticError, AttributeError, LookupError),
     *(RuntimeError, SyntaxError, TypeError, ValueError),
 )
-"""What the code in a template may raise; SyntaxError: Python has a limit for nested blocks."""
+"""All that the code of a template may raise; SyntaxError: Python limits the nesting of blocks."""
 
 Names = frozenset[str]
 
 
 class UnusableFile(TemplateError):
-    """A file is there and cannot be a template; no line of it is at fault."""
+    """The file exists but cannot be a template, because of no line in particular."""
 
     def __init__(self, name: str, problem: str) -> None:
         super().__init__(problem)
@@ -42,7 +42,7 @@ class Finding(NamedTuple):
 
 
 class Reference(NamedTuple):
-    """A file, and the place that names it; *required* unless that says ``ignore missing``."""
+    """A file, and the line that names it; *required* unless that line says ``ignore missing``."""
 
     name: str
     file: str
@@ -51,12 +51,12 @@ class Reference(NamedTuple):
 
 
 def is_partial(name: str) -> bool:
-    """Tell a file made to be included, not sent: in a sub-folder, or with a leading underscore."""
+    """Return whether a file is for inclusion only: in a sub-folder, or named with a leading _."""
     return "/" in name or name.startswith("_")
 
 
 class ParseResult(NamedTuple):
-    """What reading brought to light: problems, and the tree of every file that could be read."""
+    """The problems that parsing found, and the tree of every file that can be parsed."""
 
     findings: list[Finding]
     trees: dict[str, nodes.Template]
@@ -67,20 +67,20 @@ def parse_templates(environment: Environment, names: list[str]) -> ParseResult:
     findings, trees = list[Finding](), dict[str, nodes.Template]()
     waiting = [Reference(name, name, None, required=True) for name in names]
     while waiting:
-        wanted = waiting.pop(0)
-        if wanted.name in trees:
+        reference = waiting.pop(0)
+        if reference.name in trees:
             continue
         try:
-            tree = trees[wanted.name] = compile_template(environment, wanted.name)
+            tree = trees[reference.name] = compile_template(environment, reference.name)
         except TemplateNotFound as error:
-            if wanted.required:
+            if reference.required:
                 findings.append(
-                    Finding(wanted.file, wanted.line, describe_missing_file(error.name))
+                    Finding(reference.file, reference.line, describe_missing_file(error.name))
                 )
         except TEMPLATE_ERRORS as error:
-            findings.append(make_finding(error, wanted.name))
+            findings.append(make_finding(error, reference.name))
         else:
-            waiting += find_references(tree, wanted.name)
+            waiting += find_references(tree, reference.name)
     return ParseResult(findings, trees)
 
 
@@ -91,12 +91,12 @@ def is_blank(tree: nodes.Template) -> bool:
 
 
 def find_included(trees: Mapping[str, nodes.Template]) -> Names | None:
-    """Return the names of all files that templates refer to; None if rendering computes some."""
+    """Return the names of all files that templates refer to; None if some are computed."""
     names = set[str]()
     for file, tree in trees.items():
         named = list(find_references(tree, file))
         if len(named) < len(list(tree.find_all(REFERENCE_NODES))):
-            return None
+            return None  # such a name is known when the template is rendered, not before
         names.update(posixpath.normpath(each.name) for each in named)
     return frozenset(names)
 
@@ -113,7 +113,7 @@ REFERENCE_NODES = (nodes.Extends, nodes.Include, nodes.Import, nodes.FromImport)
 
 
 def find_references(tree: nodes.Template, file: str) -> Iterator[Reference]:
-    """List the files named as plain text; a name computed when rendering is the author's risk."""
+    """Yield the files that are named literally; a computed name cannot be checked in advance."""
     for node in tree.find_all(REFERENCE_NODES):
         target = getattr(node, "template", None)
         if isinstance(target, nodes.Const) and isinstance(target.value, str):
@@ -124,39 +124,39 @@ def find_references(tree: nodes.Template, file: str) -> Iterator[Reference]:
 def find_unknown_variables(
     name: str, trees: dict[str, nodes.Template], known: Names
 ) -> list[Finding]:
-    """Report what template *name* needs and never gets: its callers know of no variables."""
-    offer = ", ".join(sorted(known))
+    """Report the variables that template *name* uses and no caller of it provides."""
+    listed = ", ".join(sorted(known))
     return [
-        Finding(file, node.lineno, f"unknown variable {node.name!r}; known are {offer}")
+        Finding(file, node.lineno, f"unknown variable {node.name!r}: use one of {listed}")
         for file, node in find_undeclared(name, trees, known)
     ]
 
 
 def find_required_variables(name: str, trees: dict[str, nodes.Template], known: Names) -> Names:
-    """Give the names that template *name* cannot be rendered without, beside the *known* ones."""
+    """Return the variables that template *name* cannot be rendered without, beside *known*."""
     return frozenset(node.name for _, node in find_undeclared(name, trees, known))
 
 
 def find_undeclared(
     name: str, trees: dict[str, nodes.Template], known: Names
 ) -> Iterator[tuple[str, nodes.Name]]:
-    """Find names that nothing defines in what *name* is made of, and that it cannot do without.
+    """Yield the names that no file of template *name* defines and that rendering it needs.
 
-    Whether a name is in reach where it stands, rendering shows.
+    Scopes are not examined here: rendering the template for sample recipients shows those errors.
     """
     reached = collect_reachable(name, trees)
     defined = known.union(DEFAULT_NAMESPACE, *map(find_defined_names, reached.values()))
-    asked_for = frozenset[str]().union(*map(find_tested_names, reached.values()))
+    tested = frozenset[str]().union(*map(find_tested_names, reached.values()))
     for file, tree in reached.items():
-        unknown = meta.find_undeclared_variables(tree) - defined - asked_for
-        spared = {id(node) for node in find_defaulted_names(tree)}
+        unknown = meta.find_undeclared_variables(tree) - defined - tested
+        with_default = {id(node) for node in find_defaulted_names(tree)}
         for node in tree.find_all(nodes.Name):
-            if node.name in unknown and id(node) not in spared:
+            if node.name in unknown and id(node) not in with_default:
                 yield file, node
 
 
 def collect_reachable(name: str, trees: dict[str, nodes.Template]) -> dict[str, nodes.Template]:
-    """Give the trees of *name* and of all files that it refers to, over others too."""
+    """Return the trees of *name* and of all files that it refers to, directly or through others."""
     reached, waiting = dict[str, nodes.Template](), [name]
     while waiting:
         file = waiting.pop()
@@ -167,14 +167,14 @@ def collect_reachable(name: str, trees: dict[str, nodes.Template]) -> dict[str, 
 
 
 def find_defaulted_names(tree: nodes.Template) -> Iterator[nodes.Node]:
-    """Find the names that have a default where they stand: ``{{ room | default('?') }}``."""
+    """Yield the uses of names that have a default: ``{{ room | default('?') }}``."""
     for node in tree.find_all(nodes.Filter):
         if node.name in {"default", "d"} and isinstance(node.node, nodes.Name):
             yield node.node
 
 
 def find_tested_names(tree: nodes.Template) -> Iterator[str]:
-    """Find names of which the template asks whether they are defined."""
+    """Yield the names that the template tests: ``{% if room is defined %}``."""
     for node in tree.find_all(nodes.Test):
         if node.name in {"defined", "undefined"} and isinstance(node.node, nodes.Name):
             yield node.node.name
@@ -196,12 +196,14 @@ def describe_missing_file(name: object) -> str:
 
 
 def make_finding(error: Exception, name: str, folder: Path | None = None) -> Finding:
-    """Say where and why a template failed: its own file and line if the error knows them."""
+    """Return where and why a template failed, with file and line where the error knows them."""
     if isinstance(error, UnusableFile):
         return Finding(error.name, None, f"{error}")
     if isinstance(error, TemplateSyntaxError):
         return Finding(error.name or name, error.lineno, error.message or "syntax error")
-    if isinstance(error, SyntaxError):  # its line is one of the code that jinja2 has made
+    if isinstance(
+        error, SyntaxError
+    ):  # its line number counts in the Python code that jinja2 generates
         return Finding(name, None, error.msg)
     places = list(find_template_lines(folder, error.__traceback__)) if folder else []
     file, line = places[-1] if places else (name, None)
@@ -215,7 +217,7 @@ def describe_error(error: Exception, *, is_rendered: bool) -> str:
         case TemplateNotFound():
             return describe_missing_file(error.name)
         case RecursionError() if is_rendered:
-            return "it extends, includes or calls itself without end"
+            return "it extends, includes or calls itself endlessly"
         case RecursionError():
             return "its code is nested too deeply"
         case _:
@@ -227,7 +229,7 @@ def quote_names(names: Iterable[object]) -> str:
 
 
 def find_template_lines(folder: Path, trace: TracebackType | None) -> Iterator[tuple[str, int]]:
-    """Pick a traceback's frames that are lines of templates (jinja2 names them by file)."""
+    """Yield the frames of a traceback that are template lines; jinja2 names frames by file."""
     for frame, line in walk_tb(trace):
         file = Path(frame.f_code.co_filename)
         if file.is_relative_to(folder):

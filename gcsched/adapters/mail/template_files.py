@@ -1,4 +1,4 @@
-"""Which files of a folder are templates; what else lies there, and why that is ignored."""
+"""Find the templates in a folder, and report why other files there are ignored."""
 
 import os
 from collections.abc import Collection, Iterable, Iterator
@@ -11,14 +11,14 @@ from gcsched.adapters.mail.template_analysis import Finding, describe_missing_fi
 REQUIRED_FILE = "doc.html"
 SUFFIXES = (".html", ".txt")
 MAX_FILES_SCANNED = 1_000
-"""Files in sub-folders that are looked at: the folder named may be a home folder by mistake."""
+"""How many files in sub-folders are scanned: an operator may name a home folder by mistake."""
 MAX_NAMES_SHOWN = 3
-LINK_OUT = "only a link that leads out of it: copy the file"
+LINK_OUT = "only a link to a file outside it: copy the file"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TemplateFiles:
-    """The names of templates and text parts; *ignored* are files that may be meant as such."""
+    """The names of templates and text parts; *ignored* are files that may be meant as templates."""
 
     html: list[str]
     text: list[str]
@@ -27,7 +27,7 @@ class TemplateFiles:
 
 
 def list_template_files(folder: Path) -> TemplateFiles:
-    """List what *folder* holds; no file is read yet."""
+    """List the files in *folder*; no file is read yet."""
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError as error:
@@ -46,6 +46,7 @@ def list_template_files(folder: Path) -> TemplateFiles:
             )
         else:
             names.append(entry.name)
+    # A doc.html that is a link to outside was reported already, with a better reason.
     if REQUIRED_FILE not in names and REQUIRED_FILE not in [found.file for found in problems]:
         problems.append(make_missing_finding(folder, [entry.name for entry in entries]))
     html, text = ([name for name in names if name.endswith(kind)] for kind in SUFFIXES)
@@ -71,11 +72,11 @@ def make_missing_finding(folder: Path, names: Iterable[str]) -> Finding:
 
 
 def reason_to_ignore(entry: "os.DirEntry[str]") -> str | None:
-    """Return why *entry* is not used: "" needs no report; None, it is used."""
+    """Return why *entry* is ignored; "" if that needs no report, None if it is used."""
     name = entry.name
     if name.startswith("."):
-        is_of_one = any(kind in name for kind in SUFFIXES)
-        return "its name begins with a dot" if is_of_one and not is_folder(entry) else ""
+        is_like_template = any(kind in name for kind in SUFFIXES)
+        return "its name starts with a dot" if is_like_template and not is_folder(entry) else ""
     if is_folder(entry):
         return "it is a folder" if name.endswith(SUFFIXES) else None
     if not name.endswith(SUFFIXES):
@@ -102,7 +103,7 @@ def reason_not_a_file(entry: "os.DirEntry[str]") -> str | None:
     try:
         return None if entry.is_file() else describe_non_file(entry)
     except OSError as error:
-        return f"it cannot be looked at: {error.strerror}"
+        return f"it cannot be read: {error.strerror}"
 
 
 def describe_non_file(entry: "os.DirEntry[str]") -> str:
@@ -112,7 +113,7 @@ def describe_non_file(entry: "os.DirEntry[str]") -> str:
 
 
 def find_unpaired_texts(html: Collection[str], text: Iterable[str]) -> Iterator[Finding]:
-    """Find text parts without a template to belong to."""
+    """Report the text parts without a template."""
     for name in text:
         page = f"{name.removesuffix('.txt')}.html"
         if page not in html and not is_partial(name):
@@ -120,7 +121,7 @@ def find_unpaired_texts(html: Collection[str], text: Iterable[str]) -> Iterator[
 
 
 def find_unincluded_files(folder: Path, used: Collection[str]) -> Iterator[Finding]:
-    """Find files in sub-folders that no template includes: they may be meant as templates."""
+    """Report the files in sub-folders that no template includes: they may be meant as templates."""
     found = walk_subfolders(folder)
     unused: dict[str, list[str]] = {}
     for name in islice(found, MAX_FILES_SCANNED):
@@ -132,11 +133,11 @@ def find_unincluded_files(folder: Path, used: Collection[str]) -> Iterator[Findi
         yield Finding(
             f"{below}/",
             None,
-            f"ignored but for what templates include; {format_names(names, is_cut=is_cut)}: "
-            "not included. Templates lie directly in the template folder",
+            f"ignored, because no template includes {format_names(names, is_cut=is_cut)}. "
+            "Templates must be directly in the template folder",
         )
     if cut is not None:
-        problem = f"only the first {MAX_FILES_SCANNED:,} files in sub-folders were looked at"
+        problem = f"only the first {MAX_FILES_SCANNED:,} files in sub-folders were scanned"
         yield Finding(f"{folder}", None, problem)
 
 
@@ -145,15 +146,16 @@ def top_folder(name: str) -> str:
 
 
 def format_names(names: list[str], *, is_cut: bool) -> str:
-    """Name the first of *names*, and how many more there are where that is known."""
+    """Format the first of *names*, and the number of the others where it is known."""
     more = len(names) - MAX_NAMES_SHOWN
     rest = " and more" if is_cut else f" and {more:,} more" if more > 0 else ""
     return f"{', '.join(names[:MAX_NAMES_SHOWN])}{rest}"
 
 
 def walk_subfolders(folder: Path) -> Iterator[str]:
-    """List the files in sub-folders, but those that are hidden or behind links."""
+    """Yield the files in sub-folders, without those that are hidden or behind links."""
     for where, folders, files in os.walk(folder):
+        # In place, which keeps os.walk out of hidden folders.
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         below = Path(where).relative_to(folder)
         if below.parts:

@@ -1,4 +1,4 @@
-"""Examine a template folder: read all of it, render it for made-up people, report every finding."""
+"""Validate a template folder: parse all files and render them for sample recipients."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ GMAIL_CLIP_OCTETS = 102 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartTemplates:
-    """All files of one kind: HTML, or text."""
+    """All files of one kind, HTML or text, with their environment."""
 
     names: list[str]
     environment: jinja2.Environment
@@ -48,8 +48,9 @@ class PartTemplates:
 
     @classmethod
     def read(cls, folder: Path, names: list[str], *, autoescape: bool) -> Self:
-        made = make_environment(folder, autoescape=autoescape)
-        return cls(names=names, environment=made, parsed=parse_templates(made, names))
+        environment = make_environment(folder, autoescape=autoescape)
+        parsed = parse_templates(environment, names)
+        return cls(names=names, environment=environment, parsed=parsed)
 
     def sendable_names(self) -> list[str]:
         return [name for name in self.names if not is_partial(name)]
@@ -57,7 +58,7 @@ class PartTemplates:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FolderValidation:
-    """Problems keep a folder from being used; warnings do not."""
+    """The result for one folder: problems prevent its use, warnings do not."""
 
     folder: Path
     html: PartTemplates
@@ -77,7 +78,7 @@ def validate_folder(folder: Path) -> FolderValidation:
     problems += find_empty_pages(html)
     warnings += find_empty_texts(text, html)
     rendered = [found for part in (html, text) for found in find_render_failures(part, folder)]
-    if not problems and not rendered:
+    if not problems and not rendered:  # these warnings need pages that render
         warnings += [
             found for name in html.sendable_names() for found in find_html_warnings(html, name)
         ]
@@ -93,17 +94,17 @@ def validate_folder(folder: Path) -> FolderValidation:
 def find_ignored_files(
     folder: Path, files: TemplateFiles, parts: Sequence[PartTemplates]
 ) -> Iterator[Finding]:
-    """Report files that are not used, as far as no template includes them."""
+    """Report the files that are not templates and that no template includes."""
     used = find_included({name: tree for part in parts for name, tree in part.parsed.trees.items()})
-    if used is None:  # a name is computed when rendering: it may be that of any file
+    if used is None:  # a name is computed while rendering: it may be that of any file
         return
     yield from (found for found in files.ignored if found.file not in used)
-    if not any(part.parsed.findings for part in parts):  # else some includes are not known
+    if not any(part.parsed.findings for part in parts):  # else some includes are unknown
         yield from find_unincluded_files(folder, used)
 
 
 def truncate_findings(findings: list[Finding], folder: Path) -> list[Finding]:
-    """Return the first of *findings* and how many there are more: any folder may be named."""
+    """Return the first of *findings* and the number of the others: a wrong folder may have many."""
     if (more := len(findings) - MAX_IGNORED_SHOWN) <= 0:
         return findings
     return [
@@ -112,11 +113,11 @@ def truncate_findings(findings: list[Finding], folder: Path) -> list[Finding]:
     ]
 
 
-def check_default_template(read: ParseResult) -> Iterator[Finding]:
-    """Report what the default template needs: callers that name none may send no variables."""
+def check_default_template(parsed: ParseResult) -> Iterator[Finding]:
+    """Report the variables of the default template: callers that name no template may send none."""
     for suffix in (".html", ".txt"):
         yield from find_unknown_variables(
-            f"{DEFAULT_TEMPLATE}{suffix}", read.trees, STANDARD_VARIABLES
+            f"{DEFAULT_TEMPLATE}{suffix}", parsed.trees, STANDARD_VARIABLES
         )
 
 
@@ -137,9 +138,9 @@ def find_empty_texts(text: PartTemplates, html: PartTemplates) -> list[Finding]:
 
 
 def find_render_failures(part: PartTemplates, folder: Path) -> Iterator[Finding]:
-    """Render each template for two made-up people and report the first failure of each.
+    """Render each template for two sample recipients and report the first failure of each.
 
-    They have what the template needs and nothing more: what it says to do without, it must.
+    They have only the variables that the template requires, so each optional one must be optional.
     """
     for name in part.sendable_names():
         try:
@@ -157,19 +158,19 @@ def sample_variables(part: PartTemplates, name: str) -> Mapping[str, str]:
 
 
 def find_html_warnings(html: PartTemplates, name: str) -> Iterator[Finding]:
-    """Report what is odd about the HTML of a template that works."""
+    """Report blank and very long HTML of a template that renders."""
     page = html.environment.get_template(name).render(
         {**sample_variables(html, name), **FULL_SAMPLE}
     )
     if not page.strip():
-        yield Finding(name, None, "shows nothing to a made-up person who has a name and an id")
+        yield Finding(name, None, "is blank for a sample recipient who has a name and an id")
     if (size := len(page.encode(errors="replace"))) > GMAIL_CLIP_OCTETS:
         limit = f"Gmail shows the first {GMAIL_CLIP_OCTETS // 1024} KiB only"
         yield Finding(name, None, f"its HTML has {size / 1024:,.0f} KiB: {limit}")
 
 
-def merge_findings(read: list[Finding], rendered: list[Finding]) -> list[Finding]:
-    """Leave out what only repeats a problem: the same line failing when rendered."""
-    places = {(found.file, found.line) for found in read}
+def merge_findings(parsed: list[Finding], rendered: list[Finding]) -> list[Finding]:
+    """Merge both; a failure while rendering is left out where parsing found its line already."""
+    places = {(found.file, found.line) for found in parsed}
     more = [found for found in rendered if (found.file, found.line) not in places]
-    return list(dict.fromkeys([*read, *more]))
+    return list(dict.fromkeys([*parsed, *more]))

@@ -1,4 +1,4 @@
-"""What every template may use, and made-up mails to try templates with."""
+"""The standard variables of every template, and sample values to validate templates with."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -10,7 +10,7 @@ from gcsched.adapters.mail.template_analysis import Names
 
 
 class Variables(TypedDict):
-    """Everything a template may use; *due* is in the zone of the service."""
+    """The variables that every template has; *due* is in the time zone of the service."""
 
     username: str
     empid: str

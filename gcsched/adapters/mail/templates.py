@@ -1,4 +1,4 @@
-"""The mail templates: loaded and checked all at once at start-up, rendered once per mail."""
+"""The mail templates: all loaded and checked at start-up, one rendered per mail."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -38,7 +38,7 @@ class RenderedParts(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Template:
-    """The compiled parts, and the names that *required_variables* lists beside the standard ones."""
+    """The compiled parts of one template, and the variables that it requires of a caller."""
 
     html: jinja2.Template
     text: jinja2.Template | None
@@ -46,21 +46,22 @@ class Template:
     prerenderer: Prerenderer | None = None
 
     def render(self, variables: Variables, data: Mapping[str, str]) -> RenderedParts:
+        # The standard variables last, so that a caller cannot override them.
         values = {**data, **variables}
         html = self.html.render(values)
         return RenderedParts(html, self.text.render(values) if self.text else html_to_text(html))
 
 
 class TemplateSet(Protocol):
-    """What the service asks of its templates."""
+    """The templates as the service uses them."""
 
     @property
     def folder(self) -> Path:
-        """Return the folder that they were loaded from."""
+        """Return the folder of the template files."""
 
     @property
-    def required_variables(self) -> Mapping[str, Names]:
-        """The names of all templates, each with the variables it cannot be rendered without."""
+    def variables_by_template(self) -> Mapping[str, Names]:
+        """Return the names of all templates, each with its required variables."""
 
     def list_info(self) -> list[TemplateInfo]: ...
     def render(
@@ -71,7 +72,7 @@ class TemplateSet(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Templates:
-    """The checked templates of one folder, by name: ``doc`` is doc.html and, if there, doc.txt."""
+    """The checked templates of one folder: ``doc`` is doc.html and, if it exists, doc.txt."""
 
     folder: Path
     by_name: Mapping[str, Template]
@@ -79,18 +80,18 @@ class Templates:
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Compile, check and try everything in *folder*; raise one TemplateProblem for all."""
-        examination = validate_folder(folder)
-        if examination.problems:
-            problems = [TemplateProblem(*found) for found in examination.problems]
+        """Compile, check and render all of *folder*. Raises TemplateProblem, one for all."""
+        validation = validate_folder(folder)
+        if validation.problems:
+            problems = [TemplateProblem(*found) for found in validation.problems]
             raise TemplateProblem.join(problems)
-        return cls.from_validation(examination)
+        return cls.from_validation(validation)
 
     @classmethod
-    def from_validation(cls, examination: FolderValidation) -> Self:
-        """Take what was examined and found to be without problems."""
-        html, text = examination.html, examination.text
-        needed = {
+    def from_validation(cls, validation: FolderValidation) -> Self:
+        """Build the templates of a folder that was validated and has no problems."""
+        html, text = validation.html, validation.text
+        required = {
             name: find_required_variables(name, part.parsed.trees, STANDARD_VARIABLES)
             for part in (html, text)
             for name in part.names
@@ -100,22 +101,22 @@ class Templates:
                 Template(
                     html=load_template(html.environment, name),
                     text=load_text_part(text, name),
-                    required_variables=needed[name]
-                    | needed.get(f"{Path(name).stem}.txt", frozenset()),
+                    required_variables=required[name]
+                    | required.get(f"{Path(name).stem}.txt", frozenset()),
                 ),
                 collect_reachable(name, html.parsed.trees),
                 collect_reachable(f"{Path(name).stem}.txt", text.parsed.trees),
             )
             for name in html.sendable_names()
         }
-        return cls(folder=examination.folder, by_name=by_name, warnings=tuple(examination.warnings))
+        return cls(folder=validation.folder, by_name=by_name, warnings=tuple(validation.warnings))
 
     @property
-    def required_variables(self) -> Mapping[str, Names]:
+    def variables_by_template(self) -> Mapping[str, Names]:
         return {name: each.required_variables for name, each in self.by_name.items()}
 
     def list_info(self) -> list[TemplateInfo]:
-        """Tell what callers may ask for."""
+        """List the templates for callers, in the order of their names."""
         return [
             TemplateInfo(
                 name=name,
@@ -133,9 +134,9 @@ class Templates:
     def render(
         self, name: str, variables: Variables, data: Mapping[str, str] = NO_VARIABLES
     ) -> RenderedParts:
-        """Render template *name*; raise TemplateProblem if there is none or it fails for these.
+        """Render template *name*. Raises TemplateProblem if it does not exist or fails.
 
-        *data* may be anything: it is never template code, and *variables* win over it.
+        *data* may be any text: it is never template code, and *variables* override it.
         """
         if name not in self.by_name:
             raise TemplateProblem(f"{name}.html", None, "there is no such template")
@@ -166,14 +167,14 @@ def load_text_part(text: PartTemplates, html_name: str) -> jinja2.Template | Non
     return load_template(text.environment, name) if name in text.names else None
 
 
-def load_template(made: jinja2.Environment, name: str) -> jinja2.Template:
-    template = made.get_template(name)
-    # Every rendering copies the globals, and jinja2's ChainMap is slow at that.
+def load_template(environment: jinja2.Environment, name: str) -> jinja2.Template:
+    template = environment.get_template(name)
+    # Every rendering copies the globals, and copying jinja2's ChainMap is slow.
     template.globals = dict(template.globals)
     return template
 
 
 def html_to_text(html: str) -> str:
-    """Make the text part of a template that has none, with the targets of its links."""
+    """Make the text part of a template without one; it includes the targets of links."""
     text: str = get_text(html, ParserConfig(display_links=True))
     return text

@@ -1,4 +1,8 @@
-"""Write `folded` where it is missing: documents of versions before, and of their processes."""
+"""The filling of `folded`, the address without case, in documents that lack it (ADR 0025).
+
+Documents stored before there was such a field lack it, and so do those that a process of the
+previous version stores or replaces during an upgrade.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,34 +26,40 @@ ADDRESS_FIELDS: Mapping[AddressStore, str] = {
     AddressStore.RECIPIENTS: "email",
     AddressStore.JOBS: "email",
 }
-"""The field of each collection that has the address as it was written."""
+"""The field of each collection that holds the address as it was written."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MongoAddressFolding:
+    """The port `FoldedAddresses` on MongoDB."""
+
     mongo: Mongo
 
     async def fill(self, kind: AddressStore, after: str, *, most: int) -> FoldedPage | None:
-        """Write it in the *most* documents that follow *after*, of those that lack it.
+        """Write `folded` in the *most* documents that follow *after*, among those that lack it.
 
-        None: its index is not there. To look for them without it would read all there is, each
-        time and in each process.
+        Returns None while its index does not exist. Without it each process would read the whole
+        collection every time.
         """
+        # Null also matches a missing field.
         missing = self._read_page(kind, {FOLDED: None, "_id": {"$gt": after}}, BY_FOLDED, most)
         with store_errors("folding addresses"):
             page = await read_if_indexed(self.mongo, missing)
             return None if page is None else await self._write(kind, page, most)
 
     async def check(self, kind: AddressStore, after: str, *, most: int) -> FoldedPage:
-        """Put it right in the *most* documents that follow *after*, whether they have it or not."""
+        """Correct `folded` in the *most* documents that follow *after*, present or not.
+
+        A process of the previous version may have changed an address beside an old `folded`.
+        """
         with store_errors("checking folded addresses"):
             page = await self._read_page(kind, {"_id": {"$gt": after}}, BY_ID, most)
             return await self._write(kind, page, most)
 
     async def clear_erased(self, *, most: int) -> int:
-        """Empty it in *most* jobs that a process of the version before has erased.
+        """Empty `folded` in *most* jobs that a process of the previous version has erased.
 
-        That process empties the address and does not know of the other field.
+        That process empties the address but does not know this field.
         """
         left = {"email": "", FOLDED: {"$gt": ""}}
         jobs, options = self.mongo.jobs, {"hint": BY_ERASED, "max_time_ms": READ_TIMEOUT_MS}
@@ -58,15 +68,16 @@ class MongoAddressFolding:
             if not (found := await read_if_indexed(self.mongo, reading)):
                 return 0
             ids = {"_id": {"$in": [each["_id"] for each in found]}}
-            answer = await jobs.update_many(ids | left, {"$set": {FOLDED: ""}}, hint=BY_ID)
-        return int(answer.modified_count)
+            result = await jobs.update_many(ids | left, {"$set": {FOLDED: ""}}, hint=BY_ID)
+        return int(result.modified_count)
 
     async def _read_page(
         self, kind: AddressStore, query: Query, index: str, most: int
     ) -> list[Document]:
-        wanted = {ADDRESS_FIELDS[kind]: 1, FOLDED: 1}
+        projection = {ADDRESS_FIELDS[kind]: 1, FOLDED: 1}
+        collection = self.mongo.database[kind.value]
         options = {"hint": index, "limit": most, "batch_size": most, "max_time_ms": READ_TIMEOUT_MS}
-        found = self.mongo.database[kind.value].find(query, wanted, sort=[("_id", 1)], **options)
+        found = collection.find(query, projection, sort=[("_id", 1)], **options)
         return await found.to_list(most)
 
     async def _write(self, kind: AddressStore, page: Sequence[Document], most: int) -> FoldedPage:
@@ -81,21 +92,25 @@ class MongoAddressFolding:
         )
 
 
-def build_writes(page: Sequence[Document], written_in: str) -> Iterator[UpdateOne]:
-    """Make the write for each whose field is another than its address gives, if it still is so."""
+def build_writes(page: Sequence[Document], address_field: str) -> Iterator[UpdateOne]:
+    """Yield an update for each document whose `folded` does not match its address.
+
+    Each matches the document only as it was read: the address may have changed meanwhile.
+    """
     for document in page:
-        if not has_address(document, written_in):
+        if not has_address(document, address_field):
             continue
-        written, before = document[written_in], document.get(FOLDED)
-        if (folded := fold_address(written)) != before:
-            # As values: what is stored may look like an operator. None is also: it is missing.
+        address, before = document[address_field], document.get(FOLDED)
+        if (folded := fold_address(address)) != before:
+            # `$eq`, because a stored value may look like an operator. Null also matches a missing
+            # field.
             seen = {"_id": document["_id"], FOLDED: {"$eq": before}}
-            if written_in != "_id":
-                seen[written_in] = {"$eq": written}
+            if address_field != "_id":
+                seen[address_field] = {"$eq": address}
             yield UpdateOne(seen, {"$set": {FOLDED: folded}}, hint=BY_ID)
 
 
-def has_address(document: Document, written_in: str) -> bool:
-    """Tell whether it can be folded: a text, and no octets of it are lost."""
-    written = document.get(written_in)
-    return isinstance(written, str) and INVALID_UTF8_MARK not in written
+def has_address(document: Document, address_field: str) -> bool:
+    """Return whether the address can be folded: it is a text, and all of it was valid UTF-8."""
+    address = document.get(address_field)
+    return isinstance(address, str) and INVALID_UTF8_MARK not in address

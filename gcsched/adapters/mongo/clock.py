@@ -1,4 +1,4 @@
-"""One clock for every replica: the database's, as far as this machine's differs from it."""
+"""The clock of all replicas: this machine's, corrected by its difference from MongoDB's."""
 
 import asyncio
 import time
@@ -21,10 +21,10 @@ CHECK_INTERVAL_SECONDS = 1.0
 
 @dataclass(slots=True, kw_only=True)
 class ServerClock:
-    """Tell the time, corrected by the difference to MongoDB's clock where that is noticeable.
+    """The time, corrected by the difference from MongoDB's clock if that is above TOLERANCE.
 
-    From one measurement to the next it goes on by the monotonic clock: whoever sets this machine's
-    clock sets nothing here, or what is due would expire by a slip of the hand.
+    Between two measurements it runs on the monotonic clock. If an operator sets this machine's
+    clock, nothing changes here; otherwise jobs that are due could expire by a typing error.
     """
 
     mongo: Mongo
@@ -39,7 +39,7 @@ class ServerClock:
         return datetime.fromtimestamp(time.monotonic() + self._monotonic_offset, UTC) + self.offset
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Measure again once a minute, and within a second when somebody has set our clock."""
+        """Measure once a minute, and within a second after this machine's clock was set."""
         while not stop.is_set():
             await self._wait_until_measuring(stop)
             with suppress(StoreUnavailable):
@@ -56,29 +56,30 @@ class ServerClock:
                 return
 
     def _find_monotonic_offset(self) -> float:
-        """Give a number that stays the same until somebody sets the clock."""
+        """Return a number that stays the same until this machine's clock is set."""
         return self.local().timestamp() - time.monotonic()
 
     async def measure(self) -> timedelta:
-        """Ask the server for its time and correct ours; give the difference (server minus ours).
+        """Read the server's time and correct ours; return the difference (server minus ours).
 
         Of a few samples the one with the shortest round trip counts (RFC 5905, section 10).
         """
-        ahead = self._find_monotonic_offset()
+        # Before the samples: if the clock is set while they are taken, the next check finds it.
+        monotonic_offset = self._find_monotonic_offset()
         difference = min([await self._sample() for _ in range(SAMPLES)])[1]
         offset = difference if abs(difference) > TOLERANCE else timedelta(0)
         if abs(offset - self.offset) > TOLERANCE:
             structlog.get_logger().warning(
                 "clock differs from MongoDB's", seconds=round(difference.total_seconds(), 3)
             )
-        self.offset, self._monotonic_offset = offset, ahead
+        self.offset, self._monotonic_offset = offset, monotonic_offset
         return difference
 
     async def _sample(self) -> tuple[float, timedelta]:
-        asked, begun = self.local(), time.monotonic()
-        with store_errors("asking for the server's time"):
-            answer = await self.mongo.database.command("hello")
-        took = time.monotonic() - begun
-        # A command's answer has naive times, in UTC, whatever the client's options say.
-        server: datetime = answer["localTime"].replace(tzinfo=UTC)
-        return took, server - (asked + timedelta(seconds=took / 2))
+        sent_at, start = self.local(), time.monotonic()
+        with store_errors("reading the server's time"):
+            reply = await self.mongo.database.command("hello")
+        took = time.monotonic() - start
+        # A command's reply has naive times in UTC, whatever the client's options are.
+        server: datetime = reply["localTime"].replace(tzinfo=UTC)
+        return took, server - (sent_at + timedelta(seconds=took / 2))

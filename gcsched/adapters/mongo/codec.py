@@ -1,6 +1,6 @@
-"""Jobs to MongoDB documents and back. The one place that knows the stored names and ours.
+"""The codec between jobs and MongoDB documents: the only place that maps stored names to ours.
 
-Documents that somebody may have written by hand are read as far as they can be.
+Operators may have edited a document by hand, so decoding checks every field.
 """
 
 from collections.abc import Iterable, Mapping
@@ -32,8 +32,9 @@ OPTIONAL_FIELDS = {
     "not_after_asked": "has_own_expire_time",
     "date": "date",
 }
-"""Stored fields that are left out where they have no value, each with its name in a Job."""
+"""Stored fields that are absent when they have no value, each with its name in a Job."""
 
+# The stored names are older than those of the contract.
 STORED_KINDS: Mapping[Kind, str] = {
     **{kind: kind.value for kind in Kind},
     Kind.DEFERRED: "LATER",
@@ -41,10 +42,10 @@ STORED_KINDS: Mapping[Kind, str] = {
 }
 KINDS = {stored: kind for kind, stored in STORED_KINDS.items()}
 DECODE_ERRORS = (KeyError, TypeError, ValueError, OverflowError)
-"""What `decode` raises where a document is none of ours."""
+"""What `decode` raises for a document that is not a valid job document."""
 
 QUARANTINED = "UNREADABLE"
-"""The state of a job that is set aside; `aside` keeps the one that it had."""
+"""The stored state of a quarantined job; the field `aside` keeps its previous state."""
 
 TIME_FIELDS = ("created", "due_at", "due", "since")
 TEXT_FIELDS = ("_id", "empid", "email", "message", "name", "message_id", "template", "reason")
@@ -57,11 +58,14 @@ OPTIONAL_TEXT_FIELDS = (
 Document = Mapping[str, Any]
 DecodedJob = tuple[Document, Job]
 UnreadableDocument = tuple[Document, str]
-"""A document, and what is wrong with it."""
+"""A document, and the reason why it cannot be decoded."""
 
 
 def encode(job: Job) -> dict[str, Any]:
-    """Make the document of *job*; fields without a value are left out, as the indexes expect."""
+    """Return the document of *job*.
+
+    Fields without a value are absent: the partial indexes hold the documents that have a field.
+    """
     document: dict[str, Any] = {
         "_id": job.id,
         "state": job.state.value,
@@ -92,9 +96,9 @@ def encode(job: Job) -> dict[str, Any]:
 
 
 def decode(document: Mapping[str, Any]) -> Job:
-    """Make the job of *document*; raises one of UNREADABLE where it is none.
+    """Return the job that *document* stores; raise one of DECODE_ERRORS if it is not valid.
 
-    Every field is checked here, so that no converter meets one that it cannot carry.
+    Every field is checked here, so that each decoded job can be encoded into every format.
     """
     check_times(document, TIME_FIELDS)
     check_texts(document, TEXT_FIELDS)
@@ -114,7 +118,7 @@ def decode(document: Mapping[str, Any]) -> Job:
         create_time=document["created"],
         schedule_time=document["due_at"],
         due_time=document["due"],
-        # Jobs of the first version were written without.
+        # Documents of the first version have no such field.
         expire_time=document.get("not_after") or document["due_at"] + KEEP_TRYING,
         state_time=document["since"],
         message_id=document["message_id"],
@@ -140,7 +144,7 @@ def decode_state(document: Mapping[str, Any]) -> State:
 
 
 def decode_optional_fields(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Decode what a caller may have asked for beside whom, what and when."""
+    """Return the fields of a Job for the optional fields of a request."""
     check_optional_time(document, "dedup_until")
     return {
         "template": document["template"],
@@ -156,46 +160,47 @@ def decode_optional_fields(document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def decode_begun(document: Mapping[str, Any]) -> datetime | None:
-    """Return when the body of a claimed job was about to be written; None: it was not."""
+    """Return when the fence of a claimed job was written; None if it was not."""
     check_optional_time(document, "begun")
     return document.get("begun")
 
 
 def explain_unreadable(document: Mapping[str, Any], error: Exception) -> str:
-    """Say what is wrong with *document*, which *error* says is none; one set aside has its state.
+    """Describe why *document* cannot be read, given the *error* that decoding it raised.
 
-    The state that it had is in `aside`, and what made it unreadable is in another field.
+    The error for a quarantined document is only its state. Its previous state is in `aside`, so
+    decoding with that state shows the field that is wrong.
     """
     if document.get("state") != QUARANTINED:
         return describe_decode_error(error)
     try:
         decode({**document, "state": document["aside"]})
     except DECODE_ERRORS as cause:
-        return f"it is set aside, because {describe_decode_error(cause)}"
+        return f"it is quarantined, because {describe_decode_error(cause)}"
     if (why := find_quarantine_reason(document)) is not None:
-        return f"it is set aside, because {why}; it is tried again every ten minutes"
-    return "it was set aside and is mended: the next sweep takes it up again"
+        return f"it is quarantined, because {why}; it is tried again every ten minutes"
+    return "it was quarantined and is repaired: the next sweep releases it"
 
 
 def find_quarantine_reason(document: Mapping[str, Any]) -> str | None:
-    """Return why a readable document was set aside; None: it only could not be read."""
+    """Return why a readable document is quarantined; None if it was only unreadable."""
     unfit = document.get("unfit")
     return str(unfit.get("why"))[:MAX_REASON_LENGTH] if isinstance(unfit, dict) else None
 
 
 def describe_decode_error(error: Exception) -> str:
-    """Say what made a document unreadable; never a value of a caller."""
+    """Describe what makes a document unreadable, without any value from a caller."""
     return f"its field {error.args[0]} is missing" if isinstance(error, KeyError) else str(error)
 
 
-def decode_each(seen: Iterable[Document]) -> tuple[list[DecodedJob], list[UnreadableDocument]]:
-    """Decode what can be read, with its document; give the others with what is wrong with them.
+def decode_each(documents: Iterable[Document]) -> tuple[list[DecodedJob], list[UnreadableDocument]]:
+    """Return the readable documents with their jobs, and the others with the reason.
 
-    One document that cannot be read must not stop all the others.
+    So one document that cannot be read does not stop all the others.
     """
     readable: list[DecodedJob] = []
     unreadable: list[UnreadableDocument] = []
-    for document in seen:
+    for document in documents:
         try:
             readable.append((document, decode(document)))
         except DECODE_ERRORS as error:
@@ -216,14 +221,14 @@ def encode_attempt(attempt: Attempt) -> dict[str, Any]:
 
 
 def decode_attempt(document: Mapping[str, Any]) -> Attempt:
-    # Field by field: a newer version of us may have written more.
+    # Field by field: a newer version may have written more fields.
     check_times(document, ("begun", "ended"))
     check_texts(document, ("relay", "text"))
     check_optional_texts(document, ("enhanced",))
     return Attempt(
         start_time=document["begun"],
         end_time=document["ended"],
-        kind=kind_of(document),
+        kind=decode_kind(document),
         relay=document["relay"],
         code=decode_optional_count(document, "code"),
         enhanced_code=document["enhanced"],
@@ -231,35 +236,40 @@ def decode_attempt(document: Mapping[str, Any]) -> Attempt:
     )
 
 
-def kind_of(document: Mapping[str, Any]) -> Kind:
+def decode_kind(document: Mapping[str, Any]) -> Kind:
     stored = document["kind"]
     if (kind := KINDS.get(stored) if isinstance(stored, str) else None) is None:
         raise make_field_error("kind", stored)
     return kind
 
 
+# The readers below never fail. They serve documents for which a partial answer is better than an
+# error: suppressions, recipients, runs, and jobs to be erased.
 MAX_SHOWN_LENGTH = 2_000
-MAX_SHOWN_COUNT = 2**53  # a double holds each number up to there
+MAX_SHOWN_COUNT = 2**53  # a double holds every integer up to this
 UNKNOWN_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def read_text(document: Mapping[str, Any], name: str) -> str:
-    """Give the text of that *name*, as far as a message takes it; "" when there is none."""
+    """Return the text in field *name*, cut to the length a message can carry; "" if it has none."""
     value = document.get(name)
     return value[:MAX_SHOWN_LENGTH] if isinstance(value, str) else ""
 
 
 def read_time(document: Mapping[str, Any], name: str) -> datetime:
-    """Give the moment of that *name*; the begin of 1970 when there is none."""
+    """Return the time in field *name*; UNKNOWN_TIME if it has none."""
     value = document.get(name)
     return value if isinstance(value, datetime) else UNKNOWN_TIME
 
 
 def read_latest_time(document: Mapping[str, Any], name: str) -> datetime:
-    """Return the moment of that *name*, or the latest of several: a block lasts until then."""
+    """Return the time in field *name*, or the latest one of an array.
+
+    MongoDB matches an array by any of its elements, so an array ends with its latest time.
+    """
     value = document.get(name)
-    moments = [each for each in value if isinstance(each, datetime)] if is_list(value) else []
-    return max(moments) if moments else read_time(document, name)
+    times = [each for each in value if isinstance(each, datetime)] if is_list(value) else []
+    return max(times) if times else read_time(document, name)
 
 
 def is_list(value: object) -> TypeGuard[list[object]]:
@@ -267,7 +277,7 @@ def is_list(value: object) -> TypeGuard[list[object]]:
 
 
 def read_count(document: Mapping[str, Any], name: str) -> int:
-    """Return the count of that *name*; 0 where there is none."""
+    """Return the count in field *name*; 0 if it has none."""
     value = document.get(name)
     is_count = isinstance(value, int | float) and 0 <= value <= MAX_SHOWN_COUNT
     return int(value) if is_count and value is not None else 0

@@ -1,4 +1,4 @@
-"""The connection to MongoDB: opened once, patient at the start, every wait limited."""
+"""The connection to MongoDB: opened once, with a limit for every wait."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -60,16 +60,17 @@ Collection = AsyncIOMotorCollection[Document]
 
 DEFAULT_DATABASE = "gcsched"
 MALFORMED_URI = (
-    "GCSCHED_MONGO_URI is no connection string that MongoDB's driver takes: check host, database"
-    " and options, and write special characters of user and password as %XX"
+    "GCSCHED_MONGO_URI is not a connection string that MongoDB's driver accepts: check host,"
+    " database and options, and write special characters of user and password as %XX"
 )
-CHECKING_DEPLOYMENT = "asking what MongoDB is"
+CHECKING_DEPLOYMENT = "checking the kind of MongoDB deployment"
 NOT_PRIMARY = (
-    "it takes no writes, because it is not the primary of its set: look at rs.status(), and name"
-    " all members and replicaSet in GCSCHED_MONGO_URI, without directConnection"
+    "it accepts no writes, because it is not the primary of its replica set: check rs.status(), and"
+    " name all members and replicaSet in GCSCHED_MONGO_URI, without directConnection"
 )
 WTIMEOUT_MS = 5_000
-DEFAULT_OPTIONS = {  # a value in the connection string wins
+# The driver's own limits are 20 s and more, or none. A value in the connection string wins.
+DEFAULT_OPTIONS = {
     "appname": "gcsched",
     "serverselectiontimeoutms": 3_000,
     "connecttimeoutms": 2_000,
@@ -79,7 +80,7 @@ DEFAULT_OPTIONS = {  # a value in the connection string wins
 
 
 REFUSALS: ContextVar[Refusals | None] = ContextVar("refusals of MongoDB", default=None)
-"""Where `store_errors` notes what MongoDB refuses: set for all that is begun after `open_mongo`."""
+"""Where `store_errors` records refusals; set for every task that starts after `open_mongo`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,18 +99,19 @@ class Mongo:
     deployment_check: DeploymentCheck = field(default_factory=DeploymentCheck)
 
     async def check_deployment(self) -> None:
-        """Refuse a MongoDB that cannot keep what it confirmed.
+        """Refuse a MongoDB that can lose what it confirmed (ADR 0021).
 
-        Raises SettingsProblems at a standalone one that is not allowed, StoreUnavailable at one
-        without a configuration.
+        Raises SettingsProblems for a standalone server that is not allowed, and StoreUnavailable
+        for a replica set without a configuration.
         """
         self.deployment_check.start()
         with store_errors(CHECKING_DEPLOYMENT):
             try:
-                answer = await self.database.client.admin.command("hello")
-                kind, is_seen = classify_hosts([answer]), True
+                hello = await self.database.client.admin.command("hello")
+                kind, is_seen = classify_hosts([hello]), True
             except ConnectionFailure:
-                # The driver leaves out a host that is no member of a set, or waits for its primary.
+                # The driver ignores a host that is not a member of the named replica set, and waits
+                # for a primary. Ask each host alone, to find out what it is.
                 kind, is_seen = classify_hosts(await self._hello_each_seed()), False
                 if kind is None or kind is DeploymentKind.REPLICATED:
                     raise
@@ -129,34 +131,34 @@ class Mongo:
         async def hello(uri: str) -> Document:
             client = create_client(uri)
             try:
-                answer: Document = await client.admin.command("hello")
-                return answer
+                reply: Document = await client.admin.command("hello")
+                return reply
             finally:
                 client.close()
 
         return await asyncio.gather(*map(hello, build_seed_uris(self.uri)), return_exceptions=True)
 
     async def prepare(self) -> None:
-        """Prepare the models, and the indexes as far as MongoDB takes them at once.
+        """Prepare the models, and create the indexes that MongoDB accepts at once.
 
-        What stands in the way of an index keeps no process from starting: `MongoIndexes` looks
-        after it from then on. Running it again is harmless.
+        An index that cannot be created does not stop the process from starting: `IndexKeeper`
+        creates it later. Safe to run again.
         """
         with store_errors("preparing the database"):
             await init_beanie(
                 database=self.database, document_models=list(DOCUMENTS), skip_indexes=True
             )
-            await self.runs.find_one({"_id": ""})  # a user without rights must not begin to serve
+            await self.runs.find_one({"_id": ""})  # fails here if the user may not read
             for name, models in INDEXES.items():
-                with suppress(OperationFailure, NetworkTimeout):  # in the way, or long to build
+                with suppress(OperationFailure, NetworkTimeout):  # it conflicts, or takes long
                     await self.database[name].create_indexes(list(models))
             for name in RETIRED_INDEXES:
-                with suppress(OperationFailure):  # it is gone, or does no harm but costs time
+                with suppress(OperationFailure):  # it is gone, or only costs time
                     await self.jobs.drop_index(name)
 
     async def ping(self) -> None:
-        """Look whether it answers, takes writes, and still is what it was at the start."""
-        doing = "looking for MongoDB"
+        """Check that MongoDB replies, accepts writes, and is of the kind it was at the start."""
+        doing = "checking MongoDB"
         self.deployment_check.start()
         with store_errors(doing):
             hello = await self.database.command("hello")
@@ -165,22 +167,22 @@ class Mongo:
             raise StoreUnavailable(doing, why=why)
         if kind is DeploymentKind.STANDALONE and not self.allow_standalone:
             raise StoreRefused(doing, Problem.WRONG_KIND, STANDALONE)
-        if not hello.get("isWritablePrimary"):  # a mongos says that it is one
+        if not hello.get("isWritablePrimary"):  # true for a mongos as well
             raise StoreUnavailable(doing, why=NOT_PRIMARY)
 
 
 def durable_write_concern() -> WriteConcern:
-    """Acknowledged by a majority and in their journals, or an error after a while."""
+    """Return the write concern of every write: a majority has it in its journals, or an error."""
     return WriteConcern(w="majority", j=True, wtimeout=WTIMEOUT_MS)
 
 
 @asynccontextmanager
 async def open_mongo(uri: str, *, allow_standalone: bool = False) -> AsyncIterator[Mongo]:
-    """Open the client for *uri*; nothing is sent until the first use."""
+    """Open the client for *uri*; it connects at the first use."""
     client = create_client(uri)
     try:
         database = client.get_default_database(DEFAULT_DATABASE).with_options(
-            # A claim must see what was just written, whatever the string says of secondaries.
+            # A claim must see what was just written, whatever the URI says about secondaries.
             read_preference=ReadPreference.PRIMARY,
             write_concern=durable_write_concern(),
             codec_options=client.codec_options.with_options(
@@ -204,32 +206,33 @@ async def open_mongo(uri: str, *, allow_standalone: bool = False) -> AsyncIterat
 
 
 def create_client(uri: str) -> AsyncIOMotorClient[Document]:
-    """Make the client; raises SettingsProblems when *uri* is none that the driver takes."""
+    """Create the client; raises SettingsProblems if the driver does not accept *uri*."""
     return call_driver(partial(build_client, uri), make_uri_error, driver_error=PyMongoError)
 
 
 def make_uri_error(error: Exception) -> SettingsProblems:
-    """Name no more than the kind of *error*: the driver's words may quote the password."""
+    """Return an error with only the type of *error*: its text may quote the password."""
     return SettingsProblems([f"{MALFORMED_URI} ({type(error).__name__})"])
 
 
 def choose_limits(uri: str) -> dict[str, Any]:
-    """Return our own limits, but for those that *uri* sets. Raises Contradiction."""
+    """Return our own limits, except those that *uri* sets. Raises InvalidSetting."""
     options = parse_options(parse_url(uri, SCHEMES))
-    # To the driver 0 means no limit at all, or no time at all.
-    said = {name.lower() for name, value in options if unquote(value).strip("0")}
-    return {name: value for name, value in DEFAULT_OPTIONS.items() if name not in said}
+    # A 0 counts as not set: to the driver it means no limit, or no time at all.
+    given = {name.lower() for name, value in options if unquote(value).strip("0")}
+    return {name: value for name, value in DEFAULT_OPTIONS.items() if name not in given}
 
 
 def build_client(uri: str) -> AsyncIOMotorClient[Document]:
-    # A date that Python does not know must not stop those who read it together with others.
+    # A date outside Python's range must not fail a read of many documents: it is clamped here, and
+    # the codec refuses that document alone.
     clamped = DatetimeConversion.DATETIME_CLAMP
     return AsyncIOMotorClient(
         uri,
         tz_aware=True,
         datetime_conversion=clamped,
-        # Nor must octets that are no text, which another program may store. `open_mongo`
-        # sets a handler of ours for documents, which the client itself does not take.
+        # The same for octets that are not UTF-8, which another program may store. `open_mongo` sets
+        # our own handler for documents; the client itself does not accept one.
         unicode_decode_error_handler="replace",
         **choose_limits(uri),
     )
@@ -237,10 +240,10 @@ def build_client(uri: str) -> AsyncIOMotorClient[Document]:
 
 @contextmanager
 def store_errors(doing: str) -> Iterator[None]:
-    """Translate the driver's errors.
+    """Translate the driver's errors; *doing* is what the error text says was attempted.
 
-    They become StoreUnavailable where MongoDB did not confirm in time, and StoreRefused where it
-    answers that it does not do it.
+    They become StoreUnavailable if MongoDB did not confirm in time, and StoreRefused if it replied
+    that it does not do it.
     """
     try:
         yield
@@ -251,7 +254,7 @@ def store_errors(doing: str) -> Iterator[None]:
 
 
 def record_refusal(doing: str, problem: Problem, cause: Exception) -> StoreRefused:
-    """Make the error that tells a refusal, and note it where operators see it."""
+    """Return the error for a refusal, and record it for /readyz and the log."""
     is_login = getattr(cause, "code", None) == AUTHENTICATION_FAILED
     sentence = LOGIN_REFUSED if is_login else SENTENCES[problem]
     if isinstance(cause, ConfigurationError) and problem is Problem.OTHER:

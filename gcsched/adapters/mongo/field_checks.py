@@ -1,4 +1,4 @@
-"""Check the fields of a stored job: each must be what a converter may rely on."""
+"""Checks of the fields of a stored job, so that every decoded job can be encoded again."""
 
 import codecs
 from collections.abc import Iterable, Mapping
@@ -9,14 +9,14 @@ from gcsched.domain.attempt import MAX_ATTEMPTS_KEPT
 
 Document = Mapping[str, Any]
 
-MAX_TEXT_LENGTH = 65_536  # more than any request may bring
+MAX_TEXT_LENGTH = 65_536  # characters; above the limit of any request
 MAX_ATTEMPTS = 4 * MAX_ATTEMPTS_KEPT
-MAX_COUNT = 2**31 - 2  # one more still fits into a message
-FIRST_YEAR, LAST_YEAR = 1970, 9000  # a zone or a wait further is still a date that Python knows
+MAX_COUNT = 2**31 - 2  # one more still fits into an int32 of the contract
+FIRST_YEAR, LAST_YEAR = 1970, 9000  # adding a time zone or a delay stays in Python's range
 INVALID_UTF8_MARK = "\uffff"
-"""What `INVALID_UTF8_HANDLER` reads for octets that are no UTF-8: no address that was accepted has it.
+"""What `INVALID_UTF8_HANDLER` reads for octets that are not UTF-8.
 
-Unicode assigns it to nothing for ever. U+FFFD would not do: a caller may have sent it.
+U+FFFF is a noncharacter: no accepted address contains it. A caller may send U+FFFD.
 """
 INVALID_UTF8_HANDLER = "gcsched.no-text"
 codecs.register_error(
@@ -25,16 +25,16 @@ codecs.register_error(
 
 
 def find_error_end(error: UnicodeError) -> int:
-    """Return where decoding goes on."""
+    """Return the position where decoding continues."""
     if not isinstance(error, UnicodeDecodeError):
         raise error
     return error.end
 
 
 def check_address(document: Document, name: str) -> None:
-    """Refuse an address of which some octets are lost: whose it was, nobody knows."""
+    """Refuse an address of which some octets are lost: its mail would go to another mailbox."""
     if INVALID_UTF8_MARK in (document.get(name) or ""):
-        raise TypeError(f"its field {name} holds octets that are no UTF-8")
+        raise TypeError(f"its field {name} holds octets that are not UTF-8")
 
 
 def check_texts(document: Document, names: Iterable[str]) -> None:
@@ -59,14 +59,14 @@ def check_times(document: Document, names: Iterable[str]) -> None:
 
 
 def check_optional_time(document: Document, name: str) -> None:
-    """Check a limit, if there is one: it may be as far ahead as it likes."""
+    """Check an optional time limit. It has no last year: it is only compared, never added to."""
     value = document.get(name)
     if value is not None and (not isinstance(value, datetime) or value.year < FIRST_YEAR):
         raise make_field_error(name, value)
 
 
 def decode_count(document: Document, name: str) -> int:
-    """Return a count; a shell writes 1.0 for 1."""
+    """Return a count; mongosh stores 1 as the double 1.0."""
     value = document[name]
     if isinstance(value, float) and value.is_integer():
         value = int(value)
@@ -76,7 +76,7 @@ def decode_count(document: Document, name: str) -> int:
 
 
 def decode_text_map(document: Document, name: str) -> Mapping[str, str]:
-    """Return names and their texts; none where there is no such field."""
+    """Return a map of texts; an absent field is an empty map."""
     value = document.get(name)
     if value is None:
         return {}
@@ -109,7 +109,7 @@ def decode_optional_count(document: Document, name: str) -> int | None:
 
 
 def make_field_error(name: str, value: object) -> TypeError:
-    """Make the error that names a field and what is wrong with it; never its value."""
+    """Return the error that names a field and its fault, without its value: it may be personal."""
     match value:
         case datetime():
             what = "a date too far away"

@@ -1,8 +1,8 @@
-"""Find addresses in any spelling, by the field `folded`; and what has no such field yet.
+"""Queries for addresses in any spelling, by the field `folded`.
 
-Documents that were stored before there was one, or by a process of the version before, lack it
-until `MongoAddressFolding` comes by. They stand at one place of the index (`folded: null`), so that each
-statement looks at them too: what is found does not depend on how far the filling is.
+Documents that were stored before there was such a field, or by a process of the previous version,
+lack it until `MongoAddressFolding` fills it. The index holds them together as `folded: null`, and
+every query reads them too. So the result does not depend on how far the filling has come.
 """
 
 import string
@@ -25,33 +25,34 @@ TO_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
 
 def filter_any_spelling(address: str, field: str, *, include_non_ascii: bool = False) -> Query:
-    """Make the filter for *address* in any spelling; *field* is where it is as written.
+    """Return the filter for *address* in any spelling; *field* holds it as it was written.
 
-    Of what has no `folded` yet, the server compares the letters of ASCII without case, and others
-    as they are written. With *include_non_ascii* it finds all that have others: the caller must compare.
+    In documents without `folded`, the server compares ASCII letters without case and other letters
+    as they are written. With *include_non_ascii* the filter matches every such document with other
+    letters, and the caller must compare.
     """
     fold = fold_address(address)
     lowered = [fold, address.translate(TO_LOWER)]
-    # A document whose field is no text must not fail the statement for all others.
+    # `$toLower` fails at a field that is not a text, and with it the statement for all others.
     text = {"$cond": [{"$eq": [{"$type": f"${field}"}, "string"]}, f"${field}", ""]}
     accepted: list[Query] = [HAS_FOLDED, {"$in": [{"$toLower": text}, {"$literal": lowered}]}]
     if include_non_ascii:
-        # No regular expression: it fails at octets that are no UTF-8.
+        # Not a regular expression: that fails at octets that are not valid UTF-8.
         accepted.append({"$ne": [{"$strLenBytes": text}, {"$strLenCP": text}]})
     return {FOLDED: {"$in": [None, fold]}, "$expr": {"$or": accepted}}
 
 
 def filter_folded(address: str) -> Query:
-    """Make the filter for *address* in any spelling where all documents have `folded`."""
+    """Return the filter for *address* in any spelling if all documents have `folded`."""
     return {FOLDED: fold_address(address)}
 
 
 async def has_all_folded(collection: Collection) -> bool:
-    """Tell whether all documents have `folded`, by one look at its index."""
+    """Return whether all documents have `folded`, by one query on its index."""
 
     async def find_unfolded(index: str) -> Document | None:
         if index != BY_FOLDED:
-            return {}  # to look without the index would cost as much as what is to be saved
+            return {}  # without the index this query costs as much as it could save
         query = {FOLDED: None, "_id": {"$gte": ""}}
         found: Document | None = await collection.find_one(query, {"_id": 1}, hint=index)
         return found
@@ -60,10 +61,10 @@ async def has_all_folded(collection: Collection) -> bool:
 
 
 async def read_if_indexed(mongo: Mongo, read: Awaitable[T]) -> T | None:
-    """Return what *read* finds; None while the index that it names is not there.
+    """Return the result of *read*; None while the index that it names cannot be used.
 
-    The index is missing, hidden or being built. That is no refusal to be noted: the care for
-    indexes (ADR 0019) looks at once, tells of it and makes it.
+    The index is missing, hidden or being built. This is not recorded as a refusal: `IndexKeeper`
+    (ADR 0019) is woken instead, which logs the missing index and creates it.
     """
     try:
         return await read
@@ -75,10 +76,10 @@ async def read_if_indexed(mongo: Mongo, read: Awaitable[T]) -> T | None:
 
 
 async def read_by_index(read: Callable[[str], Awaitable[T]], index: str = BY_FOLDED) -> T:
-    """Return what *read* finds by *index*; slowly by id while `folded` has no index yet.
+    """Return the result of *read* by *index*, or slowly by id while `folded` has no index yet.
 
-    A process that starts after an upgrade goes on meanwhile, and so do the others. For callers
-    only, and *read* sets a time limit: a claim or a loop must not read all there is.
+    So calls are answered while the index is built after an upgrade. For calls only, and *read* must
+    set a time limit: a claim or a loop must never read a whole collection.
     """
     try:
         return await read(index)

@@ -1,4 +1,4 @@
-"""Count jobs by index, each count within a time limit."""
+"""Counts of jobs per state: each by index, and each with a time limit."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,10 +18,12 @@ MAX_EXAMINED = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MongoJobCounter:
+    """The port `JobCounter` on MongoDB."""
+
     mongo: Mongo
 
     async def count(self, *, now: datetime) -> JobCounts:
-        """Count each state; those that hold too many to be counted in time are left out."""
+        """Count each state; leave out those that cannot be counted within COUNT_TIMEOUT_MS."""
         with store_errors("counting jobs"):
             counted = {state: await self._count_in_state(state) for state in State}
             oldest = await self._find_oldest_due(now)
@@ -35,11 +37,11 @@ class MongoJobCounter:
                     {"state": state.value}, hint=BY_STATE_AND_DUE, maxTimeMS=COUNT_TIMEOUT_MS
                 )
             )
-        except ExecutionTimeout:
+        except ExecutionTimeout:  # too many to count in time
             return None
 
     async def count_unreadable(self) -> int:
-        """Count those set aside and those in unknown states, ten thousand at most."""
+        """Count the quarantined jobs and those in unknown states, up to MAX_UNREADABLE."""
         unknown = {"state": {"$nin": [state.value for state in State]}}
         with store_errors("counting unreadable jobs"):
             return int(
@@ -53,6 +55,6 @@ class MongoJobCounter:
         found = self.mongo.jobs.find(waiting, {"due": 1}).sort("due", 1).limit(MAX_EXAMINED)
         found = found.hint(BY_STATE_AND_DUE).max_time_ms(QUERY_TIMEOUT_MS)
         documents = await found.to_list(MAX_EXAMINED)
-        # An array of dates is found as well; it is set aside by the next sweep.
-        moments = [each["due"] for each in documents if isinstance(each["due"], datetime)]
-        return now - moments[0] if moments else timedelta(0)
+        # The query also finds an array of dates, until a sweep quarantines that job.
+        times = [each["due"] for each in documents if isinstance(each["due"], datetime)]
+        return now - times[0] if times else timedelta(0)

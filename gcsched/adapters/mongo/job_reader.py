@@ -1,4 +1,4 @@
-"""Read jobs: one by its id, or page by page, each page a few ranges of one index in its order."""
+"""Reads of jobs: one by its id, or a page of a list, which is one or two ranges of one index."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -44,7 +44,7 @@ DEFAULT_FIELDS: Document = {"message": "", "attempts": []}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MongoJobList:
-    """Pages as the primary has them; where *is_majority_read*, as a majority has them."""
+    """Lists of jobs as the primary has them, or as a majority has them if *is_majority_read*."""
 
     mongo: Mongo
     is_majority_read: bool = False
@@ -53,53 +53,51 @@ class MongoJobList:
     async def read_page(
         self, listing: JobListQuery, after: Cursor | None, *, most: int, is_full: bool
     ) -> Page:
-        """Give the *most* jobs that follow *after*; without their texts unless *is_full*.
+        """Return the *most* jobs that follow *after*; without their texts unless *is_full*.
 
-        One more is looked at, to know whether there is a next page.
+        Reads one more, to know whether there is a next page.
         """
         found: list[Document] = []
         projection = None if is_full else BASIC_PROJECTION
         with store_errors("listing jobs"):
             for query in split_ranges(listing, after):
                 if (left := most + 1 - len(found)) > 0:
-                    look = JobQuery(
+                    job_query = JobQuery(
                         query=query,
                         projection=projection,
                         index=choose_index(listing.filter),
                         options=build_options(listing, left),
                     )
-                    found += await self._run(look)
+                    found += await self._run(job_query)
         shown = found[:most]
-        # By the document: a last one that cannot be read must not end the list.
-        following = find_place(shown[-1], listing) if len(found) > most else None
+        # From the document, not from the job: a last one that is unreadable must not end the list.
+        next_cursor = build_cursor(shown[-1], listing) if len(found) > most else None
         readable, unreadable = decode_each(DEFAULT_FIELDS | document for document in shown)
         self.unreadable_log.warn(unreadable)
-        return Page(jobs=tuple(job for _, job in readable), next_cursor=following)
+        return Page(jobs=tuple(job for _, job in readable), next_cursor=next_cursor)
 
-    async def _run(self, look: "JobQuery") -> list[Document]:
+    async def _run(self, query: "JobQuery") -> list[Document]:
         jobs = self.mongo.jobs
-        return await (read_majority(look.run, jobs) if self.is_majority_read else look.run(jobs))
+        return await (read_majority(query.run, jobs) if self.is_majority_read else query.run(jobs))
 
-    async def count(self, wanted: JobFilter, *, most: int) -> int:
-        """Count what *wanted* takes in, up to *most*."""
-        query, jobs = build_filter(wanted), self.mongo.jobs
+    async def count(self, job_filter: JobFilter, *, most: int) -> int:
+        """Count the jobs that match *job_filter*, up to *most*."""
+        query, jobs = build_filter(job_filter), self.mongo.jobs
 
         async def count_by(index: str) -> int:
             options: dict[str, Any] = {"limit": most, "maxTimeMS": READ_TIMEOUT_MS}
             return int(await jobs.count_documents(query, hint=index, **options))
 
         with store_errors("counting jobs"):
-            if wanted.email and await has_all_folded(jobs):
-                query = {
-                    "_id": {"$gte": ""},
-                    **filter_folded(wanted.email),
-                }  # the index alone tells
-            return await read_by_index(count_by, choose_index(wanted))
+            if job_filter.email and await has_all_folded(jobs):
+                # Covered by the index: no document is read.
+                query = {"_id": {"$gte": ""}, **filter_folded(job_filter.email)}
+            return await read_by_index(count_by, choose_index(job_filter))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobQuery:
-    """One statement that reads jobs, all in one answer."""
+    """One statement that reads jobs, all in one reply."""
 
     query: Query
     projection: Mapping[str, int] | None
@@ -125,72 +123,80 @@ def build_options(listing: JobListQuery, most: int) -> dict[str, Any]:
     }
 
 
-def choose_index(wanted: JobFilter) -> str:
-    if wanted.state is not None:
+def choose_index(job_filter: JobFilter) -> str:
+    """Return the index whose order is that of the list."""
+    if job_filter.state is not None:
         return BY_STATE_AND_DUE
-    if wanted.empid:
+    if job_filter.empid:
         return BY_EMPID
-    if wanted.request_id:
+    if job_filter.request_id:
         return BY_REQUEST_ID_AND_ID
-    return BY_FOLDED if wanted.email else BY_ID
+    return BY_FOLDED if job_filter.email else BY_ID
 
 
 def split_ranges(listing: JobListQuery, after: Cursor | None) -> Iterator[Query]:
-    """Give what to look for, one after the other: first the rest of those due when *after* was.
+    """Yield the queries of a page: the rest of the jobs due in the second of *after*, then later.
 
-    Not as one `$or`: how that is read is the planner's choice, and it remembers wrong ones.
+    Not one `$or`: the planner would choose how to read it, and it caches a bad choice.
     """
     query = build_filter(listing.filter)
     beyond = "$lt" if listing.order.is_descending else "$gt"
     if after is None:
         yield query
     elif not listing.order.is_by_due_time:
-        # Ids sort by creation, so an index needs nothing else.
+        # Ids sort by creation, so the id alone is the place in the list.
         yield query | {"_id": query["_id"] | {beyond: after.id}}
     else:
         yield query | {"due": after.due_time, "_id": {beyond: after.id}}
-        # Narrower than what the filter says of this end.
+        # The cursor is the narrower bound at this end, so it replaces that of the filter.
         due = {name: bound for name, bound in query["due"].items() if name[:3] != beyond}
         yield query | {"due": due | {beyond: after.due_time}}
 
 
-def build_filter(wanted: JobFilter) -> Query:
-    """Give the whole of *wanted*. Bounds also say of which type: others have no place in a list."""
-    query: Query = {"_id": {"$gte": wanted.id_prefix}}
-    if wanted.id_prefix:
-        query["_id"]["$lt"] = wanted.id_prefix + LAST_CHARACTER
-    if wanted.state is not None:
-        before = {"$lt": wanted.due_time_before} if wanted.due_time_before is not None else {}
-        due = {"$gte": wanted.due_time_from or EPOCH} | before
-        query |= {"state": wanted.state.value, "due": due}
-    if wanted.empid:
-        query["empid"] = wanted.empid
-    if wanted.email:
-        query |= filter_any_spelling(wanted.email, "email")
-    if wanted.request_id:
-        query["request_id"] = wanted.request_id
+def build_filter(job_filter: JobFilter) -> Query:
+    """Return the query for *job_filter*.
+
+    A bound in MongoDB matches values of its own type only. So `_id` and `due` always have one:
+    documents in which they have another type cannot be placed in a list.
+    """
+    query: Query = {"_id": {"$gte": job_filter.id_prefix}}
+    if job_filter.id_prefix:
+        query["_id"]["$lt"] = job_filter.id_prefix + LAST_CHARACTER
+    if job_filter.state is not None:
+        end = job_filter.due_time_before
+        due = {"$gte": job_filter.due_time_from or EPOCH} | ({} if end is None else {"$lt": end})
+        query |= {"state": job_filter.state.value, "due": due}
+    if job_filter.empid:
+        query["empid"] = job_filter.empid
+    if job_filter.email:
+        query |= filter_any_spelling(job_filter.email, "email")
+    if job_filter.request_id:
+        query["request_id"] = job_filter.request_id
     return query
 
 
-def find_place(document: Document, listing: JobListQuery) -> Cursor:
+def build_cursor(document: Document, listing: JobListQuery) -> Cursor:
     due = find_due(document, listing) if listing.order.is_by_due_time else None
     return Cursor(id=document["_id"], due_time=due)
 
 
 def find_due(document: Document, listing: JobListQuery) -> datetime:
-    """Return the time by which *document* has its place; of several, the one that counts here."""
+    """Return the due time by which MongoDB sorts *document*.
+
+    It sorts an array by its greatest element in descending order, and by its least in ascending.
+    """
     found = document["due"]
-    moments = [
-        each for each in (found if is_list(found) else [found]) if isinstance(each, datetime)
-    ]
-    return max(moments) if listing.order.is_descending else min(moments)
+    times = [each for each in (found if is_list(found) else [found]) if isinstance(each, datetime)]
+    return max(times) if listing.order.is_descending else min(times)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MongoJobReader:
+    """The port `JobReader` on MongoDB."""
+
     async def get(self, job_id: str) -> Job | None:
-        """Give the job, if there is one; raises UnreadableJob where it is none of ours."""
-        # Not as a Beanie document: pydantic takes "1" for 1, and then others find it unreadable.
+        """Return the job, if there is one; raises UnreadableJob if its document is not valid."""
+        # Not as a Beanie document: pydantic accepts "1" for 1, but a claim would quarantine it.
         jobs = JobDocument.get_motor_collection()
         with store_errors("reading a job"):
             document: Document | None = await jobs.find_one({"_id": job_id}, hint=BY_ID)

@@ -1,4 +1,4 @@
-"""Find who has the keys that new jobs would need."""
+"""The jobs that hold the dedup keys and request ids of new jobs."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,14 +22,15 @@ STATES = frozenset(State)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MongoKeyHolders:
-    """Only what a majority has counts as accepted (P1)."""
+    """Lookup of key holders. It reads what a majority has: only that counts as accepted (P1)."""
 
     mongo: Mongo
 
     async def find(self, jobs: Sequence[Job]) -> Mapping[str, KeyHolder]:
-        """Give job id → who has its request id, or else its key, or else it is stored itself."""
+        """Return job id → the holder of its request id, else of its key, else itself if stored."""
+        # The holder of the request id takes precedence over that of the dedup key.
         found = {**await self._find_by_key(jobs), **await self._find_by_request_id(jobs)}
-        # Our own job of an earlier try may be stored, and even ended, with its key free again.
+        # The job itself may be stored by an earlier try, and even have ended and freed its key.
         rest = [job.id for job in jobs if job.id not in found]
         if not rest:
             return found
@@ -67,7 +68,7 @@ class MongoKeyHolders:
 
 
 def read_texts(document: Mapping[str, Any], name: str) -> list[str]:
-    """Return the text of that *name*, or each one of an array: MongoDB finds it by any of them."""
+    """Return the text in field *name*, or those of an array: MongoDB matches any element."""
     value = document[name]
     return [
         each for each in (value if isinstance(value, list) else [value]) if isinstance(each, str)
@@ -75,7 +76,7 @@ def read_texts(document: Mapping[str, Any], name: str) -> list[str]:
 
 
 def decode_holder(document: Mapping[str, Any]) -> KeyHolder:
-    """Read tolerantly: a holder that is spoilt is no reason to mail twice, nor to fail."""
+    """Return the holder, even if its document is damaged: it still keeps a second mail out."""
     state, due = document.get("state"), document.get("due")
     until = document.get("dedup_until")
     return KeyHolder(

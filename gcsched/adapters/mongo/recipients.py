@@ -1,4 +1,4 @@
-"""What is known of an employee: the user details, and what the jobs say. To be read, and erased."""
+"""Personal data of an employee: user details and the texts of jobs, to be read and erased."""
 
 import asyncio
 from collections.abc import Sequence
@@ -38,6 +38,8 @@ ERASURE_PROJECTION = dict.fromkeys(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MongoPersonalData:
+    """The port `PersonalData` on MongoDB."""
+
     mongo: Mongo
 
     async def find_recipient(self, empid: str) -> Recipient | None:
@@ -51,25 +53,25 @@ class MongoPersonalData:
             return int(await read_majority(partial(count_jobs, query), self.mongo.jobs))
 
     async def erase_jobs(self, empid: str, *, after: str, most: int, now: datetime) -> ErasedBatch:
-        """Erase *most* finished jobs that follow *after*, each only as it was seen.
+        """Erase *most* finished jobs that follow *after*, each only if it is as it was read.
 
-        As documents, not as jobs: one that cannot be read is somebody's all the same.
+        Works on documents, not on jobs: one that cannot be decoded holds personal data as well.
         """
         query = {
             "empid": empid,
             "_id": {"$gt": after},
             "state": FINISHED,
-            "email": {"$ne": ""},  # those were erased before
+            "email": {"$ne": ""},  # an empty one was erased before
         }
         with store_errors("erasing jobs"):
-            # Certain: that nothing is left must be no belief of a node without a majority.
+            # A majority read: a node without its majority must not report that nothing is left.
             found = await read_majority(partial(find_first, query, most), self.mongo.jobs)
             if not found:
                 return ErasedBatch(jobs=0, skipped=0, last=None)
             writes = await build_erasures(found, now)
             with write_errors("erasing jobs"):
-                answer = await self.mongo.jobs.bulk_write(writes, ordered=False)
-            erased = answer.modified_count
+                result = await self.mongo.jobs.bulk_write(writes, ordered=False)
+            erased = result.modified_count
         last = found[-1]["_id"] if len(found) == most else None
         return ErasedBatch(jobs=erased, skipped=len(found) - erased, last=last)
 
@@ -81,7 +83,7 @@ class MongoPersonalData:
 
 
 async def build_erasures(documents: Sequence[Document], now: datetime) -> list[UpdateOne]:
-    """Make one write for each; a relay's words are searched, so others get their turn between."""
+    """Build one update for each; masking takes time, so yield to the event loop in between."""
     writes = []
     for document in documents:
         writes.append(build_erasure(document, now))
@@ -102,34 +104,31 @@ async def find_first(query: Document, most: int, jobs: Collection) -> list[Docum
 
 
 def build_erasure(document: Document, now: datetime) -> UpdateOne:
-    """Make the write that erases one job; where a field is none of ours, nothing of it stays."""
-    known, version = (
-        PersonalWords(decode_known(document)),
-        document.get("version"),
-    )  # None: it is missing
+    """Build the update that erases one job; a field of an unexpected type is emptied."""
+    words = PersonalWords(decode_texts(document))
     attempts = document.get("attempts")
     fields: dict[str, Any] = dict.fromkeys((*EMPTIED_FIELDS, FOLDED), "") | {
-        "reason": redact_reason(read_text(document, "reason"), known, now=now),
+        "reason": redact_reason(read_text(document, "reason"), words, now=now),
         "attempts": [
-            erase_attempt(each, known)
+            erase_attempt(each, words)
             for each in (attempts if is_list(attempts) else ())
             if isinstance(each, dict)
         ],
         "version": read_count(document, "version") + 1,
     }
-    # As values: what is stored may look like an operator.
+    # `$eq`, because a stored value may look like an operator. Null also matches a missing field.
     seen = {
         "_id": document["_id"],
         "state": {"$eq": document["state"]},
-        "version": {"$eq": version},
+        "version": {"$eq": document.get("version")},
     }
     return UpdateOne(
         seen, {"$set": fields, "$unset": dict.fromkeys(REMOVED_FIELDS, "")}, hint=BY_ID
     )
 
 
-def decode_known(document: Document) -> JobTexts:
-    """Read what may be damaged: what is not a text tells nothing that a relay could repeat."""
+def decode_texts(document: Document) -> JobTexts:
+    """Return the texts to mask; a field that is not a text was never in a mail."""
     variables = document.get("variables")
     pairs = variables.items() if isinstance(variables, dict) else ()
     return JobTexts(
@@ -138,12 +137,12 @@ def decode_known(document: Document) -> JobTexts:
     )
 
 
-def erase_attempt(attempt: Document, known: PersonalWords) -> Document:
-    return attempt | {"text": redact_text(read_text(attempt, "text"), known)}
+def erase_attempt(attempt: Document, words: PersonalWords) -> Document:
+    return attempt | {"text": redact_text(read_text(attempt, "text"), words)}
 
 
 def decode(document: Document) -> Recipient:
-    """Read tolerantly: what is known of an employee is told, whatever else is spoilt."""
+    """Return the user details, even if some fields of the document are damaged."""
     return Recipient(
         empid=document["_id"],
         name=read_text(document, "name"),

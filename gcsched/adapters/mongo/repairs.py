@@ -1,4 +1,4 @@
-"""Put right what the code never writes: a restored backup, a hand or a defect has left it."""
+"""Repairs of states that the code never writes: left by a backup, an operator or a defect."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -11,7 +11,7 @@ from gcsched.domain.job import State
 
 Query = dict[str, Any]
 
-NEVER = datetime(2200, 1, 1, tzinfo=UTC)
+NEVER = datetime(2200, 1, 1, tzinfo=UTC)  # a later lease never expires
 
 SENDING = {"state": State.SENDING.value}
 NOT_SENDING = {"state": {"$in": [state.value for state in State if state is not State.SENDING]}}
@@ -21,15 +21,15 @@ UNHELD = {**SENDING, "$or": [NO_CLAIM, NO_LEASE]}
 
 
 async def lease_unheld(jobs: Jobs, most: int) -> int:
-    """Give SENDING jobs that lack claim or lease both, so that they end as orphans do.
+    """Write a claim and a lease into SENDING jobs that lack one, so that they become orphans.
 
-    Not taken back here: a process may be sending it still, and then renews that lease.
+    They are not taken back here: a process may still be sending them, and renews that lease then.
     """
     return await reset_leases(jobs, UNHELD, BY_STATE_AND_DUE, most)
 
 
 async def reset_endless_leases(jobs: Jobs, most: int) -> int:
-    """Lease anew what has a lease that no clock reaches: its process may have died."""
+    """Reset leases that never expire: the process that holds them may have died."""
     return await reset_leases(jobs, {**SENDING, "lease": {"$gt": NEVER}}, BY_LEASE, most)
 
 
@@ -38,12 +38,12 @@ async def reset_leases(jobs: Jobs, query: Query, index: str, most: int) -> int:
     if not ids:
         return 0
     change = [{"$set": {"claim": CLAIM_OR_NONE, "lease": LEASE_END}}]
-    answer = await jobs.update_many({"_id": {"$in": ids}, **query}, change, hint=BY_ID)
-    return answer.modified_count
+    result = await jobs.update_many({"_id": {"$in": ids}, **query}, change, hint=BY_ID)
+    return result.modified_count
 
 
 async def release_stale_claims(jobs: Jobs, most: int) -> int:
-    """Take claim and lease from jobs that wait or have ended: each sweep would find them."""
+    """Remove claim and lease from jobs that are not SENDING, so that sweeps do not read them."""
     count = 0
     for name, index in (("lease", BY_LEASE), ("claim", BY_CLAIM)):
         ids = await find_ids(jobs, {name: {"$exists": True}, **NOT_SENDING}, index, most)

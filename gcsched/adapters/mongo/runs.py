@@ -1,4 +1,4 @@
-"""Daily runs and sweeps, noted where every replica sees them."""
+"""Daily runs and sweeps, stored so that every replica sees them."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -16,37 +16,42 @@ from gcsched.adapters.mongo.write_checks import write_errors
 from gcsched.domain.job import State
 
 SWEEP = "sweep"
+# Of a damaged document: `$add` would fail at a count that is not a number.
 STORED_MOVED = {"$cond": [{"$isNumber": "$moved"}, "$moved", 0]}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MongoRuns:
+    """The port `RunStore` on MongoDB."""
+
     mongo: Mongo
 
     async def begin_sweep(self, *, within: timedelta, now: datetime) -> bool:
-        """Note a sweep at *now*, unless one was noted *within* this time before.
+        """Record a sweep at *now*; return False if one started *within* this time before.
 
-        One that is noted in the future, or is no date, counts for nothing: it would keep everybody
-        from sweeping.
+        A recorded time in the future, or one that is not a date, does not count: it would keep all
+        processes from sweeping.
         """
-        unseen: list[dict[str, Any]] = [
+        outdated: list[dict[str, Any]] = [
             {"started": {"$lte": now - within}},
             {"started": {"$gt": now + within}},
             {"started": {"$not": {"$type": "date"}}},
             {"started": {"$type": "array"}},
         ]
-        with store_errors("noting a sweep"):
+        with store_errors("recording a sweep"):
             try:
                 await self.mongo.runs.update_one(
-                    {"_id": SWEEP, "$or": unseen}, {"$set": {"started": now}}, upsert=True
+                    {"_id": SWEEP, "$or": outdated}, {"$set": {"started": now}}, upsert=True
                 )
-            except DuplicateKeyError:
+            except (
+                DuplicateKeyError
+            ):  # it did not match, so the upsert tried to insert a second one
                 return False
         return True
 
     async def begin_daily(self, day: date, *, now: datetime) -> bool:
-        """Insert ``daily:<day>``; False when it is there already."""
-        with store_errors("beginning the daily run"):
+        """Insert ``daily:<day>``; return False if it exists already."""
+        with store_errors("starting the daily run"):
             try:
                 await self.mongo.runs.insert_one(
                     {"_id": daily_run_id(day), "started": now, "moved": 0}
@@ -58,16 +63,14 @@ class MongoRuns:
     async def move_queued(
         self, *, until: datetime, now: datetime, not_after: datetime, most: int
     ) -> tuple[int, int]:
-        """Make *most* QUEUED jobs of a run up to *until* due at *now*.
+        """Make *most* QUEUED jobs of the runs up to *until* due at *now*.
 
-        Gives how many were found, and how many were made so: others may have been faster.
-
-        A run that was made up late gives its jobs the time it took from them, where the caller has
-        not said himself until when.
+        Returns how many were found and how many were moved: another process may have been faster.
+        A late run extends the expire time of its jobs to *not_after*, unless the caller has set it.
         """
         queued = filter_queued(until)
         with store_errors("moving the daily queue"):
-            # Certain: "nothing is queued" must be no belief of a node without a majority.
+            # A majority read: a node that has lost its majority must not report an empty queue.
             ids = await read_majority(partial(find_first_ids, queued, most), self.mongo.jobs)
             if not ids:
                 return 0, 0
@@ -75,9 +78,8 @@ class MongoRuns:
             with write_errors("moving the daily queue"):
                 updated = await update_each(self.mongo.jobs, ids, queued, change)
             updated.raise_refusal()
-            count, offenders = updated.matched, updated.offenders
-        # Those that cannot be changed would be found again and again.
-        return len(ids) - len(offenders), count
+        # Without the offenders: the caller continues while jobs are found, and these stay.
+        return len(ids) - len(updated.offenders), updated.matched
 
     async def finish_daily(self, day: date, moved: int, *, now: datetime) -> None:
         with write_errors("finishing the daily run"):
@@ -88,14 +90,14 @@ class MongoRuns:
             )
 
     async def record_manual(self, moved: int, *, started: datetime, now: datetime) -> None:
-        with write_errors("noting a run by hand"):
-            total = {"$add": [STORED_MOVED, moved]}  # others may have begun in the same moment
+        with write_errors("recording a manual run"):
+            total = {"$add": [STORED_MOVED, moved]}  # another may have started at the same time
             change = {"started": started, "finished": now, "moved": total}
             run = {"_id": f"daily:manual:{started.isoformat()}"}
             await self.mongo.runs.update_one(run, [{"$set": change}], upsert=True)
 
     async def has_queued(self, *, until: datetime) -> bool:
-        with store_errors("looking at the daily queue"):
+        with store_errors("reading the daily queue"):
             left = await self.mongo.jobs.find_one(
                 filter_queued(until), {"_id": 1}, hint=BY_STATE_AND_DUE
             )
@@ -119,7 +121,7 @@ def build_move(now: datetime, not_after: datetime) -> dict[str, Any]:
         "due": now,
         "since": now,
         "version": NEXT_VERSION,
-        # Run before its day, a mail must not be dated in the future.
+        # A run may start before its day, but a mail must not be dated in the future.
         "due_at": {"$min": ["$due_at", now]},
         "not_after": {"$cond": ["$not_after_asked", "$not_after", later]},
     }

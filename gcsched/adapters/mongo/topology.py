@@ -1,4 +1,7 @@
-"""Tell by `hello` what a MongoDB is: only a set or a cluster keeps what it confirmed."""
+"""The kind of a MongoDB deployment, by its reply to `hello`.
+
+Only a replica set or a cluster keeps what it confirmed (ADR 0021).
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -7,7 +10,7 @@ from typing import Any
 
 
 class DeploymentKind(StrEnum):
-    """A cluster is reached by mongos; its shards are sets."""
+    """What a MongoDB is. A cluster is reached through mongos; its shards are replica sets."""
 
     REPLICATED = "replica set or cluster"
     STANDALONE = "standalone"
@@ -21,7 +24,7 @@ UNCONFIGURED = (
 )
 NEVER_INITIATED = (
     "its replica set was never initiated: run `rs.initiate()` there once, in mongosh;"
-    " this process goes on by itself then"
+    " this process continues then"
 )
 STANDALONE = (
     "it is a standalone mongod, which can lose jobs that it confirmed: make it a replica set of"
@@ -33,53 +36,51 @@ STANDALONE_RISK = (
     " make it a replica set of one"
 )
 WITHOUT_REPLICA_SET = (
-    "it is a standalone mongod, and GCSCHED_MONGO_URI asks for a set: leave replicaSet out of it"
+    "it is a standalone mongod, but GCSCHED_MONGO_URI names a replica set: remove replicaSet from"
+    " GCSCHED_MONGO_URI"
 )
 
 
 def classify_host(hello: Mapping[str, Any]) -> DeploymentKind:
-    """Read an answer to `hello`."""
+    """Return the kind that a reply to `hello` shows."""
+    # A mongos replies "isdbgrid"; a member without a configuration has `isreplicaset`.
     if hello.get("setName") or hello.get("msg") == "isdbgrid":
         return DeploymentKind.REPLICATED
     return DeploymentKind.UNCONFIGURED if hello.get("isreplicaset") else DeploymentKind.STANDALONE
 
 
-def classify_hosts(answers: Iterable[Mapping[str, Any] | BaseException]) -> DeploymentKind | None:
-    """Return what hosts are that were asked one by one; None: that is not known.
+def classify_hosts(replies: Iterable[Mapping[str, Any] | BaseException]) -> DeploymentKind | None:
+    """Return the kind of hosts that were asked one by one; None if it is not known.
 
-    One of several may be out of its set for a while, so only all together are standalone, or
-    uninitiated.
+    One of several hosts may be out of its replica set for a while, so only all of them together are
+    standalone or uninitiated.
     """
-    kinds = [None if isinstance(each, BaseException) else classify_host(each) for each in answers]
+    kinds = [None if isinstance(each, BaseException) else classify_host(each) for each in replies]
     if DeploymentKind.REPLICATED in kinds:
         return DeploymentKind.REPLICATED
+    if set(kinds) == {DeploymentKind.UNCONFIGURED}:
+        return DeploymentKind.UNINITIATED
     if DeploymentKind.UNCONFIGURED in kinds:
-        return (
-            DeploymentKind.UNINITIATED
-            if set(kinds) == {DeploymentKind.UNCONFIGURED}
-            else DeploymentKind.UNCONFIGURED
-        )
-    return (
-        DeploymentKind.STANDALONE if kinds and set(kinds) == {DeploymentKind.STANDALONE} else None
-    )
+        return DeploymentKind.UNCONFIGURED
+    return DeploymentKind.STANDALONE if set(kinds) == {DeploymentKind.STANDALONE} else None
 
 
 @dataclass(slots=True, eq=False)
 class DeploymentCheck:
-    """Say of a set that it was never initiated only when two looks in a row find it so.
+    """A check that reports a replica set as never initiated only if two checks in a row find it so.
 
-    One that starts answers the same for a moment, before it has read its configuration.
+    A member that starts gives the same reply for a moment, before it has read its configuration.
     """
 
     _is_uninitiated: bool = False
     _was_uninitiated: bool = False
 
     def start(self) -> None:
-        """Begin a look; one that ends without an answer found nothing."""
+        """Start a check; one that ends without a reply has found nothing."""
         self._was_uninitiated, self._is_uninitiated = self._is_uninitiated, False
 
     def describe(self, kind: DeploymentKind | None) -> str | None:
-        """Say what the look of now found to wait for; None: nothing."""
+        """Describe what this check found to wait for; None if nothing."""
         self._is_uninitiated = kind is DeploymentKind.UNINITIATED
         if self._is_uninitiated and self._was_uninitiated:
             return NEVER_INITIATED

@@ -1,4 +1,4 @@
-"""Translate the errors of writes, and find out whether MongoDB confirms any."""
+"""Error translation for writes, and the probe that shows whether MongoDB confirms any."""
 
 import asyncio
 from collections.abc import Iterator
@@ -14,15 +14,16 @@ from gcsched.errors import StoreRefused, StoreUnavailable
 from gcsched.usecases.loops import run_periodically
 from gcsched.usecases.monitoring.store_check import EVERY
 
-PROBE_ID = "probe"  # of the runs, whose ids are other words: it is never stored
-PROBE_TIMEOUT_SECONDS = 5.0  # as long as a majority is waited for
+PROBE_ID = "probe"  # never stored: no run has this id
+PROBE_TIMEOUT_SECONDS = 5.0  # as long as `wtimeout` waits for a majority
 
 
 @contextmanager
 def write_errors(doing: str) -> Iterator[None]:
-    """Translate the driver's errors as `store_errors` does, around what always writes.
+    """Translate the driver's errors as `store_errors` does, and record failed and confirmed writes.
 
-    A refusal is noted as a failure only where it concerns every write; else `Refusals` tells it.
+    Only around statements that always write: a success means that a majority confirmed. A refusal
+    is recorded here only if it concerns every write; `Refusals` reports the others.
     """
     failures = WRITE_FAILURES.get()
     try:
@@ -41,9 +42,9 @@ def write_errors(doing: str) -> Iterator[None]:
 
 
 async def probe_write(mongo: Mongo) -> None:
-    """Ask for a write that finds nothing to change; raises StoreUnavailable.
+    """Send an update that matches nothing; raises StoreUnavailable.
 
-    A majority must confirm it all the same: MongoDB waits for what was written last before it.
+    A majority must still confirm it: MongoDB waits for the latest write before it.
     """
     with write_errors("trying to write"), pymongo.timeout(PROBE_TIMEOUT_SECONDS):
         await mongo.runs.update_one({"_id": PROBE_ID}, {"$set": {"tried": True}})
@@ -51,7 +52,7 @@ async def probe_write(mongo: Mongo) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriteProbe:
-    """Try to write where that is in doubt, one try at a time; what fails is noted."""
+    """The probe that writes while it is in doubt whether writes are confirmed."""
 
     mongo: Mongo
 

@@ -1,18 +1,21 @@
-"""Remember which writes MongoDB did not confirm: one that answers may confirm nothing for hours."""
+"""The writes that MongoDB did not confirm.
+
+A MongoDB that has lost its majority replies to every command, but may confirm no write for hours.
+"""
 
 import time
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
-# Where one kind of write fails and others succeed, callers try again within that time.
+# If one kind of write fails and others succeed, its callers try again within this time.
 REMEMBERED_SECONDS = 5.0
-QUIET_SECONDS = 5.0  # so long without a confirmed write, and one is tried that changes nothing
+QUIET_SECONDS = 5.0  # after this time without a confirmed write, the probe writes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriteFailure:
-    """*times*: how often in a row, without a success of the same between."""
+    """The latest failure of one kind of write, and how many *times* in a row it has failed."""
 
     at: float
     why: str
@@ -21,10 +24,10 @@ class WriteFailure:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class WriteFailures:
-    """What was not confirmed, by what was being done; a success at the same clears it at once.
+    """Failures by what was attempted. A success of the same kind clears a failure at once.
 
-    A success at anything else clears what failed once, or failed some seconds ago: so a single
-    failure under load is forgotten with the next write, and where none is confirmed all are kept.
+    A success of another kind clears a failure that happened once, or some seconds ago. So a single
+    failure under load is cleared by the next write, and all are kept while none is confirmed.
     """
 
     clock: Callable[[], float] = time.monotonic
@@ -33,17 +36,18 @@ class WriteFailures:
 
     @property
     def problem(self) -> str | None:
-        """Return what failed last and is not cleared; None: nothing."""
+        """Describe the latest failure that is not cleared; None if there is none."""
         if not self._failures:
             return None
         doing, failure = max(self._failures.items(), key=lambda item: item[1].at)
-        return f"writes are not confirmed: failed while {doing}: {failure.why or 'no answer'}"
+        return f"writes are not confirmed: failed while {doing}: {failure.why or 'no reply'}"
 
     @property
     def needs_probe(self) -> bool:
-        """Whether one should be tried: because some failed, or because none was confirmed lately.
+        """Whether to probe: a write has failed, or none was confirmed lately.
 
-        All processes try alike, so that all find out within the time in which none leaves.
+        Every process probes, also one that has nothing to write, so that all find a failure within
+        the time in which none becomes unready alone (ADR 0023).
         """
         if self._failures or self._confirmed_at is None:
             return True
@@ -68,4 +72,4 @@ class WriteFailures:
 WRITE_FAILURES: ContextVar[WriteFailures | None] = ContextVar(
     "writes that MongoDB did not confirm", default=None
 )
-"""Where `write_errors` notes what it sees: set for all that is begun after `open_mongo`."""
+"""Where `write_errors` records failures; set for every task that starts after `open_mongo`."""

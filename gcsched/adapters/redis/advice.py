@@ -1,4 +1,4 @@
-"""Say why Redis is away or refuses: the first clause of the error's text, and what to look at."""
+"""Describe why Redis is away or refuses: the first clause of the error, and what to check."""
 
 import re
 from collections.abc import Sequence
@@ -30,24 +30,24 @@ REDIS_ADVICE: Advice = (
     ("too many connections", "leave max_connections out of {setting}, or raise it"),
     ("NOREPLICAS", "start its replicas, or lower its min-replicas-to-write"),
     ("unknown command", "it is too old, or that command was renamed or switched off there"),
-    ("MISCONF", "its disk takes no writes: mend that"),
+    ("MISCONF", "it cannot write to its disk: repair that"),
     *CONNECTION_ADVICE,
 )
-ACL_RULES = (
-    "~gcsched:* ~arq:*:gcsched:* ~arq:abort +@all -@admin -@dangerous"  # as in docs/operations.md
-)
+# As in docs/operations.md.
+ACL_RULES = "~gcsched:* ~arq:*:gcsched:* ~arq:abort +@all -@admin -@dangerous"
 ADVICE_BY_ERROR: Sequence[tuple[type[Exception], str]] = (
     (NoPermissionError, f"give its user the keys and commands {ACL_RULES}, see {{setting}}"),
     (ReadOnlyError, "it is a replica: name the Redis that takes writes in {setting}"),
-    (ExecAbortError, "it refused a part of a transaction: look at its rights, memory and version"),
+    (ExecAbortError, "it refused a part of a transaction: check its rights, memory and version"),
     (OutOfMemoryError, "its memory is full: free some, or raise its maxmemory"),
 )
+# What looks like a quotation, an address or a structure: a library may repeat data of a job there.
 QUOTED = re.compile(r"""(?<!\w)b?'.*'|"(.*)"|\S*@\S*|\{.*\}|\[.*\]""")
 MAX_LIBRARY_TEXT = 80
 
 
 def describe_redis_error(error: BaseException) -> str:
-    """Say why Redis did not answer, or how it refused; *error* may be of any library."""
+    """Describe why Redis did not answer, or how it refused; *error* may be of any library."""
     text = first_clause(str(error))
     if not isinstance(error, RedisAway | RedisSilent | ResponseError | AuthenticationError):
         text = text if isinstance(error, OSError | InvalidReply) else redact_quoted(text)
@@ -60,11 +60,11 @@ def describe_redis_error(error: BaseException) -> str:
 
 
 def redact_quoted(text: str) -> str:
-    """Return what a library says without what it quotes, which may be anybody's data."""
+    """Return the text of a library's error without its quotations, which may be data of a job."""
     line = QUOTED.sub("…", text)
     return line if len(line) <= MAX_LIBRARY_TEXT else f"{line[:MAX_LIBRARY_TEXT]}…"
 
 
 def is_refusal(error: BaseException) -> bool:
-    """Tell whether Redis answers and does not do it, in contrast to no answer."""
+    """Return whether Redis answered with a refusal; False when it did not answer at all."""
     return isinstance(error, ResponseError | AuthenticationError) and isinstance(error, RedisError)

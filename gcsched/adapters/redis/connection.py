@@ -1,4 +1,4 @@
-"""Connections to Redis or Valkey, each with a limit on every wait, and the marks kept there."""
+"""Connections to Redis or Valkey with a time limit on every wait, and the marks of sent mails."""
 
 import secrets
 from collections.abc import Collection, Iterator, Sequence
@@ -18,13 +18,14 @@ from gcsched.adapters.redis.replies import InvalidReply, expect_integer, expect_
 from gcsched.adapters.redis.url import pool_options
 from gcsched.errors import RedisUnavailable
 
-MAX_CONNECTIONS = 32  # beside one for each session, which may all ask for a slot at once
-MIN_CONNECTIONS = 32  # with fewer some of the service's own parts find none free
+MAX_CONNECTIONS = 32  # beside one for each session, as all may ask for a slot at once
+MIN_CONNECTIONS = 32  # with fewer, some of the service's background tasks would find none free
 MARK_TTL = timedelta(days=1)
 PREFIX = "gcsched:sent"
 MARK_VALUE = b"1"
 
-# One command for all marks: packing and parsing one for each is work on the loop.
+# One command for all marks: SET for each would cost the event loop a packed command and a parsed
+# reply per mail. The script returns nothing, which arrives as null.
 ADD_MARKS = """
 for _, key in ipairs(KEYS) do
   redis.call('SET', key, '1', 'EX', ARGV[1])
@@ -33,7 +34,7 @@ end
 
 
 def open_pool(url: str, *, sessions: int = 0) -> ConnectionPool:
-    """Open a pool for *url* (redis, rediss or unix); every wait of it has a limit."""
+    """Open a pool for *url* (redis, rediss or unix); every wait in it has a time limit."""
     options = {"max_connections": MAX_CONNECTIONS + sessions, **pool_options(url)}
     if is_too_small(options["max_connections"]):
         options["max_connections"] = MIN_CONNECTIONS
@@ -41,7 +42,7 @@ def open_pool(url: str, *, sessions: int = 0) -> ConnectionPool:
 
 
 def warn_of_too_few_connections(url: str) -> None:
-    """Log that the pools for *url* are larger than it says, where they are."""
+    """Log a warning when max_connections of *url* is too small and a larger number is used."""
     given = pool_options(url).get("max_connections", 0)
     if is_too_small(given):
         structlog.get_logger().warning(
@@ -52,22 +53,22 @@ def warn_of_too_few_connections(url: str) -> None:
         )
 
 
-def is_too_small(most_connections: int) -> bool:
-    return 0 < most_connections < MIN_CONNECTIONS  # 0: without a limit
+def is_too_small(max_connections: int) -> bool:
+    return 0 < max_connections < MIN_CONNECTIONS  # 0: without a limit
 
 
 async def close(redis: Redis) -> None:
-    """Close *redis* and its connections; an error of Redis no longer matters then."""
+    """Close *redis* and its connections; ignore errors, as nothing more depends on them."""
     with suppress(Exception):
         await redis.aclose(close_connection_pool=True)
 
 
 @contextmanager
 def redis_errors(doing: str) -> Iterator[None]:
-    """Translate whatever an exchange with Redis raises, so put nothing else inside.
+    """Turn every exception of an exchange with Redis into RedisUnavailable; wrap nothing else.
 
-    The client's libraries raise anything when a reply has another shape than they expect. What
-    fails is noted where operators see it, until the same succeeds.
+    Every exception, because the client's libraries raise any kind when a reply has an unexpected
+    shape. The failure is shown to operators until the same action succeeds.
     """
     failures = FAILURES.get()
     try:
@@ -82,9 +83,9 @@ def redis_errors(doing: str) -> Iterator[None]:
 
 
 class Script:
-    """A Lua script that is sent by its hash, and in full to a Redis that does not know it.
+    """A Lua script that is sent by its hash, or in full when Redis does not know the hash.
 
-    redis-py's own class takes the hash from a reply, and keeps a wrong one for ever.
+    redis-py's own class takes the hash from a reply, so one wrong reply breaks it permanently.
     """
 
     def __init__(self, redis: Redis, text: str) -> None:
@@ -93,7 +94,7 @@ class Script:
         self._hash = sha1(text.encode(), usedforsecurity=False).hexdigest()
 
     async def run(self, keys: Sequence[str], *args: str | float) -> object:
-        """Run the script; return what Redis answered, unchecked."""
+        """Run the script and return Redis's answer, unchecked."""
         try:
             return await self._redis.evalsha(self._hash, len(keys), *keys, *args)
         except NoScriptError:
@@ -102,7 +103,7 @@ class Script:
 
 @dataclass(kw_only=True, eq=False)
 class RedisSentMarkerStore:
-    """Keep ``gcsched:sent:<job>:<claim>`` for each accepted mail whose outcome is on its way."""
+    """Keeps ``gcsched:sent:<job>:<claim>`` for each accepted mail until its outcome is stored."""
 
     redis: Redis
     _add_script: Script = field(init=False)
@@ -111,23 +112,23 @@ class RedisSentMarkerStore:
         self._add_script = Script(self.redis, ADD_MARKS)
 
     async def add(self, marks: Sequence[tuple[str, str]]) -> None:
-        keys, life = [mark_key(mark) for mark in marks], int(MARK_TTL.total_seconds())
-        with redis_errors("noting accepted mails"):
-            expect_null(await self._add_script.run(keys, life))
+        keys, ttl_seconds = [mark_key(mark) for mark in marks], int(MARK_TTL.total_seconds())
+        with redis_errors("marking accepted mails"):
+            expect_null(await self._add_script.run(keys, ttl_seconds))
 
     async def remove(self, marks: Sequence[tuple[str, str]]) -> None:
         keys = [mark_key(mark) for mark in marks]
-        with redis_errors("forgetting recorded mails"):
+        with redis_errors("removing marks of accepted mails"):
             expect_integer(await self.redis.unlink(*keys), least=0, most=len(keys))
 
     async def find(self, marks: Sequence[tuple[str, str]]) -> Collection[tuple[str, str]]:
-        """Return those of *marks* that were noted; raise RedisUnavailable unless that is exact.
+        """Return those of *marks* that exist. Raises RedisUnavailable for a doubtful answer.
 
-        A noted mark is proof that a mail was sent. So one key that was never written is asked for
-        as well: a Redis that has a value for it has one for every key.
+        A mark is proof that a mail was sent. So the query includes one key that was never written:
+        a Redis that returns a value for it returns values for anything.
         """
         keys = [*map(mark_key, marks), f"{PREFIX}:never:{secrets.token_hex(8)}"]
-        with redis_errors("looking for accepted mails"):
+        with redis_errors("reading marks of accepted mails"):
             *values, never = expect_values(await self.redis.mget(keys), len(keys))
             for value in (*values, never):
                 if value not in {None, MARK_VALUE}:

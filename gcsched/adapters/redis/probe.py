@@ -1,7 +1,7 @@
-"""Ask Redis for what the service does with it: an answer alone proves nothing.
+"""Probe Redis with the commands that the service uses: an answer to PING alone proves nothing.
 
-A replica, a full one, a member of a cluster, or one whose user may not touch our keys answers PING
-and reads like any other, and takes no wake-up.
+A replica, a Redis without memory, a member of a cluster, and one whose user may not use our keys
+all answer PING and reads, but none of them takes a wake-up.
 """
 
 import secrets
@@ -19,11 +19,11 @@ from gcsched.adapters.redis.connection import Script, redis_errors
 from gcsched.adapters.redis.rate_limit import PREFIX as RATE
 from gcsched.adapters.redis.replies import InvalidReply, expect_null
 
-# A little less than five looks of the watch, so that it is every fifth.
+# A little less than five intervals of the store check, so that every fifth check writes.
 BETWEEN_WRITES_SECONDS = 4.5
-TTL_MS = 10_000  # of what a Redis leaves behind that takes the writes and dies, or may not delete
+TTL_MS = 10_000  # removes the keys where Redis dies before it deletes them, or may not delete
 
-# The commands of NOTE, TAKE and SLOT.
+# The commands of ADD_MARKS, TAKE and RESERVE_SLOT: a user may lack the right to one of them.
 PROBE_SCRIPT = """
 redis.call('TIME')
 local kept = {}
@@ -38,12 +38,12 @@ return kept
 
 @dataclass(kw_only=True, eq=False)
 class RedisProbe:
-    """Do on keys of its own what the service does: as its scripts, and as ARQ and its other reads.
+    """Runs the commands of the service, of its scripts and of ARQ, on keys of its own.
 
-    Nothing is left of it, and nobody else sees a key: each step deletes what it writes. It takes
-    four round trips, so that a Redis far away is not mistaken for a silent one. While that
-    succeeds, it is done every five seconds, and each other time one key is read: work that fails
-    tells of itself, and what is done for ever is not to cost a Redis of many processes much.
+    Each step deletes what it writes, so no key remains and no other process sees one. A check takes
+    four round trips at most, so that a distant Redis is not mistaken for a silent one. While checks
+    succeed, only every fifth one writes and the others read one key: failing work reports itself,
+    and many processes share one Redis.
     """
 
     redis: Redis
@@ -57,7 +57,7 @@ class RedisProbe:
         self._script = Script(self.redis, PROBE_SCRIPT)
 
     async def check(self) -> None:
-        """Raise RedisUnavailable unless Redis takes what the service writes, and gives it back."""
+        """Raise RedisUnavailable unless Redis stores what the service writes, and returns it."""
         now = self.clock()
         if (
             self._checked_writes_at is not None
@@ -65,7 +65,7 @@ class RedisProbe:
         ):
             await self._check_reads()
             return
-        self._checked_writes_at = None  # what fails is tried again at once
+        self._checked_writes_at = None  # after a failure, the next check writes again
         await self._check_writes()
         self._checked_writes_at = now
 
@@ -74,14 +74,14 @@ class RedisProbe:
             expect_null(await self.redis.get(f"{RATE}:probe:{self._mark}"))
 
     async def _check_writes(self) -> None:
-        ours = [f"{prefix}:probe:{self._mark}" for prefix in (SENT, RATE)]
-        with redis_errors("trying what the service does with Redis"):
-            kept = await self._script.run(ours, self._mark, TTL_MS)
-            self._expect_mark(kept, len(ours))
-            await self._check_arq_commands(ours, *job_keys(f"gcsched:probe:{self._mark}"))
+        own_keys = [f"{prefix}:probe:{self._mark}" for prefix in (SENT, RATE)]
+        with redis_errors("probing the commands of the service"):
+            kept = await self._script.run(own_keys, self._mark, TTL_MS)
+            self._expect_mark(kept, len(own_keys))
+            await self._check_arq_commands(own_keys, *job_keys(f"gcsched:probe:{self._mark}"))
 
     async def _check_arq_commands(
-        self, ours: list[str], job: str, in_progress: str, retries: str, result: str
+        self, own_keys: list[str], job: str, in_progress: str, retries: str, result: str
     ) -> None:
         async with self.arq.pipeline(transaction=True) as pipeline:
             transaction: Any = pipeline
@@ -93,7 +93,7 @@ class RedisProbe:
             transaction.pexpire(in_progress, TTL_MS)
             transaction.incr(retries)
             transaction.expire(retries, TTL_MS // 1000)
-            transaction.zadd(QUEUE, {self._mark: 0}, xx=True)  # only what is there: nothing
+            transaction.zadd(QUEUE, {self._mark: 0}, xx=True)  # XX: adds nothing to the queue
             transaction.zscore(QUEUE, self._mark)
             transaction.zcard(QUEUE)
             transaction.zrangebyscore(QUEUE, "-inf", "-inf", start=0, num=1)
@@ -101,11 +101,11 @@ class RedisProbe:
             transaction.zrem(ABORTED, self._mark)
             transaction.get(job)
             transaction.mget(job, in_progress)
-            transaction.unlink(*ours)
+            transaction.unlink(*own_keys)
             transaction.delete(job, in_progress, retries)
             *_, kept, _, _ = await transaction.execute()
         self._expect_mark(kept, 2)
 
     def _expect_mark(self, answer: object, count: int) -> None:
-        if answer != [self._mark.encode()] * count:  # text is wrong, too: readers expect octets
-            raise InvalidReply(answer, "what it was sent")
+        if answer != [self._mark.encode()] * count:  # bytes, as text would mean decode_responses
+            raise InvalidReply(answer, "the value it was sent")

@@ -1,7 +1,7 @@
-"""What the URL of Redis may say. Every option is checked here, before anything opens.
+"""Parse the URL of Redis. Every option is checked here, before any connection opens.
 
-redis-py hands whatever stands after the ? to its connections, which fail with it one by one, after
-the service has begun to serve; and a frozen Redis would hang a client without limits for ever.
+redis-py hands everything after the ? to its connections, which would fail one by one once the
+service serves. Without the time limits set here, a frozen Redis would block a client permanently.
 """
 
 import math
@@ -47,11 +47,11 @@ OptionParser = Callable[[str], object]
 
 
 class InvalidOption(ValueError):
-    """The value of an option is none; the text says what it must be."""
+    """The value of an option is invalid; the text says what it must be."""
 
 
 def parse_seconds(text: str) -> float:
-    """Read a limit; a longer one than a minute is a minute, as nothing may hang for longer."""
+    """Parse a time limit in seconds; more than a minute counts as a minute."""
     try:
         value = float(text)
     except ValueError:
@@ -62,12 +62,12 @@ def parse_seconds(text: str) -> float:
 
 
 def make_integer_parser(least: int) -> OptionParser:
-    def read(text: str) -> int:
+    def parse(text: str) -> int:
         if not re.fullmatch("[0-9]{1,10}", text) or not least <= int(text) <= MAX_NUMBER:
             raise InvalidOption(f"a whole number from {least}")
         return int(text)
 
-    return read
+    return parse
 
 
 def parse_flag(text: str) -> bool:
@@ -78,11 +78,11 @@ def parse_flag(text: str) -> bool:
 
 
 def make_literal_parser(value: str, why: str) -> OptionParser:
-    def read(text: str) -> None:
+    def parse(text: str) -> None:
         if text.lower() != value:
             raise InvalidOption(f"{value}, because {why}: leave it out")
 
-    return read
+    return parse
 
 
 def parse_token(text: str) -> str:
@@ -92,7 +92,7 @@ def parse_token(text: str) -> str:
 
 
 def parse_cert_reqs(text: str) -> str:
-    """Read how certificates are checked, also in the words of Python's ssl, as Celery demands."""
+    """Parse how certificates are checked; the names of Python's ssl, as Celery needs, count too."""
     value = text.lower().removeprefix("cert_")
     if value not in {"required", "optional", "none"}:
         raise InvalidOption("required, optional or none")
@@ -141,7 +141,7 @@ TCP_ONLY_OPTIONS = frozenset({"socket_keepalive"})
 
 
 def validate_url(url: SecretStr) -> SecretStr:
-    """Check *url* as a setting; return it without blanks around it. Raises Contradiction."""
+    """Check *url* and return it without surrounding blanks. Raises InvalidSetting."""
     text = url.get_secret_value().strip()
     options = pool_options(text)
     check_tls(options)
@@ -150,7 +150,7 @@ def validate_url(url: SecretStr) -> SecretStr:
 
 
 def make_connection(options: dict[str, Any]) -> None:
-    """Make what would connect; nothing opens."""
+    """Make a connection object and its TLS context; nothing connects."""
     pool: Any = ConnectionPool(**options)
     connection = pool.make_connection()
     if isinstance(connection, SSLConnection):
@@ -162,10 +162,10 @@ def make_conflict_error(_: Exception) -> InvalidSetting:
 
 
 def pool_options(url: str) -> dict[str, Any]:
-    """Return what a pool for *url* is built of. Raises Contradiction."""
+    """Return the arguments of a pool for *url*. Raises InvalidSetting."""
     parts = parse_url(url, tuple(CONNECTIONS))
     username, _, password = parts.user_info.partition(":")
-    place = parse_location(parts)  # first: a host that is none may be a part of the password
+    location = parse_location(parts)  # first: an invalid host may be a part of the password
     given = parse_options(parts)
     login = {
         "username": decode_part(username, "its user") or given.get("username"),
@@ -173,17 +173,17 @@ def pool_options(url: str) -> dict[str, Any]:
     }
     limits = {"socket_timeout": TIMEOUT_SECONDS, "socket_connect_timeout": TIMEOUT_SECONDS}
     own = {"connection_class": CONNECTIONS[parts.scheme], "parser_class": LimitedParser}
-    return {**limits, **tls_defaults(parts, given), **place, **given, **login, **own}
+    return {**limits, **tls_defaults(parts, given), **location, **given, **login, **own}
 
 
 def tls_defaults(parts: StoreUrl, given: dict[str, Any]) -> dict[str, Any]:
-    """Return that a certificate must name the host: redis-py takes any name by default."""
+    """Return the option that a certificate must name the host; redis-py accepts any name."""
     is_checked = parts.scheme == "rediss" and given.get("ssl_cert_reqs") != "none"
     return {"ssl_check_hostname": True} if is_checked else {}
 
 
 def parse_location(parts: StoreUrl) -> dict[str, Any]:
-    """Return where Redis is, and the number of the database."""
+    """Return the address of Redis, and the number of the database."""
     if parts.scheme == "unix":
         if parts.hosts not in {"", "localhost"} or not parts.path:
             raise make_url_error(
@@ -194,19 +194,19 @@ def parse_location(parts: StoreUrl) -> dict[str, Any]:
         raise make_url_error(
             "it names more than one host: give the one that takes writes, or a proxy"
         )
-    # As redis-py has ever read them: `redis://:6379` is this machine, `redis://h:` the usual port.
-    place = DEFAULT_HOST + parts.hosts if parts.hosts[:1] in {"", ":"} else parts.hosts
-    host, port = parse_host_and_port(place.removesuffix(":"), DEFAULT_PORT)
+    # As redis-py reads them: `redis://:6379` is this machine, `redis://h:` the default port.
+    address = DEFAULT_HOST + parts.hosts if parts.hosts[:1] in {"", ":"} else parts.hosts
+    host, port = parse_host_and_port(address.removesuffix(":"), DEFAULT_PORT)
     number = decode_part(parts.path, "its path").strip("/") or "0"
     try:
         return {"host": host, "port": port, "db": make_integer_parser(0)(number)}
-    except InvalidOption as error:  # not what stands there: it may be a password
+    except InvalidOption as error:  # the text is not repeated: it may be a password
         what = "the text after the / is not the number of a database"
         raise make_url_error(f"{what}, {error}, e.g. /0") from None
 
 
 def format_redis_place(url: str) -> str:
-    """Return where *url*, which was checked, leads to: no user, no password, no option."""
+    """Return the address in *url*, which is valid, without user, password and options."""
     options = pool_options(url)
     if "path" in options:
         return f"unix:{options['path']}?db={options['db']}"
@@ -214,31 +214,33 @@ def format_redis_place(url: str) -> str:
 
 
 def parse_options(parts: StoreUrl) -> dict[str, Any]:
-    """Read what stands after the ?; an option without a value is as if it were not there."""
-    readers = OPTIONS | (TLS_OPTIONS if parts.scheme == "rediss" else {})
+    """Parse the options after the ?; one without a value is ignored."""
+    parsers = OPTIONS | (TLS_OPTIONS if parts.scheme == "rediss" else {})
     given = parse_pairs(parts.query)
-    is_doubtful = "@" in parts.query  # then they may be the rest of a password
+    is_doubtful = "@" in parts.query  # then the options may be the rest of a password
     found: dict[str, Any] = {}
     for name, text in given:
-        if name in TLS_OPTIONS and name not in readers:
+        if name in TLS_OPTIONS and name not in parsers:
             raise make_url_error(
                 f"its option {name} is for rediss:// only, which is Redis with TLS"
             )
-        if name not in readers or (parts.scheme == "unix" and name in TCP_ONLY_OPTIONS):
+        if name not in parsers or (parts.scheme == "unix" and name in TCP_ONLY_OPTIONS):
             which = "such option" if is_doubtful else f"option {name}"
-            raise make_url_error(f"there is no {which}: there are {', '.join(sorted(readers))}")
+            raise make_url_error(f"there is no {which}: use one of {', '.join(sorted(parsers))}")
         value = decode_part(text.replace("+", " "), f"its option {name}")
         try:
-            found[name] = readers[name](value) if value else None
+            found[name] = parsers[name](value) if value else None
         except InvalidOption as error:
-            told = quote_option(name, value, () if is_doubtful else SHOWN_OPTIONS)
-            raise make_url_error(f"its option {f'{name} {told}'.strip()} must be {error}") from None
+            quoted = quote_option(name, value, () if is_doubtful else SHOWN_OPTIONS)
+            raise make_url_error(
+                f"its option {f'{name} {quoted}'.strip()} must be {error}"
+            ) from None
     refuse_repeated(name for name, _ in given)
     return {name: value for name, value in found.items() if value is not None}
 
 
 def check_tls(options: dict[str, Any]) -> None:
-    """Refuse certificates that cannot be read. Raises Contradiction."""
+    """Raise InvalidSetting if a certificate or its key cannot be read."""
     authority = options.get("ssl_ca_certs")
     if authority and (problem := find_ca_problem(authority)):
         raise make_url_error(f"its option ssl_ca_certs {problem}")

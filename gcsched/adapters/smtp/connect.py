@@ -1,4 +1,4 @@
-"""Open a session: TCP by us, TLS, EHLO and AUTH by aiosmtplib; then our protocol takes over."""
+"""Open a session: TCP here, TLS, EHLO and AUTH by aiosmtplib; then `Conversation` takes over."""
 
 import asyncio
 import base64
@@ -24,7 +24,7 @@ TRY_ANOTHER_MECHANISM = {504, 534}  # RFC 4954 section 6
 
 
 class RelayUnusable(Exception):
-    """The relay cannot be used now, in words that hold no secret."""
+    """The relay cannot be used now; the text holds no secret."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,12 +36,12 @@ class Connector:
     tls_context: ssl.SSLContext | None
 
     async def open(self) -> Session | Answered | Broken:
-        """Give a session that is ready for MAIL, or say at which stage it failed and why."""
+        """Return a session that is ready for MAIL, or the stage that failed and why."""
         return await ConnectionAttempt(self).run()
 
 
 class ConnectionAttempt:
-    """One try to open a session; remembers how far it came."""
+    """One try to open a session; remembers the stage that it reached."""
 
     def __init__(self, connector: Connector) -> None:
         self._relay = connector.relay
@@ -66,7 +66,7 @@ class ConnectionAttempt:
                     self._relay.host, self._relay.port, type=socket.SOCK_STREAM
                 )
             except UnicodeError as error:  # of the IDNA codec: a label is too long or empty
-                raise RelayUnusable("the relay's name is no host name") from error
+                raise RelayUnusable("the relay's name is not a host name") from error
             return await connect_to_first(found)
 
     async def _open_session(self, sock: socket.socket) -> Session:
@@ -78,7 +78,7 @@ class ConnectionAttempt:
             await self._login(smtp)
             return self._make_session(smtp)
         finally:
-            # Ours by now, and then aiosmtplib has nothing left to close; or it failed.
+            # On success the session has taken the transport from aiosmtplib; else close it here.
             if smtp.transport is not None:
                 cast("asyncio.Transport", smtp.transport).abort()
 
@@ -97,7 +97,7 @@ class ConnectionAttempt:
         try:
             await smtp.connect()
         except aiosmtplib.SMTPConnectError as error:
-            # TCP stands already, so what the operating system complains about is the handshake.
+            # TCP is connected already, so an error of the operating system is about the handshake.
             if not isinstance(error.__cause__, aiosmtplib.SMTPException | None):
                 self._stage = Stage.TLS
             raise
@@ -126,7 +126,7 @@ class ConnectionAttempt:
         offered = [name for name in login if name in smtp.server_auth_methods]
         if not offered:
             raise RelayUnusable("the relay offers no AUTH mechanism that we speak")
-        # aiosmtplib's login() tries every mechanism: three wrong passwords where there was one.
+        # Not aiosmtplib's login(): it tries every mechanism, so one wrong password counts as three.
         for name in offered:
             try:
                 await login[name](username, password)
@@ -152,35 +152,35 @@ class ConnectionAttempt:
             raise RelayUnusable("the relay closed the connection")
         transport = cast("asyncio.Transport", smtp.transport)
         smtp.transport = smtp.protocol = None
-        talk = Conversation(transport)
-        return Session(talk, Capabilities.parse(smtp.esmtp_extensions), self._timeouts)
+        conversation = Conversation(transport)
+        return Session(conversation, Capabilities.parse(smtp.esmtp_extensions), self._timeouts)
 
     def _parse_refusal(self, refused: aiosmtplib.SMTPResponseException) -> Answered | Broken:
         if refused.code not in REFUSALS:
-            return Broken(self._stage, "the relay sent a reply that has no meaning there")
+            return Broken(self._stage, "the relay sent a reply that is not valid here")
         text = refused.message.encode(errors="replace").decode()
         if any(secret in text for secret in self._secrets):
-            text = "(the relay's text is not shown, it repeats the login)"
+            text = "(the relay's text is not shown, because it repeats the login)"
         return Answered(
             Reply.parse(self._stage, refused.code, replace_unprintable(" ".join(text.split())))
         )
 
 
 async def connect_to_first(addresses: Sequence[AddrInfoType]) -> socket.socket:
-    """Try one address after the other, the next one while one is silent: RFC 8305 section 5.
+    """Connect to the first address that answers; a silent one delays the next by 250 ms (RFC 8305).
 
-    Raises OSError when all refuse; those that stay silent are waited for.
+    Raises OSError when all refuse, and waits while one is still silent.
     """
     try:
         return await start_connection(addresses, happy_eyeballs_delay=HAPPY_EYEBALLS_DELAY_SECONDS)
     except OSError as error:
-        if error.errno is None:  # each has an error of its own
-            raise RelayUnusable("none of the relay's addresses takes a connection") from error
+        if error.errno is None:  # several addresses, each with an error of its own
+            raise RelayUnusable("no address of the relay takes a connection") from error
         raise
 
 
 async def send_ehlo(smtp: aiosmtplib.SMTP) -> None:
-    """Say EHLO once, or HELO to a relay that does not know it: RFC 5321 section 3.2."""
+    """Send EHLO once, or HELO to a relay that does not know EHLO (RFC 5321 section 3.2)."""
     if not smtp.is_ehlo_or_helo_needed:
         return
     try:
@@ -192,28 +192,28 @@ async def send_ehlo(smtp: aiosmtplib.SMTP) -> None:
 
 
 def address_literal(sock: socket.socket) -> str:
-    """Name ourselves by our address: always valid, and never waits for DNS."""
+    """Return our own address as the name for EHLO: always valid, and without a wait for DNS."""
     address = str(sock.getsockname()[0])
     return f"[IPv6:{address.partition('%')[0]}]" if ":" in address else f"[{address}]"
 
 
 def make_tls_context(relay: RelaySettings) -> ssl.SSLContext | None:
-    """Verify certificate and name, by the system's authorities or by *relay*'s own file only."""
+    """Make a context that verifies certificate and name, by *relay*'s file or the system's."""
     if relay.security is Security.NONE:
         return None
-    trust = ssl.create_default_context(cafile=relay.ca_file)
-    trust.minimum_version = ssl.TLSVersion.TLSv1_2
-    return trust
+    context = ssl.create_default_context(cafile=relay.ca_file)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
 
 
 def list_secret_forms(username: str, password: str) -> list[str]:
-    """List in which forms the relay could repeat the login."""
+    """Return the forms in which the relay could repeat the login."""
     both = f"\0{username}\0{password}"
     return [password, *(base64.b64encode(secret.encode()).decode() for secret in (password, both))]
 
 
 def describe_failure(error: Exception) -> str:
-    """Say what failed; texts of the relay are left out, they may hold anything."""
+    """Describe what failed, without texts of the relay, which may hold anything."""
     cause = error.__cause__ if isinstance(error, aiosmtplib.SMTPException) else error
     match cause:
         case RelayUnusable():
@@ -226,4 +226,4 @@ def describe_failure(error: Exception) -> str:
             return "the relay did not answer in time"
         case OSError() if cause.errno:
             return f"the connection failed: {os.strerror(cause.errno)}"
-    return "the relay closed the connection or did not keep to the protocol"
+    return "the relay closed the connection or violated the protocol"

@@ -1,4 +1,4 @@
-"""Commands out, replies in: our asyncio protocol on the transport that aiosmtplib opened.
+"""Send commands and parse replies, by an asyncio protocol on the transport of aiosmtplib.
 
 aiosmtplib's own protocol keeps one reply of a pipelined group and loses the others.
 """
@@ -18,15 +18,15 @@ REPLY_LINE = re.compile(rb"([2-5][0-9]{2})(?:([ -])(.*))?", re.DOTALL)
 
 
 class ConversationLost(Exception):
-    """The conversation cannot go on; what was not answered yet never will be."""
+    """The conversation cannot go on: commands without a reply will never get one."""
 
 
 class ReplyTimeout(ConversationLost):
-    """The relay did not answer in time."""
+    """The relay did not reply in time."""
 
 
 class RawReply:
-    """One reply as it came in; its text is read only if somebody wants it."""
+    """One reply as it arrived; its text is parsed only when needed."""
 
     __slots__ = ("code", "lines")
 
@@ -35,7 +35,7 @@ class RawReply:
         self.lines = lines
 
     def parse(self, stage: Stage) -> Reply:
-        """Join the lines; an enhanced code repeated on each of them is kept once."""
+        """Join the lines, and keep an enhanced code once that each of them repeats."""
         first, *others = [line.decode(errors="replace").strip() for line in self.lines]
         reply = Reply.parse(stage, self.code, first)
         repeated = reply.enhanced_code or ""
@@ -50,14 +50,14 @@ class RawReply:
 
 
 class Conversation(asyncio.Protocol):
-    """One relay's end of the line; whoever speaks says how many answers it expects."""
+    """The protocol of one SMTP connection; each command expects one reply, in order."""
 
     def __init__(self, transport: asyncio.Transport) -> None:
-        """Take *transport* over: from now on its data come here."""
+        """Take over *transport*: from now on its data arrives here."""
         self._loop = asyncio.get_running_loop()
         self._transport = transport
         self._buffer = b""
-        self._code: bytes | None = None  # of a reply that has begun
+        self._code: bytes | None = None  # of a reply that is still incomplete
         self._lines: list[bytes] = []
         self._octets = 0
         self._expected = 0
@@ -74,40 +74,43 @@ class Conversation(asyncio.Protocol):
 
     @property
     def unsent_octets(self) -> int:
-        """Tell how many octets still wait in our own buffers."""
+        """Return how many octets still wait in our own buffers."""
         return self._transport.get_write_buffer_size()
 
     def ensure_alive(self) -> None:
-        """Raise Lost if the relay has gone, or spoke without being asked."""
+        """Raise ConversationLost if the relay has gone, or sent a reply without a command."""
         if not self.is_alive:
             raise ConversationLost(self._lost_reason or "the connection is closing")
 
     def send(self, *commands: bytes) -> None:
-        """Write *commands* at once; each is owed one answer."""
+        """Write *commands* in one piece; each expects one reply."""
         self.ensure_alive()
         self._expected += len(commands)
         self._transport.write(commands[0] if len(commands) == 1 else b"".join(commands))
 
     async def read_reply(self, within: timedelta) -> RawReply:
-        """Give the next answer; it must be complete *within* that time, however slowly it drips."""
+        """Return the next reply; all of it must arrive *within* that time.
+
+        Raises ReplyTimeout or ConversationLost.
+        """
         if not self._replies:
             await self._wait_for_reply(within.total_seconds())
         return self._replies.popleft()
 
     def abort(self) -> None:
-        """End it now, whatever is under way."""
-        self._mark_lost("the session was given up")
+        """Close the connection now, even in the middle of a mail."""
+        self._mark_lost("the session was aborted")
         self._transport.abort()
 
     def quit(self, within: timedelta) -> None:
-        """Say QUIT; close on the answer, or without it after that time."""
+        """Send QUIT; close on the reply, or without one after that time."""
         if not self.is_alive:
             self.abort()
             return
         self._quit_timer = self._loop.call_later(within.total_seconds(), self.abort)
         self.send(b"QUIT\r\n")
 
-    # What the transport calls
+    # Called by the transport
 
     def data_received(self, data: bytes) -> None:
         if self._lost_reason is not None:
@@ -115,10 +118,12 @@ class Conversation(asyncio.Protocol):
         *lines, self._buffer = (self._buffer + data).split(b"\n")
         for line in lines:
             self._handle_line(line.removesuffix(b"\r"))
+        # A relay that speaks first may close with 421, or be out of step: either way no later reply
+        # could be matched to its command.
         if self._buffer and not self._expected:
-            self._fail("the relay spoke without being asked")
+            self._fail("the relay sent a reply without a command")
         if len(self._buffer) > MAX_LINE_OCTETS:
-            self._fail("the relay sent a line without an end")
+            self._fail("the relay sent an endless line")
 
     def eof_received(self) -> None:
         self._fail("the relay closed the connection")
@@ -130,18 +135,18 @@ class Conversation(asyncio.Protocol):
         if not self.closed.done():
             self.closed.set_result(None)
 
-    # What that comes to
+    # Replies, and the end of the conversation
 
     def _handle_line(self, line: bytes) -> None:
         found = REPLY_LINE.fullmatch(line)
         if self._lost_reason is not None:
             return
         if not self._expected:
-            self._fail("the relay spoke without being asked")
+            self._fail("the relay sent a reply without a command")
         elif found is None or len(line) > MAX_LINE_OCTETS or self._code not in {None, found[1]}:
-            self._fail("the relay sent a line that is no SMTP reply")
+            self._fail("the relay sent a line that is not an SMTP reply")
         elif self._octets + len(line) > MAX_REPLY_OCTETS:
-            self._fail("the relay sent a reply without an end")
+            self._fail("the relay sent an endless reply")
         else:
             self._add_line(*found.groups())
 
@@ -160,19 +165,19 @@ class Conversation(asyncio.Protocol):
             self._waiter.set_result(None)
 
     def _fail(self, why: str) -> None:
-        # Not at once: asyncio's TLS fails if it is closed while it hands us its last octets.
+        # In the next turn of the loop: asyncio's TLS fails if it is closed while it delivers data.
         self._loop.call_soon(self._transport.abort)
         self._mark_lost(why)
 
     def _mark_lost(self, why: str) -> None:
-        """Remember the first reason; answers that were complete before it still count."""
+        """Keep the first reason; replies that were complete before it still count."""
         if self._lost_reason is None:
             self._lost_reason = why
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_exception(ConversationLost(self._lost_reason))
 
     async def _wait_for_reply(self, seconds: float) -> None:
-        # A future and a timer, because asyncio.timeout and wait_for cost several times as much.
+        # A future and a timer: asyncio.timeout and wait_for take several times as long.
         if self._lost_reason is not None:
             raise ConversationLost(self._lost_reason)
         self._waiter = self._loop.create_future()

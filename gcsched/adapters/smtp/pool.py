@@ -1,4 +1,4 @@
-"""The sessions kept with one relay: opened on demand, the most recently used first."""
+"""The pool of SMTP sessions of one relay: opened on demand, the most recently used first."""
 
 import asyncio
 import ssl
@@ -18,12 +18,12 @@ from gcsched.domain.smtp_reply import Answered, Broken, Stage, Transmission
 from gcsched.usecases.loops import sleep_unless
 from gcsched.usecases.ports import Begin
 
-CLOSING = Broken(Stage.CONNECT, "the mailer is closing")
+CLOSING = Broken(Stage.CONNECT, "the service is stopping")
 
 
 @dataclass(kw_only=True, eq=False)
 class SmtpSessionPool:
-    """A Mailer. Never more than `keep.sessions` connections; a mail waits for a free one."""
+    """A Mailer with at most `pool_limits.sessions` connections; a mail waits for a free one."""
 
     relay: RelaySettings
     timeouts: Timeouts = field(default_factory=Timeouts)
@@ -50,7 +50,7 @@ class SmtpSessionPool:
 
     @property
     def connections(self) -> int:
-        """Count the connections that the relay may see from us."""
+        """Return how many connections the relay may see from this process."""
         return len(self._sessions) + self._opening
 
     @property
@@ -59,14 +59,14 @@ class SmtpSessionPool:
 
     @property
     def busy(self) -> int:
-        """Count the connections that carry a mail or are being opened for one."""
+        """Return how many connections carry a mail or are being opened for one."""
         return len(self._sessions.difference(self._idle, self._quitting)) + self._opening
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Take leave of the idle, hang up on the others: what they had begun is uncertain then."""
+        """Send QUIT in idle sessions and abort the others, whose mails become uncertain."""
         self._is_closing = True
         for session in self._sessions.difference(self._quitting, self._idle):
             session.abort()
@@ -81,13 +81,13 @@ class SmtpSessionPool:
             await sleep_unless(stop, self.pool_limits.idle.total_seconds() / 4)
 
     def close_expired(self) -> None:
-        """Take leave of the sessions that nobody needed for a while, or that grew old."""
+        """Close the sessions that were idle for too long, or that are too old."""
         for session in [*self._idle]:
             if session.is_idle(self.pool_limits) or session.is_expired(self.pool_limits):
                 self._quit(session)
 
     def close_idle(self) -> None:
-        """Close the idle sessions at once: QUIT would have no answer, and the next mail neither."""
+        """Close the idle sessions at once, without QUIT: the relay no longer answers in them."""
         for session in [*self._idle]:
             session.abort()
         self._idle.clear()
@@ -95,19 +95,20 @@ class SmtpSessionPool:
     async def send(
         self, mail: Mail, begin: Begin, *, on_session: Callable[[], None] | None = None
     ) -> Transmission:
-        """Carry *mail*; raises MalformedMail, while relay trouble is always an outcome."""
-        parcel = EncodedMail.encode(mail)
+        """Send *mail*. Raises MalformedMail; a failure of the relay is an outcome instead."""
+        encoded = EncodedMail.encode(mail)
+        # A mail never waits for a check: the check gives its slot up.
         if self._check_timeout is not None and self._slots.locked():
             self._give_up_check(self._check_timeout)
         async with self._slots:
             if on_session is not None:
                 on_session()
-            return await self._send(parcel, begin)
+            return await self._send(encoded, begin)
 
     async def check(self) -> CheckResult | None:
-        """Ask whether a session with the relay stands, and keep it for the next mail.
+        """Check that a session with the relay works, and keep it for the next mail.
 
-        None: mails are under way and will tell, or one came meanwhile that needs the place.
+        None: no check is needed, because mails are under way, or one arrived that needs the slot.
         """
         if self._is_closing or self.busy or self._slots.locked():
             return None
@@ -125,7 +126,7 @@ class SmtpSessionPool:
 
     @property
     def has_new_login(self) -> bool:
-        """Say whether the password is another one than a check was refused with."""
+        """Return whether the password differs from the one that the relay refused in a check."""
         return self._refused_password is not None and self._refused_password != self._password()
 
     async def _check_session(self) -> Answered | Broken | None:
@@ -135,11 +136,11 @@ class SmtpSessionPool:
             if not isinstance(session, Session):
                 return session
             try:
-                trouble = await session.check()
+                failure = await session.check()
             finally:
                 self._put_back(session)
-            if trouble is None or kept is None:  # relays may close what was idle
-                return trouble
+            if failure is None or kept is None:  # a relay may have closed a kept session
+                return failure
 
     def _give_up_check(self, limit: asyncio.Timeout) -> None:
         if not limit.expired():
@@ -155,32 +156,32 @@ class SmtpSessionPool:
         try:
             return self.relay.password() if self.relay.password is not None else None
         except (OSError, ValueError):
-            return None  # a check says so in words
+            return None  # the check reports it
 
-    async def _send(self, parcel: EncodedMail, begin: Begin) -> Transmission:
+    async def _send(self, mail: EncodedMail, begin: Begin) -> Transmission:
         session: Session | Answered | Broken | None = self._take_idle()
         lost_after: int | None = None  # how far this mail's own group came
         while True:
             session = session or await self._open()
             if not isinstance(session, Session):
                 return session
-            outcome = await self._send_through(session, parcel, begin, lost_after)
+            outcome = await self._send_through(session, mail, begin, lost_after)
             if isinstance(outcome, Stale):
-                # One lost group is followed by single commands; no fresh session is found dead.
+                # It ends: single commands follow a lost group, and a new session is never Stale.
                 lost_after = outcome.lost_after if lost_after is None else lost_after
                 session = self._take_idle() if session.is_alive else None
                 continue
-            plain = isinstance(outcome, Answered) and parcel.without_smtputf8(outcome.reply)
-            if not plain:
+            fallback = isinstance(outcome, Answered) and mail.without_smtputf8(outcome.reply)
+            if not fallback:
                 return outcome
-            parcel, session = plain, self._take_idle()  # which has no plain form itself
+            mail, session = fallback, self._take_idle()  # once: a fallback has no fallback
 
     async def _send_through(
-        self, session: Session, parcel: EncodedMail, begin: Begin, lost_after: int | None
+        self, session: Session, mail: EncodedMail, begin: Begin, lost_after: int | None
     ) -> Transmission | Stale:
         choice = self._pipelining.choose(lost_after)
         try:
-            return await session.send(parcel, begin, in_group=choice.in_group)
+            return await session.send(mail, begin, in_group=choice.in_group)
         finally:
             self._pipelining.learn(session.progress, choice)
             self._put_back(session)
@@ -200,10 +201,10 @@ class SmtpSessionPool:
             self._idle.append(session)
 
     async def _open(self) -> Session | Answered | Broken:
-        # Relays count connections: one that is taking leave still has its place.
+        # Relays limit connections: one that awaits the reply to QUIT still counts.
         while self._quitting and self.connections >= self.pool_limits.sessions:
-            leaving = [session.closed for session in self._quitting]
-            await asyncio.wait(leaving, return_when=asyncio.FIRST_COMPLETED)
+            quitting = [session.closed for session in self._quitting]
+            await asyncio.wait(quitting, return_when=asyncio.FIRST_COMPLETED)
         if self._is_closing:
             return CLOSING
         self._opening += 1

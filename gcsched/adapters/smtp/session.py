@@ -1,4 +1,4 @@
-"""One open session with a relay: carries one mail at a time and knows whether it is still good."""
+"""One open session with a relay: sends one mail at a time and knows whether it is still usable."""
 
 import asyncio
 from dataclasses import dataclass, replace
@@ -24,19 +24,19 @@ NOOP = b"NOOP\r\n"
 
 @dataclass(frozen=True, slots=True)
 class Stale:
-    """Nothing was decided about this mail, and it had not begun; try it once more.
+    """The mail has no outcome and its body was not sent: send it again.
 
-    A kept session turned out to be dead; or the relay could not follow a group, and understood the
-    *lost_after* first commands of it.
+    Either a kept session was dead; or the relay lost track of a pipelined group, of which it had
+    understood the first *lost_after* commands.
     """
 
     lost_after: int | None = None
 
 
 class Session:
-    """Cancelled or failed in the middle of a mail, it is closed: nothing follows half a mail."""
+    """A session. A cancellation or failure in the middle of a mail closes it."""
 
-    progress: EnvelopeProgress | None = None  # of the latest mail, where the relay heard of it
+    progress: EnvelopeProgress | None = None  # of the latest mail, if its session was alive
 
     def __init__(
         self, conversation: Conversation, capabilities: Capabilities, timeouts: Timeouts
@@ -63,22 +63,22 @@ class Session:
         return self._now() - self._used_at >= limits.idle.total_seconds()
 
     async def send(
-        self, parcel: EncodedMail, begin: Begin, *, in_group: bool = True
+        self, mail: EncodedMail, begin: Begin, *, in_group: bool = True
     ) -> Transmission | Stale:
-        """Carry *parcel*, in its plain form where the relay offers no more.
+        """Send *mail*, in its ASCII form where the relay does not offer SMTPUTF8.
 
-        Not *in_group*: one command at a time, also where the relay offers PIPELINING.
+        Without *in_group*, commands are not pipelined even if the relay offers it.
 
-        Cancellation goes through and closes the session; whoever gave the permit in *begin* knows
-        that the mail may have been sent then.
+        A cancellation closes the session. If *begin* has given the permit, the mail may have been
+        sent.
         """
         self.progress = None
-        parcel = self._capabilities.select_form(parcel)
-        if (refusal := self._capabilities.find_refusal(parcel)) is not None:
+        mail = self._capabilities.select_form(mail)
+        if (refusal := self._capabilities.find_refusal(mail)) is not None:
             return Answered(refusal)
-        offer = self._capabilities if in_group else self._without_pipelining
+        capabilities = self._capabilities if in_group else self._without_pipelining
         transaction = Transaction(
-            self._conversation, parcel, capabilities=offer, timeouts=self._timeouts
+            self._conversation, mail, capabilities=capabilities, timeouts=self._timeouts
         )
         try:
             outcome = await transaction.run(begin, reset=self._needs_reset)
@@ -87,31 +87,32 @@ class Session:
         self._needs_reset = not is_accepted(outcome)
         if transaction.lost_track:
             return Stale(transaction.understood)
+        # A new session that dies is an outcome; a kept one is not, as relays close idle sessions.
         if transaction.was_dead and self.use_count > 1:
             return Stale()
-        return add_note(outcome, parcel.left_out_note) if parcel.left_out else outcome
+        return add_note(outcome, mail.left_out_note) if mail.left_out else outcome
 
     async def check(self) -> Answered | Broken | None:
-        """Say NOOP; return why no mail should use this session, None where one may.
+        """Send NOOP; return why no mail should use this session, None if it works.
 
-        Cancelled, it is closed. Any answer but 421 is one of a relay that is there.
+        A cancellation closes the session. Any reply but 421 proves that the relay is there.
         """
-        self.use_count += 1  # a turn, as a mail's: the next mail may find it Stale
-        is_good = False
+        self.use_count += 1  # as for a mail: the next mail may find the session dead
+        is_usable = False
         try:
             self._conversation.send(NOOP)
-            answer = await self._conversation.read_reply(self._timeouts.check)
-            is_good = answer.code != SERVICE_CLOSING
+            reply = await self._conversation.read_reply(self._timeouts.check)
+            is_usable = reply.code != SERVICE_CLOSING
         except ConversationLost as lost:
             return Broken(Stage.CONNECT, str(lost))
         finally:
             self._used_at = self._now()
-            if not is_good:
+            if not is_usable:
                 self._conversation.abort()
-        return None if is_good else Answered(answer.parse(Stage.CONNECT))
+        return None if is_usable else Answered(reply.parse(Stage.CONNECT))
 
     def quit(self) -> None:
-        """Take leave without waiting; `closed` is done when the connection is gone."""
+        """Send QUIT without waiting; `closed` is done when the connection is gone."""
         self._conversation.quit(self._timeouts.quit)
 
     def abort(self) -> None:
@@ -126,7 +127,7 @@ class Session:
 
 
 def add_note(outcome: Transmission, note: str) -> Transmission:
-    """Return *outcome* with *note*, where the relay took the mail or may have."""
+    """Return *outcome* with *note*, if the relay accepted the mail or may have."""
     match outcome:
         case Answered() if is_accepted(outcome):
             return replace(outcome, note=note)

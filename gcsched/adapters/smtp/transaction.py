@@ -1,6 +1,6 @@
-"""One mail's way through a session, from MAIL to the reply to the final dot.
+"""One mail transaction, from MAIL to the reply to the final dot (RFC 5321 section 3.3).
 
-RFC 5321 section 3.3; in one group where the relay offers it, RFC 2920 section 3.1.
+The envelope is pipelined where the relay offers it (RFC 2920 section 3.1).
 """
 
 import time
@@ -32,11 +32,11 @@ from gcsched.domain.smtp_reply_words import PIPELINED, strip_addresses
 from gcsched.usecases.ports import Begin
 
 RSET = b"RSET\r\n"
-COMPLETION, INTERMEDIATE = 2, 3  # first digits of the replies we hope for
+COMPLETION, INTERMEDIATE = 2, 3  # first digits of positive replies, RFC 5321 section 4.2.1
 
 
 class EnvelopeStep(NamedTuple):
-    """One command, the first digit of the reply that lets us go on, and how long that may take."""
+    """One command, the first digit of the reply that it needs, and how long that may take."""
 
     stage: Stage
     command: bytes
@@ -45,7 +45,7 @@ class EnvelopeStep(NamedTuple):
 
 
 class Transaction:
-    """Carries one parcel; afterwards it tells in which state that leaves the session."""
+    """Sends one mail; its attributes then describe the state of the session."""
 
     def __init__(
         self,
@@ -60,11 +60,11 @@ class Transaction:
         self._capabilities = capabilities
         self._timeouts = timeouts
         self.stage = Stage.MAIL
-        self.in_sync = False  # every command has its answer: another mail may follow
-        self.was_dead = False  # the session had ended before this mail said a word
-        self.stalled = False  # the relay answered a part of a group and then nothing
-        self.lost_track = False  # it did not understand a step, though the mail is not to blame
-        self.understood = 0  # how many steps of the envelope it answered to the point
+        self.in_sync = False  # every command has its reply: another mail may follow
+        self.was_dead = False  # the session had ended before the relay knew of this mail
+        self.stalled = False  # the relay answered a part of a group and then fell silent
+        self.lost_track = False  # the relay did not understand a step of a pipelined group
+        self.understood = 0  # how many steps of the envelope had a sensible reply
 
     @property
     def progress(self) -> EnvelopeProgress:
@@ -75,7 +75,7 @@ class Transaction:
         )
 
     async def run(self, begin: Begin, *, reset: bool) -> Transmission:
-        """Send it; *reset* first, if the mail before this one was refused."""
+        """Send the mail; with *reset*, after RSET, because the mail before it was refused."""
         try:
             refusal = await self._send_envelope(self._steps(reset=reset))
             return await self._send_body(begin) if refusal is None else Answered(refusal)
@@ -87,56 +87,59 @@ class Transaction:
             return Broken(self.stage, str(lost))
 
     def _steps(self, *, reset: bool) -> list[EnvelopeStep]:
-        offer, parcel, limits = self._capabilities, self._mail, self._timeouts
-        rset = [EnvelopeStep(Stage.MAIL, RSET, COMPLETION, limits.mail)] if reset else []
+        capabilities, mail, timeouts = self._capabilities, self._mail, self._timeouts
+        rset = [EnvelopeStep(Stage.MAIL, RSET, COMPLETION, timeouts.mail)] if reset else []
         return [
             *rset,
-            EnvelopeStep(Stage.MAIL, offer.mail_command(parcel), COMPLETION, limits.mail),
-            EnvelopeStep(Stage.RCPT, offer.rcpt_command(parcel), COMPLETION, limits.rcpt),
-            EnvelopeStep(Stage.DATA, b"DATA\r\n", INTERMEDIATE, limits.data),
+            EnvelopeStep(Stage.MAIL, capabilities.mail_command(mail), COMPLETION, timeouts.mail),
+            EnvelopeStep(Stage.RCPT, capabilities.rcpt_command(mail), COMPLETION, timeouts.rcpt),
+            EnvelopeStep(Stage.DATA, b"DATA\r\n", INTERMEDIATE, timeouts.data),
         ]
 
     async def _send_envelope(self, steps: Sequence[EnvelopeStep]) -> Reply | None:
-        """Give the first refusal, or None when the relay waits for the body."""
+        """Return the first refusal, or None when the relay waits for the body."""
         if self._capabilities.pipelining:
             self._conversation.send(*[step.command for step in steps])
         for done, step in enumerate(steps, start=1):
             self.stage = step.stage
             if not self._capabilities.pipelining:
                 self._conversation.send(step.command)
-            answer = await self._conversation.read_reply(step.timeout)
-            self._track_reply(step, answer)
-            if answer.code // 100 != step.expected:
-                return await self._handle_refusal(step, answer, steps[done:])
+            reply = await self._conversation.read_reply(step.timeout)
+            self._track_reply(step, reply)
+            if reply.code // 100 != step.expected:
+                return await self._handle_refusal(step, reply, steps[done:])
         return None
 
-    def _track_reply(self, step: EnvelopeStep, answer: RawReply) -> None:
-        if step.command == RSET or answer.code == SERVICE_CLOSING:
+    def _track_reply(self, step: EnvelopeStep, reply: RawReply) -> None:
+        # RSET is not a step of the envelope, and 421 may come at any time: neither proves anything
+        # about pipelining.
+        if step.command == RSET or reply.code == SERVICE_CLOSING:
             return
-        if answer.code in REFUSALS and is_out_of_sync(answer, step):
+        if reply.code in REFUSALS and is_out_of_sync(reply, step):
             self.lost_track = self._capabilities.pipelining
         else:
             self.understood += 1
 
     async def _handle_refusal(
-        self, step: EnvelopeStep, answer: RawReply, others: Sequence[EnvelopeStep]
+        self, step: EnvelopeStep, reply: RawReply, others: Sequence[EnvelopeStep]
     ) -> Reply:
-        if answer.code not in REFUSALS or step.command == RSET:
-            raise ConversationLost(f"the relay answered {answer.code}, which has no meaning there")
-        if answer.code == SERVICE_CLOSING:
+        if reply.code not in REFUSALS or step.command == RSET:
+            raise ConversationLost(f"the relay answered {reply.code}, which is not valid here")
+        if reply.code == SERVICE_CLOSING:
+            # Before MAIL was accepted, 421 means that a kept session had timed out.
             self.was_dead = step.stage is Stage.MAIL
         elif self._capabilities.pipelining:
             self.in_sync = await self._drain_replies(others)
         else:
             self.in_sync = True
-        return answer.parse(step.stage)
+        return reply.parse(step.stage)
 
     async def _drain_replies(self, others: Sequence[EnvelopeStep]) -> bool:
-        """Read the answers to the rest of the group; tell whether the session is usable after it.
+        """Read the replies to the rest of the group; return whether the session stays usable.
 
-        A relay may accept DATA after it refused the recipient. RFC 2920 section 3.1 then advises a
-        lone dot, which is the order to deliver an empty mail to whomever that relay believes it has
-        accepted. Hanging up instead means "nothing" to every relay: RFC 5321 section 4.1.1.4.
+        A relay may accept DATA after it refused the recipient. RFC 2920 section 3.1 then advises to
+        send a lone dot, which orders an empty mail to every recipient that the relay believes it
+        accepted. The session is closed instead, which delivers nothing (RFC 5321 section 4.1.1.4).
         """
         try:
             codes = [(await self._conversation.read_reply(step.timeout)).code for step in others]
@@ -150,10 +153,12 @@ class Transaction:
         permit = await begin()
         if permit is None:
             return Withheld("the job is not ours any more")
+        # Again, as *begin* writes to the database: the relay may have left while it did.
         self._conversation.ensure_alive()
         content = self._mail.dot_stuff(permit.date)
-        # No await from here to say(): what is checked is still true when the first octet leaves.
-        # Not the loop's time: uvloop's is that of the turn's begin, before we may have been paused.
+        # No await from here to send(): the check must still hold when the first octet leaves.
+        # Not the loop's time: uvloop caches it at the start of a turn, and the process may have
+        # been paused since then.
         if time.monotonic() > permit.until:
             return Withheld("too little of the lease is left")
         self.stage = Stage.BODY
@@ -164,28 +169,30 @@ class Transaction:
         )
 
     async def _read_early_reply(self) -> RawReply | None:
-        """Wait while octets of the body are still leaving; a relay may refuse before it has all."""
+        """Wait while octets of the body are still unsent; a relay may refuse before it has all."""
         while unsent := self._conversation.unsent_octets:
             try:
                 return await self._conversation.read_reply(self._timeouts.body_stall)
             except ReplyTimeout:
+                # No reply is needed yet; it is a timeout only if the relay also took no octets.
                 if self._conversation.unsent_octets >= unsent:
                     raise
         return None
 
-    def _classify_reply(self, answer: RawReply) -> Transmission:
-        accepted = answer.code // 100 == COMPLETION
-        if answer.code // 100 == INTERMEDIATE or (accepted and self._conversation.unsent_octets):
-            return Broken(Stage.BODY, f"the relay answered {answer.code} before the final dot")
-        self.in_sync = answer.code != SERVICE_CLOSING and not self._conversation.unsent_octets
-        return Answered(answer.parse(Stage.BODY))
+    def _classify_reply(self, reply: RawReply) -> Transmission:
+        accepted = reply.code // 100 == COMPLETION
+        # An acceptance of half a mail is not one: the outcome is uncertain.
+        if reply.code // 100 == INTERMEDIATE or (accepted and self._conversation.unsent_octets):
+            return Broken(Stage.BODY, f"the relay answered {reply.code} before the final dot")
+        self.in_sync = reply.code != SERVICE_CLOSING and not self._conversation.unsent_octets
+        return Answered(reply.parse(Stage.BODY))
 
 
-def is_out_of_sync(answer: RawReply, step: EnvelopeStep) -> bool:
-    """Return whether the relay did not understand *step*, or complains of the group it came in.
+def is_out_of_sync(reply: RawReply, step: EnvelopeStep) -> bool:
+    """Return whether the relay did not understand *step*, or complains about pipelining.
 
-    What was refused before it would have been the answer to an earlier step.
+    A refusal of an earlier step is not the cause: it would have been read before this reply.
     """
-    return answer.code in COMMAND_ERRORS or bool(
-        PIPELINED.search(strip_addresses(answer.parse(step.stage).text))
+    return reply.code in COMMAND_ERRORS or bool(
+        PIPELINED.search(strip_addresses(reply.parse(step.stage).text))
     )

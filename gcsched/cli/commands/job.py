@@ -1,4 +1,4 @@
-"""`gcsched job`: see one job or many, and steer one."""
+"""`gcsched job`: show, list and count jobs, and change one."""
 
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
@@ -27,10 +27,13 @@ def add_list_arguments(parser: ArgumentParser) -> None:
         "--order",
         choices=filters.ORDERS,
         metavar="ORDER",
-        help=f"{' or '.join(filters.CREATION_ORDERS)}; with --state {' or '.join(filters.DUE_ORDERS)}",
+        help=f"{' or '.join(filters.CREATION_ORDERS)};"
+        f" with --state {' or '.join(filters.DUE_ORDERS)}",
     )
     paging.add_argument(parser)
-    parser.add_argument("--full", action="store_true", help="with message, variables and attempts")
+    parser.add_argument(
+        "--full", action="store_true", help="include message, variables and attempts"
+    )
 
 
 def list_jobs(service: "Client", chosen: Namespace) -> int:
@@ -68,7 +71,10 @@ def count_jobs(service: "Client", chosen: Namespace) -> int:
 
 
 def count_by_listing(service: "Client", chosen: Namespace) -> int:
-    """Count the few jobs of a request id by what they are: a count alone could be of any jobs."""
+    """Count the jobs of a request id by listing them, so that their request ids can be verified.
+
+    A service that is older than the field would ignore it and count other jobs.
+    """
     from gcsched.pb import task_pb2
 
     request = task_pb2.ListJobsRequest(filter=filters.build_filter(chosen))
@@ -78,7 +84,7 @@ def count_by_listing(service: "Client", chosen: Namespace) -> int:
 
 COMMANDS = CommandGroup(
     name="job",
-    help="See one job or many, and steer one.",
+    help="Show, list and count jobs, and change one.",
     commands=(
         Command(
             name="show",
@@ -88,7 +94,7 @@ COMMANDS = CommandGroup(
         ),
         Command(
             name="list",
-            help="List jobs; without a filter, the newest ones.",
+            help="List jobs; without a filter, the newest.",
             run=with_client(list_jobs),
             arguments=with_client_arguments(add_list_arguments),
         ),

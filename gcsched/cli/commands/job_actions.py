@@ -1,10 +1,9 @@
-"""Commands that steer one job; each answers with the job as it is then."""
+"""Commands that change one job; each shows the job after the change."""
 
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
-from gcsched.cli import arguments
-from gcsched.cli import times as when
+from gcsched.cli import arguments, times
 from gcsched.cli.call import with_client, with_client_arguments
 from gcsched.cli.command import Command
 from gcsched.cli.commands import job_view
@@ -19,7 +18,7 @@ def add_id_argument(parser: ArgumentParser) -> None:
         "id",
         type=arguments.parse_text,
         metavar="ID",
-        help="the id of the job, or its first characters (4 at least) where they are unique",
+        help="the id of the job, or its first characters (at least 4) if they are unique",
     )
 
 
@@ -29,7 +28,7 @@ def add_change_arguments(parser: ArgumentParser) -> None:
         "--etag",
         default="",
         type=arguments.parse_text,
-        help="as `job show` tells it: refuse when the job has changed since",
+        help="from `job show`: refuse if the job has changed since",
     )
 
 
@@ -53,10 +52,10 @@ def add_reschedule_arguments(parser: ArgumentParser) -> None:
     add_change_arguments(parser)
     time = parser.add_mutually_exclusive_group(required=True)
     time.add_argument(
-        "--at", type=arguments.parse_second_or_daily, metavar="TIME", help=when.TIME_FORMS
+        "--at", type=arguments.parse_second_or_daily, metavar="TIME", help=times.TIME_FORMS
     )
     time.add_argument(
-        "--daily", action="store_const", const=when.DAILY, dest="at", help="with the daily run"
+        "--daily", action="store_const", const=times.DAILY, dest="at", help="with the daily run"
     )
 
 
@@ -79,9 +78,9 @@ def retry(service: "Client", chosen: Namespace) -> int:
 def add_resolve_arguments(parser: ArgumentParser) -> None:
     add_change_arguments(parser)
     state = parser.add_mutually_exclusive_group(required=True)
-    for name, says in (("SENT", "it was delivered"), ("FAILED", "it was not")):
+    for name, meaning in (("SENT", "it was delivered"), ("FAILED", "it was not delivered")):
         state.add_argument(
-            f"--{name.lower()}", action="store_const", const=name, dest="state", help=says
+            f"--{name.lower()}", action="store_const", const=name, dest="state", help=meaning
         )
     parser.add_argument("--reason", required=True, type=arguments.parse_text, help="how you know")
 
@@ -101,25 +100,25 @@ def resolve(service: "Client", chosen: Namespace) -> int:
 COMMANDS = (
     Command(
         name="cancel",
-        help="Cancel a job that waits: it is never mailed.",
+        help="Cancel a waiting job: it is not mailed.",
         run=with_client(cancel),
         arguments=with_client_arguments(add_cancel_arguments),
     ),
     Command(
         name="reschedule",
-        help="Give a waiting job another time.",
+        help="Reschedule a waiting job.",
         run=with_client(reschedule),
         arguments=with_client_arguments(add_reschedule_arguments),
     ),
     Command(
         name="retry",
-        help="Open a failed, expired, uncertain or suppressed job again; it is due now.",
+        help="Retry a failed, expired, uncertain or suppressed job; it becomes due now.",
         run=with_client(retry),
         arguments=with_client_arguments(add_change_arguments),
     ),
     Command(
         name="resolve",
-        help="Say what became of an uncertain job.",
+        help="Resolve an uncertain job: record whether it was delivered.",
         run=with_client(resolve),
         arguments=with_client_arguments(add_resolve_arguments),
     ),

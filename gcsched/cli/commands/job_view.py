@@ -1,4 +1,4 @@
-"""A job, and a list of jobs, as people see them."""
+"""A job, and a list of jobs, formatted for people."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""`gcsched jobs`: change all jobs of a filter at once, after asking."""
+"""`gcsched jobs`: change all jobs of a filter at once, after a confirmation."""
 
 from argparse import ArgumentParser, Namespace
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BulkCommand:
-    """What is done to many jobs, in the words of a question and of an answer."""
+    """A bulk change: its method, and its verb for the question and the report."""
 
     method: str
     verb: str
@@ -30,8 +30,8 @@ RETRY = BulkCommand(method="RetryJobs", verb="retry", past_tense="retried")
 
 def add_selection_arguments(parser: ArgumentParser) -> None:
     filters.add_arguments(parser)
-    parser.add_argument("--all", action="store_true", help="all jobs, instead of a filter")
-    parser.add_argument("--dry-run", action="store_true", help="only count")
+    parser.add_argument("--all", action="store_true", help="change all jobs, instead of a filter")
+    parser.add_argument("--dry-run", action="store_true", help="count the jobs, change nothing")
     confirm.add_argument(parser)
 
 
@@ -44,18 +44,20 @@ def add_bulk_cancel_arguments(parser: ArgumentParser) -> None:
 
 def make_runner(change: BulkCommand) -> RunWithClient:
     def act(service: "Client", chosen: Namespace) -> int:
+        # Neither could mean all jobs by mistake, and both contradict each other.
         if chosen.all is not filters.is_empty(chosen):
-            raise WrongUsage("say which jobs: options of a filter, or --all")
+            raise WrongUsage("specify a filter or --all")
         filters.ensure_supported(chosen)
         request = build_request(chosen)
         if chosen.yes or chosen.dry_run:
             return print_change(change, chosen, service.call(change.method, request))
-        confirm.ensure_can_ask(chosen)
-        found = service.call(change.method, as_dry_run(request))
-        if not found.count:
-            return print_change(change, chosen, found)
-        question = f"{change.verb.capitalize()} {format_job_count(found.count)}?"
+        confirm.ensure_can_ask(chosen)  # before the count, which may take long
+        counted = service.call(change.method, as_dry_run(request))
+        if not counted.count:
+            return print_change(change, chosen, counted)
+        question = f"{change.verb.capitalize()} {format_job_count(counted.count)}?"
         confirm.require_confirmation(chosen, question)
+        # Jobs may have changed since the count: the reply has the number that was changed.
         return print_change(change, chosen, service.call(change.method, request))
 
     return act
@@ -81,9 +83,9 @@ def build_request(chosen: Namespace) -> "task_pb2.ChangeJobsRequest":
 
 
 def as_dry_run(request: "task_pb2.ChangeJobsRequest") -> "task_pb2.ChangeJobsRequest":
-    counting = type(request)(validate_only=True)
-    counting.MergeFrom(request)
-    return counting
+    dry_run = type(request)(validate_only=True)
+    dry_run.MergeFrom(request)
+    return dry_run
 
 
 def format_job_count(count: int) -> str:
@@ -96,7 +98,7 @@ COMMANDS = CommandGroup(
     commands=(
         Command(
             name="cancel",
-            help="Cancel all jobs of a filter that wait.",
+            help="Cancel all waiting jobs of a filter.",
             run=with_client(make_runner(CANCEL)),
             arguments=with_client_arguments(
                 add_bulk_cancel_arguments, timeout=BULK_TIMEOUT_SECONDS
@@ -104,7 +106,7 @@ COMMANDS = CommandGroup(
         ),
         Command(
             name="retry",
-            help="Open all jobs of a filter again that can be; they are due now.",
+            help="Retry all jobs of a filter that can be retried; they become due now.",
             run=with_client(make_runner(RETRY)),
             arguments=with_client_arguments(add_selection_arguments, timeout=BULK_TIMEOUT_SECONDS),
         ),

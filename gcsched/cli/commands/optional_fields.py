@@ -1,4 +1,4 @@
-"""What `gcsched schedule` may say beside whom, what and when."""
+"""The optional fields of `gcsched schedule`."""
 
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
@@ -19,15 +19,15 @@ def add_arguments(parser: ArgumentParser) -> None:
         default="",
         type=text,
         metavar="ID",
-        help="the same id is the same job, whatever the content says; best a UUID",
+        help="the dedup key: the same id is the same job, whatever its content; best a UUID",
     )
-    add("--template", default="", type=text, metavar="NAME", help="as `template list` has it")
+    add("--template", default="", type=text, metavar="NAME", help="a name from `template list`")
     template.add_variables(parser)
     add(
         "--not-after",
         type=arguments.parse_second,
         metavar="TIME",
-        help=f"do not send it after then: {TIME_FORMS_WITHOUT_DAILY}",
+        help=f"do not send it after this time: {TIME_FORMS_WITHOUT_DAILY}",
     )
     add("--reply-to", default="", type=text, metavar="ADDRESS", help="where replies go")
     add(
@@ -36,7 +36,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         default=[],
         type=arguments.parse_pair,
         metavar="KEY=VALUE",
-        help="a mark of yours, kept with the job; may be repeated",
+        help="a label of your own, kept with the job; may be repeated",
     )
     add("--urgent", action="store_true", help="take the next free session")
 

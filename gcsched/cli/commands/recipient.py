@@ -1,4 +1,4 @@
-"""`gcsched recipient`: what callers told about an employee, and how to erase it."""
+"""`gcsched recipient`: show and erase what is stored about an employee."""
 
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
@@ -35,7 +35,9 @@ def show_recipient(service: "Client", chosen: Namespace) -> int:
 def forget(service: "Client", chosen: Namespace) -> int:
     from gcsched.pb import task_pb2
 
-    confirm.require_confirmation(chosen, f"Erase {chosen.empid}, also in finished jobs?")
+    confirm.require_confirmation(
+        chosen, f"Erase the data of {chosen.empid}, also in finished jobs?"
+    )
     request = task_pb2.ForgetRecipientRequest(empid=chosen.empid)
     reply = service.call("ForgetRecipient", request)
     output.print_message(chosen, reply, lambda: [format_erasure(reply, chosen.empid)])
@@ -43,38 +45,43 @@ def forget(service: "Client", chosen: Namespace) -> int:
 
 
 def format_erasure(reply: "task_pb2.ForgetRecipientResponse", empid: str) -> str:
-    if reply.details_erased or not reply.HasField("details_erased"):  # absent: of an older service
-        said = f"erased, also in {format_job_count(reply.erased_jobs)}"
+    if reply.details_erased or not reply.HasField(
+        "details_erased"
+    ):  # absent: the service is older than the field
+        sentence = f"erased, also in {format_job_count(reply.erased_jobs)}"
     elif reply.erased_jobs:
-        said = f"erased in {format_job_count(reply.erased_jobs)}"
+        sentence = f"erased in {format_job_count(reply.erased_jobs)}"
     elif reply.unfinished_jobs:
-        said = "nothing was erased"
+        sentence = "nothing was erased"
     else:
         return f"nothing is stored about {empid}; nothing was changed"
     if not reply.unfinished_jobs:
-        return said
-    return f"{said}; {format_unfinished(reply.unfinished_jobs)}, then forget {replace_unprintable(empid)} again"
+        return sentence
+    advice = f"then forget {replace_unprintable(empid)} again"
+    return f"{sentence}; {format_unfinished(reply.unfinished_jobs)}, {advice}"
 
 
 def format_unfinished(unfinished: int) -> str:
     if unfinished == 1:
-        return "1 unfinished job keeps the details: cancel it or wait for its end"
-    return f"{unfinished:,} unfinished jobs keep the details: cancel them or wait for their end"
+        return "1 unfinished job still has the details: cancel it or wait until it ends"
+    return (
+        f"{unfinished:,} unfinished jobs still have the details: cancel them or wait until they end"
+    )
 
 
 COMMANDS = CommandGroup(
     name="recipient",
-    help="What callers told about an employee.",
+    help="Show and erase what is stored about an employee.",
     commands=(
         Command(
             name="show",
-            help="Show what callers told about an employee.",
+            help="Show what is stored about an employee.",
             run=with_client(show_recipient),
             arguments=with_client_arguments(add_empid_argument),
         ),
         Command(
             name="forget",
-            help="Erase an employee, also in finished jobs.",
+            help="Erase an employee's data, also in finished jobs.",
             run=with_client(forget),
             arguments=with_client_arguments(add_forget_arguments, timeout=BULK_TIMEOUT_SECONDS),
         ),

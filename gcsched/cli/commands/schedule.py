@@ -1,4 +1,4 @@
-"""`gcsched schedule`: ask a running service for one invitation, as any caller would."""
+"""`gcsched schedule`: schedule one invitation, as any caller of the service does."""
 
 import json
 from argparse import ArgumentParser, Namespace
@@ -6,8 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from gcsched.cli import call as calling
-from gcsched.cli import fields, output
-from gcsched.cli import times as when
+from gcsched.cli import fields, output, times
 from gcsched.cli.arguments import parse_text
 from gcsched.cli.command import Command
 from gcsched.cli.commands import optional_fields, schedule_view, template
@@ -21,8 +20,8 @@ if TYPE_CHECKING:
 
 NOTES = """\
 The same invitation (same --empid, --to, --message and second) is one job, however often it is
-asked for. `now` and `+10m` mean another second each time; to repeat a command, name the second
-or give it a --request-id."""
+scheduled. `now` and `+10m` mean another second each time: to repeat a command safely, write the
+second itself or use --request-id."""
 
 OPTION_NAMES = {
     "empid": "--empid",
@@ -37,10 +36,10 @@ OPTION_NAMES = {
     "reply_to": "--reply-to",
     "labels": "--label",
 }
-"""What a field of proto/task.proto is called here."""
+"""Field of MeetRequest → its option."""
 
-AT_ONCE = timedelta(seconds=5)
-"""A mail that is due so soon leaves before its sender can type another command."""
+DUE_SOON = timedelta(seconds=5)
+"""A mail that is due this soon leaves before the operator can type another command."""
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -50,8 +49,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     add("--empid", required=True, type=parse_text, metavar="ID", help="the recipient's employee id")
     add("--message", required=True, type=parse_text, metavar="TEXT", help="the subject of the mail")
     add("--name", default="", type=parse_text, metavar="NAME", help="{{username}} in the template")
-    add("--at", default="now", metavar="TIME", help=f"{when.TIME_FORMS} (%(default)s)")
-    add("--validate-only", action="store_true", help="store nothing, show how it would look")
+    add("--at", default="now", metavar="TIME", help=f"{times.TIME_FORMS} (%(default)s)")
+    add("--validate-only", action="store_true", help="store nothing, show the mail")
     optional_fields.add_arguments(parser)
 
 
@@ -64,16 +63,19 @@ def schedule_mail(service: "Client", chosen: Namespace) -> int:
     try:
         reply = send_request(service, chosen, at)
     except CallFailed as error:
+        # The service may have accepted the job: with the same second, a repetition is that job.
         if calling.is_no_answer(error):
-            again = "daily" if at == when.DAILY else at
-            error.add_note(f"To ask again without a second mail, use --at {again}.")
+            again = "daily" if at == times.DAILY else at
+            error.add_note(f"To repeat the command without a second mail, use --at {again}.")
         raise
     if chosen.validate_only:
         return print_validation(chosen, reply)
     job = parse_reply(reply)
-    due = when.format_due_time(at, now=now)
+    due = times.format_due_time(at, now=now)
+    # A job that was accepted before may have another due time than this command.
     if job.due_time is not None and job.state != "QUEUED":
         due = schedule_view.format_utc(job.due_time)
+    # A suppression or a pause can only block a job that waits.
     is_waiting = job.state in schedule_view.WAITING
     found = find_blockers(chosen, due=job.due_time) if is_waiting else DeliveryBlockers()
     output.print_lines(
@@ -84,7 +86,7 @@ def schedule_mail(service: "Client", chosen: Namespace) -> int:
 
 def parse_at(at: str, now: datetime) -> int:
     try:
-        return when.parse_time(at, now=now)
+        return times.parse_time(at, now=now)
     except ValueError as error:
         raise WrongUsage(f"--at: {error}") from error
 
@@ -101,38 +103,37 @@ def send_request(service: "Client", chosen: Namespace, at: int) -> "task_pb2.Mee
 
 def print_validation(chosen: Namespace, reply: "task_pb2.MeetResponse") -> int:
     if not reply.HasField("preview"):
-        raise NotDone(
-            f"this service is older than --validate-only and has accepted job {reply.job_id}"
-        )
-    fate = fields.tabulate_fields(reply, without=["success", "preview"])
-    output.print_message(chosen, reply, lambda: [fate, *template.format_preview(reply.preview)])
+        raise NotDone(f"this service is older than --validate-only and accepted job {reply.job_id}")
+    result = fields.tabulate_fields(reply, without=["success", "preview"])
+    output.print_message(chosen, reply, lambda: [result, *template.format_preview(reply.preview)])
     return DONE if reply.success else REFUSED
 
 
 def as_json(job: "ScheduledJob", due: str | None, found: DeliveryBlockers) -> str:
-    told = {"outcome": job.outcome, "state": job.state}
-    given = {name: value for name, value in told.items() if value}
-    in_the_way = {"suppression": found.suppression, "pause": found.pause}
-    messages = {name: output.as_dict(each) for name, each in in_the_way.items() if each is not None}
-    return json.dumps({"job_id": job.job_id, "due_time": due, **given, **messages})
+    optional = {"outcome": job.outcome, "state": job.state}  # empty: the service is older
+    result = {name: value for name, value in optional.items() if value}
+    blockers = {"suppression": found.suppression, "pause": found.pause}
+    messages = {name: output.as_dict(each) for name, each in blockers.items() if each is not None}
+    return json.dumps({"job_id": job.job_id, "due_time": due, **result, **messages})
 
 
 def as_sentence(
     job: "ScheduledJob", due: str | None, found: DeliveryBlockers, now: datetime
 ) -> str:
-    said = schedule_view.describe_result(job, due)
+    sentence = schedule_view.describe_result(job, due)
     if found.suppression is not None:
-        is_due = job.due_time is not None and job.due_time <= now + AT_ONCE
-        at_once = is_due and found.pause is None
-        said += schedule_view.describe_suppression(found.suppression, job.job_id, at_once=at_once)
+        is_due = job.due_time is not None and job.due_time <= now + DUE_SOON
+        sentence += schedule_view.describe_suppression(
+            found.suppression, job.job_id, ends_now=is_due and found.pause is None
+        )
     if found.pause is not None:
-        said += schedule_view.describe_pause(found.pause)
-    return said
+        sentence += schedule_view.describe_pause(found.pause)
+    return sentence
 
 
 COMMAND = Command(
     name="schedule",
-    help="Ask a running service to mail somebody an invitation at a time.",
+    help="Schedule an invitation: the service mails it at the given time.",
     run=calling.with_client(schedule_mail, OPTION_NAMES),
     arguments=calling.with_client_arguments(add_arguments),
 )

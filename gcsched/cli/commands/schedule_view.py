@@ -1,4 +1,4 @@
-"""What becomes of an invitation, in words: the service's reply and what stands in its way. Pure."""
+"""The result of scheduling an invitation, in words: the reply and what blocks the mail. Pure."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -17,18 +17,18 @@ STATE_DESCRIPTIONS: Mapping[str, str] = {
     "SENT": "already SENT: no second mail is sent",
     "SENDING": "SENDING: the mail is on its way to the relay",
     "UNCERTAIN": "UNCERTAIN: the relay may have taken the mail; `gcsched job resolve` decides",
-    "FAILED": "already FAILED: no mail is sent; `gcsched job retry` opens the job again",
-    "EXPIRED": "already EXPIRED: no mail is sent; `gcsched job retry` opens the job again",
+    "FAILED": "already FAILED: no mail is sent; to send it, use `gcsched job retry`",
+    "EXPIRED": "already EXPIRED: no mail is sent; to send it, use `gcsched job retry`",
     "SUPPRESSED": (
-        "already SUPPRESSED: no mail is sent while the address is blocked; free it with"
-        " `gcsched suppression remove`, then `gcsched job retry` opens the job again"
+        "already SUPPRESSED: no mail is sent while the address is suppressed; to send it, use"
+        " `gcsched suppression remove`, then `gcsched job retry`"
     ),
     "CANCELLED": "already CANCELLED: no mail is sent",
 }
 
 
 def describe_result(job: "ScheduledJob", due: str | None) -> str:
-    """Say what was done and what will happen; *due* in UTC, None: with the next daily run."""
+    """Describe what happened and what will; *due* is in UTC, None: with the next daily run."""
     done = "accepted before" if job.outcome == "REPLAYED" else "accepted"
     return f"{done}: job {job.job_id}, {describe_state(job, due)}"
 
@@ -40,18 +40,21 @@ def describe_state(job: "ScheduledJob", due: str | None) -> str:
     return STATE_DESCRIPTIONS.get(job.state, f"{job.state} now")
 
 
-def describe_suppression(found: "task_pb2.Suppression", job_id: str, *, at_once: bool) -> str:
-    """Say that the address is blocked; *at_once*: the job ends before the address can be freed."""
+def describe_suppression(found: "task_pb2.Suppression", job_id: str, *, ends_now: bool) -> str:
+    """Describe the suppression; *ends_now*: the job ends before it can be removed."""
+    email, reason = replace_unprintable(found.email), quote(found.reason)
     until = fields.format_field(found, "expire_time")
+    # A job that waits can still be sent; one that ends now has to be retried.
     advice = (
-        "free the address with `gcsched suppression remove`, then `gcsched job retry"
-        f" {replace_unprintable(job_id)}` sends the mail"
+        "to send the mail, use `gcsched suppression remove`, then `gcsched job retry"
+        f" {replace_unprintable(job_id)}`"
     )
-    ends = f"; {advice}" if at_once else " unless `gcsched suppression remove` frees the address"
-    return (
-        f"; but {replace_unprintable(found.email)} gets no mail until {until} ({quote(found.reason)}):"
-        f" the job ends SUPPRESSED{ends}"
+    ends = (
+        f"; {advice}"
+        if ends_now
+        else " unless `gcsched suppression remove` removes the suppression"
     )
+    return f"; but {email} gets no mail until {until} ({reason}): the job ends SUPPRESSED{ends}"
 
 
 def describe_pause(pause: "task_pb2.Pause") -> str:

@@ -1,4 +1,4 @@
-"""`gcsched daily run`, `pause` and `resume`: when anything is sent at all."""
+"""`gcsched daily run`, `pause` and `resume`: control of sending as a whole."""
 
 import getpass
 import socket
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def add_daily_run_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("--dry-run", action="store_true", help="only count")
+    parser.add_argument("--dry-run", action="store_true", help="count the jobs, change nothing")
     confirm.add_argument(parser)
 
 
@@ -34,7 +34,7 @@ def run_daily(service: "Client", chosen: Namespace) -> int:
     confirm.ensure_can_ask(chosen)
     if not chosen.yes:
         counted = count_queued(service)
-        if not counted.count:
+        if not counted.count:  # no run: jobs that are queued from now on were not confirmed
             return print_daily_run(chosen, task_pb2.RunDailyQueueResponse())
         confirm.require_confirmation(
             chosen, f"Send {format_queue_count(counted)} of the daily queue now?"
@@ -79,14 +79,14 @@ def find_operator(chosen: Namespace) -> str:
         return str(chosen.by)
     try:
         user = getpass.getuser()
-    except (KeyError, OSError):  # a container's user often has no name
+    except (KeyError, OSError):  # the user id of a container often has no name
         user = "unknown"
     return f"{user}@{socket.gethostname()}"
 
 
 def add_pause_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
-        "--reason", required=True, type=arguments.parse_text, help="for whoever finds it paused"
+        "--reason", required=True, type=arguments.parse_text, help="shown to other operators"
     )
     add_by_argument(parser)
 
@@ -108,20 +108,22 @@ def resume(service: "Client", chosen: Namespace) -> int:
     reply = service.call("ResumeSending", task_pb2.ResumeSendingRequest(by=find_operator(chosen)))
     if reply.HasField("pause"):
         output.print_message(
-            chosen, reply, lambda: ["sending again after", fields.tabulate_fields(reply.pause)]
+            chosen,
+            reply,
+            lambda: ["sending again, after this pause:", fields.tabulate_fields(reply.pause)],
         )
     else:
-        output.print_message(chosen, reply, lambda: ["nothing was paused"])
+        output.print_message(chosen, reply, lambda: ["sending was not paused"])
     return DONE
 
 
 DAILY = CommandGroup(
     name="daily",
-    help="The daily queue.",
+    help="Run the daily queue.",
     commands=(
         Command(
             name="run",
-            help="Send the daily queue now, after asking; the next daily run still comes.",
+            help="Send the daily queue now, after asking; the next daily run still takes place.",
             run=with_client(run_daily),
             arguments=with_client_arguments(add_daily_run_arguments, timeout=BULK_TIMEOUT_SECONDS),
         ),
@@ -129,13 +131,13 @@ DAILY = CommandGroup(
 )
 PAUSE = Command(
     name="pause",
-    help="Stop all processes from sending; accepted work waits.",
+    help="Pause sending in all processes; accepted jobs wait.",
     run=with_client(pause),
     arguments=with_client_arguments(add_pause_arguments),
 )
 RESUME = Command(
     name="resume",
-    help="Let all processes send again.",
+    help="Resume sending in all processes.",
     run=with_client(resume),
     arguments=with_client_arguments(add_by_argument),
 )

@@ -1,4 +1,4 @@
-"""`gcsched serve`: the service itself, until it is told to stop."""
+"""`gcsched serve`: the service itself, until a signal stops it."""
 
 import asyncio
 import gc
@@ -22,7 +22,7 @@ GC_THRESHOLDS = (20_000, 20, 20)
 
 def run(_: Namespace) -> int:
     limit_malloc_arenas()
-    gc.disable()  # imports leave no garbage, and a collection looks through all of them each time
+    gc.disable()  # imports leave no garbage, and each collection would scan all of them
     with require_extra(SERVER, command="gcsched serve"):
         from gcsched.config import settings
         from gcsched.hosting import host_service
@@ -41,10 +41,10 @@ def _serve_until_stopped(settings: "Settings", around: "ProcessHooks") -> int:
 
 
 def tune_interpreter() -> None:
-    """Take care that no mail of a burst waits for the interpreter's housekeeping."""
-    # Motor's threads hand over what MongoDB answered; the loop holds the GIL at a burst.
+    """Keep thread switches and garbage collections from delaying the mails of a burst."""
+    # Motor's threads hand replies of MongoDB to the loop, which holds the GIL during a burst.
     sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
-    # What is imported stays: a collection need not walk through it.
+    # Imported modules stay for ever: a collection need not scan them.
     gc.collect()
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
@@ -52,7 +52,7 @@ def tune_interpreter() -> None:
 
 
 def find_loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """Take uvloop where it is installed; None leaves the choice to asyncio."""
+    """Return uvloop's factory if it is installed; None leaves the choice to asyncio."""
     try:
         import uvloop
     except ImportError:
@@ -62,6 +62,6 @@ def find_loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 COMMAND = Command(
     name="serve",
-    help="Run the service. It is set up by GCSCHED_* variables; docs/settings.md lists them.",
+    help="Run the service. GCSCHED_* variables configure it; docs/settings.md lists them.",
     run=run,
 )

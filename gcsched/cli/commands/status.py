@@ -1,4 +1,4 @@
-"""`gcsched status`: how things are, once or again and again."""
+"""`gcsched status`: the state of the service, once or repeatedly."""
 
 import time
 from argparse import ArgumentParser, Namespace
@@ -26,7 +26,7 @@ def add_watch_argument(parser: ArgumentParser) -> None:
         const=DEFAULT_INTERVAL_SECONDS,
         type=target.parse_seconds,
         metavar="SECONDS",
-        help=f"again and again, every so many seconds ({DEFAULT_INTERVAL_SECONDS:g}), until Ctrl-C",
+        help=f"repeat after this many seconds ({DEFAULT_INTERVAL_SECONDS:g}) until Ctrl-C",
     )
 
 
@@ -55,14 +55,14 @@ def watch(service: "Client", chosen: Namespace) -> int:
 
 
 def repeat(service: "Client", chosen: Namespace, show: Callable[[Any], None]) -> int:
-    """Show reports until somebody interrupts; no answer is a report as well."""
+    """Show reports until interrupted; a call without an answer is shown and does not end that."""
     from gcsched.client import CallFailed
 
     while True:
         try:
             report = get_status(service)
         except CallFailed as error:
-            if not is_no_answer(error):
+            if not is_no_answer(error):  # a refusal would only be repeated
                 raise
             show_no_answer(error, chosen, show)
         else:
@@ -70,7 +70,7 @@ def repeat(service: "Client", chosen: Namespace, show: Callable[[Any], None]) ->
                 output.print_lines(output.as_json(report))
             else:
                 show(status_view.format_report(report))
-        print(end="", flush=True)
+        print(end="", flush=True)  # a pipe gets each report at once
         time.sleep(chosen.watch)
 
 
@@ -84,7 +84,7 @@ def show_no_answer(error: "CallFailed", chosen: Namespace, show: Callable[[Any],
 
 COMMAND = Command(
     name="status",
-    help="Tell how things are: counts, lateness, relays, the pause.",
+    help="Show the state of the service: counts, lateness, relays, a pause.",
     run=with_client(show_status),
     arguments=with_client_arguments(add_watch_argument),
 )

@@ -1,4 +1,4 @@
-"""The report of a service, as people see it."""
+"""The status report of a service, formatted for people."""
 
 from typing import TYPE_CHECKING
 
@@ -35,7 +35,7 @@ def format_summary(status: "task_pb2.StatusReport") -> list[tuple[str, str]]:
 
 
 def format_problems(status: "task_pb2.StatusReport") -> list[tuple[str, str]]:
-    """Return what an operator must mend; nothing where nothing is wrong."""
+    """Return a row for each problem that an operator must fix."""
     rows = [("problem", problem) for problem in status.problems]
     rows += [
         ("problem", f"relay {each.name}: {each.last_error}")
@@ -53,11 +53,11 @@ def format_store(seen: "task_pb2.StatusReport.Store") -> str:
 
 
 def format_count_time(status: "task_pb2.StatusReport") -> str:
-    """Return when the jobs were counted, and how old the counts are unless they are of now."""
+    """Return when the jobs were counted, and how long ago that was."""
     if not status.counts:
-        return "not now: MongoDB is away or too slow"
+        return "no counts: MongoDB is unreachable or too slow"
     moment = fields.format_field(status, "count_time")
-    if not status.HasField("report_time"):  # of a service that is older than it
+    if not status.HasField("report_time"):  # the service is older than the field
         return moment
     age = status.report_time.ToDatetime() - status.count_time.ToDatetime()
     seconds = int(age.total_seconds())
@@ -74,16 +74,16 @@ def format_sending(status: "task_pb2.StatusReport") -> str:
 
 def format_oldest_due(status: "task_pb2.StatusReport") -> str:
     if not status.counts:
-        return "not known"
+        return "unknown"
     late = fields.format_field(status, "oldest_due_lateness")
     return f"{late} late" if late else "nothing is due"
 
 
 def format_lateness(seen: "task_pb2.StatusReport.Lateness") -> str:
     if not seen.mails:
-        return "no mails in five minutes"
-    half, nearly_all = fields.format_duration(seen.p50), fields.format_duration(seen.p99)
-    return f"half within {half}, 99 % within {nearly_all}, of {seen.mails:,} mails in five minutes"
+        return "no mails in the last 5 min"
+    p50, p99 = fields.format_duration(seen.p50), fields.format_duration(seen.p99)
+    return f"p50 {p50}, p99 {p99} ({seen.mails:,} mails, last 5 min)"
 
 
 RELAY_COLUMNS = ("RELAY", "STATE", "OPEN", "BUSY", "RATE", "EFFECTIVE", "SINCE")
@@ -102,6 +102,6 @@ def format_relay(seen: "task_pb2.StatusReport.Relay") -> tuple[str, ...]:
 
 
 def format_relay_state(seen: "task_pb2.StatusReport.Relay") -> str:
-    if not seen.HasField("state_time"):  # of a service that is older than it
+    if not seen.HasField("state_time"):  # the service is older than the field
         return "down" if seen.is_down else "up"
     return fields.format_field(seen, "state").lower()

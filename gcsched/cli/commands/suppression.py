@@ -1,4 +1,4 @@
-"""`gcsched suppression`: the addresses that get no mail."""
+"""`gcsched suppression`: list, add and remove suppressions."""
 
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
@@ -39,12 +39,12 @@ def add_address_argument(parser: ArgumentParser) -> None:
 def add_suppression_arguments(parser: ArgumentParser) -> None:
     add_address_argument(parser)
     add = parser.add_argument
-    add("--reason", required=True, type=arguments.parse_text, help="why it gets no mail")
+    add("--reason", required=True, type=arguments.parse_text, help="why the address gets no mail")
     add(
         "--expire-time",
         type=arguments.parse_second,
         metavar="TIME",
-        help=f"{TIME_FORMS_WITHOUT_DAILY}; unset: as the operator has set it",
+        help=f"{TIME_FORMS_WITHOUT_DAILY}; unset: as the service is configured",
     )
 
 
@@ -62,9 +62,9 @@ def add_suppression(service: "Client", chosen: Namespace) -> int:
 
     from gcsched.pb import task_pb2
 
-    until = None if chosen.expire_time is None else Timestamp(seconds=chosen.expire_time)
+    expire_time = None if chosen.expire_time is None else Timestamp(seconds=chosen.expire_time)
     request = task_pb2.AddSuppressionRequest(
-        email=chosen.email, reason=chosen.reason, expire_time=until
+        email=chosen.email, reason=chosen.reason, expire_time=expire_time
     )
     added = service.call("AddSuppression", request)
     output.print_message(chosen, added, lambda: [fields.tabulate_fields(added)])
@@ -77,36 +77,36 @@ def remove_suppression(service: "Client", chosen: Namespace) -> int:
     request = task_pb2.RemoveSuppressionRequest(email=chosen.email)
     reply = service.call("RemoveSuppression", request)
     output.print_message(
-        chosen, reply, lambda: ["gets mail again:", fields.tabulate_fields(reply.suppression)]
+        chosen, reply, lambda: ["suppression removed:", fields.tabulate_fields(reply.suppression)]
     )
     return DONE
 
 
 COMMANDS = CommandGroup(
     name="suppression",
-    help="The addresses that get no mail.",
+    help="List, add and remove suppressions: the addresses that get no mail.",
     commands=(
         Command(
             name="list",
-            help="List them in alphabetical order.",
+            help="List suppressions in alphabetical order of their addresses.",
             run=with_client(list_suppressions),
             arguments=with_client_arguments(paging.add_argument),
         ),
         Command(
             name="show",
-            help="Show what blocks an address, in any spelling.",
+            help="Show the suppression of an address, in any spelling.",
             run=with_client(show_suppression),
             arguments=with_client_arguments(add_address_argument),
         ),
         Command(
             name="add",
-            help="Block an address, or change until when.",
+            help="Suppress an address, or change its expire time.",
             run=with_client(add_suppression),
             arguments=with_client_arguments(add_suppression_arguments),
         ),
         Command(
             name="remove",
-            help="Free an address.",
+            help="Remove the suppression of an address.",
             run=with_client(remove_suppression),
             arguments=with_client_arguments(add_address_argument),
         ),

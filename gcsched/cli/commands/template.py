@@ -1,4 +1,4 @@
-"""`gcsched template`: what mails can look like."""
+"""`gcsched template`: list, preview and check templates."""
 
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
@@ -26,7 +26,7 @@ OPTION_NAMES = {
     "name": "--username",
     "message": "--message",
 }
-"""What a field of PreviewTemplateRequest is called here."""
+"""Field of PreviewTemplateRequest → its argument."""
 
 
 def list_templates(service: "Client", chosen: Namespace) -> int:
@@ -42,35 +42,18 @@ def list_templates(service: "Client", chosen: Namespace) -> int:
 
 def add_preview_arguments(parser: ArgumentParser) -> None:
     add = parser.add_argument
-    add("name", type=arguments.parse_text, metavar="NAME", help="as `template list` has it")
+    text = arguments.parse_text
+    add("name", type=text, metavar="NAME", help="a name from `template list`")
     add_variables(parser)
-    add(
-        "--to",
-        default="",
-        type=arguments.parse_text,
-        metavar="ADDRESS",
-        help="whose mail it would be",
-    )
-    add(
-        "--empid",
-        default="",
-        type=arguments.parse_text,
-        metavar="ID",
-        help="whose mail it would be",
-    )
-    add(
-        "--username",
-        default="",
-        type=arguments.parse_text,
-        metavar="NAME",
-        help="what they are called",
-    )
-    add("--message", default="", type=arguments.parse_text, metavar="TEXT", help="the subject")
+    add("--to", default="", type=text, metavar="ADDRESS", help="the recipient's address")
+    add("--empid", default="", type=text, metavar="ID", help="the recipient's employee id")
+    add("--username", default="", type=text, metavar="NAME", help="the recipient's name")
+    add("--message", default="", type=text, metavar="TEXT", help="the subject")
     add(
         "--folder",
         type=arguments.parse_path,
         metavar="FOLDER",
-        help="use these templates, without a service",
+        help="use the templates in this folder, without a service",
     )
     forms = parser.add_mutually_exclusive_group()
     forms.add_argument(
@@ -79,7 +62,7 @@ def add_preview_arguments(parser: ArgumentParser) -> None:
         metavar="FILE",
         help="write the HTML to a new file; - prints it",
     )
-    forms.add_argument("--text", action="store_true", help="print the text part, nothing else")
+    forms.add_argument("--text", action="store_true", help="print only the text part")
     add("--force", action="store_true", help="let --html overwrite a file")
 
 
@@ -90,12 +73,12 @@ def add_variables(parser: ArgumentParser) -> None:
         default=[],
         type=arguments.parse_pair,
         metavar="NAME=VALUE",
-        help="data for the template; may be repeated",
+        help="a variable of the template; may be repeated",
     )
 
 
 def preview(chosen: Namespace) -> int:
-    """Show a mail as the templates of ``--folder`` make it, or those of a service."""
+    """Show a mail as rendered by the service, or from the templates of ``--folder``."""
     if chosen.folder is None:
         return with_client(preview_by_service, OPTION_NAMES)(chosen)
     return print_preview(
@@ -131,7 +114,7 @@ def print_preview(chosen: Namespace, found: "task_pb2.Preview") -> int:
 
 
 def write_html(chosen: Namespace, html: str) -> int:
-    """Write the HTML to the file of ``--html``, and say so unless that is the output itself."""
+    """Write the HTML to the file of ``--html``; report that unless it is standard output."""
     file: Path = chosen.html
     output_file.write_file(file, html, option="--html", force=chosen.force)
     if file != output_file.STANDARD_OUTPUT:
@@ -140,26 +123,26 @@ def write_html(chosen: Namespace, html: str) -> int:
 
 
 def format_preview(preview: "task_pb2.Preview") -> list[Block]:
-    """Show a mail as it would be; its HTML is for browsers."""
+    """Format a preview without its HTML, which is for browsers."""
     blocks: list[Block] = [fields.tabulate_fields(preview, without=["text", "html", "suppression"])]
     if preview.HasField("suppression"):
-        blocks += ["this address gets no mail:", fields.tabulate_fields(preview.suppression)]
+        blocks += ["this address is suppressed:", fields.tabulate_fields(preview.suppression)]
     return [*blocks, preview.text]
 
 
 COMMANDS = CommandGroup(
     name="template",
-    help="What mails can look like.",
+    help="List, preview and check templates.",
     commands=(
         Command(
             name="list",
-            help="List the templates, and what each needs.",
+            help="List the templates with their required variables.",
             run=with_client(list_templates),
             arguments=with_client_arguments(),
         ),
         Command(
             name="preview",
-            help="Show a mail as a template would make it; nothing is stored.",
+            help="Show a mail as a template renders it; nothing is stored.",
             run=preview,
             arguments=with_client_arguments(add_preview_arguments),
         ),

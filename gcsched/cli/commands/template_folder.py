@@ -1,4 +1,4 @@
-"""`gcsched template check` and `preview --folder`: what an author needs, without a service."""
+"""`gcsched template check` and `preview --folder`: tools for authors, without a service."""
 
 import json
 import os
@@ -33,7 +33,7 @@ def add_check_arguments(parser: ArgumentParser) -> None:
 
 
 def check(chosen: Namespace) -> int:
-    """Print what a service would find at its start in the folder; 2 if it would not start."""
+    """Print the problems and warnings of the folder; return 2 if no service would start with it."""
     with require_extra(SERVER, command="gcsched template check"):
         from gcsched.adapters.mail.template_validation import validate_folder
         from gcsched.adapters.mail.templates import Templates
@@ -59,7 +59,7 @@ def print_findings(found: "FolderValidation", templates: "Templates | None") -> 
     else:
         count = len(found.problems)
         output.print_note(
-            f"{count} problem{'s' * (count != 1)}: a service does not start with this"
+            f"{count} problem{'s' * (count != 1)}: a service does not start with this folder"
         )
 
 
@@ -75,15 +75,15 @@ def build_messages(templates: "Templates") -> "list[task_pb2.Template]":
 
 
 def as_json(found: "FolderValidation", templates: "Templates | None") -> str:
-    def findings(those: "list[Finding]") -> list[dict[str, object]]:
-        return [each._asdict() for each in those]
+    def as_dicts(findings: "list[Finding]") -> list[dict[str, object]]:
+        return [each._asdict() for each in findings]
 
-    listed = build_messages(templates) if templates else []
+    messages = build_messages(templates) if templates else []
     return json.dumps(
         {
-            "templates": [json.loads(output.as_json(each)) for each in listed],
-            "problems": findings(found.problems),
-            "warnings": findings(found.warnings),
+            "templates": [json.loads(output.as_json(each)) for each in messages],
+            "problems": as_dicts(found.problems),
+            "warnings": as_dicts(found.warnings),
         }
     )
 
@@ -91,7 +91,7 @@ def as_json(found: "FolderValidation", templates: "Templates | None") -> str:
 def preview(
     folder: Path, request: "task_pb2.PreviewTemplateRequest", options: OptionNames
 ) -> "task_pb2.Preview":
-    """Render *request* as a service with *folder* would; raise WrongUsage where it cannot."""
+    """Render *request* as a service with *folder* would; raise WrongUsage if it would refuse."""
     from gcsched.errors import InvalidRequest, TemplateProblem
 
     with require_extra(SERVER, command="gcsched template preview --folder"):
@@ -102,10 +102,11 @@ def preview(
 
     zone = read_time_zone()
     try:
-        make = build_template_preview(
+        # The wiring of the service itself, so that both render and refuse alike.
+        template_preview = build_template_preview(
             Templates.load(folder), zone=zone, now=lambda: datetime.now(UTC)
         )
-        return messages.preview_message(make.preview(sample_from(request)))
+        return messages.preview_message(template_preview.preview(sample_from(request)))
     except TemplateProblem as problem:
         first, *others = str(problem).splitlines()
         raise WrongUsage(first, advice=others) from problem
@@ -117,20 +118,20 @@ def preview(
 
 
 def read_time_zone() -> ZoneInfo:
-    """Return the zone in which a service with this environment shows ``due``."""
+    """Return the zone in which a service with this environment formats due times."""
     from gcsched.errors import SettingsProblems
 
     name = os.environ.get("GCSCHED_TIMEZONE") or "UTC"
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError) as error:
-        sentence = f"GCSCHED_TIMEZONE={name!r} is unknown: give an IANA name, e.g. Europe/Berlin"
+        sentence = f"GCSCHED_TIMEZONE={name!r} is unknown: use an IANA name, e.g. Europe/Berlin"
         raise SettingsProblems([sentence]) from error
 
 
 CHECK = Command(
     name="check",
-    help="Find what is wrong in a template folder, without a service.",
+    help="Check a template folder, without a service.",
     run=check,
     arguments=add_check_arguments,
 )

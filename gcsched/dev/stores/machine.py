@@ -1,4 +1,4 @@
-"""What the embedded servers need of a machine, and the sentence to say when it is missing."""
+"""The requirements of the embedded servers, and the errors for machines that lack them."""
 
 import ctypes
 import platform
@@ -11,7 +11,7 @@ from gcsched.errors import EmbeddedStoreProblem
 
 OLDEST_GLIBC = (2, 34)
 OWN_SERVERS_ADVICE = (
-    "point `python -m gcsched serve` at servers of your own "
+    "point `python -m gcsched serve` at your own servers "
     "with GCSCHED_MONGO_URI and GCSCHED_REDIS_URL"
 )
 
@@ -20,12 +20,12 @@ OWN_SERVERS_ADVICE = (
 class Machine:
     """The facts that decide whether mongod from the wheel runs here."""
 
-    system: str  # as platform.system() says: Linux, Darwin, Windows
-    processor: str  # as platform.machine() says: x86_64, aarch64
+    system: str  # platform.system(): Linux, Darwin, Windows
+    processor: str  # platform.machine(): x86_64, aarch64
     processor_flags: frozenset[str]
     glibc: tuple[int, ...] | None  # None: another C library
     has_libcurl: bool
-    has_pycurl: bool  # with a libcurl inside, as its wheels have it
+    has_pycurl: bool  # with its own libcurl, as in its wheels
 
 
 def explain_unsupported_system(system: str) -> str | None:
@@ -33,7 +33,7 @@ def explain_unsupported_system(system: str) -> str | None:
         return None
     return (
         f"python -m gcsched dev cannot start MongoDB and Valkey on {system}: "
-        f"run it in Linux (WSL will do), or {OWN_SERVERS_ADVICE}"
+        f"run it on Linux (WSL works too), or {OWN_SERVERS_ADVICE}"
     )
 
 
@@ -45,19 +45,20 @@ def explain_unsupported_mongod(machine: Machine) -> str | None:
         return None
     if machine.processor == "x86_64" and "avx" not in machine.processor_flags:
         return (
-            "the bundled mongod needs a processor with AVX, this one has none: "
-            f"install a MongoDB without that need and put mongod on PATH, or {OWN_SERVERS_ADVICE}"
+            "the bundled mongod needs a processor with AVX, which this one lacks: "
+            f"put a mongod that runs without AVX on PATH, or {OWN_SERVERS_ADVICE}"
         )
     if machine.glibc is None or machine.glibc < OLDEST_GLIBC:
+        needed = _format_version(OLDEST_GLIBC)
         found = "another C library" if machine.glibc is None else _format_version(machine.glibc)
         return (
-            f"the bundled mongod needs glibc {_format_version(OLDEST_GLIBC)} or newer, found {found}: "
+            f"the bundled mongod needs glibc {needed} or newer, found {found}: "
             f"use a newer Linux, put another mongod on PATH, or {OWN_SERVERS_ADVICE}"
         )
     if not (machine.has_libcurl or machine.has_pycurl):
         return (
             "the bundled mongod needs libcurl.so.4: "
-            "install the package libcurl4, or `pip install pycurl`, which carries a copy"
+            "install the package libcurl4, or run `pip install pycurl`, which has a copy"
         )
     return None
 

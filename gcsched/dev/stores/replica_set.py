@@ -1,4 +1,4 @@
-"""Make a lone mongod the writable primary of its own replica set, and give it its user."""
+"""The configuration of a single mongod as the primary of its own replica set, with its user."""
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
@@ -13,7 +13,7 @@ from gcsched.errors import EmbeddedStoreProblem
 SET_NAME = "gcsched"
 ALREADY_INITIALIZED = 23
 AUTHENTICATION_FAILED = 18
-NOT_READY_CODES = {94, 109}  # the node is still reading its configuration, or is taking one up
+NOT_READY_CODES = {94, 109}  # the node is still loading or applying a configuration
 UNAUTHORIZED = 13
 
 PymongoClient = MongoClient[dict[str, Any]]
@@ -28,10 +28,10 @@ class Login:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SingleNode:
-    """How to reach the node: everything but the user."""
+    """How to connect to the node, except for the user."""
 
     port: int
-    options: Mapping[str, Any]  # of the driver: TLS
+    options: Mapping[str, Any]  # options of the driver for TLS
 
     @property
     def address(self) -> str:
@@ -45,18 +45,17 @@ class SingleNode:
 
 
 def initialize_node(node: SingleNode, login: Login | None, wait_for: WaitFor) -> None:
-    """Configure the set where that is needed and wait until the node takes writes."""
+    """Configure the set if needed, and wait until the node accepts writes."""
     try:
         _initialize_node(node, login, wait_for)
     except OperationFailure as error:
         if error.code != UNAUTHORIZED:
             raise
         raise EmbeddedStoreProblem(
-            "the data folder belongs to another MongoDB user or password; "
-            "give those, or another folder"
+            "the data folder has another MongoDB user or password: use those, or another folder"
         ) from error
     except ConnectionFailure as error:
-        raise EmbeddedStoreProblem(f"mongod went away while it was set up: {error}") from error
+        raise EmbeddedStoreProblem(f"mongod went away during its setup: {error}") from error
 
 
 def _initialize_node(node: SingleNode, login: Login | None, wait_for: WaitFor) -> None:
@@ -64,7 +63,7 @@ def _initialize_node(node: SingleNode, login: Login | None, wait_for: WaitFor) -
     with node.connect(known) as client:
         wait_for(lambda: _is_primary(client, node.address))
         if login and not known:
-            # The localhost exception: the first user may be made by anybody on this machine.
+            # MongoDB's localhost exception: the first user can be created without a login.
             client.admin.command("createUser", login.username, pwd=login.password, roles=["root"])
 
 
@@ -82,11 +81,10 @@ def _has_user(node: SingleNode, login: Login) -> bool:
 def _is_primary(client: PymongoClient, address: str) -> bool:
     try:
         hello = client.admin.command("hello")
-        if "me" not in hello:  # a new folder, or one whose data were served on another port
+        if "me" not in hello:  # a new folder, or one that was served on another port before
             _configure(client, address)
-    except (
-        ConnectionFailure
-    ):  # it cuts connections as its role changes; or it died, as we shall see
+    except ConnectionFailure:
+        # mongod drops connections when its role changes. If it died, wait_for finds out.
         return False
     return bool(hello.get("isWritablePrimary"))
 

@@ -1,4 +1,4 @@
-"""Keep a server running as long as a block lasts."""
+"""Servers that run until a block ends."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,13 +8,13 @@ from typing import Protocol, TypeVar
 
 class StoreServer(Protocol):
     def launch(self) -> None:
-        """Start the process; in the main thread, see Child."""
+        """Start the process; call it from the main thread, see ChildProcess."""
 
     def wait_ready(self) -> None:
-        """Block until the server serves."""
+        """Block until the server is ready."""
 
     def close(self) -> None:
-        """End the process and wait for that."""
+        """Stop the process and wait for its end."""
 
 
 S = TypeVar("S", bound=StoreServer)

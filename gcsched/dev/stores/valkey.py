@@ -1,4 +1,4 @@
-"""Run a real Valkey on a folder, with its data kept: on a unix socket, or on 127.0.0.1."""
+"""A real Valkey on a folder, with persistence: on a Unix socket, or on 127.0.0.1."""
 
 import secrets
 import shutil
@@ -22,14 +22,14 @@ MAX_SOCKET_PATH = 100  # bytes: the kernel takes 107 on Linux, 103 on macOS
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValkeyOptions:
-    port: int | None = None  # None: a unix socket; 0: any free port
+    port: int | None = None  # None: a Unix socket; 0: any free port
     password: str | None = None
     databases: int = 16
     start_timeout: timedelta = timedelta(seconds=30)
 
 
 class Valkey:
-    """A Valkey on one folder and one address; after its end it may be launched again."""
+    """A Valkey on one folder and one address; it may be launched again after its end."""
 
     def __init__(
         self, folder: Path, options: ValkeyOptions | None = None, *, lock: int | None = None
@@ -37,8 +37,8 @@ class Valkey:
         ensure_supported_system()
         self.folder = folder.resolve()
         self.options = options or ValkeyOptions()
-        wanted = self.options.port
-        self.port = None if wanted is None else free_port(wanted)
+        port = self.options.port
+        self.port = None if port is None else free_port(port)
         folder.mkdir(parents=True, exist_ok=True)
         self.socket = socket_path(self.folder)
         self.child = ChildProcess(
@@ -51,12 +51,12 @@ class Valkey:
 
     @property
     def url(self) -> str:
-        """An address as redis-py reads it; a path in it is percent-encoded."""
+        """The address as redis-py expects it; the path of a socket is percent-encoded."""
         password = self.options.password
-        who = f":{quote(password, '')}@" if password else ""
+        user = f":{quote(password, '')}@" if password else ""
         if self.port is None:
-            return f"unix://{who}{quote(str(self.socket))}"
-        return f"redis://{who}{LOOPBACK}:{self.port}"
+            return f"unix://{user}{quote(str(self.socket))}"
+        return f"redis://{user}{LOOPBACK}:{self.port}"
 
     @property
     def pid(self) -> int:
@@ -76,6 +76,8 @@ class Valkey:
             shutil.rmtree(self.socket.parent, ignore_errors=True)
 
     def _flags(self) -> list[str]:
+        # A crash may lose the last second of wake-ups, which the sweep restores from MongoDB. They
+        # must not be evicted. No snapshots: the append-only file is enough.
         flags = ["--dir", str(self.folder), "--appendonly", "yes", "--appendfsync", "everysec"]
         flags += ["--save", "", "--maxmemory-policy", "noeviction", "--daemonize", "no"]
         flags += ["--databases", str(self.options.databases)]
@@ -91,12 +93,12 @@ class Valkey:
 def run_valkey(
     folder: Path, options: ValkeyOptions | None = None, *, lock: int | None = None
 ) -> AbstractAsyncContextManager[Valkey]:
-    """Run a Valkey on *folder* for as long as the block lasts; ready once it answers."""
+    """Run a Valkey on *folder* until the block ends; it is ready once it answers."""
     return run_server(Valkey(folder, options, lock=lock))
 
 
 def socket_path(folder: Path) -> Path:
-    """Return where the socket of *folder* lives: inside, or elsewhere when that is too long."""
+    """Return the path of the socket: inside *folder*, or in the temp folder if that is too long."""
     inside = folder / "valkey.sock"
     if len(bytes(inside)) <= MAX_SOCKET_PATH:
         return inside
@@ -106,5 +108,5 @@ def socket_path(folder: Path) -> Path:
 def _answers(client: Redis) -> bool:
     try:
         return bool(client.ping())
-    except NotReady:  # nobody listens yet, or the data are being read
+    except NotReady:  # it does not listen yet, or is still loading its data
         return False

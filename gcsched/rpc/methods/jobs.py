@@ -1,11 +1,11 @@
-"""The methods for jobs, one or many: convert, call the use case, convert."""
+"""The methods for one job or many: convert the request, call the use case, convert the reply."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Protocol
 
-from gcsched.domain import commands as wishes
+from gcsched.domain import commands
 from gcsched.domain.checks import Checked, accept_value, require_valid
 from gcsched.domain.commands import Cancel, JobCommand, Resolve, Retry, bulk_violations
 from gcsched.domain.due import DailyPlan
@@ -14,7 +14,7 @@ from gcsched.domain.job_list import Cursor, JobListQuery
 from gcsched.domain.page_token import parse_page_size
 from gcsched.domain.validation import job_id_violations
 from gcsched.pb import task_pb2
-from gcsched.rpc.call import MAX_BULK_CALL, Context, call_scope, timed_call_scope
+from gcsched.rpc.call import MAX_BULK_CALL, Context, call_scope, call_timeout_scope
 from gcsched.rpc.messages import View, job_message
 from gcsched.rpc.requests import filter_from, full_view_from, listing_from, state_from
 from gcsched.usecases.loop_share import LoopShare
@@ -23,12 +23,12 @@ from gcsched.usecases.management.change_job import ChangeJob
 from gcsched.usecases.management.read_jobs import ReadJobs
 from gcsched.usecases.ports import Clock
 
-MAX_PAGE_BYTES = 3 * 1024 * 1024  # gRPC's own clients take 4 MiB
+MAX_PAGE_BYTES = 3 * 1024 * 1024  # gRPC clients accept 4 MiB by default
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageRequest:
-    """One page of a list: the *limit* jobs *after* a place."""
+    """One page of a list: *limit* jobs *after* a cursor."""
 
     listing: JobListQuery
     after: Cursor | None
@@ -42,7 +42,7 @@ class ReadJobMethods:
     share: LoopShare = field(default_factory=LoopShare)
 
     async def GetJob(self, request: task_pb2.GetJobRequest, context: Context) -> task_pb2.Job:
-        async with timed_call_scope(request, context, "reading a job"):
+        async with call_timeout_scope(request, context, "reading a job"):
             require_valid(job_id_violations(request.job_id))
             job = await self.read.get(request.job_id)
             return job_message(job, task_pb2.Job.FULL)
@@ -50,24 +50,25 @@ class ReadJobMethods:
     async def ListJobs(
         self, request: task_pb2.ListJobsRequest, context: Context
     ) -> task_pb2.ListJobsResponse:
-        async with timed_call_scope(request, context, "listing jobs"):
-            asked = page_request_from(request)
+        async with call_timeout_scope(request, context, "listing jobs"):
+            requested = page_request_from(request)
             page = await self.read.read_page(
-                asked.listing, asked.after, most=asked.limit, is_full=asked.is_full
+                requested.listing, requested.after, most=requested.limit, is_full=requested.is_full
             )
             messages = await build_fitting_messages(page.jobs, request.view, self.share)
-            following = page.next_cursor
+            next_cursor = page.next_cursor
+            # Some jobs did not fit: the next page starts after the last one that did.
             if len(messages) < len(page.jobs):
-                following = asked.listing.cursor_after(page.jobs[len(messages) - 1])
-            token = asked.listing.encode_cursor(following)
+                next_cursor = requested.listing.cursor_after(page.jobs[len(messages) - 1])
+            token = requested.listing.encode_cursor(next_cursor)
             return task_pb2.ListJobsResponse(jobs=messages, next_page_token=token)
 
     async def CountJobs(
         self, request: task_pb2.CountJobsRequest, context: Context
     ) -> task_pb2.CountJobsResponse:
-        async with timed_call_scope(request, context, "counting jobs"):
-            wanted = require_valid(filter_from(request.filter))
-            counted = await self.read.count(wanted)
+        async with call_timeout_scope(request, context, "counting jobs"):
+            job_filter = require_valid(filter_from(request.filter))
+            counted = await self.read.count(job_filter)
             return task_pb2.CountJobsResponse(count=counted.jobs, has_more=counted.is_more)
 
 
@@ -89,7 +90,7 @@ class ChangeJobMethods:
 
     async def CancelJob(self, request: task_pb2.CancelJobRequest, context: Context) -> task_pb2.Job:
         async with call_scope(request, context) as within:
-            return await self._apply_to_job(request, wishes.parse_cancel(request.reason), within)
+            return await self._apply_to_job(request, commands.parse_cancel(request.reason), within)
 
     async def RescheduleJob(
         self, request: task_pb2.RescheduleJobRequest, context: Context
@@ -97,7 +98,7 @@ class ChangeJobMethods:
         async with call_scope(request, context) as within:
             return await self._apply_to_job(
                 request,
-                wishes.parse_reschedule(
+                commands.parse_reschedule(
                     request.timestamp,
                     plan=self.daily_plan,
                     keep_trying=self.keep_trying,
@@ -120,7 +121,7 @@ class ChangeJobMethods:
         self, request: task_pb2.ChangeJobsRequest, context: Context
     ) -> task_pb2.ChangeJobsResponse:
         async with call_scope(request, context, longest=MAX_BULK_CALL) as within:
-            return await self._apply_to_jobs(request, wishes.parse_cancel(request.reason), within)
+            return await self._apply_to_jobs(request, commands.parse_cancel(request.reason), within)
 
     async def RetryJobs(
         self, request: task_pb2.ChangeJobsRequest, context: Context
@@ -132,43 +133,47 @@ class ChangeJobMethods:
         return accept_value(Retry(keep_trying=self.keep_trying, window=self.window))
 
     async def _apply_to_job(
-        self, request: SingleJobRequest, wanted: Checked[JobCommand], within: timedelta
+        self, request: SingleJobRequest, checked: Checked[JobCommand], within: timedelta
     ) -> task_pb2.Job:
-        wish = require_valid(check_job_command(request, wanted))
-        job = await self.change_job.change(request.job_id, wish, etag=request.etag, within=within)
+        command = require_valid(check_job_command(request, checked))
+        job = await self.change_job.change(
+            request.job_id, command, etag=request.etag, within=within
+        )
         return job_message(job, task_pb2.Job.BASIC)
 
     async def _apply_to_jobs(
         self,
         request: task_pb2.ChangeJobsRequest,
-        wanted: Checked[Cancel | Retry],
+        checked: Checked[Cancel | Retry],
         within: timedelta,
     ) -> task_pb2.ChangeJobsResponse:
-        lot = require_valid(bulk_change_from(request, wanted))
-        return task_pb2.ChangeJobsResponse(count=await self.change_jobs.apply(lot, within=within))
+        change = require_valid(bulk_change_from(request, checked))
+        count = await self.change_jobs.apply(change, within=within)
+        return task_pb2.ChangeJobsResponse(count=count)
 
 
 def page_request_from(request: task_pb2.ListJobsRequest) -> PageRequest:
-    """Read what is asked for; the token, once it is known for which list."""
-    listing, most, is_full = require_valid(page_from(request))
+    """Parse the request; the token last, because it is valid for one list only."""
+    listing, limit, is_full = require_valid(page_from(request))
     after = require_valid(listing.parse_cursor(request.page_token))
-    return PageRequest(listing=listing, after=after, limit=most, is_full=is_full)
+    return PageRequest(listing=listing, after=after, limit=limit, is_full=is_full)
 
 
 def page_from(request: task_pb2.ListJobsRequest) -> Checked[tuple[JobListQuery, int, bool]]:
     listing = yield from listing_from(request)
-    most = yield from parse_page_size(request.page_size)
+    limit = yield from parse_page_size(request.page_size)
     is_full = yield from full_view_from(request.view)
-    return listing, most, is_full
+    return listing, limit, is_full
 
 
 async def build_fitting_messages(
     jobs: Iterable[Job], view: View, share: LoopShare
 ) -> list[task_pb2.Job]:
-    """Give as many messages as fit into one answer, one at least; AIP-158 lets a page be short."""
+    """Return as many messages as fit into one reply, at least one; AIP-158 allows short pages."""
     messages: list[task_pb2.Job] = []
     left = MAX_PAGE_BYTES
     for job in jobs:
+        # A large page takes long to convert: other tasks of the loop get their turn meanwhile.
         if share.is_used_up():
             await share.wait()
         message = job_message(job, view)
@@ -180,21 +185,21 @@ async def build_fitting_messages(
 
 
 def check_job_command(
-    request: SingleJobRequest, wanted: Checked[JobCommand]
+    request: SingleJobRequest, checked: Checked[JobCommand]
 ) -> Checked[JobCommand]:
     yield from job_id_violations(request.job_id)
-    return (yield from wanted)
+    return (yield from checked)
 
 
 def bulk_change_from(
-    request: task_pb2.ChangeJobsRequest, wanted: Checked[Cancel | Retry]
+    request: task_pb2.ChangeJobsRequest, checked: Checked[Cancel | Retry]
 ) -> Checked[BulkChange]:
-    wish = yield from wanted
-    jobs = yield from filter_from(request.filter)
-    yield from bulk_violations(jobs, is_all=request.all)
-    return BulkChange(filter=jobs, command=wish, is_dry_run=request.validate_only)
+    command = yield from checked
+    job_filter = yield from filter_from(request.filter)
+    yield from bulk_violations(job_filter, is_all=request.all)
+    return BulkChange(filter=job_filter, command=command, is_dry_run=request.validate_only)
 
 
 def resolve_command_from(request: task_pb2.ResolveJobRequest) -> Checked[Resolve]:
     state = yield from state_from(request.state, "state", otherwise=State.SENT)
-    return (yield from wishes.parse_resolve(state, request.reason))
+    return (yield from commands.parse_resolve(state, request.reason))

@@ -1,4 +1,4 @@
-"""GetRecipient and ForgetRecipient: convert, call the use case, convert."""
+"""GetRecipient and ForgetRecipient: convert the request, call the use case, convert the reply."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ from gcsched.domain.checks import require_valid
 from gcsched.domain.recipient import Recipient
 from gcsched.domain.validation import empid_violations
 from gcsched.pb import task_pb2
-from gcsched.rpc.call import MAX_BULK_CALL, Context, timed_call_scope
+from gcsched.rpc.call import MAX_BULK_CALL, Context, call_timeout_scope
 from gcsched.usecases.management.recipients import ManageRecipients
 
 
@@ -17,15 +17,15 @@ class RecipientMethods:
     async def GetRecipient(
         self, request: task_pb2.GetRecipientRequest, context: Context
     ) -> task_pb2.Recipient:
-        async with timed_call_scope(request, context, "reading user details"):
+        async with call_timeout_scope(request, context, "reading a recipient"):
             require_valid(empid_violations(request.empid))
             return recipient_message(await self.recipients.get(request.empid))
 
     async def ForgetRecipient(
         self, request: task_pb2.ForgetRecipientRequest, context: Context
     ) -> task_pb2.ForgetRecipientResponse:
-        doing = "forgetting an employee"
-        async with timed_call_scope(request, context, doing, longest=MAX_BULK_CALL):
+        doing = "forgetting a recipient"
+        async with call_timeout_scope(request, context, doing, longest=MAX_BULK_CALL):
             require_valid(empid_violations(request.empid))
             forgotten = await self.recipients.forget(request.empid)
             return task_pb2.ForgetRecipientResponse(

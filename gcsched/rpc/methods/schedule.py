@@ -1,4 +1,4 @@
-"""ScheduleMeet and BatchScheduleMeets: convert, call the use case, convert."""
+"""ScheduleMeet and BatchScheduleMeets: convert, call the use case, convert the results."""
 
 import time
 from collections.abc import Iterable, Sequence
@@ -19,9 +19,9 @@ from gcsched.usecases.admission.preview import DryRun
 from gcsched.usecases.admission.submit import Submit
 from gcsched.usecases.loop_share import LoopShare
 
-PREVIEWS_PER_SLOT = 50  # in one turn; then it may be somebody else's
+PREVIEWS_PER_SLOT = 50  # then the slot is free for other calls
 BRIEF_SUBJECT_LENGTH = 100
-MAX_ANSWERS_BYTES = 3 * 1024 * 1024  # a client takes 4 MiB; beyond this each is told in brief
+MAX_ANSWERS_BYTES = 3 * 1024 * 1024  # clients accept 4 MiB; beyond this, answers are abbreviated
 
 Reply = task_pb2.MeetResponse | GcschedError
 
@@ -59,32 +59,34 @@ class ScheduleMethods:
             return response
 
     async def _answer_all(self, requests: BatchRequests, within: timedelta) -> list[Reply]:
-        """Answer all in order; those to be stored go together."""
+        """Return the answers in order; all requests to store are submitted together."""
         until = time.monotonic() + within.total_seconds()
         answers: dict[int, Reply] = {}
-        shown, wanted = list[int](), list[int]()
+        previewed, submitted = list[int](), list[int]()
         for number in range(len(requests)):
             if self.share.is_used_up():
                 await self.share.wait()
             if (octets := requests.size_of(number)) > MAX_REQUEST:
                 answers[number] = RequestTooLarge(octets, MAX_REQUEST)
             else:
-                (shown if requests.read(number).validate_only else wanted).append(number)
+                (previewed if requests.read(number).validate_only else submitted).append(number)
         answers |= zip(
-            shown, await self._preview_all(ConvertedRequests(requests, shown), until), strict=True
+            previewed,
+            await self._preview_all(ConvertedRequests(requests, previewed), until),
+            strict=True,
         )
-        raws = ConvertedRequests(requests, wanted)
-        stored = await self.submit.submit_all(raws, within=time_until(until)) if wanted else []
-        for number, answer in zip(wanted, stored, strict=True):
+        raws = ConvertedRequests(requests, submitted)
+        stored = await self.submit.submit_all(raws, within=time_until(until)) if submitted else []
+        for number, answer in zip(submitted, stored, strict=True):
             answers[number] = answer if isinstance(answer, GcschedError) else meet_response(answer)
         return [answers[number] for number in range(len(requests))]
 
     async def _preview_all(self, raws: ConvertedRequests, until: float) -> list[Reply]:
-        """Rehearse all; keep no more whole previews than one answer has room for."""
+        """Return a dry run of each; shorten the previews that would not fit into one reply."""
         replies, left = list[Reply](), MAX_ANSWERS_BYTES
-        for begin in range(0, len(raws), PREVIEWS_PER_SLOT):
-            some = raws[begin : begin + PREVIEWS_PER_SLOT]
-            for reply in await self._dry_run_all(some, time_until(until)):
+        for start in range(0, len(raws), PREVIEWS_PER_SLOT):
+            part = raws[start : start + PREVIEWS_PER_SLOT]
+            for reply in await self._dry_run_all(part, time_until(until)):
                 if isinstance(reply, task_pb2.MeetResponse):
                     left -= reply.ByteSize()
                     if left < 0:
@@ -93,7 +95,7 @@ class ScheduleMethods:
         return replies
 
     async def _dry_run_all(self, raws: Sequence[MeetRequest], within: timedelta) -> list[Reply]:
-        """Answer what is not to be stored; an error that hits them all is the answer of each."""
+        """Return a dry run of each request; an error of the whole run is the answer to each."""
         until = time.monotonic() + within.total_seconds()
         try:
             async with self.limiter.slot(within):
@@ -107,7 +109,7 @@ class ScheduleMethods:
     async def _fill_response(
         self, response: task_pb2.BatchScheduleMeetsResponse, replies: Iterable[Reply]
     ) -> None:
-        """Add an answer for each of *replies*, in brief where the message would be too large."""
+        """Add an answer for each of *replies*; abbreviate those that make it too large."""
         left = MAX_ANSWERS_BYTES
         for reply in replies:
             if self.share.is_used_up():
@@ -122,9 +124,9 @@ def time_until(end: float) -> timedelta:
 
 
 def abbreviate(answer: Answer) -> Answer:
-    """Return *answer* without what is long.
+    """Return *answer* without its long parts.
 
-    That is text, HTML and a long subject of a preview, and which rules a request has broken.
+    These are the bodies and a long subject of a preview, and the violations of a request.
     """
     if answer.HasField("error"):
         del answer.error.details[1:]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from gcsched.domain.checks import require_valid
 from gcsched.domain.pause import parse_optional_by, parse_pause
 from gcsched.pb import task_pb2
-from gcsched.rpc.call import MAX_BULK_CALL, Context, call_scope, timed_call_scope
+from gcsched.rpc.call import MAX_BULK_CALL, Context, call_scope, call_timeout_scope
 from gcsched.rpc.methods.status import pause_message
 from gcsched.usecases.ports import Clock
 from gcsched.usecases.recovery.daily_run import DailyRun
@@ -21,8 +21,8 @@ class SendingMethods:
     async def RunDailyQueue(
         self, request: task_pb2.RunDailyQueueRequest, context: Context
     ) -> task_pb2.RunDailyQueueResponse:
-        doing = "moving the daily queue"
-        async with timed_call_scope(request, context, doing, longest=MAX_BULK_CALL):
+        doing = "running the daily queue"
+        async with call_timeout_scope(request, context, doing, longest=MAX_BULK_CALL):
             return task_pb2.RunDailyQueueResponse(count=await self.daily_run.run_now())
 
     async def PauseSending(

@@ -1,11 +1,11 @@
-"""GetStatus: call the use case, convert."""
+"""GetStatus: call the use case, convert the report."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gcsched.domain.pause import Pause
 from gcsched.pb import task_pb2
-from gcsched.rpc.call import Context, timed_call_scope
+from gcsched.rpc.call import Context, call_timeout_scope
 from gcsched.usecases.monitoring.lateness import LatenessQuantiles
 from gcsched.usecases.monitoring.status import ReadStatus, RelayReport, StatusReport
 from gcsched.usecases.monitoring.store_health import StoreReport
@@ -21,23 +21,23 @@ class StatusMethods:
         request: task_pb2.GetStatusRequest,
         context: Context,
     ) -> task_pb2.StatusReport:
-        async with timed_call_scope(request, context, "looking how things are"):
+        async with call_timeout_scope(request, context, "reading the status"):
             return report_message(await self.status.read_with_fresh_counts())
 
 
 def report_message(report: StatusReport) -> task_pb2.StatusReport:
-    counts, about = report.counts, report.service
-    late = counts.oldest_due_lateness if counts is not None else None
+    counts, service = report.counts, report.service
+    oldest_due_lateness = counts.oldest_due_lateness if counts is not None else None
     return task_pb2.StatusReport(
         counts=count_messages(counts) if counts is not None else (),
         count_time=report.count_time,
-        oldest_due_lateness=late or None,
+        oldest_due_lateness=oldest_due_lateness or None,
         lateness=lateness_message(report.lateness),
         relays=[relay_message(each) for each in report.relays],
         pause=pause_message(report.pause) if report.pause is not None else None,
-        version=about.version,
-        python=about.python,
-        start_time=about.start_time,
+        version=service.version,
+        python=service.python,
+        start_time=service.start_time,
         unreadable_jobs=counts.unreadable if counts is not None else 0,
         problems=report.problems,
         stores=[store_message(each) for each in report.stores],
@@ -50,10 +50,10 @@ def count_messages(counts: JobCounts) -> Iterator[task_pb2.StatusReport.StateCou
         yield task_pb2.StatusReport.StateCount(state=state.value, count=count)
 
 
-def lateness_message(figures: LatenessQuantiles) -> task_pb2.StatusReport.Lateness:
-    if not figures.mails:
+def lateness_message(lateness: LatenessQuantiles) -> task_pb2.StatusReport.Lateness:
+    if not lateness.mails:
         return task_pb2.StatusReport.Lateness()
-    return task_pb2.StatusReport.Lateness(mails=figures.mails, p50=figures.p50, p99=figures.p99)
+    return task_pb2.StatusReport.Lateness(mails=lateness.mails, p50=lateness.p50, p99=lateness.p99)
 
 
 def relay_message(relay: RelayReport) -> task_pb2.StatusReport.Relay:

@@ -43,6 +43,6 @@ class TemplateMethods:
 
 
 def sample_from(message: task_pb2.PreviewTemplateRequest) -> SampleRecipient:
-    """Take what is said; the rest are examples."""
-    said = {name: value for name in SAMPLE_FIELDS if (value := getattr(message, name))}
-    return SampleRecipient(**said, variables=copy_bounded(message.variables, limit=MAX_VARIABLES))
+    """Return the fields that the request sets; the sample recipient has examples for the others."""
+    given = {name: value for name in SAMPLE_FIELDS if (value := getattr(message, name))}
+    return SampleRecipient(**given, variables=copy_bounded(message.variables, limit=MAX_VARIABLES))

@@ -1,4 +1,4 @@
-"""Make the job that a request asks for."""
+"""Builds the job that a request describes."""
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -12,9 +12,10 @@ from gcsched.errors import InvalidRequest
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
-    """One caller's job on its way into the store; if it comes *late_error*, only to be found there.
+    """One caller's job on its way into the store.
 
-    The caller waits *deadline* that ``time.monotonic()``.
+    A job with a *late_error* came after its expire time: it is only looked up, not stored.
+    *deadline* is until when the caller waits, by ``time.monotonic()``.
     """
 
     job: Job
@@ -26,22 +27,24 @@ class Submission:
         return self.late_error is not None
 
     def answer(self, found: AdmissionAnswer) -> AdmissionAnswer | InvalidRequest:
-        """Answer the caller; a job that would be new and comes too late is refused."""
+        """Return the caller's answer; refuse a job that would be new and comes too late."""
         return self.late_error if self.late_error is not None and is_new_job(found) else found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobFactory:
+    """Builds jobs by the rules of one service."""
+
     context: RequestContext
     dedup: DedupRule
     message_id_domain: str
     keep_trying: timedelta
 
     def create(self, raw: MeetRequest, *, now: datetime) -> Job:
-        """Make the job of *raw*; raises InvalidRequest with all that is wrong."""
+        """Build the job of *raw*. Raises InvalidRequest with all its violations."""
         request = validate_request(raw, now=now, context=self.context)
         day = self.context.daily_plan.next_run_day(now) if request.is_daily else None
-        due_at = self.context.schedule_time(request, now=now)
+        schedule_time = self.context.schedule_time(request, now=now)
         job_id = new_id(now)
         return Job(
             id=job_id,
@@ -51,9 +54,9 @@ class JobFactory:
             message=request.message,
             name=request.name,
             create_time=now,
-            schedule_time=due_at,
-            due_time=due_at,
-            expire_time=self._expire_time(request, due_at),
+            schedule_time=schedule_time,
+            due_time=schedule_time,
+            expire_time=self._expire_time(request, schedule_time),
             has_own_expire_time=request.not_after > 0,
             state_time=now,
             message_id=f"{job_id}@{self.message_id_domain}",
@@ -71,32 +74,37 @@ class JobFactory:
     def create_submission(
         self, raw: MeetRequest, *, now: datetime, deadline: float
     ) -> Submission | InvalidRequest:
-        """Make the submission of *raw*, also where it was to be asked for before its ``not_after``.
+        """Build the submission of *raw*, also when its ``not_after`` has passed.
 
-        Whoever repeats a call is to be told of the job it made in time.
+        A caller that repeats a call has to get the job that it made in time.
         """
         try:
             return Submission(job=self.create(raw, now=now), deadline=deadline)
-        except InvalidRequest as wrong:
+        except InvalidRequest as error:
             job = self._create_before_expiry(raw, now)
-            wrong = wrong.with_traceback(None)  # it would keep the whole request
+            error = error.with_traceback(None)  # it would keep the request in memory
             return (
-                wrong if job is None else Submission(job=job, deadline=deadline, late_error=wrong)
+                error if job is None else Submission(job=job, deadline=deadline, late_error=error)
             )
 
     def _create_before_expiry(self, raw: MeetRequest, now: datetime) -> Job | None:
+        """Build the job as if *raw* had come just before its ``not_after``; None if invalid.
+
+        The job has the dedup key that the call in time had, so it finds the job of that call.
+        """
         if not 0 < raw.not_after <= now.timestamp():
             return None
-        then = datetime.fromtimestamp(raw.not_after, UTC)
+        call_time = datetime.fromtimestamp(raw.not_after, UTC)
         if raw.timestamp == 0:
+            # The last daily run before it: a job for that run was accepted before the run started.
             daily = self.context.daily_plan
-            then = daily.run_time(daily.last_run_day(then)) - timedelta(seconds=1)
+            call_time = daily.run_time(daily.last_run_day(call_time)) - timedelta(seconds=1)
         try:
-            return replace(self.create(raw, now=then), create_time=now)
+            return replace(self.create(raw, now=call_time), create_time=now)
         except InvalidRequest:
             return None
 
-    def _expire_time(self, request: MeetRequest, due_at: datetime) -> datetime:
+    def _expire_time(self, request: MeetRequest, schedule_time: datetime) -> datetime:
         if request.not_after:
             return datetime.fromtimestamp(request.not_after, UTC)
-        return due_at + self.keep_trying
+        return schedule_time + self.keep_trying

@@ -1,4 +1,4 @@
-"""Show what a mail would look like; store nothing."""
+"""Previews: how a mail would look, with nothing stored."""
 
 import asyncio
 import time
@@ -27,7 +27,7 @@ SAMPLE_FIELDS = {"emailID": "email", "empName": "name"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DryRunResult:
-    """What would become of a request: the answer, the mail, and what is in the way of it."""
+    """What would become of a request: its result, the mail, and the suppression of its address."""
 
     draft: MailPreview
     result: AdmissionResult
@@ -36,7 +36,7 @@ class DryRunResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DryRun:
-    """Do all that accepting does, but the storing."""
+    """Does all that admission does, except storing."""
 
     job_factory: JobFactory
     drafter: Drafter
@@ -48,33 +48,33 @@ class DryRun:
     async def run(
         self, raws: Sequence[MeetRequest], *, within: timedelta
     ) -> list[DryRunResult | GcschedError]:
-        """Rehearse each of *raws* for itself; what is wrong with one is its answer.
+        """Return for each of *raws* its result or its error.
 
-        Raises StoreUnavailable, which hits them all.
+        Raises StoreUnavailable, which fails all of them.
         """
         try:
             async with asyncio.timeout(within.total_seconds()):
                 return await self._run(raws, within)
         except TimeoutError as error:
-            raise StoreUnavailable("looking for the job that was asked for before") from error
+            raise StoreUnavailable("looking for jobs with the same dedup key") from error
 
     async def _run(
         self, raws: Sequence[MeetRequest], within: timedelta
     ) -> list[DryRunResult | GcschedError]:
         now = self.now()
         until = time.monotonic() + within.total_seconds()
-        made: list[Submission | InvalidRequest] = []
+        created: list[Submission | InvalidRequest] = []
         for raw in raws:
             if self.share.is_used_up():
                 await self.share.wait()
-            made.append(self.job_factory.create_submission(raw, now=now, deadline=until))
-        jobs = [each.job for each in made if isinstance(each, Submission)]
+            created.append(self.job_factory.create_submission(raw, now=now, deadline=until))
+        jobs = [each.job for each in created if isinstance(each, Submission)]
         if not jobs:
-            return [each for each in made if isinstance(each, GcschedError)]
+            return [each for each in created if isinstance(each, GcschedError)]
         found = iter(await self.admissions.dry_run(jobs, within=within))
         suppressed = await self.suppressions.find_active({job.email for job in jobs}, now=now)
         answers: list[DryRunResult | GcschedError] = []
-        for each in made:
+        for each in created:
             if self.share.is_used_up():
                 await self.share.wait()
             answers.append(
@@ -92,14 +92,16 @@ class DryRun:
             return answer
         try:
             draft = draft_mail(self.drafter, job)
-        except InvalidRequest as unsuited:
-            return unsuited.with_traceback(None)  # it would keep the whole request
+        except InvalidRequest as error:
+            return error.with_traceback(
+                None
+            )  # the traceback would keep the whole request in memory
         return DryRunResult(draft=draft, result=answer, suppression=suppression)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SampleRecipient:
-    """Whose mail to show; everything has an example."""
+    """The recipient of a previewed mail; every field has an example value."""
 
     template: str = DEFAULT_TEMPLATE
     variables: Mapping[str, str] = field(default_factory=dict)
@@ -111,14 +113,14 @@ class SampleRecipient:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreviewTemplate:
-    """Render a template for somebody, known to nobody."""
+    """Renders a template for a sample recipient, without a job and without stores."""
 
     job_factory: JobFactory
     drafter: Drafter
     now: Clock
 
     def preview(self, sample: SampleRecipient) -> MailPreview:
-        """Show the mail of *sample*, as if it were due now; raises InvalidRequest."""
+        """Return the mail of *sample*, as if it were due now. Raises InvalidRequest."""
         now = self.now()
         raw = MeetRequest(
             empid=sample.empid,
@@ -140,9 +142,9 @@ class PreviewTemplate:
 
 
 def draft_mail(drafter: Drafter, job: Job) -> MailPreview:
-    """Show the mail of *job*; a template that fails is told as what its data brought about."""
+    """Return the mail of *job*; report a template that fails as a problem of its variables."""
     try:
         return drafter.draft(job)
     except TemplateProblem as problem:
-        told = f"do not suit the template: {problem}"
-        raise InvalidRequest([Violation("variables", told)]) from problem
+        problem_text = f"do not fit the template: {problem}"
+        raise InvalidRequest([Violation("variables", problem_text)]) from problem

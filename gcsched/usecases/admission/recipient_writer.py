@@ -1,4 +1,4 @@
-"""Keep user details after the reply: in bulk, tried again, never in the way."""
+"""Writes user details after the reply: in batches, retried, and never delaying admission."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -18,9 +18,9 @@ MAX_DELAY = timedelta(seconds=5)
 
 @dataclass(slots=True, kw_only=True)
 class RecipientWriter:
-    """Collect jobs whose user details are still to be kept; a flood is not noted whole.
+    """Collects jobs whose user details are still to be stored; above MAX_WAITING they are dropped.
 
-    What is lost with a killed process is not lost for good: every job carries the same details.
+    Details that are lost with a killed process come again: every job carries them.
     """
 
     store: Recipients
@@ -30,7 +30,9 @@ class RecipientWriter:
     _failures: int = field(default=0, init=False)
     _problem_log: ProblemLog = field(
         default_factory=partial(
-            ProblemLog, event="user details wait", end_event="user details written"
+            ProblemLog,
+            event="user details write failed, retrying",
+            end_event="user details writes resumed",
         ),
         init=False,
     )
@@ -46,14 +48,14 @@ class RecipientWriter:
 
     @property
     def delay(self) -> timedelta:
-        """How long to wait for the next save: twice as long after each failure."""
+        """Return the wait until the next write: twice as long after each failure, up to 5 s."""
         longer: timedelta = self.interval * (1 << min(self._failures, 20))
         return max(self.interval, min(longer, MAX_DELAY))
 
     async def flush(self) -> None:
-        """Keep what waits; what the store does not take waits for the next time.
+        """Store the waiting details; keep what the store does not take for the next time.
 
-        A batch that was tried is tried again as it was: the store knows it by that.
+        A batch that failed is tried again unchanged: the store recognizes a repeated batch.
         """
         while self._waiting:
             self._batch = self._batch or min(len(self._waiting), MAX_BATCH_SIZE)

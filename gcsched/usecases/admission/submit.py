@@ -1,4 +1,4 @@
-"""Accept requests: store their jobs for good, then ring, then answer."""
+"""Admission: store the jobs of requests durably, schedule their wake-ups, then answer."""
 
 import asyncio
 import time
@@ -32,15 +32,15 @@ from gcsched.usecases.ports import (
 )
 from gcsched.usecases.wakeups import MAX_WAIT_FOR_QUEUE, WakeUps
 
-MAX_WRITE = timedelta(seconds=3)  # a silent primary leaves time to find the next one
-MIN_WRITE = timedelta(seconds=1)
+MAX_WRITE = timedelta(seconds=3)  # short enough to try a new primary within the caller's time
+MIN_WRITE = timedelta(seconds=1)  # a shorter write would fail even where MongoDB is well
 RETRY_INTERVAL_SECONDS = 0.1
-Made = TypeVar("Made")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class SubmissionResult:
-    """The caller's answer, and the bell's if it is still out."""
+    """The caller's answer, and its wake-up if the queue has not taken it yet."""
 
     answer: AdmissionAnswer
     wake_up: asyncio.Future[None] | None
@@ -48,7 +48,7 @@ class SubmissionResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdmissionWriter:
-    """Store a group of jobs and ring for the new ones; belongs to no caller."""
+    """Stores a group of jobs and schedules the wake-ups of the new ones; belongs to no caller."""
 
     admissions: Admissions
     wake_ups: WakeUps
@@ -56,6 +56,7 @@ class AdmissionWriter:
     check_admission: AdmissionCheck = admit_always
 
     async def write(self, group: Sequence[Submission]) -> list[SubmissionResult]:
+        """Return the results of *group*, in order."""
         answers = await self._admit(group)
         return [
             SubmissionResult(answer, self._follow_up(submission) if is_new_job(answer) else None)
@@ -63,12 +64,13 @@ class AdmissionWriter:
         ]
 
     async def _admit(self, group: Sequence[Submission]) -> list[AdmissionAnswer]:
-        """Try until the last caller's time is over; the dedup keys make a repetition harmless."""
+        """Try until the last caller's time is over; dedup keys make a repeated write harmless."""
         late = [each.job for each in group if each.is_late]
         jobs = [each.job for each in group if not each.is_late]
         while True:
             now = time.monotonic()
             left = [each.deadline - now for each in group if each.deadline > now]
+            # By the first deadline: its caller should get an error that names the store.
             within = timedelta(seconds=min(left, default=0.0))
             try:
                 answers = await self._admit_once(jobs, late, min(max(within, MIN_WRITE), MAX_WRITE))
@@ -84,7 +86,7 @@ class AdmissionWriter:
     async def _admit_once(
         self, jobs: Sequence[Job], late: Sequence[Job], within: timedelta
     ) -> dict[str, AdmissionAnswer]:
-        if jobs:
+        if jobs:  # late jobs are only looked up and take no dedup key
             await self.check_admission()
         stored = await self.admissions.admit(jobs, within=within) if jobs else []
         found = await self.admissions.dry_run(late, within=within) if late else []
@@ -102,7 +104,11 @@ class AdmissionWriter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submit:
-    """Answer callers: the job that carries a wish is in MongoDB when this returns (P1)."""
+    """Answers callers; when `submit` returns, the job is in MongoDB (promise P1).
+
+    *share* limits the event loop time of single requests, *bulk_share* that of batches: a batch
+    does not delay single callers.
+    """
 
     job_factory: JobFactory
     group: GroupCommit[Submission, SubmissionResult]
@@ -112,9 +118,9 @@ class Submit:
     bulk_share: LoopShare = field(default_factory=LoopShare)
 
     async def submit(self, raw: MeetRequest, *, within: timedelta) -> AdmissionResult:
-        """Accept *raw* within the time the caller has.
+        """Accept *raw* within the time of its caller.
 
-        Raises Overloaded before it looks at the request, InvalidRequest, RequestIdReused, Stopping
+        Raises Overloaded before the request is validated, InvalidRequest, RequestIdReused, Stopping
         or StoreUnavailable.
         """
         try:
@@ -151,9 +157,9 @@ class Submit:
     async def submit_all(
         self, raws: Sequence[MeetRequest], *, within: timedelta
     ) -> list[AdmissionResult | GcschedError]:
-        """Accept each of *raws* for itself; what is wrong with one is its answer.
+        """Accept each of *raws*; return for each its result or its own error.
 
-        Raises what hits them all: Overloaded, Stopping or StoreUnavailable.
+        Raises errors that fail all of them: Overloaded, Stopping or StoreUnavailable.
         """
         try:
             answers = await self._submit_all(raws, within)
@@ -176,50 +182,50 @@ class Submit:
     ) -> list[AdmissionResult | GcschedError]:
         self.group.check_room(len(raws))
         until = time.monotonic() + within.total_seconds()
-        made = await run_in_share(
+        created = await run_in_share(
             self._create_submissions(raws, until), self.bulk_share, within.total_seconds()
         )
-        asked = [each for each in made if isinstance(each, Submission)]
+        submissions = [each for each in created if isinstance(each, Submission)]
         try:
             async with asyncio.timeout(until - time.monotonic()):
-                answers = await self.group.submit_all(asked)
+                answers = await self.group.submit_all(submissions)
         except TimeoutError as error:
             raise StoreUnavailable("storing the job") from error
         await wait_for_wake_ups(
             each.wake_up for each in answers if isinstance(each, SubmissionResult)
         )
-        answered = iter(answers)
+        remaining = iter(answers)
         return [
-            resolve_answer(each, next(answered)) if isinstance(each, Submission) else each
-            for each in made
+            resolve_answer(each, next(remaining)) if isinstance(each, Submission) else each
+            for each in created
         ]
 
     async def _create_submissions(
         self, raws: Sequence[MeetRequest], until: float
     ) -> list[Submission | InvalidRequest]:
-        """Make the jobs; *raws* may convert each when it is asked for."""
-        made: list[Submission | InvalidRequest] = []
+        """Build the jobs; iterating *raws* may convert each request."""
+        created: list[Submission | InvalidRequest] = []
         now = self.now()
         for raw in raws:
             if self.bulk_share.is_used_up():
                 await self.bulk_share.wait()
-            made.append(self.job_factory.create_submission(raw, now=now, deadline=until))
-        return made
+            created.append(self.job_factory.create_submission(raw, now=now, deadline=until))
+        return created
 
 
-async def run_in_share(work: Awaitable[Made], share: LoopShare, seconds: float) -> Made:
-    """Return what *work* makes in turns of *share*. Raises Overloaded if that takes too long."""
+async def run_in_share(work: Awaitable[T], share: LoopShare, seconds: float) -> T:
+    """Await *work*, which takes turns in *share*. Raises Overloaded if that takes too long."""
     try:
         async with asyncio.timeout(seconds):
             return await work
-    except TimeoutError as error:  # nothing is sent yet
+    except TimeoutError as error:  # nothing was sent to the store: the event loop is overloaded
         raise Overloaded(share.waiting) from error
 
 
-async def wait_for_wake_ups(rings: Iterable[asyncio.Future[None] | None]) -> None:
-    """Wait for the bell, and not for long: a reply does not depend on it."""
-    if out := {rung for rung in rings if rung is not None}:
-        await asyncio.wait(out, timeout=MAX_WAIT_FOR_QUEUE.total_seconds())
+async def wait_for_wake_ups(wake_ups: Iterable[asyncio.Future[None] | None]) -> None:
+    """Wait shortly for the queue to take *wake_ups*; a reply does not depend on it."""
+    if pending := {wake_up for wake_up in wake_ups if wake_up is not None}:
+        await asyncio.wait(pending, timeout=MAX_WAIT_FOR_QUEUE.total_seconds())
 
 
 def resolve_answer(

@@ -1,4 +1,4 @@
-"""What this process has claimed: how much more it may, and the leases until all is settled."""
+"""The leases of claimed jobs: renewed until each job is concluded, and counted to limit claims."""
 
 import asyncio
 from collections import Counter
@@ -10,14 +10,15 @@ from gcsched.usecases.loops import sleep_unless
 from gcsched.usecases.ports import ClaimedBatch, Claims, Conclusion
 from gcsched.usecases.problem_log import ProblemLog
 
-RENEW_EVERY = timedelta(seconds=10)
+RENEW_EVERY = timedelta(seconds=10)  # a lease survives failed renewals
 AFTER_FAILURE = timedelta(seconds=1)
 
 
 class Leases:
-    """Count the jobs still held under each claim token, renew those tokens, and tell the room.
+    """Counts the jobs held under each claim token, renews their leases, and computes the room left.
 
-    Those that *exempt_count* counts take no room: they do not wait for what others wait for.
+    The jobs that *exempt_count* counts take no room: they wait for something other than a session,
+    such as a slot of their domain.
     """
 
     def __init__(
@@ -28,15 +29,17 @@ class Leases:
         self._exempt_count = exempt_count
         self._tokens: Counter[str] = Counter()
         self._changed = asyncio.Event()
-        self._problem_log = ProblemLog(event="leases not renewed", end_event="leases renewed")
+        self._problem_log = ProblemLog(
+            event="lease renewal failed, retrying", end_event="lease renewals resumed"
+        )
 
     @property
-    def held_count(self) -> int:
+    def job_count(self) -> int:
         return self._tokens.total()
 
     @property
     def room(self) -> int:
-        return self._capacity - self.held_count + self._exempt_count()
+        return self._capacity - self.job_count + self._exempt_count()
 
     @property
     def is_short_of_room(self) -> bool:
@@ -44,7 +47,7 @@ class Leases:
 
     @property
     def room_for_urgent(self) -> int:
-        """Tell the room of those that do not wait until the others are done."""
+        """Return the room for urgent jobs, which do not wait until the others are done."""
         return self.room + self._capacity
 
     def add(self, batch: ClaimedBatch) -> None:
@@ -52,7 +55,7 @@ class Leases:
             self._tokens[batch.token] += len(batch.jobs)
 
     def release(self, conclusion: Conclusion) -> None:
-        """Let go of one job: the store knows what became of it."""
+        """Stop counting one job: the store has its conclusion."""
         token = conclusion.claim
         self._tokens[token] -= 1
         if self._tokens[token] <= 0:
@@ -72,13 +75,13 @@ class Leases:
             wait = RENEW_EVERY if await self.renew() else AFTER_FAILURE
 
     async def renew(self) -> bool:
-        """Renew once; False when the store did not answer."""
+        """Renew all leases once; return False if the store did not answer."""
         if not self._tokens:
             return True
         try:
             await self._claims.renew(list(self._tokens))
         except StoreUnavailable as error:
-            self._problem_log.record_failure(error.for_log, held=self.held_count)
+            self._problem_log.record_failure(error.for_log, held=self.job_count)
             return False
         self._problem_log.record_success()
         return True

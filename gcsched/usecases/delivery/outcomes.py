@@ -1,6 +1,6 @@
-"""Write what became of claimed jobs: in groups, tried until the store takes it.
+"""Writes the outcomes of claimed jobs: in batches, retried until the store takes them.
 
-An outcome that shows an address not to exist also blocks that address.
+An outcome by which an address does not exist also adds a suppression of that address.
 """
 
 import asyncio
@@ -32,11 +32,11 @@ LINGER_SECONDS = 0.02
 
 
 class OutcomeRecorder:
-    """Collect conclusions and write them; *on_recorded* hears of each one that is settled.
+    """Collects conclusions and writes them; *on_recorded* is called for each one that is stored.
 
-    The first is written at once; what comes meanwhile is collected for a moment.
-
-    It holds at most what the engine has claimed: nothing new is claimed before room is made here.
+    The first conclusion is written at once; those that arrive during a write go into the next one,
+    after a short pause. The number of waiting conclusions needs no limit of its own: they count as
+    claimed jobs, and the engine claims no more until they are written.
     """
 
     def __init__(
@@ -51,14 +51,16 @@ class OutcomeRecorder:
         self._on_batch = on_batch
         self._waiting: list[Conclusion] = []
         self._requested = asyncio.Event()
-        self._problem_log = ProblemLog(event="outcomes wait", end_event="outcomes written")
+        self._problem_log = ProblemLog(
+            event="outcome write failed, retrying", end_event="outcome writes resumed"
+        )
 
     def record(self, conclusion: Conclusion) -> None:
         self._waiting.append(conclusion)
         self._requested.set()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Write until *stop* is set and nothing waits; who stops us limits how long we try."""
+        """Write until *stop* is set and nothing waits; the caller limits how long that may take."""
         await flush_until(
             stop,
             partial(self._write_all, stop),
@@ -70,7 +72,7 @@ class OutcomeRecorder:
         is_busy = False
         while self._waiting:
             if is_busy and not stop.is_set():
-                # The fence waits for the same journal, and each write has it flushed.
+                # Fewer, larger writes: each one flushes the journal, which the fence waits for too.
                 await asyncio.sleep(LINGER_SECONDS)
             is_busy = True
             batch = self._waiting[:MAX_BATCH_SIZE]
@@ -93,18 +95,20 @@ class OutcomeRecorder:
 
 
 def log_lost_claim(conclusion: Conclusion) -> None:
-    """Log that a claim was lost: a warning only where a mail was on its way under it.
+    """Log that a claim was lost: as a warning only if a mail was being sent under it.
 
-    Without an attempt nothing was transmitted: a caller has cancelled or moved the job or blocked
-    its address, or the sweep has taken it back, and that was told in its place.
+    Without an attempt nothing was sent. The claim was then withdrawn by a caller who cancelled or
+    moved the job, by a suppression, or by the sweep, each of which has its own log line.
     """
     job, log = conclusion.job, structlog.get_logger()
-    tell = log.info if job.new_attempt is None else log.warning
-    tell("claim lost", job_id=job.id, state=job.state.value, instead=conclusion.found_state)
+    log_event = log.info if job.new_attempt is None else log.warning
+    log_event(
+        "claim lost", job_id=job.id, state=job.state.value, found_state=conclusion.found_state
+    )
 
 
 def log_outcome(job: Job) -> None:
-    """Log the one event that this outcome is. No log is to hold an address or a mail's words."""
+    """Log the event of this outcome. No log line may hold an address or the text of a mail."""
     log = structlog.get_logger()
     match job.state:
         case State.SENT:
@@ -115,16 +119,18 @@ def log_outcome(job: Job) -> None:
         case State.UNCERTAIN:
             log.warning("job held uncertain", job_id=job.id, reason=format_reason(job))
         case State.RETRYING if job.new_attempt is not None:
-            # Trouble with a relay is told once, by its breaker, and not for each mail.
-            tell = log.info if job.new_attempt.kind is Kind.RELAY else log.warning
+            # A relay failure is logged as a warning once, by its breaker, not for each mail.
+            log_event = log.info if job.new_attempt.kind is Kind.RELAY else log.warning
             until, reason = job.due_time.isoformat(), format_reason(job)
-            tell("job postponed", job_id=job.id, attempt=job.attempt, until=until, reason=reason)
+            log_event(
+                "job postponed", job_id=job.id, attempt=job.attempt, until=until, reason=reason
+            )
         case _:
             log.debug("job given back", job_id=job.id)
 
 
 def describe_sending(job: Job) -> dict[str, object]:
-    """Return which relay has accepted *job* and how late, as far as this attempt tells it."""
+    """Return which relay accepted *job* and how late, if this attempt has both."""
     late = lateness_of(job)
     if job.new_attempt is None or late is None:
         return {}
@@ -132,9 +138,9 @@ def describe_sending(job: Job) -> dict[str, object]:
 
 
 def format_reason(job: Job) -> str:
-    """Return the reason of *job* for a log."""
+    """Return the reason of *job* for the log."""
     if job.state is State.SUPPRESSED:
-        # What follows are a relay's words on an earlier mail, or those of whoever blocked it.
+        # The rest is the relay's reply to an earlier mail, or the words of the operator.
         return job.reason.partition(": ")[0]
     return mask(job.reason, job)
 
@@ -144,10 +150,11 @@ DOCUMENT_PROBLEMS = frozenset({"document", "validation"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SuppressingOutcomes:
-    """Keep suppressions before the outcomes they come from, in the same try of the recorder.
+    """Stores the suppressions that outcomes imply, before the outcomes, in the same try.
 
-    So none is lost: until the outcome is written the recorder tries both again, and doing either
-    twice changes nothing. A refusal is true even if the claim was lost meanwhile.
+    The order makes sure that none is lost: until the outcome is written, the recorder repeats both
+    writes, and repeating either changes nothing. A suppression is right even if the claim was lost
+    meanwhile: the relay did refuse the address.
     """
 
     outcomes: Outcomes
@@ -155,7 +162,7 @@ class SuppressingOutcomes:
     duration: timedelta
 
     async def conclude(self, conclusions: Sequence[Conclusion]) -> Collection[Conclusion]:
-        """Write what became of claimed jobs; give those that were not ours any more."""
+        """Write the conclusions; return those whose claim was lost."""
         found = [suppression_from(each.job, duration=self.duration) for each in conclusions]
         if refused := [suppression for suppression in found if suppression is not None]:
             try:
@@ -163,6 +170,6 @@ class SuppressingOutcomes:
             except StoreRefused as error:
                 if error.problem not in DOCUMENT_PROBLEMS:
                     raise
-                # Of one that cannot be stored, whatever is tried; the outcomes are not to wait.
+                # The document itself is refused, so a retry would fail too and block all outcomes.
                 structlog.get_logger().error("suppression not stored", error=str(error))
         return await self.outcomes.conclude(conclusions)

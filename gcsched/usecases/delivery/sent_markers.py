@@ -1,4 +1,7 @@
-"""Note which mails the relay accepted, ahead of the outcome: a crash then leaves less in doubt."""
+"""Sent markers: which mails the relay accepted, stored before their outcomes.
+
+After a crash between the relay's reply and the outcome, a marker turns UNCERTAIN into SENT.
+"""
 
 import asyncio
 from functools import partial
@@ -14,9 +17,9 @@ BACK_OFF_SECONDS = 1.0
 
 
 class SentMarkers:
-    """Carry marks to Redis in the background.
+    """Writes markers to Redis in the background, without delaying a delivery.
 
-    Losing one loses no mail: without it a crash makes the job UNCERTAIN instead of SENT.
+    Losing a marker loses no mail: after a crash the job is UNCERTAIN instead of SENT.
     """
 
     def __init__(self, store: SentMarkerStore) -> None:
@@ -26,31 +29,32 @@ class SentMarkers:
         self._requested = asyncio.Event()
 
     def add(self, conclusion: Conclusion) -> None:
+        """Add a marker for *conclusion*, unless MAX_WAITING markers wait already."""
         if len(self._to_add) < MAX_WAITING:
             self._to_add[conclusion.job.id, conclusion.claim] = None
             self._requested.set()
 
     def remove(self, conclusion: Conclusion) -> None:
-        """Drop the mark: the database knows by now. One not yet written never will be."""
-        mark = (conclusion.job.id, conclusion.claim)
-        if mark in self._to_add:
-            del self._to_add[mark]
+        """Remove the marker once the outcome is stored, or do not write it at all."""
+        marker = (conclusion.job.id, conclusion.claim)
+        if marker in self._to_add:
+            del self._to_add[marker]
         elif len(self._to_remove) < MAX_WAITING:
-            self._to_remove.append(mark)
+            self._to_remove.append(marker)
             self._requested.set()
 
     async def run(self, stop: asyncio.Event) -> None:
         await flush_until(stop, partial(self._write, stop), requested=self._requested)
 
     async def _write(self, stop: asyncio.Event) -> None:
-        noting, self._to_add = list(self._to_add), {}
-        forgetting, self._to_remove = self._to_remove, []
+        to_add, self._to_add = list(self._to_add), {}
+        to_remove, self._to_remove = self._to_remove, []
         try:
-            if noting:
-                await self._store.add(noting)
-            if forgetting:
-                await self._store.remove(forgetting)
+            if to_add:
+                await self._store.add(to_add)
+            if to_remove:
+                await self._store.remove(to_remove)
         except RedisUnavailable as error:
-            # Not tried again: what was to be forgotten expires, what was to be noted is a guess.
-            structlog.get_logger().debug("marks not written", error=error.for_log)
+            # Not retried: a marker that stays expires, and by now the outcome is probably stored.
+            structlog.get_logger().debug("sent markers not written", error=error.for_log)
             await sleep_unless(stop, BACK_OFF_SECONDS)

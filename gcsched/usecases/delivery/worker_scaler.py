@@ -1,4 +1,4 @@
-"""How many workers there are to be: one for each session, and relief for those that are stuck."""
+"""How many workers are needed: one for each session, and more while some are stuck."""
 
 import asyncio
 from collections.abc import Collection
@@ -9,29 +9,36 @@ STUCK_AFTER_SECONDS = 20.0
 
 
 class WorkerScaler:
-    """Want *size* workers, and another one for each that is stuck, *max_extra* at most.
+    """Asks for *size* workers, and one more for each stuck worker, at most *max_extra*.
 
-    A worker is stuck when the body of its mail has been under way for long. The relay may take ten
-    minutes for its reply to that (RFC 5321 section 4.5.3.2.6), and other mails are not to wait.
+    A worker is stuck when the body of its mail has been under way for 20 s. The relay may take ten
+    minutes for its reply to that (RFC 5321 section 4.5.3.2.6), and other mails should not wait.
     """
 
     def __init__(self, *, size: int, max_extra: int = 0) -> None:
         self.size = size
         self.max_extra = max_extra
-        self._since: dict[ClaimedJob, float] = {}
+        self._body_started_at: dict[ClaimedJob, float] = {}
 
     def compute_target(self) -> int:
+        """Return the number of workers there should be now."""
         return self.size + self.count_stuck()
 
     def count_stuck(self) -> int:
+        """Return the number of stuck workers that are replaced, at most *max_extra*."""
         now = asyncio.get_running_loop().time()
-        late = sum(now - since >= STUCK_AFTER_SECONDS for since in self._since.values())
+        late = sum(
+            now - started_at >= STUCK_AFTER_SECONDS for started_at in self._body_started_at.values()
+        )
         return min(late, self.max_extra)
 
     def update(self, begun: Collection[ClaimedJob]) -> None:
-        """Note which bodies are under way now."""
+        """Record the deliveries whose body is under way now, and since when."""
         now = asyncio.get_running_loop().time()
-        self._since = {claimed: self._since.get(claimed, now) for claimed in begun}
+        self._body_started_at = {
+            claimed: self._body_started_at.get(claimed, now) for claimed in begun
+        }
 
     def remove(self, claimed: ClaimedJob) -> None:
-        self._since.pop(claimed, None)
+        """Forget *claimed*, whose delivery has ended."""
+        self._body_started_at.pop(claimed, None)

@@ -1,4 +1,4 @@
-"""Change all jobs of a filter as a caller wishes: batch after batch, each job guarded."""
+"""Bulk changes: apply one command to all jobs of a filter, batch by batch, each job guarded."""
 
 import asyncio
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -25,66 +25,70 @@ from gcsched.usecases.ports import (
 )
 from gcsched.usecases.wakeups import WakeUps
 
-BATCH_SIZE = 500
+BATCH_SIZE = 500  # jobs in one write
 AFTER_FAILURE_SECONDS = 0.5
 MAX_COUNTED = 1_000_000_000
-MAX_CLOCK_SKEW = timedelta(seconds=2)
+MAX_CLOCK_SKEW = timedelta(seconds=2)  # between the clocks of two processes
+BULK_EVENTS = {Cancel: "jobs cancelled", Retry: "jobs retried"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BulkChange:
-    """Which jobs are to be changed, and how; or only to be counted."""
+    """A command for all jobs of a filter; with *is_dry_run* they are only counted."""
 
     filter: JobFilter
     command: Cancel | Retry
     is_dry_run: bool = False
 
     def is_countable(self, listing: JobListQuery) -> bool:
-        """Return whether all that *listing* holds would be changed, so that nobody need look at it.
+        """Return whether every job of *listing* would be changed: the store just counts them.
 
-        Not what is being sent: of some of it the body has begun.
+        Jobs in SENDING are excluded: those whose body has begun cannot be cancelled.
         """
         is_waiting = listing.filter.state not in {None, State.SENDING}
         return self.is_dry_run and is_waiting and isinstance(self.command, Cancel)
 
     @property
     def is_by_create_time(self) -> bool:
-        """Return whether one list in the order of creation holds them all."""
+        """Return whether one list, in order of creation, holds all the jobs."""
         return bool(self.filter.empid or self.filter.email or self.filter.request_id)
 
     @property
     def may_return_to_waiting(self) -> bool:
-        """Return whether a job may leave SENDING for a list that was read before that one."""
+        """Return whether a job may leave SENDING for a list that was read before."""
         return not (self.is_by_create_time or self.filter.state) and isinstance(
             self.command, Cancel
         )
 
     @property
     def states(self) -> Sequence[State]:
-        """Return the states of what it may hold, in the order in which most jobs pass them.
+        """Return the states to change, in the order in which most jobs pass through them.
 
-        A job that is claimed during the walk is found in a later list then. One that goes back
-        is found where the waiting ones are read once more, after the last pass.
+        So a job that is claimed during the pass is found in a later list. A job that is given back
+        is found when the lists of waiting jobs are read once more, after the last pass.
         """
         return WITHDRAWABLE if isinstance(self.command, Cancel) else RETRYABLE
 
     def listings(self) -> Iterator[JobListQuery]:
-        """Give the lists that hold them all, each served by an index."""
-        wanted = self.filter
+        """Yield the lists that hold all the jobs, each of which an index serves."""
+        job_filter = self.filter
         if self.is_by_create_time:
-            yield JobListQuery(filter=wanted, order=JobOrder.CREATE_TIME_ASC)
+            yield JobListQuery(filter=job_filter, order=JobOrder.CREATE_TIME_ASC)
             return
         for state in self.states:
-            if wanted.state in {None, state}:
-                yield JobListQuery(filter=replace(wanted, state=state), order=JobOrder.DUE_TIME_ASC)
+            if job_filter.state in {None, state}:
+                yield JobListQuery(
+                    filter=replace(job_filter, state=state), order=JobOrder.DUE_TIME_ASC
+                )
 
 
 @dataclass(slots=True, kw_only=True)
 class BulkChangeProgress:
-    """How far a walk is. *left_count* counts what its latest pass changed or lost to others.
+    """The progress of a bulk change.
 
-    *unconfirmed* are jobs as they were to become by writes that failed: some may have become so.
-    *unchangeable* are those that no write can change, with the *problem* of the latest.
+    *left_count* is how many jobs the latest pass changed or lost to other writers. *unconfirmed*
+    are jobs as failed writes were to leave them: some of those writes may have taken effect.
+    *unchangeable* are jobs that no write can change, with the *problem* of the latest of them.
     """
 
     start_time: datetime
@@ -96,17 +100,16 @@ class BulkChangeProgress:
     problem: str = ""
 
     def confirm(self, ids: Collection[str]) -> None:
-        """Forget what failed for *ids* before: it was not made, as their change was made now."""
+        """Remove *ids* from the unconfirmed jobs: as they changed now, the failed write did not."""
         self.unconfirmed = [job for job in self.unconfirmed if job.id not in ids]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApplyBulkChange:
-    """Walk through a lot, again and again, until a pass finds nothing to change and loses nothing.
+    """Passes over all jobs of a bulk change until a pass finds nothing to change and loses no race.
 
-    That pass reads the *majority_list* list, which holds what a majority has: an OK is no belief of a
-    node that has lost its majority. To call again is harmless: what is changed already is not of
-    the lot any more.
+    The last pass reads *majority_list*, with read concern majority: success must not rest on a node
+    that has lost its majority. Calling again is harmless: changed jobs do not match any more.
     """
 
     job_list: JobList
@@ -118,11 +121,11 @@ class ApplyBulkChange:
     check_admission: AdmissionCheck = admit_always
 
     async def apply(self, change: BulkChange, *, within: timedelta) -> int:
-        """Change or count a lot within the time the caller has; give how many jobs it was.
+        """Change or count the jobs within the time of the caller; return how many jobs it was.
 
-        A store that is away is waited for. Raises BulkNotFinished when a part is done at the end of
-        that time, StoreUnavailable when nothing is, and StoreRefused when all is done but of jobs
-        that cannot be changed.
+        While the store is away it is retried. When the time is over it raises BulkNotFinished if
+        some jobs were changed, or StoreUnavailable if none was. Raises StoreRefused when all jobs
+        are changed except those that cannot be.
         """
         progress = BulkChangeProgress(start_time=self.now())
         try:
@@ -134,80 +137,92 @@ class ApplyBulkChange:
             raise BulkNotFinished(progress.changed, is_changing=not change.is_dry_run) from error
         finally:
             if progress.changed and not change.is_dry_run:
-                name, count = type(change.command).__name__.lower(), progress.changed
-                structlog.get_logger().info("jobs steered", wish=name, count=count)
+                event = BULK_EVENTS[type(change.command)]
+                structlog.get_logger().info(event, count=progress.changed)
         if progress.unchangeable:
             raise make_unchangeable_error(
                 [*progress.unchangeable], progress.problem, changed=progress.changed
             )
         return progress.changed
 
-    async def _apply_with_retries(self, lot: BulkChange, progress: BulkChangeProgress) -> None:
+    async def _apply_with_retries(self, change: BulkChange, progress: BulkChangeProgress) -> None:
         while True:
             try:
-                return await self._run_passes(lot, progress)
+                return await self._run_passes(change, progress)
             except AdmissionClosed:
-                raise
+                raise  # an index is missing: that does not end within the time of a call
             except StoreUnavailable as error:
                 progress.last_failure = error
-                if lot.is_dry_run:
-                    progress.changed = 0  # all are counted anew
+                if change.is_dry_run:
+                    progress.changed = 0  # the next try counts from the start
                 await asyncio.sleep(AFTER_FAILURE_SECONDS)
 
-    async def _run_passes(self, lot: BulkChange, progress: BulkChangeProgress) -> None:
-        await self._run_pass(self.job_list, lot, progress)
-        if lot.is_dry_run:
+    async def _run_passes(self, change: BulkChange, progress: BulkChangeProgress) -> None:
+        # The first pass need not read what a majority has: it changes most of the jobs.
+        await self._run_pass(self.job_list, change, progress)
+        if change.is_dry_run:
             return
         progress.left_count = 1
         while progress.left_count:
-            await self._run_pass(self.majority_list, lot, progress)
-            if not progress.left_count and lot.may_return_to_waiting:
-                await self._run_pass(self.majority_list, lot, progress, again=True)
-        await self._count_unconfirmed(lot, progress)
+            await self._run_pass(self.majority_list, change, progress)
+            # A job that was given back after its list was read waits in a list that was read.
+            if not progress.left_count and change.may_return_to_waiting:
+                await self._run_pass(self.majority_list, change, progress, is_repeat=True)
+        await self._count_unconfirmed(change, progress)
 
     async def _run_pass(
-        self, jobs: JobList, lot: BulkChange, progress: BulkChangeProgress, *, again: bool = False
+        self,
+        jobs: JobList,
+        change: BulkChange,
+        progress: BulkChangeProgress,
+        *,
+        is_repeat: bool = False,
     ) -> None:
         progress.left_count = 0
-        for listing in lot.listings():
-            if again and listing.filter.state is State.SENDING:
+        for listing in change.listings():
+            if is_repeat and listing.filter.state is State.SENDING:
                 continue
-            if lot.is_countable(listing):
+            if change.is_countable(listing):
                 progress.changed += await jobs.count(listing.filter, most=MAX_COUNTED)
             else:
-                await self._change_pages(jobs, listing, lot, progress)
+                await self._change_pages(jobs, listing, change, progress)
 
     async def _change_pages(
-        self, jobs: JobList, listing: JobListQuery, lot: BulkChange, progress: BulkChangeProgress
+        self, jobs: JobList, listing: JobListQuery, change: BulkChange, progress: BulkChangeProgress
     ) -> None:
         after, is_last = None, False
         while not is_last:
-            page = await jobs.read_page(listing, after, most=BATCH_SIZE, is_full=not lot.is_dry_run)
-            await self._change_page(page.jobs, lot, progress)
+            page = await jobs.read_page(
+                listing, after, most=BATCH_SIZE, is_full=not change.is_dry_run
+            )
+            await self._change_page(page.jobs, change, progress)
             after, is_last = page.next_cursor, page.next_cursor is None
 
     async def _change_page(
-        self, jobs: Sequence[Job], lot: BulkChange, progress: BulkChangeProgress
+        self, jobs: Sequence[Job], change: BulkChange, progress: BulkChangeProgress
     ) -> None:
         now = truncate_to_millisecond(self.now())
-        if isinstance(lot.command, Retry):
-            # What has been opened here and ended again meanwhile would go round and round.
+        if isinstance(change.command, Retry):
+            # A job that was retried here and has failed again would be retried forever.
             jobs = [job for job in jobs if job.state_time < progress.start_time]
         jobs = [job for job in jobs if job.id not in progress.unchangeable]
-        pairs = list(plan_changes(jobs, lot.command, await self._find_suppressions(jobs), now=now))
-        if lot.is_dry_run or not pairs:
+        pairs = list(
+            plan_changes(jobs, change.command, await self._find_suppressions(jobs), now=now)
+        )
+        if change.is_dry_run or not pairs:
             progress.changed += len(pairs)
             return
-        if isinstance(lot.command, Retry):  # they take their dedup keys again
+        if isinstance(change.command, Retry):  # a retried job takes its dedup key again
             await self.check_admission()
         changed, lost = await self._write(pairs, progress)
         progress.changed += changed
         if changed == len(pairs):
             progress.confirm({seen.id for seen, _ in pairs})
-        # What came after the call may come for ever. Another process's clock may be a bit ahead.
+        # Jobs created after the call are changed, but do not keep it going: there may always be
+        # new ones. A job of the call itself may seem newer by the clock of another process.
         if any(seen.create_time <= progress.start_time + MAX_CLOCK_SKEW for seen, _ in pairs):
             progress.left_count += changed + lost
-        if changed and isinstance(lot.command, Retry):
+        if changed and isinstance(change.command, Retry):
             self.wake_ups.schedule(now)
 
     async def _write(
@@ -223,18 +238,18 @@ class ApplyBulkChange:
             progress.problem = error.problem
             return error.changed, error.lost
 
-    async def _count_unconfirmed(self, lot: BulkChange, progress: BulkChangeProgress) -> None:
-        """Count what was changed by writes that failed, each job once."""
+    async def _count_unconfirmed(self, change: BulkChange, progress: BulkChangeProgress) -> None:
+        """Count the jobs that failed writes did change, each job once."""
         while unconfirmed := progress.unconfirmed[:BATCH_SIZE]:
             found = {
                 job.id: job for job in await self.store.find_committed({j.id for j in unconfirmed})
             }
-            came = sum(
+            applied = sum(
                 each.id in found and is_applied(each, found[each.id]) for each in unconfirmed
             )
             del progress.unconfirmed[:BATCH_SIZE]
-            progress.changed += came
-            if came and isinstance(lot.command, Retry):
+            progress.changed += applied
+            if applied and isinstance(change.command, Retry):
                 self.wake_ups.schedule(self.now())
 
     async def _find_suppressions(self, jobs: Sequence[Job]) -> Mapping[str, Suppression]:
@@ -244,17 +259,17 @@ class ApplyBulkChange:
 
 def plan_changes(
     jobs: Sequence[Job],
-    wish: Cancel | Retry,
+    command: Cancel | Retry,
     suppressed: Mapping[str, Suppression],
     *,
     now: datetime,
 ) -> Iterator[JobUpdate]:
-    """Give those of *jobs* that can be changed, with what they become."""
+    """Yield those of *jobs* that can be changed, each with what it becomes."""
     for job in jobs:
-        if is_satisfied(wish, job, now=now):
+        if is_satisfied(command, job, now=now):
             continue
         try:
-            changed = apply(wish, job, suppression=suppressed.get(job.email), now=now)
+            changed = apply(command, job, suppression=suppressed.get(job.email), now=now)
         except IllegalTransition:
             continue
         yield job, changed

@@ -1,4 +1,4 @@
-"""Change one job as a caller wishes: look, decide, write if it is still as it was seen."""
+"""Changes one job by a command: read it, decide, and write if it has not changed meanwhile."""
 
 import asyncio
 import time
@@ -7,7 +7,15 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from gcsched.domain.commands import JobCommand, Retry, apply, is_satisfied
+from gcsched.domain.commands import (
+    Cancel,
+    JobCommand,
+    Reschedule,
+    Resolve,
+    Retry,
+    apply,
+    is_satisfied,
+)
 from gcsched.domain.ids import etag_of
 from gcsched.domain.job import CLAIMABLE, Job
 from gcsched.domain.suppression import Suppression
@@ -15,18 +23,24 @@ from gcsched.errors import EtagMismatch, JobContended, StoreUnavailable, Unknown
 from gcsched.usecases.ports import AdmissionCheck, Clock, JobChanges, Suppressions, admit_always
 from gcsched.usecases.wakeups import WakeUps
 
-MAX_TRIES = 5
+MAX_TRIES = 5  # lost races before the caller is asked to try again
 RACE_INTERVAL_SECONDS = 0.02
 RETRY_INTERVAL_SECONDS = 0.1
 MIN_WRITE = timedelta(milliseconds=500)
+EVENTS = {
+    Cancel: "job cancelled",
+    Reschedule: "job rescheduled",
+    Retry: "job retried",
+    Resolve: "job resolved",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeJob:
-    """Carry out one wish: it is in MongoDB for good when this returns.
+    """Applies one command; a majority of MongoDB's members has the change when `change` returns.
 
-    A wish that is met already is answered with the job as it is, whatever the etag: so a call may
-    be repeated after any error.
+    A command that is satisfied already returns the job as it is, whatever the etag: so a caller may
+    repeat a call after any error.
     """
 
     store: JobChanges
@@ -38,15 +52,15 @@ class ChangeJob:
     async def change(
         self, job_id: str, command: JobCommand, *, etag: str, within: timedelta
     ) -> Job:
-        """Change the job within the time the caller has.
+        """Change the job within the time of the caller.
 
-        Raises UnknownJob, IllegalTransition, EtagMismatch, DuplicateJob, Contended,
+        Raises UnknownJob, IllegalTransition, EtagMismatch, DuplicateJob, JobContended,
         AdmissionClosed or StoreUnavailable.
         """
         until = time.monotonic() + within.total_seconds()
         try:
             async with asyncio.timeout(within.total_seconds()):
-                if isinstance(command, Retry):  # it takes its dedup key again
+                if isinstance(command, Retry):  # a retried job takes its dedup key again
                     await self.check_admission()
                 job = await self._change_with_retries(job_id, command, etag, until)
         except TimeoutError as error:
@@ -56,13 +70,13 @@ class ChangeJob:
         return job
 
     async def _change_with_retries(
-        self, job_id: str, wish: JobCommand, etag: str, until: float
+        self, job_id: str, command: JobCommand, etag: str, until: float
     ) -> Job:
-        """Look again after a lost race, LOOKS times at most; a silent store is asked on."""
-        looks = 0
-        while looks < MAX_TRIES:
+        """Retry after lost races, MAX_TRIES times, and while the store is away, until *until*."""
+        tries = 0
+        while tries < MAX_TRIES:
             try:
-                job = await self._change_once(job_id, wish, etag, until)
+                job = await self._change_once(job_id, command, etag, until)
             except StoreUnavailable:
                 if time.monotonic() + RETRY_INTERVAL_SECONDS > until:
                     raise
@@ -70,31 +84,32 @@ class ChangeJob:
                 continue
             if job is not None:
                 return job
-            looks += 1
+            tries += 1
             await asyncio.sleep(RACE_INTERVAL_SECONDS)
         raise JobContended(job_id, MAX_TRIES)
 
     async def _change_once(
-        self, job_id: str, wish: JobCommand, etag: str, until: float
+        self, job_id: str, command: JobCommand, etag: str, until: float
     ) -> Job | None:
-        """Look, decide and write once; None when the job changed in between."""
+        """Read, decide and write once; return None if the job changed in between."""
         job, now = await self.store.find(job_id), truncate_to_millisecond(self.now())
         if job is None:
             raise UnknownJob(job_id)
-        if is_satisfied(wish, job, now=now):
+        if is_satisfied(command, job, now=now):
             if not await self.store.is_committed(job):
+                # What was read may be lost in a failover: it is not confirmed to the caller.
                 raise StoreUnavailable("waiting for a majority")
             return job
         if etag and etag != etag_of(job):
             raise EtagMismatch(job_id)
-        suppression = await self._find_suppression(job) if isinstance(wish, Retry) else None
-        changed = apply(wish, job, suppression=suppression, now=now)
+        suppression = await self._find_suppression(job) if isinstance(command, Retry) else None
+        changed = apply(command, job, suppression=suppression, now=now)
         left = timedelta(seconds=until - time.monotonic())
+        # A write that is cancelled early may still take effect, so it gets a minimum of time.
         if not await self.store.change(job, changed, within=max(left, MIN_WRITE)):
             return None
-        name = type(wish).__name__.lower()
-        log = structlog.get_logger()
-        log.info("job steered", job_id=job_id, wish=name, was=job.state.value)
+        event = EVENTS[type(command)]
+        structlog.get_logger().info(event, job_id=job_id, previous_state=job.state.value)
         return changed
 
     async def _find_suppression(self, job: Job) -> Suppression | None:
@@ -102,5 +117,5 @@ class ChangeJob:
 
 
 def truncate_to_millisecond(now: datetime) -> datetime:
-    """Give *now* as it will be read again: no store of ours keeps more of it."""
+    """Return *now* as it will be read again: MongoDB stores milliseconds."""
     return now.replace(microsecond=now.microsecond // 1000 * 1000)

@@ -1,4 +1,4 @@
-"""Jobs of a lot that the store can change in no way, told after all the others were changed."""
+"""Bulk changes that some jobs refuse: reported after all other jobs were changed."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,10 @@ MAX_NAMED = 10
 
 
 class PartialChange(Exception):
-    """What became of a lot: *changed*, *lost* to others, and *unchangeable*, which no write can change."""
+    """The result of a write in which some jobs cannot be changed.
+
+    *changed* and *lost* (to other writers) are counts, *unchangeable* are ids, *problem* says why.
+    """
 
     def __init__(self, changed: int, lost: int, unchangeable: Sequence[str], problem: str) -> None:
         super().__init__(f"{len(unchangeable)} jobs cannot be changed: {problem}")
@@ -20,12 +23,12 @@ class PartialChange(Exception):
         )
 
 
-def make_unchangeable_error(stuck: Sequence[str], problem: str, *, changed: int) -> StoreRefused:
-    """Make the error that tells which jobs stay as they are."""
-    named = ", ".join(stuck[:MAX_NAMED]) + (" and others" if len(stuck) > MAX_NAMED else "")
-    sentence = (
-        f"{len(stuck)} jobs stay as they are ({named}) and {changed} were changed: a document is"
+def make_unchangeable_error(job_ids: Sequence[str], problem: str, *, changed: int) -> StoreRefused:
+    """Return the error that names the jobs which could not be changed."""
+    named = ", ".join(job_ids[:MAX_NAMED]) + (" and others" if len(job_ids) > MAX_NAMED else "")
+    message = (
+        f"{len(job_ids)} jobs stay as they are ({named}) and {changed} were changed: a document is"
         " too large or has a value that cannot be stored, or a validation rule of the collection"
         " forbids the change"
     )
-    return StoreRefused("changing jobs", problem, sentence)
+    return StoreRefused("changing jobs", problem, message)

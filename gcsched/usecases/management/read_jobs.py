@@ -1,4 +1,4 @@
-"""Read jobs: one by its id, many page by page, and how many there are."""
+"""Reads jobs: one by its id, many page by page, and how many there are."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ MAX_COUNTED = 10_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CappedCount:
-    """How many there are; or, where *is_more*, that there are more."""
+    """A number of jobs; with *is_more* there are more than that."""
 
     jobs: int
     is_more: bool
@@ -20,11 +20,13 @@ class CappedCount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadJobs:
+    """Reads jobs for callers."""
+
     reader: JobReader
     job_list: JobList
 
     async def get(self, job_id: str) -> Job:
-        """Give the job with its attempts. Raises UnknownJob, UnreadableJob, StoreUnavailable."""
+        """Return the job with its attempts. Raises UnknownJob, UnreadableJob, StoreUnavailable."""
         job = await self.reader.get(job_id)
         if job is None:
             raise UnknownJob(job_id)
@@ -35,7 +37,7 @@ class ReadJobs:
     ) -> Page:
         return await self.job_list.read_page(listing, after, most=most, is_full=is_full)
 
-    async def count(self, wanted: JobFilter) -> CappedCount:
-        """Count exactly up to 10,000: more than that nobody waits for."""
-        counted = await self.job_list.count(wanted, most=MAX_COUNTED + 1)
+    async def count(self, job_filter: JobFilter) -> CappedCount:
+        """Return the exact count up to 10,000; counting more would take too long."""
+        counted = await self.job_list.count(job_filter, most=MAX_COUNTED + 1)
         return CappedCount(jobs=min(counted, MAX_COUNTED), is_more=counted > MAX_COUNTED)

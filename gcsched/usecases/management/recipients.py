@@ -1,4 +1,4 @@
-"""Know and forget an employee: the user details, and what finished jobs tell of a person."""
+"""Recipients: read the user details of an employee, and erase all personal data on request."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ MAX_BATCH_SIZE = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForgetResult:
-    """How many finished jobs were erased, and how many are as they were."""
+    """How many finished jobs were erased, and how many unfinished ones were left as they are."""
 
     erased_jobs: int
     unfinished_jobs: int
@@ -20,19 +20,21 @@ class ForgetResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ManageRecipients:
+    """Reads and erases the personal data of employees."""
+
     data: PersonalData
     now: Clock
 
     async def get(self, empid: str) -> Recipient:
-        """Give the user details. Raises UnknownRecipient, StoreUnavailable."""
+        """Return the user details. Raises UnknownRecipient, StoreUnavailable."""
         recipient = await self.data.find_recipient(empid)
         if recipient is None:
             raise UnknownRecipient(empid)
         return recipient
 
     async def forget(self, empid: str) -> ForgetResult:
-        """Erase what can be erased now; cut off, the same call again does the rest."""
-        # First: what ends meanwhile is better told as unfinished than not at all.
+        """Erase what can be erased now; if a call is interrupted, repeating it erases the rest."""
+        # Counted first: a job that ends meanwhile is then reported as unfinished, not left out.
         unfinished = await self.data.count_unfinished(empid)
         erased, after = 0, ""
         while True:

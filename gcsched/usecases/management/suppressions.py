@@ -1,4 +1,4 @@
-"""Block addresses by hand, free them, and list which ones get no mail."""
+"""Suppressions by hand: add them, remove them, and list the addresses that get no mail."""
 
 import asyncio
 import time
@@ -20,17 +20,17 @@ LOOP_TURN_SECONDS = 0.5
 BODY_START_WAIT_SECONDS = (
     MAX_SLOT_WAIT_SECONDS + 2 * SHARED_BUCKET_TIMEOUT_SECONDS + LOOP_TURN_SECONDS
 )
-"""How long after the fence the first octet of a body may come: 3 s.
+"""How long after the fence the first octet of a body may leave: 3 s.
 
-Where mails have a rate, Redis has its time to answer, then the slot is waited for, as long as the
-pacer's patience and once more Redis's time; then comes a turn of the loop.
+Under a rate limit, Redis has its time limit to answer, then the mail waits for its slot, at most
+MAX_SLOT_WAIT_SECONDS and once more the time limit of Redis; then comes a turn of the event loop.
 """
 POLL_INTERVAL_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SuppressionPage:
-    """Suppressions in alphabetical order, and the address after which it goes on; "": all."""
+    """Suppressions in alphabetical order; the next page follows *next_address*, "" at the end."""
 
     suppressions: list[Suppression]
     next_address: str
@@ -38,7 +38,7 @@ class SuppressionPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ManageSuppressions:
-    """*default_duration* is how long an address is blocked unless somebody says until when."""
+    """Manages suppressions; one without an expire time lasts for *default_duration*."""
 
     store: SuppressionStore
     jobs: InFlightJobs
@@ -46,59 +46,62 @@ class ManageSuppressions:
     now: Clock
 
     async def read_page(self, after: str, *, most: int) -> SuppressionPage:
+        """Return at most *most* suppressions that follow the address *after*."""
         found = await self.store.read_page(after, most=most + 1, now=self.now())
-        shown = found[:most]
-        following = shown[-1].address if len(found) > most else ""
-        return SuppressionPage(suppressions=shown, next_address=following)
+        page = found[:most]
+        next_address = page[-1].address if len(found) > most else ""
+        return SuppressionPage(suppressions=page, next_address=next_address)
 
     async def find(self, address: str) -> Suppression:
-        """Return what blocks *address*. Raises UnknownSuppression, StoreUnavailable."""
+        """Return the suppression of *address*. Raises UnknownSuppression, StoreUnavailable."""
         found = await self.store.find_active([address], now=self.now())
         if address not in found:
             raise UnknownSuppression
         return found[address]
 
     async def add(self, address: str, *, reason: str, until: datetime | None) -> Suppression:
-        """Block *address*: no claim may begin a body to it after this. Raises StoreUnavailable.
+        """Suppress *address*: no body to it begins after this returns. Raises StoreUnavailable.
 
-        A body that was allowed to begin before is waited for, as long as `_wait_for_begun_bodies` does.
+        A body that got its permit before is waited for, see `_wait_for_begun_bodies`.
 
-        First the suppression, then the claims: what is claimed after the suppression was written
-        meets it, as each claim is followed by a look at the suppressions.
+        The suppression is stored before claims are withdrawn: each claim is followed by a read of
+        the suppressions, so a job that is claimed after the write is covered by that read.
         """
         now = truncate_to_millisecond(self.now())
-        end = until or now + self.default_duration
-        wanted = Suppression(
-            address=address, reason=reason, job_id="", create_time=now, expire_time=end
+        expire_time = until or now + self.default_duration
+        suppression = Suppression(
+            address=address, reason=reason, job_id="", create_time=now, expire_time=expire_time
         )
-        blocked = await self.store.add_one(wanted)
-        await self._withdraw_claims(blocked, now)
-        return blocked
+        stored = await self.store.add_one(suppression)
+        await self._withdraw_claims(stored, now)
+        return stored
 
-    async def _withdraw_claims(self, blocked: Suppression, now: datetime) -> None:
-        claimed = await self.jobs.find_claimed(blocked.address)
+    async def _withdraw_claims(self, stored: Suppression, now: datetime) -> None:
+        claimed = await self.jobs.find_claimed(stored.address)
         ends = [
-            (job, end_before_attempt(job, suppression=blocked, now=now))
+            (job, end_before_attempt(job, suppression=stored, now=now))
             for job in claimed
             if not job.has_begun
         ]
         pairs = [(job, ended) for job, ended in ends if ended is not None]
         try:
             withdrawn, missed = await self.jobs.change_all(pairs) if pairs else (0, 0)
-        except PartialChange as error:  # those may get a mail: no success
+        except PartialChange as error:  # those jobs may still be sent: not a success
             raise make_unchangeable_error(
                 error.unchangeable, error.problem, changed=error.changed
             ) from error
         if withdrawn:
-            structlog.get_logger().info("claims withdrawn", count=withdrawn, why="address blocked")
+            structlog.get_logger().info(
+                "claims withdrawn", count=withdrawn, reason="address suppressed"
+            )
         if missed or any(job.has_begun for job in claimed):
             await self._wait_for_begun_bodies({(job.id, job.claim) for job in claimed})
 
     async def _wait_for_begun_bodies(self, claimed: Collection[tuple[str, str | None]]) -> None:
-        """Wait until what was allowed to begin has been concluded, for three seconds at most.
+        """Wait until the jobs that had a permit are concluded, for three seconds at most.
 
-        A body that was allowed to begin before cannot be stopped, but its first octet has left by
-        then, unless its process stood still.
+        Such a body cannot be stopped, but its first octet has left by then, unless its process was
+        suspended.
         """
         ids = [job_id for job_id, _ in claimed]
         until = time.monotonic() + BODY_START_WAIT_SECONDS
@@ -108,8 +111,8 @@ class ManageSuppressions:
             await asyncio.sleep(POLL_INTERVAL_SECONDS)
 
     async def remove(self, address: str) -> Suppression:
-        """Free *address*; give what blocked it. Raises UnknownSuppression, StoreUnavailable."""
-        freed = await self.store.remove(address, now=self.now())
-        if freed is None:
+        """Remove the suppression of *address*. Raises UnknownSuppression, StoreUnavailable."""
+        removed = await self.store.remove(address, now=self.now())
+        if removed is None:
             raise UnknownSuppression
-        return freed
+        return removed

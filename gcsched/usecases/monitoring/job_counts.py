@@ -1,4 +1,4 @@
-"""The census: count all jobs once a minute, and anew for whoever looks where that is cheap."""
+"""Counts of jobs by state: all jobs once a minute, and again on request where that is cheap."""
 
 import asyncio
 import time
@@ -13,10 +13,10 @@ from gcsched.usecases.problem_log import ProblemLog
 
 EVERY = timedelta(minutes=1)
 MAX_AGE = timedelta(minutes=3)
-# A count looks at each index entry of a state: 10 ms for some thousand jobs, seconds for millions.
-# Each process counts for itself. So at least two seconds pass before the next, and nineteen times
-# what a dear one took, however many look: what is cheap costs MongoDB a fortieth of one core for
-# each process that is looked at, what is dear a twentieth.
+# A count reads each index entry of a state: 10 ms for some thousand jobs, seconds for millions.
+# Each process counts for itself. So at least 2 s pass between counts, and 19 times the duration of
+# a slow one, however many callers ask: per process a fast count takes at most a fortieth of one
+# core of MongoDB, a slow one a twentieth.
 FAST_SECONDS = 0.05
 PAUSE_AFTER_FAST_SECONDS, PAUSE_FACTOR_AFTER_SLOW = 2.0, 19.0
 AFTER_FAILURE_SECONDS = 5.0
@@ -24,16 +24,16 @@ MAX_WAIT_SECONDS = 0.5
 
 
 async def count_none() -> int:
-    """Be the *count_unreadable* where no job can be."""
+    """Return 0: the *count_unreadable* of a store whose jobs are all readable."""
     return 0
 
 
 @dataclass(kw_only=True, eq=False)
 class CachedJobCounts:
-    """*count_unreadable* counts the jobs that cannot be read.
+    """The latest counts; *count_unreadable* counts the jobs that cannot be read.
 
-    One count at a time, in the loop `run`, which belongs to no caller: all who ask meanwhile share
-    it, and none of them can cancel it.
+    Only the loop `run` counts, one count at a time. All callers that ask meanwhile share that
+    count, and none of them can cancel it.
     """
 
     counter: JobCounter
@@ -50,19 +50,21 @@ class CachedJobCounts:
     _problem_log: ProblemLog = field(init=False)
 
     def __post_init__(self) -> None:
-        self._problem_log = ProblemLog(event="jobs not counted", end_event="jobs counted again")
+        self._problem_log = ProblemLog(
+            event="job count failed, retrying", end_event="job counts resumed"
+        )
 
     @property
     def latest(self) -> JobCounts | None:
-        """The latest counts; None when they are unknown or too old to be true."""
+        """The latest counts; None if there are none, or if they are older than three minutes."""
         is_true = self.clock() - self._counted_at <= MAX_AGE.total_seconds()
         return self._counts if is_true else None
 
     async def run(self, stop: asyncio.Event) -> None:
-        await run_until(stop, self._count_repeatedly(), name="census")
+        await run_until(stop, self._count_repeatedly(), name="job counts")
 
     async def refresh(self) -> None:
-        """Have the jobs counted anew, unless that is dear; wait for it half a second at most."""
+        """Request new counts, unless that is expensive now; wait for them half a second at most."""
         if self.clock() < self._not_before:
             return
         self._requested.set()
@@ -72,12 +74,14 @@ class CachedJobCounts:
         while True:
             await self.count()
             self._requested.clear()
+            # Callers wait for the event of their count: the next count gets a new one.
             self._done.set()
             self._done = asyncio.Event()
             await sleep_unless(self._requested, EVERY.total_seconds())
 
     async def count(self) -> None:
-        now, begun = self.now(), self.clock()
+        """Count once, and decide how long not to count again."""
+        now, started = self.now(), self.clock()
         try:
             counts = await self.counter.count(now=now)
             self._counts = replace(counts, unreadable=await self.count_unreadable())
@@ -87,7 +91,9 @@ class CachedJobCounts:
         else:
             self._problem_log.record_success()
             self._counted_at, self.count_time = self.clock(), now
-            self._durations = (self._durations[-1], self._counted_at - begun)
-            took = min(self._durations)  # one may hang, or be the first, without being dear
-            pause = 0.0 if took <= FAST_SECONDS else PAUSE_FACTOR_AFTER_SLOW * took
+            self._durations = (self._durations[-1], self._counted_at - started)
+            duration = min(
+                self._durations
+            )  # the smaller of two: a single count may hang or be the first
+            pause = 0.0 if duration <= FAST_SECONDS else PAUSE_FACTOR_AFTER_SLOW * duration
             self._not_before = self._counted_at + max(pause, PAUSE_AFTER_FAST_SECONDS)

@@ -1,4 +1,4 @@
-"""How late the mails of the last minutes were: remembered by size, so that many cost no more."""
+"""How late the mails of the last five minutes were, in buckets: memory does not grow with mails."""
 
 import math
 import time
@@ -15,7 +15,7 @@ BUCKET_RATIO = 1.05
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LatenessQuantiles:
-    """Of *mails* mails, half were at most *p50* late, and 99 of 100 at most *p99*."""
+    """The lateness of *mails* mails: 50 % are at most *p50* late, 99 % at most *p99*."""
 
     mails: int
     p50: timedelta
@@ -24,9 +24,9 @@ class LatenessQuantiles:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Lateness:
-    """Counts mails by size of their lateness, each 5 % above the one before.
+    """Counts mails in buckets of lateness, each bucket 5 % above the one before.
 
-    So a figure is at most 5 % too high, and thirty slots of ten seconds hold some hundred numbers
+    So a quantile is at most 5 % too high. Thirty slots of ten seconds hold some hundred numbers
     each. *clock* is monotonic.
     """
 
@@ -36,12 +36,12 @@ class Lateness:
     def record(self, late: timedelta) -> None:
         slot = int(self.clock() // SLOT_SECONDS)
         if not self._slots or self._slots[-1][0] != slot:
-            self._forget(slot)
+            self._drop_old_slots(slot)
             self._slots.append((slot, Counter()))
         self._slots[-1][1][find_bucket(late)] += 1
 
     def summarize(self) -> LatenessQuantiles:
-        self._forget(int(self.clock() // SLOT_SECONDS))
+        self._drop_old_slots(int(self.clock() // SLOT_SECONDS))
         sizes: Counter[int] = Counter()
         for _, counted in self._slots:
             sizes.update(counted)
@@ -49,18 +49,18 @@ class Lateness:
             mails=sizes.total(), p50=compute_quantile(sizes, 0.5), p99=compute_quantile(sizes, 0.99)
         )
 
-    def _forget(self, slot: int) -> None:
+    def _drop_old_slots(self, slot: int) -> None:
         while self._slots and self._slots[0][0] <= slot - WINDOW_SECONDS // SLOT_SECONDS:
             self._slots.popleft()
 
 
 def find_bucket(late: timedelta) -> int:
-    """Give the power of 1.05 that *late*, in milliseconds, does not exceed."""
+    """Return the smallest power of 1.05 that *late*, in milliseconds, does not exceed."""
     return math.ceil(round(math.log(max(late, SMALLEST_BUCKET) / SMALLEST_BUCKET, BUCKET_RATIO), 9))
 
 
 def compute_quantile(sizes: Counter[int], share: float) -> timedelta:
-    """Give what a *share* of all does not exceed."""
+    """Return the lateness that the fraction *share* of all mails does not exceed."""
     left = math.ceil(sizes.total() * share)
     for size in sorted(sizes):
         left -= sizes[size]

@@ -1,4 +1,4 @@
-"""How things are, as this process knows it; it waits for no store longer than a moment."""
+"""The status report: what this process knows now; it never waits long for a store."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +14,11 @@ from gcsched.usecases.ports import Clock, JobCounts, RelayInUse, RelaySessions
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RelayReport:
-    """Mails per second: what the operator allows, and what is made of it; 0: no limit."""
+    """The status of one relay.
+
+    *rate* is how many mails per second the operator allows, *effective_rate* how many are aimed at
+    now; 0: no limit.
+    """
 
     name: str
     is_down: bool
@@ -27,7 +31,7 @@ class RelayReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceInfo:
-    """What runs, and since when."""
+    """The versions that run, and when the process started."""
 
     version: str
     python: str
@@ -36,9 +40,9 @@ class ServiceInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusReport:
-    """*counts* were made at *count_time*; None: unknown, because MongoDB is away.
+    """The state of the service at *report_time*.
 
-    The report itself was made at *report_time*.
+    *counts* are of *count_time*; both are None if they are unknown, such as while MongoDB is away.
     """
 
     counts: JobCounts | None
@@ -53,24 +57,25 @@ class StatusReport:
 
 
 def no_pause() -> None:
-    """Be the *pause* of a service that nobody can pause."""
+    """Return None: the *pause* of a service that cannot be paused."""
 
 
 def unknown_health(_: str) -> HealthReport:
-    """Be the *relay_health* of relays that nobody keeps in mind."""
+    """Return an empty report: the *relay_health* of relays that are not checked."""
     return HealthReport()
 
 
 def no_problems() -> Sequence[str]:
-    """Be the *problems* of a service whose stores are not looked after."""
+    """Return no problem: the *problems* of a service whose stores are not checked."""
     return ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadStatus:
-    """*pause* tells the pause that this process knows of, *problems* what an operator must mend.
+    """Builds the status report.
 
-    *relay_health* tells of the relay of this name whether it can be used.
+    *pause* returns the pause that this process knows of, *problems* what an operator has to repair,
+    and *relay_health* the health of the relay of that name.
     """
 
     job_counts: CachedJobCounts
@@ -84,7 +89,7 @@ class ReadStatus:
     stores: Sequence[StoreHealth] = ()
 
     async def read_with_fresh_counts(self) -> StatusReport:
-        """Return the report with counts of this moment, where they are cheap and made in time."""
+        """Return the report with new counts, if counting is cheap and done in time."""
         await self.job_counts.refresh()
         return self.read()
 

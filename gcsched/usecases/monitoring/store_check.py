@@ -1,4 +1,4 @@
-"""Watch whether a store answers, so that whoever wants to know need not ask it."""
+"""Checks whether a store answers, so that probes and reports need not ask it."""
 
 import asyncio
 import time
@@ -11,12 +11,12 @@ from gcsched.usecases.loops import run_periodically
 
 EVERY = timedelta(seconds=1)
 ANSWER_WITHIN_SECONDS = 1.0
-NOT_CHECKED = "not asked yet"
+NOT_CHECKED = "not checked yet"
 
 
 @dataclass(kw_only=True, eq=False)
 class StoreCheck:
-    """Ask once a second, one question at a time: a silent store is not asked more and more."""
+    """Pings a store once a second, one ping at a time: pings to a silent store do not pile up."""
 
     name: str
     ping: Callable[[], Awaitable[None]]
@@ -26,7 +26,7 @@ class StoreCheck:
 
     @property
     def problem(self) -> str | None:
-        """What is wrong by the latest answer, or by its absence; None: nothing."""
+        """The problem that the latest ping found, or that it has no answer yet; else None."""
         if self._started_at is not None:
             waited = self.clock() - self._started_at
             if waited > ANSWER_WITHIN_SECONDS:
@@ -49,4 +49,5 @@ class StoreCheck:
         else:
             self._answer = None
         finally:
+            # Until here `problem` reports how long the ping has had no answer.
             self._started_at = None

@@ -1,4 +1,4 @@
-"""One store as this process finds it: what is wrong with it, and since when that is so."""
+"""The health of one store as this process sees it: its problem, and since when."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -13,7 +13,7 @@ EVERY = timedelta(seconds=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreReport:
-    """*problem* is what is wrong, None: nothing; either has been so since *state_time*."""
+    """The *problem* of a store, None if it is well; either has been so since *state_time*."""
 
     name: str
     problem: str | None
@@ -22,9 +22,9 @@ class StoreReport:
 
 @dataclass(kw_only=True, eq=False)
 class StoreHealth:
-    """Remember when the store *name* fell into trouble, or out of it.
+    """Remembers when the store *name* became unwell, or well again.
 
-    Of *problem_checks*, each of which returns None where nothing is wrong, the first one counts.
+    The first problem that one of *problem_checks* returns is reported; None means no problem.
     """
 
     name: str
@@ -41,14 +41,14 @@ class StoreHealth:
         return next((text for each in self.problem_checks if (text := each())), None)
 
     def report(self) -> StoreReport:
-        trouble = self.problem
-        is_well = trouble is None
+        problem = self.problem
+        is_well = problem is None
         if is_well != self._is_well:
             self._is_well, self._state_time = is_well, self.now()
-        return StoreReport(name=self.name, problem=trouble, state_time=self._state_time)
+        return StoreReport(name=self.name, problem=problem, state_time=self._state_time)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Look once a second, so that the time is right also when nobody asks."""
+        """Check once a second, so that the time is right even if no report is requested."""
         await run_periodically(self._refresh, every=EVERY, stop=stop)
 
     async def _refresh(self) -> None:

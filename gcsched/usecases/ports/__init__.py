@@ -1,6 +1,6 @@
-"""The ports of the use cases: all that they need from the outside world, small Protocols.
+"""The ports of the use cases: small Protocols for all that they need from the outside world.
 
-Import them from here; how they are spread over the modules follows the subsystems.
+Import them from here; the modules below follow the subsystems.
 """
 
 from gcsched.usecases.ports.admission import (

@@ -1,4 +1,4 @@
-"""What delivery needs: claims, what became of them, who may get mail, and the mail itself."""
+"""Ports of delivery: claims, outcomes, suppressions, sent markers, and the composing of mails."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,9 +12,9 @@ from gcsched.domain.suppression import Suppression
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimedBatch:
-    """Jobs claimed together, and how many due jobs the claim *due_count*.
+    """Jobs claimed together under *token*; *due_count* is how many due jobs the claim saw.
 
-    *lease_end* is the end of the lease by ``time.monotonic()``, told cautiously.
+    *lease_end* is the earliest end of their lease, by ``time.monotonic()``.
     """
 
     token: str
@@ -25,9 +25,9 @@ class ClaimedBatch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conclusion:
-    """What became of a claimed job: written only while *claim* still holds it.
+    """What became of a claimed job; it is written only while *claim* still holds the job.
 
-    *found_state* is what the job was found to be where the claim was lost; None: it is gone.
+    *found_state* is the state of the job in the store if the claim was lost; None: the job is gone.
     """
 
     claim: str
@@ -36,57 +36,63 @@ class Conclusion:
 
 
 class Claims(Protocol):
+    """The claims on due jobs."""
+
     async def claim(
         self, token: str, most: int, *, now: datetime, urgent_only: bool = False
     ) -> ClaimedBatch:
         """Claim at most *most* due jobs under *token*, urgent ones first."""
 
     async def release(self, tokens: Sequence[str]) -> None:
-        """Give back uncharged what claims took whose answer nobody heard."""
+        """Undo the claims with *tokens*, whose answers were lost; the jobs are not charged."""
 
     async def begin(self, token: str, ids: Sequence[str], *, date: datetime) -> Collection[str]:
-        """Mark *ids* as begun if they are still ours; give those that are.
+        """Mark as begun those of *ids* that *token* still holds, and return them.
 
         *date* becomes the Date of their mails where none is stored.
         """
 
     async def renew(self, tokens: Sequence[str]) -> None:
-        """Give the jobs claimed under *tokens* a new lease."""
+        """Extend the lease of the jobs claimed under *tokens*."""
 
     async def has_due_jobs(self, *, now: datetime) -> bool:
-        """Tell whether anything waits that is due."""
+        """Return whether any waiting job is due."""
 
 
 class Outcomes(Protocol):
+    """The store of outcomes."""
+
     async def conclude(self, conclusions: Sequence[Conclusion]) -> Collection[Conclusion]:
-        """Write what became of claimed jobs; give those that were not ours any more."""
+        """Write what became of claimed jobs; return those whose claim was lost."""
 
 
 class Suppressions(Protocol):
-    """Addresses that get no mail for a while."""
+    """The addresses that get no mail until a time."""
 
     async def add(self, suppressions: Sequence[Suppression]) -> None:
-        """Keep *suppressions*; the latest one of an address counts."""
+        """Store *suppressions*; the latest one of an address counts."""
 
     async def find_active(
         self, addresses: Collection[str], *, now: datetime
     ) -> Mapping[str, Suppression]:
-        """Give those of *addresses* that are blocked at *now*, in one look."""
+        """Return the suppressions of *addresses* that are in force at *now*, by one query."""
 
 
 class SentMarkerStore(Protocol):
     """Which bodies the relay accepted: proof that outlives a crash before the outcome."""
 
-    async def add(self, marks: Sequence[tuple[str, str]]) -> None:
-        """Remember that the relay accepted these (job, claim)."""
+    async def add(self, markers: Sequence[tuple[str, str]]) -> None:
+        """Store a marker for each (job id, claim) that the relay accepted."""
 
-    async def remove(self, marks: Sequence[tuple[str, str]]) -> None:
-        """Drop what the database knows by now."""
+    async def remove(self, markers: Sequence[tuple[str, str]]) -> None:
+        """Remove the markers of jobs whose outcome is stored."""
 
-    async def find(self, marks: Sequence[tuple[str, str]]) -> Collection[tuple[str, str]]:
-        """Give those of *marks* that were noted; raises RedisUnavailable when nobody can tell."""
+    async def find(self, markers: Sequence[tuple[str, str]]) -> Collection[tuple[str, str]]:
+        """Return those of *markers* that are stored; raises RedisUnavailable."""
 
 
 class MailComposer(Protocol):
+    """Builds mails from jobs."""
+
     def compose(self, job: Job) -> Mail:
-        """Make the mail of *job*; raises TemplateProblem when its template does not take it."""
+        """Return the mail of *job*. Raises TemplateProblem when its template rejects its data."""

@@ -1,4 +1,4 @@
-"""What monitoring needs: counts, the connections with a relay, beats of other processes."""
+"""Ports of monitoring: job counts, the sessions with a relay, heartbeats of other processes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,10 +10,10 @@ from gcsched.domain.job import State
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobCounts:
-    """How many jobs are in each state, where that could be counted in time.
+    """How many jobs are in each state; a state is absent if it could not be counted in time.
 
-    *oldest_due_age* is how late the longest waiting of those that are due was then; 0: none was due.
-    *unreadable* are those that are set aside, and those in states that are not ours.
+    *oldest_due_lateness* is how late the oldest due job was at that time; 0: no job was due.
+    *unreadable* counts jobs that are quarantined, and those in unknown states.
     """
 
     by_state: Mapping[State, int]
@@ -22,12 +22,14 @@ class JobCounts:
 
 
 class JobCounter(Protocol):
+    """Counts jobs."""
+
     async def count(self, *, now: datetime) -> JobCounts:
         """Count the jobs of all processes."""
 
 
 class RelaySessions(Protocol):
-    """The connections with one relay."""
+    """The sessions with one relay."""
 
     @property
     def name(self) -> str: ...
@@ -38,17 +40,17 @@ class RelaySessions(Protocol):
 
 
 class HeartbeatStore(Protocol):
-    """Where processes that reach the same MongoDB say so."""
+    """Where processes that reach the same MongoDB leave their heartbeats."""
 
-    async def write(self, mark: str) -> None:
-        """Store *mark* as the latest beat; raises RedisUnavailable."""
+    async def write(self, heartbeat: str) -> None:
+        """Store *heartbeat* as the latest heartbeat; raises RedisUnavailable."""
 
     async def read_latest(self) -> str | None:
-        """Return the latest beat, None if there is none; raises RedisUnavailable."""
+        """Return the latest heartbeat, or None; raises RedisUnavailable."""
 
 
 class RelayInUse(Protocol):
-    """A relay as mails are sent by it: mails per second as configured, and as they are now."""
+    """A relay and its rate in mails per second, as configured and as it is now."""
 
     @property
     def name(self) -> str: ...

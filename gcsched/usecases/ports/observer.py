@@ -1,4 +1,4 @@
-"""What an observer of the use cases hears."""
+"""The port of an observer that counts what the use cases do."""
 
 from asyncio import CancelledError
 from enum import StrEnum
@@ -12,7 +12,7 @@ AdmissionError = GcschedError | CancelledError
 
 
 class BatchStep(StrEnum):
-    """What is done for many jobs at once; the names are those of the metrics."""
+    """A step that is done for many jobs at once; the values are labels of metrics."""
 
     ADMISSION = "admission"
     CLAIM = "claim"
@@ -21,23 +21,23 @@ class BatchStep(StrEnum):
 
 
 class Observer(Protocol):
-    """Whoever counts what happens. It is told on hot paths: it is quick and never fails."""
+    """Counts events. It is called on hot paths: its methods must be fast and must not fail."""
 
     def on_admission(self, result: AdmissionOutcome | AdmissionError) -> None:
-        """Hear what one call for a job came to, or the error that it ended with."""
+        """Count the result of one call for a job, or the error that ended it."""
 
     def on_batch(self, step: BatchStep, jobs: int) -> None:
-        """Hear for how many *jobs* one *step* was done together."""
+        """Record that one *step* was done for *jobs* jobs together."""
 
     def on_conclusion(self, job: Job) -> None:
-        """Hear what became of a claimed job."""
+        """Count the outcome of a claimed job."""
 
     def on_repair(self, reason: str, count: int) -> None:
-        """Hear what a sweep has repaired."""
+        """Count what a sweep has repaired."""
 
 
 class NullObserver:
-    """The Observer where nobody counts."""
+    """An Observer that counts nothing."""
 
     def on_admission(self, result: AdmissionOutcome | AdmissionError) -> None: ...
 

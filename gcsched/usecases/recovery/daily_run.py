@@ -1,4 +1,4 @@
-"""The daily run: everything QUEUED for it becomes due now; once a day, made up when missed."""
+"""The daily run: makes all jobs queued for it due; once a day, and later if it was missed."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -9,12 +9,14 @@ from gcsched.domain.due import DailyPlan
 from gcsched.usecases.ports import Clock, RunStore
 from gcsched.usecases.wakeups import WakeUps
 
-BATCH_SIZE = 5_000  # no statement may take longer than its answer is waited for
+BATCH_SIZE = 5_000  # a statement has to finish within its time limit
 END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DailyRun:
+    """Makes QUEUED jobs due."""
+
     runs: RunStore
     plan: DailyPlan
     wake_ups: WakeUps
@@ -22,7 +24,7 @@ class DailyRun:
     now: Clock
 
     async def run(self) -> int:
-        """Run for the latest day whose time has come, if nobody has begun it; give what moved."""
+        """Run for the latest day whose time has come, unless started; return how many moved."""
         now = self.now()
         day = self.plan.last_run_day(now)
         if not await self.runs.begin_daily(day, now=now):
@@ -30,7 +32,7 @@ class DailyRun:
         return await self._move(day)
 
     async def catch_up(self) -> int:
-        """Run for what an earlier run left: it was missed, broken off, or passed by a late job."""
+        """Run for jobs that an earlier run left: it was missed, interrupted, or a job came late."""
         now = self.now()
         day = self.plan.last_run_day(now)
         if not await self.runs.has_queued(until=self.plan.run_time(day)):
@@ -39,9 +41,9 @@ class DailyRun:
         return await self._move(day)
 
     async def run_now(self) -> int:
-        """Move everything that is queued now, without waiting for its day; give what moved.
+        """Make all queued jobs due now, without waiting for their day; return how many moved.
 
-        The day's own run still comes, for what is queued after this.
+        The day's own run still takes place, for jobs that are queued later.
         """
         started = self.now()
         moved = await self._make_due(until=END_OF_TIME)
@@ -56,7 +58,7 @@ class DailyRun:
         return moved
 
     async def _make_due(self, *, until: datetime) -> int:
-        # Guarded by state, so moving twice at the same time moves each job once.
+        # The write matches the state QUEUED, so two runs at the same time move each job once.
         now, moved = self.now().replace(microsecond=0), 0
         while True:
             found, count = await self.runs.move_queued(
@@ -65,5 +67,6 @@ class DailyRun:
             moved += count
             if count:
                 self.wake_ups.schedule(now)
+            # By *found*, not *count*: other processes may have moved the rest of a full batch.
             if found < BATCH_SIZE:
                 return moved

@@ -1,4 +1,4 @@
-"""Fold the addresses that are stored already, so that they are found in any spelling."""
+"""Fills the folded form of stored addresses, by which they are found in any spelling."""
 
 import asyncio
 import time
@@ -19,19 +19,19 @@ MAX_REST_SECONDS = 1.0
 
 
 CHECKED_STORES = (AddressStore.SUPPRESSIONS, AddressStore.RECIPIENTS)
-"""Where another value than the address gives may stand: a process of the version before changes a
-recipient's address alone, and anything may be changed by hand. Of jobs it changes no address but
-when it erases one."""
+"""Where the folded form may be wrong: a process of the previous version changes the address of a
+recipient without it, and an operator may change any document. The address of a job changes only
+when it is erased."""
 
 
 @dataclass(kw_only=True, eq=False)
 class Folding:
-    """Fill what is missing, page by page, and go on looking: others may store more of it.
+    """Fills missing folded addresses page by page, repeatedly: other processes may store more.
 
-    Any number of processes may do so at once; each document is written only as it was seen. After
-    each page it rests as long as that took, so that mails have half of the store's time at least.
-    What may be wrong is checked once after the start, and once more after something was missing:
-    only then does a process of the version before run, which stores jobs without the field.
+    Any number of processes may do so at once: a document is written only if it has not changed.
+    After each page it rests as long as the page took, so at least half of the store's time is left
+    for mails. Wrong values are looked for once after the start, and again whenever one was missing:
+    only then does a process of the previous version run, which stores jobs without the field.
     """
 
     store: FoldedAddresses
@@ -45,14 +45,14 @@ class Folding:
     def __post_init__(self) -> None:
         self._checking = dict.fromkeys(CHECKED_STORES, "")
         self._problem_log = ProblemLog(
-            event="folding addresses waits", end_event="folding addresses resumed"
+            event="address folding failed, retrying", end_event="address folding resumed"
         )
 
     async def run(self, stop: asyncio.Event) -> None:
         await run_periodically(self.try_fold, every=EVERY, stop=stop)
 
     async def try_fold(self) -> None:
-        """Fold; a store that is away is tried again at the next time."""
+        """Fold once; if the store is away, the next run tries again."""
         try:
             await self.fold()
         except StoreUnavailable as error:
@@ -61,7 +61,7 @@ class Folding:
             self._problem_log.record_success()
 
     async def fold(self) -> None:
-        """Fill all that is missing now, and check one page more of what may be wrong."""
+        """Fill all missing values, and check one more page for wrong ones."""
         await self._empty_erased()
         for kind in AddressStore:
             await self._fill(kind)
@@ -72,7 +72,7 @@ class Folding:
             await self.rest(0)
 
     async def _check(self) -> None:
-        """Check the next page of each that is not through yet."""
+        """Check the next page of each store that is not finished."""
         for kind, after in list(self._checking.items()):
             page = await self.store.check(kind, after, most=MAX_BATCH_SIZE)
             if page.last is None:
@@ -80,14 +80,14 @@ class Folding:
             else:
                 self._checking[kind] = page.last
         if self._needs_recheck and not self._checking:
-            # From the next time on: a job is stored a moment before its recipient.
+            # From the next run on: a job is stored a moment before its recipient.
             self._checking, self._needs_recheck = dict.fromkeys(CHECKED_STORES, ""), False
 
     async def _fill(self, kind: AddressStore) -> None:
-        """Fill until the last page; what cannot be filled is passed by, and met again next time."""
+        """Fill until the last page; documents that cannot be filled are tried again next time."""
         count, left, after = 0, 0, ""
         while True:
-            begun = self.clock()
+            started = self.clock()
             page = await self.store.fill(kind, after, most=MAX_BATCH_SIZE)
             if page is None:
                 return
@@ -96,9 +96,9 @@ class Folding:
             if page.last is None:
                 break
             after = page.last
-            await self.rest(min(self.clock() - begun, MAX_REST_SECONDS))
+            await self.rest(min(self.clock() - started, MAX_REST_SECONDS))
         if (count or left) and kind not in self._logged:
-            # Once: what comes later is of processes of the version before.
+            # Logged once: later ones come from processes of the previous version, all the time.
             log = structlog.get_logger()
             log.info("addresses folded", collection=kind.value, count=count, left=left)
         self._logged.add(kind)

@@ -1,4 +1,4 @@
-"""Look after the indexes: make again what is missing, and take no requests without a unique one."""
+"""Keeps the indexes: rebuilds missing ones, and closes admission while a unique one is missing."""
 
 import asyncio
 import time
@@ -13,9 +13,9 @@ from gcsched.errors import AdmissionClosed, StoreRefused, StoreUnavailable
 from gcsched.usecases.loops import sleep_unless, waking
 from gcsched.usecases.ports import Indexes, IndexFault, IndexProblem
 
-EVERY = timedelta(seconds=2)  # well within a sweep
-MIN_PAUSE_SECONDS = 0.5  # between looks: each statement that fails for an index asks for one
-FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 2.0, 30.0  # each try reads the whole collection
+EVERY = timedelta(seconds=2)  # much shorter than the interval of sweeps
+MIN_PAUSE_SECONDS = 0.5  # between checks: each statement that lacks an index nudges
+FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 2.0, 30.0  # each build reads the whole collection
 
 Key = tuple[str, str]
 
@@ -25,10 +25,11 @@ REPAIRABLE = frozenset({IndexFault.MISSING, IndexFault.HIDDEN, IndexFault.DUPLIC
 
 @dataclass(kw_only=True, eq=False)
 class IndexKeeper:
-    """Look every two seconds, in each process; a nudge has it look at once, or half a second later.
+    """Checks the indexes every two seconds, in each process; a nudge brings the next check forward.
 
-    An index that is missing is made beside the looking, however long that takes: others make the
-    same one at the same time without harm. What another program has put in its place stays.
+    A missing index is built in a task of its own, however long that takes; several processes may
+    build the same index without harm. An index with another definition, made by another program,
+    stays.
     """
 
     indexes: Indexes
@@ -42,20 +43,20 @@ class IndexKeeper:
 
     @property
     def problems(self) -> Sequence[str]:
-        """What is wrong, one sentence for each index."""
-        return [str(trouble) for trouble in self._problems.values()]
+        """The problems, one sentence for each index."""
+        return [str(problem) for problem in self._problems.values()]
 
     @property
     def problem(self) -> str | None:
-        """What is wrong, as one text; None: nothing."""
+        """The problems as one text, or None."""
         return "; ".join(self.problems) or None
 
     async def check_admission(self) -> None:
-        """Return where keys are unique; raises AdmissionClosed where they are not."""
+        """Raise AdmissionClosed while a unique index is missing; wait for the first check."""
         await self._checked.wait()
-        for trouble in self._problems.values():
-            if trouble.is_unique:
-                raise AdmissionClosed(str(trouble))
+        for problem in self._problems.values():
+            if problem.is_unique:
+                raise AdmissionClosed(str(problem))
 
     async def run(self, stop: asyncio.Event) -> None:
         try:
@@ -69,30 +70,33 @@ class IndexKeeper:
             await self._cancel_builds()
 
     async def _cancel_builds(self) -> None:
-        making = {*self._builds.values()}
-        for task in making:
+        builds = {*self._builds.values()}
+        for task in builds:
             task.cancel()
-        if making:
-            await asyncio.wait(making, timeout=1)
+        if builds:
+            await asyncio.wait(builds, timeout=1)
 
     async def check(self) -> None:
-        """Learn what is wrong now, and begin to mend it."""
+        """Find out what is wrong now, and start repairing it."""
         try:
             seen = await self.indexes.check()
         except StoreUnavailable as error:
             if error.for_log != self._last_failure:
                 self._last_failure = error.for_log
-                structlog.get_logger().warning("indexes not looked at", error=self._last_failure)
-            if isinstance(error, StoreRefused):  # what cannot be known is no reason to take nothing
+                structlog.get_logger().warning(
+                    "index check failed, retrying", error=self._last_failure
+                )
+            # A server that refuses the check still accepts jobs: admission need not stay closed.
+            if isinstance(error, StoreRefused):
                 self._checked.set()
             return
         self._last_failure = ""
         self._update({each.key: self._restore_reason(each) for each in seen})
-        for trouble in self._problems.values():
-            self._repair(trouble)
+        for problem in self._problems.values():
+            self._repair(problem)
 
     def _restore_reason(self, seen: IndexProblem) -> IndexProblem:
-        """Return *seen* with what an earlier try to mend it has found out."""
+        """Return *seen* with the reason that an earlier attempt to repair it found."""
         before = self._problems.get(seen.key)
         if before is None or not before.reason:
             return seen
@@ -100,29 +104,30 @@ class IndexKeeper:
         is_tried = before.fault is IndexFault.DUPLICATES and seen.fault is IndexFault.MISSING
         return before if is_same or is_tried else seen
 
-    def _update(self, troubles: Mapping[Key, IndexProblem]) -> None:
+    def _update(self, problems: Mapping[Key, IndexProblem]) -> None:
         log = structlog.get_logger()
-        for key, trouble in troubles.items():
-            if trouble != self._problems.get(key):
-                log.error("index not whole", index=trouble.name, problem=str(trouble))
-        for key in self._problems.keys() - troubles.keys():
-            log.warning("index whole again", collection=key[0], index=key[1])
+        for key, problem in problems.items():
+            if problem != self._problems.get(key):
+                log.error("index missing or changed", index=problem.name, problem=str(problem))
+        for key in self._problems.keys() - problems.keys():
+            log.warning("index restored", collection=key[0], index=key[1])
             self._pauses.pop(key, None)
-        self._problems = dict(troubles)
+        self._problems = dict(problems)
         self._checked.set()
 
-    def _repair(self, trouble: IndexProblem) -> None:
-        key, now = trouble.key, self.clock()
+    def _repair(self, problem: IndexProblem) -> None:
+        key, now = problem.key, self.clock()
         not_before, pause = self._pauses.get(key, (now, FIRST_PAUSE_SECONDS))
-        if trouble.fault not in REPAIRABLE or key in self._builds or now < not_before:
+        if problem.fault not in REPAIRABLE or key in self._builds or now < not_before:
             return
+        # Duplicates may stay until an operator removes them: the pause grows up to 30 s.
         self._pauses[key] = now + pause, min(pause * 2, MAX_PAUSE_SECONDS)
-        self._builds[key] = task = asyncio.create_task(self._build(trouble), name=str(trouble))
+        self._builds[key] = task = asyncio.create_task(self._build(problem), name=str(problem))
         task.add_done_callback(lambda _: self._builds.pop(key, None))
 
-    async def _build(self, trouble: IndexProblem) -> None:
-        with suppress(StoreUnavailable):  # told by `store refused`; built there meanwhile, or not
-            in_the_way = await self.indexes.create(trouble)
-            if in_the_way is not None:
-                self._update({**self._problems, trouble.key: in_the_way})
+    async def _build(self, problem: IndexProblem) -> None:
+        with suppress(StoreUnavailable):  # logged by the adapter; the next check sees the result
+            remaining = await self.indexes.create(problem)
+            if remaining is not None:
+                self._update({**self._problems, problem.key: remaining})
         self.nudged.set()

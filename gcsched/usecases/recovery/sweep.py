@@ -1,4 +1,4 @@
-"""The sweep: find what was left behind, repair it, and count what was repaired."""
+"""The sweep: finds jobs that were left behind, repairs them, and counts the repairs."""
 
 import asyncio
 import math
@@ -33,20 +33,21 @@ from gcsched.usecases.recovery.daily_run import DailyRun
 from gcsched.usecases.wakeups import HORIZON, WakeUps
 
 EVERY = timedelta(seconds=10)
-OVERDUE_AFTER = timedelta(seconds=12)
+OVERDUE_AFTER = timedelta(seconds=12)  # ARQ's sweep comes every 10 s; this one covers its absence
 CHECK_EVERY = timedelta(seconds=2)
 MAX_BATCH_SIZE = 500
 SURELY_SCHEDULED = HORIZON - 2 * EVERY
-CLOCK_TOLERANCE = timedelta(seconds=1)  # a clock a little fast may have picked this one already
+CLOCK_TOLERANCE = timedelta(seconds=1)  # a process with a fast clock may have taken this one
 
 
 class Repair(StrEnum):
-    """What a sweep repairs; the names are those of the metrics.
+    """What a sweep repairs; the values are labels of metrics.
 
-    A second that comes inside the horizon is rung by the sweep, which is no repair. It is
-    WAKE_UP_LOST when two sweeps should have rung it before this one and Redis does not have it: Redis
-    was away or lost it, or whoever accepted its jobs died before ringing. IMPOSSIBLE is what the
-    code never writes: SENDING without claim or lease, or a claim or lease without SENDING.
+    A second that comes within HORIZON is scheduled by the sweep, which is not a repair.
+    WAKE_UP_LOST is a second that two earlier sweeps should have scheduled and that Redis does not
+    have: Redis was away or lost it, or the process that accepted its jobs died before scheduling
+    it. IMPOSSIBLE is a state that the code never writes: SENDING without a claim or lease, or a
+    claim or lease without SENDING.
     """
 
     IMPOSSIBLE = "impossible_state"
@@ -64,9 +65,9 @@ RepairCounts = dict[Repair, int]
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class RepairLog:
-    """Log what each sweep repaired; that jobs are overdue, every five minutes while they are.
+    """Logs what each sweep repaired; overdue jobs only every five minutes.
 
-    They are in every sweep while a relay is down, sending is paused or a rate limit holds them.
+    They show up in every sweep while a relay is down, sending is paused or a rate limit holds them.
     """
 
     clock: Callable[[], float] = time.monotonic
@@ -84,7 +85,7 @@ class RepairLog:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sweep:
-    """Repair once, idempotently; any number of replicas may do it at any time."""
+    """Repairs once, idempotently; any number of replicas may sweep at any time."""
 
     claims: Claims
     recovery: RecoveryStore
@@ -97,19 +98,22 @@ class Sweep:
     observer: Observer = field(default_factory=NullObserver)
     repair_log: RepairLog = field(default_factory=RepairLog)
     _problem_log: ProblemLog = field(
-        default_factory=partial(ProblemLog, event="sweep waits", end_event="sweep resumed"),
+        default_factory=partial(
+            ProblemLog, event="sweep failed, retrying", end_event="sweep resumed"
+        ),
         init=False,
     )
 
     async def sweep_if_due(self, within: timedelta) -> None:
-        """Sweep, unless some replica has done it *within* this time."""
+        """Sweep, unless another replica has done so *within* this time."""
         if await self.runs.begin_sweep(within=within, now=self.now()):
             await self.sweep()
 
     async def sweep(self) -> RepairCounts:
-        """Do one pass; give what was repaired, by reason."""
+        """Make one pass; return the number of repairs by reason."""
         report: RepairCounts = {}
         refused: StoreRefused | None = None
+        # Orphans before expired and overdue jobs: what becomes due by them is found in this pass.
         for step in (
             self._repair_states,
             self._check_unreadable,
@@ -121,7 +125,7 @@ class Sweep:
         ):
             try:
                 await step(report)
-            except StoreRefused as error:  # what stands in the way of one is not in that of all
+            except StoreRefused as error:  # one document or index: the other steps still run
                 refused = error
         self._report(report)
         if refused is not None:
@@ -145,7 +149,7 @@ class Sweep:
             self.wake_ups.schedule(now)
 
     async def conclude_orphans(self) -> None:
-        """Take back what died, and see to it that it is claimed: the urgent part of a sweep."""
+        """Conclude jobs whose lease expired, so that they are claimed again: the urgent part."""
         report: RepairCounts = {}
         await self._conclude_orphans(report)
         if any(report.values()):
@@ -167,13 +171,14 @@ class Sweep:
                 repair = classify_repair(orphan, conclusion.job)
                 by_reason.setdefault(repair, []).append((orphan, conclusion))
             taken = await self._write_conclusions(by_reason, report)
+            # Without progress the same orphans would be found again.
             if not taken or len(orphans) < MAX_BATCH_SIZE:
                 return
 
     async def _write_conclusions(
         self, by_reason: dict[Repair, list[tuple[Orphan, Conclusion]]], report: RepairCounts
     ) -> int:
-        """Write the conclusions of each reason; what is refused for one is not for all."""
+        """Write the conclusions of each reason; a refused write does not stop the others."""
         taken, refused = 0, None
         for repair, pairs in by_reason.items():
             try:
@@ -188,30 +193,30 @@ class Sweep:
         return taken
 
     async def _schedule_upcoming(self, report: RepairCounts) -> None:
-        """Ring the seconds inside the horizon; note how many of them were lost."""
+        """Schedule the seconds within HORIZON; count how many of them were lost."""
         now = self.now()
         seconds = await self.recovery.find_due_seconds(now, now + HORIZON)
-        begin, end = (now + CLOCK_TOLERANCE).timestamp(), (now + SURELY_SCHEDULED).timestamp()
-        lost = await self.wake_ups.find_lost([each for each in seconds if begin < each <= end])
+        start, end = (now + CLOCK_TOLERANCE).timestamp(), (now + SURELY_SCHEDULED).timestamp()
+        lost = await self.wake_ups.find_lost([each for each in seconds if start < each <= end])
         for second in seconds:
             self.wake_ups.schedule(datetime.fromtimestamp(second, now.tzinfo))
         report[Repair.WAKE_UP_LOST] = len(lost)
 
     async def _end_expired(self, report: RepairCounts) -> None:
-        """End what waits for a gate that has been shut for too long, or for a claim."""
+        """End jobs that have waited past their expire time for a shut gate or a claim."""
         late, now = await self.recovery.find_expired(MAX_BATCH_SIZE), self.now()
-        judged = [end_before_attempt(job, suppression=None, now=now) for job in late]
-        ended = [job for job in judged if job is not None]
+        decided = [end_before_attempt(job, suppression=None, now=now) for job in late]
+        ended = [job for job in decided if job is not None]
         report[Repair.EXPIRED] = await self.recovery.expire(ended) if ended else 0
 
     async def _find_accepted(self, orphans: Sequence[Orphan]) -> Collection[tuple[str, str]]:
-        begun = [(o.job.id, o.claim) for o in orphans if o.begun is not None]
+        begun = [(orphan.job.id, orphan.claim) for orphan in orphans if orphan.begun is not None]
         if not begun:
             return ()
         try:
             return await self.sent_markers.find(begun)
         except RedisUnavailable:
-            return ()
+            return ()  # without markers the jobs are UNCERTAIN
 
     def _decide(self, orphan: Orphan, accepted: Collection[tuple[str, str]]) -> Job:
         now = self.now()
@@ -220,18 +225,19 @@ class Sweep:
         return apply_lease_expiration(orphan.job, begun=orphan.begun, policy=self.policy, now=now)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Sweep when no replica has for a while: so it is done without Redis too.
+        """Sweep when no replica has for 12 s, so that sweeps take place without Redis too.
 
-        Expired leases are looked for each time: a mail of a process that died has waited already.
+        Expired leases are concluded each time: the mail of a process that died has waited long
+        enough.
         """
         while not stop.is_set():
-            wait = CHECK_EVERY * random.uniform(0.8, 1.2)  # noqa: S311  # jitter, no secret
+            wait = CHECK_EVERY * random.uniform(0.8, 1.2)  # noqa: S311  # jitter, not a secret
             await sleep_unless(stop, wait.total_seconds())
             if not stop.is_set():
                 await self.try_sweep(OVERDUE_AFTER)
 
     async def try_sweep(self, within: timedelta) -> None:
-        """Sweep if unseen; a store that is away is tried again at the next time."""
+        """Sweep if it is due; if the store is away, the next run tries again."""
         try:
             await self.conclude_orphans()
             await self.sweep_if_due(within)
@@ -242,6 +248,7 @@ class Sweep:
 
 
 def classify_repair(orphan: Orphan, job: Job) -> Repair:
+    """Return the reason under which an orphan's conclusion is counted."""
     if orphan.begun is None:
         return Repair.NOT_BEGUN
     return Repair.ACCEPTED if job.state is State.SENT else Repair.UNCERTAIN

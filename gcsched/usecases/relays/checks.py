@@ -1,4 +1,4 @@
-"""Check one relay without a mail: at the start, and while no mail says how it is."""
+"""Checks one relay without a mail: at the start, and while no mail shows its state."""
 
 import asyncio
 import random
@@ -18,9 +18,10 @@ LOGIN_POLL_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RelayChecks:
-    """*on_up* is called when a relay that was down is found up: mails may wait for it.
+    """Checks a relay when a check is due.
 
-    *clock* is monotonic.
+    *on_up* is called when a relay that was down is found up: mails may wait for it. *clock* is
+    monotonic.
     """
 
     sessions: Checkable
@@ -34,13 +35,13 @@ class RelayChecks:
         await run_periodically(self._check_when_due, every=NO_PAUSE, stop=stop)
 
     async def check(self) -> None:
-        """Check once, and let breaker and health learn from it."""
-        checked = await self.sessions.check()
-        if checked is None:
+        """Check once, and pass the result to the breaker and the health."""
+        result = await self.sessions.check()
+        if result is None:
             self.health.postpone_check()
             return
         was_down = self.relay.is_down
-        self.relay.record_check(checked)
+        self.relay.record_check(result)
         if was_down and not self.relay.is_down:
             self.on_up()
 
@@ -54,7 +55,9 @@ class RelayChecks:
             if self.health.schedule.is_login_refused:
                 if self.sessions.has_new_login:
                     return
+                # The relay is not asked, only the settings: a new password should be tried soon.
                 left = min(left, LOGIN_POLL_SECONDS)
+            # A mail may fail meanwhile, after which the next check is due sooner.
             self.health.has_failed.clear()
             await sleep_unless(self.health.has_failed, left)
 

@@ -1,4 +1,4 @@
-"""Choose the relay for each mail, and shut the gate before the claiming while there is none."""
+"""Chooses the relay for each mail, and shuts the gate to claims while no relay can be used."""
 
 import asyncio
 import time
@@ -13,17 +13,17 @@ from gcsched.usecases.ports import Begin, SendResult
 from gcsched.usecases.relays.protected_relay import OTHER_DOMAIN_FIRST, ProtectedRelay
 
 NO_USABLE_RELAY = SendResult(relay="", transmission=Withheld("no relay can be used now"))
-PROBE_GRANT_SECONDS = 1.0
-BARRED_PROBE_PAUSE_SECONDS = 0.5
+PROBE_GRANT_SECONDS = 1.0  # how long a granted probe may take from its claim to the relay
+BARRED_PROBE_PAUSE_SECONDS = 0.5  # after a probe that was refused for its domain
 MAX_WAIT_SECONDS = 60.0
 
 
 class FailoverTransport:
-    """The relays in the order of preference: a Carrier, and the Gate that belongs to it.
+    """The relays in order of preference: a Transport, and the Gate that belongs to it.
 
-    A mail goes to the first relay that is up, or whose probe is due: so a fallback takes over and
-    hands back by itself. While all are down one mail at a time is let through, to be a probe; what
-    was claimed before finds no relay and is given back.
+    A mail goes to the first relay that is up or whose probe is due. So a fallback takes over, and
+    hands back, by itself. While all relays are down, one mail at a time is let through as a probe;
+    jobs that were claimed before find no relay and are given back.
     """
 
     def __init__(
@@ -42,19 +42,19 @@ class FailoverTransport:
 
     @property
     def down(self) -> Mapping[str, bool]:
-        """Say of each relay by name whether it is left alone."""
+        """Return for each relay, by name, whether its breaker is open."""
         return {relay.name: relay.is_down for relay in self._relays}
 
     async def send(self, mail: Mail, begin: Begin) -> SendResult:
-        carried = NO_USABLE_RELAY
+        result = NO_USABLE_RELAY
         for relay in self._relays:
             if relay.seconds_until_try() > 0:
                 continue
-            carried = await self._send_by(relay, mail, begin)
-            # A probe in vain, or a silent relay: the next one may have the mail, if there is one.
-            if not (relay.is_down and is_failure_before_body(carried.transmission)):
+            result = await self._send_by(relay, mail, begin)
+            # A failed probe, or a silent relay: the next relay may have the mail, if there is one.
+            if not (relay.is_down and is_failure_before_body(result.transmission)):
                 break
-        return carried
+        return result
 
     async def _send_by(self, relay: ProtectedRelay, mail: Mail, begin: Begin) -> SendResult:
         self._probe_granted_until = 0.0
@@ -63,14 +63,15 @@ class FailoverTransport:
         try:
             transmission = await relay.send(mail, begin, has_other=has_other)
             if transmission is OTHER_DOMAIN_FIRST:
-                # A queue of one domain would be claimed and put off as fast as the store can.
+                # Jobs of one domain would be claimed and put off as fast as the store allows.
                 self._no_probe_until = self._clock() + BARRED_PROBE_PAUSE_SECONDS
             return SendResult(relay=relay.name, transmission=transmission)
         finally:
+            # The result may have opened or closed a breaker: claims that wait check again.
             self._changed.set()
 
     def notify_up(self) -> None:
-        """Look at the gate anew: a relay was found up without a mail."""
+        """Check the gate again: a relay was found up without a mail."""
         self._changed.set()
 
     async def wait_open(self) -> None:
@@ -84,13 +85,14 @@ class FailoverTransport:
             return await self._granted_by.reserve(most)
         if self._seconds_until_open() > 0:
             return 0
+        # One mail only. The grant expires, in case no job is claimed or it does not get here.
         self._probe_granted_until = self._clock() + PROBE_GRANT_SECONDS
         return 1
 
     async def refund(self, count: int) -> None:
         if self._granted_by is not None:
             await self._granted_by.refund(count)
-        elif count:
+        elif count:  # the probe was not claimed: the next claim may have it
             self._probe_granted_until = 0.0
 
     def _first_up(self) -> ProtectedRelay | None:

@@ -1,4 +1,4 @@
-"""Say what is wrong with one relay, in the same words to its health and to the log."""
+"""Reports what is wrong with one relay, in the same words to its health and to the log."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,14 +14,14 @@ OnObservation = Callable[[RelayObservation], None]
 
 
 def ignore_observation(_: RelayObservation) -> None:
-    """Be the *on_observation* of a relay whose health is not kept."""
+    """Do nothing: the *on_observation* of a relay whose health is not kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BreakerStatus:
-    """Whether mails are held back from a relay after what was heard, and whether since that only.
+    """The state of a breaker after a result: *is_new* is whether this result has opened it.
 
-    *is_held* is whether it refuses one recipient after the other.
+    *is_held* is whether the relay refuses one recipient after the other.
     """
 
     is_down: bool
@@ -31,9 +31,10 @@ class BreakerStatus:
 
 @dataclass(kw_only=True, eq=False)
 class RelayProblemReporter:
-    """Tells *on_observation* of every mail and check, and the log when mails begin to be held back.
+    """Passes every result to *on_observation*, and logs when mails begin to be held back.
 
-    *password_variable* says where the password comes from, *while_down* what happens while the relay is down.
+    *password_variable* names the environment variable of the password, *while_down* says what
+    happens while the relay is down.
     """
 
     relay: str
@@ -41,28 +42,31 @@ class RelayProblemReporter:
     while_down: str
     on_observation: OnObservation = ignore_observation
     needs_mail: bool = field(default=False, init=False)
-    """Whether no check disproves what is wrong: mails were refused or left unanswered."""
+    """Whether only a mail can show a recovery: mails were refused or got no reply."""
 
     def report_mail_failure(
-        self, trouble: Answered | Broken, letter: PersonalTexts | None, now: BreakerStatus
+        self,
+        failure: Answered | Broken,
+        personal_texts: PersonalTexts | None,
+        status: BreakerStatus,
     ) -> None:
-        """Tell what a mail met; *letter* None: it was no single mail's."""
-        if now.is_held or letter is None or not is_session_failure(trouble):
+        """Report the failure of a mail; *personal_texts* is None if several mails met it."""
+        if status.is_held or personal_texts is None or not is_session_failure(failure):
             self.needs_mail = True
-        self._report_failure(trouble, letter, now)
+        self._report_failure(failure, personal_texts, status)
 
-    def report_check_failure(self, trouble: Answered | Broken, now: BreakerStatus) -> None:
-        """Tell why a check failed; it may have been the one that opened the breaker."""
-        if now.is_new:
-            self.needs_mail = False  # mails are held back because no session stands
-        self._report_failure(trouble, None, now, is_check=True)
+    def report_check_failure(self, failure: Answered | Broken, status: BreakerStatus) -> None:
+        """Report the failure of a check; it may be the one that opened the breaker."""
+        if status.is_new:
+            self.needs_mail = False  # mails are held back because no session can be opened
+        self._report_failure(failure, None, status, is_check=True)
 
     def report_mail_success(self) -> None:
         self.needs_mail = False
         self.on_observation(RelayObservation())
 
     def report_answer(self) -> None:
-        """Tell that the relay answers; what other mails met is as it was."""
+        """Report that the relay replies; the error that other mails met stays."""
         self.on_observation(RelayObservation(clears_error=False))
 
     def report_check_success(self, *, is_down: bool) -> None:
@@ -75,40 +79,40 @@ class RelayProblemReporter:
 
     def _report_failure(
         self,
-        trouble: Answered | Broken,
-        letter: PersonalTexts | None,
-        now: BreakerStatus,
+        failure: Answered | Broken,
+        personal_texts: PersonalTexts | None,
+        status: BreakerStatus,
         *,
         is_check: bool = False,
     ) -> None:
-        error = mask(describe_failure(trouble), letter)
-        advice = self._advice_on(trouble, is_held=now.is_held)
+        error = mask(describe_failure(failure), personal_texts)
+        advice = self._advice_on(failure, is_held=status.is_held)
         self.on_observation(
             RelayObservation(
-                # That mails are held back is what its state says.
+                # The default advice says that mails are held back, as the state does.
                 error=error if advice == DEFAULT_ADVICE else f"{error}; {advice}",
                 is_check=is_check,
-                is_login_refused=is_login_refused(trouble),
+                is_login_refused=is_login_refused(failure),
                 clears_error=not self.needs_mail,
-                is_down=now.is_down,
+                is_down=status.is_down,
             )
         )
-        if now.is_new:
+        if status.is_new:
             structlog.get_logger().warning(
-                "relay is held" if now.is_held else "relay is down",
+                "relay is held" if status.is_held else "relay is down",
                 relay=self.relay,
                 error=error,
                 advice=f"{advice}; {self.while_down}",
             )
 
-    def _advice_on(self, trouble: Answered | Broken, *, is_held: bool) -> str:
-        advice = find_advice(trouble, prefix=self.password_variable.removesuffix("PASSWORD"))
+    def _advice_on(self, failure: Answered | Broken, *, is_held: bool) -> str:
+        advice = find_advice(failure, prefix=self.password_variable.removesuffix("PASSWORD"))
         if not is_held:
             return advice
         return HELD_ADVICE if advice == DEFAULT_ADVICE else f"{HELD_ADVICE}; {advice}"
 
 
-def describe_failure(trouble: Answered | Broken) -> str:
-    if isinstance(trouble, Answered):
-        return str(trouble.reply)
-    return f"{trouble.stage}: {trouble.reason}"
+def describe_failure(failure: Answered | Broken) -> str:
+    if isinstance(failure, Answered):
+        return str(failure.reply)
+    return f"{failure.stage}: {failure.reason}"

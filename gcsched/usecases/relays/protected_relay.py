@@ -1,4 +1,4 @@
-"""One relay, spared by a breaker and by a pace: says whether it may be tried, learns from it."""
+"""One relay behind a circuit breaker and a rate limiter, which learn from each mail."""
 
 import asyncio
 import math
@@ -49,12 +49,12 @@ OTHER_DOMAIN_FIRST = Withheld(
 class ProtectedRelay:
     """A Mailer that logs one event when its breaker opens and one when it closes.
 
-    It opens after five troubles in a row, and when the relay refuses one recipient after the other:
-    then it is *held*, and closes with the next mail that the relay accepts.
+    The breaker opens after five failures in a row, and when the relay refuses one recipient after
+    the other: then the relay is *held*, and the breaker closes with the next mail that it accepts.
 
-    *password_variable* says where its password comes from, *while_down* what happens while it is down: for the
-    operator who reads that event. *clock* is monotonic. All relays of a process share *last_acceptance*.
-    *on_observation* is told what each mail and each check said about the relay.
+    *password_variable* and *while_down* are for the operator who reads the event: where the
+    password comes from, and what happens meanwhile. *clock* is monotonic. All relays of a process
+    share *last_acceptance*. *on_observation* gets what each mail and each check has shown.
     """
 
     mailer: Mailer
@@ -100,24 +100,24 @@ class ProtectedRelay:
 
     @property
     def rate(self) -> float:
-        """Return how many mails a second the operator allows; 0: no limit."""
+        """The number of mails per second that the operator allows; 0: no limit."""
         return self.rate_limiter.per_second
 
     @property
     def effective_rate(self) -> float:
-        """Return how many mails a second are aimed at now; 0: no limit."""
+        """The number of mails per second that are aimed at now; 0: no limit."""
         return self.rate_limiter.effective_per_second
 
     def seconds_until_try(self) -> float:
-        """Give how long to leave it alone; endless while a probe is under way."""
+        """Return how long not to use the relay; infinite while a probe is under way."""
         return math.inf if self._is_probing else self._breaker.seconds_until_try(self.clock())
 
     def seconds_until_next(self) -> float:
-        """Return how long to wait until its rate allows another mail."""
+        """Return how long to wait until the rate limit allows another mail."""
         return self.rate_limiter.seconds_until_next()
 
     async def reserve(self, most: int) -> int:
-        """Take *most* mails of its rate, or as many as it allows now; return how many."""
+        """Reserve *most* mails of the rate limit, or as many as it allows now; return how many."""
         return await self.rate_limiter.reserve(most)
 
     async def refund(self, count: int) -> None:
@@ -127,11 +127,11 @@ class ProtectedRelay:
     async def send(
         self, mail: Mail, begin: Begin, *, has_other: HasOther | None = None
     ) -> Transmission:
-        """Try it; while it is down, this mail is the probe.
+        """Send *mail*; while the relay is down, this mail is the probe.
 
-        *has_other* says whether another relay could take the mail: then a silent one is not waited
-        for as long as RFC 5321 section 4.5.3.2 allows, but broken off before the body. None: there
-        is no other relay, and nobody watches for silence.
+        *has_other* returns whether another relay could take the mail. If it could, a silent relay
+        does not get the time that RFC 5321 section 4.5.3.2 allows: the mail is given up before its
+        body. None: there is no other relay, and silence is not watched for.
         """
         if self.rate_limiter.is_full:
             return RATE_LIMITED
@@ -143,45 +143,46 @@ class ProtectedRelay:
         return await self._converse(mail, begin, has_other)
 
     async def _converse(
-        self, mail: Mail, begin: Begin, has_other: HasOther | None, most: float | None = None
+        self, mail: Mail, begin: Begin, has_other: HasOther | None, max_seconds: float | None = None
     ) -> Transmission:
         if has_other is None:
             begin_in_slot = partial(self._begin_in_slot, begin)
             return self._record(mail, await self.mailer.send(mail, begin_in_slot))
-        limit = asyncio.timeout(None)
-        waiting = InFlightMail(
-            timeout=limit, phase_start=self.clock(), has_other=has_other, max_seconds=most
+        timeout = asyncio.timeout(None)
+        in_flight = InFlightMail(
+            timeout=timeout, phase_start=self.clock(), has_other=has_other, max_seconds=max_seconds
         )
-        fence = partial(self._begin, begin, waiting)
-        on_place = partial(self._silence_detector.record_session, waiting)
-        self._silence_detector.watch(waiting)
+        begin_watched = partial(self._begin, begin, in_flight)
+        on_session = partial(self._silence_detector.record_session, in_flight)
+        self._silence_detector.watch(in_flight)
         try:
-            async with limit:
-                transmission = await self.mailer.send(mail, fence, on_session=on_place)
+            async with timeout:
+                transmission = await self.mailer.send(mail, begin_watched, on_session=on_session)
                 if not isinstance(transmission, Broken):
-                    self._silence_detector.record_decision(waiting)
+                    self._silence_detector.record_decision(in_flight)
         except TimeoutError:
-            if not limit.expired():
-                raise
-            return Broken(Stage.CONNECT, waiting.give_up_reason)
+            if not timeout.expired():
+                raise  # not from the silence detector, but from inside of the mailer
+            return Broken(Stage.CONNECT, in_flight.give_up_reason)
         finally:
-            self._silence_detector.unwatch(waiting)
+            self._silence_detector.unwatch(in_flight)
         return self._record(mail, transmission)
 
-    async def _begin(self, begin: Begin, waiting: InFlightMail) -> Permit | None:
-        self._silence_detector.record_sign_of_life(waiting)
+    async def _begin(self, begin: Begin, in_flight: InFlightMail) -> Permit | None:
+        self._silence_detector.record_sign_of_life(in_flight)
         permit = await self._begin_in_slot(begin)
         if permit is not None:
-            self._silence_detector.record_body(waiting)
+            self._silence_detector.record_body(in_flight)
         return permit
 
     async def _begin_in_slot(self, begin: Begin) -> Permit | None:
-        # The slot comes last: whatever took long before it would bunch the mails up.
+        # The slot comes last: mails that were delayed after it would leave at the same time.
         permit = await begin()
         return permit if permit is not None and await self.rate_limiter.wait_for_slot() else None
 
     async def _probe(self, mail: Mail, begin: Begin, has_other: HasOther | None) -> Transmission:
         self._breaker = self._breaker.probed(self.clock(), chance=self.chance())
+        # One probe at a time: meanwhile `seconds_until_try` is infinite.
         self._is_probing = True
         try:
             return await self._converse(
@@ -190,13 +191,14 @@ class ProtectedRelay:
         finally:
             self._is_probing = False
 
-    def _on_silent(self, why: str) -> None:
+    def _on_silent(self, reason: str) -> None:
         before = self._breaker
         self._breaker = before.opened(self.clock(), chance=self.chance())
+        # The next probe should open a new session: an idle one may hang like the others.
         self.mailer.close_idle()
-        # It may be silent in the middle of a mail only: no check disproves that.
+        # It may be silent in the middle of a mail only, which a check would not show.
         self._problem_reporter.report_mail_failure(
-            Broken(Stage.CONNECT, why), None, self._breaker_status(before)
+            Broken(Stage.CONNECT, reason), None, self._breaker_status(before)
         )
 
     def _record(self, mail: Mail, transmission: Transmission) -> Transmission:
@@ -210,26 +212,26 @@ class ProtectedRelay:
             self._record_success(transmission)
         return transmission
 
-    def record_check(self, checked: CheckResult) -> None:
-        """Count a failed check as one trouble; close the breaker if a session stands again.
+    def record_check(self, result: CheckResult) -> None:
+        """Count a failed check as one failure; close the breaker if a session can be opened again.
 
-        Not if mails were refused or left unanswered: they would be again. While the breaker is
-        open a failed check changes nothing, so the probes that carry mails are not put off.
+        The breaker stays open if mails were refused or got no reply: they would again. While it is
+        open, a failed check changes nothing, so probes are not delayed.
         """
-        before, trouble = self._breaker, checked.failure
-        if trouble is not None:
+        before, failure = self._breaker, result.failure
+        if failure is not None:
             if not before.is_open:
-                # A login that was refused once is refused again: it is not tried five times.
-                count = before.opened if is_login_refused(trouble) else before.failed
-                self._breaker = count(self.clock(), chance=self.chance())
-            self._problem_reporter.report_check_failure(trouble, self._breaker_status(before))
+                # A refused login is refused again: the breaker opens without four more tries.
+                next_breaker = before.opened if is_login_refused(failure) else before.failed
+                self._breaker = next_breaker(self.clock(), chance=self.chance())
+            self._problem_reporter.report_check_failure(failure, self._breaker_status(before))
             return
         if not self._problem_reporter.needs_mail:
             self._close()
         self._problem_reporter.report_check_success(is_down=self.is_down)
 
     def _hold(self, mail: Mail, transmission: Transmission) -> None:
-        """Keep the mails back, whatever this one came to: it was not accepted."""
+        """Hold back mails after any result of this one, as it was not accepted."""
         before, now, chance = self._breaker, self.clock(), self.chance()
         if not before.is_open:
             self._breaker = before.opened(now, chance=chance, failed_probes=0)
@@ -243,18 +245,18 @@ class ProtectedRelay:
                 transmission, mail.personal_texts, self._breaker_status(before)
             )
 
-    def _record_failure(self, mail: Mail, trouble: Answered | Broken) -> None:
+    def _record_failure(self, mail: Mail, failure: Answered | Broken) -> None:
         before = self._breaker
-        if before.is_open or self._counts_as_failure(mail, trouble):
+        if before.is_open or self._counts_as_failure(mail, failure):
             self._breaker = before.failed(self.clock(), chance=self.chance())
         if self.is_down:
-            self._record_probed_domain(mail, trouble)
+            self._record_probed_domain(mail, failure)
         self._problem_reporter.report_mail_failure(
-            trouble, mail.personal_texts, self._breaker_status(before)
+            failure, mail.personal_texts, self._breaker_status(before)
         )
 
-    def _counts_as_failure(self, mail: Mail, trouble: Answered | Broken) -> bool:
-        if not may_be_caused_by_mail(trouble):
+    def _counts_as_failure(self, mail: Mail, failure: Answered | Broken) -> bool:
+        if not may_be_caused_by_mail(failure):
             return True
         before, now = self._refused_recipients, self.clock()
         self._refused_recipients = before.refused(mail.recipient, now)
@@ -264,7 +266,7 @@ class ProtectedRelay:
         if self.is_down or is_accepted(transmission):
             self._refused_recipients = RefusedRecipients()
         if self._refused_recipients:
-            # It refuses mails for a reason of ours, and has accepted none since: that stands.
+            # It refused mails for a reason on our side and has accepted none since then.
             self._problem_reporter.report_answer()
             return
         self._close()
@@ -284,6 +286,6 @@ class ProtectedRelay:
             is_held=self._refusal_tracker.is_held,
         )
 
-    def _record_probed_domain(self, mail: Mail, trouble: Answered | Broken) -> None:
-        if may_be_caused_by_mail(trouble):
+    def _record_probed_domain(self, mail: Mail, failure: Answered | Broken) -> None:
+        if may_be_caused_by_mail(failure):
             self._probed_domains = self._probed_domains.refused(mail.recipient)

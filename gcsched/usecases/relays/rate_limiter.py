@@ -1,4 +1,4 @@
-"""How many mails one relay may get now: as many as the operator allows, fewer if it complains."""
+"""The rate limit of one relay: as the operator allows, and slower while the relay throttles."""
 
 import asyncio
 import time
@@ -13,16 +13,17 @@ from gcsched.domain.smtp_reply import Answered, Kind, Reply, Transmission, is_th
 from gcsched.domain.token_bucket import MAX_SLOT_WAIT_SECONDS, RateLimit
 from gcsched.usecases.ports import RateAllowance
 
-CLAIM_WAIT_SECONDS = 0.05
+CLAIM_WAIT_SECONDS = 0.05  # claims for one mail each would cost more than their mails
 
 
 @dataclass(kw_only=True, eq=False)
 class RateLimiter:
     """Grants mails for *relay*: *per_second* over the long run (0: no limit), *burst* at once.
 
-    What is claimed at the rate may bunch up on its way to the relay: so each mail also gets a slot
-    just before its body. A relay that complains is slowed down by this process alone: each hears
-    its own complaints. *share* tells which part of the speed the allowance keeps to.
+    Mails that are claimed at the rate may bunch up on their way to the relay, so each mail also
+    gets a slot just before its body. If the relay throttles, only this process slows down: each
+    process hears about its own mails. *share* returns the fraction of the rate that *allowance*
+    grants.
     """
 
     relay: str
@@ -42,70 +43,76 @@ class RateLimiter:
 
     @property
     def effective_per_second(self) -> float:
-        """How many mails a second are aimed at now; 0: no limit."""
+        """The number of mails per second that are aimed at now; 0: no limit."""
         return self._rate.per_second(self.clock()) * self.share()
 
     def seconds_until_next(self) -> float:
         return max(0.0, self._next_at - self.clock())
 
     async def reserve(self, most: int) -> int:
-        """Give how many of *most* mails may leave now."""
+        """Return how many of *most* mails may leave now, and reserve them."""
         now = self.clock()
         per_second = self._rate.per_second(now)
         if not per_second:
             self._reserved_at = None
             return most
-        self._reserved_at = speed = RateLimit(per_second=per_second, burst=self.burst)
-        grant = await self.allowance.reserve(most, speed)
+        self._reserved_at = limit = RateLimit(per_second=per_second, burst=self.burst)
+        grant = await self.allowance.reserve(most, limit)
         if grant.count < most:
-            self._next_at = now + max(grant.wait_seconds, compute_claim_wait(speed))
+            self._next_at = now + max(grant.wait_seconds, compute_claim_wait(limit))
         return grant.count
 
     async def refund(self, count: int) -> None:
-        """Take back what the last reservation gave and nobody used."""
+        """Undo the latest reservation for *count* mails."""
         if count and self._reserved_at is not None:
             await self.allowance.refund(count, self._reserved_at)
 
     @property
     def is_full(self) -> bool:
-        """Tell whether a mail was refused a slot lately: another one would be, too."""
+        """Whether a mail got no slot lately: another one would not get one either."""
         return self.clock() < self._is_full_until
 
     async def wait_for_slot(self) -> bool:
-        """Wait until this mail may leave; False if its session would have to wait for too long."""
+        """Wait until this mail may leave; return False if that would take too long."""
         per_second = self._rate.per_second(self.clock())
         if not per_second:
             return True
-        speed = RateLimit(per_second=per_second, burst=self.burst)
-        wait = await self.allowance.reserve_slot(speed, max_wait=MAX_SLOT_WAIT_SECONDS)
+        limit = RateLimit(per_second=per_second, burst=self.burst)
+        wait = await self.allowance.reserve_slot(limit, max_wait=MAX_SLOT_WAIT_SECONDS)
         if wait is None:
-            self._is_full_until = self.clock() + speed.seconds_per_mail
+            # The next mail would wait as long: it is refused without a round trip to Redis.
+            self._is_full_until = self.clock() + limit.seconds_per_mail
             return False
         await asyncio.sleep(wait)
         return True
 
-    def record(self, transmission: Transmission, letter: PersonalTexts | None = None) -> None:
-        """Count what the relay took; slow down when it complains, of the mail with *letter*."""
+    def record(
+        self, transmission: Transmission, personal_texts: PersonalTexts | None = None
+    ) -> None:
+        """Count an accepted mail; slow down when the relay throttles.
+
+        *personal_texts* are those of the mail, which the log must not repeat.
+        """
         if not isinstance(transmission, Answered):
             return
         now = self.clock()
         if kind_of(transmission.reply) is Kind.ACCEPTED:
             self._meter = self._meter.counted(now)
         elif is_throttling(transmission.reply):
-            self._slow_down(now, transmission.reply, letter)
+            self._slow_down(now, transmission.reply, personal_texts)
 
-    def _slow_down(self, now: float, complaint: Reply, letter: PersonalTexts | None) -> None:
+    def _slow_down(self, now: float, reply: Reply, personal_texts: PersonalTexts | None) -> None:
         before = self._rate
         self._rate = before.throttled(now, recent_rate=self._meter.per_second(now))
         if self._rate is not before and not before.is_slow(now):
             structlog.get_logger().warning(
                 "relay throttles",
                 relay=self.relay,
-                error=mask(str(complaint), letter),
+                error=mask(str(reply), personal_texts),
                 per_second=round(self._rate.per_second(now), 1),
             )
 
 
-def compute_claim_wait(speed: RateLimit) -> float:
-    """Wait for a few mails rather than for one; not so long that a full burst goes to waste."""
-    return min(CLAIM_WAIT_SECONDS, speed.burst * speed.seconds_per_mail / 2)
+def compute_claim_wait(limit: RateLimit) -> float:
+    """Return how long to wait for a few mails, but not so long that a full burst is wasted."""
+    return min(CLAIM_WAIT_SECONDS, limit.burst * limit.seconds_per_mail / 2)

@@ -1,4 +1,4 @@
-"""Weigh the refusals of one relay: which of them count, and whether it is to be held."""
+"""Tracks the refusals of one relay: which of them count, and whether the relay is held."""
 
 import math
 from collections.abc import Callable
@@ -11,14 +11,17 @@ from gcsched.domain.smtp_reply import Answered, Kind, Transmission
 
 @dataclass(slots=True, eq=False)
 class LastAcceptance:
-    """When a relay has accepted a mail the last time, any of those that share this."""
+    """When any relay that shares this has last accepted a mail."""
 
     at: float = -math.inf
 
 
 @dataclass(kw_only=True, eq=False)
 class RefusalTracker:
-    """Count refusals in a row. *clock* is monotonic; all relays of a process share *last_acceptance*."""
+    """Counts refusals in a row.
+
+    *clock* is monotonic; all relays of a process share *last_acceptance*.
+    """
 
     last_acceptance: LastAcceptance
     clock: Callable[[], float]
@@ -30,7 +33,7 @@ class RefusalTracker:
         return self._refusals.is_held
 
     def record(self, mail: Mail, transmission: Transmission) -> Transmission:
-        """Learn from *transmission*, and return it: as doubted, if it is one refusal too many."""
+        """Record *transmission* and return it, marked as doubted if it is one refusal too many."""
         if not isinstance(transmission, Answered):
             return transmission
         now, kind = self.clock(), transmission.kind

@@ -1,4 +1,4 @@
-"""Pause and resume: while a pause is noted, no process claims, and nothing new is begun."""
+"""The pause: while it is stored, no process claims jobs and no delivery begins a body."""
 
 import asyncio
 from datetime import timedelta
@@ -20,11 +20,11 @@ PAUSED = SendResult(relay="", transmission=Withheld("sending is paused"))
 
 
 class PausableTransport:
-    """A carrier and its gate, both shut while sending is paused.
+    """A transport and its gate, both shut while sending is paused.
 
-    What has begun its body is finished; what is claimed and has not begun finds no carrier and is
-    given back. Before the store has been asked nobody knows, and nothing is claimed; a store that
-    is away leaves everything as it was.
+    A body that has begun is finished; a claimed job whose body has not begun is given back. Until
+    the store was read for the first time nothing is claimed; a store that is away later changes
+    nothing.
     """
 
     def __init__(self, transport: GatedTransport, pauses: PauseStore) -> None:
@@ -41,27 +41,27 @@ class PausableTransport:
 
     @property
     def is_paused(self) -> bool | None:
-        """Tell whether sending is paused; None while nobody knows."""
+        """Whether sending is paused; None until the store was read."""
         return self._pause is not None if self._is_known else None
 
     async def pause_sending(self, pause: Pause, *, within: timedelta) -> Pause:
-        """Note *pause* for every process; this one obeys at once. Raises StoreUnavailable."""
+        """Store *pause* for all processes; this one pauses at once. Raises StoreUnavailable."""
         try:
             async with asyncio.timeout(within.total_seconds()):
-                noted = await self._pauses.save(pause)
+                stored = await self._pauses.save(pause)
         except TimeoutError as error:
-            raise StoreUnavailable("noting a pause") from error
+            raise StoreUnavailable("storing the pause") from error
         self._changes += 1
-        self._update(noted)
-        return noted
+        self._update(stored)
+        return stored
 
     async def resume_sending(self, by: str, *, within: timedelta) -> Pause | None:
-        """End the pause; give it, if there was one. Raises StoreUnavailable."""
+        """End the pause; return it if there was one. Raises StoreUnavailable."""
         try:
             async with asyncio.timeout(within.total_seconds()):
                 ended = await self._pauses.delete()
         except TimeoutError as error:
-            raise StoreUnavailable("ending a pause") from error
+            raise StoreUnavailable("ending the pause") from error
         self._changes += 1
         self._update(None, by=by)
         return ended
@@ -70,13 +70,13 @@ class PausableTransport:
         await run_periodically(self.refresh, every=REFRESH_EVERY, stop=stop)
 
     async def refresh(self) -> None:
-        """Learn what another process was told."""
+        """Read whether another process has paused or resumed."""
         changes = self._changes
         try:
             pause = await self._pauses.get()
         except StoreUnavailable:
-            return  # it is told by whoever watches MongoDB
-        if changes == self._changes:  # else what was read is older than what we were told
+            return  # the store check reports it
+        if changes == self._changes:  # else the read began before a change made here
             self._update(pause)
 
     def _update(self, pause: Pause | None, *, by: str = "") -> None:
@@ -97,6 +97,7 @@ class PausableTransport:
         while True:
             await self._may_send.wait()
             await self._transport.wait_open()
+            # A pause may have begun while the transport was waited for.
             if self._may_send.is_set():
                 return
 
@@ -116,5 +117,5 @@ class PausableTransport:
 
 
 def pause_fields(pause: Pause) -> dict[str, str]:
-    """Return who has paused and why for a log; the names mark them as a caller's words."""
+    """Return the log fields of *pause*; the prefix ``caller_`` marks the words of a caller."""
     return {"caller_by": format_line(pause.by), "caller_reason": format_line(pause.reason)}

@@ -1,4 +1,4 @@
-"""Notice that a relay has fallen silent, and end the conversations that wait for it."""
+"""Detects that a relay has fallen silent, and gives up the mails that wait for it."""
 
 import asyncio
 import time
@@ -8,24 +8,24 @@ from enum import Enum, auto
 
 from gcsched.domain.silence_limit import SilenceLimit
 
-CHECKS_PER_LIMIT = 20  # in one patience; a silence is noticed at most a twentieth of it late
+CHECKS_PER_LIMIT = 20  # a silence is detected at most a twentieth of the limit late
 
 
 class Phase(Enum):
     """What a mail waits for."""
 
-    SESSION = auto()  # a session: for our other mails, not for the relay
-    ENVELOPE = auto()  # the relay, from connecting on, until it waits for the body
-    FENCE = auto()  # us: the permit and the slot
+    SESSION = auto()  # a free session: for other mails of this process, not the relay
+    ENVELOPE = auto()  # the relay, from the connection until it waits for the body
+    FENCE = auto()  # this process: the permit and the slot
     BODY = auto()  # the relay's reply to the body
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class InFlightMail:
-    """A mail on its way to one relay, and the *phase* that it is in since *phase_start*.
+    """A mail on its way to one relay, in *phase* since *phase_start*.
 
-    *timeout* ends it; it is given up only while *has_other* says that the mail could go elsewhere.
-    *max_seconds* is how long a probe may take; None: as long as the relay shows signs of life.
+    *timeout* ends it. It is given up only while *has_other* returns that another relay could take
+    it. *max_seconds* limits a probe; None: no limit while the relay shows signs of life.
     """
 
     timeout: asyncio.Timeout
@@ -38,14 +38,14 @@ class InFlightMail:
 
 @dataclass(kw_only=True, eq=False)
 class SilenceDetector:
-    """Watch the mails on their way to one relay.
+    """Watches the mails on their way to one relay.
 
-    The relay shows a sign of life when it waits for a body or decides about a mail. Octets alone
-    are no sign, nor is a connection that breaks. It is silent when a conversation has not come to
-    its body within the *limit*, or when all sessions wait for the replies to bodies, for longer
-    than the relay may take for one, while mails wait for a session. How long a mail waits for a
-    session says nothing about the relay. *on_silent* is told why, before the mails are given up.
-    A mail is never given up from its fence on.
+    A sign of life is that the relay waits for a body or decides about a mail. Octets alone are not
+    one, nor is a connection that breaks. The relay is silent when a mail has not come to its body
+    within *limit*, or when all sessions have waited for replies to bodies for longer than
+    *body_limit* while mails wait for a session. How long a mail waits for a session says nothing
+    about the relay. *on_silent* gets the reason before mails are given up. From its fence on a mail
+    is never given up: its body may have begun.
     """
 
     on_silent: Callable[[str], None]
@@ -60,67 +60,68 @@ class SilenceDetector:
     def __post_init__(self) -> None:
         self.body_limit = self.limit.for_body()
 
-    def watch(self, waiting: InFlightMail) -> None:
-        self._mails.add(waiting)
+    def watch(self, mail: InFlightMail) -> None:
+        self._mails.add(mail)
         if self._next_check is None:
             self._schedule_check()
 
-    def unwatch(self, waiting: InFlightMail) -> None:
-        """Watch *waiting* no longer; what it came to is no sign of life."""
-        self._mails.discard(waiting)
+    def unwatch(self, mail: InFlightMail) -> None:
+        """Stop watching *mail*; its result is not a sign of life."""
+        self._mails.discard(mail)
 
     def compute_probe_limit(self) -> float:
-        """Return for how long the next probe may take if its mail could go elsewhere."""
+        """Return how long the next probe may take if its mail could go to another relay."""
         return self.limit.for_probe(self._silent_probes + 1)
 
-    def record_session(self, waiting: InFlightMail) -> None:
-        """Note that the mail has a session, or may open one: now it waits for the relay."""
-        self._enter(waiting, Phase.ENVELOPE, self.clock())
+    def record_session(self, mail: InFlightMail) -> None:
+        """Record that the mail has a session or may open one: now it waits for the relay."""
+        self._enter(mail, Phase.ENVELOPE, self.clock())
 
-    def record_sign_of_life(self, waiting: InFlightMail) -> None:
-        """Note a sign of life: the relay waits for the body."""
-        now = self._note_sign(waiting)
-        self._enter(waiting, Phase.FENCE, now)
-        self.watch(waiting)  # it may just have been given up
+    def record_sign_of_life(self, mail: InFlightMail) -> None:
+        """Record a sign of life: the relay waits for the body."""
+        now = self._note_sign(mail)
+        self._enter(mail, Phase.FENCE, now)
+        self.watch(mail)  # it may just have been given up
 
-    def record_body(self, waiting: InFlightMail) -> None:
-        """Note that the body leaves now."""
-        self._enter(waiting, Phase.BODY, self.clock())
+    def record_body(self, mail: InFlightMail) -> None:
+        """Record that the body leaves now."""
+        self._enter(mail, Phase.BODY, self.clock())
 
-    def record_decision(self, waiting: InFlightMail) -> None:
-        """Note a sign of life: the relay has decided about the mail, with its body or without."""
-        now = self._note_sign(waiting)
-        if waiting.phase is Phase.BODY:
-            self.body_limit = self.body_limit.learned(now - waiting.phase_start, now=now)
-        self._mails.discard(waiting)
+    def record_decision(self, mail: InFlightMail) -> None:
+        """Record a sign of life: the relay has decided about the mail, with or without its body."""
+        now = self._note_sign(mail)
+        if mail.phase is Phase.BODY:
+            self.body_limit = self.body_limit.learned(now - mail.phase_start, now=now)
+        self._mails.discard(mail)
 
-    def _enter(self, waiting: InFlightMail, phase: Phase, now: float) -> None:
-        waiting.phase = phase
-        waiting.phase_start = now
+    def _enter(self, mail: InFlightMail, phase: Phase, now: float) -> None:
+        mail.phase = phase
+        mail.phase_start = now
 
-    def _note_sign(self, waiting: InFlightMail) -> float:
+    def _note_sign(self, mail: InFlightMail) -> float:
         self._last_sign = now = self.clock()
         self._silent_probes = 0
-        if waiting.phase is Phase.ENVELOPE:
-            self._adapt_limit(waiting, now)
+        if mail.phase is Phase.ENVELOPE:
+            self._adapt_limit(mail, now)
         return now
 
-    def _adapt_limit(self, waiting: InFlightMail, now: float) -> None:
-        if waiting in self._mails:
-            self.limit = self.limit.learned(now - waiting.phase_start, now=now)
-        elif waiting.timeout.when() is not None and not waiting.timeout.expired():
-            waiting.timeout.reschedule(None)  # it spoke in the very moment of being given up
+    def _adapt_limit(self, mail: InFlightMail, now: float) -> None:
+        if mail in self._mails:
+            self.limit = self.limit.learned(now - mail.phase_start, now=now)
+        elif mail.timeout.when() is not None and not mail.timeout.expired():
+            mail.timeout.reschedule(None)  # the reply came as it was given up: it goes on
 
     def _schedule_check(self) -> None:
         interval = self.limit.seconds / CHECKS_PER_LIMIT
         self._next_check = self.clock() + interval
+        # One timer for all mails; it is not set again once no mail is watched.
         asyncio.get_running_loop().call_later(interval, self._check)
 
     def _check(self) -> None:
         now, due = self.clock(), self._next_check
         self._next_check = None
         if due is not None and now - due > self.limit.seconds / CHECKS_PER_LIMIT:
-            self._last_sign = now  # this process stood still: what was said meanwhile is unread yet
+            self._last_sign = now  # this process was suspended: replies may be unread
         if silent := [
             each for each in self._in_phases(Phase.ENVELOPE) if self._is_silent(each, now)
         ]:
@@ -135,12 +136,12 @@ class SilenceDetector:
     def _in_phases(self, *phases: Phase) -> list[InFlightMail]:
         return [each for each in self._mails if each.phase in phases]
 
-    def _is_silent(self, waiting: InFlightMail, now: float) -> bool:
-        most = self.limit.seconds if waiting.max_seconds is None else waiting.max_seconds
-        return now - max(self._last_sign, waiting.phase_start) >= most and waiting.has_other()
+    def _is_silent(self, mail: InFlightMail, now: float) -> bool:
+        most = self.limit.seconds if mail.max_seconds is None else mail.max_seconds
+        return now - max(self._last_sign, mail.phase_start) >= most and mail.has_other()
 
     def _is_silent_about_bodies(self, now: float) -> bool:
-        """Return whether mails wait for a session while all sessions wait too long for replies."""
+        """Return whether all sessions wait too long for replies while mails wait for a session."""
         bodies = self._in_phases(Phase.BODY)
         if not bodies or self._in_phases(Phase.ENVELOPE, Phase.FENCE):
             return False
@@ -148,7 +149,7 @@ class SilenceDetector:
         return now - since >= self.body_limit.seconds and bool(self._replaceable_in(Phase.SESSION))
 
     def _replaceable_in(self, *phases: Phase) -> list[InFlightMail]:
-        """List the mails that could go elsewhere; a probe goes when its own time is over."""
+        """Return the mails that another relay could take; a probe has a time limit of its own."""
         return [
             each
             for each in self._in_phases(*phases)
@@ -156,17 +157,17 @@ class SilenceDetector:
         ]
 
     def _give_up(self, silent: list[InFlightMail], seconds: float) -> None:
-        """End the *silent* conversations; with them all that wait for the same relay, but a probe.
+        """End the *silent* mails, and with them all that wait for the same relay, except a probe.
 
-        The relay is as silent to a mail that came a moment ago, or has no session yet.
+        The relay is as silent to a mail that came a moment ago or has no session yet.
         """
-        why = f"the relay gave no sign of life for {seconds:g} seconds"
+        reason = f"the relay gave no sign of life for {seconds:g} seconds"
         others = self._replaceable_in(Phase.SESSION, Phase.ENVELOPE)
-        self.on_silent(why)
-        self._end({*silent, *others}, why)
+        self.on_silent(reason)
+        self._end({*silent, *others}, reason)
 
     def _end_probes_without_session(self, now: float) -> None:
-        """Let the mail of a probe go elsewhere when no session became free; no relay's fault."""
+        """End probes that got no session in time; the relay is not to blame."""
         for each in self._in_phases(Phase.SESSION):
             if (
                 each.max_seconds is not None
@@ -177,8 +178,8 @@ class SilenceDetector:
                     [each], f"no session with the relay was free for {each.max_seconds:g} seconds"
                 )
 
-    def _end(self, given_up: Iterable[InFlightMail], why: str) -> None:
+    def _end(self, given_up: Iterable[InFlightMail], reason: str) -> None:
         for each in given_up:
             self._mails.remove(each)
-            each.give_up_reason = why
-            each.timeout.reschedule(asyncio.get_running_loop().time())
+            each.give_up_reason = reason
+            each.timeout.reschedule(asyncio.get_running_loop().time())  # expires at once

@@ -1,4 +1,4 @@
-"""A job becomes the mail it asked for, and the same job always the same mail."""
+"""Composing gives the mail of a job, and the same mail for the same job."""
 
 import unicodedata
 from dataclasses import replace
@@ -32,13 +32,23 @@ HEADERS = [
     *("Auto-Submitted", "Content-Type", "MIME-Version"),
 ]
 DATES = st.integers(0, 253_402_300_799).map(lambda second: datetime.fromtimestamp(second, UTC))
-BIDI = {"LRE", "RLE", "PDF", "LRO", "RLO", "LRI", "RLI", "FSI", "PDI"}  # turn others round
+BIDI = {
+    "LRE",
+    "RLE",
+    "PDF",
+    "LRO",
+    "RLO",
+    "LRI",
+    "RLI",
+    "FSI",
+    "PDI",
+}  # reorder the text around them
 LINE = st.text(st.characters(exclude_categories=("Cs", "Cc", "Zl", "Zp")), max_size=120)
 
 
 def a_mail_job(**others: Any) -> Job:
-    """Make a job whose mail is read here."""
-    ordinary: dict[str, Any] = {
+    """Make a job to compose a mail of."""
+    defaults: dict[str, Any] = {
         "id": "j1",
         "email": "zoe@example.org",
         "message": "Release review",
@@ -47,7 +57,7 @@ def a_mail_job(**others: Any) -> Job:
         "schedule_time": DUE,
         "message_id": "j1.0@example.org",
     }
-    return a_job(**{**ordinary, **others})
+    return a_job(**{**defaults, **others})
 
 
 def a_composer(
@@ -67,19 +77,19 @@ def composer() -> Composer:
 
 
 def parse_mail(content: bytes) -> EmailMessage:
-    """Read as a receiver with SMTPUTF8 does: a header's octets are UTF-8 (RFC 6532)."""
+    """Parse as a receiver with SMTPUTF8 does: headers are UTF-8 (RFC 6532)."""
     return Parser(policy=policy.default).parsestr(content.decode())
 
 
 def texts_of(message: EmailMessage) -> dict[str, str]:
-    r"""Give each part's text by its subtype, with \n for its line ends."""
+    r"""Return the text of each part by its subtype, with \n for line ends."""
     octets = {
         part.get_content_subtype(): part.get_payload(decode=True) for part in message.iter_parts()
     }
     return {kind: bytes(part).decode().replace("\r\n", "\n") for kind, part in octets.items()}
 
 
-def test_a_mail_carries_what_the_job_says(composer: Composer) -> None:
+def test_a_mail_has_the_values_of_its_job(composer: Composer) -> None:
     mail = composer.compose(a_mail_job())
 
     message = parse_mail(mail.content)
@@ -94,9 +104,9 @@ def test_a_mail_carries_what_the_job_says(composer: Composer) -> None:
 
 
 def test_a_resend_is_byte_identical(composer: Composer) -> None:
-    letter = a_mail_job(message="Grüße", email="jürgen@müller.example")
+    job = a_mail_job(message="Grüße", email="jürgen@müller.example")
 
-    first, again = composer.compose(letter), a_composer().compose(replace(letter))
+    first, again = composer.compose(job), a_composer().compose(replace(job))
 
     assert first == again
 
@@ -125,7 +135,7 @@ def test_the_date_of_a_mail_is_put_in_when_it_leaves_and_changes_nothing_else(
     assert [one.split(b":")[0] for one, other in other_lines if one != other] in ([b"Date"], [])
 
 
-def test_what_a_mail_says_does_not_depend_on_when_it_is_sent(composer: Composer) -> None:
+def test_the_content_of_a_mail_does_not_depend_on_when_it_is_sent(composer: Composer) -> None:
     one, other = (
         composer.compose(a_mail_job(schedule_time=due)) for due in (DUE, DUE + timedelta(hours=30))
     )
@@ -135,14 +145,14 @@ def test_what_a_mail_says_does_not_depend_on_when_it_is_sent(composer: Composer)
 
 @quick
 @given(message=LINE, name=LINE, empid=LINE, job_id=LINE)
-def test_whatever_a_caller_sends_stays_where_it_belongs(
+def test_values_of_a_caller_stay_in_their_place(
     composer: Composer, message: str, name: str, empid: str, job_id: str
 ) -> None:
-    letter = a_mail_job(message=message, name=name, empid=empid, id=job_id)
+    job = a_mail_job(message=message, name=name, empid=empid, id=job_id)
 
-    mail = composer.compose(letter)
+    mail = composer.compose(job)
 
-    rendered = composer.templates.render("doc", composer.build_variables(letter))
+    rendered = composer.templates.render("doc", composer.build_variables(job))
     read_back = parse_mail(mail.content)
     assert read_back.keys() == HEADERS
     assert texts_of(read_back) == {"plain": rendered.text + "\n", "html": rendered.html + "\n"}
@@ -199,7 +209,7 @@ def test_the_senders_domain_is_sent_in_ascii() -> None:
     [
         ("Me\r\nBcc: a@example.org", "a@example.org"),
         ("Me", "a@example.org\r\nBcc: b@example.org"),
-        ("Me", "nobody"),
+        ("Me", "no-at-sign"),
         ("Me", "zoë@example.org"),
     ],
 )
@@ -211,7 +221,7 @@ def test_a_sender_that_no_relay_would_take_is_refused_at_start(
 
 
 @pytest.mark.parametrize(
-    "letter",
+    "job",
     [
         a_mail_job(message="Hi\r\nBcc: a@example.org"),
         a_mail_job(message="Hi\n\nbody"),
@@ -221,9 +231,9 @@ def test_a_sender_that_no_relay_would_take_is_refused_at_start(
         a_mail_job(message_id="a@b>\r\nX: y"),
     ],
 )
-def test_no_header_can_be_added_by_a_caller(composer: Composer, letter: Job) -> None:
+def test_no_header_can_be_added_by_a_caller(composer: Composer, job: Job) -> None:
     with pytest.raises(ValueError, match=r"control|plain"):
-        composer.compose(letter)
+        composer.compose(job)
 
 
 def test_a_job_for_a_template_that_is_gone_says_so(composer: Composer) -> None:
@@ -252,7 +262,7 @@ def test_a_template_without_a_text_file_gets_its_text_from_the_html(tmp_path: Pa
         (f"{'b' * 64}@{'long.' * 37}example", f"{'b' * 64}@{'long.' * 37}example", False),
     ],
 )
-def test_replies_go_where_the_caller_wants_them(
+def test_replies_go_to_the_address_of_the_request(
     composer: Composer, reply_to: str, shown: str, *, smtputf8: bool
 ) -> None:
     mail = composer.compose(a_mail_job(reply_to=reply_to))
@@ -277,19 +287,19 @@ def test_a_mail_is_made_of_its_template_and_variables(tmp_path: Path) -> None:
     (tmp_path / "doc.html").write_text("doc", "utf-8")
     (tmp_path / "note.html").write_text("<p>{{ username }} in {{ room }}</p>", "utf-8")
     composer = replace(a_composer(), templates=Templates.load(tmp_path))
-    letter = a_mail_job(template="note", variables={"room": "<4>", "username": "Eve"})
+    job = a_mail_job(template="note", variables={"room": "<4>", "username": "Eve"})
 
-    texts = texts_of(parse_mail(composer.compose(letter).content))
+    texts = texts_of(parse_mail(composer.compose(job).content))
 
     assert texts == {"plain": "Zoë in <4>\n", "html": "<p>Zoë in &lt;4&gt;</p>\n"}
 
 
 def test_a_draft_is_the_mail_that_would_be_sent(composer: Composer) -> None:
-    letter = a_mail_job(reply_to="bob@example.org")
+    job = a_mail_job(reply_to="bob@example.org")
 
-    draft = composer.draft(letter)
+    draft = composer.draft(job)
 
-    mail = composer.compose(letter)
+    mail = composer.compose(job)
     assert draft.subject == "Release review"
     assert texts_of(parse_mail(mail.content)) == {
         "plain": draft.text + "\n",
@@ -326,12 +336,12 @@ def test_an_address_of_any_form_is_read_back_wherever_it_stands(address: str, lo
 def test_an_international_address_for_replies_leaves_a_form_of_the_mail_without_it(
     composer: Composer,
 ) -> None:
-    letter = a_mail_job(reply_to="bøb@müller.example")
+    job = a_mail_job(reply_to="bøb@müller.example")
 
-    mail = composer.compose(letter)
+    mail = composer.compose(job)
 
     assert mail.ascii_fallback == replace(
-        composer.compose(replace(letter, reply_to="")), left_out="Reply-To bøb@müller.example"
+        composer.compose(replace(job, reply_to="")), left_out="Reply-To bøb@müller.example"
     )
     assert mail.ascii_fallback.content.isascii()
 
@@ -354,7 +364,7 @@ def test_a_mail_that_needs_nothing_or_needs_it_for_its_recipient_has_one_form(
 
 
 def parse_recipient(content: bytes) -> tuple[str, str]:
-    """Read name and address of the only recipient, by the parser of the standard library."""
+    """Return name and address of the only recipient, by the parser of the standard library."""
     (to,) = parse_mail(content)["to"].addresses
     return to.display_name, to.addr_spec
 

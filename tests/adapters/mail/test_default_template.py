@@ -1,6 +1,6 @@
-"""The markup of the template that comes with gcsched, read as a mail client reads it.
+"""The markup of gcsched's own template, parsed as a mail client does.
 
-`python -m tests.measure.mail_rendering` shows the same in a browser.
+`python -m tests.measure.mail_rendering` shows it in a browser.
 """
 
 from dataclasses import dataclass, field
@@ -50,9 +50,9 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def page() -> Page:
-    read = Page()
-    read.feed(Templates.load(default_folder()).render("doc", sample_variables(**VALUES)).html)
-    return read
+    parsed = Page()
+    parsed.feed(Templates.load(default_folder()).render("doc", sample_variables(**VALUES)).html)
+    return parsed
 
 
 def styles(attributes: dict[str, str]) -> dict[str, str]:
@@ -61,7 +61,7 @@ def styles(attributes: dict[str, str]) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("name", ["username", "message", "empid", "email"])
-def test_what_a_caller_writes_has_the_direction_of_its_own_first_letter(
+def test_texts_of_a_caller_have_the_direction_of_their_first_character(
     page: Page, name: str
 ) -> None:
     _, attributes = page.around_text(VALUES[name])[-1]
@@ -78,7 +78,7 @@ def test_a_text_without_a_space_is_broken_and_widens_no_table(page: Page, name: 
     for _, attributes in around:
         inherited |= styles(attributes)
     assert styles(innermost_table)["table-layout"] == "fixed"
-    # Clients drop what they do not know, each another one of these.
+    # Each client supports another one of these properties.
     assert inherited["overflow-wrap"] == "anywhere"
     assert inherited["word-wrap"] == inherited["word-break"] == "break-word"
 

@@ -179,7 +179,7 @@ def test_a_body_is_7bit_where_that_is_allowed_and_base64_elsewhere(body: str, co
     assert html["content-transfer-encoding"] == "7bit"
 
 
-def test_a_mail_says_what_it_is_in_the_order_rfc_2046_wants() -> None:
+def test_a_mail_has_its_parts_in_the_order_of_rfc_2046() -> None:
     message = parse_mail(a_mail())
 
     assert message.get_content_type() == "multipart/alternative"

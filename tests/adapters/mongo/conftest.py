@@ -1,4 +1,4 @@
-"""The test's database, prepared before a test looks into it, and adapters on it."""
+"""The prepared database of a test, and adapters on it."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ from tests.support.rows import Row
 
 @pytest.fixture
 async def another_mongo(mongo: Mongo, mongo_uri: str) -> AsyncIterator[Mongo]:
-    """The same database as another replica sees it."""
+    """A second connection to the same database, as another replica has it."""
     assert mongo.database.name == urlsplit(mongo_uri).path[1:]
     async with open_mongo(mongo_uri) as another:
         yield another

@@ -1,4 +1,4 @@
-"""Fill `folded` where it is missing. Oracle: what the driver finds in the collections."""
+"""The filling of `folded`. Oracle: what the driver finds in the collections."""
 
 import asyncio
 from typing import Any
@@ -40,7 +40,7 @@ def an_old_recipient(empid: str, email: str) -> Row:
     return {"_id": empid, "name": "Ada", "email": email, "accepted": 1, **seen}
 
 
-async def test_what_versions_before_have_stored_is_filled_in_all_collections(
+async def test_fill_folds_the_addresses_of_older_documents_in_all_collections(
     folding: MongoAddressFolding, raw: Database[Row]
 ) -> None:
     raw["suppressions"].insert_many(
@@ -58,11 +58,11 @@ async def test_what_versions_before_have_stored_is_filled_in_all_collections(
         "ZOË@example.org": "zoë@example.org",
     }
     assert read_folds(raw["recipients"]) == {"E1": "ada@example.org"}
-    wanted = {f"user{n}@example.org" for n in range(2 * PAGE + 1)}
-    assert set(read_folds(raw["jobs"]).values()) == wanted
+    expected = {f"user{n}@example.org" for n in range(2 * PAGE + 1)}
+    assert set(read_folds(raw["jobs"]).values()) == expected
 
 
-async def test_filling_changes_nothing_else(
+async def test_fill_changes_no_other_field(
     folding: MongoAddressFolding, jobs: Collection[Row]
 ) -> None:
     before = an_unfolded_job(1, "Boss@example.org", state="SENDING", claim="c", begun=NOW)
@@ -73,7 +73,7 @@ async def test_filling_changes_nothing_else(
     assert list(jobs.find()) == [before | {"folded": "boss@example.org"}]
 
 
-async def test_jobs_that_cannot_be_read_are_passed_by_and_stop_no_other(
+async def test_fill_skips_unreadable_jobs(
     folding: MongoAddressFolding, jobs: Collection[Row]
 ) -> None:
     odd: list[object] = [{"a": 1}, None, 7, ["Boss@example.org"]]
@@ -89,7 +89,7 @@ async def test_jobs_that_cannot_be_read_are_passed_by_and_stop_no_other(
     assert again == FoldedPage(count=0, failed=len(odd) + 1, last=None)
 
 
-async def test_a_collection_whose_rule_forbids_the_field_is_told_and_passed_by(
+async def test_fill_counts_documents_that_a_validation_rule_protects_as_failed(
     folding: MongoAddressFolding, jobs: Collection[Row]
 ) -> None:
     jobs.insert_many([an_unfolded_job(n, f"{n}@example.org") for n in range(3)])
@@ -103,13 +103,13 @@ async def test_a_collection_whose_rule_forbids_the_field_is_told_and_passed_by(
     assert page == FoldedPage(count=2, failed=1, last=None)
 
 
-async def test_an_address_that_changes_between_look_and_write_is_not_overwritten(
+async def test_fill_does_not_overwrite_an_address_that_changed_after_the_read(
     mongo: Mongo, jobs: Collection[Row]
 ) -> None:
     jobs.insert_one(an_unfolded_job(1, "Boss@example.org"))
 
     class ErasedMeanwhile(MongoAddressFolding):
-        """Something erases the job right after it was looked at."""
+        """Something erases the job right after it was read."""
 
         async def _read_page(self, *arguments: Any) -> list[Row]:
             page = await super()._read_page(*arguments)
@@ -122,7 +122,7 @@ async def test_an_address_that_changes_between_look_and_write_is_not_overwritten
     assert [row.get("folded") for row in jobs.find()] == [None]
 
 
-async def test_what_is_filled_is_looked_at_no_more(
+async def test_fill_does_not_read_documents_that_are_filled(
     mongo: Mongo, folding: MongoAddressFolding, raw: Database[Row]
 ) -> None:
     raw["jobs"].insert_many([an_unfolded_job(n, f"{n}@example.org") for n in range(100)])
@@ -137,7 +137,7 @@ async def test_what_is_filled_is_looked_at_no_more(
     assert not {"COLLSCAN", "SORT"} & set(stages(done["execStats"]))
 
 
-async def test_two_processes_fill_at_once(
+async def test_two_processes_can_fill_at_the_same_time(
     mongo: Mongo, another_mongo: Mongo, jobs: Collection[Row]
 ) -> None:
     jobs.insert_many([an_unfolded_job(n, f"User{n}@example.org") for n in range(700)])
@@ -150,40 +150,40 @@ async def test_two_processes_fill_at_once(
 
 
 @pytest.mark.parametrize("is_hidden", [False, True], ids=["missing", "hidden"])
-async def test_without_its_index_it_reads_nothing_and_goes_on_once_it_is_there(
+async def test_fill_reads_nothing_until_its_index_exists(
     mongo: Mongo, folding: MongoAddressFolding, raw: Database[Row], *, is_hidden: bool
 ) -> None:
     raw["jobs"].insert_many([an_unfolded_job(n, f"User{n}@example.org") for n in range(20)])
     raw["suppressions"].insert_one(an_unfolded_suppression("Boss@example.org"))
-    going, nudged = Folding(store=folding), list[str]()
-    mongo.refusals.on_missing_index = lambda: nudged.append("look at the indexes")
+    all_folding, nudged = Folding(store=folding), list[str]()
+    mongo.refusals.on_missing_index = lambda: nudged.append("check the indexes")
     for name in ("folded_id", "email_folded"):
         if is_hidden:
             raw.command("collMod", "jobs", index={"name": name, "hidden": True})
         else:
             raw["jobs"].drop_index(name)
 
-    profile = await profile_commands(mongo, raw, lambda _: going.fold())
+    profile = await profile_commands(mongo, raw, lambda _: all_folding.fold())
     before = set(read_folds(raw["jobs"]).values())
     for name in ("folded_id", "email_folded"):
         if is_hidden:
             raw.command("collMod", "jobs", index={"name": name, "hidden": False})
     await mongo.prepare()
-    await going.fold()
+    await all_folding.fold()
 
-    of_jobs = [each for each in profile if each["ns"].endswith(".jobs")]
-    assert sum(each.get("docsExamined", 0) for each in of_jobs) == 0
+    job_commands = [each for each in profile if each["ns"].endswith(".jobs")]
+    assert sum(each.get("docsExamined", 0) for each in job_commands) == 0
     assert before == {"missing"}
-    assert set(nudged) == {"look at the indexes"}
+    assert set(nudged) == {"check the indexes"}
     assert mongo.refusals.problem is None
     assert read_folds(raw["suppressions"]) == {"Boss@example.org": "boss@example.org"}
     assert all(each.startswith("user") for each in read_folds(raw["jobs"]).values())
 
 
-async def test_a_recipient_whose_address_a_process_of_the_version_before_changes_is_put_right(
+async def test_check_corrects_a_recipient_that_the_previous_version_changed(
     mongo: Mongo, folding: MongoAddressFolding, raw: Database[Row]
 ) -> None:
-    """It sets the address and leaves alone what it does not know."""
+    """It sets the address and does not know the other field."""
     await MongoRecipients(mongo=mongo).save([a_job(email="Ada@example.org")])
     assert read_folds(raw["recipients"]) == {"E1": "ada@example.org"}
     raw["recipients"].update_one({"_id": "E1"}, {"$set": {"email": "Zoë@example.org"}})
@@ -193,7 +193,7 @@ async def test_a_recipient_whose_address_a_process_of_the_version_before_changes
     assert read_folds(raw["recipients"]) == {"E1": "zoë@example.org"}
 
 
-async def test_a_suppression_that_was_replaced_or_spoilt_is_put_right(
+async def test_check_corrects_a_suppression_that_was_replaced_or_damaged(
     folding: MongoAddressFolding, raw: Database[Row]
 ) -> None:
     rows = raw["suppressions"]
@@ -209,39 +209,39 @@ async def test_a_suppression_that_was_replaced_or_spoilt_is_put_right(
     assert read_folds(rows) == {"Boss@example.org": "boss@example.org", "BOSS@x.org": "boss@x.org"}
 
 
-async def test_checking_goes_through_all_page_by_page(
+async def test_check_goes_through_a_collection_page_by_page(
     folding: MongoAddressFolding, raw: Database[Row]
 ) -> None:
     wrong = {f"E{n:04}": an_old_recipient(f"E{n:04}", f"U{n}@x.org") for n in range(PAGE + 10)}
     raw["recipients"].insert_many([each | {"folded": "stale"} for each in wrong.values()])
-    going = Folding(store=folding)
+    all_folding = Folding(store=folding)
 
-    await going.fold()
+    await all_folding.fold()
     first = list(read_folds(raw["recipients"]).values()).count("stale")
-    await going.fold()
+    await all_folding.fold()
     second = list(read_folds(raw["recipients"]).values()).count("stale")
 
     assert (first, second) == (10, 0)
 
 
-async def test_checking_begins_anew_once_a_process_of_the_version_before_has_stored_a_job(
+async def test_check_starts_again_once_the_previous_version_has_stored_a_job(
     folding: MongoAddressFolding, raw: Database[Row]
 ) -> None:
     raw["recipients"].insert_one(an_old_recipient("E1", "Ada@x.org"))
-    going = Folding(store=folding)
-    await going.fold()
-    await going.fold()
-    await going.fold()
+    all_folding = Folding(store=folding)
+    await all_folding.fold()
+    await all_folding.fold()
+    await all_folding.fold()
 
     raw["jobs"].insert_one(an_unfolded_job(1, "New@x.org"))
-    await going.fold()
+    await all_folding.fold()
     raw["recipients"].update_one({"_id": "E1"}, {"$set": {"email": "New@x.org"}})
-    await going.fold()
+    await all_folding.fold()
 
     assert read_folds(raw["recipients"]) == {"E1": "new@x.org"}
 
 
-async def test_erasing_leaves_no_folded_address(mongo: Mongo, raw: Database[Row]) -> None:
+async def test_erasing_a_job_empties_its_folded_address(mongo: Mongo, raw: Database[Row]) -> None:
     ended = {"state": State.SENT.value}
     rows = [
         an_unfolded_job(1, "Ada@example.org", **ended),
@@ -255,10 +255,10 @@ async def test_erasing_leaves_no_folded_address(mongo: Mongo, raw: Database[Row]
     assert "ada@" not in str(list(raw["jobs"].find())).lower()
 
 
-async def test_what_a_process_of_the_version_before_erases_is_erased_whole(
+async def test_a_job_erased_by_the_previous_version_loses_its_folded_address(
     mongo: Mongo, folding: MongoAddressFolding, raw: Database[Row]
 ) -> None:
-    """It empties the address and leaves alone what it does not know."""
+    """It empties the address and does not know the other field."""
     raw["jobs"].insert_many(
         [an_unfolded_job(n, "", folded="ada@example.org") for n in range(PAGE + 1)]
         + [
@@ -278,7 +278,7 @@ async def test_what_a_process_of_the_version_before_erases_is_erased_whole(
     assert sum(each.get("docsExamined", 0) for each in profile) == 0
 
 
-async def test_erased_jobs_of_versions_before_are_not_met_again_and_again(
+async def test_fill_reads_erased_jobs_of_older_versions_only_once(
     folding: MongoAddressFolding, raw: Database[Row]
 ) -> None:
     raw["jobs"].insert_many([an_unfolded_job(n, "") for n in range(3)])

@@ -1,4 +1,4 @@
-"""Who may send a job now; oracle: what the driver finds, and the server's clock."""
+"""Claims. Oracle: what the driver finds, and the server's clock."""
 
 import asyncio
 import time
@@ -62,7 +62,7 @@ async def test_only_waiting_jobs_are_claimed(
         assert row == before
 
 
-async def test_what_is_not_due_by_the_servers_clock_is_not_claimed_however_fast_ours_is(
+async def test_a_job_is_due_by_the_servers_clock_even_if_ours_is_fast(
     claims: MongoClaims, jobs: Collection[Row], server_now: Callable[[], datetime]
 ) -> None:
     in_a_minute = server_now() + timedelta(minutes=1)
@@ -77,7 +77,7 @@ async def test_what_is_not_due_by_the_servers_clock_is_not_claimed_however_fast_
     )
 
 
-async def test_a_claim_that_reaches_the_server_after_its_owner_gave_it_up_takes_nothing(
+async def test_a_claim_that_reaches_the_server_too_late_takes_nothing(
     jobs: Collection[Row], server_now: Callable[[], datetime]
 ) -> None:
     jobs.insert_one(encode(a_numbered_job(1)))
@@ -87,7 +87,7 @@ async def test_a_claim_that_reaches_the_server_after_its_owner_gave_it_up_takes_
     assert jobs.count_documents(filter_due(since=now - timedelta(seconds=5))) == 1
 
 
-async def test_what_a_claim_took_unheard_is_released_uncharged_but_not_what_has_begun(
+async def test_release_undoes_a_claim_whose_reply_was_lost_except_begun_jobs(
     claims: MongoClaims, jobs: Collection[Row]
 ) -> None:
     tried = (an_attempt(),)
@@ -98,10 +98,10 @@ async def test_what_a_claim_took_unheard_is_released_uncharged_but_not_what_has_
             encode(a_numbered_job(3)),
         ]
     )
-    await claims.claim("unheard", 3, now=FAR_AHEAD)
-    await claims.begin("unheard", ["job-3"], date=DATE)
+    await claims.claim("lost reply", 3, now=FAR_AHEAD)
+    await claims.begin("lost reply", ["job-3"], date=DATE)
 
-    await claims.release(["unheard", "never executed"])
+    await claims.release(["lost reply", "never executed"])
 
     after = rows_by_id(jobs)
     assert {job: row["state"] for job, row in after.items()} == {
@@ -113,9 +113,7 @@ async def test_what_a_claim_took_unheard_is_released_uncharged_but_not_what_has_
     assert [row["takebacks"] for row in after.values()] == [0, 0, 0]
 
 
-async def test_a_slow_clock_here_sees_nothing_yet(
-    claims: MongoClaims, jobs: Collection[Row]
-) -> None:
+async def test_a_slow_clock_claims_nothing_yet(claims: MongoClaims, jobs: Collection[Row]) -> None:
     jobs.insert_one(encode(a_numbered_job(1)))
 
     batch = await claims.claim("token", 10, now=PAST)
@@ -124,7 +122,7 @@ async def test_a_slow_clock_here_sees_nothing_yet(
     assert rows_by_id(jobs) == {"job-1": encode(a_numbered_job(1))}
 
 
-async def test_what_is_claimed_is_told_as_it_is_stored_the_longest_due_first(
+async def test_claimed_jobs_are_returned_as_stored_the_longest_due_first(
     claims: MongoClaims, jobs: Collection[Row]
 ) -> None:
     jobs.insert_many([encode(a_numbered_job(number, version=number)) for number in (3, 1, 2)])
@@ -140,21 +138,21 @@ async def test_what_is_claimed_is_told_as_it_is_stored_the_longest_due_first(
     ]
 
 
-async def test_what_a_newer_version_of_us_wrote_beside_disturbs_nobody(
+async def test_unknown_fields_of_a_newer_version_are_kept(
     claims: MongoClaims, jobs: Collection[Row]
 ) -> None:
-    """Two versions run side by side while an update is rolled out."""
+    """Two versions run beside each other while an update is rolled out."""
     row = encode(a_numbered_job(1, attempts=(an_attempt(),)))
-    row["attempts"][0]["of_tomorrow"] = row["of_tomorrow"] = "?"
+    row["attempts"][0]["new_field"] = row["new_field"] = "?"
     jobs.insert_one(row)
 
     batch = await claims.claim("token", 10, now=FAR_AHEAD)
 
     assert batch.jobs[0].attempts == (an_attempt(),)
-    assert rows_by_id(jobs)["job-1"]["of_tomorrow"] == "?"
+    assert rows_by_id(jobs)["job-1"]["new_field"] == "?"
 
 
-async def test_no_more_is_claimed_than_was_asked_for(
+async def test_a_claim_takes_no_more_than_requested(
     claims: MongoClaims, jobs: Collection[Row]
 ) -> None:
     jobs.insert_many([encode(a_numbered_job(number)) for number in range(40)])
@@ -162,22 +160,21 @@ async def test_no_more_is_claimed_than_was_asked_for(
     batch = await claims.claim("token", 10, now=FAR_AHEAD)
 
     assert len(batch.jobs) == 10
-    assert (
-        batch.due_count == 30
-    )  # a look at three times as many, so that replicas want different ones
+    # A claim reads three times as many, so that replicas choose different ones.
+    assert batch.due_count == 30
     assert {job.id for job in batch.jobs} == {row["_id"] for row in jobs.find({"claim": "token"})}
     assert {job.id for job in batch.jobs} <= {f"job-{number}" for number in range(30)}
 
 
-async def test_two_claimers_never_share_a_job(
+async def test_concurrent_claims_never_share_a_job(
     mongo: Mongo, another_mongo: Mongo, jobs: Collection[Row]
 ) -> None:
     jobs.insert_many([encode(a_numbered_job(number)) for number in range(300)])
     taken: list[str] = []
 
     async def take_all(here: Mongo, name: str) -> None:
-        for turn in range(1000):
-            batch = await MongoClaims(mongo=here).claim(f"{name}-{turn}", 20, now=FAR_AHEAD)
+        for number in range(1000):
+            batch = await MongoClaims(mongo=here).claim(f"{name}-{number}", 20, now=FAR_AHEAD)
             taken.extend(job.id for job in batch.jobs)
             if batch.due_count == 0:
                 return
@@ -189,7 +186,7 @@ async def test_two_claimers_never_share_a_job(
 
 
 @pytest.mark.parametrize("now", [PAST + timedelta(days=1), FAR_AHEAD], ids=["slow", "fast"])
-async def test_the_lease_is_the_servers_whatever_our_clock_says(
+async def test_a_lease_is_set_by_the_servers_clock(
     claims: MongoClaims,
     jobs: Collection[Row],
     server_now: Callable[[], datetime],
@@ -203,9 +200,11 @@ async def test_the_lease_is_the_servers_whatever_our_clock_says(
     after = server_now()
     lease = rows_by_id(jobs)["job-1"]["lease"]
     assert before + LEASE <= lease <= after + LEASE
-    left_by_ours = timedelta(seconds=batch.lease_end - time.monotonic())
-    assert left_by_ours <= lease - after + TICK, "a process must not trust in more than it has"
-    assert left_by_ours > LEASE - timedelta(seconds=5)
+    left_by_our_clock = timedelta(seconds=batch.lease_end - time.monotonic())
+    assert left_by_our_clock <= lease - after + TICK, (
+        "a process must not count on a longer lease than it has"
+    )
+    assert left_by_our_clock > LEASE - timedelta(seconds=5)
 
 
 def a_claimed_row(number: int, token: str = "ours", **others: Any) -> Row:
@@ -213,7 +212,7 @@ def a_claimed_row(number: int, token: str = "ours", **others: Any) -> Row:
     return encode(job) | LEASED
 
 
-async def test_what_begins_is_marked_by_the_servers_clock_and_its_lease_is_renewed(
+async def test_begin_marks_jobs_by_the_servers_clock_and_renews_their_lease(
     claims: MongoClaims, jobs: Collection[Row], server_now: Callable[[], datetime]
 ) -> None:
     jobs.insert_many([a_claimed_row(1), a_claimed_row(2)])
@@ -230,7 +229,7 @@ async def test_what_begins_is_marked_by_the_servers_clock_and_its_lease_is_renew
         assert (row["version"], row["claim"], row["state"]) == (1, "ours", "SENDING")
 
 
-async def test_only_what_is_still_ours_may_begin(
+async def test_begin_marks_only_jobs_that_the_token_still_holds(
     claims: MongoClaims, jobs: Collection[Row]
 ) -> None:
     taken_back = encode(a_numbered_job(3, state=State.RETRYING, version=2))
@@ -245,7 +244,7 @@ async def test_only_what_is_still_ours_may_begin(
     assert found == others
 
 
-async def test_nothing_begins_after_a_take_back_and_a_new_claim(
+async def test_begin_fails_after_the_job_was_taken_back_and_claimed_again(
     claims: MongoClaims, jobs: Collection[Row]
 ) -> None:
     jobs.insert_one(a_claimed_row(1))
@@ -260,7 +259,7 @@ async def test_nothing_begins_after_a_take_back_and_a_new_claim(
     assert rows_by_id(jobs) == before
 
 
-async def test_of_two_that_begin_and_take_one_job_at_once_only_the_holder_begins(
+async def test_of_several_tokens_only_the_holder_begins(
     claims: MongoClaims, jobs: Collection[Row]
 ) -> None:
     jobs.insert_one(a_claimed_row(1))
@@ -272,7 +271,7 @@ async def test_of_two_that_begin_and_take_one_job_at_once_only_the_holder_begins
     assert [set(ids) for ids in begun] == [set(), {"job-1"}, set()]
 
 
-async def test_renewing_extends_only_what_these_tokens_hold(
+async def test_renew_extends_only_the_leases_of_its_tokens(
     claims: MongoClaims, jobs: Collection[Row], server_now: Callable[[], datetime]
 ) -> None:
     others = {
@@ -288,15 +287,15 @@ async def test_renewing_extends_only_what_these_tokens_hold(
     await claims.renew(["ours", "ours too"])
 
     found = rows_by_id(jobs)
-    for number, mine in ((1, "ours"), (2, "ours too")):
+    for number, token in ((1, "ours"), (2, "ours too")):
         row = found.pop(f"job-{number}")
         assert before + LEASE <= row.pop("lease") <= server_now() + LEASE
-        assert row.items() <= (a_claimed_row(number, mine) | {"begun": PAST}).items()
+        assert row.items() <= (a_claimed_row(number, token) | {"begun": PAST}).items()
     assert found == others
 
 
 @pytest.mark.parametrize("state", list(State), ids=str)
-async def test_next_due_knows_whether_something_due_waits(
+async def test_has_due_jobs_reports_whether_a_due_job_waits(
     claims: MongoClaims, jobs: Collection[Row], state: State
 ) -> None:
     jobs.insert_one(encode(a_claimed_job(state=state, due_time=PAST)))
@@ -306,10 +305,10 @@ async def test_next_due_knows_whether_something_due_waits(
     assert await claims.has_due_jobs(now=PAST - timedelta(seconds=1)) is False
 
 
-async def test_a_job_that_nobody_can_read_does_not_stop_the_others(
+async def test_an_unreadable_job_does_not_stop_a_claim(
     claims: MongoClaims, jobs: Collection[Row]
 ) -> None:
-    jobs.insert_one({**encode(a_numbered_job(1)), "attempts": [{"written_by": "who knows"}]})
+    jobs.insert_one({**encode(a_numbered_job(1)), "attempts": [{"written_by": "another program"}]})
     jobs.insert_one(encode(a_numbered_job(2)))
 
     batch = await claims.claim("token", 5, now=FAR_AHEAD)
@@ -321,7 +320,7 @@ def an_urgent_job(number: int, **others: Any) -> Job:
     return a_numbered_job(number, priority=Priority.URGENT, **others)
 
 
-async def test_what_is_urgent_is_claimed_before_what_has_been_due_for_longer(
+async def test_urgent_jobs_are_claimed_before_jobs_that_were_due_earlier(
     claims: MongoClaims, jobs: Collection[Row]
 ) -> None:
     jobs.insert_many(encode(a_numbered_job(number)) for number in range(30))
@@ -330,15 +329,15 @@ async def test_what_is_urgent_is_claimed_before_what_has_been_due_for_longer(
     first = await claims.claim("first", 2, now=FAR_AHEAD)
     second = await claims.claim("second", 5, now=FAR_AHEAD)
 
-    asked = {"job-30", "job-31", "job-32"}
+    urgent = {"job-30", "job-31", "job-32"}
     taken = [{job.id for job in batch.jobs} for batch in (first, second)]
-    assert taken[0] < asked
-    assert asked - taken[0] < taken[1]
+    assert taken[0] < urgent
+    assert urgent - taken[0] < taken[1]
     assert [len(each) for each in taken] == [2, 5]
     assert second.due_count > 5
 
 
-async def test_only_what_is_urgent_is_claimed_where_there_is_room_for_nothing_else(
+async def test_an_urgent_only_claim_takes_urgent_jobs_only(
     claims: MongoClaims, jobs: Collection[Row]
 ) -> None:
     jobs.insert_many(encode(a_numbered_job(number)) for number in range(5))

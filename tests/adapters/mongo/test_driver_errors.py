@@ -1,4 +1,4 @@
-"""What MongoDB refuses is told by what it is, and never with a value, a login or a password."""
+"""Refusals of MongoDB: classified by their cause, and without a value, a login or a password."""
 
 from pathlib import Path
 
@@ -86,20 +86,20 @@ REFUSED = [
 
 
 @pytest.mark.parametrize("error", NOT_IN_TIME, ids=lambda error: f"{error!r:.60}")
-def test_what_the_next_try_may_cure_is_no_refusal(error: Exception) -> None:
+def test_an_error_that_the_next_try_may_cure_is_not_a_refusal(error: Exception) -> None:
     assert classify_error(error) is None
 
 
 @pytest.mark.parametrize(("error", "problem"), REFUSED, ids=lambda each: f"{each!r:.60}")
-def test_each_refusal_is_told_by_what_it_is(error: Exception, problem: str) -> None:
+def test_refusals_are_classified_by_their_cause(error: Exception, problem: str) -> None:
     assert classify_error(error) == problem
 
 
-def test_each_has_a_sentence() -> None:
+def test_every_problem_has_a_sentence() -> None:
     assert set(SENTENCES) == set(Problem)
 
 
-def test_a_refusal_is_told_for_half_a_minute_and_logged_once_a_minute() -> None:
+def test_a_refusal_is_reported_for_30_seconds_and_logged_once_a_minute() -> None:
     times = iter((0.0, 5.0, 61.0, 61.0, 100.0))
     refusals = Refusals(clock=lambda: next(times))
     error = StoreRefused("claiming due jobs", "permission", "the user may not")
@@ -120,7 +120,7 @@ def test_a_refused_request_counts_as_unavailable() -> None:
     assert admission_label(refused) == "unavailable"
 
 
-async def test_an_index_that_is_missing_is_named_as_such(
+async def test_a_missing_index_is_reported_as_the_problem(
     mongo: Mongo, jobs: Collection[Row]
 ) -> None:
     jobs.drop_index("claim")
@@ -136,7 +136,7 @@ async def test_an_index_that_is_missing_is_named_as_such(
     assert mongo.refusals.problem is not None
 
 
-async def test_a_user_without_rights_and_a_server_without_writes_are_told(tmp_path: Path) -> None:
+async def test_missing_permissions_and_blocked_writes_are_reported(tmp_path: Path) -> None:
     login = Login(username="ada", password="p@ss/w:rd%")
     async with own_mongod(tmp_path, MongodOptions(login=login)) as server:
         with MongoClient[Row](server.uri) as driver:
@@ -152,8 +152,8 @@ async def test_a_user_without_rights_and_a_server_without_writes_are_told(tmp_pa
 
     problems = [each.problem for each in (by_reader, by_stranger, blocked)]
     assert problems == ["permission", "permission", "read_only"]
-    told = f"{by_reader} {by_stranger} {blocked} {logs}"
-    assert not [word for word in ("s3cret", "guess", "ada@example.org", "reader") if word in told]
+    texts = f"{by_reader} {by_stranger} {blocked} {logs}"
+    assert not [word for word in ("s3cret", "guess", "ada@example.org", "reader") if word in texts]
     assert {each["code_name"] for each in logs} >= {"Unauthorized", "AuthenticationFailed"}
 
 

@@ -1,7 +1,7 @@
-"""Addresses in any spelling, also of documents without `folded`.
+"""Addresses in any spelling, also in documents without `folded`.
 
-The oracle is what was stored behind the adapters' back, as versions before have stored it, and the
-server's own profile."""
+Oracle: what the driver stores as older versions did, and the server's own profile.
+"""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -38,20 +38,20 @@ def a_new_job(number: int, email: str) -> Row:
     return encode(a_job(id=new_id(NOW + number * DAY), dedup_key=f"key-{number}", email=email))
 
 
-@pytest.mark.parametrize("asked", SPELLINGS)
+@pytest.mark.parametrize("address", SPELLINGS)
 @pytest.mark.parametrize("written", SPELLINGS)
-async def test_a_block_holds_for_each_spelling(
-    suppressions: MongoSuppressions, written: str, asked: str
+async def test_a_suppression_applies_to_every_spelling(
+    suppressions: MongoSuppressions, written: str, address: str
 ) -> None:
-    wanted = a_suppression(address=written, expire_time=FAR_FUTURE)
+    suppression = a_suppression(address=written, expire_time=FAR_FUTURE)
 
-    await suppressions.add_one(wanted)
+    await suppressions.add_one(suppression)
 
-    assert await suppressions.find_active([asked, *OTHERS], now=NOW) == {asked: wanted}
+    assert await suppressions.find_active([address, *OTHERS], now=NOW) == {address: suppression}
 
 
 @pytest.mark.parametrize(
-    ("stored", "asked"),
+    ("stored", "address"),
     [
         ("Boss@example.org", "boss@example.org"),
         ("boss@example.org", "BOSS@example.org"),
@@ -62,17 +62,17 @@ async def test_a_block_holds_for_each_spelling(
         ("$Boss@example.org", "$boss@example.org"),
     ],
 )
-async def test_what_a_version_before_has_blocked_holds_before_it_is_folded(
-    suppressions: MongoSuppressions, raw: Database[Row], stored: str, asked: str
+async def test_a_suppression_stored_by_an_older_version_applies_before_it_is_folded(
+    suppressions: MongoSuppressions, raw: Database[Row], stored: str, address: str
 ) -> None:
     raw["suppressions"].insert_many(map(an_unfolded_suppression, [stored, *OTHERS]))
 
-    found = await suppressions.find_active([asked, "eve@example.org"], now=NOW)
+    found = await suppressions.find_active([address, "eve@example.org"], now=NOW)
 
-    assert {name: each.address for name, each in found.items()} == {asked: stored}
+    assert {name: each.address for name, each in found.items()} == {address: stored}
 
 
-async def test_documents_that_cannot_be_read_hide_no_block(
+async def test_unreadable_documents_do_not_hide_a_suppression(
     suppressions: MongoSuppressions, raw: Database[Row]
 ) -> None:
     odd: list[Row] = [{"_id": each, "until": FAR_FUTURE} for each in (7, {"a": 1}, b"boss", None)]
@@ -84,7 +84,7 @@ async def test_documents_that_cannot_be_read_hide_no_block(
     assert [each.address for each in found.values()] == ["Boss@example.org"]
 
 
-async def test_of_several_spellings_the_longest_block_counts(
+async def test_the_suppressed_spelling_that_expires_last_counts(
     suppressions: MongoSuppressions, raw: Database[Row]
 ) -> None:
     longest = FAR_FUTURE + DAY
@@ -102,7 +102,7 @@ async def test_of_several_spellings_the_longest_block_counts(
     )
 
 
-async def test_blocking_another_spelling_changes_until_when_all_are_blocked(
+async def test_suppressing_one_spelling_changes_the_expire_time_of_all(
     suppressions: MongoSuppressions, raw: Database[Row]
 ) -> None:
     raw["suppressions"].insert_many(
@@ -111,7 +111,7 @@ async def test_blocking_another_spelling_changes_until_when_all_are_blocked(
             *map(an_unfolded_suppression, OTHERS),
         ]
     )
-    wanted = a_suppression(
+    suppression = a_suppression(
         address="boss@example.org",
         job_id="",
         reason="new",
@@ -119,17 +119,17 @@ async def test_blocking_another_spelling_changes_until_when_all_are_blocked(
         expire_time=FAR_FUTURE - DAY,
     )
 
-    blocked = await suppressions.add_one(wanted)
+    added = await suppressions.add_one(suppression)
 
     rows = {row["_id"]: row for row in raw["suppressions"].find()}
-    told = {(rows[each]["reason"], rows[each]["until"]) for each in SPELLINGS[:2]}
-    assert (blocked.address, blocked.create_time) == ("boss@example.org", NOW)
-    assert told == {("new", FAR_FUTURE - DAY)}
+    changed = {(rows[each]["reason"], rows[each]["until"]) for each in SPELLINGS[:2]}
+    assert (added.address, added.create_time) == ("boss@example.org", NOW)
+    assert changed == {("new", FAR_FUTURE - DAY)}
     assert {rows[each]["until"] for each in OTHERS} == {FAR_FUTURE}
     assert not await suppressions.find_active(SPELLINGS, now=FAR_FUTURE - DAY)
 
 
-async def test_freeing_frees_each_spelling_and_tells_the_one_that_was_asked_for(
+async def test_remove_deletes_every_spelling_and_returns_the_requested_one(
     suppressions: MongoSuppressions, raw: Database[Row]
 ) -> None:
     raw["suppressions"].insert_one(
@@ -139,10 +139,10 @@ async def test_freeing_frees_each_spelling_and_tells_the_one_that_was_asked_for(
         await suppressions.add_one(a_suppression(address=address, expire_time=FAR_FUTURE))
     raw["suppressions"].insert_one(an_unfolded_suppression("boss@example.org"))
 
-    freed = await suppressions.remove("boss@example.org", now=NOW)
+    removed = await suppressions.remove("boss@example.org", now=NOW)
 
-    assert freed is not None
-    assert freed.address == "boss@example.org"
+    assert removed is not None
+    assert removed.address == "boss@example.org"
     assert {row["_id"] for row in raw["suppressions"].find()} == set(OTHERS)
     assert await suppressions.remove("boss@example.org", now=NOW) is None
 
@@ -157,7 +157,7 @@ async def test_lists_show_each_spelling_as_it_was_written(suppressions: MongoSup
 
 
 @pytest.mark.parametrize("is_hidden", [False, True], ids=["missing", "hidden"])
-async def test_an_index_that_is_not_there_yet_stops_nothing(
+async def test_reads_by_address_work_without_the_index(
     mongo: Mongo, suppressions: MongoSuppressions, raw: Database[Row], *, is_hidden: bool
 ) -> None:
     raw["suppressions"].insert_many(map(an_unfolded_suppression, SPELLINGS[:1]))
@@ -178,47 +178,46 @@ async def list_addresses(
     mongo: Mongo, address: str, order: JobOrder = JobOrder.CREATE_TIME_DESC, *, most: int = 2
 ) -> list[str]:
     """List the addresses of all jobs to *address*, page by page."""
-    asked, after, found = (
-        JobListQuery(filter=JobFilter(email=address), order=order),
-        None,
-        list[str](),
-    )
+    listing = JobListQuery(filter=JobFilter(email=address), order=order)
+    after, found = None, list[str]()
     while True:
-        page = await MongoJobList(mongo=mongo).read_page(asked, after, most=most, is_full=False)
+        page = await MongoJobList(mongo=mongo).read_page(listing, after, most=most, is_full=False)
         found += [job.email for job in page.jobs]
         after = page.next_cursor
         if after is None:
             return found
 
 
-def mixed_rows() -> Iterator[Row]:
-    """Make jobs to three spellings and to others, in turn by this version and the one before."""
+def rows_of_two_versions() -> Iterator[Row]:
+    """Make jobs to three spellings and to others, in turn folded and as an older version."""
     for number, email in enumerate((*SPELLINGS, *OTHERS) * 4):
         yield an_unfolded_job(number, email) if number % 2 else a_new_job(number, email)
 
 
 @pytest.mark.parametrize("order", ALLOWED_ORDERS["email",])
-@pytest.mark.parametrize("asked", SPELLINGS)
-async def test_jobs_are_listed_and_counted_in_each_spelling_and_order(
-    mongo: Mongo, jobs: Collection[Row], asked: str, order: JobOrder
+@pytest.mark.parametrize("address", SPELLINGS)
+async def test_jobs_are_listed_and_counted_by_address_in_any_spelling_and_order(
+    mongo: Mongo, jobs: Collection[Row], address: str, order: JobOrder
 ) -> None:
-    rows = list(mixed_rows())
+    rows = list(rows_of_two_versions())
     jobs.insert_many([*rows, an_unfolded_job(98, {"a": 1}), an_unfolded_job(99, None)])
     jobs.database.command("insert", "jobs", documents=[a_non_utf8_row("email")])
-    wanted = [row["email"] for row in rows if row["email"] in SPELLINGS]
+    expected = [row["email"] for row in rows if row["email"] in SPELLINGS]
 
-    found = await list_addresses(mongo, asked, order)
-    count = await MongoJobList(mongo=mongo).count(JobFilter(email=asked), most=100)
+    found = await list_addresses(mongo, address, order)
+    count = await MongoJobList(mongo=mongo).count(JobFilter(email=address), most=100)
 
-    assert found == (wanted[::-1] if order is JobOrder.CREATE_TIME_DESC else wanted)
-    assert count == len(wanted)
+    assert found == (expected[::-1] if order is JobOrder.CREATE_TIME_DESC else expected)
+    assert count == len(expected)
 
 
-async def test_claims_on_each_spelling_are_found(mongo: Mongo, jobs: Collection[Row]) -> None:
-    steering = MongoJobChanges(mongo=mongo, retention=DAY)
-    for number, address in enumerate((*SPELLINGS, *OTHERS, "ZOË@example.org")):
-        claimed = encode(a_claimed_job(id=f"{number}", dedup_key=f"{number}", email=address))
+async def test_claimed_jobs_are_found_by_address_in_any_spelling(
+    mongo: Mongo, jobs: Collection[Row]
+) -> None:
+    changes = MongoJobChanges(mongo=mongo, retention=DAY)
+    for number, spelling in enumerate((*SPELLINGS, *OTHERS, "ZOË@example.org")):
+        claimed = encode(a_claimed_job(id=f"{number}", dedup_key=f"{number}", email=spelling))
         jobs.insert_one(claimed if number % 2 else {**claimed, "folded": None})
 
-    assert {job.email for job in await steering.find_claimed("bOsS@example.org")} == set(SPELLINGS)
-    assert [job.id for job in await steering.find_claimed("zoë@example.org")] == ["7"]
+    assert {job.email for job in await changes.find_claimed("bOsS@example.org")} == set(SPELLINGS)
+    assert [job.id for job in await changes.find_claimed("zoë@example.org")] == ["7"]

@@ -1,4 +1,4 @@
-"""What a look for each spelling reads among very many, with and without its field or index."""
+"""What a lookup of an address reads among thousands, with and without the field or the index."""
 
 import asyncio
 from collections.abc import Iterator
@@ -18,10 +18,7 @@ from tests.support.wait import until
 
 
 def store_many(raw: Database[Row]) -> int:
-    """Store more suppressions without the field than are compared; return the number of the last.
-
-    It is the last by id, too.
-    """
+    """Store more unfolded suppressions than are compared; return the number of the last by id."""
     last = 3_999
     raw["suppressions"].insert_many(
         [an_unfolded_suppression(f"Someone{n}@example.org") for n in range(last + 1)]
@@ -30,13 +27,13 @@ def store_many(raw: Database[Row]) -> int:
     return last
 
 
-async def add_by_hand(suppressions: MongoSuppressions) -> None:
+async def add_folded(suppressions: MongoSuppressions) -> None:
     await suppressions.add_one(a_suppression(address="Zoe@example.org", expire_time=FAR_FUTURE))
 
 
 @pytest.fixture(params=["missing", "hidden"])
 def without_index(request: pytest.FixtureRequest, raw: Database[Row]) -> Iterator[str]:
-    """Take the index away, in one of two ways."""
+    """Drop or hide the index."""
     with remove_index(raw, "suppressions", is_hidden=request.param == "hidden"):
         yield str(request.param)
 
@@ -48,15 +45,15 @@ async def is_all_filled(folding: Folding, raw: Database[Row]) -> bool:
     )
 
 
-async def test_blocks_are_found_among_very_many_without_the_field(
+async def test_suppressions_are_found_among_thousands_of_unfolded_ones(
     suppressions: MongoSuppressions, raw: Database[Row], mongo: Mongo
 ) -> None:
-    """Those beyond what is compared as they are written and in small letters, until all is filled.
+    """Before the filling, those beyond the compared ones are found as written and in lower case.
 
-    What has the field is found in any spelling.
+    A document that has the field is found in any spelling.
     """
     last = store_many(raw)
-    await add_by_hand(suppressions)
+    await add_folded(suppressions)
     at_once = {f"Someone{last - 1}@example.org", "SOMEONE@example.org", "ZOE@example.org"}
     later = {f"SOMEONE{last}@example.org"}
 
@@ -69,7 +66,7 @@ async def test_blocks_are_found_among_very_many_without_the_field(
     assert set(after) == at_once | later
 
 
-async def test_a_look_reads_little_though_very_many_lack_the_field(
+async def test_find_active_reads_few_documents_among_thousands_of_unfolded_ones(
     suppressions: MongoSuppressions, raw: Database[Row], mongo: Mongo
 ) -> None:
     store_many(raw)
@@ -81,38 +78,40 @@ async def test_a_look_reads_little_though_very_many_lack_the_field(
 
 
 @pytest.mark.usefixtures("without_index")
-async def test_a_look_reads_little_though_there_is_no_index(
+async def test_find_active_reads_few_documents_without_the_index(
     suppressions: MongoSuppressions, raw: Database[Row], mongo: Mongo
 ) -> None:
     store_many(raw)
     nudged: list[str] = []
-    mongo.refusals.on_missing_index = lambda: nudged.append("look at the indexes")
+    mongo.refusals.on_missing_index = lambda: nudged.append("check the indexes")
 
     profile = await profile_commands(mongo, raw, lambda _: find_four(suppressions))
 
     assert sum(each.get("docsExamined", 0) for each in profile) < 2 * MAX_COMPARED
     assert "COLLSCAN" not in [stage for each in profile for stage in read_stages(each)]
-    assert nudged == ["look at the indexes"]
+    assert nudged == ["check the indexes"]
     assert mongo.refusals.problem is None
 
 
 async def find_four(suppressions: MongoSuppressions) -> None:
-    asked = ["Someone3999@example.org", "SOMEONE@example.org", "SOMEONE0@example.org"]
-    assert set(await suppressions.find_active([*asked, "eve@example.org"], now=NOW)) == set(asked)
+    suppressed = ["Someone3999@example.org", "SOMEONE@example.org", "SOMEONE0@example.org"]
+    assert set(await suppressions.find_active([*suppressed, "eve@example.org"], now=NOW)) == set(
+        suppressed
+    )
 
 
 def read_stages(profile: Row) -> list[str]:
     return stages(profile["execStats"]) if "execStats" in profile else []
 
 
-async def test_all_spellings_are_freed_though_very_many_lack_the_field(
+async def test_remove_finds_every_spelling_among_thousands_of_unfolded_ones(
     suppressions: MongoSuppressions, raw: Database[Row]
 ) -> None:
     await check_removal(suppressions, raw, store_many(raw))
 
 
 @pytest.mark.usefixtures("without_index")
-async def test_all_spellings_are_freed_without_an_index(
+async def test_remove_finds_every_spelling_without_the_index(
     suppressions: MongoSuppressions, raw: Database[Row]
 ) -> None:
     await check_removal(suppressions, raw, store_many(raw))
@@ -121,15 +120,15 @@ async def test_all_spellings_are_freed_without_an_index(
 async def check_removal(suppressions: MongoSuppressions, raw: Database[Row], last: int) -> None:
     raw["suppressions"].insert_one(an_unfolded_suppression(f"sOmEoNe{last}@example.org"))
 
-    freed = await suppressions.remove(f"SOMEONE{last}@example.org", now=NOW)
+    removed = await suppressions.remove(f"SOMEONE{last}@example.org", now=NOW)
 
-    assert freed is not None
-    alike = {"_id": {"$regex": f"^someone{last}@", "$options": "i"}}
-    assert raw["suppressions"].count_documents(alike) == 0
+    assert removed is not None
+    spellings = {"_id": {"$regex": f"^someone{last}@", "$options": "i"}}
+    assert raw["suppressions"].count_documents(spellings) == 0
     assert raw["suppressions"].count_documents({}) == last + 1
 
 
-async def test_a_look_is_one_statement_by_index_also_beside_some_without_the_field(
+async def test_find_active_is_one_statement_by_index_beside_some_unfolded_ones(
     mongo: Mongo, suppressions: MongoSuppressions, raw: Database[Row]
 ) -> None:
     raw["suppressions"].insert_many(

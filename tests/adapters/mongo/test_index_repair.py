@@ -1,4 +1,4 @@
-"""Indexes are looked after while the service runs. Oracle: what the driver finds."""
+"""The check and repair of indexes while the service runs. Oracle: what the driver finds."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -30,7 +30,7 @@ from tests.support.service_process import a_meet, scheduler_stub
 from tests.support.wait import until
 
 EACH = [(name, each.document["name"]) for name, models in INDEXES.items() for each in models]
-BACK_WITHIN_SECONDS = 5.0
+REPAIRED_WITHIN_SECONDS = 5.0
 
 
 @pytest.fixture
@@ -43,13 +43,13 @@ def read_definition(raw: Database[Row], collection: str, name: str) -> Row | Non
     return found.get(name)
 
 
-async def is_whole(care: IndexKeeper) -> bool:
-    await care.check()
-    return care.problem is None
+async def is_repaired(keeper: IndexKeeper) -> bool:
+    await keeper.check()
+    return keeper.problem is None
 
 
 class FastClock:
-    """A clock on which every pause is over by the next look."""
+    """A clock that passes every pause before the next check."""
 
     seconds = 0.0
 
@@ -59,28 +59,28 @@ class FastClock:
 
 
 @pytest.fixture
-async def care(mongo: Mongo) -> IndexKeeper:
-    care = IndexKeeper(indexes=MongoIndexes(mongo=mongo), clock=FastClock())
-    await care.check()
-    assert care.problem is None
-    return care
+async def keeper(mongo: Mongo) -> IndexKeeper:
+    keeper = IndexKeeper(indexes=MongoIndexes(mongo=mongo), clock=FastClock())
+    await keeper.check()
+    assert keeper.problem is None
+    return keeper
 
 
-async def test_an_index_that_was_dropped_or_hidden_is_as_before(
-    care: IndexKeeper, raw: Database[Row]
+async def test_an_index_that_was_dropped_or_hidden_is_restored(
+    keeper: IndexKeeper, raw: Database[Row]
 ) -> None:
     for collection, name in EACH:
         before = read_definition(raw, collection, name)
 
         raw[collection].drop_index(name)
-        await care.check()
-        dropped = care.problems
-        await until(lambda: is_whole(care))
+        await keeper.check()
+        dropped = keeper.problems
+        await until(lambda: is_repaired(keeper))
         again = read_definition(raw, collection, name)
         raw.command("collMod", collection, index={"name": name, "hidden": True})
-        await care.check()
-        hidden = care.problems
-        await until(lambda: is_whole(care))
+        await keeper.check()
+        hidden = keeper.problems
+        await until(lambda: is_repaired(keeper))
 
         assert dropped == [f"index {name} of {collection} is missing"]
         assert hidden == [f"index {name} of {collection} is hidden"]
@@ -88,61 +88,61 @@ async def test_an_index_that_was_dropped_or_hidden_is_as_before(
 
 
 @pytest.mark.parametrize("name", ["claim", "dedup_key"])
-async def test_what_another_program_put_in_the_place_of_an_index_is_told_and_stays(
-    care: IndexKeeper, raw: Database[Row], name: str
+async def test_a_foreign_index_with_the_name_of_ours_is_reported_and_kept(
+    keeper: IndexKeeper, raw: Database[Row], name: str
 ) -> None:
     raw["jobs"].drop_index(name)
     raw["jobs"].create_indexes([IndexModel([("other", 1)], name=name)])
 
-    await care.check()
+    await keeper.check()
 
     assert (read_definition(raw, "jobs", name) or {})["key"] == {"other": 1}
-    assert care.problem is not None
-    assert f"index {name} of jobs is not ours" in care.problem
+    assert keeper.problem is not None
+    assert f"index {name} of jobs has another definition" in keeper.problem
     if name == "dedup_key":
         with pytest.raises(AdmissionClosed, match="drop it"):
-            await care.check_admission()
+            await keeper.check_admission()
     raw["jobs"].drop_index(name)
-    await until(lambda: is_whole(care))
+    await until(lambda: is_repaired(keeper))
 
 
-async def test_the_keys_of_an_index_under_another_name_are_told(
-    care: IndexKeeper, raw: Database[Row]
+async def test_an_index_with_our_keys_under_another_name_is_reported(
+    keeper: IndexKeeper, raw: Database[Row]
 ) -> None:
     raw["jobs"].drop_index("lease")
     partial = {"lease": {"$exists": True}}
     raw["jobs"].create_index("lease", name="by_hand", partialFilterExpression=partial)
 
-    await care.check()
-    await until(lambda: "drop that one" in (care.problem or ""))
+    await keeper.check()
+    await until(lambda: "drop that one" in (keeper.problem or ""))
 
     raw["jobs"].drop_index("by_hand")
 
 
-async def test_an_index_of_a_newer_version_is_left_alone(
-    mongo: Mongo, care: IndexKeeper, raw: Database[Row]
+async def test_an_index_of_a_newer_version_is_kept(
+    mongo: Mongo, keeper: IndexKeeper, raw: Database[Row]
 ) -> None:
     raw["jobs"].create_index("invitation", name="invitation_of_a_newer_version")
 
     await mongo.prepare()
-    await care.check()
+    await keeper.check()
 
-    assert care.problem is None
+    assert keeper.problem is None
     assert read_definition(raw, "jobs", "invitation_of_a_newer_version")
 
 
-async def test_a_collection_that_was_dropped_has_its_indexes_again(
-    care: IndexKeeper, raw: Database[Row]
+async def test_the_indexes_of_a_dropped_collection_are_created_again(
+    keeper: IndexKeeper, raw: Database[Row]
 ) -> None:
     raw["jobs"].drop()
 
-    await care.check()
-    assert len(care.problems) == len(INDEXES["jobs"])
-    await until(lambda: is_whole(care))
+    await keeper.check()
+    assert len(keeper.problems) == len(INDEXES["jobs"])
+    await until(lambda: is_repaired(keeper))
 
 
-async def test_where_two_jobs_have_one_key_both_are_named_until_one_lets_it_go(
-    care: IndexKeeper, raw: Database[Row]
+async def test_jobs_that_share_a_key_are_named_until_one_releases_it(
+    keeper: IndexKeeper, raw: Database[Row]
 ) -> None:
     raw["jobs"].drop_index("dedup_key")
     pairs = [(f"a-{n}", f"b-{n}") for n in range(12)]
@@ -152,28 +152,28 @@ async def test_where_two_jobs_have_one_key_both_are_named_until_one_lets_it_go(
         for job_id in pair
     )
 
-    await care.check()
-    await until(lambda: "12 values of dedup_key" in (care.problem or ""))
-    trouble = care.problem or ""
+    await keeper.check()
+    await until(lambda: "12 values of dedup_key" in (keeper.problem or ""))
+    problem = keeper.problem or ""
     with pytest.raises(AdmissionClosed):
-        await care.check_admission()
+        await keeper.check_admission()
     raw["jobs"].update_many({"_id": {"$regex": "^b"}}, {"$unset": {"dedup_key": ""}})
-    await until(lambda: is_whole(care))
-    await care.check_admission()
+    await until(lambda: is_repaired(keeper))
+    await keeper.check_admission()
 
-    assert sum(f"{a} and {b}" in trouble for a, b in pairs) == 10
-    assert "secret" not in trouble
+    assert sum(f"{a} and {b}" in problem for a, b in pairs) == 10
+    assert "secret" not in problem
 
 
-def test_while_it_is_built_no_process_takes_it_for_whole() -> None:
-    [wanted] = [each.document for each in INDEXES["jobs"] if each.document["name"] == "dedup_key"]
-    building = {"dedup_key": {**wanted, "building": True}}
+def test_an_index_that_is_being_built_is_a_problem() -> None:
+    [expected] = [each.document for each in INDEXES["jobs"] if each.document["name"] == "dedup_key"]
+    building = {"dedup_key": {**expected, "building": True}}
 
-    trouble = find_index_problem("jobs", wanted, building)
+    problem = find_index_problem("jobs", expected, building)
 
-    assert trouble is not None
-    assert (trouble.fault, trouble.is_unique) == (IndexFault.BUILDING, True)
-    assert find_index_problem("jobs", wanted, {"dedup_key": wanted}) is None
+    assert problem is not None
+    assert (problem.fault, problem.is_unique) == (IndexFault.BUILDING, True)
+    assert find_index_problem("jobs", expected, {"dedup_key": expected}) is None
 
 
 @asynccontextmanager
@@ -182,10 +182,10 @@ async def run_app(mongo: str, redis: str, relay: Relay) -> AsyncIterator[Running
         yield app
 
 
-async def test_without_the_unique_index_mails_leave_and_no_request_is_taken(
+async def test_without_the_unique_index_mails_are_sent_but_no_request_is_accepted(
     mongo_uri: str, redis_url: str
 ) -> None:
-    """Also by a process that begins then: a restart is not the cure."""
+    """A process that starts then does not accept any either: a restart is not the remedy."""
     async with open_mongo(mongo_uri) as mongo:
         await mongo.prepare()
     with MongoClient[Row](mongo_uri) as driver:
@@ -203,10 +203,10 @@ async def test_without_the_unique_index_mails_leave_and_no_request_is_taken(
             Relay() as relay,
             run_app(mongo_uri, redis_url, relay) as app,
             scheduler_stub(app.target) as stub,
-            probe_http(app.http) as look,
+            probe_http(app.http) as http,
         ):
             await until(lambda: len(relay.ledger) == 2)
-            await until(lambda: is_reported(look))
+            await until(lambda: is_reported(http))
             refusal = await read_error_status(stub.ScheduleMeet(a_meet(1), timeout=3))
             batch = await stub.BatchScheduleMeets(
                 task_pb2.BatchScheduleMeetsRequest(requests=[a_meet(1)]), timeout=3
@@ -229,9 +229,9 @@ async def test_without_the_unique_index_mails_leave_and_no_request_is_taken(
     assert any("first and second" in problem for problem in status.problems)
 
 
-async def is_reported(look: Any) -> bool:
-    status, told = await look.ready()
-    return status == 200 and "first and second" in told.get("reason", "")
+async def is_reported(http: Any) -> bool:
+    status, body = await http.get_readiness()
+    return status == 200 and "first and second" in body.get("reason", "")
 
 
 async def is_accepted(stub: Any) -> bool:
@@ -241,7 +241,7 @@ async def is_accepted(stub: Any) -> bool:
         return False
 
 
-async def test_a_claim_that_finds_its_index_gone_has_it_made_at_once(
+async def test_a_claim_without_its_index_has_it_created_at_once(
     mongo_uri: str, redis_url: str
 ) -> None:
     async with Relay() as relay, run_app(mongo_uri, redis_url, relay) as app:
@@ -252,34 +252,34 @@ async def test_a_claim_that_finds_its_index_gone_has_it_made_at_once(
             async with scheduler_stub(app.target) as stub:
                 replies = await asyncio.gather(*[stub.ScheduleMeet(a_meet(n)) for n in range(20)])
 
-            await until(lambda: len(relay.ledger) == 20, within=BACK_WITHIN_SECONDS)
+            await until(lambda: len(relay.ledger) == 20, within=REPAIRED_WITHIN_SECONDS)
 
     assert all(reply.success for reply in replies)
 
 
-async def test_what_mongodb_refuses_is_told_to_callers_and_by_the_probe(
+async def test_a_refusal_of_mongodb_is_reported_to_callers_and_by_readiness(
     mongo_uri: str, redis_url: str
 ) -> None:
     async with (
         Relay() as relay,
         run_app(mongo_uri, redis_url, relay) as app,
         scheduler_stub(app.target) as stub,
-        probe_http(app.http) as look,
+        probe_http(app.http) as http,
     ):
         await app.resources.mongo.database.command("collMod", "jobs", validator={"_id": ""})
 
         refusal = await read_error_status(stub.ScheduleMeet(a_meet(1), timeout=1.5))
-        status, told = await look.get_readiness()
+        status, body = await http.get_readiness()
         report = await stub.GetStatus(task_pb2.GetStatusRequest())
 
     assert (refusal.code, refusal.reason) == (grpc.StatusCode.UNAVAILABLE, "STORE_REFUSED")
     assert refusal.metadata == {"problem": "validation"}
-    assert (status, told["status"]) == (200, "degraded")
-    assert "remove the rule" in told["dependencies"]["mongodb statements"]
+    assert (status, body["status"]) == (200, "degraded")
+    assert "remove the rule" in body["dependencies"]["mongodb statements"]
     assert any("remove the rule" in problem for problem in report.problems)
 
 
-async def test_a_collation_that_is_the_collections_own_is_no_difference(
+async def test_the_default_collation_of_a_collection_is_not_a_difference(
     mongo: Mongo, raw: Database[Row]
 ) -> None:
     raw.drop_collection("jobs")
@@ -290,46 +290,46 @@ async def test_a_collation_that_is_the_collections_own_is_no_difference(
 
     raw["jobs"].drop_index("dedup_key")
     [model] = [each for each in INDEXES["jobs"] if each.document["name"] == "dedup_key"]
-    of_another = {**model.document, "collation": {"locale": "de"}}
-    raw.command("createIndexes", "jobs", indexes=[of_another])
-    [trouble] = await MongoIndexes(mongo=mongo).check()
-    assert (trouble.name, trouble.fault) == ("dedup_key", IndexFault.DIFFERENT)
+    other_collation = {**model.document, "collation": {"locale": "de"}}
+    raw.command("createIndexes", "jobs", indexes=[other_collation])
+    [problem] = await MongoIndexes(mongo=mongo).check()
+    assert (problem.name, problem.fault) == ("dedup_key", IndexFault.DIFFERENT)
 
 
 class UnreachableIndexes:
-    """Indexes that cannot be looked at, for one of two reasons."""
+    """Indexes that cannot be checked, for one of two reasons."""
 
     checks = 0
 
     async def check(self) -> list[IndexProblem]:
         self.checks += 1
-        raise StoreUnavailable("looking" if self.checks != 3 else "looking again")
+        raise StoreUnavailable("checking" if self.checks != 3 else "checking again")
 
-    async def create(self, trouble: IndexProblem) -> IndexProblem | None:
-        raise AssertionError(trouble)
+    async def create(self, problem: IndexProblem) -> IndexProblem | None:
+        raise AssertionError(problem)
 
 
-async def test_what_cannot_be_looked_at_is_told_when_it_changes() -> None:
-    care = IndexKeeper(indexes=UnreachableIndexes())
+async def test_a_failed_index_check_is_logged_when_its_reason_changes() -> None:
+    keeper = IndexKeeper(indexes=UnreachableIndexes())
 
     with capture_logs() as logs:
         for _ in range(4):
-            await care.check()
+            await keeper.check()
 
     assert len(logs) == 3
 
 
-async def test_nudges_leave_half_a_second_between_looks() -> None:
+async def test_nudged_checks_are_half_a_second_apart() -> None:
     indexes, stop = UnreachableIndexes(), asyncio.Event()
-    care = IndexKeeper(indexes=indexes)
-    began = asyncio.get_running_loop().time()
-    caring = asyncio.create_task(care.run(stop))
+    keeper = IndexKeeper(indexes=indexes)
+    start = asyncio.get_running_loop().time()
+    running = asyncio.create_task(keeper.run(stop))
     async with asyncio.timeout(10):
         while indexes.checks < 3:
-            care.nudged.set()
+            keeper.nudged.set()
             await asyncio.sleep(0)
-    took = asyncio.get_running_loop().time() - began
+    took = asyncio.get_running_loop().time() - start
     stop.set()
-    await caring
+    await running
 
     assert took > 0.9

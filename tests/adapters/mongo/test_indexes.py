@@ -1,4 +1,4 @@
-"""Everything by index (P8). Oracle: the server's own profile of what the adapters made it do."""
+"""Every statement uses an index (P8). Oracle: the server's own profile of the adapters."""
 
 import asyncio
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ from tests.support.mongo_profile import Use, profile_commands, stages
 from tests.support.rows import Row
 from tests.support.wait import until
 
-NOW = datetime(2025, 7, 1, 12, tzinfo=UTC)  # past for every server: a claim judges by its clock
+NOW = datetime(2025, 7, 1, 12, tzinfo=UTC)  # past for every server, whose clock decides
 RETENTION = timedelta(days=30)
 ACCEPTED = an_attempt(kind=Kind.ACCEPTED, code=250)
 SENT, OVERDUE, AHEAD, RETRYING, CLAIMED, QUEUED = 2000, 600, 600, 300, 300, 200
@@ -46,15 +46,15 @@ def mongo_uri(new_mongo_uri: str) -> str:
 
 
 def some_jobs(count: int, kind: str, *, due: datetime = NOW, **others: Any) -> Iterator[Job]:
-    """Make *count* jobs due in one second after another."""
+    """Make *count* jobs, each due a second after the one before."""
     for number in range(count):
         name = f"{kind}-{number}"
-        moment = due + number * SECOND
-        yield a_job(id=name, dedup_key=f"key {name}", due_time=moment, **others)
+        due_time = due + number * SECOND
+        yield a_job(id=name, dedup_key=f"key {name}", due_time=due_time, **others)
 
 
 def all_rows() -> Iterator[Row]:
-    """Make a collection as it is on a busy day: most is over, much waits, some is on its way."""
+    """Make the jobs of a busy day: most are sent, many wait, some are being sent."""
     for job in some_jobs(SENT, "sent", state=State.SENT, due=NOW - timedelta(days=1)):
         yield encode(job) | {"delete_after": datetime.now(UTC) + RETENTION}
     for job in some_jobs(OVERDUE, "overdue", due=NOW - OVERDUE * SECOND):
@@ -130,9 +130,8 @@ async def admit_duplicates(mongo: Mongo) -> None:
 
 
 async def admit_request_ids_again(mongo: Mongo) -> None:
-    """Found by their ids: their keys are those of another mode."""
-    told = [{"id": f"again {n}", "dedup_key": f"else {n}"} for n in range(100)]
-    jobs = [a_job(**each, request_id=f"R{n}") for n, each in enumerate(told)]
+    """The holders are found by their request ids: their dedup keys are those of another mode."""
+    jobs = [a_job(id=f"again {n}", dedup_key=f"else {n}", request_id=f"R{n}") for n in range(100)]
     answers = await MongoAdmissions(mongo=mongo).admit(jobs, within=5 * SECOND)
     assert not any(is_new(answer) for answer in answers)
 
@@ -185,7 +184,7 @@ async def conclude_orphans(mongo: Mongo) -> None:
 
 
 async def repair(mongo: Mongo) -> None:
-    """What is being sent is all it looks at, for each of the three kinds."""
+    """It reads claimed jobs only, for each of the three kinds."""
     assert await recovery(mongo).repair(500) == 0
 
 
@@ -215,13 +214,13 @@ async def move_queued(mongo: Mongo) -> None:
 
 
 async def find_committed(mongo: Mongo) -> None:
-    steering = MongoJobChanges(mongo=mongo, retention=RETENTION)
-    assert len(await steering.find_committed([f"sent-{number}" for number in range(9)])) == 9
+    changes = MongoJobChanges(mongo=mongo, retention=RETENTION)
+    assert len(await changes.find_committed([f"sent-{number}" for number in range(9)])) == 9
 
 
 async def find_claimed(mongo: Mongo) -> None:
-    steering = MongoJobChanges(mongo=mongo, retention=RETENTION)
-    assert len(await steering.find_claimed(a_job().email)) == CLAIMED
+    changes = MongoJobChanges(mongo=mongo, retention=RETENTION)
+    assert len(await changes.find_claimed(a_job().email)) == CLAIMED
 
 
 async def add_suppressions(mongo: Mongo) -> None:
@@ -230,7 +229,7 @@ async def add_suppressions(mongo: Mongo) -> None:
 
 
 async def find_active_suppressions(mongo: Mongo) -> None:
-    """As for a claimed batch: nearly nobody in it is blocked."""
+    """As for a claimed batch, in which few addresses are suppressed."""
     addresses = [f"{number}@example.org" for number in range(0, 20 * SUPPRESSED, SUPPRESSED // 2)]
     assert len(await MongoSuppressions(mongo=mongo).find_active(addresses, now=NOW)) == 2
 
@@ -266,7 +265,7 @@ USES = [
 
 
 @pytest.mark.parametrize("use", USES, ids=lambda use: use.__name__)
-async def test_each_use_looks_only_at_what_it_is_about(
+async def test_every_statement_reads_only_what_it_needs_by_index(
     mongo: Mongo, raw: Database[Row], use: Use
 ) -> None:
     raw["jobs"].insert_many([*all_rows(), *rows_with_keys(), *urgent_rows()])
@@ -278,9 +277,7 @@ async def test_each_use_looks_only_at_what_it_is_about(
     assert [format_profile(each) for each in profile if is_wasteful(each)] == []
 
 
-async def test_looking_for_what_cannot_be_looks_only_at_what_is_being_sent(
-    mongo: Mongo, raw: Database[Row]
-) -> None:
+async def test_repair_reads_claimed_jobs_only(mongo: Mongo, raw: Database[Row]) -> None:
     raw["jobs"].insert_many(list(all_rows()))
 
     profile = await profile_commands(mongo, raw, repair)
@@ -291,10 +288,10 @@ async def test_looking_for_what_cannot_be_looks_only_at_what_is_being_sent(
     assert max(each["keysExamined"] for each in profile) <= CLAIMED + 1
 
 
-async def test_a_plan_that_was_made_for_an_empty_collection_does_no_harm_later(
+async def test_a_plan_cached_for_an_empty_collection_is_not_used_later(
     mongo: Mongo, raw: Database[Row]
 ) -> None:
-    """MongoDB keeps the plan that won once: among few jobs any index is as good as another."""
+    """MongoDB caches the plan that won once, and among few jobs any index is as good."""
     for turn in range(5):
         raw["jobs"].insert_one(encode(a_job(id=f"early-{turn}", dedup_key=f"{turn}", due_time=NOW)))
         early = await MongoClaims(mongo=mongo).claim(f"early {turn}", 1, now=NOW)
@@ -309,29 +306,29 @@ async def test_a_plan_that_was_made_for_an_empty_collection_does_no_harm_later(
 
 
 def is_wasteful(done: Row) -> bool:
-    """Tell a scan, a sort in memory, or looking at more than twice of what was wanted."""
+    """Return whether a command scanned, sorted in memory, or read more than twice what it found."""
     if {"COLLSCAN", "SORT"} & set(stages(done["execStats"])):
         return True
-    wanted = count_found(done)
-    return max(int(done["keysExamined"]), int(done["docsExamined"])) > 2 * wanted + 10
+    found = count_found(done)
+    return max(int(done["keysExamined"]), int(done["docsExamined"])) > 2 * found + 10
 
 
 def count_found(done: Row) -> int:
     if "distinct" in done["command"]:
         return int(done["execStats"]["nReturned"])
     if done["op"] == "query" and done["ns"].endswith(".suppressions"):
-        return len(done["command"]["filter"]["folded"]["$in"])  # that one is not there is an answer
+        return len(done["command"]["filter"]["folded"]["$in"])  # a missing one is a result, too
     return int(done.get("nreturned", 0) + done.get("nMatched", 0))
 
 
 def format_profile(done: Row) -> str:
-    looked = (
+    examined = (
         f"{done['keysExamined']} keys and {done['docsExamined']} documents for {count_found(done)}"
     )
-    return f"{done['op']}: {' < '.join(stages(done['execStats']))}: {looked}"
+    return f"{done['op']}: {' < '.join(stages(done['execStats']))}: {examined}"
 
 
-async def test_preparing_again_and_by_two_at_once_is_harmless(
+async def test_prepare_is_safe_to_repeat_and_to_run_in_two_processes(
     mongo: Mongo, another_mongo: Mongo, jobs: Collection[Row]
 ) -> None:
     jobs.insert_one(encode(a_job()))
@@ -359,10 +356,10 @@ async def test_preparing_again_and_by_two_at_once_is_harmless(
     assert list(jobs.find()) == [encode(a_job())]
 
 
-async def test_indexes_of_an_older_version_give_way_but_for_the_one_that_it_names(
+async def test_prepare_drops_retired_indexes_except_the_one_that_older_processes_name(
     mongo: Mongo, another_mongo: Mongo, jobs: Collection[Row]
 ) -> None:
-    """Its processes may run for a while yet, and would claim nothing more."""
+    """Its processes may still run, and would claim nothing without that index."""
     jobs.create_index([("state", 1), ("due", 1)], name="state_due")
     before = jobs.index_information()
     jobs.create_index([("empid", 1), ("created", -1)], name="empid_created")
@@ -375,7 +372,7 @@ async def test_indexes_of_an_older_version_give_way_but_for_the_one_that_it_name
     assert list(jobs.find()) == [encode(a_job())]
 
 
-async def test_a_job_is_deleted_when_its_keeping_is_over_and_no_earlier(
+async def test_mongodb_deletes_a_job_when_its_retention_ends(
     jobs: Collection[Row],
 ) -> None:
     now = datetime.now(UTC)

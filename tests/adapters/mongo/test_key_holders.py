@@ -1,4 +1,4 @@
-"""Whose wish is whose: request ids, and one notification per employee and window."""
+"""The holders of request ids and dedup keys, and one job per employee and window."""
 
 import asyncio
 from dataclasses import replace
@@ -27,15 +27,15 @@ async def dry_run(mongo: Mongo, *jobs: Job) -> list[AdmissionAnswer]:
 
 
 def a_named_job(job_id: str, *, content: str = "f", **others: Any) -> Job:
-    """Make a job with request id R, as it is made where content is the key."""
+    """Make a job with request id R, as it is made in *content* mode."""
     given = {"dedup_key": "key of R", "request_id": "R", "fingerprint": content, **others}
     return a_job(id=job_id, **given)
 
 
 def an_employee_job(job_id: str, **others: Any) -> Job:
-    """Make a job as it is made where an employee gets one in a day."""
+    """Make a job as it is made in *employee* mode with a window of a day."""
     given = {"dedup_key": "key of E1", "create_time": NOW, **others}
-    return a_job(id=job_id, dedup_until=given["created"] + DAY, **given)
+    return a_job(id=job_id, dedup_until=given["create_time"] + DAY, **given)
 
 
 def is_refused(answer: AdmissionAnswer) -> bool:
@@ -44,7 +44,7 @@ def is_refused(answer: AdmissionAnswer) -> bool:
     )
 
 
-async def test_a_request_id_again_is_the_first_job_as_it_is_now(
+async def test_a_repeated_request_id_returns_the_first_job(
     mongo: Mongo, jobs: Collection[Row]
 ) -> None:
     await admit(mongo, a_named_job("job-1"))
@@ -58,7 +58,7 @@ async def test_a_request_id_again_is_the_first_job_as_it_is_now(
     assert jobs.count_documents({}) == 1
 
 
-async def test_a_request_id_with_other_content_is_told_whose_it_is(
+async def test_a_request_id_with_other_content_returns_its_holder(
     mongo: Mongo, jobs: Collection[Row]
 ) -> None:
     group = [a_named_job("job-1"), a_named_job("job-2", content="g"), a_named_job("job-3")]
@@ -70,7 +70,7 @@ async def test_a_request_id_with_other_content_is_told_whose_it_is(
     assert jobs.count_documents({}) == 1
 
 
-async def test_a_request_id_is_free_again_when_its_job_came_to_nothing(
+async def test_a_request_id_is_free_again_when_its_job_failed(
     mongo: Mongo, jobs: Collection[Row]
 ) -> None:
     await admit(mongo, a_named_job("job-1"))
@@ -81,7 +81,7 @@ async def test_a_request_id_is_free_again_when_its_job_came_to_nothing(
     assert answer == an_admitted(a_named_job("job-2"))
 
 
-async def test_a_holder_that_somebody_has_spoilt_is_no_reason_to_mail_twice(
+async def test_a_damaged_holder_still_prevents_a_second_mail(
     mongo: Mongo, jobs: Collection[Row]
 ) -> None:
     await admit(mongo, a_job())
@@ -94,7 +94,7 @@ async def test_a_holder_that_somebody_has_spoilt_is_no_reason_to_mail_twice(
     )
 
 
-async def test_an_employee_gets_no_second_one_within_the_window(
+async def test_an_employee_gets_no_second_job_within_the_window(
     mongo: Mongo, jobs: Collection[Row]
 ) -> None:
     later = an_employee_job("job-3", create_time=NOW + DAY - SECOND)
@@ -106,7 +106,7 @@ async def test_an_employee_gets_no_second_one_within_the_window(
     assert [row["_id"] for row in jobs.find()] == ["job-1"]
 
 
-async def test_after_the_window_the_next_one_is_taken_and_begins_a_window_of_its_own(
+async def test_after_the_window_a_job_is_accepted_and_starts_a_new_window(
     mongo: Mongo,
 ) -> None:
     await admit(mongo, an_employee_job("job-1"))
@@ -122,10 +122,10 @@ async def test_of_many_callers_after_the_window_one_is_accepted(
     mongo: Mongo, another_mongo: Mongo, jobs: Collection[Row]
 ) -> None:
     await admit(mongo, an_employee_job("old"))
-    wishes = [an_employee_job(f"job-{number}", create_time=NOW + DAY) for number in range(60)]
+    requests = [an_employee_job(f"job-{number}", create_time=NOW + DAY) for number in range(60)]
 
     answers = await asyncio.gather(
-        *(admit((mongo, another_mongo)[n % 2], wish) for n, wish in enumerate(wishes))
+        *(admit((mongo, another_mongo)[n % 2], job) for n, job in enumerate(requests))
     )
 
     assert sum(is_new(answer) for [answer] in answers) == 1
@@ -137,13 +137,13 @@ async def test_of_many_callers_after_the_window_one_is_accepted(
 async def test_a_request_id_is_remembered_longer_than_the_window(
     mongo: Mongo, jobs: Collection[Row], after: timedelta
 ) -> None:
-    mine = {"request_id": "R", "fingerprint": "f"}
-    await admit(mongo, an_employee_job("job-1", **mine))
+    request = {"request_id": "R", "fingerprint": "f"}
+    await admit(mongo, an_employee_job("job-1", **request))
     if after > DAY:
         assert is_new((await admit(mongo, an_employee_job("between", create_time=NOW + DAY)))[0])
     before = jobs.count_documents({})
 
-    again = await admit(mongo, an_employee_job("job-2", create_time=NOW + after, **mine))
+    again = await admit(mongo, an_employee_job("job-2", create_time=NOW + after, **request))
     other = an_employee_job("job-3", create_time=NOW + after, request_id="R", fingerprint="g")
     reused = await admit(mongo, other)
 
@@ -153,18 +153,18 @@ async def test_a_request_id_is_remembered_longer_than_the_window(
 
 
 async def test_a_request_id_belongs_to_one_employee(mongo: Mongo, jobs: Collection[Row]) -> None:
-    mine = {"request_id": "R", "fingerprint": "f"}
+    request = {"request_id": "R", "fingerprint": "f"}
     others = {"request_id": "R", "fingerprint": "g", "dedup_key": "key of E2"}
 
     answers = await admit(
-        mongo, an_employee_job("job-1", **mine), an_employee_job("job-2", **others)
+        mongo, an_employee_job("job-1", **request), an_employee_job("job-2", **others)
     )
 
     assert find_reused_id(answers[1]) == "job-1"
     assert jobs.count_documents({}) == 1
 
 
-async def test_what_would_become_of_a_job_is_told_and_nothing_is_stored(
+async def test_a_dry_run_returns_the_answer_and_stores_nothing(
     mongo: Mongo, jobs: Collection[Row]
 ) -> None:
     first, again = a_named_job("job-1"), a_named_job("job-2")
@@ -178,14 +178,14 @@ async def test_what_would_become_of_a_job_is_told_and_nothing_is_stored(
     assert jobs.count_documents({}) == 1
 
 
-async def test_who_has_the_key_of_a_window_that_is_over_is_in_nobodys_way(mongo: Mongo) -> None:
+async def test_a_dry_run_ignores_the_holder_of_an_expired_window(mongo: Mongo) -> None:
     await admit(mongo, an_employee_job("job-1"))
     later = an_employee_job("job-2", create_time=NOW + DAY)
 
     assert await dry_run(mongo, later) == [an_admitted(later)]
 
 
-async def test_names_that_mean_something_to_mongodb_are_kept_as_they_are(
+async def test_names_that_look_like_operators_are_stored_as_given(
     mongo: Mongo, jobs: Collection[Row]
 ) -> None:
     odd = {"$set": "$$NOW", "a.b": "c", "x": "$y"}
@@ -196,7 +196,7 @@ async def test_names_that_mean_something_to_mongodb_are_kept_as_they_are(
     assert (row["labels"], row["variables"]) == (odd, {"v": "$state"})
 
 
-async def test_who_lets_a_key_go_because_its_time_is_over_can_take_it_again_later(
+async def test_a_job_that_released_an_expired_key_can_take_it_again(
     mongo: Mongo, jobs: Collection[Row]
 ) -> None:
     await admit(mongo, an_employee_job("job-1"))
@@ -207,5 +207,7 @@ async def test_who_lets_a_key_go_because_its_time_is_over_can_take_it_again_late
     assert first is not None
     assert (first["dedup_key"], first["released_key"]) == ("over job-1", "key of E1")
     failed = replace(decode(first), state=State.FAILED)
-    opened = failed.reset_for_retry(NOW + DAY, expire_time=NOW + 2 * DAY, dedup_until=NOW + 2 * DAY)
-    assert (opened.dedup_key, opened.dedup_until) == ("key of E1", NOW + 2 * DAY)
+    retried = failed.reset_for_retry(
+        NOW + DAY, expire_time=NOW + 2 * DAY, dedup_until=NOW + 2 * DAY
+    )
+    assert (retried.dedup_key, retried.dedup_until) == ("key of E1", NOW + 2 * DAY)

@@ -1,4 +1,4 @@
-"""The Date of a mail, from the claim to the relay. Oracle: the mail as it lies in the relay."""
+"""The Date of a mail, from the claim to the relay. Oracle: the mail that the relay has."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -40,12 +40,12 @@ Change = Callable[[Job], Job]
 DUE = datetime(2025, 2, 28, 9, 30, tzinfo=UTC)  # past for every server
 LEFT = datetime(2025, 3, 1, 12, 0, 7, 700_000, tzinfo=UTC)
 SECOND = datetime(2025, 3, 1, 12, 0, 7, tzinfo=UTC)
-RETENTION = timedelta(days=36500)  # the monitor of the tests looks every second
+RETENTION = timedelta(days=36500)  # the TTL monitor of the tests runs every second
 
 
 @dataclass
 class PoolTransport:
-    """The one relay there is."""
+    """A transport with one relay."""
 
     pool: Mailer
 
@@ -54,7 +54,7 @@ class PoolTransport:
 
 
 class NoSlotTransport:
-    """Has its permit, and then no slot among the mails that leave."""
+    """A transport that gets its permit, and then no slot of the rate limit."""
 
     async def send(self, _: Mail, begin: Begin) -> SendResult:
         assert await begin() is not None
@@ -63,7 +63,7 @@ class NoSlotTransport:
 
 @dataclass(kw_only=True)
 class Service:
-    """What carries a job through: real stores, a real relay, and a clock that stands still."""
+    """The service around a job: real stores, a real relay, and a clock that stands still."""
 
     mongo: Mongo
     relay: Relay
@@ -79,7 +79,7 @@ class Service:
         (job,) = batch.jobs
         return ClaimedJob(job=job, token=token)
 
-    async def deliver(self, carrier: Transport | None = None) -> Job:
+    async def deliver(self, transport: Transport | None = None) -> Job:
         claimed = await self.claim()
         deliver = Deliver(
             composer=Composer(
@@ -88,7 +88,7 @@ class Service:
                 sender_name="Scheduler",
                 timezone=ZoneInfo("UTC"),
             ),
-            transport=carrier or self.transport,
+            transport=transport or self.transport,
             fence=self.fence,
             policy=RetryPolicy(),
             now=self.clock,
@@ -104,10 +104,10 @@ class Service:
         return await self.deliver()
 
     async def change(self, change: Change) -> None:
-        steering = MongoJobChanges(mongo=self.mongo, retention=RETENTION)
-        seen = await steering.find("job-1")
+        changes = MongoJobChanges(mongo=self.mongo, retention=RETENTION)
+        seen = await changes.find("job-1")
         assert seen is not None
-        assert await steering.change(seen, change(seen), within=HOUR)
+        assert await changes.change(seen, change(seen), within=HOUR)
 
     def dates(self) -> list[datetime]:
         return [parse_date(kept.content) for kept in self.relay.ledger]
@@ -156,7 +156,7 @@ def reschedule(job: Job) -> Job:
     return job.rescheduled(later, LEFT + HOUR, is_daily=False, expire_time=later + HOUR)
 
 
-async def test_a_mail_says_when_it_leaves_and_not_when_it_was_due(
+async def test_the_date_of_a_mail_is_when_it_leaves(
     service: Service, jobs: Collection[Row]
 ) -> None:
     jobs.insert_one(encode(a_due_job()))
@@ -168,7 +168,7 @@ async def test_a_mail_says_when_it_leaves_and_not_when_it_was_due(
     assert (jobs.find_one() or {})["date"] == SECOND
 
 
-async def test_a_resend_of_a_mail_that_may_be_there_is_the_same_octet_for_octet(
+async def test_a_resend_after_a_lost_reply_is_the_same_mail_octet_for_octet(
     service: Service, jobs: Collection[Row]
 ) -> None:
     service.relay.script(At.BODY, LoseReply(), nth=1)
@@ -184,7 +184,7 @@ async def test_a_resend_of_a_mail_that_may_be_there_is_the_same_octet_for_octet(
 
 
 @pytest.mark.parametrize("change", [retry, reschedule])
-async def test_what_may_be_there_stays_the_same_mail_when_a_caller_moves_or_reopens_it(
+async def test_an_uncertain_mail_stays_the_same_when_it_is_rescheduled_or_retried(
     service: Service, jobs: Collection[Row], change: Change
 ) -> None:
     service.relay.script(At.BODY, LoseReply(), nth=1)
@@ -200,7 +200,7 @@ async def test_what_may_be_there_stays_the_same_mail_when_a_caller_moves_or_reop
     assert first.content == again.content
 
 
-async def test_what_was_refused_after_its_body_leaves_as_a_new_mail_when_it_is_reopened(
+async def test_a_mail_refused_after_its_body_gets_a_new_date_when_it_is_retried(
     service: Service, jobs: Collection[Row]
 ) -> None:
     service.relay.script(At.BODY, Answer(554, "5.6.0 no"), nth=1)
@@ -215,7 +215,7 @@ async def test_what_was_refused_after_its_body_leaves_as_a_new_mail_when_it_is_r
     assert service.dates() == [SECOND + 2 * HOUR]
 
 
-async def test_what_waits_to_be_tried_again_leaves_as_a_new_mail_when_it_is_moved(
+async def test_a_deferred_mail_gets_a_new_date_when_it_is_rescheduled(
     service: Service, jobs: Collection[Row]
 ) -> None:
     service.relay.script(At.BODY, Answer(451, "4.3.0 later"), nth=1)
@@ -228,7 +228,7 @@ async def test_what_waits_to_be_tried_again_leaves_as_a_new_mail_when_it_is_move
     assert service.dates() == [SECOND + 2 * HOUR]
 
 
-async def test_what_the_relay_put_off_after_the_body_keeps_the_date_it_first_left_with(
+async def test_a_mail_deferred_after_its_body_keeps_its_first_date(
     service: Service, jobs: Collection[Row]
 ) -> None:
     service.relay.script(At.BODY, Answer(451, "4.3.0 later"), nth=1)
@@ -240,12 +240,12 @@ async def test_what_the_relay_put_off_after_the_body_keeps_the_date_it_first_lef
     assert service.dates() == [SECOND]
 
 
-async def test_a_permit_without_a_body_settles_no_date(
+async def test_a_permit_without_a_body_sets_no_date(
     service: Service, jobs: Collection[Row]
 ) -> None:
     jobs.insert_one(encode(a_due_job()))
-    given_back = await service.deliver(NoSlotTransport())
-    assert (given_back.state, given_back.date) == (State.SCHEDULED, None)
+    released = await service.deliver(NoSlotTransport())
+    assert (released.state, released.date) == (State.SCHEDULED, None)
     assert "date" not in (jobs.find_one() or {})
 
     await service.deliver_later()
@@ -253,7 +253,7 @@ async def test_a_permit_without_a_body_settles_no_date(
     assert service.dates() == [SECOND + HOUR]
 
 
-async def test_a_relay_that_hangs_up_before_the_body_settles_no_date(
+async def test_a_relay_that_hangs_up_before_the_body_sets_no_date(
     service: Service, jobs: Collection[Row]
 ) -> None:
     jobs.insert_one(encode(a_due_job()))
@@ -277,12 +277,12 @@ async def test_a_relay_that_hangs_up_before_the_body_settles_no_date(
     assert service.dates() == [SECOND + HOUR]
 
 
-async def test_the_date_of_a_process_that_died_is_that_of_the_resend(
+async def test_a_resend_after_a_crash_has_the_date_of_the_fence(
     service: Service, jobs: Collection[Row]
 ) -> None:
     jobs.insert_one(encode(a_due_job()))
     assert await service.fence.submit(await service.claim()) is not None
-    jobs.update_one({}, {"$set": {"lease": DUE}})  # it died: its lease ran out
+    jobs.update_one({}, {"$set": {"lease": DUE}})  # it died, and its lease expired
     recovery = MongoRecovery(mongo=service.mongo, retention=RETENTION, now=service.clock)
     (orphan,) = await recovery.find_orphans(9)
     policy = RetryPolicy()
@@ -294,7 +294,7 @@ async def test_the_date_of_a_process_that_died_is_that_of_the_resend(
     assert service.dates() == [SECOND]
 
 
-async def test_a_fence_whose_answer_was_lost_and_that_is_asked_again_stores_what_is_sent(
+async def test_a_repeated_fence_keeps_the_first_date(
     service: Service, jobs: Collection[Row]
 ) -> None:
     jobs.insert_one(encode(a_due_job()))
@@ -310,7 +310,7 @@ async def test_a_fence_whose_answer_was_lost_and_that_is_asked_again_stores_what
     assert (jobs.find_one() or {})["date"] == SECOND
 
 
-async def test_a_resend_of_a_mail_of_the_version_before_has_the_date_that_that_one_wrote(
+async def test_a_resend_of_an_older_versions_mail_has_the_date_of_its_attempt(
     service: Service, jobs: Collection[Row]
 ) -> None:
     lost = an_attempt(kind=Kind.UNCERTAIN, start_time=DUE, end_time=DUE, code=None)
@@ -322,7 +322,7 @@ async def test_a_resend_of_a_mail_of_the_version_before_has_the_date_that_that_o
     assert (jobs.find_one() or {})["date"] == DUE
 
 
-async def test_a_mail_of_the_version_before_that_is_moved_is_still_the_same_mail(
+async def test_an_older_versions_mail_keeps_its_date_when_it_is_rescheduled(
     service: Service, jobs: Collection[Row]
 ) -> None:
     lost = an_attempt(kind=Kind.UNCERTAIN, start_time=DUE, end_time=DUE, code=None)

@@ -1,4 +1,4 @@
-"""What is read for certain, on a node that stands alone and on one that has lost its majority."""
+"""Majority reads on a standalone node."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -24,12 +24,12 @@ ALL = JobListQuery(filter=JobFilter(), order=JobOrder.CREATE_TIME_ASC)
 
 
 @asynccontextmanager
-async def a_lone_node(folder: Path) -> AsyncIterator[Mongo]:
-    """Run a mongod that is no member of a set, as some operators do."""
+async def a_standalone_node(folder: Path) -> AsyncIterator[Mongo]:
+    """Run a mongod that is not a member of a replica set, as some operators do."""
     server = Mongod(folder, MongodOptions(port=free_port()))
-    words = list(server.child.command)
-    where = words.index("--replSet")
-    server.child.command = [*words[:where], *words[where + 2 :]]
+    arguments = list(server.child.command)
+    position = arguments.index("--replSet")
+    server.child.command = [*arguments[:position], *arguments[position + 2 :]]
     server.launch()
     try:
         await until(lambda: is_listening(server.port))
@@ -40,8 +40,8 @@ async def a_lone_node(folder: Path) -> AsyncIterator[Mongo]:
         await asyncio.to_thread(server.child.kill)
 
 
-async def test_a_node_that_stands_alone_answers_too(tmp_path: Path) -> None:
-    async with a_lone_node(tmp_path) as mongo:
+async def test_majority_reads_work_on_a_standalone_node(tmp_path: Path) -> None:
+    async with a_standalone_node(tmp_path) as mongo:
         waiting = a_job(id="queued", state=State.QUEUED, dedup_key="q")
         ended = a_job(id="sent", state=State.SENT)
         await mongo.jobs.insert_many([encode(waiting), encode(ended)])
@@ -49,7 +49,9 @@ async def test_a_node_that_stands_alone_answers_too(tmp_path: Path) -> None:
 
         lists = MongoJobList(mongo=mongo, is_majority_read=True)
         page = await lists.read_page(ALL, None, most=5, is_full=True)
-        settled = await MongoJobChanges(mongo=mongo, retention=DAY).find_committed(["sent", "none"])
+        committed = await MongoJobChanges(mongo=mongo, retention=DAY).find_committed(
+            ["sent", "none"]
+        )
         unfinished = await data.count_unfinished("E1")
         erased = await data.erase_jobs("E1", after="", most=5, now=NOW)
         again = await data.erase_jobs("E1", after="", most=5, now=NOW)
@@ -59,8 +61,8 @@ async def test_a_node_that_stands_alone_answers_too(tmp_path: Path) -> None:
         left = await mongo.jobs.count_documents({})
 
     assert [job.id for job in page.jobs] == ["queued", "sent"]
-    assert settled == [ended]
+    assert committed == [ended]
     assert unfinished == 1
     assert (erased.jobs, again.jobs) == (1, 0)
     assert moved == (1, 1)
-    assert left == 2  # the write of nothing has made nothing
+    assert left == 2  # the update that matches nothing has stored nothing

@@ -1,4 +1,4 @@
-"""A document that cannot be read costs itself only. Oracle: what the driver finds."""
+"""Unreadable documents do not stop others. Oracle: what the driver finds."""
 
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -19,7 +19,7 @@ from tests.support.poisons import VALUES, forbid_changes
 from tests.support.rows import Row
 
 
-async def test_a_claim_sets_aside_what_it_cannot_read_and_takes_the_others(
+async def test_a_claim_quarantines_unreadable_jobs_and_takes_the_others(
     mongo: Mongo, jobs: Collection[Row]
 ) -> None:
     jobs.insert_many(
@@ -34,13 +34,13 @@ async def test_a_claim_sets_aside_what_it_cannot_read_and_takes_the_others(
     aside = {row["_id"]: row["aside"] for row in jobs.find({"state": "UNREADABLE"})}
     assert aside == {"odd": "SCHEDULED", "tried": "RETRYING"}
     assert not jobs.count_documents({"state": "UNREADABLE", "claim": {"$exists": True}})
-    told = {log["job_id"]: log["problem"] for log in logs if log["event"] == "job unreadable"}
+    problems = {log["job_id"]: log["problem"] for log in logs if log["event"] == "job unreadable"}
     assert len(logs) == 2
-    assert told["odd"] == "its field version is of type str"
+    assert problems["odd"] == "its field version is of type str"
 
 
 @pytest.mark.parametrize("job_id", [5, {"a": 1}, b"x", ""], ids=repr)
-async def test_an_id_that_is_no_text_stops_no_claim(
+async def test_an_id_that_is_not_a_text_does_not_stop_a_claim(
     mongo: Mongo, jobs: Collection[Row], job_id: object
 ) -> None:
     jobs.insert_many([a_due_row("odd") | {"_id": job_id}, a_due_row("good")])
@@ -52,7 +52,7 @@ async def test_an_id_that_is_no_text_stops_no_claim(
     assert odd["state"] == ("UNREADABLE" if job_id != "" else "SENDING")
 
 
-async def test_a_document_that_cannot_be_changed_is_passed_over(
+async def test_a_claim_skips_a_document_that_cannot_be_changed(
     mongo: Mongo, jobs: Collection[Row]
 ) -> None:
     jobs.insert_one(a_due_row("full"))
@@ -67,7 +67,7 @@ async def test_a_document_that_cannot_be_changed_is_passed_over(
     assert (again.jobs, again.due_count) == ((), 0)
 
 
-async def test_where_no_document_can_be_changed_the_operator_is_told(
+async def test_a_claim_is_refused_if_no_document_can_be_changed(
     mongo: Mongo, jobs: Collection[Row]
 ) -> None:
     jobs.insert_many(a_due_row(f"job-{number}") for number in range(40))
@@ -81,7 +81,7 @@ async def test_where_no_document_can_be_changed_the_operator_is_told(
     assert jobs.count_documents({"state": "SCHEDULED"}) == 40
 
 
-async def test_one_that_cannot_be_changed_lets_no_other_lease_lapse(
+async def test_a_document_that_cannot_be_changed_does_not_stop_lease_renewals(
     mongo: Mongo, jobs: Collection[Row]
 ) -> None:
     jobs.insert_many(an_orphan_row(f"job-{number}") for number in range(5))
@@ -96,7 +96,7 @@ async def test_one_that_cannot_be_changed_lets_no_other_lease_lapse(
     assert {row["_id"] for row in jobs.find({"state": "SCHEDULED"})} == renewed
 
 
-async def test_a_dozen_that_cannot_be_changed_stop_no_claims_for_long(
+async def test_a_dozen_documents_that_cannot_be_changed_do_not_stop_claims_for_long(
     mongo: Mongo, jobs: Collection[Row]
 ) -> None:
     jobs.insert_many(a_due_row(f"full-{number:02}") for number in range(12))
@@ -113,7 +113,7 @@ async def test_a_dozen_that_cannot_be_changed_stop_no_claims_for_long(
     assert taken == {"good-0", "good-1", "good-2"}
 
 
-async def test_what_was_mended_is_taken_up_again_by_itself(
+async def test_a_repaired_job_is_released_by_a_sweep(
     mongo: Mongo, recovery: MongoRecovery, jobs: Collection[Row]
 ) -> None:
     jobs.insert_one(a_due_row("odd", version="x"))
@@ -130,7 +130,7 @@ async def test_what_was_mended_is_taken_up_again_by_itself(
     assert "aside" not in (jobs.find_one() or {})
 
 
-async def test_an_unreadable_orphan_keeps_what_tells_whether_its_mail_may_have_left(
+async def test_an_unreadable_orphan_keeps_its_claim_and_its_begun_mark(
     recovery: MongoRecovery, jobs: Collection[Row]
 ) -> None:
     jobs.insert_many(
@@ -151,7 +151,7 @@ async def test_an_unreadable_orphan_keeps_what_tells_whether_its_mail_may_have_l
     }
 
 
-async def test_what_waits_with_a_due_time_that_is_none_is_set_aside(
+async def test_a_waiting_job_without_a_valid_due_time_is_quarantined(
     recovery: MongoRecovery, jobs: Collection[Row]
 ) -> None:
     kinds = VALUES.keys() - {"missing", "date", "far date", "early date"}
@@ -165,7 +165,7 @@ async def test_what_waits_with_a_due_time_that_is_none_is_set_aside(
 
 
 @pytest.mark.parametrize("state", [["SCHEDULED", "SENT"], ["RETRYING"]], ids=str)
-async def test_a_state_of_several_is_not_claimed_but_set_aside(
+async def test_a_job_with_several_states_is_quarantined(
     mongo: Mongo, recovery: MongoRecovery, jobs: Collection[Row], state: list[str]
 ) -> None:
     jobs.insert_one(a_due_row("odd", state=state))
@@ -178,7 +178,7 @@ async def test_a_state_of_several_is_not_claimed_but_set_aside(
 
 
 @pytest.mark.parametrize("state", [{"a": 1}, ["x"], 5, None, ""], ids=repr)
-async def test_a_state_of_any_type_ends_no_sweep(
+async def test_a_state_of_any_type_does_not_stop_a_sweep(
     mongo: Mongo, recovery: MongoRecovery, jobs: Collection[Row], state: object
 ) -> None:
     jobs.insert_one(a_due_row("odd", state=state))
@@ -190,7 +190,7 @@ async def test_a_state_of_any_type_ends_no_sweep(
     assert await MongoJobCounter(mongo=mongo).count_unreadable() == 1
 
 
-async def test_whatever_the_note_of_the_last_sweep_holds_the_next_one_comes(
+async def test_a_damaged_record_of_the_last_sweep_does_not_prevent_the_next(
     mongo: Mongo, raw: Database[Row]
 ) -> None:
     now, runs = datetime.now(UTC), MongoRuns(mongo=mongo)

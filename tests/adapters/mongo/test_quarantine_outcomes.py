@@ -1,4 +1,4 @@
-"""Outcomes, proofs, runs and lists beside documents that cannot be read."""
+"""Outcomes, late acceptances, runs and lists beside unreadable documents."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -24,10 +24,10 @@ from tests.support.poisons import VALUES
 from tests.support.rows import Row
 
 
-async def test_an_outcome_is_written_though_its_job_was_set_aside_meanwhile(
+async def test_an_outcome_is_stored_although_its_job_was_quarantined_meanwhile(
     mongo: Mongo, recovery: MongoRecovery, jobs: Collection[Row]
 ) -> None:
-    """Its owner stood still past the lease, and knows what the relay said."""
+    """Its process was paused past the lease, and knows the relay's reply."""
     jobs.insert_one(an_orphan_row("odd", begun=PAST, attempts="x"))
     await recovery.find_orphans(10)
     job = a_claimed_job(id="odd", dedup_key="odd")
@@ -42,7 +42,7 @@ async def test_an_outcome_is_written_though_its_job_was_set_aside_meanwhile(
     assert (row["state"], len(row["attempts"]), "aside" in row) == ("SENT", 1, False)
 
 
-async def test_an_outcome_that_cannot_be_stored_even_in_short_is_given_up_as_lost(
+async def test_an_outcome_whose_state_cannot_be_stored_is_returned_as_lost(
     mongo: Mongo, jobs: Collection[Row]
 ) -> None:
     held = a_claimed_job()
@@ -55,12 +55,12 @@ async def test_an_outcome_that_cannot_be_stored_even_in_short_is_given_up_as_los
 
     assert lost == [conclusion]
     assert [(log["event"], log["error"]) for log in logs] == [
-        ("outcome not stored whole", "UnicodeEncodeError")
+        ("outcome cannot be stored, storing the state only", "UnicodeEncodeError")
     ]
     assert "ada@" not in str(logs)
 
 
-async def test_an_outcome_that_cannot_be_stored_whole_is_stored_in_short_beside_the_others(
+async def test_an_outcome_that_cannot_be_stored_whole_stores_its_state_beside_the_others(
     mongo: Mongo, jobs: Collection[Row]
 ) -> None:
     held = [a_claimed_job(id=f"job-{number}", dedup_key=f"{number}") for number in range(9)]
@@ -80,11 +80,11 @@ async def test_an_outcome_that_cannot_be_stored_whole_is_stored_in_short_beside_
     assert jobs.count_documents({"state": "SENT", "claim": {"$exists": False}}) == 9
     assert jobs.count_documents({"attempts": {"$size": 1}}) == 8
     assert [(log["event"], log["job_id"]) for log in logs] == [
-        ("outcome not stored whole", "job-4")
+        ("outcome cannot be stored, storing the state only", "job-4")
     ]
 
 
-async def test_a_proof_of_a_spoilt_job_stops_no_other_proof(
+async def test_a_late_acceptance_of_a_damaged_job_does_not_stop_others(
     mongo: Mongo, jobs: Collection[Row]
 ) -> None:
     held = [a_claimed_job(id=f"job-{number}", dedup_key=f"{number}") for number in range(3)]
@@ -99,7 +99,7 @@ async def test_a_proof_of_a_spoilt_job_stops_no_other_proof(
     assert {row["state"] for row in jobs.find()} == {"SENT"}
 
 
-async def test_a_lease_that_no_clock_reaches_ends_as_others_do(
+async def test_a_lease_that_never_expires_is_reset(
     recovery: MongoRecovery, jobs: Collection[Row]
 ) -> None:
     jobs.insert_one(an_orphan_row("odd", lease=VALUES["far date"]))
@@ -110,7 +110,7 @@ async def test_a_lease_that_no_clock_reaches_ends_as_others_do(
     assert row["lease"] < datetime.now(UTC) + timedelta(minutes=1)
 
 
-async def test_the_daily_run_moves_the_others_whatever_one_holds(
+async def test_the_daily_run_moves_jobs_with_damaged_fields(
     mongo: Mongo, jobs: Collection[Row]
 ) -> None:
     fields = ("version", "due_at", "not_after", "not_after_asked")
@@ -131,7 +131,7 @@ async def test_the_daily_run_moves_the_others_whatever_one_holds(
     assert not jobs.count_documents({"state": "QUEUED"})
 
 
-async def test_one_that_is_asked_for_is_told_with_its_field(
+async def test_finding_a_quarantined_job_reports_the_damaged_field(
     mongo: Mongo, jobs: Collection[Row]
 ) -> None:
     jobs.insert_one(a_due_row("odd", state="UNREADABLE", aside="RETRYING", attempt=-1))
@@ -140,17 +140,17 @@ async def test_one_that_is_asked_for_is_told_with_its_field(
         await MongoJobChanges(mongo=mongo, retention=RETENTION).find("odd")
 
 
-async def test_a_list_goes_on_after_a_page_that_ends_with_several_due_times(
+async def test_a_list_continues_after_a_page_that_ends_with_several_due_times(
     mongo: Mongo, jobs: Collection[Row]
 ) -> None:
     sent = [a_due_row(f"job-{number}", state="SENT") for number in range(4)]
     sent[1]["due"] = [PAST, PAST + RETENTION]
     jobs.insert_many(sent)
-    wanted = JobListQuery(filter=JobFilter(state=State.SENT), order=JobOrder.DUE_TIME_ASC)
+    listing = JobListQuery(filter=JobFilter(state=State.SENT), order=JobOrder.DUE_TIME_ASC)
     jobs_list, after, seen = MongoJobList(mongo=mongo), None, list[str]()
 
     for _ in range(10):
-        page = await jobs_list.read_page(wanted, after, most=2, is_full=False)
+        page = await jobs_list.read_page(listing, after, most=2, is_full=False)
         seen += [job.id for job in page.jobs]
         if (after := page.next_cursor) is None:
             break

@@ -1,4 +1,4 @@
-"""Find expired leases and repair them; oracle: what the driver finds in the collection."""
+"""Recovery of orphans and expired jobs. Oracle: what the driver finds in the collection."""
 
 import asyncio
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ BEGUN = datetime(2019, 12, 31, tzinfo=UTC)
 
 
 def make_recovery(mongo: Mongo) -> MongoRecovery:
-    now = FixedClock(FAR_AHEAD)  # a fast clock: only the server's may take a lease away
+    now = FixedClock(FAR_AHEAD)  # a fast clock: leases expire by the server's clock only
     return MongoRecovery(mongo=mongo, retention=timedelta(days=36500), now=now)
 
 
@@ -51,7 +51,7 @@ def decide(orphans: Sequence[Orphan]) -> list[tuple[Orphan, Conclusion]]:
     return [(o, Conclusion(claim=o.claim, job=job)) for o, job in zip(orphans, jobs, strict=True)]
 
 
-async def test_an_orphan_is_a_claimed_job_whose_lease_is_over_by_the_servers_clock(
+async def test_an_orphan_is_a_claimed_job_whose_lease_has_expired_by_the_servers_clock(
     recovery: MongoRecovery, jobs: Collection[Row]
 ) -> None:
     jobs.insert_many(
@@ -67,7 +67,7 @@ async def test_an_orphan_is_a_claimed_job_whose_lease_is_over_by_the_servers_clo
     }
 
 
-async def test_no_more_orphans_are_given_than_were_asked_for(
+async def test_find_orphans_returns_no_more_than_requested(
     recovery: MongoRecovery, jobs: Collection[Row]
 ) -> None:
     jobs.insert_many([a_claimed_row(number) for number in range(5)])
@@ -75,7 +75,7 @@ async def test_no_more_orphans_are_given_than_were_asked_for(
     assert len(await recovery.find_orphans(3)) == 3
 
 
-async def test_what_had_not_begun_waits_again_uncharged(
+async def test_an_orphan_that_had_not_begun_waits_again_uncharged(
     recovery: MongoRecovery, jobs: Collection[Row]
 ) -> None:
     jobs.insert_one(a_claimed_row())
@@ -106,7 +106,7 @@ async def test_a_lease_renewed_in_between_is_not_taken_back(
     [{"begun": PAST}, {"claim": "claim-2"}, {"state": "RETRYING"}, {"lease": FAR_AHEAD}],
     ids=["begun", "claimed anew", "concluded", "renewed"],
 )
-async def test_an_orphan_that_changed_since_it_was_seen_is_left_alone(
+async def test_an_orphan_that_changed_since_it_was_read_is_not_concluded(
     recovery: MongoRecovery, jobs: Collection[Row], change: Row
 ) -> None:
     jobs.insert_one(a_claimed_row())
@@ -119,10 +119,10 @@ async def test_an_orphan_that_changed_since_it_was_seen_is_left_alone(
     assert list(jobs.find()) == [changed]
 
 
-async def test_of_a_begin_and_a_take_back_at_the_same_moment_exactly_one_wins(
+async def test_either_the_fence_or_the_sweep_wins(
     another_mongo: Mongo, recovery: MongoRecovery, jobs: Collection[Row]
 ) -> None:
-    """The owner was paused past its lease, and wakes just now."""
+    """The process was paused past its lease and continues at this moment."""
     jobs.insert_many([a_claimed_row(number) for number in range(60)])
     seen = decide(await recovery.find_orphans(60))
     owner = MongoClaims(mongo=another_mongo)
@@ -140,7 +140,7 @@ async def test_of_a_begin_and_a_take_back_at_the_same_moment_exactly_one_wins(
     assert sum(taken) == 60 - len(may_send)
 
 
-async def test_two_replicas_that_take_back_at_once_count_each_orphan_once(
+async def test_two_replicas_that_conclude_at_once_count_each_orphan_once(
     mongo: Mongo, another_mongo: Mongo, jobs: Collection[Row]
 ) -> None:
     jobs.insert_many([a_claimed_row(number) for number in range(60)])
@@ -162,7 +162,7 @@ def expire_jobs(jobs: Sequence[Job]) -> list[Job]:
     return [job.skipped(State.EXPIRED, FAR_AHEAD, reason="too late") for job in jobs]
 
 
-async def test_too_late_is_what_waits_past_its_time_among_those_due_for_longest(
+async def test_expired_jobs_are_found_among_the_longest_due(
     recovery: MongoRecovery, jobs: Collection[Row]
 ) -> None:
     beyond = FAR_AHEAD + SECOND
@@ -183,7 +183,7 @@ async def test_too_late_is_what_waits_past_its_time_among_those_due_for_longest(
     assert {job.id for job in found} == {"job-1", "job-3"}
 
 
-async def test_a_job_without_a_limit_of_its_own_is_left_to_its_claim(
+async def test_a_job_stored_without_an_expire_time_is_not_found_as_expired(
     recovery: MongoRecovery, jobs: Collection[Row]
 ) -> None:
     row = a_late_row()
@@ -196,7 +196,7 @@ async def test_a_job_without_a_limit_of_its_own_is_left_to_its_claim(
 @pytest.mark.parametrize(
     "change", [{"state": "SENDING", "version": 1}, {"version": 2}, {"state": "CANCELLED"}]
 )
-async def test_what_moved_on_since_it_was_found_too_late_is_left_alone(
+async def test_a_job_that_changed_since_it_was_read_is_not_expired(
     recovery: MongoRecovery, jobs: Collection[Row], change: Row
 ) -> None:
     jobs.insert_one(a_late_row())
@@ -209,7 +209,7 @@ async def test_what_moved_on_since_it_was_found_too_late_is_left_alone(
     assert list(jobs.find()) == [changed]
 
 
-async def test_of_a_claim_and_an_end_at_the_same_moment_exactly_one_wins(
+async def test_either_a_claim_or_the_expiry_wins(
     another_mongo: Mongo, recovery: MongoRecovery, jobs: Collection[Row]
 ) -> None:
     jobs.insert_many([a_late_row(number, due=PAST) for number in range(60)])
@@ -227,24 +227,24 @@ async def test_of_a_claim_and_an_end_at_the_same_moment_exactly_one_wins(
     assert count == sum(state == "EXPIRED" for state in found.values())
 
 
-async def test_the_seconds_to_ring_are_told_once_each(
+async def test_due_seconds_are_returned_once_each(
     recovery: MongoRecovery, jobs: Collection[Row]
 ) -> None:
     due = {
-        "at the window's begin": (State.SCHEDULED, NOW),
+        "at the start of the window": (State.SCHEDULED, NOW),
         "first": (State.SCHEDULED, NOW + SECOND),
         "the same again": (State.SCHEDULED, NOW + SECOND),
         "a retry in that second": (State.RETRYING, NOW + SECOND),
         "a retry": (State.RETRYING, NOW + 7 * SECOND),
-        "at the window's end": (State.SCHEDULED, NOW + 60 * SECOND),
+        "at the end of the window": (State.SCHEDULED, NOW + 60 * SECOND),
         "beyond": (State.SCHEDULED, NOW + 61 * SECOND),
         "over": (State.SENT, NOW + 3 * SECOND),
         "daily": (State.QUEUED, NOW + 4 * SECOND),
         "claimed": (State.SENDING, NOW + 5 * SECOND),
     }
     jobs.insert_many(
-        encode(a_job(id=name, dedup_key=name, state=state, due_time=moment))
-        for name, (state, moment) in due.items()
+        encode(a_job(id=name, dedup_key=name, state=state, due_time=due_time))
+        for name, (state, due_time) in due.items()
     )
 
     seconds = await recovery.find_due_seconds(NOW, NOW + 60 * SECOND)
@@ -253,7 +253,7 @@ async def test_the_seconds_to_ring_are_told_once_each(
     assert sorted(seconds) == [noon + 1, noon + 7, noon + 60]
 
 
-async def test_an_orphan_that_cannot_be_changed_stops_no_other(
+async def test_an_orphan_that_cannot_be_changed_does_not_stop_others(
     recovery: MongoRecovery, jobs: Collection[Row]
 ) -> None:
     jobs.insert_many([a_claimed_row(1), a_claimed_row(2), a_claimed_row(3)])
@@ -267,12 +267,12 @@ async def test_an_orphan_that_cannot_be_changed_stops_no_other(
     assert [log["job_id"] for log in logs if log["event"] == "job unreadable"] == ["job-2"]
 
 
-async def test_an_orphan_whose_outcome_has_no_room_is_set_aside_and_not_called_mended(
+async def test_an_orphan_whose_outcome_cannot_be_stored_is_quarantined_and_tried_again(
     recovery: MongoRecovery, jobs: Collection[Row]
 ) -> None:
     jobs.insert_one(a_claimed_row())
     seen = decide(await recovery.find_orphans(10))
-    # A rule that forbids what it is to become, but not that it is set aside.
+    # A rule that forbids its outcome, but not that it is quarantined.
     jobs.database.command("collMod", "jobs", validator={"state": {"$ne": "SCHEDULED"}})
     try:
         assert await recovery.conclude_orphans(seen) == 0

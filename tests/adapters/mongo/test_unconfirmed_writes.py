@@ -1,4 +1,4 @@
-"""What was written and not confirmed is tried again, and counts once all the same."""
+"""Unconfirmed writes are repeated and still count once."""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -36,7 +36,7 @@ AT_TEN = DailyPlan(at=time(10), zone=ZoneInfo("UTC"))
 
 @pytest.fixture
 async def mongo(tmp_path: Path) -> AsyncIterator[Mongo]:
-    """A server of the test's own, which can be told to confirm nothing."""
+    """A server of the test's own that can withhold confirmations."""
     options = MongodOptions(parameters={"enableTestCommands": "1"})
     async with own_mongod(tmp_path, options) as server, open_mongo(server.uri) as mongo:
         await mongo.prepare()
@@ -45,7 +45,7 @@ async def mongo(tmp_path: Path) -> AsyncIterator[Mongo]:
 
 @contextmanager
 def withhold_confirmation(mongo: Mongo, *, times: int) -> Iterator[Database[Row]]:
-    """Let the next updates be carried out but not confirmed, as when the majority is away."""
+    """Make the next updates succeed without a confirmation, as if the majority were away."""
     address, port = mongo.database.client.delegate.address or ("", 0)
     with MongoClient[Row](address, port, directConnection=True, tz_aware=True) as driver:
         driver.admin.command(
@@ -58,27 +58,29 @@ def withhold_confirmation(mongo: Mongo, *, times: int) -> Iterator[Database[Row]
         yield driver[mongo.database.name]
 
 
-async def test_nothing_is_counted_twice_that_was_not_confirmed(mongo: Mongo) -> None:
+async def test_unconfirmed_saves_of_recipients_are_counted_once(mongo: Mongo) -> None:
     await mongo.ping()
-    notes = RecipientWriter(store=MongoRecipients(mongo=mongo))
+    writer = RecipientWriter(store=MongoRecipients(mongo=mongo))
     for number in range(30):
-        notes.add(a_job(id=f"job-{number}", empid=f"E{number % 10}"))
+        writer.add(a_job(id=f"job-{number}", empid=f"E{number % 10}"))
 
     with withhold_confirmation(mongo, times=3) as raw:
         for number in range(3):
-            await notes.flush()
-            notes.add(a_job(id=f"late-{number}", empid="E0"))  # it joins no batch under way
-        await notes.flush()
+            await writer.flush()
+            writer.add(
+                a_job(id=f"late-{number}", empid="E0")
+            )  # the flush in progress does not include it
+        await writer.flush()
 
         counts = {row["_id"]: row["accepted"] for row in raw["recipients"].find()}
     assert counts == {f"E{number}": 6 if number == 0 else 3 for number in range(10)}
 
 
-async def test_a_daily_run_whose_end_was_not_confirmed_counts_its_jobs_once(mongo: Mongo) -> None:
+async def test_a_daily_run_with_an_unconfirmed_end_counts_its_jobs_once(mongo: Mongo) -> None:
     await mongo.ping()
     clock, runs = FixedClock(), MongoRuns(mongo=mongo)
-    ringer = WakeUps(queue=NoWakeUpQueue(), nudge=lambda: None, now=clock)
-    run = DailyRun(runs=runs, plan=AT_TEN, wake_ups=ringer, keep_trying=DAY, now=clock)
+    wake_ups = WakeUps(queue=NoWakeUpQueue(), nudge=lambda: None, now=clock)
+    run = DailyRun(runs=runs, plan=AT_TEN, wake_ups=wake_ups, keep_trying=DAY, now=clock)
     await mongo.jobs.insert_one(encode(a_job(state=State.QUEUED, due_time=NOW - DAY)))
     moved = await runs.move_queued(until=NOW, now=NOW, not_after=NOW + DAY, most=10)
 
@@ -90,7 +92,7 @@ async def test_a_daily_run_whose_end_was_not_confirmed_counts_its_jobs_once(mong
         assert [row["moved"] for row in raw["runs"].find()] == [1]
 
 
-async def test_a_proof_that_was_not_confirmed_counts_one_attempt(mongo: Mongo) -> None:
+async def test_an_unconfirmed_late_acceptance_counts_one_attempt(mongo: Mongo) -> None:
     await mongo.ping()
     job = a_claimed_job()
     await mongo.jobs.insert_one(encode(job) | {"state": "UNCERTAIN", "claim": None})
@@ -107,7 +109,7 @@ async def test_a_proof_that_was_not_confirmed_counts_one_attempt(mongo: Mongo) -
     assert (row["state"], row["attempt"], row["version"], len(row["attempts"])) == ("SENT", 1, 2, 1)
 
 
-async def test_that_a_majority_is_away_is_no_refusal(mongo: Mongo) -> None:
+async def test_a_missing_majority_is_not_a_refusal(mongo: Mongo) -> None:
     await mongo.ping()
 
     with withhold_confirmation(mongo, times=1), pytest.raises(StoreUnavailable) as raised:

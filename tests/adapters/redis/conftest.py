@@ -1,4 +1,4 @@
-"""A bell, and what workers heard of it."""
+"""A queue of wake-ups, and a record of those that workers received."""
 
 from collections.abc import AsyncIterator
 
@@ -10,10 +10,10 @@ from tests.support.arq_pools import ReceivedWakeUps, wake_ups_at
 
 @pytest.fixture
 async def wake_ups(redis_url: str) -> AsyncIterator[ArqWakeUpQueue]:
-    async with wake_ups_at(redis_url) as bell:
-        yield bell
+    async with wake_ups_at(redis_url) as queue:
+        yield queue
 
 
-@pytest.fixture
-def received() -> ReceivedWakeUps:
+@pytest.fixture(name="received")
+def make_received() -> ReceivedWakeUps:
     return ReceivedWakeUps()

@@ -1,4 +1,4 @@
-"""Wake-ups where Redis dies, is silent, or holds what others wrote."""
+"""Wake-ups when Redis dies, is silent, or holds jobs of other programs."""
 
 import time
 from pathlib import Path
@@ -27,119 +27,124 @@ from tests.support.stores import OwnServer, own_valkey
 from tests.support.wait import until
 
 
-async def schedule_and_receive(bell: ArqWakeUpQueue, heard: ReceivedWakeUps, due: int) -> None:
-    await bell.enqueue(due)
-    await until(lambda: due in heard.seconds)
+async def schedule_and_receive(
+    wake_ups: ArqWakeUpQueue, received: ReceivedWakeUps, due: int
+) -> None:
+    await wake_ups.enqueue(due)
+    await until(lambda: due in received.seconds)
 
 
 async def test_a_store_that_is_away_after_a_wake_up_ends_no_worker(
-    bell: ArqWakeUpQueue, heard: ReceivedWakeUps, redis_url: str
+    wake_ups: ArqWakeUpQueue, received: ReceivedWakeUps, redis_url: str
 ) -> None:
     async def raise_unavailable() -> None:
         raise StoreUnavailable("looking for due jobs")
 
-    heard.after_wake_up = raise_unavailable
+    received.after_wake_up = raise_unavailable
     with capture_logs() as logs:
-        async with in_background(an_arq_pool(redis_url, heard).run):
+        async with in_background(an_arq_pool(redis_url, received).run):
             for number in range(3):
-                await schedule_and_receive(bell, heard, LONG_AGO + number)
+                await schedule_and_receive(wake_ups, received, LONG_AGO + number)
 
-    assert heard.seconds == [LONG_AGO, LONG_AGO + 1, LONG_AGO + 2]
+    assert received.seconds == [LONG_AGO, LONG_AGO + 1, LONG_AGO + 2]
     assert logs == []
 
 
-async def test_a_defect_after_a_wake_up_costs_a_worker_and_is_told_and_another_takes_over(
-    bell: ArqWakeUpQueue, heard: ReceivedWakeUps, redis_url: str
+async def test_a_defect_after_a_wake_up_ends_a_worker_and_is_logged_and_another_takes_over(
+    wake_ups: ArqWakeUpQueue, received: ReceivedWakeUps, redis_url: str
 ) -> None:
     async def raise_defect() -> None:
-        heard.after_wake_up = do_nothing
+        received.after_wake_up = do_nothing
         raise ZeroDivisionError
 
-    heard.after_wake_up = raise_defect
+    received.after_wake_up = raise_defect
     with capture_logs() as logs:
-        async with in_background(an_arq_pool(redis_url, heard).run):
-            await bell.enqueue(LONG_AGO)
+        async with in_background(an_arq_pool(redis_url, received).run):
+            await wake_ups.enqueue(LONG_AGO)
             await until(lambda: logs)
-            await bell.enqueue(LONG_AGO + 1)
-            await until(lambda: heard.seconds == [LONG_AGO, LONG_AGO + 1])
+            await wake_ups.enqueue(LONG_AGO + 1)
+            await until(lambda: received.seconds == [LONG_AGO, LONG_AGO + 1])
 
     assert [log["error"] for log in logs] == ["ZeroDivisionError"]
 
 
-async def test_it_wakes_again_after_everything_was_flushed(
-    bell: ArqWakeUpQueue, heard: ReceivedWakeUps, redis_url: str
+async def test_wake_ups_arrive_after_everything_was_flushed(
+    wake_ups: ArqWakeUpQueue, received: ReceivedWakeUps, redis_url: str
 ) -> None:
     due = unix_second(ahead=1)
     with capture_logs() as logs:
-        async with in_background(an_arq_pool(redis_url, heard).run):
-            await bell.enqueue(due)
+        async with in_background(an_arq_pool(redis_url, received).run):
+            await wake_ups.enqueue(due)
             await until(lambda: "gcsched:health" in keys(redis_url))
             with redis.Redis.from_url(redis_url) as raw:
                 raw.flushdb()
-            await bell.enqueue(due)
-            await until(lambda: heard.seconds)
+            await wake_ups.enqueue(due)
+            await until(lambda: received.seconds)
 
-    assert heard.seconds == [due]
+    assert received.seconds == [due]
     assert logs == []
 
 
-async def test_a_wake_up_whose_data_are_lost_is_a_word_and_no_traceback(
-    bell: ArqWakeUpQueue, heard: ReceivedWakeUps, redis_url: str, caplog: pytest.LogCaptureFixture
+async def test_a_wake_up_whose_data_is_lost_is_logged_without_a_traceback(
+    wake_ups: ArqWakeUpQueue,
+    received: ReceivedWakeUps,
+    redis_url: str,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     with redis.Redis.from_url(redis_url) as raw:
         raw.zadd("gcsched:queue", {"gcsched:wake:lost": 1})
-        async with in_background(an_arq_pool(redis_url, heard).run):
+        async with in_background(an_arq_pool(redis_url, received).run):
             await until(lambda: "expired" in caplog.text)
-            await bell.enqueue(unix_second())
-            await until(lambda: heard.seconds)
+            await wake_ups.enqueue(unix_second())
+            await until(lambda: received.seconds)
         assert raw.zscore("gcsched:queue", "gcsched:wake:lost") is None
 
     assert "Traceback" not in caplog.text
 
 
-async def test_a_redis_that_died_and_came_back_is_listened_to_again(
-    heard: ReceivedWakeUps, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+async def test_wake_ups_arrive_again_after_redis_died_and_came_back(
+    received: ReceivedWakeUps, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
         "gcsched.usecases.problem_log.REPEAT_AFTER_SECONDS", 0.0
-    )  # each try is news
+    )  # each try is logged
     with capture_logs() as logs:
         async with (
             own_valkey(tmp_path) as server,
-            in_background(an_arq_pool(server.uri, heard).run),
+            in_background(an_arq_pool(server.uri, received).run),
         ):
-            assert await receives_again(server, heard)
+            assert await receives_again(server, received)
             server.kill()
             await until(lambda: len(logs) >= 2)
             await server.start()
 
-            assert await receives_again(server, heard)
+            assert await receives_again(server, received)
 
-    assert {log["event"] for log in logs} <= {"arq worker ended", "arq worker lives again"}
-    waits = [log["again_in_seconds"] for log in logs if "again_in_seconds" in log]
+    assert {log["event"] for log in logs} <= {"arq worker ended", "arq worker restarted"}
+    waits = [log["retry_in_seconds"] for log in logs if "retry_in_seconds" in log]
     assert waits == [0.5, 1.0, 2.0][: len(waits)]
 
 
-async def test_a_redis_that_was_silent_and_speaks_again_is_listened_to_again(
-    heard: ReceivedWakeUps, tmp_path: Path
+async def test_wake_ups_arrive_again_after_redis_was_silent(
+    received: ReceivedWakeUps, tmp_path: Path
 ) -> None:
     with capture_logs() as logs:
         async with (
             own_valkey(tmp_path) as server,
-            in_background(an_arq_pool(server.uri, heard).run),
+            in_background(an_arq_pool(server.uri, received).run),
         ):
-            assert await receives_again(server, heard)
+            assert await receives_again(server, received)
             server.freeze()
             await until(lambda: logs)
             server.resume()
 
-            assert await receives_again(server, heard)
+            assert await receives_again(server, received)
 
     assert {log["error"] for log in logs} == {"TimeoutError"}
 
 
 async def test_a_worker_that_a_silent_redis_ended_leaves_no_connection_open(
-    heard: ReceivedWakeUps, tmp_path: Path
+    received: ReceivedWakeUps, tmp_path: Path
 ) -> None:
     def connections(server: OwnServer) -> int:
         with redis.Redis.from_url(server.uri) as raw:
@@ -148,83 +153,83 @@ async def test_a_worker_that_a_silent_redis_ended_leaves_no_connection_open(
     with capture_logs() as logs:
         async with own_valkey(tmp_path) as server:
             async with (
-                in_background(a_pool_without_crons(server.uri, heard).run),
-                wake_ups_at(server.uri) as bell,
+                in_background(a_pool_without_crons(server.uri, received).run),
+                wake_ups_at(server.uri) as wake_ups,
             ):
                 for number in range(20):
-                    await bell.enqueue(LONG_AGO + number)
-                await until(lambda: len(heard.seconds) == 20)
+                    await wake_ups.enqueue(LONG_AGO + number)
+                await until(lambda: len(received.seconds) == 20)
                 several = connections(server) - 1
                 server.freeze()
                 await until(lambda: logs)
                 server.resume()
-                await schedule_and_receive(bell, heard, LONG_AGO + 20)
+                await schedule_and_receive(wake_ups, received, LONG_AGO + 20)
 
             await until(lambda: connections(server) == 0)
 
     assert several > 1
 
 
-async def test_a_bell_gives_up_on_a_silent_redis_after_two_seconds(tmp_path: Path) -> None:
-    async with own_valkey(tmp_path) as server, wake_ups_at(server.uri) as bell:
-        await bell.enqueue(LONG_AGO)
+async def test_enqueuing_gives_up_on_a_silent_redis_after_two_seconds(tmp_path: Path) -> None:
+    async with own_valkey(tmp_path) as server, wake_ups_at(server.uri) as wake_ups:
+        await wake_ups.enqueue(LONG_AGO)
         server.freeze()
 
-        begun = time.monotonic()
+        start = time.monotonic()
         with pytest.raises(RedisUnavailable):
-            await bell.enqueue(LONG_AGO + 1)
+            await wake_ups.enqueue(LONG_AGO + 1)
 
-        assert 1.9 < time.monotonic() - begun < 2.9
+        assert 1.9 < time.monotonic() - start < 2.9
         server.resume()
-        await bell.enqueue(LONG_AGO + 2)
+        await wake_ups.enqueue(LONG_AGO + 2)
 
 
-async def test_a_bell_tells_a_dead_redis_at_once(tmp_path: Path) -> None:
-    async with own_valkey(tmp_path) as server, wake_ups_at(server.uri) as bell:
-        await bell.enqueue(LONG_AGO)
+async def test_enqueuing_reports_a_dead_redis_at_once(tmp_path: Path) -> None:
+    async with own_valkey(tmp_path) as server, wake_ups_at(server.uri) as wake_ups:
+        await wake_ups.enqueue(LONG_AGO)
         server.kill()
 
-        begun = time.monotonic()
+        start = time.monotonic()
         with pytest.raises(RedisUnavailable):
-            await bell.enqueue(LONG_AGO + 1)
+            await wake_ups.enqueue(LONG_AGO + 1)
 
-        assert time.monotonic() - begun < 1
+        assert time.monotonic() - start < 1
 
 
-async def test_a_worker_that_died_is_trouble_until_one_lives(
-    heard: ReceivedWakeUps, tmp_path: Path
+async def test_a_worker_that_ended_is_a_problem_until_another_one_runs(
+    received: ReceivedWakeUps, tmp_path: Path
 ) -> None:
     with capture_logs():
         async with own_valkey(tmp_path) as server:
-            pool = an_arq_pool(server.uri, heard)
+            pool = an_arq_pool(server.uri, received)
             async with in_background(pool.run):
-                assert await receives_again(server, heard)
+                assert await receives_again(server, received)
                 assert pool.problem is None
                 server.kill()
                 await until(lambda: pool.problem)
-                assert str(pool.problem).startswith("takes no wake-ups: a worker ended: ")
+                assert str(pool.problem).startswith("no wake-ups are received: the worker ended: ")
                 await server.start()
 
                 await until(lambda: pool.problem is None)
 
 
-async def test_a_worker_whose_jobs_cannot_begin_is_trouble(
-    heard: ReceivedWakeUps, tmp_path: Path
+async def test_a_worker_whose_jobs_cannot_start_is_a_problem(
+    received: ReceivedWakeUps, tmp_path: Path
 ) -> None:
     async with own_valkey(tmp_path) as server:
         with redis.Redis.from_url(server.uri) as raw:
             rules = ("on", ">s3cret", "~gcsched:*", "~arq:job:*", "+@all")
             raw.execute_command("ACL", "SETUSER", "ada", *rules)
             raw.zadd("gcsched:queue", {"gcsched:wake:1": 1})
-        pool = a_pool_without_crons(f"redis://ada:s3cret@127.0.0.1:{server.port}", heard)
+        pool = a_pool_without_crons(f"redis://ada:s3cret@127.0.0.1:{server.port}", received)
         with capture_logs() as logs:
             async with in_background(pool.run):
                 await until(lambda: logs)
-                trouble = pool.problem
+                problem = pool.problem
 
-    assert trouble is not None
-    assert trouble.startswith("takes no wake-ups: a worker ended: ")
-    assert "give its user the keys" in trouble
+    assert problem is not None
+    assert problem.startswith("no wake-ups are received: the worker ended: ")
+    assert "give its user the keys" in problem
 
 
 SECRET = "secret-of-a-neighbour"
@@ -237,15 +242,15 @@ FOREIGN_JOBS: dict[str, Any] = {
     "another argument": {"f": "gcsched:wake", "a": [SECRET], "k": {}, "t": None, "et": 1},
     "too many arguments": {"f": "gcsched:wake", "a": [1, SECRET], "k": {}, "t": None, "et": 1},
     "named arguments": {"f": "gcsched:wake", "a": [1], "k": {SECRET: 1}, "t": None, "et": 1},
-    "no job": [SECRET],
+    "not a job": [SECRET],
     "a text": SECRET,
 }
 
 
 @pytest.mark.parametrize("kind", [*FOREIGN_JOBS, "a pickle", "octets"])
-async def test_what_others_store_as_a_job_is_not_repeated_in_the_log(
-    bell: ArqWakeUpQueue,
-    heard: ReceivedWakeUps,
+async def test_a_foreign_job_is_not_repeated_in_the_log(
+    wake_ups: ArqWakeUpQueue,
+    received: ReceivedWakeUps,
     redis_url: str,
     caplog: pytest.LogCaptureFixture,
     kind: str,
@@ -255,11 +260,11 @@ async def test_what_others_store_as_a_job_is_not_repeated_in_the_log(
     with redis.Redis.from_url(redis_url) as raw, capture_logs() as logs:
         raw.set("arq:job:gcsched:wake:other", stored)
         raw.zadd("gcsched:queue", {"gcsched:wake:other": 1})
-        async with in_background(a_pool_without_crons(redis_url, heard).run):
+        async with in_background(a_pool_without_crons(redis_url, received).run):
             await until(lambda: not raw.exists("arq:job:gcsched:wake:other"))
-            await schedule_and_receive(bell, heard, LONG_AGO)
+            await schedule_and_receive(wake_ups, received, LONG_AGO)
 
     written = caplog.text + "".join(map(str, logs))
-    assert "gcsched:wake:other" in written, "it is told that it was thrown away"
-    assert [word for word in (SECRET, "\\x", "\x80", "\xff") if word in written] == []
-    assert heard.seconds == [LONG_AGO]
+    assert "gcsched:wake:other" in written, "the log says that it was removed"
+    assert [each for each in (SECRET, "\\x", "\x80", "\xff") if each in written] == []
+    assert received.seconds == [LONG_AGO]

@@ -1,4 +1,4 @@
-"""Redis's clock against ours; here both are the test machine's, and ours is set wrong."""
+"""Redis's clock against this process's; both are the machine's, and the latter is set wrong."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -31,7 +31,7 @@ async def redis(redis_url: str) -> AsyncIterator[Redis]:
     await client.aclose(close_connection_pool=True)
 
 
-async def test_a_difference_is_told_with_its_size_and_told_again_only_when_it_changes(
+async def test_a_difference_is_logged_with_its_size_and_again_only_when_it_changes(
     redis: Redis,
 ) -> None:
     local = LocalClock()
@@ -50,7 +50,9 @@ async def test_a_difference_is_told_with_its_size_and_told_again_only_when_it_ch
     assert abs(logs[1]["seconds"]) < 0.1
 
 
-async def test_it_is_watched_again_and_again(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_clock_is_measured_periodically(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("gcsched.adapters.redis.clock.MEASURE_INTERVAL_SECONDS", 0.01)
     local = LocalClock()
     watch = RedisClockCheck(redis=redis, now=local)
@@ -61,7 +63,7 @@ async def test_it_is_watched_again_and_again(redis: Redis, monkeypatch: pytest.M
             await until(lambda: logs)
 
 
-async def test_a_redis_that_is_away_is_asked_again(
+async def test_a_redis_that_is_away_is_queried_again(
     unused_tcp_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("gcsched.adapters.redis.clock.MEASURE_INTERVAL_SECONDS", 0.01)

@@ -1,4 +1,4 @@
-"""Beats in a real Valkey; oracle: what redis-py's own client finds there."""
+"""Heartbeats in a real Valkey; oracle: the keys that redis-py's own client finds."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -40,7 +40,7 @@ async def test_the_latest_beat_is_kept_for_a_minute(redis_url: str) -> None:
         assert 50 < raw.ttl("gcsched:reached:here") <= 60
 
 
-async def test_those_of_another_mongodb_are_not_heard(redis_url: str) -> None:
+async def test_heartbeats_of_another_mongodb_are_not_read(redis_url: str) -> None:
     async with heartbeats_at(redis_url, "here") as one, heartbeats_at(redis_url, "there") as other:
         await other.write(OTHER)
 
@@ -48,16 +48,16 @@ async def test_those_of_another_mongodb_are_not_heard(redis_url: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "1", f"{ONE}\n", ONE.upper(), "0" * 100_000])
-async def test_what_is_no_beat_is_not_believed(redis_url: str, text: str) -> None:
+async def test_an_invalid_heartbeat_is_an_error(redis_url: str, text: str) -> None:
     with redis.Redis.from_url(redis_url) as raw:
         raw.set("gcsched:reached:here", text)
 
-    async with heartbeats_at(redis_url) as beats:
+    async with heartbeats_at(redis_url) as heartbeats:
         with pytest.raises(RedisUnavailable):
-            await beats.read_latest()
+            await heartbeats.read_latest()
 
 
-def test_a_place_is_hosts_and_database_whoever_asks_and_however() -> None:
+def test_a_location_is_hosts_and_database_without_login_and_options() -> None:
     plain = hash_mongo_location("mongodb://a:27017,b:27017/gcsched?replicaSet=rs0")
 
     assert hash_mongo_location("mongodb://ada:secret@A:27017,b:27017/gcsched?w=majority") == plain
@@ -76,14 +76,14 @@ def test_a_place_is_hosts_and_database_whoever_asks_and_however() -> None:
         "mongodb+srv://h.example.org/db",
     ],
 )
-def test_a_place_is_named_as_the_versions_before_name_it(uri: str) -> None:
+def test_a_location_has_the_same_name_as_in_earlier_versions(uri: str) -> None:
     parts = urlsplit(uri)
-    place = parts.netloc.rpartition("@")[2].lower() + parts.path
+    location = parts.netloc.rpartition("@")[2].lower() + parts.path
 
-    assert hash_mongo_location(uri) == sha256(place.encode()).hexdigest()[:16]
+    assert hash_mongo_location(uri) == sha256(location.encode()).hexdigest()[:16]
 
 
-def test_a_password_with_likenesses_of_signs_raises_nothing() -> None:
+def test_a_password_with_lookalikes_of_signs_raises_nothing() -> None:
     plain = hash_mongo_location("mongodb://a/db")
 
     for sign in "\uff0f\uff1a\uff20\uff1f\u2100":

@@ -1,4 +1,4 @@
-"""Readiness asks Redis for what the service does: real Valkeys that answer and cannot be used."""
+"""The probe of readiness, on real Valkeys that answer and cannot be used."""
 
 import re
 import time
@@ -33,7 +33,7 @@ async def a_probe(
             await each.aclose(close_connection_pool=True)
 
 
-async def test_a_redis_that_takes_all_is_left_as_it_was(redis_url: str) -> None:
+async def test_a_probe_leaves_redis_as_it_was(redis_url: str) -> None:
     with redis.Redis.from_url(redis_url) as raw:
         raw.zadd("gcsched:queue", {"gcsched:wake:1": 1})
         async with a_probe(redis_url) as probe:
@@ -44,7 +44,7 @@ async def test_a_redis_that_takes_all_is_left_as_it_was(redis_url: str) -> None:
         assert raw.zrange("gcsched:queue", 0, -1) == [b"gcsched:wake:1"]
 
 
-async def test_two_processes_that_ask_at_once_are_not_in_each_others_way(redis_url: str) -> None:
+async def test_two_processes_that_probe_at_once_do_not_disturb_each_other(redis_url: str) -> None:
     async with a_probe(redis_url) as one, a_probe(redis_url) as other:
         for _ in range(20):
             await one.check()
@@ -52,14 +52,16 @@ async def test_two_processes_that_ask_at_once_are_not_in_each_others_way(redis_u
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_one_that_answers_and_cannot_be_used_is_told(tmp_path: Path, way: str) -> None:
+async def test_a_redis_that_answers_and_cannot_be_used_is_reported(
+    tmp_path: Path, way: str
+) -> None:
     async with run_unusable(tmp_path, way) as url, a_probe(url) as probe:
         for _ in range(2):
             with pytest.raises(RedisUnavailable) as error:
                 await probe.check()
 
             assert "\\x" not in str(error.value)
-            assert not re.search("[0-9a-f]{16}", str(error.value)), "what was written"
+            assert not re.search("[0-9a-f]{16}", str(error.value)), "no written value in the text"
 
 
 async def test_a_user_with_the_rules_of_the_operations_page_is_enough(tmp_path: Path) -> None:
@@ -71,7 +73,7 @@ async def test_a_user_with_the_rules_of_the_operations_page_is_enough(tmp_path: 
     assert " ".join(SUFFICIENT_RULES) in PAGE.read_text(encoding="utf-8")
 
 
-async def test_each_command_that_the_service_needs_is_missed(tmp_path: Path) -> None:
+async def test_the_probe_notices_each_missing_command(tmp_path: Path) -> None:
     unnoticed = []
     async with own_valkey(tmp_path) as server:
         for command in COMMANDS:
@@ -90,7 +92,7 @@ async def test_each_command_that_the_service_needs_is_missed(tmp_path: Path) -> 
     assert unnoticed == []
 
 
-async def test_a_redis_that_is_emptied_loses_its_scripts_and_is_well(redis_url: str) -> None:
+async def test_a_redis_that_is_emptied_loses_its_scripts_and_is_healthy(redis_url: str) -> None:
     async with a_probe(redis_url) as probe:
         await probe.check()
         with redis.Redis.from_url(redis_url) as raw:

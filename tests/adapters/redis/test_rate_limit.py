@@ -1,4 +1,4 @@
-"""The shared bucket in a real Valkey; the oracle is arithmetic, and what a relay received."""
+"""The shared bucket in a real Valkey; oracles: arithmetic, and the mails that a relay received."""
 
 import asyncio
 import time
@@ -26,8 +26,8 @@ from tests.support.relay.server import Relay
 from tests.support.stores import own_valkey
 
 KEY = "gcsched:rate:smtp.example.org:587"
-SPEED = RateLimit(per_second=50, burst=10)
-SLOW = RateLimit(per_second=0.1, burst=10)  # so slow that a test sees no time pass
+LIMIT = RateLimit(per_second=50, burst=10)
+SLOW_LIMIT = RateLimit(per_second=0.1, burst=10)  # so slow that a test sees no time pass
 
 
 @asynccontextmanager
@@ -46,61 +46,61 @@ async def bucket(redis_url: str) -> AsyncIterator[RedisBucket]:
         yield bucket
 
 
-async def test_a_burst_is_granted_and_then_told_how_long_to_wait(bucket: RedisBucket) -> None:
-    first = await bucket.reserve(64, SLOW)
-    second = await bucket.reserve(64, SLOW)
+async def test_a_burst_is_granted_and_then_a_wait(bucket: RedisBucket) -> None:
+    first = await bucket.reserve(64, SLOW_LIMIT)
+    second = await bucket.reserve(64, SLOW_LIMIT)
 
     assert (first.count, second.count) == (10, 0)
     assert [first.wait_seconds, second.wait_seconds] == pytest.approx([10, 10], abs=0.5)
 
 
-async def test_who_wants_less_may_have_another_one_at_once(bucket: RedisBucket) -> None:
-    assert await bucket.reserve(9, SLOW) == RateGrant(count=9, wait_seconds=0.0)
+async def test_a_smaller_request_needs_no_wait(bucket: RedisBucket) -> None:
+    assert await bucket.reserve(9, SLOW_LIMIT) == RateGrant(count=9, wait_seconds=0.0)
 
 
 async def test_all_clients_take_from_one_bucket(bucket: RedisBucket, redis_url: str) -> None:
     async with bucket_at(redis_url) as other:
-        counts = [(await each.reserve(6, SLOW)).count for each in (bucket, other)]
+        counts = [(await each.reserve(6, SLOW_LIMIT)).count for each in (bucket, other)]
 
     assert counts == [6, 4]
 
 
-async def test_what_is_refunded_may_be_taken_by_another(
+async def test_refunded_mails_may_be_taken_by_another_client(
     bucket: RedisBucket, redis_url: str
 ) -> None:
-    await bucket.reserve(10, SLOW)
+    await bucket.reserve(10, SLOW_LIMIT)
 
-    await bucket.refund(7, SLOW)
+    await bucket.refund(7, SLOW_LIMIT)
 
     async with bucket_at(redis_url) as other:
-        assert (await other.reserve(64, SLOW)).count == 7
+        assert (await other.reserve(64, SLOW_LIMIT)).count == 7
 
 
-async def test_a_refund_of_everything_is_worth_a_burst_and_no_more(bucket: RedisBucket) -> None:
+async def test_a_refund_of_everything_restores_a_burst_and_no_more(bucket: RedisBucket) -> None:
     for _ in range(3):
-        await bucket.reserve(10, SLOW)
-        await bucket.refund(10, SLOW)
+        await bucket.reserve(10, SLOW_LIMIT)
+        await bucket.refund(10, SLOW_LIMIT)
 
-    assert (await bucket.reserve(64, SLOW)).count == 10
+    assert (await bucket.reserve(64, SLOW_LIMIT)).count == 10
 
 
-async def test_all_clients_stand_in_one_line_for_slots(bucket: RedisBucket, redis_url: str) -> None:
-    speed = RateLimit(per_second=0.1, burst=2)
+async def test_all_clients_share_one_queue_for_slots(bucket: RedisBucket, redis_url: str) -> None:
+    limit = RateLimit(per_second=0.1, burst=2)
     async with bucket_at(redis_url) as other:
         waits = [
-            await each.reserve_slot(speed, max_wait=25)
+            await each.reserve_slot(limit, max_wait=25)
             for each in (bucket, other, bucket, other, bucket)
         ]
-        last = await other.reserve_slot(speed, max_wait=100)
+        last = await other.reserve_slot(limit, max_wait=100)
 
     assert waits[:2] == [0, 0]
     assert waits[2:4] == pytest.approx([10, 20], abs=0.5)
-    assert waits[4] is None  # the refused one is not in the line
+    assert waits[4] is None  # the refused request has no slot
     assert last == pytest.approx(30, abs=0.5)
 
 
-async def test_the_bucket_vanishes_when_nobody_uses_it(bucket: RedisBucket, redis_url: str) -> None:
-    await bucket.reserve(5, SPEED)
+async def test_the_bucket_expires_when_it_is_not_used(bucket: RedisBucket, redis_url: str) -> None:
+    await bucket.reserve(5, LIMIT)
 
     with RawRedis.from_url(redis_url, decode_responses=True) as raw:
         assert raw.keys() == [KEY]
@@ -114,7 +114,7 @@ async def test_a_clock_that_was_set_back_does_not_stop_everything(
         in_an_hour = (time.time() + 3600) * 1_000_000
         raw.set(KEY, f"{in_an_hour:.0f}")
 
-    grant = await bucket.reserve(64, SPEED)
+    grant = await bucket.reserve(64, LIMIT)
 
     assert grant.wait_seconds < 51
 
@@ -126,57 +126,61 @@ async def test_a_clock_that_was_set_back_does_not_refuse_every_slot(
         in_an_hour = (time.time() + 3600) * 1_000_000
         raw.set(f"{KEY}:slots", f"{in_an_hour:.0f}")
 
-    waits = [await bucket.reserve_slot(SPEED, max_wait=2) for _ in range(2)]
+    waits = [await bucket.reserve_slot(LIMIT, max_wait=2) for _ in range(2)]
 
     assert waits == pytest.approx([0.02, 0.04], abs=0.02)  # no burst, but the rate
 
 
-async def test_who_is_slowed_down_does_not_shut_the_others_out(bucket: RedisBucket) -> None:
+async def test_a_replica_with_a_lower_rate_does_not_block_the_others(bucket: RedisBucket) -> None:
     slowed = RateLimit(per_second=1, burst=10)
     for _ in range(12):
         await bucket.reserve_slot(slowed, max_wait=2)
 
-    assert await bucket.reserve_slot(SPEED, max_wait=2) == pytest.approx(0.02, abs=0.01)
+    assert await bucket.reserve_slot(LIMIT, max_wait=2) == pytest.approx(0.02, abs=0.01)
 
 
-async def test_a_script_that_redis_forgot_is_given_again(
+async def test_a_script_that_redis_forgot_is_sent_again(
     bucket: RedisBucket, redis_url: str
 ) -> None:
-    await bucket.reserve(1, SLOW)
+    await bucket.reserve(1, SLOW_LIMIT)
     with RawRedis.from_url(redis_url) as raw:
         raw.script_flush()
 
-    assert (await bucket.reserve(64, SLOW)).count == 9
+    assert (await bucket.reserve(64, SLOW_LIMIT)).count == 9
 
 
-async def test_a_redis_that_is_silent_or_gone_is_told_quickly(tmp_path: Path) -> None:
+async def test_a_redis_that_is_silent_or_gone_is_reported_quickly(tmp_path: Path) -> None:
     async with own_valkey(tmp_path) as server, bucket_at(server.uri) as bucket:
-        await bucket.reserve(1, SPEED)
-        for trouble in (server.freeze, server.kill):
-            trouble()
-            begun = time.monotonic()
+        await bucket.reserve(1, LIMIT)
+        for fail in (server.freeze, server.kill):
+            fail()
+            start = time.monotonic()
             with pytest.raises(RedisUnavailable):
-                await bucket.reserve(1, SPEED)
-            assert time.monotonic() - begun < 1
+                await bucket.reserve(1, LIMIT)
+            assert time.monotonic() - start < 1
 
 
 @asynccontextmanager
 async def a_replica(redis_url: str, relay: Relay) -> AsyncIterator[FailoverTransport]:
-    """Build what one process has before a relay: gate, pacer, pool."""
+    """Build the transport of one process: failover, rate limiter, pool."""
     async with bucket_at(redis_url, relay) as bucket, a_pool(relay) as pool:
-        pacer = RateLimiter(
+        rate_limiter = RateLimiter(
             relay=pool.name,
-            per_second=SPEED.per_second,
-            burst=SPEED.burst,
+            per_second=LIMIT.per_second,
+            burst=LIMIT.burst,
             allowance=SharedRateAllowance(shared=bucket),
         )
         yield FailoverTransport(
-            [ProtectedRelay(mailer=pool, rate_limiter=pacer, password_variable="", while_down="")]
+            [
+                ProtectedRelay(
+                    mailer=pool, rate_limiter=rate_limiter, password_variable="", while_down=""
+                )
+            ]
         )
 
 
 async def send_until_deadline(deadline: float, relays: FailoverTransport) -> None:
-    """Send as fast as the gate lets us through, in bites as the engine does."""
+    """Send as fast as the transport allows, in batches as the delivery does."""
     while time.monotonic() < deadline:
         await relays.wait_open()
         count = await relays.grant(8)
@@ -184,7 +188,7 @@ async def send_until_deadline(deadline: float, relays: FailoverTransport) -> Non
 
 
 def most_in_a_second(times: list[float]) -> int:
-    return max(sum(begin <= each < begin + 1 for each in times) for begin in times)
+    return max(sum(start <= each < start + 1 for each in times) for start in times)
 
 
 async def test_three_clients_together_keep_to_the_rate_and_its_burst(redis_url: str) -> None:
@@ -197,22 +201,22 @@ async def test_three_clients_together_keep_to_the_rate_and_its_burst(redis_url: 
 
         times = [kept.time for kept in relay.ledger]
     assert most_in_a_second(times) <= 66
-    assert 45 <= (len(times) - SPEED.burst) / seconds <= 51
+    assert 45 <= (len(times) - LIMIT.burst) / seconds <= 51
 
 
 async def test_mails_that_come_all_at_once_still_leave_at_the_rate(redis_url: str) -> None:
-    """As after a claim that took long, or for the relay that takes over."""
+    """As after a slow claim, or for the relay that takes over."""
     async with Relay() as relay, a_replica(redis_url, relay) as replica:
-        carried = await asyncio.gather(*[replica.send(a_mail(), GrantPermit()) for _ in range(90)])
+        results = await asyncio.gather(*[replica.send(a_mail(), GrantPermit()) for _ in range(90)])
 
         times = [kept.time for kept in relay.ledger]
-    assert len(times) == len(carried) == 90
+    assert len(times) == len(results) == 90
     assert most_in_a_second(times) <= 66
 
 
 @dataclass(frozen=True, kw_only=True)
 class BucketKeys:
-    """What a relay's buckets are called."""
+    """The keys of a relay's buckets."""
 
     grants: str
     slots: str

@@ -26,10 +26,10 @@ NOTE = f"sent without Reply-To {REPLY_TO}, which needs SMTPUTF8"
 
 
 def a_mail_with_reply_to(reply_to: str = REPLY_TO, recipient: str = "ada@example.org") -> Mail:
-    """Make a mail as the composer does for an international address for replies."""
+    """Make a mail as the composer does for an international reply address."""
     content = f"Reply-To: {reply_to}\r\n".encode() + CONTENT
-    plain = a_mail(recipient=recipient, left_out=f"Reply-To {reply_to}")
-    return a_mail(recipient=recipient, content=content, smtputf8=True, plain=plain)
+    fallback = a_mail(recipient=recipient, left_out=f"Reply-To {reply_to}")
+    return a_mail(recipient=recipient, content=content, smtputf8=True, ascii_fallback=fallback)
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ async def test_an_address_for_replies_that_the_relay_can_carry_is_kept() -> None
 
 
 @pytest.mark.parametrize(
-    ("at", "said"),
+    ("at", "answer"),
     [
         (At.MAIL, Answer(550, "5.6.7 SMTPUTF8 is not for this sender")),
         (At.RCPT, Answer(553, "5.6.7 the next relay has no SMTPUTF8")),
@@ -120,10 +120,10 @@ async def test_an_address_for_replies_that_the_relay_can_carry_is_kept() -> None
 )
 @pytest.mark.parametrize("always_354", [False, True], ids=["in step", "hangs up"])
 async def test_a_relay_that_offers_smtputf8_and_refuses_it_gets_the_mail_without(
-    at: str, said: Answer, *, always_354: bool
+    at: str, answer: Answer, *, always_354: bool
 ) -> None:
     async with Relay(always_354=always_354) as relay, a_pool(relay) as pool:
-        relay.script(at, said, nth=1)
+        relay.script(at, answer, nth=1)
 
         outcome = await deliver(pool, a_mail_with_reply_to())
 
@@ -144,7 +144,7 @@ async def test_a_refusal_that_has_another_cause_is_the_answer() -> None:
         assert relay.count_commands("RCPT") == 1
 
 
-async def test_a_relay_that_refuses_both_forms_is_asked_twice_only() -> None:
+async def test_a_relay_that_refuses_both_forms_is_tried_twice_only() -> None:
     async with Relay() as relay, a_pool(relay) as pool:
         relay.script(At.RCPT, Answer(553, "5.6.7 never"))
 
@@ -155,7 +155,7 @@ async def test_a_relay_that_refuses_both_forms_is_asked_twice_only() -> None:
         assert relay.count_commands("RCPT") == 2
 
 
-async def test_a_recipient_that_needs_what_the_relay_lacks_is_named() -> None:
+async def test_a_recipient_that_needs_a_missing_extension_is_named() -> None:
     async with Relay(offers=OFFERS - {"SMTPUTF8"}) as relay:
         session = await a_session(relay)
 
@@ -166,7 +166,7 @@ async def test_a_recipient_that_needs_what_the_relay_lacks_is_named() -> None:
         assert await quit_session(session)
 
 
-def test_the_history_tells_what_was_left_out_however_much_a_relay_says() -> None:
+def test_the_history_has_the_note_on_the_reply_address_however_long_a_reply_is() -> None:
     for text in ("kept", "x" * 2000):
         reply = ACCEPTED.__class__(stage=Stage.BODY, code=250, text=text)
 

@@ -1,4 +1,4 @@
-"""The moment before the body, and the session that was kept too long."""
+"""The permit before the body, and sessions that were kept too long."""
 
 import asyncio
 
@@ -32,7 +32,7 @@ async def test_without_a_permit_nothing_is_transmitted() -> None:
         assert (relay.ledger, relay.violations) == ([], [])
 
 
-async def test_a_permit_that_ran_out_is_no_permit() -> None:
+async def test_a_permit_that_ran_out_does_not_count() -> None:
     async with Relay() as relay:
         session = await a_session(relay)
 
@@ -43,7 +43,7 @@ async def test_a_permit_that_ran_out_is_no_permit() -> None:
         assert relay.ledger == []
 
 
-async def test_an_error_of_begin_goes_through_and_nothing_is_transmitted() -> None:
+async def test_an_error_of_begin_is_raised_and_nothing_is_transmitted() -> None:
     async def fail() -> permit.Permit:
         raise LookupError("no claim")
 
@@ -95,7 +95,7 @@ async def test_cancelled_before_the_body_nothing_is_transmitted() -> None:
         assert relay.ledger == []
 
 
-async def test_cancelled_after_the_body_began_the_session_is_closed_and_the_mail_may_be_there() -> (
+async def test_cancelled_after_the_body_started_the_session_is_closed_and_the_mail_may_arrive() -> (
     None
 ):
     async with Relay() as relay, asyncio.TaskGroup() as tasks:
@@ -113,7 +113,7 @@ async def test_cancelled_after_the_body_began_the_session_is_closed_and_the_mail
 
 
 @pytest.mark.parametrize("action", [Drop(), Answer(421, "4.4.2 idle too long")])
-async def test_a_kept_session_that_was_dead_says_so_and_a_fresh_one_does_not(
+async def test_a_kept_session_that_was_dead_is_stale_and_a_new_one_is_not(
     action: Action,
 ) -> None:
     async with Relay() as relay:

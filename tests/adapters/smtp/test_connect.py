@@ -1,4 +1,4 @@
-"""The way to a session: TCP, greeting, TLS, EHLO, AUTH."""
+"""Opening a session: TCP, greeting, TLS, EHLO, AUTH."""
 
 import asyncio
 import socket
@@ -48,7 +48,7 @@ async def test_a_certificate_for_another_name_is_refused(security: str) -> None:
         assert outcome.stage is Stage.TLS
 
 
-async def test_without_starttls_nothing_is_said_in_the_clear() -> None:
+async def test_without_starttls_nothing_is_sent_in_the_clear() -> None:
     async with Relay(security="none", users={"ada": PASSWORD}) as relay:
         login = {"username": "ada", "password": lambda: PASSWORD}
 
@@ -60,7 +60,7 @@ async def test_without_starttls_nothing_is_said_in_the_clear() -> None:
         assert [verb for _, verb in relay.commands] == ["EHLO"]
 
 
-async def test_a_refused_starttls_is_told() -> None:
+async def test_a_refused_starttls_is_reported() -> None:
     async with Relay(security="starttls") as relay:
         relay.script(At.TLS, Answer(454, "4.7.0 no TLS today"))
 
@@ -71,7 +71,7 @@ async def test_a_refused_starttls_is_told() -> None:
         )
 
 
-async def test_what_is_injected_before_the_handshake_is_not_believed() -> None:
+async def test_replies_injected_before_the_handshake_are_ignored() -> None:
     async with Relay(security="starttls", offers=frozenset({"8BITMIME"})) as relay:
         relay.script(At.TLS, Raw(b"220 go ahead\r\n250-evil\r\n250-PIPELINING\r\n250 SIZE 1\r\n"))
 
@@ -81,17 +81,17 @@ async def test_what_is_injected_before_the_handshake_is_not_believed() -> None:
 
 
 async def test_old_tls_is_not_spoken() -> None:
-    trust = make_tls_context(RelaySettings(host="relay.test", port=25, security=Security.TLS))
+    context = make_tls_context(RelaySettings(host="relay.test", port=25, security=Security.TLS))
 
-    assert trust is not None
-    assert trust.minimum_version is ssl.TLSVersion.TLSv1_2
-    assert trust.verify_mode is ssl.CERT_REQUIRED
-    assert trust.check_hostname
+    assert context is not None
+    assert context.minimum_version is ssl.TLSVersion.TLSv1_2
+    assert context.verify_mode is ssl.CERT_REQUIRED
+    assert context.check_hostname
 
 
 @pytest.mark.parametrize("code", [421, 554])
 @pytest.mark.parametrize("at", [At.CONNECT, At.EHLO])
-async def test_a_refusal_before_the_first_mail_is_told(at: At, code: int) -> None:
+async def test_a_refusal_before_the_first_mail_is_reported(at: At, code: int) -> None:
     async with Relay() as relay:
         relay.script(at, Answer(code, "5.7.1 not you" if code == 554 else "4.3.2 not now"))
 
@@ -118,7 +118,7 @@ AT_EACH_STAGE = pytest.mark.parametrize(
     [Drop(), Hang(), Trickle(0.1), Raw(b"nonsense\r\n"), Raw(b"250-" + b"x" * 40_000)],
     ids=["hang-up", "silence", "dripping", "nonsense", "flood"],
 )
-async def test_trouble_on_the_way_is_an_outcome_with_its_stage(
+async def test_a_failure_on_the_way_is_an_outcome_with_its_stage(
     at: At, stage: Stage, action: Action
 ) -> None:
     async with Relay(security="starttls", users={"ada": PASSWORD}) as relay:
@@ -142,8 +142,8 @@ async def test_silence_in_the_handshake_is_an_outcome() -> None:
 
 
 @pytest.fixture
-def unanswered_port() -> Iterator[int]:
-    """A port whose backlog is full: SYNs are not answered."""
+def port_without_answers() -> Iterator[int]:
+    """Yield a port whose backlog is full, so that SYNs get no answer."""
     with closing(socket.socket()) as listener, closing(socket.socket()) as first:
         listener.bind(("127.0.0.1", 0))
         listener.listen(0)
@@ -154,9 +154,9 @@ def unanswered_port() -> Iterator[int]:
             yield listener.getsockname()[1]
 
 
-async def test_a_host_that_does_not_answer_has_its_own_limit(deaf_port: int) -> None:
+async def test_a_host_that_does_not_answer_has_its_own_limit(port_without_answers: int) -> None:
     async with Relay() as relay:
-        outcome = await open_session(relay, port=deaf_port, hurry=True)
+        outcome = await open_session(relay, port=port_without_answers, hurry=True)
 
         assert outcome == Broken(Stage.CONNECT, "the relay did not answer in time")
 
@@ -168,11 +168,11 @@ async def test_a_closed_port_is_an_outcome() -> None:
     assert outcome == Broken(Stage.CONNECT, "the connection failed: Connection refused")
 
 
-async def test_a_name_that_is_none_is_an_outcome() -> None:
+async def test_a_name_that_does_not_exist_is_an_outcome() -> None:
     async with Relay() as relay:
         outcome = await open_session(relay, host="x" * 70)
 
-        assert outcome == Broken(Stage.CONNECT, "the relay's name is no host name")
+        assert outcome == Broken(Stage.CONNECT, "the relay's name is not a host name")
 
 
 async def test_each_address_of_a_name_is_tried() -> None:
@@ -210,7 +210,7 @@ async def test_the_name_is_the_same_after_starttls() -> None:
 
 
 @pytest.mark.parametrize("name", ["a b", "a\r\nMAIL", "", "ä"])
-def test_a_host_name_that_is_none_is_a_mistake(name: str) -> None:
+def test_an_invalid_host_name_is_a_mistake(name: str) -> None:
     with pytest.raises(ValueError, match="host name"):
         RelaySettings(host=name, port=25, security=Security.NONE)
     with pytest.raises(ValueError, match="host name"):
@@ -223,7 +223,7 @@ def address(port: int) -> AddrInfoType:
 
 @contextmanager
 def a_silent_port() -> Iterator[int]:
-    """Give a port where the kernel drops each attempt: nobody accepts, and its queue is full."""
+    """Yield a port where the kernel drops each attempt, as its full queue is never emptied."""
     with ExitStack() as stack:
         silent = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
         for _ in range(2):
@@ -233,7 +233,7 @@ def a_silent_port() -> Iterator[int]:
         yield silent.getsockname()[1]
 
 
-async def test_an_address_that_is_silent_keeps_nobody_from_the_next_one() -> None:
+async def test_a_silent_address_does_not_delay_the_next_one() -> None:
     async with Relay() as relay:
         with a_silent_port() as silent:
             async with asyncio.timeout(Timeouts().connect.total_seconds() / 2):
@@ -249,8 +249,8 @@ async def test_where_every_address_is_silent_the_limit_holds() -> None:
             await connect_to_first([address(silent), address(silent)])
 
 
-async def test_addresses_that_fail_each_in_its_own_way_are_told_in_one_sentence() -> None:
+async def test_addresses_that_fail_each_in_its_own_way_are_reported_in_one_sentence() -> None:
     nowhere = (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", ("255.255.255.255", 25))
 
-    with pytest.raises(RelayUnusable, match="none of the relay's addresses"):
+    with pytest.raises(RelayUnusable, match="no address of the relay"):
         await connect_to_first([address(free_port()), nowhere])

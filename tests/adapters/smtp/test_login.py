@@ -1,4 +1,4 @@
-"""Logins: mechanisms, passwords, and what is told of a refusal."""
+"""Logins: mechanisms, passwords, and reports of refusals."""
 
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ async def test_it_logs_in_once(mechanisms: str) -> None:
         assert relay.violations == []
 
 
-async def test_a_wrong_password_is_tried_once_and_told() -> None:
+async def test_a_wrong_password_is_tried_once_and_reported() -> None:
     async with Relay(security="starttls", users={"ada": PASSWORD}) as relay:
         outcome = await open_session(relay, username="ada", password=lambda: "guess")
 
@@ -41,7 +41,7 @@ async def test_another_mechanism_is_tried_when_the_relay_does_not_mean_the_first
         )
 
 
-async def test_the_password_is_asked_for_at_each_login(tmp_path: Path) -> None:
+async def test_the_password_is_read_at_each_login(tmp_path: Path) -> None:
     file = tmp_path / "password"
     async with Relay(users={"ada": PASSWORD}) as relay:
         file.write_text("old")
@@ -55,7 +55,7 @@ async def test_the_password_is_asked_for_at_each_login(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("password", [None, lambda: None, lambda: "", Path("/nowhere").read_text])
-async def test_a_missing_password_is_told_and_nothing_is_tried(password: Any) -> None:
+async def test_a_missing_password_is_reported_and_nothing_is_tried(password: Any) -> None:
     async with Relay(users={"ada": PASSWORD}) as relay:
         outcome = await open_session(relay, username="ada", password=password)
 
@@ -75,7 +75,7 @@ async def test_a_relay_that_repeats_the_login_is_not_quoted() -> None:
         assert "AGFk" not in str(outcome)
 
 
-async def test_no_common_mechanism_is_told() -> None:
+async def test_a_missing_common_mechanism_is_reported() -> None:
     async with Relay(users={"ada": PASSWORD}, mechanisms="GSSAPI") as relay:
         outcome = await open_session(relay, username="ada", password=lambda: PASSWORD)
 

@@ -1,4 +1,4 @@
-"""Commands in a group: when a relay cannot follow them, and when the group is not to blame."""
+"""Pipelined commands: relays that cannot handle them, and failures with other causes."""
 
 import asyncio
 from datetime import timedelta
@@ -13,9 +13,11 @@ from tests.support.relay.client import ACCEPTED, a_pool, deliver, deliver_many
 from tests.support.relay.server import Action, Answer, At, Drop, Hang, Relay
 
 
-async def test_a_relay_that_loses_pipelined_commands_is_asked_one_by_one_from_then_on() -> None:
-    limits = Timeouts(rcpt=timedelta(seconds=0.2))
-    async with Relay(loses_pipelined=True) as relay, a_pool(relay, limits) as pool:
+async def test_a_relay_that_loses_pipelined_commands_gets_one_command_at_a_time_from_then_on() -> (
+    None
+):
+    timeouts = Timeouts(rcpt=timedelta(seconds=0.2))
+    async with Relay(loses_pipelined=True) as relay, a_pool(relay, timeouts) as pool:
         with capture_logs() as events:
             first, alone, second, *others = [await deliver(pool) for _ in range(5)]
 
@@ -33,14 +35,13 @@ async def test_a_relay_that_answers_503_to_a_group_gets_its_mails_one_command_at
         assert relay.most_open <= 4
         before = relay.count_commands("RSET")
         assert await deliver_many(pool, 8) == [Answered(ACCEPTED)] * 8
-        assert (
-            relay.count_commands("RSET") - before <= 4
-        )  # a session that lost a group begins with one
+        # A session that lost a group starts with RSET.
+        assert relay.count_commands("RSET") - before <= 4
 
 
 @pytest.mark.parametrize("at", [At.MAIL, At.RCPT, At.DATA])
 @pytest.mark.parametrize(
-    "said",
+    "answer",
     [
         Answer(503, "5.5.1 bad sequence"),
         Answer(500, "5.5.1 what"),
@@ -48,9 +49,11 @@ async def test_a_relay_that_answers_503_to_a_group_gets_its_mails_one_command_at
         Answer(554, "SMTP synchronization error"),
     ],
 )
-async def test_a_mail_whose_group_was_not_understood_is_sent_at_once(at: At, said: Answer) -> None:
+async def test_a_mail_whose_group_was_not_understood_is_sent_at_once(
+    at: At, answer: Answer
+) -> None:
     async with Relay() as relay, a_pool(relay) as pool:
-        relay.script(at, said, nth=1)
+        relay.script(at, answer, nth=1)
 
         assert await deliver(pool) == Answered(ACCEPTED)
 
@@ -73,20 +76,18 @@ async def test_a_relay_that_answers_503_to_single_commands_too_goes_on_getting_g
         assert isinstance(outcome, Answered)
         assert (outcome.reply.stage.name, outcome.reply.code) == (at.name, 503)
         assert again == outcome
-        assert (tried, relay.count_commands(at.name)) == (
-            2,
-            4,
-        )  # in a group, then alone; and so again
+        # In a group, then alone; and both again.
+        assert (tried, relay.count_commands(at.name)) == (2, 4)
         assert events == []
 
 
-@pytest.mark.parametrize("said", [Answer(550, "5.1.1 no such user"), None])
-async def test_what_single_commands_get_further_with_was_the_groups_fault_and_is_said_once(
-    said: Answer | None,
+@pytest.mark.parametrize("answer", [Answer(550, "5.1.1 no such user"), None])
+async def test_if_single_commands_get_further_pipelining_ends_and_is_logged_once(
+    answer: Answer | None,
 ) -> None:
     async with Relay(refuses_groups=True) as relay, a_pool(relay, sessions=4) as pool:
-        if said is not None:
-            relay.script(At.RCPT, said)
+        if answer is not None:
+            relay.script(At.RCPT, answer)
 
         with capture_logs() as events:
             await deliver_many(pool, 20)
@@ -115,7 +116,7 @@ async def test_single_commands_that_a_relay_hangs_up_on_prove_nothing_about_grou
         assert [event["event"] for event in events] == ["pipelining given up"]
 
 
-async def test_a_session_that_cannot_be_reset_is_no_sign_about_groups() -> None:
+async def test_a_session_that_cannot_be_reset_proves_nothing_about_groups() -> None:
     async with Relay() as relay, a_pool(relay) as pool:
         relay.script(At.RCPT, Answer(550, "5.1.1 no such user"), nth=1)
         relay.script(At.RSET, Answer(502, "5.5.1 what"))
@@ -128,8 +129,8 @@ async def test_a_session_that_cannot_be_reset_is_no_sign_about_groups() -> None:
 
 
 async def test_a_kept_session_that_had_died_proves_nothing_about_a_group_that_stalled() -> None:
-    limits = Timeouts(rcpt=timedelta(seconds=0.2))
-    async with Relay(loses_pipelined=True) as relay, a_pool(relay, limits, sessions=2) as pool:
+    timeouts = Timeouts(rcpt=timedelta(seconds=0.2))
+    async with Relay(loses_pipelined=True) as relay, a_pool(relay, timeouts, sessions=2) as pool:
         assert isinstance(await deliver(pool), Broken)
         await pool.check()  # and keep its session
         relay.script(At.MAIL, Drop(), nth=2)
@@ -149,7 +150,7 @@ async def time_out_group(pool: SmtpSessionPool, relay: Relay) -> Transmission:
 
 
 async def is_pipelined(pool: SmtpSessionPool, relay: Relay) -> bool:
-    """Return whether the next mail says DATA before the answer to a recipient that is refused."""
+    """Return whether the next mail sends DATA before the reply that refuses its recipient."""
     relay.script(At.RCPT, Answer(550, "5.1.1 no such user"), nth=relay.count_commands("RCPT") + 1)
     before = relay.count_commands("DATA")
     refused = await deliver(pool)
@@ -158,11 +159,11 @@ async def is_pipelined(pool: SmtpSessionPool, relay: Relay) -> bool:
     return relay.count_commands("DATA") > before
 
 
-async def test_one_silence_to_a_group_does_not_end_groups_however_well_a_single_mail_goes() -> None:
-    limits = Timeouts(rcpt=timedelta(seconds=0.2))
-    async with Relay() as relay, a_pool(relay, limits) as pool:
+async def test_one_silence_to_a_group_does_not_end_groups_even_if_a_single_mail_succeeds() -> None:
+    timeouts = Timeouts(rcpt=timedelta(seconds=0.2))
+    async with Relay() as relay, a_pool(relay, timeouts) as pool:
         with capture_logs() as events:
-            for _ in range(3):  # what a good group made good is forgotten
+            for _ in range(3):  # a good group clears the doubt
                 assert isinstance(await time_out_group(pool, relay), Broken)
                 assert await deliver(pool) == Answered(ACCEPTED)
                 assert await is_pipelined(pool, relay)
@@ -172,8 +173,8 @@ async def test_one_silence_to_a_group_does_not_end_groups_however_well_a_single_
 
 
 async def test_a_second_silence_after_a_good_single_mail_ends_groups() -> None:
-    limits = Timeouts(rcpt=timedelta(seconds=0.2))
-    async with Relay() as relay, a_pool(relay, limits) as pool:
+    timeouts = Timeouts(rcpt=timedelta(seconds=0.2))
+    async with Relay() as relay, a_pool(relay, timeouts) as pool:
         with capture_logs() as events:
             await time_out_group(pool, relay)
             assert await deliver(pool) == Answered(ACCEPTED)
@@ -184,8 +185,8 @@ async def test_a_second_silence_after_a_good_single_mail_ends_groups() -> None:
 
 
 async def test_a_second_group_that_was_refused_at_once_shows_nothing_and_is_tried_again() -> None:
-    limits = Timeouts(rcpt=timedelta(seconds=0.2))
-    async with Relay() as relay, a_pool(relay, limits) as pool:
+    timeouts = Timeouts(rcpt=timedelta(seconds=0.2))
+    async with Relay() as relay, a_pool(relay, timeouts) as pool:
         with capture_logs() as events:
             await time_out_group(pool, relay)
             assert await deliver(pool) == Answered(ACCEPTED)
@@ -199,11 +200,11 @@ async def test_a_second_group_that_was_refused_at_once_shows_nothing_and_is_trie
         assert [event["event"] for event in events] == ["pipelining given up"]
 
 
-async def test_of_many_mails_after_a_silence_one_alone_risks_a_group() -> None:
-    limits = Timeouts(rcpt=timedelta(seconds=0.2))
-    async with Relay(loses_pipelined=True) as relay, a_pool(relay, limits, sessions=4) as pool:
+async def test_after_a_silence_only_one_of_many_mails_risks_a_group() -> None:
+    timeouts = Timeouts(rcpt=timedelta(seconds=0.2))
+    async with Relay(loses_pipelined=True) as relay, a_pool(relay, timeouts, sessions=4) as pool:
         with capture_logs() as events:
-            silent = await deliver_many(pool, 4)  # all four in groups, before anything is known
+            silent = await deliver_many(pool, 4)  # all four in groups, before the first outcome
             assert await deliver(pool) == Answered(ACCEPTED)
             outcomes = await deliver_many(pool, 12)
 
@@ -213,8 +214,8 @@ async def test_of_many_mails_after_a_silence_one_alone_risks_a_group() -> None:
 
 
 async def test_a_relay_that_fell_silent_once_is_tried_alone_and_then_in_groups_again() -> None:
-    limits = Timeouts(rcpt=timedelta(seconds=0.2))
-    async with Relay() as relay, a_pool(relay, limits) as pool:
+    timeouts = Timeouts(rcpt=timedelta(seconds=0.2))
+    async with Relay() as relay, a_pool(relay, timeouts) as pool:
         relay.script(At.RCPT, Hang(asyncio.Event()), nth=1)
         relay.script(At.MAIL, Answer(451, "4.3.0 not now"), nth=2)
 
@@ -229,7 +230,7 @@ async def test_a_relay_that_fell_silent_once_is_tried_alone_and_then_in_groups_a
         assert [event["event"] for event in events] == ["pipelining given up"]
 
 
-async def test_an_address_with_an_odd_name_is_no_complaint_about_groups() -> None:
+async def test_an_address_with_an_odd_name_is_not_a_complaint_about_groups() -> None:
     async with Relay() as relay, a_pool(relay) as pool:
         relay.script(At.RCPT, Answer(550, "5.1.1 <pipelining@x.org>: unknown"), nth=1)
 

@@ -1,4 +1,4 @@
-"""What a mail notices of trouble with the relay, with its session, and with the pool's end."""
+"""Mails during failures of the relay and of sessions, and at the end of the pool."""
 
 import asyncio
 from collections import Counter
@@ -42,7 +42,9 @@ async def refuse_on_use(relay: Relay, _: SmtpSessionPool) -> None:
 
 
 @pytest.mark.parametrize("death", [close_with_421, drop_and_wait, drop, drop_on_use, refuse_on_use])
-async def test_nobody_notices_that_a_kept_session_had_died(death: Callable[..., Any]) -> None:
+async def test_a_kept_session_that_had_died_is_replaced_unnoticed(
+    death: Callable[..., Any],
+) -> None:
     async with Relay() as relay, a_pool(relay) as pool:
         await deliver(pool)
         begin = GrantPermit()
@@ -100,7 +102,7 @@ async def test_a_relay_that_never_answers_one_dot_holds_up_that_mail_only() -> N
         slow.cancel()
 
 
-async def test_relay_trouble_is_an_outcome_and_passes() -> None:
+async def test_a_relay_failure_is_an_outcome_and_passes() -> None:
     relay = Relay(port=free_port())
     async with a_pool(relay) as pool:
         assert isinstance(await deliver(pool), Broken)
@@ -120,7 +122,7 @@ async def test_a_corrected_password_counts_at_the_next_login() -> None:
         assert accepted == Answered(ACCEPTED)
 
 
-async def test_a_malformed_mail_is_a_mistake_and_no_outcome() -> None:
+async def test_a_malformed_mail_is_a_mistake_and_not_an_outcome() -> None:
     async with Relay() as relay, a_pool(relay) as pool:
         with pytest.raises(MalformedMail, match="forbids"):
             await deliver(pool, a_mail(recipient="a@x.org>\r\nQUIT"))
@@ -128,7 +130,7 @@ async def test_a_malformed_mail_is_a_mistake_and_no_outcome() -> None:
         assert relay.sessions == 0
 
 
-async def test_cancelled_mails_take_no_place_with_them() -> None:
+async def test_cancelled_mails_keep_no_slot() -> None:
     async with Relay() as relay, a_pool(relay, sessions=2) as pool, asyncio.TaskGroup() as tasks:
         relay.script(At.DATA, Hang())
         sending = [tasks.create_task(deliver(pool)) for _ in range(5)]
@@ -144,10 +146,10 @@ async def test_cancelled_mails_take_no_place_with_them() -> None:
 
 
 async def test_on_closing_idle_sessions_say_quit_and_wait_no_longer_than_allowed() -> None:
-    limits = Timeouts(quit=timedelta(seconds=0.1))
+    timeouts = Timeouts(quit=timedelta(seconds=0.1))
     async with Relay() as relay:
         relay.script(At.QUIT, Hang(), nth=1)
-        async with asyncio.timeout(1), a_pool(relay, limits) as pool:
+        async with asyncio.timeout(1), a_pool(relay, timeouts) as pool:
             await deliver_many(pool, 3)
 
         assert (relay.count_commands("QUIT"), pool.connections) == (3, 0)
@@ -158,12 +160,12 @@ async def test_on_closing_a_mail_under_way_becomes_an_outcome() -> None:
     async with Relay() as relay, asyncio.TaskGroup() as tasks:
         relay.script(At.BODY, Hang(asyncio.Event()))
         async with a_pool(relay, sessions=1) as pool:
-            begun = tasks.create_task(deliver(pool))
+            started = tasks.create_task(deliver(pool))
             waiting = tasks.create_task(deliver(pool))
             await until(lambda: relay.applied_actions)
 
-        assert await begun == Broken(Stage.BODY, "the session was given up")
-        assert await waiting == Broken(Stage.CONNECT, "the mailer is closing")
+        assert await started == Broken(Stage.BODY, "the session was aborted")
+        assert await waiting == Broken(Stage.CONNECT, "the service is stopping")
 
 
 async def test_a_session_that_opens_while_the_pool_closes_is_given_up() -> None:
@@ -175,13 +177,13 @@ async def test_a_session_that_opens_while_the_pool_closes_is_given_up() -> None:
             await until(lambda: relay.applied_actions)
         go_on.set()
 
-        assert await sending == Broken(Stage.CONNECT, "the mailer is closing")
+        assert await sending == Broken(Stage.CONNECT, "the service is stopping")
         await until(lambda: not relay.open)
         assert relay.ledger == []
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-async def test_whatever_the_relay_does_an_outcome_never_lies(seed: int) -> None:
+async def test_an_outcome_is_true_whatever_the_relay_does(seed: int) -> None:
     async with Relay(requires_rset=True, always_354=seed == 2) as relay:
         relay.add_rule(Faults(seed=seed, share=0.2))
         async with a_pool(relay, sessions=8, mails=20) as pool:

@@ -1,4 +1,4 @@
-"""What one session makes of a real relay's answers, and of their absence."""
+"""Replies of a real relay, and missing replies, in one session."""
 
 import asyncio
 from datetime import timedelta
@@ -30,7 +30,7 @@ SOON = timedelta(seconds=0.2)
 @BOTH_WAYS
 @pytest.mark.parametrize("at", [At.MAIL, At.RCPT, At.DATA, At.BODY])
 @pytest.mark.parametrize("unforgiving", [False, True])
-async def test_a_refusal_is_told_and_the_next_mail_follows_on_the_same_session(
+async def test_a_refusal_is_reported_and_the_next_mail_follows_on_the_same_session(
     at: At, offers: frozenset[str], *, unforgiving: bool
 ) -> None:
     async with Relay(offers=offers, requires_rset=unforgiving) as relay:
@@ -53,7 +53,7 @@ async def test_a_refusal_is_told_and_the_next_mail_follows_on_the_same_session(
 
 @BOTH_WAYS
 @pytest.mark.parametrize("at", [At.MAIL, At.RCPT, At.DATA, At.BODY])
-async def test_a_421_is_told_and_ends_the_session(at: At, offers: frozenset[str]) -> None:
+async def test_a_421_is_reported_and_ends_the_session(at: At, offers: frozenset[str]) -> None:
     async with Relay(offers=offers) as relay:
         relay.script(at, Answer(421, "4.3.2 going down"))
         session = await a_session(relay)
@@ -84,7 +84,7 @@ async def test_an_accepted_data_after_a_refusal_never_becomes_an_empty_mail(at: 
 
 
 @pytest.mark.parametrize("action", [Raw(b"421 4.3.2 going down\r\n"), Drop(), Raw(b"nonsense\r\n")])
-async def test_a_refusal_counts_whatever_becomes_of_the_rest_of_its_group(action: Action) -> None:
+async def test_a_refusal_counts_even_if_the_rest_of_its_group_fails(action: Action) -> None:
     async with Relay(always_354=True) as relay:
         relay.script(At.RCPT, Answer(550, "5.1.1 no such user"))
         relay.script(At.DATA, action)
@@ -113,8 +113,8 @@ async def test_a_refusal_counts_though_the_relay_then_falls_silent() -> None:
 
 async def test_a_reply_of_several_lines_is_one_text_that_steers_no_terminal() -> None:
     async with Relay() as relay:
-        said = b"550-5.1.1 no such\r\n550-5.1.1 user \xff\xc3\xa4\x1b[2J\r\n550 5.1.1 here\r\n"
-        relay.script(At.RCPT, Raw(said))
+        octets = b"550-5.1.1 no such\r\n550-5.1.1 user \xff\xc3\xa4\x1b[2J\r\n550 5.1.1 here\r\n"
+        relay.script(At.RCPT, Raw(octets))
         session = await a_session(relay)
 
         outcome = await send(session)
@@ -132,12 +132,9 @@ BAD_REPLIES = {
     "a long code": b"2500 x\r\n",
     "two codes": b"250-one\r\n550 two\r\n",
     "a long line": b"250 " + b"x" * 9000 + b"\r\n",
-    "a line without an end": b"250 " + b"x" * 9000,
-    "a reply without an end": b"250-"
-    + b"x" * 1000
-    + b"\r\n"
-    + (b"250-" + b"x" * 1000 + b"\r\n") * 40,
-    "a code that means nothing here": b"354 go on\r\n",
+    "an endless line": b"250 " + b"x" * 9000,
+    "an endless reply": b"250-" + b"x" * 1000 + b"\r\n" + (b"250-" + b"x" * 1000 + b"\r\n") * 40,
+    "a code that is not valid here": b"354 go on\r\n",
 }
 
 
@@ -158,7 +155,7 @@ async def test_a_malformed_reply_breaks_the_session(octets: bytes, offers: froze
 
 
 @pytest.mark.parametrize("more", [b"250 kept\r\n", b"250", b"\0"])
-async def test_what_follows_the_354_unasked_breaks_the_session(more: bytes) -> None:
+async def test_a_reply_after_the_354_without_a_command_breaks_the_session(more: bytes) -> None:
     async with Relay() as relay:
         relay.script(At.DATA, Raw(b"354 go on\r\n" + more))
         session = await a_session(relay)
@@ -166,7 +163,7 @@ async def test_what_follows_the_354_unasked_breaks_the_session(more: bytes) -> N
 
         outcome = await send(session, begin=begin)
 
-        assert outcome == Broken(Stage.DATA, "the relay spoke without being asked")
+        assert outcome == Broken(Stage.DATA, "the relay sent a reply without a command")
         assert begin.calls == 0
 
 
@@ -181,7 +178,7 @@ async def test_garbage_after_the_last_reply_ends_the_session_but_not_what_was_ac
 
 
 @pytest.mark.parametrize(("at", "code"), [(At.DATA, 250), (At.BODY, 354), (At.RCPT, 354)])
-async def test_a_code_that_means_nothing_there_breaks_the_session(at: At, code: int) -> None:
+async def test_a_code_that_is_not_valid_there_breaks_the_session(at: At, code: int) -> None:
     async with Relay() as relay:
         relay.script(at, Answer(code, "hm"))
         session = await a_session(relay)
@@ -196,10 +193,10 @@ async def test_a_code_that_means_nothing_there_breaks_the_session(at: At, code: 
 @pytest.mark.parametrize("at", [At.MAIL, At.RCPT, At.DATA, At.BODY])
 @pytest.mark.parametrize("action", [Hang(), Trickle(0.1)], ids=["silence", "dripping"])
 async def test_each_stage_has_its_own_limit(at: At, action: Action) -> None:
-    limits = {At.MAIL: "mail", At.RCPT: "rcpt", At.DATA: "data", At.BODY: "dot"}
+    timeouts = {At.MAIL: "mail", At.RCPT: "rcpt", At.DATA: "data", At.BODY: "dot"}
     async with Relay() as relay:
         relay.script(at, action)
-        session = await a_session(relay, Timeouts(**{limits[at]: SOON}))
+        session = await a_session(relay, Timeouts(**{timeouts[at]: SOON}))
 
         outcome = await send(session)
 
@@ -211,7 +208,7 @@ async def test_each_stage_has_its_own_limit(at: At, action: Action) -> None:
 
 @pytest.mark.parametrize("action", [Drop(), LoseReply()])
 @pytest.mark.parametrize("at", [At.MAIL, At.RCPT, At.DATA, At.BODY])
-async def test_a_hang_up_is_told_with_its_stage(at: At, action: Action) -> None:
+async def test_a_hang_up_is_reported_with_its_stage(at: At, action: Action) -> None:
     async with Relay() as relay:
         relay.script(at, action)
         session = await a_session(relay)

@@ -1,4 +1,4 @@
-"""What one session says, and what it refuses to say, to a real relay."""
+"""Mails of one session with a real relay, and mails that it refuses to send."""
 
 import asyncio
 
@@ -104,7 +104,9 @@ async def test_an_international_address_is_declared() -> None:
     ],
     ids=["SMTPUTF8", "8BITMIME", "SIZE"],
 )
-async def test_what_the_relay_lacks_is_refused_here(mail: Mail, code: int, enhanced: str) -> None:
+async def test_mails_that_need_a_missing_extension_are_refused_here(
+    mail: Mail, code: int, enhanced: str
+) -> None:
     async with Relay(offers=frozenset({"PIPELINING"}), size=1000) as relay:
         session = await a_session(relay)
         begin = GrantPermit()

@@ -1,4 +1,4 @@
-"""`gcsched dev` as a newcomer runs it, on good days and on bad ones."""
+"""`gcsched dev` as a newcomer runs it, with and without problems."""
 
 import shlex
 import signal
@@ -23,13 +23,13 @@ from tests.support.dev_program import DevProcess, clean_environment, run_dev
 
 ANY_PORT = ["--grpc", "127.0.0.1:0"]
 
-linux_only = pytest.mark.skipif(sys.platform != "linux", reason="Linux alone promises this")
+linux_only = pytest.mark.skipif(sys.platform != "linux", reason="only Linux guarantees this")
 
 
 @pytest.fixture(autouse=True)
-def not_hosted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let nothing end this process, in which some of these tests run the command."""
-    monkeypatch.setattr(hosting, "hosted", lambda *_: nullcontext(ProcessHooks()))
+def without_hosting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the command from ending this process, in which some of these tests run it."""
+    monkeypatch.setattr(hosting, "host_service", lambda *_: nullcontext(ProcessHooks()))
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def templates(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory, templates: Path) -> Iterator[DevProcess]:
-    """One that serves, for the tests that leave it as it is."""
+    """A running service, for the tests that do not change it."""
     ignored = {"GCSCHED_MONGO_URI": "mongodb://nowhere/x", "GCSCHED_SMTP_PORT": "587"}
     environment = {**ignored, "GCSCHED_TEMPLATES_DIR": str(templates)}
     with run_dev(tmp_path_factory.mktemp("dev"), environment=environment) as running:
@@ -49,11 +49,11 @@ def running(tmp_path_factory: pytest.TempPathFactory, templates: Path) -> Iterat
         yield running
 
 
-def run_dev_to_exit(*arguments: str, **ours: str) -> subprocess.CompletedProcess[str]:
-    """Run `dev` where it must not come to serving."""
+def run_dev_to_exit(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run `dev` where it ends before it serves."""
     return subprocess.run(
         [sys.executable, "-m", "gcsched", "dev", *ANY_PORT, *arguments],
-        env=clean_environment(**ours),
+        env=clean_environment(**settings),
         capture_output=True,
         text=True,
         check=False,
@@ -61,7 +61,7 @@ def run_dev_to_exit(*arguments: str, **ours: str) -> subprocess.CompletedProcess
     )
 
 
-def test_the_demo_shows_three_mails_and_does_so_again_on_kept_data(tmp_path: Path) -> None:
+def test_the_demo_shows_three_mails_also_on_existing_data(tmp_path: Path) -> None:
     for run in (1, 2):
         with run_dev(tmp_path, "--demo") as first:
             first.wait_ready()
@@ -82,7 +82,7 @@ def test_the_demo_shows_three_mails_and_does_so_again_on_kept_data(tmp_path: Pat
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=["Ctrl-C", "kill -9"])
 @linux_only
-def test_what_was_accepted_before_an_end_is_sent_after_the_next_start(
+def test_a_job_accepted_before_an_exit_is_sent_after_the_next_start(
     tmp_path: Path, number: signal.Signals
 ) -> None:
     with run_dev(tmp_path) as first:
@@ -103,13 +103,13 @@ def test_what_was_accepted_before_an_end_is_sent_after_the_next_start(
 
 
 @linux_only
-def test_a_second_ctrl_c_ends_it_at_once_and_leaves_no_child(tmp_path: Path) -> None:
+def test_a_second_ctrl_c_stops_it_at_once_and_leaves_no_child(tmp_path: Path) -> None:
     with run_dev(tmp_path) as running:
         running.wait_ready()
         children = running.children()
 
         running.signal(signal.SIGINT)
-        running.wait_for("stopping: .*Ctrl-C again ends it at once")
+        running.wait_for("stopping: .*Ctrl-C again stops at once")
         running.signal(signal.SIGINT)
 
         assert running.wait_for_exit() == 128 + signal.SIGINT
@@ -117,13 +117,13 @@ def test_a_second_ctrl_c_ends_it_at_once_and_leaves_no_child(tmp_path: Path) -> 
         assert alive == []
 
 
-def test_it_says_where_everything_is_and_a_command_that_works(running: DevProcess) -> None:
+def test_it_prints_addresses_folders_and_a_command_that_works(running: DevProcess) -> None:
     assert running.wait_for(rf"gRPC +127\.0\.0\.1:{running.port}")
     assert running.wait_for(rf"mails +{running.folder}/mails")
     metrics = running.wait_for(r"HTTP +127\.0\.0\.1:[1-9]\d*/metrics").split()[-1]
     with urlopen(f"http://{metrics}") as answer:
         assert b"gcsched_build_info" in answer.read()
-    assert running.wait_for("not used here: GCSCHED_MONGO_URI, GCSCHED_SMTP_PORT")
+    assert running.wait_for(r"ignored +GCSCHED_MONGO_URI, GCSCHED_SMTP_PORT")
     line = running.wait_for(r"try .* --at \+10s").partition("try")[2]
 
     command = [part.replace("+10s", "now") for part in shlex.split(line)]
@@ -135,16 +135,16 @@ def test_it_says_where_everything_is_and_a_command_that_works(running: DevProces
     running.wait_for("caught a mail for ada@example.org: Interview on Friday")
 
 
-def test_a_second_one_on_the_same_folder_is_told_so(running: DevProcess) -> None:
+def test_a_second_process_on_the_same_folder_is_refused(running: DevProcess) -> None:
     done = run_dev_to_exit("--data", str(running.folder))
 
-    sentence = f"another gcsched dev uses {running.folder}; stop it or give --data another folder\n"
+    sentence = (
+        f"another gcsched dev uses {running.folder}: stop it, or use --data with another folder\n"
+    )
     assert (done.returncode, done.stderr) == (1, sentence)
 
 
-def test_a_port_in_use_is_told_by_the_option_that_changes_it(
-    running: DevProcess, tmp_path: Path
-) -> None:
+def test_the_error_for_a_port_in_use_names_the_option(running: DevProcess, tmp_path: Path) -> None:
     done = run_dev_to_exit("--data", str(tmp_path), "--grpc", running.target)
 
     assert done.returncode == 1
@@ -156,15 +156,15 @@ def test_a_port_in_use_is_told_by_the_option_that_changes_it(
 
 def read_caught_page(running: DevProcess, message: str) -> str:
     """Wait for the mail with *message*; return its HTML."""
-    heard = running.wait_for(f"caught a mail for .*: {message}$")
-    page = running.wait_after(heard, r"\.html$")
+    line = running.wait_for(f"caught a mail for .*: {message}$")
+    page = running.wait_after(line, r"\.html$")
     return Path(page.strip()).read_text("utf-8-sig").strip()
 
 
 def test_templates_follow_their_files_while_it_runs(running: DevProcess, templates: Path) -> None:
-    running.wait_for(rf"templates +{templates} +\(read again when they change\)")
+    running.wait_for(rf"templates +{templates} +\(reloaded when they change\)")
     (templates / "note.html").write_text("<p>Room {{ room }}</p>")
-    running.wait_for("templates loaded again: doc, note$")
+    running.wait_for("templates reloaded: doc, note$")
     running.schedule(
         in_seconds=-1, message="New", empid="T1", template="note", variables={"room": "4.2"}
     )
@@ -192,7 +192,7 @@ def test_a_template_with_an_unknown_variable_is_named(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_settings_of_the_service_count_and_wrong_ones_stop_it_before_anything_starts(
+def test_invalid_settings_stop_it_before_anything_starts(
     tmp_path: Path,
 ) -> None:
     done = run_dev_to_exit("--data", str(tmp_path / "data"), GCSCHED_DAILY_AT="noon")
@@ -202,22 +202,22 @@ def test_settings_of_the_service_count_and_wrong_ones_stop_it_before_anything_st
     assert not (tmp_path / "data").exists()
 
 
-def test_an_address_that_is_none_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_invalid_address_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["dev", "--grpc", "nonsense"]) == 2
 
-    sentence = "--grpc nonsense cannot be used: give host:port, e.g. 127.0.0.1:50051\n"
+    sentence = "--grpc nonsense is invalid: write host:port, e.g. 127.0.0.1:50051\n"
     assert capsys.readouterr().err == sentence
 
 
-def test_a_folder_that_cannot_be_used_is_said(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_used_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
 
     done = run_dev_to_exit("--data", str(tmp_path / "file"))
 
     assert done.returncode == 1
     assert done.stderr == (
-        f"the data folder {tmp_path}/file cannot be used (File exists); "
-        "give --data a folder that you may write to\n"
+        f"the data folder {tmp_path}/file cannot be used (File exists): "
+        "use --data with a folder that you may write to\n"
     )
 
 
@@ -240,7 +240,7 @@ GOOD = Machine(
     ],
     ids=["AVX", "glibc", "libcurl"],
 )
-def test_a_machine_that_cannot_run_mongod_is_told_what_to_do(
+def test_the_error_for_an_unsupported_machine_says_what_to_do(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
@@ -252,9 +252,9 @@ def test_a_machine_that_cannot_run_mongod_is_told_what_to_do(
 
     assert main(["dev", *ANY_PORT, "--data", str(tmp_path)]) == 1
 
-    told = capfd.readouterr().err
-    assert words in told
-    assert told.count("\n") == 1
+    error = capfd.readouterr().err
+    assert words in error
+    assert error.count("\n") == 1
 
 
 def test_without_the_extra_it_says_what_to_install(
@@ -272,14 +272,14 @@ def test_without_the_extra_it_says_what_to_install(
     )
 
 
-def test_on_windows_a_sentence_says_what_to_do(
+def test_the_error_on_windows_says_what_to_do(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("platform.system", lambda: "Windows")
 
     assert main(["dev"]) == 1
 
-    assert "on Windows: run it in Linux (WSL will do)" in capsys.readouterr().err
+    assert "on Windows: run it on Linux (WSL works too)" in capsys.readouterr().err
 
 
 def test_its_help_imports_nothing_heavy() -> None:

@@ -1,4 +1,4 @@
-"""What `gcsched schedule` says will happen: every outcome and state, and what stands in the way."""
+"""The report of `gcsched schedule`: every outcome and state, and what blocks the mail."""
 
 import json
 import re
@@ -59,11 +59,11 @@ async def run_schedule(*options: str, **answers: Any) -> CommandResult:
         ("EXPIRED", "already EXPIRED: no mail is sent; "),
         (
             "SUPPRESSED",
-            "already SUPPRESSED: no mail is sent while the address is blocked; free it with `gcsch",
+            "already SUPPRESSED: no mail is sent while the address is suppressed; to send it, use",
         ),
     ],
 )
-async def test_a_repeated_wish_is_told_what_its_job_came_to(state: str, words: str) -> None:
+async def test_a_repeated_request_shows_the_state_of_its_job(state: str, words: str) -> None:
     at = "daily" if state == "QUEUED" else "now"
     done = await run_schedule("--at", at, ScheduleMeet=reply(state))
 
@@ -73,7 +73,7 @@ async def test_a_repeated_wish_is_told_what_its_job_came_to(state: str, words: s
 
 
 @pytest.mark.parametrize("state", STATES)
-async def test_a_blocked_address_is_told_where_a_mail_could_still_leave(state: str) -> None:
+async def test_a_suppression_and_a_pause_are_shown_for_waiting_jobs_only(state: str) -> None:
     done = await run_schedule(
         ScheduleMeet=reply(state), GetSuppression=OUTLASTING_SUPPRESSION, GetStatus=PAUSED
     )
@@ -84,7 +84,7 @@ async def test_a_blocked_address_is_told_where_a_mail_could_still_leave(state: s
         assert "no mail is sent" in done.out or "no second mail is sent" in done.out
 
 
-async def test_a_blocked_address_is_told_with_reason_and_end() -> None:
+async def test_a_suppression_is_shown_with_reason_and_expire_time() -> None:
     done = await run_schedule(
         ScheduleMeet=reply("SCHEDULED", "CREATED"), GetSuppression=OUTLASTING_SUPPRESSION
     )
@@ -92,19 +92,19 @@ async def test_a_blocked_address_is_told_with_reason_and_end() -> None:
     until = OUTLASTING_SUPPRESSION.expire_time.ToDatetime(UTC).astimezone().isoformat()
     assert done.out == (
         f"accepted: job 7, due {DUE_TEXT}; but ada@example.org gets no mail until {until}"
-        ' ("bounced"): the job ends SUPPRESSED unless `gcsched suppression remove` frees the'
-        " address\n"
+        ' ("bounced"): the job ends SUPPRESSED unless `gcsched suppression remove` removes the'
+        " suppression\n"
     )
 
 
 @pytest.mark.parametrize(
     ("pause", "advice"),
     [
-        ({}, "; free the address with `gcsched suppression remove`, then `gcsched job retry 7`"),
-        ({"GetStatus": PAUSED}, " unless `gcsched suppression remove` frees the address"),
+        ({}, "; to send the mail, use `gcsched suppression remove`, then `gcsched job retry 7`"),
+        ({"GetStatus": PAUSED}, " unless `gcsched suppression remove` removes the suppression"),
     ],
 )
-async def test_a_blocked_mail_that_is_due_now_is_retried_unless_a_pause_holds_it(
+async def test_the_advice_for_a_suppressed_mail_due_now_depends_on_a_pause(
     pause: dict[str, task_pb2.StatusReport], advice: str
 ) -> None:
     due_now = task_pb2.MeetResponse(
@@ -115,7 +115,7 @@ async def test_a_blocked_mail_that_is_due_now_is_retried_unless_a_pause_holds_it
     assert f"the job ends SUPPRESSED{advice}" in done.out
 
 
-async def test_what_it_advises_for_a_blocked_mail_that_is_due_now_sends_it(
+async def test_the_advice_for_a_suppressed_mail_due_now_sends_it(
     mongo_uri: str, redis_url: str
 ) -> None:
     async with (
@@ -124,29 +124,31 @@ async def test_what_it_advises_for_a_blocked_mail_that_is_due_now_sends_it(
     ):
         to = ("--target", app.target)
         await run_gcsched("suppression", "add", "ada@example.org", "--reason=left", *to)
-        blocked = await run_gcsched(*SCHEDULE_COMMAND, "--at=now", *to)
-        [free, retry] = [each.split() for each in re.findall(r"`gcsched (.+?)`", blocked.stdout)]
+        suppressed = await run_gcsched(*SCHEDULE_COMMAND, "--at=now", *to)
+        [remove, retry] = [
+            each.split() for each in re.findall(r"`gcsched (.+?)`", suppressed.stdout)
+        ]
 
         async def is_suppressed() -> bool:
             shown = await run_gcsched("job", "show", retry[-1], "--json", *to)
             return bool(json.loads(shown.stdout)["state"] == "SUPPRESSED")
 
         await until(is_suppressed)
-        await run_gcsched(*free, "ada@example.org", *to)
+        await run_gcsched(*remove, "ada@example.org", *to)
         retried = await run_gcsched(*retry, *to)
         await until(lambda: len(relay.ledger) == 1)
 
     assert retried.returncode == 0, retried.stderr
 
 
-async def test_a_suppression_that_is_over_by_then_is_not_in_the_way() -> None:
+async def test_a_suppression_that_expires_by_then_is_not_shown() -> None:
     ends = a_suppression(DUE)
     done = await run_schedule(ScheduleMeet=reply("SCHEDULED", "CREATED"), GetSuppression=ends)
 
     assert done.out == f"accepted: job 7, due {DUE_TEXT}\n"
 
 
-async def test_a_pause_is_told_with_who_and_why() -> None:
+async def test_a_pause_is_shown_with_who_and_why() -> None:
     done = await run_schedule(ScheduleMeet=reply("SCHEDULED", "CREATED"), GetStatus=PAUSED)
 
     assert done.out == (
@@ -155,21 +157,21 @@ async def test_a_pause_is_told_with_who_and_why() -> None:
     )
 
 
-async def test_json_has_what_is_in_the_way() -> None:
+async def test_json_has_the_suppression_and_the_pause() -> None:
     found = {"GetSuppression": OUTLASTING_SUPPRESSION, "GetStatus": PAUSED}
     done = await run_schedule("--json", ScheduleMeet=reply("SCHEDULED", "CREATED"), **found)
 
-    told = json.loads(done.out)
+    shown = json.loads(done.out)
     assert done.out.count("\n") == 1
-    assert told["suppression"]["until"] == "2030-01-05T09:00:01Z"
-    assert told["pause"]["by"] == "ada@desk"
+    assert shown["suppression"]["expire_time"] == "2030-01-05T09:00:01Z"
+    assert shown["pause"]["by"] == "ada@desk"
 
 
 @pytest.mark.parametrize(
     "code",
     [grpc.StatusCode.NOT_FOUND, grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.INTERNAL],
 )
-async def test_an_accepted_job_stays_accepted_when_the_look_for_obstacles_fails(
+async def test_an_accepted_job_stays_accepted_if_the_lookup_of_blockers_fails(
     code: grpc.StatusCode,
 ) -> None:
     no = ErrorAnswer(code=code)
@@ -180,7 +182,7 @@ async def test_an_accepted_job_stays_accepted_when_the_look_for_obstacles_fails(
     assert (done.code, done.out, done.err) == (0, f"accepted: job 7, due {DUE_TEXT}\n", "")
 
 
-async def test_words_of_others_do_not_move_the_cursor() -> None:
+async def test_text_from_others_does_not_move_the_cursor() -> None:
     forged = task_pb2.Suppression(
         email="a\x1b[2J@example.org", reason='x"\n\x1b[2J', expire_time=Timestamp(seconds=2**33)
     )
@@ -190,19 +192,19 @@ async def test_words_of_others_do_not_move_the_cursor() -> None:
     assert done.out.count("\n") == 1
 
 
-async def test_a_real_service_says_that_an_address_is_blocked_and_sending_paused(
+async def test_a_real_service_reports_a_suppression_and_a_pause(
     mongo_uri: str, redis_url: str
 ) -> None:
     async with running_app(make_settings(mongo=mongo_uri, redis=redis_url, relay_port=9)) as app:
         to = ("--target", app.target)
         await run_gcsched("suppression", "add", "ADA@example.org", "--reason=left", *to)
         await run_gcsched("pause", "--reason=the relay moves", "--by=ada@desk", *to)
-        blocked = await run_gcsched(*SCHEDULE_COMMAND, "--at=+1h", *to)
+        suppressed = await run_gcsched(*SCHEDULE_COMMAND, "--at=+1h", *to)
         await run_gcsched("suppression", "remove", "ada@example.org", *to)
         await run_gcsched("resume", "--by=ada@desk", *to)
-        free = await run_gcsched(*SCHEDULE_COMMAND, "--at=+2h", *to)
+        unblocked = await run_gcsched(*SCHEDULE_COMMAND, "--at=+2h", *to)
 
-    assert "gets no mail until" in blocked.stdout
-    assert '("left")' in blocked.stdout
-    assert 'sending is paused by "ada@desk"' in blocked.stdout
-    assert ";" not in free.stdout
+    assert "gets no mail until" in suppressed.stdout
+    assert '("left")' in suppressed.stdout
+    assert 'sending is paused by "ada@desk"' in suppressed.stdout
+    assert ";" not in unblocked.stdout

@@ -51,7 +51,7 @@ BUSY = task_pb2.StatusReport(
 QUIET = task_pb2.StatusReport(version="1.2.3", python="3.11.9", start_time=STARTED)
 
 
-async def test_everything_is_on_one_page() -> None:
+async def test_the_report_has_everything() -> None:
     async with fake_scheduler(GetStatus=BUSY) as service:
         done = await run_command("status", "--target", service.target)
 
@@ -63,7 +63,7 @@ async def test_everything_is_on_one_page() -> None:
         f"mongodb     ok, since {STARTED_TEXT}",
         f"redis       no answer for 7 s, since {STARTED_TEXT}",
         "oldest due  3.20 s late",
-        "lateness    half within 0.04 s, 99 % within 1.50 s, of 1,200 mails in five minutes",
+        "lateness    p50 0.04 s, p99 1.50 s (1,200 mails, last 5 min)",
         f"counted     {STARTED_TEXT}, 43 s ago",
         "problem     relay third: CONNECT: the connection was refused",
         "",
@@ -78,15 +78,15 @@ async def test_everything_is_on_one_page() -> None:
     ]
 
 
-async def test_what_is_absent_is_said() -> None:
+async def test_absent_values_are_described() -> None:
     async with fake_scheduler(GetStatus=QUIET) as service:
         done = await run_command("status", "--target", service.target)
 
     assert done.out.splitlines()[2:] == [
         "sending     yes",
-        "oldest due  not known",
-        "lateness    no mails in five minutes",
-        "counted     not now: MongoDB is away or too slow",
+        "oldest due  unknown",
+        "lateness    no mails in the last 5 min",
+        "counted     no counts: MongoDB is unreachable or too slow",
     ]
 
 
@@ -100,20 +100,20 @@ def format_counted_after(age: timedelta | None) -> str:
     return dict(status_view.format_summary(report))["counted"]
 
 
-def test_counts_have_their_age_beside_them() -> None:
+def test_counts_are_shown_with_their_age() -> None:
     assert format_counted_after(timedelta(milliseconds=900)) == f"{STARTED_TEXT}, now"
     assert format_counted_after(timedelta(seconds=2.5)) == f"{STARTED_TEXT}, 2 s ago"
     assert format_counted_after(timedelta(minutes=2)) == f"{STARTED_TEXT}, 120 s ago"
-    assert format_counted_after(None) == STARTED_TEXT, "a service that is older says no time"
+    assert format_counted_after(None) == STARTED_TEXT, "an older service reports no time"
 
 
 async def test_json_is_the_report_in_one_line() -> None:
     async with fake_scheduler(GetStatus=BUSY) as service:
         done = await run_command("status", "--json", "--target", service.target)
 
-    said = json.loads(done.out)
-    assert said["counts"][0] == {"state": "SCHEDULED", "count": "12"}
-    assert said["oldest_due"] == "3.200s"
+    report = json.loads(done.out)
+    assert report["counts"][0] == {"state": "SCHEDULED", "count": "12"}
+    assert report["oldest_due_lateness"] == "3.200s"
 
 
 async def start_watching(service: FakeScheduler, *options: str) -> asyncio.subprocess.Process:
@@ -125,7 +125,7 @@ async def start_watching(service: FakeScheduler, *options: str) -> asyncio.subpr
     )
 
 
-async def test_who_pauses_cannot_write_a_line_of_the_report() -> None:
+async def test_a_pause_cannot_forge_a_line_of_the_report() -> None:
     forged = task_pb2.Pause(
         by='ops" since noon: "ok', reason='x"\nsending     yes', start_time=STARTED
     )
@@ -140,7 +140,7 @@ async def test_who_pauses_cannot_write_a_line_of_the_report() -> None:
     assert lines == [f"sending     {words[0]} {STARTED_TEXT}{words[1]}"]
 
 
-async def test_watching_goes_on_until_it_is_interrupted_and_then_ends_quietly() -> None:
+async def test_watching_goes_on_until_it_is_interrupted() -> None:
     async with fake_scheduler(GetStatus=QUIET) as service:
         process = await start_watching(service, "--json")
         assert process.stdout is not None
@@ -157,8 +157,8 @@ async def test_watching_goes_on_while_there_is_no_answer() -> None:
     async with fake_scheduler(GetStatus=[QUIET, busy, QUIET]) as service:
         process = await start_watching(service)
         assert process.stdout is not None
-        first = await process.stdout.readuntil(b"MongoDB is away or too slow\n")
-        second = await process.stdout.readuntil(b"MongoDB is away or too slow\n")
+        first = await process.stdout.readuntil(b"MongoDB is unreachable or too slow\n")
+        second = await process.stdout.readuntil(b"MongoDB is unreachable or too slow\n")
         process.send_signal(signal.SIGINT)
         await process.communicate()
 
@@ -166,7 +166,7 @@ async def test_watching_goes_on_while_there_is_no_answer() -> None:
     assert b"RESOURCE_EXHAUSTED: as the test says" in second
 
 
-async def test_watching_ends_with_a_no() -> None:
+async def test_watching_ends_with_a_refusal() -> None:
     async with fake_scheduler(
         GetStatus=[QUIET, ErrorAnswer(code=grpc.StatusCode.INTERNAL)]
     ) as service:
@@ -177,26 +177,26 @@ async def test_watching_ends_with_a_no() -> None:
     assert b"answered INTERNAL: as the test says\n" in err
 
 
-async def test_on_a_terminal_a_report_takes_the_place_of_the_one_before() -> None:
+async def test_on_a_terminal_a_report_replaces_the_previous_one() -> None:
     no = ErrorAnswer(code=grpc.StatusCode.INTERNAL)
     async with fake_scheduler(GetStatus=[BUSY, QUIET, no]) as service:
         arguments = ["status", "--watch", "0.01", "--target", service.target]
         code, shown = await run_on_terminal(arguments, columns=120)
 
-    first, second = shown.index('PAUSED by "ada@desk"'), shown.index("MongoDB is away")
+    first, second = shown.index('PAUSED by "ada@desk"'), shown.index("MongoDB is unreachable")
     assert code == 1
     assert "\x1b[1A" in shown[first:second]  # up a line
     assert "answered INTERNAL" in shown
 
 
 @pytest.mark.parametrize("every", ["0", "-1", "soon"])
-async def test_an_interval_that_is_none_is_wrong_usage(every: str) -> None:
+async def test_an_invalid_interval_is_wrong_usage(every: str) -> None:
     done = await run_command("status", f"--watch={every}")
 
     assert done.code == 2
 
 
-def test_what_an_operator_must_mend_is_told_a_line_each() -> None:
+def test_each_problem_has_a_line() -> None:
     report = task_pb2.StatusReport(
         unreadable_jobs=1234, problems=["index claim of jobs is missing", "MongoDB refuses: x"]
     )

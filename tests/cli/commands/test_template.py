@@ -17,7 +17,7 @@ PREVIEW = task_pb2.Preview(
 )
 
 
-async def test_templates_are_listed_with_what_they_need() -> None:
+async def test_templates_are_listed_with_their_required_variables() -> None:
     both = task_pb2.ListTemplatesResponse(
         templates=[
             task_pb2.Template(name="doc", has_text=True),
@@ -29,7 +29,7 @@ async def test_templates_are_listed_with_what_they_need() -> None:
         lines = await run_command("template", "list", "--json", "--target", service.target)
 
     assert [line.split(maxsplit=2) for line in table.out.splitlines()] == [
-        ["NAME", "HAS_TEXT", "NEEDS"],
+        ["NAME", "HAS_TEXT", "REQUIRED_VARIABLES"],
         ["doc", "yes", "-"],
         ["reminder", "no", "room, host"],
     ]
@@ -64,17 +64,17 @@ async def test_a_preview_shows_subject_size_and_text() -> None:
     ]
 
 
-async def test_the_parts_can_be_had_alone(tmp_path: Path) -> None:
+async def test_each_part_can_be_shown_alone(tmp_path: Path) -> None:
     file = tmp_path / "doc.html"
     async with fake_scheduler(PreviewTemplate=PREVIEW) as service:
         where = ("--target", service.target)
         text = await run_command("template", "preview", "doc", "--text", *where)
         html = await run_command("template", "preview", "doc", "--html", str(file), *where)
-        said = await run_command("template", "preview", "doc", "--json", *where)
+        as_json = await run_command("template", "preview", "doc", "--json", *where)
 
     assert text.out == "Hello Ada,\n\nroom 4.2?[2J\n"
     assert (html.code, html.out, file.read_text()) == (0, "", "<p>Hello</p>")
-    assert json.loads(said.out)["html"] == "<p>Hello</p>"
+    assert json.loads(as_json.out)["html"] == "<p>Hello</p>"
 
 
 async def run_preview(file: str | Path, *more: str) -> CommandResult:
@@ -83,7 +83,7 @@ async def run_preview(file: str | Path, *more: str) -> CommandResult:
         return await run_command("template", "preview", "doc", "--html", str(file), *more, *where)
 
 
-async def test_what_was_written_is_said_apart_from_the_output(tmp_path: Path) -> None:
+async def test_the_note_about_a_written_file_is_not_part_of_the_output(tmp_path: Path) -> None:
     done = await run_preview(tmp_path / "new.html")
 
     assert (done.code, done.out) == (0, "")
@@ -100,13 +100,13 @@ async def test_a_file_that_exists_is_overwritten_with_force_only(tmp_path: Path)
 
     assert refused.code == 1
     assert refused.err == (
-        f"--html: {file} exists already: name another file, or add --force to overwrite it\n"
+        f"--html: {file} exists: name another file, or add --force to overwrite it\n"
     )
     assert kept == "my own template, longer than the preview"
     assert (forced.code, file.read_text()) == (0, "<p>Hello</p>")
 
 
-async def test_a_link_is_not_followed_to_a_file_that_exists_or_will(tmp_path: Path) -> None:
+async def test_a_link_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "doc.html").write_text("mine")
     (tmp_path / "link").symlink_to("doc.html")
     (tmp_path / "dangling").symlink_to("nothing.html")
@@ -130,7 +130,7 @@ async def test_a_link_is_not_followed_to_a_file_that_exists_or_will(tmp_path: Pa
     ],
 )
 @pytest.mark.parametrize("more", [(), ("--force",)], ids=["new", "force"])
-async def test_a_file_that_cannot_be_written_is_told_with_the_reason(
+async def test_a_file_that_cannot_be_written_is_reported_with_the_reason(
     tmp_path: Path, name: str, problem: str, more: tuple[str, ...]
 ) -> None:
     (tmp_path / "file").touch()
@@ -161,7 +161,7 @@ def test_a_full_disk_leaves_no_half_of_a_new_file(
     assert list(tmp_path.iterdir()) == []
 
 
-async def test_a_device_or_a_pipe_has_nothing_to_lose(tmp_path: Path) -> None:
+async def test_a_device_or_a_pipe_is_written_without_force(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
 
@@ -176,9 +176,9 @@ async def test_a_dash_prints_the_html_and_nothing_else() -> None:
     async with fake_scheduler(
         PreviewTemplate=task_pb2.Preview(html="<p>Zo\u00eb</p>\n")
     ) as service:
-        asked = ("template", "preview", "doc", "--html", "-", "--target", service.target)
-        process = await run_gcsched(*asked, PYTHONIOENCODING="latin-1")
-        done = await run_command(*asked)
+        command = ("template", "preview", "doc", "--html", "-", "--target", service.target)
+        process = await run_gcsched(*command, PYTHONIOENCODING="latin-1")
+        done = await run_command(*command)
 
     assert (process.returncode, process.stderr) == (0, "")
     assert process.stdout == done.out == "<p>Zo\u00eb</p>\n"
@@ -188,4 +188,4 @@ async def test_a_variable_without_a_value_is_wrong_usage() -> None:
     done = await run_command("template", "preview", "doc", "--var", "room")
 
     assert done.code == 2
-    assert "'room' is not a pair; write name=value" in done.err
+    assert "invalid pair 'room': expected name=value" in done.err

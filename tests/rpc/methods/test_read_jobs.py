@@ -1,4 +1,4 @@
-"""What callers see of GetJob, ListJobs and CountJobs, on a real channel and a real MongoDB."""
+"""GetJob, ListJobs and CountJobs, with a real channel and a real MongoDB."""
 
 import asyncio
 import time
@@ -54,10 +54,10 @@ def make_jobs(count: int, **others: Any) -> list[Job]:
 
 
 def a_list_request(**fields: Any) -> task_pb2.ListJobsRequest:
-    """Make a request; what is of the filter is named like its fields."""
+    """Make a request; *fields* are those of the filter and of the request."""
     names = task_pb2.JobFilter.DESCRIPTOR.fields_by_name
-    wanted = {name: fields.pop(name) for name in tuple(fields) if name in names}
-    return task_pb2.ListJobsRequest(filter=task_pb2.JobFilter(**wanted), **fields)
+    in_filter = {name: fields.pop(name) for name in tuple(fields) if name in names}
+    return task_pb2.ListJobsRequest(filter=task_pb2.JobFilter(**in_filter), **fields)
 
 
 async def read_all_pages(stub: Stub, **fields: Any) -> list[list[str]]:
@@ -154,7 +154,7 @@ async def test_a_job_that_is_not_there_is_not_found(stub: Stub) -> None:
 
 
 @pytest.mark.parametrize("job_id", ["", "x" * 129, "x" * 60_000, "a\nb"])
-async def test_what_cannot_be_an_id_is_invalid(stub: Stub, job_id: str) -> None:
+async def test_an_impossible_id_is_invalid(stub: Stub, job_id: str) -> None:
     refusal = await read_error_status(stub.GetJob(task_pb2.GetJobRequest(job_id=job_id)))
 
     assert refusal.code is grpc.StatusCode.INVALID_ARGUMENT
@@ -184,7 +184,7 @@ async def test_a_list_has_the_newest_first_and_no_texts(stub: Stub, mongo: Mongo
         assert (job.email, dict(job.labels)) == ("ada@example.org", {"team": "red"})
 
 
-async def test_a_full_list_has_what_get_job_has(stub: Stub, mongo: Mongo) -> None:
+async def test_a_full_list_has_the_fields_of_get_job(stub: Stub, mongo: Mongo) -> None:
     [job] = make_jobs(1, variables={"room": "A"}, attempts=(an_attempt(),))
     await insert_jobs(mongo, job)
 
@@ -204,28 +204,31 @@ async def test_pages_lead_from_one_to_the_next(stub: Stub, mongo: Mongo) -> None
     assert pages == [ids[:3], ids[3:6], ids[6:]]
 
 
-@pytest.mark.parametrize(("asked", "given"), [(0, 50), (60, 60), (200, 200), (1_000, 200)])
-async def test_a_page_has_fifty_jobs_or_what_was_asked_for_up_to_two_hundred(
-    stub: Stub, mongo: Mongo, asked: int, given: int
+@pytest.mark.parametrize(("page_size", "count"), [(0, 50), (60, 60), (200, 200), (1_000, 200)])
+async def test_a_page_has_fifty_jobs_or_the_requested_number_up_to_two_hundred(
+    stub: Stub, mongo: Mongo, page_size: int, count: int
 ) -> None:
     await insert_jobs(mongo, *make_jobs(201))
 
-    answer = await stub.ListJobs(a_list_request(page_size=asked))
+    answer = await stub.ListJobs(a_list_request(page_size=page_size))
 
-    assert len(answer.jobs) == given
+    assert len(answer.jobs) == count
     assert answer.next_page_token
 
 
-async def test_due_is_from_the_first_moment_on_and_before_the_second(
+async def test_the_due_range_includes_its_start_and_excludes_its_end(
     stub: Stub, mongo: Mongo
 ) -> None:
     await insert_jobs(
         mongo, *[a_job(id=f"{n}", dedup_key=None, due_time=NOW + n * SECOND) for n in range(5)]
     )
-    between = {"due_from": Timestamp(seconds=NOON + 1), "due_before": Timestamp(seconds=NOON + 3)}
+    between = {
+        "due_time_from": Timestamp(seconds=NOON + 1),
+        "due_time_before": Timestamp(seconds=NOON + 3),
+    }
 
     up = await read_all_pages(stub, state="SCHEDULED", **between)
-    down = await read_all_pages(stub, state="SCHEDULED", order="DUE_DESC", **between)
+    down = await read_all_pages(stub, state="SCHEDULED", order="DUE_TIME_DESC", **between)
 
     assert (up, down) == ([["1", "2"]], [["2", "1"]])
 
@@ -244,7 +247,7 @@ async def test_jobs_of_an_employee(stub: Stub, mongo: Mongo) -> None:
     assert await read_all_pages(stub, empid="E2") == [["other"]]
 
 
-async def test_jobs_are_found_by_the_id_that_their_caller_gave(stub: Stub, mongo: Mongo) -> None:
+async def test_jobs_are_found_by_the_request_id_of_their_caller(stub: Stub, mongo: Mongo) -> None:
     released = {"request_id": "a-uuid", "dedup_key": None}
     await insert_jobs(
         mongo,
@@ -271,13 +274,13 @@ async def test_a_page_that_would_be_too_long_for_a_message_is_shorter(
     jobs = make_jobs(200, variables={"text": "x" * 24_000})
     await insert_jobs(mongo, *jobs)
 
-    pages = await read_all_pages(stub, view="FULL", order="CREATED_ASC", page_size=200)
+    pages = await read_all_pages(stub, view="FULL", order="CREATE_TIME_ASC", page_size=200)
 
     assert len(pages) == 2
     assert [job_id for page in pages for job_id in page] == [job.id for job in jobs]
 
 
-async def test_an_empty_list_is_no_error(stub: Stub) -> None:
+async def test_an_empty_list_is_not_an_error(stub: Stub) -> None:
     assert await read_all_pages(stub) == [[]]
 
 
@@ -287,25 +290,25 @@ async def test_an_empty_list_is_no_error(stub: Stub) -> None:
         ({"page_size": -1}, {"page_size"}),
         ({"page_token": "garbage"}, {"page_token"}),
         ({"empid": "E1", "state": "SENT"}, {"filter"}),
-        ({"due_from": Timestamp(seconds=NOON)}, {"filter"}),
-        ({"empid": "E1", "order": "DUE_ASC"}, {"order"}),
+        ({"due_time_from": Timestamp(seconds=NOON)}, {"filter"}),
+        ({"empid": "E1", "order": "DUE_TIME_ASC"}, {"order"}),
         ({"state": 99}, {"filter.state"}),
         ({"order": 99}, {"order"}),
         ({"view": 99}, {"view"}),
-        ({"email": "nobody"}, {"filter.email"}),
+        ({"email": "no-at-sign"}, {"filter.email"}),
         ({"empid": "E" * 129}, {"filter.empid"}),
         ({"request_id": "ä"}, {"filter.request_id"}),
         ({"request_id": "x" * 129}, {"filter.request_id"}),
         ({"request_id": "a-uuid", "empid": "E1"}, {"filter"}),
-        ({"state": 1, "due_from": Timestamp(seconds=2**62)}, {"filter.due_from"}),
-        ({"state": 1, "due_before": Timestamp(nanos=-1)}, {"filter.due_before"}),
+        ({"state": 1, "due_time_from": Timestamp(seconds=2**62)}, {"filter.due_time_from"}),
+        ({"state": 1, "due_time_before": Timestamp(nanos=-1)}, {"filter.due_time_before"}),
         (
             {"state": -1, "order": -1, "view": -1, "page_size": -1},
             {"filter.state", "order", "view", "page_size"},
         ),
     ],
 )
-async def test_all_that_is_wrong_is_told(
+async def test_all_violations_are_reported(
     stub: Stub, fields: dict[str, Any], wrong: set[str]
 ) -> None:
     refusal = await read_error_status(stub.ListJobs(a_list_request(**fields)))
@@ -323,11 +326,11 @@ async def test_a_token_of_another_list_is_invalid(stub: Stub, mongo: Mongo) -> N
 
     refusals = [
         await read_error_status(stub.ListJobs(a_list_request(page_token=token, **others)))
-        for others in ({"order": "CREATED_ASC"}, {"empid": "E1"}, {"state": "SCHEDULED"})
+        for others in ({"order": "CREATE_TIME_ASC"}, {"empid": "E1"}, {"state": "SCHEDULED"})
     ]
 
     assert [set(each.violations) for each in refusals] == [{"page_token"}] * 3
-    same = await stub.ListJobs(a_list_request(page_token=token, order="CREATED_DESC"))
+    same = await stub.ListJobs(a_list_request(page_token=token, order="CREATE_TIME_DESC"))
     assert len(same.jobs) == 2
 
 
@@ -355,8 +358,8 @@ async def test_a_count_ends_at_ten_thousand(stub: Stub, mongo: Mongo) -> None:
     assert (more.count, more.has_more) == (10_000, True)
 
 
-@pytest.mark.parametrize("order", ["CREATED_ASC", "CREATED_DESC"])
-async def test_jobs_are_found_by_the_beginning_of_their_ids(
+@pytest.mark.parametrize("order", ["CREATE_TIME_ASC", "CREATE_TIME_DESC"])
+async def test_jobs_are_found_by_the_prefix_of_their_ids(
     stub: Stub, mongo: Mongo, order: str
 ) -> None:
     ids = ["0189", "0190", "019000", "0190a", "0190ff", "0191", "019"]
@@ -367,32 +370,32 @@ async def test_jobs_are_found_by_the_beginning_of_their_ids(
         task_pb2.CountJobsRequest(filter=task_pb2.JobFilter(id_prefix="0190"))
     )
 
-    wanted = [["0190", "019000"], ["0190a", "0190ff"]]
-    backwards = [page[::-1] for page in wanted[::-1]]
-    assert pages == (wanted if order == "CREATED_ASC" else backwards)
+    ascending = [["0190", "019000"], ["0190a", "0190ff"]]
+    descending = [page[::-1] for page in ascending[::-1]]
+    assert pages == (ascending if order == "CREATE_TIME_ASC" else descending)
     assert counted.count == 4
 
 
 @pytest.mark.parametrize(
-    ("wanted", "field"),
+    ("fields", "wrong"),
     [
         ({"id_prefix": "x" * 129}, "filter.id_prefix"),
         ({"id_prefix": "0190", "state": "SENT"}, "filter"),
         ({"id_prefix": "0190", "empid": "E1"}, "filter"),
     ],
 )
-async def test_the_beginning_of_an_id_stands_alone_and_is_short(
-    stub: Stub, wanted: dict[str, Any], field: str
+async def test_an_id_prefix_stands_alone_and_is_short(
+    stub: Stub, fields: dict[str, Any], wrong: str
 ) -> None:
-    refusal = await read_error_status(stub.ListJobs(a_list_request(**wanted)))
+    refusal = await read_error_status(stub.ListJobs(a_list_request(**fields)))
 
-    assert set(refusal.violations) == {field}
+    assert set(refusal.violations) == {wrong}
 
 
-async def test_a_count_of_what_no_index_serves_is_invalid(stub: Stub) -> None:
-    wanted = task_pb2.JobFilter(empid="E1", email="ada@example.org")
+async def test_a_count_that_no_index_serves_is_invalid(stub: Stub) -> None:
+    unserved = task_pb2.JobFilter(empid="E1", email="ada@example.org")
 
-    refusal = await read_error_status(stub.CountJobs(task_pb2.CountJobsRequest(filter=wanted)))
+    refusal = await read_error_status(stub.CountJobs(task_pb2.CountJobsRequest(filter=unserved)))
 
     assert set(refusal.violations) == {"filter"}
     assert all(order in refusal.violations["filter"] for order in JobOrder)
@@ -403,13 +406,13 @@ async def test_a_store_that_is_silent_makes_unavailable_within_the_deadline(tmp_
         await mongo.prepare()
         async with serve_handlers(create_handler(mongo)) as stub:
             mongod.freeze()
-            begun = time.monotonic()
+            start = time.monotonic()
             refusals = await asyncio.gather(
                 read_error_status(stub.GetJob(task_pb2.GetJobRequest(job_id="job-1"), timeout=3)),
                 read_error_status(stub.ListJobs(a_list_request(), timeout=3)),
                 read_error_status(stub.CountJobs(task_pb2.CountJobsRequest(), timeout=3)),
             )
-            took = time.monotonic() - begun
+            took = time.monotonic() - start
             mongod.resume()
 
     assert took < 3

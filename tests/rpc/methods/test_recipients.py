@@ -1,4 +1,4 @@
-"""What callers see of what is known of an employee, on a real channel and a real MongoDB."""
+"""The methods for recipients, with a real channel and a real MongoDB."""
 
 from collections.abc import AsyncIterator
 
@@ -35,7 +35,7 @@ async def stub(mongo: Mongo) -> AsyncIterator[Stub]:
         yield stub
 
 
-async def test_what_callers_told_is_read(stub: Stub, mongo: Mongo) -> None:
+async def test_details_from_callers_are_read(stub: Stub, mongo: Mongo) -> None:
     await MongoRecipients(mongo=mongo).save([a_job(), a_job()])
 
     assert await stub.GetRecipient(GET) == task_pb2.Recipient(
@@ -49,7 +49,7 @@ async def test_what_callers_told_is_read(stub: Stub, mongo: Mongo) -> None:
 
 
 @pytest.mark.parametrize("empid", ["E1", "Zoë", "名" * 128])
-async def test_an_employee_of_whom_nobody_told_is_not_found(stub: Stub, empid: str) -> None:
+async def test_an_unknown_employee_is_not_found(stub: Stub, empid: str) -> None:
     refusal = await read_error_status(stub.GetRecipient(task_pb2.GetRecipientRequest(empid=empid)))
 
     assert refusal.code is grpc.StatusCode.NOT_FOUND
@@ -65,7 +65,7 @@ async def test_a_forgotten_employee_leaves_finished_jobs_that_say_so(
     others = a_job(id="other", empid="E2", state=State.SENT)
     stored = [encode(job) | {"dedup_key": job.id} for job in (sent, uncertain, others)]
     await mongo.jobs.insert_many(stored)
-    read_before = await stub.GetJob(task_pb2.GetJobRequest(job_id="job-1"))
+    before = await stub.GetJob(task_pb2.GetJobRequest(job_id="job-1"))
 
     forgotten = await stub.ForgetRecipient(FORGET)
     again = await stub.ForgetRecipient(FORGET)
@@ -75,28 +75,28 @@ async def test_a_forgotten_employee_leaves_finished_jobs_that_say_so(
     other = await stub.GetJob(task_pb2.GetJobRequest(job_id="other"))
     assert (forgotten.erased_jobs, forgotten.unfinished_jobs) == (1, 1)
     assert (forgotten.details_erased, again.details_erased) == (True, False)
-    assert again.HasField("had_details")
+    assert again.HasField("details_erased")
     assert (again.erased_jobs, again.unfinished_jobs) == (0, 1)
     assert (erased.name, erased.email, erased.message) == ("", "", "")
     assert erased.reason == "erased on 2026-07-01"
     assert (erased.state, erased.state_time) == (task_pb2.Job.SENT, Timestamp(seconds=NOON))
-    assert erased.etag != read_before.etag
+    assert erased.etag != before.etag
     assert held.name == other.name == "Ada"
     assert (await read_error_status(stub.GetRecipient(GET))).reason == "RECIPIENT_NOT_FOUND"
 
 
-async def test_an_employee_of_whom_nobody_told_is_forgotten_already(stub: Stub) -> None:
+async def test_an_unknown_employee_is_forgotten_already(stub: Stub) -> None:
     nothing = task_pb2.ForgetRecipientResponse(details_erased=False)
     assert await stub.ForgetRecipient(FORGET) == nothing
 
 
 @pytest.mark.parametrize("empid", ["", "x" * 129])
-async def test_what_cannot_be_an_empid_is_invalid(stub: Stub, empid: str) -> None:
-    asked = task_pb2.GetRecipientRequest(empid=empid)
+async def test_an_impossible_empid_is_invalid(stub: Stub, empid: str) -> None:
+    get = task_pb2.GetRecipientRequest(empid=empid)
     forget = task_pb2.ForgetRecipientRequest(empid=empid)
 
     refusals = [
-        await read_error_status(stub.GetRecipient(asked)),
+        await read_error_status(stub.GetRecipient(get)),
         await read_error_status(stub.ForgetRecipient(forget)),
     ]
 

@@ -1,4 +1,4 @@
-"""What happens when sending is paused: two services on the same stores, and a real relay."""
+"""Pauses of sending, with two services on the same stores and a real relay."""
 
 import asyncio
 import time
@@ -30,24 +30,24 @@ RESUME = task_pb2.ResumeSendingRequest(by="bob")
 async def a_service(
     mongo: str, redis: str, relay: Relay, **settings: str
 ) -> AsyncIterator[tuple[RunningApp, Stub]]:
-    given = make_settings(mongo=mongo, redis=redis, relay_port=relay.port, **settings)
-    async with running_app(given) as app, scheduler_stub(app.target) as stub:
+    app_settings = make_settings(mongo=mongo, redis=redis, relay_port=relay.port, **settings)
+    async with running_app(app_settings) as app, scheduler_stub(app.target) as stub:
         yield app, stub
 
 
-async def test_no_service_sends_until_somebody_resumes(
+async def test_no_service_sends_until_sending_is_resumed(
     mongo_uri: str, redis_url: str, relay: Relay
 ) -> None:
     async with (
         a_service(mongo_uri, redis_url, relay) as (_, one),
         a_service(mongo_uri, redis_url, relay) as (other, two),
-        probe_http(other.http) as look,
+        probe_http(other.http) as probe,
     ):
         pause = await one.PauseSending(A_PAUSE)
-        await until(lambda: is_pause_visible(look), within=3)
+        await until(lambda: is_pause_visible(probe), within=3)
         await schedule_mails(other, 20)
         await one.ScheduleMeet(a_meet(20))
-        await schedule_mails(other, 20, first=21)  # time enough for all that was asked for before
+        await schedule_mails(other, 20, first=21)  # takes longer than the mails from before
         sent_while_paused = len(relay.ledger)
         status = await two.GetStatus(task_pb2.GetStatusRequest())
         answer = await two.ResumeSending(RESUME)
@@ -63,9 +63,9 @@ async def test_no_service_sends_until_somebody_resumes(
 async def test_a_pause_outlives_the_service(mongo_uri: str, redis_url: str, relay: Relay) -> None:
     async with a_service(mongo_uri, redis_url, relay) as (_, stub):
         await stub.PauseSending(A_PAUSE)
-    async with a_service(mongo_uri, redis_url, relay) as (app, stub), probe_http(app.http) as look:
+    async with a_service(mongo_uri, redis_url, relay) as (app, stub), probe_http(app.http) as probe:
         await schedule_mails(app, 20)
-        await until(lambda: is_pause_visible(look))
+        await until(lambda: is_pause_visible(probe))
         await schedule_mails(app, 20, first=20)
         sent_while_paused = len(relay.ledger)
         await stub.ResumeSending(RESUME)
@@ -74,16 +74,16 @@ async def test_a_pause_outlives_the_service(mongo_uri: str, redis_url: str, rela
     assert sent_while_paused == 0
 
 
-async def test_what_has_begun_is_finished_and_what_was_claimed_is_given_back_uncharged(
+async def test_started_mails_are_finished_and_claimed_jobs_are_released_without_an_attempt(
     mongo_uri: str, redis_url: str, relay: Relay
 ) -> None:
-    held_up = asyncio.Event()
-    relay.script(At.BODY, Hang(held_up))
+    released = asyncio.Event()
+    relay.script(At.BODY, Hang(released))
     async with a_service(mongo_uri, redis_url, relay, smtp_sessions="2") as (app, stub):
         await schedule_mails(app, 10)
         await until(lambda: relay.count_commands("DATA") == 2)
         await stub.PauseSending(A_PAUSE)
-        held_up.set()
+        released.set()
         relay.clear_rules()
         await until(lambda: is_nothing_claimed(app))
         waiting = [job for job in await read_jobs(app.resources) if job["state"] == "SCHEDULED"]
@@ -97,16 +97,14 @@ async def test_what_has_begun_is_finished_and_what_was_claimed_is_given_back_unc
     assert len(relay.ledger) == 10
 
 
-async def test_to_resume_what_was_not_paused_is_ok(
-    mongo_uri: str, redis_url: str, relay: Relay
-) -> None:
+async def test_resuming_without_a_pause_is_ok(mongo_uri: str, redis_url: str, relay: Relay) -> None:
     async with a_service(mongo_uri, redis_url, relay) as (_, stub):
         answer = await stub.ResumeSending(RESUME)
 
-    assert not answer.HasField("ended")
+    assert not answer.HasField("pause")
 
 
-async def test_a_pause_without_who_and_why_is_refused(
+async def test_a_pause_without_author_and_reason_is_refused(
     mongo_uri: str, redis_url: str, relay: Relay
 ) -> None:
     async with a_service(mongo_uri, redis_url, relay) as (_, stub):
@@ -116,8 +114,8 @@ async def test_a_pause_without_who_and_why_is_refused(
     assert set(refusal.violations) == {"by", "reason"}
 
 
-async def is_pause_visible(look: HttpProbe) -> bool:
-    return (await look.scrape()).value("gcsched_paused") == 1
+async def is_pause_visible(probe: HttpProbe) -> bool:
+    return (await probe.scrape()).value("gcsched_paused") == 1
 
 
 async def is_nothing_claimed(app: RunningApp) -> bool:

@@ -1,4 +1,4 @@
-"""What callers see of the suppressions, on a real channel and a real MongoDB."""
+"""The methods for suppressions, with a real channel and a real MongoDB."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -18,7 +18,7 @@ from tests.support.builders import FixedClock, a_suppression
 from tests.support.handler_server import read_error_status, serve_handlers
 from tests.support.service_process import Stub
 
-# Ahead of every clock: the server deletes what is over by its own.
+# Ahead of every clock, because MongoDB deletes expired documents by its own.
 NOW = datetime(2100, 1, 1, tzinfo=UTC)
 DEFAULT_DURATION = timedelta(days=30)
 
@@ -27,11 +27,11 @@ DEFAULT_DURATION = timedelta(days=30)
 async def stub(mongo: Mongo) -> AsyncIterator[Stub]:
     store = MongoSuppressions(mongo=mongo)
     jobs = MongoJobChanges(mongo=mongo, retention=DEFAULT_DURATION)
-    blocklist = ManageSuppressions(
+    suppressions = ManageSuppressions(
         store=store, jobs=jobs, default_duration=DEFAULT_DURATION, now=FixedClock(NOW)
     )
     async with serve_handlers(
-        SuppressionMethods(suppressions=blocklist, now=blocklist.now)
+        SuppressionMethods(suppressions=suppressions, now=suppressions.now)
     ) as stub:
         yield stub
 
@@ -41,8 +41,8 @@ def to_timestamp(moment: datetime) -> Timestamp:
 
 
 def an_add_request(**fields: Any) -> task_pb2.AddSuppressionRequest:
-    ordinary: dict[str, Any] = {"email": "Ada@EXAMPLE.org", "reason": " asked for it "}
-    return task_pb2.AddSuppressionRequest(**{**ordinary, **fields})
+    defaults: dict[str, Any] = {"email": "Ada@EXAMPLE.org", "reason": " requested "}
+    return task_pb2.AddSuppressionRequest(**{**defaults, **fields})
 
 
 async def list_suppressions(stub: Stub, **fields: Any) -> task_pb2.ListSuppressionsResponse:
@@ -51,7 +51,7 @@ async def list_suppressions(stub: Stub, **fields: Any) -> task_pb2.ListSuppressi
     return answer
 
 
-async def test_a_domain_that_is_not_public_is_refused_here_and_freed_all_the_same(
+async def test_a_domain_that_is_not_public_is_refused_here_but_its_suppression_can_be_removed(
     stub: Stub, mongo: Mongo
 ) -> None:
     refusal = await read_error_status(stub.AddSuppression(an_add_request(email="ada@corp.local")))
@@ -60,30 +60,34 @@ async def test_a_domain_that_is_not_public_is_refused_here_and_freed_all_the_sam
     )
     await MongoSuppressions(mongo=mongo).add_one(stored)
 
-    freed = await stub.RemoveSuppression(task_pb2.RemoveSuppressionRequest(email="ada@CORP.local"))
+    removed = await stub.RemoveSuppression(
+        task_pb2.RemoveSuppressionRequest(email="ada@CORP.local")
+    )
 
     assert refusal.code is grpc.StatusCode.INVALID_ARGUMENT
     assert "GCSCHED_INTERNAL_DOMAINS" in refusal.violations["email"]
-    assert freed.suppression.email == "ada@corp.local"
+    assert removed.suppression.email == "ada@corp.local"
 
 
-async def test_an_address_is_blocked_listed_and_freed(stub: Stub) -> None:
-    blocked = await stub.AddSuppression(an_add_request())
-    there = await list_suppressions(stub)
-    freed = await stub.RemoveSuppression(task_pb2.RemoveSuppressionRequest(email="Ada@Example.ORG"))
+async def test_a_suppression_is_added_listed_and_removed(stub: Stub) -> None:
+    added = await stub.AddSuppression(an_add_request())
+    listed = await list_suppressions(stub)
+    removed = await stub.RemoveSuppression(
+        task_pb2.RemoveSuppressionRequest(email="Ada@Example.ORG")
+    )
 
-    assert blocked == task_pb2.Suppression(
+    assert added == task_pb2.Suppression(
         email="Ada@example.org",
-        reason="asked for it",
+        reason="requested",
         create_time=to_timestamp(NOW),
         expire_time=to_timestamp(NOW + DEFAULT_DURATION),
     )
-    assert list(there.suppressions) == [blocked]
-    assert freed.suppression == blocked
+    assert list(listed.suppressions) == [added]
+    assert removed.suppression == added
     assert list((await list_suppressions(stub)).suppressions) == []
 
 
-async def test_the_end_can_be_said_and_changed(stub: Stub) -> None:
+async def test_the_expire_time_can_be_set_and_changed(stub: Stub) -> None:
     await stub.AddSuppression(an_add_request())
 
     changed = await stub.AddSuppression(
@@ -93,33 +97,33 @@ async def test_the_end_can_be_said_and_changed(stub: Stub) -> None:
     assert changed.expire_time == to_timestamp(NOW + timedelta(seconds=1))
 
 
-async def test_the_job_that_found_out_is_named(stub: Stub, mongo: Mongo) -> None:
-    found_out = a_suppression(expire_time=NOW + DEFAULT_DURATION)
-    await MongoSuppressions(mongo=mongo).add([found_out])
+async def test_the_job_that_caused_the_suppression_is_named(stub: Stub, mongo: Mongo) -> None:
+    caused = a_suppression(expire_time=NOW + DEFAULT_DURATION)
+    await MongoSuppressions(mongo=mongo).add([caused])
 
-    [told] = (await list_suppressions(stub)).suppressions
+    [suppression] = (await list_suppressions(stub)).suppressions
 
-    assert (told.job_id, told.reason) == ("job-0", "550 5.1.1 at RCPT: no such user")
+    assert (suppression.job_id, suppression.reason) == ("job-0", "550 5.1.1 at RCPT: no such user")
 
 
-async def test_freeing_what_is_not_blocked_is_not_found(stub: Stub) -> None:
-    free = task_pb2.RemoveSuppressionRequest(email="ada@example.org")
+async def test_removing_a_missing_suppression_is_not_found(stub: Stub) -> None:
+    request = task_pb2.RemoveSuppressionRequest(email="ada@example.org")
 
-    refusal = await read_error_status(stub.RemoveSuppression(free))
+    refusal = await read_error_status(stub.RemoveSuppression(request))
 
     assert refusal.code is grpc.StatusCode.NOT_FOUND
     assert refusal.reason == "SUPPRESSION_NOT_FOUND"
 
 
-async def test_all_that_is_wrong_is_told(stub: Stub) -> None:
+async def test_all_violations_are_reported(stub: Stub) -> None:
     refusal = await read_error_status(
         stub.AddSuppression(
-            an_add_request(email="nobody", reason=" ", expire_time=to_timestamp(NOW))
+            an_add_request(email="no-at-sign", reason=" ", expire_time=to_timestamp(NOW))
         )
     )
 
     assert refusal.code is grpc.StatusCode.INVALID_ARGUMENT
-    assert set(refusal.violations) == {"email", "reason", "until"}
+    assert set(refusal.violations) == {"email", "reason", "expire_time"}
 
 
 @pytest.mark.parametrize(
@@ -128,10 +132,10 @@ async def test_all_that_is_wrong_is_told(stub: Stub) -> None:
         ({"reason": "x" * 257}, "reason"),
         ({"reason": "a\nb"}, "reason"),
         ({"email": ""}, "email"),
-        ({"until": Timestamp(seconds=2**60)}, "until"),
+        ({"expire_time": Timestamp(seconds=2**60)}, "expire_time"),
     ],
 )
-async def test_what_is_out_of_bounds_is_refused(
+async def test_values_out_of_bounds_are_refused(
     stub: Stub, fields: dict[str, Any], wrong: str
 ) -> None:
     refusal = await read_error_status(stub.AddSuppression(an_add_request(**fields)))
@@ -139,7 +143,7 @@ async def test_what_is_out_of_bounds_is_refused(
     assert set(refusal.violations) == {wrong}
 
 
-async def test_an_address_to_free_must_be_one(stub: Stub) -> None:
+async def test_an_address_whose_suppression_is_removed_must_be_valid(stub: Stub) -> None:
     refusal = await read_error_status(stub.RemoveSuppression(task_pb2.RemoveSuppressionRequest()))
 
     assert set(refusal.violations) == {"email"}
@@ -167,35 +171,39 @@ async def test_a_wrong_page_is_refused(stub: Stub) -> None:
     assert set(refusal.violations) == {"page_size", "page_token"}
 
 
-async def test_an_address_that_looks_like_another_is_not_blocked_in_its_place(stub: Stub) -> None:
-    wish = an_add_request(email="ada\u3164@example.org")
+async def test_an_address_that_looks_like_another_is_not_suppressed_in_its_place(
+    stub: Stub,
+) -> None:
+    request = an_add_request(email="ada\u3164@example.org")
 
-    refusal = await read_error_status(stub.AddSuppression(wish))
+    refusal = await read_error_status(stub.AddSuppression(request))
 
     assert refusal.code is grpc.StatusCode.INVALID_ARGUMENT
     assert set(refusal.violations) == {"email"}
     assert list((await list_suppressions(stub)).suppressions) == []
 
 
-@pytest.mark.parametrize("asked_for", ["ada@example.org", "ADA@Example.Org"])
-async def test_what_blocks_an_address_is_read_in_any_spelling(stub: Stub, asked_for: str) -> None:
-    blocked = await stub.AddSuppression(an_add_request())
+@pytest.mark.parametrize("spelling", ["ada@example.org", "ADA@Example.Org"])
+async def test_a_suppression_is_read_by_any_spelling_of_its_address(
+    stub: Stub, spelling: str
+) -> None:
+    added = await stub.AddSuppression(an_add_request())
 
-    found = await stub.GetSuppression(task_pb2.GetSuppressionRequest(email=asked_for))
+    found = await stub.GetSuppression(task_pb2.GetSuppressionRequest(email=spelling))
 
-    assert found == blocked
+    assert found == added
 
 
 async def test_an_address_that_gets_mail_has_no_suppression(stub: Stub) -> None:
-    over = an_add_request(
+    expired = an_add_request(
         email="past@example.org", expire_time=to_timestamp(NOW + timedelta(seconds=1))
     )
-    await stub.AddSuppression(over)
-    asked = task_pb2.GetSuppressionRequest(email="ada@example.org")
+    await stub.AddSuppression(expired)
+    request = task_pb2.GetSuppressionRequest(email="ada@example.org")
 
-    refusal = await read_error_status(stub.GetSuppression(asked))
+    refusal = await read_error_status(stub.GetSuppression(request))
     wrong = await read_error_status(
-        stub.GetSuppression(task_pb2.GetSuppressionRequest(email="nobody"))
+        stub.GetSuppression(task_pb2.GetSuppressionRequest(email="no-at-sign"))
     )
 
     assert (refusal.code, refusal.reason) == (grpc.StatusCode.NOT_FOUND, "SUPPRESSION_NOT_FOUND")

@@ -1,4 +1,4 @@
-"""A session or a pool of them with the relay of the tests, and ways to send through it."""
+"""A session or a pool of them with the tests' relay, and helpers to send through it."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -50,11 +50,14 @@ async def quit_session(session: Session) -> bool:
 
 @asynccontextmanager
 async def a_pool(
-    relay: Relay, timeouts: Timeouts | None = None, login: dict[str, Any] | None = None, **keep: Any
+    relay: Relay,
+    timeouts: Timeouts | None = None,
+    login: dict[str, Any] | None = None,
+    **limits: Any,
 ) -> AsyncIterator[SmtpSessionPool]:
     settings = relay.settings(**(login or {}))
     async with SmtpSessionPool(
-        relay=settings, timeouts=timeouts or Timeouts(), pool_limits=PoolLimits(**keep)
+        relay=settings, timeouts=timeouts or Timeouts(), pool_limits=PoolLimits(**limits)
     ) as pool:
         yield pool
 

@@ -1,4 +1,4 @@
-"""Sessions that are opened to a relay, and a mail over one."""
+"""Opening sessions with a relay, and sending one mail."""
 
 from datetime import timedelta
 from typing import Any
@@ -17,10 +17,10 @@ PASSWORD = "correct horse"
 
 
 async def open_session(relay: Relay, **others: Any) -> Session | Answered | Broken:
-    limits = Timeouts(connect=SOON, greeting=SOON) if others.pop("hurry", False) else Timeouts()
+    timeouts = Timeouts(connect=SOON, greeting=SOON) if others.pop("hurry", False) else Timeouts()
     settings = relay.settings(**others)
-    trust = make_tls_context(settings)
-    return await Connector(relay=settings, timeouts=limits, tls_context=trust).open()
+    context = make_tls_context(settings)
+    return await Connector(relay=settings, timeouts=timeouts, tls_context=context).open()
 
 
 async def can_send_mail(session: Session | Answered | Broken) -> bool:

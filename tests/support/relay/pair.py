@@ -1,4 +1,4 @@
-"""Two relays, one preferred, as a mail that is to leave finds them."""
+"""Two relays, the preferred one and its fallback, behind a transport."""
 
 import asyncio
 import time
@@ -23,12 +23,12 @@ from tests.support.relay.client import a_pool
 from tests.support.relay.server import Relay
 
 MIN_SILENCE = 0.4
-SOON = 5.0  # the limits of the RFC are minutes
+SOON = 5.0  # seconds; the limits of the RFC are minutes
 
 
 @dataclass(frozen=True, kw_only=True)
 class RelayPair:
-    """Two relays, what chooses between them, and the pool of the first."""
+    """Two relays, the transport that chooses between them, and the pool of the first."""
 
     first: Relay
     second: Relay
@@ -40,30 +40,30 @@ class RelayPair:
         return await asyncio.gather(*[self.relays.send(mail, GrantPermit()) for mail in mails])
 
     async def send_timed(self, count: int = 1) -> float:
-        """Carry mails that are all taken; give the seconds of the slowest."""
-        begun = time.monotonic()
-        carried = await self.send(count)
-        assert {code_of(each) for each in carried} == {250}
-        return time.monotonic() - begun
+        """Send mails, assert that all are accepted, and return the seconds of the slowest."""
+        start = time.monotonic()
+        results = await self.send(count)
+        assert {code_of(each) for each in results} == {250}
+        return time.monotonic() - start
 
 
-def code_of(carried: SendResult) -> int:
-    """Give the code of the relay's decision; 0 when there was none."""
-    transmission = carried.transmission
+def code_of(result: SendResult) -> int:
+    """Return the code of the relay's decision; 0 when there was none."""
+    transmission = result.transmission
     return transmission.reply.code if isinstance(transmission, Answered) else 0
 
 
-def a_protected_relay(pool: Mailer, *, least: float = MIN_SILENCE) -> ProtectedRelay:
+def a_protected_relay(pool: Mailer, *, min_silence: float = MIN_SILENCE) -> ProtectedRelay:
     allowance = LocalRateAllowance()
-    pacer = RateLimiter(relay=pool.name, per_second=0, burst=10, allowance=allowance)
+    rate_limiter = RateLimiter(relay=pool.name, per_second=0, burst=10, allowance=allowance)
     policy = BreakerPolicy(initial_wait=timedelta(seconds=0.1), max_wait=timedelta(seconds=0.1))
     return ProtectedRelay(
         mailer=pool,
-        rate_limiter=pacer,
+        rate_limiter=rate_limiter,
         password_variable="",
         while_down="the fallback takes over",
         policy=policy,
-        silence_limit=SilenceLimit(min_seconds=least, max_seconds=20.0),
+        silence_limit=SilenceLimit(min_seconds=min_silence, max_seconds=20.0),
     )
 
 
@@ -73,7 +73,7 @@ async def a_pair(
     *,
     first: Relay | None = None,
     login: dict[str, Any] | None = None,
-    least: float = MIN_SILENCE,
+    min_silence: float = MIN_SILENCE,
     sessions: int = 16,
 ) -> AsyncIterator[RelayPair]:
     async with (
@@ -83,6 +83,9 @@ async def a_pair(
         a_pool(two) as other,
     ):
         relays = FailoverTransport(
-            [a_protected_relay(pool, least=least), a_protected_relay(other, least=least)]
+            [
+                a_protected_relay(pool, min_silence=min_silence),
+                a_protected_relay(other, min_silence=min_silence),
+            ]
         )
         yield RelayPair(first=one, second=two, relays=relays, pool=pool)

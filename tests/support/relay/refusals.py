@@ -1,4 +1,4 @@
-"""Words of a relay that refuses, and mails to recipients of many domains."""
+"""Refusals of a relay, and mails to recipients in many domains."""
 
 from gcsched.domain.smtp_reply import Answered, Kind, Reply, Stage
 from gcsched.usecases.ports import SendResult
@@ -25,10 +25,10 @@ async def send_to(relays: FailoverTransport, *recipients: str) -> list[SendResul
     return [await relays.send(a_mail(recipient=each), GrantPermit()) for each in recipients]
 
 
-def addresses_in_domains(count: int, begin: int = 0) -> list[str]:
-    return [f"ada@d{number}.org" for number in range(begin, begin + count)]
+def addresses_in_domains(count: int, start: int = 0) -> list[str]:
+    return [f"ada@d{number}.org" for number in range(start, start + count)]
 
 
-def kinds_of(carried: list[SendResult]) -> list[Kind | None]:
-    found = [each.transmission for each in carried]
+def kinds_of(results: list[SendResult]) -> list[Kind | None]:
+    found = [each.transmission for each in results]
     return [each.kind if isinstance(each, Answered) else None for each in found]

@@ -1,4 +1,4 @@
-"""Relays whose mailers are scripted, on a clock that only goes when told to."""
+"""Relays with scripted mailers, on a clock that a test advances."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -21,9 +21,9 @@ ACCEPTED = Answered(Reply.parse(Stage.BODY, 250, "2.0.0 ok"))
 
 @dataclass
 class ScriptedMailer:
-    """A relay that says the same to all, but for the domains in *outcomes_by_domain*; *recipients*: of whom.
+    """A mailer with one outcome for all mails, except for the domains in *outcomes_by_domain*.
 
-    It hangs until *may_answer* is set.
+    It records the *recipients*, and hangs until *may_answer* is set.
     """
 
     name: str = "first:25"
@@ -36,7 +36,7 @@ class ScriptedMailer:
         self.may_answer.set()
 
     def close_idle(self) -> None:
-        """Keep no sessions."""
+        """Do nothing, as there are no sessions."""
 
     async def send(
         self, mail: Mail, begin: Begin, *, on_session: Callable[[], None] | None = None
@@ -45,7 +45,7 @@ class ScriptedMailer:
         if on_session is not None:
             on_session()
         self.recipients.append(mail.recipient)
-        await asyncio.sleep(0)  # others come between, as on a wire
+        await asyncio.sleep(0)  # other tasks run in between, as with a real connection
         await self.may_answer.wait()
         return self.outcomes_by_domain.get(mail.recipient.partition("@")[2], self.outcome)
 
@@ -67,7 +67,7 @@ def make_relays(
 ) -> FailoverTransport:
     accepted = LastAcceptance()
     listeners = {each.relay: each.record for each in healths}
-    guards = [
+    relays = [
         ProtectedRelay(
             mailer=mailer,
             rate_limiter=a_rate_limiter(clock, relay=mailer.name),
@@ -80,4 +80,4 @@ def make_relays(
         )
         for mailer in mailers
     ]
-    return FailoverTransport(guards, clock=clock)
+    return FailoverTransport(relays, clock=clock)

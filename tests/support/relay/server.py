@@ -1,10 +1,10 @@
-"""A real SMTP server that does what its script says, and keeps a ledger of every mail it took.
+"""A real SMTP server that follows a script, and keeps a ledger of all mails that it accepted.
 
 In a test:     async with Relay() as relay:
                    relay.script(At.RCPT, Answer(450, "4.2.0 later"), nth=3)
 As a process:  python -m tests.support.relay.server --port 2525 --ledger kept.jsonl
                [--seed 7 --share 0.1]
-It reads strictly: whatever a client must not do ends up in `violations`.
+It parses strictly: each violation of the protocol by a client is in `violations`.
 """
 
 import argparse
@@ -71,7 +71,7 @@ __all__ = [
 
 @dataclass(kw_only=True, eq=False)
 class Relay:
-    """Listens on 127.0.0.1 and treats every session alike."""
+    """Listens on 127.0.0.1; all sessions share one script."""
 
     port: int = 0
     security: str = "none"  # none, starttls, tls
@@ -80,20 +80,18 @@ class Relay:
     users: Mapping[str, str] = field(default_factory=dict)  # with users, MAIL needs a login
     mechanisms: str = "PLAIN LOGIN"
     certificate_for: str = "127.0.0.1"
-    loses_pipelined: bool = False  # throws away what came together with a command
-    refuses_groups: bool = False  # answers 503 to what came together with a command before it
+    loses_pipelined: bool = False  # discards octets that arrive together with a command
+    refuses_groups: bool = False  # answers 503 to commands in a group, except the first
     requires_rset: bool = False  # after a refused MAIL or RCPT: 503 to everything until RSET
     always_354: bool = False  # accepts DATA even without a recipient
-    refuses_literals: int | None = None  # with this code, who names itself by an address
+    refuses_literals: int | None = None  # with this code, in EHLO and HELO
     ledger_file: Path | None = None
     bodies_file: Path | None = None
     ledger: list[KeptMail] = field(default_factory=list, init=False)
-    bodies: list[BodyStart] = field(default_factory=list, init=False)  # begun, kept or not
+    bodies: list[BodyStart] = field(default_factory=list, init=False)  # of kept mails and others
     violations: list[str] = field(default_factory=list, init=False)
     commands: list[tuple[int, str]] = field(default_factory=list, init=False)  # (session, verb)
-    ehlo_names: list[str] = field(
-        default_factory=list, init=False
-    )  # names, as EHLO or HELO gave them
+    ehlo_names: list[str] = field(default_factory=list, init=False)  # of EHLO and HELO
     applied_actions: list[tuple[Moment, Action]] = field(default_factory=list, init=False)
     sessions: int = field(default=0, init=False)  # ever opened
     most_open: int = field(default=0, init=False)  # at the same time
@@ -106,7 +104,7 @@ class Relay:
         self._folder = tempfile.TemporaryDirectory(prefix="relay-", ignore_cleanup_errors=True)
         self.ca_file = Path(self._folder.name, "ca.pem")
         self.tls = None if self.security == "none" else self._certificate()
-        # By lines: a relay that is killed has written all it kept.
+        # Line by line, so that a killed relay has written all mails that it kept.
         self._file = self.ledger_file.open("a", buffering=1) if self.ledger_file else None
         self._bodies = self.bodies_file.open("a", buffering=1) if self.bodies_file else None
 
@@ -135,23 +133,23 @@ class Relay:
         self._folder.cleanup()
 
     def settings(self, **others: Any) -> RelaySettings:
-        """Give what a client has to know to use this relay; *others* replace some of it."""
+        """Return the settings of a client of this relay; *others* replace some of them."""
         ca_file = None if self.tls is None else self.ca_file
-        known = {"host": "127.0.0.1", "port": self.port, "ca_file": ca_file}
-        return RelaySettings(**{**known, "security": Security(self.security), **others})
+        defaults = {"host": "127.0.0.1", "port": self.port, "ca_file": ca_file}
+        return RelaySettings(**{**defaults, "security": Security(self.security), **others})
 
     # Scripting
 
     def script(self, at: str, action: Action, *, nth: int | None = None, to: str = "") -> None:
-        """Do *action* the *nth* time at this stage, or each time; *to*: only for this recipient."""
+        """Do *action* the *nth* time at this stage, or each time; *to*: for this recipient only."""
         self.add_rule(ScriptedRule(at=at, action=action, nth=nth, to=to))
 
     def add_rule(self, rule: Rule) -> None:
-        """Ask *add_rule* at every stage; the first rule with an action wins."""
+        """Call *rule* at every stage; the first rule that returns an action wins."""
         self._rules.append(rule)
 
     def clear_rules(self) -> None:
-        """Forget all rules."""
+        """Remove all rules."""
         self._rules.clear()
 
     def drop_all(self) -> None:
@@ -160,7 +158,7 @@ class Relay:
             wire.transport.abort()
 
     def send_to_all(self, octets: bytes) -> None:
-        """Say something to every session without being asked."""
+        """Send *octets* to every client, without a command."""
         for wire in self._wires:
             wire.write(octets)
 
@@ -179,14 +177,14 @@ class Relay:
 
     @property
     def unread(self) -> bytes:
-        """Give what came in and waits behind the command that is being answered."""
+        """Return the octets that wait behind the command that is being answered."""
         return b"".join(bytes(wire.buffer) for wire in self._wires)
 
     def count_commands(self, verb: str) -> int:
-        """Count how often clients said *verb*."""
-        return sum(said == verb for _, said in self.commands)
+        """Return how often clients sent *verb*."""
+        return sum(sent == verb for _, sent in self.commands)
 
-    # What its sessions tell it
+    # Called by the sessions
 
     def decide(self, at: str, session: int, recipient: str) -> Action | None:
         self._counts[at] += 1
@@ -235,7 +233,7 @@ class Relay:
 
 
 def relay_command(*, port: int, ledger: Path, others: Sequence[str] = ()) -> list[str]:
-    """Give the command line of a relay as a process; start it in the repository's root."""
+    """Return the command line of a relay as a process; start it in the repository's root."""
     options = ["--port", str(port), "--ledger", str(ledger), *others]
     return [sys.executable, "-m", "tests.support.relay.server", *options]
 
@@ -257,7 +255,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--ledger", type=Path, required=True)
-    parser.add_argument("--bodies", type=Path, help="where to note when bodies began")
+    parser.add_argument("--bodies", type=Path, help="file for the start times of bodies")
     parser.add_argument("--slow", type=float, default=0.0, help="seconds that a reply may take")
     parser.add_argument("--seed", type=int)
     parser.add_argument("--share", type=float, default=0.1)

@@ -1,4 +1,4 @@
-"""One session of the relay that the tests use: reads strictly, replies as scripted."""
+"""One session of the tests' relay: parses strictly, replies as scripted."""
 
 import asyncio
 import base64
@@ -39,7 +39,7 @@ MAX_COMMAND_OCTETS = 1024
 
 
 class Refusal(Exception):
-    """The relay says no, whatever the script says."""
+    """The relay refuses a command, independent of the script."""
 
     def __init__(self, code: int, text: str) -> None:
         super().__init__(text)
@@ -47,7 +47,7 @@ class Refusal(Exception):
 
 
 class ServerSession:
-    """What the relay knows about whoever is connected."""
+    """The state of one connected client."""
 
     def __init__(self, wire: Wire, relay: "Relay") -> None:
         self.wire, self.relay = wire, relay
@@ -91,9 +91,9 @@ class ServerSession:
         self.inspect(line, verb)
         if self.relay.loses_pipelined:
             self.wire.buffer.clear()
-        followed, self.is_in_group = self.is_in_group, bool(self.wire.buffer)
+        was_in_group, self.is_in_group = self.is_in_group, bool(self.wire.buffer)
         try:
-            self.refuse_groups(is_in_group=followed)
+            self.refuse_groups(is_in_group=was_in_group)
             await self.handle(verb, rest)
         except Refusal as refused:
             self.write_reply(refused.code, refused.text)
@@ -104,7 +104,7 @@ class ServerSession:
 
     async def handle(self, verb: str, rest: str) -> None:
         if self.needs_rset and verb not in ALWAYS_UNDERSTOOD:
-            raise Refusal(503, "5.5.1 say RSET first")
+            raise Refusal(503, "5.5.1 send RSET first")
         if verb not in self.handlers:
             self.add_violation(f"an unknown command: {verb}")
             raise Refusal(500, "5.5.2 unknown command")
@@ -119,7 +119,7 @@ class ServerSession:
             self.add_violation(f"{verb} is not ASCII")
         may_group = self.has_ehlo and "PIPELINING" in self.relay.offers
         if self.wire.buffer and (verb in LAST_OF_A_GROUP or not may_group):
-            self.add_violation(f"spoke on before the reply to {verb}")
+            self.add_violation(f"sent more before the reply to {verb}")
 
     def greet(self, name: str) -> None:
         self.reset()
@@ -174,8 +174,8 @@ class ServerSession:
 
     async def on_mail(self, rest: str) -> None:
         found = MAIL.fullmatch(rest)
-        words = found[2].upper().split() if found else []
-        parameters = {word.partition("=")[0]: word.partition("=")[2] for word in words}
+        pairs = found[2].upper().split() if found else []
+        parameters = {each.partition("=")[0]: each.partition("=")[2] for each in pairs}
         offered = {"SIZE"} if self.relay.size is not None else set()
         offered |= {"BODY"} if "8BITMIME" in self.relay.offers else set()
         offered |= {"SMTPUTF8"} & self.relay.offers
@@ -238,7 +238,9 @@ class ServerSession:
             )
 
     async def on_rset(self, _: str) -> None:
-        self.has_rset = True  # no fault of the client if the script refuses it
+        self.has_rset = (
+            True  # set even if the script refuses it, as the client then did nothing wrong
+        )
         await self.reply(At.RSET, 250, "2.0.0 forgotten", then=self.reset)
 
     async def on_noop(self, _: str) -> None:
@@ -257,7 +259,7 @@ class ServerSession:
     async def reply(
         self, at: At, code: int, text: str, *, to: str = "", then: Callable[[], None] | None = None
     ) -> int:
-        """Give this reply or what the script wants; do *then* before it, if that agrees."""
+        """Send this reply or the script's; call *then* before it, if that is positive."""
         action = self.relay.decide(at, self.wire.number, to)
         outcome = code_of(action, code)
         if then is not None and 200 <= outcome < 300:

@@ -1,4 +1,4 @@
-"""What a relay's sessions say of themselves, without a relay."""
+"""Fake figures of a relay's sessions, without a relay."""
 
 from dataclasses import dataclass
 

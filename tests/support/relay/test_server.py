@@ -1,4 +1,4 @@
-"""The relay of the tests, seen by the standard library's client and by plain octets."""
+"""The tests' relay, used by the standard library's client and by raw octets."""
 
 import asyncio
 import json
@@ -30,18 +30,18 @@ ROOT = Path(__file__).parents[3]
 SENDER, RECIPIENT = "team@example.org", "ada@example.org"
 
 
-async def run_session(relay: Relay, *works: Callable[[smtplib.SMTP], object]) -> list[object]:
-    """Do *works* in one session of the standard library's client; an SMTP error is a result."""
+async def run_session(relay: Relay, *steps: Callable[[smtplib.SMTP], object]) -> list[object]:
+    """Run *steps* in one session of the standard library's client; an SMTP error is a result."""
 
-    def run_step(work: Callable[[smtplib.SMTP], object], smtp: smtplib.SMTP) -> object:
+    def run_step(step: Callable[[smtplib.SMTP], object], smtp: smtplib.SMTP) -> object:
         try:
-            return work(smtp)
+            return step(smtp)
         except smtplib.SMTPException as error:
             return error
 
     def run() -> list[object]:
         with smtplib.SMTP("127.0.0.1", relay.port, "client.test", timeout=10) as smtp:
-            return [run_step(work, smtp) for work in works]
+            return [run_step(step, smtp) for step in steps]
 
     return await asyncio.to_thread(run)
 
@@ -51,14 +51,14 @@ def send(smtp: smtplib.SMTP) -> object:
 
 
 async def send_raw(relay: Relay, octets: bytes) -> bytes:
-    """Write *octets* at once, whatever the relay says, and read until it hangs up."""
+    """Write *octets* in one piece, and read until the relay hangs up."""
     reader, writer = await asyncio.open_connection("127.0.0.1", relay.port)
     await reader.readline()
     writer.write(octets)
-    said = await asyncio.wait_for(reader.read(), 10)
+    replies = await asyncio.wait_for(reader.read(), 10)
     writer.close()
     await writer.wait_closed()
-    return said
+    return replies
 
 
 async def test_a_mail_is_kept_as_it_was_sent() -> None:
@@ -75,7 +75,7 @@ async def test_a_mail_is_kept_as_it_was_sent() -> None:
 
 
 @pytest.mark.parametrize("at", [At.MAIL, At.RCPT, At.DATA, At.BODY])
-async def test_the_second_mail_is_refused_where_the_script_says(at: At) -> None:
+async def test_the_second_mail_is_refused_at_the_stage_of_the_script(at: At) -> None:
     async with Relay() as relay:
         relay.script(at, Answer(450, "4.2.0 later"), nth=2)
 
@@ -123,7 +123,7 @@ async def test_each_recipient_is_greylisted_once() -> None:
         assert second == {}
 
 
-async def test_what_comes_too_fast_is_throttled() -> None:
+async def test_mails_that_come_too_fast_are_throttled() -> None:
     throttle = Throttle(per_second=0)
     async with Relay() as relay:
         relay.add_rule(throttle)
@@ -138,7 +138,7 @@ async def test_an_unforgiving_relay_wants_rset_after_a_refusal() -> None:
     async with Relay(requires_rset=True) as relay:
         relay.script(At.RCPT, Answer(550, "5.1.1 no such user"), nth=1)
 
-        said = await run_session(
+        replies = await run_session(
             relay,
             lambda smtp: smtp.docmd("EHLO", "client.test")[0],
             lambda smtp: smtp.mail(SENDER)[0],
@@ -148,12 +148,12 @@ async def test_an_unforgiving_relay_wants_rset_after_a_refusal() -> None:
             lambda smtp: smtp.mail(SENDER)[0],
         )
 
-        assert said == [250, 250, 550, 503, 250, 250]
+        assert replies == [250, 250, 550, 503, 250, 250]
 
 
 @pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN"])
 @pytest.mark.parametrize(("password", "code"), [("right", 235), ("wrong", 535)])
-async def test_it_knows_its_users(mechanism: str, password: str, code: int) -> None:
+async def test_it_accepts_only_its_users(mechanism: str, password: str, code: int) -> None:
     async with Relay(users={"ada": "right"}, mechanisms=mechanism) as relay:
 
         def login(smtp: smtplib.SMTP) -> int:
@@ -207,7 +207,7 @@ async def test_it_notices_forbidden_content(content: bytes, violation: str) -> N
 @pytest.mark.parametrize(
     ("octets", "violation"),
     [
-        (EHLO + MAIL + b"QUIT\r\n", "spoke on before the reply to EHLO"),
+        (EHLO + MAIL + b"QUIT\r\n", "sent more before the reply to EHLO"),
         (
             EHLO + b"MAIL FROM:<a@x.org> AUTH=x\r\nQUIT\r\n",
             "MAIL with a wrong or unoffered parameter",
@@ -226,11 +226,11 @@ async def test_it_notices_forbidden_commands(octets: bytes, violation: str) -> N
         assert violation in relay.violations
 
 
-async def test_it_notices_a_group_that_it_did_not_offer() -> None:
+async def test_it_notices_pipelining_that_it_did_not_announce() -> None:
     async with Relay(offers=frozenset()) as relay:
         await send_raw(relay, EHLO + MAIL + RCPT + b"QUIT\r\n")
 
-        assert "spoke on before the reply to MAIL" in relay.violations
+        assert "sent more before the reply to MAIL" in relay.violations
 
 
 def test_faults_are_the_same_for_the_same_seed() -> None:

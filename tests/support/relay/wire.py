@@ -1,4 +1,4 @@
-"""The octets of one connection to the relay that the tests use."""
+"""The octets of one connection to the tests' relay."""
 
 import asyncio
 import ssl
@@ -25,7 +25,7 @@ class Wire(asyncio.Protocol):
         self._unsent: list[bytes] = []
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass of it
+        self.transport = cast("asyncio.Transport", transport)  # uvloop's is not a subclass
         if not self._is_open:  # a TLS upgrade may announce itself as a second connection
             self._is_open = True
             self._on_open(self)
@@ -41,22 +41,22 @@ class Wire(asyncio.Protocol):
         self._more.set()
 
     def write(self, octets: bytes) -> None:
-        """Write *octets*, the answers to one group of commands together: as real relays do."""
+        """Write *octets*; replies to one group of commands leave together, as from real relays."""
         if not self._unsent:
             asyncio.get_running_loop().call_soon(self.flush)
         self._unsent.append(octets)
 
     def flush(self) -> None:
-        unsaid, self._unsent = b"".join(self._unsent), []
-        if unsaid and not self.transport.is_closing():  # uvloop's would raise
-            self.transport.write(unsaid)
+        unsent, self._unsent = b"".join(self._unsent), []
+        if unsent and not self.transport.is_closing():  # uvloop's would raise
+            self.transport.write(unsent)
 
     def close(self) -> None:
         self.flush()
         self.transport.close()
 
     async def read_until(self, mark: bytes) -> bytes:
-        """Take everything up to and with *mark*; what came before a hang-up still counts."""
+        """Take all octets up to and including *mark*; those from before a hang-up still count."""
         seen = 0
         while (found := self.buffer.find(mark, seen)) < 0:
             if self.closed.done():
@@ -69,7 +69,7 @@ class Wire(asyncio.Protocol):
         return taken
 
     async def wait_for_data(self) -> bool:
-        """Wait until anything comes; False: they hung up instead."""
+        """Wait until data arrives; return False if the client hung up instead."""
         while not self.buffer and not self.closed.done():
             self._more.clear()
             await self._more.wait()
@@ -85,6 +85,6 @@ class Wire(asyncio.Protocol):
             )
             self.transport = cast("asyncio.Transport", upgraded)
         finally:
-            if upgraded is None:  # asyncio tells nobody then
+            if upgraded is None:  # asyncio then does not call connection_lost
                 before.abort()
                 self.connection_lost(None)

@@ -19,10 +19,10 @@ async def outcomes() -> FakeOutcomes:
 
 
 @pytest.fixture
-def recorded() -> list[Conclusion]:
+def conclusion_log() -> list[Conclusion]:
     return []
 
 
 @pytest.fixture
-def recorder(outcomes: FakeOutcomes, settled: list[Conclusion]) -> OutcomeRecorder:
-    return OutcomeRecorder(outcomes, on_recorded=settled.append)
+def recorder(outcomes: FakeOutcomes, conclusion_log: list[Conclusion]) -> OutcomeRecorder:
+    return OutcomeRecorder(outcomes, on_recorded=conclusion_log.append)

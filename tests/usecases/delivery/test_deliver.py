@@ -1,4 +1,4 @@
-"""The last look before a body: only what is still ours, for a time that was told cautiously."""
+"""The fence before a body: only claims that still hold get a permit, for a cautious time."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
@@ -25,7 +25,7 @@ from tests.support.engines import FakeComposer
 
 @dataclass
 class FakeClaims:
-    """What the store has under each claim; *requests* is what it was asked to begin."""
+    """The jobs that each claim holds; *requests* records what should begin."""
 
     claims: dict[str, set[str]]
     requests: list[tuple[str, set[str]]] = field(default_factory=list)
@@ -39,7 +39,7 @@ class FakeClaims:
 
 @dataclass
 class SlowTransport:
-    """Takes *seconds* to come to the body, and accepts what it may have."""
+    """Takes *seconds* to come to the body, and accepts the mail if it gets a permit."""
 
     clock: FixedClock
     seconds: float
@@ -57,7 +57,7 @@ def a_fence(ours: FakeClaims, now: Clock | None = None) -> Fence:
     return Fence(claims=cast("Claims", ours), now=now or FixedClock())
 
 
-async def test_only_what_is_still_ours_gets_a_permit() -> None:
+async def test_only_a_claim_that_still_holds_gets_a_permit() -> None:
     ours = FakeClaims({"t1": {"a", "b"}, "t2": {"c"}})
     asking = [
         ClaimedJob(job=a_claimed_job(id=job_id), token=token)
@@ -85,7 +85,7 @@ async def test_mails_get_the_present_second_in_one_write_and_keep_a_stored_date(
     assert ours.dates == {"a": NOW, "b": NOW}
 
 
-async def test_a_mail_that_asks_again_proposes_the_date_that_it_has_proposed_before() -> None:
+async def test_a_mail_that_passes_the_fence_again_proposes_the_same_date() -> None:
     clock, ours = FixedClock(), FakeClaims({"t": {"a", "b"}})
     first, other = (ClaimedJob(job=a_claimed_job(id=name), token="t") for name in ("a", "b"))
     ask = a_fence(ours, clock)
@@ -98,7 +98,7 @@ async def test_a_mail_that_asks_again_proposes_the_date_that_it_has_proposed_bef
     assert ours.dates == {"a": NOW, "b": NOW + SECOND}
 
 
-async def test_a_delivery_that_is_cut_off_has_the_date_of_its_permit_once_it_has_begun() -> None:
+async def test_an_interrupted_delivery_has_the_date_of_its_permit_once_it_has_begun() -> None:
     clock, group = FixedClock(), a_group()
     deliver = a_deliver(group, clock, transport=Failing(ValueError("no"), begun=True))
     claimed, waiting = (ClaimedJob(job=a_claimed_job(), token="t") for _ in range(2))
@@ -111,7 +111,7 @@ async def test_a_delivery_that_is_cut_off_has_the_date_of_its_permit_once_it_has
     assert deliver.conclude_interrupted(waiting).job.date is None
 
 
-async def test_a_permit_counts_from_before_the_store_was_asked(
+async def test_a_permit_counts_from_before_the_write(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     moments = iter([100.0, 120.0])
@@ -129,7 +129,7 @@ async def test_a_permit_counts_from_before_the_store_was_asked(
 @pytest.mark.parametrize(
     ("seconds", "state", "bodies"), [(5, State.SENT, 1), (15, State.SCHEDULED, 0)]
 )
-async def test_a_mail_whose_time_is_over_before_its_body_is_not_sent(
+async def test_a_mail_that_expires_before_its_body_is_not_sent(
     seconds: float, state: State, bodies: int
 ) -> None:
     clock = FixedClock()
@@ -156,7 +156,7 @@ async def test_a_mail_whose_time_is_over_before_its_body_is_not_sent(
 
 @dataclass
 class Failing:
-    """A composer and a relay that raise *error*, the relay after it has *begun*."""
+    """A composer and a transport that raise *error*; the transport after it has *begun*."""
 
     error: Exception
     begun: bool = False
@@ -194,7 +194,7 @@ def a_group() -> GroupCommit[ClaimedJob, Permit | None]:
 @pytest.mark.parametrize(
     "error", [ValueError("an odd value"), TemplateProblem("doc.html", 1, "no such variable")]
 )
-async def test_what_cannot_be_composed_fails_with_its_reason(error: Exception) -> None:
+async def test_a_mail_that_cannot_be_composed_fails_with_its_reason(error: Exception) -> None:
     deliver = a_deliver(a_group(), FixedClock(), composer=Failing(error))
 
     job = (await deliver.deliver(ClaimedJob(job=a_claimed_job(), token="t"))).job
@@ -212,7 +212,7 @@ async def test_a_malformed_mail_fails_with_its_reason() -> None:
 
 
 @pytest.mark.parametrize("error", [StoreUnavailable("beginning"), Stopping(), Overloaded(9)])
-async def test_what_is_away_or_full_gives_the_job_back(error: Exception) -> None:
+async def test_a_fence_that_is_away_or_full_gives_the_job_back(error: Exception) -> None:
     deliver = a_deliver(a_group(), FixedClock(), transport=Failing(error))
 
     job = (await deliver.deliver(ClaimedJob(job=a_claimed_job(), token="t"))).job
@@ -221,14 +221,14 @@ async def test_what_is_away_or_full_gives_the_job_back(error: Exception) -> None
 
 
 @pytest.mark.parametrize("error", [ValueError("invalid literal"), TypeError(), LookupError()])
-async def test_a_defect_in_carrying_is_no_fault_of_the_mail(error: Exception) -> None:
+async def test_a_defect_in_sending_is_not_charged_to_the_mail(error: Exception) -> None:
     deliver = a_deliver(a_group(), FixedClock(), transport=Failing(error))
 
     with pytest.raises(type(error)):
         await deliver.deliver(ClaimedJob(job=a_claimed_job(), token="t"))
 
 
-async def test_a_defect_before_the_body_uses_up_no_attempt_however_often_it_comes() -> None:
+async def test_repeated_defects_before_the_body_use_up_no_attempt() -> None:
     clock, waits = FixedClock(), []
     deliver = a_deliver(a_group(), clock)
     job = a_claimed_job()

@@ -1,4 +1,4 @@
-"""From a claim to its conversations: blocked addresses, full domains, what goes wrong."""
+"""From a claim to its deliveries: suppressed addresses, full domains, and failures."""
 
 import asyncio
 
@@ -30,7 +30,7 @@ def jobs_for(*addresses: str) -> list[Job]:
     ]
 
 
-async def test_a_blocked_address_is_passed_over_without_a_conversation(store: FakeStore) -> None:
+async def test_a_suppressed_address_is_skipped_without_an_attempt(store: FakeStore) -> None:
     mailer = FakeMailer()
     store.suppressions = {"gone@example.org": a_suppression(address="gone@example.org")}
     store.due = jobs_for("gone@example.org", "ada@example.org")
@@ -45,7 +45,7 @@ async def test_a_blocked_address_is_passed_over_without_a_conversation(store: Fa
     assert mailer.recipients == ["ada@example.org"]
 
 
-async def test_what_is_too_much_for_a_domain_goes_back_and_so_does_its_grant(
+async def test_jobs_above_the_limit_of_a_domain_are_given_back_with_their_grant(
     store: FakeStore,
 ) -> None:
     mailer, gate = FakeMailer(), CountingGate()
@@ -61,7 +61,7 @@ async def test_what_is_too_much_for_a_domain_goes_back_and_so_does_its_grant(
     assert "ada@example.com" in mailer.recipients
 
 
-async def test_what_is_not_to_be_sent_ends_however_many_wait_for_its_domain(
+async def test_a_job_that_must_not_be_sent_ends_however_many_wait_for_its_domain(
     store: FakeStore,
 ) -> None:
     store.suppressions = {"gone@example.org": a_suppression(address="gone@example.org")}
@@ -74,7 +74,7 @@ async def test_what_is_not_to_be_sent_ends_however_many_wait_for_its_domain(
     assert store.concluded["job-9"].state is State.SUPPRESSED
 
 
-async def test_a_batch_is_one_look_after_its_claim(store: FakeStore) -> None:
+async def test_suppressions_are_read_once_per_batch_after_its_claim(store: FakeStore) -> None:
     addresses = [f"{n % 40}@example.org" for n in range(80)]
     store.due = jobs_for(*addresses)
 
@@ -82,29 +82,29 @@ async def test_a_batch_is_one_look_after_its_claim(store: FakeStore) -> None:
         await engine.claim_due()
         await until(lambda: len(store.concluded) == 80)
 
-    asked = [what for what in store.calls if what != "conclude"]
-    assert asked == ["claim", "among", "claim", "among", "claim"]
+    requested = [what for what in store.calls if what != "conclude"]
+    assert requested == ["claim", "find_active", "claim", "find_active", "claim"]
     assert store.looked_up == [set(addresses[:50]), set(addresses[50:])]
 
 
-async def test_when_nobody_can_say_who_is_blocked_the_batch_is_given_back(store: FakeStore) -> None:
+async def test_without_the_suppressions_the_batch_is_given_back(store: FakeStore) -> None:
     mailer = FakeMailer()
     store.due = jobs_for("ada@example.org", "bob@example.org")
-    store.failures["among"] = 1
+    store.failures["find_active"] = 1
 
     async with an_engine(store, mailer) as engine:
         with pytest.raises(StoreUnavailable):
             await engine.claim_due()
         await until(lambda: len(store.concluded) == 2)
 
-        assert engine.leases.held_count == 0
+        assert engine.leases.job_count == 0
     assert {job.state for job in store.concluded.values()} == {State.SCHEDULED}
     assert mailer.recipients == []
 
 
-async def test_whatever_goes_wrong_in_that_look_the_batch_is_given_back(store: FakeStore) -> None:
+async def test_any_failure_of_that_read_gives_the_batch_back(store: FakeStore) -> None:
     store.due = jobs_for("ada@example.org")
-    store.defects["among"] = KeyError("reason")
+    store.defects["find_active"] = KeyError("reason")
 
     async with an_engine(store, FakeMailer()) as engine:
         with pytest.raises(KeyError):
@@ -114,7 +114,7 @@ async def test_whatever_goes_wrong_in_that_look_the_batch_is_given_back(store: F
     assert store.concluded["job-1"].state is State.SCHEDULED
 
 
-async def test_where_the_room_went_while_the_gate_was_shut_nothing_is_claimed(
+async def test_nothing_is_claimed_if_the_room_went_while_the_gate_was_shut(
     store: FakeStore,
 ) -> None:
     store.due = jobs_for("ada@example.org")
@@ -135,7 +135,7 @@ async def test_where_the_room_went_while_the_gate_was_shut_nothing_is_claimed(
     assert store.concluded["job-1"].state is State.SENT
 
 
-async def test_what_a_claim_may_have_taken_unheard_is_released_before_the_next(
+async def test_jobs_of_a_claim_without_an_answer_are_released_before_the_next(
     store: FakeStore,
 ) -> None:
     store.failures = {"claim": 1, "release": 1}

@@ -13,7 +13,7 @@ from tests.support.wait import until
 
 
 class FakeClaims:
-    """Keeps which tokens were renewed; can be away."""
+    """Records which tokens were renewed; can be away."""
 
     def __init__(self) -> None:
         self.renewed: list[list[str]] = []
@@ -48,22 +48,22 @@ def a_claimed_batch(count: int, claim: str = "claim-1") -> ClaimedBatch:
     return a_batch(*[a_claimed_job(id=f"job-{n}") for n in range(count)], claim=claim)
 
 
-def test_room_is_what_is_not_held(claims: FakeClaims) -> None:
+def test_room_is_the_capacity_that_is_not_used(claims: FakeClaims) -> None:
     leases = Leases(claims, capacity=10)
 
     leases.add(a_claimed_batch(4, claim="claim-1"))
     leases.add(a_claimed_batch(3, claim="claim-2"))
     leases.release(a_conclusion(claim="claim-1"))
 
-    assert (leases.held_count, leases.room) == (6, 4)
+    assert (leases.job_count, leases.room) == (6, 4)
 
 
-async def test_what_is_parked_takes_no_room(claims: FakeClaims) -> None:
-    parked = 7
-    leases = Leases(claims, capacity=10, exempt_count=lambda: parked)
+async def test_jobs_that_wait_for_a_slot_take_no_room(claims: FakeClaims) -> None:
+    waiting = 7
+    leases = Leases(claims, capacity=10, exempt_count=lambda: waiting)
     leases.add(a_claimed_batch(9))
 
-    assert (leases.held_count, leases.room) == (9, 8)
+    assert (leases.job_count, leases.room) == (9, 8)
     await leases.wait_for_room()
 
 
@@ -80,7 +80,7 @@ async def test_every_claim_with_a_job_left_is_renewed(claims: FakeClaims) -> Non
     assert claims.renewed == [["claim-1"]]
 
 
-async def test_the_store_is_not_asked_when_nothing_is_held(claims: FakeClaims) -> None:
+async def test_nothing_is_renewed_when_no_job_is_held(claims: FakeClaims) -> None:
     leases = Leases(claims, capacity=10)
     leases.add(a_claimed_batch(1))
     leases.release(a_conclusion())
@@ -100,7 +100,7 @@ async def test_an_empty_claim_leaves_nothing_to_renew(claims: FakeClaims) -> Non
     assert claims.renewed == []
 
 
-async def test_a_store_that_is_away_is_told_as_false(claims: FakeClaims) -> None:
+async def test_a_failed_renewal_returns_false(claims: FakeClaims) -> None:
     leases = Leases(claims, capacity=10)
     leases.add(a_claimed_batch(1))
     claims.is_away = True
@@ -108,25 +108,25 @@ async def test_a_store_that_is_away_is_told_as_false(claims: FakeClaims) -> None
     assert not await leases.renew()
 
 
-@pytest.mark.parametrize(("capacity", "settled_until_room"), [(10, 5), (7, 4), (1, 1)])
+@pytest.mark.parametrize(("capacity", "released_until_room"), [(10, 5), (7, 4), (1, 1)])
 async def test_room_means_half_of_the_capacity(
-    claims: FakeClaims, capacity: int, settled_until_room: int
+    claims: FakeClaims, capacity: int, released_until_room: int
 ) -> None:
     leases = Leases(claims, capacity=capacity)
     leases.add(a_claimed_batch(capacity))
     waiting = asyncio.create_task(leases.wait_for_room())
 
-    settled = 0
+    conclusions = 0
     while not waiting.done():
         leases.release(a_conclusion())
-        settled += 1
+        conclusions += 1
         for _ in range(3):
             await asyncio.sleep(0)
 
-    assert settled == settled_until_room
+    assert conclusions == released_until_room
 
 
-async def test_who_finds_room_does_not_wait(claims: FakeClaims) -> None:
+async def test_a_caller_that_finds_room_does_not_wait(claims: FakeClaims) -> None:
     leases = Leases(claims, capacity=10)
     leases.add(a_claimed_batch(5))
 
@@ -136,7 +136,7 @@ async def test_who_finds_room_does_not_wait(claims: FakeClaims) -> None:
     assert leases.room == 5
 
 
-async def test_leases_are_renewed_again_and_again_until_the_stop(
+async def test_leases_are_renewed_repeatedly_until_the_stop(
     claims: FakeClaims, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("gcsched.usecases.delivery.leases.RENEW_EVERY", timedelta(milliseconds=5))
@@ -149,7 +149,7 @@ async def test_leases_are_renewed_again_and_again_until_the_stop(
     assert claims.renewed[:3] == [["claim-1"]] * 3
 
 
-async def test_a_renewal_that_failed_is_tried_again_soon(
+async def test_a_failed_renewal_is_retried_soon(
     claims: FakeClaims, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("gcsched.usecases.delivery.leases.RENEW_EVERY", timedelta(milliseconds=5))

@@ -1,4 +1,4 @@
-"""From a refusal to the next job for that address: written with the outcome, looked up by batch."""
+"""Suppressions: stored with the outcome of a refusal, and read with each batch."""
 
 from datetime import timedelta
 
@@ -27,7 +27,7 @@ def outcomes(store: FakeStore) -> SuppressingOutcomes:
     return SuppressingOutcomes(outcomes=store, suppressions=store, duration=MONTH)
 
 
-async def test_a_refused_recipient_is_blocked_with_the_outcome(
+async def test_a_refused_recipient_is_suppressed_with_the_outcome(
     outcomes: SuppressingOutcomes, store: FakeStore
 ) -> None:
     await outcomes.conclude([a_conclusion(), a_conclusion(REFUSED)])
@@ -37,7 +37,7 @@ async def test_a_refused_recipient_is_blocked_with_the_outcome(
     assert store.concluded == {"job-1": REFUSED}
 
 
-async def test_where_nobody_was_refused_only_the_outcomes_are_written(
+async def test_without_a_refusal_only_the_outcomes_are_written(
     outcomes: SuppressingOutcomes, store: FakeStore
 ) -> None:
     spam = a_claimed_job().failed(an_attempt(kind=Kind.POLICY), reason="554 5.7.1 at BODY: spam")
@@ -48,17 +48,17 @@ async def test_where_nobody_was_refused_only_the_outcomes_are_written(
 
 
 @pytest.mark.parametrize("away", ["add", "conclude"])
-async def test_a_store_that_is_away_for_a_moment_loses_neither(
+async def test_a_store_that_is_away_briefly_loses_neither(
     outcomes: SuppressingOutcomes, store: FakeStore, monkeypatch: pytest.MonkeyPatch, away: str
 ) -> None:
     monkeypatch.setattr("gcsched.usecases.delivery.outcomes.RETRY_INTERVAL_SECONDS", 0.001)
     store.failures[away] = 3
-    settled: list[object] = []
-    recorder = OutcomeRecorder(outcomes, on_recorded=settled.append)
+    conclusion_log: list[object] = []
+    recorder = OutcomeRecorder(outcomes, on_recorded=conclusion_log.append)
 
     async with in_background(recorder.run):
         recorder.record(a_conclusion(REFUSED))
-        await until(lambda: settled)
+        await until(lambda: conclusion_log)
 
     assert set(store.suppressions) == {"ada@example.org"}
     assert store.concluded == {"job-1": REFUSED}

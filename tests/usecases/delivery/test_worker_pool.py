@@ -1,4 +1,4 @@
-"""A worker that ends by a defect ends the crew, whatever the others overhear."""
+"""A worker that ends by a defect ends the pool, though the others swallow a cancellation."""
 
 import asyncio
 from contextlib import nullcontext, suppress
@@ -17,7 +17,7 @@ from tests.support.wait import until
 
 
 class BrokenQueues:
-    """Let the first worker fail; the others wait and overhear the first cancel."""
+    """Queues in which the first worker fails and the others swallow the first cancellation."""
 
     def __init__(self, error: BaseException) -> None:
         self.waiting = 0
@@ -39,7 +39,7 @@ class BrokenQueues:
 
 
 class FilledQueues:
-    """Give *count* mails at once; whoever comes later waits."""
+    """Queues with *count* jobs; later workers wait."""
 
     def __init__(self, count: int) -> None:
         self.left = count
@@ -63,20 +63,20 @@ class FilledQueues:
     ("error", "raised"),
     [(ZeroDivisionError(), ZeroDivisionError), (asyncio.CancelledError(), RuntimeError)],
 )
-async def test_a_worker_that_ends_by_itself_is_an_end_of_all_in_time(
+async def test_a_worker_that_ends_by_itself_ends_all_in_time(
     error: BaseException, raised: type[Exception]
 ) -> None:
-    lanes = BrokenQueues(error)
+    queues = BrokenQueues(error)
     unused: Any = None
-    broken: Any = lanes
+    broken: Any = queues
     three = WorkerScaler(size=3)
-    crew = WorkerPool(
+    workers = WorkerPool(
         deliver=unused, recorder=unused, sent_markers=unused, queues=broken, scaler=three
     )
-    running = asyncio.create_task(crew.run(asyncio.Event(), grace=timedelta(minutes=1)))
-    await until(lambda: lanes.waiting == 3)
+    running = asyncio.create_task(workers.run(asyncio.Event(), grace=timedelta(minutes=1)))
+    await until(lambda: queues.waiting == 3)
 
-    lanes.fail.set()
+    queues.fail.set()
 
     with pytest.raises(raised):
         await asyncio.wait_for(running, 5)
@@ -84,42 +84,42 @@ async def test_a_worker_that_ends_by_itself_is_an_end_of_all_in_time(
 
 async def test_of_workers_that_conclude_in_one_turn_only_the_surplus_leaves() -> None:
     release, stop, begun = asyncio.Event(), asyncio.Event(), list[Any]()
-    parts: Any = SimpleNamespace(record=lambda _: None)
-    lanes: Any = FilledQueues(4)
+    unused: Any = SimpleNamespace(record=lambda _: None)
+    queues: Any = FilledQueues(4)
 
     async def deliver(claimed: ClaimedJob) -> Any:
         begun.append(claimed)
         await release.wait()
         return SimpleNamespace(job=SimpleNamespace(state=State.FAILED))
 
-    delivering: Any = deliver
-    staffing = WorkerScaler(size=4)
-    crew = WorkerPool(
-        deliver=delivering, recorder=parts, sent_markers=parts, queues=lanes, scaler=staffing
+    delivering: Any = SimpleNamespace(deliver=deliver)
+    scaler = WorkerScaler(size=4)
+    workers = WorkerPool(
+        deliver=delivering, recorder=unused, sent_markers=unused, queues=queues, scaler=scaler
     )
-    running = asyncio.create_task(crew.run(stop, grace=timedelta(0)))
+    running = asyncio.create_task(workers.run(stop, grace=timedelta(0)))
     await until(lambda: len(begun) == 4)
 
-    staffing.size = 3
+    scaler.size = 3
     release.set()
 
-    await until(lambda: lanes.waiting == 3)
+    await until(lambda: queues.waiting == 3)
     stop.set()
     await asyncio.wait_for(running, 5)
-    assert lanes.waiting == 3
+    assert queues.waiting == 3
 
 
-async def test_what_is_done_periodically_stops_though_it_overhears_a_cancel() -> None:
-    acting, stop = asyncio.Event(), asyncio.Event()
+async def test_a_periodic_call_stops_though_it_swallows_a_cancellation() -> None:
+    started, stop = asyncio.Event(), asyncio.Event()
 
     async def act() -> None:
-        is_first = not acting.is_set()
-        acting.set()
+        is_first = not started.is_set()
+        started.set()
         with suppress(asyncio.CancelledError) if is_first else nullcontext():
             await asyncio.Event().wait()
 
     running = asyncio.create_task(run_periodically(act, every=timedelta(0), stop=stop))
-    await acting.wait()
+    await started.wait()
 
     stop.set()
 

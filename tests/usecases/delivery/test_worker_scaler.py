@@ -1,4 +1,4 @@
-"""How many workers there are while some wait for a relay's last word about a body."""
+"""How many workers there are while some wait for a relay's reply to a body."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -55,7 +55,7 @@ class FakeDeliver:
 
 @dataclass
 class FakeRecorder:
-    """What was recorded."""
+    """Records conclusions."""
 
     conclusions: list[Conclusion] = field(default_factory=list)
 
@@ -63,45 +63,47 @@ class FakeRecorder:
         self.conclusions.append(conclusion)
 
 
-def a_worker_pool(bodies: FakeDeliver, staffing: WorkerScaler, kept: FakeRecorder) -> WorkerPool:
-    crew = WorkerPool(
+def a_worker_pool(bodies: FakeDeliver, scaler: WorkerScaler, recorder: FakeRecorder) -> WorkerPool:
+    workers = WorkerPool(
         deliver=cast("Deliver", bodies),
-        recorder=cast("OutcomeRecorder", kept),
+        recorder=cast("OutcomeRecorder", recorder),
         sent_markers=SentMarkers(cast("SentMarkerStore", None)),
         queues=DomainQueues(slots_per_domain=0, now=FixedClock()),
-        scaler=staffing,
+        scaler=scaler,
     )
     for number in range(20):
-        crew.put(ClaimedJob(job=a_claimed_job(id=f"job-{number}"), token="t"))
-    return crew
+        workers.put(ClaimedJob(job=a_claimed_job(id=f"job-{number}"), token="t"))
+    return workers
 
 
-async def test_each_stuck_worker_is_relieved_up_to_the_limit_and_none_is_one_too_many() -> None:
-    bodies, staffing, kept = FakeDeliver(), WorkerScaler(size=2, max_extra=3), FakeRecorder()
-    crew = a_worker_pool(bodies, staffing, kept)
+async def test_each_stuck_worker_is_replaced_up_to_the_limit() -> None:
+    bodies, scaler, recorder = FakeDeliver(), WorkerScaler(size=2, max_extra=3), FakeRecorder()
+    workers = a_worker_pool(bodies, scaler, recorder)
 
-    async with in_background(partial(crew.run, grace=GRACE)):
+    async with in_background(partial(workers.run, grace=GRACE)):
         await until(lambda: bodies.under_way == 5)
-        assert staffing.count_stuck() == 3
+        assert scaler.count_stuck() == 3
         bodies.begun = False
         bodies.answered.set()
-        await until(lambda: len(kept.conclusions) == 20)
-        stuck, wanted = staffing.count_stuck(), staffing.compute_target()
+        await until(lambda: len(recorder.conclusions) == 20)
+        stuck, expected = scaler.count_stuck(), scaler.compute_target()
 
     assert bodies.most == 5
-    assert (stuck, wanted) == (0, 2)
+    assert (stuck, expected) == (0, 2)
 
 
-@pytest.mark.parametrize(("relief", "begun"), [(0, True), (3, False)], ids=["alone", "not begun"])
-async def test_without_another_relay_or_before_the_body_nobody_is_relieved(
-    relief: int, *, begun: bool
+@pytest.mark.parametrize(
+    ("max_extra", "begun"), [(0, True), (3, False)], ids=["alone", "not begun"]
+)
+async def test_no_worker_is_replaced_without_another_relay_or_before_the_body(
+    max_extra: int, *, begun: bool
 ) -> None:
-    bodies, kept = FakeDeliver(begun=begun), FakeRecorder()
-    crew = a_worker_pool(bodies, WorkerScaler(size=2, max_extra=relief), kept)
+    bodies, recorder = FakeDeliver(begun=begun), FakeRecorder()
+    workers = a_worker_pool(bodies, WorkerScaler(size=2, max_extra=max_extra), recorder)
 
-    async with in_background(partial(crew.run, grace=GRACE)):
+    async with in_background(partial(workers.run, grace=GRACE)):
         await until(lambda: bodies.under_way == 2)
         asyncio.get_running_loop().call_later(0.3, bodies.answered.set)
-        await until(lambda: len(kept.conclusions) == 20)
+        await until(lambda: len(recorder.conclusions) == 20)
 
     assert bodies.most == 2

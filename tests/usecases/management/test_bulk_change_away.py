@@ -1,4 +1,4 @@
-"""Bulk changes while the store is away or slow: what was done is told, and counted once."""
+"""Bulk changes while the store is away or slow: changes are reported, and counted once."""
 
 import asyncio
 from collections.abc import Collection, Sequence
@@ -28,7 +28,7 @@ from tests.support.rows import Rows
 
 @dataclass
 class HangingStore:
-    """A store that takes *batches* batches, and the next one for ever."""
+    """A store that takes *batches* batches and hangs in the next one."""
 
     store: BulkJobChanges
     batches: int
@@ -64,7 +64,7 @@ class AwayStore:
 
 @dataclass
 class UnconfirmedStore:
-    """A store that makes its first *fails* changes and says that nobody confirmed them."""
+    """A store that makes its first *fails* changes but reports them as unconfirmed."""
 
     store: BulkJobChanges
     fails: int
@@ -81,72 +81,74 @@ class UnconfirmedStore:
 
 
 @pytest.mark.parametrize("fails", [1, 2, 3])
-async def test_what_was_changed_by_a_write_that_failed_is_counted_once(
-    change: ApplyBulkChange, jobs: Rows, fails: int
+async def test_jobs_changed_by_a_failed_write_are_counted_once(
+    bulk_change: ApplyBulkChange, jobs: Rows, fails: int
 ) -> None:
     insert_jobs(jobs, many(1_200))
-    failing = replace(change, store=UnconfirmedStore(change.store, fails))
+    failing = replace(bulk_change, store=UnconfirmedStore(bulk_change.store, fails))
 
     assert await failing.apply(BulkChange(filter=EVERYTHING, command=CANCEL), within=SOON) == 1_200
 
     assert set(read_states(jobs).values()) == {"CANCELLED"}
 
 
-async def test_what_others_changed_meanwhile_is_not_counted_after_a_write_that_failed(
-    change: ApplyBulkChange, jobs: Rows
+async def test_jobs_changed_by_others_after_a_failed_write_are_not_counted(
+    bulk_change: ApplyBulkChange, jobs: Rows
 ) -> None:
     insert_jobs(jobs, many(10))
-    theirs = {"$set": {"state": "CANCELLED", "since": NOW}, "$inc": {"version": 1}}
+    other_change = {"$set": {"state": "CANCELLED", "since": NOW}, "$inc": {"version": 1}}
     some = {"_id": {"$in": ["job-00003", "job-00007"]}, "version": 0}
-    meddled = InterferingStore(change.store, lambda _: jobs.update_many(some, theirs))
-    failing = replace(change, store=UnconfirmedStore(meddled, 1))
+    interfering = InterferingStore(
+        bulk_change.store, lambda _: jobs.update_many(some, other_change)
+    )
+    failing = replace(bulk_change, store=UnconfirmedStore(interfering, 1))
 
     assert await failing.apply(BulkChange(filter=EVERYTHING, command=CANCEL), within=SOON) == 8
 
 
-async def test_what_is_done_when_the_time_is_over_stays_done(
-    change: ApplyBulkChange, jobs: Rows
+async def test_changes_made_before_the_time_is_over_stay(
+    bulk_change: ApplyBulkChange, jobs: Rows
 ) -> None:
     insert_jobs(jobs, many(600))
-    slow = replace(change, store=HangingStore(change.store, batches=1))
-    lot = BulkChange(filter=EVERYTHING, command=CANCEL)
+    slow = replace(bulk_change, store=HangingStore(bulk_change.store, batches=1))
+    change = BulkChange(filter=EVERYTHING, command=CANCEL)
 
-    with pytest.raises(BulkNotFinished) as caught:
-        await slow.apply(lot, within=timedelta(seconds=1))
+    with pytest.raises(BulkNotFinished) as raised:
+        await slow.apply(change, within=timedelta(seconds=1))
 
-    assert caught.value.metadata == {"count": "500"}
+    assert raised.value.metadata == {"count": "500"}
     assert sorted(read_states(jobs).values()) == ["CANCELLED"] * 500 + ["SCHEDULED"] * 100
-    assert await change.apply(lot, within=SOON) == 100
+    assert await bulk_change.apply(change, within=SOON) == 100
 
 
-async def test_a_store_that_is_away_for_a_moment_is_waited_for_and_nothing_is_counted_twice(
-    change: ApplyBulkChange, jobs: Rows
+async def test_a_store_that_is_away_briefly_is_waited_for_and_nothing_is_counted_twice(
+    bulk_change: ApplyBulkChange, jobs: Rows
 ) -> None:
     insert_jobs(jobs, many(600))
-    away = replace(change, store=AwayStore(change.store, times=1))
+    away = replace(bulk_change, store=AwayStore(bulk_change.store, times=1))
 
     assert await away.apply(BulkChange(filter=EVERYTHING, command=CANCEL), within=SOON) == 600
 
     assert set(read_states(jobs).values()) == {"CANCELLED"}
 
 
-async def test_what_was_done_before_the_store_went_away_is_told(
-    change: ApplyBulkChange, jobs: Rows
+async def test_changes_made_before_the_store_went_away_are_reported(
+    bulk_change: ApplyBulkChange, jobs: Rows
 ) -> None:
     insert_jobs(jobs, many(600))
-    away = replace(change, store=AwayStore(change.store, times=1_000))
+    away = replace(bulk_change, store=AwayStore(bulk_change.store, times=1_000))
 
-    with pytest.raises(BulkNotFinished) as caught:
+    with pytest.raises(BulkNotFinished) as raised:
         await away.apply(BulkChange(filter=EVERYTHING, command=CANCEL), within=timedelta(seconds=1))
 
-    assert caught.value.metadata == {"count": "500"}
+    assert raised.value.metadata == {"count": "500"}
 
 
-async def test_a_store_that_is_away_all_the_time_is_said_to_be(
-    change: ApplyBulkChange, jobs: Rows
+async def test_a_store_that_stays_away_is_reported_as_unavailable(
+    bulk_change: ApplyBulkChange, jobs: Rows
 ) -> None:
     insert_jobs(jobs, many(1))
-    away = replace(change, store=AwayStore(change.store, times=1_000, taken=1))
+    away = replace(bulk_change, store=AwayStore(bulk_change.store, times=1_000, taken=1))
 
     with pytest.raises(StoreUnavailable):
         await away.apply(
@@ -154,14 +156,14 @@ async def test_a_store_that_is_away_all_the_time_is_said_to_be(
         )
 
 
-async def test_a_count_that_is_not_finished_says_that_nothing_was_changed(
-    change: ApplyBulkChange, jobs: Rows
+async def test_an_unfinished_count_reports_that_nothing_was_changed(
+    bulk_change: ApplyBulkChange, jobs: Rows
 ) -> None:
     insert_jobs(jobs, one_of_each_state())
 
-    with pytest.raises(BulkNotFinished) as caught:
-        await change.apply(
+    with pytest.raises(BulkNotFinished) as raised:
+        await bulk_change.apply(
             BulkChange(filter=EVERYTHING, command=RETRY, is_dry_run=True), within=timedelta(0)
         )
 
-    assert "nothing was changed" in str(caught.value)
+    assert "nothing was changed" in str(raised.value)

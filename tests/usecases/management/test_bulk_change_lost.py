@@ -1,4 +1,4 @@
-"""Bulk changes of jobs that others take, change or add meanwhile; oracle: what the driver finds."""
+"""Bulk changes of jobs that others change or add meanwhile; oracle: what the driver finds."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -27,8 +27,8 @@ from tests.support.bulk_changes import (
 from tests.support.rows import Rows
 
 
-async def test_jobs_lost_to_a_change_that_leaves_them_waiting_are_looked_at_again(
-    change: ApplyBulkChange, jobs: Rows
+async def test_jobs_lost_to_a_change_that_leaves_them_waiting_are_read_again(
+    bulk_change: ApplyBulkChange, jobs: Rows
 ) -> None:
     insert_jobs(jobs, many(10))
     left = iter([{"state": "RETRYING"}, {"state": "QUEUED"}])
@@ -39,25 +39,26 @@ async def test_jobs_lost_to_a_change_that_leaves_them_waiting_are_looked_at_agai
                 {"state": {"$ne": "CANCELLED"}}, {"$set": other, "$inc": {"version": 1}}
             )
 
-    change = replace(change, store=InterferingStore(change.store, meddle))
+    bulk_change = replace(bulk_change, store=InterferingStore(bulk_change.store, meddle))
 
-    assert await change.apply(BulkChange(filter=EVERYTHING, command=CANCEL), within=SOON) == 10
+    assert await bulk_change.apply(BulkChange(filter=EVERYTHING, command=CANCEL), within=SOON) == 10
 
     assert set(read_states(jobs).values()) == {"CANCELLED"}
 
 
 @pytest.mark.parametrize("begun", [{}, {"begun": NOW}], ids=["claimed", "begun"])
 async def test_jobs_lost_to_a_claim_are_cancelled_until_their_body_has_begun(
-    change: ApplyBulkChange, jobs: Rows, begun: dict[str, Any]
+    bulk_change: ApplyBulkChange, jobs: Rows, begun: dict[str, Any]
 ) -> None:
     insert_jobs(jobs, many(10))
     claimed = {"$set": {"state": "SENDING", "claim": "claim-1"} | begun, "$inc": {"version": 1}}
     some = {"_id": {"$in": ["job-00003", "job-00007"]}, "state": "SCHEDULED"}
-    change = replace(
-        change, store=InterferingStore(change.store, lambda _: jobs.update_many(some, claimed))
+    bulk_change = replace(
+        bulk_change,
+        store=InterferingStore(bulk_change.store, lambda _: jobs.update_many(some, claimed)),
     )
 
-    assert await change.apply(BulkChange(filter=EVERYTHING, command=CANCEL), within=SOON) == (
+    assert await bulk_change.apply(BulkChange(filter=EVERYTHING, command=CANCEL), within=SOON) == (
         8 if begun else 10
     )
 
@@ -67,27 +68,28 @@ async def test_jobs_lost_to_a_claim_are_cancelled_until_their_body_has_begun(
     assert jobs.count_documents(gone) == 0
 
 
-async def test_a_body_that_begins_in_that_moment_is_no_cancelled_job(
-    change: ApplyBulkChange, jobs: Rows
+async def test_a_job_whose_body_begins_at_that_moment_is_not_cancelled(
+    bulk_change: ApplyBulkChange, jobs: Rows
 ) -> None:
-    """The fence leaves the version as it was: the guard must look at its mark."""
+    """The fence does not change the version, so the guard must check the begun mark."""
     insert_jobs(jobs, many(10, state=State.SENDING, claim="claim-1", version=1))
     some = {"_id": {"$in": ["job-00003", "job-00007"]}}
     begin = {"$set": {"begun": NOW}}
-    change = replace(
-        change, store=InterferingStore(change.store, lambda _: jobs.update_many(some, begin))
+    bulk_change = replace(
+        bulk_change,
+        store=InterferingStore(bulk_change.store, lambda _: jobs.update_many(some, begin)),
     )
 
-    assert await change.apply(BulkChange(filter=EVERYTHING, command=CANCEL), within=SOON) == 8
+    assert await bulk_change.apply(BulkChange(filter=EVERYTHING, command=CANCEL), within=SOON) == 8
 
     left = [name for name, state in read_states(jobs).items() if state == "SENDING"]
     assert left == ["job-00003", "job-00007"]
 
 
-async def test_jobs_that_are_claimed_and_given_back_during_the_walk_are_found(
-    change: ApplyBulkChange, jobs: Rows
+async def test_jobs_that_are_claimed_and_given_back_during_the_pass_are_found(
+    bulk_change: ApplyBulkChange, jobs: Rows
 ) -> None:
-    """They pass from list to list, each time behind the back of the walk."""
+    """They move from list to list, each time to one that was read already."""
     insert_jobs(jobs, [*many(5), a_job(id="other", dedup_key="o", state=State.SENDING, claim="c")])
     moves = iter(
         [
@@ -101,15 +103,15 @@ async def test_jobs_that_are_claimed_and_given_back_during_the_walk_are_found(
         if move:
             jobs.update_many({"_id": "other", "state": state}, move | {"$inc": {"version": 1}})
 
-    change = replace(change, store=InterferingStore(change.store, flip))
+    bulk_change = replace(bulk_change, store=InterferingStore(bulk_change.store, flip))
 
-    assert await change.apply(BulkChange(filter=EVERYTHING, command=CANCEL), within=SOON) == 6
+    assert await bulk_change.apply(BulkChange(filter=EVERYTHING, command=CANCEL), within=SOON) == 6
 
     assert set(read_states(jobs).values()) == {"CANCELLED"}
 
 
-async def test_jobs_that_come_during_the_walk_do_not_keep_it_going(
-    change: ApplyBulkChange, jobs: Rows
+async def test_jobs_that_arrive_during_the_pass_do_not_keep_it_going(
+    bulk_change: ApplyBulkChange, jobs: Rows
 ) -> None:
     insert_jobs(jobs, many(5))
     later = LATER + timedelta(seconds=10)
@@ -118,32 +120,33 @@ async def test_jobs_that_come_during_the_walk_do_not_keep_it_going(
     def admit(_: Sequence[JobUpdate]) -> None:
         jobs.insert_one(encode(a_job(id=f"new-{next(new)}", create_time=later, dedup_key=None)))
 
-    change = replace(change, store=InterferingStore(change.store, admit))
+    bulk_change = replace(bulk_change, store=InterferingStore(bulk_change.store, admit))
 
-    assert await change.apply(BulkChange(filter=EVERYTHING, command=CANCEL), within=SOON) >= 5
+    assert await bulk_change.apply(BulkChange(filter=EVERYTHING, command=CANCEL), within=SOON) >= 5
 
     assert read_states(jobs)["job-00004"] == "CANCELLED"
     assert next(new) < 10
 
 
-async def test_jobs_that_are_lost_again_and_again_are_not_said_to_be_done(
-    change: ApplyBulkChange, jobs: Rows
+async def test_jobs_that_are_lost_repeatedly_are_not_reported_as_done(
+    bulk_change: ApplyBulkChange, jobs: Rows
 ) -> None:
     insert_jobs(jobs, many(5))
-    touch = {"$inc": {"version": 1}}
-    change = replace(
-        change, store=InterferingStore(change.store, lambda _: jobs.update_many({}, touch))
+    bump = {"$inc": {"version": 1}}
+    bulk_change = replace(
+        bulk_change,
+        store=InterferingStore(bulk_change.store, lambda _: jobs.update_many({}, bump)),
     )
 
     with pytest.raises(BulkNotFinished):
-        await change.apply(
+        await bulk_change.apply(
             BulkChange(filter=EVERYTHING, command=CANCEL), within=timedelta(seconds=1)
         )
 
 
 @dataclass
 class InterferingList:
-    """Lists of jobs; *interfere* comes before each page of what is being sent."""
+    """Lists of jobs; *interfere* is called before each page of SENDING jobs."""
 
     store: JobList
     interfere: Callable[[], object]
@@ -155,21 +158,23 @@ class InterferingList:
             self.interfere()
         return await self.store.read_page(listing, after, most=most, is_full=is_full)
 
-    async def count(self, wanted: JobFilter, *, most: int) -> int:
-        return await self.store.count(wanted, most=most)
+    async def count(self, expected: JobFilter, *, most: int) -> int:
+        return await self.store.count(expected, most=most)
 
 
 async def test_a_job_that_goes_back_between_the_lists_is_cancelled(
-    change: ApplyBulkChange, jobs: Rows
+    bulk_change: ApplyBulkChange, jobs: Rows
 ) -> None:
-    """Its state waits when the lists of what waits have been read for the last time."""
+    """It waits again when the lists of waiting jobs have been read for the last time."""
     insert_jobs(jobs, [replace(a_claimed_job(), begun=NOW)])
 
     def go_back() -> None:
         back = {"$set": {"state": "RETRYING"}, "$unset": {"claim": "", "begun": ""}}
         jobs.update_one({"state": "SENDING"}, back)
 
-    meddled = replace(change, majority_list=InterferingList(change.majority_list, go_back))
+    interfering = replace(
+        bulk_change, majority_list=InterferingList(bulk_change.majority_list, go_back)
+    )
 
-    assert await meddled.apply(BulkChange(filter=EVERYTHING, command=CANCEL), within=SOON) == 1
+    assert await interfering.apply(BulkChange(filter=EVERYTHING, command=CANCEL), within=SOON) == 1
     assert read_states(jobs) == {"job-1": "CANCELLED"}

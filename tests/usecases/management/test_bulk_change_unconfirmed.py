@@ -1,4 +1,4 @@
-"""Count exactly what write concern errors left changed; a real mongod makes them without a loss."""
+"""Exact counts after write concern errors, which a real mongod makes without losing a write."""
 
 from collections.abc import AsyncIterator, Iterator
 from datetime import datetime, timedelta
@@ -32,7 +32,7 @@ Client = MongoClient[dict[str, Any]]
 
 
 class TickingClock:
-    """A clock that goes on by a millisecond whenever it is looked at."""
+    """A clock that advances by a millisecond each time it is read."""
 
     def __init__(self) -> None:
         self.now = NOW + DAY
@@ -63,7 +63,7 @@ def client(uri: str) -> Iterator[Client]:
 
 
 def fail_writes(client: Client, *, times: int, skip: int = 0) -> None:
-    """Have *times* updates made and not confirmed, after *skip* good ones."""
+    """Make *times* updates succeed without a confirmation, after *skip* good ones."""
     client.admin.command(
         "configureFailPoint",
         "failCommand",
@@ -91,16 +91,18 @@ CASES: dict[str, tuple[Cancel | Retry, State, str]] = {
 }
 
 
-async def test_each_job_is_counted_once(change: ApplyBulkChange, client: Client) -> None:
+async def test_each_job_is_counted_once(bulk_change: ApplyBulkChange, client: Client) -> None:
     jobs = client["gcsched"]["jobs"]
-    for name, (wish, state, becomes) in CASES.items():
+    for name, (command, state, becomes) in CASES.items():
         for times, skip in ((2, 0), (1, 1)):
             jobs.delete_many({})
             some = [a_job(id=f"{n:05d}", state=state, dedup_key=f"{n}") for n in range(540)]
             jobs.insert_many([encode(job) for job in some])
             fail_writes(client, times=times, skip=skip)
 
-            count = await change.apply(BulkChange(filter=JobFilter(), command=wish), within=SOON)
+            count = await bulk_change.apply(
+                BulkChange(filter=JobFilter(), command=command), within=SOON
+            )
 
             assert (name, times, skip, count) == (name, times, skip, 540)
             assert jobs.count_documents({"state": becomes, "version": 1}) == 540

@@ -11,7 +11,7 @@ from tests.support.builders import a_job
 
 
 class FakeJobs:
-    """Has these jobs, and so many that nobody looks at."""
+    """These jobs, and a number of others that are only counted."""
 
     def __init__(self, jobs: Mapping[str, Job], *, others: int = 0) -> None:
         self._jobs = jobs
@@ -29,8 +29,8 @@ class FakeJobs:
         return min(most, len(self._jobs) + self._others)
 
 
-def a_reader(toy: FakeJobs) -> ReadJobs:
-    return ReadJobs(reader=toy, job_list=toy)
+def a_reader(jobs: FakeJobs) -> ReadJobs:
+    return ReadJobs(reader=jobs, job_list=jobs)
 
 
 async def test_a_job_is_found_by_its_id() -> None:
@@ -39,17 +39,17 @@ async def test_a_job_is_found_by_its_id() -> None:
     assert await read.get("job-1") == a_job()
 
 
-async def test_a_job_that_is_not_there_is_unknown() -> None:
-    with pytest.raises(UnknownJob) as caught:
+async def test_a_missing_job_is_unknown() -> None:
+    with pytest.raises(UnknownJob) as raised:
         await a_reader(FakeJobs({})).get("job-1")
 
-    assert caught.value.metadata == {"job_id": "job-1"}
+    assert raised.value.metadata == {"job_id": "job-1"}
 
 
 @pytest.mark.parametrize(
-    ("jobs", "told"), [(0, (0, False)), (10_000, (10_000, False)), (10_001, (10_000, True))]
+    ("jobs", "reported"), [(0, (0, False)), (10_000, (10_000, False)), (10_001, (10_000, True))]
 )
-async def test_it_counts_exactly_to_ten_thousand(jobs: int, told: tuple[int, bool]) -> None:
+async def test_it_counts_exactly_to_ten_thousand(jobs: int, reported: tuple[int, bool]) -> None:
     counted = await a_reader(FakeJobs({}, others=jobs)).count(JobFilter())
 
-    assert counted == CappedCount(jobs=told[0], is_more=told[1])
+    assert counted == CappedCount(jobs=reported[0], is_more=reported[1])

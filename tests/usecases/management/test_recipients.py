@@ -19,7 +19,7 @@ ADA = Recipient(
 
 
 class FakePersonalData:
-    """Jobs named by numbers, all of E1; those in *busy* are changed by somebody meanwhile."""
+    """Jobs named by numbers, all of E1; those in *busy* change meanwhile."""
 
     def __init__(self, *, finished: int, unfinished: int = 0, busy: int = 0) -> None:
         self.recipients = {"E1": ADA}
@@ -62,7 +62,7 @@ async def test_user_details_are_found_by_employee() -> None:
         await know.get("E2")
 
 
-async def test_everything_finished_is_erased_in_batches() -> None:
+async def test_all_finished_jobs_are_erased_in_batches() -> None:
     data = FakePersonalData(finished=1201, unfinished=3)
 
     forgotten = await a_use_case(data).forget("E1")
@@ -82,7 +82,7 @@ async def test_forgetting_again_finds_nothing_more() -> None:
     assert again == ForgetResult(erased_jobs=0, unfinished_jobs=0, details_erased=False)
 
 
-async def test_a_job_that_somebody_changes_meanwhile_is_told_as_unfinished() -> None:
+async def test_a_job_that_changes_meanwhile_is_reported_as_unfinished() -> None:
     data = FakePersonalData(finished=MAX_BATCH_SIZE, busy=2)
 
     forgotten = await a_use_case(data).forget("E1")
@@ -90,7 +90,7 @@ async def test_a_job_that_somebody_changes_meanwhile_is_told_as_unfinished() -> 
     assert (forgotten.erased_jobs, forgotten.unfinished_jobs) == (MAX_BATCH_SIZE - 2, 2)
 
 
-async def test_the_details_go_last_so_that_a_call_cut_off_can_be_seen() -> None:
+async def test_the_details_are_erased_last_so_that_an_interrupted_call_shows() -> None:
     data = FakePersonalData(finished=2)
     data.is_away = True
 

@@ -13,7 +13,7 @@ MONTH = timedelta(days=30)
 
 
 class FakeSuppressionStore:
-    """Blocked addresses in a mapping; says what it was asked for."""
+    """Suppressions in a mapping; records the calls."""
 
     def __init__(self, *addresses: str) -> None:
         self.suppressions = {each: a_suppression(address=each) for each in addresses}
@@ -30,9 +30,9 @@ class FakeSuppressionStore:
         assert now == NOW
         return {each: self.suppressions[each] for each in addresses if each in self.suppressions}
 
-    async def add_one(self, wanted: Suppression) -> Suppression:
-        self.suppressions[wanted.address] = wanted
-        return wanted
+    async def add_one(self, expected: Suppression) -> Suppression:
+        self.suppressions[expected.address] = expected
+        return expected
 
     async def remove(self, address: str, *, now: datetime) -> Suppression | None:
         assert now == NOW
@@ -40,7 +40,7 @@ class FakeSuppressionStore:
 
 
 class NoJobs:
-    """Nothing is being sent."""
+    """A store in which no job is being sent."""
 
     async def find_claimed(self, address: str) -> Sequence[Job]:
         return [] if address else [a_job()]
@@ -56,12 +56,12 @@ def a_use_case(store: FakeSuppressionStore) -> ManageSuppressions:
     return ManageSuppressions(store=store, jobs=NoJobs(), default_duration=MONTH, now=FixedClock())
 
 
-async def test_an_address_is_blocked_from_now_on_for_as_long_as_the_operator_has_set() -> None:
-    blocked = await a_use_case(FakeSuppressionStore()).add(
+async def test_an_address_is_suppressed_for_the_configured_time() -> None:
+    suppression = await a_use_case(FakeSuppressionStore()).add(
         "a@x.org", reason="asked for it", until=None
     )
 
-    assert blocked == Suppression(
+    assert suppression == Suppression(
         address="a@x.org",
         reason="asked for it",
         job_id="",
@@ -70,29 +70,29 @@ async def test_an_address_is_blocked_from_now_on_for_as_long_as_the_operator_has
     )
 
 
-async def test_an_end_that_was_said_counts() -> None:
+async def test_a_given_expire_time_is_used() -> None:
     end = NOW + timedelta(days=1)
 
-    blocked = await a_use_case(FakeSuppressionStore()).add(
+    suppression = await a_use_case(FakeSuppressionStore()).add(
         "a@x.org", reason="asked for it", until=end
     )
 
-    assert blocked.expire_time == end
+    assert suppression.expire_time == end
 
 
-async def test_freeing_tells_what_blocked() -> None:
-    blocklist = a_use_case(FakeSuppressionStore("a@x.org"))
+async def test_removing_returns_the_suppression() -> None:
+    suppressions = a_use_case(FakeSuppressionStore("a@x.org"))
 
-    assert (await blocklist.remove("a@x.org")).job_id == "job-0"
+    assert (await suppressions.remove("a@x.org")).job_id == "job-0"
     with pytest.raises(UnknownSuppression):
-        await blocklist.remove("a@x.org")
+        await suppressions.remove("a@x.org")
 
 
-async def test_the_last_page_leads_nowhere_even_when_it_is_full() -> None:
-    blocklist = a_use_case(FakeSuppressionStore("a@x.org", "b@x.org", "c@x.org", "d@x.org"))
+async def test_a_full_last_page_has_no_next_address() -> None:
+    suppressions = a_use_case(FakeSuppressionStore("a@x.org", "b@x.org", "c@x.org", "d@x.org"))
 
-    first = await blocklist.read_page("", most=2)
-    last = await blocklist.read_page(first.next_address, most=2)
+    first = await suppressions.read_page("", most=2)
+    last = await suppressions.read_page(first.next_address, most=2)
 
     assert first.next_address == "b@x.org"
     assert [each.address for each in last.suppressions] == ["c@x.org", "d@x.org"]

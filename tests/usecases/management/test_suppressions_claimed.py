@@ -1,4 +1,4 @@
-"""Block an address whose jobs are claimed, on a real store; oracle: what the driver finds there."""
+"""Suppress an address whose jobs are claimed, on a real store; oracle: what the driver finds."""
 
 import time
 from collections.abc import Callable, Collection, Sequence
@@ -19,13 +19,13 @@ from tests.support.builders import NOW, FixedClock, a_claimed_job, a_job
 from tests.support.bulk_changes import read_states
 from tests.support.rows import Rows
 
-FAR = timedelta(days=36_500)  # the server itself deletes what is over by its own clock
+FAR = timedelta(days=36_500)  # the server deletes expired documents by its own clock
 ADDRESS = "ada@example.org"
 
 
 @dataclass
 class InterferingStore:
-    """A store in which *interfere* comes before each change, and *on_read* before each look."""
+    """A store; *interfere* is called before each change, *on_read* before each read."""
 
     store: InFlightJobs
     interfere: Callable[[], object] = lambda: None
@@ -51,33 +51,33 @@ class InterferingStore:
 
 @pytest.fixture
 def suppressions(mongo: Mongo) -> ManageSuppressions:
-    steering = MongoJobChanges(mongo=mongo, retention=FAR)
+    job_changes = MongoJobChanges(mongo=mongo, retention=FAR)
     store = MongoSuppressions(mongo=mongo)
-    return ManageSuppressions(store=store, jobs=steering, default_duration=FAR, now=FixedClock())
+    return ManageSuppressions(store=store, jobs=job_changes, default_duration=FAR, now=FixedClock())
 
 
 def insert_jobs(jobs: Rows, *some: Job) -> None:
     jobs.insert_many([encode(replace(job, dedup_key=f"key of {job.id}")) for job in some])
 
 
-async def test_claims_on_the_address_end_and_no_others(
-    blocklist: ManageSuppressions, jobs: Rows
+async def test_claims_on_the_address_are_withdrawn_and_no_others(
+    suppressions: ManageSuppressions, jobs: Rows
 ) -> None:
     waiting = a_job(id="waiting")
     late = a_claimed_job(id="late", expire_time=NOW - timedelta(seconds=1))
-    spelled = a_claimed_job(id="spelled", email="ADA@example.org")
+    other_spelling = a_claimed_job(id="spelled", email="ADA@example.org")
     other = a_claimed_job(id="other", email="adam@example.org")
     begun = a_claimed_job(id="begun", email="bob@example.org", begun=NOW)
-    insert_jobs(jobs, a_claimed_job(id="claimed"), spelled, waiting, late, other, begun)
+    insert_jobs(jobs, a_claimed_job(id="claimed"), other_spelling, waiting, late, other, begun)
     jobs.update_many({"state": "SENDING"}, {"$set": {"lease": NOW + FAR}})
 
-    await blocklist.add(ADDRESS, reason="asked us to", until=None)
+    await suppressions.add(ADDRESS, reason="asked us to", until=None)
 
     assert read_states(jobs) == {
         "claimed": "SUPPRESSED",
         "spelled": "SUPPRESSED",
         "late": "EXPIRED",
-        "waiting": "SCHEDULED",  # it meets the suppression when it is claimed
+        "waiting": "SCHEDULED",  # the suppression is read when it is claimed
         "other": "SENDING",
         "begun": "SENDING",
     }
@@ -89,7 +89,7 @@ async def test_claims_on_the_address_end_and_no_others(
 
 
 async def test_a_body_that_has_begun_is_waited_for_and_stays(
-    blocklist: ManageSuppressions, jobs: Rows
+    suppressions: ManageSuppressions, jobs: Rows
 ) -> None:
     insert_jobs(jobs, a_claimed_job(begun=NOW))
 
@@ -97,18 +97,18 @@ async def test_a_body_that_has_begun_is_waited_for_and_stays(
         if look == 3:
             jobs.update_one({}, {"$set": {"state": "SENT"}})
 
-    meddled = InterferingStore(blocklist.jobs, on_read=end_at_third)
+    interfering = InterferingStore(suppressions.jobs, on_read=end_at_third)
 
-    await replace(blocklist, jobs=meddled).add(ADDRESS, reason="asked us to", until=None)
+    await replace(suppressions, jobs=interfering).add(ADDRESS, reason="asked us to", until=None)
 
-    assert meddled.read_count == 3
+    assert interfering.read_count == 3
     assert read_states(jobs) == {"job-1": "SENT"}
 
 
-async def test_a_body_that_begins_in_that_moment_is_waited_for_and_stays(
-    blocklist: ManageSuppressions, jobs: Rows
+async def test_a_body_that_begins_at_that_moment_is_waited_for_and_stays(
+    suppressions: ManageSuppressions, jobs: Rows
 ) -> None:
-    """The fence leaves the version as it was: the guard must look at its mark."""
+    """The fence does not change the version, so the guard must check the begun mark."""
     insert_jobs(jobs, a_claimed_job(), a_claimed_job(id="job-2"))
 
     def end_at_third(look: int) -> None:
@@ -118,31 +118,31 @@ async def test_a_body_that_begins_in_that_moment_is_waited_for_and_stays(
     def begin() -> None:
         jobs.update_one({"_id": "job-1"}, {"$set": {"begun": NOW}})
 
-    meddled = InterferingStore(blocklist.jobs, interfere=begin, on_read=end_at_third)
+    interfering = InterferingStore(suppressions.jobs, interfere=begin, on_read=end_at_third)
 
-    await replace(blocklist, jobs=meddled).add(ADDRESS, reason="asked us to", until=None)
+    await replace(suppressions, jobs=interfering).add(ADDRESS, reason="asked us to", until=None)
 
-    assert meddled.read_count == 3
+    assert interfering.read_count == 3
     assert read_states(jobs) == {"job-1": "SENT", "job-2": "SUPPRESSED"}
 
 
 async def test_a_relay_that_is_slow_with_a_body_is_not_waited_for(
-    blocklist: ManageSuppressions, jobs: Rows
+    suppressions: ManageSuppressions, jobs: Rows
 ) -> None:
     insert_jobs(jobs, a_claimed_job(begun=NOW))
 
     began = time.monotonic()
 
-    blocked = await blocklist.add(ADDRESS, reason="asked us to", until=None)
+    suppression = await suppressions.add(ADDRESS, reason="asked us to", until=None)
 
-    assert blocked.address == ADDRESS
+    assert suppression.address == ADDRESS
     assert read_states(jobs) == {"job-1": "SENDING"}
-    # A slot of the rate is waited for 2.25 s at most, after Redis had 0.25 s to answer.
+    # The wait for a slot is at most 2.25 s, after Redis had 0.25 s to answer.
     assert time.monotonic() - began > 2.5
 
 
-async def test_claims_that_could_not_be_withdrawn_are_no_success_and_the_call_may_be_repeated(
-    blocklist: ManageSuppressions, jobs: Rows
+async def test_claims_that_cannot_be_withdrawn_fail_the_call_which_may_be_repeated(
+    suppressions: ManageSuppressions, jobs: Rows
 ) -> None:
     insert_jobs(jobs, a_claimed_job())
     left = iter([1])
@@ -151,12 +151,14 @@ async def test_claims_that_could_not_be_withdrawn_are_no_success_and_the_call_ma
         if next(left, None):
             raise StoreUnavailable("changing jobs")
 
-    unlucky = replace(blocklist, jobs=InterferingStore(blocklist.jobs, interfere=be_away))
+    interrupted = replace(suppressions, jobs=InterferingStore(suppressions.jobs, interfere=be_away))
 
     with pytest.raises(StoreUnavailable):
-        await unlucky.add(ADDRESS, reason="asked us to", until=None)
+        await interrupted.add(ADDRESS, reason="asked us to", until=None)
     assert read_states(jobs) == {"job-1": State.SENDING}
-    first, again = [await unlucky.add(ADDRESS, reason="asked us to", until=None) for _ in range(2)]
+    first, again = [
+        await interrupted.add(ADDRESS, reason="asked us to", until=None) for _ in range(2)
+    ]
 
     assert first == again
     assert read_states(jobs) == {"job-1": State.SUPPRESSED}

@@ -1,4 +1,4 @@
-"""Who is cut off alone, on a Redis that a test writes by itself."""
+"""Which process is cut off, on a store of heartbeats that a test writes."""
 
 from dataclasses import dataclass, field
 
@@ -10,7 +10,7 @@ from gcsched.usecases.monitoring.heartbeat import CUT_OFF_AFTER_SECONDS, RECENT_
 
 @dataclass
 class FakeHeartbeatStore:
-    """What all processes see, and the one clock of this test."""
+    """The store that all processes share, and the one clock of this test."""
 
     mark: str | None = None
     is_away: bool = False
@@ -61,7 +61,7 @@ async def advance(shared: FakeHeartbeatStore, count: float, *processes: Process)
             await each.heartbeat.beat_or_listen()
 
 
-async def test_one_that_alone_does_not_reach_mongodb_is_cut_off_and_no_other() -> None:
+async def test_only_the_process_that_does_not_reach_mongodb_is_cut_off() -> None:
     shared = FakeHeartbeatStore()
     one, other = Process(shared), Process(shared)
     await advance(shared, 3, one, other)
@@ -78,7 +78,7 @@ async def test_one_that_alone_does_not_reach_mongodb_is_cut_off_and_no_other() -
     assert not other.is_cut_off
 
 
-async def test_it_is_back_as_soon_as_it_reaches_mongodb() -> None:
+async def test_a_process_is_back_as_soon_as_it_reaches_mongodb() -> None:
     shared = FakeHeartbeatStore()
     one, other = Process(shared, is_reached=False), Process(shared)
     await advance(shared, 30, one, other)
@@ -116,7 +116,7 @@ async def test_all_come_back_when_the_last_one_that_reached_mongodb_ends() -> No
     assert not one.is_cut_off
 
 
-async def test_a_process_without_others_never_leaves() -> None:
+async def test_a_single_process_is_never_cut_off() -> None:
     shared = FakeHeartbeatStore()
     alone = Process(shared)
     await advance(shared, 5, alone)
@@ -127,7 +127,7 @@ async def test_a_process_without_others_never_leaves() -> None:
     assert not alone.is_cut_off
 
 
-async def test_a_beat_that_redis_never_forgets_proves_nothing() -> None:
+async def test_a_heartbeat_that_never_expires_proves_nothing() -> None:
     shared = FakeHeartbeatStore(mark="0123456789abcdef:7")
     one = Process(shared, is_reached=False)
 
@@ -136,7 +136,7 @@ async def test_a_beat_that_redis_never_forgets_proves_nothing() -> None:
     assert not one.is_cut_off
 
 
-async def test_without_redis_none_leaves() -> None:
+async def test_without_redis_no_process_is_cut_off() -> None:
     shared = FakeHeartbeatStore()
     one, other = Process(shared, is_reached=False), Process(shared)
     await advance(shared, 30, one, other)
@@ -148,7 +148,7 @@ async def test_without_redis_none_leaves() -> None:
     assert not one.is_cut_off
 
 
-async def test_a_beat_from_before_redis_went_away_is_not_news_when_it_is_back() -> None:
+async def test_a_heartbeat_from_before_an_outage_of_redis_does_not_count_after_it() -> None:
     shared = FakeHeartbeatStore()
     one, other = Process(shared, is_reached=False), Process(shared)
     await advance(shared, 3, one, other)
@@ -161,7 +161,7 @@ async def test_a_beat_from_before_redis_went_away_is_not_news_when_it_is_back() 
     assert not one.is_cut_off
 
 
-async def test_one_that_reaches_mongodb_asks_nobody() -> None:
+async def test_a_process_that_reaches_mongodb_reads_no_heartbeats() -> None:
     shared = FakeHeartbeatStore()
     one = Process(shared)
 
@@ -170,7 +170,7 @@ async def test_one_that_reaches_mongodb_asks_nobody() -> None:
     assert shared.read_count == 0
 
 
-async def test_one_that_does_not_serve_calls_others_nowhere() -> None:
+async def test_a_process_that_does_not_serve_writes_no_heartbeats() -> None:
     shared = FakeHeartbeatStore()
     one, other = Process(shared, is_reached=False), Process(shared, is_serving=False)
     await advance(shared, 60, one, other)
@@ -185,7 +185,7 @@ async def test_one_that_does_not_serve_calls_others_nowhere() -> None:
     assert not one.is_cut_off, "the other stops"
 
 
-async def test_one_beat_that_comes_late_proves_nothing() -> None:
+async def test_one_late_heartbeat_proves_nothing() -> None:
     shared = FakeHeartbeatStore()
     one, other = Process(shared), Process(shared)
     await advance(shared, 5, one, other)
@@ -199,7 +199,7 @@ async def test_one_beat_that_comes_late_proves_nothing() -> None:
         assert not other.is_cut_off
 
 
-async def test_beats_far_from_each_other_are_no_process_that_reaches_mongodb() -> None:
+async def test_heartbeats_far_apart_prove_nothing() -> None:
     shared = FakeHeartbeatStore(mark="0123456789abcdef:0")
     one = Process(shared, is_reached=False)
 
@@ -210,7 +210,7 @@ async def test_beats_far_from_each_other_are_no_process_that_reaches_mongodb() -
         assert not one.is_cut_off
 
 
-async def test_its_own_mark_from_before_is_nothing_that_another_changed() -> None:
+async def test_its_own_earlier_heartbeat_does_not_count() -> None:
     shared = FakeHeartbeatStore()
     one = Process(shared)
     await advance(shared, 5, one)
@@ -224,7 +224,7 @@ async def test_its_own_mark_from_before_is_nothing_that_another_changed() -> Non
         assert not one.is_cut_off
 
 
-async def test_what_changed_while_it_was_frozen_is_not_heard() -> None:
+async def test_a_change_while_the_process_was_suspended_does_not_count() -> None:
     shared = FakeHeartbeatStore(mark="0123456789abcdef:1")
     one = Process(shared, is_reached=False)
     await advance(shared, 16, one)

@@ -1,4 +1,4 @@
-"""Lateness by size. Oracle: the quantiles of all the values, sorted."""
+"""Lateness by buckets. Oracle: the quantiles of all values, sorted."""
 
 import math
 from datetime import timedelta
@@ -27,26 +27,26 @@ def true_quantile(values: list[timedelta], share: float) -> timedelta:
     return sorted(values)[math.ceil(len(values) * share) - 1]
 
 
-def test_nothing_was_sent() -> None:
+def test_without_mails_quantiles_are_zero() -> None:
     assert a_lateness().summarize() == NOTHING
 
 
 @given(values=st.lists(LATE, min_size=1, max_size=300))
-def test_each_figure_is_true_or_at_most_five_percent_too_high(values: list[timedelta]) -> None:
+def test_each_quantile_is_exact_or_at_most_five_percent_too_high(values: list[timedelta]) -> None:
     figures = a_lateness(*values).summarize()
 
     assert figures.mails == len(values)
-    for share, told in ((0.5, figures.p50), (0.99, figures.p99)):
+    for share, reported in ((0.5, figures.p50), (0.99, figures.p99)):
         true = max(true_quantile(values, share), timedelta(milliseconds=1))
-        assert true - timedelta(microseconds=2) <= told
-        assert told <= true * 1.0501 + timedelta(microseconds=2)
+        assert true - timedelta(microseconds=2) <= reported
+        assert reported <= true * 1.0501 + timedelta(microseconds=2)
 
 
-def test_less_than_a_millisecond_is_told_as_one() -> None:
+def test_less_than_a_millisecond_is_reported_as_one() -> None:
     assert a_lateness(timedelta(0)).summarize().p99 == timedelta(milliseconds=1)
 
 
-def test_what_is_older_than_five_minutes_does_not_count() -> None:
+def test_mails_older_than_five_minutes_do_not_count() -> None:
     clock = FakeMonotonicClock(0)
     lateness = Lateness(clock=clock)
     lateness.record(timedelta(seconds=9))
@@ -62,7 +62,7 @@ def test_what_is_older_than_five_minutes_does_not_count() -> None:
     assert lateness.summarize() == NOTHING
 
 
-def test_what_it_remembers_does_not_grow_with_the_mails() -> None:
+def test_its_memory_does_not_grow_with_the_mails() -> None:
     clock = FakeMonotonicClock(0)
     lateness = Lateness(clock=clock)
     sizes = []
@@ -75,7 +75,7 @@ def test_what_it_remembers_does_not_grow_with_the_mails() -> None:
     assert max(sizes[40:]) < max(sizes[:40]) * 1.1
 
 
-def test_lateness_is_that_of_an_accepted_mail_from_when_it_was_due_or_asked_for() -> None:
+def test_lateness_counts_from_the_due_time_or_the_request_of_an_accepted_mail() -> None:
     day, accepted = timedelta(days=1), an_attempt(kind=Kind.ACCEPTED, end_time=NOW + 3 * SECOND)
 
     assert (

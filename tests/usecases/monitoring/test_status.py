@@ -34,21 +34,23 @@ class IdleMailer:
 
 
 def a_relay(name: str, *, per_second: float = 0.0) -> ProtectedRelay:
-    pacer = RateLimiter(relay=name, per_second=per_second, burst=10, allowance=LocalRateAllowance())
+    rate_limiter = RateLimiter(
+        relay=name, per_second=per_second, burst=10, allowance=LocalRateAllowance()
+    )
     return ProtectedRelay(
-        mailer=IdleMailer(name), rate_limiter=pacer, password_variable="", while_down=""
+        mailer=IdleMailer(name), rate_limiter=rate_limiter, password_variable="", while_down=""
     )
 
 
 def a_status(
     *relays: ProtectedRelay, is_store_away: bool = False, sessions: Sequence[FakeSessions] = ()
 ) -> ReadStatus:
-    tally = FakeJobCounter()
-    tally.is_away = is_store_away
+    counter = FakeJobCounter()
+    counter.is_away = is_store_away
     known = {each.name for each in sessions}
     others = [FakeSessions(relay.name) for relay in relays if relay.name not in known]
     return ReadStatus(
-        job_counts=CachedJobCounts(counter=tally, now=FixedClock()),
+        job_counts=CachedJobCounts(counter=counter, now=FixedClock()),
         lateness=Lateness(),
         relays=relays,
         sessions=[*sessions, *others],
@@ -57,7 +59,7 @@ def a_status(
     )
 
 
-async def test_counts_are_told_with_the_time_they_were_made_at() -> None:
+async def test_counts_are_reported_with_their_time() -> None:
     status = a_status()
     before = status.read()
 
@@ -67,14 +69,14 @@ async def test_counts_are_told_with_the_time_they_were_made_at() -> None:
     assert (status.read().counts, status.read().count_time) == (COUNTS, NOW)
 
 
-async def test_counts_that_are_unknown_have_no_time() -> None:
+async def test_unknown_counts_have_no_time() -> None:
     status = a_status(is_store_away=True)
     await status.job_counts.count()
 
     assert (status.read().counts, status.read().count_time) == (None, None)
 
 
-def test_each_relay_has_its_own_sessions_and_speed() -> None:
+def test_each_relay_has_its_own_sessions_and_rate() -> None:
     status = a_status(
         a_relay("first:25", per_second=50),
         a_relay("second:25"),
@@ -101,7 +103,7 @@ def test_each_relay_has_its_own_sessions_and_speed() -> None:
     ]
 
 
-def test_what_is_known_of_a_relay_is_told_beside_its_name() -> None:
+def test_the_health_of_each_relay_is_reported_with_its_name() -> None:
     plain = a_status(a_relay("first:25"), a_relay("second:25"))
     failed = HealthReport(state=RelayState.FAILED, error="CONNECT: refused", state_time=NOW)
     status = replace(
@@ -112,7 +114,7 @@ def test_what_is_known_of_a_relay_is_told_beside_its_name() -> None:
     assert [each.health for each in status.read().relays] == [HealthReport(), failed]
 
 
-def test_a_pause_is_told_as_whoever_knows_it_tells_it() -> None:
+def test_the_known_pause_is_reported() -> None:
     pause = Pause(by="Bob", reason="wrong template", start_time=NOW)
     plain = a_status()
     paused = ReadStatus(
@@ -129,7 +131,7 @@ def test_a_pause_is_told_as_whoever_knows_it_tells_it() -> None:
     assert paused.read().pause is pause
 
 
-def test_it_tells_what_runs_and_how_late_mails_were() -> None:
+def test_versions_and_lateness_are_reported() -> None:
     status = a_status()
     status.lateness.record(timedelta(seconds=1))
 

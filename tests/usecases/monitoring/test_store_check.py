@@ -8,7 +8,7 @@ from tests.support.wait import until
 
 
 class FakeStore:
-    """Answers, fails or hangs, as it is told."""
+    """Answers, fails or hangs, as a test sets it."""
 
     def __init__(self) -> None:
         self.is_away = False
@@ -23,37 +23,37 @@ class FakeStore:
             raise StoreUnavailable("looking for it", why="connection refused")
 
 
-async def test_before_the_first_answer_nobody_says_that_all_is_well() -> None:
+async def test_before_the_first_answer_there_is_a_problem() -> None:
     assert StoreCheck(name="toy", ping=FakeStore().ping).problem == NOT_CHECKED
 
 
 async def test_the_latest_answer_counts() -> None:
     store = FakeStore()
-    watch = StoreCheck(name="toy", ping=store.ping)
-    await watch.check()
-    assert watch.problem is None
+    check = StoreCheck(name="toy", ping=store.ping)
+    await check.check()
+    assert check.problem is None
 
     store.is_away = True
-    await watch.check()
-    assert watch.problem == "away: connection refused"
+    await check.check()
+    assert check.problem == "away: connection refused"
 
     store.is_away = False
-    await watch.check()
-    assert watch.problem is None
+    await check.check()
+    assert check.problem is None
 
 
-async def test_one_that_is_silent_is_in_trouble_after_a_second_and_asked_only_once() -> None:
+async def test_a_silent_store_has_a_problem_after_a_second_and_is_pinged_once() -> None:
     store, clock = FakeStore(), FakeMonotonicClock(0.0)
-    watch = StoreCheck(name="toy", ping=store.ping, clock=clock)
-    await watch.check()
+    check = StoreCheck(name="toy", ping=store.ping, clock=clock)
+    await check.check()
     store.answers.clear()
 
-    async with in_background(watch.run):
+    async with in_background(check.run):
         await until(lambda: store.ping_count == 2)
         clock.now = 0.9
-        assert watch.problem is None
+        assert check.problem is None
         clock.now = 7.0
-        assert watch.problem == "no answer for 7 s"
+        assert check.problem == "no answer for 7 s"
         assert store.ping_count == 2
         store.answers.set()
-        await until(lambda: watch.problem is None)
+        await until(lambda: check.problem is None)

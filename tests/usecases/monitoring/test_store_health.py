@@ -7,41 +7,41 @@ from tests.support.wait import until
 
 
 class FakeProblem:
-    """What is wrong by one way to look, as a test says."""
+    """The result of one problem check, as a test sets it."""
 
     def __init__(self, text: str | None = None) -> None:
         self.text = text
-        self.asked = 0
+        self.call_count = 0
 
     def __call__(self) -> str | None:
-        self.asked += 1
+        self.call_count += 1
         return self.text
 
 
-def a_report(trouble: str | None, *, minutes: int = 0) -> StoreReport:
+def a_report(failure: str | None, *, minutes: int = 0) -> StoreReport:
     since = NOW + timedelta(minutes=minutes)
-    return StoreReport(name="redis", problem=trouble, state_time=since)
+    return StoreReport(name="redis", problem=failure, state_time=since)
 
 
-def test_the_time_is_that_of_the_change_not_of_the_words() -> None:
-    clock, trouble = FixedClock(), FakeProblem()
-    health = StoreHealth(name="redis", problem_checks=[trouble], now=clock)
+def test_the_time_is_that_of_the_change_not_of_the_text() -> None:
+    clock, failure = FixedClock(), FakeProblem()
+    health = StoreHealth(name="redis", problem_checks=[failure], now=clock)
     assert health.report() == a_report(None)
 
     clock.advance(timedelta(minutes=1))
-    trouble.text = "no answer for 2 s"
+    failure.text = "no answer for 2 s"
     assert health.report() == a_report("no answer for 2 s", minutes=1)
 
     clock.advance(timedelta(minutes=1))
-    trouble.text = "no answer for 62 s"
+    failure.text = "no answer for 62 s"
     assert health.report() == a_report("no answer for 62 s", minutes=1)
 
     clock.advance(timedelta(minutes=1))
-    trouble.text = None
+    failure.text = None
     assert health.report() == a_report(None, minutes=3)
 
 
-def test_the_first_trouble_counts_and_one_is_enough() -> None:
+def test_the_first_problem_counts_and_one_is_enough() -> None:
     first, second = FakeProblem(), FakeProblem("full")
     health = StoreHealth(name="redis", problem_checks=[first, second], now=FixedClock())
     assert health.problem == "full"
@@ -50,14 +50,14 @@ def test_the_first_trouble_counts_and_one_is_enough() -> None:
     assert health.problem == "away"
 
 
-async def test_the_time_is_right_also_when_nobody_asked_meanwhile() -> None:
-    clock, trouble = FixedClock(), FakeProblem("away")
-    health = StoreHealth(name="redis", problem_checks=[trouble], now=clock)
+async def test_the_time_is_right_without_a_request_meanwhile() -> None:
+    clock, failure = FixedClock(), FakeProblem("away")
+    health = StoreHealth(name="redis", problem_checks=[failure], now=clock)
     async with in_background(health.run):
-        await until(lambda: trouble.asked)
+        await until(lambda: failure.call_count)
         clock.advance(timedelta(minutes=1))
-        trouble.text, trouble.asked = None, 0
-        await until(lambda: trouble.asked)
+        failure.text, failure.call_count = None, 0
+        await until(lambda: failure.call_count)
         clock.advance(timedelta(minutes=1))
 
     assert health.report() == a_report(None, minutes=1)

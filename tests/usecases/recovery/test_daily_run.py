@@ -1,4 +1,4 @@
-"""The daily run on a real store: once a day, everything queued for it, made up when missed."""
+"""The daily run on a real store: once a day, for all jobs queued for it, and later if missed."""
 
 import asyncio
 from datetime import UTC, datetime, time, timedelta
@@ -29,9 +29,9 @@ def clock() -> FixedClock:
 
 
 def a_run(mongo: Mongo, clock: FixedClock, nudges: Nudges) -> DailyRun:
-    ringer = WakeUps(queue=NoWakeUpQueue(), nudge=nudges, now=clock)
+    wake_ups = WakeUps(queue=NoWakeUpQueue(), nudge=nudges, now=clock)
     runs = MongoRuns(mongo=mongo)
-    return DailyRun(runs=runs, plan=AT_TEN, wake_ups=ringer, keep_trying=DAY, now=clock)
+    return DailyRun(runs=runs, plan=AT_TEN, wake_ups=wake_ups, keep_trying=DAY, now=clock)
 
 
 @pytest.fixture
@@ -83,10 +83,10 @@ async def test_before_its_time_nothing_moves(
     assert nudges.count == 0
 
 
-async def test_it_runs_once_a_day_and_a_straggler_is_made_up(
+async def test_it_runs_once_a_day_and_catches_up_on_a_late_job(
     run: DailyRun, raw: Database[Row], clock: FixedClock
 ) -> None:
-    """A job that was accepted just before ten and stored just after."""
+    """The job was accepted just before ten and stored just after."""
     assert await run.run() == 0
     insert_queued(raw, "straggler")
     clock.advance(3 * SECOND)
@@ -100,7 +100,7 @@ async def test_it_runs_once_a_day_and_a_straggler_is_made_up(
     assert (note["moved"], note["finished"]) == (1, TEN + 3 * SECOND)
 
 
-async def test_a_run_that_was_missed_is_made_up_once(
+async def test_a_missed_run_is_caught_up_once(
     run: DailyRun, raw: Database[Row], clock: FixedClock
 ) -> None:
     insert_queued(raw, "two days ago", due=TEN - 2 * DAY)
@@ -114,7 +114,7 @@ async def test_a_run_that_was_missed_is_made_up_once(
     assert [note["_id"] for note in raw["runs"].find()] == ["daily:2026-07-01"]
 
 
-async def test_a_run_that_is_made_up_late_leaves_its_jobs_all_their_time(
+async def test_a_late_run_leaves_its_jobs_their_full_time(
     run: DailyRun, raw: Database[Row], clock: FixedClock
 ) -> None:
     insert_queued(raw, "a")
@@ -126,10 +126,10 @@ async def test_a_run_that_is_made_up_late_leaves_its_jobs_all_their_time(
     assert row["not_after"] == TEN + timedelta(hours=20) + DAY
 
 
-async def test_a_run_that_was_broken_off_is_finished(
+async def test_an_interrupted_run_is_finished(
     run: DailyRun, raw: Database[Row], clock: FixedClock
 ) -> None:
-    """Its process noted the begin and died."""
+    """Its process recorded the start and died."""
     insert_queued(raw, "a")
     raw["runs"].insert_one({"_id": "daily:2026-07-01", "started": TEN, "moved": 0})
     clock.advance(10 * SECOND)
@@ -146,7 +146,7 @@ async def test_a_run_that_was_broken_off_is_finished(
     }
 
 
-async def test_replicas_that_run_and_make_up_at_once_move_each_job_once(
+async def test_replicas_that_run_and_catch_up_at_once_move_each_job_once(
     run: DailyRun, mongo_uri: str, raw: Database[Row], clock: FixedClock
 ) -> None:
     insert_queued(raw, *[f"job-{number}" for number in range(100)])
@@ -175,7 +175,7 @@ async def test_the_next_day_is_a_new_run(
     assert {note["_id"] for note in raw["runs"].find()} == {"daily:2026-07-01", "daily:2026-07-02"}
 
 
-async def test_by_hand_everything_queued_becomes_due_now_and_is_dated_now(
+async def test_a_manual_run_makes_all_queued_jobs_due_now(
     run: DailyRun, raw: Database[Row], clock: FixedClock, nudges: Nudges
 ) -> None:
     insert_queued(raw, "tomorrow", due=TEN + DAY)
@@ -192,7 +192,7 @@ async def test_by_hand_everything_queued_becomes_due_now_and_is_dated_now(
     assert nudges.count == 1
 
 
-async def test_a_run_by_hand_leaves_the_day_its_own_run(
+async def test_a_manual_run_does_not_replace_the_run_of_the_day(
     run: DailyRun, raw: Database[Row], clock: FixedClock
 ) -> None:
     clock.now = TEN - SECOND
@@ -210,7 +210,7 @@ async def test_a_run_by_hand_leaves_the_day_its_own_run(
     }
 
 
-async def test_by_hand_with_nothing_queued_nobody_is_woken(
+async def test_a_manual_run_with_nothing_queued_schedules_no_wake_up(
     run: DailyRun, raw: Database[Row], nudges: Nudges
 ) -> None:
     assert await run.run_now() == 0
@@ -219,9 +219,7 @@ async def test_by_hand_with_nothing_queued_nobody_is_woken(
     assert [note["moved"] for note in raw["runs"].find()] == [0]
 
 
-async def test_runs_by_hand_at_the_same_time_move_each_job_once(
-    run: DailyRun, raw: Database[Row]
-) -> None:
+async def test_concurrent_manual_runs_move_each_job_once(run: DailyRun, raw: Database[Row]) -> None:
     insert_queued(raw, *[f"job-{number}" for number in range(100)], due=TEN + DAY)
 
     moved = await asyncio.gather(run.run_now(), run.run_now(), run.run_now())
@@ -231,7 +229,7 @@ async def test_runs_by_hand_at_the_same_time_move_each_job_once(
     assert sum(note["moved"] for note in raw["runs"].find()) == 100
 
 
-async def test_more_than_one_statement_moves_is_moved_to_the_last(
+async def test_more_jobs_than_one_statement_moves_are_all_moved(
     mongo: Mongo,
     raw: Database[Row],
     clock: FixedClock,

@@ -1,4 +1,4 @@
-"""When addresses are folded, and what is told of it; the store only counts."""
+"""When addresses are folded, and what is logged of it; the store only counts."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ NOTHING = FoldedPage(count=0, failed=0, last=None)
 
 @dataclass
 class CountingStore:
-    """Has pages of jobs to fill, and writes down what it is asked for."""
+    """Pages of jobs to fill; records the calls."""
 
     pages: list[FoldedPage] = field(default_factory=list)
     erased: list[int] = field(default_factory=list)
@@ -51,7 +51,7 @@ class CountingStore:
         return min(most, self.erased.pop(0)) if self.erased else 0
 
 
-async def test_suppressions_come_first_and_each_page_follows_the_one_before() -> None:
+async def test_suppressions_are_folded_first_and_pages_in_order() -> None:
     pages = [FoldedPage(count=500, failed=0, last="b"), FoldedPage(count=3, failed=0, last=None)]
     store = CountingStore(pages=pages)
 
@@ -66,7 +66,7 @@ async def test_suppressions_come_first_and_each_page_follows_the_one_before() ->
     ]
 
 
-async def test_it_rests_as_long_as_a_page_took_but_not_for_ever() -> None:
+async def test_it_rests_as_long_as_a_page_took_up_to_a_limit() -> None:
     of_others, of_jobs = [0.0, 0.0], [0.0, 0.25, 10.0, 70.0, 80.0]
     moments, rests = iter([*of_others, *of_jobs]), list[float]()
 
@@ -81,7 +81,7 @@ async def test_it_rests_as_long_as_a_page_took_but_not_for_ever() -> None:
     assert rests == [0.25, folding.MAX_REST_SECONDS]
 
 
-async def test_what_was_filled_is_told_once() -> None:
+async def test_folded_addresses_are_logged_once() -> None:
     store = CountingStore(pages=[FoldedPage(count=7, failed=2, last=None)] * 2)
     going = Folding(store=store)
 
@@ -89,8 +89,8 @@ async def test_what_was_filled_is_told_once() -> None:
         await going.fold()
         await going.fold()
 
-    [told] = logs
-    assert told == {
+    [reported] = logs
+    assert reported == {
         "event": "addresses folded",
         "collection": "jobs",
         "count": 7,
@@ -99,7 +99,7 @@ async def test_what_was_filled_is_told_once() -> None:
     }
 
 
-async def test_nothing_is_told_where_nothing_was_missing() -> None:
+async def test_nothing_is_logged_where_nothing_was_missing() -> None:
     with capture_logs() as logs:
         await Folding(store=CountingStore()).fold()
 
@@ -114,7 +114,7 @@ async def test_erased_jobs_are_emptied_until_none_is_left() -> None:
     assert store.calls.count("erased") == 3
 
 
-async def test_what_may_be_wrong_is_checked_once_and_then_no_more() -> None:
+async def test_wrong_values_are_looked_for_once() -> None:
     store = CountingStore(checked=[FoldedPage(count=1, failed=0, last="E500"), NOTHING])
     going = Folding(store=store)
     rounds = []
@@ -131,7 +131,7 @@ async def test_what_may_be_wrong_is_checked_once_and_then_no_more() -> None:
     ]
 
 
-async def test_it_is_checked_once_more_after_something_was_missing_and_never_cut_short() -> None:
+async def test_values_are_checked_once_more_after_one_was_missing() -> None:
     filled, more = (
         FoldedPage(count=1, failed=0, last=None),
         FoldedPage(count=0, failed=0, last="E500"),
@@ -153,7 +153,7 @@ async def test_it_is_checked_once_more_after_something_was_missing_and_never_cut
     ]
 
 
-async def test_what_cannot_be_filled_asks_for_no_further_check() -> None:
+async def test_a_document_that_cannot_be_filled_causes_no_further_check() -> None:
     unreadable = FoldedPage(count=0, failed=3, last=None)
     store = CountingStore(pages=[unreadable] * 3)
     going = Folding(store=store)
@@ -165,7 +165,7 @@ async def test_what_cannot_be_filled_asks_for_no_further_check() -> None:
     assert store.checks() == []
 
 
-async def test_what_is_filled_once_the_index_is_there_is_told() -> None:
+async def test_addresses_folded_once_the_index_exists_are_logged() -> None:
     store = CountingStore(pages=[FoldedPage(count=7, failed=0, last=None)], has_index=False)
     going = Folding(store=store)
 
@@ -179,7 +179,7 @@ async def test_what_is_filled_once_the_index_is_there_is_told() -> None:
     assert [(each["event"], each["count"]) for each in logs] == [("addresses folded", 7)]
 
 
-async def test_a_store_that_is_away_is_told_once_and_tried_again() -> None:
+async def test_a_store_that_is_away_is_logged_once_and_tried_again() -> None:
     store, stop = CountingStore(failures=3), asyncio.Event()
     going = Folding(store=store)
 
@@ -191,7 +191,7 @@ async def test_a_store_that_is_away_is_told_once_and_tried_again() -> None:
             await going.run(stop)
 
     assert [each["event"] for each in logs] == [
-        "folding addresses waits",
-        "folding addresses resumed",
+        "address folding failed, retrying",
+        "address folding resumed",
     ]
     assert "fill jobs after ''" in store.calls

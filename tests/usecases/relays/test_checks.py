@@ -33,7 +33,7 @@ EVENTS = ["relay is down", "relay is back"]
 
 @dataclass(kw_only=True)
 class CheckedRelay:
-    """A relay with its guard and its checks. *hour* is the wall clock, *seconds* the monotonic."""
+    """A protected relay and its checks. *hour* is the wall clock, *seconds* the monotonic one."""
 
     relay: Relay
     pool: SmtpSessionPool
@@ -66,7 +66,7 @@ async def a_checked_relay(
     hour, seconds = FixedClock(), FakeMonotonicClock()
     async with a_pool(relay, limits) as pool:
         health = RelayHealth(relay=pool.name, now=hour, clock=seconds)
-        guard = ProtectedRelay(
+        protected = ProtectedRelay(
             mailer=pool,
             rate_limiter=RateLimiter(
                 relay=pool.name, per_second=0, burst=1, allowance=LocalRateAllowance()
@@ -76,14 +76,14 @@ async def a_checked_relay(
             policy=AWAY_FOR_LONG,
             on_observation=health.record,
         )
-        relays = FailoverTransport([guard])
+        relays = FailoverTransport([protected])
         checks = RelayChecks(
-            sessions=pool, relay=guard, health=health, on_up=relays.notify_up, clock=seconds
+            sessions=pool, relay=protected, health=health, on_up=relays.notify_up, clock=seconds
         )
         yield CheckedRelay(
             relay=relay,
             pool=pool,
-            protected=guard,
+            protected=protected,
             relays=relays,
             health=health,
             checks=checks,
@@ -92,7 +92,7 @@ async def a_checked_relay(
         )
 
 
-async def test_it_is_unknown_until_a_mail_or_a_check_has_come_to_an_end() -> None:
+async def test_a_relay_is_unknown_until_a_mail_or_a_check_has_ended() -> None:
     async with Relay() as relay:
         async with a_checked_relay(relay) as by_check, a_checked_relay(relay) as by_mail:
             assert (by_check.state, by_check.health.is_up) == (RelayState.UNKNOWN, None)
@@ -104,7 +104,7 @@ async def test_it_is_unknown_until_a_mail_or_a_check_has_come_to_an_end() -> Non
         assert relay.count_commands("NOOP") == 1
 
 
-async def test_one_failed_check_is_told_with_its_time_and_mails_are_tried_all_the_same() -> None:
+async def test_one_failed_check_is_reported_with_its_time_and_mails_are_still_tried() -> None:
     async with Relay() as relay, a_checked_relay(relay) as found:
         await found.check()
         found.hour.advance(timedelta(minutes=5))
@@ -126,7 +126,7 @@ async def test_one_failed_check_is_told_with_its_time_and_mails_are_tried_all_th
         assert len(relay.ledger) == 1
 
 
-async def test_the_log_has_one_line_when_it_turns_bad_and_one_when_it_is_mended() -> None:
+async def test_the_log_has_one_line_when_it_goes_down_and_one_when_it_is_back() -> None:
     async with Relay() as relay, a_checked_relay(relay) as found:
         relay.script(At.CONNECT, TEMPORARY_REFUSAL)
         with capture_logs() as events:
@@ -145,7 +145,7 @@ async def test_the_log_has_one_line_when_it_turns_bad_and_one_when_it_is_mended(
         assert relay.count_commands("MAIL") == 0
 
 
-async def test_a_queue_that_was_held_back_is_let_go_without_a_mail_as_a_probe() -> None:
+async def test_held_back_mails_are_released_by_a_check_without_a_probe() -> None:
     async with Relay() as relay, a_checked_relay(relay) as found, asyncio.TaskGroup() as tasks:
         relay.script(At.CONNECT, TEMPORARY_REFUSAL)
         await found.check(5)
@@ -160,7 +160,9 @@ async def test_a_queue_that_was_held_back_is_let_go_without_a_mail_as_a_probe() 
         assert relay.count_commands("MAIL") == 0
 
 
-async def test_a_session_does_not_heal_a_relay_that_refuses_mails() -> None:
+async def test_a_successful_check_does_not_close_the_breaker_of_a_relay_that_refuses_mails() -> (
+    None
+):
     async with Relay() as relay, a_checked_relay(relay) as found:
         relay.script(At.MAIL, OTHER_SENDER)
         for _ in range(4):
@@ -180,7 +182,7 @@ async def test_a_session_does_not_heal_a_relay_that_refuses_mails() -> None:
         assert found.health.report().error == ""
 
 
-async def test_what_checks_have_opened_a_check_closes_whatever_a_mail_met_before() -> None:
+async def test_a_breaker_that_checks_opened_is_closed_by_a_check() -> None:
     async with Relay() as relay, a_checked_relay(relay) as found:
         relay.script(At.MAIL, OTHER_SENDER, nth=1)
         await found.send_mail()
@@ -196,7 +198,7 @@ async def test_what_checks_have_opened_a_check_closes_whatever_a_mail_met_before
         assert (found.protected.is_down, found.state) == (False, RelayState.UP)
 
 
-async def test_failed_checks_do_not_put_off_the_probes_that_carry_mails() -> None:
+async def test_failed_checks_do_not_delay_probes_by_mails() -> None:
     async with Relay() as relay, a_checked_relay(relay) as found:
         relay.script(At.CONNECT, TEMPORARY_REFUSAL)
         await found.check(5)
@@ -207,11 +209,11 @@ async def test_failed_checks_do_not_put_off_the_probes_that_carry_mails() -> Non
         assert found.protected.seconds_until_try() <= before
 
 
-async def test_a_login_that_is_refused_is_not_tried_five_times() -> None:
+async def test_a_refused_login_is_not_tried_five_times() -> None:
     async with Relay() as relay, a_checked_relay(relay) as found:
         relay.script(At.CONNECT, Answer(535, "5.7.8 no"))
         await found.check()
-        assert not found.protected.is_down, "it was no login"
+        assert not found.protected.is_down, "not a login"
 
     async with Relay(users={"anna": "right"}) as relay:
         login = {"username": "anna", "password": lambda: "wrong"}
@@ -230,7 +232,7 @@ async def test_a_login_that_is_refused_is_not_tried_five_times() -> None:
         assert "GCSCHED_SMTP_PASSWORD" in events[0]["advice"]
 
 
-async def test_it_is_checked_at_once_then_while_idle_and_soon_after_trouble() -> None:
+async def test_a_relay_is_checked_at_once_then_while_idle_and_soon_after_a_failure() -> None:
     stop = asyncio.Event()
     async with Relay() as relay, a_checked_relay(relay) as found, asyncio.TaskGroup() as tasks:
         tasks.create_task(found.checks.run(stop))
@@ -261,7 +263,7 @@ async def test_a_stop_ends_a_check_of_a_silent_relay_at_once() -> None:
         assert found.state is RelayState.UNKNOWN
 
 
-async def test_a_check_that_makes_way_for_a_mail_says_nothing() -> None:
+async def test_a_check_that_makes_way_for_a_mail_has_no_result() -> None:
     async with Relay() as relay, a_checked_relay(relay) as found, asyncio.TaskGroup() as tasks:
         answer = asyncio.Event()
         relay.script(At.BODY, Hang(answer))

@@ -22,26 +22,26 @@ async def send_mails(relays: FailoverTransport, times: int = 1) -> list[SendResu
     return [await relays.send(a_mail(), GrantPermit()) for _ in range(times)]
 
 
-async def test_it_tells_which_relay_carried_a_mail(clock: FakeMonotonicClock) -> None:
+async def test_the_result_names_the_relay(clock: FakeMonotonicClock) -> None:
     relays = make_relays(clock, ScriptedMailer())
 
     assert await send_mails(relays) == [SendResult(relay="first:25", transmission=ACCEPTED)]
 
 
-async def test_five_troubles_shut_the_gate_and_what_is_claimed_already_tries_nothing(
+async def test_five_failures_shut_the_gate_and_claimed_jobs_try_nothing(
     clock: FakeMonotonicClock,
 ) -> None:
     mailer = ScriptedMailer(outcome=REFUSED)
     relays = make_relays(clock, mailer)
 
-    carried = await send_mails(relays, 50)
+    result = await send_mails(relays, 50)
 
     assert len(mailer.recipients) == 5
-    assert carried[5:] == [NO_RELAY] * 45
+    assert result[5:] == [NO_RELAY] * 45
     assert await relays.grant(64) == 0
 
 
-async def test_when_a_probe_is_due_one_mail_is_granted_and_no_second_one(
+async def test_when_a_probe_is_due_exactly_one_mail_is_granted(
     clock: FakeMonotonicClock,
 ) -> None:
     relays = make_relays(clock, ScriptedMailer(outcome=REFUSED))
@@ -52,7 +52,7 @@ async def test_when_a_probe_is_due_one_mail_is_granted_and_no_second_one(
     assert [await relays.grant(64), await relays.grant(64)] == [1, 0]
 
 
-async def test_a_probe_that_found_nothing_to_carry_stays_due(clock: FakeMonotonicClock) -> None:
+async def test_a_probe_without_a_mail_stays_due(clock: FakeMonotonicClock) -> None:
     relays = make_relays(clock, ScriptedMailer(outcome=REFUSED))
     await send_mails(relays, 5)
     clock.now += 1.0
@@ -63,7 +63,7 @@ async def test_a_probe_that_found_nothing_to_carry_stays_due(clock: FakeMonotoni
     assert await relays.grant(64) == 1
 
 
-async def test_a_probe_whose_mail_never_came_to_be_sent_is_granted_again(
+async def test_a_probe_whose_mail_was_not_sent_is_granted_again(
     clock: FakeMonotonicClock,
 ) -> None:
     relays = make_relays(clock, ScriptedMailer(outcome=REFUSED))
@@ -91,7 +91,7 @@ async def test_a_probe_that_fails_keeps_the_gate_shut_for_longer(clock: FakeMono
     assert (too_early, await relays.grant(64)) == (0, 1)
 
 
-async def test_while_a_probe_is_under_way_nobody_else_tries(clock: FakeMonotonicClock) -> None:
+async def test_while_a_probe_is_under_way_no_other_mail_is_tried(clock: FakeMonotonicClock) -> None:
     mailer = ScriptedMailer(outcome=REFUSED)
     relays = make_relays(clock, mailer)
     await send_mails(relays, 5)
@@ -124,16 +124,16 @@ async def test_a_probe_that_succeeds_opens_the_gate_for_all(clock: FakeMonotonic
     assert await relays.grant(64) == 64
 
 
-async def test_who_waits_is_woken_when_the_probe_is_due() -> None:
+async def test_a_waiting_claim_is_woken_when_the_probe_is_due() -> None:
     mailer = ScriptedMailer(outcome=REFUSED)
-    guard = ProtectedRelay(
+    protected = ProtectedRelay(
         mailer=mailer,
         rate_limiter=a_rate_limiter(time.monotonic),
         password_variable="",
         while_down="",
         chance=lambda: 0.0,
     )
-    relays = FailoverTransport([guard])
+    relays = FailoverTransport([protected])
     await send_mails(relays, 5)
 
     async with asyncio.timeout(5):
@@ -162,13 +162,13 @@ async def test_while_the_first_is_down_the_second_takes_over(clock: FakeMonotoni
     first, second = ScriptedMailer("first:25", outcome=REFUSED), ScriptedMailer("second:25")
     relays = make_relays(clock, first, second)
 
-    carried = await send_mails(relays, 8)
+    result = await send_mails(relays, 8)
 
-    assert [each.relay for each in carried] == ["first:25"] * 4 + ["second:25"] * 4
+    assert [each.relay for each in result] == ["first:25"] * 4 + ["second:25"] * 4
     assert await relays.grant(64) == 64
 
 
-async def test_the_first_is_probed_by_one_mail_and_handed_back_to_when_it_answers(
+async def test_the_first_relay_is_probed_by_one_mail_and_used_again_when_it_answers(
     clock: FakeMonotonicClock,
 ) -> None:
     first, second = ScriptedMailer("first:25", outcome=REFUSED), ScriptedMailer("second:25")
@@ -176,17 +176,17 @@ async def test_the_first_is_probed_by_one_mail_and_handed_back_to_when_it_answer
     await send_mails(relays, 5)
 
     clock.now += 1.0
-    in_vain = await send_mails(relays, 3)
+    probed = await send_mails(relays, 3)
     first.outcome = ACCEPTED
     clock.now += 2.0
     answered = await send_mails(relays, 3)
 
     assert len(first.recipients) == 5 + 1 + 3
-    assert in_vain == [SendResult(relay="second:25", transmission=ACCEPTED)] * 3
+    assert probed == [SendResult(relay="second:25", transmission=ACCEPTED)] * 3
     assert [each.relay for each in answered] == ["first:25"] * 3
 
 
-async def test_a_probe_that_broke_when_a_body_may_have_begun_is_not_tried_elsewhere(
+async def test_a_probe_that_broke_after_its_body_may_have_begun_is_not_tried_elsewhere(
     clock: FakeMonotonicClock,
 ) -> None:
     first, second = ScriptedMailer("first:25", outcome=REFUSED), ScriptedMailer("second:25")
@@ -211,7 +211,7 @@ async def test_with_both_down_the_gate_is_shut(clock: FakeMonotonicClock) -> Non
     assert await relays.grant(64) == 0
 
 
-async def test_trouble_is_one_event_at_the_begin_and_one_at_the_end(
+async def test_an_outage_is_one_event_at_its_start_and_one_at_its_end(
     clock: FakeMonotonicClock, events: Events
 ) -> None:
     mailer = ScriptedMailer(outcome=REFUSED)
@@ -236,7 +236,7 @@ async def test_trouble_is_one_event_at_the_begin_and_one_at_the_end(
     ]
 
 
-async def test_a_refused_login_is_told_with_what_to_do(
+async def test_a_refused_login_is_logged_with_advice(
     clock: FakeMonotonicClock, events: Events
 ) -> None:
     relays = make_relays(clock, ScriptedMailer(outcome=WRONG_PASSWORD))
@@ -250,7 +250,7 @@ async def test_a_refused_login_is_told_with_what_to_do(
     )
 
 
-async def test_trouble_is_told_without_the_words_of_the_mail_that_met_it(
+async def test_a_failure_is_logged_without_the_text_of_the_mail(
     clock: FakeMonotonicClock, events: Events
 ) -> None:
     text = "4.3.0 going down, 'Stand-up' for <ada> waits"
@@ -258,6 +258,6 @@ async def test_trouble_is_told_without_the_words_of_the_mail_that_met_it(
     relays = make_relays(clock, mailer)
 
     for _ in range(20):
-        await relays.send(a_mail(letter=a_job()), GrantPermit())
+        await relays.send(a_mail(personal_texts=a_job()), GrantPermit())
 
     assert events[0]["error"] == "421 4.3.0 at RCPT: going down, '(hidden)' for <(hidden)> waits"

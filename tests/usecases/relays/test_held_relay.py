@@ -1,4 +1,4 @@
-"""A relay whose queue is held: who probes it, what ends the hold, and what is not believed."""
+"""A held relay: which mails probe it, what ends the hold, and which refusals do not count."""
 
 import pytest
 
@@ -21,7 +21,7 @@ from tests.support.relay.refusals import (
 from tests.support.relay.scripted import ACCEPTED, ScriptedMailer, make_relays
 
 
-async def test_probes_of_a_held_relay_differ_in_domain_and_fail_nobody(
+async def test_probes_of_a_held_relay_differ_in_domain_and_fail_no_mail(
     clock: FakeMonotonicClock,
 ) -> None:
     mailer = ScriptedMailer(outcome=UNKNOWN)
@@ -50,7 +50,7 @@ async def test_where_no_other_domain_comes_the_same_one_probes(clock: FakeMonoto
     assert mailer.recipients[5:] == ["bob@d4.org"]
 
 
-async def test_with_the_first_accepted_mail_all_goes_on(
+async def test_the_first_accepted_mail_ends_the_hold(
     clock: FakeMonotonicClock, events: Events
 ) -> None:
     mailer = ScriptedMailer(outcome=UNKNOWN)
@@ -59,28 +59,28 @@ async def test_with_the_first_accepted_mail_all_goes_on(
     clock.now += 1.0
     mailer.outcome = ACCEPTED
 
-    carried = await send_to(relays, *addresses_in_domains(20, begin=10))
+    result = await send_to(relays, *addresses_in_domains(20, start=10))
 
-    assert kinds_of(carried) == [Kind.ACCEPTED] * 20
+    assert kinds_of(result) == [Kind.ACCEPTED] * 20
     assert [each["event"] for each in events] == ["relay is held", "relay is back"]
     assert events[0]["error"] == "550 5.1.1 at RCPT: no such user"
     assert "five recipients of different domains" in events[0]["advice"]
 
 
-async def test_a_greylisting_answer_does_not_end_a_hold(clock: FakeMonotonicClock) -> None:
+async def test_a_greylisting_reply_does_not_end_a_hold(clock: FakeMonotonicClock) -> None:
     mailer = ScriptedMailer(outcome=UNKNOWN)
     relays = make_relays(clock, mailer)
     await send_to(relays, *addresses_in_domains(5))
     clock.now += 1.0
     mailer.outcome = parse_refusal(Stage.RCPT, "450 4.2.0 greylisted")
 
-    carried = await send_to(relays, "bob@x.org", "bob@y.org")
+    result = await send_to(relays, "bob@x.org", "bob@y.org")
 
-    assert kinds_of(carried) == [Kind.DEFERRED, None]
+    assert kinds_of(result) == [Kind.DEFERRED, None]
     assert relays.down == {"first:25": True}
 
 
-async def test_after_a_quarter_of_an_hour_without_any_acceptance_a_sure_refusal_counts(
+async def test_after_15_minutes_without_an_acceptance_a_permanent_refusal_counts(
     clock: FakeMonotonicClock,
 ) -> None:
     mailer = ScriptedMailer(outcome=UNKNOWN)
@@ -98,7 +98,7 @@ async def test_after_a_quarter_of_an_hour_without_any_acceptance_a_sure_refusal_
     assert kinds_of(early + late + unsure) == [Kind.RELAY, Kind.RECIPIENT, Kind.RELAY]
 
 
-async def test_while_another_relay_accepts_the_held_one_is_not_believed(
+async def test_while_another_relay_accepts_refusals_of_the_held_one_do_not_count(
     clock: FakeMonotonicClock,
 ) -> None:
     first, second = (
@@ -108,25 +108,27 @@ async def test_while_another_relay_accepts_the_held_one_is_not_believed(
     relays = make_relays(clock, first, second)
     await send_to(relays, *addresses_in_domains(5))
 
-    carried = []
+    result = []
     for number in range(20):
         clock.now += MINUTE
-        carried += await send_to(relays, f"bob@x{number}.org")
+        result += await send_to(relays, f"bob@x{number}.org")
 
-    assert [each.relay for each in carried] == ["second:25"] * 20
-    assert kinds_of(carried) == [Kind.ACCEPTED] * 20
+    assert [each.relay for each in result] == ["second:25"] * 20
+    assert kinds_of(result) == [Kind.ACCEPTED] * 20
     assert len(first.recipients) == 25
 
 
-async def test_a_check_that_passes_ends_no_hold(clock: FakeMonotonicClock, events: Events) -> None:
+async def test_a_successful_check_does_not_end_a_hold(
+    clock: FakeMonotonicClock, events: Events
+) -> None:
     health = RelayHealth(relay="first:25", now=FixedClock())
     relays = make_relays(clock, ScriptedMailer(outcome=UNKNOWN), healths=[health])
-    [guard] = relays.relays
+    [protected] = relays.relays
     await send_to(relays, *addresses_in_domains(5))
 
-    guard.record_check(CheckResult())
-    guard.record_check(CheckResult(Broken(Stage.CONNECT, "refused")))
-    guard.record_check(CheckResult())
+    protected.record_check(CheckResult())
+    protected.record_check(CheckResult(Broken(Stage.CONNECT, "refused")))
+    protected.record_check(CheckResult())
 
     assert relays.down == {"first:25": True}
     assert health.report().state is RelayState.DOWN
@@ -139,15 +141,15 @@ async def test_probes_of_a_held_relay_that_answers_follow_each_other_soon(
 ) -> None:
     mailer = ScriptedMailer(outcome=UNKNOWN)
     relays = make_relays(clock, mailer)
-    [guard] = relays.relays
+    [protected] = relays.relays
     await send_to(relays, *addresses_in_domains(5))
 
     async def waits(says: Answered, begin: int, count: int) -> list[float]:
         mailer.outcome, found = says, []
-        for each in addresses_in_domains(count, begin=begin):
-            clock.now += guard.seconds_until_try()
+        for each in addresses_in_domains(count, start=begin):
+            clock.now += protected.seconds_until_try()
             await send_to(relays, each)
-            found.append(guard.seconds_until_try())
+            found.append(protected.seconds_until_try())
         return found
 
     greylisted, ours = parse_refusal(Stage.RCPT, "450 4.2.0 greylisted"), OUR_SENDER
@@ -175,7 +177,7 @@ async def test_a_good_mail_among_many_bad_ones_is_not_kept_for_hours(
     assert clock.now - begun < 3_600
 
 
-async def test_a_queue_of_one_domain_is_not_claimed_in_a_hot_loop(
+async def test_jobs_of_one_domain_are_not_claimed_in_a_hot_loop(
     clock: FakeMonotonicClock,
 ) -> None:
     mailer = ScriptedMailer(outcome=UNKNOWN)
@@ -186,8 +188,8 @@ async def test_a_queue_of_one_domain_is_not_claimed_in_a_hot_loop(
     for _ in range(10_000):
         clock.now += 0.01
         if await relays.grant(64):
-            [carried] = await send_to(relays, "bob@d4.org")
-            put_off += isinstance(carried.transmission, Withheld)
+            [result] = await send_to(relays, "bob@d4.org")
+            put_off += isinstance(result.transmission, Withheld)
 
     probes = len(mailer.recipients) - 5
     assert probes >= 10

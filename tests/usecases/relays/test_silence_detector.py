@@ -1,4 +1,4 @@
-"""A silent relay before a real one: mails leave by the other, a slow relay stays in use."""
+"""A silent relay before a real one: mails leave by the other, and a slow relay stays in use."""
 
 import asyncio
 import socket
@@ -32,7 +32,7 @@ SILENT_AT = [At.CONNECT, At.EHLO, At.MAIL, At.RCPT, At.DATA]
 
 
 @pytest.mark.parametrize("at", SILENT_AT)
-async def test_a_relay_that_is_silent_before_the_body_hands_its_mails_to_the_next(
+async def test_mails_of_a_relay_that_is_silent_before_the_body_go_to_the_next(
     at: At, events: Events
 ) -> None:
     async with a_pair() as pair:
@@ -49,7 +49,7 @@ async def test_a_relay_that_is_silent_before_the_body_hands_its_mails_to_the_nex
     assert str(down["advice"]).endswith("the fallback takes over")
 
 
-async def test_a_relay_that_is_silent_in_the_tls_handshake_or_at_login_is_left() -> None:
+async def test_a_relay_that_is_silent_in_the_tls_handshake_or_at_login_is_given_up() -> None:
     for first, at, login in (
         (Relay(security="starttls"), At.TLS, None),
         (Relay(users={"ada": "pw"}), At.AUTH, {"username": "ada", "password": lambda: "pw"}),
@@ -63,7 +63,7 @@ async def test_a_relay_that_is_silent_in_the_tls_handshake_or_at_login_is_left()
 
 @contextmanager
 def a_port_that_drops() -> Iterator[int]:
-    """Give a port whose backlog is full: the system drops further connections silently."""
+    """Yield a port whose backlog is full: the system drops further connections silently."""
     with ExitStack() as stack:
         listening = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
         for _ in range(4):
@@ -73,14 +73,14 @@ def a_port_that_drops() -> Iterator[int]:
         yield listening.getsockname()[1]
 
 
-async def test_a_relay_whose_system_drops_connections_is_left() -> None:
+async def test_a_relay_whose_system_drops_connections_is_given_up() -> None:
     with a_port_that_drops() as port:
         async with a_pair(login={"port": port}) as pair:
             assert MIN_SILENCE <= await pair.send_timed(4) < SOON
             assert len(pair.second.ledger) == 4
 
 
-async def test_octets_that_drip_are_no_sign_of_life() -> None:
+async def test_slow_octets_are_not_a_sign_of_life() -> None:
     async with a_pair() as pair:
         pair.first.script(At.CONNECT, Trickle(every=0.2))
 
@@ -88,7 +88,7 @@ async def test_octets_that_drip_are_no_sign_of_life() -> None:
         assert len(pair.second.ledger) == 1
 
 
-async def test_a_kept_session_that_falls_silent_is_left_and_the_idle_ones_are_dropped() -> None:
+async def test_a_session_that_falls_silent_is_given_up_and_the_idle_ones_are_closed() -> None:
     async with a_pair() as pair:
         await pair.send_timed(4)
         assert pair.pool.idle == 4
@@ -100,8 +100,8 @@ async def test_a_kept_session_that_falls_silent_is_left_and_the_idle_ones_are_dr
         await until(lambda: pair.pool.connections == 0)
 
 
-async def test_the_next_mails_do_not_wait_while_one_probes() -> None:
-    async with a_pair(least=LONGER) as pair:
+async def test_the_next_mails_do_not_wait_for_a_probe() -> None:
+    async with a_pair(min_silence=LONGER) as pair:
         pair.first.script(At.CONNECT, Hang())
         await pair.send_timed()
         await until(lambda: pair.relays.relays[0].seconds_until_try() == 0)
@@ -140,21 +140,21 @@ def greet_after(seconds: float, relay: Relay) -> None:
     asyncio.get_running_loop().call_later(seconds, greeting.set)
 
 
-async def test_without_another_relay_the_long_limits_stay(events: Events) -> None:
+async def test_without_another_relay_the_long_time_limits_stay(events: Events) -> None:
     limits = Timeouts(greeting=timedelta(seconds=3 * MIN_SILENCE))
     async with Relay() as relay, a_pool(relay, limits) as pool:
         relay.script(At.CONNECT, Hang())
         relays = FailoverTransport([a_protected_relay(pool)])
 
         begun = time.monotonic()
-        carried = await relays.send(a_mail(), GrantPermit())
+        result = await relays.send(a_mail(), GrantPermit())
 
     assert time.monotonic() - begun >= 3 * MIN_SILENCE
-    assert isinstance(carried.transmission, Broken)
+    assert isinstance(result.transmission, Broken)
     assert events == []
 
 
-async def test_while_the_other_relay_is_down_the_long_limits_stay() -> None:
+async def test_while_the_other_relay_is_down_the_long_time_limits_stay() -> None:
     limits = Timeouts(greeting=timedelta(seconds=3 * MIN_SILENCE))
     async with a_pair(limits) as pair:
         pair.second.script(At.CONNECT, Answer(421, "4.3.2 not now"))
@@ -180,35 +180,35 @@ async def test_silence_after_the_body_began_is_waited_for() -> None:
         pair.first.script(At.BODY, Hang())
 
         begun = time.monotonic()
-        [carried] = await pair.send()
+        [result] = await pair.send()
 
         assert time.monotonic() - begun >= 3 * MIN_SILENCE
-        assert isinstance(carried.transmission, Broken)
-        assert carried.transmission.stage is Stage.BODY
+        assert isinstance(result.transmission, Broken)
+        assert result.transmission.stage is Stage.BODY
         assert pair.second.ledger == []
 
 
-async def test_a_mail_that_asked_for_its_permit_is_not_broken_off() -> None:
+async def test_a_mail_that_waits_for_its_permit_is_not_given_up() -> None:
     async with a_pair() as pair:
-        asked = 0
+        requested = 0
 
         async def slow_fence() -> permit.Permit:
-            nonlocal asked
-            asked += 1
+            nonlocal requested
+            requested += 1
             await asyncio.wait(
                 [asyncio.get_running_loop().create_future()], timeout=2 * MIN_SILENCE
             )
             return permit.Permit(until=time.monotonic() + 30, date=NOW)
 
-        carried = await pair.relays.send(a_mail(), slow_fence)
+        result = await pair.relays.send(a_mail(), slow_fence)
 
-        assert asked == 1
-        assert carried.relay == pair.pool.name
+        assert requested == 1
+        assert result.relay == pair.pool.name
         assert len(pair.first.ledger) == 1
 
 
-async def test_while_other_mails_are_taken_a_slow_one_is_waited_for() -> None:
-    async with a_pair(least=LONGER) as pair:
+async def test_while_other_mails_are_accepted_a_slow_one_is_waited_for() -> None:
+    async with a_pair(min_silence=LONGER) as pair:
         go_on = asyncio.Event()
         pair.first.script(At.RCPT, Hang(until=go_on), to="slow@example.org")
         slow = asyncio.create_task(
@@ -227,7 +227,7 @@ async def test_while_other_mails_are_taken_a_slow_one_is_waited_for() -> None:
         assert (await slow).relay == pair.pool.name
 
 
-async def test_a_process_that_stood_still_blames_no_relay(events: Events) -> None:
+async def test_a_process_that_was_suspended_blames_no_relay(events: Events) -> None:
     async with a_pair() as pair:
         answer = asyncio.Event()
         pair.first.script(At.RCPT, Hang(until=answer))
@@ -236,20 +236,20 @@ async def test_a_process_that_stood_still_blames_no_relay(events: Events) -> Non
 
         block_loop(2 * MIN_SILENCE)
         answer.set()
-        [carried] = await carrying
+        [result] = await carrying
 
-    assert carried.relay == pair.pool.name
+    assert result.relay == pair.pool.name
     assert events == []
 
 
 def block_loop(seconds: float) -> None:
-    """Do what a stopped process does: run nothing, and find all of it waiting afterwards."""
+    """Block the event loop, as a suspended process does: all that is due waits afterwards."""
     time.sleep(seconds)
 
 
 @dataclass(eq=False)
 class LateRelay:
-    """A relay that waits for the body in the moment in which it is given up."""
+    """A relay that waits for the body at the moment in which it is given up."""
 
     name: str = "late:25"
     given_up: asyncio.Event = field(default_factory=asyncio.Event)
@@ -268,19 +268,19 @@ class LateRelay:
         return Answered(Reply(stage=Stage.BODY, code=250))
 
 
-async def test_a_mail_that_comes_to_its_body_while_it_is_given_up_is_not_cut_off() -> None:
+async def test_a_mail_that_comes_to_its_body_while_it_is_given_up_goes_on() -> None:
     mailer = LateRelay()
-    asked = 0
+    requested = 0
 
     async def slow_fence() -> permit.Permit:
-        nonlocal asked
-        asked += 1
+        nonlocal requested
+        requested += 1
         await asyncio.wait([asyncio.get_running_loop().create_future()], timeout=0.1)
         return permit.Permit(until=time.monotonic() + 30, date=NOW)
 
     async with Relay() as second, a_pool(second) as other:
         relays = FailoverTransport([a_protected_relay(mailer), a_protected_relay(other)])
-        carried = await relays.send(a_mail(), slow_fence)
+        result = await relays.send(a_mail(), slow_fence)
 
-        assert (carried.relay, asked, mailer.fence_passed) == ("late:25", 1, True)
+        assert (result.relay, requested, mailer.fence_passed) == ("late:25", 1, True)
         assert second.ledger == []
