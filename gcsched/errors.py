@@ -216,8 +216,8 @@ class EtagMismatch(GcschedError):
 class JobContended(GcschedError):
     """The job was changed by others at every try. Call again."""
 
-    def __init__(self, job_id: str, looks: int) -> None:
-        super().__init__(f"job {job_id} was changed by others {looks} times in a row; call again")
+    def __init__(self, job_id: str, tries: int) -> None:
+        super().__init__(f"job {job_id} was changed by others {tries} times in a row; call again")
         self.metadata = {"job_id": job_id}
 
 

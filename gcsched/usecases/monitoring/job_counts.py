@@ -57,8 +57,8 @@ class CachedJobCounts:
     @property
     def latest(self) -> JobCounts | None:
         """The latest counts; None if there are none, or if they are older than three minutes."""
-        is_true = self.clock() - self._counted_at <= MAX_AGE.total_seconds()
-        return self._counts if is_true else None
+        is_fresh = self.clock() - self._counted_at <= MAX_AGE.total_seconds()
+        return self._counts if is_fresh else None
 
     async def run(self, stop: asyncio.Event) -> None:
         await run_until(stop, self._count_repeatedly(), name="job counts")

@@ -85,8 +85,8 @@ class SuppressionStore(Protocol):
     ) -> Mapping[str, Suppression]:
         """Return the suppressions of *addresses* in any spelling that are in force at *now*."""
 
-    async def add_one(self, job_filter: Suppression) -> Suppression:
-        """Store *suppression*; if its address is suppressed already, keep that create time."""
+    async def add_one(self, suppression: Suppression) -> Suppression:
+        """Store *suppression*; if its address is suppressed already, keep its create time."""
 
     async def remove(self, address: str, *, now: datetime) -> Suppression | None:
         """Remove the suppression of *address*; return it if it was in force at *now*."""

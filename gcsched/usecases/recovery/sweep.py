@@ -75,8 +75,8 @@ class RepairLog:
 
     def log(self, repaired: Mapping[str, int]) -> None:
         now = self.clock()
-        is_old = now - self._overdue_at < REPEAT_AFTER_SECONDS
-        if not repaired or (repaired.keys() == {Repair.OVERDUE.value} and is_old):
+        was_logged_lately = now - self._overdue_at < REPEAT_AFTER_SECONDS
+        if not repaired or (repaired.keys() == {Repair.OVERDUE.value} and was_logged_lately):
             return
         if Repair.OVERDUE.value in repaired:
             self._overdue_at = now
