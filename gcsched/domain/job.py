@@ -97,6 +97,7 @@ REFUSAL_REASONS: Mapping[State, str] = {
     State.CANCELLED: "a cancelled job stays cancelled; send a new request",
     **dict.fromkeys((State.FAILED, State.EXPIRED, State.SUPPRESSED), "it has ended; retry it"),
 }
+RECIPIENT_FORGOTTEN = "its recipient was forgotten; send a new request"
 BODY_HAS_BEGUN = "its body has begun, so the relay may have it; try again in a minute"
 
 LEASE = timedelta(seconds=30)
@@ -122,7 +123,7 @@ class Job:
     state_time: datetime  #: When `state` was entered.
     message_id: str  #: The Message-ID header, the same in every attempt.
     dedup_key: str | None  #: Unique in the store: at most one job has it. None once released.
-    released_key: str | None = None  #: The key it gave up, ended or replaced; a retry takes it.
+    released_key: str | None = None  #: The key it gave up; a retry takes it back.
     template: str = "doc"  #: The name of the template that composes the mail.
     variables: Mapping[str, str] = field(default_factory=dict)  #: The caller's template values.
     labels: Mapping[str, str] = field(default_factory=dict)  #: The caller's marks; not mailed.
@@ -237,7 +238,7 @@ class Job:
         """
         self._require_state(RETRYABLE, State.RETRYING)
         if self.is_erased:
-            raise self.transition_error(State.RETRYING, why="its recipient was forgotten")
+            raise self.transition_error(State.RETRYING, why=RECIPIENT_FORGOTTEN)
         keeps_own = self.has_own_expire_time and now <= self.expire_time
         return self._transition(
             State.RETRYING,

@@ -88,7 +88,7 @@ class BulkChangeProgress:
 
     *unsettled_count* is how many jobs the latest pass changed or lost to other writers.
     *unconfirmed* are jobs as failed writes were to leave them: some of those writes may have taken
-    effect. *unchangeable* are jobs that no write can change, with the *problem* of the latest of them.
+    effect. *unchangeable* are jobs that no write can change, *problem* is that of the latest.
     """
 
     start_time: datetime
