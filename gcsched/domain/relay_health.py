@@ -36,7 +36,7 @@ class HealthReport:
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """The end of a check: *failure* is why no session could be opened; None: one answers."""
+    """The end of a check: *failure* is why no session could be opened; None: one could."""
 
     failure: Answered | Broken | None = None
 

@@ -52,7 +52,7 @@ class Bucket:
         return Bucket(paid_until=paid_until), RateGrant(count=count, wait_seconds=wait)
 
     def give_back(self, count: int, limit: RateLimit) -> "Bucket":
-        """Return the slots of *count* mails that did not leave."""
+        """Put back the slots of *count* mails that did not leave."""
         return Bucket(paid_until=self.paid_until - count * limit.seconds_per_mail)
 
     def reserve_slot(

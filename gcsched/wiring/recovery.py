@@ -1,4 +1,4 @@
-"""Builds what runs by itself: the sweep, the daily run, the ARQ workers, the clock check."""
+"""Builds recovery: the sweep, the daily run, the ARQ workers, the clock check."""
 
 from dataclasses import dataclass
 from functools import partial

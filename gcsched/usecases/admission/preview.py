@@ -93,9 +93,8 @@ class DryRun:
         try:
             draft = draft_mail(self.drafter, job)
         except InvalidRequest as error:
-            return error.with_traceback(
-                None
-            )  # the traceback would keep the whole request in memory
+            # The traceback would keep the whole request in memory.
+            return error.with_traceback(None)
         return DryRunResult(draft=draft, result=answer, suppression=suppression)
 
 

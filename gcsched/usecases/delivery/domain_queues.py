@@ -37,7 +37,7 @@ class DomainQueue:
     """The queue of one domain: *begun* are the jobs being sent, *entries* those that wait.
 
     The first *reserved_slots* of *entries* have a slot already and wait for a session only.
-    *next_start_time* is the latest time that `estimate_start_time` has given to a job.
+    *next_start_time* is the earliest time that `estimate_start_time` returns for the next job.
     """
 
     slots: int

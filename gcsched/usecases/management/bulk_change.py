@@ -1,4 +1,4 @@
-"""Bulk changes: apply one command to all jobs of a filter, batch by batch, each job guarded."""
+"""Bulk changes: apply one command to all jobs of a filter in batches, if they are still as read."""
 
 import asyncio
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -100,7 +100,7 @@ class BulkChangeProgress:
     problem: str = ""
 
     def confirm(self, ids: Collection[str]) -> None:
-        """Remove *ids* from the unconfirmed jobs: as they changed now, the failed write did not."""
+        """Remove *ids* from the unconfirmed jobs: they were changed now, not by a failed write."""
         self.unconfirmed = [job for job in self.unconfirmed if job.id not in ids]
 
 

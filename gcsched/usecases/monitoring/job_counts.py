@@ -92,8 +92,7 @@ class CachedJobCounts:
             self._problem_log.record_success()
             self._counted_at, self.count_time = self.clock(), now
             self._durations = (self._durations[-1], self._counted_at - started)
-            duration = min(
-                self._durations
-            )  # the smaller of two: a single count may hang or be the first
+            # The smaller of two: a single count may hang or be the first.
+            duration = min(self._durations)
             pause = 0.0 if duration <= FAST_SECONDS else PAUSE_FACTOR_AFTER_SLOW * duration
             self._not_before = self._counted_at + max(pause, PAUSE_AFTER_FAST_SECONDS)

@@ -61,7 +61,7 @@ class RateAllowance(Protocol):
     async def reserve_slot(self, limit: RateLimit, *, max_wait: float) -> float | None:
         """Reserve a slot for one mail that is ready to leave; return its wait in seconds.
 
-        Returns None, with no slot reserved, if that were later than in *max_wait* seconds.
+        Returns None, with no slot reserved, if the wait would exceed *max_wait* seconds.
         """
 
 

@@ -1,4 +1,4 @@
-"""Keeps the indexes: rebuilds missing ones, and closes admission while a unique one is missing."""
+"""Keeps the indexes: rebuilds missing ones; closes admission while a unique one is not intact."""
 
 import asyncio
 import time
@@ -52,7 +52,7 @@ class IndexKeeper:
         return "; ".join(self.problems) or None
 
     async def check_admission(self) -> None:
-        """Raise AdmissionClosed while a unique index is missing; wait for the first check."""
+        """Raise AdmissionClosed while a unique index has a problem; wait for the first check."""
         await self._checked.wait()
         for problem in self._problems.values():
             if problem.is_unique:
