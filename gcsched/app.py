@@ -81,13 +81,13 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessHooks:
-    """What the hosting process provides to the service; by default nothing, as in a test."""
+    """The hooks of the hosting process; by default they do nothing, as in a test."""
 
     watchdog: WatchdogProtocol = field(default_factory=NoWatchdog)
     log_lines_dropped: Callable[[], int] = lambda: 0
     before_exit: Callable[[], object] = lambda: None
     close_seconds: float = 0.0
-    """How long the process needs to close what it runs beside the service."""
+    """The time that the process needs to close what it runs beside the service."""
 
     def arm_watchdog(self, why: str) -> None:
         """Have the watchdog abort the process unless it ends in time after a failure."""

@@ -18,7 +18,7 @@ from gcsched.errors import IllegalTransition
 
 
 class State(StrEnum):
-    """Where a job is in its life. `NEXT` has every move between states."""
+    """The state of a job. `NEXT` has every move between states."""
 
     QUEUED = "QUEUED"  #: Waits for the daily run, which sets its due time and makes it SCHEDULED.
     SCHEDULED = "SCHEDULED"  #: Waits for its due time; no attempt was made yet.
@@ -33,7 +33,7 @@ class State(StrEnum):
 
 
 class Priority(StrEnum):
-    """Which of the jobs that are due is sent first."""
+    """The order in which due jobs are sent: urgent ones first."""
 
     NORMAL = "NORMAL"
     URGENT = "URGENT"

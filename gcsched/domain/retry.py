@@ -13,7 +13,7 @@ from gcsched.domain.smtp_reply import Kind
 
 
 class OnUncertain(StrEnum):
-    """What to do with a mail if the relay's reply to its body was lost."""
+    """The choice for a mail if the relay's reply to its body was lost."""
 
     RESEND = "resend"
     HOLD = "hold"

@@ -30,7 +30,7 @@ class RateLimit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateGrant:
-    """How many mails may leave now, and how long until the next one may."""
+    """The number of mails that may leave now, and the wait until the next one may."""
 
     count: int
     wait_seconds: float

@@ -1,4 +1,4 @@
-"""How many connections callers may open, so that those to stores and relays always have room."""
+"""The limits on callers' connections, so that those to stores and relays always have room."""
 
 import structlog
 

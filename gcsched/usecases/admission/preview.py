@@ -27,7 +27,7 @@ SAMPLE_FIELDS = {"emailID": "email", "empName": "name"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DryRunResult:
-    """What would become of a request: its result, the mail, and the suppression of its address."""
+    """The result that a request would have, its mail, and the suppression of its address."""
 
     draft: MailPreview
     result: AdmissionResult

@@ -1,4 +1,4 @@
-"""Which job is sent next: jobs to a busy recipient domain let jobs to other domains pass.
+"""The order of sending: jobs to a busy recipient domain let jobs to other domains pass.
 
 A domain that takes long for each mail could occupy all sessions. So each domain has a number of
 slots, and a job needs a slot of its domain before it goes to a session:

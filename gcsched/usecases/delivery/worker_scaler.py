@@ -1,4 +1,4 @@
-"""How many workers are needed: one for each session, and more while some are stuck."""
+"""The number of workers needed: one for each session, and more while some are stuck."""
 
 import asyncio
 from collections.abc import Collection

@@ -110,7 +110,7 @@ class InFlightJobs(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErasedBatch:
-    """How many jobs of a batch were erased, or skipped because they changed meanwhile.
+    """The number of jobs of a batch erased, and of those skipped as they changed meanwhile.
 
     *last* is where the next batch starts; None: this was the last one.
     """

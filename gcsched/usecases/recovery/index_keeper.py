@@ -19,7 +19,6 @@ FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 2.0, 30.0  # each build reads the whole
 
 Key = tuple[str, str]
 
-
 REPAIRABLE = frozenset({IndexFault.MISSING, IndexFault.HIDDEN, IndexFault.DUPLICATES})
 
 

@@ -41,7 +41,7 @@ CLOCK_TOLERANCE = timedelta(seconds=1)  # a process with a fast clock may have t
 
 
 class Repair(StrEnum):
-    """What a sweep repairs; the values are labels of metrics.
+    """A kind of repair by the sweep; the values are labels of metrics.
 
     A second that comes within HORIZON is scheduled by the sweep, which is not a repair.
     WAKE_UP_LOST is a second that two earlier sweeps should have scheduled and that Redis does not
