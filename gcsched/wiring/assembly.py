@@ -18,12 +18,12 @@ from gcsched.wiring import management, policies
 from gcsched.wiring.admission import (
     Admission,
     build_admission,
-    schedule_methods,
-    template_methods,
+    build_schedule_methods,
+    build_template_methods,
 )
 from gcsched.wiring.background import NamedLoop
 from gcsched.wiring.delivery import Delivery, build_delivery
-from gcsched.wiring.monitoring import Monitoring, build_monitoring, status_methods
+from gcsched.wiring.monitoring import Monitoring, build_monitoring, build_status_methods
 from gcsched.wiring.recovery import Recovery, build_recovery
 from gcsched.wiring.relays import RelaySubsystem, build_relays
 from gcsched.wiring.resources import Resources
@@ -59,7 +59,7 @@ def assemble(settings: Settings, resources: Resources) -> Service:
     """Build all objects by plain constructor calls, which neither wait nor start anything."""
     built = build_subsystems(settings, resources)
     return Service(
-        handlers=handlers(settings, resources, built),
+        handlers=build_handlers(settings, resources, built),
         submit=built.admission.submit,
         daily_run=built.recovery.daily_run,
         jobs=MongoJobReader(),
@@ -98,13 +98,13 @@ def build_subsystems(settings: Settings, resources: Resources) -> Subsystems:
     )
 
 
-def handlers(settings: Settings, resources: Resources, built: Subsystems) -> Handlers:
+def build_handlers(settings: Settings, resources: Resources, built: Subsystems) -> Handlers:
     """Build the handlers of the methods of the contract."""
     check_admission, submit = built.indexes.check_admission, built.admission.submit
     return Handlers(
-        schedule=schedule_methods(settings, resources, submit),
-        read_jobs=management.read_job_methods(resources),
-        change_jobs=management.change_job_methods(
+        schedule=build_schedule_methods(settings, resources, submit),
+        read_jobs=management.build_read_job_methods(resources),
+        change_jobs=management.build_change_job_methods(
             settings, resources, built.wake_ups, check_admission
         ),
         sending=SendingMethods(
@@ -112,12 +112,12 @@ def handlers(settings: Settings, resources: Resources, built: Subsystems) -> Han
             pausing=built.relays.transport,
             now=resources.clock,
         ),
-        status=status_methods(
+        status=build_status_methods(
             resources, built.delivery, built.relays, built.stores, built.monitoring.job_counts
         ),
-        suppressions=management.suppression_methods(settings, resources),
-        recipients=management.recipient_methods(resources),
-        templates=template_methods(settings, resources, submit),
+        suppressions=management.build_suppression_methods(settings, resources),
+        recipients=management.build_recipient_methods(resources),
+        templates=build_template_methods(settings, resources, submit),
     )
 
 
