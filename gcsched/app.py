@@ -35,7 +35,7 @@ from gcsched.rpc.server import (
     QUIET_SECONDS,
     RpcServer,
     ServerLimits,
-    serving_grpc,
+    serve_grpc,
 )
 from gcsched.rpc.servicer import SchedulerServicer
 from gcsched.usecases.loops import cancel_until_done, log_unexpected_failure, sleep_unless
@@ -266,7 +266,7 @@ def build_grpc_server(
         connections=resources.max_grpc_connections,
         call_octets=settings.call_memory_mb * 2**20,
     )
-    return serving_grpc(
+    return serve_grpc(
         SchedulerServicer(service.handlers),
         listen=settings.grpc_listen,
         reuse_port=settings.reuse_port,

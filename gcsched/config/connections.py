@@ -193,7 +193,8 @@ class ConnectionSettings(BaseSettings):
         security = sibling_field(info, "security")
         if value is not None and info.data.get(security) == "none":
             raise InvalidSetting(
-                f"is given, but with {variable_name(security)}=none nothing is checked"
+                f"is given, but with {variable_name(security)}=none nothing is checked: "
+                "give starttls or tls, or no file"
             )
         if value is not None and (problem := find_ca_problem(value)):
             raise InvalidSetting(f"cannot be used: {problem}")

@@ -100,7 +100,7 @@ async def test_failing_sent_markers_degrade_it_although_the_probe_succeeds(
             await until(lambda: has_status("degraded", probe))
 
             status = await read_redis_status(probe)
-            assert status.startswith("failed while marking accepted mails: ")
+            assert status.startswith("failed while storing sent markers: ")
             assert "give its user the keys" in status
 
 

@@ -83,7 +83,7 @@ class SmtpSessionPool:
     def close_expired(self) -> None:
         """Close the sessions that were idle for too long, or that are too old."""
         for session in [*self._idle]:
-            if session.is_idle(self.pool_limits) or session.is_expired(self.pool_limits):
+            if session.is_idle_too_long(self.pool_limits) or session.is_expired(self.pool_limits):
                 self._quit(session)
 
     def close_idle(self) -> None:
@@ -189,7 +189,7 @@ class SmtpSessionPool:
     def _take_idle(self) -> Session | None:
         while self._idle:
             session = self._idle.pop()
-            if session.is_alive and not session.is_idle(self.pool_limits):
+            if session.is_alive and not session.is_idle_too_long(self.pool_limits):
                 return session
             self._quit(session)
         return None

@@ -56,10 +56,10 @@ class Session:
         return self._conversation.is_alive
 
     def is_expired(self, limits: PoolLimits) -> bool:
-        old = self._now() - self._opened_at >= limits.age.total_seconds()
-        return old or self.use_count >= limits.mails
+        is_old = self._now() - self._opened_at >= limits.age.total_seconds()
+        return is_old or self.use_count >= limits.mails
 
-    def is_idle(self, limits: PoolLimits) -> bool:
+    def is_idle_too_long(self, limits: PoolLimits) -> bool:
         return self._now() - self._used_at >= limits.idle.total_seconds()
 
     async def send(
