@@ -1,4 +1,4 @@
-"""The rules for names and prose; tests/measure/words.py counts breaches, and a test forbids them."""
+"""The rules for names and prose: tests/measure/words.py counts breaches, a test forbids them."""
 
 import ast
 import io
