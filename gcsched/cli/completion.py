@@ -38,9 +38,8 @@ def run(chosen: Namespace) -> int:
 
 def walk_actions(parser: ArgumentParser) -> Iterator[Any]:
     """Yield the options and arguments of *parser* and of all commands below it."""
-    for action in vars(parser)[
-        "_actions"
-    ]:  # argparse has no public list of them; shtab reads this one too
+    # argparse has no public list of them; shtab reads this one too.
+    for action in vars(parser)["_actions"]:
         yield action
         if isinstance(action.choices, Mapping):
             for subparser in action.choices.values():
