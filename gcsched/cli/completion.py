@@ -11,7 +11,7 @@ from gcsched.cli.exit_codes import DONE
 
 SHELLS = ("bash", "zsh", "fish")
 INSTALL_HELP = """\
-To enable it in every new shell:
+To enable it in every new shell (the folder of the file must exist):
   bash  gcsched completion bash > ~/.local/share/bash-completion/completions/gcsched
   zsh   gcsched completion zsh > "${fpath[1]}/_gcsched"
   fish  gcsched completion fish > ~/.config/fish/completions/gcsched.fish"""
