@@ -1,6 +1,6 @@
 """The composition root: open resources, assemble the service, run it, stop it. Read this first.
 
-`start_order` in wiring/assembly.py explains the order of the background tasks; they stop in
+`start_order` in wiring/start_order.py explains the order of the background tasks; they stop in
 reverse.
 """
 

@@ -8,7 +8,7 @@ from gcsched.adapters.mongo.pauses import MongoPauses
 from gcsched.adapters.redis.clients import RedisClients
 from gcsched.adapters.redis.rate_limit import RedisBucket
 from gcsched.adapters.smtp.pool import SmtpSessionPool
-from gcsched.adapters.smtp.session_options import PoolLimits, RelaySettings, Security
+from gcsched.adapters.smtp.relay_settings import PoolLimits, RelaySettings, Security
 from gcsched.config.fields import variable_name
 from gcsched.config.helo import find_machine_name
 from gcsched.config.settings import Settings

@@ -14,8 +14,8 @@ from aiohappyeyeballs import AddrInfoType, start_connection
 
 from gcsched.adapters.smtp.conversation import REFUSALS, Conversation
 from gcsched.adapters.smtp.envelope import Capabilities
+from gcsched.adapters.smtp.relay_settings import RelaySettings, Security, Timeouts
 from gcsched.adapters.smtp.session import Session
-from gcsched.adapters.smtp.session_options import RelaySettings, Security, Timeouts
 from gcsched.domain.caller_text import replace_unprintable
 from gcsched.domain.smtp_reply import Answered, Broken, Reply, Stage
 

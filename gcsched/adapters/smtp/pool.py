@@ -10,8 +10,8 @@ from typing import Self
 from gcsched.adapters.smtp.connect import Connector, make_tls_context
 from gcsched.adapters.smtp.envelope import EncodedMail
 from gcsched.adapters.smtp.pipelining import PipeliningPolicy
+from gcsched.adapters.smtp.relay_settings import PoolLimits, RelaySettings, Timeouts
 from gcsched.adapters.smtp.session import Session, Stale
-from gcsched.adapters.smtp.session_options import PoolLimits, RelaySettings, Timeouts
 from gcsched.domain.mail import Mail
 from gcsched.domain.relay_health import CheckResult, is_login_refused
 from gcsched.domain.smtp_reply import Answered, Broken, Stage, Transmission

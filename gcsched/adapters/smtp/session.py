@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from gcsched.adapters.smtp.conversation import Conversation, ConversationLost
 from gcsched.adapters.smtp.envelope import Capabilities, EncodedMail
 from gcsched.adapters.smtp.pipelining import EnvelopeProgress
-from gcsched.adapters.smtp.session_options import PoolLimits, Timeouts
+from gcsched.adapters.smtp.relay_settings import PoolLimits, Timeouts
 from gcsched.adapters.smtp.transaction import Transaction
 from gcsched.domain.smtp_reply import (
     SERVICE_CLOSING,

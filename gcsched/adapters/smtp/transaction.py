@@ -17,7 +17,7 @@ from gcsched.adapters.smtp.conversation import (
 )
 from gcsched.adapters.smtp.envelope import Capabilities, EncodedMail
 from gcsched.adapters.smtp.pipelining import EnvelopeProgress
-from gcsched.adapters.smtp.session_options import Timeouts
+from gcsched.adapters.smtp.relay_settings import Timeouts
 from gcsched.domain.smtp_reply import (
     COMMAND_ERRORS,
     SERVICE_CLOSING,
