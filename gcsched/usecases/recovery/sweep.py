@@ -51,7 +51,7 @@ class Repair(StrEnum):
     """
 
     IMPOSSIBLE = "impossible_state"
-    WAKE_UP_LOST = "second_not_rung"
+    WAKE_UP_LOST = "wake_up_lost"
     OVERDUE = "overdue"
     NOT_BEGUN = "lease_expired_not_begun"
     ACCEPTED = "lease_expired_accepted"
